@@ -1,0 +1,116 @@
+//! The dimension of a quantity as a value, for the parts that handle any quantity alike: text and
+//! derivations.
+
+use uom::typenum::Integer;
+
+use super::system::{Dimension as StaticDimension, Quantity, Units};
+
+/// Exponents of the base quantities, in the order of [`BASES`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Dimension(pub [i8; BASES.len()]);
+
+/// Symbols of the stored units of the base quantities.
+pub const BASES: [&str; 12] = [
+    "s", "J", "USD", "kgCO2e", "FLOP", "B", "token", "sample", "request", "L", "device", "instance",
+];
+
+impl Dimension {
+    /// No dimension: a plain number.
+    pub const NONE: Self = Self([0; BASES.len()]);
+    /// Positions of what is merely counted: a text may leave these unsaid ("330 W" of a device),
+    /// except in a price.
+    const COUNTED: [usize; 5] = [6, 7, 8, 10, 11];
+    const MONEY: usize = 2;
+
+    /// The dimension of one base quantity to a power.
+    pub const fn base(index: usize, exponent: i8) -> Self {
+        let mut exponents = [0; BASES.len()];
+        exponents[index] = exponent;
+        Self(exponents)
+    }
+
+    /// The dimension of a product; `sign` -1 makes it a quotient.
+    #[must_use]
+    pub fn times(self, other: Self, sign: i8) -> Self {
+        let mut sum = self.0;
+        for (mine, theirs) in sum.iter_mut().zip(other.0) {
+            *mine += sign * theirs;
+        }
+        Self(sum)
+    }
+
+    /// Whether a text of dimension `said` may stand for this one.
+    pub fn admits(self, said: Self) -> bool {
+        self == said
+            || self.0[Self::MONEY] == 0
+                && (0..BASES.len())
+                    .all(|i| self.0[i] == said.0[i] || said.0[i] == 0 && Self::COUNTED.contains(&i))
+    }
+
+    /// Whether this is a price of devices or instances, per time.
+    pub fn is_price_of_count(self) -> bool {
+        self.0[Self::MONEY] == 1 && (self.0[10] != 0 || self.0[11] != 0)
+    }
+
+    /// The unit that values of this dimension are stored in, as text: `J/kgCO2e`.
+    pub fn stored_unit(self) -> String {
+        let part = |sign: i8| {
+            let factors = BASES.iter().zip(self.0).filter(|(_, e)| e * sign > 0);
+            factors
+                .map(|(symbol, e)| match e.abs() {
+                    1 => (*symbol).to_owned(),
+                    power => format!("{symbol}^{power}"),
+                })
+                .collect::<Vec<_>>()
+        };
+        let (over, under) = (part(1).join("-"), part(-1));
+        match (over.as_str(), under.len()) {
+            (_, 0) => over,
+            ("", _) => format!("1/{}", under.join("/")),
+            _ => format!("{over}/{}", under.join("/")),
+        }
+    }
+}
+
+/// A value with a dimension known to the compiler.
+pub trait Measure: Copy {
+    /// Its dimension.
+    const DIMENSION: Dimension;
+    /// The value in the stored unit (see [`Dimension::stored_unit`]).
+    fn stored(self) -> f64;
+    /// The quantity of a value in the stored unit.
+    fn from_stored(value: f64) -> Self;
+}
+
+impl<D: StaticDimension + ?Sized, U: Units<f64> + ?Sized> Measure for Quantity<D, U, f64> {
+    const DIMENSION: Dimension = Dimension([
+        D::Ti::I8,
+        D::En::I8,
+        D::Mo::I8,
+        D::Co::I8,
+        D::Fl::I8,
+        D::By::I8,
+        D::To::I8,
+        D::Sa::I8,
+        D::Re::I8,
+        D::Wa::I8,
+        D::De::I8,
+        D::In::I8,
+    ]);
+    fn stored(self) -> f64 {
+        self.value
+    }
+    fn from_stored(value: f64) -> Self {
+        Self { dimension: std::marker::PhantomData, units: std::marker::PhantomData, value }
+    }
+}
+
+impl Measure for f64 {
+    const DIMENSION: Dimension = Dimension::NONE;
+    fn stored(self) -> f64 {
+        self
+    }
+    fn from_stored(value: f64) -> Self {
+        value
+    }
+}

@@ -1,0 +1,20 @@
+//! Quantities with their units: what keeps a FLOP from a FLOP/s, and a device-hour from an hour.
+//!
+//! [`system`] declares them, [`text`] reads and writes them as people do (`"2.10 USD/device-h"`),
+//! [`role`] names the dimensionless ones (MFU, PUE, shares).
+
+pub mod dimension;
+pub mod role;
+pub mod system;
+pub mod text;
+
+pub use dimension::{Dimension, Measure};
+pub use role::{Mfu, Pue, Share};
+pub use system::{
+    Co2eMass, Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower,
+    DevicePrice, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, Energy, EnergyPrice,
+    Flop, FlopPerSample, FlopPerToken, GridIntensity, InstancePrice, InstanceTime, Instances,
+    Money, Per, Power, RequestRate, Requests, Samples, Time, Times, Tokens, TokensPerRequest,
+    Water, WaterIntensity, YearlyRate,
+};
+pub use text::{QuantityError, parse, show};

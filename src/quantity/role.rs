@@ -1,0 +1,59 @@
+//! Dimensionless quantities by the role they play, each with the bounds that make sense of it.
+
+use super::dimension::{Dimension, Measure};
+
+/// Why a number cannot play a role, in words for the user.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{name} {value} is not between {low} and {high}")]
+pub struct OutOfRange {
+    name: &'static str,
+    value: f64,
+    low: f64,
+    high: f64,
+}
+
+macro_rules! roles {
+    ($($(#[$doc:meta])* $name:ident = $text:literal in $low:literal ..= $high:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+        pub struct $name(f64);
+
+        impl $name {
+            /// The role's value.
+            ///
+            /// # Errors
+            /// [`OutOfRange`] where the number makes no sense in this role, NaN included.
+            pub fn new(value: f64) -> Result<Self, OutOfRange> {
+                if ($low..=$high).contains(&value) {
+                    Ok(Self(value))
+                } else {
+                    Err(OutOfRange { name: $text, value, low: $low, high: $high })
+                }
+            }
+
+            /// The plain number.
+            pub fn get(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl Measure for $name {
+            const DIMENSION: Dimension = Dimension::NONE;
+            fn stored(self) -> f64 {
+                self.0
+            }
+            fn from_stored(value: f64) -> Self {
+                Self(value)
+            }
+        }
+    )+};
+}
+
+roles! {
+    /// Model FLOPs utilisation: useful FLOPs / (time x dense peak).
+    Mfu = "MFU" in 1e-6 ..= 1.0;
+    /// Power usage effectiveness: facility energy / IT energy, at least 1.
+    Pue = "PUE" in 1.0 ..= 5.0;
+    /// A part of a whole.
+    Share = "share" in 0.0 ..= 1.0;
+}

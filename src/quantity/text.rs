@@ -1,0 +1,424 @@
+//! Quantities as people write them: `300B tokens`, `2.10 USD/device-h`, `57 gCO2e/kWh`.
+//!
+//! One grammar serves every quantity: a number, perhaps with `K M B T`, then a unit that is a
+//! product (`-`, `*`) and quotient (`/`) of atoms. The atoms' dimensions must multiply out to the
+//! dimension that is asked for.
+
+use super::dimension::{Dimension, Measure};
+
+/// A text that is no quantity of the dimension asked for.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum QuantityError {
+    /// No number at the start, or one that is not finite.
+    #[error("`{0}` does not start with a finite number")]
+    Number(String),
+    /// A word that is no unit.
+    #[error("`{unit}` is not a unit; {valid}")]
+    UnknownUnit {
+        /// The word.
+        unit: String,
+        /// The units that would do here.
+        valid: String,
+    },
+    /// A unit of another quantity.
+    #[error("`{unit}` does not fit here; {valid}")]
+    WrongUnit {
+        /// The unit as written.
+        unit: String,
+        /// The units that would do here.
+        valid: String,
+    },
+    /// A price that does not say what it is the price of.
+    #[error(
+        "`{0}` does not say whether it is per device or per instance; write `USD/device-h` or `USD/instance-h`"
+    )]
+    PriceOfWhat(String),
+}
+
+const S: f64 = 1.0;
+const HOUR: f64 = 3600.0;
+const DAY: f64 = 86400.0;
+const YEAR: f64 = 365.25 * DAY;
+const KWH: f64 = 3.6e6;
+
+/// Unit words: spelling, factor to the stored unit, base quantity, SI prefixes allowed.
+/// The prefix applies before the word; words that may not take one are matched whole.
+const ATOMS: &[(&str, f64, Dimension, bool)] = {
+    const T: Dimension = Dimension::base(0, 1);
+    const E: Dimension = Dimension::base(1, 1);
+    const P: Dimension = Dimension::base(1, 1).over_time();
+    const C: Dimension = Dimension::base(3, 1);
+    const F: Dimension = Dimension::base(4, 1);
+    const B: Dimension = Dimension::base(5, 1);
+    &[
+        ("s", S, T, false),
+        ("ms", 1e-3, T, false),
+        ("us", 1e-6, T, false),
+        ("second", S, T, false),
+        ("min", 60.0, T, false),
+        ("minute", 60.0, T, false),
+        ("h", HOUR, T, false),
+        ("hr", HOUR, T, false),
+        ("hour", HOUR, T, false),
+        ("d", DAY, T, false),
+        ("day", DAY, T, false),
+        ("week", 7.0 * DAY, T, false),
+        ("month", YEAR / 12.0, T, false),
+        ("year", YEAR, T, false),
+        ("yr", YEAR, T, false),
+        ("J", 1.0, E, true),
+        ("Wh", KWH / 1e3, E, true),
+        ("W", 1.0, P, true),
+        ("USD", 1.0, Dimension::base(2, 1), false),
+        ("$", 1.0, Dimension::base(2, 1), false),
+        ("gCO2e", 1e-3, C, true),
+        ("gCO2eq", 1e-3, C, true),
+        ("g", 1e-3, C, true),
+        ("tCO2e", 1e3, C, true),
+        ("t", 1e3, C, false),
+        ("FLOP", 1.0, F, true),
+        ("FLOPs", 1.0, F, true),
+        ("FLOPS", 1.0, F.over_time(), true),
+        ("B", 1.0, B, true),
+        ("byte", 1.0, B, false),
+        ("KiB", 1024.0, B, false),
+        ("MiB", 1_048_576.0, B, false),
+        ("GiB", 1_073_741_824.0, B, false),
+        ("TiB", 1_099_511_627_776.0, B, false),
+        ("token", 1.0, Dimension::base(6, 1), true),
+        ("sample", 1.0, Dimension::base(7, 1), false),
+        ("image", 1.0, Dimension::base(7, 1), false),
+        ("request", 1.0, Dimension::base(8, 1), false),
+        ("query", 1.0, Dimension::base(8, 1), false),
+        ("L", 1.0, Dimension::base(9, 1), true),
+        ("m3", 1e3, Dimension::base(9, 1), false),
+        ("device", 1.0, Dimension::base(10, 1), false),
+        ("GPU", 1.0, Dimension::base(10, 1), false),
+        ("chip", 1.0, Dimension::base(10, 1), false),
+        ("instance", 1.0, Dimension::base(11, 1), false),
+        ("%", 0.01, Dimension::NONE, false),
+    ]
+};
+
+const PREFIXES: &[(&str, f64)] = &[
+    ("m", 1e-3),
+    ("k", 1e3),
+    ("K", 1e3),
+    ("M", 1e6),
+    ("G", 1e9),
+    ("T", 1e12),
+    ("P", 1e15),
+    ("E", 1e18),
+    ("Z", 1e21),
+    ("Y", 1e24),
+];
+
+const MULTIPLIERS: &[(&str, f64)] =
+    &[("K", 1e3), ("k", 1e3), ("M", 1e6), ("B", 1e9), ("G", 1e9), ("T", 1e12)];
+
+/// How a quantity prints: units per dimension in rising size, each from the value that fits it.
+/// They are also the units that errors offer.
+const LADDERS: &[&[&str]] = &[
+    &["ms", "s", "min", "h", "days"],
+    &["J", "Wh", "kWh", "MWh", "GWh", "TWh"],
+    &["USD"],
+    &["gCO2e", "kgCO2e", "tCO2e", "ktCO2e"],
+    &["FLOP"],
+    &["B", "KB", "MB", "GB", "TB", "PB"],
+    &["tokens"],
+    &["samples"],
+    &["requests"],
+    &["mL", "L", "m3"],
+    &["devices"],
+    &["instances"],
+    &["device-h"],
+    &["instance-h"],
+    &["W", "kW", "MW", "GW"],
+    &["W/device", "kW/device"],
+    &["FLOP/s", "GFLOP/s", "TFLOP/s", "PFLOP/s", "EFLOP/s"],
+    &["GFLOP/s/device", "TFLOP/s/device", "PFLOP/s/device"],
+    &["MB/s", "GB/s", "TB/s"],
+    &["MB/s/device", "GB/s/device", "TB/s/device"],
+    &["KB/device", "MB/device", "GB/device", "TB/device"],
+    &["kgCO2e/device"],
+    &["devices/instance"],
+    &["USD/device-h"],
+    &["USD/instance-h"],
+    &["USD/kWh"],
+    &["gCO2e/kWh"],
+    &["L/kWh"],
+    &["FLOP/token"],
+    &["FLOP/sample"],
+    &["FLOP/request"],
+    &["tokens/s"],
+    &["tokens/s/device"],
+    &["samples/s"],
+    &["requests/s"],
+    &["tokens/request"],
+    &["%/year"],
+];
+
+impl Dimension {
+    const fn over_time(self) -> Self {
+        let mut exponents = self.0;
+        exponents[0] -= 1;
+        Self(exponents)
+    }
+}
+
+/// Reads a quantity.
+///
+/// # Errors
+/// [`QuantityError`], which names the units that would do.
+pub fn parse<Q: Measure>(text: &str) -> Result<Q, QuantityError> {
+    read(text, Q::DIMENSION).map(Q::from_stored)
+}
+
+/// Reads a value of the given dimension, in its stored unit; a bare number is taken as it is.
+fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
+    let text = text.trim();
+    let (number, unit) = split_number(text);
+    let value: f64 = number
+        .replace('_', "")
+        .parse()
+        .ok()
+        .filter(|v: &f64| v.is_finite())
+        .ok_or_else(|| QuantityError::Number(text.to_owned()))?;
+    let (multiplier, unit) = split_multiplier(unit, wanted);
+    let unit = unit.trim();
+    if unit.is_empty() {
+        return Ok(value * multiplier);
+    }
+    let (factor, said) = read_unit(unit, wanted)?;
+    if wanted.admits(said) {
+        Ok(value * multiplier * factor)
+    } else if wanted.is_price_of_count() && said == Dimension::base(2, 1).over_time() {
+        Err(QuantityError::PriceOfWhat(unit.to_owned()))
+    } else {
+        Err(QuantityError::WrongUnit { unit: unit.to_owned(), valid: valid_units(wanted) })
+    }
+}
+
+/// The leading number (sign, digits, underscores, fraction, exponent) and the rest.
+fn split_number(text: &str) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let mut end = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
+    while let Some(byte) = bytes.get(end) {
+        let exponent = matches!(byte, b'e' | b'E')
+            && end > 0
+            && bytes[end - 1].is_ascii_digit()
+            && match (bytes.get(end + 1), bytes.get(end + 2)) {
+                (Some(b'+' | b'-'), Some(d)) => d.is_ascii_digit(),
+                (Some(d), _) => d.is_ascii_digit(),
+                _ => false,
+            };
+        let sign = matches!(byte, b'+' | b'-') && matches!(bytes[end - 1], b'e' | b'E');
+        if byte.is_ascii_digit() || matches!(byte, b'.' | b'_') || exponent || (sign && end > 0) {
+            end += 1;
+        } else {
+            break;
+        }
+    }
+    text.split_at(end)
+}
+
+/// `B` right after the number is a billion, unless bytes are asked for.
+fn split_multiplier(rest: &str, wanted: Dimension) -> (f64, &str) {
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    let (word, tail) = rest.split_at(end);
+    let counts_bytes = word == "B" && wanted.0[5] != 0;
+    match MULTIPLIERS.iter().find(|(name, _)| *name == word) {
+        Some((_, factor)) if !counts_bytes => (*factor, tail),
+        _ => (1.0, rest),
+    }
+}
+
+/// Factor and dimension of a unit expression such as `gCO2e/kWh` or `USD/device-h`.
+fn read_unit(unit: &str, wanted: Dimension) -> Result<(f64, Dimension), QuantityError> {
+    let (mut factor, mut dimension, mut sign) = (1.0, Dimension::NONE, 1);
+    for (i, quotient) in unit.split('/').enumerate() {
+        if i > 0 {
+            sign = -1;
+        }
+        if i == 0 && quotient.trim().is_empty() {
+            continue;
+        }
+        for word in quotient.split(['-', '*', '·', ' ']).filter(|w| !w.is_empty()) {
+            let (scale, said) = read_atom(word).ok_or_else(|| QuantityError::UnknownUnit {
+                unit: word.to_owned(),
+                valid: valid_units(wanted),
+            })?;
+            factor *= if sign > 0 { scale } else { 1.0 / scale };
+            dimension = dimension.times(said, sign);
+        }
+    }
+    Ok((factor, dimension))
+}
+
+fn read_atom(word: &str) -> Option<(f64, Dimension)> {
+    let exact = |word: &str| ATOMS.iter().find(|(name, ..)| *name == word);
+    let plain = exact(word).or_else(|| match word.strip_suffix("ies") {
+        Some(stem) => ATOMS.iter().find(|(name, ..)| name.strip_suffix('y') == Some(stem)),
+        None => word.strip_suffix('s').filter(|w| w.len() > 1).and_then(exact),
+    });
+    if let Some((_, factor, dimension, _)) = plain {
+        return Some((*factor, *dimension));
+    }
+    PREFIXES.iter().find_map(|(prefix, scale)| {
+        let stem = word.strip_prefix(prefix)?;
+        let (_, factor, dimension, prefixed) =
+            exact(stem).or_else(|| stem.strip_suffix('s').and_then(exact))?;
+        prefixed.then_some((scale * factor, *dimension))
+    })
+}
+
+/// "use FLOP" and the like, for errors.
+fn valid_units(wanted: Dimension) -> String {
+    match ladder(wanted) {
+        Some(units) => format!("use {}", units.join(", ")),
+        None if wanted == Dimension::NONE => "use a plain number or %".to_owned(),
+        None => format!("use {}", wanted.stored_unit()),
+    }
+}
+
+fn ladder(dimension: Dimension) -> Option<&'static [&'static str]> {
+    let fits = |units: &&&[&str]| matches!(read_unit(units[0], dimension), Ok((_, said)) if said == dimension);
+    LADDERS.iter().find(fits).copied()
+}
+
+/// Writes a quantity in the unit that suits its size: `1_287 MWh`, `3.143e23 FLOP`.
+pub fn show<Q: Measure>(quantity: Q) -> String {
+    show_stored(quantity.stored(), Q::DIMENSION)
+}
+
+/// [`show`] for a value of a dimension that is known only at run time.
+pub fn show_stored(value: f64, dimension: Dimension) -> String {
+    let Some(units) = ladder(dimension) else {
+        let unit = dimension.stored_unit();
+        return if unit.is_empty() { number(value) } else { format!("{} {unit}", number(value)) };
+    };
+    let scaled = units
+        .iter()
+        .filter_map(|unit| read_unit(unit, dimension).ok().map(|(f, _)| (value / f, *unit)))
+        .collect::<Vec<_>>();
+    let fitting = scaled.iter().rev().find(|(v, _)| v.abs() >= 1.0).or(scaled.first());
+    match fitting {
+        Some((v, unit)) => format!("{} {unit}", number(*v)),
+        None => number(value),
+    }
+}
+
+/// A number of four significant digits: `1_287`, `0.1970`, `3.143e23`; whole numbers stay exact
+/// up to a million.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() {
+        return "unknown".to_owned();
+    }
+    if size >= 1e9 || (size > 0.0 && size < 1e-3) {
+        return format!("{value:.3e}");
+    }
+    if size >= 1e3 {
+        return group(&format!("{value:.0}"));
+    }
+    if value.fract() == 0.0 {
+        return format!("{value}");
+    }
+    let decimals = if size >= 100.0 {
+        1
+    } else if size >= 10.0 {
+        2
+    } else if size >= 1.0 {
+        3
+    } else {
+        4
+    };
+    format!("{value:.decimals$}")
+}
+
+/// Groups the digits of a whole number by three: `3_552_000` reads back as it is.
+fn group(digits: &str) -> String {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |d| ("-", d));
+    let mut out = String::from(sign);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Data, DeviceFlopRate, DeviceMemory, DevicePower, DevicePrice, Energy, EnergyPrice, Flop,
+        GridIntensity, InstancePrice, RequestRate, Time, Tokens, WaterIntensity, YearlyRate,
+    };
+    use super::*;
+
+    fn check<Q: Measure>(text: &str, stored: f64) {
+        let value = parse::<Q>(text).unwrap_or_else(|e| panic!("{text}: {e}")).stored();
+        assert!((value - stored).abs() <= 1e-9 * stored.abs(), "{text} = {value}, not {stored}");
+    }
+
+    #[test]
+    fn reads_what_people_write() {
+        check::<Tokens>("300B tokens", 3e11);
+        check::<Tokens>("300_000", 3e5);
+        check::<Tokens>("1.5e12", 1.5e12);
+        check::<Tokens>("3.2M", 3.2e6);
+        check::<Tokens>("15.6T tokens", 15.6e12);
+        check::<DevicePrice>("2.10 USD/device-h", 2.1 / 3600.0);
+        check::<DevicePrice>("2.10 USD/GPU-hour", 2.1 / 3600.0);
+        check::<InstancePrice>("16.80 USD/instance-h", 16.8 / 3600.0);
+        check::<GridIntensity>("57 gCO2e/kWh", 0.057 / 3.6e6);
+        check::<GridIntensity>("57 g/kWh", 0.057 / 3.6e6);
+        check::<DevicePower>("330 W", 330.0);
+        check::<DevicePower>("0.4 kW/device", 400.0);
+        check::<RequestRate>("2M/day", 2e6 / 86400.0);
+        check::<RequestRate>("5 requests/s", 5.0);
+        check::<Time>("500 ms", 0.5);
+        check::<Time>("3 years", 3.0 * YEAR);
+        check::<YearlyRate>("40 %/year", 0.4 / YEAR);
+        check::<f64>("8 %", 0.08);
+        check::<DeviceFlopRate>("989.4 TFLOPS", 989.4e12);
+        check::<DeviceFlopRate>("989.4 TFLOP/s", 989.4e12);
+        check::<DeviceMemory>("80 GB", 80e9);
+        check::<Data>("300B", 300.0);
+        check::<EnergyPrice>("0.08 USD/kWh", 0.08 / 3.6e6);
+        check::<WaterIntensity>("0.18 L/kWh", 0.18 / 3.6e6);
+    }
+
+    #[test]
+    fn refuses_with_the_units_that_would_do() {
+        let error = |e: Result<f64, QuantityError>| e.unwrap_err().to_string();
+        let price = DevicePrice::DIMENSION;
+        assert!(error(read("2.1 USD/h", price)).contains("per device or per instance"));
+        assert!(error(read("2.1 USD/instance-h", price)).contains("USD/device-h"));
+        assert!(error(read("300 kWh", Tokens::DIMENSION)).contains("use tokens"));
+        assert!(error(read("300 tokns", Tokens::DIMENSION)).contains("`tokns` is not a unit"));
+        for bad in ["NaN", "inf", "", "tokens", "1e999", "--3", "1.2.3"] {
+            assert!(read(bad, Tokens::DIMENSION).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn writes_in_the_unit_that_suits() {
+        assert_eq!(show(parse::<Flop>("3.1428e23 FLOP").unwrap()), "3.143e23 FLOP");
+        assert_eq!(show(parse::<Energy>("1287 MWh").unwrap()), "1.287 GWh");
+        assert_eq!(show(parse::<DeviceFlopRate>("989.4 TFLOP/s").unwrap()), "989.4 TFLOP/s/device");
+        assert_eq!(show(parse::<GridIntensity>("429 g/kWh").unwrap()), "429 gCO2e/kWh");
+        assert_eq!(show(parse::<YearlyRate>("40 %/year").unwrap()), "40 %/year");
+        assert_eq!(show(parse::<DevicePrice>("2.1 USD/device-h").unwrap()), "2.100 USD/device-h");
+    }
+
+    #[test]
+    fn every_ladder_unit_reads_back() {
+        for units in LADDERS {
+            let dimensions =
+                units.iter().map(|u| read_unit(u, Dimension::NONE).expect(u).1).collect::<Vec<_>>();
+            assert!(dimensions.windows(2).all(|pair| pair[0] == pair[1]), "{units:?}");
+        }
+    }
+}
