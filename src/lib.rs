@@ -10,3 +10,7 @@ extern crate uom;
 pub mod quantity;
 
 pub mod diagnostic;
+
+pub mod provenance;
+
+pub mod scenario;

@@ -80,6 +80,28 @@ pub trait Measure: Copy {
     fn stored(self) -> f64;
     /// The quantity of a value in the stored unit.
     fn from_stored(value: f64) -> Self;
+
+    /// Whether the value makes sense: only a plain number or a yearly change may be negative.
+    ///
+    /// # Errors
+    /// Why not, in words for the user.
+    fn check(self) -> Result<(), String> {
+        let signed =
+            Self::DIMENSION == Dimension::NONE || Self::DIMENSION == Dimension::base(0, -1);
+        if self.stored().is_finite() && (signed || self.stored() >= 0.0) {
+            Ok(())
+        } else {
+            Err(format!("{} cannot be negative", super::text::show(self)))
+        }
+    }
+
+    /// The median of a quantity known by its 5th and 95th percentile: that of the lognormal
+    /// distribution for what is positive, halfway for what may be negative.
+    #[must_use]
+    fn median(low: Self, high: Self) -> Self {
+        let (low, high) = (low.stored(), high.stored());
+        Self::from_stored(if low > 0.0 { (low * high).sqrt() } else { f64::midpoint(low, high) })
+    }
 }
 
 impl<D: StaticDimension + ?Sized, U: Units<f64> + ?Sized> Measure for Quantity<D, U, f64> {

@@ -28,6 +28,9 @@ pub enum QuantityError {
         /// The units that would do here.
         valid: String,
     },
+    /// A bare number where no unit goes without saying.
+    #[error("`{0}` has no unit; {1}")]
+    NoUnit(String, String),
     /// A price that does not say what it is the price of.
     #[error(
         "`{0}` does not say whether it is per device or per instance; write `USD/device-h` or `USD/instance-h`"
@@ -158,6 +161,30 @@ const LADDERS: &[&[&str]] = &[
     &["%/year"],
 ];
 
+/// Units that a bare number is read in; any other quantity must name its unit.
+const BARE: &[&str] = &[
+    "tokens",
+    "samples",
+    "requests",
+    "devices",
+    "instances",
+    "tokens/request",
+    "W/device",
+    "gCO2e/kWh",
+    "USD/kWh",
+    "L/kWh",
+    "USD",
+];
+
+/// The factor of the unit that a bare number of this dimension is in.
+fn bare_unit(wanted: Dimension) -> Option<f64> {
+    if wanted == Dimension::NONE {
+        return Some(1.0);
+    }
+    let read = |unit: &&str| read_unit(unit, wanted).ok().filter(|(_, said)| *said == wanted);
+    BARE.iter().find_map(read).map(|(factor, _)| factor)
+}
+
 impl Dimension {
     const fn over_time(self) -> Self {
         let mut exponents = self.0;
@@ -174,7 +201,7 @@ pub fn parse<Q: Measure>(text: &str) -> Result<Q, QuantityError> {
     read(text, Q::DIMENSION).map(Q::from_stored)
 }
 
-/// Reads a value of the given dimension, in its stored unit; a bare number is taken as it is.
+/// Reads a value of the given dimension, in its stored unit.
 fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
     let text = text.trim();
     let (number, unit) = split_number(text);
@@ -187,7 +214,10 @@ fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
     let (multiplier, unit) = split_multiplier(unit, wanted);
     let unit = unit.trim();
     if unit.is_empty() {
-        return Ok(value * multiplier);
+        return match bare_unit(wanted) {
+            Some(factor) => Ok(value * multiplier * factor),
+            None => Err(QuantityError::NoUnit(text.to_owned(), valid_units(wanted))),
+        };
     }
     let (factor, said) = read_unit(unit, wanted)?;
     if wanted.admits(said) {
@@ -200,7 +230,7 @@ fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
 }
 
 /// The leading number (sign, digits, underscores, fraction, exponent) and the rest.
-fn split_number(text: &str) -> (&str, &str) {
+pub fn split_number(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
     let mut end = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
     while let Some(byte) = bytes.get(end) {
@@ -270,6 +300,11 @@ fn read_atom(word: &str) -> Option<(f64, Dimension)> {
             exact(stem).or_else(|| stem.strip_suffix('s').and_then(exact))?;
         prefixed.then_some((scale * factor, *dimension))
     })
+}
+
+/// The unit that stands for a dimension: `gCO2e/kWh`.
+pub fn unit_name(dimension: Dimension) -> String {
+    ladder(dimension).map_or_else(|| dimension.stored_unit(), |units| units[0].to_owned())
 }
 
 /// "use FLOP" and the like, for errors.
@@ -367,6 +402,7 @@ mod tests {
         check::<Tokens>("300B tokens", 3e11);
         check::<Tokens>("300_000", 3e5);
         check::<Tokens>("1.5e12", 1.5e12);
+        check::<GridIntensity>("429", 0.429 / 3.6e6);
         check::<Tokens>("3.2M", 3.2e6);
         check::<Tokens>("15.6T tokens", 15.6e12);
         check::<DevicePrice>("2.10 USD/device-h", 2.1 / 3600.0);
@@ -398,6 +434,7 @@ mod tests {
         assert!(error(read("2.1 USD/instance-h", price)).contains("USD/device-h"));
         assert!(error(read("300 kWh", Tokens::DIMENSION)).contains("use tokens"));
         assert!(error(read("300 tokns", Tokens::DIMENSION)).contains("`tokns` is not a unit"));
+        assert!(error(read("3", Time::DIMENSION)).contains("has no unit"));
         for bad in ["NaN", "inf", "", "tokens", "1e999", "--3", "1.2.3"] {
             assert!(read(bad, Tokens::DIMENSION).is_err(), "{bad}");
         }

@@ -1,0 +1,175 @@
+//! Quantities that record how they were computed.
+
+use std::ops::{Add, Div, Mul, Sub};
+use std::sync::Arc;
+
+use super::step::{How, Step};
+use crate::quantity::Measure;
+
+/// A quantity and, where someone will ask why, the step that made it.
+#[derive(Clone, Debug)]
+pub struct Traced<Q> {
+    value: Q,
+    step: Option<Arc<Step>>,
+}
+
+/// A figure that cannot be told, with the reason; whatever is computed from it is unknown too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// Why, in one sentence for the user.
+    pub why: String,
+}
+
+/// A figure, unless it is unknown.
+pub type Known<Q> = Result<Traced<Q>, Unknown>;
+
+impl<Q: Measure> Traced<Q> {
+    pub(super) fn new(value: Q, step: Option<Arc<Step>>) -> Self {
+        Self { value, step }
+    }
+
+    /// The quantity itself.
+    pub fn value(&self) -> Q {
+        self.value
+    }
+
+    /// The step that made it, if recorded.
+    pub fn step(&self) -> Option<&Arc<Step>> {
+        self.step.as_ref()
+    }
+
+    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        if let Some(step) = &mut self.step {
+            if step.name.is_some() {
+                let how = How::Product(vec![(Arc::clone(step), 1)]);
+                *step = Arc::new(Step { name: None, how, ..**step });
+            }
+            Arc::make_mut(step).name = Some(name.to_owned());
+        }
+        self
+    }
+
+    /// A function of this value that is neither product nor sum, by its formula.
+    #[must_use]
+    pub fn map<R: Measure>(&self, formula: &'static str, evaluate: fn(&[f64]) -> f64) -> Traced<R> {
+        function(formula, &[self.part()], evaluate)
+    }
+
+    /// A function of this value and another, by its formula.
+    pub fn map2<B: Measure, R: Measure>(
+        &self,
+        other: &Traced<B>,
+        formula: &'static str,
+        evaluate: fn(&[f64]) -> f64,
+    ) -> Traced<R> {
+        function(formula, &[self.part(), other.part()], evaluate)
+    }
+
+    /// The stored value and the step, for [`function`].
+    pub fn part(&self) -> Part<'_> {
+        Part { value: self.value.stored(), step: self.step.as_ref() }
+    }
+
+    fn combine<B: Measure, R: Measure>(
+        &self,
+        other: &Traced<B>,
+        value: R,
+        sign: i8,
+        product: bool,
+    ) -> Traced<R> {
+        let (Some(left), Some(right)) = (&self.step, &other.step) else {
+            return Traced { value, step: None };
+        };
+        let mut parts = Vec::new();
+        for (step, sign) in [(left, 1), (right, sign)] {
+            match &step.how {
+                How::Product(inner) if product && step.name.is_none() => {
+                    parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
+                }
+                How::Sum(inner) if !product && step.name.is_none() => {
+                    parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
+                }
+                _ => parts.push((Arc::clone(step), sign)),
+            }
+        }
+        let how = if product { How::Product(parts) } else { How::Sum(parts) };
+        let step = Step { name: None, value: value.stored(), dimension: R::DIMENSION, how };
+        Traced { value, step: Some(Arc::new(step)) }
+    }
+}
+
+/// One argument of a [`function`].
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    value: f64,
+    step: Option<&'a Arc<Step>>,
+}
+
+/// A function of any traced values, by its formula over their stored values.
+pub fn function<R: Measure>(
+    formula: &'static str,
+    parts: &[Part<'_>],
+    evaluate: fn(&[f64]) -> f64,
+) -> Traced<R> {
+    let mut values = [0.0; 8];
+    let values = &mut values[..parts.len()];
+    for (value, part) in values.iter_mut().zip(parts) {
+        *value = part.value;
+    }
+    let value = R::from_stored(evaluate(values));
+    let steps: Option<Vec<_>> = parts.iter().map(|part| part.step.cloned()).collect();
+    let step = steps.map(|inputs| {
+        let how = How::Function { formula, inputs, evaluate };
+        Arc::new(Step { name: None, value: value.stored(), dimension: R::DIMENSION, how })
+    });
+    Traced { value, step }
+}
+
+macro_rules! operator {
+    ($trait:ident $method:ident sign $sign:literal product $product:literal) => {
+        impl<A, B, R> $trait<&Traced<B>> for &Traced<A>
+        where
+            A: Measure + $trait<B, Output = R>,
+            B: Measure,
+            R: Measure,
+        {
+            type Output = Traced<R>;
+            fn $method(self, other: &Traced<B>) -> Traced<R> {
+                self.combine(other, self.value.$method(other.value), $sign, $product)
+            }
+        }
+
+        impl<A, B, R> $trait<&Traced<B>> for Traced<A>
+        where
+            A: Measure + $trait<B, Output = R>,
+            B: Measure,
+            R: Measure,
+        {
+            type Output = Traced<R>;
+            fn $method(self, other: &Traced<B>) -> Traced<R> {
+                (&self).$method(other)
+            }
+        }
+    };
+}
+
+operator!(Mul mul sign 1 product true);
+operator!(Div div sign -1 product true);
+operator!(Add add sign 1 product false);
+operator!(Sub sub sign -1 product false);
+
+/// The sum of figures; unknown as soon as one of them is.
+pub fn sum<'a, Q>(parts: impl IntoIterator<Item = &'a Known<Q>>) -> Option<Known<Q>>
+where
+    Q: Measure + Add<Output = Q> + 'a,
+{
+    let mut parts = parts.into_iter();
+    let first = parts.next()?.clone();
+    Some(parts.fold(first, |total, part| match (total, part) {
+        (Ok(total), Ok(part)) => Ok(total + part),
+        (Err(unknown), _) => Err(unknown),
+        (_, Err(unknown)) => Err(unknown.clone()),
+    }))
+}

@@ -1,0 +1,4 @@
+//! The scenario: the one file that says what to forecast.
+pub mod document;
+pub mod given;
+pub mod reader;
