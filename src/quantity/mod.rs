@@ -4,11 +4,13 @@
 //! [`role`] names the dimensionless ones (MFU, PUE, shares).
 
 pub mod dimension;
+mod precision;
 pub mod role;
 pub mod system;
 pub mod text;
 
 pub use dimension::{Dimension, Measure};
+pub use precision::Precision;
 pub use role::{Mfu, Pue, Share};
 pub use system::{
     Co2eMass, Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower,

@@ -30,7 +30,7 @@ macro_rules! base_quantities {
         }
         /// The base quantities, stored as `f64`.
         pub mod base {
-            mod quantities { pub use super::super::*; }
+            mod quantities { pub(super) use super::super::*; }
             Q!(self::quantities, f64);
         }
         pub use base::{$($name),+};

@@ -1,0 +1,351 @@
+//! The scenario as the user types it. Field names are the file's keys, doc comments its reference.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::given::Given;
+use super::reader::Located;
+use crate::quantity::{
+    DevicePower, DevicePrice, DeviceTime, DeviceTokenRate, Devices, GridIntensity, InstancePrice,
+    Mfu, Precision, Pue, RequestRate, Samples, Share, Time, Tokens, TokensPerRequest,
+    WaterIntensity, YearlyRate,
+};
+
+/// A flopcast scenario: what to train and serve, where, and for how long. Only `name` and `model`
+/// are required; a section left out is not computed.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// Version of this format; 1.
+    pub flopcast: Option<u32>,
+    /// What this scenario is, in one line.
+    pub name: String,
+    /// The user's own labels: team, quarter, cost centre.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// A scenario file that this one is laid over, key by key.
+    pub extends: Option<String>,
+    /// The architecture: a name in models/, or {hf_config: path}, {onnx: path}, {transformer: ...},
+    /// {layers: ...}, {parameters: 175B, active: 37B}.
+    pub model: Located<serde_json::Value>,
+    /// What the model is trained on.
+    pub data: Option<Data>,
+    /// The training run.
+    pub training: Option<Training>,
+    /// Where the training runs, and what that costs and emits.
+    pub placement: Option<Placement>,
+    /// The service.
+    pub inference: Option<Inference>,
+    /// How money over time is added up.
+    #[serde(default)]
+    pub finance: Finance,
+    /// The unit of the software carbon intensity (ISO/IEC 21031), such as `1000 requests`.
+    pub functional_unit: Option<Given<crate::quantity::Requests>>,
+}
+
+/// The training data: tokens, or samples and epochs.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Tokens seen in one epoch.
+    pub tokens: Option<Given<Tokens>>,
+    /// Samples (images, documents) in one epoch; instead of `tokens`.
+    pub samples: Option<Given<Samples>>,
+    /// How often the data is passed; 1.
+    pub epochs: Option<Given<f64>>,
+    /// Height and width of an image in pixels; the model's own.
+    pub image_size: Option<Located<u64>>,
+}
+
+/// The training run.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// What is trained: all weights (pretrain, finetune) or adapters (lora).
+    #[serde(default)]
+    pub recipe: Recipe,
+    /// The adapters of `recipe: lora`.
+    pub lora: Option<Lora>,
+    /// Number format of the matrix products.
+    pub precision: Located<Precision>,
+    /// The optimizer; adamw.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// Tokens of one sequence; min(2048, the model's maximum).
+    pub sequence_length: Option<Located<u64>>,
+    /// Tokens (or samples, as `1024`) of one optimizer step.
+    pub global_batch: Option<Given<Tokens>>,
+    /// The accelerators.
+    pub hardware: Hardware,
+    /// How well they are used: one of `mfu` (with its `convention`), `hfu`, `step_time`,
+    /// `tokens_per_second_per_device`, `device_hours`. Left out, a dated default per accelerator
+    /// generation is assumed.
+    #[serde(default)]
+    pub efficiency: Efficiency,
+    /// Productive time / elapsed time: checkpoints, failures and restarts taken off.
+    pub goodput: Option<Given<Share>>,
+    /// Devices paid for beside those that train, as a share of them; 0.
+    pub spares: Option<Given<Share>>,
+    /// Compute of ablations and failed runs as a multiple of the run itself; 0.
+    pub experiments: Option<Given<f64>>,
+    /// The run must end by this date.
+    pub deadline: Option<Located<chrono::NaiveDate>>,
+}
+
+/// What is trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recipe {
+    /// All weights, from scratch.
+    #[default]
+    Pretrain,
+    /// All weights, from a checkpoint.
+    Finetune,
+    /// Low-rank adapters beside frozen weights (Hu et al. 2021).
+    Lora,
+}
+
+/// Low-rank adapters.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lora {
+    /// Rank of the adapter matrices.
+    pub rank: u64,
+    /// Names of the projections that get an adapter; every attention and MLP projection.
+    #[serde(default)]
+    pub targets: Vec<String>,
+}
+
+/// An optimizer, by the state it keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Two moments and a master copy in fp32: 12 bytes per parameter.
+    #[default]
+    Adamw,
+    /// One moment and a master copy: 8 bytes per parameter.
+    Sgd,
+    /// A factored second moment and a master copy: about 4 bytes per parameter.
+    Adafactor,
+}
+
+/// The accelerators of a run or a service.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hardware {
+    /// A name or alias of hardware/accelerators.csv.
+    pub accelerator: Located<String>,
+    /// How many; a service sizes its own fleet.
+    pub count: Option<Given<Devices>>,
+    /// Average power of one device with its share of the host; modelled when left out.
+    pub power: Option<Given<DevicePower>>,
+}
+
+/// How well the accelerators are used.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Efficiency {
+    /// Model FLOPs utilisation against the dense peak.
+    pub mfu: Option<Given<Mfu>>,
+    /// Which FLOPs the MFU counts; model.
+    pub convention: Option<FlopConvention>,
+    /// Hardware FLOPs utilisation, recomputation included.
+    pub hfu: Option<Given<Mfu>>,
+    /// Time of one optimizer step; needs `global_batch`.
+    pub step_time: Option<Given<Time>>,
+    /// Measured throughput.
+    pub tokens_per_second_per_device: Option<Given<DeviceTokenRate>>,
+    /// Device-hours of the whole run, as published.
+    pub device_hours: Option<Given<DeviceTime>>,
+}
+
+/// Which FLOPs a utilisation counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FlopConvention {
+    /// 6 x active parameters x tokens.
+    SixNd,
+    /// Operator-exact, causal attention counted by half.
+    #[default]
+    Model,
+    /// Operator-exact, attention counted in full.
+    ModelFull,
+}
+
+/// Where something runs.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Placement {
+    /// A cloud of pricing/prices.csv.
+    pub provider: Option<Located<String>>,
+    /// A region of that provider, or a country or US state of regions/regions.csv.
+    pub region: Option<Located<String>>,
+    /// How the devices are bought; on-demand.
+    pub purchase: Option<Located<Purchase>>,
+    /// The first day.
+    pub start: Option<Located<chrono::NaiveDate>>,
+    /// Facility energy / IT energy; the region's.
+    pub pue: Option<Given<Pue>>,
+    /// Carbon intensity of the electricity; the region's.
+    pub grid: Option<Given<GridIntensity>>,
+    /// Water per kWh of IT energy; the region's.
+    pub wue: Option<Given<WaterIntensity>>,
+}
+
+/// How devices are bought.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Purchase {
+    /// A price list's plan.
+    Plan(Plan),
+    /// The user's own price of one device.
+    PerDevice(DevicePrice),
+    /// The user's own price of an instance, of which the catalog knows the number of devices.
+    PerInstance(InstancePrice),
+}
+
+/// A price list's plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Plan {
+    /// By the hour.
+    #[default]
+    OnDemand,
+    /// By the hour, until someone else wants it.
+    Spot,
+    /// Committed for a year.
+    #[serde(rename = "reserved-1y")]
+    Reserved1y,
+    /// Committed for three years.
+    #[serde(rename = "reserved-3y")]
+    Reserved3y,
+}
+
+/// The service.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Inference {
+    /// Where it runs; the training's placement.
+    pub placement: Option<Placement>,
+    /// What is asked of it.
+    pub traffic: Traffic,
+    /// The accelerators.
+    pub hardware: Hardware,
+    /// Number format of weights and matrix products.
+    pub precision: Located<Precision>,
+    /// Number format of the KV cache; that of `precision`.
+    pub kv_precision: Option<Precision>,
+    /// How one replica is spread over devices; the smallest power of two that holds it.
+    pub parallelism: Option<ServingParallelism>,
+    /// Replicas beside those that the peak needs; 0.
+    #[serde(default)]
+    pub redundancy: u64,
+}
+
+/// How one replica is spread over devices.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServingParallelism {
+    /// Tensor-parallel degree.
+    pub tensor: u64,
+}
+
+/// What is asked of a service.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Traffic {
+    /// Mean rate in the first year: `2M/day`, `25/s`.
+    pub requests: Given<RequestRate>,
+    /// Tokens of the prompt, or of the text to encode.
+    pub input_tokens: Option<Lengths>,
+    /// Tokens of the answer; none for an encoder.
+    pub output_tokens: Option<Lengths>,
+    /// Peak rate / mean rate; assumed when left out.
+    pub peak_to_mean: Option<Given<f64>>,
+    /// Growth of the rate; 0 %/year.
+    pub growth: Option<Given<YearlyRate>>,
+}
+
+/// How long prompts or answers are.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lengths {
+    /// The mean.
+    pub mean: Given<TokensPerRequest>,
+    /// The 95th percentile.
+    pub p95: Option<Given<TokensPerRequest>>,
+}
+
+/// How money over time is added up.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Finance {
+    /// Years of service; 3.
+    pub horizon: Option<Given<Time>>,
+    /// Nominal rate, year-end; 8 %.
+    pub discount_rate: Option<Given<f64>>,
+    /// Change of the price of serving per year, which may be negative; 0 %/year.
+    pub price_change: Option<Given<YearlyRate>>,
+}
+
+impl<T: JsonSchema> JsonSchema for Located<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+impl<'de> Deserialize<'de> for Purchase {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct OwnPrice {
+            price: String,
+        }
+        struct Purchases;
+        impl<'de> serde::de::Visitor<'de> for Purchases {
+            type Value = Purchase;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(
+                    "on-demand, spot, reserved-1y, reserved-3y, or {price: 2.10 USD/device-h}",
+                )
+            }
+            fn visit_str<E: Error>(self, plan: &str) -> Result<Purchase, E> {
+                Plan::deserialize(serde::de::value::StrDeserializer::new(plan)).map(Purchase::Plan)
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Purchase, A::Error> {
+                let own = OwnPrice::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                let price = own.price.as_str();
+                let per_device = crate::quantity::parse::<DevicePrice>(price);
+                match (per_device, crate::quantity::parse::<InstancePrice>(price)) {
+                    (Ok(price), _) if price.value > 0.0 => Ok(Purchase::PerDevice(price)),
+                    (_, Ok(price)) if price.value > 0.0 => Ok(Purchase::PerInstance(price)),
+                    (Err(error), _) => Err(Error::custom(error)),
+                    _ => Err(Error::custom(format!("a price of {price} is not above zero"))),
+                }
+            }
+        }
+        deserializer.deserialize_any(Purchases)
+    }
+}
+
+impl JsonSchema for Purchase {
+    fn schema_name() -> Cow<'static, str> {
+        "Purchase".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"enum": ["on-demand", "spot", "reserved-1y", "reserved-3y"]},
+            {"type": "object", "additionalProperties": false, "required": ["price"], "properties": {
+                "price": {"type": "string", "description": "2.10 USD/device-h or 16.80 USD/instance-h"}}},
+        ]})
+    }
+}
