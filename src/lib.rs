@@ -1,6 +1,6 @@
 //! flopcast forecasts what an AI model takes before anyone rents a GPU.
 //!
-//! FLOPs, device-hours, days, dollars, energy, CO2e and water for training; then latency, fleet,
+//! FLOPs, device-hours, days, dollars, energy, `CO2e` and water for training; then latency, fleet,
 //! cost and carbon of serving, over years. `ARCHITECTURE.md` maps the modules and who may import
 //! whom; data flows one way, in the order below.
 
@@ -12,5 +12,7 @@ pub mod quantity;
 pub mod diagnostic;
 
 pub mod provenance;
+
+pub mod model;
 
 pub mod scenario;

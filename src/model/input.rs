@@ -1,0 +1,33 @@
+//! What a model is run on.
+
+/// How attention products are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AttentionCount {
+    /// What the mask needs: the causal half, the window, the chunk.
+    #[default]
+    Causal,
+    /// Every query against every key, as plain library kernels do: n².
+    Full,
+}
+
+/// The input of one forward pass. What is `None` takes the model's default, and the model lists
+/// it under its assumptions: `sequence` min(2048, the model's maximum), `decoder_sequence` the
+/// encoder's, `image_size` the model's own or 224.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Samples in the batch.
+    pub batch: u64,
+    /// Tokens (or frames) per sample.
+    pub sequence: Option<u64>,
+    /// Tokens per sample on the decoder's side of an encoder-decoder.
+    pub decoder_sequence: Option<u64>,
+    /// Height and width of an image, in pixels.
+    pub image_size: Option<u64>,
+}
+
+impl Default for Input {
+    /// One sample at the model's default size.
+    fn default() -> Self {
+        Self { batch: 1, sequence: None, decoder_sequence: None, image_size: None }
+    }
+}

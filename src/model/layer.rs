@@ -1,0 +1,151 @@
+//! Layers: an operator, how often it runs, how many weights it owns.
+
+use super::cost::{Flops, count};
+use super::input::AttentionCount;
+use super::operator::Operator;
+use crate::quantity::Data;
+
+macro_rules! roles {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
+        /// What part a layer plays in its model.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Role { $($(#[$doc])* $name,)+ }
+
+        impl Role {
+            /// All roles, in the order of a forward pass.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The name, as tables and templates spell it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+roles! {
+    /// Tables of tokens, positions, types.
+    Embedding = "embedding";
+    /// Convolutions, the patch embedding among them.
+    Conv = "conv";
+    /// Attention: projections and products.
+    Attention = "attention";
+    /// State-space, recurrent and linear-attention mixers.
+    Mixer = "mixer";
+    /// Feed-forward layers that every position passes.
+    Mlp = "mlp";
+    /// Choice of experts.
+    Router = "router";
+    /// Routed experts.
+    Experts = "experts";
+    /// Norms.
+    Norm = "norm";
+    /// Pooling.
+    Pool = "pool";
+    /// The layer that yields the answer: LM head, classifier.
+    Head = "head";
+    /// Anything else.
+    Other = "other";
+}
+
+/// A choice of `top_k` among `experts` for every position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// Experts to choose from.
+    pub experts: u64,
+    /// Experts that a position passes through.
+    pub top_k: u64,
+}
+
+/// An operator in its place in a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// The path, `*` for the index of a repetition: `layers.*.self_attn.q_proj`.
+    pub name: String,
+    /// The part it plays.
+    pub role: Role,
+    /// What it computes each time.
+    pub operator: Operator,
+    /// How often it is computed in one forward pass; 0 for a part that this input does not reach.
+    pub count: u64,
+    /// Copies of the weights that this layer owns: as often as it is computed, 1 where all uses
+    /// share one (ALBERT), 0 where the weights belong to another layer (a tied head).
+    pub weight_copies: u64,
+    /// Where positions choose among experts: weights are those of all experts, FLOPs those of
+    /// `top_k`. The operator is one expert over all positions.
+    pub routing: Option<Routing>,
+    /// Whether its weights are trained.
+    pub trained: bool,
+    /// Whether it reads the data itself: then nothing below it needs a gradient.
+    pub reads_data: bool,
+    /// Whether its backward pass passes a gradient on.
+    pub needs_input_gradient: bool,
+}
+
+impl Layer {
+    /// A layer computed once, trained, that owns its weights and passes a gradient on.
+    pub fn new(name: impl Into<String>, role: Role, operator: Operator) -> Self {
+        Self {
+            name: name.into(),
+            role,
+            operator,
+            count: 1,
+            weight_copies: 1,
+            routing: None,
+            trained: true,
+            reads_data: false,
+            needs_input_gradient: true,
+        }
+    }
+
+    /// All parameters that the layer owns.
+    pub fn parameters(&self) -> u64 {
+        self.owned(self.routing.map_or(1, |routing| routing.experts))
+    }
+
+    /// The parameters that one position passes through.
+    pub fn active_parameters(&self) -> u64 {
+        self.owned(self.routing.map_or(1, |routing| routing.top_k))
+    }
+
+    fn owned(&self, experts: u64) -> u64 {
+        count(&[self.operator.parameters(), self.weight_copies, experts])
+    }
+
+    /// How often the operator's FLOPs are spent: count x experts per position.
+    fn times(&self) -> f64 {
+        self.count as f64 * self.routing.map_or(1, |routing| routing.top_k) as f64
+    }
+
+    /// FLOPs of one forward pass.
+    pub fn forward(&self, attention: AttentionCount) -> Flops {
+        self.operator.forward(attention) * self.times()
+    }
+
+    /// FLOPs of one backward pass: the gradient of the weights where they are trained, that of the
+    /// inputs where something below is.
+    pub fn backward(&self, attention: AttentionCount) -> Flops {
+        let gradients = self.operator.gradients(attention);
+        let mut flops = Flops::default();
+        if self.trained {
+            flops += gradients.weight;
+        }
+        if self.needs_input_gradient {
+            flops += gradients.input;
+        }
+        if self.needs_input_gradient || self.trained && self.operator.parameters() > 0 {
+            flops += gradients.state;
+        }
+        flops * self.times()
+    }
+
+    /// The weights that the layer owns, `element` bytes each.
+    pub fn weight_data(&self, element: Data) -> Data {
+        element * self.parameters() as f64
+    }
+
+    /// Activations read and written in one forward pass, `element` bytes each.
+    pub fn activation_data(&self, element: Data) -> Data {
+        self.operator.activations(element) * self.times()
+    }
+}

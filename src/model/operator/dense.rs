@@ -1,0 +1,107 @@
+//! Matrix products: with weights, of two activations, and look-ups in a table.
+
+use super::Moved;
+use crate::model::cost::{Flops, count, product};
+
+/// `y[rows, outputs] = x[rows, inputs] W[inputs, outputs] + b`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// Vectors transformed: batch x positions.
+    pub rows: u64,
+    /// Features in.
+    pub inputs: u64,
+    /// Features out.
+    pub outputs: u64,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+impl Dense {
+    /// `inputs x outputs`, plus `outputs` with a bias.
+    pub fn parameters(&self) -> u64 {
+        count(&[self.inputs, self.outputs]).saturating_add(u64::from(self.bias) * self.outputs)
+    }
+
+    /// `2 x rows x inputs x outputs` in matmul; the bias is 1 addition per output.
+    pub fn forward(&self) -> Flops {
+        let outputs = product(&[self.rows, self.outputs]);
+        Flops::matmul(2.0 * outputs * self.inputs as f64)
+            + Flops::elementwise(if self.bias { outputs } else { 0.0 })
+    }
+
+    pub(super) fn moved(&self) -> Moved {
+        Moved {
+            read: product(&[self.rows, self.inputs]),
+            written: product(&[self.rows, self.outputs]),
+        }
+    }
+}
+
+/// `batch` products `[rows, inner] x [inner, columns]` of activations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Matmul {
+    /// Independent products.
+    pub batch: u64,
+    /// Rows of the left factor.
+    pub rows: u64,
+    /// The extent summed over.
+    pub inner: u64,
+    /// Columns of the right factor.
+    pub columns: u64,
+}
+
+impl Matmul {
+    /// `2 x batch x rows x inner x columns`.
+    pub fn forward(&self) -> Flops {
+        Flops::matmul(2.0 * product(&[self.batch, self.rows, self.inner, self.columns]))
+    }
+
+    pub(super) fn moved(&self) -> Moved {
+        let Self { batch, rows, inner, columns } = *self;
+        Moved {
+            read: product(&[batch, rows, inner]) + product(&[batch, inner, columns]),
+            written: product(&[batch, rows, columns]),
+        }
+    }
+}
+
+/// A row of a table per index: no FLOPs forward, one addition per element backward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Embedding {
+    /// Rows of the table: the vocabulary, the positions.
+    pub entries: u64,
+    /// Features of a row.
+    pub dim: u64,
+    /// Indices looked up.
+    pub rows: u64,
+}
+
+impl Embedding {
+    pub(super) fn scattered(&self) -> Flops {
+        Flops::elementwise(product(&[self.rows, self.dim]))
+    }
+
+    pub(super) fn moved(&self) -> Moved {
+        let rows = product(&[self.rows, self.dim]);
+        Moved { read: rows, written: rows }
+    }
+}
+
+/// A model of which only the parameter count is known: 2 FLOP per active parameter and row, the
+/// matrix products of Kaplan et al. 2020 without attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bulk {
+    /// All parameters.
+    pub parameters: u64,
+    /// Parameters that one row passes through.
+    pub active: u64,
+    /// Vectors transformed: batch x positions.
+    pub rows: u64,
+}
+
+impl Bulk {
+    /// `2 x rows x active`.
+    pub fn forward(&self) -> Flops {
+        Flops::matmul(2.0 * product(&[self.rows, self.active]))
+    }
+}

@@ -1,0 +1,144 @@
+//! A model: its layers and what they add up to.
+
+use super::cost::Flops;
+use super::input::{AttentionCount, Input};
+use super::layer::Layer;
+use super::operator::Operator;
+use super::shape::Shape;
+use crate::diagnostic::{Error, Result};
+use crate::quantity::Data;
+
+/// What was taken for granted while counting, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assumption {
+    /// What, in the terms of the source: a key, a node, an input.
+    pub what: String,
+    /// The value taken.
+    pub value: String,
+    /// Why this value.
+    pub why: String,
+}
+
+/// Something in the source that could not be costed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved {
+    /// Its type, in the terms of the source.
+    pub kind: String,
+    /// How many there are.
+    pub count: u64,
+    /// Why it could not.
+    pub why: String,
+}
+
+/// Parameters of a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// All of them, shared ones once.
+    pub total: u64,
+    /// Those that one position passes through: of the routed experts only `top_k`.
+    pub active: u64,
+    /// Those in tables of tokens, positions and types.
+    pub embedding: u64,
+    /// Those that are trained.
+    pub trainable: u64,
+}
+
+/// An architecture at a concrete input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// What it is called.
+    pub name: String,
+    /// Its layers, in the order of a forward pass.
+    pub layers: Vec<Layer>,
+    /// The input, every default filled in.
+    pub input: Input,
+    /// The extents that memory, parallelism and serving need.
+    pub shape: Shape,
+    /// What was taken for granted.
+    pub assumptions: Vec<Assumption>,
+    /// What could not be costed.
+    pub unresolved: Vec<Unresolved>,
+}
+
+/// More than any model has; beyond it sums might overflow.
+const MOST_PARAMETERS: u64 = 1 << 56;
+
+impl Model {
+    /// A model of these layers, all trained.
+    ///
+    /// # Errors
+    /// Where a layer or their sum exceeds 2^56 parameters, or FLOPs are not finite.
+    pub fn new(
+        name: impl Into<String>,
+        layers: Vec<Layer>,
+        input: Input,
+        max_sequence: Option<u64>,
+    ) -> Result<Self> {
+        let shape = Shape::of(&layers, max_sequence);
+        let mut model = Self {
+            name: name.into(),
+            layers,
+            input,
+            shape,
+            assumptions: Vec::new(),
+            unresolved: Vec::new(),
+        };
+        let mut sum: u64 = 0;
+        for layer in &model.layers {
+            sum = sum.saturating_add(layer.parameters());
+            let flops = layer.forward(AttentionCount::Full).total();
+            if sum > MOST_PARAMETERS || layer.count > MOST_PARAMETERS || !flops.is_finite() {
+                let message = format!("`{}` is too large to count", layer.name);
+                return Err(Error::input(message).hint("check the extents of this layer"));
+            }
+        }
+        model.train(|layer| layer.trained);
+        Ok(model)
+    }
+
+    /// Trains the layers that `chosen` picks and freezes the rest. A layer then passes a gradient
+    /// on where a layer before it, since the last one that read data, is trained.
+    pub fn train(&mut self, chosen: impl Fn(&Layer) -> bool) {
+        let mut trained_below = false;
+        for layer in &mut self.layers {
+            layer.trained = chosen(layer);
+            if layer.reads_data {
+                trained_below = false;
+            }
+            layer.needs_input_gradient = trained_below;
+            trained_below |= layer.trained && layer.operator.parameters() > 0;
+        }
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> Parameters {
+        let mut sum = Parameters::default();
+        for layer in &self.layers {
+            let own = layer.parameters();
+            sum.total += own;
+            sum.active += layer.active_parameters();
+            if matches!(layer.operator, Operator::Embedding(_)) {
+                sum.embedding += own;
+            }
+            if layer.trained {
+                sum.trainable += own;
+            }
+        }
+        sum
+    }
+
+    /// FLOPs of one forward pass over the input.
+    pub fn forward(&self, attention: AttentionCount) -> Flops {
+        self.layers.iter().map(|layer| layer.forward(attention)).sum()
+    }
+
+    /// FLOPs of one backward pass: gradients of inputs and of weights, operator by operator.
+    pub fn backward(&self, attention: AttentionCount) -> Flops {
+        self.layers.iter().map(|layer| layer.backward(attention)).sum()
+    }
+
+    /// All weights, `element` bytes each.
+    pub fn weight_data(&self, element: Data) -> Data {
+        element * self.parameters().total as f64
+    }
+}
