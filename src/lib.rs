@@ -16,3 +16,9 @@ pub mod provenance;
 pub mod model;
 
 pub mod scenario;
+
+pub mod training;
+
+pub mod serving;
+
+pub mod ledger;

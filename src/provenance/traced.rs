@@ -3,6 +3,7 @@
 use std::ops::{Add, Div, Mul, Sub};
 use std::sync::Arc;
 
+use super::Basis;
 use super::step::{How, Step};
 use crate::quantity::Measure;
 
@@ -28,6 +29,15 @@ impl<Q: Measure> Traced<Q> {
         Self { value, step }
     }
 
+    /// A number that the arithmetic or the calendar supplies.
+    pub fn counted(name: &str, value: Q, formula: &str, explain: bool) -> Self {
+        let step = explain.then(|| {
+            let basis = Basis::Derived { formula: formula.to_owned() };
+            Arc::new(Step::leaf(name.to_owned(), value.stored(), Q::DIMENSION, basis))
+        });
+        Self { value, step }
+    }
+
     /// The quantity itself.
     pub fn value(&self) -> Q {
         self.value
@@ -49,6 +59,13 @@ impl<Q: Measure> Traced<Q> {
             Arc::make_mut(step).name = Some(name.to_owned());
         }
         self
+    }
+
+    /// The same value as another type of the same dimension, to say what it means.
+    #[must_use]
+    pub fn retype<R: Measure>(self) -> Traced<R> {
+        const { assert!(Q::DIMENSION.same(R::DIMENSION), "a retyped quantity keeps its dimension") };
+        Traced { value: R::from_stored(self.value.stored()), step: self.step }
     }
 
     /// A function of this value that is neither product nor sum, by its formula.

@@ -29,6 +29,18 @@ impl Dimension {
         Self(exponents)
     }
 
+    /// Equality, at compile time.
+    pub const fn same(self, other: Self) -> bool {
+        let mut i = 0;
+        while i < BASES.len() {
+            if self.0[i] != other.0[i] {
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+
     /// The dimension of a product; `sign` -1 makes it a quotient.
     #[must_use]
     pub fn times(self, other: Self, sign: i8) -> Self {

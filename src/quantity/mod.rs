@@ -16,7 +16,7 @@ pub use system::{
     Co2eMass, Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower,
     DevicePrice, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, Energy, EnergyPrice,
     Flop, FlopPerSample, FlopPerToken, GridIntensity, InstancePrice, InstanceTime, Instances,
-    Money, Per, Power, RequestRate, Requests, Samples, Time, Times, Tokens, TokensPerRequest,
-    Water, WaterIntensity, YearlyRate,
+    Money, Per, Power, Ratio, RequestRate, Requests, Samples, Time, Times, Tokens,
+    TokensPerRequest, Water, WaterIntensity, YearlyRate,
 };
 pub use text::{QuantityError, parse, show};

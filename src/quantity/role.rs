@@ -1,6 +1,9 @@
 //! Dimensionless quantities by the role they play, each with the bounds that make sense of it.
 
+use std::ops::{Div, Mul};
+
 use super::dimension::{Dimension, Measure};
+use super::system::{Dimension as StaticDimension, Quantity, Units};
 
 /// Why a number cannot play a role, in words for the user.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -35,6 +38,28 @@ macro_rules! roles {
             /// The plain number.
             pub fn get(self) -> f64 {
                 self.0
+            }
+        }
+
+        impl<D, U> Mul<$name> for Quantity<D, U, f64>
+        where
+            D: StaticDimension + ?Sized,
+            U: Units<f64> + ?Sized,
+        {
+            type Output = Self;
+            fn mul(self, factor: $name) -> Self {
+                Self::from_stored(self.value * factor.0)
+            }
+        }
+
+        impl<D, U> Div<$name> for Quantity<D, U, f64>
+        where
+            D: StaticDimension + ?Sized,
+            U: Units<f64> + ?Sized,
+        {
+            type Output = Self;
+            fn div(self, divisor: $name) -> Self {
+                Self::from_stored(self.value / divisor.0)
             }
         }
 

@@ -121,3 +121,5 @@ pub type RequestRate = Per<Requests, Time>;
 pub type TokensPerRequest = Per<Tokens, Requests>;
 /// Growth or decline per year.
 pub type YearlyRate = Per<f64, Time>;
+/// A plain ratio of two quantities of one dimension.
+pub type Ratio = Per<Time, Time>;

@@ -2,4 +2,5 @@
 pub mod document;
 pub mod file;
 pub mod given;
+pub mod plan;
 pub mod reader;

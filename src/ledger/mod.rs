@@ -1,0 +1,5 @@
+//! The ledger: device-hours and energy become money, carbon and water.
+
+pub mod footprint;
+pub mod rent;
+pub mod years;

@@ -1,0 +1,227 @@
+//! The scenario resolved: every reference looked up, every default named, ready to compute.
+//!
+//! A plan holds inputs only. What follows from them is computed by `training`, `serving` and
+//! `ledger`.
+
+use crate::provenance::{Input, Unknown};
+use crate::quantity::{
+    Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower, DevicePrice,
+    DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, Flop, FlopPerSample, FlopPerToken,
+    GridIntensity, InstancePrice, Mfu, Per, Pue, RequestRate, Requests, Samples, Share, Time,
+    Tokens, TokensPerRequest, WaterIntensity, YearlyRate,
+};
+
+pub use super::file::FlopConvention;
+
+/// What a run has to compute, and on what.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The data that it passes.
+    pub work: Work,
+    /// Dense peak of one device in the run's precision.
+    pub peak: Input<DeviceFlopRate>,
+    /// Devices that train; unknown for a run of given device-hours.
+    pub devices: Option<Input<Devices>>,
+    /// How well they are used.
+    pub efficiency: Efficiency,
+    /// Productive time / elapsed time.
+    pub goodput: Input<Share>,
+    /// Paid but idle devices / training devices.
+    pub spares: Input<Share>,
+    /// Compute of ablations and failed runs / compute of the run.
+    pub experiments: Input<f64>,
+    /// Tokens of one optimizer step.
+    pub global_batch: Option<Input<Tokens>>,
+}
+
+/// The data and what one unit of it costs.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Sequences of tokens.
+    Tokens {
+        /// Tokens in one epoch.
+        tokens: Input<Tokens>,
+        /// Epochs.
+        epochs: Input<f64>,
+        /// 6 x active parameters, where the convention applies.
+        six_nd: Option<Input<FlopPerToken>>,
+        /// Operator-exact forward + backward, causal attention counted by half.
+        model: Input<FlopPerToken>,
+        /// The same with attention counted in full.
+        model_full: Input<FlopPerToken>,
+    },
+    /// Images and other samples.
+    Samples {
+        /// Samples in one epoch.
+        samples: Input<Samples>,
+        /// Epochs.
+        epochs: Input<f64>,
+        /// Operator-exact forward + backward.
+        model: Input<FlopPerSample>,
+    },
+}
+
+/// What is known of the utilisation.
+#[derive(Clone, Debug)]
+pub enum Efficiency {
+    /// Useful FLOPs / (time x peak), in a convention.
+    Mfu(Input<Mfu>, FlopConvention),
+    /// FLOPs with recomputation / (time x peak).
+    Hfu(Input<Mfu>),
+    /// A measured pace over the run's tokens.
+    Measured {
+        /// Tokens in one epoch.
+        tokens: Input<Tokens>,
+        /// Epochs.
+        epochs: Input<f64>,
+        /// How fast they pass.
+        pace: Pace,
+    },
+    /// The whole run's device-hours, goodput included.
+    DeviceHours(Input<DeviceTime>),
+}
+
+/// A measured pace.
+#[derive(Clone, Debug)]
+pub enum Pace {
+    /// Tokens per second of one device.
+    Throughput(Input<DeviceTokenRate>),
+    /// The time of one optimizer step on all devices.
+    Step {
+        /// Time of one step.
+        time: Input<Time>,
+        /// Tokens of one step.
+        batch: Input<Tokens>,
+        /// Devices that share it.
+        devices: Input<Devices>,
+    },
+}
+
+/// What a provider charges, and for what.
+#[derive(Clone, Debug)]
+pub enum Rent {
+    /// Whole instances with a fixed number of devices.
+    Instance {
+        /// Price of one instance.
+        price: Input<InstancePrice>,
+        /// Its devices.
+        devices: Input<DevicesPerInstance>,
+    },
+    /// Single devices, host included.
+    Device {
+        /// Price of one device.
+        price: Input<DevicePrice>,
+    },
+    /// Single devices, the host billed apart.
+    DeviceAndHost {
+        /// Price of one accelerator.
+        accelerator: Input<DevicePrice>,
+        /// Price of its share of the host.
+        host: Input<DevicePrice>,
+    },
+}
+
+/// An input that may be unknown.
+pub type Stated<Q> = Result<Input<Q>, Unknown>;
+
+/// What a device draws and where.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Average power of one device with its share of the host.
+    pub power: Stated<DevicePower>,
+    /// Facility energy / IT energy.
+    pub pue: Stated<Pue>,
+    /// Location-based carbon intensity.
+    pub grid: Stated<GridIntensity>,
+    /// Water evaporated on site per IT energy.
+    pub wue: Stated<WaterIntensity>,
+    /// Embodied CO2e of one device: low, mid, high.
+    pub embodied: [Stated<DeviceCo2e>; 3],
+    /// Service life that the embodied CO2e is spread over.
+    pub lifetime: Input<Time>,
+}
+
+/// FLOP of one request.
+pub type FlopPerRequest = Per<Flop, Requests>;
+/// KV cache of one token.
+pub type KvPerToken = Per<Data, Tokens>;
+
+/// One replica and what it is asked for.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    /// Devices that hold one copy of the model.
+    pub devices: Input<Devices>,
+    /// All weights in the serving precision.
+    pub weights: Input<Data>,
+    /// KV cache of one token in the cache's precision; zero for a model without one.
+    pub kv_per_token: Input<KvPerToken>,
+    /// FLOPs of the prompt (or of the whole request, for an encoder).
+    pub prefill: Input<FlopPerRequest>,
+    /// Tokens of the prompt.
+    pub input: Input<TokensPerRequest>,
+    /// Tokens of the answer; none for an encoder.
+    pub output: Option<Input<TokensPerRequest>>,
+    /// Dense peak of one device in the serving precision.
+    pub peak: Input<DeviceFlopRate>,
+    /// Memory bandwidth of one device.
+    pub bandwidth: Input<DeviceBandwidth>,
+    /// Memory of one device.
+    pub memory: Input<DeviceMemory>,
+    /// Part of the memory that weights and cache may use.
+    pub usable_memory: Input<Share>,
+    /// Part of the peak that prefill reaches.
+    pub compute_efficiency: Input<Share>,
+    /// Part of the bandwidth that decode reaches.
+    pub bandwidth_efficiency: Input<Share>,
+    /// Most sequences that the engine batches.
+    pub max_batch: Input<f64>,
+}
+
+/// A service: one replica, what is asked of the fleet, and where it runs.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// One copy of the model on its devices.
+    pub replica: Replica,
+    /// Mean rate in the first year.
+    pub rate: Input<RequestRate>,
+    /// Peak rate / mean rate.
+    pub peak_to_mean: Input<f64>,
+    /// Part of a replica's highest rate that the fleet is planned for.
+    pub headroom: Input<Share>,
+    /// Growth of the rate.
+    pub growth: Input<YearlyRate>,
+    /// Replicas beside those that the peak needs.
+    pub redundancy: Input<f64>,
+    /// FLOPs of one request, prompt and answer.
+    pub flops: Input<FlopPerRequest>,
+    /// What is paid; absent where the scenario names neither provider nor price.
+    pub rent: Option<Rent>,
+    /// Power, grid and water.
+    pub site: Site,
+}
+
+/// A training run and where it runs.
+#[derive(Clone, Debug)]
+pub struct TrainingPlan {
+    /// What is computed.
+    pub run: Run,
+    /// What is paid; absent where the scenario names neither provider nor price.
+    pub rent: Option<Rent>,
+    /// Power, grid and water.
+    pub site: Site,
+    /// The first day.
+    pub start: Option<chrono::NaiveDate>,
+    /// The day by which it must end.
+    pub deadline: Option<chrono::NaiveDate>,
+}
+
+/// How money over time is added up.
+#[derive(Clone, Debug)]
+pub struct Finance {
+    /// Years of service.
+    pub years: u32,
+    /// Nominal, year-end.
+    pub discount_rate: Input<f64>,
+    /// Change of the price of serving per year.
+    pub price_change: Input<YearlyRate>,
+}

@@ -1,0 +1,178 @@
+//! The plain serving model: means and bounds in closed form.
+//!
+//! A replica holds the weights and, in what memory is left, the KV cache of its concurrent
+//! requests. Prefill is bound by compute, decode by memory bandwidth. With rate r per replica, a
+//! prefill of time p per request, a decode step that takes a for the weights and c more for each
+//! concurrent sequence, and o output tokens:
+//!
+//! - the share of time that prefill takes is r p, and decode runs in the rest;
+//! - TPOT = (a + c b) / (1 - r p) with b = r o TPOT concurrent sequences (Little's law), so
+//!   TPOT = a / (1 - r p - r c o);
+//! - the highest rate is the one at which b reaches what the KV cache holds, B:
+//!   r = B / (o a + B (p + c o)).
+
+use crate::provenance::{Traced, function};
+use crate::quantity::{
+    Data, Measure, Per, Ratio, RequestRate, Requests, Time, Tokens, TokensPerRequest,
+};
+use crate::scenario::plan::Replica;
+
+/// Time that one request takes of a resource.
+pub type TimePerRequest = Per<Time, Requests>;
+/// Time between two tokens of an answer.
+pub type TimePerToken = Per<Time, Tokens>;
+/// What one replica can do.
+#[derive(Clone, Debug)]
+pub struct Capability {
+    /// Tokens that its KV cache holds; none for a model without one.
+    pub kv_capacity: Option<Traced<Tokens>>,
+    /// Concurrent requests of mean length that fit.
+    pub max_concurrency: Traced<Ratio>,
+    /// The highest rate that it can keep up with.
+    pub max_rate: Traced<RequestRate>,
+    /// Time of one prefill.
+    pub prefill_time: Traced<TimePerRequest>,
+    decode: Option<Decode>,
+}
+
+#[derive(Clone, Debug)]
+struct Decode {
+    step: Traced<TimePerToken>,
+    per_sequence: Traced<TimePerToken>,
+    output: Traced<TokensPerRequest>,
+}
+
+/// Mean latencies at a rate.
+#[derive(Clone, Debug)]
+pub struct Latency {
+    /// Time to first token, or of the whole request for an encoder.
+    pub ttft: Traced<TimePerRequest>,
+    /// Time per output token after the first.
+    pub tpot: Option<Traced<TimePerToken>>,
+    /// The whole request.
+    pub e2e: Traced<TimePerRequest>,
+}
+
+/// Why a replica cannot hold the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DoesNotFit {
+    /// The weights.
+    pub weights: Data,
+    /// The memory that they may use.
+    pub usable: Data,
+}
+
+impl Replica {
+    /// Capacity and highest rate.
+    ///
+    /// # Errors
+    /// [`DoesNotFit`] where weights and the KV cache of a single request exceed the memory.
+    pub fn capability(&self, explain: bool) -> Result<Capability, DoesNotFit> {
+        let devices = self.devices.traced(explain);
+        let weights = self.weights.traced(explain);
+        let memory = &self.memory.traced(explain) * &self.usable_memory.traced(explain);
+        let usable = (&memory * &devices).named("usable memory");
+        let free = &usable - &weights;
+        let does_not_fit = || DoesNotFit { weights: weights.value(), usable: usable.value() };
+        if free.value().value <= 0.0 {
+            return Err(does_not_fit());
+        }
+        let compute =
+            &(&self.peak.traced(explain) * &self.compute_efficiency.traced(explain)) * &devices;
+        let prefill_time = (&self.prefill.traced(explain) / &compute).named("prefill time");
+        let bandwidth = &(&self.bandwidth.traced(explain)
+            * &self.bandwidth_efficiency.traced(explain))
+            * &devices;
+        let max_batch = self.max_batch.traced(explain);
+
+        let Some(output) = &self.output else {
+            // Nothing is decoded: the weights are read once per batch, which hides behind compute.
+            return Ok(Capability {
+                kv_capacity: None,
+                max_concurrency: max_batch.retype(),
+                max_rate: (&Traced::counted("1", 1.0, "one request at a time", explain)
+                    / &prefill_time)
+                    .named("inference.replica.max_rate_per_s"),
+                prefill_time,
+                decode: None,
+            });
+        };
+        let output = output.traced(explain);
+        let kv = self.kv_per_token.traced(explain);
+        let kv_capacity = (&free / &kv).named("inference.replica.kv_capacity_tokens");
+        let input = self.input.traced(explain);
+        let length = &input + &output;
+        let fitting: Traced<Ratio> = function(
+            "min(KV capacity / tokens of a request, largest batch)",
+            &[kv_capacity.part(), length.part(), max_batch.part()],
+            |v| (v[0] / v[1]).min(v[2]),
+        );
+        let max_concurrency = fitting.named("inference.replica.max_concurrency");
+        if max_concurrency.value().value < 1.0 {
+            return Err(does_not_fit());
+        }
+        let step = per_token(&weights / &bandwidth).named("time to read the weights");
+        let context =
+            function::<Tokens>("input + output / 2", &[input.part(), output.part()], |v| {
+                v[0] + v[1] / 2.0
+            });
+        let per_sequence = per_token(&(&kv * &context) / &bandwidth)
+            .named("time to read the KV cache of a sequence");
+        let max_rate = function(
+            "B / (o a + B (p + c o)) with B concurrency, o output, a weights, p prefill, c cache",
+            &[
+                max_concurrency.part(),
+                output.part(),
+                step.part(),
+                prefill_time.part(),
+                per_sequence.part(),
+            ],
+            |v| v[0] / (v[1] * v[2] + v[0] * (v[3] + v[4] * v[1])),
+        );
+        Ok(Capability {
+            kv_capacity: Some(kv_capacity),
+            max_concurrency,
+            max_rate: max_rate.named("inference.replica.max_rate_per_s"),
+            prefill_time,
+            decode: Some(Decode { step, per_sequence, output }),
+        })
+    }
+}
+
+impl Capability {
+    /// Mean latencies with `rate` requests per second on this replica, below its highest rate.
+    pub fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
+        // One prefill is served at a time: M/D/1 waiting, Pollaczek-Khinchine.
+        let ttft: Traced<TimePerRequest> = function(
+            "p + r p^2 / (2 (1 - r p)) with p prefill time, r rate",
+            &[self.prefill_time.part(), rate.part()],
+            |v| v[0] + v[1] * v[0] * v[0] / (2.0 * (1.0 - v[1] * v[0])),
+        );
+        let ttft = ttft.named("inference.ttft_ms.mean");
+        let Some(Decode { step, per_sequence, output }) = &self.decode else {
+            return Latency { e2e: ttft.clone().named("inference.e2e_ms.mean"), tpot: None, ttft };
+        };
+        let tpot: Traced<TimePerToken> = function(
+            "a / (1 - r p - r c o) with a weights, r rate, p prefill, c cache, o output",
+            &[
+                step.part(),
+                rate.part(),
+                self.prefill_time.part(),
+                per_sequence.part(),
+                output.part(),
+            ],
+            |v| v[0] / (1.0 - v[1] * (v[2] + v[3] * v[4])),
+        );
+        let tpot = tpot.named("inference.tpot_ms.mean");
+        let e2e: Traced<TimePerRequest> =
+            function("TTFT + TPOT (output - 1)", &[ttft.part(), tpot.part(), output.part()], |v| {
+                v[0] + v[1] * (v[2] - 1.0)
+            });
+        Latency { ttft, tpot: Some(tpot), e2e: e2e.named("inference.e2e_ms.mean") }
+    }
+}
+
+/// A decode step yields one token for each sequence: its time is the time per token.
+fn per_token<Q: Measure>(time: Traced<Q>) -> Traced<TimePerToken> {
+    time.map("per token of a sequence", |v| v[0])
+}

@@ -1,0 +1,3 @@
+//! Serving: traffic becomes a fleet.
+
+pub mod closed_form;

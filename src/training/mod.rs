@@ -1,0 +1,3 @@
+//! Training: a scenario becomes device-hours.
+
+pub mod run;

@@ -1,0 +1,156 @@
+//! From FLOPs to device-hours: the run as a whole.
+//!
+//! device-hours = FLOPs / (dense peak x MFU x goodput), in the FLOP convention that the MFU was
+//! stated in, then x (1 + spares) where spares are paid for.
+
+use std::ops::Mul;
+
+use crate::provenance::{Input, Traced};
+use crate::quantity::{
+    DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Measure, Mfu, Ratio, Share, Time,
+};
+use crate::scenario::plan::{Efficiency, FlopConvention, Pace, Run, Work};
+
+/// FLOPs of a run in the conventions that people use.
+#[derive(Clone, Debug)]
+pub struct RunFlops {
+    /// 6 x active parameters x tokens; absent where there are no tokens.
+    pub six_nd: Option<Traced<Flop>>,
+    /// Operator-exact, causal attention by half.
+    pub model: Traced<Flop>,
+    /// Operator-exact, attention in full.
+    pub model_full: Traced<Flop>,
+    /// With recomputation.
+    pub hardware: Traced<Flop>,
+}
+
+/// How long a run takes.
+#[derive(Clone, Debug)]
+pub struct RunTime {
+    /// FLOPs by convention.
+    pub flops: RunFlops,
+    /// Device-hours paid: goodput, spares and experiments included.
+    pub device_time: Traced<DeviceTime>,
+    /// Model FLOPs / (productive time x peak).
+    pub mfu: Traced<Ratio>,
+    /// Hardware FLOPs / (productive time x peak).
+    pub hfu: Traced<Ratio>,
+    /// First to last day, where the number of devices is known.
+    pub wall_clock: Option<Traced<Time>>,
+    /// Time of one optimizer step, where the batch is known.
+    pub step_time: Option<Traced<Time>>,
+    /// Throughput while productive.
+    pub throughput: Option<Traced<DeviceTokenRate>>,
+}
+
+impl Run {
+    /// FLOPs, device-hours and time of the run.
+    ///
+    /// With `explain`, every figure records its derivation.
+    pub fn time(&self, explain: bool) -> RunTime {
+        let flops = self.flops(explain);
+        let peak = self.peak.traced(explain);
+        let goodput = self.goodput.traced(explain);
+        let experiments = self.experiments.traced(explain);
+        let productive = self.productive_time(&flops, &peak, &goodput, explain);
+        let run = match &self.efficiency {
+            // Published device-hours are elapsed time: the goodput is in them already.
+            Efficiency::DeviceHours(given) => given.traced(explain),
+            _ => (&productive / &goodput).named("device-hours of the run"),
+        };
+        let spares = self.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
+        let experiments = experiments.map::<f64>("1 + experiments", |v| 1.0 + v[0]);
+        let paid = &(&run * &spares) * &experiments;
+        let throughput = match &self.work {
+            Work::Tokens { tokens, epochs, .. } => {
+                let passed = &tokens.traced(explain) * &epochs.traced(explain);
+                Some((&passed / &productive).named("training.tokens_per_second_per_device"))
+            }
+            Work::Samples { .. } => None,
+        };
+        let devices = self.devices.as_ref().map(|devices| devices.traced(explain));
+        let step_time = match (&self.global_batch, &throughput, &devices) {
+            (Some(batch), Some(rate), Some(devices)) => {
+                let cluster = rate * devices;
+                Some((&batch.traced(explain) / &cluster).named("training.step_time_s"))
+            }
+            _ => None,
+        };
+        RunTime {
+            mfu: (&flops.model / &(&productive * &peak)).named("training.mfu"),
+            hfu: (&flops.hardware / &(&productive * &peak)).named("training.hfu"),
+            wall_clock: devices.map(|devices| (&run / &devices).named("training.wall_clock_days")),
+            device_time: paid.named("training.device_hours"),
+            step_time,
+            throughput,
+            flops,
+        }
+    }
+
+    /// Device-time that does useful work.
+    fn productive_time(
+        &self,
+        flops: &RunFlops,
+        peak: &Traced<DeviceFlopRate>,
+        goodput: &Traced<Share>,
+        explain: bool,
+    ) -> Traced<DeviceTime> {
+        let at_utilisation = |flops: &Traced<Flop>, share: &Input<Mfu>| {
+            (flops / &(peak * &share.traced(explain))).named("productive device-hours")
+        };
+        match &self.efficiency {
+            Efficiency::Mfu(mfu, convention) => {
+                let flops = match (convention, &flops.six_nd) {
+                    (FlopConvention::SixNd, Some(six_nd)) => six_nd,
+                    (FlopConvention::ModelFull, _) => &flops.model_full,
+                    _ => &flops.model,
+                };
+                at_utilisation(flops, mfu)
+            }
+            Efficiency::Hfu(hfu) => at_utilisation(&flops.hardware, hfu),
+            Efficiency::Measured { tokens, epochs, pace } => {
+                let passed = &tokens.traced(explain) * &epochs.traced(explain);
+                match pace {
+                    Pace::Throughput(rate) => &passed / &rate.traced(explain),
+                    Pace::Step { time, batch, devices } => {
+                        let steps = &passed / &batch.traced(explain);
+                        &(&steps * &time.traced(explain)) * &devices.traced(explain)
+                    }
+                }
+                .named("productive device-hours")
+            }
+            Efficiency::DeviceHours(hours) => {
+                (&hours.traced(explain) * goodput).named("productive device-hours")
+            }
+        }
+    }
+
+    /// FLOPs of the run by convention.
+    fn flops(&self, explain: bool) -> RunFlops {
+        let (six_nd, model, model_full) = match &self.work {
+            Work::Tokens { tokens, epochs, six_nd, model, model_full } => (
+                six_nd.as_ref().map(|per| total(tokens, epochs, per, explain)),
+                total(tokens, epochs, model, explain),
+                total(tokens, epochs, model_full, explain),
+            ),
+            Work::Samples { samples, epochs, model } => {
+                let flops = total(samples, epochs, model, explain);
+                (None, flops.clone(), flops)
+            }
+        };
+        RunFlops {
+            six_nd: six_nd.map(|flops| flops.named("training.flops.six_nd")),
+            hardware: model.clone().named("training.flops.hardware"),
+            model: model.named("training.flops.model"),
+            model_full: model_full.named("training.flops.model_full"),
+        }
+    }
+}
+
+fn total<U, P>(units: &Input<U>, epochs: &Input<f64>, per: &Input<P>, explain: bool) -> Traced<Flop>
+where
+    U: Measure + Mul<f64, Output = U> + Mul<P, Output = Flop>,
+    P: Measure,
+{
+    &(&units.traced(explain) * &epochs.traced(explain)) * &per.traced(explain)
+}
