@@ -22,3 +22,7 @@ pub mod training;
 pub mod serving;
 
 pub mod ledger;
+
+pub mod estimate;
+
+pub mod report;

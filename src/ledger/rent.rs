@@ -31,7 +31,7 @@ pub struct Packing {
 
 impl Rent {
     /// Packs devices into whole instances; `None` where devices are sold singly.
-    pub fn pack(&self, devices: &Traced<Devices>, explain: bool) -> Option<Packing> {
+    pub fn pack(&self, stage: &str, devices: &Traced<Devices>, explain: bool) -> Option<Packing> {
         let Self::Instance { devices: size, .. } = self else { return None };
         let size = size.traced(explain);
         let instances: Traced<Instances> =
@@ -40,7 +40,12 @@ impl Rent {
                 (v[0] / v[1] - 1e-9).ceil()
             });
         let paid = &instances * &size;
-        Some(Packing { stranded: &paid - devices, paid_per_used: &paid / devices, instances })
+        let stranded = &paid - devices;
+        Some(Packing {
+            instances: instances.named(&format!("{stage}.instances")),
+            stranded: stranded.named(&format!("{stage}.stranded_devices")),
+            paid_per_used: &paid / devices,
+        })
     }
 
     /// The bill for `time` device-hours, stranded devices included.

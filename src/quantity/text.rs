@@ -158,6 +158,16 @@ const LADDERS: &[&[&str]] = &[
     &["samples/s"],
     &["requests/s"],
     &["tokens/request"],
+    &["USD/request"],
+    &["Wh/request", "kWh/request"],
+    &["gCO2e/request", "kgCO2e/request"],
+    &["USD/Mtoken"],
+    &["kWh/Mtoken"],
+    &["kgCO2e/Mtoken"],
+    &["ms/request", "s/request"],
+    &["ms/token", "s/token"],
+    &["KB/token", "MB/token"],
+    &["FLOP/USD"],
     &["%/year"],
 ];
 
@@ -300,6 +310,14 @@ fn read_atom(word: &str) -> Option<(f64, Dimension)> {
             exact(stem).or_else(|| stem.strip_suffix('s').and_then(exact))?;
         prefixed.then_some((scale * factor, *dimension))
     })
+}
+
+/// A stored value in another unit, such as `kWh`; the unit is one of this crate's own texts.
+pub fn convert(stored: f64, unit: &str) -> f64 {
+    match read_unit(unit, Dimension::NONE) {
+        Ok((factor, _)) => stored / factor,
+        Err(_) => f64::NAN,
+    }
 }
 
 /// The unit that stands for a dimension: `gCO2e/kWh`.

@@ -4,3 +4,22 @@ pub mod file;
 pub mod given;
 pub mod plan;
 pub mod reader;
+
+/// A scenario, resolved: what [`crate::estimate`] computes from.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it is, in one line.
+    pub name: String,
+    /// The training run.
+    pub training: Option<plan::TrainingPlan>,
+    /// The service.
+    pub inference: Option<plan::Service>,
+    /// How money over time is added up.
+    pub finance: plan::Finance,
+    /// Dates of the catalog's data that it rests on.
+    pub dates: Vec<(String, String)>,
+    /// What was assumed about the model.
+    pub model_assumptions: Vec<String>,
+    /// What the user should know before trusting the figures.
+    pub warnings: Vec<String>,
+}

@@ -31,6 +31,8 @@ pub struct RunTime {
     pub flops: RunFlops,
     /// Device-hours paid: goodput, spares and experiments included.
     pub device_time: Traced<DeviceTime>,
+    /// Productive time / elapsed time.
+    pub goodput: Traced<Share>,
     /// Model FLOPs / (productive time x peak).
     pub mfu: Traced<Ratio>,
     /// Hardware FLOPs / (productive time x peak).
@@ -83,6 +85,7 @@ impl Run {
             device_time: paid.named("training.device_hours"),
             step_time,
             throughput,
+            goodput: goodput.named("training.goodput"),
             flops,
         }
     }

@@ -1,0 +1,175 @@
+//! The forecast as a list of figures: one list serves the table, JSON, CSV and `explain`.
+
+use std::sync::Arc;
+
+use super::{Estimate, InferenceForecast, Tco, TrainingForecast, Year};
+use crate::ledger::footprint::Footprint;
+use crate::provenance::{Known, Step, Traced, Unknown};
+use crate::quantity::Measure;
+use crate::quantity::text::{convert, show_stored};
+
+/// One named figure.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// Its path in the JSON: `training.energy_kwh.it`.
+    pub path: String,
+    /// Its value in the unit that the path names; `None` is unknown.
+    pub value: Option<f64>,
+    /// Value and unit as people read them.
+    pub shown: String,
+    /// How it came about, where that was recorded.
+    pub step: Option<Arc<Step>>,
+    /// Why it is unknown.
+    pub unknown: Option<Unknown>,
+}
+
+/// Collects figures under a stage's name.
+pub struct Section<'a> {
+    stage: String,
+    figures: &'a mut Vec<Figure>,
+}
+
+impl Section<'_> {
+    fn known<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Traced<Q>) {
+        self.figures.push(Figure {
+            path: format!("{}.{path}", self.stage),
+            value: Some(convert(figure.value().stored(), unit)),
+            shown: show_stored(figure.value().stored(), Q::DIMENSION),
+            step: figure.step().cloned(),
+            unknown: None,
+        });
+    }
+
+    fn optional<Q: Measure>(&mut self, path: &str, unit: &str, figure: Option<&Traced<Q>>) {
+        if let Some(figure) = figure {
+            self.known(path, unit, figure);
+        }
+    }
+
+    fn maybe<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Known<Q>) {
+        match figure {
+            Ok(figure) => self.known(path, unit, figure),
+            Err(unknown) => self.figures.push(Figure {
+                path: format!("{}.{path}", self.stage),
+                value: None,
+                shown: "unknown".to_owned(),
+                step: None,
+                unknown: Some(unknown.clone()),
+            }),
+        }
+    }
+}
+
+impl Estimate {
+    /// Every figure of the forecast, in the order of the JSON.
+    pub fn figures(&self) -> Vec<Figure> {
+        let mut figures = Vec::with_capacity(96);
+        let mut section = |stage: &str, list: &dyn Fn(&mut Section<'_>)| {
+            list(&mut Section { stage: stage.to_owned(), figures: &mut figures });
+        };
+        if let Some(training) = &self.training {
+            section("training", &|out| list_training(training, out));
+        }
+        if let Some(inference) = &self.inference {
+            section("inference", &|out| list_inference(inference, out));
+            for year in &inference.years {
+                section(&format!("inference.years.{}", year.year), &|out| list_year(year, out));
+            }
+        }
+        if let Some(tco) = &self.tco {
+            section("tco", &|out| list_tco(tco, out));
+        }
+        figures
+    }
+}
+
+fn list_training(training: &TrainingForecast, out: &mut Section<'_>) {
+    let run = &training.run;
+    out.optional("flops.six_nd", "FLOP", run.flops.six_nd.as_ref());
+    out.known("flops.model", "FLOP", &run.flops.model);
+    out.known("flops.model_full", "FLOP", &run.flops.model_full);
+    out.known("flops.hardware", "FLOP", &run.flops.hardware);
+    out.known("mfu", "", &run.mfu);
+    out.known("hfu", "", &run.hfu);
+    out.known("goodput", "", &run.goodput);
+    out.optional("step_time_s", "s", run.step_time.as_ref());
+    out.optional("tokens_per_second_per_device", "tokens/s/device", run.throughput.as_ref());
+    out.optional("devices", "devices", training.devices.as_ref());
+    out.optional("instances", "instances", training.packing.as_ref().map(|p| &p.instances));
+    out.optional("stranded_devices", "devices", training.packing.as_ref().map(|p| &p.stranded));
+    out.known("device_hours", "device-h", &run.device_time);
+    out.optional("wall_clock_days", "days", run.wall_clock.as_ref());
+    list_footprint("energy_kwh", &training.footprint, out);
+    if let Some(bill) = &training.bill {
+        out.known("cost_usd.compute", "USD", &bill.compute);
+        out.optional("cost_usd.host", "USD", bill.host.as_ref());
+        out.known("cost_usd.total", "USD", &bill.total);
+    }
+    out.optional("flops_per_usd.peak", "FLOP/USD", training.peak_flops_per_usd.as_ref());
+    out.optional("flops_per_usd.achieved", "FLOP/USD", training.achieved_flops_per_usd.as_ref());
+}
+
+fn list_footprint(energy: &str, footprint: &Footprint, out: &mut Section<'_>) {
+    out.maybe(&format!("{energy}.it"), "kWh", &footprint.it);
+    out.maybe(&format!("{energy}.facility"), "kWh", &footprint.facility);
+    out.maybe("co2e_kg.location", "kgCO2e", &footprint.location);
+    out.maybe("co2e_kg.market", "kgCO2e", &footprint.market);
+    for (level, figure) in ["low", "mid", "high"].iter().zip(&footprint.embodied) {
+        out.maybe(&format!("co2e_kg.embodied.{level}"), "kgCO2e", figure);
+    }
+    out.maybe("water_l.on_site", "L", &footprint.water);
+}
+
+fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
+    out.known("ttft_ms.mean", "ms/request", &inference.latency.ttft);
+    out.optional("tpot_ms.mean", "ms/token", inference.latency.tpot.as_ref());
+    out.known("e2e_ms.mean", "ms/request", &inference.latency.e2e);
+    let capability = &inference.capability;
+    out.known("replica.devices", "devices", &inference.replica_devices);
+    out.known("replica.max_rate_per_s", "requests/s", &capability.max_rate);
+    out.optional("replica.kv_capacity_tokens", "tokens", capability.kv_capacity.as_ref());
+    out.known("replica.max_concurrency", "", &capability.max_concurrency);
+    if let Some(first) = inference.years.first() {
+        out.known("fleet.replicas", "", &first.replicas);
+        out.known("fleet.devices", "devices", &first.devices);
+        out.optional("fleet.instances", "instances", first.instances.as_ref());
+        out.optional("fleet.stranded_devices", "devices", first.stranded.as_ref());
+        out.known("fleet.peak_rate_per_s", "requests/s", &first.peak_rate);
+    }
+    out.known("per_query.flops", "FLOP/request", &inference.flops);
+    out.optional("per_query.serving_usd", "USD/request", inference.serving_cost.as_ref());
+    out.optional("per_query.loaded_usd", "USD/request", inference.loaded_cost.as_ref());
+    out.maybe("per_query.energy_wh", "Wh/request", &inference.energy);
+    out.maybe("per_query.co2e_g.location", "gCO2e/request", &inference.location);
+    out.maybe("per_query.co2e_g.embodied", "gCO2e/request", &inference.embodied);
+    if inference.latency.tpot.is_some() {
+        out.optional(
+            "per_million_tokens.cost_usd",
+            "USD/Mtoken",
+            inference.cost_per_token.as_ref(),
+        );
+        out.maybe("per_million_tokens.energy_kwh", "kWh/Mtoken", &inference.energy_per_token);
+        out.maybe(
+            "per_million_tokens.co2e_kg.location",
+            "kgCO2e/Mtoken",
+            &inference.location_per_token,
+        );
+    }
+}
+
+fn list_year(year: &Year, out: &mut Section<'_>) {
+    out.known("requests", "requests", &year.requests);
+    out.known("replicas", "", &year.replicas);
+    out.known("devices", "devices", &year.devices);
+    out.optional("instances", "instances", year.instances.as_ref());
+    out.optional("cost_usd", "USD", year.cost.as_ref());
+    list_footprint("energy_kwh", &year.footprint, out);
+}
+
+fn list_tco(tco: &Tco, out: &mut Section<'_>) {
+    out.maybe("total_usd", "USD", &tco.total);
+    out.maybe("present_value_usd", "USD", &tco.present_value);
+    out.maybe("energy_kwh", "kWh", &tco.energy);
+    out.maybe("co2e_kg.location", "kgCO2e", &tco.location);
+    out.maybe("co2e_kg.embodied", "kgCO2e", &tco.embodied);
+}

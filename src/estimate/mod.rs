@@ -1,0 +1,125 @@
+//! The forecast: runs the stages over a resolved scenario.
+
+mod figure;
+mod inference;
+mod training;
+
+pub use figure::{Figure, Section};
+pub use inference::{InferenceForecast, Year};
+pub use training::TrainingForecast;
+
+use crate::diagnostic::Result;
+use crate::ledger::footprint::{Co2e, Location};
+use crate::ledger::years;
+use crate::provenance::{Known, Traced, Unknown};
+use crate::quantity::{Co2eMass, Energy, Money};
+use crate::scenario::Scenario;
+
+/// What a scenario takes.
+#[derive(Clone, Debug)]
+pub struct Estimate {
+    /// The training run.
+    pub training: Option<TrainingForecast>,
+    /// The service.
+    pub inference: Option<InferenceForecast>,
+    /// Both, over the years.
+    pub tco: Option<Tco>,
+}
+
+/// Total cost of ownership: training once, serving year by year.
+#[derive(Clone, Debug)]
+pub struct Tco {
+    /// Years of service; 0 without one.
+    pub horizon_years: u32,
+    /// The sum of all payments.
+    pub total: Known<Money>,
+    /// All payments discounted to the start: training now, each year of serving at its end.
+    pub present_value: Known<Money>,
+    /// Facility energy.
+    pub energy: Known<Energy>,
+    /// Location-based CO2e of the electricity.
+    pub location: Known<Co2e<Location>>,
+    /// Embodied CO2e, middle estimate.
+    pub embodied: Known<Co2eMass>,
+}
+
+/// Forecasts a scenario. With `explain`, every figure carries its derivation.
+///
+/// # Errors
+/// A model that does not fit the devices that are to serve it.
+pub fn estimate(scenario: &Scenario, explain: bool) -> Result<Estimate> {
+    let training = scenario.training.as_ref().map(|plan| training::forecast(plan, explain));
+    let inference = match &scenario.inference {
+        Some(plan) => {
+            let training_cost = training.as_ref().and_then(|t| t.bill.as_ref()).map(|b| &b.total);
+            Some(inference::forecast(plan, &scenario.finance, training_cost, explain)?)
+        }
+        None => None,
+    };
+    let tco = tco(scenario, training.as_ref(), inference.as_ref(), explain);
+    Ok(Estimate { training, inference, tco })
+}
+
+fn tco(
+    scenario: &Scenario,
+    training: Option<&TrainingForecast>,
+    inference: Option<&InferenceForecast>,
+    explain: bool,
+) -> Option<Tco> {
+    let rate = scenario.finance.discount_rate.traced(explain);
+    let empty = Vec::new();
+    let by_year = inference.map_or(&empty, |i| &i.years);
+    if training.is_none() && by_year.is_empty() {
+        return None;
+    }
+    let unpriced = |stage: &str| Unknown {
+        why: format!("{stage} names neither a provider nor a price, so the total cost is unknown"),
+    };
+    let once = training.map(|t| match &t.bill {
+        Some(bill) => Ok(bill.total.clone()),
+        None => Err(unpriced("training")),
+    });
+    let yearly: Vec<Known<Money>> =
+        by_year.iter().map(|y| y.cost.clone().ok_or_else(|| unpriced("inference"))).collect();
+    let total = add(once.iter().chain(&yearly).cloned());
+    let present =
+        add(once.iter().cloned().chain(by_year.iter().zip(&yearly).map(|(year, cost)| {
+            cost.as_ref()
+                .map(|cost| years::discounted(cost, &rate, year.year, explain))
+                .map_err(Clone::clone)
+        })));
+    let energy = add(training
+        .iter()
+        .map(|t| t.footprint.facility.clone())
+        .chain(by_year.iter().map(|y| y.footprint.facility.clone())));
+    let location = add(training
+        .iter()
+        .map(|t| t.footprint.location.clone())
+        .chain(by_year.iter().map(|y| y.footprint.location.clone())));
+    let embodied = add(training
+        .iter()
+        .map(|t| t.footprint.embodied[1].clone())
+        .chain(by_year.iter().map(|y| y.footprint.embodied[1].clone())));
+    Some(Tco {
+        horizon_years: if by_year.is_empty() { 0 } else { scenario.finance.years },
+        total: name(total, "tco.total_usd"),
+        present_value: name(present, "tco.present_value_usd"),
+        energy: name(energy, "tco.energy_kwh"),
+        location: name(location, "tco.co2e_kg.location"),
+        embodied: name(embodied, "tco.co2e_kg.embodied"),
+    })
+}
+
+/// The sum of one or more figures; unknown as soon as one of them is.
+fn add<Q>(figures: impl Iterator<Item = Known<Q>>) -> Known<Q>
+where
+    Q: crate::quantity::Measure + std::ops::Add<Output = Q>,
+{
+    figures
+        .reduce(|sum, figure| Ok(&sum? + &figure?))
+        .unwrap_or_else(|| Err(Unknown { why: "there is nothing to add up".to_owned() }))
+}
+
+fn name<Q: crate::quantity::Measure>(figure: Known<Q>, name: &str) -> Known<Q> {
+    figure.map(|figure: Traced<Q>| figure.named(name))
+}

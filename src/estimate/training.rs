@@ -1,0 +1,80 @@
+//! The forecast of a training run.
+
+use crate::ledger::footprint::Footprint;
+use crate::ledger::rent::{Bill, FlopPerMoney, Packing};
+use crate::provenance::Traced;
+use crate::quantity::Devices;
+use crate::scenario::plan::TrainingPlan;
+use crate::training::run::RunTime;
+
+/// What a training run takes.
+#[derive(Clone, Debug)]
+pub struct TrainingForecast {
+    /// FLOPs, utilisation and time.
+    pub run: RunTime,
+    /// Devices that train.
+    pub devices: Option<Traced<Devices>>,
+    /// The instances that hold them, where instances are sold.
+    pub packing: Option<Packing>,
+    /// Money; absent where the scenario names neither provider nor price.
+    pub bill: Option<Bill>,
+    /// FLOP for a dollar at the dense peak.
+    pub peak_flops_per_usd: Option<Traced<FlopPerMoney>>,
+    /// Model FLOP for a dollar.
+    pub achieved_flops_per_usd: Option<Traced<FlopPerMoney>>,
+    /// Energy, carbon and water.
+    pub footprint: Footprint,
+    /// The last day, and the days left to the deadline (negative when missed).
+    pub calendar: Option<Calendar>,
+}
+
+/// First and last day of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    /// The first day.
+    pub start: chrono::NaiveDate,
+    /// The day on which the last step ends.
+    pub end: chrono::NaiveDate,
+    /// Days from the end to the deadline, if there is one.
+    pub margin_days: Option<i64>,
+}
+
+/// Forecasts a training run.
+pub(super) fn forecast(plan: &TrainingPlan, explain: bool) -> TrainingForecast {
+    let run = plan.run.time(explain);
+    let devices = plan.run.devices.as_ref().map(|devices| devices.traced(explain));
+    let packing = plan.rent.as_ref().zip(devices.as_ref()).and_then(|(rent, devices)| {
+        let spares = plan.run.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
+        rent.pack("training", &(devices * &spares), explain)
+    });
+    let bill = plan
+        .rent
+        .as_ref()
+        .map(|rent| rent.bill("training", &run.device_time, packing.as_ref(), explain));
+    let per_usd = |at_peak: bool| {
+        bill.as_ref().map(|bill| {
+            if at_peak {
+                let flops = &run.device_time * &plan.run.peak.traced(explain);
+                (&flops / &bill.total).named("training.flops_per_usd.peak")
+            } else {
+                (&run.flops.model / &bill.total).named("training.flops_per_usd.achieved")
+            }
+        })
+    };
+    let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
+        let days = (wall.value().value / 86_400.0).ceil();
+        let end = start.checked_add_days(chrono::Days::new(days.min(1e6) as u64))?;
+        let margin_days = plan.deadline.map(|deadline| (deadline - end).num_days());
+        Some(Calendar { start, end, margin_days })
+    });
+    TrainingForecast {
+        peak_flops_per_usd: per_usd(true),
+        achieved_flops_per_usd: per_usd(false),
+        footprint: plan.site.footprint("training", &run.device_time, explain),
+        run,
+        devices,
+        packing,
+        bill,
+        calendar,
+    }
+}

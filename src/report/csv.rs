@@ -1,0 +1,20 @@
+//! One row per figure: scenario, path, value.
+
+use super::Report;
+
+/// The reports as CSV with a header; an unknown value is an empty cell.
+pub fn estimates(reports: &[Report]) -> String {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    let mut rows = vec![["scenario".to_owned(), "figure".to_owned(), "value".to_owned()]];
+    for report in reports {
+        rows.extend(report.figures.iter().map(|figure| {
+            let value = figure.value.map(|v| v.to_string()).unwrap_or_default();
+            [report.name.clone(), figure.path.clone(), value]
+        }));
+    }
+    for row in rows {
+        // Writing into memory does not fail.
+        let _ = out.write_record(row);
+    }
+    out.into_inner().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,57 @@
+//! The JSON snapshot: stable keys, units in the key, `null` for what is unknown.
+
+use serde_json::{Map, Value, json};
+
+use super::Report;
+
+/// The report as `flopcast.estimate/1`.
+pub fn estimate(report: &Report) -> Value {
+    let mut root = Map::new();
+    root.insert("schema".to_owned(), json!("flopcast.estimate/1"));
+    root.insert("scenario".to_owned(), json!(report.name));
+    let dates: Map<_, _> = report.dates.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    root.insert("catalog".to_owned(), Value::Object(dates));
+    for figure in &report.figures {
+        let keys: Vec<&str> = figure.path.split('.').collect();
+        insert(&mut root, &keys, json!(figure.value));
+    }
+    years_as_list(&mut root);
+    let assumptions = report
+        .assumptions()
+        .map(|(path, value, why)| json!({"path": path, "value": value, "why": why}))
+        .chain(report.model_assumptions.iter().map(|why| json!({"path": "model", "why": why})));
+    root.insert("assumptions".to_owned(), assumptions.collect());
+    root.insert("warnings".to_owned(), json!(report.warnings));
+    Value::Object(root)
+}
+
+fn insert(map: &mut Map<String, Value>, keys: &[&str], value: Value) {
+    match keys {
+        [] => {}
+        [key] => {
+            map.insert((*key).to_owned(), value);
+        }
+        [key, rest @ ..] => {
+            let inner = map.entry((*key).to_owned()).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// `years: {"1": {...}}` becomes `years: [{year: 1, ...}]`.
+fn years_as_list(root: &mut Map<String, Value>) {
+    let Some(years) = root.get_mut("inference").and_then(|i| i.get_mut("years")) else { return };
+    if let Value::Object(by_year) = years {
+        let list = std::mem::take(by_year).into_iter().map(|(year, figures)| {
+            let mut entry = Map::new();
+            entry.insert("year".to_owned(), json!(year.parse::<u32>().unwrap_or_default()));
+            if let Value::Object(figures) = figures {
+                entry.extend(figures);
+            }
+            Value::Object(entry)
+        });
+        *years = list.collect();
+    }
+}

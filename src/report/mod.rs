@@ -1,0 +1,93 @@
+//! Documents for people and programs: one [`Report`], one exporter per file.
+
+pub mod csv;
+pub mod json;
+pub mod markdown;
+pub mod table;
+pub mod tree;
+
+use std::sync::Arc;
+
+use crate::estimate::{Estimate, Figure};
+use crate::provenance::{Basis, How, Step};
+use crate::scenario::Scenario;
+
+/// Everything that a document about one scenario may show.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The scenario's name.
+    pub name: String,
+    /// Newest price and grid dates that the figures rest on.
+    pub dates: Vec<(String, String)>,
+    /// Every figure, in the order of the JSON.
+    pub figures: Vec<Figure>,
+    /// Every input that a figure rests on, in the order of first use.
+    pub inputs: Vec<Arc<Step>>,
+    /// What was assumed about the model.
+    pub model_assumptions: Vec<String>,
+    /// What the user should know before trusting the figures.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// The report of an estimate that was made with explanations.
+    pub fn new(scenario: &Scenario, estimate: &Estimate) -> Self {
+        let figures = estimate.figures();
+        let mut inputs: Vec<Arc<Step>> = Vec::new();
+        for step in figures.iter().filter_map(|figure| figure.step.as_ref()) {
+            collect(step, &mut inputs);
+        }
+        let mut warnings = scenario.warnings.clone();
+        for figure in &figures {
+            if let Some(unknown) = &figure.unknown {
+                let known = warnings.iter_mut().find(|w| w.ends_with(&unknown.why));
+                match known {
+                    Some(warning) => {
+                        let (paths, why) = warning.split_once(" unknown: ").unwrap_or_default();
+                        // One cause, one warning: the figures it hides stand before it.
+                        if paths.matches(", ").count() < 3 {
+                            *warning = format!("{paths}, {} unknown: {why}", figure.path);
+                        }
+                    }
+                    None => warnings.push(format!("{} unknown: {}", figure.path, unknown.why)),
+                }
+            }
+        }
+        Self {
+            name: scenario.name.clone(),
+            dates: scenario.dates.clone(),
+            figures,
+            inputs,
+            model_assumptions: scenario.model_assumptions.clone(),
+            warnings,
+        }
+    }
+
+    /// The inputs that nobody gave: name, value and why.
+    pub fn assumptions(&self) -> impl Iterator<Item = (&str, String, &str)> {
+        self.inputs.iter().filter_map(|step| match &step.how {
+            How::Leaf(Basis::Assumed { why }) => {
+                Some((step.name.as_deref().unwrap_or_default(), step.shown(), why.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    /// A figure by its path.
+    pub fn figure(&self, path: &str) -> Option<&Figure> {
+        self.figures.iter().find(|figure| figure.path == path)
+    }
+}
+
+fn collect(step: &Arc<Step>, inputs: &mut Vec<Arc<Step>>) {
+    if let How::Leaf(basis) = &step.how {
+        let arithmetic = matches!(basis, Basis::Derived { formula } if formula == "calendar");
+        let seen = inputs.iter().any(|other| other.name == step.name);
+        if !arithmetic && !seen {
+            inputs.push(Arc::clone(step));
+        }
+    }
+    for input in step.inputs() {
+        collect(input, inputs);
+    }
+}

@@ -1,0 +1,212 @@
+//! The forecast for a terminal of 80 columns.
+
+use std::fmt::Write as _;
+
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Padding, Style};
+
+use super::Report;
+use super::tree::wrap;
+use crate::estimate::Figure;
+use crate::provenance::{Basis, How, Step};
+
+/// Sections of the table: title and, for each figure shown, path and label.
+pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "Training",
+        &[
+            ("training.flops.six_nd", "FLOPs by 6ND"),
+            ("training.flops.model", "FLOPs, operator-exact"),
+            ("training.flops.model_full", "  with attention in full"),
+            ("training.mfu", "MFU (operator-exact, dense peak)"),
+            ("training.goodput", "goodput"),
+            ("training.step_time_s", "step time"),
+            ("training.tokens_per_second_per_device", "throughput"),
+            ("training.devices", "devices"),
+            ("training.instances", "instances"),
+            ("training.stranded_devices", "  devices paid for but unused"),
+            ("training.device_hours", "device-hours"),
+            ("training.wall_clock_days", "wall clock"),
+            ("training.energy_kwh.it", "IT energy"),
+            ("training.energy_kwh.facility", "facility energy (x PUE)"),
+            ("training.co2e_kg.location", "CO2e, location-based"),
+            ("training.co2e_kg.market", "CO2e, market-based"),
+            ("training.co2e_kg.embodied.low", "CO2e, embodied, low"),
+            ("training.co2e_kg.embodied.mid", "CO2e, embodied, mid"),
+            ("training.co2e_kg.embodied.high", "CO2e, embodied, high"),
+            ("training.water_l.on_site", "water, on site"),
+            ("training.cost_usd.compute", "accelerator rent"),
+            ("training.cost_usd.host", "host rent"),
+            ("training.cost_usd.total", "cost"),
+            ("training.flops_per_usd.peak", "FLOP per dollar at peak"),
+            ("training.flops_per_usd.achieved", "  achieved"),
+        ],
+    ),
+    (
+        "Serving, first year",
+        &[
+            ("inference.ttft_ms.mean", "mean time to first token"),
+            ("inference.tpot_ms.mean", "mean time per output token"),
+            ("inference.e2e_ms.mean", "mean time of a request"),
+            ("inference.replica.devices", "devices of a replica"),
+            ("inference.replica.kv_capacity_tokens", "KV cache of a replica"),
+            ("inference.replica.max_concurrency", "requests at once"),
+            ("inference.replica.max_rate_per_s", "highest rate of a replica"),
+            ("inference.fleet.peak_rate_per_s", "peak rate"),
+            ("inference.fleet.replicas", "replicas"),
+            ("inference.fleet.devices", "devices"),
+            ("inference.fleet.instances", "instances"),
+            ("inference.fleet.stranded_devices", "  devices paid for but unused"),
+        ],
+    ),
+    (
+        "Per request",
+        &[
+            ("inference.per_query.flops", "FLOPs"),
+            ("inference.per_query.serving_usd", "cost of serving"),
+            ("inference.per_query.loaded_usd", "  with the training"),
+            ("inference.per_query.energy_wh", "facility energy"),
+            ("inference.per_query.co2e_g.location", "CO2e, location-based"),
+            ("inference.per_query.co2e_g.embodied", "CO2e, embodied"),
+        ],
+    ),
+    (
+        "Per million tokens",
+        &[
+            ("inference.per_million_tokens.cost_usd", "cost of serving"),
+            ("inference.per_million_tokens.energy_kwh", "facility energy"),
+            ("inference.per_million_tokens.co2e_kg.location", "CO2e, location-based"),
+        ],
+    ),
+    (
+        "Total",
+        &[
+            ("tco.total_usd", "cost"),
+            ("tco.present_value_usd", "  as a present value"),
+            ("tco.energy_kwh", "facility energy"),
+            ("tco.co2e_kg.location", "CO2e, location-based"),
+            ("tco.co2e_kg.embodied", "CO2e, embodied"),
+        ],
+    ),
+];
+
+/// The columns of the table of years: figure under `inference.years.N`, heading.
+pub(super) const YEARS: &[(&str, &str)] = &[
+    ("requests", "requests"),
+    ("replicas", "replicas"),
+    ("devices", "devices"),
+    ("cost_usd", "cost"),
+    ("energy_kwh.facility", "facility energy"),
+    ("co2e_kg.location", "CO2e"),
+];
+
+/// The report as aligned text.
+pub fn estimate(report: &Report) -> String {
+    let mut out = format!("{}\n", report.name);
+    for (title, rows) in SECTIONS {
+        let mut builder = Builder::default();
+        for (path, label) in *rows {
+            if let Some(figure) = report.figure(path) {
+                let (number, unit) = split(figure);
+                builder.push_record([format!("  {label}"), number, unit]);
+            }
+        }
+        section(&mut out, title, builder, &[1]);
+    }
+    years(report, &mut out);
+    inputs(report, &mut out);
+    for warning in &report.warnings {
+        let lines = wrap(&format!("warning: {warning}"), 78);
+        let _ = writeln!(out, "\n{}", lines.join("\n  "));
+    }
+    out
+}
+
+fn section(out: &mut String, title: &str, builder: Builder, right: &[usize]) {
+    if builder.count_records() == 0 {
+        return;
+    }
+    let mut table = builder.build();
+    table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
+    for column in right {
+        table.modify(Columns::one(*column), Alignment::right());
+    }
+    let _ = writeln!(out, "\n{title}");
+    for line in table.to_string().lines() {
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}
+
+fn years(report: &Report, out: &mut String) {
+    let mut builder = Builder::default();
+    let shown = |year: u32, figure: &str| {
+        report.figure(&format!("inference.years.{year}.{figure}")).map(|f| f.shown.clone())
+    };
+    let columns: Vec<_> = YEARS.iter().filter(|(figure, _)| shown(1, figure).is_some()).collect();
+    let mut year = 1;
+    while shown(year, "requests").is_some() {
+        if year == 1 {
+            let headings = columns.iter().map(|(_, heading)| (*heading).to_owned());
+            builder.push_record(std::iter::once("  year".to_owned()).chain(headings));
+        }
+        let cells = columns.iter().map(|(figure, _)| {
+            let text = shown(year, figure).unwrap_or_default();
+            text.replace(" requests", "").replace(" devices", "")
+        });
+        builder.push_record(std::iter::once(format!("  {year}")).chain(cells));
+        year += 1;
+    }
+    section(out, "Years of service", builder, &[1, 2, 3, 4, 5, 6]);
+}
+
+fn inputs(report: &Report, out: &mut String) {
+    let mut builder = Builder::default();
+    let mut assumed = false;
+    for step in &report.inputs {
+        let (mark, basis) = basis(step);
+        assumed |= mark == "*";
+        let name = step.name.clone().unwrap_or_default();
+        let (number, unit) = split_text(&step.shown());
+        builder.push_record([format!("{mark:>1} {}", shorten(&name, 34)), number, unit, basis]);
+    }
+    section(out, "Inputs", builder, &[1]);
+    if assumed {
+        let _ = writeln!(out, "  * assumed: nobody said; `flopcast explain` tells why");
+    }
+    for assumption in &report.model_assumptions {
+        let _ = writeln!(out, "{}", wrap(&format!("* model: {assumption}"), 78).join("\n    "));
+    }
+}
+
+/// The mark of an assumed input and the short word for its basis.
+fn basis(step: &Step) -> (&'static str, String) {
+    match &step.how {
+        How::Leaf(Basis::Given { place, .. }) => {
+            let line = place.rsplit(':').next().unwrap_or_default();
+            ("", format!("given, line {line}"))
+        }
+        How::Leaf(Basis::Catalog { date: Some(date), .. }) => ("", format!("catalog, {date}")),
+        How::Leaf(Basis::Catalog { .. }) => ("", "catalog".to_owned()),
+        How::Leaf(Basis::Assumed { .. }) => ("*", "assumed".to_owned()),
+        _ => ("", "derived".to_owned()),
+    }
+}
+
+fn split(figure: &Figure) -> (String, String) {
+    split_text(&figure.shown)
+}
+
+fn split_text(shown: &str) -> (String, String) {
+    match shown.split_once(' ') {
+        Some((number, unit)) => (number.to_owned(), unit.to_owned()),
+        None => (shown.to_owned(), String::new()),
+    }
+}
+
+fn shorten(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
+}
