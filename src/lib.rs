@@ -13,6 +13,8 @@ pub mod diagnostic;
 
 pub mod provenance;
 
+pub mod catalog;
+
 pub mod model;
 
 pub mod scenario;

@@ -1,0 +1,164 @@
+//! Finding the price that answers a question, or saying which prices there are.
+
+use std::collections::BTreeSet;
+
+use super::Catalog;
+use super::price::{Price, PriceBasis, Purchase, Rental};
+use crate::diagnostic::{Error, Result};
+use crate::quantity::show;
+
+/// What somebody wants to rent.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// From whom.
+    pub provider: &'a str,
+    /// Where; `None` only works for providers that quote no region.
+    pub region: Option<&'a str>,
+    /// Which device, by its id.
+    pub accelerator: &'a str,
+    /// On which terms.
+    pub purchase: Purchase,
+}
+
+impl Catalog {
+    /// The rent for devices of which `together` must share an instance (a replica, or a node of
+    /// a training job): of the offers that hold so many, the cheapest for one such group; of
+    /// equal ones, the larger instance. If no instance holds so many, the largest one there is
+    /// (see [`Rental::holds`]).
+    ///
+    /// # Errors
+    /// As [`Catalog::rentals`].
+    pub fn rental(&self, wanted: Wanted<'_>, together: u64) -> Result<Rental> {
+        let mut offers = self.rentals(wanted)?;
+        let missing = || no_price(self, wanted, &[]);
+        let held = |offer: &Rental| {
+            if offer.holds(together) {
+                u64::MAX
+            } else {
+                match offer.charge {
+                    super::Charge::Instance { devices, .. } => devices,
+                    super::Charge::Device(_) => u64::MAX,
+                }
+            }
+        };
+        offers.sort_by(|a, b| {
+            let rent = a.rent_of_group(together).total_cmp(&b.rent_of_group(together));
+            held(b).cmp(&held(a)).then(rent)
+        });
+        offers.into_iter().next().ok_or_else(missing)
+    }
+
+    /// What the provider offers there: one entry per product, each at its newest price, the
+    /// largest instance first. The user's own prices come before the embedded ones, then whole
+    /// instances, accelerators with their host row, per-device prices and, last, index values;
+    /// prices of that region come before prices for any region (`*`). Only the best of these
+    /// groups is returned; [`Catalog::prices`] lists all rows.
+    ///
+    /// # Errors
+    /// An unknown device or provider; no such price, with those there are.
+    pub fn rentals(&self, wanted: Wanted<'_>) -> Result<Vec<Rental>> {
+        let device = self.accelerator(wanted.accelerator)?;
+        self.known_provider(wanted.provider)?;
+        let rows: Vec<&Price> = self
+            .prices()
+            .filter(|p| p.provider == wanted.provider && p.accelerator == device.id)
+            .collect();
+        let wanted = Wanted { accelerator: &device.id, ..wanted };
+        let serves = |p: &&&Price| p.region == "*" || Some(p.region.as_str()) == wanted.region;
+        let group = |p: &Price| (!p.own, p.basis, p.region == "*");
+        let mut offers: Vec<(&Price, Rental)> = rows
+            .iter()
+            .filter(serves)
+            .filter_map(|p| Some((*p, p.rental(wanted.purchase, self.host_of(p))?)))
+            .collect();
+        offers.sort_by(|(a, _), (b, _)| {
+            let newest = || b.citation.as_of.cmp(&a.citation.as_of);
+            group(a)
+                .cmp(&group(b))
+                .then(b.devices.cmp(&a.devices))
+                .then_with(|| a.sku.cmp(&b.sku))
+                .then_with(newest)
+        });
+        let Some(best) = offers.first().map(|(p, _)| group(p)) else {
+            return Err(no_price(self, wanted, &rows));
+        };
+        offers.retain(|(p, _)| group(p) == best);
+        if matches!(best.1, PriceBasis::PerDevice | PriceBasis::Index) {
+            // Such rows name their product freely: only the newest list counts.
+            let newest = offers.iter().map(|(p, _)| p.citation.as_of).max();
+            offers.retain(|(p, _)| Some(p.citation.as_of) == newest);
+        }
+        offers.dedup_by(|(a, _), (b, _)| a.sku == b.sku);
+        Ok(offers.into_iter().map(|(_, rental)| rental).collect())
+    }
+
+    /// The host row that an accelerator-only price needs: the newest of that product and region.
+    fn host_of(&self, price: &Price) -> Option<&Price> {
+        let hosts = self.prices().filter(|p| {
+            p.basis == PriceBasis::HostOnly
+                && p.sku == price.host_sku
+                && p.provider == price.provider
+                && p.region == price.region
+        });
+        hosts.max_by_key(|p| p.citation.as_of)
+    }
+
+    pub(super) fn known_provider(&self, provider: &str) -> Result<()> {
+        let known = self.providers();
+        if known.contains(provider) || super::region::OWNED.contains(&provider) {
+            return Ok(());
+        }
+        let error = Error::input(format!("the catalog has no provider `{provider}`"));
+        let mut names: Vec<_> = known.into_iter().collect();
+        let error = error.suggest(provider, names.iter().copied());
+        names.push(super::region::OWNED[0]);
+        Err(error.hint(format!("it knows {}", names.join(", "))))
+    }
+}
+
+/// "No price", with the prices that there are: `rows` are those of this provider and device.
+fn no_price(catalog: &Catalog, wanted: Wanted<'_>, rows: &[&Price]) -> Error {
+    let Wanted { provider, region, accelerator, purchase } = wanted;
+    let place = region.map(|r| format!(" in {r}")).unwrap_or_default();
+    let mut error = Error::input(format!(
+        "the catalog has no {} price for {accelerator} at {provider}{place}",
+        purchase.name()
+    ));
+    let list = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
+    let here = |p: &&&Price| p.region == "*" || Some(p.region.as_str()) == region;
+    let bare = |p: &&&Price| p.basis == PriceBasis::AcceleratorOnly && p.sells(purchase);
+    if let Some(price) = rows.iter().filter(here).find(bare)
+        && let Some(alone) = price.per_device(purchase)
+    {
+        error = error.hint(format!(
+            "{} is the price of the accelerators alone; that of their host is unknown",
+            show(alone.value)
+        ));
+    }
+    let terms = Purchase::ALL
+        .into_iter()
+        .filter(|term| {
+            rows.iter().filter(here).any(|p| p.rental(*term, catalog.host_of(p)).is_some())
+        })
+        .map(Purchase::name)
+        .collect::<BTreeSet<_>>();
+    if !terms.is_empty() {
+        error = error.hint(format!("{provider} has it{place}: {}", list(terms)));
+    }
+    let sells = |p: &&Price| p.rental(purchase, catalog.host_of(p)).is_some();
+    let regions: BTreeSet<_> =
+        rows.iter().copied().filter(sells).map(|p| p.region.as_str()).collect();
+    if !regions.is_empty() {
+        error = error.hint(format!("{provider} has that price in: {}", list(regions)));
+    }
+    let others: BTreeSet<_> = catalog
+        .prices()
+        .filter(|p| p.accelerator == accelerator && p.provider != provider)
+        .filter(sells)
+        .map(|p| p.provider.as_str())
+        .collect();
+    if !others.is_empty() {
+        error = error.hint(format!("providers with that price somewhere: {}", list(others)));
+    }
+    error.hint("or give the price yourself: purchase: {price: 2.50 USD/device-h}")
+}
