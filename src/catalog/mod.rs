@@ -9,6 +9,7 @@ mod accelerator;
 mod defaults;
 mod doctor;
 mod market;
+mod place;
 mod price;
 mod region;
 mod rental;
@@ -33,7 +34,7 @@ pub use source::{AsOf, Citation, Source, Sourced, Span};
 
 use crate::diagnostic::{Error, Result};
 use accelerator::Alias;
-use region::{GridRow, MonthHour, Place, Tariff};
+use place::{GridRow, MonthHour, Place, Tariff};
 use table::{Overlay, Row, Sources};
 
 /// The tables, with what the user lays over them.
@@ -190,7 +191,7 @@ impl Catalog {
     /// Everybody who has a price or a region.
     pub fn providers(&self) -> BTreeSet<&str> {
         let sellers = self.price_rows().iter().map(|p| p.provider.as_str());
-        let hosts = self.places().iter().map(Place::provider);
+        let hosts = self.places().iter().map(|p| p.provider.as_str());
         sellers.chain(hosts).filter(|p| *p != "*").collect()
     }
 

@@ -63,7 +63,7 @@ pub(super) fn read<T: Row>(sources: &Sources, overlays: &[Overlay]) -> Result<Ve
 
 fn parse<T: Row>(file: &str, text: &str, sources: &Sources, own: bool) -> Result<Vec<T>> {
     let known: Vec<&str> = T::TEXT.lines().next().unwrap_or_default().split(',').collect();
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| broken(file, &e))?.clone();
     if let Some(name) = header.iter().find(|name| !known.contains(name)) {
         let error = Error::input(format!("{file} has a column `{name}` that the table lacks"));
@@ -78,6 +78,7 @@ fn parse<T: Row>(file: &str, text: &str, sources: &Sources, own: bool) -> Result
         own: own.then(|| Arc::new(own_source(file))),
         record: StringRecord::new(),
         next: Cell::new(0),
+        last: Cell::new(None),
     };
     let mut rows = Vec::new();
     let mut keys = BTreeSet::new();
@@ -118,6 +119,8 @@ pub(super) struct Cells<'a> {
     record: StringRecord,
     /// Columns are mostly read in order: where the last look-up left off.
     next: Cell<usize>,
+    /// Neighbours mostly cite the same source.
+    last: Cell<Option<Arc<Source>>>,
 }
 
 impl Cells<'_> {
@@ -128,14 +131,12 @@ impl Cells<'_> {
 
     /// The text of a cell, empty for a gap.
     pub(super) fn text(&self, column: &str) -> &str {
-        let guess = self.next.get();
-        let place = match self.known.get(guess) {
-            Some(name) if *name == column => Some(guess),
-            _ => self.known.iter().position(|name| *name == column),
-        };
+        let (from, count) = (self.next.get(), self.known.len());
+        let mut places = (from..count).chain(0..from.min(count));
+        let place = places.find(|&place| self.known[place] == column);
         let Some(place) = place else { return "" };
         self.next.set(place + 1);
-        self.columns[place].and_then(|i| self.record.get(i)).unwrap_or_default()
+        self.columns[place].and_then(|i| self.record.get(i)).unwrap_or_default().trim()
     }
 
     /// The text of a cell that must not be empty.
@@ -241,10 +242,13 @@ impl Cells<'_> {
     }
 
     fn find(&self, id: &str) -> Result<Arc<Source>> {
-        self.sources.get(id).cloned().ok_or_else(|| {
+        let last = self.last.take().filter(|source| source.id == id);
+        let source = last.or_else(|| self.sources.get(id).cloned()).ok_or_else(|| {
             let error = self.error(format!("`{id}` is not a source in sources.csv"));
             error.suggest(id, self.sources.keys().map(String::as_str))
-        })
+        })?;
+        self.last.set(Some(Arc::clone(&source)));
+        Ok(source)
     }
 
     /// The citation of this row's facts, from the short names in `column`; where `as_of` is

@@ -75,10 +75,11 @@ impl Shape {
                     shape.layers += layer.count;
                     shape.keep(layer.count, 0, None, it.state() as u64);
                 }
-                Operator::Embedding(it) if layer.role == Role::Embedding
-                    && it.entries > shape.vocabulary => {
-                        shape.vocabulary = it.entries;
-                    }
+                Operator::Embedding(it)
+                    if layer.role == Role::Embedding && it.entries > shape.vocabulary =>
+                {
+                    shape.vocabulary = it.entries;
+                }
                 _ => {}
             }
         }
