@@ -4,6 +4,7 @@
 //! it owns, [`Model`] adds them up.
 
 pub mod cost;
+pub mod import;
 pub mod input;
 pub mod layer;
 pub mod operator;

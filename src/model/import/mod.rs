@@ -1,0 +1,3 @@
+//! Architectures from files of other tools.
+
+pub mod onnx;

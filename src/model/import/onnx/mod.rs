@@ -1,0 +1,146 @@
+//! Reads the architecture out of an ONNX file: every node's shape, operators, parameters.
+//!
+//! The weights need not be there: files whose tensors are external are read as they are. A graph
+//! is walked node by node as it would run ([`graph`]), with shapes ([`shape`]) and the small
+//! integers that shapes are computed with ([`fold`]) in place of data; [`operators`] lists what is
+//! understood, and [`lower`] turns nodes into this crate's operators.
+
+mod call;
+mod fold;
+mod graph;
+mod layers;
+mod lower;
+mod operators;
+mod proto;
+mod shape;
+mod value;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use prost::bytes::Bytes;
+
+use crate::diagnostic::{Error, Result};
+use crate::model::{Assumption, Input, Model};
+use graph::Reader;
+use proto::{GraphProto, ModelProto, ValueInfoProto, decode, decode_all};
+
+/// Sizes of the symbolic dimensions of a model's inputs, as in `N=1,S=128`. A dimension without a
+/// name is called by its place: `input.0`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bindings {
+    sizes: BTreeMap<String, i64>,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl Bindings {
+    /// Binds `symbol` to `size`.
+    #[must_use]
+    pub fn bind(mut self, symbol: impl Into<String>, size: u32) -> Self {
+        self.sizes.insert(symbol.into(), i64::from(size));
+        self
+    }
+
+    fn get(&self, symbol: &str) -> Option<i64> {
+        let size = self.sizes.get(symbol).copied();
+        if size.is_some() {
+            self.used.borrow_mut().insert(symbol.to_owned());
+        }
+        size
+    }
+}
+
+impl FromStr for Bindings {
+    type Err = Error;
+
+    /// Reads `N=1,S=128`; sizes are positive and below 2^32.
+    fn from_str(text: &str) -> Result<Self> {
+        let mut bindings = Self::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let pair = part.rsplit_once('=').map(|(symbol, size)| (symbol.trim(), size.trim()));
+            let pair = pair.and_then(|(symbol, size)| Some((symbol, size.parse().ok()?)));
+            match pair {
+                Some((symbol, size)) if size > 0 && !symbol.is_empty() => {
+                    bindings = bindings.bind(symbol, size);
+                }
+                _ => {
+                    return Err(Error::input(format!("`{part}` is not a size of a dimension"))
+                        .hint("write SYMBOL=SIZE, several with commas: N=1,S=128"));
+                }
+            }
+        }
+        Ok(bindings)
+    }
+}
+
+/// Reads an ONNX file at the input that `bindings` fix.
+///
+/// Parameters are the elements of the file's floating-point initializers, each counted once;
+/// exporters fold and drop some of those that training had. Products with a constant factor are
+/// dense layers, the others products of activations.
+///
+/// # Errors
+/// Where the file is not ONNX or contradicts itself, and where a dimension of an input has no
+/// size. What is merely unknown is listed in [`Model::unresolved`].
+pub fn read(file: impl Into<Bytes>, bindings: &Bindings) -> Result<Model> {
+    let model: ModelProto = decode(&file.into(), "the file")?;
+    let Some(graph) = &model.graph else {
+        return Err(Error::input("the file holds no graph").hint("is it an ONNX model?"));
+    };
+    let graph: GraphProto = decode(graph, "the graph")?;
+    let functions = decode_all(&model.functions, "a function").collect::<Result<_>>()?;
+    let mut reader = Reader::new(bindings, functions);
+    let inputs = reader.run(&graph)?;
+    refuse_unused(bindings, &graph)?;
+
+    let (layers, unresolved) = reader.finish();
+    let layers = layers.finish();
+    let gradients: Vec<bool> = layers.iter().map(|layer| layer.needs_input_gradient).collect();
+    let batch = inputs.first().and_then(|(_, shape)| shape.first()).copied().unwrap_or(1);
+    let input = Input { batch, ..Input::default() };
+    let mut model = Model::new(graph.name, layers, input, None)?;
+    // The graph itself shows where gradients flow, branches included.
+    for (layer, gradient) in model.layers.iter_mut().zip(gradients) {
+        layer.needs_input_gradient = gradient;
+    }
+    model.unresolved = unresolved;
+    model.assumptions = inputs
+        .into_iter()
+        .map(|(name, shape)| Assumption {
+            what: format!("input `{name}`"),
+            value: format!("{shape:?}"),
+            why: "the shape that the file states, its symbols bound".into(),
+        })
+        .collect();
+    model.assumptions.push(Assumption {
+        what: "parameters".into(),
+        value: model.parameters().total.to_string(),
+        why: "elements of the floating-point tensors in the file: exporters fold norms into \
+              convolutions and drop what the output does not need"
+            .into(),
+    });
+    Ok(model)
+}
+
+/// A binding that no input mentions is a slip.
+fn refuse_unused(bindings: &Bindings, graph: &GraphProto) -> Result<()> {
+    let used = bindings.used.borrow();
+    let Some(unused) = bindings.sizes.keys().find(|symbol| !used.contains(*symbol)) else {
+        return Ok(());
+    };
+    let mut symbols = BTreeSet::new();
+    for info in decode_all::<ValueInfoProto>(&graph.input, "an input") {
+        let shape = info?.r#type.and_then(|it| it.tensor).and_then(|tensor| tensor.shape);
+        let dims = shape.map(|shape| shape.dim).unwrap_or_default();
+        symbols.extend(dims.into_iter().filter_map(|dim| dim.param));
+    }
+    let error = Error::input(format!("no input has a dimension `{unused}`"));
+    let known = symbols.iter().map(String::as_str).collect::<Vec<_>>();
+    let names = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Err(if known.is_empty() {
+        error.hint("all dimensions of this file are fixed")
+    } else {
+        error.hint(format!("its symbols are {names}")).suggest(unused, known)
+    })
+}
