@@ -311,7 +311,7 @@ impl<'a> Reader<'a> {
             (Err(Stop::Invalid(error)), _) => return Err(error),
             (Err(Stop::Unknown), Some(stated)) => vec![stated.clone()],
             (Err(Stop::Unknown), None) => {
-                if !matches!(rule.cost, Cost::Nothing) {
+                if !matches!(rule.cost, Cost::Nothing | Cost::LookUp) {
                     self.note(&call, "its shape depends on the data");
                 }
                 return Ok(vec![]);
@@ -342,6 +342,7 @@ impl<'a> Reader<'a> {
             Cost::Each(function) if runs => lower::pointwise(call, function, output()?)?,
             Cost::Given(function) if runs => lower::pointwise(call, function, call.shape(0)?)?,
             Cost::Norm(kind) if runs => lower::norm(call, kind)?,
+            Cost::LookUp => lower::gather(call)?,
             Cost::Own(lower) => lower(call, outputs)?,
             _ => return Ok(()),
         };

@@ -166,7 +166,9 @@ impl Layers {
             let Some(stored) = parameter(call, index).map(|number| &self.stored[number]) else {
                 return false;
             };
-            if stored.claimed {
+            // An exporter's own constants are settings; the weights of a product are weights.
+            let weighs = stored.initializer || is_product(operator);
+            if stored.claimed || !weighs {
                 return false;
             }
             if stored.data_type.is_float() {
@@ -215,6 +217,10 @@ fn bare(name: String, operator: Operator, trained: bool) -> Layer {
 
 fn parameter(call: &Call, index: usize) -> Option<usize> {
     call.optional(index)?.origin.parameter
+}
+
+fn is_product(operator: &Operator) -> bool {
+    matches!(operator, Operator::Dense(_) | Operator::Convolution(_) | Operator::Recurrent(_))
 }
 
 fn with_bias(operator: &Operator) -> Operator {

@@ -108,7 +108,7 @@ fn look_up(table: &[u64], rows: u64, weight: usize) -> Draft {
 }
 
 /// `Gather(table, indices)`: a look-up where the table is learned, otherwise a move.
-pub(super) fn gather(call: &Call, _: &[Value]) -> Drafts {
+pub(super) fn gather(call: &Call) -> Drafts {
     let table = call.ranked(0, 1)?;
     let learned = call.input(0)?.origin.parameter.is_some() && call.data_type(0).is_float();
     if learned && table.len() == 2 && call.int("axis").unwrap_or(0) == 0 {

@@ -15,8 +15,10 @@ pub(super) enum Cost {
     Each(Function),
     /// A function of every element that it is given.
     Given(Function),
-    /// A norm, with how many of its inputs (scale, shift) are learned.
+    /// A norm with a learned scale and shift.
     Norm(NormKind),
+    /// A look-up where the table is learned, otherwise a move: no arithmetic forward.
+    LookUp,
     /// A formula of its own.
     Own(fn(&Call, &[Value]) -> Drafts),
 }
@@ -30,7 +32,7 @@ pub(super) struct Rule {
 
 /// The rule for an operator; `None` for one that is not known.
 pub(super) fn rule(operator: &str) -> Option<Rule> {
-    use Cost::{Each, Given, Norm, Nothing, Own};
+    use Cost::{Each, Given, LookUp, Norm, Nothing, Own};
     use Function as F;
     let name = operator.strip_prefix("com.microsoft.").unwrap_or(operator);
     let (infer, cost): (fn(&Call) -> Outputs, Cost) = match operator {
@@ -154,7 +156,7 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "Concat" => (layout::concat, Nothing),
             "Split" => (layout::split, Nothing),
             "Slice" => (layout::slice, Nothing),
-            "Gather" => (layout::gather, Own(lower::gather)),
+            "Gather" => (layout::gather, LookUp),
             "GatherElements" => (layout::gather_elements, Nothing),
             "GatherND" => (layout::gather_nd, Nothing),
             "Expand" => (layout::expand, Nothing),
