@@ -68,7 +68,7 @@ pub(super) fn contents(call: &Call, output: &Value, index: usize) -> Option<Rc<[
         "Where" => {
             let [test, yes, no] = [0, 1, 2].map(|i| stretched(call, i, shape));
             let (yes, no) = (yes?, no?);
-            test?.iter().enumerate().map(|(i, &t)| if t != 0.0 { yes[i] } else { no[i] }).collect()
+            test?.iter().enumerate().map(|(i, &t)| if t == 0.0 { no[i] } else { yes[i] }).collect()
         }
         "NonZero" => non_zero(given(call, 0)?, call.shape(0).ok()?),
         "ReduceSum" | "ReduceProd" | "ReduceMax" | "ReduceMin" | "ReduceMean" => {
@@ -291,7 +291,9 @@ fn reduce(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
     }
     if call.operator == "ReduceMean" {
         let each = from.len() as f64 / count as f64;
-        results.iter_mut().for_each(|x| *x /= each);
+        for x in &mut results {
+            *x /= each;
+        }
     }
     Some(results)
 }

@@ -15,7 +15,7 @@ use super::proto::{
     AttributeProto, FunctionProto, GraphProto, NodeProto, SparseTensorProto, TensorProto,
     TypeProto, ValueInfoProto, decode, decode_all,
 };
-use super::value::{DataType, Origin, Shape, Value, elements, product, shape_of};
+use super::value::{DataType, MAX_RANK, Origin, Shape, Value, elements, product, shape_of};
 use crate::diagnostic::{Error, Result};
 use crate::model::Unresolved;
 use crate::model::operator::Operator;
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
             u64::try_from(dim.value.or_else(bound)?).ok()
         };
         let shape: Option<Shape> = tensor.shape.as_ref()?.dim.iter().map(size).collect();
-        let shape = shape.filter(|shape| shape.len() <= 64 && product(shape).is_some())?;
+        let shape = shape.filter(|shape| shape.len() <= MAX_RANK && product(shape).is_some())?;
         Some(Value::new(DataType(tensor.elem_type), shape))
     }
 
@@ -294,11 +294,10 @@ impl<'a> Reader<'a> {
 
     /// Infers, folds and costs one operator.
     fn operator(&mut self, mut call: Call, stated: Option<&Value>) -> Result<Vec<Rc<Value>>> {
-        if call.operator == "ConstantOfShape" {
-            if let Some(fill) = call.attributes.get("value").and_then(|it| it.t.clone()) {
-                let (_, fill) = self.tensor(&fill, false)?;
-                call.inputs.push(Some(fill));
-            }
+        let fill = call.attributes.get("value").and_then(|it| it.t.clone());
+        if let (Some(fill), "ConstantOfShape") = (fill, call.operator.as_str()) {
+            let (_, fill) = self.tensor(&fill, false)?;
+            call.inputs.push(Some(fill));
         }
         let origins = call.inputs.iter().flatten().map(|value| value.origin);
         let joined = origins.fold(Origin::default(), Origin::join);
@@ -338,7 +337,6 @@ impl<'a> Reader<'a> {
         let runs = joined.data || joined.gradient;
         let output = || outputs[0].shape.as_deref().ok_or(Stop::Unknown);
         let mut drafts = match cost {
-            Cost::Nothing => return Ok(()),
             Cost::Each(function) if runs => lower::pointwise(call, function, output()?)?,
             Cost::Given(function) if runs => lower::pointwise(call, function, call.shape(0)?)?,
             Cost::Norm(kind) if runs => lower::norm(call, kind)?,

@@ -25,7 +25,7 @@ pub(super) struct Stored {
 #[derive(Debug)]
 pub(super) struct Layers {
     stored: Vec<Stored>,
-    layers: Vec<Layer>,
+    list: Vec<Layer>,
     /// Layers that differ only in the index of a repetition, by name, are one.
     places: HashMap<String, Vec<usize>>,
     /// How often the present node runs: steps of a `Scan`.
@@ -34,7 +34,7 @@ pub(super) struct Layers {
 
 impl Layers {
     pub(super) fn new() -> Self {
-        Self { stored: Vec::new(), layers: Vec::new(), places: HashMap::new(), times: 1 }
+        Self { stored: Vec::new(), list: Vec::new(), places: HashMap::new(), times: 1 }
     }
 
     /// Registers a stored tensor; its number is how values refer to it.
@@ -141,21 +141,18 @@ impl Layers {
     fn merge(&mut self, layer: Layer) {
         let places = self.places.entry(layer.name.clone()).or_default();
         let same = places.iter().copied().find(|&place| {
-            let other = &self.layers[place];
+            let other = &self.list[place];
             other.operator == layer.operator
                 && other.trained == layer.trained
                 && other.needs_input_gradient == layer.needs_input_gradient
         });
-        match same {
-            Some(place) => {
-                let other = &mut self.layers[place];
-                other.count = other.count.saturating_add(layer.count);
-                other.weight_copies = other.weight_copies.saturating_add(layer.weight_copies);
-            }
-            None => {
-                places.push(self.layers.len());
-                self.layers.push(layer);
-            }
+        if let Some(place) = same {
+            let other = &mut self.list[place];
+            other.count = other.count.saturating_add(layer.count);
+            other.weight_copies = other.weight_copies.saturating_add(layer.weight_copies);
+        } else {
+            places.push(self.list.len());
+            self.list.push(layer);
         }
     }
 
@@ -207,7 +204,7 @@ impl Layers {
         for (statistic, count) in scalars {
             self.merge(bare("scalars".into(), Operator::Parameter(count), !statistic));
         }
-        self.layers
+        self.list
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a node at known shapes to the operators that cost models know.
 
 use super::call::{Call, Inferred};
-use super::shape::attention::{self as fused, Heads};
+use super::shape::attention::{self as fused, Extents};
 use super::shape::product::{Steps, einsum as read_einsum, packed, product, steps};
 use super::shape::window::{Convolved, convolution, pool_windows, transposed_convolution};
 use super::shape::{Outputs, broadcast, total};
@@ -256,11 +256,11 @@ pub(super) fn einsum(call: &Call, _: &[Value]) -> Drafts {
     };
     let distinct = |labels: &[char]| {
         let mut seen = Vec::new();
-        labels.iter().for_each(|&label| {
+        for &label in labels {
             if !seen.contains(&label) {
                 seen.push(label);
             }
-        });
+        }
         seen
     };
     let mut drafts = Vec::new();
@@ -330,8 +330,8 @@ pub(super) fn rnn(call: &Call, _: &[Value]) -> Drafts {
     recurrent(call, Cell::Rnn)
 }
 
-fn attended(it: Heads, mask: Mask) -> Draft {
-    let Heads { batch, heads, kv_heads, queries, keys, qk_dim, v_dim } = it;
+fn attended(it: Extents, mask: Mask) -> Draft {
+    let Extents { batch, heads, kv_heads, queries, keys, qk_dim, v_dim } = it;
     let operator =
         Attention { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, mask, cached: None };
     Draft::new(Role::Attention, Operator::Attention(operator), vec![])

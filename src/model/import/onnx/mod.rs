@@ -5,6 +5,8 @@
 //! integers that shapes are computed with ([`fold`]) in place of data; [`operators`] lists what is
 //! understood, and [`lower`] turns nodes into this crate's operators.
 
+#![allow(clippy::cast_possible_wrap, reason = "ranks and small indices")]
+
 mod call;
 mod fold;
 mod graph;

@@ -70,7 +70,6 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "QuantizeLinear" => (pointwise::quantized, Each(F::Other)),
             "DequantizeLinear" => (pointwise::dequantized, Each(F::Other)),
             "DynamicQuantizeLinear" => (pointwise::dynamically_quantized, Each(F::Other)),
-            "RandomNormalLike" | "RandomUniformLike" | "Bernoulli" => (same, Nothing),
             "RandomNormal" | "RandomUniform" => (pointwise::generated, Nothing),
             "HannWindow" | "HammingWindow" | "BlackmanWindow" => {
                 (pointwise::signal_window, Nothing)
@@ -138,8 +137,9 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "MultiHeadAttention" => (attention::multi_head_outputs, Own(lower::multi_head)),
             "GroupQueryAttention" => (attention::grouped_outputs, Own(lower::grouped)),
 
-            "Identity" | "Trilu" | "EyeLike" | "ReverseSequence" | "ScatterElements"
-            | "ScatterND" | "Scatter" | "TensorScatter" => (same, Nothing),
+            "RandomNormalLike" | "RandomUniformLike" | "Bernoulli" | "Identity" | "Trilu"
+            | "EyeLike" | "ReverseSequence" | "ScatterElements" | "ScatterND" | "Scatter"
+            | "TensorScatter" => (same, Nothing),
             "Dropout" => (pointwise::dropped, Nothing),
             "Cast" | "CastLike" | "BitCast" => (pointwise::cast, Nothing),
             "Shape" => (pointwise::shape, Nothing),

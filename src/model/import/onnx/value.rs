@@ -10,7 +10,7 @@ use prost::bytes::Bytes;
 pub(super) type Shape = Vec<u64>;
 
 /// More dimensions than any operator needs.
-const MAX_RANK: usize = 64;
+pub(super) const MAX_RANK: usize = 64;
 
 /// Contents are kept up to this many elements: shapes, axes, scales, window indices.
 pub(super) const MAX_CONTENTS: u64 = 2048;

@@ -6,7 +6,7 @@ use super::{Outputs, total};
 
 /// Extents of an attention node.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Heads {
+pub(in super::super) struct Extents {
     pub(in super::super) batch: u64,
     pub(in super::super) heads: u64,
     pub(in super::super) kv_heads: u64,
@@ -19,13 +19,11 @@ pub(in super::super) struct Heads {
 
 /// Length of the past in a cache `[..., length, head_dim]` at input `index`, 0 without one.
 fn past(call: &Call, index: usize) -> Inferred<u64> {
-    match call.optional(index) {
-        None => Ok(0),
-        Some(_) => {
-            let cache = call.ranked(index, 4)?;
-            Ok(cache[cache.len() - 2])
-        }
+    if call.optional(index).is_none() {
+        return Ok(0);
     }
+    let cache = call.ranked(index, 4)?;
+    Ok(cache[cache.len() - 2])
 }
 
 fn heads_of(call: &Call, name: &str) -> Inferred<u64> {
@@ -49,11 +47,11 @@ fn divide(call: &Call, whole: u64, parts: u64) -> Inferred<u64> {
 
 /// `Attention(q, k, v, mask, past_key, past_value)`: `[batch, heads, length, dim]` or
 /// `[batch, length, heads x dim]`.
-pub(in super::super) fn standard(call: &Call) -> Inferred<Heads> {
+pub(in super::super) fn standard(call: &Call) -> Inferred<Extents> {
     let (q, k, v) = (call.ranked(0, 3)?, call.ranked(1, 3)?, call.ranked(2, 3)?);
     let past = past(call, 4)?;
     if q.len() == 4 && k.len() == 4 && v.len() == 4 {
-        return Ok(Heads {
+        return Ok(Extents {
             batch: q[0],
             heads: q[1],
             kv_heads: k[1],
@@ -64,7 +62,7 @@ pub(in super::super) fn standard(call: &Call) -> Inferred<Heads> {
         });
     }
     let (heads, kv_heads) = (heads_of(call, "q_num_heads")?, heads_of(call, "kv_num_heads")?);
-    Ok(Heads {
+    Ok(Extents {
         batch: q[0],
         heads,
         kv_heads,
@@ -96,14 +94,14 @@ pub(in super::super) fn standard_outputs(call: &Call) -> Outputs {
 
 /// `com.microsoft.Attention(x, weights, bias, mask, past)`: the projections of query, key and
 /// value are part of it, `[inputs, q + k + v]`.
-pub(in super::super) fn projecting(call: &Call) -> Inferred<Heads> {
+pub(in super::super) fn projecting(call: &Call) -> Inferred<Extents> {
     let (x, w) = (call.ranked(0, 3)?, call.ranked(1, 2)?);
     let heads = heads_of(call, "num_heads")?;
     let (qk, v) = match call.ints("qkv_hidden_sizes") {
         Some(&[q, _, v]) if q >= 0 && v >= 0 => (q as u64, v as u64),
         _ => (w[1] / 3, w[1] / 3),
     };
-    Ok(Heads {
+    Ok(Extents {
         batch: x[0],
         heads,
         kv_heads: heads,
@@ -131,13 +129,13 @@ pub(in super::super) fn projecting_outputs(call: &Call) -> Outputs {
 /// `com.microsoft.MultiHeadAttention(q, k, v, bias, padding, relative, past_key, past_value)`.
 /// Keys may come with their heads apart, `[batch, heads, keys, dim]`, or all three packed as
 /// `[batch, length, heads, 3, dim]`.
-pub(in super::super) fn multi_head(call: &Call) -> Inferred<Heads> {
+pub(in super::super) fn multi_head(call: &Call) -> Inferred<Extents> {
     let heads = heads_of(call, "num_heads")?;
     let q = call.ranked(0, 3)?;
     if q.len() == 5 {
         let (qk_dim, v_dim) = (q[4], q[4]);
         let (queries, keys) = (q[1], q[1]);
-        return Ok(Heads { batch: q[0], heads, kv_heads: heads, queries, keys, qk_dim, v_dim });
+        return Ok(Extents { batch: q[0], heads, kv_heads: heads, queries, keys, qk_dim, v_dim });
     }
     let qk_dim = divide(call, q[2], heads)?;
     let (keys, v_dim) = match call.optional(1) {
@@ -149,7 +147,7 @@ pub(in super::super) fn multi_head(call: &Call) -> Inferred<Heads> {
         },
     };
     let keys = sum(call, keys, past(call, 6)?)?;
-    Ok(Heads { batch: q[0], heads, kv_heads: heads, queries: q[1], keys, qk_dim, v_dim })
+    Ok(Extents { batch: q[0], heads, kv_heads: heads, queries: q[1], keys, qk_dim, v_dim })
 }
 
 /// Output, present keys and values.
@@ -159,14 +157,14 @@ pub(in super::super) fn multi_head_outputs(call: &Call) -> Outputs {
 
 /// `com.microsoft.GroupQueryAttention(q, k, v, past_key, past_value, ...)`; without `k` all
 /// three are packed into `q`.
-pub(in super::super) fn grouped(call: &Call) -> Inferred<Heads> {
+pub(in super::super) fn grouped(call: &Call) -> Inferred<Extents> {
     let (heads, kv_heads) = (heads_of(call, "num_heads")?, heads_of(call, "kv_num_heads")?);
     let q = call.ranked(0, 3)?;
     let query_heads =
         if call.optional(1).is_some() { heads } else { sum(call, heads, 2 * kv_heads)? };
     let dim = divide(call, q[2], query_heads)?;
     let keys = sum(call, q[1], past(call, 3)?)?;
-    Ok(Heads { batch: q[0], heads, kv_heads, queries: q[1], keys, qk_dim: dim, v_dim: dim })
+    Ok(Extents { batch: q[0], heads, kv_heads, queries: q[1], keys, qk_dim: dim, v_dim: dim })
 }
 
 /// Output, present keys and values.
@@ -174,7 +172,7 @@ pub(in super::super) fn grouped_outputs(call: &Call) -> Outputs {
     head_outputs(call, grouped(call)?)
 }
 
-fn head_outputs(call: &Call, it: Heads) -> Outputs {
+fn head_outputs(call: &Call, it: Extents) -> Outputs {
     let value = |shape| Value::new(call.data_type(0), shape);
     Ok(vec![
         value(vec![it.batch, it.queries, total(call, &[it.heads, it.v_dim])?]),

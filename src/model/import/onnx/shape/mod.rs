@@ -10,13 +10,16 @@ pub(super) mod product;
 pub(super) mod window;
 
 use super::call::{Call, Inferred};
-use super::value::{DataType, Shape, Value, product as product_of};
+use super::value::{DataType, MAX_RANK, Shape, Value, product as product_of};
 
 /// Type and shape of each output.
 pub(super) type Outputs = Inferred<Vec<Value>>;
 
 /// One output of this shape with the type of input 0.
 fn shaped(call: &Call, shape: Shape) -> Outputs {
+    if shape.len() > MAX_RANK {
+        return Err(call.invalid(format!("a shape of {} dimensions", shape.len())));
+    }
     Ok(vec![Value::new(call.data_type(0), shape)])
 }
 
@@ -27,9 +30,6 @@ fn size(call: &Call, value: i64) -> Inferred<u64> {
 
 /// Several signed sizes as a shape.
 fn sizes(call: &Call, values: &[i64]) -> Inferred<Shape> {
-    if values.len() > 64 {
-        return Err(call.invalid(format!("a shape of {} dimensions", values.len())));
-    }
     values.iter().map(|&value| size(call, value)).collect()
 }
 

@@ -135,15 +135,13 @@ pub(in super::super) fn einsum(call: &Call) -> Inferred<Einsum> {
         }
         sum.inputs.push(labels);
     }
-    sum.output = match right {
-        Some(right) => expand(right, &ellipsis),
-        None => {
-            let once = |label: &char| {
-                sum.inputs.iter().flatten().filter(|other| *other == label).count() == 1
-            };
-            let letters = sum.extents.keys().copied().filter(|c| c.is_ascii() && once(c));
-            ellipsis.iter().copied().chain(letters).collect()
-        }
+    sum.output = if let Some(right) = right {
+        expand(right, &ellipsis)
+    } else {
+        let once =
+            |label: &char| sum.inputs.iter().flatten().filter(|other| *other == label).count() == 1;
+        let letters = sum.extents.keys().copied().filter(|c| c.is_ascii() && once(c));
+        ellipsis.iter().copied().chain(letters).collect()
     };
     if sum.output.iter().all(|label| sum.extents.contains_key(label)) {
         Ok(sum)

@@ -231,7 +231,7 @@ pub(in super::super) fn resize(call: &Call) -> Outputs {
         Some(attribute) => attribute.floats.iter().map(|&x| f64::from(x)).collect(),
         None => call.contents(if call.inputs.len() > 2 { 2 } else { 1 })?.to_vec(),
     };
-    if scales.len() != axes.len() || scales.iter().any(|scale| !(*scale > 0.0)) {
+    if scales.len() != axes.len() || scales.iter().any(|scale| scale.is_nan() || *scale <= 0.0) {
         return Err(call.invalid(format!("scales {scales:?} for {} axes", axes.len())));
     }
     for (&axis, scale) in axes.iter().zip(scales) {
