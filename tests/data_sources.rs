@@ -68,6 +68,20 @@ fn table(catalog: &Catalog) -> String {
     text
 }
 
+/// The text with the number of rows of each table as it is: `| `sources.csv` | 52 | ...`.
+fn counted(text: &str) -> String {
+    let health = Catalog::embedded().doctor(NaiveDate::default());
+    let line = |line: &str| {
+        let cells: Vec<_> = line.split(" | ").collect();
+        let named = health.iter().find(|h| cells[0] == format!("| `{}`", h.table));
+        match named {
+            Some(h) => format!("{} | {} | {}\n", cells[0], h.rows, cells[2..].join(" | ")),
+            None => format!("{line}\n"),
+        }
+    };
+    text.lines().map(line).collect()
+}
+
 fn check(file: &str, section: impl Fn(&str) -> String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let actual = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
@@ -90,16 +104,7 @@ fn data_sources_lists_every_source() {
     check("docs/data-sources.md", |actual| {
         let (before, rest) = actual.split_once(MARKS[0]).expect("the mark where the table begins");
         let (_, after) = rest.split_once(MARKS[1]).expect("the mark where the table ends");
-        format!("{before}{}{}{}{after}", MARKS[0], table(&Catalog::embedded()), MARKS[1])
+        let (catalog, before) = (Catalog::embedded(), counted(before));
+        format!("{before}{}{}{}{after}", MARKS[0], table(&catalog), MARKS[1])
     });
-}
-
-#[test]
-fn data_sources_counts_the_rows() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/data-sources.md");
-    let text = std::fs::read_to_string(path).unwrap().replace(',', "");
-    for health in Catalog::embedded().doctor(NaiveDate::default()) {
-        let row = format!("| `{}` | {} |", health.table, health.rows);
-        assert!(text.contains(&row), "docs/data-sources.md lacks {row}");
-    }
 }

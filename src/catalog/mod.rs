@@ -6,6 +6,7 @@
 //! embedded ones ([`Catalog::with_overlay`]); [`Catalog::as_of`] hides what is newer than a date.
 
 mod accelerator;
+mod card;
 mod defaults;
 mod doctor;
 mod market;
@@ -24,6 +25,7 @@ use std::sync::{Arc, OnceLock};
 use chrono::NaiveDate;
 
 pub use accelerator::{Accelerator, Confidence, Embodied, Kind};
+pub use card::{Card, Fact};
 pub use defaults::Default;
 pub use doctor::{SourceAge, TableHealth};
 pub use market::{ApiPrice, IndexValue, PurchasePrice, Purchased, TokenPrice};

@@ -1,0 +1,186 @@
+//! Everything that the catalog says about one name, for people to read.
+
+use std::sync::Arc;
+
+use super::source::{Citation, Sourced};
+use super::{Accelerator, Catalog, Region, Source};
+use crate::diagnostic::{Error, Result};
+use crate::provenance::Step;
+use crate::quantity::Measure;
+
+/// What the catalog says about a device, a place, a default or a source.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// accelerator, region, default or source.
+    pub kind: &'static str,
+    /// Its name in scenarios and tables.
+    pub name: String,
+    /// What is not a quantity: label and text.
+    pub about: Vec<(&'static str, String)>,
+    /// The quantities, each with its citation.
+    pub facts: Vec<Fact>,
+    /// What to know before relying on them.
+    pub note: String,
+}
+
+/// A quantity of a card.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// Name, value and basis.
+    pub step: Step,
+    /// Where it comes from.
+    pub citation: Arc<Citation>,
+}
+
+impl Catalog {
+    /// The card of a device (`h100`), a place (`aws/us-east-2`, `FRA`, `Ohio`), a default
+    /// (`colocation.rent`) or a source (`owid-ember`).
+    ///
+    /// # Errors
+    /// A name that is none of these, with the nearest that are known; a region code that several
+    /// providers have.
+    pub fn card(&self, name: &str) -> Result<Card> {
+        if let Ok(device) = self.accelerator(name) {
+            return Ok(self.device_card(device));
+        }
+        if let Ok(default) = self.default(name) {
+            return Ok(default_card(default));
+        }
+        if let Some(source) = self.source(name) {
+            return Ok(source_card(source));
+        }
+        if let Some((provider, region)) = name.split_once('/') {
+            return Ok(region_card(&self.region(provider, region)?));
+        }
+        let generic = self.region(super::region::OWNED[0], name).ok();
+        let owners: Vec<&str> = self
+            .places()
+            .iter()
+            .filter(|p| p.region == name && p.provider != "*")
+            .map(|p| p.provider.as_str())
+            .collect();
+        match (generic, owners.as_slice()) {
+            (Some(region), _) => Ok(region_card(&region)),
+            (None, [provider]) => Ok(region_card(&self.region(provider, name)?)),
+            (None, []) => Err(self.nothing(name)),
+            (None, several) => {
+                let names: Vec<_> = several.iter().map(|p| format!("`{p}/{name}`")).collect();
+                let error = Error::input(format!("several providers have a region `{name}`"));
+                Err(error.hint(format!("name one of {}", names.join(", "))))
+            }
+        }
+    }
+
+    fn nothing(&self, name: &str) -> Error {
+        let places = self.places().iter().flat_map(|p| [p.region.as_str(), p.location.as_str()]);
+        let devices = self.accelerators().iter().map(|a| a.id.as_str());
+        let defaults = self.defaults().iter().map(|d| d.id.as_str());
+        let known = devices.chain(places).chain(defaults).filter(|name| !name.is_empty());
+        Error::input(format!("the catalog has no device, place, default or source `{name}`"))
+            .suggest(name, known)
+            .hint("`flopcast catalog list` says what there is")
+    }
+
+    fn device_card(&self, device: &Accelerator) -> Card {
+        let mut facts = Facts::default();
+        for (precision, peak) in device.peaks() {
+            facts.add(format!("dense {precision} peak"), Some(&peak));
+        }
+        facts.add("dense fp64 peak, matrix units", device.fp64_tensor.as_ref());
+        facts.add("memory", device.memory.as_ref());
+        facts.add("memory bandwidth", device.bandwidth.as_ref());
+        facts.add("links in the node, both directions", device.scale_up.as_ref());
+        facts.add("links to other nodes, one direction", device.scale_out.as_ref());
+        facts.add("thermal design power", device.tdp.as_ref());
+        facts.add("idle power", device.idle.as_ref());
+        facts.add("host power, typical", device.host_power().as_ref());
+        facts.add("server nameplate power", device.server_power().as_ref());
+        facts.add("embodied, low", device.embodied.low.as_ref());
+        facts.add("embodied, mid", device.embodied.mid.as_ref());
+        facts.add("embodied, high", device.embodied.high.as_ref());
+        for bought in self.purchases(&device.id) {
+            facts.add("price to buy", Some(&bought.price));
+        }
+        let aliases = self.aliases().iter().filter(|a| a.accelerator == device.id);
+        let aliases: Vec<_> = aliases.map(|a| a.alias.as_str()).collect();
+        let mut about = vec![
+            ("name", device.name.clone()),
+            ("vendor", device.vendor.clone()),
+            ("kind", device.kind.name().to_owned()),
+            ("architecture", device.architecture.clone()),
+            ("launched", device.launched.map(|date| date.to_string()).unwrap_or_default()),
+            ("headline sparsity", device.sparsity.clone()),
+            ("memory type", device.memory_type.clone()),
+            ("link in the node", device.scale_up_link.clone()),
+            ("devices per node", device.devices_per_node.to_string()),
+            ("confidence", device.confidence.map(|c| c.name().to_owned()).unwrap_or_default()),
+            ("also known as", aliases.join(", ")),
+        ];
+        about.retain(|(_, text)| !text.is_empty());
+        let note = device.note.clone();
+        Card { kind: "accelerator", name: device.id.clone(), about, facts: facts.0, note }
+    }
+}
+
+fn region_card(region: &Region) -> Card {
+    let mut facts = Facts::default();
+    for grid in &region.grids {
+        let name = format!("grid, {}, of the {}", grid.basis.name(), grid.extent.name());
+        facts.add(name, Some(&grid.intensity));
+    }
+    if let Some(free) = &region.carbon_free {
+        let matched = if free.hourly { "hourly" } else { "annual" };
+        facts.add(format!("carbon-free share, {matched}"), Some(&free.share));
+    }
+    let fleet = if region.pue_of_fleet { ", fleet average" } else { "" };
+    facts.add(format!("PUE{fleet}"), region.pue.as_ref());
+    facts.add("WUE", region.wue.as_ref());
+    facts.add("electricity, industrial", region.electricity.as_ref());
+    let mut about = vec![
+        ("location", region.location.clone()),
+        ("country", region.country.clone()),
+        ("zone", region.zone.clone().unwrap_or_default()),
+        ("described by", region.citation.titles()),
+    ];
+    about.retain(|(_, text)| !text.is_empty());
+    let name = format!("{}/{}", region.provider, region.code);
+    let note = "grid intensities of different bases must not be compared".to_owned();
+    Card { kind: "region", name, about, facts: facts.0, note }
+}
+
+/// A default's dimension is its reader's to say, so its card has texts.
+fn default_card(default: &super::Default) -> Card {
+    let mut about = vec![
+        ("value", default.value.clone()),
+        ("low", default.low.clone()),
+        ("high", default.high.clone()),
+        ("source", default.citation.to_string()),
+    ];
+    about.retain(|(_, text)| !text.is_empty());
+    let (name, note) = (default.id.clone(), default.note.clone());
+    Card { kind: "default", name, about, facts: Vec::new(), note }
+}
+
+fn source_card(source: &Source) -> Card {
+    let mut about = vec![
+        ("title", source.title.clone()),
+        ("reference", source.reference.clone()),
+        ("date", source.as_of.map(|date| date.to_string()).unwrap_or_default()),
+        ("licence", source.licence.clone()),
+    ];
+    about.retain(|(_, text)| !text.is_empty());
+    let (name, note) = (source.id.clone(), source.note.clone());
+    Card { kind: "source", name, about, facts: Vec::new(), note }
+}
+
+#[derive(std::default::Default)]
+struct Facts(Vec<Fact>);
+
+impl Facts {
+    fn add<Q: Measure>(&mut self, name: impl Into<String>, fact: Option<&Sourced<Q>>) {
+        self.0.extend(fact.map(|fact| Fact {
+            step: fact.input(name).leaf().clone(),
+            citation: Arc::clone(&fact.citation),
+        }));
+    }
+}
