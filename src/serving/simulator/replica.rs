@@ -1,0 +1,588 @@
+//! One engine replica: continuous batching, leaping from event to event.
+//!
+//! The scheduler is that of a current engine (vLLM V1): every step first gives one token to each
+//! decoding sequence, then spends what is left of the token budget on prompts in order of arrival,
+//! chunk by chunk. The KV cache is paged; a sequence that needs a block when none is free pre-empts
+//! the one admitted last, whose cache is recomputed later.
+//!
+//! Between two events (arrival, completion, memory running out, a context outgrowing the attention
+//! window) the batch is constant and the step time is affine in the context, so a run of k steps
+//! takes k T + g k (k + 1) / 2 and is advanced at once. An event costs O(log batch), a token nothing.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::{Limits, Scheduler, Stepping};
+use crate::quantity::{Measure as _, Time};
+
+/// How long a step takes, as the simulator needs it: affine in the context that decoding attends
+/// to, free in everything else.
+pub trait StepTime {
+    /// A step over `decode` sequences that get a token and `prefill` tokens of `prompts` prompts,
+    /// attention over the context left out.
+    fn tokens(&self, decode: u32, prefill: u32, prompts: u32) -> Time;
+    /// Per token of context that a decoding sequence attends to, in layers with full attention.
+    fn context(&self) -> Time;
+    /// The same in layers whose attention sees a window only, and the window in tokens.
+    fn windowed(&self) -> Option<(Time, u32)> {
+        None
+    }
+    /// Per pair of prompt token and token it attends to: in full layers, in windowed layers.
+    fn pairs(&self) -> (Time, Time) {
+        (Time::from_stored(0.0), Time::from_stored(0.0))
+    }
+}
+
+/// One request as an engine sees it; times in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Request {
+    pub id: u64,
+    pub class: u16,
+    /// When the client sent it.
+    pub sent: f64,
+    pub input: u32,
+    /// Tokens to generate; at least 1.
+    pub output: u32,
+    /// Prompt tokens whose KV is there already.
+    pub cached: u32,
+}
+
+/// A request on its way through an engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Job {
+    pub request: Request,
+    /// Tokens whose KV must be there before the next token can be generated, and how many are.
+    target: u32,
+    computed: u32,
+    generated: u32,
+    /// Tokens generated when it leaves.
+    last: u32,
+    /// When it was first admitted and had its first token; NaN before.
+    scheduled: f64,
+    first_token: f64,
+    preemptions: u32,
+}
+
+impl Job {
+    /// A request that just came.
+    pub(crate) fn new(request: Request) -> Self {
+        Self {
+            target: request.input,
+            computed: request.cached.min(request.input - 1),
+            generated: 0,
+            last: request.output,
+            scheduled: f64::NAN,
+            first_token: f64::NAN,
+            preemptions: 0,
+            request,
+        }
+    }
+
+    /// A request of which only the prompt is processed here.
+    pub(crate) fn prompt_only(request: Request) -> Self {
+        Self { last: 1, ..Self::new(request) }
+    }
+
+    /// A request whose prompt another replica processed: its KV cache comes along.
+    pub(crate) fn handed_over(prefilled: &Finished) -> Self {
+        Self {
+            computed: prefilled.request.input,
+            generated: 1,
+            scheduled: prefilled.scheduled,
+            first_token: prefilled.first_token,
+            ..Self::new(prefilled.request)
+        }
+    }
+}
+
+/// What became of a request; times in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Finished {
+    pub request: Request,
+    pub scheduled: f64,
+    pub first_token: f64,
+    pub ended: f64,
+    pub preemptions: u32,
+}
+
+/// An admitted job. `context` tokens were in the cache when it began to decode at step `since`.
+#[derive(Clone, Debug)]
+struct Sequence {
+    job: Job,
+    decoding: bool,
+    context: u32,
+    since: u64,
+    finish: u64,
+    /// Neighbours in the order of admission.
+    before: usize,
+    after: usize,
+    /// Tells a live heap entry from one of an earlier life of the slot.
+    life: u64,
+}
+
+const NONE: usize = usize::MAX;
+
+/// Sums over the life of a replica; `batch` and `kv` are integrals over busy time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Usage {
+    pub busy: f64,
+    pub steps: u64,
+    pub batch: f64,
+    pub most_batch: u32,
+    pub kv_blocks: f64,
+    pub most_kv_blocks: u64,
+    pub preemptions: u64,
+    pub prefill_tokens: u64,
+    pub decode_tokens: u64,
+}
+
+/// Events keyed by the step at which they happen; an entry of a slot's earlier life is void.
+type Events = BinaryHeap<Reverse<(u64, usize, u64)>>;
+
+/// Time of a step and what each further one takes longer.
+#[derive(Clone, Copy)]
+struct Pace {
+    first: f64,
+    growth: f64,
+}
+
+impl Pace {
+    /// Duration of `count` steps: the closed sum.
+    fn run(self, count: u64) -> f64 {
+        let n = count as f64;
+        n * self.first + self.growth * (0.5 * n * (n - 1.0))
+    }
+
+    /// The fewest steps, at least one and at most `most`, that take `time` or longer.
+    fn steps_to(self, time: f64, most: u64) -> u64 {
+        if self.run(most) < time {
+            return most;
+        }
+        let linear = self.first - 0.5 * self.growth;
+        let root = (linear * linear + 2.0 * self.growth * time).sqrt();
+        let guess = (2.0 * time / (linear + root)).ceil();
+        let mut count = (guess.max(1.0) as u64).clamp(1, most);
+        while count > 1 && self.run(count - 1) >= time {
+            count -= 1;
+        }
+        while count < most && self.run(count) < time {
+            count += 1;
+        }
+        count
+    }
+}
+
+pub(crate) struct Replica<'a, S> {
+    time: &'a S,
+    pub limits: Limits,
+    pub clock: f64,
+    /// Steps that every decoding sequence has taken part in.
+    steps: u64,
+    slots: Vec<Sequence>,
+    unused: Vec<usize>,
+    waiting: VecDeque<Job>,
+    prefilling: VecDeque<usize>,
+    last: usize,
+    running: u32,
+    decoding: u32,
+    finish: Events,
+    crossing: Events,
+    /// Decoding sequences by (context - steps) modulo the block.
+    residues: Vec<u32>,
+    free: u64,
+    /// Tokens in the caches of decoding sequences; of them, those that windowed layers see.
+    context: u64,
+    windowed: u64,
+    /// Decoding sequences whose context still fits the window.
+    below: u32,
+    lives: u64,
+    finished_last: u32,
+    pub usage: Usage,
+}
+
+impl<'a, S: StepTime> Replica<'a, S> {
+    pub(crate) fn new(time: &'a S, limits: Limits) -> Self {
+        Self {
+            time,
+            limits,
+            clock: 0.0,
+            steps: 0,
+            slots: Vec::new(),
+            unused: Vec::new(),
+            waiting: VecDeque::new(),
+            prefilling: VecDeque::new(),
+            last: NONE,
+            running: 0,
+            decoding: 0,
+            finish: BinaryHeap::new(),
+            crossing: BinaryHeap::new(),
+            residues: vec![0; limits.block as usize],
+            free: limits.blocks,
+            context: 0,
+            windowed: 0,
+            below: 0,
+            lives: 0,
+            finished_last: 0,
+            usage: Usage::default(),
+        }
+    }
+
+    /// Whether the cache could ever hold the job to its end.
+    pub(crate) fn can_hold(&self, job: &Job) -> bool {
+        let tokens = u64::from(job.request.input) + u64::from(job.last) - 1;
+        tokens.div_ceil(u64::from(self.limits.block)) <= self.limits.blocks
+    }
+
+    /// Takes a job in that is there at `now`; every step that begins before must have run.
+    pub(crate) fn enqueue(&mut self, now: f64, job: Job) {
+        if self.is_idle() {
+            self.clock = self.clock.max(now);
+        }
+        self.waiting.push_back(job);
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.running == 0 && self.waiting.is_empty()
+    }
+
+    /// Requests that were sent here and not finished at `now`.
+    pub(crate) fn outstanding(&self, now: f64) -> u32 {
+        let late = if self.clock > now { self.finished_last } else { 0 };
+        self.running + self.waiting.len() as u32 + late
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn blocks_used(&self) -> u64 {
+        self.limits.blocks - self.free
+    }
+
+    /// Runs every step that begins before `horizon`.
+    pub(crate) fn run_until(&mut self, horizon: f64, out: &mut impl FnMut(Finished)) {
+        while self.clock < horizon && !self.is_idle() {
+            self.step(horizon, out);
+        }
+    }
+
+    /// One step, or as many alike as there are before the next event or `horizon`.
+    pub(crate) fn step(&mut self, horizon: f64, out: &mut impl FnMut(Finished)) {
+        self.finished_last = 0;
+        let preempted = self.make_room();
+        let Chunks { tokens, prompts, pairs, windowed_pairs, completed } = self.schedule(preempted);
+        let alone = self.limits.scheduler == Scheduler::PrefillFirst && tokens > 0;
+        let decoding = if alone { 0 } else { self.decoding };
+        let pace = self.pace(decoding, tokens, prompts);
+        let used = self.blocks_used();
+        let (count, duration) = if tokens > 0 {
+            let (full, windowed) = self.time.pairs();
+            let attention = full.value * pairs as f64 + windowed.value * windowed_pairs as f64;
+            (1, pace.first + attention)
+        } else {
+            let count = self.leap(pace, horizon, preempted);
+            (count, pace.run(count))
+        };
+        self.clock += duration;
+        if decoding > 0 {
+            self.advance(count);
+        }
+        self.tally(duration, count, decoding, tokens, used);
+        for _ in 0..completed {
+            if let Some(slot) = self.prefilling.pop_front() {
+                self.slots[slot].job.generated += 1;
+                let first = &mut self.slots[slot].job.first_token;
+                *first = if first.is_nan() { self.clock } else { *first };
+                self.decode(slot, out);
+            }
+        }
+        while let Some(slot) = next_due(&mut self.finish, &self.slots, self.steps) {
+            self.retire(slot, out);
+        }
+    }
+
+    /// Makes sure of a block for the next token of every decoding sequence, at the cost of those
+    /// admitted last.
+    fn make_room(&mut self) -> bool {
+        let mut preempted = false;
+        while self.new_blocks(1) > self.free {
+            self.preempt(self.last);
+            preempted = true;
+        }
+        preempted
+    }
+
+    /// Spends the token budget on prompts: those begun first, then those that wait.
+    fn schedule(&mut self, preempted: bool) -> Chunks {
+        let alone = self.limits.scheduler == Scheduler::PrefillFirst;
+        let mut chunks = Chunks::default();
+        loop {
+            let decoding = if alone { 0 } else { self.decoding };
+            let budget = self.limits.tokens.saturating_sub(decoding + chunks.tokens);
+            let begun = chunks.completed < self.prefilling.len();
+            if budget == 0 || !begun && (preempted || !self.admit()) {
+                return chunks;
+            }
+            let Some(&slot) = self.prefilling.get(chunks.completed) else { continue };
+            let job = &mut self.slots[slot].job;
+            let chunk = (job.target - job.computed).min(budget);
+            chunks.tokens += chunk;
+            chunks.prompts += 1;
+            chunks.pairs += pairs(job.computed, chunk, u32::MAX);
+            if let Some((_, window)) = self.time.windowed() {
+                chunks.windowed_pairs += pairs(job.computed, chunk, window);
+            }
+            job.computed += chunk;
+            chunks.completed += usize::from(job.computed == job.target);
+        }
+    }
+
+    /// Takes the first waiting job in, if batch and cache allow.
+    fn admit(&mut self) -> bool {
+        let Some(&job) = self.waiting.front() else { return false };
+        let ready = job.computed == job.target;
+        let block = self.limits.block;
+        let blocks = u64::from((job.target + u32::from(ready)).div_ceil(block));
+        if self.running >= self.limits.sequences || blocks + self.new_blocks(1) > self.free {
+            return false;
+        }
+        self.waiting.pop_front();
+        self.free -= u64::from(job.target.div_ceil(block));
+        self.running += 1;
+        self.lives += 1;
+        let mut sequence = Sequence {
+            job,
+            decoding: false,
+            context: 0,
+            since: 0,
+            finish: 0,
+            before: self.last,
+            after: NONE,
+            life: self.lives,
+        };
+        if job.scheduled.is_nan() {
+            sequence.job.scheduled = self.clock;
+        }
+        let slot = if let Some(slot) = self.unused.pop() {
+            self.slots[slot] = sequence;
+            slot
+        } else {
+            self.slots.push(sequence);
+            self.slots.len() - 1
+        };
+        if self.last != NONE {
+            self.slots[self.last].after = slot;
+        }
+        self.last = slot;
+        if ready {
+            self.decode(slot, &mut |_| {});
+        } else {
+            self.prefilling.push_back(slot);
+        }
+        true
+    }
+
+    /// Time of the next step and its growth while nothing but the context changes.
+    fn pace(&self, decoding: u32, prefill: u32, prompts: u32) -> Pace {
+        let mut pace =
+            Pace { first: self.time.tokens(decoding, prefill, prompts).value, growth: 0.0 };
+        if decoding > 0 {
+            let full = self.time.context().value;
+            pace.growth = full * f64::from(decoding);
+            pace.first += full * (self.context + u64::from(decoding)) as f64;
+            if let Some((windowed, _)) = self.time.windowed() {
+                pace.growth += windowed.value * f64::from(self.below);
+                pace.first += windowed.value * (self.windowed + u64::from(self.below)) as f64;
+            }
+        }
+        pace
+    }
+
+    /// How many steps there are to the next event.
+    fn leap(&mut self, pace: Pace, horizon: f64, preempted: bool) -> u64 {
+        if self.limits.stepping == Stepping::Token || preempted && !self.waiting.is_empty() {
+            return 1;
+        }
+        let finish = next(&mut self.finish, &self.slots).map_or(u64::MAX, |(step, _)| step);
+        let crossing = next(&mut self.crossing, &self.slots).map_or(u64::MAX, |(step, _)| step);
+        let most = self.fitting(finish.min(crossing) - self.steps);
+        pace.steps_to(horizon - self.clock, most)
+    }
+
+    /// Blocks that `count` further steps of the present batch take.
+    fn new_blocks(&self, count: u64) -> u64 {
+        let block = u64::from(self.limits.block);
+        let partial = (0..count % block).map(|i| u64::from(self.full_at(i))).sum::<u64>();
+        count / block * u64::from(self.decoding) + partial
+    }
+
+    /// Decoding sequences whose last block is full after `ahead` further steps.
+    fn full_at(&self, ahead: u64) -> u32 {
+        let block = u64::from(self.limits.block);
+        self.residues[((block - (self.steps + ahead) % block) % block) as usize]
+    }
+
+    /// The most steps up to `count` whose blocks are free; the first step's are.
+    fn fitting(&self, count: u64) -> u64 {
+        if self.new_blocks(count) <= self.free {
+            return count;
+        }
+        let cycles = (self.free / u64::from(self.decoding)).saturating_sub(1);
+        let mut steps = cycles * u64::from(self.limits.block);
+        let mut taken = self.new_blocks(steps);
+        loop {
+            taken += u64::from(self.full_at(steps));
+            if taken > self.free {
+                return steps;
+            }
+            steps += 1;
+        }
+    }
+
+    /// Every decoding sequence gets `count` tokens.
+    fn advance(&mut self, count: u64) {
+        self.free -= self.new_blocks(count);
+        self.context += count * u64::from(self.decoding);
+        self.windowed += count * u64::from(self.below);
+        self.steps += count;
+        self.usage.decode_tokens += count * u64::from(self.decoding);
+        while next_due(&mut self.crossing, &self.slots, self.steps).is_some() {
+            self.crossing.pop();
+            self.below -= 1;
+        }
+    }
+
+    fn tally(&mut self, duration: f64, count: u64, decoding: u32, prefill: u32, used: u64) {
+        let usage = &mut self.usage;
+        let after = self.limits.blocks - self.free;
+        usage.busy += duration;
+        usage.steps += count;
+        usage.batch += duration * f64::from(self.running);
+        usage.most_batch = usage.most_batch.max(decoding.max(self.running));
+        usage.kv_blocks += duration * 0.5 * (used + after) as f64;
+        usage.most_kv_blocks = usage.most_kv_blocks.max(after);
+        usage.prefill_tokens += u64::from(prefill);
+    }
+
+    /// The sequence has its whole context in the cache: it decodes from the next step on.
+    fn decode(&mut self, slot: usize, out: &mut impl FnMut(Finished)) {
+        let steps = self.steps;
+        let Sequence { job, decoding, context, since, finish, life, .. } = &mut self.slots[slot];
+        (*decoding, *context, *since) = (true, job.target, steps);
+        *finish = steps + u64::from(job.last - job.generated);
+        self.decoding += 1;
+        self.context += u64::from(job.target);
+        let (finish, life, context) = (*finish, *life, job.target);
+        let residue = self.residue(context, steps);
+        self.residues[residue] += 1;
+        if let Some((_, window)) = self.time.windowed() {
+            self.windowed += u64::from(context.min(window));
+            if context < window {
+                self.below += 1;
+                self.crossing.push(Reverse((steps + u64::from(window - context), slot, life)));
+            }
+        }
+        if finish == steps {
+            self.retire(slot, out);
+        } else {
+            self.finish.push(Reverse((finish, slot, life)));
+        }
+    }
+
+    fn residue(&self, context: u32, since: u64) -> usize {
+        let block = u64::from(self.limits.block);
+        ((u64::from(context) + block - since % block) % block) as usize
+    }
+
+    /// Takes a decoding sequence out of the batch; returns the tokens in its cache.
+    fn stop_decoding(&mut self, slot: usize) -> u32 {
+        let Sequence { context, since, .. } = self.slots[slot];
+        let now = context + (self.steps - since) as u32;
+        let residue = self.residue(context, since);
+        self.residues[residue] -= 1;
+        self.decoding -= 1;
+        self.context -= u64::from(now);
+        if let Some((_, window)) = self.time.windowed() {
+            self.windowed -= u64::from(now.min(window));
+            self.below -= u32::from(now < window);
+        }
+        now
+    }
+
+    /// Gives slot and blocks back.
+    fn release(&mut self, slot: usize, tokens: u32) {
+        let Sequence { before, after, .. } = self.slots[slot];
+        if before != NONE {
+            self.slots[before].after = after;
+        }
+        if after == NONE {
+            self.last = before;
+        } else {
+            self.slots[after].before = before;
+        }
+        self.slots[slot].life = 0;
+        self.unused.push(slot);
+        self.running -= 1;
+        self.free += u64::from(tokens.div_ceil(self.limits.block));
+    }
+
+    fn retire(&mut self, slot: usize, out: &mut impl FnMut(Finished)) {
+        let tokens = self.stop_decoding(slot);
+        self.release(slot, tokens);
+        self.finished_last += 1;
+        let Job { request, scheduled, first_token, preemptions, .. } = self.slots[slot].job;
+        out(Finished { request, scheduled, first_token, ended: self.clock, preemptions });
+    }
+
+    /// Back to the head of the queue; what it generated becomes part of its prompt.
+    fn preempt(&mut self, slot: usize) {
+        let mut job = self.slots[slot].job;
+        if self.slots[slot].decoding {
+            job.generated += (self.steps - self.slots[slot].since) as u32;
+            let tokens = self.stop_decoding(slot);
+            self.release(slot, tokens);
+        } else {
+            self.prefilling.retain(|&other| other != slot);
+            self.release(slot, job.target);
+        }
+        job.target = job.request.input + job.generated;
+        job.computed = 0;
+        job.preemptions += 1;
+        self.usage.preemptions += 1;
+        self.waiting.push_front(job);
+    }
+}
+
+/// Prompt tokens of one step.
+#[derive(Default)]
+struct Chunks {
+    tokens: u32,
+    prompts: u32,
+    pairs: u64,
+    windowed_pairs: u64,
+    completed: usize,
+}
+
+/// Pairs of a chunk's tokens with the tokens they attend to: each sees itself and those before it,
+/// at most `window` of them.
+fn pairs(before: u32, chunk: u32, window: u32) -> u64 {
+    let (before, chunk, window) = (u64::from(before), u64::from(chunk), u64::from(window));
+    let growing = window.saturating_sub(before).min(chunk);
+    growing * before + growing * (growing + 1) / 2 + (chunk - growing) * window
+}
+
+/// The next live event.
+fn next(events: &mut Events, slots: &[Sequence]) -> Option<(u64, usize)> {
+    while let Some(&Reverse((step, slot, life))) = events.peek() {
+        if slots[slot].life == life {
+            return Some((step, slot));
+        }
+        events.pop();
+    }
+    None
+}
+
+/// The next live event, if it is due at `step`.
+fn next_due(events: &mut Events, slots: &[Sequence], step: u64) -> Option<usize> {
+    next(events, slots).filter(|(due, _)| *due == step).map(|(_, slot)| slot)
+}

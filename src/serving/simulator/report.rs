@@ -1,0 +1,228 @@
+//! What a simulation answers: latencies, attainment and use.
+
+use super::histogram::Histogram;
+use super::pool::Pool;
+use super::replica::{Finished, Request, StepTime};
+use super::{Arrival, Simulation};
+use crate::quantity::{Measure as _, Per, Requests, Time, Tokens};
+
+/// What one request is promised; a bound left out holds always.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bounds {
+    /// Time to first token.
+    pub ttft: Option<Time>,
+    /// Time per output token after the first: (E2E - TTFT) / (output tokens - 1).
+    pub tpot: Option<Time>,
+    /// From sending the request to its last token.
+    pub e2e: Option<Time>,
+}
+
+/// Latencies of one class of requests, in seconds.
+#[derive(Clone, Debug, Default)]
+pub struct ClassReport {
+    /// Time to first token.
+    pub ttft: Histogram,
+    /// Time per output token after the first, of requests that generate more than one.
+    pub tpot: Histogram,
+    /// From sending the request to its last token.
+    pub e2e: Histogram,
+    /// From the engine's queue into the batch.
+    pub queueing: Histogram,
+    /// Requests that kept every bound of their class.
+    pub met: u64,
+}
+
+/// How much of a fleet was used, over the time it was busy or there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Utilisation {
+    /// Share of the span in which a replica ran a step.
+    pub busy: f64,
+    /// Sequences in the batch while busy: mean and most.
+    pub batch: (f64, u32),
+    /// Share of the KV cache in use while busy: mean and most.
+    pub kv: (f64, f64),
+    /// Cached sequences thrown out for want of memory.
+    pub preemptions: u64,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+/// One request's life.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Record {
+    /// Its place in the order of arrival, from 0.
+    pub id: u64,
+    /// The request.
+    pub arrival: Arrival,
+    /// When it first entered the batch.
+    pub scheduled: Time,
+    /// When its first token reached the client.
+    pub first_token: Time,
+    /// When its last token reached the client.
+    pub finished: Time,
+    /// How often it was pre-empted.
+    pub preemptions: u32,
+}
+
+/// The answer of a simulation.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Requests that arrived.
+    pub arrived: u64,
+    /// Requests that were answered and counted.
+    pub answered: u64,
+    /// Requests longer than any replica's KV cache: refused on arrival.
+    pub rejected: u64,
+    /// The queue outgrew its limit: the load is beyond the fleet and the figures are a part.
+    pub overloaded: bool,
+    /// From the first request sent to the last answer.
+    pub span: Time,
+    /// Tokens generated in that span.
+    pub output_tokens: Tokens,
+    /// Latencies by class.
+    pub classes: Vec<ClassReport>,
+    /// Use of the fleet (of the prefill fleet, where there are two).
+    pub fleet: Utilisation,
+    /// Use of the decode fleet, where it is another.
+    pub decode: Option<Utilisation>,
+    /// Every counted request in the order of answers, if asked for.
+    pub records: Vec<Record>,
+}
+
+impl Report {
+    /// Latencies over all classes.
+    pub fn all(&self) -> ClassReport {
+        let mut all = ClassReport::default();
+        for class in &self.classes {
+            all.ttft.merge(&class.ttft);
+            all.tpot.merge(&class.tpot);
+            all.e2e.merge(&class.e2e);
+            all.queueing.merge(&class.queueing);
+            all.met += class.met;
+        }
+        all
+    }
+
+    /// Share of the requests that kept every bound of their class, refused ones included.
+    pub fn slo_attainment(&self) -> f64 {
+        self.all().met as f64 / (self.answered + self.rejected).max(1) as f64
+    }
+
+    /// Rate of the requests that kept every bound of their class.
+    pub fn goodput(&self) -> Per<Requests, Time> {
+        Requests::from_stored(self.all().met as f64) / self.span
+    }
+
+    /// Tokens generated per second.
+    pub fn output_rate(&self) -> Per<Tokens, Time> {
+        self.output_tokens / self.span
+    }
+}
+
+/// Gathers a [`Report`] while the simulation runs.
+pub(crate) struct Collector {
+    classes: Vec<ClassReport>,
+    slo: Vec<[f64; 3]>,
+    front_end: f64,
+    warm_up: u64,
+    arrived: u64,
+    answered: u64,
+    rejected: u64,
+    pub overloaded: bool,
+    first: f64,
+    last: f64,
+    output_tokens: u64,
+    records: Option<Vec<Record>>,
+}
+
+impl Collector {
+    pub(crate) fn new<S>(simulation: &Simulation<'_, S>) -> Self {
+        let bound = |time: Option<Time>| time.map_or(f64::INFINITY, |t| t.value);
+        let slo = simulation.slo.iter().map(|b| [bound(b.ttft), bound(b.tpot), bound(b.e2e)]);
+        Self {
+            classes: vec![ClassReport::default(); simulation.slo.len().max(1)],
+            slo: slo.collect(),
+            front_end: simulation.front_end.value,
+            warm_up: simulation.warm_up,
+            arrived: 0,
+            answered: 0,
+            rejected: 0,
+            overloaded: false,
+            first: f64::INFINITY,
+            last: 0.0,
+            output_tokens: 0,
+            records: simulation.records.then(Vec::new),
+        }
+    }
+
+    pub(crate) fn arrive(&mut self, request: &Request) {
+        self.arrived += 1;
+        if request.id >= self.warm_up {
+            self.first = self.first.min(request.sent);
+        }
+    }
+
+    pub(crate) fn reject(&mut self) {
+        self.rejected += 1;
+    }
+
+    pub(crate) fn record(&mut self, done: &Finished) {
+        let Finished { request, scheduled, first_token, ended, preemptions } = *done;
+        if request.id < self.warm_up {
+            return;
+        }
+        self.answered += 1;
+        self.last = self.last.max(ended);
+        self.output_tokens += u64::from(request.output);
+        let class = usize::from(request.class).min(self.classes.len() - 1);
+        let report = &mut self.classes[class];
+        let (ttft, e2e) = (first_token - request.sent, ended - request.sent);
+        let gaps = f64::from(request.output - 1);
+        let tpot = if gaps > 0.0 { (ended - first_token) / gaps } else { 0.0 };
+        report.ttft.record(ttft);
+        report.e2e.record(e2e);
+        report.queueing.record(scheduled - request.sent - self.front_end);
+        if gaps > 0.0 {
+            report.tpot.record(tpot);
+        }
+        let met = self.slo.get(class).is_none_or(|b| ttft <= b[0] && tpot <= b[1] && e2e <= b[2]);
+        report.met += u64::from(met);
+        if let Some(records) = &mut self.records {
+            let arrival = Arrival {
+                at: Time::from_stored(request.sent),
+                input: request.input,
+                output: request.output,
+                cached: request.cached,
+                class: request.class,
+            };
+            records.push(Record {
+                id: request.id,
+                arrival,
+                scheduled: Time::from_stored(scheduled),
+                first_token: Time::from_stored(first_token),
+                finished: Time::from_stored(ended),
+                preemptions,
+            });
+        }
+    }
+
+    pub(crate) fn report<S: StepTime>(
+        self,
+        fleet: &Pool<'_, S>,
+        decode: Option<&Pool<'_, S>>,
+    ) -> Report {
+        let span = (self.last - self.first.min(self.last)).max(f64::MIN_POSITIVE);
+        Report {
+            arrived: self.arrived,
+            answered: self.answered,
+            rejected: self.rejected,
+            overloaded: self.overloaded,
+            span: Time::from_stored(span),
+            output_tokens: Tokens::from_stored(self.output_tokens as f64),
+            classes: self.classes,
+            fleet: fleet.utilisation(span),
+            decode: decode.map(|pool| pool.utilisation(span)),
+            records: self.records.unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! How the load varies over a week.
+
+use crate::diagnostic::{Error, Result};
+
+const HOUR: f64 = 3600.0;
+/// Hours of a week.
+const WEEK: usize = 168;
+
+/// Weight of every hour of a week, Monday 0 h first, with mean 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile(Vec<f64>);
+
+impl Profile {
+    /// A profile from weights of 24 hours (every day alike) or 168 (Monday first).
+    ///
+    /// # Errors
+    /// On another number of weights, a negative one, or nothing but zeros.
+    pub fn new(weights: &[f64]) -> Result<Self> {
+        let sum: f64 = weights.iter().sum();
+        if !matches!(weights.len(), 24 | WEEK) {
+            return Err(Error::input(format!("a profile of {} hours", weights.len())).hint(
+                "give 24 weights, one per hour of the day, or 168, one per hour of the week",
+            ));
+        }
+        if weights.iter().any(|w| !(*w >= 0.0 && w.is_finite())) || sum <= 0.0 {
+            return Err(Error::input("a profile has a negative weight, or none above zero"));
+        }
+        let mean = sum / weights.len() as f64;
+        Ok(Self((0..WEEK).map(|hour| weights[hour % weights.len()] / mean).collect()))
+    }
+
+    /// Days with this peak of the mean, smooth over 24 hours: 1 + (peak - 1) cos(hour - 15 h), cut
+    /// at zero and brought back to mean 1. The peak is at 3 p.m.
+    ///
+    /// # Errors
+    /// Where the peak is below the mean.
+    pub fn daily(peak_to_mean: f64) -> Result<Self> {
+        if !(1.0..=24.0).contains(&peak_to_mean) {
+            return Err(Error::input(format!(
+                "a peak of {peak_to_mean} times the mean over a day"
+            ))
+            .hint("between 1 (constant) and 24 (all in one hour)"));
+        }
+        // Cutting at zero lowers the peak; find the swing that restores it.
+        let (mut low, mut high) = (0.0, 1e3);
+        let weights = |swing: f64, power: f64| {
+            (0..24)
+                .map(|hour| {
+                    let angle = f64::from(hour - 15) * std::f64::consts::TAU / 24.0;
+                    (1.0 + swing * angle.cos()).max(0.0).powf(power)
+                })
+                .collect::<Vec<f64>>()
+        };
+        let ratio = |w: &[f64]| 24.0 * w[15] / w.iter().sum::<f64>();
+        let (swing, power) = if peak_to_mean <= 2.0 {
+            (peak_to_mean - 1.0, 1.0)
+        } else {
+            for _ in 0..80 {
+                let middle = 0.5 * (low + high);
+                if ratio(&weights(1.0, middle)) < peak_to_mean {
+                    low = middle;
+                } else {
+                    high = middle;
+                }
+            }
+            (1.0, high)
+        };
+        Self::new(&weights(swing, power))
+    }
+
+    /// Weights by hour of the week.
+    pub fn weights(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// The busiest hour's weight: peak to mean.
+    pub fn peak(&self) -> f64 {
+        self.0.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// The time, in seconds from Monday 0 h, by which load worth `wait` seconds at the mean rate
+    /// has come since `now`.
+    pub(crate) fn after(&self, now: f64, wait: f64) -> f64 {
+        let (mut now, mut left) = (now, wait);
+        let mut hour = (now / HOUR) as usize;
+        loop {
+            let weight = self.0[hour % WEEK];
+            let end = (hour as f64 + 1.0) * HOUR;
+            let capacity = (end - now) * weight;
+            if capacity >= left && weight > 0.0 {
+                return now + left / weight;
+            }
+            left -= capacity;
+            now = end;
+            hour += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daily_profile_has_its_peak() {
+        for peak in [1.0, 1.5, 2.0, 2.5, 6.0, 20.0] {
+            let profile = Profile::daily(peak).unwrap();
+            assert!((profile.peak() - peak).abs() < 1e-6, "{peak}: {}", profile.peak());
+            let mean = profile.weights().iter().sum::<f64>() / 168.0;
+            assert!((mean - 1.0).abs() < 1e-9);
+        }
+        assert!(Profile::daily(0.5).is_err() && Profile::daily(f64::NAN).is_err());
+    }
+
+    #[test]
+    fn load_comes_when_the_profile_says() {
+        let mut weights = [0.0; 24];
+        weights[10] = 1.0;
+        let profile = Profile::new(&weights).unwrap();
+        // All of a day's load comes between 10 and 11.
+        assert!((profile.after(0.0, 12.0 * 3600.0) - 10.5 * 3600.0).abs() < 1e-6);
+        assert!((profile.after(10.5 * 3600.0, 24.0 * 3600.0) - 34.5 * 3600.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(Profile::new(&[1.0; 23]).is_err());
+        assert!(Profile::new(&[0.0; 24]).is_err());
+        assert!(Profile::new(&[-1.0; 24]).is_err());
+        assert!(Profile::new(&[f64::NAN; 24]).is_err());
+    }
+}
