@@ -183,7 +183,6 @@ impl Row for Accelerator {
         let id = cells.required("id")?.to_owned();
         let cite = |column| cells.citation(&id, column, None);
         let (peak, spec) = (cite("peak_sources")?, cite("spec_sources")?);
-        let embodied = cite("embodied_sources")?;
         let mut peaks = [None; Precision::ALL.len()];
         for (slot, (column, unit)) in peaks.iter_mut().zip(PEAKS) {
             *slot = cells.sourced(column, unit, &peak)?.map(|peak| peak.value);
@@ -215,9 +214,9 @@ impl Row for Accelerator {
             node_host: cells.sourced("node_host_w", 1.0, &cite("host_sources")?)?,
             server_max: server.zip(cells.count("server_devices")?.filter(|n| *n > 0)),
             embodied: Embodied {
-                low: cells.sourced("embodied_low_kgco2e", 1.0, &embodied)?,
-                mid: cells.sourced("embodied_mid_kgco2e", 1.0, &embodied)?,
-                high: cells.sourced("embodied_high_kgco2e", 1.0, &embodied)?,
+                low: cells.sourced("embodied_low_kgco2e", 1.0, &cite("embodied_low_source")?)?,
+                mid: cells.sourced("embodied_mid_kgco2e", 1.0, &cite("embodied_mid_source")?)?,
+                high: cells.sourced("embodied_high_kgco2e", 1.0, &cite("embodied_high_source")?)?,
             },
             confidence: cells.one_of("confidence", Confidence::NAMES)?,
             note: cells.text("note").to_owned(),

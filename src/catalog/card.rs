@@ -1,5 +1,6 @@
 //! Everything that the catalog says about one name, for people to read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::source::{Citation, Sourced};
@@ -99,10 +100,13 @@ impl Catalog {
         facts.add("embodied, mid", device.embodied.mid.as_ref());
         facts.add("embodied, high", device.embodied.high.as_ref());
         for bought in self.purchases(&device.id) {
-            facts.add("price to buy", Some(&bought.price));
+            let when = bought.price.citation.as_of.map(|as_of| format!(", {as_of}"));
+            facts.add(format!("price to buy{}", when.unwrap_or_default()), Some(&bought.price));
         }
         let aliases = self.aliases().iter().filter(|a| a.accelerator == device.id);
         let aliases: Vec<_> = aliases.map(|a| a.alias.as_str()).collect();
+        let rows = self.prices().filter(|p| p.accelerator == device.id);
+        let sellers: BTreeSet<_> = rows.map(|p| p.provider.as_str()).collect();
         let mut about = vec![
             ("name", device.name.clone()),
             ("vendor", device.vendor.clone()),
@@ -115,6 +119,7 @@ impl Catalog {
             ("devices per node", device.devices_per_node.to_string()),
             ("confidence", device.confidence.map(|c| c.name().to_owned()).unwrap_or_default()),
             ("also known as", aliases.join(", ")),
+            ("rented out by", sellers.into_iter().collect::<Vec<_>>().join(", ")),
         ];
         about.retain(|(_, text)| !text.is_empty());
         let note = device.note.clone();
