@@ -1,3 +1,5 @@
 //! Architectures from files of other tools.
 
 pub mod onnx;
+mod pattern;
+pub mod safetensors;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::call::{Call, Inferred};
 use super::lower::{Draft, pointwise};
 use super::value::{DataType, Value};
+use crate::model::import::pattern::pattern;
 use crate::model::layer::{Layer, Role};
 use crate::model::operator::{Function, NormKind, Operator};
 
@@ -230,28 +231,6 @@ fn with_bias(operator: &Operator) -> Operator {
     operator
 }
 
-/// A name with the indices of repetitions as `*`: `/layer1/layer1.0/Conv_12` and its neighbours
-/// are `layer1/layer1.*/Conv_*`.
-fn pattern(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
-    let mut word = String::new();
-    let end = |word: &mut String, text: &mut String| {
-        let index = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-        text.push_str(if index { "*" } else { word });
-        word.clear();
-    };
-    for letter in name.trim_start_matches('/').chars().take(256) {
-        if letter.is_alphanumeric() {
-            word.push(letter);
-        } else {
-            end(&mut word, &mut text);
-            text.push(letter);
-        }
-    }
-    end(&mut word, &mut text);
-    text
-}
-
 /// What part a dense layer plays, where its name tells.
 fn named_role(name: &str, role: Role) -> Role {
     const HINTS: [(&str, Role); 5] = [
@@ -267,21 +246,4 @@ fn named_role(name: &str, role: Role) -> Role {
     let name = name.to_lowercase();
     let hint = HINTS.iter().find(|(hint, _)| name.contains(hint));
     hint.map_or(role, |&(_, role)| role)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn repetitions_share_a_name() {
-        let check = |name, expected| assert_eq!(pattern(name), expected);
-        check("/layer1/layer1.0/conv1/Conv", "layer1/layer1.*/conv1/Conv");
-        check("node_conv2d_12", "node_conv2d_*");
-        check(
-            "/encoder/layers/encoder_layer_3/mlp/mlp.0/Gemm",
-            "encoder/layers/encoder_layer_*/mlp/mlp.*/Gemm",
-        );
-        check("onnx::MatMul_1234", "onnx::MatMul_*");
-    }
 }
