@@ -15,15 +15,18 @@ use super::proto::{
     AttributeProto, FunctionProto, GraphProto, NodeProto, SparseTensorProto, TensorProto,
     TypeProto, ValueInfoProto, decode, decode_all,
 };
+use super::sequence;
 use super::value::{DataType, MAX_RANK, Origin, Shape, Value, elements, product, shape_of};
 use crate::diagnostic::{Error, Result};
 use crate::model::Unresolved;
 use crate::model::operator::Operator;
 
 /// Node runs, those of unrolled loops and called functions included, before a file is refused.
-const MAX_RUNS: u64 = 1 << 20;
-/// Elements of small contents kept at once, before no more are.
+const MAX_RUNS: u64 = 1 << 19;
+/// Elements of small contents kept, before no more are.
 const MAX_KEPT: u64 = 1 << 24;
+/// Elements of small contents computed with, before no more are.
+const MAX_FOLDED: u64 = 1 << 27;
 /// Bodies within bodies: control flow and functions.
 const MAX_DEPTH: u32 = 32;
 
@@ -68,6 +71,7 @@ pub(super) struct Reader<'a> {
     unresolved: BTreeMap<(String, String), u64>,
     runs: u64,
     kept: u64,
+    folded: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -82,6 +86,7 @@ impl<'a> Reader<'a> {
             unresolved: BTreeMap::new(),
             runs: 0,
             kept: 0,
+            folded: 0,
         }
     }
 
@@ -208,23 +213,29 @@ impl<'a> Reader<'a> {
 
     /// Keeps a value's contents while there is room.
     fn keep(&mut self, value: &mut Value) {
-        let count = value.contents.as_ref().map_or(0, |contents| contents.len() as u64);
-        if self.kept + count > MAX_KEPT {
+        self.kept += value.contents.as_ref().map_or(0, |contents| contents.len() as u64);
+        if self.kept > MAX_KEPT {
             value.contents = None;
-        } else {
-            self.kept += count;
         }
     }
 
+    /// Accounts for work as so many node runs.
+    fn charge(&mut self, runs: usize) -> Result<()> {
+        self.runs = self.runs.saturating_add(runs as u64);
+        if self.runs > MAX_RUNS {
+            return Err(Error::input(format!(
+                "the graph runs more than {MAX_RUNS} nodes, its loops and functions unrolled"
+            )));
+        }
+        Ok(())
+    }
+
     fn nodes(&mut self, nodes: &[Bytes], scope: &mut Scope<'_>) -> Result<()> {
-        for node in decode_all::<NodeProto>(nodes, "a node") {
-            self.runs += 1;
-            if self.runs > MAX_RUNS {
-                return Err(Error::input(format!(
-                    "the graph runs more than {MAX_RUNS} nodes, its loops and functions unrolled"
-                )));
-            }
-            self.node(node?, scope)?;
+        for bytes in nodes {
+            // What a body repeats is read again each time.
+            let length = if scope.depth > 0 { bytes.len() / 4096 } else { 0 };
+            self.charge(1 + length)?;
+            self.node(decode(bytes, "a node")?, scope)?;
         }
         Ok(())
     }
@@ -266,6 +277,14 @@ impl<'a> Reader<'a> {
             (None, "If") => self.branch(&call, scope)?,
             (None, "Loop") => self.repeat(&call, scope)?,
             (None, "Scan") => self.scan(&call, scope)?,
+            (None, operator) if sequence::is_sequence(operator) => match sequence::run(&call) {
+                Ok(output) => {
+                    self.charge(output.sequence.as_ref().map_or(0, |items| items.len() / 16))?;
+                    vec![output]
+                }
+                Err(Stop::Unknown) => vec![],
+                Err(Stop::Invalid(error)) => return Err(error),
+            },
             (None, "Constant") => vec![self.constant(&call)?],
             (None, _) => {
                 let stated = node.output.first().and_then(|name| scope.stated.get(name));
@@ -274,7 +293,8 @@ impl<'a> Reader<'a> {
         };
         let mut outputs = outputs.into_iter();
         for name in node.output {
-            let known = outputs.next().filter(|value| value.shape.is_some());
+            let known = outputs.next();
+            let known = known.filter(|value| value.shape.is_some() || value.sequence.is_some());
             let value = known.unwrap_or_else(|| {
                 let stated = scope.stated.get(&name).cloned();
                 let mut value = stated.unwrap_or_else(|| Value::unknown(DataType(0)));
@@ -321,7 +341,7 @@ impl<'a> Reader<'a> {
             if let Some(shape) = &output.shape {
                 elements(shape, || call.label())?;
             }
-            output.contents = fold::contents(&call, output, index);
+            output.contents = self.fold(&call, output, index);
             self.keep(output);
         }
         match self.cost(&call, &outputs, rule.cost, joined) {
@@ -330,6 +350,16 @@ impl<'a> Reader<'a> {
             Err(Stop::Invalid(error)) => return Err(error),
         }
         Ok(outputs.into_iter().map(Rc::new).collect())
+    }
+
+    /// Contents of an output, while there is room for such work.
+    fn fold(&mut self, call: &Call, output: &Value, index: usize) -> Option<Rc<[f64]>> {
+        let given = call.inputs.iter().flatten().filter_map(|value| value.contents.as_ref());
+        self.folded += given.map(|contents| contents.len() as u64).sum::<u64>();
+        if self.folded > MAX_FOLDED || self.kept > MAX_KEPT {
+            return None;
+        }
+        fold::contents(call, output, index)
     }
 
     /// Adds what a node takes. What hangs on neither data nor parameters is computed once, ahead.
@@ -395,6 +425,7 @@ impl<'a> Reader<'a> {
         }
         attributes.extend(call.attributes.clone());
         let depth = scope.deeper()?;
+        self.charge(1 + function.attribute_proto.len() + function.input.len())?;
         let mut body = Scope { attributes: Some(&attributes), depth, ..Scope::default() };
         for (name, value) in function.input.iter().zip(&call.inputs) {
             if let Some(value) = value {
@@ -413,6 +444,8 @@ impl<'a> Reader<'a> {
         scope: &Scope<'_>,
     ) -> Result<Vec<Rc<Value>>> {
         let mut body = scope.inside()?;
+        let parts = graph.initializer.len() + graph.value_info.len();
+        self.charge(1 + parts + graph.input.len() + graph.output.len())?;
         self.prepare(graph, &mut body)?;
         for (info, value) in decode_all::<ValueInfoProto>(&graph.input, "an input").zip(inputs) {
             body.values.insert(info?.name, value);
@@ -551,7 +584,7 @@ fn stacked(value: &Value, length: Option<u64>, axis: i64) -> Rc<Value> {
         shape
     });
     let origin = Origin { parameter: None, ..value.origin };
-    Rc::new(Value { data_type: value.data_type, shape, contents: None, origin })
+    Rc::new(Value { shape, origin, ..Value::unknown(value.data_type) })
 }
 
 fn body_of(call: &Call, name: &str) -> Result<GraphProto> {

@@ -14,6 +14,7 @@ mod layers;
 mod lower;
 mod operators;
 mod proto;
+mod sequence;
 mod shape;
 mod value;
 

@@ -168,9 +168,7 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "CenterCropPad" => (layout::center_crop_pad, Nothing),
             "Col2Im" => (window::col2im, Each(F::Add)),
             // How many elements there are depends on the data, but none is computed with.
-            "Unique" | "SequenceConstruct" | "SequenceEmpty" | "SequenceAt" | "SequenceInsert"
-            | "SequenceLength" | "SplitToSequence" | "ConcatFromSequence"
-            | "OptionalGetElement" | "OptionalHasElement" | "Optional" => {
+            "Unique" | "OptionalGetElement" | "OptionalHasElement" | "Optional" => {
                 (pointwise::unknown, Nothing)
             }
             _ => return None,

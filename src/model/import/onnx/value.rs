@@ -67,17 +67,20 @@ pub(super) struct Value {
     /// exact; the sentinels near 2^63 saturate on the way back.
     pub(super) contents: Option<Rc<[f64]>>,
     pub(super) origin: Origin,
+    /// The tensors of a sequence, where it is one.
+    pub(super) sequence: Option<Rc<[Rc<Value>]>>,
 }
 
 impl Value {
     /// A value of which only type and shape are known.
     pub(super) fn new(data_type: DataType, shape: Shape) -> Self {
-        Self { data_type, shape: Some(shape), contents: None, origin: Origin::default() }
+        Self { shape: Some(shape), ..Self::unknown(data_type) }
     }
 
     /// A value of which nothing but the type is known.
     pub(super) fn unknown(data_type: DataType) -> Self {
-        Self { data_type, shape: None, contents: None, origin: Origin::default() }
+        let origin = Origin::default();
+        Self { data_type, shape: None, contents: None, origin, sequence: None }
     }
 
     /// A stored tensor with its contents where they are small and present.
