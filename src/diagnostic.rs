@@ -79,6 +79,13 @@ impl Error {
         }
     }
 
+    /// Says in what part of the input it went wrong, before the message.
+    #[must_use]
+    pub fn within(mut self, part: &str) -> Self {
+        self.message = format!("{part}: {}", self.message);
+        self
+    }
+
     /// Says where, unless a closer place is known already.
     #[must_use]
     pub fn at(mut self, place: Option<&Place>) -> Self {

@@ -9,6 +9,8 @@ pub mod input;
 pub mod layer;
 pub mod operator;
 pub mod shape;
+pub mod spec;
+pub mod template;
 mod total;
 
 pub use cost::{Flops, Gradients};
@@ -16,4 +18,5 @@ pub use input::{AttentionCount, Input};
 pub use layer::{Layer, Role, Routing};
 pub use operator::Operator;
 pub use shape::{Cache, Shape};
+pub use spec::Spec;
 pub use total::{Assumption, Model, Parameters, Unresolved};

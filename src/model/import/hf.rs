@@ -1,0 +1,129 @@
+//! Hugging Face `config.json`: its `model_type` names a family in `models/families/`, the class in
+//! `architectures` the head.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Error, Result, nearest};
+use crate::model::input::Input;
+use crate::model::template::{Config, Template, Value, build, chain};
+use crate::model::total::{Assumption, Model};
+
+/// The model of a `config.json` on an input.
+///
+/// # Errors
+/// Text that is no JSON object, an unknown model type (with the nearest known ones and the keys
+/// that could not be placed), a class whose head the family does not know, missing or
+/// contradictory keys.
+pub fn read(name: &str, text: &str, input: &Input) -> Result<Model> {
+    let json: Json = serde_json::from_str(text)
+        .map_err(|error| Error::input(format!("not a JSON configuration: {error}")))?;
+    from_json(name, &json, None, input)
+}
+
+/// The model of a configuration; `model_type` stands in for the key where that is missing.
+///
+/// # Errors
+/// As [`read`].
+pub fn from_json(
+    name: &str,
+    json: &Json,
+    model_type: Option<&str>,
+    input: &Input,
+) -> Result<Model> {
+    let Value::Map(config) = Value::from(json) else {
+        return Err(Error::input("a configuration is a section of keys"));
+    };
+    let named = match config.get("model_type") {
+        Some(Value::Text(named)) => Some(&**named),
+        _ => None,
+    };
+    let model_type = named.or(model_type).ok_or_else(|| {
+        Error::input("`model_type` is missing").hint("it names the family: llama, bert, vit ...")
+    })?;
+    let class = match config.get("architectures") {
+        Some(Value::List(classes)) => match classes.first() {
+            Some(Value::Text(class)) => Some(&**class),
+            _ => None,
+        },
+        _ => None,
+    };
+    let chain = chain(model_type).map_err(|error| unplaced(error, &config))?;
+    let unknown = unknown_keys(&chain, model_type, &config)?;
+    let mut model = build(name, &chain, model_type, class, &config, input)
+        .map_err(|error| error.within(model_type))?;
+    model.assumptions.extend(unknown.into_iter().map(|key| Assumption {
+        value: config.get(&key).map_or_else(String::new, Value::to_string),
+        what: key,
+        why: format!("no key of `{model_type}`: taken to change nothing"),
+    }));
+    Ok(model)
+}
+
+/// An unknown model type: also which keys no family places.
+fn unplaced(error: Error, config: &Config) -> Error {
+    let Ok(decoder) = chain("llama") else {
+        return error;
+    };
+    let known = Keys::of(&decoder, "llama");
+    let keys: Vec<_> =
+        config.keys().filter(|key| !known.has(key)).take(20).map(String::as_str).collect();
+    if keys.is_empty() {
+        return error;
+    }
+    error.hint(format!("keys that no common part explains: {}", keys.join(", ")))
+}
+
+/// The keys that a family reads, and those that it knows to change nothing.
+struct Keys<'t> {
+    read: BTreeSet<&'t str>,
+    ignored: BTreeSet<&'t str>,
+}
+
+impl<'t> Keys<'t> {
+    fn of(chain: &[&'t Template], model_type: &str) -> Self {
+        let mut keys = Self { read: BTreeSet::new(), ignored: BTreeSet::new() };
+        for template in chain {
+            keys.read.extend(template.defaults.keys().map(String::as_str));
+            keys.read.extend(template.aliases.keys().map(String::as_str));
+            keys.read.extend(template.aliases.values().map(String::as_str));
+            keys.read.extend(template.keys.iter().map(String::as_str));
+            keys.ignored.extend(template.ignore.iter().map(String::as_str));
+            if let Some(defaults) = template.types.get(model_type) {
+                keys.read.extend(defaults.keys().map(String::as_str));
+            }
+        }
+        keys
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.read.contains(key) || self.ignored.contains(key)
+    }
+}
+
+/// Keys that the family does not know.
+///
+/// # Errors
+/// Where one is a misspelling of a key that the family reads and the configuration lacks.
+fn unknown_keys(chain: &[&Template], model_type: &str, config: &Config) -> Result<Vec<String>> {
+    let known = Keys::of(chain, model_type);
+    let mut unknown = Vec::new();
+    for (key, value) in config {
+        if known.has(key) || key.starts_with('_') || *value == Value::Null {
+            continue;
+        }
+        let absent = known.read.iter().copied().filter(|other| !config.contains_key(*other));
+        let close: Vec<_> = nearest(key, absent)
+            .into_iter()
+            .filter(|it| strsim::osa_distance(it, key) <= 2)
+            .collect();
+        if !close.is_empty() {
+            return Err(Error::input(format!("`{key}` is not a key of `{model_type}`"))
+                .suggest(key, close)
+                .within(model_type));
+        }
+        unknown.push(key.clone());
+    }
+    Ok(unknown)
+}

@@ -1,0 +1,793 @@
+//! Runs a template over a configuration and an input: out come layers at concrete shapes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::expression::{Expression, Failure, Names};
+use super::family::{Template, chain};
+use super::node::{Join, Kind, Knobs, Node};
+use super::operators::Call;
+use super::value::Value;
+use crate::diagnostic::{Error, Result};
+use crate::model::cost::count;
+use crate::model::input::Input;
+use crate::model::layer::{Layer, Role, Routing};
+use crate::model::operator::{Function, Operator, Pointwise};
+use crate::model::total::{Assumption, Model};
+
+/// The most look-ups and layers that a model may take: keeps time and memory bounded.
+const MOST_STEPS: u64 = 3_000_000;
+/// The most layers that differ, in all and under one name.
+const MOST_LAYERS: (usize, usize) = (50_000, 2_000);
+/// The deepest nesting of names, blocks and parts.
+const MOST_DEPTH: usize = 60;
+
+/// A configuration: keys and values.
+pub type Config = IndexMap<String, Value>;
+
+/// Builds the model that `chain` (a template, then its bases) describes for a configuration.
+///
+/// # Errors
+/// A missing or contradictory key, an extent that is no positive whole number, a shape that does
+/// not fit, a model too large to count.
+pub fn build(
+    name: &str,
+    chain: &[&Template],
+    model_type: &str,
+    class: Option<&str>,
+    config: &Config,
+    input: &Input,
+) -> Result<Model> {
+    let mut builder = Builder {
+        frames: Vec::new(),
+        tensor: Tensor { batch: input.batch, extents: Vec::new(), features: 0, data: true },
+        scopes: vec![Scope::default()],
+        layers: Vec::new(),
+        by_name: HashMap::new(),
+        emitted: Vec::new(),
+        assumptions: Vec::new(),
+        steps: 0,
+        depth: 0,
+        dynamic: 0,
+        input: *input,
+    };
+    if input.batch == 0 {
+        return Err(Error::input("a batch of 0 samples"));
+    }
+    builder.enter(chain, model_type, class, config, Vec::new())?;
+    builder.run_frame()?;
+    let filled = builder.filled_input()?;
+    let max_sequence = builder.name("max_sequence")?.and_then(|value| value.whole());
+    let mut model = Model::new(name, builder.layers, filled, max_sequence)?;
+    model.assumptions = builder.assumptions;
+    Ok(model)
+}
+
+/// The tensor between two layers: `batch x extents x features`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tensor {
+    pub(super) batch: u64,
+    pub(super) extents: Vec<u64>,
+    pub(super) features: u64,
+    /// Whether this is the data itself.
+    pub(super) data: bool,
+}
+
+impl Tensor {
+    pub(super) fn positions(&self) -> u64 {
+        count(&self.extents)
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        count(&[self.batch, self.positions()])
+    }
+
+    pub(super) fn elements(&self) -> u64 {
+        count(&[self.rows(), self.features])
+    }
+}
+
+/// What a scope or a repetition says of the layers in it.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    name: Option<Arc<str>>,
+    pub(super) role: Option<Role>,
+    owned: bool,
+    times: u64,
+    routing: Option<Routing>,
+    trained: bool,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self { name: None, role: None, owned: true, times: 1, routing: None, trained: true }
+    }
+}
+
+/// A configuration while its template runs.
+struct Frame<'t> {
+    chain: Vec<&'t Template>,
+    type_defaults: Option<&'t IndexMap<String, Value>>,
+    config: Config,
+    head: Value,
+    locals: Vec<(Arc<str>, Value)>,
+    /// Values of names that depend on no local.
+    memo: HashMap<Arc<str>, Value>,
+    /// Names being evaluated, with the place in the chain of the definition in use.
+    busy: Vec<(Arc<str>, usize)>,
+}
+
+pub(super) struct Builder<'t> {
+    frames: Vec<Frame<'t>>,
+    pub(super) tensor: Tensor,
+    pub(super) scopes: Vec<Scope>,
+    layers: Vec<Layer>,
+    by_name: HashMap<String, Vec<usize>>,
+    /// Layers emitted so far: index, computations, copies of weights.
+    emitted: Vec<(usize, u64, u64)>,
+    assumptions: Vec<Assumption>,
+    steps: u64,
+    depth: usize,
+    /// Reads of values that may differ next time: locals and the tensor.
+    dynamic: u64,
+    input: Input,
+}
+
+impl Names for Builder<'_> {
+    fn lookup(&mut self, name: &str) -> Result<Option<Value>, Failure> {
+        self.step()?;
+        let tensor = &self.tensor;
+        let extent = |back: usize| {
+            let at = tensor.extents.len().checked_sub(back);
+            Value::count(at.map_or(1, |at| tensor.extents[at]))
+        };
+        let shape = match name {
+            "features" | "channels" => Some(Value::count(tensor.features)),
+            "positions" => Some(Value::count(tensor.positions())),
+            "height" => Some(extent(2)),
+            "width" => Some(extent(1)),
+            "windows" => Some(Value::count(tensor.batch)),
+            _ => None,
+        };
+        let frame = self.frame();
+        if let Some((_, value)) = frame.locals.iter().rev().find(|(local, _)| &**local == name) {
+            let value = value.clone();
+            self.dynamic += 1;
+            return Ok(Some(value));
+        }
+        let busy = frame.busy.iter().rev().find(|(other, _)| &**other == name);
+        let from = busy.map_or(0, |(_, level)| level + 1);
+        if from == 0
+            && let Some(value) = frame.memo.get(name)
+        {
+            return Ok(Some(value.clone()));
+        }
+        let defined = frame.chain.iter().enumerate().skip(from).find_map(|(level, template)| {
+            template.lets.get_key_value(name).map(|(name, it)| (level, name.clone(), it))
+        });
+        if let Some((level, name, expression)) = defined {
+            return self.evaluate_let(level, name, expression, from == 0).map(Some);
+        }
+        if shape.is_some() {
+            self.dynamic += 1;
+            return Ok(shape);
+        }
+        let given = |extent: Option<u64>| Some(extent.map_or(Value::Null, Value::count));
+        Ok(match name {
+            "batch" => given(Some(self.input.batch)),
+            "input_sequence" => given(self.input.sequence),
+            "input_decoder_sequence" => given(self.input.decoder_sequence),
+            "input_image_size" => given(self.input.image_size),
+            "head" => Some(frame.head.clone()),
+            key => frame.key(key),
+        })
+    }
+
+    fn key(&mut self, name: &str) -> Result<Option<Value>, Failure> {
+        self.step()?;
+        Ok(self.frame().key(name))
+    }
+}
+
+impl Frame<'_> {
+    fn key(&self, key: &str) -> Option<Value> {
+        let default = || self.chain.iter().find_map(|template| template.defaults.get(key));
+        self.config
+            .get(key)
+            .or_else(|| self.type_defaults.and_then(|defaults| defaults.get(key)))
+            .or_else(default)
+            .cloned()
+    }
+}
+
+impl<'t> Builder<'t> {
+    fn frame(&self) -> &Frame<'t> {
+        &self.frames[self.frames.len() - 1]
+    }
+
+    fn frame_mut(&mut self) -> &mut Frame<'t> {
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    fn step(&mut self) -> Result<()> {
+        self.steps += 1;
+        if self.steps > MOST_STEPS {
+            return Err(Error::input("the model is too large to lay out"));
+        }
+        Ok(())
+    }
+
+    fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.depth += 1;
+        if self.depth > MOST_DEPTH {
+            return Err(Error::input("the model is nested too deeply"));
+        }
+        let result = run(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn evaluate_let(
+        &mut self,
+        level: usize,
+        name: Arc<str>,
+        expression: &Expression,
+        outermost: bool,
+    ) -> Result<Value, Failure> {
+        if self.depth > MOST_DEPTH {
+            return Err(Error::input(format!("`{name}` is defined in circles")).into());
+        }
+        let before = self.dynamic;
+        self.depth += 1;
+        self.frame_mut().busy.push((name.clone(), level));
+        let value = expression.evaluate(self);
+        self.frame_mut().busy.pop();
+        self.depth -= 1;
+        let value = value?;
+        if outermost && self.dynamic == before && self.frame().busy.is_empty() {
+            self.frame_mut().memo.insert(name, value.clone());
+        }
+        Ok(value)
+    }
+
+    fn enter(
+        &mut self,
+        chain: &[&'t Template],
+        model_type: &str,
+        class: Option<&str>,
+        config: &Config,
+        given: Vec<(Arc<str>, Value)>,
+    ) -> Result<()> {
+        let mut canonical = Config::with_capacity(config.len());
+        for (key, value) in config {
+            let alias = chain.iter().find_map(|template| template.aliases.get(key));
+            let name = alias.unwrap_or(key);
+            if let Some(other) = canonical.get(name)
+                && !other.same(value)
+                && *value != Value::Null
+                && *other != Value::Null
+            {
+                let message = format!("`{key}` is {value}, but `{name}` is {other}");
+                return Err(Error::input(message).hint("both name the same extent: keep one"));
+            }
+            if *value != Value::Null || !canonical.contains_key(name) {
+                canonical.insert(name.clone(), value.clone());
+            }
+        }
+        let head = head_of(chain, class)?;
+        let type_defaults = chain.iter().find_map(|template| template.types.get(model_type));
+        self.frames.push(Frame {
+            chain: chain.to_vec(),
+            type_defaults,
+            config: canonical,
+            head,
+            locals: Vec::new(),
+            memo: given.into_iter().collect(),
+            busy: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn run_frame(&mut self) -> Result<()> {
+        let chain = self.frame().chain.clone();
+        for template in &chain {
+            for (message, condition) in &template.require {
+                if !condition.evaluate(self)?.holds() {
+                    let hint = format!("the family needs {}", condition.text());
+                    return Err(Error::input(message.clone()).hint(hint));
+                }
+            }
+        }
+        let layers = chain.iter().find_map(|template| template.layers.as_ref());
+        let layers = layers.ok_or_else(|| Error::input("a template without layers"))?;
+        self.run(layers)
+    }
+
+    /// The input with every default that the template chose.
+    fn filled_input(&mut self) -> Result<Input> {
+        let mut input = self.input;
+        let sizes = [
+            ("sequence", &mut input.sequence, "the smaller of 2048 and the model's maximum"),
+            ("decoder_sequence", &mut input.decoder_sequence, "as long as the encoder's"),
+            ("image", &mut input.image_size, "the model's own size, else 224"),
+        ];
+        for (name, size, why) in sizes {
+            let defined = self.frame().chain.iter().any(|it| it.lets.contains_key(name));
+            if size.is_none() && defined {
+                *size = self.name(name)?.and_then(|value| value.whole());
+                if let Some(size) = size {
+                    self.assumptions.push(Assumption {
+                        what: name.to_owned(),
+                        value: size.to_string(),
+                        why: why.to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(input)
+    }
+
+    fn name(&mut self, name: &str) -> Result<Option<Value>> {
+        match self.lookup(name) {
+            Ok(value) => Ok(value),
+            Err(Failure::Missing(_)) => Ok(None),
+            Err(Failure::Wrong(error)) => Err(error),
+        }
+    }
+
+    fn run(&mut self, nodes: &[Node]) -> Result<()> {
+        let locals = self.frame().locals.len();
+        let result = nodes.iter().try_for_each(|node| self.deeper(|it| it.run_node(node)));
+        self.frame_mut().locals.truncate(locals);
+        result
+    }
+
+    fn run_node(&mut self, node: &Node) -> Result<()> {
+        self.step()?;
+        let holds = match &node.condition {
+            None => true,
+            Some(condition) => condition
+                .evaluate(self)
+                .map_err(|failure| Error::from(failure).within(&in_text("if", condition)))?
+                .holds(),
+        };
+        match &node.kind {
+            Kind::Choose(then, otherwise) => self.run(if holds { then } else { otherwise }),
+            _ if !holds => Ok(()),
+            Kind::Operator(word, knobs) => {
+                let name = knobs.get("name").map_or(*word, |name| name.text());
+                let path = self.path(name);
+                Call { builder: self, word, knobs, name }
+                    .emit()
+                    .map_err(|error| error.within(&format!("`{path}`")))
+            }
+            Kind::Repeat(times, knobs, layers) => self.repeat(times, knobs, layers),
+            Kind::Scope(knobs, layers) => self.scoped(knobs, layers),
+            Kind::Use(block, with) => self.use_block(block, with),
+            Kind::Paths(join, paths) => self.paths(*join, paths),
+            Kind::Let(knobs) => {
+                for (name, expression) in &knobs.0 {
+                    let value = self.value(name, expression)?;
+                    self.frame_mut().locals.push((name.clone(), value));
+                }
+                Ok(())
+            }
+            Kind::Model(knobs) => self.part(knobs),
+        }
+    }
+
+    pub(super) fn value(&mut self, knob: &str, expression: &Expression) -> Result<Value> {
+        expression
+            .evaluate(self)
+            .map_err(|failure| Error::from(failure).within(&in_text(knob, expression)))
+    }
+
+    fn whole(&mut self, knob: &str, expression: &Expression) -> Result<u64> {
+        let value = self.value(knob, expression)?;
+        value.whole().ok_or_else(|| {
+            let text = in_text(knob, expression);
+            Error::input(format!("{text} is {value}, not a whole number"))
+        })
+    }
+
+    fn path(&self, name: &str) -> String {
+        let mut path = String::with_capacity(48);
+        for scope in &self.scopes {
+            if let Some(name) = &scope.name {
+                path.push_str(name);
+                path.push('.');
+            }
+        }
+        path.push_str(name);
+        path
+    }
+
+    fn scope(&mut self, knobs: &Knobs, star: bool) -> Result<Scope> {
+        let outer = self.scopes[self.scopes.len() - 1].clone();
+        let mut scope = Scope { name: None, ..outer };
+        let mut routing = (None, None);
+        for (knob, expression) in &knobs.0 {
+            match &**knob {
+                "name" if expression.text().is_empty() => {}
+                "name" if star => scope.name = Some(format!("{}.*", expression.text()).into()),
+                "name" => scope.name = Some(expression.text().into()),
+                "role" => scope.role = Some(role(expression.text())?),
+                "weights" => scope.owned &= self.value(knob, expression)?.holds(),
+                "trained" => scope.trained &= self.value(knob, expression)?.holds(),
+                "count" => {
+                    scope.times = scope.times.saturating_mul(self.whole(knob, expression)?);
+                }
+                "experts" => routing.0 = Some(self.whole(knob, expression)?),
+                "top_k" => routing.1 = Some(self.whole(knob, expression)?),
+                _ => {}
+            }
+        }
+        match routing {
+            (Some(experts), Some(top_k)) if 0 < top_k && top_k <= experts => {
+                scope.routing = Some(Routing { experts, top_k });
+            }
+            (Some(experts), Some(top_k)) => {
+                let message = format!("{top_k} experts per position out of {experts}");
+                return Err(Error::input(message));
+            }
+            (None, None) => {}
+            _ => return Err(Error::input("`experts` and `top_k` go together")),
+        }
+        Ok(scope)
+    }
+
+    fn scoped(&mut self, knobs: &Knobs, layers: &[Node]) -> Result<()> {
+        let scope = self.scope(knobs, false)?;
+        self.scopes.push(scope);
+        let result = self.run(layers);
+        self.scopes.pop();
+        result
+    }
+
+    fn repeat(&mut self, times: &Expression, knobs: &Knobs, layers: &[Node]) -> Result<()> {
+        let times = self.whole("repeat", times)?;
+        let index: Arc<str> = knobs.get("as").map_or("index", |name| name.text()).into();
+        let mut done = 0;
+        while done < times {
+            self.frame_mut().locals.push((index.clone(), Value::count(done)));
+            let (start, first, dynamic) = (self.tensor.clone(), self.emitted.len(), self.dynamic);
+            let result = self.scope(knobs, true).and_then(|scope| {
+                self.scopes.push(scope);
+                let result = self.run(layers);
+                self.scopes.pop();
+                result
+            });
+            self.frame_mut().locals.pop();
+            result?;
+            done += 1;
+            // An iteration that read nothing variable and ended where it began stands for the rest.
+            if self.dynamic == dynamic && self.tensor == start && done < times {
+                let rest = times - done;
+                for at in first..self.emitted.len() {
+                    let (layer, computed, copies) = self.emitted[at];
+                    self.emitted[at] =
+                        (layer, computed.saturating_mul(rest + 1), copies.saturating_mul(rest + 1));
+                    let layer = &mut self.layers[layer];
+                    layer.count = layer.count.saturating_add(computed.saturating_mul(rest));
+                    layer.weight_copies =
+                        layer.weight_copies.saturating_add(copies.saturating_mul(rest));
+                }
+                done = times;
+            }
+        }
+        Ok(())
+    }
+
+    fn use_block(&mut self, block: &str, with: &Knobs) -> Result<()> {
+        let chain = self.frame().chain.clone();
+        let nodes = chain.iter().find_map(|template| template.blocks.get(block));
+        let nodes = nodes.ok_or_else(|| {
+            let known = chain.iter().flat_map(|it| it.blocks.keys()).map(String::as_str);
+            Error::input(format!("there is no block `{block}`")).suggest(block, known)
+        })?;
+        let mut values = Vec::with_capacity(with.0.len());
+        for (name, expression) in &with.0 {
+            values.push((name.clone(), self.value(name, expression)?));
+        }
+        let locals = self.frame().locals.len();
+        self.frame_mut().locals.extend(values);
+        let result = self.run(nodes);
+        self.frame_mut().locals.truncate(locals);
+        result
+    }
+
+    fn paths(&mut self, join: Join, paths: &[Vec<Node>]) -> Result<()> {
+        let start = self.tensor.clone();
+        let mut joined: Option<Tensor> = None;
+        for path in paths {
+            self.tensor = start.clone();
+            self.run(path)?;
+            let end = self.tensor.clone();
+            joined = Some(match (joined, join) {
+                (None, _) => end,
+                (Some(sum), Join::Fork) => Tensor { data: sum.data && end.data, ..end },
+                (Some(sum), Join::Add) => {
+                    if (&sum.extents, sum.features) != (&end.extents, end.features) {
+                        return Err(Error::input(format!(
+                            "{} cannot be added to {}",
+                            shown(&end),
+                            shown(&sum)
+                        ))
+                        .within(&format!("`{}`", self.path("add"))));
+                    }
+                    let operator = Operator::Pointwise(Pointwise {
+                        function: Function::Add,
+                        elements: end.elements(),
+                        operands: 2,
+                    });
+                    self.tensor = Tensor { data: false, ..end };
+                    self.push("add", Role::Other, operator, true)?;
+                    self.tensor.clone()
+                }
+                (Some(sum), Join::Concat) => {
+                    if sum.extents != end.extents {
+                        return Err(Error::input(format!(
+                            "{} cannot be joined to {}",
+                            shown(&end),
+                            shown(&sum)
+                        )));
+                    }
+                    let features = sum.features.saturating_add(end.features);
+                    Tensor { features, data: false, ..end }
+                }
+            });
+        }
+        self.tensor = match (join, joined) {
+            (Join::Fork, Some(end)) => Tensor { data: end.data, ..start },
+            (_, Some(end)) => end,
+            (_, None) => start,
+        };
+        Ok(())
+    }
+
+    /// Another model as a part of this one.
+    fn part(&mut self, knobs: &Knobs) -> Result<()> {
+        let mut given = Vec::new();
+        let text = |builder: &mut Self, knob: &str| -> Result<Option<Value>> {
+            knobs.get(knob).map(|expression| builder.value(knob, expression)).transpose()
+        };
+        let config = match text(self, "config")? {
+            Some(Value::Map(map)) => map,
+            None | Some(Value::Null) => Arc::default(),
+            Some(other) => {
+                return Err(Error::input(format!("a part's config is {}", other.kind())));
+            }
+        };
+        let own_type = config.get("model_type").cloned();
+        let model_type = text(self, "type")?.filter(Value::holds).or(own_type);
+        let Some(Value::Text(model_type)) = model_type else {
+            return Err(Error::input("a part needs a model type").hint("set `model_type`"));
+        };
+        let class = text(self, "class")?;
+        if let Some(Value::Map(with)) = text(self, "with")? {
+            given
+                .extend(with.iter().map(|(name, value)| (Arc::from(name.as_str()), value.clone())));
+        }
+        let chain = chain(&model_type)?;
+        let class = match &class {
+            Some(Value::Text(class)) => Some(&**class),
+            _ => None,
+        };
+        let scope = self.scope(knobs, false)?;
+        self.enter(&chain, &model_type, class, &config, given)?;
+        self.scopes.push(scope);
+        self.tensor.data = true;
+        let result = self.deeper(Self::run_frame);
+        self.scopes.pop();
+        self.frames.pop();
+        result
+    }
+
+    /// Adds a layer, merging it with an equal one of the same name.
+    pub(super) fn push(
+        &mut self,
+        name: &str,
+        usual: Role,
+        operator: Operator,
+        owned: bool,
+    ) -> Result<()> {
+        self.step()?;
+        let path = self.path(name);
+        let scope = &self.scopes[self.scopes.len() - 1];
+        let role = match usual {
+            Role::Norm | Role::Embedding | Role::Router | Role::Head | Role::Pool => usual,
+            usual => scope.role.unwrap_or(usual),
+        };
+        let computed = scope.times;
+        let copies = u64::from(scope.owned && owned);
+        let mut layer = Layer::new(path, role, operator);
+        layer.count = computed;
+        layer.weight_copies = copies;
+        layer.routing = scope.routing;
+        layer.trained = scope.trained;
+        layer.reads_data = self.tensor.data;
+        let same = |other: &Layer| {
+            (&other.operator, other.role, other.routing, other.trained, other.reads_data)
+                == (&layer.operator, layer.role, layer.routing, layer.trained, layer.reads_data)
+        };
+        let named = self.by_name.entry(layer.name.clone()).or_default();
+        let index = match named.iter().copied().find(|&index| same(&self.layers[index])) {
+            Some(index) => {
+                let known = &mut self.layers[index];
+                known.count = known.count.saturating_add(computed);
+                known.weight_copies = known.weight_copies.saturating_add(copies);
+                index
+            }
+            None if self.layers.len() > MOST_LAYERS.0 || named.len() > MOST_LAYERS.1 => {
+                return Err(Error::input("the model has too many different layers"));
+            }
+            None => {
+                named.push(self.layers.len());
+                self.layers.push(layer);
+                self.layers.len() - 1
+            }
+        };
+        self.emitted.push((index, computed, copies));
+        Ok(())
+    }
+}
+
+fn in_text(knob: &str, expression: &Expression) -> String {
+    format!("`{knob}` ({})", expression.text())
+}
+
+fn shown(tensor: &Tensor) -> String {
+    format!("{} features at {:?}", tensor.features, tensor.extents)
+}
+
+pub(super) fn role(name: &str) -> Result<Role> {
+    Role::ALL.iter().copied().find(|role| role.name() == name).ok_or_else(|| {
+        Error::input(format!("`{name}` is not a role"))
+            .suggest(name, Role::ALL.iter().map(|role| role.name()))
+    })
+}
+
+/// The head that a class name means, by the longest known ending.
+fn head_of(chain: &[&Template], class: Option<&str>) -> Result<Value> {
+    let usual = chain.iter().find_map(|template| template.class.as_deref());
+    let Some(class) = class.or(usual) else {
+        return Ok(Value::Null);
+    };
+    let endings = || chain.iter().flat_map(|template| &template.classes);
+    let fitting = endings().filter(|(ending, _)| class.ends_with(ending.as_str()));
+    // of two endings of the same length the more derived template's comes first
+    let mut best: Option<(&String, &String)> = None;
+    for (ending, head) in fitting {
+        if best.is_none_or(|(known, _)| ending.len() > known.len()) {
+            best = Some((ending, head));
+        }
+    }
+    best.map(|(_, head)| Value::text(head)).ok_or_else(|| {
+        let known: Vec<_> = endings().map(|(ending, _)| format!("...{ending}")).collect();
+        Error::input(format!("class `{class}` has a head that this family does not know"))
+            .hint(format!("it knows {}", known.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use crate::model::input::{AttentionCount, Input};
+    use crate::model::spec::from_layers;
+    use crate::quantity::system::compute::flop;
+
+    fn check(layers: &Json, expected: Result<(u64, f64), &str>) {
+        let model = from_layers("test", layers, &Input::default());
+        let counted = model.map(|model| {
+            let forward = model.forward(AttentionCount::Full).matmul.get::<flop>();
+            (model.parameters().total, forward)
+        });
+        match (counted, expected) {
+            (Ok((parameters, flops)), Ok((total, forward))) => {
+                assert_eq!(parameters, total, "{layers}");
+                assert!((flops - forward).abs() < 0.5, "{layers}: {flops} != {forward}");
+            }
+            (Err(error), Err(part)) => {
+                assert!(error.to_string().contains(part), "{layers}: {error}");
+            }
+            (counted, expected) => panic!("{layers}: {counted:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn layer_lists_count_as_their_formulas_say() {
+        let conv = json!({"conv2d": {"in": [3, 224, 224], "out_channels": 64, "kernel": 7, "stride": 2, "padding": 3}});
+        let macs = 118_013_952.0;
+        check(&json!([conv]), Ok((9408, 2.0 * macs)));
+        check(
+            &json!([conv, "relu", {"global_pool": {}}, "flatten", {"dense": {"out": 10, "bias": true}}]),
+            Ok((9408 + 650, 2.0 * (macs + 640.0))),
+        );
+        let dense = json!({"dense": {"in": 8, "out": 8}});
+        check(&json!([{"repeat": 3, "layers": [dense]}]), Ok((192, 384.0)));
+        check(
+            &json!([{"repeat": "2 + 2", "as": "i", "weights": "i == 0", "layers": [dense]}]),
+            Ok((64, 512.0)),
+        );
+        check(
+            &json!([dense, {"residual": [{"dense": {"out": 4}}, {"dense": {"out": 8}}]}]),
+            Ok((128, 256.0)),
+        );
+        check(
+            &json!([dense, {"concat": [[], [{"dense": {"out": 4}}]]}, {"dense": {"out": 1}}]),
+            Ok((108, 216.0)),
+        );
+        check(
+            &json!([{"scope": "moe", "experts": 8, "top_k": 2, "layers": [dense]}]),
+            Ok((512, 256.0)),
+        );
+        check(
+            &json!([{"lstm": {"in": 4, "hidden": 8, "layers": 2, "directions": 2}}]),
+            Ok((2 * 4 * 8 * (4 + 8 + 2) + 2 * 4 * 8 * (16 + 8 + 2), 2.0 * 64.0 * 36.0)),
+        );
+        check(
+            &json!({"let": {"width": 6}, "blocks": {"twice": [{"dense": {"in": "width", "out": "2 * width"}}]}, "layers": [{"use": "twice"}, {"use": "twice", "with": {"width": "width + 1"}}]}),
+            Ok((72 + 98, 2.0 * 170.0)),
+        );
+        check(
+            &json!([{"input": {"extents": [10], "features": 4}}, {"attention": {"heads": 4, "kv_heads": 2, "head_dim": 3, "causal": true}}]),
+            Ok((0, 2.0 * 4.0 * 100.0 * 6.0)),
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let cases = [
+            (json!([{"dens": {"out": 1}}]), "did you mean `dense`"),
+            (json!([{"dense": {"ot": 1}}]), "no setting `ot`"),
+            (json!([{"dense": {"out": 1}}]), "needs `in`"),
+            (json!([{"dense": {"in": 2}}]), "needs `out`"),
+            (json!([{"dense": {"in": 2, "out": "3 / 2"}}]), "1.5, not a whole number"),
+            (json!([{"dense": {"in": 2, "out": -2}}]), "-2, not a whole number"),
+            (json!([{"dense": {"in": 2, "out": 0}}]), "is 0"),
+            (json!([{"dense": {"in": 2, "out": "wide"}}]), "`wide` is missing"),
+            (
+                json!([{"conv2d": {"in": [3, 4, 4], "out": 2, "kernel": 7}}]),
+                "larger than its input",
+            ),
+            (json!([{"conv2d": {"in": 3, "out": 2, "kernel": 7}}]), "needs an input with 2 axes"),
+            (json!([{"conv2d": {"in": [3, 4, 4], "out": 2, "groups": 2}}]), "groups"),
+            (
+                json!([{"dense": {"in": 2, "out": 2}}, {"residual": [{"dense": {"out": 3}}]}]),
+                "cannot be added",
+            ),
+            (
+                json!([{"repeat": 1e18, "as": "i", "layers": [{"dense": {"in": "i + 1", "out": 1}}]}]),
+                "too many different layers",
+            ),
+            (
+                json!([{"repeat": 1e18, "layers": [{"dense": {"in": 1e9, "out": 1e9}}]}]),
+                "too large to count",
+            ),
+            (json!([{"dense": {"in": 1e18, "out": 1e18}}]), "too large to count"),
+            (
+                json!([{"scope": "moe", "experts": 2, "top_k": 3, "layers": []}]),
+                "3 experts per position out of 2",
+            ),
+            (json!([{"use": "nothing"}]), "no block `nothing`"),
+            (
+                json!({"blocks": {"a": [{"use": "a"}]}, "layers": [{"use": "a"}]}),
+                "nested too deeply",
+            ),
+            (
+                json!({"let": {"a": "b", "b": "a"}, "layers": [{"dense": {"in": "a", "out": 1}}]}),
+                "`a` is missing",
+            ),
+            (json!({"lets": {}, "layers": []}), "unknown field `lets`"),
+            (json!([{"attention": {"heads": 3, "kv_heads": 2, "head_dim": 4}}]), "do not share"),
+            (json!([7]), "a layer is a section"),
+        ];
+        for (layers, part) in cases {
+            check(&layers, Err(part));
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The layer list of a template, as parsed: operators with their knobs, and what arranges them.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::expression::Expression;
+use crate::diagnostic::{Error, Result};
+
+/// One entry of a layer list.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The entry is left out where this does not hold.
+    pub condition: Option<Expression>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What an entry of a layer list can be.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// An operator or a change of shape, by its name in [`OPERATORS`].
+    Operator(&'static str, Knobs),
+    /// `repeat: n`: the layers n times, `as` the name of the index.
+    Repeat(Expression, Knobs, Vec<Node>),
+    /// `scope: name`: layers with a name, a role, routing, shared weights.
+    Scope(Knobs, Vec<Node>),
+    /// `then` where the condition holds, `else` where not.
+    Choose(Vec<Node>, Vec<Node>),
+    /// `use: block`, with values for its names.
+    Use(Arc<str>, Knobs),
+    /// Paths that start at the same tensor, joined as the word says.
+    Paths(Join, Vec<Vec<Node>>),
+    /// Names for the rest of the list.
+    Let(Knobs),
+    /// Another model as a part.
+    Model(Knobs),
+}
+
+/// How paths come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// Each starts where the fork does, and so does what follows.
+    Fork,
+    /// Their results are added.
+    Add,
+    /// Their features are put side by side.
+    Concat,
+}
+
+/// Named settings of an entry.
+#[derive(Clone, Debug, Default)]
+pub struct Knobs(pub Vec<(Arc<str>, Expression)>);
+
+impl Knobs {
+    /// The setting called `name`.
+    pub fn get(&self, name: &str) -> Option<&Expression> {
+        self.0.iter().find(|(known, _)| &**known == name).map(|(_, expression)| expression)
+    }
+
+    fn parse(what: &str, map: &Map<String, Json>, known: &[&str]) -> Result<Self> {
+        let mut knobs = Self::default();
+        for (key, value) in map {
+            if !known.is_empty() && !known.contains(&key.as_str()) {
+                return Err(Error::input(format!("`{what}` has no setting `{key}`"))
+                    .suggest(key, known.iter().copied())
+                    .hint(format!("it has {}", known.join(", "))));
+            }
+            let expression = match value {
+                Json::String(text) if LITERAL.contains(&key.as_str()) => {
+                    Expression::literal(super::value::Value::text(text))
+                }
+                value => Expression::from_json(value)
+                    .map_err(|error| error.within(&format!("`{key}` of `{what}`")))?,
+            };
+            knobs.0.push((key.as_str().into(), expression));
+        }
+        Ok(knobs)
+    }
+}
+
+impl Node {
+    /// Calls `found` with each name that an expression of the entry reads.
+    pub fn names(&self, found: &mut impl FnMut(&str, bool)) {
+        let knobs = |knobs: &Knobs, found: &mut dyn FnMut(&str, bool)| {
+            knobs
+                .0
+                .iter()
+                .for_each(|(_, it)| it.names(&mut |name, optional| found(name, optional)));
+        };
+        if let Some(condition) = &self.condition {
+            condition.names(found);
+        }
+        match &self.kind {
+            Kind::Operator(_, it) | Kind::Use(_, it) | Kind::Let(it) | Kind::Model(it) => {
+                knobs(it, found);
+            }
+            Kind::Repeat(times, it, layers) => {
+                times.names(found);
+                knobs(it, found);
+                names_in(layers, found);
+            }
+            Kind::Scope(it, layers) => {
+                knobs(it, found);
+                names_in(layers, found);
+            }
+            Kind::Choose(then, otherwise) => {
+                names_in(then, found);
+                names_in(otherwise, found);
+            }
+            Kind::Paths(_, paths) => {
+                for path in paths {
+                    names_in(path, found);
+                }
+            }
+        }
+    }
+}
+
+fn names_in(nodes: &[Node], found: &mut impl FnMut(&str, bool)) {
+    for node in nodes {
+        node.names(found);
+    }
+}
+
+/// Settings that are plain names rather than expressions.
+const LITERAL: [&str; 2] = ["name", "as"];
+
+/// Operators and changes of shape with their settings.
+pub(super) const OPERATORS: &[(&str, &[&str])] = {
+    const CONV: &[&str] = &[
+        "name",
+        "in",
+        "out",
+        "out_channels",
+        "kernel",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "bias",
+        "transposed",
+        "output_padding",
+        "weights",
+        "role",
+    ];
+    const NORM: &[&str] = &["name", "kind", "dim", "scale", "bias", "weights", "role"];
+    const POOL: &[&str] = &["name", "kernel", "stride", "padding", "ceil"];
+    const CELL: &[&str] =
+        &["name", "in", "hidden", "layers", "directions", "biases", "weights", "role"];
+    const POINTWISE: &[&str] = &["name", "function", "elements", "operands", "role"];
+    &[
+        ("input", &["batch", "extents", "features"]),
+        ("reshape", &["batch", "extents", "features"]),
+        ("flatten", &[]),
+        ("dense", &["name", "rows", "in", "out", "bias", "weights", "role"]),
+        ("conv1d", CONV),
+        ("conv2d", CONV),
+        ("conv3d", CONV),
+        (
+            "attention",
+            &[
+                "name", "batch", "heads", "kv_heads", "head_dim", "qk_dim", "v_dim", "queries",
+                "keys", "causal", "window", "band", "chunk", "selected", "cached", "role",
+            ],
+        ),
+        ("matmul", &["name", "batch", "rows", "inner", "columns", "role"]),
+        ("embedding", &["name", "entries", "dim", "rows", "weights", "role"]),
+        ("parameter", &["name", "size", "weights", "role"]),
+        ("norm", NORM),
+        ("layer_norm", NORM),
+        ("rms_norm", NORM),
+        ("batch_norm", NORM),
+        ("group_norm", NORM),
+        ("activation", POINTWISE),
+        ("relu", POINTWISE),
+        ("gelu", POINTWISE),
+        ("silu", POINTWISE),
+        ("sigmoid", POINTWISE),
+        ("tanh", POINTWISE),
+        ("softmax", POINTWISE),
+        ("rotary", POINTWISE),
+        ("multiply", POINTWISE),
+        ("glu", &["name", "function", "role"]),
+        ("max_pool", POOL),
+        ("avg_pool", POOL),
+        ("adaptive_pool", &["name", "extents"]),
+        ("global_pool", &["name"]),
+        ("rnn", CELL),
+        ("lstm", CELL),
+        ("gru", CELL),
+        ("scan", &["name", "kind", "batch", "length", "heads", "key_dim", "value_dim", "role"]),
+    ]
+};
+
+/// Attributes of a scope or a repetition.
+const SCOPE: &[&str] = &["name", "as", "role", "weights", "count", "experts", "top_k", "trained"];
+/// Words that arrange layers.
+const ARRANGING: &[&str] =
+    &["repeat", "scope", "then", "use", "fork", "add", "residual", "concat", "let", "model"];
+/// The deepest nesting of layer lists.
+const MOST_DEPTH: usize = 40;
+
+impl Expression {
+    /// An expression from a value of a file: texts are parsed, the rest stands for itself.
+    ///
+    /// # Errors
+    /// As [`Expression::parse`].
+    pub fn from_json(json: &Json) -> Result<Self> {
+        match json {
+            Json::String(text) => Self::parse(text),
+            Json::Array(items) => {
+                Ok(Self::list(items.iter().map(Self::from_json).collect::<Result<_>>()?))
+            }
+            Json::Object(map) => Ok(Self::map(
+                map.iter()
+                    .map(|(key, value)| Ok((key.clone(), Self::from_json(value)?)))
+                    .collect::<Result<_>>()?,
+            )),
+            plain => Ok(Self::literal(plain.into())),
+        }
+    }
+}
+
+/// Reads a layer list.
+///
+/// # Errors
+/// An entry that is no layer, an unknown setting, an expression that does not parse.
+pub(super) fn parse_list(json: &Json, depth: usize) -> Result<Vec<Node>> {
+    if depth > MOST_DEPTH {
+        return Err(Error::input("layers are nested too deeply"));
+    }
+    match json {
+        Json::Array(items) => items.iter().map(|item| parse(item, depth)).collect(),
+        Json::Null => Ok(Vec::new()),
+        one => Ok(vec![parse(one, depth)?]),
+    }
+}
+
+fn parse(json: &Json, depth: usize) -> Result<Node> {
+    let empty = Map::new();
+    let map = match json {
+        Json::Object(map) => map,
+        Json::String(word) => {
+            let (name, _) = operator(word)?;
+            return Ok(Node { condition: None, kind: Kind::Operator(name, Knobs::default()) });
+        }
+        other => {
+            return Err(Error::input(format!(
+                "a layer is a section such as `dense: {{out: 10}}`, not {other}"
+            )));
+        }
+    };
+    let condition = map.get("if").map(Expression::from_json).transpose()?;
+    let list = |key: &str| parse_list(map.get(key).unwrap_or(&Json::Null), depth + 1);
+    let paths = |json: &Json| match json {
+        Json::Array(items) => items.iter().map(|item| parse_list(item, depth + 1)).collect(),
+        _ => Err(Error::input("paths are a list of layer lists")),
+    };
+    let mut words = map
+        .keys()
+        .map(String::as_str)
+        .filter(|key| ARRANGING.contains(key) || OPERATORS.iter().any(|(name, _)| name == key));
+    let word = words.next().ok_or_else(|| {
+        let unknown = map.keys().map(String::as_str).find(|key| *key != "if").unwrap_or("");
+        operator(unknown).err().unwrap_or_else(|| Error::input("an empty layer"))
+    })?;
+    let rest = |extra: &[&str]| -> Map<String, Json> {
+        let own = |key: &str| key == word || key == "if" || extra.contains(&key);
+        map.iter().filter(|(key, _)| !own(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    };
+    let nothing_else = |extra: &[&str]| match rest(extra).keys().next() {
+        None => Ok(()),
+        Some(key) => Err(Error::input(format!("`{key}` does not go with `{word}`"))),
+    };
+    let value = &map[word];
+    let name = |value: &Json| match value {
+        Json::String(name) => Ok::<Arc<str>, Error>(Arc::from(name.as_str())),
+        _ => Err(Error::input(format!("`{word}` takes a name"))),
+    };
+    let settings = |value: &Json, known: &[&str]| match value {
+        Json::Object(map) => Knobs::parse(word, map, known),
+        Json::Null => Knobs::parse(word, &empty, known),
+        _ => Err(Error::input(format!("`{word}` takes settings such as {{out: 10}}"))),
+    };
+    let kind = match word {
+        "repeat" => {
+            let knobs = Knobs::parse(word, &rest(&["layers"]), SCOPE)?;
+            Kind::Repeat(Expression::from_json(value)?, knobs, list("layers")?)
+        }
+        "scope" => {
+            let mut attributes = rest(&["layers"]);
+            attributes.insert("name".into(), Json::String(name(value)?.to_string()));
+            Kind::Scope(Knobs::parse(word, &attributes, SCOPE)?, list("layers")?)
+        }
+        "then" => {
+            nothing_else(&["else"])?;
+            if condition.is_none() {
+                return Err(Error::input("`then` without `if`"));
+            }
+            Kind::Choose(list("then")?, list("else")?)
+        }
+        "use" => {
+            nothing_else(&["with"])?;
+            let with = map.get("with").unwrap_or(&Json::Null);
+            Kind::Use(name(value)?, settings(with, &[])?)
+        }
+        "fork" | "add" | "concat" => {
+            nothing_else(&[])?;
+            let join = match word {
+                "fork" => Join::Fork,
+                "add" => Join::Add,
+                _ => Join::Concat,
+            };
+            Kind::Paths(join, paths(value)?)
+        }
+        "residual" => {
+            nothing_else(&[])?;
+            Kind::Paths(Join::Add, vec![parse_list(value, depth + 1)?, Vec::new()])
+        }
+        "let" => {
+            nothing_else(&[])?;
+            Kind::Let(settings(value, &[])?)
+        }
+        "model" => {
+            nothing_else(&[])?;
+            Kind::Model(settings(
+                value,
+                &["name", "config", "type", "class", "count", "role", "with"],
+            )?)
+        }
+        _ => {
+            nothing_else(&[])?;
+            let (name, known) = operator(word)?;
+            Kind::Operator(name, settings(value, known)?)
+        }
+    };
+    Ok(Node { condition, kind })
+}
+
+fn operator(word: &str) -> Result<(&'static str, &'static [&'static str])> {
+    OPERATORS.iter().find(|(name, _)| *name == word).copied().ok_or_else(|| {
+        let known = OPERATORS.iter().map(|(name, _)| *name).chain(ARRANGING.iter().copied());
+        Error::input(format!("`{word}` is not a layer")).suggest(word, known)
+    })
+}
