@@ -18,7 +18,6 @@ mod sequence;
 mod shape;
 mod value;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
@@ -34,7 +33,6 @@ use proto::{GraphProto, ModelProto, ValueInfoProto, decode, decode_all};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bindings {
     sizes: BTreeMap<String, i64>,
-    used: RefCell<BTreeSet<String>>,
 }
 
 impl Bindings {
@@ -46,11 +44,7 @@ impl Bindings {
     }
 
     fn get(&self, symbol: &str) -> Option<i64> {
-        let size = self.sizes.get(symbol).copied();
-        if size.is_some() {
-            self.used.borrow_mut().insert(symbol.to_owned());
-        }
-        size
+        self.sizes.get(symbol).copied()
     }
 }
 
@@ -93,9 +87,11 @@ pub fn read(file: impl Into<Bytes>, bindings: &Bindings) -> Result<Model> {
     };
     let graph: GraphProto = decode(graph, "the graph")?;
     let functions = decode_all(&model.functions, "a function").collect::<Result<_>>()?;
+    if !bindings.sizes.is_empty() {
+        refuse_unused(bindings, &graph)?;
+    }
     let mut reader = Reader::new(bindings, functions);
     let inputs = reader.run(&graph)?;
-    refuse_unused(bindings, &graph)?;
 
     let (layers, unresolved) = reader.finish();
     let layers = layers.finish();
@@ -126,24 +122,31 @@ pub fn read(file: impl Into<Bytes>, bindings: &Bindings) -> Result<Model> {
     Ok(model)
 }
 
-/// A binding that no input mentions is a slip.
+/// A binding that nothing in the file mentions is a slip.
 fn refuse_unused(bindings: &Bindings, graph: &GraphProto) -> Result<()> {
-    let used = bindings.used.borrow();
-    let Some(unused) = bindings.sizes.keys().find(|symbol| !used.contains(*symbol)) else {
+    let (mut symbols, mut places) = (BTreeSet::new(), BTreeSet::new());
+    for info in decode_all::<ValueInfoProto>(&graph.input, "an input")
+        .chain(decode_all(&graph.value_info, "a value"))
+    {
+        let ValueInfoProto { name, r#type } = info?;
+        let shape = r#type.and_then(|it| it.tensor).and_then(|tensor| tensor.shape);
+        for (axis, dim) in shape.map(|shape| shape.dim).unwrap_or_default().into_iter().enumerate()
+        {
+            places.insert(format!("{name}.{axis}"));
+            symbols.extend(dim.param);
+        }
+    }
+    let known = |symbol: &&String| symbols.contains(*symbol) || places.contains(*symbol);
+    let Some(unknown) = bindings.sizes.keys().find(|symbol| !known(symbol)) else {
         return Ok(());
     };
-    let mut symbols = BTreeSet::new();
-    for info in decode_all::<ValueInfoProto>(&graph.input, "an input") {
-        let shape = info?.r#type.and_then(|it| it.tensor).and_then(|tensor| tensor.shape);
-        let dims = shape.map(|shape| shape.dim).unwrap_or_default();
-        symbols.extend(dims.into_iter().filter_map(|dim| dim.param));
-    }
-    let error = Error::input(format!("no input has a dimension `{unused}`"));
-    let known = symbols.iter().map(String::as_str).collect::<Vec<_>>();
-    let names = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Err(if known.is_empty() {
+    let error = Error::input(format!("no input has a dimension `{unknown}`"));
+    let names = symbols.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Err(if symbols.is_empty() {
         error.hint("all dimensions of this file are fixed")
     } else {
-        error.hint(format!("its symbols are {names}")).suggest(unused, known)
+        error
+            .hint(format!("its symbols are {names}"))
+            .suggest(unknown, symbols.iter().map(String::as_str))
     })
 }
