@@ -27,4 +27,6 @@ pub mod ledger;
 
 pub mod estimate;
 
+pub mod explore;
+
 pub mod report;

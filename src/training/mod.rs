@@ -1,3 +1,14 @@
 //! Training: a scenario becomes device-hours.
+//!
+//! [`step_time`] predicts one optimizer step of a [`transformer`] laid out by [`parallelism`] on a
+//! [`platform`], from the declared constants of [`calibration`]; [`memory`] what it occupies.
 
+pub mod calibration;
+mod communication;
+pub mod format;
+pub mod memory;
+pub mod parallelism;
+pub mod platform;
 pub mod run;
+pub mod step_time;
+pub mod transformer;

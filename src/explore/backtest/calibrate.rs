@@ -1,0 +1,144 @@
+//! Calibration with its proof: the fit, and the errors on rows that it has not seen.
+
+use std::collections::BTreeSet;
+
+use super::case::Case;
+use super::fit::fit;
+use super::score::{Scored, Summary, quantile};
+use super::throughput::score_throughput;
+use crate::diagnostic::Result;
+use crate::training::calibration::{Calibration, Intervals};
+
+/// What is left out of a fit, to be scored by it.
+#[derive(Clone, Debug)]
+pub struct Fold {
+    /// Its name: the number of a split, a publisher.
+    pub name: String,
+    /// Positions of the rows that were left out.
+    pub held_out: Vec<usize>,
+}
+
+/// A fold's rows, scored by a fit that has not seen them.
+#[derive(Clone, Debug)]
+pub struct FoldScore {
+    /// The fold's name.
+    pub name: String,
+    /// Its rows.
+    pub rows: Vec<Scored>,
+}
+
+/// The part of the families that a random split leaves out.
+pub const HELD_OUT: f64 = 0.3;
+
+/// `n` random splits by family (publisher and model): [`HELD_OUT`] of the families are left out
+/// of each. The same cases give the same splits.
+pub fn random_splits(cases: &[&Case], n: usize) -> Vec<Fold> {
+    let families: BTreeSet<String> = cases.iter().map(|case| case.family()).collect();
+    let mut random = SplitMix(0);
+    (0..n)
+        .map(|split| {
+            let mut shuffled: Vec<_> = families.iter().collect();
+            for i in (1..shuffled.len()).rev() {
+                shuffled.swap(i, (random.next() % (i as u64 + 1)) as usize);
+            }
+            let count = ((shuffled.len() as f64 * HELD_OUT).round() as usize).max(1);
+            let out: BTreeSet<_> = shuffled.into_iter().take(count).collect();
+            let held_out = (0..cases.len()).filter(|&i| out.contains(&cases[i].family()));
+            Fold { name: format!("split {}", split + 1), held_out: held_out.collect() }
+        })
+        .collect()
+}
+
+/// One fold per publisher.
+pub fn leave_one_publisher_out(cases: &[&Case]) -> Vec<Fold> {
+    let publishers: BTreeSet<&str> = cases.iter().map(|case| case.publisher()).collect();
+    let of =
+        |publisher: &str| (0..cases.len()).filter(|&i| cases[i].publisher() == publisher).collect();
+    publishers.iter().map(|p| Fold { name: (*p).to_owned(), held_out: of(p) }).collect()
+}
+
+/// Fits to what each fold leaves in and scores what it leaves out; `seen` says whether the
+/// folds' frameworks count as known. Folds run side by side.
+///
+/// # Errors
+/// As [`fit`].
+pub fn cross_validate(
+    cases: &[&Case],
+    folds: &[Fold],
+    calibration: &Calibration,
+    seen: bool,
+) -> Result<Vec<FoldScore>> {
+    let one = |fold: &Fold| -> Result<FoldScore> {
+        let out: BTreeSet<_> = fold.held_out.iter().copied().collect();
+        let kept: Vec<&Case> =
+            (0..cases.len()).filter(|i| !out.contains(i)).map(|i| cases[i]).collect();
+        let fitted = fit(&kept, calibration)?;
+        let rows = fold
+            .held_out
+            .iter()
+            .filter_map(|&i| score_throughput(cases[i], &fitted, Some(seen)).transpose());
+        Ok(FoldScore { name: fold.name.clone(), rows: rows.collect::<Result<_>>()? })
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).max(1);
+    let chunks: Vec<_> = folds.chunks(folds.len().div_ceil(workers).max(1)).collect();
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = chunks
+            .into_iter()
+            .map(|chunk| scope.spawn(move || chunk.iter().map(one).collect::<Result<Vec<_>>>()))
+            .collect();
+        let mut scores = Vec::new();
+        for handle in handles {
+            match handle.join() {
+                Ok(chunk) => scores.extend(chunk?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(scores)
+    })
+}
+
+/// Mean over the folds of the median and the 90th percentile of the absolute errors of one kind
+/// of model; `None` where no fold has any.
+pub fn mean_of_folds(folds: &[FoldScore], kind: &str) -> Option<(f64, f64)> {
+    let summaries: Vec<_> = folds
+        .iter()
+        .filter_map(|fold| Summary::of(fold.rows.iter().filter(|r| r.group("kind") == Some(kind))))
+        .collect();
+    let n = summaries.len() as f64;
+    let mean = |of: fn(&Summary) -> f64| summaries.iter().map(of).sum::<f64>() / n;
+    (n > 0.0).then(|| (mean(|s| s.median_abs_error), mean(|s| s.p90_abs_error)))
+}
+
+/// Intervals that hold 80 % of the rows that the fits had not seen: `known` from splits that
+/// leave models out, `new` from folds that leave publishers out.
+pub fn intervals(known: &[FoldScore], new: &[FoldScore], before: Intervals) -> Intervals {
+    let width = |folds: &[FoldScore], kind: &str, otherwise: f64| {
+        let rows = folds.iter().flat_map(|fold| &fold.rows);
+        let errors: Vec<f64> = rows
+            .filter(|row| row.group("kind") == Some(kind) && row.group("constants") == Some("own"))
+            .map(|row| (row.predicted / row.measured).ln().abs())
+            .collect();
+        // A handful of rows says nothing about a quantile.
+        if errors.len() < 10 { otherwise } else { quantile(&errors, 0.8).unwrap_or(otherwise) }
+    };
+    Intervals {
+        dense_known: width(known, "dense", before.dense_known),
+        experts_known: width(known, "moe", before.experts_known),
+        dense_new: width(new, "dense", before.dense_new),
+        experts_new: width(new, "moe", before.experts_new),
+        ..before
+    }
+}
+
+/// Steele, Lea and Flood's generator (2014): enough to shuffle by.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,146 @@
+//! A table of published figures: CSV with a header; columns in any order, empty cells unknown.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Error, Result};
+
+/// The rows of a table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    columns: BTreeMap<String, usize>,
+    rows: Vec<csv::StringRecord>,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    table: &'a Table,
+    record: &'a csv::StringRecord,
+    /// Number of the line's record, the header being 1.
+    pub number: usize,
+}
+
+impl Table {
+    /// Reads the text of a CSV file.
+    ///
+    /// # Errors
+    /// Not CSV, or without the column `id`.
+    pub fn read(text: &str) -> Result<Self> {
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .comment(Some(b'#'))
+            .from_reader(text.as_bytes());
+        let faulty = |error: csv::Error| Error::input(format!("this is no CSV table: {error}"));
+        let header = reader.headers().map_err(faulty)?.clone();
+        let columns: BTreeMap<_, _> =
+            header.iter().enumerate().map(|(i, name)| (name.trim().to_owned(), i)).collect();
+        if !columns.contains_key("id") {
+            return Err(Error::input("the table has no column `id`")
+                .hint("the columns are described in docs/accuracy.md"));
+        }
+        let rows = reader.records().collect::<Result<_, _>>().map_err(faulty)?;
+        Ok(Self { columns, rows })
+    }
+
+    /// The rows in order.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let rows = self.rows.iter().enumerate();
+        rows.map(|(i, record)| Row { table: self, record, number: i + 2 })
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The text of a cell; `None` where it is empty or the column is missing.
+    pub fn text(&self, column: &str) -> Option<&'a str> {
+        let cell = self.record.get(*self.table.columns.get(column)?)?.trim();
+        (!cell.is_empty()).then_some(cell)
+    }
+
+    /// The row's name.
+    pub fn id(&self) -> String {
+        self.text("id").map_or_else(|| format!("row {}", self.number), str::to_owned)
+    }
+
+    /// A number; `None` where the cell is empty.
+    ///
+    /// # Errors
+    /// The cell is no finite number.
+    pub fn number(&self, column: &str) -> Result<Option<f64>> {
+        let Some(text) = self.text(column) else { return Ok(None) };
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Some(number)),
+            _ => Err(self.error(column, &format!("`{text}` is no number"))),
+        }
+    }
+
+    /// A number that the row cannot do without.
+    ///
+    /// # Errors
+    /// The cell is empty, or no number.
+    pub fn required(&self, column: &str) -> Result<f64> {
+        self.number(column)?.ok_or_else(|| self.error(column, "empty"))
+    }
+
+    /// A count that the row cannot do without.
+    ///
+    /// # Errors
+    /// The cell is empty, or no whole number of at least 1.
+    pub fn count(&self, column: &str) -> Result<u64> {
+        self.whole(column, self.required(column)?)
+    }
+
+    /// A count, or another where the cell is empty.
+    ///
+    /// # Errors
+    /// The cell is no whole number of at least 1.
+    pub fn count_or(&self, column: &str, other: u64) -> Result<u64> {
+        self.number(column)?.map_or(Ok(other), |number| self.whole(column, number))
+    }
+
+    /// A count that may be 0, and is where the cell is empty.
+    ///
+    /// # Errors
+    /// The cell is no whole number.
+    pub fn count_or_none(&self, column: &str) -> Result<u64> {
+        match self.number(column)? {
+            None | Some(0.0) => Ok(0),
+            Some(number) => self.whole(column, number),
+        }
+    }
+
+    fn whole(&self, column: &str, number: f64) -> Result<u64> {
+        if number >= 1.0 && number.fract() == 0.0 && number < 1e18 {
+            Ok(number as u64)
+        } else {
+            Err(self.error(column, &format!("{number} is no whole number of at least 1")))
+        }
+    }
+
+    /// An error about a cell of this row.
+    pub fn error(&self, column: &str, what: &str) -> Error {
+        Error::input(format!("row {} (`{}`), column `{column}`: {what}", self.number, self.id()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_found_by_column_and_errors_name_them() {
+        let table = Table::read("n,id,x\n8,a,\n0.5,b,zz\n").expect("a table");
+        let rows: Vec<_> = table.rows().collect();
+        assert_eq!(rows[0].count("n"), Ok(8));
+        assert_eq!(rows[0].number("x"), Ok(None));
+        assert_eq!(rows[0].number("nowhere"), Ok(None));
+        for (error, message) in [
+            (rows[1].count("n"), "row 3 (`b`), column `n`: 0.5 is no whole number"),
+            (rows[1].count("x"), "`zz` is no number"),
+            (rows[0].count("x"), "empty"),
+        ] {
+            let error = error.expect_err("faulty").to_string();
+            assert!(error.contains(message), "{error}");
+        }
+        assert!(Table::read("name\nx\n").is_err());
+    }
+}

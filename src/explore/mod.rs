@@ -1,0 +1,3 @@
+//! Many estimates: how wrong they are, what they hang on, which one to choose.
+
+pub mod backtest;

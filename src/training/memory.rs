@@ -1,0 +1,240 @@
+//! Memory of the fullest device: weights, gradients, optimizer state, activations, logits,
+//! overheads.
+//!
+//! *Allocated* is what tensors occupy at the peak; *reserved* is what the process holds: the
+//! allocator's fragments and the libraries' own buffers as well. Nothing here is fitted to runs.
+
+use super::parallelism::{Batch, Parallelism, Recompute, Zero};
+use super::platform::Platform;
+use super::transformer::Transformer;
+use crate::quantity::{DeviceMemory, Measure};
+
+/// Memory of the fullest device at its peak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    /// Weights, with the copies in narrow formats.
+    pub weights: DeviceMemory,
+    /// Gradients, with the transient one of the largest matrix.
+    pub gradients: DeviceMemory,
+    /// Optimizer state and master weights.
+    pub optimizer: DeviceMemory,
+    /// Activations kept for the backward pass, the logits and their loss among them.
+    pub activations: DeviceMemory,
+    /// Context of device and libraries.
+    pub other: DeviceMemory,
+    /// All of it: what tensors occupy.
+    pub allocated: DeviceMemory,
+    /// What the process holds.
+    pub reserved: DeviceMemory,
+    /// What the device has.
+    pub capacity: DeviceMemory,
+}
+
+impl Memory {
+    /// Whether what the process holds fits the device.
+    pub fn fits(&self) -> bool {
+        self.reserved <= self.capacity
+    }
+}
+
+/// Bytes per logit of Megatron's fused loss: the bf16 logits and the fp32 softmax.
+const FUSED_LOSS: f64 = 6.0;
+/// The same of `PyTorch`'s: bf16 logits, and three times fp32.
+const PLAIN_LOSS: f64 = 14.0;
+/// Buffers of the libraries inside the allocator: workspaces of matrix products.
+const WORKSPACE: f64 = 0.4e9;
+/// Reserved by the allocator / allocated: fragments.
+const FRAGMENTS: f64 = 1.1;
+/// Memory outside the allocator: device context, communicators.
+const CONTEXT: f64 = 3e9;
+/// Bytes per parameter of `AdamW`'s state: master copy and two moments in fp32.
+pub const ADAMW: f64 = 12.0;
+
+/// Bytes of one pipeline stage on one device.
+#[derive(Clone, Copy)]
+struct Stage {
+    weights: f64,
+    gradients: f64,
+    optimizer: f64,
+    activations: f64,
+}
+
+impl Stage {
+    fn total(&self) -> f64 {
+        self.weights + self.gradients + self.optimizer + self.activations
+    }
+}
+
+/// Memory of a run on the stage that needs most; `optimizer` are the bytes per parameter of the
+/// optimizer's state ([`ADAMW`]).
+///
+/// The first stage keeps the activations of up to `pipeline` micro-batches, the last one has the
+/// head and its logits.
+pub fn memory(
+    model: &Transformer,
+    layout: &Parallelism,
+    batch: Batch,
+    platform: &Platform,
+    optimizer: f64,
+) -> Memory {
+    let first = stage(model, layout, batch, platform, optimizer, true);
+    let last = stage(model, layout, batch, platform, optimizer, false);
+    let fullest = if first.total() > last.total() { first } else { last };
+    let allocated = fullest.total() + WORKSPACE;
+    let bytes = DeviceMemory::from_stored;
+    Memory {
+        weights: bytes(fullest.weights),
+        gradients: bytes(fullest.gradients),
+        optimizer: bytes(fullest.optimizer),
+        activations: bytes(fullest.activations),
+        other: bytes(WORKSPACE),
+        allocated: bytes(allocated),
+        reserved: bytes(allocated * FRAGMENTS + CONTEXT),
+        capacity: platform.memory(),
+    }
+}
+
+fn stage(
+    model: &Transformer,
+    layout: &Parallelism,
+    batch: Batch,
+    platform: &Platform,
+    optimizer: f64,
+    first: bool,
+) -> Stage {
+    let [tensor, pipeline, context, data, expert] =
+        [layout.tensor, layout.pipeline, layout.context, layout.data, layout.expert]
+            .map(|n| n as f64);
+    let layers = model.layers as f64 / pipeline;
+    let only = layout.pipeline == 1;
+    let (embedded, headed) = (first, only || !first);
+    let tables = f64::from(u8::from(embedded || only)) + f64::from(u8::from(headed));
+    let [routed_layers, all_layers] = [model.expert_layers(), model.layers].map(|n| n as f64);
+    let dense_share = 1.0 - routed_layers / all_layers;
+
+    // Parameters of this device: those that all copies hold alike, and the experts.
+    let shared_experts =
+        model.experts.map_or(0.0, |e| e.shared as f64 * model.expert_weights() / e.count as f64);
+    let block = model.attention_weights()
+        + dense_share * model.mlp_weights()
+        + (1.0 - dense_share) * shared_experts;
+    let common = (layers * block + tables * model.embedding_weights()) / tensor;
+    let experts = layers * (1.0 - dense_share) * model.expert_weights() / expert;
+    let copies = data * context;
+    // Copies of an expert: the devices of a stage that do not share them.
+    let expert_copies = (tensor * copies / expert).max(1.0);
+
+    let narrow = if platform.format == super::format::Format::Half { 0.0 } else { 1.0 };
+    let held = common + experts;
+    let spread = common / copies + experts / expert_copies;
+    let gathered = block.max(model.expert_weights() * (1.0 - dense_share)) / tensor;
+    let (weights, gradients, state) = match layout.zero {
+        Zero::Off => ((2.0 + narrow) * held, 4.0 * held, optimizer * held),
+        Zero::Optimizer => ((2.0 + narrow) * held, 4.0 * held, optimizer * spread),
+        Zero::Gradients => ((2.0 + narrow) * held, 4.0 * spread, optimizer * spread),
+        // The master copy is the sharded weight; two layers are gathered at a time. A pipeline
+        // keeps the weights of its stage gathered, and their gradients in fp32.
+        Zero::Weights if only => (4.0 * gathered, 4.0 * spread, optimizer * spread),
+        Zero::Weights => (2.0 * held, 4.0 * held + 4.0 * spread, optimizer * spread),
+    };
+    let largest = if headed { model.embedding_weights() } else { 0.0 }
+        .max((model.mlp_matrices() - 1.0) * (model.hidden * model.ffn) as f64);
+    let transient = if layout.zero == Zero::Weights { 2.0 } else { 4.0 } * largest / tensor;
+
+    // Activations.
+    let tokens = (layout.micro_batch * batch.length) as f64 / context;
+    let micro_batches = layout.micro_batches(batch);
+    let in_flight = if first {
+        (pipeline + (pipeline - 1.0) * (1.0 - 1.0 / layout.chunks as f64)).min(micro_batches)
+    } else {
+        1.0
+    };
+    let kept = kept_per_token(model, layout, platform, dense_share);
+    let residual = if layout.sequence { tensor } else { 1.0 };
+    let input = 2.0 * model.hidden as f64 / residual;
+    let whole = layers.ceil() * in_flight;
+    let activations = tokens
+        * match layout.recompute {
+            Recompute::Full => input * whole + kept,
+            Recompute::Half | Recompute::Custom => 0.5 * (input + kept) * layers * in_flight,
+            Recompute::None | Recompute::Selective | Recompute::Unknown => {
+                kept * layers * in_flight
+            }
+        };
+    let loss = if layout.zero == Zero::Weights { PLAIN_LOSS } else { FUSED_LOSS };
+    let logits = if headed { loss * tokens * model.vocabulary as f64 / tensor } else { 0.0 };
+    Stage {
+        weights,
+        gradients: gradients + transient,
+        optimizer: state,
+        activations: activations + logits,
+    }
+}
+
+/// Bytes that one token leaves behind in one block with flash attention (arXiv:2205.05198, sec.
+/// 4, without its 5as/h): inputs of the norms; queries, keys, values and the attention's output;
+/// inputs of the matrix products in the format that these read; the MLP's inner activations.
+fn kept_per_token(
+    model: &Transformer,
+    layout: &Parallelism,
+    platform: &Platform,
+    dense_share: f64,
+) -> f64 {
+    let tensor = layout.tensor as f64;
+    let residual = if layout.sequence { tensor } else { 1.0 };
+    let operand = if platform.format == super::format::Format::Half { 2.0 } else { 1.0 };
+    let [d, heads, kv] = [model.hidden, model.heads, model.kv_heads].map(|n| n as f64);
+    let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
+    let attention = heads * key + kv * (key + value) + heads * value;
+    let matrices = model.mlp_matrices() - 1.0;
+    let inner = |width: f64| (2.0 * matrices + operand) * width;
+    let mlp = dense_share * inner(model.ffn as f64) / tensor;
+    let routed = model.experts.map_or(0.0, |e| {
+        let [top_k, shared, ffn] = [e.top_k, e.shared, e.ffn].map(|n| n as f64);
+        let dispatched = 2.0 * (2.0 * top_k * d);
+        (1.0 - dense_share) * (inner((top_k + shared) * ffn) + dispatched) / tensor
+    });
+    (4.0 + 2.0 * operand) * d / residual + 2.0 * attention / tensor + mlp + routed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::training::calibration::Calibration;
+    use crate::training::format::Format;
+    use crate::training::platform::{Hardware, Software};
+    use crate::training::transformer::tests::llama3_70b;
+
+    /// Peak allocated memory of Llama 3 blocks on 8 B200 (MooreThreads/SimuMax, docs/b200, April
+    /// 2026), in GB: 12 blocks of the 70B, 4 of the 405B.
+    #[test]
+    fn allocated_memory_is_that_of_measured_runs() {
+        let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
+        let hardware = Hardware::of(&catalog, &calibration, "b200-sxm", Format::Half).unwrap();
+        let software = Software { year: 2026.3, overlaps_tensor: false, overlaps_gradients: false };
+        let platform = Platform::new(&hardware, Format::Half, software, &calibration).unwrap();
+        let small = Transformer { layers: 12, ..llama3_70b() };
+        let large =
+            Transformer { layers: 4, hidden: 16384, heads: 128, ffn: 53248, ..llama3_70b() };
+        let layout = |tensor, pipeline, context, data| Parallelism {
+            tensor,
+            pipeline,
+            context,
+            data,
+            ..Parallelism::SINGLE
+        };
+        for (model, layout, sequences, length, measured) in [
+            (&small, layout(1, 2, 1, 4), 16, 4096, 71.46),
+            (&small, layout(4, 1, 1, 2), 8, 4096, 41.95),
+            (&small, layout(2, 1, 4, 1), 4, 131_072, 120.98),
+            (&large, layout(1, 2, 1, 4), 16, 4096, 93.50),
+            (&large, layout(2, 1, 4, 1), 4, 32768, 93.45),
+        ] {
+            let found = memory(model, &layout, Batch { sequences, length }, &platform, ADAMW);
+            let error = found.allocated.stored() / 1e9 / measured - 1.0;
+            assert!(error.abs() < 0.05, "{layout:?}: {error}");
+            assert!(found.fits() && found.reserved > found.allocated);
+        }
+    }
+}
