@@ -30,3 +30,5 @@ pub mod estimate;
 pub mod explore;
 
 pub mod report;
+
+pub mod cli;

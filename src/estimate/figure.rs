@@ -78,6 +78,9 @@ impl Estimate {
         }
         if let Some(tco) = &self.tco {
             section("tco", &|out| list_tco(tco, out));
+            if let Some(sci) = &tco.sci {
+                section("sci", &|out| out.maybe("co2e_g", "gCO2e", sci));
+            }
         }
         figures
     }
@@ -102,7 +105,6 @@ fn list_training(training: &TrainingForecast, out: &mut Section<'_>) {
     list_footprint("energy_kwh", &training.footprint, out);
     if let Some(bill) = &training.bill {
         out.known("cost_usd.compute", "USD", &bill.compute);
-        out.optional("cost_usd.host", "USD", bill.host.as_ref());
         out.known("cost_usd.total", "USD", &bill.total);
     }
     out.optional("flops_per_usd.peak", "FLOP/USD", training.peak_flops_per_usd.as_ref());

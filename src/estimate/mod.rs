@@ -41,6 +41,9 @@ pub struct Tco {
     pub location: Known<Co2e<Location>>,
     /// Embodied CO2e, middle estimate.
     pub embodied: Known<Co2eMass>,
+    /// Software carbon intensity: (energy x intensity + embodied) of one functional unit of
+    /// serving (ISO/IEC 21031), where the scenario names one.
+    pub sci: Option<Known<Co2eMass>>,
 }
 
 /// Forecasts a scenario. With `explain`, every figure carries its derivation.
@@ -100,7 +103,12 @@ fn tco(
         .iter()
         .map(|t| t.footprint.embodied[1].clone())
         .chain(by_year.iter().map(|y| y.footprint.embodied[1].clone())));
+    let sci = scenario.functional_unit.as_ref().zip(inference).map(|(unit, inference)| {
+        let (location, embodied) = (inference.location.clone()?, inference.embodied.clone()?);
+        Ok((&(&location + &embodied) * &unit.traced(explain)).named("sci.co2e_g"))
+    });
     Some(Tco {
+        sci,
         horizon_years: if by_year.is_empty() { 0 } else { scenario.finance.years },
         total: name(total, "tco.total_usd"),
         present_value: name(present, "tco.present_value_usd"),

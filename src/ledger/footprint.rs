@@ -7,8 +7,8 @@
 use std::marker::PhantomData;
 
 use crate::provenance::{Known, Traced, Unknown};
-use crate::quantity::{Co2eMass, DeviceTime, Energy, Measure, Water};
-use crate::scenario::plan::{Site, Stated};
+use crate::quantity::{Co2eMass, DevicePower, DeviceTime, Energy, Measure, Water};
+use crate::scenario::plan::{PowerModel, Site, Stated};
 
 /// Marks CO2e by the grid where the electricity is used.
 #[derive(Clone, Copy, Debug)]
@@ -19,9 +19,11 @@ pub struct Market;
 
 /// CO2e by one accounting method; figures of different methods do not add up.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// use flopcast::ledger::footprint::{Co2e, Location, Market};
-/// fn total(a: Co2e<Location>, b: Co2e<Market>) -> f64 { (a + b).mass().value }
+/// fn total(location: Co2e<Location>, market: Co2e<Market>) -> Co2e<Location> {
+///     location + market
+/// }
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Co2e<Method>(Co2eMass, PhantomData<Method>);
@@ -76,8 +78,11 @@ impl Site {
     /// The footprint of `time` device-hours here; figures are named under `stage`.
     pub fn footprint(&self, stage: &str, time: &Traced<DeviceTime>, explain: bool) -> Footprint {
         let name = |figure: &str| format!("{stage}.{figure}");
-        let it =
-            traced(&self.power, explain).map(|power| (time * &power).named(&name("energy_kwh.it")));
+        let it = self
+            .power
+            .as_ref()
+            .map_err(Clone::clone)
+            .map(|model| (time * &power(model, explain)).named(&name("energy_kwh.it")));
         let facility = both(&it, &traced(&self.pue, explain))
             .map(|(it, pue)| (&it * &pue).named(&name("energy_kwh.facility")));
         let location = both(&facility, &traced(&self.grid, explain)).map(|(energy, grid)| {
@@ -97,6 +102,20 @@ impl Site {
         let water = both(&it, &traced(&self.wue, explain))
             .map(|(energy, wue)| (&energy * &wue).named(&name("water_l.on_site")));
         Footprint { it, facility, location, market, embodied, water }
+    }
+}
+
+fn power(model: &PowerModel, explain: bool) -> Traced<DevicePower> {
+    match model {
+        PowerModel::Given(power) => power.traced(explain),
+        PowerModel::Modelled { tdp, load, host } => {
+            let device = &tdp.traced(explain) * &load.traced(explain);
+            match host {
+                Some(host) => &device + &host.traced(explain),
+                None => device,
+            }
+            .named("power of a device with its host")
+        }
     }
 }
 

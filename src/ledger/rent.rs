@@ -10,10 +10,8 @@ pub type FlopPerMoney = Per<Flop, Money>;
 /// What a stretch of device-time costs.
 #[derive(Clone, Debug)]
 pub struct Bill {
-    /// Rent of the accelerators, with the host where the price contains it.
+    /// Rent of the accelerators with their host.
     pub compute: Traced<Money>,
-    /// Rent of the host where it is billed apart.
-    pub host: Option<Traced<Money>>,
     /// The sum of the lines.
     pub total: Traced<Money>,
 }
@@ -56,26 +54,18 @@ impl Rent {
         packing: Option<&Packing>,
         explain: bool,
     ) -> Bill {
-        let (compute, host) = match self {
-            Self::Device { price } => (time * &price.traced(explain), None),
-            Self::DeviceAndHost { accelerator, host } => {
-                (time * &accelerator.traced(explain), Some(time * &host.traced(explain)))
-            }
+        let compute = match self {
+            Self::Device { price } => time * &price.traced(explain),
             Self::Instance { price, devices } => {
                 let instance_time = time / &devices.traced(explain);
                 let billed = match packing {
                     Some(packing) => &instance_time * &packing.paid_per_used,
                     None => instance_time,
                 };
-                (&billed * &price.traced(explain), None)
+                &billed * &price.traced(explain)
             }
         };
         let compute = compute.named(&format!("{stage}.cost_usd.compute"));
-        let host = host.map(|host| host.named(&format!("{stage}.cost_usd.host")));
-        let total = match &host {
-            Some(host) => &compute + host,
-            None => compute.clone(),
-        };
-        Bill { total: total.named(&format!("{stage}.cost_usd.total")), compute, host }
+        Bill { total: compute.clone().named(&format!("{stage}.cost_usd.total")), compute }
     }
 }

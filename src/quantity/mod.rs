@@ -2,6 +2,27 @@
 //!
 //! [`system`] declares them, [`text`] reads and writes them as people do (`"2.10 USD/device-h"`),
 //! [`role`] names the dimensionless ones (MFU, PUE, shares).
+//!
+//! What does not belong together does not compile. A count and a rate:
+//!
+//! ```compile_fail,E0308
+//! use flopcast::quantity::{Flop, Per, Time};
+//! fn sum(count: Flop, rate: Per<Flop, Time>) -> Flop {
+//!     count + rate
+//! }
+//! ```
+//!
+//! A price per hour where the price of a device-hour is meant:
+//!
+//! ```compile_fail,E0308
+//! use flopcast::quantity::{DevicePrice, DeviceTime, Money, Per, Time};
+//! fn bill(price: DevicePrice, time: DeviceTime) -> Money {
+//!     price * time
+//! }
+//! fn misread(per_hour: Per<Money, Time>, time: DeviceTime) -> Money {
+//!     bill(per_hour, time)
+//! }
+//! ```
 
 pub mod dimension;
 mod precision;

@@ -123,9 +123,9 @@ const MULTIPLIERS: &[(&str, f64)] =
 /// They are also the units that errors offer.
 const LADDERS: &[&[&str]] = &[
     &["ms", "s", "min", "h", "days"],
-    &["J", "Wh", "kWh", "MWh", "GWh", "TWh"],
+    &["J", "Wh", "kWh", "MWh"],
     &["USD"],
-    &["gCO2e", "kgCO2e", "tCO2e", "ktCO2e"],
+    &["gCO2e", "kgCO2e", "tCO2e"],
     &["FLOP"],
     &["B", "KB", "MB", "GB", "TB", "PB"],
     &["tokens"],
@@ -181,6 +181,7 @@ const BARE: &[&str] = &[
     "tokens/request",
     "W/device",
     "gCO2e/kWh",
+    "device-h",
     "USD/kWh",
     "L/kWh",
     "USD",
@@ -356,13 +357,26 @@ pub fn show_stored(value: f64, dimension: Dimension) -> String {
         .collect::<Vec<_>>();
     let fitting = scaled.iter().rev().find(|(v, _)| v.abs() >= 1.0).or(scaled.first());
     match fitting {
+        Some((v, unit)) if COUNTS.contains(unit) => format!("{} {unit}", count(*v)),
         Some((v, unit)) => format!("{} {unit}", number(*v)),
         None => number(value),
     }
 }
 
-/// A number of four significant digits: `1_287`, `0.1970`, `3.143e23`; whole numbers stay exact
-/// up to a million.
+/// Units of things that are counted by the million, billion and trillion.
+const COUNTS: &[&str] = &["tokens", "samples", "requests"];
+
+/// A count as people say it: `300B`, `1.28M`.
+fn count(value: f64) -> String {
+    let steps = [(1e12, "T"), (1e9, "B"), (1e6, "M")];
+    match steps.iter().find(|(step, _)| value.abs() >= *step) {
+        Some((step, letter)) => format!("{}{letter}", number(value / step)),
+        None => number(value),
+    }
+}
+
+/// A number of four significant digits, `0.197`, `3.143e23`; from a thousand to a billion all
+/// digits of the whole part, `1,287`.
 pub fn number(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {
@@ -386,7 +400,8 @@ pub fn number(value: f64) -> String {
     } else {
         4
     };
-    format!("{value:.decimals$}")
+    let text = format!("{value:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Groups the digits of a whole number by three: `3_552_000` reads back as it is.
@@ -461,11 +476,12 @@ mod tests {
     #[test]
     fn writes_in_the_unit_that_suits() {
         assert_eq!(show(parse::<Flop>("3.1428e23 FLOP").unwrap()), "3.143e23 FLOP");
-        assert_eq!(show(parse::<Energy>("1287 MWh").unwrap()), "1.287 GWh");
+        assert_eq!(show(parse::<Energy>("1287 MWh").unwrap()), "1,287 MWh");
         assert_eq!(show(parse::<DeviceFlopRate>("989.4 TFLOP/s").unwrap()), "989.4 TFLOP/s/device");
+        assert_eq!(show(parse::<Tokens>("15.6e12").unwrap()), "15.6T tokens");
         assert_eq!(show(parse::<GridIntensity>("429 g/kWh").unwrap()), "429 gCO2e/kWh");
         assert_eq!(show(parse::<YearlyRate>("40 %/year").unwrap()), "40 %/year");
-        assert_eq!(show(parse::<DevicePrice>("2.1 USD/device-h").unwrap()), "2.100 USD/device-h");
+        assert_eq!(show(parse::<DevicePrice>("2.1 USD/device-h").unwrap()), "2.1 USD/device-h");
     }
 
     #[test]

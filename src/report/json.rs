@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Report;
+use crate::provenance::Step;
 
 /// The report as `flopcast.estimate/1`.
 pub fn estimate(report: &Report) -> Value {
@@ -15,6 +16,9 @@ pub fn estimate(report: &Report) -> Value {
         let keys: Vec<&str> = figure.path.split('.').collect();
         insert(&mut root, &keys, json!(figure.value));
     }
+    for (label, day) in &report.calendar {
+        insert(&mut root, &["training", "calendar", &label.replace(' ', "_")], json!(day));
+    }
     years_as_list(&mut root);
     let assumptions = report
         .assumptions()
@@ -23,6 +27,19 @@ pub fn estimate(report: &Report) -> Value {
     root.insert("assumptions".to_owned(), assumptions.collect());
     root.insert("warnings".to_owned(), json!(report.warnings));
     Value::Object(root)
+}
+
+/// The derivation of a figure: name, value in the stored unit, formula, inputs.
+pub fn derivation(step: &Step) -> Value {
+    let inputs: Vec<_> = step.inputs().into_iter().map(|input| derivation(input)).collect();
+    json!({
+        "name": step.name,
+        "value": step.value,
+        "unit": step.dimension.stored_unit(),
+        "shown": step.shown(),
+        "how": step.formula(),
+        "inputs": inputs,
+    })
 }
 
 fn insert(map: &mut Map<String, Value>, keys: &[&str], value: Value) {

@@ -23,6 +23,8 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// Every input that a figure rests on, in the order of first use.
     pub inputs: Vec<Arc<Step>>,
+    /// First and last day of the training, and the days left to its deadline.
+    pub calendar: Vec<(&'static str, String)>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
     /// What the user should know before trusting the figures.
@@ -38,26 +40,25 @@ impl Report {
             collect(step, &mut inputs);
         }
         let mut warnings = scenario.warnings.clone();
-        for figure in &figures {
-            if let Some(unknown) = &figure.unknown {
-                let known = warnings.iter_mut().find(|w| w.ends_with(&unknown.why));
-                match known {
-                    Some(warning) => {
-                        let (paths, why) = warning.split_once(" unknown: ").unwrap_or_default();
-                        // One cause, one warning: the figures it hides stand before it.
-                        if paths.matches(", ").count() < 3 {
-                            *warning = format!("{paths}, {} unknown: {why}", figure.path);
-                        }
+        warnings.extend(unknowns(&figures));
+        let calendar =
+            estimate.training.as_ref().and_then(|t| t.calendar).map_or_else(Vec::new, |c| {
+                let mut days =
+                    vec![("first day", c.start.to_string()), ("last day", c.end.to_string())];
+                if let Some(margin) = c.margin_days {
+                    if margin < 0 {
+                        warnings.push(format!("the run ends {} days after its deadline", -margin));
                     }
-                    None => warnings.push(format!("{} unknown: {}", figure.path, unknown.why)),
+                    days.push(("days left to the deadline", margin.to_string()));
                 }
-            }
-        }
+                days
+            });
         Self {
             name: scenario.name.clone(),
             dates: scenario.dates.clone(),
             figures,
             inputs,
+            calendar,
             model_assumptions: scenario.model_assumptions.clone(),
             warnings,
         }
@@ -77,6 +78,23 @@ impl Report {
     pub fn figure(&self, path: &str) -> Option<&Figure> {
         self.figures.iter().find(|figure| figure.path == path)
     }
+}
+
+/// One warning per cause, with the figures that it leaves unknown.
+fn unknowns(figures: &[Figure]) -> Vec<String> {
+    let mut causes: Vec<(&str, Vec<String>)> = Vec::new();
+    for figure in figures {
+        let Some(unknown) = &figure.unknown else { continue };
+        let yearly = figure.path.strip_prefix("inference.years.").and_then(|p| p.split_once('.'));
+        let path =
+            yearly.map_or(figure.path.clone(), |(_, rest)| format!("inference.years.*.{rest}"));
+        match causes.iter_mut().find(|(why, _)| *why == unknown.why) {
+            Some((_, paths)) if paths.contains(&path) => {}
+            Some((_, paths)) => paths.push(path),
+            None => causes.push((&unknown.why, vec![path])),
+        }
+    }
+    causes.into_iter().map(|(why, paths)| format!("{} unknown: {why}", paths.join(", "))).collect()
 }
 
 fn collect(step: &Arc<Step>, inputs: &mut Vec<Arc<Step>>) {

@@ -36,9 +36,7 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("training.co2e_kg.embodied.mid", "CO2e, embodied, mid"),
             ("training.co2e_kg.embodied.high", "CO2e, embodied, high"),
             ("training.water_l.on_site", "water, on site"),
-            ("training.cost_usd.compute", "accelerator rent"),
-            ("training.cost_usd.host", "host rent"),
-            ("training.cost_usd.total", "cost"),
+            ("training.cost_usd.compute", "cost of compute"),
             ("training.flops_per_usd.peak", "FLOP per dollar at peak"),
             ("training.flops_per_usd.achieved", "  achieved"),
         ],
@@ -87,6 +85,7 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("tco.energy_kwh", "facility energy"),
             ("tco.co2e_kg.location", "CO2e, location-based"),
             ("tco.co2e_kg.embodied", "CO2e, embodied"),
+            ("sci.co2e_g", "SCI per functional unit"),
         ],
     ),
 ];
@@ -110,6 +109,11 @@ pub fn estimate(report: &Report) -> String {
             if let Some(figure) = report.figure(path) {
                 let (number, unit) = split(figure);
                 builder.push_record([format!("  {label}"), number, unit]);
+            }
+        }
+        if *title == "Training" {
+            for (label, day) in &report.calendar {
+                builder.push_record([format!("  {label}"), day.clone(), String::new()]);
             }
         }
         section(&mut out, title, builder, &[1]);
@@ -163,7 +167,7 @@ fn years(report: &Report, out: &mut String) {
 fn inputs(report: &Report, out: &mut String) {
     let mut builder = Builder::default();
     let mut assumed = false;
-    for step in &report.inputs {
+    for step in report.inputs.iter().filter(|step| !is_derived(step)) {
         let (mark, basis) = basis(step);
         assumed |= mark == "*";
         let name = step.name.clone().unwrap_or_default();
@@ -193,8 +197,15 @@ fn basis(step: &Step) -> (&'static str, String) {
     }
 }
 
+fn is_derived(step: &Step) -> bool {
+    matches!(step.how, How::Leaf(Basis::Derived { .. }))
+}
+
+/// Number and unit; what a row's label says already is left out of the unit.
 fn split(figure: &Figure) -> (String, String) {
-    split_text(&figure.shown)
+    let (number, unit) = split_text(&figure.shown);
+    let unit = unit.trim_end_matches("/request").trim_end_matches("/Mtoken");
+    (number, unit.to_owned())
 }
 
 fn split_text(shown: &str) -> (String, String) {

@@ -21,9 +21,9 @@ fn write_step(
     printed: &mut Vec<String>,
     out: &mut String,
 ) {
-    let name = step.name.as_deref().unwrap_or("in between");
+    let name = step.name.clone().unwrap_or_else(|| step.formula());
     let _ = writeln!(out, "{lead}{name} = {}", step.shown());
-    let children: Vec<_> = step.inputs().into_iter().collect();
+    let children = step.inputs();
     let pipe = if children.is_empty() { " " } else { "│" };
     let again = step.name.as_ref().is_some_and(|name| printed.contains(name));
     if again && !children.is_empty() {
@@ -35,8 +35,11 @@ fn write_step(
         How::Leaf(basis) => (String::new(), basis.to_string()),
         _ => ("derived: ".to_owned(), step.formula()),
     };
-    for line in wrap(&format!("{kind}{formula}"), 76usize.saturating_sub(below.chars().count())) {
-        let _ = writeln!(out, "{below}{pipe} {line}");
+    if step.name.is_some() {
+        let width = 76usize.saturating_sub(below.chars().count());
+        for line in wrap(&format!("{kind}{formula}"), width) {
+            let _ = writeln!(out, "{below}{pipe} {line}");
+        }
     }
     for (i, child) in children.iter().enumerate() {
         let last = i + 1 == children.len();

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use super::given::Given;
 use super::reader::Located;
+use crate::catalog::Purchase as Plan;
+use crate::model::Spec;
 use crate::quantity::{
     DevicePower, DevicePrice, DeviceTime, DeviceTokenRate, Devices, GridIntensity, InstancePrice,
     Mfu, Precision, Pue, RequestRate, Samples, Share, Time, Tokens, TokensPerRequest,
@@ -20,7 +22,7 @@ use crate::quantity::{
 #[serde(deny_unknown_fields)]
 pub struct ScenarioFile {
     /// Version of this format; 1.
-    pub flopcast: Option<u32>,
+    pub flopcast: Option<Located<u32>>,
     /// What this scenario is, in one line.
     pub name: String,
     /// The user's own labels: team, quarter, cost centre.
@@ -30,7 +32,8 @@ pub struct ScenarioFile {
     pub extends: Option<String>,
     /// The architecture: a name in models/, or {hf_config: path}, {onnx: path}, {transformer: ...},
     /// {layers: ...}, {parameters: 175B, active: 37B}.
-    pub model: Located<serde_json::Value>,
+    #[schemars(with = "serde_json::Value")]
+    pub model: Located<Spec>,
     /// What the model is trained on.
     pub data: Option<Data>,
     /// The training run.
@@ -206,23 +209,6 @@ pub enum Purchase {
     PerInstance(InstancePrice),
 }
 
-/// A price list's plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Plan {
-    /// By the hour.
-    #[default]
-    OnDemand,
-    /// By the hour, until someone else wants it.
-    Spot,
-    /// Committed for a year.
-    #[serde(rename = "reserved-1y")]
-    Reserved1y,
-    /// Committed for three years.
-    #[serde(rename = "reserved-3y")]
-    Reserved3y,
-}
-
 /// The service.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -319,7 +305,8 @@ impl<'de> Deserialize<'de> for Purchase {
                 )
             }
             fn visit_str<E: Error>(self, plan: &str) -> Result<Purchase, E> {
-                Plan::deserialize(serde::de::value::StrDeserializer::new(plan)).map(Purchase::Plan)
+                let known = Plan::ALL.into_iter().find(|known| known.name() == plan);
+                known.map(Purchase::Plan).ok_or_else(|| E::unknown_variant(plan, PLANS))
             }
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Purchase, A::Error> {
                 let own = OwnPrice::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
@@ -337,13 +324,15 @@ impl<'de> Deserialize<'de> for Purchase {
     }
 }
 
+const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
+
 impl JsonSchema for Purchase {
     fn schema_name() -> Cow<'static, str> {
         "Purchase".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"anyOf": [
-            {"enum": ["on-demand", "spot", "reserved-1y", "reserved-3y"]},
+            {"enum": PLANS},
             {"type": "object", "additionalProperties": false, "required": ["price"], "properties": {
                 "price": {"type": "string", "description": "2.10 USD/device-h or 16.80 USD/instance-h"}}},
         ]})

@@ -4,6 +4,12 @@ pub mod file;
 pub mod given;
 pub mod plan;
 pub mod reader;
+pub mod resolve;
+
+pub use resolve::{Files, resolve};
+
+use crate::provenance::Input;
+use crate::quantity::Requests;
 
 /// A scenario, resolved: what [`crate::estimate`] computes from.
 #[derive(Clone, Debug)]
@@ -16,6 +22,8 @@ pub struct Scenario {
     pub inference: Option<plan::Service>,
     /// How money over time is added up.
     pub finance: plan::Finance,
+    /// The unit of the software carbon intensity.
+    pub functional_unit: Option<Input<Requests>>,
     /// Dates of the catalog's data that it rests on.
     pub dates: Vec<(String, String)>,
     /// What was assumed about the model.

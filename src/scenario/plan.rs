@@ -112,23 +112,32 @@ pub enum Rent {
         /// Price of one device.
         price: Input<DevicePrice>,
     },
-    /// Single devices, the host billed apart.
-    DeviceAndHost {
-        /// Price of one accelerator.
-        accelerator: Input<DevicePrice>,
-        /// Price of its share of the host.
-        host: Input<DevicePrice>,
-    },
 }
 
 /// An input that may be unknown.
 pub type Stated<Q> = Result<Input<Q>, Unknown>;
 
+/// The average power of one device with its share of the host.
+#[derive(Clone, Debug)]
+pub enum PowerModel {
+    /// As given.
+    Given(Input<DevicePower>),
+    /// TDP x load + host.
+    Modelled {
+        /// Thermal design power.
+        tdp: Input<DevicePower>,
+        /// Average power / TDP.
+        load: Input<Share>,
+        /// The host's power per device, where it is known and not in the load already.
+        host: Option<Input<DevicePower>>,
+    },
+}
+
 /// What a device draws and where.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Average power of one device with its share of the host.
-    pub power: Stated<DevicePower>,
+    pub power: Result<PowerModel, Unknown>,
     /// Facility energy / IT energy.
     pub pue: Stated<Pue>,
     /// Location-based carbon intensity.

@@ -1,0 +1,60 @@
+//! `flopcast explain`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Format, Global, load, print};
+use crate::diagnostic::{Error, Result};
+use crate::estimate::estimate;
+use crate::report::{Report, json, tree};
+
+/// Options of `flopcast explain`.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// The scenario file.
+    file: PathBuf,
+    /// A figure's path in the JSON, such as `training.co2e_kg.location`; without it, all are
+    /// listed with their formula.
+    figure: Option<String>,
+}
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let catalog = load::catalog(global)?;
+        let scenario = load::scenario(&self.file, &catalog, global)?;
+        let report = Report::new(&scenario, &estimate(&scenario, true)?);
+        let Some(path) = &self.figure else {
+            return print(&list(&report));
+        };
+        let Some(figure) = report.figure(path) else {
+            let known = report.figures.iter().map(|figure| figure.path.as_str());
+            return Err(Error::input(format!("this forecast has no figure `{path}`"))
+                .suggest(path, known)
+                .hint("`flopcast explain FILE` lists them all"));
+        };
+        match (&figure.step, &figure.unknown) {
+            (Some(step), _) if global.format == Format::Json => {
+                let text = serde_json::to_string_pretty(&json::derivation(step));
+                print(&text.map_err(|error| Error::input(error.to_string()))?)
+            }
+            (Some(step), _) => print(&tree::derivation(step)),
+            (None, Some(unknown)) => print(&format!("{path} is unknown\n  {}\n", unknown.why)),
+            (None, None) => print(&format!("{path} = {}\n", figure.shown)),
+        }
+    }
+}
+
+fn list(report: &Report) -> String {
+    let mut out = String::new();
+    for figure in &report.figures {
+        let how = match (&figure.step, &figure.unknown) {
+            (Some(step), _) => step.formula(),
+            (_, Some(unknown)) => unknown.why.clone(),
+            _ => String::new(),
+        };
+        out += &format!("{} = {}\n    {how}\n", figure.path, figure.shown);
+    }
+    out
+}

@@ -1,0 +1,66 @@
+//! From the command line's files to resolved scenarios.
+
+use std::path::Path;
+
+use super::Global;
+use super::input::{document, read_bytes, relative};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Error, Result};
+use crate::scenario::file::ScenarioFile;
+use crate::scenario::{Files, Scenario, reader, resolve};
+
+/// Larger model files are refused; weights need not be present.
+const MAX_MODEL_BYTES: u64 = 512 << 20;
+
+/// The embedded catalog under the user's data folder, as of the day asked for.
+pub(super) fn catalog(global: &Global) -> Result<Catalog> {
+    let mut catalog = Catalog::embedded();
+    if let Some(folder) = &global.data_dir {
+        catalog = overlay(catalog, folder)?;
+    }
+    Ok(match global.as_of {
+        Some(date) => catalog.as_of(date),
+        None => catalog,
+    })
+}
+
+/// Largest table of a user's data folder.
+const MAX_TABLE_BYTES: u64 = 16 << 20;
+
+fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
+    let mut texts = Vec::new();
+    for table in Catalog::TABLES {
+        let nested = folder.join(table);
+        let flat = folder.join(Path::new(table).file_name().unwrap_or_default());
+        for path in [nested, flat] {
+            if path.is_file() {
+                let bytes = read_bytes(&path, MAX_TABLE_BYTES)?;
+                let text = String::from_utf8(bytes)
+                    .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))?;
+                texts.push((*table, text));
+                break;
+            }
+        }
+    }
+    if texts.is_empty() {
+        return Err(Error::input(format!("{} holds no table of the catalog", folder.display()))
+            .hint(format!("it may hold {}", Catalog::TABLES.join(", "))));
+    }
+    let files: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    catalog.with_overlay(&files)
+}
+
+/// A scenario of a file, resolved.
+pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
+    let file: ScenarioFile = reader::read(&document(path, global)?)?;
+    resolve(&file, catalog, &Beside(path))
+}
+
+/// Files beside a scenario.
+struct Beside<'a>(&'a Path);
+
+impl Files for Beside<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        read_bytes(&relative(self.0, path), MAX_MODEL_BYTES)
+    }
+}

@@ -1,0 +1,120 @@
+//! The command line: the only code that prints and reads files, arguments, clock and environment.
+//! One file per command.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod completions;
+mod estimate;
+mod explain;
+mod init;
+mod input;
+mod load;
+mod schema;
+mod validate;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::diagnostic::{Error, Result};
+
+/// Forecast what an AI model takes before anyone rents a GPU: FLOPs, device-hours, dollars,
+/// energy, carbon and water of training and serving.
+#[derive(Debug, Parser)]
+#[command(name = "flopcast", version, max_term_width = 100)]
+#[command(after_help = "Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a \
+    limit, a budget or the memory is broken, 2 the input is wrong, 3 a live source failed.")]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+struct Global {
+    /// Form of the result.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Override a key of the scenario, such as `training.hardware.count=512`; repeatable.
+    #[arg(long, global = true, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// A folder whose tables add to and replace rows of the built-in catalog.
+    #[arg(long, global = true, value_name = "DIR", env = "FLOPCAST_DATA")]
+    data_dir: Option<PathBuf>,
+    /// Read the catalog as it stood on this day.
+    #[arg(long, global = true, value_name = "DATE")]
+    as_of: Option<chrono::NaiveDate>,
+}
+
+/// Form of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Aligned text for a terminal.
+    Table,
+    /// The stable snapshot.
+    Json,
+    /// One row per figure.
+    Csv,
+    /// Tables for a pull request or a wiki.
+    Markdown,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What a scenario takes: the whole forecast, a table per stage.
+    #[command(visible_alias = "breakdown")]
+    Estimate(estimate::Options),
+    /// Why a figure is what it is: its derivation down to lines and sources.
+    Explain(explain::Options),
+    /// Whether scenario files are right.
+    Validate(validate::Options),
+    /// Write a commented scenario to start from.
+    Init(init::Options),
+    /// The JSON Schema of scenario files, for editors.
+    Schema,
+    /// Completions for a shell.
+    Completions(completions::Options),
+    /// The manual page.
+    Man,
+}
+
+/// Runs the command line; the exit code is the process's.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+impl Cli {
+    fn run(&self) -> Result<ExitCode> {
+        match &self.command {
+            Command::Estimate(options) => options.run(&self.global),
+            Command::Explain(options) => options.run(&self.global),
+            Command::Validate(options) => options.run(&self.global),
+            Command::Init(options) => options.run(),
+            Command::Schema => print(&schema::text()),
+            Command::Completions(options) => print(&options.script()),
+            Command::Man => print(&completions::manual()?),
+        }
+    }
+}
+
+/// Prints a result; a closed pipe is no error.
+fn print(text: &str) -> Result<ExitCode> {
+    let mut stdout = io::stdout().lock();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(stdout, "{text}{end}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::input(format!("the result could not be written: {error}")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,10 @@
+//! `flopcast schema`.
+
+use crate::scenario::file::ScenarioFile;
+
+/// The JSON Schema of a scenario file.
+pub(super) fn text() -> String {
+    let schema = schemars::schema_for!(ScenarioFile);
+    // A schema of this crate's own types always serialises.
+    serde_json::to_string_pretty(&schema).unwrap_or_default()
+}

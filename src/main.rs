@@ -1,0 +1,5 @@
+//! The `flopcast` command.
+
+fn main() -> std::process::ExitCode {
+    flopcast::cli::main()
+}

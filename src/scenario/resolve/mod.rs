@@ -1,0 +1,123 @@
+//! From what the user typed to a plan: references looked up, defaults named, contradictions
+//! refused.
+
+mod inference;
+mod placement;
+mod training;
+
+use super::file::{Finance as FinanceFile, ScenarioFile};
+use super::{Scenario, plan};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Error, Result};
+use crate::provenance::{Basis, Input};
+use crate::quantity::system::time::year;
+use crate::quantity::{Measure, Share, YearlyRate};
+
+/// Reads the files that a scenario refers to; paths are as written in the scenario.
+pub trait Files {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn read(&self, path: &str) -> Result<Vec<u8>>;
+}
+
+/// What resolving learns beside the plans.
+#[derive(Debug, Default)]
+struct Notes {
+    model_assumptions: Vec<String>,
+    warnings: Vec<String>,
+    prices_as_of: Option<chrono::NaiveDate>,
+    grid_as_of: Option<chrono::NaiveDate>,
+}
+
+/// Resolves a scenario against a catalog.
+///
+/// # Errors
+/// What is contradictory, impossible or unknown to the catalog; with place and hint.
+pub fn resolve(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Scenario> {
+    if let Some(version) = &file.flopcast
+        && version.value != 1
+    {
+        let message = format!("this flopcast reads format 1, not {}", version.value);
+        return Err(Error::input(message).at(Some(&version.place)));
+    }
+    let mut notes = Notes::default();
+    let training = match &file.training {
+        Some(training) => Some(training::plan(file, training, catalog, files, &mut notes)?),
+        None => None,
+    };
+    let inference = match &file.inference {
+        Some(service) => Some(inference::plan(file, service, catalog, files, &mut notes)?),
+        None => None,
+    };
+    if training.is_none() && inference.is_none() {
+        // The model itself must still be right.
+        training::model_of(file, files, &crate::model::Input::default())?;
+    }
+    let mut dates = Vec::new();
+    for (key, date) in [("prices_as_of", notes.prices_as_of), ("grid_as_of", notes.grid_as_of)] {
+        dates.extend(date.map(|date| (key.to_owned(), date.to_string())));
+    }
+    Ok(Scenario {
+        name: file.name.clone(),
+        training,
+        inference,
+        finance: finance(&file.finance)?,
+        functional_unit: file.functional_unit.as_ref().map(|unit| unit.input("functional_unit")),
+        dates,
+        model_assumptions: notes.model_assumptions,
+        warnings: notes.warnings,
+    })
+}
+
+/// An input that nobody gave.
+fn assumed<Q: Measure>(name: &str, value: Q, why: &str) -> Input<Q> {
+    Input::new(name, value, Basis::Assumed { why: why.to_owned() })
+}
+
+/// A default of the catalog, which is an assumption with a source.
+fn default<Q: Measure>(catalog: &Catalog, name: &str, id: &str, why: &str) -> Result<Input<Q>> {
+    let fact = catalog.default_value::<Q>(id)?;
+    Ok(assumed(name, fact.value, &format!("{why} ({})", fact.citation)))
+}
+
+/// A share that makes sense by construction.
+fn share(value: f64) -> Share {
+    Share::from_stored(value.clamp(0.0, 1.0))
+}
+
+fn finance(file: &FinanceFile) -> Result<plan::Finance> {
+    let years = match &file.horizon {
+        None => 3,
+        Some(given) => {
+            let years = given.spread.central().get::<year>();
+            // A file that says `1095 days` means three years.
+            let whole = years.round();
+            if !(0.9..=50.0).contains(&years) || (years - whole).abs() > 0.01 {
+                return Err(given.refuse("the horizon is a whole number of years from 1 to 50"));
+            }
+            whole as u32
+        }
+    };
+    if let Some(rate) = &file.discount_rate
+        && !(0.0..1.0).contains(&rate.spread.central())
+    {
+        return Err(rate.refuse("the discount rate is between 0 % and 100 % a year"));
+    }
+    let zero = YearlyRate::from_stored(0.0);
+    Ok(plan::Finance {
+        years,
+        discount_rate: file.discount_rate.as_ref().map_or_else(
+            || assumed("finance.discount_rate", 0.08, "a usual cost of capital; set your own"),
+            |given| given.input("finance.discount_rate"),
+        ),
+        price_change: file.price_change.as_ref().map_or_else(
+            || {
+                let why = "rents fell until 2025 and rose in 2026, so no trend is assumed";
+                assumed("finance.price_change", zero, why)
+            },
+            |given| given.input("finance.price_change"),
+        ),
+    })
+}

@@ -1,0 +1,312 @@
+//! The training section.
+
+use super::super::file::{
+    Data, Efficiency as EfficiencyFile, Optimizer, Recipe, ScenarioFile, Training,
+};
+use super::super::given::Given;
+use super::super::plan::{Efficiency, FlopConvention, Pace, Run, TrainingPlan, Work};
+use super::{Files, Notes, assumed, default, placement, share};
+use crate::catalog::{Accelerator, Catalog};
+use crate::diagnostic::{Error, Result};
+use crate::model::{AttentionCount, Input as ModelInput, Model};
+use crate::provenance::{Basis, Input};
+use crate::quantity::{Devices, Flop, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share};
+
+/// The scenario's model at an input.
+pub(super) fn model_of(
+    file: &ScenarioFile,
+    files: &dyn Files,
+    input: &ModelInput,
+) -> Result<Model> {
+    let spec = &file.model;
+    let build = || {
+        let bytes = spec.value.path().map(|path| files.read(path)).transpose()?;
+        spec.value.build(bytes.as_deref(), input)
+    };
+    build().map_err(|error| error.at(Some(&spec.place)))
+}
+
+pub(super) fn plan(
+    file: &ScenarioFile,
+    training: &Training,
+    catalog: &Catalog,
+    files: &dyn Files,
+    notes: &mut Notes,
+) -> Result<TrainingPlan> {
+    let device = placement::accelerator(catalog, &training.hardware)?;
+    let devices = devices(training)?;
+    let (work, model) = work(file, training, files)?;
+    notes
+        .model_assumptions
+        .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
+    for unresolved in &model.unresolved {
+        notes.warnings.push(format!(
+            "{} {} of the model could not be counted: {}",
+            unresolved.count, unresolved.kind, unresolved.why
+        ));
+    }
+    let precision = &training.precision;
+    let peak = device.peak(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
+    let run = Run {
+        efficiency: efficiency(catalog, training, device, &work, devices.as_ref())?,
+        work,
+        peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
+        goodput: match &training.goodput {
+            Some(given) => given.input("training.goodput"),
+            None if training.efficiency.device_hours.is_some() => {
+                let why = "published device-hours are taken as all productive";
+                assumed("training.goodput", share(1.0), why)
+            }
+            None => default(
+                catalog,
+                "training.goodput",
+                "training.goodput",
+                "failures, restarts and checkpoints take the rest",
+            )?,
+        },
+        devices,
+        spares: or_zero(
+            training.spares.as_ref(),
+            "training.spares",
+            "no spare devices are paid for",
+        ),
+        experiments: training.experiments.as_ref().map_or_else(
+            || assumed("training.experiments", 0.0, "ablations and failed runs are not counted"),
+            |given| given.input("training.experiments"),
+        ),
+        global_batch: training.global_batch.as_ref().map(|b| b.input("training.global_batch")),
+    };
+    let nowhere = super::super::file::Placement::default();
+    let place = file.placement.as_ref().unwrap_or(&nowhere);
+    let together = run.devices.as_ref().map_or(1.0, |d| d.value.value).max(1.0) as u64;
+    let together = together.min(device.devices_per_node);
+    let start = place.start.as_ref();
+    if let (Some(start), Some(deadline)) = (start, &training.deadline)
+        && deadline.value < start.value
+    {
+        return Err(Error::input(format!(
+            "the deadline {} is before the start {}",
+            deadline.value, start.value
+        ))
+        .at(Some(&deadline.place))
+        .hint(format!("placement.start is on line {}", start.place.line)));
+    }
+    Ok(TrainingPlan {
+        rent: placement::rent(catalog, place, device, together, "training", notes)?,
+        site: placement::site(catalog, place, &training.hardware, device, "training", notes)?,
+        start: start.map(|start| start.value),
+        deadline: training.deadline.as_ref().map(|deadline| deadline.value),
+        run,
+    })
+}
+
+fn devices(training: &Training) -> Result<Option<Input<Devices>>> {
+    let Some(count) = &training.hardware.count else { return Ok(None) };
+    let devices = count.spread.central().value;
+    if devices < 1.0 || devices.fract() != 0.0 {
+        return Err(count.refuse("the number of devices is a whole number from 1"));
+    }
+    Ok(Some(count.input("training.hardware.count")))
+}
+
+fn or_zero(given: Option<&Given<Share>>, name: &str, why: &str) -> Input<Share> {
+    given.map_or_else(|| assumed(name, share(0.0), why), |given| given.input(name))
+}
+
+/// The data and the FLOPs of one unit of it.
+fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<(Work, Model)> {
+    let Some(data) = &file.data else {
+        return Err(Error::input("a training run needs `data: {tokens: ...}` or `{samples: ...}`")
+            .at(Some(&training.precision.place)));
+    };
+    let input = ModelInput {
+        sequence: training.sequence_length.as_ref().map(|s| s.value),
+        image_size: data.image_size.as_ref().map(|s| s.value),
+        ..ModelInput::default()
+    };
+    let mut model = model_of(file, files, &input)?;
+    if training.recipe == Recipe::Lora {
+        let lora = training.lora.as_ref().ok_or_else(|| {
+            Error::input("recipe lora needs `lora: {rank: ...}`")
+                .at(Some(&training.precision.place))
+        })?;
+        model = crate::model::adapt::lora(&model, lora.rank, &lora.targets)?;
+    }
+    // Utilisation is measured against the peak of the matrix units, so their FLOPs count.
+    let flops = |attention| (model.forward(attention) + model.backward(attention)).matmul;
+    let (causal, full) = (flops(AttentionCount::Causal), flops(AttentionCount::Full));
+    let epochs = epochs(data);
+    let work = match (&data.tokens, &data.samples) {
+        (Some(_), Some(samples)) => {
+            return Err(samples
+                .refuse("`tokens` and `samples` are two sizes of one data set; give one of them"));
+        }
+        (None, None) => {
+            return Err(Error::input("`data` needs `tokens` or `samples`")
+                .at(Some(&training.precision.place)));
+        }
+        (None, Some(samples)) => {
+            let per_sample = |flops: Flop| {
+                derived::<FlopPerSample>(&model, flops.value / model.input.batch as f64, "sample")
+            };
+            Work::Samples {
+                samples: samples.input("data.samples"),
+                epochs,
+                model: per_sample(causal),
+            }
+        }
+        (Some(tokens), None) => {
+            let Some(sequence) = model.input.sequence else {
+                return Err(
+                    tokens.refuse(format!("{} reads no tokens; give `samples`", model.name))
+                );
+            };
+            // Encoder and decoder see their own tokens: each passes half of the network.
+            let length = (sequence + model.input.decoder_sequence.unwrap_or(0)) as f64;
+            let per_token = |flops: Flop, count: &str| {
+                let formula = format!(
+                    "{} layers of {}, forward + backward, {count}, sequence {sequence}",
+                    model.layers.len(),
+                    model.name
+                );
+                let name = format!("FLOPs per token, {count}");
+                Input::new(
+                    name,
+                    FlopPerToken::from_stored(flops.value / length),
+                    Basis::Derived { formula },
+                )
+            };
+            let halves = if model.input.decoder_sequence.is_some() { 2.0 } else { 1.0 };
+            let active = model.parameters().active as f64 / halves;
+            let six_nd = (training.recipe != Recipe::Lora).then(|| {
+                let formula = format!("6 x {active:.4e} parameters that a token passes");
+                let basis = Basis::Derived { formula };
+                Input::new("FLOPs per token, 6N", FlopPerToken::from_stored(6.0 * active), basis)
+            });
+            Work::Tokens {
+                tokens: tokens.input("data.tokens"),
+                epochs,
+                six_nd,
+                model: per_token(causal, "causal attention"),
+                model_full: per_token(full, "full attention"),
+            }
+        }
+    };
+    Ok((work, model))
+}
+
+fn derived<Q: Measure>(model: &Model, value: f64, unit: &str) -> Input<Q> {
+    let layers = model.layers.len();
+    let formula = format!("{layers} layers of {}, forward + backward", model.name);
+    Input::new(format!("FLOPs per {unit}"), Q::from_stored(value), Basis::Derived { formula })
+}
+
+fn epochs(data: &Data) -> Input<f64> {
+    data.epochs.as_ref().map_or_else(
+        || assumed("data.epochs", 1.0, "the data is passed once"),
+        |given| given.input("data.epochs"),
+    )
+}
+
+fn efficiency(
+    catalog: &Catalog,
+    training: &Training,
+    device: &Accelerator,
+    work: &Work,
+    devices: Option<&Input<Devices>>,
+) -> Result<Efficiency> {
+    let EfficiencyFile {
+        mfu,
+        convention,
+        hfu,
+        step_time,
+        tokens_per_second_per_device,
+        device_hours,
+    } = &training.efficiency;
+    let given = [
+        mfu.as_ref().map(|g| ("mfu", &g.place)),
+        hfu.as_ref().map(|g| ("hfu", &g.place)),
+        step_time.as_ref().map(|g| ("step_time", &g.place)),
+        tokens_per_second_per_device.as_ref().map(|g| ("tokens_per_second_per_device", &g.place)),
+        device_hours.as_ref().map(|g| ("device_hours", &g.place)),
+    ];
+    let given: Vec<_> = given.into_iter().flatten().collect();
+    if let [(first, _), (second, place), ..] = given.as_slice() {
+        return Err(Error::input(format!("`{first}` and `{second}` both say how fast the run is"))
+            .at(Some(place))
+            .hint("give one of them"));
+    }
+    let convention = convention.unwrap_or_default();
+    let counted = matches!(work, Work::Tokens { six_nd: Some(_), .. });
+    if let (Some(mfu), FlopConvention::SixNd, false) = (mfu, convention, counted) {
+        return Err(mfu
+            .refuse("6ND does not count this run: it passes no tokens or trains adapters")
+            .hint("use `convention: model`"));
+    }
+    let pace = |pace: Pace, place| match work {
+        Work::Tokens { tokens, epochs, .. } => {
+            Ok(Efficiency::Measured { tokens: tokens.clone(), epochs: epochs.clone(), pace })
+        }
+        Work::Samples { .. } => {
+            Err(Error::input("a pace in tokens needs a run over tokens").at(Some(place)))
+        }
+    };
+    let name = |key: &str| format!("training.efficiency.{key}");
+    if let Some(mfu) = mfu {
+        return Ok(Efficiency::Mfu(mfu.input(&name("mfu")), convention));
+    }
+    if let Some(hfu) = hfu {
+        return Ok(Efficiency::Hfu(hfu.input(&name("hfu"))));
+    }
+    if let Some(hours) = device_hours {
+        return Ok(Efficiency::DeviceHours(hours.input(&name("device_hours"))));
+    }
+    if let Some(rate) = tokens_per_second_per_device {
+        let input = rate.input(&name("tokens_per_second_per_device"));
+        return pace(Pace::Throughput(input), &rate.place);
+    }
+    if let Some(time) = step_time {
+        let (Some(batch), Some(devices)) = (&training.global_batch, devices) else {
+            return Err(time.refuse("a step time needs `global_batch` and `hardware.count`"));
+        };
+        let step = Pace::Step {
+            time: time.input(&name("step_time")),
+            batch: batch.input("training.global_batch"),
+            devices: devices.clone(),
+        };
+        return pace(step, &time.place);
+    }
+    assumed_mfu(catalog, training, device)
+}
+
+/// A dated default of the accelerator's generation and the precision.
+fn assumed_mfu(catalog: &Catalog, training: &Training, device: &Accelerator) -> Result<Efficiency> {
+    let generation = device.architecture.to_lowercase();
+    let generation = generation.split(' ').next().unwrap_or_default();
+    let narrow =
+        matches!(training.precision.value, Precision::Fp8 | Precision::Fp4 | Precision::Int8);
+    let suffix = if narrow { "-fp8" } else { "" };
+    let id = format!("training.mfu.{generation}{suffix}");
+    let why = "what published runs of this generation reached; replace it by your own";
+    default::<Mfu>(catalog, "training.efficiency.mfu", &id, why)
+        .map(|mfu| Efficiency::Mfu(mfu, FlopConvention::SixNd))
+        .map_err(|_| {
+            Error::input(format!(
+                "no published run says how well {} is used in {}",
+                device.id, training.precision.value
+            ))
+            .at(Some(&training.hardware.accelerator.place))
+            .hint("give it: efficiency: {mfu: 0.35, convention: model}")
+        })
+}
+
+impl Optimizer {
+    /// Bytes of state per trained parameter beside weights and gradients.
+    pub fn state_bytes(self) -> f64 {
+        match self {
+            Self::Adamw => 12.0,
+            Self::Sgd => 8.0,
+            Self::Adafactor => 4.0,
+        }
+    }
+}
