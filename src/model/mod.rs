@@ -3,6 +3,7 @@
 //! [`operator`] holds the formulas, [`layer`] says how often an operator runs and how many weights
 //! it owns, [`Model`] adds them up.
 
+pub mod adapt;
 pub mod cost;
 pub mod import;
 pub mod input;
