@@ -18,6 +18,9 @@ mod sequence;
 mod shape;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
@@ -141,7 +144,8 @@ fn refuse_unused(bindings: &Bindings, graph: &GraphProto) -> Result<()> {
         return Ok(());
     };
     let error = Error::input(format!("no input has a dimension `{unknown}`"));
-    let names = symbols.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let names: Vec<_> = symbols.iter().take(12).map(|name| format!("`{name}`")).collect();
+    let names = names.join(", ");
     Err(if symbols.is_empty() {
         error.hint("all dimensions of this file are fixed")
     } else {
