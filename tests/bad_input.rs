@@ -57,7 +57,12 @@ fn the_good_scenario_is_good() {
 
 #[test]
 fn words_that_are_not_known() {
-    changed("key", "training:", "trainign:", &["unknown key `trainign`", ":4:1", "^^^", "`training`"]);
+    changed(
+        "key",
+        "training:",
+        "trainign:",
+        &["unknown key `trainign`", ":4:1", "^^^", "`training`"],
+    );
     changed("inner", "count: 8", "cuont: 8", &["unknown key `cuont`", ":6:", "`count`"]);
     changed("device", "h100-sxm", "h100-smx", &["no accelerator `h100-smx`", ":6:", "`h100-sxm`"]);
     changed("region", "us-east-2", "us-esat-2", &["no region `us-esat-2`", ":10:", "`us-east-2`"]);
@@ -113,7 +118,12 @@ fn files_that_are_no_scenarios() {
     check("binary", &[0, 159, 146, 150], &["not UTF-8"]);
     check("list", b"- a\n- b\n", &[":1:"]);
     check("scalar", b"just words\n", &[":1:"]);
-    changed("duplicate", "name: a run", "name: a run\nname: again", &["duplicate key `name`", ":2:"]);
+    changed(
+        "duplicate",
+        "name: a run",
+        "name: a run\nname: again",
+        &["duplicate key `name`", ":2:"],
+    );
     check("documents", format!("{GOOD}---\n{GOOD}").as_bytes(), &["second"]);
     check("tab", b"name:\n\t- x\n", &["YAML", ":2:"]);
     check("tag", b"name: !!binary x\nmodel: gpt2\n", &[":1:"]);
@@ -121,7 +131,9 @@ fn files_that_are_no_scenarios() {
 
 #[test]
 fn a_missing_file_and_a_directory() {
-    for (path, part) in [("scenarios/gpt3-175b.yml", "did you mean"), ("scenarios", "is a directory")] {
+    for (path, part) in
+        [("scenarios/gpt3-175b.yml", "did you mean"), ("scenarios", "is a directory")]
+    {
         let output = flopcast(&["estimate", path]);
         assert_eq!(output.status.code(), Some(2));
         assert!(output.stdout.is_empty());
