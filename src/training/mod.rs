@@ -8,6 +8,7 @@ mod communication;
 pub mod format;
 pub mod memory;
 pub mod parallelism;
+pub mod plan;
 pub mod platform;
 pub mod run;
 pub mod step_time;
