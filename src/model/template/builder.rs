@@ -277,6 +277,9 @@ impl<'t> Builder<'t> {
                 canonical.insert(name.clone(), value.clone());
             }
         }
+        if !model_type.is_empty() {
+            canonical.insert("model_type".to_owned(), Value::text(model_type));
+        }
         let head = head_of(chain, class)?;
         let type_defaults = chain.iter().find_map(|template| template.types.get(model_type));
         self.frames.push(Frame {

@@ -109,10 +109,11 @@ enum Function {
     Multiple,
     StartsWith,
     EndsWith,
+    At,
 }
 
 impl Function {
-    const ALL: [(&'static str, Self); 13] = [
+    const ALL: [(&'static str, Self); 14] = [
         ("min", Self::Min),
         ("max", Self::Max),
         ("ceil", Self::Ceil),
@@ -126,6 +127,7 @@ impl Function {
         ("multiple", Self::Multiple),
         ("starts_with", Self::StartsWith),
         ("ends_with", Self::EndsWith),
+        ("at", Self::At),
     ];
 }
 
@@ -660,6 +662,14 @@ fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
             let nearest = ((x + step / 2.0) / step).floor().max(1.0) * step;
             Ok(whole(if nearest < 0.9 * x { nearest + step } else { nearest }))
         }
+        Function::At => {
+            // the entry of a list, or what serves all entries
+            needs(2)?;
+            match &arguments[0] {
+                Value::List(_) => indexed(&arguments[0], &arguments[1]),
+                all => Ok(all.clone()),
+            }
+        }
         Function::Len => {
             needs(1)?;
             match &arguments[0] {
@@ -762,6 +772,7 @@ mod tests {
             ("(2", "! `(2` is not an expression: did not expect its end"),
             ("2 3", "! `2 3` is not an expression: did not expect 3"),
             ("a $ b", "! `a $ b` is not an expression: `$` has no meaning"),
+            ("at(kinds, 1) == 'slide' and at(heads, 1) == 32", "true"),
             ("mx(1)", "! `mx` is not a function"),
         ];
         for (text, expected) in cases {
