@@ -124,7 +124,12 @@ fn no_price(catalog: &Catalog, wanted: Wanted<'_>, rows: &[&Price]) -> Error {
         "the catalog has no {} price for {accelerator} at {provider}{place}",
         purchase.name()
     ));
-    let list = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
+    // A few names help, dozens bury the message.
+    let list = |names: BTreeSet<&str>| {
+        let more = names.len().saturating_sub(12);
+        let few = names.into_iter().take(12).collect::<Vec<_>>().join(", ");
+        if more > 0 { format!("{few} and {more} more") } else { few }
+    };
     let here = |p: &&&Price| p.region == "*" || Some(p.region.as_str()) == region;
     let bare = |p: &&&Price| p.basis == PriceBasis::AcceleratorOnly && p.sells(purchase);
     if let Some(price) = rows.iter().filter(here).find(bare)

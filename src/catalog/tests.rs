@@ -219,7 +219,7 @@ fn a_missing_price_lists_those_there_are() {
     check("azure", "westus3", "h100-sxm", OnDemand, &["no on-demand price", "eastus, eastus2"]);
     check("aws", "us-east-2", "h100-sxm", Reserved1y, &["has it in us-east-2: on-demand, spot"]);
     check("aws", "ca-central-1", "h100-sxm", Spot, &["us-east-2", "in ca-central-1: on-demand"]);
-    check("gcp", "us-central1", "l4", OnDemand, &["0.5600 USD/device-h", "accelerators alone"]);
+    check("gcp", "us-central1", "l4", OnDemand, &["0.56 USD/device-h", "accelerators alone"]);
     check("awz", "us-east-2", "h100-sxm", OnDemand, &["no provider `awz`", "`aws`"]);
     check("crusoe", "us-southcentral1", "tpu-v4", OnDemand, &["gcp", "USD/device-h"]);
 }
@@ -278,9 +278,9 @@ fn regions_know_their_site() {
     let catalog = catalog();
     let ohio = catalog.region("aws", "us-east-2").unwrap();
     assert!(near(ohio.pue.as_ref().unwrap().value.get(), 1.13) && !ohio.pue_of_fleet);
-    assert_eq!(show(ohio.wue.unwrap().value), "0.1000 L/kWh");
+    assert_eq!(show(ohio.wue.unwrap().value), "0.1 L/kWh");
     let tariff = ohio.electricity.unwrap();
-    assert_eq!(show(tariff.value), "0.0790 USD/kWh");
+    assert_eq!(show(tariff.value), "0.079 USD/kWh");
     assert_eq!(tariff.citation.as_of.unwrap().to_string(), "2025-04");
     let share = ohio.carbon_free.unwrap();
     assert!(!share.hourly && near(share.share.value.get(), 1.0));

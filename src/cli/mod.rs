@@ -8,6 +8,7 @@ mod explain;
 mod init;
 mod input;
 mod load;
+mod model;
 mod schema;
 mod validate;
 
@@ -69,6 +70,8 @@ enum Command {
     Estimate(estimate::Options),
     /// Why a figure is what it is: its derivation down to lines and sources.
     Explain(explain::Options),
+    /// What an architecture is: parameters, FLOPs, bytes, layer by layer.
+    Model(model::Options),
     /// Whether scenario files are right.
     Validate(validate::Options),
     /// Write a commented scenario to start from.
@@ -98,6 +101,7 @@ impl Cli {
         match &self.command {
             Command::Estimate(options) => options.run(&self.global),
             Command::Explain(options) => options.run(&self.global),
+            Command::Model(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),
             Command::Init(options) => options.run(),
             Command::Schema => print(&schema::text()),

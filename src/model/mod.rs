@@ -9,6 +9,7 @@ pub mod import;
 pub mod input;
 pub mod layer;
 pub mod operator;
+pub mod roofline;
 pub mod shape;
 pub mod spec;
 pub mod template;

@@ -367,7 +367,7 @@ pub fn show_stored(value: f64, dimension: Dimension) -> String {
 const COUNTS: &[&str] = &["tokens", "samples", "requests"];
 
 /// A count as people say it: `300B`, `1.28M`.
-fn count(value: f64) -> String {
+pub fn count(value: f64) -> String {
     let steps = [(1e12, "T"), (1e9, "B"), (1e6, "M")];
     match steps.iter().find(|(step, _)| value.abs() >= *step) {
         Some((step, letter)) => format!("{}{letter}", number(value / step)),

@@ -92,6 +92,7 @@ pub(super) fn plan(
             whole,
             format!("operators of {}, forward over prompt and answer", model.name),
         ),
+        site: placement::site(catalog, place, &service.hardware, device, "inference", notes)?,
         rent: placement::rent(
             catalog,
             place,
@@ -100,7 +101,6 @@ pub(super) fn plan(
             "inference",
             notes,
         )?,
-        site: placement::site(catalog, place, &service.hardware, device, "inference", notes)?,
         replica,
     })
 }

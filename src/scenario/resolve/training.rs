@@ -91,9 +91,10 @@ pub(super) fn plan(
         .at(Some(&deadline.place))
         .hint(format!("placement.start is on line {}", start.place.line)));
     }
+    // The site first: a region that does not exist has no price either.
     Ok(TrainingPlan {
-        rent: placement::rent(catalog, place, device, together, "training", notes)?,
         site: placement::site(catalog, place, &training.hardware, device, "training", notes)?,
+        rent: placement::rent(catalog, place, device, together, "training", notes)?,
         start: start.map(|start| start.value),
         deadline: training.deadline.as_ref().map(|deadline| deadline.value),
         run,

@@ -1,0 +1,103 @@
+//! The roofline: the least time that an operator can take on a device.
+//!
+//! time >= max(matmul FLOPs / dense peak, bytes / memory bandwidth), where bytes are the weights
+//! plus the activations read and written once (Williams et al. 2009, CACM 52(4)). Elementwise
+//! FLOPs run beside the memory traffic that bounds them and are left out.
+
+use super::input::AttentionCount;
+use super::layer::Layer;
+use crate::quantity::{Data, DeviceBandwidth, DeviceFlopRate, Flop, Measure, Per, Time};
+
+/// FLOP per byte moved.
+pub type Intensity = Per<Flop, Data>;
+
+/// A device as the roofline sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Device {
+    /// Dense peak in the precision of the products.
+    pub peak: DeviceFlopRate,
+    /// Memory bandwidth.
+    pub bandwidth: DeviceBandwidth,
+}
+
+/// What bounds an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The matrix units.
+    Compute,
+    /// The memory.
+    Memory,
+}
+
+/// The least time of a layer and what it is bound by.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// The least time.
+    pub time: Time,
+    /// By what.
+    pub limit: Limit,
+}
+
+impl Limit {
+    /// The word for tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Compute => "compute",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// Bytes that a forward pass of the layer moves: the weights it uses and its activations, `element`
+/// bytes each.
+pub fn moved(layer: &Layer, element: Data) -> Data {
+    let copies = if layer.weight_copies == 0 { layer.count } else { layer.weight_copies };
+    let experts = layer.routing.map_or(1, |routing| routing.experts);
+    let weights = layer.operator.parameters() as f64 * copies as f64 * experts as f64;
+    // A table is read row by row.
+    let read_whole = !matches!(layer.operator, super::Operator::Embedding(_));
+    let weights = if read_whole { weights } else { 0.0 };
+    element * weights + layer.activation_data(element)
+}
+
+/// The roofline of one forward pass of a layer.
+pub fn bound(layer: &Layer, attention: AttentionCount, element: Data, device: Device) -> Bound {
+    let one = crate::quantity::Devices::from_stored(1.0);
+    let compute = layer.forward(attention).matmul / (device.peak * one);
+    let memory = moved(layer, element) / (device.bandwidth * one);
+    if compute >= memory {
+        Bound { time: compute, limit: Limit::Compute }
+    } else {
+        Bound { time: memory, limit: Limit::Memory }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::operator::{Dense, Operator};
+    use crate::model::{Layer, Role};
+    use crate::quantity::parse;
+
+    fn dense(rows: u64) -> Layer {
+        let operator = Operator::Dense(Dense { rows, inputs: 4096, outputs: 4096, bias: false });
+        Layer::new("dense", Role::Mlp, operator)
+    }
+
+    #[test]
+    fn a_thin_product_is_bound_by_memory_and_a_thick_one_by_compute() {
+        let device = Device {
+            peak: parse("989.4 TFLOP/s").expect("a rate"),
+            bandwidth: parse("3350 GB/s").expect("a bandwidth"),
+        };
+        let two_bytes = parse("2 B").expect("bytes");
+        let thin = bound(&dense(1), AttentionCount::Causal, two_bytes, device);
+        let thick = bound(&dense(8192), AttentionCount::Causal, two_bytes, device);
+        assert_eq!((thin.limit, thick.limit), (Limit::Memory, Limit::Compute));
+        // 2 x 4096^2 bytes at 3.35 TB/s, activations being 0.05 % of them.
+        assert!((thin.time.value / (2.0 * 4096.0 * 4096.0 / 3.35e12) - 1.0).abs() < 1e-3);
+        assert!(
+            (thick.time.value / (2.0 * 8192.0 * 4096.0 * 4096.0 / 989.4e12) - 1.0).abs() < 1e-9
+        );
+    }
+}
