@@ -180,6 +180,7 @@ const BARE: &[&str] = &[
     "instances",
     "tokens/request",
     "W/device",
+    "tokens/s/device",
     "gCO2e/kWh",
     "device-h",
     "USD/kWh",

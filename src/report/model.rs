@@ -135,13 +135,33 @@ pub fn table(report: &ModelReport<'_>) -> String {
     }
     line("  in embeddings", count(parameters.embedding as f64), "");
     line("weights", show(model.weight_data(report.precision.size())), report.precision.name());
-    line("forward FLOPs, matmul", show_flops(forward.matmul), "2 per multiply-accumulate");
+    line(
+        "forward FLOPs, matmul",
+        format!("{}FLOP", show_flops(forward.matmul)),
+        "2 per multiply-accumulate",
+    );
     if causal == full {
-        line("  as MACs", show_flops(forward.matmul * 0.5), "what papers often call FLOPs");
+        line(
+            "  as MACs",
+            format!("{}MAC", show_flops(forward.matmul * 0.5)),
+            "what papers often call FLOPs",
+        );
     } else {
-        line("  causal attention", show_flops(causal), "what the mask lets through");
-        line("  full attention", show_flops(full), "every query against every key");
-        line("  as MACs, full", show_flops(full * 0.5), "what papers often call FLOPs");
+        line(
+            "  causal attention",
+            format!("{}FLOP", show_flops(causal)),
+            "what the mask lets through",
+        );
+        line(
+            "  full attention",
+            format!("{}FLOP", show_flops(full)),
+            "every query against every key",
+        );
+        line(
+            "  as MACs, full",
+            format!("{}MAC", show_flops(full * 0.5)),
+            "what papers often call FLOPs",
+        );
     }
     line(
         "forward FLOPs, elementwise",
@@ -168,7 +188,8 @@ pub fn table(report: &ModelReport<'_>) -> String {
             &format!("roofline of {name}, {}", report.precision),
         );
     }
-    let mut out = format!("{} ({})\n", model.name, report.input());
+    let pass = if report.training { "forward and backward" } else { "forward" };
+    let mut out = format!("{}: {pass}, {}\n", model.name, report.input());
     push(&mut out, totals, &[1]);
     out.push('\n');
     push(&mut out, group_table(report), &[1, 2, 3, 4, 5, 6]);
@@ -182,8 +203,7 @@ fn group_table(report: &ModelReport<'_>) -> Builder {
     let total: Flop = rows.iter().map(|row| report.counted(row)).sum();
     let timed: Time = rows.iter().filter_map(|row| row.bound).map(|(time, _)| time).sum();
     let mut builder = Builder::default();
-    let heading = if report.training { "FLOPs (training)" } else { "FLOPs" };
-    let mut header = vec!["  layers", heading, "share", "parameters", "bytes", "FLOP/B"];
+    let mut header = vec!["  layers", "FLOP", "share", "parameters", "bytes", "FLOP/B"];
     if report.device.is_some() {
         header.extend(["time", "bound by"]);
     }
@@ -264,7 +284,7 @@ fn show_flops(flops: Flop) -> String {
 }
 
 fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { String::new() }
+    if share.is_finite() { format!("{:.1}%", 100.0 * share) } else { String::new() }
 }
 
 /// The model as `flopcast.model/1`.

@@ -70,7 +70,10 @@ pub fn plan(model: &Transformer, wish: Wish, platform: &Platform) -> Result<Plan
 
 /// Calls `with` every layout that is worth trying.
 fn layouts(
-    model: &Transformer, wish: Wish, platform: &Platform, mut with: impl FnMut(Parallelism),
+    model: &Transformer,
+    wish: Wish,
+    platform: &Platform,
+    mut with: impl FnMut(Parallelism),
 ) {
     let Wish { devices, batch, .. } = wish;
     let widest = (platform.domain as u64).min(16).min(model.heads);
@@ -94,7 +97,10 @@ fn layouts(
 
 /// Variants of a layout in everything but its degrees.
 fn variants(
-    model: &Transformer, layout: Parallelism, wish: Wish, with: &mut impl FnMut(Parallelism),
+    model: &Transformer,
+    layout: Parallelism,
+    wish: Wish,
+    with: &mut impl FnMut(Parallelism),
 ) {
     let local = wish.batch.sequences / layout.data;
     let stage = model.layers.div_ceil(layout.pipeline);
@@ -122,9 +128,9 @@ fn variants(
 /// Degrees of expert parallelism: powers of two that divide the experts and the stage's devices.
 fn expert_degrees(model: &Transformer, stage: u64) -> impl Iterator<Item = u64> {
     let experts = model.experts.map_or(1, |experts| experts.count);
-    (0..=10).map(|n| 1_u64 << n).filter(move |&e| {
-        e <= experts && experts.is_multiple_of(e) && stage.is_multiple_of(e)
-    })
+    (0..=10)
+        .map(|n| 1_u64 << n)
+        .filter(move |&e| e <= experts && experts.is_multiple_of(e) && stage.is_multiple_of(e))
 }
 
 fn divisors(n: u64) -> impl Iterator<Item = u64> {
@@ -146,7 +152,11 @@ struct Search {
 
 impl Search {
     fn consider(
-        &mut self, model: &Transformer, layout: Parallelism, wish: Wish, platform: &Platform,
+        &mut self,
+        model: &Transformer,
+        layout: Parallelism,
+        wish: Wish,
+        platform: &Platform,
     ) {
         self.tried += 1;
         let memory = memory(model, &layout, wish.batch, platform, wish.optimizer);
@@ -178,12 +188,7 @@ impl Search {
         let simplest = simplest.min_by_key(|(_, c)| complexity(&c.layout)).map_or(0, |(i, _)| i);
         let best = self.best.remove(simplest);
         self.best.truncate(RUNNERS_UP);
-        Ok(Plan {
-            best,
-            runners_up: self.best,
-            tried: self.tried,
-            too_large: self.too_large,
-        })
+        Ok(Plan { best, runners_up: self.best, tried: self.tried, too_large: self.too_large })
     }
 
     fn nothing_fits(&self, model: &Transformer, wish: Wish) -> Error {
@@ -205,7 +210,10 @@ impl Search {
             layout.data,
             needs - has
         ))
-        .hint(format!("about {} devices, a smaller optimizer state, or LoRA", wish.devices * factor))
+        .hint(format!(
+            "about {} devices, a smaller optimizer state, or LoRA",
+            wish.devices * factor
+        ))
     }
 }
 
@@ -233,10 +241,8 @@ mod tests {
 
     fn platform(accelerator: &str) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
-        let hardware =
-            Hardware::of(&catalog, &calibration, accelerator, Format::Half).unwrap();
-        let software =
-            Software { year: 2025.5, overlaps_tensor: true, overlaps_gradients: true };
+        let hardware = Hardware::of(&catalog, &calibration, accelerator, Format::Half).unwrap();
+        let software = Software { year: 2025.5, overlaps_tensor: true, overlaps_gradients: true };
         Platform::new(&hardware, Format::Half, software, &calibration).unwrap()
     }
 

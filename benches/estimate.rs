@@ -1,0 +1,44 @@
+//! Estimates per second of the pure function, with and without explanations.
+
+use flopcast::catalog::Catalog;
+use flopcast::diagnostic::{Error, Result};
+use flopcast::estimate::estimate;
+use flopcast::scenario::{Files, Scenario, document, reader, resolve};
+
+fn main() {
+    divan::main();
+}
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        Err(Error::input(format!("{path} is not read here")))
+    }
+}
+
+fn scenario(text: &str) -> Scenario {
+    let node = document::parse("bench.yaml", text.as_bytes()).expect("a document");
+    let file = reader::read(&node).expect("a scenario");
+    resolve(&file, &Catalog::embedded(), &NoFiles).expect("a resolved scenario")
+}
+
+const GPT3: &str = include_str!("../scenarios/gpt3-175b.yaml");
+const LLAMA: &str = include_str!("../scenarios/llama-65b.yaml");
+
+#[divan::bench(args = [("training", LLAMA), ("training and serving", GPT3)])]
+fn plain(bencher: divan::Bencher<'_, '_>, (_, text): (&str, &str)) {
+    let scenario = scenario(text);
+    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| estimate(&scenario, false));
+}
+
+#[divan::bench(args = [("training", LLAMA), ("training and serving", GPT3)])]
+fn explained(bencher: divan::Bencher<'_, '_>, (_, text): (&str, &str)) {
+    let scenario = scenario(text);
+    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| estimate(&scenario, true));
+}
+
+#[divan::bench]
+fn resolved(bencher: divan::Bencher<'_, '_>) {
+    bencher.bench(|| scenario(GPT3));
+}
