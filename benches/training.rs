@@ -6,7 +6,7 @@ use flopcast::training::format::Format;
 use flopcast::training::memory::ADAMW;
 use flopcast::training::parallelism::{Batch, Parallelism};
 use flopcast::training::plan::{Wish, plan};
-use flopcast::training::platform::{Hardware, Platform, Software};
+use flopcast::training::platform::{ExpertKernels, Hardware, Platform, Software};
 use flopcast::training::step_time::step;
 use flopcast::training::transformer::Transformer;
 
@@ -37,7 +37,12 @@ fn platform() -> Platform {
     let calibration = Calibration::embedded().expect("embedded");
     let hardware =
         Hardware::of(&catalog, &calibration, "h100-sxm", Format::Half).expect("in the catalog");
-    let software = Software { year: 2025.5, overlaps_tensor: true, overlaps_gradients: true };
+    let software = Software {
+        year: 2025.5,
+        overlaps_tensor: true,
+        overlaps_gradients: true,
+        expert_kernels: ExpertKernels::Grouped,
+    };
     Platform::new(&hardware, Format::Half, software, &calibration).expect("calibrated")
 }
 

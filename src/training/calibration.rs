@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::platform::ExpertKernels;
 use crate::diagnostic::{Error, Result};
 
 /// The constants of `hardware/calibration.yaml`.
@@ -76,8 +77,23 @@ pub struct Framework {
     /// Since when pipelines interleave by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interleaves_since: Option<f64>,
+    /// Since when its experts run in grouped kernels, and since when as one graph; always the
+    /// former where neither is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expert_kernels_since: Option<[f64; 2]>,
     /// Where that is documented.
     pub why: String,
+}
+
+impl Framework {
+    /// How far its expert kernels had come in a (decimal) year.
+    pub fn expert_kernels(&self, year: f64) -> ExpertKernels {
+        match self.expert_kernels_since {
+            Some([grouped, _]) if year < grouped => ExpertKernels::Early,
+            Some([_, graphs]) if year >= graphs => ExpertKernels::Graphs,
+            _ => ExpertKernels::Grouped,
+        }
+    }
 }
 
 /// Half-widths of the 80 % interval of ln(measured / predicted), by what is known.

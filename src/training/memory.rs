@@ -6,6 +6,7 @@
 
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
+use super::step_time::FLASH;
 use super::transformer::Transformer;
 use crate::quantity::{DeviceMemory, Measure};
 
@@ -149,7 +150,7 @@ fn stage(
     } else {
         1.0
     };
-    let kept = kept_per_token(model, layout, platform, dense_share);
+    let kept = kept_per_token(model, layout, platform, dense_share, batch.length as f64);
     let residual = if layout.sequence { tensor } else { 1.0 };
     let input = 2.0 * model.hidden as f64 / residual;
     let whole = layers.ceil() * in_flight;
@@ -179,6 +180,7 @@ fn kept_per_token(
     layout: &Parallelism,
     platform: &Platform,
     dense_share: f64,
+    length: f64,
 ) -> f64 {
     let tensor = layout.tensor as f64;
     let residual = if layout.sequence { tensor } else { 1.0 };
@@ -194,7 +196,14 @@ fn kept_per_token(
         let dispatched = 2.0 * (2.0 * top_k * d);
         (1.0 - dense_share) * (inner((top_k + shared) * ffn) + dispatched) / tensor
     });
-    (4.0 + 2.0 * operand) * d / residual + 2.0 * attention / tensor + mlp + routed
+    // Without a flash kernel the scores, their softmax and dropout mask are kept as well, unless
+    // the attention core is computed anew: 5as/h of the paper.
+    let scores = if platform.software.year < FLASH && layout.recompute != Recompute::Selective {
+        5.0 * heads * length / tensor
+    } else {
+        0.0
+    };
+    (4.0 + 2.0 * operand) * d / residual + 2.0 * attention / tensor + scores + mlp + routed
 }
 
 #[cfg(test)]
@@ -203,7 +212,7 @@ mod tests {
     use crate::catalog::Catalog;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
-    use crate::training::platform::{Hardware, Software};
+    use crate::training::platform::{ExpertKernels, Hardware, Software};
     use crate::training::transformer::tests::llama3_70b;
 
     /// Peak allocated memory of Llama 3 blocks on 8 B200 (MooreThreads/SimuMax, docs/b200, April
@@ -212,7 +221,12 @@ mod tests {
     fn allocated_memory_is_that_of_measured_runs() {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
         let hardware = Hardware::of(&catalog, &calibration, "b200-sxm", Format::Half).unwrap();
-        let software = Software { year: 2026.3, overlaps_tensor: false, overlaps_gradients: false };
+        let software = Software {
+            year: 2026.3,
+            overlaps_tensor: false,
+            overlaps_gradients: false,
+            expert_kernels: ExpertKernels::Grouped,
+        };
         let platform = Platform::new(&hardware, Format::Half, software, &calibration).unwrap();
         let small = Transformer { layers: 12, ..llama3_70b() };
         let large =

@@ -6,6 +6,7 @@
 pub mod calibration;
 mod communication;
 pub mod format;
+pub mod goodput;
 pub mod memory;
 pub mod parallelism;
 pub mod plan;

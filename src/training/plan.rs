@@ -53,7 +53,7 @@ const INDIFFERENCE: f64 = 0.02;
 /// The fastest layout that fits, and the next ones.
 ///
 /// Tried are tensor parallelism within the scale-up domain, pipeline stages up to the layers,
-/// context parallelism for long sequences, expert parallelism, ZeRO 1 and 3, micro-batches of 1
+/// context parallelism for long sequences, expert parallelism, `ZeRO` 1 and 3, micro-batches of 1
 /// to 16, interleaving, and recomputing nothing or all.
 ///
 /// # Errors
@@ -115,7 +115,7 @@ fn variants(
                 continue;
             }
             for recompute in [Recompute::None, Recompute::Full] {
-                let plain = Parallelism { micro_batch, zero, recompute, ..layout };
+                let plain = Parallelism { zero, micro_batch, recompute, ..layout };
                 with(plain);
                 if interleaves {
                     with(Parallelism { chunks: (stage / 2).max(2), ..plain });
@@ -236,13 +236,18 @@ mod tests {
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
     use crate::training::memory::ADAMW;
-    use crate::training::platform::{Hardware, Software};
+    use crate::training::platform::{ExpertKernels, Hardware, Software};
     use crate::training::transformer::tests::llama3_70b;
 
     fn platform(accelerator: &str) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
         let hardware = Hardware::of(&catalog, &calibration, accelerator, Format::Half).unwrap();
-        let software = Software { year: 2025.5, overlaps_tensor: true, overlaps_gradients: true };
+        let software = Software {
+            year: 2025.5,
+            overlaps_tensor: true,
+            overlaps_gradients: true,
+            expert_kernels: ExpertKernels::Grouped,
+        };
         Platform::new(&hardware, Format::Half, software, &calibration).unwrap()
     }
 

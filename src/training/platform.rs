@@ -91,6 +91,20 @@ pub struct Software {
     pub overlaps_tensor: bool,
     /// Whether gradients are reduced while the backward pass still runs.
     pub overlaps_gradients: bool,
+    /// How far the kernels of routed experts have come.
+    pub expert_kernels: ExpertKernels,
+}
+
+/// Stages in which a framework rewrote its kernels and dispatch of routed experts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExpertKernels {
+    /// Before the rewrite.
+    Early,
+    /// Grouped products and fused permutations.
+    #[default]
+    Grouped,
+    /// Without the host: whole iterations as one graph.
+    Graphs,
 }
 
 /// The decimal year of a date: 2024-07-01 is about 2024.5.

@@ -10,7 +10,7 @@
 
 use super::communication::{self as comm, Links};
 use super::parallelism::{Batch, Parallelism, Recompute};
-use super::platform::Platform;
+use super::platform::{ExpertKernels, Platform};
 use super::transformer::Transformer;
 use crate::quantity::{DeviceTokenRate, Measure, Time};
 
@@ -93,11 +93,8 @@ const UPDATE_BYTES: f64 = 24.0;
 /// Most domains that a token is sent to by routers that limit groups (DeepSeek-V3: 4 nodes).
 const MOST_DOMAINS: f64 = 4.0;
 /// First releases with flash kernels, and with their second generation, in the frameworks.
-const FLASH: f64 = 2022.9;
+pub(super) const FLASH: f64 = 2022.9;
 const SECOND_FLASH: f64 = 2024.25;
-/// Autumn 2025 and June 2026: expert kernels of the Megatron family were rewritten.
-const EXPERT_KERNELS: f64 = 2025.66;
-const EXPERT_GRAPHS: f64 = 2026.4;
 
 /// One run on one platform, with what its formulas share.
 struct Job<'a> {
@@ -157,11 +154,10 @@ impl<'a> Job<'a> {
             clock: platform.power_share.powf(general.power_exponent),
             operand_traffic: general.operand_traffic
                 * (platform.peak16 / 312e12).powf(general.width_exponent),
-            expert_software: match () {
-                () if !platform.host_launched => 1.0,
-                () if year < EXPERT_KERNELS => general.expert_early,
-                () if year >= EXPERT_GRAPHS => general.expert_recent,
-                () => 1.0,
+            expert_software: match platform.software.expert_kernels {
+                ExpertKernels::Early => general.expert_early,
+                ExpertKernels::Grouped => 1.0,
+                ExpertKernels::Graphs => general.expert_recent,
             },
             flash: year >= FLASH,
         }
@@ -449,7 +445,12 @@ mod tests {
     fn platform(accelerator: &str, format: Format) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
         let hardware = Hardware::of(&catalog, &calibration, accelerator, format).unwrap();
-        let software = Software { year: 2025.4, overlaps_tensor: true, overlaps_gradients: true };
+        let software = Software {
+            year: 2025.4,
+            overlaps_tensor: true,
+            overlaps_gradients: true,
+            expert_kernels: ExpertKernels::Grouped,
+        };
         Platform::new(&hardware, format, software, &calibration).unwrap()
     }
 

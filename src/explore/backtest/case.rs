@@ -10,7 +10,7 @@ use crate::training::calibration::{Calibration, Familiarity};
 use crate::training::format::Format;
 use crate::training::memory::{ADAMW, Memory, memory};
 use crate::training::parallelism::{Batch, Parallelism, Recompute, Zero};
-use crate::training::platform::{Hardware, Platform, Software, decimal_year};
+use crate::training::platform::{ExpertKernels, Hardware, Platform, Software, decimal_year};
 use crate::training::step_time::{Step, step};
 use crate::training::transformer::{Experts, Latent, Transformer, Windows};
 
@@ -92,6 +92,8 @@ impl Case {
             year,
             overlaps_tensor: overlap.is_some_and(|since| year >= since) || notes.contains("async"),
             overlaps_gradients: framework.is_some(),
+            expert_kernels: framework
+                .map_or(ExpertKernels::Grouped, |(_, f)| f.expert_kernels(year)),
         };
         let memory_kind = match row.text("memory_kind") {
             Some("reserved") => MemoryKind::Reserved,
@@ -405,7 +407,7 @@ fn scale_out(interconnect: &str) -> Option<f64> {
 }
 
 /// The decimal year of `2024-01-06`, `2025-11` (mid-month) or `2025` (mid-year).
-fn year(text: &str) -> Option<f64> {
+pub(super) fn year(text: &str) -> Option<f64> {
     if let Ok(date) = text.parse::<NaiveDate>() {
         return Some(decimal_year(date));
     }

@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod case;
 pub mod fit;
+pub mod runs;
 pub mod score;
 pub mod table;
 pub mod throughput;
