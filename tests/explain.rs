@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::LazyLock;
+
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::{Estimate, estimate};
@@ -17,10 +19,13 @@ impl Files for NoFiles {
     }
 }
 
+/// One catalog for all cases: its tables are read once.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
+
 fn forecast(text: &str) -> Estimate {
     let node = document::parse("random.yaml", text.as_bytes()).expect("a document");
     let file = reader::read(&node).expect("a scenario");
-    let scenario = resolve(&file, &Catalog::embedded(), &NoFiles).expect("a resolved scenario");
+    let scenario = resolve(&file, &CATALOG, &NoFiles).expect("a resolved scenario");
     estimate(&scenario, true).expect("an estimate")
 }
 

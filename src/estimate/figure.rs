@@ -169,6 +169,7 @@ fn list_year(year: &Year, out: &mut Section<'_>) {
 }
 
 fn list_tco(tco: &Tco, out: &mut Section<'_>) {
+    out.known("horizon_years", "", &tco.horizon_years);
     out.maybe("total_usd", "USD", &tco.total);
     out.maybe("present_value_usd", "USD", &tco.present_value);
     out.maybe("energy_kwh", "kWh", &tco.energy);

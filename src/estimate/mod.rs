@@ -30,7 +30,7 @@ pub struct Estimate {
 #[derive(Clone, Debug)]
 pub struct Tco {
     /// Years of service; 0 without one.
-    pub horizon_years: u32,
+    pub horizon_years: Traced<f64>,
     /// The sum of all payments.
     pub total: Known<Money>,
     /// All payments discounted to the start: training now, each year of serving at its end.
@@ -109,7 +109,12 @@ fn tco(
     });
     Some(Tco {
         sci,
-        horizon_years: if by_year.is_empty() { 0 } else { scenario.finance.years },
+        horizon_years: Traced::counted(
+            "years of service",
+            by_year.len() as f64,
+            "calendar",
+            explain,
+        ),
         total: name(total, "tco.total_usd"),
         present_value: name(present, "tco.present_value_usd"),
         energy: name(energy, "tco.energy_kwh"),

@@ -392,15 +392,8 @@ pub fn number(value: f64) -> String {
     if value.fract() == 0.0 {
         return format!("{value}");
     }
-    let decimals = if size >= 100.0 {
-        1
-    } else if size >= 10.0 {
-        2
-    } else if size >= 1.0 {
-        3
-    } else {
-        4
-    };
+    // Four significant digits.
+    let decimals = (3 - size.log10().floor() as i32).clamp(0, 9) as usize;
     let text = format!("{value:.decimals$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

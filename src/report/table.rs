@@ -28,6 +28,11 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("training.stranded_devices", "  devices paid for but unused"),
             ("training.device_hours", "device-hours"),
             ("training.wall_clock_days", "wall clock"),
+        ],
+    ),
+    (
+        "Energy, carbon and water of the training",
+        &[
             ("training.energy_kwh.it", "IT energy"),
             ("training.energy_kwh.facility", "facility energy (x PUE)"),
             ("training.co2e_kg.location", "CO2e, location-based"),
@@ -36,7 +41,13 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("training.co2e_kg.embodied.mid", "CO2e, embodied, mid"),
             ("training.co2e_kg.embodied.high", "CO2e, embodied, high"),
             ("training.water_l.on_site", "water, on site"),
-            ("training.cost_usd.compute", "cost of compute"),
+        ],
+    ),
+    (
+        "Cost of the training",
+        &[
+            ("training.cost_usd.compute", "rent of the devices"),
+            ("training.cost_usd.total", "total"),
             ("training.flops_per_usd.peak", "FLOP per dollar at peak"),
             ("training.flops_per_usd.achieved", "  achieved"),
         ],
@@ -172,7 +183,7 @@ fn inputs(report: &Report, out: &mut String) {
         assumed |= mark == "*";
         let name = step.name.clone().unwrap_or_default();
         let (number, unit) = split_text(&step.shown());
-        builder.push_record([format!("{mark:>1} {}", shorten(&name, 34)), number, unit, basis]);
+        builder.push_record([format!("{mark:>1} {}", shorten(&name, 29)), number, unit, basis]);
     }
     section(out, "Inputs", builder, &[1]);
     if assumed {
