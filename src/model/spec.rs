@@ -8,7 +8,7 @@ use super::import::onnx::{self, Bindings};
 use super::input::Input;
 use super::layer::{Layer, Role};
 use super::operator::{Bulk, Operator};
-use super::template::{Config, Template, Value, build, chain, preset, presets};
+use super::template::{Config, Template, Value, bases, build, preset, presets};
 use super::total::{Assumption, Model};
 use crate::diagnostic::{Error, Result};
 
@@ -207,7 +207,7 @@ pub fn from_layers(name: &str, json: &Json, input: &Input) -> Result<Model> {
     let template = Template::from_layers(json)?;
     let mut whole = vec![&template];
     let bases = match template.base.as_deref() {
-        Some(base) => chain(base)?,
+        Some(base) => bases(base)?,
         None => Vec::new(),
     };
     whole.extend(bases);

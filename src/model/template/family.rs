@@ -186,18 +186,34 @@ pub fn chain(model_type: &str) -> Result<Vec<&'static Template>> {
             .suggest(model_type, known_types())
             .hint("docs/adding-a-model.md shows how to describe a family")
     })?;
-    let mut chain = vec![FAMILIES[TYPES[index].1].get()?];
+    refined(vec![FAMILIES[TYPES[index].1].get()?])
+}
+
+/// The template file called `name`, its base, the base's base, and so on.
+///
+/// # Errors
+/// An unknown name, with the nearest known ones.
+pub fn bases(name: &str) -> Result<Vec<&'static Template>> {
+    refined(vec![file(name)?])
+}
+
+fn refined(mut chain: Vec<&'static Template>) -> Result<Vec<&'static Template>> {
     while let Some(base) = chain.last().and_then(|template| template.base.as_deref()) {
         if chain.len() > 8 {
-            return Err(Error::input(format!("the bases of `{model_type}` go in circles")));
+            return Err(Error::input(format!("the bases of `{base}` go in circles")));
         }
-        let file = FAMILIES.iter().find(|file| file.name == base).ok_or_else(|| {
-            Error::input(format!("`{base}` is not a base"))
-                .suggest(base, FAMILIES.iter().map(|file| file.name))
-        })?;
-        chain.push(file.get()?);
+        chain.push(file(base)?);
     }
     Ok(chain)
+}
+
+fn file(name: &str) -> Result<&'static Template> {
+    let found = FAMILIES.iter().find(|file| file.name == name);
+    let found = found.ok_or_else(|| {
+        Error::input(format!("`{name}` is not a base"))
+            .suggest(name, FAMILIES.iter().map(|file| file.name))
+    })?;
+    found.get()
 }
 
 /// The preset file called `name`.

@@ -11,5 +11,5 @@ mod value;
 
 pub use builder::{Config, build};
 pub use expression::{Expression, Failure, Names};
-pub use family::{Template, chain, known_types, preset, presets};
+pub use family::{Template, bases, chain, known_types, preset, presets};
 pub use value::Value;
