@@ -4,7 +4,7 @@
 //! The folder is `$FLOPCAST_ORACLES/onnx`; without it the test says so. Run with
 //! `FLOPCAST_ORACLES=... cargo test --test onnx_oracle -- --ignored --nocapture`.
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -3,8 +3,8 @@
 use super::call::{Call, Inferred};
 use super::shape::attention::{self as fused, Extents};
 use super::shape::product::{Steps, einsum as read_einsum, packed, product, steps};
-use super::shape::window::{Convolved, convolution, pool_windows, transposed_convolution};
-use super::shape::{Outputs, broadcast, total};
+use super::shape::window::{Convolved, convolution, image, pool_windows, transposed_convolution};
+use super::shape::{Outputs, broadcast, layout, total};
 use super::value::Value;
 use crate::model::layer::Role;
 use crate::model::operator::{
@@ -110,7 +110,8 @@ fn look_up(table: &[u64], rows: u64, weight: usize) -> Draft {
 /// `Gather(table, indices)`: a look-up where the table is learned, otherwise a move.
 pub(super) fn gather(call: &Call) -> Drafts {
     let table = call.ranked(0, 1)?;
-    let learned = call.input(0)?.origin.parameter.is_some() && call.data_type(0).is_float();
+    let weighs = call.data_type(0).is_float() || call.data_type(0).is_quantized();
+    let learned = call.input(0)?.origin.parameter.is_some() && weighs;
     if learned && table.len() == 2 && call.int("axis").unwrap_or(0) == 0 {
         let rows = total(call, call.shape(1)?)?;
         return Ok(vec![look_up(table, rows, 0)]);
@@ -129,7 +130,7 @@ pub(super) fn local_response(call: &Call, _: &[Value]) -> Drafts {
 
 /// `MaxPool`, `AveragePool`, `LpPool`.
 pub(super) fn pool(call: &Call, _: &[Value]) -> Drafts {
-    let rows = total(call, &call.ranked(0, 3)?[..2])?;
+    let rows = total(call, &image(call, 0)?[..2])?;
     let it = Pool { rows, axes: pool_windows(call)?.axes, ceil: call.flag("ceil_mode") };
     Ok(vec![Draft::new(Role::Pool, Operator::Pool(it), vec![])])
 }
@@ -369,6 +370,12 @@ pub(super) fn grouped(call: &Call, _: &[Value]) -> Drafts {
         _ => Mask::Causal,
     };
     Ok(vec![attended(fused::grouped(call)?, mask)])
+}
+
+/// `QLinearConcat(scale, zero, x, scale, zero, x, ...)`.
+pub(super) fn quantized_concat(call: &Call) -> Outputs {
+    let inputs = call.inputs.iter().skip(2).step_by(3).cloned().collect();
+    layout::concat(&Call { inputs, ..call.clone() })
 }
 
 /// `QLinearAdd(a, scale, zero, b, ...)` and its kin: shapes of inputs 0 and 3.

@@ -34,14 +34,15 @@ pub(super) struct Rule {
 pub(super) fn rule(operator: &str) -> Option<Rule> {
     use Cost::{Each, Given, LookUp, Norm, Nothing, Own};
     use Function as F;
-    let name = operator.strip_prefix("com.microsoft.").unwrap_or(operator);
+    // ONNX Runtime's own operators; `nchwc` are those of its blocked layout.
+    let domains = ["com.microsoft.nchwc.", "com.microsoft."];
+    let name = domains.iter().find_map(|domain| operator.strip_prefix(domain)).unwrap_or(operator);
     let (infer, cost): (fn(&Call) -> Outputs, Cost) = match operator {
         // Where both domains have an operator of this name, the other domain's comes first.
         "com.microsoft.Attention" => (attention::projecting_outputs, Own(lower::projecting)),
         _ => match name {
-            "Relu" | "LeakyRelu" | "PRelu" | "Clip" | "ThresholdedRelu" | "Shrink" => {
-                (same, Each(F::Relu))
-            }
+            "Relu" | "LeakyRelu" | "PRelu" | "Clip" | "ThresholdedRelu" | "Shrink"
+            | "QLinearLeakyRelu" => (same, Each(F::Relu)),
             "Sigmoid" | "QLinearSigmoid" => (same, Each(F::Sigmoid)),
             "Tanh" => (same, Each(F::Tanh)),
             "Swish" => (same, Each(F::Silu)),
@@ -102,7 +103,7 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" | "QLinearGlobalAveragePool" => {
                 (window::global_pool, Given(F::Reduce))
             }
-            "MaxPool" | "AveragePool" | "LpPool" | "QLinearAveragePool" => {
+            "MaxPool" | "NhwcMaxPool" | "AveragePool" | "LpPool" | "QLinearAveragePool" => {
                 (window::pool, Own(lower::pool))
             }
             "MaxRoiPool" => (window::roi_pool, Each(F::Reduce)),
@@ -112,7 +113,7 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "GridSample" => (window::grid_sample, Each(F::Interpolate)),
             "AffineGrid" => (window::affine_grid, Each(F::Other)),
 
-            "Conv" | "FusedConv" | "NhwcFusedConv" => (window::conv, Own(lower::conv)),
+            "Conv" | "FusedConv" | "NhwcConv" | "NhwcFusedConv" => (window::conv, Own(lower::conv)),
             "ConvInteger" => (window::conv_integer, Own(lower::conv)),
             "QLinearConv" => (window::quantized_conv, Own(lower::quantized_conv)),
             "ConvTranspose" => (window::conv_transpose, Own(lower::conv_transpose)),
@@ -137,9 +138,9 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "MultiHeadAttention" => (attention::multi_head_outputs, Own(lower::multi_head)),
             "GroupQueryAttention" => (attention::grouped_outputs, Own(lower::grouped)),
 
-            "RandomNormalLike" | "RandomUniformLike" | "Bernoulli" | "Identity" | "Trilu"
-            | "EyeLike" | "ReverseSequence" | "ScatterElements" | "ScatterND" | "Scatter"
-            | "TensorScatter" => (same, Nothing),
+            "RandomNormalLike" | "RandomUniformLike" | "Bernoulli" | "Identity"
+            | "ReorderInput" | "ReorderOutput" | "Trilu" | "EyeLike" | "ReverseSequence"
+            | "ScatterElements" | "ScatterND" | "Scatter" | "TensorScatter" => (same, Nothing),
             "Dropout" => (pointwise::dropped, Nothing),
             "Cast" | "CastLike" | "BitCast" => (pointwise::cast, Nothing),
             "Shape" => (pointwise::shape, Nothing),
@@ -154,6 +155,7 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "Unsqueeze" => (layout::unsqueeze, Nothing),
             "Transpose" => (layout::transpose, Nothing),
             "Concat" => (layout::concat, Nothing),
+            "QLinearConcat" => (lower::quantized_concat, Nothing),
             "Split" => (layout::split, Nothing),
             "Slice" => (layout::slice, Nothing),
             "Gather" => (layout::gather, LookUp),

@@ -60,7 +60,7 @@ fn settings(text: &str) -> Attributes {
             name = word[..at].to_owned();
             rest = &word[at + 1..];
         }
-        let it = attributes.entry(name.clone()).or_insert_with(AttributeProto::default);
+        let it = attributes.entry(name.clone()).or_default();
         if let Ok(int) = rest.parse() {
             it.i.get_or_insert(int);
             it.ints.push(int);
@@ -128,6 +128,13 @@ fn convolutions() {
     check("ConvTranspose(1x4x7x7, w4x2x3x3; strides=2 2 auto_pad:SAME_UPPER) = 1x2x14x14 | 3528");
     check(
         "ConvTranspose(1x4x3x3, w4x1x3x3; strides=3 3 output_shape=10 8 group=2) = 1x2x10x8 | 324",
+    );
+    check(
+        "com.microsoft.QLinearConv(1x9x9x3, scalar, scalar, w4x3x3x3, scalar, scalar, scalar, scalar; channels_last=1) = 1x7x7x4 | 5292",
+    );
+    check("com.microsoft.NhwcMaxPool(1x7x9x8; kernel_shape=2 3) = 1x6x7x8");
+    check(
+        "com.microsoft.QLinearConcat(scalar, scalar, 1x3, scalar, scalar, 1x5, scalar, scalar; axis=1) = 1x8",
     );
     check("DeformConv(1x2x6x6, w4x2x3x3, 1x18x4x4) = 1x4x4x4 | 1152");
 }

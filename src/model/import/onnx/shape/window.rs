@@ -91,13 +91,35 @@ impl Convolved {
     }
 }
 
+/// Whether a node of ONNX Runtime has its channels last.
+fn channels_last(call: &Call) -> bool {
+    call.flag("channels_last") || call.operator.contains(".Nhwc")
+}
+
+/// Shape of an image at input `index`, its channels first.
+pub(in super::super) fn image(call: &Call, index: usize) -> Inferred<Shape> {
+    let mut shape = call.ranked(index, 3)?.clone();
+    if channels_last(call) {
+        shape[1..].rotate_right(1);
+    }
+    Ok(shape)
+}
+
+/// The shape as the node has it of an image with its channels first.
+fn as_stored(call: &Call, mut shape: Shape) -> Shape {
+    if channels_last(call) {
+        shape[1..].rotate_left(1);
+    }
+    shape
+}
+
 /// Reads a `Conv`-like node: `[N, C, ...]` with `[M, C / groups, ...]`.
 pub(in super::super) fn convolution(
     call: &Call,
     data: usize,
     weight: usize,
 ) -> Inferred<Convolved> {
-    let (x, w) = (call.ranked(data, 3)?, call.ranked(weight, 3)?);
+    let (x, w) = (image(call, data)?, call.ranked(weight, 3)?);
     let groups = call.count("group")?.unwrap_or(1);
     if w.len() != x.len() || groups == 0 || w[1].checked_mul(groups) != Some(x[1]) {
         return Err(call.invalid(format!("weights {w:?} in {groups} groups over input {x:?}")));
@@ -148,7 +170,7 @@ pub(in super::super) fn transposed_convolution(call: &Call) -> Inferred<Convolve
 
 /// `Conv`, `ConvInteger`, `FusedConv`.
 pub(in super::super) fn conv(call: &Call) -> Outputs {
-    shaped(call, convolution(call, 0, 1)?.shape())
+    shaped(call, as_stored(call, convolution(call, 0, 1)?.shape()))
 }
 
 /// `ConvInteger`: 32-bit sums.
@@ -158,7 +180,7 @@ pub(in super::super) fn conv_integer(call: &Call) -> Outputs {
 
 /// `QLinearConv(x, scale, zero, w, ...)`.
 pub(in super::super) fn quantized_conv(call: &Call) -> Outputs {
-    shaped(call, convolution(call, 0, 3)?.shape())
+    shaped(call, as_stored(call, convolution(call, 0, 3)?.shape()))
 }
 
 /// `ConvTranspose`.
@@ -168,23 +190,23 @@ pub(in super::super) fn conv_transpose(call: &Call) -> Outputs {
 
 /// The windows of a pool over input 0, `[N, C, ...]`.
 pub(in super::super) fn pool_windows(call: &Call) -> Inferred<Windows> {
-    let x = call.ranked(0, 3)?;
+    let x = image(call, 0)?;
     let kernel = per_axis(call, "kernel_shape", x.len() - 2)?;
     slide(call, &x[2..], &kernel, call.flag("ceil_mode"))
 }
 
 /// `MaxPool`, `AveragePool`, `LpPool`; `MaxPool` also yields indices.
 pub(in super::super) fn pool(call: &Call) -> Outputs {
-    let x = call.ranked(0, 3)?;
-    let shape = [&x[..2], &pool_windows(call)?.output].concat();
+    let shape = [&image(call, 0)?[..2], &pool_windows(call)?.output].concat();
+    let shape = as_stored(call, shape);
     Ok(vec![Value::new(call.data_type(0), shape.clone()), Value::new(DataType::INT64, shape)])
 }
 
 /// `GlobalAveragePool` and its kin.
 pub(in super::super) fn global_pool(call: &Call) -> Outputs {
-    let mut shape = call.ranked(0, 2)?.clone();
+    let mut shape = image(call, 0)?;
     shape[2..].fill(1);
-    shaped(call, shape)
+    shaped(call, as_stored(call, shape))
 }
 
 /// `MaxUnpool(x, indices, shape)`.

@@ -1,0 +1,9 @@
+//! Any text as a `config.json` of Hugging Face.
+#![no_main]
+
+use flopcast::model::{Input, import::hf};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = hf::read("fuzzed", text, &Input::default());
+});
