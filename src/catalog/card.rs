@@ -74,8 +74,8 @@ impl Catalog {
 
     fn nothing(&self, name: &str) -> Error {
         let places = self.places().iter().flat_map(|p| [p.region.as_str(), p.location.as_str()]);
-        let devices = self.accelerators().iter().map(|a| a.id.as_str());
-        let defaults = self.defaults().iter().map(|d| d.id.as_str());
+        let devices = self.devices().keys();
+        let defaults = self.default_rows().keys();
         let known = devices.chain(places).chain(defaults).filter(|name| !name.is_empty());
         Error::input(format!("the catalog has no device, place, default or source `{name}`"))
             .suggest(name, known)

@@ -59,9 +59,9 @@ impl Catalog {
     /// # Errors
     /// An unknown id.
     pub fn default(&self, id: &str) -> Result<&Default> {
-        self.defaults().iter().find(|d| d.id == id).ok_or_else(|| {
+        self.default_rows().of(id).first().ok_or_else(|| {
             let error = Error::input(format!("the catalog has no default `{id}`"));
-            error.suggest(id, self.defaults().iter().map(|d| d.id.as_str()))
+            error.suggest(id, self.default_rows().keys())
         })
     }
 }

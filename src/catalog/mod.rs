@@ -37,7 +37,7 @@ pub use source::{AsOf, Citation, Source, Sourced, Span};
 use crate::diagnostic::{Error, Result};
 use accelerator::Alias;
 use place::{GridRow, MonthHour, Place, Tariff};
-use table::{Overlay, Row, Sources};
+use table::{Overlay, Row, Sources, Table};
 
 /// The tables, with what the user lays over them.
 #[derive(Debug, Default)]
@@ -47,38 +47,63 @@ pub struct Catalog {
     tables: Tables,
 }
 
+/// A table with what its rows cite.
+struct Rows<'a, T> {
+    table: &'a Table<T>,
+    sources: &'a Sources,
+}
+
+impl<'a, T: Row> Rows<'a, T> {
+    /// Every row.
+    fn iter(&self) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        self.table.iter(Some(self.sources))
+    }
+
+    /// The rows whose first cell is `key`.
+    fn of(&self, key: &str) -> &'a [T] {
+        self.table.of(Some(self.sources), key)
+    }
+
+    /// The first cells, without reading the rows.
+    fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a, T> {
+        self.table.keys()
+    }
+}
+
 macro_rules! tables {
-    ($($(#[$doc:meta])* $visibility:vis $name:ident: $row:ty;)+) => {
-        /// Each table once it was read.
+    ($($name:ident: $row:ty;)+) => {
+        /// Each table once it was asked for.
         #[derive(Debug, Default)]
         struct Tables {
             sources: OnceLock<Sources>,
-            $($name: OnceLock<Vec<$row>>,)+
+            $($name: OnceLock<Table<$row>>,)+
         }
 
         impl Catalog {
             /// Paths of the tables inside a data folder.
-            pub const TABLES: &'static [&'static str] = &[Source::FILE, $(<$row as Row>::FILE,)+];
+            pub const TABLES: &'static [&'static str] =
+                &[<Arc<Source> as Row>::FILE, $(<$row as Row>::FILE,)+];
 
-            $($(#[$doc])*
-            $visibility fn $name(&self) -> &[$row] {
-                self.tables.$name.get_or_init(|| self.read())
+            $(fn $name(&self) -> Rows<'_, $row> {
+                let sources = self.source_table();
+                let table = || Table::new(Some(sources), &self.overlays).expect(CHECKED);
+                Rows { table: self.tables.$name.get_or_init(table), sources }
             })+
 
-            /// Reads every table that has an overlay, so that its mistakes surface here.
+            /// Reads every overlay, so that its mistakes surface here.
             fn check_overlays(&self) -> Result<()> {
-                let sources = table::read::<Source>(&Sources::new(), &self.overlays)?;
-                let sources = self.tables.sources.get_or_init(|| by_id(sources));
+                let sources = Sources::new(None, &self.overlays)?;
+                let sources = self.tables.sources.get_or_init(|| sources);
                 $(if self.overlays.iter().any(|o| o.is(<$row as Row>::FILE)) {
-                    let rows = table::read::<$row>(sources, &self.overlays)?;
-                    self.tables.$name.get_or_init(|| rows);
+                    let table = Table::new(Some(sources), &self.overlays)?;
+                    self.tables.$name.get_or_init(|| table);
                 })+
                 Ok(())
             }
 
-            /// Header and text of every table, the embedded one first.
+            /// Text of every table, the embedded one first.
             fn texts(&self) -> Vec<(&'static str, Vec<&str>)> {
-                let mut texts = vec![(Source::FILE, vec![Source::TEXT])];
+                let mut texts = vec![(<Arc<Source> as Row>::FILE, vec![<Arc<Source> as Row>::TEXT])];
                 $(texts.push((<$row as Row>::FILE, vec![<$row as Row>::TEXT]));)+
                 for (file, texts) in &mut texts {
                     let own = self.overlays.iter().filter(|o| o.is(file));
@@ -90,20 +115,19 @@ macro_rules! tables {
     };
 }
 
+/// Why a table of this catalog can be read.
+const CHECKED: &str = "overlays were read when they were laid over";
+
 tables! {
-    /// Every device.
-    pub accelerators: Accelerator;
+    devices: Accelerator;
     aliases: Alias;
     price_rows: Price;
-    /// Prices of hosted models by the token.
-    pub api_prices: ApiPrice;
+    api_rows: ApiPrice;
     purchase_rows: Purchased;
     index_rows: IndexValue;
-    /// Every default.
-    pub defaults: Default;
+    default_rows: Default;
     places: Place;
-    /// Countries, states and other areas that have a series of grid intensities.
-    pub zones: Zone;
+    zone_rows: Zone;
     grid_rows: GridRow;
     hours: MonthHour;
     tariffs: Tariff;
@@ -156,16 +180,39 @@ impl Catalog {
     /// # Errors
     /// An unknown one, with the nearest that are known.
     pub fn accelerator(&self, name: &str) -> Result<&Accelerator> {
-        let by_id = |id: &str| self.accelerators().iter().find(|a| a.id.eq_ignore_ascii_case(id));
-        let alias = |a: &&Alias| a.alias.eq_ignore_ascii_case(name);
-        let by_alias = || by_id(&self.aliases().iter().find(alias)?.accelerator);
-        let by_name = || self.accelerators().iter().find(|a| a.name.eq_ignore_ascii_case(name));
-        by_id(name).or_else(by_alias).or_else(by_name).ok_or_else(|| {
-            let ids = self.accelerators().iter().map(|a| a.id.as_str());
+        let same = |key: &&str| key.eq_ignore_ascii_case(name);
+        let by_id = || self.devices().keys().find(same);
+        let by_alias = || {
+            let alias = self.aliases().keys().find(same)?;
+            Some(self.aliases().of(alias).first()?.accelerator.as_str())
+        };
+        let by_name = || Some(self.accelerators().find(|a| same(&a.name.as_str()))?.id.as_str());
+        let id = by_id().or_else(by_alias).or_else(by_name).unwrap_or_default();
+        self.devices().of(id).first().ok_or_else(|| {
             Error::input(format!("the catalog has no accelerator `{name}`"))
-                .suggest(name, ids)
+                .suggest(name, self.devices().keys())
                 .hint("`flopcast catalog list accelerators` shows them all")
         })
+    }
+
+    /// Every device.
+    pub fn accelerators(&self) -> impl Iterator<Item = &Accelerator> {
+        self.devices().iter()
+    }
+
+    /// Prices of hosted models by the token.
+    pub fn api_prices(&self) -> impl Iterator<Item = &ApiPrice> {
+        self.api_rows().iter()
+    }
+
+    /// Every default.
+    pub fn defaults(&self) -> impl Iterator<Item = &Default> {
+        self.default_rows().iter()
+    }
+
+    /// Countries, states and other areas that have a series of grid intensities.
+    pub fn zones(&self) -> impl Iterator<Item = &Zone> {
+        self.zone_rows().iter()
     }
 
     /// Every price, of all dates up to the catalog's.
@@ -173,12 +220,18 @@ impl Catalog {
         self.price_rows().iter().filter(|p| self.is_visible(p.citation.as_of))
     }
 
+    fn prices_of(&self, provider: &str) -> impl Iterator<Item = &Price> {
+        let rows = self.price_rows().of(provider).iter();
+        rows.filter(|p| self.is_visible(p.citation.as_of))
+    }
+
     /// What a device cost to buy, oldest first.
     pub fn purchases(&self, accelerator: &str) -> Vec<&Purchased> {
         let mut rows: Vec<_> = self
             .purchase_rows()
+            .of(accelerator)
             .iter()
-            .filter(|p| p.accelerator == accelerator && self.is_visible(p.price.citation.as_of))
+            .filter(|p| self.is_visible(p.price.citation.as_of))
             .collect();
         rows.sort_by_key(|p| p.price.citation.as_of);
         rows
@@ -186,35 +239,28 @@ impl Catalog {
 
     /// The path of a device's median rent at smaller clouds, oldest first.
     pub fn rent_index(&self, accelerator: &str) -> Vec<&IndexValue> {
-        let rows = self.index_rows().iter().filter(|v| v.accelerator == accelerator);
+        let rows = self.index_rows().of(accelerator).iter();
         rows.filter(|v| self.is_visible(v.median.citation.as_of)).collect()
     }
 
     /// Everybody who has a price or a region.
     pub fn providers(&self) -> BTreeSet<&str> {
-        let sellers = self.price_rows().iter().map(|p| p.provider.as_str());
-        let hosts = self.places().iter().map(|p| p.provider.as_str());
-        sellers.chain(hosts).filter(|p| *p != "*").collect()
+        self.price_rows().keys().chain(self.places().keys()).filter(|p| *p != "*").collect()
     }
 
     /// Every publication.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
-        self.source_map().values().map(Arc::as_ref)
+        self.source_table().iter(None).map(Arc::as_ref)
     }
 
     /// A publication by its short name.
     pub fn source(&self, id: &str) -> Option<&Source> {
-        self.source_map().get(id).map(Arc::as_ref)
+        self.source_table().of(None, id).first().map(Arc::as_ref)
     }
 
-    fn source_map(&self) -> &Sources {
-        let read = || table::read::<Source>(&Sources::new(), &self.overlays);
-        self.tables.sources.get_or_init(|| by_id(read().expect("checked when it was laid over")))
-    }
-
-    fn read<T: Row>(&self) -> Vec<T> {
-        // Embedded tables are read by a test, overlays by `with_overlay`.
-        table::read(self.source_map(), &self.overlays).expect("a table that was read before")
+    fn source_table(&self) -> &Sources {
+        let table = || Sources::new(None, &self.overlays).expect(CHECKED);
+        self.tables.sources.get_or_init(table)
     }
 
     fn is_visible(&self, as_of: Option<AsOf>) -> bool {
@@ -223,10 +269,6 @@ impl Catalog {
             _ => true,
         }
     }
-}
-
-fn by_id(sources: Vec<Source>) -> Sources {
-    sources.into_iter().map(|source| (source.id.clone(), Arc::new(source))).collect()
 }
 
 /// The name of an enum's value in its table of names.

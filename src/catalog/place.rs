@@ -198,7 +198,6 @@ impl Row for MonthHour {
 /// A row of `regions/electricity.csv`.
 #[derive(Clone, Debug)]
 pub(super) struct Tariff {
-    pub zone: String,
     pub price: Sourced<EnergyPrice>,
 }
 
@@ -212,7 +211,7 @@ impl Row for Tariff {
         let key = format!("{zone}/{}", cells.required("period")?);
         let citation = cells.citation(&key, "source", period)?;
         let price = cells.sourced("usd_per_kwh", PER_KWH, &citation)?;
-        Ok(Self { zone, price: price.ok_or_else(|| cells.empty("usd_per_kwh"))? })
+        Ok(Self { price: price.ok_or_else(|| cells.empty("usd_per_kwh"))? })
     }
 
     fn key(&self) -> String {

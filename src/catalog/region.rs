@@ -145,26 +145,25 @@ impl Catalog {
     /// An unknown provider or region, with the nearest that are known.
     pub fn region(&self, provider: &str, region: &str) -> Result<Region> {
         self.known_provider(provider)?;
-        let mut places = self.places().iter();
-        if let Some(place) = places.find(|p| p.provider == provider && p.region == region) {
+        let places = self.places().of(provider);
+        if let Some(place) = places.iter().find(|p| p.region == region) {
             return Ok(self.describe(place));
         }
-        if self.places().iter().any(|p| p.provider == provider) {
+        if !places.is_empty() {
             let error = Error::input(format!("{provider} has no region `{region}`"));
             return Err(error.suggest(region, self.regions_of(provider)));
         }
         self.generic(region).ok_or_else(|| {
             let error = Error::input(format!("`{region}` is no country or state"));
-            let generic = self.places().iter().filter(|p| p.provider == "*");
-            let names = generic.flat_map(|p| [p.region.as_str(), p.location.as_str()]);
+            let names =
+                self.places().of("*").iter().flat_map(|p| [p.region.as_str(), p.location.as_str()]);
             error.suggest(region, names).hint("name it as `FRA`, `France`, `US-OH` or `Ohio`")
         })
     }
 
     /// The codes of a provider's regions; `*` has the countries and states.
-    pub fn regions_of<'a>(&'a self, provider: &'a str) -> impl Iterator<Item = &'a str> {
-        let places = self.places().iter().filter(move |p| p.provider == provider);
-        places.map(|p| p.region.as_str())
+    pub fn regions_of(&self, provider: &str) -> impl Iterator<Item = &str> {
+        self.places().of(provider).iter().map(|p| p.region.as_str())
     }
 
     /// Every place, those of providers and the generic ones.
@@ -180,22 +179,22 @@ impl Catalog {
         let is = |zone: &&Zone| {
             zone.code.eq_ignore_ascii_case(name) || zone.name.eq_ignore_ascii_case(name)
         };
-        self.zones().iter().find(is).ok_or_else(|| {
-            let names = self.zones().iter().flat_map(|z| [z.code.as_str(), z.name.as_str()]);
+        self.zones().find(is).ok_or_else(|| {
+            let names = self.zones().flat_map(|z| [z.code.as_str(), z.name.as_str()]);
             Error::input(format!("the catalog has no grid zone `{name}`")).suggest(name, names)
         })
     }
 
     /// The annual intensities of a zone by year, as far as they are known.
     pub fn grid_series(&self, zone: &str) -> BTreeMap<i32, Grid> {
-        let rows = self.grid_rows().iter().filter(|row| row.zone == zone);
+        let rows = self.grid_rows().of(zone).iter();
         let rows = rows.filter(|row| self.is_visible(AsOf::year(row.year)));
         rows.filter_map(|row| Some((row.year, row.grid(Extent::Country)?))).collect()
     }
 
     /// The mean intensity by month and hour of a zone that has such a profile (`GB`).
     pub fn hourly_profile(&self, zone: &str) -> Option<HourlyProfile> {
-        let rows: Vec<_> = self.hours().iter().filter(|row| row.zone == zone).collect();
+        let rows = self.hours().of(zone);
         let year = rows.iter().map(|row| row.year).max()?;
         let mut intensity = [[None; 24]; 12];
         for row in rows.iter().filter(|row| row.year == year) {
@@ -211,10 +210,9 @@ impl Catalog {
 
     fn generic(&self, name: &str) -> Option<Region> {
         let is = |p: &&Place| {
-            p.provider == "*"
-                && (p.region.eq_ignore_ascii_case(name) || p.location.eq_ignore_ascii_case(name))
+            p.region.eq_ignore_ascii_case(name) || p.location.eq_ignore_ascii_case(name)
         };
-        self.places().iter().find(is).map(|place| self.describe(place))
+        self.places().of("*").iter().find(is).map(|place| self.describe(place))
     }
 
     fn describe(&self, place: &Place) -> Region {
@@ -225,7 +223,7 @@ impl Catalog {
         let areas = [(zone.as_deref(), Extent::State), (Some(&*place.country), Extent::Country)];
         for (area, extent) in areas {
             let Some(area) = area else { continue };
-            let rows = self.grid_rows().iter().filter(|row| row.zone == area);
+            let rows = self.grid_rows().of(area).iter();
             let rows = rows.filter(|row| self.is_visible(AsOf::year(row.year)));
             let newest = rows.filter(|row| row.intensity.is_some()).max_by_key(|row| row.year);
             grids.extend(newest.and_then(|row| row.grid(extent)));
@@ -251,7 +249,7 @@ impl Catalog {
 
     /// What industry pays for electricity in a state or country: the newest figure.
     pub fn electricity(&self, zone: &str) -> Option<Sourced<EnergyPrice>> {
-        let tariffs = self.tariffs().iter().filter(|t| t.zone == zone);
+        let tariffs = self.tariffs().of(zone).iter();
         let tariffs = tariffs.filter(|t| self.is_visible(t.price.citation.as_of));
         tariffs.max_by_key(|t| t.price.citation.as_of).map(|t| t.price.clone())
     }

@@ -59,10 +59,8 @@ impl Catalog {
     pub fn rentals(&self, wanted: Wanted<'_>) -> Result<Vec<Rental>> {
         let device = self.accelerator(wanted.accelerator)?;
         self.known_provider(wanted.provider)?;
-        let rows: Vec<&Price> = self
-            .prices()
-            .filter(|p| p.provider == wanted.provider && p.accelerator == device.id)
-            .collect();
+        let rows: Vec<&Price> =
+            self.prices_of(wanted.provider).filter(|p| p.accelerator == device.id).collect();
         let wanted = Wanted { accelerator: &device.id, ..wanted };
         let serves = |p: &&&Price| p.region == "*" || Some(p.region.as_str()) == wanted.region;
         let group = |p: &Price| (!p.own, p.basis, p.region == "*");
@@ -94,11 +92,8 @@ impl Catalog {
 
     /// The host row that an accelerator-only price needs: the newest of that product and region.
     fn host_of(&self, price: &Price) -> Option<&Price> {
-        let hosts = self.prices().filter(|p| {
-            p.basis == PriceBasis::HostOnly
-                && p.sku == price.host_sku
-                && p.provider == price.provider
-                && p.region == price.region
+        let hosts = self.prices_of(&price.provider).filter(|p| {
+            p.basis == PriceBasis::HostOnly && p.sku == price.host_sku && p.region == price.region
         });
         hosts.max_by_key(|p| p.citation.as_of)
     }

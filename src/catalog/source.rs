@@ -166,19 +166,19 @@ impl Span {
     ];
 }
 
-impl Row for Source {
+impl Row for Arc<Source> {
     const FILE: &'static str = "sources.csv";
     const TEXT: &'static str = include_str!("../../sources.csv");
 
     fn read(cells: &Cells<'_>) -> Result<Self> {
-        Ok(Self {
+        Ok(Self::new(Source {
             id: cells.required("id")?.to_owned(),
             title: cells.required("title")?.to_owned(),
             licence: cells.text("licence").to_owned(),
             reference: cells.text("reference").to_owned(),
             as_of: cells.as_of("date")?,
             note: cells.text("note").to_owned(),
-        })
+        }))
     }
 
     fn key(&self) -> String {

@@ -1,17 +1,19 @@
 //! Tables: comma-separated text into typed rows, strictly, with the place in every error.
+//!
+//! The rows that share their first cell are a group (the prices of a provider, the years of a
+//! zone), and a group is read when it is first asked for: an estimate needs few of them.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use csv::StringRecord;
+use std::sync::{Arc, OnceLock};
 
 use super::source::{AsOf, Citation, Source, Sourced};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Measure;
 
 /// The publications by their short name.
-pub(super) type Sources = BTreeMap<String, Arc<Source>>;
+pub(super) type Sources = Table<Arc<Source>>;
 
 /// A row type: one table, embedded at build time, that an overlay may add to.
 pub(super) trait Row: Sized {
@@ -43,58 +45,190 @@ impl Overlay {
     }
 }
 
-/// Reads the embedded table and what lies over it.
-pub(super) fn read<T: Row>(sources: &Sources, overlays: &[Overlay]) -> Result<Vec<T>> {
-    let mut rows = parse::<T>(T::FILE, T::TEXT, sources, false)?;
-    for overlay in overlays.iter().filter(|o| o.is(T::FILE)) {
-        let mut places: BTreeMap<_, _> =
-            rows.iter().enumerate().map(|(i, row)| (row.key(), i)).collect();
-        for row in parse::<T>(&overlay.name, &overlay.text, sources, true)? {
-            if let Some(&i) = places.get(&row.key()) {
-                rows[i] = row;
-            } else {
-                places.insert(row.key(), rows.len());
-                rows.push(row);
-            }
-        }
-    }
-    Ok(rows)
+/// A table, read group by group.
+#[derive(Debug)]
+pub(super) struct Table<T> {
+    groups: Vec<Group<T>>,
+    places: BTreeMap<Cow<'static, str>, usize>,
 }
 
-fn parse<T: Row>(file: &str, text: &str, sources: &Sources, own: bool) -> Result<Vec<T>> {
+/// Rows that share their first cell.
+#[derive(Debug)]
+struct Group<T> {
+    /// Their embedded lines, and the number of the first.
+    text: &'static str,
+    line: usize,
+    rows: OnceLock<Vec<T>>,
+}
+
+impl<T: Row> Table<T> {
+    /// The embedded table and what lies over it; only the overlays are read.
+    ///
+    /// # Errors
+    /// A faulty overlay.
+    pub(super) fn new(sources: Option<&Sources>, overlays: &[Overlay]) -> Result<Self> {
+        let mut table = Self { groups: Vec::new(), places: BTreeMap::new() };
+        let (mut rest, mut line) = (body(T::TEXT), 2);
+        while !rest.is_empty() {
+            let key = first_cell(rest);
+            let lines = rest.split_inclusive('\n').take_while(|line| first_cell(line) == key);
+            let (mut count, mut length) = (0, 0);
+            for line in lines {
+                count += 1;
+                length += line.len();
+            }
+            let (text, after) = rest.split_at(length);
+            let other = table.places.insert(Cow::Borrowed(key), table.groups.len());
+            debug_assert!(other.is_none(), "{}: rows of `{key}` stand apart", T::FILE);
+            table.groups.push(Group { text, line, rows: OnceLock::new() });
+            (rest, line) = (after, line + count);
+        }
+        for overlay in overlays.iter().filter(|o| o.is(T::FILE)) {
+            table.lay_over(sources, overlay)?;
+        }
+        Ok(table)
+    }
+
+    fn lay_over(&mut self, sources: Option<&Sources>, overlay: &Overlay) -> Result<()> {
+        let text = overlay.text.strip_prefix('\u{feff}').unwrap_or(&overlay.text);
+        let mut keys = BTreeSet::new();
+        let mut read = |cells: &Cells<'_>| {
+            let row = T::read(cells)?;
+            let key = row.key();
+            let place = self.places.entry(Cow::Owned(cells.first().to_owned()));
+            let group = *place.or_insert_with(|| {
+                self.groups.push(Group { text: "", line: 0, rows: OnceLock::new() });
+                self.groups.len() - 1
+            });
+            let group = &mut self.groups[group];
+            group.read(sources);
+            let rows = group.rows.get_mut().into_iter().next();
+            let same = rows.as_ref().and_then(|rows| rows.iter().position(|r| r.key() == key));
+            if !keys.insert(key.clone()) {
+                return Err(cells.error(format!("a second row for `{key}`")));
+            }
+            match (rows, same) {
+                (Some(rows), Some(i)) => rows[i] = row,
+                (Some(rows), None) => rows.push(row),
+                (None, _) => {}
+            }
+            Ok(())
+        };
+        let header = text.lines().next().unwrap_or_default();
+        let own = Some(Arc::new(own_source(&overlay.name)));
+        each_row::<T>(&overlay.name, header, (body(text), 2), sources, own, &mut read)
+    }
+
+    /// The first cells that rows share, in the order of the table.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(AsRef::as_ref)
+    }
+
+    /// The rows that start with `key`; none if there is no such group.
+    pub(super) fn of(&self, sources: Option<&Sources>, key: &str) -> &[T] {
+        self.places.get(key).map_or(&[], |i| self.groups[*i].read(sources))
+    }
+
+    /// Every row.
+    pub(super) fn iter<'a>(&'a self, sources: Option<&'a Sources>) -> impl Iterator<Item = &'a T> {
+        self.groups.iter().flat_map(move |group| group.read(sources))
+    }
+}
+
+impl<T: Row> Group<T> {
+    fn read(&self, sources: Option<&Sources>) -> &[T] {
+        self.rows.get_or_init(|| {
+            let mut rows = Vec::new();
+            let header = T::TEXT.lines().next().unwrap_or_default();
+            let mut read = |cells: &Cells<'_>| T::read(cells).map(|row| rows.push(row));
+            let text = (self.text, self.line);
+            each_row::<T>(T::FILE, header, text, sources, None, &mut read)
+                .expect("a test reads every embedded row");
+            rows
+        })
+    }
+}
+
+/// The rows of a table below its header.
+fn body(text: &str) -> &str {
+    text.split_once('\n').map_or("", |(_, body)| body)
+}
+
+fn first_cell(line: &str) -> &str {
+    line.split([',', '\n']).next().unwrap_or_default().trim_end()
+}
+
+/// Reads the rows of `text`, of which the first is on line `.1`.
+fn each_row<T: Row>(
+    file: &str,
+    header: &str,
+    text: (&str, usize),
+    sources: Option<&Sources>,
+    own: Option<Arc<Source>>,
+    read: &mut dyn FnMut(&Cells<'_>) -> Result<()>,
+) -> Result<()> {
     let known: Vec<&str> = T::TEXT.lines().next().unwrap_or_default().split(',').collect();
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|e| broken(file, &e))?.clone();
+    let header: Vec<&str> = header.split(',').map(str::trim).collect();
     if let Some(name) = header.iter().find(|name| !known.contains(name)) {
         let error = Error::input(format!("{file} has a column `{name}` that the table lacks"));
         return Err(error.suggest(name, known.iter().copied()));
     }
-    let columns = known.iter().map(|name| header.iter().position(|h| h == *name)).collect();
+    let columns = known.iter().map(|name| header.iter().position(|h| h == name)).collect();
     let mut cells = Cells {
         file,
         known,
         columns,
         sources,
-        own: own.then(|| Arc::new(own_source(file))),
-        record: StringRecord::new(),
+        own,
+        record: Vec::new(),
+        line: text.1,
         next: Cell::new(0),
-        last: Cell::new(None),
     };
-    let mut rows = Vec::new();
-    let mut keys = BTreeSet::new();
-    while reader.read_record(&mut cells.record).map_err(|e| broken(file, &e))? {
+    for (i, line) in text.0.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        cells.line = text.1 + i;
         cells.next.set(0);
-        let row = T::read(&cells)?;
-        if own && !keys.insert(row.key()) {
-            return Err(cells.error(format!("a second row for `{}`", row.key())));
+        if !split(line, &mut cells.record) {
+            return Err(cells.error("a quote is not closed on its line"));
         }
-        rows.push(row);
+        let (count, expected) = (cells.record.len(), header.len());
+        if count != expected {
+            return Err(cells.error(format!("{count} cells under {expected} columns")));
+        }
+        read(&cells)?;
     }
-    Ok(rows)
+    Ok(())
 }
 
-fn broken(file: &str, error: &csv::Error) -> Error {
-    Error::input(format!("{file} is not a table: {error}"))
+/// The cells of a line, of which some may be quoted (`"a, b"`, `"5"" disk"`); false if a quote is
+/// left open.
+fn split<'a>(line: &'a str, cells: &mut Vec<Cow<'a, str>>) -> bool {
+    cells.clear();
+    if !line.contains('"') {
+        cells.extend(line.split(',').map(|cell| Cow::Borrowed(cell.trim())));
+        return true;
+    }
+    let (mut start, mut quoted) = (0, false);
+    for (i, byte) in line.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b',' if !quoted => {
+                cells.push(unquoted(&line[start..i]));
+                start = i + 1;
+            }
+            _ => {}
+        }
+    }
+    cells.push(unquoted(&line[start..]));
+    !quoted
+}
+
+fn unquoted(cell: &str) -> Cow<'_, str> {
+    let cell = cell.trim();
+    match cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')) {
+        Some(inner) if inner.contains('"') => Cow::Owned(inner.replace("\"\"", "\"")),
+        Some(inner) => Cow::Borrowed(inner),
+        None => Cow::Borrowed(cell),
+    }
 }
 
 /// The source of the user's own rows that cite nothing.
@@ -114,19 +248,23 @@ pub(super) struct Cells<'a> {
     file: &'a str,
     known: Vec<&'a str>,
     columns: Vec<Option<usize>>,
-    sources: &'a Sources,
+    sources: Option<&'a Sources>,
     own: Option<Arc<Source>>,
-    record: StringRecord,
+    record: Vec<Cow<'a, str>>,
+    line: usize,
     /// Columns are mostly read in order: where the last look-up left off.
     next: Cell<usize>,
-    /// Neighbours mostly cite the same source.
-    last: Cell<Option<Arc<Source>>>,
 }
 
 impl Cells<'_> {
     /// Whether the row is the user's own.
     pub(super) fn is_own(&self) -> bool {
         self.own.is_some()
+    }
+
+    /// The cell that makes the row's group.
+    fn first(&self) -> &str {
+        self.text(self.known[0])
     }
 
     /// The text of a cell, empty for a gap.
@@ -136,7 +274,7 @@ impl Cells<'_> {
         let place = places.find(|&place| self.known[place] == column);
         let Some(place) = place else { return "" };
         self.next.set(place + 1);
-        self.columns[place].and_then(|i| self.record.get(i)).unwrap_or_default().trim()
+        self.columns[place].and_then(|i| self.record.get(i)).map_or("", AsRef::as_ref)
     }
 
     /// The text of a cell that must not be empty.
@@ -242,13 +380,11 @@ impl Cells<'_> {
     }
 
     fn find(&self, id: &str) -> Result<Arc<Source>> {
-        let last = self.last.take().filter(|source| source.id == id);
-        let source = last.or_else(|| self.sources.get(id).cloned()).ok_or_else(|| {
+        let sources = self.sources.into_iter();
+        sources.flat_map(|s| s.of(None, id)).next().cloned().ok_or_else(|| {
             let error = self.error(format!("`{id}` is not a source in sources.csv"));
-            error.suggest(id, self.sources.keys().map(String::as_str))
-        })?;
-        self.last.set(Some(Arc::clone(&source)));
-        Ok(source)
+            error.suggest(id, self.sources.into_iter().flat_map(Table::keys))
+        })
     }
 
     /// The citation of this row's facts, from the short names in `column`; where `as_of` is
@@ -272,7 +408,6 @@ impl Cells<'_> {
 
     /// An error in this row.
     pub(super) fn error(&self, message: impl std::fmt::Display) -> Error {
-        let line = self.record.position().map_or(0, csv::Position::line);
-        Error::input(format!("{}:{line}: {message}", self.file))
+        Error::input(format!("{}:{}: {message}", self.file, self.line))
     }
 }

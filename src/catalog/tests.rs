@@ -35,25 +35,26 @@ const G_PER_KWH: f64 = 1e-3 / 3.6e6;
 
 #[test]
 fn tables_hold_every_row_once() {
-    fn check<T: Row>(rows: &[T], count: usize) {
-        assert_eq!(rows.len(), count, "{}", T::FILE);
+    fn check<T: Row>(rows: &Rows<'_, T>, count: usize) {
+        assert_eq!(rows.iter().count(), count, "{}", T::FILE);
         let keys: BTreeSet<_> = rows.iter().map(Row::key).collect();
         assert_eq!(keys.len(), count, "{}: keys are unique", T::FILE);
+        let grouped: usize = rows.keys().map(|key| rows.of(key).len()).sum();
+        assert_eq!(grouped, count, "{}: rows of one group stand together", T::FILE);
     }
     let catalog = catalog();
-    check(catalog.accelerators(), 61);
-    check(catalog.aliases(), 66);
-    check(catalog.price_rows(), 647);
-    check(catalog.api_prices(), 111);
-    check(catalog.places(), 469);
-    check(catalog.zones(), 329);
-    check(catalog.grid_rows(), 2323);
-    check(catalog.hours(), 288);
-    check(catalog.tariffs(), 63);
-    check(catalog.purchase_rows(), 31);
-    check(catalog.index_rows(), 24);
-    let ids: BTreeSet<_> = catalog.defaults().iter().map(Row::key).collect();
-    assert_eq!(ids.len(), catalog.defaults().len(), "defaults: keys are unique");
+    check(&catalog.devices(), 61);
+    check(&catalog.aliases(), 66);
+    check(&catalog.price_rows(), 647);
+    check(&catalog.api_rows(), 111);
+    check(&catalog.places(), 469);
+    check(&catalog.zone_rows(), 329);
+    check(&catalog.grid_rows(), 2323);
+    check(&catalog.hours(), 288);
+    check(&catalog.tariffs(), 63);
+    check(&catalog.purchase_rows(), 31);
+    check(&catalog.index_rows(), 24);
+    check(&catalog.default_rows(), catalog.defaults().count());
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn gaps_stay_gaps() {
 #[test]
 fn names_and_aliases_resolve() {
     let catalog = catalog();
-    for alias in catalog.aliases() {
+    for alias in catalog.aliases().iter() {
         assert_eq!(catalog.accelerator(&alias.alias).unwrap().id, alias.accelerator);
     }
     for price in catalog.price_rows().iter().filter(|p| !p.accelerator.is_empty()) {
@@ -127,7 +128,7 @@ fn names_and_aliases_resolve() {
 
 #[test]
 fn prices_are_sane() {
-    for price in catalog().price_rows() {
+    for price in catalog().price_rows().iter() {
         let at = |purchase| price.per_instance(purchase).map(|p| p.value.stored());
         let [on_demand, spot, one, three] = Purchase::ALL.map(at);
         let name = &price.citation.row;
@@ -341,7 +342,7 @@ fn own_tables_lie_over_the_embedded_ones() {
     let device = "id,name,kind,devices_per_node,bf16_tflops,memory_gb\nx1,X1,asic,8,500,64\n";
     let files = [("book/pricing/prices.csv", book), ("accelerators.csv", device)];
     let catalog = Catalog::embedded().with_overlay(&files).unwrap();
-    assert_eq!(catalog.price_rows().len(), 648);
+    assert_eq!(catalog.price_rows().iter().count(), 648);
     let aws = wanted("aws", "us-east-2", "h100-sxm", Purchase::OnDemand);
     let rental = catalog.rental(aws, 8).unwrap();
     assert!(near(rental.per_device().stored(), 3.8 * USD_PER_HOUR));
@@ -362,7 +363,8 @@ fn faulty_tables_are_refused_with_the_place() {
     check("prices.csv", "provider,regoin\n", &["`regoin`", "`region`"]);
     check("prices.csv", "provider,region,sku\naws,us-east-1,\n", &["prices.csv:2: `sku` is empty"]);
     check("zones.csv", "zone,name,kind\nX,Y,Z\nX,Y,Z\n", &["zones.csv:3", "second row"]);
-    check("zones.csv", "zone,name,kind\nX,Y\n", &["not a table"]);
+    check("zones.csv", "zone,name,kind\nX,Y\n", &["zones.csv:2: 2 cells under 3 columns"]);
+    check("zones.csv", "zone,name,kind\nX,\"Y,Z\n", &["zones.csv:2", "quote"]);
     let row = "id,name,kind,devices_per_node,bf16_tflops\nx,X,asic,8,";
     check("accelerators.csv", &format!("{row}0\n"), &["accelerators.csv:2", "is zero", "empty"]);
     check("accelerators.csv", &format!("{row}-3\n"), &["`-3`"]);
@@ -429,4 +431,21 @@ fn cards_say_everything_about_a_name() {
     let error = |name: &str| catalog.card(name).unwrap_err().to_string();
     assert!(error("us-east-1").contains("`aws/us-east-1`, `lambda/us-east-1`"));
     assert!(error("h100-smx").contains("`h100-sxm`"));
+}
+
+#[test]
+fn quotes_blank_lines_and_other_orders_are_read() {
+    let zones = "\u{feff}name,zone,kind\r\n\r\n\"Here, \"\"there\"\"\",XX,country\r\n";
+    let grid = "zone,year,gco2e_per_kwh,basis\nFRA,2025,40,life-cycle\nFRA,2026,38,life-cycle\n";
+    let files = [("zones.csv", zones), ("grid.csv", grid)];
+    let catalog = Catalog::embedded().with_overlay(&files).unwrap();
+    assert_eq!(catalog.zone("xx").unwrap().name, "Here, \"there\"");
+    let series = catalog.grid_series("FRA");
+    let grams = |year| series[&year].intensity.value.stored() / G_PER_KWH;
+    assert!(series.len() == 12 && near(grams(2025), 40.0) && near(grams(2026), 38.0));
+    let region = catalog.region("gcp", "europe-west9").unwrap();
+    assert!(near(
+        region.grid(GridBasis::LifeCycle).unwrap().intensity.value.stored(),
+        38.0 * G_PER_KWH
+    ));
 }
