@@ -2,11 +2,13 @@
 //! One file per command.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod catalog;
 mod completions;
 mod estimate;
 mod explain;
 mod init;
 mod input;
+mod listing;
 mod load;
 mod model;
 mod schema;
@@ -74,6 +76,8 @@ enum Command {
     Model(model::Options),
     /// Whether scenario files are right.
     Validate(validate::Options),
+    /// What the catalog knows, where it has it from and how old it is.
+    Catalog(catalog::Options),
     /// Write a commented scenario to start from.
     Init(init::Options),
     /// The JSON Schema of scenario files, for editors.
@@ -103,6 +107,7 @@ impl Cli {
             Command::Explain(options) => options.run(&self.global),
             Command::Model(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),
+            Command::Catalog(options) => options.run(&self.global),
             Command::Init(options) => options.run(),
             Command::Schema => print(&schema::text()),
             Command::Completions(options) => print(&options.script()),

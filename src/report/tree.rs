@@ -49,7 +49,7 @@ fn write_step(
 }
 
 /// Breaks a text at spaces into lines of at most `width` characters where words allow it.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(24);
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
