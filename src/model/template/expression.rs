@@ -106,6 +106,7 @@ enum Function {
     Len,
     Sum,
     Count,
+    First,
     Multiple,
     StartsWith,
     EndsWith,
@@ -124,6 +125,7 @@ impl Function {
         ("len", Self::Len),
         ("sum", Self::Sum),
         ("count", Self::Count),
+        ("first", Self::First),
         ("multiple", Self::Multiple),
         ("starts_with", Self::StartsWith),
         ("ends_with", Self::EndsWith),
@@ -539,6 +541,12 @@ fn indexed(list: &Value, index: &Value) -> Result<Value, Failure> {
             let item = usize::try_from(place).ok().and_then(|place| items.get(place));
             item.cloned().ok_or_else(|| wrong(format!("a list of {length} has no entry {at}")))
         }
+        (Value::Text(text), Value::Int(at)) => {
+            let letter = usize::try_from(*at).ok().and_then(|at| text.chars().nth(at));
+            letter
+                .map(|letter| Value::text(letter.encode_utf8(&mut [0; 4])))
+                .ok_or_else(|| wrong(format!("`{text}` has no letter {at}")))
+        }
         (Value::Map(map), key) => {
             map.get(&key.to_string()).cloned().ok_or_else(|| Failure::Missing(key.to_string()))
         }
@@ -651,6 +659,16 @@ fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
                 items(&arguments[..1]).iter().filter(|item| item.same(&arguments[1])).count();
             Ok(Value::count(found as u64))
         }
+        Function::First => {
+            needs(2)?;
+            let most = arguments[1].whole().and_then(|most| usize::try_from(most).ok());
+            match (&arguments[0], most) {
+                (Value::List(list), Some(most)) => {
+                    Ok(Value::List(list.iter().take(most).cloned().collect()))
+                }
+                (list, _) => Err(wrong(format!("the first of {}", list.kind()))),
+            }
+        }
         Function::Multiple => {
             // the multiple of `step` that is nearest to `x`, at least `step`, at most 10 % below x:
             // how MobileNets and EfficientNets round channels
@@ -675,6 +693,7 @@ fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
             match &arguments[0] {
                 Value::List(list) => Ok(Value::count(list.len() as u64)),
                 Value::Map(map) => Ok(Value::count(map.len() as u64)),
+                Value::Text(text) => Ok(Value::count(text.chars().count() as u64)),
                 other => Err(wrong(format!("{} has no length", other.kind()))),
             }
         }

@@ -464,11 +464,14 @@ impl Call<'_, '_> {
         let kind = match &*kind {
             "selective" => ScanKind::Selective,
             "decay" => ScanKind::Decay,
+            "lightning" => ScanKind::Lightning,
             "delta" => ScanKind::Delta,
+            "channel_delta" => ScanKind::ChannelDelta,
+            "gated" => ScanKind::Gated,
             "wkv" => ScanKind::Wkv,
             other => {
                 return Err(Error::input(format!("`{other}` is not a scan"))
-                    .suggest(other, ["selective", "decay", "delta", "wkv"]));
+                    .suggest(other, ["selective", "decay", "lightning", "delta", "gated", "wkv"]));
             }
         };
         let (batch, length) = (self.builder.tensor.batch, self.builder.tensor.positions());
@@ -479,6 +482,7 @@ impl Call<'_, '_> {
             heads: self.extent_or("heads", 1)?,
             key_dim: self.extent_or("key_dim", 1)?,
             value_dim: self.extent_or("value_dim", 1)?,
+            chunk: self.extent("chunk")?,
         };
         let features = count(&[operator.heads, operator.value_dim]);
         self.push(Role::Mixer, Operator::Scan(operator))?;
