@@ -114,7 +114,7 @@ enum Function {
 }
 
 impl Function {
-    const ALL: [(&'static str, Self); 14] = [
+    const ALL: [(&'static str, Self); 15] = [
         ("min", Self::Min),
         ("max", Self::Max),
         ("ceil", Self::Ceil),
