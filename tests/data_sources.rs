@@ -42,7 +42,7 @@ fn attribution(catalog: &Catalog) -> String {
     for source in catalog.sources().filter(|s| !s.reference.is_empty()) {
         let Source { id, title, reference, licence, .. } = source;
         let date = date(source);
-        write!(text, "\n[{id}] {title}\n    {reference}, {date}\n    {licence}\n").unwrap();
+        let _ = write!(text, "\n[{id}] {title}\n    {reference}, {date}\n    {licence}\n");
     }
     text
 }
@@ -63,7 +63,7 @@ fn table(catalog: &Catalog) -> String {
             .map(|(table, facts)| format!("{table} ({facts})"))
             .collect();
         let (date, cited) = (date(source), cited.join(", "));
-        writeln!(text, "| `{id}` | {what} | {date} | {licence} | {cited} | {note} |").unwrap();
+        let _ = writeln!(text, "| `{id}` | {what} | {date} | {licence} | {cited} | {note} |");
     }
     text
 }
@@ -87,7 +87,7 @@ fn check(file: &str, section: impl Fn(&str) -> String) {
     let actual = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
     let expected = section(&actual);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, expected).unwrap();
+        std::fs::write(&path, expected).expect("the file can be written");
     } else {
         let hint = "run `UPDATE_DOCS=1 cargo test --test data_sources`";
         assert!(actual == expected, "{file} does not say what sources.csv says; {hint}");

@@ -1,5 +1,6 @@
 //! `flopcast catalog`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -95,6 +96,7 @@ impl Options {
 }
 
 /// The day by this machine's clock (UTC).
+#[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
 fn today() -> Option<NaiveDate> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     let days = i32::try_from(since.as_secs() / 86400).ok()?;
@@ -379,7 +381,7 @@ fn card_text(card: &Card) -> String {
     let mut out = format!("{} ({})\n", card.name, card.kind);
     for (label, text) in &card.about {
         let lines = wrap(text, 56);
-        out += &format!("  {label:<20}  {}\n", lines.join(&format!("\n{:24}", "")));
+        let _ = writeln!(out, "  {label:<20}  {}", lines.join(&format!("\n{:24}", "")));
     }
     let mut citations: Vec<String> = Vec::new();
     for fact in &card.facts {
@@ -390,13 +392,13 @@ fn card_text(card: &Card) -> String {
             citations.len() - 1
         });
         let name = fact.step.name.as_deref().unwrap_or_default();
-        out += &format!("  {name:<38}  {:>20}  [{}]\n", fact.step.shown(), number + 1);
+        let _ = writeln!(out, "  {name:<38}  {:>20}  [{}]", fact.step.shown(), number + 1);
     }
     for (i, citation) in citations.iter().enumerate() {
-        out += &format!("  [{}] {}\n", i + 1, wrap(citation, 72).join("\n      "));
+        let _ = writeln!(out, "  [{}] {}", i + 1, wrap(citation, 72).join("\n      "));
     }
     if !card.note.is_empty() {
-        out += &format!("  note: {}\n", wrap(&card.note, 70).join("\n        "));
+        let _ = writeln!(out, "  note: {}", wrap(&card.note, 70).join("\n        "));
     }
     out
 }

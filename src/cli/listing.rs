@@ -57,6 +57,7 @@ impl Listing {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
     fn table(&self) -> String {
         let width = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
         let widths = self.widths(width.unwrap_or(WIDTH));
@@ -71,7 +72,9 @@ impl Listing {
         for (i, _) in self.columns.iter().enumerate().filter(|(i, _)| self.is_numeric(*i)) {
             table.modify(Columns::one(i), Alignment::right());
         }
-        table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        let text = table.to_string();
+        let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+        lines.join("\n") + "\n"
     }
 
     /// Widths of the columns: as wide as their cells, then the widest texts are cut until the
