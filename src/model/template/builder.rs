@@ -181,6 +181,7 @@ impl Names for Builder<'_> {
             "input_decoder_sequence" => given(self.input.decoder_sequence),
             "input_image_size" => given(self.input.image_size),
             "head" => Some(frame.head.clone()),
+            "config" => Some(Value::Map(Arc::new(frame.config.clone()))),
             key => frame.key(key),
         })
     }
@@ -280,6 +281,7 @@ impl<'t> Builder<'t> {
         if !model_type.is_empty() {
             canonical.insert("model_type".to_owned(), Value::text(model_type));
         }
+        canonical.insert("model_type".to_owned(), Value::text(model_type));
         let head = head_of(chain, class)?;
         let type_defaults = chain.iter().find_map(|template| template.types.get(model_type));
         self.frames.push(Frame {
@@ -583,10 +585,14 @@ impl<'t> Builder<'t> {
         self.enter(&chain, &model_type, class, &config, given)?;
         self.scopes.push(scope);
         self.tensor.data = true;
-        let result = self.deeper(Self::run_frame);
+        let result = self.deeper(Self::run_frame).and_then(|()| text(self, "leaves"));
         self.scopes.pop();
         self.frames.pop();
-        result
+        if let Some(Value::Map(left)) = result? {
+            let left = left.iter().map(|(name, value)| (Arc::from(name.as_str()), value.clone()));
+            self.frame_mut().memo.extend(left);
+        }
+        Ok(())
     }
 
     /// Adds a layer, merging it with an equal one of the same name.

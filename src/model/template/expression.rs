@@ -585,6 +585,9 @@ fn arithmetic(operation: Operation, left: &Value, right: &Value) -> Result<Value
             return Ok(Value::Int(whole));
         }
     }
+    if let (Operation::Add, Value::Text(a), Value::Text(b)) = (operation, left, right) {
+        return Ok(Value::text(&format!("{a}{b}")));
+    }
     let (Some(a), Some(b)) = (left.number(), right.number()) else {
         return Err(wrong(format!("{left} and {right} are not both numbers")));
     };

@@ -326,7 +326,7 @@ fn parse(json: &Json, depth: usize) -> Result<Node> {
             nothing_else(&[])?;
             Kind::Model(settings(
                 value,
-                &["name", "config", "type", "class", "count", "role", "with"],
+                &["name", "config", "type", "class", "count", "role", "with", "leaves"],
             )?)
         }
         _ => {
