@@ -2,6 +2,8 @@
 //! One file per command.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod backtest;
+mod calibrate;
 mod catalog;
 mod completions;
 mod estimate;
@@ -74,6 +76,10 @@ enum Command {
     Explain(explain::Options),
     /// What an architecture is: parameters, FLOPs, bytes, layer by layer.
     Model(model::Options),
+    /// How wrong flopcast is: predictions beside published runs and throughputs.
+    Backtest(backtest::Options),
+    /// Fit the constants of the step-time model to measured throughputs, with the proof.
+    Calibrate(calibrate::Options),
     /// Whether scenario files are right.
     Validate(validate::Options),
     /// What the catalog knows, where it has it from and how old it is.
@@ -106,6 +112,8 @@ impl Cli {
             Command::Estimate(options) => options.run(&self.global),
             Command::Explain(options) => options.run(&self.global),
             Command::Model(options) => options.run(&self.global),
+            Command::Backtest(options) => options.run(&self.global),
+            Command::Calibrate(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),
             Command::Catalog(options) => options.run(&self.global),
             Command::Init(options) => options.run(),

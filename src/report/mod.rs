@@ -1,5 +1,7 @@
 //! Documents for people and programs: one [`Report`], one exporter per file.
 
+pub mod accuracy;
+pub mod backtest;
 pub mod csv;
 pub mod json;
 pub mod markdown;

@@ -148,7 +148,7 @@ pub struct Rates {
     pub attention: f64,
     /// The same of the first generation of flash kernels.
     pub first_flash: f64,
-    /// Whether all of it was measured on this generation.
+    /// Whether the products' efficiencies were measured on this generation.
     pub own: bool,
 }
 
@@ -287,10 +287,10 @@ impl Calibration {
                 Ok::<_, Error>((rate * NARROWER, false))
             })?,
         };
-        let (attention, own_attention) = self.inherited(generation, "attention")?;
+        let (attention, _) = self.inherited(generation, "attention")?;
         let (first_flash, _) =
             self.inherited(generation, "first-flash").unwrap_or((attention, false));
-        Ok(Rates { gemm, gemm16, attention, first_flash, own: own && own16 && own_attention })
+        Ok(Rates { gemm, gemm16, attention, first_flash, own: own && own16 })
     }
 
     /// A constant of a generation or of its nearest ancestor, and whether it is its own.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::case::Case;
 use super::fit::fit;
 use super::score::{Scored, Summary, quantile};
-use super::throughput::score_throughput;
+use super::throughput::{constant_mfu, score_throughput};
 use crate::diagnostic::Result;
-use crate::training::calibration::{Calibration, Intervals};
+use crate::training::calibration::{Calibration, Familiarity, Intervals};
 
 /// What is left out of a fit, to be scored by it.
 #[derive(Clone, Debug)]
@@ -25,6 +25,78 @@ pub struct FoldScore {
     pub name: String,
     /// Its rows.
     pub rows: Vec<Scored>,
+}
+
+/// A calibration with what it is worth.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The fitted constants, with intervals from the rows that were left out.
+    pub calibration: Calibration,
+    /// Every row with the constants before.
+    pub before: Vec<Scored>,
+    /// Every row with the fitted constants: what a fit says of its own rows.
+    pub after: Vec<Scored>,
+    /// Random splits: rows of models that the fit has not seen.
+    pub splits: Vec<FoldScore>,
+    /// Rows of publishers that the fit has not seen.
+    pub publishers: Vec<FoldScore>,
+    /// Every row with the rule of thumb.
+    pub baseline: Vec<Scored>,
+}
+
+/// Fits the constants to all cases, and validates that on rows left out: `splits` random ones,
+/// and one publisher at a time. `fitted` describes the rows in the calibration.
+///
+/// # Errors
+/// No case has a throughput; too few models or publishers to leave one out.
+pub fn prove(
+    cases: &[Case],
+    calibration: &Calibration,
+    splits: usize,
+    fitted: &str,
+) -> Result<Proof> {
+    let cases: Vec<&Case> = cases.iter().filter(|case| case.throughput.is_some()).collect();
+    let mut after = fit(&cases, calibration)?;
+    fitted.clone_into(&mut after.fitted);
+    let families: BTreeSet<String> = cases.iter().map(|case| case.family()).collect();
+    // With one model or one publisher there is nothing to learn from about the others: the
+    // intervals then stay what they were.
+    let known = if families.len() < 4 { Vec::new() } else { random_splits(&cases, splits) };
+    let mut new = leave_one_publisher_out(&cases);
+    if new.len() < 2 {
+        new.clear();
+    }
+    let known = cross_validate(&cases, &known, calibration, true)?;
+    let new = cross_validate(&cases, &new, calibration, false)?;
+    after.intervals = intervals(&known, &new, calibration.intervals);
+    let score = |with: &Calibration| -> Result<Vec<Scored>> {
+        cases.iter().filter_map(|case| score_throughput(case, with, None).transpose()).collect()
+    };
+    let widths = |folds: Vec<FoldScore>, seen: bool| -> Vec<FoldScore> {
+        folds.into_iter().map(|fold| with_intervals(fold, &after.intervals, seen)).collect()
+    };
+    Ok(Proof {
+        before: score(calibration)?,
+        after: score(&after)?,
+        splits: widths(known, true),
+        publishers: widths(new, false),
+        baseline: cases.iter().filter_map(|case| constant_mfu(case)).collect(),
+        calibration: after,
+    })
+}
+
+/// The same scores with the intervals of another calibration.
+fn with_intervals(mut fold: FoldScore, intervals: &Intervals, seen: bool) -> FoldScore {
+    for row in &mut fold.rows {
+        let known = Familiarity {
+            framework: seen,
+            accelerator: row.group("constants") == Some("own"),
+            experts: row.group("kind") == Some("moe"),
+        };
+        let width = intervals.half_width(known).exp();
+        row.interval = (row.predicted / width, row.predicted * width);
+    }
+    fold
 }
 
 /// The part of the families that a random split leaves out.
@@ -80,6 +152,9 @@ pub fn cross_validate(
         Ok(FoldScore { name: fold.name.clone(), rows: rows.collect::<Result<_>>()? })
     };
     let workers = std::thread::available_parallelism().map_or(1, usize::from).max(1);
+    if folds.is_empty() {
+        return Ok(Vec::new());
+    }
     let chunks: Vec<_> = folds.chunks(folds.len().div_ceil(workers).max(1)).collect();
     std::thread::scope(|scope| {
         let handles: Vec<_> = chunks

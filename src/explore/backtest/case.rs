@@ -59,7 +59,7 @@ pub enum MemoryKind {
 }
 
 impl Case {
-    /// Reads a row in the columns of `docs/accuracy.md`.
+    /// Reads a row in the columns of `docs/backtest.md`.
     ///
     /// # Errors
     /// What is missing or contradictory: the row cannot be scored.

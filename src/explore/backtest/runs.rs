@@ -119,7 +119,7 @@ fn flops(row: Row<'_>) -> Result<f64> {
     Ok(counted)
 }
 
-/// Energy in MWh: device-hours x power, x PUE where the published figure contains it.
+/// Energy in `MWh`: device-hours x power, x PUE where the published figure contains it.
 fn energy_mwh(row: Row<'_>) -> Result<f64> {
     let it = needed(row, "device_hours")? * needed(row, "power_w")? / 1e6;
     match row.text("energy_includes_pue") {
@@ -133,15 +133,15 @@ fn energy_mwh(row: Row<'_>) -> Result<f64> {
 fn tco2e(row: Row<'_>) -> Result<f64> {
     let grid = needed(row, "published_grid_gco2_per_kwh")?;
     let pue = row.number("published_pue")?;
-    let it = match (row.number("device_hours")?, row.number("power_w")?) {
-        (Some(hours), Some(power)) => hours * power / 1e6,
-        _ => {
-            let energy = needed(row, "published_energy_mwh")?;
-            match row.text("energy_includes_pue") {
-                Some("no") => energy,
-                Some("yes") => energy / pue.ok_or_else(|| missing("published_pue"))?,
-                _ => return Err(missing("whether the energy includes the PUE")),
-            }
+    let (hours, power) = (row.number("device_hours")?, row.number("power_w")?);
+    let it = if let (Some(hours), Some(power)) = (hours, power) {
+        hours * power / 1e6
+    } else {
+        let energy = needed(row, "published_energy_mwh")?;
+        match row.text("energy_includes_pue") {
+            Some("no") => energy,
+            Some("yes") => energy / pue.ok_or_else(|| missing("published_pue"))?,
+            _ => return Err(missing("whether the energy includes the PUE")),
         }
     };
     let facility = match row.text("co2_includes_pue") {
@@ -233,13 +233,13 @@ fn transformer(row: Row<'_>, kind: &str) -> Result<Transformer> {
     let active = row.number("active_params")?.unwrap_or(total);
     // An encoder-decoder's token passes half of the parameters.
     let passed = if kind == "encdec" { active / 2.0 } else { active };
-    let (layers, hidden) = match (row.number("n_layers")?, row.number("d_model")?) {
-        (Some(layers), Some(hidden)) => (layers as u64, hidden as u64),
-        _ => {
-            let layers = (passed / (12.0 * 110.0 * 110.0)).cbrt().round().max(1.0);
-            let hidden = (passed / (12.0 * layers)).sqrt();
-            (layers as u64, ((hidden / 128.0).round().max(1.0) as u64) * 128)
-        }
+    let stated = (row.number("n_layers")?, row.number("d_model")?);
+    let (layers, hidden) = if let (Some(layers), Some(hidden)) = stated {
+        (layers as u64, hidden as u64)
+    } else {
+        let layers = (passed / (12.0 * 110.0 * 110.0)).cbrt().round().max(1.0);
+        let hidden = (passed / (12.0 * layers)).sqrt();
+        (layers as u64, ((hidden / 128.0).round().max(1.0) as u64) * 128)
     };
     let heads = match row.number("n_heads")? {
         Some(heads) => heads as u64,

@@ -9,6 +9,15 @@ use crate::diagnostic::{Error, Result};
 pub struct Table {
     columns: BTreeMap<String, usize>,
     rows: Vec<csv::StringRecord>,
+    also: Option<Box<Joined>>,
+}
+
+/// Rows of another table, found by a column that both have.
+#[derive(Clone, Debug)]
+struct Joined {
+    key: &'static str,
+    table: Table,
+    by_key: BTreeMap<String, usize>,
 }
 
 /// One row.
@@ -26,6 +35,26 @@ impl Table {
     /// # Errors
     /// Not CSV, or without the column `id`.
     pub fn read(text: &str) -> Result<Self> {
+        let table = Self::parse(text)?;
+        if !table.columns.contains_key("id") {
+            return Err(Error::input("the table has no column `id`")
+                .hint("the columns are described in docs/backtest.md"));
+        }
+        Ok(table)
+    }
+
+    /// Adds the columns of another table: a row finds its cells there by the column `key`.
+    ///
+    /// # Errors
+    /// The other text is no CSV.
+    pub fn join(self, text: &str, key: &'static str) -> Result<Self> {
+        let table = Self::parse(text)?;
+        let rows = table.rows().enumerate();
+        let by_key = rows.filter_map(|(i, row)| Some((row.text(key)?.to_owned(), i))).collect();
+        Ok(Self { also: Some(Box::new(Joined { key, table, by_key })), ..self })
+    }
+
+    fn parse(text: &str) -> Result<Self> {
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .comment(Some(b'#'))
@@ -34,12 +63,8 @@ impl Table {
         let header = reader.headers().map_err(faulty)?.clone();
         let columns: BTreeMap<_, _> =
             header.iter().enumerate().map(|(i, name)| (name.trim().to_owned(), i)).collect();
-        if !columns.contains_key("id") {
-            return Err(Error::input("the table has no column `id`")
-                .hint("the columns are described in docs/accuracy.md"));
-        }
         let rows = reader.records().collect::<Result<_, _>>().map_err(faulty)?;
-        Ok(Self { columns, rows })
+        Ok(Self { columns, rows, also: None })
     }
 
     /// The rows in order.
@@ -52,8 +77,14 @@ impl Table {
 impl<'a> Row<'a> {
     /// The text of a cell; `None` where it is empty or the column is missing.
     pub fn text(&self, column: &str) -> Option<&'a str> {
-        let cell = self.record.get(*self.table.columns.get(column)?)?.trim();
-        (!cell.is_empty()).then_some(cell)
+        if let Some(&index) = self.table.columns.get(column) {
+            let cell = self.record.get(index)?.trim();
+            return (!cell.is_empty()).then_some(cell);
+        }
+        let also = self.table.also.as_ref()?;
+        let index = *also.by_key.get(self.text(also.key).filter(|_| column != also.key)?)?;
+        let record = also.table.rows.get(index)?;
+        Row { table: &also.table, record, number: self.number }.text(column)
     }
 
     /// The row's name.
@@ -142,5 +173,13 @@ mod tests {
             assert!(error.contains(message), "{error}");
         }
         assert!(Table::read("name\nx\n").is_err());
+    }
+
+    #[test]
+    fn a_joined_table_adds_columns() {
+        let table = Table::read("id,model\na,big\nb,new\n").expect("a table");
+        let table = table.join("model,layers\nbig,80\n", "model").expect("a table");
+        let layers: Vec<_> = table.rows().map(|row| row.count_or_none("layers")).collect();
+        assert_eq!(layers, [Ok(80), Ok(0)]);
     }
 }

@@ -1,0 +1,63 @@
+//! `flopcast calibrate`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::backtest::{calibration, text, write};
+use super::{Format, Global, load, print};
+use crate::diagnostic::{Error, Result};
+use crate::explore::backtest::calibrate::prove;
+use crate::explore::backtest::table::Table;
+use crate::explore::backtest::{Kind, cases};
+use crate::report::accuracy;
+
+/// Options of `flopcast calibrate`.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// A table of measured throughputs in the columns of docs/backtest.md; the one that flopcast
+    /// ships when left out.
+    #[arg(value_name = "FILE.csv")]
+    file: Option<PathBuf>,
+    /// Where to write the fitted constants.
+    #[arg(long, short, value_name = "FILE.yaml")]
+    output: Option<PathBuf>,
+    /// Random splits to validate on, 30 % of the models left out of each.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    cross_validate: u16,
+    /// Constants to start from; the priors in it bind the fit.
+    #[arg(long, value_name = "FILE.yaml")]
+    calibration: Option<PathBuf>,
+}
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let catalog = load::catalog(global)?;
+        let before = calibration(self.calibration.as_deref())?;
+        let (table, name) = match &self.file {
+            Some(path) => (Table::read(&text(path)?)?, path.display().to_string()),
+            None => {
+                (Kind::TrainingThroughput.shipped()?, "hardware/backtest/throughput.csv".to_owned())
+            }
+        };
+        let (cases, skipped) = cases(&table, &catalog, &before);
+        for (id, why) in &skipped {
+            eprintln!("left out: {id}: {why}");
+        }
+        let measured = cases.iter().filter(|case| case.throughput.is_some()).count();
+        if measured == 0 {
+            return Err(Error::input("no row of the table can be fitted to")
+                .hint("`flopcast backtest FILE.csv` says why"));
+        }
+        let fitted = format!("{name}, {measured} rows");
+        let proof = prove(&cases, &before, usize::from(self.cross_validate), &fitted)?;
+        if let Some(path) = &self.output {
+            write(path, &proof.calibration.write()?)?;
+        }
+        match global.format {
+            Format::Json => print(&format!("{:#}", accuracy::json(&proof))),
+            _ => print(&accuracy::markdown(&proof)),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a calibration is worth: `docs/accuracy.md` and the answer of `flopcast calibrate`.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::backtest::markdown_table;
+use crate::explore::backtest::calibrate::{FoldScore, Proof, mean_of_folds};
+use crate::explore::backtest::score::{Scored, Summary};
+use crate::training::calibration::Calibration;
+
+const KINDS: [&str; 2] = ["dense", "moe"];
+
+/// The proof as Markdown: before and after, on rows that the fits had not seen.
+pub fn markdown(proof: &Proof) -> String {
+    let mut text = format!(
+        "Throughput of {} rows. An error is predicted / measured - 1; intervals are those of the \
+         fitted calibration.\n",
+        proof.before.len()
+    );
+    let known: Vec<&Scored> = rows(&proof.splits);
+    let new: Vec<&Scored> = rows(&proof.publishers);
+    for (title, scored) in [
+        ("Constants before, on all rows", proof.before.iter().collect::<Vec<_>>()),
+        ("Fitted, on the rows of the fit", proof.after.iter().collect()),
+        ("A model that the fit has not seen, on a known framework", known),
+        ("A publisher that the fit has not seen", new),
+        ("Rule of thumb: 40 % of the peak", proof.baseline.iter().collect()),
+    ] {
+        let _ = write!(text, "\n### {title}\n\n{}", markdown_table(&by_kind(&scored)));
+    }
+    let _ = write!(
+        text,
+        "\n### Mean over {} random splits, {:.0} % of the models left out of each\n\n",
+        proof.splits.len(),
+        100.0 * crate::explore::backtest::calibrate::HELD_OUT
+    );
+    text += "| | median | P90 |\n|---|--:|--:|\n";
+    for kind in KINDS {
+        if let Some((median, p90)) = mean_of_folds(&proof.splits, kind) {
+            let _ = writeln!(text, "| {kind} | {:.1} % | {:.1} % |", 100.0 * median, 100.0 * p90);
+        }
+    }
+    text += "\n### One publisher left out at a time\n\n";
+    let mut lines = Vec::new();
+    for fold in &proof.publishers {
+        for kind in KINDS {
+            let some = fold.rows.iter().filter(|row| row.group("kind") == Some(kind));
+            let name = format!("{}, {kind}", fold.name);
+            lines.extend(Summary::of(some).map(|summary| (name, summary)));
+        }
+    }
+    text += &markdown_table(&lines);
+    text + "\n" + &constants(&proof.calibration)
+}
+
+/// The constants with their ranges and provenance.
+fn constants(calibration: &Calibration) -> String {
+    let mut text = "### Constants\n\nFitted on a logarithmic scale; the spread is the standard \
+                    deviation of the prior's logarithm.\n\n\
+                    | constant | value | prior | spread | what it is |\n|---|--:|--:|--:|---|\n"
+        .to_owned();
+    for (name, constant) in &calibration.constants {
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} | {} | {} |",
+            rounded(constant.value),
+            rounded(constant.prior),
+            constant.spread,
+            constant.why
+        );
+    }
+    text
+}
+
+/// Three digits.
+fn rounded(value: f64) -> String {
+    let digits = (2.0 - value.abs().log10().floor()).clamp(0.0, 12.0) as usize;
+    format!("{value:.digits$}")
+}
+
+/// The proof as a stable snapshot.
+pub fn json(proof: &Proof) -> Value {
+    let kinds = |scored: &[&Scored]| -> Value {
+        let summaries = by_kind(scored).into_iter();
+        summaries
+            .map(|(kind, summary)| (kind, json!(summary)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let refs = |scored: &[Scored]| kinds(&scored.iter().collect::<Vec<_>>());
+    let publishers: serde_json::Map<String, Value> =
+        proof.publishers.iter().map(|fold| (fold.name.clone(), refs(&fold.rows))).collect();
+    json!({
+        "schema": "flopcast.calibration/1",
+        "rows": proof.before.len(),
+        "before": refs(&proof.before),
+        "after": refs(&proof.after),
+        "left_out_models": kinds(&rows(&proof.splits)),
+        "left_out_publishers": kinds(&rows(&proof.publishers)),
+        "publishers": publishers,
+        "baseline_mfu_40_percent": refs(&proof.baseline),
+        "intervals": proof.calibration.intervals,
+    })
+}
+
+fn rows(folds: &[FoldScore]) -> Vec<&Scored> {
+    folds.iter().flat_map(|fold| &fold.rows).collect()
+}
+
+fn by_kind(scored: &[&Scored]) -> Vec<(String, Summary)> {
+    let of = |kind: &&str| {
+        let some = scored.iter().copied().filter(|row| row.group("kind") == Some(kind));
+        Some(((*kind).to_owned(), Summary::of(some)?))
+    };
+    KINDS.iter().filter_map(of).collect()
+}
