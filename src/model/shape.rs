@@ -57,8 +57,12 @@ impl Shape {
         for layer in layers.iter().filter(|layer| layer.count > 0) {
             match &layer.operator {
                 Operator::Attention(it) => {
-                    shape.layers += layer.count;
-                    if layer.count > most {
+                    // An indexer that selects keys, or a second pass over kept ones, is no layer.
+                    let own = layer.role != Role::Router && it.cached != Some(0);
+                    if own {
+                        shape.layers += layer.count;
+                    }
+                    if own && layer.count > most {
                         most = layer.count;
                         shape.heads = it.heads;
                         shape.kv_heads = it.kv_heads;
@@ -88,6 +92,9 @@ impl Shape {
     }
 
     fn keep(&mut self, layers: u64, per_position: u64, positions: Option<u64>, fixed: u64) {
+        if per_position == 0 && fixed == 0 {
+            return;
+        }
         let same = |cache: &&mut Cache| {
             (cache.per_position, cache.positions, cache.fixed) == (per_position, positions, fixed)
         };

@@ -127,3 +127,68 @@ fn unknown_keys(chain: &[&Template], model_type: &str, config: &Config) -> Resul
     }
     Ok(unknown)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::template::known_types;
+
+    /// A configuration that says nothing but its type has the type's defaults.
+    #[test]
+    fn every_type_builds_from_its_defaults() {
+        let left_open = ["dots1", "deepseek_v2"];
+        for name in known_types().filter(|name| !left_open.contains(name)) {
+            let config = json!({"model_type": name});
+            let config = match name {
+                "transformer" => continue,
+                _ => config,
+            };
+            let model = from_json(name, &config, None, &Input::default());
+            match model {
+                Ok(model) => assert!(model.parameters().total > 0, "{name}"),
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn bad_configurations_are_refused() {
+        let cases = [
+            ("", "not a JSON configuration"),
+            ("[]", "a section of keys"),
+            ("{}", "`model_type` is missing"),
+            (r#"{"model_type": "lama"}"#, "did you mean `llama`"),
+            (r#"{"model_type": "warp", "warp_factor": 9}"#, "warp_factor"),
+            (r#"{"model_type": "llama", "num_attention_heads": 0}"#, "zero"),
+            (r#"{"model_type": "llama", "num_hidden_layers": 0}"#, "needs layers"),
+            (r#"{"model_type": "llama", "num_hidden_layers": -3}"#, "needs layers"),
+            (
+                r#"{"model_type": "llama", "num_hidden_layers": 1e18, "num_key_value_heads": 8}"#,
+                "too large",
+            ),
+            (r#"{"model_type": "llama", "hidden_size": 100}"#, "not a whole number"),
+            (r#"{"model_type": "llama", "hidden_size": "wide"}"#, "is wide, not a whole number"),
+            (r#"{"model_type": "llama", "hidden_size": null}"#, "not"),
+            (r#"{"model_type": "llama", "num_key_value_heads": 7}"#, "do not share"),
+            (
+                r#"{"model_type": "llama", "num_hiden_layers": 4, "hidden_size": 512}"#,
+                "num_hidden_layers",
+            ),
+            (r#"{"model_type": "llama", "vocab_size": 0}"#, "is 0"),
+            (r#"{"model_type": "gpt2", "n_embd": 768, "hidden_size": 512}"#, "both name the same"),
+            (r#"{"model_type": "llama", "architectures": ["LlamaForFlight"]}"#, "LlamaForFlight"),
+            (
+                r#"{"model_type": "mixtral", "num_experts_per_tok": 9}"#,
+                "9 experts per position out of 8",
+            ),
+        ];
+        for (text, part) in cases {
+            match read("config.json", text, &Input::default()) {
+                Ok(model) => panic!("{text}: {:?}", model.parameters()),
+                Err(error) => assert!(error.to_string().contains(part), "{text}: {error}"),
+            }
+        }
+    }
+}

@@ -18,7 +18,7 @@ use crate::model::operator::{Function, Operator, Pointwise};
 use crate::model::total::{Assumption, Model};
 
 /// The most look-ups and layers that a model may take: keeps time and memory bounded.
-const MOST_STEPS: u64 = 3_000_000;
+const MOST_STEPS: u64 = 1_000_000;
 /// The most layers that differ, in all and under one name.
 const MOST_LAYERS: (usize, usize) = (50_000, 2_000);
 /// The deepest nesting of names, blocks and parts.
