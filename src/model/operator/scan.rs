@@ -122,7 +122,8 @@ mod tests {
     fn chunks_cost_what_their_products_do() {
         use ScanKind::{ChannelDelta, Decay, Delta, Gated, Lightning, Selective, Wkv};
         let check = |kind, chunk, macs: f64| {
-            let scan = Scan { kind, batch: 2, length: 10, heads: 3, key_dim: 5, value_dim: 7, chunk };
+            let scan =
+                Scan { kind, batch: 2, length: 10, heads: 3, key_dim: 5, value_dim: 7, chunk };
             let counted = scan.forward().matmul.get::<flop>();
             assert!((counted - 2.0 * 6.0 * macs).abs() < 1e-9, "{kind:?} {chunk:?}: {counted}");
         };

@@ -232,6 +232,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_type_has_one_family() {
+        for pair in TYPES.windows(2) {
+            assert_ne!(pair[0].0, pair[1].0, "two families cover the same type");
+        }
+    }
+
+    #[test]
     fn every_family_parses_and_finds_its_bases() {
         for name in known_types() {
             if let Err(error) = chain(name) {

@@ -189,7 +189,10 @@ pub(super) const OPERATORS: &[(&str, &[&str])] = {
         ("rnn", CELL),
         ("lstm", CELL),
         ("gru", CELL),
-        ("scan", &["name", "kind", "batch", "length", "heads", "key_dim", "value_dim", "chunk", "role"]),
+        (
+            "scan",
+            &["name", "kind", "batch", "length", "heads", "key_dim", "value_dim", "chunk", "role"],
+        ),
     ]
 };
 
