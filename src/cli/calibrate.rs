@@ -10,7 +10,7 @@ use super::{Format, Global, load, print};
 use crate::diagnostic::{Error, Result};
 use crate::explore::backtest::calibrate::prove;
 use crate::explore::backtest::table::Table;
-use crate::explore::backtest::{Kind, cases};
+use crate::explore::backtest::{Backtest, Kind, cases};
 use crate::report::accuracy;
 
 /// Options of `flopcast calibrate`.
@@ -55,9 +55,14 @@ impl Options {
         if let Some(path) = &self.output {
             write(path, &proof.calibration.write()?)?;
         }
-        match global.format {
-            Format::Json => print(&format!("{:#}", accuracy::json(&proof))),
-            _ => print(&accuracy::markdown(&proof)),
+        if global.format == Format::Json {
+            return print(&format!("{:#}", accuracy::json(&proof)));
         }
+        if self.file.is_some() {
+            return print(&accuracy::markdown(&proof));
+        }
+        let shipped = |kind: Kind| Backtest::run(kind, &kind.shipped()?, &catalog, &before);
+        let tests = [shipped(Kind::TrainingThroughput)?, shipped(Kind::Runs)?];
+        print(&accuracy::document(&proof, &tests))
     }
 }

@@ -7,9 +7,30 @@ use serde_json::{Value, json};
 use super::backtest::markdown_table;
 use crate::explore::backtest::calibrate::{FoldScore, Proof, mean_of_folds};
 use crate::explore::backtest::score::{Scored, Summary};
+use crate::explore::backtest::{Backtest, Kind};
 use crate::training::calibration::Calibration;
 
 const KINDS: [&str; 2] = ["dense", "moe"];
+
+/// `docs/accuracy.md`: the proof of the shipped constants, and what they make of published
+/// memory and runs.
+pub fn document(proof: &Proof, tests: &[Backtest]) -> String {
+    let mut text = "# How wrong flopcast is\n\nWritten by `flopcast calibrate --format markdown > \
+                    docs/accuracy.md`; a test compares. The rows are facts cited in \
+                    hardware/backtest/, the model is src/training/step_time.rs, and \
+                    docs/backtest.md describes the columns and the contradictions of published \
+                    runs. Nothing is fitted per model.\n\n## Training throughput\n\n"
+        .to_owned();
+    text += &markdown(proof);
+    for test in tests {
+        let title = match test.kind {
+            Kind::TrainingThroughput => "Shipped rows with the shipped constants, memory among them",
+            Kind::Runs => "Published runs",
+        };
+        let _ = write!(text, "\n## {title}\n\n{}", super::backtest::markdown(test));
+    }
+    text
+}
 
 /// The proof as Markdown: before and after, on rows that the fits had not seen.
 pub fn markdown(proof: &Proof) -> String {
@@ -48,6 +69,13 @@ pub fn markdown(proof: &Proof) -> String {
             let some = fold.rows.iter().filter(|row| row.group("kind") == Some(kind));
             let name = format!("{}, {kind}", fold.name);
             lines.extend(Summary::of(some).map(|summary| (name, summary)));
+        }
+        // Published tools are compared on 3-D parallelism alone.
+        let three = |row: &&Scored| row.group("sharding") != Some("ZeRO-3");
+        let rest = Summary::of(fold.rows.iter().filter(three));
+        if rest.is_some_and(|rest| rest.n < fold.rows.len()) {
+            let name = format!("{}, without ZeRO-3", fold.name);
+            lines.extend(rest.map(|summary| (name, summary)));
         }
     }
     text += &markdown_table(&lines);

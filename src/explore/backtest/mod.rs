@@ -179,7 +179,7 @@ impl Backtest {
         let mut groups: Vec<Group> = Vec::new();
         for figure in self.figures() {
             let rows = || self.scored.iter().filter(move |row| row.figure == figure);
-            for by in ["kind", "basis", "accelerator", "source", "constants"] {
+            for by in ["kind", "basis", "accelerator", "source", "sharding", "constants"] {
                 let mut names: Vec<&str> = rows().filter_map(|row| row.group(by)).collect();
                 names.sort_unstable();
                 names.dedup();

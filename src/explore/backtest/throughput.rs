@@ -5,6 +5,7 @@ use super::score::Scored;
 use crate::diagnostic::Result;
 use crate::quantity::{DeviceMemory, Measure};
 use crate::training::calibration::{Calibration, Familiarity};
+use crate::training::parallelism::Zero;
 
 /// The figure of training speed.
 pub const THROUGHPUT: &str = "tokens_per_second_per_device";
@@ -94,6 +95,7 @@ fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {
         ("kind", kind(case).to_owned()),
         ("accelerator", case.accelerator.clone()),
         ("source", case.publisher().to_owned()),
+        ("sharding", if case.layout.zero == Zero::Weights { "ZeRO-3" } else { "other" }.to_owned()),
         ("constants", if known.accelerator { "own" } else { "inherited" }.to_owned()),
     ]
 }
