@@ -2,7 +2,7 @@
 
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
-use flopcast::estimate::estimate;
+use flopcast::estimate::Engine;
 use flopcast::scenario::{Files, Scenario, document, reader, resolve};
 
 fn main() {
@@ -29,13 +29,15 @@ const LLAMA: &str = include_str!("../scenarios/llama-65b.yaml");
 #[divan::bench(args = [("training", LLAMA), ("training and serving", GPT3)])]
 fn plain(bencher: divan::Bencher<'_, '_>, (_, text): (&str, &str)) {
     let scenario = scenario(text);
-    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| estimate(&scenario, false));
+    let engine = Engine::new(&scenario, &Catalog::embedded()).expect("an engine");
+    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| engine.run(false));
 }
 
 #[divan::bench(args = [("training", LLAMA), ("training and serving", GPT3)])]
 fn explained(bencher: divan::Bencher<'_, '_>, (_, text): (&str, &str)) {
     let scenario = scenario(text);
-    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| estimate(&scenario, true));
+    let engine = Engine::new(&scenario, &Catalog::embedded()).expect("an engine");
+    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| engine.run(true));
 }
 
 #[divan::bench]

@@ -26,7 +26,7 @@ fn forecast(text: &str) -> Estimate {
     let node = document::parse("random.yaml", text.as_bytes()).expect("a document");
     let file = reader::read(&node).expect("a scenario");
     let scenario = resolve(&file, &CATALOG, &NoFiles).expect("a resolved scenario");
-    estimate(&scenario, true).expect("an estimate")
+    estimate(&scenario, &CATALOG, true).expect("an estimate")
 }
 
 fn leaves<'a>(step: &'a Step, found: &mut Vec<&'a Step>) {

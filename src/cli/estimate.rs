@@ -24,7 +24,7 @@ impl Options {
         let mut reports = Vec::new();
         for path in &self.files {
             let scenario = load::scenario(path, &catalog, global)?;
-            reports.push(Report::new(&scenario, &estimate(&scenario, true)?));
+            reports.push(Report::new(&scenario, &estimate(&scenario, &catalog, true)?));
         }
         let each = |render: fn(&Report) -> String| {
             reports.iter().map(render).collect::<Vec<_>>().join("\n")

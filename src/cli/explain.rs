@@ -24,7 +24,7 @@ impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let scenario = load::scenario(&self.file, &catalog, global)?;
-        let report = Report::new(&scenario, &estimate(&scenario, true)?);
+        let report = Report::new(&scenario, &estimate(&scenario, &catalog, true)?);
         let Some(path) = &self.figure else {
             return print(&list(&report));
         };

@@ -7,6 +7,7 @@ use crate::ledger::footprint::Footprint;
 use crate::provenance::{Known, Step, Traced, Unknown};
 use crate::quantity::Measure;
 use crate::quantity::text::{convert, show_stored};
+use crate::training::memory::Memory;
 
 /// One named figure.
 #[derive(Clone, Debug)]
@@ -102,6 +103,9 @@ fn list_training(training: &TrainingForecast, out: &mut Section<'_>) {
     out.optional("stranded_devices", "devices", training.packing.as_ref().map(|p| &p.stranded));
     out.known("device_hours", "device-h", &run.device_time);
     out.optional("wall_clock_days", "days", run.wall_clock.as_ref());
+    if let Some(memory) = &training.memory {
+        list_memory(memory, out);
+    }
     list_footprint("energy_kwh", &training.footprint, out);
     if let Some(bill) = &training.bill {
         out.known("cost_usd.compute", "USD", &bill.compute);
@@ -109,6 +113,23 @@ fn list_training(training: &TrainingForecast, out: &mut Section<'_>) {
     }
     out.optional("flops_per_usd.peak", "FLOP/USD", training.peak_flops_per_usd.as_ref());
     out.optional("flops_per_usd.achieved", "FLOP/USD", training.achieved_flops_per_usd.as_ref());
+}
+
+fn list_memory(memory: &Memory, out: &mut Section<'_>) {
+    let parts = [
+        ("weights", memory.weights),
+        ("gradients", memory.gradients),
+        ("optimizer", memory.optimizer),
+        ("activations", memory.activations),
+        ("other", memory.other),
+        ("allocated", memory.allocated),
+        ("reserved", memory.reserved),
+        ("capacity", memory.capacity),
+    ];
+    for (name, value) in parts {
+        let path = format!("memory_gb.{name}");
+        out.known(&path, "GB/device", &Traced::counted("", value, "memory model", false));
+    }
 }
 
 fn list_footprint(energy: &str, footprint: &Footprint, out: &mut Section<'_>) {

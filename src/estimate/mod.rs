@@ -8,12 +8,15 @@ pub use figure::{Figure, Section};
 pub use inference::{InferenceForecast, Year};
 pub use training::TrainingForecast;
 
+use crate::catalog::Catalog;
 use crate::diagnostic::Result;
 use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::years;
 use crate::provenance::{Known, Traced, Unknown};
 use crate::quantity::{Co2eMass, Energy, Money};
 use crate::scenario::Scenario;
+use crate::training::predict::{self, Predicted};
+use crate::training::run::Settled;
 
 /// What a scenario takes.
 #[derive(Clone, Debug)]
@@ -46,21 +49,58 @@ pub struct Tco {
     pub sci: Option<Known<Co2eMass>>,
 }
 
-/// Forecasts a scenario. With `explain`, every figure carries its derivation.
+/// A scenario made ready: what takes long, such as the choice of a layout, is done once.
+#[derive(Clone, Debug)]
+pub struct Engine<'a> {
+    scenario: &'a Scenario,
+    settled: Option<Settled>,
+}
+
+impl<'a> Engine<'a> {
+    /// Chooses the layout of the run, predicts its step, settles its efficiency.
+    ///
+    /// # Errors
+    /// The run cannot be predicted although nobody said how fast it is; a layout that contradicts
+    /// itself; nothing fits.
+    pub fn new(scenario: &'a Scenario, catalog: &Catalog) -> Result<Self> {
+        let settle = |plan| predict::settle(plan, catalog);
+        let settled = scenario.training.as_ref().map(settle).transpose()?;
+        Ok(Self { scenario, settled })
+    }
+
+    /// What the step-time model says of the run.
+    pub fn predicted(&self) -> Option<&Predicted> {
+        self.settled.as_ref()?.predicted.as_ref()
+    }
+
+    /// The forecast. With `explain`, every figure carries its derivation.
+    ///
+    /// # Errors
+    /// A model that does not fit the devices that are to serve it; a job that fails all the time.
+    pub fn run(&self, explain: bool) -> Result<Estimate> {
+        let scenario = self.scenario;
+        let training = match scenario.training.as_ref().zip(self.settled.as_ref()) {
+            Some((plan, settled)) => Some(training::forecast(plan, settled, explain)?),
+            None => None,
+        };
+        let inference = match &scenario.inference {
+            Some(plan) => {
+                let cost = training.as_ref().and_then(|t| t.bill.as_ref()).map(|b| &b.total);
+                Some(inference::forecast(plan, &scenario.finance, cost, explain)?)
+            }
+            None => None,
+        };
+        let tco = tco(scenario, training.as_ref(), inference.as_ref(), explain);
+        Ok(Estimate { training, inference, tco })
+    }
+}
+
+/// Forecasts a scenario once.
 ///
 /// # Errors
-/// A model that does not fit the devices that are to serve it.
-pub fn estimate(scenario: &Scenario, explain: bool) -> Result<Estimate> {
-    let training = scenario.training.as_ref().map(|plan| training::forecast(plan, explain));
-    let inference = match &scenario.inference {
-        Some(plan) => {
-            let training_cost = training.as_ref().and_then(|t| t.bill.as_ref()).map(|b| &b.total);
-            Some(inference::forecast(plan, &scenario.finance, training_cost, explain)?)
-        }
-        None => None,
-    };
-    let tco = tco(scenario, training.as_ref(), inference.as_ref(), explain);
-    Ok(Estimate { training, inference, tco })
+/// As [`Engine::new`] and [`Engine::run`].
+pub fn estimate(scenario: &Scenario, catalog: &Catalog, explain: bool) -> Result<Estimate> {
+    Engine::new(scenario, catalog)?.run(explain)
 }
 
 fn tco(

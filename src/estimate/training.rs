@@ -1,11 +1,13 @@
 //! The forecast of a training run.
 
+use crate::diagnostic::Result;
 use crate::ledger::footprint::Footprint;
 use crate::ledger::rent::{Bill, FlopPerMoney, Packing};
 use crate::provenance::Traced;
 use crate::quantity::Devices;
 use crate::scenario::plan::TrainingPlan;
-use crate::training::run::RunTime;
+use crate::training::memory::Memory;
+use crate::training::run::{RunTime, Settled};
 
 /// What a training run takes.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct TrainingForecast {
     pub peak_flops_per_usd: Option<Traced<FlopPerMoney>>,
     /// Model FLOP for a dollar.
     pub achieved_flops_per_usd: Option<Traced<FlopPerMoney>>,
+    /// Memory of the fullest device, where the layout is known.
+    pub memory: Option<Memory>,
     /// Energy, carbon and water.
     pub footprint: Footprint,
     /// The last day, and the days left to the deadline (negative when missed).
@@ -40,8 +44,12 @@ pub struct Calendar {
 }
 
 /// Forecasts a training run.
-pub(super) fn forecast(plan: &TrainingPlan, explain: bool) -> TrainingForecast {
-    let run = plan.run.time(explain);
+pub(super) fn forecast(
+    plan: &TrainingPlan,
+    settled: &Settled,
+    explain: bool,
+) -> Result<TrainingForecast> {
+    let run = plan.run.time(settled, explain)?;
     let devices = plan.run.devices.as_ref().map(|devices| devices.traced(explain));
     let packing = plan.rent.as_ref().zip(devices.as_ref()).and_then(|(rent, devices)| {
         let spares = plan.run.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
@@ -67,7 +75,8 @@ pub(super) fn forecast(plan: &TrainingPlan, explain: bool) -> TrainingForecast {
         let margin_days = plan.deadline.map(|deadline| (deadline - end).num_days());
         Some(Calendar { start, end, margin_days })
     });
-    TrainingForecast {
+    Ok(TrainingForecast {
+        memory: settled.predicted.as_ref().map(|predicted| predicted.candidate.memory),
         peak_flops_per_usd: per_usd(true),
         achieved_flops_per_usd: per_usd(false),
         footprint: plan.site.footprint("training", &run.device_time, explain),
@@ -76,5 +85,5 @@ pub(super) fn forecast(plan: &TrainingPlan, explain: bool) -> TrainingForecast {
         packing,
         bill,
         calendar,
-    }
+    })
 }

@@ -84,12 +84,20 @@ pub struct Training {
     /// The accelerators.
     pub hardware: Hardware,
     /// How well they are used: one of `mfu` (with its `convention`), `hfu`, `step_time`,
-    /// `tokens_per_second_per_device`, `device_hours`. Left out, a dated default per accelerator
-    /// generation is assumed.
-    #[serde(default)]
-    pub efficiency: Efficiency,
-    /// Productive time / elapsed time: checkpoints, failures and restarts taken off.
+    /// `tokens_per_second_per_device`, `device_hours`. `auto`, or left out: predicted.
+    pub efficiency: Option<Efficiency>,
+    /// How the run is spread over the devices. `auto`, or left out: the fastest layout that fits.
+    pub parallelism: Option<Located<Parallelism>>,
+    /// The training framework, such as megatron, torchtitan, maxtext; its known habits enter the
+    /// prediction.
+    pub framework: Option<String>,
+    /// Date of the software release; the start of the run, or today's state of the art.
+    pub software_epoch: Option<chrono::NaiveDate>,
+    /// Productive time / elapsed time. `auto`, or left out: from failures and checkpoints.
     pub goodput: Option<Given<Share>>,
+    /// How often devices fail and what that costs.
+    #[serde(default)]
+    pub reliability: Reliability,
     /// Devices paid for beside those that train, as a share of them; 0.
     pub spares: Option<Given<Share>>,
     /// Compute of ablations and failed runs as a multiple of the run itself; 0.
@@ -163,6 +171,56 @@ pub struct Efficiency {
     pub tokens_per_second_per_device: Option<Given<DeviceTokenRate>>,
     /// Device-hours of the whole run, as published.
     pub device_hours: Option<Given<DeviceTime>>,
+}
+
+/// How a run is spread over its devices. Degrees that are left out are 1; `data` takes the devices
+/// that the others leave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parallelism {
+    /// Devices that share each matrix.
+    pub tensor: Option<u64>,
+    /// Pipeline stages.
+    pub pipeline: Option<u64>,
+    /// Chunks of layers per stage, in the interleaved schedule.
+    pub chunks: Option<u64>,
+    /// Copies that see different sequences.
+    pub data: Option<u64>,
+    /// Devices that share each sequence.
+    pub context: Option<u64>,
+    /// Devices that share the experts of a layer.
+    pub expert: Option<u64>,
+    /// ZeRO stage, 0 to 3; 1.
+    pub zero: Option<u64>,
+    /// Sequences of one forward pass of a copy.
+    pub micro_batch: Option<u64>,
+    /// Activations computed anew in the backward pass; none.
+    pub recompute: Option<Recomputation>,
+}
+
+/// Which activations are computed anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Recomputation {
+    /// All are kept.
+    #[default]
+    None,
+    /// The attention core only.
+    Selective,
+    /// Each block from its input.
+    Full,
+}
+
+/// How often devices fail and what an interruption costs.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reliability {
+    /// Failures that interrupt the run, per 1,000 devices and day; 0.5.
+    pub failures_per_1000_devices_day: Option<Given<f64>>,
+    /// How long the run stands still for one checkpoint; 40 s.
+    pub checkpoint_stall: Option<Given<Time>>,
+    /// Time from a failure until the run goes on; 10 minutes.
+    pub restart: Option<Given<Time>>,
 }
 
 /// Which FLOPs a utilisation counts.

@@ -3,12 +3,18 @@
 //! A plan holds inputs only. What follows from them is computed by `training`, `serving` and
 //! `ledger`.
 
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::file::Parallelism;
+use crate::model::Model;
 use crate::provenance::{Input, Unknown};
 use crate::quantity::{
     Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower, DevicePrice,
     DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, Flop, FlopPerSample, FlopPerToken,
-    GridIntensity, InstancePrice, Mfu, Per, Pue, RequestRate, Requests, Samples, Share, Time,
-    Tokens, TokensPerRequest, WaterIntensity, YearlyRate,
+    GridIntensity, InstancePrice, Mfu, Per, Precision, Pue, RequestRate, Requests, Samples, Share,
+    Time, Tokens, TokensPerRequest, WaterIntensity, YearlyRate,
 };
 
 pub use super::file::FlopConvention;
@@ -22,10 +28,8 @@ pub struct Run {
     pub peak: Input<DeviceFlopRate>,
     /// Devices that train; unknown for a run of given device-hours.
     pub devices: Option<Input<Devices>>,
-    /// How well they are used.
-    pub efficiency: Efficiency,
     /// Productive time / elapsed time.
-    pub goodput: Input<Share>,
+    pub goodput: Goodput,
     /// Paid but idle devices / training devices.
     pub spares: Input<Share>,
     /// Compute of ablations and failed runs / compute of the run.
@@ -59,6 +63,53 @@ pub enum Work {
         /// Operator-exact forward + backward.
         model: Input<FlopPerSample>,
     },
+}
+
+/// Productive time / elapsed time of a run.
+#[derive(Clone, Debug)]
+pub enum Goodput {
+    /// As given.
+    Given(Input<Share>),
+    /// What failures, checkpoints and restarts leave.
+    Failures {
+        /// Failures that interrupt the run, per 1,000 devices and day.
+        rate: Input<f64>,
+        /// How long the run stands still for one checkpoint.
+        stall: Input<Time>,
+        /// Time from a failure until the run goes on.
+        restart: Input<Time>,
+        /// Devices that may fail.
+        devices: Input<Devices>,
+    },
+}
+
+/// What the step-time model needs to predict a run.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// The model, counted at the run's sequence length.
+    pub model: Arc<Model>,
+    /// Tokens in one epoch.
+    pub tokens: Input<Tokens>,
+    /// Epochs.
+    pub epochs: Input<f64>,
+    /// Id of the accelerator.
+    pub accelerator: String,
+    /// Devices that train.
+    pub devices: u64,
+    /// Number format of the matrix products.
+    pub precision: Precision,
+    /// Sequences of one step.
+    pub sequences: u64,
+    /// Tokens of a sequence.
+    pub sequence: u64,
+    /// The layout; chosen where it is not given.
+    pub layout: Option<Parallelism>,
+    /// Optimizer state per trained parameter, in bytes.
+    pub optimizer_bytes: f64,
+    /// The framework, as the user calls it.
+    pub framework: Option<String>,
+    /// Date of the software.
+    pub software_epoch: NaiveDate,
 }
 
 /// What is known of the utilisation.
@@ -214,6 +265,10 @@ pub struct Service {
 pub struct TrainingPlan {
     /// What is computed.
     pub run: Run,
+    /// How well the devices are used; predicted where nobody said.
+    pub efficiency: Option<Efficiency>,
+    /// What the step-time model needs, where devices, tokens and layout allow a prediction.
+    pub prediction: Option<Prediction>,
     /// What is paid; absent where the scenario names neither provider nor price.
     pub rent: Option<Rent>,
     /// Power, grid and water.

@@ -151,6 +151,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         match &self.0.value {
             Value::Null => visitor.visit_none(),
+            // `auto` reads as left out: the engine chooses.
+            Value::Text(text) if text == "auto" => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }

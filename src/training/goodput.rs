@@ -5,9 +5,11 @@
 //! Daly 2006).
 
 use crate::diagnostic::{Error, Result};
+use crate::provenance::{Traced, function};
 use crate::quantity::system::device::device;
 use crate::quantity::system::time::{hour, minute, second};
 use crate::quantity::{Data, DeviceTime, Devices, Measure, Per, Share, Time};
+use crate::scenario::plan::Goodput;
 
 /// Failures per device and time.
 pub type FailureRate = Per<f64, DeviceTime>;
@@ -123,6 +125,40 @@ impl Reliability {
         let broken = (self.failures * devices * repair).stored();
         Devices::from_stored((broken + 2.0 * broken.sqrt()).ceil())
     }
+}
+
+/// The goodput of a plan: as given, or what failures leave at the best checkpoint interval.
+///
+/// # Errors
+/// The job fails before it gets anything done.
+pub fn of(planned: &Goodput, explain: bool) -> Result<Traced<Share>> {
+    let (rate, stall, restart, devices) = match planned {
+        Goodput::Given(share) => return Ok(share.traced(explain)),
+        Goodput::Failures { rate, stall, restart, devices } => (rate, stall, restart, devices),
+    };
+    // Checked once with words for the user, then computed where the derivation can repeat it.
+    reliability(rate.value, stall.value, restart.value).outcome(devices.value, None)?;
+    Ok(function(
+        "what failures, checkpoints at the best interval and restarts leave (Daly 2006, eq. 13)",
+        &[
+            rate.traced(explain).part(),
+            stall.traced(explain).part(),
+            restart.traced(explain).part(),
+            devices.traced(explain).part(),
+        ],
+        |v| {
+            let stored = Time::from_stored;
+            let reliability = reliability(v[0], stored(v[1]), stored(v[2]));
+            let outcome = reliability.outcome(Devices::from_stored(v[3]), None);
+            outcome.map_or(f64::NAN, |outcome| outcome.goodput.get())
+        },
+    ))
+}
+
+/// Reliability from failures per 1,000 devices and day.
+pub fn reliability(failures: f64, stall: Time, restart: Time) -> Reliability {
+    let thousand_days = Devices::new::<device>(1000.0) * Time::new::<hour>(24.0);
+    Reliability { failures: failures / thousand_days, stall, restart }
 }
 
 impl Outcome {

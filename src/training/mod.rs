@@ -5,12 +5,14 @@
 
 pub mod calibration;
 mod communication;
+mod extents;
 pub mod format;
 pub mod goodput;
 pub mod memory;
 pub mod parallelism;
 pub mod plan;
 pub mod platform;
+pub mod predict;
 pub mod run;
 pub mod step_time;
 pub mod transformer;

@@ -5,6 +5,9 @@
 
 use std::ops::Mul;
 
+use super::goodput;
+use super::predict::Predicted;
+use crate::diagnostic::Result;
 use crate::provenance::{Input, Traced};
 use crate::quantity::{
     DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Measure, Mfu, Ratio, Share, Time,
@@ -22,6 +25,17 @@ pub struct RunFlops {
     pub model_full: Traced<Flop>,
     /// With recomputation.
     pub hardware: Traced<Flop>,
+}
+
+/// What a plan leaves open, settled.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// How well the devices are used, as given or predicted.
+    pub efficiency: Efficiency,
+    /// FLOPs of activations computed anew / model FLOPs, where any are.
+    pub recomputation: Option<Input<f64>>,
+    /// What the step-time model says, where it was asked.
+    pub predicted: Option<Predicted>,
 }
 
 /// How long a run takes.
@@ -49,13 +63,16 @@ impl Run {
     /// FLOPs, device-hours and time of the run.
     ///
     /// With `explain`, every figure records its derivation.
-    pub fn time(&self, explain: bool) -> RunTime {
-        let flops = self.flops(explain);
+    ///
+    /// # Errors
+    /// The job fails before it gets anything done.
+    pub fn time(&self, settled: &Settled, explain: bool) -> Result<RunTime> {
+        let flops = self.flops(settled, explain);
         let peak = self.peak.traced(explain);
-        let goodput = self.goodput.traced(explain);
+        let goodput = goodput::of(&self.goodput, explain)?;
         let experiments = self.experiments.traced(explain);
-        let productive = self.productive_time(&flops, &peak, &goodput, explain);
-        let run = match &self.efficiency {
+        let productive = productive_time(&settled.efficiency, &flops, &peak, &goodput, explain);
+        let run = match &settled.efficiency {
             // Published device-hours are elapsed time: the goodput is in them already.
             Efficiency::DeviceHours(given) => given.traced(explain),
             _ => (&productive / &goodput).named("device-hours of the run"),
@@ -78,7 +95,7 @@ impl Run {
             }
             _ => None,
         };
-        RunTime {
+        Ok(RunTime {
             mfu: (&flops.model / &(&productive * &peak)).named("training.mfu"),
             hfu: (&flops.hardware / &(&productive * &peak)).named("training.hfu"),
             wall_clock: devices.map(|devices| (&run / &devices).named("training.wall_clock_days")),
@@ -87,49 +104,11 @@ impl Run {
             throughput,
             goodput: goodput.named("training.goodput"),
             flops,
-        }
-    }
-
-    /// Device-time that does useful work.
-    fn productive_time(
-        &self,
-        flops: &RunFlops,
-        peak: &Traced<DeviceFlopRate>,
-        goodput: &Traced<Share>,
-        explain: bool,
-    ) -> Traced<DeviceTime> {
-        let at_utilisation = |flops: &Traced<Flop>, share: &Input<Mfu>| {
-            (flops / &(peak * &share.traced(explain))).named("productive device-hours")
-        };
-        match &self.efficiency {
-            Efficiency::Mfu(mfu, convention) => {
-                let flops = match (convention, &flops.six_nd) {
-                    (FlopConvention::SixNd, Some(six_nd)) => six_nd,
-                    (FlopConvention::ModelFull, _) => &flops.model_full,
-                    _ => &flops.model,
-                };
-                at_utilisation(flops, mfu)
-            }
-            Efficiency::Hfu(hfu) => at_utilisation(&flops.hardware, hfu),
-            Efficiency::Measured { tokens, epochs, pace } => {
-                let passed = &tokens.traced(explain) * &epochs.traced(explain);
-                match pace {
-                    Pace::Throughput(rate) => &passed / &rate.traced(explain),
-                    Pace::Step { time, batch, devices } => {
-                        let steps = &passed / &batch.traced(explain);
-                        &(&steps * &time.traced(explain)) * &devices.traced(explain)
-                    }
-                }
-                .named("productive device-hours")
-            }
-            Efficiency::DeviceHours(hours) => {
-                (&hours.traced(explain) * goodput).named("productive device-hours")
-            }
-        }
+        })
     }
 
     /// FLOPs of the run by convention.
-    fn flops(&self, explain: bool) -> RunFlops {
+    fn flops(&self, settled: &Settled, explain: bool) -> RunFlops {
         let (six_nd, model, model_full) = match &self.work {
             Work::Tokens { tokens, epochs, six_nd, model, model_full } => (
                 six_nd.as_ref().map(|per| total(tokens, epochs, per, explain)),
@@ -143,7 +122,11 @@ impl Run {
         };
         RunFlops {
             six_nd: six_nd.map(|flops| flops.named("training.flops.six_nd")),
-            hardware: model.clone().named("training.flops.hardware"),
+            hardware: settled
+                .recomputation
+                .as_ref()
+                .map_or_else(|| model.clone(), |extra| &model + &(&model * &extra.traced(explain)))
+                .named("training.flops.hardware"),
             model: model.named("training.flops.model"),
             model_full: model_full.named("training.flops.model_full"),
         }
@@ -156,4 +139,42 @@ where
     P: Measure,
 {
     &(&units.traced(explain) * &epochs.traced(explain)) * &per.traced(explain)
+}
+
+/// Device-time that does useful work.
+fn productive_time(
+    efficiency: &Efficiency,
+    flops: &RunFlops,
+    peak: &Traced<DeviceFlopRate>,
+    goodput: &Traced<Share>,
+    explain: bool,
+) -> Traced<DeviceTime> {
+    let at_utilisation = |flops: &Traced<Flop>, share: &Input<Mfu>| {
+        (flops / &(peak * &share.traced(explain))).named("productive device-hours")
+    };
+    match efficiency {
+        Efficiency::Mfu(mfu, convention) => {
+            let flops = match (convention, &flops.six_nd) {
+                (FlopConvention::SixNd, Some(six_nd)) => six_nd,
+                (FlopConvention::ModelFull, _) => &flops.model_full,
+                _ => &flops.model,
+            };
+            at_utilisation(flops, mfu)
+        }
+        Efficiency::Hfu(hfu) => at_utilisation(&flops.hardware, hfu),
+        Efficiency::Measured { tokens, epochs, pace } => {
+            let passed = &tokens.traced(explain) * &epochs.traced(explain);
+            match pace {
+                Pace::Throughput(rate) => &passed / &rate.traced(explain),
+                Pace::Step { time, batch, devices } => {
+                    let steps = &passed / &batch.traced(explain);
+                    &(&steps * &time.traced(explain)) * &devices.traced(explain)
+                }
+            }
+            .named("productive device-hours")
+        }
+        Efficiency::DeviceHours(hours) => {
+            (&hours.traced(explain) * goodput).named("productive device-hours")
+        }
+    }
 }

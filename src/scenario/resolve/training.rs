@@ -4,13 +4,22 @@ use super::super::file::{
     Data, Efficiency as EfficiencyFile, Optimizer, Recipe, ScenarioFile, Training,
 };
 use super::super::given::Given;
-use super::super::plan::{Efficiency, FlopConvention, Pace, Run, TrainingPlan, Work};
+use super::super::plan::{
+    Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, TrainingPlan, Work,
+};
 use super::{Files, Notes, assumed, default, placement, share};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
 use crate::model::{AttentionCount, Input as ModelInput, Model};
 use crate::provenance::{Basis, Input};
-use crate::quantity::{Devices, Flop, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share};
+use crate::quantity::system::time;
+use crate::quantity::{
+    Devices, Flop, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time, Tokens,
+};
 
 /// The scenario's model at an input.
 pub(super) fn model_of(
@@ -47,23 +56,13 @@ pub(super) fn plan(
     }
     let precision = &training.precision;
     let peak = device.peak(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
+    let prediction = prediction(file, training, device, &work, devices.as_ref(), &model)?;
+    let efficiency =
+        efficiency(catalog, training, device, &work, devices.as_ref(), prediction.is_some())?;
     let run = Run {
-        efficiency: efficiency(catalog, training, device, &work, devices.as_ref())?,
         work,
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
-        goodput: match &training.goodput {
-            Some(given) => given.input("training.goodput"),
-            None if training.efficiency.device_hours.is_some() => {
-                let why = "published device-hours are taken as all productive";
-                assumed("training.goodput", share(1.0), why)
-            }
-            None => default(
-                catalog,
-                "training.goodput",
-                "training.goodput",
-                "failures, restarts and checkpoints take the rest",
-            )?,
-        },
+        goodput: goodput(training, devices.as_ref()),
         devices,
         spares: or_zero(
             training.spares.as_ref(),
@@ -74,7 +73,15 @@ pub(super) fn plan(
             || assumed("training.experiments", 0.0, "ablations and failed runs are not counted"),
             |given| given.input("training.experiments"),
         ),
-        global_batch: training.global_batch.as_ref().map(|b| b.input("training.global_batch")),
+        global_batch: match (&training.global_batch, &prediction) {
+            (Some(batch), _) => Some(batch.input("training.global_batch")),
+            (None, Some(prediction)) => Some(assumed(
+                "training.global_batch",
+                Tokens::from_stored((prediction.sequences * prediction.sequence) as f64),
+                "about 4M tokens, as large runs use",
+            )),
+            (None, None) => None,
+        },
     };
     let nowhere = super::super::file::Placement::default();
     let place = file.placement.as_ref().unwrap_or(&nowhere);
@@ -97,8 +104,107 @@ pub(super) fn plan(
         rent: placement::rent(catalog, place, device, together, "training", notes)?,
         start: start.map(|start| start.value),
         deadline: training.deadline.as_ref().map(|deadline| deadline.value),
+        efficiency,
+        prediction,
         run,
     })
+}
+
+/// What the step-time model needs, where the scenario says enough.
+fn prediction(
+    file: &ScenarioFile,
+    training: &Training,
+    device: &Accelerator,
+    work: &Work,
+    devices: Option<&Input<Devices>>,
+    model: &Model,
+) -> Result<Option<Prediction>> {
+    let whole_model = training.recipe != Recipe::Lora;
+    let matrix_format = matches!(
+        training.precision.value,
+        Precision::Fp16 | Precision::Bf16 | Precision::Fp8 | Precision::Fp4
+    );
+    let (Work::Tokens { tokens, epochs, .. }, Some(devices), Some(sequence)) =
+        (work, devices, model.input.sequence)
+    else {
+        return Ok(None);
+    };
+    if !whole_model || !matrix_format || model.input.decoder_sequence.is_some() {
+        return Ok(None);
+    }
+    let sequences = match &training.global_batch {
+        None => (4e6 / sequence as f64).log2().round().exp2().max(1.0) as u64,
+        Some(batch) => {
+            let sequences = batch.spread.central().value / sequence as f64;
+            if sequences < 1.0 {
+                return Err(batch
+                    .refuse(format!("a step holds at least one sequence of {sequence} tokens")));
+            }
+            sequences.round() as u64
+        }
+    };
+    Ok(Some(Prediction {
+        model: Arc::new(model.clone()),
+        tokens: tokens.clone(),
+        epochs: epochs.clone(),
+        accelerator: device.id.clone(),
+        devices: devices.value.value as u64,
+        precision: training.precision.value,
+        sequences,
+        sequence,
+        layout: training.parallelism.as_ref().map(|layout| layout.value.clone()),
+        optimizer_bytes: training.optimizer.state_bytes(),
+        framework: training.framework.clone(),
+        software_epoch: training
+            .software_epoch
+            .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
+            .unwrap_or(STATE_OF_THE_ART),
+    }))
+}
+
+/// Release date of the newest software that the calibration has seen.
+const STATE_OF_THE_ART: NaiveDate = match NaiveDate::from_ymd_opt(2026, 8, 1) {
+    Some(date) => date,
+    None => NaiveDate::MIN,
+};
+
+/// The given goodput, or the inputs to compute it from failures and checkpoints.
+fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Goodput {
+    let name = "training.goodput";
+    let reliability = &training.reliability;
+    match (&training.goodput, devices) {
+        (Some(given), _) => Goodput::Given(given.input(name)),
+        (None, _) if training.efficiency.as_ref().is_some_and(|e| e.device_hours.is_some()) => {
+            let why = "published device-hours are taken as all productive";
+            Goodput::Given(assumed(name, share(1.0), why))
+        }
+        (None, None) => {
+            Goodput::Given(assumed(name, share(1.0), "without a number of devices, no failures"))
+        }
+        (None, Some(devices)) => Goodput::Failures {
+            rate: reliability.failures_per_1000_devices_day.as_ref().map_or_else(
+                || {
+                    let why = "Llama 3 405B: 419 in 54 days on 16,384 devices (arXiv:2407.21783); \
+                               published: 0.3 to 1.9";
+                    assumed("failures per 1,000 devices and day", 0.5, why)
+                },
+                |given| given.input("training.reliability.failures_per_1000_devices_day"),
+            ),
+            stall: reliability.checkpoint_stall.as_ref().map_or_else(
+                || assumed("checkpoint stall", seconds(40.0), "BLOOM-176B, bigscience chronicles"),
+                |given| given.input("training.reliability.checkpoint_stall"),
+            ),
+            restart: reliability.restart.as_ref().map_or_else(
+                || assumed("restart", seconds(600.0), "MegaScale (arXiv:2402.15627)"),
+                |given| given.input("training.reliability.restart"),
+            ),
+            devices: devices.clone(),
+        },
+    }
+}
+
+fn seconds(value: f64) -> Time {
+    Time::new::<time::second>(value)
 }
 
 fn devices(training: &Training) -> Result<Option<Input<Devices>>> {
@@ -215,7 +321,9 @@ fn efficiency(
     device: &Accelerator,
     work: &Work,
     devices: Option<&Input<Devices>>,
-) -> Result<Efficiency> {
+    predictable: bool,
+) -> Result<Option<Efficiency>> {
+    let nothing = EfficiencyFile::default();
     let EfficiencyFile {
         mfu,
         convention,
@@ -223,7 +331,7 @@ fn efficiency(
         step_time,
         tokens_per_second_per_device,
         device_hours,
-    } = &training.efficiency;
+    } = training.efficiency.as_ref().unwrap_or(&nothing);
     let given = [
         mfu.as_ref().map(|g| ("mfu", &g.place)),
         hfu.as_ref().map(|g| ("hfu", &g.place)),
@@ -246,7 +354,7 @@ fn efficiency(
     }
     let pace = |pace: Pace, place| match work {
         Work::Tokens { tokens, epochs, .. } => {
-            Ok(Efficiency::Measured { tokens: tokens.clone(), epochs: epochs.clone(), pace })
+            Ok(Some(Efficiency::Measured { tokens: tokens.clone(), epochs: epochs.clone(), pace }))
         }
         Work::Samples { .. } => {
             Err(Error::input("a pace in tokens needs a run over tokens").at(Some(place)))
@@ -254,13 +362,13 @@ fn efficiency(
     };
     let name = |key: &str| format!("training.efficiency.{key}");
     if let Some(mfu) = mfu {
-        return Ok(Efficiency::Mfu(mfu.input(&name("mfu")), convention));
+        return Ok(Some(Efficiency::Mfu(mfu.input(&name("mfu")), convention)));
     }
     if let Some(hfu) = hfu {
-        return Ok(Efficiency::Hfu(hfu.input(&name("hfu"))));
+        return Ok(Some(Efficiency::Hfu(hfu.input(&name("hfu")))));
     }
     if let Some(hours) = device_hours {
-        return Ok(Efficiency::DeviceHours(hours.input(&name("device_hours"))));
+        return Ok(Some(Efficiency::DeviceHours(hours.input(&name("device_hours")))));
     }
     if let Some(rate) = tokens_per_second_per_device {
         let input = rate.input(&name("tokens_per_second_per_device"));
@@ -277,7 +385,7 @@ fn efficiency(
         };
         return pace(step, &time.place);
     }
-    assumed_mfu(catalog, training, device)
+    if predictable { Ok(None) } else { assumed_mfu(catalog, training, device).map(Some) }
 }
 
 /// A dated default of the accelerator's generation and the precision.
