@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Format, Global, load, print};
-use crate::diagnostic::{Error, Result};
-use crate::estimate::estimate;
+use crate::diagnostic::{Error, Kind, Result};
 use crate::report::{Report, csv, json, markdown, table};
 
 /// Options of `flopcast estimate`.
@@ -24,7 +23,7 @@ impl Options {
         let mut reports = Vec::new();
         for path in &self.files {
             let scenario = load::scenario(path, &catalog, global)?;
-            reports.push(Report::new(&scenario, &estimate(&scenario, &catalog, true)?));
+            reports.push(load::report(&scenario, &catalog)?);
         }
         let each = |render: fn(&Report) -> String| {
             reports.iter().map(render).collect::<Vec<_>>().join("\n")
@@ -43,6 +42,9 @@ impl Options {
                     Error::input(format!("the JSON could not be written: {error}"))
                 })?
             }
-        })
+        })?;
+        // The forecast stands, and says that it does not fit.
+        let fits = reports.iter().all(Report::fits);
+        Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
     }
 }

@@ -7,7 +7,6 @@ use clap::Args;
 
 use super::{Format, Global, load, print};
 use crate::diagnostic::{Error, Result};
-use crate::estimate::estimate;
 use crate::report::{Report, json, tree};
 
 /// Options of `flopcast explain`.
@@ -24,7 +23,7 @@ impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let scenario = load::scenario(&self.file, &catalog, global)?;
-        let report = Report::new(&scenario, &estimate(&scenario, &catalog, true)?);
+        let report = load::report(&scenario, &catalog)?;
         let Some(path) = &self.figure else {
             return print(&list(&report));
         };

@@ -6,6 +6,8 @@ use super::Global;
 use super::input::{document, read_bytes, relative};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
+use crate::estimate::Engine;
+use crate::report::Report;
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::{Files, Scenario, reader, resolve};
 
@@ -54,6 +56,12 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
 pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
     let file: ScenarioFile = reader::read(&document(path, global)?)?;
     resolve(&file, catalog, &Beside(path))
+}
+
+/// A scenario's forecast with the derivation of every figure.
+pub(super) fn report(scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
+    let engine = Engine::new(scenario, catalog)?;
+    Ok(Report::new(scenario, &engine.run(true)?, engine.predicted()))
 }
 
 /// Files beside a scenario.

@@ -6,7 +6,7 @@ mod training;
 
 pub use figure::{Figure, Section};
 pub use inference::{InferenceForecast, Year};
-pub use training::TrainingForecast;
+pub use training::{Calendar, TrainingForecast};
 
 use crate::catalog::Catalog;
 use crate::diagnostic::Result;

@@ -383,7 +383,7 @@ pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "unknown".to_owned();
     }
-    if size >= 1e9 || (size > 0.0 && size < 1e-3) {
+    if size >= 1e9 || (size > 0.0 && size < 1e-5) {
         return format!("{value:.3e}");
     }
     if size >= 1e3 {

@@ -16,8 +16,9 @@ pub fn estimate(report: &Report) -> Value {
         let keys: Vec<&str> = figure.path.split('.').collect();
         insert(&mut root, &keys, json!(figure.value));
     }
-    for (label, day) in &report.calendar {
-        insert(&mut root, &["training", "calendar", &label.replace(' ', "_")], json!(day));
+    for fact in &report.facts {
+        let keys: Vec<&str> = fact.path.split('.').collect();
+        insert(&mut root, &keys, fact.value.clone());
     }
     years_as_list(&mut root);
     let assumptions = report

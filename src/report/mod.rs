@@ -11,9 +11,25 @@ pub mod tree;
 
 use std::sync::Arc;
 
-use crate::estimate::{Estimate, Figure};
+use serde_json::{Value, json};
+
+use crate::estimate::{Calendar, Estimate, Figure};
 use crate::provenance::{Basis, How, Step};
+use crate::quantity::show;
 use crate::scenario::Scenario;
+use crate::training::plan::Candidate;
+use crate::training::predict::Predicted;
+
+/// A result that is no number with a unit.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// Its path in the JSON.
+    pub path: &'static str,
+    /// Its label in a table.
+    pub label: &'static str,
+    /// Its value.
+    pub value: Value,
+}
 
 /// Everything that a document about one scenario may show.
 #[derive(Clone, Debug)]
@@ -26,8 +42,8 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// Every input that a figure rests on, in the order of first use.
     pub inputs: Vec<Arc<Step>>,
-    /// First and last day of the training, and the days left to its deadline.
-    pub calendar: Vec<(&'static str, String)>,
+    /// What is no number: the layout, whether it fits, the days.
+    pub facts: Vec<Fact>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
     /// What the user should know before trusting the figures.
@@ -36,7 +52,7 @@ pub struct Report {
 
 impl Report {
     /// The report of an estimate that was made with explanations.
-    pub fn new(scenario: &Scenario, estimate: &Estimate) -> Self {
+    pub fn new(scenario: &Scenario, estimate: &Estimate, predicted: Option<&Predicted>) -> Self {
         let figures = estimate.figures();
         let mut inputs: Vec<Arc<Step>> = Vec::new();
         for step in figures.iter().filter_map(|figure| figure.step.as_ref()) {
@@ -44,24 +60,19 @@ impl Report {
         }
         let mut warnings = scenario.warnings.clone();
         warnings.extend(unknowns(&figures));
-        let calendar =
-            estimate.training.as_ref().and_then(|t| t.calendar).map_or_else(Vec::new, |c| {
-                let mut days =
-                    vec![("first day", c.start.to_string()), ("last day", c.end.to_string())];
-                if let Some(margin) = c.margin_days {
-                    if margin < 0 {
-                        warnings.push(format!("the run ends {} days after its deadline", -margin));
-                    }
-                    days.push(("days left to the deadline", margin.to_string()));
-                }
-                days
-            });
+        let mut facts = Vec::new();
+        if let Some(predicted) = predicted {
+            prediction(predicted, &mut facts, &mut warnings);
+        }
+        if let Some(calendar) = estimate.training.as_ref().and_then(|t| t.calendar) {
+            days(calendar, &mut facts, &mut warnings);
+        }
         Self {
             name: scenario.name.clone(),
             dates: scenario.dates.clone(),
             figures,
             inputs,
-            calendar,
+            facts,
             model_assumptions: scenario.model_assumptions.clone(),
             warnings,
         }
@@ -77,9 +88,65 @@ impl Report {
         })
     }
 
+    /// Whether the run fits the memory of its devices, as far as that is known.
+    pub fn fits(&self) -> bool {
+        self.facts.iter().all(|fact| fact.path != "training.fits" || fact.value == json!(true))
+    }
+
     /// A figure by its path.
     pub fn figure(&self, path: &str) -> Option<&Figure> {
         self.figures.iter().find(|figure| figure.path == path)
+    }
+}
+
+/// The layout and what is known of its step.
+fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
+    let mut fact = |path, label, value| facts.push(Fact { path, label, value });
+    let Candidate { layout, memory, .. } = predicted.candidate;
+    fact("training.parallelism", "layout", json!(layout.to_string()));
+    fact("training.sequences_per_step", "sequences per step", json!(predicted.batch.sequences));
+    fact("training.fits", "fits the memory", json!(memory.fits()));
+    let others: Vec<String> = predicted
+        .runners_up
+        .iter()
+        .map(|other| {
+            let slower = other.step.total / predicted.candidate.step.total;
+            format!("{} ({:+.1}%)", other.layout, 100.0 * (slower.value - 1.0))
+        })
+        .collect();
+    if !others.is_empty() {
+        fact("training.runners_up", "runners-up, by step time", json!(others));
+    }
+    let (low, high) = ((-predicted.half_width).exp() - 1.0, predicted.half_width.exp() - 1.0);
+    let interval = format!("{:+.0}% to {:+.0}% (80% interval)", 100.0 * low, 100.0 * high);
+    fact("training.prediction_error", "error of the predicted speed", json!(interval));
+    if !predicted.calibrated {
+        warnings.push(
+            "no published run of this accelerator and precision entered the calibration: its \
+             constants are inherited from the nearest generation, and the interval is wider"
+                .to_owned(),
+        );
+    }
+    if !memory.fits() {
+        warnings.push(format!(
+            "the run does not fit: {} needed, {} there; more devices to shard over, a smaller \
+             micro-batch or recomputation would help",
+            show(memory.reserved),
+            show(memory.capacity)
+        ));
+    }
+}
+
+/// First and last day, and the days left to the deadline.
+fn days(calendar: Calendar, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
+    let mut fact = |path, label, value| facts.push(Fact { path, label, value });
+    fact("training.calendar.start", "first day", json!(calendar.start.to_string()));
+    fact("training.calendar.end", "last day", json!(calendar.end.to_string()));
+    if let Some(margin) = calendar.margin_days {
+        fact("training.calendar.margin_days", "days left to the deadline", json!(margin));
+        if margin < 0 {
+            warnings.push(format!("the run ends {} days after its deadline", -margin));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
@@ -28,6 +29,13 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("training.stranded_devices", "  devices paid for but unused"),
             ("training.device_hours", "device-hours"),
             ("training.wall_clock_days", "wall clock"),
+            ("training.memory_gb.weights", "memory: weights"),
+            ("training.memory_gb.gradients", "  gradients"),
+            ("training.memory_gb.optimizer", "  optimizer state"),
+            ("training.memory_gb.activations", "  activations"),
+            ("training.memory_gb.allocated", "  allocated, with the rest"),
+            ("training.memory_gb.reserved", "  reserved by the process"),
+            ("training.memory_gb.capacity", "  there"),
         ],
     ),
     (
@@ -122,12 +130,10 @@ pub fn estimate(report: &Report) -> String {
                 builder.push_record([format!("  {label}"), number, unit]);
             }
         }
-        if *title == "Training" {
-            for (label, day) in &report.calendar {
-                builder.push_record([format!("  {label}"), day.clone(), String::new()]);
-            }
-        }
         section(&mut out, title, builder, &[1]);
+        if *title == "Training" {
+            facts(report, &mut out);
+        }
     }
     years(report, &mut out);
     inputs(report, &mut out);
@@ -150,6 +156,22 @@ fn section(out: &mut String, title: &str, builder: Builder, right: &[usize]) {
     let _ = writeln!(out, "\n{title}");
     for line in table.to_string().lines() {
         let _ = writeln!(out, "{}", line.trim_end());
+    }
+}
+
+fn facts(report: &Report, out: &mut String) {
+    for fact in &report.facts {
+        let shown = match &fact.value {
+            Value::Array(items) => {
+                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
+            }
+            Value::String(text) => text.clone(),
+            Value::Bool(true) => "yes".to_owned(),
+            Value::Bool(false) => "no".to_owned(),
+            other => other.to_string(),
+        };
+        let lines = wrap(&format!("{}: {shown}", fact.label), 76);
+        let _ = writeln!(out, "  {}", lines.join("\n    "));
     }
 }
 

@@ -140,7 +140,10 @@ fn prediction(
                 return Err(batch
                     .refuse(format!("a step holds at least one sequence of {sequence} tokens")));
             }
-            sequences.round() as u64
+            match training.parallelism {
+                Some(_) => sequences.round() as u64,
+                None => most_divisible(sequences),
+            }
         }
     };
     Ok(Some(Prediction {
@@ -160,6 +163,22 @@ fn prediction(
             .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
             .unwrap_or(STATE_OF_THE_ART),
     }))
+}
+
+/// The number within 5 % that shares evenly among most devices: batches are often said round
+/// ("16M tokens" for 2,048 sequences of 8,192).
+fn most_divisible(sequences: f64) -> u64 {
+    let (low, high) = ((sequences * 0.95).ceil() as u64, (sequences * 1.05).floor() as u64);
+    let nearest = sequences.round().max(1.0) as u64;
+    let mut step: u64 = 1 << 40;
+    while step > 1 {
+        let candidate = ((sequences / step as f64).round() as u64) * step;
+        if (low..=high).contains(&candidate) && candidate > 0 {
+            return candidate;
+        }
+        step /= 2;
+    }
+    nearest
 }
 
 /// Release date of the newest software that the calibration has seen.
