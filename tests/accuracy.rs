@@ -12,9 +12,8 @@ fn the_document_is_what_the_back_test_says() {
     let table = Kind::TrainingThroughput.shipped().unwrap();
     let (cases, _) = cases(&table, &catalog, &calibration);
     let proof = prove(&cases, &calibration, 10, "shipped").unwrap();
-    let tests = [Kind::TrainingThroughput, Kind::Runs].map(|kind| {
-        Backtest::run(kind, &kind.shipped().unwrap(), &catalog, &calibration).unwrap()
-    });
+    let tests = [Kind::TrainingThroughput, Kind::Runs]
+        .map(|kind| Backtest::run(kind, &kind.shipped().unwrap(), &catalog, &calibration).unwrap());
     let document = accuracy::document(&proof, &tests);
     assert!(
         document == include_str!("../docs/accuracy.md"),

@@ -44,7 +44,10 @@ fn opt_counts_its_recomputation() {
 fn bloom_s_150_teraflops_are_hardware_flops() {
     let (layers, hidden, length, vocabulary) = (70.0, 14336.0, 2048.0, 250_880.0);
     let tokens_per_second = 2048.0 * 2048.0 / 105.22 / 384.0;
-    let per_token = 96.0 * layers * hidden * hidden
+    let per_token = 96.0
+        * layers
+        * hidden
+        * hidden
         * (1.0 + length / (6.0 * hidden) + vocabulary / (16.0 * layers * hidden));
     near(per_token * tokens_per_second, 149.0e12, 0.001);
     near(6.0 * 176.247e9 * tokens_per_second / 312e12, 0.352, 0.01);

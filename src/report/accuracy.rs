@@ -24,7 +24,9 @@ pub fn document(proof: &Proof, tests: &[Backtest]) -> String {
     text += &markdown(proof);
     for test in tests {
         let title = match test.kind {
-            Kind::TrainingThroughput => "Shipped rows with the shipped constants, memory among them",
+            Kind::TrainingThroughput => {
+                "Shipped rows with the shipped constants, memory among them"
+            }
             Kind::Runs => "Published runs",
         };
         let _ = write!(text, "\n## {title}\n\n{}", super::backtest::markdown(test));

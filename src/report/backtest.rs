@@ -39,7 +39,7 @@ pub fn json(test: &Backtest) -> Value {
         "schema": "flopcast.backtest/1",
         "kind": test.kind.name(),
         "rows": test.rows,
-        "scored": test.rows_scored(),
+        "scored": test.rows_scored,
         "skipped": skipped,
         "figures": figures,
         "groups": groups,
@@ -114,7 +114,7 @@ fn document(test: &Backtest, table: impl Fn(&[(String, Summary)]) -> String) -> 
     let mut text = format!(
         "{}: {} of {} rows scored. An error is predicted / measured - 1.\n",
         test.kind.name(),
-        test.rows_scored(),
+        test.rows_scored,
         test.rows
     );
     let groups = test.groups();
@@ -183,6 +183,7 @@ mod tests {
         Backtest {
             kind: Kind::TrainingThroughput,
             rows: 3,
+            rows_scored: 2,
             scored: vec![row("a,b", 100.0, "dense"), row("c", 125.0, "moe")],
             skipped: vec![("d".to_owned(), "empty".to_owned())],
             baseline: Vec::new(),

@@ -77,12 +77,9 @@ impl Case {
         let transformer = transformer(row, &model)?;
         let (layout, batch) =
             layout(row, &transformer, framework.map(|(_, f)| f), year, &mut assumptions)?;
-        layout.check(
-            row.count("n_devices")?,
-            transformer.layers,
-            transformer.experts.map_or(0, |experts| experts.count),
-            batch,
-        )?;
+        // It ran, whatever its degrees of expert parallelism divide.
+        let ran = Parallelism { expert: 1, ..layout };
+        ran.check(row.count("n_devices")?, transformer.layers, 0, batch)?;
         let format = Format::parse(row.text("precision").unwrap_or("bf16"))?;
         let name = row.text("accelerator").ok_or_else(|| row.error("accelerator", "empty"))?;
         let hardware = hardware(row, catalog, calibration, name, format, &mut assumptions)?;
@@ -183,20 +180,24 @@ struct Special {
 
 /// Multi-head latent attention (arXiv:2412.19437; the same ranks in Kimi K2, arXiv:2507.20534) and
 /// sliding windows (model cards of gpt-oss, arXiv:2503.19786 for Gemma 3; chunks of Llama 4).
-const SPECIAL: [Special; 6] = [
-    Special { name: "deepseek-v3", latent: Some(MLA), windows: None },
-    Special { name: "deepseek-r1", latent: Some(MLA), windows: None },
-    Special { name: "kimi-k2", latent: Some(MLA), windows: None },
-    Special {
-        name: "gpt-oss",
-        latent: None,
-        windows: Some(Windows { share: 0.5, positions: 128 }),
-    },
+const SPECIAL: [Special; 9] = [
+    Special { name: "deepseekv3", latent: Some(MLA), windows: None },
+    Special { name: "deepseekr1", latent: Some(MLA), windows: None },
+    Special { name: "kimik2", latent: Some(MLA), windows: None },
+    Special { name: "gptoss", latent: None, windows: Some(Windows { share: 0.5, positions: 128 }) },
     Special {
         name: "gemma3",
         latent: None,
         windows: Some(Windows { share: 5.0 / 6.0, positions: 1024 }),
     },
+    Special {
+        name: "gemma2",
+        latent: None,
+        windows: Some(Windows { share: 0.5, positions: 4096 }),
+    },
+    // The small one keeps its queries whole; nearest is plain attention.
+    Special { name: "deepseekv2lite", latent: None, windows: None },
+    Special { name: "deepseekv2", latent: Some(MLA), windows: None },
     Special {
         name: "llama4",
         latent: None,
@@ -206,8 +207,8 @@ const SPECIAL: [Special; 6] = [
 const MLA: Latent = Latent { query_rank: 1536, key_value_rank: 512, rotary: 64 };
 
 fn transformer(row: Row<'_>, name: &str) -> Result<Transformer> {
-    let lower = name.to_lowercase();
-    let special = SPECIAL.iter().find(|special| lower.starts_with(special.name));
+    let plain = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+    let special = SPECIAL.iter().find(|special| plain.starts_with(special.name));
     let heads = row.count("n_heads")?;
     let hidden = row.count("d_model")?;
     let head_dim = row.count_or("head_dim", hidden / heads)?;
@@ -283,8 +284,15 @@ fn layout(
             .error("n_devices", &format!("{devices} is not divisible by {rest}"))
             .hint("tensor x pipeline x context parallelism must divide the devices"));
     }
-    let data = devices / rest;
-    let local = (sequences / data).max(1);
+    let mut data = devices / rest;
+    let mut context = context;
+    if sequences < data {
+        // Fewer sequences than copies: each is spread over several devices.
+        context *= data.div_ceil(sequences);
+        data = devices / (tensor * pipeline * context);
+        assumptions.push(format!("context parallelism of {context}: fewer sequences than copies"));
+    }
+    let local = (sequences / data.max(1)).max(1);
     let mut micro_batch = match stated {
         Some(size) if size >= 1.0 => size as u64,
         Some(_) => 1,

@@ -36,6 +36,8 @@ pub struct Backtest {
     pub kind: Kind,
     /// Rows of the table.
     pub rows: usize,
+    /// Rows with at least one figure scored.
+    pub rows_scored: usize,
     /// Every figure that was scored.
     pub scored: Vec<Scored>,
     /// Rows or figures that were not, with the reason.
@@ -95,6 +97,7 @@ impl Backtest {
         let mut test = Self {
             kind,
             rows: table.rows().count(),
+            rows_scored: 0,
             scored: Vec::new(),
             skipped: Vec::new(),
             baseline: Vec::new(),
@@ -103,10 +106,12 @@ impl Backtest {
             return Err(Error::input("the table has no rows"));
         }
         for row in table.rows() {
+            let before = test.scored.len();
             let scored = match kind {
                 Kind::TrainingThroughput => test.step(row, catalog, calibration),
                 Kind::Runs => test.whole_run(row, catalog, calibration),
             };
+            test.rows_scored += usize::from(test.scored.len() > before);
             if let Err(error) = scored {
                 let id = row.id();
                 // The row is named already.
@@ -167,13 +172,6 @@ impl Backtest {
         Summary::of(self.scored.iter().filter(|row| row.figure == figure))
     }
 
-    /// Rows with at least one figure scored.
-    pub fn rows_scored(&self) -> usize {
-        let mut ids: Vec<&str> = self.scored.iter().map(|row| row.id.as_str()).collect();
-        ids.dedup();
-        ids.len()
-    }
-
     /// Errors by every way of grouping, largest groups first.
     pub fn groups(&self) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
@@ -226,7 +224,7 @@ mod tests {
     fn shipped_throughput_is_scored_and_no_worse_than_documented() {
         let test = shipped(Kind::TrainingThroughput);
         assert_eq!(test.skipped, []);
-        assert!(test.rows_scored() >= 150);
+        assert!(test.rows_scored >= 150);
         let kind = |name: &str| {
             let rows = test.scored.iter().filter(|row| row.group("kind") == Some(name));
             Summary::of(rows.filter(|row| row.figure == throughput::THROUGHPUT)).unwrap()
