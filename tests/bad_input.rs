@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -150,7 +151,7 @@ fn hostile_files_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for i in 1..10 {
         let uses = vec![format!("*a{}", i - 1); 10].join(", ");
-        bomb += &format!("a{i}: &a{i} [{uses}]\n");
+        let _ = writeln!(bomb, "a{i}: &a{i} [{uses}]");
     }
     check("bomb", bomb.as_bytes(), &["YAML"]);
     let long = format!("name: {}\n", "x".repeat(2 << 20));

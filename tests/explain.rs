@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use flopcast::catalog::Catalog;
@@ -33,7 +34,9 @@ fn leaves<'a>(step: &'a Step, found: &mut Vec<&'a Step>) {
     if matches!(step.how, How::Leaf(_)) {
         found.push(step);
     }
-    step.inputs().into_iter().for_each(|input| leaves(input, found));
+    for input in step.inputs() {
+        leaves(input, found);
+    }
 }
 
 prop_compose! {
@@ -73,7 +76,7 @@ training:
 placement: {{provider: aws, region: us-east-2, purchase: {purchase}, pue: {pue}, grid: {grid}}}
 ");
         if serve {
-            text += &format!("
+            let _ = write!(text, "
 inference:
   traffic:
     requests: {rate}/day

@@ -1,5 +1,6 @@
 //! `flopcast explain`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,7 +54,7 @@ fn list(report: &Report) -> String {
             (_, Some(unknown)) => unknown.why.clone(),
             _ => String::new(),
         };
-        out += &format!("{} = {}\n    {how}\n", figure.path, figure.shown);
+        let _ = writeln!(out, "{} = {}\n    {how}", figure.path, figure.shown);
     }
     out
 }

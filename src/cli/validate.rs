@@ -1,5 +1,6 @@
 //! `flopcast validate`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ impl Options {
         for path in &self.files {
             match load::scenario(path, &catalog, global) {
                 Ok(scenario) => {
-                    good += &format!("{}: right ({})\n", path.display(), scenario.name);
+                    let _ = writeln!(good, "{}: right ({})", path.display(), scenario.name);
                 }
                 Err(error) => {
                     if let Some(earlier) = worst.replace(error) {

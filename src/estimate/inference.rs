@@ -3,10 +3,10 @@
 use crate::diagnostic::{Error, Result};
 use crate::ledger::footprint::{Co2e, Footprint, Location};
 use crate::ledger::years;
-use crate::provenance::{Known, Traced, function};
+use crate::provenance::{Known, Traced, Unknown, function};
 use crate::quantity::{
-    Co2eMass, Devices, Energy, Instances, Money, Per, Ratio, RequestRate, Requests, Time, Tokens,
-    text,
+    Co2eMass, Devices, Energy, Instances, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
+    Tokens, TokensPerRequest, text,
 };
 use crate::scenario::plan::FlopPerRequest;
 use crate::scenario::plan::{Finance, Service};
@@ -172,22 +172,15 @@ fn one_year(
     Year { year, requests, peak_rate, replicas, devices, instances, stranded, cost, footprint }
 }
 
-fn tokens_per_request(
-    service: &Service,
-    explain: bool,
-) -> Option<Traced<crate::quantity::TokensPerRequest>> {
+fn tokens_per_request(service: &Service, explain: bool) -> Option<Traced<TokensPerRequest>> {
     let output = service.replica.output.as_ref()?.traced(explain);
     Some(&service.replica.input.traced(explain) + &output)
 }
 
-fn per<A: Clone, B>(
+fn per<A: Measure, B: Measure>(
     figure: &Known<A>,
     tokens: Option<&Traced<B>>,
-) -> Result<(Traced<A>, Traced<B>), crate::provenance::Unknown>
-where
-    A: crate::quantity::Measure,
-    B: crate::quantity::Measure,
-{
-    let missing = || crate::provenance::Unknown { why: "the service has no tokens".to_owned() };
+) -> Result<(Traced<A>, Traced<B>), Unknown> {
+    let missing = || Unknown { why: "the service has no tokens".to_owned() };
     Ok((figure.clone()?, tokens.cloned().ok_or_else(missing)?))
 }

@@ -250,8 +250,7 @@ pub fn split_number(text: &str) -> (&str, &str) {
             && end > 0
             && bytes[end - 1].is_ascii_digit()
             && match (bytes.get(end + 1), bytes.get(end + 2)) {
-                (Some(b'+' | b'-'), Some(d)) => d.is_ascii_digit(),
-                (Some(d), _) => d.is_ascii_digit(),
+                (Some(b'+' | b'-'), Some(d)) | (Some(d), _) => d.is_ascii_digit(),
                 _ => false,
             };
         let sign = matches!(byte, b'+' | b'-') && matches!(bytes[end - 1], b'e' | b'E');

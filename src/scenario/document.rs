@@ -61,7 +61,8 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Node> {
         )));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let line = before.matches('\n').count() + 1;
         Error::input(format!("{file} is not UTF-8 text: invalid byte on line {line}"))
             .hint("save the file as UTF-8")
     })?;

@@ -30,8 +30,8 @@ pub struct ScenarioFile {
     pub tags: BTreeMap<String, String>,
     /// A scenario file that this one is laid over, key by key.
     pub extends: Option<String>,
-    /// The architecture: a name in models/, or {hf_config: path}, {onnx: path}, {transformer: ...},
-    /// {layers: ...}, {parameters: 175B, active: 37B}.
+    /// The architecture: a name in models/, or a section with one of `hf_config`, `onnx`,
+    /// `transformer`, `layers`, `parameters` (with `active`).
     #[schemars(with = "serde_json::Value")]
     pub model: Located<Spec>,
     /// What the model is trained on.

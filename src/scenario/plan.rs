@@ -8,6 +8,8 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::file::Parallelism;
+use super::reader::Located;
+use crate::diagnostic::Place;
 use crate::model::Model;
 use crate::provenance::{Input, Unknown};
 use crate::quantity::{
@@ -103,7 +105,9 @@ pub struct Prediction {
     /// Tokens of a sequence.
     pub sequence: u64,
     /// The layout; chosen where it is not given.
-    pub layout: Option<Parallelism>,
+    pub layout: Option<Located<Parallelism>>,
+    /// Where the number of devices is said.
+    pub devices_place: Place,
     /// Optimizer state per trained parameter, in bytes.
     pub optimizer_bytes: f64,
     /// The framework, as the user calls it.

@@ -89,7 +89,7 @@ impl de::Error for Refusal {
 #[derive(Clone, Copy)]
 struct Reader<'a>(&'a Node);
 
-impl<'de> IntoDeserializer<'de, Refusal> for Reader<'_> {
+impl IntoDeserializer<'_, Refusal> for Reader<'_> {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self
@@ -105,7 +105,7 @@ impl Reader<'_> {
 /// A key; keys that start with `x-` are the user's own and never reach here.
 struct KeyReader<'a>(&'a Key);
 
-impl<'de> IntoDeserializer<'de, Refusal> for KeyReader<'_> {
+impl IntoDeserializer<'_, Refusal> for KeyReader<'_> {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self

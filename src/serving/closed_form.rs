@@ -111,12 +111,12 @@ impl Replica {
         if max_concurrency.value().value < 1.0 {
             return Err(does_not_fit());
         }
-        let step = per_token(&weights / &bandwidth).named("time to read the weights");
+        let step = per_token(&(&weights / &bandwidth)).named("time to read the weights");
         let context =
             function::<Tokens>("input + output / 2", &[input.part(), output.part()], |v| {
                 v[0] + v[1] / 2.0
             });
-        let per_sequence = per_token(&(&kv * &context) / &bandwidth)
+        let per_sequence = per_token(&(&(&kv * &context) / &bandwidth))
             .named("time to read the KV cache of a sequence");
         let max_rate = function(
             "B / (o a + B (p + c o)) with B concurrency, o output, a weights, p prefill, c cache",
@@ -173,6 +173,6 @@ impl Capability {
 }
 
 /// A decode step yields one token for each sequence: its time is the time per token.
-fn per_token<Q: Measure>(time: Traced<Q>) -> Traced<TimePerToken> {
+fn per_token<Q: Measure>(time: &Traced<Q>) -> Traced<TimePerToken> {
     time.map("per token of a sequence", |v| v[0])
 }

@@ -61,29 +61,36 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     };
     let platform = Platform::new(&hardware, format, software, &calibration)?;
     let batch = Batch { sequences: wanted.sequences, length: wanted.sequence };
-    let (candidate, runners_up, tried) = match &wanted.layout {
-        Some(layout) => {
-            let layout = given(layout, wanted.devices)?;
-            let experts = model.experts.map_or(0, |experts| experts.count);
+    let (candidate, runners_up, tried) = if let Some(layout) = &wanted.layout {
+        let experts = model.experts.map_or(0, |experts| experts.count);
+        let checked = given(&layout.value, wanted.devices).and_then(|layout| {
             layout.check(wanted.devices, model.layers, experts, batch)?;
-            let candidate = Candidate {
-                layout,
-                step: step(&model, &layout, batch, &platform),
-                memory: memory(&model, &layout, batch, &platform, wanted.optimizer_bytes),
-            };
-            (candidate, Vec::new(), (0, 0))
-        }
-        None => {
-            let wish = Wish {
-                devices: wanted.devices,
-                batch,
-                optimizer: wanted.optimizer_bytes,
-                interleave: framework
-                    .is_none_or(|(_, f)| f.interleaves_since.is_some_and(|since| year >= since)),
-            };
-            let chosen = plan(&model, wish, &platform)?;
-            (chosen.best, chosen.runners_up, (chosen.tried, chosen.too_large))
-        }
+            Ok(layout)
+        });
+        let elsewhere = &wanted.devices_place;
+        let layout = checked.map_err(|error| {
+            error.at(Some(&layout.place)).hint(format!(
+                "{} devices are said in {}:{}",
+                wanted.devices, elsewhere.file, elsewhere.line
+            ))
+        })?;
+        let candidate = Candidate {
+            layout,
+            step: step(&model, &layout, batch, &platform),
+            memory: memory(&model, &layout, batch, &platform, wanted.optimizer_bytes),
+        };
+        (candidate, Vec::new(), (0, 0))
+    } else {
+        let wish = Wish {
+            devices: wanted.devices,
+            batch,
+            optimizer: wanted.optimizer_bytes,
+            interleave: framework
+                .is_none_or(|(_, f)| f.interleaves_since.is_some_and(|since| year >= since)),
+        };
+        let chosen =
+            plan(&model, wish, &platform).map_err(|error| error.at(Some(&wanted.devices_place)))?;
+        (chosen.best, chosen.runners_up, (chosen.tried, chosen.too_large))
     };
     let known = Familiarity {
         // A user's cluster is a source that the fit has never seen.

@@ -155,7 +155,12 @@ fn prediction(
         precision: training.precision.value,
         sequences,
         sequence,
-        layout: training.parallelism.as_ref().map(|layout| layout.value.clone()),
+        layout: training.parallelism.clone(),
+        devices_place: training
+            .hardware
+            .count
+            .as_ref()
+            .map_or_else(|| training.precision.place.clone(), |count| count.place.clone()),
         optimizer_bytes: training.optimizer.state_bytes(),
         framework: training.framework.clone(),
         software_epoch: training
@@ -257,6 +262,16 @@ fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<(
                 .at(Some(&training.precision.place))
         })?;
         model = crate::model::adapt::lora(&model, lora.rank, &lora.targets)?;
+    }
+    if let (Some(wanted), Some(most)) = (&training.sequence_length, model.shape.max_sequence)
+        && wanted.value > most
+    {
+        return Err(Error::input(format!(
+            "a sequence of {} tokens is longer than the {most} that {} was made for",
+            wanted.value, model.name
+        ))
+        .at(Some(&wanted.place))
+        .hint(format!("at most {most}")));
     }
     // Utilisation is measured against the peak of the matrix units, so their FLOPs count.
     let flops = |attention| (model.forward(attention) + model.backward(attention)).matmul;

@@ -38,7 +38,7 @@ const LIMITS: Limits = Limits {
     stepping: Stepping::Leap,
 };
 
-fn simulation<'a>(time: &'a Plain, limits: Limits) -> Simulation<'a, Plain> {
+fn simulation(time: &Plain, limits: Limits) -> Simulation<'_, Plain> {
     Simulation {
         fleet: Fleet { time, limits, replicas: 1, router: Router::RoundRobin },
         handover: None,

@@ -263,7 +263,7 @@ mod tests {
         let mut holed = String::from(head);
         for i in 0..300 {
             let at = if i < 150 { i } else { i + 10_000 };
-            holed.push_str(&format!("{at},1,1\n"));
+            holed += &[at.to_string().as_str(), ",1,1\n"].concat();
         }
         let trace = Trace::read(&holed).unwrap();
         assert!(trace.notes[0].contains("hole of 10001 s"), "{:?}", trace.notes);
