@@ -298,6 +298,8 @@ impl<'t> Builder<'t> {
 
     fn run_frame(&mut self) -> Result<()> {
         let chain = self.frame().chain.clone();
+        // What a name means outside the layers is not what it means at a layer.
+        let known = self.frame().memo.clone();
         for template in &chain {
             for (message, condition) in &template.require {
                 if !condition.evaluate(self)?.holds() {
@@ -306,6 +308,7 @@ impl<'t> Builder<'t> {
                 }
             }
         }
+        self.frame_mut().memo = known;
         let layers = chain.iter().find_map(|template| template.layers.as_ref());
         let layers = layers.ok_or_else(|| Error::input("a template without layers"))?;
         self.run(layers)

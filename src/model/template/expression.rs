@@ -697,6 +697,7 @@ fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
                 Value::List(list) => Ok(Value::count(list.len() as u64)),
                 Value::Map(map) => Ok(Value::count(map.len() as u64)),
                 Value::Text(text) => Ok(Value::count(text.chars().count() as u64)),
+                Value::Int(_) | Value::Float(_) => Ok(Value::count(1)),
                 other => Err(wrong(format!("{} has no length", other.kind()))),
             }
         }
