@@ -77,6 +77,22 @@ fn deepseek_v3() {
     );
 }
 
+/// Counted parameters of a preset: total and active.
+fn parameters(preset: &str, total: f64, active: f64, tolerance: f64) {
+    let model = json(&["model", preset, "--format", "json"]);
+    close(&format!("{preset}, total"), number(&model, "parameters.total"), total, tolerance);
+    close(&format!("{preset}, active"), number(&model, "parameters.active"), active, tolerance);
+}
+
+#[test]
+fn parameters_counted_from_the_shape() {
+    parameters("gpt3-175b", 174.6e9, 174.6e9, 2e-3);
+    parameters("llama-3.1-405b", 405_853_388_800.0, 405_853_388_800.0, 0.0);
+    parameters("deepseek-v3", 671.0e9, 37e9, 0.02);
+    parameters("bloom-176b", 176.247e9, 176.247e9, 1e-3);
+    parameters("llama-65b", 65.2e9, 65.2e9, 2e-3);
+}
+
 #[test]
 fn adapters_cost_less_than_all_weights() {
     let path = "scenarios/lora-llama-3-8b.yaml";

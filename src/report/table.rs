@@ -252,5 +252,11 @@ fn shorten(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
-    text.chars().take(width - 1).chain(['…']).collect()
+    // The end of a path tells more than its beginning.
+    if text.contains(' ') {
+        text.chars().take(width - 1).chain(['…']).collect()
+    } else {
+        let skipped = text.chars().count() - (width - 1);
+        std::iter::once('…').chain(text.chars().skip(skipped)).collect()
+    }
 }
