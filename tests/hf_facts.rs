@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fact {
+    #[serde(alias = "name")]
     id: String,
     r#type: String,
     class: String,
