@@ -59,6 +59,6 @@ fn one_step(bencher: divan::Bencher) {
 #[divan::bench]
 fn layout_of_16384_devices(bencher: divan::Bencher) {
     let platform = platform();
-    let wish = Wish { devices: 16384, batch: BATCH, optimizer: ADAMW, interleave: true };
+    let wish = Wish { devices: 16384, batch: BATCH, state: ADAMW, interleave: true };
     bencher.bench(|| plan(divan::black_box(&LLAMA), wish, &platform).expect("fits"));
 }

@@ -50,7 +50,7 @@ pub struct ScenarioFile {
 }
 
 /// The training data: tokens, or samples and epochs.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Tokens seen in one epoch.
@@ -70,8 +70,17 @@ pub struct Training {
     /// What is trained: all weights (pretrain, finetune) or adapters (lora).
     #[serde(default)]
     pub recipe: Recipe,
-    /// The adapters of `recipe: lora`.
+    /// The adapters of `recipe: lora` and `recipe: qlora`.
     pub lora: Option<Lora>,
+    /// The model that `recipe: distill` learns from, as `model`.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub teacher: Option<Located<Spec>>,
+    /// What `recipe: rl` runs beside the model itself.
+    pub rl: Option<Rl>,
+    /// Stages one after the other, each with its own tokens and sequence length, such as a
+    /// long-context stage and annealing; instead of `data.tokens`.
+    #[serde(default)]
+    pub stages: Vec<Stage>,
     /// Number format of the matrix products.
     pub precision: Located<Precision>,
     /// The optimizer; adamw.
@@ -117,6 +126,45 @@ pub enum Recipe {
     Finetune,
     /// Low-rank adapters beside frozen weights (Hu et al. 2021).
     Lora,
+    /// Low-rank adapters beside frozen weights in 4 bits (Dettmers et al. 2023).
+    Qlora,
+    /// All weights, to answer as a larger model does: its forward pass is paid as well.
+    Distill,
+    /// All weights, from rewards for what the model itself writes.
+    Rl,
+}
+
+/// What reinforcement learning runs on every token beside writing it and learning from it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rl {
+    /// Whether a frozen copy of the model keeps it from drifting (a KL penalty).
+    #[serde(default = "yes")]
+    pub reference: bool,
+    /// The model that rewards, as `model`; none for rules and tests.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub reward: Option<Located<Spec>>,
+    /// Times that each token is learned from.
+    #[serde(default = "one")]
+    pub update_epochs: f64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// A stage of a run.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Tokens of the stage.
+    pub tokens: Given<Tokens>,
+    /// Tokens of one sequence; the run's.
+    pub sequence_length: Option<Located<u64>>,
 }
 
 /// Low-rank adapters.

@@ -110,6 +110,12 @@ pub struct Prediction {
     pub devices_place: Place,
     /// Optimizer state per trained parameter, in bytes.
     pub optimizer_bytes: f64,
+    /// Bytes of a weight that the products read.
+    pub weight_bytes: f64,
+    /// Part of the parameters that is trained.
+    pub trained: f64,
+    /// FLOPs of a token in the recipe / in plain training of all weights.
+    pub work: f64,
     /// The framework, as the user calls it.
     pub framework: Option<String>,
     /// Date of the software.

@@ -48,8 +48,28 @@ const WORKSPACE: f64 = 0.4e9;
 const FRAGMENTS: f64 = 1.1;
 /// Memory outside the allocator: device context, communicators.
 const CONTEXT: f64 = 3e9;
-/// Bytes per parameter of `AdamW`'s state: master copy and two moments in fp32.
-pub const ADAMW: f64 = 12.0;
+/// Bytes that training keeps per parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct State {
+    /// Of the weights that the products read.
+    pub weights: f64,
+    /// Of gradients.
+    pub gradients: f64,
+    /// Of the optimizer's state, master copy included.
+    pub optimizer: f64,
+}
+
+/// All weights trained by `AdamW`: bf16 weights, fp32 gradients, master copy and two moments.
+pub const ADAMW: State = State { weights: 2.0, gradients: 4.0, optimizer: 12.0 };
+
+impl State {
+    /// Only a part of the weights is trained, beside frozen ones of some bytes each: LoRA has 2,
+    /// `QLoRA`'s 4-bit weights with their scales 0.5 + 0.127 / 8 x 8 / 4, about 0.53 (Dettmers et
+    /// al. 2023, arXiv:2305.14314 sec. 3).
+    pub fn partly_trained(trained: f64, weights: f64, optimizer: f64) -> Self {
+        Self { weights, gradients: 4.0 * trained, optimizer: optimizer * trained }
+    }
+}
 
 /// Bytes of one pipeline stage on one device.
 #[derive(Clone, Copy)]
@@ -66,8 +86,8 @@ impl Stage {
     }
 }
 
-/// Memory of a run on the stage that needs most; `optimizer` are the bytes per parameter of the
-/// optimizer's state ([`ADAMW`]).
+/// Memory of a run on the stage that needs most; `state` are the bytes per parameter
+/// ([`ADAMW`]).
 ///
 /// The first stage keeps the activations of up to `pipeline` micro-batches, the last one has the
 /// head and its logits.
@@ -76,10 +96,10 @@ pub fn memory(
     layout: &Parallelism,
     batch: Batch,
     platform: &Platform,
-    optimizer: f64,
+    state: State,
 ) -> Memory {
-    let first = stage(model, layout, batch, platform, optimizer, true);
-    let last = stage(model, layout, batch, platform, optimizer, false);
+    let first = stage(model, layout, batch, platform, state, true);
+    let last = stage(model, layout, batch, platform, state, false);
     let fullest = if first.total() > last.total() { first } else { last };
     let allocated = fullest.total() + WORKSPACE;
     let bytes = DeviceMemory::from_stored;
@@ -100,7 +120,7 @@ fn stage(
     layout: &Parallelism,
     batch: Batch,
     platform: &Platform,
-    optimizer: f64,
+    state: State,
     first: bool,
 ) -> Stage {
     let [tensor, pipeline, context, data, expert] =
@@ -129,18 +149,26 @@ fn stage(
     let held = common + experts;
     let spread = common / copies + experts / expert_copies;
     let gathered = block.max(model.expert_weights() * (1.0 - dense_share)) / tensor;
-    let (weights, gradients, state) = match layout.zero {
-        Zero::Off => ((2.0 + narrow) * held, 4.0 * held, optimizer * held),
-        Zero::Optimizer => ((2.0 + narrow) * held, 4.0 * held, optimizer * spread),
-        Zero::Gradients => ((2.0 + narrow) * held, 4.0 * spread, optimizer * spread),
-        // The master copy is the sharded weight; two layers are gathered at a time. A pipeline
-        // keeps the weights of its stage gathered, and their gradients in fp32.
-        Zero::Weights if only => (4.0 * gathered, 4.0 * spread, optimizer * spread),
-        Zero::Weights => (2.0 * held, 4.0 * held + 4.0 * spread, optimizer * spread),
+    let State { weights: copy, gradients, optimizer } = state;
+    let (weights, gradients, optimizer) = match layout.zero {
+        Zero::Off => ((copy + narrow) * held, gradients * held, optimizer * held),
+        Zero::Optimizer => ((copy + narrow) * held, gradients * held, optimizer * spread),
+        Zero::Gradients => ((copy + narrow) * held, gradients * spread, optimizer * spread),
+        // The master copy is the sharded weight, unless nothing is trained; two layers are
+        // gathered at a time. A pipeline keeps the weights of its stage gathered, and their
+        // gradients in fp32.
+        Zero::Weights => {
+            let frozen = if gradients < 1.0 { copy * spread } else { 0.0 };
+            let (open, kept) =
+                if only { (2.0 * copy * gathered, 0.0) } else { (copy * held, gradients * held) };
+            (open + frozen, kept + gradients * spread, optimizer * spread)
+        }
     };
     let largest = if headed { model.embedding_weights() } else { 0.0 }
         .max((model.mlp_matrices() - 1.0) * (model.hidden * model.ffn) as f64);
-    let transient = if layout.zero == Zero::Weights { 2.0 } else { 4.0 } * largest / tensor;
+    let transient = if layout.zero == Zero::Weights { 2.0_f64 } else { 4.0 }.min(state.gradients)
+        * largest
+        / tensor;
 
     // Activations.
     let tokens = (layout.micro_batch * batch.length) as f64 / context;
@@ -167,7 +195,7 @@ fn stage(
     Stage {
         weights,
         gradients: gradients + transient,
-        optimizer: state,
+        optimizer,
         activations: activations + logits,
     }
 }

@@ -1,6 +1,6 @@
 //! Choosing the parallelism: every layout that is worth trying, the fastest that fits.
 
-use super::memory::{Memory, memory};
+use super::memory::{Memory, State, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
 use super::step_time::{Step, step};
@@ -39,8 +39,8 @@ pub struct Wish {
     pub devices: u64,
     /// Sequences of a step.
     pub batch: Batch,
-    /// Bytes per parameter of the optimizer's state.
-    pub optimizer: f64,
+    /// Bytes per parameter.
+    pub state: State,
     /// Whether pipelines may interleave.
     pub interleave: bool,
 }
@@ -159,7 +159,7 @@ impl Search {
         platform: &Platform,
     ) {
         self.tried += 1;
-        let memory = memory(model, &layout, wish.batch, platform, wish.optimizer);
+        let memory = memory(model, &layout, wish.batch, platform, wish.state);
         if !memory.fits() {
             self.too_large += 1;
             if self.closest.is_none_or(|(_, smallest)| memory.reserved < smallest.reserved) {
@@ -253,7 +253,7 @@ mod tests {
 
     fn wish(devices: u64, sequences: u64) -> Wish {
         let batch = Batch { sequences, length: 8192 };
-        Wish { devices, batch, optimizer: ADAMW, interleave: true }
+        Wish { devices, batch, state: ADAMW, interleave: true }
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use super::calibration::{Calibration, Familiarity};
 use super::format::Format;
-use super::memory::memory;
+use super::memory::{ADAMW, State, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::plan::{Candidate, Wish, plan};
 use super::platform::{Hardware, Platform, Software, decimal_year};
 use super::run::Settled;
-use super::step_time::step;
+use super::step_time::{step, widening};
 use super::transformer::Transformer;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
@@ -27,6 +27,8 @@ pub struct Predicted {
     pub runners_up: Vec<Candidate>,
     /// Layouts tried, and those of them that did not fit; 0 for a given layout.
     pub tried: (usize, usize),
+    /// Time for widening frozen narrow weights / time of the step.
+    pub widening: f64,
     /// Half-width of the 80 % interval of ln(measured / predicted).
     pub half_width: f64,
     /// Whether the constants were measured on this generation and precision.
@@ -77,20 +79,27 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         let candidate = Candidate {
             layout,
             step: step(&model, &layout, batch, &platform),
-            memory: memory(&model, &layout, batch, &platform, wanted.optimizer_bytes),
+            memory: memory(&model, &layout, batch, &platform, state(wanted)),
         };
         (candidate, Vec::new(), (0, 0))
     } else {
         let wish = Wish {
             devices: wanted.devices,
             batch,
-            optimizer: wanted.optimizer_bytes,
+            state: state(wanted),
             interleave: framework
                 .is_none_or(|(_, f)| f.interleaves_since.is_some_and(|since| year >= since)),
         };
         let chosen =
             plan(&model, wish, &platform).map_err(|error| error.at(Some(&wanted.devices_place)))?;
         (chosen.best, chosen.runners_up, (chosen.tried, chosen.too_large))
+    };
+    let widening = if wanted.trained < 1.0 && wanted.weight_bytes < 2.0 {
+        let layout = &candidate.layout;
+        let time = widening(&model, layout, batch, &platform, wanted.weight_bytes);
+        (time / candidate.step.total).value
+    } else {
+        0.0
     };
     let known = Familiarity {
         // A user's cluster is a source that the fit has never seen.
@@ -103,9 +112,19 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         batch,
         runners_up,
         tried,
+        widening,
         half_width: calibration.intervals.half_width(known),
         calibrated: platform.calibrated(),
     })
+}
+
+/// Bytes per parameter that a recipe keeps.
+fn state(wanted: &Prediction) -> State {
+    if wanted.trained < 1.0 {
+        State::partly_trained(wanted.trained, wanted.weight_bytes, wanted.optimizer_bytes)
+    } else {
+        State { optimizer: wanted.optimizer_bytes, ..ADAMW }
+    }
 }
 
 /// Settles how well a plan's devices are used: as given, or as predicted.
@@ -125,8 +144,16 @@ pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
     let efficiency = match (&plan.efficiency, asked, &predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
-            let formula = format!("step-time model: {}", predicted.candidate.layout);
-            let rate = predicted.candidate.step.throughput;
+            let formula = match wanted.work + predicted.widening {
+                1.0 => format!("step-time model: {}", predicted.candidate.layout),
+                work => format!(
+                    "step-time model: {}, / {work:.3} for the work of the recipe over that of \
+                     plain training",
+                    predicted.candidate.layout
+                ),
+            };
+            // What the recipe adds or saves runs at the utilisation of plain training.
+            let rate = predicted.candidate.step.throughput / (wanted.work + predicted.widening);
             let rate = Input::new("predicted throughput", rate, Basis::Derived { formula });
             let (tokens, epochs) = (wanted.tokens.clone(), wanted.epochs.clone());
             Efficiency::Measured { tokens, epochs, pace: Pace::Throughput(rate) }

@@ -123,6 +123,20 @@ pub fn step(model: &Transformer, layout: &Parallelism, batch: Batch, platform: &
     Job::new(model, layout, batch, platform).step(batch)
 }
 
+/// Time in one step for widening frozen weights of `stored` bytes each to bf16, before every
+/// forward and backward pass: read, written, read again by the product (arXiv:2305.14314, eq. 5).
+pub fn widening(
+    model: &Transformer,
+    layout: &Parallelism,
+    batch: Batch,
+    platform: &Platform,
+    stored: f64,
+) -> Time {
+    let [experts, weights] = Job::new(model, layout, batch, platform).local_weights();
+    let bytes = 2.0 * (stored + 2.0) * (experts + weights) * layout.micro_batches(batch);
+    Time::from_stored(bytes / platform.bandwidth)
+}
+
 impl<'a> Job<'a> {
     fn new(
         model: &'a Transformer,

@@ -196,7 +196,7 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
     let wish = Wish {
         devices: round,
         batch: Batch { sequences: batch, length },
-        optimizer: ADAMW,
+        state: ADAMW,
         interleave: year >= 2022.5,
     };
     let best = plan(&model, wish, &platform)?.best;

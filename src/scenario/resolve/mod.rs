@@ -3,6 +3,7 @@
 
 mod inference;
 mod placement;
+mod recipe;
 mod training;
 
 use super::file::{Finance as FinanceFile, ScenarioFile};

@@ -7,7 +7,7 @@ use super::super::given::Given;
 use super::super::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, TrainingPlan, Work,
 };
-use super::{Files, Notes, assumed, default, placement, share};
+use super::{Files, Notes, assumed, default, placement, recipe, share};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -18,7 +18,7 @@ use crate::model::{AttentionCount, Input as ModelInput, Model};
 use crate::provenance::{Basis, Input};
 use crate::quantity::system::time;
 use crate::quantity::{
-    Devices, Flop, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time, Tokens,
+    Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time, Tokens,
 };
 
 /// The scenario's model at an input.
@@ -44,7 +44,7 @@ pub(super) fn plan(
 ) -> Result<TrainingPlan> {
     let device = placement::accelerator(catalog, &training.hardware)?;
     let devices = devices(training)?;
-    let (work, model) = work(file, training, files)?;
+    let Counted { work, model, ratio, trained } = work(file, training, files)?;
     notes
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
@@ -56,7 +56,17 @@ pub(super) fn plan(
     }
     let precision = &training.precision;
     let peak = device.peak(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
-    let prediction = prediction(file, training, device, &work, devices.as_ref(), &model)?;
+    let whole = model_of(file, files, &model.input)?;
+    if training.recipe == Recipe::Rl && training.efficiency.is_none() {
+        return Err(Error::input(
+            "nothing says how fast the run is: writing answers is decoding, whose time no training \
+             run tells",
+        )
+        .at(Some(&precision.place))
+        .hint("give what it reaches over all: efficiency: {mfu: 0.15, convention: model}"));
+    }
+    let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
+    let prediction = prediction.map(|asked| Prediction { work: ratio, trained, ..asked });
     let efficiency =
         efficiency(catalog, training, device, &work, devices.as_ref(), prediction.is_some())?;
     let run = Run {
@@ -119,7 +129,8 @@ fn prediction(
     devices: Option<&Input<Devices>>,
     model: &Model,
 ) -> Result<Option<Prediction>> {
-    let whole_model = training.recipe != Recipe::Lora;
+    // Writing answers is decoding: its time is not that of training.
+    let trains_only = training.recipe != Recipe::Rl;
     let matrix_format = matches!(
         training.precision.value,
         Precision::Fp16 | Precision::Bf16 | Precision::Fp8 | Precision::Fp4
@@ -129,7 +140,7 @@ fn prediction(
     else {
         return Ok(None);
     };
-    if !whole_model || !matrix_format || model.input.decoder_sequence.is_some() {
+    if !trains_only || !matrix_format || model.input.decoder_sequence.is_some() {
         return Ok(None);
     }
     let sequences = match &training.global_batch {
@@ -162,6 +173,9 @@ fn prediction(
             .as_ref()
             .map_or_else(|| training.precision.place.clone(), |count| count.place.clone()),
         optimizer_bytes: training.optimizer.state_bytes(),
+        weight_bytes: if training.recipe == Recipe::Qlora { recipe::NF4_BYTES } else { 2.0 },
+        trained: 1.0,
+        work: 1.0,
         framework: training.framework.clone(),
         software_epoch: training
             .software_epoch
@@ -245,95 +259,115 @@ fn or_zero(given: Option<&Given<Share>>, name: &str, why: &str) -> Input<Share> 
 }
 
 /// The data and the FLOPs of one unit of it.
-fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<(Work, Model)> {
-    let Some(data) = &file.data else {
-        return Err(Error::input("a training run needs `data: {tokens: ...}` or `{samples: ...}`")
-            .at(Some(&training.precision.place)));
-    };
-    let input = ModelInput {
-        sequence: training.sequence_length.as_ref().map(|s| s.value),
+struct Counted {
+    work: Work,
+    /// The model as it is trained, adapters included.
+    model: Model,
+    /// FLOPs of the recipe / FLOPs of training all weights on the same data.
+    ratio: f64,
+    /// Part of the parameters that is trained.
+    trained: f64,
+}
+
+fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<Counted> {
+    let here = &training.precision.place;
+    let data = file.data.clone().unwrap_or_default();
+    let stages = recipe::stages(training, &data)?;
+    let longest = stages.iter().map(|stage| stage.sequence).max().flatten();
+    let at = |sequence: Option<u64>| ModelInput {
+        sequence,
         image_size: data.image_size.as_ref().map(|s| s.value),
         ..ModelInput::default()
     };
-    let mut model = model_of(file, files, &input)?;
-    if training.recipe == Recipe::Lora {
-        let lora = training.lora.as_ref().ok_or_else(|| {
-            Error::input("recipe lora needs `lora: {rank: ...}`")
-                .at(Some(&training.precision.place))
-        })?;
-        model = crate::model::adapt::lora(&model, lora.rank, &lora.targets)?;
+    let mut parts = Vec::new();
+    for stage in &stages {
+        parts.push((stage, recipe::passes(file, training, files, &at(stage.sequence))?));
     }
-    if let (Some(wanted), Some(most)) = (&training.sequence_length, model.shape.max_sequence)
-        && wanted.value > most
+    let passes = &parts[0].1;
+    let model = passes.policy.clone();
+    if let (Some(wanted), Some(most)) = (longest, model.shape.max_sequence)
+        && wanted > most
     {
+        let place = training.sequence_length.as_ref().map(|length| &length.place);
         return Err(Error::input(format!(
-            "a sequence of {} tokens is longer than the {most} that {} was made for",
-            wanted.value, model.name
+            "a sequence of {wanted} tokens is longer than the {most} that {} was made for",
+            model.name
         ))
-        .at(Some(&wanted.place))
+        .at(place.or(Some(here)))
         .hint(format!("at most {most}")));
     }
-    // Utilisation is measured against the peak of the matrix units, so their FLOPs count.
-    let flops = |attention| (model.forward(attention) + model.backward(attention)).matmul;
-    let (causal, full) = (flops(AttentionCount::Causal), flops(AttentionCount::Full));
-    let epochs = epochs(data);
-    let work = match (&data.tokens, &data.samples) {
-        (Some(_), Some(samples)) => {
+    let epochs = epochs(&data);
+    let trained = passes.trained;
+    let work = match (&data.tokens, &data.samples, training.stages.is_empty()) {
+        (Some(_), Some(samples), _) => {
             return Err(samples
                 .refuse("`tokens` and `samples` are two sizes of one data set; give one of them"));
         }
-        (None, None) => {
-            return Err(Error::input("`data` needs `tokens` or `samples`")
-                .at(Some(&training.precision.place)));
-        }
-        (None, Some(samples)) => {
-            let per_sample = |flops: Flop| {
-                derived::<FlopPerSample>(&model, flops.value / model.input.batch as f64, "sample")
+        (None, None, true) => {
+            let what = if file.data.is_some() {
+                "`data` needs `tokens` or `samples`"
+            } else {
+                "a training run needs `data: {tokens: ...}` or `{samples: ...}`"
             };
+            return Err(Error::input(what).at(Some(here)));
+        }
+        (None, Some(samples), true) => {
+            let flops = passes.flops(AttentionCount::Causal).value / model.input.batch as f64;
             Work::Samples {
                 samples: samples.input("data.samples"),
                 epochs,
-                model: per_sample(causal),
+                model: derived::<FlopPerSample>(&model, flops, "sample"),
             }
         }
-        (Some(tokens), None) => {
-            let Some(sequence) = model.input.sequence else {
-                return Err(
-                    tokens.refuse(format!("{} reads no tokens; give `samples`", model.name))
-                );
-            };
-            // Encoder and decoder see their own tokens: each passes half of the network.
-            let length = (sequence + model.input.decoder_sequence.unwrap_or(0)) as f64;
-            let per_token = |flops: Flop, count: &str| {
-                let formula = format!(
-                    "{} layers of {}, forward + backward, {count}, sequence {sequence}",
-                    model.layers.len(),
+        (tokens, _, staged) => {
+            if model.input.sequence.is_none() {
+                return Err(Error::input(format!(
+                    "{} reads no tokens; give `samples`",
                     model.name
-                );
+                ))
+                .at(tokens.as_ref().map(|t| &t.place).or(Some(here))));
+            }
+            let all: f64 = stages.iter().map(|stage| stage.tokens).sum();
+            let per_token = |attention, count: &str| {
+                let weighted: f64 = parts
+                    .iter()
+                    .map(|(stage, passes)| stage.tokens / all * passes.per_token(attention))
+                    .sum();
+                let formula = recipe::formula(&parts[0].1, stages.len(), count);
                 let name = format!("FLOPs per token, {count}");
-                Input::new(
-                    name,
-                    FlopPerToken::from_stored(flops.value / length),
-                    Basis::Derived { formula },
-                )
+                Input::new(name, FlopPerToken::from_stored(weighted), Basis::Derived { formula })
             };
             let halves = if model.input.decoder_sequence.is_some() { 2.0 } else { 1.0 };
             let active = model.parameters().active as f64 / halves;
-            let six_nd = (training.recipe != Recipe::Lora).then(|| {
+            let plain = matches!(training.recipe, Recipe::Pretrain | Recipe::Finetune);
+            let six_nd = plain.then(|| {
                 let formula = format!("6 x {active:.4e} parameters that a token passes");
                 let basis = Basis::Derived { formula };
                 Input::new("FLOPs per token, 6N", FlopPerToken::from_stored(6.0 * active), basis)
             });
             Work::Tokens {
-                tokens: tokens.input("data.tokens"),
+                tokens: match (tokens, staged) {
+                    (Some(tokens), _) => tokens.input("data.tokens"),
+                    (None, _) => Input::new(
+                        "tokens of all stages",
+                        Tokens::from_stored(all),
+                        Basis::Derived { formula: format!("sum of {} stages", stages.len()) },
+                    ),
+                },
                 epochs,
                 six_nd,
-                model: per_token(causal, "causal attention"),
-                model_full: per_token(full, "full attention"),
+                model: per_token(AttentionCount::Causal, "causal attention"),
+                model_full: per_token(AttentionCount::Full, "full attention"),
             }
         }
     };
-    Ok((work, model))
+    let all: f64 = stages.iter().map(|stage| stage.tokens).sum();
+    let spent: f64 = parts
+        .iter()
+        .map(|(stage, passes)| stage.tokens / all * passes.per_token(AttentionCount::Causal))
+        .sum();
+    let ratio = spent / passes.plain_per_token();
+    Ok(Counted { work, model, ratio, trained })
 }
 
 fn derived<Q: Measure>(model: &Model, value: f64, unit: &str) -> Input<Q> {
