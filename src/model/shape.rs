@@ -58,7 +58,9 @@ impl Shape {
             match &layer.operator {
                 Operator::Attention(it) => {
                     // An indexer that selects keys, or a second pass over kept ones, is no layer.
-                    let own = layer.role != Role::Router && it.cached != Some(0);
+                    let own = layer.name.ends_with("attention")
+                        && layer.role != Role::Router
+                        && it.cached != Some(0);
                     if own {
                         shape.layers += layer.count;
                     }
