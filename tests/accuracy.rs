@@ -1,4 +1,5 @@
 //! `docs/accuracy.md` says what the shipped constants reach on the shipped rows.
+#![allow(clippy::unwrap_used)]
 
 use flopcast::catalog::Catalog;
 use flopcast::explore::backtest::calibrate::prove;

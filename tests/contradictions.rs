@@ -1,4 +1,5 @@
 //! The contradictions of published runs that docs/backtest.md explains, each with its arithmetic.
+#![allow(clippy::unwrap_used)]
 
 use flopcast::catalog::Catalog;
 use flopcast::explore::backtest::runs::score_run;

@@ -63,9 +63,8 @@ pub struct State {
 pub const ADAMW: State = State { weights: 2.0, gradients: 4.0, optimizer: 12.0 };
 
 impl State {
-    /// Only a part of the weights is trained, beside frozen ones of some bytes each: LoRA has 2,
-    /// `QLoRA`'s 4-bit weights with their scales 0.5 + 0.127 / 8 x 8 / 4, about 0.53 (Dettmers et
-    /// al. 2023, arXiv:2305.14314 sec. 3).
+    /// Only a part of the weights is trained, beside frozen ones of `weights` bytes each: 2 in
+    /// bf16, about 0.52 in 4 bits with their scales (arXiv:2305.14314 sec. 3).
     pub fn partly_trained(trained: f64, weights: f64, optimizer: f64) -> Self {
         Self { weights, gradients: 4.0 * trained, optimizer: optimizer * trained }
     }

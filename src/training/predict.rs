@@ -144,16 +144,18 @@ pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
     let efficiency = match (&plan.efficiency, asked, &predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
-            let formula = match wanted.work + predicted.widening {
-                1.0 => format!("step-time model: {}", predicted.candidate.layout),
-                work => format!(
-                    "step-time model: {}, / {work:.3} for the work of the recipe over that of \
-                     plain training",
-                    predicted.candidate.layout
-                ),
+            let layout = &predicted.candidate.layout;
+            let work = wanted.work + predicted.widening;
+            let formula = if (work - 1.0).abs() < 1e-9 {
+                format!("step-time model: {layout}")
+            } else {
+                format!(
+                    "step-time model: {layout}, / {work:.3} for the work of the recipe over that of \
+                     plain training"
+                )
             };
             // What the recipe adds or saves runs at the utilisation of plain training.
-            let rate = predicted.candidate.step.throughput / (wanted.work + predicted.widening);
+            let rate = predicted.candidate.step.throughput / work;
             let rate = Input::new("predicted throughput", rate, Basis::Derived { formula });
             let (tokens, epochs) = (wanted.tokens.clone(), wanted.epochs.clone());
             Efficiency::Measured { tokens, epochs, pace: Pace::Throughput(rate) }

@@ -1,5 +1,7 @@
 //! Recipes: which models a token passes, forward and backward, and in which stages.
 
+use std::fmt::Write as _;
+
 use super::super::file::{Data, Recipe, ScenarioFile, Training};
 use super::Files;
 use super::training::model_of;
@@ -171,10 +173,10 @@ pub(super) fn formula(passes: &Passes, stages: usize, count: &str) -> String {
         model.input.sequence.unwrap_or(0)
     );
     for (name, model, _) in &passes.asked {
-        text += &format!(" + {name}: forward of {}", model.name);
+        let _ = write!(text, " + {name}: forward of {}", model.name);
     }
     if stages > 1 {
-        text += &format!("; mean of {stages} stages, by tokens");
+        let _ = write!(text, "; mean of {stages} stages, by tokens");
     }
     text
 }

@@ -1,0 +1,130 @@
+//! `flopcast backtest` and `flopcast calibrate` on the shipped tables, on a user's own, and on
+//! the ground truth where `FLOPCAST_ORACLES` names its folder.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::{flopcast, json, number, root, stdout};
+
+fn file(name: &str, text: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("backtest");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Llama 3 70B on 64 H100, by NVIDIA's recipe of June 2025 (dgxc-benchmarking), and rows that
+/// cannot be scored.
+const MINE: &str = "\
+id,source,date,model,n_layers,d_model,n_heads,n_kv_heads,d_ff,gated,vocab,seq_len,accelerator,\
+n_devices,precision,global_batch_seqs,micro_batch,tp,pp,vp,cp,tokens_per_s_per_device
+good,my cluster,2025-06,llama,80,8192,64,8,28672,1,128256,8192,h100-sxm,64,bf16,128,1,4,4,5,2,1118
+unknown-chip,my cluster,2025-06,llama,80,8192,64,8,28672,1,128256,8192,h1000,64,bf16,128,1,4,4,5,2,1
+odd,my cluster,2025-06,llama,80,8192,64,8,28672,1,128256,8192,h100-sxm,60,bf16,128,1,8,1,1,1,1
+text,my cluster,2025-06,llama,eighty,8192,64,8,28672,1,128256,8192,h100-sxm,64,bf16,128,1,8,1,1,1,1
+";
+
+#[test]
+fn a_table_of_ones_own_is_scored_and_the_rest_is_explained() {
+    let path = file("mine.csv", MINE);
+    let rows = file("rows.csv", "");
+    let report = json(&["backtest", &path, "--rows", &rows, "--format", "json"]);
+    assert_eq!(report["schema"], "flopcast.backtest/1");
+    assert_eq!((report["rows"].as_u64(), report["scored"].as_u64()), (Some(4), Some(1)));
+    let figure = "figures.tokens_per_second_per_device";
+    assert!(number(&report, &format!("{figure}.median_abs_error")) < 0.15);
+    let why: Vec<&str> = (0..3).map(|i| report["skipped"][i]["why"].as_str().unwrap()).collect();
+    for (why, part) in why.iter().zip(["h1000", "60 is not divisible", "`eighty` is no number"]) {
+        assert!(why.contains(part), "{why}");
+    }
+    let rows = fs::read_to_string(rows).unwrap();
+    let fields: Vec<&str> = rows.lines().nth(1).unwrap().split(',').collect();
+    let values: Vec<f64> = fields[2..].iter().map(|field| field.parse().unwrap()).collect();
+    assert_eq!(fields[..2], ["good", "tokens_per_second_per_device"]);
+    assert!(values[2] < values[1] && values[1] < values[3], "{values:?}");
+}
+
+#[test]
+fn a_calibration_can_be_written_and_used() {
+    let table = file("calibrate.csv", MINE);
+    let output = file("mine.yaml", "");
+    let report = stdout(&["calibrate", &table, "-o", &output]);
+    assert!(report.contains("Constants before") && report.contains("operand-traffic"), "{report}");
+    let error = |with: &[&str]| {
+        let mut arguments = vec!["backtest", &table, "--format", "json"];
+        arguments.extend(with);
+        let report = json(&arguments);
+        number(&report, "figures.tokens_per_second_per_device.median_abs_error")
+    };
+    assert!(error(&["--calibration", &output]) <= error(&[]) + 1e-9);
+}
+
+#[test]
+fn what_is_no_table_is_refused() {
+    for (name, text, part) in [
+        ("empty.csv", "id,model\n", "no rows"),
+        ("headless.csv", "model\nx\n", "no column `id`"),
+        ("bare.csv", "", "no column `id`"),
+    ] {
+        let output = flopcast(&["backtest", &file(name, text)]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(message.contains(part), "{name}: {message}");
+    }
+    let nothing = flopcast(&["calibrate", &file("nothing.csv", "id\nx\n")]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("no row of the table can be fitted"));
+}
+
+#[test]
+fn shipped_tables_cite_their_sources() {
+    let read =
+        |name: &str| fs::read_to_string(root().join("hardware/backtest").join(name)).unwrap();
+    let keys: Vec<String> = read("sources.csv")
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap().to_owned())
+        .collect();
+    assert!(keys.len() >= 6);
+    let mut rows = 0;
+    for line in read("throughput.csv").lines().skip(1) {
+        let source = line.split(',').nth(1).unwrap();
+        assert!(keys.iter().any(|key| key == source), "{source}");
+        rows += 1;
+    }
+    assert!(rows >= 150 && read("runs.csv").lines().count() > 60);
+}
+
+/// The targets of the step-time and memory models on the whole ground truth.
+#[test]
+#[ignore = "needs FLOPCAST_ORACLES"]
+fn ground_truth() {
+    let Ok(folder) = std::env::var("FLOPCAST_ORACLES") else {
+        panic!("FLOPCAST_ORACLES names no folder of ground truth");
+    };
+    let at = |name: &str| format!("{folder}/{name}.csv");
+    let proof = json(&["calibrate", &at("training_throughput"), "--format", "json"]);
+    for (kind, median, p90) in [("dense", 0.08, 0.25), ("moe", 0.20, 0.45)] {
+        for folds in ["left_out_models", "left_out_publishers"] {
+            let figure = |name: &str| number(&proof, &format!("{folds}.{kind}.{name}"));
+            assert!(figure("median_abs_error") <= median, "{folds} {kind}");
+            assert!(figure("p90_abs_error") <= p90, "{folds} {kind}: {}", figure("p90_abs_error"));
+            assert!((0.75..=0.88).contains(&figure("coverage_80")), "{folds} {kind}");
+        }
+    }
+    let throughput = json(&["backtest", &at("training_throughput"), "--format", "json"]);
+    assert!(number(&throughput, "scored") >= 0.97 * number(&throughput, "rows"));
+    assert!(number(&throughput, "figures.memory_reserved_gb.median_abs_error") <= 0.15);
+    let memory = json(&["backtest", &at("training_memory"), "--format", "json"]);
+    assert!(number(&memory, "figures.memory_allocated_gb.median_abs_error") <= 0.05);
+    assert!(number(&memory, "figures.memory_allocated_gb.p90_abs_error") <= 0.12);
+    let runs = json(&["backtest", "--kind", "runs", &at("training_runs"), "--format", "json"]);
+    for figure in ["energy_mwh", "tco2e"] {
+        assert!(number(&runs, &format!("figures.{figure}.p90_abs_error")) <= 0.05);
+    }
+    assert!(number(&runs, "figures.device_hours.median_abs_error") <= 0.25);
+}
