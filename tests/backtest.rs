@@ -102,6 +102,7 @@ fn shipped_tables_cite_their_sources() {
 /// The targets of the step-time and memory models on the whole ground truth.
 #[test]
 #[ignore = "needs FLOPCAST_ORACLES"]
+#[allow(clippy::disallowed_methods, reason = "the folder is named there")]
 fn ground_truth() {
     let Ok(folder) = std::env::var("FLOPCAST_ORACLES") else {
         panic!("FLOPCAST_ORACLES names no folder of ground truth");
