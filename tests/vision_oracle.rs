@@ -33,7 +33,9 @@ fn macs(model: &Model) -> f64 {
 }
 
 fn report(seen: usize, misses: &[String]) {
-    misses.iter().for_each(|miss| println!("{miss}"));
+    for miss in misses {
+        println!("{miss}");
+    }
     println!("{} of {seen} exact", seen - misses.len());
     assert!(misses.is_empty(), "{} miss", misses.len());
 }
