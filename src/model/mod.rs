@@ -4,6 +4,7 @@
 //! it owns, [`Model`] adds them up.
 
 pub mod adapt;
+pub mod compress;
 pub mod cost;
 pub mod import;
 pub mod input;

@@ -48,23 +48,28 @@ impl Limit {
     }
 }
 
-/// Bytes that a forward pass of the layer moves: the weights it uses and its activations, `element`
-/// bytes each.
-pub fn moved(layer: &Layer, element: Data) -> Data {
+/// Bytes that a forward pass of the layer moves: the weights it uses, `weight` bytes each, and its
+/// activations, `activation` bytes each.
+pub fn moved(layer: &Layer, weight: Data, activation: Data) -> Data {
     let copies = if layer.weight_copies == 0 { layer.count } else { layer.weight_copies };
     let experts = layer.routing.map_or(1, |routing| routing.experts);
     let weights = layer.operator.parameters() as f64 * copies as f64 * experts as f64;
     // A table is read row by row.
     let read_whole = !matches!(layer.operator, super::Operator::Embedding(_));
     let weights = if read_whole { weights } else { 0.0 };
-    element * weights + layer.activation_data(element)
+    weight * weights + layer.activation_data(activation)
 }
 
 /// The roofline of one forward pass of a layer.
 pub fn bound(layer: &Layer, attention: AttentionCount, element: Data, device: Device) -> Bound {
+    least(layer.forward(attention).matmul, moved(layer, element, element), device)
+}
+
+/// The least time in which a device computes `flops` and moves `moved`.
+pub fn least(flops: Flop, moved: Data, device: Device) -> Bound {
     let one = crate::quantity::Devices::from_stored(1.0);
-    let compute = layer.forward(attention).matmul / (device.peak * one);
-    let memory = moved(layer, element) / (device.bandwidth * one);
+    let compute = flops / (device.peak * one);
+    let memory = moved / (device.bandwidth * one);
     if compute >= memory {
         Bound { time: compute, limit: Limit::Compute }
     } else {

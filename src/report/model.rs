@@ -56,7 +56,7 @@ impl ModelReport<'_> {
             flops: layers.iter().map(|layer| layer.forward(self.attention)).sum(),
             backward: layers.iter().map(|layer| layer.backward(self.attention)).sum(),
             parameters: layers.iter().map(|layer| layer.parameters()).sum(),
-            moved: layers.iter().map(|layer| roofline::moved(layer, element)).sum(),
+            moved: layers.iter().map(|layer| roofline::moved(layer, element, element)).sum(),
             bound: longest.map(|most| (bounds.iter().map(|b| b.time).sum(), most.limit.name())),
         }
     }

@@ -1,0 +1,406 @@
+//! What compression would save: pruning, quantization, distillation.
+//!
+//! A [`Compression`] is what is asked for, group by group of operators; [`Compressed`] is the model
+//! with it: fewer units where they were pruned, each layer with the number format of its weights.
+
+mod prune;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use super::cost::Flops;
+use super::input::AttentionCount;
+use super::layer::{Layer, Role};
+use super::operator::Operator;
+use super::roofline::{self, Bound, Device};
+use super::spec::Spec;
+use super::total::Model;
+use crate::catalog::Accelerator;
+use crate::diagnostic::{Error, Result};
+use crate::quantity::system::data::byte;
+use crate::quantity::{Data, DeviceBandwidth, DeviceFlopRate, Precision};
+
+/// What is to be done to a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compression {
+    /// What is removed.
+    pub pruning: ByGroup<Pruning>,
+    /// In which format weights are kept, and products computed.
+    pub quantization: ByGroup<Format>,
+    /// The larger model that this one learns from.
+    pub teacher: Option<Spec>,
+}
+
+/// A setting for every group of operators that it usually concerns (`None`), or for single ones,
+/// which win.
+pub type ByGroup<T> = BTreeMap<Option<Role>, T>;
+
+/// What pruning removes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pruning {
+    /// A share of whole units: heads of attention, inner features of feed-forward layers and
+    /// experts, filters of convolutions.
+    Units(f64),
+    /// Two of every four weights, in the pattern that sparse matrix units skip (Mishra et al. 2021,
+    /// arXiv:2104.08378).
+    TwoToFour,
+}
+
+/// A format of quantized weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// 8-bit integers, weights and activations.
+    Int8,
+    /// 8-bit floating point, weights and activations.
+    Fp8,
+    /// 4-bit floating point with an 8-bit scale for 16 elements, weights and activations (NVFP4).
+    Fp4,
+    /// 4-bit integers with a 16-bit scale for 128 weights; activations and products stay (GPTQ,
+    /// arXiv:2210.17323; AWQ, arXiv:2306.00978).
+    Int4,
+}
+
+/// Groups that a setting without a group concerns. Embeddings, norms, routers and the head keep
+/// their format, as recipes for quantized checkpoints leave them (DeepSeek-V3, arXiv:2412.19437,
+/// section 3.3).
+const USUAL: [Role; 5] = [Role::Attention, Role::Mixer, Role::Mlp, Role::Experts, Role::Conv];
+
+/// Groups that may be named.
+const NAMED: [Role; 6] =
+    [Role::Attention, Role::Mixer, Role::Mlp, Role::Experts, Role::Conv, Role::Head];
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 4] = [Self::Int8, Self::Fp8, Self::Fp4, Self::Int4];
+
+    /// The name in scenarios and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Fp8 => "fp8",
+            Self::Fp4 => "fp4",
+            Self::Int4 => "int4",
+        }
+    }
+
+    /// Storage of one weight, scales included.
+    pub fn weight(self) -> Data {
+        Data::new::<byte>(match self {
+            Self::Int8 | Self::Fp8 => 1.0,
+            Self::Fp4 => 0.5 + 1.0 / 16.0,
+            Self::Int4 => 0.5 + 2.0 / 128.0,
+        })
+    }
+
+    /// The format of products and activations; none where they stay as they are.
+    pub fn products(self) -> Option<Precision> {
+        match self {
+            Self::Int8 => Some(Precision::Int8),
+            Self::Fp8 => Some(Precision::Fp8),
+            Self::Fp4 => Some(Precision::Fp4),
+            Self::Int4 => None,
+        }
+    }
+}
+
+impl Compression {
+    /// Reads `{pruning: 2:4, quantization: {mlp: fp8}, distillation: {teacher: llama-3-70b}}`.
+    ///
+    /// # Errors
+    /// An unknown key, group or format, a share outside 0 to 1, a teacher that is no model.
+    pub fn from_json(json: &Json) -> Result<Self> {
+        const KEYS: [&str; 3] = ["pruning", "quantization", "distillation"];
+        let Json::Object(map) = json else {
+            return Err(Error::input("compression is a section")
+                .hint("e.g. `{quantization: fp8, pruning: 2:4}`"));
+        };
+        let mut compression = Self::default();
+        for (key, value) in map {
+            match key.as_str() {
+                "pruning" => compression.pruning = by_group(key, value, pruning)?,
+                "quantization" => compression.quantization = by_group(key, value, format)?,
+                "distillation" => compression.teacher = Some(teacher(value)?),
+                _ => {
+                    return Err(Error::input(format!("compression has no key `{key}`"))
+                        .suggest(key, KEYS)
+                        .hint(KEYS.join(", ")));
+                }
+            }
+        }
+        Ok(compression)
+    }
+
+    /// Reads settings as a command line gives them: `quantization=fp8`, `pruning.mlp=30%`,
+    /// `distillation=llama-3-70b`.
+    ///
+    /// # Errors
+    /// As [`Compression::from_json`]; a setting without `=`.
+    pub fn from_settings<'a>(settings: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut map = Map::new();
+        for setting in settings {
+            let (path, value) = setting.split_once('=').ok_or_else(|| {
+                Error::input(format!("`{setting}` is no compression"))
+                    .hint("e.g. quantization=fp8, pruning=2:4, pruning.mlp=30%")
+            })?;
+            let (key, group) = path.split_once('.').unwrap_or((path, ""));
+            let entry = map.entry(key.trim()).or_insert_with(|| Json::Object(Map::new()));
+            if let Json::Object(groups) = entry {
+                groups.insert(group.trim().to_owned(), Json::String(value.trim().to_owned()));
+            }
+        }
+        Self::from_json(&Json::Object(map))
+    }
+
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.pruning.is_empty() && self.quantization.is_empty() && self.teacher.is_none()
+    }
+
+    /// What is done, in words.
+    pub fn words(&self) -> String {
+        fn each<T>(word: &str, groups: &ByGroup<T>, name: impl Fn(&T) -> String) -> Vec<String> {
+            let group =
+                |role: &Option<Role>| role.map_or(String::new(), |r| format!(" of {}", r.name()));
+            groups.iter().map(|(role, it)| format!("{word} {}{}", name(it), group(role))).collect()
+        }
+        let mut words = each("pruning", &self.pruning, |it| match it {
+            Pruning::TwoToFour => "2:4".to_owned(),
+            Pruning::Units(share) => format!("{} %", (share * 1e3).round() / 10.0),
+        });
+        words.extend(each("quantization", &self.quantization, |it| it.name().to_owned()));
+        words.join(", ")
+    }
+}
+
+impl<'de> Deserialize<'de> for Compression {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Json::deserialize(deserializer)?;
+        Self::from_json(&json).map_err(serde::de::Error::custom)
+    }
+}
+
+/// One value for all usual groups, or a section of groups; the group `""` is all.
+fn by_group<T>(key: &str, json: &Json, read: fn(&str) -> Result<T>) -> Result<ByGroup<T>> {
+    let one = |json: &Json| match json {
+        Json::String(text) => read(text),
+        other => read(&other.to_string()),
+    };
+    let Json::Object(groups) = json else { return Ok(BTreeMap::from([(None, one(json)?)])) };
+    let group = |name: &String| {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let known = NAMED.iter().copied().find(|role| role.name() == name);
+        known.map(Some).ok_or_else(|| {
+            let known = NAMED.map(Role::name);
+            Error::input(format!("`{key}` has no group `{name}`"))
+                .suggest(name, known)
+                .hint(known.join(", "))
+        })
+    };
+    groups.iter().map(|(name, value)| Ok((group(name)?, one(value)?))).collect()
+}
+
+fn pruning(text: &str) -> Result<Pruning> {
+    if text == "2:4" {
+        return Ok(Pruning::TwoToFour);
+    }
+    let percent = text.strip_suffix('%');
+    let number = percent.unwrap_or(text).trim().parse::<f64>().ok();
+    let share = number.map(|number| if percent.is_some() { number / 100.0 } else { number });
+    match share {
+        Some(share) if share > 0.0 && share < 1.0 => Ok(Pruning::Units(share)),
+        _ => Err(Error::input(format!("`{text}` is no pruning"))
+            .hint("2:4, or the share of units that goes: 30 %, 0.3")),
+    }
+}
+
+fn format(text: &str) -> Result<Format> {
+    Format::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
+        let known = Format::ALL.map(Format::name);
+        Error::input(format!("`{text}` is no quantization"))
+            .suggest(text, known)
+            .hint(format!("one of {}; int4 keeps activations as they are", known.join(", ")))
+    })
+}
+
+/// `{teacher: SPEC}`, or on the command line the name alone.
+fn teacher(json: &Json) -> Result<Spec> {
+    match json {
+        Json::Object(map) if map.len() == 1 => match map.get("teacher").or(map.get("")) {
+            Some(spec) => Spec::from_json(spec).map_err(|error| error.within("teacher")),
+            None => Err(Error::input("distillation needs `teacher`")
+                .hint("e.g. `distillation: {teacher: llama-3-70b}`")),
+        },
+        Json::String(_) => Spec::from_json(json),
+        _ => Err(Error::input("distillation is `{teacher: MODEL}`")),
+    }
+}
+
+/// How the weights of one layer are kept and used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// The format of its weights; the model's where there is none.
+    pub format: Option<Format>,
+    /// Whether two of every four weights are zero and not kept.
+    pub sparse: bool,
+}
+
+/// A model after compression.
+#[derive(Clone, Debug)]
+pub struct Compressed {
+    /// What is left of it.
+    pub model: Model,
+    /// The form of each of its layers.
+    pub forms: Vec<Form>,
+    /// The format of what is not quantized.
+    pub precision: Precision,
+}
+
+/// What a compressed model runs on.
+#[derive(Clone, Debug)]
+pub struct Target {
+    peaks: BTreeMap<Precision, DeviceFlopRate>,
+    bandwidth: DeviceBandwidth,
+    /// Whether its matrix units skip the zeros of the 2:4 pattern.
+    pub skips_zeros: bool,
+}
+
+/// What one layer takes in one forward pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Take {
+    /// FLOPs; products with weights that pruning set to zero are left out.
+    pub flops: Flops,
+    /// Weights that are kept.
+    pub parameters: u64,
+    /// Their bytes.
+    pub weights: Data,
+    /// Weights read, activations read and written.
+    pub moved: Data,
+    /// The least time on the target.
+    pub bound: Option<Bound>,
+}
+
+impl Compressed {
+    /// The model with every setting of `compression` but its teacher.
+    ///
+    /// # Errors
+    /// A named group that the model does not have or that cannot be pruned.
+    pub fn new(model: &Model, precision: Precision, compression: &Compression) -> Result<Self> {
+        for role in compression.pruning.keys().chain(compression.quantization.keys()).flatten() {
+            if !model.layers.iter().any(|layer| layer.role == *role && weighs(layer)) {
+                let present = NAMED.into_iter().filter(|role| {
+                    model.layers.iter().any(|layer| layer.role == *role && weighs(layer))
+                });
+                let present: Vec<_> = present.map(Role::name).collect();
+                return Err(Error::input(format!("{} has no {} weights", model.name, role.name()))
+                    .hint(format!("it has {}", present.join(", "))));
+            }
+        }
+        let model = prune::units(model, &compression.pruning)?;
+        let form = |layer: &Layer| {
+            let sparse = setting(&compression.pruning, layer) == Some(Pruning::TwoToFour);
+            Form {
+                format: setting(&compression.quantization, layer).filter(|_| weighs(layer)),
+                sparse: sparse && weighs(layer) && !grouped(layer),
+            }
+        };
+        let forms = model.layers.iter().map(form).collect();
+        Ok(Self { model, forms, precision })
+    }
+
+    /// What the layer at `index` takes.
+    pub fn take(&self, index: usize, attention: AttentionCount, target: Option<&Target>) -> Take {
+        let (layer, form) = (&self.model.layers[index], self.forms[index]);
+        let base = self.precision;
+        let kept = if form.sparse { 0.5 } else { 1.0 };
+        let dense = form.format.map_or(base.size(), Format::weight);
+        // Each kept weight of a group of four carries two bits that say where it stood.
+        let sparse = (dense + Data::new::<byte>(0.25)) * 0.5;
+        let skipped = target.is_none_or(|target| target.skips_zeros);
+        let stored = if form.sparse && skipped { sparse } else { dense };
+        let products = form.format.and_then(Format::products).unwrap_or(base);
+        let flops = layer.forward(attention);
+        let done = Flops { matmul: flops.matmul * kept, ..flops };
+        let moved = roofline::moved(layer, stored, products.size());
+        let bound = target.map(|target| {
+            let run = if target.skips_zeros { done } else { flops };
+            let peak = target.peaks.get(&products).or(target.peaks.get(&base));
+            let peak = *peak.expect("Target::new looks up the peak of every format in use");
+            roofline::least(run.matmul, moved, Device { peak, bandwidth: target.bandwidth })
+        });
+        Take {
+            flops: done,
+            parameters: if form.sparse { layer.parameters() / 2 } else { layer.parameters() },
+            weights: layer.weight_data(stored),
+            moved,
+            bound,
+        }
+    }
+
+    /// What all layers take, one by one.
+    pub fn takes(&self, attention: AttentionCount, target: Option<&Target>) -> Vec<Take> {
+        (0..self.forms.len()).map(|index| self.take(index, attention, target)).collect()
+    }
+
+    /// All weights as stored.
+    pub fn weight_data(&self) -> Data {
+        self.takes(AttentionCount::Causal, None).iter().map(|take| take.weights).sum()
+    }
+
+    /// FLOPs of one forward pass, without those of zeros.
+    pub fn forward(&self, attention: AttentionCount) -> Flops {
+        self.takes(attention, None).iter().map(|take| take.flops).sum()
+    }
+}
+
+impl Target {
+    /// The accelerator for models whose plain format is `precision`.
+    ///
+    /// # Errors
+    /// Where its bandwidth, or its peak in one of the formats, is unknown.
+    pub fn new(
+        accelerator: &Accelerator,
+        precision: Precision,
+        compression: &Compression,
+    ) -> Result<Self> {
+        let mut peaks = BTreeMap::from([(precision, accelerator.peak(precision)?.value)]);
+        for products in compression.quantization.values().filter_map(|it| it.products()) {
+            let peak = accelerator.peak(products).map_err(|error| {
+                error.hint("int4 quantizes weights alone and computes in the model's own format")
+            })?;
+            peaks.insert(products, peak.value);
+        }
+        let bandwidth = accelerator.bandwidth.as_ref().ok_or_else(|| {
+            Error::input(format!("the memory bandwidth of {} is unknown", accelerator.id))
+        })?;
+        let skips_zeros = accelerator.sparsity == "2:4";
+        Ok(Self { peaks, bandwidth: bandwidth.value, skips_zeros })
+    }
+}
+
+/// The setting of a layer's group.
+fn setting<T: Copy>(groups: &ByGroup<T>, layer: &Layer) -> Option<T> {
+    let usual = USUAL.contains(&layer.role) || matches!(layer.operator, Operator::Bulk(_));
+    let named = groups.get(&Some(layer.role));
+    named.or_else(|| groups.get(&None).filter(|_| usual)).copied()
+}
+
+/// Whether its weights meet activations in products.
+fn weighs(layer: &Layer) -> bool {
+    let products = matches!(
+        layer.operator,
+        Operator::Dense(_) | Operator::Convolution(_) | Operator::Recurrent(_) | Operator::Bulk(_)
+    );
+    products && layer.operator.parameters() > 0
+}
+
+/// Grouped convolutions are too narrow for sparse matrix units.
+fn grouped(layer: &Layer) -> bool {
+    matches!(&layer.operator, Operator::Convolution(it) if it.groups > 1)
+}
+
+#[cfg(test)]
+mod tests;
