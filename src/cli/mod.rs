@@ -2,17 +2,20 @@
 //! One file per command.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod architecture;
 mod backtest;
 mod calibrate;
 mod catalog;
 mod completions;
 mod estimate;
 mod explain;
+mod import;
 mod init;
 mod input;
 mod listing;
 mod load;
 mod model;
+mod output;
 mod schema;
 mod validate;
 
@@ -76,6 +79,8 @@ enum Command {
     Explain(explain::Options),
     /// What an architecture is: parameters, FLOPs, bytes, layer by layer.
     Model(model::Options),
+    /// Write a foreign architecture as a model file that `model` and scenarios read.
+    Import(import::Options),
     /// How wrong flopcast is: predictions beside published runs and throughputs.
     Backtest(backtest::Options),
     /// Fit the constants of the step-time model to measured throughputs, with the proof.
@@ -112,6 +117,7 @@ impl Cli {
             Command::Estimate(options) => options.run(&self.global),
             Command::Explain(options) => options.run(&self.global),
             Command::Model(options) => options.run(&self.global),
+            Command::Import(options) => options.run(),
             Command::Backtest(options) => options.run(&self.global),
             Command::Calibrate(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),

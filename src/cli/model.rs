@@ -5,20 +5,18 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::input::read_bytes;
-use super::{Format, Global, load, print};
+use super::{Format, Global, architecture, load, output, print};
+use crate::catalog::Accelerator;
 use crate::diagnostic::{Error, Result};
-use crate::model::import::onnx::{self, Bindings};
-use crate::model::import::{hf, safetensors};
+use crate::explore::metric::{Metric, Score};
+use crate::explore::pareto::front;
+use crate::model::compress::{Compressed, Compression, Target};
 use crate::model::roofline::Device;
-use crate::model::{AttentionCount, Input, Model, spec};
-use crate::quantity::Precision;
-use crate::report::model::{ModelReport, csv, json, side_by_side, table};
-
-/// Larger model files are refused; the weights of a safetensors file are not read.
-const MAX_BYTES: u64 = 4 << 30;
-/// The longest header of a safetensors file that is read.
-const MAX_HEADER: u64 = 128 << 20;
+use crate::model::{AttentionCount, Input, Model, Spec, spec};
+use crate::quantity::{Flop, Measure, Precision, Time, show, text::count};
+use crate::report::compression::{self, Comparison};
+use crate::report::model::{ModelReport, Standing, csv, json, side_by_side, table};
+use crate::report::scatter::{self, Plot, Point};
 
 /// Options of `flopcast model`.
 #[derive(Args, Debug)]
@@ -26,7 +24,7 @@ const MAX_HEADER: u64 = 128 << 20;
 pub(super) struct Options {
     /// A preset, or the path of a Hugging Face config.json, an .onnx file, a model file (.yaml), a
     /// .safetensors file or its index.
-    #[arg(required_unless_present = "list", value_name = "SPEC")]
+    #[arg(required_unless_present_any = ["list", "metric"], value_name = "SPEC")]
     specs: Vec<String>,
     /// List the presets.
     #[arg(long)]
@@ -61,6 +59,34 @@ pub(super) struct Options {
     /// Number format of weights, activations and products.
     #[arg(long, default_value = "bf16")]
     precision: String,
+    /// What compression would save: quantization=fp8, pruning=2:4, pruning.mlp=30%,
+    /// distillation=TEACHER; repeatable.
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["metric", "layers"])]
+    compress: Vec<String>,
+    /// Compare models by a score: a table with the columns model,score, or `torchvision` for the
+    /// accuracies that flopcast ships. Without SPEC, every model of the table.
+    #[arg(long, value_name = "FILE.csv|torchvision")]
+    metric: Option<String>,
+    /// What the score is weighed against.
+    #[arg(long, value_enum, default_value_t = Against::Flops, requires = "metric")]
+    against: Against,
+    /// Draw score against cost into this file.
+    #[arg(long, value_name = "OUT.svg", requires = "metric")]
+    svg: Option<PathBuf>,
+    /// Write over a file that exists.
+    #[arg(long)]
+    force: bool,
+}
+
+/// What a score costs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Against {
+    /// FLOPs of one forward pass, matmul class.
+    Flops,
+    /// All parameters.
+    Parameters,
+    /// The time bound of one forward pass on the accelerator of --on.
+    Time,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -77,41 +103,19 @@ impl Options {
             return print(&spec::preset_names().collect::<Vec<_>>().join("\n"));
         }
         let catalog = load::catalog(global)?;
-        let precision = Precision::ALL
-            .into_iter()
-            .find(|precision| precision.name() == self.precision)
-            .ok_or_else(|| {
-                let known = Precision::ALL.map(Precision::name);
-                Error::input(format!("`{}` is not a precision", self.precision))
-                    .hint(format!("one of {}", known.join(", ")))
-            })?;
-        let device = match &self.on {
-            None => None,
-            Some(name) => {
-                let accelerator = catalog.accelerator(name)?;
-                let bandwidth = accelerator.bandwidth.as_ref().ok_or_else(|| {
-                    Error::input(format!("the memory bandwidth of {name} is unknown"))
-                })?;
-                let peak = accelerator.peak(precision)?.value;
-                Some((accelerator.id.as_str(), Device { peak, bandwidth: bandwidth.value }))
-            }
-        };
+        let precision = precision(&self.precision)?;
+        let on = self.on.as_deref().map(|name| catalog.accelerator(name)).transpose()?;
+        if !self.compress.is_empty() {
+            return self.compressed(global, precision, on);
+        }
+        if let Some(name) = &self.metric {
+            return self.weighed(global, precision, on, &metric(name)?);
+        }
+        let device = device(on, precision)?;
         let models: Vec<Model> =
-            self.specs.iter().map(|spec| self.read(spec)).collect::<Result<_>>()?;
-        let reports: Vec<ModelReport<'_>> = models
-            .iter()
-            .map(|model| ModelReport {
-                model,
-                attention: match self.attention {
-                    Attention::Causal => AttentionCount::Causal,
-                    Attention::Full => AttentionCount::Full,
-                },
-                precision,
-                training: self.training,
-                layers: self.layers,
-                device,
-            })
-            .collect();
+            self.specs.iter().map(|spec| self.read(spec, None)).collect::<Result<_>>()?;
+        let reports: Vec<_> =
+            models.iter().map(|model| self.report(model, precision, device)).collect();
         print(&match (global.format, reports.as_slice()) {
             (Format::Json, [one]) => pretty(&json(one))?,
             (Format::Json, many) => {
@@ -119,68 +123,212 @@ impl Options {
             }
             (Format::Csv, many) => csv(many),
             (Format::Table, [one]) => table(one),
-            (Format::Table, many) => side_by_side(many, false),
-            (Format::Markdown, many) => side_by_side(many, true),
+            (Format::Table, many) => side_by_side(many, &[], false),
+            (Format::Markdown, many) => side_by_side(many, &[], true),
         })
     }
 
-    fn input(&self) -> Input {
-        Input {
-            batch: self.batch,
-            sequence: self.seq_len,
-            decoder_sequence: self.decoder_seq_len,
-            image_size: self.image_size,
+    fn report<'a>(
+        &self,
+        model: &'a Model,
+        precision: Precision,
+        device: Option<(&'a str, Device)>,
+    ) -> ModelReport<'a> {
+        let (training, layers) = (self.training, self.layers);
+        ModelReport { model, attention: self.count(), precision, training, layers, device }
+    }
+
+    fn count(&self) -> AttentionCount {
+        match self.attention {
+            Attention::Causal => AttentionCount::Causal,
+            Attention::Full => AttentionCount::Full,
         }
     }
 
-    /// A preset's name, or a file by its ending.
-    fn read(&self, spec: &str) -> Result<Model> {
-        let path = Path::new(spec);
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or(spec);
-        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        let text = || {
-            String::from_utf8(read_bytes(path, 16 << 20)?)
-                .map_err(|_| Error::input(format!("{spec} is not UTF-8 text")))
+    fn read(&self, spec: &str, image_size: Option<u64>) -> Result<Model> {
+        let input = Input {
+            batch: self.batch,
+            sequence: self.seq_len,
+            decoder_sequence: self.decoder_seq_len,
+            image_size: self.image_size.or(image_size),
         };
-        match ending {
-            "onnx" => onnx::read(read_bytes(path, MAX_BYTES)?, &self.bind.parse::<Bindings>()?),
-            "safetensors" => weights(path)?.model(name),
-            "json" if name.ends_with(".safetensors.index.json") => sharded(path, &text()?, name),
-            "json" => hf::read(name, &text()?, &self.input()),
-            "yaml" | "yml" => spec::from_yaml(name, &text()?, &self.input()),
-            _ if path.is_dir() => self.read(&path.join("config.json").display().to_string()),
-            _ => spec::from_preset(spec, &self.input()),
-        }
-        .map_err(|error| if path.is_file() { error.within(spec) } else { error })
+        architecture::read(spec, &input, &self.bind)
     }
+
+    /// Each model before and after compression.
+    fn compressed(
+        &self,
+        global: &Global,
+        precision: Precision,
+        on: Option<&Accelerator>,
+    ) -> Result<ExitCode> {
+        let compression = Compression::from_settings(self.compress.iter().map(String::as_str))?;
+        let target = on.map(|on| Target::new(on, precision, &compression)).transpose()?;
+        let target = on.map(|on| on.id.as_str()).zip(target.as_ref());
+        let plain = Compression::default();
+        let teacher = match &compression.teacher {
+            Some(Spec::Preset(name)) => Some(self.read(name, None)?),
+            Some(_) => return Err(Error::input("a teacher is named as a model is")),
+            None => None,
+        };
+        let mut sides = Vec::new();
+        for spec in &self.specs {
+            let model = self.read(spec, None)?;
+            let before = Compressed::new(teacher.as_ref().unwrap_or(&model), precision, &plain)?;
+            sides.push((before, Compressed::new(&model, precision, &compression)?));
+        }
+        let comparisons: Vec<_> = sides
+            .iter()
+            .map(|(before, after)| Comparison {
+                before,
+                after,
+                words: compression.words(),
+                attention: self.count(),
+                target,
+                distilled: teacher.is_some(),
+            })
+            .collect();
+        let joined = |each: fn(&Comparison<'_>) -> String| {
+            comparisons.iter().map(each).collect::<Vec<_>>().join("\n")
+        };
+        print(&match (global.format, comparisons.as_slice()) {
+            (Format::Json, [one]) => pretty(&compression::json(one))?,
+            (Format::Json, many) => {
+                pretty(&serde_json::Value::Array(many.iter().map(compression::json).collect()))?
+            }
+            (Format::Csv, many) => compression::csv(many),
+            (Format::Table, _) => joined(compression::table),
+            (Format::Markdown, _) => joined(compression::markdown),
+        })
+    }
+
+    /// Models side by side with a score, its cost and the Pareto front of the two.
+    fn weighed(
+        &self,
+        global: &Global,
+        precision: Precision,
+        on: Option<&Accelerator>,
+        metric: &Metric,
+    ) -> Result<ExitCode> {
+        if matches!(self.against, Against::Time) && on.is_none() {
+            return Err(
+                Error::input("--against time needs an accelerator").hint("name one: --on h100-sxm")
+            );
+        }
+        let device = device(on, precision)?;
+        let scored: Vec<(String, &Score)> = if self.specs.is_empty() {
+            metric.scores.iter().map(|score| (score.model.clone(), score)).collect()
+        } else {
+            let score = |spec: &String| Ok((spec.clone(), metric.of(&scored_as(spec))?));
+            self.specs.iter().map(score).collect::<Result<_>>()?
+        };
+        let models: Vec<Model> = scored
+            .iter()
+            .map(|(spec, score)| self.read(spec, score.image_size))
+            .collect::<Result<_>>()?;
+        let reports: Vec<_> =
+            models.iter().map(|model| self.report(model, precision, device)).collect();
+        let cost = |report: &ModelReport<'_>| match self.against {
+            Against::Flops => report.model.forward(self.count()).matmul.stored(),
+            Against::Parameters => report.model.parameters().total as f64,
+            Against::Time => report.time_bound().unwrap_or_default().stored(),
+        };
+        let places: Vec<_> =
+            reports.iter().zip(&scored).map(|(it, (_, score))| (cost(it), score.score)).collect();
+        if let Some(at) = places.iter().position(|(cost, _)| *cost <= 0.0) {
+            return Err(Error::input(format!("the cost of {} is not known", models[at].name)));
+        }
+        let points: Vec<Point> = places
+            .iter()
+            .zip(front(&places))
+            .zip(&scored)
+            .map(|((&(cost, score), on_front), (spec, _))| Point {
+                name: scored_as(spec),
+                cost,
+                score,
+                on_front,
+            })
+            .collect();
+        let (cost, show_cost) = self.axis(on);
+        let plot = Plot { points: &points, cost: &cost, score: &metric.name, show_cost };
+        if let Some(path) = &self.svg {
+            output::write(path, &scatter::svg(&plot), self.force)?;
+        }
+        let standings: Vec<Standing<'_>> = points
+            .iter()
+            .map(|point| Standing {
+                metric: &metric.name,
+                score: point.score,
+                on_front: point.on_front,
+            })
+            .collect();
+        print(&match global.format {
+            Format::Json => {
+                let rows = reports.iter().zip(&standings).map(|(report, it)| it.json(json(report)));
+                pretty(&serde_json::Value::Array(rows.collect()))?
+            }
+            Format::Csv => csv(&reports),
+            Format::Table => {
+                format!("{}\n{}", side_by_side(&reports, &standings, false), scatter::text(&plot))
+            }
+            Format::Markdown => side_by_side(&reports, &standings, true),
+        })
+    }
+
+    /// The axis of cost: what it is, and how a value is shown.
+    fn axis(&self, on: Option<&Accelerator>) -> (String, fn(f64) -> String) {
+        match self.against {
+            Against::Flops => ("forward FLOPs, matmul".to_owned(), |cost| {
+                crate::report::model::show_flops(Flop::from_stored(cost)) + "FLOP"
+            }),
+            Against::Parameters => ("parameters".to_owned(), count),
+            Against::Time => {
+                let on = on.map_or("", |on| on.id.as_str());
+                (format!("forward pass on {on}, at least"), |cost| show(Time::from_stored(cost)))
+            }
+        }
+    }
+}
+
+/// The name that a table of scores has for a model: that of the file, without its ending.
+fn scored_as(spec: &str) -> String {
+    match Path::new(spec) {
+        path if path.is_file() => {
+            path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(spec).to_owned()
+        }
+        _ => spec.to_owned(),
+    }
+}
+
+fn metric(name: &str) -> Result<Metric> {
+    match name {
+        "torchvision" => Metric::torchvision(),
+        path => Metric::read(path, &architecture::text(Path::new(path))?),
+    }
+}
+
+fn precision(name: &str) -> Result<Precision> {
+    Precision::ALL.into_iter().find(|precision| precision.name() == name).ok_or_else(|| {
+        let known = Precision::ALL.map(Precision::name);
+        Error::input(format!("`{name}` is not a precision"))
+            .suggest(name, known)
+            .hint(format!("one of {}", known.join(", ")))
+    })
+}
+
+/// The accelerator as the roofline sees it.
+fn device(on: Option<&Accelerator>, precision: Precision) -> Result<Option<(&str, Device)>> {
+    let Some(accelerator) = on else { return Ok(None) };
+    let name = accelerator.id.as_str();
+    let bandwidth = accelerator
+        .bandwidth
+        .as_ref()
+        .ok_or_else(|| Error::input(format!("the memory bandwidth of {name} is unknown")))?;
+    let peak = accelerator.peak(precision)?.value;
+    Ok(Some((name, Device { peak, bandwidth: bandwidth.value })))
 }
 
 fn pretty(value: &serde_json::Value) -> Result<String> {
     serde_json::to_string_pretty(value)
         .map_err(|error| Error::input(format!("the JSON could not be written: {error}")))
-}
-
-/// The tensors of one file, from its header alone.
-fn weights(path: &Path) -> Result<safetensors::Weights> {
-    use std::io::Read;
-    let cannot =
-        |error: std::io::Error| Error::input(format!("cannot read {}: {error}", path.display()));
-    let mut file = std::fs::File::open(path).map_err(cannot)?;
-    let size = file.metadata().map_err(cannot)?.len();
-    let mut bytes = vec![0; 8.min(usize::try_from(size).unwrap_or(8))];
-    file.read_exact(&mut bytes).map_err(cannot)?;
-    let header = safetensors::header_length(&bytes)? as u64;
-    file.take(header.min(MAX_HEADER)).read_to_end(&mut bytes).map_err(cannot)?;
-    safetensors::read(&bytes, Some(size))
-}
-
-/// The tensors of an index and the files that it names.
-fn sharded(path: &Path, text: &str, name: &str) -> Result<Model> {
-    let index = safetensors::Index::read(text)?;
-    let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-    let mut files = std::collections::BTreeMap::new();
-    for file in index.files.keys() {
-        files.insert(file.clone(), weights(&folder.join(file))?);
-    }
-    index.collect(files)?.model(name)
 }

@@ -1,3 +1,5 @@
 //! Many estimates: how wrong they are, what they hang on, which one to choose.
 
 pub mod backtest;
+pub mod metric;
+pub mod pareto;

@@ -65,7 +65,8 @@ pub enum Format {
 /// Groups that a setting without a group concerns. Embeddings, norms, routers and the head keep
 /// their format, as recipes for quantized checkpoints leave them (DeepSeek-V3, arXiv:2412.19437,
 /// section 3.3).
-const USUAL: [Role; 5] = [Role::Attention, Role::Mixer, Role::Mlp, Role::Experts, Role::Conv];
+const USUAL: [Role; 6] =
+    [Role::Attention, Role::Mixer, Role::Mlp, Role::Experts, Role::Conv, Role::Other];
 
 /// Groups that may be named.
 const NAMED: [Role; 6] =
@@ -289,13 +290,16 @@ impl Compressed {
     /// # Errors
     /// A named group that the model does not have or that cannot be pruned.
     pub fn new(model: &Model, precision: Precision, compression: &Compression) -> Result<Self> {
-        for role in compression.pruning.keys().chain(compression.quantization.keys()).flatten() {
-            if !model.layers.iter().any(|layer| layer.role == *role && weighs(layer)) {
-                let present = NAMED.into_iter().filter(|role| {
-                    model.layers.iter().any(|layer| layer.role == *role && weighs(layer))
-                });
-                let present: Vec<_> = present.map(Role::name).collect();
-                return Err(Error::input(format!("{} has no {} weights", model.name, role.name()))
+        let has = |role: &Role| model.layers.iter().any(|it| it.role == *role && weighs(it));
+        for group in compression.pruning.keys().chain(compression.quantization.keys()) {
+            let (found, what) = match group {
+                Some(role) => (has(role), role.name()),
+                None => (USUAL.iter().any(has), "such"),
+            };
+            if !found {
+                let present: Vec<_> =
+                    NAMED.iter().filter(|role| has(role)).map(|r| r.name()).collect();
+                return Err(Error::input(format!("{} has no {what} weights", model.name))
                     .hint(format!("it has {}", present.join(", "))));
             }
         }
@@ -383,9 +387,8 @@ impl Target {
 
 /// The setting of a layer's group.
 fn setting<T: Copy>(groups: &ByGroup<T>, layer: &Layer) -> Option<T> {
-    let usual = USUAL.contains(&layer.role) || matches!(layer.operator, Operator::Bulk(_));
     let named = groups.get(&Some(layer.role));
-    named.or_else(|| groups.get(&None).filter(|_| usual)).copied()
+    named.or_else(|| groups.get(&None).filter(|_| USUAL.contains(&layer.role))).copied()
 }
 
 /// Whether its weights meet activations in products.

@@ -6,6 +6,7 @@
 pub mod adapt;
 pub mod compress;
 pub mod cost;
+pub mod export;
 pub mod import;
 pub mod input;
 pub mod layer;

@@ -142,6 +142,11 @@ pub fn preset_names() -> impl Iterator<Item = &'static str> {
     presets()
 }
 
+/// The model file of the preset called `name`.
+pub fn preset_text(name: &str) -> Option<&'static str> {
+    preset(name)
+}
+
 /// The preset called `name`.
 ///
 /// # Errors
@@ -179,7 +184,12 @@ pub fn from_yaml(name: &str, text: &str, input: &Input) -> Result<Model> {
     if !map.contains_key("type") {
         let title = map.shift_remove("name");
         let title = title.as_ref().and_then(Json::as_str).unwrap_or(name).to_owned();
-        return from_layers(&title, &Json::Object(map), input);
+        let unresolved = map.shift_remove("unresolved").map(serde_json::from_value).transpose();
+        let mut model = from_layers(&title, &Json::Object(map), input)?;
+        model.unresolved = unresolved
+            .map_err(|error| Error::input(format!("`unresolved`: {error}")))?
+            .unwrap_or_default();
+        return Ok(model);
     }
     let family: Family =
         serde_json::from_value(Json::Object(map)).map_err(|e| Error::input(e.to_string()))?;

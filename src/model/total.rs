@@ -1,5 +1,7 @@
 //! A model: its layers and what they add up to.
 
+use serde::Deserialize;
+
 use super::cost::Flops;
 use super::input::{AttentionCount, Input};
 use super::layer::Layer;
@@ -20,7 +22,8 @@ pub struct Assumption {
 }
 
 /// Something in the source that could not be costed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Unresolved {
     /// Its type, in the terms of the source.
     pub kind: String,

@@ -2,10 +2,12 @@
 
 pub mod accuracy;
 pub mod backtest;
+pub mod compression;
 pub mod csv;
 pub mod json;
 pub mod markdown;
 pub mod model;
+pub mod scatter;
 pub mod table;
 pub mod tree;
 

@@ -30,6 +30,26 @@ pub struct ModelReport<'a> {
     pub device: Option<(&'a str, Device)>,
 }
 
+/// Where a model stands among others by a score.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// What the score is.
+    pub metric: &'a str,
+    /// The score.
+    pub score: f64,
+    /// Whether no other model is better at its cost.
+    pub on_front: bool,
+}
+
+impl Standing<'_> {
+    /// A model's JSON with its standing.
+    pub fn json(&self, mut model: Value) -> Value {
+        model["metric"] =
+            json!({"name": self.metric, "score": self.score, "pareto_front": self.on_front});
+        model
+    }
+}
+
 /// A row of the table: layers of one role and kind, or one layer.
 struct Row {
     name: String,
@@ -84,14 +104,7 @@ impl ModelReport<'_> {
         groups.sort_by_key(|((role, _), _)| *role);
         groups
             .into_iter()
-            .map(|((role, kind), members)| {
-                let name = if role.name() == kind {
-                    kind.to_owned()
-                } else {
-                    format!("{} {kind}", role.name())
-                };
-                self.row(name, &members)
-            })
+            .map(|((role, kind), members)| self.row(group_name(role, kind), &members))
             .collect()
     }
 
@@ -105,16 +118,21 @@ impl ModelReport<'_> {
         self.device?;
         Some(self.rows().iter().filter_map(|row| row.bound).map(|(time, _)| time).sum())
     }
+}
 
-    /// What the input is, in words.
-    fn input(&self) -> String {
-        let input = &self.model.input;
-        let mut parts = vec![format!("batch {}", input.batch)];
-        parts.extend(input.sequence.map(|n| format!("sequence {n}")));
-        parts.extend(input.decoder_sequence.map(|n| format!("decoder sequence {n}")));
-        parts.extend(input.image_size.map(|n| format!("image {n} x {n}")));
-        parts.join(", ")
-    }
+/// The name of layers of one role and kind.
+pub(super) fn group_name(role: Role, kind: &str) -> String {
+    if role.name() == kind { kind.to_owned() } else { format!("{} {kind}", role.name()) }
+}
+
+/// What the input is, in words.
+pub(super) fn input_words(model: &Model) -> String {
+    let input = &model.input;
+    let mut parts = vec![format!("batch {}", input.batch)];
+    parts.extend(input.sequence.map(|n| format!("sequence {n}")));
+    parts.extend(input.decoder_sequence.map(|n| format!("decoder sequence {n}")));
+    parts.extend(input.image_size.map(|n| format!("image {n} x {n}")));
+    parts.join(", ")
 }
 
 /// The model as aligned text.
@@ -189,7 +207,7 @@ pub fn table(report: &ModelReport<'_>) -> String {
         );
     }
     let pass = if report.training { "forward and backward" } else { "forward" };
-    let mut out = format!("{}: {pass}, {}\n", model.name, report.input());
+    let mut out = format!("{}: {pass}, {}\n", model.name, input_words(model));
     push(&mut out, totals, &[1]);
     out.push('\n');
     push(&mut out, group_table(report), &[1, 2, 3, 4, 5, 6]);
@@ -261,7 +279,7 @@ fn notes(model: &Model, out: &mut String) {
     }
 }
 
-fn push(out: &mut String, builder: Builder, right: &[usize]) {
+pub(super) fn push(out: &mut String, builder: Builder, right: &[usize]) {
     let mut table = builder.build();
     table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
     for column in right {
@@ -273,7 +291,7 @@ fn push(out: &mut String, builder: Builder, right: &[usize]) {
 }
 
 /// FLOPs with an SI prefix: `8.18 GFLOP`.
-fn show_flops(flops: Flop) -> String {
+pub(crate) fn show_flops(flops: Flop) -> String {
     const STEPS: [(f64, &str); 6] =
         [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
     let value = flops.value;
@@ -283,7 +301,7 @@ fn show_flops(flops: Flop) -> String {
     }
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1}%", 100.0 * share) } else { String::new() }
 }
 
@@ -392,28 +410,51 @@ pub fn csv(reports: &[ModelReport<'_>]) -> String {
     out.into_inner().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
-/// Models side by side: parameters, FLOPs and, with a device, the time bound.
-pub fn side_by_side(reports: &[ModelReport<'_>], markdown: bool) -> String {
+/// Models side by side: parameters, FLOPs and, with a device, the time bound; with `standings`
+/// (one per model) their scores.
+pub fn side_by_side(
+    reports: &[ModelReport<'_>],
+    standings: &[Standing<'_>],
+    markdown: bool,
+) -> String {
     let timed = reports.iter().any(|report| report.device.is_some());
+    let sparse = reports.iter().any(|report| {
+        let parameters = report.model.parameters();
+        parameters.active != parameters.total
+    });
     let mut builder = Builder::default();
-    let mut header = vec!["model", "parameters", "active", "forward FLOPs", "MACs", "weights"];
+    let mut header = vec!["model", "parameters", "FLOPs", "MACs", "weights"];
+    if sparse {
+        header.insert(2, "active");
+    }
     if timed {
         header.push("forward >=");
     }
+    if let Some(standing) = standings.first() {
+        header.extend([standing.metric, "front"]);
+    }
+    let columns = header.len();
     builder.push_record(header);
+    let mut standings = standings.iter();
     for report in reports {
         let parameters = report.model.parameters();
         let flops = report.model.forward(report.attention).matmul;
         let mut cells = vec![
             report.model.name.clone(),
             count(parameters.total as f64),
-            count(parameters.active as f64),
             show_flops(flops),
             show_flops(flops * 0.5),
             show(report.model.weight_data(report.precision.size())),
         ];
+        if sparse {
+            cells.insert(2, count(parameters.active as f64));
+        }
         if timed {
             cells.push(report.time_bound().map(show).unwrap_or_default());
+        }
+        if let Some(standing) = standings.next() {
+            let mark = if standing.on_front { "*" } else { "" };
+            cells.extend([number(standing.score), mark.to_owned()]);
         }
         builder.push_record(cells);
     }
@@ -423,6 +464,13 @@ pub fn side_by_side(reports: &[ModelReport<'_>], markdown: bool) -> String {
         return format!("{table}\n");
     }
     let mut out = String::new();
-    push(&mut out, builder, &[1, 2, 3, 4, 5, 6]);
+    push(&mut out, builder, &(1..columns).collect::<Vec<_>>());
+    if let Some(first) = reports.first() {
+        let _ = writeln!(
+            out,
+            "\n  forward pass of batch {}; FLOPs of the matmul class, 2 per MAC; weights in {}",
+            first.model.input.batch, first.precision
+        );
+    }
     out
 }

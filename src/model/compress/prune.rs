@@ -175,13 +175,14 @@ fn inner(layers: &mut [Layer], share: &impl Fn(&Layer) -> Option<f64>) {
 
 /// Narrows a convolutional network.
 fn filters(layers: &mut [Layer], share: &impl Fn(&Layer) -> Option<f64>) {
-    let answers = !layers.iter().any(|layer| matches!(layer.operator, Operator::Dense(_)));
-    let last = layers.iter().rposition(|it| matches!(it.operator, Operator::Convolution(_)));
+    let answer = layers
+        .iter()
+        .rposition(|it| matches!(it.operator, Operator::Convolution(_) | Operator::Dense(_)));
     let mut after_filters = None;
     for (index, layer) in layers.iter_mut().enumerate() {
         let own = share(layer);
         let Some(share) = own.or(after_filters) else { continue };
-        let last = layer.role == Role::Head || answers && Some(index) == last;
+        let last = layer.role == Role::Head || Some(index) == answer;
         match &mut layer.operator {
             Operator::Convolution(it) => {
                 narrower(it, share, layer.reads_data, last);

@@ -86,6 +86,7 @@ impl Function {
             "multiply" => Self::Multiply,
             "reduce" => Self::Reduce,
             "interpolate" => Self::Interpolate,
+            "fourier" => Self::Fourier,
             "linear" | "identity" | "other" => Self::Other,
             _ => return None,
         })

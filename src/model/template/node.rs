@@ -151,7 +151,7 @@ pub(super) const OPERATORS: &[(&str, &[&str])] = {
     const POINTWISE: &[&str] = &["name", "function", "elements", "operands", "role"];
     &[
         ("input", &["batch", "extents", "features"]),
-        ("reshape", &["batch", "extents", "features"]),
+        ("reshape", &["batch", "extents", "features", "data"]),
         ("flatten", &[]),
         ("dense", &["name", "rows", "in", "out", "bias", "weights", "role"]),
         ("conv1d", CONV),

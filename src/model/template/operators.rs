@@ -110,8 +110,10 @@ impl Call<'_, '_> {
                 Ok(())
             }
             "reshape" => {
+                let data = self.builder.tensor.data;
+                let data = self.holds("data", data)?;
                 let tensor = self.shaped()?;
-                *self.tensor() = tensor;
+                *self.tensor() = Tensor { data, ..tensor };
                 Ok(())
             }
             "flatten" => {

@@ -1,0 +1,76 @@
+//! Architectures that a command names: presets and files of any kind.
+
+use std::path::{Path, PathBuf};
+
+use super::input::read_bytes;
+use crate::diagnostic::{Error, Result};
+use crate::model::import::onnx::{self, Bindings};
+use crate::model::import::{hf, safetensors};
+use crate::model::{Input, Model, spec};
+
+/// Larger model files are refused; the weights of a safetensors file are not read.
+const MAX_BYTES: u64 = 4 << 30;
+/// The longest header of a safetensors file that is read.
+const MAX_HEADER: u64 = 128 << 20;
+/// The longest configuration or model file.
+const MAX_TEXT: u64 = 16 << 20;
+
+/// A preset's name, or a file by its ending.
+///
+/// # Errors
+/// A name or file that is not there, and as the reader of that kind of file.
+pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
+    let path = Path::new(spec);
+    let name = file_name(path);
+    match ending(path) {
+        "onnx" => onnx::read(read_bytes(path, MAX_BYTES)?, &bindings.parse::<Bindings>()?),
+        "safetensors" => weights(path)?.model(name),
+        "json" if name.ends_with(".safetensors.index.json") => sharded(path, &text(path)?, name),
+        "json" => hf::read(name, &text(path)?, input),
+        "yaml" | "yml" => spec::from_yaml(name, &text(path)?, input),
+        _ if path.is_dir() => {
+            read(&path.join("config.json").display().to_string(), input, bindings)
+        }
+        _ => spec::from_preset(spec, input),
+    }
+    .map_err(|error| if path.is_file() { error.within(spec) } else { error })
+}
+
+pub(super) fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+pub(super) fn ending(path: &Path) -> &str {
+    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
+}
+
+/// The text of a configuration, model file or table.
+pub(super) fn text(path: &Path) -> Result<String> {
+    String::from_utf8(read_bytes(path, MAX_TEXT)?)
+        .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
+}
+
+/// The tensors of one file, from its header alone.
+fn weights(path: &Path) -> Result<safetensors::Weights> {
+    use std::io::Read;
+    let cannot =
+        |error: std::io::Error| Error::input(format!("cannot read {}: {error}", path.display()));
+    let mut file = std::fs::File::open(path).map_err(cannot)?;
+    let size = file.metadata().map_err(cannot)?.len();
+    let mut bytes = vec![0; 8.min(usize::try_from(size).unwrap_or(8))];
+    file.read_exact(&mut bytes).map_err(cannot)?;
+    let header = safetensors::header_length(&bytes)? as u64;
+    file.take(header.min(MAX_HEADER)).read_to_end(&mut bytes).map_err(cannot)?;
+    safetensors::read(&bytes, Some(size))
+}
+
+/// The tensors of an index and the files that it names.
+fn sharded(path: &Path, text: &str, name: &str) -> Result<Model> {
+    let index = safetensors::Index::read(text)?;
+    let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+    let mut files = std::collections::BTreeMap::new();
+    for file in index.files.keys() {
+        files.insert(file.clone(), weights(&folder.join(file))?);
+    }
+    index.collect(files)?.model(name)
+}

@@ -1,0 +1,75 @@
+//! `flopcast import`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{architecture, output, print};
+use crate::diagnostic::{Error, Result};
+use crate::model::{Input, export, spec};
+
+/// Options of `flopcast import`.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// The path of a Hugging Face config.json, an .onnx file, a .safetensors file or its index; or
+    /// a preset.
+    spec: String,
+    /// The model file to write; standard output when left out.
+    #[arg(short, long, value_name = "MODEL.yaml")]
+    output: Option<PathBuf>,
+    /// Write over a file that exists.
+    #[arg(long)]
+    force: bool,
+    /// Sizes of an ONNX graph's symbolic dimensions: N=1,S=128.
+    #[arg(long, value_name = "SYMBOL=SIZE,...", default_value = "")]
+    bind: String,
+}
+
+impl Options {
+    pub(super) fn run(&self) -> Result<ExitCode> {
+        let text = self.text()?;
+        let Some(path) = &self.output else {
+            return print(&text);
+        };
+        if !matches!(architecture::ending(path), "yaml" | "yml") {
+            return Err(Error::input(format!("{} is no model file", path.display()))
+                .hint("`flopcast model` knows one by its ending, .yaml"));
+        }
+        output::write(path, &text, self.force)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn text(&self) -> Result<String> {
+        let mut path = PathBuf::from(&self.spec);
+        if path.is_dir() {
+            path.push("config.json");
+        }
+        let name = architecture::file_name(&path);
+        let read = || architecture::read(&self.spec, &Input::default(), &self.bind);
+        match architecture::ending(&path) {
+            "yaml" | "yml" if path.is_file() => {
+                Err(Error::input(format!("{} is a model file already", self.spec)))
+            }
+            "json" if !name.ends_with(".safetensors.index.json") => configuration(&path, name),
+            "json" | "onnx" | "safetensors" => export::of_layers(&read()?),
+            _ => match spec::preset_text(&self.spec) {
+                Some(text) => Ok(text.to_owned()),
+                None => export::of_layers(&read()?),
+            },
+        }
+    }
+}
+
+/// A configuration by its family and keys; what does not count as it stands is refused first.
+fn configuration(path: &Path, name: &str) -> Result<String> {
+    let shown = path.display().to_string();
+    let text = architecture::text(path)?;
+    let build = || {
+        crate::model::import::hf::read(name, &text, &Input::default())?;
+        let file = export::of_configuration(name, &text)?;
+        spec::from_yaml(name, &file, &Input::default())?;
+        Ok(file)
+    };
+    build().map_err(|error: Error| error.within(&shown))
+}
