@@ -124,7 +124,7 @@ fn metrics() {
         refused(&["model", "resnet50", "--metric", &file("scores.csv", table)], parts);
     };
     metric("model,points\nresnet50,80\n", &["score"]);
-    metric("model,score\nresnet50,good\n", &["good"]);
+    metric("model,score\nresnet50,good\n", &["scores.csv", "line: 2"]);
     metric("model,score\nresnet5O,80\n", &["no score of `resnet50`", "`resnet5O`"]);
     refused(&["model", "resnet50", "--metric", "torchvision", "--against", "time"], &["--on"]);
     refused(&["model", "resnet50", "--metric", "nowhere.csv"], &["no file nowhere.csv"]);

@@ -22,7 +22,7 @@ const MAX_TEXT: u64 = 16 << 20;
 pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
     let path = Path::new(spec);
     let name = file_name(path);
-    match ending(path) {
+    let build = || match ending(path) {
         "onnx" => onnx::read(read_bytes(path, MAX_BYTES)?, &bindings.parse::<Bindings>()?),
         "safetensors" => weights(path)?.model(name),
         "json" if name.ends_with(".safetensors.index.json") => sharded(path, &text(path)?, name),
@@ -32,8 +32,8 @@ pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
             read(&path.join("config.json").display().to_string(), input, bindings)
         }
         _ => spec::from_preset(spec, input),
-    }
-    .map_err(|error| if path.is_file() { error.within(spec) } else { error })
+    };
+    build().map_err(|error| if path.is_file() { error.within(spec) } else { error })
 }
 
 pub(super) fn file_name(path: &Path) -> &str {

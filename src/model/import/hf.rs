@@ -52,13 +52,21 @@ pub fn from_json(
     let chain = chain(model_type).map_err(|error| unplaced(error, &config))?;
     let unknown = unknown_keys(&chain, model_type, &config)?;
     let mut model = build(name, &chain, model_type, class, &config, input)
-        .map_err(|error| error.within(model_type))?;
+        .map_err(|error| zeros(error, &config).within(model_type))?;
     model.assumptions.extend(unknown.into_iter().map(|key| Assumption {
         value: config.get(&key).map_or_else(String::new, Value::to_string),
         what: key,
         why: format!("no key of `{model_type}`: taken to change nothing"),
     }));
     Ok(model)
+}
+
+/// A model that cannot be built: also which counts of heads are zero, the usual cause of a division
+/// by zero.
+fn zeros(error: Error, config: &Config) -> Error {
+    let heads = config.iter().filter(|(key, _)| key.ends_with("heads") || key.ends_with("n_head"));
+    let zero = heads.filter(|(_, value)| value.whole() == Some(0));
+    zero.fold(error, |error, (key, _)| error.hint(format!("`{key}` is 0")))
 }
 
 /// An unknown model type: also which keys no family places.
