@@ -20,7 +20,7 @@ use super::total::Model;
 use crate::catalog::Accelerator;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::system::data::byte;
-use crate::quantity::{Data, DeviceBandwidth, DeviceFlopRate, Precision};
+use crate::quantity::{Data, DeviceBandwidth, DeviceFlopRate, Flop, Measure, Precision};
 
 /// What is to be done to a model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -325,14 +325,13 @@ impl Compressed {
         let sparse = (dense + Data::new::<byte>(0.25)) * 0.5;
         let skipped = target.is_none_or(|target| target.skips_zeros);
         let stored = if form.sparse && skipped { sparse } else { dense };
-        let products = form.format.and_then(Format::products).unwrap_or(base);
+        let products = self.products(form);
         let flops = layer.forward(attention);
         let done = Flops { matmul: flops.matmul * kept, ..flops };
         let moved = roofline::moved(layer, stored, products.size());
         let bound = target.map(|target| {
             let run = if target.skips_zeros { done } else { flops };
-            let peak = target.peaks.get(&products).or(target.peaks.get(&base));
-            let peak = *peak.expect("Target::new looks up the peak of every format in use");
+            let peak = target.peak(products, base);
             roofline::least(run.matmul, moved, Device { peak, bandwidth: target.bandwidth })
         });
         Take {
@@ -349,9 +348,30 @@ impl Compressed {
         (0..self.forms.len()).map(|index| self.take(index, attention, target)).collect()
     }
 
-    /// All weights as stored.
-    pub fn weight_data(&self) -> Data {
-        self.takes(AttentionCount::Causal, None).iter().map(|take| take.weights).sum()
+    /// All weights as stored; on a target that skips no zeros they are stored too.
+    pub fn weight_data(&self, target: Option<&Target>) -> Data {
+        self.takes(AttentionCount::Causal, target).iter().map(|take| take.weights).sum()
+    }
+
+    /// The matmul FLOPs that the target runs in one forward pass, and the dense rate at which it
+    /// could: FLOPs / sum of FLOPs / peak of each format.
+    pub fn run(&self, attention: AttentionCount, target: &Target) -> (Flop, DeviceFlopRate) {
+        let (mut flops, mut time) = (Flop::default(), 0.0);
+        for (layer, form) in self.model.layers.iter().zip(&self.forms) {
+            let kept = if form.sparse && target.skips_zeros { 0.5 } else { 1.0 };
+            let run = layer.forward(attention).matmul * kept;
+            flops += run;
+            time += run.stored() / target.peak(self.products(*form), self.precision).stored();
+        }
+        let plain = target.peak(self.precision, self.precision);
+        let rate =
+            if time > 0.0 { DeviceFlopRate::from_stored(flops.stored() / time) } else { plain };
+        (flops, rate)
+    }
+
+    /// The format of a layer's products.
+    fn products(&self, form: Form) -> Precision {
+        form.format.and_then(Format::products).unwrap_or(self.precision)
     }
 
     /// FLOPs of one forward pass, without those of zeros.
@@ -382,6 +402,13 @@ impl Target {
         })?;
         let skips_zeros = accelerator.sparsity == "2:4";
         Ok(Self { peaks, bandwidth: bandwidth.value, skips_zeros })
+    }
+}
+
+impl Target {
+    fn peak(&self, products: Precision, base: Precision) -> DeviceFlopRate {
+        let peak = self.peaks.get(&products).or(self.peaks.get(&base));
+        *peak.expect("Target::new looks up the peak of every format in use")
     }
 }
 

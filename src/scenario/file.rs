@@ -10,6 +10,7 @@ use super::given::Given;
 use super::reader::Located;
 use crate::catalog::Purchase as Plan;
 use crate::model::Spec;
+use crate::model::compress::Compression;
 use crate::quantity::{
     DevicePower, DevicePrice, DeviceTime, DeviceTokenRate, Devices, GridIntensity, InstancePrice,
     Mfu, Precision, Pue, RequestRate, Samples, Share, Time, Tokens, TokensPerRequest,
@@ -34,6 +35,10 @@ pub struct ScenarioFile {
     /// `transformer`, `layers`, `parameters` (with `active`).
     #[schemars(with = "serde_json::Value")]
     pub model: Located<Spec>,
+    /// How the model is made smaller before it is served: quantization (int8, fp8, fp4, int4) and
+    /// pruning (2:4, or a share of units), for all layers or by group: {mlp: int4}.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub compress: Option<Located<Compression>>,
     /// What the model is trained on.
     pub data: Option<Data>,
     /// The training run.

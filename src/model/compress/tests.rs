@@ -1,7 +1,6 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::model::{Input, spec::from_preset};
-use crate::quantity::Measure;
 
 fn compressed(name: &str, settings: &[&str]) -> Result<Compressed> {
     let model = from_preset(name, &Input::default())?;
@@ -57,7 +56,7 @@ fn quantization_changes_bytes_and_not_flops() {
     for (format, bytes) in [("int8", 1.0), ("fp8", 1.0), ("int4", 0.515_625), ("fp4", 0.5625)] {
         let it = compressed("llama-3-8b", &[&format!("quantization={format}")]).unwrap();
         let expected = linear * bytes + rest * 2.0;
-        let actual = it.weight_data().stored();
+        let actual = it.weight_data(None).stored();
         assert!((actual / expected - 1.0).abs() < 1e-12, "{format}: {actual} {expected}");
         assert!((matmul(&it) - matmul(&plain)).abs() < 0.5, "{format}");
     }
@@ -69,13 +68,13 @@ fn two_to_four_halves_the_products_with_weights() {
     let plain = compressed("llama-3-8b", &[]).unwrap();
     let it = compressed("llama-3-8b", &["pruning=2:4"]).unwrap();
     let linear = 6_979_321_856.0;
-    let saved = (plain.weight_data() - it.weight_data()).stored();
+    let saved = (plain.weight_data(None) - it.weight_data(None)).stored();
     assert!((saved / (linear * 2.0 * 7.0 / 16.0) - 1.0).abs() < 1e-12);
     let skipped = matmul(&plain) - matmul(&it);
     assert!((skipped / (linear * 2048.0) - 1.0).abs() < 1e-12, "one FLOP of two per weight");
     let both = compressed("llama-3-8b", &["pruning=2:4", "quantization=fp8"]).unwrap();
     let expected = linear * 0.625 + (8_030_261_248.0 - linear) * 2.0;
-    assert!((both.weight_data().stored() / expected - 1.0).abs() < 1e-12);
+    assert!((both.weight_data(None).stored() / expected - 1.0).abs() < 1e-12);
 }
 
 /// The time bound uses the peak of the format, and what the matrix units can skip.

@@ -2,10 +2,11 @@
 
 use super::super::file::{Inference, Placement, ScenarioFile};
 use super::super::plan::{FlopPerRequest, KvPerToken, Replica, Service};
+use super::compress::Served;
 use super::{Files, Notes, assumed, default, placement, share, training};
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
-use crate::model::{AttentionCount, Input as ModelInput, Model};
+use crate::model::Input as ModelInput;
 use crate::provenance::{Basis, Input};
 use crate::quantity::{Data, Devices, Measure, TokensPerRequest, YearlyRate, show};
 
@@ -34,12 +35,14 @@ pub(super) fn plan(
     }
     let model =
         training::model_of(file, files, &prompt_tokens.map_or_else(ModelInput::default, at))?;
-    let prefill = model.forward(AttentionCount::Causal).matmul.value / model.input.batch as f64;
+    let served = Served::new(file, service, device, &model)?;
+    served.note(device, notes);
+    let prefill = served.flops().value / model.input.batch as f64;
     // The answer's tokens pass the model one by one: forward of the whole less that of the prompt.
     let whole = match (prompt_tokens, answer_tokens) {
         (Some(prompt), Some(answer)) => {
             let longer = training::model_of(file, files, &at(prompt + answer))?;
-            longer.forward(AttentionCount::Causal).matmul.value
+            Served::new(file, service, device, &longer)?.flops().value
         }
         (None, Some(_)) => {
             return Err(
@@ -51,7 +54,7 @@ pub(super) fn plan(
     let counted = |name: &str, flops: f64, formula: String| {
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
-    let replica = replica(service, catalog, device, &model, prefill)?;
+    let replica = replica(service, catalog, device, &served, prefill)?;
     Ok(Service {
         rate: traffic.requests.input("inference.traffic.requests"),
         peak_to_mean: match &traffic.peak_to_mean {
@@ -109,11 +112,12 @@ fn replica(
     service: &Inference,
     catalog: &Catalog,
     device: &Accelerator,
-    model: &Model,
+    served: &Served,
     prefill: f64,
 ) -> Result<Replica> {
     let precision = &service.precision;
-    let peak = device.peak(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
+    let peak = served.peak(device).map_err(|error| error.at(Some(&precision.place)))?;
+    let model = served.model();
     let named = &service.hardware.accelerator.place;
     let unknown = |what: &str| {
         Error::input(format!("the catalog does not know the {what} of {}", device.id))
@@ -122,13 +126,13 @@ fn replica(
     let memory = device.memory.as_ref().ok_or_else(|| unknown("memory"))?;
     let bandwidth = device.bandwidth.as_ref().ok_or_else(|| unknown("memory bandwidth"))?;
     let usable = share(0.9);
-    let weights = model.weight_data(precision.value.size());
+    let weights = served.weights();
     let kv = service.kv_precision.unwrap_or(precision.value);
     let length = 1024;
     let kv_per_token = kv.size().value * model.shape.cached_elements(length) as f64 / length as f64;
     let formula = |text: String| Basis::Derived { formula: text };
 
-    let fitting = smallest_power_of_two(weights, memory.value.value * usable.get());
+    let fitting = smallest_power_of_two(weights.value, memory.value.value * usable.get());
     let devices = match service.parallelism {
         Some(parallelism) if parallelism.tensor == 0 => {
             return Err(Error::input("a replica has at least one device").at(Some(named)));
@@ -150,15 +154,7 @@ fn replica(
     let traffic = &service.traffic;
     Ok(Replica {
         devices,
-        weights: Input::new(
-            "weights",
-            weights,
-            formula(format!(
-                "{} parameters x {}",
-                model.parameters().total,
-                show(precision.value.size())
-            )),
-        ),
+        weights,
         kv_per_token: Input::new(
             "KV cache per token",
             KvPerToken::from_stored(kv_per_token),
@@ -178,7 +174,7 @@ fn replica(
                 assumed("input tokens", TokensPerRequest::from_stored(0.0), "the model reads none")
             }),
         output: tokens(traffic.output_tokens.as_ref(), "inference.traffic.output_tokens.mean"),
-        peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
+        peak,
         bandwidth: bandwidth.input(format!("memory bandwidth of {}", device.id)),
         memory: memory.input(format!("memory of {}", device.id)),
         usable_memory: assumed(

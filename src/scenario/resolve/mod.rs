@@ -1,6 +1,7 @@
 //! From what the user typed to a plan: references looked up, defaults named, contradictions
 //! refused.
 
+mod compress;
 mod inference;
 mod placement;
 mod recipe;
@@ -52,6 +53,9 @@ pub fn resolve(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Res
         Some(service) => Some(inference::plan(file, service, catalog, files, &mut notes)?),
         None => None,
     };
+    if let (Some(_), None) = (&file.compress, &inference) {
+        notes.warnings.push("compress changes what is served, and nothing is".to_owned());
+    }
     if training.is_none() && inference.is_none() {
         // The model itself must still be right.
         training::model_of(file, files, &crate::model::Input::default())?;
