@@ -9,6 +9,7 @@ pub mod case;
 pub mod fit;
 pub mod runs;
 pub mod score;
+pub mod serving;
 pub mod table;
 pub mod throughput;
 

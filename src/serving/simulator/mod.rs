@@ -78,7 +78,7 @@ pub struct Limits {
 }
 
 /// Replicas that share a load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Fleet<'a, S> {
     /// How long a replica's step takes.
     pub time: &'a S,
@@ -91,7 +91,7 @@ pub struct Fleet<'a, S> {
 }
 
 /// Prompts processed by one fleet and answered by another.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Handover<'a, S> {
     /// The fleet that decodes.
     pub decode: Fleet<'a, S>,
@@ -102,7 +102,7 @@ pub struct Handover<'a, S> {
 }
 
 /// A run to simulate.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Simulation<'a, S> {
     /// Who serves; prompts only where there is a handover.
     pub fleet: Fleet<'a, S>,
@@ -118,6 +118,29 @@ pub struct Simulation<'a, S> {
     pub queue_limit: usize,
     /// Keep a record of every request.
     pub records: bool,
+}
+
+// By hand, since a derive would ask for `S: Clone` though only references to it are copied.
+impl<S> Clone for Fleet<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Fleet<'_, S> {}
+
+impl<S> Clone for Handover<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Handover<'_, S> {}
+
+impl<S> Clone for Simulation<'_, S> {
+    fn clone(&self) -> Self {
+        Self { slo: self.slo.clone(), ..*self }
+    }
 }
 
 impl<S: StepTime> Simulation<'_, S> {
@@ -143,6 +166,7 @@ impl<S: StepTime> Simulation<'_, S> {
                 Some(_) => {}
             }
         }
+        collector.last_arrived();
         match &mut handover {
             None => fleet.drain(&mut |f| collector.record(&f)),
             Some(run) => run.drain(&mut fleet, &mut collector),

@@ -75,6 +75,8 @@ pub struct Report {
     pub rejected: u64,
     /// The queue outgrew its limit: the load is beyond the fleet and the figures are a part.
     pub overloaded: bool,
+    /// Requests that waited or were being served when the last one arrived.
+    pub backlog: u64,
     /// From the first request sent to the last answer.
     pub span: Time,
     /// Tokens generated in that span.
@@ -128,6 +130,8 @@ pub(crate) struct Collector {
     arrived: u64,
     answered: u64,
     rejected: u64,
+    done: u64,
+    backlog: u64,
     pub overloaded: bool,
     first: f64,
     last: f64,
@@ -147,6 +151,8 @@ impl Collector {
             arrived: 0,
             answered: 0,
             rejected: 0,
+            done: 0,
+            backlog: 0,
             overloaded: false,
             first: f64::INFINITY,
             last: 0.0,
@@ -162,12 +168,18 @@ impl Collector {
         }
     }
 
+    /// No more requests will arrive.
+    pub(crate) fn last_arrived(&mut self) {
+        self.backlog = self.arrived - self.done - self.rejected;
+    }
+
     pub(crate) fn reject(&mut self) {
         self.rejected += 1;
     }
 
     pub(crate) fn record(&mut self, done: &Finished) {
         let Finished { request, scheduled, first_token, ended, preemptions } = *done;
+        self.done += 1;
         if request.id < self.warm_up {
             return;
         }
@@ -217,6 +229,7 @@ impl Collector {
             answered: self.answered,
             rejected: self.rejected,
             overloaded: self.overloaded,
+            backlog: self.backlog,
             span: Time::from_stored(span),
             output_tokens: Tokens::from_stored(self.output_tokens as f64),
             classes: self.classes,

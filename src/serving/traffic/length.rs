@@ -66,6 +66,12 @@ impl Lengths {
         }
     }
 
+    /// Prompt and output tokens of one request after the other, without end.
+    pub fn pairs(input: Self, output: Self, seed: u64) -> impl Iterator<Item = (u32, u32)> {
+        let mut stream = Stream::new(seed, 3);
+        std::iter::repeat_with(move || (input.draw(&mut stream), output.draw(&mut stream)))
+    }
+
     pub(crate) fn draw(&self, stream: &mut Stream) -> u32 {
         match self {
             Self::Fixed(tokens) => (*tokens).max(1),

@@ -260,11 +260,9 @@ mod tests {
         );
         check(&format!("{head}0,0,5\n1,10,0\n2,3,4\n"), &[(0.0, 3, 4, 0)], 1);
         check(&format!("{head}0,2000000,5\n"), &[(0.0, 2_000_000, 5, 0)], 0);
-        let mut holed = String::from(head);
-        for i in 0..300 {
-            let at = if i < 150 { i } else { i + 10_000 };
-            holed += &[at.to_string().as_str(), ",1,1\n"].concat();
-        }
+        let stamp = |i: u32| if i < 150 { i } else { i + 10_000 };
+        let lines = (0..300).map(|i| format!("{},1,1\n", stamp(i)));
+        let holed = lines.fold(head.to_owned(), |text, line| text + &line);
         let trace = Trace::read(&holed).unwrap();
         assert!(trace.notes[0].contains("hole of 10001 s"), "{:?}", trace.notes);
     }

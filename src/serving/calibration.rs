@@ -1,0 +1,208 @@
+//! The constants of the step-time model: `hardware/serving-calibration.yaml`.
+//!
+//! They are fitted, weakly identified against each other, and no facts about hardware: each comes
+//! with the range it took over refits on parts of the data.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::simulator::Scheduler;
+use crate::diagnostic::{Error, Result};
+
+/// The file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// What the values were fitted to, and when.
+    pub fitted: String,
+    /// Half-widths of the 80 % intervals of ln(measured / predicted), by figure.
+    pub intervals: IndexMap<String, f64>,
+    /// The constants that all engines share.
+    pub constants: IndexMap<String, Constant>,
+    /// Engines, the default first.
+    pub engines: IndexMap<String, Engine>,
+}
+
+/// One constant, in the unit that its text names.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constant {
+    /// The value in use.
+    pub value: f64,
+    /// The least and the most that it took over refits on parts of the data.
+    pub range: [f64; 2],
+    /// What it is.
+    pub why: String,
+}
+
+/// What sets one engine apart.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// Host time per step, in milliseconds.
+    pub step_ms: Constant,
+    /// Host time per sequence of a step, in microseconds.
+    pub sequence_us: Constant,
+    /// Factor on the overheads of layers and links.
+    pub overhead: Constant,
+    /// Factor on the host's time to launch a layer of a prompt.
+    pub launch: Constant,
+    /// Factor on the share of the peak that matrix products reach.
+    pub compute: Constant,
+    /// From the client to the engine's queue and back, in milliseconds.
+    pub front_end_ms: Constant,
+    /// Whether prompts run alone, before decoding goes on.
+    pub prefill_first: bool,
+    /// Tokens of one step at most.
+    pub step_tokens: u32,
+    /// Share of the memory that it takes.
+    pub memory_share: f64,
+    /// Whether quantised models keep their KV cache in 8 bits.
+    pub kv_8_bit: bool,
+}
+
+macro_rules! constants {
+    ($($(#[$doc:meta])* $name:ident = $key:literal * $unit:literal;)+) => {
+        /// The constants of one engine. Shares are of a datasheet's figure, times in seconds.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Constants {
+            $($(#[$doc])* pub $name: f64,)+
+            /// Per step, and per sequence of it.
+            pub step: f64,
+            /// See `step`.
+            pub sequence: f64,
+            /// Factor of the engine on the overheads of layers and links.
+            pub engine: f64,
+            /// From the client to the engine's queue and back.
+            pub front_end: f64,
+        }
+
+        impl Calibration {
+            /// The constants of an engine.
+            ///
+            /// # Errors
+            /// An engine or a constant that the file does not have.
+            pub fn constants(&self, engine: &str) -> Result<Constants> {
+                let engine = self.engine(engine)?;
+                let get = |key: &str| {
+                    self.constants.get(key).map(|constant| constant.value).ok_or_else(|| {
+                        Error::input(format!("the serving calibration has no constant `{key}`"))
+                    })
+                };
+                let mut constants = Constants {
+                    $($name: get($key)? * $unit,)+
+                    step: engine.step_ms.value * 1e-3,
+                    sequence: engine.sequence_us.value * 1e-6,
+                    engine: engine.overhead.value,
+                    front_end: engine.front_end_ms.value * 1e-3,
+                };
+                constants.flops *= engine.compute.value;
+                constants.expert_flops *= engine.compute.value;
+                constants.prompt_layer *= engine.launch.value;
+                Ok(constants)
+            }
+        }
+    };
+}
+
+constants! {
+    /// Bandwidth reached reading dense weights.
+    weights = "weights" * 1.0;
+    /// Bandwidth reached reading experts.
+    expert_weights = "expert_weights" * 1.0;
+    /// How much of that is left when 4-bit experts are unpacked to 16 bits.
+    unpacking = "unpacking" * 1.0;
+    /// Width of an expert's share on a device at which half of that is left.
+    expert_width_weights = "expert_width_weights" * 1.0;
+    /// How independently the tokens of a batch choose their experts: 1 is fully.
+    routing = "routing" * 1.0;
+    /// Bandwidth reached reading the KV cache.
+    kv = "kv" * 1.0;
+    /// Peak reached by dense matrix products.
+    flops = "flops" * 1.0;
+    /// How much of the peak that lower precision adds is reached: exponent of its ratio.
+    low_precision = "low_precision" * 1.0;
+    /// Peak reached by grouped products over experts.
+    expert_flops = "expert_flops" * 1.0;
+    /// Width of an expert's share on a device at which half of that is left.
+    expert_width = "expert_width" * 1.0;
+    /// The same of experts as `low_precision`.
+    expert_low_precision = "expert_low_precision" * 1.0;
+    /// 16-bit peak reached by decode attention.
+    attention = "attention" * 1.0;
+    /// 16-bit peak reached by prompt attention.
+    prompt_attention = "prompt_attention" * 1.0;
+    /// Bandwidth reached by links.
+    link = "link" * 1.0;
+    /// Latency of a reduction between two devices.
+    reduction = "reduction_us" * 1e-6;
+    /// What each doubling of the devices adds.
+    reduction_doubling = "reduction_doubling_us" * 1e-6;
+    /// Per layer.
+    layer = "layer_us" * 1e-6;
+    /// More per layer with experts.
+    moe_layer = "moe_layer_us" * 1e-6;
+    /// More per layer with sparse attention.
+    sparse_layer = "sparse_layer_us" * 1e-6;
+    /// More per layer with latent attention.
+    latent_layer = "latent_layer_us" * 1e-6;
+    /// More per layer whose activations are quantised to 8 bits.
+    quantise8 = "quantise8_us" * 1e-6;
+    /// The same to 4 bits.
+    quantise4 = "quantise4_us" * 1e-6;
+    /// More per layer with 8-bit experts.
+    expert8 = "expert8_us" * 1e-6;
+    /// More per layer with experts unpacked to 16 bits.
+    expert_unpack = "expert_unpack_us" * 1e-6;
+    /// The host's time to launch a layer of a step with prompt tokens.
+    prompt_layer = "prompt_layer_us" * 1e-6;
+    /// Share of the host's time per sequence that is left where nothing is streamed to clients.
+    unstreamed = "unstreamed" * 1.0;
+    /// The front end's time per prompt token.
+    front_token = "front_token_us" * 1e-6;
+}
+
+impl Calibration {
+    /// The calibration that ships with this version.
+    pub fn shipped() -> Result<Self> {
+        Self::read(include_str!("../../hardware/serving-calibration.yaml"))
+    }
+
+    /// Reads a calibration file.
+    ///
+    /// # Errors
+    /// A file of another form.
+    pub fn read(yaml: &str) -> Result<Self> {
+        serde_yaml::from_str(yaml)
+            .map_err(|error| Error::input(format!("the serving calibration is broken: {error}")))
+    }
+
+    /// An engine by name: `vllm`, `sglang`, `trtllm`.
+    ///
+    /// # Errors
+    /// An unknown engine, with the known ones.
+    pub fn engine(&self, name: &str) -> Result<&Engine> {
+        self.engines.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.engines.keys().map(String::as_str).collect();
+            Error::input(format!("no engine is called `{name}`"))
+                .suggest(name, known.iter().copied())
+                .hint(format!("known engines: {}", known.join(", ")))
+        })
+    }
+}
+
+impl Constants {
+    /// The constants without clients: no front end, nothing streamed.
+    #[must_use]
+    pub fn offline(self) -> Self {
+        let sequence = self.sequence * self.unstreamed;
+        Self { front_end: 0.0, front_token: 0.0, sequence, ..self }
+    }
+}
+
+impl Engine {
+    /// Which tokens a step takes first.
+    pub fn scheduler(&self) -> Scheduler {
+        if self.prefill_first { Scheduler::PrefillFirst } else { Scheduler::DecodeFirst }
+    }
+}

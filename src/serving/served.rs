@@ -1,0 +1,136 @@
+//! A model as an engine serves it.
+
+use crate::diagnostic::{Error, Result};
+use crate::model::operator::Mask;
+use crate::model::{Model, Operator, Role};
+
+/// Parameters, FLOPs and KV cache of a generative model, summed over layers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServedModel {
+    /// Layers, and those of them with routed experts.
+    pub layers: u64,
+    /// See `layers`.
+    pub moe_layers: u64,
+    /// Width of the residual stream.
+    pub hidden: u64,
+    /// Parameters of all attention projections and other token mixers.
+    pub attention: u64,
+    /// Parameters of all dense feed-forward blocks, shared experts and routers.
+    pub dense: u64,
+    /// Parameters of one routed expert, summed over the layers that have them.
+    pub expert: u64,
+    /// Routed experts of a layer.
+    pub experts: u64,
+    /// How many of them a token visits.
+    pub top_k: u64,
+    /// Parameters of the LM head.
+    pub head: u64,
+    /// Parameters of tables that are looked up, not multiplied.
+    pub embedding: u64,
+    /// Numbers that a token leaves in the KV cache of all layers with full attention.
+    pub kv: u64,
+    /// The same of the layers that see a window only.
+    pub kv_windowed: u64,
+    /// That window in tokens.
+    pub window: Option<u32>,
+    /// The window is picked by an indexer (sparse attention).
+    pub sparse: bool,
+    /// The cache holds a latent (multi-head latent attention).
+    pub latent: bool,
+    /// How many ways tensor parallelism can split the KV cache: its heads, 1 for a latent.
+    pub kv_shards: u64,
+    /// FLOPs per pair of a token and one that it attends to in a prompt: full, windowed layers.
+    pub pair_flops: (f64, f64),
+    /// The same while decoding: more where a latent is attended to as it is.
+    pub context_flops: (f64, f64),
+    /// Numbers of recurrent state that each sequence keeps.
+    pub state: u64,
+}
+
+impl ServedModel {
+    /// Reads a model's layers.
+    ///
+    /// # Errors
+    /// Where the model does not generate: it has no attention or scan, or no head.
+    pub fn of(model: &Model) -> Result<Self> {
+        let mut served = Self {
+            layers: model.shape.layers,
+            hidden: model.shape.hidden,
+            kv_shards: model.shape.kv_heads.max(1),
+            ..Self::default()
+        };
+        for layer in model.layers.iter().filter(|layer| layer.count > 0) {
+            let weights = layer.operator.parameters() * layer.count;
+            match layer.role {
+                Role::Embedding => served.embedding += layer.parameters(),
+                Role::Head => served.head += weights,
+                Role::Attention | Role::Mixer => served.attention += weights,
+                Role::Experts => served.expert += weights,
+                Role::Router => {
+                    served.moe_layers += layer.count;
+                    served.dense += weights;
+                }
+                _ => served.dense += weights,
+            }
+            if let Some(routing) = layer.routing {
+                served.experts = served.experts.max(routing.experts);
+                served.top_k = served.top_k.max(routing.top_k);
+            }
+            match &layer.operator {
+                Operator::Attention(it) => {
+                    let pair = 2.0 * (it.heads * (it.qk_dim + it.v_dim) * layer.count) as f64;
+                    let plain = it.kv_heads * (it.qk_dim + it.v_dim);
+                    let kv = it.cached_per_key();
+                    let latent = it.cached.is_some_and(|cached| cached > 0 && cached < plain);
+                    // Scores and values both run over the latent.
+                    let context =
+                        if latent { 4.0 * (it.heads * kv * layer.count) as f64 } else { pair };
+                    served.latent |= latent;
+                    let window = match it.mask {
+                        Mask::Sliding(w) | Mask::Chunked(w) | Mask::Selected(w) => Some(w),
+                        _ => None,
+                    };
+                    served.sparse |= matches!(it.mask, Mask::Selected(_));
+                    if let Some(window) = window {
+                        let window = u32::try_from(window).unwrap_or(u32::MAX);
+                        served.window = served.window.max(Some(window));
+                        served.kv_windowed += kv * layer.count;
+                        served.pair_flops.1 += pair;
+                        served.context_flops.1 += context;
+                    } else {
+                        served.kv += kv * layer.count;
+                        served.pair_flops.0 += pair;
+                        served.context_flops.0 += context;
+                    }
+                }
+                Operator::Scan(it) => served.state += it.state() as u64 * layer.count,
+                _ => {}
+            }
+        }
+        if served.expert > 0 && served.moe_layers == 0 {
+            served.moe_layers = served.layers;
+        }
+        if served.latent {
+            served.kv_shards = 1;
+        }
+        if served.layers == 0 || served.head == 0 {
+            return Err(Error::input(format!("{} does not generate tokens", model.name))
+                .hint("it has no attention or no head: serve it with dynamic batching"));
+        }
+        Ok(served)
+    }
+
+    /// Width of a routed expert: its three matrices are hidden x width; 0 without experts.
+    pub fn expert_width(&self) -> f64 {
+        let layers = (self.moe_layers * 3 * self.hidden) as f64;
+        if layers > 0.0 { self.expert as f64 / layers } else { 0.0 }
+    }
+
+    /// Numbers in the KV cache of a sequence of this length.
+    pub fn cached(&self, tokens: f64) -> f64 {
+        let seen = self.window.map_or(0.0, |window| tokens.min(f64::from(window)));
+        // A sparse layer keeps everything and reads a part.
+        let kept = if self.sparse { tokens } else { seen };
+        self.kv as f64 * tokens + self.kv_windowed as f64 * kept + self.state as f64
+    }
+}

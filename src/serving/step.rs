@@ -1,0 +1,346 @@
+//! How long an engine's step takes: a roofline over weights, FLOPs, KV cache and links, and the
+//! overheads that a roofline forgets.
+//!
+//! For a step over `n` tokens on one replica:
+//! ```text
+//! T = t_step + t_sequence * sequences + layers * (t_layer + moe share * t_moe)      overheads
+//!   + norm3(dense weights / bandwidth, dense FLOPs / rate)                          projections, FFN, LM head
+//!   + norm3(activated experts / bandwidth, expert FLOPs / rate)                     routed experts
+//!   + links: two reductions per layer, each latency + bytes / bandwidth
+//!   + context * max(KV bytes / bandwidth, attention FLOPs / rate)                   decode attention
+//!   + pairs * attention FLOPs / rate                                                prompt attention
+//! ```
+//! `norm3(a, b) = (a^3 + b^3)^(1/3)` softens the corner of the roofline. Everything but the last
+//! two terms depends on the number of tokens only, and those are linear in the context: the form
+//! that lets the simulator leap.
+
+use super::calibration::Constants;
+use super::served::ServedModel;
+use super::simulator::StepTime;
+use crate::catalog::Accelerator;
+use crate::diagnostic::{Error, Result};
+use crate::quantity::{
+    Data, DeviceBandwidth, DeviceFlopRate, DeviceMemory, Measure as _, Precision, Time,
+};
+
+/// The figures of one device that a step depends on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Device {
+    /// Memory.
+    pub memory: DeviceMemory,
+    /// Memory bandwidth.
+    pub bandwidth: DeviceBandwidth,
+    /// Dense peak at 16 bits.
+    pub peak16: DeviceFlopRate,
+    /// Dense peak at 8 bits, if the device has one above that of 16.
+    pub peak8: Option<DeviceFlopRate>,
+    /// Dense peak at 4 bits, if the device has one.
+    pub peak4: Option<DeviceFlopRate>,
+    /// Link to the devices of the same domain, one direction.
+    pub link: DeviceBandwidth,
+    /// Link to other domains, one direction.
+    pub network: DeviceBandwidth,
+    /// Devices that the fast link joins.
+    pub domain: u32,
+}
+
+/// Links of a device whose datasheet names none: `PCIe` 4.0 x16, and a 100 Gbit/s network card.
+const PCIE: f64 = 32e9;
+const NETWORK: f64 = 12.5e9;
+/// Devices of the `NVLink` domain of the rack-scale systems (GB200 NVL72 datasheet).
+const RACK: u32 = 72;
+
+impl Device {
+    /// The figures of a catalog accelerator.
+    ///
+    /// # Errors
+    /// Where the catalog does not know memory, bandwidth or the 16-bit peak.
+    pub fn of(accelerator: &Accelerator) -> Result<Self> {
+        let missing = |what: &str| {
+            Error::input(format!("the catalog does not know the {what} of {}", accelerator.id))
+        };
+        let peak = |precisions: &[Precision]| {
+            precisions.iter().find_map(|p| accelerator.peak(*p).ok()).map(|peak| peak.value)
+        };
+        let peak16 =
+            peak(&[Precision::Bf16, Precision::Fp16]).ok_or_else(|| missing("peak at 16 bits"))?;
+        let rack = accelerator.architecture.ends_with("(per GPU)");
+        let link = accelerator.scale_up.as_ref().map(|link| link.value / 2.0);
+        let network = accelerator.scale_out.as_ref().map(|link| link.value);
+        Ok(Self {
+            memory: accelerator.memory.as_ref().ok_or_else(|| missing("memory"))?.value,
+            bandwidth: accelerator.bandwidth.as_ref().ok_or_else(|| missing("bandwidth"))?.value,
+            peak16,
+            peak8: peak(&[Precision::Fp8]).filter(|peak| *peak > peak16),
+            peak4: peak(&[Precision::Fp4]),
+            link: link.unwrap_or(DeviceBandwidth::from_stored(PCIE)),
+            network: network.unwrap_or(DeviceBandwidth::from_stored(NETWORK)),
+            domain: if rack { RACK } else { accelerator.devices_per_node.max(1) as u32 },
+        })
+    }
+
+    fn peak(&self, bits: u32) -> DeviceFlopRate {
+        match bits {
+            4 => self.peak4.or(self.peak8).unwrap_or(self.peak16),
+            8 => self.peak8.unwrap_or(self.peak16),
+            _ => self.peak16,
+        }
+    }
+}
+
+/// How numbers are stored and multiplied.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Format {
+    /// Bytes per number, scales included.
+    pub bytes: f64,
+    /// Bits that the multiplication runs in: 16, 8 or 4.
+    pub bits: u32,
+}
+
+/// How a model's weights are quantised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// 16-bit floating point.
+    Sixteen,
+    /// 8 bits, activations too.
+    Eight,
+    /// NVFP4: 4 bits and a scale per 16 numbers, activations too where the device can.
+    Nv4,
+    /// MXFP4: 4 bits and a scale per 32 numbers; activations in 8 bits where the device can.
+    Mx4,
+    /// 4-bit integers; activations in 16 bits.
+    Int4,
+}
+
+impl Weights {
+    /// The format of routed experts, or of every product of a model without experts.
+    fn of_experts(self, device: &Device) -> Format {
+        let on = |has: bool, bits: u32| if has { bits } else { 16 };
+        match self {
+            Self::Sixteen => Format { bytes: 2.0, bits: 16 },
+            Self::Eight => Format { bytes: 1.0, bits: on(device.peak8.is_some(), 8) },
+            Self::Nv4 => Format { bytes: 0.5625, bits: on(device.peak4.is_some(), 4) },
+            Self::Mx4 => Format { bytes: 0.53, bits: on(device.peak4.is_some(), 8) },
+            Self::Int4 => Format { bytes: 0.53, bits: 16 },
+        }
+    }
+
+    /// The format of everything else: 4-bit checkpoints of models with experts leave it in 16 bits.
+    fn of_rest(self, device: &Device, experts: bool) -> Format {
+        match self {
+            Self::Nv4 | Self::Mx4 | Self::Int4 if experts => Self::Sixteen.of_experts(device),
+            _ => self.of_experts(device),
+        }
+    }
+}
+
+/// A model on devices.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deployment {
+    /// Tensor parallel degree, at least 1.
+    pub tensor: u32,
+    /// Pipeline stages, at least 1.
+    pub pipeline: u32,
+    /// Data-parallel attention ranks that share the experts, at least 1.
+    pub data: u32,
+    /// Experts are spread over the devices instead of each being split.
+    pub expert_parallel: bool,
+    /// How the weights are quantised.
+    pub weights: Weights,
+    /// Bytes per number in the KV cache.
+    pub kv_bytes: f64,
+}
+
+impl Deployment {
+    /// Devices of one replica.
+    pub fn devices(&self) -> u32 {
+        self.tensor * self.pipeline * self.data
+    }
+
+    /// Memory that the weights of a replica take: those of attention once per data-parallel rank,
+    /// embedding and head in 16 bits.
+    pub fn weights(&self, model: &ServedModel, device: &Device) -> Data {
+        let moe = model.experts > 0;
+        let expert = self.weights.of_experts(device).bytes;
+        let rest = self.weights.of_rest(device, moe).bytes;
+        Data::from_stored(
+            f64::from(self.data) * model.attention as f64 * rest
+                + model.dense as f64 * rest
+                + 2.0 * (model.head + model.embedding) as f64
+                + (model.expert * model.experts) as f64 * expert,
+        )
+    }
+}
+
+/// [`StepTime`] of a model on devices: the roofline at hand, everything in seconds.
+#[derive(Clone, Debug)]
+pub struct Roofline {
+    constants: Constants,
+    /// Share of a layer's work that one device does, and pipeline stages.
+    stages: f64,
+    ranks: f64,
+    dense_bytes: f64,
+    dense_flops: f64,
+    head_bytes: f64,
+    head_flops: f64,
+    expert_bytes: f64,
+    expert_flops: f64,
+    experts: f64,
+    top_k: f64,
+    state: f64,
+    overhead: f64,
+    launches: f64,
+    reduction: f64,
+    reduction_per_token: f64,
+    context: f64,
+    windowed: Option<(f64, u32)>,
+    pairs: (f64, f64),
+}
+
+fn norm3(a: f64, b: f64) -> f64 {
+    (a * a * a + b * b * b).cbrt()
+}
+
+impl Roofline {
+    /// The step time of a model so deployed.
+    pub fn new(
+        model: &ServedModel,
+        device: &Device,
+        deployment: &Deployment,
+        constants: &Constants,
+    ) -> Self {
+        let c = constants;
+        let (bandwidth, peak16) = (device.bandwidth.value, device.peak16.value);
+        let (tensor, data) = (f64::from(deployment.tensor), f64::from(deployment.data));
+        let all = tensor * data;
+        let layers = model.layers as f64;
+        let moe = model.moe_layers as f64;
+        // Low precision reaches a smaller share of its peak.
+        let rate =
+            |bits: u32, exponent: f64| peak16 * (device.peak(bits).value / peak16).powf(exponent);
+
+        let weights = |parameters: u64, format: Format, split: f64| {
+            parameters as f64 * format.bytes / split / (bandwidth * c.weights)
+        };
+        let flops = |parameters: u64, format: Format, split: f64| {
+            2.0 * parameters as f64 / split / (rate(format.bits, c.low_precision) * c.flops)
+        };
+        let head = Format { bytes: 2.0, bits: 16 };
+        let expert = deployment.weights.of_experts(device);
+        let rest = deployment.weights.of_rest(device, model.experts > 0);
+        let sparse = if model.sparse { layers } else { 0.0 };
+        // Kernels that a layer launches one after the other, however little there is to do.
+        let quantise = |format: Format| match (format.bits, format.bytes < 1.0) {
+            (4, _) => c.quantise4,
+            (8, false) => c.quantise8,
+            _ => 0.0,
+        };
+        let experts = match (expert.bits, expert.bytes < 1.0) {
+            (16, true) => c.expert_unpack,
+            (8, false) => c.expert8,
+            _ => 0.0,
+        };
+        let latent = if model.latent { layers } else { 0.0 };
+        let overhead = layers * (c.layer + quantise(rest))
+            + moe * (c.moe_layer + experts)
+            + latent * c.latent_layer
+            + sparse * c.sparse_layer;
+        // Experts split into slivers run slowly.
+        let whole = deployment.expert_parallel || data > 1.0;
+        let width = model.expert_width() / if whole { 1.0 } else { tensor };
+        let sliver = (width + c.expert_width) / width.max(1.0);
+
+        // Links: what leaves the node goes over the network.
+        let crossing = all > f64::from(device.domain);
+        let link =
+            if crossing { device.network.value.min(device.link.value) } else { device.link.value }
+                * c.link;
+        let hidden = model.hidden as f64 * 2.0;
+        let reductions = |ways: f64| if ways > 1.0 { 2.0 * (ways - 1.0) / ways } else { 0.0 };
+        let ways_latency = |ways: f64| {
+            if ways > 1.0 { c.reduction + c.reduction_doubling * (ways.log2() - 1.0) } else { 0.0 }
+        };
+        let dense_layers = layers - moe;
+        let spread = if deployment.expert_parallel || data > 1.0 { all } else { tensor };
+        let reduction = layers * ways_latency(tensor)
+            + dense_layers * ways_latency(tensor)
+            + moe * ways_latency(spread);
+        let per_token =
+            (layers + dense_layers) * reductions(tensor) / data.max(1.0) + moe * reductions(spread);
+        let kv_split = f64::from(deployment.tensor).min(model.kv_shards.max(1) as f64);
+        let attend = |numbers: u64, flops: f64| {
+            let read = numbers as f64 * deployment.kv_bytes / kv_split / (bandwidth * c.kv);
+            let compute = flops / tensor / (peak16 * c.attention);
+            read.max(compute) / data
+        };
+        let windowed =
+            model.window.map(|window| (attend(model.kv_windowed, model.context_flops.1), window));
+        let pair = |flops: f64| flops / tensor / data / (peak16 * c.prompt_attention);
+        Self {
+            constants: c.clone(),
+            stages: f64::from(deployment.pipeline),
+            ranks: data,
+            dense_bytes: weights(model.attention, rest, tensor) + weights(model.dense, rest, all),
+            dense_flops: flops(model.attention, rest, all) + flops(model.dense, rest, all),
+            head_bytes: weights(model.head, head, tensor),
+            head_flops: flops(model.head, head, all),
+            expert_bytes: model.expert as f64 * expert.bytes / all / (bandwidth * c.expert_weights)
+                * (width + c.expert_width_weights)
+                / width.max(1.0)
+                / if expert.bytes < 1.0 && expert.bits == 16 { c.unpacking } else { 1.0 },
+            expert_flops: 2.0 * model.expert as f64
+                / all
+                / (rate(expert.bits, c.expert_low_precision) * c.expert_flops)
+                * sliver,
+            experts: model.experts as f64,
+            top_k: model.top_k as f64,
+            state: 2.0 * model.state as f64 * 4.0 / tensor / data / (bandwidth * c.kv),
+            overhead: c.engine * overhead,
+            launches: layers * c.prompt_layer,
+            reduction: c.engine * reduction,
+            reduction_per_token: per_token * hidden / link,
+            context: attend(model.kv, model.context_flops.0),
+            windowed,
+            pairs: (pair(model.pair_flops.0), pair(model.pair_flops.1)),
+        }
+    }
+
+    fn seconds(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
+        let c = &self.constants;
+        let (decode, prefill) = (decode / self.stages, prefill / self.stages);
+        let tokens = decode + prefill;
+        let rows = decode + prompts;
+        // A prompt stays on one attention rank; the others wait for it.
+        let uneven = decode + prefill * (self.ranks / prompts.max(1.0)).max(1.0);
+        let dense = norm3(self.dense_bytes, self.dense_flops * uneven)
+            + norm3(self.head_bytes, self.head_flops * rows);
+        let experts = if self.experts > 0.0 {
+            let draws = 1.0 + c.routing * (tokens - 1.0).max(0.0);
+            let touched = self.experts * (1.0 - (1.0 - self.top_k / self.experts).powf(draws));
+            norm3(self.expert_bytes * touched, self.expert_flops * self.top_k * tokens)
+        } else {
+            0.0
+        };
+        let links = self.reduction + self.reduction_per_token * tokens;
+        let device = self.overhead + dense + experts + links + self.state * decode;
+        // Without a captured graph the host launches every kernel, and the device may wait for it.
+        let busy = if prefill > 0.0 { norm3(device, self.launches) } else { device };
+        c.step + c.sequence * rows * self.stages + busy
+    }
+}
+
+impl StepTime for Roofline {
+    fn tokens(&self, decode: u32, prefill: u32, prompts: u32) -> Time {
+        let seconds = self.seconds(decode.into(), prefill.into(), prompts.into());
+        Time::from_stored(seconds)
+    }
+    fn context(&self) -> Time {
+        Time::from_stored(self.context)
+    }
+    fn windowed(&self) -> Option<(Time, u32)> {
+        self.windowed.map(|(time, window)| (Time::from_stored(time), window))
+    }
+    fn pairs(&self) -> (Time, Time) {
+        (Time::from_stored(self.pairs.0), Time::from_stored(self.pairs.1))
+    }
+}
