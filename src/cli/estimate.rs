@@ -6,8 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Format, Global, load, print};
+use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Kind, Result};
+use crate::estimate::Engine;
+use crate::explore::uncertainty::{self, Sampling};
 use crate::report::{Report, csv, json, markdown, table};
+use crate::scenario::Scenario;
 
 /// Options of `flopcast estimate`.
 #[derive(Args, Debug)]
@@ -15,6 +19,15 @@ pub(super) struct Options {
     /// Scenario files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Samples for the ranges of the figures; 10,000 where an input is a range, else none.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
+    samples: Option<u32>,
+    /// The same seed gives the same ranges.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Leave the error of predicted step times out of the ranges.
+    #[arg(long)]
+    no_model_error: bool,
 }
 
 impl Options {
@@ -23,7 +36,7 @@ impl Options {
         let mut reports = Vec::new();
         for path in &self.files {
             let scenario = load::scenario(path, &catalog, global)?;
-            reports.push(load::report(&scenario, &catalog)?);
+            reports.push(self.report(&scenario, &catalog)?);
         }
         let each = |render: fn(&Report) -> String| {
             reports.iter().map(render).collect::<Vec<_>>().join("\n")
@@ -46,5 +59,20 @@ impl Options {
         // The forecast stands, and says that it does not fit.
         let fits = reports.iter().all(Report::fits);
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
+    }
+
+    /// The report with ranges, where there are any or they are asked for.
+    fn report(&self, scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
+        let mut engine = Engine::new(scenario, catalog)?;
+        let mut report = Report::new(scenario, &engine.run(true)?, engine.predicted());
+        if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
+            let sampling = Sampling {
+                samples: self.samples.unwrap_or(10_000) as usize,
+                seed: self.seed,
+                model_error: !self.no_model_error,
+            };
+            report.intervals = uncertainty::intervals(&engine, sampling)?;
+        }
+        Ok(report)
     }
 }

@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::diagnostic::Result;
 use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::years;
-use crate::provenance::{Known, Traced, Unknown};
+use crate::provenance::{Known, Traced, Uncertain, Unknown};
 use crate::quantity::{Co2eMass, Energy, Money};
 use crate::scenario::Scenario;
 use crate::training::predict::{self, Predicted};
@@ -51,21 +51,21 @@ pub struct Tco {
 
 /// A scenario made ready: what takes long, such as the choice of a layout, is done once.
 #[derive(Clone, Debug)]
-pub struct Engine<'a> {
-    scenario: &'a Scenario,
+pub struct Engine {
+    scenario: Scenario,
     settled: Option<Settled>,
 }
 
-impl<'a> Engine<'a> {
+impl Engine {
     /// Chooses the layout of the run, predicts its step, settles its efficiency.
     ///
     /// # Errors
     /// The run cannot be predicted although nobody said how fast it is; a layout that contradicts
     /// itself; nothing fits.
-    pub fn new(scenario: &'a Scenario, catalog: &Catalog) -> Result<Self> {
+    pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
         let settle = |plan| predict::settle(plan, catalog);
         let settled = scenario.training.as_ref().map(settle).transpose()?;
-        Ok(Self { scenario, settled })
+        Ok(Self { scenario: scenario.clone(), settled })
     }
 
     /// What the step-time model says of the run.
@@ -73,12 +73,20 @@ impl<'a> Engine<'a> {
         self.settled.as_ref()?.predicted.as_ref()
     }
 
+    /// Visits every input of the forecast.
+    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
+        self.scenario.for_each_input(visit);
+        if let Some(settled) = &mut self.settled {
+            settled.efficiency.for_each_input(visit);
+        }
+    }
+
     /// The forecast. With `explain`, every figure carries its derivation.
     ///
     /// # Errors
     /// A model that does not fit the devices that are to serve it; a job that fails all the time.
     pub fn run(&self, explain: bool) -> Result<Estimate> {
-        let scenario = self.scenario;
+        let scenario = &self.scenario;
         let training = match scenario.training.as_ref().zip(self.settled.as_ref()) {
             Some((plan, settled)) => Some(training::forecast(plan, settled, explain)?),
             None => None,

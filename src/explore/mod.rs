@@ -3,3 +3,4 @@
 pub mod backtest;
 pub mod metric;
 pub mod pareto;
+pub mod uncertainty;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::quantity::Measure;
+use crate::quantity::{Distribution, Measure};
 
 /// Why a value is what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,13 +70,43 @@ pub struct Input<Q> {
     /// The value.
     pub value: Q,
     leaf: Arc<Step>,
+    spread: Option<Distribution>,
+}
+
+/// An input of any quantity, for sampling.
+pub trait Uncertain {
+    /// Its name.
+    fn name(&self) -> &str;
+    /// Its distribution, if it has one.
+    fn distribution(&self) -> Option<Distribution>;
+    /// Gives it another (stored) value.
+    fn set(&mut self, stored: f64);
+}
+
+impl<Q: Measure> Uncertain for Input<Q> {
+    fn name(&self) -> &str {
+        self.leaf.name.as_deref().unwrap_or_default()
+    }
+    fn distribution(&self) -> Option<Distribution> {
+        self.spread
+    }
+    fn set(&mut self, stored: f64) {
+        self.value = Q::from_stored(stored);
+    }
 }
 
 impl<Q: Measure> Input<Q> {
     /// An input named in the scenario's or the field's words.
     pub fn new(name: impl Into<String>, value: Q, basis: Basis) -> Self {
         let leaf = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
-        Self { value, leaf: Arc::new(leaf) }
+        Self { value, leaf: Arc::new(leaf), spread: None }
+    }
+
+    /// The same input with its distribution, where it is uncertain.
+    #[must_use]
+    pub fn spread(mut self, distribution: Option<Distribution>) -> Self {
+        self.spread = distribution;
+        self
     }
 
     /// The name and the basis.
@@ -87,11 +117,5 @@ impl<Q: Measure> Input<Q> {
     /// The input as the start of a computation, with its step only where someone will ask why.
     pub fn traced(&self, explain: bool) -> Traced<Q> {
         Traced::new(self.value, explain.then(|| Arc::clone(&self.leaf)))
-    }
-
-    /// The same input with another value, for sampling.
-    #[must_use]
-    pub fn with(&self, value: Q) -> Self {
-        Self { value, leaf: Arc::clone(&self.leaf) }
     }
 }

@@ -3,6 +3,7 @@
 
 use uom::typenum::Integer;
 
+use super::spread::Scale;
 use super::system::{Dimension as StaticDimension, Quantity, Units};
 
 /// Exponents of the base quantities, in the order of [`BASES`].
@@ -88,6 +89,8 @@ impl Dimension {
 pub trait Measure: Copy {
     /// Its dimension.
     const DIMENSION: Dimension;
+    /// The scale on which a range of it is normally distributed.
+    const SCALE: Scale = Scale::Log;
     /// The value in the stored unit (see [`Dimension::stored_unit`]).
     fn stored(self) -> f64;
     /// The quantity of a value in the stored unit.
@@ -105,14 +108,6 @@ pub trait Measure: Copy {
         } else {
             Err(format!("{} cannot be negative", super::text::show(self)))
         }
-    }
-
-    /// The median of a quantity known by its 5th and 95th percentile: that of the lognormal
-    /// distribution for what is positive, halfway for what may be negative.
-    #[must_use]
-    fn median(low: Self, high: Self) -> Self {
-        let (low, high) = (low.stored(), high.stored());
-        Self::from_stored(if low > 0.0 { (low * high).sqrt() } else { f64::midpoint(low, high) })
     }
 }
 

@@ -27,12 +27,14 @@
 pub mod dimension;
 mod precision;
 pub mod role;
+pub mod spread;
 pub mod system;
 pub mod text;
 
 pub use dimension::{Dimension, Measure};
 pub use precision::Precision;
 pub use role::{Mfu, Pue, Share};
+pub use spread::{Distribution, Scale};
 pub use system::{
     Co2eMass, Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower,
     DevicePrice, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, Energy, EnergyPrice,

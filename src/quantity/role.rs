@@ -3,6 +3,7 @@
 use std::ops::{Div, Mul};
 
 use super::dimension::{Dimension, Measure};
+use super::spread::Scale;
 use super::system::{Dimension as StaticDimension, Quantity, Units};
 
 /// Why a number cannot play a role, in words for the user.
@@ -16,8 +17,7 @@ pub struct OutOfRange {
 }
 
 macro_rules! roles {
-    ($($(#[$doc:meta])* $name:ident = $text:literal in $low:literal ..= $high:literal,
-        ($forward:ident, $back:ident) = $scale:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident = $text:literal in $low:literal ..= $high:literal, $scale:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
         pub struct $name(f64);
@@ -65,6 +65,7 @@ macro_rules! roles {
 
         impl Measure for $name {
             const DIMENSION: Dimension = Dimension::NONE;
+            const SCALE: Scale = $scale;
             fn stored(self) -> f64 {
                 self.0
             }
@@ -74,27 +75,15 @@ macro_rules! roles {
             fn check(self) -> Result<(), String> {
                 Self::new(self.0).map(drop).map_err(|error| error.to_string())
             }
-            fn median(low: Self, high: Self) -> Self {
-                let ($forward, $back): (fn(f64) -> f64, fn(f64) -> f64) = $scale;
-                Self($back(f64::midpoint($forward(low.0), $forward(high.0))))
-            }
         }
     )+};
 }
 
 roles! {
     /// Model FLOPs utilisation: useful FLOPs / (time x dense peak).
-    Mfu = "MFU" in 1e-6 ..= 1.0, (f, b) = (logit, logistic);
+    Mfu = "MFU" in 1e-6 ..= 1.0, Scale::Logit;
     /// Power usage effectiveness: facility energy / IT energy, at least 1.
-    Pue = "PUE" in 1.0 ..= 5.0, (f, b) = (|pue| (pue - 1.0).ln(), |log| 1.0 + log.exp());
+    Pue = "PUE" in 1.0 ..= 5.0, Scale::LogAbove(1.0);
     /// A part of a whole.
-    Share = "share" in 0.0 ..= 1.0, (f, b) = (logit, logistic);
-}
-
-fn logit(share: f64) -> f64 {
-    (share / (1.0 - share)).ln()
-}
-
-fn logistic(value: f64) -> f64 {
-    1.0 / (1.0 + (-value).exp())
+    Share = "share" in 0.0 ..= 1.0, Scale::Logit;
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Report;
+use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::Step;
 
 /// The report as `flopcast.estimate/1`.
@@ -21,6 +22,14 @@ pub fn estimate(report: &Report) -> Value {
         insert(&mut root, &keys, fact.value.clone());
     }
     years_as_list(&mut root);
+    if !report.intervals.is_empty() {
+        let intervals: Map<_, _> = report
+            .intervals
+            .iter()
+            .map(|interval| (interval.path.to_owned(), percentiles(interval)))
+            .collect();
+        root.insert("intervals".to_owned(), Value::Object(intervals));
+    }
     let assumptions = report
         .assumptions()
         .map(|(path, value, why)| json!({"path": path, "value": value, "why": why}))
@@ -28,6 +37,21 @@ pub fn estimate(report: &Report) -> Value {
     root.insert("assumptions".to_owned(), assumptions.collect());
     root.insert("warnings".to_owned(), json!(report.warnings));
     Value::Object(root)
+}
+
+fn percentiles(interval: &Interval) -> Value {
+    let mut map: Map<String, Value> = PERCENTILES
+        .iter()
+        .zip(interval.values)
+        .map(|(percentile, value)| (format!("p{percentile}"), json!(value)))
+        .collect();
+    let swings: Vec<Value> = interval
+        .swings
+        .iter()
+        .map(|swing| json!({"factor": swing.factor, "at_p10": swing.low, "at_p90": swing.high}))
+        .collect();
+    map.insert("sensitivity".to_owned(), Value::Array(swings));
+    Value::Object(map)
 }
 
 /// The derivation of a figure: name, value in the stored unit, formula, inputs.

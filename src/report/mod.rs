@@ -16,6 +16,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::estimate::{Calendar, Estimate, Figure};
+use crate::explore::uncertainty::Interval;
 use crate::provenance::{Basis, How, Step};
 use crate::quantity::show;
 use crate::scenario::Scenario;
@@ -46,6 +47,8 @@ pub struct Report {
     pub inputs: Vec<Arc<Step>>,
     /// What is no number: the layout, whether it fits, the days.
     pub facts: Vec<Fact>,
+    /// Ranges of the figures, where inputs are uncertain.
+    pub intervals: Vec<Interval>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
     /// What the user should know before trusting the figures.
@@ -75,6 +78,7 @@ impl Report {
             figures,
             inputs,
             facts,
+            intervals: Vec::new(),
             model_assumptions: scenario.model_assumptions.clone(),
             warnings,
         }

@@ -10,7 +10,9 @@ use tabled::settings::{Alignment, Padding, Style};
 use super::Report;
 use super::tree::wrap;
 use crate::estimate::Figure;
+use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::{Basis, How, Step};
+use crate::quantity::text::{count, number};
 
 /// Sections of the table: title and, for each figure shown, path and label.
 pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
@@ -136,6 +138,7 @@ pub fn estimate(report: &Report) -> String {
         }
     }
     years(report, &mut out);
+    ranges(report, &mut out);
     inputs(report, &mut out);
     for warning in &report.warnings {
         let lines = wrap(&format!("warning: {warning}"), 78);
@@ -195,6 +198,78 @@ fn years(report: &Report, out: &mut String) {
         year += 1;
     }
     section(out, "Years of service", builder, &[1, 2, 3, 4, 5, 6]);
+}
+
+/// Ranges of the figures and, for the widest question, what moves it most.
+fn ranges(report: &Report, out: &mut String) {
+    let Some(first) = report.intervals.first() else { return };
+    let mut builder = Builder::default();
+    // A terminal has room for four of the percentiles; the JSON has all.
+    let shown: Vec<usize> =
+        (0..PERCENTILES.len()).filter(|i| [5, 50, 80, 95].contains(&PERCENTILES[*i])).collect();
+    let heading = ["  figure".to_owned(), "unit".to_owned()];
+    builder.push_record(
+        heading.into_iter().chain(shown.iter().map(|i| format!("P{}", PERCENTILES[*i]))),
+    );
+    for interval in &report.intervals {
+        let unit = interval.unit.trim_end_matches("/request").to_owned();
+        let cells = [format!("  {}", shorten(label(interval.path).trim(), 26)), unit];
+        builder.push_record(
+            cells.into_iter().chain(shown.iter().map(|i| short_number(interval.values[*i]))),
+        );
+    }
+    section(out, "Ranges (P50, with contingency to P80)", builder, &[2, 3, 4, 5]);
+    let costly = report.intervals.iter().find(|interval| interval.path == "tco.total_usd");
+    tornado(costly.unwrap_or(first), out);
+}
+
+/// Bars of what each factor alone does to a figure, P10 to P90.
+fn tornado(interval: &Interval, out: &mut String) {
+    let ends = |pick: fn(f64, f64) -> f64, start: f64| {
+        interval.swings.iter().fold(start, |end, swing| pick(pick(end, swing.low), swing.high))
+    };
+    let (low, high) = (ends(f64::min, f64::INFINITY), ends(f64::max, f64::NEG_INFINITY));
+    let _ = writeln!(
+        out,
+        "\n  What moves {} ({} at P10 to P90 of each factor alone)",
+        label(interval.path),
+        interval.unit
+    );
+    for swing in interval.swings.iter().take(8) {
+        let at = |value: f64| {
+            (20.0 * (value - low) / (high - low).max(f64::MIN_POSITIVE)).round() as usize
+        };
+        let (from, to) = (at(swing.low.min(swing.high)), at(swing.low.max(swing.high)));
+        let bar: String =
+            (0..=20).map(|i| if (from..=to).contains(&i) { '█' } else { '·' }).collect();
+        let _ = writeln!(
+            out,
+            "  {:<28} {bar} {} .. {}",
+            shorten(&swing.factor, 28),
+            short_number(swing.low),
+            short_number(swing.high)
+        );
+    }
+}
+
+/// The label that the tables above give a figure.
+fn label(path: &str) -> &str {
+    let rows = SECTIONS.iter().flat_map(|(_, rows)| rows.iter());
+    match path {
+        "training.cost_usd.total" => "cost of the training",
+        "tco.total_usd" => "total cost",
+        "tco.present_value_usd" => "  as a present value",
+        "tco.energy_kwh" => "total energy",
+        "tco.co2e_kg.location" => "total CO2e, location-based",
+        "inference.per_query.serving_usd" => "cost of a request",
+        "inference.per_query.energy_wh" => "energy of a request",
+        "inference.fleet.devices" => "devices of the fleet",
+        _ => rows.into_iter().find(|(known, _)| *known == path).map_or(path, |(_, label)| label),
+    }
+}
+
+fn short_number(value: f64) -> String {
+    if value.abs() >= 1e6 { count(value) } else { number(value) }
 }
 
 fn inputs(report: &Report, out: &mut String) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::given::Given;
 use super::reader::Located;
@@ -13,7 +14,7 @@ use crate::model::Spec;
 use crate::model::compress::Compression;
 use crate::quantity::{
     DevicePower, DevicePrice, DeviceTime, DeviceTokenRate, Devices, GridIntensity, InstancePrice,
-    Mfu, Precision, Pue, RequestRate, Samples, Share, Time, Tokens, TokensPerRequest,
+    Measure, Mfu, Precision, Pue, RequestRate, Samples, Share, Time, Tokens, TokensPerRequest,
     WaterIntensity, YearlyRate,
 };
 
@@ -310,14 +311,14 @@ pub struct Placement {
 }
 
 /// How devices are bought.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Purchase {
     /// A price list's plan.
     Plan(Plan),
     /// The user's own price of one device.
-    PerDevice(DevicePrice),
+    PerDevice(Given<DevicePrice>),
     /// The user's own price of an instance, of which the catalog knows the number of devices.
-    PerInstance(InstancePrice),
+    PerInstance(Given<InstancePrice>),
 }
 
 /// The service.
@@ -405,7 +406,7 @@ impl<'de> Deserialize<'de> for Purchase {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct OwnPrice {
-            price: String,
+            price: Located<Json>,
         }
         struct Purchases;
         impl<'de> serde::de::Visitor<'de> for Purchases {
@@ -421,18 +422,23 @@ impl<'de> Deserialize<'de> for Purchase {
             }
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Purchase, A::Error> {
                 let own = OwnPrice::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                let price = own.price.as_str();
-                let per_device = crate::quantity::parse::<DevicePrice>(price);
-                match (per_device, crate::quantity::parse::<InstancePrice>(price)) {
-                    (Ok(price), _) if price.value > 0.0 => Ok(Purchase::PerDevice(price)),
-                    (_, Ok(price)) if price.value > 0.0 => Ok(Purchase::PerInstance(price)),
-                    (Err(error), _) => Err(Error::custom(error)),
-                    _ => Err(Error::custom(format!("a price of {price} is not above zero"))),
+                // The unit says of what it is the price.
+                if own.price.value.to_string().contains("instance") {
+                    Given::from_json(own.price).and_then(above_zero).map(Purchase::PerInstance)
+                } else {
+                    Given::from_json(own.price).and_then(above_zero).map(Purchase::PerDevice)
                 }
+                .map_err(Error::custom)
             }
         }
         deserializer.deserialize_any(Purchases)
     }
+}
+
+fn above_zero<Q: Measure>(price: Given<Q>) -> Result<Given<Q>, String> {
+    let lowest =
+        price.spread.distribution().map_or(price.spread.central().stored(), |d| d.quantile(1e-9));
+    if lowest > 0.0 { Ok(price) } else { Err("this price is not above zero".to_owned()) }
 }
 
 const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
@@ -445,7 +451,7 @@ impl JsonSchema for Purchase {
         json_schema!({"anyOf": [
             {"enum": PLANS},
             {"type": "object", "additionalProperties": false, "required": ["price"], "properties": {
-                "price": {"type": "string", "description": "2.10 USD/device-h or 16.80 USD/instance-h"}}},
+                "price": {"type": ["string", "object"], "description": "2.10 USD/device-h or 16.80 USD/instance-h"}}},
         ]})
     }
 }

@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value as Json;
 
 use super::reader::Located;
 use crate::diagnostic::{Error, Place, Result};
 use crate::provenance::{Basis, Input};
-use crate::quantity::{Dimension, Measure, text};
+use crate::quantity::{Dimension, Distribution, Measure, text};
 
 /// A quantity of the scenario, with its place and the user's reason.
 #[derive(Clone, Debug)]
@@ -47,7 +48,25 @@ impl<Q: Measure> Spread<Q> {
     pub fn central(&self) -> Q {
         match self {
             Self::Point(value) | Self::Pert { mode: value, .. } => *value,
-            Self::Range(low, high) => Q::median(*low, *high),
+            Self::Range(low, high) => {
+                let range = Distribution::range(low.stored(), high.stored(), Q::SCALE);
+                Q::from_stored(range.quantile(0.5))
+            }
+        }
+    }
+
+    /// The distribution of what is uncertain.
+    pub fn distribution(&self) -> Option<Distribution> {
+        match self {
+            Self::Point(_) => None,
+            Self::Range(low, high) => {
+                Some(Distribution::range(low.stored(), high.stored(), Q::SCALE))
+            }
+            Self::Pert { low, mode, high } => Some(Distribution::Pert {
+                low: low.stored(),
+                mode: mode.stored(),
+                high: high.stored(),
+            }),
         }
     }
 }
@@ -55,7 +74,17 @@ impl<Q: Measure> Spread<Q> {
 impl<Q: Measure> Given<Q> {
     /// The given value as an input of the estimate, under `name`.
     pub fn input(&self, name: &str) -> Input<Q> {
-        Input::new(name, self.spread.central(), self.basis())
+        Input::new(name, self.spread.central(), self.basis()).spread(self.spread.distribution())
+    }
+
+    /// A value that was read without its type being known.
+    ///
+    /// # Errors
+    /// What is wrong with it as this quantity, in words for the user.
+    pub(super) fn from_json(raw: Located<Json>) -> Result<Self, String> {
+        let Unplaced { spread, source } =
+            Unplaced::deserialize(raw.value).map_err(|error| error.to_string())?;
+        Ok(Self { spread, source, place: raw.place })
     }
 
     /// Given, by this line and for this reason.

@@ -2,6 +2,7 @@
 pub mod document;
 pub mod file;
 pub mod given;
+mod inputs;
 pub mod plan;
 pub mod reader;
 pub mod resolve;

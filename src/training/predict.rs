@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::model::{AttentionCount, Layer, Model, Operator, Role};
 use crate::provenance::{Basis, Input};
+use crate::quantity::Distribution;
 use crate::scenario::file::{Parallelism as Wanted, Recomputation};
 use crate::scenario::plan::{Efficiency, Pace, Prediction, TrainingPlan};
 
@@ -156,7 +157,10 @@ pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
             };
             // What the recipe adds or saves runs at the utilisation of plain training.
             let rate = predicted.candidate.step.throughput / work;
-            let rate = Input::new("predicted throughput", rate, Basis::Derived { formula });
+            // The model's own error is a factor like any other; 80 % lie within 1.2816 deviations.
+            let error = Distribution::lognormal(rate.value, predicted.half_width / 1.2816);
+            let rate = Input::new("predicted throughput", rate, Basis::Derived { formula })
+                .spread(Some(error));
             let (tokens, epochs) = (wanted.tokens.clone(), wanted.epochs.clone());
             Efficiency::Measured { tokens, epochs, pace: Pace::Throughput(rate) }
         }

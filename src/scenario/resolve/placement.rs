@@ -41,24 +41,20 @@ pub(super) fn rent(
     notes: &mut Notes,
 ) -> Result<Option<Rent>> {
     let name = format!("{stage} price");
-    let given = |place: &crate::diagnostic::Place| crate::provenance::Basis::Given {
-        place: format!("{}:{}", place.file, place.line),
-        source: None,
-    };
-    let plan = match placement.purchase.as_ref().map(|p| (&p.value, &p.place)) {
-        Some((Purchase::PerDevice(price), place)) => {
-            return Ok(Some(Rent::Device { price: Input::new(name, *price, given(place)) }));
+    let plan = match placement.purchase.as_ref().map(|purchase| &purchase.value) {
+        Some(Purchase::PerDevice(price)) => {
+            return Ok(Some(Rent::Device { price: price.input(&name) }));
         }
-        Some((Purchase::PerInstance(price), place)) => {
+        Some(Purchase::PerInstance(price)) => {
             let per_node = DevicesPerInstance::from_stored(device.devices_per_node as f64);
             let why =
                 "devices of a usual node; a price per instance does not say how many it holds";
             return Ok(Some(Rent::Instance {
-                price: Input::new(name, *price, given(place)),
+                price: price.input(&name),
                 devices: assumed(&format!("{stage} devices per instance"), per_node, why),
             }));
         }
-        Some((Purchase::Plan(plan), _)) => *plan,
+        Some(Purchase::Plan(plan)) => *plan,
         None => Plan::OnDemand,
     };
     let Some(provider) = &placement.provider else {

@@ -1,0 +1,116 @@
+//! How an uncertain quantity is distributed.
+
+use statrs::distribution::{Beta, ContinuousCDF};
+use statrs::function::erf::erf_inv;
+
+/// The scale on which a quantity known by a range is normally distributed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scale {
+    /// What may be negative.
+    Linear,
+    /// What is positive: the lognormal distribution.
+    Log,
+    /// Shares: the logit-normal distribution.
+    Logit,
+    /// What is above a bound: the shifted lognormal distribution.
+    LogAbove(f64),
+}
+
+/// The distribution of an uncertain quantity, over stored values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Distribution {
+    /// Normal on a scale, known by its 5th and 95th percentile.
+    Range {
+        /// The 5th percentile.
+        low: f64,
+        /// The 95th percentile.
+        high: f64,
+        /// The scale.
+        scale: Scale,
+    },
+    /// PERT: a beta distribution of the given extremes and mode.
+    Pert {
+        /// The least value.
+        low: f64,
+        /// The likeliest value.
+        mode: f64,
+        /// The greatest value.
+        high: f64,
+    },
+}
+
+/// The 95th percentile of the standard normal distribution.
+const Z95: f64 = 1.644_853_626_951_472_2;
+
+impl Scale {
+    fn forward(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Log => value.ln(),
+            Self::Logit => (value / (1.0 - value)).ln(),
+            Self::LogAbove(bound) => (value - bound).ln(),
+        }
+    }
+
+    fn back(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Log => value.exp(),
+            Self::Logit => 1.0 / (1.0 + (-value).exp()),
+            Self::LogAbove(bound) => bound + value.exp(),
+        }
+    }
+}
+
+impl Distribution {
+    /// A range between two percentiles; one that touches its scale's bound is spread linearly.
+    pub fn range(low: f64, high: f64, scale: Scale) -> Self {
+        let finite = scale.forward(low).is_finite() && scale.forward(high).is_finite();
+        Self::Range { low, high, scale: if finite { scale } else { Scale::Linear } }
+    }
+
+    /// The lognormal distribution of a median and a standard deviation of its logarithm.
+    pub fn lognormal(median: f64, deviation: f64) -> Self {
+        let factor = (Z95 * deviation).exp();
+        Self::Range { low: median / factor, high: median * factor, scale: Scale::Log }
+    }
+
+    /// The value below which a part `share` of the distribution lies, 0 < `share` < 1.
+    pub fn quantile(&self, share: f64) -> f64 {
+        match *self {
+            Self::Range { low, high, scale } => {
+                let (low, high) = (scale.forward(low), scale.forward(high));
+                let z = std::f64::consts::SQRT_2 * erf_inv(2.0 * share - 1.0);
+                scale.back(f64::midpoint(low, high) + (high - low) / 2.0 * z / Z95)
+            }
+            Self::Pert { low, mode, high } => {
+                let width = high - low;
+                let (a, b) = (1.0 + 4.0 * (mode - low) / width, 1.0 + 4.0 * (high - mode) / width);
+                // The parameters of a PERT distribution lie between 1 and 5.
+                Beta::new(a, b).map_or(mode, |beta| low + width * beta.inverse_cdf(share))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_the_distribution() {
+        let check = |d: Distribution, share: f64, expected: f64| {
+            let value = d.quantile(share);
+            assert!((value / expected - 1.0).abs() < 1e-6, "{d:?} at {share}: {value}");
+        };
+        let price = Distribution::range(2.0, 3.0, Scale::Log);
+        check(price, 0.05, 2.0);
+        check(price, 0.95, 3.0);
+        check(price, 0.5, 6f64.sqrt());
+        check(Distribution::range(1.1, 1.4, Scale::LogAbove(1.0)), 0.5, 1.2);
+        check(Distribution::range(0.2, 0.8, Scale::Logit), 0.5, 0.5);
+        check(Distribution::range(0.0, 2.0, Scale::Log), 0.5, 1.0);
+        check(Distribution::Pert { low: 0.0, mode: 5.0, high: 10.0 }, 0.5, 5.0);
+        check(Distribution::lognormal(10.0, 0.2), 0.841_344_746, 10.0 * 0.2f64.exp());
+    }
+}
