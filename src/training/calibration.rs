@@ -35,6 +35,9 @@ pub struct Constant {
     pub prior: f64,
     /// Standard deviation of the prior's logarithm.
     pub spread: f64,
+    /// Whether training runs have tested it; a microbenchmark alone is no such test.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub tested: bool,
     /// What it is, and where the prior comes from.
     pub why: String,
 }
@@ -293,12 +296,12 @@ impl Calibration {
         Ok(Rates { gemm, gemm16, attention, first_flash, own: own && own16 })
     }
 
-    /// A constant of a generation or of its nearest ancestor, and whether it is its own.
+    /// A constant of a generation or of its nearest ancestor, and whether it is its own and tested.
     fn inherited(&self, generation: &str, what: &str) -> Result<(f64, bool)> {
         let mut at = generation;
         for _ in 0..=self.generations.len() {
             if let Some(constant) = self.constants.get(&format!("{at}.{what}")) {
-                return Ok((constant.value, at == generation));
+                return Ok((constant.value, at == generation && constant.tested));
             }
             match self.generations.get(at).and_then(|g| g.inherits.as_deref()) {
                 Some(parent) => at = parent,
@@ -321,3 +324,65 @@ impl Calibration {
 /// Efficiency of a precision relative to the next wider one, where it was not measured: the
 /// median of the ratios that were (fp8 / bf16 on Hopper, Blackwell and TPU v7).
 const NARROWER: f64 = 0.9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embedded() -> Calibration {
+        Calibration::embedded().unwrap()
+    }
+
+    #[test]
+    fn generations_without_constants_inherit_and_say_so() {
+        let calibration = embedded();
+        let rates = |name: &str, precision: &str| calibration.rates(name, precision).unwrap();
+        assert!(rates("hopper", "fp8").own && !rates("volta", "bf16").own);
+        assert!((rates("volta", "bf16").gemm - rates("ampere", "bf16").gemm).abs() < 1e-12);
+        // A microbenchmark is better than a cousin, but no training run has tested it.
+        let cdna = rates("cdna", "bf16");
+        assert!(!cdna.own && cdna.gemm < rates("hopper", "bf16").gemm);
+        // Nothing narrower than bf16 is known of Ampere or its kin.
+        assert!(!rates("ampere", "fp8").own);
+        let error = calibration.rates("hoper", "bf16").unwrap_err().to_string();
+        assert!(error.contains("did you mean `hopper`"), "{error}");
+    }
+
+    #[test]
+    fn intervals_widen_with_what_is_unknown() {
+        let intervals = embedded().intervals;
+        let width = |framework, accelerator, experts| {
+            intervals.half_width(Familiarity { framework, accelerator, experts })
+        };
+        assert!(width(true, true, false) < width(false, true, false));
+        assert!(width(false, true, false) < width(false, true, true));
+        assert!(width(false, true, false) < width(false, false, false));
+    }
+
+    #[test]
+    fn a_calibration_survives_writing() {
+        let written = embedded().write().unwrap();
+        assert_eq!(Calibration::read(&written).unwrap().general(), embedded().general());
+        for (from, to) in
+            [("operand-traffic", "oprand-traffic"), ("value: ", "valu: "), ("prior: ", "prior: -")]
+        {
+            assert!(Calibration::read(&written.replacen(from, to, 1)).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn frameworks_are_found_by_what_mentions_them() {
+        let calibration = embedded();
+        for (text, name) in [
+            ("NVIDIA-NeMo/Megatron-Bridge@067f987 docs", Some("megatron-bridge")),
+            ("NVIDIA/NeMo@ccef6aab5a", Some("nemo")),
+            ("arXiv 2205.05198 Table 5", Some("megatron-lm")),
+            ("my cluster", None),
+        ] {
+            assert_eq!(calibration.framework(text).map(|(name, _)| name), name, "{text}");
+        }
+        let (_, nemo) = calibration.framework("nemo").unwrap();
+        assert_eq!(nemo.expert_kernels(2025.4), ExpertKernels::Early);
+        assert_eq!(nemo.expert_kernels(2026.5), ExpertKernels::Graphs);
+    }
+}
