@@ -158,6 +158,10 @@ constants! {
     prompt_layer = "prompt_layer_us" * 1e-6;
     /// Share of the host's time per sequence that is left where nothing is streamed to clients.
     unstreamed = "unstreamed" * 1.0;
+    /// Factor on the peak reached where batches are large and nobody waits for a first token.
+    offline_compute = "offline_compute" * 1.0;
+    /// Factor on the time to launch a prompt's layers where the host can run ahead.
+    offline_launch = "offline_launch" * 1.0;
     /// The front end's time per prompt token.
     front_token = "front_token_us" * 1e-6;
 }
@@ -192,11 +196,18 @@ impl Calibration {
 }
 
 impl Constants {
-    /// The constants without clients: no front end, nothing streamed.
+    /// The constants without clients: no front end, nothing streamed, large batches.
     #[must_use]
     pub fn offline(self) -> Self {
-        let sequence = self.sequence * self.unstreamed;
-        Self { front_end: 0.0, front_token: 0.0, sequence, ..self }
+        Self {
+            front_end: 0.0,
+            front_token: 0.0,
+            sequence: self.sequence * self.unstreamed,
+            flops: self.flops * self.offline_compute,
+            expert_flops: self.expert_flops * self.offline_compute,
+            prompt_layer: self.prompt_layer * self.offline_launch,
+            ..self
+        }
     }
 }
 

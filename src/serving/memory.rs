@@ -96,3 +96,89 @@ impl KvCapacity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::calibration::Calibration;
+    use super::super::simulator::StepTime;
+    use super::super::step::{Roofline, Weights};
+    use super::*;
+    use crate::catalog::Catalog;
+
+    /// Llama-3.1-70B (its config.json): 80 layers, 8192 wide, 64 heads of 128, 8 for keys.
+    fn llama() -> ServedModel {
+        let pair = 80.0 * 4.0 * 64.0 * 128.0;
+        ServedModel {
+            layers: 80,
+            hidden: 8192,
+            attention: 80 * (2 * 8192 * 8192 + 2 * 8192 * 1024),
+            dense: 80 * 3 * 8192 * 28672,
+            head: 128_256 * 8192,
+            embedding: 128_256 * 8192,
+            kv: 80 * 2 * 8 * 128,
+            kv_shards: 8,
+            pair_flops: (pair, 0.0),
+            context_flops: (pair, 0.0),
+            ..ServedModel::default()
+        }
+    }
+
+    fn deployment(tensor: u32, weights: Weights) -> Deployment {
+        Deployment { tensor, pipeline: 1, data: 1, expert_parallel: false, weights, kv_bytes: 2.0 }
+    }
+
+    fn h100() -> Device {
+        Device::of(Catalog::embedded().accelerator("h100-sxm").unwrap()).unwrap()
+    }
+
+    fn capacity(tensor: u32, weights: Weights, length: u32) -> Result<KvCapacity> {
+        let calibration = Calibration::shipped().unwrap();
+        let engine = calibration.engine("vllm").unwrap();
+        KvCapacity::of(&llama(), &h100(), &deployment(tensor, weights), engine, length)
+    }
+
+    #[test]
+    fn the_cache_takes_what_the_weights_leave() {
+        let capacity = capacity(4, Weights::Sixteen, 2000).unwrap();
+        assert!((capacity.weights.value / 141.1e9 - 1.0).abs() < 1e-3);
+        // 4 x (80 GB x 0.9 - 3 GB) - 141.1 GB, at 327,680 B per token.
+        assert!((capacity.tokens.value / 411_700.0 - 1.0).abs() < 1e-3, "{:?}", capacity.tokens);
+        assert!((capacity.sequences - capacity.tokens.value / 2000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_does_not_fit_says_what_would() {
+        let error = capacity(1, Weights::Sixteen, 2000).unwrap_err().to_string();
+        assert!(error.contains("weights take 141.1 GB") && error.contains("at least 3"), "{error}");
+        let error = capacity(1, Weights::Eight, 2000).unwrap_err().to_string();
+        assert!(error.contains("does not fit"), "{error}");
+        let error = capacity(4, Weights::Sixteen, 1 << 20).unwrap_err().to_string();
+        assert!(error.contains("one request of 1048576 tokens"), "{error}");
+    }
+
+    #[test]
+    fn a_step_is_never_faster_than_the_datasheet() {
+        let constants = Calibration::shipped().unwrap().constants("vllm").unwrap();
+        let time = |tensor, weights| {
+            Roofline::new(&llama(), &h100(), &deployment(tensor, weights), &constants)
+        };
+        let decode = |time: &Roofline| time.tokens(1, 0, 0).value;
+        // 139 GB over 4 x 3.35 TB/s is 10.4 ms.
+        let four = time(4, Weights::Sixteen);
+        assert!(decode(&four) > 10.4e-3 && decode(&four) < 25e-3, "{}", decode(&four));
+        assert!(decode(&time(8, Weights::Sixteen)) < decode(&four));
+        assert!(decode(&time(4, Weights::Eight)) < decode(&four));
+        // 2 x 69.5e9 FLOP x 8192 tokens over 4 x 989 TFLOP/s is 288 ms.
+        let prompt = four.tokens(0, 8192, 1).value;
+        assert!(prompt > 0.288 && prompt < 1.5, "{prompt}");
+        assert!((decode(&four.clone().scaled(2.0)) / decode(&four) - 2.0).abs() < 1e-12);
+        let steps: Vec<f64> = (1..200).map(|b| four.tokens(b, 0, 0).value).collect();
+        assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]));
+    }
+
+    #[test]
+    fn unknown_engines_are_refused_with_the_known_ones() {
+        let error = Calibration::shipped().unwrap().constants("vlm").unwrap_err().to_string();
+        assert!(error.contains("did you mean `vllm`"), "{error}");
+    }
+}

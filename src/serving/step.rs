@@ -176,6 +176,7 @@ impl Deployment {
 #[derive(Clone, Debug)]
 pub struct Roofline {
     constants: Constants,
+    scale: f64,
     /// Share of a layer's work that one device does, and pipeline stages.
     stages: f64,
     ranks: f64,
@@ -278,6 +279,7 @@ impl Roofline {
         let pair = |flops: f64| flops / tensor / data / (peak16 * c.prompt_attention);
         Self {
             constants: c.clone(),
+            scale: 1.0,
             stages: f64::from(deployment.pipeline),
             ranks: data,
             dense_bytes: weights(model.attention, rest, tensor) + weights(model.dense, rest, all),
@@ -303,6 +305,14 @@ impl Roofline {
             windowed,
             pairs: (pair(model.pair_flops.0), pair(model.pair_flops.1)),
         }
+    }
+
+    /// The same engine, every step taking `factor` times as long: what a measured latency says that
+    /// the constants do not.
+    #[must_use]
+    pub fn scaled(mut self, factor: f64) -> Self {
+        self.scale *= factor;
+        self
     }
 
     fn seconds(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
@@ -332,15 +342,16 @@ impl Roofline {
 impl StepTime for Roofline {
     fn tokens(&self, decode: u32, prefill: u32, prompts: u32) -> Time {
         let seconds = self.seconds(decode.into(), prefill.into(), prompts.into());
-        Time::from_stored(seconds)
+        Time::from_stored(self.scale * seconds)
     }
     fn context(&self) -> Time {
-        Time::from_stored(self.context)
+        Time::from_stored(self.scale * self.context)
     }
     fn windowed(&self) -> Option<(Time, u32)> {
-        self.windowed.map(|(time, window)| (Time::from_stored(time), window))
+        self.windowed.map(|(time, window)| (Time::from_stored(self.scale * time), window))
     }
     fn pairs(&self) -> (Time, Time) {
-        (Time::from_stored(self.pairs.0), Time::from_stored(self.pairs.1))
+        let (full, windowed) = self.pairs;
+        (Time::from_stored(self.scale * full), Time::from_stored(self.scale * windowed))
     }
 }
