@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tabled::builder::Builder;
 use tabled::settings::Style;
 
-use super::model::{group_name, input_words, percent, push, show_flops};
+use super::model::{fit, group_name, input_words, percent, push, show_flops};
 use super::tree::wrap;
 use crate::model::compress::{Compressed, Take, Target};
 use crate::model::{AttentionCount, Layer, Role};
@@ -134,33 +134,32 @@ fn totals(it: &Comparison<'_>) -> Builder {
     let parameters = [before.parameters as f64, after.parameters as f64];
     line("parameters kept", parameters.map(count), parameters);
     let weights = [before.weights, after.weights];
-    line("weights", weights.map(show), weights.map(|it| it.stored()));
+    line("weights", weights.map(show), weights.map(Measure::stored));
     let flops = [products(it.before), products(it.after)];
     let shown = flops.map(|it| format!("{}FLOP", show_flops(it)));
-    line("forward FLOPs, matmul", shown, flops.map(|it| it.stored()));
+    line("forward FLOPs, matmul", shown, flops.map(Measure::stored));
     let cached = [it.before, it.after].map(|side| {
         let elements = side.model.shape.cached_elements(1) as f64;
         side.precision.size() * elements
     });
     if cached[0].stored() > 0.0 {
-        line("KV cache of one token", cached.map(show), cached.map(|it| it.stored()));
+        line("KV cache of one token", cached.map(show), cached.map(Measure::stored));
     }
     let moved = [before.moved, after.moved];
-    line("bytes moved", moved.map(show), moved.map(|it| it.stored()));
+    line("bytes moved", moved.map(show), moved.map(Measure::stored));
     if it.target.is_some() {
         let time = [before.time, after.time];
-        line("forward pass, at least", time.map(show), time.map(|it| it.stored()));
+        line("forward pass, at least", time.map(show), time.map(Measure::stored));
     }
     table
 }
 
 fn groups(it: &Comparison<'_>) -> Builder {
-    let mut table = Builder::default();
     let mut header = vec!["  layers", "FLOP", "after", "weights", "after"];
     if it.target.is_some() {
         header.extend(["time", "after"]);
     }
-    table.push_record(header);
+    let mut records = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for (name, [before, after]) in it.groups() {
         let mut cells = vec![
             format!("  {name}"),
@@ -172,9 +171,10 @@ fn groups(it: &Comparison<'_>) -> Builder {
         if it.target.is_some() {
             cells.extend([show(before.time), show(after.time)]);
         }
-        table.push_record(cells);
+        records.push(cells);
     }
-    table
+    fit(&mut records);
+    Builder::from_iter(records)
 }
 
 /// Before and after as aligned text.

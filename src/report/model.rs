@@ -220,12 +220,11 @@ fn group_table(report: &ModelReport<'_>) -> Builder {
     let rows = report.rows();
     let total: Flop = rows.iter().map(|row| report.counted(row)).sum();
     let timed: Time = rows.iter().filter_map(|row| row.bound).map(|(time, _)| time).sum();
-    let mut builder = Builder::default();
-    let mut header = vec!["  layers", "FLOP", "share", "parameters", "bytes", "FLOP/B"];
+    let mut header = vec!["  layers", "FLOP", "share", "params", "bytes", "FLOP/B"];
     if report.device.is_some() {
-        header.extend(["time", "bound by"]);
+        header.extend(["time", "bound"]);
     }
-    builder.push_record(header);
+    let mut records = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for row in &rows {
         let flops = report.counted(row);
         let mut cells = vec![
@@ -243,9 +242,31 @@ fn group_table(report: &ModelReport<'_>) -> Builder {
         if let Some((time, limit)) = row.bound {
             cells.extend([percent(time.value / timed.value), limit.to_owned()]);
         }
-        builder.push_record(cells);
+        records.push(cells);
     }
-    builder
+    fit(&mut records);
+    Builder::from_iter(records)
+}
+
+/// Shortens the names in the first column, from the front, where the table would be wider than a
+/// terminal of 80 columns.
+pub(super) fn fit(records: &mut [Vec<String>]) {
+    const MOST: usize = 80;
+    const NAME: usize = 16;
+    let width = |records: &[Vec<String>], column: usize| {
+        let cells = records.iter().filter_map(|record| record.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let columns = records.first().map_or(0, Vec::len);
+    let others: usize = (1..columns).map(|column| width(records, column) + 2).sum();
+    let most = MOST.saturating_sub(others).max(NAME);
+    for name in records.iter_mut().filter_map(|record| record.first_mut()) {
+        let length = name.chars().count();
+        if length > most {
+            let tail: String = name.chars().skip(length + 3 - most).collect();
+            *name = format!("  \u{2026}{tail}");
+        }
+    }
 }
 
 /// The few layers that most FLOPs are spent in.
