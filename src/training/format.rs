@@ -14,6 +14,8 @@ pub enum Format {
     Fp8Current,
     /// fp8 with a scale per block of 32 numbers, written along rows and columns.
     Mxfp8,
+    /// 8-bit integers, one scale per tensor from its present maximum.
+    Int8,
     /// fp4 with a scale per block of 16, a Hadamard transform and stochastic rounding.
     Nvfp4,
 }
@@ -25,6 +27,7 @@ impl Format {
         ("mxfp8", Self::Mxfp8),
         ("fp8-cs", Self::Fp8Current),
         ("fp8", Self::Fp8),
+        ("int8", Self::Int8),
         ("nvfp4", Self::Nvfp4),
         ("fp4", Self::Nvfp4),
     ];
@@ -55,6 +58,7 @@ impl Format {
         match self {
             Self::Half => Precision::Bf16,
             Self::Fp8 | Self::Fp8Current | Self::Mxfp8 => Precision::Fp8,
+            Self::Int8 => Precision::Int8,
             Self::Nvfp4 => Precision::Fp4,
         }
     }
@@ -63,7 +67,7 @@ impl Format {
     pub(super) fn bytes(self) -> f64 {
         match self {
             Self::Half => 2.0,
-            Self::Fp8 | Self::Fp8Current | Self::Mxfp8 => 1.0,
+            Self::Fp8 | Self::Fp8Current | Self::Mxfp8 | Self::Int8 => 1.0,
             Self::Nvfp4 => 0.5,
         }
     }
@@ -74,7 +78,7 @@ impl Format {
         match self {
             Self::Half => 0.0,
             Self::Fp8 => 4.0,
-            Self::Fp8Current | Self::Mxfp8 => 6.0,
+            Self::Fp8Current | Self::Mxfp8 | Self::Int8 => 6.0,
             Self::Nvfp4 => 8.0,
         }
     }
@@ -95,6 +99,6 @@ mod tests {
         ] {
             assert_eq!(Format::parse(name), Ok(format), "{name}");
         }
-        assert!(Format::parse("int8").is_err());
+        assert!(Format::parse("fp64").is_err());
     }
 }

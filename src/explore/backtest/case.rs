@@ -212,7 +212,11 @@ fn transformer(row: Row<'_>, name: &str) -> Result<Transformer> {
     let heads = row.count("n_heads")?;
     let hidden = row.count("d_model")?;
     let head_dim = row.count_or("head_dim", hidden / heads)?;
-    let ffn = row.count("d_ff")?;
+    // A model of experts alone has no other MLP.
+    let ffn = match row.number("d_ff")? {
+        None => row.count("moe_d_ff")?,
+        Some(_) => row.count("d_ff")?,
+    };
     let layers = row.count("n_layers")?;
     let latent = special.and_then(|special| special.latent);
     let experts = match row.count_or_none("n_experts")? {
@@ -316,15 +320,14 @@ fn layout(
     let policy = row.text("activation_ckpt").unwrap_or("unknown");
     let recompute = match policy {
         "none" => Recompute::None,
-        "full" => Recompute::Full,
-        "custom" => Recompute::Custom,
         "unknown" => Recompute::Unknown,
-        p if p == "selective op" || p == "selective layer" => Recompute::Half,
+        p if p.starts_with("full") => Recompute::Full,
+        p if p.starts_with("custom") => Recompute::Custom,
+        p if p.starts_with("selective op") || p.starts_with("selective layer") => Recompute::Half,
         p if p.starts_with("selective") => Recompute::Selective,
         other => {
-            return Err(row
-                .error("activation_ckpt", &format!("`{other}` is no policy"))
-                .hint("none, selective, selective op, selective layer, full, custom or unknown"));
+            assumptions.push(format!("recomputation `{other}` as an unknown policy"));
+            Recompute::Unknown
         }
     };
     let layout = Parallelism {
@@ -419,14 +422,13 @@ pub(super) fn year(text: &str) -> Option<f64> {
     if let Ok(date) = text.parse::<NaiveDate>() {
         return Some(decimal_year(date));
     }
-    let mut parts = text.split('-');
-    let year: f64 = parts.next()?.parse().ok()?;
-    match parts.next() {
-        None => Some(year + 0.5),
-        Some(month) => {
-            let month: f64 = month.parse().ok()?;
-            (1.0..=12.0).contains(&month).then_some(year + (month - 0.5) / 12.0)
-        }
+    let (year, rest) = text.split_at_checked(4)?;
+    let year: f64 = year.parse().ok()?;
+    // A month where one follows, else the middle of the year: `2025`, `2025-H2`.
+    let month: Option<f64> = rest.strip_prefix('-').and_then(|month| month.parse().ok());
+    match month {
+        Some(month) if (1.0..=12.0).contains(&month) => Some(year + (month - 0.5) / 12.0),
+        _ => Some(year + 0.5),
     }
 }
 
@@ -449,7 +451,8 @@ mod tests {
 
     #[test]
     fn dates_may_lack_their_day() {
-        for (text, expected) in [("2024-07", 2024.541), ("2024-07-16", 2024.539), ("2025", 2025.5)]
+        for (text, expected) in
+            [("2024-07", 2024.541), ("2024-07-16", 2024.539), ("2025", 2025.5), ("2025-H2", 2025.5)]
         {
             let found = year(text).expect("a date");
             assert!((found - expected).abs() < 0.01, "{text}: {found}");
