@@ -4,6 +4,8 @@
 //! product (`-`, `*`) and quotient (`/`) of atoms. The atoms' dimensions must multiply out to the
 //! dimension that is asked for.
 
+use std::sync::LazyLock;
+
 use super::dimension::{Dimension, Measure};
 
 /// A text that is no quantity of the dimension asked for.
@@ -323,21 +325,38 @@ pub fn convert(stored: f64, unit: &str) -> f64 {
 
 /// The unit that stands for a dimension: `gCO2e/kWh`.
 pub fn unit_name(dimension: Dimension) -> String {
-    ladder(dimension).map_or_else(|| dimension.stored_unit(), |units| units[0].to_owned())
+    ladder(dimension).map_or_else(|| dimension.stored_unit(), |units| units[0].1.to_owned())
 }
 
 /// "use FLOP" and the like, for errors.
 fn valid_units(wanted: Dimension) -> String {
     match ladder(wanted) {
-        Some(units) => format!("use {}", units.join(", ")),
+        Some(units) => {
+            let names: Vec<_> = units.iter().map(|(_, unit)| *unit).collect();
+            format!("use {}", names.join(", "))
+        }
         None if wanted == Dimension::NONE => "use a plain number or %".to_owned(),
         None => format!("use {}", wanted.stored_unit()),
     }
 }
 
-fn ladder(dimension: Dimension) -> Option<&'static [&'static str]> {
-    let fits = |units: &&&[&str]| matches!(read_unit(units[0], dimension), Ok((_, said)) if said == dimension);
-    LADDERS.iter().find(fits).copied()
+/// The units of a dimension with their factors, in rising size.
+fn ladder(dimension: Dimension) -> Option<&'static [(f64, &'static str)]> {
+    type Ladder = (Dimension, Vec<(f64, &'static str)>);
+    // Read once: a report shows hundreds of quantities.
+    static READ: LazyLock<Vec<Ladder>> = LazyLock::new(|| {
+        let read = |unit: &&'static str| {
+            let (factor, said) = read_unit(unit, Dimension::NONE).ok()?;
+            Some((said, (factor, *unit)))
+        };
+        let ladder = |units: &&[&'static str]| {
+            let units: Vec<_> = units.iter().filter_map(read).collect();
+            let dimension = units.first()?.0;
+            Some((dimension, units.into_iter().map(|(_, unit)| unit).collect()))
+        };
+        LADDERS.iter().filter_map(ladder).collect()
+    });
+    READ.iter().find(|(known, _)| *known == dimension).map(|(_, units)| units.as_slice())
 }
 
 /// Writes a quantity in the unit that suits its size: `1_287 MWh`, `3.143e23 FLOP`.
@@ -351,14 +370,12 @@ pub fn show_stored(value: f64, dimension: Dimension) -> String {
         let unit = dimension.stored_unit();
         return if unit.is_empty() { number(value) } else { format!("{} {unit}", number(value)) };
     };
-    let scaled = units
-        .iter()
-        .filter_map(|unit| read_unit(unit, dimension).ok().map(|(f, _)| (value / f, *unit)))
-        .collect::<Vec<_>>();
-    let fitting = scaled.iter().rev().find(|(v, _)| v.abs() >= 1.0).or(scaled.first());
+    let fitting = units.iter().rev().find(|(factor, _)| value.abs() >= *factor).or(units.first());
     match fitting {
-        Some((v, unit)) if COUNTS.contains(unit) => format!("{} {unit}", count(*v)),
-        Some((v, unit)) => format!("{} {unit}", number(*v)),
+        Some((factor, unit)) if COUNTS.contains(unit) => {
+            format!("{} {unit}", count(value / factor))
+        }
+        Some((factor, unit)) => format!("{} {unit}", number(value / factor)),
         None => number(value),
     }
 }

@@ -133,15 +133,10 @@ fn state(wanted: &Prediction) -> State {
 /// # Errors
 /// As [`predict`], where the plan depends on it.
 pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
-    let asked = plan.prediction.as_ref();
-    let by_layout = asked.is_some_and(|wanted| wanted.layout.is_some());
-    let predicted = match asked.map(|wanted| predict(wanted, catalog)) {
-        None => None,
-        Some(Ok(predicted)) => Some(predicted),
-        // Nobody depends on it: the forecast stands without a memory section.
-        Some(Err(_)) if plan.efficiency.is_some() && !by_layout => None,
-        Some(Err(error)) => return Err(error),
-    };
+    // A layout guessed beside a given efficiency would say nothing about the run.
+    let says = |wanted: &&Prediction| plan.efficiency.is_none() || wanted.layout.is_some();
+    let asked = plan.prediction.as_ref().filter(says);
+    let predicted = asked.map(|wanted| predict(wanted, catalog)).transpose()?;
     let efficiency = match (&plan.efficiency, asked, &predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
@@ -169,13 +164,10 @@ pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
                 .hint("give it: efficiency: {mfu: 0.35, convention: model}"));
         }
     };
-    // A layout that was only guessed beside a given efficiency says nothing about the run.
-    let of_the_run = plan.efficiency.is_none() || by_layout;
     let recomputation = asked
         .zip(predicted.as_ref())
-        .filter(|_| of_the_run)
         .and_then(|(wanted, p)| recomputation(&wanted.model, p.candidate.layout.recompute));
-    Ok(Settled { efficiency, recomputation, predicted: predicted.filter(|_| of_the_run) })
+    Ok(Settled { efficiency, recomputation, predicted })
 }
 
 /// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model.
