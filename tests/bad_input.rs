@@ -78,7 +78,7 @@ fn prices_that_are_not_there_or_not_clear() {
     let price = |text: &str| format!("us-east-2\n  purchase: {{price: {text}}}");
     changed("per-what", "us-east-2", &price("2 USD/h"), &["per device or per instance", ":11:"]);
     changed("free", "us-east-2", &price("0 USD/device-h"), &["not above zero", ":11:"]);
-    changed("negative", "us-east-2", &price("-2 USD/device-h"), &["not above zero", ":11:"]);
+    changed("negative", "us-east-2", &price("-2 USD/device-h"), &["cannot be negative", ":11:"]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn one_forecast_in_four_forms() {
     let hours = number(&forecast, "training.device_hours");
     let csv = stdout(&["estimate", file, "--format", "csv"]);
     let row = csv.lines().find(|line| line.contains(",training.device_hours,")).expect("the row");
-    assert_eq!(row.rsplit(',').next().expect("a cell").parse::<f64>().expect("a number"), hours);
+    assert_eq!(row.rsplit(',').next().expect("a cell"), hours.to_string());
     assert!(
         stdout(&["estimate", file, "--format", "markdown"]).contains("| device-hours | 1,022,362")
     );

@@ -64,13 +64,11 @@ fn check(text: &str, row: &BTreeMap<String, String>) -> Result<(), String> {
     let own = count(row["seq"].parse().ok())?;
     let mut wrong = Vec::new();
     let mut equal = |what: &str, ours: f64, theirs: &str, tolerance: f64| {
-        if let Ok(theirs) = theirs.parse::<f64>() {
-            if (ours - theirs).abs() > tolerance * theirs {
-                wrong.push(format!(
-                    "{what} {ours} != {theirs} ({:+.3} %)",
-                    100.0 * (ours / theirs - 1.0)
-                ));
-            }
+        if let Ok(theirs) = theirs.parse::<f64>()
+            && (ours - theirs).abs() > tolerance * theirs
+        {
+            let off = 100.0 * (ours / theirs - 1.0);
+            wrong.push(format!("{what} {ours} != {theirs} ({off:+.3} %)"));
         }
     };
     let parameters = own.parameters();

@@ -114,8 +114,12 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
         .enumerate()
         .map(|(index, factor)| stratified(&factor.distribution, sampling, index as u64))
         .collect();
-    for sample in 0..sampling.samples {
-        set(&mut engine, &places, |factor| draws[factor][sample]);
+    let mut sample = vec![0.0; factors.len()];
+    for index in 0..sampling.samples {
+        for (value, column) in sample.iter_mut().zip(&draws) {
+            *value = column[index];
+        }
+        set(&mut engine, &places, |factor| sample[factor]);
         let Ok(estimate) = engine.run(false) else { continue };
         for ((.., read), column) in shown.iter().zip(&mut columns) {
             column.extend(read(&estimate));
