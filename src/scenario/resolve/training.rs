@@ -144,7 +144,7 @@ fn prediction(
         return Ok(None);
     }
     let sequences = match &training.global_batch {
-        None => (4e6 / sequence as f64).log2().round().exp2().max(1.0) as u64,
+        None => usual_batch(4e6 / sequence as f64, devices.value.value as u64),
         Some(batch) => {
             let sequences = batch.spread.central().value / sequence as f64;
             if sequences < 1.0 {
@@ -182,6 +182,17 @@ fn prediction(
             .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
             .unwrap_or(STATE_OF_THE_ART),
     }))
+}
+
+/// A number of sequences near `wanted` that the devices share evenly, or groups of 2, 4, 8... of
+/// them where there are more devices than sequences.
+fn usual_batch(wanted: f64, devices: u64) -> u64 {
+    let mut copies = devices.max(1);
+    while copies as f64 > 1.5 * wanted && copies.is_multiple_of(2) {
+        copies /= 2;
+    }
+    let times = (wanted / copies as f64).log2().round().exp2().max(1.0) as u64;
+    copies * times
 }
 
 /// The number within 5 % that shares evenly among most devices: batches are often said round
