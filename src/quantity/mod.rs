@@ -1,6 +1,6 @@
 //! Quantities with their units: what keeps a FLOP from a FLOP/s, and a device-hour from an hour.
 //!
-//! [`system`] declares them, [`text`] reads and writes them as people do (`"2.10 USD/device-h"`),
+//! [`mod@system`] declares them, [`text`] reads and writes them as people do (`"2.10 USD/device-h"`),
 //! [`role`] names the dimensionless ones (MFU, PUE, shares).
 //!
 //! What does not belong together does not compile. A count and a rate:

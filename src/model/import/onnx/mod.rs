@@ -1,9 +1,9 @@
 //! Reads the architecture out of an ONNX file: every node's shape, operators, parameters.
 //!
 //! The weights need not be there: files whose tensors are external are read as they are. A graph
-//! is walked node by node as it would run ([`graph`]), with shapes ([`shape`]) and the small
-//! integers that shapes are computed with ([`fold`]) in place of data; [`operators`] lists what is
-//! understood, and [`lower`] turns nodes into this crate's operators.
+//! is walked node by node as it would run (`graph`), with shapes (`shape`) and the small
+//! integers that shapes are computed with (`fold`) in place of data; `operators` lists what is
+//! understood, and `lower` turns nodes into this crate's operators.
 
 #![allow(clippy::cast_possible_wrap, reason = "ranks and small indices")]
 
