@@ -80,6 +80,39 @@ fn what_is_no_table_is_refused() {
     assert!(String::from_utf8_lossy(&nothing.stderr).contains("no row of the table can be fitted"));
 }
 
+/// Llama 3.1 8B on one H100 (ai-dynamo/aiconfigurator@095f58a, `silicon_sample.csv`), and rows that
+/// cannot be scored.
+const SERVED: &str = "\
+id,model,config,accelerator,tp,serving,engine,isl,osl,load,concurrency,figure,value
+first,Llama-3.1-8B,llama,h100-sxm,1,aggregated,trtllm 1.0.0rc3,1024,128,closed,8,tpot_mean_ms,7.94
+else,Llama-3.1-8B,llama,h100-sxm,1,aggregated,trtllm 1.0.0rc3,1024,128,closed,8,itl_mean_ms,7.94
+split,Llama-3.1-8B,llama,h100-sxm,1,disaggregated,trtllm 1.0.0rc3,1024,128,closed,8,tpot_mean_ms,7
+lost,Llama-3.1-8B,lost,h100-sxm,1,aggregated,trtllm 1.0.0rc3,1024,128,closed,8,tpot_mean_ms,7.94
+";
+
+/// Extents of Llama 3.1 8B (its config.json).
+const LLAMA: &str = r#"{"architectures": ["LlamaForCausalLM"], "model_type": "llama",
+"hidden_size": 4096, "intermediate_size": 14336, "max_position_embeddings": 131072,
+"num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
+"tie_word_embeddings": false, "vocab_size": 128256}"#;
+
+#[test]
+fn serving_figures_are_scored_with_the_models_beside_the_table() {
+    let table = file("served.csv", SERVED);
+    fs::create_dir_all(PathBuf::from(&table).with_file_name("serving_configs")).unwrap();
+    file("serving_configs/llama.json", LLAMA);
+    let report = json(&["backtest", "--kind", "serving", &table, "--format", "json"]);
+    assert_eq!((report["rows"].as_u64(), report["scored"].as_u64()), (Some(4), Some(1)));
+    assert!(number(&report, "figures.tpot_mean_ms.median_abs_error") < 0.3);
+    for (i, part) in ["not forecast", "disaggregated", "lost.json"].iter().enumerate() {
+        let why = report["skipped"][i]["why"].as_str().unwrap();
+        assert!(why.contains(part), "{why}");
+    }
+    let none = flopcast(&["backtest", "--kind", "serving"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("--kind serving FILE.csv"));
+}
+
 #[test]
 fn shipped_tables_cite_their_sources() {
     let read =

@@ -6,11 +6,17 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::input::read_bytes;
+use super::progress::Progress;
 use super::{Format, Global, load, print};
+use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
+use crate::explore::backtest::serving::Serving;
 use crate::explore::backtest::table::Table;
 use crate::explore::backtest::{Backtest, Kind};
+use crate::model::Input;
+use crate::model::import::hf;
 use crate::report::backtest::{csv, json, markdown, table};
+use crate::serving;
 use crate::training::calibration::Calibration;
 
 /// Larger tables and calibrations are refused.
@@ -32,6 +38,10 @@ pub(super) struct Options {
     /// Constants to use instead of the built-in ones: what `flopcast calibrate` wrote.
     #[arg(long, value_name = "FILE.yaml")]
     calibration: Option<PathBuf>,
+    /// The folder of the models that a serving table names in its column `config`, each a
+    /// `config.json` called NAME.json; `serving_configs` beside the table when left out.
+    #[arg(long, value_name = "DIR")]
+    configs: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -40,6 +50,8 @@ enum What {
     TrainingThroughput,
     /// FLOPs, device-hours, energy and carbon of whole runs.
     Runs,
+    /// Latency and throughput of serving engines.
+    Serving,
 }
 
 impl Options {
@@ -47,14 +59,17 @@ impl Options {
         let kind = match self.kind {
             What::TrainingThroughput => Kind::TrainingThroughput,
             What::Runs => Kind::Runs,
+            What::Serving => Kind::Serving,
         };
         let catalog = load::catalog(global)?;
-        let calibration = calibration(self.calibration.as_deref())?;
         let rows = match &self.file {
             Some(path) => Table::read(&text(path)?)?,
             None => kind.shipped()?,
         };
-        let test = Backtest::run(kind, &rows, &catalog, &calibration)?;
+        let test = match kind {
+            Kind::Serving => self.serving(&rows, &catalog)?,
+            _ => Backtest::run(kind, &rows, &catalog, &calibration(self.calibration.as_deref())?)?,
+        };
         if let Some(path) = &self.rows {
             write(path, &csv(&test))?;
         }
@@ -64,6 +79,31 @@ impl Options {
             Format::Csv => print(&csv(&test)),
             Format::Json => print(&format!("{:#}", json(&test))),
         }
+    }
+
+    fn serving(&self, rows: &Table, catalog: &Catalog) -> Result<Backtest> {
+        let calibration = match &self.calibration {
+            Some(path) => serving::calibration::Calibration::read(&text(path)?)?,
+            None => serving::calibration::Calibration::shipped()?,
+        };
+        let beside = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let folder = self.configs.clone().unwrap_or_else(|| beside.join("serving_configs"));
+        let model = |name: &str| {
+            let path = folder.join(format!("{name}.json"));
+            if !path.is_file() {
+                return Err(Error::input(format!(
+                    "there is no file {name}.json among the configs"
+                )));
+            }
+            hf::read(name, &text(&path)?, &Input::default())
+        };
+        let total = rows.rows().count();
+        let progress = Progress::new();
+        Backtest::serving(rows, Serving::new(catalog, &calibration, &model), |done| {
+            if done % 64 == 0 {
+                progress.show(&format!("{done} of {total} rows"));
+            }
+        })
     }
 }
 

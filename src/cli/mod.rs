@@ -16,6 +16,7 @@ mod listing;
 mod load;
 mod model;
 mod output;
+mod progress;
 mod schema;
 mod validate;
 

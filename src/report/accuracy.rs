@@ -28,6 +28,7 @@ pub fn document(proof: &Proof, tests: &[Backtest]) -> String {
                 "Shipped rows with the shipped constants, memory among them"
             }
             Kind::Runs => "Published runs",
+            Kind::Serving => "Serving",
         };
         let _ = write!(text, "\n## {title}\n\n{}", super::backtest::markdown(test));
     }

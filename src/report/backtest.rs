@@ -140,7 +140,7 @@ fn document(test: &Backtest, table: impl Fn(&[(String, Summary)]) -> String) -> 
     }
     if !test.skipped.is_empty() {
         let what = match test.kind {
-            Kind::TrainingThroughput => "rows",
+            Kind::TrainingThroughput | Kind::Serving => "rows",
             Kind::Runs => "figures",
         };
         let _ = write!(text, "\n{} {what} not scored:\n", test.skipped.len());

@@ -28,7 +28,13 @@ pub enum Kind {
     TrainingThroughput,
     /// FLOPs, device-hours, energy and carbon of whole runs.
     Runs,
+    /// Latency and throughput of serving engines.
+    Serving,
 }
+
+/// What scored figures are grouped by; each kind of table has some of them.
+const GROUPINGS: [&str; 9] =
+    ["kind", "load", "engine", "model", "basis", "accelerator", "source", "sharding", "constants"];
 
 /// A scored table.
 #[derive(Clone, Debug)]
@@ -66,13 +72,14 @@ impl Kind {
         match self {
             Self::TrainingThroughput => "training-throughput",
             Self::Runs => "runs",
+            Self::Serving => "serving",
         }
     }
 
     /// The table that the crate ships.
     ///
     /// # Errors
-    /// The table is broken; a test makes sure that it is not.
+    /// No table of serving figures is shipped; the others are sound, as a test makes sure.
     pub fn shipped(self) -> Result<Table> {
         match self {
             Self::TrainingThroughput => {
@@ -80,20 +87,53 @@ impl Kind {
                     .join(include_str!("../../../hardware/backtest/models.csv"), "model")
             }
             Self::Runs => Table::read(include_str!("../../../hardware/backtest/runs.csv")),
+            Self::Serving => Err(Error::input("flopcast ships no table of serving figures")
+                .hint("name one: flopcast backtest --kind serving FILE.csv")),
         }
     }
 }
 
 impl Backtest {
-    /// Scores a table; nothing is fitted.
+    /// Scores a table of training runs; nothing is fitted.
     ///
     /// # Errors
-    /// The table has no rows. A row that cannot be scored is skipped with its reason.
+    /// The table has no rows, or is one of serving figures: see [`Backtest::serving`]. A row that
+    /// cannot be scored is skipped with its reason.
     pub fn run(
         kind: Kind,
         table: &Table,
         catalog: &Catalog,
         calibration: &Calibration,
+    ) -> Result<Self> {
+        Self::score(kind, table, |test, row| match kind {
+            Kind::TrainingThroughput => test.step(row, catalog, calibration),
+            Kind::Runs => test.whole_run(row, catalog, calibration),
+            Kind::Serving => Err(Error::input("a serving figure needs the serving model")),
+        })
+    }
+
+    /// Scores a table of serving figures; nothing is fitted. `each` hears of every row done.
+    ///
+    /// # Errors
+    /// The table has no rows. A row that cannot be scored is skipped with its reason.
+    pub fn serving(
+        table: &Table,
+        mut serving: serving::Serving<'_>,
+        mut each: impl FnMut(usize),
+    ) -> Result<Self> {
+        let mut done = 0;
+        Self::score(Kind::Serving, table, |test, row| {
+            done += 1;
+            each(done);
+            test.scored.push(serving.score(&row)?);
+            Ok(())
+        })
+    }
+
+    fn score(
+        kind: Kind,
+        table: &Table,
+        mut score: impl FnMut(&mut Self, table::Row<'_>) -> Result<()>,
     ) -> Result<Self> {
         let mut test = Self {
             kind,
@@ -108,15 +148,13 @@ impl Backtest {
         }
         for row in table.rows() {
             let before = test.scored.len();
-            let scored = match kind {
-                Kind::TrainingThroughput => test.step(row, catalog, calibration),
-                Kind::Runs => test.whole_run(row, catalog, calibration),
-            };
+            let scored = score(&mut test, row);
             test.rows_scored += usize::from(test.scored.len() > before);
             if let Err(error) = scored {
                 let id = row.id();
                 // The row is named already.
-                let why = error.message().split_once("), ").map_or(error.message(), |(_, why)| why);
+                let named = error.message().strip_prefix("row ").and_then(|m| m.split_once("), "));
+                let why = named.map_or(error.message(), |(_, why)| why);
                 test.skipped.push((id, why.to_owned()));
             }
         }
@@ -178,7 +216,7 @@ impl Backtest {
         let mut groups: Vec<Group> = Vec::new();
         for figure in self.figures() {
             let rows = || self.scored.iter().filter(move |row| row.figure == figure);
-            for by in ["kind", "basis", "accelerator", "source", "sharding", "constants"] {
+            for by in GROUPINGS {
                 let mut names: Vec<&str> = rows().filter_map(|row| row.group(by)).collect();
                 names.sort_unstable();
                 names.dedup();
