@@ -5,6 +5,7 @@
 mod architecture;
 mod backtest;
 mod calibrate;
+mod capacity;
 mod catalog;
 mod completions;
 mod estimate;
@@ -86,6 +87,8 @@ enum Command {
     Backtest(backtest::Options),
     /// Fit the constants of the step-time model to measured throughputs, with the proof.
     Calibrate(calibrate::Options),
+    /// How many devices keep a service's latency promises at its traffic, and what they cost.
+    Capacity(capacity::Options),
     /// Whether scenario files are right.
     Validate(validate::Options),
     /// What the catalog knows, where it has it from and how old it is.
@@ -121,6 +124,7 @@ impl Cli {
             Command::Import(options) => options.run(),
             Command::Backtest(options) => options.run(&self.global),
             Command::Calibrate(options) => options.run(&self.global),
+            Command::Capacity(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),
             Command::Catalog(options) => options.run(&self.global),
             Command::Init(options) => options.run(),

@@ -147,11 +147,11 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     out.known("ttft_ms.mean", "ms/request", &inference.latency.ttft);
     out.optional("tpot_ms.mean", "ms/token", inference.latency.tpot.as_ref());
     out.known("e2e_ms.mean", "ms/request", &inference.latency.e2e);
-    let capability = &inference.capability;
+    let limits = &inference.limits;
     out.known("replica.devices", "devices", &inference.replica_devices);
-    out.known("replica.max_rate_per_s", "requests/s", &capability.max_rate);
-    out.optional("replica.kv_capacity_tokens", "tokens", capability.kv_capacity.as_ref());
-    out.known("replica.max_concurrency", "", &capability.max_concurrency);
+    out.known("replica.max_rate_per_s", "requests/s", &limits.max_rate);
+    out.optional("replica.kv_capacity_tokens", "tokens", limits.kv_capacity.as_ref());
+    out.known("replica.max_concurrency", "", &limits.max_concurrency);
     if let Some(first) = inference.years.first() {
         out.known("fleet.replicas", "", &first.replicas);
         out.known("fleet.devices", "devices", &first.devices);

@@ -10,7 +10,7 @@ use crate::quantity::{
 };
 use crate::scenario::plan::FlopPerRequest;
 use crate::scenario::plan::{Finance, Service};
-use crate::serving::closed_form::{Capability, Latency};
+use crate::serving::closed_form::Latency;
 
 /// What a service takes.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ pub struct InferenceForecast {
     /// Devices of one replica.
     pub replica_devices: Traced<Devices>,
     /// What one replica can do.
-    pub capability: Capability,
-    /// Mean latencies at the first year's mean load.
+    pub limits: ReplicaLimits,
+    /// Mean latencies: at the first year's mean load by closed form, at its peak by simulation.
     pub latency: Latency,
     /// FLOPs of one request.
     pub flops: Traced<FlopPerRequest>,
@@ -41,6 +41,17 @@ pub struct InferenceForecast {
     pub energy_per_token: Known<Per<Energy, Tokens>>,
     /// Location-based CO2e per token.
     pub location_per_token: Known<Per<Co2eMass, Tokens>>,
+}
+
+/// What one replica can do, by closed form or by simulation.
+#[derive(Clone, Debug)]
+pub struct ReplicaLimits {
+    /// Tokens that its KV cache holds; none for a model without one.
+    pub kv_capacity: Option<Traced<Tokens>>,
+    /// Concurrent requests of mean length.
+    pub max_concurrency: Traced<Ratio>,
+    /// The highest rate that it is to take.
+    pub max_rate: Traced<RequestRate>,
 }
 
 /// One year of service.
@@ -66,7 +77,7 @@ pub struct Year {
     pub footprint: Footprint,
 }
 
-/// Forecasts a service over the horizon.
+/// Forecasts a service over the horizon by closed forms.
 pub(super) fn forecast(
     service: &Service,
     finance: &Finance,
@@ -83,12 +94,34 @@ pub(super) fn forecast(
         ))
         .hint("raise inference.parallelism.tensor, choose a narrower precision, or a larger device")
     })?;
+    let limits = ReplicaLimits {
+        kv_capacity: capability.kv_capacity.clone(),
+        max_concurrency: capability.max_concurrency.clone(),
+        max_rate: capability.max_rate.clone(),
+    };
+    let latency =
+        |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));
+    serve(service, finance, training_cost, limits, latency, explain)
+}
+
+/// Forecasts a service over the horizon, its replicas being known; `latency` is asked once, with
+/// the first year.
+///
+/// # Errors
+/// A horizon below one year.
+pub fn serve(
+    service: &Service,
+    finance: &Finance,
+    training_cost: Option<&Traced<Money>>,
+    limits: ReplicaLimits,
+    latency: impl FnOnce(&Year) -> Latency,
+    explain: bool,
+) -> Result<InferenceForecast> {
     let years: Vec<Year> = (1..=finance.years)
-        .map(|year| one_year(service, finance, &capability, year, explain))
+        .map(|year| one_year(service, finance, &limits.max_rate, year, explain))
         .collect();
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
-    let mean_per_replica = &service.rate.traced(explain) / &first.replicas;
-    let latency = capability.latency(&mean_per_replica);
+    let latency = latency(first);
 
     let sum_requests = years::total(years.iter().map(|y| y.requests.clone()))
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
@@ -121,7 +154,7 @@ pub(super) fn forecast(
         location_per_token: per(&location, tokens.as_ref())
             .map(|(mass, tokens)| (&mass / &tokens).named(&per_token("co2e_kg.location"))),
         embodied: embodied.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.embodied"))),
-        capability,
+        limits,
         latency,
         serving_cost,
         loaded_cost,
@@ -134,7 +167,7 @@ pub(super) fn forecast(
 fn one_year(
     service: &Service,
     finance: &Finance,
-    capability: &Capability,
+    max_rate: &Traced<RequestRate>,
     year: u32,
     explain: bool,
 ) -> Year {
@@ -146,7 +179,7 @@ fn one_year(
     let requests = (&rate * &length).named(&format!("requests of year {year}"));
     let peak_rate = (&rate * &service.peak_to_mean.traced(explain))
         .named(&format!("{stage}.fleet.peak_rate_per_s"));
-    let planned = &capability.max_rate * &service.headroom.traced(explain);
+    let planned = max_rate * &service.headroom.traced(explain);
     let redundancy = service.redundancy.traced(explain);
     let replicas: Traced<Ratio> = function(
         "peak rate / planned rate of a replica, rounded up, + redundancy",

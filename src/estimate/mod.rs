@@ -5,7 +5,7 @@ mod inference;
 mod training;
 
 pub use figure::{Figure, Section};
-pub use inference::{InferenceForecast, Year};
+pub use inference::{InferenceForecast, ReplicaLimits, Year, serve};
 pub use training::{Calendar, TrainingForecast};
 
 use crate::catalog::Catalog;

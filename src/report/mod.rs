@@ -2,6 +2,7 @@
 
 pub mod accuracy;
 pub mod backtest;
+pub mod capacity;
 pub mod compression;
 pub mod csv;
 pub mod json;

@@ -124,6 +124,12 @@ pub(super) const YEARS: &[(&str, &str)] = &[
 /// The report as aligned text.
 pub fn estimate(report: &Report) -> String {
     let mut out = format!("{}\n", report.name);
+    body(report, &mut out);
+    out
+}
+
+/// Everything below the title.
+pub(super) fn body(report: &Report, out: &mut String) {
     for (title, rows) in SECTIONS {
         let mut builder = Builder::default();
         for (path, label) in *rows {
@@ -132,19 +138,18 @@ pub fn estimate(report: &Report) -> String {
                 builder.push_record([format!("  {label}"), number, unit]);
             }
         }
-        section(&mut out, title, builder, &[1]);
+        section(out, title, builder, &[1]);
         if *title == "Training" {
-            facts(report, &mut out);
+            facts(report, out);
         }
     }
-    years(report, &mut out);
-    ranges(report, &mut out);
-    inputs(report, &mut out);
+    years(report, out);
+    ranges(report, out);
+    inputs(report, out);
     for warning in &report.warnings {
         let lines = wrap(&format!("warning: {warning}"), 78);
         let _ = writeln!(out, "\n{}", lines.join("\n  "));
     }
-    out
 }
 
 fn section(out: &mut String, title: &str, builder: Builder, right: &[usize]) {
@@ -163,7 +168,7 @@ fn section(out: &mut String, title: &str, builder: Builder, right: &[usize]) {
 }
 
 fn facts(report: &Report, out: &mut String) {
-    for fact in &report.facts {
+    for fact in report.facts.iter().filter(|fact| fact.path.starts_with("training.")) {
         let shown = match &fact.value {
             Value::Array(items) => {
                 items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")

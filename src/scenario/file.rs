@@ -340,6 +340,48 @@ pub struct Inference {
     /// Replicas beside those that the peak needs; 0.
     #[serde(default)]
     pub redundancy: u64,
+    /// Percentiles of latency that `flopcast capacity` keeps.
+    #[serde(default)]
+    pub slo: Slo,
+    /// The serving engine that `flopcast capacity` simulates: vllm, sglang, trtllm; vllm.
+    pub engine: Option<Located<String>>,
+    /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
+    pub prefix_cache_hit: Option<Given<Share>>,
+}
+
+/// A service-level objective.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Slo {
+    /// Time to first token.
+    pub ttft: Option<Percentiles>,
+    /// Time per output token after the first.
+    pub tpot: Option<Percentiles>,
+    /// The whole request.
+    pub e2e: Option<Percentiles>,
+}
+
+/// Bounds of a latency's percentiles.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Percentiles {
+    /// The median.
+    pub p50: Option<Given<Time>>,
+    /// The 90th percentile.
+    pub p90: Option<Given<Time>>,
+    /// The 95th percentile.
+    pub p95: Option<Given<Time>>,
+    /// The 99th percentile.
+    pub p99: Option<Given<Time>>,
+}
+
+impl Percentiles {
+    /// The bounds that are given, each with its percentile as a share.
+    pub fn bounds(&self) -> impl Iterator<Item = (f64, &Given<Time>)> {
+        [(0.5, &self.p50), (0.9, &self.p90), (0.95, &self.p95), (0.99, &self.p99)]
+            .into_iter()
+            .filter_map(|(share, bound)| Some((share, bound.as_ref()?)))
+    }
 }
 
 /// How one replica is spread over devices.

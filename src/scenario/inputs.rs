@@ -149,6 +149,7 @@ impl Service {
         visit(&mut self.growth);
         visit(&mut self.redundancy);
         visit(&mut self.flops);
+        visit(&mut self.demand.prefix_cache_hit);
         if let Some(rent) = &mut self.rent {
             rent.for_each_input(visit);
         }

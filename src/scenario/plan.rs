@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::file::Parallelism;
+use super::file::{Parallelism, Slo, Traffic};
 use super::reader::Located;
 use crate::diagnostic::Place;
 use crate::model::Model;
@@ -247,6 +247,29 @@ pub struct Replica {
     pub max_batch: Input<f64>,
 }
 
+/// What the simulation of a service needs beside the closed forms.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// The model, pruned as it is served.
+    pub model: Arc<Model>,
+    /// Id of the accelerator.
+    pub accelerator: String,
+    /// Number format of weights and matrix products.
+    pub precision: Located<Precision>,
+    /// Number format of the KV cache.
+    pub kv_precision: Precision,
+    /// Whether some weights have another format than `precision`.
+    pub quantized: bool,
+    /// What is asked, as the user says it.
+    pub traffic: Traffic,
+    /// What is promised.
+    pub slo: Slo,
+    /// The engine, as the user calls it.
+    pub engine: Option<Located<String>>,
+    /// Share of the prompt tokens found in the prefix cache.
+    pub prefix_cache_hit: Input<Share>,
+}
+
 /// A service: one replica, what is asked of the fleet, and where it runs.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -268,6 +291,8 @@ pub struct Service {
     pub rent: Option<Rent>,
     /// Power, grid and water.
     pub site: Site,
+    /// What a simulation needs.
+    pub demand: Demand,
 }
 
 /// A training run and where it runs.

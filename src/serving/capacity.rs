@@ -44,7 +44,9 @@ pub struct HighestRate {
     pub rate: RequestRate,
     /// The lowest rate that was found to break one.
     pub breaks_at: RequestRate,
-    /// What breaks first, in words.
+    /// What breaks first.
+    pub limit: Limit,
+    /// The same in words, with what is used up.
     pub bottleneck: String,
     /// The run at the highest rate (first seed).
     pub report: Report,
@@ -52,10 +54,43 @@ pub struct HighestRate {
     pub simulated: u64,
 }
 
+/// What keeps a replica from a higher rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The bound of the time to first token.
+    Ttft,
+    /// The bound of the time per output token.
+    Tpot,
+    /// The bound of the whole answer.
+    E2e,
+    /// The queue grows without end.
+    Throughput,
+}
+
+impl Limit {
+    /// The interval of the calibration that speaks of it.
+    pub fn interval(self) -> &'static str {
+        match self {
+            Self::Ttft => "ttft",
+            Self::Tpot | Self::E2e => "tpot",
+            Self::Throughput => "output_tokens_per_s",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ttft => "TTFT",
+            Self::Tpot => "TPOT",
+            Self::E2e => "E2E",
+            Self::Throughput => "throughput",
+        }
+    }
+}
+
 /// How one objective did: its name, the measured value and the bound.
 #[derive(Clone, Debug, PartialEq)]
 struct Check {
-    name: &'static str,
+    limit: Limit,
     percentile: f64,
     measured: f64,
     error: f64,
@@ -82,16 +117,26 @@ impl Objective {
         Bounds { ttft: tightest(&self.ttft), tpot: tightest(&self.tpot), e2e: tightest(&self.e2e) }
     }
 
+    /// The objective with every bound divided by `factor`.
+    #[must_use]
+    pub fn tightened(&self, factor: f64) -> Self {
+        let divide = |list: &[(f64, Time)]| {
+            list.iter().map(|(share, bound)| (*share, *bound / factor)).collect()
+        };
+        Self { ttft: divide(&self.ttft), tpot: divide(&self.tpot), e2e: divide(&self.e2e) }
+    }
+
     fn checks(&self, reports: &[Report]) -> Vec<Check> {
         let all: Vec<_> = reports.iter().map(Report::all).collect();
         let n = all.len() as f64;
         let mut checks = Vec::new();
-        for (name, list) in [("TTFT", &self.ttft), ("TPOT", &self.tpot), ("E2E", &self.e2e)] {
+        let lists = [(Limit::Ttft, &self.ttft), (Limit::Tpot, &self.tpot), (Limit::E2e, &self.e2e)];
+        for (limit, list) in lists {
             for (percentile, bound) in list {
                 let read = |class: &super::simulator::ClassReport| {
-                    let histogram = match name {
-                        "TTFT" => &class.ttft,
-                        "TPOT" => &class.tpot,
+                    let histogram = match limit {
+                        Limit::Ttft => &class.ttft,
+                        Limit::Tpot => &class.tpot,
                         _ => &class.e2e,
                     };
                     histogram.quantile(*percentile).unwrap_or(0.0)
@@ -100,7 +145,7 @@ impl Objective {
                 let spread = all.iter().map(|c| (read(c) - mean).powi(2)).sum::<f64>();
                 let error = if n > 1.0 { (spread / (n - 1.0) / n).sqrt() } else { 0.0 };
                 let (percentile, bound) = (*percentile, bound.value);
-                checks.push(Check { name, percentile, measured: mean, error, bound });
+                checks.push(Check { limit, percentile, measured: mean, error, bound });
             }
         }
         checks
@@ -108,14 +153,14 @@ impl Objective {
 }
 
 /// Runs a simulation of the traffic at one rate.
-fn run<S: StepTime>(
+pub fn at_rate<S: StepTime>(
     simulation: &Simulation<'_, S>,
     traffic: &Traffic,
-    rate: f64,
+    rate: RequestRate,
     search: &Search,
     seed: u64,
 ) -> Report {
-    let traffic = Traffic { rate: RequestRate::from_stored(rate), ..traffic.clone() };
+    let traffic = Traffic { rate, ..traffic.clone() };
     let requests = traffic.requests(seed).take(search.requests as usize);
     Simulation { warm_up: search.requests / 10, records: false, ..simulation.clone() }
         .open(requests)
@@ -153,7 +198,7 @@ pub fn highest_rate<S: StepTime>(
         if !check.holds(0.0) {
             return Err(Error::limit(format!(
                 "{} p{:.0} of {} cannot be met at any load: a request alone on a replica needs {}",
-                check.name,
+                check.limit.name(),
                 check.percentile * 100.0,
                 text::show(Time::from_stored(check.bound)),
                 text::show(Time::from_stored(check.measured)),
@@ -163,7 +208,15 @@ pub fn highest_rate<S: StepTime>(
     }
     let mut attempt = |rate: f64| {
         let reports: Vec<Report> = (0..search.seeds.max(1))
-            .map(|seed| run(simulation, &traffic, rate, search, u64::from(seed) + 1))
+            .map(|seed| {
+                at_rate(
+                    simulation,
+                    &traffic,
+                    RequestRate::from_stored(rate),
+                    search,
+                    u64::from(seed) + 1,
+                )
+            })
             .collect();
         simulated += reports.iter().map(|report| report.arrived).sum::<u64>();
         let overloaded = reports.iter().any(|report| report.overloaded)
@@ -175,20 +228,23 @@ pub fn highest_rate<S: StepTime>(
             .max_by(|a, b| (a.measured / a.bound).total_cmp(&(b.measured / b.bound)));
         let verdict = match (&broken, overloaded) {
             (None, false) => None,
-            (Some(check), false) => Some(format!(
-                "{} p{:.0} reaches {}",
-                check.name,
-                check.percentile * 100.0,
-                text::show(Time::from_stored(check.bound))
+            (Some(check), false) => Some((
+                check.limit,
+                format!(
+                    "{} p{:.0} reaches {}",
+                    check.limit.name(),
+                    check.percentile * 100.0,
+                    text::show(Time::from_stored(check.bound))
+                ),
             )),
-            (_, true) => Some("the queue grows without end".to_owned()),
+            (_, true) => Some((Limit::Throughput, "the queue grows without end".to_owned())),
         };
         (verdict, reports.into_iter().next())
     };
     // The rate of one replica that is always busy with one request is a start.
     let mean = floor.all().e2e.mean().unwrap_or(1.0).max(1e-6);
     let (mut low, mut high) = (0.0, 1.0 / mean);
-    let (mut best, mut broken) = (None, String::new());
+    let (mut best, mut broken) = (None, (Limit::Throughput, String::new()));
     while high * mean < 1e7 {
         match attempt(high) {
             (None, report) => (low, high, best) = (high, 2.0 * high, report),
@@ -206,10 +262,12 @@ pub fn highest_rate<S: StepTime>(
         }
     }
     let report = best.ok_or_else(|| Error::limit("no rate keeps the objective"))?;
+    let (limit, broken) = broken;
     let bottleneck = format!("{broken}; {}", resource(&report));
     Ok(HighestRate {
         rate: RequestRate::from_stored(low),
         breaks_at: RequestRate::from_stored(high),
+        limit,
         bottleneck,
         report,
         simulated,
@@ -418,7 +476,8 @@ mod tests {
         let objective = objective(400.0);
         let found = highest_rate(&simulation(40_000), &traffic(), &objective, &QUICK).unwrap();
         let p95 = |rate: f64| {
-            let report = run(&simulation(40_000), &traffic(), rate, &QUICK, 1);
+            let rate = RequestRate::from_stored(rate);
+            let report = at_rate(&simulation(40_000), &traffic(), rate, &QUICK, 1);
             report.all().ttft.quantile(0.95).unwrap()
         };
         assert!(p95(found.rate.value) <= 0.4 * 1.001);

@@ -1,7 +1,9 @@
 //! The inference section.
 
+use std::sync::Arc;
+
 use super::super::file::{Inference, Placement, ScenarioFile};
-use super::super::plan::{FlopPerRequest, KvPerToken, Replica, Service};
+use super::super::plan::{Demand, FlopPerRequest, KvPerToken, Replica, Service};
 use super::compress::Served;
 use super::{Files, Notes, assumed, default, placement, share, training};
 use crate::catalog::{Accelerator, Catalog};
@@ -51,6 +53,13 @@ pub(super) fn plan(
         }
         _ => prefill,
     };
+    let hit = service.prefix_cache_hit.as_ref().map_or_else(
+        || assumed("inference.prefix_cache_hit", share(0.0), "no prompts share a prefix"),
+        |given| given.input("inference.prefix_cache_hit"),
+    );
+    // What is found in the cache is not computed again.
+    let found = prefill * hit.value.get();
+    let (prefill, whole) = (prefill - found, whole - found);
     let counted = |name: &str, flops: f64, formula: String| {
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
@@ -104,6 +113,17 @@ pub(super) fn plan(
             "inference",
             notes,
         )?,
+        demand: Demand {
+            model: Arc::new(served.model().clone()),
+            accelerator: device.id.clone(),
+            precision: service.precision.clone(),
+            kv_precision: service.kv_precision.unwrap_or(service.precision.value),
+            quantized: file.compress.as_ref().is_some_and(|it| !it.value.quantization.is_empty()),
+            traffic: traffic.clone(),
+            slo: service.slo.clone(),
+            engine: service.engine.clone(),
+            prefix_cache_hit: hit,
+        },
         replica,
     })
 }

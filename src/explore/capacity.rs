@@ -1,0 +1,361 @@
+//! The fleet that keeps a service's promises: the simulator finds what a replica takes, the ledger
+//! what the fleet costs.
+
+use crate::catalog::Catalog;
+use crate::diagnostic::{Error, Result};
+use crate::estimate::{Estimate, ReplicaLimits, serve};
+use crate::provenance::Traced;
+use crate::quantity::{DeviceFlopRate, Measure, Precision, Ratio, RequestRate, Time, Tokens, text};
+use crate::scenario::Scenario;
+use crate::scenario::file::{Lengths as GivenLengths, Percentiles};
+use crate::scenario::given::Given;
+use crate::scenario::plan::{Rent, Service};
+use crate::serving::calibration::Calibration;
+use crate::serving::capacity::{
+    Fleet, HighestRate, Objective, Search, at_rate, fleet, highest_rate,
+};
+use crate::serving::closed_form::Latency;
+use crate::serving::memory::KvCapacity;
+use crate::serving::served::ServedModel;
+use crate::serving::simulator::{Fleet as Pool, Histogram, Report, Router, Simulation};
+use crate::serving::step::{Deployment, Device, Roofline, Weights};
+use crate::serving::traffic::{Class, Lengths, Traffic};
+
+/// 95th percentile of a length / its mean, where nobody says: between those of the Azure LLM
+/// inference trace of 2023 (conversation: 3.5 for prompts, 2.1 for answers).
+const P95_TO_MEAN: f64 = 3.0;
+
+/// A sized service.
+#[derive(Clone, Debug)]
+pub struct Capacity {
+    /// The service's forecast, with the simulated replica in it.
+    pub estimate: Estimate,
+    /// The engine whose constants apply.
+    pub engine: String,
+    /// What fits.
+    pub memory: KvCapacity,
+    /// What one replica takes within its promises.
+    pub highest: HighestRate,
+    /// The promises.
+    pub objective: Objective,
+    /// A replica at the peak, the load being spread over those that it needs.
+    pub planned: Report,
+    /// The rate of that replica.
+    pub planned_rate: RequestRate,
+    /// The fleet of the first year.
+    pub fleet: Fleet,
+    /// The 80 % interval of the step-time model's error.
+    pub interval: Interval,
+    /// What the user should know before trusting the figures.
+    pub warnings: Vec<String>,
+}
+
+/// What the error of the step-time model does to the fleet.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// Steps take this many times as long, or as short.
+    pub factor: f64,
+    /// The highest rate of a replica with slow and with fast steps; none where slow steps break a
+    /// promise at any load.
+    pub rate: (Option<RequestRate>, RequestRate),
+    /// The fleets for these rates.
+    pub fleet: (Option<Fleet>, Fleet),
+}
+
+/// Sizes the fleet of a scenario's service for the peak of its first year. Ranges enter with their
+/// central value. `progress` hears what is being simulated.
+///
+/// # Errors
+/// A scenario without a service, or with one that generates no tokens; a model that does not fit,
+/// with what would make it fit; a promise that no load keeps, with the bound that forbids it.
+pub fn size(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    calibration: &Calibration,
+    search: &Search,
+    progress: &dyn Fn(&str),
+) -> Result<Capacity> {
+    let service = scenario.inference.as_ref().ok_or_else(|| {
+        Error::input("the scenario has no `inference` section: there is no service to size")
+    })?;
+    let demand = &service.demand;
+    if service.rate.value.value <= 0.0 {
+        return Err(Error::input("the service gets no requests: there is nothing to size"));
+    }
+    let mut warnings = Vec::new();
+    let engine_name = if let Some(name) = &demand.engine {
+        name.value.clone()
+    } else {
+        let first = calibration.engines.keys().next().cloned().unwrap_or_default();
+        warnings.push(format!("no inference.engine is given: {first} is assumed"));
+        first
+    };
+    let place = demand.engine.as_ref().map(|engine| &engine.place);
+    let engine = calibration.engine(&engine_name).map_err(|error| error.at(place))?;
+    let constants = calibration.constants(&engine_name)?;
+    let model = ServedModel::of(&demand.model)?;
+    let device = Device::of(catalog.accelerator(&demand.accelerator)?)?;
+    let deployment = deployment(service)?;
+    let traffic = traffic(service, &mut warnings)?;
+    let (input, output) = traffic.mean_lengths();
+    let length = (input + output).ceil() as u32;
+    let memory = KvCapacity::of(&model, &device, &deployment, engine, length)?;
+
+    let objective = Objective {
+        ttft: bounds(demand.slo.ttft.as_ref()),
+        tpot: bounds(demand.slo.tpot.as_ref()),
+        e2e: bounds(demand.slo.e2e.as_ref()),
+    };
+    if objective.is_empty() {
+        warnings.push(
+            "no inference.slo is given: a replica is loaded until its queue grows without end"
+                .to_owned(),
+        );
+    }
+    datasheet_allows(service, &model, &objective)?;
+    let time = Roofline::new(&model, &device, &deployment, &constants);
+    let batch = service.replica.max_batch.value as u32;
+    let simulation = Simulation {
+        fleet: Pool {
+            time: &time,
+            limits: memory.limits(engine, &deployment, batch),
+            replicas: 1,
+            router: Router::RoundRobin,
+        },
+        handover: None,
+        front_end: Time::from_stored(constants.front_end + constants.front_token * input),
+        slo: vec![objective.bounds()],
+        warm_up: 0,
+        queue_limit: (search.requests / 2).max(1000) as usize,
+        records: false,
+    };
+
+    progress("simulating: the highest rate of a replica");
+    let highest = highest_rate(&simulation, &traffic, &objective, search)?;
+    let peak = service.rate.value * service.peak_to_mean.value;
+    let size = |rate: RequestRate| fleet_for(service, peak, rate);
+    let fleet = size(highest.rate)?;
+    let planned_rate = peak / fleet.needed as f64;
+    progress("simulating: latencies at the planned load");
+    let planned = at_rate(&simulation, &traffic, planned_rate, search, 1);
+    if planned.rejected > 0 {
+        let share = 100.0 * planned.rejected as f64 / planned.arrived.max(1) as f64;
+        warnings.push(format!(
+            "{share:.2} % of the requests are longer than the KV cache of a replica and are refused"
+        ));
+    }
+
+    // Steps that are s times as long: the same service with s times tighter promises, in slow
+    // motion.
+    let width = calibration.intervals.get(highest.limit.interval()).copied();
+    let factor = width
+        .ok_or_else(|| Error::input("the serving calibration has no interval for its figures"))?
+        .exp();
+    let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
+    let scaled = |factor: f64| {
+        highest_rate(&simulation, &traffic, &objective.tightened(factor), &rough)
+            .map(|found| found.rate / factor)
+    };
+    progress("simulating: the same with slower steps");
+    let slow = scaled(factor).ok();
+    progress("simulating: the same with faster steps");
+    let fast = scaled(1.0 / factor)?;
+    if slow.is_none() {
+        warnings.push(format!(
+            "a promise is within the error of the step-time model: were steps {factor:.2} times as \
+             long, no load would keep it, and the fleet has no upper bound"
+        ));
+    }
+    let interval =
+        Interval { factor, rate: (slow, fast), fleet: (slow.map(size).transpose()?, size(fast)?) };
+    let estimate = priced(scenario, service, &memory, &highest, &planned, batch)?;
+    Ok(Capacity {
+        estimate,
+        engine: engine_name,
+        memory,
+        highest,
+        objective,
+        planned,
+        planned_rate,
+        fleet,
+        interval,
+        warnings,
+    })
+}
+
+fn bounds(given: Option<&Percentiles>) -> Vec<(f64, Time)> {
+    let central = |(share, bound): (f64, &Given<Time>)| (share, bound.spread.central());
+    given.map(|given| given.bounds().map(central).collect()).unwrap_or_default()
+}
+
+fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
+    let per_instance = match &service.rent {
+        Some(Rent::Instance { devices, .. }) => devices.value.stored() as u64,
+        _ => 1,
+    };
+    fleet(
+        peak,
+        rate,
+        1.0 - service.headroom.value.get(),
+        service.redundancy.value as u64,
+        service.replica.devices.value.value as u64,
+        per_instance,
+    )
+}
+
+/// The model's formats and its spread over a replica's devices.
+fn deployment(service: &Service) -> Result<Deployment> {
+    let demand = &service.demand;
+    let refuse = |what: String| Error::input(what).at(Some(&demand.precision.place));
+    if demand.quantized {
+        return Err(refuse(
+            "capacity takes the format of all weights from inference.precision".into(),
+        )
+        .hint("leave compress.quantization out and set inference.precision"));
+    }
+    let weights = match demand.precision.value {
+        Precision::Fp16 | Precision::Bf16 => Weights::Sixteen,
+        Precision::Fp8 | Precision::Int8 => Weights::Eight,
+        Precision::Fp4 => Weights::Nv4,
+        Precision::Int4 => Weights::Int4,
+        other => {
+            return Err(refuse(format!("engines that serve in {other} are not calibrated"))
+                .hint("known: bf16, fp16, fp8, int8, fp4, int4"));
+        }
+    };
+    Ok(Deployment {
+        tensor: service.replica.devices.value.value as u32,
+        pipeline: 1,
+        data: 1,
+        expert_parallel: false,
+        weights,
+        kv_bytes: demand.kv_precision.size().value,
+    })
+}
+
+/// Poisson arrivals of requests with lognormal lengths.
+fn traffic(service: &Service, warnings: &mut Vec<String>) -> Result<Traffic> {
+    let demand = &service.demand;
+    let most = demand.model.shape.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let mut lengths = |given: Option<&GivenLengths>, key: &str| -> Result<Lengths> {
+        let given = given.ok_or_else(|| {
+            Error::input(format!("the service has no inference.traffic.{key}")).hint(
+                "capacity simulates engines that generate tokens; `flopcast estimate` has the \
+                       closed forms for others",
+            )
+        })?;
+        let mean = given.mean.spread.central().value;
+        let p95 = if let Some(p95) = &given.p95 {
+            p95.spread.central().value
+        } else {
+            warnings.push(format!(
+                "no inference.traffic.{key}.p95 is given: {P95_TO_MEAN} times the mean is assumed, \
+                 between what the Azure LLM inference trace of 2023 has for prompts and answers"
+            ));
+            P95_TO_MEAN * mean
+        };
+        let place = given.p95.as_ref().map_or(&given.mean.place, |p95| &p95.place);
+        Lengths::lognormal(mean, 0.95, p95, most).map_err(|error| error.at(Some(place)))
+    };
+    let class = Class {
+        weight: 1.0,
+        input: lengths(demand.traffic.input_tokens.as_ref(), "input_tokens")?,
+        output: lengths(demand.traffic.output_tokens.as_ref(), "output_tokens")?,
+        cached: demand.prefix_cache_hit.value.get(),
+    };
+    Ok(Traffic { rate: service.rate.value, burstiness: 1.0, profile: None, classes: vec![class] })
+}
+
+/// Refuses promises that the datasheet forbids whatever the engine does: a token reads every weight
+/// of a dense model, a prompt computes its FLOPs.
+fn datasheet_allows(service: &Service, model: &ServedModel, objective: &Objective) -> Result<()> {
+    let replica = &service.replica;
+    let devices = replica.devices.value;
+    let refuse = |name: &str, share: f64, bound: Time, why: String| {
+        Err(Error::limit(format!(
+            "{name} p{:.0} of {} is below the physical floor: {why}",
+            100.0 * share,
+            text::show(bound)
+        ))
+        .hint("use a faster device, more tensor parallelism, or a narrower precision"))
+    };
+    let read = replica.weights.value / (replica.bandwidth.value * devices);
+    for (share, bound) in &objective.tpot {
+        if model.experts == 0 && bound.value < read.value {
+            let why = format!(
+                "reading {} of weights for each token takes {} at the memory bandwidth of {}",
+                text::show(replica.weights.value),
+                text::show(read),
+                text::show(devices)
+            );
+            return refuse("TPOT", *share, *bound, why);
+        }
+    }
+    let peak: DeviceFlopRate = replica.peak.value;
+    let compute = replica.prefill.value.value / (peak.value * devices.value);
+    for (share, bound) in &objective.ttft {
+        // Nine in ten requests are no longer than the mean only where lengths hardly vary.
+        if *share >= 0.9 && bound.value < compute {
+            let why = format!(
+                "the FLOPs of the mean prompt take {} at the dense peak of {}",
+                text::show(Time::from_stored(compute)),
+                text::show(devices)
+            );
+            return refuse("TTFT", *share, *bound, why);
+        }
+    }
+    Ok(())
+}
+
+/// The forecast of the service with the simulated replica.
+fn priced(
+    scenario: &Scenario,
+    service: &Service,
+    memory: &KvCapacity,
+    highest: &HighestRate,
+    planned: &Report,
+    batch: u32,
+) -> Result<Estimate> {
+    let name = |figure: &str| format!("inference.replica.{figure}");
+    let limits = ReplicaLimits {
+        kv_capacity: Some(Traced::<Tokens>::counted(
+            &name("kv_capacity_tokens"),
+            memory.tokens,
+            "memory of the engine - weights - reserve, at the mean length of a request",
+            true,
+        )),
+        max_concurrency: Traced::<Ratio>::counted(
+            &name("max_concurrency"),
+            Ratio::from_stored(memory.sequences.min(f64::from(batch))),
+            "min(KV capacity / tokens of a request, largest batch)",
+            true,
+        ),
+        max_rate: Traced::counted(
+            &name("max_rate_per_s"),
+            highest.rate,
+            &format!("simulated: the highest rate within the objective ({})", highest.bottleneck),
+            true,
+        ),
+    };
+    let all = planned.all();
+    let how = "simulated at the peak, mean over the requests";
+    let mean = |histogram: &Histogram| {
+        histogram.mean().ok_or_else(|| Error::limit("no request was answered at the planned load"))
+    };
+    let latency = Latency {
+        ttft: Traced::counted("inference.ttft_ms.mean", per(mean(&all.ttft)?), how, true),
+        // Answers of one token have none.
+        tpot: all
+            .tpot
+            .mean()
+            .map(|mean| Traced::counted("inference.tpot_ms.mean", per(mean), how, true)),
+        e2e: Traced::counted("inference.e2e_ms.mean", per(mean(&all.e2e)?), how, true),
+    };
+    let inference = serve(service, &scenario.finance, None, limits, |_| latency, true)?;
+    Ok(Estimate { training: None, inference: Some(inference), tco: None })
+}
+
+/// Seconds per request or per token.
+fn per<Q: Measure>(seconds: f64) -> Q {
+    Q::from_stored(seconds)
+}

@@ -1,0 +1,180 @@
+//! A sized service: latencies beside their bounds, then the forecast of its fleet.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Padding, Style};
+
+use super::tree::wrap;
+use super::{Fact, Report, table};
+use crate::estimate::Figure;
+use crate::explore::capacity::Capacity;
+use crate::quantity::{Measure, Time, text};
+use crate::scenario::Scenario;
+use crate::serving::simulator::Histogram;
+
+const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
+
+/// The forecast of the fleet with the simulated percentiles among its figures.
+pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
+    let mut report = Report::new(scenario, &capacity.estimate, None);
+    let mut figure = |path: String, value: f64, shown: String| {
+        let value = Some(value);
+        report.figures.push(Figure { path, value, shown, step: None, unknown: None });
+    };
+    let all = capacity.planned.all();
+    for (name, histogram) in [
+        ("ttft_ms", &all.ttft),
+        ("tpot_ms", &all.tpot),
+        ("e2e_ms", &all.e2e),
+        ("queueing_ms", &all.queueing),
+    ] {
+        for (percentile, share) in PERCENTILES {
+            if let Some(seconds) = histogram.quantile(share) {
+                let shown = text::show(Time::from_stored(seconds));
+                figure(format!("inference.{name}.{percentile}"), 1e3 * seconds, shown);
+            }
+        }
+    }
+    let mut plain = |path: &str, value: f64| {
+        figure(format!("inference.{path}"), value, text::number(value));
+    };
+    let used = capacity.planned.fleet;
+    if !capacity.objective.is_empty() {
+        plain("slo_attainment", capacity.planned.slo_attainment());
+        plain("goodput_per_s", capacity.planned.goodput().value);
+    }
+    plain("replica.planned_rate_per_s", capacity.planned_rate.value);
+    plain("replica.weights_gb", capacity.memory.weights.value / 1e9);
+    plain("replica.kv_cache_gb", capacity.memory.cache.value / 1e9);
+    plain("replica.kv_cache_used.mean", used.kv.0);
+    plain("replica.kv_cache_used.most", used.kv.1);
+    plain("replica.busy", used.busy);
+    plain("replica.batch.mean", used.batch.0);
+    plain("replica.batch.most", f64::from(used.batch.1));
+    plain("replica.preemptions", used.preemptions as f64);
+    plain("fleet.headroom", capacity.fleet.headroom);
+    let mut fact = |path, label, value: String| {
+        report.facts.push(Fact { path, label, value: json!(value) });
+    };
+    fact("inference.engine", "engine", capacity.engine.clone());
+    fact(
+        "inference.replica.bottleneck",
+        "a higher rate fails because",
+        capacity.highest.bottleneck.clone(),
+    );
+    fact("inference.fleet.why", "fleet", fleet(capacity));
+    report.warnings.splice(0..0, capacity.warnings.iter().cloned());
+    report
+}
+
+/// The fleet in words.
+fn fleet(capacity: &Capacity) -> String {
+    let Capacity { fleet, interval, .. } = capacity;
+    let (needed, spare) = (fleet.needed, fleet.replicas - fleet.needed);
+    let most = interval.fleet.0.map_or("without bound".to_owned(), |f| f.devices.to_string());
+    format!(
+        "{needed} {} for the peak with {:.0} % of their highest rate unused, and {spare} spare; {} \
+         to {most} devices (80 % interval: the error of the step time is x{:.2} either way)",
+        if needed == 1 { "replica" } else { "replicas" },
+        100.0 * fleet.headroom,
+        interval.fleet.1.devices,
+        interval.factor,
+    )
+}
+
+/// The stable snapshot: the keys of an estimate's `inference`, with percentiles.
+pub fn json(report: &Report, capacity: &Capacity) -> Value {
+    let mut value = super::json::estimate(report);
+    let interval = &capacity.interval;
+    let (slow, fast) = interval.rate;
+    let fleets = (interval.fleet.1, interval.fleet.0);
+    if let Some(root) = value.as_object_mut() {
+        root.insert("schema".to_owned(), json!("flopcast.capacity/1"));
+        root.insert(
+            "intervals".to_owned(),
+            json!({
+                "inference.replica.max_rate_per_s":
+                    {"p10": slow.map(|rate| rate.value), "p90": fast.value},
+                "inference.fleet.replicas":
+                    {"p10": fleets.0.replicas, "p90": fleets.1.map(|fleet| fleet.replicas)},
+                "inference.fleet.devices":
+                    {"p10": fleets.0.devices, "p90": fleets.1.map(|fleet| fleet.devices)},
+            }),
+        );
+    }
+    value
+}
+
+/// Aligned text for a terminal.
+pub fn table(report: &Report, capacity: &Capacity) -> String {
+    let mut out = format!("{}\n\n{}\n", report.name, title(capacity));
+    let mut builder = Builder::default();
+    for mut row in rows(capacity) {
+        row[0].insert_str(0, "  ");
+        builder.push_record(row);
+    }
+    let mut table = builder.build();
+    table
+        .with(Style::empty())
+        .with(Padding::new(0, 2, 0, 0))
+        .modify(Columns::new(1..), Alignment::right());
+    for line in table.to_string().lines() {
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    for fact in &report.facts {
+        let shown = fact.value.as_str().unwrap_or_default();
+        let _ = writeln!(out, "  {}", wrap(&format!("{}: {shown}", fact.label), 76).join("\n    "));
+    }
+    table::body(report, &mut out);
+    out
+}
+
+/// Tables for a document.
+pub fn markdown(report: &Report, capacity: &Capacity) -> String {
+    let whole = super::markdown::estimate(report);
+    let (name, rest) = whole.split_once('\n').unwrap_or((&whole, ""));
+    let mut out = format!("{name}\n\n## {}\n", title(capacity));
+    for (i, row) in rows(capacity).into_iter().enumerate() {
+        let _ = write!(out, "\n| {} |", row.join(" | "));
+        if i == 0 {
+            let _ = write!(out, "\n|---|--:|--:|--:|--:|--:|--:|");
+        }
+    }
+    out.push('\n');
+    for fact in &report.facts {
+        let _ = write!(out, "\n- {}: {}", fact.label, fact.value.as_str().unwrap_or_default());
+    }
+    out + "\n" + rest
+}
+
+fn title(capacity: &Capacity) -> String {
+    format!("Latency at the peak, {} per replica", text::show(capacity.planned_rate))
+}
+
+/// Latencies by percentile, and what is promised.
+fn rows(capacity: &Capacity) -> Vec<[String; 7]> {
+    let heading = ["", "mean", "P50", "P90", "P95", "P99", "promised"];
+    let mut rows = vec![heading.map(str::to_owned)];
+    let all = capacity.planned.all();
+    let objective = &capacity.objective;
+    let shown = |seconds: Option<f64>| {
+        seconds.map_or("-".to_owned(), |seconds| text::show(Time::from_stored(seconds)))
+    };
+    let row = |name: &str, histogram: &Histogram, bounds: &[(f64, Time)]| {
+        let at = |share: f64| shown(histogram.quantile(share));
+        let bounds: Vec<String> = bounds
+            .iter()
+            .map(|(share, bound)| format!("P{:.0} {}", 100.0 * share, text::show(*bound)))
+            .collect();
+        let mean = shown(histogram.mean());
+        [name.to_owned(), mean, at(0.5), at(0.9), at(0.95), at(0.99), bounds.join(", ")]
+    };
+    rows.push(row("time to first token", &all.ttft, &objective.ttft));
+    rows.push(row("time per output token", &all.tpot, &objective.tpot));
+    rows.push(row("whole request", &all.e2e, &objective.e2e));
+    rows.push(row("  of it queueing", &all.queueing, &[]));
+    rows
+}
