@@ -89,6 +89,8 @@ impl Estimate {
 
 fn list_training(training: &TrainingForecast, out: &mut Section<'_>) {
     let run = &training.run;
+    out.optional("tokens", "tokens", run.tokens.as_ref());
+    out.optional("samples", "samples", run.samples.as_ref());
     out.optional("flops.six_nd", "FLOP", run.flops.six_nd.as_ref());
     out.known("flops.model", "FLOP", &run.flops.model);
     out.known("flops.model_full", "FLOP", &run.flops.model_full);

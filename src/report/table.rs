@@ -19,6 +19,8 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "Training",
         &[
+            ("training.tokens", "tokens passed"),
+            ("training.samples", "samples passed"),
             ("training.flops.six_nd", "FLOPs by 6ND"),
             ("training.flops.model", "FLOPs, operator-exact"),
             ("training.flops.model_full", "  with attention in full"),

@@ -10,7 +10,8 @@ use super::predict::Predicted;
 use crate::diagnostic::Result;
 use crate::provenance::{Input, Traced};
 use crate::quantity::{
-    DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Measure, Mfu, Ratio, Share, Time,
+    DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Measure, Mfu, Ratio, Samples, Share, Time,
+    Tokens,
 };
 use crate::scenario::plan::{Efficiency, FlopConvention, Pace, Run, Work};
 
@@ -43,6 +44,10 @@ pub struct Settled {
 pub struct RunTime {
     /// FLOPs by convention.
     pub flops: RunFlops,
+    /// Tokens passed, epochs included.
+    pub tokens: Option<Traced<Tokens>>,
+    /// Samples passed, epochs included.
+    pub samples: Option<Traced<Samples>>,
     /// Device-hours paid: goodput, spares and experiments included.
     pub device_time: Traced<DeviceTime>,
     /// Productive time / elapsed time.
@@ -80,13 +85,19 @@ impl Run {
         let spares = self.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
         let experiments = experiments.map::<f64>("1 + experiments", |v| 1.0 + v[0]);
         let paid = &(&run * &spares) * &experiments;
-        let throughput = match &self.work {
+        let (tokens, samples) = match &self.work {
             Work::Tokens { tokens, epochs, .. } => {
                 let passed = &tokens.traced(explain) * &epochs.traced(explain);
-                Some((&passed / &productive).named("training.tokens_per_second_per_device"))
+                (Some(passed.named("training.tokens")), None)
             }
-            Work::Samples { .. } => None,
+            Work::Samples { samples, epochs, .. } => {
+                let passed = &samples.traced(explain) * &epochs.traced(explain);
+                (None, Some(passed.named("training.samples")))
+            }
         };
+        let throughput = tokens
+            .as_ref()
+            .map(|passed| (passed / &productive).named("training.tokens_per_second_per_device"));
         let devices = self.devices.as_ref().map(|devices| devices.traced(explain));
         let step_time = match (&self.global_batch, &throughput, &devices) {
             (Some(batch), Some(rate), Some(devices)) => {
@@ -102,6 +113,8 @@ impl Run {
             device_time: paid.named("training.device_hours"),
             step_time,
             throughput,
+            tokens,
+            samples,
             goodput: goodput.named("training.goodput"),
             flops,
         })
