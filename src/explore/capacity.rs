@@ -12,7 +12,7 @@ use crate::scenario::given::Given;
 use crate::scenario::plan::{Rent, Service};
 use crate::serving::calibration::Calibration;
 use crate::serving::capacity::{
-    Fleet, HighestRate, Objective, Search, at_rate, fleet, highest_rate,
+    Fleet, HighestRate, Limit, Objective, Search, at_rate, fleet, highest_rate,
 };
 use crate::serving::closed_form::Latency;
 use crate::serving::memory::KvCapacity;
@@ -44,19 +44,19 @@ pub struct Capacity {
     pub planned_rate: RequestRate,
     /// The fleet of the first year.
     pub fleet: Fleet,
-    /// The 80 % interval of the step-time model's error.
+    /// The 80 % interval.
     pub interval: Interval,
     /// What the user should know before trusting the figures.
     pub warnings: Vec<String>,
 }
 
-/// What the error of the step-time model does to the fleet.
+/// What the error of the model, as the back-test found it, does to the fleet.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// Steps take this many times as long, or as short.
+    /// What limits the rate is off by this factor, either way.
     pub factor: f64,
-    /// The highest rate of a replica with slow and with fast steps; none where slow steps break a
-    /// promise at any load.
+    /// The highest rate of a replica where latencies are longer and where they are shorter; none
+    /// where longer ones break a promise at any load.
     pub rate: (Option<RequestRate>, RequestRate),
     /// The fleets for these rates.
     pub fleet: (Option<Fleet>, Fleet),
@@ -145,29 +145,49 @@ pub fn size(
         ));
     }
 
-    // Steps that are s times as long: the same service with s times tighter promises, in slow
-    // motion.
-    let width = calibration.intervals.get(highest.limit.interval()).copied();
-    let factor = width
-        .ok_or_else(|| Error::input("the serving calibration has no interval for its figures"))?
-        .exp();
-    let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
-    let scaled = |factor: f64| {
-        highest_rate(&simulation, &traffic, &objective.tightened(factor), &rough)
-            .map(|found| found.rate / factor)
-    };
-    progress("simulating: the same with slower steps");
-    let slow = scaled(factor).ok();
-    progress("simulating: the same with faster steps");
-    let fast = scaled(1.0 / factor)?;
-    if slow.is_none() {
-        warnings.push(format!(
-            "a promise is within the error of the step-time model: were steps {factor:.2} times as \
-             long, no load would keep it, and the fleet has no upper bound"
-        ));
+    // A latency that is off by a factor is one whose bound is off by it; a queue that grows without
+    // end says that the throughput is.
+    let widths = &calibration.intervals;
+    if let Some(limit) = Limit::ALL.iter().find(|it| !widths.contains_key(it.interval())) {
+        let key = limit.interval();
+        return Err(Error::input(format!("the serving calibration has no interval of {key}")));
     }
-    let interval =
-        Interval { factor, rate: (slow, fast), fleet: (slow.map(size).transpose()?, size(fast)?) };
+    let factor = |limit: Limit| widths[limit.interval()].exp();
+    let limiting = factor(highest.limit);
+    let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
+    let with = |objective: &Objective| {
+        highest_rate(&simulation, &traffic, objective, &rough).map(|found| found.rate)
+    };
+    let throughput = highest.limit == Limit::Throughput;
+    progress("simulating: the same with tighter bounds");
+    let mut slow = with(&objective.tightened(factor)).ok();
+    if throughput {
+        slow =
+            slow.map(
+                |rate| if rate * limiting < highest.rate { rate } else { highest.rate / limiting },
+            );
+    }
+    progress("simulating: the same with looser bounds");
+    let fast = if throughput {
+        highest.rate * limiting
+    } else {
+        with(&objective.tightened(|limit| 1.0 / factor(limit)))?
+    };
+    if slow.is_none() {
+        warnings.push(
+            "a promise is within the error of the model: were latencies as much longer as the \
+             back-test allows, no load would keep it, and the fleet has no upper bound"
+                .to_owned(),
+        );
+    }
+    // The rougher search must not end beyond the finer one.
+    let slow = slow.map(|rate| if rate < highest.rate { rate } else { highest.rate });
+    let fast = if fast > highest.rate { fast } else { highest.rate };
+    let interval = Interval {
+        factor: limiting,
+        rate: (slow, fast),
+        fleet: (slow.map(size).transpose()?, size(fast)?),
+    };
     let estimate = priced(scenario, service, &memory, &highest, &planned, batch)?;
     Ok(Capacity {
         estimate,

@@ -77,10 +77,11 @@ fn fleet(capacity: &Capacity) -> String {
     let most = interval.fleet.0.map_or("without bound".to_owned(), |f| f.devices.to_string());
     format!(
         "{needed} {} for the peak with {:.0} % of their highest rate unused, and {spare} spare; {} \
-         to {most} devices (80 % interval: the error of the step time is x{:.2} either way)",
+         to {most} devices (80 % interval: {} is off by up to x{:.2})",
         if needed == 1 { "replica" } else { "replicas" },
         100.0 * fleet.headroom,
         interval.fleet.1.devices,
+        capacity.highest.limit.name(),
         interval.factor,
     )
 }

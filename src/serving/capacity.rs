@@ -68,6 +68,9 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ttft, Self::Tpot, Self::E2e, Self::Throughput];
+
     /// The interval of the calibration that speaks of it.
     pub fn interval(self) -> &'static str {
         match self {
@@ -77,7 +80,8 @@ impl Limit {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Ttft => "TTFT",
             Self::Tpot => "TPOT",
@@ -117,13 +121,17 @@ impl Objective {
         Bounds { ttft: tightest(&self.ttft), tpot: tightest(&self.tpot), e2e: tightest(&self.e2e) }
     }
 
-    /// The objective with every bound divided by `factor`.
+    /// The objective with the bounds of each latency divided by a factor.
     #[must_use]
-    pub fn tightened(&self, factor: f64) -> Self {
-        let divide = |list: &[(f64, Time)]| {
-            list.iter().map(|(share, bound)| (*share, *bound / factor)).collect()
+    pub fn tightened(&self, factor: impl Fn(Limit) -> f64) -> Self {
+        let divide = |list: &[(f64, Time)], limit: Limit| {
+            list.iter().map(|(share, bound)| (*share, *bound / factor(limit))).collect()
         };
-        Self { ttft: divide(&self.ttft), tpot: divide(&self.tpot), e2e: divide(&self.e2e) }
+        Self {
+            ttft: divide(&self.ttft, Limit::Ttft),
+            tpot: divide(&self.tpot, Limit::Tpot),
+            e2e: divide(&self.e2e, Limit::E2e),
+        }
     }
 
     fn checks(&self, reports: &[Report]) -> Vec<Check> {

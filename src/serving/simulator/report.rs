@@ -133,6 +133,7 @@ pub(crate) struct Collector {
     done: u64,
     backlog: u64,
     pub overloaded: bool,
+    start: f64,
     first: f64,
     last: f64,
     output_tokens: u64,
@@ -154,6 +155,7 @@ impl Collector {
             done: 0,
             backlog: 0,
             overloaded: false,
+            start: f64::INFINITY,
             first: f64::INFINITY,
             last: 0.0,
             output_tokens: 0,
@@ -163,6 +165,7 @@ impl Collector {
 
     pub(crate) fn arrive(&mut self, request: &Request) {
         self.arrived += 1;
+        self.start = self.start.min(request.sent);
         if request.id >= self.warm_up {
             self.first = self.first.min(request.sent);
         }
@@ -223,7 +226,10 @@ impl Collector {
         fleet: &Pool<'_, S>,
         decode: Option<&Pool<'_, S>>,
     ) -> Report {
-        let span = (self.last - self.first.min(self.last)).max(f64::MIN_POSITIVE);
+        let since = |first: f64| (self.last - first.min(self.last)).max(f64::MIN_POSITIVE);
+        let span = since(self.first);
+        // Replicas are busy with the warm-up, too.
+        let whole = since(self.start);
         Report {
             arrived: self.arrived,
             answered: self.answered,
@@ -233,8 +239,8 @@ impl Collector {
             span: Time::from_stored(span),
             output_tokens: Tokens::from_stored(self.output_tokens as f64),
             classes: self.classes,
-            fleet: fleet.utilisation(span),
-            decode: decode.map(|pool| pool.utilisation(span)),
+            fleet: fleet.utilisation(whole),
+            decode: decode.map(|pool| pool.utilisation(whole)),
             records: self.records.unwrap_or_default(),
         }
     }
