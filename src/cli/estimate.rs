@@ -65,6 +65,13 @@ impl Options {
     fn report(&self, scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
         let mut engine = Engine::new(scenario, catalog)?;
         let mut report = Report::new(scenario, &engine.run(true)?, engine.predicted());
+        if scenario.inference.is_some() {
+            report.warnings.push(
+                "the fleet is what throughput alone needs, from means in closed form; \
+                 `flopcast capacity` sizes it by percentiles of latency"
+                    .to_owned(),
+            );
+        }
         if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
             let sampling = Sampling {
                 samples: self.samples.unwrap_or(10_000) as usize,
