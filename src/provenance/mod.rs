@@ -39,8 +39,10 @@ pub enum Basis {
     },
     /// A default, because nobody said.
     Assumed {
-        /// Why this value is a sensible one, with its source.
+        /// Why this value is a sensible one.
         why: String,
+        /// The publication that it rests on, if it rests on one.
+        source: Option<String>,
     },
     /// Counted or computed outside the traced arithmetic.
     Derived {
@@ -58,7 +60,8 @@ impl fmt::Display for Basis {
             Self::Catalog { row, source, date: Some(date) } => {
                 write!(f, "catalog, {row}: {source}, {date}")
             }
-            Self::Assumed { why } => write!(f, "assumed: {why}"),
+            Self::Assumed { why, source: None } => write!(f, "assumed: {why}"),
+            Self::Assumed { why, source: Some(source) } => write!(f, "assumed: {why} ({source})"),
             Self::Derived { formula } => write!(f, "derived: {formula}"),
         }
     }

@@ -32,7 +32,9 @@ pub fn estimate(report: &Report) -> Value {
     }
     let assumptions = report
         .assumptions()
-        .map(|(path, value, why)| json!({"path": path, "value": value, "why": why}))
+        .map(|(path, value, why, source)| {
+            json!({"path": path, "value": value, "why": why, "source": source})
+        })
         .chain(report.model_assumptions.iter().map(|why| json!({"path": "model", "why": why})));
     root.insert("assumptions".to_owned(), assumptions.collect());
     root.insert("warnings".to_owned(), json!(report.warnings));

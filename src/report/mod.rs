@@ -85,11 +85,12 @@ impl Report {
         }
     }
 
-    /// The inputs that nobody gave: name, value and why.
-    pub fn assumptions(&self) -> impl Iterator<Item = (&str, String, &str)> {
+    /// The inputs that nobody gave: name, value, why, and the publication it rests on.
+    pub fn assumptions(&self) -> impl Iterator<Item = (&str, String, &str, Option<&str>)> {
         self.inputs.iter().filter_map(|step| match &step.how {
-            How::Leaf(Basis::Assumed { why }) => {
-                Some((step.name.as_deref().unwrap_or_default(), step.shown(), why.as_str()))
+            How::Leaf(Basis::Assumed { why, source }) => {
+                let name = step.name.as_deref().unwrap_or_default();
+                Some((name, step.shown(), why.as_str(), source.as_deref()))
             }
             _ => None,
         })

@@ -78,13 +78,14 @@ pub fn resolve(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Res
 
 /// An input that nobody gave.
 fn assumed<Q: Measure>(name: &str, value: Q, why: &str) -> Input<Q> {
-    Input::new(name, value, Basis::Assumed { why: why.to_owned() })
+    Input::new(name, value, Basis::Assumed { why: why.to_owned(), source: None })
 }
 
 /// A default of the catalog, which is an assumption with a source.
 fn default<Q: Measure>(catalog: &Catalog, name: &str, id: &str, why: &str) -> Result<Input<Q>> {
     let fact = catalog.default_value::<Q>(id)?;
-    Ok(assumed(name, fact.value, &format!("{why} ({})", fact.citation)))
+    let source = Some(fact.citation.to_string());
+    Ok(Input::new(name, fact.value, Basis::Assumed { why: why.to_owned(), source }))
 }
 
 /// A share that makes sense by construction.
