@@ -10,6 +10,7 @@ use crate::estimate::{Engine, Estimate};
 use crate::provenance::{Known, Traced};
 use crate::quantity::text::convert;
 use crate::quantity::{Distribution, Measure};
+use crate::serving::random::Stream;
 
 /// Percentiles that are reported.
 pub const PERCENTILES: [u32; 6] = [5, 10, 50, 80, 90, 95];
@@ -187,7 +188,7 @@ fn set(engine: &mut Engine, places: &[Option<usize>], value: impl Fn(usize) -> f
 
 /// One draw from each of `samples` strata of equal probability, in random order.
 fn stratified(distribution: &Distribution, sampling: Sampling, factor: u64) -> Vec<f64> {
-    let mut random = Random(sampling.seed ^ factor.wrapping_mul(0xD1B5_4A32_D192_ED03));
+    let mut random = Stream::new(sampling.seed, factor);
     let width = 1.0 / sampling.samples as f64;
     let table = Table::of(distribution);
     let mut draws: Vec<f64> = (0..sampling.samples)
@@ -240,17 +241,4 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
     let index = (at as usize).min(sorted.len().saturating_sub(2));
     let next = sorted.get(index + 1).unwrap_or(&sorted[index]);
     sorted[index] + (next - sorted[index]) * (at - index as f64)
-}
-
-/// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((bits ^ (bits >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
 }

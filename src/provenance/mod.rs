@@ -9,7 +9,7 @@ mod step;
 mod traced;
 
 pub use step::{How, Step};
-pub use traced::{Known, Traced, Unknown, function, sum};
+pub use traced::{Known, Traced, Unknown, function};
 
 use std::fmt;
 use std::sync::Arc;

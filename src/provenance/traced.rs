@@ -176,17 +176,3 @@ operator!(Mul mul sign 1 product true);
 operator!(Div div sign -1 product true);
 operator!(Add add sign 1 product false);
 operator!(Sub sub sign -1 product false);
-
-/// The sum of figures; unknown as soon as one of them is.
-pub fn sum<'a, Q>(parts: impl IntoIterator<Item = &'a Known<Q>>) -> Option<Known<Q>>
-where
-    Q: Measure + Add<Output = Q> + 'a,
-{
-    let mut parts = parts.into_iter();
-    let first = parts.next()?.clone();
-    Some(parts.fold(first, |total, part| match (total, part) {
-        (Ok(total), Ok(part)) => Ok(total + part),
-        (Err(unknown), _) => Err(unknown),
-        (_, Err(unknown)) => Err(unknown.clone()),
-    }))
-}

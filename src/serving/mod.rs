@@ -8,7 +8,7 @@ pub mod calibration;
 pub mod capacity;
 pub mod closed_form;
 pub mod memory;
-mod random;
+pub(crate) mod random;
 pub mod served;
 pub mod simulator;
 pub mod step;
