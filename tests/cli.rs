@@ -104,6 +104,18 @@ fn unknown_is_null_with_a_warning() {
 }
 
 #[test]
+fn what_is_left_out_is_announced() {
+    let warnings = |set: &str| {
+        json(&["estimate", "scenarios/llama-65b.yaml", "--format", "json", "--set", set])["warnings"]
+            .to_string()
+    };
+    let owned = warnings("placement={provider: owned, region: FRA}");
+    assert!(owned.contains("owned hardware is not priced"), "{owned}");
+    let hostless = warnings("training.hardware={accelerator: rtx-4090, count: 8}");
+    assert!(hostless.contains("host power of rtx-4090 is unknown"), "{hostless}");
+}
+
+#[test]
 fn set_overrides_and_auto_reads_as_left_out() {
     let file = "scenarios/llama-3.1-405b.yaml";
     let set = |assignment: &str| json(&["estimate", file, "--format", "json", "--set", assignment]);

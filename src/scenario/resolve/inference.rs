@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::file::{Inference, Placement, ScenarioFile};
+use super::super::file::{Inference, Lengths, Placement, ScenarioFile};
 use super::super::plan::{Demand, FlopPerRequest, KvPerToken, Replica, Service};
 use super::compress::Served;
 use super::{Files, Notes, assumed, default, placement, share, training};
@@ -148,7 +148,10 @@ fn replica(
     let usable = share(0.9);
     let weights = served.weights();
     let kv = service.kv_precision.unwrap_or(precision.value);
-    let length = 1024;
+    // Windows and states make it fall with the length: a request's own counts.
+    let length = (mean(service.traffic.input_tokens.as_ref())
+        + mean(service.traffic.output_tokens.as_ref()))
+    .max(1.0) as u64;
     let kv_per_token = kv.size().value * model.shape.cached_elements(length) as f64 / length as f64;
     let formula = |text: String| Basis::Derived { formula: text };
 
@@ -168,9 +171,8 @@ fn replica(
             "the smallest power of two that holds the weights with room for the KV cache",
         ),
     };
-    let tokens = |given: Option<&super::super::file::Lengths>, name: &str| {
-        given.map(|lengths| lengths.mean.input(name))
-    };
+    let tokens =
+        |given: Option<&Lengths>, name: &str| given.map(|lengths| lengths.mean.input(name));
     let traffic = &service.traffic;
     Ok(Replica {
         devices,
@@ -216,6 +218,11 @@ fn replica(
         )?,
         max_batch: assumed("largest batch", 256.0, "a usual engine setting"),
     })
+}
+
+/// Mean tokens, 0 where there are none.
+fn mean(lengths: Option<&Lengths>) -> f64 {
+    lengths.map_or(0.0, |lengths| lengths.mean.spread.central().value)
 }
 
 /// Devices that hold the weights with a fifth of the memory left for the KV cache.

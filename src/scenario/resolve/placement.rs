@@ -66,6 +66,10 @@ pub(super) fn rent(
         };
     };
     if provider.value == "owned" {
+        notes.warnings.push(format!(
+            "the cost of the {stage} is left out: owned hardware is not priced yet; \
+             purchase: {{price: 2.10 USD/device-h}} gives a rate of your own"
+        ));
         return Ok(None);
     }
     let wanted = Wanted {
@@ -156,7 +160,7 @@ pub(super) fn site(
             .ok_or_else(missing)
     });
     Ok(Site {
-        power: power(catalog, hardware, device, stage)?,
+        power: power(catalog, hardware, device, stage, notes)?,
         pue: pue(catalog, placement, region.as_ref(), &name("pue"))?,
         grid,
         wue,
@@ -192,6 +196,7 @@ fn power(
     hardware: &Hardware,
     device: &Accelerator,
     stage: &str,
+    notes: &mut Notes,
 ) -> Result<Result<PowerModel, Unknown>> {
     if let Some(given) = &hardware.power {
         return Ok(Ok(PowerModel::Given(given.input(&format!("{stage}.hardware.power")))));
@@ -205,6 +210,15 @@ fn power(
         }));
     };
     let tpu = device.kind == Kind::Tpu;
+    // The load of a TPU is measured with its host.
+    let host = device.host_power().filter(|_| !tpu);
+    if host.is_none() && !tpu {
+        notes.warnings.push(format!(
+            "the host power of {} is unknown: the energy of the {stage} is that of the devices \
+             alone; give {stage}.hardware.power with the host in it",
+            device.id
+        ));
+    }
     let (id, why) = if tpu {
         ("power.load.tpu", "average power of a busy TPU with its host / TDP")
     } else {
@@ -213,9 +227,6 @@ fn power(
     Ok(Ok(PowerModel::Modelled {
         tdp: tdp.input(format!("TDP of {}", device.id)),
         load: default(catalog, &format!("{stage} power / TDP"), id, why)?,
-        host: device
-            .host_power()
-            .filter(|_| !tpu)
-            .map(|host| host.input(format!("host power per {}", device.id))),
+        host: host.map(|host| host.input(format!("host power per {}", device.id))),
     }))
 }
