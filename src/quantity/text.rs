@@ -359,7 +359,7 @@ fn ladder(dimension: Dimension) -> Option<&'static [(f64, &'static str)]> {
     READ.iter().find(|(known, _)| *known == dimension).map(|(_, units)| units.as_slice())
 }
 
-/// Writes a quantity in the unit that suits its size: `1_287 MWh`, `3.143e23 FLOP`.
+/// Writes a quantity in the unit that suits its size: `1,287 MWh`, `3.143e23 FLOP`.
 pub fn show<Q: Measure>(quantity: Q) -> String {
     show_stored(quantity.stored(), Q::DIMENSION)
 }
@@ -414,7 +414,7 @@ pub fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Groups the digits of a whole number by three: `3_552_000` reads back as it is.
+/// Groups the digits of a whole number by three: `3,552,000`.
 fn group(digits: &str) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |d| ("-", d));
     let mut out = String::from(sign);
