@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Estimate, InferenceForecast, Tco, TrainingForecast, Year};
 use crate::ledger::footprint::Footprint;
+use crate::ledger::line::Ledger;
 use crate::provenance::{Known, Step, Traced, Unknown};
-use crate::quantity::Measure;
 use crate::quantity::text::{convert, show_stored};
+use crate::quantity::{Measure, Money};
 use crate::training::memory::Memory;
 
 /// One named figure.
@@ -44,6 +45,12 @@ impl Section<'_> {
     fn optional<Q: Measure>(&mut self, path: &str, unit: &str, figure: Option<&Traced<Q>>) {
         if let Some(figure) = figure {
             self.known(path, unit, figure);
+        }
+    }
+
+    fn stated<Q: Measure>(&mut self, path: &str, unit: &str, figure: Option<&Known<Q>>) {
+        if let Some(figure) = figure {
+            self.maybe(path, unit, figure);
         }
     }
 
@@ -109,12 +116,19 @@ fn list_training(training: &TrainingForecast, out: &mut Section<'_>) {
         list_memory(memory, out);
     }
     list_footprint("energy_kwh", &training.footprint, out);
-    if let Some(bill) = &training.bill {
-        out.known("cost_usd.compute", "USD", &bill.compute);
-        out.known("cost_usd.total", "USD", &bill.total);
+    list_cost(&training.money, training.cost.as_ref(), out);
+    out.stated("flops_per_usd.peak", "FLOP/USD", training.peak_flops_per_usd.as_ref());
+    out.stated("flops_per_usd.achieved", "FLOP/USD", training.achieved_flops_per_usd.as_ref());
+}
+
+/// The sum of each resource's rows, then that of all.
+fn list_cost(money: &Ledger<Money>, total: Option<&Known<Money>>, out: &mut Section<'_>) {
+    for (resource, sum) in money.by_resource(|_| true) {
+        let path = format!("cost_usd.{}", resource.key());
+        let sum = sum.map(|sum| sum.named(&format!("{}.{path}", out.stage)));
+        out.maybe(&path, "USD", &sum);
     }
-    out.optional("flops_per_usd.peak", "FLOP/USD", training.peak_flops_per_usd.as_ref());
-    out.optional("flops_per_usd.achieved", "FLOP/USD", training.achieved_flops_per_usd.as_ref());
+    out.stated("cost_usd.total", "USD", total);
 }
 
 fn list_memory(memory: &Memory, out: &mut Section<'_>) {
@@ -162,17 +176,14 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
         out.known("fleet.peak_rate_per_s", "requests/s", &first.peak_rate);
     }
     out.known("per_query.flops", "FLOP/request", &inference.flops);
-    out.optional("per_query.serving_usd", "USD/request", inference.serving_cost.as_ref());
-    out.optional("per_query.loaded_usd", "USD/request", inference.loaded_cost.as_ref());
+    list_cost(&inference.money, inference.cost.as_ref(), out);
+    out.stated("per_query.serving_usd", "USD/request", inference.serving_cost.as_ref());
+    out.stated("per_query.loaded_usd", "USD/request", inference.loaded_cost.as_ref());
     out.maybe("per_query.energy_wh", "Wh/request", &inference.energy);
     out.maybe("per_query.co2e_g.location", "gCO2e/request", &inference.location);
     out.maybe("per_query.co2e_g.embodied", "gCO2e/request", &inference.embodied);
     if inference.latency.tpot.is_some() {
-        out.optional(
-            "per_million_tokens.cost_usd",
-            "USD/Mtoken",
-            inference.cost_per_token.as_ref(),
-        );
+        out.stated("per_million_tokens.cost_usd", "USD/Mtoken", inference.cost_per_token.as_ref());
         out.maybe("per_million_tokens.energy_kwh", "kWh/Mtoken", &inference.energy_per_token);
         out.maybe(
             "per_million_tokens.co2e_kg.location",
@@ -187,7 +198,7 @@ fn list_year(year: &Year, out: &mut Section<'_>) {
     out.known("replicas", "", &year.replicas);
     out.known("devices", "devices", &year.devices);
     out.optional("instances", "instances", year.instances.as_ref());
-    out.optional("cost_usd", "USD", year.cost.as_ref());
+    out.stated("cost_usd", "USD", year.cost.as_ref());
     list_footprint("energy_kwh", &year.footprint, out);
 }
 

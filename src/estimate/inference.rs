@@ -1,7 +1,9 @@
 //! The forecast of a service: latency, fleet, and what each year of it takes.
 
+use super::TrainingForecast;
 use crate::diagnostic::{Error, Result};
 use crate::ledger::footprint::{Co2e, Footprint, Location};
+use crate::ledger::line::{Entry, Kind, Ledger, Period, Resource, Stage};
 use crate::ledger::years;
 use crate::provenance::{Known, Traced, Unknown, function};
 use crate::quantity::{
@@ -25,18 +27,22 @@ pub struct InferenceForecast {
     pub flops: Traced<FlopPerRequest>,
     /// The horizon, year by year; the fleet of the first year is the fleet.
     pub years: Vec<Year>,
-    /// Rent per request over the horizon.
-    pub serving_cost: Option<Traced<Per<Money, Requests>>>,
-    /// Rent per request with the training's cost spread over all requests.
-    pub loaded_cost: Option<Traced<Per<Money, Requests>>>,
+    /// Money, row by row; empty where the scenario names neither provider nor price.
+    pub money: Ledger<Money>,
+    /// The sum of the rows over the horizon.
+    pub cost: Option<Known<Money>>,
+    /// Cost per request over the horizon.
+    pub serving_cost: Option<Known<Per<Money, Requests>>>,
+    /// Cost per request with the training's cost spread over all requests.
+    pub loaded_cost: Option<Known<Per<Money, Requests>>>,
     /// Facility energy per request.
     pub energy: Known<Per<Energy, Requests>>,
     /// Location-based CO2e per request.
     pub location: Known<Per<Co2eMass, Requests>>,
     /// Embodied CO2e per request, middle estimate.
     pub embodied: Known<Per<Co2eMass, Requests>>,
-    /// Rent per token, input and output counted alike.
-    pub cost_per_token: Option<Traced<Per<Money, Tokens>>>,
+    /// Cost per token, input and output counted alike.
+    pub cost_per_token: Option<Known<Per<Money, Tokens>>>,
     /// Facility energy per token.
     pub energy_per_token: Known<Per<Energy, Tokens>>,
     /// Location-based CO2e per token.
@@ -71,8 +77,8 @@ pub struct Year {
     pub instances: Option<Traced<Instances>>,
     /// Devices paid for but unused.
     pub stranded: Option<Traced<Devices>>,
-    /// Rent of the fleet, all year.
-    pub cost: Option<Traced<Money>>,
+    /// Cost of the service, all year.
+    pub cost: Option<Known<Money>>,
     /// Energy, carbon and water of the fleet, all year.
     pub footprint: Footprint,
 }
@@ -81,7 +87,7 @@ pub struct Year {
 pub(super) fn forecast(
     service: &Service,
     finance: &Finance,
-    training_cost: Option<&Traced<Money>>,
+    training: Option<&TrainingForecast>,
     explain: bool,
 ) -> Result<InferenceForecast> {
     let capability = service.replica.capability(explain).map_err(|no| {
@@ -101,7 +107,7 @@ pub(super) fn forecast(
     };
     let latency =
         |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));
-    serve(service, finance, training_cost, limits, latency, explain)
+    serve(service, finance, training, limits, latency, explain)
 }
 
 /// Forecasts a service over the horizon, its replicas being known; `latency` is asked once, with
@@ -112,13 +118,20 @@ pub(super) fn forecast(
 pub fn serve(
     service: &Service,
     finance: &Finance,
-    training_cost: Option<&Traced<Money>>,
+    training: Option<&TrainingForecast>,
     limits: ReplicaLimits,
     latency: impl FnOnce(&Year) -> Latency,
     explain: bool,
 ) -> Result<InferenceForecast> {
+    // The service begins in the month after the training.
+    let trained = training.and_then(|training| training.run.wall_clock.as_ref());
+    let first_month = trained.map_or(0, |wall| Period::during(wall.value()).months());
+    let mut money = Ledger::default();
     let years: Vec<Year> = (1..=finance.years)
-        .map(|year| one_year(service, finance, &limits.max_rate, year, explain))
+        .map(|year| {
+            let year = Twelvemonth { number: year, first_month: first_month + 12 * (year - 1) };
+            one_year(service, finance, &limits.max_rate, year, &mut money, explain)
+        })
         .collect();
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
     let latency = latency(first);
@@ -126,8 +139,7 @@ pub fn serve(
     let sum_requests = years::total(years.iter().map(|y| y.requests.clone()))
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
         .named("requests over the horizon");
-    let cost =
-        years.iter().map(|y| y.cost.clone()).collect::<Option<Vec<_>>>().and_then(years::total);
+    let cost = money.sum(|_| true).map(|cost| super::name(cost, "inference.cost_usd.total"));
     let facility = super::add(years.iter().map(|y| y.footprint.facility.clone()));
     let location = super::add(years.iter().map(|y| y.footprint.location.clone()))
         .map(Traced::<Co2e<Location>>::retype::<Co2eMass>);
@@ -136,19 +148,23 @@ pub fn serve(
     let tokens = tokens_per_request(service, explain);
     let per_query = |figure: &str| format!("inference.per_query.{figure}");
     let per_token = |figure: &str| format!("inference.per_million_tokens.{figure}");
-    let serving_cost = cost.as_ref().map(|c| (c / &sum_requests).named(&per_query("serving_usd")));
-    let loaded_cost = cost.as_ref().zip(training_cost).map(|(serving, training)| {
-        (&(serving + training) / &sum_requests).named(&per_query("loaded_usd"))
+    let per_request = |cost: Known<Money>, name: &str| {
+        cost.map(|cost| (&cost / &sum_requests).named(&per_query(name)))
+    };
+    let serving_cost = cost.clone().map(|cost| per_request(cost, "serving_usd"));
+    let training_cost = training.and_then(|training| training.cost.clone());
+    let loaded_cost = cost.clone().zip(training_cost).map(|(serving, training)| {
+        per_request(super::add([serving, training].into_iter()), "loaded_usd")
     });
     let energy = facility.map(|e| (&e / &sum_requests).named(&per_query("energy_wh")));
     let location = location.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.location")));
     Ok(InferenceForecast {
         replica_devices: service.replica.devices.traced(explain),
         flops: service.flops.traced(explain),
-        cost_per_token: serving_cost
-            .as_ref()
-            .zip(tokens.as_ref())
-            .map(|(cost, tokens)| (cost / tokens).named(&per_token("cost_usd"))),
+        cost_per_token: serving_cost.as_ref().zip(tokens.as_ref()).map(|(cost, tokens)| {
+            let cost = cost.clone()?;
+            Ok((&cost / tokens).named(&per_token("cost_usd")))
+        }),
         energy_per_token: per(&energy, tokens.as_ref())
             .map(|(energy, tokens)| (&energy / &tokens).named(&per_token("energy_kwh"))),
         location_per_token: per(&location, tokens.as_ref())
@@ -156,6 +172,8 @@ pub fn serve(
         embodied: embodied.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.embodied"))),
         limits,
         latency,
+        money,
+        cost,
         serving_cost,
         loaded_cost,
         energy,
@@ -164,11 +182,21 @@ pub fn serve(
     })
 }
 
+/// A year of service.
+#[derive(Clone, Copy)]
+struct Twelvemonth {
+    /// From 1.
+    number: u32,
+    /// Its first month from the start of the scenario.
+    first_month: u32,
+}
+
 fn one_year(
     service: &Service,
     finance: &Finance,
     max_rate: &Traced<RequestRate>,
-    year: u32,
+    Twelvemonth { number: year, first_month }: Twelvemonth,
+    money: &mut Ledger<Money>,
     explain: bool,
 ) -> Year {
     let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
@@ -194,11 +222,16 @@ fn one_year(
         .as_ref()
         .and_then(|rent| rent.pack(&format!("{stage}.fleet"), &devices, explain));
     let fleet_time = &devices * &length;
-    let cost = service.rent.as_ref().map(|rent| {
-        let bill = rent.bill(&stage, &fleet_time, packing.as_ref(), explain);
-        let price = years::growth(&finance.price_change.traced(explain), year, explain);
-        (&bill.total * &price).named(&format!("inference.years.{year}.cost_usd"))
-    });
+    if let Some(rent) = &service.rent {
+        let change = years::growth(&finance.price_change.traced(explain), year, explain);
+        let (stage, resource, kind) = (Stage::Serving(year), Resource::Compute, Kind::Opex);
+        let period = Period::of_months(first_month, 12);
+        let entry = Entry { stage, resource, detail: "", kind, period };
+        money.enter(rent.line(entry, &fleet_time, packing.as_ref(), Some(&change), explain));
+    }
+    let cost = money
+        .sum(|entry| entry.stage == Stage::Serving(year))
+        .map(|cost| super::name(cost, &format!("inference.years.{year}.cost_usd")));
     let footprint =
         service.site.footprint(&format!("inference.years.{year}"), &fleet_time, explain);
     let (instances, stranded) = packing.map(|p| (p.instances, p.stranded)).unzip();

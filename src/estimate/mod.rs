@@ -11,6 +11,7 @@ pub use training::{Calendar, TrainingForecast};
 use crate::catalog::Catalog;
 use crate::diagnostic::Result;
 use crate::ledger::footprint::{Co2e, Location};
+use crate::ledger::line::Line;
 use crate::ledger::years;
 use crate::provenance::{Known, Traced, Uncertain, Unknown};
 use crate::quantity::{Co2eMass, Energy, Money};
@@ -47,6 +48,14 @@ pub struct Tco {
     /// Software carbon intensity: (energy x intensity + embodied) of one functional unit of
     /// serving (ISO/IEC 21031), where the scenario names one.
     pub sci: Option<Known<Co2eMass>>,
+}
+
+impl Estimate {
+    /// The rows of money, training first.
+    pub fn money(&self) -> impl Iterator<Item = &Line<Money>> {
+        let training = self.training.iter().flat_map(|training| training.money.lines());
+        training.chain(self.inference.iter().flat_map(|inference| inference.money.lines()))
+    }
 }
 
 /// A scenario made ready: what takes long, such as the choice of a layout, is done once.
@@ -93,8 +102,7 @@ impl Engine {
         };
         let inference = match &scenario.inference {
             Some(plan) => {
-                let cost = training.as_ref().and_then(|t| t.bill.as_ref()).map(|b| &b.total);
-                Some(inference::forecast(plan, &scenario.finance, cost, explain)?)
+                Some(inference::forecast(plan, &scenario.finance, training.as_ref(), explain)?)
             }
             None => None,
         };
@@ -126,12 +134,11 @@ fn tco(
     let unpriced = |stage: &str| Unknown {
         why: format!("{stage} names neither a provider nor a price, so the total cost is unknown"),
     };
-    let once = training.map(|t| match &t.bill {
-        Some(bill) => Ok(bill.total.clone()),
-        None => Err(unpriced("training")),
-    });
-    let yearly: Vec<Known<Money>> =
-        by_year.iter().map(|y| y.cost.clone().ok_or_else(|| unpriced("inference"))).collect();
+    let cost = |cost: &Option<Known<Money>>, stage: &str| {
+        cost.clone().unwrap_or_else(|| Err(unpriced(stage)))
+    };
+    let once = training.map(|t| cost(&t.cost, "training"));
+    let yearly: Vec<Known<Money>> = by_year.iter().map(|y| cost(&y.cost, "inference")).collect();
     let total = add(once.iter().chain(&yearly).cloned());
     let present =
         add(once.iter().cloned().chain(by_year.iter().zip(&yearly).map(|(year, cost)| {

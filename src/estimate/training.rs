@@ -2,9 +2,10 @@
 
 use crate::diagnostic::Result;
 use crate::ledger::footprint::Footprint;
-use crate::ledger::rent::{Bill, FlopPerMoney, Packing};
-use crate::provenance::Traced;
-use crate::quantity::Devices;
+use crate::ledger::line::{Entry, Kind, Ledger, Period, Resource, Stage};
+use crate::ledger::rent::{FlopPerMoney, Packing};
+use crate::provenance::{Known, Traced};
+use crate::quantity::{Devices, Flop, Measure, Money, Time};
 use crate::scenario::plan::TrainingPlan;
 use crate::training::memory::Memory;
 use crate::training::run::{RunTime, Settled};
@@ -18,12 +19,14 @@ pub struct TrainingForecast {
     pub devices: Option<Traced<Devices>>,
     /// The instances that hold them, where instances are sold.
     pub packing: Option<Packing>,
-    /// Money; absent where the scenario names neither provider nor price.
-    pub bill: Option<Bill>,
+    /// Money, row by row; empty where the scenario names neither provider nor price.
+    pub money: Ledger<Money>,
+    /// The sum of the rows.
+    pub cost: Option<Known<Money>>,
     /// FLOP for a dollar at the dense peak.
-    pub peak_flops_per_usd: Option<Traced<FlopPerMoney>>,
+    pub peak_flops_per_usd: Option<Known<FlopPerMoney>>,
     /// Model FLOP for a dollar.
-    pub achieved_flops_per_usd: Option<Traced<FlopPerMoney>>,
+    pub achieved_flops_per_usd: Option<Known<FlopPerMoney>>,
     /// Memory of the fullest device, where the layout is known.
     pub memory: Option<Memory>,
     /// Energy, carbon and water.
@@ -55,20 +58,20 @@ pub(super) fn forecast(
         let spares = plan.run.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
         rent.pack("training", &(devices * &spares), explain)
     });
-    let bill = plan
-        .rent
-        .as_ref()
-        .map(|rent| rent.bill("training", &run.device_time, packing.as_ref(), explain));
-    let per_usd = |at_peak: bool| {
-        bill.as_ref().map(|bill| {
-            if at_peak {
-                let flops = &run.device_time * &plan.run.peak.traced(explain);
-                (&flops / &bill.total).named("training.flops_per_usd.peak")
-            } else {
-                (&run.flops.model / &bill.total).named("training.flops_per_usd.achieved")
-            }
-        })
+    let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
+    let period = Period::during(length);
+    let mut money = Ledger::default();
+    if let Some(rent) = &plan.rent {
+        let (stage, resource, kind) = (Stage::Training, Resource::Compute, Kind::Opex);
+        let entry = Entry { stage, resource, detail: "", kind, period };
+        money.enter(rent.line(entry, &run.device_time, packing.as_ref(), None, explain));
+    }
+    let cost = money.sum(|_| true).map(|cost| super::name(cost, "training.cost_usd.total"));
+    let per_usd = |flops: &Traced<Flop>, name: &str| {
+        let cost = cost.clone()?;
+        Some(cost.map(|cost| (flops / &cost).named(&format!("training.flops_per_usd.{name}"))))
     };
+    let at_peak = &run.device_time * &plan.run.peak.traced(explain);
     let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
         let days = (wall.value().value / 86_400.0).ceil();
         let end = start.checked_add_days(chrono::Days::new(days.min(1e6) as u64))?;
@@ -77,13 +80,14 @@ pub(super) fn forecast(
     });
     Ok(TrainingForecast {
         memory: settled.predicted.as_ref().map(|predicted| predicted.candidate.memory),
-        peak_flops_per_usd: per_usd(true),
-        achieved_flops_per_usd: per_usd(false),
+        peak_flops_per_usd: per_usd(&at_peak, "peak"),
+        achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
         footprint: plan.site.footprint("training", &run.device_time, explain),
         run,
         devices,
         packing,
-        bill,
+        money,
+        cost,
         calendar,
     })
 }

@@ -67,14 +67,12 @@ const FIGURES: &[(&str, &str, Read)] = &[
     }),
     ("training.energy_kwh.facility", "kWh", |e| known(&e.training.as_ref()?.footprint.facility)),
     ("training.co2e_kg.location", "kgCO2e", |e| known(&e.training.as_ref()?.footprint.location)),
-    ("training.cost_usd.total", "USD", |e| {
-        e.training.as_ref()?.bill.as_ref().map(|bill| stored(&bill.total))
-    }),
+    ("training.cost_usd.total", "USD", |e| known(e.training.as_ref()?.cost.as_ref()?)),
     ("inference.fleet.devices", "devices", |e| {
         e.inference.as_ref()?.years.first().map(|year| stored(&year.devices))
     }),
     ("inference.per_query.serving_usd", "USD/request", |e| {
-        e.inference.as_ref()?.serving_cost.as_ref().map(stored)
+        known(e.inference.as_ref()?.serving_cost.as_ref()?)
     }),
     ("inference.per_query.energy_wh", "Wh/request", |e| known(&e.inference.as_ref()?.energy)),
     ("tco.total_usd", "USD", |e| known(&e.tco.as_ref()?.total)),

@@ -1,20 +1,12 @@
 //! Rent: devices are packed into the instances that a provider sells, and paid by the hour.
 
-use crate::provenance::Traced;
-use crate::quantity::{DeviceTime, Devices, Flop, Instances, Money, Per, Ratio};
+use super::line::{Entry, Line};
+use crate::provenance::{Input, Traced};
+use crate::quantity::{DeviceTime, Devices, Flop, Instances, Measure, Money, Per, Ratio};
 use crate::scenario::plan::Rent;
 
 /// FLOP for a dollar.
 pub type FlopPerMoney = Per<Flop, Money>;
-
-/// What a stretch of device-time costs.
-#[derive(Clone, Debug)]
-pub struct Bill {
-    /// Rent of the accelerators with their host.
-    pub compute: Traced<Money>,
-    /// The sum of the lines.
-    pub total: Traced<Money>,
-}
 
 /// How many instances hold the devices, and what is left over in them.
 #[derive(Clone, Debug)]
@@ -46,26 +38,38 @@ impl Rent {
         })
     }
 
-    /// The bill for `time` device-hours, stranded devices included.
-    pub fn bill(
+    /// The row for `time` device-hours, stranded devices included, at the price as it has changed
+    /// by then.
+    pub fn line(
         &self,
-        stage: &str,
+        entry: Entry,
         time: &Traced<DeviceTime>,
         packing: Option<&Packing>,
+        change: Option<&Traced<Ratio>>,
         explain: bool,
-    ) -> Bill {
-        let compute = match self {
-            Self::Device { price } => time * &price.traced(explain),
+    ) -> Line<Money> {
+        match self {
+            Self::Device { price } => {
+                Line::new(entry, &Ok(time.clone()), &Ok(changed(price, change, explain)))
+            }
             Self::Instance { price, devices } => {
                 let instance_time = time / &devices.traced(explain);
                 let billed = match packing {
                     Some(packing) => &instance_time * &packing.paid_per_used,
                     None => instance_time,
                 };
-                &billed * &price.traced(explain)
+                let billed = billed.named("instance-hours paid for");
+                Line::new(entry, &Ok(billed), &Ok(changed(price, change, explain)))
             }
-        };
-        let compute = compute.named(&format!("{stage}.cost_usd.compute"));
-        Bill { total: compute.clone().named(&format!("{stage}.cost_usd.total")), compute }
+        }
     }
+}
+
+fn changed<P: Measure + std::ops::Mul<Ratio, Output = P>>(
+    price: &Input<P>,
+    change: Option<&Traced<Ratio>>,
+    explain: bool,
+) -> Traced<P> {
+    let price = price.traced(explain);
+    change.map_or(price.clone(), |change| &price * change)
 }

@@ -366,17 +366,21 @@ pub fn show<Q: Measure>(quantity: Q) -> String {
 
 /// [`show`] for a value of a dimension that is known only at run time.
 pub fn show_stored(value: f64, dimension: Dimension) -> String {
-    let Some(units) = ladder(dimension) else {
-        let unit = dimension.stored_unit();
-        return if unit.is_empty() { number(value) } else { format!("{} {unit}", number(value)) };
-    };
+    let (value, unit) = fitting(value, dimension);
+    match unit.as_str() {
+        "" => number(value),
+        unit if COUNTS.contains(&unit) => format!("{} {unit}", count(value)),
+        unit => format!("{} {unit}", number(value)),
+    }
+}
+
+/// A stored value in the unit that suits its size, with that unit.
+pub fn fitting(value: f64, dimension: Dimension) -> (f64, String) {
+    let units = ladder(dimension).unwrap_or_default();
     let fitting = units.iter().rev().find(|(factor, _)| value.abs() >= *factor).or(units.first());
     match fitting {
-        Some((factor, unit)) if COUNTS.contains(unit) => {
-            format!("{} {unit}", count(value / factor))
-        }
-        Some((factor, unit)) => format!("{} {unit}", number(value / factor)),
-        None => number(value),
+        Some((factor, unit)) => (value / factor, (*unit).to_owned()),
+        None => (value, dimension.stored_unit()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One row per figure: scenario, path, value.
+//! One row per figure and per row of the ledger: scenario, path, value.
 
 use super::Report;
 
@@ -7,9 +7,11 @@ pub fn estimates(reports: &[Report]) -> String {
     let mut out = csv::Writer::from_writer(Vec::new());
     let mut rows = vec![["scenario".to_owned(), "figure".to_owned(), "value".to_owned()]];
     for report in reports {
-        rows.extend(report.figures.iter().map(|figure| {
-            let value = figure.value.map(|v| v.to_string()).unwrap_or_default();
-            [report.name.clone(), figure.path.clone(), value]
+        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value));
+        let ledger = report.ledger.iter();
+        let ledger = ledger.map(|row| (format!("ledger.{}.amount_usd", row.path()), row.amount));
+        rows.extend(figures.chain(ledger).map(|(path, value)| {
+            [report.name.clone(), path, value.map(|v| v.to_string()).unwrap_or_default()]
         }));
     }
     for row in rows {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Report;
+use super::{Report, ledger};
 use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::Step;
 
@@ -22,6 +22,9 @@ pub fn estimate(report: &Report) -> Value {
         insert(&mut root, &keys, fact.value.clone());
     }
     years_as_list(&mut root);
+    if !report.ledger.is_empty() {
+        root.insert("ledger".to_owned(), report.ledger.iter().map(ledger::json).collect());
+    }
     if !report.intervals.is_empty() {
         let intervals: Map<_, _> = report
             .intervals

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
 use super::table::SECTIONS;
+use super::{Report, ledger};
 use crate::provenance::{How, Step};
 
 /// The report as Markdown.
@@ -21,6 +21,7 @@ pub fn estimate(report: &Report) -> String {
             }
         }
     }
+    ledger::markdown(&report.ledger, &mut out);
     let _ = writeln!(out, "\n## Inputs\n\n| input | value | basis |\n|---|---:|---|");
     for step in &report.inputs {
         let name = step.name.as_deref().unwrap_or_default();

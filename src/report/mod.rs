@@ -6,6 +6,7 @@ pub mod capacity;
 pub mod compression;
 pub mod csv;
 pub mod json;
+pub mod ledger;
 pub mod markdown;
 pub mod model;
 pub mod scatter;
@@ -44,6 +45,8 @@ pub struct Report {
     pub dates: Vec<(String, String)>,
     /// Every figure, in the order of the JSON.
     pub figures: Vec<Figure>,
+    /// The rows of money that the costs are sums of.
+    pub ledger: Vec<ledger::Row>,
     /// Every input that a figure rests on, in the order of first use.
     pub inputs: Vec<Arc<Step>>,
     /// What is no number: the layout, whether it fits, the days.
@@ -77,6 +80,7 @@ impl Report {
             name: scenario.name.clone(),
             dates: scenario.dates.clone(),
             figures,
+            ledger: estimate.money().map(ledger::Row::new).collect(),
             inputs,
             facts,
             intervals: Vec::new(),

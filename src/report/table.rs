@@ -7,8 +7,8 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
-use super::Report;
 use super::tree::wrap;
+use super::{Report, ledger};
 use crate::estimate::Figure;
 use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::{Basis, How, Step};
@@ -146,6 +146,7 @@ pub(super) fn body(report: &Report, out: &mut String) {
         }
     }
     years(report, out);
+    ledger::table(&report.ledger, out);
     ranges(report, out);
     inputs(report, out);
     for warning in &report.warnings {
@@ -154,7 +155,8 @@ pub(super) fn body(report: &Report, out: &mut String) {
     }
 }
 
-fn section(out: &mut String, title: &str, builder: Builder, right: &[usize]) {
+/// A titled table; nothing where it has no rows.
+pub(super) fn section(out: &mut String, title: &str, builder: Builder, right: &[usize]) {
     if builder.count_records() == 0 {
         return;
     }

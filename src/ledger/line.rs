@@ -1,0 +1,307 @@
+//! The rows of the ledger: what is used, for which stage, when, and what one unit of it costs.
+//!
+//! A row's amount is its quantity x its unit price by construction, and a total is nothing but a
+//! sum of rows, so that the figures reconcile. The amount is money, or whatever else is counted by
+//! row: energy, CO2e, water.
+
+use std::ops::{Add, Mul};
+use std::sync::Arc;
+
+use crate::provenance::{Known, Step, Traced};
+use crate::quantity::system::time as unit;
+use crate::quantity::{Measure, Time};
+
+/// What the row is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The training run.
+    Training,
+    /// A year of service, from 1.
+    Serving(u32),
+}
+
+impl Stage {
+    /// Its path in the JSON: `training`, `inference.years.1`.
+    pub fn path(self) -> String {
+        match self {
+            Self::Training => "training".to_owned(),
+            Self::Serving(year) => format!("inference.years.{year}"),
+        }
+    }
+
+    /// Its name for people.
+    pub fn label(self) -> String {
+        match self {
+            Self::Training => "training".to_owned(),
+            Self::Serving(year) => format!("year {year}"),
+        }
+    }
+}
+
+/// What is used or paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// Rent of devices, with whatever the price list puts into it.
+    Compute,
+}
+
+impl Resource {
+    /// Each with its key in the JSON and its name for people.
+    pub const NAMES: &'static [(Self, &'static str, &'static str)] =
+        &[(Self::Compute, "compute", "rent of the devices")];
+
+    /// Its key: `cost_usd.<key>`.
+    pub fn key(self) -> &'static str {
+        self.names().1
+    }
+
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        self.names().2
+    }
+
+    fn names(self) -> (Self, &'static str, &'static str) {
+        let found = Self::NAMES.iter().find(|(resource, ..)| *resource == self);
+        found.copied().unwrap_or((self, "", ""))
+    }
+}
+
+/// How accountants take a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something is bought that lasts.
+    Capex,
+    /// Something is used up.
+    Opex,
+}
+
+impl Kind {
+    /// `capex` or `opex`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Capex => "capex",
+            Self::Opex => "opex",
+        }
+    }
+}
+
+/// When, from the start of the scenario. A length of zero is a single moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Period {
+    /// When it begins.
+    pub start: Time,
+    /// How long it lasts.
+    pub length: Time,
+}
+
+impl Period {
+    /// A moment.
+    pub fn once(start: Time) -> Self {
+        Self { start, length: Time::from_stored(0.0) }
+    }
+
+    /// From the start of the scenario on.
+    pub fn during(length: Time) -> Self {
+        Self { start: Time::from_stored(0.0), length }
+    }
+
+    /// Whole months.
+    pub fn of_months(first: u32, count: u32) -> Self {
+        let [start, length] =
+            [first, count].map(|months| Time::new::<unit::year>(f64::from(months) / 12.0));
+        Self { start, length }
+    }
+
+    /// The first month, from 0.
+    pub fn month(self) -> u32 {
+        (months(self.start) + ROUNDING).floor() as u32
+    }
+
+    /// Calendar months that it touches, at least one.
+    pub fn months(self) -> u32 {
+        let end = (months(self.start + self.length) - ROUNDING).ceil() as u32;
+        end.saturating_sub(self.month()).max(1)
+    }
+
+    /// The part of the period that has passed when the month ends.
+    fn passed_by_end_of(self, month: u32) -> f64 {
+        if month + 1 >= self.month() + self.months() {
+            return 1.0;
+        }
+        (f64::from(month + 1) - months(self.start)) / months(self.length)
+    }
+}
+
+/// Less than this part of a month is an error of rounding.
+const ROUNDING: f64 = 1e-9;
+
+/// A time in months of a twelfth of a year.
+pub fn months(time: Time) -> f64 {
+    12.0 * time.get::<unit::year>()
+}
+
+/// Everything about a row but its figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// What it is for.
+    pub stage: Stage,
+    /// What is used.
+    pub resource: Resource,
+    /// Which of several of this kind: `on-demand`, `checkpoints`; empty for the only one.
+    pub detail: &'static str,
+    /// Capital or operating expense.
+    pub kind: Kind,
+    /// When.
+    pub period: Period,
+}
+
+impl Entry {
+    /// What is used, for people.
+    pub fn label(&self) -> String {
+        let comma = if self.detail.is_empty() { "" } else { ", " };
+        format!("{}{comma}{}", self.resource.label(), self.detail)
+    }
+}
+
+/// A row: quantity x unit price = amount.
+#[derive(Clone, Debug)]
+pub struct Line<Q> {
+    /// What, for what, when.
+    pub entry: Entry,
+    /// Quantity x unit price.
+    pub amount: Known<Q>,
+    /// How much is used, where that was recorded.
+    pub quantity: Option<Arc<Step>>,
+    /// What one unit costs, where that was recorded.
+    pub unit_price: Option<Arc<Step>>,
+}
+
+impl<Q: Measure> Line<Q> {
+    /// A row of a quantity at a unit price; unknown where either is.
+    pub fn new<A, B>(entry: Entry, quantity: &Known<A>, unit_price: &Known<B>) -> Self
+    where
+        A: Measure + Mul<B, Output = Q>,
+        B: Measure,
+    {
+        let amount = match (quantity, unit_price) {
+            (Ok(quantity), Ok(price)) => {
+                let amount = quantity * price;
+                // Without a derivation nobody reads the name.
+                Ok(match amount.step() {
+                    Some(_) => amount.named(&format!("{}: {}", entry.stage.label(), entry.label())),
+                    None => amount,
+                })
+            }
+            (Err(unknown), _) | (_, Err(unknown)) => Err(unknown.clone()),
+        };
+        Self { entry, amount, quantity: step(quantity), unit_price: step(unit_price) }
+    }
+
+    /// The amount by month, in proportion to time; the parts add up to the amount.
+    pub fn by_month(&self) -> Vec<(u32, Option<Q>)> {
+        let Entry { period, .. } = self.entry;
+        let amount = self.amount.as_ref().ok().map(|amount| amount.value().stored());
+        let mut before = 0.0;
+        (period.month()..period.month() + period.months())
+            .map(|month| {
+                let part = amount.map(|amount| {
+                    // The difference of what is due by then: rounding errors cancel out.
+                    let due = amount * period.passed_by_end_of(month);
+                    Q::from_stored(due - std::mem::replace(&mut before, due))
+                });
+                (month, part)
+            })
+            .collect()
+    }
+}
+
+fn step<Q: Measure>(figure: &Known<Q>) -> Option<Arc<Step>> {
+    figure.as_ref().ok().and_then(Traced::step).cloned()
+}
+
+/// Rows of one kind of amount.
+#[derive(Clone, Debug)]
+pub struct Ledger<Q> {
+    lines: Vec<Line<Q>>,
+}
+
+impl<Q> Default for Ledger<Q> {
+    fn default() -> Self {
+        Self { lines: Vec::new() }
+    }
+}
+
+impl<Q: Measure + Add<Output = Q>> Ledger<Q> {
+    /// Adds a row.
+    pub fn enter(&mut self, line: Line<Q>) {
+        self.lines.push(line);
+    }
+
+    /// The rows, in the order of entry.
+    pub fn lines(&self) -> &[Line<Q>] {
+        &self.lines
+    }
+
+    /// The sum of the rows that are meant: none where there are none, unknown where one is.
+    pub fn sum(&self, meant: impl Fn(&Entry) -> bool) -> Option<Known<Q>> {
+        let amounts = self.lines.iter().filter(|line| meant(&line.entry));
+        amounts.map(|line| line.amount.clone()).reduce(|sum, amount| Ok(&sum? + &amount?))
+    }
+
+    /// The sum of each resource that is meant, in the order of [`Resource`].
+    pub fn by_resource(&self, meant: impl Fn(&Entry) -> bool) -> Vec<(Resource, Known<Q>)> {
+        let sum = |(resource, ..): &(Resource, _, _)| {
+            let sum = self.sum(|entry| entry.resource == *resource && meant(entry))?;
+            Some((*resource, sum))
+        };
+        Resource::NAMES.iter().filter_map(sum).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::{DevicePrice, DeviceTime, Money};
+
+    fn line(start: f64, length: f64) -> Line<Money> {
+        let time = |months: f64| Time::new::<unit::year>(months / 12.0);
+        let entry = Entry {
+            stage: Stage::Training,
+            resource: Resource::Compute,
+            detail: "",
+            kind: Kind::Opex,
+            period: Period { start: time(start), length: time(length) },
+        };
+        let used = Traced::counted("used", DeviceTime::from_stored(3600.0), "test", true);
+        let price = Traced::counted("price", DevicePrice::from_stored(0.1), "test", true);
+        Line::new(entry, &Ok(used), &Ok(price))
+    }
+
+    #[test]
+    fn months_add_up_to_the_line() {
+        for (start, length, first, count) in [
+            (0.0, 0.0, 0, 1),
+            (5.0, 0.0, 5, 1),
+            (0.0, 0.5, 0, 1),
+            (0.3, 1.4, 0, 2),
+            (12.0, 12.0, 12, 12),
+        ] {
+            let line = line(start, length);
+            let parts = line.by_month();
+            assert_eq!((parts[0].0, parts.len()), (first, count), "{start} {length}");
+            let sum: f64 = parts.iter().map(|(_, part)| part.unwrap().stored()).sum();
+            assert!((sum - 360.0).abs() < 1e-9, "{start} {length}: {sum}");
+            assert!(parts.iter().all(|(_, part)| part.unwrap().stored() >= 0.0));
+        }
+    }
+
+    #[test]
+    fn a_sum_over_an_unknown_row_is_unknown() {
+        let mut ledger = Ledger::default();
+        assert!(ledger.sum(|_| true).is_none());
+        ledger.enter(line(0.0, 1.0));
+        let gap = crate::provenance::Unknown { why: "no price".to_owned() };
+        ledger.enter(Line { amount: Err(gap.clone()), ..line(0.0, 1.0) });
+        assert_eq!(ledger.sum(|_| true).unwrap().unwrap_err(), gap);
+    }
+}
