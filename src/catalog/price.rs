@@ -103,6 +103,8 @@ pub struct Rental {
     pub basis: PriceBasis,
     /// The price, host included.
     pub charge: Charge,
+    /// The two prices that it is the sum of, where the host is billed apart: devices and host.
+    pub apart: Option<[Charge; 2]>,
     /// How the price was obtained.
     pub quality: Quality,
     /// What to know before relying on it.
@@ -194,17 +196,21 @@ impl Price {
         let per_device = |price: Sourced<InstancePrice>| {
             Charge::Device(price.map(|p| DevicePrice::from_stored(p.stored() / devices as f64)))
         };
+        let mut apart = None;
         let charge = match self.basis {
             PriceBasis::HostOnly => return None,
             PriceBasis::Instance => instance(own),
             PriceBasis::PerDevice | PriceBasis::Index => per_device(own),
             PriceBasis::AcceleratorOnly => {
                 let host = host?.per_instance(purchase)?;
-                let hosts = devices as f64 * host.value.stored();
-                let value = InstancePrice::from_stored(own.value.stored() + hosts);
-                let citation = Arc::new(own.citation.and(&host.citation));
+                let hosts =
+                    host.map(|each| InstancePrice::from_stored(devices as f64 * each.stored()));
+                let value = InstancePrice::from_stored(own.value.stored() + hosts.value.stored());
+                let citation = Arc::new(own.citation.and(&hosts.citation));
                 let sum = Sourced { value, citation };
-                if devices == 1 { per_device(sum) } else { instance(sum) }
+                let charge = |price| if devices == 1 { per_device(price) } else { instance(price) };
+                apart = Some([own, hosts].map(charge));
+                charge(sum)
             }
         };
         Some(Rental {
@@ -215,6 +221,7 @@ impl Price {
             purchase,
             basis: self.basis,
             charge,
+            apart,
             quality: self.quality,
             note: self.note.clone(),
         })

@@ -81,7 +81,10 @@ impl Estimate {
         if let Some(inference) = &self.inference {
             section("inference", &|out| list_inference(inference, out));
             for year in &inference.years {
-                section(&format!("inference.years.{}", year.year), &|out| list_year(year, out));
+                let cost = inference.cost_of(year);
+                section(&format!("inference.years.{}", year.year), &|out| {
+                    list_year(year, cost.as_ref(), out);
+                });
             }
         }
         if let Some(tco) = &self.tco {
@@ -171,8 +174,9 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     if let Some(first) = inference.years.first() {
         out.known("fleet.replicas", "", &first.replicas);
         out.known("fleet.devices", "devices", &first.devices);
-        out.optional("fleet.instances", "instances", first.instances.as_ref());
-        out.optional("fleet.stranded_devices", "devices", first.stranded.as_ref());
+        let packing = first.packing.as_ref();
+        out.optional("fleet.instances", "instances", packing.map(|p| &p.instances));
+        out.optional("fleet.stranded_devices", "devices", packing.map(|p| &p.stranded));
         out.known("fleet.peak_rate_per_s", "requests/s", &first.peak_rate);
     }
     out.known("per_query.flops", "FLOP/request", &inference.flops);
@@ -193,12 +197,12 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     }
 }
 
-fn list_year(year: &Year, out: &mut Section<'_>) {
+fn list_year(year: &Year, cost: Option<&Known<Money>>, out: &mut Section<'_>) {
     out.known("requests", "requests", &year.requests);
     out.known("replicas", "", &year.replicas);
     out.known("devices", "devices", &year.devices);
-    out.optional("instances", "instances", year.instances.as_ref());
-    out.stated("cost_usd", "USD", year.cost.as_ref());
+    out.optional("instances", "instances", year.packing.as_ref().map(|p| &p.instances));
+    out.stated("cost_usd", "USD", cost);
     list_footprint("energy_kwh", &year.footprint, out);
 }
 

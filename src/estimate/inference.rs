@@ -1,13 +1,14 @@
 //! The forecast of a service: latency, fleet, and what each year of it takes.
 
-use super::TrainingForecast;
+use super::{TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
 use crate::ledger::footprint::{Co2e, Footprint, Location};
-use crate::ledger::line::{Entry, Kind, Ledger, Period, Resource, Stage};
+use crate::ledger::line::{Ledger, Stage};
+use crate::ledger::rent::Packing;
 use crate::ledger::years;
 use crate::provenance::{Known, Traced, Unknown, function};
 use crate::quantity::{
-    Co2eMass, Devices, Energy, Instances, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
+    Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
     Tokens, TokensPerRequest, text,
 };
 use crate::scenario::plan::FlopPerRequest;
@@ -73,14 +74,21 @@ pub struct Year {
     pub replicas: Traced<Ratio>,
     /// Devices of the replicas.
     pub devices: Traced<Devices>,
-    /// Whole instances, where instances are sold.
-    pub instances: Option<Traced<Instances>>,
-    /// Devices paid for but unused.
-    pub stranded: Option<Traced<Devices>>,
-    /// Cost of the service, all year.
-    pub cost: Option<Known<Money>>,
+    /// Devices x the year.
+    pub fleet_time: Traced<DeviceTime>,
+    /// The instances that hold them, where instances are sold.
+    pub packing: Option<Packing>,
     /// Energy, carbon and water of the fleet, all year.
     pub footprint: Footprint,
+}
+
+impl InferenceForecast {
+    /// The sum of the rows of a year.
+    pub fn cost_of(&self, year: &Year) -> Option<Known<Money>> {
+        let stage = Stage::Serving(year.year);
+        let cost = self.money.sum(|entry| entry.stage == stage)?;
+        Some(super::name(cost, &format!("{}.cost_usd", stage.path())))
+    }
 }
 
 /// Forecasts a service over the horizon by closed forms.
@@ -123,15 +131,8 @@ pub fn serve(
     latency: impl FnOnce(&Year) -> Latency,
     explain: bool,
 ) -> Result<InferenceForecast> {
-    // The service begins in the month after the training.
-    let trained = training.and_then(|training| training.run.wall_clock.as_ref());
-    let first_month = trained.map_or(0, |wall| Period::during(wall.value()).months());
-    let mut money = Ledger::default();
     let years: Vec<Year> = (1..=finance.years)
-        .map(|year| {
-            let year = Twelvemonth { number: year, first_month: first_month + 12 * (year - 1) };
-            one_year(service, finance, &limits.max_rate, year, &mut money, explain)
-        })
+        .map(|year| one_year(service, &limits.max_rate, year, explain))
         .collect();
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
     let latency = latency(first);
@@ -139,6 +140,7 @@ pub fn serve(
     let sum_requests = years::total(years.iter().map(|y| y.requests.clone()))
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
         .named("requests over the horizon");
+    let money = money::of_service(service, finance, &years, money::first_month(training), explain);
     let cost = money.sum(|_| true).map(|cost| super::name(cost, "inference.cost_usd.total"));
     let facility = super::add(years.iter().map(|y| y.footprint.facility.clone()));
     let location = super::add(years.iter().map(|y| y.footprint.location.clone()))
@@ -182,23 +184,7 @@ pub fn serve(
     })
 }
 
-/// A year of service.
-#[derive(Clone, Copy)]
-struct Twelvemonth {
-    /// From 1.
-    number: u32,
-    /// Its first month from the start of the scenario.
-    first_month: u32,
-}
-
-fn one_year(
-    service: &Service,
-    finance: &Finance,
-    max_rate: &Traced<RequestRate>,
-    Twelvemonth { number: year, first_month }: Twelvemonth,
-    money: &mut Ledger<Money>,
-    explain: bool,
-) -> Year {
+fn one_year(service: &Service, max_rate: &Traced<RequestRate>, year: u32, explain: bool) -> Year {
     let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
     let growth = years::growth(&service.growth.traced(explain), year, explain);
     let rate = &service.rate.traced(explain) * &growth;
@@ -222,20 +208,9 @@ fn one_year(
         .as_ref()
         .and_then(|rent| rent.pack(&format!("{stage}.fleet"), &devices, explain));
     let fleet_time = &devices * &length;
-    if let Some(rent) = &service.rent {
-        let change = years::growth(&finance.price_change.traced(explain), year, explain);
-        let (stage, resource, kind) = (Stage::Serving(year), Resource::Compute, Kind::Opex);
-        let period = Period::of_months(first_month, 12);
-        let entry = Entry { stage, resource, detail: "", kind, period };
-        money.enter(rent.line(entry, &fleet_time, packing.as_ref(), Some(&change), explain));
-    }
-    let cost = money
-        .sum(|entry| entry.stage == Stage::Serving(year))
-        .map(|cost| super::name(cost, &format!("inference.years.{year}.cost_usd")));
     let footprint =
         service.site.footprint(&format!("inference.years.{year}"), &fleet_time, explain);
-    let (instances, stranded) = packing.map(|p| (p.instances, p.stranded)).unzip();
-    Year { year, requests, peak_rate, replicas, devices, instances, stranded, cost, footprint }
+    Year { year, requests, peak_rate, replicas, devices, fleet_time, packing, footprint }
 }
 
 fn tokens_per_request(service: &Service, explain: bool) -> Option<Traced<TokensPerRequest>> {

@@ -2,6 +2,7 @@
 
 mod figure;
 mod inference;
+mod money;
 mod training;
 
 pub use figure::{Figure, Section};
@@ -134,11 +135,12 @@ fn tco(
     let unpriced = |stage: &str| Unknown {
         why: format!("{stage} names neither a provider nor a price, so the total cost is unknown"),
     };
-    let cost = |cost: &Option<Known<Money>>, stage: &str| {
-        cost.clone().unwrap_or_else(|| Err(unpriced(stage)))
-    };
-    let once = training.map(|t| cost(&t.cost, "training"));
-    let yearly: Vec<Known<Money>> = by_year.iter().map(|y| cost(&y.cost, "inference")).collect();
+    let stated =
+        |cost: Option<Known<Money>>, stage: &str| cost.unwrap_or_else(|| Err(unpriced(stage)));
+    let once = training.map(|t| stated(t.cost.clone(), "training"));
+    let yearly: Vec<Known<Money>> = inference.map_or_else(Vec::new, |inference| {
+        by_year.iter().map(|year| stated(inference.cost_of(year), "inference")).collect()
+    });
     let total = add(once.iter().chain(&yearly).cloned());
     let present =
         add(once.iter().cloned().chain(by_year.iter().zip(&yearly).map(|(year, cost)| {

@@ -1,11 +1,12 @@
 //! The forecast of a training run.
 
+use super::money;
 use crate::diagnostic::Result;
 use crate::ledger::footprint::Footprint;
-use crate::ledger::line::{Entry, Kind, Ledger, Period, Resource, Stage};
+use crate::ledger::line::Ledger;
 use crate::ledger::rent::{FlopPerMoney, Packing};
 use crate::provenance::{Known, Traced};
-use crate::quantity::{Devices, Flop, Measure, Money, Time};
+use crate::quantity::{Devices, Flop, Money};
 use crate::scenario::plan::TrainingPlan;
 use crate::training::memory::Memory;
 use crate::training::run::{RunTime, Settled};
@@ -58,14 +59,7 @@ pub(super) fn forecast(
         let spares = plan.run.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
         rent.pack("training", &(devices * &spares), explain)
     });
-    let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
-    let period = Period::during(length);
-    let mut money = Ledger::default();
-    if let Some(rent) = &plan.rent {
-        let (stage, resource, kind) = (Stage::Training, Resource::Compute, Kind::Opex);
-        let entry = Entry { stage, resource, detail: "", kind, period };
-        money.enter(rent.line(entry, &run.device_time, packing.as_ref(), None, explain));
-    }
+    let money = money::of_training(plan, &run, devices.as_ref(), packing.as_ref(), explain);
     let cost = money.sum(|_| true).map(|cost| super::name(cost, "training.cost_usd.total"));
     let per_usd = |flops: &Traced<Flop>, name: &str| {
         let cost = cost.clone()?;

@@ -9,7 +9,7 @@ use crate::quantity::{DeviceFlopRate, Measure, Precision, Ratio, RequestRate, Ti
 use crate::scenario::Scenario;
 use crate::scenario::file::{Lengths as GivenLengths, Percentiles};
 use crate::scenario::given::Given;
-use crate::scenario::plan::{Rent, Service};
+use crate::scenario::plan::Service;
 use crate::serving::calibration::Calibration;
 use crate::serving::capacity::{
     Fleet, HighestRate, Limit, Objective, Search, at_rate, fleet, highest_rate,
@@ -209,10 +209,8 @@ fn bounds(given: Option<&Percentiles>) -> Vec<(f64, Time)> {
 }
 
 fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
-    let per_instance = match &service.rent {
-        Some(Rent::Instance { devices, .. }) => devices.value.stored() as u64,
-        _ => 1,
-    };
+    let instance = service.rent.as_ref().and_then(|rent| rent.instance.as_ref());
+    let per_instance = instance.map_or(1, |devices| devices.value.stored() as u64);
     fleet(
         peak,
         rate,

@@ -43,12 +43,19 @@ impl Stage {
 pub enum Resource {
     /// Rent of devices, with whatever the price list puts into it.
     Compute,
+    /// Rent of hosts that are billed apart from their devices.
+    Host,
+    /// Reserved devices that stand idle until their term ends.
+    UnusedCommitment,
 }
 
 impl Resource {
     /// Each with its key in the JSON and its name for people.
-    pub const NAMES: &'static [(Self, &'static str, &'static str)] =
-        &[(Self::Compute, "compute", "rent of the devices")];
+    pub const NAMES: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Compute, "compute", "rent"),
+        (Self::Host, "host", "hosts"),
+        (Self::UnusedCommitment, "unused_commitment", "unused"),
+    ];
 
     /// Its key: `cost_usd.<key>`.
     pub fn key(self) -> &'static str {

@@ -59,6 +59,8 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         "Cost of the training",
         &[
             ("training.cost_usd.compute", "rent of the devices"),
+            ("training.cost_usd.host", "rent of their hosts"),
+            ("training.cost_usd.unused_commitment", "commitment left unused"),
             ("training.cost_usd.total", "total"),
             ("training.flops_per_usd.peak", "FLOP per dollar at peak"),
             ("training.flops_per_usd.achieved", "  achieved"),

@@ -3,19 +3,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::given::Given;
+use super::purchase::Purchase;
 use super::reader::Located;
-use crate::catalog::Purchase as Plan;
 use crate::model::Spec;
 use crate::model::compress::Compression;
 use crate::quantity::{
-    DevicePower, DevicePrice, DeviceTime, DeviceTokenRate, Devices, GridIntensity, InstancePrice,
-    Measure, Mfu, Precision, Pue, RequestRate, Samples, Share, Time, Tokens, TokensPerRequest,
-    WaterIntensity, YearlyRate,
+    DevicePower, DeviceTime, DeviceTokenRate, Devices, GridIntensity, Mfu, Precision, Pue,
+    RequestRate, Samples, Share, Time, Tokens, TokensPerRequest, WaterIntensity, YearlyRate,
 };
 
 /// A flopcast scenario: what to train and serve, where, and for how long. Only `name` and `model`
@@ -273,6 +271,8 @@ pub struct Reliability {
     pub failures_per_1000_devices_day: Option<Given<f64>>,
     /// How long the run stands still for one checkpoint; 40 s.
     pub checkpoint_stall: Option<Given<Time>>,
+    /// Time between two checkpoints; the one that loses least.
+    pub checkpoint_interval: Option<Given<Time>>,
     /// Time from a failure until the run goes on; 10 minutes.
     pub restart: Option<Given<Time>>,
 }
@@ -300,6 +300,13 @@ pub struct Placement {
     pub region: Option<Located<String>>,
     /// How the devices are bought; on-demand.
     pub purchase: Option<Located<Purchase>>,
+    /// Part of the provider's list price that was negotiated away; 0 %.
+    pub discount: Option<Given<Share>>,
+    /// Part of the spot instances that is interrupted within 30 days; the provider's band.
+    pub interruptions: Option<Given<Share>>,
+    /// Part of a reservation's unused time that this scenario pays for: less than all where others
+    /// use the rest; 100 %.
+    pub unused_commitment: Option<Given<Share>>,
     /// The first day.
     pub start: Option<Located<chrono::NaiveDate>>,
     /// Facility energy / IT energy; the region's.
@@ -308,17 +315,6 @@ pub struct Placement {
     pub grid: Option<Given<GridIntensity>>,
     /// Water per kWh of IT energy; the region's.
     pub wue: Option<Given<WaterIntensity>>,
-}
-
-/// How devices are bought.
-#[derive(Clone, Debug)]
-pub enum Purchase {
-    /// A price list's plan.
-    Plan(Plan),
-    /// The user's own price of one device.
-    PerDevice(Given<DevicePrice>),
-    /// The user's own price of an instance, of which the catalog knows the number of devices.
-    PerInstance(Given<InstancePrice>),
 }
 
 /// The service.
@@ -439,61 +435,5 @@ impl<T: JsonSchema> JsonSchema for Located<T> {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         T::json_schema(generator)
-    }
-}
-
-impl<'de> Deserialize<'de> for Purchase {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct OwnPrice {
-            price: Located<Json>,
-        }
-        struct Purchases;
-        impl<'de> serde::de::Visitor<'de> for Purchases {
-            type Value = Purchase;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(
-                    "on-demand, spot, reserved-1y, reserved-3y, or {price: 2.10 USD/device-h}",
-                )
-            }
-            fn visit_str<E: Error>(self, plan: &str) -> Result<Purchase, E> {
-                let known = Plan::ALL.into_iter().find(|known| known.name() == plan);
-                known.map(Purchase::Plan).ok_or_else(|| E::unknown_variant(plan, PLANS))
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Purchase, A::Error> {
-                let own = OwnPrice::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                // The unit says of what it is the price.
-                if own.price.value.to_string().contains("instance") {
-                    Given::from_json(own.price).and_then(above_zero).map(Purchase::PerInstance)
-                } else {
-                    Given::from_json(own.price).and_then(above_zero).map(Purchase::PerDevice)
-                }
-                .map_err(Error::custom)
-            }
-        }
-        deserializer.deserialize_any(Purchases)
-    }
-}
-
-fn above_zero<Q: Measure>(price: Given<Q>) -> Result<Given<Q>, String> {
-    let lowest =
-        price.spread.distribution().map_or(price.spread.central().stored(), |d| d.quantile(1e-9));
-    if lowest > 0.0 { Ok(price) } else { Err("this price is not above zero".to_owned()) }
-}
-
-const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
-
-impl JsonSchema for Purchase {
-    fn schema_name() -> Cow<'static, str> {
-        "Purchase".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"anyOf": [
-            {"enum": PLANS},
-            {"type": "object", "additionalProperties": false, "required": ["price"], "properties": {
-                "price": {"type": ["string", "object"], "description": "2.10 USD/device-h or 16.80 USD/instance-h"}}},
-        ]})
     }
 }

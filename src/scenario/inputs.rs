@@ -2,7 +2,7 @@
 
 use super::Scenario;
 use super::plan::{
-    Efficiency, Goodput, Pace, PowerModel, Rent, Replica, Run, Service, Site, TrainingPlan, Work,
+    Efficiency, Goodput, Pace, PowerModel, Replica, Run, Service, Site, TrainingPlan, Work,
 };
 use crate::provenance::Uncertain;
 
@@ -62,12 +62,18 @@ impl Run {
         }
         match &mut self.goodput {
             Goodput::Given(share) => visit(share),
-            Goodput::Failures { rate, stall, restart, devices } => {
+            Goodput::Failures { rate, stall, interval, restart, devices } => {
                 visit(rate);
                 visit(stall);
+                if let Some(interval) = interval {
+                    visit(interval);
+                }
                 visit(restart);
                 visit(devices);
             }
+        }
+        if let Some(interruptions) = &mut self.interruptions {
+            interruptions.for_each_input(visit);
         }
         visit(&mut self.spares);
         visit(&mut self.experiments);
@@ -95,18 +101,6 @@ impl Efficiency {
                     }
                 }
             }
-        }
-    }
-}
-
-impl Rent {
-    fn for_each_input(&mut self, visit: Visit<'_>) {
-        match self {
-            Self::Instance { price, devices } => {
-                visit(price);
-                visit(devices);
-            }
-            Self::Device { price } => visit(price),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod file;
 pub mod given;
 mod inputs;
 pub mod plan;
+pub mod purchase;
 pub mod reader;
 pub mod resolve;
 

@@ -3,6 +3,8 @@
 //! A plan holds inputs only. What follows from them is computed by `training`, `serving` and
 //! `ledger`.
 
+mod rent;
+
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -13,13 +15,14 @@ use crate::diagnostic::Place;
 use crate::model::Model;
 use crate::provenance::{Input, Unknown};
 use crate::quantity::{
-    Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower, DevicePrice,
-    DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, Flop, FlopPerSample, FlopPerToken,
-    GridIntensity, InstancePrice, Mfu, Per, Precision, Pue, RequestRate, Requests, Samples, Share,
-    Time, Tokens, TokensPerRequest, WaterIntensity, YearlyRate,
+    Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower, DeviceTime,
+    DeviceTokenRate, Devices, Flop, FlopPerSample, FlopPerToken, GridIntensity, Mfu, Per,
+    Precision, Pue, RequestRate, Requests, Samples, Share, Time, Tokens, TokensPerRequest,
+    WaterIntensity, YearlyRate,
 };
 
 pub use super::file::FlopConvention;
+pub use rent::{Includes, Interruptions, Price, Rent, Tariff, Terms};
 
 /// What a run has to compute, and on what.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct Run {
     pub devices: Option<Input<Devices>>,
     /// Productive time / elapsed time.
     pub goodput: Goodput,
+    /// Interruptions of spot instances, where some are.
+    pub interruptions: Option<Interruptions>,
     /// Paid but idle devices / training devices.
     pub spares: Input<Share>,
     /// Compute of ablations and failed runs / compute of the run.
@@ -78,6 +83,8 @@ pub enum Goodput {
         rate: Input<f64>,
         /// How long the run stands still for one checkpoint.
         stall: Input<Time>,
+        /// Time between two checkpoints; the one that loses least where it is not given.
+        interval: Option<Input<Time>>,
         /// Time from a failure until the run goes on.
         restart: Input<Time>,
         /// Devices that may fail.
@@ -155,23 +162,6 @@ pub enum Pace {
         batch: Input<Tokens>,
         /// Devices that share it.
         devices: Input<Devices>,
-    },
-}
-
-/// What a provider charges, and for what.
-#[derive(Clone, Debug)]
-pub enum Rent {
-    /// Whole instances with a fixed number of devices.
-    Instance {
-        /// Price of one instance.
-        price: Input<InstancePrice>,
-        /// Its devices.
-        devices: Input<DevicesPerInstance>,
-    },
-    /// Single devices, host included.
-    Device {
-        /// Price of one device.
-        price: Input<DevicePrice>,
     },
 }
 

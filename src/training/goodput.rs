@@ -127,32 +127,43 @@ impl Reliability {
     }
 }
 
-/// The goodput of a plan: as given, or what failures leave at the best checkpoint interval.
+/// The goodput of a plan: as given, or what failures leave at a checkpoint interval (the best one
+/// where none is given).
 ///
 /// # Errors
 /// The job fails before it gets anything done.
 pub fn of(planned: &Goodput, explain: bool) -> Result<Traced<Share>> {
-    let (rate, stall, restart, devices) = match planned {
+    let (rate, stall, interval, restart, devices) = match planned {
         Goodput::Given(share) => return Ok(share.traced(explain)),
-        Goodput::Failures { rate, stall, restart, devices } => (rate, stall, restart, devices),
+        Goodput::Failures { rate, stall, interval, restart, devices } => {
+            (rate, stall, interval, restart, devices)
+        }
     };
     // Checked once with words for the user, then computed where the derivation can repeat it.
-    reliability(rate.value, stall.value, restart.value).outcome(devices.value, None)?;
-    Ok(function(
-        "what failures, checkpoints at the best interval and restarts leave (Daly 2006, eq. 13)",
-        &[
-            rate.traced(explain).part(),
-            stall.traced(explain).part(),
-            restart.traced(explain).part(),
-            devices.traced(explain).part(),
-        ],
-        |v| {
-            let stored = Time::from_stored;
-            let reliability = reliability(v[0], stored(v[1]), stored(v[2]));
-            let outcome = reliability.outcome(Devices::from_stored(v[3]), None);
-            outcome.map_or(f64::NAN, |outcome| outcome.goodput.get())
-        },
-    ))
+    let every = interval.as_ref().map(|interval| interval.value);
+    reliability(rate.value, stall.value, restart.value).outcome(devices.value, every)?;
+    let (rate, devices) = (rate.traced(explain), devices.traced(explain));
+    let (stall, restart) = (stall.traced(explain), restart.traced(explain));
+    let parts = [rate.part(), stall.part(), restart.part(), devices.part()];
+    Ok(match interval {
+        None => function(
+            "what failures, checkpoints at the best interval and restarts leave (Daly 2006, eq. 13)",
+            &parts,
+            |v| goodput([v[0], v[1], v[2], v[3]], None),
+        ),
+        Some(interval) => function(
+            "what failures, checkpoints and restarts leave (Daly 2006, eq. 13)",
+            &[&parts[..], &[interval.traced(explain).part()]].concat(),
+            |v| goodput([v[0], v[1], v[2], v[3]], Some(Time::from_stored(v[4]))),
+        ),
+    })
+}
+
+/// Goodput from stored values: failures per 1,000 devices and day, stall, restart, devices.
+fn goodput([failures, stall, restart, devices]: [f64; 4], interval: Option<Time>) -> f64 {
+    let reliability = reliability(failures, Time::from_stored(stall), Time::from_stored(restart));
+    let outcome = reliability.outcome(Devices::from_stored(devices), interval);
+    outcome.map_or(f64::NAN, |outcome| outcome.goodput.get())
 }
 
 /// Reliability from failures per 1,000 devices and day.

@@ -8,12 +8,12 @@ use std::ops::Mul;
 use super::goodput;
 use super::predict::Predicted;
 use crate::diagnostic::Result;
-use crate::provenance::{Input, Traced};
+use crate::provenance::{Input, Traced, function};
 use crate::quantity::{
-    DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Measure, Mfu, Ratio, Samples, Share, Time,
-    Tokens,
+    DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Instances, Measure, Mfu, Ratio, Samples,
+    Share, Time, Tokens,
 };
-use crate::scenario::plan::{Efficiency, FlopConvention, Pace, Run, Work};
+use crate::scenario::plan::{Efficiency, FlopConvention, Interruptions, Pace, Run, Work};
 
 /// FLOPs of a run in the conventions that people use.
 #[derive(Clone, Debug)]
@@ -77,10 +77,16 @@ impl Run {
         let goodput = goodput::of(&self.goodput, explain)?;
         let experiments = self.experiments.traced(explain);
         let productive = productive_time(&settled.efficiency, &flops, &peak, &goodput, explain);
-        let run = match &settled.efficiency {
-            // Published device-hours are elapsed time: the goodput is in them already.
-            Efficiency::DeviceHours(given) => given.traced(explain),
-            _ => (&productive / &goodput).named("device-hours of the run"),
+        let run = if let Efficiency::DeviceHours(given) = &settled.efficiency {
+            // Published device-hours are elapsed time: goodput and interruptions are in them.
+            given.traced(explain)
+        } else {
+            let elapsed = &productive / &goodput;
+            match self.interruptions.as_ref().map(|spot| spot.overhead(explain)) {
+                Some(overhead) => &elapsed + &(&elapsed * &overhead),
+                None => elapsed,
+            }
+            .named("device-hours of the run")
         };
         let spares = self.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
         let experiments = experiments.map::<f64>("1 + experiments", |v| 1.0 + v[0]);
@@ -153,6 +159,38 @@ where
 {
     &(&units.traced(explain) * &epochs.traced(explain)) * &per.traced(explain)
 }
+
+impl Interruptions {
+    /// Time lost to interruptions / time without any: interruptions of all instances per time x
+    /// (half a checkpoint interval + restart). An interrupted instance stops the whole run.
+    fn overhead(&self, explain: bool) -> Traced<Ratio> {
+        let devices = self.devices.traced(explain);
+        let spot = match &self.share {
+            Some(share) => &devices * &share.traced(explain),
+            None => devices,
+        };
+        let instances: Traced<Instances> = spot.map2(
+            &self.instance.traced(explain),
+            "spot devices / devices per instance, rounded up",
+            |v| (v[0] / v[1] - 1e-9).ceil(),
+        );
+        let lost: Traced<Time> = self.interval.traced(explain).map2(
+            &self.restart.traced(explain),
+            "half the checkpoint interval + restart",
+            |v| v[0] / 2.0 + v[1],
+        );
+        let rate = self.rate.traced(explain);
+        function(
+            "spot instances x part interrupted within 30 days / 30 days x time lost by each",
+            &[instances.part(), rate.part(), lost.part()],
+            |v| v[0] * v[1] / THIRTY_DAYS * v[2],
+        )
+        .named("time lost to spot interruptions / run")
+    }
+}
+
+/// Seconds over which providers state how often spot instances are interrupted.
+const THIRTY_DAYS: f64 = 30.0 * 86_400.0;
 
 /// Device-time that does useful work.
 fn productive_time(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::file::{Inference, Lengths, Placement, ScenarioFile};
 use super::super::plan::{Demand, FlopPerRequest, KvPerToken, Replica, Service};
 use super::compress::Served;
+use super::rent::Tenant;
 use super::{Files, Notes, assumed, default, placement, share, training};
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
@@ -105,14 +106,14 @@ pub(super) fn plan(
             format!("operators of {}, forward over prompt and answer", model.name),
         ),
         site: placement::site(catalog, place, &service.hardware, device, "inference", notes)?,
-        rent: placement::rent(
+        rent: Tenant {
             catalog,
-            place,
+            placement: place,
             device,
-            replica.devices.value.value as u64,
-            "inference",
-            notes,
-        )?,
+            together: replica.devices.value.value as u64,
+            stage: "inference",
+        }
+        .rent(notes)?,
         demand: Demand {
             model: Arc::new(served.model().clone()),
             accelerator: device.id.clone(),

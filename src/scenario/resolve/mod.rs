@@ -5,6 +5,7 @@ mod compress;
 mod inference;
 mod placement;
 mod recipe;
+mod rent;
 mod training;
 
 use super::file::{Finance as FinanceFile, ScenarioFile};

@@ -1,14 +1,12 @@
 //! Where something runs: rent, power, grid, water.
 
-use super::super::file::{Hardware, Placement, Purchase};
-use super::super::plan::{PowerModel, Rent, Site, Stated};
-use super::{Notes, assumed, default};
-use crate::catalog::{
-    Accelerator, Catalog, Charge, GridBasis, Kind, Purchase as Plan, Region, Wanted,
-};
-use crate::diagnostic::{Error, Result};
-use crate::provenance::{Input, Unknown};
-use crate::quantity::{DeviceCo2e, DevicesPerInstance, Measure, Pue};
+use super::super::file::{Hardware, Placement};
+use super::super::plan::{PowerModel, Site, Stated};
+use super::{Notes, default};
+use crate::catalog::{Accelerator, Catalog, GridBasis, Kind, Region};
+use crate::diagnostic::Result;
+use crate::provenance::Unknown;
+use crate::quantity::{DeviceCo2e, Pue};
 
 /// The accelerator that a scenario names.
 pub(super) fn accelerator<'a>(
@@ -29,82 +27,6 @@ pub(super) fn region(catalog: &Catalog, placement: &Placement) -> Result<Option<
             placement.provider.as_ref().filter(|_| of_provider).map_or(&code.place, |p| &p.place);
         error.at(Some(place))
     })
-}
-
-/// The rent, where the placement names a provider or a price. `together` devices share an instance.
-pub(super) fn rent(
-    catalog: &Catalog,
-    placement: &Placement,
-    device: &Accelerator,
-    together: u64,
-    stage: &str,
-    notes: &mut Notes,
-) -> Result<Option<Rent>> {
-    let name = format!("{stage} price");
-    let plan = match placement.purchase.as_ref().map(|purchase| &purchase.value) {
-        Some(Purchase::PerDevice(price)) => {
-            return Ok(Some(Rent::Device { price: price.input(&name) }));
-        }
-        Some(Purchase::PerInstance(price)) => {
-            let per_node = DevicesPerInstance::from_stored(device.devices_per_node as f64);
-            let why =
-                "devices of a usual node; a price per instance does not say how many it holds";
-            return Ok(Some(Rent::Instance {
-                price: price.input(&name),
-                devices: assumed(&format!("{stage} devices per instance"), per_node, why),
-            }));
-        }
-        Some(Purchase::Plan(plan)) => *plan,
-        None => Plan::OnDemand,
-    };
-    let Some(provider) = &placement.provider else {
-        return match &placement.purchase {
-            Some(purchase) => Err(Error::input("a purchase needs a provider to buy from")
-                .at(Some(&purchase.place))
-                .hint("add `provider:`, or give the price: purchase: {price: 2.10 USD/device-h}")),
-            None => Ok(None),
-        };
-    };
-    if provider.value == "owned" {
-        notes.warnings.push(format!(
-            "the cost of the {stage} is left out: owned hardware is not priced yet; \
-             purchase: {{price: 2.10 USD/device-h}} gives a rate of your own"
-        ));
-        return Ok(None);
-    }
-    let wanted = Wanted {
-        provider: &provider.value,
-        region: placement.region.as_ref().map(|r| r.value.as_str()),
-        accelerator: &device.id,
-        purchase: plan,
-    };
-    let place = placement.purchase.as_ref().map_or(&provider.place, |p| &p.place);
-    let rental = catalog.rental(wanted, together).map_err(|error| error.at(Some(place)))?;
-    if rental.is_for_any_region() && placement.region.is_some() {
-        notes.warnings.push(format!(
-            "{} quotes one price for all its regions; it is used for the region named",
-            rental.provider
-        ));
-    }
-    if !rental.note.is_empty() {
-        notes
-            .warnings
-            .push(format!("price of {} at {}: {}", device.id, rental.provider, rental.note));
-    }
-    let date = rental.citation().as_of.map(|as_of| as_of.start);
-    notes.prices_as_of = notes.prices_as_of.max(date);
-    let name = format!("{stage} price, {} {}", rental.provider, rental.sku);
-    Ok(Some(match &rental.charge {
-        Charge::Device(price) => Rent::Device { price: price.input(name) },
-        Charge::Instance { price, devices } => Rent::Instance {
-            devices: Input::new(
-                format!("devices of {}", rental.sku),
-                DevicesPerInstance::from_stored(*devices as f64),
-                price.citation.basis(),
-            ),
-            price: price.input(name),
-        },
-    }))
 }
 
 /// Power, grid and water of devices at a placement.

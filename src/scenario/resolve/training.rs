@@ -1,12 +1,13 @@
 //! The training section.
 
 use super::super::file::{
-    Data, Efficiency as EfficiencyFile, Optimizer, Recipe, ScenarioFile, Training,
+    Data, Efficiency as EfficiencyFile, Optimizer, Recipe, Reliability, ScenarioFile, Training,
 };
 use super::super::given::Given;
 use super::super::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, TrainingPlan, Work,
 };
+use super::rent::Tenant;
 use super::{Files, Notes, assumed, default, placement, recipe, share};
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ pub(super) fn plan(
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
         goodput: goodput(training, devices.as_ref()),
         devices,
+        interruptions: None,
         spares: or_zero(
             training.spares.as_ref(),
             "training.spares",
@@ -109,14 +111,24 @@ pub(super) fn plan(
         .hint(format!("placement.start is on line {}", start.place.line)));
     }
     // The site first: a region that does not exist has no price either.
+    let site = placement::site(catalog, place, &training.hardware, device, "training", notes)?;
+    let tenant = Tenant { catalog, placement: place, device, together, stage: "training" };
+    let rent = tenant.rent(notes)?;
+    let interruptions = match &rent {
+        Some(rent) => {
+            let reliability = &training.reliability;
+            tenant.interruptions(rent, &run, interval(reliability), restart(reliability))?
+        }
+        None => None,
+    };
     Ok(TrainingPlan {
-        site: placement::site(catalog, place, &training.hardware, device, "training", notes)?,
-        rent: placement::rent(catalog, place, device, together, "training", notes)?,
+        site,
+        rent,
         start: start.map(|start| start.value),
         deadline: training.deadline.as_ref().map(|deadline| deadline.value),
         efficiency,
         prediction,
-        run,
+        run: Run { interruptions, ..run },
     })
 }
 
@@ -243,13 +255,23 @@ fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Goodput {
                 || assumed("checkpoint stall", seconds(40.0), "BLOOM-176B, bigscience chronicles"),
                 |given| given.input("training.reliability.checkpoint_stall"),
             ),
-            restart: reliability.restart.as_ref().map_or_else(
-                || assumed("restart", seconds(600.0), "MegaScale (arXiv:2402.15627)"),
-                |given| given.input("training.reliability.restart"),
-            ),
+            interval: interval(reliability),
+            restart: restart(reliability),
             devices: devices.clone(),
         },
     }
+}
+
+fn interval(reliability: &Reliability) -> Option<Input<Time>> {
+    let given = reliability.checkpoint_interval.as_ref()?;
+    Some(given.input("training.reliability.checkpoint_interval"))
+}
+
+fn restart(reliability: &Reliability) -> Input<Time> {
+    reliability.restart.as_ref().map_or_else(
+        || assumed("restart", seconds(600.0), "MegaScale (arXiv:2402.15627)"),
+        |given| given.input("training.reliability.restart"),
+    )
 }
 
 fn seconds(value: f64) -> Time {

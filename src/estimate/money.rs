@@ -1,0 +1,64 @@
+//! The rows of money of a forecast.
+
+use super::{TrainingForecast, Year};
+use crate::ledger::line::{Ledger, Period, Stage};
+use crate::ledger::rent::{Packing, Term};
+use crate::ledger::years;
+use crate::provenance::Traced;
+use crate::quantity::{Devices, Measure, Money, Time};
+use crate::scenario::plan::{Finance, Service, TrainingPlan};
+use crate::training::run::RunTime;
+
+/// What a training run costs.
+pub(super) fn of_training(
+    plan: &TrainingPlan,
+    run: &RunTime,
+    devices: Option<&Traced<Devices>>,
+    packing: Option<&Packing>,
+    explain: bool,
+) -> Ledger<Money> {
+    let mut ledger = Ledger::default();
+    let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
+    let stage = Stage::Training;
+    let term = Term { stage, period: Period::during(length), change: None };
+    if let Some(rent) = &plan.rent {
+        let paid = rent.paid_time(&run.device_time, packing);
+        let held = packing.map(|packing| &packing.paid).or(devices);
+        rent.enter(&mut ledger, term, &paid, explain);
+        rent.enter_unused_terms(&mut ledger, term, &paid, held, explain);
+    }
+    ledger
+}
+
+/// The month in which a service begins: the first after the training.
+pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
+    let trained = training.and_then(|training| training.run.wall_clock.as_ref());
+    trained.map_or(0, |wall| Period::during(wall.value()).months())
+}
+
+/// What a service costs, year by year.
+pub(super) fn of_service(
+    service: &Service,
+    finance: &Finance,
+    years: &[Year],
+    first_month: u32,
+    explain: bool,
+) -> Ledger<Money> {
+    let mut ledger = Ledger::default();
+    let Some(rent) = &service.rent else { return ledger };
+    let change = finance.price_change.traced(explain);
+    let changes: Vec<_> =
+        years.iter().map(|year| years::growth(&change, year.year, explain)).collect();
+    let mut needed = Vec::with_capacity(years.len());
+    for (year, change) in years.iter().zip(&changes) {
+        let stage = Stage::Serving(year.year);
+        let period = Period::of_months(first_month + 12 * (year.year - 1), 12);
+        let term = Term { stage, period, change: Some(change) };
+        let paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
+        rent.enter(&mut ledger, term, &paid, explain);
+        let held = year.packing.as_ref().map_or(&year.devices, |packing| &packing.paid);
+        needed.push((term, held.clone()));
+    }
+    rent.enter_unused_years(&mut ledger, &needed, explain);
+    ledger
+}
