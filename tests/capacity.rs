@@ -95,3 +95,119 @@ fn what_cannot_be_is_said_with_its_reason() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(part), "{file}");
     }
 }
+
+const CLASSES: &str = "scenarios/two-classes-serving.yaml";
+
+fn scratch(name: &str, text: &str) -> String {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("capacity");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a file");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+/// The JSON of a scenario with changes, or the exit code and what is said.
+fn tried(file: &str, sets: &[&str]) -> Result<serde_json::Value, (Option<i32>, String)> {
+    let mut all = vec!["capacity", file, "--format", "json"];
+    all.extend(QUICK);
+    all.extend(sets.iter().flat_map(|set| ["--set", set]));
+    let output = flopcast(&all);
+    if output.status.success() {
+        Ok(serde_json::from_slice(&output.stdout).expect("JSON"))
+    } else {
+        Err((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+}
+
+#[test]
+fn every_class_keeps_its_own_promises() {
+    let report = tried(CLASSES, &[]).expect("an answer");
+    let p95 = |class: &str, latency: &str| {
+        number(&report, &format!("inference.classes.{class}.{latency}.p95"))
+    };
+    assert!(p95("chat", "ttft_ms") <= 500.0 && p95("chat", "tpot_ms") <= 30.0);
+    assert!(p95("summary", "ttft_ms") > p95("chat", "ttft_ms"));
+    let stricter = "inference.traffic.classes.1.slo={ttft: {p95: 350 ms}}";
+    if let Ok(strict) = tried(CLASSES, &[stricter]) {
+        let rate = |it| number(it, "inference.replica.max_rate_per_s");
+        assert!(rate(&strict) < rate(&report));
+    }
+    // The busiest hour of a working day / the mean hour of the week.
+    let (hours, busiest) = (132.0 / 24.0, 10.0);
+    let peak = 5e6 / 86_400.0 * busiest / hours * 7.0 / 6.0;
+    common::close("peak", number(&report, "inference.fleet.peak_rate_per_s"), peak, 1e-6);
+}
+
+#[test]
+fn a_router_that_looks_at_the_load_shortens_the_wait() {
+    let wait = |router: &str| {
+        let set = format!("inference.router={router}");
+        let report = tried(CLASSES, &[&set]).expect("an answer");
+        number(&report, "inference.ttft_ms.p95")
+    };
+    assert!(wait("least-outstanding") < wait("random"));
+    assert!(wait("round-robin") < wait("random"));
+}
+
+#[test]
+fn recorded_requests_take_the_place_of_drawn_ones() {
+    let mut text = String::from("TIMESTAMP,ContextTokens,GeneratedTokens\n");
+    for i in 0..200_u32 {
+        let (second, prompt, answer) = (i / 2, 200 + 37 * (i % 50), 20 + 13 * (i % 30));
+        let stamp = format!("2023-11-16 18:{:02}:{:02}.5", 10 + second / 60, second % 60);
+        text += &format!("{stamp},{prompt},{answer}\n");
+    }
+    let trace = scratch("trace.csv", &text);
+    let plain = format!("inference.traffic={{trace: {trace}}}");
+    let report = tried(FILE, &[&plain]).expect("an answer");
+    let at = |report: &serde_json::Value, path: &str| number(report, path);
+    // 200 requests in 99 seconds, and the assumed peak of twice the mean.
+    let peak = at(&report, "inference.fleet.peak_rate_per_s");
+    common::close("peak", peak, 2.0 * 199.0 / 99.0, 1e-9);
+    let scaled = format!("inference.traffic={{trace: {trace}, requests: 40/s, peak_to_mean: 1}}");
+    let more = tried(FILE, &[&scaled]).expect("an answer");
+    common::close("peak", at(&more, "inference.fleet.peak_rate_per_s"), 40.0, 1e-9);
+    let rate = |report| at(report, "inference.replica.max_rate_per_s");
+    common::close("rate", rate(&more), rate(&report), 1e-9);
+}
+
+#[test]
+fn odd_traffic_is_refused_with_its_reason() {
+    let lengths = "input_tokens: {mean: 100}, output_tokens: {mean: 10}";
+    let class = |name: &str, share: &str| format!("{{name: {name}, share: {share}, {lengths}}}");
+    let head = "timestamp,input_tokens,output_tokens\n";
+    let hole = scratch("hole.csv", &format!("{head}0,10,10\n1,,10\n"));
+    let once = scratch("once.csv", &format!("{head}5,10,10\n5,20,20\n"));
+    let million = scratch("million.csv", &format!("{head}0,4000000,10\n1,4000000,10\n"));
+    let none = scratch("none.csv", &format!("{head}0,0,10\n"));
+    for (traffic, code, part) in [
+        ("{}".to_owned(), 2, "says no rate"),
+        (format!("{{requests: 1/s, {lengths}, burstiness: 0}}"), 2, "between 0.05 and 20"),
+        (format!("{{requests: 1/s, {lengths}, hours: [1, 2]}}"), 2, "hours has 2 numbers"),
+        (format!("{{requests: 1/s, {lengths}, weekdays: [0, 0, 0, 0, 0, 0, 0]}}"), 2, "none above"),
+        (
+            format!("{{requests: 1/s, {lengths}, weekdays: [1,1,1,1,1,0,0], peak_to_mean: 2}}"),
+            2,
+            "say how high the peak is",
+        ),
+        (format!("{{requests: 1/s, {lengths}, trace: {once}}}"), 2, "has lengths of its own"),
+        (format!("{{requests: 1/s, {lengths}, classes: [{}]}}", class("a", "100 %")), 2, "each of"),
+        (format!("{{requests: 1/s, classes: [{}]}}", class("a", "90 %")), 2, "add up to 90.0 %"),
+        (
+            format!("{{requests: 1/s, classes: [{0}, {0}]}}", class("a", "50 %")),
+            2,
+            "two classes are called `a`",
+        ),
+        (format!("{{requests: 1/s, classes: [{}]}}", class("a.b", "100 %")), 2, "letters, digits"),
+        (format!("{{trace: {hole}}}"), 2, "line 3: `input_tokens` is missing"),
+        (format!("{{trace: {once}}}"), 2, "all requests of the trace came at once"),
+        (format!("{{trace: {none}}}"), 2, "no request with tokens"),
+        (format!("{{trace: {million}}}"), 1, "does not fit"),
+        ("{trace: /nowhere/trace.csv}".to_owned(), 2, "/nowhere/trace.csv"),
+    ] {
+        let set = format!("inference.traffic={traffic}");
+        let (status, message) = tried(FILE, &[&set]).expect_err(&traffic);
+        assert_eq!(status, Some(code), "{traffic}: {message}");
+        assert!(message.contains(part), "{traffic}: {message}");
+    }
+}

@@ -38,8 +38,8 @@ impl Options {
         let search = Search { requests: self.requests, seeds: self.seeds, ..Search::default() };
         let progress = Progress::new();
         let calibration = Calibration::shipped()?;
-        let sized = capacity::size(&scenario, &catalog, &calibration, &search, &|what| {
-            progress.show(what);
+        let sized = capacity::size(&scenario, &catalog, &calibration, &search, &|what, share| {
+            progress.bar(what, share);
         })?;
         drop(progress);
         let report = report(&scenario, &sized);

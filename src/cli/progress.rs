@@ -12,6 +12,14 @@ impl Progress {
         Self { shown: stderr().is_terminal() }
     }
 
+    /// A bar of the share that is done, with what is being done.
+    pub(super) fn bar(&self, what: &str, share: f64) {
+        const WIDTH: usize = 30;
+        let full = (share.clamp(0.0, 1.0) * WIDTH as f64).round() as usize;
+        let bar = "=".repeat(full) + &" ".repeat(WIDTH - full);
+        self.show(&format!("[{bar}] {:3.0} % {what}", 100.0 * share));
+    }
+
     /// Replaces the line. That a terminal cannot be written to is no error.
     pub(super) fn show(&self, text: &str) {
         if self.shown {

@@ -1,25 +1,26 @@
 //! The fleet that keeps a service's promises: the simulator finds what a replica takes, the ledger
 //! what the fleet costs.
 
+use std::sync::Arc;
+
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::{Estimate, ReplicaLimits, serve};
 use crate::provenance::Traced;
 use crate::quantity::{DeviceFlopRate, Measure, Precision, Ratio, RequestRate, Time, Tokens, text};
 use crate::scenario::Scenario;
-use crate::scenario::file::{Lengths as GivenLengths, Percentiles};
-use crate::scenario::given::Given;
+use crate::scenario::file::{Lengths as GivenLengths, Percentiles, Router as GivenRouter};
 use crate::scenario::plan::Service;
 use crate::serving::calibration::Calibration;
 use crate::serving::capacity::{
-    Fleet, HighestRate, Limit, Objective, Search, at_rate, fleet, highest_rate,
+    Fleet, HighestRate, Limit, Objective, Promise, Search, at_rate, fleet, highest_rate,
 };
 use crate::serving::closed_form::Latency;
 use crate::serving::memory::KvCapacity;
 use crate::serving::served::ServedModel;
-use crate::serving::simulator::{Fleet as Pool, Histogram, Report, Router, Simulation};
+use crate::serving::simulator::{Fleet as Pool, Histogram, Report, Router, Simulation, StepTime};
 use crate::serving::step::{Deployment, Device, Roofline, Weights};
-use crate::serving::traffic::{Class, Lengths, Traffic};
+use crate::serving::traffic::{Class, Lengths, Source, Traffic};
 
 /// 95th percentile of a length / its mean, where nobody says: between those of the Azure LLM
 /// inference trace of 2023 (conversation: 3.5 for prompts, 2.1 for answers).
@@ -73,7 +74,7 @@ pub fn size(
     catalog: &Catalog,
     calibration: &Calibration,
     search: &Search,
-    progress: &dyn Fn(&str),
+    progress: &dyn Fn(&str, f64),
 ) -> Result<Capacity> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
@@ -101,11 +102,7 @@ pub fn size(
     let length = (input + output).ceil() as u32;
     let memory = KvCapacity::of(&model, &device, &deployment, engine, length)?;
 
-    let objective = Objective {
-        ttft: bounds(demand.slo.ttft.as_ref()),
-        tpot: bounds(demand.slo.tpot.as_ref()),
-        e2e: bounds(demand.slo.e2e.as_ref()),
-    };
+    let objective = objective(service);
     if objective.is_empty() {
         warnings.push(
             "no inference.slo is given: a replica is loaded until its queue grows without end"
@@ -124,20 +121,21 @@ pub fn size(
         },
         handover: None,
         front_end: Time::from_stored(constants.front_end + constants.front_token * input),
-        slo: vec![objective.bounds()],
+        slo: objective.bounds(),
         warm_up: 0,
         queue_limit: (search.requests / 2).max(1000) as usize,
         records: false,
     };
 
-    progress("simulating: the highest rate of a replica");
-    let highest = highest_rate(&simulation, &traffic, &objective, search)?;
+    let highest = highest_rate(&simulation, &traffic, &objective, search, &|share| {
+        progress("the highest rate of a replica", 0.6 * share);
+    })?;
     let peak = service.rate.value * service.peak_to_mean.value;
     let size = |rate: RequestRate| fleet_for(service, peak, rate);
     let fleet = size(highest.rate)?;
     let planned_rate = peak / fleet.needed as f64;
-    progress("simulating: latencies at the planned load");
-    let planned = at_rate(&simulation, &traffic, planned_rate, search, 1);
+    progress("latencies at the peak", 0.6);
+    let planned = at_peak(service, &simulation, &traffic, &fleet, peak, search);
     if planned.rejected > 0 {
         let share = 100.0 * planned.rejected as f64 / planned.arrived.max(1) as f64;
         warnings.push(format!(
@@ -155,23 +153,23 @@ pub fn size(
     let factor = |limit: Limit| widths[limit.interval()].exp();
     let limiting = factor(highest.limit);
     let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
-    let with = |objective: &Objective| {
-        highest_rate(&simulation, &traffic, objective, &rough).map(|found| found.rate)
+    let with = |objective: &Objective, words: &str, done: f64| {
+        let progress = |share: f64| progress(words, done + 0.2 * share);
+        highest_rate(&simulation, &traffic, objective, &rough, &progress).map(|found| found.rate)
     };
     let throughput = highest.limit == Limit::Throughput;
-    progress("simulating: the same with tighter bounds");
-    let mut slow = with(&objective.tightened(factor)).ok();
+    let mut slow = with(&objective.tightened(factor), "the same with tighter bounds", 0.6).ok();
     if throughput {
         slow =
             slow.map(
                 |rate| if rate * limiting < highest.rate { rate } else { highest.rate / limiting },
             );
     }
-    progress("simulating: the same with looser bounds");
     let fast = if throughput {
         highest.rate * limiting
     } else {
-        with(&objective.tightened(|limit| 1.0 / factor(limit)))?
+        let looser = objective.tightened(|limit| 1.0 / factor(limit));
+        with(&looser, "the same with looser bounds", 0.8)?
     };
     if slow.is_none() {
         warnings.push(
@@ -203,9 +201,56 @@ pub fn size(
     })
 }
 
-fn bounds(given: Option<&Percentiles>) -> Vec<(f64, Time)> {
-    let central = |(share, bound): (f64, &Given<Time>)| (share, bound.spread.central());
-    given.map(|given| given.bounds().map(central).collect()).unwrap_or_default()
+/// What is promised to all requests, then to each class.
+fn objective(service: &Service) -> Objective {
+    let demand = &service.demand;
+    let all = std::iter::once((None, &demand.slo));
+    let classes = demand.traffic.classes.iter().zip(0_u16..);
+    let each = classes.clone().map(|(class, index)| (Some(index), &class.slo));
+    let promises = all.chain(each).flat_map(|(class, slo)| {
+        let lists = [(Limit::Ttft, &slo.ttft), (Limit::Tpot, &slo.tpot), (Limit::E2e, &slo.e2e)];
+        lists.into_iter().flat_map(move |(latency, given)| {
+            let bounds = given.iter().flat_map(Percentiles::bounds);
+            bounds.map(move |(percentile, bound)| Promise {
+                class,
+                latency,
+                percentile,
+                bound: bound.spread.central(),
+            })
+        })
+    });
+    Objective {
+        promises: promises.collect(),
+        classes: classes.map(|(class, _)| class.name.value.clone()).collect(),
+    }
+}
+
+/// Requests and replicas of a simulation of the whole fleet at most: of a larger one, a part takes
+/// its part of the requests.
+const FLEET: (u64, u64) = (1_000_000, 500);
+
+/// The fleet at the peak. Where any replica gets the next request, one stands for all.
+fn at_peak<S: StepTime>(
+    service: &Service,
+    simulation: &Simulation<'_, S>,
+    traffic: &Traffic,
+    fleet: &Fleet,
+    peak: RequestRate,
+    search: &Search,
+) -> Report {
+    let router = match service.demand.router {
+        GivenRouter::Random => {
+            return at_rate(simulation, traffic, peak / fleet.needed as f64, search, 1);
+        }
+        GivenRouter::RoundRobin => Router::RoundRobin,
+        GivenRouter::LeastOutstanding => Router::LeastOutstanding,
+    };
+    let replicas = fleet.needed.min(FLEET.1);
+    let requests = search.requests.saturating_mul(replicas).min(FLEET.0).max(search.requests);
+    let pool = Pool { replicas: replicas as u32, router, ..simulation.fleet };
+    let rate = peak * (replicas as f64 / fleet.needed as f64);
+    let search = Search { requests, ..*search };
+    at_rate(&Simulation { fleet: pool, ..simulation.clone() }, traffic, rate, &search, 1)
 }
 
 fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
@@ -251,10 +296,15 @@ fn deployment(service: &Service) -> Result<Deployment> {
     })
 }
 
-/// Poisson arrivals of requests with lognormal lengths.
+/// The requests as they were recorded, or drawn: gamma distributed gaps, lognormal lengths.
 fn traffic(service: &Service, warnings: &mut Vec<String>) -> Result<Traffic> {
     let demand = &service.demand;
+    let rate = service.rate.value;
+    if let Some(trace) = &demand.trace {
+        return Ok(Traffic { rate, profile: None, source: Source::Recorded(Arc::clone(trace)) });
+    }
     let most = demand.model.shape.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let mut assumed = false;
     let mut lengths = |given: Option<&GivenLengths>, key: &str| -> Result<Lengths> {
         let given = given.ok_or_else(|| {
             Error::input(format!("the service has no inference.traffic.{key}")).hint(
@@ -263,25 +313,32 @@ fn traffic(service: &Service, warnings: &mut Vec<String>) -> Result<Traffic> {
             )
         })?;
         let mean = given.mean.spread.central().value;
-        let p95 = if let Some(p95) = &given.p95 {
-            p95.spread.central().value
-        } else {
-            warnings.push(format!(
-                "no inference.traffic.{key}.p95 is given: {P95_TO_MEAN} times the mean is assumed, \
-                 between what the Azure LLM inference trace of 2023 has for prompts and answers"
-            ));
-            P95_TO_MEAN * mean
-        };
+        let p95 = given.p95.as_ref().map_or(P95_TO_MEAN * mean, |p95| p95.spread.central().value);
+        assumed |= given.p95.is_none();
         let place = given.p95.as_ref().map_or(&given.mean.place, |p95| &p95.place);
         Lengths::lognormal(mean, 0.95, p95, most).map_err(|error| error.at(Some(place)))
     };
-    let class = Class {
-        weight: 1.0,
-        input: lengths(demand.traffic.input_tokens.as_ref(), "input_tokens")?,
-        output: lengths(demand.traffic.output_tokens.as_ref(), "output_tokens")?,
-        cached: demand.prefix_cache_hit.value.get(),
-    };
-    Ok(Traffic { rate: service.rate.value, burstiness: 1.0, profile: None, classes: vec![class] })
+    let mut classes = Vec::new();
+    for (kind, cached) in demand.traffic.kinds().into_iter().zip(&demand.prefix_cache_hits) {
+        classes.push(Class {
+            weight: kind.class.map_or(1.0, |class| class.share.spread.central().get()),
+            input: lengths(kind.input, "input_tokens")?,
+            output: match (kind.class, kind.output) {
+                // A class without answers among others is over with its prompt.
+                (Some(_), None) => Lengths::Fixed(1),
+                (_, output) => lengths(output, "output_tokens")?,
+            },
+            cached: cached.value.get(),
+        });
+    }
+    if assumed {
+        warnings.push(format!(
+            "lengths without a p95 are assumed to have one of {P95_TO_MEAN} times their mean, \
+             between what the Azure LLM inference trace of 2023 has for prompts and answers"
+        ));
+    }
+    let burstiness = demand.traffic.burstiness.as_ref().map_or(1.0, |it| it.spread.central());
+    Ok(Traffic { rate, profile: None, source: Source::Random { burstiness, classes } })
 }
 
 /// Refuses promises that the datasheet forbids whatever the engine does: a token reads every weight
@@ -289,37 +346,38 @@ fn traffic(service: &Service, warnings: &mut Vec<String>) -> Result<Traffic> {
 fn datasheet_allows(service: &Service, model: &ServedModel, objective: &Objective) -> Result<()> {
     let replica = &service.replica;
     let devices = replica.devices.value;
-    let refuse = |name: &str, share: f64, bound: Time, why: String| {
+    let refuse = |promise: &Promise, why: String| {
         Err(Error::limit(format!(
-            "{name} p{:.0} of {} is below the physical floor: {why}",
-            100.0 * share,
-            text::show(bound)
+            "{} of {} is below the physical floor: {why}",
+            objective.name(promise),
+            text::show(promise.bound)
         ))
         .hint("use a faster device, more tensor parallelism, or a narrower precision"))
     };
     let read = replica.weights.value / (replica.bandwidth.value * devices);
-    for (share, bound) in &objective.tpot {
-        if model.experts == 0 && bound.value < read.value {
+    let peak: DeviceFlopRate = replica.peak.value;
+    let compute = Time::from_stored(replica.prefill.value.value / (peak.value * devices.value));
+    for promise in &objective.promises {
+        let tokens = promise.latency == Limit::Tpot && model.experts == 0;
+        if tokens && promise.bound.value < read.value {
             let why = format!(
                 "reading {} of weights for each token takes {} at the memory bandwidth of {}",
                 text::show(replica.weights.value),
                 text::show(read),
                 text::show(devices)
             );
-            return refuse("TPOT", *share, *bound, why);
+            return refuse(promise, why);
         }
-    }
-    let peak: DeviceFlopRate = replica.peak.value;
-    let compute = replica.prefill.value.value / (peak.value * devices.value);
-    for (share, bound) in &objective.ttft {
-        // Nine in ten requests are no longer than the mean only where lengths hardly vary.
-        if *share >= 0.9 && bound.value < compute {
+        // Nine in ten requests are no longer than the mean only where lengths hardly vary; of a
+        // class the mean is another.
+        let prompts = promise.latency == Limit::Ttft && promise.percentile >= 0.9;
+        if prompts && promise.class.is_none() && promise.bound < compute {
             let why = format!(
                 "the FLOPs of the mean prompt take {} at the dense peak of {}",
-                text::show(Time::from_stored(compute)),
+                text::show(compute),
                 text::show(devices)
             );
-            return refuse("TTFT", *share, *bound, why);
+            return refuse(promise, why);
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::estimate::Figure;
 use crate::explore::capacity::Capacity;
 use crate::quantity::{Measure, Time, text};
 use crate::scenario::Scenario;
-use crate::serving::simulator::Histogram;
+use crate::serving::simulator::ClassReport;
 
 const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 
@@ -24,17 +24,15 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
         let value = Some(value);
         report.figures.push(Figure { path, value, shown, step: None, unknown: None });
     };
-    let all = capacity.planned.all();
-    for (name, histogram) in [
-        ("ttft_ms", &all.ttft),
-        ("tpot_ms", &all.tpot),
-        ("e2e_ms", &all.e2e),
-        ("queueing_ms", &all.queueing),
-    ] {
-        for (percentile, share) in PERCENTILES {
-            if let Some(seconds) = histogram.quantile(share) {
+    for (class, latencies) in groups(capacity) {
+        let under = class.map_or("inference".to_owned(), |it| format!("inference.classes.{it}"));
+        for (name, _, histogram) in latencies.each() {
+            let mean = histogram.mean().filter(|_| class.is_some());
+            let at = PERCENTILES.map(|(name, share)| (name, histogram.quantile(share)));
+            for (name_of, seconds) in std::iter::once(("mean", mean)).chain(at) {
+                let Some(seconds) = seconds else { continue };
                 let shown = text::show(Time::from_stored(seconds));
-                figure(format!("inference.{name}.{percentile}"), 1e3 * seconds, shown);
+                figure(format!("{under}.{name}.{name_of}"), 1e3 * seconds, shown);
             }
         }
     }
@@ -155,27 +153,38 @@ fn title(capacity: &Capacity) -> String {
     format!("Latency at the peak, {} per replica", text::show(capacity.planned_rate))
 }
 
+/// All requests, then each class where there are several.
+fn groups(capacity: &Capacity) -> Vec<(Option<&str>, ClassReport)> {
+    let all = (None, capacity.planned.all());
+    let classes = capacity.objective.classes.iter().zip(&capacity.planned.classes);
+    std::iter::once(all).chain(classes.map(|(n, it)| (Some(n.as_str()), it.clone()))).collect()
+}
+
 /// Latencies by percentile, and what is promised.
 fn rows(capacity: &Capacity) -> Vec<[String; 7]> {
     let heading = ["", "mean", "P50", "P90", "P95", "P99", "promised"];
     let mut rows = vec![heading.map(str::to_owned)];
-    let all = capacity.planned.all();
-    let objective = &capacity.objective;
     let shown = |seconds: Option<f64>| {
         seconds.map_or("-".to_owned(), |seconds| text::show(Time::from_stored(seconds)))
     };
-    let row = |name: &str, histogram: &Histogram, bounds: &[(f64, Time)]| {
-        let at = |share: f64| shown(histogram.quantile(share));
-        let bounds: Vec<String> = bounds
-            .iter()
-            .map(|(share, bound)| format!("P{:.0} {}", 100.0 * share, text::show(*bound)))
-            .collect();
-        let mean = shown(histogram.mean());
-        [name.to_owned(), mean, at(0.5), at(0.9), at(0.95), at(0.99), bounds.join(", ")]
-    };
-    rows.push(row("time to first token", &all.ttft, &objective.ttft));
-    rows.push(row("time per output token", &all.tpot, &objective.tpot));
-    rows.push(row("whole request", &all.e2e, &objective.e2e));
-    rows.push(row("  of it queueing", &all.queueing, &[]));
+    for (class, (name, latencies)) in (0..).zip(groups(capacity)) {
+        if let Some(name) = name {
+            let blank = String::new;
+            let title = format!("{name}:");
+            rows.push([title, blank(), blank(), blank(), blank(), blank(), blank()]);
+        }
+        let class = name.map(|_| class - 1);
+        for (key, label, histogram) in latencies.each() {
+            let at = |share: f64| shown(histogram.quantile(share));
+            let promises = capacity.objective.promises.iter();
+            let bounds: Vec<String> = promises
+                .filter(|it| it.class == class && key == format!("{}_ms", it.latency.key()))
+                .map(|it| format!("P{:.0} {}", 100.0 * it.percentile, text::show(it.bound)))
+                .collect();
+            let mean = shown(histogram.mean());
+            let label = label.to_owned();
+            rows.push([label, mean, at(0.5), at(0.9), at(0.95), at(0.99), bounds.join(", ")]);
+        }
+    }
     rows
 }

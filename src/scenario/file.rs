@@ -9,11 +9,12 @@ use serde::Deserialize;
 use super::given::Given;
 use super::purchase::Purchase;
 use super::reader::Located;
+pub use super::traffic::{Class, Lengths, Percentiles, Router, Slo, Traffic};
 use crate::model::Spec;
 use crate::model::compress::Compression;
 use crate::quantity::{
-    DevicePower, DeviceTime, DeviceTokenRate, Devices, GridIntensity, Mfu, Precision, Pue,
-    RequestRate, Samples, Share, Time, Tokens, TokensPerRequest, WaterIntensity, YearlyRate,
+    DevicePower, DeviceTime, DeviceTokenRate, Devices, GridIntensity, Mfu, Precision, Pue, Samples,
+    Share, Time, Tokens, WaterIntensity, YearlyRate,
 };
 
 /// A flopcast scenario: what to train and serve, where, and for how long. Only `name` and `model`
@@ -324,7 +325,7 @@ pub struct Inference {
     /// Where it runs; the training's placement.
     pub placement: Option<Placement>,
     /// What is asked of it.
-    pub traffic: Traffic,
+    pub traffic: Located<Traffic>,
     /// The accelerators.
     pub hardware: Hardware,
     /// Number format of weights and matrix products.
@@ -343,41 +344,8 @@ pub struct Inference {
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,
-}
-
-/// A service-level objective.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Slo {
-    /// Time to first token.
-    pub ttft: Option<Percentiles>,
-    /// Time per output token after the first.
-    pub tpot: Option<Percentiles>,
-    /// The whole request.
-    pub e2e: Option<Percentiles>,
-}
-
-/// Bounds of a latency's percentiles.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Percentiles {
-    /// The median.
-    pub p50: Option<Given<Time>>,
-    /// The 90th percentile.
-    pub p90: Option<Given<Time>>,
-    /// The 95th percentile.
-    pub p95: Option<Given<Time>>,
-    /// The 99th percentile.
-    pub p99: Option<Given<Time>>,
-}
-
-impl Percentiles {
-    /// The bounds that are given, each with its percentile as a share.
-    pub fn bounds(&self) -> impl Iterator<Item = (f64, &Given<Time>)> {
-        [(0.5, &self.p50), (0.9, &self.p90), (0.95, &self.p95), (0.99, &self.p99)]
-            .into_iter()
-            .filter_map(|(share, bound)| Some((share, bound.as_ref()?)))
-    }
+    /// Who of the replicas gets the next request; any.
+    pub router: Option<Router>,
 }
 
 /// How one replica is spread over devices.
@@ -386,32 +354,6 @@ impl Percentiles {
 pub struct ServingParallelism {
     /// Tensor-parallel degree.
     pub tensor: u64,
-}
-
-/// What is asked of a service.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Traffic {
-    /// Mean rate in the first year: `2M/day`, `25/s`.
-    pub requests: Given<RequestRate>,
-    /// Tokens of the prompt, or of the text to encode.
-    pub input_tokens: Option<Lengths>,
-    /// Tokens of the answer; none for an encoder.
-    pub output_tokens: Option<Lengths>,
-    /// Peak rate / mean rate; assumed when left out.
-    pub peak_to_mean: Option<Given<f64>>,
-    /// Growth of the rate; 0 %/year.
-    pub growth: Option<Given<YearlyRate>>,
-}
-
-/// How long prompts or answers are.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Lengths {
-    /// The mean.
-    pub mean: Given<TokensPerRequest>,
-    /// The 95th percentile.
-    pub p95: Option<Given<TokensPerRequest>>,
 }
 
 /// How money over time is added up.

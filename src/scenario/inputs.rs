@@ -143,7 +143,9 @@ impl Service {
         visit(&mut self.growth);
         visit(&mut self.redundancy);
         visit(&mut self.flops);
-        visit(&mut self.demand.prefix_cache_hit);
+        for hit in &mut self.demand.prefix_cache_hits {
+            visit(hit);
+        }
         if let Some(rent) = &mut self.rent {
             rent.for_each_input(visit);
         }
@@ -157,9 +159,9 @@ impl Replica {
         visit(&mut self.weights);
         visit(&mut self.kv_per_token);
         visit(&mut self.prefill);
-        visit(&mut self.input);
+        self.input.for_each_input(visit);
         if let Some(output) = &mut self.output {
-            visit(output);
+            output.for_each_input(visit);
         }
         visit(&mut self.peak);
         visit(&mut self.bandwidth);

@@ -3,11 +3,14 @@ pub mod document;
 pub mod file;
 pub mod given;
 mod inputs;
+mod mixture;
 pub mod plan;
 pub mod purchase;
 pub mod reader;
 pub mod resolve;
+pub mod traffic;
 
+pub use mixture::Mixture;
 pub use resolve::{Files, resolve};
 
 use crate::provenance::Input;

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::file::{Parallelism, Slo, Traffic};
+use super::file::{Parallelism, Router, Slo, Traffic};
+use super::mixture::Mixture;
 use super::reader::Located;
+use super::traffic::{Profile, Trace};
 use crate::diagnostic::Place;
 use crate::model::Model;
 use crate::provenance::{Input, Unknown};
@@ -218,9 +220,9 @@ pub struct Replica {
     /// FLOPs of the prompt (or of the whole request, for an encoder).
     pub prefill: Input<FlopPerRequest>,
     /// Tokens of the prompt.
-    pub input: Input<TokensPerRequest>,
+    pub input: Mixture<TokensPerRequest>,
     /// Tokens of the answer; none for an encoder.
-    pub output: Option<Input<TokensPerRequest>>,
+    pub output: Option<Mixture<TokensPerRequest>>,
     /// Dense peak of one device in the serving precision.
     pub peak: Input<DeviceFlopRate>,
     /// Memory bandwidth of one device.
@@ -252,12 +254,18 @@ pub struct Demand {
     pub quantized: bool,
     /// What is asked, as the user says it.
     pub traffic: Traffic,
+    /// Requests as they were recorded, instead of random ones.
+    pub trace: Option<Arc<Trace>>,
+    /// How the rate varies over a week; where nobody says, by `peak_to_mean` over each day.
+    pub profile: Option<Profile>,
+    /// Who gets the next request.
+    pub router: Router,
     /// What is promised.
     pub slo: Slo,
     /// The engine, as the user calls it.
     pub engine: Option<Located<String>>,
-    /// Share of the prompt tokens found in the prefix cache.
-    pub prefix_cache_hit: Input<Share>,
+    /// Share of the prompt tokens found in the prefix cache, of each class.
+    pub prefix_cache_hits: Vec<Input<Share>>,
 }
 
 /// A service: one replica, what is asked of the fleet, and where it runs.

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::super::file::{Inference, Lengths, Placement, ScenarioFile};
+use super::super::file::{Inference, Placement, ScenarioFile};
+use super::super::mixture::Mixture;
 use super::super::plan::{Demand, FlopPerRequest, KvPerToken, Replica, Service};
 use super::compress::Served;
 use super::rent::Tenant;
+use super::traffic::{self, Asked};
 use super::{Files, Notes, assumed, default, placement, share, training};
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
-use crate::model::Input as ModelInput;
+use crate::model::{Input as ModelInput, Model};
 use crate::provenance::{Basis, Input};
-use crate::quantity::{Data, Devices, Measure, TokensPerRequest, YearlyRate, show};
+use crate::quantity::{Data, Devices, Measure, TokensPerRequest, show};
 
 pub(super) fn plan(
     file: &ScenarioFile,
@@ -21,80 +23,51 @@ pub(super) fn plan(
     notes: &mut Notes,
 ) -> Result<Service> {
     let device = placement::accelerator(catalog, &service.hardware)?;
-    let traffic = &service.traffic;
     let nowhere = Placement::default();
     let place = service.placement.as_ref().or(file.placement.as_ref()).unwrap_or(&nowhere);
+    let asked = traffic::asked(service, files, notes)?;
 
-    let prompt = traffic.input_tokens.as_ref().map(|lengths| &lengths.mean);
-    let answer = traffic.output_tokens.as_ref().map(|lengths| &lengths.mean);
+    let of = |input: &ModelInput| -> Result<(Served, Model)> {
+        let model = training::model_of(file, files, input)?;
+        Ok((Served::new(file, service, device, &model)?, model))
+    };
     let at = |tokens: f64| ModelInput {
         sequence: Some((tokens.round() as u64).max(1)),
         ..ModelInput::default()
     };
-    let prompt_tokens = prompt.map(|given| given.spread.central().value);
-    let answer_tokens = answer.map(|given| given.spread.central().value);
-    if answer_tokens.is_some_and(|tokens| tokens < 1.0) {
-        return Err(Error::input("an answer has at least one token").at(answer.map(|a| &a.place)));
-    }
-    let model =
-        training::model_of(file, files, &prompt_tokens.map_or_else(ModelInput::default, at))?;
-    let served = Served::new(file, service, device, &model)?;
+    let first = asked.classes.first().and_then(|class| class.input.as_ref());
+    let prompt = first.map_or_else(ModelInput::default, |tokens| at(tokens.value.value));
+    let (served, model) = of(&prompt)?;
+    let of_first = served.flops().value / model.input.batch as f64;
     served.note(device, notes);
-    let prefill = served.flops().value / model.input.batch as f64;
     // The answer's tokens pass the model one by one: forward of the whole less that of the prompt.
-    let whole = match (prompt_tokens, answer_tokens) {
-        (Some(prompt), Some(answer)) => {
-            let longer = training::model_of(file, files, &at(prompt + answer))?;
-            Served::new(file, service, device, &longer)?.flops().value
-        }
-        (None, Some(_)) => {
-            return Err(
-                Error::input("output_tokens need input_tokens").at(answer.map(|a| &a.place))
-            );
-        }
-        _ => prefill,
-    };
-    let hit = service.prefix_cache_hit.as_ref().map_or_else(
-        || assumed("inference.prefix_cache_hit", share(0.0), "no prompts share a prefix"),
-        |given| given.input("inference.prefix_cache_hit"),
-    );
     // What is found in the cache is not computed again.
-    let found = prefill * hit.value.get();
-    let (prefill, whole) = (prefill - found, whole - found);
+    let (mut prefill, mut whole) = (0.0, 0.0);
+    for (i, class) in asked.classes.iter().enumerate() {
+        let (input, output) = class.tokens();
+        let forward = |tokens: f64| -> Result<f64> {
+            let (served, model) = of(&at(tokens))?;
+            Ok(served.flops().value / model.input.batch as f64)
+        };
+        let first = if i == 0 { of_first } else { forward(input)? };
+        let all = if class.output.is_some() { forward(input + output)? } else { first };
+        let found = first * class.cached.value.get();
+        prefill += class.share.value.get() * (first - found);
+        whole += class.share.value.get() * (all - found);
+    }
     let counted = |name: &str, flops: f64, formula: String| {
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
-    let replica = replica(service, catalog, device, &served, prefill)?;
+    let replica = replica(service, catalog, device, &served, &asked, prefill)?;
     Ok(Service {
-        rate: traffic.requests.input("inference.traffic.requests"),
-        peak_to_mean: match &traffic.peak_to_mean {
-            Some(given) if given.spread.central() < 1.0 => {
-                return Err(
-                    given.refuse("the peak is at least the mean: peak_to_mean is 1 or more")
-                );
-            }
-            Some(given) => given.input("inference.traffic.peak_to_mean"),
-            None => assumed(
-                "inference.traffic.peak_to_mean",
-                2.0,
-                "a daily rhythm; set it from your own traffic",
-            ),
-        },
+        rate: asked.rate,
+        peak_to_mean: asked.peak_to_mean,
         headroom: assumed(
             "planned load of a replica",
             share(0.8),
             "queues grow without bound at full load",
         ),
-        growth: traffic.growth.as_ref().map_or_else(
-            || {
-                assumed(
-                    "inference.traffic.growth",
-                    YearlyRate::from_stored(0.0),
-                    "no growth is planned",
-                )
-            },
-            |given| given.input("inference.traffic.growth"),
-        ),
+        growth: asked.growth,
         redundancy: Input::new(
             "inference.redundancy",
             service.redundancy as f64,
@@ -120,10 +93,13 @@ pub(super) fn plan(
             precision: service.precision.clone(),
             kv_precision: service.kv_precision.unwrap_or(service.precision.value),
             quantized: file.compress.as_ref().is_some_and(|it| !it.value.quantization.is_empty()),
-            traffic: traffic.clone(),
+            traffic: service.traffic.value.clone(),
+            trace: asked.trace,
+            profile: asked.profile,
+            router: service.router.unwrap_or_default(),
             slo: service.slo.clone(),
             engine: service.engine.clone(),
-            prefix_cache_hit: hit,
+            prefix_cache_hits: asked.classes.into_iter().map(|class| class.cached).collect(),
         },
         replica,
     })
@@ -134,6 +110,7 @@ fn replica(
     catalog: &Catalog,
     device: &Accelerator,
     served: &Served,
+    asked: &Asked,
     prefill: f64,
 ) -> Result<Replica> {
     let precision = &service.precision;
@@ -150,9 +127,11 @@ fn replica(
     let weights = served.weights();
     let kv = service.kv_precision.unwrap_or(precision.value);
     // Windows and states make it fall with the length: a request's own counts.
-    let length = (mean(service.traffic.input_tokens.as_ref())
-        + mean(service.traffic.output_tokens.as_ref()))
-    .max(1.0) as u64;
+    let lengths = asked.classes.iter().map(|class| {
+        let (input, output) = class.tokens();
+        class.share.value.get() * (input + output)
+    });
+    let length = lengths.sum::<f64>().max(1.0) as u64;
     let kv_per_token = kv.size().value * model.shape.cached_elements(length) as f64 / length as f64;
     let formula = |text: String| Basis::Derived { formula: text };
 
@@ -172,9 +151,20 @@ fn replica(
             "the smallest power of two that holds the weights with room for the KV cache",
         ),
     };
-    let tokens =
-        |given: Option<&Lengths>, name: &str| given.map(|lengths| lengths.mean.input(name));
-    let traffic = &service.traffic;
+    let none =
+        || assumed("input tokens", TokensPerRequest::from_stored(0.0), "the model reads none");
+    let input = asked
+        .classes
+        .iter()
+        .map(|class| (class.share.clone(), class.input.clone().unwrap_or_else(none)));
+    // A class without answers among others that have them generates nothing.
+    let generates = asked.classes.iter().any(|class| class.output.is_some());
+    let output = asked.classes.iter().filter(|_| generates).map(|class| {
+        let silent = || {
+            assumed("output tokens", TokensPerRequest::from_stored(0.0), "the class has no answer")
+        };
+        (class.share.clone(), class.output.clone().unwrap_or_else(silent))
+    });
     Ok(Replica {
         devices,
         weights,
@@ -192,11 +182,9 @@ fn replica(
             FlopPerRequest::from_stored(prefill),
             formula(format!("operators of {}, forward over the prompt", model.name)),
         ),
-        input: tokens(traffic.input_tokens.as_ref(), "inference.traffic.input_tokens.mean")
-            .unwrap_or_else(|| {
-                assumed("input tokens", TokensPerRequest::from_stored(0.0), "the model reads none")
-            }),
-        output: tokens(traffic.output_tokens.as_ref(), "inference.traffic.output_tokens.mean"),
+        input: Mixture::of(input)
+            .ok_or_else(|| Error::input("the service has no requests").at(Some(named)))?,
+        output: Mixture::of(output),
         peak,
         bandwidth: bandwidth.input(format!("memory bandwidth of {}", device.id)),
         memory: memory.input(format!("memory of {}", device.id)),
@@ -219,11 +207,6 @@ fn replica(
         )?,
         max_batch: assumed("largest batch", 256.0, "a usual engine setting"),
     })
-}
-
-/// Mean tokens, 0 where there are none.
-fn mean(lengths: Option<&Lengths>) -> f64 {
-    lengths.map_or(0.0, |lengths| lengths.mean.spread.central().value)
 }
 
 /// Devices that hold the weights with a fifth of the memory left for the KV cache.

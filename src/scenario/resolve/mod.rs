@@ -6,6 +6,7 @@ mod inference;
 mod placement;
 mod recipe;
 mod rent;
+mod traffic;
 mod training;
 
 use super::file::{Finance as FinanceFile, ScenarioFile};

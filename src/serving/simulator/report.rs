@@ -32,6 +32,18 @@ pub struct ClassReport {
     pub met: u64,
 }
 
+impl ClassReport {
+    /// Every latency: its key in the JSON, its name, its distribution.
+    pub fn each(&self) -> [(&'static str, &'static str, &Histogram); 4] {
+        [
+            ("ttft_ms", "time to first token", &self.ttft),
+            ("tpot_ms", "time per output token", &self.tpot),
+            ("e2e_ms", "whole request", &self.e2e),
+            ("queueing_ms", "  of it queueing", &self.queueing),
+        ]
+    }
+}
+
 /// How much of a fleet was used, over the time it was busy or there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Utilisation {

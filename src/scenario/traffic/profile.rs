@@ -5,28 +5,34 @@ use crate::diagnostic::{Error, Result};
 const HOUR: f64 = 3600.0;
 /// Hours of a week.
 const WEEK: usize = 168;
+/// Hours of a day.
+const DAY: usize = 24;
 
 /// Weight of every hour of a week, Monday 0 h first, with mean 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile(Vec<f64>);
 
 impl Profile {
-    /// A profile from weights of 24 hours (every day alike) or 168 (Monday first).
+    /// A profile from weights of the 24 hours of a day and the 7 days of a week, Monday first.
     ///
     /// # Errors
     /// On another number of weights, a negative one, or nothing but zeros.
-    pub fn new(weights: &[f64]) -> Result<Self> {
-        let sum: f64 = weights.iter().sum();
-        if !matches!(weights.len(), 24 | WEEK) {
-            return Err(Error::input(format!("a profile of {} hours", weights.len())).hint(
-                "give 24 weights, one per hour of the day, or 168, one per hour of the week",
-            ));
+    pub fn new(hours: &[f64], weekdays: &[f64]) -> Result<Self> {
+        for (weights, count, what) in [(hours, DAY, "hours"), (weekdays, WEEK / DAY, "weekdays")] {
+            if weights.len() != count {
+                let found = weights.len();
+                return Err(Error::input(format!("{what} has {found} numbers, not {count}")));
+            }
+            let sound = |w: &f64| (0.0..1e12).contains(w);
+            if !weights.iter().all(sound) || weights.iter().all(|w| *w <= 0.0) {
+                return Err(Error::input(format!(
+                    "{what} has a weight below zero, or none above it"
+                )));
+            }
         }
-        if weights.iter().any(|w| !(*w >= 0.0 && w.is_finite())) || sum <= 0.0 {
-            return Err(Error::input("a profile has a negative weight, or none above zero"));
-        }
-        let mean = sum / weights.len() as f64;
-        Ok(Self((0..WEEK).map(|hour| weights[hour % weights.len()] / mean).collect()))
+        let weight = |hour: usize| hours[hour % DAY] * weekdays[hour / DAY];
+        let mean = (0..WEEK).map(weight).sum::<f64>() / WEEK as f64;
+        Ok(Self((0..WEEK).map(|hour| weight(hour) / mean).collect()))
     }
 
     /// Days with this peak of the mean, smooth over 24 hours: 1 + (peak - 1) cos(hour - 15 h), cut
@@ -65,7 +71,7 @@ impl Profile {
             }
             (1.0, high)
         };
-        Self::new(&weights(swing, power))
+        Self::new(&weights(swing, power), &[1.0; 7])
     }
 
     /// Weights by hour of the week.
@@ -116,7 +122,7 @@ mod tests {
     fn load_comes_when_the_profile_says() {
         let mut weights = [0.0; 24];
         weights[10] = 1.0;
-        let profile = Profile::new(&weights).unwrap();
+        let profile = Profile::new(&weights, &[1.0; 7]).unwrap();
         // All of a day's load comes between 10 and 11.
         assert!((profile.after(0.0, 12.0 * 3600.0) - 10.5 * 3600.0).abs() < 1e-6);
         assert!((profile.after(10.5 * 3600.0, 24.0 * 3600.0) - 34.5 * 3600.0).abs() < 1e-6);
@@ -124,9 +130,17 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        assert!(Profile::new(&[1.0; 23]).is_err());
-        assert!(Profile::new(&[0.0; 24]).is_err());
-        assert!(Profile::new(&[-1.0; 24]).is_err());
-        assert!(Profile::new(&[f64::NAN; 24]).is_err());
+        let week = [1.0; 7];
+        for hours in [&[1.0; 23][..], &[0.0; 24], &[-1.0; 24], &[f64::NAN; 24]] {
+            assert!(Profile::new(hours, &week).is_err(), "{hours:?}");
+        }
+        assert!(Profile::new(&[1.0; 24], &[1.0; 6]).is_err());
+    }
+
+    #[test]
+    fn days_off_are_quiet() {
+        let profile = Profile::new(&[1.0; 24], &[1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]).unwrap();
+        assert!((profile.peak() - 1.4).abs() < 1e-12);
+        assert!(profile.weights()[5 * 24..].iter().all(|w| *w <= 0.0));
     }
 }

@@ -5,13 +5,25 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, RequestRate, Time};
-use crate::serving::simulator::Arrival;
+
+/// One request as it was recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recorded {
+    /// When it came, from the first request on.
+    pub at: Time,
+    /// Prompt tokens, at least 1.
+    pub input: u32,
+    /// Tokens that were generated, at least 1.
+    pub output: u32,
+    /// Prompt tokens found in the prefix cache.
+    pub cached: u32,
+}
 
 /// Requests as they came, in order of time from zero.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
-    /// The requests.
-    pub requests: Vec<Arrival>,
+    /// The requests; at least one.
+    pub requests: Vec<Recorded>,
     /// What was odd about the file and what was done about it, in words.
     pub notes: Vec<String>,
 }
@@ -58,15 +70,19 @@ impl Trace {
         Self::of(rows)
     }
 
-    /// Requests per second from the first to the last.
+    /// One over the mean gap between requests; none where all came at once.
     pub fn rate(&self) -> Option<RequestRate> {
         let last = self.requests.last()?.at.value;
-        (last > 0.0).then(|| RequestRate::from_stored(self.requests.len() as f64 / last))
+        (last > 0.0).then(|| RequestRate::from_stored((self.requests.len() - 1) as f64 / last))
     }
 
-    /// The same requests at another pace: every gap divided by `speed`.
-    pub fn faster(&self, speed: f64) -> impl Iterator<Item = Arrival> + '_ {
-        self.requests.iter().map(move |request| Arrival { at: request.at / speed, ..*request })
+    /// Mean prompt tokens, generated tokens and cached prompt tokens of a request.
+    pub fn means(&self) -> (f64, f64, f64) {
+        let mean = |of: fn(&Recorded) -> u32| {
+            let sum: f64 = self.requests.iter().map(|request| f64::from(of(request))).sum();
+            sum / self.requests.len().max(1) as f64
+        };
+        (mean(|r| r.input), mean(|r| r.output), mean(|r| r.cached))
     }
 
     fn of(mut rows: Vec<Row>) -> Result<Self> {
@@ -98,12 +114,11 @@ impl Trace {
         let request = |row: Row| {
             let known = row.hashes.iter().take_while(|hash| seen.contains(*hash)).count() as u64;
             seen.extend(row.hashes);
-            Arrival {
+            Recorded {
                 at: Time::from_stored(row.at - first),
                 input: row.input as u32,
                 output: row.output as u32,
                 cached: (known * HASH_BLOCK).min(row.input) as u32,
-                class: 0,
             }
         };
         Ok(Self { requests: rows.into_iter().map(request).collect(), notes })

@@ -1,0 +1,253 @@
+//! The traffic section: rate, rhythm, and what a request of each class is like.
+
+use std::sync::Arc;
+
+use super::super::file::{Inference, Lengths, Traffic};
+use super::super::given::Given;
+use super::super::traffic::{Profile, Trace};
+use super::{Files, Notes, assumed, share};
+use crate::diagnostic::{Error, Place, Result};
+use crate::provenance::{Basis, Input};
+use crate::quantity::{Measure, RequestRate, Share, TokensPerRequest, YearlyRate};
+
+/// What is asked of the service.
+pub(super) struct Asked {
+    pub rate: Input<RequestRate>,
+    pub peak_to_mean: Input<f64>,
+    pub growth: Input<YearlyRate>,
+    pub profile: Option<Profile>,
+    pub trace: Option<Arc<Trace>>,
+    /// At least one.
+    pub classes: Vec<AskedClass>,
+}
+
+/// A class of requests: its share of them, and their means.
+pub(super) struct AskedClass {
+    pub share: Input<Share>,
+    pub input: Option<Input<TokensPerRequest>>,
+    pub output: Option<Input<TokensPerRequest>>,
+    pub cached: Input<Share>,
+}
+
+impl AskedClass {
+    /// Mean tokens of the prompt and of the answer, 0 where there are none.
+    pub(super) fn tokens(&self) -> (f64, f64) {
+        let mean = |input: &Option<Input<TokensPerRequest>>| {
+            input.as_ref().map_or(0.0, |input| input.value.value)
+        };
+        (mean(&self.input), mean(&self.output))
+    }
+}
+
+pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -> Result<Asked> {
+    let traffic = &service.traffic.value;
+    let place = &service.traffic.place;
+    let hit = service.prefix_cache_hit.as_ref();
+    contradictions(traffic)?;
+    let trace = match &traffic.trace {
+        Some(path) => Some(trace(&path.value, &path.place, hit, files, notes)?),
+        None => None,
+    };
+    let rate = match (&traffic.requests, &trace) {
+        (Some(given), _) => given.input("inference.traffic.requests"),
+        (None, Some(trace)) => {
+            let rate = trace.rate().ok_or_else(|| {
+                let place = traffic.trace.as_ref().map(|path| &path.place);
+                Error::input("all requests of the trace came at once: it says no rate")
+                    .at(place)
+                    .hint("give inference.traffic.requests")
+            })?;
+            derived("inference.traffic.requests", rate, "1 / mean gap of the trace")
+        }
+        (None, None) => {
+            return Err(Error::input("inference.traffic says no rate")
+                .at(Some(place))
+                .hint("give `requests`, such as 2M/day, or a `trace`"));
+        }
+    };
+    let profile = profile(traffic)?;
+    Ok(Asked {
+        rate,
+        peak_to_mean: peak_to_mean(traffic, profile.as_ref())?,
+        growth: traffic.growth.as_ref().map_or_else(
+            || {
+                let none = YearlyRate::from_stored(0.0);
+                assumed("inference.traffic.growth", none, "no growth is planned")
+            },
+            |given| given.input("inference.traffic.growth"),
+        ),
+        classes: match &trace {
+            Some(trace) => vec![recorded(trace, hit)],
+            None => classes(traffic, hit)?,
+        },
+        profile,
+        trace: trace.map(Arc::new),
+    })
+}
+
+/// Refuses sections of which only one can be true.
+fn contradictions(traffic: &Traffic) -> Result<()> {
+    let single = traffic.input_tokens.as_ref().or(traffic.output_tokens.as_ref());
+    let class = traffic.classes.first().map(|class| &class.name.place);
+    if let (Some(trace), Some(place)) =
+        (&traffic.trace, single.map(|lengths| &lengths.mean.place).or(class))
+    {
+        return Err(Error::input(format!("`{}` has lengths of its own", trace.value))
+            .at(Some(place))
+            .hint("leave input_tokens, output_tokens and classes out beside a trace"));
+    }
+    if let (Some(lengths), Some(_)) = (single, class) {
+        return Err(lengths.mean.refuse("each of the classes has lengths of its own"));
+    }
+    if let (Some(_), Some(burstiness)) = (&traffic.trace, &traffic.burstiness) {
+        return Err(burstiness.refuse("a trace has gaps of its own: it cannot be bursty as well"));
+    }
+    if let Some(burstiness) = &traffic.burstiness
+        && !(0.05..=20.0).contains(&burstiness.spread.central())
+    {
+        return Err(burstiness
+            .refuse("burstiness lies between 0.05 and 20")
+            .hint("it is the coefficient of variation of the gaps: 1 is Poisson"));
+    }
+    Ok(())
+}
+
+fn trace(
+    path: &str,
+    place: &Place,
+    hit: Option<&Given<Share>>,
+    files: &dyn Files,
+    notes: &mut Notes,
+) -> Result<Trace> {
+    let read = || {
+        let text = String::from_utf8(files.read(path)?)
+            .map_err(|_| Error::input(format!("{path} is not UTF-8 text")))?;
+        Trace::read(&text).map_err(|error| error.within(path))
+    };
+    let mut trace = read().map_err(|error| error.at(Some(place)))?;
+    notes.warnings.extend(trace.notes.iter().map(|note| format!("{path}: {note}")));
+    if let Some(hit) = hit {
+        for request in &mut trace.requests {
+            request.cached = (f64::from(request.input) * hit.spread.central().get()) as u32;
+        }
+    }
+    Ok(trace)
+}
+
+fn recorded(trace: &Trace, hit: Option<&Given<Share>>) -> AskedClass {
+    let (input, output, cached) = trace.means();
+    let tokens = |name: &str, mean: f64| {
+        let name = format!("inference.traffic.{name}.mean");
+        Some(derived(&name, TokensPerRequest::from_stored(mean), "mean of the trace"))
+    };
+    let own = || {
+        let found = share(cached / input.max(1.0));
+        derived("inference.prefix_cache_hit", found, "the trace's blocks that came before")
+    };
+    AskedClass {
+        share: all(),
+        input: tokens("input_tokens", input),
+        output: tokens("output_tokens", output),
+        cached: hit.map_or_else(own, |given| given.input("inference.prefix_cache_hit")),
+    }
+}
+
+fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedClass>> {
+    let shares = || traffic.classes.iter().map(|class| &class.share);
+    let sum: f64 = shares().map(|given| given.spread.central().get()).sum();
+    if let Some(last) = shares().next_back()
+        && (sum - 1.0).abs() > 1e-3
+    {
+        let sum = 100.0 * sum;
+        return Err(
+            last.refuse(format!("the shares of the classes add up to {sum:.1} %, not 100 %"))
+        );
+    }
+    if let Some(range) = shares().find(|given| given.spread.distribution().is_some()) {
+        return Err(range.refuse("the share of a class is one value: shares add up to 100 %"));
+    }
+    let names: Vec<&str> = traffic.classes.iter().map(|class| class.name.value.as_str()).collect();
+    for (i, class) in traffic.classes.iter().enumerate() {
+        let name = &class.name;
+        let plain = |c: char| c.is_alphanumeric() || c == '-' || c == '_' || c == ' ';
+        if name.value.is_empty() || !name.value.chars().all(plain) {
+            return Err(
+                Error::input("a class's name is letters, digits, - and _").at(Some(&name.place))
+            );
+        }
+        if names[..i].contains(&name.value.as_str()) {
+            return Err(Error::input(format!("two classes are called `{}`", name.value))
+                .at(Some(&name.place)));
+        }
+    }
+    traffic
+        .kinds()
+        .into_iter()
+        .map(|kind| {
+            let under = kind.class.map_or_else(
+                || "inference.traffic".to_owned(),
+                |class| format!("inference.traffic.classes.{}", class.name.value),
+            );
+            let mean = |lengths: Option<&Lengths>, key: &str| {
+                lengths.map(|lengths| lengths.mean.input(&format!("{under}.{key}.mean")))
+            };
+            if let (None, Some(answer)) = (kind.input, kind.output) {
+                return Err(answer.mean.refuse("output_tokens need input_tokens"));
+            }
+            if let Some(answer) = kind.output.filter(|it| it.mean.spread.central().value < 1.0) {
+                return Err(answer.mean.refuse("an answer has at least one token"));
+            }
+            let own = kind.class.and_then(|class| class.prefix_cache_hit.as_ref());
+            let cached = match (own, hit) {
+                (Some(given), _) => given.input(&format!("{under}.prefix_cache_hit")),
+                (None, Some(given)) => given.input("inference.prefix_cache_hit"),
+                (None, None) => {
+                    let why = "no prompts share a prefix";
+                    assumed("inference.prefix_cache_hit", share(0.0), why)
+                }
+            };
+            Ok(AskedClass {
+                share: kind
+                    .class
+                    .map_or_else(all, |class| class.share.input(&format!("{under}.share"))),
+                input: mean(kind.input, "input_tokens"),
+                output: mean(kind.output, "output_tokens"),
+                cached,
+            })
+        })
+        .collect()
+}
+
+fn all() -> Input<Share> {
+    derived("share of the requests", share(1.0), "there are no classes")
+}
+
+fn derived<Q: Measure>(name: &str, value: Q, formula: &str) -> Input<Q> {
+    Input::new(name, value, Basis::Derived { formula: formula.to_owned() })
+}
+
+fn profile(traffic: &Traffic) -> Result<Option<Profile>> {
+    let (hours, days) = (&traffic.hours, &traffic.weekdays);
+    let Some(place) = hours.as_ref().or(days.as_ref()).map(|it| &it.place) else {
+        return Ok(None);
+    };
+    let (alike_hours, alike_days) = ([1.0; 24], [1.0; 7]);
+    let hours = hours.as_ref().map_or(&alike_hours[..], |it| &it.value);
+    let days = days.as_ref().map_or(&alike_days[..], |it| &it.value);
+    Profile::new(hours, days).map(Some).map_err(|error| error.at(Some(place)))
+}
+
+fn peak_to_mean(traffic: &Traffic, profile: Option<&Profile>) -> Result<Input<f64>> {
+    let name = "inference.traffic.peak_to_mean";
+    match (&traffic.peak_to_mean, profile) {
+        (Some(given), Some(_)) => Err(given
+            .refuse("hours and weekdays say how high the peak is")
+            .hint("give one of them")),
+        (Some(given), None) if given.spread.central() < 1.0 => {
+            Err(given.refuse("the peak is at least the mean: peak_to_mean is 1 or more"))
+        }
+        (Some(given), None) => Ok(given.input(name)),
+        (None, Some(profile)) => Ok(derived(name, profile.peak(), "the busiest hour of the week")),
+        (None, None) => Ok(assumed(name, 2.0, "a daily rhythm; set it from your own traffic")),
+    }
+}

@@ -1,0 +1,161 @@
+//! What is promised: percentiles of latency.
+
+use crate::quantity::Time;
+use crate::serving::simulator::{Bounds, Report};
+
+/// Percentiles that must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Objective {
+    /// Names of the classes of requests, in the order of the traffic; none where all are alike.
+    pub classes: Vec<String>,
+    /// What is promised to each of them, or to all together.
+    pub promises: Vec<Promise>,
+}
+
+/// A percentile that must hold: 95 % of the requests have their first token within 500 ms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Promise {
+    /// The class of requests that it is made to; all of them together without.
+    pub class: Option<u16>,
+    /// Of which latency: TTFT, TPOT or E2E.
+    pub latency: Limit,
+    /// The percentile, 0 to 1.
+    pub percentile: f64,
+    /// What it must not exceed.
+    pub bound: Time,
+}
+
+/// What keeps a replica from a higher rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The bound of the time to first token.
+    Ttft,
+    /// The bound of the time per output token.
+    Tpot,
+    /// The bound of the whole answer.
+    E2e,
+    /// The queue grows without end.
+    Throughput,
+}
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ttft, Self::Tpot, Self::E2e, Self::Throughput];
+
+    /// The interval of the calibration that speaks of it.
+    pub fn interval(self) -> &'static str {
+        match self {
+            Self::Ttft => "ttft",
+            Self::Tpot | Self::E2e => "tpot",
+            Self::Throughput => "output_tokens_per_s",
+        }
+    }
+
+    /// Its name in keys.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Ttft => "ttft",
+            Self::Tpot => "tpot",
+            Self::E2e => "e2e",
+            Self::Throughput => "throughput",
+        }
+    }
+
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ttft => "TTFT",
+            Self::Tpot => "TPOT",
+            Self::E2e => "E2E",
+            Self::Throughput => "throughput",
+        }
+    }
+}
+
+/// How one promise did: the mean over the runs with its standard error, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Check {
+    pub promise: Promise,
+    pub measured: f64,
+    error: f64,
+}
+
+impl Check {
+    pub(super) fn holds(&self, margin: f64) -> bool {
+        self.measured + margin * self.error <= self.promise.bound.value
+    }
+
+    /// Measured / promised.
+    pub(super) fn ratio(&self) -> f64 {
+        self.measured / self.promise.bound.value
+    }
+}
+
+impl Objective {
+    /// No bound at all: a replica's limit is then where its queue grows without end.
+    pub fn is_empty(&self) -> bool {
+        self.promises.is_empty()
+    }
+
+    /// What is promised, in words: `chat: TTFT p95`.
+    pub fn name(&self, promise: &Promise) -> String {
+        let class = promise.class.and_then(|class| self.classes.get(usize::from(class)));
+        let of = class.map_or(String::new(), |class| format!("{class}: "));
+        format!("{of}{} p{:.0}", promise.latency.name(), 100.0 * promise.percentile)
+    }
+
+    /// What a single request of each of the classes must keep, for attainment.
+    pub fn bounds(&self) -> Vec<Bounds> {
+        let of = |class: usize| {
+            let tightest = |latency: Limit| {
+                let to = |it: &&Promise| {
+                    it.latency == latency && it.class.is_none_or(|it| usize::from(it) == class)
+                };
+                let bounds = self.promises.iter().filter(to).map(|promise| promise.bound);
+                bounds.min_by(|a, b| a.value.total_cmp(&b.value))
+            };
+            Bounds {
+                ttft: tightest(Limit::Ttft),
+                tpot: tightest(Limit::Tpot),
+                e2e: tightest(Limit::E2e),
+            }
+        };
+        (0..self.classes.len().max(1)).map(of).collect()
+    }
+
+    /// The objective with the bounds of each latency divided by a factor.
+    #[must_use]
+    pub fn tightened(&self, factor: impl Fn(Limit) -> f64) -> Self {
+        let tighten = |it: &Promise| Promise { bound: it.bound / factor(it.latency), ..*it };
+        let promises = self.promises.iter().map(tighten).collect();
+        Self { classes: self.classes.clone(), promises }
+    }
+
+    pub(super) fn checks(&self, reports: &[Report]) -> Vec<Check> {
+        let all: Vec<_> = reports.iter().map(Report::all).collect();
+        let n = all.len() as f64;
+        let check = |promise: &Promise| {
+            let measured: Vec<f64> = reports
+                .iter()
+                .zip(&all)
+                .map(|(report, all)| {
+                    let class = match promise.class {
+                        None => all,
+                        Some(class) => &report.classes[usize::from(class)],
+                    };
+                    let histogram = match promise.latency {
+                        Limit::Ttft => &class.ttft,
+                        Limit::Tpot => &class.tpot,
+                        _ => &class.e2e,
+                    };
+                    histogram.quantile(promise.percentile).unwrap_or(0.0)
+                })
+                .collect();
+            let mean = measured.iter().sum::<f64>() / n;
+            let spread = measured.iter().map(|it| (it - mean).powi(2)).sum::<f64>();
+            let error = if n > 1.0 { (spread / (n - 1.0) / n).sqrt() } else { 0.0 };
+            Check { promise: *promise, measured: mean, error }
+        };
+        self.promises.iter().map(check).collect()
+    }
+}

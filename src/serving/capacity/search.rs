@@ -1,0 +1,361 @@
+//! The highest rate of a replica, by bisection on the simulator.
+
+use super::objective::{Check, Limit, Objective};
+use crate::diagnostic::{Error, Result};
+use crate::quantity::{Measure as _, RequestRate, Time, text};
+use crate::serving::simulator::{Arrival, Report, Simulation, StepTime};
+use crate::serving::traffic::Traffic;
+
+/// How a search goes about it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Search {
+    /// Requests per simulated run, the warm-up of a tenth included.
+    pub requests: u64,
+    /// Runs per rate, each of another seed; the objective must hold in their mean by this many
+    /// standard errors.
+    pub seeds: u32,
+    /// Standard errors of margin: 1.645 is 95 % confidence, one-sided.
+    pub margin: f64,
+    /// The search ends when the highest rate is known within this share.
+    pub tolerance: f64,
+}
+
+impl Default for Search {
+    /// 20,000 requests, 4 seeds, 95 % confidence, 1 %.
+    fn default() -> Self {
+        Self { requests: 20_000, seeds: 4, margin: 1.645, tolerance: 0.01 }
+    }
+}
+
+/// The highest rate of a replica.
+#[derive(Clone, Debug)]
+pub struct HighestRate {
+    /// Requests per second within every objective.
+    pub rate: RequestRate,
+    /// The lowest rate that was found to break one.
+    pub breaks_at: RequestRate,
+    /// What breaks first.
+    pub limit: Limit,
+    /// The same in words, with what is used up.
+    pub bottleneck: String,
+    /// The run at the highest rate (first seed).
+    pub report: Report,
+    /// Requests simulated in all.
+    pub simulated: u64,
+}
+
+/// Runs a simulation of the traffic at one rate.
+pub fn at_rate<S: StepTime>(
+    simulation: &Simulation<'_, S>,
+    traffic: &Traffic,
+    rate: RequestRate,
+    search: &Search,
+    seed: u64,
+) -> Report {
+    let traffic = Traffic { rate, ..traffic.clone() };
+    let requests = traffic.requests(seed).take(search.requests as usize);
+    Simulation { warm_up: search.requests / 10, records: false, ..simulation.clone() }
+        .open(requests)
+}
+
+/// The highest rate of one replica (or of the simulation's fleet) within the objective, by
+/// bisection on the simulator: short runs find where to look, runs of full length decide. Every
+/// rate sees the same requests and the same gaps, scaled: common random numbers. The traffic's own
+/// rate and profile are not looked at. `progress` hears the share that is done.
+///
+/// # Errors
+/// Where a single request on an idle replica breaks the objective: which bound forbids it; and
+/// where no request can be answered at all.
+pub fn highest_rate<S: StepTime + Sync>(
+    simulation: &Simulation<'_, S>,
+    traffic: &Traffic,
+    objective: &Objective,
+    search: &Search,
+    progress: &dyn Fn(f64),
+) -> Result<HighestRate> {
+    let traffic = Traffic { profile: None, ..traffic.clone() };
+    let mean = floor(simulation, &traffic, objective)?;
+    let mut attempts = Attempts { simulation, traffic: &traffic, objective, simulated: 0 };
+    // The rate of one replica that is always busy with one request is a start.
+    let (mut start, mut step, mut done) = (1.0 / mean, 2.0, 0.0);
+    let short = Search { requests: search.requests / 16, tolerance: 0.1, ..*search };
+    if short.requests >= 500 {
+        done = 0.3;
+        let share = |share: f64| progress(done * share);
+        // Where short runs find nothing, long ones begin at the start.
+        if let Ok(found) = attempts.bisect(start, step, mean, &short, &share) {
+            (start, step) = (found.low, 1.08);
+        }
+    }
+    let share = |share: f64| progress(done + (1.0 - done) * share);
+    let found = attempts.bisect(start, step, mean, search, &share)?;
+    let report = found.report.ok_or_else(|| Error::limit("no rate keeps the objective"))?;
+    let (limit, broken) = found.broken;
+    let bottleneck = format!("{broken}; {}", resource(&report));
+    Ok(HighestRate {
+        rate: RequestRate::from_stored(found.low),
+        breaks_at: RequestRate::from_stored(found.high),
+        limit,
+        bottleneck,
+        report,
+        simulated: attempts.simulated,
+    })
+}
+
+/// Mean seconds of a request that is alone on a replica: the floor that no fleet gets below.
+fn floor<S: StepTime>(
+    simulation: &Simulation<'_, S>,
+    traffic: &Traffic,
+    objective: &Objective,
+) -> Result<f64> {
+    let lone = traffic
+        .requests(1)
+        .take(2000)
+        .zip(0_u32..)
+        .map(|(request, i)| Arrival { at: Time::from_stored(f64::from(i) * 1e6), ..request });
+    let floor = Simulation { warm_up: 0, records: false, ..simulation.clone() }.open(lone);
+    if floor.answered == 0 {
+        return Err(Error::limit("no request of this traffic fits a replica's KV cache")
+            .hint("use more devices per replica, a narrower KV cache, or shorter requests"));
+    }
+    for check in objective.checks(std::slice::from_ref(&floor)) {
+        if !check.holds(0.0) {
+            return Err(Error::limit(format!(
+                "{} of {} cannot be met at any load: a request alone on a replica needs {}",
+                objective.name(&check.promise),
+                text::show(check.promise.bound),
+                text::show(Time::from_stored(check.measured)),
+            ))
+            .hint("use a faster device, more tensor parallelism, or a narrower precision"));
+        }
+    }
+    Ok(floor.all().e2e.mean().unwrap_or(1.0).max(1e-6))
+}
+
+/// Why a rate is too high, for programs and for people.
+type Verdict = (Limit, String);
+
+/// Rates that were tried.
+struct Attempts<'a, S> {
+    simulation: &'a Simulation<'a, S>,
+    traffic: &'a Traffic,
+    objective: &'a Objective,
+    simulated: u64,
+}
+
+/// Where the highest rate lies.
+struct Bracket {
+    /// The highest rate that holds, with the run of its first seed; 0 without one.
+    low: f64,
+    report: Option<Report>,
+    /// The lowest that does not, and why.
+    high: f64,
+    broken: Verdict,
+}
+
+impl<S: StepTime + Sync> Attempts<'_, S> {
+    /// Widens a bracket around `start` by factors of `step` and more, then halves it. A request
+    /// alone takes `mean` seconds.
+    fn bisect(
+        &mut self,
+        start: f64,
+        step: f64,
+        mean: f64,
+        search: &Search,
+        progress: &dyn Fn(f64),
+    ) -> Result<Bracket> {
+        let (mut rate, mut step, mut tried) = (start, step, 0.0);
+        let mut bracket = Bracket {
+            low: 0.0,
+            report: None,
+            high: f64::INFINITY,
+            broken: (Limit::Throughput, String::new()),
+        };
+        loop {
+            match self.attempt(rate, search) {
+                (None, report) => (bracket.low, bracket.report) = (rate, report),
+                (Some(verdict), _) => (bracket.high, bracket.broken) = (rate, verdict),
+            }
+            let (low, high) = (bracket.low, bracket.high);
+            tried += 1.0;
+            let open = low <= 0.0 || high.is_infinite();
+            let left = ((high - low) / (search.tolerance * high)).log2();
+            progress(tried / (tried + if open { 8.0 } else { left.clamp(0.0, 8.0) }));
+            if !open && high - low <= search.tolerance * high {
+                return Ok(bracket);
+            }
+            if !(1e-6..1e7).contains(&(rate * mean)) {
+                return Err(Error::limit("no rate keeps the objective"));
+            }
+            rate = match (low > 0.0, high.is_finite()) {
+                (true, true) => f64::midpoint(low, high),
+                (true, false) => low * step,
+                (false, _) => high / step,
+            };
+            if open {
+                step *= step.sqrt();
+            }
+        }
+    }
+
+    /// What breaks at a rate, if anything does, and the run of the first seed.
+    fn attempt(&mut self, rate: f64, search: &Search) -> (Option<Verdict>, Option<Report>) {
+        let rate = RequestRate::from_stored(rate);
+        let (simulation, traffic) = (self.simulation, self.traffic);
+        let seeds: Vec<u64> = (1..=u64::from(search.seeds.max(1))).collect();
+        let run = |seed: u64| at_rate(simulation, traffic, rate, search, seed);
+        let mut reports = Vec::new();
+        for some in seeds.chunks(8) {
+            reports.extend(std::thread::scope(|scope| {
+                let runs: Vec<_> =
+                    some.iter().map(|&seed| scope.spawn(move || run(seed))).collect();
+                runs.into_iter()
+                    .map(|run| run.join().unwrap_or_else(|it| std::panic::resume_unwind(it)))
+                    .collect::<Vec<Report>>()
+            }));
+        }
+        self.simulated += reports.iter().map(|report| report.arrived).sum::<u64>();
+        let decode = simulation.handover.as_ref().map(|it| &it.decode);
+        let batch = std::iter::once(&simulation.fleet)
+            .chain(decode)
+            .map(|fleet| u64::from(fleet.limits.sequences) * u64::from(fleet.replicas))
+            .sum();
+        let beyond = |report: &Report| report.overloaded || is_growing(report, batch);
+        let verdict = if reports.iter().any(beyond) {
+            Some((Limit::Throughput, "the queue grows without end".to_owned()))
+        } else {
+            let checks = self.objective.checks(&reports).into_iter();
+            checks
+                .filter(|check| !check.holds(search.margin))
+                .max_by(|a, b| a.ratio().total_cmp(&b.ratio()))
+                .map(|Check { promise, .. }| {
+                    let (name, bound) = (self.objective.name(&promise), text::show(promise.bound));
+                    (promise.latency, format!("{name} reaches {bound}"))
+                })
+        };
+        (verdict, reports.into_iter().next())
+    }
+}
+
+/// Whether the queue grew over the run: more wait at its end than a batch and a twentieth of all.
+fn is_growing(report: &Report, batch: u64) -> bool {
+    report.backlog > batch + report.arrived / 20
+}
+
+/// What is used up most at the highest rate, and what is left.
+fn resource(report: &Report) -> String {
+    let used = report.fleet;
+    let share = |part: f64| format!("{:.0} %", 100.0 * part);
+    if used.preemptions > 0 || used.kv.1 > 0.97 {
+        format!("KV cache is full at times ({} on average)", share(used.kv.0))
+    } else if used.busy > 0.97 {
+        format!("steps follow each other without a gap, KV cache at most {} used", share(used.kv.1))
+    } else {
+        format!("busy {} of the time, KV cache at most {} used", share(used.busy), share(used.kv.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Promise, fleet};
+    use super::*;
+    use crate::serving::simulator::{Bounds, Fleet as Pool, Limits, Router, Scheduler, Stepping};
+    use crate::serving::traffic::{Class, Lengths, Source};
+
+    struct Engine;
+
+    impl StepTime for Engine {
+        fn tokens(&self, decode: u32, prefill: u32, _: u32) -> Time {
+            Time::from_stored(6e-3 + 3e-5 * f64::from(decode + prefill))
+        }
+        fn context(&self) -> Time {
+            Time::from_stored(5e-8)
+        }
+    }
+
+    fn simulation(blocks: u64) -> Simulation<'static, Engine> {
+        let limits = Limits {
+            sequences: 64,
+            tokens: 2048,
+            blocks,
+            block: 16,
+            scheduler: Scheduler::DecodeFirst,
+            stepping: Stepping::Leap,
+        };
+        Simulation {
+            fleet: Pool { time: &Engine, limits, replicas: 1, router: Router::RoundRobin },
+            handover: None,
+            front_end: Time::from_stored(0.01),
+            slo: vec![Bounds::default()],
+            warm_up: 0,
+            queue_limit: 2000,
+            records: false,
+        }
+    }
+
+    fn traffic() -> Traffic {
+        let class = Class {
+            weight: 1.0,
+            input: Lengths::lognormal(1000.0, 0.95, 3000.0, None).unwrap(),
+            output: Lengths::Fixed(200),
+            cached: 0.0,
+        };
+        Traffic {
+            rate: RequestRate::from_stored(1.0),
+            profile: None,
+            source: Source::Random { burstiness: 1.0, classes: vec![class] },
+        }
+    }
+
+    fn objective(ttft_ms: f64) -> Objective {
+        let bound = Time::from_stored(ttft_ms * 1e-3);
+        let promise = Promise { class: None, latency: Limit::Ttft, percentile: 0.95, bound };
+        Objective { promises: vec![promise], ..Objective::default() }
+    }
+
+    const QUICK: Search = Search { requests: 3000, seeds: 2, margin: 1.645, tolerance: 0.02 };
+
+    #[test]
+    fn a_looser_objective_admits_more_and_no_objective_the_most() {
+        let rate = |objective: &Objective| {
+            let found =
+                highest_rate(&simulation(40_000), &traffic(), objective, &QUICK, &|_| ()).unwrap();
+            assert!(found.rate < found.breaks_at && found.simulated > 3000);
+            found.rate.value
+        };
+        let rates = [rate(&objective(250.0)), rate(&objective(500.0)), rate(&objective(2000.0))];
+        assert!(rates[0] < rates[1] && rates[1] < rates[2], "{rates:?}");
+        let most = rate(&Objective::default());
+        assert!(most >= rates[2] * 0.95, "{most} {rates:?}");
+        // 64 sequences of 200 tokens; prompts of 30 ms each share the replica.
+        assert!(most < 1.0 / 0.03);
+    }
+
+    #[test]
+    fn the_rate_found_holds_and_more_breaks() {
+        let objective = objective(400.0);
+        let found =
+            highest_rate(&simulation(40_000), &traffic(), &objective, &QUICK, &|_| ()).unwrap();
+        let p95 = |rate: f64| {
+            let rate = RequestRate::from_stored(rate);
+            let report = at_rate(&simulation(40_000), &traffic(), rate, &QUICK, 1);
+            report.all().ttft.quantile(0.95).unwrap()
+        };
+        assert!(p95(found.rate.value) <= 0.4 * 1.001);
+        assert!(p95(found.rate.value * 1.3) > 0.4);
+        assert!(found.bottleneck.contains("TTFT p95 reaches"), "{}", found.bottleneck);
+    }
+
+    #[test]
+    fn what_no_fleet_can_do_is_said() {
+        let error =
+            highest_rate(&simulation(40_000), &traffic(), &objective(20.0), &QUICK, &|_| ());
+        let error = error.unwrap_err();
+        assert!(error.message().contains("TTFT p95 of 20 ms cannot be met"), "{error}");
+        let error = highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, &|_| ());
+        assert!(error.unwrap_err().message().contains("no request of this traffic fits"));
+        let rate = RequestRate::from_stored;
+        assert!(fleet(rate(1e18), rate(1.0), 0.1, 0, 1, 8).is_err());
+        assert!(fleet(rate(1.0), rate(0.0), 0.1, 0, 1, 8).is_err());
+    }
+}
