@@ -151,13 +151,13 @@ fn a_router_that_looks_at_the_load_shortens_the_wait() {
 
 #[test]
 fn recorded_requests_take_the_place_of_drawn_ones() {
-    let mut text = String::from("TIMESTAMP,ContextTokens,GeneratedTokens\n");
-    for i in 0..200_u32 {
+    let line = |i: u32| {
         let (second, prompt, answer) = (i / 2, 200 + 37 * (i % 50), 20 + 13 * (i % 30));
         let stamp = format!("2023-11-16 18:{:02}:{:02}.5", 10 + second / 60, second % 60);
-        text += &format!("{stamp},{prompt},{answer}\n");
-    }
-    let trace = scratch("trace.csv", &text);
+        format!("{stamp},{prompt},{answer}\n")
+    };
+    let lines: String = (0..200).map(line).collect();
+    let trace = scratch("trace.csv", &format!("TIMESTAMP,ContextTokens,GeneratedTokens\n{lines}"));
     let plain = format!("inference.traffic={{trace: {trace}}}");
     let report = tried(FILE, &[&plain]).expect("an answer");
     let at = |report: &serde_json::Value, path: &str| number(report, path);

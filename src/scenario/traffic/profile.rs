@@ -53,7 +53,7 @@ impl Profile {
             (0..24)
                 .map(|hour| {
                     let angle = f64::from(hour - 15) * std::f64::consts::TAU / 24.0;
-                    (1.0 + swing * angle.cos()).max(0.0).powf(power)
+                    ((1.0 + swing * angle.cos()) / (1.0 + swing)).max(0.0).powf(power)
                 })
                 .collect::<Vec<f64>>()
         };
