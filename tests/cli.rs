@@ -110,7 +110,7 @@ fn what_is_left_out_is_announced() {
             .to_string()
     };
     let owned = warnings("placement={provider: owned, region: FRA}");
-    assert!(owned.contains("owned hardware is not priced"), "{owned}");
+    assert!(owned.contains("no purchase price of a100-sxm-80gb"), "{owned}");
     let hostless = warnings("training.hardware={accelerator: rtx-4090, count: 8}");
     assert!(hostless.contains("host power of rtx-4090 is unknown"), "{hostless}");
 }

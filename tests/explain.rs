@@ -53,8 +53,14 @@ prop_compose! {
         experiments in 0.0..3.0f64,
         pue in 1.0..2.0f64,
         grid in 10.0..900.0f64,
-        purchase in prop::sample::select(vec![
-            "on-demand", "spot", "{price: 2.5 USD/device-h}", "{price: 21 USD/instance-h}",
+        tenure in prop::sample::select(vec![
+            "provider: aws, region: us-east-2, purchase: on-demand",
+            "provider: aws, region: us-east-2, purchase: spot",
+            "region: US-OH, purchase: {price: 2.5 USD/device-h}",
+            "region: US-OH, purchase: {price: 21 USD/instance-h}",
+            "region: US-OH, provider: owned",
+            "region: US-OH, owned: {residual: 10 %, utilisation: 70 %, instead_of: {provider: lambda}}",
+            "region: US-OH, start: 2026-10-01, owned: {bought: 2025-02-01, price_change: -20 %/year}",
         ]),
         serve in any::<bool>(),
         rate in 1_000.0..1e8f64,
@@ -73,7 +79,7 @@ training:
   goodput: {goodput}
   spares: {spares}
   experiments: {experiments}
-placement: {{provider: aws, region: us-east-2, purchase: {purchase}, pue: {pue}, grid: {grid}}}
+placement: {{{tenure}, pue: {pue}, grid: {grid}}}
 ");
         if serve {
             let _ = write!(text, "

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Estimate, InferenceForecast, Tco, TrainingForecast, Year};
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::Ledger;
+use crate::ledger::rent_or_buy::Never;
 use crate::provenance::{Known, Step, Traced, Unknown};
 use crate::quantity::text::{convert, show_stored};
 use crate::quantity::{Measure, Money};
@@ -32,7 +33,7 @@ pub struct Section<'a> {
 }
 
 impl Section<'_> {
-    fn known<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Traced<Q>) {
+    pub(super) fn known<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Traced<Q>) {
         self.figures.push(Figure {
             path: format!("{}.{path}", self.stage),
             value: Some(convert(figure.value().stored(), unit)),
@@ -42,19 +43,24 @@ impl Section<'_> {
         });
     }
 
-    fn optional<Q: Measure>(&mut self, path: &str, unit: &str, figure: Option<&Traced<Q>>) {
+    pub(super) fn optional<Q: Measure>(
+        &mut self,
+        path: &str,
+        unit: &str,
+        figure: Option<&Traced<Q>>,
+    ) {
         if let Some(figure) = figure {
             self.known(path, unit, figure);
         }
     }
 
-    fn stated<Q: Measure>(&mut self, path: &str, unit: &str, figure: Option<&Known<Q>>) {
+    pub(super) fn stated<Q: Measure>(&mut self, path: &str, unit: &str, figure: Option<&Known<Q>>) {
         if let Some(figure) = figure {
             self.maybe(path, unit, figure);
         }
     }
 
-    fn maybe<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Known<Q>) {
+    pub(super) fn maybe<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Known<Q>) {
         match figure {
             Ok(figure) => self.known(path, unit, figure),
             Err(unknown) => self.figures.push(Figure {
@@ -63,6 +69,27 @@ impl Section<'_> {
                 shown: "unknown".to_owned(),
                 step: None,
                 unknown: Some(unknown.clone()),
+            }),
+        }
+    }
+}
+
+impl Section<'_> {
+    /// A figure that may not exist: two costs that never meet.
+    pub(super) fn or_never<Q: Measure>(
+        &mut self,
+        path: &str,
+        unit: &str,
+        figure: &Result<Traced<Q>, Never>,
+    ) {
+        match figure {
+            Ok(figure) => self.known(path, unit, figure),
+            Err(_) => self.figures.push(Figure {
+                path: format!("{}.{path}", self.stage),
+                value: None,
+                shown: "never".to_owned(),
+                step: None,
+                unknown: None,
             }),
         }
     }
@@ -86,6 +113,9 @@ impl Estimate {
                     list_year(year, cost.as_ref(), out);
                 });
             }
+        }
+        for (stage, ownership) in self.ownerships() {
+            section(&format!("rent_or_buy.{stage}"), &|out| ownership.list_comparison(out));
         }
         if let Some(tco) = &self.tco {
             section("tco", &|out| list_tco(tco, out));
@@ -120,6 +150,9 @@ fn list_training(training: &TrainingForecast, out: &mut Section<'_>) {
     }
     list_footprint("energy_kwh", &training.footprint, out);
     list_cost(&training.money, training.cost.as_ref(), out);
+    if let Some(ownership) = &training.ownership {
+        ownership.list_purchases(out);
+    }
     out.stated("flops_per_usd.peak", "FLOP/USD", training.peak_flops_per_usd.as_ref());
     out.stated("flops_per_usd.achieved", "FLOP/USD", training.achieved_flops_per_usd.as_ref());
 }
@@ -181,6 +214,9 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     }
     out.known("per_query.flops", "FLOP/request", &inference.flops);
     list_cost(&inference.money, inference.cost.as_ref(), out);
+    if let Some(ownership) = &inference.ownership {
+        ownership.list_purchases(out);
+    }
     out.stated("per_query.serving_usd", "USD/request", inference.serving_cost.as_ref());
     out.stated("per_query.loaded_usd", "USD/request", inference.loaded_cost.as_ref());
     out.maybe("per_query.energy_wh", "Wh/request", &inference.energy);

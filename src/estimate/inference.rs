@@ -1,6 +1,6 @@
 //! The forecast of a service: latency, fleet, and what each year of it takes.
 
-use super::{TrainingForecast, money};
+use super::{Ownership, TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
 use crate::ledger::footprint::{Co2e, Footprint, Location};
 use crate::ledger::line::{Ledger, Stage};
@@ -30,6 +30,8 @@ pub struct InferenceForecast {
     pub years: Vec<Year>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
     pub money: Ledger<Money>,
+    /// What is bought for it, where the hardware is owned.
+    pub ownership: Option<Ownership>,
     /// The sum of the rows over the horizon.
     pub cost: Option<Known<Money>>,
     /// Cost per request over the horizon.
@@ -140,7 +142,8 @@ pub fn serve(
     let sum_requests = years::total(years.iter().map(|y| y.requests.clone()))
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
         .named("requests over the horizon");
-    let money = money::of_service(service, finance, &years, money::first_month(training), explain);
+    let first_month = money::first_month(training);
+    let money = money::of_service(service, finance, &years, first_month, explain);
     let cost = money.sum(|_| true).map(|cost| super::name(cost, "inference.cost_usd.total"));
     let facility = super::add(years.iter().map(|y| y.footprint.facility.clone()));
     let location = super::add(years.iter().map(|y| y.footprint.location.clone()))
@@ -172,6 +175,9 @@ pub fn serve(
         location_per_token: per(&location, tokens.as_ref())
             .map(|(mass, tokens)| (&mass / &tokens).named(&per_token("co2e_kg.location"))),
         embodied: embodied.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.embodied"))),
+        ownership: service.owned.as_ref().and_then(|owned| {
+            Ownership::of_service(owned, &years, first_month, &finance.discount_rate, explain)
+        }),
         limits,
         latency,
         money,

@@ -3,10 +3,12 @@
 mod figure;
 mod inference;
 mod money;
+mod owned;
 mod training;
 
 pub use figure::{Figure, Section};
 pub use inference::{InferenceForecast, ReplicaLimits, Year, serve};
+pub use owned::Ownership;
 pub use training::{Calendar, TrainingForecast};
 
 use crate::catalog::Catalog;
@@ -57,6 +59,13 @@ impl Estimate {
         let training = self.training.iter().flat_map(|training| training.money.lines());
         training.chain(self.inference.iter().flat_map(|inference| inference.money.lines()))
     }
+
+    /// The hardware that is owned, by stage.
+    pub fn ownerships(&self) -> impl Iterator<Item = (&'static str, &Ownership)> {
+        let training = self.training.iter().map(|it| ("training", it.ownership.as_ref()));
+        let service = self.inference.iter().map(|it| ("inference", it.ownership.as_ref()));
+        training.chain(service).filter_map(|(stage, owned)| Some((stage, owned?)))
+    }
 }
 
 /// A scenario made ready: what takes long, such as the choice of a layout, is done once.
@@ -97,8 +106,9 @@ impl Engine {
     /// A model that does not fit the devices that are to serve it; a job that fails all the time.
     pub fn run(&self, explain: bool) -> Result<Estimate> {
         let scenario = &self.scenario;
+        let discount = &scenario.finance.discount_rate;
         let training = match scenario.training.as_ref().zip(self.settled.as_ref()) {
-            Some((plan, settled)) => Some(training::forecast(plan, settled, explain)?),
+            Some((plan, settled)) => Some(training::forecast(plan, settled, discount, explain)?),
             None => None,
         };
         let inference = match &scenario.inference {

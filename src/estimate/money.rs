@@ -4,8 +4,8 @@ use super::{TrainingForecast, Year};
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::rent::{Packing, Term};
 use crate::ledger::years;
-use crate::provenance::Traced;
-use crate::quantity::{Devices, Measure, Money, Time};
+use crate::provenance::{Known, Traced};
+use crate::quantity::{Devices, Energy, Measure, Money, Time};
 use crate::scenario::plan::{Finance, Service, TrainingPlan};
 use crate::training::run::RunTime;
 
@@ -15,6 +15,7 @@ pub(super) fn of_training(
     run: &RunTime,
     devices: Option<&Traced<Devices>>,
     packing: Option<&Packing>,
+    facility: &Known<Energy>,
     explain: bool,
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
@@ -26,6 +27,9 @@ pub(super) fn of_training(
         let held = packing.map(|packing| &packing.paid).or(devices);
         rent.enter(&mut ledger, term, &paid, explain);
         rent.enter_unused_terms(&mut ledger, term, &paid, held, explain);
+    }
+    if let Some(owned) = &plan.owned {
+        owned.enter(&mut ledger, (stage, term.period), &run.device_time, facility, explain);
     }
     ledger
 }
@@ -45,6 +49,14 @@ pub(super) fn of_service(
     explain: bool,
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
+    let period = |year: &Year| Period::of_months(first_month + 12 * (year.year - 1), 12);
+    if let Some(owned) = &service.owned {
+        for year in years {
+            let when = (Stage::Serving(year.year), period(year));
+            let facility = &year.footprint.facility;
+            owned.enter(&mut ledger, when, &year.fleet_time, facility, explain);
+        }
+    }
     let Some(rent) = &service.rent else { return ledger };
     let change = finance.price_change.traced(explain);
     let changes: Vec<_> =
@@ -52,8 +64,7 @@ pub(super) fn of_service(
     let mut needed = Vec::with_capacity(years.len());
     for (year, change) in years.iter().zip(&changes) {
         let stage = Stage::Serving(year.year);
-        let period = Period::of_months(first_month + 12 * (year.year - 1), 12);
-        let term = Term { stage, period, change: Some(change) };
+        let term = Term { stage, period: period(year), change: Some(change) };
         let paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
         rent.enter(&mut ledger, term, &paid, explain);
         let held = year.packing.as_ref().map_or(&year.devices, |packing| &packing.paid);

@@ -1,11 +1,11 @@
 //! The forecast of a training run.
 
-use super::money;
+use super::{Ownership, money};
 use crate::diagnostic::Result;
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::Ledger;
 use crate::ledger::rent::{FlopPerMoney, Packing};
-use crate::provenance::{Known, Traced};
+use crate::provenance::{Input, Known, Traced};
 use crate::quantity::{Devices, Flop, Money};
 use crate::scenario::plan::TrainingPlan;
 use crate::training::memory::Memory;
@@ -32,6 +32,8 @@ pub struct TrainingForecast {
     pub memory: Option<Memory>,
     /// Energy, carbon and water.
     pub footprint: Footprint,
+    /// What was bought for it, where the hardware is owned.
+    pub ownership: Option<Ownership>,
     /// The last day, and the days left to the deadline (negative when missed).
     pub calendar: Option<Calendar>,
 }
@@ -51,15 +53,26 @@ pub struct Calendar {
 pub(super) fn forecast(
     plan: &TrainingPlan,
     settled: &Settled,
+    discount: &Input<f64>,
     explain: bool,
 ) -> Result<TrainingForecast> {
     let run = plan.run.time(settled, explain)?;
     let devices = plan.run.devices.as_ref().map(|devices| devices.traced(explain));
-    let packing = plan.rent.as_ref().zip(devices.as_ref()).and_then(|(rent, devices)| {
-        let spares = plan.run.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
-        rent.pack("training", &(devices * &spares), explain)
+    let spares = plan.run.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
+    let held = devices.as_ref().map(|devices| devices * &spares);
+    let packing = plan
+        .rent
+        .as_ref()
+        .zip(held.as_ref())
+        .and_then(|(rent, devices)| rent.pack("training", devices, explain));
+    let footprint = plan.site.footprint("training", &run.device_time, explain);
+    let facility = &footprint.facility;
+    let (trains, packed) = (devices.as_ref(), packing.as_ref());
+    let money = money::of_training(plan, &run, trains, packed, facility, explain);
+    let ownership = plan.owned.as_ref().map(|owned| {
+        let used = (&run.device_time, facility);
+        Ownership::of_run(owned, held.as_ref(), used, discount, explain)
     });
-    let money = money::of_training(plan, &run, devices.as_ref(), packing.as_ref(), explain);
     let cost = money.sum(|_| true).map(|cost| super::name(cost, "training.cost_usd.total"));
     let per_usd = |flops: &Traced<Flop>, name: &str| {
         let cost = cost.clone()?;
@@ -76,7 +89,8 @@ pub(super) fn forecast(
         memory: settled.predicted.as_ref().map(|predicted| predicted.candidate.memory),
         peak_flops_per_usd: per_usd(&at_peak, "peak"),
         achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
-        footprint: plan.site.footprint("training", &run.device_time, explain),
+        footprint,
+        ownership,
         run,
         devices,
         packing,

@@ -47,6 +47,16 @@ pub enum Resource {
     Host,
     /// Reserved devices that stand idle until their term ends.
     UnusedCommitment,
+    /// What owned hardware loses in value while it is used.
+    Hardware,
+    /// What owned hardware costs while it has no work.
+    Unused,
+    /// Rent of the contracted power of owned hardware.
+    Colocation,
+    /// Electricity of owned hardware, cooling included.
+    Electricity,
+    /// Repairs and support of owned hardware.
+    Maintenance,
 }
 
 impl Resource {
@@ -55,6 +65,11 @@ impl Resource {
         (Self::Compute, "compute", "rent"),
         (Self::Host, "host", "hosts"),
         (Self::UnusedCommitment, "unused_commitment", "unused"),
+        (Self::Hardware, "hardware", "amortisation"),
+        (Self::Unused, "unused", "owned, unused"),
+        (Self::Colocation, "colocation", "colocation"),
+        (Self::Electricity, "electricity", "electricity"),
+        (Self::Maintenance, "maintenance", "maintenance"),
     ];
 
     /// Its key: `cost_usd.<key>`.

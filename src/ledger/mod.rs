@@ -2,5 +2,7 @@
 
 pub mod footprint;
 pub mod line;
+pub mod owned;
 pub mod rent;
+pub mod rent_or_buy;
 pub mod years;

@@ -28,7 +28,7 @@ pub fn discounted(
 }
 
 /// Seconds in a year, the stored unit of a yearly rate being 1/s.
-const YEAR: f64 = 31_557_600.0;
+pub(super) const YEAR: f64 = 31_557_600.0;
 
 /// The sum of amounts of one kind; `None` of none.
 pub fn total<Q>(amounts: impl IntoIterator<Item = Traced<Q>>) -> Option<Traced<Q>>

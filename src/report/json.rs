@@ -22,8 +22,10 @@ pub fn estimate(report: &Report) -> Value {
         insert(&mut root, &keys, fact.value.clone());
     }
     years_as_list(&mut root);
-    if !report.ledger.is_empty() {
-        root.insert("ledger".to_owned(), report.ledger.iter().map(ledger::json).collect());
+    for (key, rows) in [("ledger", &report.ledger), ("purchases", &report.purchases)] {
+        if !rows.is_empty() {
+            root.insert(key.to_owned(), rows.iter().map(ledger::json).collect());
+        }
     }
     if !report.intervals.is_empty() {
         let intervals: Map<_, _> = report

@@ -47,6 +47,8 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// The rows of money that the costs are sums of.
     pub ledger: Vec<ledger::Row>,
+    /// What is paid for owned hardware: in the cash flow in place of the ledger's capex rows.
+    pub purchases: Vec<ledger::Row>,
     /// Every input that a figure rests on, in the order of first use.
     pub inputs: Vec<Arc<Step>>,
     /// What is no number: the layout, whether it fits, the days.
@@ -73,6 +75,16 @@ impl Report {
         if let Some(predicted) = predicted {
             prediction(predicted, &mut facts, &mut warnings);
         }
+        for (stage, ownership) in estimate.ownerships() {
+            let path = if stage == "training" {
+                "rent_or_buy.training.answer"
+            } else {
+                "rent_or_buy.inference.answer"
+            };
+            if let Ok(compared) = &ownership.rent_or_buy {
+                facts.push(Fact { path, label: "answer", value: json!(compared.answer()) });
+            }
+        }
         if let Some(calendar) = estimate.training.as_ref().and_then(|t| t.calendar) {
             days(calendar, &mut facts, &mut warnings);
         }
@@ -81,6 +93,11 @@ impl Report {
             dates: scenario.dates.clone(),
             figures,
             ledger: estimate.money().map(ledger::Row::new).collect(),
+            purchases: estimate
+                .ownerships()
+                .flat_map(|(_, ownership)| ownership.purchases.lines())
+                .map(ledger::Row::new)
+                .collect(),
             inputs,
             facts,
             intervals: Vec::new(),

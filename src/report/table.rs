@@ -67,6 +67,40 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "Rent or buy, training",
+        &[
+            ("training.capex_usd.chips", "to buy: chips"),
+            ("training.capex_usd.servers", "  other parts of the servers"),
+            ("training.capex_usd.interconnect", "  interconnect"),
+            ("training.capex_usd.total", "  in all"),
+            ("rent_or_buy.training.capex_usd_per_device", "  per device"),
+            ("rent_or_buy.training.running_usd_per_device_h", "to run a device that is owned"),
+            ("rent_or_buy.training.rent_usd_per_device_h", "to rent one instead"),
+            ("rent_or_buy.training.break_even_months", "buying breaks even after"),
+            (
+                "rent_or_buy.training.net_present_value_usd_per_device",
+                "  NPV over the service life",
+            ),
+        ],
+    ),
+    (
+        "Rent or buy, service",
+        &[
+            ("inference.capex_usd.chips", "to buy: chips"),
+            ("inference.capex_usd.servers", "  other parts of the servers"),
+            ("inference.capex_usd.interconnect", "  interconnect"),
+            ("inference.capex_usd.total", "  in all"),
+            ("rent_or_buy.inference.capex_usd_per_device", "  per device"),
+            ("rent_or_buy.inference.running_usd_per_device_h", "to run a device that is owned"),
+            ("rent_or_buy.inference.rent_usd_per_device_h", "to rent one instead"),
+            ("rent_or_buy.inference.break_even_months", "buying breaks even after"),
+            (
+                "rent_or_buy.inference.net_present_value_usd_per_device",
+                "  NPV over the service life",
+            ),
+        ],
+    ),
+    (
         "Serving, first year",
         &[
             ("inference.ttft_ms.mean", "mean time to first token"),
@@ -143,9 +177,13 @@ pub(super) fn body(report: &Report, out: &mut String) {
             }
         }
         section(out, title, builder, &[1]);
-        if *title == "Training" {
-            facts(report, out);
-        }
+        let prefix = match *title {
+            "Training" => "training.",
+            "Rent or buy, training" => "rent_or_buy.training.",
+            "Rent or buy, service" => "rent_or_buy.inference.",
+            _ => continue,
+        };
+        facts(report, prefix, out);
     }
     years(report, out);
     ledger::table(&report.ledger, out);
@@ -173,8 +211,8 @@ pub(super) fn section(out: &mut String, title: &str, builder: Builder, right: &[
     }
 }
 
-fn facts(report: &Report, out: &mut String) {
-    for fact in report.facts.iter().filter(|fact| fact.path.starts_with("training.")) {
+fn facts(report: &Report, prefix: &str, out: &mut String) {
+    for fact in report.facts.iter().filter(|fact| fact.path.starts_with(prefix)) {
         let shown = match &fact.value {
             Value::Array(items) => {
                 items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")

@@ -1,10 +1,14 @@
 //! The scenario as the user types it. Field names are the file's keys, doc comments its reference.
 
+mod owned;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+
+pub use owned::{InsteadOf, Owned};
 
 use super::given::Given;
 use super::purchase::Purchase;
@@ -301,6 +305,8 @@ pub struct Placement {
     pub region: Option<Located<String>>,
     /// How the devices are bought; on-demand.
     pub purchase: Option<Located<Purchase>>,
+    /// What hardware of one's own costs, instead of a rent; `provider: owned` takes the defaults.
+    pub owned: Option<Located<Owned>>,
     /// Part of the provider's list price that was negotiated away; 0 %.
     pub discount: Option<Given<Share>>,
     /// Part of the spot instances that is interrupted within 30 days; the provider's band.

@@ -34,6 +34,9 @@ impl TrainingPlan {
         if let Some(rent) = &mut self.rent {
             rent.for_each_input(visit);
         }
+        if let Some(owned) = &mut self.owned {
+            owned.for_each_input(visit);
+        }
         self.site.for_each_input(visit);
     }
 }
@@ -148,6 +151,9 @@ impl Service {
         }
         if let Some(rent) = &mut self.rent {
             rent.for_each_input(visit);
+        }
+        if let Some(owned) = &mut self.owned {
+            owned.for_each_input(visit);
         }
         self.site.for_each_input(visit);
     }

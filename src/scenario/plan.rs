@@ -3,6 +3,7 @@
 //! A plan holds inputs only. What follows from them is computed by `training`, `serving` and
 //! `ledger`.
 
+mod owned;
 mod rent;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::quantity::{
 };
 
 pub use super::file::FlopConvention;
+pub use owned::{Alternative, Amortisation, Owned};
 pub use rent::{Includes, Interruptions, Price, Rent, Tariff, Terms};
 
 /// What a run has to compute, and on what.
@@ -287,6 +289,8 @@ pub struct Service {
     pub flops: Input<FlopPerRequest>,
     /// What is paid; absent where the scenario names neither provider nor price.
     pub rent: Option<Rent>,
+    /// What the hardware costs, where it is owned: then there is no rent.
+    pub owned: Option<Owned>,
     /// Power, grid and water.
     pub site: Site,
     /// What a simulation needs.
@@ -304,6 +308,8 @@ pub struct TrainingPlan {
     pub prediction: Option<Prediction>,
     /// What is paid; absent where the scenario names neither provider nor price.
     pub rent: Option<Rent>,
+    /// What the hardware costs, where it is owned: then there is no rent.
+    pub owned: Option<Owned>,
     /// Power, grid and water.
     pub site: Site,
     /// The first day.

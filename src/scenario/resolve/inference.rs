@@ -8,7 +8,7 @@ use super::super::plan::{Demand, FlopPerRequest, KvPerToken, Replica, Service};
 use super::compress::Served;
 use super::rent::Tenant;
 use super::traffic::{self, Asked};
-use super::{Files, Notes, assumed, default, placement, share, training};
+use super::{Files, Notes, assumed, default, owned, placement, share, training};
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
 use crate::model::{Input as ModelInput, Model};
@@ -79,6 +79,13 @@ pub(super) fn plan(
             format!("operators of {}, forward over prompt and answer", model.name),
         ),
         site: placement::site(catalog, place, &service.hardware, device, "inference", notes)?,
+        owned: owned::plan(
+            catalog,
+            place,
+            device,
+            if service.placement.is_some() { "inference.placement" } else { "placement" },
+            notes,
+        )?,
         rent: Tenant {
             catalog,
             placement: place,

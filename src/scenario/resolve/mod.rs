@@ -3,6 +3,7 @@
 
 mod compress;
 mod inference;
+mod owned;
 mod placement;
 mod recipe;
 mod rent;

@@ -112,11 +112,6 @@ impl Tenant<'_> {
             };
         };
         if provider.value == "owned" {
-            notes.warnings.push(format!(
-                "the cost of the {} is left out: owned hardware is not priced yet; \
-                 purchase: {{price: 2.10 USD/device-h}} gives a rate of your own",
-                self.stage
-            ));
             return Ok(Vec::new());
         }
         plans

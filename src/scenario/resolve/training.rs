@@ -8,7 +8,7 @@ use super::super::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, TrainingPlan, Work,
 };
 use super::rent::Tenant;
-use super::{Files, Notes, assumed, default, placement, recipe, share};
+use super::{Files, Notes, assumed, default, owned, placement, recipe, share};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -113,6 +113,7 @@ pub(super) fn plan(
     // The site first: a region that does not exist has no price either.
     let site = placement::site(catalog, place, &training.hardware, device, "training", notes)?;
     let tenant = Tenant { catalog, placement: place, device, together, stage: "training" };
+    let owned = owned::plan(catalog, place, device, "placement", notes)?;
     let rent = tenant.rent(notes)?;
     let interruptions = match &rent {
         Some(rent) => {
@@ -124,6 +125,7 @@ pub(super) fn plan(
     Ok(TrainingPlan {
         site,
         rent,
+        owned,
         start: start.map(|start| start.value),
         deadline: training.deadline.as_ref().map(|deadline| deadline.value),
         efficiency,
