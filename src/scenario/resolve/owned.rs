@@ -178,7 +178,7 @@ impl Keys<'_> {
                 .hint("give one of the two"));
         }
         let yearly = change.spread.central() * Time::new::<year>(1.0);
-        if yearly.value <= -1.0 {
+        if yearly.value <= 1e-9 - 1.0 {
             return Err(change.refuse("a value falls by less than 100 % a year"));
         }
         let age = match (&file.bought, start) {
