@@ -149,7 +149,7 @@ fn contradictions_are_refused() {
         ("placement.owned.server=0.5", "at least as much as its chips"),
         ("placement.owned.amortisation=0 years", "above zero"),
         ("placement.owned.instead_of={region: us-east-1}", "names its provider or its price"),
-        ("placement.owned.instead_of={provider: lambda}", "no on-demand price"),
+        ("placement.owned.instead_of={provider: aws}", "no on-demand price"),
         ("placement.owned.chips=3", "unknown key `chips`"),
     ] {
         let output = flopcast(&["estimate", FILE, "--set", set]);
