@@ -7,7 +7,9 @@ use super::input::{document, read_bytes, relative};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::Engine;
-use crate::report::Report;
+use crate::explore::snapshot::Snapshot;
+use crate::explore::uncertainty::{self, Sampling};
+use crate::report::{Report, json};
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::{Files, Scenario, reader, resolve};
 
@@ -64,8 +66,18 @@ pub(super) fn report(scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
     Ok(Report::new(scenario, &engine.run(true)?, engine.predicted()))
 }
 
+/// A scenario's forecast as a snapshot, with the engine that made it.
+pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapshot, Engine)> {
+    let mut engine = Engine::new(scenario, catalog)?;
+    let mut report = Report::new(scenario, &engine.run(true)?, engine.predicted());
+    if uncertainty::has_ranges(&mut engine) {
+        report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
+    }
+    Ok((Snapshot::new(json::estimate(&report))?, engine))
+}
+
 /// Files beside a scenario.
-struct Beside<'a>(&'a Path);
+pub(super) struct Beside<'a>(pub(super) &'a Path);
 
 impl Files for Beside<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>> {

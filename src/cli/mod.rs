@@ -7,6 +7,7 @@ mod backtest;
 mod calibrate;
 mod capacity;
 mod catalog;
+mod compare;
 mod completions;
 mod estimate;
 mod explain;
@@ -19,6 +20,7 @@ mod model;
 mod output;
 mod progress;
 mod schema;
+mod sweep;
 mod validate;
 
 use std::io::{self, Write};
@@ -89,6 +91,11 @@ enum Command {
     Calibrate(calibrate::Options),
     /// How many devices keep a service's latency promises at its traffic, and what they cost.
     Capacity(capacity::Options),
+    /// What differs between forecasts, line by line, and the inputs that explain it.
+    #[command(visible_alias = "diff")]
+    Compare(compare::Options),
+    /// A scenario in all combinations of some values: which are best, which cannot be done.
+    Sweep(sweep::Options),
     /// Whether scenario files are right.
     Validate(validate::Options),
     /// What the catalog knows, where it has it from and how old it is.
@@ -125,6 +132,8 @@ impl Cli {
             Command::Backtest(options) => options.run(&self.global),
             Command::Calibrate(options) => options.run(&self.global),
             Command::Capacity(options) => options.run(&self.global),
+            Command::Compare(options) => options.run(&self.global),
+            Command::Sweep(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),
             Command::Catalog(options) => options.run(&self.global),
             Command::Init(options) => options.run(),

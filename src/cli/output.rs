@@ -5,15 +5,25 @@ use std::path::Path;
 
 use crate::diagnostic::{Error, Result};
 
+/// Refuses a file that is there already, before anything long is computed for it.
+///
+/// # Errors
+/// The file exists and `force` is not set.
+pub(super) fn vacant(path: &Path, force: bool) -> Result<()> {
+    if path.exists() && !force {
+        let shown = path.display();
+        return Err(Error::input(format!("{shown} exists already")).hint("--force overwrites it"));
+    }
+    Ok(())
+}
+
 /// Writes `text` to `path` by way of a file beside it, so that a reader sees all of it or none.
 ///
 /// # Errors
 /// The file exists and `force` is not set; it cannot be written.
 pub(super) fn write(path: &Path, text: &str, force: bool) -> Result<()> {
+    vacant(path, force)?;
     let shown = path.display();
-    if path.exists() && !force {
-        return Err(Error::input(format!("{shown} exists already")).hint("--force overwrites it"));
-    }
     if path.is_dir() {
         return Err(Error::input(format!("{shown} is a directory, not a file")));
     }

@@ -87,6 +87,13 @@ impl Engine {
         Ok(Self { scenario: scenario.clone(), settled })
     }
 
+    /// The same run in another scenario that changes nothing of the model, the data and the
+    /// training but what is paid, drawn and emitted: what was settled stands.
+    #[must_use]
+    pub fn moved(&self, scenario: Scenario) -> Self {
+        Self { scenario, settled: self.settled.clone() }
+    }
+
     /// What the step-time model says of the run.
     pub fn predicted(&self) -> Option<&Predicted> {
         self.settled.as_ref()?.predicted.as_ref()

@@ -1,7 +1,12 @@
 //! Many estimates: how wrong they are, what they hang on, which one to choose.
 
+pub mod aim;
 pub mod backtest;
 pub mod capacity;
+pub mod compare;
 pub mod metric;
 pub mod pareto;
+pub mod snapshot;
+pub mod space;
+pub mod sweep;
 pub mod uncertainty;

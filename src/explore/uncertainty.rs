@@ -26,6 +26,13 @@ pub struct Sampling {
     pub model_error: bool,
 }
 
+impl Default for Sampling {
+    /// 10,000 samples, errors of predictions among them.
+    fn default() -> Self {
+        Self { samples: 10_000, seed: 1, model_error: true }
+    }
+}
+
 /// A figure's percentiles and what moves it.
 #[derive(Clone, Debug)]
 pub struct Interval {

@@ -42,6 +42,7 @@ pub fn estimate(report: &Report) -> Value {
         })
         .chain(report.model_assumptions.iter().map(|why| json!({"path": "model", "why": why})));
     root.insert("assumptions".to_owned(), assumptions.collect());
+    root.insert("inputs".to_owned(), report.inputs.iter().map(|step| input(step)).collect());
     root.insert("warnings".to_owned(), json!(report.warnings));
     Value::Object(root)
 }
@@ -59,6 +60,17 @@ fn percentiles(interval: &Interval) -> Value {
         .collect();
     map.insert("sensitivity".to_owned(), Value::Array(swings));
     Value::Object(map)
+}
+
+/// An input: its value in the stored unit, and why it is so.
+fn input(step: &Step) -> Value {
+    json!({
+        "name": step.name,
+        "value": step.value,
+        "unit": step.dimension.stored_unit(),
+        "shown": step.shown(),
+        "basis": step.formula(),
+    })
 }
 
 /// The derivation of a figure: name, value in the stored unit, formula, inputs.

@@ -3,13 +3,16 @@
 pub mod accuracy;
 pub mod backtest;
 pub mod capacity;
+pub mod compare;
 pub mod compression;
 pub mod csv;
+pub mod grid;
 pub mod json;
 pub mod ledger;
 pub mod markdown;
 pub mod model;
 pub mod scatter;
+pub mod sweep;
 pub mod table;
 pub mod tree;
 

@@ -259,16 +259,24 @@ impl Node {
             width: value.chars().count().max(1),
             text: assignment.into(),
         });
+        self.put(path.trim(), node)
+    }
+
+    /// Replaces or adds the value at a dotted path.
+    ///
+    /// # Errors
+    /// An empty key, or a path through a value that is not a map.
+    pub fn put(&mut self, path: &str, node: Node) -> Result<()> {
         let mut target = self;
-        for name in path.trim().split('.') {
+        for name in path.split('.') {
             if name.is_empty() {
-                return Err(Error::input(format!("`--set {assignment}` has an empty key")));
+                return Err(Error::input(format!("`{path}` has an empty key")));
             }
             if matches!(target.value, Value::Null) {
                 target.value = Value::Map(Vec::new());
             }
             let Value::Map(entries) = &mut target.value else {
-                return Err(Error::input(format!("`--set {path}`: `{name}` is not inside a map"))
+                return Err(Error::input(format!("`{path}`: `{name}` is not inside a map"))
                     .at(Some(&target.place)));
             };
             let index = entries.iter().position(|(key, _)| key.name == name).unwrap_or_else(|| {

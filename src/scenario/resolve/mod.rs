@@ -10,10 +10,13 @@ mod rent;
 mod traffic;
 mod training;
 
+use std::sync::Arc;
+
 use super::file::{Finance as FinanceFile, ScenarioFile};
 use super::{Scenario, plan};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
+use crate::model::{Input as Sample, Model, Spec};
 use crate::provenance::{Basis, Input};
 use crate::quantity::system::time::year;
 use crate::quantity::{Measure, Share, YearlyRate};
@@ -25,6 +28,15 @@ pub trait Files {
     /// # Errors
     /// It cannot be read.
     fn read(&self, path: &str) -> Result<Vec<u8>>;
+
+    /// A model on an input; who resolves many scenarios remembers those it has built.
+    ///
+    /// # Errors
+    /// As [`Spec::build`]; its file cannot be read.
+    fn model(&self, spec: &Spec, input: &Sample) -> Result<Arc<Model>> {
+        let bytes = spec.path().map(|path| self.read(path)).transpose()?;
+        spec.build(bytes.as_deref(), input).map(Arc::new)
+    }
 }
 
 /// What resolving learns beside the plans.
@@ -61,7 +73,7 @@ pub fn resolve(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Res
     }
     if training.is_none() && inference.is_none() {
         // The model itself must still be right.
-        training::model_of(file, files, &crate::model::Input::default())?;
+        training::model_of(file, files, &Sample::default())?;
     }
     let mut dates = Vec::new();
     for (key, date) in [("prices_as_of", notes.prices_as_of), ("grid_as_of", notes.grid_as_of)] {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::file::{Data, Recipe, ScenarioFile, Training};
 use super::Files;
-use super::training::model_of;
+use super::training::{built, model_of};
 use crate::diagnostic::{Error, Result};
 use crate::model::{AttentionCount, Flops, Input as ModelInput, Model};
 use crate::quantity::{Flop, Measure};
@@ -83,13 +83,6 @@ pub(super) fn passes(
         learned: [1.0, 1.0],
         asked: Vec::new(),
     };
-    let other = |spec: &super::super::reader::Located<crate::model::Spec>| {
-        let build = || {
-            let bytes = spec.value.path().map(|path| files.read(path)).transpose()?;
-            spec.value.build(bytes.as_deref(), input)
-        };
-        build().map_err(|error: Error| error.at(Some(&spec.place)))
-    };
     match training.recipe {
         Recipe::Pretrain | Recipe::Finetune => {}
         Recipe::Lora | Recipe::Qlora => {
@@ -103,7 +96,7 @@ pub(super) fn passes(
         Recipe::Distill => {
             let teacher = training.teacher.as_ref();
             let teacher = teacher.ok_or_else(|| needs("recipe distill needs `teacher: ...`"))?;
-            passes.asked.push(("teacher", other(teacher)?, 1.0));
+            passes.asked.push(("teacher", built(teacher, files, input)?, 1.0));
         }
         Recipe::Rl => {
             let rl = training.rl.as_ref();
@@ -117,7 +110,7 @@ pub(super) fn passes(
                 passes.asked.push(("reference", passes.plain.clone(), 1.0));
             }
             if let Some(reward) = &rl.reward {
-                passes.asked.push(("reward", other(reward)?, 1.0));
+                passes.asked.push(("reward", built(reward, files, input)?, 1.0));
             }
             passes.learned = [rl.update_epochs; 2];
         }

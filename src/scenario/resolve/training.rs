@@ -7,6 +7,7 @@ use super::super::given::Given;
 use super::super::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, TrainingPlan, Work,
 };
+use super::super::reader::Located;
 use super::rent::Tenant;
 use super::{Files, Notes, assumed, default, owned, placement, recipe, share};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use chrono::NaiveDate;
 
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
-use crate::model::{AttentionCount, Input as ModelInput, Model};
+use crate::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use crate::provenance::{Basis, Input};
 use crate::quantity::system::time;
 use crate::quantity::{
@@ -28,12 +29,13 @@ pub(super) fn model_of(
     files: &dyn Files,
     input: &ModelInput,
 ) -> Result<Model> {
-    let spec = &file.model;
-    let build = || {
-        let bytes = spec.value.path().map(|path| files.read(path)).transpose()?;
-        spec.value.build(bytes.as_deref(), input)
-    };
-    build().map_err(|error| error.at(Some(&spec.place)))
+    built(&file.model, files, input)
+}
+
+/// A model that the scenario names, at an input.
+pub(super) fn built(spec: &Located<Spec>, files: &dyn Files, input: &ModelInput) -> Result<Model> {
+    let model = files.model(&spec.value, input).map_err(|error| error.at(Some(&spec.place)))?;
+    Ok(Model::clone(&model))
 }
 
 pub(super) fn plan(

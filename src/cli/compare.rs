@@ -1,0 +1,82 @@
+//! `flopcast compare`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::input::read_bytes;
+use super::{Format, Global, load, print};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Error, Result};
+use crate::estimate::Engine;
+use crate::explore::aim::Aim;
+use crate::explore::compare::{Comparison, compare};
+use crate::explore::snapshot::Snapshot;
+use crate::report::compare::{csv, json, markdown, table};
+
+/// Larger snapshots are refused.
+const MAX_SNAPSHOT: u64 = 64 << 20;
+
+/// Options of `flopcast compare`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  flopcast estimate plan.yaml --format json > before.json
+  flopcast compare before.json plan.yaml
+  flopcast compare scenarios/gpt3-175b.yaml scenarios/bloom-176b.yaml
+
++ came, - went, ~ changed. --set applies to every scenario.")]
+pub(super) struct Options {
+    /// What the others are compared with: a scenario, or what `estimate --format json` saved.
+    before: PathBuf,
+    /// Scenarios or saved forecasts.
+    #[arg(required = true)]
+    after: Vec<PathBuf>,
+    /// What the effect of an input is measured by: cost, days, co2e, energy, devices, or figures
+    /// by their path.
+    #[arg(long, value_name = "AIM,...", value_delimiter = ',', default_value = "cost,co2e")]
+    by: Vec<String>,
+}
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let catalog = load::catalog(global)?;
+        let (before, _) = side(&self.before, &catalog, global)?;
+        let aims: Vec<Aim> = self.by.iter().map(|text| Aim::read(text)).collect();
+        let mut all: Vec<Comparison> = Vec::new();
+        for path in &self.after {
+            let (after, engine) = side(path, &catalog, global)?;
+            all.push(compare(&before, &after, engine.as_ref(), &aims)?);
+        }
+        let each = |render: fn(&Comparison) -> String| {
+            all.iter().map(render).collect::<Vec<_>>().join("\n")
+        };
+        print(&match global.format {
+            Format::Table => each(table),
+            Format::Markdown => each(markdown),
+            Format::Csv => csv(&all),
+            Format::Json => format!("{:#}", json(&all)),
+        })
+    }
+}
+
+/// A saved forecast where the file is JSON, else a scenario's.
+fn side(path: &Path, catalog: &Catalog, global: &Global) -> Result<(Snapshot, Option<Engine>)> {
+    if path.extension().is_some_and(|extension| extension == "json") {
+        let mut saved = snapshots(path)?;
+        return match (saved.pop(), saved.is_empty()) {
+            (Some(snapshot), true) => Ok((snapshot, None)),
+            _ => Err(Error::input(format!("{} does not hold one forecast", path.display()))),
+        };
+    }
+    let scenario = load::scenario(path, catalog, global)?;
+    load::snapshot(&scenario, catalog).map(|(snapshot, engine)| (snapshot, Some(engine)))
+}
+
+/// The forecasts that a file holds.
+pub(super) fn snapshots(path: &Path) -> Result<Vec<Snapshot>> {
+    let bytes = read_bytes(path, MAX_SNAPSHOT)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))?;
+    Snapshot::read_all(&text).map_err(|error| error.within(&path.display().to_string()))
+}

@@ -1,0 +1,74 @@
+//! What people steer by: a figure under a short name, or any figure by its path.
+
+use crate::diagnostic::{Error, Result};
+use crate::estimate::Figure;
+
+/// Short names, the keys that tables give them, and the figures that they stand for, of which a
+/// forecast has the first that it has.
+const NAMED: &[(&str, &str, &[&str])] = &[
+    ("cost", "cost_usd", &["tco.total_usd"]),
+    ("days", "days", &["training.wall_clock_days"]),
+    ("co2e", "co2e_kg", &["tco.co2e_kg.location"]),
+    ("energy", "energy_kwh", &["tco.energy_kwh"]),
+    ("devices", "devices", &["training.devices", "inference.fleet.devices"]),
+];
+
+/// A figure to steer by, and which way is better.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aim {
+    /// As tables head it, with its unit.
+    pub key: String,
+    paths: Vec<String>,
+    /// Whether more is better; less is, unless asked for with `max:`.
+    pub most: bool,
+}
+
+impl Aim {
+    /// Reads `cost`, `training.device_hours` or `max:training.mfu`.
+    pub fn read(text: &str) -> Self {
+        let (most, name) = match text.split_once(':') {
+            Some(("max", name)) => (true, name),
+            Some(("min", name)) => (false, name),
+            _ => (false, text),
+        };
+        match NAMED.iter().find(|(short, ..)| *short == name) {
+            Some((_, key, paths)) => {
+                let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+                Self { key: (*key).to_owned(), paths, most }
+            }
+            None => Self { key: name.to_owned(), paths: vec![name.to_owned()], most },
+        }
+    }
+
+    /// The figure of a forecast, if it has it.
+    pub fn of<'a>(&self, figures: &'a [Figure]) -> Option<&'a Figure> {
+        self.paths.iter().find_map(|path| figures.iter().find(|figure| figure.path == *path))
+    }
+
+    /// Its value among figures by path; none where there is none or it is unknown.
+    pub fn value(&self, figures: &[(String, Option<f64>)]) -> Option<f64> {
+        let of = |path: &String| figures.iter().find(|(known, _)| known == path);
+        self.paths.iter().find_map(of).and_then(|(_, value)| *value)
+    }
+
+    /// Its value, the less the better; none where the forecast lacks it or does not know it.
+    pub fn rank(&self, value: Option<f64>) -> Option<f64> {
+        value.map(|value| if self.most { -value } else { value })
+    }
+
+    /// Refuses a path that is no short name and no figure of the forecast.
+    ///
+    /// # Errors
+    /// Such a path, with the nearest figures.
+    pub fn check(&self, figures: &[Figure]) -> Result<()> {
+        let short = NAMED.iter().any(|(_, key, _)| *key == self.key);
+        if short || self.of(figures).is_some() {
+            return Ok(());
+        }
+        let paths = figures.iter().map(|figure| figure.path.as_str());
+        let known: Vec<&str> = paths.chain(NAMED.iter().map(|(name, ..)| *name)).collect();
+        Err(Error::input(format!("there is no figure `{}`", self.key))
+            .suggest(&self.key, known)
+            .hint("`flopcast explain FILE` lists the figures of a scenario"))
+    }
+}
