@@ -172,6 +172,78 @@ fn recorded_requests_take_the_place_of_drawn_ones() {
 }
 
 #[test]
+fn quantized_weights_are_those_of_a_narrow_precision() {
+    let rate = |sets: &[&str]| {
+        let report = tried(FILE, sets).expect("an answer");
+        number(&report, "inference.replica.max_rate_per_s")
+    };
+    let all = ["inference.parallelism.tensor=4", "inference.kv_precision=fp8"];
+    let compressed = |compress: &str| {
+        rate(&[all[0], all[1], "inference.precision=bf16", &format!("compress={compress}")])
+    };
+    let quantized = compressed("{quantization: fp8}");
+    common::close("fp8", quantized, rate(&all), 0.03);
+    let mlp = compressed("{quantization: {mlp: fp8}}");
+    let plain = rate(&[all[0], all[1], "inference.precision=bf16"]);
+    assert!(plain < mlp && mlp < quantized, "{plain} {mlp} {quantized}");
+}
+
+#[test]
+fn a_fleet_that_follows_its_load_costs_less() {
+    let report = tried(CLASSES, &[]).expect("an answer");
+    let always = tried(CLASSES, &["inference.autoscaling=null"]).expect("an answer");
+    let cost = |report: &serde_json::Value| number(report, "tco.total_usd");
+    let hours = report["inference"]["fleet"]["replicas_by_hour"].as_array().expect("hours");
+    let replicas: Vec<f64> = hours.iter().map(|it| it.as_f64().expect("a number")).collect();
+    let most = replicas.iter().copied().fold(0.0, f64::max);
+    let mean = replicas.iter().sum::<f64>() / 168.0;
+    assert!((most - number(&report, "inference.fleet.replicas")).abs() < 1e-9);
+    let share = cost(&report) / cost(&always);
+    // What starts ahead is paid for as well.
+    assert!(
+        share < 0.9 && share >= mean / most && share < 1.1 * mean / most,
+        "{share} {mean} {most}"
+    );
+    let reserved = "inference.placement.purchase=reserved-1y";
+    let (code, message) = tried(CLASSES, &[reserved]).expect_err("reserved devices");
+    assert!(code == Some(2) && message.contains("whether they run or not"), "{message}");
+}
+
+#[test]
+fn requests_one_by_one_and_over_time_are_written_on_demand() {
+    let (table, picture) = (scratch("requests.csv", ""), scratch("timeline.svg", ""));
+    let files = ["--per-request", &table, "--timeline", &picture, "--force"];
+    stdout(&arguments(&[], &files));
+    let read = |path: &str| std::fs::read_to_string(path).expect("a file");
+    let text = read(&table);
+    // A tenth of the 600 requests warms the replica up.
+    assert_eq!(text.lines().count(), 1 + 540);
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let cell = |i: usize| cells[i].parse::<f64>().expect("a number");
+        let (output, queued, ttft, tpot, e2e) = (cell(4), cell(6), cell(7), cells[8], cell(9));
+        assert!(queued <= ttft && ttft <= e2e, "{line}");
+        let tpot = tpot.parse().unwrap_or(0.0);
+        assert!((ttft + tpot * (output - 1.0) - e2e).abs() < 1e-3 * output, "{line}");
+    }
+    assert!(read(&picture).starts_with("<svg"));
+    let output = flopcast(&arguments(&[], &files[..2]));
+    assert_eq!(output.status.code(), Some(2), "a file is not overwritten unasked");
+}
+
+#[test]
+fn an_estimate_can_simulate_its_service() {
+    let mut all = vec!["estimate", FILE, "--simulate", "--format", "json"];
+    all.extend(QUICK);
+    let (estimate, capacity) = (json(&all), sized(&[]));
+    assert_eq!(estimate["schema"], "flopcast.estimate/1");
+    for path in ["ttft_ms.p95", "tpot_ms.p99", "ttft_ms.mean", "fleet.devices"] {
+        let path = format!("inference.{path}");
+        common::close(&path, number(&estimate, &path), number(&capacity, &path), 1e-12);
+    }
+}
+
+#[test]
 fn odd_traffic_is_refused_with_its_reason() {
     let lengths = "input_tokens: {mean: 100}, output_tokens: {mean: 10}";
     let class = |name: &str, share: &str| format!("{{name: {name}, share: {share}, {lengths}}}");

@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::progress::Progress;
-use super::{Format, Global, load, print};
+use super::{Format, Global, load, output, print};
+use crate::catalog::Catalog;
 use crate::diagnostic::Result;
-use crate::explore::capacity;
+use crate::explore::capacity::{self, Capacity};
 use crate::report::capacity::{json, markdown, report, table};
-use crate::report::csv;
+use crate::report::{csv, requests, timeline};
+use crate::scenario::Scenario;
 use crate::serving::calibration::Calibration;
 use crate::serving::capacity::Search;
 
@@ -20,6 +22,22 @@ pub(super) struct Options {
     /// A scenario file with an `inference` section.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    runs: Runs,
+    /// Also write every request at the peak, with its latencies, as CSV.
+    #[arg(long, value_name = "OUT.csv")]
+    per_request: Option<PathBuf>,
+    /// Also draw how many requests wait, read their prompt and generate over time, as SVG.
+    #[arg(long, value_name = "OUT.svg")]
+    timeline: Option<PathBuf>,
+    /// Overwrite these files.
+    #[arg(long)]
+    force: bool,
+}
+
+/// How much is simulated.
+#[derive(Args, Debug)]
+pub(super) struct Runs {
     /// Requests of each simulated run.
     #[arg(long, value_name = "N", default_value_t = Search::default().requests,
           value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
@@ -31,17 +49,27 @@ pub(super) struct Options {
     seeds: u32,
 }
 
+impl Runs {
+    pub(super) fn search(&self) -> Search {
+        Search { requests: self.requests, seeds: self.seeds, ..Search::default() }
+    }
+}
+
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
-        let scenario = load::scenario(&self.file, &catalog, global)?;
-        let search = Search { requests: self.requests, seeds: self.seeds, ..Search::default() };
-        let progress = Progress::new();
-        let calibration = Calibration::shipped()?;
-        let sized = capacity::size(&scenario, &catalog, &calibration, &search, &|what, share| {
-            progress.bar(what, share);
-        })?;
-        drop(progress);
+        let whole = load::scenario(&self.file, &catalog, global)?;
+        // Its training, if it has one, changes nothing about the fleet.
+        let scenario = Scenario { training: None, ..whole };
+        let records = self.per_request.is_some() || self.timeline.is_some();
+        let sized = simulated(&scenario, &catalog, &self.runs.search(), records)?;
+        let requests = &sized.planned.records;
+        if let Some(path) = &self.per_request {
+            output::write(path, &requests::csv(requests, &sized.objective.classes), self.force)?;
+        }
+        if let Some(path) = &self.timeline {
+            output::write(path, &timeline::svg(&scenario.name, requests), self.force)?;
+        }
         let report = report(&scenario, &sized);
         match global.format {
             Format::Table => print(&table(&report, &sized)),
@@ -50,4 +78,18 @@ impl Options {
             Format::Json => print(&format!("{:#}", json(&report, &sized))),
         }
     }
+}
+
+/// A sized service, with a progress bar.
+pub(super) fn simulated(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    search: &Search,
+    records: bool,
+) -> Result<Capacity> {
+    let progress = Progress::new();
+    let calibration = Calibration::shipped()?;
+    capacity::size(scenario, catalog, &calibration, search, records, &|what, share| {
+        progress.bar(what, share);
+    })
 }

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Format, Global, load, print};
+use super::capacity::Runs;
+use super::{Format, Global, capacity, load, print};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Kind, Result};
 use crate::estimate::Engine;
+use crate::explore::capacity::Capacity;
 use crate::explore::uncertainty::{self, Sampling};
-use crate::report::{Report, csv, json, markdown, table};
+use crate::report::{Report, capacity as sized, csv, json, markdown, table};
 use crate::scenario::Scenario;
 
 /// Options of `flopcast estimate`.
@@ -28,22 +30,37 @@ pub(super) struct Options {
     /// Leave the error of predicted step times out of the ranges.
     #[arg(long)]
     no_model_error: bool,
+    /// Simulate the service: percentiles of latency, and the fleet that keeps its promises, as
+    /// `flopcast capacity` finds them.
+    #[arg(long)]
+    simulate: bool,
+    #[command(flatten)]
+    runs: Runs,
 }
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
-        let mut reports = Vec::new();
+        let (mut reports, mut simulated) = (Vec::new(), Vec::new());
         for path in &self.files {
             let scenario = load::scenario(path, &catalog, global)?;
-            reports.push(self.report(&scenario, &catalog)?);
+            let simulate = self.simulate && scenario.inference.is_some();
+            let sized = simulate
+                .then(|| capacity::simulated(&scenario, &catalog, &self.runs.search(), false))
+                .transpose()?;
+            reports.push(self.report(&scenario, &catalog, sized.as_ref())?);
+            simulated.push(sized);
         }
-        let each = |render: fn(&Report) -> String| {
-            reports.iter().map(render).collect::<Vec<_>>().join("\n")
+        let each = |render: fn(&Report) -> String, sized: fn(&Report, &Capacity) -> String| {
+            let texts = reports.iter().zip(&simulated).map(|(report, capacity)| match capacity {
+                Some(capacity) => sized(report, capacity),
+                None => render(report),
+            });
+            texts.collect::<Vec<_>>().join("\n")
         };
         print(&match global.format {
-            Format::Table => each(table::estimate),
-            Format::Markdown => each(markdown::estimate),
+            Format::Table => each(table::estimate, sized::table),
+            Format::Markdown => each(markdown::estimate, sized::markdown),
             Format::Csv => csv::estimates(&reports),
             Format::Json => {
                 let values: Vec<_> = reports.iter().map(json::estimate).collect();
@@ -62,13 +79,23 @@ impl Options {
     }
 
     /// The report with ranges, where there are any or they are asked for.
-    fn report(&self, scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
-        let mut engine = Engine::new(scenario, catalog)?;
-        let mut report = Report::new(scenario, &engine.run(true)?, engine.predicted());
-        if scenario.inference.is_some() {
+    fn report(
+        &self,
+        scenario: &Scenario,
+        catalog: &Catalog,
+        simulated: Option<&Capacity>,
+    ) -> Result<Report> {
+        let (mut engine, mut report) = if let Some(capacity) = simulated {
+            (capacity.forecast.clone(), sized::report(scenario, capacity))
+        } else {
+            let engine = Engine::new(scenario, catalog)?;
+            let report = Report::new(scenario, &engine.run(true)?, engine.predicted());
+            (engine, report)
+        };
+        if simulated.is_none() && scenario.inference.is_some() {
             report.warnings.push(
                 "the fleet is what throughput alone needs, from means in closed form; \
-                 `flopcast capacity` sizes it by percentiles of latency"
+                 `--simulate` and `flopcast capacity` size it by percentiles of latency"
                     .to_owned(),
             );
         }

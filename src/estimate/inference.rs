@@ -13,6 +13,8 @@ use crate::quantity::{
 };
 use crate::scenario::plan::FlopPerRequest;
 use crate::scenario::plan::{Finance, Service};
+use crate::scenario::traffic::Profile;
+use crate::serving::capacity::{Autoscaling, autoscale};
 use crate::serving::closed_form::Latency;
 
 /// What a service takes.
@@ -76,6 +78,8 @@ pub struct Year {
     pub replicas: Traced<Ratio>,
     /// Devices of the replicas.
     pub devices: Traced<Devices>,
+    /// Replicas hour by hour, where the fleet follows its load.
+    pub scaling: Option<Autoscaling>,
     /// Devices x the year.
     pub fleet_time: Traced<DeviceTime>,
     /// The instances that hold them, where instances are sold.
@@ -125,7 +129,7 @@ pub(super) fn forecast(
 ///
 /// # Errors
 /// A horizon below one year.
-pub fn serve(
+pub(super) fn serve(
     service: &Service,
     finance: &Finance,
     training: Option<&TrainingForecast>,
@@ -135,7 +139,7 @@ pub fn serve(
 ) -> Result<InferenceForecast> {
     let years: Vec<Year> = (1..=finance.years)
         .map(|year| one_year(service, &limits.max_rate, year, explain))
-        .collect();
+        .collect::<Result<_>>()?;
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
     let latency = latency(first);
 
@@ -190,7 +194,12 @@ pub fn serve(
     })
 }
 
-fn one_year(service: &Service, max_rate: &Traced<RequestRate>, year: u32, explain: bool) -> Year {
+fn one_year(
+    service: &Service,
+    max_rate: &Traced<RequestRate>,
+    year: u32,
+    explain: bool,
+) -> Result<Year> {
     let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
     let growth = years::growth(&service.growth.traced(explain), year, explain);
     let rate = &service.rate.traced(explain) * &growth;
@@ -213,10 +222,42 @@ fn one_year(service: &Service, max_rate: &Traced<RequestRate>, year: u32, explai
         .rent
         .as_ref()
         .and_then(|rent| rent.pack(&format!("{stage}.fleet"), &devices, explain));
-    let fleet_time = &devices * &length;
+    let mut fleet_time = &devices * &length;
+    let scaling = match &service.start_up {
+        Some(start_up) => Some(scaling(service, rate.value(), max_rate.value(), start_up.value)?),
+        None => None,
+    };
+    if let Some(scaling) = &scaling {
+        let hours = Ratio::from_stored(scaling.replica_hours / scaling.fixed_replica_hours);
+        let how = "hours that replicas run in a week / hours of the fleet of the peak";
+        fleet_time = &fleet_time * &Traced::counted("share of hours paid", hours, how, explain);
+    }
     let footprint =
         service.site.footprint(&format!("inference.years.{year}"), &fleet_time, explain);
-    Year { year, requests, peak_rate, replicas, devices, fleet_time, packing, footprint }
+    Ok(Year {
+        year,
+        requests,
+        peak_rate,
+        replicas,
+        devices,
+        scaling,
+        fleet_time,
+        packing,
+        footprint,
+    })
+}
+
+/// Replicas hour by hour for a mean rate.
+fn scaling(
+    service: &Service,
+    rate: RequestRate,
+    max_rate: RequestRate,
+    start_up: Time,
+) -> Result<Autoscaling> {
+    let daily = || Profile::daily(service.peak_to_mean.value);
+    let profile = service.demand.profile.clone().map_or_else(daily, Ok)?;
+    let (unused, redundancy) = (1.0 - service.headroom.value.get(), service.redundancy.value);
+    Ok(autoscale(&profile, rate, max_rate, unused, redundancy as u64, start_up))
 }
 
 fn tokens_per_request(service: &Service, explain: bool) -> Option<Traced<TokensPerRequest>> {

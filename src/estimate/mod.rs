@@ -7,7 +7,7 @@ mod owned;
 mod training;
 
 pub use figure::{Figure, Section};
-pub use inference::{InferenceForecast, ReplicaLimits, Year, serve};
+pub use inference::{InferenceForecast, ReplicaLimits, Year};
 pub use owned::Ownership;
 pub use training::{Calendar, TrainingForecast};
 
@@ -19,6 +19,7 @@ use crate::ledger::years;
 use crate::provenance::{Known, Traced, Uncertain, Unknown};
 use crate::quantity::{Co2eMass, Energy, Money};
 use crate::scenario::Scenario;
+use crate::serving::closed_form::Latency;
 use crate::training::predict::{self, Predicted};
 use crate::training::run::Settled;
 
@@ -73,6 +74,16 @@ impl Estimate {
 pub struct Engine {
     scenario: Scenario,
     settled: Option<Settled>,
+    simulated: Option<Simulated>,
+}
+
+/// What a simulation found of a service's replica, in place of the closed forms.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// What one replica can do.
+    pub limits: ReplicaLimits,
+    /// Mean latencies at the peak.
+    pub latency: Latency,
 }
 
 impl Engine {
@@ -84,7 +95,7 @@ impl Engine {
     pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
         let settle = |plan| predict::settle(plan, catalog);
         let settled = scenario.training.as_ref().map(settle).transpose()?;
-        Ok(Self { scenario: scenario.clone(), settled })
+        Ok(Self { scenario: scenario.clone(), settled, simulated: None })
     }
 
     /// The same run in another scenario that changes nothing of the model, the data and the
@@ -97,6 +108,12 @@ impl Engine {
     /// What the step-time model says of the run.
     pub fn predicted(&self) -> Option<&Predicted> {
         self.settled.as_ref()?.predicted.as_ref()
+    }
+
+    /// With the figures of a simulated replica. They stay as they are where inputs are varied.
+    #[must_use]
+    pub fn simulated(self, simulated: Simulated) -> Self {
+        Self { simulated: Some(simulated), ..self }
     }
 
     /// Visits every input of the forecast.
@@ -120,7 +137,14 @@ impl Engine {
         };
         let inference = match &scenario.inference {
             Some(plan) => {
-                Some(inference::forecast(plan, &scenario.finance, training.as_ref(), explain)?)
+                let (finance, training) = (&scenario.finance, training.as_ref());
+                Some(match &self.simulated {
+                    None => inference::forecast(plan, finance, training, explain)?,
+                    Some(Simulated { limits, latency }) => {
+                        let (limits, latency) = (limits.clone(), |_: &Year| latency.clone());
+                        inference::serve(plan, finance, training, limits, latency, explain)?
+                    }
+                })
             }
             None => None,
         };

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
-use crate::estimate::{Estimate, ReplicaLimits, serve};
+use crate::estimate::{Engine, Estimate, ReplicaLimits, Simulated};
 use crate::provenance::Traced;
 use crate::quantity::{DeviceFlopRate, Measure, Precision, Ratio, RequestRate, Time, Tokens, text};
 use crate::scenario::Scenario;
 use crate::scenario::file::{Lengths as GivenLengths, Percentiles, Router as GivenRouter};
-use crate::scenario::plan::Service;
+use crate::scenario::plan::{GroupFormat, Quantized, Service};
 use crate::serving::calibration::Calibration;
 use crate::serving::capacity::{
     Fleet, HighestRate, Limit, Objective, Promise, Search, at_rate, fleet, highest_rate,
@@ -19,7 +19,7 @@ use crate::serving::closed_form::Latency;
 use crate::serving::memory::KvCapacity;
 use crate::serving::served::ServedModel;
 use crate::serving::simulator::{Fleet as Pool, Histogram, Report, Router, Simulation, StepTime};
-use crate::serving::step::{Deployment, Device, Roofline, Weights};
+use crate::serving::step::{Deployment, Device, Format, Roofline, Weights};
 use crate::serving::traffic::{Class, Lengths, Source, Traffic};
 
 /// 95th percentile of a length / its mean, where nobody says: between those of the Azure LLM
@@ -29,7 +29,9 @@ const P95_TO_MEAN: f64 = 3.0;
 /// A sized service.
 #[derive(Clone, Debug)]
 pub struct Capacity {
-    /// The service's forecast, with the simulated replica in it.
+    /// The scenario with the simulated replica in it, and its forecast.
+    pub forecast: Engine,
+    /// See `forecast`.
     pub estimate: Estimate,
     /// The engine whose constants apply.
     pub engine: String,
@@ -64,7 +66,8 @@ pub struct Interval {
 }
 
 /// Sizes the fleet of a scenario's service for the peak of its first year. Ranges enter with their
-/// central value. `progress` hears what is being simulated.
+/// central value. With `records`, every request at the peak is kept. `progress` hears what is being
+/// simulated and the share that is done.
 ///
 /// # Errors
 /// A scenario without a service, or with one that generates no tokens; a model that does not fit,
@@ -74,6 +77,7 @@ pub fn size(
     catalog: &Catalog,
     calibration: &Calibration,
     search: &Search,
+    records: bool,
     progress: &dyn Fn(&str, f64),
 ) -> Result<Capacity> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
@@ -135,7 +139,8 @@ pub fn size(
     let fleet = size(highest.rate)?;
     let planned_rate = peak / fleet.needed as f64;
     progress("latencies at the peak", 0.6);
-    let planned = at_peak(service, &simulation, &traffic, &fleet, peak, search);
+    let kept = Simulation { records, ..simulation.clone() };
+    let planned = at_peak(service, &kept, &traffic, &fleet, peak, search);
     if planned.rejected > 0 {
         let share = 100.0 * planned.rejected as f64 / planned.arrived.max(1) as f64;
         warnings.push(format!(
@@ -186,9 +191,11 @@ pub fn size(
         rate: (slow, fast),
         fleet: (slow.map(size).transpose()?, size(fast)?),
     };
-    let estimate = priced(scenario, service, &memory, &highest, &planned, batch)?;
+    let simulated = simulated(&memory, &highest, &planned, batch)?;
+    let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
     Ok(Capacity {
-        estimate,
+        estimate: forecast.run(true)?,
+        forecast,
         engine: engine_name,
         memory,
         highest,
@@ -270,18 +277,23 @@ fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<
 fn deployment(service: &Service) -> Result<Deployment> {
     let demand = &service.demand;
     let refuse = |what: String| Error::input(what).at(Some(&demand.precision.place));
-    if demand.quantized {
-        return Err(refuse(
-            "capacity takes the format of all weights from inference.precision".into(),
-        )
-        .hint("leave compress.quantization out and set inference.precision"));
-    }
-    let weights = match demand.precision.value {
-        Precision::Fp16 | Precision::Bf16 => Weights::Sixteen,
-        Precision::Fp8 | Precision::Int8 => Weights::Eight,
-        Precision::Fp4 => Weights::Nv4,
-        Precision::Int4 => Weights::Int4,
-        other => {
+    let format = |group: GroupFormat| Format {
+        bytes: group.weight.value,
+        bits: match group.products {
+            Precision::Fp8 | Precision::Int8 => 8,
+            Precision::Fp4 => 4,
+            _ => 16,
+        },
+    };
+    let weights = match (demand.quantized, demand.precision.value) {
+        (Some(Quantized { experts, rest }), _) => {
+            Weights::Each { experts: format(experts), rest: format(rest) }
+        }
+        (None, Precision::Fp16 | Precision::Bf16) => Weights::Sixteen,
+        (None, Precision::Fp8 | Precision::Int8) => Weights::Eight,
+        (None, Precision::Fp4) => Weights::Nv4,
+        (None, Precision::Int4) => Weights::Int4,
+        (None, other) => {
             return Err(refuse(format!("engines that serve in {other} are not calibrated"))
                 .hint("known: bf16, fp16, fp8, int8, fp4, int4"));
         }
@@ -383,15 +395,13 @@ fn datasheet_allows(service: &Service, model: &ServedModel, objective: &Objectiv
     Ok(())
 }
 
-/// The forecast of the service with the simulated replica.
-fn priced(
-    scenario: &Scenario,
-    service: &Service,
+/// The simulated replica as the forecast takes it.
+fn simulated(
     memory: &KvCapacity,
     highest: &HighestRate,
     planned: &Report,
     batch: u32,
-) -> Result<Estimate> {
+) -> Result<Simulated> {
     let name = |figure: &str| format!("inference.replica.{figure}");
     let limits = ReplicaLimits {
         kv_capacity: Some(Traced::<Tokens>::counted(
@@ -427,8 +437,7 @@ fn priced(
             .map(|mean| Traced::counted("inference.tpot_ms.mean", per(mean), how, true)),
         e2e: Traced::counted("inference.e2e_ms.mean", per(mean(&all.e2e)?), how, true),
     };
-    let inference = serve(service, &scenario.finance, None, limits, |_| latency, true)?;
-    Ok(Estimate { training: None, inference: Some(inference), tco: None })
+    Ok(Simulated { limits, latency })
 }
 
 /// Seconds per request or per token.

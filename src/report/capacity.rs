@@ -13,13 +13,14 @@ use crate::estimate::Figure;
 use crate::explore::capacity::Capacity;
 use crate::quantity::{Measure, Time, text};
 use crate::scenario::Scenario;
+use crate::serving::capacity::Autoscaling;
 use crate::serving::simulator::ClassReport;
 
 const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 
 /// The forecast of the fleet with the simulated percentiles among its figures.
 pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
-    let mut report = Report::new(scenario, &capacity.estimate, None);
+    let mut report = Report::new(scenario, &capacity.estimate, capacity.forecast.predicted());
     let mut figure = |path: String, value: f64, shown: String| {
         let value = Some(value);
         report.figures.push(Figure { path, value, shown, step: None, unknown: None });
@@ -64,8 +65,30 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
         capacity.highest.bottleneck.clone(),
     );
     fact("inference.fleet.why", "fleet", fleet(capacity));
+    let years = capacity.estimate.inference.iter().flat_map(|it| &it.years);
+    if let Some(scaling) = years.take(1).find_map(|year| year.scaling.as_ref()) {
+        fact("inference.fleet.autoscaling", "over a week", autoscaling(scaling));
+        report.facts.push(Fact {
+            path: "inference.fleet.replicas_by_hour",
+            label: "replicas by hour, Monday 0 h first",
+            value: json!(scaling.replicas),
+        });
+    }
     report.warnings.splice(0..0, capacity.warnings.iter().cloned());
     report
+}
+
+/// A week of a fleet that follows its load, in words.
+fn autoscaling(scaling: &Autoscaling) -> String {
+    let ends = (scaling.replicas.iter().min(), scaling.replicas.iter().max());
+    format!(
+        "{} to {} replicas, {} replica-hours instead of {}; {:.0} % of them idle on average",
+        ends.0.unwrap_or(&0),
+        ends.1.unwrap_or(&0),
+        text::count(scaling.replica_hours.round()),
+        text::count(scaling.fixed_replica_hours),
+        100.0 * scaling.idle,
+    )
 }
 
 /// The fleet in words.
@@ -123,9 +146,8 @@ pub fn table(report: &Report, capacity: &Capacity) -> String {
     for line in table.to_string().lines() {
         let _ = writeln!(out, "{}", line.trim_end());
     }
-    for fact in &report.facts {
-        let shown = fact.value.as_str().unwrap_or_default();
-        let _ = writeln!(out, "  {}", wrap(&format!("{}: {shown}", fact.label), 76).join("\n    "));
+    for (label, shown) in facts(report) {
+        let _ = writeln!(out, "  {}", wrap(&format!("{label}: {shown}"), 76).join("\n    "));
     }
     table::body(report, &mut out);
     out
@@ -143,10 +165,16 @@ pub fn markdown(report: &Report, capacity: &Capacity) -> String {
         }
     }
     out.push('\n');
-    for fact in &report.facts {
-        let _ = write!(out, "\n- {}: {}", fact.label, fact.value.as_str().unwrap_or_default());
+    for (label, shown) in facts(report) {
+        let _ = write!(out, "\n- {label}: {shown}");
     }
     out + "\n" + rest
+}
+
+/// What is said about the service in words.
+fn facts(report: &Report) -> impl Iterator<Item = (&str, &str)> {
+    let service = report.facts.iter().filter(|fact| fact.path.starts_with("inference."));
+    service.filter_map(|fact| Some((fact.label, fact.value.as_str()?)))
 }
 
 fn title(capacity: &Capacity) -> String {

@@ -11,9 +11,11 @@ pub mod json;
 pub mod ledger;
 pub mod markdown;
 pub mod model;
+pub mod requests;
 pub mod scatter;
 pub mod sweep;
 pub mod table;
+pub mod timeline;
 pub mod tree;
 
 use std::sync::Arc;

@@ -202,11 +202,11 @@ pub fn svg(plot: &Plot<'_>) -> String {
 }
 
 /// Five values from `low` to `high`, or the one that both are.
-fn ticks(low: f64, high: f64) -> impl Iterator<Item = f64> {
+pub(super) fn ticks(low: f64, high: f64) -> impl Iterator<Item = f64> {
     let steps = if high > low { 4 } else { 0 };
     (0..=steps).map(move |step| low + (high - low) * f64::from(step) / f64::from(steps.max(1)))
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -13,7 +13,7 @@ pub use owned::{InsteadOf, Owned};
 use super::given::Given;
 use super::purchase::Purchase;
 use super::reader::Located;
-pub use super::traffic::{Class, Lengths, Percentiles, Router, Slo, Traffic};
+pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, Traffic};
 use crate::model::Spec;
 use crate::model::compress::Compression;
 use crate::quantity::{
@@ -343,6 +343,9 @@ pub struct Inference {
     /// Replicas beside those that the peak needs; 0.
     #[serde(default)]
     pub redundancy: u64,
+    /// The fleet follows its load over the hours of a week; without, it is always as large as the
+    /// peak needs.
+    pub autoscaling: Option<Autoscaling>,
     /// Percentiles of latency that `flopcast capacity` keeps.
     #[serde(default)]
     pub slo: Slo,

@@ -145,6 +145,9 @@ impl Service {
         visit(&mut self.headroom);
         visit(&mut self.growth);
         visit(&mut self.redundancy);
+        if let Some(start_up) = &mut self.start_up {
+            visit(start_up);
+        }
         visit(&mut self.flops);
         for hit in &mut self.demand.prefix_cache_hits {
             visit(hit);

@@ -241,6 +241,24 @@ pub struct Replica {
     pub max_batch: Input<f64>,
 }
 
+/// Formats after compression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantized {
+    /// Of routed experts; that of the rest where there are none.
+    pub experts: GroupFormat,
+    /// Of everything else but head and embedding.
+    pub rest: GroupFormat,
+}
+
+/// The format of a group of weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GroupFormat {
+    /// Storage of one weight on average.
+    pub weight: Data,
+    /// In which format most of their products are computed.
+    pub products: Precision,
+}
+
 /// What the simulation of a service needs beside the closed forms.
 #[derive(Clone, Debug)]
 pub struct Demand {
@@ -252,8 +270,8 @@ pub struct Demand {
     pub precision: Located<Precision>,
     /// Number format of the KV cache.
     pub kv_precision: Precision,
-    /// Whether some weights have another format than `precision`.
-    pub quantized: bool,
+    /// Where compression changed it, the formats of weights and products.
+    pub quantized: Option<Quantized>,
     /// What is asked, as the user says it.
     pub traffic: Traffic,
     /// Requests as they were recorded, instead of random ones.
@@ -285,6 +303,8 @@ pub struct Service {
     pub growth: Input<YearlyRate>,
     /// Replicas beside those that the peak needs.
     pub redundancy: Input<f64>,
+    /// How long a replica takes to start, where the fleet follows its load.
+    pub start_up: Option<Input<Time>>,
     /// FLOPs of one request, prompt and answer.
     pub flops: Input<FlopPerRequest>,
     /// What is paid; absent where the scenario names neither provider nor price.

@@ -98,7 +98,7 @@ pub struct Format {
 }
 
 /// How a model's weights are quantised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Weights {
     /// 16-bit floating point.
     Sixteen,
@@ -110,6 +110,13 @@ pub enum Weights {
     Mx4,
     /// 4-bit integers; activations in 16 bits.
     Int4,
+    /// Formats of their own for routed experts and for everything else.
+    Each {
+        /// That of the experts; of a model without them, the same as `rest`.
+        experts: Format,
+        /// That of the rest.
+        rest: Format,
+    },
 }
 
 impl Weights {
@@ -122,6 +129,7 @@ impl Weights {
             Self::Nv4 => Format { bytes: 0.5625, bits: on(device.peak4.is_some(), 4) },
             Self::Mx4 => Format { bytes: 0.53, bits: on(device.peak4.is_some(), 8) },
             Self::Int4 => Format { bytes: 0.53, bits: 16 },
+            Self::Each { experts, .. } => experts,
         }
     }
 
@@ -129,6 +137,7 @@ impl Weights {
     fn of_rest(self, device: &Device, experts: bool) -> Format {
         match self {
             Self::Nv4 | Self::Mx4 | Self::Int4 if experts => Self::Sixteen.of_experts(device),
+            Self::Each { rest, .. } => rest,
             _ => self.of_experts(device),
         }
     }

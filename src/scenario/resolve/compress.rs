@@ -1,13 +1,16 @@
 //! The compress section: the model as it is served.
 
+use std::collections::BTreeMap;
+
 use super::super::file::{Inference, ScenarioFile};
+use super::super::plan::{GroupFormat, Quantized};
 use super::Notes;
 use crate::catalog::Accelerator;
 use crate::diagnostic::{Error, Result};
-use crate::model::compress::{Compressed, Compression, Target};
-use crate::model::{AttentionCount, Model};
+use crate::model::compress::{Compressed, Compression, Format, Target};
+use crate::model::{AttentionCount, Model, Role};
 use crate::provenance::{Basis, Input};
-use crate::quantity::{Data, DeviceFlopRate, Flop, show};
+use crate::quantity::{Data, DeviceFlopRate, Flop, Precision, show};
 
 /// The model as a service runs it.
 pub(super) struct Served {
@@ -61,6 +64,33 @@ impl Served {
         };
         let weights = self.model.weight_data(Some(&self.target));
         Input::new("weights", weights, Basis::Derived { formula })
+    }
+
+    /// The formats of routed experts and of the other weights, where they are not all `precision`;
+    /// the head and the embedding are left out.
+    pub(super) fn formats(&self) -> Option<Quantized> {
+        if self.words.is_empty() {
+            return None;
+        }
+        let takes = self.model.takes(AttentionCount::Causal, Some(&self.target));
+        let layers = || self.model.model.layers.iter().zip(&self.model.forms).zip(&takes);
+        let format = |of: &dyn Fn(Role) -> bool| {
+            let (mut weights, mut parameters) = (Data::default(), 0);
+            let mut products: BTreeMap<Precision, u64> = BTreeMap::new();
+            for ((layer, form), take) in layers().filter(|((layer, _), _)| of(layer.role)) {
+                let kept = layer.parameters();
+                weights += take.weights;
+                parameters += kept;
+                let precision = form.format.and_then(Format::products);
+                *products.entry(precision.unwrap_or(self.model.precision)).or_default() += kept;
+            }
+            let most = products.into_iter().max_by_key(|(_, parameters)| *parameters);
+            most.filter(|_| parameters > 0)
+                .map(|(products, _)| GroupFormat { weight: weights / parameters as f64, products })
+        };
+        let rest = format(&|role| !matches!(role, Role::Experts | Role::Head | Role::Embedding))?;
+        let experts = format(&|role| role == Role::Experts).unwrap_or(rest);
+        Some(Quantized { experts, rest })
     }
 
     /// Dense peak of the formats that the products run in.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::file::{Inference, Placement, ScenarioFile};
 use super::super::mixture::Mixture;
-use super::super::plan::{Demand, FlopPerRequest, KvPerToken, Replica, Service};
+use super::super::plan::{Demand, FlopPerRequest, KvPerToken, Replica, Service, Tariff, Terms};
 use super::compress::Served;
 use super::rent::Tenant;
 use super::traffic::{self, Asked};
@@ -59,6 +59,23 @@ pub(super) fn plan(
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
     let replica = replica(service, catalog, device, &served, &asked, prefill)?;
+    let rent = Tenant {
+        catalog,
+        placement: place,
+        device,
+        together: replica.devices.value.value as u64,
+        stage: "inference",
+    }
+    .rent(notes)?;
+    let committed = |tariff: &Tariff| matches!(tariff.terms, Terms::Reserved { .. });
+    if let (Some(scaling), Some(rent)) = (&service.autoscaling, &rent)
+        && rent.tariffs.iter().any(committed)
+    {
+        return Err(scaling
+            .start_up
+            .refuse("reserved devices are paid for whether they run or not")
+            .hint("buy on demand or spot, or leave inference.autoscaling out"));
+    }
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
@@ -73,6 +90,10 @@ pub(super) fn plan(
             service.redundancy as f64,
             Basis::Derived { formula: "replicas beside those that the peak needs".to_owned() },
         ),
+        start_up: service
+            .autoscaling
+            .as_ref()
+            .map(|it| it.start_up.input("inference.autoscaling.start_up")),
         flops: counted(
             "FLOPs of a request",
             whole,
@@ -86,20 +107,13 @@ pub(super) fn plan(
             if service.placement.is_some() { "inference.placement" } else { "placement" },
             notes,
         )?,
-        rent: Tenant {
-            catalog,
-            placement: place,
-            device,
-            together: replica.devices.value.value as u64,
-            stage: "inference",
-        }
-        .rent(notes)?,
+        rent,
         demand: Demand {
             model: Arc::new(served.model().clone()),
             accelerator: device.id.clone(),
             precision: service.precision.clone(),
             kv_precision: service.kv_precision.unwrap_or(service.precision.value),
-            quantized: file.compress.as_ref().is_some_and(|it| !it.value.quantization.is_empty()),
+            quantized: served.formats(),
             traffic: service.traffic.value.clone(),
             trace: asked.trace,
             profile: asked.profile,

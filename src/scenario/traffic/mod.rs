@@ -120,6 +120,15 @@ pub enum Router {
     LeastOutstanding,
 }
 
+/// A fleet that follows its load.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Autoscaling {
+    /// From the decision to start a replica until it answers: machine, image, weights. It is started
+    /// that much ahead, and paid for meanwhile.
+    pub start_up: Given<Time>,
+}
+
 /// A class of requests, or all of them where there are no classes.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind<'a> {

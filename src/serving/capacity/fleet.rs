@@ -87,7 +87,7 @@ pub fn autoscale(
     let weights = profile.weights();
     let base: Vec<u64> = weights.iter().map(|w| need(*w) + redundancy).collect();
     let ahead = start_up.value / 3600.0;
-    let whole = ahead as usize;
+    let whole = (ahead as usize).min(base.len());
     let mut hours = 0.0;
     let replicas: Vec<u64> = (0..base.len())
         .map(|hour| {
@@ -95,7 +95,7 @@ pub fn autoscale(
             let now = (0..=whole).map(later).max().unwrap_or(1);
             let next = now.max(later(whole + 1));
             // For the last part of the hour the next hour's replicas are starting.
-            hours += now as f64 + (next - now) as f64 * (ahead - whole as f64);
+            hours += now as f64 + (next - now) as f64 * (ahead - whole as f64).min(1.0);
             now
         })
         .collect();

@@ -44,7 +44,7 @@ pub struct HighestRate {
     pub simulated: u64,
 }
 
-/// Runs a simulation of the traffic at one rate.
+/// Runs a simulation of the traffic at one rate; a tenth of the requests warm it up.
 pub fn at_rate<S: StepTime>(
     simulation: &Simulation<'_, S>,
     traffic: &Traffic,
@@ -54,8 +54,7 @@ pub fn at_rate<S: StepTime>(
 ) -> Report {
     let traffic = Traffic { rate, ..traffic.clone() };
     let requests = traffic.requests(seed).take(search.requests as usize);
-    Simulation { warm_up: search.requests / 10, records: false, ..simulation.clone() }
-        .open(requests)
+    Simulation { warm_up: search.requests / 10, ..simulation.clone() }.open(requests)
 }
 
 /// The highest rate of one replica (or of the simulation's fleet) within the objective, by
