@@ -299,10 +299,10 @@ fn deployment(service: &Service) -> Result<Deployment> {
         }
     };
     Ok(Deployment {
-        tensor: service.replica.devices.value.value as u32,
-        pipeline: 1,
-        data: 1,
-        expert_parallel: false,
+        tensor: demand.spread.tensor,
+        pipeline: demand.spread.pipeline,
+        data: demand.spread.data,
+        expert_parallel: demand.spread.whole_experts,
         weights,
         kv_bytes: demand.kv_precision.size().value,
     })

@@ -339,7 +339,7 @@ pub struct Inference {
     /// Number format of the KV cache; that of `precision`.
     pub kv_precision: Option<Precision>,
     /// How one replica is spread over devices; the smallest power of two that holds it.
-    pub parallelism: Option<ServingParallelism>,
+    pub parallelism: Option<Located<ServingParallelism>>,
     /// Replicas beside those that the peak needs; 0.
     #[serde(default)]
     pub redundancy: u64,
@@ -357,12 +357,19 @@ pub struct Inference {
     pub router: Option<Router>,
 }
 
-/// How one replica is spread over devices.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+/// How one replica is spread over tensor x pipeline x data devices. Degrees that are left out are 1.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServingParallelism {
-    /// Tensor-parallel degree.
-    pub tensor: u64,
+    /// Devices that share each matrix.
+    pub tensor: Option<u64>,
+    /// Pipeline stages.
+    pub pipeline: Option<u64>,
+    /// Devices that share the experts of a layer: 1 splits each expert as any other matrix,
+    /// tensor x data gives each device whole ones; the latter where `data` is above 1.
+    pub expert: Option<u64>,
+    /// Ranks that each attend to sequences of their own and share the experts.
+    pub data: Option<u64>,
 }
 
 /// How money over time is added up.

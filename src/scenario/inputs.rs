@@ -165,6 +165,9 @@ impl Service {
 impl Replica {
     fn for_each_input(&mut self, visit: Visit<'_>) {
         visit(&mut self.devices);
+        if let Some(stages) = &mut self.stages {
+            visit(stages);
+        }
         visit(&mut self.weights);
         visit(&mut self.kv_per_token);
         visit(&mut self.prefill);

@@ -215,6 +215,8 @@ pub type KvPerToken = Per<Data, Tokens>;
 pub struct Replica {
     /// Devices that hold one copy of the model.
     pub devices: Input<Devices>,
+    /// Pipeline stages, where there is more than one.
+    pub stages: Option<Input<f64>>,
     /// All weights in the serving precision.
     pub weights: Input<Data>,
     /// KV cache of one token in the cache's precision; zero for a model without one.
@@ -259,6 +261,19 @@ pub struct GroupFormat {
     pub products: Precision,
 }
 
+/// How a replica is spread over tensor x pipeline x data devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Devices that share each matrix.
+    pub tensor: u32,
+    /// Pipeline stages.
+    pub pipeline: u32,
+    /// Ranks that attend to sequences of their own.
+    pub data: u32,
+    /// Whether each device holds whole experts.
+    pub whole_experts: bool,
+}
+
 /// What the simulation of a service needs beside the closed forms.
 #[derive(Clone, Debug)]
 pub struct Demand {
@@ -266,6 +281,8 @@ pub struct Demand {
     pub model: Arc<Model>,
     /// Id of the accelerator.
     pub accelerator: String,
+    /// How a replica is spread over its devices.
+    pub spread: Spread,
     /// Number format of weights and matrix products.
     pub precision: Located<Precision>,
     /// Number format of the KV cache.

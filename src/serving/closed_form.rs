@@ -111,7 +111,11 @@ impl Replica {
         if max_concurrency.value().value < 1.0 {
             return Err(does_not_fit());
         }
-        let step = per_token(&(&weights / &bandwidth)).named("time to read the weights");
+        let mut step = per_token(&(&weights / &bandwidth)).named("time to read the weights");
+        if let Some(stages) = &self.stages {
+            // A token passes the stages one after the other; each holds its part of the weights.
+            step = (&step * &stages.traced(explain)).named("time to pass the pipeline's stages");
+        }
         let context =
             function::<Tokens>("input + output / 2", &[input.part(), output.part()], |v| {
                 v[0] + v[1] / 2.0

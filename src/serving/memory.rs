@@ -177,6 +177,22 @@ mod tests {
     }
 
     #[test]
+    fn the_stages_of_a_pipeline_work_on_parts_of_the_batch() {
+        let constants = Calibration::shipped().unwrap().constants("vllm").unwrap();
+        let staged = |pipeline| {
+            let deployment = Deployment { pipeline, ..deployment(2, Weights::Sixteen) };
+            Roofline::new(&llama(), &h100(), &deployment, &constants)
+        };
+        let (one, four) = (staged(1), staged(4));
+        let seconds = |time: &Roofline, sequences| time.tokens(sequences, 0, 0).value;
+        // The handovers come on top of what a quarter of the batch takes in a single stage.
+        let extra = seconds(&four, 64) / seconds(&one, 16) - 1.0;
+        assert!(extra > 0.0 && extra < 0.05, "{extra}");
+        assert!((four.context().value / one.context().value - 0.25).abs() < 1e-9);
+        assert!((four.pairs().0.value / one.pairs().0.value - 0.25).abs() < 1e-9);
+    }
+
+    #[test]
     fn unknown_engines_are_refused_with_the_known_ones() {
         let error = Calibration::shipped().unwrap().constants("vlm").unwrap_err().to_string();
         assert!(error.contains("did you mean `vllm`"), "{error}");

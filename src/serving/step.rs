@@ -6,10 +6,15 @@
 //! T = t_step + t_sequence * sequences + layers * (t_layer + moe share * t_moe)      overheads
 //!   + norm3(dense weights / bandwidth, dense FLOPs / rate)                          projections, FFN, LM head
 //!   + norm3(activated experts / bandwidth, expert FLOPs / rate)                     routed experts
-//!   + links: two reductions per layer, each latency + bytes / bandwidth
+//!   + links: two reductions per layer and a handover per pipeline stage but the last,
+//!     each latency + bytes / bandwidth
 //!   + context * max(KV bytes / bandwidth, attention FLOPs / rate)                   decode attention
 //!   + pairs * attention FLOPs / rate                                                prompt attention
 //! ```
+//! A pipeline of `p` stages has `p` batches under way: each stage works on a `p`th of the tokens,
+//! sequences and prompts of the step, and a token passes all stages before the step ends. Long
+//! prompts are taken to be cut into enough chunks to fill the stages.
+//!
 //! `norm3(a, b) = (a^3 + b^3)^(1/3)` softens the corner of the roofline. Everything but the last
 //! two terms depends on the number of tokens only, and those are linear in the context: the form
 //! that lets the simulator leap.
@@ -222,6 +227,7 @@ impl Roofline {
         let c = constants;
         let (bandwidth, peak16) = (device.bandwidth.value, device.peak16.value);
         let (tensor, data) = (f64::from(deployment.tensor), f64::from(deployment.data));
+        let stages = f64::from(deployment.pipeline);
         let all = tensor * data;
         let layers = model.layers as f64;
         let moe = model.moe_layers as f64;
@@ -261,10 +267,11 @@ impl Roofline {
         let sliver = (width + c.expert_width) / width.max(1.0);
 
         // Links: what leaves the node goes over the network.
-        let crossing = all > f64::from(device.domain);
-        let link =
-            if crossing { device.network.value.min(device.link.value) } else { device.link.value }
-                * c.link;
+        let link = |devices: f64| {
+            let within = devices <= f64::from(device.domain);
+            let slower = device.network.value.min(device.link.value);
+            if within { device.link.value * c.link } else { slower * c.link }
+        };
         let hidden = model.hidden as f64 * 2.0;
         let reductions = |ways: f64| if ways > 1.0 { 2.0 * (ways - 1.0) / ways } else { 0.0 };
         let ways_latency = |ways: f64| {
@@ -277,19 +284,21 @@ impl Roofline {
             + moe * ways_latency(spread);
         let per_token =
             (layers + dense_layers) * reductions(tensor) / data.max(1.0) + moe * reductions(spread);
+        // Each stage hands the residual stream to the next.
+        let handovers = stages - 1.0;
         let kv_split = f64::from(deployment.tensor).min(model.kv_shards.max(1) as f64);
         let attend = |numbers: u64, flops: f64| {
             let read = numbers as f64 * deployment.kv_bytes / kv_split / (bandwidth * c.kv);
             let compute = flops / tensor / (peak16 * c.attention);
-            read.max(compute) / data
+            read.max(compute) / data / stages
         };
         let windowed =
             model.window.map(|window| (attend(model.kv_windowed, model.context_flops.1), window));
-        let pair = |flops: f64| flops / tensor / data / (peak16 * c.prompt_attention);
+        let pair = |flops: f64| flops / tensor / data / stages / (peak16 * c.prompt_attention);
         Self {
             constants: c.clone(),
             scale: 1.0,
-            stages: f64::from(deployment.pipeline),
+            stages,
             ranks: data,
             dense_bytes: weights(model.attention, rest, tensor) + weights(model.dense, rest, all),
             dense_flops: flops(model.attention, rest, all) + flops(model.dense, rest, all),
@@ -308,8 +317,9 @@ impl Roofline {
             state: 2.0 * model.state as f64 * 4.0 / tensor / data / (bandwidth * c.kv),
             overhead: c.engine * overhead,
             launches: layers * c.prompt_layer,
-            reduction: c.engine * reduction,
-            reduction_per_token: per_token * hidden / link,
+            reduction: c.engine * (reduction + handovers * c.reduction),
+            reduction_per_token: per_token * hidden / link(all)
+                + handovers * hidden / link(all * stages),
             context: attend(model.kv, model.context_flops.0),
             windowed,
             pairs: (pair(model.pair_flops.0), pair(model.pair_flops.1)),

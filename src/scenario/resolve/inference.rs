@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use super::super::file::{Inference, Placement, ScenarioFile};
 use super::super::mixture::Mixture;
-use super::super::plan::{Demand, FlopPerRequest, KvPerToken, Replica, Service, Tariff, Terms};
+use super::super::plan::{
+    Demand, FlopPerRequest, KvPerToken, Replica, Service, Spread, Tariff, Terms,
+};
 use super::compress::Served;
 use super::rent::Tenant;
+use super::spread::{self, Spreading};
 use super::traffic::{self, Asked};
 use super::{Files, Notes, assumed, default, owned, placement, share, training};
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
 use crate::model::{Input as ModelInput, Model};
 use crate::provenance::{Basis, Input};
-use crate::quantity::{Data, Devices, Measure, TokensPerRequest, show};
+use crate::quantity::{Data, Measure, TokensPerRequest, show};
 
 pub(super) fn plan(
     file: &ScenarioFile,
@@ -58,7 +61,7 @@ pub(super) fn plan(
     let counted = |name: &str, flops: f64, formula: String| {
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
-    let replica = replica(service, catalog, device, &served, &asked, prefill)?;
+    let (replica, spread) = replica(service, catalog, device, &served, &asked, prefill)?;
     let rent = Tenant {
         catalog,
         placement: place,
@@ -111,6 +114,7 @@ pub(super) fn plan(
         demand: Demand {
             model: Arc::new(served.model().clone()),
             accelerator: device.id.clone(),
+            spread,
             precision: service.precision.clone(),
             kv_precision: service.kv_precision.unwrap_or(service.precision.value),
             quantized: served.formats(),
@@ -133,7 +137,7 @@ fn replica(
     served: &Served,
     asked: &Asked,
     prefill: f64,
-) -> Result<Replica> {
+) -> Result<(Replica, Spread)> {
     let precision = &service.precision;
     let peak = served.peak(device).map_err(|error| error.at(Some(&precision.place)))?;
     let model = served.model();
@@ -156,22 +160,9 @@ fn replica(
     let kv_per_token = kv.size().value * model.shape.cached_elements(length) as f64 / length as f64;
     let formula = |text: String| Basis::Derived { formula: text };
 
-    let fitting = smallest_power_of_two(weights.value, memory.value.value * usable.get());
-    let devices = match service.parallelism {
-        Some(parallelism) if parallelism.tensor == 0 => {
-            return Err(Error::input("a replica has at least one device").at(Some(named)));
-        }
-        Some(parallelism) => Input::new(
-            "inference.parallelism.tensor",
-            Devices::from_stored(parallelism.tensor as f64),
-            formula("given".to_owned()),
-        ),
-        None => assumed(
-            "inference.parallelism.tensor",
-            Devices::from_stored(fitting as f64),
-            "the smallest power of two that holds the weights with room for the KV cache",
-        ),
-    };
+    let usable_data = Data::from_stored(memory.value.value * usable.get());
+    let Spreading { spread, devices, stages, weights } =
+        spread::over_devices(service, model, weights, usable_data)?;
     let none =
         || assumed("input tokens", TokensPerRequest::from_stored(0.0), "the model reads none");
     let input = asked
@@ -186,8 +177,9 @@ fn replica(
         };
         (class.share.clone(), class.output.clone().unwrap_or_else(silent))
     });
-    Ok(Replica {
+    let replica = Replica {
         devices,
+        stages,
         weights,
         kv_per_token: Input::new(
             "KV cache per token",
@@ -227,14 +219,6 @@ fn replica(
             "what engines reach on average",
         )?,
         max_batch: assumed("largest batch", 256.0, "a usual engine setting"),
-    })
-}
-
-/// Devices that hold the weights with a fifth of the memory left for the KV cache.
-fn smallest_power_of_two(weights: Data, usable: f64) -> u64 {
-    let mut devices: u64 = 1;
-    while weights.value > 0.8 * usable * devices as f64 && devices < 1 << 20 {
-        devices *= 2;
-    }
-    devices
+    };
+    Ok((replica, spread))
 }

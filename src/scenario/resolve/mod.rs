@@ -8,6 +8,7 @@ mod placement;
 mod recipe;
 mod rent;
 mod traffic;
+mod spread;
 mod training;
 
 use std::sync::Arc;

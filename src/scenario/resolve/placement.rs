@@ -132,9 +132,10 @@ fn power(
         }));
     };
     let tpu = device.kind == Kind::Tpu;
-    // The load of a TPU is measured with its host.
-    let host = device.host_power().filter(|_| !tpu);
-    if host.is_none() && !tpu {
+    // The load of a TPU is measured with its host; a system on a chip is its own host.
+    let own_host = tpu || device.kind == Kind::Soc;
+    let host = device.host_power().filter(|_| !own_host);
+    if host.is_none() && !own_host {
         notes.warnings.push(format!(
             "the host power of {} is unknown: the energy of the {stage} is that of the devices \
              alone; give {stage}.hardware.power with the host in it",
