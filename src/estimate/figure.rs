@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::tokens::PerToken;
 use super::{Estimate, InferenceForecast, Tco, TrainingForecast, Year};
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::Ledger;
 use crate::ledger::rent_or_buy::Never;
 use crate::provenance::{Known, Step, Traced, Unknown};
-use crate::quantity::text::{convert, show_stored};
+use crate::quantity::text::{convert, number, show_stored};
 use crate::quantity::{Measure, Money};
 use crate::training::memory::Memory;
 
@@ -70,6 +71,14 @@ impl Section<'_> {
                 step: None,
                 unknown: Some(unknown.clone()),
             }),
+        }
+    }
+
+    /// A figure that people read in the unit of the JSON too.
+    fn in_unit<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Known<Q>) {
+        self.maybe(path, unit, figure);
+        if let Some(Figure { value: Some(value), shown, .. }) = self.figures.last_mut() {
+            *shown = format!("{} {unit}", number(*value));
         }
     }
 }
@@ -207,6 +216,7 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     if let Some(first) = inference.years.first() {
         out.known("fleet.replicas", "", &first.replicas);
         out.known("fleet.devices", "devices", &first.devices);
+        out.known("fleet.device_hours", "device-h", &first.fleet_time);
         let packing = first.packing.as_ref();
         out.optional("fleet.instances", "instances", packing.map(|p| &p.instances));
         out.optional("fleet.stranded_devices", "devices", packing.map(|p| &p.stranded));
@@ -222,15 +232,27 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     out.maybe("per_query.energy_wh", "Wh/request", &inference.energy);
     out.maybe("per_query.co2e_g.location", "gCO2e/request", &inference.location);
     out.maybe("per_query.co2e_g.embodied", "gCO2e/request", &inference.embodied);
-    if inference.latency.tpot.is_some() {
-        out.stated("per_million_tokens.cost_usd", "USD/Mtoken", inference.cost_per_token.as_ref());
-        out.maybe("per_million_tokens.energy_kwh", "kWh/Mtoken", &inference.energy_per_token);
-        out.maybe(
-            "per_million_tokens.co2e_kg.location",
-            "kgCO2e/Mtoken",
-            &inference.location_per_token,
-        );
+    if let Some(tokens) = &inference.tokens {
+        list_tokens(tokens, out);
     }
+    let bound = &inference.lower_bound;
+    out.known("lower_bound.flops", "FLOP", &bound.flops);
+    out.known("lower_bound.device_hours", "device-h", &bound.device_time);
+    out.known("lower_bound.share_of_fleet", "", &bound.share);
+    out.maybe("lower_bound.energy_kwh.facility", "kWh", &bound.footprint.facility);
+    out.maybe("lower_bound.co2e_kg.location", "kgCO2e", &bound.footprint.location);
+}
+
+fn list_tokens(tokens: &PerToken, out: &mut Section<'_>) {
+    if let Some(money) = &tokens.money {
+        out.maybe("per_million_tokens.cost_usd", "USD/Mtoken", &money.all);
+        out.maybe("per_million_tokens.input_usd", "USD/Mtoken", &money.input);
+        out.maybe("per_million_tokens.output_usd", "USD/Mtoken", &money.output);
+    }
+    out.maybe("per_million_tokens.energy_kwh", "kWh/Mtoken", &tokens.energy);
+    out.maybe("per_million_tokens.co2e_kg.location", "kgCO2e/Mtoken", &tokens.location);
+    out.in_unit("per_output_token.energy_j", "J/token", &tokens.energy_per_output);
+    out.in_unit("per_output_token.co2e_g.location", "gCO2e/token", &tokens.location_per_output);
 }
 
 fn list_year(year: &Year, cost: Option<&Known<Money>>, out: &mut Section<'_>) {

@@ -1,15 +1,17 @@
 //! The forecast of a service: latency, fleet, and what each year of it takes.
 
+use super::bound::LowerBound;
+use super::tokens::PerToken;
 use super::{Ownership, TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
 use crate::ledger::footprint::{Co2e, Footprint, Location};
 use crate::ledger::line::{Ledger, Stage};
 use crate::ledger::rent::Packing;
 use crate::ledger::years;
-use crate::provenance::{Known, Traced, Unknown, function};
+use crate::provenance::{Known, Traced, function};
 use crate::quantity::{
-    Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
-    Tokens, TokensPerRequest, text,
+    Co2eMass, DeviceTime, Devices, Energy, Money, Per, Ratio, RequestRate, Requests, Time, Tokens,
+    text,
 };
 use crate::scenario::plan::FlopPerRequest;
 use crate::scenario::plan::{Finance, Service};
@@ -46,12 +48,10 @@ pub struct InferenceForecast {
     pub location: Known<Per<Co2eMass, Requests>>,
     /// Embodied CO2e per request, middle estimate.
     pub embodied: Known<Per<Co2eMass, Requests>>,
-    /// Cost per token, input and output counted alike.
-    pub cost_per_token: Option<Known<Per<Money, Tokens>>>,
-    /// Facility energy per token.
-    pub energy_per_token: Known<Per<Energy, Tokens>>,
-    /// Location-based CO2e per token.
-    pub location_per_token: Known<Per<Co2eMass, Tokens>>,
+    /// What a token takes; none for a service without tokens.
+    pub tokens: Option<PerToken>,
+    /// What FLOPs alone would take in the first year.
+    pub lower_bound: LowerBound,
 }
 
 /// What one replica can do, by closed form or by simulation.
@@ -63,6 +63,8 @@ pub struct ReplicaLimits {
     pub max_concurrency: Traced<Ratio>,
     /// The highest rate that it is to take.
     pub max_rate: Traced<RequestRate>,
+    /// Share of a full replica's time that prompts take; none where nothing is generated.
+    pub prompt_share: Option<Traced<Ratio>>,
 }
 
 /// One year of service.
@@ -118,6 +120,7 @@ pub(super) fn forecast(
         kv_capacity: capability.kv_capacity.clone(),
         max_concurrency: capability.max_concurrency.clone(),
         max_rate: capability.max_rate.clone(),
+        prompt_share: capability.prompt_share(),
     };
     let latency =
         |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));
@@ -154,9 +157,7 @@ pub(super) fn serve(
         .map(Traced::<Co2e<Location>>::retype::<Co2eMass>);
     let embodied = super::add(years.iter().map(|y| y.footprint.embodied[1].clone()));
 
-    let tokens = tokens_per_request(service, explain);
     let per_query = |figure: &str| format!("inference.per_query.{figure}");
-    let per_token = |figure: &str| format!("inference.per_million_tokens.{figure}");
     let per_request = |cost: Known<Money>, name: &str| {
         cost.map(|cost| (&cost / &sum_requests).named(&per_query(name)))
     };
@@ -170,14 +171,8 @@ pub(super) fn serve(
     Ok(InferenceForecast {
         replica_devices: service.replica.devices.traced(explain),
         flops: service.flops.traced(explain),
-        cost_per_token: serving_cost.as_ref().zip(tokens.as_ref()).map(|(cost, tokens)| {
-            let cost = cost.clone()?;
-            Ok((&cost / tokens).named(&per_token("cost_usd")))
-        }),
-        energy_per_token: per(&energy, tokens.as_ref())
-            .map(|(energy, tokens)| (&energy / &tokens).named(&per_token("energy_kwh"))),
-        location_per_token: per(&location, tokens.as_ref())
-            .map(|(mass, tokens)| (&mass / &tokens).named(&per_token("co2e_kg.location"))),
+        tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location, explain),
+        lower_bound: LowerBound::of(service, first, explain),
         embodied: embodied.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.embodied"))),
         ownership: service.owned.as_ref().and_then(|owned| {
             Ownership::of_service(owned, &years, first_month, &finance.discount_rate, explain)
@@ -232,6 +227,7 @@ fn one_year(
         let how = "hours that replicas run in a week / hours of the fleet of the peak";
         fleet_time = &fleet_time * &Traced::counted("share of hours paid", hours, how, explain);
     }
+    let fleet_time = fleet_time.named(&format!("{stage}.fleet.device_hours"));
     let footprint =
         service.site.footprint(&format!("inference.years.{year}"), &fleet_time, explain);
     Ok(Year {
@@ -258,17 +254,4 @@ fn scaling(
     let profile = service.demand.profile.clone().map_or_else(daily, Ok)?;
     let (unused, redundancy) = (1.0 - service.headroom.value.get(), service.redundancy.value);
     Ok(autoscale(&profile, rate, max_rate, unused, redundancy as u64, start_up))
-}
-
-fn tokens_per_request(service: &Service, explain: bool) -> Option<Traced<TokensPerRequest>> {
-    let output = service.replica.output.as_ref()?.traced(explain);
-    Some(&service.replica.input.traced(explain) + &output)
-}
-
-fn per<A: Measure, B: Measure>(
-    figure: &Known<A>,
-    tokens: Option<&Traced<B>>,
-) -> Result<(Traced<A>, Traced<B>), Unknown> {
-    let missing = || Unknown { why: "the service has no tokens".to_owned() };
-    Ok((figure.clone()?, tokens.cloned().ok_or_else(missing)?))
 }

@@ -1,14 +1,18 @@
 //! The forecast: runs the stages over a resolved scenario.
 
+mod bound;
 mod figure;
 mod inference;
 mod money;
 mod owned;
+mod tokens;
 mod training;
 
+pub use bound::LowerBound;
 pub use figure::{Figure, Section};
 pub use inference::{InferenceForecast, ReplicaLimits, Year};
 pub use owned::Ownership;
+pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};
 
 use crate::catalog::Catalog;

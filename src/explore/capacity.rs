@@ -18,6 +18,7 @@ use crate::serving::capacity::{
 use crate::serving::closed_form::Latency;
 use crate::serving::memory::KvCapacity;
 use crate::serving::served::ServedModel;
+use crate::serving::share::{MeanRequest, of_prompts};
 use crate::serving::simulator::{Fleet as Pool, Histogram, Report, Router, Simulation, StepTime};
 use crate::serving::step::{Deployment, Device, Format, Roofline, Weights};
 use crate::serving::traffic::{Class, Lengths, Source, Traffic};
@@ -191,7 +192,9 @@ pub fn size(
         rate: (slow, fast),
         fleet: (slow.map(size).transpose()?, size(fast)?),
     };
-    let simulated = simulated(&memory, &highest, &planned, batch)?;
+    let request = MeanRequest::of(traffic.requests(1).take(2000));
+    let prompts = of_prompts(&time, request, planned.fleet.batch.0, simulation.fleet.limits.tokens);
+    let simulated = simulated(&memory, &highest, &planned, batch, prompts)?;
     let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
     Ok(Capacity {
         estimate: forecast.run(true)?,
@@ -401,6 +404,7 @@ fn simulated(
     highest: &HighestRate,
     planned: &Report,
     batch: u32,
+    prompts: f64,
 ) -> Result<Simulated> {
     let name = |figure: &str| format!("inference.replica.{figure}");
     let limits = ReplicaLimits {
@@ -422,6 +426,12 @@ fn simulated(
             &format!("simulated: the highest rate within the objective ({})", highest.bottleneck),
             true,
         ),
+        prompt_share: Some(Traced::<Ratio>::counted(
+            "share of time that prompts take",
+            Ratio::from_stored(prompts),
+            "steps over prompts / those and the steps of the answers, at the mean batch",
+            true,
+        )),
     };
     let all = planned.all();
     let how = "simulated at the peak, mean over the requests";

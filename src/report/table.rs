@@ -132,8 +132,27 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         "Per million tokens",
         &[
             ("inference.per_million_tokens.cost_usd", "cost of serving"),
+            ("inference.per_million_tokens.input_usd", "  input tokens"),
+            ("inference.per_million_tokens.output_usd", "  output tokens"),
             ("inference.per_million_tokens.energy_kwh", "facility energy"),
             ("inference.per_million_tokens.co2e_kg.location", "CO2e, location-based"),
+        ],
+    ),
+    (
+        "Per token of an answer",
+        &[
+            ("inference.per_output_token.energy_j", "facility energy"),
+            ("inference.per_output_token.co2e_g.location", "CO2e, location-based"),
+        ],
+    ),
+    (
+        "Lower bound by FLOPs, first year",
+        &[
+            ("inference.lower_bound.flops", "FLOPs of all requests"),
+            ("inference.lower_bound.device_hours", "device-hours at the dense peak"),
+            ("inference.lower_bound.share_of_fleet", "  as a share of the fleet's"),
+            ("inference.lower_bound.energy_kwh.facility", "facility energy"),
+            ("inference.lower_bound.co2e_kg.location", "CO2e, location-based"),
         ],
     ),
     (

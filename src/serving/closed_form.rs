@@ -144,6 +144,12 @@ impl Replica {
 }
 
 impl Capability {
+    /// Share of a full replica's time that prompts take: prefill time x highest rate.
+    pub fn prompt_share(&self) -> Option<Traced<Ratio>> {
+        self.decode.as_ref()?;
+        Some((&self.prefill_time * &self.max_rate).named("share of time that prompts take"))
+    }
+
     /// Mean latencies with `rate` requests per second on this replica, below its highest rate.
     pub fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
         // One prefill is served at a time: M/D/1 waiting, Pollaczek-Khinchine.

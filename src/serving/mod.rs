@@ -10,6 +10,7 @@ pub mod closed_form;
 pub mod memory;
 pub(crate) mod random;
 pub mod served;
+pub mod share;
 pub mod simulator;
 pub mod step;
 pub mod traffic;

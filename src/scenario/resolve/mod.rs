@@ -7,8 +7,8 @@ mod owned;
 mod placement;
 mod recipe;
 mod rent;
-mod traffic;
 mod spread;
+mod traffic;
 mod training;
 
 use std::sync::Arc;

@@ -71,11 +71,7 @@ pub(super) fn over_devices(
     };
     let devices = f64::from(tensor) * f64::from(pipeline) * f64::from(data);
     let devices = if pipeline == 1 && data == 1 {
-        Input::new(
-            "inference.parallelism.tensor",
-            Devices::from_stored(devices),
-            derived("given"),
-        )
+        Input::new("inference.parallelism.tensor", Devices::from_stored(devices), derived("given"))
     } else {
         let formula = format!("tensor {tensor} x pipeline {pipeline} x data {data}");
         Input::new("devices of a replica", Devices::from_stored(devices), derived(&formula))
