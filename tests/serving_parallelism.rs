@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{flopcast, json, number};
+use common::{close, flopcast, json, number};
 
 const DENSE: &str = "scenarios/llama-3-70b-serving.yaml";
 
@@ -19,10 +19,13 @@ fn replica(model: &str, parallelism: &str, figure: &str) -> f64 {
 
 #[test]
 fn degrees_multiply_and_a_pipeline_delays_tokens() {
-    let devices = |it| replica("llama-3-70b", it, "replica.devices");
-    assert_eq!(devices("{tensor: 4}"), 4.0);
-    assert_eq!(devices("{tensor: 2, pipeline: 2}"), 4.0);
-    assert_eq!(replica("deepseek-v3", "{tensor: 4, data: 4}", "replica.devices"), 16.0);
+    for (model, degrees, devices) in [
+        ("llama-3-70b", "{tensor: 4}", 4.0),
+        ("llama-3-70b", "{tensor: 2, pipeline: 2}", 4.0),
+        ("deepseek-v3", "{tensor: 4, data: 4}", 16.0),
+    ] {
+        close(degrees, replica(model, degrees, "replica.devices"), devices, 1e-12);
+    }
     let tpot = |it| replica("llama-3-70b", it, "tpot_ms.mean");
     assert!(tpot("{tensor: 2, pipeline: 2}") > 1.5 * tpot("{tensor: 4}"));
 }

@@ -69,6 +69,9 @@ fn peaks_are_the_dense_ones() {
         // AMD and Google
         ("mi300x", Precision::Bf16, 1307.4), ("tpu-v4", Precision::Bf16, 275.0),
         ("tpu-v5p", Precision::Bf16, 459.0),
+        // Half of the sparse figures of the GPU: 170 and 67 TOPS
+        ("jetson-agx-orin-64gb", Precision::Int8, 85.0),
+        ("jetson-orin-nano-8gb", Precision::Int8, 33.5),
     ];
     let catalog = catalog();
     for (id, precision, tflops) in golden {
