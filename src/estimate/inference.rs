@@ -10,8 +10,8 @@ use crate::ledger::rent::Packing;
 use crate::ledger::years;
 use crate::provenance::{Known, Traced, function};
 use crate::quantity::{
-    Co2eMass, DeviceTime, Devices, Energy, Money, Per, Ratio, RequestRate, Requests, Time, Tokens,
-    text,
+    Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
+    Tokens, text,
 };
 use crate::scenario::plan::FlopPerRequest;
 use crate::scenario::plan::{Finance, Service};

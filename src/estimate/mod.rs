@@ -106,7 +106,7 @@ impl Engine {
     /// training but what is paid, drawn and emitted: what was settled stands.
     #[must_use]
     pub fn moved(&self, scenario: Scenario) -> Self {
-        Self { scenario, settled: self.settled.clone() }
+        Self { scenario, settled: self.settled.clone(), simulated: self.simulated.clone() }
     }
 
     /// What the step-time model says of the run.
