@@ -8,7 +8,7 @@ use clap::Args;
 use super::capacity::Runs;
 use super::{Format, Global, capacity, load, print};
 use crate::catalog::Catalog;
-use crate::diagnostic::{Error, Kind, Result};
+use crate::diagnostic::{Kind, Result};
 use crate::estimate::Engine;
 use crate::explore::capacity::Capacity;
 use crate::explore::uncertainty::{self, Sampling};
@@ -21,6 +21,19 @@ pub(super) struct Options {
     /// Scenario files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    ranges: Ranges,
+    /// Simulate the service: percentiles of latency, and the fleet that keeps its promises, as
+    /// `flopcast capacity` finds them.
+    #[arg(long)]
+    simulate: bool,
+    #[command(flatten)]
+    runs: Runs,
+}
+
+/// How the ranges of the figures are sampled.
+#[derive(Args, Debug)]
+pub(super) struct Ranges {
     /// Samples for the ranges of the figures; 10,000 where an input is a range, else none.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
     samples: Option<u32>,
@@ -30,12 +43,6 @@ pub(super) struct Options {
     /// Leave the error of predicted step times out of the ranges.
     #[arg(long)]
     no_model_error: bool,
-    /// Simulate the service: percentiles of latency, and the fleet that keeps its promises, as
-    /// `flopcast capacity` finds them.
-    #[arg(long)]
-    simulate: bool,
-    #[command(flatten)]
-    runs: Runs,
 }
 
 impl Options {
@@ -48,7 +55,7 @@ impl Options {
             let sized = simulate
                 .then(|| capacity::simulated(&scenario, &catalog, &self.runs.search(), false))
                 .transpose()?;
-            reports.push(self.report(&scenario, &catalog, sized.as_ref())?);
+            reports.push(self.ranges.report(&scenario, &catalog, sized.as_ref())?);
             simulated.push(sized);
         }
         let each = |render: fn(&Report) -> String, sized: fn(&Report, &Capacity) -> String| {
@@ -62,24 +69,17 @@ impl Options {
             Format::Table => each(table::estimate, sized::table),
             Format::Markdown => each(markdown::estimate, sized::markdown),
             Format::Csv => csv::estimates(&reports),
-            Format::Json => {
-                let values: Vec<_> = reports.iter().map(json::estimate).collect();
-                let text = match values.as_slice() {
-                    [one] => serde_json::to_string_pretty(one),
-                    many => serde_json::to_string_pretty(many),
-                };
-                text.map_err(|error| {
-                    Error::input(format!("the JSON could not be written: {error}"))
-                })?
-            }
+            Format::Json => json::estimates(&reports),
         })?;
         // The forecast stands, and says that it does not fit.
         let fits = reports.iter().all(Report::fits);
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
     }
+}
 
+impl Ranges {
     /// The report with ranges, where there are any or they are asked for.
-    fn report(
+    pub(super) fn report(
         &self,
         scenario: &Scenario,
         catalog: &Catalog,

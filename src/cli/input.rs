@@ -43,6 +43,15 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads a text file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`read_bytes`]; what is no UTF-8.
+pub(super) fn read_text(path: &Path, limit: u64) -> Result<String> {
+    String::from_utf8(read_bytes(path, limit)?)
+        .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
+}
+
 fn nearest_files(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names: Vec<String> = std::fs::read_dir(folder)

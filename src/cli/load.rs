@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Global;
-use super::input::{document, read_bytes, relative};
+use super::input::{document, read_bytes, read_text, relative};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::Engine;
@@ -38,10 +38,7 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
         let flat = folder.join(Path::new(table).file_name().unwrap_or_default());
         for path in [nested, flat] {
             if path.is_file() {
-                let bytes = read_bytes(&path, MAX_TABLE_BYTES)?;
-                let text = String::from_utf8(bytes)
-                    .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))?;
-                texts.push((*table, text));
+                texts.push((*table, read_text(&path, MAX_TABLE_BYTES)?));
                 break;
             }
         }

@@ -19,6 +19,7 @@ mod load;
 mod model;
 mod output;
 mod progress;
+mod report;
 mod schema;
 mod sweep;
 mod validate;
@@ -96,6 +97,8 @@ enum Command {
     Compare(compare::Options),
     /// A scenario in all combinations of some values: which are best, which cannot be done.
     Sweep(sweep::Options),
+    /// Write the forecast as a document for other people: a page, Markdown, CSV or JSON.
+    Report(report::Options),
     /// Whether scenario files are right.
     Validate(validate::Options),
     /// What the catalog knows, where it has it from and how old it is.
@@ -134,6 +137,7 @@ impl Cli {
             Command::Capacity(options) => options.run(&self.global),
             Command::Compare(options) => options.run(&self.global),
             Command::Sweep(options) => options.run(&self.global),
+            Command::Report(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),
             Command::Catalog(options) => options.run(&self.global),
             Command::Init(options) => options.run(),

@@ -17,11 +17,11 @@ pub(super) fn vacant(path: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// Writes `text` to `path` by way of a file beside it, so that a reader sees all of it or none.
+/// Writes `bytes` to `path` by way of a file beside it, so that a reader sees all of it or none.
 ///
 /// # Errors
 /// The file exists and `force` is not set; it cannot be written.
-pub(super) fn write(path: &Path, text: &str, force: bool) -> Result<()> {
+pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>, force: bool) -> Result<()> {
     vacant(path, force)?;
     let shown = path.display();
     if path.is_dir() {
@@ -30,7 +30,7 @@ pub(super) fn write(path: &Path, text: &str, force: bool) -> Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("out");
     let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
     let written = std::fs::File::create(&beside)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(bytes.as_ref()).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&beside, path));
     written.map_err(|error| {
         // What is left of a failed attempt is of no use; that it stays is no second error.

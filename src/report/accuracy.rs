@@ -35,6 +35,48 @@ pub fn document(proof: &Proof, tests: &[Backtest]) -> String {
     text
 }
 
+/// `docs/accuracy.md` as it was when this was built; a test holds it to the calibration.
+const DOCUMENT: &str = include_str!("../../docs/accuracy.md");
+
+/// The error of one figure on runs that no fit had seen, as `docs/accuracy.md` prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// What was forecast.
+    pub figure: String,
+    /// Runs compared.
+    pub runs: &'static str,
+    /// Median of the absolute errors.
+    pub median: &'static str,
+    /// Nine of ten errors are below it.
+    pub p90: &'static str,
+}
+
+/// What a document may say of its own accuracy.
+pub fn statement() -> Vec<Statement> {
+    let training = rows_under("### A model that the fit has not seen")
+        .map(|(kind, cells)| (format!("training throughput, {kind} models"), cells));
+    let hours = rows_under("device_hours")
+        .filter(|(kind, _)| *kind == "all")
+        .map(|(_, cells)| ("device-hours of published runs".to_owned(), cells));
+    let rows = training.chain(hours);
+    rows.map(|(figure, [runs, median, p90])| Statement { figure, runs, median, p90 }).collect()
+}
+
+/// The first cells of the table after the line that starts so.
+fn rows_under(heading: &str) -> impl Iterator<Item = (&'static str, [&'static str; 3])> + use<'_> {
+    DOCUMENT
+        .lines()
+        .skip_while(move |line| !line.starts_with(heading))
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|line| {
+            let mut cells = line.trim_matches('|').split('|').map(str::trim);
+            let cells = [cells.next()?, cells.next()?, cells.next()?, cells.next()?];
+            let [name, rest @ ..] = cells;
+            (!name.is_empty() && !name.starts_with('-')).then_some((name, rest))
+        })
+}
+
 /// The proof as Markdown: before and after, on rows that the fits had not seen.
 pub fn markdown(proof: &Proof) -> String {
     let mut text = format!(
@@ -145,4 +187,18 @@ fn by_kind(scored: &[&Scored]) -> Vec<(String, Summary)> {
         Some(((*kind).to_owned(), Summary::of(some)?))
     };
     KINDS.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_statement_has_dense_models_experts_and_whole_runs() {
+        let figures: Vec<_> = super::statement().into_iter().map(|row| row.figure).collect();
+        let expected = [
+            "training throughput, dense models",
+            "training throughput, moe models",
+            "device-hours of published runs",
+        ];
+        assert_eq!(figures, expected);
+    }
 }

@@ -47,6 +47,15 @@ pub fn estimate(report: &Report) -> Value {
     Value::Object(root)
 }
 
+/// One report as an object, several as an array.
+pub fn estimates(reports: &[Report]) -> String {
+    let value = match reports {
+        [one] => estimate(one),
+        many => many.iter().map(estimate).collect(),
+    };
+    format!("{value:#}\n")
+}
+
 fn percentiles(interval: &Interval) -> Value {
     let mut map: Map<String, Value> = PERCENTILES
         .iter()

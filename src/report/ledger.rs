@@ -23,6 +23,8 @@ pub struct Row {
     pub unit_price: Option<f64>,
     /// USD.
     pub amount: Option<f64>,
+    /// USD by month from the start of the scenario.
+    pub by_month: Vec<(u32, Option<f64>)>,
     /// Where the unit price comes from.
     pub basis: Vec<String>,
 }
@@ -45,6 +47,11 @@ impl Row {
             quantity,
             unit_price,
             amount: line.amount.as_ref().ok().map(|amount| amount.value().stored()),
+            by_month: line
+                .by_month()
+                .into_iter()
+                .map(|(month, part)| (month, part.map(Measure::stored)))
+                .collect(),
             basis,
         }
     }
@@ -56,7 +63,7 @@ impl Row {
         format!("{}.{}{dot}{detail}", stage.path(), resource.key())
     }
 
-    fn cells(&self) -> [String; 5] {
+    pub(super) fn cells(&self) -> [String; 5] {
         let shown = |value: Option<f64>| value.map_or("unknown".to_owned(), number);
         let quantity = self.quantity.as_ref();
         [
@@ -69,7 +76,7 @@ impl Row {
     }
 }
 
-const HEADINGS: [&str; 5] = ["stage", "item", "quantity", "USD each", "USD"];
+pub(super) const HEADINGS: [&str; 5] = ["stage", "item", "quantity", "USD each", "USD"];
 
 /// The rows as aligned text.
 pub(super) fn table(rows: &[Row], out: &mut String) {

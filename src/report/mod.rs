@@ -3,10 +3,13 @@
 pub mod accuracy;
 pub mod backtest;
 pub mod capacity;
+pub mod chart;
 pub mod compare;
 pub mod compression;
 pub mod csv;
+pub mod document;
 pub mod grid;
+pub mod html;
 pub mod json;
 pub mod ledger;
 pub mod markdown;
@@ -120,6 +123,12 @@ impl Report {
             }
             _ => None,
         })
+    }
+
+    /// The range whose causes matter most: that of the total cost, where it has one.
+    pub fn widest(&self) -> Option<&Interval> {
+        let costly = self.intervals.iter().find(|range| range.path == "tco.total_usd");
+        costly.or(self.intervals.first())
     }
 
     /// Whether the run fits the memory of its devices, as far as that is known.

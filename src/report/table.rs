@@ -270,7 +270,7 @@ fn years(report: &Report, out: &mut String) {
 
 /// Ranges of the figures and, for the widest question, what moves it most.
 fn ranges(report: &Report, out: &mut String) {
-    let Some(first) = report.intervals.first() else { return };
+    let Some(widest) = report.widest() else { return };
     let mut builder = Builder::default();
     // A terminal has room for four of the percentiles; the JSON has all.
     let shown: Vec<usize> =
@@ -287,8 +287,7 @@ fn ranges(report: &Report, out: &mut String) {
         );
     }
     section(out, "Ranges (P50, with contingency to P80)", builder, &[2, 3, 4, 5]);
-    let costly = report.intervals.iter().find(|interval| interval.path == "tco.total_usd");
-    tornado(costly.unwrap_or(first), out);
+    tornado(widest, out);
 }
 
 /// Bars of what each factor alone does to a figure, P10 to P90.
@@ -321,7 +320,7 @@ fn tornado(interval: &Interval, out: &mut String) {
 }
 
 /// The label that the tables above give a figure.
-fn label(path: &str) -> &str {
+pub(super) fn label(path: &str) -> &str {
     let rows = SECTIONS.iter().flat_map(|(_, rows)| rows.iter());
     match path {
         "training.cost_usd.total" => "cost of the training",

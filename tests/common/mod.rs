@@ -48,3 +48,27 @@ pub fn close(what: &str, actual: f64, expected: f64, tolerance: f64) {
     let error = (actual - expected).abs() / expected.abs();
     assert!(error <= tolerance, "{what}: {actual} is {:.3} % off {expected}", 100.0 * error);
 }
+
+/// An empty folder of a test's own.
+pub fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder for the test");
+    folder
+}
+
+/// The first of these programs that is installed. Without one the test is left out, and says so;
+/// on CI, which installs them (`.ci/tools`), that is a failure.
+pub fn tool(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let found = names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|program| program.is_file());
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "{} is not installed", names.join(" or "));
+        println!("left out: {} is not installed; `.ci/tools` installs it", names.join(" or "));
+    }
+    found
+}

@@ -1,0 +1,63 @@
+//! `flopcast report`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::input::read_text;
+use super::{Global, estimate, load, output, print};
+use crate::diagnostic::{Error, Result};
+use crate::report::document::Document;
+use crate::report::html;
+
+/// Options of `flopcast report`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example: flopcast report scenarios/gpt3-175b.yaml -o gpt3.html")]
+pub(super) struct Options {
+    /// Scenario files; several stand side by side.
+    #[arg(required_unless_present = "print_template", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The document, by its ending: .html .svg .md .csv .json.
+    #[arg(short, long, value_name = "FILE", required_unless_present = "print_template")]
+    output: Option<PathBuf>,
+    /// Overwrite the document.
+    #[arg(long)]
+    force: bool,
+    /// A page of your own around the report, with the places {{ title }}, {{ style }} and
+    /// {{ content }}.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Print the built-in page, to start your own from.
+    #[arg(long, exclusive = true)]
+    print_template: bool,
+    #[command(flatten)]
+    ranges: estimate::Ranges,
+}
+
+/// Larger templates are refused.
+const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        if self.print_template {
+            return print(html::TEMPLATE);
+        }
+        let Some(path) = &self.output else {
+            return Err(Error::input("`--output FILE` is missing"));
+        };
+        let document = Document::of(path)?;
+        let template = self.template.as_ref();
+        let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
+        let catalog = load::catalog(global)?;
+        let mut reports = Vec::new();
+        for file in &self.files {
+            let scenario = load::scenario(file, &catalog, global)?;
+            reports.push(self.ranges.report(&scenario, &catalog, None)?);
+        }
+        let bytes = document.render(&reports, template.as_deref())?;
+        output::write(path, &bytes, self.force)?;
+        eprintln!("wrote {}", path.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
