@@ -65,12 +65,13 @@ impl Document {
 
 fn tornado(reports: &[Report]) -> Result<String> {
     let [report] = reports else {
-        return Err(Error::input("a picture shows one scenario").hint("an .html page shows several"));
+        return Err(
+            Error::input("a picture shows one scenario").hint("an .html page shows several")
+        );
     };
     let range = report.widest().ok_or_else(|| {
-        Error::input("no input is a range, so nothing moves the answer").hint(
-            "write an input as a range, `price: 2.0..3.0 USD/device-h`, or predict the speed",
-        )
+        Error::input("no input is a range, so nothing moves the answer")
+            .hint("write an input as a range, `price: 2.0..3.0 USD/device-h`, or predict the speed")
     })?;
     Ok(chart::standalone(&html::sensitivity(range)))
 }

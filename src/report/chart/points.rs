@@ -79,7 +79,9 @@ pub fn points(
         );
         let (x, anchor) =
             if x > middle { (x - 9.0, Anchor::End) } else { (x + 9.0, Anchor::Start) };
-        picture.text(x, y - 7.0, anchor, "quiet", &shorten(&point.name, 30));
+        // Neighbours are named above and below in turn.
+        let y = if index % 2 == 0 { y - 8.0 } else { y + 16.0 };
+        picture.text(x, y, anchor, "quiet", &shorten(&point.name, 30));
         words.push(tip);
     }
     picture.finish(&format!("{} against {}", data.up, data.across), &words.join("; "))

@@ -6,7 +6,7 @@ use super::super::Report;
 use super::super::table::label;
 use super::{pictures, tables};
 use crate::explore::uncertainty::{Interval, PERCENTILES};
-use crate::quantity::text::count;
+use crate::quantity::text::{count, number};
 
 /// The parts of a section: the end of its id, its heading.
 pub(super) const PARTS: &[(&str, &str)] = &[
@@ -56,12 +56,19 @@ fn at(interval: &Interval, percentile: u32) -> Option<f64> {
     interval.values.get(place).copied()
 }
 
-/// A figure as text, by its median where it has a range.
+/// A figure as text, by its median where it has a range; millions in short.
 fn shown(report: &Report, path: &str) -> Option<String> {
     let figure = report.figure(path)?;
+    let short = |value: f64| {
+        let (_, unit) = figure.shown.split_once(' ')?;
+        // What is shown in its path's unit can be shortened without another look at it.
+        let same = figure.shown.starts_with(&number(value));
+        (value.abs() >= 1e6 && same).then(|| format!("{} {unit}", count(value)))
+    };
     let median = interval(report, path)
         .and_then(|interval| Some(format!("{} {}", count(at(interval, 50)?), interval.unit)));
-    Some(median.unwrap_or_else(|| figure.shown.clone()))
+    let central = figure.value.and_then(short).unwrap_or_else(|| figure.shown.clone());
+    Some(median.unwrap_or(central))
 }
 
 fn known(report: &Report, path: &str) -> Option<String> {
