@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::capacity::Runs;
-use super::{Format, Global, capacity, load, print};
+use super::{Format, Global, capacity, check, load, print};
 use crate::catalog::Catalog;
-use crate::diagnostic::{Kind, Result};
+use crate::diagnostic::{Error, Kind, Result};
 use crate::estimate::Engine;
 use crate::explore::capacity::Capacity;
+use crate::explore::policy::Policy;
+use crate::explore::snapshot::Snapshot;
 use crate::explore::uncertainty::{self, Sampling};
 use crate::report::{Report, capacity as sized, csv, json, markdown, table};
 use crate::scenario::Scenario;
@@ -29,6 +31,13 @@ pub(super) struct Options {
     simulate: bool,
     #[command(flatten)]
     runs: Runs,
+    /// Fail where an input is assumed: any, or with --policy those that it names under
+    /// `not_assumed`.
+    #[arg(long)]
+    strict: bool,
+    /// A policy, as `flopcast check` reads it.
+    #[arg(long, value_name = "POLICY.yaml", requires = "strict")]
+    policy: Option<PathBuf>,
 }
 
 /// How the ranges of the figures are sampled.
@@ -71,6 +80,10 @@ impl Options {
             Format::Csv => csv::estimates(&reports),
             Format::Json => json::estimates(&reports),
         })?;
+        if self.strict {
+            let policy = self.policy.as_deref().map_or(Ok(Policy::strict()), check::policy)?;
+            reports.iter().try_for_each(|report| strictly(&policy, report))?;
+        }
         // The forecast stands, and says that it does not fit.
         let fits = reports.iter().all(Report::fits);
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
@@ -109,4 +122,14 @@ impl Ranges {
         }
         Ok(report)
     }
+}
+
+/// Refuses a forecast that assumes what the policy wants given.
+fn strictly(policy: &Policy, report: &Report) -> Result<()> {
+    let assumed = policy.assumed(&Snapshot::new(json::estimate(report))?);
+    if assumed.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} assumes {}", report.name, assumed.join(", "));
+    Err(Error::limit(message).hint("give them in the scenario, or leave them out of the policy"))
 }

@@ -7,6 +7,7 @@ mod backtest;
 mod calibrate;
 mod capacity;
 mod catalog;
+mod check;
 mod compare;
 mod completions;
 mod estimate;
@@ -95,6 +96,8 @@ enum Command {
     /// What differs between forecasts, line by line, and the inputs that explain it.
     #[command(visible_alias = "diff")]
     Compare(compare::Options),
+    /// Whether forecasts keep the limits of a policy; the comment for a pull request.
+    Check(check::Options),
     /// A scenario in all combinations of some values: which are best, which cannot be done.
     Sweep(sweep::Options),
     /// Write the forecast as a document for other people: a page, Markdown, CSV or JSON.
@@ -136,6 +139,7 @@ impl Cli {
             Command::Calibrate(options) => options.run(&self.global),
             Command::Capacity(options) => options.run(&self.global),
             Command::Compare(options) => options.run(&self.global),
+            Command::Check(options) => options.run(&self.global),
             Command::Sweep(options) => options.run(&self.global),
             Command::Report(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),

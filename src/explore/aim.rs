@@ -45,6 +45,17 @@ impl Aim {
         self.paths.iter().find_map(|path| figures.iter().find(|figure| figure.path == *path))
     }
 
+    /// Whether it goes by a short name.
+    pub fn is_short(&self) -> bool {
+        NAMED.iter().any(|(_, key, _)| *key == self.key)
+    }
+
+    /// The path of the figure that it stands for, among those that there are.
+    pub fn path<'a>(&'a self, figures: &[(String, Option<f64>)]) -> Option<&'a str> {
+        let there = |path: &&String| figures.iter().any(|(known, _)| known == *path);
+        self.paths.iter().find(there).map(String::as_str)
+    }
+
     /// Its value among figures by path; none where there is none or it is unknown.
     pub fn value(&self, figures: &[(String, Option<f64>)]) -> Option<f64> {
         let of = |path: &String| figures.iter().find(|(known, _)| known == path);
@@ -61,8 +72,7 @@ impl Aim {
     /// # Errors
     /// Such a path, with the nearest figures.
     pub fn check(&self, figures: &[Figure]) -> Result<()> {
-        let short = NAMED.iter().any(|(_, key, _)| *key == self.key);
-        if short || self.of(figures).is_some() {
+        if self.is_short() || self.of(figures).is_some() {
             return Ok(());
         }
         let paths = figures.iter().map(|figure| figure.path.as_str());

@@ -6,6 +6,7 @@ pub mod capacity;
 pub mod compare;
 pub mod metric;
 pub mod pareto;
+pub mod policy;
 pub mod snapshot;
 pub mod space;
 pub mod sweep;

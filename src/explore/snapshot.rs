@@ -98,6 +98,12 @@ impl Snapshot {
         self.0["inputs"].as_array().into_iter().flatten().filter_map(stated).collect()
     }
 
+    /// Names of the inputs that nobody gave.
+    pub fn assumed(&self) -> impl Iterator<Item = &str> {
+        let all = self.0["assumptions"].as_array().into_iter().flatten();
+        all.filter_map(|assumption| assumption["path"].as_str())
+    }
+
     /// What the user should know before trusting the figures.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         self.0["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str)
@@ -107,6 +113,28 @@ impl Snapshot {
     pub fn carbon_basis(&self) -> Option<&str> {
         self.0["catalog"]["grid_basis"].as_str()
     }
+}
+
+/// The unit that the keys of a path name; nothing for a count or a share.
+pub fn unit(path: &str) -> &'static str {
+    const UNITS: &[(&str, &str)] = &[
+        ("usd", "USD"),
+        ("kwh", "kWh"),
+        ("wh", "Wh"),
+        ("kg", "kgCO2e"),
+        ("g", "gCO2e"),
+        ("l", "L"),
+        ("gb", "GB"),
+        ("s", "s"),
+        ("ms", "ms"),
+        ("days", "days"),
+        ("hours", "device-h"),
+    ];
+    let unit = |key: &str| {
+        let last = key.rsplit('_').next().filter(|last| *last != key)?;
+        UNITS.iter().find(|(suffix, _)| *suffix == last).map(|(_, unit)| *unit)
+    };
+    path.rsplit('.').find_map(unit).unwrap_or_default()
 }
 
 /// Numbers and nulls of a tree; an entry of a list goes by its year, or is left out.
@@ -127,5 +155,32 @@ fn flatten(path: String, value: &Value, out: &mut Vec<(String, Option<f64>)>) {
             }
         }
         Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_name_their_units() {
+        let cases = [
+            ("tco.total_usd", "USD"),
+            ("training.cost_usd.compute", "USD"),
+            ("training.energy_kwh.it", "kWh"),
+            ("training.co2e_kg.embodied.mid", "kgCO2e"),
+            ("inference.per_query.co2e_g.location", "gCO2e"),
+            ("training.water_l.on_site", "L"),
+            ("training.memory_gb.weights", "GB"),
+            ("training.wall_clock_days", "days"),
+            ("training.device_hours", "device-h"),
+            ("inference.ttft_ms.p95", "ms"),
+            ("training.step_time_s", "s"),
+            ("training.mfu", ""),
+            ("training.devices", ""),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(unit(path), expected, "{path}");
+        }
     }
 }

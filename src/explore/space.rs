@@ -31,8 +31,40 @@ pub struct Axis {
 pub struct Choice {
     /// As people read it.
     pub shown: String,
-    /// The keys that it sets, by their dotted path.
-    pub sets: Vec<(String, Node)>,
+    /// The keys that it sets.
+    pub sets: Vec<Setting>,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    path: String,
+    text: String,
+    node: Node,
+}
+
+impl Setting {
+    /// The value of a dotted path, as YAML; `origin` says who sets it.
+    ///
+    /// # Errors
+    /// A text that is no YAML.
+    pub fn new(origin: &str, path: &str, text: &str) -> Result<Self> {
+        let node = parse(&format!("{origin} {path}"), text.as_bytes())
+            .map_err(|error| Error::input(format!("{origin} {path}: {}", error.message())))?;
+        Ok(Self { path: path.to_owned(), text: text.to_owned(), node })
+    }
+
+    /// Whether it changes nothing of what a run computes and how fast: only what that costs and
+    /// emits.
+    fn only_places(&self) -> bool {
+        let (section, key) = self.path.split_once('.').unwrap_or((&self.path, ""));
+        match section {
+            // The start of a run dates its software.
+            "placement" => !key.is_empty() && key != "start",
+            "finance" | "functional_unit" | "inference" | "name" | "tags" => true,
+            _ => false,
+        }
+    }
 }
 
 /// A combination, forecast.
@@ -51,7 +83,7 @@ pub struct Space<'a> {
     catalog: &'a Catalog,
     models: Models<'a>,
     /// Settled runs by the values that settle them.
-    engines: Memo<Vec<usize>, Result<Engine>>,
+    engines: Memo<Vec<String>, Result<Engine>>,
 }
 
 impl Axis {
@@ -73,9 +105,7 @@ impl Axis {
                 None => vec![part.to_owned()],
             };
             for shown in shown {
-                let node = parse(&format!("--vary {path}"), shown.as_bytes())
-                    .map_err(|error| Error::input(format!("--vary {path}: {}", error.message())))?;
-                choices.push(Choice { sets: vec![(path.to_owned(), node)], shown });
+                choices.push(Choice { sets: vec![Setting::new("--vary", path, &shown)?], shown });
             }
         }
         if choices.is_empty() || path.is_empty() {
@@ -85,21 +115,6 @@ impl Axis {
             return Err(refuse(&format!("has more than {MOST_CHOICES} values")));
         }
         Ok(Self { name: path.to_owned(), choices })
-    }
-
-    /// Whether no value of it changes what a run computes or how fast: only what that costs and
-    /// emits.
-    fn only_places(&self) -> bool {
-        let places = |path: &str| {
-            let (section, key) = path.split_once('.').unwrap_or((path, ""));
-            match section {
-                // The start of a run dates its software.
-                "placement" => !key.is_empty() && key != "start",
-                "finance" | "functional_unit" | "inference" | "name" | "tags" => true,
-                _ => false,
-            }
-        };
-        self.choices.iter().flat_map(|choice| &choice.sets).all(|(path, _)| places(path))
     }
 }
 
@@ -234,8 +249,8 @@ impl<'a> Space<'a> {
     fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
         let mut document = self.document.clone();
         for (axis, digit) in self.axes.iter().zip(digits) {
-            for (path, node) in &axis.choices[*digit].sets {
-                document.put(path, node.clone())?;
+            for set in &axis.choices[*digit].sets {
+                document.put(&set.path, set.node.clone())?;
             }
         }
         reader::read(&document)
@@ -262,12 +277,12 @@ impl<'a> Space<'a> {
     pub fn engine(&self, number: u64) -> Result<Engine> {
         let digits = self.digits(number);
         let scenario = resolve(&self.file(&digits)?, self.catalog, &self.models)?;
-        let settled = self.axes.iter().zip(&digits).filter(|(axis, _)| !axis.only_places());
-        let key: Vec<usize> = settled.map(|(_, digit)| *digit).collect();
-        self.settled(key, scenario)
+        let sets = self.axes.iter().zip(digits).flat_map(|(axis, digit)| &axis.choices[digit].sets);
+        let settling = sets.filter(|set| !set.only_places());
+        self.settled(settling.map(|set| set.text.clone()).collect(), scenario)
     }
 
-    fn settled(&self, key: Vec<usize>, scenario: Scenario) -> Result<Engine> {
+    fn settled(&self, key: Vec<String>, scenario: Scenario) -> Result<Engine> {
         match self.engines.get(&key) {
             Some(engine) => engine.map(|engine| engine.moved(scenario)),
             None => self.engines.put(key, Engine::new(&scenario, self.catalog)),

@@ -215,6 +215,23 @@ pub fn parse<Q: Measure>(text: &str) -> Result<Q, QuantityError> {
     read(text, Q::DIMENSION).map(Q::from_stored)
 }
 
+/// Reads a quantity as a number of `unit`, which is one of this crate's own texts; a bare number is
+/// in that unit.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_in(text: &str, unit: &str) -> Result<f64, QuantityError> {
+    let (factor, dimension) = read_unit(unit, Dimension::NONE)?;
+    let (number, rest) = split_number(text.trim());
+    let bare = split_multiplier(rest, dimension).1.trim().is_empty();
+    let stored = if bare {
+        read(&format!("{number}{rest} {unit}"), dimension)
+    } else {
+        read(text, dimension)
+    };
+    Ok(stored? / factor)
+}
+
 /// Reads a value of the given dimension, in its stored unit.
 fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
     let text = text.trim();

@@ -14,6 +14,7 @@ pub mod json;
 pub mod ledger;
 pub mod markdown;
 pub mod model;
+pub mod policy;
 pub mod requests;
 pub mod scatter;
 pub mod sweep;

@@ -1,0 +1,92 @@
+//! `flopcast check`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::compare::snapshots;
+use super::input::read_bytes;
+use super::{Format, Global, load, print};
+use crate::diagnostic::{Error, Kind, Result};
+use crate::explore::aim::Aim;
+use crate::explore::compare::compare;
+use crate::explore::policy::Policy;
+use crate::explore::snapshot::Snapshot;
+use crate::report::policy::{Checked, csv, json, markdown, table};
+use crate::scenario::document;
+
+/// Options of `flopcast check`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  flopcast check plan.yaml --policy policy.yaml
+  flopcast check plan.yaml --policy policy.yaml --baseline before.json --format markdown
+
+A policy:
+  limits:
+    - {figure: cost, max: 5M USD, at: p95, why: the budget of 2027}
+    - {figure: co2e, max_increase: 10 %, level: warn}
+    - {figure: training.mfu, min: 0.3}
+  not_assumed: [placement.pue, \"training.*\"]
+
+Exit codes: 0 every limit of level fail holds, 1 one is broken or cannot be told because the
+figure is unknown, 2 the input is wrong.")]
+pub(super) struct Options {
+    /// Scenario files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The limits.
+    #[arg(long, value_name = "POLICY.yaml")]
+    policy: PathBuf,
+    /// Earlier forecasts, as `estimate --format json` saved them; found by the scenario's name.
+    #[arg(long, value_name = "BASE.json")]
+    baseline: Option<PathBuf>,
+}
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let catalog = load::catalog(global)?;
+        let policy = policy(&self.policy)?;
+        let earlier = self.baseline.as_deref().map_or(Ok(Vec::new()), snapshots)?;
+        let aims = ["cost", "co2e"].map(Aim::read);
+        let mut all = Vec::new();
+        for path in &self.files {
+            let scenario = load::scenario(path, &catalog, global)?;
+            let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
+            let baseline = self.baseline_of(&earlier, &forecast);
+            let findings = policy.judge(&forecast, baseline)?;
+            let against = |baseline| compare(baseline, &forecast, Some(&engine), &aims);
+            all.push(Checked {
+                name: forecast.name().to_owned(),
+                findings,
+                comparison: baseline.map(against).transpose()?,
+                warnings: forecast.warnings().map(str::to_owned).collect(),
+            });
+        }
+        print(&match global.format {
+            Format::Table => table(&all),
+            Format::Markdown => markdown(&all),
+            Format::Csv => csv(&all),
+            Format::Json => format!("{:#}", json(&all)),
+        })?;
+        let fails = all.iter().any(|checked| checked.findings.fails());
+        Ok(if fails { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
+    }
+
+    /// The earlier forecast of the same name; of a single scenario, the single one.
+    fn baseline_of<'a>(&self, all: &'a [Snapshot], now: &Snapshot) -> Option<&'a Snapshot> {
+        let only = || all.first().filter(|_| all.len() == 1 && self.files.len() == 1);
+        all.iter().find(|earlier| earlier.name() == now.name()).or_else(only)
+    }
+}
+
+/// Reads a policy file.
+pub(super) fn policy(path: &Path) -> Result<Policy> {
+    let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
+    Policy::read(&path.display().to_string(), &bytes)
+        .map_err(|error| if error.place().is_some() { error } else { within(error, path) })
+}
+
+fn within(error: Error, path: &Path) -> Error {
+    error.within(&path.display().to_string())
+}
