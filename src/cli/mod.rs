@@ -18,7 +18,9 @@ mod input;
 mod listing;
 mod load;
 mod model;
+mod optimize;
 mod output;
+mod portfolio;
 mod progress;
 mod report;
 mod schema;
@@ -98,6 +100,10 @@ enum Command {
     Compare(compare::Options),
     /// Whether forecasts keep the limits of a policy; the comment for a pull request.
     Check(check::Options),
+    /// The best device, place, purchase and size within a budget, a deadline and a carbon cap.
+    Optimize(optimize::Options),
+    /// A folder of scenarios as one budget, by team, quarter and any tag.
+    Portfolio(portfolio::Options),
     /// A scenario in all combinations of some values: which are best, which cannot be done.
     Sweep(sweep::Options),
     /// Write the forecast as a document for other people: a page, Markdown, CSV or JSON.
@@ -140,6 +146,8 @@ impl Cli {
             Command::Capacity(options) => options.run(&self.global),
             Command::Compare(options) => options.run(&self.global),
             Command::Check(options) => options.run(&self.global),
+            Command::Optimize(options) => options.run(&self.global),
+            Command::Portfolio(options) => options.run(&self.global),
             Command::Sweep(options) => options.run(&self.global),
             Command::Report(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),

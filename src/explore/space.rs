@@ -54,6 +54,14 @@ impl Setting {
         Ok(Self { path: path.to_owned(), text: text.to_owned(), node })
     }
 
+    /// Sets it in a document.
+    ///
+    /// # Errors
+    /// As [`Node::put`].
+    pub fn put(&self, document: &mut Node) -> Result<()> {
+        document.put(&self.path, self.node.clone())
+    }
+
     /// Whether it changes nothing of what a run computes and how fast: only what that costs and
     /// emits.
     fn only_places(&self) -> bool {
@@ -250,7 +258,7 @@ impl<'a> Space<'a> {
         let mut document = self.document.clone();
         for (axis, digit) in self.axes.iter().zip(digits) {
             for set in &axis.choices[*digit].sets {
-                document.put(&set.path, set.node.clone())?;
+                set.put(&mut document)?;
             }
         }
         reader::read(&document)

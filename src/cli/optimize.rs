@@ -1,0 +1,269 @@
+//! `flopcast optimize`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use chrono::NaiveDate;
+use clap::Args;
+
+use super::input::document;
+use super::progress::Progress;
+use super::{Format, Global, load, print};
+use crate::catalog::Purchase;
+use crate::diagnostic::{Error, Kind, Result};
+use crate::estimate::Engine;
+use crate::explore::aim::Aim;
+use crate::explore::optimize::{Limit, Market, Request, offers, search};
+use crate::explore::sizing::Law;
+use crate::explore::space::{Axis, Setting, Space};
+use crate::quantity::text::{self, number};
+use crate::quantity::{Flop, Measure, Time, Tokens};
+use crate::report::optimize::{
+    Sized, csv, json, markdown, sized_csv, sized_json, sized_markdown, sized_table, table,
+};
+use crate::scenario::Scenario;
+use crate::scenario::file::ScenarioFile;
+use crate::scenario::plan::Work;
+use crate::scenario::reader;
+
+/// Options of `flopcast optimize`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  flopcast optimize plan.yaml --max-cost 2M --deadline 2027-06-30 --devices 512
+  flopcast optimize plan.yaml --objective days --max-cost 2M --provider aws,azure
+  flopcast optimize --size --flops 3.14e23 --served 1T
+  flopcast optimize plan.yaml --size --max-cost 5M
+
+The first two try every offer of the catalog with 8, 16, 32... devices. Leave efficiency and
+power out of the scenario: they are predicted for each device. --size asks scaling laws for
+the model and the data that a budget trains best; the budget is --flops, or what the
+scenario's cluster computes within the limits.")]
+pub(super) struct Options {
+    /// The scenario file.
+    #[arg(required_unless_present = "flops")]
+    file: Option<PathBuf>,
+    /// What is to be least: cost, days, co2e, energy, devices, or a figure by its path.
+    #[arg(long, value_name = "AIM", default_value = "cost")]
+    objective: String,
+    /// No more than this, in USD.
+    #[arg(long, value_name = "USD")]
+    max_cost: Option<String>,
+    /// The run must end by this day (from placement.start), or take no longer than this (`60 days`).
+    #[arg(long, value_name = "DATE|TIME")]
+    deadline: Option<String>,
+    /// No more CO2e than this, location-based: `100 t`; a bare number is in kg.
+    #[arg(long, value_name = "CO2E")]
+    max_co2e: Option<String>,
+    /// No more than these devices.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    devices: u64,
+    /// Time until the devices are there: the run starts that much later.
+    #[arg(long, value_name = "TIME")]
+    lead_time: Option<String>,
+    /// Only these accelerators.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    accelerator: Vec<String>,
+    /// Only these providers.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    provider: Vec<String>,
+    /// Only these regions.
+    #[arg(long, value_name = "CODE,...", value_delimiter = ',')]
+    region: Vec<String>,
+    /// Only these ways to buy: on-demand, spot, reserved-1y, reserved-3y.
+    #[arg(long, value_name = "PLAN,...", value_delimiter = ',', default_value = "on-demand")]
+    purchase: Vec<String>,
+    /// More that varies, as in `flopcast sweep`; repeatable.
+    #[arg(long, value_name = "PATH=VALUES")]
+    vary: Vec<String>,
+    /// The size of model and data instead.
+    #[arg(long)]
+    size: bool,
+    /// The compute to size for.
+    #[arg(long, value_name = "FLOP", requires = "size")]
+    flops: Option<String>,
+    /// Tokens that the model will read and write in its life.
+    #[arg(long, value_name = "TOKENS", requires = "size")]
+    served: Option<String>,
+}
+
+/// Devices of a combination: doublings from a node's usual eight.
+const FEWEST: u64 = 8;
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        if self.size {
+            return self.sized(global);
+        }
+        let Some(path) = &self.file else {
+            return Err(Error::input("a scenario is needed").hint("flopcast optimize plan.yaml"));
+        };
+        let catalog = load::catalog(global)?;
+        let mut document = document(path, global)?;
+        let file: ScenarioFile = reader::read(&document)?;
+        let training = file.training.as_ref().ok_or_else(|| {
+            Error::input("the scenario has no `training` section: there is no run to place")
+                .hint("`flopcast capacity` sizes a service")
+        })?;
+        let start = file.placement.as_ref().and_then(|it| it.start.as_ref()).map(|it| it.value);
+        let limits = self.limits(start)?;
+        if let (Some(start), Some(lead)) = (start, &self.lead_time) {
+            let days = chrono::Days::new((time(lead)?.stored() / DAY).ceil() as u64);
+            let later = start.checked_add_days(days).unwrap_or(start);
+            let set = Setting::new("--lead-time", "placement.start", &later.to_string())?;
+            set.put(&mut document)?;
+        }
+        let market = Market {
+            accelerators: self.accelerator.clone(),
+            providers: self.provider.clone(),
+            regions: self.region.clone(),
+            purchases: self.purchase.iter().map(|name| plan(name)).collect::<Result<_>>()?,
+        };
+        let precision = training.precision.value;
+        let mut axes = vec![offers(&catalog, precision, &market)?];
+        let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= self.devices);
+        let mut counts: Vec<String> = doublings.map(|count| count.to_string()).collect();
+        if counts.last().is_none_or(|last| *last != self.devices.to_string()) {
+            counts.push(self.devices.to_string());
+        }
+        axes.push(Axis::read(&format!("training.hardware.count={}", counts.join(",")))?);
+        axes.extend(self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?);
+        let files = load::Beside(path);
+        let space = Space::new(document, axes, &catalog, &files)?;
+        let request = Request {
+            objective: Aim::read(&self.objective),
+            limits,
+            beside: ["cost", "days", "co2e"].map(Aim::read).to_vec(),
+        };
+        let bar = Progress::new();
+        let answer = search(&space, &request, &|done| {
+            bar.show(&format!("{} of {}", number(done as f64), number(space.len() as f64)));
+        })?;
+        drop(bar);
+        let limits = &request.limits;
+        print(&match global.format {
+            Format::Table => table(&space, limits, &answer),
+            Format::Markdown => markdown(&space, limits, &answer),
+            Format::Csv => csv(&space, &answer),
+            Format::Json => format!("{:#}", json(&space, limits, &answer)),
+        })?;
+        let none = answer.best.is_empty();
+        Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
+    }
+
+    /// The limits on the figures, in their units.
+    fn limits(&self, start: Option<NaiveDate>) -> Result<Vec<Limit>> {
+        let mut limits = Vec::new();
+        let bounds = [("cost", "USD", &self.max_cost), ("co2e", "kgCO2e", &self.max_co2e)];
+        for (aim, unit, bound) in bounds {
+            if let Some(text) = bound {
+                limits.push(Limit { aim: Aim::read(aim), most: quantity(text, unit)? });
+            }
+        }
+        if let Some(text) = &self.deadline {
+            let lead = self.lead_time.as_deref().map_or(Ok(Time::default()), time)?.stored() / DAY;
+            let days = match (text.parse::<NaiveDate>(), start) {
+                (Ok(end), Some(start)) => (end - start).num_days() as f64,
+                (Ok(_), None) => {
+                    return Err(Error::input("a deadline needs a start to count from").hint(
+                        "give `placement: {start: 2027-01-01}`, or a time: --deadline '60 days'",
+                    ));
+                }
+                (Err(_), _) => time(text)?.stored() / DAY,
+            };
+            limits.push(Limit { aim: Aim::read("days"), most: (days - lead).max(0.0) });
+        }
+        Ok(limits)
+    }
+
+    /// What scaling laws say of a budget.
+    fn sized(&self, global: &Global) -> Result<ExitCode> {
+        let budget = match (&self.flops, &self.file) {
+            (Some(flops), _) => Flop::from_stored(quantity(flops, "FLOP")?),
+            (None, Some(path)) => self.affordable(path, global)?,
+            (None, None) => return Err(Error::input("--size needs --flops or a scenario")),
+        };
+        if budget.stored() <= 0.0 {
+            return Err(Error::input("no compute trains no model"));
+        }
+        let served = self.served.as_deref().map(parse::<Tokens>).transpose()?;
+        let sized = |law: Law| {
+            let optimum = law.optimum(budget);
+            let used = served.and_then(|served| law.for_use(&optimum, served));
+            Sized { law, optimum, used }
+        };
+        let all: Vec<_> = Law::shipped()?.into_iter().map(sized).collect();
+        print(&match global.format {
+            Format::Table => sized_table(budget, &all),
+            Format::Markdown => sized_markdown(budget, &all),
+            Format::Csv => sized_csv(&all),
+            Format::Json => format!("{:#}", sized_json(budget, &all)),
+        })
+    }
+
+    /// The most compute that the scenario's run may take within the limits: its tokens are scaled,
+    /// all else stays.
+    fn affordable(&self, path: &Path, global: &Global) -> Result<Flop> {
+        let catalog = load::catalog(global)?;
+        let scenario: Scenario = load::scenario(path, &catalog, global)?;
+        let limits = self.limits(scenario.training.as_ref().and_then(|plan| plan.start))?;
+        let engine = Engine::new(&scenario, &catalog)?;
+        let figures = engine.run(false)?.figures();
+        let compute = Aim::read("training.flops.six_nd");
+        compute.check(&figures)?;
+        let once = compute.of(&figures).and_then(|figure| figure.value).unwrap_or_default();
+        if limits.is_empty() {
+            return Ok(Flop::from_stored(once));
+        }
+        let tokens = match scenario.training.as_ref().map(|plan| &plan.run.work) {
+            Some(Work::Tokens { tokens, .. }) => tokens.value.stored(),
+            _ => return Err(Error::input("only runs over tokens can be sized")),
+        };
+        let within = |factor: f64| {
+            let mut other = engine.clone();
+            other.for_each_input(&mut |input| {
+                if input.name() == "data.tokens" {
+                    input.set(tokens * factor);
+                }
+            });
+            let figures = other.run(false).map(|it| it.figures()).unwrap_or_default();
+            let kept = |limit: &Limit| {
+                limit.aim.of(&figures).and_then(|it| it.value).is_some_and(|it| it <= limit.most)
+            };
+            limits.iter().all(kept)
+        };
+        let (mut low, mut high) = (1e-9_f64.ln(), 1e9_f64.ln());
+        if !within(low.exp()) {
+            return Err(Error::limit(
+                "no run of this scenario, however short, is within the limits",
+            ));
+        }
+        for _ in 0..80 {
+            let middle = f64::midpoint(low, high);
+            if within(middle.exp()) { low = middle } else { high = middle }
+        }
+        Ok(Flop::from_stored(once * low.exp()))
+    }
+}
+
+const DAY: f64 = 86_400.0;
+
+fn time(text: &str) -> Result<Time> {
+    parse(text)
+}
+
+fn parse<Q: Measure>(text: &str) -> Result<Q> {
+    text::parse(text).map_err(|error| Error::input(error.to_string()))
+}
+
+fn quantity(text: &str, unit: &str) -> Result<f64> {
+    text::parse_in(text, unit).map_err(|error| Error::input(error.to_string()))
+}
+
+fn plan(name: &str) -> Result<Purchase> {
+    let known = Purchase::ALL.map(Purchase::name);
+    Purchase::ALL.into_iter().find(|plan| plan.name() == name).ok_or_else(|| {
+        Error::input(format!("`{name}` is no way to buy"))
+            .suggest(name, known)
+            .hint(known.join(", "))
+    })
+}

@@ -1,0 +1,91 @@
+//! `flopcast portfolio`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chrono::Datelike;
+use clap::Args;
+
+use super::input::document;
+use super::{Format, Global, load, print};
+use crate::diagnostic::{Error, Result};
+use crate::explore::portfolio::{Entry, tags};
+use crate::report::portfolio::{csv, json, markdown, table};
+use crate::scenario::file::ScenarioFile;
+use crate::scenario::{reader, resolve};
+
+/// Options of `flopcast portfolio`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  flopcast portfolio plans/ --by team,quarter
+
+A scenario belongs to the tags that it names: tags: {team: research, quarter: 2027Q1}. Without
+a tag `quarter` it belongs to the quarter of placement.start, with all that it takes. Files
+without `model` are bases of others and passed over.")]
+pub(super) struct Options {
+    /// The folder of scenario files (*.yaml, *.yml).
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The tags to add up by; all that occur when left out.
+    #[arg(long, value_name = "TAG,...", value_delimiter = ',')]
+    by: Vec<String>,
+}
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let catalog = load::catalog(global)?;
+        let mut entries = Vec::new();
+        for path in self.files()? {
+            let document = document(&path, global)?;
+            if document.get("model").is_none() {
+                eprintln!("{}: no `model`, passed over", path.display());
+                continue;
+            }
+            let file: ScenarioFile = reader::read(&document)?;
+            let scenario = resolve(&file, &catalog, &load::Beside(&path))?;
+            let (forecast, _) = load::snapshot(&scenario, &catalog)?;
+            let mut tags = file.tags.clone();
+            let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
+            if let Some(start) = start {
+                let (year, quarter) = (start.value.year(), start.value.month0() / 3 + 1);
+                tags.entry("quarter".to_owned()).or_insert(format!("{year}Q{quarter}"));
+            }
+            match Entry::new(path.display().to_string(), tags, &forecast) {
+                Some(entry) => entries.push(entry),
+                None => eprintln!("{}: nothing is forecast, passed over", path.display()),
+            }
+        }
+        if entries.is_empty() {
+            let folder = self.folder.display();
+            return Err(Error::input(format!("{folder} holds no scenario with a forecast")));
+        }
+        let known = tags(&entries);
+        if let Some(tag) = self.by.iter().find(|tag| !known.contains(&tag.as_str())) {
+            return Err(Error::input(format!("no scenario has the tag `{tag}`"))
+                .suggest(tag, known.iter().copied()));
+        }
+        let asked: Vec<&str> = self.by.iter().map(String::as_str).collect();
+        let tags = if asked.is_empty() { &known } else { &asked };
+        print(&match global.format {
+            Format::Table => table(&entries, tags),
+            Format::Markdown => markdown(&entries, tags),
+            Format::Csv => csv(&entries, tags),
+            Format::Json => format!("{:#}", json(&entries, tags)),
+        })
+    }
+
+    /// The YAML files of the folder, in alphabetical order.
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        let shown = self.folder.display();
+        let cannot = |error: &std::io::Error| Error::input(format!("cannot read {shown}: {error}"));
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).map_err(|error| cannot(&error))? {
+            let path = entry.map_err(|error| cannot(&error))?.path();
+            if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
