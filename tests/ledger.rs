@@ -105,3 +105,56 @@ fn a_mix_says_what_is_wrong_with_it() {
     let output = flopcast(&["estimate", &scenario("own", own)]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("needs a list price"));
 }
+
+/// The sum of the amounts of a stage, in cents.
+fn cents(forecast: &Value, stage: &str) -> f64 {
+    let rows = forecast["ledger"].as_array().expect("a ledger").iter();
+    rows.filter(|row| row["stage"] == stage).map(|row| 100.0 * number(row, "amount_usd")).sum()
+}
+
+#[test]
+fn storage_egress_and_staff_by_hand() {
+    let rest = "  costs:
+    storage: {data: 60 TB, retention: 11 months}
+    checkpoints: {keep: 10, size: 2 TB, price: 0.05 USD/GB-month}
+    egress: {data: 3 TB}
+    staff: {fte: 4, cost: 300k USD/year, duration: 6 months}
+placement: {provider: aws, region: us-east-2}";
+    let forecast = estimate("costs", rest);
+    let run = 100.0 / 24.0 / (365.25 / 12.0);
+    // List prices of pricing/defaults.csv: S3 0.023 USD/GB-month, egress 0.09 USD/GB.
+    let data = 60_000.0 * (run + 11.0) * 0.023;
+    let checkpoints = 10.0 * 2_000.0 * run * 0.05;
+    let cost = |key: &str| number(&forecast, &format!("training.cost_usd.{key}"));
+    close("storage", cost("storage"), data + checkpoints, 1e-9);
+    close("egress", cost("egress"), 3_000.0 * 0.09, 1e-9);
+    close("staff", cost("staff"), 4.0 * 0.5 * 300e3, 1e-9);
+    close("total", 100.0 * cost("total"), cents(&forecast, "training"), 1e-12);
+    let kept = forecast["ledger"].as_array().expect("rows").iter();
+    let kept = kept.into_iter().find(|row| row["detail"] == "data set").expect("the data set");
+    assert_eq!((kept["month"].as_u64(), kept["months"].as_u64()), (Some(0), Some(12)));
+}
+
+#[test]
+fn a_share_of_the_total_is_that_share() {
+    let rest = "  costs: {staff: {share_of_total: 35 %}}
+placement: {provider: aws, region: us-east-2}";
+    let forecast = estimate("share", rest);
+    let [staff, total] =
+        ["staff", "total"].map(|key| number(&forecast, &format!("training.cost_usd.{key}")));
+    close("share", staff / total, 0.35, 1e-12);
+}
+
+#[test]
+fn costs_without_a_price_are_unknown() {
+    // Staff alone is not the cost of a run whose rent nobody knows.
+    let forecast = estimate("unpriced", "  costs: {staff: {fte: 1, cost: 100k USD/year}}\n");
+    assert!(forecast["training"]["cost_usd"]["total"].is_null());
+    assert!(forecast["training"]["cost_usd"]["staff"].is_number());
+    assert!(forecast["warnings"].to_string().contains("neither a provider nor a price"));
+    // No list price of storage without a provider: the row is unknown, and so is the total.
+    let rest = "  costs: {storage: {data: 1 TB}}\nplacement: {purchase: {price: 2 USD/device-h}}";
+    let forecast = estimate("unpriced-storage", rest);
+    assert!(forecast["training"]["cost_usd"]["total"].is_null());
+    assert!(forecast["warnings"].to_string().contains("give training.costs.storage.price"));
+}

@@ -198,8 +198,7 @@ fn one_year(
     let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
     let growth = years::growth(&service.growth.traced(explain), year, explain);
     let rate = &service.rate.traced(explain) * &growth;
-    let length = Time::new::<crate::quantity::system::time::year>(1.0);
-    let length = Traced::counted("a year", length, "calendar", explain);
+    let length = years::one(explain);
     let requests = (&rate * &length).named(&format!("requests of year {year}"));
     let peak_rate = (&rate * &service.peak_to_mean.traced(explain))
         .named(&format!("{stage}.fleet.peak_rate_per_s"));

@@ -1,12 +1,13 @@
 //! The rows of money of a forecast.
 
 use super::{TrainingForecast, Year};
-use crate::ledger::line::{Ledger, Period, Stage};
+use crate::ledger::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
+use crate::ledger::overhead::Span;
 use crate::ledger::rent::{Packing, Term};
 use crate::ledger::years;
-use crate::provenance::{Known, Traced};
-use crate::quantity::{Devices, Energy, Measure, Money, Time};
-use crate::scenario::plan::{Finance, Service, TrainingPlan};
+use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::quantity::{DataPerRequest, Devices, Energy, Measure, Money, Time};
+use crate::scenario::plan::{Finance, Rent, Service, TrainingPlan};
 use crate::training::run::RunTime;
 
 /// What a training run costs.
@@ -31,6 +32,14 @@ pub(super) fn of_training(
     if let Some(owned) = &plan.owned {
         owned.enter(&mut ledger, (stage, term.period), &run.device_time, facility, explain);
     }
+    if let Some(costs) = &plan.costs {
+        enter_unpriced(&mut ledger, stage, term.period);
+        let length = run.wall_clock.clone().ok_or_else(|| Unknown {
+            why: "how long the run lasts is unknown without a number of devices".to_owned(),
+        });
+        let span = Span { stage, period: term.period, length: &length };
+        costs.enter(&mut ledger, span, |data| data.traced(explain), explain);
+    }
     ledger
 }
 
@@ -50,14 +59,35 @@ pub(super) fn of_service(
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
     let period = |year: &Year| Period::of_months(first_month + 12 * (year.year - 1), 12);
-    if let Some(owned) = &service.owned {
-        for year in years {
-            let when = (Stage::Serving(year.year), period(year));
+    if let Some(rent) = &service.rent {
+        enter_rent(rent, finance, years, period, &mut ledger, explain);
+    }
+    let length = Ok(years::one(explain));
+    for year in years {
+        let (stage, period) = (Stage::Serving(year.year), period(year));
+        if let Some(owned) = &service.owned {
             let facility = &year.footprint.facility;
-            owned.enter(&mut ledger, when, &year.fleet_time, facility, explain);
+            owned.enter(&mut ledger, (stage, period), &year.fleet_time, facility, explain);
+        }
+        if let Some(costs) = &service.costs {
+            enter_unpriced(&mut ledger, stage, period);
+            let span = Span { stage, period, length: &length };
+            let moved = |each: &Input<DataPerRequest>| &year.requests * &each.traced(explain);
+            costs.enter(&mut ledger, span, moved, explain);
         }
     }
-    let Some(rent) = &service.rent else { return ledger };
+    ledger
+}
+
+/// The rent of a fleet, year by year, and what its commitments leave unused.
+fn enter_rent(
+    rent: &Rent,
+    finance: &Finance,
+    years: &[Year],
+    period: impl Fn(&Year) -> Period,
+    ledger: &mut Ledger<Money>,
+    explain: bool,
+) {
     let change = finance.price_change.traced(explain);
     let changes: Vec<_> =
         years.iter().map(|year| years::growth(&change, year.year, explain)).collect();
@@ -66,10 +96,23 @@ pub(super) fn of_service(
         let stage = Stage::Serving(year.year);
         let term = Term { stage, period: period(year), change: Some(change) };
         let paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
-        rent.enter(&mut ledger, term, &paid, explain);
+        rent.enter(ledger, term, &paid, explain);
         let held = year.packing.as_ref().map_or(&year.devices, |packing| &packing.paid);
         needed.push((term, held.clone()));
     }
-    rent.enter_unused_years(&mut ledger, &needed, explain);
-    ledger
+    rent.enter_unused_years(ledger, &needed, explain);
+}
+
+/// Other costs alone are no total: where nothing says what devices cost, their row is unknown.
+fn enter_unpriced(ledger: &mut Ledger<Money>, stage: Stage, period: Period) {
+    if ledger.sum(|entry| entry.stage == stage).is_some() {
+        return;
+    }
+    let why = "the scenario names neither a provider nor a price, so the rent is unknown";
+    ledger.enter(Line {
+        entry: Entry { stage, resource: Resource::Compute, detail: "", kind: Kind::Opex, period },
+        amount: Err(Unknown { why: why.to_owned() }),
+        quantity: None,
+        unit_price: None,
+    });
 }

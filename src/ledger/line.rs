@@ -45,6 +45,12 @@ pub enum Resource {
     Compute,
     /// Rent of hosts that are billed apart from their devices.
     Host,
+    /// Data that is stored.
+    Storage,
+    /// Data that leaves the provider.
+    Egress,
+    /// People.
+    Staff,
     /// Reserved devices that stand idle until their term ends.
     UnusedCommitment,
     /// What owned hardware loses in value while it is used.
@@ -70,6 +76,9 @@ impl Resource {
         (Self::Colocation, "colocation", "colocation"),
         (Self::Electricity, "electricity", "electricity"),
         (Self::Maintenance, "maintenance", "maintenance"),
+        (Self::Storage, "storage", "storage"),
+        (Self::Egress, "egress", "egress"),
+        (Self::Staff, "staff", "staff"),
     ];
 
     /// Its key: `cost_usd.<key>`.

@@ -3,6 +3,7 @@
 pub mod footprint;
 pub mod line;
 pub mod owned;
+pub mod overhead;
 pub mod rent;
 pub mod rent_or_buy;
 pub mod years;

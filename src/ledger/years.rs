@@ -1,7 +1,7 @@
 //! Money over years: growth, price change, discounting.
 
 use crate::provenance::{Traced, function};
-use crate::quantity::{Measure, Money, Ratio, YearlyRate};
+use crate::quantity::{Measure, Money, Ratio, Time, YearlyRate};
 
 /// The factor (1 + change)^(year - 1) of a quantity that changes by a rate per year; year 1 is
 /// today's.
@@ -10,6 +10,11 @@ pub fn growth(change: &Traced<YearlyRate>, year: u32, explain: bool) -> Traced<R
     function("(1 + change per year) ^ years", &[change.part(), years.part()], |v| {
         (1.0 + v[0] * YEAR).powf(v[1])
     })
+}
+
+/// A year's length.
+pub fn one(explain: bool) -> Traced<Time> {
+    Traced::counted("a year", Time::from_stored(YEAR), "calendar", explain)
 }
 
 /// The present value of an amount paid at the end of a year: amount / (1 + rate)^year.

@@ -36,10 +36,11 @@ pub use precision::Precision;
 pub use role::{Mfu, Pue, Share};
 pub use spread::{Distribution, Scale};
 pub use system::{
-    Co2eMass, Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower,
-    DevicePrice, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, Energy, EnergyPrice,
-    Flop, FlopPerSample, FlopPerToken, GridIntensity, InstancePrice, InstanceTime, Instances,
-    Money, Per, Power, Ratio, RequestRate, Requests, Samples, Time, Times, Tokens,
-    TokensPerRequest, Water, WaterIntensity, YearlyRate,
+    Co2eMass, Data, DataPerRequest, DataTime, DeviceBandwidth, DeviceCo2e, DeviceFlopRate,
+    DeviceMemory, DevicePower, DevicePrice, DeviceTime, DeviceTokenRate, Devices,
+    DevicesPerInstance, EgressPrice, Energy, EnergyPrice, Flop, FlopPerSample, FlopPerToken,
+    GridIntensity, InstancePrice, InstanceTime, Instances, Money, PayRate, Per, Power, Ratio,
+    RequestRate, Requests, Samples, StoragePrice, Time, Times, Tokens, TokensPerRequest, Water,
+    WaterIntensity, YearlyRate,
 };
 pub use text::{QuantityError, parse, show};

@@ -103,6 +103,16 @@ pub type DevicesPerInstance = Per<Devices, Instances>;
 pub type DevicePrice = Per<Money, DeviceTime>;
 /// Rent of one instance: USD/instance-h.
 pub type InstancePrice = Per<Money, InstanceTime>;
+/// Data that is stored for a time: GB-months and their kin.
+pub type DataTime = Times<Data, Time>;
+/// Price of storage: USD/GB-month.
+pub type StoragePrice = Per<Money, DataTime>;
+/// Price of data that leaves a provider: USD/GB.
+pub type EgressPrice = Per<Money, Data>;
+/// Data of one request.
+pub type DataPerRequest = Per<Data, Requests>;
+/// What a person costs over time: USD/year.
+pub type PayRate = Per<Money, Time>;
 /// Price of electricity: USD/kWh.
 pub type EnergyPrice = Per<Money, Energy>;
 /// Carbon intensity of electricity: gCO2e/kWh.

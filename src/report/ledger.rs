@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tabled::builder::Builder;
 
 use super::table::section;
+use crate::estimate::Estimate;
 use crate::ledger::line::{Entry, Line};
 use crate::provenance::{Basis, How, Step};
 use crate::quantity::text::{convert, fitting, number};
@@ -27,6 +28,13 @@ pub struct Row {
     pub by_month: Vec<(u32, Option<f64>)>,
     /// Where the unit price comes from.
     pub basis: Vec<String>,
+}
+
+/// The rows of an estimate that was made with explanations, stage by stage.
+pub fn rows(estimate: &Estimate) -> Vec<Row> {
+    let mut rows: Vec<Row> = estimate.money().map(Row::new).collect();
+    rows.sort_by_key(|row| row.entry.stage);
+    rows
 }
 
 impl Row {

@@ -103,7 +103,7 @@ impl Report {
             name: scenario.name.clone(),
             dates: scenario.dates.clone(),
             figures,
-            ledger: estimate.money().map(ledger::Row::new).collect(),
+            ledger: ledger::rows(estimate),
             purchases: estimate
                 .ownerships()
                 .flat_map(|(_, ownership)| ownership.purchases.lines())

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 pub use owned::{InsteadOf, Owned};
 
+use super::costs::{ServingCosts, TrainingCosts};
 use super::given::Given;
 use super::purchase::Purchase;
 use super::reader::Located;
@@ -120,6 +121,8 @@ pub struct Training {
     pub spares: Option<Given<Share>>,
     /// Compute of ablations and failed runs as a multiple of the run itself; 0.
     pub experiments: Option<Given<f64>>,
+    /// What it costs beside its devices.
+    pub costs: Option<TrainingCosts>,
     /// The run must end by this date.
     pub deadline: Option<Located<chrono::NaiveDate>>,
 }
@@ -346,6 +349,8 @@ pub struct Inference {
     /// The fleet follows its load over the hours of a week; without, it is always as large as the
     /// peak needs.
     pub autoscaling: Option<Autoscaling>,
+    /// What it costs beside its devices.
+    pub costs: Option<ServingCosts>,
     /// Percentiles of latency that `flopcast capacity` keeps.
     #[serde(default)]
     pub slo: Slo,

@@ -37,6 +37,9 @@ impl TrainingPlan {
         if let Some(owned) = &mut self.owned {
             owned.for_each_input(visit);
         }
+        if let Some(costs) = &mut self.costs {
+            costs.for_each_input(visit);
+        }
         self.site.for_each_input(visit);
     }
 }
@@ -157,6 +160,9 @@ impl Service {
         }
         if let Some(owned) = &mut self.owned {
             owned.for_each_input(visit);
+        }
+        if let Some(costs) = &mut self.costs {
+            costs.for_each_input(visit);
         }
         self.site.for_each_input(visit);
     }

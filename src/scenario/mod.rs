@@ -1,4 +1,5 @@
 //! The scenario: the one file that says what to forecast.
+pub mod costs;
 pub mod document;
 pub mod file;
 pub mod given;

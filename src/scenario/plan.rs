@@ -4,6 +4,7 @@
 //! `ledger`.
 
 mod owned;
+mod costs;
 mod rent;
 
 use std::sync::Arc;
@@ -18,14 +19,15 @@ use crate::diagnostic::Place;
 use crate::model::Model;
 use crate::provenance::{Input, Unknown};
 use crate::quantity::{
-    Data, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower, DeviceTime,
-    DeviceTokenRate, Devices, Flop, FlopPerSample, FlopPerToken, GridIntensity, Mfu, Per,
-    Precision, Pue, RequestRate, Requests, Samples, Share, Time, Tokens, TokensPerRequest,
+    Data, DataPerRequest, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower,
+    DeviceTime, DeviceTokenRate, Devices, Flop, FlopPerSample, FlopPerToken, GridIntensity, Mfu,
+    Per, Precision, Pue, RequestRate, Requests, Samples, Share, Time, Tokens, TokensPerRequest,
     WaterIntensity, YearlyRate,
 };
 
 pub use super::file::FlopConvention;
 pub use owned::{Alternative, Amortisation, Owned};
+pub use costs::{Costs, Egress, Staff, Stored};
 pub use rent::{Includes, Interruptions, Price, Rent, Tariff, Terms};
 
 /// What a run has to compute, and on what.
@@ -328,6 +330,8 @@ pub struct Service {
     pub rent: Option<Rent>,
     /// What the hardware costs, where it is owned: then there is no rent.
     pub owned: Option<Owned>,
+    /// What is paid beside devices.
+    pub costs: Option<Costs<DataPerRequest>>,
     /// Power, grid and water.
     pub site: Site,
     /// What a simulation needs.
@@ -347,6 +351,8 @@ pub struct TrainingPlan {
     pub rent: Option<Rent>,
     /// What the hardware costs, where it is owned: then there is no rent.
     pub owned: Option<Owned>,
+    /// What is paid beside devices.
+    pub costs: Option<Costs<Data>>,
     /// Power, grid and water.
     pub site: Site,
     /// The first day.

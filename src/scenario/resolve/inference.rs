@@ -8,6 +8,7 @@ use super::super::plan::{
     Demand, FlopPerRequest, KvPerToken, Replica, Service, Spread, Tariff, Terms,
 };
 use super::compress::Served;
+use super::costs::Payer;
 use super::rent::Tenant;
 use super::spread::{self, Spreading};
 use super::traffic::{self, Asked};
@@ -111,6 +112,13 @@ pub(super) fn plan(
             notes,
         )?,
         rent,
+        costs: match &service.costs {
+            Some(costs) => Some(
+                Payer { catalog, placement: place, section: "inference.costs" }
+                    .of_service(costs)?,
+            ),
+            None => None,
+        },
         demand: Demand {
             model: Arc::new(served.model().clone()),
             accelerator: device.id.clone(),

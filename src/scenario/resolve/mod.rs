@@ -2,6 +2,7 @@
 //! refused.
 
 mod compress;
+mod costs;
 mod inference;
 mod owned;
 mod placement;

@@ -8,6 +8,7 @@ use super::super::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, TrainingPlan, Work,
 };
 use super::super::reader::Located;
+use super::costs::Payer;
 use super::rent::Tenant;
 use super::{Files, Notes, assumed, default, owned, placement, recipe, share};
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use crate::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use crate::provenance::{Basis, Input};
 use crate::quantity::system::time;
 use crate::quantity::{
-    Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time, Tokens,
+    Data as Bytes, Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time,
+    Tokens,
 };
 
 /// The scenario's model at an input.
@@ -124,10 +126,16 @@ pub(super) fn plan(
         }
         None => None,
     };
+    let payer = Payer { catalog, placement: place, section: "training.costs" };
+    let costs = match &training.costs {
+        Some(costs) => Some(payer.of_training(costs, checkpoint(training, &whole, trained))?),
+        None => None,
+    };
     Ok(TrainingPlan {
         site,
         rent,
         owned,
+        costs,
         start: start.map(|start| start.value),
         deadline: training.deadline.as_ref().map(|deadline| deadline.value),
         efficiency,
@@ -264,6 +272,14 @@ fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Goodput {
             devices: devices.clone(),
         },
     }
+}
+
+/// Size of a checkpoint: trained weights in 16 bits with the optimizer's state.
+fn checkpoint(training: &Training, model: &Model, trained: f64) -> Input<Bytes> {
+    let bytes = 2.0 + training.optimizer.state_bytes();
+    let size = bytes * trained * model.parameters().total as f64;
+    let formula = format!("trained parameters x {bytes} B of weights and optimizer state");
+    Input::new("size of a checkpoint", Bytes::from_stored(size), Basis::Derived { formula })
 }
 
 fn interval(reliability: &Reliability) -> Option<Input<Time>> {
