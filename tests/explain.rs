@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::{Estimate, estimate};
+use flopcast::ledger::line::{Line, Stage};
 use flopcast::provenance::{Basis, How, Step};
+use flopcast::quantity::{Measure, Money};
 use flopcast::scenario::{Files, document, reader, resolve};
 use proptest::prelude::*;
 
@@ -61,6 +63,12 @@ prop_compose! {
             "region: US-OH, provider: owned",
             "region: US-OH, owned: {residual: 10 %, utilisation: 70 %, instead_of: {provider: lambda}}",
             "region: US-OH, start: 2026-10-01, owned: {bought: 2025-02-01, price_change: -20 %/year}",
+            "provider: aws, region: us-east-2, purchase: reserved-3y, unused_commitment: 40 %",
+            "provider: aws, region: us-east-2, discount: 7 %,
+   purchase: {reserved-1y: 60 %, spot: 30 %, on-demand: 10 %}",
+        ]),
+        staff in prop::sample::select(vec![
+            "{share_of_total: 30 %}", "{fte: 5, cost: 300k USD/year}",
         ]),
         serve in any::<bool>(),
         rate in 1_000.0..1e8f64,
@@ -79,6 +87,11 @@ training:
   goodput: {goodput}
   spares: {spares}
   experiments: {experiments}
+  costs:
+    storage: {{data: 40 TB, retention: 5 months, price: 0.02 USD/GB-month}}
+    checkpoints: {{keep: 8, price: 0.02 USD/GB-month}}
+    egress: {{data: 1 TB, price: 0.09 USD/GB}}
+    staff: {staff}
 placement: {{{tenure}, pue: {pue}, grid: {grid}}}
 ");
         if serve {
@@ -91,6 +104,7 @@ inference:
     growth: {:.3} %/year
   hardware: {{accelerator: h100-sxm}}
   precision: bf16
+  costs: {{egress: {{data: 4 KB/request, price: 0.09 USD/GB}}, staff: {staff}}}
 functional_unit: 1000 requests
 ", growth * 100.0);
         }
@@ -124,6 +138,82 @@ proptest! {
         let training = value("training.cost_usd.total").expect("a training cost");
         prop_assert!((training + years - total).abs() <= 1e-9 * total);
         prop_assert!(value("tco.present_value_usd").expect("a present value") <= total * (1.0 + 1e-12));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn rows_sum_to_totals_and_months_to_rows(text in scenarios()) {
+        let forecast = forecast(&text);
+        let figures = forecast.figures();
+        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(|f| f.value);
+        let usd = |line: &Line<Money>| line.amount.as_ref().expect("an amount").value().stored();
+        let sum = |stage: Stage| -> f64 {
+            forecast.money().filter(|line| line.entry.stage == stage).map(usd).sum()
+        };
+        // To the cent, or to the last digits of very large sums.
+        let same = |a: f64, b: f64| (a - b).abs() <= 0.005 + 1e-12 * b.abs();
+        let training = value("training.cost_usd.total").expect("a total");
+        prop_assert!(same(sum(Stage::Training), training));
+        for year in 1..=3 {
+            let Some(cost) = value(&format!("inference.years.{year}.cost_usd")) else { continue };
+            prop_assert!(same(sum(Stage::Serving(year)), cost), "year {year}");
+        }
+        let all: f64 = forecast.money().map(usd).sum();
+        prop_assert!(same(all, value("tco.total_usd").expect("a total")));
+        for line in forecast.money() {
+            let months: f64 =
+                line.by_month().iter().map(|(_, part)| part.expect("a part").stored()).sum();
+            prop_assert!(same(months, usd(line)), "{}", line.entry.label());
+            let [quantity, price] = [&line.quantity, &line.unit_price]
+                .map(|step| step.as_ref().expect("explained").value);
+            prop_assert!(same(quantity * price, usd(line)), "{}", line.entry.label());
+        }
+    }
+}
+
+#[test]
+fn an_input_changes_only_what_depends_on_it() {
+    let text = |pue: &str, storage: &str, list: &str| {
+        format!(
+            "
+name: random
+model: llama-3-8b
+data: {{tokens: 1T}}
+training:
+  precision: bf16
+  sequence_length: 4096
+  hardware: {{accelerator: h100-sxm, count: 512}}
+  efficiency: {{mfu: 0.4}}
+  costs: {{storage: {{data: 40 TB, price: {storage}}}, egress: {{data: 1 TB}}}}
+placement: {{provider: aws, region: us-east-2, pue: {pue}, discount: {list}}}
+"
+        )
+    };
+    let base = forecast(&text("1.1", "0.02 USD/GB-month", "0 %")).figures();
+    for (changed, moved) in [
+        (
+            text("1.3", "0.02 USD/GB-month", "0 %"),
+            &["training.energy_kwh.facility", "training.co2e_kg.location"][..],
+        ),
+        (
+            text("1.1", "0.03 USD/GB-month", "0 %"),
+            &["training.cost_usd.storage", "training.cost_usd.total"],
+        ),
+        (
+            text("1.1", "0.02 USD/GB-month", "5 %"),
+            &["training.cost_usd.compute", "training.cost_usd.total"],
+        ),
+    ] {
+        let figures = forecast(&changed).figures();
+        for (before, after) in base.iter().zip(&figures) {
+            assert_eq!(before.path, after.path);
+            let sums = before.path.starts_with("tco.") || before.path.contains("flops_per_usd");
+            let moves = before.value != after.value;
+            assert!(sums || moves == moved.contains(&before.path.as_str()), "{}", before.path);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::estimate::Engine;
 use crate::explore::capacity::Capacity;
 use crate::explore::policy::Policy;
 use crate::explore::snapshot::Snapshot;
+use crate::explore::commitment;
 use crate::explore::uncertainty::{self, Sampling};
 use crate::report::{Report, capacity as sized, csv, json, markdown, table};
 use crate::scenario::Scenario;
@@ -105,6 +106,9 @@ impl Ranges {
             let report = Report::new(scenario, &engine.run(true)?, engine.predicted());
             (engine, report)
         };
+        if let Some(service) = &scenario.inference {
+            report.commitments = commitment::of(service, catalog);
+        }
         if simulated.is_none() && scenario.inference.is_some() {
             report.warnings.push(
                 "the fleet is what throughput alone needs, from means in closed form; \

@@ -3,6 +3,7 @@
 pub mod aim;
 pub mod backtest;
 pub mod capacity;
+pub mod commitment;
 pub mod compare;
 pub mod metric;
 pub mod optimize;

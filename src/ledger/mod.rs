@@ -2,8 +2,8 @@
 
 pub mod footprint;
 pub mod line;
-pub mod owned;
 pub mod overhead;
+pub mod owned;
 pub mod rent;
 pub mod rent_or_buy;
 pub mod years;

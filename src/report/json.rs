@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Report, ledger};
+use super::{Report, currency, ledger};
 use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::Step;
 
@@ -22,6 +22,13 @@ pub fn estimate(report: &Report) -> Value {
         insert(&mut root, &keys, fact.value.clone());
     }
     years_as_list(&mut root);
+    if !report.commitments.is_empty() {
+        let commitments = report.commitments.iter().map(ledger::commitment).collect();
+        insert(&mut root, &["inference", "commitments"], commitments);
+    }
+    if let Some(currency) = currency::json(report) {
+        root.insert("currency".to_owned(), currency);
+    }
     for (key, rows) in [("ledger", &report.ledger), ("purchases", &report.purchases)] {
         if !rows.is_empty() {
             root.insert(key.to_owned(), rows.iter().map(ledger::json).collect());

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tabled::builder::Builder;
 
 use super::table::section;
+use super::tree::wrap;
 use crate::estimate::Estimate;
+use crate::explore::commitment::Commitment;
 use crate::ledger::line::{Entry, Line};
 use crate::provenance::{Basis, How, Step};
 use crate::quantity::text::{convert, fitting, number};
@@ -126,6 +128,32 @@ pub(super) fn json(row: &Row) -> Value {
         "months": period.months(),
         "kind": kind.name(),
         "basis": row.basis,
+    })
+}
+
+/// What commitments are worth, in words.
+pub(super) fn commitments(commitments: &[Commitment], out: &mut String) {
+    for Commitment { plan, price_ratio, share, saving } in commitments {
+        let text = format!(
+            "{} costs {} of on-demand: worth it for {} % of the peak's devices if the others are \
+             rented by the hour, and then {} % below all on demand",
+            plan.name(),
+            number(*price_ratio),
+            number((100.0 * share.get()).round()),
+            number((100.0 * saving.get()).round())
+        );
+        let _ = writeln!(out, "  {}", wrap(&text, 76).join("\n    "));
+    }
+}
+
+/// What a commitment is worth, with its keys as in the JSON of an estimate.
+pub(super) fn commitment(commitment: &Commitment) -> Value {
+    let Commitment { plan, price_ratio, share, saving } = commitment;
+    json!({
+        "plan": plan.name(),
+        "price_ratio": price_ratio,
+        "best_share_of_peak": share.get(),
+        "saving_against_on_demand": saving.get(),
     })
 }
 

@@ -7,6 +7,7 @@ pub mod chart;
 pub mod compare;
 pub mod compression;
 pub mod csv;
+pub mod currency;
 pub mod document;
 pub mod grid;
 pub mod html;
@@ -29,10 +30,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::estimate::{Calendar, Estimate, Figure};
+use crate::explore::commitment::Commitment;
 use crate::explore::uncertainty::Interval;
 use crate::provenance::{Basis, How, Step};
 use crate::quantity::show;
 use crate::scenario::Scenario;
+use crate::scenario::plan::Currency;
 use crate::training::plan::Candidate;
 use crate::training::predict::Predicted;
 
@@ -60,6 +63,10 @@ pub struct Report {
     pub ledger: Vec<ledger::Row>,
     /// What is paid for owned hardware: in the cash flow in place of the ledger's capex rows.
     pub purchases: Vec<ledger::Row>,
+    /// The currency that is shown beside USD.
+    pub currency: Option<Currency>,
+    /// Commitments that would save money.
+    pub commitments: Vec<Commitment>,
     /// Every input that a figure rests on, in the order of first use.
     pub inputs: Vec<Arc<Step>>,
     /// What is no number: the layout, whether it fits, the days.
@@ -109,6 +116,8 @@ impl Report {
                 .flat_map(|(_, ownership)| ownership.purchases.lines())
                 .map(ledger::Row::new)
                 .collect(),
+            currency: scenario.finance.currency.clone(),
+            commitments: Vec::new(),
             inputs,
             facts,
             intervals: Vec::new(),

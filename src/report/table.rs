@@ -8,7 +8,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::tree::wrap;
-use super::{Report, ledger};
+use super::{Report, currency, ledger};
 use crate::estimate::Figure;
 use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::{Basis, How, Step};
@@ -61,6 +61,11 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("training.cost_usd.compute", "rent of the devices"),
             ("training.cost_usd.host", "rent of their hosts"),
             ("training.cost_usd.unused_commitment", "commitment left unused"),
+            ("training.cost_usd.hardware", "amortisation of the hardware"),
+            ("training.cost_usd.unused", "hardware without work"),
+            ("training.cost_usd.colocation", "colocation"),
+            ("training.cost_usd.electricity", "electricity"),
+            ("training.cost_usd.maintenance", "maintenance"),
             ("training.cost_usd.storage", "storage"),
             ("training.cost_usd.egress", "egress"),
             ("training.cost_usd.staff", "staff"),
@@ -209,6 +214,8 @@ pub(super) fn body(report: &Report, out: &mut String) {
     }
     years(report, out);
     ledger::table(&report.ledger, out);
+    ledger::commitments(&report.commitments, out);
+    currency::table(report, out);
     ranges(report, out);
     inputs(report, out);
     for warning in &report.warnings {

@@ -387,6 +387,22 @@ pub struct Finance {
     pub discount_rate: Option<Given<f64>>,
     /// Change of the price of serving per year, which may be negative; 0 %/year.
     pub price_change: Option<Given<YearlyRate>>,
+    /// The currency that reports show beside USD, such as EUR; needs `exchange_rate`.
+    pub currency: Option<Located<String>>,
+    /// Its rate, with the day of it.
+    pub exchange_rate: Option<Located<ExchangeRate>>,
+}
+
+/// What a US dollar costs in another currency.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeRate {
+    /// Units of the currency for one USD.
+    pub per_usd: f64,
+    /// The day of the rate.
+    pub date: chrono::NaiveDate,
+    /// Whose rate it is.
+    pub source: Option<String>,
 }
 
 impl<T: JsonSchema> JsonSchema for Located<T> {

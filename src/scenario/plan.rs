@@ -3,8 +3,8 @@
 //! A plan holds inputs only. What follows from them is computed by `training`, `serving` and
 //! `ledger`.
 
-mod owned;
 mod costs;
+mod owned;
 mod rent;
 
 use std::sync::Arc;
@@ -26,9 +26,9 @@ use crate::quantity::{
 };
 
 pub use super::file::FlopConvention;
-pub use owned::{Alternative, Amortisation, Owned};
 pub use costs::{Costs, Egress, Staff, Stored};
-pub use rent::{Includes, Interruptions, Price, Rent, Tariff, Terms};
+pub use owned::{Alternative, Amortisation, Owned};
+pub use rent::{Includes, Interruptions, Listed, Price, Rent, Tariff, Terms};
 
 /// What a run has to compute, and on what.
 #[derive(Clone, Debug)]
@@ -370,4 +370,19 @@ pub struct Finance {
     pub discount_rate: Input<f64>,
     /// Change of the price of serving per year.
     pub price_change: Input<YearlyRate>,
+    /// The currency of reports, where it is not USD.
+    pub currency: Option<Currency>,
+}
+
+/// A currency that reports show beside USD.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Currency {
+    /// `EUR`.
+    pub code: String,
+    /// Units of it for one USD.
+    pub per_usd: f64,
+    /// The day of the rate.
+    pub date: NaiveDate,
+    /// Whose rate it is.
+    pub source: Option<String>,
 }

@@ -16,6 +16,17 @@ pub struct Rent {
     pub tariffs: Vec<Tariff>,
     /// Part of the list price that was negotiated away.
     pub discount: Option<Input<Share>>,
+    /// Whose price list it is; none for the user's own price.
+    pub listed: Option<Listed>,
+}
+
+/// A price list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The provider.
+    pub provider: String,
+    /// Its region, where one is named.
+    pub region: Option<String>,
 }
 
 /// One way of buying.

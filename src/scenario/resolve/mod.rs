@@ -142,5 +142,35 @@ fn finance(file: &FinanceFile) -> Result<plan::Finance> {
             },
             |given| given.input("finance.price_change"),
         ),
+        currency: currency(file)?,
     })
+}
+
+/// The currency of reports; the catalog has no rates, which would be old when they are read.
+fn currency(file: &FinanceFile) -> Result<Option<plan::Currency>> {
+    let (code, rate) = match (&file.currency, &file.exchange_rate) {
+        (None, None) => return Ok(None),
+        (Some(code), None) if code.value == "USD" => return Ok(None),
+        (Some(code), Some(rate)) => (code, rate),
+        (Some(code), None) => {
+            return Err(Error::input(format!("{} needs an exchange rate", code.value))
+                .at(Some(&code.place))
+                .hint("exchange_rate: {per_usd: 0.92, date: 2026-11-20, source: ECB}"));
+        }
+        (None, Some(rate)) => {
+            return Err(Error::input("an exchange rate needs a currency")
+                .at(Some(&rate.place))
+                .hint("finance: {currency: EUR, ...}"));
+        }
+    };
+    if code.value.len() != 3 || !code.value.bytes().all(|c| c.is_ascii_uppercase()) {
+        return Err(Error::input(format!("`{}` is no currency code such as EUR", code.value))
+            .at(Some(&code.place)));
+    }
+    let per_usd = rate.value.per_usd;
+    if !(per_usd > 0.0 && per_usd.is_finite()) {
+        return Err(Error::input("an exchange rate is above zero").at(Some(&rate.place)));
+    }
+    let (date, source) = (rate.value.date, rate.value.source.clone());
+    Ok(Some(plan::Currency { code: code.value.clone(), per_usd, date, source }))
 }

@@ -1,7 +1,7 @@
 //! What a placement pays for devices: the purchase, looked up tariff by tariff.
 
 use super::super::file::Placement;
-use super::super::plan::{Includes, Interruptions, Price, Rent, Run, Tariff, Terms};
+use super::super::plan::{Includes, Interruptions, Listed, Price, Rent, Run, Tariff, Terms};
 use super::super::purchase::Purchase;
 use super::{Notes, assumed, default, share};
 use crate::catalog::{Accelerator, Catalog, Charge, Purchase as Plan, Rental, Wanted};
@@ -55,7 +55,12 @@ impl Tenant<'_> {
             Price::Device(_) => None,
         });
         let discount = discount.map(|given| given.input(&self.key("discount")));
-        let rent = Rent { instance, tariffs, discount };
+        let is_own = tariffs.iter().any(|tariff| matches!(tariff.terms, Terms::Own));
+        let listed = self.placement.provider.as_ref().filter(|_| !is_own).map(|provider| {
+            let region = self.placement.region.as_ref().map(|region| region.value.clone());
+            Listed { provider: provider.value.clone(), region }
+        });
+        let rent = Rent { instance, tariffs, discount, listed };
         Ok(if rent.tariffs.is_empty() { None } else { Some(rent) })
     }
 
