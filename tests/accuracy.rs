@@ -16,9 +16,11 @@ fn the_document_is_what_the_back_test_says() {
     let tests = [Kind::TrainingThroughput, Kind::Runs]
         .map(|kind| Backtest::run(kind, &kind.shipped().unwrap(), &catalog, &calibration).unwrap());
     let document = accuracy::document(&proof, &tests);
+    // What follows is of a table that is not shipped: tests/serving_oracle.rs.
+    let shipped = include_str!("../docs/accuracy.md").split("\n## Serving\n").next().unwrap();
     assert!(
-        document == include_str!("../docs/accuracy.md"),
-        "docs/accuracy.md is out of date: flopcast calibrate --format markdown > docs/accuracy.md"
+        document == shipped,
+        "docs/accuracy.md is out of date: flopcast calibrate --format markdown, up to Serving"
     );
     // The shipped values are those of the fit.
     for (name, constant) in &proof.calibration.constants {

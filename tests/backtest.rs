@@ -96,6 +96,35 @@ const LLAMA: &str = r#"{"architectures": ["LlamaForCausalLM"], "model_type": "ll
 "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
 "tie_word_embeddings": false, "vocab_size": 128256}"#;
 
+/// The same model at other loads and devices: enough to leave a device out of a fit.
+const SERVED_ELSEWHERE: &str = "\
+id,model,config,accelerator,tp,engine,isl,osl,load,concurrency,figure,value
+a,Llama-3.1-8B,llama,h100-sxm,1,trtllm 1.0.0rc3,1024,128,closed,8,tpot_mean_ms,7.94
+b,Llama-3.1-8B,llama,h100-sxm,1,trtllm 1.0.0rc3,1024,128,closed,8,gpu_joules_per_output_token,0.6
+c,Llama-3.1-8B,llama,h200-sxm,1,trtllm 1.0.0rc3,1024,128,closed,8,tpot_mean_ms,6.5
+d,Llama-3.1-8B,llama,h200-sxm,1,trtllm 1.0.0rc3,1024,128,closed,8,e2e_p50_ms,900
+";
+
+#[test]
+fn serving_constants_are_fitted_and_scored_on_groups_left_out() {
+    let table = file("elsewhere.csv", SERVED_ELSEWHERE);
+    fs::create_dir_all(PathBuf::from(&table).with_file_name("serving_configs")).unwrap();
+    file("serving_configs/llama.json", LLAMA);
+    let fitted = PathBuf::from(&table).with_file_name("fitted-serving.yaml");
+    let fitted = fitted.to_str().unwrap();
+    let report =
+        json(&["calibrate", &table, "--cross-validate", "2", "-o", fitted, "--format", "json"]);
+    let error =
+        |which: &str| number(&report, &format!("{which}.tpot_mean_ms.closed.median_abs_error"));
+    assert!(error("after") <= error("before"), "{report}");
+    assert!(error("left_out_groups") < 0.5, "{report}");
+    let score = ["backtest", "--kind", "serving", &table, "--calibration", fitted];
+    let report = json(&[&score[..], &["--format", "json"]].concat());
+    assert_eq!(report["scored"].as_u64(), Some(4));
+    let joules = number(&report, "figures.gpu_joules_per_output_token.median_abs_error");
+    assert!(joules < 0.5, "{report}");
+}
+
 #[test]
 fn serving_figures_are_scored_with_the_models_beside_the_table() {
     let table = file("served.csv", SERVED);

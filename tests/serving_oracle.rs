@@ -1,23 +1,23 @@
-//! The serving model against the published runs of a folder that `FLOPCAST_ORACLES` names.
+//! The serving constants against the published runs of a folder that `FLOPCAST_ORACLES` names.
 //!
 //! `FLOPCAST_ORACLES=... cargo test --release --test serving_oracle -- --ignored --nocapture`
 
 #![allow(clippy::print_stdout)]
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use flopcast::catalog::Catalog;
 use flopcast::explore::backtest::score::{Scored, Summary};
-use flopcast::explore::backtest::serving::Serving;
+use flopcast::explore::backtest::serving::{Reader, prove};
 use flopcast::explore::backtest::table::Table;
 use flopcast::model::Input;
 use flopcast::model::import::hf;
+use flopcast::report::accuracy;
 use flopcast::serving::calibration::Calibration;
 
 #[test]
 #[ignore = "needs FLOPCAST_ORACLES"]
-fn published_runs_are_forecast_within_the_stated_errors() {
+fn runs_left_out_of_the_fit_are_forecast_within_the_bars() {
     let Some(folder) = std::env::var_os("FLOPCAST_ORACLES").map(PathBuf::from) else {
         println!("left out: FLOPCAST_ORACLES names no folder");
         return;
@@ -31,40 +31,24 @@ fn published_runs_are_forecast_within_the_stated_errors() {
         let text = std::fs::read_to_string(&path).expect("a config");
         hf::read(config, &text, &Input::default())
     };
-    let mut serving = Serving::new(&catalog, &calibration, &model);
-    let mut scored: Vec<Scored> = Vec::new();
-    let mut skipped: BTreeMap<String, usize> = BTreeMap::new();
-    for row in table.rows() {
-        if row.number("n_devices").ok().flatten().is_some_and(|n| n > 16.0) {
-            continue;
-        }
-        match serving.score(&row) {
-            Ok(score) => scored.push(score),
-            Err(error) => *skipped.entry(error.message().to_owned()).or_default() += 1,
-        }
+    let (runs, _) = Reader::new(&catalog, &model).runs(&table);
+    let proof = prove(&runs, &calibration, 10, &calibration.fitted).expect("a fit");
+    println!("{}", accuracy::serving(&proof));
+    let few = |row: &&Scored| row.group("devices") == Some("up to 16");
+    for (figure, load, median, p90) in [
+        ("tpot_mean_ms", "closed", 0.13, 0.40),
+        ("ttft_mean_ms", "closed", 0.25, f64::INFINITY),
+        ("output_tokens_per_s", "offline", 0.15, f64::INFINITY),
+    ] {
+        let rows = proof.splits.iter().flat_map(|split| &split.rows).filter(few);
+        let rows = rows.filter(|row| row.figure == figure && row.group("load") == Some(load));
+        let summary = Summary::of(rows).expect("rows");
+        assert!(summary.median_abs_error <= median, "{figure}: {summary:?}");
+        assert!(summary.p90_abs_error <= p90, "{figure}: {summary:?}");
+        assert!((0.75..=0.88).contains(&summary.coverage_80), "{figure}: {summary:?}");
     }
-    for (why, count) in &skipped {
-        println!("{count:6} skipped: {why}");
-    }
-    let group = |s: &Scored| {
-        let part = |by: &str| s.group(by).unwrap_or("?").to_owned();
-        format!("{} {} {} {}", part("load"), part("model"), part("accelerator"), part("engine"))
-    };
-    let mut groups: BTreeMap<(&str, String), Vec<&Scored>> = BTreeMap::new();
-    for score in &scored {
-        groups.entry((score.figure, group(score))).or_default().push(score);
-        let load = score.group("load").unwrap_or("?");
-        groups.entry((score.figure, format!("= {load}"))).or_default().push(score);
-    }
-    for ((figure, group), rows) in &groups {
-        let s = Summary::of(rows.iter().copied()).expect("rows");
-        println!(
-            "{figure:24} {group:60} n {:5} median {:6.1} p90 {:6.0} bias {:6.1} covered {:4.0}",
-            s.n,
-            100.0 * s.median_abs_error,
-            100.0 * s.p90_abs_error,
-            100.0 * s.median_signed_error,
-            100.0 * s.coverage_80
-        );
+    // The shipped values are those of the fit.
+    for ((name, fitted), (_, shipped)) in proof.calibration.named().zip(calibration.named()) {
+        assert!((shipped.value / fitted.value).ln().abs() < 0.1, "{name}: {}", fitted.value);
     }
 }

@@ -10,13 +10,13 @@ use super::progress::Progress;
 use super::{Format, Global, load, print};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
-use crate::explore::backtest::serving::Serving;
+use crate::explore::backtest::serving::Reader;
 use crate::explore::backtest::table::Table;
 use crate::explore::backtest::{Backtest, Kind};
-use crate::model::Input;
 use crate::model::import::hf;
+use crate::model::{Input, Model};
 use crate::report::backtest::{csv, json, markdown, table};
-use crate::serving;
+use crate::serving::calibration as serving;
 use crate::training::calibration::Calibration;
 
 /// Larger tables and calibrations are refused.
@@ -82,28 +82,30 @@ impl Options {
     }
 
     fn serving(&self, rows: &Table, catalog: &Catalog) -> Result<Backtest> {
-        let calibration = match &self.calibration {
-            Some(path) => serving::calibration::Calibration::read(&text(path)?)?,
-            None => serving::calibration::Calibration::shipped()?,
-        };
-        let beside = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-        let folder = self.configs.clone().unwrap_or_else(|| beside.join("serving_configs"));
-        let model = |name: &str| {
-            let path = folder.join(format!("{name}.json"));
-            if !path.is_file() {
-                return Err(Error::input(format!(
-                    "there is no file {name}.json among the configs"
-                )));
-            }
-            hf::read(name, &text(&path)?, &Input::default())
-        };
-        let total = rows.rows().count();
+        let calibration = serving_calibration(self.calibration.as_deref())?;
+        let model = configs(self.file.as_deref(), self.configs.as_deref());
         let progress = Progress::new();
-        Backtest::serving(rows, Serving::new(catalog, &calibration, &model), |done| {
+        Backtest::serving(rows, Reader::new(catalog, &model), &calibration, |done, total| {
             if done % 64 == 0 {
-                progress.show(&format!("{done} of {total} rows"));
+                progress.show(&format!("{done} of {total} runs"));
             }
         })
+    }
+}
+
+/// Finds the models that a serving table names: in `folder`, or in `serving_configs` beside it.
+pub(super) fn configs(
+    table: Option<&Path>,
+    folder: Option<&Path>,
+) -> impl Fn(&str) -> Result<Model> {
+    let beside = table.and_then(Path::parent).unwrap_or(Path::new(""));
+    let folder = folder.map_or_else(|| beside.join("serving_configs"), Path::to_owned);
+    move |name| {
+        let path = folder.join(format!("{name}.json"));
+        if !path.is_file() {
+            return Err(Error::input(format!("there is no file {name}.json among the configs")));
+        }
+        hf::read(name, &text(&path)?, &Input::default())
     }
 }
 
@@ -112,6 +114,14 @@ pub(super) fn calibration(path: Option<&Path>) -> Result<Calibration> {
     match path {
         Some(path) => Calibration::read(&text(path)?),
         None => Calibration::embedded(),
+    }
+}
+
+/// The serving constants of a file, or the built-in ones.
+pub(super) fn serving_calibration(path: Option<&Path>) -> Result<serving::Calibration> {
+    match path {
+        Some(path) => serving::Calibration::read(&text(path)?),
+        None => serving::Calibration::shipped(),
     }
 }
 

@@ -1,14 +1,16 @@
 //! `flopcast calibrate`.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::backtest::{calibration, text, write};
+use super::backtest::{calibration, configs, serving_calibration, text, write};
 use super::{Format, Global, load, print};
 use crate::diagnostic::{Error, Result};
 use crate::explore::backtest::calibrate::prove;
+use crate::explore::backtest::serving::{self, Reader};
 use crate::explore::backtest::table::Table;
 use crate::explore::backtest::{Backtest, Kind, cases};
 use crate::report::accuracy;
@@ -16,16 +18,21 @@ use crate::report::accuracy;
 /// Options of `flopcast calibrate`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// A table of measured throughputs in the columns of docs/backtest.md; the one that flopcast
-    /// ships when left out.
+    /// A table of measured throughputs or of serving figures in the columns of docs/backtest.md;
+    /// the throughputs that flopcast ships when left out.
     #[arg(value_name = "FILE.csv")]
     file: Option<PathBuf>,
     /// Where to write the fitted constants.
     #[arg(long, short, value_name = "FILE.yaml")]
     output: Option<PathBuf>,
-    /// Random splits to validate on, 30 % of the models left out of each.
+    /// Random splits to validate on, 30 % of the models (serving: of the pairs of
+    /// model and accelerator) left out of each.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     cross_validate: u16,
+    /// The folder of the models that a serving table names; `serving_configs` beside the table
+    /// when left out.
+    #[arg(long, value_name = "DIR")]
+    configs: Option<PathBuf>,
     /// Constants to start from; the priors in it bind the fit.
     #[arg(long, value_name = "FILE.yaml")]
     calibration: Option<PathBuf>,
@@ -34,6 +41,13 @@ pub(super) struct Options {
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
+        if let Some(path) = &self.file {
+            let table = Table::read(&text(path)?)?;
+            // Tables of serving figures name the figure of each row.
+            if table.has("figure") {
+                return self.serving(global, path, &table);
+            }
+        }
         let before = calibration(self.calibration.as_deref())?;
         let (table, name) = match &self.file {
             Some(path) => (Table::read(&text(path)?)?, path.display().to_string()),
@@ -64,5 +78,29 @@ impl Options {
         let shipped = |kind: Kind| Backtest::run(kind, &kind.shipped()?, &catalog, &before);
         let tests = [shipped(Kind::TrainingThroughput)?, shipped(Kind::Runs)?];
         print(&accuracy::document(&proof, &tests))
+    }
+
+    fn serving(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {
+        let catalog = load::catalog(global)?;
+        let before = serving_calibration(self.calibration.as_deref())?;
+        let model = configs(Some(path), self.configs.as_deref());
+        let (runs, skipped) = Reader::new(&catalog, &model).runs(table);
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, why) in &skipped {
+            *reasons.entry(why).or_default() += 1;
+        }
+        for (why, rows) in reasons {
+            eprintln!("left out: {rows} rows: {why}");
+        }
+        let name = path.file_name().unwrap_or_default().display();
+        let fitted = format!("{name}, {} runs", runs.len());
+        let proof = serving::prove(&runs, &before, usize::from(self.cross_validate), &fitted)?;
+        if let Some(path) = &self.output {
+            write(path, &proof.calibration.write()?)?;
+        }
+        match global.format {
+            Format::Json => print(&format!("{:#}", accuracy::serving_json(&proof))),
+            _ => print(&accuracy::serving(&proof)),
+        }
     }
 }

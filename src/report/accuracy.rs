@@ -1,5 +1,6 @@
 //! What a calibration is worth: `docs/accuracy.md` and the answer of `flopcast calibrate`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::backtest::markdown_table;
 use crate::explore::backtest::calibrate::{FoldScore, Proof, mean_of_folds};
 use crate::explore::backtest::score::{Scored, Summary};
+use crate::explore::backtest::serving;
 use crate::explore::backtest::{Backtest, Kind};
 use crate::training::calibration::Calibration;
 
@@ -125,6 +127,75 @@ pub fn markdown(proof: &Proof) -> String {
     }
     text += &markdown_table(&lines);
     text + "\n" + &constants(&proof.calibration)
+}
+
+/// The proof of serving constants as Markdown.
+pub fn serving(proof: &serving::Proof) -> String {
+    let mut text = format!(
+        "## Serving\n\nWritten by `flopcast calibrate serving.csv`; the table is not shipped. {}. \
+         An error is predicted / measured - 1. The constants are fitted to runs on up to 16 \
+         devices under closed, offline and static load; the others (`max-seqs`, more devices) are \
+         scored only. {:.0} % of the pairs of a model and an accelerator are left out of each of \
+         {} random splits.\n\n",
+        proof.calibration.fitted,
+        100.0 * crate::explore::backtest::calibrate::HELD_OUT,
+        proof.splits.len()
+    );
+    for (title, rows) in [
+        ("Groups that the fit has not seen", rows(&proof.splits)),
+        ("Fitted, on the rows of the fit", proof.after.iter().collect()),
+        ("Constants before, on the rows of the fit", proof.before.iter().collect()),
+    ] {
+        let lines = by_figure(&rows).into_iter();
+        let lines: Vec<_> =
+            lines.map(|(figure, load, summary)| (format!("`{figure}`, {load}"), summary)).collect();
+        let _ = write!(text, "### {title}\n\n{}\n", markdown_table(&lines));
+    }
+    text +=
+        "### Constants\n\n| constant | value | prior | spread | range |\n|---|--:|--:|--:|--:|\n";
+    for (name, constant) in proof.calibration.named() {
+        let [low, high] = constant.range.map(rounded);
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} | {} | {low} - {high} |",
+            rounded(constant.value),
+            rounded(constant.prior),
+            constant.spread,
+        );
+    }
+    text
+}
+
+/// The same as a stable snapshot.
+pub fn serving_json(proof: &serving::Proof) -> Value {
+    let figures = |rows: &[&Scored]| -> Value {
+        let mut figures = serde_json::Map::new();
+        for (figure, load, summary) in by_figure(rows) {
+            let loads = figures.entry(figure).or_insert_with(|| json!({}));
+            loads[load] = json!(summary);
+        }
+        figures.into()
+    };
+    json!({
+        "schema": "flopcast.serving-calibration/1",
+        "before": figures(&proof.before.iter().collect::<Vec<_>>()),
+        "after": figures(&proof.after.iter().collect::<Vec<_>>()),
+        "left_out_groups": figures(&rows(&proof.splits)),
+        "intervals": proof.calibration.intervals,
+    })
+}
+
+/// Errors by figure and by load, that of many devices apart.
+fn by_figure(scored: &[&Scored]) -> Vec<(&'static str, String, Summary)> {
+    let mut groups: BTreeMap<(&str, String), Vec<&Scored>> = BTreeMap::new();
+    for row in scored {
+        let load = row.group("load").unwrap_or("?");
+        let many = row.group("devices").filter(|devices| *devices != "up to 16");
+        let many = many.map_or(String::new(), |many| format!(", {many} devices"));
+        groups.entry((row.figure, format!("{load}{many}"))).or_default().push(row);
+    }
+    let of = |((figure, load), rows)| Some((figure, load, Summary::of(rows)?));
+    groups.into_iter().filter_map(of).collect()
 }
 
 /// The constants with their ranges and provenance.

@@ -23,12 +23,20 @@ pub struct Calibration {
     pub engines: IndexMap<String, Engine>,
 }
 
-/// One constant, in the unit that its text names.
+/// One constant, in the unit that its text names. All are positive; a fit moves them on a
+/// logarithmic scale.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Constant {
     /// The value in use.
     pub value: f64,
+    /// What is expected of it before any fit.
+    pub prior: f64,
+    /// Standard deviation of the prior's logarithm.
+    pub spread: f64,
+    /// What it cannot exceed: a share of a datasheet's figure is 1 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<f64>,
     /// The least and the most that it took over refits on parts of the data.
     pub range: [f64; 2],
     /// What it is.
@@ -84,13 +92,8 @@ macro_rules! constants {
             /// An engine or a constant that the file does not have.
             pub fn constants(&self, engine: &str) -> Result<Constants> {
                 let engine = self.engine(engine)?;
-                let get = |key: &str| {
-                    self.constants.get(key).map(|constant| constant.value).ok_or_else(|| {
-                        Error::input(format!("the serving calibration has no constant `{key}`"))
-                    })
-                };
                 let mut constants = Constants {
-                    $($name: get($key)? * $unit,)+
+                    $($name: self.value($key)? * $unit,)+
                     step: engine.step_ms.value * 1e-3,
                     sequence: engine.sequence_us.value * 1e-6,
                     engine: engine.overhead.value,
@@ -98,7 +101,7 @@ macro_rules! constants {
                 };
                 constants.flops *= engine.compute.value;
                 constants.expert_flops *= engine.compute.value;
-                constants.prompt_layer *= engine.launch.value;
+                constants.launch(engine.launch.value);
                 Ok(constants)
             }
         }
@@ -156,6 +159,10 @@ constants! {
     expert_unpack = "expert_unpack_us" * 1e-6;
     /// The host's time to launch a layer of a step with prompt tokens.
     prompt_layer = "prompt_layer_us" * 1e-6;
+    /// More for a layer with experts.
+    prompt_moe_layer = "prompt_moe_layer_us" * 1e-6;
+    /// More for a layer with latent attention.
+    prompt_latent_layer = "prompt_latent_layer_us" * 1e-6;
     /// Share of the host's time per sequence that is left where nothing is streamed to clients.
     unstreamed = "unstreamed" * 1.0;
     /// Factor on the peak reached where batches are large and nobody waits for a first token.
@@ -181,6 +188,48 @@ impl Calibration {
             .map_err(|error| Error::input(format!("the serving calibration is broken: {error}")))
     }
 
+    /// The calibration as a file.
+    ///
+    /// # Errors
+    /// None in practice: every calibration has a text form.
+    pub fn write(&self) -> Result<String> {
+        serde_yaml::to_string(self).map_err(|error| Error::input(error.to_string()))
+    }
+
+    /// Factor of the 80 % interval of a kind of figure: infinite where nothing is known.
+    pub fn width(&self, figure: &str) -> f64 {
+        self.intervals.get(figure).copied().unwrap_or(f64::INFINITY).exp()
+    }
+
+    /// How the power of a device follows its use.
+    ///
+    /// # Errors
+    /// A file without these constants.
+    pub fn power(&self) -> Result<Power> {
+        Ok(Power { base: self.value("power_base")?, slope: self.value("power_flops")? })
+    }
+
+    fn value(&self, name: &str) -> Result<f64> {
+        self.constants.get(name).map(|constant| constant.value).ok_or_else(|| {
+            Error::input(format!("the serving calibration has no constant `{name}`"))
+        })
+    }
+
+    /// Every constant by name, those of engines with the engine's, in the order of the file: what
+    /// a fit moves.
+    pub fn named(&self) -> impl Iterator<Item = (String, &Constant)> {
+        let shared = self.constants.iter().map(|(name, constant)| (name.clone(), constant));
+        let of_engines = self.engines.iter().flat_map(|(engine, its)| {
+            its.named().map(move |(name, constant)| (format!("{engine}.{name}"), constant))
+        });
+        shared.chain(of_engines)
+    }
+
+    /// The same to be changed.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Constant> {
+        self.constants.values_mut().chain(self.engines.values_mut().flat_map(Engine::all_mut))
+    }
+
     /// An engine by name: `vllm`, `sglang`, `trtllm`.
     ///
     /// # Errors
@@ -195,23 +244,68 @@ impl Calibration {
     }
 }
 
+/// Power of a device while it serves: TDP x min(1, base + slope x u), with u the model FLOP/s over
+/// the 16-bit peak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Power {
+    base: f64,
+    slope: f64,
+}
+
+impl Power {
+    /// Power / TDP at a share of the peak.
+    pub fn share(self, utilisation: f64) -> f64 {
+        (self.base + self.slope * utilisation).min(1.0)
+    }
+}
+
 impl Constants {
+    /// Multiplies the time to launch the layers of a prompt.
+    fn launch(&mut self, factor: f64) {
+        self.prompt_layer *= factor;
+        self.prompt_moe_layer *= factor;
+        self.prompt_latent_layer *= factor;
+    }
+
+    /// The constants inside a compiled runtime: no host between the kernels of a prompt.
+    #[must_use]
+    pub fn compiled(mut self) -> Self {
+        self.launch(0.0);
+        self
+    }
+
     /// The constants without clients: no front end, nothing streamed, large batches.
     #[must_use]
-    pub fn offline(self) -> Self {
+    pub fn offline(mut self) -> Self {
+        self.launch(self.offline_launch);
         Self {
             front_end: 0.0,
             front_token: 0.0,
             sequence: self.sequence * self.unstreamed,
             flops: self.flops * self.offline_compute,
             expert_flops: self.expert_flops * self.offline_compute,
-            prompt_layer: self.prompt_layer * self.offline_launch,
             ..self
         }
     }
 }
 
 impl Engine {
+    fn named(&self) -> [(&'static str, &Constant); 6] {
+        [
+            ("step_ms", &self.step_ms),
+            ("sequence_us", &self.sequence_us),
+            ("overhead", &self.overhead),
+            ("launch", &self.launch),
+            ("compute", &self.compute),
+            ("front_end_ms", &self.front_end_ms),
+        ]
+    }
+
+    fn all_mut(&mut self) -> [&mut Constant; 6] {
+        let Self { step_ms, sequence_us, overhead, launch, compute, front_end_ms, .. } = self;
+        [step_ms, sequence_us, overhead, launch, compute, front_end_ms]
+    }
+
     /// Which tokens a step takes first.
     pub fn scheduler(&self) -> Scheduler {
         if self.prefill_first { Scheduler::PrefillFirst } else { Scheduler::DecodeFirst }

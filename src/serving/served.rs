@@ -1,5 +1,7 @@
 //! A model as an engine serves it.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Error, Result};
 use crate::model::operator::Mask;
 use crate::model::{Model, Operator, Role};
@@ -59,16 +61,16 @@ impl ServedModel {
             kv_shards: model.shape.kv_heads.max(1),
             ..Self::default()
         };
+        let mut of_experts = BTreeMap::new();
         for layer in model.layers.iter().filter(|layer| layer.count > 0) {
             let weights = layer.operator.parameters() * layer.count;
             match layer.role {
                 Role::Embedding => served.embedding += layer.parameters(),
                 Role::Head => served.head += weights,
                 Role::Attention | Role::Mixer => served.attention += weights,
-                Role::Experts => served.expert += weights,
-                Role::Router => {
-                    served.moe_layers += layer.count;
-                    served.dense += weights;
+                Role::Experts => {
+                    served.expert += weights;
+                    *of_experts.entry(layer.name.as_str()).or_insert(0) += layer.count;
                 }
                 _ => served.dense += weights,
             }
@@ -107,9 +109,8 @@ impl ServedModel {
                 _ => {}
             }
         }
-        if served.expert > 0 && served.moe_layers == 0 {
-            served.moe_layers = served.layers;
-        }
+        // Each operator of an expert is there once per layer that has experts.
+        served.moe_layers = of_experts.into_values().max().unwrap_or(0);
         if served.latent {
             served.kv_shards = 1;
         }
@@ -124,6 +125,11 @@ impl ServedModel {
     pub fn expert_width(&self) -> f64 {
         let layers = (self.moe_layers * 3 * self.hidden) as f64;
         if layers > 0.0 { self.expert as f64 / layers } else { 0.0 }
+    }
+
+    /// FLOPs of a token's matrix products: twice the weights that it visits.
+    pub fn flops(&self) -> f64 {
+        2.0 * (self.attention + self.dense + self.expert * self.top_k + self.head) as f64
     }
 
     /// Numbers in the KV cache of a sequence of this length.

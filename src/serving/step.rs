@@ -187,7 +187,7 @@ impl Deployment {
 }
 
 /// [`StepTime`] of a model on devices: the roofline at hand, everything in seconds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Roofline {
     constants: Constants,
     scale: f64,
@@ -244,6 +244,7 @@ impl Roofline {
         let head = Format { bytes: 2.0, bits: 16 };
         let expert = deployment.weights.of_experts(device);
         let rest = deployment.weights.of_rest(device, model.experts > 0);
+        let latent = if model.latent { layers } else { 0.0 };
         let sparse = if model.sparse { layers } else { 0.0 };
         // Kernels that a layer launches one after the other, however little there is to do.
         let quantise = |format: Format| match (format.bits, format.bytes < 1.0) {
@@ -256,7 +257,6 @@ impl Roofline {
             (8, false) => c.expert8,
             _ => 0.0,
         };
-        let latent = if model.latent { layers } else { 0.0 };
         let overhead = layers * (c.layer + quantise(rest))
             + moe * (c.moe_layer + experts)
             + latent * c.latent_layer
@@ -290,6 +290,7 @@ impl Roofline {
         let attend = |numbers: u64, flops: f64| {
             let read = numbers as f64 * deployment.kv_bytes / kv_split / (bandwidth * c.kv);
             let compute = flops / tensor / (peak16 * c.attention);
+            // Stages work side by side, each on its own layers' cache.
             read.max(compute) / data / stages
         };
         let windowed =
@@ -316,7 +317,9 @@ impl Roofline {
             top_k: model.top_k as f64,
             state: 2.0 * model.state as f64 * 4.0 / tensor / data / (bandwidth * c.kv),
             overhead: c.engine * overhead,
-            launches: layers * c.prompt_layer,
+            launches: layers * c.prompt_layer
+                + moe * c.prompt_moe_layer
+                + latent * c.prompt_latent_layer,
             reduction: c.engine * (reduction + handovers * c.reduction),
             reduction_per_token: per_token * hidden / link(all)
                 + handovers * hidden / link(all * stages),

@@ -58,10 +58,11 @@ pub fn prove(
     let cases: Vec<&Case> = cases.iter().filter(|case| case.throughput.is_some()).collect();
     let mut after = fit(&cases, calibration)?;
     fitted.clone_into(&mut after.fitted);
-    let families: BTreeSet<String> = cases.iter().map(|case| case.family()).collect();
+    let families: Vec<String> = cases.iter().map(|case| case.family()).collect();
+    let distinct = families.iter().collect::<BTreeSet<_>>().len();
     // With one model or one publisher there is nothing to learn from about the others: the
     // intervals then stay what they were.
-    let known = if families.len() < 4 { Vec::new() } else { random_splits(&cases, splits) };
+    let known = if distinct < 4 { Vec::new() } else { random_splits(&families, splits) };
     let mut new = leave_one_publisher_out(&cases);
     if new.len() < 2 {
         new.clear();
@@ -102,20 +103,20 @@ fn with_intervals(mut fold: FoldScore, intervals: &Intervals, seen: bool) -> Fol
 /// The part of the families that a random split leaves out.
 pub const HELD_OUT: f64 = 0.3;
 
-/// `n` random splits by family (publisher and model): [`HELD_OUT`] of the families are left out
-/// of each. The same cases give the same splits.
-pub fn random_splits(cases: &[&Case], n: usize) -> Vec<Fold> {
-    let families: BTreeSet<String> = cases.iter().map(|case| case.family()).collect();
+/// `n` random splits by family, given that of each row: [`HELD_OUT`] of the families are left out
+/// of each. The same rows give the same splits.
+pub fn random_splits(families: &[String], n: usize) -> Vec<Fold> {
+    let distinct: BTreeSet<&String> = families.iter().collect();
     let mut random = SplitMix(0);
     (0..n)
         .map(|split| {
-            let mut shuffled: Vec<_> = families.iter().collect();
+            let mut shuffled: Vec<_> = distinct.iter().collect();
             for i in (1..shuffled.len()).rev() {
                 shuffled.swap(i, (random.next() % (i as u64 + 1)) as usize);
             }
             let count = ((shuffled.len() as f64 * HELD_OUT).round() as usize).max(1);
             let out: BTreeSet<_> = shuffled.into_iter().take(count).collect();
-            let held_out = (0..cases.len()).filter(|&i| out.contains(&cases[i].family()));
+            let held_out = (0..families.len()).filter(|&i| out.contains(&&families[i]));
             Fold { name: format!("split {}", split + 1), held_out: held_out.collect() }
         })
         .collect()
@@ -151,24 +152,32 @@ pub fn cross_validate(
             .filter_map(|&i| score_throughput(cases[i], &fitted, Some(seen)).transpose());
         Ok(FoldScore { name: fold.name.clone(), rows: rows.collect::<Result<_>>()? })
     };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).max(1);
-    if folds.is_empty() {
-        return Ok(Vec::new());
-    }
-    let chunks: Vec<_> = folds.chunks(folds.len().div_ceil(workers).max(1)).collect();
+    side_by_side(folds, one)
+}
+
+/// `one` of each item, in order, on all processors.
+///
+/// # Errors
+/// The first of `one`.
+pub(super) fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    one: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let (one, chunk) = (&one, items.len().div_ceil(workers).max(1));
     std::thread::scope(|scope| {
-        let handles: Vec<_> = chunks
-            .into_iter()
+        let handles: Vec<_> = items
+            .chunks(chunk)
             .map(|chunk| scope.spawn(move || chunk.iter().map(one).collect::<Result<Vec<_>>>()))
             .collect();
-        let mut scores = Vec::new();
+        let mut results = Vec::with_capacity(items.len());
         for handle in handles {
             match handle.join() {
-                Ok(chunk) => scores.extend(chunk?),
+                Ok(chunk) => results.extend(chunk?),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        Ok(scores)
+        Ok(results)
     })
 }
 

@@ -7,6 +7,7 @@
 pub mod calibrate;
 pub mod case;
 pub mod fit;
+mod least_squares;
 pub mod runs;
 pub mod score;
 pub mod serving;
@@ -33,8 +34,18 @@ pub enum Kind {
 }
 
 /// What scored figures are grouped by; each kind of table has some of them.
-const GROUPINGS: [&str; 9] =
-    ["kind", "load", "engine", "model", "basis", "accelerator", "source", "sharding", "constants"];
+const GROUPINGS: [&str; 10] = [
+    "kind",
+    "load",
+    "devices",
+    "engine",
+    "model",
+    "basis",
+    "accelerator",
+    "source",
+    "sharding",
+    "constants",
+];
 
 /// A scored table.
 #[derive(Clone, Debug)]
@@ -112,30 +123,34 @@ impl Backtest {
         })
     }
 
-    /// Scores a table of serving figures; nothing is fitted. `each` hears of every row done.
+    /// Scores a table of serving figures; nothing is fitted. `each` hears of every run done.
     ///
     /// # Errors
     /// The table has no rows. A row that cannot be scored is skipped with its reason.
     pub fn serving(
         table: &Table,
-        mut serving: serving::Serving<'_>,
-        mut each: impl FnMut(usize),
+        reader: serving::Reader<'_>,
+        calibration: &crate::serving::calibration::Calibration,
+        mut each: impl FnMut(usize, usize),
     ) -> Result<Self> {
-        let mut done = 0;
-        Self::score(Kind::Serving, table, |test, row| {
-            done += 1;
-            each(done);
-            test.scored.push(serving.score(&row)?);
-            Ok(())
-        })
+        let mut test = Self::empty(Kind::Serving, table)?;
+        let (runs, skipped) = reader.runs(table);
+        test.skipped = skipped;
+        for (done, run) in runs.iter().enumerate() {
+            each(done, runs.len());
+            match run.score(calibration) {
+                Ok(scored) => test.scored.extend(scored),
+                Err(error) => test.skipped.extend(run.skipped(&error)),
+            }
+        }
+        test.rows_scored = test.scored.len();
+        Ok(test)
     }
 
-    fn score(
-        kind: Kind,
-        table: &Table,
-        mut score: impl FnMut(&mut Self, table::Row<'_>) -> Result<()>,
-    ) -> Result<Self> {
-        let mut test = Self {
+    /// # Errors
+    /// The table has no rows.
+    fn empty(kind: Kind, table: &Table) -> Result<Self> {
+        let test = Self {
             kind,
             rows: table.rows().count(),
             rows_scored: 0,
@@ -146,6 +161,15 @@ impl Backtest {
         if test.rows == 0 {
             return Err(Error::input("the table has no rows"));
         }
+        Ok(test)
+    }
+
+    fn score(
+        kind: Kind,
+        table: &Table,
+        mut score: impl FnMut(&mut Self, table::Row<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        let mut test = Self::empty(kind, table)?;
         for row in table.rows() {
             let before = test.scored.len();
             let scored = score(&mut test, row);

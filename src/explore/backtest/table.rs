@@ -67,6 +67,11 @@ impl Table {
         Ok(Self { columns, rows, also: None })
     }
 
+    /// Whether it has a column.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
+    }
+
     /// The rows in order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let rows = self.rows.iter().enumerate();
