@@ -92,7 +92,7 @@ impl SourceAge {
 }
 
 /// Columns that name sources: `source`, `grid_source`, `peak_sources`.
-fn is_citation(column: &str) -> bool {
+pub(super) fn is_citation(column: &str) -> bool {
     column.ends_with("source") || column.ends_with("sources")
 }
 

@@ -7,43 +7,54 @@
 
 mod accelerator;
 mod card;
+mod changes;
 mod defaults;
 mod doctor;
+mod lock;
 mod market;
 mod place;
 mod price;
 mod region;
 mod rental;
+mod signal;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use chrono::NaiveDate;
 
 pub use accelerator::{Accelerator, Confidence, Embodied, Kind};
 pub use card::{Card, Fact};
+pub use changes::Change;
 pub use defaults::Default;
 pub use doctor::{SourceAge, TableHealth};
+pub use lock::Lock;
 pub use market::{ApiPrice, IndexValue, PurchasePrice, Purchased, TokenPrice};
 pub use price::{Charge, Price, PriceBasis, Purchase, Quality, Rental};
 pub use region::{CarbonFree, Extent, Grid, GridBasis, HourlyProfile, Region, Zone};
 pub use rental::Wanted;
+pub use signal::{Signal, SignalZones};
 pub use source::{AsOf, Citation, Source, Sourced, Span};
+pub use table::quoted;
 
 use crate::diagnostic::{Error, Result};
 use accelerator::Alias;
+use lock::LookUps;
 use place::{GridRow, MonthHour, Place, Tariff};
-use table::{Overlay, Row, Sources, Table};
+use table::{Layer, Overlay, Row, Sources, Stored, Table};
 
 /// The tables, with what the user lays over them.
 #[derive(Debug, Default)]
 pub struct Catalog {
     as_of: Option<NaiveDate>,
     overlays: Vec<Overlay>,
+    /// What stands in for the embedded rows.
+    lock: Option<Lock>,
+    look_ups: Option<LookUps>,
     tables: Tables,
 }
 
@@ -51,20 +62,61 @@ pub struct Catalog {
 struct Rows<'a, T> {
     table: &'a Table<T>,
     sources: &'a Sources,
+    look_ups: Option<&'a LookUps>,
 }
 
 impl<'a, T: Row> Rows<'a, T> {
     /// Every row.
     fn iter(&self) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        self.note("");
         self.table.iter(Some(self.sources))
     }
 
     /// The rows whose first cell is `key`.
     fn of(&self, key: &str) -> &'a [T] {
+        self.note(key);
         self.table.of(Some(self.sources), key)
     }
 
-    /// The first cells, without reading the rows.
+    /// The rows whose first cells are `key` and `second`, `of` being the second cell of a row.
+    fn at<'s>(
+        &self,
+        key: &str,
+        second: &'s str,
+        of: fn(&T) -> &str,
+    ) -> impl Iterator<Item = &'a T> + use<'a, 's, T> {
+        self.note(&format!("{key},{second}"));
+        self.table.of(Some(self.sources), key).iter().filter(move |row| of(row) == second)
+    }
+
+    /// The first row of `key` that `is` the one called `name`; `of` is the second cell of a row.
+    fn find(
+        &self,
+        key: &str,
+        name: &str,
+        of: fn(&T) -> &str,
+        is: impl Fn(&T) -> bool,
+    ) -> Option<&'a T> {
+        let found = self.table.of(Some(self.sources), key).iter().find(|row| is(row));
+        self.note(&format!("{key},{}", found.map_or(name, of)));
+        found
+    }
+
+    /// The first cell that is `name` but for capitals.
+    fn name(&self, name: &str) -> Option<&'a str> {
+        let found = self.keys().find(|key| key.eq_ignore_ascii_case(name));
+        self.note(found.unwrap_or(name));
+        found
+    }
+
+    fn note(&self, key: &str) {
+        if let Some(look_ups) = self.look_ups {
+            let mut look_ups = look_ups.lock().unwrap_or_else(PoisonError::into_inner);
+            look_ups.insert((T::FILE, key.to_owned()));
+        }
+    }
+
+    /// The first cells, without reading the rows; such a look is not noted.
     fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a, T> {
         self.table.keys()
     }
@@ -86,19 +138,32 @@ macro_rules! tables {
 
             $(fn $name(&self) -> Rows<'_, $row> {
                 let sources = self.source_table();
-                let table = || Table::new(Some(sources), &self.overlays).expect(CHECKED);
-                Rows { table: self.tables.$name.get_or_init(table), sources }
+                let table = || {
+                    Table::new(Some(sources), &self.overlays, self.lock.is_some()).expect(CHECKED)
+                };
+                let table = self.tables.$name.get_or_init(table);
+                Rows { table, sources, look_ups: self.look_ups.as_ref() }
             })+
 
             /// Reads every overlay, so that its mistakes surface here.
             fn check_overlays(&self) -> Result<()> {
-                let sources = Sources::new(None, &self.overlays)?;
+                let sources = Sources::new(None, &self.overlays, self.lock.is_some())?;
                 let sources = self.tables.sources.get_or_init(|| sources);
                 $(if self.overlays.iter().any(|o| o.is(<$row as Row>::FILE)) {
-                    let table = Table::new(Some(sources), &self.overlays)?;
+                    let table = Table::new(Some(sources), &self.overlays, self.lock.is_some())?;
                     self.tables.$name.get_or_init(|| table);
                 })+
                 Ok(())
+            }
+
+            /// Every row that stands, as text, by table with its columns; publications apart.
+            fn stored(&self) -> Result<Vec<StoredTable>> {
+                let sources = Some(self.source_table());
+                Ok(vec![$((
+                    <$row as Row>::FILE,
+                    <$row as Row>::columns(),
+                    Table::<$row>::stored(sources, &self.overlays, self.lock.is_some())?,
+                ),)+])
             }
 
             /// Text of every table, the embedded one first.
@@ -114,6 +179,9 @@ macro_rules! tables {
         }
     };
 }
+
+/// A table as text: its path, its columns, the rows that stand.
+type StoredTable = (&'static str, Vec<&'static str>, Vec<Stored>);
 
 /// Why a table of this catalog can be read.
 const CHECKED: &str = "overlays were read when they were laid over";
@@ -131,6 +199,7 @@ tables! {
     grid_rows: GridRow;
     hours: MonthHour;
     tariffs: Tariff;
+    signal_rows: Signal;
 }
 
 impl Catalog {
@@ -145,18 +214,21 @@ impl Catalog {
     ///
     /// # Errors
     /// A table that is none of these, or a faulty row: file, line and what is wrong.
-    pub fn with_overlay(mut self, files: &[(&str, &str)]) -> Result<Self> {
-        for (name, text) in files {
-            let overlay = Overlay { name: (*name).to_owned(), text: (*text).to_owned() };
-            if !Self::TABLES.iter().any(|file| overlay.is(file)) {
-                let error = Error::input(format!("`{name}` is no table of the catalog"));
-                let known = Self::TABLES.join(", ");
-                return Err(error
-                    .suggest(name, Self::TABLES.iter().copied())
-                    .hint(format!("the tables are {known}")));
-            }
-            self.overlays.push(overlay);
-        }
+    pub fn with_overlay(self, files: &[(&str, &str)]) -> Result<Self> {
+        self.over(files.iter().map(|file| layer(file, Layer::Own)).collect::<Result<_>>()?)
+    }
+
+    /// Lays tables over these that were fetched: as [`Catalog::with_overlay`], but every row
+    /// cites its source, and none counts as the user's own.
+    ///
+    /// # Errors
+    /// As [`Catalog::with_overlay`].
+    pub fn with_fetched(self, files: &[(&str, &str)]) -> Result<Self> {
+        self.over(files.iter().map(|file| layer(file, Layer::Fetched)).collect::<Result<_>>()?)
+    }
+
+    fn over(mut self, overlays: Vec<Overlay>) -> Result<Self> {
+        self.overlays.extend(overlays);
         self.tables = Tables::default();
         self.check_overlays()?;
         Ok(self)
@@ -180,13 +252,13 @@ impl Catalog {
     /// # Errors
     /// An unknown one, with the nearest that are known.
     pub fn accelerator(&self, name: &str) -> Result<&Accelerator> {
-        let same = |key: &&str| key.eq_ignore_ascii_case(name);
-        let by_id = || self.devices().keys().find(same);
+        let by_id = || self.devices().name(name);
         let by_alias = || {
-            let alias = self.aliases().keys().find(same)?;
+            let alias = self.aliases().name(name)?;
             Some(self.aliases().of(alias).first()?.accelerator.as_str())
         };
-        let by_name = || Some(self.accelerators().find(|a| same(&a.name.as_str()))?.id.as_str());
+        let same = |device: &&Accelerator| device.name.eq_ignore_ascii_case(name);
+        let by_name = || Some(self.accelerators().find(same)?.id.as_str());
         let id = by_id().or_else(by_alias).or_else(by_name).unwrap_or_default();
         self.devices().of(id).first().ok_or_else(|| {
             Error::input(format!("the catalog has no accelerator `{name}`"))
@@ -225,6 +297,17 @@ impl Catalog {
         rows.filter(|p| self.is_visible(p.citation.as_of))
     }
 
+    /// What serves a region: prices of that region and prices for any.
+    fn prices_at<'a>(
+        &'a self,
+        provider: &'a str,
+        region: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Price> {
+        let regions = region.filter(|region| *region != "*").into_iter().chain(["*"]);
+        let rows = regions.flat_map(move |at| self.price_rows().at(provider, at, |p| &p.region));
+        rows.filter(|p| self.is_visible(p.citation.as_of))
+    }
+
     /// What a device cost to buy, oldest first.
     pub fn purchases(&self, accelerator: &str) -> Vec<&Purchased> {
         let mut rows: Vec<_> = self
@@ -259,7 +342,7 @@ impl Catalog {
     }
 
     fn source_table(&self) -> &Sources {
-        let table = || Sources::new(None, &self.overlays).expect(CHECKED);
+        let table = || Sources::new(None, &self.overlays, self.lock.is_some()).expect(CHECKED);
         self.tables.sources.get_or_init(table)
     }
 
@@ -269,6 +352,17 @@ impl Catalog {
             _ => true,
         }
     }
+}
+
+fn layer((name, text): &(&str, &str), layer: Layer) -> Result<Overlay> {
+    let overlay = Overlay { name: (*name).to_owned(), text: (*text).to_owned(), layer };
+    if Catalog::TABLES.iter().any(|file| overlay.is(file)) {
+        return Ok(overlay);
+    }
+    let error = Error::input(format!("`{name}` is no table of the catalog"));
+    let known = Catalog::TABLES.join(", ");
+    let error = error.suggest(name, Catalog::TABLES.iter().copied());
+    Err(error.hint(format!("the tables are {known}")))
 }
 
 /// The name of an enum's value in its table of names.

@@ -21,6 +21,8 @@ pub(super) struct Place {
     pub location: String,
     pub country: String,
     pub zone: String,
+    pub electricity_maps: String,
+    pub watttime: String,
     pub grids: Vec<Grid>,
     pub carbon_free: Option<CarbonFree>,
     pub pue: Option<Sourced<Pue>>,
@@ -39,6 +41,8 @@ impl Row for Place {
         let location = cells.text("location").to_owned();
         let country = cells.required("country")?.to_owned();
         let zone = cells.text("zone").to_owned();
+        let electricity_maps = cells.text("electricity_maps_zone").to_owned();
+        let watttime = cells.text("watttime_region").to_owned();
         let key = format!("{provider}/{region}");
         let cite = |year, column| cells.citation(&key, column, cells.as_of(year)?);
         let grid = cells.number("grid_gco2e_per_kwh")?;
@@ -86,6 +90,8 @@ impl Row for Place {
             location,
             country,
             zone,
+            electricity_maps,
+            watttime,
             grids,
             carbon_free,
             pue,

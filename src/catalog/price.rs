@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::source::{Citation, Sourced, Span};
-use super::table::{Cells, Row};
+use super::table::{Cells, Layer, Row};
 use crate::diagnostic::Result;
 use crate::quantity::{Data, DevicePrice, InstancePrice, Measure};
 
@@ -39,8 +39,7 @@ pub struct Price {
     /// Where it comes from.
     pub citation: Arc<Citation>,
     usd_per_hour: [Option<f64>; Purchase::ALL.len()],
-    /// Whether the row is from the user's own price book.
-    pub(super) own: bool,
+    pub(super) layer: Layer,
 }
 
 /// What a price is the price of, best first.
@@ -344,12 +343,12 @@ impl Row for Price {
             basis,
             host_sku,
             quality: quality
-                .or(cells.is_own().then_some(Quality::Own))
+                .or((cells.layer() == Layer::Own).then_some(Quality::Own))
                 .ok_or_else(|| cells.empty("quality"))?,
             reference: cells.text("reference").to_owned(),
             note: cells.text("note").to_owned(),
             usd_per_hour,
-            own: cells.is_own(),
+            layer: cells.layer(),
         })
     }
 

@@ -145,11 +145,12 @@ impl Catalog {
     /// An unknown provider or region, with the nearest that are known.
     pub fn region(&self, provider: &str, region: &str) -> Result<Region> {
         self.known_provider(provider)?;
-        let places = self.places().of(provider);
-        if let Some(place) = places.iter().find(|p| p.region == region) {
+        if let Some(place) =
+            self.places().find(provider, region, |p| &p.region, |p| p.region == region)
+        {
             return Ok(self.describe(place));
         }
-        if !places.is_empty() {
+        if self.places().keys().any(|key| key == provider) {
             let error = Error::input(format!("{provider} has no region `{region}`"));
             return Err(error.suggest(region, self.regions_of(provider)));
         }
@@ -209,10 +210,11 @@ impl Catalog {
     }
 
     fn generic(&self, name: &str) -> Option<Region> {
-        let is = |p: &&Place| {
+        let is = |p: &Place| {
             p.region.eq_ignore_ascii_case(name) || p.location.eq_ignore_ascii_case(name)
         };
-        self.places().of("*").iter().find(is).map(|place| self.describe(place))
+        let place = self.places().find("*", name, |p| &p.region, is);
+        place.map(|place| self.describe(place))
     }
 
     fn describe(&self, place: &Place) -> Region {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Catalog;
 use super::price::{Price, PriceBasis, Purchase, Rental};
+use super::table::Layer;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::show;
 
@@ -30,7 +31,7 @@ impl Catalog {
     /// As [`Catalog::rentals`].
     pub fn rental(&self, wanted: Wanted<'_>, together: u64) -> Result<Rental> {
         let mut offers = self.rentals(wanted)?;
-        let missing = || no_price(self, wanted, &[]);
+        let missing = || no_price(self, wanted);
         let held = |offer: &Rental| {
             if offer.holds(together) {
                 u64::MAX
@@ -49,7 +50,8 @@ impl Catalog {
     }
 
     /// What the provider offers there: one entry per product, each at its newest price, the
-    /// largest instance first. The user's own prices come before the embedded ones, then whole
+    /// largest instance first. The user's own prices come first; a fetched list replaces embedded
+    /// prices that are no newer; then come whole
     /// instances, accelerators with their host row, per-device prices and, last, index values;
     /// prices of that region come before prices for any region (`*`). Only the best of these
     /// groups is returned; [`Catalog::prices`] lists all rows.
@@ -59,16 +61,18 @@ impl Catalog {
     pub fn rentals(&self, wanted: Wanted<'_>) -> Result<Vec<Rental>> {
         let device = self.accelerator(wanted.accelerator)?;
         self.known_provider(wanted.provider)?;
-        let rows: Vec<&Price> =
-            self.prices_of(wanted.provider).filter(|p| p.accelerator == device.id).collect();
         let wanted = Wanted { accelerator: &device.id, ..wanted };
-        let serves = |p: &&&Price| p.region == "*" || Some(p.region.as_str()) == wanted.region;
-        let group = |p: &Price| (!p.own, p.basis, p.region == "*");
+        let rows = self.prices_at(wanted.provider, wanted.region);
+        let group = |p: &Price| (p.layer != Layer::Own, p.basis, p.region == "*");
         let mut offers: Vec<(&Price, Rental)> = rows
-            .iter()
-            .filter(serves)
-            .filter_map(|p| Some((*p, p.rental(wanted.purchase, self.host_of(p))?)))
+            .filter(|p| p.accelerator == device.id)
+            .filter_map(|p| Some((p, p.rental(wanted.purchase, self.host_of(p))?)))
             .collect();
+        // A fetched list is whole: what it lacks is no longer sold.
+        let newest = offers.iter().map(|(p, _)| (p.citation.as_of, p.layer)).max();
+        if newest.is_some_and(|(_, layer)| layer == Layer::Fetched) {
+            offers.retain(|(p, _)| p.layer != Layer::Embedded);
+        }
         offers.sort_by(|(a, _), (b, _)| {
             let newest = || b.citation.as_of.cmp(&a.citation.as_of);
             group(a)
@@ -78,7 +82,7 @@ impl Catalog {
                 .then_with(newest)
         });
         let Some(best) = offers.first().map(|(p, _)| group(p)) else {
-            return Err(no_price(self, wanted, &rows));
+            return Err(no_price(self, wanted));
         };
         offers.retain(|(p, _)| group(p) == best);
         if matches!(best.1, PriceBasis::PerDevice | PriceBasis::Index) {
@@ -91,8 +95,9 @@ impl Catalog {
     }
 
     /// The host row that an accelerator-only price needs: the newest of that product and region.
-    fn host_of(&self, price: &Price) -> Option<&Price> {
-        let hosts = self.prices_of(&price.provider).filter(|p| {
+    fn host_of<'a>(&'a self, price: &'a Price) -> Option<&'a Price> {
+        let rows = self.prices_at(&price.provider, Some(&price.region));
+        let hosts = rows.filter(|p| {
             p.basis == PriceBasis::HostOnly && p.sku == price.host_sku && p.region == price.region
         });
         hosts.max_by_key(|p| p.citation.as_of)
@@ -100,7 +105,9 @@ impl Catalog {
 
     pub(super) fn known_provider(&self, provider: &str) -> Result<()> {
         let known = self.providers();
-        if known.contains(provider) || super::region::OWNED.contains(&provider) {
+        // Of the providers that a lock leaves out nothing can be said here.
+        let left_out = self.lock.is_some();
+        if left_out || known.contains(provider) || super::region::OWNED.contains(&provider) {
             return Ok(());
         }
         let error = Error::input(format!("the catalog has no provider `{provider}`"));
@@ -111,9 +118,11 @@ impl Catalog {
     }
 }
 
-/// "No price", with the prices that there are: `rows` are those of this provider and device.
-fn no_price(catalog: &Catalog, wanted: Wanted<'_>, rows: &[&Price]) -> Error {
+/// "No price", with the prices that there are.
+fn no_price(catalog: &Catalog, wanted: Wanted<'_>) -> Error {
     let Wanted { provider, region, accelerator, purchase } = wanted;
+    let rows = catalog.prices_of(provider).filter(|p| p.accelerator == accelerator);
+    let rows: Vec<&Price> = rows.collect();
     let place = region.map(|r| format!(" in {r}")).unwrap_or_default();
     let mut error = Error::input(format!(
         "the catalog has no {} price for {accelerator} at {provider}{place}",

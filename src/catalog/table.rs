@@ -8,6 +8,9 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
 use super::source::{AsOf, Citation, Source, Sourced};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Measure;
@@ -25,15 +28,59 @@ pub(super) trait Row: Sized {
     fn read(cells: &Cells<'_>) -> Result<Self>;
     /// What makes the row that row: an overlay's row of the same key replaces it.
     fn key(&self) -> String;
+    /// Every valid column.
+    fn columns() -> Vec<&'static str> {
+        Self::TEXT.lines().next().unwrap_or_default().split(',').collect()
+    }
 }
 
-/// A table that the user lays over an embedded one.
+/// A row as text: a cell for every valid column.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    /// Where it stands.
+    pub layer: Layer,
+    /// Its cells.
+    pub cells: Vec<String>,
+}
+
+impl Stored {
+    /// The row as a line of a table.
+    pub(super) fn text(&self) -> String {
+        let cells = self.cells.iter().map(|cell| quoted(cell));
+        cells.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// A cell as it stands in a table.
+pub fn quoted(cell: &str) -> Cow<'_, str> {
+    if cell.contains([',', '"']) {
+        Cow::Owned(format!("\"{}\"", cell.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(cell)
+    }
+}
+
+/// Where a row stands, the last one first to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Layer {
+    /// In the binary.
+    Embedded,
+    /// In a list that was fetched.
+    Fetched,
+    /// In the user's own tables.
+    Own,
+}
+
+/// A table that lies over an embedded one.
 #[derive(Clone, Debug)]
 pub(super) struct Overlay {
     /// The path as the user named it.
     pub name: String,
     /// Its text.
     pub text: String,
+    /// Whose it is.
+    pub layer: Layer,
 }
 
 impl Overlay {
@@ -62,13 +109,13 @@ struct Group<T> {
 }
 
 impl<T: Row> Table<T> {
-    /// The embedded table and what lies over it; only the overlays are read.
+    /// The embedded table, unless `bare`, and what lies over it; only the overlays are read.
     ///
     /// # Errors
     /// A faulty overlay.
-    pub(super) fn new(sources: Option<&Sources>, overlays: &[Overlay]) -> Result<Self> {
+    pub(super) fn new(sources: Option<&Sources>, overlays: &[Overlay], bare: bool) -> Result<Self> {
         let mut table = Self { groups: Vec::new(), places: BTreeMap::new() };
-        let (mut rest, mut line) = (body(T::TEXT), 2);
+        let (mut rest, mut line) = (if bare { "" } else { body(T::TEXT) }, 2);
         while !rest.is_empty() {
             let key = first_cell(rest);
             let lines = rest.split_inclusive('\n').take_while(|line| first_cell(line) == key);
@@ -90,7 +137,6 @@ impl<T: Row> Table<T> {
     }
 
     fn lay_over(&mut self, sources: Option<&Sources>, overlay: &Overlay) -> Result<()> {
-        let text = overlay.text.strip_prefix('\u{feff}').unwrap_or(&overlay.text);
         let mut keys = BTreeSet::new();
         let mut read = |cells: &Cells<'_>| {
             let row = T::read(cells)?;
@@ -114,9 +160,34 @@ impl<T: Row> Table<T> {
             }
             Ok(())
         };
-        let header = text.lines().next().unwrap_or_default();
-        let own = Some(Arc::new(own_source(&overlay.name)));
-        each_row::<T>(&overlay.name, header, (body(text), 2), sources, own, &mut read)
+        each_row_of_overlay::<T>(overlay, sources, &mut read)
+    }
+
+    /// Every row that stands, as text, in the order of the tables.
+    ///
+    /// # Errors
+    /// A faulty overlay.
+    pub(super) fn stored(
+        sources: Option<&Sources>,
+        overlays: &[Overlay],
+        bare: bool,
+    ) -> Result<Vec<Stored>> {
+        let mut rows = IndexMap::new();
+        let mut read = |cells: &Cells<'_>| {
+            let stored = cells.known.iter().map(|column| cells.text(column).to_owned()).collect();
+            let row = Stored { layer: cells.layer, cells: stored };
+            rows.insert(T::read(cells)?.key(), row);
+            Ok(())
+        };
+        if !bare {
+            let header = T::TEXT.lines().next().unwrap_or_default();
+            let from = (T::FILE, Layer::Embedded);
+            each_row::<T>(from, header, (body(T::TEXT), 2), sources, &mut read)?;
+        }
+        for overlay in overlays.iter().filter(|o| o.is(T::FILE)) {
+            each_row_of_overlay::<T>(overlay, sources, &mut read)?;
+        }
+        Ok(rows.into_values().collect())
     }
 
     /// The first cells that rows share, in the order of the table.
@@ -142,7 +213,7 @@ impl<T: Row> Group<T> {
             let header = T::TEXT.lines().next().unwrap_or_default();
             let mut read = |cells: &Cells<'_>| T::read(cells).map(|row| rows.push(row));
             let text = (self.text, self.line);
-            each_row::<T>(T::FILE, header, text, sources, None, &mut read)
+            each_row::<T>((T::FILE, Layer::Embedded), header, text, sources, &mut read)
                 .expect("a test reads every embedded row");
             rows
         })
@@ -158,16 +229,26 @@ fn first_cell(line: &str) -> &str {
     line.split([',', '\n']).next().unwrap_or_default().trim_end()
 }
 
+fn each_row_of_overlay<T: Row>(
+    overlay: &Overlay,
+    sources: Option<&Sources>,
+    read: &mut dyn FnMut(&Cells<'_>) -> Result<()>,
+) -> Result<()> {
+    let text = overlay.text.strip_prefix('\u{feff}').unwrap_or(&overlay.text);
+    let header = text.lines().next().unwrap_or_default();
+    let from = (overlay.name.as_str(), overlay.layer);
+    each_row::<T>(from, header, (body(text), 2), sources, read)
+}
+
 /// Reads the rows of `text`, of which the first is on line `.1`.
 fn each_row<T: Row>(
-    file: &str,
+    (file, layer): (&str, Layer),
     header: &str,
     text: (&str, usize),
     sources: Option<&Sources>,
-    own: Option<Arc<Source>>,
     read: &mut dyn FnMut(&Cells<'_>) -> Result<()>,
 ) -> Result<()> {
-    let known: Vec<&str> = T::TEXT.lines().next().unwrap_or_default().split(',').collect();
+    let known = T::columns();
     let header: Vec<&str> = header.split(',').map(str::trim).collect();
     if let Some(name) = header.iter().find(|name| !known.contains(name)) {
         let error = Error::input(format!("{file} has a column `{name}` that the table lacks"));
@@ -179,7 +260,8 @@ fn each_row<T: Row>(
         known,
         columns,
         sources,
-        own,
+        layer,
+        own: (layer == Layer::Own).then(|| Arc::new(own_source(file))),
         record: Vec::new(),
         line: text.1,
         next: Cell::new(0),
@@ -249,6 +331,7 @@ pub(super) struct Cells<'a> {
     known: Vec<&'a str>,
     columns: Vec<Option<usize>>,
     sources: Option<&'a Sources>,
+    layer: Layer,
     own: Option<Arc<Source>>,
     record: Vec<Cow<'a, str>>,
     line: usize,
@@ -257,9 +340,9 @@ pub(super) struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// Whether the row is the user's own.
-    pub(super) fn is_own(&self) -> bool {
-        self.own.is_some()
+    /// Where the row stands.
+    pub(super) fn layer(&self) -> Layer {
+        self.layer
     }
 
     /// The cell that makes the row's group.

@@ -44,7 +44,7 @@ fn tables_hold_every_row_once() {
     }
     let catalog = catalog();
     check(&catalog.devices(), 67);
-    check(&catalog.aliases(), 73);
+    check(&catalog.aliases(), 108);
     check(&catalog.price_rows(), 647);
     check(&catalog.api_rows(), 111);
     check(&catalog.places(), 469);

@@ -1,0 +1,123 @@
+//! What one catalog says otherwise than another.
+
+use std::collections::BTreeMap;
+
+use super::Catalog;
+use crate::diagnostic::Result;
+
+/// A figure that is new or has another value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Path of the table.
+    pub table: &'static str,
+    /// What the row is about: `aws/us-east-1/p5.48xlarge/instance`.
+    pub row: String,
+    /// The column, which names the unit.
+    pub column: &'static str,
+    /// What was said before, if anything.
+    pub before: Option<f64>,
+    /// What is said now.
+    pub after: f64,
+    /// As of when.
+    pub date: String,
+    /// By whom.
+    pub source: String,
+}
+
+/// A table whose rows follow one another in time.
+struct Series {
+    table: &'static str,
+    about: &'static [&'static str],
+    date: &'static str,
+    values: &'static [&'static str],
+}
+
+const SERIES: &[Series] = &[
+    Series {
+        table: "pricing/prices.csv",
+        about: &["provider", "region", "sku", "basis"],
+        date: "as_of",
+        values: &[
+            "on_demand_usd_per_h",
+            "spot_usd_per_h",
+            "reserved_1y_usd_per_h",
+            "reserved_3y_usd_per_h",
+        ],
+    },
+    Series {
+        table: "pricing/api.csv",
+        about: &["provider", "model"],
+        date: "as_of",
+        values: &[
+            "input_usd_per_mtok",
+            "output_usd_per_mtok",
+            "cached_input_usd_per_mtok",
+            "batch_input_usd_per_mtok",
+            "batch_output_usd_per_mtok",
+        ],
+    },
+    Series {
+        table: "regions/grid.csv",
+        about: &["zone", "basis"],
+        date: "year",
+        values: &["gco2e_per_kwh"],
+    },
+    Series {
+        table: "regions/electricity.csv",
+        about: &["zone", "sector"],
+        date: "period",
+        values: &["usd_per_kwh"],
+    },
+];
+
+/// The newest value of a column with its date and source, by row and column.
+type Newest = BTreeMap<(String, &'static str), (String, f64, String)>;
+
+impl Catalog {
+    /// What is said here otherwise than in `before`, by the newest figure of each thing.
+    ///
+    /// # Errors
+    /// A faulty overlay.
+    pub fn changes_since(&self, before: &Self) -> Result<Vec<Change>> {
+        let (old, new) = (before.stored()?, self.stored()?);
+        let mut changes = Vec::new();
+        for series in SERIES {
+            let old = series.newest(&old);
+            for ((row, column), (date, after, source)) in series.newest(&new) {
+                let before = old.get(&(row.clone(), column)).map(|(_, value, _)| *value);
+                if before.is_none_or(|before| (before - after).abs() > 1e-9 * after.abs()) {
+                    let table = series.table;
+                    changes.push(Change { table, row, column, before, after, date, source });
+                }
+            }
+        }
+        Ok(changes)
+    }
+}
+
+impl Series {
+    fn newest(&self, tables: &[super::StoredTable]) -> Newest {
+        let mut newest = Newest::new();
+        let Some((_, columns, rows)) = tables.iter().find(|(file, ..)| *file == self.table) else {
+            return newest;
+        };
+        let place = |name: &str| columns.iter().position(|column| *column == name);
+        let about: Vec<_> = self.about.iter().filter_map(|name| place(name)).collect();
+        let (date, source) = (place(self.date), place("source"));
+        for row in rows {
+            let cell = |at: Option<usize>| at.map_or("", |at| row.cells[at].as_str());
+            let name: Vec<_> = about.iter().map(|at| row.cells[*at].as_str()).collect();
+            for column in self.values {
+                let Ok(value) = cell(place(column)).parse::<f64>() else { continue };
+                let found = (cell(date).to_owned(), value, cell(source).to_owned());
+                let entry = newest.entry((name.join("/"), *column));
+                let best = entry.or_insert_with(|| found.clone());
+                // Of one day, the later row lies above the earlier one.
+                if found.0 >= best.0 {
+                    *best = found;
+                }
+            }
+        }
+        newest
+    }
+}

@@ -1,0 +1,221 @@
+//! The rows that a scenario used, so that it gives the same answer wherever and whenever it runs.
+//!
+//! A catalog that records ([`Catalog::recording`]) notes every name that is looked up in a table,
+//! found or not. [`Catalog::lock`] writes down the rows of these names; a catalog made of them
+//! ([`Catalog::locked`]) holds nothing else, and tells which look-ups it has no answer to because
+//! they were not made then ([`Catalog::check_lock`]).
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::NaiveDate;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Catalog;
+use super::doctor::is_citation;
+use super::source::Source;
+use super::table::{Layer, Overlay, Row, Sources, Stored};
+use crate::diagnostic::{Error, Result};
+
+/// Rows of the catalog, carried beside the scenarios that used them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// `flopcast.lock/1`.
+    pub schema: String,
+    /// The version of flopcast that wrote it.
+    pub flopcast: String,
+    /// The files that it binds, relative to its own place.
+    pub scenarios: BTreeSet<String>,
+    /// The day as of which the catalog was read, where one was named.
+    pub as_of: Option<NaiveDate>,
+    /// Path of a table: its rows.
+    tables: IndexMap<String, LockedTable>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LockedTable {
+    columns: String,
+    /// First cells that were looked up, found or not: one of a row, or two of it with a comma;
+    /// an empty one stands for the whole table.
+    names: BTreeSet<String>,
+    rows: Vec<LockedRow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LockedRow {
+    layer: Layer,
+    row: String,
+    sha256: String,
+}
+
+/// What was looked up: table and first cell.
+pub(super) type LookUps = Mutex<BTreeSet<(&'static str, String)>>;
+
+/// The form of the file.
+const SCHEMA: &str = "flopcast.lock/1";
+
+impl Lock {
+    /// Reads a lock.
+    ///
+    /// # Errors
+    /// Not a lock of this form.
+    pub fn parse(text: &str) -> Result<Self> {
+        let again = "write it anew: `flopcast lock FILE...`";
+        let lock: Self = serde_json::from_str(text).map_err(|error| {
+            Error::input(format!("the lock cannot be read: {error}")).hint(again)
+        })?;
+        if lock.schema != SCHEMA {
+            let message = format!("the lock is of the form `{}`, not {SCHEMA}", lock.schema);
+            return Err(Error::input(message).hint(again));
+        }
+        Ok(lock)
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> String {
+        // Values of this program always serialise.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// How many rows it carries.
+    pub fn rows(&self) -> usize {
+        self.tables.values().map(|table| table.rows.len()).sum()
+    }
+
+    fn covers(&self, table: &str, name: &str) -> bool {
+        let names = self.tables.get(table).map(|table| &table.names);
+        let first = name.split_once(',').map_or(name, |(first, _)| first);
+        names.is_some_and(|names| ["", first, name].iter().any(|name| names.contains(*name)))
+    }
+
+    /// Its tables as layers over an empty catalog.
+    fn overlays(&self) -> Result<Vec<Overlay>> {
+        let mut overlays = Vec::new();
+        for (file, table) in &self.tables {
+            for layer in [Layer::Embedded, Layer::Fetched, Layer::Own] {
+                let mut text = format!("{}\n", table.columns);
+                let mut empty = true;
+                for row in table.rows.iter().filter(|row| row.layer == layer) {
+                    if hash(&row.row) != row.sha256 {
+                        let start: String = row.row.chars().take(60).collect();
+                        let message =
+                            format!("the lock's row `{start}` of {file} does not match its hash");
+                        return Err(Error::input(message)
+                            .hint("the lock was edited; restore it, or lock the scenario again"));
+                    }
+                    text += &row.row;
+                    text.push('\n');
+                    empty = false;
+                }
+                if !empty {
+                    overlays.push(Overlay { name: file.clone(), text, layer });
+                }
+            }
+        }
+        Ok(overlays)
+    }
+}
+
+impl Catalog {
+    /// Notes every look-up from here on.
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.look_ups = Some(LookUps::default());
+        self
+    }
+
+    /// The rows behind every look-up since [`Catalog::recording`], for the `scenarios` that made
+    /// them; `version` is that of this program.
+    pub fn lock(&self, scenarios: BTreeSet<String>, version: &str) -> Result<Lock> {
+        let mut tables = IndexMap::new();
+        let looked_up = self.looked_up();
+        let mut cited = BTreeSet::new();
+        for (file, columns, rows) in self.stored()? {
+            let names = looked_up.iter().filter(|(table, _)| *table == file);
+            let names: BTreeSet<String> = names.map(|(_, name)| name.clone()).collect();
+            if names.is_empty() {
+                continue;
+            }
+            let used = rows.into_iter().filter(|row| {
+                names.contains("")
+                    || names.contains(&row.cells[0])
+                    || names.contains(&row.cells[..2].join(","))
+            });
+            let citations = columns.iter().map(|column| is_citation(column)).collect::<Vec<_>>();
+            let rows = used
+                .map(|row| {
+                    let cells = row.cells.iter().zip(&citations).filter(|(_, cites)| **cites);
+                    let ids = cells.flat_map(|(cell, _)| cell.split_whitespace());
+                    cited.extend(ids.map(str::to_owned));
+                    LockedRow::new(&row)
+                })
+                .collect();
+            let columns = columns.join(",");
+            tables.insert(file.to_owned(), LockedTable { columns, names, rows });
+        }
+        let sources = self.stored_sources()?.into_iter();
+        let rows = sources
+            .filter(|row| row.cells.first().is_some_and(|id| cited.contains(id)))
+            .map(|row| LockedRow::new(&row))
+            .collect();
+        let file = <std::sync::Arc<Source> as Row>::FILE;
+        let columns = <std::sync::Arc<Source> as Row>::columns().join(",");
+        tables.insert(file.to_owned(), LockedTable { columns, names: cited, rows });
+        let (schema, flopcast) = (SCHEMA.to_owned(), version.to_owned());
+        Ok(Lock { schema, flopcast, scenarios, as_of: self.as_of, tables })
+    }
+
+    /// A catalog of the lock's rows alone.
+    ///
+    /// # Errors
+    /// A row that is not as it was locked, or that this version cannot read.
+    pub fn locked(lock: Lock) -> Result<Self> {
+        let overlays = lock.overlays()?;
+        let catalog = Self { as_of: lock.as_of, lock: Some(lock), ..Self::embedded() };
+        catalog.recording().over(overlays)
+    }
+
+    /// Whether every look-up so far has its answer in the lock, if there is one: what the lock
+    /// does not carry is unknown here, not absent.
+    ///
+    /// # Errors
+    /// A look-up that was not made when the lock was written: the scenario has changed since.
+    pub fn check_lock(&self) -> Result<()> {
+        let Some(lock) = &self.lock else { return Ok(()) };
+        let mut missing = self.looked_up();
+        missing.retain(|(table, name)| !lock.covers(table, name));
+        // A message about something not found looks through whole tables; the longest name is
+        // what it is about.
+        let longest = missing.iter().max_by_key(|(_, name)| name.len());
+        let Some((table, name)) = longest else { return Ok(()) };
+        Err(Error::input(format!("flopcast.lock does not carry `{name}` of {table}"))
+            .hint("the scenario has changed since it was locked: `flopcast lock FILE`")
+            .hint("or estimate it with today's catalog: --no-lock"))
+    }
+
+    fn looked_up(&self) -> BTreeSet<(&'static str, String)> {
+        let look_ups = self.look_ups.as_ref();
+        let look_ups = look_ups.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
+        look_ups.map(|it| it.clone()).unwrap_or_default()
+    }
+
+    fn stored_sources(&self) -> Result<Vec<Stored>> {
+        Sources::stored(None, &self.overlays, self.lock.is_some())
+    }
+}
+
+impl LockedRow {
+    fn new(row: &Stored) -> Self {
+        let text = row.text();
+        Self { layer: row.layer, sha256: hash(&text), row: text }
+    }
+}
+
+fn hash(row: &str) -> String {
+    Sha256::digest(row).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
