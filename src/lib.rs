@@ -31,4 +31,6 @@ pub mod explore;
 
 pub mod report;
 
+pub mod live;
+
 pub mod cli;

@@ -57,7 +57,7 @@ impl Runs {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let catalog = load::catalog(global)?;
+        let catalog = load::catalog_of(&self.file, global)?;
         let whole = load::scenario(&self.file, &catalog, global)?;
         // Its training, if it has one, changes nothing about the fleet.
         let scenario = Scenario { training: None, ..whole };

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::listing::{Cell, Listing};
-use super::{Format, Global, load, print};
+use super::{Format, Global, load, print, refresh};
 use crate::catalog::{Card, Catalog, GridBasis, Price, Purchase, Sourced};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure, Precision};
@@ -45,7 +45,12 @@ enum Command {
         /// Fail (exit code 1) if the newest facts of a source of prices are older.
         #[arg(long, value_name = "DAYS")]
         max_age: Option<i64>,
+        /// Instead, what the last refresh changed in the built-in figures.
+        #[arg(long)]
+        diff: bool,
     },
+    /// Ask live sources for today's prices and grids. Nothing else dials out.
+    Refresh(refresh::Options),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -90,7 +95,9 @@ impl Options {
                 let cards = names.iter().map(|name| catalog.card(name)).collect::<Result<Vec<_>>>();
                 print(&cards_as(&cards?, global.format))
             }
-            Command::Doctor { max_age } => doctor(&catalog, *max_age, today, global.format),
+            Command::Doctor { diff: true, .. } => refresh::changed(global),
+            Command::Doctor { max_age, .. } => doctor(&catalog, *max_age, today, global.format),
+            Command::Refresh(options) => options.run(global),
         }
     }
 }

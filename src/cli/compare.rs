@@ -7,7 +7,6 @@ use clap::Args;
 
 use super::input::read_bytes;
 use super::{Format, Global, load, print};
-use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::Engine;
 use crate::explore::aim::Aim;
@@ -40,12 +39,11 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let catalog = load::catalog(global)?;
-        let (before, _) = side(&self.before, &catalog, global)?;
+        let (before, _) = side(&self.before, global)?;
         let aims: Vec<Aim> = self.by.iter().map(|text| Aim::read(text)).collect();
         let mut all: Vec<Comparison> = Vec::new();
         for path in &self.after {
-            let (after, engine) = side(path, &catalog, global)?;
+            let (after, engine) = side(path, global)?;
             all.push(compare(&before, &after, engine.as_ref(), &aims)?);
         }
         let each = |render: fn(&Comparison) -> String| {
@@ -61,7 +59,7 @@ impl Options {
 }
 
 /// A saved forecast where the file is JSON, else a scenario's.
-fn side(path: &Path, catalog: &Catalog, global: &Global) -> Result<(Snapshot, Option<Engine>)> {
+fn side(path: &Path, global: &Global) -> Result<(Snapshot, Option<Engine>)> {
     if path.extension().is_some_and(|extension| extension == "json") {
         let mut saved = snapshots(path)?;
         return match (saved.pop(), saved.is_empty()) {
@@ -69,8 +67,9 @@ fn side(path: &Path, catalog: &Catalog, global: &Global) -> Result<(Snapshot, Op
             _ => Err(Error::input(format!("{} does not hold one forecast", path.display()))),
         };
     }
-    let scenario = load::scenario(path, catalog, global)?;
-    load::snapshot(&scenario, catalog).map(|(snapshot, engine)| (snapshot, Some(engine)))
+    let catalog = load::catalog_of(path, global)?;
+    let scenario = load::scenario(path, &catalog, global)?;
+    load::snapshot(&scenario, &catalog).map(|(snapshot, engine)| (snapshot, Some(engine)))
 }
 
 /// The forecasts that a file holds.

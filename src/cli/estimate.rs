@@ -57,9 +57,9 @@ pub(super) struct Ranges {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let catalog = load::catalog(global)?;
         let (mut reports, mut simulated) = (Vec::new(), Vec::new());
         for path in &self.files {
+            let catalog = load::catalog_of(path, global)?;
             let scenario = load::scenario(path, &catalog, global)?;
             let simulate = self.simulate && scenario.inference.is_some();
             let sized = simulate
@@ -102,7 +102,7 @@ impl Ranges {
         let (mut engine, mut report) = if let Some(capacity) = simulated {
             (capacity.forecast.clone(), sized::report(scenario, capacity))
         } else {
-            let engine = Engine::new(scenario, catalog)?;
+            let engine = load::engine(scenario, catalog)?;
             let report = Report::new(scenario, &engine.run(true)?, engine.predicted());
             (engine, report)
         };

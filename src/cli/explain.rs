@@ -22,7 +22,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let catalog = load::catalog(global)?;
+        let catalog = load::catalog_of(&self.file, global)?;
         let scenario = load::scenario(&self.file, &catalog, global)?;
         let report = load::report(&scenario, &catalog)?;
         let Some(path) = &self.figure else {

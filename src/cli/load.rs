@@ -1,14 +1,15 @@
 //! From the command line's files to resolved scenarios.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Global;
 use super::input::{document, read_bytes, read_text, relative};
+use super::{Global, lock};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::Engine;
 use crate::explore::snapshot::Snapshot;
 use crate::explore::uncertainty::{self, Sampling};
+use crate::live::Store;
 use crate::report::{Report, json};
 use crate::scenario::file::ScenarioFile;
 use crate::scenario::{Files, Scenario, reader, resolve};
@@ -16,9 +17,23 @@ use crate::scenario::{Files, Scenario, reader, resolve};
 /// Larger model files are refused; weights need not be present.
 const MAX_MODEL_BYTES: u64 = 512 << 20;
 
-/// The embedded catalog under the user's data folder, as of the day asked for.
+/// The snapshots of `catalog refresh`.
+pub(super) fn store(global: &Global) -> Store {
+    let folder = |variable: &str| {
+        std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+    };
+    let default = || {
+        let caches = folder("XDG_CACHE_HOME").or_else(|| folder("LOCALAPPDATA"));
+        let caches = caches.or_else(|| Some(folder("HOME")?.join(".cache")));
+        caches.unwrap_or_else(std::env::temp_dir).join("flopcast")
+    };
+    Store::new(global.cache_dir.clone().unwrap_or_else(default))
+}
+
+/// The embedded catalog under what was fetched and the user's data folder, as of the day asked
+/// for.
 pub(super) fn catalog(global: &Global) -> Result<Catalog> {
-    let mut catalog = Catalog::embedded();
+    let mut catalog = store(global).over(Catalog::embedded(), global.as_of)?;
     if let Some(folder) = &global.data_dir {
         catalog = overlay(catalog, folder)?;
     }
@@ -26,6 +41,20 @@ pub(super) fn catalog(global: &Global) -> Result<Catalog> {
         Some(date) => catalog.as_of(date),
         None => catalog,
     })
+}
+
+/// The catalog that a scenario is read with: the rows that `flopcast.lock` beside it pins, or the
+/// one of [`catalog`].
+pub(super) fn catalog_of(scenario: &Path, global: &Global) -> Result<Catalog> {
+    let Some(lock) = lock::beside(scenario)?.filter(|lock| !global.no_lock && lock.binds(scenario))
+    else {
+        return catalog(global);
+    };
+    if global.as_of.is_some_and(|date| lock.lock.as_of != Some(date)) {
+        return Err(Error::input(format!("{} pins the catalog", lock.path.display()))
+            .hint("--as-of reads another one: --no-lock says so"));
+    }
+    Catalog::locked(lock.lock).map_err(|error| error.within(&lock.path.display().to_string()))
 }
 
 /// Largest table of a user's data folder.
@@ -54,18 +83,28 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
 /// A scenario of a file, resolved.
 pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
     let file: ScenarioFile = reader::read(&document(path, global)?)?;
-    resolve(&file, catalog, &Beside(path))
+    let scenario = resolve(&file, catalog, &Beside(path));
+    // What a lock lacks may be the reason why something was not found.
+    catalog.check_lock()?;
+    scenario
+}
+
+/// A scenario made ready to be forecast.
+pub(super) fn engine(scenario: &Scenario, catalog: &Catalog) -> Result<Engine> {
+    let engine = Engine::new(scenario, catalog);
+    catalog.check_lock()?;
+    engine
 }
 
 /// A scenario's forecast with the derivation of every figure.
 pub(super) fn report(scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
-    let engine = Engine::new(scenario, catalog)?;
+    let engine = engine(scenario, catalog)?;
     Ok(Report::new(scenario, &engine.run(true)?, engine.predicted()))
 }
 
 /// A scenario's forecast as a snapshot, with the engine that made it.
 pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapshot, Engine)> {
-    let mut engine = Engine::new(scenario, catalog)?;
+    let mut engine = engine(scenario, catalog)?;
     let mut report = Report::new(scenario, &engine.run(true)?, engine.predicted());
     if uncertainty::has_ranges(&mut engine) {
         report.intervals = uncertainty::intervals(&engine, Sampling::default())?;

@@ -17,11 +17,13 @@ mod init;
 mod input;
 mod listing;
 mod load;
+mod lock;
 mod model;
 mod optimize;
 mod output;
 mod portfolio;
 mod progress;
+mod refresh;
 mod report;
 mod schema;
 mod sweep;
@@ -60,9 +62,16 @@ struct Global {
     /// A folder whose tables add to and replace rows of the built-in catalog.
     #[arg(long, global = true, value_name = "DIR", env = "FLOPCAST_DATA")]
     data_dir: Option<PathBuf>,
+    /// Where `catalog refresh` keeps what it fetched; left out, `flopcast` in the user's folder
+    /// of caches.
+    #[arg(long, global = true, value_name = "DIR", env = "FLOPCAST_CACHE")]
+    cache_dir: Option<PathBuf>,
     /// Read the catalog as it stood on this day.
     #[arg(long, global = true, value_name = "DATE")]
     as_of: Option<chrono::NaiveDate>,
+    /// Read the catalog even where `flopcast.lock` pins its rows.
+    #[arg(long, global = true)]
+    no_lock: bool,
 }
 
 /// Form of a result.
@@ -112,6 +121,8 @@ enum Command {
     Validate(validate::Options),
     /// What the catalog knows, where it has it from and how old it is.
     Catalog(catalog::Options),
+    /// Pin the catalog's rows that scenarios use in `flopcast.lock` beside them.
+    Lock(lock::Options),
     /// Write a commented scenario to start from.
     Init(init::Options),
     /// The JSON Schema of scenario files, for editors.
@@ -152,6 +163,7 @@ impl Cli {
             Command::Report(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),
             Command::Catalog(options) => options.run(&self.global),
+            Command::Lock(options) => options.run(&self.global),
             Command::Init(options) => options.run(),
             Command::Schema => print(&schema::text()),
             Command::Completions(options) => print(&options.script()),

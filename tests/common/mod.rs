@@ -17,6 +17,7 @@ pub fn flopcast(arguments: &[&str]) -> Output {
         .args(arguments)
         .current_dir(root())
         .env_remove("FLOPCAST_DATA")
+        .env("FLOPCAST_CACHE", root().join("target/no-cache"))
         .output()
         .expect("the binary runs")
 }

@@ -1,0 +1,79 @@
+//! `flopcast lock`, and the lock beside a scenario.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::input::read_bytes;
+use super::{Global, load, output, print};
+use crate::catalog::Lock;
+use crate::diagnostic::{Error, Result};
+
+/// Options of `flopcast lock`.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// Scenario files of one folder. Scenarios that its lock binds already are locked anew.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// A lock in its place.
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    pub(super) lock: Lock,
+}
+
+const NAME: &str = "flopcast.lock";
+const MAX_BYTES: u64 = 64 << 20;
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let folder = folder(&self.files[0]);
+        if let Some(other) = self.files.iter().find(|file| self::folder(file) != folder) {
+            let message = format!("{} is in another folder", other.display());
+            return Err(Error::input(message).hint("a lock lies beside the scenarios it binds"));
+        }
+        let mut names: BTreeSet<String> = self.files.iter().map(|file| name(file)).collect();
+        let earlier = beside(&self.files[0])?.map(|found| found.lock.scenarios);
+        names.extend(earlier.into_iter().flatten().filter(|name| folder.join(name).is_file()));
+        let catalog = load::catalog(global)?.recording();
+        for name in &names {
+            let scenario = load::scenario(&folder.join(name), &catalog, global)?;
+            load::engine(&scenario, &catalog)?.run(false)?;
+        }
+        let lock = catalog.lock(names, env!("CARGO_PKG_VERSION"))?;
+        let path = folder.join(NAME);
+        output::write(&path, &lock.text(), true)?;
+        let (rows, count) = (lock.rows(), lock.scenarios.len());
+        print(&format!("{}: {rows} rows for {count} scenario(s)\n", path.display()))
+    }
+}
+
+impl Found {
+    /// Whether the lock is one for this scenario.
+    pub(super) fn binds(&self, scenario: &Path) -> bool {
+        self.lock.scenarios.contains(&name(scenario))
+    }
+}
+
+/// The lock beside a scenario, if there is one.
+pub(super) fn beside(scenario: &Path) -> Result<Option<Found>> {
+    let path = folder(scenario).join(NAME);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = String::from_utf8(read_bytes(&path, MAX_BYTES)?)
+        .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))?;
+    let lock = Lock::parse(&text).map_err(|error| error.within(&path.display().to_string()))?;
+    Ok(Some(Found { path, lock }))
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
+}
+
+fn name(file: &Path) -> String {
+    file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,155 @@
+//! `flopcast catalog refresh`, and what it changed.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::listing::{Cell, Listing};
+use super::progress::Progress;
+use super::{Global, load, output, print};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Error, Kind, Result};
+use crate::live::{FEEDS, Outcome, Policy, Refresh, Snapshot, Store, feed};
+
+/// Options of `flopcast catalog refresh`.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// A source, such as `azure`; repeatable. Without it, all that need no key or have theirs in
+    /// FLOPCAST_<SOURCE>_KEY.
+    #[arg(long, value_name = "NAME")]
+    source: Vec<String>,
+    /// Only this region or grid zone: `eastus`, `aws/us-east-1`, `DE`; repeatable.
+    #[arg(long, value_name = "NAME")]
+    region: Vec<String>,
+    /// Ask, and say what would change, but keep nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Seconds that a server may be silent.
+    #[arg(long, value_name = "S", default_value_t = 30.0, value_parser = seconds)]
+    timeout: f64,
+    /// How often a request is repeated after a failure that may pass.
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(0..=10))]
+    retries: u32,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().map_err(|error| error.to_string())?;
+    (0.01..=3600.0).contains(&value).then_some(value).ok_or_else(|| "from 0.01 to 3600".to_owned())
+}
+
+impl Options {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let named = self.source.iter().map(|name| feed(name)).collect::<Result<Vec<_>>>()?;
+        let feeds = if named.is_empty() { FEEDS.iter().collect() } else { named };
+        let store = load::store(global);
+        let catalog = store.over(Catalog::embedded(), None)?;
+        let refresh = Refresh {
+            catalog: &catalog,
+            store: &store,
+            regions: &self.region,
+            variable: &variable,
+            now: now(),
+            policy: Policy {
+                timeout: Duration::from_secs_f64(self.timeout),
+                retries: self.retries,
+                pause: &std::thread::sleep,
+            },
+        };
+        let progress = Progress::new();
+        let mut rows = Vec::new();
+        let mut fetched = Vec::new();
+        let mut failed = false;
+        for feed in feeds {
+            let outcome = refresh.ask(feed, &|part| progress.show(&format!("asking {part} ...")));
+            progress.show("");
+            let (count, outcome) = match outcome {
+                Ok(Outcome::Fetched(snapshot)) => {
+                    if !self.dry_run {
+                        save(&store, &snapshot)?;
+                    }
+                    let count = snapshot.rows() as u64;
+                    fetched.push(snapshot);
+                    (Cell::Count(count), if self.dry_run { "asked" } else { "kept" })
+                }
+                Ok(Outcome::Skipped(why)) if self.source.is_empty() => {
+                    eprintln!("note: {} is left out: {why}", feed.name);
+                    continue;
+                }
+                Ok(Outcome::Skipped(why)) => {
+                    return Err(Error::input(format!("{} was not asked: {why}", feed.name)));
+                }
+                // The others may still answer.
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    failed = true;
+                    (Cell::Gap, "failed")
+                }
+            };
+            rows.push(vec![Cell::text(feed.name), count, Cell::text(outcome)]);
+        }
+        drop(progress);
+        if self.dry_run {
+            let after = fetched
+                .iter()
+                .try_fold(store.over(Catalog::embedded(), None)?, |catalog, snapshot| {
+                    snapshot.over(catalog)
+                })?;
+            print(&changes(&catalog, &after)?.render(global.format))?;
+        } else {
+            let listing = Listing { columns: &["source", "rows", "outcome"], rows };
+            print(&listing.render(global.format))?;
+        }
+        Ok(if failed { ExitCode::from(Kind::Live as u8) } else { ExitCode::SUCCESS })
+    }
+}
+
+/// `flopcast catalog doctor --diff`.
+pub(super) fn changed(global: &Global) -> Result<ExitCode> {
+    let at = |catalog: Catalog| match global.as_of {
+        Some(date) => catalog.as_of(date),
+        None => catalog,
+    };
+    let after = load::store(global).over(Catalog::embedded(), global.as_of)?;
+    print(&changes(&at(Catalog::embedded()), &at(after))?.render(global.format))
+}
+
+fn changes(before: &Catalog, after: &Catalog) -> Result<Listing> {
+    let changes = after.changes_since(before)?.into_iter().map(|change| {
+        let percent = change.before.map(|before| 100.0 * (change.after / before - 1.0));
+        vec![
+            Cell::text(change.row),
+            Cell::text(change.column),
+            Cell::number(change.before),
+            Cell::Number(change.after),
+            Cell::number(percent),
+            Cell::text(change.source),
+            Cell::text(change.date),
+        ]
+    });
+    let columns = &["row", "figure", "before", "after", "change_percent", "source", "as_of"];
+    Ok(Listing { columns, rows: changes.collect() })
+}
+
+/// Writes a snapshot whole.
+fn save(store: &Store, snapshot: &Snapshot) -> Result<()> {
+    let path = store.path(&snapshot.source, snapshot.date);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Error::input(format!("cannot make the folder {}: {error}", folder.display()))
+                .hint("--cache-dir or FLOPCAST_CACHE names another")
+        })?;
+    }
+    output::write(&path, &snapshot.text(), true)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
+fn now() -> chrono::DateTime<chrono::Utc> {
+    std::time::SystemTime::now().into()
+}

@@ -1,0 +1,30 @@
+//! Live data: what providers charge and grids emit today, asked for when the user says so.
+//!
+//! A [`Feed`] says what to ask and how to read it; [`transport`] bounds what a server may do; a
+//! refresh ends in a [`Snapshot`], which is whole or is not written. The catalog reads snapshots
+//! as one more layer of tables.
+
+mod feeds;
+mod number;
+mod refresh;
+mod sheet;
+mod snapshot;
+mod transport;
+
+pub use feeds::{FEEDS, Feed, feed};
+pub use refresh::{Outcome, Refresh};
+pub use snapshot::{Part, Snapshot, Store};
+pub use transport::Policy;
+
+/// How a source wants its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// As a query parameter.
+    Query(&'static str),
+    /// As a header.
+    Header(&'static str),
+    /// As a bearer token.
+    Bearer,
+    /// `user:password`, exchanged for a token.
+    Login,
+}
