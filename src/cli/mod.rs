@@ -2,6 +2,7 @@
 //! One file per command.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod actuals;
 mod architecture;
 mod backtest;
 mod calibrate;
@@ -117,6 +118,8 @@ enum Command {
     Sweep(sweep::Options),
     /// Write the forecast as a document for other people: a page, Markdown, CSV or JSON.
     Report(report::Options),
+    /// What a run took in fact, beside its forecast: hours, energy, CO2e, cost, and the reasons.
+    Actuals(actuals::Options),
     /// Whether scenario files are right.
     Validate(validate::Options),
     /// What the catalog knows, where it has it from and how old it is.
@@ -161,6 +164,7 @@ impl Cli {
             Command::Portfolio(options) => options.run(&self.global),
             Command::Sweep(options) => options.run(&self.global),
             Command::Report(options) => options.run(&self.global),
+            Command::Actuals(options) => options.run(&self.global),
             Command::Validate(options) => options.run(&self.global),
             Command::Catalog(options) => options.run(&self.global),
             Command::Lock(options) => options.run(&self.global),

@@ -1,5 +1,6 @@
 //! Many estimates: how wrong they are, what they hang on, which one to choose.
 
+pub mod actuals;
 pub mod aim;
 pub mod backtest;
 pub mod capacity;

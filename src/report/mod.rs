@@ -1,6 +1,7 @@
 //! Documents for people and programs: one [`Report`], one exporter per file.
 
 pub mod accuracy;
+pub mod actuals;
 pub mod backtest;
 pub mod capacity;
 pub mod chart;
