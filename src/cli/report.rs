@@ -49,9 +49,9 @@ impl Options {
         let document = Document::of(path)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
-        let catalog = load::catalog(global)?;
         let mut reports = Vec::new();
         for file in &self.files {
+            let catalog = load::catalog_of(file, global)?;
             let scenario = load::scenario(file, &catalog, global)?;
             reports.push(self.ranges.report(&scenario, &catalog, None)?);
         }

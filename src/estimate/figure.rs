@@ -227,6 +227,9 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     if let Some(ownership) = &inference.ownership {
         ownership.list_purchases(out);
     }
+    if let Some(api) = &inference.api {
+        api.list(out);
+    }
     out.stated("per_query.serving_usd", "USD/request", inference.serving_cost.as_ref());
     out.stated("per_query.loaded_usd", "USD/request", inference.loaded_cost.as_ref());
     out.maybe("per_query.energy_wh", "Wh/request", &inference.energy);

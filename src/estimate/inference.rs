@@ -2,7 +2,7 @@
 
 use super::bound::LowerBound;
 use super::tokens::PerToken;
-use super::{Ownership, TrainingForecast, money};
+use super::{AgainstApi, Ownership, TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
 use crate::ledger::footprint::{Co2e, Footprint, Location};
 use crate::ledger::line::{Ledger, Stage};
@@ -36,6 +36,8 @@ pub struct InferenceForecast {
     pub money: Ledger<Money>,
     /// What is bought for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
+    /// Against a hosted model, where the scenario names one.
+    pub api: Option<AgainstApi>,
     /// The sum of the rows over the horizon.
     pub cost: Option<Known<Money>>,
     /// Cost per request over the horizon.
@@ -174,6 +176,9 @@ pub(super) fn serve(
         tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location, explain),
         lower_bound: LowerBound::of(service, first, explain),
         embodied: embodied.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.embodied"))),
+        api: service.api.as_ref().map(|api| {
+            AgainstApi::new((service, api), &years[0], &limits.max_rate, &money, explain)
+        }),
         ownership: service.owned.as_ref().and_then(|owned| {
             Ownership::of_service(owned, &years, first_month, &finance.discount_rate, explain)
         }),

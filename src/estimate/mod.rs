@@ -1,5 +1,6 @@
 //! The forecast: runs the stages over a resolved scenario.
 
+mod api;
 mod bound;
 mod figure;
 mod inference;
@@ -8,6 +9,7 @@ mod owned;
 mod tokens;
 mod training;
 
+pub use api::AgainstApi;
 pub use bound::LowerBound;
 pub use figure::{Figure, Section};
 pub use inference::{InferenceForecast, ReplicaLimits, Year};

@@ -91,6 +91,20 @@ impl Resource {
         self.names().2
     }
 
+    /// Whether it grows with the devices of a fleet.
+    pub fn is_of_the_fleet(self) -> bool {
+        match self {
+            Self::Compute
+            | Self::Host
+            | Self::UnusedCommitment
+            | Self::Hardware
+            | Self::Unused
+            | Self::Colocation
+            | Self::Electricity
+            | Self::Maintenance => true,
+        }
+    }
+
     fn names(self) -> (Self, &'static str, &'static str) {
         let found = Self::NAMES.iter().find(|(resource, ..)| *resource == self);
         found.copied().unwrap_or((self, "", ""))

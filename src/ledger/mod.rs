@@ -1,5 +1,6 @@
 //! The ledger: device-hours and energy become money, carbon and water.
 
+pub mod api;
 pub mod footprint;
 pub mod line;
 pub mod overhead;

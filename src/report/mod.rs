@@ -104,6 +104,11 @@ impl Report {
                 facts.push(Fact { path, label: "answer", value: json!(compared.answer()) });
             }
         }
+        let api = estimate.inference.as_ref().and_then(|it| it.api.as_ref()?.answer());
+        if let Some(answer) = api {
+            let path = "inference.api.answer";
+            facts.push(Fact { path, label: "answer", value: json!(answer) });
+        }
         if let Some(calendar) = estimate.training.as_ref().and_then(|t| t.calendar) {
             days(calendar, &mut facts, &mut warnings);
         }

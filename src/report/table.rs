@@ -126,6 +126,16 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "Own fleet or hosted model, first year",
+        &[
+            ("inference.api.per_query_usd", "hosted model, a request"),
+            ("inference.api.usd_per_year", "  a year"),
+            ("inference.api.fleet_usd_per_year", "own fleet, a year"),
+            ("inference.api.break_even_requests_per_day", "break-even"),
+            ("inference.api.break_even_tokens_per_month", "  in tokens"),
+        ],
+    ),
+    (
         "Per request",
         &[
             ("inference.per_query.flops", "FLOPs"),
@@ -207,6 +217,7 @@ pub(super) fn body(report: &Report, out: &mut String) {
         let prefix = match *title {
             "Training" => "training.",
             "Rent or buy, training" => "rent_or_buy.training.",
+            "Own fleet or hosted model, first year" => "inference.api.",
             "Rent or buy, service" => "rent_or_buy.inference.",
             _ => continue,
         };

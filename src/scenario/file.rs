@@ -1,5 +1,6 @@
 //! The scenario as the user types it. Field names are the file's keys, doc comments its reference.
 
+mod api;
 mod owned;
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
+pub use api::{Api, ApiPrices};
 pub use owned::{InsteadOf, Owned};
 
 use super::costs::{ServingCosts, TrainingCosts};
@@ -358,6 +360,9 @@ pub struct Inference {
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,
+    /// A hosted model that the service is compared with, such as anthropic/claude-opus-5, or its
+    /// prices by the token.
+    pub api: Option<Located<Api>>,
     /// Who of the replicas gets the next request; any.
     pub router: Option<Router>,
 }

@@ -158,6 +158,9 @@ impl Service {
         if let Some(rent) = &mut self.rent {
             rent.for_each_input(visit);
         }
+        if let Some(api) = &mut self.api {
+            api.for_each_input(visit);
+        }
         if let Some(owned) = &mut self.owned {
             owned.for_each_input(visit);
         }

@@ -3,6 +3,7 @@
 //! A plan holds inputs only. What follows from them is computed by `training`, `serving` and
 //! `ledger`.
 
+mod api;
 mod costs;
 mod owned;
 mod rent;
@@ -26,6 +27,7 @@ use crate::quantity::{
 };
 
 pub use super::file::FlopConvention;
+pub use api::Api;
 pub use costs::{Costs, Egress, Staff, Stored};
 pub use owned::{Alternative, Amortisation, Owned};
 pub use rent::{Includes, Interruptions, Listed, Price, Rent, Tariff, Terms};
@@ -334,6 +336,8 @@ pub struct Service {
     pub costs: Option<Costs<DataPerRequest>>,
     /// Power, grid and water.
     pub site: Site,
+    /// A hosted model that it is compared with.
+    pub api: Option<Api>,
     /// What a simulation needs.
     pub demand: Demand,
 }

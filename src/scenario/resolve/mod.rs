@@ -1,6 +1,7 @@
 //! From what the user typed to a plan: references looked up, defaults named, contradictions
 //! refused.
 
+mod api;
 mod compress;
 mod costs;
 mod inference;
