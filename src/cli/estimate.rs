@@ -10,6 +10,7 @@ use super::{Format, Global, capacity, check, load, print};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Kind, Result};
 use crate::estimate::Engine;
+use crate::diagnostic::{Kind, Result};
 use crate::explore::capacity::Capacity;
 use crate::explore::policy::Policy;
 use crate::explore::snapshot::Snapshot;

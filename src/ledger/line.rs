@@ -102,6 +102,7 @@ impl Resource {
             | Self::Colocation
             | Self::Electricity
             | Self::Maintenance => true,
+            Self::Storage | Self::Egress | Self::Staff => false,
         }
     }
 
