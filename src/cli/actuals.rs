@@ -14,7 +14,7 @@ use crate::report::actuals::{csv, json, markdown, table};
 /// Options of `flopcast actuals`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// A log of the run: CodeCarbon's emissions.csv, `sacct --parsable2`, `nvidia-smi
+    /// A log of the run: the emissions.csv of `CodeCarbon`, `sacct --parsable2`, `nvidia-smi
     /// --format=csv`, or a bill in the columns of FOCUS.
     #[arg(value_name = "FILE")]
     file: PathBuf,

@@ -21,7 +21,7 @@ pub(super) fn vacant(path: &Path, force: bool) -> Result<()> {
 ///
 /// # Errors
 /// The file exists and `force` is not set; it cannot be written.
-pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>, force: bool) -> Result<()> {
+pub(super) fn write(path: &Path, bytes: &(impl AsRef<[u8]> + ?Sized), force: bool) -> Result<()> {
     vacant(path, force)?;
     let shown = path.display();
     if path.is_dir() {

@@ -32,7 +32,7 @@ pub(super) fn read(table: &Table) -> Result<Measured> {
             let seconds = (end - start).as_seconds_f64();
             longest = longest.max(seconds);
             time.add(Some(seconds));
-            energy.add(first.zip(second).map(|(a, b)| (a + b) / 2.0 * seconds));
+            energy.add(first.zip(second).map(|(a, b)| f64::midpoint(a, b) * seconds));
         }
     }
     let mut notes = vec![

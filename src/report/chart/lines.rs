@@ -1,5 +1,7 @@
 //! Lines over a common axis.
 
+use std::fmt::Write as _;
+
 use super::{Anchor, Frame, Picture, WIDTH};
 
 /// Values of several series at the same places.
@@ -39,7 +41,7 @@ pub fn lines(
         let mut path = String::new();
         for (at, value) in data.at.iter().zip(values) {
             let letter = if path.is_empty() { 'M' } else { 'L' };
-            path += &format!("{letter}{:.1} {:.1}", along(*at), axis.down(*value));
+            let _ = write!(path, "{letter}{:.1} {:.1}", along(*at), axis.down(*value));
         }
         picture.path(&path, &format!("l{}", index % 6 + 1));
         let ends = values.first().zip(values.last());

@@ -47,16 +47,10 @@ pub fn page(reports: &[Report], template: &str) -> Result<String> {
             ("{{ style }}", style.clone()),
             ("{{ content }}", content.clone()),
         ];
-        match filled.into_iter().find(|(place, _)| rest.starts_with(place)) {
-            Some((place, text)) => {
-                out += &text;
-                rest = &rest[place.len()..];
-            }
-            None => {
-                out += "{{ ";
-                rest = &rest[3..];
-            }
-        }
+        let known = filled.into_iter().find(|(place, _)| rest.starts_with(place));
+        let (place, text) = known.unwrap_or(("{{ ", "{{ ".to_owned()));
+        out += &text;
+        rest = &rest[place.len()..];
     }
     Ok(out + rest)
 }

@@ -1,5 +1,7 @@
 //! What the page says of one scenario: the answer first, then pictures, money, figures, inputs.
 
+use std::fmt::Write as _;
+
 use maud::{Markup, PreEscaped, html};
 
 use super::super::Report;
@@ -26,9 +28,9 @@ pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
         "pictures" => all_pictures(report),
         "cash" => tables::cash_flow(report),
         "ledger" => tables::ledger(report),
-        "figures" => tables::figures(report),
+        "figures" => Some(tables::figures(report)),
         "ranges" => tables::ranges(report),
-        "inputs" => tables::inputs(report),
+        "inputs" => Some(tables::inputs(report)),
         _ => tables::notes(report),
     };
     html! {
@@ -86,14 +88,14 @@ fn sentence(report: &Report) -> String {
             None => format!("The training takes {hours}"),
         };
         if let Some(cost) = known(report, "training.cost_usd.total") {
-            text += &format!(" and costs {cost}");
+            let _ = write!(text, " and costs {cost}");
         }
         sentences.push(text);
     }
     if let Some(devices) = known(report, "inference.fleet.devices") {
         let mut text = format!("Serving starts with {devices}");
         if let Some(cost) = known(report, "inference.per_query.serving_usd") {
-            text += &format!(" and costs {}", cost.replace("/request", " a request"));
+            let _ = write!(text, " and costs {}", cost.replace("/request", " a request"));
         }
         sentences.push(text);
     }

@@ -95,7 +95,7 @@ pub(super) fn ledger(report: &Report) -> Option<Markup> {
 }
 
 /// Every figure; where it was computed, a click shows how.
-pub(super) fn figures(report: &Report) -> Option<Markup> {
+pub(super) fn figures(report: &Report) -> Markup {
     let sections = SECTIONS.iter().filter_map(|(title, rows)| {
         let rows: Vec<(&str, &Figure)> = rows
             .iter()
@@ -103,31 +103,33 @@ pub(super) fn figures(report: &Report) -> Option<Markup> {
             .collect();
         (!rows.is_empty()).then_some((*title, rows))
     });
-    Some(html! {
+    html! {
         p .quiet { "Open a figure to see how it comes about." }
         div .columns { @for (title, rows) in sections { section {
             h4 { (title) }
             @for (label, figure) in rows { (figure_row(label, figure)) }
         } } }
         (years(report))
-    })
+    }
 }
 
 fn figure_row(label: &str, figure: &Figure) -> Markup {
-    match &figure.step {
-        Some(step) => html! { details .figure {
+    if let Some(step) = &figure.step {
+        html! { details .figure {
             summary { span .name { (label) } span .amount { (figure.shown) } }
             pre tabindex="0" { (tree::derivation(step)) }
-        } },
-        None => html! { div .plain {
-            span .name { (label) } span .amount { (figure.shown) }
-        } },
+        } }
+    } else {
+        html! { div .plain { span .name { (label) } span .amount { (figure.shown) } } }
     }
 }
 
 fn years(report: &Report) -> Markup {
     let figure = |year: u32, name: &str| report.figure(&format!("inference.years.{year}.{name}"));
-    let count = (1..).take_while(|year| figure(*year, "requests").is_some()).count() as u32;
+    let mut count = 0;
+    while figure(count + 1, "requests").is_some() {
+        count += 1;
+    }
     let columns: Vec<_> = YEARS.iter().filter(|(name, _)| figure(1, name).is_some()).collect();
     html! { @if count > 0 {
         (scroll("Years of service", &html! { table {
@@ -162,13 +164,13 @@ pub(super) fn ranges(report: &Report) -> Option<Markup> {
 }
 
 /// What the figures rest on.
-pub(super) fn inputs(report: &Report) -> Option<Markup> {
+pub(super) fn inputs(report: &Report) -> Markup {
     let given = report.inputs.iter().filter_map(|step| match &step.how {
         How::Leaf(Basis::Derived { .. }) => None,
         How::Leaf(basis) => Some((step, basis)),
         _ => None,
     });
-    Some(scroll(
+    scroll(
         "Inputs",
         &html! { table {
             thead { tr { th scope="col" { "input" } th scope="col" .num { "value" }
@@ -179,7 +181,7 @@ pub(super) fn inputs(report: &Report) -> Option<Markup> {
                 td .basis { (basis) }
             } } }
         } },
-    ))
+    )
 }
 
 /// What was assumed about the model, what is no number, and what to know before trusting it all.
