@@ -51,11 +51,15 @@ BilledCost,EffectiveCost,BillingCurrency,ChargeCategory,ServiceCategory,PricingQ
 ";
 
 fn scenario() -> String {
-    let folder = root().join("target/tmp/actuals");
-    fs::create_dir_all(&folder).expect("a folder");
-    let path = folder.join("scenario.yaml");
-    fs::write(&path, SCENARIO).expect("written");
-    path.to_str().expect("UTF-8").to_owned()
+    static WRITTEN: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    let write = || {
+        let folder = root().join("target/tmp/actuals");
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("scenario.yaml");
+        fs::write(&path, SCENARIO).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    WRITTEN.get_or_init(write).clone()
 }
 
 fn log(name: &str, text: &str) -> String {
