@@ -118,7 +118,8 @@ impl<'a> Reader<'a> {
         };
         let (prefill, (deployment, replicas)) = if apart {
             let notes = row.text("notes").unwrap_or_default();
-            let [prefill, decode] = pools(notes, weights, kv_bytes, need("n_devices")?)?;
+            let devices = count("n_devices")?.unwrap_or(0);
+            let [prefill, decode] = pools(notes, weights, kv_bytes, devices)?;
             (Some(prefill), decode)
         } else {
             (None, (aggregated()?, 1))
