@@ -170,7 +170,7 @@ fn sizes(all: &[Sized]) -> Grid {
         };
         row(&it.law.name, "least loss", &it.optimum);
         if let Some(used) = &it.used {
-            row("", "least compute with use", used);
+            row("", "least with its use", used);
         }
     }
     grid
