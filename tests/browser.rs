@@ -33,7 +33,7 @@ fn page(folder: &Path) -> PathBuf {
     let path = folder.join("report.html");
     let scenarios = SCENARIOS.map(|name| format!("scenarios/{name}.yaml"));
     let [a, b, c] = scenarios.each_ref().map(String::as_str);
-    stdout(&["report", a, b, c, "--samples", "500", "-o", path.to_str().unwrap()]);
+    stdout(&["report", a, b, c, "--samples", "500", "-o", path.to_str().expect("UTF-8")]);
     path
 }
 
@@ -57,7 +57,7 @@ fn the_page_keeps_to_its_frame_and_to_itself() {
     page(&folder);
     for width in [390, 1280] {
         let probe = folder.join("probe.html");
-        fs::write(&probe, PROBE.replace("WIDTH", &width.to_string())).unwrap();
+        fs::write(&probe, PROBE.replace("WIDTH", &width.to_string())).expect("it runs");
         // 0 is dark, 1 is light.
         for scheme in [0, 1] {
             let output = chromium(&browser, &folder)
@@ -66,7 +66,7 @@ fn the_page_keeps_to_its_frame_and_to_itself() {
                 .arg("--dump-dom")
                 .arg(format!("file://{}", probe.display()))
                 .output()
-                .unwrap();
+                .expect("it runs");
             let dom = String::from_utf8_lossy(&output.stdout);
             let result = dom.split_once("data-result=\"").map_or("", |(_, rest)| rest);
             let result = result.split_once('"').map_or("", |(result, _)| result);
@@ -79,7 +79,7 @@ fn the_page_keeps_to_its_frame_and_to_itself() {
             let shown = result.strip_prefix(&expected);
             let shown = shown.unwrap_or_else(|| panic!("{width} px: {result}\n{errors}"));
             assert_eq!(console, Vec::<&str>::new(), "{width} px");
-            let (headings, unnamed) = shown.split_once(";unnamed=").unwrap();
+            let (headings, unnamed) = shown.split_once(";unnamed=").expect("it runs");
             assert_eq!(unnamed, "0", "every picture names itself");
             in_order(headings);
         }
@@ -106,9 +106,9 @@ fn the_page_prints() {
         .arg(format!("--print-to-pdf={}", paper.display()))
         .arg(format!("file://{}", page.display()))
         .status()
-        .unwrap();
+        .expect("it runs");
     assert!(printed.success());
-    let bytes = fs::read(&paper).unwrap();
+    let bytes = fs::read(&paper).expect("it runs");
     assert!(bytes.starts_with(b"%PDF"));
     let text = String::from_utf8_lossy(&bytes);
     let sheet = text.split_once("/MediaBox [0 0 ").map_or("", |(_, rest)| rest);
