@@ -5,13 +5,16 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::input::document;
 use super::progress::Progress;
 use super::{Format, Global, load, output, print};
 use crate::catalog::Catalog;
-use crate::diagnostic::Result;
+use crate::diagnostic::{Error, Kind, Result};
 use crate::explore::capacity::{self, Capacity};
+use crate::explore::fleets::choose;
+use crate::explore::space::{Axis, Space};
 use crate::report::capacity::{json, markdown, report, table};
-use crate::report::{csv, requests, timeline};
+use crate::report::{csv, fleets, requests, timeline};
 use crate::scenario::Scenario;
 use crate::serving::calibration::Calibration;
 use crate::serving::capacity::Search;
@@ -24,6 +27,10 @@ pub(super) struct Options {
     file: PathBuf,
     #[command(flatten)]
     runs: Runs,
+    /// Compare fleets: a key and its values, as for sweep; repeatable. Every combination is sized,
+    /// but those that a bound already excludes: the cheapest, the greenest and the smallest.
+    #[arg(long, value_name = "PATH=VALUES", conflicts_with_all = ["per_request", "timeline"])]
+    vary: Vec<String>,
     /// Also write every request at the peak, with its latencies, as CSV.
     #[arg(long, value_name = "OUT.csv")]
     per_request: Option<PathBuf>,
@@ -58,6 +65,9 @@ impl Runs {
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog_of(&self.file, global)?;
+        if !self.vary.is_empty() {
+            return self.compare(global, &catalog);
+        }
         let whole = load::scenario(&self.file, &catalog, global)?;
         // Its training, if it has one, changes nothing about the fleet.
         let scenario = Scenario { training: None, ..whole };
@@ -77,6 +87,33 @@ impl Options {
             Format::Csv => print(&csv::estimates(&[report])),
             Format::Json => print(&format!("{:#}", json(&report, &sized))),
         }
+    }
+}
+
+impl Options {
+    /// The fleets of every combination.
+    fn compare(&self, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
+        let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
+        let files = load::Beside(&self.file);
+        let space = Space::new(document(&self.file, global)?, axes, catalog, &files)?;
+        let bar = Progress::new();
+        let calibration = Calibration::shipped()?;
+        let choice = choose(&space, catalog, &calibration, &self.runs.search(), &|done| {
+            bar.bar("fleets", done as f64 / space.len() as f64);
+        })?;
+        drop(bar);
+        let name = self.file.display().to_string();
+        match global.format {
+            Format::Table => print(&fleets::table(&name, &space, &choice))?,
+            Format::Markdown => print(&fleets::markdown(&name, &space, &choice))?,
+            Format::Json => print(&format!("{:#}", fleets::json(&space, &choice)))?,
+            Format::Csv => {
+                return Err(Error::input("fleets side by side have no CSV")
+                    .hint("use --format json, table or markdown"));
+            }
+        };
+        let none = choice.smallest.is_none();
+        Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
     }
 }
 

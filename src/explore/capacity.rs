@@ -263,7 +263,7 @@ fn at_peak<S: StepTime>(
     at_rate(&Simulation { fleet: pool, ..simulation.clone() }, traffic, rate, &search, 1)
 }
 
-fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
+pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
     let instance = service.rent.as_ref().and_then(|rent| rent.instance.as_ref());
     let per_instance = instance.map_or(1, |devices| devices.value.stored() as u64);
     fleet(

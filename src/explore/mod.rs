@@ -6,6 +6,7 @@ pub mod backtest;
 pub mod capacity;
 pub mod commitment;
 pub mod compare;
+pub mod fleets;
 pub mod metric;
 pub mod optimize;
 pub mod pareto;

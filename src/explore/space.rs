@@ -278,13 +278,21 @@ impl<'a> Space<'a> {
         }
     }
 
+    /// A combination, resolved.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn scenario(&self, number: u64) -> Result<Scenario> {
+        resolve(&self.file(&self.digits(number))?, self.catalog, &self.models)
+    }
+
     /// The forecast of a combination, ready to run.
     ///
     /// # Errors
     /// As [`resolve`] and [`Engine::new`].
     pub fn engine(&self, number: u64) -> Result<Engine> {
         let digits = self.digits(number);
-        let scenario = resolve(&self.file(&digits)?, self.catalog, &self.models)?;
+        let scenario = self.scenario(number)?;
         let sets = self.axes.iter().zip(digits).flat_map(|(axis, digit)| &axis.choices[digit].sets);
         let settling = sets.filter(|set| !set.only_places());
         self.settled(settling.map(|set| set.text.clone()).collect(), scenario)

@@ -10,6 +10,7 @@ pub mod compression;
 pub mod csv;
 pub mod currency;
 pub mod document;
+pub mod fleets;
 pub mod grid;
 pub mod html;
 pub mod json;

@@ -343,6 +343,8 @@ pub struct Inference {
     pub precision: Located<Precision>,
     /// Number format of the KV cache; that of `precision`.
     pub kv_precision: Option<Precision>,
+    /// Requests that an engine batches at most; 256.
+    pub max_batch: Option<Given<f64>>,
     /// How one replica is spread over devices; the smallest power of two that holds it.
     pub parallelism: Option<Located<ServingParallelism>>,
     /// Replicas beside those that the peak needs; 0.

@@ -15,7 +15,7 @@ use crate::provenance::{Traced, function};
 use crate::quantity::{
     Data, Measure, Per, Ratio, RequestRate, Requests, Time, Tokens, TokensPerRequest,
 };
-use crate::scenario::plan::Replica;
+use crate::scenario::plan::{FlopPerRequest, Replica};
 
 /// Time that one request takes of a resource.
 pub type TimePerRequest = Per<Time, Requests>;
@@ -140,6 +140,45 @@ impl Replica {
             prefill_time,
             decode: Some(Decode { step, per_sequence, output }),
         })
+    }
+}
+
+impl Replica {
+    /// A rate that no engine exceeds: 1 / the longer of the two times that a request takes of the
+    /// devices at their datasheet rates,
+    /// ```text
+    /// compute = FLOPs / (peak x devices)
+    /// memory  = output (weights / B + cache per token (input + output / 2)) / (bandwidth x devices)
+    /// ```
+    /// with B the requests that fit all of the memory, at most the largest batch. A model with
+    /// experts need not read all weights in a step: none are counted.
+    ///
+    /// # Errors
+    /// [`DoesNotFit`] where the weights exceed all of the memory.
+    pub fn rate_bound(
+        &self,
+        flops: FlopPerRequest,
+        experts: bool,
+    ) -> Result<RequestRate, DoesNotFit> {
+        let devices = self.devices.value.value;
+        let usable = self.memory.value.value * devices;
+        let free = usable - self.weights.value.value;
+        if free <= 0.0 {
+            let usable = Data::from_stored(usable);
+            return Err(DoesNotFit { weights: self.weights.value, usable });
+        }
+        let compute = flops.value / (self.peak.value.value * devices);
+        let memory = self.output.as_ref().map_or(0.0, |output| {
+            let (input, output) = (self.input.traced(false), output.traced(false));
+            let (input, output) = (input.value().value, output.value().value);
+            let cache = self.kv_per_token.value.value;
+            let fitting = free / (cache * (input + output)).max(f64::MIN_POSITIVE);
+            let batch = self.max_batch.value.min(fitting).max(1.0);
+            let weights = if experts { 0.0 } else { self.weights.value.value / batch };
+            let moved = weights + cache * (input + output / 2.0);
+            output * moved / (self.bandwidth.value.value * devices)
+        });
+        Ok(RequestRate::from_stored(1.0 / compute.max(memory).max(f64::MIN_POSITIVE)))
     }
 }
 

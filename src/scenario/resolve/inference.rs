@@ -230,7 +230,13 @@ fn replica(
             "serving.bandwidth_efficiency",
             "what engines reach on average",
         )?,
-        max_batch: assumed("largest batch", 256.0, "a usual engine setting"),
+        max_batch: match &service.max_batch {
+            Some(given) if !(1.0..=65536.0).contains(&given.spread.central()) => {
+                return Err(given.refuse("a batch holds from 1 to 65,536 requests"));
+            }
+            Some(given) => given.input("inference.max_batch"),
+            None => assumed("largest batch", 256.0, "a usual engine setting"),
+        },
     };
     Ok((replica, spread))
 }
