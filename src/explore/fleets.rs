@@ -81,7 +81,7 @@ impl Merits {
     fn of(estimate: &Estimate) -> Option<Self> {
         let inference = estimate.inference.as_ref()?;
         let year = inference.years.first()?;
-        let cost = inference.cost_of(year).and_then(|cost| cost.ok());
+        let cost = inference.cost_of(year).and_then(Result::ok);
         let co2e = year.footprint.location.as_ref().ok();
         Some(Self {
             devices: year.devices.value().stored(),
