@@ -94,7 +94,7 @@ fn the_optimum_is_that_of_brute_force() {
         let objective = Aim::read(names[pick(names.len())]);
         let value = |figures: &[Figure], aim: &Aim| aim.of(figures).and_then(|it| it.value);
         // Limits at the values of some combination, so that they bind now and then.
-        let limits: Vec<Limit> = (0..pick(3) + 1)
+        let limits: Vec<Limit> = (0..=pick(3))
             .filter_map(|_| {
                 let aim = Aim::read(names[pick(names.len())]);
                 let figures = table[pick(all)].as_ref()?;
