@@ -183,8 +183,7 @@ mod tests {
         law.optimum(Flop::from_stored(budget))
     }
 
-    /// Hoffmann et al. 2022, tables 3 and A3: FLOPs -> parameters, tokens; to 12 %, as the tables
-    /// come from constants that the paper prints rounded.
+    /// Hoffmann et al. 2022, tables 3 and A3: FLOPs -> parameters, tokens.
     #[test]
     fn the_published_projections() {
         let cases = [
@@ -200,7 +199,8 @@ mod tests {
         for (law, budget, parameters, tokens) in cases {
             let size = optimum(law, budget);
             let error = size.parameters / parameters - 1.0;
-            assert!(error.abs() < 0.12, "{law} at {budget:e}: {error:+.3}");
+            assert!(error.abs() < 0.08, "{law} at {budget:e}: {error:+.3}");
+            // The rows of the tables themselves miss C = 6ND by up to 4 %.
             let error = size.tokens.stored() / tokens - 1.0;
             assert!(error.abs() < 0.12, "{law} at {budget:e}: {error:+.3}");
         }
