@@ -3,34 +3,12 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::sync::LazyLock;
 
-use flopcast::catalog::Catalog;
-use flopcast::diagnostic::{Error, Result};
-use flopcast::estimate::{Estimate, estimate};
+use common::forecast;
 use flopcast::ledger::line::{Line, Stage};
 use flopcast::provenance::{Basis, How, Step};
 use flopcast::quantity::{Measure, Money};
-use flopcast::scenario::{Files, document, reader, resolve};
 use proptest::prelude::*;
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<Vec<u8>> {
-        Err(Error::input(format!("{path} is not read here")))
-    }
-}
-
-/// One catalog for all cases: its tables are read once.
-static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
-
-fn forecast(text: &str) -> Estimate {
-    let node = document::parse("random.yaml", text.as_bytes()).expect("a document");
-    let file = reader::read(&node).expect("a scenario");
-    let scenario = resolve(&file, &CATALOG, &NoFiles).expect("a resolved scenario");
-    estimate(&scenario, &CATALOG, true).expect("an estimate")
-}
 
 fn leaves<'a>(step: &'a Step, found: &mut Vec<&'a Step>) {
     if matches!(step.how, How::Leaf(_)) {

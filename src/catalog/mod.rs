@@ -44,7 +44,7 @@ pub use table::quoted;
 use crate::diagnostic::{Error, Result};
 use accelerator::Alias;
 use lock::LookUps;
-use place::{GridRow, MonthHour, Place, Tariff};
+use place::{GridRow, GridWater, MonthHour, Place, Tariff};
 use table::{Layer, Overlay, Row, Sources, Stored, Table};
 
 /// The tables, with what the user lays over them.
@@ -198,6 +198,7 @@ tables! {
     zone_rows: Zone;
     grid_rows: GridRow;
     hours: MonthHour;
+    grid_water: GridWater;
     tariffs: Tariff;
     signal_rows: Signal;
 }

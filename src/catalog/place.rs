@@ -201,6 +201,29 @@ impl Row for MonthHour {
     }
 }
 
+/// A row of `regions/water.csv`: water that generating a kWh consumes.
+#[derive(Clone, Debug)]
+pub(super) struct GridWater {
+    pub zone: String,
+    pub intensity: Sourced<WaterIntensity>,
+}
+
+impl Row for GridWater {
+    const FILE: &'static str = "regions/water.csv";
+    const TEXT: &'static str = include_str!("../../regions/water.csv");
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let zone = cells.required("zone")?.to_owned();
+        let citation = cells.citation(&zone, "source", None)?;
+        let intensity = cells.sourced("l_per_kwh", PER_KWH, &citation)?;
+        Ok(Self { intensity: intensity.ok_or_else(|| cells.empty("l_per_kwh"))?, zone })
+    }
+
+    fn key(&self) -> String {
+        self.zone.clone()
+    }
+}
+
 /// A row of `regions/electricity.csv`.
 #[derive(Clone, Debug)]
 pub(super) struct Tariff {

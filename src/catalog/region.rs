@@ -37,6 +37,8 @@ pub struct Region {
     pub pue_of_fleet: bool,
     /// Litres of water on site per kWh of IT energy.
     pub wue: Option<Sourced<WaterIntensity>>,
+    /// Litres of water that generating a kWh consumes in the country.
+    pub grid_water: Option<Sourced<WaterIntensity>>,
     /// What industry pays for electricity in the state or country.
     pub electricity: Option<Sourced<EnergyPrice>>,
     /// Where the place is described.
@@ -96,7 +98,7 @@ pub struct Zone {
     pub kind: String,
 }
 
-/// Mean intensity by month and hour of day (UTC) of one year.
+/// Mean intensity by month and hour of day (UTC) of one year, on the life-cycle basis.
 #[derive(Clone, Debug)]
 pub struct HourlyProfile {
     /// The year.
@@ -144,17 +146,26 @@ impl Catalog {
     /// # Errors
     /// An unknown provider or region, with the nearest that are known.
     pub fn region(&self, provider: &str, region: &str) -> Result<Region> {
+        self.region_in(provider, region, None)
+    }
+
+    /// [`Catalog::region`] as its grid was in a year: of each series the latest figure up to that
+    /// year, or the earliest where the series begins later.
+    ///
+    /// # Errors
+    /// As [`Catalog::region`].
+    pub fn region_in(&self, provider: &str, region: &str, year: Option<i32>) -> Result<Region> {
         self.known_provider(provider)?;
         if let Some(place) =
             self.places().find(provider, region, |p| &p.region, |p| p.region == region)
         {
-            return Ok(self.describe(place));
+            return Ok(self.describe(place, year));
         }
         if self.places().keys().any(|key| key == provider) {
             let error = Error::input(format!("{provider} has no region `{region}`"));
             return Err(error.suggest(region, self.regions_of(provider)));
         }
-        self.generic(region).ok_or_else(|| {
+        self.generic(region, year).ok_or_else(|| {
             let error = Error::input(format!("`{region}` is no country or state"));
             let names =
                 self.places().of("*").iter().flat_map(|p| [p.region.as_str(), p.location.as_str()]);
@@ -169,7 +180,7 @@ impl Catalog {
 
     /// Every place, those of providers and the generic ones.
     pub fn regions(&self) -> impl Iterator<Item = Region> {
-        self.places().iter().map(|place| self.describe(place))
+        self.places().iter().map(|place| self.describe(place, None))
     }
 
     /// A country, state or other area by code or name.
@@ -193,7 +204,8 @@ impl Catalog {
         rows.filter_map(|row| Some((row.year, row.grid(Extent::Country)?))).collect()
     }
 
-    /// The mean intensity by month and hour of a zone that has such a profile (`GB`).
+    /// The mean intensity by month and hour of a country or zone that has such a profile
+    /// (`GBR`).
     pub fn hourly_profile(&self, zone: &str) -> Option<HourlyProfile> {
         let rows = self.hours().of(zone);
         let year = rows.iter().map(|row| row.year).max()?;
@@ -209,15 +221,15 @@ impl Catalog {
         Some(HourlyProfile { year, intensity, citation })
     }
 
-    fn generic(&self, name: &str) -> Option<Region> {
+    fn generic(&self, name: &str, year: Option<i32>) -> Option<Region> {
         let is = |p: &Place| {
             p.region.eq_ignore_ascii_case(name) || p.location.eq_ignore_ascii_case(name)
         };
         let place = self.places().find("*", name, |p| &p.region, is);
-        place.map(|place| self.describe(place))
+        place.map(|place| self.describe(place, year))
     }
 
-    fn describe(&self, place: &Place) -> Region {
+    fn describe(&self, place: &Place, year: Option<i32>) -> Region {
         let seen = |citation: &Citation| self.is_visible(citation.as_of);
         let zone = (!place.zone.is_empty()).then(|| place.zone.clone());
         let mut grids: Vec<Grid> =
@@ -227,8 +239,11 @@ impl Catalog {
             let Some(area) = area else { continue };
             let rows = self.grid_rows().of(area).iter();
             let rows = rows.filter(|row| self.is_visible(AsOf::year(row.year)));
-            let newest = rows.filter(|row| row.intensity.is_some()).max_by_key(|row| row.year);
-            grids.extend(newest.and_then(|row| row.grid(extent)));
+            let known = rows.filter(|row| row.intensity.is_some());
+            // Years up to the one that is meant, latest first, then later ones, earliest first.
+            let meant = year.unwrap_or(i32::MAX);
+            let best = known.min_by_key(|row| (row.year > meant, meant.abs_diff(row.year)));
+            grids.extend(best.and_then(|row| row.grid(extent)));
         }
         grids.sort_by_key(|grid| (grid.basis, grid.extent));
         grids.dedup_by_key(|grid| grid.basis);
@@ -244,6 +259,7 @@ impl Catalog {
             pue: place.pue.clone().filter(|pue| seen(&pue.citation)),
             pue_of_fleet: place.pue_of_fleet,
             wue: place.wue.clone().filter(|wue| seen(&wue.citation)),
+            grid_water: self.grid_water().of(&place.country).first().map(|w| w.intensity.clone()),
             electricity,
             citation: Arc::clone(&place.citation),
         }

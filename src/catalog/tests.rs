@@ -307,7 +307,7 @@ fn series_and_profiles() {
     let catalog = catalog();
     let france = catalog.grid_series("FRA");
     assert_eq!(france.keys().copied().collect::<Vec<_>>(), (2015..=2025).collect::<Vec<_>>());
-    let profile = catalog.hourly_profile("GB").unwrap();
+    let profile = catalog.hourly_profile("GBR").unwrap();
     assert_eq!(profile.year, 2020);
     assert!(profile.intensity.iter().flatten().all(Option::is_some));
     let past = Catalog::embedded().as_of(date("2020-06-01"));

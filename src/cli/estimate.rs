@@ -31,6 +31,10 @@ pub(super) struct Options {
     simulate: bool,
     #[command(flatten)]
     runs: Runs,
+    /// How long the start may wait for a cleaner grid, such as 7d: the best start, and what it
+    /// saves. The same as `--set placement.start_window=7d`.
+    #[arg(long, value_name = "TIME")]
+    window: Option<String>,
     /// Fail where an input is assumed: any, or with --policy those that it names under
     /// `not_assumed`.
     #[arg(long)]
@@ -56,6 +60,9 @@ pub(super) struct Ranges {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let mut global = global.clone();
+        global.set.extend(self.window.iter().map(|time| format!("placement.start_window={time}")));
+        let global = &global;
         let (mut reports, mut simulated) = (Vec::new(), Vec::new());
         for path in &self.files {
             let catalog = load::catalog_of(path, global)?;

@@ -52,7 +52,7 @@ pub struct Cli {
 }
 
 /// Options of every command.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 struct Global {
     /// Form of the result.
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]

@@ -3,7 +3,9 @@
 //! comes in peaks and devices stand by; the share says how much more.
 
 use super::Year;
+use crate::ledger::energy::{Load, Phase, When};
 use crate::ledger::footprint::Footprint;
+use crate::ledger::line::{Period, Stage};
 use crate::provenance::Traced;
 use crate::quantity::{DeviceTime, Flop, Ratio};
 use crate::scenario::plan::Service;
@@ -28,9 +30,11 @@ impl LowerBound {
         let flops = (&service.flops.traced(explain) * &year.requests).named(&name("flops"));
         let device_time: Traced<DeviceTime> =
             (&flops / &service.replica.peak.traced(explain)).named(&name("device_hours"));
+        let busy = Phase { name: "at peak", time: device_time.clone(), load: Load::Busy };
+        let when = When { stage: Stage::Serving(year.year), period: Period::of_months(0, 12) };
         Self {
             share: (&device_time / &year.fleet_time).named(&name("share_of_fleet")),
-            footprint: service.site.footprint("inference.lower_bound", &device_time, explain),
+            footprint: service.site.footprint("inference.lower_bound", when, &[busy], explain),
             device_time,
             flops,
         }

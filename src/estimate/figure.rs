@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::tokens::PerToken;
 use super::{Estimate, InferenceForecast, Tco, TrainingForecast, Year};
 use crate::ledger::footprint::Footprint;
-use crate::ledger::line::Ledger;
+use crate::ledger::line::{Entry, Ledger, Resource};
 use crate::ledger::rent_or_buy::Never;
+use crate::ledger::sci::TrainingIntensity;
+use crate::ledger::window::BestStart;
 use crate::provenance::{Known, Step, Traced, Unknown};
 use crate::quantity::text::{convert, number, show_stored};
-use crate::quantity::{Measure, Money};
+use crate::quantity::{Co2eMass, Measure, Money};
 use crate::training::memory::Memory;
 
 /// One named figure.
@@ -132,6 +134,9 @@ impl Estimate {
                 section("sci", &|out| out.maybe("co2e_g", "gCO2e", sci));
             }
         }
+        if let Some(training) = &self.training {
+            section("sci.training", &|out| list_training_sci(&training.sci, out));
+        }
         figures
     }
 }
@@ -158,6 +163,9 @@ fn list_training(training: &TrainingForecast, out: &mut Section<'_>) {
         list_memory(memory, out);
     }
     list_footprint("energy_kwh", &training.footprint, out);
+    if let Some(start) = &training.best_start {
+        list_start(start, &training.footprint, out);
+    }
     list_cost(&training.money, training.cost.as_ref(), out);
     if let Some(ownership) = &training.ownership {
         ownership.list_purchases(out);
@@ -193,15 +201,56 @@ fn list_memory(memory: &Memory, out: &mut Section<'_>) {
     }
 }
 
-fn list_footprint(energy: &str, footprint: &Footprint, out: &mut Section<'_>) {
-    out.maybe(&format!("{energy}.it"), "kWh", &footprint.it);
-    out.maybe(&format!("{energy}.facility"), "kWh", &footprint.facility);
+fn list_footprint(energy_key: &str, footprint: &Footprint, out: &mut Section<'_>) {
+    out.maybe(&format!("{energy_key}.it"), "kWh", &footprint.it);
+    out.maybe(&format!("{energy_key}.facility"), "kWh", &footprint.facility);
+    if footprint.by_load() {
+        for (part, resource) in [("work", Resource::Work), ("idle", Resource::Idle)] {
+            let meant = |entry: &Entry| entry.resource == resource;
+            if let Some(energy) = footprint.facility_of(meant) {
+                out.maybe(&format!("{energy_key}.{part}"), "kWh", &energy);
+            }
+            if let Some(mass) = footprint.location_of(meant) {
+                out.maybe(&format!("co2e_kg.{part}"), "kgCO2e", &mass);
+            }
+        }
+    }
     out.maybe("co2e_kg.location", "kgCO2e", &footprint.location);
+    if let Some(upstream) = &footprint.upstream {
+        out.maybe("co2e_kg.upstream", "kgCO2e", upstream);
+    }
     out.maybe("co2e_kg.market", "kgCO2e", &footprint.market);
-    for (level, figure) in ["low", "mid", "high"].iter().zip(&footprint.embodied) {
-        out.maybe(&format!("co2e_kg.embodied.{level}"), "kgCO2e", figure);
+    if let Some(marginal) = &footprint.marginal {
+        out.maybe("co2e_kg.marginal", "kgCO2e", marginal);
+    }
+    for (level, share) in ["low", "mid", "high"].iter().zip(&footprint.embodied) {
+        out.maybe(&format!("co2e_kg.embodied.{level}"), "kgCO2e", &share.total);
     }
     out.maybe("water_l.on_site", "L", &footprint.water);
+    out.maybe("water_l.off_site", "L", &footprint.grid_water);
+}
+
+fn list_start(start: &Result<BestStart, Unknown>, footprint: &Footprint, out: &mut Section<'_>) {
+    match start {
+        Ok(start) => {
+            out.known("start_window.planned_g_per_kwh", "gCO2e/kWh", &start.at_planned);
+            out.known("start_window.best_g_per_kwh", "gCO2e/kWh", &start.at_best);
+            out.known("start_window.saving", "", &start.saving);
+            let saved = start.saved(&footprint.location.clone().map(Traced::retype::<Co2eMass>));
+            out.maybe("start_window.saved_co2e_kg", "kgCO2e", &saved);
+        }
+        Err(unknown) => {
+            out.maybe::<Co2eMass>("start_window.saved_co2e_kg", "kgCO2e", &Err(unknown.clone()));
+        }
+    }
+}
+
+fn list_training_sci(sci: &TrainingIntensity, out: &mut Section<'_>) {
+    out.maybe("kg_per_run", "kgCO2e", &sci.run);
+    if let Some(token) = &sci.token {
+        out.maybe("kg_per_million_tokens", "kgCO2e/Mtoken", token);
+    }
+    out.maybe("kg_per_billion_parameters", "kgCO2e", &sci.billion_parameters);
 }
 
 fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {

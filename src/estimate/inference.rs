@@ -4,8 +4,9 @@ use super::bound::LowerBound;
 use super::tokens::PerToken;
 use super::{AgainstApi, Ownership, TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
+use crate::ledger::energy::{self, Load, Phase, When};
 use crate::ledger::footprint::{Co2e, Footprint, Location};
-use crate::ledger::line::{Ledger, Stage};
+use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::rent::Packing;
 use crate::ledger::years;
 use crate::provenance::{Known, Traced, function};
@@ -142,8 +143,13 @@ pub(super) fn serve(
     latency: impl FnOnce(&Year) -> Latency,
     explain: bool,
 ) -> Result<InferenceForecast> {
+    let first_month = money::first_month(training);
     let years: Vec<Year> = (1..=finance.years)
-        .map(|year| one_year(service, &limits.max_rate, year, explain))
+        .map(|year| {
+            let period = Period::of_months(first_month + 12 * (year - 1), 12);
+            let when = When { stage: Stage::Serving(year), period };
+            one_year(service, &limits.max_rate, year, when, explain)
+        })
         .collect::<Result<_>>()?;
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
     let latency = latency(first);
@@ -151,13 +157,12 @@ pub(super) fn serve(
     let sum_requests = years::total(years.iter().map(|y| y.requests.clone()))
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
         .named("requests over the horizon");
-    let first_month = money::first_month(training);
     let money = money::of_service(service, finance, &years, first_month, explain);
     let cost = money.sum(|_| true).map(|cost| super::name(cost, "inference.cost_usd.total"));
     let facility = super::add(years.iter().map(|y| y.footprint.facility.clone()));
     let location = super::add(years.iter().map(|y| y.footprint.location.clone()))
         .map(Traced::<Co2e<Location>>::retype::<Co2eMass>);
-    let embodied = super::add(years.iter().map(|y| y.footprint.embodied[1].clone()));
+    let embodied = super::add(years.iter().map(|y| y.footprint.embodied[1].total.clone()));
 
     let per_query = |figure: &str| format!("inference.per_query.{figure}");
     let per_request = |cost: Known<Money>, name: &str| {
@@ -198,6 +203,7 @@ fn one_year(
     service: &Service,
     max_rate: &Traced<RequestRate>,
     year: u32,
+    when: When,
     explain: bool,
 ) -> Result<Year> {
     let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
@@ -232,8 +238,10 @@ fn one_year(
         fleet_time = &fleet_time * &Traced::counted("share of hours paid", hours, how, explain);
     }
     let fleet_time = fleet_time.named(&format!("{stage}.fleet.device_hours"));
-    let footprint =
-        service.site.footprint(&format!("inference.years.{year}"), &fleet_time, explain);
+    let work = &(&(&rate / max_rate) * &service.replica.devices.traced(explain)) * &length;
+    let at_work = energy::utilisation(&work, &fleet_time);
+    let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
+    let footprint = service.site.footprint(&when.stage.path(), when, &[serving], explain);
     Ok(Year {
         year,
         requests,

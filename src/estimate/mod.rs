@@ -205,8 +205,8 @@ fn tco(
         .chain(by_year.iter().map(|y| y.footprint.location.clone())));
     let embodied = add(training
         .iter()
-        .map(|t| t.footprint.embodied[1].clone())
-        .chain(by_year.iter().map(|y| y.footprint.embodied[1].clone())));
+        .map(|t| t.footprint.embodied[1].total.clone())
+        .chain(by_year.iter().map(|y| y.footprint.embodied[1].total.clone())));
     let sci = scenario.functional_unit.as_ref().zip(inference).map(|(unit, inference)| {
         let (location, embodied) = (inference.location.clone()?, inference.embodied.clone()?);
         Ok((&(&location + &embodied) * &unit.traced(explain)).named("sci.co2e_g"))

@@ -2,14 +2,17 @@
 
 use super::{Ownership, money};
 use crate::diagnostic::Result;
+use crate::ledger::energy::{Load, Phase, When};
 use crate::ledger::footprint::Footprint;
-use crate::ledger::line::Ledger;
+use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::rent::{FlopPerMoney, Packing};
-use crate::provenance::{Input, Known, Traced};
-use crate::quantity::{Devices, Flop, Money};
+use crate::ledger::sci::TrainingIntensity;
+use crate::ledger::window::BestStart;
+use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::quantity::{DeviceTime, Devices, Flop, Measure, Money, Time};
 use crate::scenario::plan::TrainingPlan;
 use crate::training::memory::Memory;
-use crate::training::run::{RunTime, Settled};
+use crate::training::run::{RunTime, Settled, Spent};
 
 /// What a training run takes.
 #[derive(Clone, Debug)]
@@ -32,6 +35,10 @@ pub struct TrainingForecast {
     pub memory: Option<Memory>,
     /// Energy, carbon and water.
     pub footprint: Footprint,
+    /// Software carbon intensity.
+    pub sci: TrainingIntensity,
+    /// The cleanest start, where the scenario asks for it.
+    pub best_start: Option<std::result::Result<BestStart, Unknown>>,
     /// What was bought for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
     /// The last day, and the days left to the deadline (negative when missed).
@@ -65,7 +72,9 @@ pub(super) fn forecast(
         .as_ref()
         .zip(held.as_ref())
         .and_then(|(rent, devices)| rent.pack("training", devices, explain));
-    let footprint = plan.site.footprint("training", &run.device_time, explain);
+    let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
+    let when = When { stage: Stage::Training, period: Period::during(length) };
+    let footprint = plan.site.footprint("training", when, &phases(&run.spent), explain);
     let facility = &footprint.facility;
     let (trains, packed) = (devices.as_ref(), packing.as_ref());
     let money = money::of_training(plan, &run, trains, packed, facility, explain);
@@ -89,6 +98,13 @@ pub(super) fn forecast(
         memory: settled.predicted.as_ref().map(|predicted| predicted.candidate.memory),
         peak_flops_per_usd: per_usd(&at_peak, "peak"),
         achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
+        sci: TrainingIntensity::new(
+            &footprint,
+            run.tokens.as_ref(),
+            &plan.billion_parameters,
+            explain,
+        ),
+        best_start: best_start(plan, run.wall_clock.as_ref(), explain),
         footprint,
         ownership,
         run,
@@ -97,5 +113,37 @@ pub(super) fn forecast(
         money,
         cost,
         calendar,
+    })
+}
+
+/// What the devices are paid for, by how busy they are. Lost time of an unknown kind counts as
+/// busy.
+fn phases(spent: &Spent) -> Vec<Phase> {
+    let phase = |name, time: &Traced<DeviceTime>, load| Phase { name, time: time.clone(), load };
+    let mut phases = vec![phase("steps", &spent.steps, Load::Busy)];
+    if spent.lost.value().value > 0.0 {
+        phases.push(phase("lost time", &spent.lost, Load::Busy));
+    }
+    if let Some(waiting) = &spent.waiting {
+        phases.push(phase("checkpoints and restarts", waiting, Load::Waiting));
+    }
+    if spent.spares.value().value > 0.0 {
+        phases.push(phase("spares", &spent.spares, Load::Waiting));
+    }
+    phases
+}
+
+/// The cleanest start of the run, where the scenario asks for it.
+fn best_start(
+    plan: &TrainingPlan,
+    length: Option<&Traced<Time>>,
+    explain: bool,
+) -> Option<std::result::Result<BestStart, Unknown>> {
+    let (window, start) = plan.site.start_window.as_ref().zip(plan.start)?;
+    Some(match length {
+        Some(length) => window.best_start(start, length.value(), explain),
+        None => Err(Unknown {
+            why: "the best start is unknown: nobody says on how many devices the run is".to_owned(),
+        }),
     })
 }

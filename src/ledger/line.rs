@@ -63,6 +63,12 @@ pub enum Resource {
     Electricity,
     /// Repairs and support of owned hardware.
     Maintenance,
+    /// Energy of devices and hosts, by an average power.
+    Power,
+    /// Energy that work adds to the idle draw.
+    Work,
+    /// Energy of powered devices and hosts, whatever they do.
+    Idle,
 }
 
 impl Resource {
@@ -79,6 +85,9 @@ impl Resource {
         (Self::Storage, "storage", "storage"),
         (Self::Egress, "egress", "egress"),
         (Self::Staff, "staff", "staff"),
+        (Self::Power, "power", "devices and hosts"),
+        (Self::Work, "work", "work above idle"),
+        (Self::Idle, "idle", "idle draw"),
     ];
 
     /// Its key: `cost_usd.<key>`.
@@ -101,7 +110,10 @@ impl Resource {
             | Self::Unused
             | Self::Colocation
             | Self::Electricity
-            | Self::Maintenance => true,
+            | Self::Maintenance
+            | Self::Power
+            | Self::Work
+            | Self::Idle => true,
             Self::Storage | Self::Egress | Self::Staff => false,
         }
     }

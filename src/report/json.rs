@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Report, currency, ledger};
+use super::{Report, carbon, currency, ledger};
 use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::Step;
 
@@ -33,6 +33,9 @@ pub fn estimate(report: &Report) -> Value {
         if !rows.is_empty() {
             root.insert(key.to_owned(), rows.iter().map(ledger::json).collect());
         }
+    }
+    if !report.footprint.is_empty() {
+        root.insert("footprint".to_owned(), report.footprint.iter().map(carbon::json).collect());
     }
     if !report.intervals.is_empty() {
         let intervals: Map<_, _> = report

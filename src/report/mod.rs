@@ -4,6 +4,7 @@ pub mod accuracy;
 pub mod actuals;
 pub mod backtest;
 pub mod capacity;
+pub mod carbon;
 pub mod chart;
 pub mod compare;
 pub mod compression;
@@ -69,6 +70,8 @@ pub struct Report {
     pub currency: Option<Currency>,
     /// Commitments that would save money.
     pub commitments: Vec<Commitment>,
+    /// The rows of energy and carbon.
+    pub footprint: Vec<carbon::Row>,
     /// Every input that a figure rests on, in the order of first use.
     pub inputs: Vec<Arc<Step>>,
     /// What is no number: the layout, whether it fits, the days.
@@ -113,6 +116,7 @@ impl Report {
         if let Some(calendar) = estimate.training.as_ref().and_then(|t| t.calendar) {
             days(calendar, &mut facts, &mut warnings);
         }
+        carbon::facts(estimate, &mut facts);
         Self {
             name: scenario.name.clone(),
             dates: scenario.dates.clone(),
@@ -125,6 +129,7 @@ impl Report {
                 .collect(),
             currency: scenario.finance.currency.clone(),
             commitments: Vec::new(),
+            footprint: carbon::rows(estimate),
             inputs,
             facts,
             intervals: Vec::new(),

@@ -8,7 +8,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::tree::wrap;
-use super::{Report, currency, ledger};
+use super::{Fact, Report, carbon, currency, ledger};
 use crate::estimate::Figure;
 use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::{Basis, How, Step};
@@ -43,16 +43,25 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
-        "Energy, carbon and water of the training",
+        ENERGY_OF_TRAINING,
         &[
             ("training.energy_kwh.it", "IT energy"),
             ("training.energy_kwh.facility", "facility energy (x PUE)"),
             ("training.co2e_kg.location", "CO2e, location-based"),
+            ("training.co2e_kg.work", "  of work above idle"),
+            ("training.co2e_kg.idle", "  of the idle draw"),
+            ("training.co2e_kg.upstream", "CO2e, upstream of the fuels"),
             ("training.co2e_kg.market", "CO2e, market-based"),
+            ("training.co2e_kg.marginal", "CO2e, marginal: another view"),
             ("training.co2e_kg.embodied.low", "CO2e, embodied, low"),
             ("training.co2e_kg.embodied.mid", "CO2e, embodied, mid"),
             ("training.co2e_kg.embodied.high", "CO2e, embodied, high"),
             ("training.water_l.on_site", "water, on site"),
+            ("training.water_l.off_site", "water, of the electricity"),
+            ("sci.training.kg_per_run", "SCI of the run"),
+            ("sci.training.kg_per_million_tokens", "SCI per million tokens"),
+            ("training.start_window.saving", "saving by the cleanest start"),
+            ("training.start_window.saved_co2e_kg", "  in CO2e, location-based"),
         ],
     ),
     (
@@ -186,6 +195,8 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
+const ENERGY_OF_TRAINING: &str = "Energy, carbon and water of the training";
+
 /// The columns of the table of years: figure under `inference.years.N`, heading.
 pub(super) const YEARS: &[(&str, &str)] = &[
     ("requests", "requests"),
@@ -214,19 +225,23 @@ pub(super) fn body(report: &Report, out: &mut String) {
             }
         }
         section(out, title, builder, &[1]);
-        let prefix = match *title {
-            "Training" => "training.",
-            "Rent or buy, training" => "rent_or_buy.training.",
-            "Own fleet or hosted model, first year" => "inference.api.",
-            "Rent or buy, service" => "rent_or_buy.inference.",
+        let meant: fn(&Fact) -> bool = match *title {
+            "Training" => |fact| fact.path.starts_with("training.") && !carbon::is_about(fact),
+            ENERGY_OF_TRAINING => carbon::is_about,
+            "Rent or buy, training" => |fact| fact.path.starts_with("rent_or_buy.training."),
+            "Own fleet or hosted model, first year" => {
+                |fact| fact.path.starts_with("inference.api.")
+            }
+            "Rent or buy, service" => |fact| fact.path.starts_with("rent_or_buy.inference."),
             _ => continue,
         };
-        facts(report, prefix, out);
+        facts(report, meant, out);
     }
     years(report, out);
     ledger::table(&report.ledger, out);
     ledger::commitments(&report.commitments, out);
     currency::table(report, out);
+    carbon::table(&report.footprint, out);
     ranges(report, out);
     inputs(report, out);
     for warning in &report.warnings {
@@ -251,8 +266,8 @@ pub(super) fn section(out: &mut String, title: &str, builder: Builder, right: &[
     }
 }
 
-fn facts(report: &Report, prefix: &str, out: &mut String) {
-    for fact in report.facts.iter().filter(|fact| fact.path.starts_with(prefix)) {
+fn facts(report: &Report, meant: fn(&Fact) -> bool, out: &mut String) {
+    for fact in report.facts.iter().filter(|fact| meant(fact)) {
         let shown = match &fact.value {
             Value::Array(items) => {
                 items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")

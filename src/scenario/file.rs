@@ -13,6 +13,7 @@ pub use api::{Api, ApiPrices};
 pub use owned::{InsteadOf, Owned};
 
 use super::costs::{ServingCosts, TrainingCosts};
+use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
 use super::given::Given;
 use super::purchase::Purchase;
 use super::reader::Located;
@@ -213,8 +214,11 @@ pub struct Hardware {
     pub accelerator: Located<String>,
     /// How many; a service sizes its own fleet.
     pub count: Option<Given<Devices>>,
-    /// Average power of one device with its share of the host; modelled when left out.
+    /// Average power of one device with its share of the host; modelled when left out. With
+    /// `idle`, the power at work.
     pub power: Option<Given<DevicePower>>,
+    /// Power of one device with its share of the host while it waits.
+    pub idle: Option<Given<DevicePower>>,
 }
 
 /// How well the accelerators are used.
@@ -325,8 +329,22 @@ pub struct Placement {
     pub pue: Option<Given<Pue>>,
     /// Carbon intensity of the electricity; the region's.
     pub grid: Option<Given<GridIntensity>>,
+    /// What `grid` counts: life-cycle, or direct; life-cycle.
+    pub grid_basis: Option<AverageBasis>,
+    /// The upstream of fuels and plants, where `grid_basis` is direct.
+    pub upstream: Option<Given<GridIntensity>>,
+    /// What one more kWh causes; a view of its own. The region's.
+    pub marginal: Option<Given<GridIntensity>>,
+    /// Under which contracts the electricity is bought, for market-based CO2e.
+    pub contracts: Option<Contracts>,
     /// Water per kWh of IT energy; the region's.
     pub wue: Option<Given<WaterIntensity>>,
+    /// Water that generating a kWh consumes; the country's.
+    pub grid_water: Option<Given<WaterIntensity>>,
+    /// What making the devices emitted.
+    pub embodied: Option<EmbodiedCarbon>,
+    /// How long the start may wait for a cleaner grid.
+    pub start_window: Option<Given<Time>>,
 }
 
 /// The service.

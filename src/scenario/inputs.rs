@@ -1,9 +1,8 @@
 //! Every input of a scenario, for those who vary them.
 
 use super::Scenario;
-use super::plan::{
-    Efficiency, Goodput, Pace, PowerModel, Replica, Run, Service, Site, TrainingPlan, Work,
-};
+use super::plan::{Efficiency, Goodput, Pace, Replica, Run, Service, TrainingPlan, Work};
+use super::site::{Draw, Embodied, PowerModel, Site};
 use crate::provenance::Uncertain;
 
 type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
@@ -41,6 +40,7 @@ impl TrainingPlan {
             costs.for_each_input(visit);
         }
         self.site.for_each_input(visit);
+        visit(&mut self.billion_parameters);
     }
 }
 
@@ -114,11 +114,11 @@ impl Efficiency {
 impl Site {
     fn for_each_input(&mut self, visit: Visit<'_>) {
         match &mut self.power {
-            Ok(PowerModel::Given(power)) => visit(power),
-            Ok(PowerModel::Modelled { tdp, load, host }) => {
-                visit(tdp);
-                visit(load);
-                if let Some(host) = host {
+            Ok(PowerModel::Average(power)) => visit(power),
+            Ok(PowerModel::ByLoad { busy, idle, idle_host }) => {
+                busy.for_each_input(visit);
+                idle.for_each_input(visit);
+                if let Some(host) = idle_host {
                     visit(host);
                 }
             }
@@ -127,16 +127,42 @@ impl Site {
         if let Ok(pue) = &mut self.pue {
             visit(pue);
         }
-        if let Ok(grid) = &mut self.grid {
+        for grid in [Some(&mut self.grid), self.upstream.as_mut()].into_iter().flatten().flatten() {
             visit(grid);
         }
-        if let Ok(wue) = &mut self.wue {
-            visit(wue);
+        if let Some(marginal) = &mut self.marginal {
+            visit(marginal);
         }
-        for level in self.embodied.iter_mut().flatten() {
-            visit(level);
+        if let Ok(contracts) = &mut self.contracts {
+            contracts.covered.iter_mut().for_each(|share| visit(share));
+            visit(&mut contracts.residual);
         }
+        for water in [&mut self.wue, &mut self.grid_water].into_iter().flatten() {
+            visit(water);
+        }
+        self.embodied.for_each_input(visit);
+    }
+}
+
+impl Draw {
+    fn for_each_input(&mut self, visit: Visit<'_>) {
+        match self {
+            Self::Watts(power) => visit(power),
+            Self::OfTdp { tdp, share } => {
+                visit(tdp);
+                visit(share);
+            }
+        }
+    }
+}
+
+impl Embodied {
+    fn for_each_input(&mut self, visit: Visit<'_>) {
+        self.device.iter_mut().flatten().for_each(|level| visit(level));
+        self.server.iter_mut().flatten().for_each(|level| visit(level));
+        visit(&mut self.together);
         visit(&mut self.lifetime);
+        visit(&mut self.utilisation);
     }
 }
 

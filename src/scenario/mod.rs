@@ -1,6 +1,7 @@
 //! The scenario: the one file that says what to forecast.
 pub mod costs;
 pub mod document;
+pub mod environment;
 pub mod file;
 pub mod given;
 mod inputs;
@@ -9,6 +10,7 @@ pub mod plan;
 pub mod purchase;
 pub mod reader;
 pub mod resolve;
+pub mod site;
 pub mod traffic;
 
 pub use mixture::Mixture;

@@ -20,13 +20,13 @@ use crate::diagnostic::Place;
 use crate::model::Model;
 use crate::provenance::{Input, Unknown};
 use crate::quantity::{
-    Data, DataPerRequest, DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower,
-    DeviceTime, DeviceTokenRate, Devices, Flop, FlopPerSample, FlopPerToken, GridIntensity, Mfu,
-    Per, Precision, Pue, RequestRate, Requests, Samples, Share, Time, Tokens, TokensPerRequest,
-    WaterIntensity, YearlyRate,
+    Data, DataPerRequest, DeviceBandwidth, DeviceFlopRate, DeviceMemory, DeviceTime,
+    DeviceTokenRate, Devices, Flop, FlopPerSample, FlopPerToken, Mfu, Per, Precision, RequestRate,
+    Requests, Samples, Share, Time, Tokens, TokensPerRequest, YearlyRate,
 };
 
 pub use super::file::FlopConvention;
+pub use super::site::Site;
 pub use api::Api;
 pub use costs::{Costs, Egress, Staff, Stored};
 pub use owned::{Alternative, Amortisation, Owned};
@@ -175,39 +175,6 @@ pub enum Pace {
 
 /// An input that may be unknown.
 pub type Stated<Q> = Result<Input<Q>, Unknown>;
-
-/// The average power of one device with its share of the host.
-#[derive(Clone, Debug)]
-pub enum PowerModel {
-    /// As given.
-    Given(Input<DevicePower>),
-    /// TDP x load + host.
-    Modelled {
-        /// Thermal design power.
-        tdp: Input<DevicePower>,
-        /// Average power / TDP.
-        load: Input<Share>,
-        /// The host's power per device, where it is known and not in the load already.
-        host: Option<Input<DevicePower>>,
-    },
-}
-
-/// What a device draws and where.
-#[derive(Clone, Debug)]
-pub struct Site {
-    /// Average power of one device with its share of the host.
-    pub power: Result<PowerModel, Unknown>,
-    /// Facility energy / IT energy.
-    pub pue: Stated<Pue>,
-    /// Location-based carbon intensity.
-    pub grid: Stated<GridIntensity>,
-    /// Water evaporated on site per IT energy.
-    pub wue: Stated<WaterIntensity>,
-    /// Embodied CO2e of one device: low, mid, high.
-    pub embodied: [Stated<DeviceCo2e>; 3],
-    /// Service life that the embodied CO2e is spread over.
-    pub lifetime: Input<Time>,
-}
 
 /// FLOP of one request.
 pub type FlopPerRequest = Per<Flop, Requests>;
@@ -359,6 +326,8 @@ pub struct TrainingPlan {
     pub costs: Option<Costs<Data>>,
     /// Power, grid and water.
     pub site: Site,
+    /// Parameters of the model, in billions.
+    pub billion_parameters: Input<f64>,
     /// The first day.
     pub start: Option<chrono::NaiveDate>,
     /// The day by which it must end.

@@ -166,6 +166,31 @@ fn goodput([failures, stall, restart, devices]: [f64; 4], interval: Option<Time>
     outcome.map_or(f64::NAN, |outcome| outcome.goodput.get())
 }
 
+/// The part of the elapsed time in which the devices wait, for checkpoints and restarts:
+/// goodput x stall / interval + restart / MTBF, at most what is not productive. None for a given
+/// goodput, of whose loss nobody says what it is.
+pub fn waiting(planned: &Goodput, explain: bool) -> Option<Traced<Share>> {
+    let Goodput::Failures { rate, stall, interval, restart, devices } = planned else {
+        return None;
+    };
+    let (rate, devices) = (rate.traced(explain), devices.traced(explain));
+    let (stall, restart) = (stall.traced(explain), restart.traced(explain));
+    let interval = interval.as_ref().map(|interval| interval.traced(explain));
+    let mut parts = vec![rate.part(), stall.part(), restart.part(), devices.part()];
+    parts.extend(interval.as_ref().map(Traced::part));
+    Some(function(
+        "goodput x stall / checkpoint interval + restart / time between failures",
+        &parts,
+        |v| {
+            let [stall, restart] = [v[1], v[2]].map(Time::from_stored);
+            let reliability = reliability(v[0], stall, restart);
+            let interval = v.get(4).copied().map(Time::from_stored);
+            let outcome = reliability.outcome(Devices::from_stored(v[3]), interval);
+            outcome.map_or(f64::NAN, |outcome| outcome.waiting(stall, restart))
+        },
+    ))
+}
+
 /// Reliability from failures per 1,000 devices and day.
 pub fn reliability(failures: f64, stall: Time, restart: Time) -> Reliability {
     let thousand_days = Devices::new::<device>(1000.0) * Time::new::<hour>(24.0);
@@ -173,6 +198,15 @@ pub fn reliability(failures: f64, stall: Time, restart: Time) -> Reliability {
 }
 
 impl Outcome {
+    /// The part of the elapsed time that checkpoints and restarts stop, at most what is lost.
+    fn waiting(&self, stall: Time, restart: Time) -> f64 {
+        let goodput = self.goodput.get();
+        // Without a stall the interval may be nothing, and nothing waits for it.
+        let stalls =
+            if stall.stored() > 0.0 { goodput * (stall / self.interval).value } else { 0.0 };
+        (stalls + (restart / self.mtbf).value).min(1.0 - goodput)
+    }
+
     /// Interruptions that are to be expected in an elapsed time.
     pub fn interruptions(&self, elapsed: Time) -> f64 {
         elapsed.stored() / self.mtbf.stored()

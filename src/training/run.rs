@@ -50,6 +50,8 @@ pub struct RunTime {
     pub samples: Option<Traced<Samples>>,
     /// Device-hours paid: goodput, spares and experiments included.
     pub device_time: Traced<DeviceTime>,
+    /// The same by what the devices do.
+    pub spent: Spent,
     /// Productive time / elapsed time.
     pub goodput: Traced<Share>,
     /// Model FLOPs / (productive time x peak).
@@ -62,6 +64,19 @@ pub struct RunTime {
     pub step_time: Option<Traced<Time>>,
     /// Throughput while productive.
     pub throughput: Option<Traced<DeviceTokenRate>>,
+}
+
+/// The device-hours of a run by what the devices do; experiments are in each.
+#[derive(Clone, Debug)]
+pub struct Spent {
+    /// They take steps.
+    pub steps: Traced<DeviceTime>,
+    /// They take steps again that a failure lost, or lose time in ways that nobody told.
+    pub lost: Traced<DeviceTime>,
+    /// They wait for checkpoints and restarts, where that is known.
+    pub waiting: Option<Traced<DeviceTime>>,
+    /// They stand by.
+    pub spares: Traced<DeviceTime>,
 }
 
 impl Run {
@@ -88,9 +103,19 @@ impl Run {
             }
             .named("device-hours of the run")
         };
-        let spares = self.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
+        let standing_by = self.spares.traced(explain);
+        let spares = standing_by.map::<f64>("1 + spares", |v| 1.0 + v[0]);
         let experiments = experiments.map::<f64>("1 + experiments", |v| 1.0 + v[0]);
         let paid = &(&run * &spares) * &experiments;
+        let waiting = goodput::waiting(&self.goodput, explain).map(|share| &run * &share);
+        let idle_or_lost = &run - &productive;
+        let lost = waiting.as_ref().map_or_else(|| idle_or_lost.clone(), |w| &idle_or_lost - w);
+        let spent = Spent {
+            steps: &productive * &experiments,
+            lost: &lost * &experiments,
+            waiting: waiting.map(|waiting| &waiting * &experiments),
+            spares: &(&run * &standing_by) * &experiments,
+        };
         let (tokens, samples) = match &self.work {
             Work::Tokens { tokens, epochs, .. } => {
                 let passed = &tokens.traced(explain) * &epochs.traced(explain);
@@ -117,6 +142,7 @@ impl Run {
             hfu: (&flops.hardware / &(&productive * &peak)).named("training.hfu"),
             wall_clock: devices.map(|devices| (&run / &devices).named("training.wall_clock_days")),
             device_time: paid.named("training.device_hours"),
+            spent,
             step_time,
             throughput,
             tokens,

@@ -3,7 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
+use flopcast::catalog::Catalog;
+use flopcast::diagnostic::{Error, Result};
+use flopcast::estimate::{Estimate, estimate};
+use flopcast::scenario::{Files, Scenario, document, reader, resolve};
 use serde_json::Value;
 
 /// The repository's root.
@@ -72,4 +77,27 @@ pub fn tool(names: &[&str]) -> Option<PathBuf> {
         println!("left out: {} is not installed; `.ci/tools` installs it", names.join(" or "));
     }
     found
+}
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        Err(Error::input(format!("{path} is not read here")))
+    }
+}
+
+/// One catalog for all cases: its tables are read once.
+pub static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
+
+/// A scenario of this text.
+pub fn resolved(text: &str) -> Result<Scenario> {
+    let node = document::parse("random.yaml", text.as_bytes())?;
+    resolve(&reader::read(&node)?, &CATALOG, &NoFiles)
+}
+
+/// What it takes, with derivations.
+pub fn forecast(text: &str) -> Estimate {
+    let scenario = resolved(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    estimate(&scenario, &CATALOG, true).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }

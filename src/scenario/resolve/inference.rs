@@ -12,7 +12,7 @@ use super::costs::Payer;
 use super::rent::Tenant;
 use super::spread::{self, Spreading};
 use super::traffic::{self, Asked};
-use super::{Files, Notes, api, assumed, default, owned, placement, share, training};
+use super::{Files, Notes, api, assumed, default, owned, placement, share, site, training};
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
 use crate::model::{Input as ModelInput, Model};
@@ -103,7 +103,7 @@ pub(super) fn plan(
             whole,
             format!("operators of {}, forward over prompt and answer", model.name),
         ),
-        site: placement::site(catalog, place, &service.hardware, device, "inference", notes)?,
+        site: site::site(catalog, place, &service.hardware, device, "inference", notes)?,
         api: match &service.api {
             Some(asked) => Some(api::plan(catalog, asked, replica.output.is_some(), notes)?),
             None => None,

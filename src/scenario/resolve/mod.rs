@@ -4,11 +4,14 @@
 mod api;
 mod compress;
 mod costs;
+mod embodied;
 mod inference;
 mod owned;
 mod placement;
+mod power;
 mod recipe;
 mod rent;
+mod site;
 mod spread;
 mod traffic;
 mod training;

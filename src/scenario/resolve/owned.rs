@@ -235,7 +235,7 @@ impl Keys<'_> {
         if let Some(given) = &file.electricity {
             return Ok(Ok(given.input(&name)));
         }
-        let region = placement::region(self.catalog, place)?;
+        let region = placement::region(self.catalog, place, None)?;
         let price = region.and_then(|region| region.electricity);
         Ok(price.map(|price| price.input(format!("{name}, industrial"))).ok_or_else(|| Unknown {
             why: format!("the catalog has no price of electricity there; give {name}"),

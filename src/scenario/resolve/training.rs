@@ -10,7 +10,7 @@ use super::super::plan::{
 use super::super::reader::Located;
 use super::costs::Payer;
 use super::rent::Tenant;
-use super::{Files, Notes, assumed, default, owned, placement, recipe, share};
+use super::{Files, Notes, assumed, default, owned, placement, recipe, share, site};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -115,7 +115,7 @@ pub(super) fn plan(
         .hint(format!("placement.start is on line {}", start.place.line)));
     }
     // The site first: a region that does not exist has no price either.
-    let site = placement::site(catalog, place, &training.hardware, device, "training", notes)?;
+    let site = site::site(catalog, place, &training.hardware, device, "training", notes)?;
     let tenant = Tenant { catalog, placement: place, device, together, stage: "training" };
     let owned = owned::plan(catalog, place, device, "placement", notes)?;
     let rent = tenant.rent(notes)?;
@@ -136,6 +136,11 @@ pub(super) fn plan(
         rent,
         owned,
         costs,
+        billion_parameters: Input::new(
+            "parameters of the model, in billions",
+            whole.parameters().total as f64 / 1e9,
+            Basis::Derived { formula: format!("counted from {}", whole.name) },
+        ),
         start: start.map(|start| start.value),
         deadline: training.deadline.as_ref().map(|deadline| deadline.value),
         efficiency,
