@@ -18,7 +18,7 @@ pub(super) struct Options {
     /// Scenario files; several stand side by side.
     #[arg(required_unless_present = "print_template", value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The document, by its ending: .html .svg .md .csv .json.
+    /// The document, by its ending: .html .xlsx .md .csv .json .focus.csv .svg.
     #[arg(short, long, value_name = "FILE", required_unless_present = "print_template")]
     output: Option<PathBuf>,
     /// Overwrite the document.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Report, chart, csv, html, json, markdown};
+use super::{Report, chart, csv, focus, html, json, markdown, xlsx};
 use crate::diagnostic::{Error, Result};
 
 /// A document for other people or programs.
@@ -12,6 +12,10 @@ pub enum Document {
     Html,
     /// A picture of what moves the answer most.
     Svg,
+    /// A workbook with live formulas.
+    Xlsx,
+    /// The ledger as forecast charges in FOCUS, for planning beside real ones.
+    Focus,
     /// Tables for a wiki or a pull request.
     Markdown,
     /// One row per figure and row of the ledger.
@@ -25,6 +29,8 @@ const ENDINGS: &[(&str, Document)] = &[
     (".html", Document::Html),
     (".htm", Document::Html),
     (".svg", Document::Svg),
+    (".xlsx", Document::Xlsx),
+    (".focus.csv", Document::Focus),
     (".md", Document::Markdown),
     (".csv", Document::Csv),
     (".json", Document::Json),
@@ -53,6 +59,8 @@ impl Document {
     /// without ranges.
     pub fn render(self, reports: &[Report], template: Option<&str>) -> Result<Vec<u8>> {
         let text = match self {
+            Self::Xlsx => return xlsx::workbook(reports),
+            Self::Focus => focus::charges(reports),
             Self::Html => html::page(reports, template.unwrap_or(html::TEMPLATE))?,
             Self::Svg => tornado(reports)?,
             Self::Markdown => reports.iter().map(markdown::estimate).collect::<Vec<_>>().join("\n"),

@@ -30,6 +30,8 @@ pub struct Row {
     pub by_month: Vec<(u32, Option<f64>)>,
     /// Where the unit price comes from.
     pub basis: Vec<String>,
+    /// How quantity and unit price come about.
+    pub steps: Option<(Arc<Step>, Arc<Step>)>,
 }
 
 /// The rows of an estimate that was made with explanations, stage by stage.
@@ -63,6 +65,7 @@ impl Row {
                 .map(|(month, part)| (month, part.map(Measure::stored)))
                 .collect(),
             basis,
+            steps: line.quantity.clone().zip(line.unit_price.clone()),
         }
     }
 

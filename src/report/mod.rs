@@ -12,6 +12,7 @@ pub mod csv;
 pub mod currency;
 pub mod document;
 pub mod fleets;
+pub mod focus;
 pub mod grid;
 pub mod html;
 pub mod json;
@@ -27,6 +28,7 @@ pub mod sweep;
 pub mod table;
 pub mod timeline;
 pub mod tree;
+pub mod xlsx;
 
 use std::sync::Arc;
 

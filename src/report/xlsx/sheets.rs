@@ -1,0 +1,491 @@
+//! The sheets: summary, inputs, calculation, ledger, cash flow, years.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rust_xlsxwriter::{
+    Chart, ChartType, Color, Format, FormatAlign, FormatBorder, Formula, Workbook, Worksheet,
+    XlsxError,
+};
+
+use super::formula::{self, Names};
+use crate::estimate::Figure;
+use crate::ledger::line::Kind;
+use crate::provenance::{Basis, How, Step};
+use crate::quantity::text::{convert, fitting};
+use crate::report::table::{SECTIONS, YEARS};
+use crate::report::{Report, ledger};
+
+type Done<T = ()> = Result<T, XlsxError>;
+
+/// How cells look.
+struct Look {
+    title: Format,
+    head: Format,
+    head_right: Format,
+    text: Format,
+    wrapped: Format,
+    number: Format,
+    /// What a reader may change.
+    input: Format,
+    money: Format,
+    total: Format,
+    total_text: Format,
+}
+
+impl Look {
+    fn new() -> Self {
+        let head = Format::new().set_bold().set_border_bottom(FormatBorder::Thin);
+        let text = Format::new().set_align(FormatAlign::Top);
+        let number = text.clone().set_num_format("#,##0.####;-#,##0.####;0");
+        Self {
+            title: Format::new().set_bold().set_font_size(16),
+            head_right: head.clone().set_align(FormatAlign::Right),
+            wrapped: text.clone().set_text_wrap().set_font_color(Color::Gray),
+            input: number
+                .clone()
+                .set_font_color(Color::RGB(0x00_0A_64_A4))
+                .set_background_color(Color::RGB(0x00_FF_F8_E1)),
+            money: text.clone().set_num_format("#,##0.00"),
+            total: head.clone().set_num_format("#,##0.00").set_border_top(FormatBorder::Thin),
+            total_text: head.clone().set_border_top(FormatBorder::Thin),
+            head,
+            text,
+            number,
+        }
+    }
+}
+
+/// Very small and very large numbers keep their digits.
+fn number_format(look: &Look, value: f64) -> Format {
+    let size = value.abs();
+    if size != 0.0 && !(1e-3..1e12).contains(&size) {
+        look.number.clone().set_num_format("0.0000E+00")
+    } else {
+        look.number.clone()
+    }
+}
+
+/// Writes all sheets into the book.
+pub(super) fn write(report: &Report, book: &mut Workbook) -> Done {
+    let look = Look::new();
+    let mut cells = Cells::default();
+    let mut inputs = Worksheet::new();
+    let mut calculation = Worksheet::new();
+    inputs.set_name("Inputs")?;
+    calculation.set_name("Calculation")?;
+    head(&mut inputs, &look, &["input", "value", "unit", "in base units", "basis and source"], 1)?;
+    head(&mut calculation, &look, &["figure", "value in base units", "unit", "how"], 1)?;
+
+    let mut summary = Worksheet::new();
+    summary.set_name("Summary")?;
+    let mut book_of = Book { look: &look, inputs, calculation, cells: &mut cells };
+    summary_sheet(report, &mut summary, &mut book_of)?;
+    let mut sheets = vec![];
+    if !report.ledger.is_empty() {
+        let mut sheet = Worksheet::new();
+        sheet.set_name("Ledger")?;
+        let last = ledger_sheet(&report.ledger, &mut sheet, &mut book_of)?;
+        let mut cash = Worksheet::new();
+        cash.set_name("Cash flow")?;
+        cash_sheet(&report.ledger, &mut cash, &look, last)?;
+        sheets.extend([sheet, cash]);
+    }
+    if report.figure("inference.years.1.requests").is_some() {
+        let mut sheet = Worksheet::new();
+        sheet.set_name("Years")?;
+        years_sheet(report, &mut sheet, &mut book_of)?;
+        sheets.push(sheet);
+    }
+    let Book { mut inputs, mut calculation, .. } = book_of;
+    for (sheet, widths) in [
+        (&mut inputs, &[44.0, 18.0, 20.0, 18.0, 90.0][..]),
+        (&mut calculation, &[46.0, 20.0, 20.0, 90.0][..]),
+    ] {
+        layout(sheet, widths)?;
+    }
+    book.push_worksheet(summary);
+    book.push_worksheet(inputs);
+    book.push_worksheet(calculation);
+    for sheet in sheets {
+        book.push_worksheet(sheet);
+    }
+    for (name, cell) in &cells.names {
+        book.define_name(name.as_str(), &format!("={cell}"))?;
+    }
+    Ok(())
+}
+
+fn head(sheet: &mut Worksheet, look: &Look, headings: &[&str], right: usize) -> Done {
+    for (column, heading) in headings.iter().enumerate() {
+        let format = if column == right { &look.head_right } else { &look.head };
+        sheet.write_with_format(0, column as u16, *heading, format)?;
+    }
+    sheet.set_freeze_panes(1, 0)?;
+    Ok(())
+}
+
+fn layout(sheet: &mut Worksheet, widths: &[f64]) -> Done {
+    for (column, width) in widths.iter().enumerate() {
+        sheet.set_column_width(column as u16, *width)?;
+    }
+    sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
+    Ok(())
+}
+
+/// Which cell holds which step.
+#[derive(Default)]
+struct Cells {
+    steps: HashMap<*const Step, String>,
+    leaves: HashMap<(String, u64), String>,
+    naming: Names,
+    names: Vec<(String, String)>,
+    input_rows: u32,
+    steps_rows: u32,
+}
+
+/// The two sheets that grow as figures are asked for.
+struct Book<'a> {
+    look: &'a Look,
+    inputs: Worksheet,
+    calculation: Worksheet,
+    cells: &'a mut Cells,
+}
+
+impl Book<'_> {
+    /// The cell that holds a step's value in base units; written when it is first asked for.
+    fn cell(&mut self, step: &Arc<Step>) -> Done<String> {
+        if let Some(cell) = self.cells.steps.get(&Arc::as_ptr(step)) {
+            return Ok(cell.clone());
+        }
+        let cell = match &step.how {
+            How::Leaf(basis) => self.leaf(step, basis)?,
+            _ => self.computed(step)?,
+        };
+        self.cells.steps.insert(Arc::as_ptr(step), cell.clone());
+        Ok(cell)
+    }
+
+    fn leaf(&mut self, step: &Step, basis: &Basis) -> Done<String> {
+        let name = step.name.clone().unwrap_or_default();
+        let key = (name.clone(), step.value.to_bits());
+        if let Some(cell) = self.cells.leaves.get(&key) {
+            return Ok(cell.clone());
+        }
+        self.cells.input_rows += 1;
+        let row = self.cells.input_rows;
+        let (value, unit) = fitting(step.value, step.dimension);
+        let look = self.look;
+        let sheet = &mut self.inputs;
+        sheet.write_with_format(row, 0, &name, &look.text)?;
+        sheet.write_with_format(row, 1, value, &look.input)?;
+        sheet.write_with_format(row, 2, &unit, &look.text)?;
+        let factor = if unit.is_empty() { 1.0 } else { 1.0 / convert(1.0, &unit) };
+        let base = Formula::new(format!("=B{}*{factor:?}", row + 1)).set_result(exact(step.value));
+        sheet.write_with_format(row, 3, base, &number_format(look, step.value))?;
+        sheet.write_with_format(row, 4, basis.to_string(), &look.wrapped)?;
+        let cell = format!("Inputs!$D${}", row + 1);
+        let defined = self.cells.naming.of(&name);
+        self.cells.names.push((defined, format!("Inputs!$B${}", row + 1)));
+        self.cells.leaves.insert(key, cell.clone());
+        Ok(cell)
+    }
+
+    fn computed(&mut self, step: &Arc<Step>) -> Done<String> {
+        let mut failed = None;
+        let text = formula::of(step, &mut |input| match self.cell(input) {
+            Ok(cell) => cell,
+            Err(error) => {
+                failed = Some(error);
+                String::new()
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.cells.steps_rows += 1;
+        let row = self.cells.steps_rows;
+        let look = self.look;
+        let sheet = &mut self.calculation;
+        let name = step.name.clone().unwrap_or_default();
+        sheet.write_with_format(row, 0, &name, &look.text)?;
+        let format = number_format(look, step.value);
+        let how = match text {
+            Some(text) => {
+                let live = Formula::new(format!("={text}")).set_result(exact(step.value));
+                sheet.write_with_format(row, 1, live, &format)?;
+                step.formula()
+            }
+            None => {
+                sheet.write_with_format(row, 1, step.value, &format)?;
+                format!("{} (computed by flopcast; does not follow changes)", step.formula())
+            }
+        };
+        sheet.write_with_format(row, 2, step.dimension.stored_unit(), &look.text)?;
+        sheet.write_with_format(row, 3, how, &look.wrapped)?;
+        Ok(format!("Calculation!$B${}", row + 1))
+    }
+
+    /// A formula for a figure in the unit of its path.
+    fn figure(&mut self, figure: &Figure) -> Done<Option<Formula>> {
+        let Some((step, value)) = figure.step.as_ref().zip(figure.value) else { return Ok(None) };
+        let cell = self.cell(step)?;
+        let factor = if step.value == 0.0 { 1.0 } else { value / step.value };
+        let text = if (factor - 1.0).abs() < 1e-12 {
+            format!("={cell}")
+        } else {
+            format!("={cell}*{factor:?}")
+        };
+        Ok(Some(Formula::new(text).set_result(exact(value))))
+    }
+}
+
+/// All digits.
+fn exact(value: f64) -> String {
+    format!("{value:?}")
+}
+
+fn unit_of(path: &str) -> String {
+    let unit = path.split('.').find_map(|part| {
+        let (_, unit) = part.rsplit_once('_')?;
+        let known =
+            ["usd", "kwh", "kg", "l", "s", "ms", "days", "hours", "wh", "g", "gb", "tokens"];
+        known.contains(&unit).then(|| unit.to_owned())
+    });
+    match unit.as_deref() {
+        Some("usd") => "USD".to_owned(),
+        Some("kwh") => "kWh".to_owned(),
+        Some("wh") => "Wh".to_owned(),
+        Some("kg") => "kgCO2e".to_owned(),
+        Some("g") => "gCO2e".to_owned(),
+        Some("l") => "L".to_owned(),
+        Some("gb") => "GB".to_owned(),
+        Some("hours") => "device-h".to_owned(),
+        Some(other) => other.to_owned(),
+        None => String::new(),
+    }
+}
+
+fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+    let look = book.look;
+    sheet.write_with_format(0, 0, &report.name, &look.title)?;
+    let dates: Vec<String> = report
+        .dates
+        .iter()
+        .map(|(what, date)| format!("{} {date}", what.replace('_', " ")))
+        .collect();
+    sheet.write_with_format(1, 0, dates.join(", "), &look.wrapped)?;
+    sheet.write_with_format(
+        2,
+        0,
+        "Change a value on the sheet Inputs (blue on yellow): every sheet follows.",
+        &look.wrapped,
+    )?;
+    let mut row = 3;
+    // The order of the answer: totals first.
+    for (title, rows) in SECTIONS
+        .iter()
+        .rev()
+        .filter(|(title, _)| *title == "Total")
+        .chain(SECTIONS.iter().filter(|(title, _)| *title != "Total"))
+    {
+        let shown: Vec<_> = rows
+            .iter()
+            .filter_map(|(path, label)| Some((path, label.trim(), report.figure(path)?)))
+            .collect();
+        if shown.is_empty() {
+            continue;
+        }
+        row += 1;
+        sheet.write_with_format(row, 0, *title, &look.head)?;
+        sheet.write_with_format(row, 1, "", &look.head)?;
+        sheet.write_with_format(row, 2, "", &look.head)?;
+        for (path, label, figure) in shown {
+            row += 1;
+            sheet.write_with_format(row, 0, label, &look.text)?;
+            match book.figure(figure)? {
+                Some(live) => {
+                    let format = number_format(look, figure.value.unwrap_or_default());
+                    sheet.write_with_format(row, 1, live, &format)?;
+                }
+                None => match figure.value {
+                    Some(value) => {
+                        let format = number_format(look, value);
+                        sheet.write_with_format(row, 1, value, &format)?;
+                    }
+                    None => {
+                        let right = look.text.clone().set_align(FormatAlign::Right);
+                        sheet.write_with_format(row, 1, "unknown", &right)?;
+                    }
+                },
+            }
+            sheet.write_with_format(row, 2, unit_of(path), &look.text)?;
+            sheet.write_with_format(row, 3, *path, &look.wrapped)?;
+        }
+        row += 1;
+    }
+    for warning in &report.warnings {
+        row += 1;
+        let text = look.wrapped.clone();
+        sheet.merge_range(row, 0, row, 3, &format!("warning: {warning}"), &text)?;
+        sheet.set_row_height(row, 15.0 * (warning.len() / 120 + 1) as f64)?;
+    }
+    layout(sheet, &[46.0, 20.0, 16.0, 48.0])
+}
+
+/// The ledger with its total; returns the last row of money, from 1.
+fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>) -> Done<u32> {
+    let look = book.look;
+    let headings =
+        ["stage", "item", "kind", "first month", "months", "quantity", "unit", "USD each", "USD"];
+    head(sheet, look, &headings, 8)?;
+    for (index, row) in rows.iter().enumerate() {
+        let line = index as u32 + 1;
+        let entry = &row.entry;
+        sheet.write_with_format(line, 0, entry.stage.label(), &look.text)?;
+        sheet.write_with_format(line, 1, entry.label(), &look.text)?;
+        sheet.write_with_format(line, 2, entry.kind.name(), &look.text)?;
+        sheet.write_with_format(line, 3, entry.period.month() + 1, &look.text)?;
+        sheet.write_with_format(line, 4, entry.period.months(), &look.text)?;
+        match (&row.steps, &row.quantity, row.unit_price, row.amount) {
+            (Some((used, price)), Some((quantity, unit)), Some(each), Some(amount)) => {
+                let factor = if unit.is_empty() { 1.0 } else { convert(1.0, unit) };
+                for (column, step, factor, value) in
+                    [(5, used, factor, *quantity), (7, price, 1.0 / factor, each)]
+                {
+                    let cell = book.cell(step)?;
+                    let live = Formula::new(format!("={cell}*{factor:?}")).set_result(exact(value));
+                    sheet.write_with_format(line, column, live, &number_format(look, value))?;
+                }
+                sheet.write_with_format(line, 6, unit, &look.text)?;
+                let live = Formula::new(format!("=F{0}*H{0}", line + 1)).set_result(exact(amount));
+                sheet.write_with_format(line, 8, live, &look.money)?;
+            }
+            (.., Some(amount)) => {
+                sheet.write_with_format(line, 8, amount, &look.money)?;
+            }
+            _ => {
+                sheet.write_with_format(line, 8, "unknown", &look.text)?;
+            }
+        }
+    }
+    let last = rows.len() as u32 + 1;
+    sheet.write_with_format(last, 0, "total", &look.total_text)?;
+    for column in 1..8 {
+        sheet.write_with_format(last, column, "", &look.total_text)?;
+    }
+    let total: f64 = rows.iter().filter_map(|row| row.amount).sum();
+    let sum = Formula::new(format!("=SUM(I2:I{last})")).set_result(exact(total));
+    sheet.write_with_format(last, 8, sum, &look.total)?;
+    let mut chart = Chart::new(ChartType::Bar);
+    chart
+        .add_series()
+        .set_categories(("Ledger", 1, 1, last - 1, 1))
+        .set_values(("Ledger", 1, 8, last - 1, 8))
+        .set_name("USD");
+    chart.title().set_name("Cost by row");
+    chart.legend().set_hidden();
+    sheet.insert_chart(last + 2, 0, &chart)?;
+    layout(sheet, &[14.0, 34.0, 9.0, 12.0, 9.0, 18.0, 16.0, 14.0, 18.0])?;
+    Ok(last)
+}
+
+/// The rows by quarter, each a share of its amount; capex and opex apart.
+fn cash_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, look: &Look, last: u32) -> Done {
+    let quarters = rows
+        .iter()
+        .flat_map(|row| row.by_month.iter().map(|(month, _)| month / 3 + 1))
+        .max()
+        .unwrap_or(1);
+    head(sheet, look, &["item", "kind"], 9)?;
+    for quarter in 0..quarters {
+        let heading = format!("Q{}", quarter + 1);
+        sheet.write_with_format(0, quarter as u16 + 2, heading, &look.head_right)?;
+    }
+    for (index, row) in rows.iter().enumerate() {
+        let line = index as u32 + 1;
+        let label = format!("{}: {}", row.entry.stage.label(), row.entry.label());
+        sheet.write_with_format(line, 0, label, &look.text)?;
+        sheet.write_with_format(line, 1, row.entry.kind.name(), &look.text)?;
+        let Some(amount) = row.amount.filter(|amount| *amount != 0.0) else { continue };
+        for quarter in 0..quarters {
+            let months = row.by_month.iter().filter(|(month, _)| month / 3 == quarter);
+            let part: f64 = months.filter_map(|(_, part)| *part).sum();
+            let text = format!("=Ledger!$I${}*{:?}", line + 1, part / amount);
+            let live = Formula::new(text).set_result(exact(part));
+            sheet.write_with_format(line, quarter as u16 + 2, live, &look.money)?;
+        }
+    }
+    for (below, kind) in [(0, Kind::Capex), (1, Kind::Opex)] {
+        let line = last + 1 + below;
+        sheet.write_with_format(line, 0, kind.name(), &look.total_text)?;
+        sheet.write_with_format(line, 1, "", &look.total_text)?;
+        for quarter in 0..quarters {
+            let column = quarter as u16 + 2;
+            let letter = rust_xlsxwriter::column_number_to_name(column);
+            let sum: f64 = rows
+                .iter()
+                .filter(|row| row.entry.kind == kind)
+                .flat_map(|row| &row.by_month)
+                .filter(|(month, _)| month / 3 == quarter)
+                .filter_map(|(_, part)| *part)
+                .sum();
+            let text =
+                format!("=SUMIF($B$2:$B${last},\"{}\",{letter}$2:{letter}${last})", kind.name());
+            let live = Formula::new(text).set_result(exact(sum));
+            sheet.write_with_format(line, column, live, &look.total)?;
+        }
+    }
+    let mut widths = vec![40.0, 8.0];
+    widths.extend(std::iter::repeat_n(15.0, quarters as usize));
+    layout(sheet, &widths)
+}
+
+fn years_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+    let look = book.look;
+    let figure = |year: u32, name: &str| report.figure(&format!("inference.years.{year}.{name}"));
+    let columns: Vec<_> = YEARS.iter().filter(|(name, _)| figure(1, name).is_some()).collect();
+    head(sheet, look, &["year"], 0)?;
+    for (column, (name, heading)) in columns.iter().enumerate() {
+        let unit = unit_of(name);
+        let heading =
+            if unit.is_empty() { (*heading).to_owned() } else { format!("{heading}, {unit}") };
+        sheet.write_with_format(0, column as u16 + 1, heading, &look.head_right)?;
+    }
+    let mut year = 1;
+    while figure(year, "requests").is_some() {
+        sheet.write_with_format(year, 0, year, &look.text)?;
+        for (column, (name, _)) in columns.iter().enumerate() {
+            let Some(found) = figure(year, name) else { continue };
+            let column = column as u16 + 1;
+            match (book.figure(found)?, found.value) {
+                (Some(live), value) => {
+                    let format = number_format(look, value.unwrap_or_default());
+                    sheet.write_with_format(year, column, live, &format)?;
+                }
+                (None, Some(value)) => {
+                    sheet.write_with_format(year, column, value, &number_format(look, value))?;
+                }
+                (None, None) => {
+                    sheet.write_with_format(year, column, "unknown", &look.text)?;
+                }
+            }
+        }
+        year += 1;
+    }
+    if let Some(cost) = columns.iter().position(|(name, _)| *name == "cost_usd") {
+        let mut chart = Chart::new(ChartType::Column);
+        let column = cost as u16 + 1;
+        chart.add_series().set_categories(("Years", 1, 0, year - 1, 0)).set_values((
+            "Years",
+            1,
+            column,
+            year - 1,
+            column,
+        ));
+        chart.title().set_name("Cost of serving by year, USD");
+        chart.legend().set_hidden();
+        sheet.insert_chart(year + 2, 0, &chart)?;
+    }
+    layout(sheet, &[8.0, 20.0, 12.0, 12.0, 18.0, 24.0, 18.0])
+}
