@@ -20,12 +20,7 @@ fn scenarios() -> Vec<PathBuf> {
 fn export(scenario: &Path, folder: &Path) -> PathBuf {
     let name = scenario.file_stem().and_then(|name| name.to_str()).expect("a name");
     let path = folder.join(format!("{name}.focus.csv"));
-    stdout(&[
-        "report",
-        scenario.to_str().expect("UTF-8"),
-        "-o",
-        path.to_str().expect("UTF-8"),
-    ]);
+    stdout(&["report", scenario.to_str().expect("UTF-8"), "-o", path.to_str().expect("UTF-8")]);
     path
 }
 

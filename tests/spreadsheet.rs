@@ -70,9 +70,10 @@ fn recalculated_totals_are_the_forecasts() {
         let book = workbook(name, &folder);
         let sheets = recalculated(&office, &book);
         for (sheet, rows) in &sheets {
-            let wrong = rows.iter().flatten().find(|cell| {
-                ["#", "Err:"].iter().any(|mark| cell.starts_with(mark))
-            });
+            let wrong = rows
+                .iter()
+                .flatten()
+                .find(|cell| ["#", "Err:"].iter().any(|mark| cell.starts_with(mark)));
             assert_eq!(wrong, None, "{name}, {sheet}");
         }
         let estimate = json(&["estimate", &format!("scenarios/{name}.yaml"), "--format", "json"]);
@@ -127,16 +128,17 @@ fn edit(from: &Path, to: &Path, cell: &str, value: f64) {
     let options = zip::write::SimpleFileOptions::default();
     for index in 0..archive.len() {
         let mut part = archive.by_index(index).expect("a part");
+        let name = part.name().expect("a name").into_owned();
         let mut bytes = Vec::new();
         part.read_to_end(&mut bytes).expect("its bytes");
-        if part.name() == "xl/worksheets/sheet2.xml" {
+        if name == "xl/worksheets/sheet2.xml" {
             let text = String::from_utf8(bytes).expect("UTF-8");
             let at = text.find(&format!("r=\"{cell}\"")).expect("the cell");
             let start = at + text[at..].find("<v>").expect("a value") + 3;
             let end = start + text[start..].find("</v>").expect("its end");
             bytes = format!("{}{value:?}{}", &text[..start], &text[end..]).into_bytes();
         }
-        copy.start_file(part.name(), options).expect("a part");
+        copy.start_file(name, options).expect("a part");
         copy.write_all(&bytes).expect("written");
     }
     copy.finish().expect("a book");

@@ -139,13 +139,11 @@ impl Charge<'_> {
         let entry = &self.row.entry;
         let part = |whole: Option<f64>| {
             let share = self.share?;
-            Some((whole? * share).to_string())
+            Some(decimal(whole? * share))
         };
         let once = self.row.by_month.len() == 1 && entry.kind == Kind::Capex;
         match column {
-            "BilledCost" | "ContractedCost" | "EffectiveCost" | "ListCost" => {
-                self.amount.to_string()
-            }
+            "BilledCost" | "ContractedCost" | "EffectiveCost" | "ListCost" => decimal(self.amount),
             "BillingAccountId" | "SubAccountId" => "forecast".to_owned(),
             "BillingAccountName" | "SubAccountName" => self.report.name.clone(),
             "BillingCurrency" => "USD".to_owned(),
@@ -165,10 +163,10 @@ impl Charge<'_> {
                 self.row.quantity.as_ref().map_or(String::new(), |(_, unit)| focus_unit(unit))
             }
             "ContractedUnitPrice" | "ListUnitPrice" => {
-                self.row.unit_price.map(|price| price.to_string()).unwrap_or_default()
+                self.row.unit_price.map(decimal).unwrap_or_default()
             }
-            "InvoiceIssuerName" | "ProviderName" | "PublisherName" | "InvoiceIssuer" | "Provider"
-            | "Publisher" => "flopcast".to_owned(),
+            "InvoiceIssuerName" | "ProviderName" | "PublisherName" | "InvoiceIssuer"
+            | "Provider" | "Publisher" => "flopcast".to_owned(),
             "PricingCategory" => "Standard".to_owned(),
             "ResourceId" | "ResourceID" | "SkuId" | "SkuPriceId" => self.row.path(),
             "ResourceName" => entry.label(),
@@ -192,6 +190,11 @@ impl Charge<'_> {
         let day = self.start.checked_add_months(Months::new(month)).unwrap_or(self.start);
         format!("{day}T00:00:00Z")
     }
+}
+
+/// A decimal with its point, also where it is whole.
+fn decimal(value: f64) -> String {
+    format!("{value:?}")
 }
 
 /// FOCUS writes units in words: `Hours`, `GB-Months`.
