@@ -25,6 +25,8 @@ struct Look {
     head_right: Format,
     text: Format,
     wrapped: Format,
+    note: Format,
+    unit: Format,
     number: Format,
     /// What a reader may change.
     input: Format,
@@ -37,13 +39,16 @@ impl Look {
     fn new() -> Self {
         let head = Format::new().set_bold().set_border_bottom(FormatBorder::Thin);
         let text = Format::new().set_align(FormatAlign::Top);
-        let number = text.clone().set_num_format("#,##0.####;-#,##0.####;0");
+        let number = text.clone();
         Self {
             title: Format::new().set_bold().set_font_size(16),
             head_right: head.clone().set_align(FormatAlign::Right),
             wrapped: text.clone().set_text_wrap().set_font_color(Color::Gray),
+            note: text.clone().set_font_color(Color::Gray),
+            unit: text.clone().set_indent(1),
             input: number
                 .clone()
+                .set_num_format("#,##0.########")
                 .set_font_color(Color::RGB(0x00_0A_64_A4))
                 .set_background_color(Color::RGB(0x00_FF_F8_E1)),
             money: text.clone().set_num_format("#,##0.00"),
@@ -56,14 +61,17 @@ impl Look {
     }
 }
 
-/// Very small and very large numbers keep their digits.
+/// Four digits or more, and no more decimals than tell something.
 fn number_format(look: &Look, value: f64) -> Format {
     let size = value.abs();
-    if size != 0.0 && !(1e-3..1e12).contains(&size) {
-        look.number.clone().set_num_format("0.0000E+00")
-    } else {
-        look.number.clone()
-    }
+    let digits = match size {
+        _ if size == 0.0 => "0",
+        _ if !(1e-3..1e15).contains(&size) => "0.000E+00",
+        _ if size >= 1e3 => "#,##0",
+        _ if size >= 10.0 => "#,##0.00",
+        _ => "0.0000",
+    };
+    look.number.clone().set_num_format(digits)
 }
 
 /// Writes all sheets into the book.
@@ -179,11 +187,11 @@ impl Book<'_> {
         let sheet = &mut self.inputs;
         sheet.write_with_format(row, 0, &name, &look.text)?;
         sheet.write_with_format(row, 1, value, &look.input)?;
-        sheet.write_with_format(row, 2, &unit, &look.text)?;
+        sheet.write_with_format(row, 2, &unit, &look.unit)?;
         let factor = if unit.is_empty() { 1.0 } else { 1.0 / convert(1.0, &unit) };
         let base = Formula::new(format!("=B{}*{factor:?}", row + 1)).set_result(exact(step.value));
         sheet.write_with_format(row, 3, base, &number_format(look, step.value))?;
-        sheet.write_with_format(row, 4, basis.to_string(), &look.wrapped)?;
+        sheet.write_with_format(row, 4, basis.to_string(), &look.note)?;
         let cell = format!("Inputs!$D${}", row + 1);
         let defined = self.cells.naming.of(&name);
         self.cells.names.push((defined, format!("Inputs!$B${}", row + 1)));
@@ -221,8 +229,8 @@ impl Book<'_> {
                 format!("{} (computed by flopcast; does not follow changes)", step.formula())
             }
         };
-        sheet.write_with_format(row, 2, step.dimension.stored_unit(), &look.text)?;
-        sheet.write_with_format(row, 3, how, &look.wrapped)?;
+        sheet.write_with_format(row, 2, step.dimension.stored_unit(), &look.unit)?;
+        sheet.write_with_format(row, 3, how, &look.note)?;
         Ok(format!("Calculation!$B${}", row + 1))
     }
 
@@ -319,8 +327,8 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
                     }
                 },
             }
-            sheet.write_with_format(row, 2, unit_of(path), &look.text)?;
-            sheet.write_with_format(row, 3, *path, &look.wrapped)?;
+            sheet.write_with_format(row, 2, unit_of(path), &look.unit)?;
+            sheet.write_with_format(row, 3, *path, &look.note)?;
         }
         row += 1;
     }
@@ -357,7 +365,7 @@ fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>
                     let live = Formula::new(format!("={cell}*{factor:?}")).set_result(exact(value));
                     sheet.write_with_format(line, column, live, &number_format(look, value))?;
                 }
-                sheet.write_with_format(line, 6, unit, &look.text)?;
+                sheet.write_with_format(line, 6, unit, &look.unit)?;
                 let live = Formula::new(format!("=F{0}*H{0}", line + 1)).set_result(exact(amount));
                 sheet.write_with_format(line, 8, live, &look.money)?;
             }
