@@ -174,7 +174,16 @@ placement: {{provider: aws, region: us-east-2, pue: {pue}, discount: {list}}}
     for (changed, moved) in [
         (
             text("1.3", "0.02 USD/GB-month", "0 %"),
-            &["training.energy_kwh.facility", "training.co2e_kg.location"][..],
+            &[
+                "training.energy_kwh.facility",
+                "training.energy_kwh.work",
+                "training.energy_kwh.idle",
+                "training.co2e_kg.location",
+                "training.co2e_kg.work",
+                "training.co2e_kg.idle",
+                "training.co2e_kg.marginal",
+                "training.water_l.off_site",
+            ][..],
         ),
         (
             text("1.1", "0.03 USD/GB-month", "0 %"),
@@ -188,7 +197,8 @@ placement: {{provider: aws, region: us-east-2, pue: {pue}, discount: {list}}}
         let figures = forecast(&changed).figures();
         for (before, after) in base.iter().zip(&figures) {
             assert_eq!(before.path, after.path);
-            let sums = before.path.starts_with("tco.") || before.path.contains("flops_per_usd");
+            let sums = ["tco.", "sci.", "training.flops_per_usd"];
+            let sums = sums.iter().any(|sum| before.path.starts_with(sum));
             let moves = before.value != after.value;
             assert!(sums || moves == moved.contains(&before.path.as_str()), "{}", before.path);
         }

@@ -38,11 +38,11 @@ fn rows_add_up_to_the_forecast() {
         let path = export(&scenario, &folder);
         let estimate = json(&["estimate", scenario.to_str().expect("UTF-8"), "--format", "json"]);
         let stages = ["/training/cost_usd/total", "/inference/cost_usd/total"];
-        let costs = stages.map(|stage| estimate.pointer(stage).and_then(|cost| cost.as_f64()));
+        let costs = stages.map(|stage| estimate.pointer(stage).and_then(serde_json::Value::as_f64));
         let total: f64 = costs.into_iter().flatten().sum();
         let exported = sum(&path, "BilledCost");
         assert!((exported - total).abs() < 0.005, "{}: {exported} {total}", scenario.display());
-        let energy = estimate.pointer("/tco/energy_kwh").and_then(|energy| energy.as_f64());
+        let energy = estimate.pointer("/tco/energy_kwh").and_then(serde_json::Value::as_f64);
         if let Some(energy) = energy.filter(|_| total > 0.0 && costs.iter().all(Option::is_some)) {
             let exported = sum(&path, "x_EnergyKwh");
             assert!((exported / energy - 1.0).abs() < 1e-6, "{}: {exported}", scenario.display());

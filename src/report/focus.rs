@@ -1,4 +1,4 @@
-//! The ledger as charges in FOCUS 1.0 (FinOps Open Cost and Usage Specification), by month.
+//! The ledger as charges in FOCUS 1.0 (the `FinOps` Open Cost and Usage Specification), by month.
 //!
 //! FOCUS records charges; these are forecasts of charges, for planning beside real ones, and each
 //! row says so in `x_Forecast`.
@@ -170,9 +170,8 @@ impl Charge<'_> {
             "PricingCategory" => "Standard".to_owned(),
             "ResourceId" | "ResourceID" | "SkuId" | "SkuPriceId" => self.row.path(),
             "ResourceName" => entry.label(),
-            "ResourceType" => entry.resource.label().to_owned(),
             "ServiceCategory" => category(entry.resource).to_owned(),
-            "ServiceName" => entry.resource.label().to_owned(),
+            "ResourceType" | "ServiceName" => entry.resource.label().to_owned(),
             "ServiceSubcategory" => subcategory(entry.resource).to_owned(),
             "Tags" => {
                 json!({ "scenario": self.report.name, "stage": entry.stage.label() }).to_string()

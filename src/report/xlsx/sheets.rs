@@ -218,16 +218,13 @@ impl Book<'_> {
         let name = step.name.clone().unwrap_or_default();
         sheet.write_with_format(row, 0, &name, &look.text)?;
         let format = number_format(look, step.value);
-        let how = match text {
-            Some(text) => {
-                let live = Formula::new(format!("={text}")).set_result(exact(step.value));
-                sheet.write_with_format(row, 1, live, &format)?;
-                step.formula()
-            }
-            None => {
-                sheet.write_with_format(row, 1, step.value, &format)?;
-                format!("{} (computed by flopcast; does not follow changes)", step.formula())
-            }
+        let how = if let Some(text) = text {
+            let live = Formula::new(format!("={text}")).set_result(exact(step.value));
+            sheet.write_with_format(row, 1, live, &format)?;
+            step.formula()
+        } else {
+            sheet.write_with_format(row, 1, step.value, &format)?;
+            format!("{} (computed by flopcast; does not follow changes)", step.formula())
         };
         sheet.write_with_format(row, 2, step.dimension.stored_unit(), &look.unit)?;
         sheet.write_with_format(row, 3, how, &look.note)?;
@@ -311,22 +308,7 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
         for (path, label, figure) in shown {
             row += 1;
             sheet.write_with_format(row, 0, label, &look.text)?;
-            match book.figure(figure)? {
-                Some(live) => {
-                    let format = number_format(look, figure.value.unwrap_or_default());
-                    sheet.write_with_format(row, 1, live, &format)?;
-                }
-                None => match figure.value {
-                    Some(value) => {
-                        let format = number_format(look, value);
-                        sheet.write_with_format(row, 1, value, &format)?;
-                    }
-                    None => {
-                        let right = look.text.clone().set_align(FormatAlign::Right);
-                        sheet.write_with_format(row, 1, "unknown", &right)?;
-                    }
-                },
-            }
+            write_figure(sheet, [row, 1], figure, book)?;
             sheet.write_with_format(row, 2, unit_of(path), &look.unit)?;
             sheet.write_with_format(row, 3, *path, &look.note)?;
         }
@@ -339,6 +321,26 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
         sheet.set_row_height(row, 15.0 * (warning.len() / 120 + 1) as f64)?;
     }
     layout(sheet, &[46.0, 20.0, 16.0, 48.0])
+}
+
+/// A figure in the unit of its path: live where its derivation is known.
+fn write_figure(
+    sheet: &mut Worksheet,
+    [row, column]: [u32; 2],
+    figure: &Figure,
+    book: &mut Book<'_>,
+) -> Done {
+    let format = number_format(book.look, figure.value.unwrap_or_default());
+    let column = column as u16;
+    if let Some(live) = book.figure(figure)? {
+        sheet.write_with_format(row, column, live, &format)?;
+    } else if let Some(value) = figure.value {
+        sheet.write_with_format(row, column, value, &format)?;
+    } else {
+        let right = book.look.text.clone().set_align(FormatAlign::Right);
+        sheet.write_with_format(row, column, "unknown", &right)?;
+    }
+    Ok(())
 }
 
 /// The ledger with its total; returns the last row of money, from 1.
@@ -465,19 +467,8 @@ fn years_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> D
         sheet.write_with_format(year, 0, year, &look.text)?;
         for (column, (name, _)) in columns.iter().enumerate() {
             let Some(found) = figure(year, name) else { continue };
-            let column = column as u16 + 1;
-            match (book.figure(found)?, found.value) {
-                (Some(live), value) => {
-                    let format = number_format(look, value.unwrap_or_default());
-                    sheet.write_with_format(year, column, live, &format)?;
-                }
-                (None, Some(value)) => {
-                    sheet.write_with_format(year, column, value, &number_format(look, value))?;
-                }
-                (None, None) => {
-                    sheet.write_with_format(year, column, "unknown", &look.text)?;
-                }
-            }
+            let column = column as u32 + 1;
+            write_figure(sheet, [year, column], found, book)?;
         }
         year += 1;
     }
