@@ -122,7 +122,7 @@ fn each_log_says_what_it_measured() {
 
 #[test]
 fn reasons_multiply_out_and_hints_repair_the_forecast() {
-    let carbon = compared("codecarbon.csv", CODECARBON);
+    let carbon = compared("reasons.csv", CODECARBON);
     for path in ["energy_kwh.it", "energy_kwh.facility", "co2e_kg.location"] {
         let item = item(&carbon, path);
         let factors = item["factors"].as_object().expect("factors");
@@ -140,7 +140,7 @@ fn reasons_multiply_out_and_hints_repair_the_forecast() {
         })
         .collect();
     assert_eq!(sets.len(), 3, "{sets:?}");
-    let (file, scenario) = (log("codecarbon.csv", CODECARBON), scenario());
+    let (file, scenario) = (log("repaired.csv", CODECARBON), scenario());
     let mut arguments = vec!["actuals", &file, "--against", &scenario, "--format", "json"];
     for set in &sets {
         arguments.extend(["--set", set]);
@@ -155,7 +155,7 @@ fn reasons_multiply_out_and_hints_repair_the_forecast() {
 
 #[test]
 fn it_reads_well() {
-    let (file, scenario) = (log("codecarbon.csv", CODECARBON), scenario());
+    let (file, scenario) = (log("shown.csv", CODECARBON), scenario());
     for format in ["table", "markdown", "csv"] {
         let arguments = ["actuals", &file, "--against", &scenario, "--format", format];
         let text = common::stdout(&arguments);

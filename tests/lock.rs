@@ -66,6 +66,15 @@ fn what_the_lock_lacks_is_an_error_and_not_a_guess() {
     check(&["--as-of", "2025-01-01"], "--no-lock");
     let output = flopcast(&["estimate", file, "--no-lock", "--as-of", "2026-06-01"]);
     assert!(output.status.success());
+    // Other commands read the lock as well.
+    for command in ["explain", "compare"] {
+        let set = ["--set", "placement.region=westeurope"];
+        let again = if command == "compare" { &[file][..] } else { &[] };
+        let output = flopcast(&[&[command, file], again, &set].concat());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("does not carry `azure"), "{command}: {message}");
+    }
     // Another scenario of the folder is not bound.
     let other = folder.join("llama-65b.yaml");
     assert!(flopcast(&["estimate", other.to_str().expect("UTF-8")]).status.success());

@@ -45,12 +45,12 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let catalog = load::catalog(global)?;
         let policy = policy(&self.policy)?;
         let earlier = self.baseline.as_deref().map_or(Ok(Vec::new()), snapshots)?;
         let aims = ["cost", "co2e"].map(Aim::read);
         let mut all = Vec::new();
         for path in &self.files {
+            let catalog = load::catalog_of(path, global)?;
             let scenario = load::scenario(path, &catalog, global)?;
             let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
             let baseline = self.baseline_of(&earlier, &forecast);

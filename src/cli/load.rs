@@ -82,8 +82,12 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
 
 /// A scenario of a file, resolved.
 pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
-    let file: ScenarioFile = reader::read(&document(path, global)?)?;
-    let scenario = resolve(&file, catalog, &Beside(path));
+    resolved(&reader::read(&document(path, global)?)?, path, catalog)
+}
+
+/// A scenario that was read from a file, resolved.
+pub(super) fn resolved(file: &ScenarioFile, path: &Path, catalog: &Catalog) -> Result<Scenario> {
+    let scenario = resolve(file, catalog, &Beside(path));
     // What a lock lacks may be the reason why something was not found.
     catalog.check_lock()?;
     scenario

@@ -12,7 +12,7 @@ use crate::diagnostic::{Error, Result};
 use crate::explore::portfolio::{Entry, tags};
 use crate::report::portfolio::{csv, json, markdown, table};
 use crate::scenario::file::ScenarioFile;
-use crate::scenario::{reader, resolve};
+use crate::scenario::reader;
 
 /// Options of `flopcast portfolio`.
 #[derive(Args, Debug)]
@@ -33,7 +33,6 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let catalog = load::catalog(global)?;
         let mut entries = Vec::new();
         for path in self.files()? {
             let document = document(&path, global)?;
@@ -41,8 +40,9 @@ impl Options {
                 eprintln!("{}: no `model`, passed over", path.display());
                 continue;
             }
+            let catalog = load::catalog_of(&path, global)?;
             let file: ScenarioFile = reader::read(&document)?;
-            let scenario = resolve(&file, &catalog, &load::Beside(&path))?;
+            let scenario = load::resolved(&file, &path, &catalog)?;
             let (forecast, _) = load::snapshot(&scenario, &catalog)?;
             let mut tags = file.tags.clone();
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
