@@ -1,5 +1,7 @@
 //! The highest rate of a replica, by bisection on the simulator.
 
+use rayon::prelude::*;
+
 use super::objective::{Check, Limit, Objective};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, RequestRate, Time, text};
@@ -201,18 +203,9 @@ impl<S: StepTime + Sync> Attempts<'_, S> {
     fn attempt(&mut self, rate: f64, search: &Search) -> (Option<Verdict>, Option<Report>) {
         let rate = RequestRate::from_stored(rate);
         let (simulation, traffic) = (self.simulation, self.traffic);
-        let seeds: Vec<u64> = (1..=u64::from(search.seeds.max(1))).collect();
-        let run = |seed: u64| at_rate(simulation, traffic, rate, search, seed);
-        let mut reports = Vec::new();
-        for some in seeds.chunks(8) {
-            reports.extend(std::thread::scope(|scope| {
-                let runs: Vec<_> =
-                    some.iter().map(|&seed| scope.spawn(move || run(seed))).collect();
-                runs.into_iter()
-                    .map(|run| run.join().unwrap_or_else(|it| std::panic::resume_unwind(it)))
-                    .collect::<Vec<Report>>()
-            }));
-        }
+        let seeds = (1..=search.seeds.max(1)).into_par_iter();
+        let run = |seed| at_rate(simulation, traffic, rate, search, u64::from(seed));
+        let reports: Vec<Report> = seeds.map(run).collect();
         self.simulated += reports.iter().map(|report| report.arrived).sum::<u64>();
         let decode = simulation.handover.as_ref().map(|it| &it.decode);
         let batch = std::iter::once(&simulation.fleet)
