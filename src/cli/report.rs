@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::capacity::Runs;
 use super::input::read_text;
-use super::{Global, estimate, load, output, print};
+use super::{Global, capacity, estimate, load, output, print};
 use crate::diagnostic::{Error, Result};
 use crate::report::document::Document;
 use crate::report::html;
@@ -18,7 +19,8 @@ pub(super) struct Options {
     /// Scenario files; several stand side by side.
     #[arg(required_unless_present = "print_template", value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The document, by its ending: .html .xlsx .md .csv .json .focus.csv .svg.
+    /// The document, by its ending: .html .xlsx .md .csv .json, .focus.csv (charges), .card.md
+    /// (model card), .sci.md (SCI statement), .svg (what moves the answer).
     #[arg(short, long, value_name = "FILE", required_unless_present = "print_template")]
     output: Option<PathBuf>,
     /// Overwrite the document.
@@ -31,6 +33,12 @@ pub(super) struct Options {
     /// Print the built-in page, to start your own from.
     #[arg(long, exclusive = true)]
     print_template: bool,
+    /// Simulate the service: percentiles of latency, against the load too, and the fleet that
+    /// keeps its promises.
+    #[arg(long)]
+    simulate: bool,
+    #[command(flatten)]
+    runs: Runs,
     #[command(flatten)]
     ranges: estimate::Ranges,
 }
@@ -53,7 +61,11 @@ impl Options {
         for file in &self.files {
             let catalog = load::catalog_of(file, global)?;
             let scenario = load::scenario(file, &catalog, global)?;
-            reports.push(self.ranges.report(&scenario, &catalog, None)?);
+            let simulate = self.simulate && scenario.inference.is_some();
+            let sized = simulate
+                .then(|| capacity::simulated(&scenario, &catalog, &self.runs.search(), false))
+                .transpose()?;
+            reports.push(self.ranges.report(&scenario, &catalog, sized.as_ref())?);
         }
         let bytes = document.render(&reports, template.as_deref())?;
         output::write(path, &bytes, self.force)?;

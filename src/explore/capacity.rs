@@ -19,7 +19,9 @@ use crate::serving::closed_form::Latency;
 use crate::serving::memory::KvCapacity;
 use crate::serving::served::ServedModel;
 use crate::serving::share::{MeanRequest, of_prompts};
-use crate::serving::simulator::{Fleet as Pool, Histogram, Report, Router, Simulation, StepTime};
+use crate::serving::simulator::{
+    ClassReport, Fleet as Pool, Histogram, Report, Router, Simulation, StepTime,
+};
 use crate::serving::step::{Deployment, Device, Format, Roofline, Weights};
 use crate::serving::traffic::{Class, Lengths, Source, Traffic};
 
@@ -48,6 +50,8 @@ pub struct Capacity {
     pub planned_rate: RequestRate,
     /// The fleet of the first year.
     pub fleet: Fleet,
+    /// Latencies of a replica from a tenth of its highest rate up to it.
+    pub load: Vec<(RequestRate, ClassReport)>,
     /// The 80 % interval.
     pub interval: Interval,
     /// What the user should know before trusting the figures.
@@ -135,6 +139,11 @@ pub fn size(
     let highest = highest_rate(&simulation, &traffic, &objective, search, &|share| {
         progress("the highest rate of a replica", 0.6 * share);
     })?;
+    let load = (1..=10).map(|tenth| {
+        let rate = highest.rate * (f64::from(tenth) / 10.0);
+        (rate, at_rate(&simulation, &traffic, rate, search, 1).all())
+    });
+    let load = load.collect();
     let peak = service.rate.value * service.peak_to_mean.value;
     let size = |rate: RequestRate| fleet_for(service, peak, rate);
     let fleet = size(highest.rate)?;
@@ -206,6 +215,7 @@ pub fn size(
         planned,
         planned_rate,
         fleet,
+        load,
         interval,
         warnings,
     })

@@ -8,13 +8,13 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::tree::wrap;
-use super::{Fact, Report, table};
+use super::{Fact, Load, Report, table};
 use crate::estimate::Figure;
 use crate::explore::capacity::Capacity;
 use crate::quantity::{Measure, Time, text};
 use crate::scenario::Scenario;
 use crate::serving::capacity::Autoscaling;
-use crate::serving::simulator::ClassReport;
+use crate::serving::simulator::{ClassReport, Histogram};
 
 const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 
@@ -74,6 +74,16 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
             value: json!(scaling.replicas),
         });
     }
+    let at = |latencies: &Histogram| [0.5, 0.95, 0.99].map(|share| latencies.quantile(share));
+    report.load = capacity
+        .load
+        .iter()
+        .map(|(rate, latencies)| {
+            let known = |percentiles: [Option<f64>; 3]| percentiles.map(Option::unwrap_or_default);
+            let (ttft, tpot) = (known(at(&latencies.ttft)), known(at(&latencies.tpot)));
+            Load { rate: rate.value, ttft, tpot }
+        })
+        .collect();
     report.warnings.splice(0..0, capacity.warnings.iter().cloned());
     report
 }

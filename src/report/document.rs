@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Report, chart, csv, focus, html, json, markdown, xlsx};
+use super::{Report, chart, csv, focus, html, json, markdown, statement, xlsx};
 use crate::diagnostic::{Error, Result};
 
 /// A document for other people or programs.
@@ -16,6 +16,10 @@ pub enum Document {
     Xlsx,
     /// The ledger as forecast charges in FOCUS, for planning beside real ones.
     Focus,
+    /// The carbon of a model card.
+    ModelCard,
+    /// The statement of a software carbon intensity.
+    Sci,
     /// Tables for a wiki or a pull request.
     Markdown,
     /// One row per figure and row of the ledger.
@@ -31,6 +35,8 @@ const ENDINGS: &[(&str, Document)] = &[
     (".svg", Document::Svg),
     (".xlsx", Document::Xlsx),
     (".focus.csv", Document::Focus),
+    (".card.md", Document::ModelCard),
+    (".sci.md", Document::Sci),
     (".md", Document::Markdown),
     (".csv", Document::Csv),
     (".json", Document::Json),
@@ -63,6 +69,8 @@ impl Document {
             Self::Focus => focus::charges(reports),
             Self::Html => html::page(reports, template.unwrap_or(html::TEMPLATE))?,
             Self::Svg => tornado(reports)?,
+            Self::ModelCard => statement::model_card(reports)?,
+            Self::Sci => statement::sci(reports)?,
             Self::Markdown => reports.iter().map(markdown::estimate).collect::<Vec<_>>().join("\n"),
             Self::Csv => csv::estimates(reports),
             Self::Json => json::estimates(reports),

@@ -24,6 +24,7 @@ pub mod policy;
 pub mod portfolio;
 pub mod requests;
 pub mod scatter;
+pub mod statement;
 pub mod sweep;
 pub mod table;
 pub mod timeline;
@@ -40,6 +41,7 @@ use crate::explore::uncertainty::Interval;
 use crate::provenance::{Basis, How, Step};
 use crate::quantity::show;
 use crate::scenario::Scenario;
+use crate::scenario::plan::Card;
 use crate::scenario::plan::Currency;
 use crate::training::plan::Candidate;
 use crate::training::predict::Predicted;
@@ -55,11 +57,24 @@ pub struct Fact {
     pub value: Value,
 }
 
+/// What a replica's requests wait for at a rate: P50, P95 and P99.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Requests per second and replica.
+    pub rate: f64,
+    /// Time to first token, in seconds.
+    pub ttft: [f64; 3],
+    /// Time per output token, in seconds.
+    pub tpot: [f64; 3],
+}
+
 /// Everything that a document about one scenario may show.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The scenario's name.
     pub name: String,
+    /// The training in the words of a model card.
+    pub card: Option<Card>,
     /// Newest price and grid dates that the figures rest on.
     pub dates: Vec<(String, String)>,
     /// Every figure, in the order of the JSON.
@@ -80,6 +95,8 @@ pub struct Report {
     pub facts: Vec<Fact>,
     /// Ranges of the figures, where inputs are uncertain.
     pub intervals: Vec<Interval>,
+    /// Simulated latencies of a replica at several rates, in seconds.
+    pub load: Vec<Load>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
     /// What the user should know before trusting the figures.
@@ -121,6 +138,7 @@ impl Report {
         carbon::facts(estimate, &mut facts);
         Self {
             name: scenario.name.clone(),
+            card: scenario.training.as_ref().map(|training| training.card.clone()),
             dates: scenario.dates.clone(),
             figures,
             ledger: ledger::rows(estimate),
@@ -135,6 +153,7 @@ impl Report {
             inputs,
             facts,
             intervals: Vec::new(),
+            load: Vec::new(),
             model_assumptions: scenario.model_assumptions.clone(),
             warnings,
         }

@@ -328,10 +328,23 @@ pub struct TrainingPlan {
     pub site: Site,
     /// Parameters of the model, in billions.
     pub billion_parameters: Input<f64>,
+    /// What a model card says of it.
+    pub card: Card,
     /// The first day.
     pub start: Option<chrono::NaiveDate>,
     /// The day by which it must end.
     pub deadline: Option<chrono::NaiveDate>,
+}
+
+/// A run in the words of a model card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// `pre-training` or `fine-tuning`.
+    pub training_type: &'static str,
+    /// The accelerator, with how many where that is known.
+    pub hardware: String,
+    /// Provider and region, where they are known.
+    pub place: Option<String>,
 }
 
 /// How money over time is added up.

@@ -1,11 +1,11 @@
 //! Which figures of a report become which picture.
 
-use super::super::Report;
-use super::super::chart::{self, Bar, Columns, Point, Points};
+use super::super::chart::{self, Bar, Columns, Lines, Point, Points};
+use super::super::{Load, Report};
 use crate::explore::uncertainty::Interval;
 use crate::ledger::line::{Kind, Stage};
 use crate::quantity::Measure;
-use crate::quantity::text::{convert, count, show_stored};
+use crate::quantity::text::{convert, count, number, show_stored};
 
 fn usd(value: f64) -> String {
     format!("{} USD", count(value))
@@ -121,6 +121,28 @@ fn periods(
         .map(|(index, parts)| (name(index as u32), parts.iter().map(|p| p.max(0.0)).collect()))
         .collect();
     Some(Columns { title: title.to_owned(), series: Vec::new(), columns })
+}
+
+/// Percentiles of a latency over the rate of a replica; none without a simulation.
+pub(super) fn waiting(
+    report: &Report,
+    title: &str,
+    latency: fn(&Load) -> [f64; 3],
+) -> Option<String> {
+    let at: Vec<f64> = report.load.iter().map(|load| load.rate).collect();
+    let series = ["P50", "P95", "P99"].iter().enumerate().map(|(index, name)| {
+        let values = report.load.iter().map(|load| 1e3 * latency(load)[index]).collect();
+        ((*name).to_owned(), values)
+    });
+    let data = Lines {
+        title: format!("{title} against load"),
+        across: "requests per second and replica".to_owned(),
+        series: series.collect(),
+        at,
+    };
+    let shown = data.series.iter().flat_map(|(_, values)| values).any(|value| *value > 0.0);
+    let milliseconds = |value: f64| format!("{} ms", number(value));
+    shown.then(|| chart::lines(&data, &milliseconds, &number))
 }
 
 /// What moves a figure.

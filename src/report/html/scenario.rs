@@ -162,6 +162,16 @@ fn all_pictures(report: &Report) -> Option<Markup> {
         ("Cost by year", "nominal; the training falls into the first", pictures::years(report)),
         ("Payments by quarter", "capital and operating expense", pictures::payments(report)),
         (
+            "Time to first token against load",
+            "simulated: percentiles of one replica",
+            pictures::waiting(report, "Time to first token", |load| load.ttft),
+        ),
+        (
+            "Time per output token against load",
+            "simulated: percentiles of one replica",
+            pictures::waiting(report, "Time per output token", |load| load.tpot),
+        ),
+        (
             "What moves the answer most",
             costly.map_or("", |range| label(range.path)),
             costly.map(pictures::sensitivity),

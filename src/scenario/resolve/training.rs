@@ -1,11 +1,12 @@
 //! The training section.
 
 use super::super::file::{
-    Data, Efficiency as EfficiencyFile, Optimizer, Recipe, Reliability, ScenarioFile, Training,
+    Data, Efficiency as EfficiencyFile, Optimizer, Placement, Recipe, Reliability, ScenarioFile,
+    Training,
 };
 use super::super::given::Given;
 use super::super::plan::{
-    Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, TrainingPlan, Work,
+    Card, Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, TrainingPlan, Work,
 };
 use super::super::reader::Located;
 use super::costs::Payer;
@@ -19,6 +20,7 @@ use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
 use crate::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use crate::provenance::{Basis, Input};
+use crate::quantity::show;
 use crate::quantity::system::time;
 use crate::quantity::{
     Data as Bytes, Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time,
@@ -132,6 +134,7 @@ pub(super) fn plan(
         None => None,
     };
     Ok(TrainingPlan {
+        card: card(training, place, &device.id),
         site,
         rent,
         owned,
@@ -147,6 +150,25 @@ pub(super) fn plan(
         prediction,
         run: Run { interruptions, ..run },
     })
+}
+
+/// The run in the words of a model card.
+fn card(training: &Training, place: &Placement, device: &str) -> Card {
+    let count = training.hardware.count.as_ref();
+    let hardware = match count {
+        Some(count) => format!("{} x {device}", show(count.input("").value)),
+        None => device.to_owned(),
+    };
+    let named = [&place.provider, &place.region].map(|name| name.as_ref().map(|n| n.value.clone()));
+    let named: Vec<String> = named.into_iter().flatten().collect();
+    Card {
+        training_type: match training.recipe {
+            Recipe::Pretrain => "pre-training",
+            _ => "fine-tuning",
+        },
+        hardware: hardware.replace(" devices", ""),
+        place: (!named.is_empty()).then(|| named.join(" ")),
+    }
 }
 
 /// What the step-time model needs, where the scenario says enough.
