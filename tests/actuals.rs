@@ -155,13 +155,15 @@ fn reasons_multiply_out_and_hints_repair_the_forecast() {
 
 #[test]
 fn it_reads_well() {
-    let (file, scenario) = (log("shown.csv", CODECARBON), scenario());
-    for format in ["table", "markdown", "csv"] {
-        let arguments = ["actuals", &file, "--against", &scenario, "--format", format];
-        let text = common::stdout(&arguments);
-        assert!(text.contains("co2e_kg.location"), "{text}");
-        let fits = text.lines().all(|line| line.chars().count() <= 80);
-        assert!(fits || format != "table", "{text}");
+    for (name, text) in [("shown.csv", CODECARBON), ("shown-bill.csv", FOCUS)] {
+        let (file, scenario) = (log(name, text), scenario());
+        for format in ["table", "markdown", "csv"] {
+            let arguments = ["actuals", &file, "--against", &scenario, "--format", format];
+            let text = common::stdout(&arguments);
+            assert!(text.contains("co2e_kg.location"), "{text}");
+            let fits = text.lines().all(|line| line.chars().count() <= 80);
+            assert!(fits || format != "table", "{text}");
+        }
     }
 }
 

@@ -14,7 +14,8 @@ const HEADINGS: [&str; 4] = ["item", "forecast", "actual", "ratio"];
 
 /// For a terminal.
 pub fn table(comparison: &Comparison) -> String {
-    let mut out = format!("{}: {}\n", comparison.form.name(), comparison.notes.join("; "));
+    let head = format!("{}: {}", comparison.form.name(), comparison.notes.join("; "));
+    let mut out = wrap(&head, 76).join("\n  ") + "\n";
     let mut builder = Builder::default();
     builder.push_record(HEADINGS.iter().map(|h| if *h == "item" { "  item" } else { h }));
     for item in &comparison.items {

@@ -133,7 +133,7 @@ pub fn compare(figures: &[Figure], (form, measured): (Form, Measured)) -> Result
         // Devices sold singly are instances of one.
         let held = forecast("devices").unwrap_or(0.0) + forecast("stranded_devices").unwrap_or(0.0);
         let size = forecast("instances").map_or(1.0, |instances| held / instances);
-        notes.push(format!("device-hours are billed hours x {size} devices per instance"));
+        notes.push(format!("device-hours are billed hours x devices per instance ({size})"));
         instance_hours * size
     });
     let hours = Pair::new(forecast("device_hours"), metered.or(billed_hours));
