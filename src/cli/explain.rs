@@ -54,7 +54,8 @@ fn list(report: &Report) -> String {
             (_, Some(unknown)) => unknown.why.clone(),
             _ => String::new(),
         };
-        let _ = writeln!(out, "{} = {}\n    {how}", figure.path, figure.shown);
+        let how = if how.is_empty() { how } else { format!("    {how}\n") };
+        let _ = write!(out, "{} = {}\n{how}", figure.path, figure.shown);
     }
     out
 }

@@ -160,8 +160,7 @@ pub(super) fn formula(passes: &Passes, stages: usize, count: &str) -> String {
     let [forward, _] = passes.learned;
     let times = if (forward - 1.0).abs() < 1e-12 { String::new() } else { format!("{forward} x ") };
     let mut text = format!(
-        "{} layers of {}, {times}forward + backward, {count}, sequence {}",
-        model.layers.len(),
+        "every operator of {}, {times}forward + backward, {count}, sequence {}",
         model.name,
         model.input.sequence.unwrap_or(0)
     );

@@ -451,8 +451,7 @@ fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<C
 }
 
 fn derived<Q: Measure>(model: &Model, value: f64, unit: &str) -> Input<Q> {
-    let layers = model.layers.len();
-    let formula = format!("{layers} layers of {}, forward + backward", model.name);
+    let formula = format!("every operator of {}, forward + backward", model.name);
     Input::new(format!("FLOPs per {unit}"), Q::from_stored(value), Basis::Derived { formula })
 }
 
