@@ -57,17 +57,6 @@ fn the_full_scenario_names_every_key_of_the_schema() {
 }
 
 #[test]
-fn the_readme_shows_what_the_command_prints() {
-    let readme = fs::read_to_string(common::root().join("README.md")).expect("a README");
-    let shown = readme.split("```text").nth(1).and_then(|rest| rest.split("```").next());
-    let printed = stdout(&["estimate", "scenarios/gpt3-175b.yaml"]);
-    let lines: Vec<_> = printed.lines().collect();
-    for line in shown.expect("an output").lines().filter(|line| !line.trim().is_empty()) {
-        assert!(line.trim() == "..." || lines.contains(&line), "not printed: {line}");
-    }
-}
-
-#[test]
 fn one_forecast_in_four_forms() {
     let file = "scenarios/llama-65b.yaml";
     let forecast = json(&["estimate", file, "--format", "json"]);
