@@ -94,7 +94,8 @@ fn sessions(block: &str) -> Vec<(String, String)> {
 /// What a command prints in a terminal of 80 columns, and its exit code if it is not 0.
 fn printed(command: &str, folder: &Path) -> String {
     let binary = Path::new(env!("CARGO_BIN_EXE_flopcast")).parent().expect("a folder");
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = format!("{}:{}", binary.display(), path.to_string_lossy());
     let command = command.trim_start_matches("$ ").replace("cargo run --release --", "flopcast");
     let output = Command::new("bash")
         .args(["-c", &format!("exec 2>&1\n{command}")])
@@ -351,11 +352,12 @@ impl<'a> Reference<'a> {
         let mut inner = Vec::new();
         for (key, value) in schema["properties"].as_object().into_iter().flatten() {
             let (mut name, mut target) = self.target(value);
-            let (mut path, list) = (format!("{path}.{key}"), target["items"].is_object());
+            let dot = if path.is_empty() { "" } else { "." };
+            let path = format!("{path}{dot}{key}");
+            let list = target["items"].is_object();
             if list {
                 (name, target) = self.target(&target["items"]);
             }
-            path = path.trim_start_matches('.').to_owned();
             let mut kind = self.kind(value);
             if target["properties"].is_object() && !name.is_empty() {
                 let first = !self.seen.contains_key(&name);

@@ -281,7 +281,7 @@ impl<'a> Space<'a> {
     /// A combination, resolved.
     ///
     /// # Errors
-    /// As [`resolve`].
+    /// As [`resolve()`].
     pub fn scenario(&self, number: u64) -> Result<Scenario> {
         resolve(&self.file(&self.digits(number))?, self.catalog, &self.models)
     }
@@ -289,7 +289,7 @@ impl<'a> Space<'a> {
     /// The forecast of a combination, ready to run.
     ///
     /// # Errors
-    /// As [`resolve`] and [`Engine::new`].
+    /// As [`resolve()`] and [`Engine::new`].
     pub fn engine(&self, number: u64) -> Result<Engine> {
         let digits = self.digits(number);
         let scenario = self.scenario(number)?;

@@ -1,6 +1,6 @@
 //! Live data: what providers charge and grids emit today, asked for when the user says so.
 //!
-//! A [`Feed`] says what to ask and how to read it; [`transport`] bounds what a server may do; a
+//! A [`Feed`] says what to ask and how to read it; `transport` bounds what a server may do; a
 //! refresh ends in a [`Snapshot`], which is whole or is not written. The catalog reads snapshots
 //! as one more layer of tables.
 

@@ -1,7 +1,7 @@
 //! The fit of the declared constants: maximum a posteriori on a logarithmic scale.
 //!
 //! Minimised is the sum over rows of w ρ(ln(predicted / measured) / 0.1) and over constants of
-//! (ln(value / prior) / spread)², with ρ of [`robust`](super::least_squares::robust) and w = n^-0.4
+//! (ln(value / prior) / spread)², with ρ of `robust` and w = n^-0.4
 //! for the n rows of the same publisher, model, generation and format, which repeat each other.
 
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ use super::simulator::Arrival;
 use crate::quantity::{Measure as _, RequestRate, Time};
 use crate::scenario::traffic::{Profile, Trace};
 
-/// A kind of request; its place in [`Traffic::classes`] is its class in the simulator.
+/// A kind of request; its place in the list of classes is its class in the simulator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Class {
     /// Weight among the classes; any positive number.
