@@ -86,14 +86,9 @@ fn what_cannot_be_is_said_with_its_reason() {
         assert_eq!(output.status.code(), Some(code), "{set}: {message}");
         assert!(message.contains(part), "{set}: {message}");
     }
-    for (file, part) in [
-        ("scenarios/bert-base-serving.yaml", "output_tokens"),
-        ("scenarios/llama-65b.yaml", "no `inference` section"),
-    ] {
-        let output = flopcast(&["capacity", file]);
-        assert_eq!(output.status.code(), Some(2), "{file}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains(part), "{file}");
-    }
+    let output = flopcast(&["capacity", "scenarios/llama-65b.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no `inference` section"));
 }
 
 const CLASSES: &str = "scenarios/two-classes-serving.yaml";
@@ -281,5 +276,37 @@ fn odd_traffic_is_refused_with_its_reason() {
         let (status, message) = tried(FILE, &[&set]).expect_err(&traffic);
         assert_eq!(status, Some(code), "{traffic}: {message}");
         assert!(message.contains(part), "{traffic}: {message}");
+    }
+}
+
+const EDGE: &str = "scenarios/resnet50-edge.yaml";
+
+#[test]
+fn a_network_without_tokens_is_sized_batch_by_batch() {
+    let report = tried(EDGE, &[]).expect("an answer");
+    let at = |report: &serde_json::Value, path: &str| number(report, &format!("inference.{path}"));
+    assert!(at(&report, "e2e_ms.p95") <= 25.0 && at(&report, "replica.batch.most") <= 8.0);
+    let (one, most) = (at(&report, "replica.batch_ms.one"), at(&report, "replica.batch_ms.most"));
+    assert!(one < most && most < 8.0 * one, "weights are read once per batch: {one} {most}");
+    // One request at a time and next to no load: a request takes what a batch of one does.
+    let alone = ["inference.max_batch=1", "inference.traffic.requests=0.001/s"];
+    let alone = tried(EDGE, &alone).expect("an answer");
+    common::close("alone", at(&alone, "e2e_ms.mean"), one, 1e-3);
+    let rate = |sets: &[&str]| at(&tried(EDGE, sets).expect("it"), "replica.max_rate_per_s");
+    assert!(rate(&["inference.max_batch=1"]) < rate(&[]));
+    assert!(rate(&["inference.hardware.accelerator=jetson-agx-orin-64gb"]) > rate(&[]));
+}
+
+#[test]
+fn promises_that_a_network_cannot_keep_are_refused() {
+    for (file, set, code, part) in [
+        (EDGE, "inference.slo={e2e: {p95: 1 ms}}", 1, "cannot be met at any load"),
+        (EDGE, "inference.max_wait=1 h", 1, "cannot be met at any load"),
+        (EDGE, "inference.slo={tpot: {p95: 50 ms}}", 2, "nothing is generated"),
+        (EDGE, "inference.engine=vllm", 2, "generates tokens"),
+        (FILE, "inference.max_wait=5 ms", 2, "does not wait for a batch"),
+    ] {
+        let (status, message) = tried(file, &[set]).expect_err(set);
+        assert!(status == Some(code) && message.contains(part), "{set}: {message}");
     }
 }

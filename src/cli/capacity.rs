@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::{Format, Global, load, output, print};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Kind, Result};
-use crate::explore::capacity::{self, Capacity};
+use crate::explore::capacity::{self, Capacity, Question};
 use crate::explore::fleets::choose;
 use crate::explore::space::{Axis, Space};
 use crate::report::capacity::{json, markdown, report, table};
@@ -73,7 +73,7 @@ impl Options {
         let scenario = Scenario { training: None, ..whole };
         let records = self.per_request.is_some() || self.timeline.is_some();
         let sized = simulated(&scenario, &catalog, &self.runs.search(), records)?;
-        let requests = &sized.planned.records;
+        let requests = &sized.found.planned.records;
         if let Some(path) = &self.per_request {
             output::write(path, &requests::csv(requests, &sized.objective.classes), self.force)?;
         }
@@ -126,7 +126,7 @@ pub(super) fn simulated(
 ) -> Result<Capacity> {
     let progress = Progress::new();
     let calibration = Calibration::shipped()?;
-    capacity::size(scenario, catalog, &calibration, search, records, &|what, share| {
-        progress.bar(what, share);
-    })
+    let bar = |what: &str, share: f64| progress.bar(what, share);
+    let question = Question { calibration: &calibration, search, records, progress: &bar };
+    capacity::size(scenario, catalog, &question)
 }

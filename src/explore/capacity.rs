@@ -1,6 +1,8 @@
 //! The fleet that keeps a service's promises: the simulator finds what a replica takes, the ledger
 //! what the fleet costs.
 
+mod networks;
+
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
@@ -20,7 +22,7 @@ use crate::serving::memory::KvCapacity;
 use crate::serving::served::ServedModel;
 use crate::serving::share::{MeanRequest, of_prompts};
 use crate::serving::simulator::{
-    ClassReport, Fleet as Pool, Histogram, Report, Router, Simulation, StepTime,
+    ClassReport, Fleet as Pool, Histogram, Report, Router, Server, Simulation, StepTime,
 };
 use crate::serving::step::{Deployment, Device, Format, Roofline, Weights};
 use crate::serving::traffic::{Class, Lengths, Source, Traffic};
@@ -36,14 +38,30 @@ pub struct Capacity {
     pub forecast: Engine,
     /// See `forecast`.
     pub estimate: Estimate,
-    /// The engine whose constants apply.
-    pub engine: String,
-    /// What fits.
-    pub memory: KvCapacity,
-    /// What one replica takes within its promises.
-    pub highest: HighestRate,
+    /// What a replica is.
+    pub engaged: Engaged,
+    /// The fleet and what it is sized from.
+    pub found: Found,
     /// The promises.
     pub objective: Objective,
+    /// What the user should know before trusting the figures.
+    pub warnings: Vec<String>,
+}
+
+/// What a replica is.
+#[derive(Clone, Debug)]
+pub enum Engaged {
+    /// An engine that generates tokens, whose constants apply; and what fits.
+    Engine(String, KvCapacity),
+    /// A network that answers in one pass, and how long batches of 1, 2, ... requests take.
+    Network(Vec<Time>),
+}
+
+/// A fleet and what it is sized from.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What one replica takes within its promises.
+    pub highest: HighestRate,
     /// A replica at the peak, the load being spread over those that it needs.
     pub planned: Report,
     /// The rate of that replica.
@@ -54,8 +72,6 @@ pub struct Capacity {
     pub load: Vec<(RequestRate, ClassReport)>,
     /// The 80 % interval.
     pub interval: Interval,
-    /// What the user should know before trusting the figures.
-    pub warnings: Vec<String>,
 }
 
 /// What the error of the model, as the back-test found it, does to the fleet.
@@ -70,28 +86,47 @@ pub struct Interval {
     pub fleet: (Option<Fleet>, Fleet),
 }
 
-/// Sizes the fleet of a scenario's service for the peak of its first year. Ranges enter with their
-/// central value. With `records`, every request at the peak is kept. `progress` hears what is being
-/// simulated and the share that is done.
+/// How a fleet is searched for.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// The serving calibration.
+    pub calibration: &'a Calibration,
+    /// How thorough the search is.
+    pub search: &'a Search,
+    /// Every request at the peak is kept.
+    pub records: bool,
+    /// Hears what is being simulated and the share that is done.
+    pub progress: &'a dyn Fn(&str, f64),
+}
+
+/// Sizes the fleet of a scenario's service for the peak of its first year: of engines that generate
+/// tokens, or of replicas that answer batch by batch. Ranges enter with their central value.
 ///
 /// # Errors
-/// A scenario without a service, or with one that generates no tokens; a model that does not fit,
-/// with what would make it fit; a promise that no load keeps, with the bound that forbids it.
-pub fn size(
-    scenario: &Scenario,
-    catalog: &Catalog,
-    calibration: &Calibration,
-    search: &Search,
-    records: bool,
-    progress: &dyn Fn(&str, f64),
-) -> Result<Capacity> {
+/// A scenario without a service; a model that does not fit, with what would make it fit; a promise
+/// that no load keeps, with the bound that forbids it.
+pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Result<Capacity> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
     })?;
-    let demand = &service.demand;
     if service.rate.value.value <= 0.0 {
         return Err(Error::input("the service gets no requests: there is nothing to size"));
     }
+    if service.replica.output.is_some() {
+        generative(scenario, service, catalog, question)
+    } else {
+        networks::size(scenario, service, catalog, question)
+    }
+}
+
+fn generative(
+    scenario: &Scenario,
+    service: &Service,
+    catalog: &Catalog,
+    question: &Question<'_>,
+) -> Result<Capacity> {
+    let Question { calibration, search, records, .. } = *question;
+    let demand = &service.demand;
     let mut warnings = Vec::new();
     let engine_name = if let Some(name) = &demand.engine {
         name.value.clone()
@@ -112,12 +147,6 @@ pub fn size(
     let memory = KvCapacity::of(&model, &device, &deployment, engine, length)?;
 
     let objective = objective(service);
-    if objective.is_empty() {
-        warnings.push(
-            "no inference.slo is given: a replica is loaded until its queue grows without end"
-                .to_owned(),
-        );
-    }
     datasheet_allows(service, &model, &objective)?;
     let time = Roofline::new(&model, &device, &deployment, &constants);
     let batch = service.replica.max_batch.value as u32;
@@ -132,93 +161,158 @@ pub fn size(
         front_end: Time::from_stored(constants.front_end + constants.front_token * input),
         slo: objective.bounds(),
         warm_up: 0,
-        queue_limit: (search.requests / 2).max(1000) as usize,
+        queue_limit: queue_limit(search) as usize,
         records: false,
     };
-
-    let highest = highest_rate(&simulation, &traffic, &objective, search, &|share| {
-        progress("the highest rate of a replica", 0.6 * share);
-    })?;
-    let load = (1..=10).map(|tenth| {
-        let rate = highest.rate * (f64::from(tenth) / 10.0);
-        (rate, at_rate(&simulation, &traffic, rate, search, 1).all())
-    });
-    let load = load.collect();
-    let peak = service.rate.value * service.peak_to_mean.value;
-    let size = |rate: RequestRate| fleet_for(service, peak, rate);
-    let fleet = size(highest.rate)?;
-    let planned_rate = peak / fleet.needed as f64;
-    progress("latencies at the peak", 0.6);
+    let task = Task { service, traffic: &traffic, objective: &objective, question };
     let kept = Simulation { records, ..simulation.clone() };
-    let planned = at_peak(service, &kept, &traffic, &fleet, peak, search);
-    if planned.rejected > 0 {
-        let share = 100.0 * planned.rejected as f64 / planned.arrived.max(1) as f64;
+    let at_peak = |fleet: &Fleet, peak| at_peak(service, &kept, &traffic, fleet, peak, search);
+    let found = task.solve(&simulation, Limit::interval, at_peak, &mut warnings)?;
+    if found.planned.rejected > 0 {
+        let share = 100.0 * found.planned.rejected as f64 / found.planned.arrived.max(1) as f64;
         warnings.push(format!(
             "{share:.2} % of the requests are longer than the KV cache of a replica and are refused"
         ));
     }
-
-    // A latency that is off by a factor is one whose bound is off by it; a queue that grows without
-    // end says that the throughput is.
-    let widths = &calibration.intervals;
-    if let Some(limit) = Limit::ALL.iter().find(|it| !widths.contains_key(it.interval())) {
-        let key = limit.interval();
-        return Err(Error::input(format!("the serving calibration has no interval of {key}")));
-    }
-    let factor = |limit: Limit| widths[limit.interval()].exp();
-    let limiting = factor(highest.limit);
-    let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
-    let with = |objective: &Objective, words: &str, done: f64| {
-        let progress = |share: f64| progress(words, done + 0.2 * share);
-        highest_rate(&simulation, &traffic, objective, &rough, &progress).map(|found| found.rate)
-    };
-    let throughput = highest.limit == Limit::Throughput;
-    let mut slow = with(&objective.tightened(factor), "the same with tighter bounds", 0.6).ok();
-    if throughput {
-        slow =
-            slow.map(
-                |rate| if rate * limiting < highest.rate { rate } else { highest.rate / limiting },
-            );
-    }
-    let fast = if throughput {
-        highest.rate * limiting
-    } else {
-        let looser = objective.tightened(|limit| 1.0 / factor(limit));
-        with(&looser, "the same with looser bounds", 0.8)?
-    };
-    if slow.is_none() {
-        warnings.push(
-            "a promise is within the error of the model: were latencies as much longer as the \
-             back-test allows, no load would keep it, and the fleet has no upper bound"
-                .to_owned(),
-        );
-    }
-    // The rougher search must not end beyond the finer one.
-    let slow = slow.map(|rate| if rate < highest.rate { rate } else { highest.rate });
-    let fast = if fast > highest.rate { fast } else { highest.rate };
-    let interval = Interval {
-        factor: limiting,
-        rate: (slow, fast),
-        fleet: (slow.map(size).transpose()?, size(fast)?),
-    };
     let request = MeanRequest::of(traffic.requests(1).take(2000));
-    let prompts = of_prompts(&time, request, planned.fleet.batch.0, simulation.fleet.limits.tokens);
-    let simulated = simulated(&memory, &highest, &planned, batch, prompts)?;
-    let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
-    Ok(Capacity {
-        estimate: forecast.run(true)?,
-        forecast,
-        engine: engine_name,
-        memory,
-        highest,
+    let (busy, budget) = (found.planned.fleet.batch.0, simulation.fleet.limits.tokens);
+    let prompts = of_prompts(&time, request, busy, budget);
+    let name = |figure: &str| format!("inference.replica.{figure}");
+    let limits = ReplicaLimits {
+        kv_capacity: Some(Traced::<Tokens>::counted(
+            &name("kv_capacity_tokens"),
+            memory.tokens,
+            "memory of the engine - weights - reserve, at the mean length of a request",
+            true,
+        )),
+        max_concurrency: Traced::<Ratio>::counted(
+            &name("max_concurrency"),
+            Ratio::from_stored(memory.sequences.min(f64::from(batch))),
+            "min(KV capacity / tokens of a request, largest batch)",
+            true,
+        ),
+        max_rate: max_rate(&found.highest),
+        prompt_share: Some(Traced::<Ratio>::counted(
+            "share of time that prompts take",
+            Ratio::from_stored(prompts),
+            "steps over prompts / those and the steps of the answers, at the mean batch",
+            true,
+        )),
+    };
+    capacity(
+        scenario,
+        catalog,
+        found,
         objective,
-        planned,
-        planned_rate,
-        fleet,
-        load,
-        interval,
+        limits,
+        Engaged::Engine(engine_name, memory),
         warnings,
-    })
+    )
+}
+
+/// The forecast of a fleet that was found.
+fn capacity(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    found: Found,
+    objective: Objective,
+    limits: ReplicaLimits,
+    engaged: Engaged,
+    warnings: Vec<String>,
+) -> Result<Capacity> {
+    let latency = latency(&found.planned)?;
+    let forecast = Engine::new(scenario, catalog)?.simulated(Simulated { limits, latency });
+    Ok(Capacity { estimate: forecast.run(true)?, forecast, found, engaged, objective, warnings })
+}
+
+/// Requests that wait where a load is given up as too high.
+fn queue_limit(search: &Search) -> u64 {
+    (search.requests / 2).max(1000)
+}
+
+/// A fleet to find.
+struct Task<'a> {
+    service: &'a Service,
+    traffic: &'a Traffic,
+    objective: &'a Objective,
+    question: &'a Question<'a>,
+}
+
+impl Task<'_> {
+    /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval
+    /// of the calibration that `error_of` names for what limits the rate.
+    fn solve<S: Server>(
+        &self,
+        server: &S,
+        error_of: impl Fn(Limit) -> &'static str,
+        at_peak: impl FnOnce(&Fleet, RequestRate) -> Report,
+        warnings: &mut Vec<String>,
+    ) -> Result<Found> {
+        let Self { service, traffic, objective, question } = *self;
+        let Question { calibration, search, progress, .. } = *question;
+        if objective.is_empty() {
+            warnings.push(
+                "no inference.slo is given: a replica is loaded until its queue grows without end"
+                    .to_owned(),
+            );
+        }
+        let highest = highest_rate(server, traffic, objective, search, &|share| {
+            progress("the highest rate of a replica", 0.6 * share);
+        })?;
+        let load = (1..=10).map(|tenth| {
+            let rate = highest.rate * (f64::from(tenth) / 10.0);
+            (rate, at_rate(server, traffic, rate, search, 1).all())
+        });
+        let load = load.collect();
+        let peak = service.rate.value * service.peak_to_mean.value;
+        let size = |rate: RequestRate| fleet_for(service, peak, rate);
+        let fleet = size(highest.rate)?;
+        progress("latencies at the peak", 0.6);
+        let planned = at_peak(&fleet, peak);
+
+        // A latency that is off by a factor is one whose bound is off by it; a queue that grows
+        // without end says that the throughput is.
+        let widths = &calibration.intervals;
+        if let Some(key) = Limit::ALL.map(&error_of).iter().find(|it| !widths.contains_key(**it)) {
+            return Err(Error::input(format!("the serving calibration has no interval of {key}")));
+        }
+        let factor = |limit: Limit| widths[error_of(limit)].exp();
+        let limiting = factor(highest.limit);
+        let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
+        let with = |objective: &Objective, words: &str, done: f64| {
+            let progress = |share: f64| progress(words, done + 0.2 * share);
+            highest_rate(server, traffic, objective, &rough, &progress).map(|found| found.rate)
+        };
+        let throughput = highest.limit == Limit::Throughput;
+        let mut slow = with(&objective.tightened(factor), "the same with tighter bounds", 0.6).ok();
+        if throughput {
+            let at_most = highest.rate / limiting;
+            slow = slow.map(|rate| if rate < at_most { rate } else { at_most });
+        }
+        let fast = if throughput {
+            highest.rate * limiting
+        } else {
+            let looser = objective.tightened(|limit| 1.0 / factor(limit));
+            with(&looser, "the same with looser bounds", 0.8)?
+        };
+        if slow.is_none() {
+            warnings.push(
+                "a promise is within the error of the model: were latencies as much longer as the \
+                 back-test allows, no load would keep it, and the fleet has no upper bound"
+                    .to_owned(),
+            );
+        }
+        // The rougher search must not end beyond the finer one.
+        let slow = slow.map(|rate| if rate < highest.rate { rate } else { highest.rate });
+        let fast = if fast > highest.rate { fast } else { highest.rate };
+        let interval = Interval {
+            factor: limiting,
+            rate: (slow, fast),
+            fleet: (slow.map(size).transpose()?, size(fast)?),
+        };
+        let planned_rate = peak / fleet.needed as f64;
+        Ok(Found { highest, planned, planned_rate, fleet, load, interval })
+    }
 }
 
 /// What is promised to all requests, then to each class.
@@ -250,7 +344,7 @@ fn objective(service: &Service) -> Objective {
 const FLEET: (u64, u64) = (1_000_000, 500);
 
 /// The fleet at the peak. Where any replica gets the next request, one stands for all.
-fn at_peak<S: StepTime>(
+fn at_peak<S: StepTime + Sync>(
     service: &Service,
     simulation: &Simulation<'_, S>,
     traffic: &Traffic,
@@ -408,47 +502,20 @@ fn datasheet_allows(service: &Service, model: &ServedModel, objective: &Objectiv
     Ok(())
 }
 
-/// The simulated replica as the forecast takes it.
-fn simulated(
-    memory: &KvCapacity,
-    highest: &HighestRate,
-    planned: &Report,
-    batch: u32,
-    prompts: f64,
-) -> Result<Simulated> {
-    let name = |figure: &str| format!("inference.replica.{figure}");
-    let limits = ReplicaLimits {
-        kv_capacity: Some(Traced::<Tokens>::counted(
-            &name("kv_capacity_tokens"),
-            memory.tokens,
-            "memory of the engine - weights - reserve, at the mean length of a request",
-            true,
-        )),
-        max_concurrency: Traced::<Ratio>::counted(
-            &name("max_concurrency"),
-            Ratio::from_stored(memory.sequences.min(f64::from(batch))),
-            "min(KV capacity / tokens of a request, largest batch)",
-            true,
-        ),
-        max_rate: Traced::counted(
-            &name("max_rate_per_s"),
-            highest.rate,
-            &format!("simulated: the highest rate within the objective ({})", highest.bottleneck),
-            true,
-        ),
-        prompt_share: Some(Traced::<Ratio>::counted(
-            "share of time that prompts take",
-            Ratio::from_stored(prompts),
-            "steps over prompts / those and the steps of the answers, at the mean batch",
-            true,
-        )),
-    };
+/// The highest rate as the forecast takes it.
+fn max_rate(highest: &HighestRate) -> Traced<RequestRate> {
+    let how = format!("simulated: the highest rate within the objective ({})", highest.bottleneck);
+    Traced::counted("inference.replica.max_rate_per_s", highest.rate, &how, true)
+}
+
+/// The latencies as the forecast takes them.
+fn latency(planned: &Report) -> Result<Latency> {
     let all = planned.all();
     let how = "simulated at the peak, mean over the requests";
     let mean = |histogram: &Histogram| {
         histogram.mean().ok_or_else(|| Error::limit("no request was answered at the planned load"))
     };
-    let latency = Latency {
+    Ok(Latency {
         ttft: Traced::counted("inference.ttft_ms.mean", per(mean(&all.ttft)?), how, true),
         // Answers of one token have none.
         tpot: all
@@ -456,8 +523,7 @@ fn simulated(
             .mean()
             .map(|mean| Traced::counted("inference.tpot_ms.mean", per(mean), how, true)),
         e2e: Traced::counted("inference.e2e_ms.mean", per(mean(&all.e2e)?), how, true),
-    };
-    Ok(Simulated { limits, latency })
+    })
 }
 
 /// Seconds per request or per token.

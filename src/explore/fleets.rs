@@ -10,7 +10,7 @@
 
 use rayon::prelude::*;
 
-use super::capacity::{fleet_for, size};
+use super::capacity::{Question, fleet_for, size};
 use super::space::Space;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
@@ -207,13 +207,14 @@ fn judge(
     calibration: &Calibration,
     search: &Search,
 ) -> Verdict {
-    let sized = size(scenario, catalog, calibration, search, false, &|_, _| {});
+    let question = Question { calibration, search, records: false, progress: &|_, _| {} };
+    let sized = size(scenario, catalog, &question);
     match sized.map(|sized| (Merits::of(&sized.estimate), sized)) {
         Ok((Some(merits), sized)) => Verdict::Sized(Sized {
             merits,
-            rate: sized.highest.rate,
-            replicas: sized.fleet.replicas,
-            bottleneck: sized.highest.bottleneck,
+            rate: sized.found.highest.rate,
+            replicas: sized.found.fleet.replicas,
+            bottleneck: sized.found.highest.bottleneck,
         }),
         Ok((None, _)) => Verdict::Infeasible("nothing is served".to_owned()),
         Err(error) => Verdict::Infeasible(error.message().to_owned()),

@@ -10,7 +10,7 @@ use tabled::settings::{Alignment, Padding, Style};
 use super::tree::wrap;
 use super::{Fact, Load, Report, table};
 use crate::estimate::Figure;
-use crate::explore::capacity::Capacity;
+use crate::explore::capacity::{Capacity, Engaged, Found};
 use crate::quantity::{Measure, Time, text};
 use crate::scenario::Scenario;
 use crate::serving::capacity::Autoscaling;
@@ -40,29 +40,42 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
     let mut plain = |path: &str, value: f64| {
         figure(format!("inference.{path}"), value, text::number(value));
     };
-    let used = capacity.planned.fleet;
+    let used = capacity.found.planned.fleet;
     if !capacity.objective.is_empty() {
-        plain("slo_attainment", capacity.planned.slo_attainment());
-        plain("goodput_per_s", capacity.planned.goodput().value);
+        plain("slo_attainment", capacity.found.planned.slo_attainment());
+        plain("goodput_per_s", capacity.found.planned.goodput().value);
     }
-    plain("replica.planned_rate_per_s", capacity.planned_rate.value);
-    plain("replica.weights_gb", capacity.memory.weights.value / 1e9);
-    plain("replica.kv_cache_gb", capacity.memory.cache.value / 1e9);
-    plain("replica.kv_cache_used.mean", used.kv.0);
-    plain("replica.kv_cache_used.most", used.kv.1);
+    plain("replica.planned_rate_per_s", capacity.found.planned_rate.value);
+    let engine = match &capacity.engaged {
+        Engaged::Engine(name, memory) => {
+            plain("replica.weights_gb", memory.weights.value / 1e9);
+            plain("replica.kv_cache_gb", memory.cache.value / 1e9);
+            plain("replica.kv_cache_used.mean", used.kv.0);
+            plain("replica.kv_cache_used.most", used.kv.1);
+            plain("replica.preemptions", used.preemptions as f64);
+            name.clone()
+        }
+        Engaged::Network(times) => {
+            let ends = [Some(&times[0]), times.last()];
+            let [one, most] = ends.map(|it| it.copied().unwrap_or_default());
+            plain("replica.batch_ms.one", 1e3 * one.value);
+            plain("replica.batch_ms.most", 1e3 * most.value);
+            let (count, one, most) = (times.len(), text::show(one), text::show(most));
+            format!("batches: one request takes {one}, the most that fit ({count}) {most}")
+        }
+    };
     plain("replica.busy", used.busy);
     plain("replica.batch.mean", used.batch.0);
     plain("replica.batch.most", f64::from(used.batch.1));
-    plain("replica.preemptions", used.preemptions as f64);
-    plain("fleet.headroom", capacity.fleet.headroom);
+    plain("fleet.headroom", capacity.found.fleet.headroom);
     let mut fact = |path, label, value: String| {
         report.facts.push(Fact { path, label, value: json!(value) });
     };
-    fact("inference.engine", "engine", capacity.engine.clone());
+    fact("inference.engine", "engine", engine);
     fact(
         "inference.replica.bottleneck",
         "a higher rate fails because",
-        capacity.highest.bottleneck.clone(),
+        capacity.found.highest.bottleneck.clone(),
     );
     fact("inference.fleet.why", "fleet", fleet(capacity));
     let years = capacity.estimate.inference.iter().flat_map(|it| &it.years);
@@ -76,6 +89,7 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
     }
     let at = |latencies: &Histogram| [0.5, 0.95, 0.99].map(|share| latencies.quantile(share));
     report.load = capacity
+        .found
         .load
         .iter()
         .map(|(rate, latencies)| {
@@ -103,7 +117,7 @@ fn autoscaling(scaling: &Autoscaling) -> String {
 
 /// The fleet in words.
 fn fleet(capacity: &Capacity) -> String {
-    let Capacity { fleet, interval, .. } = capacity;
+    let Found { fleet, interval, .. } = &capacity.found;
     let (needed, spare) = (fleet.needed, fleet.replicas - fleet.needed);
     let most = interval.fleet.0.map_or("without bound".to_owned(), |f| f.devices.to_string());
     format!(
@@ -112,7 +126,7 @@ fn fleet(capacity: &Capacity) -> String {
         if needed == 1 { "replica" } else { "replicas" },
         100.0 * fleet.headroom,
         interval.fleet.1.devices,
-        capacity.highest.limit.name(),
+        capacity.found.highest.limit.name(),
         interval.factor,
     )
 }
@@ -120,7 +134,7 @@ fn fleet(capacity: &Capacity) -> String {
 /// The stable snapshot: the keys of an estimate's `inference`, with percentiles.
 pub fn json(report: &Report, capacity: &Capacity) -> Value {
     let mut value = super::json::estimate(report);
-    let interval = &capacity.interval;
+    let interval = &capacity.found.interval;
     let (slow, fast) = interval.rate;
     let fleets = (interval.fleet.1, interval.fleet.0);
     if let Some(root) = value.as_object_mut() {
@@ -188,13 +202,13 @@ fn facts(report: &Report) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn title(capacity: &Capacity) -> String {
-    format!("Latency at the peak, {} per replica", text::show(capacity.planned_rate))
+    format!("Latency at the peak, {} per replica", text::show(capacity.found.planned_rate))
 }
 
 /// All requests, then each class where there are several.
 fn groups(capacity: &Capacity) -> Vec<(Option<&str>, ClassReport)> {
-    let all = (None, capacity.planned.all());
-    let classes = capacity.objective.classes.iter().zip(&capacity.planned.classes);
+    let all = (None, capacity.found.planned.all());
+    let classes = capacity.objective.classes.iter().zip(&capacity.found.planned.classes);
     std::iter::once(all).chain(classes.map(|(n, it)| (Some(n.as_str()), it.clone()))).collect()
 }
 
@@ -212,7 +226,13 @@ fn rows(capacity: &Capacity) -> Vec<[String; 7]> {
             rows.push([title, blank(), blank(), blank(), blank(), blank(), blank()]);
         }
         let class = name.map(|_| class - 1);
+        // The first answer of a network is all of it.
+        let generates = matches!(capacity.engaged, Engaged::Engine(..));
+        let keys: &[_] = if generates { &[] } else { &["ttft_ms", "tpot_ms"] };
         for (key, label, histogram) in latencies.each() {
+            if keys.contains(&key) {
+                continue;
+            }
             let at = |share: f64| shown(histogram.quantile(share));
             let promises = capacity.objective.promises.iter();
             let bounds: Vec<String> = promises

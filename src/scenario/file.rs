@@ -363,6 +363,9 @@ pub struct Inference {
     pub kv_precision: Option<Precision>,
     /// Requests that an engine batches at most; 256.
     pub max_batch: Option<Given<f64>>,
+    /// How long the first request of a batch waits for others, where nothing is generated; 0 ms,
+    /// which takes what waits. A long wait is static batching: a batch starts when it is full.
+    pub max_wait: Option<Given<Time>>,
     /// How one replica is spread over devices; the smallest power of two that holds it.
     pub parallelism: Option<Located<ServingParallelism>>,
     /// Replicas beside those that the peak needs; 0.

@@ -178,6 +178,9 @@ impl Service {
             visit(start_up);
         }
         visit(&mut self.flops);
+        if let Some(wait) = &mut self.demand.max_wait {
+            visit(wait);
+        }
         for hit in &mut self.demand.prefix_cache_hits {
             visit(hit);
         }

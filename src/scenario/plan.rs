@@ -272,6 +272,8 @@ pub struct Demand {
     pub slo: Slo,
     /// The engine, as the user calls it.
     pub engine: Option<Located<String>>,
+    /// How long the first request of a batch waits for others; none where tokens are generated.
+    pub max_wait: Option<Input<Time>>,
     /// Share of the prompt tokens found in the prefix cache, of each class.
     pub prefix_cache_hits: Vec<Input<Share>>,
 }

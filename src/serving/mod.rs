@@ -2,12 +2,14 @@
 //!
 //! [`closed_form`] gives means and bounds. For percentiles, [`step`] says how long an engine's step
 //! takes on a device, [`simulator`] replays [`traffic`] through the scheduler of a batching engine,
-//! and [`capacity`] searches for the highest rate and the fleet.
+//! and [`capacity`] searches for the highest rate and the fleet. [`network`] says how long a batch
+//! takes in models that answer in one pass.
 
 pub mod calibration;
 pub mod capacity;
 pub mod closed_form;
 pub mod memory;
+pub mod network;
 pub(crate) mod random;
 pub mod served;
 pub mod share;

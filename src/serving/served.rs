@@ -116,7 +116,7 @@ impl ServedModel {
         }
         if served.layers == 0 || served.head == 0 {
             return Err(Error::input(format!("{} does not generate tokens", model.name))
-                .hint("it has no attention or no head: serve it with dynamic batching"));
+                .hint("leave output tokens out of its traffic: it answers batch by batch"));
         }
         Ok(served)
     }

@@ -17,7 +17,7 @@ use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
 use crate::model::{Input as ModelInput, Model};
 use crate::provenance::{Basis, Input};
-use crate::quantity::{Data, Measure, TokensPerRequest, show};
+use crate::quantity::{Data, Measure, Time, TokensPerRequest, show};
 
 pub(super) fn plan(
     file: &ScenarioFile,
@@ -136,10 +136,27 @@ pub(super) fn plan(
             router: service.router.unwrap_or_default(),
             slo: service.slo.clone(),
             engine: service.engine.clone(),
+            max_wait: max_wait(service, replica.output.is_some())?,
             prefix_cache_hits: asked.classes.into_iter().map(|class| class.cached).collect(),
         },
         replica,
     })
+}
+
+/// How long a batch is waited for, where requests are answered batch by batch.
+fn max_wait(service: &Inference, generates: bool) -> Result<Option<Input<Time>>> {
+    let name = "inference.max_wait";
+    match &service.max_wait {
+        Some(given) if generates => Err(given
+            .refuse("an engine that generates tokens does not wait for a batch")
+            .hint("leave max_wait out, or output_tokens")),
+        Some(given) if given.spread.central().value < 0.0 => {
+            Err(given.refuse("a wait is not negative"))
+        }
+        Some(given) => Ok(Some(given.input(name))),
+        None if generates => Ok(None),
+        None => Ok(Some(assumed(name, Time::from_stored(0.0), "a batch takes what waits"))),
+    }
 }
 
 fn replica(

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::objective::{Check, Limit, Objective};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, RequestRate, Time, text};
-use crate::serving::simulator::{Arrival, Report, Simulation, StepTime};
+use crate::serving::simulator::{Arrival, Report, Server};
 use crate::serving::traffic::Traffic;
 
 /// How a search goes about it.
@@ -46,9 +46,9 @@ pub struct HighestRate {
     pub simulated: u64,
 }
 
-/// Runs a simulation of the traffic at one rate; a tenth of the requests warm it up.
-pub fn at_rate<S: StepTime>(
-    simulation: &Simulation<'_, S>,
+/// Serves the traffic at one rate; a tenth of the requests warm it up.
+pub fn at_rate<S: Server>(
+    server: &S,
     traffic: &Traffic,
     rate: RequestRate,
     search: &Search,
@@ -56,7 +56,7 @@ pub fn at_rate<S: StepTime>(
 ) -> Report {
     let traffic = Traffic { rate, ..traffic.clone() };
     let requests = traffic.requests(seed).take(search.requests as usize);
-    Simulation { warm_up: search.requests / 10, ..simulation.clone() }.open(requests)
+    server.serve(requests, search.requests / 10)
 }
 
 /// The highest rate of one replica (or of the simulation's fleet) within the objective, by
@@ -67,16 +67,16 @@ pub fn at_rate<S: StepTime>(
 /// # Errors
 /// Where a single request on an idle replica breaks the objective: which bound forbids it; and
 /// where no request can be answered at all.
-pub fn highest_rate<S: StepTime + Sync>(
-    simulation: &Simulation<'_, S>,
+pub fn highest_rate<S: Server>(
+    server: &S,
     traffic: &Traffic,
     objective: &Objective,
     search: &Search,
     progress: &dyn Fn(f64),
 ) -> Result<HighestRate> {
     let traffic = Traffic { profile: None, ..traffic.clone() };
-    let mean = floor(simulation, &traffic, objective)?;
-    let mut attempts = Attempts { simulation, traffic: &traffic, objective, simulated: 0 };
+    let mean = floor(server, &traffic, objective)?;
+    let mut attempts = Attempts { server, traffic: &traffic, objective, simulated: 0 };
     // The rate of one replica that is always busy with one request is a start.
     let (mut start, mut step, mut done) = (1.0 / mean, 2.0, 0.0);
     let short = Search { requests: search.requests / 16, tolerance: 0.1, ..*search };
@@ -104,17 +104,13 @@ pub fn highest_rate<S: StepTime + Sync>(
 }
 
 /// Mean seconds of a request that is alone on a replica: the floor that no fleet gets below.
-fn floor<S: StepTime>(
-    simulation: &Simulation<'_, S>,
-    traffic: &Traffic,
-    objective: &Objective,
-) -> Result<f64> {
+fn floor<S: Server>(server: &S, traffic: &Traffic, objective: &Objective) -> Result<f64> {
     let lone = traffic
         .requests(1)
         .take(2000)
         .zip(0_u32..)
         .map(|(request, i)| Arrival { at: Time::from_stored(f64::from(i) * 1e6), ..request });
-    let floor = Simulation { warm_up: 0, records: false, ..simulation.clone() }.open(lone);
+    let floor = server.serve(lone, 0);
     if floor.answered == 0 {
         return Err(Error::limit("no request of this traffic fits a replica's KV cache")
             .hint("use more devices per replica, a narrower KV cache, or shorter requests"));
@@ -138,7 +134,7 @@ type Verdict = (Limit, String);
 
 /// Rates that were tried.
 struct Attempts<'a, S> {
-    simulation: &'a Simulation<'a, S>,
+    server: &'a S,
     traffic: &'a Traffic,
     objective: &'a Objective,
     simulated: u64,
@@ -154,7 +150,7 @@ struct Bracket {
     broken: Verdict,
 }
 
-impl<S: StepTime + Sync> Attempts<'_, S> {
+impl<S: Server> Attempts<'_, S> {
     /// Widens a bracket around `start` by factors of `step` and more, then halves it. A request
     /// alone takes `mean` seconds.
     fn bisect(
@@ -202,16 +198,12 @@ impl<S: StepTime + Sync> Attempts<'_, S> {
     /// What breaks at a rate, if anything does, and the run of the first seed.
     fn attempt(&mut self, rate: f64, search: &Search) -> (Option<Verdict>, Option<Report>) {
         let rate = RequestRate::from_stored(rate);
-        let (simulation, traffic) = (self.simulation, self.traffic);
+        let (server, traffic) = (self.server, self.traffic);
         let seeds = (1..=search.seeds.max(1)).into_par_iter();
-        let run = |seed| at_rate(simulation, traffic, rate, search, u64::from(seed));
+        let run = |seed| at_rate(server, traffic, rate, search, u64::from(seed));
         let reports: Vec<Report> = seeds.map(run).collect();
         self.simulated += reports.iter().map(|report| report.arrived).sum::<u64>();
-        let decode = simulation.handover.as_ref().map(|it| &it.decode);
-        let batch = std::iter::once(&simulation.fleet)
-            .chain(decode)
-            .map(|fleet| u64::from(fleet.limits.sequences) * u64::from(fleet.replicas))
-            .sum();
+        let batch = server.concurrency();
         let beyond = |report: &Report| report.overloaded || is_growing(report, batch);
         let verdict = if reports.iter().any(beyond) {
             Some((Limit::Throughput, "the queue grows without end".to_owned()))
@@ -238,7 +230,9 @@ fn is_growing(report: &Report, batch: u64) -> bool {
 fn resource(report: &Report) -> String {
     let used = report.fleet;
     let share = |part: f64| format!("{:.0} %", 100.0 * part);
-    if used.preemptions > 0 || used.kv.1 > 0.97 {
+    if used.kv.1 <= 0.0 {
+        format!("busy {} of the time, batches of {:.1} on average", share(used.busy), used.batch.0)
+    } else if used.preemptions > 0 || used.kv.1 > 0.97 {
         format!("KV cache is full at times ({} on average)", share(used.kv.0))
     } else if used.busy > 0.97 {
         format!("steps follow each other without a gap, KV cache at most {} used", share(used.kv.1))
@@ -251,7 +245,9 @@ fn resource(report: &Report) -> String {
 mod tests {
     use super::super::{Promise, fleet};
     use super::*;
-    use crate::serving::simulator::{Bounds, Fleet as Pool, Limits, Router, Scheduler, Stepping};
+    use crate::serving::simulator::{
+        Bounds, Fleet as Pool, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
+    };
     use crate::serving::traffic::{Class, Lengths, Source};
 
     struct Engine;

@@ -1,83 +1,94 @@
-//! Static and dynamic batching, for models that answer in one pass: classifiers, encoders,
+//! Static and dynamic batching, for networks that answer in one pass: classifiers, encoders,
 //! embedding and vision models.
 
 use std::collections::VecDeque;
 
-use super::histogram::Histogram;
+use super::replica::Finished;
+use super::report::{Bounds, Collector, Report, Utilisation};
+use super::{Arrival, Server, request};
 use crate::quantity::{Measure as _, Time};
 
-/// When a batch starts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Batching {
-    /// Requests in a batch at most, at least 1.
-    pub most: u32,
-    /// How long the first request waits for others; `None` waits until the batch is full (static
-    /// batching), zero takes what is there.
-    pub delay: Option<Time>,
-    /// Servers that share the queue, at least 1.
-    pub servers: u32,
+/// One replica of such a network. A batch starts when the replica is free and either the batch is
+/// full or its first request has waited `delay`; when no more requests will come, it starts with
+/// what there is. A delay of zero takes what waits, a long one is static batching.
+#[derive(Clone, Debug)]
+pub struct Batching<'a> {
+    /// How long a batch of 1, 2, ... requests takes; there is no larger one. At least one.
+    pub times: &'a [Time],
+    /// How long the first request of a batch waits for others.
+    pub delay: Time,
+    /// What each class of requests was promised; at least one class.
+    pub slo: Vec<Bounds>,
+    /// Give up when so many requests wait: the load is beyond it.
+    pub queue_limit: u64,
+    /// Keep a record of every request.
+    pub records: bool,
 }
 
-/// Latencies of a batched server, in seconds.
-#[derive(Clone, Debug, Default)]
-pub struct BatchingReport {
-    /// From arrival to the answer.
-    pub latency: Histogram,
-    /// From arrival to the start of the batch.
-    pub queueing: Histogram,
-    /// Requests per batch, mean.
-    pub batch: f64,
-    /// Share of the time in which a server was busy.
-    pub busy: f64,
-}
-
-/// Serves requests that arrive at these times, in order; a batch of n takes `service(n)`.
-///
-/// A batch starts when a server is free and either `most` requests wait or the first has waited
-/// `delay`; the last batch starts with what there is.
-pub fn simulate_batching(
-    batching: Batching,
-    arrivals: impl IntoIterator<Item = Time>,
-    service: impl Fn(u32) -> Time,
-) -> BatchingReport {
-    let mut report = BatchingReport::default();
-    let most = batching.most.max(1) as usize;
-    let delay = batching.delay.map_or(f64::INFINITY, |d| d.value);
-    let mut free = vec![0.0_f64; batching.servers.max(1) as usize];
-    let mut queue = VecDeque::with_capacity(most);
-    let (mut batches, mut served, mut busy, mut end) = (0_u64, 0_u64, 0.0, 0.0_f64);
-    let mut arrivals = arrivals.into_iter().map(Time::stored).peekable();
-    let begin = arrivals.peek().copied().unwrap_or(0.0);
-    while let Some(oldest) = arrivals.peek().copied() {
-        let server = (0..free.len()).min_by(|a, b| free[*a].total_cmp(&free[*b])).unwrap_or(0);
-        let mut start = free[server].max(oldest + delay);
-        while queue.len() < most {
-            match arrivals.peek() {
-                Some(&time) if time <= start || queue.is_empty() => {
-                    queue.push_back(time);
-                    arrivals.next();
-                }
-                _ => break,
+impl Server for Batching<'_> {
+    fn serve(&self, arrivals: impl Iterator<Item = Arrival>, warm_up: u64) -> Report {
+        let mut collector =
+            Collector::new(&self.slo, Time::from_stored(0.0), warm_up, self.records);
+        let mut arrivals = (0..).zip(arrivals).map(|(id, it)| request(id, &it)).peekable();
+        let mut batch = Vec::with_capacity(self.times.len());
+        // Batches that were not answered when the newest request arrived.
+        let mut behind: VecDeque<(f64, u64)> = VecDeque::new();
+        let mut waiting = 0;
+        let (mut free, mut busy, mut weighted, mut batches, mut most) = (0.0_f64, 0.0, 0.0, 0, 0);
+        while let Some(first) = arrivals.next() {
+            let mut start = free.max(first.sent + self.delay.value);
+            let mut newest = first.sent;
+            batch.push(first);
+            while batch.len() < self.times.len()
+                && let Some(next) = arrivals.next_if(|next| next.sent <= start)
+            {
+                newest = next.sent;
+                batch.push(next);
+            }
+            if batch.len() == self.times.len() || arrivals.peek().is_none() {
+                start = free.max(newest);
+            }
+            let count = batch.len() as u64;
+            let time = self.times[batch.len() - 1].value;
+            let ended = start + time;
+            while let Some(&(_, gone)) = behind.front().filter(|(ended, _)| *ended <= newest) {
+                behind.pop_front();
+                waiting -= gone;
+            }
+            behind.push_back((ended, count));
+            waiting += count;
+            for request in batch.drain(..) {
+                collector.arrive(&request);
+                let (scheduled, first_token) = (start, ended);
+                collector.record(&Finished {
+                    request,
+                    scheduled,
+                    first_token,
+                    ended,
+                    preemptions: 0,
+                });
+            }
+            (free, busy, weighted) = (ended, busy + time, weighted + time * count as f64);
+            (batches, most) = (batches + 1, most.max(count));
+            if waiting > self.queue_limit {
+                collector.overloaded = true;
+                break;
             }
         }
-        if queue.len() == most {
-            start = free[server].max(queue[most - 1]);
-        } else if start.is_infinite() {
-            start = free[server].max(queue[queue.len() - 1]);
-        }
-        let count = queue.len();
-        let time = service(count as u32).value;
-        for arrived in queue.drain(..) {
-            report.queueing.record(start - arrived);
-            report.latency.record(start + time - arrived);
-        }
-        free[server] = start + time;
-        end = end.max(start + time);
-        batches += 1;
-        served += count as u64;
-        busy += time;
+        collector.left_behind(waiting);
+        collector.report(|span| {
+            let fleet = Utilisation {
+                busy: busy / span,
+                batch: (weighted / busy.max(f64::MIN_POSITIVE), most as u32),
+                kv: (0.0, 0.0),
+                preemptions: 0,
+                steps: batches,
+            };
+            (fleet, None)
+        })
     }
-    report.batch = served as f64 / (batches.max(1)) as f64;
-    report.busy = busy / ((end - begin).max(f64::MIN_POSITIVE) * free.len() as f64);
-    report
+
+    fn concurrency(&self) -> u64 {
+        self.times.len() as u64
+    }
 }

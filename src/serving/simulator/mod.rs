@@ -3,7 +3,8 @@
 //! [`Simulation`] drives one pool of engine replicas, or two where prefill and decode are
 //! disaggregated, with open (arrivals as they come) or closed load (a number of clients that wait
 //! for their answer). It leaps from event to event, see [`StepTime`], is deterministic, and
-//! keeps histograms instead of requests, so its memory does not grow with their number.
+//! keeps histograms instead of requests, so its memory does not grow with their number. [`Batching`]
+//! does the same for networks that answer in one pass.
 
 mod batching;
 mod histogram;
@@ -13,7 +14,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use batching::{Batching, simulate_batching};
+pub use batching::Batching;
 pub use histogram::Histogram;
 pub use pool::Router;
 pub use replica::StepTime;
@@ -146,7 +147,7 @@ impl<S> Clone for Simulation<'_, S> {
 impl<S: StepTime> Simulation<'_, S> {
     /// Serves requests as they arrive; the arrivals are in order of time.
     pub fn open(&self, arrivals: impl IntoIterator<Item = Arrival>) -> Report {
-        let mut collector = Collector::new(self);
+        let mut collector = self.collector();
         let mut fleet = Pool::new(&self.fleet);
         let mut handover = self.handover.as_ref().map(HandoverRun::new);
         for (id, arrival) in arrivals.into_iter().enumerate() {
@@ -171,13 +172,15 @@ impl<S: StepTime> Simulation<'_, S> {
             None => fleet.drain(&mut |f| collector.record(&f)),
             Some(run) => run.drain(&mut fleet, &mut collector),
         }
-        collector.report(&fleet, handover.as_ref().map(|run| &run.decode))
+        let decode = handover.as_ref().map(|run| &run.decode);
+        collector
+            .report(|span| (fleet.utilisation(span), decode.map(|decode| decode.utilisation(span))))
     }
 
     /// Serves the requests with `clients` clients of one replica, each of which sends its next
     /// request when its last is answered. All begin at once; arrival times are not looked at.
     pub fn closed(&self, clients: u32, requests: impl IntoIterator<Item = Arrival>) -> Report {
-        let mut collector = Collector::new(self);
+        let mut collector = self.collector();
         let mut requests = requests.into_iter().zip(0..).map(|(arrival, id)| request(id, &arrival));
         let delay = self.front_end.value;
         let mut pool = Pool::new(&Fleet { replicas: 1, ..self.fleet });
@@ -210,7 +213,34 @@ impl<S: StepTime> Simulation<'_, S> {
                 due.extend(requests.next().map(|request| (finished.ended + delay, request)));
             });
         }
-        collector.report(&pool, None)
+        collector.report(|span| (pool.utilisation(span), None))
+    }
+
+    fn collector(&self) -> Collector {
+        Collector::new(&self.slo, self.front_end, self.warm_up, self.records)
+    }
+}
+
+/// What can be put under load.
+pub trait Server: Sync {
+    /// Serves requests as they arrive, in order of time; the first `warm_up` are not counted.
+    fn serve(&self, arrivals: impl Iterator<Item = Arrival>, warm_up: u64) -> Report;
+
+    /// Requests that it works on at once, at most.
+    fn concurrency(&self) -> u64;
+}
+
+impl<S: StepTime + Sync> Server for Simulation<'_, S> {
+    fn serve(&self, arrivals: impl Iterator<Item = Arrival>, warm_up: u64) -> Report {
+        Self { warm_up, ..self.clone() }.open(arrivals)
+    }
+
+    fn concurrency(&self) -> u64 {
+        let decode = self.handover.as_ref().map(|it| &it.decode);
+        std::iter::once(&self.fleet)
+            .chain(decode)
+            .map(|fleet| u64::from(fleet.limits.sequences) * u64::from(fleet.replicas))
+            .sum()
     }
 }
 

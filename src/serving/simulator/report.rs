@@ -1,9 +1,8 @@
 //! What a simulation answers: latencies, attainment and use.
 
+use super::Arrival;
 use super::histogram::Histogram;
-use super::pool::Pool;
-use super::replica::{Finished, Request, StepTime};
-use super::{Arrival, Simulation};
+use super::replica::{Finished, Request};
 use crate::quantity::{Measure as _, Per, Requests, Time, Tokens};
 
 /// What one request is promised; a bound left out holds always.
@@ -153,14 +152,15 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    pub(crate) fn new<S>(simulation: &Simulation<'_, S>) -> Self {
+    /// Counts requests from `warm_up` on, which spend `front_end` before they queue.
+    pub(crate) fn new(slo: &[Bounds], front_end: Time, warm_up: u64, records: bool) -> Self {
         let bound = |time: Option<Time>| time.map_or(f64::INFINITY, |t| t.value);
-        let slo = simulation.slo.iter().map(|b| [bound(b.ttft), bound(b.tpot), bound(b.e2e)]);
+        let bounds = slo.iter().map(|b| [bound(b.ttft), bound(b.tpot), bound(b.e2e)]);
         Self {
-            classes: vec![ClassReport::default(); simulation.slo.len().max(1)],
-            slo: slo.collect(),
-            front_end: simulation.front_end.value,
-            warm_up: simulation.warm_up,
+            classes: vec![ClassReport::default(); slo.len().max(1)],
+            slo: bounds.collect(),
+            front_end: front_end.value,
+            warm_up,
             arrived: 0,
             answered: 0,
             rejected: 0,
@@ -171,7 +171,7 @@ impl Collector {
             first: f64::INFINITY,
             last: 0.0,
             output_tokens: 0,
-            records: simulation.records.then(Vec::new),
+            records: records.then(Vec::new),
         }
     }
 
@@ -185,7 +185,12 @@ impl Collector {
 
     /// No more requests will arrive.
     pub(crate) fn last_arrived(&mut self) {
-        self.backlog = self.arrived - self.done - self.rejected;
+        self.left_behind(self.arrived - self.done - self.rejected);
+    }
+
+    /// So many were not answered when the last one arrived.
+    pub(crate) fn left_behind(&mut self, backlog: u64) {
+        self.backlog = backlog;
     }
 
     pub(crate) fn reject(&mut self) {
@@ -233,15 +238,15 @@ impl Collector {
         }
     }
 
-    pub(crate) fn report<S: StepTime>(
+    /// The answer; `utilisation` is asked for that of the fleets over the whole run, in seconds.
+    pub(crate) fn report(
         self,
-        fleet: &Pool<'_, S>,
-        decode: Option<&Pool<'_, S>>,
+        utilisation: impl FnOnce(f64) -> (Utilisation, Option<Utilisation>),
     ) -> Report {
         let since = |first: f64| (self.last - first.min(self.last)).max(f64::MIN_POSITIVE);
         let span = since(self.first);
         // Replicas are busy with the warm-up, too.
-        let whole = since(self.start);
+        let (fleet, decode) = utilisation(since(self.start));
         Report {
             arrived: self.arrived,
             answered: self.answered,
@@ -251,8 +256,8 @@ impl Collector {
             span: Time::from_stored(span),
             output_tokens: Tokens::from_stored(self.output_tokens as f64),
             classes: self.classes,
-            fleet: fleet.utilisation(whole),
-            decode: decode.map(|pool| pool.utilisation(whole)),
+            fleet,
+            decode,
             records: self.records.unwrap_or_default(),
         }
     }

@@ -298,11 +298,15 @@ fn deterministic_service_waits_as_queueing_theory_says() {
         assert!((wait / expected - 1.0).abs() < 0.02, "engine at {rho}: {wait} {expected}");
         assert!((report.fleet.busy / rho - 1.0).abs() < 0.02);
 
-        let batching = Batching { most: 1, delay: None, servers: 1 };
-        let report =
-            simulate_batching(batching, load.iter().map(|a| a.at), |_| time.tokens(1, 0, 0));
-        let wait = report.queueing.mean().unwrap();
+        let report = batching(&[time.tokens(1, 0, 0)], 0.0).serve(load.iter().copied(), 0);
+        let all = report.all();
+        let wait = all.queueing.mean().unwrap();
         assert!((wait / expected - 1.0).abs() < 0.02, "batching at {rho}: {wait} {expected}");
+        // The closed form of a replica without batches: p + r p^2 / (2 (1 - r p)).
+        let rate = rho / service;
+        let closed = service + rate * service * service / (2.0 * (1.0 - rho));
+        assert!((all.e2e.mean().unwrap() / closed - 1.0).abs() < 0.01);
+        assert!((report.fleet.busy / rho - 1.0).abs() < 0.02);
     }
 }
 
@@ -416,18 +420,35 @@ fn attainment_counts_by_class() {
     assert!((report.goodput().value - 5.0 / report.span.value).abs() < 1e-12);
 }
 
+fn batching(times: &[Time], delay: f64) -> Batching<'_> {
+    let delay = Time::from_stored(delay);
+    Batching { times, delay, slo: vec![Bounds::default()], queue_limit: 1000, records: false }
+}
+
 #[test]
 fn batches_fill_or_time_out() {
-    let at = |times: &[f64]| times.iter().map(|t| Time::from_stored(*t)).collect::<Vec<_>>();
-    let service = |n: u32| Time::from_stored(0.1 * f64::from(n));
-    let run = |most, delay: Option<f64>, times: &[f64]| {
-        let delay = delay.map(Time::from_stored);
-        let report = simulate_batching(Batching { most, delay, servers: 1 }, at(times), service);
-        (report.latency.mean().unwrap(), report.batch)
+    let run = |most: u32, delay: f64, at: &[f64]| {
+        let times: Vec<_> = (1..=most).map(|n| Time::from_stored(0.1 * f64::from(n))).collect();
+        let arrivals = at.iter().map(|at| Arrival {
+            at: Time::from_stored(*at),
+            input: 1,
+            output: 1,
+            cached: 0,
+            class: 0,
+        });
+        let report = batching(&times, delay).serve(arrivals, 0);
+        (report.all().e2e.mean().unwrap(), report.fleet.steps)
     };
-    let near = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() < 1e-9 && (a.1 - b.1).abs() < 1e-9;
-    assert!(near(run(2, None, &[0.0, 1.0]), (0.7, 2.0)), "static: waits until full");
-    assert!(near(run(2, Some(0.5), &[0.0, 1.0]), (0.6, 1.0)), "dynamic: times out");
-    assert!(near(run(4, Some(0.0), &[0.0, 0.01, 0.02]), (0.67 / 3.0, 1.5)), "greedy");
-    assert!(near(run(8, None, &[0.0, 1.0]), (0.7, 2.0)), "the last batch is not full");
+    let near = |a: (f64, u64), b: (f64, u64)| (a.0 - b.0).abs() < 1e-9 && a.1 == b.1;
+    assert!(near(run(2, 1e3, &[0.0, 1.0]), (0.7, 1)), "static: waits until full");
+    assert!(near(run(2, 0.5, &[0.0, 1.0, 1.0]), (1.0 / 3.0, 2)), "dynamic: times out");
+    assert!(near(run(4, 0.0, &[0.0, 0.01, 0.02]), (0.67 / 3.0, 2)), "takes what is there");
+    assert!(near(run(8, 1e3, &[0.0, 1.0]), (0.7, 1)), "the last batch is not full");
+}
+
+#[test]
+fn a_batched_network_beyond_its_rate_is_overloaded() {
+    let times = [Time::from_stored(1.0)];
+    let report = batching(&times, 0.0).serve(arrivals(1, 100_000, 2.0, 1, 1).into_iter(), 0);
+    assert!(report.overloaded && report.arrived < 10_000 && report.backlog > 1000);
 }

@@ -1,0 +1,104 @@
+//! Fleets of networks that answer in one pass: classifiers, encoders, embedding and vision models,
+//! in the cloud or on an edge device.
+
+use super::{
+    Capacity, Engaged, Question, ReplicaLimits, Task, capacity, max_rate, objective, queue_limit,
+};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Error, Result};
+use crate::provenance::Traced;
+use crate::quantity::{Measure as _, Ratio, Time, text};
+use crate::scenario::Scenario;
+use crate::scenario::file::Router;
+use crate::scenario::plan::Service;
+use crate::serving::capacity::{Fleet, Limit, at_rate};
+use crate::serving::network::{PRODUCTS_OF_A_LAYER, batch_times};
+use crate::serving::simulator::Batching;
+use crate::serving::traffic::{Class, Lengths, Source, Traffic};
+
+pub(super) fn size(
+    scenario: &Scenario,
+    service: &Service,
+    catalog: &Catalog,
+    question: &Question<'_>,
+) -> Result<Capacity> {
+    let demand = &service.demand;
+    if let Some(engine) = &demand.engine {
+        return Err(Error::input("an engine of language models generates tokens")
+            .at(Some(&engine.place))
+            .hint("give inference.traffic.output_tokens, or leave the engine out"));
+    }
+    let objective = objective(service);
+    if let Some(promise) = objective.promises.iter().find(|it| it.latency == Limit::Tpot) {
+        return Err(Error::input(format!(
+            "{} of {} is promised, but nothing is generated",
+            objective.name(promise),
+            text::show(promise.bound)
+        ))
+        .hint("promise e2e, the whole request"));
+    }
+    let Question { calibration, search, records, .. } = *question;
+    let layer = calibration
+        .constants
+        .get("layer_us")
+        .map(|it| it.value)
+        .ok_or_else(|| Error::input("the serving calibration has no constant `layer_us`"))?;
+    let kernel = Time::from_stored(1e-6 * layer / PRODUCTS_OF_A_LAYER);
+    let activation = demand.precision.value.size();
+    let times = batch_times(&demand.model, &service.replica, activation, kernel)?;
+    let most = times.len();
+
+    let mut warnings = vec![
+        "the constants and the interval are those of language models reading prompts: measured \
+         runs of other networks are not in the back-test"
+            .to_owned(),
+    ];
+    if (most as f64) < service.replica.max_batch.value.floor() {
+        warnings.push(format!("no more than {most} requests fit beside the weights in one batch"));
+    }
+    if demand.router != Router::Random {
+        warnings.push("inference.router is left aside: a replica stands for all".to_owned());
+    }
+    let server = Batching {
+        times: &times,
+        delay: demand.max_wait.as_ref().map_or(Time::from_stored(0.0), |wait| wait.value),
+        slo: objective.bounds(),
+        queue_limit: queue_limit(search),
+        records: false,
+    };
+    let kinds = demand.traffic.kinds();
+    let class = |share: f64| Class {
+        weight: share,
+        input: Lengths::Fixed(1),
+        output: Lengths::Fixed(1),
+        cached: 0.0,
+    };
+    let classes = kinds
+        .iter()
+        .map(|kind| class(kind.class.map_or(1.0, |class| class.share.spread.central().get())))
+        .collect();
+    let burstiness = demand.traffic.burstiness.as_ref().map_or(1.0, |it| it.spread.central());
+    let traffic = Traffic {
+        rate: service.rate.value,
+        profile: None,
+        source: Source::Random { burstiness, classes },
+    };
+    let task = Task { service, traffic: &traffic, objective: &objective, question };
+    let kept = Batching { records, ..server.clone() };
+    let at_peak =
+        |fleet: &Fleet, peak| at_rate(&kept, &traffic, peak / fleet.needed as f64, search, 1);
+    // One pass is what an engine does with a prompt.
+    let found = task.solve(&server, |_| Limit::Ttft.interval(), at_peak, &mut warnings)?;
+    let limits = ReplicaLimits {
+        kv_capacity: None,
+        max_concurrency: Traced::<Ratio>::counted(
+            "inference.replica.max_concurrency",
+            Ratio::from_stored(most as f64),
+            "min(largest batch, batch whose activations fit beside the weights)",
+            true,
+        ),
+        max_rate: max_rate(&found.highest),
+        prompt_share: None,
+    };
+    capacity(scenario, catalog, found, objective, limits, Engaged::Network(times), warnings)
+}
