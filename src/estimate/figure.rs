@@ -262,6 +262,11 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     out.known("replica.max_rate_per_s", "requests/s", &limits.max_rate);
     out.optional("replica.kv_capacity_tokens", "tokens", limits.kv_capacity.as_ref());
     out.known("replica.max_concurrency", "", &limits.max_concurrency);
+    if let Some(rounds) = &limits.speculation {
+        out.known("speculative.acceptance", "", &rounds.acceptance);
+        out.known("speculative.tokens_per_verification", "", &rounds.yields);
+        out.optional("speculative.draft_share", "", rounds.draft_share.as_ref());
+    }
     if let Some(first) = inference.years.first() {
         out.known("fleet.replicas", "", &first.replicas);
         out.known("fleet.devices", "devices", &first.devices);

@@ -18,7 +18,7 @@ use crate::scenario::plan::FlopPerRequest;
 use crate::scenario::plan::{Finance, Service};
 use crate::scenario::traffic::Profile;
 use crate::serving::capacity::{Autoscaling, autoscale};
-use crate::serving::closed_form::Latency;
+use crate::serving::closed_form::{Latency, Rounds};
 
 /// What a service takes.
 #[derive(Clone, Debug)]
@@ -68,6 +68,8 @@ pub struct ReplicaLimits {
     pub max_rate: Traced<RequestRate>,
     /// Share of a full replica's time that prompts take; none where nothing is generated.
     pub prompt_share: Option<Traced<Ratio>>,
+    /// What guessing ahead does, where tokens are guessed.
+    pub speculation: Option<Rounds>,
 }
 
 /// One year of service.
@@ -124,6 +126,7 @@ pub(super) fn forecast(
         max_concurrency: capability.max_concurrency.clone(),
         max_rate: capability.max_rate.clone(),
         prompt_share: capability.prompt_share(),
+        speculation: capability.speculation.clone(),
     };
     let latency =
         |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));

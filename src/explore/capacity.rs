@@ -9,21 +9,24 @@ use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::{Engine, Estimate, ReplicaLimits, Simulated};
 use crate::provenance::Traced;
-use crate::quantity::{DeviceFlopRate, Measure, Precision, Ratio, RequestRate, Time, Tokens, text};
+use crate::quantity::{
+    Data, DeviceFlopRate, Measure, Precision, Ratio, RequestRate, Time, Tokens, text,
+};
 use crate::scenario::Scenario;
 use crate::scenario::file::{Lengths as GivenLengths, Percentiles, Router as GivenRouter};
-use crate::scenario::plan::{GroupFormat, Quantized, Service};
+use crate::scenario::plan::{Draft, GroupFormat, Quantized, Service};
 use crate::serving::calibration::Calibration;
 use crate::serving::capacity::{
     Fleet, HighestRate, Limit, Objective, Promise, Search, at_rate, fleet, highest_rate,
 };
-use crate::serving::closed_form::Latency;
+use crate::serving::closed_form::{Latency, Rounds};
 use crate::serving::memory::KvCapacity;
 use crate::serving::served::ServedModel;
 use crate::serving::share::{MeanRequest, of_prompts};
 use crate::serving::simulator::{
     ClassReport, Fleet as Pool, Histogram, Report, Router, Server, Simulation, StepTime,
 };
+use crate::serving::speculative::Speculative;
 use crate::serving::step::{Deployment, Device, Format, Roofline, Weights};
 use crate::serving::traffic::{Class, Lengths, Source, Traffic};
 
@@ -144,11 +147,29 @@ fn generative(
     let traffic = traffic(service, &mut warnings)?;
     let (input, output) = traffic.mean_lengths();
     let length = (input + output).ceil() as u32;
-    let memory = KvCapacity::of(&model, &device, &deployment, engine, length)?;
+    let drafting = match service.replica.speculation.as_ref().and_then(|it| it.draft.as_ref()) {
+        Some(draft) => Some(drafting(draft, service, &deployment)?),
+        None => None,
+    };
+    let draft = drafting.as_ref().map(|(model, deployment)| (model, deployment));
+    let memory = KvCapacity::beside(draft, (&model, &deployment), &device, engine, length)?;
 
     let objective = objective(service);
     datasheet_allows(service, &model, &objective)?;
-    let time = Roofline::new(&model, &device, &deployment, &constants);
+    let roofline = |model, deployment| Roofline::new(model, &device, deployment, &constants);
+    let plain = roofline(&model, &deployment);
+    let time = match &service.replica.speculation {
+        None => Speculative::none(plain),
+        Some(speculation) => {
+            let guesses = speculation.tokens.value as u32;
+            Speculative {
+                verification: plain.verifying(guesses + 1),
+                draft: draft.map(|(model, deployment)| roofline(model, deployment).within_a_step()),
+                guesses,
+                yields: speculation.tokens_per_verification(false).value().value,
+            }
+        }
+    };
     let batch = service.replica.max_batch.value as u32;
     let simulation = Simulation {
         fleet: Pool {
@@ -177,6 +198,20 @@ fn generative(
     let request = MeanRequest::of(traffic.requests(1).take(2000));
     let (busy, budget) = (found.planned.fleet.batch.0, simulation.fleet.limits.tokens);
     let prompts = of_prompts(&time, request, busy, budget);
+    let speculation = service.replica.speculation.as_ref().map(|given| {
+        let context = request.cached + request.input + request.output / 2.0;
+        let share = time.draft_share(busy.round().max(1.0) as u32, context);
+        let how = "simulated: steps of the draft / those and the verification, at the mean batch";
+        let share = || {
+            let share = Ratio::from_stored(share);
+            Traced::<Ratio>::counted("inference.speculative.draft_share", share, how, true)
+        };
+        Rounds {
+            acceptance: given.acceptance.traced(true),
+            yields: given.tokens_per_verification(true),
+            draft_share: given.draft.as_ref().map(|_| share()),
+        }
+    });
     let name = |figure: &str| format!("inference.replica.{figure}");
     let limits = ReplicaLimits {
         kv_capacity: Some(Traced::<Tokens>::counted(
@@ -198,6 +233,7 @@ fn generative(
             "steps over prompts / those and the steps of the answers, at the mean batch",
             true,
         )),
+        speculation,
     };
     capacity(
         scenario,
@@ -380,10 +416,21 @@ pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate)
     )
 }
 
+/// The formats of an uncompressed model.
+fn weights(precision: Precision) -> Result<Weights> {
+    match precision {
+        Precision::Fp16 | Precision::Bf16 => Ok(Weights::Sixteen),
+        Precision::Fp8 | Precision::Int8 => Ok(Weights::Eight),
+        Precision::Fp4 => Ok(Weights::Nv4),
+        Precision::Int4 => Ok(Weights::Int4),
+        other => Err(Error::input(format!("engines that serve in {other} are not calibrated"))
+            .hint("known: bf16, fp16, fp8, int8, fp4, int4")),
+    }
+}
+
 /// The model's formats and its spread over a replica's devices.
 fn deployment(service: &Service) -> Result<Deployment> {
     let demand = &service.demand;
-    let refuse = |what: String| Error::input(what).at(Some(&demand.precision.place));
     let format = |group: GroupFormat| Format {
         bytes: group.weight.value,
         bits: match group.products {
@@ -392,18 +439,12 @@ fn deployment(service: &Service) -> Result<Deployment> {
             _ => 16,
         },
     };
-    let weights = match (demand.quantized, demand.precision.value) {
-        (Some(Quantized { experts, rest }), _) => {
+    let weights = match demand.quantized {
+        Some(Quantized { experts, rest }) => {
             Weights::Each { experts: format(experts), rest: format(rest) }
         }
-        (None, Precision::Fp16 | Precision::Bf16) => Weights::Sixteen,
-        (None, Precision::Fp8 | Precision::Int8) => Weights::Eight,
-        (None, Precision::Fp4) => Weights::Nv4,
-        (None, Precision::Int4) => Weights::Int4,
-        (None, other) => {
-            return Err(refuse(format!("engines that serve in {other} are not calibrated"))
-                .hint("known: bf16, fp16, fp8, int8, fp4, int4"));
-        }
+        None => weights(demand.precision.value)
+            .map_err(|error| error.at(Some(&demand.precision.place)))?,
     };
     Ok(Deployment {
         tensor: demand.spread.tensor,
@@ -413,6 +454,18 @@ fn deployment(service: &Service) -> Result<Deployment> {
         weights,
         kv_bytes: demand.kv_precision.size().value,
     })
+}
+
+/// A draft on the devices of one pipeline stage, uncompressed in the precision of the service.
+fn drafting(
+    draft: &Draft,
+    service: &Service,
+    deployment: &Deployment,
+) -> Result<(ServedModel, Deployment)> {
+    let model = ServedModel::of(&draft.model).map_err(|error| error.at(Some(&draft.place)))?;
+    let weights = weights(service.demand.precision.value)
+        .map_err(|error| error.at(Some(&service.demand.precision.place)))?;
+    Ok((model, Deployment { pipeline: 1, expert_parallel: false, weights, ..*deployment }))
 }
 
 /// The requests as they were recorded, or drawn: gamma distributed gaps, lognormal lengths.
@@ -473,15 +526,23 @@ fn datasheet_allows(service: &Service, model: &ServedModel, objective: &Objectiv
         ))
         .hint("use a faster device, more tensor parallelism, or a narrower precision"))
     };
-    let read = replica.weights.value / (replica.bandwidth.value * devices);
+    let (mut weights, mut yields) = (replica.weights.value, 1.0);
+    if let Some(speculation) = &replica.speculation {
+        let draft = speculation.draft.as_ref().map_or(Data::default(), |it| it.weights.value);
+        weights += draft * speculation.tokens.value;
+        yields = speculation.tokens_per_verification(false).value().value;
+    }
+    let read = weights / (replica.bandwidth.value * devices) / yields;
     let peak: DeviceFlopRate = replica.peak.value;
     let compute = Time::from_stored(replica.prefill.value.value / (peak.value * devices.value));
     for promise in &objective.promises {
         let tokens = promise.latency == Limit::Tpot && model.experts == 0;
         if tokens && promise.bound.value < read.value {
+            let each = if yields > 1.0 { &format!("{yields:.2} tokens") } else { "token" };
             let why = format!(
-                "reading {} of weights for each token takes {} at the memory bandwidth of {}",
-                text::show(replica.weights.value),
+                "reading {} of weights for each {each} takes {} a token at the memory bandwidth \
+                 of {}",
+                text::show(weights),
                 text::show(read),
                 text::show(devices)
             );

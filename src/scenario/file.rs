@@ -2,6 +2,7 @@
 
 mod api;
 mod owned;
+mod speculative;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 pub use api::{Api, ApiPrices};
 pub use owned::{InsteadOf, Owned};
+pub use speculative::Speculative;
 
 use super::costs::{ServingCosts, TrainingCosts};
 use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
@@ -383,6 +385,8 @@ pub struct Inference {
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,
+    /// Tokens that are guessed and verified together.
+    pub speculative: Option<Speculative>,
     /// A hosted model that the service is compared with, such as anthropic/claude-opus-5, or its
     /// prices by the token.
     pub api: Option<Located<Api>>,

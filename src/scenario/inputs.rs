@@ -220,5 +220,8 @@ impl Replica {
         visit(&mut self.compute_efficiency);
         visit(&mut self.bandwidth_efficiency);
         visit(&mut self.max_batch);
+        if let Some(speculation) = &mut self.speculation {
+            speculation.for_each_input(visit);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod api;
 mod costs;
 mod owned;
 mod rent;
+mod speculation;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub use api::Api;
 pub use costs::{Costs, Egress, Staff, Stored};
 pub use owned::{Alternative, Amortisation, Owned};
 pub use rent::{Includes, Interruptions, Listed, Price, Rent, Tariff, Terms};
+pub use speculation::{Draft, Speculation};
 
 /// What a run has to compute, and on what.
 #[derive(Clone, Debug)]
@@ -212,6 +214,8 @@ pub struct Replica {
     pub bandwidth_efficiency: Input<Share>,
     /// Most sequences that the engine batches.
     pub max_batch: Input<f64>,
+    /// Tokens that are guessed and verified together.
+    pub speculation: Option<Speculation>,
 }
 
 /// Formats after compression.

@@ -10,12 +10,17 @@
 //!   TPOT = a / (1 - r p - r c o);
 //! - the highest rate is the one at which b reaches what the KV cache holds, B:
 //!   r = B / (o a + B (p + c o)).
+//!
+//! Where k tokens are guessed and verified together and a round yields E of them
+//! ([`super::speculative`]), with a draft that reads a' of weights and c' of cache for each guess and
+//! v the time that a token's FLOPs take, a becomes (a + k a') / E and c becomes (c + k c' + k v) / E:
+//! the FLOPs of the tokens beyond the first do not hide behind the weights.
 
 use crate::provenance::{Traced, function};
 use crate::quantity::{
-    Data, Measure, Per, Ratio, RequestRate, Requests, Time, Tokens, TokensPerRequest,
+    Data, Flop, Measure, Per, Ratio, RequestRate, Requests, Share, Time, Tokens, TokensPerRequest,
 };
-use crate::scenario::plan::{FlopPerRequest, Replica};
+use crate::scenario::plan::{FlopPerRequest, Replica, Speculation};
 
 /// Time that one request takes of a resource.
 pub type TimePerRequest = Per<Time, Requests>;
@@ -32,7 +37,20 @@ pub struct Capability {
     pub max_rate: Traced<RequestRate>,
     /// Time of one prefill.
     pub prefill_time: Traced<TimePerRequest>,
+    /// What guessing ahead does, where tokens are guessed.
+    pub speculation: Option<Rounds>,
     decode: Option<Decode>,
+}
+
+/// Rounds of guesses and a verification.
+#[derive(Clone, Debug)]
+pub struct Rounds {
+    /// Share of the guesses that are accepted.
+    pub acceptance: Traced<Share>,
+    /// Tokens of a sequence that a round yields.
+    pub yields: Traced<Ratio>,
+    /// Share of a round that the draft takes; none where guesses cost nothing.
+    pub draft_share: Option<Traced<Ratio>>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,14 +90,22 @@ impl Replica {
         let weights = self.weights.traced(explain);
         let memory = &self.memory.traced(explain) * &self.usable_memory.traced(explain);
         let usable = (&memory * &devices).named("usable memory");
-        let free = &usable - &weights;
+        let draft = self.speculation.as_ref().and_then(|it| it.draft.as_ref());
+        let mut free = &usable - &weights;
+        if let Some(draft) = draft {
+            free = free - &draft.weights.traced(explain);
+        }
         let does_not_fit = || DoesNotFit { weights: weights.value(), usable: usable.value() };
         if free.value().value <= 0.0 {
             return Err(does_not_fit());
         }
         let compute =
             &(&self.peak.traced(explain) * &self.compute_efficiency.traced(explain)) * &devices;
-        let prefill_time = (&self.prefill.traced(explain) / &compute).named("prefill time");
+        let mut prefill = self.prefill.traced(explain);
+        if let Some(draft) = draft {
+            prefill = prefill + &draft.prefill.traced(explain);
+        }
+        let prefill_time = (&prefill / &compute).named("prefill time");
         let bandwidth = &(&self.bandwidth.traced(explain)
             * &self.bandwidth_efficiency.traced(explain))
             * &devices;
@@ -94,12 +120,17 @@ impl Replica {
                     / &prefill_time)
                     .named("inference.replica.max_rate_per_s"),
                 prefill_time,
+                speculation: None,
                 decode: None,
             });
         };
         let output = output.traced(explain);
         let kv = self.kv_per_token.traced(explain);
-        let kv_capacity = (&free / &kv).named("inference.replica.kv_capacity_tokens");
+        let held = match draft {
+            Some(draft) => &kv + &draft.kv_per_token.traced(explain),
+            None => kv.clone(),
+        };
+        let kv_capacity = (&free / &held).named("inference.replica.kv_capacity_tokens");
         let input = self.input.traced(explain);
         let length = &input + &output;
         let fitting: Traced<Ratio> = function(
@@ -122,14 +153,20 @@ impl Replica {
             });
         let per_sequence = per_token(&(&(&kv * &context) / &bandwidth))
             .named("time to read the KV cache of a sequence");
+        let mut decode = Decode { step, per_sequence, output };
+        let speculation = self.speculation.as_ref().map(|given| {
+            let (rounds, guessed) = given.rounds(&decode, &context, &bandwidth, &compute, explain);
+            decode = guessed;
+            rounds
+        });
         let max_rate = function(
             "B / (o a + B (p + c o)) with B concurrency, o output, a weights, p prefill, c cache",
             &[
                 max_concurrency.part(),
-                output.part(),
-                step.part(),
+                decode.output.part(),
+                decode.step.part(),
                 prefill_time.part(),
-                per_sequence.part(),
+                decode.per_sequence.part(),
             ],
             |v| v[0] / (v[1] * v[2] + v[0] * (v[3] + v[4] * v[1])),
         );
@@ -138,8 +175,43 @@ impl Replica {
             max_concurrency,
             max_rate: max_rate.named("inference.replica.max_rate_per_s"),
             prefill_time,
-            decode: Some(Decode { step, per_sequence, output }),
+            speculation,
+            decode: Some(decode),
         })
+    }
+}
+
+impl Speculation {
+    /// Rounds of guesses in place of plain decode steps at this bandwidth and compute.
+    fn rounds(
+        &self,
+        plain: &Decode,
+        context: &Traced<Tokens>,
+        bandwidth: &Traced<Per<Data, Time>>,
+        compute: &Traced<Per<Flop, Time>>,
+        explain: bool,
+    ) -> (Rounds, Decode) {
+        let guesses: Traced<Ratio> = self.tokens.traced(explain).retype();
+        let yields = self.tokens_per_verification(explain);
+        let verifying = &(&self.verification.traced(explain) / compute) * &guesses;
+        let mut step = plain.step.clone();
+        let mut per_sequence = &plain.per_sequence + &verifying.named("time to verify guesses");
+        let mut draft_share = None;
+        if let Some(draft) = &self.draft {
+            let weights = per_token(&(&draft.weights.traced(explain) / bandwidth));
+            let cache = &draft.kv_per_token.traced(explain) * context;
+            let drafting = (&weights * &guesses).named("time to read the draft's weights");
+            step = (&step + &drafting).named("time of a round");
+            per_sequence = &per_sequence + &(&per_token(&(&cache / bandwidth)) * &guesses);
+            draft_share = Some((&drafting / &step).named("inference.speculative.draft_share"));
+        }
+        let decode = Decode {
+            step: (&step / &yields).named("time of a round per token"),
+            per_sequence: (&per_sequence.named("time of a sequence in a round") / &yields)
+                .named("time of a sequence in a round per token"),
+            output: plain.output.clone(),
+        };
+        (Rounds { acceptance: self.acceptance.traced(explain), yields, draft_share }, decode)
     }
 }
 
@@ -151,7 +223,8 @@ impl Replica {
     /// memory  = output (weights / B + cache per token (input + output / 2)) / (bandwidth x devices)
     /// ```
     /// with B the requests that fit all of the memory, at most the largest batch. A model with
-    /// experts need not read all weights in a step: none are counted.
+    /// experts need not read all weights in a step: none are counted. Where tokens are guessed, what
+    /// is read serves as many as a verification yields.
     ///
     /// # Errors
     /// [`DoesNotFit`] where the weights exceed all of the memory.
@@ -176,7 +249,9 @@ impl Replica {
             let batch = self.max_batch.value.min(fitting).max(1.0);
             let weights = if experts { 0.0 } else { self.weights.value.value / batch };
             let moved = weights + cache * (input + output / 2.0);
-            output * moved / (self.bandwidth.value.value * devices)
+            let yields = self.speculation.as_ref();
+            let yields = yields.map_or(1.0, |it| it.tokens_per_verification(false).value().value);
+            output * moved / yields / (self.bandwidth.value.value * devices)
         });
         Ok(RequestRate::from_stored(1.0 / compute.max(memory).max(f64::MIN_POSITIVE)))
     }

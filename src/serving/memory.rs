@@ -41,9 +41,26 @@ impl KvCapacity {
         engine: &Engine,
         length: u32,
     ) -> Result<Self> {
+        Self::beside(None, (model, deployment), device, engine, length)
+    }
+
+    /// The same where a draft with its own weights and cache is on the same devices.
+    ///
+    /// # Errors
+    /// As [`KvCapacity::of`].
+    pub fn beside(
+        draft: Option<(&ServedModel, &Deployment)>,
+        (model, deployment): (&ServedModel, &Deployment),
+        device: &Device,
+        engine: &Engine,
+        length: u32,
+    ) -> Result<Self> {
         let devices = f64::from(deployment.devices());
         let usable = (device.memory.value * engine.memory_share - RESERVED).max(0.0) * devices;
-        let weights = deployment.weights(model, device);
+        let all = || std::iter::once((model, deployment)).chain(draft);
+        let weights = all()
+            .map(|(model, deployment)| deployment.weights(model, device))
+            .fold(Data::default(), |sum, weights| sum + weights);
         let show = |bytes: f64| text::show(Data::from_stored(bytes));
         let more = |needed: f64| {
             let per_device = (usable / devices).max(1.0);
@@ -61,9 +78,13 @@ impl KvCapacity {
             ))
             .hint(more(weights.value)));
         }
-        let copies = (f64::from(deployment.tensor) / model.kv_shards as f64).max(1.0);
         let length = f64::from(length.max(1));
-        let sequence = model.cached(length) * deployment.kv_bytes * copies;
+        let sequence: f64 = all()
+            .map(|(model, deployment)| {
+                let copies = (f64::from(deployment.tensor) / model.kv_shards as f64).max(1.0);
+                model.cached(length) * deployment.kv_bytes * copies
+            })
+            .sum();
         let cache = usable - weights.value;
         if sequence > cache {
             return Err(Error::limit(format!(

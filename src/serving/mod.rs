@@ -3,7 +3,7 @@
 //! [`closed_form`] gives means and bounds. For percentiles, [`step`] says how long an engine's step
 //! takes on a device, [`simulator`] replays [`traffic`] through the scheduler of a batching engine,
 //! and [`capacity`] searches for the highest rate and the fleet. [`network`] says how long a batch
-//! takes in models that answer in one pass.
+//! takes in models that answer in one pass, [`speculative`] guesses tokens ahead.
 
 pub mod calibration;
 pub mod capacity;
@@ -14,5 +14,6 @@ pub(crate) mod random;
 pub mod served;
 pub mod share;
 pub mod simulator;
+pub mod speculative;
 pub mod step;
 pub mod traffic;

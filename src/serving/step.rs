@@ -207,9 +207,25 @@ pub struct Roofline {
     launches: f64,
     reduction: f64,
     reduction_per_token: f64,
-    context: f64,
-    windowed: Option<(f64, u32)>,
+    /// Tokens of a decoding sequence that a step computes: more than one where guesses are verified.
+    verified: f64,
+    context: Reading,
+    windowed: Option<(Reading, u32)>,
     pairs: (f64, f64),
+}
+
+/// Decode attention, per token of context: the cache is read once, the products are computed for each
+/// token that looks at it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Reading {
+    read: f64,
+    compute: f64,
+}
+
+impl Reading {
+    fn over(self, tokens: f64) -> f64 {
+        self.read.max(self.compute * tokens)
+    }
 }
 
 fn norm3(a: f64, b: f64) -> f64 {
@@ -291,7 +307,7 @@ impl Roofline {
             let read = numbers as f64 * deployment.kv_bytes / kv_split / (bandwidth * c.kv);
             let compute = flops / tensor / (peak16 * c.attention);
             // Stages work side by side, each on its own layers' cache.
-            read.max(compute) / data / stages
+            Reading { read: read / data / stages, compute: compute / data / stages }
         };
         let windowed =
             model.window.map(|window| (attend(model.kv_windowed, model.context_flops.1), window));
@@ -323,6 +339,7 @@ impl Roofline {
             reduction: c.engine * (reduction + handovers * c.reduction),
             reduction_per_token: per_token * hidden / link(all)
                 + handovers * hidden / link(all * stages),
+            verified: 1.0,
             context: attend(model.kv, model.context_flops.0),
             windowed,
             pairs: (pair(model.pair_flops.0), pair(model.pair_flops.1)),
@@ -337,13 +354,30 @@ impl Roofline {
         self
     }
 
+    /// The same engine, every decode step computing `tokens` tokens of each sequence: guesses to
+    /// verify and the token after them.
+    #[must_use]
+    pub fn verifying(mut self, tokens: u32) -> Self {
+        self.verified = f64::from(tokens);
+        self
+    }
+
+    /// The same engine without the host's time per step and sequence: a model that is run by
+    /// another's step.
+    #[must_use]
+    pub fn within_a_step(mut self) -> Self {
+        (self.constants.step, self.constants.sequence) = (0.0, 0.0);
+        self
+    }
+
     fn seconds(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
         let c = &self.constants;
         let (decode, prefill) = (decode / self.stages, prefill / self.stages);
-        let tokens = decode + prefill;
-        let rows = decode + prompts;
+        let verified = decode * self.verified;
+        let tokens = verified + prefill;
+        let rows = verified + prompts;
         // A prompt stays on one attention rank; the others wait for it.
-        let uneven = decode + prefill * (self.ranks / prompts.max(1.0)).max(1.0);
+        let uneven = verified + prefill * (self.ranks / prompts.max(1.0)).max(1.0);
         let dense = norm3(self.dense_bytes, self.dense_flops * uneven)
             + norm3(self.head_bytes, self.head_flops * rows);
         let experts = if self.experts > 0.0 {
@@ -357,7 +391,7 @@ impl Roofline {
         let device = self.overhead + dense + experts + links + self.state * decode;
         // Without a captured graph the host launches every kernel, and the device may wait for it.
         let busy = if prefill > 0.0 { norm3(device, self.launches) } else { device };
-        c.step + c.sequence * rows * self.stages + busy
+        c.step + c.sequence * (decode + prompts) * self.stages + busy
     }
 }
 
@@ -367,10 +401,11 @@ impl StepTime for Roofline {
         Time::from_stored(self.scale * seconds)
     }
     fn context(&self) -> Time {
-        Time::from_stored(self.scale * self.context)
+        Time::from_stored(self.scale * self.context.over(self.verified))
     }
     fn windowed(&self) -> Option<(Time, u32)> {
-        self.windowed.map(|(time, window)| (Time::from_stored(self.scale * time), window))
+        let time = |reading: Reading| Time::from_stored(self.scale * reading.over(self.verified));
+        self.windowed.map(|(reading, window)| (time(reading), window))
     }
     fn pairs(&self) -> (Time, Time) {
         let (full, windowed) = self.pairs;

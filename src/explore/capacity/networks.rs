@@ -99,6 +99,7 @@ pub(super) fn size(
         ),
         max_rate: max_rate(&found.highest),
         prompt_share: None,
+        speculation: None,
     };
     capacity(scenario, catalog, found, objective, limits, Engaged::Network(times), warnings)
 }

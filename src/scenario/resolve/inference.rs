@@ -5,14 +5,16 @@ use std::sync::Arc;
 use super::super::file::{Inference, Placement, ScenarioFile};
 use super::super::mixture::Mixture;
 use super::super::plan::{
-    Demand, FlopPerRequest, KvPerToken, Replica, Service, Spread, Tariff, Terms,
+    Demand, FlopPerRequest, KvPerToken, Replica, Service, Speculation, Spread, Tariff, Terms,
 };
 use super::compress::Served;
 use super::costs::Payer;
 use super::rent::Tenant;
 use super::spread::{self, Spreading};
 use super::traffic::{self, Asked};
-use super::{Files, Notes, api, assumed, default, owned, placement, share, site, training};
+use super::{
+    Files, Notes, api, assumed, default, owned, placement, share, site, speculation, training,
+};
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
 use crate::model::{Input as ModelInput, Model};
@@ -62,7 +64,16 @@ pub(super) fn plan(
     let counted = |name: &str, flops: f64, formula: String| {
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
-    let (replica, spread) = replica(service, catalog, device, &served, &asked, prefill)?;
+    let speculation = match &service.speculative {
+        Some(given) => {
+            let answers = asked.classes.iter().map(|it| it.share.value.get() * it.tokens().1);
+            let decode = (whole - prefill) / answers.sum::<f64>().max(1.0);
+            Some(speculation::plan(given, service, files, &asked, decode)?)
+        }
+        None => None,
+    };
+    let (replica, spread) =
+        replica(service, catalog, device, &served, &asked, prefill, speculation)?;
     let rent = Tenant {
         catalog,
         placement: place,
@@ -166,6 +177,7 @@ fn replica(
     served: &Served,
     asked: &Asked,
     prefill: f64,
+    speculation: Option<Speculation>,
 ) -> Result<(Replica, Spread)> {
     let precision = &service.precision;
     let peak = served.peak(device).map_err(|error| error.at(Some(&precision.place)))?;
@@ -190,8 +202,10 @@ fn replica(
     let formula = |text: String| Basis::Derived { formula: text };
 
     let usable_data = Data::from_stored(memory.value.value * usable.get());
+    let draft = speculation.as_ref().and_then(|it| it.draft.as_ref());
+    let beside = draft.map_or(Data::default(), |draft| draft.weights.value);
     let Spreading { spread, devices, stages, weights } =
-        spread::over_devices(service, model, weights, usable_data)?;
+        spread::over_devices(service, model, weights, beside, usable_data)?;
     let none =
         || assumed("input tokens", TokensPerRequest::from_stored(0.0), "the model reads none");
     let input = asked
@@ -254,6 +268,7 @@ fn replica(
             Some(given) => given.input("inference.max_batch"),
             None => assumed("largest batch", 256.0, "a usual engine setting"),
         },
+        speculation,
     };
     Ok((replica, spread))
 }

@@ -12,6 +12,7 @@ mod power;
 mod recipe;
 mod rent;
 mod site;
+mod speculation;
 mod spread;
 mod traffic;
 mod training;

@@ -16,7 +16,7 @@ pub(super) struct Spreading {
     pub weights: Input<Data>,
 }
 
-/// Spreads a model's weights over devices of which each offers `usable`.
+/// Spreads a model's weights over devices of which each offers `usable`; a draft's are `beside` them.
 ///
 /// # Errors
 /// Degrees of zero or beyond any replica, and those that the model or an engine cannot have.
@@ -24,11 +24,12 @@ pub(super) fn over_devices(
     service: &Inference,
     model: &Model,
     weights: Input<Data>,
+    beside: Data,
     usable: Data,
 ) -> Result<Spreading> {
     let derived = |formula: &str| Basis::Derived { formula: formula.to_owned() };
     let Some(given) = &service.parallelism else {
-        let tensor = smallest_power_of_two(weights.value, usable);
+        let tensor = smallest_power_of_two(weights.value + beside, usable);
         let devices = assumed(
             "inference.parallelism.tensor",
             Devices::from_stored(f64::from(tensor)),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::quantity::Measure as _;
 use crate::serving::random::Stream;
+use crate::serving::speculative::Speculative;
 use proptest::prelude::*;
 
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +39,7 @@ const LIMITS: Limits = Limits {
     stepping: Stepping::Leap,
 };
 
-fn simulation(time: &Plain, limits: Limits) -> Simulation<'_, Plain> {
+fn simulation<S: StepTime>(time: &S, limits: Limits) -> Simulation<'_, S> {
     Simulation {
         fleet: Fleet { time, limits, replicas: 1, router: Router::RoundRobin },
         handover: None,
@@ -206,8 +207,8 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
     }
 }
 
-fn records(
-    simulation: &Simulation<'_, Plain>,
+fn records<S: StepTime>(
+    simulation: &Simulation<'_, S>,
     arrivals: &[Arrival],
 ) -> Vec<(u64, f64, f64, f64, u32)> {
     let report = simulation.open(arrivals.iter().copied());
@@ -267,6 +268,21 @@ proptest! {
         let stepping = Limits { stepping: Stepping::Token, ..limits };
         assert_same(leaping.clone(), records(&simulation(&time, stepping), &arrivals));
         assert_same(leaping, naive(&time, limits, &arrivals));
+    }
+
+    #[test]
+    fn leaping_agrees_where_tokens_are_guessed(
+        (time, limits, arrivals) in workload(),
+        guesses in 1_u32..9,
+        yields in 1.0_f64..5.0,
+        window in proptest::option::of(1_u32..200),
+    ) {
+        let draft = Plain { step: 0.1 * time.step, window: window.map(|it| (1e-6, it)), ..time };
+        let guessing =
+            Speculative { verification: time, draft: Some(draft), guesses, yields };
+        let leaping = records(&simulation(&guessing, limits), &arrivals);
+        let stepping = Limits { stepping: Stepping::Token, ..limits };
+        assert_same(leaping, records(&simulation(&guessing, stepping), &arrivals));
     }
 }
 
