@@ -242,3 +242,22 @@ fn the_action_on_new_and_on_broken_files() {
     assert_eq!(code, Some(0), "{comment}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("nothing to compare with"));
 }
+
+/// What the hosts of the Action and of the hook read before anything runs.
+#[test]
+fn the_action_and_the_hook_are_yaml_with_what_their_hosts_ask_for() {
+    let read = |name: &str| -> Value {
+        let text = fs::read_to_string(root().join(name)).expect("a file");
+        serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    let action = read("action.yml");
+    assert_eq!(action["runs"]["using"], "composite");
+    for step in action["runs"]["steps"].as_array().expect("steps") {
+        assert!(step["run"].is_string() && step["shell"] == "bash", "{step}");
+    }
+    for hook in read(".pre-commit-hooks.yaml").as_array().expect("hooks") {
+        for key in ["id", "name", "entry", "language"] {
+            assert!(hook[key].is_string(), "{key}: {hook}");
+        }
+    }
+}

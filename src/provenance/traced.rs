@@ -99,22 +99,28 @@ impl<Q: Measure> Traced<Q> {
         let (Some(left), Some(right)) = (&self.step, &other.step) else {
             return Traced { value, step: None };
         };
-        let mut parts = Vec::new();
-        for (step, sign) in [(left, 1), (right, sign)] {
-            match &step.how {
-                How::Product(inner) if product && step.name.is_none() => {
-                    parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
-                }
-                How::Sum(inner) if !product && step.name.is_none() => {
-                    parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
-                }
-                _ => parts.push((Arc::clone(step), sign)),
-            }
-        }
-        let how = if product { How::Product(parts) } else { How::Sum(parts) };
+        let how = joined(left, right, sign, product);
         let step = Step { name: None, value: value.stored(), dimension: R::DIMENSION, how };
         Traced { value, step: Some(Arc::new(step)) }
     }
+}
+
+/// The product or the sum of two steps; unnamed ones of the same kind are taken in. Apart from the
+/// quantities' types, so that it is compiled once.
+fn joined(left: &Arc<Step>, right: &Arc<Step>, sign: i8, product: bool) -> How {
+    let mut parts = Vec::new();
+    for (step, sign) in [(left, 1), (right, sign)] {
+        match &step.how {
+            How::Product(inner) if product && step.name.is_none() => {
+                parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
+            }
+            How::Sum(inner) if !product && step.name.is_none() => {
+                parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
+            }
+            _ => parts.push((Arc::clone(step), sign)),
+        }
+    }
+    if product { How::Product(parts) } else { How::Sum(parts) }
 }
 
 /// One argument of a [`function`].

@@ -18,15 +18,18 @@ const SHOWN: &[(&str, &str)] = &[
     ("tco.present_value_usd", "  as a present value"),
 ];
 
+/// The main figures of money, with their labels.
+pub(super) fn shown(report: &Report) -> impl Iterator<Item = (&'static str, &Figure)> {
+    SHOWN.iter().filter_map(|(path, label)| Some((*label, report.figure(path)?)))
+}
+
 /// The main figures as aligned text.
 pub(super) fn table(report: &Report, out: &mut String) {
     let Some(currency) = &report.currency else { return };
     let mut builder = Builder::default();
-    for (path, label) in SHOWN {
-        if let Some(figure) = report.figure(path) {
-            let value = converted(figure, currency).map_or("unknown".to_owned(), number);
-            builder.push_record([format!("  {label}"), value, currency.code.clone()]);
-        }
+    for (label, figure) in shown(report) {
+        let value = text(figure, currency);
+        builder.push_record([format!("  {label}"), value, currency.code.clone()]);
     }
     section(out, &title(currency), builder, &[1]);
 }
@@ -46,7 +49,8 @@ pub(super) fn json(report: &Report) -> Option<Value> {
     }))
 }
 
-fn title(currency: &Currency) -> String {
+/// The rate, its day and whose it is.
+pub(super) fn title(currency: &Currency) -> String {
     let Currency { code, per_usd, date, source } = currency;
     let source = source.as_ref().map(|source| format!(", {source}")).unwrap_or_default();
     format!("In {code} at {} {code}/USD of {date}{source}", number(*per_usd))
@@ -56,6 +60,11 @@ fn title(currency: &Currency) -> String {
 fn is_money(figure: &Figure) -> bool {
     let named = figure.path.split('.').any(|key| key == "cost_usd" || key.ends_with("_usd"));
     named && !figure.path.contains("flops_per_usd")
+}
+
+/// A figure as a number of the currency.
+pub(super) fn text(figure: &Figure, currency: &Currency) -> String {
+    converted(figure, currency).map_or("unknown".to_owned(), number)
 }
 
 fn converted(figure: &Figure, currency: &Currency) -> Option<f64> {

@@ -203,19 +203,24 @@ impl<Q: Measure> JsonSchema for Given<Q> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let one = json_schema!({"type": ["number", "string"]});
-        json_schema!({
-            "description": format!(
-                "A number with its unit, such as \"{}\"; a range a..b; {{value, source}}; or {{low, mode, high}}.",
-                example(Q::DIMENSION)
-            ),
-            "anyOf": [
-                one,
-                {"type": "object", "additionalProperties": false, "required": ["value"],
-                 "properties": {"value": one, "source": {"type": "string"}}},
-                {"type": "object", "additionalProperties": false, "required": ["low", "mode", "high"],
-                 "properties": {"low": one, "mode": one, "high": one, "source": {"type": "string"}}},
-            ]
-        })
+        schema(Q::DIMENSION)
     }
+}
+
+/// Apart from the type, so that it is compiled once.
+fn schema(dimension: Dimension) -> Schema {
+    let one = json_schema!({"type": ["number", "string"]});
+    json_schema!({
+        "description": format!(
+            "A number with its unit, such as \"{}\"; a range a..b; {{value, source}}; or {{low, mode, high}}.",
+            example(dimension)
+        ),
+        "anyOf": [
+            one,
+            {"type": "object", "additionalProperties": false, "required": ["value"],
+             "properties": {"value": one, "source": {"type": "string"}}},
+            {"type": "object", "additionalProperties": false, "required": ["low", "mode", "high"],
+             "properties": {"low": one, "mode": one, "high": one, "source": {"type": "string"}}},
+        ]
+    })
 }

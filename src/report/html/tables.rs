@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::super::ledger::HEADINGS;
 use super::super::table::{SECTIONS, YEARS, label};
-use super::super::{Report, tree};
+use super::super::{Report, currency, tree};
 use crate::estimate::Figure;
 use crate::explore::uncertainty::PERCENTILES;
 use crate::ledger::line::Kind;
@@ -108,7 +108,15 @@ pub(super) fn figures(report: &Report) -> Markup {
         div .columns { @for (title, rows) in sections { section {
             h4 { (title) }
             @for (label, figure) in rows { (figure_row(label, figure)) }
-        } } }
+        } }
+            @if let Some(currency) = &report.currency { section {
+                h4 { (currency::title(currency)) }
+                @for (label, figure) in currency::shown(report) { div .plain {
+                    span .name { (label.trim()) }
+                    span .amount { (currency::text(figure, currency)) " " (currency.code) }
+                } }
+            } }
+        }
         (years(report))
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::provenance::{How, Step};
 
 /// A formula as `explain` prints it, and as a spreadsheet computes it over stored values: seconds,
-/// joules, per second. `{0}` is the first argument; YEAR is a year's seconds.
+/// joules, per second. `{0}` is the first argument, `{..}` all; YEAR is a year's seconds.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("1 + spares", "1+{0}"),
     ("1 + experiments", "1+{0}"),
@@ -48,6 +48,29 @@ const FUNCTIONS: &[(&str, &str)] = &[
         "{0}/(1-{1}*({2}+{3}*{4}))",
     ),
     ("TTFT + TPOT (output - 1)", "{0}+{1}*({2}-1)"),
+    (
+        "B / (o a + B (p + c o)) with B concurrency, o output, a weights, p prefill, c cache",
+        "{0}/({1}*{2}+{0}*({3}+{4}*{1}))",
+    ),
+    ("half the checkpoint interval + restart", "{0}/2+{1}"),
+    ("busy - idle, at least 0", "MAX({0}-{1},0)"),
+    ("needed - committed, at least 0", "MAX({0}-{1},0)"),
+    ("committed - needed, at least 0", "MAX({0}-{1},0)"),
+    ("device-hours of work / those of the fleet, at most 1", "MIN({0}/{1},1)"),
+    ("server x interconnect / (1 - interconnect)", "{0}*{1}/(1-{1})"),
+    ("1 - what contracts cover, at least 0", "MAX(1-SUM({..}),0)"),
+    ("1 - best / planned", "1-{0}/{1}"),
+    ("-ln(1 + change per year)", "-LN(1+{0}*YEAR)/YEAR"),
+    (
+        "-ln(1 - capex x ln(1 + i) / (rent - running)) / ln(1 + i), i discount rate",
+        "IF({3}=0,{0}/({1}-{2}),-YEAR*LN(1-{0}*LN(1+{3})/(({1}-{2})*YEAR))/LN(1+{3}))",
+    ),
+    (
+        "(rent - running) x a(life) + capex x residual / (1 + i)^life - capex, \
+         a(t) = (1 - (1 + i)^-t) / ln(1 + i)",
+        "({0}-{1})*IF({2}=0,{3},(1-(1+{2})^(-{3}/YEAR))/LN(1+{2})*YEAR)\
+         +{4}*({5}*(1+{2})^(-{3}/YEAR)-1)",
+    ),
 ];
 
 /// The formula of a step over the cells of its inputs; none for a function that no spreadsheet
@@ -74,9 +97,10 @@ pub(super) fn of(step: &Step, cell: &mut dyn FnMut(&Arc<Step>) -> String) -> Opt
         How::Sum(parts) => Some(join(parts, '+', '-')),
         How::Function { formula, inputs, .. } => {
             let (_, template) = FUNCTIONS.iter().find(|(known, _)| known == formula)?;
-            let mut text = template.replace("YEAR", "31557600");
-            for (index, input) in inputs.iter().enumerate() {
-                text = text.replace(&format!("{{{index}}}"), &cell(input));
+            let cells: Vec<String> = inputs.iter().map(|input| cell(input)).collect();
+            let mut text = template.replace("YEAR", "31557600").replace("{..}", &cells.join(","));
+            for (index, cell) in cells.iter().enumerate() {
+                text = text.replace(&format!("{{{index}}}"), cell);
             }
             Some(text)
         }

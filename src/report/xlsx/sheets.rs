@@ -14,7 +14,8 @@ use crate::ledger::line::Kind;
 use crate::provenance::{Basis, How, Step};
 use crate::quantity::text::{convert, fitting};
 use crate::report::table::{SECTIONS, YEARS};
-use crate::report::{Report, ledger};
+use crate::report::{Report, currency, ledger};
+use crate::scenario::plan::Currency;
 
 type Done<T = ()> = Result<T, XlsxError>;
 
@@ -45,7 +46,7 @@ impl Look {
             head_right: head.clone().set_align(FormatAlign::Right),
             wrapped: text.clone().set_text_wrap().set_font_color(Color::Gray),
             note: text.clone().set_font_color(Color::Gray),
-            unit: text.clone().set_indent(1),
+            unit: text.clone().set_align(FormatAlign::Left).set_indent(1),
             input: number
                 .clone()
                 .set_num_format("#,##0.########")
@@ -65,7 +66,7 @@ impl Look {
 fn number_format(look: &Look, value: f64) -> Format {
     let size = value.abs();
     let digits = match size {
-        _ if size == 0.0 => "0",
+        _ if size.fract() == 0.0 && size < 1e15 => "#,##0",
         _ if !(1e-3..1e15).contains(&size) => "0.000E+00",
         _ if size >= 1e3 => "#,##0",
         _ if size >= 10.0 => "#,##0.00",
@@ -133,6 +134,19 @@ fn head(sheet: &mut Worksheet, look: &Look, headings: &[&str], right: usize) -> 
     Ok(())
 }
 
+/// A text that takes as many lines as it needs in a cell as wide as `width` letters.
+fn wrapped(
+    sheet: &mut Worksheet,
+    look: &Look,
+    [row, column]: [u32; 2],
+    text: &str,
+    width: usize,
+) -> Done {
+    sheet.write_with_format(row, column as u16, text, &look.wrapped)?;
+    sheet.set_row_height(row, 15.0 * (text.len() / width + 1) as f64)?;
+    Ok(())
+}
+
 fn layout(sheet: &mut Worksheet, widths: &[f64]) -> Done {
     for (column, width) in widths.iter().enumerate() {
         sheet.set_column_width(column as u16, *width)?;
@@ -191,7 +205,7 @@ impl Book<'_> {
         let factor = if unit.is_empty() { 1.0 } else { 1.0 / convert(1.0, &unit) };
         let base = Formula::new(format!("=B{}*{factor:?}", row + 1)).set_result(exact(step.value));
         sheet.write_with_format(row, 3, base, &number_format(look, step.value))?;
-        sheet.write_with_format(row, 4, basis.to_string(), &look.note)?;
+        wrapped(sheet, look, [row, 4], &basis.to_string(), 90)?;
         let cell = format!("Inputs!$D${}", row + 1);
         let defined = self.cells.naming.of(&name);
         self.cells.names.push((defined, format!("Inputs!$B${}", row + 1)));
@@ -227,21 +241,17 @@ impl Book<'_> {
             format!("{} (computed by flopcast; does not follow changes)", step.formula())
         };
         sheet.write_with_format(row, 2, step.dimension.stored_unit(), &look.unit)?;
-        sheet.write_with_format(row, 3, how, &look.note)?;
+        wrapped(sheet, look, [row, 3], &how, 90)?;
         Ok(format!("Calculation!$B${}", row + 1))
     }
 
-    /// A formula for a figure in the unit of its path.
-    fn figure(&mut self, figure: &Figure) -> Done<Option<Formula>> {
+    /// A formula, without its sign of equality, for a figure in the unit of its path.
+    fn formula(&mut self, figure: &Figure) -> Done<Option<String>> {
         let Some((step, value)) = figure.step.as_ref().zip(figure.value) else { return Ok(None) };
         let cell = self.cell(step)?;
         let factor = if step.value == 0.0 { 1.0 } else { value / step.value };
-        let text = if (factor - 1.0).abs() < 1e-12 {
-            format!("={cell}")
-        } else {
-            format!("={cell}*{factor:?}")
-        };
-        Ok(Some(Formula::new(text).set_result(exact(value))))
+        let same = (factor - 1.0).abs() < 1e-12;
+        Ok(Some(if same { cell } else { format!("{cell}*{factor:?}") }))
     }
 }
 
@@ -250,25 +260,35 @@ fn exact(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// The unit that a path names: `co2e_kg.location`, `cost_usd`, `usd_per_year`, `max_rate_per_s`.
 fn unit_of(path: &str) -> String {
-    let unit = path.split('.').find_map(|part| {
-        let (_, unit) = part.rsplit_once('_')?;
-        let known =
-            ["usd", "kwh", "kg", "l", "s", "ms", "days", "hours", "wh", "g", "gb", "tokens"];
-        known.contains(&unit).then(|| unit.to_owned())
-    });
-    match unit.as_deref() {
-        Some("usd") => "USD".to_owned(),
-        Some("kwh") => "kWh".to_owned(),
-        Some("wh") => "Wh".to_owned(),
-        Some("kg") => "kgCO2e".to_owned(),
-        Some("g") => "gCO2e".to_owned(),
-        Some("l") => "L".to_owned(),
-        Some("gb") => "GB".to_owned(),
-        Some("hours") => "device-h".to_owned(),
-        Some(other) => other.to_owned(),
-        None => String::new(),
-    }
+    const UNITS: &[(&str, &str)] = &[
+        ("usd", "USD"),
+        ("kwh", "kWh"),
+        ("wh", "Wh"),
+        ("kg", "kgCO2e"),
+        ("g", "gCO2e"),
+        ("l", "L"),
+        ("gb", "GB"),
+        ("hours", "device-h"),
+        ("days", "days"),
+        ("s", "s"),
+        ("ms", "ms"),
+        ("tokens", "tokens"),
+        ("requests", "requests"),
+        ("flops", "FLOP"),
+        ("rate", "1"),
+        ("j", "J"),
+    ];
+    let named = |words: &str| {
+        let (_, word) = words.rsplit_once('_').unwrap_or(("", words));
+        UNITS.iter().find(|(name, _)| *name == word).map(|(_, unit)| *unit)
+    };
+    let unit = |key: &str| match key.split_once("_per_") {
+        Some((of, per)) => Some(format!("{}/{}", named(of)?, per.replace('_', " "))),
+        None => key.contains('_').then(|| named(key).map(str::to_owned))?,
+    };
+    path.rsplit('.').find_map(unit).unwrap_or_default()
 }
 
 fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
@@ -314,13 +334,44 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
         }
         row += 1;
     }
+    row = currency_rows(report, sheet, row, book)?;
     for warning in &report.warnings {
         row += 1;
-        let text = look.wrapped.clone();
-        sheet.merge_range(row, 0, row, 3, &format!("warning: {warning}"), &text)?;
-        sheet.set_row_height(row, 15.0 * (warning.len() / 120 + 1) as f64)?;
+        sheet.merge_range(row, 0, row, 3, "", &look.wrapped)?;
+        wrapped(sheet, look, [row, 0], &format!("warning: {warning}"), 120)?;
     }
     layout(sheet, &[46.0, 20.0, 16.0, 48.0])
+}
+
+/// The main figures of money at the user's rate, which is a cell; returns the next row.
+fn currency_rows(
+    report: &Report,
+    sheet: &mut Worksheet,
+    mut row: u32,
+    book: &mut Book<'_>,
+) -> Done<u32> {
+    let Some(Currency { code, per_usd, .. }) = &report.currency else { return Ok(row) };
+    let title = report.currency.as_ref().map(currency::title).unwrap_or_default();
+    row += 1;
+    sheet.write_with_format(row, 0, title, &book.look.head)?;
+    row += 1;
+    let rate = format!("B{}", row + 1);
+    sheet.write_with_format(row, 0, "exchange rate", &book.look.text)?;
+    sheet.write_with_format(row, 1, *per_usd, &book.look.input)?;
+    sheet.write_with_format(row, 2, format!("{code}/USD"), &book.look.unit)?;
+    for (label, figure) in currency::shown(report) {
+        row += 1;
+        sheet.write_with_format(row, 0, label.trim(), &book.look.text)?;
+        if let Some((value, usd)) = figure.value.zip(book.formula(figure)?) {
+            let live = Formula::new(format!("=({usd})*{rate}")).set_result(exact(value * per_usd));
+            let format = number_format(book.look, value * per_usd);
+            sheet.write_with_format(row, 1, live, &format)?;
+        } else {
+            write_figure(sheet, [row, 1], figure, book)?;
+        }
+        sheet.write_with_format(row, 2, code, &book.look.unit)?;
+    }
+    Ok(row + 1)
 }
 
 /// A figure in the unit of its path: live where its derivation is known.
@@ -332,7 +383,8 @@ fn write_figure(
 ) -> Done {
     let format = number_format(book.look, figure.value.unwrap_or_default());
     let column = column as u16;
-    if let Some(live) = book.figure(figure)? {
+    if let Some((value, text)) = figure.value.zip(book.formula(figure)?) {
+        let live = Formula::new(format!("={text}")).set_result(exact(value));
         sheet.write_with_format(row, column, live, &format)?;
     } else if let Some(value) = figure.value {
         sheet.write_with_format(row, column, value, &format)?;
@@ -384,9 +436,13 @@ fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>
     for column in 1..8 {
         sheet.write_with_format(last, column, "", &look.total_text)?;
     }
-    let total: f64 = rows.iter().filter_map(|row| row.amount).sum();
-    let sum = Formula::new(format!("=SUM(I2:I{last})")).set_result(exact(total));
-    sheet.write_with_format(last, 8, sum, &look.total)?;
+    // A sum that leaves out an unknown row would look like the total.
+    if let Some(total) = rows.iter().map(|row| row.amount).sum::<Option<f64>>() {
+        let sum = Formula::new(format!("=SUM(I2:I{last})")).set_result(exact(total));
+        sheet.write_with_format(last, 8, sum, &look.total)?;
+    } else {
+        sheet.write_with_format(last, 8, "unknown", &look.total)?;
+    }
     let mut chart = Chart::new(ChartType::Bar);
     chart
         .add_series()
@@ -487,4 +543,26 @@ fn years_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> D
         sheet.insert_chart(year + 2, 0, &chart)?;
     }
     layout(sheet, &[8.0, 20.0, 12.0, 12.0, 18.0, 24.0, 18.0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unit_of;
+
+    #[test]
+    fn units_of_paths() {
+        for (path, unit) in [
+            ("training.cost_usd.total", "USD"),
+            ("inference.per_million_tokens.cost_usd", "USD"),
+            ("inference.per_million_tokens.co2e_kg.location", "kgCO2e"),
+            ("inference.fleet.peak_rate_per_s", "1/s"),
+            ("inference.api.fleet_usd_per_year", "USD/year"),
+            ("training.flops_per_usd.peak", "FLOP/usd"),
+            ("training.tokens_per_second_per_device", "tokens/second per device"),
+            ("training.mfu", ""),
+            ("training.tokens", ""),
+        ] {
+            assert_eq!(unit_of(path), unit, "{path}");
+        }
+    }
 }
