@@ -3,12 +3,16 @@
 use std::fmt::Write as _;
 
 use super::table::SECTIONS;
-use super::{Report, ledger};
+use super::{Report, answer, ledger};
 use crate::provenance::{How, Step};
 
 /// The report as Markdown.
 pub fn estimate(report: &Report) -> String {
     let mut out = format!("# {}\n", report.name);
+    let answer = answer::sentences(report);
+    if !answer.is_empty() {
+        let _ = writeln!(out, "\n{answer}");
+    }
     for (title, rows) in SECTIONS {
         let rows: Vec<_> = rows
             .iter()

@@ -2,6 +2,7 @@
 
 pub mod accuracy;
 pub mod actuals;
+mod answer;
 pub mod backtest;
 pub mod capacity;
 pub mod carbon;

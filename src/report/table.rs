@@ -8,7 +8,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::tree::wrap;
-use super::{Fact, Report, carbon, currency, ledger};
+use super::{Fact, Report, answer, carbon, currency, ledger};
 use crate::estimate::Figure;
 use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::{Basis, How, Step};
@@ -213,6 +213,10 @@ pub(super) const YEARS: &[(&str, &str)] = &[
 /// The report as aligned text.
 pub fn estimate(report: &Report) -> String {
     let mut out = format!("{}\n", report.name);
+    let answer = answer::sentences(report);
+    if !answer.is_empty() {
+        let _ = writeln!(out, "\n{}", wrap(&answer, 78).join("\n"));
+    }
     body(report, &mut out);
     out
 }

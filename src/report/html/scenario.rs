@@ -1,14 +1,12 @@
 //! What the page says of one scenario: the answer first, then pictures, money, figures, inputs.
 
-use std::fmt::Write as _;
-
 use maud::{Markup, PreEscaped, html};
 
-use super::super::Report;
+use super::super::answer::{at, interval, shown};
 use super::super::table::label;
+use super::super::{Report, answer};
 use super::{pictures, tables};
-use crate::explore::uncertainty::{Interval, PERCENTILES};
-use crate::quantity::text::{count, number};
+use crate::quantity::text::count;
 
 /// The parts of a section: the end of its id, its heading.
 pub(super) const PARTS: &[(&str, &str)] = &[
@@ -48,69 +46,6 @@ pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
     }
 }
 
-fn interval<'a>(report: &'a Report, path: &str) -> Option<&'a Interval> {
-    report.intervals.iter().find(|interval| interval.path == path)
-}
-
-/// The value at a percentile of [`PERCENTILES`].
-fn at(interval: &Interval, percentile: u32) -> Option<f64> {
-    let place = PERCENTILES.iter().position(|known| *known == percentile)?;
-    interval.values.get(place).copied()
-}
-
-/// A figure as text, by its median where it has a range; millions in short.
-fn shown(report: &Report, path: &str) -> Option<String> {
-    let figure = report.figure(path)?;
-    let short = |value: f64| {
-        let (_, unit) = figure.shown.split_once(' ')?;
-        // What is shown in its path's unit can be shortened without another look at it.
-        let same = figure.shown.starts_with(&number(value));
-        (value.abs() >= 1e6 && same).then(|| format!("{} {unit}", count(value)))
-    };
-    let median = interval(report, path)
-        .and_then(|interval| Some(format!("{} {}", count(at(interval, 50)?), interval.unit)));
-    let central = figure.value.and_then(short).unwrap_or_else(|| figure.shown.clone());
-    Some(median.unwrap_or(central))
-}
-
-fn known(report: &Report, path: &str) -> Option<String> {
-    report.figure(path)?.value?;
-    shown(report, path)
-}
-
-/// The answer in a sentence or two.
-fn sentence(report: &Report) -> String {
-    let mut sentences = Vec::new();
-    if let Some(hours) = known(report, "training.device_hours") {
-        let wall = known(report, "training.wall_clock_days");
-        let mut text = match wall.zip(known(report, "training.devices")) {
-            Some((days, devices)) => format!("The training takes {days} on {devices} ({hours})"),
-            None => format!("The training takes {hours}"),
-        };
-        if let Some(cost) = known(report, "training.cost_usd.total") {
-            let _ = write!(text, " and costs {cost}");
-        }
-        sentences.push(text);
-    }
-    if let Some(devices) = known(report, "inference.fleet.devices") {
-        let mut text = format!("Serving starts with {devices}");
-        if let Some(cost) = known(report, "inference.per_query.serving_usd") {
-            let _ = write!(text, " and costs {}", cost.replace("/request", " a request"));
-        }
-        sentences.push(text);
-    }
-    if let Some(range) = interval(report, "tco.total_usd")
-        && let Some((middle, high)) = at(range, 50).zip(at(range, 80))
-    {
-        sentences.push(format!(
-            "Budget {} USD, and {} USD with contingency to P80",
-            count(middle),
-            count(high)
-        ));
-    }
-    sentences.into_iter().map(|sentence| sentence + ". ").collect()
-}
-
 /// Figures worth a tile: path, label.
 const TILES: &[(&str, &str)] = &[
     ("tco.total_usd", "cost"),
@@ -139,7 +74,7 @@ fn summary(report: &Report) -> Markup {
         Some((name, value, note))
     });
     html! {
-        p .lead { (sentence(report)) }
+        p .lead { (answer::sentences(report)) }
         dl .tiles { @for (name, value, note) in tiles { div .tile {
             dt { (name) }
             dd { (quantity(&value))
