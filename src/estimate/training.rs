@@ -125,7 +125,7 @@ fn phases(spent: &Spent) -> Vec<Phase> {
         phases.push(phase("lost time", &spent.lost, Load::Busy));
     }
     if let Some(waiting) = &spent.waiting {
-        phases.push(phase("checkpoints and restarts", waiting, Load::Waiting));
+        phases.push(phase("stalls and restarts", waiting, Load::Waiting));
     }
     if spent.spares.value().value > 0.0 {
         phases.push(phase("spares", &spent.spares, Load::Waiting));

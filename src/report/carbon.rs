@@ -68,9 +68,14 @@ pub fn table(rows: &[Row], out: &mut String) {
         ]);
     }
     if builder.count_records() > 0 {
-        builder.insert_record(0, ["  stage", "item", "energy", "CO2e, location", "embodied, mid"]);
+        builder.insert_record(0, ["  stage", "item", "energy", "location", "embodied"]);
     }
-    table::section(out, "Energy and carbon by row", builder, &[2, 3, 4]);
+    table::section(
+        out,
+        "Energy and CO2e by row: location-based, and embodied (mid) apart",
+        builder,
+        &[2, 3, 4],
+    );
 }
 
 fn shown<Q: Measure>(figure: &Known<Q>) -> String {
