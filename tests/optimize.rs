@@ -10,8 +10,9 @@ use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::{Estimate, Figure, estimate};
 use flopcast::explore::aim::Aim;
+use flopcast::explore::axis::Axis;
 use flopcast::explore::optimize::{Limit, Request, search};
-use flopcast::explore::space::{Axis, Space};
+use flopcast::explore::space::Space;
 use flopcast::scenario::{Files, document, reader, resolve};
 
 const RUN: &str = "\

@@ -5,34 +5,55 @@ mod common;
 use common::{flopcast, json, number, stdout};
 
 const FILE: &str = "scenarios/llama-3.1-8b-stages.yaml";
-const AXES: [&str; 6] = [
-    "--vary",
+const AXES: [&str; 3] = [
     "training.hardware.count=256..1024*2",
-    "--vary",
     "training.hardware.accelerator=a100-sxm-80gb,h100-sxm",
-    "--vary",
     "placement.purchase={price: 1 USD/device-h},{price: 2 USD/device-h}",
 ];
 
-fn sweep<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    ["sweep", FILE].into_iter().chain(AXES).chain(more.iter().copied()).collect()
+fn vary<'a>(file: &'a str, axes: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    let axes = axes.iter().flat_map(|axis| ["--vary", axis]);
+    ["sweep", file].into_iter().chain(axes).chain(more.iter().copied()).collect()
 }
 
-/// A row of a sweep is the forecast of the scenario with the same keys set.
+fn sweep<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    vary(FILE, &AXES, more)
+}
+
+/// A row of a sweep is the forecast of the scenario with the same keys set, whatever parts of it the
+/// combinations share.
 #[test]
 fn a_row_is_the_forecast_with_its_keys_set() {
-    let swept = json(&sweep(&["--format", "json"]));
+    check(FILE, &AXES, &[0, 7, 10], 12);
+    // The service has a placement of its own, until one of the values takes it away.
+    let apart = [
+        "training.hardware.count=5000,10000",
+        "placement.region=eastus,westus2",
+        "inference.traffic.requests=1M/day,8M/day",
+        "finance.horizon=1 years,3 years",
+    ];
+    check("scenarios/gpt3-175b.yaml", &apart, &[0, 1, 2, 5, 11, 15], 16);
+    let shared = [
+        "inference.placement={provider: aws, region: us-west-2},null",
+        "placement.purchase={price: 1 USD/device-h},{price: 2 USD/device-h}",
+        "compress.quantization=fp8,int8",
+    ];
+    check("scenarios/gpt3-175b.yaml", &shared, &[0, 2, 4, 5, 6], 8);
+}
+
+fn check(file: &str, axes: &[&str], numbers: &[usize], combinations: usize) {
+    let swept = json(&vary(file, axes, &["--format", "json"]));
     let rows = swept["rows"].as_array().expect("rows");
-    assert_eq!(rows.len(), 12);
-    assert_eq!(swept["combinations"], 12);
-    for row in [&rows[0], &rows[7], &rows[10]] {
+    assert_eq!(rows.len(), combinations);
+    assert_eq!(swept["combinations"], combinations);
+    for row in numbers.iter().map(|number| &rows[*number]) {
         let set: Vec<String> = row["set"]
             .as_object()
             .expect("the keys")
             .iter()
             .map(|(key, value)| format!("{key}={}", value.as_str().expect("a text")))
             .collect();
-        let mut arguments = vec!["estimate", FILE, "--format", "json"];
+        let mut arguments = vec!["estimate", file, "--format", "json"];
         arguments.extend(set.iter().flat_map(|it| ["--set", it.as_str()]));
         let alone = json(&arguments);
         for (key, path) in [("cost_usd", "tco.total_usd"), ("days", "training.wall_clock_days")] {
@@ -102,7 +123,7 @@ fn questions_that_make_no_sense() {
         assert_eq!(output.status.code(), Some(2), "{vary}: {errors}");
         assert!(errors.contains(expected), "{vary}: {errors}");
     }
-    let output = flopcast(&["sweep", FILE, AXES[0], AXES[1], "--pareto", "cots,days"]);
+    let output = flopcast(&sweep(&["--pareto", "cots,days"]));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("there is no figure `cots`"), "{errors}");
 }

@@ -54,6 +54,11 @@ impl Catalog {
         Ok(Some([default.read(&default.low)?, default.read(&default.high)?]))
     }
 
+    /// Whether there is a default of this id.
+    pub fn has_default(&self, id: &str) -> bool {
+        !self.default_rows().of(id).is_empty()
+    }
+
     /// A default as its row has it.
     ///
     /// # Errors

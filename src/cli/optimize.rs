@@ -13,9 +13,10 @@ use crate::catalog::Purchase;
 use crate::diagnostic::{Error, Kind, Result};
 use crate::estimate::Engine;
 use crate::explore::aim::Aim;
+use crate::explore::axis::{Axis, Setting};
 use crate::explore::optimize::{Limit, Market, Request, offers, search};
 use crate::explore::sizing::Law;
-use crate::explore::space::{Axis, Setting, Space};
+use crate::explore::space::Space;
 use crate::quantity::text::{self, number};
 use crate::quantity::{Flop, Measure, Time, Tokens};
 use crate::report::optimize::{

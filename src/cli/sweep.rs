@@ -11,7 +11,8 @@ use super::progress::Progress;
 use super::{Format, Global, load, output, print};
 use crate::diagnostic::{Error, Kind, Result};
 use crate::explore::aim::Aim;
-use crate::explore::space::{Axis, Space};
+use crate::explore::axis::Axis;
+use crate::explore::space::Space;
 use crate::explore::sweep::{self, Question, Row, Summary};
 use crate::quantity::text::number;
 use crate::report::sweep::{

@@ -32,13 +32,28 @@ pub struct Figure {
 /// Collects figures under a stage's name.
 pub struct Section<'a> {
     stage: String,
+    wanted: Wanted<'a>,
     figures: &'a mut Vec<Figure>,
 }
 
+/// Which figures are listed: all, or those of some paths.
+type Wanted<'a> = Option<&'a [&'a str]>;
+
 impl Section<'_> {
+    /// Lists a figure, if anybody wants it: what nobody reads is not written.
+    fn push(&mut self, path: &str, figure: impl FnOnce(String) -> Figure) {
+        let is = |wanted: &&str| {
+            let rest = wanted.strip_prefix(self.stage.as_str());
+            rest.and_then(|rest| rest.strip_prefix('.')) == Some(path)
+        };
+        if self.wanted.is_none_or(|wanted| wanted.iter().any(is)) {
+            self.figures.push(figure(format!("{}.{path}", self.stage)));
+        }
+    }
+
     pub(super) fn known<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Traced<Q>) {
-        self.figures.push(Figure {
-            path: format!("{}.{path}", self.stage),
+        self.push(path, |path| Figure {
+            path,
             value: Some(convert(figure.value().stored(), unit)),
             shown: show_stored(figure.value().stored(), Q::DIMENSION),
             step: figure.step().cloned(),
@@ -66,8 +81,8 @@ impl Section<'_> {
     pub(super) fn maybe<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Known<Q>) {
         match figure {
             Ok(figure) => self.known(path, unit, figure),
-            Err(unknown) => self.figures.push(Figure {
-                path: format!("{}.{path}", self.stage),
+            Err(unknown) => self.push(path, |path| Figure {
+                path,
                 value: None,
                 shown: "unknown".to_owned(),
                 step: None,
@@ -78,8 +93,9 @@ impl Section<'_> {
 
     /// A figure that people read in the unit of the JSON too.
     fn in_unit<Q: Measure>(&mut self, path: &str, unit: &str, figure: &Known<Q>) {
+        let at = self.figures.len();
         self.maybe(path, unit, figure);
-        if let Some(Figure { value: Some(value), shown, .. }) = self.figures.last_mut() {
+        if let Some(Figure { value: Some(value), shown, .. }) = self.figures.get_mut(at) {
             *shown = format!("{} {unit}", number(*value));
         }
     }
@@ -95,8 +111,8 @@ impl Section<'_> {
     ) {
         match figure {
             Ok(figure) => self.known(path, unit, figure),
-            Err(_) => self.figures.push(Figure {
-                path: format!("{}.{path}", self.stage),
+            Err(_) => self.push(path, |path| Figure {
+                path,
                 value: None,
                 shown: "never".to_owned(),
                 step: None,
@@ -109,9 +125,20 @@ impl Section<'_> {
 impl Estimate {
     /// Every figure of the forecast, in the order of the JSON.
     pub fn figures(&self) -> Vec<Figure> {
-        let mut figures = Vec::with_capacity(96);
+        self.listed(None)
+    }
+
+    /// The figures of these paths, as far as the forecast has them.
+    pub fn figures_at(&self, paths: &[&str]) -> Vec<Figure> {
+        self.listed(Some(paths))
+    }
+
+    fn listed(&self, wanted: Wanted<'_>) -> Vec<Figure> {
+        let mut figures = Vec::with_capacity(wanted.map_or(96, <[_]>::len));
         let mut section = |stage: &str, list: &dyn Fn(&mut Section<'_>)| {
-            list(&mut Section { stage: stage.to_owned(), figures: &mut figures });
+            if wanted.is_none_or(|paths| paths.iter().any(|path| path.starts_with(stage))) {
+                list(&mut Section { stage: stage.to_owned(), wanted, figures: &mut figures });
+            }
         };
         if let Some(training) = &self.training {
             section("training", &|out| list_training(training, out));
@@ -119,9 +146,8 @@ impl Estimate {
         if let Some(inference) = &self.inference {
             section("inference", &|out| list_inference(inference, out));
             for year in &inference.years {
-                let cost = inference.cost_of(year);
                 section(&format!("inference.years.{}", year.year), &|out| {
-                    list_year(year, cost.as_ref(), out);
+                    list_year(year, inference.cost_of(year).as_ref(), out);
                 });
             }
         }

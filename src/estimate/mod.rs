@@ -17,6 +17,8 @@ pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};
 
+use std::sync::Arc;
+
 use crate::catalog::Catalog;
 use crate::diagnostic::Result;
 use crate::ledger::footprint::{Co2e, Location};
@@ -25,6 +27,7 @@ use crate::ledger::years;
 use crate::provenance::{Known, Traced, Uncertain, Unknown};
 use crate::quantity::{Co2eMass, Energy, Money};
 use crate::scenario::Scenario;
+use crate::scenario::plan::TrainingPlan;
 use crate::serving::closed_form::Latency;
 use crate::training::predict::{self, Predicted};
 use crate::training::run::Settled;
@@ -79,7 +82,7 @@ impl Estimate {
 #[derive(Clone, Debug)]
 pub struct Engine {
     scenario: Scenario,
-    settled: Option<Settled>,
+    settled: Option<Arc<Settled>>,
     simulated: Option<Simulated>,
 }
 
@@ -99,7 +102,7 @@ impl Engine {
     /// The run cannot be predicted although nobody said how fast it is; a layout that contradicts
     /// itself; nothing fits.
     pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
-        let settle = |plan| predict::settle(plan, catalog);
+        let settle = |plan: &Arc<TrainingPlan>| predict::settle(plan, catalog).map(Arc::new);
         let settled = scenario.training.as_ref().map(settle).transpose()?;
         Ok(Self { scenario: scenario.clone(), settled, simulated: None })
     }
@@ -126,7 +129,7 @@ impl Engine {
     pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
         self.scenario.for_each_input(visit);
         if let Some(settled) = &mut self.settled {
-            settled.efficiency.for_each_input(visit);
+            Arc::make_mut(settled).efficiency.for_each_input(visit);
         }
     }
 

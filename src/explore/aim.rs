@@ -45,6 +45,11 @@ impl Aim {
         self.paths.iter().find_map(|path| figures.iter().find(|figure| figure.path == *path))
     }
 
+    /// The paths of the figures that it may stand for.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(String::as_str)
+    }
+
     /// Whether it goes by a short name.
     pub fn is_short(&self) -> bool {
         NAMED.iter().any(|(_, key, _)| *key == self.key)

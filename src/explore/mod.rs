@@ -2,11 +2,13 @@
 
 pub mod actuals;
 pub mod aim;
+pub mod axis;
 pub mod backtest;
 pub mod capacity;
 pub mod commitment;
 pub mod compare;
 pub mod fleets;
+mod memo;
 pub mod metric;
 pub mod optimize;
 pub mod pareto;

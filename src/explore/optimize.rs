@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::aim::Aim;
-use super::space::{Axis, Choice, Setting, Space};
+use super::axis::{Axis, Choice, Setting};
+use super::space::Space;
 use super::sweep::{self, Question, Row};
 use crate::catalog::{Catalog, Purchase};
 use crate::diagnostic::{Error, Result};

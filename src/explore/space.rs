@@ -1,79 +1,23 @@
 //! A space of scenarios: one document and axes along which its keys vary, in all combinations.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::LazyCell;
+use std::sync::Arc;
 
+use super::axis::Axis;
+use super::memo::Memo;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::{Engine, Estimate};
 use crate::model::{Input, Model, Spec};
 use crate::quantity::show;
-use crate::quantity::text::split_number;
-use crate::scenario::document::{Node, parse};
+use crate::scenario::document::{Node, Value};
 use crate::scenario::file::ScenarioFile;
-use crate::scenario::{Files, Scenario, reader, resolve};
+use crate::scenario::plan::{Service, TrainingPlan};
+use crate::scenario::resolve::{Frame, Part};
+use crate::scenario::{Files, Scenario, reader};
 
-/// More values of one axis, or more combinations of all, are a mistake.
-const MOST_CHOICES: usize = 100_000;
+/// More combinations are a mistake.
 const MOST_POINTS: u64 = 100_000_000;
-
-/// What varies.
-#[derive(Clone, Debug)]
-pub struct Axis {
-    /// Its heading.
-    pub name: String,
-    /// Its values.
-    pub choices: Vec<Choice>,
-}
-
-/// One value of an axis.
-#[derive(Clone, Debug)]
-pub struct Choice {
-    /// As people read it.
-    pub shown: String,
-    /// The keys that it sets.
-    pub sets: Vec<Setting>,
-}
-
-/// A key and its value.
-#[derive(Clone, Debug)]
-pub struct Setting {
-    path: String,
-    text: String,
-    node: Node,
-}
-
-impl Setting {
-    /// The value of a dotted path, as YAML; `origin` says who sets it.
-    ///
-    /// # Errors
-    /// A text that is no YAML.
-    pub fn new(origin: &str, path: &str, text: &str) -> Result<Self> {
-        let node = parse(&format!("{origin} {path}"), text.as_bytes())
-            .map_err(|error| Error::input(format!("{origin} {path}: {}", error.message())))?;
-        Ok(Self { path: path.to_owned(), text: text.to_owned(), node })
-    }
-
-    /// Sets it in a document.
-    ///
-    /// # Errors
-    /// As [`Node::put`].
-    pub fn put(&self, document: &mut Node) -> Result<()> {
-        document.put(&self.path, self.node.clone())
-    }
-
-    /// Whether it changes nothing of what a run computes and how fast: only what that costs and
-    /// emits.
-    fn only_places(&self) -> bool {
-        let (section, key) = self.path.split_once('.').unwrap_or((&self.path, ""));
-        match section {
-            // The start of a run dates its software.
-            "placement" => !key.is_empty() && key != "start",
-            "finance" | "functional_unit" | "inference" | "name" | "tags" => true,
-            _ => false,
-        }
-    }
-}
 
 /// A combination, forecast.
 #[derive(Clone, Debug)]
@@ -85,107 +29,49 @@ pub struct Point {
 }
 
 /// All combinations of the axes' values over a document.
+///
+/// A forecast is made of parts that different keys bear upon. Combinations that agree in what
+/// bears upon a part share it.
 pub struct Space<'a> {
     document: Node,
     axes: Vec<Axis>,
     catalog: &'a Catalog,
     models: Models<'a>,
-    /// Settled runs by the values that settle them.
-    engines: Memo<Vec<String>, Result<Engine>>,
+    /// What each axis bears upon.
+    bearing: Vec<Vec<Aspect>>,
+    engines: Memo<u64, Result<Arc<Engine>>>,
+    runs: Memo<u64, Result<Part<TrainingPlan>>>,
+    services: Memo<u64, Result<Part<Service>>>,
+    frames: Memo<u64, Result<Frame>>,
 }
 
-impl Axis {
-    /// Reads `path=a,b,c`, `path=64..1024*2` or `path=10..50+20`.
-    ///
-    /// # Errors
-    /// No `=`, no value, a range without a step or with one that leads nowhere, a value that is no
-    /// YAML.
-    pub fn read(text: &str) -> Result<Self> {
-        let example = "write --vary training.hardware.count=64..1024*2 or =64,128";
-        let refuse = |what: &str| Error::input(format!("`--vary {text}` {what}")).hint(example);
-        let (path, values) = text.split_once('=').ok_or_else(|| refuse("has no `=`"))?;
-        let path = path.trim();
-        let mut choices = Vec::new();
-        for part in split(values) {
-            let several = if part.starts_with(['{', '[', '"', '\'']) { None } else { range(part) };
-            let shown = match several {
-                Some(values) => values.map_err(|what| refuse(&what))?,
-                None => vec![part.to_owned()],
-            };
-            for shown in shown {
-                choices.push(Choice { sets: vec![Setting::new("--vary", path, &shown)?], shown });
-            }
-        }
-        if choices.is_empty() || path.is_empty() {
-            return Err(refuse("names no value"));
-        }
-        if choices.len() > MOST_CHOICES {
-            return Err(refuse(&format!("has more than {MOST_CHOICES} values")));
-        }
-        Ok(Self { name: path.to_owned(), choices })
-    }
+/// What of a forecast is settled apart from the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aspect {
+    /// What a run computes and how fast.
+    Pace,
+    /// The run, with what it costs and emits.
+    Run,
+    Service,
+    Frame,
 }
 
-/// Splits at commas that are not inside brackets or quotes.
-fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut quote, mut start) = (Vec::new(), 0_i32, None, 0);
-    for (at, c) in text.char_indices() {
-        match (quote, c) {
-            (Some(open), c) => quote = Some(open).filter(|open| *open != c),
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '[' | '{') => depth += 1,
-            (None, ']' | '}') => depth -= 1,
-            (None, ',') if depth == 0 => {
-                parts.push(text[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
+/// What a key bears upon; `apart` says that the service has a placement of its own.
+fn bearing(path: &str, apart: bool) -> &'static [Aspect] {
+    use Aspect::{Frame, Pace, Run, Service};
+    match path.split_once('.').unwrap_or((path, "")) {
+        ("finance" | "functional_unit" | "name" | "tags", _) => &[Frame],
+        // Whole sections may come and go.
+        (_, "") => &[Pace, Run, Service, Frame],
+        ("training" | "data", _) => &[Pace, Run],
+        ("inference", _) => &[Service],
+        ("compress", _) => &[Service, Frame],
+        // The start of a run dates its software.
+        ("placement", "start") => &[Pace, Run, Service],
+        ("placement", _) if apart => &[Run],
+        ("placement", _) => &[Run, Service],
+        _ => &[Pace, Run, Service, Frame],
     }
-    parts.push(text[start..].trim());
-    parts.into_iter().filter(|part| !part.is_empty()).collect()
-}
-
-/// A number and, as it is written, its unit.
-fn number(text: &str) -> Option<(f64, &str)> {
-    let (number, unit) = split_number(text.trim());
-    Some((number.replace('_', "").parse().ok()?, unit))
-}
-
-/// The values of `low..high*factor` or `low..high+step`; none where the text is no range.
-fn range(text: &str) -> Option<Result<Vec<String>, String>> {
-    let (low, rest) = text.split_once("..")?;
-    let Some(at) = rest.find(['*', '+']) else {
-        return Some(Err("is a range without a step; add *2 or +64".to_owned()));
-    };
-    let ((high, step), times) = (rest.split_at(at), rest[at..].starts_with('*'));
-    let (Some((low, low_unit)), Some((high, high_unit)), Some((step, step_unit))) =
-        (number(low), number(high), number(&step[1..]))
-    else {
-        return Some(Err("is no range of numbers".to_owned()));
-    };
-    let units = [high_unit, low_unit, step_unit];
-    let unit = units.into_iter().find(|unit| !unit.is_empty()).unwrap_or_default();
-    if units.iter().any(|said| !said.is_empty() && *said != unit) {
-        return Some(Err("has several units; write all numbers in one".to_owned()));
-    }
-    let onward = if times { step > 1.0 && low > 0.0 } else { step > 0.0 };
-    if !onward || low > high {
-        return Some(Err("does not rise".to_owned()));
-    }
-    let count = if times { (high / low).ln() / step.ln() } else { (high - low) / step };
-    let count = (count + 1e-9).floor();
-    if count >= MOST_CHOICES as f64 {
-        return Some(Err(format!("has more than {MOST_CHOICES} values")));
-    }
-    let at = |i: i32| if times { low * step.powi(i) } else { low + step * f64::from(i) };
-    let shown = |value: f64| {
-        // What adding up a decimal step leaves behind is no digit of the value.
-        let value = format!("{value:.12}");
-        let value = value.trim_end_matches('0').trim_end_matches('.');
-        format!("{value}{unit}")
-    };
-    Some(Ok((0..=count as i32).map(|i| shown(at(i))).collect()))
 }
 
 impl<'a> Space<'a> {
@@ -199,12 +85,22 @@ impl<'a> Space<'a> {
         catalog: &'a Catalog,
         files: &'a (dyn Files + Sync),
     ) -> Result<Self> {
+        let own = document.get("inference").and_then(|service| service.get("placement"));
+        let may_go = |path| matches!(path, "inference" | "inference.placement");
+        let apart = own.is_some_and(|place| matches!(place.value, Value::Map(_)))
+            && !axes.iter().flat_map(Axis::paths).any(may_go);
+        let of =
+            |axis: &Axis| axis.paths().flat_map(|path| bearing(path, apart)).copied().collect();
         let space = Self {
+            bearing: axes.iter().map(of).collect(),
             document,
             axes,
             catalog,
             models: Models { files, built: Memo::default() },
             engines: Memo::default(),
+            runs: Memo::default(),
+            services: Memo::default(),
+            frames: Memo::default(),
         };
         if space.len() > MOST_POINTS {
             let message = format!("{} combinations are too many", space.len());
@@ -281,28 +177,42 @@ impl<'a> Space<'a> {
     /// A combination, resolved.
     ///
     /// # Errors
-    /// As [`resolve()`].
+    /// As [`resolve()`](crate::scenario::resolve()).
     pub fn scenario(&self, number: u64) -> Result<Scenario> {
-        resolve(&self.file(&self.digits(number))?, self.catalog, &self.models)
+        self.resolved(&self.digits(number))
+    }
+
+    fn resolved(&self, digits: &[usize]) -> Result<Scenario> {
+        let (catalog, models) = (self.catalog, &self.models);
+        let file = LazyCell::new(|| self.file(digits));
+        let file = || file.as_ref().map_err(Clone::clone);
+        let frame = self.key(digits, Aspect::Frame);
+        let frame = self.frames.of(frame, || Frame::resolve(file()?, models))?;
+        let run = self.key(digits, Aspect::Run);
+        let run = self.runs.of(run, || Part::training(file()?, catalog, models))?;
+        let service = self.key(digits, Aspect::Service);
+        let service = self.services.of(service, || Part::inference(file()?, catalog, models))?;
+        Ok(Scenario::of(frame, run, service))
+    }
+
+    /// The number of a combination among those of the axes that bear upon an aspect.
+    fn key(&self, digits: &[usize], of: Aspect) -> u64 {
+        let axes = self.axes.iter().zip(digits).zip(&self.bearing);
+        axes.filter(|(_, bearing)| bearing.contains(&of))
+            .fold(0, |key, ((axis, digit), _)| key * axis.choices.len() as u64 + *digit as u64)
     }
 
     /// The forecast of a combination, ready to run.
     ///
     /// # Errors
-    /// As [`resolve()`] and [`Engine::new`].
+    /// As [`resolve()`](crate::scenario::resolve()) and [`Engine::new`].
     pub fn engine(&self, number: u64) -> Result<Engine> {
         let digits = self.digits(number);
-        let scenario = self.scenario(number)?;
-        let sets = self.axes.iter().zip(digits).flat_map(|(axis, digit)| &axis.choices[digit].sets);
-        let settling = sets.filter(|set| !set.only_places());
-        self.settled(settling.map(|set| set.text.clone()).collect(), scenario)
-    }
-
-    fn settled(&self, key: Vec<String>, scenario: Scenario) -> Result<Engine> {
-        match self.engines.get(&key) {
-            Some(engine) => engine.map(|engine| engine.moved(scenario)),
-            None => self.engines.put(key, Engine::new(&scenario, self.catalog)),
-        }
+        let scenario = self.resolved(&digits)?;
+        let pace = self.key(&digits, Aspect::Pace);
+        let settled =
+            self.engines.of(pace, || Engine::new(&scenario, self.catalog).map(Arc::new))?;
+        Ok(settled.moved(scenario))
     }
 }
 
@@ -336,35 +246,6 @@ impl Files for Models<'_> {
 
     fn model(&self, spec: &Spec, input: &Input) -> Result<Arc<Model>> {
         let key = format!("{spec:?} {input:?}");
-        match self.built.get(&key) {
-            Some(model) => model,
-            None => self.built.put(key, self.files.model(spec, input)),
-        }
-    }
-}
-
-/// What was computed before, up to a number of entries.
-struct Memo<K, V>(Mutex<BTreeMap<K, V>>);
-
-impl<K, V> Default for Memo<K, V> {
-    fn default() -> Self {
-        Self(Mutex::new(BTreeMap::new()))
-    }
-}
-
-impl<K: Ord, V: Clone> Memo<K, V> {
-    const MOST: usize = 512;
-
-    fn get(&self, key: &K) -> Option<V> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    fn put(&self, key: K, value: V) -> V {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= Self::MOST {
-            known.clear();
-        }
-        known.insert(key, value.clone());
-        value
+        self.built.of(key, || self.files.model(spec, input))
     }
 }

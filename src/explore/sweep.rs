@@ -9,7 +9,6 @@ use super::aim::Aim;
 use super::pareto;
 use super::space::Space;
 use crate::diagnostic::Result;
-use crate::estimate::Estimate;
 
 /// Combinations that are forecast together; between them progress is told.
 const TOGETHER: u64 = 2048;
@@ -67,11 +66,14 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Summary> {
     let mut collector = Collector::new(question);
+    let paths: Vec<&str> = question.columns.iter().flat_map(Aim::paths).collect();
     let mut start = 0;
     while start < space.len() {
         let end = space.len().min(start + TOGETHER);
-        let points: Vec<_> =
-            (start..end).into_par_iter().map(|number| row(space, question, number)).collect();
+        let points: Vec<_> = (start..end)
+            .into_par_iter()
+            .map(|number| row(space, question, &paths, number))
+            .collect();
         for row in points {
             let row = row?;
             each(&row)?;
@@ -83,13 +85,16 @@ pub fn run(
     Ok(collector.finish())
 }
 
-fn row(space: &Space<'_>, question: &Question, number: u64) -> Result<Row> {
+fn row(space: &Space<'_>, question: &Question, paths: &[&str], number: u64) -> Result<Row> {
     let point = space.point(number);
-    let figures = point.estimate.as_ref().map(Estimate::figures);
-    if let Some(figures) = &figures {
-        question.columns.iter().try_for_each(|column| column.check(figures))?;
+    let mut figures = Vec::new();
+    if let Some(estimate) = &point.estimate {
+        figures = estimate.figures_at(paths);
+        let missing = |column: &&Aim| !column.is_short() && column.of(&figures).is_none();
+        if let Some(column) = question.columns.iter().find(missing) {
+            column.check(&estimate.figures())?;
+        }
     }
-    let figures = figures.unwrap_or_default();
     let value = |aim: &Aim| aim.of(&figures).and_then(|figure| figure.value);
     Ok(Row {
         number,

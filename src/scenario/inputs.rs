@@ -1,5 +1,7 @@
 //! Every input of a scenario, for those who vary them.
 
+use std::sync::Arc;
+
 use super::Scenario;
 use super::plan::{Efficiency, Goodput, Pace, Replica, Run, Service, TrainingPlan, Work};
 use super::site::{Draw, Embodied, PowerModel, Site};
@@ -11,10 +13,10 @@ impl Scenario {
     /// Visits every input, in the order of the plan.
     pub fn for_each_input(&mut self, visit: Visit<'_>) {
         if let Some(training) = &mut self.training {
-            training.for_each_input(visit);
+            Arc::make_mut(training).for_each_input(visit);
         }
         if let Some(service) = &mut self.inference {
-            service.for_each_input(visit);
+            Arc::make_mut(service).for_each_input(visit);
         }
         visit(&mut self.finance.discount_rate);
         visit(&mut self.finance.price_change);

@@ -16,6 +16,8 @@ pub mod traffic;
 pub use mixture::Mixture;
 pub use resolve::{Files, resolve};
 
+use std::sync::Arc;
+
 use crate::provenance::Input;
 use crate::quantity::Requests;
 
@@ -25,9 +27,9 @@ pub struct Scenario {
     /// What it is, in one line.
     pub name: String,
     /// The training run.
-    pub training: Option<plan::TrainingPlan>,
+    pub training: Option<Arc<plan::TrainingPlan>>,
     /// The service.
-    pub inference: Option<plan::Service>,
+    pub inference: Option<Arc<plan::Service>>,
     /// How money over time is added up.
     pub finance: plan::Finance,
     /// The unit of the software carbon intensity.

@@ -105,7 +105,7 @@ impl Payer<'_> {
         }
         let provider = self.placement.provider.as_ref().map_or("", |p| p.value.as_str());
         let id = format!("{id}.{provider}");
-        if self.catalog.default(&id).is_err() {
+        if !self.catalog.has_default(&id) {
             let at = if provider.is_empty() { "no provider" } else { provider };
             let why = format!("the catalog has no price of {what} at {at}; give {name}");
             return Ok(Err(Unknown { why }));

@@ -33,7 +33,7 @@ pub(super) fn plan(
     let place = service.placement.as_ref().or(file.placement.as_ref()).unwrap_or(&nowhere);
     let asked = traffic::asked(service, files, notes)?;
 
-    let of = |input: &ModelInput| -> Result<(Served, Model)> {
+    let of = |input: &ModelInput| -> Result<(Served, Arc<Model>)> {
         let model = training::model_of(file, files, input)?;
         Ok((Served::new(file, service, device, &model)?, model))
     };

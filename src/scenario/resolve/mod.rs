@@ -26,7 +26,7 @@ use crate::diagnostic::{Error, Result};
 use crate::model::{Input as Sample, Model, Spec};
 use crate::provenance::{Basis, Input};
 use crate::quantity::system::time::year;
-use crate::quantity::{Measure, Share, YearlyRate};
+use crate::quantity::{Measure, Requests, Share, YearlyRate};
 
 /// Reads the files that a scenario refers to; paths are as written in the scenario.
 pub trait Files {
@@ -47,7 +47,7 @@ pub trait Files {
 }
 
 /// What resolving learns beside the plans.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Notes {
     model_assumptions: Vec<String>,
     warnings: Vec<String>,
@@ -55,47 +55,133 @@ struct Notes {
     grid_as_of: Option<chrono::NaiveDate>,
 }
 
+/// A stage of a scenario, resolved apart from the other; none where the scenario has no such stage.
+#[derive(Clone, Debug)]
+pub struct Part<P> {
+    plan: Option<Arc<P>>,
+    notes: Arc<Notes>,
+}
+
+/// What surrounds the stages: a name, how money over time is added up, the functional unit.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    name: String,
+    finance: plan::Finance,
+    functional_unit: Option<Input<Requests>>,
+    warning: Option<&'static str>,
+}
+
 /// Resolves a scenario against a catalog.
 ///
 /// # Errors
 /// What is contradictory, impossible or unknown to the catalog; with place and hint.
 pub fn resolve(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Scenario> {
-    if let Some(version) = &file.flopcast
-        && version.value != 1
-    {
-        let message = format!("this flopcast reads format 1, not {}", version.value);
-        return Err(Error::input(message).at(Some(&version.place)));
+    let frame = Frame::resolve(file, files)?;
+    let training = Part::training(file, catalog, files)?;
+    let inference = Part::inference(file, catalog, files)?;
+    Ok(Scenario::of(frame, training, inference))
+}
+
+impl Part<plan::TrainingPlan> {
+    /// Resolves the training section.
+    ///
+    /// # Errors
+    /// As [`resolve()`].
+    pub fn training(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Self> {
+        Self::of(file.training.as_ref(), |training, notes| {
+            training::plan(file, training, catalog, files, notes)
+        })
     }
-    let mut notes = Notes::default();
-    let training = match &file.training {
-        Some(training) => Some(training::plan(file, training, catalog, files, &mut notes)?),
-        None => None,
-    };
-    let inference = match &file.inference {
-        Some(service) => Some(inference::plan(file, service, catalog, files, &mut notes)?),
-        None => None,
-    };
-    if let (Some(_), None) = (&file.compress, &inference) {
-        notes.warnings.push("compress changes what is served, and nothing is".to_owned());
+}
+
+impl Part<plan::Service> {
+    /// Resolves the inference section.
+    ///
+    /// # Errors
+    /// As [`resolve()`].
+    pub fn inference(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Self> {
+        Self::of(file.inference.as_ref(), |service, notes| {
+            inference::plan(file, service, catalog, files, notes)
+        })
     }
-    if training.is_none() && inference.is_none() {
-        // The model itself must still be right.
-        training::model_of(file, files, &Sample::default())?;
+}
+
+impl<P> Part<P> {
+    fn of<S>(section: Option<S>, plan: impl FnOnce(S, &mut Notes) -> Result<P>) -> Result<Self> {
+        let mut notes = Notes::default();
+        let plan = section.map(|section| plan(section, &mut notes)).transpose()?.map(Arc::new);
+        Ok(Self { plan, notes: Arc::new(notes) })
     }
-    let mut dates = Vec::new();
-    for (key, date) in [("prices_as_of", notes.prices_as_of), ("grid_as_of", notes.grid_as_of)] {
-        dates.extend(date.map(|date| (key.to_owned(), date.to_string())));
+}
+
+impl Frame {
+    /// Resolves all but the stages.
+    ///
+    /// # Errors
+    /// As [`resolve()`].
+    pub fn resolve(file: &ScenarioFile, files: &dyn Files) -> Result<Self> {
+        if let Some(version) = &file.flopcast
+            && version.value != 1
+        {
+            let message = format!("this flopcast reads format 1, not {}", version.value);
+            return Err(Error::input(message).at(Some(&version.place)));
+        }
+        if file.training.is_none() && file.inference.is_none() {
+            // The model itself must still be right.
+            training::model_of(file, files, &Sample::default())?;
+        }
+        let idle = file.compress.is_some() && file.inference.is_none();
+        Ok(Self {
+            name: file.name.clone(),
+            finance: finance(&file.finance)?,
+            functional_unit: file
+                .functional_unit
+                .as_ref()
+                .map(|unit| unit.input("functional_unit")),
+            warning: idle.then_some("compress changes what is served, and nothing is"),
+        })
     }
-    Ok(Scenario {
-        name: file.name.clone(),
-        training,
-        inference,
-        finance: finance(&file.finance)?,
-        functional_unit: file.functional_unit.as_ref().map(|unit| unit.input("functional_unit")),
-        dates,
-        model_assumptions: notes.model_assumptions,
-        warnings: notes.warnings,
-    })
+}
+
+impl Scenario {
+    /// The stages in their frame.
+    pub fn of(
+        frame: Frame,
+        training: Part<plan::TrainingPlan>,
+        inference: Part<plan::Service>,
+    ) -> Self {
+        let mut warnings: Vec<String> = Vec::new();
+        let notes = [training.notes, inference.notes];
+        let said = notes.iter().flat_map(|notes| notes.warnings.iter().map(String::as_str));
+        for warning in said.chain(frame.warning) {
+            if !warnings.iter().any(|known| known == warning) {
+                warnings.push(warning.to_owned());
+            }
+        }
+        let newest = |of: fn(&Notes) -> Option<chrono::NaiveDate>| {
+            notes.iter().filter_map(|it| of(it)).max()
+        };
+        let dates = [
+            ("prices_as_of", newest(|notes| notes.prices_as_of)),
+            ("grid_as_of", newest(|notes| notes.grid_as_of)),
+        ];
+        let dated = |(key, date): (&str, Option<chrono::NaiveDate>)| {
+            Some((key.to_owned(), date?.to_string()))
+        };
+        Self {
+            name: frame.name,
+            training: training.plan,
+            inference: inference.plan,
+            finance: frame.finance,
+            functional_unit: frame.functional_unit,
+            dates: dates.into_iter().filter_map(dated).collect(),
+            model_assumptions: notes
+                .iter()
+                .flat_map(|notes| notes.model_assumptions.iter().cloned())
+                .collect(),
+            warnings,
+        }
+    }
 }
 
 /// An input that nobody gave.

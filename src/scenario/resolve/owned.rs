@@ -321,7 +321,7 @@ fn rent(rental: &Rental, name: &str) -> Input<DevicePrice> {
 /// The default of a family of devices, or that of all others.
 fn family_default(catalog: &Catalog, id: &str, family: &str) -> String {
     let own = format!("{id}.{family}");
-    if catalog.default(&own).is_ok() { own } else { format!("{id}.other") }
+    if catalog.has_default(&own) { own } else { format!("{id}.other") }
 }
 
 fn refuse<Q: Measure>(given: Option<&Given<Q>>, message: &str) -> Error {

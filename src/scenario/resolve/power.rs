@@ -62,7 +62,7 @@ fn busy(
     stage: &str,
 ) -> Result<Draw> {
     let own = format!("power.load.{}", device.id);
-    let (id, why) = if catalog.default(&own).is_ok() {
+    let (id, why) = if catalog.has_default(&own) {
         (own, "as measured on, or derived for, this device")
     } else {
         let of_kind = format!("power.load.{}", device.kind.name());

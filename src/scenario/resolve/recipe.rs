@@ -1,6 +1,7 @@
 //! Recipes: which models a token passes, forward and backward, and in which stages.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::super::file::{Data, Recipe, ScenarioFile, Training};
 use super::Files;
@@ -52,15 +53,15 @@ pub(super) fn stages(training: &Training, data: &Data) -> Result<Vec<Part>> {
 /// What a token passes in a recipe.
 pub(super) struct Passes {
     /// The model as it is trained.
-    pub policy: Model,
+    pub policy: Arc<Model>,
     /// Part of the parameters that is trained.
     pub trained: f64,
     /// The whole model, all of it trained.
-    plain: Model,
+    plain: Arc<Model>,
     /// Forward and backward passes of the trained model.
     learned: [f64; 2],
     /// Models that are only asked, and how often.
-    asked: Vec<(&'static str, Model, f64)>,
+    asked: Vec<(&'static str, Arc<Model>, f64)>,
 }
 
 /// The passes of the scenario's recipe at an input.
@@ -91,7 +92,7 @@ pub(super) fn passes(
             let adapted = crate::model::adapt::lora(&passes.plain, lora.rank, &lora.targets)?;
             let parameters = adapted.parameters();
             passes.trained = parameters.trainable as f64 / parameters.total as f64;
-            passes.policy = adapted;
+            passes.policy = Arc::new(adapted);
         }
         Recipe::Distill => {
             let teacher = training.teacher.as_ref();

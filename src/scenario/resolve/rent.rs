@@ -93,9 +93,10 @@ impl Tenant<'_> {
         }
         let provider = self.placement.provider.as_ref().map_or("", |p| p.value.as_str());
         let id = format!("spot.interruption.{provider}.{}", self.device.id);
-        let (id, why) = match self.catalog.default(&id) {
-            Ok(_) => (id.as_str(), "the provider's band for this device"),
-            Err(_) => ("spot.interruption.other", "no band is published for this device here"),
+        let (id, why) = if self.catalog.has_default(&id) {
+            (id.as_str(), "the provider's band for this device")
+        } else {
+            ("spot.interruption.other", "no band is published for this device here")
         };
         default(self.catalog, &self.key("interruptions"), id, why)
     }
@@ -142,7 +143,7 @@ impl Tenant<'_> {
         let on_demand = Wanted { purchase: Plan::OnDemand, ..wanted };
         let found = catalog.rental(wanted, together);
         let ratio = match (&found, advertised(wanted)) {
-            (Err(_), Some(id)) if catalog.default(&id).is_ok() => Some(id),
+            (Err(_), Some(id)) if catalog.has_default(&id) => Some(id),
             _ => None,
         };
         let rental = match &ratio {

@@ -1,7 +1,5 @@
 //! Speculative decoding: the draft and what its guesses cost.
 
-use std::sync::Arc;
-
 use super::super::file::{Inference, Speculative};
 use super::super::plan::{Draft, FlopPerRequest, KvPerToken, Speculation};
 use super::super::reader::Located;
@@ -100,7 +98,7 @@ fn draft(
             FlopPerRequest::from_stored(prefill),
             derived(format!("operators of {}, forward over the prompt", model.name)),
         ),
-        model: Arc::new(model),
+        model,
         place: spec.place.clone(),
     })
 }

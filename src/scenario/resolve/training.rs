@@ -32,14 +32,17 @@ pub(super) fn model_of(
     file: &ScenarioFile,
     files: &dyn Files,
     input: &ModelInput,
-) -> Result<Model> {
+) -> Result<Arc<Model>> {
     built(&file.model, files, input)
 }
 
 /// A model that the scenario names, at an input.
-pub(super) fn built(spec: &Located<Spec>, files: &dyn Files, input: &ModelInput) -> Result<Model> {
-    let model = files.model(&spec.value, input).map_err(|error| error.at(Some(&spec.place)))?;
-    Ok(Model::clone(&model))
+pub(super) fn built(
+    spec: &Located<Spec>,
+    files: &dyn Files,
+    input: &ModelInput,
+) -> Result<Arc<Model>> {
+    files.model(&spec.value, input).map_err(|error| error.at(Some(&spec.place)))
 }
 
 pub(super) fn plan(
@@ -178,7 +181,7 @@ fn prediction(
     device: &Accelerator,
     work: &Work,
     devices: Option<&Input<Devices>>,
-    model: &Model,
+    model: &Arc<Model>,
 ) -> Result<Option<Prediction>> {
     // Writing answers is decoding: its time is not that of training.
     let trains_only = training.recipe != Recipe::Rl;
@@ -209,7 +212,7 @@ fn prediction(
         }
     };
     Ok(Some(Prediction {
-        model: Arc::new(model.clone()),
+        model: Arc::clone(model),
         tokens: tokens.clone(),
         epochs: epochs.clone(),
         accelerator: device.id.clone(),
@@ -342,7 +345,7 @@ fn or_zero(given: Option<&Given<Share>>, name: &str, why: &str) -> Input<Share> 
 struct Counted {
     work: Work,
     /// The model as it is trained, adapters included.
-    model: Model,
+    model: Arc<Model>,
     /// FLOPs of the recipe / FLOPs of training all weights on the same data.
     ratio: f64,
     /// Part of the parameters that is trained.

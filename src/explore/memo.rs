@@ -1,0 +1,48 @@
+//! What was computed before.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// What was computed before, up to a number of entries; shared by threads.
+#[derive(Debug)]
+pub(super) struct Memo<K, V>(Mutex<BTreeMap<K, V>>);
+
+impl<K, V> Default for Memo<K, V> {
+    fn default() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+}
+
+impl<K: Ord, V: Clone> Memo<K, V> {
+    const MOST: usize = 1024;
+
+    /// What is known under a key, or else computed now.
+    pub(super) fn of(&self, key: K, compute: impl FnOnce() -> V) -> V {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = known().get(&key) {
+            return value.clone();
+        }
+        // Nobody waits meanwhile; what two compute at once is the same.
+        let value = compute();
+        let mut known = known();
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(key, value.clone());
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn computes_once_and_forgets_in_time() {
+        let memo = Memo::default();
+        assert_eq!(memo.of(1, || "one"), "one");
+        assert_eq!(memo.of(1, || "another"), "one");
+        (2..5000).for_each(|key| assert_eq!(memo.of(key, || "more"), "more"));
+        assert!(memo.0.lock().unwrap().len() <= Memo::<i32, &str>::MOST);
+    }
+}
