@@ -66,13 +66,25 @@ pub(super) fn sentences(report: &Report) -> String {
             count(middle),
             count(high)
         ));
-    } else if sentences.len() > 1 {
+    }
+    let years =
+        (1..).take_while(|n| report.figure(&format!("inference.years.{n}.requests")).is_some());
+    let horizon = match years.count() {
+        0 => return ended(&sentences),
+        1 => "In a year".to_owned(),
+        years => format!("Over {years} years"),
+    };
+    if range.is_none() {
         let sums = ["tco.total_usd", "tco.co2e_kg.location"].map(known);
         let sums: Vec<_> = sums.into_iter().flatten().collect();
         if !sums.is_empty() {
-            sentences.push(format!("In all {}", listed(&sums)));
+            sentences.push(format!("{horizon} {}", listed(&sums)));
         }
     }
+    ended(&sentences)
+}
+
+fn ended(sentences: &[String]) -> String {
     sentences.join(". ") + if sentences.is_empty() { "" } else { "." }
 }
 

@@ -8,7 +8,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::tree::wrap;
-use super::{Fact, Load, Report, table};
+use super::{Fact, Load, Report, answer, table};
 use crate::estimate::Figure;
 use crate::explore::capacity::{Capacity, Engaged, Found};
 use crate::quantity::{Measure, Time, text};
@@ -119,13 +119,18 @@ fn autoscaling(scaling: &Autoscaling) -> String {
 fn fleet(capacity: &Capacity) -> String {
     let Found { fleet, interval, .. } = &capacity.found;
     let (needed, spare) = (fleet.needed, fleet.replicas - fleet.needed);
-    let most = interval.fleet.0.map_or("without bound".to_owned(), |f| f.devices.to_string());
+    let least = interval.fleet.1.devices;
+    let devices = match interval.fleet.0.map(|fleet| fleet.devices) {
+        None => format!("{least} devices to no bound"),
+        Some(1) => "1 device".to_owned(),
+        Some(most) if most == least => format!("{most} devices"),
+        Some(most) => format!("{least} to {most} devices"),
+    };
     format!(
-        "{needed} {} for the peak with {:.0} % of their highest rate unused, and {spare} spare; {} \
-         to {most} devices (80 % interval: {} is off by up to x{:.2})",
+        "{needed} {} for the peak with {:.0} % of the highest rate unused, and {spare} spare; \
+         {devices} (80 % interval: {} is off by up to x{:.2})",
         if needed == 1 { "replica" } else { "replicas" },
         100.0 * fleet.headroom,
-        interval.fleet.1.devices,
         capacity.found.highest.limit.name(),
         interval.factor,
     )
@@ -156,7 +161,8 @@ pub fn json(report: &Report, capacity: &Capacity) -> Value {
 
 /// Aligned text for a terminal.
 pub fn table(report: &Report, capacity: &Capacity) -> String {
-    let mut out = format!("{}\n\n{}\n", report.name, title(capacity));
+    let answer = wrap(&answer::sentences(report), 78).join("\n");
+    let mut out = format!("{}\n\n{answer}\n\n{}\n", report.name, title(capacity));
     let mut builder = Builder::default();
     for mut row in rows(capacity) {
         row[0].insert_str(0, "  ");
@@ -180,8 +186,8 @@ pub fn table(report: &Report, capacity: &Capacity) -> String {
 /// Tables for a document.
 pub fn markdown(report: &Report, capacity: &Capacity) -> String {
     let whole = super::markdown::estimate(report);
-    let (name, rest) = whole.split_once('\n').unwrap_or((&whole, ""));
-    let mut out = format!("{name}\n\n## {}\n", title(capacity));
+    let (answer, rest) = whole.split_once("\n## ").unwrap_or((&whole, ""));
+    let mut out = format!("{answer}\n## {}\n", title(capacity));
     for (i, row) in rows(capacity).into_iter().enumerate() {
         let _ = write!(out, "\n| {} |", row.join(" | "));
         if i == 0 {
@@ -192,12 +198,17 @@ pub fn markdown(report: &Report, capacity: &Capacity) -> String {
     for (label, shown) in facts(report) {
         let _ = write!(out, "\n- {label}: {shown}");
     }
-    out + "\n" + rest
+    out + "\n\n## " + rest
 }
 
 /// What is said about the service in words.
 fn facts(report: &Report) -> impl Iterator<Item = (&str, &str)> {
-    let service = report.facts.iter().filter(|fact| fact.path.starts_with("inference."));
+    // What is told where its figures stand is left out.
+    let elsewhere = |path: &str| path.starts_with("inference.api") || path.contains(".co2e");
+    let service = report
+        .facts
+        .iter()
+        .filter(move |fact| fact.path.starts_with("inference.") && !elsewhere(fact.path));
     service.filter_map(|fact| Some((fact.label, fact.value.as_str()?)))
 }
 
