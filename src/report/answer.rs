@@ -67,24 +67,16 @@ pub(super) fn sentences(report: &Report) -> String {
             count(high)
         ));
     }
-    let years =
-        (1..).take_while(|n| report.figure(&format!("inference.years.{n}.requests")).is_some());
-    let horizon = match years.count() {
-        0 => return ended(&sentences),
-        1 => "In a year".to_owned(),
-        years => format!("Over {years} years"),
-    };
-    if range.is_none() {
+    let served = |year: &u32| report.figure(&format!("inference.years.{year}.requests")).is_some();
+    let years = (1..).take_while(served).count();
+    if range.is_none() && years > 0 {
         let sums = ["tco.total_usd", "tco.co2e_kg.location"].map(known);
         let sums: Vec<_> = sums.into_iter().flatten().collect();
+        let horizon = if years == 1 { "a year".to_owned() } else { format!("{years} years") };
         if !sums.is_empty() {
-            sentences.push(format!("{horizon} {}", listed(&sums)));
+            sentences.push(format!("Over {horizon} it all comes to {}", listed(&sums)));
         }
     }
-    ended(&sentences)
-}
-
-fn ended(sentences: &[String]) -> String {
     sentences.join(". ") + if sentences.is_empty() { "" } else { "." }
 }
 
