@@ -67,8 +67,8 @@ pub(super) fn sentences(report: &Report) -> String {
             count(high)
         ));
     }
-    let served = |year: &u32| report.figure(&format!("inference.years.{year}.requests")).is_some();
-    let years = (1..).take_while(served).count();
+    let served = |path: &str| path.starts_with("inference.years.") && path.ends_with(".requests");
+    let years = report.figures.iter().filter(|figure| served(&figure.path)).count();
     if range.is_none() && years > 0 {
         let sums = ["tco.total_usd", "tco.co2e_kg.location"].map(known);
         let sums: Vec<_> = sums.into_iter().flatten().collect();

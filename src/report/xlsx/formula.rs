@@ -97,7 +97,7 @@ pub(super) fn of(step: &Step, cell: &mut dyn FnMut(&Arc<Step>) -> String) -> Opt
         How::Sum(parts) => Some(join(parts, '+', '-')),
         How::Function { formula, inputs, .. } => {
             let (_, template) = FUNCTIONS.iter().find(|(known, _)| known == formula)?;
-            let cells: Vec<String> = inputs.iter().map(|input| cell(input)).collect();
+            let cells: Vec<String> = inputs.iter().map(cell).collect();
             let mut text = template.replace("YEAR", "31557600").replace("{..}", &cells.join(","));
             for (index, cell) in cells.iter().enumerate() {
                 text = text.replace(&format!("{{{index}}}"), cell);
