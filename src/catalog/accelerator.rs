@@ -102,6 +102,11 @@ pub struct Embodied {
 }
 
 impl Accelerator {
+    /// Link to other nodes of a device whose sources name none: a 100 Gbit/s network card.
+    pub fn network_card() -> DeviceBandwidth {
+        DeviceBandwidth::from_stored(12.5e9)
+    }
+
     /// Dense peak rate at a precision.
     ///
     /// # Errors

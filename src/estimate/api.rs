@@ -58,7 +58,7 @@ impl AgainstApi {
             let fleet = Fleet {
                 device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
                 replica_rate: replica_rate.named("planned mean rate of a replica"),
-                replica_devices: service.replica.devices.traced(explain),
+                replica_devices: service.replica.all_devices(explain),
                 instance_devices: instance.map_or_else(
                     || Traced::counted("devices of an instance", single, "sold singly", explain),
                     |devices| devices.traced(explain),

@@ -285,6 +285,7 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
     out.known("e2e_ms.mean", "ms/request", &inference.latency.e2e);
     let limits = &inference.limits;
     out.known("replica.devices", "devices", &inference.replica_devices);
+    out.optional("replica.prefill_devices", "devices", inference.prefill_devices.as_ref());
     out.known("replica.max_rate_per_s", "requests/s", &limits.max_rate);
     out.optional("replica.kv_capacity_tokens", "tokens", limits.kv_capacity.as_ref());
     out.known("replica.max_concurrency", "", &limits.max_concurrency);

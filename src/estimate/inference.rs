@@ -25,6 +25,8 @@ use crate::serving::closed_form::{Latency, Rounds};
 pub struct InferenceForecast {
     /// Devices of one replica.
     pub replica_devices: Traced<Devices>,
+    /// Those of them that read prompts, where others write answers.
+    pub prefill_devices: Option<Traced<Devices>>,
     /// What one replica can do.
     pub limits: ReplicaLimits,
     /// Mean latencies: at the first year's mean load by closed form, at its peak by simulation.
@@ -117,7 +119,7 @@ pub(super) fn forecast(
              that {} offer",
             text::show(no.weights),
             text::show(no.usable),
-            text::show(service.replica.devices.value),
+            text::show(no.devices),
         ))
         .hint("raise inference.parallelism.tensor, choose a narrower precision, or a larger device")
     })?;
@@ -179,7 +181,12 @@ pub(super) fn serve(
     let energy = facility.map(|e| (&e / &sum_requests).named(&per_query("energy_wh")));
     let location = location.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.location")));
     Ok(InferenceForecast {
-        replica_devices: service.replica.devices.traced(explain),
+        replica_devices: service.replica.all_devices(explain),
+        prefill_devices: service
+            .replica
+            .pools
+            .as_ref()
+            .map(|pools| service.replica.prefill_pool(pools, explain)),
         flops: service.flops.traced(explain),
         tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location, explain),
         lower_bound: LowerBound::of(service, first, explain),
@@ -224,7 +231,7 @@ fn one_year(
         |v| (v[0] / v[1] - 1e-9).ceil().max(1.0) + v[2],
     );
     let replicas = replicas.named(&format!("{stage}.fleet.replicas"));
-    let devices = (&replicas * &service.replica.devices.traced(explain))
+    let devices = (&replicas * &service.replica.all_devices(explain))
         .named(&format!("{stage}.fleet.devices"));
     let packing = service
         .rent
@@ -241,7 +248,7 @@ fn one_year(
         fleet_time = &fleet_time * &Traced::counted("share of hours paid", hours, how, explain);
     }
     let fleet_time = fleet_time.named(&format!("{stage}.fleet.device_hours"));
-    let work = &(&(&rate / max_rate) * &service.replica.devices.traced(explain)) * &length;
+    let work = &(&(&rate / max_rate) * &service.replica.all_devices(explain)) * &length;
     let at_work = energy::utilisation(&work, &fleet_time);
     let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
     let footprint = service.site.footprint(&when.stage.path(), when, &[serving], explain);

@@ -1,33 +1,31 @@
 //! The fleet that keeps a service's promises: the simulator finds what a replica takes, the ledger
 //! what the fleet costs.
 
+mod engines;
 mod networks;
 
 use std::sync::Arc;
+
+use self::engines::Engines;
 
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::{Engine, Estimate, ReplicaLimits, Simulated};
 use crate::provenance::Traced;
-use crate::quantity::{
-    Data, DeviceFlopRate, Measure, Precision, Ratio, RequestRate, Time, Tokens, text,
-};
+use crate::quantity::{Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, Tokens, text};
 use crate::scenario::Scenario;
 use crate::scenario::file::{Lengths as GivenLengths, Percentiles, Router as GivenRouter};
-use crate::scenario::plan::{Draft, GroupFormat, Quantized, Service};
+use crate::scenario::plan::Service;
 use crate::serving::calibration::Calibration;
 use crate::serving::capacity::{
     Fleet, HighestRate, Limit, Objective, Promise, Search, at_rate, fleet, highest_rate,
 };
 use crate::serving::closed_form::{Latency, Rounds};
 use crate::serving::memory::KvCapacity;
-use crate::serving::served::ServedModel;
-use crate::serving::share::{MeanRequest, of_prompts};
+use crate::serving::share::MeanRequest;
 use crate::serving::simulator::{
-    ClassReport, Fleet as Pool, Histogram, Report, Router, Server, Simulation, StepTime,
+    ClassReport, Histogram, Report, Router, Server, Simulation, StepTime,
 };
-use crate::serving::speculative::Speculative;
-use crate::serving::step::{Deployment, Device, Format, Roofline, Weights};
 use crate::serving::traffic::{Class, Lengths, Source, Traffic};
 
 /// 95th percentile of a length / its mean, where nobody says: between those of the Azure LLM
@@ -129,61 +127,16 @@ fn generative(
     question: &Question<'_>,
 ) -> Result<Capacity> {
     let Question { calibration, search, records, .. } = *question;
-    let demand = &service.demand;
     let mut warnings = Vec::new();
-    let engine_name = if let Some(name) = &demand.engine {
-        name.value.clone()
-    } else {
-        let first = calibration.engines.keys().next().cloned().unwrap_or_default();
-        warnings.push(format!("no inference.engine is given: {first} is assumed"));
-        first
-    };
-    let place = demand.engine.as_ref().map(|engine| &engine.place);
-    let engine = calibration.engine(&engine_name).map_err(|error| error.at(place))?;
-    let constants = calibration.constants(&engine_name)?;
-    let model = ServedModel::of(&demand.model)?;
-    let device = Device::of(catalog.accelerator(&demand.accelerator)?)?;
-    let deployment = deployment(service)?;
     let traffic = traffic(service, &mut warnings)?;
-    let (input, output) = traffic.mean_lengths();
-    let length = (input + output).ceil() as u32;
-    let drafting = match service.replica.speculation.as_ref().and_then(|it| it.draft.as_ref()) {
-        Some(draft) => Some(drafting(draft, service, &deployment)?),
-        None => None,
-    };
-    let draft = drafting.as_ref().map(|(model, deployment)| (model, deployment));
-    let memory = KvCapacity::beside(draft, (&model, &deployment), &device, engine, length)?;
-
+    let engines =
+        Engines::of(service, catalog, calibration, traffic.mean_lengths(), &mut warnings)?;
     let objective = objective(service);
-    datasheet_allows(service, &model, &objective)?;
-    let roofline = |model, deployment| Roofline::new(model, &device, deployment, &constants);
-    let plain = roofline(&model, &deployment);
-    let time = match &service.replica.speculation {
-        None => Speculative::none(plain),
-        Some(speculation) => {
-            let guesses = speculation.tokens.value as u32;
-            Speculative {
-                verification: plain.verifying(guesses + 1),
-                draft: draft.map(|(model, deployment)| roofline(model, deployment).within_a_step()),
-                guesses,
-                yields: speculation.tokens_per_verification(false).value().value,
-            }
-        }
-    };
-    let batch = service.replica.max_batch.value as u32;
+    datasheet_allows(service, engines.dense, &objective)?;
     let simulation = Simulation {
-        fleet: Pool {
-            time: &time,
-            limits: memory.limits(engine, &deployment, batch),
-            replicas: 1,
-            router: Router::RoundRobin,
-        },
-        handover: None,
-        front_end: Time::from_stored(constants.front_end + constants.front_token * input),
         slo: objective.bounds(),
-        warm_up: 0,
         queue_limit: queue_limit(search) as usize,
-        records: false,
+        ..engines.simulation()
     };
     let task = Task { service, traffic: &traffic, objective: &objective, question };
     let kept = Simulation { records, ..simulation.clone() };
@@ -196,8 +149,9 @@ fn generative(
         ));
     }
     let request = MeanRequest::of(traffic.requests(1).take(2000));
-    let (busy, budget) = (found.planned.fleet.batch.0, simulation.fleet.limits.tokens);
-    let prompts = of_prompts(&time, request, busy, budget);
+    let busy = found.planned.answering().batch.0;
+    let prompts = engines.prompt_share(request, busy);
+    let time = &engines.answers.time;
     let speculation = service.replica.speculation.as_ref().map(|given| {
         let context = request.cached + request.input + request.output / 2.0;
         let share = time.draft_share(busy.round().max(1.0) as u32, context);
@@ -216,13 +170,13 @@ fn generative(
     let limits = ReplicaLimits {
         kv_capacity: Some(Traced::<Tokens>::counted(
             &name("kv_capacity_tokens"),
-            memory.tokens,
+            engines.answers.memory.tokens * f64::from(engines.answers.count),
             "memory of the engine - weights - reserve, at the mean length of a request",
             true,
         )),
         max_concurrency: Traced::<Ratio>::counted(
             &name("max_concurrency"),
-            Ratio::from_stored(memory.sequences.min(f64::from(batch))),
+            Ratio::from_stored(engines.answers.concurrency()),
             "min(KV capacity / tokens of a request, largest batch)",
             true,
         ),
@@ -241,7 +195,7 @@ fn generative(
         found,
         objective,
         limits,
-        Engaged::Engine(engine_name, memory),
+        Engaged::Engine(engines.name, engines.answers.memory),
         warnings,
     )
 }
@@ -397,10 +351,9 @@ fn at_peak<S: StepTime + Sync>(
     };
     let replicas = fleet.needed.min(FLEET.1);
     let requests = search.requests.saturating_mul(replicas).min(FLEET.0).max(search.requests);
-    let pool = Pool { replicas: replicas as u32, router, ..simulation.fleet };
     let rate = peak * (replicas as f64 / fleet.needed as f64);
     let search = Search { requests, ..*search };
-    at_rate(&Simulation { fleet: pool, ..simulation.clone() }, traffic, rate, &search, 1)
+    at_rate(&simulation.times(replicas as u32, router), traffic, rate, &search, 1)
 }
 
 pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
@@ -411,61 +364,9 @@ pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate)
         rate,
         1.0 - service.headroom.value.get(),
         service.redundancy.value as u64,
-        service.replica.devices.value.value as u64,
+        &engines_of(service),
         per_instance,
     )
-}
-
-/// The formats of an uncompressed model.
-fn weights(precision: Precision) -> Result<Weights> {
-    match precision {
-        Precision::Fp16 | Precision::Bf16 => Ok(Weights::Sixteen),
-        Precision::Fp8 | Precision::Int8 => Ok(Weights::Eight),
-        Precision::Fp4 => Ok(Weights::Nv4),
-        Precision::Int4 => Ok(Weights::Int4),
-        other => Err(Error::input(format!("engines that serve in {other} are not calibrated"))
-            .hint("known: bf16, fp16, fp8, int8, fp4, int4")),
-    }
-}
-
-/// The model's formats and its spread over a replica's devices.
-fn deployment(service: &Service) -> Result<Deployment> {
-    let demand = &service.demand;
-    let format = |group: GroupFormat| Format {
-        bytes: group.weight.value,
-        bits: match group.products {
-            Precision::Fp8 | Precision::Int8 => 8,
-            Precision::Fp4 => 4,
-            _ => 16,
-        },
-    };
-    let weights = match demand.quantized {
-        Some(Quantized { experts, rest }) => {
-            Weights::Each { experts: format(experts), rest: format(rest) }
-        }
-        None => weights(demand.precision.value)
-            .map_err(|error| error.at(Some(&demand.precision.place)))?,
-    };
-    Ok(Deployment {
-        tensor: demand.spread.tensor,
-        pipeline: demand.spread.pipeline,
-        data: demand.spread.data,
-        expert_parallel: demand.spread.whole_experts,
-        weights,
-        kv_bytes: demand.kv_precision.size().value,
-    })
-}
-
-/// A draft on the devices of one pipeline stage, uncompressed in the precision of the service.
-fn drafting(
-    draft: &Draft,
-    service: &Service,
-    deployment: &Deployment,
-) -> Result<(ServedModel, Deployment)> {
-    let model = ServedModel::of(&draft.model).map_err(|error| error.at(Some(&draft.place)))?;
-    let weights = weights(service.demand.precision.value)
-        .map_err(|error| error.at(Some(&service.demand.precision.place)))?;
-    Ok((model, Deployment { pipeline: 1, expert_parallel: false, weights, ..*deployment }))
 }
 
 /// The requests as they were recorded, or drawn: gamma distributed gaps, lognormal lengths.
@@ -513,9 +414,21 @@ fn traffic(service: &Service, warnings: &mut Vec<String>) -> Result<Traffic> {
     Ok(Traffic { rate, profile: None, source: Source::Random { burstiness, classes } })
 }
 
+/// How many engines a replica has, and the devices of each.
+fn engines_of(service: &Service) -> Vec<(u64, u64)> {
+    let devices = service.replica.devices.value.value as u64;
+    match &service.replica.pools {
+        None => vec![(1, devices)],
+        Some(pools) => vec![
+            (pools.prefill.value as u64, pools.prefill_devices.value.value as u64),
+            (pools.decode.value as u64, devices),
+        ],
+    }
+}
+
 /// Refuses promises that the datasheet forbids whatever the engine does: a token reads every weight
 /// of a dense model, a prompt computes its FLOPs.
-fn datasheet_allows(service: &Service, model: &ServedModel, objective: &Objective) -> Result<()> {
+fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Result<()> {
     let replica = &service.replica;
     let devices = replica.devices.value;
     let refuse = |promise: &Promise, why: String| {
@@ -534,9 +447,10 @@ fn datasheet_allows(service: &Service, model: &ServedModel, objective: &Objectiv
     }
     let read = weights / (replica.bandwidth.value * devices) / yields;
     let peak: DeviceFlopRate = replica.peak.value;
-    let compute = Time::from_stored(replica.prefill.value.value / (peak.value * devices.value));
+    let reading = replica.pools.as_ref().map_or(devices, |pools| pools.prefill_devices.value);
+    let compute = Time::from_stored(replica.prefill.value.value / (peak.value * reading.value));
     for promise in &objective.promises {
-        let tokens = promise.latency == Limit::Tpot && model.experts == 0;
+        let tokens = promise.latency == Limit::Tpot && dense;
         if tokens && promise.bound.value < read.value {
             let each = if yields > 1.0 { &format!("{yields:.2} tokens") } else { "token" };
             let why = format!(
@@ -555,7 +469,7 @@ fn datasheet_allows(service: &Service, model: &ServedModel, objective: &Objectiv
             let why = format!(
                 "the FLOPs of the mean prompt take {} at the dense peak of {}",
                 text::show(compute),
-                text::show(devices)
+                text::show(reading)
             );
             return refuse(promise, why);
         }

@@ -40,7 +40,7 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
     let mut plain = |path: &str, value: f64| {
         figure(format!("inference.{path}"), value, text::number(value));
     };
-    let used = capacity.found.planned.fleet;
+    let used = capacity.found.planned.answering();
     if !capacity.objective.is_empty() {
         plain("slo_attainment", capacity.found.planned.slo_attainment());
         plain("goodput_per_s", capacity.found.planned.goodput().value);
@@ -64,6 +64,9 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
             format!("batches: one request takes {one}, the most that fit ({count}) {most}")
         }
     };
+    if capacity.found.planned.decode.is_some() {
+        plain("replica.prefill_busy", capacity.found.planned.fleet.busy);
+    }
     plain("replica.busy", used.busy);
     plain("replica.batch.mean", used.batch.0);
     plain("replica.batch.most", f64::from(used.batch.1));

@@ -124,6 +124,7 @@ pub(super) const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("inference.tpot_ms.mean", "mean time per output token"),
             ("inference.e2e_ms.mean", "mean time of a request"),
             ("inference.replica.devices", "devices of a replica"),
+            ("inference.replica.prefill_devices", "  of them for prompts"),
             ("inference.replica.kv_capacity_tokens", "KV cache of a replica"),
             ("inference.replica.max_concurrency", "requests at once"),
             ("inference.replica.max_rate_per_s", "highest rate of a replica"),

@@ -1,6 +1,7 @@
 //! The scenario as the user types it. Field names are the file's keys, doc comments its reference.
 
 mod api;
+mod disaggregated;
 mod owned;
 mod speculative;
 
@@ -11,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 pub use api::{Api, ApiPrices};
+pub use disaggregated::Disaggregated;
 pub use owned::{InsteadOf, Owned};
 pub use speculative::Speculative;
 
@@ -370,6 +372,8 @@ pub struct Inference {
     pub max_wait: Option<Given<Time>>,
     /// How one replica is spread over devices; the smallest power of two that holds it.
     pub parallelism: Option<Located<ServingParallelism>>,
+    /// Prompts and answers on engines of their own; a replica is then a group of both.
+    pub disaggregated: Option<Disaggregated>,
     /// Replicas beside those that the peak needs; 0.
     #[serde(default)]
     pub redundancy: u64,

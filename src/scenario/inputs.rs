@@ -205,6 +205,9 @@ impl Service {
 impl Replica {
     fn for_each_input(&mut self, visit: Visit<'_>) {
         visit(&mut self.devices);
+        if let Some(pools) = &mut self.pools {
+            pools.for_each_input(visit);
+        }
         if let Some(stages) = &mut self.stages {
             visit(stages);
         }

@@ -6,6 +6,7 @@
 mod api;
 mod costs;
 mod owned;
+mod pools;
 mod rent;
 mod speculation;
 
@@ -31,6 +32,7 @@ pub use super::site::Site;
 pub use api::Api;
 pub use costs::{Costs, Egress, Staff, Stored};
 pub use owned::{Alternative, Amortisation, Owned};
+pub use pools::Pools;
 pub use rent::{Includes, Interruptions, Listed, Price, Rent, Tariff, Terms};
 pub use speculation::{Draft, Speculation};
 
@@ -186,8 +188,11 @@ pub type KvPerToken = Per<Data, Tokens>;
 /// One replica and what it is asked for.
 #[derive(Clone, Debug)]
 pub struct Replica {
-    /// Devices that hold one copy of the model.
+    /// Devices that hold one copy of the model; where there are pools, those of an engine that
+    /// writes answers.
     pub devices: Input<Devices>,
+    /// Engines that read prompts apart from those that write answers.
+    pub pools: Option<Pools>,
     /// Pipeline stages, where there is more than one.
     pub stages: Option<Input<f64>>,
     /// All weights in the serving precision.

@@ -15,12 +15,17 @@
 //! ([`super::speculative`]), with a draft that reads a' of weights and c' of cache for each guess and
 //! v the time that a token's FLOPs take, a becomes (a + k a') / E and c becomes (c + k c' + k v) / E:
 //! the FLOPs of the tokens beyond the first do not hide behind the weights.
+//!
+//! Where prompts have engines of their own, n of them beside m that decode, prefill takes no time
+//! from decode: the highest rate is the lower of n / p and m B / (o a + B c o), and the cache of a
+//! prompt passes the link between them before the second token.
 
 use crate::provenance::{Traced, function};
 use crate::quantity::{
-    Data, Flop, Measure, Per, Ratio, RequestRate, Requests, Share, Time, Tokens, TokensPerRequest,
+    Data, Devices, Flop, Measure, Per, Ratio, RequestRate, Requests, Share, Time, Tokens,
+    TokensPerRequest,
 };
-use crate::scenario::plan::{FlopPerRequest, Replica, Speculation};
+use crate::scenario::plan::{FlopPerRequest, KvPerToken, Pools, Replica, Speculation};
 
 /// Time that one request takes of a resource.
 pub type TimePerRequest = Per<Time, Requests>;
@@ -40,6 +45,18 @@ pub struct Capability {
     /// What guessing ahead does, where tokens are guessed.
     pub speculation: Option<Rounds>,
     decode: Option<Decode>,
+    apart: Option<Apart>,
+}
+
+/// Engines that read prompts and those that decode.
+#[derive(Clone, Debug)]
+struct Apart {
+    prefill: Traced<Ratio>,
+    decode: Traced<Ratio>,
+    /// Devices of the former / all.
+    share: Traced<Ratio>,
+    /// To hand the cache of a prompt over.
+    handover: Traced<TimePerRequest>,
 }
 
 /// Rounds of guesses and a verification.
@@ -78,9 +95,48 @@ pub struct DoesNotFit {
     pub weights: Data,
     /// The memory that they may use.
     pub usable: Data,
+    /// The devices that have it.
+    pub devices: Devices,
 }
 
 impl Replica {
+    /// All devices: of its one engine, or of its engines for prompts and for answers.
+    pub fn all_devices(&self, explain: bool) -> Traced<Devices> {
+        let devices = self.devices.traced(explain);
+        match &self.pools {
+            None => devices,
+            Some(pools) => {
+                let decode = pools.decode.traced(explain).retype::<Ratio>();
+                let all = &(&decode * &devices) + &self.prefill_pool(pools, explain);
+                all.named("inference.replica.devices")
+            }
+        }
+    }
+
+    /// Devices of the engines that read prompts.
+    pub fn prefill_pool(&self, pools: &Pools, explain: bool) -> Traced<Devices> {
+        let engines = pools.prefill.traced(explain).retype::<Ratio>();
+        (&engines * &pools.prefill_devices.traced(explain))
+            .named("inference.replica.prefill_devices")
+    }
+
+    fn apart(
+        &self,
+        pools: &Pools,
+        kv: &Traced<KvPerToken>,
+        input: &Traced<TokensPerRequest>,
+        explain: bool,
+    ) -> Apart {
+        let link = &pools.network.traced(explain) * &pools.prefill_devices.traced(explain);
+        let cache = kv * input;
+        Apart {
+            prefill: pools.prefill.traced(explain).retype(),
+            decode: pools.decode.traced(explain).retype(),
+            share: &self.prefill_pool(pools, explain) / &self.all_devices(explain),
+            handover: (&cache / &link).named("time to hand the KV cache over"),
+        }
+    }
+
     /// Capacity and highest rate.
     ///
     /// # Errors
@@ -95,7 +151,11 @@ impl Replica {
         if let Some(draft) = draft {
             free = free - &draft.weights.traced(explain);
         }
-        let does_not_fit = || DoesNotFit { weights: weights.value(), usable: usable.value() };
+        let does_not_fit = || DoesNotFit {
+            weights: weights.value(),
+            usable: usable.value(),
+            devices: devices.value(),
+        };
         if free.value().value <= 0.0 {
             return Err(does_not_fit());
         }
@@ -105,7 +165,24 @@ impl Replica {
         if let Some(draft) = draft {
             prefill = prefill + &draft.prefill.traced(explain);
         }
-        let prefill_time = (&prefill / &compute).named("prefill time");
+        let reading = match &self.pools {
+            None => compute.clone(),
+            Some(pools) => {
+                let weights = pools.prefill_weights.value
+                    + draft.map_or(Data::default(), |draft| draft.weights.value);
+                let usable = memory.value() * pools.prefill_devices.value;
+                if weights >= usable {
+                    return Err(DoesNotFit {
+                        weights,
+                        usable,
+                        devices: pools.prefill_devices.value,
+                    });
+                }
+                &(&self.peak.traced(explain) * &self.compute_efficiency.traced(explain))
+                    * &pools.prefill_devices.traced(explain)
+            }
+        };
+        let prefill_time = (&prefill / &reading).named("prefill time");
         let bandwidth = &(&self.bandwidth.traced(explain)
             * &self.bandwidth_efficiency.traced(explain))
             * &devices;
@@ -122,6 +199,7 @@ impl Replica {
                 prefill_time,
                 speculation: None,
                 decode: None,
+                apart: None,
             });
         };
         let output = output.traced(explain);
@@ -159,17 +237,34 @@ impl Replica {
             decode = guessed;
             rounds
         });
-        let max_rate = function(
-            "B / (o a + B (p + c o)) with B concurrency, o output, a weights, p prefill, c cache",
-            &[
-                max_concurrency.part(),
-                decode.output.part(),
-                decode.step.part(),
-                prefill_time.part(),
-                decode.per_sequence.part(),
-            ],
-            |v| v[0] / (v[1] * v[2] + v[0] * (v[3] + v[4] * v[1])),
-        );
+        let apart = self.pools.as_ref().map(|pools| self.apart(pools, &held, &input, explain));
+        let parts = [
+            max_concurrency.part(),
+            decode.output.part(),
+            decode.step.part(),
+            prefill_time.part(),
+            decode.per_sequence.part(),
+        ];
+        let max_rate = match &apart {
+            None => function(
+                "B / (o a + B (p + c o)) with B concurrency, o output, a weights, p prefill, c cache",
+                &parts,
+                |v| v[0] / (v[1] * v[2] + v[0] * (v[3] + v[4] * v[1])),
+            ),
+            Some(Apart { prefill, decode, .. }) => function(
+                "min(n / p, m B / (o a + B c o)) with B concurrency, o output, a weights, p prefill, \
+                 c cache, n engines for prompts, m for answers",
+                &[&parts[..], &[prefill.part(), decode.part()]].concat(),
+                |v| (v[5] / v[3]).min(v[6] * v[0] / (v[1] * v[2] + v[0] * v[4] * v[1])),
+            ),
+        };
+        let (kv_capacity, max_concurrency) = match &apart {
+            None => (kv_capacity, max_concurrency),
+            Some(Apart { decode, .. }) => (
+                (&kv_capacity * decode).named("KV cache of all engines"),
+                (&max_concurrency * decode).named("concurrency of all engines"),
+            ),
+        };
         Ok(Capability {
             kv_capacity: Some(kv_capacity),
             max_concurrency,
@@ -177,6 +272,7 @@ impl Replica {
             prefill_time,
             speculation,
             decode: Some(decode),
+            apart,
         })
     }
 }
@@ -233,12 +329,13 @@ impl Replica {
         flops: FlopPerRequest,
         experts: bool,
     ) -> Result<RequestRate, DoesNotFit> {
-        let devices = self.devices.value.value;
+        let all = self.all_devices(false).value();
+        let devices = all.value;
         let usable = self.memory.value.value * devices;
         let free = usable - self.weights.value.value;
         if free <= 0.0 {
             let usable = Data::from_stored(usable);
-            return Err(DoesNotFit { weights: self.weights.value, usable });
+            return Err(DoesNotFit { weights: self.weights.value, usable, devices: all });
         }
         let compute = flops.value / (self.peak.value.value * devices);
         let memory = self.output.as_ref().map_or(0.0, |output| {
@@ -261,37 +358,57 @@ impl Capability {
     /// Share of a full replica's time that prompts take: prefill time x highest rate.
     pub fn prompt_share(&self) -> Option<Traced<Ratio>> {
         self.decode.as_ref()?;
+        if let Some(apart) = &self.apart {
+            return Some(apart.share.clone().named("share of devices that read prompts"));
+        }
         Some((&self.prefill_time * &self.max_rate).named("share of time that prompts take"))
     }
 
     /// Mean latencies with `rate` requests per second on this replica, below its highest rate.
     pub fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
+        let each = |engines: fn(&Apart) -> &Traced<Ratio>| match &self.apart {
+            None => rate.clone(),
+            Some(apart) => (rate / engines(apart)).named("rate of an engine"),
+        };
         // One prefill is served at a time: M/D/1 waiting, Pollaczek-Khinchine.
+        let reading = each(|apart| &apart.prefill);
         let ttft: Traced<TimePerRequest> = function(
             "p + r p^2 / (2 (1 - r p)) with p prefill time, r rate",
-            &[self.prefill_time.part(), rate.part()],
+            &[self.prefill_time.part(), reading.part()],
             |v| v[0] + v[1] * v[0] * v[0] / (2.0 * (1.0 - v[1] * v[0])),
         );
         let ttft = ttft.named("inference.ttft_ms.mean");
         let Some(Decode { step, per_sequence, output }) = &self.decode else {
             return Latency { e2e: ttft.clone().named("inference.e2e_ms.mean"), tpot: None, ttft };
         };
-        let tpot: Traced<TimePerToken> = function(
-            "a / (1 - r p - r c o) with a weights, r rate, p prefill, c cache, o output",
-            &[
-                step.part(),
-                rate.part(),
-                self.prefill_time.part(),
-                per_sequence.part(),
-                output.part(),
-            ],
-            |v| v[0] / (1.0 - v[1] * (v[2] + v[3] * v[4])),
-        );
+        let writing = each(|apart| &apart.decode);
+        let parts = [
+            step.part(),
+            writing.part(),
+            per_sequence.part(),
+            output.part(),
+            self.prefill_time.part(),
+        ];
+        let tpot: Traced<TimePerToken> = match &self.apart {
+            None => function(
+                "a / (1 - r p - r c o) with a weights, r rate, c cache, o output, p prefill",
+                &parts,
+                |v| v[0] / (1.0 - v[1] * (v[4] + v[2] * v[3])),
+            ),
+            Some(_) => function(
+                "a / (1 - r c o) with a weights, r rate, c cache, o output",
+                &parts[..4],
+                |v| v[0] / (1.0 - v[1] * v[2] * v[3]),
+            ),
+        };
         let tpot = tpot.named("inference.tpot_ms.mean");
-        let e2e: Traced<TimePerRequest> =
+        let mut e2e: Traced<TimePerRequest> =
             function("TTFT + TPOT (output - 1)", &[ttft.part(), tpot.part(), output.part()], |v| {
                 v[0] + v[1] * (v[2] - 1.0)
             });
+        if let Some(apart) = &self.apart {
+            e2e = &e2e + &apart.handover;
+        }
         Latency { ttft, tpot: Some(tpot), e2e: e2e.named("inference.e2e_ms.mean") }
     }
 }

@@ -49,9 +49,8 @@ pub struct Device {
     pub domain: u32,
 }
 
-/// Links of a device whose datasheet names none: `PCIe` 4.0 x16, and a 100 Gbit/s network card.
+/// Link of a device whose datasheet names none: `PCIe` 4.0 x16.
 const PCIE: f64 = 32e9;
-const NETWORK: f64 = 12.5e9;
 /// Devices of the `NVLink` domain of the rack-scale systems (GB200 NVL72 datasheet).
 const RACK: u32 = 72;
 
@@ -79,7 +78,7 @@ impl Device {
             peak8: peak(&[Precision::Fp8]).filter(|peak| *peak > peak16),
             peak4: peak(&[Precision::Fp4]),
             link: link.unwrap_or(DeviceBandwidth::from_stored(PCIE)),
-            network: network.unwrap_or(DeviceBandwidth::from_stored(NETWORK)),
+            network: network.unwrap_or_else(Accelerator::network_card),
             domain: if rack { RACK } else { accelerator.devices_per_node.max(1) as u32 },
         })
     }
@@ -344,6 +343,19 @@ impl Roofline {
             windowed,
             pairs: (pair(model.pair_flops.0), pair(model.pair_flops.1)),
         }
+    }
+
+    /// Time to hand the KV cache of a prompt's token to an engine on another node.
+    pub fn handover(
+        model: &ServedModel,
+        device: &Device,
+        deployment: &Deployment,
+        constants: &Constants,
+    ) -> Time {
+        let devices = f64::from(deployment.devices());
+        let bandwidth = device.network.value * devices * constants.link;
+        let cache = (model.kv + model.kv_windowed) as f64 * deployment.kv_bytes;
+        Time::from_stored(cache / bandwidth)
     }
 
     /// The same engine, every step taking `factor` times as long: what a measured latency says that

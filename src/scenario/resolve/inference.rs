@@ -13,7 +13,8 @@ use super::rent::Tenant;
 use super::spread::{self, Spreading};
 use super::traffic::{self, Asked};
 use super::{
-    Files, Notes, api, assumed, default, owned, placement, share, site, speculation, training,
+    Files, Notes, api, assumed, default, owned, placement, pools, share, site, speculation,
+    training,
 };
 use crate::catalog::{Accelerator, Catalog};
 use crate::diagnostic::{Error, Result};
@@ -204,8 +205,16 @@ fn replica(
     let usable_data = Data::from_stored(memory.value.value * usable.get());
     let draft = speculation.as_ref().and_then(|it| it.draft.as_ref());
     let beside = draft.map_or(Data::default(), |draft| draft.weights.value);
+    let pools = match &service.disaggregated {
+        Some(given) => {
+            let held = (weights.clone(), beside, usable_data);
+            let generates = asked.classes.iter().any(|class| class.output.is_some());
+            Some(pools::plan(given, service, device, model, generates, held)?)
+        }
+        None => None,
+    };
     let Spreading { spread, devices, stages, weights } =
-        spread::over_devices(service, model, weights, beside, usable_data)?;
+        spread::over_devices(service.parallelism.as_ref(), model, weights, beside, usable_data)?;
     let none =
         || assumed("input tokens", TokensPerRequest::from_stored(0.0), "the model reads none");
     let input = asked
@@ -222,6 +231,7 @@ fn replica(
     });
     let replica = Replica {
         devices,
+        pools,
         stages,
         weights,
         kv_per_token: Input::new(

@@ -8,6 +8,7 @@ mod embodied;
 mod inference;
 mod owned;
 mod placement;
+mod pools;
 mod power;
 mod recipe;
 mod rent;

@@ -1,7 +1,8 @@
 //! How a replica is spread over devices: what is given, or the fewest that hold the weights.
 
-use super::super::file::Inference;
+use super::super::file::ServingParallelism;
 use super::super::plan::Spread;
+use super::super::reader::Located;
 use super::assumed;
 use crate::diagnostic::{Error, Result};
 use crate::model::{Model, Role};
@@ -21,14 +22,14 @@ pub(super) struct Spreading {
 /// # Errors
 /// Degrees of zero or beyond any replica, and those that the model or an engine cannot have.
 pub(super) fn over_devices(
-    service: &Inference,
+    parallelism: Option<&Located<ServingParallelism>>,
     model: &Model,
     weights: Input<Data>,
     beside: Data,
     usable: Data,
 ) -> Result<Spreading> {
     let derived = |formula: &str| Basis::Derived { formula: formula.to_owned() };
-    let Some(given) = &service.parallelism else {
+    let Some(given) = parallelism else {
         let tensor = smallest_power_of_two(weights.value + beside, usable);
         let devices = assumed(
             "inference.parallelism.tensor",

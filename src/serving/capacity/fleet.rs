@@ -22,7 +22,8 @@ pub struct Fleet {
 }
 
 /// The smallest fleet for a peak rate: replicas = ceil(peak / (highest rate x (1 - headroom))) +
-/// redundancy. A replica sits within one instance, or spans whole ones.
+/// redundancy. `engines` are how many engines a replica has and the devices of each; an engine sits
+/// within one instance, or spans whole ones.
 ///
 /// # Errors
 /// Where the highest rate is zero or a count leaves the range of whole numbers.
@@ -31,7 +32,7 @@ pub fn fleet(
     highest: RequestRate,
     headroom: f64,
     redundancy: u64,
-    devices_per_replica: u64,
+    engines: &[(u64, u64)],
     devices_per_instance: u64,
 ) -> Result<Fleet> {
     let planned = highest.value * (1.0 - headroom);
@@ -42,13 +43,17 @@ pub fn fleet(
     }
     let needed = needed as u64;
     let replicas = needed + redundancy;
-    let (replica, instance) = (devices_per_replica.max(1), devices_per_instance.max(1));
-    let instances = if replica >= instance {
-        replicas * replica.div_ceil(instance)
-    } else {
-        replicas.div_ceil(instance / replica)
-    };
-    let devices = replicas * replica;
+    let instance = devices_per_instance.max(1);
+    let (mut instances, mut devices) = (0, 0);
+    for &(count, size) in engines {
+        let (count, size) = (replicas * count, size.max(1));
+        devices += count * size;
+        instances += if size >= instance {
+            count * size.div_ceil(instance)
+        } else {
+            count.div_ceil(instance / size)
+        };
+    }
     Ok(Fleet {
         needed,
         replicas,
@@ -118,7 +123,8 @@ mod tests {
     fn fleets_are_packed_into_whole_instances() {
         let rate = RequestRate::from_stored;
         let size = |replica, instance| {
-            let fleet = fleet(rate(100.0), rate(9.0), 0.1, 1, replica, instance).unwrap();
+            let engines = [(1, replica)];
+            let fleet = fleet(rate(100.0), rate(9.0), 0.1, 1, &engines, instance).unwrap();
             (fleet.needed, fleet.replicas, fleet.devices, fleet.instances, fleet.stranded_devices)
         };
         assert_eq!(size(1, 8), (13, 14, 14, 2, 2));

@@ -228,9 +228,17 @@ fn is_growing(report: &Report, batch: u64) -> bool {
 
 /// What is used up most at the highest rate, and what is left.
 fn resource(report: &Report) -> String {
-    let used = report.fleet;
+    let used = report.answering();
     let share = |part: f64| format!("{:.0} %", 100.0 * part);
-    if used.kv.1 <= 0.0 {
+    if report.decode.is_some() {
+        format!(
+            "engines for prompts busy {} of the time, those for answers {}, their KV cache at most \
+             {} used",
+            share(report.fleet.busy),
+            share(used.busy),
+            share(used.kv.1)
+        )
+    } else if used.kv.1 <= 0.0 {
         format!("busy {} of the time, batches of {:.1} on average", share(used.busy), used.batch.0)
     } else if used.preemptions > 0 || used.kv.1 > 0.97 {
         format!("KV cache is full at times ({} on average)", share(used.kv.0))
@@ -343,7 +351,7 @@ mod tests {
         let error = highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, &|_| ());
         assert!(error.unwrap_err().message().contains("no request of this traffic fits"));
         let rate = RequestRate::from_stored;
-        assert!(fleet(rate(1e18), rate(1.0), 0.1, 0, 1, 8).is_err());
-        assert!(fleet(rate(1.0), rate(0.0), 0.1, 0, 1, 8).is_err());
+        assert!(fleet(rate(1e18), rate(1.0), 0.1, 0, &[(1, 1)], 8).is_err());
+        assert!(fleet(rate(1.0), rate(0.0), 0.1, 0, &[(1, 1)], 8).is_err());
     }
 }

@@ -144,6 +144,17 @@ impl<S> Clone for Simulation<'_, S> {
     }
 }
 
+impl<'a, S> Simulation<'a, S> {
+    /// So many of these fleets as one, under another router.
+    #[must_use]
+    pub fn times(&self, count: u32, router: Router) -> Self {
+        let larger =
+            |fleet: Fleet<'a, S>| Fleet { replicas: fleet.replicas * count, router, ..fleet };
+        let handover = self.handover.map(|it| Handover { decode: larger(it.decode), ..it });
+        Self { fleet: larger(self.fleet), handover, ..self.clone() }
+    }
+}
+
 impl<S: StepTime> Simulation<'_, S> {
     /// Serves requests as they arrive; the arrivals are in order of time.
     pub fn open(&self, arrivals: impl IntoIterator<Item = Arrival>) -> Report {

@@ -103,6 +103,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Use of the engines that write answers.
+    pub fn answering(&self) -> &Utilisation {
+        self.decode.as_ref().unwrap_or(&self.fleet)
+    }
+
     /// Latencies over all classes.
     pub fn all(&self) -> ClassReport {
         let mut all = ClassReport::default();

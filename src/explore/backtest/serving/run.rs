@@ -172,7 +172,7 @@ struct Prefill {
     limits: Limits,
     replicas: u32,
     /// Seconds to hand a prompt's token over.
-    per_token: f64,
+    per_token: Time,
 }
 
 impl Run {
@@ -278,7 +278,7 @@ impl Run {
                 time: time_of(deployment),
                 limits: capacity_of(deployment)?.limits(&engine, deployment, sequences),
                 replicas: *replicas,
-                per_token: handover(&self.served, &self.device, deployment, &constants),
+                per_token: Roofline::handover(&self.served, &self.device, deployment, &constants),
             }),
         };
         Ok(Setup {
@@ -310,7 +310,7 @@ impl Run {
             handover: setup.prefill.as_ref().map(|it| Handover {
                 decode: fleet,
                 latency: Time::from_stored(0.0),
-                per_token: Time::from_stored(it.per_token),
+                per_token: it.per_token,
             }),
             front_end: Time::from_stored(setup.front_end),
             slo: vec![Bounds::default()],
@@ -366,17 +366,6 @@ fn in_flight(simulation: &Simulation<'_, Roofline>, clients: u32, requests: &[Ar
         if busy { short = middle } else { long = middle }
     }
     at_gap(long.exp())
-}
-
-/// Seconds to hand the cache of a prompt's token to another replica, over the network.
-fn handover(
-    model: &ServedModel,
-    device: &Device,
-    deployment: &Deployment,
-    constants: &Constants,
-) -> f64 {
-    let bandwidth = device.network.value * f64::from(deployment.devices()) * constants.link;
-    (model.kv + model.kv_windowed) as f64 * deployment.kv_bytes / bandwidth
 }
 
 fn front_end(constants: &Constants, input: u32) -> f64 {

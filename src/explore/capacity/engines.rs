@@ -1,0 +1,200 @@
+//! The engines of a replica, ready to be simulated.
+
+use crate::catalog::Catalog;
+use crate::diagnostic::{Error, Result};
+use crate::quantity::{Measure as _, Precision, Time};
+use crate::scenario::plan::{Draft, GroupFormat, Quantized, Service, Spread};
+use crate::serving::calibration::Calibration;
+use crate::serving::memory::KvCapacity;
+use crate::serving::served::ServedModel;
+use crate::serving::share::{MeanRequest, of_prompts};
+use crate::serving::simulator::{Bounds, Fleet, Handover, Limits, Router, Simulation};
+use crate::serving::speculative::Speculative;
+use crate::serving::step::{Deployment, Device, Format, Roofline, Weights};
+
+/// What a replica consists of.
+pub(super) struct Engines {
+    /// The name of the engine.
+    pub name: String,
+    /// Every token reads all weights: there are no experts.
+    pub dense: bool,
+    /// The engine, or those that write answers.
+    pub answers: Pool,
+    /// Those that read prompts, where they are others, and the time to hand a token over.
+    pub prompts: Option<(Pool, Time)>,
+    front_end: Time,
+}
+
+/// Engines that are alike.
+pub(super) struct Pool {
+    pub time: Speculative<Roofline>,
+    pub memory: KvCapacity,
+    pub count: u32,
+    devices: u32,
+    limits: Limits,
+}
+
+impl Pool {
+    fn fleet(&self) -> Fleet<'_, Speculative<Roofline>> {
+        let Self { time, limits, count, .. } = self;
+        Fleet { time, limits: *limits, replicas: *count, router: Router::LeastOutstanding }
+    }
+
+    /// Requests of mean length at once.
+    pub(super) fn concurrency(&self) -> f64 {
+        self.memory.sequences.min(f64::from(self.limits.sequences)) * f64::from(self.count)
+    }
+}
+
+impl Engines {
+    /// The engines of a service whose requests have these mean lengths.
+    ///
+    /// # Errors
+    /// An engine that is not known; a model that does not fit.
+    pub(super) fn of(
+        service: &Service,
+        catalog: &Catalog,
+        calibration: &Calibration,
+        (input, output): (f64, f64),
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
+        let (demand, replica) = (&service.demand, &service.replica);
+        let name = if let Some(name) = &demand.engine {
+            name.value.clone()
+        } else {
+            let first = calibration.engines.keys().next().cloned().unwrap_or_default();
+            warnings.push(format!("no inference.engine is given: {first} is assumed"));
+            first
+        };
+        let place = demand.engine.as_ref().map(|engine| &engine.place);
+        let engine = calibration.engine(&name).map_err(|error| error.at(place))?;
+        let constants = calibration.constants(&name)?;
+        let model = ServedModel::of(&demand.model)?;
+        let device = Device::of(catalog.accelerator(&demand.accelerator)?)?;
+        let length = (input + output).ceil() as u32;
+        let speculation = replica.speculation.as_ref();
+        let draft = speculation.and_then(|it| it.draft.as_ref());
+        let pool = |spread: Spread, count: f64| -> Result<Pool> {
+            let deployment = deployment(service, spread)?;
+            let drafting = match draft {
+                Some(draft) => Some(drafting(draft, service, &deployment)?),
+                None => None,
+            };
+            let beside = drafting.as_ref().map(|(model, deployment)| (model, deployment));
+            let memory =
+                KvCapacity::beside(beside, (&model, &deployment), &device, engine, length)?;
+            let roofline =
+                |model, deployment| Roofline::new(model, &device, deployment, &constants);
+            let plain = roofline(&model, &deployment);
+            let time = match speculation {
+                None => Speculative::none(plain),
+                Some(speculation) => {
+                    let guesses = speculation.tokens.value as u32;
+                    Speculative {
+                        verification: plain.verifying(guesses + 1),
+                        draft: beside.map(|(model, it)| roofline(model, it).within_a_step()),
+                        guesses,
+                        yields: speculation.tokens_per_verification(false).value().value,
+                    }
+                }
+            };
+            let limits = memory.limits(engine, &deployment, replica.max_batch.value as u32);
+            Ok(Pool { time, memory, count: count as u32, devices: deployment.devices(), limits })
+        };
+        let prompts = match &replica.pools {
+            None => None,
+            Some(pools) => {
+                let spread = pools.prefill_spread;
+                let from = deployment(service, spread)?;
+                let handover = Roofline::handover(&model, &device, &from, &constants);
+                Some((pool(spread, pools.prefill.value)?, handover))
+            }
+        };
+        Ok(Self {
+            name,
+            dense: model.experts == 0,
+            answers: pool(demand.spread, replica.pools.as_ref().map_or(1.0, |it| it.decode.value))?,
+            prompts,
+            front_end: Time::from_stored(constants.front_end + constants.front_token * input),
+        })
+    }
+
+    /// One replica without promises.
+    pub(super) fn simulation(&self) -> Simulation<'_, Speculative<Roofline>> {
+        let answers = self.answers.fleet();
+        Simulation {
+            fleet: self.prompts.as_ref().map_or(answers, |(prompts, _)| prompts.fleet()),
+            handover: self.prompts.as_ref().map(|(_, per_token)| Handover {
+                decode: answers,
+                latency: Time::from_stored(0.0),
+                per_token: *per_token,
+            }),
+            front_end: self.front_end,
+            slo: vec![Bounds::default()],
+            warm_up: 0,
+            queue_limit: usize::MAX,
+            records: false,
+        }
+    }
+
+    /// Share of a replica's time that prompts take, or of its devices that read them.
+    pub(super) fn prompt_share(&self, request: MeanRequest, batch: f64) -> f64 {
+        let devices = |pool: &Pool| f64::from(pool.count * pool.devices);
+        match &self.prompts {
+            None => of_prompts(&self.answers.time, request, batch, self.answers.limits.tokens),
+            Some((prompts, _)) => devices(prompts) / (devices(prompts) + devices(&self.answers)),
+        }
+    }
+}
+
+/// The formats of an uncompressed model.
+fn weights(precision: Precision) -> Result<Weights> {
+    match precision {
+        Precision::Fp16 | Precision::Bf16 => Ok(Weights::Sixteen),
+        Precision::Fp8 | Precision::Int8 => Ok(Weights::Eight),
+        Precision::Fp4 => Ok(Weights::Nv4),
+        Precision::Int4 => Ok(Weights::Int4),
+        other => Err(Error::input(format!("engines that serve in {other} are not calibrated"))
+            .hint("known: bf16, fp16, fp8, int8, fp4, int4")),
+    }
+}
+
+/// The model's formats and its spread over a replica's devices.
+fn deployment(service: &Service, spread: Spread) -> Result<Deployment> {
+    let demand = &service.demand;
+    let format = |group: GroupFormat| Format {
+        bytes: group.weight.value,
+        bits: match group.products {
+            Precision::Fp8 | Precision::Int8 => 8,
+            Precision::Fp4 => 4,
+            _ => 16,
+        },
+    };
+    let weights = match demand.quantized {
+        Some(Quantized { experts, rest }) => {
+            Weights::Each { experts: format(experts), rest: format(rest) }
+        }
+        None => weights(demand.precision.value)
+            .map_err(|error| error.at(Some(&demand.precision.place)))?,
+    };
+    Ok(Deployment {
+        tensor: spread.tensor,
+        pipeline: spread.pipeline,
+        data: spread.data,
+        expert_parallel: spread.whole_experts,
+        weights,
+        kv_bytes: demand.kv_precision.size().value,
+    })
+}
+
+/// A draft on the devices of one pipeline stage, uncompressed in the precision of the service.
+fn drafting(
+    draft: &Draft,
+    service: &Service,
+    deployment: &Deployment,
+) -> Result<(ServedModel, Deployment)> {
+    let model = ServedModel::of(&draft.model).map_err(|error| error.at(Some(&draft.place)))?;
+    let weights = weights(service.demand.precision.value)
+        .map_err(|error| error.at(Some(&service.demand.precision.place)))?;
+    Ok((model, Deployment { pipeline: 1, expert_parallel: false, weights, ..*deployment }))
+}
