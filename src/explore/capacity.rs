@@ -2,6 +2,7 @@
 //! what the fleet costs.
 
 mod engines;
+mod fit;
 mod networks;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::tree::wrap;
-use super::{Fact, Load, Report, answer, table};
+use super::{Fact, Load, Report, answer, memory, table};
 use crate::estimate::Figure;
 use crate::explore::capacity::{Capacity, Engaged, Found};
 use crate::quantity::{Measure, Time, text};
@@ -165,7 +165,8 @@ pub fn json(report: &Report, capacity: &Capacity) -> Value {
 /// Aligned text for a terminal.
 pub fn table(report: &Report, capacity: &Capacity) -> String {
     let answer = wrap(&answer::sentences(report), 78).join("\n");
-    let mut out = format!("{}\n\n{answer}\n\n{}\n", report.name, title(capacity));
+    let fits = memory::table(capacity);
+    let mut out = format!("{}\n\n{answer}\n\n{fits}{}\n", report.name, title(capacity));
     let mut builder = Builder::default();
     for mut row in rows(capacity) {
         row[0].insert_str(0, "  ");
@@ -190,7 +191,8 @@ pub fn table(report: &Report, capacity: &Capacity) -> String {
 pub fn markdown(report: &Report, capacity: &Capacity) -> String {
     let whole = super::markdown::estimate(report);
     let (answer, rest) = whole.split_once("\n## ").unwrap_or((&whole, ""));
-    let mut out = format!("{answer}\n## {}\n", title(capacity));
+    let fits = memory::markdown(capacity);
+    let mut out = format!("{answer}{fits}\n## {}\n", title(capacity));
     for (i, row) in rows(capacity).into_iter().enumerate() {
         let _ = write!(out, "\n| {} |", row.join(" | "));
         if i == 0 {

@@ -19,6 +19,7 @@ pub mod html;
 pub mod json;
 pub mod ledger;
 pub mod markdown;
+mod memory;
 pub mod model;
 pub mod optimize;
 pub mod policy;

@@ -33,7 +33,7 @@ impl KvCapacity {
     /// parallelism cannot split further is there as often as the degree exceeds its heads.
     ///
     /// # Errors
-    /// Where the weights or a single sequence do not fit, with what would make them fit.
+    /// Where the weights or a single sequence do not fit.
     pub fn of(
         model: &ServedModel,
         device: &Device,
@@ -62,21 +62,16 @@ impl KvCapacity {
             .map(|(model, deployment)| deployment.weights(model, device))
             .fold(Data::default(), |sum, weights| sum + weights);
         let show = |bytes: f64| text::show(Data::from_stored(bytes));
-        let more = |needed: f64| {
-            let per_device = (usable / devices).max(1.0);
-            let fit = (needed / per_device).ceil().max(devices + 1.0);
-            format!(
-                "use at least {fit:.0} such devices per replica, a narrower precision, or a device \
-                 with more memory"
-            )
+        let offer = match deployment.devices() {
+            1 => "the device offers".to_owned(),
+            devices => format!("{devices} devices offer"),
         };
         if weights.value >= usable {
             return Err(Error::limit(format!(
-                "the model does not fit: its weights take {} and {devices:.0} devices offer {}",
+                "the model does not fit: its weights take {} and {offer} {}",
                 show(weights.value),
                 show(usable)
-            ))
-            .hint(more(weights.value)));
+            )));
         }
         let length = f64::from(length.max(1));
         let sequence: f64 = all()
@@ -92,9 +87,7 @@ impl KvCapacity {
                  left beside the weights",
                 show(sequence),
                 show(cache)
-            ))
-            .hint(more(weights.value + sequence))
-            .hint("an 8-bit KV cache takes half"));
+            )));
         }
         let sequences = if sequence > 0.0 { cache / sequence } else { f64::from(u32::MAX) };
         Ok(Self {
@@ -168,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_says_what_would() {
+    fn what_does_not_fit_says_what_it_takes() {
         let error = capacity(1, Weights::Sixteen, 2000).unwrap_err().to_string();
-        assert!(error.contains("weights take 141.1 GB") && error.contains("at least 3"), "{error}");
+        assert!(error.contains("weights take 141.1 GB"), "{error}");
         let error = capacity(1, Weights::Eight, 2000).unwrap_err().to_string();
         assert!(error.contains("does not fit"), "{error}");
         let error = capacity(4, Weights::Sixteen, 1 << 20).unwrap_err().to_string();

@@ -1,9 +1,11 @@
 //! The engines of a replica, ready to be simulated.
 
+use super::fit::Unfit;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, Precision, Time};
 use crate::scenario::plan::{Draft, GroupFormat, Quantized, Service, Spread};
+use crate::scenario::reader::Located;
 use crate::serving::calibration::Calibration;
 use crate::serving::memory::KvCapacity;
 use crate::serving::served::ServedModel;
@@ -73,18 +75,26 @@ impl Engines {
         let device = Device::of(catalog.accelerator(&demand.accelerator)?)?;
         let length = (input + output).ceil() as u32;
         let speculation = replica.speculation.as_ref();
-        let draft = speculation.and_then(|it| it.draft.as_ref());
-        let pool = |spread: Spread, count: f64| -> Result<Pool> {
+        let draft = match speculation.and_then(|it| it.draft.as_ref()) {
+            Some(draft) => Some(served(draft, &demand.precision)?),
+            None => None,
+        };
+        let holds = |device: &Device, deployment: &Deployment, length| {
+            let beside = draft.as_ref().map(|(draft, it)| (draft, drafting(*it, deployment)));
+            let beside = beside.as_ref().map(|(draft, deployment)| (*draft, deployment));
+            KvCapacity::beside(beside, (&model, deployment), device, engine, length)
+        };
+        let pool = |(spread, count): (Spread, f64), parallelism| -> Result<Pool> {
             let deployment = deployment(service, spread)?;
-            let drafting = match draft {
-                Some(draft) => Some(drafting(draft, service, &deployment)?),
-                None => None,
+            let memory = holds(&device, &deployment, length).map_err(|error| {
+                let unfit = Unfit { service, device, deployment, length, parallelism };
+                let fits =
+                    |device: &_, deployment: &_, length| holds(device, deployment, length).ok();
+                unfit.remedies(catalog, fits).into_iter().fold(error, Error::hint)
+            })?;
+            let roofline = |model: &ServedModel, deployment: &Deployment| {
+                Roofline::new(model, &device, deployment, &constants)
             };
-            let beside = drafting.as_ref().map(|(model, deployment)| (model, deployment));
-            let memory =
-                KvCapacity::beside(beside, (&model, &deployment), &device, engine, length)?;
-            let roofline =
-                |model, deployment| Roofline::new(model, &device, deployment, &constants);
             let plain = roofline(&model, &deployment);
             let time = match speculation {
                 None => Speculative::none(plain),
@@ -92,7 +102,9 @@ impl Engines {
                     let guesses = speculation.tokens.value as u32;
                     Speculative {
                         verification: plain.verifying(guesses + 1),
-                        draft: beside.map(|(model, it)| roofline(model, it).within_a_step()),
+                        draft: draft.as_ref().map(|(draft, weights)| {
+                            roofline(draft, &drafting(*weights, &deployment)).within_a_step()
+                        }),
                         guesses,
                         yields: speculation.tokens_per_verification(false).value().value,
                     }
@@ -107,13 +119,15 @@ impl Engines {
                 let spread = pools.prefill_spread;
                 let from = deployment(service, spread)?;
                 let handover = Roofline::handover(&model, &device, &from, &constants);
-                Some((pool(spread, pools.prefill.value)?, handover))
+                let parallelism = "inference.disaggregated.prefill_parallelism";
+                Some((pool((spread, pools.prefill.value), parallelism)?, handover))
             }
         };
+        let count = replica.pools.as_ref().map_or(1.0, |it| it.decode.value);
         Ok(Self {
             name,
             dense: model.experts == 0,
-            answers: pool(demand.spread, replica.pools.as_ref().map_or(1.0, |it| it.decode.value))?,
+            answers: pool((demand.spread, count), "inference.parallelism")?,
             prompts,
             front_end: Time::from_stored(constants.front_end + constants.front_token * input),
         })
@@ -148,7 +162,7 @@ impl Engines {
 }
 
 /// The formats of an uncompressed model.
-fn weights(precision: Precision) -> Result<Weights> {
+pub(super) fn weights(precision: Precision) -> Result<Weights> {
     match precision {
         Precision::Fp16 | Precision::Bf16 => Ok(Weights::Sixteen),
         Precision::Fp8 | Precision::Int8 => Ok(Weights::Eight),
@@ -187,14 +201,14 @@ fn deployment(service: &Service, spread: Spread) -> Result<Deployment> {
     })
 }
 
-/// A draft on the devices of one pipeline stage, uncompressed in the precision of the service.
-fn drafting(
-    draft: &Draft,
-    service: &Service,
-    deployment: &Deployment,
-) -> Result<(ServedModel, Deployment)> {
+/// A draft as an engine serves it, uncompressed in the precision of the service.
+fn served(draft: &Draft, precision: &Located<Precision>) -> Result<(ServedModel, Weights)> {
     let model = ServedModel::of(&draft.model).map_err(|error| error.at(Some(&draft.place)))?;
-    let weights = weights(service.demand.precision.value)
-        .map_err(|error| error.at(Some(&service.demand.precision.place)))?;
-    Ok((model, Deployment { pipeline: 1, expert_parallel: false, weights, ..*deployment }))
+    let weights = weights(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
+    Ok((model, weights))
+}
+
+/// Where a draft runs: on the devices of one pipeline stage.
+fn drafting(weights: Weights, deployment: &Deployment) -> Deployment {
+    Deployment { pipeline: 1, expert_parallel: false, weights, ..*deployment }
 }
