@@ -27,6 +27,7 @@ mod progress;
 mod refresh;
 mod report;
 mod schema;
+mod shapes;
 mod sweep;
 mod validate;
 
@@ -111,7 +112,7 @@ enum Command {
     /// Whether forecasts keep the limits of a policy; the comment for a pull request.
     Check(check::Options),
     /// The best device, place, purchase and size within a budget, a deadline and a carbon cap.
-    Optimize(optimize::Options),
+    Optimize(Box<optimize::Options>),
     /// A folder of scenarios as one budget, by team, quarter and any tag.
     Portfolio(portfolio::Options),
     /// A scenario in all combinations of some values: which are best, which cannot be done.

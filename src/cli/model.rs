@@ -318,14 +318,7 @@ fn precision(name: &str) -> Result<Precision> {
 
 /// The accelerator as the roofline sees it.
 fn device(on: Option<&Accelerator>, precision: Precision) -> Result<Option<(&str, Device)>> {
-    let Some(accelerator) = on else { return Ok(None) };
-    let name = accelerator.id.as_str();
-    let bandwidth = accelerator
-        .bandwidth
-        .as_ref()
-        .ok_or_else(|| Error::input(format!("the memory bandwidth of {name} is unknown")))?;
-    let peak = accelerator.peak(precision)?.value;
-    Ok(Some((name, Device { peak, bandwidth: bandwidth.value })))
+    on.map(|on| Ok((on.id.as_str(), Device::of(on, precision)?))).transpose()
 }
 
 fn pretty(value: &serde_json::Value) -> Result<String> {

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::input::document;
 use super::progress::Progress;
+use super::shapes::Shapes;
 use super::{Format, Global, load, print};
 use crate::catalog::Purchase;
 use crate::diagnostic::{Error, Kind, Result};
@@ -34,11 +35,13 @@ use crate::scenario::reader;
   flopcast optimize plan.yaml --objective days --max-cost 2M --provider aws,azure
   flopcast optimize --size --flops 3.14e23 --served 1T
   flopcast optimize plan.yaml --size --max-cost 5M
+  flopcast optimize plan.yaml --shapes accuracy.csv --max-flops 5G --max-params 30M
 
 The first two try every offer of the catalog with 8, 16, 32... devices. Leave efficiency and
 power out of the scenario: they are predicted for each device. --size asks scaling laws for
 the model and the data that a budget trains best; the budget is --flops, or what the
-scenario's cluster computes within the limits.")]
+scenario's cluster computes within the limits. --shapes weighs depth, width and the like
+by a table of accuracies that you measured: a scaling law sees size, not shape.")]
 pub(super) struct Options {
     /// The scenario file.
     #[arg(required_unless_present = "flops")]
@@ -85,6 +88,8 @@ pub(super) struct Options {
     /// Tokens that the model will read and write in its life.
     #[arg(long, value_name = "TOKENS", requires = "size")]
     served: Option<String>,
+    #[command(flatten)]
+    shapes: Shapes,
 }
 
 /// Devices of a combination: doublings from a node's usual eight.
@@ -98,6 +103,9 @@ impl Options {
         let Some(path) = &self.file else {
             return Err(Error::input("a scenario is needed").hint("flopcast optimize plan.yaml"));
         };
+        if let Some(scores) = self.shapes.asked() {
+            return self.shapes.run(scores, path, global);
+        }
         let catalog = load::catalog(global)?;
         let mut document = document(path, global)?;
         let file: ScenarioFile = reader::read(&document)?;

@@ -14,6 +14,7 @@ pub mod optimize;
 pub mod pareto;
 pub mod policy;
 pub mod portfolio;
+pub mod shapes;
 pub mod sizing;
 pub mod snapshot;
 pub mod space;

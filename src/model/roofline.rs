@@ -6,7 +6,9 @@
 
 use super::input::AttentionCount;
 use super::layer::Layer;
-use crate::quantity::{Data, DeviceBandwidth, DeviceFlopRate, Flop, Measure, Per, Time};
+use crate::catalog::Accelerator;
+use crate::diagnostic::{Error, Result};
+use crate::quantity::{Data, DeviceBandwidth, DeviceFlopRate, Flop, Measure, Per, Precision, Time};
 
 /// FLOP per byte moved.
 pub type Intensity = Per<Flop, Data>;
@@ -18,6 +20,19 @@ pub struct Device {
     pub peak: DeviceFlopRate,
     /// Memory bandwidth.
     pub bandwidth: DeviceBandwidth,
+}
+
+impl Device {
+    /// An accelerator in a precision.
+    ///
+    /// # Errors
+    /// Its bandwidth or its peak is unknown.
+    pub fn of(accelerator: &Accelerator, precision: Precision) -> Result<Self> {
+        let bandwidth = accelerator.bandwidth.as_ref().ok_or_else(|| {
+            Error::input(format!("the memory bandwidth of {} is unknown", accelerator.id))
+        })?;
+        Ok(Self { peak: accelerator.peak(precision)?.value, bandwidth: bandwidth.value })
+    }
 }
 
 /// What bounds an operator.

@@ -26,6 +26,7 @@ pub mod policy;
 pub mod portfolio;
 pub mod requests;
 pub mod scatter;
+pub mod shapes;
 pub mod statement;
 pub mod sweep;
 pub mod table;
