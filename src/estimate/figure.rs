@@ -303,6 +303,10 @@ fn list_inference(inference: &InferenceForecast, out: &mut Section<'_>) {
         out.optional("fleet.stranded_devices", "devices", packing.map(|p| &p.stranded));
         out.known("fleet.peak_rate_per_s", "requests/s", &first.peak_rate);
     }
+    if let Some(renewal) = &inference.renewal {
+        out.known("refresh.replica_devices", "devices", &renewal.replica_devices);
+        out.known("refresh.max_rate_per_s", "requests/s", &renewal.max_rate);
+    }
     out.known("per_query.flops", "FLOP/request", &inference.flops);
     list_cost(&inference.money, inference.cost.as_ref(), out);
     if let Some(ownership) = &inference.ownership {

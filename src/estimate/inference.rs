@@ -15,10 +15,10 @@ use crate::quantity::{
     Tokens, text,
 };
 use crate::scenario::plan::FlopPerRequest;
-use crate::scenario::plan::{Finance, Service};
+use crate::scenario::plan::{Finance, Refresh, Replica, Service};
 use crate::scenario::traffic::Profile;
 use crate::serving::capacity::{Autoscaling, autoscale};
-use crate::serving::closed_form::{Latency, Rounds};
+use crate::serving::closed_form::{Capability, Latency, Rounds};
 
 /// What a service takes.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct InferenceForecast {
     pub latency: Latency,
     /// FLOPs of one request.
     pub flops: Traced<FlopPerRequest>,
+    /// The fleet that takes over, where it is renewed.
+    pub renewal: Option<Renewal>,
     /// The horizon, year by year; the fleet of the first year is the fleet.
     pub years: Vec<Year>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
@@ -113,16 +115,7 @@ pub(super) fn forecast(
     training: Option<&TrainingForecast>,
     explain: bool,
 ) -> Result<InferenceForecast> {
-    let capability = service.replica.capability(explain).map_err(|no| {
-        Error::limit(format!(
-            "the model does not fit: weights of {} and the KV cache of one request exceed the {} \
-             that {} offer",
-            text::show(no.weights),
-            text::show(no.usable),
-            text::show(no.devices),
-        ))
-        .hint("raise inference.parallelism.tensor, choose a narrower precision, or a larger device")
-    })?;
+    let capability = capability(&service.replica, explain)?;
     let limits = ReplicaLimits {
         kv_capacity: capability.kv_capacity.clone(),
         max_concurrency: capability.max_concurrency.clone(),
@@ -133,6 +126,67 @@ pub(super) fn forecast(
     let latency =
         |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));
     serve(service, finance, training, limits, latency, explain)
+}
+
+/// What a replica can do by closed form.
+///
+/// # Errors
+/// It does not hold the model.
+fn capability(replica: &Replica, explain: bool) -> Result<Capability> {
+    replica.capability(explain).map_err(|no| {
+        Error::limit(format!(
+            "the model does not fit: weights of {} and the KV cache of one request exceed the {} \
+             that {} offer",
+            text::show(no.weights),
+            text::show(no.usable),
+            text::show(no.devices),
+        ))
+        .hint("raise inference.parallelism.tensor, choose a narrower precision, or a larger device")
+    })
+}
+
+/// The fleet that takes over from a year on.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    /// Its first year.
+    pub year: u32,
+    /// Id of its accelerator.
+    pub accelerator: String,
+    /// Devices of one of its replicas.
+    pub replica_devices: Traced<Devices>,
+    /// The highest rate of one of its replicas: that of the first fleet x the ratio of both by
+    /// closed form.
+    pub max_rate: Traced<RequestRate>,
+}
+
+impl Renewal {
+    fn of(
+        service: &Service,
+        limits: &ReplicaLimits,
+        finance: &Finance,
+        explain: bool,
+    ) -> Result<Option<Self>> {
+        let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
+        if *year > finance.years {
+            return Err(Error::input(format!(
+                "inference.refresh.year is {year}, but the horizon ends with year {}",
+                finance.years
+            ))
+            .hint("lengthen finance.horizon, or leave inference.refresh out"));
+        }
+        let of = |replica: &Replica| Ok::<_, Error>(capability(replica, explain)?.max_rate);
+        let ratio = &of(&later.replica)? / &of(&service.replica)?;
+        let ratio = ratio.named("rate of the new replica / of the old, by closed form");
+        Ok(Some(Self {
+            year: *year,
+            accelerator: later.demand.accelerator.clone(),
+            replica_devices: later
+                .replica
+                .all_devices(explain)
+                .named("inference.refresh.replica_devices"),
+            max_rate: (&limits.max_rate * &ratio).named("inference.refresh.max_rate_per_s"),
+        }))
+    }
 }
 
 /// Forecasts a service over the horizon, its replicas being known; `latency` is asked once, with
@@ -149,11 +203,14 @@ pub(super) fn serve(
     explain: bool,
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training);
+    let renewal = Renewal::of(service, &limits, finance, explain)?;
     let years: Vec<Year> = (1..=finance.years)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);
             let when = When { stage: Stage::Serving(year), period };
-            one_year(service, &limits.max_rate, year, when, explain)
+            let renewed = renewal.as_ref().filter(|it| year >= it.year);
+            let max_rate = renewed.map_or(&limits.max_rate, |it| &it.max_rate);
+            one_year(service.in_year(year), max_rate, year, when, explain)
         })
         .collect::<Result<_>>()?;
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
@@ -194,9 +251,14 @@ pub(super) fn serve(
         api: service.api.as_ref().map(|api| {
             AgainstApi::new((service, api), &years[0], &limits.max_rate, &money, explain)
         }),
-        ownership: service.owned.as_ref().and_then(|owned| {
-            Ownership::of_service(owned, &years, first_month, &finance.discount_rate, explain)
-        }),
+        ownership: Ownership::of_service(
+            service,
+            &years,
+            first_month,
+            &finance.discount_rate,
+            explain,
+        ),
+        renewal,
         limits,
         latency,
         money,

@@ -12,7 +12,7 @@ mod training;
 pub use api::AgainstApi;
 pub use bound::LowerBound;
 pub use figure::{Figure, Section};
-pub use inference::{InferenceForecast, ReplicaLimits, Year};
+pub use inference::{InferenceForecast, Renewal, ReplicaLimits, Year};
 pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};

@@ -59,12 +59,15 @@ pub(super) fn of_service(
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
     let period = |year: &Year| Period::of_months(first_month + 12 * (year.year - 1), 12);
-    if let Some(rent) = &service.rent {
-        enter_rent(rent, finance, years, period, &mut ledger, explain);
+    for (service, years) in generations(service, years) {
+        if let Some(rent) = &service.rent {
+            enter_rent(rent, finance, years, period, &mut ledger, explain);
+        }
     }
     let length = Ok(years::one(explain));
     for year in years {
         let (stage, period) = (Stage::Serving(year.year), period(year));
+        let service = service.in_year(year.year);
         if let Some(owned) = &service.owned {
             let facility = &year.footprint.facility;
             owned.enter(&mut ledger, (stage, period), &year.fleet_time, facility, explain);
@@ -77,6 +80,17 @@ pub(super) fn of_service(
         }
     }
     ledger
+}
+
+/// The fleets of a service, each with its years.
+pub(super) fn generations<'a>(
+    service: &'a Service,
+    years: &'a [Year],
+) -> impl Iterator<Item = (&'a Service, &'a [Year])> {
+    let renewed = service.refresh.as_ref().map(|refresh| refresh.year);
+    years
+        .chunk_by(move |_, next| Some(next.year) != renewed)
+        .map(|years| (service.in_year(years[0].year), years))
 }
 
 /// The rent of a fleet, year by year, and what its commitments leave unused.

@@ -2,13 +2,14 @@
 
 use super::Year;
 use super::figure::Section;
+use super::money;
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::owned::PARTS;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::provenance::{Input, Known, Traced, Unknown};
 use crate::quantity::system::device::device;
 use crate::quantity::{DeviceTime, Devices, Energy, Measure, Money};
-use crate::scenario::plan::Owned;
+use crate::scenario::plan::{Owned, Service};
 
 /// The purchase of the hardware, and whether a rent would have been cheaper.
 #[derive(Clone, Debug)]
@@ -37,9 +38,10 @@ impl Ownership {
         Self { purchases, rent_or_buy: owned.rent_or_buy(time, facility, &discount, explain) }
     }
 
-    /// Of a service: each year buys the devices that its fleet has more than the last.
+    /// Of a service: each year buys the devices that its fleet has more than the last, of a renewed
+    /// fleet all.
     pub(super) fn of_service(
-        owned: &Owned,
+        service: &Service,
         years: &[Year],
         first_month: u32,
         discount: &Input<f64>,
@@ -47,19 +49,23 @@ impl Ownership {
     ) -> Option<Self> {
         let first = years.first()?;
         let mut purchases = Ledger::default();
-        let mut had =
-            Traced::counted("devices before", Devices::new::<device>(0.0), "calendar", explain);
-        for year in years {
-            let more: Traced<Devices> =
-                year.devices
-                    .map2(&had, "max(0, devices - devices before)", |v| (v[0] - v[1]).max(0.0));
-            if more.value().value > 0.0 {
-                let month = first_month + 12 * (year.year - 1);
-                let begin = (Stage::Serving(year.year), Period::of_months(month, 0));
-                owned.purchase(&mut purchases, begin, &more, explain);
-                had = year.devices.clone();
+        for (service, years) in money::generations(service, years) {
+            let Some(owned) = &service.owned else { continue };
+            let mut had =
+                Traced::counted("devices before", Devices::new::<device>(0.0), "calendar", explain);
+            for year in years {
+                let more: Traced<Devices> =
+                    year.devices
+                        .map2(&had, "max(0, devices - devices before)", |v| (v[0] - v[1]).max(0.0));
+                if more.value().value > 0.0 {
+                    let month = first_month + 12 * (year.year - 1);
+                    let begin = (Stage::Serving(year.year), Period::of_months(month, 0));
+                    owned.purchase(&mut purchases, begin, &more, explain);
+                    had = year.devices.clone();
+                }
             }
         }
+        let owned = service.owned.as_ref()?;
         let used = (&first.fleet_time, &first.footprint.facility);
         let rent_or_buy = owned.rent_or_buy(used.0, used.1, &discount.traced(explain), explain);
         Some(Self { purchases, rent_or_buy })

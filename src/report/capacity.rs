@@ -8,7 +8,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::tree::wrap;
-use super::{Fact, Load, Report, answer, memory, table};
+use super::{Fact, Load, RENEWED, Report, answer, memory, table};
 use crate::estimate::Figure;
 use crate::explore::capacity::{Capacity, Engaged, Found};
 use crate::quantity::{Measure, Time, text};
@@ -209,7 +209,8 @@ pub fn markdown(report: &Report, capacity: &Capacity) -> String {
 /// What is said about the service in words.
 fn facts(report: &Report) -> impl Iterator<Item = (&str, &str)> {
     // What is told where its figures stand is left out.
-    let elsewhere = |path: &str| path.starts_with("inference.api") || path.contains(".co2e");
+    let elsewhere =
+        |path: &str| path.starts_with("inference.api") || path.contains(".co2e") || path == RENEWED;
     let service = report
         .facts
         .iter()

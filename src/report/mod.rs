@@ -42,7 +42,7 @@ use crate::estimate::{Calendar, Estimate, Figure};
 use crate::explore::commitment::Commitment;
 use crate::explore::uncertainty::Interval;
 use crate::provenance::{Basis, How, Step};
-use crate::quantity::show;
+use crate::quantity::{show, text};
 use crate::scenario::Scenario;
 use crate::scenario::plan::Card;
 use crate::scenario::plan::Currency;
@@ -59,6 +59,9 @@ pub struct Fact {
     /// Its value.
     pub value: Value,
 }
+
+/// Where it is said that a fleet is renewed: below the years.
+const RENEWED: &str = "inference.refresh.fleet";
 
 /// What a replica's requests wait for at a rate: P50, P95 and P99.
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +137,14 @@ impl Report {
         if let Some(answer) = api {
             let path = "inference.api.answer";
             facts.push(Fact { path, label: "answer", value: json!(answer) });
+        }
+        if let Some(renewal) = estimate.inference.as_ref().and_then(|it| it.renewal.as_ref()) {
+            let shown = text::show(renewal.max_rate.value());
+            let value = format!(
+                "from year {} on {}, at most {shown} per replica",
+                renewal.year, renewal.accelerator
+            );
+            facts.push(Fact { path: RENEWED, label: "renewed", value: json!(value) });
         }
         if let Some(calendar) = estimate.training.as_ref().and_then(|t| t.calendar) {
             days(calendar, &mut facts, &mut warnings);

@@ -8,7 +8,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::tree::wrap;
-use super::{Fact, Report, answer, carbon, currency, ledger};
+use super::{Fact, RENEWED, Report, answer, carbon, currency, ledger};
 use crate::estimate::Figure;
 use crate::explore::uncertainty::{Interval, PERCENTILES};
 use crate::provenance::{Basis, How, Step};
@@ -310,6 +310,7 @@ fn years(report: &Report, out: &mut String) {
         year += 1;
     }
     section(out, "Years of service", builder, &[1, 2, 3, 4, 5, 6]);
+    facts(report, |fact| fact.path == RENEWED, out);
 }
 
 /// Ranges of the figures and, for the widest question, what moves it most.

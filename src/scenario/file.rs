@@ -3,6 +3,7 @@
 mod api;
 mod disaggregated;
 mod owned;
+mod refresh;
 mod speculative;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 pub use api::{Api, ApiPrices};
 pub use disaggregated::Disaggregated;
 pub use owned::{InsteadOf, Owned};
+pub use refresh::Refresh;
 pub use speculative::Speculative;
 
 use super::costs::{ServingCosts, TrainingCosts};
@@ -394,6 +396,8 @@ pub struct Inference {
     /// A hosted model that the service is compared with, such as anthropic/claude-opus-5, or its
     /// prices by the token.
     pub api: Option<Located<Api>>,
+    /// In which year the fleet is renewed, and with what.
+    pub refresh: Option<Refresh>,
     /// Who of the replicas gets the next request; any.
     pub router: Option<Router>,
 }

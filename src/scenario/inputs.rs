@@ -199,6 +199,9 @@ impl Service {
             costs.for_each_input(visit);
         }
         self.site.for_each_input(visit);
+        if let Some(refresh) = &mut self.refresh {
+            refresh.service.for_each_input(visit);
+        }
     }
 }
 

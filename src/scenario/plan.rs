@@ -318,6 +318,27 @@ pub struct Service {
     pub api: Option<Api>,
     /// What a simulation needs.
     pub demand: Demand,
+    /// The renewal of its fleet.
+    pub refresh: Option<Refresh>,
+}
+
+/// A fleet that takes over from a year on.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    /// Its first year, at least 2.
+    pub year: u32,
+    /// The same service on it.
+    pub service: Box<Service>,
+}
+
+impl Service {
+    /// The service on the hardware of a year of the horizon, from 1.
+    pub fn in_year(&self, year: u32) -> &Self {
+        match &self.refresh {
+            Some(refresh) if year >= refresh.year => &refresh.service,
+            _ => self,
+        }
+    }
 }
 
 /// A training run and where it runs.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::super::file::{Inference, Placement, ScenarioFile};
 use super::super::mixture::Mixture;
 use super::super::plan::{
-    Demand, FlopPerRequest, KvPerToken, Replica, Service, Speculation, Spread, Tariff, Terms,
+    Demand, FlopPerRequest, KvPerToken, Refresh, Replica, Service, Speculation, Spread, Tariff,
+    Terms,
 };
 use super::compress::Served;
 use super::costs::Payer;
@@ -23,6 +24,32 @@ use crate::provenance::{Basis, Input};
 use crate::quantity::{Data, Measure, Time, TokensPerRequest, show};
 
 pub(super) fn plan(
+    file: &ScenarioFile,
+    service: &Inference,
+    catalog: &Catalog,
+    files: &dyn Files,
+    notes: &mut Notes,
+) -> Result<Service> {
+    let first = generation(file, service, catalog, files, notes)?;
+    let Some(given) = &service.refresh else { return Ok(first) };
+    let year = given.year.value;
+    if !(2..=1000).contains(&year) {
+        return Err(Error::input("the fleet of the first year is renewed from year 2 on")
+            .at(Some(&given.year.place)));
+    }
+    let later = Inference {
+        hardware: given.hardware.clone(),
+        parallelism: given.parallelism.clone(),
+        placement: given.placement.clone().or_else(|| service.placement.clone()),
+        refresh: None,
+        ..service.clone()
+    };
+    let later = generation(file, &later, catalog, files, notes)?;
+    Ok(Service { refresh: Some(Refresh { year, service: Box::new(later) }), ..first })
+}
+
+/// The service on one fleet.
+fn generation(
     file: &ScenarioFile,
     service: &Inference,
     catalog: &Catalog,
@@ -152,6 +179,7 @@ pub(super) fn plan(
             prefix_cache_hits: asked.classes.into_iter().map(|class| class.cached).collect(),
         },
         replica,
+        refresh: None,
     })
 }
 
