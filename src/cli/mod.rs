@@ -52,27 +52,29 @@ pub struct Cli {
     command: Command,
 }
 
+const EVERYWHERE: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
 struct Global {
     /// Form of the result.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Override a key of the scenario, such as `training.hardware.count=512`; repeatable.
-    #[arg(long, global = true, value_name = "PATH=VALUE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "PATH=VALUE")]
     set: Vec<String>,
     /// A folder whose tables add to and replace rows of the built-in catalog.
-    #[arg(long, global = true, value_name = "DIR", env = "FLOPCAST_DATA")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR", env = "FLOPCAST_DATA")]
     data_dir: Option<PathBuf>,
     /// Where `catalog refresh` keeps what it fetched; left out, `flopcast` in the user's folder
     /// of caches.
-    #[arg(long, global = true, value_name = "DIR", env = "FLOPCAST_CACHE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR", env = "FLOPCAST_CACHE")]
     cache_dir: Option<PathBuf>,
     /// Read the catalog as it stood on this day.
-    #[arg(long, global = true, value_name = "DATE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DATE")]
     as_of: Option<chrono::NaiveDate>,
     /// Read the catalog even where `flopcast.lock` pins its rows.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     no_lock: bool,
 }
 
