@@ -165,6 +165,30 @@ fn offers_of_the_catalog_within_limits() {
     assert!(number(&answer, "best.0.figures.days") <= 50.0);
 }
 
+/// A plan names accelerator, region, purchase, parallelism and start.
+#[test]
+fn the_best_say_how_they_are_run() {
+    let text = RUN
+        .replace("model: {parameters: 7B}", "model: llama-3-8b")
+        .replace("  efficiency: {mfu: 0.4, convention: six_nd}\n", "")
+        .replace("100B", "1B")
+        .replace("purchase: {price: 2 USD/device-h}, region: USA, ", "");
+    let file = plan("plan.yaml", &text);
+    let asked =
+        ["optimize", &file, "--provider", "gcp", "--region", "europe-west2", "--window", "2d"];
+    let more = ["--accelerator", "h100-sxm", "--devices", "64"];
+    let answer = json(&[&asked[..], &more, &["--format", "json"]].concat());
+    let best = &answer["best"][0];
+    assert!(best["set"]["offer"].as_str().expect("an offer").contains("europe-west2 on-demand"));
+    assert!(best["parallelism"].as_str().expect("a layout").contains("data"), "{best}");
+    assert_eq!(best["start"], "2027-01-01");
+    assert!(best["best_start"].as_str().expect("a start") > "2027-01-01");
+    assert!((0.0..0.5).contains(&number(best, "best_start_saves")), "{best}");
+    let table = stdout(&[&asked[..], &more].concat());
+    assert!(table.contains("How, by rank") && table.contains("start 2027-01-0"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+}
+
 /// Hoffmann et al. 2022: GPT-3's compute is best spent on 30 to 55 B parameters.
 #[test]
 fn sizes_for_a_budget() {

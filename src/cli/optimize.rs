@@ -64,6 +64,9 @@ pub(super) struct Options {
     /// Time until the devices are there: the run starts that much later.
     #[arg(long, value_name = "TIME")]
     lead_time: Option<String>,
+    /// Name the cleanest start within this time after placement.start: `7 days`.
+    #[arg(long, value_name = "TIME")]
+    window: Option<String>,
     /// Only these accelerators.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     accelerator: Vec<String>,
@@ -120,6 +123,9 @@ impl Options {
             let later = start.checked_add_days(days).unwrap_or(start);
             let set = Setting::new("--lead-time", "placement.start", &later.to_string())?;
             set.put(&mut document)?;
+        }
+        if let Some(window) = &self.window {
+            Setting::new("--window", "placement.start_window", window)?.put(&mut document)?;
         }
         let market = Market {
             accelerators: self.accelerator.clone(),

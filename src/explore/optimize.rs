@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
+
 use super::aim::Aim;
 use super::axis::{Axis, Choice, Setting};
 use super::space::Space;
 use super::sweep::{self, Question, Row};
 use crate::catalog::{Catalog, Purchase};
 use crate::diagnostic::{Error, Result};
+use crate::ledger::window::BestStart;
+use crate::provenance::Unknown;
 use crate::quantity::Precision;
+use crate::training::parallelism::Parallelism;
 
 /// How many of the best are kept.
 const KEPT: usize = 10;
@@ -46,12 +51,37 @@ pub struct Answer {
     pub within: u64,
     /// The best within every limit, best first; the earlier of equals comes first.
     pub best: Vec<Row>,
+    /// How each of the best is run.
+    pub plans: Vec<Plan>,
     /// For each limit what comes nearest to it of all that can be done.
     pub least: Vec<Option<f64>>,
     /// What passes its limits by least, where nothing is within all of them.
     pub nearest: Option<Row>,
     /// What stops those that cannot be done, the commonest first.
     pub obstacles: Vec<(String, u64)>,
+}
+
+/// What the keys of a combination leave open.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The parallelism, where a layout was chosen or given.
+    pub layout: Option<Parallelism>,
+    /// The first day, where the scenario names one.
+    pub start: Option<NaiveDate>,
+    /// The cleanest start, where the scenario has a window for it.
+    pub best_start: Option<std::result::Result<BestStart, Unknown>>,
+}
+
+impl Plan {
+    fn of(space: &Space<'_>, row: &Row) -> Result<Self> {
+        let engine = space.engine(row.number)?;
+        let training = engine.run(false)?.training;
+        Ok(Self {
+            layout: engine.predicted().map(|predicted| predicted.candidate.layout),
+            start: training.as_ref().and_then(|training| Some(training.calendar?.start)),
+            best_start: training.and_then(|training| training.best_start),
+        })
+    }
 }
 
 impl Request {
@@ -87,6 +117,7 @@ pub fn search(space: &Space<'_>, request: &Request, progress: &dyn Fn(u64)) -> R
         doable: 0,
         within: 0,
         best: Vec::new(),
+        plans: Vec::new(),
         least: vec![None; limits.len()],
         nearest: None,
         obstacles: Vec::new(),
@@ -127,6 +158,7 @@ pub fn search(space: &Space<'_>, request: &Request, progress: &dyn Fn(u64)) -> R
     let question = Question { columns, front: Vec::new() };
     let summary = sweep::run(space, &question, &mut each, progress)?;
     answer.obstacles = summary.obstacles;
+    answer.plans = answer.best.iter().map(|row| Plan::of(space, row)).collect::<Result<_>>()?;
     Ok(answer)
 }
 

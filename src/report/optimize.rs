@@ -1,5 +1,6 @@
 //! The best within limits, and sizes by scaling laws, as table, Markdown, JSON and CSV.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
@@ -7,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::compare::short;
 use super::grid::Grid;
 use super::tree::wrap;
-use crate::explore::optimize::{Answer, Limit};
+use crate::explore::optimize::{Answer, Limit, Plan};
 use crate::explore::sizing::{Law, Size};
 use crate::explore::space::Space;
 use crate::explore::sweep::Row;
@@ -47,6 +48,7 @@ fn document(
         let way = if answer.columns[0].most { "most" } else { "least" };
         let _ = writeln!(out, "\nBest first, by the {way} {}:\n", answer.columns[0].key);
         out.push_str(&render(&grid(space, answer, &answer.best)));
+        out.push_str(&plans(&answer.plans));
     }
     for (why, rows) in answer.obstacles.iter().take(3).filter(|_| answer.doable == 0) {
         let _ =
@@ -65,6 +67,44 @@ fn grid(space: &Space<'_>, answer: &Answer, rows: &[Row]) -> Grid {
         grid.push(space.labels(row.number).map(str::to_owned).chain(values));
     }
     grid
+}
+
+/// How each is run, one line for those that are run alike.
+fn plans(plans: &[Plan]) -> String {
+    let mut alike: Vec<(String, Vec<usize>)> = Vec::new();
+    for (words, number) in plans.iter().map(plan).zip(1..) {
+        match alike.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, numbers)) => numbers.push(number),
+            None if words.is_empty() => {}
+            None => alike.push((words, vec![number])),
+        }
+    }
+    let mut out = String::new();
+    for (words, numbers) in &alike {
+        let head = if out.is_empty() { "\nHow, by rank:\n" } else { "" };
+        let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        let line = format!("{}: {words}", numbers.join(", "));
+        let _ = writeln!(out, "{head}  {}", wrap(&line, 76).join("\n     "));
+    }
+    let starts = plans.iter().filter_map(|plan| plan.best_start.as_ref());
+    let unknown: BTreeSet<&str> = starts.filter_map(|it| Some(&*it.as_ref().err()?.why)).collect();
+    for why in unknown {
+        let _ = writeln!(out, "  {}", wrap(&format!("unknown: {why}"), 76).join("\n     "));
+    }
+    out
+}
+
+fn plan(plan: &Plan) -> String {
+    let layout = plan.layout.map(|layout| format!("{layout}"));
+    let start = match (&plan.best_start, plan.start) {
+        (Some(Ok(it)), _) => {
+            let saving = 100.0 * it.saving.value().get();
+            Some(format!("start {} UTC, {saving:.1} % less CO2e", it.best.format("%F %H:%M")))
+        }
+        (Some(Err(_)), _) => Some("the cleanest start is unknown".to_owned()),
+        (None, start) => start.map(|start| format!("start {start}")),
+    };
+    layout.into_iter().chain(start).collect::<Vec<_>>().join("; ")
 }
 
 /// Which limit stands in the way, and by how much.
@@ -115,12 +155,22 @@ pub fn json(space: &Space<'_>, limits: &[Limit], answer: &Answer) -> Value {
         let figures: Map<_, _> = keys.zip(row.values.iter().map(|it| json!(it))).collect();
         json!({"set": set, "figures": figures})
     };
+    let planned = |(it, plan): (&Row, &Plan)| {
+        let mut value = row(it);
+        value["parallelism"] = json!(plan.layout.map(|layout| layout.to_string()));
+        value["start"] = json!(plan.start.map(|start| start.to_string()));
+        if let Some(Ok(best)) = &plan.best_start {
+            value["best_start"] = json!(best.best.format("%FT%H:%MZ").to_string());
+            value["best_start_saves"] = json!(best.saving.value().get());
+        }
+        value
+    };
     let limit = |(limit, least): (&Limit, &Option<f64>)| json!({"figure": limit.aim.key, "most": limit.most, "least": least});
     json!({
         "schema": "flopcast.optimize/1",
         "objective": answer.columns[0].key,
         "combinations": answer.tried, "doable": answer.doable, "within": answer.within,
-        "best": answer.best.iter().map(row).collect::<Vec<_>>(),
+        "best": answer.best.iter().zip(&answer.plans).map(planned).collect::<Vec<_>>(),
         "limits": limits.iter().zip(&answer.least).map(limit).collect::<Vec<_>>(),
         "nearest": answer.nearest.as_ref().map(row),
         "note": LIST_PRICES,
