@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chrono::Datelike;
 use clap::Args;
 
 use super::input::document;
@@ -20,7 +19,7 @@ use crate::scenario::reader;
   flopcast portfolio plans/ --by team,quarter
 
 A scenario belongs to the tags that it names: tags: {team: research, quarter: 2027Q1}. Without
-a tag `quarter` it belongs to the quarter of placement.start, with all that it takes. Files
+a tag `quarter` it is spread over quarters from placement.start on, as its costs arise. Files
 without `model` are bases of others and passed over.")]
 pub(super) struct Options {
     /// The folder of scenario files (*.yaml, *.yml).
@@ -43,15 +42,11 @@ impl Options {
             let catalog = load::catalog_of(&path, global)?;
             let file: ScenarioFile = reader::read(&document)?;
             let scenario = load::resolved(&file, &path, &catalog)?;
-            let (forecast, _) = load::snapshot(&scenario, &catalog)?;
-            let mut tags = file.tags.clone();
+            let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
-            if let Some(start) = start {
-                let (year, quarter) = (start.value.year(), start.value.month0() / 3 + 1);
-                tags.entry("quarter".to_owned()).or_insert(format!("{year}Q{quarter}"));
-            }
-            match Entry::new(path.display().to_string(), tags, &forecast) {
-                Some(entry) => entries.push(entry),
+            let start = start.map(|start| start.value);
+            match Entry::new(path.display().to_string(), file.tags.clone(), &forecast) {
+                Some(entry) => entries.push(entry.from(start, &engine.run(false)?)),
                 None => eprintln!("{}: nothing is forecast, passed over", path.display()),
             }
         }

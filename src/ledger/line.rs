@@ -181,6 +181,16 @@ impl Period {
         end.saturating_sub(self.month()).max(1)
     }
 
+    /// An amount by month, in proportion to time; the parts add up to the amount.
+    pub fn by_month(self, amount: f64) -> impl Iterator<Item = (u32, f64)> {
+        let mut before = 0.0;
+        (self.month()..self.month() + self.months()).map(move |month| {
+            // The difference of what is due by then: rounding errors cancel out.
+            let due = amount * self.passed_by_end_of(month);
+            (month, due - std::mem::replace(&mut before, due))
+        })
+    }
+
     /// The part of the period that has passed when the month ends.
     fn passed_by_end_of(self, month: u32) -> f64 {
         if month + 1 >= self.month() + self.months() {
@@ -257,19 +267,9 @@ impl<Q: Measure> Line<Q> {
 
     /// The amount by month, in proportion to time; the parts add up to the amount.
     pub fn by_month(&self) -> Vec<(u32, Option<Q>)> {
-        let Entry { period, .. } = self.entry;
         let amount = self.amount.as_ref().ok().map(|amount| amount.value().stored());
-        let mut before = 0.0;
-        (period.month()..period.month() + period.months())
-            .map(|month| {
-                let part = amount.map(|amount| {
-                    // The difference of what is due by then: rounding errors cancel out.
-                    let due = amount * period.passed_by_end_of(month);
-                    Q::from_stored(due - std::mem::replace(&mut before, due))
-                });
-                (month, part)
-            })
-            .collect()
+        let parts = self.entry.period.by_month(amount.unwrap_or_default());
+        parts.map(|(month, part)| (month, amount.map(|_| Q::from_stored(part)))).collect()
     }
 }
 
