@@ -1,4 +1,4 @@
-//! Forecast beside fact: what four kinds of log say of one run, and what they leave unknown.
+//! Forecast beside fact: what kinds of log say of one run or service, and what they leave unknown.
 
 mod common;
 
@@ -165,6 +165,39 @@ fn it_reads_well() {
             assert!(fits || format != "table", "{text}");
         }
     }
+}
+
+/// Llama 3 70B at a twentieth of the usual load, with steps that take 1.3 times as long as forecast.
+#[test]
+fn a_log_of_requests_says_how_much_slower_the_steps_are() {
+    const SERVICE: &str = "scenarios/llama-3-70b-serving.yaml";
+    let file = common::scratch("requests").join("log.csv");
+    let file = file.to_str().expect("UTF-8");
+    let slower =
+        ["--set", "inference.step_time=1.3", "--set", "inference.traffic.requests=100K/day"];
+    let few = ["--requests", "1000", "--seeds", "1", "--per-request", file];
+    common::stdout(&[&["capacity", SERVICE][..], &slower, &few].concat());
+    let actuals = |more: &[&str]| -> Value {
+        let all = [&["actuals", file, "--against", SERVICE, "--format", "json"][..], more].concat();
+        common::json(&all)
+    };
+    let plain = actuals(&[]);
+    let hint = &plain["hints"][0];
+    assert_eq!(hint["path"], "inference.step_time");
+    close("factor", hint["value"].as_str().expect("it").parse().expect("it"), 1.3, 0.02);
+    assert!(common::number(item(&plain, "tpot_ms.p50"), "ratio") > 1.25);
+    let stated = actuals(&slower[..2]);
+    let given = format!("--calibrate-tpot={}ms", item(&plain, "tpot_ms.p50")["actual"]);
+    for fitted in [actuals(&["--calibrate-tpot"]), actuals(&[&given]), stated] {
+        for path in ["tpot_ms.p50", "tpot_ms.p95", "ttft_ms.p50", "e2e_ms.p95", "ttft_ms.p95"] {
+            close(path, common::number(item(&fitted, path), "ratio"), 1.0, 0.05);
+        }
+    }
+    let output = flopcast(&["actuals", file, "--against", SERVICE, "--calibrate-tpot=1ms"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let output = flopcast(&["actuals", file, "--against", &scenario()]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("no service that generates tokens"), "{message}");
 }
 
 #[test]

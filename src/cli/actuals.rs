@@ -8,19 +8,28 @@ use clap::Args;
 use super::input::read_bytes;
 use super::{Format, Global, load, print};
 use crate::diagnostic::{Error, Result};
-use crate::explore::actuals;
+use crate::explore::actuals::{self, requests};
+use crate::quantity::{Time, text};
 use crate::report::actuals::{csv, json, markdown, table};
+use crate::scenario::traffic::Trace;
+use crate::serving::calibration::Calibration;
 
 /// Options of `flopcast actuals`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// A log of the run: the emissions.csv of `CodeCarbon`, `sacct --parsable2`, `nvidia-smi
-    /// --format=csv`, or a bill in the columns of FOCUS.
+    /// --format=csv`, or a bill in the columns of FOCUS; of a service, its requests, with their
+    /// latencies, as CSV or JSON lines.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The scenario that forecast it.
     #[arg(long, value_name = "SCENARIO")]
     against: PathBuf,
+    /// Of a log of requests: scale every step such that the median time per output token is the
+    /// one of the log, or the one given here.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
+          value_parser = text::parse::<Time>)]
+    calibrate_tpot: Option<Option<Time>>,
 }
 
 /// Larger logs are refused.
@@ -29,13 +38,25 @@ const MAX_BYTES: u64 = 256 << 20;
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let name = self.file.display().to_string();
-        let text = String::from_utf8(read_bytes(&self.file, MAX_BYTES)?)
+        let log = String::from_utf8(read_bytes(&self.file, MAX_BYTES)?)
             .map_err(|_| Error::input(format!("{name} is not UTF-8 text")))?;
-        let measured = actuals::read(&text).map_err(|error| error.within(&name))?;
         let catalog = load::catalog_of(&self.against, global)?;
         let scenario = load::scenario(&self.against, &catalog, global)?;
-        let estimate = load::engine(&scenario, &catalog)?.run(false)?;
-        let comparison = actuals::compare(&estimate.figures(), measured)?;
+        let comparison = if Trace::looks_like(&log) {
+            let trace = Trace::read(&log).map_err(|error| error.within(&name))?;
+            let tpot = match self.calibrate_tpot {
+                Some(Some(given)) => Some(given),
+                Some(None) => Some(requests::median_tpot(&trace)?),
+                None => None,
+            };
+            requests::compare(&scenario, &catalog, &Calibration::shipped()?, &trace, tpot)?
+        } else if self.calibrate_tpot.is_some() {
+            return Err(Error::input(format!("--calibrate-tpot: {name} is no log of requests")));
+        } else {
+            let measured = actuals::read(&log).map_err(|error| error.within(&name))?;
+            let estimate = load::engine(&scenario, &catalog)?.run(false)?;
+            actuals::compare(&estimate.figures(), measured)?
+        };
         match global.format {
             Format::Table => print(&table(&comparison)),
             Format::Markdown => print(&markdown(&comparison)),

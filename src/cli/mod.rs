@@ -121,7 +121,8 @@ enum Command {
     Sweep(sweep::Options),
     /// Write the forecast as a document for other people: a page, Markdown, CSV or JSON.
     Report(report::Options),
-    /// What a run took in fact, beside its forecast: hours, energy, CO2e, cost, and the reasons.
+    /// What a run or a service took in fact, beside its forecast: hours, energy, CO2e, cost, latency,
+    /// and the reasons.
     Actuals(actuals::Options),
     /// Whether scenario files are right.
     Validate(validate::Options),

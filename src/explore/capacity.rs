@@ -7,7 +7,7 @@ mod networks;
 
 use std::sync::Arc;
 
-use self::engines::Engines;
+pub(in crate::explore) use self::engines::Engines;
 
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
@@ -172,7 +172,10 @@ fn generative(
         kv_capacity: Some(Traced::<Tokens>::counted(
             &name("kv_capacity_tokens"),
             engines.answers.memory.tokens * f64::from(engines.answers.count),
-            "memory of the engine - weights - reserve, at the mean length of a request",
+            match service.demand.kv_cache {
+                Some(_) => "inference.kv_cache",
+                None => "memory of the engine - weights - reserve, at the mean length of a request",
+            },
             true,
         )),
         max_concurrency: Traced::<Ratio>::counted(

@@ -367,8 +367,17 @@ pub struct Inference {
     pub precision: Located<Precision>,
     /// Number format of the KV cache; that of `precision`.
     pub kv_precision: Option<Precision>,
-    /// Requests that an engine batches at most; 256.
+    /// Requests that a replica batches at most, over all data-parallel ranks; 256.
     pub max_batch: Option<Given<f64>>,
+    /// Tokens that an engine works on in one step at most, of each data-parallel rank (vLLM:
+    /// `max_num_batched_tokens`); the engine's usual number.
+    pub max_batch_tokens: Option<Given<f64>>,
+    /// Tokens that the KV cache of an engine holds, where it says so (vLLM: GPU KV cache size); what
+    /// memory and weights leave.
+    pub kv_cache: Option<Given<Tokens>>,
+    /// Measured / forecast time of the steps of a simulated engine, as `flopcast actuals` finds it
+    /// from a log of requests; 1.
+    pub step_time: Option<Given<f64>>,
     /// How long the first request of a batch waits for others, where nothing is generated; 0 ms,
     /// which takes what waits. A long wait is static batching: a batch starts when it is full.
     pub max_wait: Option<Given<Time>>,

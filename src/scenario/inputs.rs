@@ -183,6 +183,15 @@ impl Service {
         if let Some(wait) = &mut self.demand.max_wait {
             visit(wait);
         }
+        if let Some(tokens) = &mut self.demand.max_batch_tokens {
+            visit(tokens);
+        }
+        if let Some(cache) = &mut self.demand.kv_cache {
+            visit(cache);
+        }
+        if let Some(factor) = &mut self.demand.step_time {
+            visit(factor);
+        }
         for hit in &mut self.demand.prefix_cache_hits {
             visit(hit);
         }

@@ -281,6 +281,12 @@ pub struct Demand {
     pub slo: Slo,
     /// The engine, as the user calls it.
     pub engine: Option<Located<String>>,
+    /// Tokens of a step at most, where the user says so.
+    pub max_batch_tokens: Option<Input<f64>>,
+    /// Tokens that the KV cache of a replica holds, where the user says so.
+    pub kv_cache: Option<Input<Tokens>>,
+    /// Measured / forecast time of a step.
+    pub step_time: Option<Input<f64>>,
     /// How long the first request of a batch waits for others; none where tokens are generated.
     pub max_wait: Option<Input<Time>>,
     /// Share of the prompt tokens found in the prefix cache, of each class.

@@ -121,6 +121,8 @@ constants! {
     routing = "routing" * 1.0;
     /// Bandwidth reached reading the KV cache.
     kv = "kv" * 1.0;
+    /// How often an activation is written or read outside of matrix products.
+    moves = "moves" * 1.0;
     /// Peak reached by dense matrix products.
     flops = "flops" * 1.0;
     /// How much of the peak that lower precision adds is reached: exponent of its ratio.

@@ -58,9 +58,7 @@ impl KvCapacity {
         let devices = f64::from(deployment.devices());
         let usable = (device.memory.value * engine.memory_share - RESERVED).max(0.0) * devices;
         let all = || std::iter::once((model, deployment)).chain(draft);
-        let weights = all()
-            .map(|(model, deployment)| deployment.weights(model, device))
-            .fold(Data::default(), |sum, weights| sum + weights);
+        let weights = weights(all(), device);
         let show = |bytes: f64| text::show(Data::from_stored(bytes));
         let offer = match deployment.devices() {
             1 => "the device offers".to_owned(),
@@ -73,17 +71,11 @@ impl KvCapacity {
                 show(usable)
             )));
         }
-        let length = f64::from(length.max(1));
-        let sequence: f64 = all()
-            .map(|(model, deployment)| {
-                let copies = (f64::from(deployment.tensor) / model.kv_shards as f64).max(1.0);
-                model.cached(length) * deployment.kv_bytes * copies
-            })
-            .sum();
+        let sequence = sequence(all(), length);
         let cache = usable - weights.value;
         if sequence > cache {
             return Err(Error::limit(format!(
-                "one request of {length:.0} tokens does not fit: its KV cache takes {} and {} are \
+                "one request of {length} tokens does not fit: its KV cache takes {} and {} are \
                  left beside the weights",
                 show(sequence),
                 show(cache)
@@ -93,7 +85,34 @@ impl KvCapacity {
         Ok(Self {
             weights,
             cache: Data::from_stored(cache),
-            tokens: Tokens::from_stored(sequences * length),
+            tokens: Tokens::from_stored(sequences * f64::from(length.max(1))),
+            sequences,
+        })
+    }
+
+    /// The same where the engine itself says how many tokens its cache holds.
+    ///
+    /// # Errors
+    /// Where a single sequence does not fit.
+    pub fn stated(
+        draft: Option<(&ServedModel, &Deployment)>,
+        model: (&ServedModel, &Deployment),
+        device: &Device,
+        tokens: Tokens,
+        length: u32,
+    ) -> Result<Self> {
+        let all = || std::iter::once(model).chain(draft);
+        let sequences = tokens.value / f64::from(length.max(1));
+        if sequences < 1.0 {
+            return Err(Error::limit(format!(
+                "one request of {length} tokens does not fit into a KV cache of {:.0}",
+                tokens.value
+            )));
+        }
+        Ok(Self {
+            weights: weights(all(), device),
+            cache: Data::from_stored(sequences * sequence(all(), length)),
+            tokens,
             sequences,
         })
     }
@@ -109,6 +128,28 @@ impl KvCapacity {
             stepping: Stepping::Leap,
         }
     }
+}
+
+/// Memory that the weights of all models take.
+fn weights<'a>(
+    models: impl Iterator<Item = (&'a ServedModel, &'a Deployment)>,
+    device: &Device,
+) -> Data {
+    models
+        .map(|(model, deployment)| deployment.weights(model, device))
+        .fold(Data::default(), |sum, weights| sum + weights)
+}
+
+/// Bytes that the caches of a sequence take over all devices.
+fn sequence<'a>(
+    models: impl Iterator<Item = (&'a ServedModel, &'a Deployment)>,
+    length: u32,
+) -> f64 {
+    let of = |(model, deployment): (&ServedModel, &Deployment)| {
+        let copies = (f64::from(deployment.tensor) / model.kv_shards as f64).max(1.0);
+        model.cached(f64::from(length.max(1))) * deployment.kv_bytes * copies
+    };
+    models.map(of).sum()
 }
 
 #[cfg(test)]

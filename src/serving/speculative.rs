@@ -16,6 +16,7 @@
 //! the context, so the simulator leaps as without guesses.
 
 use super::simulator::StepTime;
+use super::step::Roofline;
 use crate::provenance::Traced;
 use crate::quantity::{Measure as _, Ratio, Time};
 use crate::scenario::plan::Speculation;
@@ -96,6 +97,18 @@ impl<S: StepTime> Speculative<S> {
 
     fn of_context(time: &S) -> (f64, f64) {
         (time.context().value, time.windowed().map_or(0.0, |(time, _)| time.value))
+    }
+}
+
+impl Speculative<Roofline> {
+    /// The same engine, every step taking `factor` times as long.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self {
+            verification: self.verification.scaled(factor),
+            draft: self.draft.map(|draft| draft.scaled(factor)),
+            ..self
+        }
     }
 }
 

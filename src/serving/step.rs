@@ -6,6 +6,7 @@
 //! T = t_step + t_sequence * sequences + layers * (t_layer + moe share * t_moe)      overheads
 //!   + norm3(dense weights / bandwidth, dense FLOPs / rate)                          projections, FFN, LM head
 //!   + norm3(activated experts / bandwidth, expert FLOPs / rate)                     routed experts
+//!   + tokens * activations written and read / bandwidth                             norms, rotary, gates
 //!   + links: two reductions per layer and a handover per pipeline stage but the last,
 //!     each latency + bytes / bandwidth
 //!   + context * max(KV bytes / bandwidth, attention FLOPs / rate)                   decode attention
@@ -199,6 +200,7 @@ pub struct Roofline {
     head_flops: f64,
     expert_bytes: f64,
     expert_flops: f64,
+    activations: f64,
     experts: f64,
     top_k: f64,
     state: f64,
@@ -310,6 +312,12 @@ impl Roofline {
         };
         let windowed =
             model.window.map(|window| (attend(model.kv_windowed, model.context_flops.1), window));
+        // Of a token, 16 bits each: the residual stream and its norm before and after both halves of
+        // a layer, on every device; and what projections read or write beside it, which is split.
+        let hidden_size = model.hidden.max(1) as f64;
+        let projections = (model.attention + model.dense) as f64 / tensor
+            + (model.top_k * model.expert) as f64 / tensor;
+        let activations = (4.0 * layers * hidden_size + projections / hidden_size) / data;
         let pair = |flops: f64| flops / tensor / data / stages / (peak16 * c.prompt_attention);
         Self {
             constants: c.clone(),
@@ -328,6 +336,7 @@ impl Roofline {
                 / all
                 / (rate(expert.bits, c.expert_low_precision) * c.expert_flops)
                 * sliver,
+            activations: 2.0 * c.moves * activations / (bandwidth * c.weights),
             experts: model.experts as f64,
             top_k: model.top_k as f64,
             state: 2.0 * model.state as f64 * 4.0 / tensor / data / (bandwidth * c.kv),
@@ -400,7 +409,8 @@ impl Roofline {
             0.0
         };
         let links = self.reduction + self.reduction_per_token * tokens;
-        let device = self.overhead + dense + experts + links + self.state * decode;
+        let moved = self.activations * tokens + self.state * decode;
+        let device = self.overhead + dense + experts + links + moved;
         // Without a captured graph the host launches every kernel, and the device may wait for it.
         let busy = if prefill > 0.0 { norm3(device, self.launches) } else { device };
         c.step + c.sequence * (decode + prompts) * self.stages + busy

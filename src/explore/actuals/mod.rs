@@ -1,4 +1,4 @@
-//! What a run took in fact, beside what was forecast: item by item, with the reasons that the two
+//! What a run or a service took in fact, beside what was forecast: item by item, with the reasons that the two
 //! sides allow to tell.
 //!
 //! Energy = device-hours x power, cost = device-hours x price, CO2e = facility energy x grid: where
@@ -9,6 +9,7 @@ mod codecarbon;
 mod focus;
 mod hint;
 mod nvidia_smi;
+pub mod requests;
 mod sacct;
 mod table;
 
@@ -30,6 +31,8 @@ pub enum Form {
     NvidiaSmi,
     /// A cloud bill in the columns of FOCUS.
     Focus,
+    /// Requests to a service with their latencies: see [`requests`].
+    Requests,
 }
 
 /// What was measured; `None` is what the log does not say.
@@ -54,7 +57,8 @@ pub struct Measured {
 /// Forecast and fact of one item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// Its path below `training` in the JSON of an estimate, which names the unit.
+    /// Its path below `training` (of requests: `inference`) in the JSON of an estimate, which names
+    /// the unit.
     pub path: String,
     /// What was forecast, where it was.
     pub forecast: Option<f64>,
@@ -87,7 +91,8 @@ impl Form {
 
     /// What the log is.
     pub fn name(self) -> &'static str {
-        Self::COLUMNS.iter().find(|(form, ..)| *form == self).map_or("", |(_, name, _)| name)
+        let known = Self::COLUMNS.iter().find(|(form, ..)| *form == self);
+        known.map_or("log of requests", |(_, name, _)| name)
     }
 }
 
@@ -104,13 +109,16 @@ pub fn read(text: &str) -> Result<(Form, Measured)> {
         for (_, name, columns) in Form::COLUMNS {
             error = error.hint(format!("{name} has the columns {}", columns.join(", ")));
         }
-        return Err(error);
+        return Err(error
+            .hint("a log of requests has arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"));
     };
     let measured = match form {
         Form::CodeCarbon => codecarbon::read(&table),
         Form::Slurm => sacct::read(&table),
         Form::NvidiaSmi => nvidia_smi::read(&table),
         Form::Focus => focus::read(&table),
+        // None of the columns above.
+        Form::Requests => Ok(Measured::default()),
     };
     Ok((*form, measured?))
 }

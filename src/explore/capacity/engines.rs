@@ -6,7 +6,7 @@ use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, Precision, Time};
 use crate::scenario::plan::{Draft, GroupFormat, Quantized, Service, Spread};
 use crate::scenario::reader::Located;
-use crate::serving::calibration::Calibration;
+use crate::serving::calibration::{Calibration, Engine};
 use crate::serving::memory::KvCapacity;
 use crate::serving::served::ServedModel;
 use crate::serving::share::{MeanRequest, of_prompts};
@@ -15,7 +15,8 @@ use crate::serving::speculative::Speculative;
 use crate::serving::step::{Deployment, Device, Format, Roofline, Weights};
 
 /// What a replica consists of.
-pub(super) struct Engines {
+#[derive(Clone)]
+pub(in crate::explore) struct Engines {
     /// The name of the engine.
     pub name: String,
     /// Every token reads all weights: there are no experts.
@@ -28,7 +29,8 @@ pub(super) struct Engines {
 }
 
 /// Engines that are alike.
-pub(super) struct Pool {
+#[derive(Clone)]
+pub(in crate::explore) struct Pool {
     pub time: Speculative<Roofline>,
     pub memory: KvCapacity,
     pub count: u32,
@@ -53,7 +55,7 @@ impl Engines {
     ///
     /// # Errors
     /// An engine that is not known; a model that does not fit.
-    pub(super) fn of(
+    pub(in crate::explore) fn of(
         service: &Service,
         catalog: &Catalog,
         calibration: &Calibration,
@@ -70,6 +72,9 @@ impl Engines {
         };
         let place = demand.engine.as_ref().map(|engine| &engine.place);
         let engine = calibration.engine(&name).map_err(|error| error.at(place))?;
+        let step_tokens =
+            demand.max_batch_tokens.as_ref().map_or(engine.step_tokens, |it| it.value as u32);
+        let engine = &Engine { step_tokens, ..engine.clone() };
         let constants = calibration.constants(&name)?;
         let model = ServedModel::of(&demand.model)?;
         let device = Device::of(catalog.accelerator(&demand.accelerator)?)?;
@@ -79,10 +84,15 @@ impl Engines {
             Some(draft) => Some(served(draft, &demand.precision)?),
             None => None,
         };
+        let stated = demand.kv_cache.as_ref().map(|tokens| tokens.value);
         let holds = |device: &Device, deployment: &Deployment, length| {
             let beside = draft.as_ref().map(|(draft, it)| (draft, drafting(*it, deployment)));
             let beside = beside.as_ref().map(|(draft, deployment)| (*draft, deployment));
-            KvCapacity::beside(beside, (&model, deployment), device, engine, length)
+            let both = (&model, deployment);
+            match stated {
+                Some(tokens) => KvCapacity::stated(beside, both, device, tokens, length),
+                None => KvCapacity::beside(beside, both, device, engine, length),
+            }
         };
         let pool = |(spread, count): (Spread, f64), parallelism| -> Result<Pool> {
             let deployment = deployment(service, spread)?;
@@ -124,17 +134,29 @@ impl Engines {
             }
         };
         let count = replica.pools.as_ref().map_or(1.0, |it| it.decode.value);
-        Ok(Self {
+        let factor = demand.step_time.as_ref().map_or(1.0, |factor| factor.value);
+        let engines = Self {
             name,
             dense: model.experts == 0,
             answers: pool((demand.spread, count), "inference.parallelism")?,
             prompts,
             front_end: Time::from_stored(constants.front_end + constants.front_token * input),
-        })
+        };
+        Ok(engines.scaled(factor))
+    }
+
+    /// The same engines, every step taking `factor` times as long.
+    pub(in crate::explore) fn scaled(self, factor: f64) -> Self {
+        let scaled = |pool: Pool| Pool { time: pool.time.scaled(factor), ..pool };
+        Self {
+            answers: scaled(self.answers),
+            prompts: self.prompts.map(|(pool, handover)| (scaled(pool), handover)),
+            ..self
+        }
     }
 
     /// One replica without promises.
-    pub(super) fn simulation(&self) -> Simulation<'_, Speculative<Roofline>> {
+    pub(in crate::explore) fn simulation(&self) -> Simulation<'_, Speculative<Roofline>> {
         let answers = self.answers.fleet();
         Simulation {
             fleet: self.prompts.as_ref().map_or(answers, |(prompts, _)| prompts.fleet()),

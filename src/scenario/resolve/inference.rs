@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::file::{Inference, Placement, ScenarioFile};
+use super::super::given::Given;
 use super::super::mixture::Mixture;
 use super::super::plan::{
     Demand, FlopPerRequest, KvPerToken, Refresh, Replica, Service, Speculation, Spread, Tariff,
@@ -175,12 +176,25 @@ fn generation(
             router: service.router.unwrap_or_default(),
             slo: service.slo.clone(),
             engine: service.engine.clone(),
+            max_batch_tokens: of_engine(service.max_batch_tokens.as_ref(), "max_batch_tokens")?,
+            kv_cache: of_engine(service.kv_cache.as_ref(), "kv_cache")?,
+            step_time: of_engine(service.step_time.as_ref(), "step_time")?,
             max_wait: max_wait(service, replica.output.is_some())?,
             prefix_cache_hits: asked.classes.into_iter().map(|class| class.cached).collect(),
         },
         replica,
         refresh: None,
     })
+}
+
+/// What the user says of the engine itself.
+fn of_engine<Q: Measure>(given: Option<&Given<Q>>, key: &str) -> Result<Option<Input<Q>>> {
+    match given {
+        Some(given) if given.spread.central().stored() <= 0.0 => {
+            Err(given.refuse(format!("inference.{key} is above zero")))
+        }
+        given => Ok(given.map(|given| given.input(&format!("inference.{key}")))),
+    }
 }
 
 /// How long a batch is waited for, where requests are answered batch by batch.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::profile::Profile;
-pub use self::trace::{Recorded, Trace};
+pub use self::trace::{Answered, Recorded, Trace};
 use super::given::Given;
 use super::reader::Located;
 use crate::quantity::{RequestRate, Share, Time, TokensPerRequest, YearlyRate};

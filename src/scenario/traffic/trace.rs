@@ -17,6 +17,26 @@ pub struct Recorded {
     pub output: u32,
     /// Prompt tokens found in the prefix cache.
     pub cached: u32,
+    /// How long the answer took, where that was recorded, too.
+    pub answered: Option<Answered>,
+}
+
+/// How long an answer took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answered {
+    /// From the request to the first token.
+    pub ttft: Time,
+    /// From the request to the last token.
+    pub e2e: Time,
+}
+
+impl Recorded {
+    /// Time per output token after the first: (E2E - TTFT) / (output tokens - 1); none of answers of
+    /// one token.
+    pub fn tpot(&self) -> Option<Time> {
+        let gaps = self.output.checked_sub(1).filter(|gaps| *gaps > 0)?;
+        self.answered.map(|it| (it.e2e - it.ttft) / f64::from(gaps))
+    }
 }
 
 /// Requests as they came, in order of time from zero.
@@ -24,12 +44,17 @@ pub struct Recorded {
 pub struct Trace {
     /// The requests; at least one.
     pub requests: Vec<Recorded>,
+    /// The stamps are those of an engine, to whose queue the front end had passed the requests on.
+    pub at_engine: bool,
     /// What was odd about the file and what was done about it, in words.
     pub notes: Vec<String>,
 }
 
+/// When vLLM queued a request; its other stamps are of the same clock.
+const QUEUED: &str = "queued_ts";
 /// What a column may be called, and what its stamps are in seconds.
 const TIME: &[(&str, f64)] = &[
+    (QUEUED, 1.0),
     ("timestamp", 1.0),
     ("arrival_s", 1.0),
     ("arrived_at", 1.0),
@@ -41,6 +66,10 @@ const INPUT: &[&str] =
     &["contexttokens", "prompt_tokens", "input_tokens", "input_length", "input_toks"];
 const OUTPUT: &[&str] =
     &["generatedtokens", "output_tokens", "completion_tokens", "output_length", "output_toks"];
+/// When the first and the last token came: stamps of the clock of the arrivals, in seconds.
+const STAMPS: [&str; 2] = ["first_token_ts", "last_token_ts"];
+/// Or how long after the request, and what that is in seconds.
+const TAKEN: [([&str; 2], f64); 2] = [(["ttft_s", "e2e_s"], 1.0), (["ttft_ms", "e2e_ms"], 1e-3)];
 /// Tokens of one `hash_ids` entry of a Mooncake trace (Qin et al., FAST 2025, trace README).
 const HASH_BLOCK: u64 = 512;
 /// More tokens than any request has: a mistake in the file.
@@ -52,13 +81,30 @@ struct Row {
     input: u64,
     output: u64,
     hashes: Vec<u64>,
+    answered: Option<Answered>,
+}
+
+/// What a row says of its answer, its request having come at `at`; `number` finds a column.
+fn answered(at: f64, number: impl Fn(&str) -> Option<f64>) -> Option<Answered> {
+    let pair = |[first, last]: [&str; 2]| Some((number(first)?, number(last)?));
+    let stamps = pair(STAMPS).map(|(first, last)| (first - at, last - at));
+    let mut taken = TAKEN.iter().filter_map(|(names, unit)| {
+        let (first, last) = pair(*names)?;
+        Some((first * unit, last * unit))
+    });
+    let (ttft, e2e) = stamps.or_else(|| taken.next())?;
+    // Stamps of another clock, or a request that failed.
+    let [ttft, e2e] = (0.0 <= ttft && ttft <= e2e).then_some([ttft, e2e].map(Time::from_stored))?;
+    Some(Answered { ttft, e2e })
 }
 
 impl Trace {
     /// Reads a trace: JSON lines if the text begins with `{`, else CSV with a header.
     ///
     /// Stamps are dates (`2023-11-16 18:15:46.68`) or numbers of seconds (milliseconds in a
-    /// Mooncake trace). The first request is at zero. `hash_ids`, where there are any, become
+    /// Mooncake trace). The first request is at zero. Where every line has them, the latencies of
+    /// the answers are read: `first_token_ts` and `last_token_ts`, or `ttft_s` and `e2e_s` (or
+    /// `_ms`). `hash_ids`, where there are any, become
     /// cached prompt tokens as an unbounded prefix cache would find them.
     ///
     /// # Errors
@@ -67,13 +113,20 @@ impl Trace {
     /// so.
     pub fn read(text: &str) -> Result<Self> {
         let rows = if text.trim_start().starts_with('{') { json(text)? } else { csv(text)? };
-        Self::of(rows)
+        let head = text.trim_start().lines().next().unwrap_or_default();
+        Ok(Self { at_engine: head.contains(QUEUED), ..Self::of(rows)? })
     }
 
     /// One over the mean gap between requests; none where all came at once.
     pub fn rate(&self) -> Option<RequestRate> {
         let last = self.requests.last()?.at.value;
         (last > 0.0).then(|| RequestRate::from_stored((self.requests.len() - 1) as f64 / last))
+    }
+
+    /// Whether a text has the looks of a trace: JSON lines, or a CSV with the tokens of requests.
+    pub fn looks_like(text: &str) -> bool {
+        let head = text.trim_start().lines().next().unwrap_or_default().to_lowercase();
+        head.starts_with('{') || head.split(',').any(|column| INPUT.contains(&column.trim()))
     }
 
     /// Mean prompt tokens, generated tokens and cached prompt tokens of a request.
@@ -119,9 +172,10 @@ impl Trace {
                 input: row.input as u32,
                 output: row.output as u32,
                 cached: (known * HASH_BLOCK).min(row.input) as u32,
+                answered: row.answered,
             }
         };
-        Ok(Self { requests: rows.into_iter().map(request).collect(), notes })
+        Ok(Self { requests: rows.into_iter().map(request).collect(), at_engine: false, notes })
     }
 }
 
@@ -153,11 +207,17 @@ fn csv(text: &str) -> Result<Vec<Row>> {
             }
             Some(text) => Ok(text),
         };
+        let at = stamp(field(time)?, unit, line)?;
+        let number = |name: &str| {
+            let column = header.iter().position(|h| h.trim().eq_ignore_ascii_case(name))?;
+            record.get(column)?.trim().parse().ok()
+        };
         rows.push(Row {
-            at: stamp(field(time)?, unit, line)?,
+            at,
             input: tokens(field(input)?, line)?,
             output: tokens(field(output)?, line)?,
             hashes: Vec::new(),
+            answered: answered(at, number),
         });
     }
     Ok(rows)
@@ -183,13 +243,15 @@ fn json(text: &str) -> Result<Vec<Row>> {
         let unit = if record.contains_key("hash_ids") { 1e-3 } else { unit };
         let text = field(&times, "time of arrival")?;
         let hashes = record.get("hash_ids").and_then(serde_json::Value::as_array);
+        let at = stamp(text.trim_matches('"'), unit, line)?;
         rows.push(Row {
-            at: stamp(text.trim_matches('"'), unit, line)?,
+            at,
             input: tokens(&field(INPUT, "prompt tokens")?, line)?,
             output: tokens(&field(OUTPUT, "generated tokens")?, line)?,
             hashes: hashes
                 .map(|ids| ids.iter().filter_map(serde_json::Value::as_u64).collect())
                 .unwrap_or_default(),
+            answered: answered(at, |name| record.get(name)?.as_f64()),
         });
     }
     Ok(rows)
@@ -263,6 +325,27 @@ mod tests {
             &[(0.0, 7, 8, 0)],
             0,
         );
+    }
+
+    #[test]
+    fn latencies_are_read_where_the_trace_has_them() {
+        let seconds = |text: &str| {
+            let request = Trace::read(text).unwrap().requests[0];
+            let answered = request.answered.map(|it| (it.ttft.value, it.e2e.value));
+            (answered, request.tpot().map(|tpot| tpot.value))
+        };
+        let log = |last: f64| {
+            format!(
+                "{{\"arrival_time\": 1787267980.5, \"queued_ts\": 100.0, \"input_toks\": 7, \
+                 \"output_toks\": 5, \"first_token_ts\": 100.5, \"last_token_ts\": {last}}}\n"
+            )
+        };
+        assert_eq!(seconds(&log(102.5)), (Some((0.5, 2.5)), Some(0.5)));
+        // Of another clock.
+        assert_eq!(seconds(&log(90.0)), (None, None));
+        let head = "arrival_s,prompt_tokens,output_tokens";
+        assert_eq!(seconds(&format!("{head},ttft_ms,e2e_ms\n9,1,1,500,500\n")).0, Some((0.5, 0.5)));
+        assert_eq!(seconds(&format!("{head}\n9,1,1\n")), (None, None));
     }
 
     #[test]
