@@ -64,6 +64,9 @@ fn tighter_promises_and_cold_caches_take_more() {
     let plain = rate(&[]);
     assert!(rate(&["inference.slo={tpot: {p95: 30 ms}}"]) < plain);
     assert!(rate(&["inference.prefix_cache_hit=60 %"]) > plain);
+    assert!(rate(&["inference.step_time=1.3"]) < plain);
+    assert!(rate(&["inference.kv_cache=20_000 tokens"]) < plain);
+    assert!(rate(&["inference.max_batch_tokens=256"]) < plain);
 }
 
 #[test]
@@ -79,6 +82,8 @@ fn what_cannot_be_is_said_with_its_reason() {
         ("inference.traffic.requests=1e18/s", 1, "no fleet of a size"),
         ("inference.traffic.requests=0/s", 2, "no requests"),
         ("inference.engine=vlm", 2, "`vllm`"),
+        ("inference.step_time=0", 2, "inference.step_time is above zero"),
+        ("inference.kv_cache=100 tokens", 1, "does not fit into a KV cache of 100"),
         ("inference.slo={ttft: {p96: 1 s}}", 2, "unknown key `p96`"),
         ("inference.precision=fp32", 2, "not calibrated"),
         ("inference.traffic.input_tokens={mean: 100, p95: 5000}", 2, "no lognormal"),

@@ -53,6 +53,13 @@ pub struct Statement {
     pub p90: &'static str,
 }
 
+/// Rows of the serving table, and what a document calls them.
+const SERVING: [(&str, &str); 3] = [
+    ("`ttft_mean_ms`, closed", "time to first token"),
+    ("`tpot_mean_ms`, closed", "time per output token"),
+    ("`output_tokens_per_s`, offline", "throughput of a saturated service"),
+];
+
 /// What a document may say of its own accuracy.
 pub fn statement() -> Vec<Statement> {
     let training = rows_under("### A model that the fit has not seen")
@@ -60,7 +67,12 @@ pub fn statement() -> Vec<Statement> {
     let hours = rows_under("device_hours")
         .filter(|(kind, _)| *kind == "all")
         .map(|(_, cells)| ("device-hours of published runs".to_owned(), cells));
-    let rows = training.chain(hours);
+    let serving = SERVING.iter().flat_map(|(row, name)| {
+        rows_under("### Groups that the fit has not seen")
+            .filter(move |(kind, _)| kind == row)
+            .map(|(_, cells)| ((*name).to_owned(), cells))
+    });
+    let rows = training.chain(hours).chain(serving);
     rows.map(|(figure, [runs, median, p90])| Statement { figure, runs, median, p90 }).collect()
 }
 
@@ -263,12 +275,15 @@ fn by_kind(scored: &[&Scored]) -> Vec<(String, Summary)> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_statement_has_dense_models_experts_and_whole_runs() {
+    fn the_statement_has_training_whole_runs_and_serving() {
         let figures: Vec<_> = super::statement().into_iter().map(|row| row.figure).collect();
         let expected = [
             "training throughput, dense models",
             "training throughput, moe models",
             "device-hours of published runs",
+            "time to first token",
+            "time per output token",
+            "throughput of a saturated service",
         ];
         assert_eq!(figures, expected);
     }

@@ -6,7 +6,7 @@ use super::objective::{Check, Limit, Objective};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, RequestRate, Time, text};
 use crate::serving::simulator::{Arrival, Report, Server};
-use crate::serving::traffic::Traffic;
+use crate::serving::traffic::{Source, Traffic};
 
 /// How a search goes about it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -150,6 +150,23 @@ struct Bracket {
     broken: Verdict,
 }
 
+impl Bracket {
+    /// Why no rate is low enough, or none too high.
+    fn hopeless(&self, traffic: &Traffic) -> Error {
+        let (_, why) = &self.broken;
+        if why.is_empty() {
+            return Error::limit("no rate is too high: the traffic asks for next to nothing");
+        }
+        let error = Error::limit(format!("no rate keeps the objective: {why} however few come"));
+        match traffic.source {
+            Source::Recorded(_) => {
+                error.hint("requests that a trace records at one moment stay together at any rate")
+            }
+            Source::Random { .. } => error,
+        }
+    }
+}
+
 impl<S: Server> Attempts<'_, S> {
     /// Widens a bracket around `start` by factors of `step` and more, then halves it. A request
     /// alone takes `mean` seconds.
@@ -182,7 +199,7 @@ impl<S: Server> Attempts<'_, S> {
                 return Ok(bracket);
             }
             if !(1e-6..1e7).contains(&(rate * mean)) {
-                return Err(Error::limit("no rate keeps the objective"));
+                return Err(bracket.hopeless(self.traffic));
             }
             rate = match (low > 0.0, high.is_finite()) {
                 (true, true) => f64::midpoint(low, high),
@@ -256,7 +273,7 @@ mod tests {
     use crate::serving::simulator::{
         Bounds, Fleet as Pool, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
     };
-    use crate::serving::traffic::{Class, Lengths, Source};
+    use crate::serving::traffic::{Class, Lengths};
 
     struct Engine;
 
