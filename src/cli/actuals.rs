@@ -9,7 +9,8 @@ use super::input::read_bytes;
 use super::{Format, Global, load, print};
 use crate::diagnostic::{Error, Result};
 use crate::explore::actuals::{self, requests};
-use crate::quantity::{Time, text};
+use crate::quantity::Time;
+use crate::quantity::text::{self, QuantityError};
 use crate::report::actuals::{csv, json, markdown, table};
 use crate::scenario::traffic::Trace;
 use crate::serving::calibration::Calibration;
@@ -25,11 +26,27 @@ pub(super) struct Options {
     /// The scenario that forecast it.
     #[arg(long, value_name = "SCENARIO")]
     against: PathBuf,
-    /// Of a log of requests: scale every step such that the median time per output token is the
-    /// one of the log, or the one given here.
+    /// Of a log of requests: scale every step such that the median time per output token is the one
+    /// of the log, or the one given here.
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
-          value_parser = text::parse::<Time>)]
-    calibrate_tpot: Option<Option<Time>>,
+          default_missing_value = "log", value_parser = Median::read)]
+    calibrate_tpot: Option<Median>,
+}
+
+/// Whose median time per output token.
+#[derive(Clone, Copy, Debug)]
+enum Median {
+    OfTheLog,
+    Given(Time),
+}
+
+impl Median {
+    fn read(text: &str) -> Result<Self, QuantityError> {
+        match text {
+            "log" => Ok(Self::OfTheLog),
+            time => text::parse(time).map(Self::Given),
+        }
+    }
 }
 
 /// Larger logs are refused.
@@ -45,8 +62,8 @@ impl Options {
         let comparison = if Trace::looks_like(&log) {
             let trace = Trace::read(&log).map_err(|error| error.within(&name))?;
             let tpot = match self.calibrate_tpot {
-                Some(Some(given)) => Some(given),
-                Some(None) => Some(requests::median_tpot(&trace)?),
+                Some(Median::Given(tpot)) => Some(tpot),
+                Some(Median::OfTheLog) => Some(requests::median_tpot(&trace)?),
                 None => None,
             };
             requests::compare(&scenario, &catalog, &Calibration::shipped()?, &trace, tpot)?

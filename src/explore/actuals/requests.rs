@@ -23,7 +23,7 @@ const TOLERANCE: f64 = 1e-4;
 /// # Errors
 /// The log has no latencies.
 pub fn median_tpot(trace: &Trace) -> Result<Time> {
-    let tpot = recorded(trace, |it| it.tpot());
+    let tpot = recorded(trace, Recorded::tpot);
     quantile(&tpot, 0.5).map(Time::from_stored).ok_or_else(|| {
         Error::input("the log does not say how long its answers took")
             .hint("it needs first_token_ts and last_token_ts, or ttft_s and e2e_s")
