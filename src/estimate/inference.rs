@@ -9,16 +9,17 @@ use crate::ledger::footprint::{Co2e, Footprint, Location};
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::rent::Packing;
 use crate::ledger::years;
-use crate::provenance::{Known, Traced, function};
+use crate::provenance::{Input, Known, Traced, function};
 use crate::quantity::{
     Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
     Tokens, text,
 };
 use crate::scenario::plan::FlopPerRequest;
-use crate::scenario::plan::{Finance, Refresh, Replica, Service};
+use crate::scenario::plan::{Finance, Refresh, Service};
 use crate::scenario::traffic::Profile;
 use crate::serving::capacity::{Autoscaling, autoscale};
 use crate::serving::closed_form::{Capability, Latency, Rounds};
+use crate::serving::network::Pass;
 
 /// What a service takes.
 #[derive(Clone, Debug)]
@@ -111,11 +112,11 @@ impl InferenceForecast {
 /// Forecasts a service over the horizon by closed forms.
 pub(super) fn forecast(
     service: &Service,
-    finance: &Finance,
+    (finance, kernel): (&Finance, &Input<Time>),
     training: Option<&TrainingForecast>,
     explain: bool,
 ) -> Result<InferenceForecast> {
-    let capability = capability(&service.replica, explain)?;
+    let capability = capability(service, kernel, explain)?;
     let limits = ReplicaLimits {
         kv_capacity: capability.kv_capacity.clone(),
         max_concurrency: capability.max_concurrency.clone(),
@@ -125,18 +126,25 @@ pub(super) fn forecast(
     };
     let latency =
         |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));
-    serve(service, finance, training, limits, latency, explain)
+    serve(service, (finance, kernel), training, limits, latency, explain)
 }
 
 /// What a replica can do by closed form.
 ///
 /// # Errors
 /// It does not hold the model.
-fn capability(replica: &Replica, explain: bool) -> Result<Capability> {
-    replica.capability(explain).map_err(|no| {
+fn capability(service: &Service, kernel: &Input<Time>, explain: bool) -> Result<Capability> {
+    let (replica, demand) = (&service.replica, &service.demand);
+    let (found, what) = if let Some(output) = &replica.output {
+        (replica.capability(output.traced(explain), explain), "the KV cache")
+    } else {
+        let pass = Pass::of(&demand.model, demand.precision.value.size(), kernel);
+        (pass.capability(replica, explain), "the activations")
+    };
+    found.map_err(|no| {
         Error::limit(format!(
-            "the model does not fit: weights of {} and the KV cache of one request exceed the {} \
-             that {} offer",
+            "the model does not fit: weights of {} and {what} of one request exceed the {} that {} \
+             offer",
             text::show(no.weights),
             text::show(no.usable),
             text::show(no.devices),
@@ -164,6 +172,7 @@ impl Renewal {
         service: &Service,
         limits: &ReplicaLimits,
         finance: &Finance,
+        kernel: &Input<Time>,
         explain: bool,
     ) -> Result<Option<Self>> {
         let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
@@ -174,8 +183,8 @@ impl Renewal {
             ))
             .hint("lengthen finance.horizon, or leave inference.refresh out"));
         }
-        let of = |replica: &Replica| Ok::<_, Error>(capability(replica, explain)?.max_rate);
-        let ratio = &of(&later.replica)? / &of(&service.replica)?;
+        let of = |service| Ok::<_, Error>(capability(service, kernel, explain)?.max_rate);
+        let ratio = &of(later)? / &of(service)?;
         let ratio = ratio.named("rate of the new replica / of the old, by closed form");
         Ok(Some(Self {
             year: *year,
@@ -196,14 +205,14 @@ impl Renewal {
 /// A horizon below one year.
 pub(super) fn serve(
     service: &Service,
-    finance: &Finance,
+    (finance, kernel): (&Finance, &Input<Time>),
     training: Option<&TrainingForecast>,
     limits: ReplicaLimits,
     latency: impl FnOnce(&Year) -> Latency,
     explain: bool,
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training);
-    let renewal = Renewal::of(service, &limits, finance, explain)?;
+    let renewal = Renewal::of(service, &limits, finance, kernel, explain)?;
     let years: Vec<Year> = (1..=finance.years)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);

@@ -24,11 +24,13 @@ use crate::diagnostic::Result;
 use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::line::Line;
 use crate::ledger::years;
-use crate::provenance::{Known, Traced, Uncertain, Unknown};
-use crate::quantity::{Co2eMass, Energy, Money};
+use crate::provenance::{Input, Known, Traced, Uncertain, Unknown};
+use crate::quantity::{Co2eMass, Energy, Money, Time};
 use crate::scenario::Scenario;
 use crate::scenario::plan::TrainingPlan;
+use crate::serving::calibration::Calibration;
 use crate::serving::closed_form::Latency;
+use crate::serving::network;
 use crate::training::predict::{self, Predicted};
 use crate::training::run::Settled;
 
@@ -83,6 +85,7 @@ impl Estimate {
 pub struct Engine {
     scenario: Scenario,
     settled: Option<Arc<Settled>>,
+    kernel: Input<Time>,
     simulated: Option<Simulated>,
 }
 
@@ -104,14 +107,17 @@ impl Engine {
     pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
         let settle = |plan: &Arc<TrainingPlan>| predict::settle(plan, catalog).map(Arc::new);
         let settled = scenario.training.as_ref().map(settle).transpose()?;
-        Ok(Self { scenario: scenario.clone(), settled, simulated: None })
+        let kernel = network::kernel(&Calibration::shipped()?)?;
+        Ok(Self { scenario: scenario.clone(), settled, kernel, simulated: None })
     }
 
     /// The same run in another scenario that changes nothing of the model, the data and the
     /// training but what is paid, drawn and emitted: what was settled stands.
     #[must_use]
     pub fn moved(&self, scenario: Scenario) -> Self {
-        Self { scenario, settled: self.settled.clone(), simulated: self.simulated.clone() }
+        let Self { settled, kernel, simulated, .. } = self;
+        let (settled, kernel, simulated) = (settled.clone(), kernel.clone(), simulated.clone());
+        Self { scenario, settled, kernel, simulated }
     }
 
     /// What the step-time model says of the run.
@@ -131,6 +137,7 @@ impl Engine {
         if let Some(settled) = &mut self.settled {
             Arc::make_mut(settled).efficiency.for_each_input(visit);
         }
+        visit(&mut self.kernel);
     }
 
     /// The forecast. With `explain`, every figure carries its derivation.
@@ -146,7 +153,7 @@ impl Engine {
         };
         let inference = match &scenario.inference {
             Some(plan) => {
-                let (finance, training) = (&scenario.finance, training.as_ref());
+                let (finance, training) = ((&scenario.finance, &self.kernel), training.as_ref());
                 Some(match &self.simulated {
                     None => inference::forecast(plan, finance, training, explain)?,
                     Some(Simulated { limits, latency }) => {

@@ -46,6 +46,39 @@ pub struct Capability {
     pub speculation: Option<Rounds>,
     decode: Option<Decode>,
     apart: Option<Apart>,
+    batches: Option<Batches>,
+}
+
+/// Batches of a network that answers in one pass.
+#[derive(Clone, Debug)]
+pub struct Batches {
+    /// Time of a request alone.
+    pub alone: Traced<Time>,
+    /// Time of a full batch.
+    pub full: Traced<Time>,
+    /// Requests of a full batch, at least one.
+    pub most: Traced<Requests>,
+}
+
+impl Capability {
+    /// That of a replica which answers batch by batch.
+    pub fn in_one_pass(
+        batches: Batches,
+        max_concurrency: Traced<Ratio>,
+        max_rate: Traced<RequestRate>,
+    ) -> Self {
+        Self {
+            kv_capacity: None,
+            max_concurrency,
+            max_rate,
+            prefill_time: (&batches.full / &batches.most)
+                .named("time of a request in a full batch"),
+            speculation: None,
+            decode: None,
+            apart: None,
+            batches: Some(batches),
+        }
+    }
 }
 
 /// Engines that read prompts and those that decode.
@@ -137,11 +170,16 @@ impl Replica {
         }
     }
 
-    /// Capacity and highest rate.
+    /// Capacity and highest rate of an engine that writes answers of these lengths; networks that
+    /// answer in one pass have [`super::network::Pass::capability`].
     ///
     /// # Errors
     /// [`DoesNotFit`] where weights and the KV cache of a single request exceed the memory.
-    pub fn capability(&self, explain: bool) -> Result<Capability, DoesNotFit> {
+    pub fn capability(
+        &self,
+        output: Traced<TokensPerRequest>,
+        explain: bool,
+    ) -> Result<Capability, DoesNotFit> {
         let devices = self.devices.traced(explain);
         let weights = self.weights.traced(explain);
         let memory = &self.memory.traced(explain) * &self.usable_memory.traced(explain);
@@ -188,21 +226,6 @@ impl Replica {
             * &devices;
         let max_batch = self.max_batch.traced(explain);
 
-        let Some(output) = &self.output else {
-            // Nothing is decoded: the weights are read once per batch, which hides behind compute.
-            return Ok(Capability {
-                kv_capacity: None,
-                max_concurrency: max_batch.retype(),
-                max_rate: (&Traced::counted("1", 1.0, "one request at a time", explain)
-                    / &prefill_time)
-                    .named("inference.replica.max_rate_per_s"),
-                prefill_time,
-                speculation: None,
-                decode: None,
-                apart: None,
-            });
-        };
-        let output = output.traced(explain);
         let kv = self.kv_per_token.traced(explain);
         let held = match draft {
             Some(draft) => &kv + &draft.kv_per_token.traced(explain),
@@ -273,6 +296,7 @@ impl Replica {
             speculation,
             decode: Some(decode),
             apart,
+            batches: None,
         })
     }
 }
@@ -354,6 +378,33 @@ impl Replica {
     }
 }
 
+impl Batches {
+    /// Mean time of a request where a batch takes what waits. With T1 the time of one request and
+    /// a = (TB - T1) / (B - 1) that of each further one, a batch of rate x T requests takes
+    /// T = (T1 - a) / (1 - r a), at least T1; a request waits for half of the batch under way and
+    /// then takes its own. Without batches it is M/D/1.
+    fn latency(&self, rate: &Traced<RequestRate>) -> Traced<TimePerRequest> {
+        let parts = [self.alone.part(), self.full.part(), self.most.part(), rate.part()];
+        if self.most.value().value < 2.0 {
+            return function(
+                "T1 + r T1^2 / (2 (1 - r T1)) with T1 time of a request, r rate",
+                &[parts[0], parts[3]],
+                |v| v[0] + v[1] * v[0] * v[0] / (2.0 * (1.0 - v[1] * v[0])),
+            );
+        }
+        function(
+            "T (1 + min(1, r T1) / 2) with T = max(T1, (T1 - a) / (1 - r a)), a = (TB - T1) / (B - 1), \
+             T1 and TB times of one request and of a full batch B, r rate",
+            &parts,
+            |v| {
+                let each = (v[1] - v[0]) / (v[2] - 1.0);
+                let batch = v[0].max((v[0] - each) / (1.0 - v[3] * each));
+                batch * (1.0 + (v[3] * v[0]).min(1.0) / 2.0)
+            },
+        )
+    }
+}
+
 impl Capability {
     /// Share of a full replica's time that prompts take: prefill time x highest rate.
     pub fn prompt_share(&self) -> Option<Traced<Ratio>> {
@@ -370,6 +421,10 @@ impl Capability {
             None => rate.clone(),
             Some(apart) => (rate / engines(apart)).named("rate of an engine"),
         };
+        if let Some(batches) = &self.batches {
+            let ttft = batches.latency(rate).named("inference.ttft_ms.mean");
+            return Latency { e2e: ttft.clone().named("inference.e2e_ms.mean"), tpot: None, ttft };
+        }
         // One prefill is served at a time: M/D/1 waiting, Pollaczek-Khinchine.
         let reading = each(|apart| &apart.prefill);
         let ttft: Traced<TimePerRequest> = function(

@@ -12,7 +12,7 @@ use crate::scenario::Scenario;
 use crate::scenario::file::Router;
 use crate::scenario::plan::Service;
 use crate::serving::capacity::{Fleet, Limit, at_rate};
-use crate::serving::network::{PRODUCTS_OF_A_LAYER, batch_times};
+use crate::serving::network::{Pass, kernel};
 use crate::serving::simulator::Batching;
 use crate::serving::traffic::{Class, Lengths, Source, Traffic};
 
@@ -38,14 +38,9 @@ pub(super) fn size(
         .hint("promise e2e, the whole request"));
     }
     let Question { calibration, search, records, .. } = *question;
-    let layer = calibration
-        .constants
-        .get("layer_us")
-        .map(|it| it.value)
-        .ok_or_else(|| Error::input("the serving calibration has no constant `layer_us`"))?;
-    let kernel = Time::from_stored(1e-6 * layer / PRODUCTS_OF_A_LAYER);
+    let kernel = kernel(calibration)?;
     let activation = demand.precision.value.size();
-    let times = batch_times(&demand.model, &service.replica, activation, kernel)?;
+    let times = Pass::of(&demand.model, activation, &kernel).times(&service.replica)?;
     let most = times.len();
 
     let mut warnings = vec![

@@ -1,7 +1,9 @@
 //! The simulator against an independent step-by-step one, and against queueing theory.
 
 use super::*;
-use crate::quantity::Measure as _;
+use crate::provenance::Traced;
+use crate::quantity::{Measure as _, Ratio, RequestRate, Requests};
+use crate::serving::closed_form::{Batches, Capability};
 use crate::serving::random::Stream;
 use crate::serving::speculative::Speculative;
 use proptest::prelude::*;
@@ -467,4 +469,29 @@ fn a_batched_network_beyond_its_rate_is_overloaded() {
     let times = [Time::from_stored(1.0)];
     let report = batching(&times, 0.0).serve(arrivals(1, 100_000, 2.0, 1, 1).into_iter(), 0);
     assert!(report.overloaded && report.arrived < 10_000 && report.backlog > 1000);
+}
+
+#[test]
+fn batches_take_what_the_closed_form_says() {
+    let (base, each, most) = (4e-3, 5e-4, 32_u32);
+    let times: Vec<Time> =
+        (1..=most).map(|b| Time::from_stored(base + each * f64::from(b))).collect();
+    let full = base + each * f64::from(most);
+    let capability = Capability::in_one_pass(
+        Batches {
+            alone: Traced::counted("T1", times[0], "test", false),
+            full: Traced::counted("TB", Time::from_stored(full), "test", false),
+            most: Traced::counted("B", Requests::from_stored(most.into()), "test", false),
+        },
+        Traced::counted("B", Ratio::from_stored(most.into()), "test", false),
+        Traced::counted("rate", RequestRate::from_stored(f64::from(most) / full), "test", false),
+    );
+    for load in [0.01, 0.1, 0.3, 0.5, 0.7] {
+        let rate = load * f64::from(most) / full;
+        let report = batching(&times, 0.0).serve(arrivals(3, 100_000, rate, 1, 1).into_iter(), 0);
+        let simulated = report.all().e2e.mean().unwrap();
+        let rate = Traced::counted("rate", RequestRate::from_stored(rate), "test", false);
+        let closed = capability.latency(&rate).e2e.value().value;
+        assert!((closed / simulated - 1.0).abs() < 0.15, "{load}: {closed} {simulated}");
+    }
 }
