@@ -209,7 +209,7 @@ fn the_action_comments_on_a_pull_request() {
     let cases = [
         // name, what the pull request changes, exit code, what the comment says
         ("better", ("mfu: 0.4", "mfu: 0.5"), 0, "passes 2 limits, cost -20.0 %, CO2e -20.0 %"),
-        ("worse", ("grid: 400", "grid: 440"), 0, "passes 2 limits, 1 warnings, CO2e +10.0 %"),
+        ("worse", ("grid: 400", "grid: 440"), 0, "passes 2 limits, 1 warning, CO2e +10.0 %"),
         ("over", ("mfu: 0.4", "mfu: 0.3"), 1, "breaks 1 of 2 limits"),
         ("unknown", ("purchase: {price: 2 USD/device-h}, ", ""), 1, "UNKNOWN"),
     ];

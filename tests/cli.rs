@@ -205,3 +205,17 @@ fn a_closed_pipe_is_quiet() {
     assert!(output.status.success());
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Derivations as deep as that of the whole, and the list of all figures.
+#[test]
+fn explanations_keep_to_80_columns() {
+    for figure in [None, Some("tco.total_usd"), Some("tco.co2e_kg.location")] {
+        let arguments = ["explain", "scenarios/gpt3-175b.yaml"].into_iter().chain(figure);
+        let text = stdout(&arguments.collect::<Vec<_>>());
+        for line in text.lines() {
+            // Paths are not cut.
+            let words = line.split(' ').filter(|word| word.chars().count() > 1).count();
+            assert!(line.chars().count() <= 80 || words == 1, "{figure:?}: {line}");
+        }
+    }
+}

@@ -63,6 +63,16 @@ fn marks() {
     assert!(table.contains("unknown"), "{table}");
 }
 
+/// Direct figures lack the upstream that life-cycle figures contain.
+#[test]
+fn carbon_of_different_bases_is_not_compared() {
+    let direct = saved("direct", &["placement.grid_basis=direct"]);
+    let output = flopcast(&["compare", &direct, FILE]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("direct basis does not compare with life-cycle"), "{errors}");
+}
+
 #[test]
 fn a_terminal_has_80_columns() {
     let table = stdout(&["diff", "scenarios/gpt3-175b.yaml", "scenarios/bloom-176b.yaml", FILE]);

@@ -195,7 +195,9 @@ fn sizes_for_a_budget() {
     let sized = json(&["optimize", "--size", "--flops", "3.14e23", "--format", "json"]);
     let laws = sized["laws"].as_array().expect("laws");
     assert_eq!(laws.len(), 4);
+    let catalog = Catalog::embedded();
     for law in laws {
+        assert!(catalog.source(law["source"].as_str().expect("an id")).is_some(), "{law}");
         let parameters = number(law, "optimum.parameters");
         assert!((29e9..55e9).contains(&parameters), "{law}");
     }

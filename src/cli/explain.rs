@@ -40,7 +40,10 @@ impl Options {
                 print(&text.map_err(|error| Error::input(error.to_string()))?)
             }
             (Some(step), _) => print(&tree::derivation(step)),
-            (None, Some(unknown)) => print(&format!("{path} is unknown\n  {}\n", unknown.why)),
+            (None, Some(unknown)) => {
+                let why = tree::wrap(&unknown.why, 76).join("\n  ");
+                print(&format!("{path} is unknown\n  {why}\n"))
+            }
             (None, None) => print(&format!("{path} = {}\n", figure.shown)),
         }
     }
@@ -54,8 +57,10 @@ fn list(report: &Report) -> String {
             (_, Some(unknown)) => unknown.why.clone(),
             _ => String::new(),
         };
-        let how = if how.is_empty() { how } else { format!("    {how}\n") };
-        let _ = write!(out, "{} = {}\n{how}", figure.path, figure.shown);
+        let _ = writeln!(out, "{} = {}", figure.path, figure.shown);
+        if !how.is_empty() {
+            let _ = writeln!(out, "    {}", tree::wrap(&how, 74).join("\n      "));
+        }
     }
     out
 }

@@ -2,8 +2,9 @@
 
 use super::aim::Aim;
 use super::snapshot::{STAGES, Snapshot, Stated};
-use crate::diagnostic::{Error, Result};
+use crate::diagnostic::Result;
 use crate::estimate::Engine;
+use crate::ledger::footprint::comparable;
 
 /// Changes below this part of a figure are rounding.
 const ROUNDING: f64 = 1e-9;
@@ -117,15 +118,12 @@ pub fn compare(
     engine: Option<&Engine>,
     aims: &[Aim],
 ) -> Result<Comparison> {
-    if let (Some(a), Some(b)) = (before.carbon_basis(), after.carbon_basis())
-        && a != b
-    {
-        return Err(Error::input(format!(
-            "{} counts CO2e on the basis {a}, {} on {b}: they cannot be compared",
-            before.name(),
-            after.name()
-        ))
-        .hint("forecast both on one basis"));
+    for stage in STAGES {
+        if let (Some(a), Some(b)) = (before.carbon_basis(stage), after.carbon_basis(stage)) {
+            comparable(a, b).map_err(|error| {
+                error.within(&format!("{stage} of {} and {}", before.name(), after.name()))
+            })?;
+        }
     }
     let (old, new) = (before.figures(), after.figures());
     let gone = old.iter().filter(|(path, _)| Told::by(&new, path) == Told::Absent);

@@ -21,7 +21,9 @@ pub struct Law {
     pub id: String,
     /// Who fitted it.
     pub name: String,
-    /// Where its constants stand.
+    /// The publication, by its id in `sources.csv`.
+    pub source: String,
+    /// Where its constants stand in it.
     pub reference: String,
     form: Form,
 }
@@ -73,6 +75,7 @@ struct Row {
     #[serde(rename = "B")]
     b: Option<f64>,
     beta: Option<f64>,
+    source: String,
     reference: String,
 }
 
@@ -100,7 +103,7 @@ impl Law {
         };
         let form = line().or_else(loss);
         let form = form.ok_or_else(|| Error::input(format!("the law {} is not whole", row.id)))?;
-        Ok(Self { id: row.id, name: row.name, reference: row.reference, form })
+        Ok(Self { id: row.id, name: row.name, source: row.source, reference: row.reference, form })
     }
 
     /// The size of the least loss that a budget trains.

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::catalog::GridBasis;
 use crate::diagnostic::{Error, Result};
 
 /// The schema that is read; `flopcast estimate --format json` writes it.
@@ -109,9 +110,10 @@ impl Snapshot {
         self.0["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// Basis of the carbon intensity, where it is named.
-    pub fn carbon_basis(&self) -> Option<&str> {
-        self.0["catalog"]["grid_basis"].as_str()
+    /// What the location-based CO2e of a stage counts, where it says so.
+    pub fn carbon_basis(&self, stage: &str) -> Option<GridBasis> {
+        let name = self.0[stage]["co2e_basis"].as_str()?;
+        GridBasis::NAMES.iter().find(|(known, _)| *known == name).map(|(_, basis)| *basis)
     }
 }
 

@@ -248,7 +248,7 @@ pub fn sized_json(budget: Flop, all: &[Sized]) -> Value {
     };
     let law = |it: &Sized| {
         json!({
-            "law": it.law.id, "name": it.law.name, "reference": it.law.reference,
+            "law": it.law.id, "name": it.law.name, "source": it.law.source, "reference": it.law.reference,
             "optimum": size(&it.optimum), "with_use": it.used.as_ref().map(size),
         })
     };

@@ -67,15 +67,19 @@ fn sentence(it: &Checked) -> String {
     let broken = it.findings.verdicts.iter().filter(|v| v.fails()).count();
     let warned = it.findings.verdicts.iter().filter(|v| v.speaks() && !v.fails()).count();
     let limits = it.findings.verdicts.len();
-    let mut parts = vec![match broken {
-        0 => format!("passes {limits} limits"),
-        _ => format!("breaks {broken} of {limits} limits"),
-    }];
-    if warned > 0 {
-        parts.push(format!("{warned} warnings"));
+    let mut parts = Vec::new();
+    match (broken, it.findings.assumed.len()) {
+        (0, assumed) if limits == 0 && assumed > 0 => {}
+        (0, _) => parts.push(format!("passes {}", counted(limits, "limit"))),
+        _ => parts.push(format!("breaks {broken} of {}", counted(limits, "limit"))),
     }
-    if !it.findings.assumed.is_empty() {
-        parts.push(format!("{} inputs are assumed that must not be", it.findings.assumed.len()));
+    if warned > 0 {
+        parts.push(counted(warned, "warning"));
+    }
+    match it.findings.assumed.len() {
+        0 => {}
+        1 => parts.push("assumes 1 input that the policy wants given".to_owned()),
+        many => parts.push(format!("assumes {many} inputs that the policy wants given")),
     }
     let changes = it.comparison.iter().flat_map(|comparison| &comparison.lines);
     for (path, name) in [("tco.total_usd", "cost"), ("tco.co2e_kg.location", "CO2e")] {
@@ -85,6 +89,11 @@ fn sentence(it: &Checked) -> String {
         }
     }
     parts.join(", ")
+}
+
+/// `1 limit`, `2 limits`.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Aligned text for a terminal.

@@ -22,9 +22,19 @@ fn write_step(
     out: &mut String,
 ) {
     let name = step.name.clone().unwrap_or_else(|| step.formula());
-    let _ = writeln!(out, "{lead}{name} = {}", step.shown());
     let children = step.inputs();
     let pipe = if children.is_empty() { " " } else { "│" };
+    let width = 76usize.saturating_sub(below.chars().count());
+    let text = format!("{name} = {}", step.shown());
+    // What goes on below is set in.
+    let whole = text.chars().count() <= width + 4;
+    let lines = if whole { vec![text] } else { wrap(&text, width) };
+    for (at, line) in lines.iter().enumerate() {
+        let _ = match at {
+            0 => writeln!(out, "{lead}{line}"),
+            _ => writeln!(out, "{below}{pipe}   {line}"),
+        };
+    }
     let again = step.name.as_ref().is_some_and(|name| printed.contains(name));
     if again && !children.is_empty() {
         let _ = writeln!(out, "{below}  (see above)");
@@ -36,7 +46,6 @@ fn write_step(
         _ => ("derived: ".to_owned(), step.formula()),
     };
     if step.name.is_some() {
-        let width = 76usize.saturating_sub(below.chars().count());
         for line in wrap(&format!("{kind}{formula}"), width) {
             let _ = writeln!(out, "{below}{pipe} {line}");
         }
