@@ -83,13 +83,23 @@ pub(super) struct Options {
     #[arg(long, value_name = "PATH=VALUES")]
     vary: Vec<String>,
     /// The size of model and data instead.
-    #[arg(long)]
+    #[arg(help_heading = "The size of model and data", long)]
     size: bool,
     /// The compute to size for.
-    #[arg(long, value_name = "FLOP", requires = "size")]
+    #[arg(
+        help_heading = "The size of model and data",
+        long,
+        value_name = "FLOP",
+        requires = "size"
+    )]
     flops: Option<String>,
     /// Tokens that the model will read and write in its life.
-    #[arg(long, value_name = "TOKENS", requires = "size")]
+    #[arg(
+        help_heading = "The size of model and data",
+        long,
+        value_name = "TOKENS",
+        requires = "size"
+    )]
     served: Option<String>,
     #[command(flatten)]
     shapes: Shapes,

@@ -20,22 +20,33 @@ use crate::scenario::reader;
 pub(super) struct Shapes {
     /// Which shapes of the model fit: a table of keys of the model (layers, hidden, heads, ffn,
     /// `image_size`...) and `accuracy`, one row per shape.
-    #[arg(long = "shapes", id = "shapes", value_name = "FILE.csv", conflicts_with = "size")]
+    #[arg(
+        help_heading = "The shapes of a model",
+        long = "shapes",
+        id = "shapes",
+        value_name = "FILE.csv",
+        conflicts_with = "size"
+    )]
     scores: Option<PathBuf>,
     /// No more FLOPs of one forward pass, matmul class: `5 GFLOP`.
-    #[arg(long, value_name = "FLOP", requires = "shapes")]
+    #[arg(help_heading = "The shapes of a model", long, value_name = "FLOP", requires = "shapes")]
     max_flops: Option<String>,
     /// No more parameters: `30M`.
-    #[arg(long, value_name = "N", requires = "shapes")]
+    #[arg(help_heading = "The shapes of a model", long, value_name = "N", requires = "shapes")]
     max_params: Option<String>,
     /// No more memory for weights and the largest activations: `100 MB`; a bare number is in GB.
-    #[arg(long, value_name = "DATA", requires = "shapes")]
+    #[arg(help_heading = "The shapes of a model", long, value_name = "DATA", requires = "shapes")]
     max_memory: Option<String>,
     /// No slower at best than this, on the device of --on: `5 ms`; a bare number is in ms.
-    #[arg(long, value_name = "TIME", requires = "on")]
+    #[arg(help_heading = "The shapes of a model", long, value_name = "TIME", requires = "on")]
     max_latency: Option<String>,
     /// The device whose roofline bounds the latency.
-    #[arg(long, value_name = "ACCELERATOR", requires = "shapes")]
+    #[arg(
+        help_heading = "The shapes of a model",
+        long,
+        value_name = "ACCELERATOR",
+        requires = "shapes"
+    )]
     on: Option<String>,
 }
 
