@@ -66,6 +66,13 @@ impl de::Error for Refusal {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
         Self(Error::input(message.to_string()))
     }
+    fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
+        // What serde calls a struct is, to the user, a mapping.
+        let expected = expected.to_string();
+        let known = expected.strip_prefix("struct ").is_none();
+        let expected = if known { &expected } else { "keys with values, `key: value`" };
+        Self(Error::input(format!("expected {expected}, found {found}")))
+    }
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let error = Error::input(format!("unknown key `{field}`"));
         let suggested = error.clone().suggest(field, expected.iter().copied());

@@ -35,7 +35,8 @@ impl Unfit<'_> {
         let demand = &service.demand;
         let at_once = |memory: &KvCapacity| {
             let count = memory.sequences.min(service.replica.max_batch.value);
-            format!("{} requests at once", text::count(count.floor()))
+            let requests = if count < 2.0 { "request" } else { "requests" };
+            format!("{} {requests} at once", text::count(count.floor()))
         };
         let mut found = Vec::new();
         let mut with = |key: String, memory: KvCapacity| {

@@ -64,7 +64,7 @@ pub struct Class {
 /// How long prompts or answers are: lognormal with this mean and 95th percentile. Where both are
 /// equal, all are alike.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{mean: 900} or {mean: 900, p95: 2000}")]
 pub struct Lengths {
     /// The mean.
     pub mean: Given<TokensPerRequest>,
@@ -86,7 +86,7 @@ pub struct Slo {
 
 /// Bounds of a latency's percentiles.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "percentiles such as {p95: 200 ms}")]
 pub struct Percentiles {
     /// The median.
     pub p50: Option<Given<Time>>,
