@@ -141,6 +141,8 @@ constants! {
     link = "link" * 1.0;
     /// Latency of a reduction between two devices.
     reduction = "reduction_us" * 1e-6;
+    /// The same where they are joined by `PCIe`.
+    pcie_reduction = "pcie_reduction_us" * 1e-6;
     /// What each doubling of the devices adds.
     reduction_doubling = "reduction_doubling_us" * 1e-6;
     /// Per layer.

@@ -44,6 +44,8 @@ pub struct Device {
     pub peak4: Option<DeviceFlopRate>,
     /// Link to the devices of the same domain, one direction.
     pub link: DeviceBandwidth,
+    /// That link is `PCIe`: collectives lack the kernels that read a peer's memory directly.
+    pub pcie: bool,
     /// Link to other domains, one direction.
     pub network: DeviceBandwidth,
     /// Devices that the fast link joins.
@@ -79,6 +81,7 @@ impl Device {
             peak8: peak(&[Precision::Fp8]).filter(|peak| *peak > peak16),
             peak4: peak(&[Precision::Fp4]),
             link: link.unwrap_or(DeviceBandwidth::from_stored(PCIE)),
+            pcie: accelerator.scale_up.is_none() || accelerator.scale_up_link.starts_with("PCIe"),
             network: network.unwrap_or_else(Accelerator::network_card),
             domain: if rack { RACK } else { accelerator.devices_per_node.max(1) as u32 },
         })
@@ -291,14 +294,17 @@ impl Roofline {
         };
         let hidden = model.hidden as f64 * 2.0;
         let reductions = |ways: f64| if ways > 1.0 { 2.0 * (ways - 1.0) / ways } else { 0.0 };
+        let two = if device.pcie { c.pcie_reduction } else { c.reduction };
         let ways_latency = |ways: f64| {
-            if ways > 1.0 { c.reduction + c.reduction_doubling * (ways.log2() - 1.0) } else { 0.0 }
+            if ways > 1.0 { two + c.reduction_doubling * (ways.log2() - 1.0) } else { 0.0 }
         };
         let dense_layers = layers - moe;
         let spread = if deployment.expert_parallel || data > 1.0 { all } else { tensor };
+        // Attention ranks gather each other's tokens before the experts and scatter the sums after.
+        let exchanges = if data > 1.0 { 2.0 } else { 1.0 };
         let reduction = layers * ways_latency(tensor)
             + dense_layers * ways_latency(tensor)
-            + moe * ways_latency(spread);
+            + moe * exchanges * ways_latency(spread);
         let per_token =
             (layers + dense_layers) * reductions(tensor) / data.max(1.0) + moe * reductions(spread);
         // Each stage hands the residual stream to the next.
@@ -344,7 +350,7 @@ impl Roofline {
             launches: layers * c.prompt_layer
                 + moe * c.prompt_moe_layer
                 + latent * c.prompt_latent_layer,
-            reduction: c.engine * (reduction + handovers * c.reduction),
+            reduction: c.engine * (reduction + handovers * two),
             reduction_per_token: per_token * hidden / link(all)
                 + handovers * hidden / link(all * stages),
             verified: 1.0,
