@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::Read as _;
 
 use common::{flopcast, json, number, scratch, stdout};
 
@@ -89,4 +90,27 @@ fn what_cannot_be_written_is_said() {
         assert!(errors.contains(says), "{arguments:?}: {errors}");
     }
     assert_eq!(fs::read_to_string(&there).expect("still there"), "mine");
+}
+
+/// A sum by quarter that leaves out an unknown row would look like all that is paid.
+#[test]
+fn a_workbook_with_an_unknown_row_has_no_cash_flow() {
+    let folder = scratch("report-unknown");
+    let text = "name: a run\nmodel: gpt2\ndata: {tokens: 1B}\ntraining:\n  precision: bf16\n  \
+                hardware: {accelerator: h100-sxm, count: 8}\n  efficiency: {mfu: 0.4}\n  \
+                costs: {storage: {data: 1 TB}}\nplacement: {purchase: {price: 2 USD/device-h}}\n";
+    let priced = text.replace("data: 1 TB", "data: 1 TB, price: 0.02 USD/GB-month");
+    for (name, text, expected) in [("priced", priced, true), ("unpriced", text.to_owned(), false)] {
+        let scenario = folder.join(format!("{name}.yaml"));
+        fs::write(&scenario, text).expect("a scenario");
+        let book = folder.join(format!("{name}.xlsx"));
+        let [scenario, path] = [&scenario, &book].map(|path| path.to_str().expect("UTF-8"));
+        stdout(&["report", scenario, "-o", path]);
+        let mut book = zip::ZipArchive::new(fs::File::open(&book).expect("a file")).expect("zip");
+        let mut text = String::new();
+        let mut part = book.by_name("xl/workbook.xml").expect("a workbook");
+        part.read_to_string(&mut text).expect("XML");
+        assert!(text.contains("name=\"Ledger\""), "{name}");
+        assert_eq!(text.contains("name=\"Cash flow\""), expected, "{name}");
+    }
 }

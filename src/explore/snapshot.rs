@@ -117,24 +117,31 @@ impl Snapshot {
     }
 }
 
-/// The unit that the keys of a path name; nothing for a count or a share.
+/// What the last word of a key says of its unit.
+const UNITS: &[(&str, &str)] = &[
+    ("usd", "USD"),
+    ("kwh", "kWh"),
+    ("wh", "Wh"),
+    ("kg", "kgCO2e"),
+    ("g", "gCO2e"),
+    ("l", "L"),
+    ("gb", "GB"),
+    ("s", "s"),
+    ("ms", "ms"),
+    ("days", "days"),
+    ("hours", "device-h"),
+];
+
+/// The unit that a word of a key stands for.
+pub fn unit_word(word: &str) -> Option<&'static str> {
+    UNITS.iter().find(|(known, _)| *known == word).map(|(_, unit)| *unit)
+}
+
+/// The unit that the keys of a path name; nothing for a count, a share or a rate.
 pub fn unit(path: &str) -> &'static str {
-    const UNITS: &[(&str, &str)] = &[
-        ("usd", "USD"),
-        ("kwh", "kWh"),
-        ("wh", "Wh"),
-        ("kg", "kgCO2e"),
-        ("g", "gCO2e"),
-        ("l", "L"),
-        ("gb", "GB"),
-        ("s", "s"),
-        ("ms", "ms"),
-        ("days", "days"),
-        ("hours", "device-h"),
-    ];
     let unit = |key: &str| {
-        let last = key.rsplit('_').next().filter(|last| *last != key)?;
-        UNITS.iter().find(|(suffix, _)| *suffix == last).map(|(_, unit)| *unit)
+        let (rest, last) = key.rsplit_once('_')?;
+        unit_word(last).filter(|_| !rest.ends_with("_per"))
     };
     path.rsplit('.').find_map(unit).unwrap_or_default()
 }
@@ -178,6 +185,8 @@ mod tests {
             ("training.device_hours", "device-h"),
             ("inference.ttft_ms.p95", "ms"),
             ("training.step_time_s", "s"),
+            ("inference.fleet.peak_rate_per_s", ""),
+            ("training.flops_per_usd.peak", ""),
             ("training.mfu", ""),
             ("training.devices", ""),
         ];

@@ -10,6 +10,7 @@ use rust_xlsxwriter::{
 
 use super::formula::{self, Names};
 use crate::estimate::Figure;
+use crate::explore::snapshot::unit_word;
 use crate::ledger::line::Kind;
 use crate::provenance::{Basis, How, Step};
 use crate::quantity::text::{convert, fitting};
@@ -95,10 +96,14 @@ pub(super) fn write(report: &Report, book: &mut Workbook) -> Done {
         let mut sheet = Worksheet::new();
         sheet.set_name("Ledger")?;
         let last = ledger_sheet(&report.ledger, &mut sheet, &mut book_of)?;
-        let mut cash = Worksheet::new();
-        cash.set_name("Cash flow")?;
-        cash_sheet(&report.ledger, &mut cash, &look, last)?;
-        sheets.extend([sheet, cash]);
+        sheets.push(sheet);
+        // Sums by quarter without an unknown row would look like all that is paid.
+        if report.ledger.iter().all(|row| row.amount.is_some()) {
+            let mut cash = Worksheet::new();
+            cash.set_name("Cash flow")?;
+            cash_sheet(&report.ledger, &mut cash, &look, last)?;
+            sheets.push(cash);
+        }
     }
     if report.figure("inference.years.1.requests").is_some() {
         let mut sheet = Worksheet::new();
@@ -260,20 +265,10 @@ fn exact(value: f64) -> String {
     format!("{value:?}")
 }
 
-/// The unit that a path names: `co2e_kg.location`, `cost_usd`, `usd_per_year`, `max_rate_per_s`.
+/// The unit that a path names, rates included: `cost_usd`, `usd_per_year`, `max_rate_per_s`.
 fn unit_of(path: &str) -> String {
-    const UNITS: &[(&str, &str)] = &[
-        ("usd", "USD"),
-        ("kwh", "kWh"),
-        ("wh", "Wh"),
-        ("kg", "kgCO2e"),
-        ("g", "gCO2e"),
-        ("l", "L"),
-        ("gb", "GB"),
-        ("hours", "device-h"),
-        ("days", "days"),
-        ("s", "s"),
-        ("ms", "ms"),
+    // Nothing that a policy could put a bound in; a reader of a cell is helped by them.
+    const COUNTED: &[(&str, &str)] = &[
         ("tokens", "tokens"),
         ("requests", "requests"),
         ("flops", "FLOP"),
@@ -282,7 +277,8 @@ fn unit_of(path: &str) -> String {
     ];
     let named = |words: &str| {
         let (_, word) = words.rsplit_once('_').unwrap_or(("", words));
-        UNITS.iter().find(|(name, _)| *name == word).map(|(_, unit)| *unit)
+        let counted = COUNTED.iter().find(|(known, _)| *known == word);
+        unit_word(word).or(counted.map(|(_, unit)| *unit))
     };
     let unit = |key: &str| match key.split_once("_per_") {
         Some((of, per)) => Some(format!("{}/{}", named(of)?, per.replace('_', " "))),
