@@ -3,7 +3,8 @@
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::Engine;
-use flopcast::scenario::{Files, Scenario, document, reader, resolve};
+use flopcast::estimate::plan::Scenario;
+use flopcast::scenario::{Files, document, reader, resolve};
 
 fn main() {
     divan::main();

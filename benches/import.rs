@@ -1,9 +1,10 @@
 //! Reading architectures: an ONNX graph of ViT-B/16 whose shapes must be inferred, and a Hugging
 //! Face configuration.
 
+use flopcast::import::onnx;
+use flopcast::model::Bindings;
 use flopcast::model::Input;
-use flopcast::model::import::hf;
-use flopcast::model::import::onnx::{self, Bindings};
+use flopcast::model::config;
 
 const VIT: &[u8] = include_bytes!("../tests/data/onnx/vit_b_16-dynN.onnx");
 
@@ -27,5 +28,5 @@ fn onnx_vit_b_16(bencher: divan::Bencher<'_, '_>) {
 
 #[divan::bench]
 fn config_llama_70b(bencher: divan::Bencher<'_, '_>) {
-    bencher.bench(|| hf::read("llama", LLAMA, &Input::default()).expect("a model"));
+    bencher.bench(|| config::read("llama", LLAMA, &Input::default()).expect("a model"));
 }

@@ -3,9 +3,9 @@
 use flopcast::catalog::Catalog;
 use flopcast::training::calibration::Calibration;
 use flopcast::training::format::Format;
+use flopcast::training::layout::{Wish, plan};
 use flopcast::training::memory::ADAMW;
 use flopcast::training::parallelism::{Batch, Parallelism};
-use flopcast::training::plan::{Wish, plan};
 use flopcast::training::platform::{ExpertKernels, Hardware, Platform, Software};
 use flopcast::training::step_time::step;
 use flopcast::training::transformer::Transformer;

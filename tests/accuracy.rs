@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use flopcast::catalog::Catalog;
-use flopcast::explore::backtest::calibrate::prove;
-use flopcast::explore::backtest::{Backtest, Kind, cases};
+use flopcast::evidence::backtest::calibrate::prove;
+use flopcast::evidence::backtest::{Backtest, Kind, cases};
 use flopcast::report::accuracy;
 use flopcast::training::calibration::Calibration;
 

@@ -225,8 +225,8 @@ proptest::proptest! {
     fn no_log_makes_it_panic(rows in "[ -~\n]{0,200}") {
         for header in [CODECARBON, SACCT, NVIDIA_SMI, FOCUS] {
             let header = header.lines().next().expect("a header");
-            let _ = flopcast::explore::actuals::read(&format!("{header}\n{rows}"));
+            let _ = flopcast::evidence::actuals::read(&format!("{header}\n{rows}"));
         }
-        let _ = flopcast::explore::actuals::read(&rows);
+        let _ = flopcast::evidence::actuals::read(&rows);
     }
 }

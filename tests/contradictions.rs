@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use flopcast::catalog::Catalog;
-use flopcast::explore::backtest::runs::score_run;
-use flopcast::explore::backtest::table::Table;
+use flopcast::evidence::backtest::runs::score_run;
+use flopcast::evidence::backtest::table::Table;
 use flopcast::quantity::{Measure, Precision};
 use flopcast::training::calibration::Calibration;
 

@@ -6,7 +6,11 @@ use flopcast::quantity::{DeviceFlopRate, Devices, Flop, Measure, Precision, Time
 
 fn model(layers: &str) -> Model {
     let json = serde_json::json!({"layers": serde_yaml::from_str::<serde_json::Value>(layers).expect("YAML")});
-    Spec::from_json(&json).expect("a layer list").build(None, &Input::default()).expect("a model")
+    Spec::from_json(&json)
+        .expect("a layer list")
+        .build(&Input::default())
+        .expect("no file")
+        .expect("a model")
 }
 
 fn matmul(layers: &str) -> f64 {

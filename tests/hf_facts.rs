@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use flopcast::model::import::hf;
+use flopcast::model::config;
 use flopcast::model::{AttentionCount, Input};
 use flopcast::quantity::system::compute::flop;
 use serde::Deserialize;
@@ -31,8 +31,8 @@ fn check(fact: &Fact) {
     config.insert("architectures".to_owned(), json!([fact.class]));
     let input = Input { sequence: fact.sequence, ..Input::default() };
     let text = Value::Object(config).to_string();
-    let model =
-        hf::read(&fact.id, &text, &input).unwrap_or_else(|error| panic!("{}: {error}", fact.id));
+    let model = config::read(&fact.id, &text, &input)
+        .unwrap_or_else(|error| panic!("{}: {error}", fact.id));
     let counted = model.parameters();
     let expected = (fact.total, fact.active.unwrap_or(fact.total), fact.embedding);
     assert_eq!((counted.total, counted.active, counted.embedding), expected, "{}", fact.id);

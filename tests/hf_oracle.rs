@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use flopcast::model::import::hf;
+use flopcast::model::config;
 use flopcast::model::{AttentionCount, Input};
 use flopcast::quantity::system::compute::flop;
 
@@ -59,7 +59,7 @@ fn with_class(text: &str, class: &str) -> String {
 fn check(text: &str, row: &BTreeMap<String, String>) -> Result<(), String> {
     let count = |sequence: Option<u64>| {
         let input = Input { sequence, ..Input::default() };
-        hf::read(&row["id"], text, &input).map_err(|error| format!("! {}", error.message()))
+        config::read(&row["id"], text, &input).map_err(|error| format!("! {}", error.message()))
     };
     let own = count(row["seq"].parse().ok())?;
     let mut wrong = Vec::new();

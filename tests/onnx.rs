@@ -3,7 +3,8 @@
 //! Expected figures: `torch.utils.flop_counter` and the element counts of the files' initializers
 //! (torch 2.15.0); MACs of ViT-B/16 and `MobileNetV2` agree with torchvision's published GFLOPS.
 
-use flopcast::model::import::onnx::{self, Bindings};
+use flopcast::import::onnx;
+use flopcast::model::Bindings;
 use flopcast::model::{AttentionCount, Model};
 use flopcast::quantity::system::compute::flop;
 use proptest::prelude::*;

@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use flopcast::model::import::onnx::{self, Bindings};
+use flopcast::import::onnx;
+use flopcast::model::Bindings;
 use flopcast::model::{AttentionCount, Model, Operator};
 use flopcast::quantity::system::compute::flop;
 

@@ -9,11 +9,11 @@ use common::{flopcast, json, number, root, stdout};
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::{Estimate, Figure, estimate};
-use flopcast::explore::aim::Aim;
-use flopcast::explore::axis::Axis;
-use flopcast::explore::optimize::{Limit, Request, search};
-use flopcast::explore::space::Space;
 use flopcast::scenario::{Files, document, reader, resolve};
+use flopcast::study::aim::Aim;
+use flopcast::study::axis::Axis;
+use flopcast::study::optimize::{Limit, Request, search};
+use flopcast::study::space::Space;
 
 const RUN: &str = "\
 name: A run

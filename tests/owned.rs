@@ -5,11 +5,11 @@ mod common;
 use common::{close, flopcast, json, number};
 use flopcast::catalog::Catalog;
 use flopcast::ledger::line::{Ledger, Period, Stage};
+use flopcast::ledger::plan::{Alternative, Amortisation, Owned};
 use flopcast::provenance::{Basis, Input, Traced};
 use flopcast::quantity::{
     DevicePrice, DeviceTime, Energy, Measure, Money, Share, Time, YearlyRate, parse,
 };
-use flopcast::scenario::plan::{Alternative, Amortisation, Owned};
 use proptest::prelude::*;
 
 const FILE: &str = "scenarios/bloom-176b-owned.yaml";

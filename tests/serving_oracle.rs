@@ -7,11 +7,11 @@
 use std::path::PathBuf;
 
 use flopcast::catalog::Catalog;
-use flopcast::explore::backtest::score::{Scored, Summary};
-use flopcast::explore::backtest::serving::{Reader, prove};
-use flopcast::explore::backtest::table::Table;
+use flopcast::evidence::backtest::score::{Scored, Summary};
+use flopcast::evidence::backtest::serving::{Reader, prove};
+use flopcast::evidence::backtest::table::Table;
 use flopcast::model::Input;
-use flopcast::model::import::hf;
+use flopcast::model::config;
 use flopcast::report::accuracy;
 use flopcast::serving::calibration::Calibration;
 
@@ -29,7 +29,7 @@ fn runs_left_out_of_the_fit_are_forecast_within_the_bars() {
     let model = |config: &str| {
         let path = folder.join("serving_configs").join(format!("{config}.json"));
         let text = std::fs::read_to_string(&path).expect("a config");
-        hf::read(config, &text, &Input::default())
+        config::read(config, &text, &Input::default())
     };
     let (runs, _) = Reader::new(&catalog, &model).runs(&table);
     let proof = prove(&runs, &calibration, 10, &calibration.fitted).expect("a fit");

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flopcast::catalog::Catalog;
-use flopcast::explore::backtest::score::quantile;
-use flopcast::model::import::hf;
+use flopcast::evidence::backtest::score::quantile;
+use flopcast::model::config;
 use flopcast::model::spec::from_preset;
 use flopcast::model::{Input, Model};
 use flopcast::quantity::{Measure as _, RequestRate, Time};
-use flopcast::scenario::traffic::{self, Trace};
 use flopcast::serving::calibration::Calibration;
 use flopcast::serving::capacity::{Limit, Objective, Promise, Search, highest_rate};
 use flopcast::serving::memory::KvCapacity;
 use flopcast::serving::served::ServedModel;
 use flopcast::serving::simulator::{Arrival, Bounds, Fleet, Limits, Report, Router, Simulation};
 use flopcast::serving::step::{Deployment, Device, Roofline, Weights};
+use flopcast::serving::traffic::{self, Trace};
 use flopcast::serving::traffic::{Source, Traffic};
 
 struct Recorded {
@@ -148,7 +148,7 @@ fn runs(folder: &Path) -> Vec<(&'static str, Recorded, Engine)> {
         let path = folder.join("traces").join(format!("llmservingsim_vllm_{run}_requests.jsonl"));
         let text = folder.join("serving_configs").join(format!("{config}.json"));
         let text = std::fs::read_to_string(text).expect("a config");
-        let model = hf::read(config, &text, &Input::default()).expect("a model");
+        let model = config::read(config, &text, &Input::default()).expect("a model");
         let mut engine = Engine::new(&model, accelerator, tensor, sequences, 2048);
         let meta = folder.join("traces").join(format!("llmservingsim_vllm_{run}_meta.json"));
         let meta = std::fs::read_to_string(meta).expect("meta");

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use flopcast::model::import::hf;
+use flopcast::model::config;
 use flopcast::model::spec::{from_preset, preset_names};
 use flopcast::model::{AttentionCount, Input, Model, Operator, Role};
 use flopcast::quantity::system::compute::flop;
@@ -75,7 +75,7 @@ fn networks_have_their_published_size() {
 fn layers_are_those_of_torchvision() {
     let config = r#"{"architectures": ["BertModel"], "model_type": "bert"}"#;
     let sequence = Input { sequence: Some(128), ..Input::default() };
-    let bert = hf::read("bert_base_s128", config, &sequence).expect("BERT base");
+    let bert = config::read("bert_base_s128", config, &sequence).expect("BERT base");
     layers_equal("bert_base_s128", &bert, false);
     for name in ["alexnet", "vgg16", "resnet50", "mobilenet_v2", "vit_b_16"] {
         let model = model(name, None).expect("a preset");

@@ -1,9 +1,9 @@
 //! Any text as a `config.json` of Hugging Face.
 #![no_main]
 
-use flopcast::model::{Input, import::hf};
+use flopcast::model::{Input, config};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let _ = hf::read("fuzzed", text, &Input::default());
+    let _ = config::read("fuzzed", text, &Input::default());
 });

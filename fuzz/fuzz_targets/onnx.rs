@@ -1,7 +1,8 @@
 //! Any bytes as an ONNX file. Seeds: `tests/data/onnx`.
 #![no_main]
 
-use flopcast::model::import::onnx::{self, Bindings};
+use flopcast::import::onnx;
+use flopcast::model::Bindings;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {

@@ -1,7 +1,7 @@
 //! Any bytes as a `.safetensors` file, and as an index of several.
 #![no_main]
 
-use flopcast::model::import::safetensors::{self, Index};
+use flopcast::import::safetensors::{self, Index};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {

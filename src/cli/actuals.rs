@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::quantity::text::QuantityError;
+use flopcast_core::quantity::{Time, text};
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::traffic::Trace;
+use flopcast_evidence::actuals;
+use flopcast_evidence::actuals::requests;
+use flopcast_report::actuals::{csv, json, markdown, table};
 
 use super::input::read_bytes;
 use super::{Format, Global, load, print};
-use crate::diagnostic::{Error, Result};
-use crate::explore::actuals::{self, requests};
-use crate::quantity::Time;
-use crate::quantity::text::{self, QuantityError};
-use crate::report::actuals::{csv, json, markdown, table};
-use crate::scenario::traffic::Trace;
-use crate::serving::calibration::Calibration;
 
 /// Options of `flopcast actuals`.
 #[derive(Args, Debug)]

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::{Bindings, Input, Model, config, spec};
+use flopcast_import::{model_file, onnx, safetensors};
+
 use super::input::read_bytes;
-use crate::diagnostic::{Error, Result};
-use crate::model::import::onnx::{self, Bindings};
-use crate::model::import::{hf, safetensors};
-use crate::model::{Input, Model, spec};
 
 /// Larger model files are refused; the weights of a safetensors file are not read.
 const MAX_BYTES: u64 = 4 << 30;
@@ -26,8 +26,8 @@ pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
         "onnx" => onnx::read(read_bytes(path, MAX_BYTES)?, &bindings.parse::<Bindings>()?),
         "safetensors" => weights(path)?.model(name),
         "json" if name.ends_with(".safetensors.index.json") => sharded(path, &text(path)?, name),
-        "json" => hf::read(name, &text(path)?, input),
-        "yaml" | "yml" => spec::from_yaml(name, &text(path)?, input),
+        "json" => config::read(name, &text(path)?, input),
+        "yaml" | "yml" => model_file::read(name, &text(path)?, input),
         _ if path.is_dir() => {
             read(&path.join("config.json").display().to_string(), input, bindings)
         }

@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::{Input, Model, config};
+use flopcast_core::serving::calibration as serving;
+use flopcast_core::training::calibration::Calibration;
+use flopcast_evidence::backtest::serving::Reader;
+use flopcast_evidence::backtest::table::Table;
+use flopcast_evidence::backtest::{Backtest, Kind};
+use flopcast_evidence::calibration_file;
+use flopcast_report::backtest::{csv, json, markdown, table};
 
 use super::input::read_bytes;
 use super::progress::Progress;
 use super::{Format, Global, load, print};
-use crate::catalog::Catalog;
-use crate::diagnostic::{Error, Result};
-use crate::explore::backtest::serving::Reader;
-use crate::explore::backtest::table::Table;
-use crate::explore::backtest::{Backtest, Kind};
-use crate::model::import::hf;
-use crate::model::{Input, Model};
-use crate::report::backtest::{csv, json, markdown, table};
-use crate::serving::calibration as serving;
-use crate::training::calibration::Calibration;
 
 /// Larger tables and calibrations are refused.
 pub(super) const MAX_TABLE: u64 = 256 << 20;
@@ -105,14 +105,14 @@ pub(super) fn configs(
         if !path.is_file() {
             return Err(Error::input(format!("there is no file {name}.json among the configs")));
         }
-        hf::read(name, &text(&path)?, &Input::default())
+        config::read(name, &text(&path)?, &Input::default())
     }
 }
 
 /// The constants of a file, or the built-in ones.
 pub(super) fn calibration(path: Option<&Path>) -> Result<Calibration> {
     match path {
-        Some(path) => Calibration::read(&text(path)?),
+        Some(path) => Calibration::read(&calibration_file::json(&text(path)?)?),
         None => Calibration::embedded(),
     }
 }
@@ -120,7 +120,7 @@ pub(super) fn calibration(path: Option<&Path>) -> Result<Calibration> {
 /// The serving constants of a file, or the built-in ones.
 pub(super) fn serving_calibration(path: Option<&Path>) -> Result<serving::Calibration> {
     match path {
-        Some(path) => serving::Calibration::read(&text(path)?),
+        Some(path) => serving::Calibration::read(&calibration_file::json(&text(path)?)?),
         None => serving::Calibration::shipped(),
     }
 }

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_evidence::backtest::calibrate::prove;
+use flopcast_evidence::backtest::serving::Reader;
+use flopcast_evidence::backtest::table::Table;
+use flopcast_evidence::backtest::{Backtest, Kind, cases, serving};
+use flopcast_evidence::calibration_file;
+use flopcast_report::accuracy;
 
 use super::backtest::{calibration, configs, serving_calibration, text, write};
 use super::{Format, Global, load, print};
-use crate::diagnostic::{Error, Result};
-use crate::explore::backtest::calibrate::prove;
-use crate::explore::backtest::serving::{self, Reader};
-use crate::explore::backtest::table::Table;
-use crate::explore::backtest::{Backtest, Kind, cases};
-use crate::report::accuracy;
 
 /// Options of `flopcast calibrate`.
 #[derive(Args, Debug)]
@@ -67,7 +68,7 @@ impl Options {
         let fitted = format!("{name}, {measured} rows");
         let proof = prove(&cases, &before, usize::from(self.cross_validate), &fitted)?;
         if let Some(path) = &self.output {
-            write(path, &proof.calibration.write()?)?;
+            write(path, &calibration_file::write(&proof.calibration)?)?;
         }
         if global.format == Format::Json {
             return print(&format!("{:#}", accuracy::json(&proof)));
@@ -96,7 +97,7 @@ impl Options {
         let fitted = format!("{name}, {} runs", runs.len());
         let proof = serving::prove(&runs, &before, usize::from(self.cross_validate), &fitted)?;
         if let Some(path) = &self.output {
-            write(path, &proof.calibration.write()?)?;
+            write(path, &calibration_file::write(&proof.calibration)?)?;
         }
         match global.format {
             Format::Json => print(&format!("{:#}", accuracy::serving_json(&proof))),

@@ -4,21 +4,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::capacity::Search;
+use flopcast_report::capacity::{json, markdown, report, table};
+use flopcast_report::{csv, fleets, requests, timeline};
+use flopcast_study::axis::Axis;
+use flopcast_study::capacity;
+use flopcast_study::capacity::{Capacity, Question};
+use flopcast_study::fleets::choose;
+use flopcast_study::space::Space;
 
 use super::input::document;
 use super::progress::Progress;
 use super::{Format, Global, load, output, print};
-use crate::catalog::Catalog;
-use crate::diagnostic::{Error, Kind, Result};
-use crate::explore::axis::Axis;
-use crate::explore::capacity::{self, Capacity, Question};
-use crate::explore::fleets::choose;
-use crate::explore::space::Space;
-use crate::report::capacity::{json, markdown, report, table};
-use crate::report::{csv, fleets, requests, timeline};
-use crate::scenario::Scenario;
-use crate::serving::calibration::Calibration;
-use crate::serving::capacity::Search;
 
 /// Options of `flopcast capacity`.
 #[derive(Args, Debug)]

@@ -6,14 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
+use flopcast_core::catalog::{Card, Catalog, GridBasis, Price, Purchase, Sourced};
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::quantity::{Measure, Precision};
+use flopcast_report::tree::wrap;
 use serde_json::{Value, json};
 
 use super::listing::{Cell, Listing};
 use super::{Format, Global, load, print, refresh};
-use crate::catalog::{Card, Catalog, GridBasis, Price, Purchase, Sourced};
-use crate::diagnostic::{Error, Result};
-use crate::quantity::{Measure, Precision};
-use crate::report::tree::wrap;
 
 /// Options of `flopcast catalog`.
 #[derive(Args, Debug)]

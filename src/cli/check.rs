@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_report::policy::{Checked, csv, json, markdown, table};
+use flopcast_scenario::document;
+use flopcast_study::aim::Aim;
+use flopcast_study::compare::compare;
+use flopcast_study::policy::Policy;
+use flopcast_study::snapshot::Snapshot;
 
 use super::compare::snapshots;
 use super::input::read_bytes;
 use super::{Format, Global, load, print};
-use crate::diagnostic::{Error, Kind, Result};
-use crate::explore::aim::Aim;
-use crate::explore::compare::compare;
-use crate::explore::policy::Policy;
-use crate::explore::snapshot::Snapshot;
-use crate::report::policy::{Checked, csv, json, markdown, table};
-use crate::scenario::document;
 
 /// Options of `flopcast check`.
 #[derive(Args, Debug)]

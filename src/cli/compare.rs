@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::Engine;
+use flopcast_report::compare::{csv, json, markdown, table};
+use flopcast_study::aim::Aim;
+use flopcast_study::compare::{Comparison, compare};
+use flopcast_study::snapshot::Snapshot;
 
 use super::input::read_bytes;
 use super::{Format, Global, load, print};
-use crate::diagnostic::{Error, Result};
-use crate::estimate::Engine;
-use crate::explore::aim::Aim;
-use crate::explore::compare::{Comparison, compare};
-use crate::explore::snapshot::Snapshot;
-use crate::report::compare::{csv, json, markdown, table};
 
 /// Larger snapshots are refused.
 const MAX_SNAPSHOT: u64 = 64 << 20;

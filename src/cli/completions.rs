@@ -2,9 +2,9 @@
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use flopcast_core::diagnostic::{Error, Result};
 
 use super::Cli;
-use crate::diagnostic::{Error, Result};
 
 /// Options of `flopcast completions`.
 #[derive(Args, Debug)]

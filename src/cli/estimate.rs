@@ -4,18 +4,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_report::{Report, capacity as sized, csv, json, markdown, table};
+use flopcast_study::capacity::Capacity;
+use flopcast_study::policy::Policy;
+use flopcast_study::snapshot::Snapshot;
+use flopcast_study::uncertainty::Sampling;
+use flopcast_study::{commitment, uncertainty};
 
 use super::capacity::Runs;
 use super::{Format, Global, capacity, check, load, print};
-use crate::catalog::Catalog;
-use crate::diagnostic::{Error, Kind, Result};
-use crate::explore::capacity::Capacity;
-use crate::explore::commitment;
-use crate::explore::policy::Policy;
-use crate::explore::snapshot::Snapshot;
-use crate::explore::uncertainty::{self, Sampling};
-use crate::report::{Report, capacity as sized, csv, json, markdown, table};
-use crate::scenario::Scenario;
 
 /// Options of `flopcast estimate`.
 #[derive(Args, Debug)]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_report::{Report, json, tree};
 
 use super::{Format, Global, load, print};
-use crate::diagnostic::{Error, Result};
-use crate::report::{Report, json, tree};
 
 /// Options of `flopcast explain`.
 #[derive(Args, Debug)]

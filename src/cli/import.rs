@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::{Input, spec};
+use flopcast_import::{export, model_file};
 
 use super::{architecture, output, print};
-use crate::diagnostic::{Error, Result};
-use crate::model::{Input, export, spec};
 
 /// Options of `flopcast import`.
 #[derive(Args, Debug)]
@@ -66,9 +67,9 @@ fn configuration(path: &Path, name: &str) -> Result<String> {
     let shown = path.display().to_string();
     let text = architecture::text(path)?;
     let build = || {
-        crate::model::import::hf::read(name, &text, &Input::default())?;
+        flopcast_core::model::config::read(name, &text, &Input::default())?;
         let file = export::of_configuration(name, &text)?;
-        spec::from_yaml(name, &file, &Input::default())?;
+        model_file::read(name, &file, &Input::default())?;
         Ok(file)
     };
     build().map_err(|error: Error| error.within(&shown))

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Result};
 
 use super::print;
-use crate::diagnostic::{Error, Result};
 
 const STARTER: &str = include_str!("init/starter.yaml");
 const FULL: &str = include_str!("init/full.yaml");

@@ -3,9 +3,11 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_scenario::document;
+use flopcast_scenario::document::{Node, Value};
+
 use super::Global;
-use crate::diagnostic::{Error, Result};
-use crate::scenario::document::{self, Node, Value};
 
 /// Reads a file of at most `limit` bytes.
 ///
@@ -59,7 +61,7 @@ fn nearest_files(path: &Path) -> Option<String> {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     let wanted = path.file_name()?.to_str()?;
-    let near = crate::diagnostic::nearest(wanted, names.iter().map(String::as_str));
+    let near = flopcast_core::diagnostic::nearest(wanted, names.iter().map(String::as_str));
     near.first().map(|name| format!("did you mean {}?", folder.join(name).display()))
 }
 

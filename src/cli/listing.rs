@@ -1,12 +1,12 @@
 //! A plain table of cells in every form of result.
 
+use flopcast_core::quantity::text::number;
 use serde_json::{Map, Number, Value};
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use super::Format;
-use crate::quantity::text::number;
 
 /// Rows under headings.
 #[derive(Debug)]

@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::Engine;
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_live::Store;
+use flopcast_report::{Report, json};
+use flopcast_scenario::file::ScenarioFile;
+use flopcast_scenario::{Files, reader, resolve};
+use flopcast_study::snapshot::Snapshot;
+use flopcast_study::uncertainty;
+use flopcast_study::uncertainty::Sampling;
+
 use super::input::{document, read_bytes, read_text, relative};
 use super::{Global, lock};
-use crate::catalog::Catalog;
-use crate::diagnostic::{Error, Result};
-use crate::estimate::Engine;
-use crate::explore::snapshot::Snapshot;
-use crate::explore::uncertainty::{self, Sampling};
-use crate::live::Store;
-use crate::report::{Report, json};
-use crate::scenario::file::ScenarioFile;
-use crate::scenario::{Files, Scenario, reader, resolve};
 
 /// Larger model files are refused; weights need not be present.
 const MAX_MODEL_BYTES: u64 = 512 << 20;

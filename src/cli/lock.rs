@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::catalog::Lock;
+use flopcast_core::diagnostic::{Error, Result};
 
 use super::input::read_bytes;
 use super::{Global, load, output, print};
-use crate::catalog::Lock;
-use crate::diagnostic::{Error, Result};
 
 /// Options of `flopcast lock`.
 #[derive(Args, Debug)]

@@ -36,8 +36,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::diagnostic::{Error, Result};
+use flopcast_core::diagnostic::{Error, Result};
 
 /// Forecast what an AI model takes before anyone rents a GPU: FLOPs, device-hours, dollars,
 /// energy, carbon and water of training and serving.

@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use flopcast_core::catalog::Accelerator;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::compress::{Compressed, Compression, Target};
+use flopcast_core::model::roofline::Device;
+use flopcast_core::model::{AttentionCount, Input, Model, Spec, spec};
+use flopcast_core::quantity::text::count;
+use flopcast_core::quantity::{Flop, Measure, Precision, Time, show};
+use flopcast_report::compression::Comparison;
+use flopcast_report::model::{ModelReport, Standing, csv, json, side_by_side, table};
+use flopcast_report::scatter::{Plot, Point};
+use flopcast_report::{compression, scatter};
+use flopcast_study::metric::{Metric, Score};
+use flopcast_study::pareto::front;
 
 use super::{Format, Global, architecture, load, output, print};
-use crate::catalog::Accelerator;
-use crate::diagnostic::{Error, Result};
-use crate::explore::metric::{Metric, Score};
-use crate::explore::pareto::front;
-use crate::model::compress::{Compressed, Compression, Target};
-use crate::model::roofline::Device;
-use crate::model::{AttentionCount, Input, Model, Spec, spec};
-use crate::quantity::{Flop, Measure, Precision, Time, show, text::count};
-use crate::report::compression::{self, Comparison};
-use crate::report::model::{ModelReport, Standing, csv, json, side_by_side, table};
-use crate::report::scatter::{self, Plot, Point};
 
 /// Options of `flopcast model`.
 #[derive(Args, Debug)]
@@ -279,7 +281,7 @@ impl Options {
     fn axis(&self, on: Option<&Accelerator>) -> (String, fn(f64) -> String) {
         match self.against {
             Against::Flops => ("forward FLOPs, matmul".to_owned(), |cost| {
-                crate::report::model::show_flops(Flop::from_stored(cost)) + "FLOP"
+                flopcast_report::model::show_flops(Flop::from_stored(cost)) + "FLOP"
             }),
             Against::Parameters => ("parameters".to_owned(), count),
             Against::Time => {

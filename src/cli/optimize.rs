@@ -5,28 +5,28 @@ use std::process::ExitCode;
 
 use chrono::NaiveDate;
 use clap::Args;
+use flopcast_core::catalog::Purchase;
+use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_core::estimate::Engine;
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::quantity::text::number;
+use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};
+use flopcast_core::training::plan::Work;
+use flopcast_report::optimize::{
+    Sized, csv, json, markdown, sized_csv, sized_json, sized_markdown, sized_table, table,
+};
+use flopcast_scenario::file::ScenarioFile;
+use flopcast_scenario::reader;
+use flopcast_study::aim::Aim;
+use flopcast_study::axis::{Axis, Setting};
+use flopcast_study::optimize::{Limit, Market, Request, offers, search};
+use flopcast_study::sizing::Law;
+use flopcast_study::space::Space;
 
 use super::input::document;
 use super::progress::Progress;
 use super::shapes::Shapes;
 use super::{Format, Global, load, print};
-use crate::catalog::Purchase;
-use crate::diagnostic::{Error, Kind, Result};
-use crate::estimate::Engine;
-use crate::explore::aim::Aim;
-use crate::explore::axis::{Axis, Setting};
-use crate::explore::optimize::{Limit, Market, Request, offers, search};
-use crate::explore::sizing::Law;
-use crate::explore::space::Space;
-use crate::quantity::text::{self, number};
-use crate::quantity::{Flop, Measure, Time, Tokens};
-use crate::report::optimize::{
-    Sized, csv, json, markdown, sized_csv, sized_json, sized_markdown, sized_table, table,
-};
-use crate::scenario::Scenario;
-use crate::scenario::file::ScenarioFile;
-use crate::scenario::plan::Work;
-use crate::scenario::reader;
 
 /// Options of `flopcast optimize`.
 #[derive(Args, Debug)]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::diagnostic::{Error, Result};
+use flopcast_core::diagnostic::{Error, Result};
 
 /// Refuses a file that is there already, before anything long is computed for it.
 ///

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_report::portfolio::{csv, json, markdown, table};
+use flopcast_scenario::file::ScenarioFile;
+use flopcast_scenario::reader;
+use flopcast_study::portfolio::{Entry, tags};
 
 use super::input::document;
 use super::{Format, Global, load, print};
-use crate::diagnostic::{Error, Result};
-use crate::explore::portfolio::{Entry, tags};
-use crate::report::portfolio::{csv, json, markdown, table};
-use crate::scenario::file::ScenarioFile;
-use crate::scenario::reader;
 
 /// Options of `flopcast portfolio`.
 #[derive(Args, Debug)]

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_live::{FEEDS, Outcome, Policy, Refresh, Snapshot, Store, feed};
 
 use super::listing::{Cell, Listing};
 use super::progress::Progress;
 use super::{Global, load, output, print};
-use crate::catalog::Catalog;
-use crate::diagnostic::{Error, Kind, Result};
-use crate::live::{FEEDS, Outcome, Policy, Refresh, Snapshot, Store, feed};
 
 /// Options of `flopcast catalog refresh`.
 #[derive(Args, Debug)]

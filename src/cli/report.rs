@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_report::document::Document;
+use flopcast_report::html;
 
 use super::capacity::Runs;
 use super::input::read_text;
 use super::{Global, capacity, estimate, load, output, print};
-use crate::diagnostic::{Error, Result};
-use crate::report::document::Document;
-use crate::report::html;
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]

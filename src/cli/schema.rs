@@ -1,6 +1,6 @@
 //! `flopcast schema`.
 
-use crate::scenario::file::ScenarioFile;
+use flopcast_scenario::file::ScenarioFile;
 
 /// The JSON Schema of a scenario file.
 pub(super) fn text() -> String {

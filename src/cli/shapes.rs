@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Kind, Result};
+use flopcast_core::model::roofline::Device;
+use flopcast_core::quantity::Precision;
+use flopcast_report::shapes::{csv, json, markdown, table};
+use flopcast_scenario::file::ScenarioFile;
+use flopcast_scenario::reader;
+use flopcast_study::shapes::{Limit, Question, Table, Take};
 
 use super::input::document;
 use super::{Format, Global, architecture, load, print};
-use crate::diagnostic::{Kind, Result};
-use crate::explore::shapes::{Limit, Question, Table, Take};
-use crate::model::roofline::Device;
-use crate::quantity::Precision;
-use crate::report::shapes::{csv, json, markdown, table};
-use crate::scenario::file::ScenarioFile;
-use crate::scenario::reader;
 
 /// Shapes of the model instead of places for its run.
 #[derive(Args, Debug)]

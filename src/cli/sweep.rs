@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_core::quantity::text::number;
+use flopcast_report::sweep::{
+    csv_head, csv_row, json_head, json_row, json_tail, markdown, svg, table,
+};
+use flopcast_study::aim::Aim;
+use flopcast_study::axis::Axis;
+use flopcast_study::space::Space;
+use flopcast_study::sweep;
+use flopcast_study::sweep::{Question, Row, Summary};
 
 use super::input::document;
 use super::progress::Progress;
 use super::{Format, Global, load, output, print};
-use crate::diagnostic::{Error, Kind, Result};
-use crate::explore::aim::Aim;
-use crate::explore::axis::Axis;
-use crate::explore::space::Space;
-use crate::explore::sweep::{self, Question, Row, Summary};
-use crate::quantity::text::number;
-use crate::report::sweep::{
-    csv_head, csv_row, json_head, json_row, json_tail, markdown, svg, table,
-};
 
 /// Options of `flopcast sweep`.
 #[derive(Args, Debug)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::diagnostic::Result;
 
 use super::{Global, load, print};
-use crate::diagnostic::Result;
 
 /// Options of `flopcast validate`.
 #[derive(Args, Debug)]

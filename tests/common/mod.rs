@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
+use flopcast::estimate::plan::Scenario;
 use flopcast::estimate::{Estimate, estimate};
-use flopcast::scenario::{Files, Scenario, document, reader, resolve};
+use flopcast::scenario::{Files, document, reader, resolve};
 use serde_json::Value;
 
 /// The repository's root.

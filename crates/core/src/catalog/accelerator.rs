@@ -1,0 +1,258 @@
+//! Accelerators: what a device computes, holds, moves, draws and embodies.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::source::{Citation, Sourced};
+use super::table::{Cells, Row};
+use crate::diagnostic::{Error, Result};
+use crate::quantity::{
+    DeviceBandwidth, DeviceCo2e, DeviceFlopRate, DeviceMemory, DevicePower, Measure, Power,
+    Precision,
+};
+
+/// A device of `hardware/accelerators.csv`. What the sources do not say is `None`.
+#[derive(Clone, Debug)]
+pub struct Accelerator {
+    /// Name in scenarios: `h100-sxm`.
+    pub id: String,
+    /// Name as its vendor writes it.
+    pub name: String,
+    /// Who makes it.
+    pub vendor: String,
+    /// What sort of device it is.
+    pub kind: Kind,
+    /// Generation.
+    pub architecture: String,
+    /// When it came to market.
+    pub launched: Option<NaiveDate>,
+    peaks: [Option<DeviceFlopRate>; Precision::ALL.len()],
+    peak_citation: Arc<Citation>,
+    /// Dense FP64 rate of the matrix units, where it differs from the plain one.
+    pub fp64_tensor: Option<Sourced<DeviceFlopRate>>,
+    /// The sparsity pattern that the vendor's headline figures assume: `2:4`, `none`, or empty
+    /// where unknown. The peaks here are always dense.
+    pub sparsity: String,
+    /// Memory capacity.
+    pub memory: Option<Sourced<DeviceMemory>>,
+    /// Memory bandwidth.
+    pub bandwidth: Option<Sourced<DeviceBandwidth>>,
+    /// Memory technology.
+    pub memory_type: String,
+    /// Bandwidth to the devices of the same node, both directions together.
+    pub scale_up: Option<Sourced<DeviceBandwidth>>,
+    /// Technology of the link within the node.
+    pub scale_up_link: String,
+    /// Bandwidth to other nodes, one direction, with the usual network card.
+    pub scale_out: Option<Sourced<DeviceBandwidth>>,
+    /// Thermal design power.
+    pub tdp: Option<Sourced<DevicePower>>,
+    /// Power when idle.
+    pub idle: Option<Sourced<DevicePower>>,
+    /// Devices in the usual server.
+    pub devices_per_node: u64,
+    /// Typical power of a node's host in use: everything but its devices.
+    pub node_host: Option<Sourced<Power>>,
+    /// Nameplate power of a whole server, and how many devices that server has.
+    pub server_max: Option<(Sourced<Power>, u64)>,
+    /// `CO2e` of making the device: low, mid and high of what the sources say.
+    pub embodied: Embodied,
+    /// How well the figures agree, where somebody judged it.
+    pub confidence: Option<Confidence>,
+    /// What to know before relying on them.
+    pub note: String,
+}
+
+/// Sorts of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Graphics processor.
+    Gpu,
+    /// Google's tensor processor.
+    Tpu,
+    /// Another accelerator made for neural networks.
+    Asic,
+    /// A system on a chip with its graphics cores.
+    Soc,
+    /// A general processor.
+    Cpu,
+}
+
+/// How well the sources of a device agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confidence {
+    /// Read in good sources that agree.
+    High,
+    /// In part recalled or inferred.
+    Medium,
+    /// Mostly recalled or computed.
+    Low,
+}
+
+/// Embodied `CO2e` as far as known; sources differ by a factor of four for one card.
+#[derive(Clone, Debug)]
+pub struct Embodied {
+    /// The lowest figure.
+    pub low: Option<Sourced<DeviceCo2e>>,
+    /// The middle one.
+    pub mid: Option<Sourced<DeviceCo2e>>,
+    /// The highest.
+    pub high: Option<Sourced<DeviceCo2e>>,
+}
+
+impl Accelerator {
+    /// Link to other nodes of a device whose sources name none: a 100 Gbit/s network card.
+    pub fn network_card() -> DeviceBandwidth {
+        DeviceBandwidth::from_stored(12.5e9)
+    }
+
+    /// Dense peak rate at a precision.
+    ///
+    /// # Errors
+    /// Where the sources give none: the precisions they do give.
+    pub fn peak(&self, precision: Precision) -> Result<Sourced<DeviceFlopRate>> {
+        let peak = self.peaks().find(|(p, _)| *p == precision).map(|(_, peak)| peak);
+        peak.ok_or_else(|| {
+            let known: Vec<_> = self.peaks().map(|(p, _)| p.name()).collect();
+            Error::input(format!("the catalog has no {precision} peak of {}", self.id))
+                .hint(format!("it has {}", known.join(", ")))
+        })
+    }
+
+    /// Every dense peak that is known, from wide to narrow formats.
+    pub fn peaks(&self) -> impl Iterator<Item = (Precision, Sourced<DeviceFlopRate>)> {
+        let sourced = |value| Sourced { value, citation: Arc::clone(&self.peak_citation) };
+        let peaks = Precision::ALL.into_iter().zip(self.peaks);
+        peaks.filter_map(move |(precision, peak)| Some((precision, sourced(peak?))))
+    }
+
+    /// Typical host power per device: that of the node's host / devices per node.
+    pub fn host_power(&self) -> Option<Sourced<DevicePower>> {
+        let per_device = self.devices_per_node as f64;
+        Some(self.node_host.as_ref()?.map(|p| DevicePower::from_stored(p.stored() / per_device)))
+    }
+
+    /// Nameplate power of the server per device, host included.
+    pub fn server_power(&self) -> Option<Sourced<DevicePower>> {
+        let (power, devices) = self.server_max.as_ref()?;
+        Some(power.map(|p| DevicePower::from_stored(p.stored() / *devices as f64)))
+    }
+}
+
+impl Kind {
+    /// Names in the table.
+    pub const NAMES: &'static [(&'static str, Self)] = &[
+        ("gpu", Self::Gpu),
+        ("tpu", Self::Tpu),
+        ("asic", Self::Asic),
+        ("soc", Self::Soc),
+        ("cpu", Self::Cpu),
+    ];
+
+    /// Its name in the table.
+    pub fn name(self) -> &'static str {
+        super::name_of(Self::NAMES, self)
+    }
+}
+
+impl Confidence {
+    /// Names in the table.
+    pub const NAMES: &'static [(&'static str, Self)] =
+        &[("high", Self::High), ("medium", Self::Medium), ("low", Self::Low)];
+
+    /// Its name in the table.
+    pub fn name(self) -> &'static str {
+        super::name_of(Self::NAMES, self)
+    }
+}
+
+/// Columns of the dense peaks, in the order of [`Precision::ALL`]; INT4 has none.
+const PEAKS: [(&str, f64); Precision::ALL.len()] = [
+    ("fp64_tflops", 1e12),
+    ("fp32_tflops", 1e12),
+    ("tf32_tflops", 1e12),
+    ("fp16_tflops", 1e12),
+    ("bf16_tflops", 1e12),
+    ("fp8_tflops", 1e12),
+    ("int8_tops", 1e12),
+    ("fp4_tflops", 1e12),
+    ("int4_tops", 1e12),
+];
+
+impl Row for Accelerator {
+    const FILE: &'static str = "hardware/accelerators.csv";
+    const TEXT: &'static str = flopcast_data::hardware::ACCELERATORS;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let id = cells.required("id")?.to_owned();
+        let cite = |column| cells.citation(&id, column, None);
+        let (peak, spec) = (cite("peak_sources")?, cite("spec_sources")?);
+        let mut peaks = [None; Precision::ALL.len()];
+        for (slot, (column, unit)) in peaks.iter_mut().zip(PEAKS) {
+            *slot = cells.sourced(column, unit, &peak)?.map(|peak| peak.value);
+        }
+        let server = cells.sourced("server_max_w", 1.0, &cite("server_sources")?)?;
+        let launched = cells.as_of("launched")?;
+        Ok(Self {
+            peaks,
+            fp64_tensor: cells.sourced("fp64_tensor_tflops", 1e12, &peak)?,
+            name: cells.required("name")?.to_owned(),
+            vendor: cells.text("vendor").to_owned(),
+            kind: cells.one_of("kind", Kind::NAMES)?.ok_or_else(|| cells.empty("kind"))?,
+            architecture: cells.text("architecture").to_owned(),
+            launched: launched.map(|as_of| as_of.start),
+            peak_citation: peak,
+            sparsity: cells.text("sparsity").to_owned(),
+            memory: cells.sourced("memory_gb", 1e9, &spec)?,
+            bandwidth: cells.sourced("bandwidth_gb_per_s", 1e9, &spec)?,
+            memory_type: cells.text("memory_type").to_owned(),
+            scale_up: cells.sourced("scale_up_gb_per_s", 1e9, &spec)?,
+            scale_up_link: cells.text("scale_up_link").to_owned(),
+            scale_out: cells.sourced("scale_out_gb_per_s", 1e9, &cite("scale_out_sources")?)?,
+            tdp: cells.sourced("tdp_w", 1.0, &spec)?,
+            idle: cells.sourced("idle_w", 1.0, &cite("idle_sources")?)?,
+            devices_per_node: cells
+                .count("devices_per_node")?
+                .filter(|n| *n > 0)
+                .ok_or_else(|| cells.empty("devices_per_node"))?,
+            node_host: cells.sourced("node_host_w", 1.0, &cite("host_sources")?)?,
+            server_max: server.zip(cells.count("server_devices")?.filter(|n| *n > 0)),
+            embodied: Embodied {
+                low: cells.sourced("embodied_low_kgco2e", 1.0, &cite("embodied_low_source")?)?,
+                mid: cells.sourced("embodied_mid_kgco2e", 1.0, &cite("embodied_mid_source")?)?,
+                high: cells.sourced("embodied_high_kgco2e", 1.0, &cite("embodied_high_source")?)?,
+            },
+            confidence: cells.one_of("confidence", Confidence::NAMES)?,
+            note: cells.text("note").to_owned(),
+            id,
+        })
+    }
+
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// Another name of a device: a row of `hardware/aliases.csv`.
+#[derive(Clone, Debug)]
+pub(super) struct Alias {
+    pub alias: String,
+    pub accelerator: String,
+}
+
+impl Row for Alias {
+    const FILE: &'static str = "hardware/aliases.csv";
+    const TEXT: &'static str = flopcast_data::hardware::ALIASES;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        Ok(Self {
+            alias: cells.required("alias")?.to_owned(),
+            accelerator: cells.required("accelerator")?.to_owned(),
+        })
+    }
+
+    fn key(&self) -> String {
+        self.alias.clone()
+    }
+}

@@ -1,0 +1,100 @@
+//! Figures that are not the property of one device, price or place: storage, colocation,
+//! amortisation, the constants of published cost models. They are candidates for assumptions;
+//! who uses one says so.
+
+use std::sync::Arc;
+
+use super::Catalog;
+use super::source::{Citation, Sourced};
+use super::table::{Cells, Row};
+use crate::diagnostic::{Error, Result};
+use crate::quantity::{Measure, parse};
+
+/// A row of `pricing/defaults.csv`; its figures are texts with units until somebody says which
+/// quantity they are.
+#[derive(Clone, Debug)]
+pub struct Default {
+    /// Dotted name: `colocation.rent`.
+    pub id: String,
+    /// The figure; empty where only a range is known, or nothing.
+    pub value: String,
+    /// Lower end, where a range is known.
+    pub low: String,
+    /// Upper end.
+    pub high: String,
+    /// What it is, and how far to trust it.
+    pub note: String,
+    /// Where it comes from.
+    pub citation: Arc<Citation>,
+}
+
+impl Catalog {
+    /// A default as a quantity.
+    ///
+    /// # Errors
+    /// An unknown id, one without a figure, or one of another dimension.
+    pub fn default_value<Q: Measure>(&self, id: &str) -> Result<Sourced<Q>> {
+        let default = self.default(id)?;
+        if default.value.is_empty() {
+            let error = Error::input(format!("the catalog has no figure for `{id}`"));
+            return Err(error.hint(default.note.clone()));
+        }
+        default.read(&default.value)
+    }
+
+    /// The range of a default, low to high, where one is known.
+    ///
+    /// # Errors
+    /// As [`Catalog::default_value`].
+    pub fn default_range<Q: Measure>(&self, id: &str) -> Result<Option<[Sourced<Q>; 2]>> {
+        let default = self.default(id)?;
+        if default.low.is_empty() || default.high.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some([default.read(&default.low)?, default.read(&default.high)?]))
+    }
+
+    /// Whether there is a default of this id.
+    pub fn has_default(&self, id: &str) -> bool {
+        !self.default_rows().of(id).is_empty()
+    }
+
+    /// A default as its row has it.
+    ///
+    /// # Errors
+    /// An unknown id.
+    pub fn default(&self, id: &str) -> Result<&Default> {
+        self.default_rows().of(id).first().ok_or_else(|| {
+            let error = Error::input(format!("the catalog has no default `{id}`"));
+            error.suggest(id, self.default_rows().keys())
+        })
+    }
+}
+
+impl Default {
+    fn read<Q: Measure>(&self, text: &str) -> Result<Sourced<Q>> {
+        let value = parse(text).map_err(|e| Error::input(format!("{}: {e}", self.citation.row)))?;
+        Ok(Sourced { value, citation: Arc::clone(&self.citation) })
+    }
+}
+
+impl Row for Default {
+    const FILE: &'static str = "pricing/defaults.csv";
+    const TEXT: &'static str = flopcast_data::pricing::DEFAULTS;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let id = cells.required("id")?.to_owned();
+        Ok(Self {
+            value: cells.text("value").to_owned(),
+            low: cells.text("low").to_owned(),
+            high: cells.text("high").to_owned(),
+            note: cells.text("note").to_owned(),
+            citation: cells.citation(&id, "source", cells.as_of("as_of")?)?,
+            id,
+        })
+    }
+
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}

@@ -1,0 +1,137 @@
+//! Other prices: hosted models by the token, devices to buy, the path of rents over time.
+
+use std::sync::Arc;
+
+use super::source::{Citation, Sourced};
+use super::table::{Cells, Row};
+use crate::diagnostic::Result;
+use crate::quantity::{DevicePrice, Devices, Money, Per, Tokens};
+
+/// Price of tokens: USD/token.
+pub type TokenPrice = Per<Money, Tokens>;
+/// Price of a device to buy: USD/device.
+pub type PurchasePrice = Per<Money, Devices>;
+
+const PER_MILLION: f64 = 1e-6;
+const PER_HOUR: f64 = 1.0 / 3600.0;
+
+/// What a hosted model costs by the token: a row of `pricing/api.csv`.
+#[derive(Clone, Debug)]
+pub struct ApiPrice {
+    /// The model as the provider names it.
+    pub model: String,
+    /// Who serves it.
+    pub provider: String,
+    /// chat, responses or embedding.
+    pub mode: String,
+    /// Input tokens.
+    pub input: Sourced<TokenPrice>,
+    /// Output tokens; none for embeddings.
+    pub output: Option<Sourced<TokenPrice>>,
+    /// Input tokens that were cached.
+    pub cached_input: Option<Sourced<TokenPrice>>,
+    /// Input tokens in batch mode.
+    pub batch_input: Option<Sourced<TokenPrice>>,
+    /// Output tokens in batch mode.
+    pub batch_output: Option<Sourced<TokenPrice>>,
+    /// Longest input.
+    pub max_input: Option<u64>,
+    /// Longest output.
+    pub max_output: Option<u64>,
+}
+
+/// What a device costs to buy: a row of `pricing/purchase.csv`.
+#[derive(Clone, Debug)]
+pub struct Purchased {
+    /// Its id in the hardware table; empty for devices that are not in it.
+    pub accelerator: String,
+    /// What was bought.
+    pub product: String,
+    /// The price of one.
+    pub price: Sourced<PurchasePrice>,
+}
+
+/// The median rent of a device at smaller clouds in a month: a row of `pricing/index.csv`.
+#[derive(Clone, Debug)]
+pub struct IndexValue {
+    /// Its id in the hardware table.
+    pub accelerator: String,
+    /// The median; its citation has the month. The set of providers changes: indicative.
+    pub median: Sourced<DevicePrice>,
+}
+
+impl Row for ApiPrice {
+    const FILE: &'static str = "pricing/api.csv";
+    const TEXT: &'static str = flopcast_data::pricing::API;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let model = cells.required("model")?.to_owned();
+        let provider = cells.required("provider")?.to_owned();
+        let key = format!("{provider}/{model}");
+        let citation = cells.citation(&key, "source", cells.as_of("as_of")?)?;
+        let price = |column| cells.sourced(column, PER_MILLION, &citation);
+        Ok(Self {
+            mode: cells.text("mode").to_owned(),
+            input: price("input_usd_per_mtok")?.ok_or_else(|| cells.empty("input_usd_per_mtok"))?,
+            output: price("output_usd_per_mtok")?,
+            cached_input: price("cached_input_usd_per_mtok")?,
+            batch_input: price("batch_input_usd_per_mtok")?,
+            batch_output: price("batch_output_usd_per_mtok")?,
+            max_input: cells.count("max_input_tokens")?,
+            max_output: cells.count("max_output_tokens")?,
+            model,
+            provider,
+        })
+    }
+
+    fn key(&self) -> String {
+        format!("{}/{}", self.provider, self.model)
+    }
+}
+
+impl Row for Purchased {
+    const FILE: &'static str = "pricing/purchase.csv";
+    const TEXT: &'static str = flopcast_data::pricing::PURCHASE;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let accelerator = cells.text("accelerator").to_owned();
+        let product = cells.required("product")?.to_owned();
+        let as_of = cells.as_of("as_of")?.ok_or_else(|| cells.empty("as_of"))?;
+        let citation = cells.citation(&format!("{product}/{as_of}"), "source", Some(as_of))?;
+        let price = cells.sourced("usd_per_device", 1.0, &citation)?;
+        Ok(Self {
+            accelerator,
+            product,
+            price: price.ok_or_else(|| cells.empty("usd_per_device"))?,
+        })
+    }
+
+    fn key(&self) -> String {
+        row_key(&self.price.citation)
+    }
+}
+
+impl Row for IndexValue {
+    const FILE: &'static str = "pricing/index.csv";
+    const TEXT: &'static str = flopcast_data::pricing::INDEX;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let accelerator = cells.required("accelerator")?.to_owned();
+        let month = cells.as_of("month")?.ok_or_else(|| cells.empty("month"))?;
+        let citation = cells.citation(&format!("{accelerator}/{month}"), "source", Some(month))?;
+        let median = cells.sourced("median_usd_per_device_h", PER_HOUR, &citation)?;
+        Ok(Self {
+            accelerator,
+            median: median.ok_or_else(|| cells.empty("median_usd_per_device_h"))?,
+        })
+    }
+
+    fn key(&self) -> String {
+        row_key(&self.median.citation)
+    }
+}
+
+/// The part of a citation that names the row in its table.
+fn row_key(citation: &Arc<Citation>) -> String {
+    citation.row.split_once(':').map_or_else(String::new, |(_, key)| key.to_owned())
+}

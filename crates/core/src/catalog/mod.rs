@@ -1,0 +1,372 @@
+//! What the world charges, draws and emits: typed tables of devices, prices and places, embedded
+//! in the binary, each fact with its source and date.
+//!
+//! A [`Catalog`] reads a table the first time it is asked for, so an estimate pays only for what
+//! it uses. A gap in a table is a `None`, never a zero. The user's own tables lie over the
+//! embedded ones ([`Catalog::with_overlay`]); [`Catalog::as_of`] hides what is newer than a date.
+
+mod accelerator;
+mod card;
+mod changes;
+mod defaults;
+mod doctor;
+mod lock;
+mod market;
+mod place;
+mod price;
+mod region;
+mod rental;
+mod signal;
+mod source;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock, PoisonError};
+
+use chrono::NaiveDate;
+
+use crate::diagnostic::{Error, Result};
+use accelerator::Alias;
+use lock::LookUps;
+use place::{GridRow, GridWater, MonthHour, Place, Tariff};
+use table::{Layer, Overlay, Row, Sources, Stored, Table};
+
+pub use accelerator::{Accelerator, Confidence, Embodied, Kind};
+pub use card::{Card, Fact};
+pub use changes::Change;
+pub use defaults::Default;
+pub use doctor::{SourceAge, TableHealth};
+pub use lock::Lock;
+pub use market::{ApiPrice, IndexValue, PurchasePrice, Purchased, TokenPrice};
+pub use price::{Charge, Price, PriceBasis, Purchase, Quality, Rental};
+pub use region::{CarbonFree, Extent, Grid, GridBasis, HourlyProfile, Region, Zone};
+pub use rental::Wanted;
+pub use signal::{Signal, SignalZones};
+pub use source::{AsOf, Citation, Source, Sourced, Span};
+pub use table::quoted;
+
+/// The tables, with what the user lays over them.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    as_of: Option<NaiveDate>,
+    overlays: Vec<Overlay>,
+    /// What stands in for the embedded rows.
+    lock: Option<Lock>,
+    look_ups: Option<LookUps>,
+    tables: Tables,
+}
+
+/// A table with what its rows cite.
+struct Rows<'a, T> {
+    table: &'a Table<T>,
+    sources: &'a Sources,
+    look_ups: Option<&'a LookUps>,
+}
+
+impl<'a, T: Row> Rows<'a, T> {
+    /// Every row.
+    fn iter(&self) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        self.note("");
+        self.table.iter(Some(self.sources))
+    }
+
+    /// The rows whose first cell is `key`.
+    fn of(&self, key: &str) -> &'a [T] {
+        self.note(key);
+        self.table.of(Some(self.sources), key)
+    }
+
+    /// The rows whose first cells are `key` and `second`, `of` being the second cell of a row.
+    fn at<'s>(
+        &self,
+        key: &str,
+        second: &'s str,
+        of: fn(&T) -> &str,
+    ) -> impl Iterator<Item = &'a T> + use<'a, 's, T> {
+        self.note(&format!("{key},{second}"));
+        self.table.of(Some(self.sources), key).iter().filter(move |row| of(row) == second)
+    }
+
+    /// The first row of `key` that `is` the one called `name`; `of` is the second cell of a row.
+    fn find(
+        &self,
+        key: &str,
+        name: &str,
+        of: fn(&T) -> &str,
+        is: impl Fn(&T) -> bool,
+    ) -> Option<&'a T> {
+        let found = self.table.of(Some(self.sources), key).iter().find(|row| is(row));
+        self.note(&format!("{key},{}", found.map_or(name, of)));
+        found
+    }
+
+    /// The first cell that is `name` but for capitals.
+    fn name(&self, name: &str) -> Option<&'a str> {
+        let found = self.keys().find(|key| key.eq_ignore_ascii_case(name));
+        self.note(found.unwrap_or(name));
+        found
+    }
+
+    fn note(&self, key: &str) {
+        if let Some(look_ups) = self.look_ups {
+            let mut look_ups = look_ups.lock().unwrap_or_else(PoisonError::into_inner);
+            look_ups.insert((T::FILE, key.to_owned()));
+        }
+    }
+
+    /// The first cells, without reading the rows; such a look is not noted.
+    fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a, T> {
+        self.table.keys()
+    }
+}
+
+macro_rules! tables {
+    ($($name:ident: $row:ty;)+) => {
+        /// Each table once it was asked for.
+        #[derive(Debug, Default)]
+        struct Tables {
+            sources: OnceLock<Sources>,
+            $($name: OnceLock<Table<$row>>,)+
+        }
+
+        impl Catalog {
+            /// Paths of the tables inside a data folder.
+            pub const TABLES: &'static [&'static str] =
+                &[<Arc<Source> as Row>::FILE, $(<$row as Row>::FILE,)+];
+
+            $(fn $name(&self) -> Rows<'_, $row> {
+                let sources = self.source_table();
+                let table = || {
+                    Table::new(Some(sources), &self.overlays, self.lock.is_some()).expect(CHECKED)
+                };
+                let table = self.tables.$name.get_or_init(table);
+                Rows { table, sources, look_ups: self.look_ups.as_ref() }
+            })+
+
+            /// Reads every overlay, so that its mistakes surface here.
+            fn check_overlays(&self) -> Result<()> {
+                let sources = Sources::new(None, &self.overlays, self.lock.is_some())?;
+                let sources = self.tables.sources.get_or_init(|| sources);
+                $(if self.overlays.iter().any(|o| o.is(<$row as Row>::FILE)) {
+                    let table = Table::new(Some(sources), &self.overlays, self.lock.is_some())?;
+                    self.tables.$name.get_or_init(|| table);
+                })+
+                Ok(())
+            }
+
+            /// Every row that stands, as text, by table with its columns; publications apart.
+            fn stored(&self) -> Result<Vec<StoredTable>> {
+                let sources = Some(self.source_table());
+                Ok(vec![$((
+                    <$row as Row>::FILE,
+                    <$row as Row>::columns(),
+                    Table::<$row>::stored(sources, &self.overlays, self.lock.is_some())?,
+                ),)+])
+            }
+
+            /// Text of every table, the embedded one first.
+            fn texts(&self) -> Vec<(&'static str, Vec<&str>)> {
+                let mut texts = vec![(<Arc<Source> as Row>::FILE, vec![<Arc<Source> as Row>::TEXT])];
+                $(texts.push((<$row as Row>::FILE, vec![<$row as Row>::TEXT]));)+
+                for (file, texts) in &mut texts {
+                    let own = self.overlays.iter().filter(|o| o.is(file));
+                    texts.extend(own.map(|o| o.text.as_str()));
+                }
+                texts
+            }
+        }
+    };
+}
+
+/// A table as text: its path, its columns, the rows that stand.
+type StoredTable = (&'static str, Vec<&'static str>, Vec<Stored>);
+
+/// Why a table of this catalog can be read.
+const CHECKED: &str = "overlays were read when they were laid over";
+
+tables! {
+    devices: Accelerator;
+    aliases: Alias;
+    price_rows: Price;
+    api_rows: ApiPrice;
+    purchase_rows: Purchased;
+    index_rows: IndexValue;
+    default_rows: Default;
+    places: Place;
+    zone_rows: Zone;
+    grid_rows: GridRow;
+    hours: MonthHour;
+    grid_water: GridWater;
+    tariffs: Tariff;
+    signal_rows: Signal;
+}
+
+impl Catalog {
+    /// The tables that the binary carries. Nothing is read yet.
+    pub fn embedded() -> Self {
+        <Self as std::default::Default>::default()
+    }
+
+    /// Lays the user's tables over these: `(path, text)`, the path as in [`Catalog::TABLES`] or
+    /// just its file name. A row replaces the one of the same key, or is added; columns may be
+    /// left out. A row that cites no source is cited as the user's own.
+    ///
+    /// # Errors
+    /// A table that is none of these, or a faulty row: file, line and what is wrong.
+    pub fn with_overlay(self, files: &[(&str, &str)]) -> Result<Self> {
+        self.over(files.iter().map(|file| layer(file, Layer::Own)).collect::<Result<_>>()?)
+    }
+
+    /// Lays tables over these that were fetched: as [`Catalog::with_overlay`], but every row
+    /// cites its source, and none counts as the user's own.
+    ///
+    /// # Errors
+    /// As [`Catalog::with_overlay`].
+    pub fn with_fetched(self, files: &[(&str, &str)]) -> Result<Self> {
+        self.over(files.iter().map(|file| layer(file, Layer::Fetched)).collect::<Result<_>>()?)
+    }
+
+    fn over(mut self, overlays: Vec<Overlay>) -> Result<Self> {
+        self.overlays.extend(overlays);
+        self.tables = Tables::default();
+        self.check_overlays()?;
+        Ok(self)
+    }
+
+    /// The catalog as it stood: prices and annual figures of a later date are hidden. Devices
+    /// and defaults are not dated.
+    #[must_use]
+    pub fn as_of(mut self, date: NaiveDate) -> Self {
+        self.as_of = Some(date);
+        self
+    }
+
+    /// The date that [`Catalog::as_of`] set.
+    pub fn date(&self) -> Option<NaiveDate> {
+        self.as_of
+    }
+
+    /// A device by id or by another name that sources use; capitals do not matter.
+    ///
+    /// # Errors
+    /// An unknown one, with the nearest that are known.
+    pub fn accelerator(&self, name: &str) -> Result<&Accelerator> {
+        let by_id = || self.devices().name(name);
+        let by_alias = || {
+            let alias = self.aliases().name(name)?;
+            Some(self.aliases().of(alias).first()?.accelerator.as_str())
+        };
+        let same = |device: &&Accelerator| device.name.eq_ignore_ascii_case(name);
+        let by_name = || Some(self.accelerators().find(same)?.id.as_str());
+        let id = by_id().or_else(by_alias).or_else(by_name).unwrap_or_default();
+        self.devices().of(id).first().ok_or_else(|| {
+            Error::input(format!("the catalog has no accelerator `{name}`"))
+                .suggest(name, self.devices().keys())
+                .hint("`flopcast catalog list accelerators` shows them all")
+        })
+    }
+
+    /// Every device.
+    pub fn accelerators(&self) -> impl Iterator<Item = &Accelerator> {
+        self.devices().iter()
+    }
+
+    /// Prices of hosted models by the token.
+    pub fn api_prices(&self) -> impl Iterator<Item = &ApiPrice> {
+        self.api_rows().iter()
+    }
+
+    /// Every default.
+    pub fn defaults(&self) -> impl Iterator<Item = &Default> {
+        self.default_rows().iter()
+    }
+
+    /// Countries, states and other areas that have a series of grid intensities.
+    pub fn zones(&self) -> impl Iterator<Item = &Zone> {
+        self.zone_rows().iter()
+    }
+
+    /// Every price, of all dates up to the catalog's.
+    pub fn prices(&self) -> impl Iterator<Item = &Price> {
+        self.price_rows().iter().filter(|p| self.is_visible(p.citation.as_of))
+    }
+
+    fn prices_of(&self, provider: &str) -> impl Iterator<Item = &Price> {
+        let rows = self.price_rows().of(provider).iter();
+        rows.filter(|p| self.is_visible(p.citation.as_of))
+    }
+
+    /// What serves a region: prices of that region and prices for any.
+    fn prices_at<'a>(
+        &'a self,
+        provider: &'a str,
+        region: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Price> {
+        let regions = region.filter(|region| *region != "*").into_iter().chain(["*"]);
+        let rows = regions.flat_map(move |at| self.price_rows().at(provider, at, |p| &p.region));
+        rows.filter(|p| self.is_visible(p.citation.as_of))
+    }
+
+    /// What a device cost to buy, oldest first.
+    pub fn purchases(&self, accelerator: &str) -> Vec<&Purchased> {
+        let mut rows: Vec<_> = self
+            .purchase_rows()
+            .of(accelerator)
+            .iter()
+            .filter(|p| self.is_visible(p.price.citation.as_of))
+            .collect();
+        rows.sort_by_key(|p| p.price.citation.as_of);
+        rows
+    }
+
+    /// The path of a device's median rent at smaller clouds, oldest first.
+    pub fn rent_index(&self, accelerator: &str) -> Vec<&IndexValue> {
+        let rows = self.index_rows().of(accelerator).iter();
+        rows.filter(|v| self.is_visible(v.median.citation.as_of)).collect()
+    }
+
+    /// Everybody who has a price or a region.
+    pub fn providers(&self) -> BTreeSet<&str> {
+        self.price_rows().keys().chain(self.places().keys()).filter(|p| *p != "*").collect()
+    }
+
+    /// Every publication.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.source_table().iter(None).map(Arc::as_ref)
+    }
+
+    /// A publication by its short name.
+    pub fn source(&self, id: &str) -> Option<&Source> {
+        self.source_table().of(None, id).first().map(Arc::as_ref)
+    }
+
+    fn source_table(&self) -> &Sources {
+        let table = || Sources::new(None, &self.overlays, self.lock.is_some()).expect(CHECKED);
+        self.tables.sources.get_or_init(table)
+    }
+
+    fn is_visible(&self, as_of: Option<AsOf>) -> bool {
+        match (self.as_of, as_of) {
+            (Some(date), Some(as_of)) => as_of.start <= date,
+            _ => true,
+        }
+    }
+}
+
+fn layer((name, text): &(&str, &str), layer: Layer) -> Result<Overlay> {
+    let overlay = Overlay { name: (*name).to_owned(), text: (*text).to_owned(), layer };
+    if Catalog::TABLES.iter().any(|file| overlay.is(file)) {
+        return Ok(overlay);
+    }
+    let error = Error::input(format!("`{name}` is no table of the catalog"));
+    let known = Catalog::TABLES.join(", ");
+    let error = error.suggest(name, Catalog::TABLES.iter().copied());
+    Err(error.hint(format!("the tables are {known}")))
+}
+
+/// The name of an enum's value in its table of names.
+fn name_of<E: PartialEq + Copy>(names: &'static [(&'static str, E)], value: E) -> &'static str {
+    names.iter().find(|(_, v)| *v == value).map_or("", |(name, _)| name)
+}

@@ -1,0 +1,249 @@
+//! The rows that [`super::region`] puts together.
+
+use std::sync::Arc;
+
+use super::region::{CarbonFree, Extent, Grid, GridBasis, Zone};
+use super::source::{AsOf, Citation, Source, Sourced};
+use super::table::{Cells, Row};
+use crate::diagnostic::Result;
+use crate::quantity::{EnergyPrice, GridIntensity, Measure, Pue, Share, WaterIntensity};
+
+/// kgCO2e/J of 1 gCO2e/kWh.
+const G_PER_KWH: f64 = 1e-3 / 3.6e6;
+/// L/J or USD/J of 1 L/kWh or 1 USD/kWh.
+const PER_KWH: f64 = 1.0 / 3.6e6;
+
+/// A row of `regions/regions.csv`.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub provider: String,
+    pub region: String,
+    pub location: String,
+    pub country: String,
+    pub zone: String,
+    pub electricity_maps: String,
+    pub watttime: String,
+    pub grids: Vec<Grid>,
+    pub carbon_free: Option<CarbonFree>,
+    pub pue: Option<Sourced<Pue>>,
+    pub pue_of_fleet: bool,
+    pub wue: Option<Sourced<WaterIntensity>>,
+    pub citation: Arc<Citation>,
+}
+
+impl Row for Place {
+    const FILE: &'static str = "regions/regions.csv";
+    const TEXT: &'static str = flopcast_data::regions::REGIONS;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let provider = cells.required("provider")?.to_owned();
+        let region = cells.required("region")?.to_owned();
+        let location = cells.text("location").to_owned();
+        let country = cells.required("country")?.to_owned();
+        let zone = cells.text("zone").to_owned();
+        let electricity_maps = cells.text("electricity_maps_zone").to_owned();
+        let watttime = cells.text("watttime_region").to_owned();
+        let key = format!("{provider}/{region}");
+        let cite = |year, column| cells.citation(&key, column, cells.as_of(year)?);
+        let grid = cells.number("grid_gco2e_per_kwh")?;
+        let basis = cells.one_of("grid_basis", GridBasis::NAMES)?;
+        let mut grids = Vec::new();
+        if grid.is_some() {
+            let citation = cite("grid_year", "grid_source")?;
+            let basis = basis.ok_or_else(|| cells.empty("grid_basis"))?;
+            let intensity = cells.sourced("grid_gco2e_per_kwh", G_PER_KWH, &citation)?;
+            grids.extend(intensity.map(|i| Grid { basis, extent: Extent::Grid, intensity: i }));
+        }
+        if !cells.text("marginal_gco2_per_kwh").is_empty() {
+            let citation = cite("marginal_year", "marginal_source")?;
+            let intensity = cells.sourced("marginal_gco2_per_kwh", G_PER_KWH, &citation)?;
+            let basis = GridBasis::Marginal;
+            grids.extend(intensity.map(|i| Grid { basis, extent: Extent::Grid, intensity: i }));
+        }
+        let mut carbon_free = None;
+        if let Some(share) = cells.number("carbon_free")? {
+            let hourly =
+                cells.one_of("carbon_free_basis", &[("hourly", true), ("annual", false)])?;
+            let value = Share::new(share).map_err(|e| cells.error(e.to_string()))?;
+            let citation = cite("carbon_free_year", "carbon_free_source")?;
+            carbon_free = Some(CarbonFree {
+                share: Sourced { value, citation },
+                hourly: hourly.ok_or_else(|| cells.empty("carbon_free_basis"))?,
+            });
+        }
+        let mut pue = None;
+        if let Some(value) = cells.number("pue")? {
+            let value = Pue::new(value).map_err(|e| cells.error(e.to_string()))?;
+            pue = Some(Sourced { value, citation: cite("pue_year", "pue_source")? });
+        }
+        let fleet = cells.one_of("pue_scope", &[("region", false), ("fleet", true)])?;
+        let mut wue = None;
+        if let Some(litres) = cells.number("wue_l_per_kwh")? {
+            // Zero is a value here: a site cooled by air alone.
+            let value = WaterIntensity::from_stored(litres * PER_KWH);
+            wue = Some(Sourced { value, citation: cite("wue_year", "wue_source")? });
+        }
+        let citation = cells.citation(&key, "source", None)?;
+        Ok(Self {
+            provider,
+            region,
+            location,
+            country,
+            zone,
+            electricity_maps,
+            watttime,
+            grids,
+            carbon_free,
+            pue,
+            pue_of_fleet: fleet.unwrap_or(false),
+            wue,
+            citation,
+        })
+    }
+
+    fn key(&self) -> String {
+        format!("{}/{}", self.provider, self.region)
+    }
+}
+
+impl Row for Zone {
+    const FILE: &'static str = "regions/zones.csv";
+    const TEXT: &'static str = flopcast_data::regions::ZONES;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        Ok(Self {
+            code: cells.required("zone")?.to_owned(),
+            name: cells.required("name")?.to_owned(),
+            kind: cells.required("kind")?.to_owned(),
+        })
+    }
+
+    fn key(&self) -> String {
+        self.code.clone()
+    }
+}
+
+/// A row of `regions/grid.csv`: one zone, one year.
+#[derive(Clone, Debug)]
+pub(super) struct GridRow {
+    pub zone: String,
+    pub year: i32,
+    pub intensity: Option<GridIntensity>,
+    pub basis: GridBasis,
+    pub source: Arc<Source>,
+}
+
+impl GridRow {
+    pub(super) fn grid(&self, extent: Extent) -> Option<Grid> {
+        let citation = Arc::new(Citation {
+            row: format!("{}:{}/{}", Self::FILE, self.zone, self.year),
+            sources: vec![Arc::clone(&self.source)],
+            as_of: AsOf::year(self.year),
+        });
+        let intensity = Sourced { value: self.intensity?, citation };
+        Some(Grid { basis: self.basis, extent, intensity })
+    }
+}
+
+impl Row for GridRow {
+    const FILE: &'static str = "regions/grid.csv";
+    const TEXT: &'static str = flopcast_data::regions::GRID;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        Ok(Self {
+            zone: cells.required("zone")?.to_owned(),
+            year: cells.year("year")?,
+            intensity: cells.quantity("gco2e_per_kwh", G_PER_KWH)?,
+            basis: cells.one_of("basis", GridBasis::NAMES)?.ok_or_else(|| cells.empty("basis"))?,
+            source: cells.source("source")?,
+        })
+    }
+
+    fn key(&self) -> String {
+        format!("{}/{}", self.zone, self.year)
+    }
+}
+
+/// A row of `regions/hourly.csv`.
+#[derive(Clone, Debug)]
+pub(super) struct MonthHour {
+    pub zone: String,
+    pub year: i32,
+    pub month: usize,
+    pub hour: usize,
+    pub intensity: GridIntensity,
+    pub source: Arc<Source>,
+}
+
+impl Row for MonthHour {
+    const FILE: &'static str = "regions/hourly.csv";
+    const TEXT: &'static str = flopcast_data::regions::HOURLY;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let part = |column: &str, range: std::ops::RangeInclusive<u64>| {
+            let value = cells.count(column)?.filter(|v| range.contains(v));
+            value.map(|v| v as usize).ok_or_else(|| cells.error(format!("no such {column}")))
+        };
+        Ok(Self {
+            zone: cells.required("zone")?.to_owned(),
+            year: cells.year("year")?,
+            month: part("month", 1..=12)?,
+            hour: part("hour", 0..=23)?,
+            intensity: cells
+                .quantity("gco2e_per_kwh", G_PER_KWH)?
+                .ok_or_else(|| cells.empty("gco2e_per_kwh"))?,
+            source: cells.source("source")?,
+        })
+    }
+
+    fn key(&self) -> String {
+        format!("{}/{}/{}/{}", self.zone, self.year, self.month, self.hour)
+    }
+}
+
+/// A row of `regions/water.csv`: water that generating a kWh consumes.
+#[derive(Clone, Debug)]
+pub(super) struct GridWater {
+    pub zone: String,
+    pub intensity: Sourced<WaterIntensity>,
+}
+
+impl Row for GridWater {
+    const FILE: &'static str = "regions/water.csv";
+    const TEXT: &'static str = flopcast_data::regions::WATER;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let zone = cells.required("zone")?.to_owned();
+        let citation = cells.citation(&zone, "source", None)?;
+        let intensity = cells.sourced("l_per_kwh", PER_KWH, &citation)?;
+        Ok(Self { intensity: intensity.ok_or_else(|| cells.empty("l_per_kwh"))?, zone })
+    }
+
+    fn key(&self) -> String {
+        self.zone.clone()
+    }
+}
+
+/// A row of `regions/electricity.csv`.
+#[derive(Clone, Debug)]
+pub(super) struct Tariff {
+    pub price: Sourced<EnergyPrice>,
+}
+
+impl Row for Tariff {
+    const FILE: &'static str = "regions/electricity.csv";
+    const TEXT: &'static str = flopcast_data::regions::ELECTRICITY;
+
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let zone = cells.required("zone")?.to_owned();
+        let period = cells.as_of("period")?;
+        let key = format!("{zone}/{}", cells.required("period")?);
+        let citation = cells.citation(&key, "source", period)?;
+        let price = cells.sourced("usd_per_kwh", PER_KWH, &citation)?;
+        Ok(Self { price: price.ok_or_else(|| cells.empty("usd_per_kwh"))? })
+    }
+
+    fn key(&self) -> String {
+        self.price.citation.row.rsplit(':').next().unwrap_or_default().to_owned()
+    }
+}

@@ -1,0 +1,188 @@
+//! What went wrong, where, and what to do next.
+//!
+//! One [`Error`] for the whole crate: a sentence, the place in the user's file where there is one,
+//! and a hint. Its [`Kind`] is the exit code.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command ends without its answer; the number is the process's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A limit, a budget or the memory is broken.
+    Limit = 1,
+    /// The input is wrong.
+    Input = 2,
+    /// A live source failed.
+    Live = 3,
+}
+
+/// A place in a text that the user wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file as the user named it.
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// How many characters are meant; at least 1.
+    pub width: usize,
+    /// The line itself, for the snippet.
+    pub text: Arc<str>,
+}
+
+/// A value with the place it was read from.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// An error that tells a user where, what, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    place: Option<Place>,
+    hints: Vec<String>,
+}
+
+impl Error {
+    /// The input is wrong: `message` says what, in one sentence without a full stop.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Input, message: message.into(), place: None, hints: Vec::new() }
+    }
+
+    /// A limit is broken.
+    pub fn limit(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Limit, ..Self::input(message) }
+    }
+
+    /// A live source failed.
+    pub fn live(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Live, ..Self::input(message) }
+    }
+
+    /// Adds what the user can do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds "did you mean" for the entries nearest to `word`, if any is near.
+    #[must_use]
+    pub fn suggest<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match nearest(word, known).as_slice() {
+            [] => self,
+            near => {
+                let names: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();
+                self.hint(format!("did you mean {}?", names.join(" or ")))
+            }
+        }
+    }
+
+    /// Says in what part of the input it went wrong, before the message.
+    #[must_use]
+    pub fn within(mut self, part: &str) -> Self {
+        self.message = format!("{part}: {}", self.message);
+        self
+    }
+
+    /// Says where, unless a closer place is known already.
+    #[must_use]
+    pub fn at(mut self, place: Option<&Place>) -> Self {
+        self.place = self.place.or_else(|| place.cloned());
+        self
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        self.kind as u8
+    }
+
+    /// What is wrong, without place and hints.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Where.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    /// The message, then file, line and caret, then the hints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        if let Some(Place { file, line, column, width, text }) = &self.place {
+            let gutter = " ".repeat(line.to_string().len());
+            let indent = " ".repeat(column.saturating_sub(1));
+            let carets = "^".repeat((*width).max(1));
+            write!(f, "\n{gutter}--> {file}:{line}:{column}\n{gutter} |\n{line} | {text}")?;
+            write!(f, "\n{gutter} | {indent}{carets}")?;
+        }
+        for hint in &self.hints {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The up to three entries of `known` that a misspelt `word` most likely meant, nearest first.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let lower = word.to_lowercase();
+    let mut scored: Vec<_> = known
+        .into_iter()
+        .map(|name| {
+            let other = name.to_lowercase();
+            let contains = !lower.is_empty() && (other.contains(&lower) || lower.contains(&other));
+            let score = strsim::jaro_winkler(&lower, &other).max(if contains { 0.9 } else { 0.0 });
+            (score, name)
+        })
+        .filter(|(score, _)| *score > 0.8)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.dedup();
+    scored.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_at_the_place_and_offers_the_nearest() {
+        let place = Place {
+            file: "run.yaml".into(),
+            line: 12,
+            column: 3,
+            width: 5,
+            text: "  modle: gpt2".into(),
+        };
+        let error = Error::input("unknown key `modle`")
+            .at(Some(&place))
+            .suggest("modle", ["name", "model", "training"]);
+        assert_eq!(
+            error.to_string(),
+            "unknown key `modle`\n  --> run.yaml:12:3\n   |\n12 |   modle: gpt2\n   |   ^^^^^\n  \
+             hint: did you mean `model`?"
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn nearest_keeps_quiet_when_nothing_is_near() {
+        assert_eq!(nearest("h100", ["h100-sxm", "h100-pcie", "a100-sxm-80gb"]).len(), 2);
+        assert!(nearest("zzz", ["model", "name"]).is_empty());
+    }
+}

@@ -1,0 +1,42 @@
+//! The lower bound that FLOPs set: what a year of requests would take at the dense peak of the
+//! devices, every second of them used. A fleet takes more, because decoding waits for memory, load
+//! comes in peaks and devices stand by; the share says how much more.
+
+use super::Year;
+use crate::estimate::plan::Service;
+use crate::ledger::energy::{Load, Phase, When};
+use crate::ledger::footprint::Footprint;
+use crate::ledger::line::{Period, Stage};
+use crate::provenance::Traced;
+use crate::quantity::{DeviceTime, Flop, Ratio};
+
+/// The first year at peak.
+#[derive(Clone, Debug)]
+pub struct LowerBound {
+    /// FLOPs of a request x requests.
+    pub flops: Traced<Flop>,
+    /// FLOPs / dense peak.
+    pub device_time: Traced<DeviceTime>,
+    /// That of the fleet's device-hours.
+    pub share: Traced<Ratio>,
+    /// Energy and carbon of these device-hours.
+    pub footprint: Footprint,
+}
+
+impl LowerBound {
+    /// Of the first year.
+    pub(super) fn of(service: &Service, year: &Year, explain: bool) -> Self {
+        let name = |figure: &str| format!("inference.lower_bound.{figure}");
+        let flops = (&service.flops.traced(explain) * &year.requests).named(&name("flops"));
+        let device_time: Traced<DeviceTime> =
+            (&flops / &service.replica.peak.traced(explain)).named(&name("device_hours"));
+        let busy = Phase { name: "at peak", time: device_time.clone(), load: Load::Busy };
+        let when = When { stage: Stage::Serving(year.year), period: Period::of_months(0, 12) };
+        Self {
+            share: (&device_time / &year.fleet_time).named(&name("share_of_fleet")),
+            footprint: service.site.footprint("inference.lower_bound", when, &[busy], explain),
+            device_time,
+            flops,
+        }
+    }
+}

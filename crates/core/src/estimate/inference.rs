@@ -1,0 +1,350 @@
+//! The forecast of a service: latency, fleet, and what each year of it takes.
+
+use super::bound::LowerBound;
+use super::tokens::PerToken;
+use super::{AgainstApi, Ownership, TrainingForecast, money};
+use crate::diagnostic::{Error, Result};
+use crate::estimate::plan::{Finance, Refresh, Service};
+use crate::ledger::energy::{Load, Phase, When};
+use crate::ledger::footprint::{Co2e, Footprint, Location};
+use crate::ledger::line::{Ledger, Period, Stage};
+use crate::ledger::rent::Packing;
+use crate::ledger::{energy, years};
+use crate::provenance::{Input, Known, Traced, function};
+use crate::quantity::{
+    Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
+    Tokens, text,
+};
+use crate::serving::capacity::{Autoscaling, autoscale};
+use crate::serving::closed_form::{Capability, Latency, Rounds};
+use crate::serving::network::Pass;
+use crate::serving::plan::FlopPerRequest;
+use crate::serving::traffic::Profile;
+
+/// What a service takes.
+#[derive(Clone, Debug)]
+pub struct InferenceForecast {
+    /// Devices of one replica.
+    pub replica_devices: Traced<Devices>,
+    /// Those of them that read prompts, where others write answers.
+    pub prefill_devices: Option<Traced<Devices>>,
+    /// What one replica can do.
+    pub limits: ReplicaLimits,
+    /// Mean latencies: at the first year's mean load by closed form, at its peak by simulation.
+    pub latency: Latency,
+    /// FLOPs of one request.
+    pub flops: Traced<FlopPerRequest>,
+    /// The fleet that takes over, where it is renewed.
+    pub renewal: Option<Renewal>,
+    /// The horizon, year by year; the fleet of the first year is the fleet.
+    pub years: Vec<Year>,
+    /// Money, row by row; empty where the scenario names neither provider nor price.
+    pub money: Ledger<Money>,
+    /// What is bought for it, where the hardware is owned.
+    pub ownership: Option<Ownership>,
+    /// Against a hosted model, where the scenario names one.
+    pub api: Option<AgainstApi>,
+    /// The sum of the rows over the horizon.
+    pub cost: Option<Known<Money>>,
+    /// Cost per request over the horizon.
+    pub serving_cost: Option<Known<Per<Money, Requests>>>,
+    /// Cost per request with the training's cost spread over all requests.
+    pub loaded_cost: Option<Known<Per<Money, Requests>>>,
+    /// Facility energy per request.
+    pub energy: Known<Per<Energy, Requests>>,
+    /// Location-based CO2e per request.
+    pub location: Known<Per<Co2eMass, Requests>>,
+    /// Embodied CO2e per request, middle estimate.
+    pub embodied: Known<Per<Co2eMass, Requests>>,
+    /// What a token takes; none for a service without tokens.
+    pub tokens: Option<PerToken>,
+    /// What FLOPs alone would take in the first year.
+    pub lower_bound: LowerBound,
+}
+
+/// What one replica can do, by closed form or by simulation.
+#[derive(Clone, Debug)]
+pub struct ReplicaLimits {
+    /// Tokens that its KV cache holds; none for a model without one.
+    pub kv_capacity: Option<Traced<Tokens>>,
+    /// Concurrent requests of mean length.
+    pub max_concurrency: Traced<Ratio>,
+    /// The highest rate that it is to take.
+    pub max_rate: Traced<RequestRate>,
+    /// Share of a full replica's time that prompts take; none where nothing is generated.
+    pub prompt_share: Option<Traced<Ratio>>,
+    /// What guessing ahead does, where tokens are guessed.
+    pub speculation: Option<Rounds>,
+}
+
+/// One year of service.
+#[derive(Clone, Debug)]
+pub struct Year {
+    /// From 1.
+    pub year: u32,
+    /// Requests of the year.
+    pub requests: Traced<Requests>,
+    /// The rate that the fleet is sized for.
+    pub peak_rate: Traced<RequestRate>,
+    /// Replicas, redundancy included.
+    pub replicas: Traced<Ratio>,
+    /// Devices of the replicas.
+    pub devices: Traced<Devices>,
+    /// Replicas hour by hour, where the fleet follows its load.
+    pub scaling: Option<Autoscaling>,
+    /// Devices x the year.
+    pub fleet_time: Traced<DeviceTime>,
+    /// The instances that hold them, where instances are sold.
+    pub packing: Option<Packing>,
+    /// Energy, carbon and water of the fleet, all year.
+    pub footprint: Footprint,
+}
+
+impl InferenceForecast {
+    /// The sum of the rows of a year.
+    pub fn cost_of(&self, year: &Year) -> Option<Known<Money>> {
+        let stage = Stage::Serving(year.year);
+        let cost = self.money.sum(|entry| entry.stage == stage)?;
+        Some(super::name(cost, &format!("{}.cost_usd", stage.path())))
+    }
+}
+
+/// Forecasts a service over the horizon by closed forms.
+pub(super) fn forecast(
+    service: &Service,
+    (finance, kernel): (&Finance, &Input<Time>),
+    training: Option<&TrainingForecast>,
+    explain: bool,
+) -> Result<InferenceForecast> {
+    let capability = capability(service, kernel, explain)?;
+    let limits = ReplicaLimits {
+        kv_capacity: capability.kv_capacity.clone(),
+        max_concurrency: capability.max_concurrency.clone(),
+        max_rate: capability.max_rate.clone(),
+        prompt_share: capability.prompt_share(),
+        speculation: capability.speculation.clone(),
+    };
+    let latency =
+        |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));
+    serve(service, (finance, kernel), training, limits, latency, explain)
+}
+
+/// What a replica can do by closed form.
+///
+/// # Errors
+/// It does not hold the model.
+fn capability(service: &Service, kernel: &Input<Time>, explain: bool) -> Result<Capability> {
+    let (replica, demand) = (&service.replica, &service.demand);
+    let (found, what) = if let Some(output) = &replica.output {
+        (replica.capability(output.traced(explain), explain), "the KV cache")
+    } else {
+        let pass = Pass::of(&demand.model, demand.precision.value.size(), kernel);
+        (pass.capability(replica, explain), "the activations")
+    };
+    found.map_err(|no| {
+        Error::limit(format!(
+            "the model does not fit: weights of {} and {what} of one request exceed the {} that {} \
+             offer",
+            text::show(no.weights),
+            text::show(no.usable),
+            text::show(no.devices),
+        ))
+        .hint("raise inference.parallelism.tensor, choose a narrower precision, or a larger device")
+    })
+}
+
+/// The fleet that takes over from a year on.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    /// Its first year.
+    pub year: u32,
+    /// Id of its accelerator.
+    pub accelerator: String,
+    /// Devices of one of its replicas.
+    pub replica_devices: Traced<Devices>,
+    /// The highest rate of one of its replicas: that of the first fleet x the ratio of both by
+    /// closed form.
+    pub max_rate: Traced<RequestRate>,
+}
+
+impl Renewal {
+    fn of(
+        service: &Service,
+        limits: &ReplicaLimits,
+        finance: &Finance,
+        kernel: &Input<Time>,
+        explain: bool,
+    ) -> Result<Option<Self>> {
+        let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
+        if *year > finance.years {
+            return Err(Error::input(format!(
+                "inference.refresh.year is {year}, but the horizon ends with year {}",
+                finance.years
+            ))
+            .hint("lengthen finance.horizon, or leave inference.refresh out"));
+        }
+        let of = |service| Ok::<_, Error>(capability(service, kernel, explain)?.max_rate);
+        let ratio = &of(later)? / &of(service)?;
+        let ratio = ratio.named("rate of the new replica / of the old, by closed form");
+        Ok(Some(Self {
+            year: *year,
+            accelerator: later.demand.accelerator.clone(),
+            replica_devices: later
+                .replica
+                .all_devices(explain)
+                .named("inference.refresh.replica_devices"),
+            max_rate: (&limits.max_rate * &ratio).named("inference.refresh.max_rate_per_s"),
+        }))
+    }
+}
+
+/// Forecasts a service over the horizon, its replicas being known; `latency` is asked once, with
+/// the first year.
+///
+/// # Errors
+/// A horizon below one year.
+pub(super) fn serve(
+    service: &Service,
+    (finance, kernel): (&Finance, &Input<Time>),
+    training: Option<&TrainingForecast>,
+    limits: ReplicaLimits,
+    latency: impl FnOnce(&Year) -> Latency,
+    explain: bool,
+) -> Result<InferenceForecast> {
+    let first_month = money::first_month(training);
+    let renewal = Renewal::of(service, &limits, finance, kernel, explain)?;
+    let years: Vec<Year> = (1..=finance.years)
+        .map(|year| {
+            let period = Period::of_months(first_month + 12 * (year - 1), 12);
+            let when = When { stage: Stage::Serving(year), period };
+            let renewed = renewal.as_ref().filter(|it| year >= it.year);
+            let max_rate = renewed.map_or(&limits.max_rate, |it| &it.max_rate);
+            one_year(service.in_year(year), max_rate, year, when, explain)
+        })
+        .collect::<Result<_>>()?;
+    let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
+    let latency = latency(first);
+
+    let sum_requests = years::total(years.iter().map(|y| y.requests.clone()))
+        .ok_or_else(|| Error::input("finance.horizon is below one year"))?
+        .named("requests over the horizon");
+    let money = money::of_service(service, finance, &years, first_month, explain);
+    let cost = money.sum(|_| true).map(|cost| super::name(cost, "inference.cost_usd.total"));
+    let facility = super::add(years.iter().map(|y| y.footprint.facility.clone()));
+    let location = super::add(years.iter().map(|y| y.footprint.location.clone()))
+        .map(Traced::<Co2e<Location>>::retype::<Co2eMass>);
+    let embodied = super::add(years.iter().map(|y| y.footprint.embodied[1].total.clone()));
+
+    let per_query = |figure: &str| format!("inference.per_query.{figure}");
+    let per_request = |cost: Known<Money>, name: &str| {
+        cost.map(|cost| (&cost / &sum_requests).named(&per_query(name)))
+    };
+    let serving_cost = cost.clone().map(|cost| per_request(cost, "serving_usd"));
+    let training_cost = training.and_then(|training| training.cost.clone());
+    let loaded_cost = cost.clone().zip(training_cost).map(|(serving, training)| {
+        per_request(super::add([serving, training].into_iter()), "loaded_usd")
+    });
+    let energy = facility.map(|e| (&e / &sum_requests).named(&per_query("energy_wh")));
+    let location = location.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.location")));
+    Ok(InferenceForecast {
+        replica_devices: service.replica.all_devices(explain),
+        prefill_devices: service
+            .replica
+            .pools
+            .as_ref()
+            .map(|pools| service.replica.prefill_pool(pools, explain)),
+        flops: service.flops.traced(explain),
+        tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location, explain),
+        lower_bound: LowerBound::of(service, first, explain),
+        embodied: embodied.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.embodied"))),
+        api: service.api.as_ref().map(|api| {
+            AgainstApi::new((service, api), &years[0], &limits.max_rate, &money, explain)
+        }),
+        ownership: Ownership::of_service(
+            service,
+            &years,
+            first_month,
+            &finance.discount_rate,
+            explain,
+        ),
+        renewal,
+        limits,
+        latency,
+        money,
+        cost,
+        serving_cost,
+        loaded_cost,
+        energy,
+        location,
+        years,
+    })
+}
+
+fn one_year(
+    service: &Service,
+    max_rate: &Traced<RequestRate>,
+    year: u32,
+    when: When,
+    explain: bool,
+) -> Result<Year> {
+    let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
+    let growth = years::growth(&service.growth.traced(explain), year, explain);
+    let rate = &service.rate.traced(explain) * &growth;
+    let length = years::one(explain);
+    let requests = (&rate * &length).named(&format!("requests of year {year}"));
+    let peak_rate = (&rate * &service.peak_to_mean.traced(explain))
+        .named(&format!("{stage}.fleet.peak_rate_per_s"));
+    let planned = max_rate * &service.headroom.traced(explain);
+    let redundancy = service.redundancy.traced(explain);
+    let replicas: Traced<Ratio> = function(
+        "peak rate / planned rate of a replica, rounded up, + redundancy",
+        &[peak_rate.part(), planned.part(), redundancy.part()],
+        |v| (v[0] / v[1] - 1e-9).ceil().max(1.0) + v[2],
+    );
+    let replicas = replicas.named(&format!("{stage}.fleet.replicas"));
+    let devices = (&replicas * &service.replica.all_devices(explain))
+        .named(&format!("{stage}.fleet.devices"));
+    let packing = service
+        .rent
+        .as_ref()
+        .and_then(|rent| rent.pack(&format!("{stage}.fleet"), &devices, explain));
+    let mut fleet_time = &devices * &length;
+    let scaling = match &service.start_up {
+        Some(start_up) => Some(scaling(service, rate.value(), max_rate.value(), start_up.value)?),
+        None => None,
+    };
+    if let Some(scaling) = &scaling {
+        let hours = Ratio::from_stored(scaling.replica_hours / scaling.fixed_replica_hours);
+        let how = "hours that replicas run in a week / hours of the fleet of the peak";
+        fleet_time = &fleet_time * &Traced::counted("share of hours paid", hours, how, explain);
+    }
+    let fleet_time = fleet_time.named(&format!("{stage}.fleet.device_hours"));
+    let work = &(&(&rate / max_rate) * &service.replica.all_devices(explain)) * &length;
+    let at_work = energy::utilisation(&work, &fleet_time);
+    let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
+    let footprint = service.site.footprint(&when.stage.path(), when, &[serving], explain);
+    Ok(Year {
+        year,
+        requests,
+        peak_rate,
+        replicas,
+        devices,
+        scaling,
+        fleet_time,
+        packing,
+        footprint,
+    })
+}
+
+/// Replicas hour by hour for a mean rate.
+fn scaling(
+    service: &Service,
+    rate: RequestRate,
+    max_rate: RequestRate,
+    start_up: Time,
+) -> Result<Autoscaling> {
+    let daily = || Profile::daily(service.peak_to_mean.value);
+    let profile = service.demand.profile.clone().map_or_else(daily, Ok)?;
+    let (unused, redundancy) = (1.0 - service.headroom.value.get(), service.redundancy.value);
+    Ok(autoscale(&profile, rate, max_rate, unused, redundancy as u64, start_up))
+}

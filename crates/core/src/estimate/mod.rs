@@ -1,0 +1,253 @@
+//! The forecast: runs the stages over a resolved scenario.
+
+mod api;
+mod bound;
+mod figure;
+mod inference;
+mod money;
+mod owned;
+pub mod plan;
+mod tokens;
+mod training;
+
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::diagnostic::Result;
+use crate::estimate::plan::{Scenario, TrainingPlan};
+use crate::ledger::footprint::{Co2e, Location};
+use crate::ledger::line::Line;
+use crate::ledger::years;
+use crate::provenance::{Input, Known, Traced, Uncertain, Unknown};
+use crate::quantity::{Co2eMass, Energy, Money, Time};
+use crate::serving::calibration::Calibration;
+use crate::serving::closed_form::Latency;
+use crate::serving::network;
+use crate::training::predict;
+use crate::training::predict::Predicted;
+use crate::training::run::Settled;
+
+pub use api::AgainstApi;
+pub use bound::LowerBound;
+pub use figure::{Figure, Section};
+pub use inference::{InferenceForecast, Renewal, ReplicaLimits, Year};
+pub use owned::Ownership;
+pub use tokens::{PerToken, Prices};
+pub use training::{Calendar, TrainingForecast};
+
+/// What a scenario takes.
+#[derive(Clone, Debug)]
+pub struct Estimate {
+    /// The training run.
+    pub training: Option<TrainingForecast>,
+    /// The service.
+    pub inference: Option<InferenceForecast>,
+    /// Both, over the years.
+    pub tco: Option<Tco>,
+}
+
+/// Total cost of ownership: training once, serving year by year.
+#[derive(Clone, Debug)]
+pub struct Tco {
+    /// Years of service; 0 without one.
+    pub horizon_years: Traced<f64>,
+    /// The sum of all payments.
+    pub total: Known<Money>,
+    /// All payments discounted to the start: training now, each year of serving at its end.
+    pub present_value: Known<Money>,
+    /// Facility energy.
+    pub energy: Known<Energy>,
+    /// Location-based CO2e of the electricity.
+    pub location: Known<Co2e<Location>>,
+    /// Embodied CO2e, middle estimate.
+    pub embodied: Known<Co2eMass>,
+    /// Software carbon intensity: (energy x intensity + embodied) of one functional unit of
+    /// serving (ISO/IEC 21031), where the scenario names one.
+    pub sci: Option<Known<Co2eMass>>,
+}
+
+impl Estimate {
+    /// The rows of money, training first.
+    pub fn money(&self) -> impl Iterator<Item = &Line<Money>> {
+        let training = self.training.iter().flat_map(|training| training.money.lines());
+        training.chain(self.inference.iter().flat_map(|inference| inference.money.lines()))
+    }
+
+    /// The hardware that is owned, by stage.
+    pub fn ownerships(&self) -> impl Iterator<Item = (&'static str, &Ownership)> {
+        let training = self.training.iter().map(|it| ("training", it.ownership.as_ref()));
+        let service = self.inference.iter().map(|it| ("inference", it.ownership.as_ref()));
+        training.chain(service).filter_map(|(stage, owned)| Some((stage, owned?)))
+    }
+}
+
+/// A scenario made ready: what takes long, such as the choice of a layout, is done once.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    scenario: Scenario,
+    settled: Option<Arc<Settled>>,
+    kernel: Input<Time>,
+    simulated: Option<Simulated>,
+}
+
+/// What a simulation found of a service's replica, in place of the closed forms.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// What one replica can do.
+    pub limits: ReplicaLimits,
+    /// Mean latencies at the peak.
+    pub latency: Latency,
+}
+
+impl Engine {
+    /// Chooses the layout of the run, predicts its step, settles its efficiency.
+    ///
+    /// # Errors
+    /// The run cannot be predicted although nobody said how fast it is; a layout that contradicts
+    /// itself; nothing fits.
+    pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
+        let settle = |plan: &Arc<TrainingPlan>| predict::settle(plan, catalog).map(Arc::new);
+        let settled = scenario.training.as_ref().map(settle).transpose()?;
+        let kernel = network::kernel(&Calibration::shipped()?)?;
+        Ok(Self { scenario: scenario.clone(), settled, kernel, simulated: None })
+    }
+
+    /// The same run in another scenario that changes nothing of the model, the data and the
+    /// training but what is paid, drawn and emitted: what was settled stands.
+    #[must_use]
+    pub fn moved(&self, scenario: Scenario) -> Self {
+        let Self { settled, kernel, simulated, .. } = self;
+        let (settled, kernel, simulated) = (settled.clone(), kernel.clone(), simulated.clone());
+        Self { scenario, settled, kernel, simulated }
+    }
+
+    /// What the step-time model says of the run.
+    pub fn predicted(&self) -> Option<&Predicted> {
+        self.settled.as_ref()?.predicted.as_ref()
+    }
+
+    /// With the figures of a simulated replica. They stay as they are where inputs are varied.
+    #[must_use]
+    pub fn simulated(self, simulated: Simulated) -> Self {
+        Self { simulated: Some(simulated), ..self }
+    }
+
+    /// Visits every input of the forecast.
+    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
+        self.scenario.for_each_input(visit);
+        if let Some(settled) = &mut self.settled {
+            Arc::make_mut(settled).efficiency.for_each_input(visit);
+        }
+        visit(&mut self.kernel);
+    }
+
+    /// The forecast. With `explain`, every figure carries its derivation.
+    ///
+    /// # Errors
+    /// A model that does not fit the devices that are to serve it; a job that fails all the time.
+    pub fn run(&self, explain: bool) -> Result<Estimate> {
+        let scenario = &self.scenario;
+        let discount = &scenario.finance.discount_rate;
+        let training = match scenario.training.as_ref().zip(self.settled.as_ref()) {
+            Some((plan, settled)) => Some(training::forecast(plan, settled, discount, explain)?),
+            None => None,
+        };
+        let inference = match &scenario.inference {
+            Some(plan) => {
+                let (finance, training) = ((&scenario.finance, &self.kernel), training.as_ref());
+                Some(match &self.simulated {
+                    None => inference::forecast(plan, finance, training, explain)?,
+                    Some(Simulated { limits, latency }) => {
+                        let (limits, latency) = (limits.clone(), |_: &Year| latency.clone());
+                        inference::serve(plan, finance, training, limits, latency, explain)?
+                    }
+                })
+            }
+            None => None,
+        };
+        let tco = tco(scenario, training.as_ref(), inference.as_ref(), explain);
+        Ok(Estimate { training, inference, tco })
+    }
+}
+
+/// Forecasts a scenario once.
+///
+/// # Errors
+/// As [`Engine::new`] and [`Engine::run`].
+pub fn estimate(scenario: &Scenario, catalog: &Catalog, explain: bool) -> Result<Estimate> {
+    Engine::new(scenario, catalog)?.run(explain)
+}
+
+fn tco(
+    scenario: &Scenario,
+    training: Option<&TrainingForecast>,
+    inference: Option<&InferenceForecast>,
+    explain: bool,
+) -> Option<Tco> {
+    let rate = scenario.finance.discount_rate.traced(explain);
+    let empty = Vec::new();
+    let by_year = inference.map_or(&empty, |i| &i.years);
+    if training.is_none() && by_year.is_empty() {
+        return None;
+    }
+    let unpriced = |stage: &str| Unknown {
+        why: format!("{stage} names neither a provider nor a price, so the total cost is unknown"),
+    };
+    let stated =
+        |cost: Option<Known<Money>>, stage: &str| cost.unwrap_or_else(|| Err(unpriced(stage)));
+    let once = training.map(|t| stated(t.cost.clone(), "training"));
+    let yearly: Vec<Known<Money>> = inference.map_or_else(Vec::new, |inference| {
+        by_year.iter().map(|year| stated(inference.cost_of(year), "inference")).collect()
+    });
+    let total = add(once.iter().chain(&yearly).cloned());
+    let present =
+        add(once.iter().cloned().chain(by_year.iter().zip(&yearly).map(|(year, cost)| {
+            cost.as_ref()
+                .map(|cost| years::discounted(cost, &rate, year.year, explain))
+                .map_err(Clone::clone)
+        })));
+    let energy = add(training
+        .iter()
+        .map(|t| t.footprint.facility.clone())
+        .chain(by_year.iter().map(|y| y.footprint.facility.clone())));
+    let location = add(training
+        .iter()
+        .map(|t| t.footprint.location.clone())
+        .chain(by_year.iter().map(|y| y.footprint.location.clone())));
+    let embodied = add(training
+        .iter()
+        .map(|t| t.footprint.embodied[1].total.clone())
+        .chain(by_year.iter().map(|y| y.footprint.embodied[1].total.clone())));
+    let sci = scenario.functional_unit.as_ref().zip(inference).map(|(unit, inference)| {
+        let (location, embodied) = (inference.location.clone()?, inference.embodied.clone()?);
+        Ok((&(&location + &embodied) * &unit.traced(explain)).named("sci.co2e_g"))
+    });
+    Some(Tco {
+        sci,
+        horizon_years: Traced::counted(
+            "years of service",
+            by_year.len() as f64,
+            "calendar",
+            explain,
+        ),
+        total: name(total, "tco.total_usd"),
+        present_value: name(present, "tco.present_value_usd"),
+        energy: name(energy, "tco.energy_kwh"),
+        location: name(location, "tco.co2e_kg.location"),
+        embodied: name(embodied, "tco.co2e_kg.embodied"),
+    })
+}
+
+/// The sum of one or more figures; unknown as soon as one of them is.
+fn add<Q>(figures: impl Iterator<Item = Known<Q>>) -> Known<Q>
+where
+    Q: crate::quantity::Measure + std::ops::Add<Output = Q>,
+{
+    figures
+        .reduce(|sum, figure| Ok(&sum? + &figure?))
+        .unwrap_or_else(|| Err(Unknown { why: "there is nothing to add up".to_owned() }))
+}
+
+fn name<Q: crate::quantity::Measure>(figure: Known<Q>, name: &str) -> Known<Q> {
+    figure.map(|figure: Traced<Q>| figure.named(name))
+}

@@ -1,0 +1,133 @@
+//! The rows of money of a forecast.
+
+use super::{TrainingForecast, Year};
+use crate::estimate::plan::{Finance, Service, TrainingPlan};
+use crate::ledger::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
+use crate::ledger::overhead::Span;
+use crate::ledger::plan::Rent;
+use crate::ledger::rent::{Packing, Term};
+use crate::ledger::years;
+use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::quantity::{DataPerRequest, Devices, Energy, Measure, Money, Time};
+use crate::training::run::RunTime;
+
+/// What a training run costs.
+pub(super) fn of_training(
+    plan: &TrainingPlan,
+    run: &RunTime,
+    devices: Option<&Traced<Devices>>,
+    packing: Option<&Packing>,
+    facility: &Known<Energy>,
+    explain: bool,
+) -> Ledger<Money> {
+    let mut ledger = Ledger::default();
+    let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
+    let stage = Stage::Training;
+    let term = Term { stage, period: Period::during(length), change: None };
+    if let Some(rent) = &plan.rent {
+        let paid = rent.paid_time(&run.device_time, packing);
+        let held = packing.map(|packing| &packing.paid).or(devices);
+        rent.enter(&mut ledger, term, &paid, explain);
+        rent.enter_unused_terms(&mut ledger, term, &paid, held, explain);
+    }
+    if let Some(owned) = &plan.owned {
+        owned.enter(&mut ledger, (stage, term.period), &run.device_time, facility, explain);
+    }
+    if let Some(costs) = &plan.costs {
+        enter_unpriced(&mut ledger, stage, term.period);
+        let length = run.wall_clock.clone().ok_or_else(|| Unknown {
+            why: "how long the run lasts is unknown without a number of devices".to_owned(),
+        });
+        let span = Span { stage, period: term.period, length: &length };
+        costs.enter(&mut ledger, span, |data| data.traced(explain), explain);
+    }
+    ledger
+}
+
+/// The month in which a service begins: the first after the training.
+pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
+    let trained = training.and_then(|training| training.run.wall_clock.as_ref());
+    trained.map_or(0, |wall| Period::during(wall.value()).months())
+}
+
+/// What a service costs, year by year.
+pub(super) fn of_service(
+    service: &Service,
+    finance: &Finance,
+    years: &[Year],
+    first_month: u32,
+    explain: bool,
+) -> Ledger<Money> {
+    let mut ledger = Ledger::default();
+    let period = |year: &Year| Period::of_months(first_month + 12 * (year.year - 1), 12);
+    for (service, years) in generations(service, years) {
+        if let Some(rent) = &service.rent {
+            enter_rent(rent, finance, years, period, &mut ledger, explain);
+        }
+    }
+    let length = Ok(years::one(explain));
+    for year in years {
+        let (stage, period) = (Stage::Serving(year.year), period(year));
+        let service = service.in_year(year.year);
+        if let Some(owned) = &service.owned {
+            let facility = &year.footprint.facility;
+            owned.enter(&mut ledger, (stage, period), &year.fleet_time, facility, explain);
+        }
+        if let Some(costs) = &service.costs {
+            enter_unpriced(&mut ledger, stage, period);
+            let span = Span { stage, period, length: &length };
+            let moved = |each: &Input<DataPerRequest>| &year.requests * &each.traced(explain);
+            costs.enter(&mut ledger, span, moved, explain);
+        }
+    }
+    ledger
+}
+
+/// The fleets of a service, each with its years.
+pub(super) fn generations<'a>(
+    service: &'a Service,
+    years: &'a [Year],
+) -> impl Iterator<Item = (&'a Service, &'a [Year])> {
+    let renewed = service.refresh.as_ref().map(|refresh| refresh.year);
+    years
+        .chunk_by(move |_, next| Some(next.year) != renewed)
+        .map(|years| (service.in_year(years[0].year), years))
+}
+
+/// The rent of a fleet, year by year, and what its commitments leave unused.
+fn enter_rent(
+    rent: &Rent,
+    finance: &Finance,
+    years: &[Year],
+    period: impl Fn(&Year) -> Period,
+    ledger: &mut Ledger<Money>,
+    explain: bool,
+) {
+    let change = finance.price_change.traced(explain);
+    let changes: Vec<_> =
+        years.iter().map(|year| years::growth(&change, year.year, explain)).collect();
+    let mut needed = Vec::with_capacity(years.len());
+    for (year, change) in years.iter().zip(&changes) {
+        let stage = Stage::Serving(year.year);
+        let term = Term { stage, period: period(year), change: Some(change) };
+        let paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
+        rent.enter(ledger, term, &paid, explain);
+        let held = year.packing.as_ref().map_or(&year.devices, |packing| &packing.paid);
+        needed.push((term, held.clone()));
+    }
+    rent.enter_unused_years(ledger, &needed, explain);
+}
+
+/// Other costs alone are no total: where nothing says what devices cost, their row is unknown.
+fn enter_unpriced(ledger: &mut Ledger<Money>, stage: Stage, period: Period) {
+    if ledger.sum(|entry| entry.stage == stage).is_some() {
+        return;
+    }
+    let why = "the scenario names neither a provider nor a price, so the rent is unknown";
+    ledger.enter(Line {
+        entry: Entry { stage, resource: Resource::Compute, detail: "", kind: Kind::Opex, period },
+        amount: Err(Unknown { why: why.to_owned() }),
+        quantity: None,
+        unit_price: None,
+    });
+}

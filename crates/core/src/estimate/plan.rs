@@ -1,0 +1,235 @@
+//! The scenario resolved: every reference looked up, every default named, ready to compute.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
+use crate::provenance::{Input, Uncertain};
+use crate::quantity::{Data, DataPerRequest, RequestRate, Requests, Share, Time, YearlyRate};
+use crate::serving::plan::{Demand, FlopPerRequest, Replica};
+use crate::training::plan::{Efficiency, Prediction, Run};
+
+type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
+
+/// A scenario, resolved: what [`crate::estimate`] computes from.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it is, in one line.
+    pub name: String,
+    /// The training run.
+    pub training: Option<Arc<TrainingPlan>>,
+    /// The service.
+    pub inference: Option<Arc<Service>>,
+    /// How money over time is added up.
+    pub finance: Finance,
+    /// The unit of the software carbon intensity.
+    pub functional_unit: Option<Input<Requests>>,
+    /// Dates of the catalog's data that it rests on.
+    pub dates: Vec<(String, String)>,
+    /// What was assumed about the model.
+    pub model_assumptions: Vec<String>,
+    /// What the user should know before trusting the figures.
+    pub warnings: Vec<String>,
+}
+
+/// A service: one replica, what is asked of the fleet, and where it runs.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// One copy of the model on its devices.
+    pub replica: Replica,
+    /// Mean rate in the first year.
+    pub rate: Input<RequestRate>,
+    /// Peak rate / mean rate.
+    pub peak_to_mean: Input<f64>,
+    /// Part of a replica's highest rate that the fleet is planned for.
+    pub headroom: Input<Share>,
+    /// Growth of the rate.
+    pub growth: Input<YearlyRate>,
+    /// Replicas beside those that the peak needs.
+    pub redundancy: Input<f64>,
+    /// How long a replica takes to start, where the fleet follows its load.
+    pub start_up: Option<Input<Time>>,
+    /// FLOPs of one request, prompt and answer.
+    pub flops: Input<FlopPerRequest>,
+    /// What is paid; absent where the scenario names neither provider nor price.
+    pub rent: Option<Rent>,
+    /// What the hardware costs, where it is owned: then there is no rent.
+    pub owned: Option<Owned>,
+    /// What is paid beside devices.
+    pub costs: Option<Costs<DataPerRequest>>,
+    /// Power, grid and water.
+    pub site: Site,
+    /// A hosted model that it is compared with.
+    pub api: Option<Api>,
+    /// What a simulation needs.
+    pub demand: Demand,
+    /// The renewal of its fleet.
+    pub refresh: Option<Refresh>,
+}
+
+impl Service {
+    /// The service on the hardware of a year of the horizon, from 1.
+    pub fn in_year(&self, year: u32) -> &Self {
+        match &self.refresh {
+            Some(refresh) if year >= refresh.year => &refresh.service,
+            _ => self,
+        }
+    }
+}
+
+/// A fleet that takes over from a year on.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    /// Its first year, at least 2.
+    pub year: u32,
+    /// The same service on it.
+    pub service: Box<Service>,
+}
+
+/// A training run and where it runs.
+#[derive(Clone, Debug)]
+pub struct TrainingPlan {
+    /// What is computed.
+    pub run: Run,
+    /// How well the devices are used; predicted where nobody said.
+    pub efficiency: Option<Efficiency>,
+    /// What the step-time model needs, where devices, tokens and layout allow a prediction.
+    pub prediction: Option<Prediction>,
+    /// What is paid; absent where the scenario names neither provider nor price.
+    pub rent: Option<Rent>,
+    /// What the hardware costs, where it is owned: then there is no rent.
+    pub owned: Option<Owned>,
+    /// What is paid beside devices.
+    pub costs: Option<Costs<Data>>,
+    /// Power, grid and water.
+    pub site: Site,
+    /// Parameters of the model, in billions.
+    pub billion_parameters: Input<f64>,
+    /// What a model card says of it.
+    pub card: Card,
+    /// The first day.
+    pub start: Option<chrono::NaiveDate>,
+    /// The day by which it must end.
+    pub deadline: Option<chrono::NaiveDate>,
+}
+
+/// A run in the words of a model card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// `pre-training` or `fine-tuning`.
+    pub training_type: &'static str,
+    /// The accelerator, with how many where that is known.
+    pub hardware: String,
+    /// Provider and region, where they are known.
+    pub place: Option<String>,
+}
+
+/// How money over time is added up.
+#[derive(Clone, Debug)]
+pub struct Finance {
+    /// Years of service.
+    pub years: u32,
+    /// Nominal, year-end.
+    pub discount_rate: Input<f64>,
+    /// Change of the price of serving per year.
+    pub price_change: Input<YearlyRate>,
+    /// The currency of reports, where it is not USD.
+    pub currency: Option<Currency>,
+}
+
+/// A currency that reports show beside USD.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Currency {
+    /// `EUR`.
+    pub code: String,
+    /// Units of it for one USD.
+    pub per_usd: f64,
+    /// The day of the rate.
+    pub date: NaiveDate,
+    /// Whose rate it is.
+    pub source: Option<String>,
+}
+
+impl Scenario {
+    /// Visits every input, in the order of the plan.
+    pub fn for_each_input(&mut self, visit: Visit<'_>) {
+        if let Some(training) = &mut self.training {
+            Arc::make_mut(training).for_each_input(visit);
+        }
+        if let Some(service) = &mut self.inference {
+            Arc::make_mut(service).for_each_input(visit);
+        }
+        visit(&mut self.finance.discount_rate);
+        visit(&mut self.finance.price_change);
+        if let Some(unit) = &mut self.functional_unit {
+            visit(unit);
+        }
+    }
+}
+
+impl TrainingPlan {
+    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
+        self.run.for_each_input(visit);
+        if let Some(efficiency) = &mut self.efficiency {
+            efficiency.for_each_input(visit);
+        }
+        if let Some(rent) = &mut self.rent {
+            rent.for_each_input(visit);
+        }
+        if let Some(owned) = &mut self.owned {
+            owned.for_each_input(visit);
+        }
+        if let Some(costs) = &mut self.costs {
+            costs.for_each_input(visit);
+        }
+        self.site.for_each_input(visit);
+        visit(&mut self.billion_parameters);
+    }
+}
+
+impl Service {
+    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
+        self.replica.for_each_input(visit);
+        visit(&mut self.rate);
+        visit(&mut self.peak_to_mean);
+        visit(&mut self.headroom);
+        visit(&mut self.growth);
+        visit(&mut self.redundancy);
+        if let Some(start_up) = &mut self.start_up {
+            visit(start_up);
+        }
+        visit(&mut self.flops);
+        if let Some(wait) = &mut self.demand.max_wait {
+            visit(wait);
+        }
+        if let Some(tokens) = &mut self.demand.max_batch_tokens {
+            visit(tokens);
+        }
+        if let Some(cache) = &mut self.demand.kv_cache {
+            visit(cache);
+        }
+        if let Some(factor) = &mut self.demand.step_time {
+            visit(factor);
+        }
+        for kind in &mut self.demand.kinds {
+            visit(&mut kind.cached);
+        }
+        if let Some(rent) = &mut self.rent {
+            rent.for_each_input(visit);
+        }
+        if let Some(api) = &mut self.api {
+            api.for_each_input(visit);
+        }
+        if let Some(owned) = &mut self.owned {
+            owned.for_each_input(visit);
+        }
+        if let Some(costs) = &mut self.costs {
+            costs.for_each_input(visit);
+        }
+        self.site.for_each_input(visit);
+        if let Some(refresh) = &mut self.refresh {
+            refresh.service.for_each_input(visit);
+        }
+    }
+}

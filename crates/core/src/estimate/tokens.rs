@@ -1,0 +1,79 @@
+//! What a token takes: the price of input and output apart, energy and carbon.
+//!
+//! A replica's time is shared by prompts and answers, and whoever pays for the replica pays for
+//! both. With s the share of a full replica's time that prompts take and c the cost of a request:
+//! ```text
+//! price of an input token  = c s / input tokens
+//! price of an output token = c (1 - s) / output tokens
+//! ```
+//! Energy and carbon are those of the whole request, over all tokens or over those of the answer.
+
+use super::ReplicaLimits;
+use crate::estimate::plan::Service;
+use crate::provenance::{Known, Traced};
+use crate::quantity::{Co2eMass, Energy, Money, Per, Ratio, Requests, Tokens};
+
+/// What a token takes.
+#[derive(Clone, Debug)]
+pub struct PerToken {
+    /// Money, where anything is paid.
+    pub money: Option<Prices>,
+    /// Facility energy, input and output counted alike.
+    pub energy: Known<Per<Energy, Tokens>>,
+    /// Location-based CO2e, input and output counted alike.
+    pub location: Known<Per<Co2eMass, Tokens>>,
+    /// Facility energy of a request per token of its answer.
+    pub energy_per_output: Known<Per<Energy, Tokens>>,
+    /// Location-based CO2e of a request per token of its answer.
+    pub location_per_output: Known<Per<Co2eMass, Tokens>>,
+}
+
+/// Cost of serving per token.
+#[derive(Clone, Debug)]
+pub struct Prices {
+    /// Input and output counted alike.
+    pub all: Known<Per<Money, Tokens>>,
+    /// A token of the prompt.
+    pub input: Known<Per<Money, Tokens>>,
+    /// A token of the answer.
+    pub output: Known<Per<Money, Tokens>>,
+}
+
+impl PerToken {
+    /// From what a request takes; `None` where the service has no tokens.
+    pub(super) fn of(
+        service: &Service,
+        limits: &ReplicaLimits,
+        cost: Option<&Known<Per<Money, Requests>>>,
+        energy: &Known<Per<Energy, Requests>>,
+        location: &Known<Per<Co2eMass, Requests>>,
+        explain: bool,
+    ) -> Option<Self> {
+        let output = service.replica.output.as_ref()?.traced(explain);
+        let share = limits.prompt_share.as_ref()?;
+        let input = service.replica.input.traced(explain);
+        let tokens = &input + &output;
+        let rest: Traced<Ratio> = share.map("1 - share of prompts", |v| 1.0 - v[0]);
+        let name = |figure: &str| format!("inference.per_million_tokens.{figure}");
+        let of_output = |figure: &str| format!("inference.per_output_token.{figure}");
+        let each = |what: &Known<Per<Energy, Requests>>, tokens, name: String| {
+            what.clone().map(|energy| (&energy / tokens).named(&name))
+        };
+        let mass = |tokens, name: String| location.clone().map(|m| (&m / tokens).named(&name));
+        Some(Self {
+            money: cost.map(|cost| Prices {
+                all: cost.clone().map(|cost| (&cost / &tokens).named(&name("cost_usd"))),
+                input: cost
+                    .clone()
+                    .map(|cost| (&(&cost * share) / &input).named(&name("input_usd"))),
+                output: cost
+                    .clone()
+                    .map(|cost| (&(&cost * &rest) / &output).named(&name("output_usd"))),
+            }),
+            energy: each(energy, &tokens, name("energy_kwh")),
+            location: mass(&tokens, name("co2e_kg.location")),
+            energy_per_output: each(energy, &output, of_output("energy_j")),
+            location_per_output: mass(&output, of_output("co2e_g.location")),
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! The forecast of a training run.
+
+use super::{Ownership, money};
+use crate::diagnostic::Result;
+use crate::estimate::plan::TrainingPlan;
+use crate::ledger::energy::{Load, Phase, When};
+use crate::ledger::footprint::Footprint;
+use crate::ledger::line::{Ledger, Period, Stage};
+use crate::ledger::rent::{FlopPerMoney, Packing};
+use crate::ledger::sci::TrainingIntensity;
+use crate::ledger::window::BestStart;
+use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::quantity::{DeviceTime, Devices, Flop, Measure, Money, Time};
+use crate::training::memory::Memory;
+use crate::training::run::{RunTime, Settled, Spent};
+
+/// What a training run takes.
+#[derive(Clone, Debug)]
+pub struct TrainingForecast {
+    /// FLOPs, utilisation and time.
+    pub run: RunTime,
+    /// Devices that train.
+    pub devices: Option<Traced<Devices>>,
+    /// The instances that hold them, where instances are sold.
+    pub packing: Option<Packing>,
+    /// Money, row by row; empty where the scenario names neither provider nor price.
+    pub money: Ledger<Money>,
+    /// The sum of the rows.
+    pub cost: Option<Known<Money>>,
+    /// FLOP for a dollar at the dense peak.
+    pub peak_flops_per_usd: Option<Known<FlopPerMoney>>,
+    /// Model FLOP for a dollar.
+    pub achieved_flops_per_usd: Option<Known<FlopPerMoney>>,
+    /// Memory of the fullest device, where the layout is known.
+    pub memory: Option<Memory>,
+    /// Energy, carbon and water.
+    pub footprint: Footprint,
+    /// Software carbon intensity.
+    pub sci: TrainingIntensity,
+    /// The cleanest start, where the scenario asks for it.
+    pub best_start: Option<std::result::Result<BestStart, Unknown>>,
+    /// What was bought for it, where the hardware is owned.
+    pub ownership: Option<Ownership>,
+    /// The last day, and the days left to the deadline (negative when missed).
+    pub calendar: Option<Calendar>,
+}
+
+/// First and last day of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    /// The first day.
+    pub start: chrono::NaiveDate,
+    /// The day on which the last step ends.
+    pub end: chrono::NaiveDate,
+    /// Days from the end to the deadline, if there is one.
+    pub margin_days: Option<i64>,
+}
+
+/// Forecasts a training run.
+pub(super) fn forecast(
+    plan: &TrainingPlan,
+    settled: &Settled,
+    discount: &Input<f64>,
+    explain: bool,
+) -> Result<TrainingForecast> {
+    let run = plan.run.time(settled, explain)?;
+    let devices = plan.run.devices.as_ref().map(|devices| devices.traced(explain));
+    let spares = plan.run.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
+    let held = devices.as_ref().map(|devices| devices * &spares);
+    let packing = plan
+        .rent
+        .as_ref()
+        .zip(held.as_ref())
+        .and_then(|(rent, devices)| rent.pack("training", devices, explain));
+    let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
+    let when = When { stage: Stage::Training, period: Period::during(length) };
+    let footprint = plan.site.footprint("training", when, &phases(&run.spent), explain);
+    let facility = &footprint.facility;
+    let (trains, packed) = (devices.as_ref(), packing.as_ref());
+    let money = money::of_training(plan, &run, trains, packed, facility, explain);
+    let ownership = plan.owned.as_ref().map(|owned| {
+        let used = (&run.device_time, facility);
+        Ownership::of_run(owned, held.as_ref(), used, discount, explain)
+    });
+    let cost = money.sum(|_| true).map(|cost| super::name(cost, "training.cost_usd.total"));
+    let per_usd = |flops: &Traced<Flop>, name: &str| {
+        let cost = cost.clone()?;
+        Some(cost.map(|cost| (flops / &cost).named(&format!("training.flops_per_usd.{name}"))))
+    };
+    let at_peak = &run.device_time * &plan.run.peak.traced(explain);
+    let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
+        let days = (wall.value().value / 86_400.0).ceil();
+        let end = start.checked_add_days(chrono::Days::new(days.min(1e6) as u64))?;
+        let margin_days = plan.deadline.map(|deadline| (deadline - end).num_days());
+        Some(Calendar { start, end, margin_days })
+    });
+    Ok(TrainingForecast {
+        memory: settled.predicted.as_ref().map(|predicted| predicted.candidate.memory),
+        peak_flops_per_usd: per_usd(&at_peak, "peak"),
+        achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
+        sci: TrainingIntensity::new(
+            &footprint,
+            run.tokens.as_ref(),
+            &plan.billion_parameters,
+            explain,
+        ),
+        best_start: best_start(plan, run.wall_clock.as_ref(), explain),
+        footprint,
+        ownership,
+        run,
+        devices,
+        packing,
+        money,
+        cost,
+        calendar,
+    })
+}
+
+/// What the devices are paid for, by how busy they are. Lost time of an unknown kind counts as
+/// busy.
+fn phases(spent: &Spent) -> Vec<Phase> {
+    let phase = |name, time: &Traced<DeviceTime>, load| Phase { name, time: time.clone(), load };
+    let mut phases = vec![phase("steps", &spent.steps, Load::Busy)];
+    if spent.lost.value().value > 0.0 {
+        phases.push(phase("lost time", &spent.lost, Load::Busy));
+    }
+    if let Some(waiting) = &spent.waiting {
+        phases.push(phase("stalls and restarts", waiting, Load::Waiting));
+    }
+    if spent.spares.value().value > 0.0 {
+        phases.push(phase("spares", &spent.spares, Load::Waiting));
+    }
+    phases
+}
+
+/// The cleanest start of the run, where the scenario asks for it.
+fn best_start(
+    plan: &TrainingPlan,
+    length: Option<&Traced<Time>>,
+    explain: bool,
+) -> Option<std::result::Result<BestStart, Unknown>> {
+    let (window, start) = plan.site.start_window.as_ref().zip(plan.start)?;
+    Some(match length {
+        Some(length) => window.best_start(start, length.value(), explain),
+        None => Err(Unknown {
+            why: "the best start is unknown: nobody says on how many devices the run is".to_owned(),
+        }),
+    })
+}

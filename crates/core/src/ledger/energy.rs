@@ -1,0 +1,109 @@
+//! Energy by what the devices do: power x device-time, row by row.
+//!
+//! A device draws idle + (busy - idle) x load, so the energy of a stretch of device-time is two
+//! rows: the idle draw of all of it, and what work adds. Where the power is given as an average,
+//! one row holds everything.
+
+use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
+use crate::ledger::plan::{Draw, PowerModel};
+use crate::provenance::{Traced, Unknown};
+use crate::quantity::{DevicePower, DeviceTime, Energy, Ratio};
+
+/// A stretch of device-time that is paid for.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    /// What it is: `steps`, `spares`.
+    pub name: &'static str,
+    /// How long, times devices.
+    pub time: Traced<DeviceTime>,
+    /// What the devices do.
+    pub load: Load,
+}
+
+/// How busy devices are.
+#[derive(Clone, Debug)]
+pub enum Load {
+    /// At work all the time.
+    Busy,
+    /// Powered, and waiting.
+    Waiting,
+    /// At work for a part of the time.
+    Partly(Traced<Ratio>),
+}
+
+/// For which stage and when.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// The stage.
+    pub stage: Stage,
+    /// The time in which it falls.
+    pub period: Period,
+}
+
+/// The rows of IT energy of all phases.
+pub fn rows(
+    power: &Result<PowerModel, Unknown>,
+    when: When,
+    phases: &[Phase],
+    explain: bool,
+) -> Ledger<Energy> {
+    let mut ledger = Ledger::default();
+    let When { stage, period } = when;
+    let entry = |resource, detail| Entry { stage, resource, detail, kind: Kind::Opex, period };
+    match power {
+        Err(unknown) => ledger.enter(Line {
+            entry: entry(Resource::Power, ""),
+            amount: Err(unknown.clone()),
+            quantity: None,
+            unit_price: None,
+        }),
+        Ok(PowerModel::Average(power)) => {
+            let paid = phases.iter().map(|phase| phase.time.clone());
+            if let Some(paid) = paid.reduce(|sum, time| &sum + &time) {
+                let power = power.traced(explain);
+                ledger.enter(Line::new(entry(Resource::Power, ""), &Ok(paid), &Ok(power)));
+            }
+        }
+        Ok(PowerModel::ByLoad { busy, idle, idle_host }) => {
+            let busy = busy.traced(explain).named("power of a busy device with its host");
+            let mut idle = idle.traced(explain);
+            if let Some(host) = idle_host {
+                idle = &idle + &host.traced(explain);
+            }
+            let idle = idle.named("power of an idle device with its host");
+            let above: Traced<DevicePower> =
+                busy.map2(&idle, "busy - idle, at least 0", |v| (v[0] - v[1]).max(0.0));
+            let (idle, above) = (Ok(idle), Ok(above));
+            for Phase { name, time, load } in phases {
+                let at_work = match load {
+                    Load::Busy => Some(time.clone()),
+                    Load::Waiting => None,
+                    Load::Partly(part) => Some(time * part),
+                };
+                if let Some(at_work) = at_work {
+                    let entry = entry(Resource::Work, name);
+                    ledger.enter(Line::new(entry, &Ok(at_work), &above));
+                }
+                ledger.enter(Line::new(entry(Resource::Idle, name), &Ok(time.clone()), &idle));
+            }
+        }
+    }
+    ledger
+}
+
+/// The part of its time that a fleet is at work, at most 1: the device-time that its requests take
+/// at the highest rate of a replica / the device-time of the fleet.
+pub fn utilisation(work: &Traced<DeviceTime>, fleet: &Traced<DeviceTime>) -> Traced<Ratio> {
+    work.map2(fleet, "device-hours of work / those of the fleet, at most 1", |v| {
+        (v[0] / v[1]).min(1.0)
+    })
+}
+
+impl Draw {
+    fn traced(&self, explain: bool) -> Traced<DevicePower> {
+        match self {
+            Self::Watts(power) => power.traced(explain),
+            Self::OfTdp { tdp, share } => &tdp.traced(explain) * &share.traced(explain),
+        }
+    }
+}

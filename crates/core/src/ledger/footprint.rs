@@ -1,0 +1,296 @@
+//! Energy, carbon and water of a stretch of device-time.
+//!
+//! IT energy is a sum of rows (see [`super::energy`]); facility energy = IT x PUE. Location-based
+//! CO2e = facility energy x grid intensity; market-based = facility energy x the part that no
+//! contract covers x residual mix; marginal = facility energy x what one more kWh causes. Embodied
+//! CO2e is what making the devices and their servers emitted, spread over their time in use. These
+//! are views of one thing and are never added to each other, except that the software carbon
+//! intensity (ISO/IEC 21031) is defined as location-based + embodied.
+
+use std::marker::PhantomData;
+
+use super::energy::{self, Phase, When};
+use super::line::{Entry, Ledger, Resource};
+use crate::catalog::GridBasis;
+use crate::diagnostic::{Error, Result};
+use crate::ledger::plan::{Contracts, Embodied, Scope, Site, Stated};
+use crate::provenance::{Input, Known, Traced, Unknown, function};
+use crate::quantity::{
+    Co2eMass, DeviceCo2e, DeviceTime, Energy, GridIntensity, Measure, Pue, Ratio, Water,
+};
+
+/// Marks CO2e by the grid where the electricity is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Location;
+/// Marks CO2e by the contracts under which the electricity is bought.
+#[derive(Clone, Copy, Debug)]
+pub struct Market;
+
+/// Marks CO2e by what one more kWh causes.
+#[derive(Clone, Copy, Debug)]
+pub struct Marginal;
+
+/// CO2e by one accounting method; figures of different methods do not add up.
+///
+/// ```compile_fail,E0308
+/// use flopcast::ledger::footprint::{Co2e, Location, Market};
+/// fn total(location: Co2e<Location>, market: Co2e<Market>) -> Co2e<Location> {
+///     location + market
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Co2e<Method>(Co2eMass, PhantomData<Method>);
+
+impl<Method> Co2e<Method> {
+    /// A mass by this method.
+    pub fn new(mass: Co2eMass) -> Self {
+        Self(mass, PhantomData)
+    }
+
+    /// The mass.
+    pub fn mass(self) -> Co2eMass {
+        self.0
+    }
+}
+
+impl<Method> std::ops::Add for Co2e<Method> {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self::new(self.0 + other.0)
+    }
+}
+
+impl<Method: Copy> Measure for Co2e<Method> {
+    const DIMENSION: crate::quantity::Dimension = Co2eMass::DIMENSION;
+    fn stored(self) -> f64 {
+        self.0.stored()
+    }
+    fn from_stored(value: f64) -> Self {
+        Self::new(Co2eMass::from_stored(value))
+    }
+}
+
+/// Energy, carbon and water.
+#[derive(Clone, Debug)]
+pub struct Footprint {
+    /// The rows of the IT energy.
+    pub rows: Ledger<Energy>,
+    /// Accelerators and their share of the host: the sum of the rows.
+    pub it: Known<Energy>,
+    /// With cooling and losses: IT x PUE.
+    pub facility: Known<Energy>,
+    /// Location-based CO2e of the electricity.
+    pub location: Known<Co2e<Location>>,
+    /// What `location` counts.
+    pub basis: GridBasis,
+    /// The upstream of fuels and plants; none where `location` contains it.
+    pub upstream: Option<Known<Co2eMass>>,
+    /// Market-based CO2e of the electricity.
+    pub market: Known<Co2e<Market>>,
+    /// Marginal CO2e of the electricity, where the grid has such a figure.
+    pub marginal: Option<Known<Co2e<Marginal>>>,
+    /// Embodied CO2e: low, mid, high.
+    pub embodied: [EmbodiedShare; 3],
+    /// The scope of the electricity.
+    pub scope: Option<Scope>,
+    /// Water evaporated on site.
+    pub water: Known<Water>,
+    /// Water that generating the electricity consumed.
+    pub grid_water: Known<Water>,
+    pue: Known<Pue>,
+    grid: Known<GridIntensity>,
+}
+
+/// The part of the embodied CO2e that falls to a stretch of device-time.
+#[derive(Clone, Debug)]
+pub struct EmbodiedShare {
+    /// Of the devices.
+    pub devices: Known<Co2eMass>,
+    /// Of their servers.
+    pub servers: Known<Co2eMass>,
+    /// Of both.
+    pub total: Known<Co2eMass>,
+}
+
+/// One row of a footprint: what does not apply is none.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// What it is of.
+    pub item: String,
+    /// Facility energy goes to the row "cooling and losses" beyond the IT energy of the others.
+    pub energy: Option<Known<Energy>>,
+    /// Location-based CO2e of that energy.
+    pub location: Option<Known<Co2eMass>>,
+    /// Embodied CO2e: low, mid, high.
+    pub embodied: Option<[Known<Co2eMass>; 3]>,
+}
+
+impl Footprint {
+    /// The rows: energy adds up to facility energy, CO2e to the location-based and the embodied
+    /// figures.
+    pub fn accounts(&self) -> Vec<Account> {
+        let electricity = |item: String, energy: Known<Energy>| Account {
+            location: Some(both(&energy, &self.grid).map(|(energy, grid)| &energy * &grid)),
+            energy: Some(energy),
+            embodied: None,
+            item,
+        };
+        let cooling = both(&self.it, &self.pue)
+            .map(|(it, pue)| &it * &pue.map::<Ratio>("PUE - 1", |v| v[0] - 1.0));
+        let lines = self.rows.lines().iter();
+        let made = |item: &str, read: fn(&EmbodiedShare) -> &Known<Co2eMass>| Account {
+            item: item.to_owned(),
+            energy: None,
+            location: None,
+            embodied: Some(self.embodied.each_ref().map(|share| read(share).clone())),
+        };
+        lines
+            .map(|line| electricity(line.entry.label(), line.amount.clone()))
+            .chain([
+                electricity("cooling and losses".to_owned(), cooling),
+                made("making of devices", |share| &share.devices),
+                made("making of servers", |share| &share.servers),
+            ])
+            .collect()
+    }
+
+    /// Facility energy of the rows that are meant; none where there are none.
+    pub fn facility_of(&self, meant: impl Fn(&Entry) -> bool) -> Option<Known<Energy>> {
+        let it = self.rows.sum(meant)?;
+        Some(both(&it, &self.pue).map(|(it, pue)| &it * &pue))
+    }
+
+    /// Location-based CO2e of the rows that are meant; none where there are none.
+    pub fn location_of(&self, meant: impl Fn(&Entry) -> bool) -> Option<Known<Co2eMass>> {
+        let facility = self.facility_of(meant)?;
+        Some(both(&facility, &self.grid).map(|(energy, grid)| &energy * &grid))
+    }
+
+    /// Whether idle draw and work are told apart.
+    pub fn by_load(&self) -> bool {
+        self.rows.lines().iter().any(|line| line.entry.resource == Resource::Idle)
+    }
+}
+
+/// Refuses to compare CO2e of different bases: a life-cycle figure contains the upstream of fuels
+/// and plants, a direct one does not, a marginal one answers another question.
+///
+/// # Errors
+/// The bases differ.
+pub fn comparable(one: GridBasis, other: GridBasis) -> Result<()> {
+    if one == other {
+        return Ok(());
+    }
+    let (one, other) = (one.name(), other.name());
+    Err(Error::input(format!("CO2e on the {one} basis does not compare with {other} figures"))
+        .hint("leave grid_basis out: every region has a life-cycle figure"))
+}
+
+impl Site {
+    /// The footprint of device-time here; figures are named under `path`.
+    pub fn footprint(&self, path: &str, when: When, phases: &[Phase], explain: bool) -> Footprint {
+        let name = |figure: &str| format!("{path}.{figure}");
+        let rows = energy::rows(&self.power, when, phases, explain);
+        let it = rows.sum(|_| true).unwrap_or_else(nothing);
+        let it = it.map(|it| it.named(&name("energy_kwh.it")));
+        let pue = traced(&self.pue, explain);
+        let facility =
+            both(&it, &pue).map(|(it, pue)| (&it * &pue).named(&name("energy_kwh.facility")));
+        let grid = traced(&self.grid, explain);
+        let emitted = |grid: &Known<GridIntensity>, figure: &str| {
+            both(&facility, grid).map(|(energy, grid)| (&energy * &grid).named(&name(figure)))
+        };
+        let location = emitted(&grid, "co2e_kg.location").map(Traced::<Co2eMass>::retype);
+        let upstream = self.upstream.as_ref();
+        let upstream = upstream.map(|grid| emitted(&traced(grid, explain), "co2e_kg.upstream"));
+        let marginal = self.marginal.as_ref().map(|grid| {
+            let mass = emitted(&Ok(grid.traced(explain)), "co2e_kg.marginal");
+            mass.map(Traced::<Co2eMass>::retype)
+        });
+        let contracted = self.contracts.as_ref().map_err(Clone::clone);
+        let market = contracted
+            .and_then(|contracts| emitted(&Ok(contracts.intensity(explain)), "co2e_kg.market"))
+            .map(Traced::<Co2eMass>::retype);
+        let paid = phases.iter().map(|phase| phase.time.clone());
+        let paid = paid.reduce(|sum, time| &sum + &time);
+        let embodied = self.embodied.shares(paid.as_ref(), path, explain);
+        let water = both(&it, &traced(&self.wue, explain))
+            .map(|(energy, wue)| (&energy * &wue).named(&name("water_l.on_site")));
+        let grid_water = both(&facility, &traced(&self.grid_water, explain))
+            .map(|(energy, water)| (&energy * &water).named(&name("water_l.off_site")));
+        Footprint {
+            rows,
+            it,
+            facility,
+            location,
+            basis: self.basis,
+            upstream,
+            market,
+            marginal,
+            embodied,
+            scope: self.scope,
+            water,
+            grid_water,
+            pue,
+            grid,
+        }
+    }
+}
+
+impl Contracts {
+    /// Intensity of the electricity as it is contracted: the part that nothing covers x residual
+    /// mix.
+    fn intensity(&self, explain: bool) -> Traced<GridIntensity> {
+        let covered: Vec<_> = self.covered.iter().map(|share| share.traced(explain)).collect();
+        let parts: Vec<_> = covered.iter().map(Traced::part).collect();
+        let open: Traced<f64> = function("1 - what contracts cover, at least 0", &parts, |v| {
+            (1.0 - v.iter().sum::<f64>()).max(0.0)
+        });
+        &self.residual.traced(explain) * &open
+    }
+}
+
+impl Embodied {
+    /// low, mid and high: (device + server / devices of a server) x time / (service life x
+    /// utilisation).
+    fn shares(
+        &self,
+        time: Option<&Traced<DeviceTime>>,
+        path: &str,
+        explain: bool,
+    ) -> [EmbodiedShare; 3] {
+        let together = self.together.traced(explain);
+        let in_use = &self.lifetime.traced(explain) * &self.utilisation.traced(explain);
+        let of = |each: Known<DeviceCo2e>| match time {
+            Some(time) => each.map(|each| &(&each * time) / &in_use),
+            None => nothing(),
+        };
+        let mut levels = self.device.iter().zip(&self.server).zip(["low", "mid", "high"]);
+        std::array::from_fn(|_| {
+            let Some(((device, server), level)) = levels.next() else {
+                return EmbodiedShare { devices: nothing(), servers: nothing(), total: nothing() };
+            };
+            let devices = of(traced(device, explain));
+            let servers = of(traced(server, explain).map(|server| &server / &together));
+            let total = both(&devices, &servers).map(|(devices, servers)| {
+                (&devices + &servers).named(&format!("{path}.co2e_kg.embodied.{level}"))
+            });
+            EmbodiedShare { devices, servers, total }
+        })
+    }
+}
+
+fn nothing<Q>() -> Known<Q> {
+    Err(Unknown { why: "there is nothing to add up".to_owned() })
+}
+
+fn traced<Q: Measure>(input: &Stated<Q>, explain: bool) -> Known<Q> {
+    input.as_ref().map(|input: &Input<Q>| input.traced(explain)).map_err(Clone::clone)
+}
+
+fn both<A: Measure, B: Measure>(
+    a: &Known<A>,
+    b: &Known<B>,
+) -> std::result::Result<(Traced<A>, Traced<B>), Unknown> {
+    Ok((a.clone()?, b.clone()?))
+}

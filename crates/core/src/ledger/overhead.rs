@@ -1,0 +1,83 @@
+//! Costs beside devices: storage, egress, staff.
+
+use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
+use crate::ledger::plan::{Costs, Staff};
+use crate::provenance::{Input, Known, Traced};
+use crate::quantity::{Data, Measure, Money, Ratio, Time};
+
+/// The stage that costs arise in.
+#[derive(Clone, Copy, Debug)]
+pub struct Span<'a> {
+    /// Which.
+    pub stage: Stage,
+    /// When.
+    pub period: Period,
+    /// How long it is, where that is known.
+    pub length: &'a Known<Time>,
+}
+
+impl<E: Measure> Costs<E> {
+    /// Enters the rows of a stage, after those of its devices: staff may be a part of the total.
+    /// `moved` says how much data egress is.
+    ///
+    /// Storage = data x copies x (length of the stage + retention); staff = people x time x pay, or
+    /// others x share / (1 - share).
+    pub fn enter(
+        &self,
+        ledger: &mut Ledger<Money>,
+        span: Span<'_>,
+        moved: impl Fn(&Input<E>) -> Traced<Data>,
+        explain: bool,
+    ) {
+        let Span { stage, period, length } = span;
+        let kind = Kind::Opex;
+        for stored in &self.stored {
+            let kept = stored.retention.as_ref().map(|kept| kept.traced(explain));
+            let after = kept.as_ref().map_or(Time::from_stored(0.0), Traced::value);
+            let held = Period { length: period.length + after, ..period };
+            let (resource, detail) = (Resource::Storage, stored.detail);
+            let entry = Entry { stage, resource, detail, kind, period: held };
+            let data = stored.data.traced(explain);
+            let data = match &stored.copies {
+                Some(copies) => &data * &copies.traced(explain),
+                None => data,
+            };
+            let quantity = length.clone().map(|length| match &kept {
+                Some(kept) => &data * &(&length + kept),
+                None => &data * &length,
+            });
+            ledger.enter(Line::new(entry, &quantity, &traced(&stored.price, explain)));
+        }
+        if let Some(egress) = &self.egress {
+            let entry = Entry { stage, resource: Resource::Egress, detail: "", kind, period };
+            let price = traced(&egress.price, explain);
+            ledger.enter(Line::new(entry, &Ok(moved(&egress.data)), &price));
+        }
+        let entry = Entry { stage, resource: Resource::Staff, detail: "", kind, period };
+        match &self.staff {
+            None => {}
+            Some(Staff::Hired { fte, cost, duration }) => {
+                let time = match duration {
+                    Some(duration) => Ok(duration.traced(explain)),
+                    None => length.clone(),
+                };
+                let work = time.map(|time| &time * &fte.traced(explain));
+                ledger.enter(Line::new(entry, &work, &Ok(cost.traced(explain))));
+            }
+            Some(Staff::ShareOfTotal(share)) => {
+                let Some(others) = ledger.sum(|entry| entry.stage == stage) else { return };
+                let ratio: Traced<Ratio> =
+                    share.traced(explain).map("share / (1 - share)", |v| v[0] / (1.0 - v[0]));
+                let others = others.map(|others| others.named("all other costs"));
+                ledger.enter(Line::new(entry, &others, &Ok(ratio)));
+            }
+        }
+    }
+}
+
+fn traced<Q: Measure>(
+    input: &Result<Input<Q>, crate::provenance::Unknown>,
+    explain: bool,
+) -> Known<Q> {
+    input.as_ref().map(|input| input.traced(explain)).map_err(Clone::clone)
+}

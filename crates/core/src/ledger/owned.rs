@@ -1,0 +1,171 @@
+//! Hardware of one's own: what it costs to buy, and what a stretch of device-time pays for it.
+//!
+//! A cluster costs chips x server / (1 - interconnect), the ratios being server / chips and
+//! interconnect / cluster (Cottier et al. 2024, arXiv:2405.21015). Device-time pays its share of
+//! that, the contracted power, repairs, and the electricity that it used; time without work is
+//! paid as well, in rows of its own.
+
+use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
+use super::years::YEAR;
+use crate::catalog::PurchasePrice;
+use crate::ledger::plan::{Amortisation, Owned};
+use crate::provenance::{Known, Traced, Unknown, function};
+use crate::quantity::{DevicePrice, DeviceTime, Devices, Energy, Money, YearlyRate};
+
+/// What one device and its share of the cluster cost on the first day of use.
+#[derive(Clone, Debug)]
+pub struct Capex {
+    /// The parts, as [`PARTS`] names them.
+    pub parts: [Traced<PurchasePrice>; 3],
+    /// Their sum.
+    pub total: Traced<PurchasePrice>,
+}
+
+/// The parts of a cluster: the accelerators, what else is in their servers, and what connects the
+/// servers.
+pub const PARTS: [&str; 3] = ["chips", "servers", "interconnect"];
+
+impl Owned {
+    /// What one device costs, with its share of server and interconnect.
+    ///
+    /// # Errors
+    /// The price of the chip is unknown.
+    pub fn capex(&self, explain: bool) -> Result<Capex, Unknown> {
+        let price = self.chip.as_ref().map_err(Clone::clone)?.traced(explain);
+        let chips = match &self.amortisation {
+            Amortisation::StraightLine { .. } => price,
+            Amortisation::Value { change, age } => function(
+                "price x (1 + change per year) ^ age",
+                &[price.part(), change.traced(explain).part(), age.traced(explain).part()],
+                |v| v[0] * (1.0 + v[1] * YEAR).powf(v[2] / YEAR),
+            ),
+        };
+        let ratio = self.server.traced(explain);
+        let servers: Traced<PurchasePrice> =
+            chips.map2(&ratio, "chip x (server / chip - 1)", |v| v[0] * (v[1] - 1.0));
+        let share = self.interconnect.traced(explain);
+        let interconnect: Traced<PurchasePrice> =
+            (&chips + &servers).map2(&share, "server x interconnect / (1 - interconnect)", |v| {
+                v[0] * v[1] / (1.0 - v[1])
+            });
+        let parts = [chips, servers, interconnect];
+        let named = |index: usize| {
+            parts[index].clone().named(&format!("price of a device's {}", PARTS[index]))
+        };
+        let parts = [named(0), named(1), named(2)];
+        let total = (&(&parts[0] + &parts[1]) + &parts[2]).named("capex of a device");
+        Ok(Capex { parts, total })
+    }
+
+    /// Part of the price that a year of use pays.
+    ///
+    /// In equal parts: (1 - residual) / service life. By value, a run pays at the rate at which
+    /// the value falls on its first day, -ln(1 + change), as Cottier et al. do; a year of service
+    /// pays what the value falls by in that year.
+    pub fn loss(&self, stage: Stage, explain: bool) -> Traced<YearlyRate> {
+        let loss: Traced<YearlyRate> = match (&self.amortisation, stage) {
+            (Amortisation::StraightLine { residual }, _) => residual.traced(explain).map2(
+                &self.life.traced(explain),
+                "(1 - residual) / service life",
+                |v| (1.0 - v[0]) / v[1],
+            ),
+            (Amortisation::Value { change, .. }, Stage::Training) => change
+                .traced(explain)
+                .map("-ln(1 + change per year)", |v| -(1.0 + v[0] * YEAR).ln() / YEAR),
+            (Amortisation::Value { change, .. }, Stage::Serving(year)) => {
+                let year = Traced::counted("year of service", f64::from(year), "calendar", explain);
+                change.traced(explain).map2(
+                    &year,
+                    "-change x (1 + change) ^ (year of service - 1)",
+                    |v| -v[0] * (1.0 + v[0] * YEAR).powf(v[1] - 1.0),
+                )
+            }
+        };
+        loss.named("amortisation")
+    }
+
+    /// Part of the price that is left after the service life.
+    pub fn residual(&self, explain: bool) -> Traced<f64> {
+        match &self.amortisation {
+            Amortisation::StraightLine { residual } => residual.traced(explain).retype(),
+            Amortisation::Value { change, .. } => change
+                .traced(explain)
+                .map2(&self.life.traced(explain), "(1 + change per year) ^ service life", |v| {
+                    (1.0 + v[0] * YEAR).powf(v[1] / YEAR)
+                })
+                .named("residual value"),
+        }
+    }
+
+    /// Rent of the contracted power of a device.
+    pub fn colocation_rate(&self, explain: bool) -> Known<DevicePrice> {
+        let power = self.power.as_ref().map_err(Clone::clone)?.traced(explain);
+        Ok((&self.colocation.traced(explain) * &power).named("colocation of a device"))
+    }
+
+    /// Repairs and support of a device.
+    pub fn maintenance_rate(&self, capex: &Capex, explain: bool) -> Traced<DevicePrice> {
+        (&capex.total * &self.maintenance.traced(explain)).named("maintenance of a device")
+    }
+
+    /// Enters what device-time pays: `time` with work, which took `facility` energy.
+    pub fn enter(
+        &self,
+        money: &mut Ledger<Money>,
+        (stage, period): (Stage, Period),
+        time: &Traced<DeviceTime>,
+        facility: &Known<Energy>,
+        explain: bool,
+    ) {
+        let entry = |resource, detail, kind| Entry { stage, resource, detail, kind, period };
+        let electricity =
+            self.electricity.as_ref().map(|it| it.traced(explain)).map_err(Clone::clone);
+        let row = entry(Resource::Electricity, "", Kind::Opex);
+        money.enter(Line::new(row, facility, &electricity));
+
+        let capex = self.capex(explain);
+        let known = |rate: &dyn Fn(&Capex) -> Traced<DevicePrice>| {
+            capex.as_ref().map(rate).map_err(Clone::clone)
+        };
+        let loss = self.loss(stage, explain);
+        let colocation = self.colocation_rate(explain);
+        let maintenance = known(&|capex| self.maintenance_rate(capex, explain));
+        let mut row = |resource, detail, kind, time: &Traced<DeviceTime>, rate: &Known<_>| {
+            money.enter(Line::new(entry(resource, detail, kind), &Ok(time.clone()), rate));
+        };
+        for (index, part) in PARTS.into_iter().enumerate() {
+            let rate = known(&|capex| &capex.parts[index] * &loss);
+            row(Resource::Hardware, part, Kind::Capex, time, &rate);
+        }
+        row(Resource::Colocation, "", Kind::Opex, time, &colocation);
+        row(Resource::Maintenance, "", Kind::Opex, time, &maintenance);
+        if self.utilisation.value.get() < 1.0 {
+            let idle = time
+                .map2(&self.utilisation.traced(explain), "time x (1 / utilisation - 1)", |v| {
+                    v[0] * (1.0 / v[1] - 1.0)
+                })
+                .named("time without work");
+            let hardware = known(&|capex| &capex.total * &loss);
+            row(Resource::Unused, "hardware", Kind::Capex, &idle, &hardware);
+            row(Resource::Unused, "colocation", Kind::Opex, &idle, &colocation);
+            row(Resource::Unused, "maintenance", Kind::Opex, &idle, &maintenance);
+        }
+    }
+
+    /// Enters the payment for `devices`, which the cash flow has in place of the amortisation.
+    pub fn purchase(
+        &self,
+        money: &mut Ledger<Money>,
+        (stage, period): (Stage, Period),
+        devices: &Traced<Devices>,
+        explain: bool,
+    ) {
+        let capex = self.capex(explain);
+        for (index, detail) in PARTS.into_iter().enumerate() {
+            let price = capex.as_ref().map(|it| it.parts[index].clone()).map_err(Clone::clone);
+            let (resource, kind) = (Resource::Hardware, Kind::Capex);
+            let entry = Entry { stage, resource, detail, kind, period };
+            money.enter(Line::new(entry, &Ok(devices.clone()), &price));
+        }
+    }
+}

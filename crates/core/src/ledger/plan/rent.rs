@@ -1,0 +1,136 @@
+//! What a provider charges for devices.
+//!
+//! A rent has prices of devices and, at most, of their hosts. Electricity, cooling and building are
+//! in every rent, so there is no place here to charge them again.
+
+use crate::catalog::Purchase;
+use crate::provenance::{Input, Uncertain};
+use crate::quantity::{DevicePrice, DevicesPerInstance, InstancePrice, Share};
+
+/// What is paid for devices, tariff by tariff.
+#[derive(Clone, Debug)]
+pub struct Rent {
+    /// Devices of one instance, where whole instances are sold.
+    pub instance: Option<Input<DevicesPerInstance>>,
+    /// How the devices are bought; the shares add up to one.
+    pub tariffs: Vec<Tariff>,
+    /// Part of the list price that was negotiated away.
+    pub discount: Option<Input<Share>>,
+    /// Whose price list it is; none for the user's own price.
+    pub listed: Option<Listed>,
+}
+
+/// A price list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The provider.
+    pub provider: String,
+    /// Its region, where one is named.
+    pub region: Option<String>,
+}
+
+/// One way of buying.
+#[derive(Clone, Debug)]
+pub struct Tariff {
+    /// The terms.
+    pub terms: Terms,
+    /// Part of the devices that is bought so; all of them where there is but one way.
+    pub share: Option<Input<Share>>,
+    /// The price of devices.
+    pub price: Price,
+    /// What the price is the price of.
+    pub includes: Includes,
+}
+
+/// A price by the hour.
+#[derive(Clone, Debug)]
+pub enum Price {
+    /// Of a whole instance.
+    Instance {
+        /// Price of one instance.
+        price: Input<InstancePrice>,
+        /// Its devices.
+        devices: Input<DevicesPerInstance>,
+    },
+    /// Of one device.
+    Device(Input<DevicePrice>),
+}
+
+/// What a price of devices contains beside electricity, cooling and building.
+#[derive(Clone, Debug)]
+pub enum Includes {
+    /// The host.
+    Host,
+    /// Nothing: the host has a price of its own.
+    NoHost(Price),
+}
+
+/// The terms of a purchase.
+#[derive(Clone, Debug)]
+pub enum Terms {
+    /// Paid while used, without commitment.
+    OnDemand,
+    /// Paid while used, interruptible.
+    Spot,
+    /// Paid for a whole term.
+    Reserved {
+        /// The price list's plan.
+        plan: Purchase,
+        /// Years of the term.
+        years: u32,
+        /// Part of the unused commitment that this scenario bears.
+        charged: Input<Share>,
+    },
+    /// At the user's own price, paid while used.
+    Own,
+}
+
+impl Terms {
+    /// Their name in the ledger.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OnDemand => Purchase::OnDemand.name(),
+            Self::Spot => Purchase::Spot.name(),
+            Self::Reserved { plan, .. } => plan.name(),
+            Self::Own => "own price",
+        }
+    }
+}
+
+type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
+
+impl Rent {
+    /// Visits every input.
+    pub fn for_each_input(&mut self, visit: Visit<'_>) {
+        if let Some(devices) = &mut self.instance {
+            visit(devices);
+        }
+        for tariff in &mut self.tariffs {
+            if let Some(share) = &mut tariff.share {
+                visit(share);
+            }
+            tariff.price.for_each_input(visit);
+            if let Includes::NoHost(host) = &mut tariff.includes {
+                host.for_each_input(visit);
+            }
+            if let Terms::Reserved { charged, .. } = &mut tariff.terms {
+                visit(charged);
+            }
+        }
+        if let Some(discount) = &mut self.discount {
+            visit(discount);
+        }
+    }
+}
+
+impl Price {
+    fn for_each_input(&mut self, visit: Visit<'_>) {
+        match self {
+            Self::Instance { price, devices } => {
+                visit(price);
+                visit(devices);
+            }
+            Self::Device(price) => visit(price),
+        }
+    }
+}

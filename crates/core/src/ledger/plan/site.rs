@@ -1,0 +1,166 @@
+//! What a device draws, and what its electricity and its making weigh, at a place.
+
+use crate::catalog::{GridBasis, HourlyProfile};
+use crate::ledger::plan::Stated;
+use crate::provenance::{Input, Uncertain, Unknown};
+use crate::quantity::{
+    Co2eMass, DeviceCo2e, DevicePower, Devices, GridIntensity, Pue, Share, Time, WaterIntensity,
+};
+
+/// The power of one device with its share of the host.
+#[derive(Clone, Debug)]
+pub enum PowerModel {
+    /// The average over all the time that is paid for, as given.
+    Average(Input<DevicePower>),
+    /// idle + (busy - idle) x load.
+    ByLoad {
+        /// At work.
+        busy: Draw,
+        /// Waiting: for a checkpoint, for a restart, for requests.
+        idle: Draw,
+        /// The host's draw while the device waits, where `idle` is the device's alone.
+        idle_host: Option<Input<DevicePower>>,
+    },
+}
+
+/// A power, as such or as a share of the thermal design power.
+#[derive(Clone, Debug)]
+pub enum Draw {
+    /// As such.
+    Watts(Input<DevicePower>),
+    /// TDP x share, which is above 1 where the host is in it.
+    OfTdp {
+        /// Thermal design power.
+        tdp: Input<DevicePower>,
+        /// Power / TDP.
+        share: Input<f64>,
+    },
+}
+
+/// Whose emissions the electricity's are under the GHG Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Own devices: the electricity is bought.
+    Two,
+    /// A rented cloud: the provider's scope 2 is the customer's scope 3.
+    Three,
+}
+
+/// Under which contracts the electricity is bought.
+#[derive(Clone, Debug)]
+pub struct Contracts {
+    /// Parts of the electricity that are claimed as carbon-free.
+    pub covered: Vec<Input<Share>>,
+    /// Intensity of the rest.
+    pub residual: Input<GridIntensity>,
+}
+
+/// What making the devices and their servers emitted.
+#[derive(Clone, Debug)]
+pub struct Embodied {
+    /// Of one device: low, mid, high.
+    pub device: [Stated<DeviceCo2e>; 3],
+    /// Of one server without its devices: low, mid, high.
+    pub server: [Stated<Co2eMass>; 3],
+    /// Devices of a server.
+    pub together: Input<Devices>,
+    /// Service life.
+    pub lifetime: Input<Time>,
+    /// Part of the service life in use.
+    pub utilisation: Input<Share>,
+}
+
+/// The hours in which the grid is cleanest, to choose the start of a run by.
+#[derive(Clone, Debug)]
+pub struct StartWindow {
+    /// Starts up to this long after the planned one are considered.
+    pub within: Time,
+    /// The grid by month and hour.
+    pub profile: Result<HourlyProfile, Unknown>,
+}
+
+/// What a device draws and where.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Power of one device with its share of the host.
+    pub power: Result<PowerModel, Unknown>,
+    /// Facility energy / IT energy.
+    pub pue: Stated<Pue>,
+    /// Location-based carbon intensity.
+    pub grid: Stated<GridIntensity>,
+    /// What `grid` counts.
+    pub basis: GridBasis,
+    /// The upstream of fuels and plants; none where `grid` contains it.
+    pub upstream: Option<Stated<GridIntensity>>,
+    /// What one more kWh causes, where that is known: another view, never part of a sum.
+    pub marginal: Option<Input<GridIntensity>>,
+    /// What market-based CO2e rests on.
+    pub contracts: Result<Contracts, Unknown>,
+    /// The scope of the electricity; unknown where nobody says who owns the devices.
+    pub scope: Option<Scope>,
+    /// Water evaporated on site per IT energy.
+    pub wue: Stated<WaterIntensity>,
+    /// Water that generating the electricity consumes.
+    pub grid_water: Stated<WaterIntensity>,
+    /// CO2e of making the devices.
+    pub embodied: Embodied,
+    /// When the run might start, where that is asked.
+    pub start_window: Option<StartWindow>,
+}
+
+type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
+
+impl Site {
+    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
+        match &mut self.power {
+            Ok(PowerModel::Average(power)) => visit(power),
+            Ok(PowerModel::ByLoad { busy, idle, idle_host }) => {
+                busy.for_each_input(visit);
+                idle.for_each_input(visit);
+                if let Some(host) = idle_host {
+                    visit(host);
+                }
+            }
+            Err(_) => {}
+        }
+        if let Ok(pue) = &mut self.pue {
+            visit(pue);
+        }
+        for grid in [Some(&mut self.grid), self.upstream.as_mut()].into_iter().flatten().flatten() {
+            visit(grid);
+        }
+        if let Some(marginal) = &mut self.marginal {
+            visit(marginal);
+        }
+        if let Ok(contracts) = &mut self.contracts {
+            contracts.covered.iter_mut().for_each(|share| visit(share));
+            visit(&mut contracts.residual);
+        }
+        for water in [&mut self.wue, &mut self.grid_water].into_iter().flatten() {
+            visit(water);
+        }
+        self.embodied.for_each_input(visit);
+    }
+}
+
+impl Draw {
+    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
+        match self {
+            Self::Watts(power) => visit(power),
+            Self::OfTdp { tdp, share } => {
+                visit(tdp);
+                visit(share);
+            }
+        }
+    }
+}
+
+impl Embodied {
+    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
+        self.device.iter_mut().flatten().for_each(|level| visit(level));
+        self.server.iter_mut().flatten().for_each(|level| visit(level));
+        visit(&mut self.together);
+        visit(&mut self.lifetime);
+        visit(&mut self.utilisation);
+    }
+}

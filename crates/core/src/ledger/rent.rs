@@ -1,0 +1,254 @@
+//! Rent: devices are packed into the instances that a provider sells, and paid by the hour, tariff
+//! by tariff.
+
+use std::ops::Mul;
+
+use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
+use crate::ledger::plan::{Includes, Price, Rent, Tariff, Terms};
+use crate::provenance::{Input, Traced, Unknown, function};
+use crate::quantity::system::time;
+use crate::quantity::{
+    DeviceTime, Devices, Flop, Instances, Measure, Money, Per, Ratio, Share, Time,
+};
+
+/// FLOP for a dollar.
+pub type FlopPerMoney = Per<Flop, Money>;
+
+/// How many instances hold the devices, and what is left over in them.
+#[derive(Clone, Debug)]
+pub struct Packing {
+    /// Whole instances.
+    pub instances: Traced<Instances>,
+    /// Devices paid for but unused.
+    pub stranded: Traced<Devices>,
+    /// Devices paid for.
+    pub paid: Traced<Devices>,
+    /// Devices paid for / devices used.
+    paid_per_used: Traced<Ratio>,
+}
+
+/// For what and when rent is paid.
+#[derive(Clone, Copy, Debug)]
+pub struct Term<'a> {
+    /// What it is for.
+    pub stage: Stage,
+    /// When.
+    pub period: Period,
+    /// Price by then / price today.
+    pub change: Option<&'a Traced<Ratio>>,
+}
+
+impl Rent {
+    /// Packs devices into whole instances; `None` where devices are sold singly.
+    pub fn pack(&self, stage: &str, devices: &Traced<Devices>, explain: bool) -> Option<Packing> {
+        let size = self.instance.as_ref()?.traced(explain);
+        let instances: Traced<Instances> =
+            devices.map2(&size, "devices / devices per instance, rounded up", |v| {
+                // A hair of rounding error must not rent a machine.
+                (v[0] / v[1] - 1e-9).ceil()
+            });
+        let paid = &instances * &size;
+        let stranded = &paid - devices;
+        Some(Packing {
+            instances: instances.named(&format!("{stage}.instances")),
+            stranded: stranded.named(&format!("{stage}.stranded_devices")),
+            paid_per_used: &paid / devices,
+            paid,
+        })
+    }
+
+    /// Device-hours paid for those used, stranded devices included.
+    pub fn paid_time(
+        &self,
+        used: &Traced<DeviceTime>,
+        packing: Option<&Packing>,
+    ) -> Traced<DeviceTime> {
+        packing.map_or_else(|| used.clone(), |packing| used * &packing.paid_per_used)
+    }
+
+    /// Enters the rent of device-hours paid for, of devices and of hosts that are billed apart.
+    pub fn enter(
+        &self,
+        ledger: &mut Ledger<Money>,
+        term: Term<'_>,
+        paid: &Traced<DeviceTime>,
+        explain: bool,
+    ) {
+        for tariff in &self.tariffs {
+            let time = tariff.part(paid, explain);
+            self.charge(ledger, term, tariff, Resource::Compute, &time, explain);
+        }
+    }
+
+    /// Enters what is left unused of the terms that a run of `paid` device-hours on `devices` has
+    /// begun: ceil(paid / (devices x term)) terms are paid to their end.
+    pub fn enter_unused_terms(
+        &self,
+        ledger: &mut Ledger<Money>,
+        term: Term<'_>,
+        paid: &Traced<DeviceTime>,
+        devices: Option<&Traced<Devices>>,
+        explain: bool,
+    ) {
+        for (tariff, years, charged) in self.reservations() {
+            let Some(devices) = devices else {
+                ledger.enter(Line {
+                    entry: term.entry(Resource::UnusedCommitment, tariff),
+                    amount: Err(Unknown {
+                        why: format!(
+                            "how much of the {} commitment is unused depends on the number of \
+                             devices, which the scenario does not say",
+                            tariff.terms.name()
+                        ),
+                    }),
+                    quantity: None,
+                    unit_price: None,
+                });
+                continue;
+            };
+            let (used, devices) = (tariff.part(paid, explain), tariff.part(devices, explain));
+            let length = years_long(years, explain);
+            let unused: Traced<DeviceTime> = function(
+                "devices x term x terms begun - device-hours used",
+                &[used.part(), devices.part(), length.part()],
+                |v| (v[0] / (v[1] * v[2]) - 1e-9).ceil().max(0.0) * v[1] * v[2] - v[0],
+            );
+            let unused = (&unused * &charged.traced(explain)).named("device-hours unused");
+            self.charge(ledger, term, tariff, Resource::UnusedCommitment, &unused, explain);
+        }
+    }
+
+    /// Enters what a service leaves unused of its commitments. `needed` are the devices paid for
+    /// year by year: what a year needs beyond the terms that still run is committed at its start.
+    /// Unused is what runs without being needed, and what runs on after the last year.
+    pub fn enter_unused_years(
+        &self,
+        ledger: &mut Ledger<Money>,
+        needed: &[(Term<'_>, Traced<Devices>)],
+        explain: bool,
+    ) {
+        for (tariff, years, charged) in self.reservations() {
+            let charged = charged.traced(explain);
+            let mut enter = |term: Term<'_>, idle: &Traced<Devices>, for_years: usize| {
+                if idle.value().stored() > 0.0 && for_years > 0 {
+                    let time = &(idle * &years_long(for_years, explain)) * &charged;
+                    let time = time.named("device-hours unused");
+                    self.charge(ledger, term, tariff, Resource::UnusedCommitment, &time, explain);
+                }
+            };
+            let mut bought: Vec<Traced<Devices>> = Vec::with_capacity(needed.len());
+            for (term, devices) in needed {
+                let need = tariff.part(devices, explain);
+                let still = bought.iter().rev().take(years - 1).cloned();
+                let (new, idle) = match still.reduce(|sum, devices| &sum + &devices) {
+                    None => (need, None),
+                    Some(runs) => (
+                        need.map2(&runs, "needed - committed, at least 0", excess),
+                        Some(runs.map2(&need, "committed - needed, at least 0", excess)),
+                    ),
+                };
+                if let Some(idle) = idle {
+                    enter(*term, &idle, 1);
+                }
+                bought.push(new.named("devices newly committed"));
+            }
+            let Some((last, _)) = needed.last() else { continue };
+            let end = last.period.start + last.period.length;
+            for (index, devices) in bought.iter().enumerate() {
+                let left = (index + years).saturating_sub(needed.len());
+                let length = Time::new::<time::year>(1.0) * left as f64;
+                let term = Term { period: Period { start: end, length }, ..*last };
+                enter(term, devices, left);
+            }
+        }
+    }
+
+    /// Enters a tariff's price of a device-time, and its host's where that is billed apart.
+    fn charge(
+        &self,
+        ledger: &mut Ledger<Money>,
+        term: Term<'_>,
+        tariff: &Tariff,
+        resource: Resource,
+        time: &Traced<DeviceTime>,
+        explain: bool,
+    ) {
+        let factors = [
+            self.discount
+                .as_ref()
+                .map(|cut| cut.traced(explain).map("1 - discount", |v| 1.0 - v[0])),
+            term.change.cloned(),
+        ];
+        ledger.enter(tariff.price.line(term.entry(resource, tariff), time, &factors, explain));
+        if let Includes::NoHost(host) = &tariff.includes {
+            let resource = match resource {
+                Resource::Compute => Resource::Host,
+                other => other,
+            };
+            ledger.enter(host.line(term.entry(resource, tariff), time, &factors, explain));
+        }
+    }
+
+    fn reservations(&self) -> impl Iterator<Item = (&Tariff, usize, &Input<Share>)> {
+        self.tariffs.iter().filter_map(|tariff| match &tariff.terms {
+            Terms::Reserved { years, charged, .. } => Some((tariff, *years as usize, charged)),
+            Terms::OnDemand | Terms::Spot | Terms::Own => None,
+        })
+    }
+}
+
+fn excess(v: &[f64]) -> f64 {
+    (v[0] - v[1]).max(0.0)
+}
+
+fn years_long(years: usize, explain: bool) -> Traced<Time> {
+    let length = Time::new::<time::year>(1.0) * years as f64;
+    Traced::counted(&format!("{years} a"), length, "calendar", explain)
+}
+
+impl Tariff {
+    /// What of a quantity of devices is bought on these terms.
+    fn part<Q: Measure + Mul<Share, Output = Q>>(
+        &self,
+        of: &Traced<Q>,
+        explain: bool,
+    ) -> Traced<Q> {
+        self.share.as_ref().map_or_else(|| of.clone(), |share| of * &share.traced(explain))
+    }
+}
+
+impl Term<'_> {
+    fn entry(&self, resource: Resource, tariff: &Tariff) -> Entry {
+        let (stage, period) = (self.stage, self.period);
+        Entry { stage, resource, detail: tariff.terms.name(), kind: Kind::Opex, period }
+    }
+}
+
+impl Price {
+    /// A device-time at this price x the factors that apply.
+    fn line(
+        &self,
+        entry: Entry,
+        time: &Traced<DeviceTime>,
+        factors: &[Option<Traced<Ratio>>],
+        explain: bool,
+    ) -> Line<Money> {
+        match self {
+            Self::Device(price) => {
+                Line::new(entry, &Ok(time.clone()), &Ok(net(price, factors, explain)))
+            }
+            Self::Instance { price, devices } => {
+                let instances = (time / &devices.traced(explain)).named("instance-hours");
+                Line::new(entry, &Ok(instances), &Ok(net(price, factors, explain)))
+            }
+        }
+    }
+}
+
+fn net<P: Measure + Mul<Ratio, Output = P>>(
+    list: &Input<P>,
+    factors: &[Option<Traced<Ratio>>],
+    explain: bool,
+) -> Traced<P> {
+    factors.iter().flatten().fold(list.traced(explain), |price, factor| &price * factor)
+}

@@ -1,0 +1,150 @@
+//! Rent or buy: after how long the hardware has earned its price in rent that is not paid.
+//!
+//! Buying costs C on the first day and o a day to run; renting costs r a day. With a discount rate
+//! i per year, cumulated payments are C + o a(t) and r a(t), where a(t) = (1 - (1 + i)^-t) / ln(1 + i)
+//! is the present value of one per year, paid day by day. They meet where C = (r - o) a(t):
+//! t = -ln(1 - C ln(1 + i) / (r - o)) / ln(1 + i), which is C / (r - o) without discounting.
+
+use super::owned::Capex;
+use super::years::YEAR;
+use crate::catalog::PurchasePrice;
+use crate::ledger::plan::Owned;
+use crate::provenance::{Known, Traced, Unknown, function};
+use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
+
+/// Owned hardware against a rent, per device and hour of ownership.
+#[derive(Clone, Debug)]
+pub struct RentOrBuy {
+    /// Price of a device with its share of the cluster.
+    pub capex: Traced<PurchasePrice>,
+    /// What its running costs: contracted power, maintenance, electricity.
+    pub running: Traced<DevicePrice>,
+    /// The rent that would be paid.
+    pub rent: Traced<DevicePrice>,
+    /// When the cumulated payments meet.
+    pub break_even: Result<Traced<Time>, Never>,
+    /// Present value of buying over renting, over the service life, resale included.
+    pub net_present_value: Traced<PurchasePrice>,
+}
+
+/// Why two costs never meet, in words for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Never(pub String);
+
+impl RentOrBuy {
+    /// The answer in a sentence.
+    pub fn answer(&self) -> String {
+        match &self.break_even {
+            Ok(time) => {
+                let months = 12.0 * time.value().value / YEAR;
+                format!("buying costs less than renting after {months:.1} months")
+            }
+            Err(Never(why)) => why.clone(),
+        }
+    }
+}
+
+impl Owned {
+    /// Compares the hardware with the rent of the same devices, `time` of which took `facility`
+    /// energy.
+    ///
+    /// # Errors
+    /// A price that is unknown.
+    pub fn rent_or_buy(
+        &self,
+        time: &Traced<DeviceTime>,
+        facility: &Known<Energy>,
+        discount: &Traced<f64>,
+        explain: bool,
+    ) -> Result<RentOrBuy, Unknown> {
+        let instead = self.instead_of.as_ref().map_err(Clone::clone)?;
+        let capex: Capex = self.capex(explain)?;
+        let used = self.utilisation.traced(explain);
+        let electricity = self.electricity.as_ref().map_err(Clone::clone)?.traced(explain);
+        let power = &facility.clone()? / time;
+        let powered = &(&power * &electricity) * &used;
+        let colocation = self.colocation_rate(explain)?;
+        let maintenance = self.maintenance_rate(&capex, explain);
+        let running = (&(&colocation + &maintenance) + &powered).named("running a device");
+        let price = instead.price.traced(explain);
+        let rent = if instead.committed { price } else { &price * &used };
+        let rent = rent.named("rent of a device");
+        let life = self.life.traced(explain);
+        let residual = self.residual(explain);
+        let net: Traced<PurchasePrice> = function(
+            "(rent - running) x a(life) + capex x residual / (1 + i)^life - capex, \
+             a(t) = (1 - (1 + i)^-t) / ln(1 + i)",
+            &[
+                rent.part(),
+                running.part(),
+                discount.part(),
+                life.part(),
+                capex.total.part(),
+                residual.part(),
+            ],
+            |v| {
+                let years = v[3] / YEAR;
+                let left = (1.0 + v[2]).powf(-years);
+                (v[0] - v[1]) * YEAR * annuity(v[2], years) + v[4] * (v[5] * left - 1.0)
+            },
+        );
+        Ok(RentOrBuy {
+            break_even: break_even(&capex.total, &rent, &running, discount, &life),
+            net_present_value: net,
+            capex: capex.total,
+            running,
+            rent,
+        })
+    }
+}
+
+/// Present value of one per year over `years`, paid day by day.
+fn annuity(discount: f64, years: f64) -> f64 {
+    if discount == 0.0 { years } else { -(-years * discount.ln_1p()).exp_m1() / discount.ln_1p() }
+}
+
+fn break_even(
+    capex: &Traced<PurchasePrice>,
+    rent: &Traced<DevicePrice>,
+    running: &Traced<DevicePrice>,
+    discount: &Traced<f64>,
+    life: &Traced<Time>,
+) -> Result<Traced<Time>, Never> {
+    let (pays, costs) = (rent.value(), running.value());
+    if pays <= costs {
+        return Err(Never(format!(
+            "never: to run a device of one's own costs {}, to rent one {}",
+            show(costs),
+            show(pays)
+        )));
+    }
+    let time: Traced<Time> = function(
+        "-ln(1 - capex x ln(1 + i) / (rent - running)) / ln(1 + i), i discount rate",
+        &[capex.part(), rent.part(), running.part(), discount.part()],
+        |v| {
+            let years = v[0] / ((v[1] - v[2]) * YEAR);
+            let rate = v[3].ln_1p();
+            // NaN where the saving does not even pay the interest.
+            YEAR * if rate == 0.0 { years } else { -(-years * rate).ln_1p() / rate }
+        },
+    );
+    if time.value().value.is_nan() {
+        return Err(Never(format!(
+            "never: the saving of {} does not pay the interest on {}",
+            show(pays - costs),
+            show(capex.value())
+        )));
+    }
+    if time.value() > life.value() {
+        return Err(Never(format!(
+            "never: it takes {}, and the hardware lasts {}",
+            years(time.value()),
+            years(life.value())
+        )));
+    }
+    Ok(time)
+}
+
+fn years(time: Time) -> String {
+    format!("{:.1} years", time.value / YEAR)
+}

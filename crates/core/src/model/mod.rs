@@ -1,0 +1,27 @@
+//! Architectures and their exact counts: operators at concrete shapes, layers of them, models.
+//!
+//! [`operator`] holds the formulas, [`layer`] says how often an operator runs and how many weights
+//! it owns, [`Model`] adds them up.
+
+pub mod adapt;
+mod bindings;
+pub mod compress;
+pub mod config;
+pub mod cost;
+pub mod input;
+pub mod layer;
+pub mod operator;
+pub mod roofline;
+pub mod shape;
+pub mod spec;
+pub mod template;
+mod total;
+
+pub use bindings::Bindings;
+pub use cost::{Flops, Gradients};
+pub use input::{AttentionCount, Input};
+pub use layer::{Layer, Role, Routing};
+pub use operator::Operator;
+pub use shape::{Cache, Shape};
+pub use spec::Spec;
+pub use total::{Assumption, Model, Parameters, Unresolved};

@@ -1,0 +1,124 @@
+//! Where a value comes from, and how a figure was computed from others.
+//!
+//! A [`Traced`] quantity carries, beside its value, the [`Step`] that made it. The arithmetic
+//! operators on traced quantities record their own steps, so the explanation of a figure is a
+//! by-product of computing it and cannot say anything else. Without steps on its inputs (see
+//! [`Input::traced`]) a traced quantity costs a null pointer.
+
+mod step;
+mod traced;
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use crate::quantity::{Distribution, Measure};
+
+pub use step::{How, Step};
+pub use traced::{Known, Traced, Unknown, function};
+
+/// Why a value is what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The user's scenario says so.
+    Given {
+        /// `file:line`.
+        place: String,
+        /// The user's stated reason, if any.
+        source: Option<String>,
+    },
+    /// A catalog row says so.
+    Catalog {
+        /// The table and its row: `hardware/accelerators.csv:h100-sxm`.
+        row: String,
+        /// The publication it is from.
+        source: String,
+        /// When it was so.
+        date: Option<NaiveDate>,
+    },
+    /// A default, because nobody said.
+    Assumed {
+        /// Why this value is a sensible one.
+        why: String,
+        /// The publication that it rests on, if it rests on one.
+        source: Option<String>,
+    },
+    /// Counted or computed outside the traced arithmetic.
+    Derived {
+        /// The formula.
+        formula: String,
+    },
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given { place, source: None } => write!(f, "given, {place}"),
+            Self::Given { place, source: Some(source) } => write!(f, "given, {place}: {source}"),
+            Self::Catalog { row, source, date: None } => write!(f, "catalog, {row}: {source}"),
+            Self::Catalog { row, source, date: Some(date) } => {
+                write!(f, "catalog, {row}: {source}, {date}")
+            }
+            Self::Assumed { why, source: None } => write!(f, "assumed: {why}"),
+            Self::Assumed { why, source: Some(source) } => write!(f, "assumed: {why} ({source})"),
+            Self::Derived { formula } => write!(f, "derived: {formula}"),
+        }
+    }
+}
+
+/// A value that enters an estimate from outside, with its basis.
+#[derive(Clone, Debug)]
+pub struct Input<Q> {
+    /// The value.
+    pub value: Q,
+    leaf: Arc<Step>,
+    spread: Option<Distribution>,
+}
+
+/// An input of any quantity, for sampling.
+pub trait Uncertain {
+    /// Its name.
+    fn name(&self) -> &str;
+    /// Its distribution, if it has one.
+    fn distribution(&self) -> Option<Distribution>;
+    /// Gives it another (stored) value.
+    fn set(&mut self, stored: f64);
+}
+
+impl<Q: Measure> Uncertain for Input<Q> {
+    fn name(&self) -> &str {
+        self.leaf.name.as_deref().unwrap_or_default()
+    }
+    fn distribution(&self) -> Option<Distribution> {
+        self.spread
+    }
+    fn set(&mut self, stored: f64) {
+        self.value = Q::from_stored(stored);
+    }
+}
+
+impl<Q: Measure> Input<Q> {
+    /// An input named in the scenario's or the field's words.
+    pub fn new(name: impl Into<String>, value: Q, basis: Basis) -> Self {
+        let leaf = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
+        Self { value, leaf: Arc::new(leaf), spread: None }
+    }
+
+    /// The same input with its distribution, where it is uncertain.
+    #[must_use]
+    pub fn spread(mut self, distribution: Option<Distribution>) -> Self {
+        self.spread = distribution;
+        self
+    }
+
+    /// The name and the basis.
+    pub fn leaf(&self) -> &Step {
+        &self.leaf
+    }
+
+    /// The input as the start of a computation, with its step only where someone will ask why.
+    pub fn traced(&self, explain: bool) -> Traced<Q> {
+        Traced::new(self.value, explain.then(|| Arc::clone(&self.leaf)))
+    }
+}

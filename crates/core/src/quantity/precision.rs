@@ -1,0 +1,77 @@
+//! Number formats.
+
+use serde::Deserialize;
+
+use super::system::Data;
+
+/// A number format of weights, caches or matrix products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 64-bit floating point.
+    Fp64,
+    /// 32-bit floating point.
+    Fp32,
+    /// NVIDIA's 19-bit TensorFloat, stored in 32 bits.
+    Tf32,
+    /// 16-bit IEEE floating point.
+    Fp16,
+    /// 16-bit brain floating point.
+    Bf16,
+    /// 8-bit floating point.
+    Fp8,
+    /// 8-bit integers.
+    Int8,
+    /// 4-bit floating point.
+    Fp4,
+    /// 4-bit integers.
+    Int4,
+}
+
+impl Precision {
+    /// Every format, from wide to narrow.
+    pub const ALL: [Self; 9] = [
+        Self::Fp64,
+        Self::Fp32,
+        Self::Tf32,
+        Self::Fp16,
+        Self::Bf16,
+        Self::Fp8,
+        Self::Int8,
+        Self::Fp4,
+        Self::Int4,
+    ];
+
+    /// Storage of one number.
+    pub fn size(self) -> Data {
+        Data::new::<super::system::data::byte>(match self {
+            Self::Fp64 => 8.0,
+            Self::Fp32 | Self::Tf32 => 4.0,
+            Self::Fp16 | Self::Bf16 => 2.0,
+            Self::Fp8 | Self::Int8 => 1.0,
+            Self::Fp4 | Self::Int4 => 0.5,
+        })
+    }
+
+    /// Its name in scenarios and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fp64 => "fp64",
+            Self::Fp32 => "fp32",
+            Self::Tf32 => "tf32",
+            Self::Fp16 => "fp16",
+            Self::Bf16 => "bf16",
+            Self::Fp8 => "fp8",
+            Self::Int8 => "int8",
+            Self::Fp4 => "fp4",
+            Self::Int4 => "int4",
+        }
+    }
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

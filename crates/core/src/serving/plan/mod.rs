@@ -1,0 +1,205 @@
+//! One replica, what is asked of it and what is promised: inputs only. What follows from them is
+//! computed by [`super::closed_form`] and the simulator.
+
+mod mixture;
+mod pools;
+mod speculation;
+
+use std::sync::Arc;
+
+use super::capacity::Objective;
+use super::traffic::{Profile, Trace};
+use crate::diagnostic::{Place, Placed};
+use crate::model::Model;
+use crate::provenance::{Input, Uncertain};
+use crate::quantity::{
+    Data, DeviceBandwidth, DeviceFlopRate, DeviceMemory, Devices, Flop, Per, Precision, Requests,
+    Share, Time, Tokens, TokensPerRequest,
+};
+
+pub use mixture::Mixture;
+pub use pools::Pools;
+pub use speculation::{Draft, Speculation};
+
+type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
+
+/// FLOP of one request.
+pub type FlopPerRequest = Per<Flop, Requests>;
+
+/// KV cache of one token.
+pub type KvPerToken = Per<Data, Tokens>;
+
+/// One replica and what it is asked for.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    /// Devices that hold one copy of the model; where there are pools, those of an engine that
+    /// writes answers.
+    pub devices: Input<Devices>,
+    /// Engines that read prompts apart from those that write answers.
+    pub pools: Option<Pools>,
+    /// Pipeline stages, where there is more than one.
+    pub stages: Option<Input<f64>>,
+    /// All weights in the serving precision.
+    pub weights: Input<Data>,
+    /// KV cache of one token in the cache's precision; zero for a model without one.
+    pub kv_per_token: Input<KvPerToken>,
+    /// FLOPs of the prompt (or of the whole request, for an encoder).
+    pub prefill: Input<FlopPerRequest>,
+    /// Tokens of the prompt.
+    pub input: Mixture<TokensPerRequest>,
+    /// Tokens of the answer; none for an encoder.
+    pub output: Option<Mixture<TokensPerRequest>>,
+    /// Dense peak of one device in the serving precision.
+    pub peak: Input<DeviceFlopRate>,
+    /// Memory bandwidth of one device.
+    pub bandwidth: Input<DeviceBandwidth>,
+    /// Memory of one device.
+    pub memory: Input<DeviceMemory>,
+    /// Part of the memory that weights and cache may use.
+    pub usable_memory: Input<Share>,
+    /// Part of the peak that prefill reaches.
+    pub compute_efficiency: Input<Share>,
+    /// Part of the bandwidth that decode reaches.
+    pub bandwidth_efficiency: Input<Share>,
+    /// Most sequences that the engine batches.
+    pub max_batch: Input<f64>,
+    /// Tokens that are guessed and verified together.
+    pub speculation: Option<Speculation>,
+}
+
+/// Formats after compression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantized {
+    /// Of routed experts; that of the rest where there are none.
+    pub experts: GroupFormat,
+    /// Of everything else but head and embedding.
+    pub rest: GroupFormat,
+}
+
+/// The format of a group of weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GroupFormat {
+    /// Storage of one weight on average.
+    pub weight: Data,
+    /// In which format most of their products are computed.
+    pub products: Precision,
+}
+
+/// How a replica is spread over tensor x pipeline x data devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Devices that share each matrix.
+    pub tensor: u32,
+    /// Pipeline stages.
+    pub pipeline: u32,
+    /// Ranks that attend to sequences of their own.
+    pub data: u32,
+    /// Whether each device holds whole experts.
+    pub whole_experts: bool,
+}
+
+/// What the simulation of a service needs beside the closed forms.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// The model, pruned as it is served.
+    pub model: Arc<Model>,
+    /// Id of the accelerator.
+    pub accelerator: String,
+    /// How a replica is spread over its devices.
+    pub spread: Spread,
+    /// Number format of weights and matrix products.
+    pub precision: Placed<Precision>,
+    /// Number format of the KV cache.
+    pub kv_precision: Precision,
+    /// Where compression changed it, the formats of weights and products.
+    pub quantized: Option<Quantized>,
+    /// The kinds of requests; at least one. Shares add up to one.
+    pub kinds: Vec<RequestKind>,
+    /// Coefficient of variation of the gaps between requests (gamma distributed): 1 is Poisson.
+    pub burstiness: Input<f64>,
+    /// Requests as they were recorded, instead of random ones.
+    pub trace: Option<Arc<Trace>>,
+    /// How the rate varies over a week; where nobody says, by `peak_to_mean` over each day.
+    pub profile: Option<Profile>,
+    /// Who gets the next request.
+    pub router: Router,
+    /// The service-level objective.
+    pub objective: Objective,
+    /// The engine, as the user calls it.
+    pub engine: Option<Placed<String>>,
+    /// Tokens of a step at most, where the user says so.
+    pub max_batch_tokens: Option<Input<f64>>,
+    /// Tokens that the KV cache of a replica holds, where the user says so.
+    pub kv_cache: Option<Input<Tokens>>,
+    /// Measured / forecast time of a step.
+    pub step_time: Option<Input<f64>>,
+    /// How long the first request of a batch waits for others; none where tokens are generated.
+    pub max_wait: Option<Input<Time>>,
+}
+
+impl Replica {
+    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
+        visit(&mut self.devices);
+        if let Some(pools) = &mut self.pools {
+            pools.for_each_input(visit);
+        }
+        if let Some(stages) = &mut self.stages {
+            visit(stages);
+        }
+        visit(&mut self.weights);
+        visit(&mut self.kv_per_token);
+        visit(&mut self.prefill);
+        self.input.for_each_input(visit);
+        if let Some(output) = &mut self.output {
+            output.for_each_input(visit);
+        }
+        visit(&mut self.peak);
+        visit(&mut self.bandwidth);
+        visit(&mut self.memory);
+        visit(&mut self.usable_memory);
+        visit(&mut self.compute_efficiency);
+        visit(&mut self.bandwidth_efficiency);
+        visit(&mut self.max_batch);
+        if let Some(speculation) = &mut self.speculation {
+            speculation.for_each_input(visit);
+        }
+    }
+}
+
+/// A class of requests, or all of them where there are no classes.
+#[derive(Clone, Debug)]
+pub struct RequestKind {
+    /// The name of the class, where there are classes.
+    pub class: Option<String>,
+    /// Its share of the requests.
+    pub share: Input<Share>,
+    /// Tokens of the prompt, or of the text to encode.
+    pub input: Option<Length>,
+    /// Tokens of the answer; none for an encoder.
+    pub output: Option<Length>,
+    /// Share of the prompt tokens found in the prefix cache.
+    pub cached: Input<Share>,
+}
+
+/// How long prompts or answers are: lognormal with this mean and 95th percentile.
+#[derive(Clone, Debug)]
+pub struct Length {
+    /// The mean.
+    pub mean: Input<TokensPerRequest>,
+    /// The 95th percentile.
+    pub p95: Input<TokensPerRequest>,
+    /// Where the length is stated.
+    pub place: Place,
+}
+
+/// Who of the replicas gets the next request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Router {
+    /// Any: each replica then sees the same traffic as if it stood alone.
+    #[default]
+    Random,
+    /// Each in turn.
+    RoundRobin,
+    /// The one with the fewest unanswered requests.
+    LeastOutstanding,
+}

@@ -1,0 +1,206 @@
+//! Who asks what, and when: random traffic from a few figures, or a recorded trace.
+
+mod length;
+mod profile;
+mod trace;
+
+use std::sync::Arc;
+
+use super::simulator::Arrival;
+use crate::quantity::{Measure as _, RequestRate, Time};
+use crate::random::Stream;
+
+pub use length::Lengths;
+pub use profile::Profile;
+pub use trace::{Answered, Recorded, Trace};
+
+/// A kind of request; its place in the list of classes is its class in the simulator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Class {
+    /// Weight among the classes; any positive number.
+    pub weight: f64,
+    /// Prompt tokens.
+    pub input: Lengths,
+    /// Tokens to generate.
+    pub output: Lengths,
+    /// Share of the prompt found in the prefix cache, 0 to 1.
+    pub cached: f64,
+}
+
+/// Requests at a rate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traffic {
+    /// Requests per time, averaged over the profile.
+    pub rate: RequestRate,
+    /// How the rate varies over the hours of a week; constant without.
+    pub profile: Option<Profile>,
+    /// Where gaps and lengths come from.
+    pub source: Source,
+}
+
+/// Where the gaps between requests and their lengths come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// They are drawn.
+    Random {
+        /// Coefficient of variation of the gaps between requests: 1 is Poisson, more is bursty
+        /// (gamma distributed gaps of shape 1 / cv^2).
+        burstiness: f64,
+        /// What is asked; at least one class.
+        classes: Vec<Class>,
+    },
+    /// They were recorded; the trace begins anew where it ends.
+    Recorded(Arc<Trace>),
+}
+
+impl Traffic {
+    /// The requests, without end. The same seed gives the same gaps (in units of the mean) and the
+    /// same requests at every rate: common random numbers. Of a trace, seed 1 begins with its first
+    /// request, other seeds elsewhere.
+    pub fn requests(&self, seed: u64) -> impl Iterator<Item = Arrival> + '_ {
+        let mut draw: Box<dyn FnMut() -> (f64, Arrival)> = match &self.source {
+            Source::Random { burstiness, classes } => Box::new(random(*burstiness, classes, seed)),
+            Source::Recorded(trace) => Box::new(recorded(trace, seed)),
+        };
+        let mut now = 0.0;
+        std::iter::repeat_with(move || {
+            let (gap, request) = draw();
+            let wait = gap / self.rate.value;
+            now = self.profile.as_ref().map_or(now + wait, |profile| profile.after(now, wait));
+            Arrival { at: Time::from_stored(now), ..request }
+        })
+    }
+
+    /// Mean prompt and output tokens of a request.
+    pub fn mean_lengths(&self) -> (f64, f64) {
+        match &self.source {
+            Source::Random { classes, .. } => {
+                let total: f64 = classes.iter().map(|class| class.weight).sum();
+                let mean = |of: fn(&Class) -> f64| {
+                    classes.iter().map(|class| class.weight * of(class)).sum::<f64>() / total
+                };
+                (mean(|class| class.input.mean()), mean(|class| class.output.mean()))
+            }
+            Source::Recorded(trace) => {
+                let (input, output, _) = trace.means();
+                (input, output)
+            }
+        }
+    }
+}
+
+/// Gaps in units of their mean, and requests.
+fn random(burstiness: f64, classes: &[Class], seed: u64) -> impl FnMut() -> (f64, Arrival) {
+    let mut gaps = Stream::new(seed, 1);
+    let mut dice = Stream::new(seed, 2);
+    let mut lengths = Stream::new(seed, 3);
+    let total: f64 = classes.iter().map(|class| class.weight).sum();
+    let shape = 1.0 / (burstiness * burstiness);
+    let poisson = (burstiness - 1.0).abs() < 1e-9;
+    move || {
+        let gap = if poisson { gaps.exponential() } else { gaps.gamma(shape) };
+        let mut left = dice.uniform() * total;
+        let mut chosen = classes.len() - 1;
+        for (i, class) in classes.iter().enumerate() {
+            left -= class.weight;
+            if left < 0.0 {
+                chosen = i;
+                break;
+            }
+        }
+        let class = &classes[chosen];
+        let input = class.input.draw(&mut lengths);
+        let request = Arrival {
+            at: Time::from_stored(0.0),
+            input,
+            output: class.output.draw(&mut lengths),
+            cached: (f64::from(input) * class.cached) as u32,
+            class: chosen as u16,
+        };
+        (gap, request)
+    }
+}
+
+/// The same of a trace, whose end is followed by its beginning after a mean gap.
+fn recorded(trace: &Trace, seed: u64) -> impl FnMut() -> (f64, Arrival) {
+    let requests = &trace.requests;
+    let rate = trace.rate().map_or(0.0, |rate| rate.value);
+    let last = (requests.len() - 1) as u32;
+    let mut next = if seed == 1 { 0 } else { Stream::new(seed, 4).between(0, last) as usize };
+    let mut first = true;
+    move || {
+        let request = requests[next];
+        let gap = match next {
+            _ if first => 0.0,
+            0 => 1.0,
+            _ => (request.at - requests[next - 1].at).value * rate,
+        };
+        (first, next) = (false, (next + 1) % requests.len());
+        let (input, output, cached) = (request.input, request.output, request.cached);
+        (gap, Arrival { at: request.at, input, output, cached, class: 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn traffic(burstiness: f64) -> Traffic {
+        let class = |weight, tokens| Class {
+            weight,
+            input: Lengths::Fixed(tokens),
+            output: Lengths::Fixed(10),
+            cached: 0.5,
+        };
+        Traffic {
+            rate: RequestRate::from_stored(20.0),
+            profile: None,
+            source: Source::Random { burstiness, classes: vec![class(3.0, 100), class(1.0, 1000)] },
+        }
+    }
+
+    #[test]
+    fn rate_burstiness_and_mix_are_as_asked() {
+        for burstiness in [0.5, 1.0, 2.0] {
+            let traffic = traffic(burstiness);
+            let n = 100_000;
+            let requests: Vec<_> = traffic.requests(3).take(n).collect();
+            let times: Vec<f64> = requests.iter().map(|r| r.at.value).collect();
+            let mean = times[n - 1] / n as f64;
+            let square: f64 = times.windows(2).map(|t| (t[1] - t[0]).powi(2)).sum();
+            let cv = (square / n as f64 / (mean * mean) - 1.0).sqrt();
+            let large = requests.iter().filter(|r| r.class == 1).count() as f64 / n as f64;
+            assert!((mean * 20.0 - 1.0).abs() < 0.03, "mean {mean}");
+            assert!((cv / burstiness - 1.0).abs() < 0.03, "cv {cv}");
+            assert!((large - 0.25).abs() < 0.01, "mix {large}");
+            assert!(requests.iter().all(|r| r.cached * 2 == r.input));
+        }
+    }
+
+    #[test]
+    fn a_trace_is_replayed_at_its_own_pace_and_begins_anew() {
+        let text = "timestamp,input_tokens,output_tokens\n0,10,1\n1,20,2\n4,30,3\n";
+        let trace = Trace::read(text).unwrap();
+        let rate = trace.rate().unwrap();
+        let source = Source::Recorded(Arc::new(trace));
+        let replay = Traffic { rate, profile: None, source };
+        let at = |traffic: &Traffic| -> Vec<(f64, u32)> {
+            traffic.requests(1).take(6).map(|r| (r.at.value, r.input)).collect()
+        };
+        let expected = [(0.0, 10), (1.0, 20), (4.0, 30), (6.0, 10), (7.0, 20), (10.0, 30)];
+        assert_eq!(at(&replay), expected);
+        let faster = Traffic { rate: rate * 2.0, ..replay.clone() };
+        assert_eq!(at(&faster), expected.map(|(time, input)| (time / 2.0, input)));
+        assert!(replay.requests(2).take(3).map(|r| r.input).sum::<u32>() == 60);
+    }
+
+    #[test]
+    fn another_rate_is_the_same_traffic_faster() {
+        let slow = traffic(1.0);
+        let fast = Traffic { rate: RequestRate::from_stored(40.0), ..slow.clone() };
+        for (a, b) in slow.requests(9).zip(fast.requests(9)).take(1000) {
+            assert!((a.at.value - 2.0 * b.at.value).abs() < 1e-9 * a.at.value);
+            assert_eq!((a.input, a.class), (b.input, b.class));
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The declared constants of the step-time model: value, prior, range and provenance of each.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::platform::ExpertKernels;
+use crate::diagnostic::{Error, Result};
+
+/// The constants of `hardware/calibration.yaml`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// What the values were fitted to, and when.
+    pub fitted: String,
+    /// Generations of accelerators, newest relatives last.
+    pub generations: IndexMap<String, Generation>,
+    /// Training frameworks, by what is documented of them.
+    pub software: IndexMap<String, Framework>,
+    /// Devices of a scale-up domain that is larger than a node, by architecture.
+    pub domains: IndexMap<String, u64>,
+    /// Half-widths of the 80 % intervals.
+    pub intervals: Intervals,
+    /// The constants, by name; `generation.gemm.precision` and `generation.attention` belong to a
+    /// generation.
+    pub constants: IndexMap<String, Constant>,
+}
+
+/// One constant. All are positive; a fit moves them on a logarithmic scale.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constant {
+    /// The value in use.
+    pub value: f64,
+    /// What vendors and microbenchmarks say, before any fit.
+    pub prior: f64,
+    /// Standard deviation of the prior's logarithm.
+    pub spread: f64,
+    /// Whether training runs have tested it; a microbenchmark alone is no such test.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub tested: bool,
+    /// What it is, and where the prior comes from.
+    pub why: String,
+}
+
+/// A family of accelerators that share their efficiencies.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    /// Architectures of the accelerator table that belong to it.
+    pub architectures: Vec<String>,
+    /// The generation whose constants stand in, where none were measured for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherits: Option<String>,
+    /// Watts per dense bf16 TFLOP/s at which the full clock is held; a device with less is
+    /// throttled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watts_per_tflops: Option<f64>,
+    /// One-direction bandwidth of a device to its scale-up domain, where the accelerator table has
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_up_gb_per_s: Option<f64>,
+    /// Whether a host launches each kernel; not so where the compiler schedules whole programs.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub host_launched: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What is documented of a training framework.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Framework {
+    /// Names by which a source or a scenario mentions it.
+    pub mentions: Vec<String>,
+    /// Since when tensor-parallel communication is overlapped with the products (decimal year).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlaps_tensor_since: Option<f64>,
+    /// Since when pipelines interleave by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interleaves_since: Option<f64>,
+    /// Since when its experts run in grouped kernels, and since when as one graph; always the
+    /// former where neither is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expert_kernels_since: Option<[f64; 2]>,
+    /// Where that is documented.
+    pub why: String,
+}
+
+impl Framework {
+    /// How far its expert kernels had come in a (decimal) year.
+    pub fn expert_kernels(&self, year: f64) -> ExpertKernels {
+        match self.expert_kernels_since {
+            Some([grouped, _]) if year < grouped => ExpertKernels::Early,
+            Some([_, graphs]) if year >= graphs => ExpertKernels::Graphs,
+            _ => ExpertKernels::Grouped,
+        }
+    }
+}
+
+/// Half-widths of the 80 % interval of ln(measured / predicted), by what is known.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intervals {
+    /// Dense models on a framework and accelerator that the constants were fitted on.
+    pub dense_known: f64,
+    /// Mixtures of experts, likewise.
+    pub experts_known: f64,
+    /// Dense models of a source never seen: every user's own cluster.
+    pub dense_new: f64,
+    /// Mixtures of experts of a source never seen.
+    pub experts_new: f64,
+    /// Factor on the width where the accelerator's constants are inherited from another
+    /// generation or precision.
+    pub inherited: f64,
+}
+
+/// What the fit knows about the conditions of a prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Familiarity {
+    /// Whether the framework is one that the constants were fitted on.
+    pub framework: bool,
+    /// Whether the accelerator's own constants were measured.
+    pub accelerator: bool,
+    /// Whether the model routes to experts.
+    pub experts: bool,
+}
+
+impl Intervals {
+    /// Half-width of the 80 % interval of ln(measured / predicted).
+    pub fn half_width(&self, known: Familiarity) -> f64 {
+        let width = match (known.framework && known.accelerator, known.experts) {
+            (true, false) => self.dense_known,
+            (true, true) => self.experts_known,
+            (false, false) => self.dense_new,
+            (false, true) => self.experts_new,
+        };
+        if known.accelerator { width } else { width * self.inherited }
+    }
+}
+
+/// Efficiencies of an accelerator.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Part of the dense peak of the precision that large matrix products reach.
+    pub gemm: f64,
+    /// The same in bf16.
+    pub gemm16: f64,
+    /// Part of the dense bf16 peak that attention kernels reach, forward + backward.
+    pub attention: f64,
+    /// The same of the first generation of flash kernels.
+    pub first_flash: f64,
+    /// Whether the products' efficiencies were measured on this generation.
+    pub own: bool,
+}
+
+macro_rules! general {
+    ($($(#[$doc:meta])* $field:ident = $name:literal;)+) => {
+        /// The constants that hold for every accelerator.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct General { $($(#[$doc])* pub $field: f64,)+ }
+
+        impl Calibration {
+            /// The constants that hold for every accelerator.
+            ///
+            /// # Errors
+            /// One of them is missing.
+            pub fn general(&self) -> Result<General> {
+                Ok(General { $($field: self.value($name)?,)+ })
+            }
+        }
+    };
+}
+
+general! {
+    /// Passes over its operands that a matrix product pays beside its arithmetic, on a device of
+    /// 312 TFLOP/s.
+    operand_traffic = "operand-traffic";
+    /// How the former grows with the width of the device: (peak / 312 TFLOP/s)^this.
+    width_exponent = "width-exponent";
+    /// Bytes of the memory-bound operators / the fused minimum.
+    elementwise_traffic = "elementwise-traffic";
+    /// Bytes of the conversions to fp8 or fp4 / the fused minimum.
+    conversion_traffic = "conversion-traffic";
+    /// Idle time between the kernels of one layer, forward + backward, in seconds.
+    kernel_gaps = "kernel-gaps";
+    /// Time in which the host launches the kernels of one layer, forward + backward, in seconds.
+    layer_launch = "layer-launch";
+    /// The same of routed experts.
+    expert_launch = "expert-launch";
+    /// Fixed time of a step: data, logging, gradient norm, host work of the optimizer; seconds.
+    step_overhead = "step-overhead";
+    /// Exponent of the slowdown of a device that lacks the power for its peak.
+    power_exponent = "power-exponent";
+    /// Efficiency of the experts' grouped products relative to plain ones, imbalance included.
+    expert_gemm = "expert-gemm";
+    /// Operand passes of the experts' products, as `operand-traffic`.
+    expert_operand_traffic = "expert-operand-traffic";
+    /// Bytes of permuting tokens to experts and back / the fused minimum.
+    permute_traffic = "permute-traffic";
+    /// Speed of the expert kernels before autumn 2025, relative to after it.
+    expert_early = "expert-early-software";
+    /// Speed of the expert kernels from June 2026, relative to before it.
+    expert_recent = "expert-recent-software";
+    /// Slowdown of attention per doubling of the context-parallel degree.
+    context_overhead = "context-overhead";
+    /// Bus bandwidth of collectives / link bandwidth inside the scale-up domain.
+    scale_up_bus = "scale-up-bus";
+    /// The same across it.
+    scale_out_bus = "scale-out-bus";
+    /// Part of the tensor-parallel communication that overlap leaves exposed.
+    exposed_tensor = "exposed-tensor";
+    /// Part of the gradient reduction that overlap leaves exposed.
+    exposed_gradients = "exposed-gradients";
+    /// Part of the experts' all-to-all that overlap leaves exposed.
+    exposed_expert = "exposed-expert";
+    /// Part of the gathering of sharded weights that prefetching leaves exposed.
+    exposed_weights = "exposed-weights";
+    /// Part of the forward pass that a custom recomputation policy repeats.
+    recompute_custom = "recompute-custom";
+    /// Part of the forward pass that is repeated where the policy was not published.
+    recompute_unknown = "recompute-unknown";
+    /// Slowdown per doubling of the devices beyond 8.
+    straggler = "straggler";
+    /// Bus efficiency of ZeRO-3 before 2022, relative to later.
+    early_sharding = "early-sharding";
+}
+
+impl Calibration {
+    /// The constants that the binary carries.
+    ///
+    /// # Errors
+    /// The file is broken; a test makes sure that it is not.
+    pub fn embedded() -> Result<Self> {
+        Self::read(flopcast_data::hardware::CALIBRATION)
+    }
+
+    /// Reads a calibration from JSON.
+    ///
+    /// # Errors
+    /// Not JSON, or not a calibration.
+    pub fn read(json: &str) -> Result<Self> {
+        let calibration: Self = serde_json::from_str(json)
+            .map_err(|error| Error::input(format!("this is no calibration file: {error}")))?;
+        let constants = &calibration.constants;
+        let positive = |c: &Constant| c.value > 0.0 && c.prior > 0.0 && c.spread >= 0.0;
+        if let Some((name, _)) = constants.iter().find(|(_, c)| !positive(c)) {
+            return Err(Error::input(format!("the constant `{name}` is not positive")));
+        }
+        calibration.general()?;
+        Ok(calibration)
+    }
+
+    fn value(&self, name: &str) -> Result<f64> {
+        self.constants.get(name).map(|constant| constant.value).ok_or_else(|| {
+            Error::input(format!("the calibration has no constant `{name}`"))
+                .suggest(name, self.constants.keys().map(String::as_str))
+        })
+    }
+
+    /// The generation of an architecture.
+    pub fn generation(&self, architecture: &str) -> Option<(&str, &Generation)> {
+        let mut all = self.generations.iter();
+        let found = all.find(|(_, g)| g.architectures.iter().any(|a| a == architecture));
+        found.map(|(name, generation)| (name.as_str(), generation))
+    }
+
+    /// Efficiencies of a generation in a precision (`bf16`, `fp8`, `fp4`). What was not measured
+    /// comes from the generation that it inherits from, or from the next wider precision.
+    ///
+    /// # Errors
+    /// Nothing was measured on it or its relatives.
+    pub fn rates(&self, generation: &str, precision: &str) -> Result<Rates> {
+        let (gemm16, own16) = self.inherited(generation, "gemm.bf16")?;
+        let (gemm, own) = match precision {
+            "bf16" | "fp16" => (gemm16, own16),
+            narrow => self.inherited(generation, &format!("gemm.{narrow}")).or_else(|_| {
+                // Wider formats have been the easier ones to feed in every generation so far.
+                let wider = if narrow == "fp4" { "gemm.fp8" } else { "gemm.bf16" };
+                let (rate, _) = self.inherited(generation, wider)?;
+                Ok::<_, Error>((rate * NARROWER, false))
+            })?,
+        };
+        let (attention, _) = self.inherited(generation, "attention")?;
+        let (first_flash, _) =
+            self.inherited(generation, "first-flash").unwrap_or((attention, false));
+        Ok(Rates { gemm, gemm16, attention, first_flash, own: own && own16 })
+    }
+
+    /// A constant of a generation or of its nearest ancestor, and whether it is its own and tested.
+    fn inherited(&self, generation: &str, what: &str) -> Result<(f64, bool)> {
+        let mut at = generation;
+        for _ in 0..=self.generations.len() {
+            if let Some(constant) = self.constants.get(&format!("{at}.{what}")) {
+                return Ok((constant.value, at == generation && constant.tested));
+            }
+            match self.generations.get(at).and_then(|g| g.inherits.as_deref()) {
+                Some(parent) => at = parent,
+                None => break,
+            }
+        }
+        Err(Error::input(format!("no {what} efficiency is known of the generation `{generation}`"))
+            .suggest(generation, self.generations.keys().map(String::as_str)))
+    }
+
+    /// The framework that a text mentions, with its name.
+    pub fn framework(&self, text: &str) -> Option<(&str, &Framework)> {
+        let lower = text.to_lowercase();
+        let mut all = self.software.iter();
+        let found = all.find(|(_, f)| f.mentions.iter().any(|m| lower.contains(&m.to_lowercase())));
+        found.map(|(name, framework)| (name.as_str(), framework))
+    }
+}
+
+/// Efficiency of a precision relative to the next wider one, where it was not measured: the
+/// median of the ratios that were (fp8 / bf16 on Hopper, Blackwell and TPU v7).
+const NARROWER: f64 = 0.9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embedded() -> Calibration {
+        Calibration::embedded().unwrap()
+    }
+
+    #[test]
+    fn generations_without_constants_inherit_and_say_so() {
+        let calibration = embedded();
+        let rates = |name: &str, precision: &str| calibration.rates(name, precision).unwrap();
+        assert!(rates("hopper", "fp8").own && !rates("volta", "bf16").own);
+        assert!((rates("volta", "bf16").gemm - rates("ampere", "bf16").gemm).abs() < 1e-12);
+        // A microbenchmark is better than a cousin, but no training run has tested it.
+        let cdna = rates("cdna", "bf16");
+        assert!(!cdna.own && cdna.gemm < rates("hopper", "bf16").gemm);
+        // Nothing narrower than bf16 is known of Ampere or its kin.
+        assert!(!rates("ampere", "fp8").own);
+        let error = calibration.rates("hoper", "bf16").unwrap_err().to_string();
+        assert!(error.contains("did you mean `hopper`"), "{error}");
+    }
+
+    #[test]
+    fn intervals_widen_with_what_is_unknown() {
+        let intervals = embedded().intervals;
+        let width = |framework, accelerator, experts| {
+            intervals.half_width(Familiarity { framework, accelerator, experts })
+        };
+        assert!(width(true, true, false) < width(false, true, false));
+        assert!(width(false, true, false) < width(false, true, true));
+        assert!(width(false, true, false) < width(false, false, false));
+    }
+
+    #[test]
+    fn a_calibration_survives_writing() {
+        let written = serde_json::to_string(&embedded()).unwrap();
+        assert_eq!(Calibration::read(&written).unwrap().general(), embedded().general());
+        for (from, to) in
+            [("operand-traffic", "oprand-traffic"), ("value: ", "valu: "), ("prior: ", "prior: -")]
+        {
+            assert!(Calibration::read(&written.replacen(from, to, 1)).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn frameworks_are_found_by_what_mentions_them() {
+        let calibration = embedded();
+        for (text, name) in [
+            ("NVIDIA-NeMo/Megatron-Bridge@067f987 docs", Some("megatron-bridge")),
+            ("NVIDIA/NeMo@ccef6aab5a", Some("nemo")),
+            ("arXiv 2205.05198 Table 5", Some("megatron-lm")),
+            ("my cluster", None),
+        ] {
+            assert_eq!(calibration.framework(text).map(|(name, _)| name), name, "{text}");
+        }
+        let (_, nemo) = calibration.framework("nemo").unwrap();
+        assert_eq!(nemo.expert_kernels(2025.4), ExpertKernels::Early);
+        assert_eq!(nemo.expert_kernels(2026.5), ExpertKernels::Graphs);
+    }
+}

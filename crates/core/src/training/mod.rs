@@ -1,0 +1,19 @@
+//! Training: a scenario becomes device-hours.
+//!
+//! [`step_time`] predicts one optimizer step of a [`transformer`] laid out by [`parallelism`] on a
+//! [`platform`], from the declared constants of [`calibration`]; [`memory`] what it occupies.
+
+pub mod calibration;
+mod communication;
+mod extents;
+pub mod format;
+pub mod goodput;
+pub mod layout;
+pub mod memory;
+pub mod parallelism;
+pub mod plan;
+pub mod platform;
+pub mod predict;
+pub mod run;
+pub mod step_time;
+pub mod transformer;

@@ -1,0 +1,269 @@
+//! What a training run computes, and on what: inputs only. What follows from them is computed by
+//! [`super::run`] and [`super::predict`].
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::parallelism::Parallelism;
+use crate::diagnostic::{Place, Placed};
+use crate::model::Model;
+use crate::provenance::{Input, Uncertain};
+use crate::quantity::{
+    DeviceFlopRate, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, FlopPerSample,
+    FlopPerToken, Mfu, Precision, Samples, Share, Time, Tokens,
+};
+
+type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
+
+/// What a run has to compute, and on what.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The data that it passes.
+    pub work: Work,
+    /// Dense peak of one device in the run's precision.
+    pub peak: Input<DeviceFlopRate>,
+    /// Devices that train; unknown for a run of given device-hours.
+    pub devices: Option<Input<Devices>>,
+    /// Productive time / elapsed time.
+    pub goodput: Goodput,
+    /// Interruptions of spot instances, where some are.
+    pub interruptions: Option<Interruptions>,
+    /// Paid but idle devices / training devices.
+    pub spares: Input<Share>,
+    /// Compute of ablations and failed runs / compute of the run.
+    pub experiments: Input<f64>,
+    /// Tokens of one optimizer step.
+    pub global_batch: Option<Input<Tokens>>,
+}
+
+/// The data and what one unit of it costs.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Sequences of tokens.
+    Tokens {
+        /// Tokens in one epoch.
+        tokens: Input<Tokens>,
+        /// Epochs.
+        epochs: Input<f64>,
+        /// 6 x active parameters, where the convention applies.
+        six_nd: Option<Input<FlopPerToken>>,
+        /// Operator-exact forward + backward, causal attention counted by half.
+        model: Input<FlopPerToken>,
+        /// The same with attention counted in full.
+        model_full: Input<FlopPerToken>,
+    },
+    /// Images and other samples.
+    Samples {
+        /// Samples in one epoch.
+        samples: Input<Samples>,
+        /// Epochs.
+        epochs: Input<f64>,
+        /// Operator-exact forward + backward.
+        model: Input<FlopPerSample>,
+    },
+}
+
+/// Productive time / elapsed time of a run.
+#[derive(Clone, Debug)]
+pub enum Goodput {
+    /// As given.
+    Given(Input<Share>),
+    /// What failures, checkpoints and restarts leave.
+    Failures {
+        /// Failures that interrupt the run, per 1,000 devices and day.
+        rate: Input<f64>,
+        /// How long the run stands still for one checkpoint.
+        stall: Input<Time>,
+        /// Time between two checkpoints; the one that loses least where it is not given.
+        interval: Option<Input<Time>>,
+        /// Time from a failure until the run goes on.
+        restart: Input<Time>,
+        /// Devices that may fail.
+        devices: Input<Devices>,
+    },
+}
+
+/// How often spot instances are taken away, and what that costs a training run.
+#[derive(Clone, Debug)]
+pub struct Interruptions {
+    /// Part of the spot instances that is interrupted within 30 days.
+    pub rate: Input<Share>,
+    /// Devices that train.
+    pub devices: Input<Devices>,
+    /// Part of them that is spot.
+    pub share: Option<Input<Share>>,
+    /// Devices of one instance.
+    pub instance: Input<DevicesPerInstance>,
+    /// Time between two checkpoints.
+    pub interval: Input<Time>,
+    /// Time from an interruption until the run goes on.
+    pub restart: Input<Time>,
+}
+
+/// What the step-time model needs to predict a run.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// The model, counted at the run's sequence length.
+    pub model: Arc<Model>,
+    /// Tokens in one epoch.
+    pub tokens: Input<Tokens>,
+    /// Epochs.
+    pub epochs: Input<f64>,
+    /// Id of the accelerator.
+    pub accelerator: String,
+    /// Devices that train.
+    pub devices: u64,
+    /// Number format of the matrix products.
+    pub precision: Precision,
+    /// Sequences of one step.
+    pub sequences: u64,
+    /// Tokens of a sequence.
+    pub sequence: u64,
+    /// The layout; chosen where it is not given.
+    pub layout: Option<Placed<Parallelism>>,
+    /// Where the number of devices is said.
+    pub devices_place: Place,
+    /// Optimizer state per trained parameter, in bytes.
+    pub optimizer_bytes: f64,
+    /// Bytes of a weight that the products read.
+    pub weight_bytes: f64,
+    /// Part of the parameters that is trained.
+    pub trained: f64,
+    /// FLOPs of a token in the recipe / in plain training of all weights.
+    pub work: f64,
+    /// The framework, as the user calls it.
+    pub framework: Option<String>,
+    /// Date of the software.
+    pub software_epoch: NaiveDate,
+}
+
+/// What is known of the utilisation.
+#[derive(Clone, Debug)]
+pub enum Efficiency {
+    /// Useful FLOPs / (time x peak), in a convention.
+    Mfu(Input<Mfu>, FlopConvention),
+    /// FLOPs with recomputation / (time x peak).
+    Hfu(Input<Mfu>),
+    /// A measured pace over the run's tokens.
+    Measured {
+        /// Tokens in one epoch.
+        tokens: Input<Tokens>,
+        /// Epochs.
+        epochs: Input<f64>,
+        /// How fast they pass.
+        pace: Pace,
+    },
+    /// The whole run's device-hours, goodput included.
+    DeviceHours(Input<DeviceTime>),
+}
+
+/// A measured pace.
+#[derive(Clone, Debug)]
+pub enum Pace {
+    /// Tokens per second of one device.
+    Throughput(Input<DeviceTokenRate>),
+    /// The time of one optimizer step on all devices.
+    Step {
+        /// Time of one step.
+        time: Input<Time>,
+        /// Tokens of one step.
+        batch: Input<Tokens>,
+        /// Devices that share it.
+        devices: Input<Devices>,
+    },
+}
+
+impl Run {
+    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
+        match &mut self.work {
+            Work::Tokens { tokens, epochs, six_nd, model, model_full } => {
+                visit(tokens);
+                visit(epochs);
+                if let Some(six_nd) = six_nd {
+                    visit(six_nd);
+                }
+                visit(model);
+                visit(model_full);
+            }
+            Work::Samples { samples, epochs, model } => {
+                visit(samples);
+                visit(epochs);
+                visit(model);
+            }
+        }
+        visit(&mut self.peak);
+        if let Some(devices) = &mut self.devices {
+            visit(devices);
+        }
+        match &mut self.goodput {
+            Goodput::Given(share) => visit(share),
+            Goodput::Failures { rate, stall, interval, restart, devices } => {
+                visit(rate);
+                visit(stall);
+                if let Some(interval) = interval {
+                    visit(interval);
+                }
+                visit(restart);
+                visit(devices);
+            }
+        }
+        if let Some(interruptions) = &mut self.interruptions {
+            interruptions.for_each_input(visit);
+        }
+        visit(&mut self.spares);
+        visit(&mut self.experiments);
+        if let Some(batch) = &mut self.global_batch {
+            visit(batch);
+        }
+    }
+}
+
+impl Efficiency {
+    /// Visits every input.
+    pub fn for_each_input(&mut self, visit: Visit<'_>) {
+        match self {
+            Self::Mfu(share, _) | Self::Hfu(share) => visit(share),
+            Self::DeviceHours(hours) => visit(hours),
+            Self::Measured { tokens, epochs, pace } => {
+                visit(tokens);
+                visit(epochs);
+                match pace {
+                    Pace::Throughput(rate) => visit(rate),
+                    Pace::Step { time, batch, devices } => {
+                        visit(time);
+                        visit(batch);
+                        visit(devices);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Which FLOPs a utilisation counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlopConvention {
+    /// 6 x active parameters x tokens.
+    SixNd,
+    /// Operator-exact, causal attention counted by half.
+    #[default]
+    Model,
+    /// Operator-exact, attention counted in full.
+    ModelFull,
+}
+
+impl Interruptions {
+    /// Visits every input.
+    pub fn for_each_input(&mut self, visit: Visit<'_>) {
+        let Self { rate, devices, share, instance, interval, restart } = self;
+        visit(rate);
+        visit(devices);
+        if let Some(share) = share {
+            visit(share);
+        }
+        visit(instance);
+        visit(interval);
+        visit(restart);
+    }
+}

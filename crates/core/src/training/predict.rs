@@ -1,0 +1,214 @@
+//! The prediction of a planned run: layout, step time, memory.
+
+use super::calibration::{Calibration, Familiarity};
+use super::format::Format;
+use super::memory::{ADAMW, State, memory};
+use super::parallelism::{Batch, Parallelism, Recompute, Zero};
+use super::platform::{Hardware, Platform, Software, decimal_year};
+use super::run::Settled;
+use super::step_time::{step, widening};
+use super::transformer::Transformer;
+use crate::catalog::Catalog;
+use crate::diagnostic::{Error, Result};
+use crate::estimate::plan::TrainingPlan;
+use crate::model::{AttentionCount, Layer, Model, Operator, Role};
+use crate::provenance::{Basis, Input};
+use crate::quantity::Distribution;
+use crate::training::layout::{Candidate, Wish, plan};
+use crate::training::plan::{Efficiency, Pace, Prediction};
+
+/// What the step-time model says of a run.
+#[derive(Clone, Debug)]
+pub struct Predicted {
+    /// The layout, its step and its memory.
+    pub candidate: Candidate,
+    /// Sequences of a step.
+    pub batch: Batch,
+    /// The next layouts with other degrees, fastest first; none for a given layout.
+    pub runners_up: Vec<Candidate>,
+    /// Layouts tried, and those of them that did not fit; 0 for a given layout.
+    pub tried: (usize, usize),
+    /// Time for widening frozen narrow weights / time of the step.
+    pub widening: f64,
+    /// Half-width of the 80 % interval of ln(measured / predicted).
+    pub half_width: f64,
+    /// Whether the constants were measured on this generation and precision.
+    pub calibrated: bool,
+}
+
+/// Predicts a run; a layout that is not given is chosen.
+///
+/// # Errors
+/// The model is no transformer, a figure of the hardware is unknown, the degrees contradict each
+/// other, or nothing fits.
+pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
+    let model = Transformer::of(&wanted.model).ok_or_else(|| {
+        Error::input(format!(
+            "the step time of {} cannot be predicted: it is no transformer over \
+                              tokens",
+            wanted.model.name
+        ))
+        .hint("give what it reaches: efficiency: {mfu: 0.35, convention: model}")
+    })?;
+    let calibration = Calibration::embedded()?;
+    let format = Format::of(wanted.precision)?;
+    let hardware = Hardware::of(catalog, &calibration, &wanted.accelerator, format)?;
+    let framework = wanted.framework.as_deref().and_then(|name| calibration.framework(name));
+    let year = decimal_year(wanted.software_epoch);
+    let software = Software {
+        year,
+        overlaps_tensor: framework
+            .is_some_and(|(_, f)| f.overlaps_tensor_since.is_some_and(|since| year >= since)),
+        overlaps_gradients: true,
+        expert_kernels: framework.map_or_else(Default::default, |(_, f)| f.expert_kernels(year)),
+    };
+    let platform = Platform::new(&hardware, format, software, &calibration)?;
+    let batch = Batch { sequences: wanted.sequences, length: wanted.sequence };
+    let (candidate, runners_up, tried) = if let Some(layout) = &wanted.layout {
+        let experts = model.experts.map_or(0, |experts| experts.count);
+        let checked = layout.value.check(wanted.devices, model.layers, experts, batch);
+        let elsewhere = &wanted.devices_place;
+        checked.map_err(|error| {
+            error.at(Some(&layout.place)).hint(format!(
+                "{} devices are said in {}:{}",
+                wanted.devices, elsewhere.file, elsewhere.line
+            ))
+        })?;
+        let layout = layout.value;
+        let candidate = Candidate {
+            layout,
+            step: step(&model, &layout, batch, &platform),
+            memory: memory(&model, &layout, batch, &platform, state(wanted)),
+        };
+        (candidate, Vec::new(), (0, 0))
+    } else {
+        let wish = Wish {
+            devices: wanted.devices,
+            batch,
+            state: state(wanted),
+            interleave: framework
+                .is_none_or(|(_, f)| f.interleaves_since.is_some_and(|since| year >= since)),
+        };
+        let chosen =
+            plan(&model, wish, &platform).map_err(|error| error.at(Some(&wanted.devices_place)))?;
+        (chosen.best, chosen.runners_up, (chosen.tried, chosen.too_large))
+    };
+    let widening = if wanted.trained < 1.0 && wanted.weight_bytes < 2.0 {
+        let layout = &candidate.layout;
+        let time = widening(&model, layout, batch, &platform, wanted.weight_bytes);
+        (time / candidate.step.total).value
+    } else {
+        0.0
+    };
+    let known = Familiarity {
+        // A user's cluster is a source that the fit has never seen.
+        framework: false,
+        accelerator: platform.calibrated(),
+        experts: model.experts.is_some(),
+    };
+    Ok(Predicted {
+        candidate,
+        batch,
+        runners_up,
+        tried,
+        widening,
+        half_width: calibration.intervals.half_width(known),
+        calibrated: platform.calibrated(),
+    })
+}
+
+/// Bytes per parameter that a recipe keeps.
+fn state(wanted: &Prediction) -> State {
+    if wanted.trained < 1.0 {
+        State::partly_trained(wanted.trained, wanted.weight_bytes, wanted.optimizer_bytes)
+    } else {
+        State { optimizer: wanted.optimizer_bytes, ..ADAMW }
+    }
+}
+
+/// Settles how well a plan's devices are used: as given, or as predicted.
+///
+/// # Errors
+/// As [`predict`], where the plan depends on it.
+pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
+    // A layout guessed beside a given efficiency would say nothing about the run.
+    let says = |wanted: &&Prediction| plan.efficiency.is_none() || wanted.layout.is_some();
+    let asked = plan.prediction.as_ref().filter(says);
+    let predicted = asked.map(|wanted| predict(wanted, catalog)).transpose()?;
+    let efficiency = match (&plan.efficiency, asked, &predicted) {
+        (Some(given), ..) => given.clone(),
+        (None, Some(wanted), Some(predicted)) => {
+            let layout = &predicted.candidate.layout;
+            let work = wanted.work + predicted.widening;
+            let formula = if (work - 1.0).abs() < 1e-9 {
+                format!("step-time model: {layout}")
+            } else {
+                format!(
+                    "step-time model: {layout}, / {work:.3} for the work of the recipe over that of \
+                     plain training"
+                )
+            };
+            // What the recipe adds or saves runs at the utilisation of plain training.
+            let rate = predicted.candidate.step.throughput / work;
+            // The model's own error is a factor like any other; 80 % lie within 1.2816 deviations.
+            let error = Distribution::lognormal(rate.value, predicted.half_width / 1.2816);
+            let rate = Input::new("predicted throughput", rate, Basis::Derived { formula })
+                .spread(Some(error));
+            let (tokens, epochs) = (wanted.tokens.clone(), wanted.epochs.clone());
+            Efficiency::Measured { tokens, epochs, pace: Pace::Throughput(rate) }
+        }
+        _ => {
+            return Err(Error::input("nothing says how fast the run is")
+                .hint("give it: efficiency: {mfu: 0.35, convention: model}"));
+        }
+    };
+    let recomputation = asked
+        .zip(predicted.as_ref())
+        .and_then(|(wanted, p)| recomputation(&wanted.model, p.candidate.layout.recompute));
+    Ok(Settled { efficiency, recomputation, predicted })
+}
+
+/// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model.
+fn recomputation(model: &Model, policy: Recompute) -> Option<Input<f64>> {
+    let forward = |layer: &&Layer| layer.forward(AttentionCount::Causal).matmul.value;
+    let all = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
+    let repeats = |layer: &&Layer| match policy {
+        Recompute::Full => layer.role != Role::Head,
+        Recompute::Selective => matches!(layer.operator, Operator::Attention(_)),
+        _ => false,
+    };
+    let again: f64 = model.layers.iter().filter(repeats).map(|layer| forward(&layer)).sum();
+    let formula = "forward FLOPs of what is computed anew / model FLOPs".to_owned();
+    (again > 0.0)
+        .then(|| Input::new("recomputation", again / all.matmul.value, Basis::Derived { formula }))
+}
+
+impl std::fmt::Display for Parallelism {
+    /// `tensor 8 x pipeline 16 x data 128, ZeRO 1, micro-batch 1`: what is 1 or off is left out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let degrees = [
+            ("tensor", self.tensor),
+            ("pipeline", self.pipeline),
+            ("context", self.context),
+            ("data", self.data),
+        ];
+        let parts: Vec<String> =
+            degrees.iter().filter(|(_, n)| *n > 1).map(|(name, n)| format!("{name} {n}")).collect();
+        f.write_str(&if parts.is_empty() { "one device".to_owned() } else { parts.join(" x ") })?;
+        if self.expert > 1 {
+            write!(f, ", expert {}", self.expert)?;
+        }
+        if self.chunks > 1 {
+            write!(f, ", {} chunks a stage", self.chunks)?;
+        }
+        let zero = [Zero::Off, Zero::Optimizer, Zero::Gradients, Zero::Weights];
+        let stage = zero.iter().position(|z| *z == self.zero).unwrap_or(0);
+        write!(f, ", ZeRO {stage}, micro-batch {}", self.micro_batch)?;
+        match self.recompute {
+            Recompute::None => Ok(()),
+            Recompute::Full => f.write_str(", full recomputation"),
+            Recompute::Selective => f.write_str(", selective recomputation"),
+            _ => f.write_str(", partial recomputation"),
+        }
+    }
+}

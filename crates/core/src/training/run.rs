@@ -1,0 +1,257 @@
+//! From FLOPs to device-hours: the run as a whole.
+//!
+//! device-hours = FLOPs / (dense peak x MFU x goodput), in the FLOP convention that the MFU was
+//! stated in, then x (1 + spares) where spares are paid for.
+
+use std::ops::Mul;
+
+use super::goodput;
+use super::predict::Predicted;
+use crate::diagnostic::Result;
+use crate::provenance::{Input, Traced, function};
+use crate::quantity::{
+    DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Instances, Measure, Mfu, Ratio, Samples,
+    Share, Time, Tokens,
+};
+use crate::training::plan::{Efficiency, FlopConvention, Interruptions, Pace, Run, Work};
+
+/// FLOPs of a run in the conventions that people use.
+#[derive(Clone, Debug)]
+pub struct RunFlops {
+    /// 6 x active parameters x tokens; absent where there are no tokens.
+    pub six_nd: Option<Traced<Flop>>,
+    /// Operator-exact, causal attention by half.
+    pub model: Traced<Flop>,
+    /// Operator-exact, attention in full.
+    pub model_full: Traced<Flop>,
+    /// With recomputation.
+    pub hardware: Traced<Flop>,
+}
+
+/// What a plan leaves open, settled.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// How well the devices are used, as given or predicted.
+    pub efficiency: Efficiency,
+    /// FLOPs of activations computed anew / model FLOPs, where any are.
+    pub recomputation: Option<Input<f64>>,
+    /// What the step-time model says, where it was asked.
+    pub predicted: Option<Predicted>,
+}
+
+/// How long a run takes.
+#[derive(Clone, Debug)]
+pub struct RunTime {
+    /// FLOPs by convention.
+    pub flops: RunFlops,
+    /// Tokens passed, epochs included.
+    pub tokens: Option<Traced<Tokens>>,
+    /// Samples passed, epochs included.
+    pub samples: Option<Traced<Samples>>,
+    /// Device-hours paid: goodput, spares and experiments included.
+    pub device_time: Traced<DeviceTime>,
+    /// The same by what the devices do.
+    pub spent: Spent,
+    /// Productive time / elapsed time.
+    pub goodput: Traced<Share>,
+    /// Model FLOPs / (productive time x peak).
+    pub mfu: Traced<Ratio>,
+    /// Hardware FLOPs / (productive time x peak).
+    pub hfu: Traced<Ratio>,
+    /// First to last day, where the number of devices is known.
+    pub wall_clock: Option<Traced<Time>>,
+    /// Time of one optimizer step, where the batch is known.
+    pub step_time: Option<Traced<Time>>,
+    /// Throughput while productive.
+    pub throughput: Option<Traced<DeviceTokenRate>>,
+}
+
+/// The device-hours of a run by what the devices do; experiments are in each.
+#[derive(Clone, Debug)]
+pub struct Spent {
+    /// They take steps.
+    pub steps: Traced<DeviceTime>,
+    /// They take steps again that a failure lost, or lose time in ways that nobody told.
+    pub lost: Traced<DeviceTime>,
+    /// They wait for checkpoints and restarts, where that is known.
+    pub waiting: Option<Traced<DeviceTime>>,
+    /// They stand by.
+    pub spares: Traced<DeviceTime>,
+}
+
+impl Run {
+    /// FLOPs, device-hours and time of the run.
+    ///
+    /// With `explain`, every figure records its derivation.
+    ///
+    /// # Errors
+    /// The job fails before it gets anything done.
+    pub fn time(&self, settled: &Settled, explain: bool) -> Result<RunTime> {
+        let flops = self.flops(settled, explain);
+        let peak = self.peak.traced(explain);
+        let goodput = goodput::of(&self.goodput, explain)?;
+        let experiments = self.experiments.traced(explain);
+        let productive = productive_time(&settled.efficiency, &flops, &peak, &goodput, explain);
+        let run = if let Efficiency::DeviceHours(given) = &settled.efficiency {
+            // Published device-hours are elapsed time: goodput and interruptions are in them.
+            given.traced(explain)
+        } else {
+            let elapsed = &productive / &goodput;
+            match self.interruptions.as_ref().map(|spot| spot.overhead(explain)) {
+                Some(overhead) => &elapsed + &(&elapsed * &overhead),
+                None => elapsed,
+            }
+            .named("device-hours of the run")
+        };
+        let standing_by = self.spares.traced(explain);
+        let spares = standing_by.map::<f64>("1 + spares", |v| 1.0 + v[0]);
+        let experiments = experiments.map::<f64>("1 + experiments", |v| 1.0 + v[0]);
+        let paid = &(&run * &spares) * &experiments;
+        let waiting = goodput::waiting(&self.goodput, explain).map(|share| &run * &share);
+        let idle_or_lost = &run - &productive;
+        let lost = waiting.as_ref().map_or_else(|| idle_or_lost.clone(), |w| &idle_or_lost - w);
+        let spent = Spent {
+            steps: &productive * &experiments,
+            lost: &lost * &experiments,
+            waiting: waiting.map(|waiting| &waiting * &experiments),
+            spares: &(&run * &standing_by) * &experiments,
+        };
+        let (tokens, samples) = match &self.work {
+            Work::Tokens { tokens, epochs, .. } => {
+                let passed = &tokens.traced(explain) * &epochs.traced(explain);
+                (Some(passed.named("training.tokens")), None)
+            }
+            Work::Samples { samples, epochs, .. } => {
+                let passed = &samples.traced(explain) * &epochs.traced(explain);
+                (None, Some(passed.named("training.samples")))
+            }
+        };
+        let throughput = tokens
+            .as_ref()
+            .map(|passed| (passed / &productive).named("training.tokens_per_second_per_device"));
+        let devices = self.devices.as_ref().map(|devices| devices.traced(explain));
+        let step_time = match (&self.global_batch, &throughput, &devices) {
+            (Some(batch), Some(rate), Some(devices)) => {
+                let cluster = rate * devices;
+                Some((&batch.traced(explain) / &cluster).named("training.step_time_s"))
+            }
+            _ => None,
+        };
+        Ok(RunTime {
+            mfu: (&flops.model / &(&productive * &peak)).named("training.mfu"),
+            hfu: (&flops.hardware / &(&productive * &peak)).named("training.hfu"),
+            wall_clock: devices.map(|devices| (&run / &devices).named("training.wall_clock_days")),
+            device_time: paid.named("training.device_hours"),
+            spent,
+            step_time,
+            throughput,
+            tokens,
+            samples,
+            goodput: goodput.named("training.goodput"),
+            flops,
+        })
+    }
+
+    /// FLOPs of the run by convention.
+    fn flops(&self, settled: &Settled, explain: bool) -> RunFlops {
+        let (six_nd, model, model_full) = match &self.work {
+            Work::Tokens { tokens, epochs, six_nd, model, model_full } => (
+                six_nd.as_ref().map(|per| total(tokens, epochs, per, explain)),
+                total(tokens, epochs, model, explain),
+                total(tokens, epochs, model_full, explain),
+            ),
+            Work::Samples { samples, epochs, model } => {
+                let flops = total(samples, epochs, model, explain);
+                (None, flops.clone(), flops)
+            }
+        };
+        RunFlops {
+            six_nd: six_nd.map(|flops| flops.named("training.flops.six_nd")),
+            hardware: settled
+                .recomputation
+                .as_ref()
+                .map_or_else(|| model.clone(), |extra| &model + &(&model * &extra.traced(explain)))
+                .named("training.flops.hardware"),
+            model: model.named("training.flops.model"),
+            model_full: model_full.named("training.flops.model_full"),
+        }
+    }
+}
+
+fn total<U, P>(units: &Input<U>, epochs: &Input<f64>, per: &Input<P>, explain: bool) -> Traced<Flop>
+where
+    U: Measure + Mul<f64, Output = U> + Mul<P, Output = Flop>,
+    P: Measure,
+{
+    &(&units.traced(explain) * &epochs.traced(explain)) * &per.traced(explain)
+}
+
+impl Interruptions {
+    /// Time lost to interruptions / time without any: interruptions of all instances per time x
+    /// (half a checkpoint interval + restart). An interrupted instance stops the whole run.
+    fn overhead(&self, explain: bool) -> Traced<Ratio> {
+        let devices = self.devices.traced(explain);
+        let spot = match &self.share {
+            Some(share) => &devices * &share.traced(explain),
+            None => devices,
+        };
+        let instances: Traced<Instances> = spot.map2(
+            &self.instance.traced(explain),
+            "spot devices / devices per instance, rounded up",
+            |v| (v[0] / v[1] - 1e-9).ceil(),
+        );
+        let lost: Traced<Time> = self.interval.traced(explain).map2(
+            &self.restart.traced(explain),
+            "half the checkpoint interval + restart",
+            |v| v[0] / 2.0 + v[1],
+        );
+        let rate = self.rate.traced(explain);
+        function(
+            "spot instances x part interrupted within 30 days / 30 days x time lost by each",
+            &[instances.part(), rate.part(), lost.part()],
+            |v| v[0] * v[1] / THIRTY_DAYS * v[2],
+        )
+        .named("time lost to spot interruptions / run")
+    }
+}
+
+/// Seconds over which providers state how often spot instances are interrupted.
+const THIRTY_DAYS: f64 = 30.0 * 86_400.0;
+
+/// Device-time that does useful work.
+fn productive_time(
+    efficiency: &Efficiency,
+    flops: &RunFlops,
+    peak: &Traced<DeviceFlopRate>,
+    goodput: &Traced<Share>,
+    explain: bool,
+) -> Traced<DeviceTime> {
+    let at_utilisation = |flops: &Traced<Flop>, share: &Input<Mfu>| {
+        (flops / &(peak * &share.traced(explain))).named("productive device-hours")
+    };
+    match efficiency {
+        Efficiency::Mfu(mfu, convention) => {
+            let flops = match (convention, &flops.six_nd) {
+                (FlopConvention::SixNd, Some(six_nd)) => six_nd,
+                (FlopConvention::ModelFull, _) => &flops.model_full,
+                _ => &flops.model,
+            };
+            at_utilisation(flops, mfu)
+        }
+        Efficiency::Hfu(hfu) => at_utilisation(&flops.hardware, hfu),
+        Efficiency::Measured { tokens, epochs, pace } => {
+            let passed = &tokens.traced(explain) * &epochs.traced(explain);
+            match pace {
+                Pace::Throughput(rate) => &passed / &rate.traced(explain),
+                Pace::Step { time, batch, devices } => {
+                    let steps = &passed / &batch.traced(explain);
+                    &(&steps * &time.traced(explain)) * &devices.traced(explain)
+                }
+            }
+            .named("productive device-hours")
+        }
+        Efficiency::DeviceHours(hours) => {
+            (&hours.traced(explain) * goodput).named("productive device-hours")
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Turns the YAML of `models/` and `hardware/` into JSON and lists it: families by the model types
+//! they cover, presets by their name.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use serde_json::Value;
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    let root = folder("CARGO_MANIFEST_DIR")?.join("../..");
+    let out = folder("OUT_DIR")?;
+    for name in ["calibration", "serving-calibration"] {
+        let json = json(&root.join(format!("hardware/{name}.yaml")))?;
+        fs::write(out.join(name).with_extension("json"), json.to_string())?;
+    }
+    let models = root.join("models");
+    fs::write(out.join("models.rs"), families(&models)? + &presets(&models)?)
+}
+
+/// `FAMILIES`, the templates by name, and `TYPES`, which of them covers a model type.
+fn families(models: &Path) -> io::Result<String> {
+    let mut text = "/// Families of architectures: their name and their template as JSON.\n\
+                    pub static FAMILIES: &[(&str, &str)] = &[\n"
+        .to_owned();
+    let mut types = Vec::new();
+    for (index, path) in yaml_files(&models.join("families"))?.iter().enumerate() {
+        let json = json(path)?;
+        let covered = json.get("types").and_then(Value::as_object);
+        types.extend(
+            covered.into_iter().flat_map(|types| types.keys().cloned()).map(|t| (t, index)),
+        );
+        writeln!(text, "    ({:?}, {:?}),", stem(path), json.to_string()).ok();
+    }
+    types.sort();
+    writeln!(
+        text,
+        "];\n/// Model types in alphabetical order, each with the index of its family.\n\
+         pub static TYPES: &[(&str, usize)] = &{types:?};"
+    )
+    .ok();
+    Ok(text)
+}
+
+/// `PRESETS`, sorted by name.
+fn presets(models: &Path) -> io::Result<String> {
+    let mut files = yaml_files(models)?;
+    files.sort_by_key(|path| stem(path));
+    let mut text =
+        "/// Presets in alphabetical order: name, model file as JSON, and as it is written.\n\
+                    pub static PRESETS: &[(&str, &str, &str)] = &[\n"
+            .to_owned();
+    for path in files {
+        let (json, yaml) = (json(&path)?.to_string(), fs::read_to_string(&path)?);
+        writeln!(text, "    ({:?}, {json:?}, {yaml:?}),", stem(&path)).ok();
+    }
+    text.push_str("];\n");
+    Ok(text)
+}
+
+fn folder(variable: &str) -> io::Result<PathBuf> {
+    env::var_os(variable).map(PathBuf::from).ok_or_else(|| io::Error::other(variable.to_owned()))
+}
+
+/// The YAML file as JSON, its keys in their order.
+fn json(path: &Path) -> io::Result<Value> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(path)?;
+    serde_yaml::from_str(&text)
+        .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+}
+
+/// The YAML files of a folder, sorted.
+fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}

@@ -1,0 +1,70 @@
+//! What in the scenario would have made the forecast come true.
+
+use flopcast_core::quantity::text::number;
+
+use super::Pair;
+
+/// A key of the scenario with the value that fits what was measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hint {
+    /// The key, as `--set` takes it.
+    pub path: &'static str,
+    /// The value, as a scenario writes it.
+    pub value: String,
+    /// What it is drawn from.
+    pub why: String,
+}
+
+/// Smaller differences need no other assumption.
+const SAME: f64 = 0.01;
+
+/// The hints; a factor that is the same on both sides, or unknown on one, gives none.
+pub(super) fn hints(
+    forecast: &dyn Fn(&str) -> Option<f64>,
+    hours: Pair,
+    power: Pair,
+    pue: Pair,
+    grid: Pair,
+    price: Pair,
+) -> Vec<Hint> {
+    let differs = |pair: Pair| pair.ratio().filter(|ratio| (ratio - 1.0).abs() > SAME);
+    let mut hints = Vec::new();
+    if let (Some(ratio), Some(mfu)) = (differs(hours), forecast("mfu")) {
+        let why = format!(
+            "device-hours came to {} times the forecast; the MFU of {} would have been this, at \
+             the same goodput",
+            number(ratio),
+            number(mfu)
+        );
+        let value = number(mfu / ratio);
+        // More than the peak is no efficiency: the run was another one.
+        if mfu / ratio <= 1.0 {
+            hints.push(Hint {
+                path: "training.efficiency",
+                value: format!("{{mfu: {value}}}"),
+                why,
+            });
+        }
+        if let Some(goodput) = forecast("goodput").filter(|goodput| goodput / ratio <= 1.0) {
+            let why = format!("or this, at the same MFU (the forecast's is {})", number(goodput));
+            hints.push(Hint { path: "training.goodput", value: number(goodput / ratio), why });
+        }
+    }
+    let mut add = |path, pair: Pair, unit: &str, what: &str| {
+        if let (Some(_), Some(actual), Some(expected)) = (differs(pair), pair.actual, pair.forecast)
+        {
+            let value = format!("{} {unit}", number(actual)).trim_end().to_owned();
+            hints.push(Hint { path, value, why: format!("{what}; forecast {}", number(expected)) });
+        }
+    };
+    add("training.hardware.power", power, "W", "measured energy / device-hours");
+    add("placement.pue", pue, "", "measured facility energy / IT energy");
+    add("placement.grid", grid, "gCO2e/kWh", "measured CO2e / facility energy");
+    if let (Some(_), Some(actual), Some(expected)) = (differs(price), price.actual, price.forecast)
+    {
+        let value = format!("{{price: {} USD/device-h}}", number(actual));
+        let why = format!("billed / device-hours; forecast {}", number(expected));
+        hints.push(Hint { path: "placement.purchase", value, why });
+    }
+    hints
+}

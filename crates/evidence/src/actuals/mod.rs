@@ -1,0 +1,230 @@
+//! What a run or a service took in fact, beside what was forecast: item by item, with the reasons that the two
+//! sides allow to tell.
+//!
+//! Energy = device-hours x power, cost = device-hours x price, CO2e = facility energy x grid: where
+//! both sides know the factors, the ratio of an item is the product of the ratios of its factors.
+//! What was not metered is unknown, never zero, and explains nothing.
+
+mod codecarbon;
+mod focus;
+mod hint;
+mod nvidia_smi;
+pub mod requests;
+mod sacct;
+mod table;
+
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::Figure;
+use flopcast_core::quantity::text::convert;
+use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure, Money, Time};
+
+pub use hint::Hint;
+
+/// A log of a run that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `emissions.csv` of `CodeCarbon`.
+    CodeCarbon,
+    /// `sacct --parsable2` of Slurm.
+    Slurm,
+    /// `nvidia-smi --query-gpu=... --format=csv`.
+    NvidiaSmi,
+    /// A cloud bill in the columns of FOCUS.
+    Focus,
+    /// Requests to a service with their latencies: see [`requests`].
+    Requests,
+}
+
+/// What was measured; `None` is what the log does not say.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// Time of all devices together.
+    pub device_time: Option<DeviceTime>,
+    /// Energy of the devices and, where the meter sees it, their hosts.
+    pub it: Option<Energy>,
+    /// The same with cooling and the rest of the building.
+    pub facility: Option<Energy>,
+    /// Location-based CO2e of the electricity.
+    pub co2e: Option<Co2eMass>,
+    /// Time of all instances together, as billed.
+    pub instance_time: Option<Time>,
+    /// What was billed, by the ledger's key of the resource.
+    pub costs: Vec<(&'static str, Money)>,
+    /// What to know before relying on it.
+    pub notes: Vec<String>,
+}
+
+/// Forecast and fact of one item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// Its path below `training` (of requests: `inference`) in the JSON of an estimate, which names
+    /// the unit.
+    pub path: String,
+    /// What was forecast, where it was.
+    pub forecast: Option<f64>,
+    /// What was measured, where it was.
+    pub actual: Option<f64>,
+    /// The ratios whose product is actual / forecast, where all of them are known.
+    pub factors: Vec<(&'static str, f64)>,
+}
+
+/// Forecast and fact.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// What was read.
+    pub form: Form,
+    /// The items that either side has.
+    pub items: Vec<Item>,
+    /// What in the scenario would have made it come true.
+    pub hints: Vec<Hint>,
+    /// What to know before relying on it.
+    pub notes: Vec<String>,
+}
+
+impl Form {
+    const COLUMNS: &'static [(Self, &'static str, &'static [&'static str])] = &[
+        (Self::CodeCarbon, "CodeCarbon emissions.csv", &["duration", "emissions"]),
+        (Self::Slurm, "Slurm sacct --parsable2", &["JobID", "ElapsedRaw", "AllocTRES"]),
+        (Self::NvidiaSmi, "nvidia-smi --format=csv", &["timestamp", "power.draw"]),
+        (Self::Focus, "FOCUS bill", &["BilledCost", "ChargeCategory"]),
+    ];
+
+    /// What the log is.
+    pub fn name(self) -> &'static str {
+        let known = Self::COLUMNS.iter().find(|(form, ..)| *form == self);
+        known.map_or("log of requests", |(_, name, _)| name)
+    }
+}
+
+/// Reads a log; its form is told by its header.
+///
+/// # Errors
+/// A header of no known form; a cell that cannot be read, with its line.
+pub fn read(text: &str) -> Result<(Form, Measured)> {
+    let table = table::Table::read(text)?;
+    let known = |columns: &[&str]| columns.iter().all(|column| table.has(column));
+    let form = Form::COLUMNS.iter().find(|(_, _, columns)| known(columns));
+    let Some((form, ..)) = form else {
+        let mut error = Error::input("the header is that of no log that can be read");
+        for (_, name, columns) in Form::COLUMNS {
+            error = error.hint(format!("{name} has the columns {}", columns.join(", ")));
+        }
+        return Err(error
+            .hint("a log of requests has arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"));
+    };
+    let measured = match form {
+        Form::CodeCarbon => codecarbon::read(&table),
+        Form::Slurm => sacct::read(&table),
+        Form::NvidiaSmi => nvidia_smi::read(&table),
+        Form::Focus => focus::read(&table),
+        // None of the columns above.
+        Form::Requests => Ok(Measured::default()),
+    };
+    Ok((*form, measured?))
+}
+
+/// The forecast of a training run beside what was measured.
+///
+/// # Errors
+/// The forecast has no training run.
+pub fn compare(figures: &[Figure], (form, measured): (Form, Measured)) -> Result<Comparison> {
+    let forecast = |path: &str| {
+        let path = format!("training.{path}");
+        figures.iter().find(|figure| figure.path == path).and_then(|figure| figure.value)
+    };
+    if forecast("device_hours").is_none() {
+        return Err(Error::input("the scenario has no training run to compare with"));
+    }
+    let mut notes = measured.notes;
+    let metered = in_unit(measured.device_time, "device-h");
+    let billed_hours = in_unit(measured.instance_time, "h").map(|instance_hours| {
+        // Devices sold singly are instances of one.
+        let held = forecast("devices").unwrap_or(0.0) + forecast("stranded_devices").unwrap_or(0.0);
+        let size = forecast("instances").map_or(1.0, |instances| held / instances);
+        notes.push(format!("device-hours are billed hours x devices per instance ({size})"));
+        instance_hours * size
+    });
+    let hours = Pair::new(forecast("device_hours"), metered.or(billed_hours));
+    let it = Pair::new(forecast("energy_kwh.it"), in_unit(measured.it, "kWh"));
+    let facility = Pair::new(forecast("energy_kwh.facility"), in_unit(measured.facility, "kWh"));
+    let co2e = Pair::new(forecast("co2e_kg.location"), in_unit(measured.co2e, "kgCO2e"));
+    let power = it.over(hours).times(1000.0);
+    let pue = facility.over(it);
+    let grid = co2e.over(facility).times(1000.0);
+    let (mut costs, mut billed) = (Vec::new(), Pair::new(Some(0.0), Some(0.0)));
+    for (key, money) in &measured.costs {
+        let cost = Pair::new(forecast(&format!("cost_usd.{key}")), in_unit(Some(*money), "USD"));
+        billed.actual = billed.actual.zip(cost.actual).map(|(sum, cost)| sum + cost);
+        let path = format!("training.cost_usd.{key}");
+        // What was not forecast adds nothing; what is unknown makes the sum unknown.
+        if cost.forecast.is_some() || figures.iter().any(|figure| figure.path == path) {
+            billed.forecast = billed.forecast.zip(cost.forecast).map(|(sum, cost)| sum + cost);
+        }
+        costs.push((format!("cost_usd.{key}"), cost));
+    }
+    let rent = costs.iter().find(|(path, _)| path == "cost_usd.compute").map(|(_, cost)| *cost);
+    let price = rent.unwrap_or_default().over(hours);
+    let mut items = Vec::new();
+    let mut item = |path: &str, pair: Pair, factors: &[(&'static str, Pair)]| {
+        if pair.actual.is_none() && pair.forecast.is_none() {
+            return;
+        }
+        let ratios = factors.iter().map(|(name, factor)| Some((*name, factor.ratio()?)));
+        let factors = ratios.collect::<Option<Vec<_>>>().filter(|_| pair.ratio().is_some());
+        let Pair { forecast, actual } = pair;
+        let factors = factors.unwrap_or_default();
+        items.push(Item { path: path.to_owned(), forecast, actual, factors });
+    };
+    item("device_hours", hours, &[]);
+    item("power_w_per_device", power, &[]);
+    item("energy_kwh.it", it, &[("hours", hours), ("power", power)]);
+    item("pue", pue, &[]);
+    item("energy_kwh.facility", facility, &[("hours", hours), ("power", power), ("PUE", pue)]);
+    item("grid_g_per_kwh", grid, &[]);
+    let facility_factors = [("hours", hours), ("power", power), ("PUE", pue), ("grid", grid)];
+    let short = [("energy", facility), ("grid", grid)];
+    let metered = facility_factors.iter().all(|(_, factor)| factor.ratio().is_some());
+    item("co2e_kg.location", co2e, if metered { &facility_factors } else { &short });
+    item("price_usd_per_device_h", price, &[]);
+    for (path, cost) in &costs {
+        let factors = [("hours", hours), ("price", price)];
+        item(path, *cost, if path == "cost_usd.compute" { &factors } else { &[] });
+    }
+    if costs.len() > 1 {
+        item("cost_usd.billed", billed, &[]);
+    }
+    let hints = hint::hints(&forecast, hours, power, pue, grid, price);
+    Ok(Comparison { form, items, hints, notes })
+}
+
+fn in_unit<Q: Measure>(value: Option<Q>, unit: &str) -> Option<f64> {
+    value.map(|value| convert(value.stored(), unit))
+}
+
+/// A figure on both sides.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pair {
+    forecast: Option<f64>,
+    actual: Option<f64>,
+}
+
+impl Pair {
+    fn new(forecast: Option<f64>, actual: Option<f64>) -> Self {
+        Self { forecast, actual }
+    }
+
+    fn over(self, other: Self) -> Self {
+        let quotient = |a: Option<f64>, b: Option<f64>| Some(a? / b.filter(|b| *b > 0.0)?);
+        Self::new(quotient(self.forecast, other.forecast), quotient(self.actual, other.actual))
+    }
+
+    fn times(self, factor: f64) -> Self {
+        Self::new(self.forecast.map(|v| v * factor), self.actual.map(|v| v * factor))
+    }
+
+    /// Actual / forecast.
+    fn ratio(self) -> Option<f64> {
+        let forecast = self.forecast.filter(|forecast| *forecast > 0.0)?;
+        Some(self.actual? / forecast)
+    }
+}

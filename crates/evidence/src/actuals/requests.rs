@@ -1,0 +1,162 @@
+//! A log of requests: their latencies beside those that one replica of the scenario would have had
+//! under the same load.
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::quantity::text::number;
+use flopcast_core::quantity::{Measure as _, Time, text};
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::simulator::{Arrival, Histogram, Report, Simulation};
+use flopcast_core::serving::traffic::{Recorded, Trace};
+use flopcast_study::capacity::Engines;
+
+use super::{Comparison, Form, Hint, Item};
+use crate::backtest::score::quantile;
+
+const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
+/// The factor on the steps is searched between these, to this share of itself.
+const FACTORS: (f64, f64) = (0.1, 10.0);
+const TOLERANCE: f64 = 1e-4;
+
+/// The median of the recorded times per output token.
+///
+/// # Errors
+/// The log has no latencies.
+pub fn median_tpot(trace: &Trace) -> Result<Time> {
+    let tpot = recorded(trace, Recorded::tpot);
+    quantile(&tpot, 0.5).map(Time::from_stored).ok_or_else(|| {
+        Error::input("the log does not say how long its answers took")
+            .hint("it needs first_token_ts and last_token_ts, or ttft_s and e2e_s")
+            .hint("or give the median that was measured: --calibrate-tpot=30ms")
+    })
+}
+
+/// Replays the requests of a log on one replica of the scenario's service, whatever traffic the
+/// scenario expects. With `tpot`, every step is scaled such that the median time per output token
+/// is that one: what a single measurement says that the constants do not. Latencies are those of
+/// the engine, without a front end.
+///
+/// # Errors
+/// A scenario without an engine that generates tokens, a model that does not fit, and a median
+/// that no factor from 0.1 to 10 gives.
+pub fn compare(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    calibration: &Calibration,
+    trace: &Trace,
+    tpot: Option<Time>,
+) -> Result<Comparison> {
+    let service = scenario.inference.as_ref().filter(|it| it.replica.output.is_some());
+    let service = service.ok_or_else(|| {
+        Error::input("the scenario has no service that generates tokens to compare with")
+    })?;
+    let (input, output, _) = trace.means();
+    let mut notes = trace.notes.clone();
+    let engines = Engines::of(service, catalog, calibration, (input, output), &mut notes)?;
+    notes
+        .insert(0, format!("{} requests on one replica", text::count(trace.requests.len() as f64)));
+
+    let given = service.demand.step_time.as_ref().map_or(1.0, |factor| factor.value);
+    let factor = match tpot {
+        Some(tpot) => {
+            let factor = factor_for(tpot, &engines, trace)?;
+            notes.push(format!(
+                "every step takes {} times what the scenario says, for a median TPOT of {}",
+                number(factor),
+                text::show(tpot)
+            ));
+            factor
+        }
+        None => 1.0,
+    };
+    let report = replay(&engines, factor, trace);
+    if report.rejected > 0 {
+        notes.push(format!("{} are longer than the KV cache and refused", report.rejected));
+    }
+    let wanted = tpot.or_else(|| median_tpot(trace).ok());
+    let step_time = wanted.and_then(|it| factor_for(it, &engines, trace).ok()).map(|it| it * given);
+    let hint = step_time.map(|value| Hint {
+        path: "inference.step_time",
+        value: number(value),
+        why: "measured / forecast time of a step, from the median TPOT".to_owned(),
+    });
+    Ok(Comparison {
+        form: Form::Requests,
+        items: items(&report, trace),
+        hints: hint.into_iter().collect(),
+        notes,
+    })
+}
+
+/// Serves the requests as they came, by engines whose steps take `factor` times as long.
+fn replay(engines: &Engines, factor: f64, trace: &Trace) -> Report {
+    let engines = engines.clone().scaled(factor);
+    let whole = engines.simulation();
+    let front_end = if trace.at_engine { Time::from_stored(0.0) } else { whole.front_end };
+    Simulation { front_end, ..whole }.open(trace.requests.iter().map(|it| Arrival {
+        at: it.at,
+        input: it.input,
+        output: it.output,
+        cached: it.cached,
+        class: 0,
+    }))
+}
+
+/// The factor on every step that gives a median TPOT, by bisection.
+fn factor_for(tpot: Time, engines: &Engines, trace: &Trace) -> Result<f64> {
+    let slower = |factor: f64| {
+        let median = replay(engines, factor, trace).all().tpot.quantile(0.5);
+        median.is_some_and(|median| median > tpot.value)
+    };
+    let (mut low, mut high) = FACTORS;
+    if slower(low) || !slower(high) {
+        return Err(Error::limit(format!(
+            "no factor from {low} to {high} on the steps gives a median TPOT of {}",
+            text::show(tpot)
+        ))
+        .hint("are model, accelerator, precision and parallelism those of the log?"));
+    }
+    while high / low > 1.0 + TOLERANCE {
+        let middle = (low * high).sqrt();
+        if slower(middle) { high = middle } else { low = middle }
+    }
+    Ok(low)
+}
+
+/// Percentiles in milliseconds, and the tokens per second of the whole log.
+fn items(report: &Report, trace: &Trace) -> Vec<Item> {
+    let all = report.all();
+    let latencies: [(&str, &Histogram, Vec<f64>); 3] = [
+        ("ttft_ms", &all.ttft, recorded(trace, |it| Some(it.answered?.ttft))),
+        ("tpot_ms", &all.tpot, recorded(trace, Recorded::tpot)),
+        ("e2e_ms", &all.e2e, recorded(trace, |it| Some(it.answered?.e2e))),
+    ];
+    let mut items = Vec::new();
+    for (name, forecast, actual) in latencies {
+        for (percentile, share) in PERCENTILES {
+            items.push(Item {
+                path: format!("{name}.{percentile}"),
+                forecast: forecast.quantile(share).map(|seconds| 1e3 * seconds),
+                actual: quantile(&actual, share).map(|seconds| 1e3 * seconds),
+                factors: Vec::new(),
+            });
+        }
+    }
+    let ends = recorded(trace, |it| Some(it.at + it.answered?.e2e));
+    // Where one answer is missing, nobody knows when the last one came.
+    let span = ends.iter().copied().reduce(f64::max).filter(|_| ends.len() == trace.requests.len());
+    let tokens: f64 = trace.requests.iter().map(|it| f64::from(it.output)).sum();
+    items.push(Item {
+        path: "output_tokens_per_s".to_owned(),
+        forecast: Some(report.output_rate().value),
+        actual: span.map(|span| tokens / span),
+        factors: Vec::new(),
+    });
+    items
+}
+
+/// Seconds of the requests that have them.
+fn recorded(trace: &Trace, of: impl Fn(&Recorded) -> Option<Time>) -> Vec<f64> {
+    trace.requests.iter().filter_map(of).map(|time| time.value).collect()
+}

@@ -1,0 +1,107 @@
+//! Logs as tables: comma or bar between cells, columns in any order, found by name.
+
+use std::collections::BTreeMap;
+
+use flopcast_core::diagnostic::{Error, Result};
+
+/// A log with a header.
+#[derive(Debug)]
+pub(super) struct Table {
+    columns: BTreeMap<String, usize>,
+    rows: Vec<csv::StringRecord>,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    table: &'a Table,
+    record: &'a csv::StringRecord,
+}
+
+impl Table {
+    pub(super) fn read(text: &str) -> Result<Self> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let header = text.lines().next().unwrap_or_default();
+        let bars = header.contains('|') && !header.contains(',');
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(if bars { b'|' } else { b',' })
+            .quoting(!bars)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let fault = |error: csv::Error| Error::input(format!("the log cannot be read: {error}"));
+        let header = reader.headers().map_err(fault)?;
+        // `power.draw [W]`: the unit stands in the cells as well.
+        let name = |column: &str| column.split(" [").next().unwrap_or_default().to_owned();
+        let columns = header.iter().enumerate().map(|(i, column)| (name(column), i)).collect();
+        let rows = reader.records().collect::<Result<Vec<_>, _>>().map_err(fault)?;
+        if rows.is_empty() {
+            return Err(Error::input("the log has no rows"));
+        }
+        Ok(Self { columns, rows })
+    }
+
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter().map(|record| Row { table: self, record })
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The text of a cell; nothing where the log has no such column or says that it is unknown.
+    pub(super) fn text(self, column: &str) -> Option<&'a str> {
+        let text = self.record.get(*self.table.columns.get(column)?)?;
+        let gap = ["", "[N/A]", "N/A", "[Not Supported]", "null", "NULL", "Unknown"];
+        (!gap.contains(&text)).then_some(text)
+    }
+
+    /// A number that is not below zero, with or without its unit: `312.45 W`.
+    ///
+    /// # Errors
+    /// Something else.
+    pub(super) fn number(self, column: &str) -> Result<Option<f64>> {
+        let value = self.signed(column)?;
+        if value.is_some_and(|value| value < 0.0) {
+            return Err(self.error(column, "is below zero"));
+        }
+        Ok(value)
+    }
+
+    /// A number, such as a credit.
+    ///
+    /// # Errors
+    /// Something else.
+    pub(super) fn signed(self, column: &str) -> Result<Option<f64>> {
+        let Some(text) = self.text(column) else { return Ok(None) };
+        let number = text.split_whitespace().next().unwrap_or_default().parse::<f64>().ok();
+        let number = number.filter(|value| value.is_finite() && value.abs() < 1e18);
+        number.map(Some).ok_or_else(|| self.error(column, "is not a number"))
+    }
+
+    pub(super) fn error(self, column: &str, what: &str) -> Error {
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let text: String = self.text(column).unwrap_or_default().chars().take(60).collect();
+        Error::input(format!("line {line}: `{text}` in `{column}` {what}"))
+    }
+}
+
+/// A sum that is unknown as soon as one part is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sum(Option<f64>);
+
+impl Sum {
+    pub(super) fn new() -> Self {
+        Self(Some(0.0))
+    }
+
+    pub(super) fn add(&mut self, part: Option<f64>) {
+        self.0 = self.0.zip(part).map(|(sum, part)| sum + part);
+    }
+
+    /// The sum, where it is known and there was something.
+    pub(super) fn positive(self) -> Option<f64> {
+        self.0.filter(|sum| *sum > 0.0)
+    }
+}

@@ -1,0 +1,317 @@
+//! How wrong flopcast is on published runs, and the fit of its constants to them.
+//!
+//! [`Backtest`] scores a table, [`calibrate`] fits the constants to one and says what that is
+//! worth on rows that the fit has not seen. The tables that the crate ships are in
+//! `hardware/backtest/`.
+
+pub mod calibrate;
+pub mod case;
+pub mod fit;
+mod least_squares;
+pub mod runs;
+pub mod score;
+pub mod serving;
+pub mod table;
+pub mod throughput;
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::training::calibration::Calibration;
+
+use case::Case;
+use score::{Scored, Summary};
+use table::Table;
+
+/// What a back-test scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Throughput and memory of training steps.
+    TrainingThroughput,
+    /// FLOPs, device-hours, energy and carbon of whole runs.
+    Runs,
+    /// Latency and throughput of serving engines.
+    Serving,
+}
+
+/// What scored figures are grouped by; each kind of table has some of them.
+const GROUPINGS: [&str; 10] = [
+    "kind",
+    "load",
+    "devices",
+    "engine",
+    "model",
+    "basis",
+    "accelerator",
+    "source",
+    "sharding",
+    "constants",
+];
+
+/// A scored table.
+#[derive(Clone, Debug)]
+pub struct Backtest {
+    /// What was scored.
+    pub kind: Kind,
+    /// Rows of the table.
+    pub rows: usize,
+    /// Rows with at least one figure scored.
+    pub rows_scored: usize,
+    /// Every figure that was scored.
+    pub scored: Vec<Scored>,
+    /// Rows or figures that were not, with the reason.
+    pub skipped: Vec<(String, String)>,
+    /// What a rule of thumb reaches on the same rows.
+    pub baseline: Vec<Scored>,
+}
+
+/// A group of scored figures.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What it is grouped by: `kind`, `accelerator`, `source`.
+    pub by: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Which figure.
+    pub figure: &'static str,
+    /// Its errors.
+    pub summary: Summary,
+}
+
+impl Kind {
+    /// Its name on the command line and in the JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TrainingThroughput => "training-throughput",
+            Self::Runs => "runs",
+            Self::Serving => "serving",
+        }
+    }
+
+    /// The table that the crate ships.
+    ///
+    /// # Errors
+    /// No table of serving figures is shipped; the others are sound, as a test makes sure.
+    pub fn shipped(self) -> Result<Table> {
+        match self {
+            Self::TrainingThroughput => Table::read(flopcast_data::evidence::THROUGHPUT)?
+                .join(flopcast_data::evidence::MODELS, "model"),
+            Self::Runs => Table::read(flopcast_data::evidence::RUNS),
+            Self::Serving => Err(Error::input("flopcast ships no table of serving figures")
+                .hint("name one: flopcast backtest --kind serving FILE.csv")),
+        }
+    }
+}
+
+impl Backtest {
+    /// Scores a table of training runs; nothing is fitted.
+    ///
+    /// # Errors
+    /// The table has no rows, or is one of serving figures: see [`Backtest::serving`]. A row that
+    /// cannot be scored is skipped with its reason.
+    pub fn run(
+        kind: Kind,
+        table: &Table,
+        catalog: &Catalog,
+        calibration: &Calibration,
+    ) -> Result<Self> {
+        Self::score(kind, table, |test, row| match kind {
+            Kind::TrainingThroughput => test.step(row, catalog, calibration),
+            Kind::Runs => test.whole_run(row, catalog, calibration),
+            Kind::Serving => Err(Error::input("a serving figure needs the serving model")),
+        })
+    }
+
+    /// Scores a table of serving figures; nothing is fitted. `each` hears of every run done.
+    ///
+    /// # Errors
+    /// The table has no rows. A row that cannot be scored is skipped with its reason.
+    pub fn serving(
+        table: &Table,
+        reader: serving::Reader<'_>,
+        calibration: &flopcast_core::serving::calibration::Calibration,
+        mut each: impl FnMut(usize, usize),
+    ) -> Result<Self> {
+        let mut test = Self::empty(Kind::Serving, table)?;
+        let (runs, skipped) = reader.runs(table);
+        test.skipped = skipped;
+        for (done, run) in runs.iter().enumerate() {
+            each(done, runs.len());
+            match run.score(calibration) {
+                Ok(scored) => test.scored.extend(scored),
+                Err(error) => test.skipped.extend(run.skipped(&error)),
+            }
+        }
+        test.rows_scored = test.scored.len();
+        Ok(test)
+    }
+
+    /// # Errors
+    /// The table has no rows.
+    fn empty(kind: Kind, table: &Table) -> Result<Self> {
+        let test = Self {
+            kind,
+            rows: table.rows().count(),
+            rows_scored: 0,
+            scored: Vec::new(),
+            skipped: Vec::new(),
+            baseline: Vec::new(),
+        };
+        if test.rows == 0 {
+            return Err(Error::input("the table has no rows"));
+        }
+        Ok(test)
+    }
+
+    fn score(
+        kind: Kind,
+        table: &Table,
+        mut score: impl FnMut(&mut Self, table::Row<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        let mut test = Self::empty(kind, table)?;
+        for row in table.rows() {
+            let before = test.scored.len();
+            let scored = score(&mut test, row);
+            test.rows_scored += usize::from(test.scored.len() > before);
+            if let Err(error) = scored {
+                let id = row.id();
+                // The row is named already.
+                let named = error.message().strip_prefix("row ").and_then(|m| m.split_once("), "));
+                let why = named.map_or(error.message(), |(_, why)| why);
+                test.skipped.push((id, why.to_owned()));
+            }
+        }
+        Ok(test)
+    }
+
+    fn step(
+        &mut self,
+        row: table::Row<'_>,
+        catalog: &Catalog,
+        calibration: &Calibration,
+    ) -> Result<()> {
+        let case = Case::read(row, catalog, calibration)?;
+        let figures = [
+            throughput::score_throughput(&case, calibration, None)?,
+            throughput::score_memory(&case, calibration)?,
+        ];
+        if figures.iter().all(Option::is_none) {
+            return Err(Error::input("neither throughput nor memory is published"));
+        }
+        self.scored.extend(figures.into_iter().flatten());
+        self.baseline.extend(throughput::constant_mfu(&case));
+        Ok(())
+    }
+
+    fn whole_run(
+        &mut self,
+        row: table::Row<'_>,
+        catalog: &Catalog,
+        calibration: &Calibration,
+    ) -> Result<()> {
+        let (scored, skipped) = runs::score_run(row, catalog, calibration)?;
+        if scored.is_empty() && skipped.is_empty() {
+            return Err(Error::input("no figure to compare with is published"));
+        }
+        self.scored.extend(scored);
+        self.skipped.extend(skipped.into_iter().map(|why| (row.id(), why)));
+        Ok(())
+    }
+
+    /// Names of the figures that were scored, in the order of the rows.
+    pub fn figures(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for row in &self.scored {
+            if !names.contains(&row.figure) {
+                names.push(row.figure);
+            }
+        }
+        names
+    }
+
+    /// Errors of one figure over all rows.
+    pub fn summary(&self, figure: &str) -> Option<Summary> {
+        Summary::of(self.scored.iter().filter(|row| row.figure == figure))
+    }
+
+    /// Errors by every way of grouping, largest groups first.
+    pub fn groups(&self) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for figure in self.figures() {
+            let rows = || self.scored.iter().filter(move |row| row.figure == figure);
+            for by in GROUPINGS {
+                let mut names: Vec<&str> = rows().filter_map(|row| row.group(by)).collect();
+                names.sort_unstable();
+                names.dedup();
+                let of = |name: &&str| {
+                    let name = *name;
+                    let summary = Summary::of(rows().filter(|row| row.group(by) == Some(name)))?;
+                    Some(Group { by, name: name.to_owned(), figure, summary })
+                };
+                let mut some: Vec<Group> = names.iter().filter_map(of).collect();
+                some.sort_by(|a, b| b.summary.n.cmp(&a.summary.n).then(a.name.cmp(&b.name)));
+                groups.extend(some);
+            }
+        }
+        groups
+    }
+}
+
+/// The rows of a table that can be predicted, and the reasons of the others.
+pub fn cases(
+    table: &Table,
+    catalog: &Catalog,
+    calibration: &Calibration,
+) -> (Vec<Case>, Vec<(String, String)>) {
+    let (mut cases, mut skipped) = (Vec::new(), Vec::new());
+    for row in table.rows() {
+        match Case::read(row, catalog, calibration) {
+            Ok(case) => cases.push(case),
+            Err(error) => skipped.push((row.id(), error.message().to_owned())),
+        }
+    }
+    (cases, skipped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped(kind: Kind) -> Backtest {
+        let calibration = Calibration::embedded().unwrap();
+        Backtest::run(kind, &kind.shipped().unwrap(), &Catalog::embedded(), &calibration).unwrap()
+    }
+
+    #[test]
+    fn shipped_throughput_is_scored_and_no_worse_than_documented() {
+        let test = shipped(Kind::TrainingThroughput);
+        assert_eq!(test.skipped, []);
+        assert!(test.rows_scored >= 150);
+        let kind = |name: &str| {
+            let rows = test.scored.iter().filter(|row| row.group("kind") == Some(name));
+            Summary::of(rows.filter(|row| row.figure == throughput::THROUGHPUT)).unwrap()
+        };
+        assert!(kind("dense").median_abs_error < 0.06, "{:?}", kind("dense"));
+        assert!(kind("moe").median_abs_error < 0.15, "{:?}", kind("moe"));
+        let baseline = Summary::of(&test.baseline).unwrap();
+        assert!(baseline.median_abs_error > 2.0 * kind("dense").median_abs_error);
+        let memory = test.summary("memory_allocated_gb").unwrap();
+        assert!(memory.median_abs_error < 0.05 && memory.p90_abs_error < 0.12, "{memory:?}");
+        let reserved = test.summary("memory_reserved_gb").unwrap();
+        assert!(reserved.median_abs_error < 0.15, "{reserved:?}");
+    }
+
+    #[test]
+    fn shipped_runs_reproduce_energy_and_carbon() {
+        let test = shipped(Kind::Runs);
+        assert!(test.rows >= 60);
+        for figure in ["energy_mwh", "tco2e"] {
+            for row in test.scored.iter().filter(|row| row.figure == figure) {
+                assert!(row.error().abs() < 0.05, "{row:?}");
+            }
+            assert!(test.summary(figure).unwrap().n >= 8, "{figure}");
+        }
+        assert!(test.summary("device_hours").unwrap().median_abs_error < 0.25);
+        assert!(test.summary("flops").unwrap().median_abs_error < 0.01);
+        assert!(!test.skipped.is_empty());
+    }
+}

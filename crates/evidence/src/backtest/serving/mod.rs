@@ -1,0 +1,257 @@
+//! Serving latency and throughput against what was published.
+
+mod proof;
+mod run;
+
+use std::collections::BTreeMap;
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::Model;
+use flopcast_core::serving::served::ServedModel;
+use flopcast_core::serving::step::{Deployment, Device, Weights};
+
+use self::run::{Figure, Load, Published};
+use super::table::{Row, Table};
+
+pub use proof::{Proof, prove};
+pub use run::Run;
+
+/// Columns that tell one run from another.
+const RUN: [&str; 19] = [
+    "date",
+    "model",
+    "config",
+    "accelerator",
+    "n_devices",
+    "tp",
+    "pp",
+    "attention_dp",
+    "expert_parallel",
+    "serving",
+    "precision",
+    "precision_moe",
+    "engine",
+    "isl",
+    "osl",
+    "load",
+    "concurrency",
+    "average_batch",
+    "source",
+];
+
+/// Prompt tokens where a held batch names none (mean of chat and exam questions: a few hundred).
+const USUAL_PROMPT: u32 = 300;
+
+/// Reads the runs of a serving table.
+pub struct Reader<'a> {
+    catalog: &'a Catalog,
+    model: &'a dyn Fn(&str) -> Result<Model>,
+    served: BTreeMap<String, Result<ServedModel>>,
+}
+
+impl<'a> Reader<'a> {
+    /// `model` finds a model by the name in column `config`.
+    pub fn new(catalog: &'a Catalog, model: &'a dyn Fn(&str) -> Result<Model>) -> Self {
+        Self { catalog, model, served: BTreeMap::new() }
+    }
+
+    /// The runs that can be simulated, each with its figures, and the reasons of the other rows.
+    pub fn runs(mut self, table: &Table) -> (Vec<Run>, Vec<(String, String)>) {
+        let (mut runs, mut skipped) = (Vec::new(), Vec::new());
+        let mut known: BTreeMap<_, usize> = BTreeMap::new();
+        for row in table.rows() {
+            let key = RUN.map(|column| row.text(column));
+            let found = known.get(&key).copied();
+            let read = published(&row).and_then(|published| {
+                let at = if let Some(at) = found {
+                    at
+                } else {
+                    runs.push(self.run(&row)?);
+                    known.insert(key, runs.len() - 1);
+                    runs.len() - 1
+                };
+                runs[at].published.push(published);
+                Ok(())
+            });
+            if let Err(error) = read {
+                skipped.push((row.id(), error.message().to_owned()));
+            }
+        }
+        (runs, skipped)
+    }
+
+    fn run(&mut self, row: &Row<'_>) -> Result<Run> {
+        let count = |column: &str| -> Result<Option<u32>> {
+            Ok(row.number(column)?.filter(|n| *n >= 1.0).map(|n| n as u32))
+        };
+        let need = |column: &str| -> Result<u32> {
+            count(column)?.ok_or_else(|| Error::input(format!("the row has no {column}")))
+        };
+        let config = needed(row, "config")?;
+        let model = self.model;
+        let served = self
+            .served
+            .entry(config.to_owned())
+            .or_insert_with(|| model(config).and_then(|model| ServedModel::of(&model)));
+        let served = served.clone()?;
+        let accelerator = self.catalog.accelerator(needed(row, "accelerator")?)?;
+        let device = Device::of(accelerator)?;
+        let name = row.text("engine").unwrap_or_default();
+        let engine = engine_of(name)
+            .ok_or_else(|| Error::input(format!("engine `{name}` is not calibrated")))?;
+        let weights = weights(row, config)?;
+        // Whoever quantises a model for a benchmark quantises its cache.
+        let kv_bytes = if weights == Weights::Sixteen { 2.0 } else { 1.0 };
+        let experts = count("expert_parallel")?.unwrap_or(1);
+        let data = count("attention_dp")?.unwrap_or(1);
+        let apart = row.text("serving") == Some("disaggregated");
+        let aggregated = || -> Result<Deployment> {
+            Ok(Deployment {
+                // Experts are spread over all devices, whatever degree of the rest is named.
+                tensor: need("tp")?.max(experts / data),
+                pipeline: count("pp")?.unwrap_or(1),
+                data,
+                expert_parallel: experts > 1,
+                weights,
+                kv_bytes,
+            })
+        };
+        let (prefill, (deployment, replicas)) = if apart {
+            let notes = row.text("notes").unwrap_or_default();
+            let devices = count("n_devices")?.unwrap_or(0);
+            let [prefill, decode] = pools(notes, weights, kv_bytes, devices)?;
+            (Some(prefill), decode)
+        } else {
+            (None, (aggregated()?, 1))
+        };
+        let load = match row.text("load") {
+            Some("closed") => Load::Closed(need("concurrency")?),
+            Some("offline") => Load::Offline,
+            Some("static") => Load::Static(need("concurrency").or_else(|_| need("average_batch"))?),
+            Some("max-seqs") => Load::Held(need("average_batch")?),
+            Some(other) => return Err(Error::input(format!("load {other} is not replayed"))),
+            None => return Err(Error::input("the row does not say how requests came")),
+        };
+        // Dated runs are InferenceX's, whose lengths vary (random-range-ratio 0.8); the undated
+        // SGLang runs answer in lockstep, as fixed lengths do.
+        let varied =
+            matches!(load, Load::Closed(_)) && (row.text("date").is_some() || engine != "sglang");
+        let text = |column: &str| row.text(column).unwrap_or("?").to_owned();
+        let many = count("n_devices")?.unwrap_or(deployment.devices()) > 16;
+        let devices = match (apart, many) {
+            (true, _) => "disaggregated",
+            (_, true) => "over 16",
+            _ => "up to 16",
+        };
+        Ok(Run {
+            served,
+            device,
+            deployment,
+            replicas,
+            prefill,
+            engine,
+            // A held batch spends its time on answers: a prompt of usual length stands in.
+            input: match load {
+                Load::Held(_) => count("isl")?.unwrap_or(USUAL_PROMPT),
+                _ => need("isl")?,
+            },
+            output: need("osl")?,
+            load,
+            tdp: accelerator.tdp.as_ref().map(|tdp| tdp.value),
+            varied,
+            groups: vec![
+                ("model", text("model")),
+                ("accelerator", text("accelerator")),
+                ("load", text("load")),
+                ("devices", devices.to_owned()),
+                ("engine", engine.to_owned()),
+            ],
+            published: Vec::new(),
+        })
+    }
+}
+
+/// The prefill and the decode replicas of a disaggregated run, and how many there are of each, from
+/// notes such as `prefill_tp_size=4;decode_tp_size=8`. Where the numbers of workers are left out (0),
+/// they are those that use all devices.
+///
+/// # Errors
+/// The notes do not say, or several numbers of workers use all devices.
+fn pools(
+    notes: &str,
+    weights: Weights,
+    kv_bytes: f64,
+    devices: u32,
+) -> Result<[(Deployment, u32); 2]> {
+    let value = |key: &str| -> Option<u32> {
+        notes.split(';').find_map(|part| part.strip_prefix(key)?.strip_prefix('=')?.parse().ok())
+    };
+    let unknown = || Error::input("disaggregated: the row does not say how devices are split");
+    let pool = |stage: &str| -> Option<(Deployment, u32)> {
+        let degree = |of: &str| Some(value(&format!("{stage}_{of}"))?.max(1));
+        let data = degree("attention_dp_size")?;
+        let deployment = Deployment {
+            tensor: (degree("tp_size")? / data).max(1),
+            pipeline: degree("pp_size")?,
+            data,
+            expert_parallel: degree("moe_ep_size")? > 1,
+            weights,
+            kv_bytes,
+        };
+        Some((deployment, value(&format!("{stage}_num_workers"))?))
+    };
+    let (prefill, decode) =
+        (pool("prefill").ok_or_else(unknown)?, pool("decode").ok_or_else(unknown)?);
+    let split = |n: u32| {
+        let rest = devices.checked_sub(n * prefill.0.devices())?;
+        let others = rest / decode.0.devices();
+        (others > 0 && rest % decode.0.devices() == 0).then_some((n, others))
+    };
+    let named = |&(n, others): &(u32, u32)| {
+        (prefill.1 == 0 || prefill.1 == n) && (decode.1 == 0 || decode.1 == others)
+    };
+    let mut splits = (1..=devices).filter_map(split).filter(named);
+    match (splits.next(), splits.next()) {
+        (Some((n, others)), None) => Ok([(prefill.0, n), (decode.0, others)]),
+        _ => Err(unknown()),
+    }
+}
+
+fn published(row: &Row<'_>) -> Result<Published> {
+    Ok(Published {
+        id: row.id(),
+        figure: Figure::named(needed(row, "figure")?)?,
+        measured: row
+            .number("value")?
+            .filter(|value| *value > 0.0)
+            .ok_or_else(|| Error::input("no value"))?,
+    })
+}
+
+fn needed<'a>(row: &Row<'a>, column: &str) -> Result<&'a str> {
+    row.text(column).ok_or_else(|| Error::input(format!("the row has no {column}")))
+}
+
+/// The calibrated engine that a row's free text names.
+fn engine_of(text: &str) -> Option<&'static str> {
+    let text = text.to_lowercase();
+    [("vllm", "vllm"), ("sglang", "sglang"), ("trtllm", "trtllm"), ("tensorrt", "trtllm")]
+        .into_iter()
+        .find(|(word, _)| text.starts_with(word))
+        .map(|(_, engine)| engine)
+}
+
+fn weights(row: &Row<'_>, config: &str) -> Result<Weights> {
+    let precision = row.text("precision").or_else(|| row.text("precision_gemm"));
+    let weights = match precision.unwrap_or("bf16") {
+        "bf16" | "fp16" => Weights::Sixteen,
+        "fp8" | "fp8_block" => Weights::Eight,
+        "fp4" | "nvfp4" => Weights::Nv4,
+        "mxfp4" => Weights::Mx4,
+        "int4" | "int4_wo" => Weights::Int4,
+        other => return Err(Error::input(format!("precision {other} is not calibrated"))),
+    };
+    // Whatever a table calls its precision, gpt-oss is published in MXFP4 only.
+    Ok(if config.starts_with("gpt-oss") { Weights::Mx4 } else { weights })
+}

@@ -1,0 +1,358 @@
+//! A model as a model file: what `flopcast import` writes and `flopcast model` reads back with
+//! equal counts.
+
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::Model;
+use flopcast_core::model::layer::Layer;
+use flopcast_core::model::operator::{Axis, Function, Mask, NormKind, Operator, ScanKind};
+use serde_json::{Map, Value as Json, json};
+
+use crate::model_file;
+
+/// Keys of a configuration that say nothing about the architecture.
+const BOOKKEEPING: [&str; 5] =
+    ["architectures", "model_type", "transformers_version", "torch_dtype", "dtype"];
+
+/// A Hugging Face configuration as a model file: its family, class and keys.
+///
+/// # Errors
+/// Text that is no JSON object with a `model_type`.
+pub fn of_configuration(name: &str, text: &str) -> Result<String> {
+    let json: Json = serde_json::from_str(text)
+        .map_err(|error| Error::input(format!("not a JSON configuration: {error}")))?;
+    let Json::Object(map) = json else {
+        return Err(Error::input("a configuration is a section of keys"));
+    };
+    let Some(model_type) = map.get("model_type").filter(|it| it.is_string()) else {
+        return Err(Error::input("`model_type` is missing"));
+    };
+    let mut out = head(name);
+    out.push_str(&line("type", model_type));
+    if let Some(class) = map.get("architectures").and_then(|it| it.get(0)) {
+        out.push_str(&line("class", class));
+    }
+    out.push_str("config:\n");
+    for (key, value) in &map {
+        if !BOOKKEEPING.contains(&key.as_str()) && !key.starts_with('_') {
+            out.push_str("  ");
+            out.push_str(&line(key, value));
+        }
+    }
+    Ok(out)
+}
+
+/// Any model at its input as a model file: its layers with every extent written out.
+///
+/// # Errors
+/// A layer that a layer list cannot say.
+pub fn of_layers(model: &Model) -> Result<String> {
+    let mut out = head(&model.name);
+    if !model.unresolved.is_empty() {
+        let parts = model.unresolved.iter();
+        let parts = parts.map(|it| json!({"kind": it.kind, "count": it.count, "why": it.why}));
+        out.push_str(&line("unresolved", &Json::Array(parts.collect())));
+    }
+    out.push_str("layers:\n");
+    for layer in &model.layers {
+        for entry in entries(layer).map_err(|error| error.within(&layer.name))? {
+            out.push_str("  - ");
+            out.push_str(&flow(&entry));
+            out.push('\n');
+        }
+    }
+    model_file::read(&model.name, &out, &model.input)?;
+    Ok(out)
+}
+
+fn head(name: &str) -> String {
+    line("name", &json!(name))
+}
+
+fn line(key: &str, value: &Json) -> String {
+    format!("{}: {}\n", plain(key), flow(value))
+}
+
+/// A value in YAML's flow style.
+fn flow(value: &Json) -> String {
+    match value {
+        Json::Object(map) => {
+            let parts: Vec<_> =
+                map.iter().map(|(key, value)| format!("{}: {}", plain(key), flow(value))).collect();
+            format!("{{{}}}", parts.join(", "))
+        }
+        Json::Array(items) => {
+            format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
+        }
+        // JSON's quoting is YAML's.
+        other => other.to_string(),
+    }
+}
+
+/// A key without quotes where it needs none.
+fn plain(key: &str) -> String {
+    let word = key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !matches!(key, "null" | "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n");
+    if word { key.to_owned() } else { Json::from(key).to_string() }
+}
+
+/// The entries of a layer list that say a layer: the shape it reads, then the operator as often as
+/// it runs and owns weights.
+fn entries(layer: &Layer) -> Result<Vec<Json>> {
+    let (shape, word, mut settings) = written(&layer.operator)?;
+    let mut knobs = Map::from_iter([("name".to_owned(), json!(layer.name))]);
+    knobs.append(&mut settings);
+    if !word.ends_with("_pool") {
+        knobs.insert("role".to_owned(), json!(layer.role.name()));
+    }
+    let mut reshape = Map::from_iter([("data".to_owned(), json!(layer.reads_data))]);
+    reshape.extend(shape);
+    let operator = json!([{"reshape": reshape}, {word: knobs}]);
+    let scope = |count: u64, owned: bool| {
+        let mut scope = Map::from_iter([("scope".to_owned(), json!(""))]);
+        if count != 1 {
+            scope.insert("count".to_owned(), json!(count));
+        }
+        if !owned {
+            scope.insert("weights".to_owned(), json!(false));
+        }
+        if !layer.trained {
+            scope.insert("trained".to_owned(), json!(false));
+        }
+        if let Some(routing) = layer.routing {
+            scope.insert("experts".to_owned(), json!(routing.experts));
+            scope.insert("top_k".to_owned(), json!(routing.top_k));
+        }
+        scope.insert("layers".to_owned(), operator.clone());
+        Json::Object(scope)
+    };
+    let repeat = |times: u64, entry: Json| match times {
+        1 => entry,
+        _ => json!({"repeat": times, "layers": [entry]}),
+    };
+    let (runs, copies) = (layer.count, layer.weight_copies);
+    let both = runs.min(copies);
+    let mut entries = Vec::new();
+    if both > 0 {
+        entries.push(repeat(both, scope(1, true)));
+    }
+    if runs > both {
+        entries.push(scope(runs - both, false));
+    }
+    if copies > both {
+        entries.push(repeat(copies - both, scope(0, true)));
+    }
+    Ok(entries)
+}
+
+type Settings = Map<String, Json>;
+
+/// The running shape, the word and the settings of an operator.
+fn written(operator: &Operator) -> Result<(Settings, &'static str, Settings)> {
+    let settings = |json: Json| match json {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    };
+    let none = Map::new;
+    let shape = |batch: u64, extents: &[u64], features: u64| {
+        settings(json!({"batch": batch, "extents": extents, "features": features}))
+    };
+    Ok(match operator {
+        Operator::Dense(it) => (
+            none(),
+            "dense",
+            settings(json!({"rows": it.rows, "in": it.inputs, "out": it.outputs, "bias": it.bias})),
+        ),
+        Operator::Convolution(it) => {
+            let window = Window::new(&it.axes, it.transposed);
+            let mut knobs = window.knobs();
+            knobs.extend(settings(json!({
+                "out": it.out_channels, "groups": it.groups, "bias": it.bias,
+                "transposed": it.transposed,
+                "dilation": it.axes.iter().map(|axis| axis.dilation).collect::<Vec<_>>(),
+            })));
+            if it.transposed {
+                knobs.insert("output_padding".to_owned(), json!(window.extra));
+            }
+            let word = ["conv1d", "conv2d", "conv3d"][it.axes.len().clamp(1, 3) - 1];
+            (shape(it.batch, &window.extents, it.in_channels), word, knobs)
+        }
+        Operator::Attention(it) => {
+            let mut knobs = settings(json!({
+                "batch": it.batch, "heads": it.heads, "kv_heads": it.kv_heads,
+                "queries": it.queries, "keys": it.keys, "qk_dim": it.qk_dim, "v_dim": it.v_dim,
+            }));
+            let mask = match it.mask {
+                Mask::Full => None,
+                Mask::Causal => Some(("causal", json!(true))),
+                Mask::Sliding(window) => Some(("window", json!(window))),
+                Mask::Band(reach) => Some(("band", json!(reach))),
+                Mask::Chunked(chunk) => Some(("chunk", json!(chunk))),
+                Mask::Selected(most) => Some(("selected", json!(most))),
+            };
+            knobs.extend(mask.map(|(word, value)| (word.to_owned(), value)));
+            knobs.extend(it.cached.map(|cached| ("cached".to_owned(), json!(cached))));
+            (none(), "attention", knobs)
+        }
+        Operator::Matmul(it) => (
+            none(),
+            "matmul",
+            settings(
+                json!({"batch": it.batch, "rows": it.rows, "inner": it.inner, "columns": it.columns}),
+            ),
+        ),
+        Operator::Embedding(it) => (
+            none(),
+            "embedding",
+            settings(json!({"entries": it.entries, "dim": it.dim, "rows": it.rows})),
+        ),
+        Operator::Norm(it) => {
+            let kind = match it.kind {
+                NormKind::Layer => "layer_norm",
+                NormKind::Rms => "rms_norm",
+                NormKind::Batch => "batch_norm",
+                NormKind::Group => "group_norm",
+            };
+            let knobs = settings(json!({"dim": it.dim, "scale": it.scale, "bias": it.bias}));
+            (shape(it.rows, &[], it.dim), kind, knobs)
+        }
+        Operator::Pointwise(it) => {
+            let function = format!("'{}'", word_of(it.function));
+            let knobs =
+                json!({"function": function, "elements": it.elements, "operands": it.operands});
+            (none(), "activation", settings(knobs))
+        }
+        Operator::Pool(it) => {
+            if it.axes.iter().any(|axis| axis.dilation != 1) {
+                return Err(Error::input("a layer list has no dilated pooling"));
+            }
+            let window = Window::new(&it.axes, false);
+            let mut knobs = window.knobs();
+            knobs.insert("ceil".to_owned(), json!(it.ceil));
+            (shape(it.rows, &window.extents, 1), "max_pool", knobs)
+        }
+        Operator::Recurrent(it) => (
+            shape(it.batch, &[it.length], it.inputs),
+            it.cell.name(),
+            settings(
+                json!({"hidden": it.hidden, "directions": it.directions, "biases": it.biases}),
+            ),
+        ),
+        Operator::Scan(it) => {
+            let kind = match it.kind {
+                ScanKind::Selective => "'selective'",
+                ScanKind::Decay => "'decay'",
+                ScanKind::Lightning => "'lightning'",
+                ScanKind::Delta => "'delta'",
+                ScanKind::ChannelDelta => "'channel_delta'",
+                ScanKind::Gated => "'gated'",
+                ScanKind::Wkv => "'wkv'",
+            };
+            let mut knobs = settings(json!({
+                "kind": kind, "batch": it.batch, "length": it.length, "heads": it.heads,
+                "key_dim": it.key_dim, "value_dim": it.value_dim,
+            }));
+            knobs.extend(it.chunk.map(|chunk| ("chunk".to_owned(), json!(chunk))));
+            (none(), "scan", knobs)
+        }
+        Operator::Parameter(size) => (none(), "parameter", settings(json!({"size": size}))),
+        Operator::Bulk(_) => {
+            return Err(Error::input("a bare parameter count is no layer list"));
+        }
+    })
+}
+
+/// The window of a convolution or a pool as settings: `padding` there is the same on both sides,
+/// so an odd one goes to the extent, or to the output of a transposed convolution.
+struct Window<'a> {
+    axes: &'a [Axis],
+    extents: Vec<u64>,
+    padding: Vec<u64>,
+    extra: Vec<u64>,
+}
+
+impl<'a> Window<'a> {
+    fn new(axes: &'a [Axis], transposed: bool) -> Self {
+        let odd = |axis: &Axis| axis.padding % 2;
+        let gather = |axis: &Axis| u64::from(!transposed) * odd(axis);
+        let spread = |axis: &Axis| u64::from(transposed) * odd(axis);
+        Self {
+            axes,
+            extents: axes.iter().map(|axis| axis.input + gather(axis)).collect(),
+            padding: axes.iter().map(|axis| axis.padding / 2 + spread(axis)).collect(),
+            extra: axes.iter().map(|axis| axis.extra + spread(axis)).collect(),
+        }
+    }
+
+    fn knobs(&self) -> Settings {
+        let each = |of: fn(&Axis) -> u64| self.axes.iter().map(of).collect::<Vec<_>>();
+        Map::from_iter([
+            ("kernel".to_owned(), json!(each(|axis| axis.kernel))),
+            ("stride".to_owned(), json!(each(|axis| axis.stride))),
+            ("padding".to_owned(), json!(self.padding)),
+        ])
+    }
+}
+
+/// The word that [`Function::activation`] reads as this function.
+fn word_of(function: Function) -> &'static str {
+    match function {
+        Function::Relu => "relu",
+        Function::SquaredRelu => "relu2",
+        Function::Sigmoid => "sigmoid",
+        Function::Tanh => "tanh",
+        Function::Silu => "silu",
+        Function::Gelu => "gelu",
+        Function::HardSwish => "hard_swish",
+        Function::HardSigmoid => "hard_sigmoid",
+        Function::Exponential => "exp",
+        Function::Softplus => "softplus",
+        Function::Softmax => "softmax",
+        Function::Rotary => "rotary",
+        Function::Add => "add",
+        Function::Multiply => "multiply",
+        Function::Reduce => "reduce",
+        Function::Interpolate => "interpolate",
+        Function::Fourier => "fourier",
+        Function::Other => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flopcast_core::model::{AttentionCount, Input, config, spec};
+
+    /// Every preset, written out layer by layer, counts the same.
+    #[test]
+    fn written_layers_count_the_same() {
+        for name in spec::preset_names() {
+            let model = spec::from_preset(name, &Input::default()).unwrap();
+            let text = of_layers(&model).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let back = model_file::read(name, &text, &Input::default()).unwrap();
+            assert_eq!(back.parameters(), model.parameters(), "{name}");
+            for attention in [AttentionCount::Causal, AttentionCount::Full] {
+                let same = |what: &str, a: f64, b: f64| {
+                    assert!((a - b).abs() <= 1e-12 * b, "{name} {what}: {a} {b}");
+                };
+                let (a, b) = (back.forward(attention), model.forward(attention));
+                same("forward", a.matmul.value, b.matmul.value);
+                same("elementwise", a.elementwise.value, b.elementwise.value);
+                let (a, b) = (back.backward(attention), model.backward(attention));
+                same("backward", a.matmul.value, b.matmul.value);
+            }
+            assert_eq!(back.shape.cached_elements(1000), model.shape.cached_elements(1000));
+        }
+    }
+
+    #[test]
+    fn a_configuration_reads_back() {
+        let config = r#"{"model_type": "mistral", "architectures": ["MistralForCausalLM"],
+            "hidden_size": 1024, "num_hidden_layers": 2, "num_attention_heads": 8,
+            "sliding_window": null, "head_dim": 64, "vocab_size": 1000, "_name_or_path": "x"}"#;
+        let model = config::read("config.json", config, &Input::default()).unwrap();
+        let text = of_configuration("config.json", config).unwrap();
+        let back = model_file::read("m.yaml", &text, &Input::default()).unwrap();
+        assert_eq!(back.layers, model.layers);
+    }
+}

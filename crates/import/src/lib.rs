@@ -1,0 +1,31 @@
+//! Models in files of other tools: Hub configurations, ONNX, safetensors, and flopcast's own model
+//! files.
+
+pub mod export;
+pub mod model_file;
+pub mod onnx;
+mod pattern;
+pub mod safetensors;
+
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::{Input, Model, Spec, config};
+
+/// The model that a scenario names, on an input; `file` holds the bytes of [`Spec::path`].
+///
+/// # Errors
+/// As the reader of that kind of model.
+pub fn build(spec: &Spec, file: Option<&[u8]>, input: &Input) -> Result<Model> {
+    let bytes = || file.ok_or_else(|| Error::input("the model's file was not read"));
+    let text = || {
+        std::str::from_utf8(bytes()?)
+            .map_err(|_| Error::input("the model's file is not UTF-8 text"))
+    };
+    match spec {
+        Spec::HfConfig(path) => config::read(path, text()?, input),
+        Spec::File(path) => model_file::read(path, text()?, input),
+        Spec::Onnx { bindings, .. } => onnx::read(bytes()?.to_vec(), bindings),
+        _ => {
+            spec.build(input).unwrap_or_else(|| Err(Error::input("the model's file was not read")))
+        }
+    }
+}

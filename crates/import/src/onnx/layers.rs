@@ -1,0 +1,251 @@
+//! Layers as they are collected: who owns which weights, and what is one layer repeated.
+
+use std::collections::{BTreeMap, HashMap};
+
+use flopcast_core::model::layer::{Layer, Role};
+use flopcast_core::model::operator::{Function, NormKind, Operator};
+
+use super::call::{Call, Inferred};
+use super::lower::{Draft, pointwise};
+use super::value::{DataType, Value};
+use crate::pattern::pattern;
+
+/// A tensor that the file stores.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) name: String,
+    pub(super) elements: u64,
+    pub(super) data_type: DataType,
+    /// Whether it is an initializer; a `Constant` node's tensor counts only as a layer's weights.
+    pub(super) initializer: bool,
+    claimed: bool,
+    /// Running statistics of a norm: stored, but not trained.
+    statistic: bool,
+}
+
+/// The layers of a graph in the order in which they run.
+#[derive(Debug)]
+pub(super) struct Layers {
+    stored: Vec<Stored>,
+    list: Vec<Layer>,
+    /// Layers that differ only in the index of a repetition, by name, are one.
+    places: HashMap<String, Vec<usize>>,
+    /// How often the present node runs: steps of a `Scan`.
+    pub(super) times: u64,
+}
+
+impl Layers {
+    pub(super) fn new() -> Self {
+        Self { stored: Vec::new(), list: Vec::new(), places: HashMap::new(), times: 1 }
+    }
+
+    /// Registers a stored tensor; its number is how values refer to it.
+    pub(super) fn store(
+        &mut self,
+        name: &str,
+        elements: u64,
+        data_type: DataType,
+        initializer: bool,
+    ) -> usize {
+        let name = name.to_owned();
+        let stored =
+            Stored { name, elements, data_type, initializer, claimed: false, statistic: false };
+        self.stored.push(stored);
+        self.stored.len() - 1
+    }
+
+    /// Adds the operators of a node.
+    pub(super) fn add(
+        &mut self,
+        call: &Call,
+        outputs: &[Value],
+        drafts: Vec<Draft>,
+    ) -> Inferred<()> {
+        for draft in drafts {
+            let mut operator = draft.operator.clone();
+            let mut owned = self.owns(call, &operator, draft.count, &draft.weights);
+            if let Some(bias) = draft.bias {
+                // A bias shared with another layer is added all the same.
+                let biased = with_bias(&operator);
+                let all = [draft.weights.as_slice(), &[bias]].concat();
+                if self.owns(call, &biased, draft.count, &all) {
+                    (operator, owned) = (biased, true);
+                    self.claim(call, bias);
+                } else if let Some(shape) = outputs[0].shape.as_deref() {
+                    for sum in pointwise(call, Function::Add, shape)? {
+                        self.push(call, sum.role, sum.operator, sum.count, 0, false);
+                    }
+                }
+            }
+            if owned {
+                draft.weights.iter().for_each(|&index| self.claim(call, index));
+            }
+            if matches!(&operator, Operator::Norm(norm) if norm.kind == NormKind::Batch) {
+                for index in [3, 4] {
+                    if let Some(number) = parameter(call, index) {
+                        self.stored[number].statistic = true;
+                    }
+                }
+            }
+            let trained = draft
+                .weights
+                .iter()
+                .any(|&index| call.optional(index).is_some_and(|value| value.origin.gradient));
+            let copies = if owned { draft.count } else { 0 };
+            let data = |index| !draft.weights.contains(&index) && draft.bias != Some(index);
+            let gradient = (0..call.inputs.len())
+                .filter(|&index| data(index))
+                .filter_map(|index| call.optional(index))
+                .any(|value| value.origin.gradient);
+            self.push_trained(call, draft.role, operator, draft.count, copies, trained, gradient);
+        }
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        call: &Call,
+        role: Role,
+        operator: Operator,
+        count: u64,
+        copies: u64,
+        trained: bool,
+    ) {
+        let gradient = call.inputs.iter().flatten().any(|value| value.origin.gradient);
+        self.push_trained(call, role, operator, count, copies, trained, gradient);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn push_trained(
+        &mut self,
+        call: &Call,
+        role: Role,
+        operator: Operator,
+        count: u64,
+        copies: u64,
+        trained: bool,
+        gradient: bool,
+    ) {
+        let name = if call.name.is_empty() { call.operator.as_str() } else { call.name.as_str() };
+        let name = pattern(name);
+        let role = named_role(&name, role);
+        let layer = Layer {
+            count: count.saturating_mul(self.times),
+            weight_copies: copies,
+            trained,
+            reads_data: trained && !gradient,
+            needs_input_gradient: gradient,
+            ..Layer::new(name, role, operator)
+        };
+        self.merge(layer);
+    }
+
+    fn merge(&mut self, layer: Layer) {
+        let places = self.places.entry(layer.name.clone()).or_default();
+        // Looking back a little finds every repetition of real files in bounded time.
+        let same = places.iter().rev().take(64).copied().find(|&place| {
+            let other = &self.list[place];
+            other.operator == layer.operator
+                && other.trained == layer.trained
+                && other.needs_input_gradient == layer.needs_input_gradient
+        });
+        if let Some(place) = same {
+            let other = &mut self.list[place];
+            other.count = other.count.saturating_add(layer.count);
+            other.weight_copies = other.weight_copies.saturating_add(layer.weight_copies);
+        } else {
+            places.push(self.list.len());
+            self.list.push(layer);
+        }
+    }
+
+    /// Whether `weights` are stored tensors that no layer owns yet, and all that `operator` has.
+    fn owns(&self, call: &Call, operator: &Operator, count: u64, weights: &[usize]) -> bool {
+        let mut elements: u64 = 0;
+        for &index in weights {
+            let Some(stored) = parameter(call, index).map(|number| &self.stored[number]) else {
+                return false;
+            };
+            // An exporter's own constants are settings; the weights of a product are weights.
+            let weighs = stored.initializer || is_product(operator);
+            if stored.claimed || !weighs {
+                return false;
+            }
+            if stored.data_type.is_float() {
+                elements = elements.saturating_add(stored.elements);
+            } else if stored.data_type.is_quantized() {
+                // Packed: several parameters to an element.
+                return true;
+            } else {
+                return false;
+            }
+        }
+        !weights.is_empty() && elements == operator.parameters().saturating_mul(count)
+    }
+
+    fn claim(&mut self, call: &Call, index: usize) {
+        if let Some(number) = parameter(call, index) {
+            self.stored[number].claimed = true;
+        }
+    }
+
+    /// All layers; floating-point initializers that none of them owns (positions, scales, shared
+    /// weights) follow as bare parameters, so that the sum is what the file holds.
+    pub(super) fn finish(mut self) -> Vec<Layer> {
+        let mut scalars: BTreeMap<bool, u64> = BTreeMap::new();
+        for stored in std::mem::take(&mut self.stored) {
+            if stored.claimed || !stored.initializer || !stored.data_type.is_float() {
+                continue;
+            }
+            if stored.elements <= 1 {
+                *scalars.entry(stored.statistic).or_default() += stored.elements;
+                continue;
+            }
+            let operator = Operator::Parameter(stored.elements);
+            self.merge(bare(pattern(&stored.name), operator, !stored.statistic));
+        }
+        for (statistic, count) in scalars {
+            self.merge(bare("scalars".into(), Operator::Parameter(count), !statistic));
+        }
+        self.list
+    }
+}
+
+fn bare(name: String, operator: Operator, trained: bool) -> Layer {
+    Layer { trained, ..Layer::new(name, Role::Other, operator) }
+}
+
+fn parameter(call: &Call, index: usize) -> Option<usize> {
+    call.optional(index)?.origin.parameter
+}
+
+fn is_product(operator: &Operator) -> bool {
+    matches!(operator, Operator::Dense(_) | Operator::Convolution(_) | Operator::Recurrent(_))
+}
+
+fn with_bias(operator: &Operator) -> Operator {
+    let mut operator = operator.clone();
+    match &mut operator {
+        Operator::Dense(dense) => dense.bias = true,
+        Operator::Convolution(convolution) => convolution.bias = true,
+        _ => {}
+    }
+    operator
+}
+
+/// What part a dense layer plays, where its name tells.
+fn named_role(name: &str, role: Role) -> Role {
+    const HINTS: [(&str, Role); 5] = [
+        ("attn", Role::Attention),
+        ("attention", Role::Attention),
+        ("lm_head", Role::Head),
+        ("classifier", Role::Head),
+        ("pooler", Role::Head),
+    ];
+    if role != Role::Mlp {
+        return role;
+    }
+    let name = name.to_lowercase();
+    let hint = HINTS.iter().find(|(hint, _)| name.contains(hint));
+    hint.map_or(role, |&(_, role)| role)
+}

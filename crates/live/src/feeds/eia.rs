@@ -1,0 +1,71 @@
+//! What industry pays for electricity in the states of the USA: JSON, paged by offset, numbers as
+//! text.
+
+use chrono::Datelike;
+use flopcast_core::diagnostic::Result;
+use serde::Deserialize;
+
+use super::super::number::Number;
+use super::super::sheet::Sheet;
+use super::super::transport::{Answer, Request};
+use super::{Pages, Session};
+
+#[derive(Deserialize)]
+struct Page {
+    response: Response,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    total: Number,
+    data: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    period: String,
+    stateid: String,
+    price: Number,
+    #[serde(rename = "price-units", default)]
+    units: String,
+}
+
+/// Rows of an answer.
+const LENGTH: usize = 5000;
+
+pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
+    let columns = &["zone", "period", "usd_per_kwh", "sector"];
+    let mut sheet = Sheet::new("regions/electricity.csv", 2, columns);
+    let (mut pages, mut offset) = (Pages::new("eia"), 0);
+    loop {
+        pages.enter(&offset.to_string())?;
+        let request = Request {
+            path: "/v2/electricity/retail-sales/data/".to_owned(),
+            query: vec![
+                ("frequency", "annual".to_owned()),
+                ("data%5B0%5D", "price".to_owned()),
+                ("facets%5Bsectorid%5D%5B%5D", "IND".to_owned()),
+                ("start", (session.now.year() - 3).to_string()),
+                ("offset", offset.to_string()),
+                ("length", LENGTH.to_string()),
+            ],
+            ..Request::default()
+        };
+        let Page { response } = session.server.fresh(&request)?;
+        for row in &response.data {
+            let state = row.stateid.len() == 2 && row.stateid != "US";
+            let Some(price) = row.price.positive().filter(|_| state) else { continue };
+            if row.units != "cents per kilowatt-hour" {
+                return Err(session.server.failed(&format!("a price is in `{}`", row.units)));
+            }
+            let zone = format!("US-{}", row.stateid);
+            let price = format!("{:.6}", price / 100.0);
+            sheet.row(vec![zone, row.period.clone(), price, "industrial".to_owned()]);
+        }
+        offset += response.data.len();
+        let total = response.total.0.unwrap_or(0.0);
+        if response.data.is_empty() || offset as f64 >= total {
+            return Ok(Answer::New(sheet, None));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The billing catalog of Compute Engine: accelerators and their hosts are SKUs of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flopcast_core::catalog::Purchase;
+use flopcast_core::diagnostic::Result;
+use serde::Deserialize;
+
+use super::super::number::Number;
+use super::super::sheet::{Rents, Sheet, products};
+use super::super::transport::{Answer, Request};
+use super::{Pages, Session};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    skus: Vec<Sku>,
+    #[serde(default)]
+    next_page_token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sku {
+    description: String,
+    category: Category,
+    #[serde(default)]
+    service_regions: Vec<String>,
+    #[serde(default)]
+    pricing_info: Vec<PricingInfo>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Category {
+    usage_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PricingInfo {
+    pricing_expression: Expression,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Expression {
+    usage_unit: String,
+    #[serde(default)]
+    tiered_rates: Vec<Rate>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rate {
+    unit_price: Amount,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Amount {
+    currency_code: String,
+    #[serde(default)]
+    units: Number,
+    #[serde(default)]
+    nanos: Number,
+}
+
+/// What a product of the catalog is made of: how descriptions name a part, and how many of it
+/// (GPUs, cores, GiB) there are.
+const PRODUCTS: &[(&str, &[(&str, f64)])] = &[
+    ("T4 x1", &[("Nvidia Tesla T4 GPU", 1.0)]),
+    ("V100 x1", &[("Nvidia Tesla V100 GPU", 1.0)]),
+    ("L4 x1 (g2)", &[("Nvidia L4 GPU", 1.0)]),
+    ("A100-40GB x1", &[("Nvidia Tesla A100 GPU", 1.0)]),
+    ("A100-80GB x1", &[("Nvidia Tesla A100 80GB GPU", 1.0)]),
+    ("H100-MEGA x8 (a3-megagpu-8g)", &[("Nvidia H100 80GB Mega GPU", 8.0)]),
+    ("H200 x8 (a3-ultragpu-8g)", &[("Nvidia H200 141GB GPU", 8.0)]),
+    ("B200 x8 (a4-highgpu-8g)", &[("Nvidia B200 GPU", 8.0)]),
+    ("a2-highgpu-1g", &[("A2 Instance Core", 12.0), ("A2 Instance Ram", 85.0)]),
+    ("a3-highgpu-1g", &[("A3 Instance Core", 26.0), ("A3 Instance Ram", 234.0)]),
+    (
+        "a3-highgpu-8g",
+        &[("Nvidia H100 80GB GPU", 8.0), ("A3 Instance Core", 208.0), ("A3 Instance Ram", 1872.0)],
+    ),
+];
+
+/// Words of products that are not the plain ones.
+const OTHERS: &[&str] = &["dws", "flex", "calendar", "reserved", "custom", "premium"];
+
+/// Accelerators and hosts in every region.
+pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
+    let mut units: BTreeMap<(String, Purchase, &str), f64> = BTreeMap::new();
+    let mut pages = Pages::new("gcp");
+    let mut token = String::new();
+    loop {
+        pages.enter(&token)?;
+        let mut request =
+            Request { path: "/v1/services/6F81-5844-456A/skus".to_owned(), ..Request::default() };
+        request.query = vec![("currencyCode", "USD".to_owned()), ("pageSize", "5000".to_owned())];
+        if !token.is_empty() {
+            request.query.push(("pageToken", token));
+        }
+        let page: Page = session.server.fresh(&request)?;
+        for sku in &page.skus {
+            let Some((part, purchase)) = sku.part() else { continue };
+            let price = sku.price().map_err(|why| session.server.failed(&why))?;
+            for region in &sku.service_regions {
+                let lowest = units.entry((region.clone(), purchase, part)).or_insert(f64::MAX);
+                *lowest = price.map_or(*lowest, |price| price.min(*lowest));
+            }
+        }
+        token = page.next_page_token;
+        if token.is_empty() || page.skus.is_empty() {
+            break;
+        }
+    }
+    let known = products(session.catalog, "gcp");
+    let places: BTreeSet<_> = units.keys().map(|(region, term, _)| (region, *term)).collect();
+    let mut rents = Rents::default();
+    for (region, purchase) in places {
+        for (sku, parts) in PRODUCTS {
+            let Some(product) = known.get(*sku) else { continue };
+            let unit = |part| units.get(&(region.clone(), purchase, part)).copied();
+            let costs = parts.iter().map(|(part, count)| Some(unit(*part)? * count));
+            rents.offer(product, region, purchase, costs.sum());
+        }
+    }
+    Ok(Answer::New(rents.sheet(), None))
+}
+
+impl Sku {
+    /// The part of a product that it is, and on which terms.
+    fn part(&self) -> Option<(&'static str, Purchase)> {
+        let purchase = match self.category.usage_type.as_str() {
+            "OnDemand" => Purchase::OnDemand,
+            "Preemptible" => Purchase::Spot,
+            "Commit1Yr" => Purchase::Reserved1y,
+            "Commit3Yr" => Purchase::Reserved3y,
+            _ => return None,
+        };
+        let words = self.description.to_lowercase();
+        if OTHERS.iter().any(|other| words.contains(other)) {
+            return None;
+        }
+        let parts = PRODUCTS.iter().flat_map(|(_, parts)| parts.iter().map(|(part, _)| *part));
+        let part = parts.into_iter().find(|part| self.description.contains(part))?;
+        Some((part, purchase))
+    }
+
+    /// Its price by the hour: whole units + nanos x 1e-9.
+    fn price(&self) -> Result<Option<f64>, String> {
+        let Some(info) = self.pricing_info.first() else { return Ok(None) };
+        let expression = &info.pricing_expression;
+        let Some(rate) = expression.tiered_rates.last() else { return Ok(None) };
+        let Amount { currency_code, units, nanos } = &rate.unit_price;
+        if currency_code != "USD" {
+            return Err(format!("a price is in `{currency_code}`, not in USD"));
+        }
+        // Memory is sold by the GiB-hour.
+        if !matches!(expression.usage_unit.as_str(), "h" | "GiBy.h") {
+            return Ok(None);
+        }
+        Ok(Some(units.0.unwrap_or(0.0) + nanos.0.unwrap_or(0.0) * 1e-9)
+            .filter(|price| *price > 0.0))
+    }
+}

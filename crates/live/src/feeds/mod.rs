@@ -1,0 +1,269 @@
+//! The sources: what each is asked, and how its answer becomes rows. One file per service.
+
+mod aws;
+mod azure;
+mod carbon;
+mod eia;
+mod ember;
+mod gcp;
+mod gpu_clouds;
+mod litellm;
+mod skypilot;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+
+use super::Key;
+use super::sheet::{Sheet, priced_regions};
+use super::transport::{Answer, Server};
+
+/// A source that can be asked.
+pub struct Feed {
+    /// Its name on the command line; in capitals, that of its variables.
+    pub name: &'static str,
+    /// What it publishes.
+    pub title: &'static str,
+    /// Terms under which its figures may be used.
+    pub licence: &'static str,
+    /// Where it answers, unless `FLOPCAST_<NAME>_BASE` says otherwise.
+    pub base: &'static str,
+    /// How it wants the key of `FLOPCAST_<NAME>_KEY`, if it wants one.
+    pub key: Option<Key>,
+    /// What a refresh asks it for, each on its own.
+    pub(super) parts: fn(&Scope<'_>) -> Vec<String>,
+    /// Asks for one part.
+    pub(super) read: fn(&Session<'_>, &str) -> Result<Answer<Sheet>>,
+}
+
+/// What a refresh is to cover.
+pub(super) struct Scope<'a> {
+    pub catalog: &'a Catalog,
+    /// Regions and zones that the user named; none means all that make sense.
+    pub regions: &'a [String],
+}
+
+/// A source that is being asked.
+pub(super) struct Session<'a> {
+    pub server: Server<'a>,
+    pub catalog: &'a Catalog,
+    pub now: DateTime<Utc>,
+    /// What the server called the copy at hand.
+    pub etag: Option<String>,
+}
+
+/// Every source. Where two list the same price on the same day, the later one here stands: the
+/// provider's own word comes after a collection.
+pub const FEEDS: &[Feed] = &[
+    Feed {
+        name: "skypilot",
+        title: "SkyPilot catalog v8, list prices",
+        licence: "list prices (facts)",
+        base: "https://raw.githubusercontent.com/skypilot-org/skypilot-catalog/master/catalogs/v8",
+        key: None,
+        parts: |_| skypilot::CLOUDS.iter().map(|cloud| (*cloud).to_owned()).collect(),
+        read: skypilot::read,
+    },
+    Feed {
+        name: "azure",
+        title: "Azure Retail Prices API",
+        licence: "list prices (facts)",
+        base: "https://prices.azure.com",
+        key: None,
+        parts: |scope| scope.regions_of("azure"),
+        read: azure::read,
+    },
+    Feed {
+        name: "aws",
+        title: "AWS Price List, bulk files of EC2",
+        licence: "list prices (facts)",
+        base: "https://pricing.us-east-1.amazonaws.com",
+        key: None,
+        parts: |scope| scope.regions_of("aws"),
+        read: aws::read,
+    },
+    Feed {
+        name: "gcp",
+        title: "Google Cloud Billing Catalog API, Compute Engine",
+        licence: "list prices (facts)",
+        base: "https://cloudbilling.googleapis.com",
+        key: Some(Key::Query("key")),
+        parts: whole,
+        read: gcp::read,
+    },
+    Feed {
+        name: "lambda",
+        title: "Lambda Cloud API, instance types",
+        licence: "list prices (facts)",
+        base: "https://cloud.lambdalabs.com",
+        key: Some(Key::Bearer),
+        parts: whole,
+        read: gpu_clouds::lambda,
+    },
+    Feed {
+        name: "runpod",
+        title: "RunPod API, GPU types",
+        licence: "list prices (facts)",
+        base: "https://api.runpod.io",
+        key: None,
+        parts: whole,
+        read: gpu_clouds::runpod,
+    },
+    Feed {
+        name: "vast",
+        title: "Vast.ai API, verified offers",
+        licence: "list prices (facts)",
+        base: "https://console.vast.ai",
+        key: None,
+        parts: whole,
+        read: gpu_clouds::vast,
+    },
+    Feed {
+        name: "electricity-maps",
+        title: "Electricity Maps API, carbon intensity",
+        licence: "terms of the key's plan",
+        base: "https://api.electricitymaps.com",
+        key: Some(Key::Header("auth-token")),
+        parts: |scope| scope.zones(|zones| zones.electricity_maps),
+        read: carbon::electricity_maps,
+    },
+    Feed {
+        name: "watttime",
+        title: "WattTime API, marginal emissions forecast",
+        licence: "terms of the key's plan",
+        base: "https://api.watttime.org",
+        key: Some(Key::Login),
+        parts: |scope| scope.zones(|zones| zones.watttime),
+        read: carbon::watttime,
+    },
+    Feed {
+        name: "gb-carbon-intensity",
+        title: "National Energy System Operator, Carbon Intensity API for Great Britain",
+        licence: "CC BY 4.0 (recalled)",
+        base: "https://api.carbonintensity.org.uk",
+        key: None,
+        parts: whole,
+        read: carbon::great_britain,
+    },
+    Feed {
+        name: "eia",
+        title: "US EIA API v2, industrial price of electricity by state",
+        licence: "public domain (US federal)",
+        base: "https://api.eia.gov",
+        key: Some(Key::Query("api_key")),
+        parts: whole,
+        read: eia::read,
+    },
+    Feed {
+        name: "ember",
+        title: "Ember API, yearly carbon intensity of electricity",
+        licence: "CC BY 4.0",
+        base: "https://api.ember-energy.org",
+        key: Some(Key::Query("api_key")),
+        parts: whole,
+        read: ember::read,
+    },
+    Feed {
+        name: "litellm",
+        title: "LiteLLM, model prices",
+        licence: "MIT (recalled)",
+        base: "https://raw.githubusercontent.com/BerriAI/litellm/main",
+        key: None,
+        parts: whole,
+        read: litellm::read,
+    },
+];
+
+/// The source of a name.
+///
+/// # Errors
+/// An unknown one, with the nearest.
+pub fn feed(name: &str) -> Result<&'static Feed> {
+    FEEDS.iter().find(|feed| feed.name == name).ok_or_else(|| {
+        let names: Vec<_> = FEEDS.iter().map(|feed| feed.name).collect();
+        Error::input(format!("there is no live source `{name}`"))
+            .suggest(name, names.iter().copied())
+            .hint(format!("there are {}", names.join(", ")))
+    })
+}
+
+impl Feed {
+    /// The variable that holds its key, or overrides its address.
+    pub fn variable(&self, what: &str) -> String {
+        format!("FLOPCAST_{}_{what}", self.name.replace('-', "_").to_uppercase())
+    }
+}
+
+fn whole(_: &Scope<'_>) -> Vec<String> {
+    vec!["all".to_owned()]
+}
+
+impl Scope<'_> {
+    /// The regions of a provider that have prices: those named, or all.
+    fn regions_of(&self, provider: &str) -> Vec<String> {
+        if self.regions.is_empty() {
+            return priced_regions(self.catalog, provider);
+        }
+        let known: BTreeSet<&str> = self.catalog.regions_of(provider).collect();
+        let own = self.regions.iter().map(|name| {
+            name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name)
+        });
+        own.filter(|name| known.contains(name)).map(str::to_owned).collect()
+    }
+
+    /// What a service calls the zones that were named, or of the regions that were.
+    fn zones(
+        &self,
+        of: fn(flopcast_core::catalog::SignalZones<'_>) -> Option<&str>,
+    ) -> Vec<String> {
+        let mut zones = BTreeSet::new();
+        for place in self.catalog.signal_zones() {
+            let Some(zone) = of(place) else { continue };
+            let names = [zone, place.region, &format!("{}/{}", place.provider, place.region)];
+            if self.regions.iter().any(|region| names.contains(&region.as_str())) {
+                zones.insert(zone.to_owned());
+            }
+        }
+        zones.into_iter().collect()
+    }
+}
+
+/// Follows a list from page to page; a page that was seen before is a loop.
+struct Pages {
+    source: &'static str,
+    seen: BTreeSet<String>,
+}
+
+/// A list of more pages is no list.
+const MOST_PAGES: usize = 2000;
+
+impl Pages {
+    fn new(source: &'static str) -> Self {
+        Self { source, seen: BTreeSet::new() }
+    }
+
+    fn enter(&mut self, page: &str) -> Result<()> {
+        let name = self.source;
+        if !self.seen.insert(page.to_owned()) {
+            return Err(Error::live(format!("{name}: a page of its list leads back to itself")));
+        }
+        if self.seen.len() > MOST_PAGES {
+            return Err(Error::live(format!("{name}: its list has over {MOST_PAGES} pages")));
+        }
+        Ok(())
+    }
+}
+
+/// A fault of a table as one of reading it.
+fn csv_fault(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::new(std::io::ErrorKind::InvalidData, format!("{other:?}")),
+    }
+}
+
+fn invalid(message: String) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, message)
+}

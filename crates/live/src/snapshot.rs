@@ -1,0 +1,172 @@
+//! What a source said on a day, in a file of its own: whole or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use flopcast_core::catalog::{Catalog, quoted};
+use flopcast_core::diagnostic::{Error, Result};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The rows that a source gave, part by part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// `flopcast.snapshot/1`.
+    pub schema: String,
+    /// The source's name.
+    pub source: String,
+    /// What it publishes.
+    pub title: String,
+    /// Where it is described.
+    pub reference: String,
+    /// Terms under which its figures may be used.
+    pub licence: String,
+    /// The day it was asked.
+    pub date: NaiveDate,
+    /// Name of a part, such as a region: its rows.
+    pub parts: IndexMap<String, Part>,
+}
+
+/// What one part of a source said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The day its rows were read, or were still right.
+    pub date: NaiveDate,
+    /// What the server calls this copy.
+    pub etag: Option<String>,
+    /// Path of a table of the catalog: columns, then rows.
+    pub tables: IndexMap<String, Vec<String>>,
+}
+
+/// A folder of snapshots: `SOURCE/DATE.json`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// The form of the file.
+pub(super) const SCHEMA: &str = "flopcast.snapshot/1";
+/// A larger file is none of ours.
+const MAX_BYTES: u64 = 64 << 20;
+
+impl Snapshot {
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        let tables = self.parts.values().flat_map(|part| part.tables.values());
+        tables.map(|lines| lines.len().saturating_sub(1)).sum()
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> String {
+        // Values of this program always serialise.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// Its tables, every row dated and sourced, ready for [`Catalog::with_fetched`].
+    pub fn tables(&self) -> Vec<(String, String)> {
+        let id = format!("live-{}", self.source);
+        let about = [&id, &self.title, &self.licence, &self.reference, &self.date.to_string()];
+        let about: Vec<_> = about.iter().map(|cell| quoted(cell)).collect();
+        let source = format!("id,title,licence,reference,date\n{}\n", about.join(","));
+        let mut tables = IndexMap::from([("sources.csv".to_owned(), source)]);
+        for part in self.parts.values() {
+            for (file, lines) in &part.tables {
+                let Some((columns, rows)) = lines.split_first() else { continue };
+                // A table of prices is dated by column, a series by what its rows are about.
+                let dated = file.starts_with("pricing/");
+                let date = if dated { format!("{},", part.date) } else { String::new() };
+                let head = if dated { "as_of," } else { "" };
+                let text = tables
+                    .entry(file.clone())
+                    .or_insert_with(|| format!("{columns},{head}source\n"));
+                for row in rows {
+                    text.extend([row, ",", &date, &id, "\n"]);
+                }
+            }
+        }
+        tables.into_iter().collect()
+    }
+
+    /// A catalog with this snapshot over it.
+    ///
+    /// # Errors
+    /// Its rows are none that the catalog can hold.
+    pub fn over(&self, catalog: Catalog) -> Result<Catalog> {
+        let tables = self.tables();
+        let tables: Vec<_> = tables.iter().map(|(f, text)| (f.as_str(), text.as_str())).collect();
+        catalog.with_fetched(&tables)
+    }
+}
+
+impl Store {
+    /// Snapshots in a folder, which need not exist.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Where a snapshot lies.
+    pub fn path(&self, source: &str, date: NaiveDate) -> PathBuf {
+        self.folder.join(source).join(format!("{date}.json"))
+    }
+
+    /// Of every source the newest snapshot, or the newest of no later day than `as_of`, by name.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn newest(&self, as_of: Option<NaiveDate>) -> Result<Vec<Snapshot>> {
+        let mut sources = names(&self.folder);
+        sources.sort();
+        let each = sources.iter().map(|source| self.newest_of(source, as_of));
+        each.filter_map(Result::transpose).collect()
+    }
+
+    /// The newest snapshot of a source.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn newest_of(&self, source: &str, as_of: Option<NaiveDate>) -> Result<Option<Snapshot>> {
+        let dates = names(&self.folder.join(source)).into_iter();
+        let dates = dates.filter_map(|name| name.strip_suffix(".json")?.parse::<NaiveDate>().ok());
+        let date = dates.filter(|date| as_of.is_none_or(|as_of| *date <= as_of)).max();
+        date.map(|date| read(&self.path(source, date))).transpose()
+    }
+
+    /// The catalog with the newest snapshots over it.
+    ///
+    /// # Errors
+    /// As [`Store::newest`]; rows that the catalog cannot hold.
+    pub fn over(&self, catalog: Catalog, as_of: Option<NaiveDate>) -> Result<Catalog> {
+        self.newest(as_of)?.into_iter().try_fold(catalog, |catalog, snapshot| {
+            let path = self.path(&snapshot.source, snapshot.date);
+            snapshot.over(catalog).map_err(|error| unusable(&path, error.message()))
+        })
+    }
+}
+
+/// Names in a folder; none if there is no folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+}
+
+fn read(path: &Path) -> Result<Snapshot> {
+    let size = fs::metadata(path).map_err(|error| unusable(path, &error.to_string()))?.len();
+    if size > MAX_BYTES {
+        return Err(unusable(path, "it is too large"));
+    }
+    let text = fs::read_to_string(path).map_err(|error| unusable(path, &error.to_string()))?;
+    let snapshot: Snapshot =
+        serde_json::from_str(&text).map_err(|error| unusable(path, &error.to_string()))?;
+    if snapshot.schema != SCHEMA {
+        return Err(unusable(path, &format!("its form is `{}`, not {SCHEMA}", snapshot.schema)));
+    }
+    Ok(snapshot)
+}
+
+fn unusable(path: &Path, why: &str) -> Error {
+    Error::input(format!("the snapshot {} cannot be used: {why}", path.display()))
+        .hint("delete it, or run `flopcast catalog refresh`")
+}

@@ -1,0 +1,129 @@
+//! Energy and carbon row by row, what the carbon figures count, and the best start.
+
+use flopcast_core::catalog::GridBasis;
+use flopcast_core::estimate::Estimate;
+use flopcast_core::ledger::footprint::{Account, Footprint};
+use flopcast_core::ledger::line::Stage;
+use flopcast_core::ledger::plan::Scope;
+use flopcast_core::provenance::{Known, Traced};
+use flopcast_core::quantity::text::{convert, show_stored};
+use flopcast_core::quantity::{Co2eMass, Energy, Measure};
+use serde_json::{Value, json};
+use tabled::builder::Builder;
+
+use super::{Fact, table};
+
+/// A row of energy, of CO2e, or of both.
+#[derive(Clone, Debug)]
+pub struct Row {
+    stage: Stage,
+    account: Account,
+}
+
+/// The rows of every stage. Energy adds up to facility energy; CO2e of electricity to the
+/// location-based figure; that of devices and servers to the embodied one.
+pub fn rows(estimate: &Estimate) -> Vec<Row> {
+    let training = estimate.training.iter().map(|t| (Stage::Training, &t.footprint));
+    let years = estimate.inference.iter().flat_map(|inference| &inference.years);
+    let serving = years.map(|year| (Stage::Serving(year.year), &year.footprint));
+    let row = |stage| move |account| Row { stage, account };
+    training
+        .chain(serving)
+        .flat_map(|(stage, footprint)| footprint.accounts().into_iter().map(row(stage)))
+        .collect()
+}
+
+/// A row for programs; `null` is unknown, absent does not apply.
+pub fn json(row: &Row) -> Value {
+    let Row { stage, account } = row;
+    let mut out = json!({"stage": stage.path(), "item": account.item});
+    if let Some(energy) = &account.energy {
+        out["energy_kwh"] = json!(value(energy, "kWh"));
+    }
+    if let Some(mass) = &account.location {
+        out["co2e_kg_location"] = json!(value(mass, "kgCO2e"));
+    }
+    if let Some([low, mid, high]) = &account.embodied {
+        let kg = |mass| value(mass, "kgCO2e");
+        out["co2e_kg_embodied"] = json!({"low": kg(low), "mid": kg(mid), "high": kg(high)});
+    }
+    out
+}
+
+fn value<Q: Measure>(figure: &Known<Q>, unit: &str) -> Option<f64> {
+    figure.as_ref().ok().map(|figure| convert(figure.value().stored(), unit))
+}
+
+/// The rows for a terminal; later years of service are like the first.
+pub fn table(rows: &[Row], out: &mut String) {
+    let mut builder = Builder::default();
+    let cell = |text: Option<String>| text.unwrap_or_default();
+    for Row { stage, account } in rows.iter().filter(|row| row.stage <= Stage::Serving(1)) {
+        builder.push_record([
+            format!("  {}", stage.label()),
+            account.item.clone(),
+            cell(account.energy.as_ref().map(shown::<Energy>)),
+            cell(account.location.as_ref().map(shown::<Co2eMass>)),
+            cell(account.embodied.as_ref().map(|[_, mid, _]| shown::<Co2eMass>(mid))),
+        ]);
+    }
+    if builder.count_records() > 0 {
+        builder.insert_record(0, ["  stage", "item", "energy", "location", "embodied"]);
+    }
+    table::section(
+        out,
+        "Energy and CO2e by row: location-based, and embodied (mid) apart",
+        builder,
+        &[2, 3, 4],
+    );
+}
+
+fn shown<Q: Measure>(figure: &Known<Q>) -> String {
+    let text = |figure: &Traced<Q>| show_stored(figure.value().stored(), Q::DIMENSION);
+    figure.as_ref().map_or_else(|_| "unknown".to_owned(), text)
+}
+
+/// What the carbon figures of each stage count and whose they are, and the best start.
+pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
+    let mut fact = |path, label, value| facts.push(Fact { path, label, value });
+    if let Some(training) = &estimate.training {
+        let footprint = &training.footprint;
+        fact("training.co2e_basis", "basis of CO2e", json!(footprint.basis.name()));
+        if let Some(scope) = scope(footprint) {
+            fact("training.co2e_scope", "GHG Protocol", json!(scope));
+        }
+        if let Some(Ok(start)) = &training.best_start {
+            let [planned, best] =
+                [start.planned, start.best].map(|at| format!("{} UTC", at.format("%F %H:%M")));
+            fact("training.start_window.planned", "planned start", json!(planned));
+            fact("training.start_window.best", "cleanest start", json!(best));
+            fact(
+                "training.start_window.profile_year",
+                "year of the hourly profile",
+                json!(start.profile_year),
+            );
+        }
+    }
+    let year = estimate.inference.as_ref().and_then(|inference| inference.years.first());
+    if let Some(year) = year {
+        fact("inference.co2e_basis", "basis of CO2e", json!(year.footprint.basis.name()));
+        if let Some(scope) = scope(&year.footprint) {
+            fact("inference.co2e_scope", "GHG Protocol", json!(scope));
+        }
+    }
+}
+
+fn scope(footprint: &Footprint) -> Option<&'static str> {
+    Some(match (footprint.scope?, footprint.basis) {
+        (Scope::Two, GridBasis::LifeCycle) => {
+            "scope 2, with the upstream fuel of scope 3 in the life-cycle factor; embodied scope 3"
+        }
+        (Scope::Two, _) => "scope 2; upstream fuel and embodied scope 3",
+        (Scope::Three, _) => "scope 3: a rented cloud",
+    })
+}
+
+/// Whether a fact belongs below the figures of energy and carbon.
+pub(super) fn is_about(fact: &Fact) -> bool {
+    fact.path.starts_with("training.co2e") || fact.path.starts_with("training.start_window")
+}

@@ -1,0 +1,358 @@
+//! A model before and after compression, as table, JSON, CSV and Markdown.
+
+use std::fmt::Write as _;
+
+use flopcast_core::model::compress::{Compressed, Take, Target};
+use flopcast_core::model::{AttentionCount, Layer, Role};
+use flopcast_core::quantity::text::count;
+use flopcast_core::quantity::{Data, Flop, Measure, Time, show};
+use serde_json::{Value, json};
+use tabled::builder::Builder;
+use tabled::settings::Style;
+
+use super::model::{fit, group_name, input_words, percent, push, show_flops};
+use super::tree::wrap;
+
+/// Two forms of a model, or of two models where one learns from the other.
+#[derive(Clone, Debug)]
+pub struct Comparison<'a> {
+    /// As it was; the teacher, where there is one.
+    pub before: &'a Compressed,
+    /// As it would be.
+    pub after: &'a Compressed,
+    /// What is done, in words.
+    pub words: String,
+    /// How attention is counted.
+    pub attention: AttentionCount,
+    /// The accelerator of the time bound, and its name.
+    pub target: Option<(&'a str, &'a Target)>,
+    /// Whether `before` is the teacher of `after`.
+    pub distilled: bool,
+}
+
+/// Sums of one side.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    flops: Flop,
+    parameters: u64,
+    weights: Data,
+    moved: Data,
+    time: Time,
+}
+
+impl Sum {
+    fn add(&mut self, take: &Take) {
+        self.flops += take.flops.total();
+        self.parameters += take.parameters;
+        self.weights += take.weights;
+        self.moved += take.moved;
+        self.time += take.bound.map_or_else(Time::default, |bound| bound.time);
+    }
+}
+
+impl Comparison<'_> {
+    fn takes(&self, side: &Compressed) -> Vec<Take> {
+        side.takes(self.attention, self.target.map(|(_, target)| target))
+    }
+
+    fn sum(&self, side: &Compressed) -> Sum {
+        let mut sum = Sum::default();
+        self.takes(side).iter().for_each(|take| sum.add(take));
+        sum
+    }
+
+    /// Groups of layers with their sums before and after, in the order of a forward pass.
+    fn groups(&self) -> Vec<(String, [Sum; 2])> {
+        let mut groups: Vec<((Role, &str), [Sum; 2])> = Vec::new();
+        for (side, compressed) in [self.before, self.after].into_iter().enumerate() {
+            for (layer, take) in compressed.model.layers.iter().zip(self.takes(compressed)) {
+                if layer.count == 0 {
+                    continue;
+                }
+                let key = (layer.role, layer.operator.kind());
+                let at = groups.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
+                    groups.push((key, <[Sum; 2]>::default()));
+                    groups.len() - 1
+                });
+                groups[at].1[side].add(&take);
+            }
+        }
+        groups.sort_by_key(|((role, _), _)| *role);
+        groups.into_iter().map(|((role, kind), sums)| (group_name(role, kind), sums)).collect()
+    }
+
+    /// What each layer saves: of the time bound, or without an accelerator of the bytes moved.
+    /// Empty where the two sides have different layers.
+    fn savings(&self) -> Vec<(&Layer, f64)> {
+        if self.distilled {
+            return Vec::new();
+        }
+        let (before, after) = (self.takes(self.before), self.takes(self.after));
+        let worth = |take: &Take| match take.bound {
+            Some(bound) => bound.time.stored(),
+            None => take.moved.stored(),
+        };
+        let layers = self.before.model.layers.iter();
+        let mut saved: Vec<_> = layers
+            .zip(before.iter().zip(&after))
+            .map(|(layer, (before, after))| (layer, worth(before) - worth(after)))
+            .filter(|(_, saved)| *saved > 0.0)
+            .collect();
+        saved.sort_by(|a, b| b.1.total_cmp(&a.1));
+        saved
+    }
+
+    /// FLOPs of one training step on the input: teacher's forward pass, student's forward and
+    /// backward (Hinton et al. 2015, arXiv:1503.02531).
+    fn distillation(&self) -> Option<[Flop; 2]> {
+        self.distilled.then(|| {
+            let student = &self.after.model;
+            let own =
+                student.forward(self.attention).matmul + student.backward(self.attention).matmul;
+            [self.before.model.forward(self.attention).matmul, own]
+        })
+    }
+}
+
+fn change(before: f64, after: f64) -> String {
+    if before <= 0.0 {
+        return String::new();
+    }
+    let share = after / before - 1.0;
+    if share.abs() < 5e-5 { "same".to_owned() } else { format!("{:+.1}%", 100.0 * share) }
+}
+
+fn totals(it: &Comparison<'_>) -> Builder {
+    let (before, after) = (it.sum(it.before), it.sum(it.after));
+    let products = |side: &Compressed| side.forward(it.attention).matmul;
+    let mut table = Builder::default();
+    table.push_record(["", "before", "after", "change"]);
+    let mut line = |label: &str, values: [String; 2], numbers: [f64; 2]| {
+        let [before, after] = values;
+        table.push_record([format!("  {label}"), before, after, change(numbers[0], numbers[1])]);
+    };
+    let parameters = [before.parameters as f64, after.parameters as f64];
+    line("parameters kept", parameters.map(count), parameters);
+    let weights = [before.weights, after.weights];
+    line("weights", weights.map(show), weights.map(Measure::stored));
+    let flops = [products(it.before), products(it.after)];
+    let shown = flops.map(|it| format!("{}FLOP", show_flops(it)));
+    line("forward FLOPs, matmul", shown, flops.map(Measure::stored));
+    let cached = [it.before, it.after].map(|side| {
+        let elements = side.model.shape.cached_elements(1) as f64;
+        side.precision.size() * elements
+    });
+    if cached[0].stored() > 0.0 {
+        line("KV cache of one token", cached.map(show), cached.map(Measure::stored));
+    }
+    let moved = [before.moved, after.moved];
+    line("bytes moved", moved.map(show), moved.map(Measure::stored));
+    if it.target.is_some() {
+        let time = [before.time, after.time];
+        line("forward pass, at least", time.map(show), time.map(Measure::stored));
+    }
+    table
+}
+
+fn groups(it: &Comparison<'_>) -> Builder {
+    let mut header = vec!["  layers", "FLOP", "after", "weights", "after"];
+    if it.target.is_some() {
+        header.extend(["time", "after"]);
+    }
+    let mut records = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+    for (name, [before, after]) in it.groups() {
+        let mut cells = vec![
+            format!("  {name}"),
+            show_flops(before.flops),
+            show_flops(after.flops),
+            show(before.weights),
+            show(after.weights),
+        ];
+        if it.target.is_some() {
+            cells.extend([show(before.time), show(after.time)]);
+        }
+        records.push(cells);
+    }
+    fit(&mut records);
+    Builder::from_iter(records)
+}
+
+/// Before and after as aligned text.
+pub fn table(it: &Comparison<'_>) -> String {
+    let mut out = String::new();
+    for line in title(it) {
+        let _ = writeln!(out, "{line}");
+    }
+    push(&mut out, totals(it), &[1, 2, 3]);
+    out.push('\n');
+    push(&mut out, groups(it), &[1, 2, 3, 4, 5, 6]);
+    for note in notes(it) {
+        let _ = writeln!(out, "\n  {}", wrap(&note, 76).join("\n    "));
+    }
+    out
+}
+
+/// Before and after as Markdown.
+pub fn markdown(it: &Comparison<'_>) -> String {
+    let mut out = format!("{}\n", title(it).join(" "));
+    for table in [totals(it), groups(it)] {
+        let mut table = table.build();
+        table.with(Style::markdown());
+        let _ = writeln!(out, "\n{table}");
+    }
+    for note in notes(it) {
+        let _ = writeln!(out, "\n{note}");
+    }
+    out
+}
+
+fn title(it: &Comparison<'_>) -> Vec<String> {
+    let (before, after) = (&it.before.model, &it.after.model);
+    let what = if it.distilled {
+        let done = if it.words.is_empty() { String::new() } else { format!(", {}", it.words) };
+        format!("{} learns from {}{done}", after.name, before.name)
+    } else {
+        format!("{}: {}", after.name, it.words)
+    };
+    let on = it.target.map_or(String::new(), |(name, _)| format!(", on {name}"));
+    wrap(&format!("{what}; {} from {}{on}", input_words(after), it.before.precision), 78)
+}
+
+fn notes(it: &Comparison<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let savings = it.savings();
+    let all: f64 = savings.iter().map(|(_, saved)| saved).sum();
+    if all > 0.0 {
+        let most: Vec<_> = savings
+            .iter()
+            .take(3)
+            .map(|(layer, saved)| format!("{} {}", layer.name, percent(saved / all)))
+            .collect();
+        let of = if it.target.is_some() { "time" } else { "bytes moved" };
+        notes.push(format!("most of the saved {of}: {}", most.join(", ")));
+    }
+    if let Some([teacher, student]) = it.distillation() {
+        notes.push(format!(
+            "training on this input: {}FLOP = {}FLOP forward of the teacher + {}FLOP forward and \
+             backward of the student",
+            show_flops(teacher + student),
+            show_flops(teacher),
+            show_flops(student)
+        ));
+    }
+    let sparse = it.after.forms.iter().any(|form| form.sparse);
+    if let Some((name, target)) = it.target
+        && sparse
+        && !target.skips_zeros
+    {
+        notes.push(format!("{name} is not known to skip zeros: 2:4 saves it no time and no bytes"));
+    }
+    if !it.words.is_empty() {
+        notes.push("what this costs in quality is not forecast".to_owned());
+    }
+    notes
+}
+
+/// Before and after as `flopcast.compression/1`.
+pub fn json(it: &Comparison<'_>) -> Value {
+    let side = |compressed: &Compressed| {
+        let sum = it.sum(compressed);
+        let flops = compressed.forward(it.attention);
+        let mut value = json!({
+            "name": compressed.model.name,
+            "parameters": sum.parameters,
+            "weight_bytes": sum.weights.stored(),
+            "bytes_moved": sum.moved.stored(),
+            "forward_flops": {
+                "matmul": flops.matmul.stored(),
+                "elementwise": flops.elementwise.stored(),
+                "total": flops.total().stored(),
+            },
+        });
+        if it.target.is_some() {
+            value["forward_time_s"] = json!(sum.time.stored());
+        }
+        value
+    };
+    let row = |layer: &Layer, take: &Take| {
+        let mut value = json!({
+            "name": layer.name,
+            "kind": layer.operator.kind(),
+            "role": layer.role.name(),
+            "count": layer.count,
+            "parameters": take.parameters,
+            "forward_flops": take.flops.total().stored(),
+            "weight_bytes": take.weights.stored(),
+            "bytes_moved": take.moved.stored(),
+        });
+        if let Some(bound) = take.bound {
+            value["time_s"] = json!(bound.time.stored());
+            value["bound_by"] = json!(bound.limit.name());
+        }
+        value
+    };
+    let rows = |compressed: &Compressed| -> Vec<Value> {
+        let takes = it.takes(compressed);
+        compressed.model.layers.iter().zip(&takes).map(|(layer, take)| row(layer, take)).collect()
+    };
+    let mut value = json!({
+        "schema": "flopcast.compression/1",
+        "compression": it.words,
+        "before": side(it.before),
+        "after": side(it.after),
+        "operators": {"before": rows(it.before), "after": rows(it.after)},
+        "savings": it.savings().iter().map(|(layer, saved)| {
+            let key = if it.target.is_some() { "time_s" } else { "bytes" };
+            json!({"name": layer.name, key: saved})
+        }).collect::<Vec<_>>(),
+    });
+    if let Some((name, target)) = it.target {
+        value["accelerator"] = json!({"name": name, "skips_zeros": target.skips_zeros});
+    }
+    if let Some([teacher, student]) = it.distillation() {
+        value["distillation"] = json!({
+            "teacher_forward_flops": teacher.stored(),
+            "student_training_flops": student.stored(),
+            "training_flops": (teacher + student).stored(),
+        });
+    }
+    value
+}
+
+/// One row per layer and side.
+pub fn csv(comparisons: &[Comparison<'_>]) -> String {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    // Writing into memory does not fail.
+    let _ = out.write_record([
+        "model",
+        "side",
+        "layer",
+        "kind",
+        "count",
+        "parameters",
+        "forward_flops",
+        "weight_bytes",
+        "bytes_moved",
+        "time_s",
+    ]);
+    for it in comparisons {
+        for (side, compressed) in [("before", it.before), ("after", it.after)] {
+            for (layer, take) in compressed.model.layers.iter().zip(it.takes(compressed)) {
+                let time = take.bound.map(|bound| bound.time.stored().to_string());
+                let _ = out.write_record([
+                    compressed.model.name.clone(),
+                    side.to_owned(),
+                    layer.name.clone(),
+                    layer.operator.kind().to_owned(),
+                    layer.count.to_string(),
+                    take.parameters.to_string(),
+                    take.flops.total().stored().to_string(),
+                    take.weights.stored().to_string(),
+                    take.moved.stored().to_string(),
+                    time.unwrap_or_default(),
+                ]);
+            }
+        }
+    }
+    out.into_inner().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,161 @@
+//! The report as one HTML file: no script, no request, light and dark, and a clean print.
+//!
+//! The page comes from a template with the places `{{ title }}`, `{{ style }}` and
+//! `{{ content }}`; the built-in one and a house's own go the same way.
+
+mod pictures;
+mod scenario;
+mod tables;
+
+use flopcast_core::diagnostic::{Error, Result};
+use maud::{Markup, PreEscaped, html};
+
+use super::{Report, accuracy, chart};
+
+pub(super) use pictures::sensitivity;
+
+/// The built-in template, for a house to start from.
+pub const TEMPLATE: &str = include_str!("page.html");
+
+const STYLE: &str = include_str!("style.css");
+
+/// The reports on one page.
+///
+/// # Errors
+/// A template without a place for the content.
+pub fn page(reports: &[Report], template: &str) -> Result<String> {
+    if !template.contains("{{ content }}") {
+        return Err(Error::input("the template has no `{{ content }}`").hint(
+            "`flopcast report --print-template` prints the built-in one; it has the places \
+             {{ title }}, {{ style }} and {{ content }}",
+        ));
+    }
+    let title = match reports {
+        [one] => one.name.clone(),
+        many => format!("{} scenarios compared", many.len()),
+    };
+    let style = format!("{}{STYLE}", chart::STYLE);
+    let content = content(reports, &title).into_string();
+    // Each place is filled once, and what fills it is never read as a template.
+    let mut out = String::with_capacity(template.len() + style.len() + content.len());
+    let mut rest = template;
+    while let Some(start) = rest.find("{{ ") {
+        out += &rest[..start];
+        rest = &rest[start..];
+        let filled = [
+            ("{{ title }}", html! { (title) }.into_string()),
+            ("{{ style }}", style.clone()),
+            ("{{ content }}", content.clone()),
+        ];
+        let known = filled.into_iter().find(|(place, _)| rest.starts_with(place));
+        let (place, text) = known.unwrap_or(("{{ ", "{{ ".to_owned()));
+        out += &text;
+        rest = &rest[place.len()..];
+    }
+    Ok(out + rest)
+}
+
+fn content(reports: &[Report], title: &str) -> Markup {
+    html! {
+        a .skip href="#content" { "Skip to the content" }
+        header {
+            h1 { (title) }
+            p .quiet { "A forecast by flopcast " (env!("CARGO_PKG_VERSION")) (dates(reports)) }
+            nav aria-label="Contents" { ul {
+                @for (index, report) in reports.iter().enumerate().filter(|_| reports.len() > 1) {
+                    li { a href={ "#s" (index) } { (report.name) } }
+                }
+                @for (id, name) in scenario::PARTS.iter().filter(|_| reports.len() == 1) {
+                    li { a href={ "#s0-" (id) } { (name) } }
+                }
+                li { a href="#accuracy" { "Accuracy" } }
+            } }
+        }
+        main #content {
+            @if reports.len() > 1 { (side_by_side(reports)) }
+            @for (index, report) in reports.iter().enumerate() {
+                (scenario::section(index, report, reports.len() > 1))
+            }
+            (accuracy_statement())
+        }
+        footer .quiet {
+            p { "P50 is the middle of the forecast; a budget to P80 holds in four of five cases. \
+                 Unknown is not zero: a figure that cannot be told is said to be unknown, and so \
+                 is every sum that it would enter." }
+        }
+    }
+}
+
+fn dates(reports: &[Report]) -> String {
+    let mut dates: Vec<String> = Vec::new();
+    for (what, date) in reports.iter().flat_map(|report| &report.dates) {
+        let shown = format!("{} {date}", what.replace('_', " "));
+        if !dates.contains(&shown) {
+            dates.push(shown);
+        }
+    }
+    if dates.is_empty() { String::new() } else { format!(" · {}", dates.join(" · ")) }
+}
+
+/// Figures by which scenarios are compared: path, label.
+const COMPARED: &[(&str, &str)] = &[
+    ("tco.total_usd", "cost"),
+    ("tco.present_value_usd", "cost, present value"),
+    ("training.cost_usd.total", "cost of the training"),
+    ("training.wall_clock_days", "time of the training"),
+    ("training.device_hours", "device-hours of the training"),
+    ("inference.fleet.devices", "devices of the fleet, first year"),
+    ("inference.per_query.serving_usd", "cost of a request"),
+    ("tco.energy_kwh", "facility energy"),
+    ("tco.co2e_kg.location", "CO2e, location-based"),
+    ("tco.co2e_kg.embodied", "CO2e, embodied"),
+];
+
+fn side_by_side(reports: &[Report]) -> Markup {
+    let known = |path: &str| reports.iter().any(|report| report.figure(path).is_some());
+    html! {
+        section aria-labelledby="compared" {
+            h2 #compared .first { "Side by side" }
+            div .scroll tabindex="0" role="region" aria-label="Side by side" { table {
+                thead { tr {
+                    th scope="col" { "figure" }
+                    @for report in reports { th scope="col" .num { (report.name) } }
+                } }
+                tbody { @for (path, label) in COMPARED.iter().filter(|(path, _)| known(path)) { tr {
+                    th scope="row" { (label) }
+                    @for report in reports {
+                        td .num { (report.figure(path).map_or("–", |figure| figure.shown.as_str())) }
+                    }
+                } } }
+            } }
+            @if let Some(picture) = pictures::choices(reports) {
+                div .charts { figure {
+                    figcaption { "Cost against carbon" span { "the dashed line joins the choices that none beats in both" } }
+                    (PreEscaped(picture))
+                } }
+            }
+        }
+    }
+}
+
+fn accuracy_statement() -> Markup {
+    html! {
+        section aria-labelledby="accuracy" {
+            h2 #accuracy { "How wrong this may be" }
+            p { "Forecasts compared with published runs that the model was not fitted to. An error \
+                 is forecast / measured - 1." }
+            div .scroll tabindex="0" role="region" aria-label="Accuracy" { table {
+                thead { tr {
+                    th scope="col" { "figure" } th scope="col" .num { "runs" }
+                    th scope="col" .num { "median error" }
+                    th scope="col" .num { "90 % of errors below" }
+                } }
+                tbody { @for row in accuracy::statement() { tr {
+                    th scope="row" { (row.figure) } td .num { (row.runs) }
+                    td .num { (row.median) } td .num { (row.p90) }
+                } } }
+            } }
+            p .quiet { "Prices are list prices: a price is no promise that devices are available." }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Which figures of a report become which picture.
+
+use flopcast_core::ledger::line::{Kind, Stage};
+use flopcast_core::quantity::Measure;
+use flopcast_core::quantity::text::{convert, count, number, show_stored};
+use flopcast_study::uncertainty::Interval;
+
+use super::super::chart::{self, Bar, Columns, Lines, Point, Points};
+use super::super::{Load, Report};
+
+fn usd(value: f64) -> String {
+    format!("{} USD", count(value))
+}
+
+/// Money by resource, over all stages; none where a row is unknown.
+pub(super) fn costs(report: &Report) -> Option<String> {
+    let mut bars: Vec<Bar> = Vec::new();
+    for row in &report.ledger {
+        let amount = row.amount?;
+        let stage = match row.entry.stage {
+            Stage::Training => "training",
+            Stage::Serving(_) => "serving",
+        };
+        let name = format!("{stage}: {}", row.entry.label());
+        match bars.iter_mut().find(|bar| bar.name == name) {
+            Some(bar) => bar.value += amount,
+            None => bars.push(Bar { name, value: amount, shown: String::new() }),
+        }
+    }
+    // What is got back is no part of what is paid; the table has it.
+    bars.retain(|bar| bar.value > 0.0);
+    let sum: f64 = bars.iter().map(|bar| bar.value).sum();
+    for bar in &mut bars {
+        bar.shown = format!("{} ({:.0} %)", usd(bar.value), 100.0 * bar.value / sum);
+    }
+    (!bars.is_empty()).then(|| chart::bars("Cost by item", &bars))
+}
+
+/// CO2e by stage and source.
+pub(super) fn carbon(report: &Report) -> Option<String> {
+    let mut bars = Vec::new();
+    let mut enter = |name: &str, kg: Option<f64>| {
+        if let Some(kg) = kg.filter(|kg| *kg > 0.0) {
+            let dimension = flopcast_core::quantity::Co2eMass::DIMENSION;
+            let shown = show_stored(convert_back(kg, "kgCO2e"), dimension);
+            bars.push(Bar { name: name.to_owned(), value: kg, shown });
+        }
+    };
+    let value = |path: &str| report.figure(path).and_then(|figure| figure.value);
+    enter("training: electricity", value("training.co2e_kg.location"));
+    enter("training: embodied", value("training.co2e_kg.embodied.mid"));
+    let years = (1..)
+        .map_while(|year| report.figure(&format!("inference.years.{year}.requests")).map(|_| year));
+    let years: Vec<u32> = years.collect();
+    let over = |figure: &str| {
+        years.iter().map(|year| value(&format!("inference.years.{year}.{figure}"))).sum()
+    };
+    enter("serving: electricity", over("co2e_kg.location"));
+    enter("serving: embodied", over("co2e_kg.embodied.mid"));
+    (!bars.is_empty()).then(|| chart::bars("CO2e by source", &bars))
+}
+
+/// The stored value of a number of a unit.
+fn convert_back(value: f64, unit: &str) -> f64 {
+    value / convert(1.0, unit)
+}
+
+/// Money by year of payment; none for less than two years or with an unknown row.
+pub(super) fn years(report: &Report) -> Option<String> {
+    let data = periods(
+        report,
+        12,
+        "Cost by year",
+        |year| format!("year {}", year + 1),
+        |row| usize::from(row.stage != Stage::Training),
+    )?;
+    let data = Columns { series: vec!["training".to_owned(), "serving".to_owned()], ..data };
+    (data.columns.len() > 1).then(|| chart::columns(&data, &usd_short))
+}
+
+/// Money by quarter, capital and operating.
+pub(super) fn payments(report: &Report) -> Option<String> {
+    let data = periods(
+        report,
+        3,
+        "Payments by quarter",
+        |q| format!("Q{}", q + 1),
+        |row| usize::from(row.kind == Kind::Opex),
+    )?;
+    let data = Columns { series: vec!["capex".to_owned(), "opex".to_owned()], ..data };
+    (data.columns.len() > 1).then(|| chart::columns(&data, &usd_short))
+}
+
+fn usd_short(value: f64) -> String {
+    if value.abs() >= 1e3 && value.abs() < 1e6 {
+        format!("{}K", flopcast_core::quantity::text::number(value / 1e3))
+    } else {
+        count(value)
+    }
+}
+
+fn periods(
+    report: &Report,
+    months: u32,
+    title: &str,
+    name: impl Fn(u32) -> String,
+    series: impl Fn(&flopcast_core::ledger::line::Entry) -> usize,
+) -> Option<Columns> {
+    let mut sums: Vec<Vec<f64>> = Vec::new();
+    for row in &report.ledger {
+        for (month, amount) in &row.by_month {
+            let period = (month / months) as usize;
+            if sums.len() <= period {
+                sums.resize(period + 1, vec![0.0; 2]);
+            }
+            sums[period][series(&row.entry)] += (*amount)?;
+        }
+    }
+    let columns = sums
+        .into_iter()
+        .enumerate()
+        .map(|(index, parts)| (name(index as u32), parts.iter().map(|p| p.max(0.0)).collect()))
+        .collect();
+    Some(Columns { title: title.to_owned(), series: Vec::new(), columns })
+}
+
+/// Percentiles of a latency over the rate of a replica; none without a simulation.
+pub(super) fn waiting(
+    report: &Report,
+    title: &str,
+    latency: fn(&Load) -> [f64; 3],
+) -> Option<String> {
+    let at: Vec<f64> = report.load.iter().map(|load| load.rate).collect();
+    let series = ["P50", "P95", "P99"].iter().enumerate().map(|(index, name)| {
+        let values = report.load.iter().map(|load| 1e3 * latency(load)[index]).collect();
+        ((*name).to_owned(), values)
+    });
+    let data = Lines {
+        title: format!("{title} against load"),
+        across: "requests per second and replica".to_owned(),
+        series: series.collect(),
+        at,
+    };
+    let shown = data.series.iter().flat_map(|(_, values)| values).any(|value| *value > 0.0);
+    let milliseconds = |value: f64| format!("{} ms", number(value));
+    shown.then(|| chart::lines(&data, &milliseconds, &number))
+}
+
+/// What moves a figure.
+pub(crate) fn sensitivity(range: &Interval) -> String {
+    chart::tornado(range, &|value| format!("{} {}", usd_short(value), range.unit))
+}
+
+/// Cost against carbon of several scenarios; none where fewer than two have both.
+pub(super) fn choices(reports: &[Report]) -> Option<String> {
+    let value = |report: &Report, path: &str| report.figure(path).and_then(|f| f.value);
+    let points: Vec<Point> = reports
+        .iter()
+        .filter_map(|report| {
+            let across = value(report, "tco.total_usd")?;
+            let up = value(report, "tco.co2e_kg.location")?;
+            Some(Point { name: report.name.clone(), across, up })
+        })
+        .collect();
+    let data = Points { points: &points, across: "cost, USD", up: "CO2e, location-based, kg" };
+    (points.len() > 1).then(|| chart::points(&data, &usd_short, &usd_short))
+}

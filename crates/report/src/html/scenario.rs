@@ -1,0 +1,125 @@
+//! What the page says of one scenario: the answer first, then pictures, money, figures, inputs.
+
+use flopcast_core::quantity::text::count;
+use maud::{Markup, PreEscaped, html};
+
+use super::super::answer::{at, interval, shown};
+use super::super::table::label;
+use super::super::{Report, answer};
+use super::{pictures, tables};
+
+/// The parts of a section: the end of its id, its heading.
+pub(super) const PARTS: &[(&str, &str)] = &[
+    ("pictures", "Pictures"),
+    ("cash", "Cash flow"),
+    ("ledger", "Ledger"),
+    ("figures", "Figures"),
+    ("ranges", "Ranges"),
+    ("inputs", "Inputs"),
+    ("notes", "Assumptions and warnings"),
+];
+
+/// The section; its title is left out where it is the page's.
+pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
+    let id = |part: &str| format!("s{index}-{part}");
+    let contents = |part: &str| match part {
+        "pictures" => all_pictures(report),
+        "cash" => tables::cash_flow(report),
+        "ledger" => tables::ledger(report),
+        "figures" => Some(tables::figures(report)),
+        "ranges" => tables::ranges(report),
+        "inputs" => Some(tables::inputs(report)),
+        _ => tables::notes(report),
+    };
+    html! {
+        section #{ "s" (index) } {
+            @if titled { h2 { (report.name) } }
+            @else { h2 .first { "In short" } }
+            (summary(report))
+            @for (part, heading) in PARTS {
+                @if let Some(content) = contents(part) {
+                    h3 #(id(part)) { (heading) }
+                    (content)
+                }
+            }
+        }
+    }
+}
+
+/// Figures worth a tile: path, label.
+const TILES: &[(&str, &str)] = &[
+    ("tco.total_usd", "cost"),
+    ("tco.present_value_usd", "present value"),
+    ("training.wall_clock_days", "time of the training"),
+    ("training.device_hours", "device-hours"),
+    ("inference.fleet.devices", "devices of the fleet"),
+    ("inference.per_query.serving_usd", "cost of a request"),
+    ("tco.energy_kwh", "facility energy"),
+    ("tco.co2e_kg.location", "CO2e, location-based"),
+    ("tco.co2e_kg.embodied", "CO2e, embodied"),
+    ("training.mfu", "MFU"),
+];
+
+fn summary(report: &Report) -> Markup {
+    let tiles = TILES.iter().filter_map(|(path, name)| {
+        let value = shown(report, path)?;
+        let note = interval(report, path).and_then(|range| {
+            Some(format!(
+                "P80 {} · P5 to P95 {} to {}",
+                count(at(range, 80)?),
+                count(at(range, 5)?),
+                count(at(range, 95)?)
+            ))
+        });
+        Some((name, value, note))
+    });
+    html! {
+        p .lead { (answer::sentences(report)) }
+        dl .tiles { @for (name, value, note) in tiles { div .tile {
+            dt { (name) }
+            dd { (quantity(&value))
+                 @if let Some(note) = note { div .note { (note) } } }
+        } } }
+    }
+}
+
+/// A number and, smaller, its unit.
+fn quantity(shown: &str) -> Markup {
+    let (number, unit) = shown.split_once(' ').unwrap_or((shown, ""));
+    html! { span .value { (number) " " span .unit { (unit.trim_end_matches("/request")) } } }
+}
+
+fn all_pictures(report: &Report) -> Option<Markup> {
+    let costly = report.widest();
+    let figures = [
+        ("Cost by item", "over the whole horizon", pictures::costs(report)),
+        ("CO2e by source", "location-based and embodied stand apart", pictures::carbon(report)),
+        ("Cost by year", "nominal; the training falls into the first", pictures::years(report)),
+        ("Payments by quarter", "capital and operating expense", pictures::payments(report)),
+        (
+            "Time to first token against load",
+            "simulated: percentiles of one replica",
+            pictures::waiting(report, "Time to first token", |load| load.ttft),
+        ),
+        (
+            "Time per output token against load",
+            "simulated: percentiles of one replica",
+            pictures::waiting(report, "Time per output token", |load| load.tpot),
+        ),
+        (
+            "What moves the answer most",
+            costly.map_or("", |range| label(range.path)),
+            costly.map(pictures::sensitivity),
+        ),
+    ];
+    let shown: Vec<_> = figures
+        .into_iter()
+        .filter_map(|(title, below, picture)| Some((title, below, picture?)))
+        .collect();
+    (!shown.is_empty()).then(|| {
+        html! { div .charts { @for (title, below, picture) in shown { figure {
+            figcaption { (title) span { (below) } }
+            (PreEscaped(picture))
+        } } } }
+    })
+}

@@ -1,0 +1,208 @@
+//! The tables of a scenario: payments, ledger, figures with their derivation, inputs, notes.
+
+use flopcast_core::estimate::Figure;
+use flopcast_core::ledger::line::Kind;
+use flopcast_core::provenance::{Basis, How};
+use flopcast_core::quantity::text::{count, number};
+use flopcast_study::uncertainty::PERCENTILES;
+use maud::{Markup, html};
+
+use super::super::ledger::HEADINGS;
+use super::super::table::{SECTIONS, YEARS, label};
+use super::super::{Report, currency, tree};
+
+/// A table that scrolls by itself where the page is narrow.
+fn scroll(name: &str, table: &Markup) -> Markup {
+    html! { div .scroll tabindex="0" role="region" aria-label=(name) { (table) } }
+}
+
+fn money(amount: f64) -> String {
+    // Whole dollars for people; cents where they are all there is.
+    if amount.abs() >= 100.0 { number(amount.round()) } else { number(amount) }
+}
+
+/// Payments by month (up to a year and a half) or quarter: capex and opex apart, and their sum
+/// so far.
+pub(super) fn cash_flow(report: &Report) -> Option<Markup> {
+    let months = report.ledger.iter().flat_map(|row| row.by_month.iter().map(|(month, _)| month));
+    let last = *months.max()?;
+    let (step, unit) = if last < 18 { (1, "month") } else { (3, "quarter") };
+    let mut sums = vec![[0.0; 2]; (last / step + 1) as usize];
+    for row in &report.ledger {
+        for (month, amount) in &row.by_month {
+            sums[(month / step) as usize][usize::from(row.entry.kind == Kind::Opex)] += (*amount)?;
+        }
+    }
+    let mut paid = 0.0;
+    let rows: Vec<_> = sums
+        .iter()
+        .map(|[capex, opex]| {
+            paid += capex + opex;
+            [*capex, *opex, capex + opex, paid]
+        })
+        .collect();
+    let total = |kind: usize| sums.iter().map(|row| row[kind]).sum::<f64>();
+    Some(scroll(
+        "Cash flow",
+        &html! { table {
+            thead { tr {
+                th scope="col" { (unit) }
+                @for heading in ["capex, USD", "opex, USD", "together, USD", "paid so far, USD"] {
+                    th scope="col" .num { (heading) }
+                }
+            } }
+            tbody { @for (index, row) in rows.iter().enumerate() { tr {
+                th scope="row" { (index + 1) }
+                @for amount in row { td .num { (money(*amount)) } }
+            } } }
+            tfoot { tr {
+                th scope="row" { "total" }
+                @for amount in [total(0), total(1), paid, paid] { td .num { (money(amount)) } }
+            } }
+        } },
+    ))
+}
+
+/// The rows that the costs are sums of.
+pub(super) fn ledger(report: &Report) -> Option<Markup> {
+    if report.ledger.is_empty() {
+        return None;
+    }
+    let total: Option<f64> = report.ledger.iter().map(|row| row.amount).sum();
+    Some(scroll(
+        "Ledger",
+        &html! { table {
+            thead { tr {
+                @for (column, heading) in HEADINGS.iter().enumerate() {
+                    th scope="col" .num[column > 1] { (heading) }
+                }
+                th scope="col" { "kind" } th scope="col" { "basis of the price" }
+            } }
+            tbody { @for row in &report.ledger { tr {
+                @for (column, cell) in row.cells().iter().enumerate() {
+                    td .num[column > 1] .short[column == 0] { (cell) }
+                }
+                td { (row.entry.kind.name()) }
+                td .basis { (row.basis.join("; ")) }
+            } } }
+            tfoot { tr {
+                th scope="row" colspan="4" { "total" }
+                td .num { (total.map_or("unknown".to_owned(), money)) }
+                td {} td {}
+            } }
+        } },
+    ))
+}
+
+/// Every figure; where it was computed, a click shows how.
+pub(super) fn figures(report: &Report) -> Markup {
+    let sections = SECTIONS.iter().filter_map(|(title, rows)| {
+        let rows: Vec<(&str, &Figure)> = rows
+            .iter()
+            .filter_map(|(path, label)| Some((label.trim(), report.figure(path)?)))
+            .collect();
+        (!rows.is_empty()).then_some((*title, rows))
+    });
+    html! {
+        p .quiet { "Open a figure to see how it comes about." }
+        div .columns { @for (title, rows) in sections { section {
+            h4 { (title) }
+            @for (label, figure) in rows { (figure_row(label, figure)) }
+        } }
+            @if let Some(currency) = &report.currency { section {
+                h4 { (currency::title(currency)) }
+                @for (label, figure) in currency::shown(report) { div .plain {
+                    span .name { (label.trim()) }
+                    span .amount { (currency::text(figure, currency)) " " (currency.code) }
+                } }
+            } }
+        }
+        (years(report))
+    }
+}
+
+fn figure_row(label: &str, figure: &Figure) -> Markup {
+    if let Some(step) = &figure.step {
+        html! { details .figure {
+            summary { span .name { (label) } span .amount { (figure.shown) } }
+            pre tabindex="0" { (tree::derivation(step)) }
+        } }
+    } else {
+        html! { div .plain { span .name { (label) } span .amount { (figure.shown) } } }
+    }
+}
+
+fn years(report: &Report) -> Markup {
+    let figure = |year: u32, name: &str| report.figure(&format!("inference.years.{year}.{name}"));
+    let mut count = 0;
+    while figure(count + 1, "requests").is_some() {
+        count += 1;
+    }
+    let columns: Vec<_> = YEARS.iter().filter(|(name, _)| figure(1, name).is_some()).collect();
+    html! { @if count > 0 {
+        (scroll("Years of service", &html! { table {
+            caption { "Years of service" }
+            thead { tr { th scope="col" { "year" }
+                @for (_, heading) in &columns { th scope="col" .num { (heading) } } } }
+            tbody { @for year in 1..=count { tr { th scope="row" { (year) }
+                @for (name, _) in &columns {
+                    td .num { (figure(year, name).map_or("", |figure| figure.shown.as_str())) }
+                } } } }
+        } }))
+    } }
+}
+
+/// Percentiles of the figures.
+pub(super) fn ranges(report: &Report) -> Option<Markup> {
+    if report.intervals.is_empty() {
+        return None;
+    }
+    Some(scroll(
+        "Ranges",
+        &html! { table {
+            thead { tr { th scope="col" { "figure" } th scope="col" { "unit" }
+                @for percentile in PERCENTILES { th scope="col" .num { "P" (percentile) } } } }
+            tbody { @for range in &report.intervals { tr {
+                th scope="row" { (label(range.path)) }
+                td { (range.unit.trim_end_matches("/request")) }
+                @for value in range.values { td .num { (count(value)) } }
+            } } }
+        } },
+    ))
+}
+
+/// What the figures rest on.
+pub(super) fn inputs(report: &Report) -> Markup {
+    let given = report.inputs.iter().filter_map(|step| match &step.how {
+        How::Leaf(Basis::Derived { .. }) => None,
+        How::Leaf(basis) => Some((step, basis)),
+        _ => None,
+    });
+    scroll(
+        "Inputs",
+        &html! { table {
+            thead { tr { th scope="col" { "input" } th scope="col" .num { "value" }
+                th scope="col" { "basis and source" } } }
+            tbody { @for (step, basis) in given { tr {
+                th scope="row" { (step.name.as_deref().unwrap_or_default()) }
+                td .num { (step.shown()) }
+                td .basis { (basis) }
+            } } }
+        } },
+    )
+}
+
+/// What was assumed about the model, what is no number, and what to know before trusting it all.
+pub(super) fn notes(report: &Report) -> Option<Markup> {
+    if report.warnings.is_empty() && report.model_assumptions.is_empty() {
+        return None;
+    }
+    Some(html! {
+        @if !report.warnings.is_empty() {
+            ul .notes .warnings { @for warning in &report.warnings { li { (warning) } } }
+        }
+        @if !report.model_assumptions.is_empty() {
+            ul .notes { @for note in &report.model_assumptions { li { "model: " (note) } } }
+        }
+    })
+}

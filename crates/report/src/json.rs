@@ -1,0 +1,137 @@
+//! The JSON snapshot: stable keys, units in the key, `null` for what is unknown.
+
+use flopcast_core::provenance::Step;
+use flopcast_study::uncertainty::{Interval, PERCENTILES};
+use serde_json::{Map, Value, json};
+
+use super::{Report, carbon, currency, ledger};
+
+/// The report as `flopcast.estimate/1`.
+pub fn estimate(report: &Report) -> Value {
+    let mut root = Map::new();
+    root.insert("schema".to_owned(), json!("flopcast.estimate/1"));
+    root.insert("scenario".to_owned(), json!(report.name));
+    let dates: Map<_, _> = report.dates.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    root.insert("catalog".to_owned(), Value::Object(dates));
+    for figure in &report.figures {
+        let keys: Vec<&str> = figure.path.split('.').collect();
+        insert(&mut root, &keys, json!(figure.value));
+    }
+    for fact in &report.facts {
+        let keys: Vec<&str> = fact.path.split('.').collect();
+        insert(&mut root, &keys, fact.value.clone());
+    }
+    years_as_list(&mut root);
+    if !report.commitments.is_empty() {
+        let commitments = report.commitments.iter().map(ledger::commitment).collect();
+        insert(&mut root, &["inference", "commitments"], commitments);
+    }
+    if let Some(currency) = currency::json(report) {
+        root.insert("currency".to_owned(), currency);
+    }
+    for (key, rows) in [("ledger", &report.ledger), ("purchases", &report.purchases)] {
+        if !rows.is_empty() {
+            root.insert(key.to_owned(), rows.iter().map(ledger::json).collect());
+        }
+    }
+    if !report.footprint.is_empty() {
+        root.insert("footprint".to_owned(), report.footprint.iter().map(carbon::json).collect());
+    }
+    if !report.intervals.is_empty() {
+        let intervals: Map<_, _> = report
+            .intervals
+            .iter()
+            .map(|interval| (interval.path.to_owned(), percentiles(interval)))
+            .collect();
+        root.insert("intervals".to_owned(), Value::Object(intervals));
+    }
+    let assumptions = report
+        .assumptions()
+        .map(|(path, value, why, source)| {
+            json!({"path": path, "value": value, "why": why, "source": source})
+        })
+        .chain(report.model_assumptions.iter().map(|why| json!({"path": "model", "why": why})));
+    root.insert("assumptions".to_owned(), assumptions.collect());
+    root.insert("inputs".to_owned(), report.inputs.iter().map(|step| input(step)).collect());
+    root.insert("warnings".to_owned(), json!(report.warnings));
+    Value::Object(root)
+}
+
+/// One report as an object, several as an array.
+pub fn estimates(reports: &[Report]) -> String {
+    let value = match reports {
+        [one] => estimate(one),
+        many => many.iter().map(estimate).collect(),
+    };
+    format!("{value:#}\n")
+}
+
+fn percentiles(interval: &Interval) -> Value {
+    let mut map: Map<String, Value> = PERCENTILES
+        .iter()
+        .zip(interval.values)
+        .map(|(percentile, value)| (format!("p{percentile}"), json!(value)))
+        .collect();
+    let swings: Vec<Value> = interval
+        .swings
+        .iter()
+        .map(|swing| json!({"factor": swing.factor, "at_p10": swing.low, "at_p90": swing.high}))
+        .collect();
+    map.insert("sensitivity".to_owned(), Value::Array(swings));
+    Value::Object(map)
+}
+
+/// An input: its value in the stored unit, and why it is so.
+fn input(step: &Step) -> Value {
+    json!({
+        "name": step.name,
+        "value": step.value,
+        "unit": step.dimension.stored_unit(),
+        "shown": step.shown(),
+        "basis": step.formula(),
+    })
+}
+
+/// The derivation of a figure: name, value in the stored unit, formula, inputs.
+pub fn derivation(step: &Step) -> Value {
+    let inputs: Vec<_> = step.inputs().into_iter().map(|input| derivation(input)).collect();
+    json!({
+        "name": step.name,
+        "value": step.value,
+        "unit": step.dimension.stored_unit(),
+        "shown": step.shown(),
+        "how": step.formula(),
+        "inputs": inputs,
+    })
+}
+
+fn insert(map: &mut Map<String, Value>, keys: &[&str], value: Value) {
+    match keys {
+        [] => {}
+        [key] => {
+            map.insert((*key).to_owned(), value);
+        }
+        [key, rest @ ..] => {
+            let inner = map.entry((*key).to_owned()).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// `years: {"1": {...}}` becomes `years: [{year: 1, ...}]`.
+fn years_as_list(root: &mut Map<String, Value>) {
+    let Some(years) = root.get_mut("inference").and_then(|i| i.get_mut("years")) else { return };
+    if let Value::Object(by_year) = years {
+        let list = std::mem::take(by_year).into_iter().map(|(year, figures)| {
+            let mut entry = Map::new();
+            entry.insert("year".to_owned(), json!(year.parse::<u32>().unwrap_or_default()));
+            if let Value::Object(figures) = figures {
+                entry.extend(figures);
+            }
+            Value::Object(entry)
+        });
+        *years = list.collect();
+    }
+}

@@ -1,0 +1,175 @@
+//! The rows of the ledger, in a table, in Markdown, in JSON and by month.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use flopcast_core::estimate::Estimate;
+use flopcast_core::ledger::line::{Entry, Line};
+use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::quantity::text::{convert, fitting, number};
+use flopcast_core::quantity::{Measure, Money};
+use flopcast_study::commitment::Commitment;
+use serde_json::{Value, json};
+use tabled::builder::Builder;
+
+use super::table::section;
+use super::tree::wrap;
+
+/// A row, ready to be shown.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What, for what, when.
+    pub entry: Entry,
+    /// How much: number and unit; none where it is unknown.
+    pub quantity: Option<(f64, String)>,
+    /// USD per that unit.
+    pub unit_price: Option<f64>,
+    /// USD.
+    pub amount: Option<f64>,
+    /// USD by month from the start of the scenario.
+    pub by_month: Vec<(u32, Option<f64>)>,
+    /// Where the unit price comes from.
+    pub basis: Vec<String>,
+    /// How quantity and unit price come about.
+    pub steps: Option<(Arc<Step>, Arc<Step>)>,
+}
+
+/// The rows of an estimate that was made with explanations, stage by stage.
+pub fn rows(estimate: &Estimate) -> Vec<Row> {
+    let mut rows: Vec<Row> = estimate.money().map(Row::new).collect();
+    rows.sort_by_key(|row| row.entry.stage);
+    rows
+}
+
+impl Row {
+    /// A row of an estimate that was made with explanations.
+    pub fn new(line: &Line<Money>) -> Self {
+        let quantity = line.quantity.as_ref().map(|step| fitting(step.value, step.dimension));
+        let unit_price =
+            line.unit_price.as_ref().zip(quantity.as_ref()).map(|(step, (_, unit))| {
+                // USD per stored unit; a plain number has none.
+                if unit.is_empty() { step.value } else { step.value / convert(1.0, unit) }
+            });
+        let mut basis = Vec::new();
+        if let Some(price) = &line.unit_price {
+            sources(price, &mut basis);
+        }
+        Self {
+            entry: line.entry,
+            quantity,
+            unit_price,
+            amount: line.amount.as_ref().ok().map(|amount| amount.value().stored()),
+            by_month: line
+                .by_month()
+                .into_iter()
+                .map(|(month, part)| (month, part.map(Measure::stored)))
+                .collect(),
+            basis,
+            steps: line.quantity.clone().zip(line.unit_price.clone()),
+        }
+    }
+
+    /// Its name in lists: `training.compute.on-demand`.
+    pub fn path(&self) -> String {
+        let Entry { stage, resource, detail, .. } = self.entry;
+        let dot = if detail.is_empty() { "" } else { "." };
+        format!("{}.{}{dot}{detail}", stage.path(), resource.key())
+    }
+
+    pub(super) fn cells(&self) -> [String; 5] {
+        let shown = |value: Option<f64>| value.map_or("unknown".to_owned(), number);
+        let quantity = self.quantity.as_ref();
+        [
+            self.entry.stage.label(),
+            self.entry.label(),
+            quantity.map_or(String::new(), |(value, unit)| format!("{} {unit}", number(*value))),
+            shown(self.unit_price),
+            shown(self.amount),
+        ]
+    }
+}
+
+pub(super) const HEADINGS: [&str; 5] = ["stage", "item", "quantity", "USD each", "USD"];
+
+/// The rows as aligned text.
+pub(super) fn table(rows: &[Row], out: &mut String) {
+    let mut builder = Builder::default();
+    for (index, row) in rows.iter().enumerate() {
+        if index == 0 {
+            builder.push_record(HEADINGS.iter().map(|h| if *h == "stage" { "  stage" } else { h }));
+        }
+        let [stage, cells @ ..] = row.cells();
+        builder.push_record(std::iter::once(format!("  {stage}")).chain(cells));
+    }
+    section(out, "Ledger", builder, &[2, 3, 4]);
+}
+
+/// The rows as a Markdown table.
+pub(super) fn markdown(rows: &[Row], out: &mut String) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n## Ledger\n\n| {} |\n|---|---|---:|---:|---:|", HEADINGS.join(" | "));
+    for row in rows {
+        let _ = writeln!(out, "| {} |", row.cells().join(" | "));
+    }
+}
+
+/// The row with its keys as in the JSON of an estimate.
+pub(super) fn json(row: &Row) -> Value {
+    let Entry { stage, resource, detail, kind, period } = row.entry;
+    let (quantity, unit) = row.quantity.clone().unzip();
+    json!({
+        "stage": stage.path(),
+        "resource": resource.key(),
+        "detail": detail,
+        "quantity": quantity,
+        "unit": unit,
+        "unit_price_usd": row.unit_price,
+        "amount_usd": row.amount,
+        "month": period.month(),
+        "months": period.months(),
+        "kind": kind.name(),
+        "basis": row.basis,
+    })
+}
+
+/// What commitments are worth, in words.
+pub(super) fn commitments(commitments: &[Commitment], out: &mut String) {
+    for Commitment { plan, price_ratio, share, saving } in commitments {
+        let text = format!(
+            "{} costs {} of on-demand: worth it for {} % of the peak's devices if the others are \
+             rented by the hour, and then {} % below all on demand",
+            plan.name(),
+            number(*price_ratio),
+            number((100.0 * share.get()).round()),
+            number((100.0 * saving.get()).round())
+        );
+        let _ = writeln!(out, "  {}", wrap(&text, 76).join("\n    "));
+    }
+}
+
+/// What a commitment is worth, with its keys as in the JSON of an estimate.
+pub(super) fn commitment(commitment: &Commitment) -> Value {
+    let Commitment { plan, price_ratio, share, saving } = commitment;
+    json!({
+        "plan": plan.name(),
+        "price_ratio": price_ratio,
+        "best_share_of_peak": share.get(),
+        "saving_against_on_demand": saving.get(),
+    })
+}
+
+/// Where a price comes from: the bases of the inputs that it is computed from.
+fn sources(step: &Arc<Step>, found: &mut Vec<String>) {
+    match &step.how {
+        How::Leaf(Basis::Derived { .. }) => {}
+        How::Leaf(basis) => {
+            let basis = basis.to_string();
+            if !found.contains(&basis) {
+                found.push(basis);
+            }
+        }
+        _ => step.inputs().into_iter().for_each(|input| sources(input, found)),
+    }
+}

@@ -1,0 +1,280 @@
+//! Documents for people and programs: one [`Report`], one exporter per file.
+
+pub mod accuracy;
+pub mod actuals;
+mod answer;
+pub mod backtest;
+pub mod capacity;
+pub mod carbon;
+pub mod chart;
+pub mod compare;
+pub mod compression;
+pub mod csv;
+pub mod currency;
+pub mod document;
+pub mod fleets;
+pub mod focus;
+pub mod grid;
+pub mod html;
+pub mod json;
+pub mod ledger;
+pub mod markdown;
+mod memory;
+pub mod model;
+pub mod optimize;
+pub mod policy;
+pub mod portfolio;
+pub mod requests;
+pub mod scatter;
+pub mod shapes;
+pub mod statement;
+pub mod sweep;
+pub mod table;
+pub mod timeline;
+pub mod tree;
+pub mod xlsx;
+
+use std::sync::Arc;
+
+use flopcast_core::estimate::plan::{Card, Currency, Scenario};
+use flopcast_core::estimate::{Calendar, Estimate, Figure};
+use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::quantity::{show, text};
+use flopcast_core::training::layout::Candidate;
+use flopcast_core::training::predict::Predicted;
+use flopcast_study::commitment::Commitment;
+use flopcast_study::uncertainty::Interval;
+use serde_json::{Value, json};
+
+/// A result that is no number with a unit.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// Its path in the JSON.
+    pub path: &'static str,
+    /// Its label in a table.
+    pub label: &'static str,
+    /// Its value.
+    pub value: Value,
+}
+
+/// Where it is said that a fleet is renewed: below the years.
+const RENEWED: &str = "inference.refresh.fleet";
+
+/// What a replica's requests wait for at a rate: P50, P95 and P99.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Requests per second and replica.
+    pub rate: f64,
+    /// Time to first token, in seconds.
+    pub ttft: [f64; 3],
+    /// Time per output token, in seconds.
+    pub tpot: [f64; 3],
+}
+
+/// Everything that a document about one scenario may show.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The scenario's name.
+    pub name: String,
+    /// The training in the words of a model card.
+    pub card: Option<Card>,
+    /// Newest price and grid dates that the figures rest on.
+    pub dates: Vec<(String, String)>,
+    /// Every figure, in the order of the JSON.
+    pub figures: Vec<Figure>,
+    /// The rows of money that the costs are sums of.
+    pub ledger: Vec<ledger::Row>,
+    /// What is paid for owned hardware: in the cash flow in place of the ledger's capex rows.
+    pub purchases: Vec<ledger::Row>,
+    /// The currency that is shown beside USD.
+    pub currency: Option<Currency>,
+    /// Commitments that would save money.
+    pub commitments: Vec<Commitment>,
+    /// The rows of energy and carbon.
+    pub footprint: Vec<carbon::Row>,
+    /// Every input that a figure rests on, in the order of first use.
+    pub inputs: Vec<Arc<Step>>,
+    /// What is no number: the layout, whether it fits, the days.
+    pub facts: Vec<Fact>,
+    /// Ranges of the figures, where inputs are uncertain.
+    pub intervals: Vec<Interval>,
+    /// Simulated latencies of a replica at several rates, in seconds.
+    pub load: Vec<Load>,
+    /// What was assumed about the model.
+    pub model_assumptions: Vec<String>,
+    /// What the user should know before trusting the figures.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// The report of an estimate that was made with explanations.
+    pub fn new(scenario: &Scenario, estimate: &Estimate, predicted: Option<&Predicted>) -> Self {
+        let figures = estimate.figures();
+        let mut inputs: Vec<Arc<Step>> = Vec::new();
+        for step in figures.iter().filter_map(|figure| figure.step.as_ref()) {
+            collect(step, &mut inputs);
+        }
+        let mut warnings = scenario.warnings.clone();
+        warnings.extend(unknowns(&figures));
+        let mut facts = Vec::new();
+        if let Some(predicted) = predicted {
+            prediction(predicted, &mut facts, &mut warnings);
+        }
+        for (stage, ownership) in estimate.ownerships() {
+            let path = if stage == "training" {
+                "rent_or_buy.training.answer"
+            } else {
+                "rent_or_buy.inference.answer"
+            };
+            if let Ok(compared) = &ownership.rent_or_buy {
+                facts.push(Fact { path, label: "answer", value: json!(compared.answer()) });
+            }
+        }
+        let api = estimate.inference.as_ref().and_then(|it| it.api.as_ref()?.answer());
+        if let Some(answer) = api {
+            let path = "inference.api.answer";
+            facts.push(Fact { path, label: "answer", value: json!(answer) });
+        }
+        if let Some(renewal) = estimate.inference.as_ref().and_then(|it| it.renewal.as_ref()) {
+            let shown = text::show(renewal.max_rate.value());
+            let value = format!(
+                "from year {} on {}, at most {shown} per replica",
+                renewal.year, renewal.accelerator
+            );
+            facts.push(Fact { path: RENEWED, label: "renewed", value: json!(value) });
+        }
+        if let Some(calendar) = estimate.training.as_ref().and_then(|t| t.calendar) {
+            days(calendar, &mut facts, &mut warnings);
+        }
+        carbon::facts(estimate, &mut facts);
+        Self {
+            name: scenario.name.clone(),
+            card: scenario.training.as_ref().map(|training| training.card.clone()),
+            dates: scenario.dates.clone(),
+            figures,
+            ledger: ledger::rows(estimate),
+            purchases: estimate
+                .ownerships()
+                .flat_map(|(_, ownership)| ownership.purchases.lines())
+                .map(ledger::Row::new)
+                .collect(),
+            currency: scenario.finance.currency.clone(),
+            commitments: Vec::new(),
+            footprint: carbon::rows(estimate),
+            inputs,
+            facts,
+            intervals: Vec::new(),
+            load: Vec::new(),
+            model_assumptions: scenario.model_assumptions.clone(),
+            warnings,
+        }
+    }
+
+    /// The inputs that nobody gave: name, value, why, and the publication it rests on.
+    pub fn assumptions(&self) -> impl Iterator<Item = (&str, String, &str, Option<&str>)> {
+        self.inputs.iter().filter_map(|step| match &step.how {
+            How::Leaf(Basis::Assumed { why, source }) => {
+                let name = step.name.as_deref().unwrap_or_default();
+                Some((name, step.shown(), why.as_str(), source.as_deref()))
+            }
+            _ => None,
+        })
+    }
+
+    /// The range whose causes matter most: that of the total cost, where it has one.
+    pub fn widest(&self) -> Option<&Interval> {
+        let costly = self.intervals.iter().find(|range| range.path == "tco.total_usd");
+        costly.or(self.intervals.first())
+    }
+
+    /// Whether the run fits the memory of its devices, as far as that is known.
+    pub fn fits(&self) -> bool {
+        self.facts.iter().all(|fact| fact.path != "training.fits" || fact.value == json!(true))
+    }
+
+    /// A figure by its path.
+    pub fn figure(&self, path: &str) -> Option<&Figure> {
+        self.figures.iter().find(|figure| figure.path == path)
+    }
+}
+
+/// The layout and what is known of its step.
+fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
+    let mut fact = |path, label, value| facts.push(Fact { path, label, value });
+    let Candidate { layout, memory, .. } = predicted.candidate;
+    fact("training.parallelism", "layout", json!(layout.to_string()));
+    fact("training.sequences_per_step", "sequences per step", json!(predicted.batch.sequences));
+    fact("training.fits", "fits the memory", json!(memory.fits()));
+    let others: Vec<String> = predicted
+        .runners_up
+        .iter()
+        .map(|other| {
+            let slower = other.step.total / predicted.candidate.step.total;
+            format!("{} ({:+.1}%)", other.layout, 100.0 * (slower.value - 1.0))
+        })
+        .collect();
+    if !others.is_empty() {
+        fact("training.runners_up", "runners-up, by step time", json!(others));
+    }
+    let (low, high) = ((-predicted.half_width).exp() - 1.0, predicted.half_width.exp() - 1.0);
+    let interval = format!("{:+.0}% to {:+.0}% (80% interval)", 100.0 * low, 100.0 * high);
+    fact("training.prediction_error", "error of the predicted speed", json!(interval));
+    if !predicted.calibrated {
+        warnings.push(
+            "no published run of this accelerator and precision entered the calibration: its \
+             constants are inherited from the nearest generation, and the interval is wider"
+                .to_owned(),
+        );
+    }
+    if !memory.fits() {
+        warnings.push(format!(
+            "the run does not fit: {} needed, {} there; more devices to shard over, a smaller \
+             micro-batch or recomputation would help",
+            show(memory.reserved),
+            show(memory.capacity)
+        ));
+    }
+}
+
+/// First and last day, and the days left to the deadline.
+fn days(calendar: Calendar, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
+    let mut fact = |path, label, value| facts.push(Fact { path, label, value });
+    fact("training.calendar.start", "first day", json!(calendar.start.to_string()));
+    fact("training.calendar.end", "last day", json!(calendar.end.to_string()));
+    if let Some(margin) = calendar.margin_days {
+        fact("training.calendar.margin_days", "days left to the deadline", json!(margin));
+        if margin < 0 {
+            warnings.push(format!("the run ends {} days after its deadline", -margin));
+        }
+    }
+}
+
+/// One warning per cause, with the figures that it leaves unknown.
+fn unknowns(figures: &[Figure]) -> Vec<String> {
+    let mut causes: Vec<(&str, Vec<String>)> = Vec::new();
+    for figure in figures {
+        let Some(unknown) = &figure.unknown else { continue };
+        let yearly = figure.path.strip_prefix("inference.years.").and_then(|p| p.split_once('.'));
+        let path =
+            yearly.map_or(figure.path.clone(), |(_, rest)| format!("inference.years.*.{rest}"));
+        match causes.iter_mut().find(|(why, _)| *why == unknown.why) {
+            Some((_, paths)) if paths.contains(&path) => {}
+            Some((_, paths)) => paths.push(path),
+            None => causes.push((&unknown.why, vec![path])),
+        }
+    }
+    causes.into_iter().map(|(why, paths)| format!("{} unknown: {why}", paths.join(", "))).collect()
+}
+
+fn collect(step: &Arc<Step>, inputs: &mut Vec<Arc<Step>>) {
+    if let How::Leaf(basis) = &step.how {
+        let arithmetic = matches!(basis, Basis::Derived { formula } if formula == "calendar");
+        let seen = inputs.iter().any(|other| other.name == step.name);
+        if !arithmetic && !seen {
+            inputs.push(Arc::clone(step));
+        }
+    }
+    for input in step.inputs() {
+        collect(input, inputs);
+    }
+}

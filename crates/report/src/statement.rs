@@ -1,0 +1,87 @@
+//! What others ask for in their own words: the carbon of a model card, the statement of a software
+//! carbon intensity.
+
+use std::fmt::Write as _;
+
+use flopcast_core::diagnostic::{Error, Result};
+use serde_json::json;
+
+use super::Report;
+
+/// The metadata of a Hugging Face model card, in grams of CO2e.
+///
+/// # Errors
+/// Several scenarios, one without training, or one whose carbon is unknown.
+pub fn model_card(reports: &[Report]) -> Result<String> {
+    let report = single(reports, "a model card")?;
+    let none = || Error::input("the scenario trains nothing, so there is nothing for a model card");
+    let card = report.card.as_ref().ok_or_else(none)?;
+    let figure = report.figure("training.co2e_kg.location").ok_or_else(none)?;
+    let kg = figure.value.ok_or_else(|| {
+        let why = figure.unknown.as_ref().map_or("", |unknown| unknown.why.as_str());
+        Error::input(format!("the CO2e of the training is unknown: {why}"))
+    })?;
+    let quoted = |text: &str| json!(text).to_string();
+    let source = format!(
+        "forecast by flopcast {}: location-based electricity of \"{}\"",
+        env!("CARGO_PKG_VERSION"),
+        report.name
+    );
+    let mut text = format!(
+        "---\nco2_eq_emissions:\n  emissions: {:.0}\n  source: {}\n  training_type: {}\n",
+        1e3 * kg,
+        quoted(&source),
+        quoted(card.training_type)
+    );
+    if let Some(place) = &card.place {
+        let _ = writeln!(text, "  geographical_location: {}", quoted(place));
+    }
+    let _ = writeln!(text, "  hardware_used: {}\n---", quoted(&card.hardware));
+    Ok(text)
+}
+
+/// The terms of SCI = (E x I + M) per R (ISO/IEC 21031), as far as the scenario says them.
+///
+/// # Errors
+/// Several scenarios.
+pub fn sci(reports: &[Report]) -> Result<String> {
+    let report = single(reports, "a statement")?;
+    let mut text = format!(
+        "# Software carbon intensity: {}\n\nSCI = (E x I + M) per R, ISO/IEC 21031. E is facility \
+         energy, I the location-based intensity of the grid, M the embodied share, middle \
+         estimate; contracts and certificates do not enter. A forecast by flopcast {}.\n\n| term | \
+         value |\n|---|---:|\n",
+        report.name,
+        env!("CARGO_PKG_VERSION")
+    );
+    for (path, label) in [
+        ("training.energy_kwh.facility", "E, energy of the training"),
+        ("training.co2e_kg.location", "E x I, electricity of the training"),
+        ("training.co2e_kg.embodied.mid", "M, devices and hosts of the training"),
+        ("sci.training.kg_per_run", "SCI per training run"),
+        ("sci.training.kg_per_million_tokens", "SCI per million training tokens"),
+        ("sci.training.kg_per_billion_parameters", "SCI per billion parameters"),
+        ("inference.per_query.energy_wh", "E, energy of a request"),
+        ("inference.per_query.co2e_g.location", "E x I, electricity of a request"),
+        ("inference.per_query.co2e_g.embodied", "M, devices and hosts of a request"),
+        ("sci.co2e_g", "SCI per functional unit"),
+    ] {
+        if let Some(figure) = report.figure(path) {
+            let _ = writeln!(text, "| {label} | {} |", figure.shown);
+        }
+    }
+    let units = report.inputs.iter().filter(|step| step.name.as_deref() == Some("functional_unit"));
+    for unit in units {
+        let _ = writeln!(text, "| R, the functional unit | {} |", unit.shown());
+    }
+    text += "\nBoundary: the accelerators and their hosts, with cooling and losses (PUE). Networks \
+             of users, storage and the training of other models are outside.\n";
+    Ok(text)
+}
+
+fn single<'a>(reports: &'a [Report], what: &str) -> Result<&'a Report> {
+    match reports {
+        [report] => Ok(report),
+        _ => Err(Error::input(format!("{what} is about one scenario"))),
+    }
+}

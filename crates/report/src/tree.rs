@@ -1,0 +1,76 @@
+//! The derivation of a figure as a tree.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use flopcast_core::provenance::{How, Step};
+
+/// The tree from a figure down to the scenario's lines and the catalog's rows; a step that was
+/// printed once is only named again.
+pub fn derivation(step: &Arc<Step>) -> String {
+    let mut out = String::new();
+    let mut printed = Vec::new();
+    write_step(step, "", "", &mut printed, &mut out);
+    out
+}
+
+fn write_step(
+    step: &Arc<Step>,
+    lead: &str,
+    below: &str,
+    printed: &mut Vec<String>,
+    out: &mut String,
+) {
+    let name = step.name.clone().unwrap_or_else(|| step.formula());
+    let children = step.inputs();
+    let pipe = if children.is_empty() { " " } else { "│" };
+    let width = 76usize.saturating_sub(below.chars().count());
+    let text = format!("{name} = {}", step.shown());
+    // What goes on below is set in.
+    let whole = text.chars().count() <= width + 4;
+    let lines = if whole { vec![text] } else { wrap(&text, width) };
+    for (at, line) in lines.iter().enumerate() {
+        let _ = match at {
+            0 => writeln!(out, "{lead}{line}"),
+            _ => writeln!(out, "{below}{pipe}   {line}"),
+        };
+    }
+    let again = step.name.as_ref().is_some_and(|name| printed.contains(name));
+    if again && !children.is_empty() {
+        let _ = writeln!(out, "{below}  (see above)");
+        return;
+    }
+    printed.extend(step.name.clone());
+    let (kind, formula) = match &step.how {
+        How::Leaf(basis) => (String::new(), basis.to_string()),
+        _ => ("derived: ".to_owned(), step.formula()),
+    };
+    if step.name.is_some() {
+        for line in wrap(&format!("{kind}{formula}"), width) {
+            let _ = writeln!(out, "{below}{pipe} {line}");
+        }
+    }
+    for (i, child) in children.iter().enumerate() {
+        let last = i + 1 == children.len();
+        let (lead, next) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        write_step(child, &format!("{below}{lead}"), &format!("{below}{next}"), printed, out);
+    }
+}
+
+/// Breaks a text at spaces into lines of at most `width` characters where words allow it.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(24);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else if let Some(last) = lines.last_mut() {
+            if line > 0 {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}

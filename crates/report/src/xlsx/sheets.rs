@@ -1,0 +1,564 @@
+//! The sheets: summary, inputs, calculation, ledger, cash flow, years.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flopcast_core::estimate::Figure;
+use flopcast_core::estimate::plan::Currency;
+use flopcast_core::ledger::line::Kind;
+use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::quantity::text::{convert, fitting};
+use flopcast_study::snapshot::unit_word;
+use rust_xlsxwriter::{
+    Chart, ChartType, Color, Format, FormatAlign, FormatBorder, Formula, Workbook, Worksheet,
+    XlsxError,
+};
+
+use super::formula::{self, Names};
+use crate::table::{SECTIONS, YEARS};
+use crate::{Report, currency, ledger};
+
+type Done<T = ()> = Result<T, XlsxError>;
+
+/// How cells look.
+struct Look {
+    title: Format,
+    head: Format,
+    head_right: Format,
+    text: Format,
+    wrapped: Format,
+    note: Format,
+    unit: Format,
+    number: Format,
+    /// What a reader may change.
+    input: Format,
+    money: Format,
+    total: Format,
+    total_text: Format,
+}
+
+impl Look {
+    fn new() -> Self {
+        let head = Format::new().set_bold().set_border_bottom(FormatBorder::Thin);
+        let text = Format::new().set_align(FormatAlign::Top);
+        let number = text.clone();
+        Self {
+            title: Format::new().set_bold().set_font_size(16),
+            head_right: head.clone().set_align(FormatAlign::Right),
+            wrapped: text.clone().set_text_wrap().set_font_color(Color::Gray),
+            note: text.clone().set_font_color(Color::Gray),
+            unit: text.clone().set_align(FormatAlign::Left).set_indent(1),
+            input: number
+                .clone()
+                .set_num_format("#,##0.########")
+                .set_font_color(Color::RGB(0x00_0A_64_A4))
+                .set_background_color(Color::RGB(0x00_FF_F8_E1)),
+            money: text.clone().set_num_format("#,##0.00"),
+            total: head.clone().set_num_format("#,##0.00").set_border_top(FormatBorder::Thin),
+            total_text: head.clone().set_border_top(FormatBorder::Thin),
+            head,
+            text,
+            number,
+        }
+    }
+}
+
+/// Four digits or more, and no more decimals than tell something.
+fn number_format(look: &Look, value: f64) -> Format {
+    let size = value.abs();
+    let digits = match size {
+        _ if size.fract() == 0.0 && size < 1e15 => "#,##0",
+        _ if !(1e-3..1e15).contains(&size) => "0.000E+00",
+        _ if size >= 1e3 => "#,##0",
+        _ if size >= 10.0 => "#,##0.00",
+        _ => "0.0000",
+    };
+    look.number.clone().set_num_format(digits)
+}
+
+/// Writes all sheets into the book.
+pub(super) fn write(report: &Report, book: &mut Workbook) -> Done {
+    let look = Look::new();
+    let mut cells = Cells::default();
+    let mut inputs = Worksheet::new();
+    let mut calculation = Worksheet::new();
+    inputs.set_name("Inputs")?;
+    calculation.set_name("Calculation")?;
+    head(&mut inputs, &look, &["input", "value", "unit", "in base units", "basis and source"], 1)?;
+    head(&mut calculation, &look, &["figure", "value in base units", "unit", "how"], 1)?;
+
+    let mut summary = Worksheet::new();
+    summary.set_name("Summary")?;
+    let mut book_of = Book { look: &look, inputs, calculation, cells: &mut cells };
+    summary_sheet(report, &mut summary, &mut book_of)?;
+    let mut sheets = vec![];
+    if !report.ledger.is_empty() {
+        let mut sheet = Worksheet::new();
+        sheet.set_name("Ledger")?;
+        let last = ledger_sheet(&report.ledger, &mut sheet, &mut book_of)?;
+        sheets.push(sheet);
+        // Sums by quarter without an unknown row would look like all that is paid.
+        if report.ledger.iter().all(|row| row.amount.is_some()) {
+            let mut cash = Worksheet::new();
+            cash.set_name("Cash flow")?;
+            cash_sheet(&report.ledger, &mut cash, &look, last)?;
+            sheets.push(cash);
+        }
+    }
+    if report.figure("inference.years.1.requests").is_some() {
+        let mut sheet = Worksheet::new();
+        sheet.set_name("Years")?;
+        years_sheet(report, &mut sheet, &mut book_of)?;
+        sheets.push(sheet);
+    }
+    let Book { mut inputs, mut calculation, .. } = book_of;
+    for (sheet, widths) in [
+        (&mut inputs, &[44.0, 18.0, 20.0, 18.0, 90.0][..]),
+        (&mut calculation, &[46.0, 20.0, 20.0, 90.0][..]),
+    ] {
+        layout(sheet, widths)?;
+    }
+    book.push_worksheet(summary);
+    book.push_worksheet(inputs);
+    book.push_worksheet(calculation);
+    for sheet in sheets {
+        book.push_worksheet(sheet);
+    }
+    for (name, cell) in &cells.names {
+        book.define_name(name.as_str(), &format!("={cell}"))?;
+    }
+    Ok(())
+}
+
+fn head(sheet: &mut Worksheet, look: &Look, headings: &[&str], right: usize) -> Done {
+    for (column, heading) in headings.iter().enumerate() {
+        let format = if column == right { &look.head_right } else { &look.head };
+        sheet.write_with_format(0, column as u16, *heading, format)?;
+    }
+    sheet.set_freeze_panes(1, 0)?;
+    Ok(())
+}
+
+/// A text that takes as many lines as it needs in a cell as wide as `width` letters.
+fn wrapped(
+    sheet: &mut Worksheet,
+    look: &Look,
+    [row, column]: [u32; 2],
+    text: &str,
+    width: usize,
+) -> Done {
+    sheet.write_with_format(row, column as u16, text, &look.wrapped)?;
+    sheet.set_row_height(row, 15.0 * (text.len() / width + 1) as f64)?;
+    Ok(())
+}
+
+fn layout(sheet: &mut Worksheet, widths: &[f64]) -> Done {
+    for (column, width) in widths.iter().enumerate() {
+        sheet.set_column_width(column as u16, *width)?;
+    }
+    sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
+    Ok(())
+}
+
+/// Which cell holds which step.
+#[derive(Default)]
+struct Cells {
+    steps: HashMap<*const Step, String>,
+    leaves: HashMap<(String, u64), String>,
+    naming: Names,
+    names: Vec<(String, String)>,
+    input_rows: u32,
+    steps_rows: u32,
+}
+
+/// The two sheets that grow as figures are asked for.
+struct Book<'a> {
+    look: &'a Look,
+    inputs: Worksheet,
+    calculation: Worksheet,
+    cells: &'a mut Cells,
+}
+
+impl Book<'_> {
+    /// The cell that holds a step's value in base units; written when it is first asked for.
+    fn cell(&mut self, step: &Arc<Step>) -> Done<String> {
+        if let Some(cell) = self.cells.steps.get(&Arc::as_ptr(step)) {
+            return Ok(cell.clone());
+        }
+        let cell = match &step.how {
+            How::Leaf(basis) => self.leaf(step, basis)?,
+            _ => self.computed(step)?,
+        };
+        self.cells.steps.insert(Arc::as_ptr(step), cell.clone());
+        Ok(cell)
+    }
+
+    fn leaf(&mut self, step: &Step, basis: &Basis) -> Done<String> {
+        let name = step.name.clone().unwrap_or_default();
+        let key = (name.clone(), step.value.to_bits());
+        if let Some(cell) = self.cells.leaves.get(&key) {
+            return Ok(cell.clone());
+        }
+        self.cells.input_rows += 1;
+        let row = self.cells.input_rows;
+        let (value, unit) = fitting(step.value, step.dimension);
+        let look = self.look;
+        let sheet = &mut self.inputs;
+        sheet.write_with_format(row, 0, &name, &look.text)?;
+        sheet.write_with_format(row, 1, value, &look.input)?;
+        sheet.write_with_format(row, 2, &unit, &look.unit)?;
+        let factor = if unit.is_empty() { 1.0 } else { 1.0 / convert(1.0, &unit) };
+        let base = Formula::new(format!("=B{}*{factor:?}", row + 1)).set_result(exact(step.value));
+        sheet.write_with_format(row, 3, base, &number_format(look, step.value))?;
+        wrapped(sheet, look, [row, 4], &basis.to_string(), 90)?;
+        let cell = format!("Inputs!$D${}", row + 1);
+        let defined = self.cells.naming.of(&name);
+        self.cells.names.push((defined, format!("Inputs!$B${}", row + 1)));
+        self.cells.leaves.insert(key, cell.clone());
+        Ok(cell)
+    }
+
+    fn computed(&mut self, step: &Arc<Step>) -> Done<String> {
+        let mut failed = None;
+        let text = formula::of(step, &mut |input| match self.cell(input) {
+            Ok(cell) => cell,
+            Err(error) => {
+                failed = Some(error);
+                String::new()
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.cells.steps_rows += 1;
+        let row = self.cells.steps_rows;
+        let look = self.look;
+        let sheet = &mut self.calculation;
+        let name = step.name.clone().unwrap_or_default();
+        sheet.write_with_format(row, 0, &name, &look.text)?;
+        let format = number_format(look, step.value);
+        let how = if let Some(text) = text {
+            let live = Formula::new(format!("={text}")).set_result(exact(step.value));
+            sheet.write_with_format(row, 1, live, &format)?;
+            step.formula()
+        } else {
+            sheet.write_with_format(row, 1, step.value, &format)?;
+            format!("{} (computed by flopcast; does not follow changes)", step.formula())
+        };
+        sheet.write_with_format(row, 2, step.dimension.stored_unit(), &look.unit)?;
+        wrapped(sheet, look, [row, 3], &how, 90)?;
+        Ok(format!("Calculation!$B${}", row + 1))
+    }
+
+    /// A formula, without its sign of equality, for a figure in the unit of its path.
+    fn formula(&mut self, figure: &Figure) -> Done<Option<String>> {
+        let Some((step, value)) = figure.step.as_ref().zip(figure.value) else { return Ok(None) };
+        let cell = self.cell(step)?;
+        let factor = if step.value == 0.0 { 1.0 } else { value / step.value };
+        let same = (factor - 1.0).abs() < 1e-12;
+        Ok(Some(if same { cell } else { format!("{cell}*{factor:?}") }))
+    }
+}
+
+/// All digits.
+fn exact(value: f64) -> String {
+    format!("{value:?}")
+}
+
+/// The unit that a path names, rates included: `cost_usd`, `usd_per_year`, `max_rate_per_s`.
+fn unit_of(path: &str) -> String {
+    // Nothing that a policy could put a bound in; a reader of a cell is helped by them.
+    const COUNTED: &[(&str, &str)] = &[
+        ("tokens", "tokens"),
+        ("requests", "requests"),
+        ("flops", "FLOP"),
+        ("rate", "1"),
+        ("j", "J"),
+    ];
+    let named = |words: &str| {
+        let (_, word) = words.rsplit_once('_').unwrap_or(("", words));
+        let counted = COUNTED.iter().find(|(known, _)| *known == word);
+        unit_word(word).or(counted.map(|(_, unit)| *unit))
+    };
+    let unit = |key: &str| match key.split_once("_per_") {
+        Some((of, per)) => Some(format!("{}/{}", named(of)?, per.replace('_', " "))),
+        None => key.contains('_').then(|| named(key).map(str::to_owned))?,
+    };
+    path.rsplit('.').find_map(unit).unwrap_or_default()
+}
+
+fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+    let look = book.look;
+    sheet.write_with_format(0, 0, &report.name, &look.title)?;
+    let dates: Vec<String> = report
+        .dates
+        .iter()
+        .map(|(what, date)| format!("{} {date}", what.replace('_', " ")))
+        .collect();
+    sheet.write_with_format(1, 0, dates.join(", "), &look.wrapped)?;
+    sheet.write_with_format(
+        2,
+        0,
+        "Change a value on the sheet Inputs (blue on yellow): every sheet follows.",
+        &look.wrapped,
+    )?;
+    let mut row = 3;
+    // The order of the answer: totals first.
+    for (title, rows) in SECTIONS
+        .iter()
+        .rev()
+        .filter(|(title, _)| *title == "Total")
+        .chain(SECTIONS.iter().filter(|(title, _)| *title != "Total"))
+    {
+        let shown: Vec<_> = rows
+            .iter()
+            .filter_map(|(path, label)| Some((path, label.trim(), report.figure(path)?)))
+            .collect();
+        if shown.is_empty() {
+            continue;
+        }
+        row += 1;
+        sheet.write_with_format(row, 0, *title, &look.head)?;
+        sheet.write_with_format(row, 1, "", &look.head)?;
+        sheet.write_with_format(row, 2, "", &look.head)?;
+        for (path, label, figure) in shown {
+            row += 1;
+            sheet.write_with_format(row, 0, label, &look.text)?;
+            write_figure(sheet, [row, 1], figure, book)?;
+            sheet.write_with_format(row, 2, unit_of(path), &look.unit)?;
+            sheet.write_with_format(row, 3, *path, &look.note)?;
+        }
+        row += 1;
+    }
+    row = currency_rows(report, sheet, row, book)?;
+    for warning in &report.warnings {
+        row += 1;
+        sheet.merge_range(row, 0, row, 3, "", &look.wrapped)?;
+        wrapped(sheet, look, [row, 0], &format!("warning: {warning}"), 120)?;
+    }
+    layout(sheet, &[46.0, 20.0, 16.0, 48.0])
+}
+
+/// The main figures of money at the user's rate, which is a cell; returns the next row.
+fn currency_rows(
+    report: &Report,
+    sheet: &mut Worksheet,
+    mut row: u32,
+    book: &mut Book<'_>,
+) -> Done<u32> {
+    let Some(Currency { code, per_usd, .. }) = &report.currency else { return Ok(row) };
+    let title = report.currency.as_ref().map(currency::title).unwrap_or_default();
+    row += 1;
+    sheet.write_with_format(row, 0, title, &book.look.head)?;
+    row += 1;
+    let rate = format!("B{}", row + 1);
+    sheet.write_with_format(row, 0, "exchange rate", &book.look.text)?;
+    sheet.write_with_format(row, 1, *per_usd, &book.look.input)?;
+    sheet.write_with_format(row, 2, format!("{code}/USD"), &book.look.unit)?;
+    for (label, figure) in currency::shown(report) {
+        row += 1;
+        sheet.write_with_format(row, 0, label.trim(), &book.look.text)?;
+        if let Some((value, usd)) = figure.value.zip(book.formula(figure)?) {
+            let live = Formula::new(format!("=({usd})*{rate}")).set_result(exact(value * per_usd));
+            let format = number_format(book.look, value * per_usd);
+            sheet.write_with_format(row, 1, live, &format)?;
+        } else {
+            write_figure(sheet, [row, 1], figure, book)?;
+        }
+        sheet.write_with_format(row, 2, code, &book.look.unit)?;
+    }
+    Ok(row + 1)
+}
+
+/// A figure in the unit of its path: live where its derivation is known.
+fn write_figure(
+    sheet: &mut Worksheet,
+    [row, column]: [u32; 2],
+    figure: &Figure,
+    book: &mut Book<'_>,
+) -> Done {
+    let format = number_format(book.look, figure.value.unwrap_or_default());
+    let column = column as u16;
+    if let Some((value, text)) = figure.value.zip(book.formula(figure)?) {
+        let live = Formula::new(format!("={text}")).set_result(exact(value));
+        sheet.write_with_format(row, column, live, &format)?;
+    } else if let Some(value) = figure.value {
+        sheet.write_with_format(row, column, value, &format)?;
+    } else {
+        let right = book.look.text.clone().set_align(FormatAlign::Right);
+        sheet.write_with_format(row, column, "unknown", &right)?;
+    }
+    Ok(())
+}
+
+/// The ledger with its total; returns the last row of money, from 1.
+fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>) -> Done<u32> {
+    let look = book.look;
+    let headings =
+        ["stage", "item", "kind", "first month", "months", "quantity", "unit", "USD each", "USD"];
+    head(sheet, look, &headings, 8)?;
+    for (index, row) in rows.iter().enumerate() {
+        let line = index as u32 + 1;
+        let entry = &row.entry;
+        sheet.write_with_format(line, 0, entry.stage.label(), &look.text)?;
+        sheet.write_with_format(line, 1, entry.label(), &look.text)?;
+        sheet.write_with_format(line, 2, entry.kind.name(), &look.text)?;
+        sheet.write_with_format(line, 3, entry.period.month() + 1, &look.text)?;
+        sheet.write_with_format(line, 4, entry.period.months(), &look.text)?;
+        match (&row.steps, &row.quantity, row.unit_price, row.amount) {
+            (Some((used, price)), Some((quantity, unit)), Some(each), Some(amount)) => {
+                let factor = if unit.is_empty() { 1.0 } else { convert(1.0, unit) };
+                for (column, step, factor, value) in
+                    [(5, used, factor, *quantity), (7, price, 1.0 / factor, each)]
+                {
+                    let cell = book.cell(step)?;
+                    let live = Formula::new(format!("={cell}*{factor:?}")).set_result(exact(value));
+                    sheet.write_with_format(line, column, live, &number_format(look, value))?;
+                }
+                sheet.write_with_format(line, 6, unit, &look.unit)?;
+                let live = Formula::new(format!("=F{0}*H{0}", line + 1)).set_result(exact(amount));
+                sheet.write_with_format(line, 8, live, &look.money)?;
+            }
+            (.., Some(amount)) => {
+                sheet.write_with_format(line, 8, amount, &look.money)?;
+            }
+            _ => {
+                sheet.write_with_format(line, 8, "unknown", &look.text)?;
+            }
+        }
+    }
+    let last = rows.len() as u32 + 1;
+    sheet.write_with_format(last, 0, "total", &look.total_text)?;
+    for column in 1..8 {
+        sheet.write_with_format(last, column, "", &look.total_text)?;
+    }
+    // A sum that leaves out an unknown row would look like the total.
+    if let Some(total) = rows.iter().map(|row| row.amount).sum::<Option<f64>>() {
+        let sum = Formula::new(format!("=SUM(I2:I{last})")).set_result(exact(total));
+        sheet.write_with_format(last, 8, sum, &look.total)?;
+    } else {
+        sheet.write_with_format(last, 8, "unknown", &look.total)?;
+    }
+    let mut chart = Chart::new(ChartType::Bar);
+    chart
+        .add_series()
+        .set_categories(("Ledger", 1, 1, last - 1, 1))
+        .set_values(("Ledger", 1, 8, last - 1, 8))
+        .set_name("USD");
+    chart.title().set_name("Cost by row");
+    chart.legend().set_hidden();
+    sheet.insert_chart(last + 2, 0, &chart)?;
+    layout(sheet, &[14.0, 34.0, 9.0, 12.0, 9.0, 18.0, 16.0, 14.0, 18.0])?;
+    Ok(last)
+}
+
+/// The rows by quarter, each a share of its amount; capex and opex apart.
+fn cash_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, look: &Look, last: u32) -> Done {
+    let quarters = rows
+        .iter()
+        .flat_map(|row| row.by_month.iter().map(|(month, _)| month / 3 + 1))
+        .max()
+        .unwrap_or(1);
+    head(sheet, look, &["item", "kind"], 9)?;
+    for quarter in 0..quarters {
+        let heading = format!("Q{}", quarter + 1);
+        sheet.write_with_format(0, quarter as u16 + 2, heading, &look.head_right)?;
+    }
+    for (index, row) in rows.iter().enumerate() {
+        let line = index as u32 + 1;
+        let label = format!("{}: {}", row.entry.stage.label(), row.entry.label());
+        sheet.write_with_format(line, 0, label, &look.text)?;
+        sheet.write_with_format(line, 1, row.entry.kind.name(), &look.text)?;
+        let Some(amount) = row.amount.filter(|amount| *amount != 0.0) else { continue };
+        for quarter in 0..quarters {
+            let months = row.by_month.iter().filter(|(month, _)| month / 3 == quarter);
+            let part: f64 = months.filter_map(|(_, part)| *part).sum();
+            let text = format!("=Ledger!$I${}*{:?}", line + 1, part / amount);
+            let live = Formula::new(text).set_result(exact(part));
+            sheet.write_with_format(line, quarter as u16 + 2, live, &look.money)?;
+        }
+    }
+    for (below, kind) in [(0, Kind::Capex), (1, Kind::Opex)] {
+        let line = last + 1 + below;
+        sheet.write_with_format(line, 0, kind.name(), &look.total_text)?;
+        sheet.write_with_format(line, 1, "", &look.total_text)?;
+        for quarter in 0..quarters {
+            let column = quarter as u16 + 2;
+            let letter = rust_xlsxwriter::column_number_to_name(column);
+            let sum: f64 = rows
+                .iter()
+                .filter(|row| row.entry.kind == kind)
+                .flat_map(|row| &row.by_month)
+                .filter(|(month, _)| month / 3 == quarter)
+                .filter_map(|(_, part)| *part)
+                .sum();
+            let text =
+                format!("=SUMIF($B$2:$B${last},\"{}\",{letter}$2:{letter}${last})", kind.name());
+            let live = Formula::new(text).set_result(exact(sum));
+            sheet.write_with_format(line, column, live, &look.total)?;
+        }
+    }
+    let mut widths = vec![40.0, 8.0];
+    widths.extend(std::iter::repeat_n(15.0, quarters as usize));
+    layout(sheet, &widths)
+}
+
+fn years_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+    let look = book.look;
+    let figure = |year: u32, name: &str| report.figure(&format!("inference.years.{year}.{name}"));
+    let columns: Vec<_> = YEARS.iter().filter(|(name, _)| figure(1, name).is_some()).collect();
+    head(sheet, look, &["year"], 0)?;
+    for (column, (name, heading)) in columns.iter().enumerate() {
+        let unit = unit_of(name);
+        let heading =
+            if unit.is_empty() { (*heading).to_owned() } else { format!("{heading}, {unit}") };
+        sheet.write_with_format(0, column as u16 + 1, heading, &look.head_right)?;
+    }
+    let mut year = 1;
+    while figure(year, "requests").is_some() {
+        sheet.write_with_format(year, 0, year, &look.text)?;
+        for (column, (name, _)) in columns.iter().enumerate() {
+            let Some(found) = figure(year, name) else { continue };
+            let column = column as u32 + 1;
+            write_figure(sheet, [year, column], found, book)?;
+        }
+        year += 1;
+    }
+    if let Some(cost) = columns.iter().position(|(name, _)| *name == "cost_usd") {
+        let mut chart = Chart::new(ChartType::Column);
+        let column = cost as u16 + 1;
+        chart.add_series().set_categories(("Years", 1, 0, year - 1, 0)).set_values((
+            "Years",
+            1,
+            column,
+            year - 1,
+            column,
+        ));
+        chart.title().set_name("Cost of serving by year, USD");
+        chart.legend().set_hidden();
+        sheet.insert_chart(year + 2, 0, &chart)?;
+    }
+    layout(sheet, &[8.0, 20.0, 12.0, 12.0, 18.0, 24.0, 18.0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unit_of;
+
+    #[test]
+    fn units_of_paths() {
+        for (path, unit) in [
+            ("training.cost_usd.total", "USD"),
+            ("inference.per_million_tokens.cost_usd", "USD"),
+            ("inference.per_million_tokens.co2e_kg.location", "kgCO2e"),
+            ("inference.fleet.peak_rate_per_s", "1/s"),
+            ("inference.api.fleet_usd_per_year", "USD/year"),
+            ("training.flops_per_usd.peak", "FLOP/usd"),
+            ("training.tokens_per_second_per_device", "tokens/second per device"),
+            ("training.mfu", ""),
+            ("training.tokens", ""),
+        ] {
+            assert_eq!(unit_of(path), unit, "{path}");
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A YAML document as a tree in which every value knows its place.
+//!
+//! The tree is what `extends` merges and `--set` overrides; [`super::reader`] then reads the typed
+//! scenario from it.
+
+use std::sync::Arc;
+
+use flopcast_core::diagnostic::{Error, Place, Result};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Location, Spanned};
+
+/// Larger files are no scenarios.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// A value of the document.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A YAML value; maps keep their order.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// `null`, `~` or nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// Any other scalar.
+    Text(String),
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping, in order.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a mapping.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The key.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Reads one YAML document.
+///
+/// # Errors
+/// Not UTF-8, too large, empty, not YAML, several documents, duplicate keys, an alias bomb or
+/// excessive nesting; each with its place.
+pub fn parse(file: &str, bytes: &[u8]) -> Result<Node> {
+    if bytes.len() > MAX_BYTES {
+        let size = bytes.len() / 1_000_000;
+        return Err(Error::input(format!(
+            "{file} is {size} MB large; a scenario is at most 1 MiB"
+        )));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let line = before.matches('\n').count() + 1;
+        Error::input(format!("{file} is not UTF-8 text: invalid byte on line {line}"))
+            .hint("save the file as UTF-8")
+    })?;
+    let source = Source::new(file, text);
+    let blank = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if text.lines().all(|line| blank(&line)) {
+        return Err(Error::input(format!("{file} is empty"))
+            .hint("`flopcast init` writes a scenario to start from"));
+    }
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_depth: 64,
+            max_nodes: 50_000,
+            max_aliases: 100,
+            max_anchors: 100,
+        },
+    };
+    let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| syntax_error(&source, &error))?;
+    Ok(source.node(raw))
+}
+
+fn syntax_error(source: &Source, error: &serde_saphyr::Error) -> Error {
+    use serde_saphyr::Error as Yaml;
+    let place = error.location().map(|at| source.place(at));
+    let message = match error.without_snippet() {
+        Yaml::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key `{key}`"),
+        Yaml::MultipleDocuments { .. } => {
+            "a scenario file holds one document; this starts a second one".to_owned()
+        }
+        other => {
+            let text = other.render();
+            let text = text.split(" at line").next().unwrap_or_default();
+            format!("not a valid YAML document: {}", text.trim_start_matches("error: ").trim())
+        }
+    };
+    Error::input(message).at(place.as_ref())
+}
+
+/// A value as the YAML reader hands it over, with its location in the text.
+enum Raw {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyValue;
+        impl<'de> Visitor<'de> for AnyValue {
+            type Value = Raw;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a YAML value")
+            }
+            fn visit_unit<E: de::Error>(self) -> Result<Raw, E> {
+                Ok(Raw::Null)
+            }
+            fn visit_none<E: de::Error>(self) -> Result<Raw, E> {
+                Ok(Raw::Null)
+            }
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+                Raw::deserialize(deserializer)
+            }
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Raw, E> {
+                Ok(Raw::Bool(value))
+            }
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Raw, E> {
+                Ok(Raw::Number(value as f64))
+            }
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Raw, E> {
+                Ok(Raw::Number(value as f64))
+            }
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Raw, E> {
+                Ok(Raw::Number(value))
+            }
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<Raw, E> {
+                Ok(Raw::Text(value.to_owned()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(Raw::List(list))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+                let mut map = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    map.push(entry);
+                }
+                Ok(Raw::Map(map))
+            }
+        }
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+/// The text that places point into.
+struct Source {
+    file: Arc<str>,
+    lines: Vec<Arc<str>>,
+}
+
+impl Source {
+    fn new(file: &str, text: &str) -> Self {
+        // A line that does not fit a screen is no help in a snippet.
+        let shorten = |line: &str| Arc::from(line.chars().take(160).collect::<String>());
+        Self { file: file.into(), lines: text.lines().map(shorten).collect() }
+    }
+
+    fn place(&self, at: Location) -> Place {
+        let line = usize::try_from(at.line()).unwrap_or(1).max(1);
+        let text = self.lines.get(line - 1).cloned().unwrap_or_else(|| "".into());
+        let column = usize::try_from(at.column()).unwrap_or(1).max(1);
+        let rest = text.chars().count().saturating_sub(column - 1);
+        let width = usize::try_from(at.span().len()).unwrap_or(1).clamp(1, rest.max(1));
+        Place { file: Arc::clone(&self.file), line, column, width, text }
+    }
+
+    fn node(&self, raw: Spanned<Raw>) -> Node {
+        let place = self.place(raw.referenced);
+        let value = match raw.value {
+            Raw::Null => Value::Null,
+            Raw::Bool(value) => Value::Bool(value),
+            Raw::Number(value) => Value::Number(value),
+            Raw::Text(value) => Value::Text(value),
+            Raw::List(items) => {
+                Value::List(items.into_iter().map(|item| self.node(item)).collect())
+            }
+            Raw::Map(entries) => Value::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let place = self.place(key.referenced);
+                        (Key { name: key.value, place }, self.node(value))
+                    })
+                    .collect(),
+            ),
+        };
+        Node { value, place }
+    }
+}
+
+impl Node {
+    /// The entry of a map.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(_, n)| n),
+            _ => None,
+        }
+    }
+
+    /// This document over `base`: maps merge key by key, anything else replaces (`extends`).
+    #[must_use]
+    pub fn over(self, base: Node) -> Node {
+        match (self.value, base.value) {
+            (Value::Map(mine), Value::Map(mut merged)) => {
+                for (key, value) in mine {
+                    match merged.iter_mut().find(|(other, _)| other.name == key.name) {
+                        Some((other, slot)) => {
+                            *other = key;
+                            let inherited = std::mem::replace(slot, value.clone());
+                            *slot = value.over(inherited);
+                        }
+                        None => merged.push((key, value)),
+                    }
+                }
+                Node { value: Value::Map(merged), place: self.place }
+            }
+            (value, _) => Node { value, place: self.place },
+        }
+    }
+
+    /// Replaces or adds the value at a dotted path (`training.hardware.count=512`).
+    ///
+    /// # Errors
+    /// The assignment has no `=`, an empty key, or a path through a value that is not a map.
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
+        let (path, value) = assignment.split_once('=').ok_or_else(|| {
+            Error::input(format!("`--set {assignment}` has no `=`"))
+                .hint("write --set training.hardware.count=512")
+        })?;
+        let mut node = parse(&format!("--set {path}"), value.as_bytes())
+            .map_err(|error| Error::input(format!("--set {path}: {}", error.message())))?;
+        node.relocate(&Place {
+            file: "--set".into(),
+            line: 1,
+            column: path.chars().count() + 2,
+            width: value.chars().count().max(1),
+            text: assignment.into(),
+        });
+        self.put(path.trim(), node)
+    }
+
+    /// Replaces or adds the value at a dotted path.
+    ///
+    /// # Errors
+    /// An empty key, or a path through a value that is not a map.
+    pub fn put(&mut self, path: &str, node: Node) -> Result<()> {
+        let mut target = self;
+        for name in path.split('.') {
+            if name.is_empty() {
+                return Err(Error::input(format!("`{path}` has an empty key")));
+            }
+            if matches!(target.value, Value::Null) {
+                target.value = Value::Map(Vec::new());
+            }
+            let Value::Map(entries) = &mut target.value else {
+                return Err(Error::input(format!("`{path}`: `{name}` is not inside a map"))
+                    .at(Some(&target.place)));
+            };
+            let index = entries.iter().position(|(key, _)| key.name == name).unwrap_or_else(|| {
+                let key = Key { name: name.to_owned(), place: node.place.clone() };
+                entries.push((key, Node { value: Value::Null, place: node.place.clone() }));
+                entries.len() - 1
+            });
+            target = &mut entries[index].1;
+        }
+        *target = node;
+        Ok(())
+    }
+
+    fn relocate(&mut self, place: &Place) {
+        self.place = place.clone();
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(|item| item.relocate(place)),
+            Value::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+                key.place = place.clone();
+                value.relocate(place);
+            }),
+            _ => {}
+        }
+    }
+}

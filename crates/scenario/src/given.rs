@@ -1,0 +1,226 @@
+//! A quantity as the user gives it: a value, a range or an estimate of three points, perhaps with
+//! the reason for it.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use flopcast_core::diagnostic::{Error, Place, Result};
+use flopcast_core::provenance::{Basis, Input};
+use flopcast_core::quantity::{Dimension, Distribution, Measure, text};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value as Json;
+
+use super::reader::Located;
+
+/// A quantity of the scenario, with its place and the user's reason.
+#[derive(Clone, Debug)]
+pub struct Given<Q> {
+    /// The value or its range.
+    pub spread: Spread<Q>,
+    /// Why it is so, in the user's words.
+    pub source: Option<String>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What is known of a quantity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spread<Q> {
+    /// One value.
+    Point(Q),
+    /// `a..b`: the 5th and the 95th percentile.
+    Range(Q, Q),
+    /// `{low, mode, high}`: a PERT distribution.
+    Pert {
+        /// The least value.
+        low: Q,
+        /// The likeliest value.
+        mode: Q,
+        /// The greatest value.
+        high: Q,
+    },
+}
+
+impl<Q: Measure> Spread<Q> {
+    /// The one value that stands for it: the median of a range (geometric mean for positive
+    /// quantities), the mode of three points.
+    pub fn central(&self) -> Q {
+        match self {
+            Self::Point(value) | Self::Pert { mode: value, .. } => *value,
+            Self::Range(low, high) => {
+                let range = Distribution::range(low.stored(), high.stored(), Q::SCALE);
+                Q::from_stored(range.quantile(0.5))
+            }
+        }
+    }
+
+    /// The distribution of what is uncertain.
+    pub fn distribution(&self) -> Option<Distribution> {
+        match self {
+            Self::Point(_) => None,
+            Self::Range(low, high) => {
+                Some(Distribution::range(low.stored(), high.stored(), Q::SCALE))
+            }
+            Self::Pert { low, mode, high } => Some(Distribution::Pert {
+                low: low.stored(),
+                mode: mode.stored(),
+                high: high.stored(),
+            }),
+        }
+    }
+}
+
+impl<Q: Measure> Given<Q> {
+    /// The given value as an input of the estimate, under `name`.
+    pub fn input(&self, name: &str) -> Input<Q> {
+        Input::new(name, self.spread.central(), self.basis()).spread(self.spread.distribution())
+    }
+
+    /// A value that was read without its type being known.
+    ///
+    /// # Errors
+    /// What is wrong with it as this quantity, in words for the user.
+    pub(super) fn from_json(raw: Located<Json>) -> Result<Self, String> {
+        let Unplaced { spread, source } =
+            Unplaced::deserialize(raw.value).map_err(|error| error.to_string())?;
+        Ok(Self { spread, source, place: raw.place })
+    }
+
+    /// Given, by this line and for this reason.
+    pub fn basis(&self) -> Basis {
+        let place = format!("{}:{}", self.place.file, self.place.line);
+        Basis::Given { place, source: self.source.clone() }
+    }
+
+    /// An error about this value, at its place.
+    pub fn refuse(&self, message: impl Into<String>) -> Error {
+        Error::input(message).at(Some(&self.place))
+    }
+}
+
+impl<'de, Q: Measure> Deserialize<'de> for Given<Q> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Located { value: Unplaced { spread, source }, place } =
+            Located::deserialize(deserializer)?;
+        Ok(Self { spread, source, place })
+    }
+}
+
+struct Unplaced<Q> {
+    spread: Spread<Q>,
+    source: Option<String>,
+}
+
+impl<'de, Q: Measure> Deserialize<'de> for Unplaced<Q> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Quantity(PhantomData))
+    }
+}
+
+struct Quantity<Q>(PhantomData<Q>);
+
+impl<'de, Q: Measure> Visitor<'de> for Quantity<Q> {
+    type Value = Unplaced<Q>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a quantity such as {}", example(Q::DIMENSION))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        let spread = match text.split_once("..") {
+            None => Spread::Point(one(text)?),
+            Some((low, high)) => {
+                // `2.0..3.0 USD/device-h`: the unit at the end serves both.
+                let (_, unit) = text::split_number(high.trim());
+                let has_unit = !low.trim().ends_with(|c: char| c.is_ascii_digit());
+                let low: Q = one(&if has_unit { low.to_owned() } else { format!("{low}{unit}") })?;
+                let high: Q = one(high)?;
+                if low.stored() >= high.stored() {
+                    return Err(E::custom(format!("the range {text} does not rise")));
+                }
+                Spread::Range(low, high)
+            }
+        };
+        Ok(Unplaced { spread, source: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        const KEYS: &[&str] = &["value", "source", "low", "mode", "high"];
+        let (mut value, mut source): (Option<Unplaced<Q>>, Option<String>) = (None, None);
+        let mut points: [Option<Unplaced<Q>>; 3] = [None, None, None];
+        while let Some(key) = entries.next_key::<String>()? {
+            match key.as_str() {
+                "value" => value = Some(entries.next_value()?),
+                "source" => source = Some(entries.next_value()?),
+                "low" => points[0] = Some(entries.next_value()?),
+                "mode" => points[1] = Some(entries.next_value()?),
+                "high" => points[2] = Some(entries.next_value()?),
+                other => return Err(de::Error::unknown_field(other, KEYS)),
+            }
+        }
+        let point = |p: &Unplaced<Q>| p.spread.central();
+        let spread = match (value, points) {
+            (Some(value), [None, None, None]) => value.spread,
+            (None, [Some(low), Some(mode), Some(high)]) => {
+                let (low, mode, high) = (point(&low), point(&mode), point(&high));
+                if !(low.stored() <= mode.stored() && mode.stored() <= high.stored()) {
+                    return Err(de::Error::custom("low, mode and high do not rise"));
+                }
+                Spread::Pert { low, mode, high }
+            }
+            _ => return Err(de::Error::custom("write {value, source} or {low, mode, high}")),
+        };
+        Ok(Unplaced { spread, source })
+    }
+}
+
+fn one<Q: Measure, E: de::Error>(text: &str) -> Result<Q, E> {
+    let value: Q = text::parse(text).map_err(E::custom)?;
+    value.check().map_err(E::custom)?;
+    Ok(value)
+}
+
+fn example(dimension: Dimension) -> String {
+    text::show_stored(1.0, dimension)
+}
+
+impl<Q: Measure> JsonSchema for Given<Q> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Quantity in {}", text::unit_name(Q::DIMENSION)).into()
+    }
+
+    fn inline_schema() -> bool {
+        false
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema(Q::DIMENSION)
+    }
+}
+
+/// Apart from the type, so that it is compiled once.
+fn schema(dimension: Dimension) -> Schema {
+    let one = json_schema!({"type": ["number", "string"]});
+    json_schema!({
+        "description": format!(
+            "A number with its unit, such as \"{}\"; a range a..b; {{value, source}}; or {{low, mode, high}}.",
+            example(dimension)
+        ),
+        "anyOf": [
+            one,
+            {"type": "object", "additionalProperties": false, "required": ["value"],
+             "properties": {"value": one, "source": {"type": "string"}}},
+            {"type": "object", "additionalProperties": false, "required": ["low", "mode", "high"],
+             "properties": {"low": one, "mode": one, "high": one, "source": {"type": "string"}}},
+        ]
+    })
+}

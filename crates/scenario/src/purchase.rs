@@ -1,0 +1,113 @@
+//! How devices are bought, as the user types it.
+
+use std::borrow::Cow;
+
+use flopcast_core::catalog::Purchase as Plan;
+use flopcast_core::quantity::text::number;
+use flopcast_core::quantity::{DevicePrice, InstancePrice, Measure, Share};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde_json::Value as Json;
+
+use super::given::{Given, Spread};
+use super::reader::Located;
+
+/// How devices are bought.
+#[derive(Clone, Debug)]
+pub enum Purchase {
+    /// A price list's plan.
+    Plan(Plan),
+    /// Several plans, each for a share of the devices.
+    Mix(Vec<(Plan, Given<Share>)>),
+    /// The user's own price of one device.
+    PerDevice(Given<DevicePrice>),
+    /// The user's own price of an instance, of which the catalog knows the number of devices.
+    PerInstance(Given<InstancePrice>),
+}
+
+const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
+const KEYS: &[&str] = &["price", "on-demand", "spot", "reserved-1y", "reserved-3y"];
+
+fn plan<E: serde::de::Error>(name: &str, expected: &'static [&'static str]) -> Result<Plan, E> {
+    let known = Plan::ALL.into_iter().find(|known| known.name() == name);
+    known.ok_or_else(|| E::unknown_variant(name, expected))
+}
+
+impl<'de> Deserialize<'de> for Purchase {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Purchases;
+        impl<'de> Visitor<'de> for Purchases {
+            type Value = Purchase;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(
+                    "on-demand, spot, reserved-1y, reserved-3y, a mix such as \
+                     {reserved-1y: 60 %, on-demand: 40 %}, or {price: 2.10 USD/device-h}",
+                )
+            }
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Purchase, E> {
+                plan(name, PLANS).map(Purchase::Plan)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Purchase, A::Error> {
+                let (mut price, mut mix) = (None, Vec::new());
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == "price" {
+                        price = Some(own(map.next_value()?).map_err(A::Error::custom)?);
+                    } else {
+                        mix.push((plan(&key, KEYS)?, map.next_value()?));
+                    }
+                }
+                match (price, mix.is_empty()) {
+                    (Some(price), true) => Ok(price),
+                    (None, false) => mixed(mix).map_err(A::Error::custom),
+                    _ => Err(A::Error::custom("write {price: ...}, or shares of plans")),
+                }
+            }
+        }
+        deserializer.deserialize_any(Purchases)
+    }
+}
+
+/// Shares that add up to all devices.
+fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
+    if mix.iter().any(|(_, share)| !matches!(share.spread, Spread::Point(_))) {
+        return Err("the shares of a mix are single values, not ranges".to_owned());
+    }
+    let sum: f64 = mix.iter().map(|(_, share)| share.spread.central().get()).sum();
+    if (sum - 1.0).abs() > 1e-6 {
+        return Err(format!("the shares of a mix add up to 100 %, not {} %", number(100.0 * sum)));
+    }
+    Ok(Purchase::Mix(mix))
+}
+
+/// The unit says of what it is the price.
+fn own(price: Located<Json>) -> Result<Purchase, String> {
+    if price.value.to_string().contains("instance") {
+        Given::from_json(price).and_then(above_zero).map(Purchase::PerInstance)
+    } else {
+        Given::from_json(price).and_then(above_zero).map(Purchase::PerDevice)
+    }
+}
+
+fn above_zero<Q: Measure>(price: Given<Q>) -> Result<Given<Q>, String> {
+    let lowest =
+        price.spread.distribution().map_or(price.spread.central().stored(), |d| d.quantile(1e-9));
+    if lowest > 0.0 { Ok(price) } else { Err("this price is not above zero".to_owned()) }
+}
+
+impl JsonSchema for Purchase {
+    fn schema_name() -> Cow<'static, str> {
+        "Purchase".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let share = json_schema!({"type": ["number", "string", "object"]});
+        json_schema!({"anyOf": [
+            {"enum": PLANS},
+            {"type": "object", "additionalProperties": false, "required": ["price"], "properties": {
+                "price": {"type": ["string", "object"], "description": "2.10 USD/device-h or 16.80 USD/instance-h"}}},
+            {"type": "object", "additionalProperties": false, "minProperties": 1,
+             "description": "Shares of the devices that add up to 100 %.",
+             "properties": {"on-demand": share, "spot": share, "reserved-1y": share, "reserved-3y": share}},
+        ]})
+    }
+}

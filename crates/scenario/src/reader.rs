@@ -1,0 +1,256 @@
+//! From the document's tree to typed values, by serde: every error finds its place.
+
+use flopcast_core::diagnostic::{Error, Place, Placed, Result};
+use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+
+use super::document::{Key, Node, Value};
+
+/// Reads a typed value from the tree.
+///
+/// # Errors
+/// An unknown key (with the nearest valid one), a missing key, a wrong type, a value that its type
+/// refuses; each with its place.
+pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T> {
+    T::deserialize(Reader(node)).map_err(|Refusal(error)| error.at(Some(&node.place)))
+}
+
+/// A value with the place it was read from.
+#[derive(Clone, Debug)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl<T: Clone> Located<T> {
+    /// The value and its place, as plans hold them.
+    pub fn placed(&self) -> Placed<T> {
+        Placed { value: self.value.clone(), place: self.place.clone() }
+    }
+}
+
+const LOCATED: &str = "$flopcast::located";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Parts<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
+            type Value = Located<T>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a value with its place")
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(
+                self,
+                mut parts: A,
+            ) -> Result<Located<T>, A::Error> {
+                let missing = || de::Error::custom("a value with its place");
+                let (file, text) = parts.next_element::<(String, String)>()?.ok_or_else(missing)?;
+                let (line, column, width) = parts.next_element()?.ok_or_else(missing)?;
+                let value = parts.next_element()?.ok_or_else(missing)?;
+                let place = Place { file: file.into(), line, column, width, text: text.into() };
+                Ok(Located { value, place })
+            }
+        }
+        deserializer.deserialize_tuple_struct(LOCATED, 3, Parts(std::marker::PhantomData))
+    }
+}
+
+/// [`Error`] as serde wants it.
+#[derive(Debug)]
+struct Refusal(Error);
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl de::Error for Refusal {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self(Error::input(message.to_string()))
+    }
+    fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
+        // What serde calls a struct is, to the user, a mapping.
+        let expected = expected.to_string();
+        let known = expected.strip_prefix("struct ").is_none();
+        let expected = if known { &expected } else { "keys with values, `key: value`" };
+        Self(Error::input(format!("expected {expected}, found {found}")))
+    }
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        let error = Error::input(format!("unknown key `{field}`"));
+        let suggested = error.clone().suggest(field, expected.iter().copied());
+        Self(if suggested == error && !expected.is_empty() {
+            error.hint(format!("valid keys here: {}", expected.join(", ")))
+        } else {
+            suggested
+        })
+    }
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Self(
+            Error::input(format!("`{variant}` is not one of {}", expected.join(", ")))
+                .suggest(variant, expected.iter().copied()),
+        )
+    }
+    fn missing_field(field: &'static str) -> Self {
+        Self(Error::input(format!("the key `{field}` is missing here")))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'a>(&'a Node);
+
+impl IntoDeserializer<'_, Refusal> for Reader<'_> {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl Reader<'_> {
+    fn located<T>(self, result: Result<T, Refusal>) -> Result<T, Refusal> {
+        result.map_err(|Refusal(error)| Refusal(error.at(Some(&self.0.place))))
+    }
+}
+
+/// A key; keys that start with `x-` are the user's own and never reach here.
+struct KeyReader<'a>(&'a Key);
+
+impl IntoDeserializer<'_, Refusal> for KeyReader<'_> {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for KeyReader<'_> {
+    type Error = Refusal;
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor
+            .visit_str(&self.0.name)
+            .map_err(|Refusal(error)| Refusal(error.at(Some(&self.0.place))))
+    }
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'_> {
+    type Error = Refusal;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        self.located(match &self.0.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(value) if value.fract() == 0.0 && (0.0..1e15).contains(value) => {
+                visitor.visit_u64(*value as u64)
+            }
+            Value::Number(value) => visitor.visit_f64(*value),
+            Value::Text(value) => visitor.visit_str(value),
+            Value::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(Reader))),
+            Value::Map(entries) => {
+                let own = entries.iter().filter(|(key, _)| !key.name.starts_with("x-"));
+                visitor.visit_map(MapDeserializer::new(
+                    own.map(|(key, value)| (KeyReader(key), Reader(value))),
+                ))
+            }
+        })
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        match &self.0.value {
+            Value::Null => visitor.visit_none(),
+            // `auto` reads as left out: the engine chooses.
+            Value::Text(text) if text == "auto" => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        match &self.0.value {
+            Value::Number(value) => self.located(visitor.visit_string(value.to_string())),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        self.located(match &self.0.value {
+            Value::Text(text) => visitor.visit_enum(StrDeserializer::new(text)),
+            Value::Map(entries) if entries.len() == 1 => {
+                let entry = entries.iter().map(|(key, value)| (KeyReader(key), Reader(value)));
+                let map = MapDeserializer::new(entry);
+                visitor.visit_enum(de::value::MapAccessDeserializer::new(map))
+            }
+            _ => Err(Refusal(Error::input(format!(
+                "{} is one of {}",
+                name.to_lowercase(),
+                variants.join(", ")
+            )))),
+        })
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        if name == LOCATED {
+            visitor.visit_seq(PlaceThenValue { node: self.0, step: 0 })
+        } else {
+            self.deserialize_any(visitor)
+        }
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit
+        unit_struct seq tuple map struct identifier ignored_any
+    }
+}
+
+/// Hands a [`Located`] its place, then its value.
+struct PlaceThenValue<'a> {
+    node: &'a Node,
+    step: u8,
+}
+
+impl<'de> de::SeqAccess<'de> for PlaceThenValue<'_> {
+    type Error = Refusal;
+    fn next_element_seed<T: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Refusal> {
+        let place = &self.node.place;
+        self.step += 1;
+        match self.step {
+            1 => {
+                let parts = [place.file.to_string(), place.text.to_string()];
+                seed.deserialize(SeqDeserializer::<_, Refusal>::new(parts.into_iter()))
+            }
+            2 => {
+                let parts = [place.line, place.column, place.width];
+                seed.deserialize(SeqDeserializer::<_, Refusal>::new(parts.into_iter()))
+            }
+            _ => seed.deserialize(Reader(self.node)),
+        }
+        .map(Some)
+    }
+}

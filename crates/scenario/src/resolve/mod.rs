@@ -1,0 +1,271 @@
+//! From what the user typed to a plan: references looked up, defaults named, contradictions
+//! refused.
+
+mod api;
+mod compress;
+mod costs;
+mod embodied;
+mod inference;
+mod owned;
+mod placement;
+mod pools;
+mod power;
+mod recipe;
+mod rent;
+mod site;
+mod speculation;
+mod spread;
+mod traffic;
+mod training;
+
+use std::sync::Arc;
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::plan;
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::model::{Input as Sample, Model, Spec};
+use flopcast_core::provenance::{Basis, Input};
+use flopcast_core::quantity::system::time::year;
+use flopcast_core::quantity::{Measure, Requests, Share, YearlyRate};
+
+use super::file::{Finance as FinanceFile, ScenarioFile};
+
+/// Reads the files that a scenario refers to; paths are as written in the scenario.
+pub trait Files {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn read(&self, path: &str) -> Result<Vec<u8>>;
+
+    /// A model on an input; who resolves many scenarios remembers those it has built.
+    ///
+    /// # Errors
+    /// As [`Spec::build`]; its file cannot be read.
+    fn model(&self, spec: &Spec, input: &Sample) -> Result<Arc<Model>> {
+        let bytes = spec.path().map(|path| self.read(path)).transpose()?;
+        flopcast_import::build(spec, bytes.as_deref(), input).map(Arc::new)
+    }
+}
+
+/// What resolving learns beside the plans.
+#[derive(Clone, Debug, Default)]
+struct Notes {
+    model_assumptions: Vec<String>,
+    warnings: Vec<String>,
+    prices_as_of: Option<chrono::NaiveDate>,
+    grid_as_of: Option<chrono::NaiveDate>,
+}
+
+/// A stage of a scenario, resolved apart from the other; none where the scenario has no such stage.
+#[derive(Clone, Debug)]
+pub struct Part<P> {
+    plan: Option<Arc<P>>,
+    notes: Arc<Notes>,
+}
+
+/// What surrounds the stages: a name, how money over time is added up, the functional unit.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    name: String,
+    finance: plan::Finance,
+    functional_unit: Option<Input<Requests>>,
+    warning: Option<&'static str>,
+}
+
+/// Resolves a scenario against a catalog.
+///
+/// # Errors
+/// What is contradictory, impossible or unknown to the catalog; with place and hint.
+pub fn resolve(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Scenario> {
+    let frame = Frame::resolve(file, files)?;
+    let training = Part::training(file, catalog, files)?;
+    let inference = Part::inference(file, catalog, files)?;
+    Ok(frame.around(training, inference))
+}
+
+impl Part<plan::TrainingPlan> {
+    /// Resolves the training section.
+    ///
+    /// # Errors
+    /// As [`resolve()`].
+    pub fn training(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Self> {
+        Self::of(file.training.as_ref(), |training, notes| {
+            training::plan(file, training, catalog, files, notes)
+        })
+    }
+}
+
+impl Part<plan::Service> {
+    /// Resolves the inference section.
+    ///
+    /// # Errors
+    /// As [`resolve()`].
+    pub fn inference(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Self> {
+        Self::of(file.inference.as_ref(), |service, notes| {
+            inference::plan(file, service, catalog, files, notes)
+        })
+    }
+}
+
+impl<P> Part<P> {
+    fn of<S>(section: Option<S>, plan: impl FnOnce(S, &mut Notes) -> Result<P>) -> Result<Self> {
+        let mut notes = Notes::default();
+        let plan = section.map(|section| plan(section, &mut notes)).transpose()?.map(Arc::new);
+        Ok(Self { plan, notes: Arc::new(notes) })
+    }
+}
+
+impl Frame {
+    /// Resolves all but the stages.
+    ///
+    /// # Errors
+    /// As [`resolve()`].
+    pub fn resolve(file: &ScenarioFile, files: &dyn Files) -> Result<Self> {
+        if let Some(version) = &file.flopcast
+            && version.value != 1
+        {
+            let message = format!("this flopcast reads format 1, not {}", version.value);
+            return Err(Error::input(message).at(Some(&version.place)));
+        }
+        if file.training.is_none() && file.inference.is_none() {
+            // The model itself must still be right.
+            training::model_of(file, files, &Sample::default())?;
+        }
+        let idle = file.compress.is_some() && file.inference.is_none();
+        Ok(Self {
+            name: file.name.clone(),
+            finance: finance(&file.finance)?,
+            functional_unit: file
+                .functional_unit
+                .as_ref()
+                .map(|unit| unit.input("functional_unit")),
+            warning: idle.then_some("compress changes what is served, and nothing is"),
+        })
+    }
+}
+
+impl Frame {
+    /// The scenario that has these stages.
+    pub fn around(
+        self,
+        training: Part<plan::TrainingPlan>,
+        inference: Part<plan::Service>,
+    ) -> Scenario {
+        let frame = self;
+        let mut warnings: Vec<String> = Vec::new();
+        let notes = [training.notes, inference.notes];
+        let said = notes.iter().flat_map(|notes| notes.warnings.iter().map(String::as_str));
+        for warning in said.chain(frame.warning) {
+            if !warnings.iter().any(|known| known == warning) {
+                warnings.push(warning.to_owned());
+            }
+        }
+        let newest = |of: fn(&Notes) -> Option<chrono::NaiveDate>| {
+            notes.iter().filter_map(|it| of(it)).max()
+        };
+        let dates = [
+            ("prices_as_of", newest(|notes| notes.prices_as_of)),
+            ("grid_as_of", newest(|notes| notes.grid_as_of)),
+        ];
+        let dated = |(key, date): (&str, Option<chrono::NaiveDate>)| {
+            Some((key.to_owned(), date?.to_string()))
+        };
+        Scenario {
+            name: frame.name,
+            training: training.plan,
+            inference: inference.plan,
+            finance: frame.finance,
+            functional_unit: frame.functional_unit,
+            dates: dates.into_iter().filter_map(dated).collect(),
+            model_assumptions: notes
+                .iter()
+                .flat_map(|notes| notes.model_assumptions.iter().cloned())
+                .collect(),
+            warnings,
+        }
+    }
+}
+
+/// An input that nobody gave.
+fn assumed<Q: Measure>(name: &str, value: Q, why: &str) -> Input<Q> {
+    Input::new(name, value, Basis::Assumed { why: why.to_owned(), source: None })
+}
+
+/// A default of the catalog, which is an assumption with a source.
+fn default<Q: Measure>(catalog: &Catalog, name: &str, id: &str, why: &str) -> Result<Input<Q>> {
+    let fact = catalog.default_value::<Q>(id)?;
+    let source = Some(fact.citation.to_string());
+    Ok(Input::new(name, fact.value, Basis::Assumed { why: why.to_owned(), source }))
+}
+
+/// A share that makes sense by construction.
+fn share(value: f64) -> Share {
+    Share::from_stored(value.clamp(0.0, 1.0))
+}
+
+fn finance(file: &FinanceFile) -> Result<plan::Finance> {
+    let years = match &file.horizon {
+        None => 3,
+        Some(given) => {
+            let years = given.spread.central().get::<year>();
+            // A file that says `1095 days` means three years.
+            let whole = years.round();
+            if !(0.9..=50.0).contains(&years) || (years - whole).abs() > 0.01 {
+                return Err(given.refuse("the horizon is a whole number of years from 1 to 50"));
+            }
+            whole as u32
+        }
+    };
+    if let Some(rate) = &file.discount_rate
+        && !(0.0..1.0).contains(&rate.spread.central())
+    {
+        return Err(rate.refuse("the discount rate is between 0 % and 100 % a year"));
+    }
+    let zero = YearlyRate::from_stored(0.0);
+    Ok(plan::Finance {
+        years,
+        discount_rate: file.discount_rate.as_ref().map_or_else(
+            || assumed("finance.discount_rate", 0.08, "a usual cost of capital; set your own"),
+            |given| given.input("finance.discount_rate"),
+        ),
+        price_change: file.price_change.as_ref().map_or_else(
+            || {
+                let why = "rents fell until 2025 and rose in 2026, so no trend is assumed";
+                assumed("finance.price_change", zero, why)
+            },
+            |given| given.input("finance.price_change"),
+        ),
+        currency: currency(file)?,
+    })
+}
+
+/// The currency of reports; the catalog has no rates, which would be old when they are read.
+fn currency(file: &FinanceFile) -> Result<Option<plan::Currency>> {
+    let (code, rate) = match (&file.currency, &file.exchange_rate) {
+        (None, None) => return Ok(None),
+        (Some(code), None) if code.value == "USD" => return Ok(None),
+        (Some(code), Some(rate)) => (code, rate),
+        (Some(code), None) => {
+            return Err(Error::input(format!("{} needs an exchange rate", code.value))
+                .at(Some(&code.place))
+                .hint("exchange_rate: {per_usd: 0.92, date: 2026-11-20, source: ECB}"));
+        }
+        (None, Some(rate)) => {
+            return Err(Error::input("an exchange rate needs a currency")
+                .at(Some(&rate.place))
+                .hint("finance: {currency: EUR, ...}"));
+        }
+    };
+    if code.value.len() != 3 || !code.value.bytes().all(|c| c.is_ascii_uppercase()) {
+        return Err(Error::input(format!("`{}` is no currency code such as EUR", code.value))
+            .at(Some(&code.place)));
+    }
+    let per_usd = rate.value.per_usd;
+    if !(per_usd > 0.0 && per_usd.is_finite()) {
+        return Err(Error::input("an exchange rate is above zero").at(Some(&rate.place)));
+    }
+    let (date, source) = (rate.value.date, rate.value.source.clone());
+    Ok(Some(plan::Currency { code: code.value.clone(), per_usd, date, source }))
+}

@@ -1,0 +1,330 @@
+//! Hardware of one's own: prices, ratios and rents looked up, every default named.
+
+use std::collections::BTreeSet;
+
+use flopcast_core::catalog::{
+    Accelerator, Catalog, PriceBasis, Purchase as Plan, PurchasePrice, Rental, Wanted,
+};
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::ledger::plan::{Alternative, Amortisation, Owned, Stated};
+use flopcast_core::provenance::{Basis, Input, Unknown};
+use flopcast_core::quantity::system::time::{day, year};
+use flopcast_core::quantity::{DevicePower, DevicePrice, EnergyPrice, Measure, Time};
+
+use super::super::file::{InsteadOf, Owned as OwnedFile, Placement};
+use super::super::given::Given;
+use super::super::purchase::Purchase;
+use super::super::reader::Located;
+use super::{Notes, assumed, default, placement, share};
+
+/// The hardware, where a placement says that it is owned; its inputs are named under `section`.
+pub(super) fn plan(
+    catalog: &Catalog,
+    place: &Placement,
+    device: &Accelerator,
+    section: &str,
+    notes: &mut Notes,
+) -> Result<Option<Owned>> {
+    let provider = place.provider.as_ref().filter(|provider| provider.value != "owned");
+    let file = match (&place.owned, &place.purchase, provider) {
+        (Some(owned), _, Some(provider)) => {
+            return Err(Error::input(format!(
+                "hardware is either owned or rented from {}",
+                provider.value
+            ))
+            .at(Some(&owned.place))
+            .hint("drop `owned` or `provider`; what it is compared with is owned.instead_of"));
+        }
+        (Some(_), Some(purchase), None) => {
+            return Err(Error::input("hardware is either owned or bought by the hour")
+                .at(Some(&purchase.place))
+                .hint("drop `owned` or `purchase`"));
+        }
+        (Some(owned), None, None) => owned.value.clone(),
+        // A price given beside `provider: owned` is the user's own rate.
+        (None, None, None) if place.provider.is_some() => OwnedFile::default(),
+        _ => return Ok(None),
+    };
+    let keys = Keys { catalog, device, section };
+    let chip = keys.chip(&file, notes);
+    let life = keys.or_default(
+        file.amortisation.as_ref(),
+        "amortisation",
+        "amortisation.server",
+        "book life of a server",
+    )?;
+    if life.value.value <= 0.0 {
+        return Err(refuse(file.amortisation.as_ref(), "the service life is above zero"));
+    }
+    let utilisation = file.utilisation.as_ref().map_or_else(
+        || {
+            let why = "the hardware has other work when this is done; unused time is charged";
+            assumed(&keys.name("utilisation"), share(1.0), why)
+        },
+        |given| given.input(&keys.name("utilisation")),
+    );
+    if utilisation.value.get() <= 0.0 {
+        return Err(refuse(file.utilisation.as_ref(), "hardware that is never used costs no run"));
+    }
+    let family = device.id.split('-').next().unwrap_or_default();
+    let server = keys.or_default(
+        file.server.as_ref(),
+        "server",
+        &family_default(catalog, "capex.server_per_chip", family),
+        "cost of a server / cost of its accelerators",
+    )?;
+    if server.value < 1.0 {
+        return Err(refuse(file.server.as_ref(), "a server costs at least as much as its chips"));
+    }
+    let interconnect = keys.or_default(
+        file.interconnect.as_ref(),
+        "interconnect",
+        "capex.interconnect_share",
+        "cluster interconnect / cost of the cluster",
+    )?;
+    if interconnect.value.get() >= 1.0 {
+        return Err(refuse(file.interconnect.as_ref(), "a cluster is more than its interconnect"));
+    }
+    Ok(Some(Owned {
+        chip,
+        server,
+        interconnect,
+        amortisation: keys.amortisation(&file, place.start.as_ref())?,
+        life,
+        utilisation,
+        power: keys.power(&file, family)?,
+        colocation: keys.or_default(
+            file.colocation.as_ref(),
+            "colocation",
+            "colocation.rent",
+            "asking rate of wholesale colocation, power billed apart",
+        )?,
+        electricity: keys.electricity(&file, place)?,
+        maintenance: keys.or_default(
+            file.maintenance.as_ref(),
+            "maintenance",
+            "maintenance.server",
+            "repairs and support per year / purchase price",
+        )?,
+        instead_of: keys.instead_of(file.instead_of.as_ref())?,
+    }))
+}
+
+/// What every look-up needs.
+struct Keys<'a> {
+    catalog: &'a Catalog,
+    device: &'a Accelerator,
+    section: &'a str,
+}
+
+impl Keys<'_> {
+    fn name(&self, key: &str) -> String {
+        format!("{}.owned.{key}", self.section)
+    }
+
+    fn or_default<Q: Measure>(
+        &self,
+        given: Option<&Given<Q>>,
+        key: &str,
+        id: &str,
+        why: &str,
+    ) -> Result<Input<Q>> {
+        match given {
+            Some(given) => Ok(given.input(&self.name(key))),
+            None => default(self.catalog, &self.name(key), id, why),
+        }
+    }
+
+    /// The given price, or the newest of the catalog on the day of purchase.
+    fn chip(&self, file: &OwnedFile, notes: &mut Notes) -> Stated<PurchasePrice> {
+        if let Some(given) = &file.chip {
+            return Ok(given.input(&self.name("chip")));
+        }
+        let rows = self.catalog.purchases(&self.device.id);
+        let bought = file.bought.as_ref().map(|bought| bought.value);
+        let before = rows.iter().rev().find(|row| {
+            let as_of = row.price.citation.as_of.map(|as_of| as_of.start);
+            bought.is_none_or(|bought| as_of.is_none_or(|as_of| as_of <= bought))
+        });
+        let Some(row) = before.or(rows.first()) else {
+            return Err(Unknown {
+                why: format!(
+                    "the catalog has no purchase price of {}; give {}",
+                    self.device.id,
+                    self.name("chip")
+                ),
+            });
+        };
+        let as_of = row.price.citation.as_of.map(|as_of| as_of.start);
+        notes.prices_as_of = notes.prices_as_of.max(as_of);
+        Ok(row.price.input(format!("{}, {}", self.name("chip"), row.product)))
+    }
+
+    fn amortisation(
+        &self,
+        file: &OwnedFile,
+        start: Option<&Located<chrono::NaiveDate>>,
+    ) -> Result<Amortisation> {
+        let Some(change) = &file.price_change else {
+            return Ok(Amortisation::StraightLine {
+                residual: file.residual.as_ref().map_or_else(
+                    || assumed(&self.name("residual"), share(0.0), "written off in full"),
+                    |given| given.input(&self.name("residual")),
+                ),
+            });
+        };
+        if let Some(residual) = &file.residual {
+            return Err(residual
+                .refuse("the residual value follows from price_change")
+                .hint("give one of the two"));
+        }
+        let yearly = change.spread.central() * Time::new::<year>(1.0);
+        if yearly.value <= 1e-9 - 1.0 {
+            return Err(change.refuse("a value falls by less than 100 % a year"));
+        }
+        let age = match (&file.bought, start) {
+            (Some(bought), Some(start)) if bought.value > start.value => {
+                return Err(Error::input(format!(
+                    "the hardware is bought on {}, after the start on {}",
+                    bought.value, start.value
+                ))
+                .at(Some(&bought.place)));
+            }
+            (Some(bought), Some(start)) => {
+                let days = (start.value - bought.value).num_days() as f64;
+                let formula = format!("from {} to {}", bought.value, start.value);
+                let basis = Basis::Derived { formula };
+                Input::new(self.name("age"), Time::new::<day>(days), basis)
+            }
+            _ => assumed(
+                &self.name("age"),
+                Time::from_stored(0.0),
+                "bought new for this: `bought` and `start` name no days",
+            ),
+        };
+        Ok(Amortisation::Value { change: change.input(&self.name("price_change")), age })
+    }
+
+    /// The given power, the server's nameplate, or TDP x the usual ratio of the two.
+    fn power(&self, file: &OwnedFile, family: &str) -> Result<Stated<DevicePower>> {
+        let name = self.name("power");
+        if let Some(given) = &file.power {
+            return Ok(Ok(given.input(&name)));
+        }
+        if let Some(nameplate) = self.device.server_power() {
+            return Ok(Ok(nameplate.input(format!("{name}, nameplate"))));
+        }
+        let Some(tdp) = &self.device.tdp else {
+            return Ok(Err(Unknown {
+                why: format!("no power of {} is published; give {name}", self.device.id),
+            }));
+        };
+        let id = family_default(self.catalog, "host.server_per_chip", family);
+        let ratio = self.catalog.default_value::<f64>(&id)?;
+        let basis = Basis::Assumed {
+            why: format!(
+                "TDP x {}, the usual nameplate of a server / TDP of its chips",
+                ratio.value
+            ),
+            source: Some(ratio.citation.to_string()),
+        };
+        Ok(Ok(Input::new(name, tdp.value * ratio.value, basis)))
+    }
+
+    fn electricity(&self, file: &OwnedFile, place: &Placement) -> Result<Stated<EnergyPrice>> {
+        let name = self.name("electricity");
+        if let Some(given) = &file.electricity {
+            return Ok(Ok(given.input(&name)));
+        }
+        let region = placement::region(self.catalog, place, None)?;
+        let price = region.and_then(|region| region.electricity);
+        Ok(price.map(|price| price.input(format!("{name}, industrial"))).ok_or_else(|| Unknown {
+            why: format!("the catalog has no price of electricity there; give {name}"),
+        }))
+    }
+
+    fn instead_of(
+        &self,
+        asked: Option<&Located<InsteadOf>>,
+    ) -> Result<std::result::Result<Alternative, Unknown>> {
+        let name = self.name("instead_of");
+        let Some(Located { value: asked, place }) = asked else {
+            return Ok(self.cheapest().map(|rental| Alternative {
+                price: rent(&rental, &format!("{name}, the cheapest on demand")),
+                committed: false,
+            }));
+        };
+        let plan = match asked.purchase.as_ref().map(|purchase| &purchase.value) {
+            Some(Purchase::PerDevice(price)) => {
+                return Ok(Ok(Alternative { price: price.input(&name), committed: false }));
+            }
+            Some(Purchase::Plan(plan)) => *plan,
+            None => Plan::OnDemand,
+            Some(_) => {
+                return Err(Error::input("the rent to compare with is one plan or one price")
+                    .at(Some(place))
+                    .hint("purchase: on-demand, or {price: 2.10 USD/device-h}"));
+            }
+        };
+        let provider = asked.provider.as_ref().ok_or_else(|| {
+            Error::input("a rent to compare with names its provider or its price").at(Some(place))
+        })?;
+        let wanted = Wanted {
+            provider: &provider.value,
+            region: asked.region.as_ref().map(|region| region.value.as_str()),
+            accelerator: &self.device.id,
+            purchase: plan,
+        };
+        let rental = self.catalog.rental(wanted, self.device.devices_per_node);
+        let rental = rental.map_err(|error| error.at(Some(place)))?;
+        Ok(Ok(Alternative {
+            price: rent(&rental, &name),
+            committed: matches!(plan, Plan::Reserved1y | Plan::Reserved3y),
+        }))
+    }
+
+    /// The cheapest on-demand rent in the catalog; price indices are no offers.
+    fn cheapest(&self) -> std::result::Result<Rental, Unknown> {
+        let sellers: BTreeSet<(&str, &str)> = self
+            .catalog
+            .prices()
+            .filter(|price| price.accelerator == self.device.id && price.sells(Plan::OnDemand))
+            .map(|price| (price.provider.as_str(), price.region.as_str()))
+            .collect();
+        let offers = sellers.into_iter().filter_map(|(provider, region)| {
+            let wanted = Wanted {
+                provider,
+                region: Some(region),
+                accelerator: &self.device.id,
+                purchase: Plan::OnDemand,
+            };
+            self.catalog.rental(wanted, self.device.devices_per_node).ok()
+        });
+        let offers = offers.filter(|rental| rental.basis != PriceBasis::Index);
+        let rent = |rental: &Rental| rental.per_device().stored();
+        offers.min_by(|a, b| rent(a).total_cmp(&rent(b))).ok_or_else(|| Unknown {
+            why: format!(
+                "the catalog has no on-demand rent of {} to compare with; give {}",
+                self.device.id,
+                self.name("instead_of")
+            ),
+        })
+    }
+}
+
+/// The rent of one device, named after who offers it.
+fn rent(rental: &Rental, name: &str) -> Input<DevicePrice> {
+    let region = if rental.is_for_any_region() { "any region" } else { &rental.region };
+    let name = format!("{name}: {} {}, {region}", rental.provider, rental.sku);
+    Input::new(name, rental.per_device(), rental.citation().basis())
+}
+
+/// The default of a family of devices, or that of all others.
+fn family_default(catalog: &Catalog, id: &str, family: &str) -> String {
+    let own = format!("{id}.{family}");
+    if catalog.has_default(&own) { own } else { format!("{id}.other") }
+}
+
+fn refuse<Q: Measure>(given: Option<&Given<Q>>, message: &str) -> Error {
+    given.map_or_else(|| Error::input(message), |given| given.refuse(message))
+}

@@ -1,0 +1,31 @@
+//! Where something runs: accelerator, region, rent.
+
+use flopcast_core::catalog::{Accelerator, Catalog, Region};
+use flopcast_core::diagnostic::Result;
+
+use super::super::file::{Hardware, Placement};
+
+/// The accelerator that a scenario names.
+pub(super) fn accelerator<'a>(
+    catalog: &'a Catalog,
+    hardware: &Hardware,
+) -> Result<&'a Accelerator> {
+    let name = &hardware.accelerator;
+    catalog.accelerator(&name.value).map_err(|error| error.at(Some(&name.place)))
+}
+
+/// The region, where the placement names one, with the grid of a year.
+pub(super) fn region(
+    catalog: &Catalog,
+    placement: &Placement,
+    year: Option<i32>,
+) -> Result<Option<Region>> {
+    let Some(code) = &placement.region else { return Ok(None) };
+    let provider = placement.provider.as_ref().map_or("owned", |p| p.value.as_str());
+    catalog.region_in(provider, &code.value, year).map(Some).map_err(|error| {
+        let of_provider = error.message().contains("provider");
+        let place =
+            placement.provider.as_ref().filter(|_| of_provider).map_or(&code.place, |p| &p.place);
+        error.at(Some(place))
+    })
+}

@@ -1,0 +1,74 @@
+//! Disaggregated prefill and decode: the engines of a replica.
+
+use flopcast_core::catalog::Accelerator;
+use flopcast_core::diagnostic::Result;
+use flopcast_core::model::Model;
+use flopcast_core::provenance::{Basis, Input};
+use flopcast_core::quantity::Data;
+use flopcast_core::serving::plan::Pools;
+
+use super::super::file::{Disaggregated, Inference};
+use super::super::given::Given;
+use super::assumed;
+use super::spread::{self, Spreading};
+
+/// More engines than any group has.
+const MOST: f64 = 1024.0;
+
+/// The pools of a service whose model has these weights; `usable` is the memory of a device.
+///
+/// # Errors
+/// Pools of a network that generates nothing; counts that are not whole; degrees as those of
+/// `inference.parallelism`.
+pub(super) fn plan(
+    given: &Disaggregated,
+    service: &Inference,
+    device: &Accelerator,
+    model: &Model,
+    generates: bool,
+    (weights, beside, usable): (Input<Data>, Data, Data),
+) -> Result<Pools> {
+    if !generates {
+        return Err(given
+            .decode
+            .refuse("the model answers in one pass: there is nothing to decode")
+            .hint("give inference.traffic.output_tokens, or leave disaggregated out"));
+    }
+    let parallelism = given.prefill_parallelism.as_ref().or(service.parallelism.as_ref());
+    let Spreading { spread, devices, weights, .. } =
+        spread::over_devices(parallelism, model, weights, beside, usable)?;
+    let network = "link of a device to other nodes";
+    Ok(Pools {
+        prefill: count(&given.prefill, "prefill")?,
+        decode: count(&given.decode, "decode")?,
+        prefill_devices: Input::new(
+            "devices of an engine that reads prompts",
+            devices.value,
+            Basis::Derived {
+                formula: format!(
+                    "tensor {} x pipeline {} x data {}",
+                    spread.tensor, spread.pipeline, spread.data
+                ),
+            },
+        ),
+        prefill_weights: weights,
+        prefill_spread: spread,
+        network: device.scale_out.as_ref().map_or_else(
+            || assumed(network, Accelerator::network_card(), "a 100 Gbit/s network card"),
+            |link| link.input(network),
+        ),
+    })
+}
+
+fn count(given: &Given<f64>, pool: &str) -> Result<Input<f64>> {
+    let engines = given.spread.central();
+    if given.spread.distribution().is_some()
+        || !(1.0..=MOST).contains(&engines)
+        || engines.fract() != 0.0
+    {
+        return Err(given
+            .refuse("a replica has a whole number of engines of each kind, from 1 to 1024")
+            .hint("`capacity --vary inference.disaggregated.decode=1,2,3` finds the best"));
+    }
+    Ok(given.input(&format!("inference.disaggregated.{pool}")))
+}

@@ -1,0 +1,297 @@
+//! What a placement pays for devices: the purchase, looked up tariff by tariff.
+
+use flopcast_core::catalog::{Accelerator, Catalog, Charge, Purchase as Plan, Rental, Wanted};
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::ledger::plan::{Includes, Listed, Price, Rent, Tariff, Terms};
+use flopcast_core::provenance::{Basis, Input};
+use flopcast_core::quantity::system::time;
+use flopcast_core::quantity::{DevicesPerInstance, Measure, Share, Time};
+use flopcast_core::training::plan::{Interruptions, Run};
+
+use super::super::file::Placement;
+use super::super::purchase::Purchase;
+use super::{Notes, assumed, default, share};
+
+/// Who asks for a rent, of what.
+#[derive(Clone, Copy)]
+pub(super) struct Tenant<'a> {
+    pub catalog: &'a Catalog,
+    pub placement: &'a Placement,
+    pub device: &'a Accelerator,
+    /// Devices that share an instance.
+    pub together: u64,
+    /// `training` or `inference`.
+    pub stage: &'a str,
+}
+
+impl Tenant<'_> {
+    /// The rent, where the placement names a provider or a price.
+    pub(super) fn rent(self, notes: &mut Notes) -> Result<Option<Rent>> {
+        let name = format!("{} price", self.stage);
+        let own =
+            |price| Tariff { terms: Terms::Own, share: None, price, includes: Includes::Host };
+        let discount = self.placement.discount.as_ref();
+        let purchase = self.placement.purchase.as_ref();
+        let tariffs = match purchase.map(|purchase| &purchase.value) {
+            Some(Purchase::PerDevice(price)) => vec![own(Price::Device(price.input(&name)))],
+            Some(Purchase::PerInstance(price)) => {
+                let devices = self.devices_of_a_node("a price per instance does not say how many");
+                vec![own(Price::Instance { price: price.input(&name), devices })]
+            }
+            Some(Purchase::Plan(plan)) => self.listed(&[(*plan, None)], notes)?,
+            Some(Purchase::Mix(mix)) => {
+                let part = |(plan, given): &(Plan, _)| (*plan, Some(self.part(*plan, given)));
+                self.listed(&mix.iter().map(part).collect::<Vec<_>>(), notes)?
+            }
+            None => self.listed(&[(Plan::OnDemand, None)], notes)?,
+        };
+        if let (Some(discount), Some(Terms::Own) | None) =
+            (discount, tariffs.first().map(|tariff| &tariff.terms))
+        {
+            return Err(discount
+                .refuse("a discount needs a list price to be taken off")
+                .hint("name a provider, or give the price as it is after the discount"));
+        }
+        let instance = tariffs.iter().find_map(|tariff| match &tariff.price {
+            Price::Instance { devices, .. } => Some(devices.clone()),
+            Price::Device(_) => None,
+        });
+        let discount = discount.map(|given| given.input(&self.key("discount")));
+        let is_own = tariffs.iter().any(|tariff| matches!(tariff.terms, Terms::Own));
+        let listed = self.placement.provider.as_ref().filter(|_| !is_own).map(|provider| {
+            let region = self.placement.region.as_ref().map(|region| region.value.clone());
+            Listed { provider: provider.value.clone(), region }
+        });
+        let rent = Rent { instance, tariffs, discount, listed };
+        Ok(if rent.tariffs.is_empty() { None } else { Some(rent) })
+    }
+
+    /// The interruptions of a run on spot instances. A run of published device-hours has them in
+    /// those already.
+    pub(super) fn interruptions(
+        self,
+        rent: &Rent,
+        run: &Run,
+        interval: Option<Input<Time>>,
+        restart: Input<Time>,
+    ) -> Result<Option<Interruptions>> {
+        let spot = rent.tariffs.iter().find(|tariff| matches!(tariff.terms, Terms::Spot));
+        let Some((tariff, devices)) = spot.zip(run.devices.clone()) else { return Ok(None) };
+        let instance = match &tariff.price {
+            Price::Instance { devices, .. } => devices.clone(),
+            Price::Device(_) => self.devices_of_a_node("devices are sold singly, in nodes"),
+        };
+        let interval = interval.unwrap_or_else(|| {
+            assumed("checkpoint interval", hours(1.0), "a usual one where nodes may be taken away")
+        });
+        let share = tariff.share.clone();
+        Ok(Some(Interruptions { rate: self.rate()?, devices, share, instance, interval, restart }))
+    }
+
+    /// Part of the spot instances that is interrupted within 30 days.
+    fn rate(self) -> Result<Input<Share>> {
+        if let Some(given) = &self.placement.interruptions {
+            return Ok(given.input(&self.key("interruptions")));
+        }
+        let provider = self.placement.provider.as_ref().map_or("", |p| p.value.as_str());
+        let id = format!("spot.interruption.{provider}.{}", self.device.id);
+        let (id, why) = if self.catalog.has_default(&id) {
+            (id.as_str(), "the provider's band for this device")
+        } else {
+            ("spot.interruption.other", "no band is published for this device here")
+        };
+        default(self.catalog, &self.key("interruptions"), id, why)
+    }
+
+    /// Tariffs of the provider's list; none where no provider is named.
+    fn listed(
+        self,
+        plans: &[(Plan, Option<Input<Share>>)],
+        notes: &mut Notes,
+    ) -> Result<Vec<Tariff>> {
+        let Some(provider) = &self.placement.provider else {
+            return match &self.placement.purchase {
+                Some(purchase) => Err(Error::input("a purchase needs a provider to buy from")
+                    .at(Some(&purchase.place))
+                    .hint(
+                        "add `provider:`, or give the price: purchase: {price: 2.10 USD/device-h}",
+                    )),
+                None => Ok(Vec::new()),
+            };
+        };
+        if provider.value == "owned" {
+            return Ok(Vec::new());
+        }
+        plans
+            .iter()
+            .map(|(plan, share)| {
+                let wanted = Wanted {
+                    provider: &provider.value,
+                    region: self.placement.region.as_ref().map(|r| r.value.as_str()),
+                    accelerator: &self.device.id,
+                    purchase: *plan,
+                };
+                let tariff = self.tariff(wanted, notes)?;
+                Ok(Tariff { share: share.clone(), ..tariff })
+            })
+            .collect()
+    }
+
+    /// The tariff of a plan; a reservation without a price of its own is on-demand x the
+    /// provider's advertised ratio.
+    fn tariff(self, wanted: Wanted<'_>, notes: &mut Notes) -> Result<Tariff> {
+        let Self { catalog, placement, together, stage, .. } = self;
+        let plan = wanted.purchase;
+        let on_demand = Wanted { purchase: Plan::OnDemand, ..wanted };
+        let found = catalog.rental(wanted, together);
+        let ratio = match (&found, advertised(wanted)) {
+            (Err(_), Some(id)) if catalog.has_default(&id) => Some(id),
+            _ => None,
+        };
+        let rental = match &ratio {
+            Some(_) => catalog.rental(on_demand, together),
+            None => found,
+        };
+        let place = placement.purchase.as_ref().map(|purchase| &purchase.place);
+        let place = place.or(placement.provider.as_ref().map(|provider| &provider.place));
+        let rental = rental.map_err(|error| error.at(place))?;
+        self.note(&rental, notes);
+        if let (Plan::Reserved1y | Plan::Reserved3y, None) = (plan, &ratio)
+            && let Ok(now) = catalog.rental(on_demand, together)
+            && now.per_device() <= rental.per_device()
+        {
+            notes.warnings.push(format!(
+                "the {} price of {} at {} is not below on-demand: the two are of different dates",
+                plan.name(),
+                self.device.id,
+                rental.provider
+            ));
+        }
+        let name = format!("{stage} price, {} {}, {}", rental.provider, rental.sku, plan.name());
+        let (price, includes) = match &rental.apart {
+            None => (price(&rental, &rental.charge, &name), Includes::Host),
+            Some([devices, host]) => {
+                let host_name = format!("{stage} host price, {} {}", rental.provider, rental.sku);
+                let host = price(&rental, host, &host_name);
+                (price(&rental, devices, &name), Includes::NoHost(host))
+            }
+        };
+        let (price, includes) = match ratio {
+            Some(id) => {
+                let ratio = catalog.default_value::<Share>(&id)?;
+                let why = format!(
+                    "no {} price is known: on-demand x {}, the largest advertised discount",
+                    plan.name(),
+                    ratio.value.get()
+                );
+                let source = Some(ratio.citation.to_string());
+                let basis = Basis::Assumed { why, source };
+                let includes = match includes {
+                    Includes::Host => Includes::Host,
+                    Includes::NoHost(host) => {
+                        Includes::NoHost(scaled(host, ratio.value, basis.clone()))
+                    }
+                };
+                (scaled(price, ratio.value, basis), includes)
+            }
+            None => (price, includes),
+        };
+        let reserved = |years| Terms::Reserved { plan, years, charged: self.charged() };
+        let terms = match plan {
+            Plan::OnDemand => Terms::OnDemand,
+            Plan::Spot => Terms::Spot,
+            Plan::Reserved1y => reserved(1),
+            Plan::Reserved3y => reserved(3),
+        };
+        Ok(Tariff { terms, share: None, price, includes })
+    }
+
+    fn note(self, rental: &Rental, notes: &mut Notes) {
+        let mut warn = |text: String| {
+            if !notes.warnings.contains(&text) {
+                notes.warnings.push(text);
+            }
+        };
+        if rental.is_for_any_region() && self.placement.region.is_some() {
+            warn(format!(
+                "{} quotes one price for all its regions; it is used for the region named",
+                rental.provider
+            ));
+        }
+        if !rental.note.is_empty() {
+            warn(format!("price of {} at {}: {}", self.device.id, rental.provider, rental.note));
+        }
+        let date = rental.citation().as_of.map(|as_of| as_of.start);
+        notes.prices_as_of = notes.prices_as_of.max(date);
+    }
+
+    /// The part of an unused commitment that the scenario bears.
+    fn charged(self) -> Input<Share> {
+        let name = self.key("unused_commitment");
+        self.placement.unused_commitment.as_ref().map_or_else(
+            || {
+                let why = "a term is paid to its end, and nobody said that others use the rest";
+                assumed(&name, share(1.0), why)
+            },
+            |given| given.input(&name),
+        )
+    }
+
+    fn part(self, plan: Plan, given: &super::super::given::Given<Share>) -> Input<Share> {
+        given.input(&format!("{}.{}", self.key("purchase"), plan.name()))
+    }
+
+    fn devices_of_a_node(self, why: &str) -> Input<DevicesPerInstance> {
+        let devices = DevicesPerInstance::from_stored(self.device.devices_per_node as f64);
+        let why = format!("devices of a usual node; {why}");
+        assumed(&format!("{} devices per instance", self.stage), devices, &why)
+    }
+
+    /// The scenario's own path of a placement's key.
+    fn key(self, key: &str) -> String {
+        let section = if self.stage == "training" { "placement" } else { "inference.placement" };
+        format!("{section}.{key}")
+    }
+}
+
+/// The default that has a provider's advertised price of a reservation / on-demand.
+fn advertised(wanted: Wanted<'_>) -> Option<String> {
+    let years = match wanted.purchase {
+        Plan::Reserved1y => 1,
+        Plan::Reserved3y => 3,
+        Plan::OnDemand | Plan::Spot => return None,
+    };
+    Some(format!("reserved.{}.{years}y", wanted.provider))
+}
+
+fn price(rental: &Rental, charge: &Charge, name: &str) -> Price {
+    match charge {
+        Charge::Device(price) => Price::Device(price.input(name)),
+        Charge::Instance { price, devices } => Price::Instance {
+            price: price.input(name),
+            devices: Input::new(
+                format!("devices of {}", rental.sku),
+                DevicesPerInstance::from_stored(*devices as f64),
+                price.citation.basis(),
+            ),
+        },
+    }
+}
+
+/// A price x a ratio, on another basis.
+fn scaled(price: Price, ratio: Share, basis: Basis) -> Price {
+    fn times<Q: Measure>(price: &Input<Q>, ratio: Share, basis: Basis) -> Input<Q> {
+        let name = price.leaf().name.clone().unwrap_or_default();
+        Input::new(name, Q::from_stored(price.value.stored() * ratio.get()), basis)
+    }
+    match price {
+        Price::Device(price) => Price::Device(times(&price, ratio, basis)),
+        Price::Instance { price, devices } => {
+            Price::Instance { price: times(&price, ratio, basis), devices }
+        }
+    }
+}
+
+fn hours(value: f64) -> Time {
+    Time::new::<time::hour>(value)
+}

@@ -1,0 +1,219 @@
+//! Power, grid, water and embodied carbon of devices at a place.
+
+use chrono::{Datelike, NaiveDate};
+use flopcast_core::catalog::{Accelerator, Catalog, GridBasis, Region};
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::ledger::plan::{Contracts, Scope, Site, StartWindow, Stated};
+use flopcast_core::provenance::{Input, Unknown};
+use flopcast_core::quantity::system::time::day;
+use flopcast_core::quantity::{GridIntensity, Pue, Time};
+
+use super::super::file::{Hardware, Placement};
+use super::embodied::embodied;
+use super::power::power;
+use super::{Notes, default, placement};
+
+/// The site of a stage's devices.
+pub(super) fn site(
+    catalog: &Catalog,
+    place: &Placement,
+    hardware: &Hardware,
+    device: &Accelerator,
+    stage: &str,
+    notes: &mut Notes,
+) -> Result<Site> {
+    let start = place.start.as_ref().map(|start| start.value);
+    let region = placement::region(catalog, place, start.map(|start| start.year()))?;
+    // The scenario's own path: `placement.pue`, `inference.placement.pue`.
+    let section = if stage == "training" { "placement" } else { "inference.placement" };
+    let at = Local { catalog, place, region: region.as_ref(), section };
+    let basis = place.grid_basis.unwrap_or_default().into();
+    let grid = at.grid(basis, notes);
+    let wue = match &place.wue {
+        Some(given) => Ok(given.input(&at.name("wue"))),
+        None => at.published("the water use on site", |r| {
+            r.wue.as_ref().map(|w| w.input(at.name("wue")))
+        }),
+    };
+    let grid_water = match &place.grid_water {
+        Some(given) => Ok(given.input(&at.name("grid_water"))),
+        None => at.published("the water that its electricity consumes", |region| {
+            Some(region.grid_water.as_ref()?.input(format!(
+                "{}, {}",
+                at.name("grid_water"),
+                region.country
+            )))
+        }),
+    };
+    Ok(Site {
+        power: power(catalog, hardware, device, stage, notes)?,
+        pue: at.pue()?,
+        upstream: (basis == GridBasis::Direct).then(|| match &place.upstream {
+            Some(given) => Ok(given.input(&at.name("upstream"))),
+            None => Err(Unknown {
+                why: format!(
+                    "the grid's intensity is direct combustion alone; {} gives the upstream of \
+                     fuels and plants",
+                    at.name("upstream")
+                ),
+            }),
+        }),
+        marginal: at.marginal(),
+        contracts: at.contracts(&grid, notes)?,
+        scope: scope(place),
+        basis,
+        grid,
+        wue,
+        grid_water,
+        embodied: embodied(catalog, place.embodied.as_ref(), device, section)?,
+        start_window: at.start_window(start)?,
+    })
+}
+
+/// A cloud rents, an owner owns; nobody knows of a mere place.
+fn scope(place: &Placement) -> Option<Scope> {
+    match (&place.provider, &place.purchase) {
+        (Some(provider), _) if provider.value == "owned" => Some(Scope::Two),
+        (Some(_), _) | (None, Some(_)) => Some(Scope::Three),
+        (None, None) => None,
+    }
+}
+
+/// A placement with what the catalog knows of its region.
+struct Local<'a> {
+    catalog: &'a Catalog,
+    place: &'a Placement,
+    region: Option<&'a Region>,
+    section: &'static str,
+}
+
+impl Local<'_> {
+    fn name(&self, key: &str) -> String {
+        format!("{}.{key}", self.section)
+    }
+
+    /// What the region's row has, or why nothing is known.
+    fn published<T>(
+        &self,
+        what: &str,
+        read: impl FnOnce(&Region) -> Option<T>,
+    ) -> Result<T, Unknown> {
+        let why = match self.region {
+            None => format!("{what} is unknown: the scenario names neither a region nor a value"),
+            Some(region) => match read(region) {
+                Some(found) => return Ok(found),
+                None => format!("{what} is not published for {}", region.code),
+            },
+        };
+        Err(Unknown { why })
+    }
+
+    fn grid(&self, basis: GridBasis, notes: &mut Notes) -> Stated<GridIntensity> {
+        if let Some(given) = &self.place.grid {
+            return Ok(given.input(&self.name("grid")));
+        }
+        let what = match basis {
+            GridBasis::LifeCycle => "the grid's life-cycle carbon intensity",
+            GridBasis::Direct => "the grid's direct carbon intensity",
+            GridBasis::Marginal => "the grid's marginal carbon intensity",
+        };
+        self.published(what, |region| {
+            let grid = region.grid(basis)?;
+            let date = grid.intensity.citation.as_of.map(|as_of| as_of.start);
+            notes.grid_as_of = notes.grid_as_of.max(date);
+            let year = date.map(|date| format!(", {}", date.year())).unwrap_or_default();
+            Some(grid.intensity.input(format!(
+                "{}, {}, {} of {}{year}",
+                self.name("grid"),
+                basis.name(),
+                grid.extent.name(),
+                region.code
+            )))
+        })
+    }
+
+    fn marginal(&self) -> Option<Input<GridIntensity>> {
+        let name = self.name("marginal");
+        match (&self.place.marginal, self.region) {
+            (Some(given), _) => Some(given.input(&name)),
+            (None, Some(region)) => Some(region.grid(GridBasis::Marginal)?.intensity.input(name)),
+            (None, None) => None,
+        }
+    }
+
+    /// Contracts as given. Where they leave the residual mix open, the grid's average stands in,
+    /// as the GHG Protocol's Scope 2 Guidance allows.
+    fn contracts(
+        &self,
+        grid: &Stated<GridIntensity>,
+        notes: &mut Notes,
+    ) -> Result<Result<Contracts, Unknown>> {
+        let Some(given) = &self.place.contracts else {
+            return Ok(Err(Unknown {
+                why: "market-based CO2e needs contracts or a residual mix, and the scenario names \
+                      none"
+                    .to_owned(),
+            }));
+        };
+        let shares = [("carbon_free", &given.carbon_free), ("certificates", &given.certificates)];
+        let mut covered = Vec::new();
+        for (key, share) in shares {
+            if let Some(share) = share {
+                covered.push(share.input(&self.name(&format!("contracts.{key}"))));
+                let total: f64 = covered.iter().map(|share| share.value.get()).sum();
+                if total > 1.0 + 1e-9 {
+                    return Err(share
+                        .refuse(format!(
+                            "contracts cover {:.0} % of the electricity, more than there is",
+                            100.0 * total
+                        ))
+                        .hint("what an agreement covers is not covered by certificates again"));
+                }
+            }
+        }
+        if covered.is_empty() && given.residual_mix.is_none() {
+            return Ok(Err(Unknown { why: format!("{} says nothing", self.name("contracts")) }));
+        }
+        if let Some(residual) = &given.residual_mix {
+            let residual = residual.input(&self.name("contracts.residual_mix"));
+            return Ok(Ok(Contracts { covered, residual }));
+        }
+        Ok(grid.clone().map(|grid| {
+            notes.warnings.push(format!(
+                "{} names no residual_mix: the grid's average stands in, which is too low where \
+                 others have claimed its carbon-free part",
+                self.name("contracts")
+            ));
+            Contracts { covered, residual: grid }
+        }))
+    }
+
+    fn pue(&self) -> Result<Stated<Pue>> {
+        let name = self.name("pue");
+        if let Some(given) = &self.place.pue {
+            return Ok(Ok(given.input(&name)));
+        }
+        if let Some(pue) = self.region.and_then(|region| region.pue.as_ref()) {
+            return Ok(Ok(pue.input(&name)));
+        }
+        let why = "the region publishes none; the average of surveyed data centres";
+        default(self.catalog, &name, "pue.industry", why).map(Ok)
+    }
+
+    fn start_window(&self, start: Option<NaiveDate>) -> Result<Option<StartWindow>> {
+        let Some(given) = &self.place.start_window else { return Ok(None) };
+        let within = given.spread.central();
+        if !(1.0 / 24.0..=366.0).contains(&within.get::<day>()) {
+            return Err(given.refuse("a start window is from one hour to a year long"));
+        }
+        if start.is_none() {
+            return Err(Error::input("a start window needs the day that it opens")
+                .at(Some(&given.place))
+                .hint(format!("add {}: 2026-12-01", self.name("start"))));
+        }
+        let profile = self.published("the grid's intensity by the hour", |region| {
+            self.catalog.hourly_profile(region.zone.as_deref().unwrap_or(&region.country))
+        });
+        Ok(Some(StartWindow { within: Time::new::<day>(within.get::<day>()), profile }))
+    }
+}

@@ -1,0 +1,320 @@
+//! The traffic section: rate, rhythm, and what a request of each class is like.
+
+use std::sync::Arc;
+
+use flopcast_core::diagnostic::{Error, Place, Result};
+use flopcast_core::provenance::{Basis, Input};
+use flopcast_core::quantity::{Measure, RequestRate, Share, TokensPerRequest, YearlyRate};
+use flopcast_core::serving::capacity::{Limit, Objective, Promise};
+use flopcast_core::serving::plan::{Length, RequestKind};
+use flopcast_core::serving::traffic::{Profile, Trace};
+
+use super::super::file::{Inference, Lengths, Percentiles, Traffic};
+use super::super::given::Given;
+use super::{Files, Notes, assumed, share};
+
+/// What is asked of the service.
+pub(super) struct Asked {
+    pub rate: Input<RequestRate>,
+    pub peak_to_mean: Input<f64>,
+    pub growth: Input<YearlyRate>,
+    pub profile: Option<Profile>,
+    pub trace: Option<Arc<Trace>>,
+    pub burstiness: Input<f64>,
+    pub objective: Objective,
+    /// At least one.
+    pub classes: Vec<AskedClass>,
+}
+
+/// A class of requests: its share of them, and their lengths.
+pub(super) struct AskedClass {
+    pub name: Option<String>,
+    pub share: Input<Share>,
+    pub input: Option<Length>,
+    pub output: Option<Length>,
+    pub cached: Input<Share>,
+}
+
+/// 95th percentile of a length / its mean, where nobody says: between those of the Azure LLM
+/// inference trace of 2023 (conversation: 3.5 for prompts, 2.1 for answers).
+const P95_TO_MEAN: f64 = 3.0;
+
+impl AskedClass {
+    /// Mean tokens of the prompt and of the answer, 0 where there are none.
+    pub(super) fn tokens(&self) -> (f64, f64) {
+        let mean =
+            |length: &Option<Length>| length.as_ref().map_or(0.0, |length| length.mean.value.value);
+        (mean(&self.input), mean(&self.output))
+    }
+
+    /// The class as plans hold it.
+    pub(super) fn kind(self) -> RequestKind {
+        let Self { name, share, input, output, cached } = self;
+        RequestKind { class: name, share, input, output, cached }
+    }
+}
+
+pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -> Result<Asked> {
+    let traffic = &service.traffic.value;
+    let place = &service.traffic.place;
+    let hit = service.prefix_cache_hit.as_ref();
+    contradictions(traffic)?;
+    let trace = match &traffic.trace {
+        Some(path) => Some(trace(&path.value, &path.place, hit, files, notes)?),
+        None => None,
+    };
+    let rate = match (&traffic.requests, &trace) {
+        (Some(given), _) => given.input("inference.traffic.requests"),
+        (None, Some(trace)) => {
+            let rate = trace.rate().ok_or_else(|| {
+                let place = traffic.trace.as_ref().map(|path| &path.place);
+                Error::input("all requests of the trace came at once: it says no rate")
+                    .at(place)
+                    .hint("give inference.traffic.requests")
+            })?;
+            derived("inference.traffic.requests", rate, "1 / mean gap of the trace")
+        }
+        (None, None) => {
+            return Err(Error::input("inference.traffic says no rate")
+                .at(Some(place))
+                .hint("give `requests`, such as 2M/day, or a `trace`"));
+        }
+    };
+    let profile = profile(traffic)?;
+    Ok(Asked {
+        rate,
+        peak_to_mean: peak_to_mean(traffic, profile.as_ref())?,
+        growth: traffic.growth.as_ref().map_or_else(
+            || {
+                let none = YearlyRate::from_stored(0.0);
+                assumed("inference.traffic.growth", none, "no growth is planned")
+            },
+            |given| given.input("inference.traffic.growth"),
+        ),
+        burstiness: traffic.burstiness.as_ref().map_or_else(
+            || assumed("inference.traffic.burstiness", 1.0, "requests come at random (Poisson)"),
+            |given| given.input("inference.traffic.burstiness"),
+        ),
+        objective: objective(service),
+        classes: match &trace {
+            Some(trace) => vec![recorded(trace, place, hit)],
+            None => classes(traffic, hit)?,
+        },
+        profile,
+        trace: trace.map(Arc::new),
+    })
+}
+
+/// Refuses sections of which only one can be true.
+fn contradictions(traffic: &Traffic) -> Result<()> {
+    let single = traffic.input_tokens.as_ref().or(traffic.output_tokens.as_ref());
+    let class = traffic.classes.first().map(|class| &class.name.place);
+    if let (Some(trace), Some(place)) =
+        (&traffic.trace, single.map(|lengths| &lengths.mean.place).or(class))
+    {
+        return Err(Error::input(format!("`{}` has lengths of its own", trace.value))
+            .at(Some(place))
+            .hint("leave input_tokens, output_tokens and classes out beside a trace"));
+    }
+    if let (Some(lengths), Some(_)) = (single, class) {
+        return Err(lengths.mean.refuse("each of the classes has lengths of its own"));
+    }
+    if let (Some(_), Some(burstiness)) = (&traffic.trace, &traffic.burstiness) {
+        return Err(burstiness.refuse("a trace has gaps of its own: it cannot be bursty as well"));
+    }
+    if let Some(burstiness) = &traffic.burstiness
+        && !(0.05..=20.0).contains(&burstiness.spread.central())
+    {
+        return Err(burstiness
+            .refuse("burstiness lies between 0.05 and 20")
+            .hint("it is the coefficient of variation of the gaps: 1 is Poisson"));
+    }
+    Ok(())
+}
+
+fn trace(
+    path: &str,
+    place: &Place,
+    hit: Option<&Given<Share>>,
+    files: &dyn Files,
+    notes: &mut Notes,
+) -> Result<Trace> {
+    let read = || {
+        let text = String::from_utf8(files.read(path)?)
+            .map_err(|_| Error::input(format!("{path} is not UTF-8 text")))?;
+        Trace::read(&text).map_err(|error| error.within(path))
+    };
+    let mut trace = read().map_err(|error| error.at(Some(place)))?;
+    notes.warnings.extend(trace.notes.iter().map(|note| format!("{path}: {note}")));
+    if let Some(hit) = hit {
+        for request in &mut trace.requests {
+            request.cached = (f64::from(request.input) * hit.spread.central().get()) as u32;
+        }
+    }
+    Ok(trace)
+}
+
+fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedClass {
+    let (input, output, cached) = trace.means();
+    let tokens = |key: &str, mean: f64| {
+        let mean = TokensPerRequest::from_stored(mean);
+        let name = format!("inference.traffic.{key}.mean");
+        Some(length(derived(&name, mean, "mean of the trace"), None, key, place))
+    };
+    let own = || {
+        let found = share(cached / input.max(1.0));
+        derived("inference.prefix_cache_hit", found, "the trace's blocks that came before")
+    };
+    AskedClass {
+        name: None,
+        share: all(),
+        input: tokens("input_tokens", input),
+        output: tokens("output_tokens", output),
+        cached: hit.map_or_else(own, |given| given.input("inference.prefix_cache_hit")),
+    }
+}
+
+fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedClass>> {
+    let shares = || traffic.classes.iter().map(|class| &class.share);
+    let sum: f64 = shares().map(|given| given.spread.central().get()).sum();
+    if let Some(last) = shares().next_back()
+        && (sum - 1.0).abs() > 1e-3
+    {
+        let sum = 100.0 * sum;
+        return Err(
+            last.refuse(format!("the shares of the classes add up to {sum:.1} %, not 100 %"))
+        );
+    }
+    if let Some(range) = shares().find(|given| given.spread.distribution().is_some()) {
+        return Err(range.refuse("the share of a class is one value: shares add up to 100 %"));
+    }
+    let names: Vec<&str> = traffic.classes.iter().map(|class| class.name.value.as_str()).collect();
+    for (i, class) in traffic.classes.iter().enumerate() {
+        let name = &class.name;
+        let plain = |c: char| c.is_alphanumeric() || c == '-' || c == '_' || c == ' ';
+        if name.value.is_empty() || !name.value.chars().all(plain) {
+            return Err(
+                Error::input("a class's name is letters, digits, - and _").at(Some(&name.place))
+            );
+        }
+        if names[..i].contains(&name.value.as_str()) {
+            return Err(Error::input(format!("two classes are called `{}`", name.value))
+                .at(Some(&name.place)));
+        }
+    }
+    traffic
+        .kinds()
+        .into_iter()
+        .map(|kind| {
+            let under = kind.class.map_or_else(
+                || "inference.traffic".to_owned(),
+                |class| format!("inference.traffic.classes.{}", class.name.value),
+            );
+            let length = |given: Option<&Lengths>, key: &str| {
+                given.map(|given| {
+                    let mean = given.mean.input(&format!("{under}.{key}.mean"));
+                    length(mean, given.p95.as_ref(), &format!("{under}.{key}"), &given.mean.place)
+                })
+            };
+            if let (None, Some(answer)) = (kind.input, kind.output) {
+                return Err(answer.mean.refuse("output_tokens need input_tokens"));
+            }
+            if let Some(answer) = kind.output.filter(|it| it.mean.spread.central().value < 1.0) {
+                return Err(answer.mean.refuse("an answer has at least one token"));
+            }
+            let own = kind.class.and_then(|class| class.prefix_cache_hit.as_ref());
+            let cached = match (own, hit) {
+                (Some(given), _) => given.input(&format!("{under}.prefix_cache_hit")),
+                (None, Some(given)) => given.input("inference.prefix_cache_hit"),
+                (None, None) => {
+                    let why = "no prompts share a prefix";
+                    assumed("inference.prefix_cache_hit", share(0.0), why)
+                }
+            };
+            Ok(AskedClass {
+                name: kind.class.map(|class| class.name.value.clone()),
+                share: kind
+                    .class
+                    .map_or_else(all, |class| class.share.input(&format!("{under}.share"))),
+                input: length(kind.input, "input_tokens"),
+                output: length(kind.output, "output_tokens"),
+                cached,
+            })
+        })
+        .collect()
+}
+
+/// A length with its 95th percentile, `key` being its path.
+fn length(
+    mean: Input<TokensPerRequest>,
+    p95: Option<&Given<TokensPerRequest>>,
+    key: &str,
+    place: &Place,
+) -> Length {
+    let name = format!("{key}.p95");
+    match p95 {
+        Some(given) => Length { mean, p95: given.input(&name), place: given.place.clone() },
+        None => {
+            let value = TokensPerRequest::from_stored(P95_TO_MEAN * mean.value.value);
+            let why = "3 times the mean, between what the Azure LLM inference trace of 2023 has \
+                       for prompts and answers";
+            Length { mean, p95: assumed(&name, value, why), place: place.clone() }
+        }
+    }
+}
+
+/// What is promised to all requests, then to each class.
+fn objective(service: &Inference) -> Objective {
+    let classes = &service.traffic.value.classes;
+    let each = classes.iter().zip(0_u16..).map(|(class, index)| (Some(index), &class.slo));
+    let promises = std::iter::once((None, &service.slo)).chain(each).flat_map(|(class, slo)| {
+        let lists = [(Limit::Ttft, &slo.ttft), (Limit::Tpot, &slo.tpot), (Limit::E2e, &slo.e2e)];
+        lists.into_iter().flat_map(move |(latency, given)| {
+            let bounds = given.iter().flat_map(Percentiles::bounds);
+            bounds.map(move |(percentile, bound)| Promise {
+                class,
+                latency,
+                percentile,
+                bound: bound.spread.central(),
+            })
+        })
+    });
+    Objective {
+        promises: promises.collect(),
+        classes: classes.iter().map(|class| class.name.value.clone()).collect(),
+    }
+}
+
+fn all() -> Input<Share> {
+    derived("share of the requests", share(1.0), "there are no classes")
+}
+
+fn derived<Q: Measure>(name: &str, value: Q, formula: &str) -> Input<Q> {
+    Input::new(name, value, Basis::Derived { formula: formula.to_owned() })
+}
+
+fn profile(traffic: &Traffic) -> Result<Option<Profile>> {
+    let (hours, days) = (&traffic.hours, &traffic.weekdays);
+    let Some(place) = hours.as_ref().or(days.as_ref()).map(|it| &it.place) else {
+        return Ok(None);
+    };
+    let (alike_hours, alike_days) = ([1.0; 24], [1.0; 7]);
+    let hours = hours.as_ref().map_or(&alike_hours[..], |it| &it.value);
+    let days = days.as_ref().map_or(&alike_days[..], |it| &it.value);
+    Profile::new(hours, days).map(Some).map_err(|error| error.at(Some(place)))
+}
+
+fn peak_to_mean(traffic: &Traffic, profile: Option<&Profile>) -> Result<Input<f64>> {
+    let name = "inference.traffic.peak_to_mean";
+    match (&traffic.peak_to_mean, profile) {
+        (Some(given), Some(_)) => Err(given
+            .refuse("hours and weekdays say how high the peak is")
+            .hint("give one of them")),
+        (Some(given), None) if given.spread.central() < 1.0 => {
+            Err(given.refuse("the peak is at least the mean: peak_to_mean is 1 or more"))
+        }
+        (Some(given), None) => Ok(given.input(name)),
+        (None, Some(profile)) => Ok(derived(name, profile.peak(), "the busiest hour of the week")),
+        (None, None) => Ok(assumed(name, 2.0, "a daily rhythm; set it from your own traffic")),
+    }
+}

@@ -1,0 +1,578 @@
+//! The training section.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use flopcast_core::catalog::{Accelerator, Catalog};
+use flopcast_core::diagnostic::{Error, Placed, Result};
+use flopcast_core::estimate::plan::{Card, TrainingPlan};
+use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
+use flopcast_core::provenance::{Basis, Input};
+use flopcast_core::quantity::system::time;
+use flopcast_core::quantity::{
+    Data as Bytes, Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time,
+    Tokens, show,
+};
+use flopcast_core::training::plan::{
+    Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, Work,
+};
+
+use super::super::file::{
+    Data, Efficiency as EfficiencyFile, Optimizer, Placement, Recipe, Reliability, ScenarioFile,
+    Training,
+};
+use super::super::given::Given;
+use super::super::reader::Located;
+use super::costs::Payer;
+use super::rent::Tenant;
+use super::{Files, Notes, assumed, default, owned, placement, recipe, share, site};
+
+/// The scenario's model at an input.
+pub(super) fn model_of(
+    file: &ScenarioFile,
+    files: &dyn Files,
+    input: &ModelInput,
+) -> Result<Arc<Model>> {
+    built(&file.model, files, input)
+}
+
+/// A model that the scenario names, at an input.
+pub(super) fn built(
+    spec: &Located<Spec>,
+    files: &dyn Files,
+    input: &ModelInput,
+) -> Result<Arc<Model>> {
+    files.model(&spec.value, input).map_err(|error| error.at(Some(&spec.place)))
+}
+
+pub(super) fn plan(
+    file: &ScenarioFile,
+    training: &Training,
+    catalog: &Catalog,
+    files: &dyn Files,
+    notes: &mut Notes,
+) -> Result<TrainingPlan> {
+    let device = placement::accelerator(catalog, &training.hardware)?;
+    let devices = devices(training)?;
+    let Counted { work, model, ratio, trained } = work(file, training, files)?;
+    notes
+        .model_assumptions
+        .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
+    for unresolved in &model.unresolved {
+        notes.warnings.push(format!(
+            "{} {} of the model could not be counted: {}",
+            unresolved.count, unresolved.kind, unresolved.why
+        ));
+    }
+    let precision = &training.precision;
+    let peak = device.peak(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
+    let whole = model_of(file, files, &model.input)?;
+    if training.recipe == Recipe::Rl && training.efficiency.is_none() {
+        return Err(Error::input(
+            "nothing says how fast the run is: writing answers is decoding, whose time no training \
+             run tells",
+        )
+        .at(Some(&precision.place))
+        .hint("give what it reaches over all: efficiency: {mfu: 0.15, convention: model}"));
+    }
+    let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
+    let prediction = prediction.map(|asked| Prediction { work: ratio, trained, ..asked });
+    let efficiency =
+        efficiency(catalog, training, device, &work, devices.as_ref(), prediction.is_some())?;
+    let run = Run {
+        work,
+        peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
+        goodput: goodput(training, devices.as_ref()),
+        devices,
+        interruptions: None,
+        spares: or_zero(
+            training.spares.as_ref(),
+            "training.spares",
+            "no spare devices are paid for",
+        ),
+        experiments: training.experiments.as_ref().map_or_else(
+            || assumed("training.experiments", 0.0, "ablations and failed runs are not counted"),
+            |given| given.input("training.experiments"),
+        ),
+        global_batch: match (&training.global_batch, &prediction) {
+            (Some(batch), _) => Some(batch.input("training.global_batch")),
+            (None, Some(prediction)) => Some(assumed(
+                "training.global_batch",
+                Tokens::from_stored((prediction.sequences * prediction.sequence) as f64),
+                "about 4M tokens, as large runs use",
+            )),
+            (None, None) => None,
+        },
+    };
+    let nowhere = super::super::file::Placement::default();
+    let place = file.placement.as_ref().unwrap_or(&nowhere);
+    let together = run.devices.as_ref().map_or(1.0, |d| d.value.value).max(1.0) as u64;
+    let together = together.min(device.devices_per_node);
+    let start = place.start.as_ref();
+    if let (Some(start), Some(deadline)) = (start, &training.deadline)
+        && deadline.value < start.value
+    {
+        return Err(Error::input(format!(
+            "the deadline {} is before the start {}",
+            deadline.value, start.value
+        ))
+        .at(Some(&deadline.place))
+        .hint(format!("placement.start is on line {}", start.place.line)));
+    }
+    // The site first: a region that does not exist has no price either.
+    let site = site::site(catalog, place, &training.hardware, device, "training", notes)?;
+    let tenant = Tenant { catalog, placement: place, device, together, stage: "training" };
+    let owned = owned::plan(catalog, place, device, "placement", notes)?;
+    let rent = tenant.rent(notes)?;
+    let interruptions = match &rent {
+        Some(rent) => {
+            let reliability = &training.reliability;
+            tenant.interruptions(rent, &run, interval(reliability), restart(reliability))?
+        }
+        None => None,
+    };
+    let payer = Payer { catalog, placement: place, section: "training.costs" };
+    let costs = match &training.costs {
+        Some(costs) => Some(payer.of_training(costs, checkpoint(training, &whole, trained))?),
+        None => None,
+    };
+    Ok(TrainingPlan {
+        card: card(training, place, &device.id),
+        site,
+        rent,
+        owned,
+        costs,
+        billion_parameters: Input::new(
+            "parameters of the model, in billions",
+            whole.parameters().total as f64 / 1e9,
+            Basis::Derived { formula: format!("counted from {}", whole.name) },
+        ),
+        start: start.map(|start| start.value),
+        deadline: training.deadline.as_ref().map(|deadline| deadline.value),
+        efficiency,
+        prediction,
+        run: Run { interruptions, ..run },
+    })
+}
+
+/// The run in the words of a model card.
+fn card(training: &Training, place: &Placement, device: &str) -> Card {
+    let count = training.hardware.count.as_ref();
+    let hardware = match count {
+        Some(count) => format!("{} x {device}", show(count.input("").value)),
+        None => device.to_owned(),
+    };
+    let named = [&place.provider, &place.region].map(|name| name.as_ref().map(|n| n.value.clone()));
+    let named: Vec<String> = named.into_iter().flatten().collect();
+    Card {
+        training_type: match training.recipe {
+            Recipe::Pretrain => "pre-training",
+            _ => "fine-tuning",
+        },
+        hardware: hardware.replace(" devices", ""),
+        place: (!named.is_empty()).then(|| named.join(" ")),
+    }
+}
+
+/// What the step-time model needs, where the scenario says enough.
+fn prediction(
+    file: &ScenarioFile,
+    training: &Training,
+    device: &Accelerator,
+    work: &Work,
+    devices: Option<&Input<Devices>>,
+    model: &Arc<Model>,
+) -> Result<Option<Prediction>> {
+    // Writing answers is decoding: its time is not that of training.
+    let trains_only = training.recipe != Recipe::Rl;
+    let matrix_format = matches!(
+        training.precision.value,
+        Precision::Fp16 | Precision::Bf16 | Precision::Fp8 | Precision::Fp4
+    );
+    let (Work::Tokens { tokens, epochs, .. }, Some(devices), Some(sequence)) =
+        (work, devices, model.input.sequence)
+    else {
+        return Ok(None);
+    };
+    if !trains_only || !matrix_format || model.input.decoder_sequence.is_some() {
+        return Ok(None);
+    }
+    let sequences = match &training.global_batch {
+        None => usual_batch(4e6 / sequence as f64, devices.value.value as u64),
+        Some(batch) => {
+            let sequences = batch.spread.central().value / sequence as f64;
+            if sequences < 1.0 {
+                return Err(batch
+                    .refuse(format!("a step holds at least one sequence of {sequence} tokens")));
+            }
+            match training.parallelism {
+                Some(_) => sequences.round() as u64,
+                None => most_divisible(sequences),
+            }
+        }
+    };
+    Ok(Some(Prediction {
+        model: Arc::clone(model),
+        tokens: tokens.clone(),
+        epochs: epochs.clone(),
+        accelerator: device.id.clone(),
+        devices: devices.value.value as u64,
+        precision: training.precision.value,
+        sequences,
+        sequence,
+        layout: match &training.parallelism {
+            Some(given) => {
+                let layout = given.value.over(devices.value.value as u64);
+                let value = layout.map_err(|error| error.at(Some(&given.place)))?;
+                Some(Placed { value, place: given.place.clone() })
+            }
+            None => None,
+        },
+        devices_place: training
+            .hardware
+            .count
+            .as_ref()
+            .map_or_else(|| training.precision.place.clone(), |count| count.place.clone()),
+        optimizer_bytes: training.optimizer.state_bytes(),
+        weight_bytes: if training.recipe == Recipe::Qlora { recipe::NF4_BYTES } else { 2.0 },
+        trained: 1.0,
+        work: 1.0,
+        framework: training.framework.clone(),
+        software_epoch: training
+            .software_epoch
+            .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
+            .unwrap_or(STATE_OF_THE_ART),
+    }))
+}
+
+/// A number of sequences near `wanted` that the devices share evenly, or groups of 2, 4, 8... of
+/// them where there are more devices than sequences.
+fn usual_batch(wanted: f64, devices: u64) -> u64 {
+    let mut copies = devices.max(1);
+    while copies as f64 > 1.5 * wanted && copies.is_multiple_of(2) {
+        copies /= 2;
+    }
+    let times = (wanted / copies as f64).log2().round().exp2().max(1.0) as u64;
+    copies * times
+}
+
+/// The number within 5 % that shares evenly among most devices: batches are often said round
+/// ("16M tokens" for 2,048 sequences of 8,192).
+fn most_divisible(sequences: f64) -> u64 {
+    let (low, high) = ((sequences * 0.95).ceil() as u64, (sequences * 1.05).floor() as u64);
+    let nearest = sequences.round().max(1.0) as u64;
+    let mut step: u64 = 1 << 40;
+    while step > 1 {
+        let candidate = ((sequences / step as f64).round() as u64) * step;
+        if (low..=high).contains(&candidate) && candidate > 0 {
+            return candidate;
+        }
+        step /= 2;
+    }
+    nearest
+}
+
+/// Release date of the newest software that the calibration has seen.
+const STATE_OF_THE_ART: NaiveDate = match NaiveDate::from_ymd_opt(2026, 8, 1) {
+    Some(date) => date,
+    None => NaiveDate::MIN,
+};
+
+/// The given goodput, or the inputs to compute it from failures and checkpoints.
+fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Goodput {
+    let name = "training.goodput";
+    let reliability = &training.reliability;
+    match (&training.goodput, devices) {
+        (Some(given), _) => Goodput::Given(given.input(name)),
+        (None, _) if training.efficiency.as_ref().is_some_and(|e| e.device_hours.is_some()) => {
+            let why = "published device-hours are taken as all productive";
+            Goodput::Given(assumed(name, share(1.0), why))
+        }
+        (None, None) => {
+            Goodput::Given(assumed(name, share(1.0), "without a number of devices, no failures"))
+        }
+        (None, Some(devices)) => Goodput::Failures {
+            rate: reliability.failures_per_1000_devices_day.as_ref().map_or_else(
+                || {
+                    let why = "Llama 3 405B: 419 in 54 days on 16,384 devices (arXiv:2407.21783); \
+                               published: 0.3 to 1.9";
+                    assumed("failures per 1,000 devices and day", 0.5, why)
+                },
+                |given| given.input("training.reliability.failures_per_1000_devices_day"),
+            ),
+            stall: reliability.checkpoint_stall.as_ref().map_or_else(
+                || assumed("checkpoint stall", seconds(40.0), "BLOOM-176B, bigscience chronicles"),
+                |given| given.input("training.reliability.checkpoint_stall"),
+            ),
+            interval: interval(reliability),
+            restart: restart(reliability),
+            devices: devices.clone(),
+        },
+    }
+}
+
+/// Size of a checkpoint: trained weights in 16 bits with the optimizer's state.
+fn checkpoint(training: &Training, model: &Model, trained: f64) -> Input<Bytes> {
+    let bytes = 2.0 + training.optimizer.state_bytes();
+    let size = bytes * trained * model.parameters().total as f64;
+    let formula = format!("trained parameters x {bytes} B of weights and optimizer state");
+    Input::new("size of a checkpoint", Bytes::from_stored(size), Basis::Derived { formula })
+}
+
+fn interval(reliability: &Reliability) -> Option<Input<Time>> {
+    let given = reliability.checkpoint_interval.as_ref()?;
+    Some(given.input("training.reliability.checkpoint_interval"))
+}
+
+fn restart(reliability: &Reliability) -> Input<Time> {
+    reliability.restart.as_ref().map_or_else(
+        || assumed("restart", seconds(600.0), "MegaScale (arXiv:2402.15627)"),
+        |given| given.input("training.reliability.restart"),
+    )
+}
+
+fn seconds(value: f64) -> Time {
+    Time::new::<time::second>(value)
+}
+
+fn devices(training: &Training) -> Result<Option<Input<Devices>>> {
+    let Some(count) = &training.hardware.count else { return Ok(None) };
+    let devices = count.spread.central().value;
+    if devices < 1.0 || devices.fract() != 0.0 {
+        return Err(count.refuse("the number of devices is a whole number from 1"));
+    }
+    Ok(Some(count.input("training.hardware.count")))
+}
+
+fn or_zero(given: Option<&Given<Share>>, name: &str, why: &str) -> Input<Share> {
+    given.map_or_else(|| assumed(name, share(0.0), why), |given| given.input(name))
+}
+
+/// The data and the FLOPs of one unit of it.
+struct Counted {
+    work: Work,
+    /// The model as it is trained, adapters included.
+    model: Arc<Model>,
+    /// FLOPs of the recipe / FLOPs of training all weights on the same data.
+    ratio: f64,
+    /// Part of the parameters that is trained.
+    trained: f64,
+}
+
+fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<Counted> {
+    let here = &training.precision.place;
+    let data = file.data.clone().unwrap_or_default();
+    let stages = recipe::stages(training, &data)?;
+    let longest = stages.iter().map(|stage| stage.sequence).max().flatten();
+    let at = |sequence: Option<u64>| ModelInput {
+        sequence,
+        image_size: data.image_size.as_ref().map(|s| s.value),
+        ..ModelInput::default()
+    };
+    let mut parts = Vec::new();
+    for stage in &stages {
+        parts.push((stage, recipe::passes(file, training, files, &at(stage.sequence))?));
+    }
+    let passes = &parts[0].1;
+    let model = passes.policy.clone();
+    if let (Some(wanted), Some(most)) = (longest, model.shape.max_sequence)
+        && wanted > most
+    {
+        let place = training.sequence_length.as_ref().map(|length| &length.place);
+        return Err(Error::input(format!(
+            "a sequence of {wanted} tokens is longer than the {most} that {} was made for",
+            model.name
+        ))
+        .at(place.or(Some(here)))
+        .hint(format!("at most {most}")));
+    }
+    let epochs = epochs(&data);
+    let trained = passes.trained;
+    let work = match (&data.tokens, &data.samples, training.stages.is_empty()) {
+        (Some(_), Some(samples), _) => {
+            return Err(samples
+                .refuse("`tokens` and `samples` are two sizes of one data set; give one of them"));
+        }
+        (None, None, true) => {
+            let what = if file.data.is_some() {
+                "`data` needs `tokens` or `samples`"
+            } else {
+                "a training run needs `data: {tokens: ...}` or `{samples: ...}`"
+            };
+            return Err(Error::input(what).at(Some(here)));
+        }
+        (None, Some(samples), true) => {
+            let flops = passes.flops(AttentionCount::Causal).value / model.input.batch as f64;
+            Work::Samples {
+                samples: samples.input("data.samples"),
+                epochs,
+                model: derived::<FlopPerSample>(&model, flops, "sample"),
+            }
+        }
+        (tokens, _, staged) => {
+            if model.input.sequence.is_none() {
+                return Err(Error::input(format!(
+                    "{} reads no tokens; give `samples`",
+                    model.name
+                ))
+                .at(tokens.as_ref().map(|t| &t.place).or(Some(here))));
+            }
+            let all: f64 = stages.iter().map(|stage| stage.tokens).sum();
+            let per_token = |attention, count: &str| {
+                let weighted: f64 = parts
+                    .iter()
+                    .map(|(stage, passes)| stage.tokens / all * passes.per_token(attention))
+                    .sum();
+                let formula = recipe::formula(&parts[0].1, stages.len(), count);
+                let name = format!("FLOPs per token, {count}");
+                Input::new(name, FlopPerToken::from_stored(weighted), Basis::Derived { formula })
+            };
+            let halves = if model.input.decoder_sequence.is_some() { 2.0 } else { 1.0 };
+            let active = model.parameters().active as f64 / halves;
+            let plain = matches!(training.recipe, Recipe::Pretrain | Recipe::Finetune);
+            let six_nd = plain.then(|| {
+                let formula = format!("6 x {active:.4e} parameters that a token passes");
+                let basis = Basis::Derived { formula };
+                Input::new("FLOPs per token, 6N", FlopPerToken::from_stored(6.0 * active), basis)
+            });
+            Work::Tokens {
+                tokens: match (tokens, staged) {
+                    (Some(tokens), _) => tokens.input("data.tokens"),
+                    (None, _) => Input::new(
+                        "tokens of all stages",
+                        Tokens::from_stored(all),
+                        Basis::Derived { formula: format!("sum of {} stages", stages.len()) },
+                    ),
+                },
+                epochs,
+                six_nd,
+                model: per_token(AttentionCount::Causal, "causal attention"),
+                model_full: per_token(AttentionCount::Full, "full attention"),
+            }
+        }
+    };
+    let all: f64 = stages.iter().map(|stage| stage.tokens).sum();
+    let spent: f64 = parts
+        .iter()
+        .map(|(stage, passes)| stage.tokens / all * passes.per_token(AttentionCount::Causal))
+        .sum();
+    let ratio = spent / passes.plain_per_token();
+    Ok(Counted { work, model, ratio, trained })
+}
+
+fn derived<Q: Measure>(model: &Model, value: f64, unit: &str) -> Input<Q> {
+    let formula = format!("every operator of {}, forward + backward", model.name);
+    Input::new(format!("FLOPs per {unit}"), Q::from_stored(value), Basis::Derived { formula })
+}
+
+fn epochs(data: &Data) -> Input<f64> {
+    data.epochs.as_ref().map_or_else(
+        || assumed("data.epochs", 1.0, "the data is passed once"),
+        |given| given.input("data.epochs"),
+    )
+}
+
+fn efficiency(
+    catalog: &Catalog,
+    training: &Training,
+    device: &Accelerator,
+    work: &Work,
+    devices: Option<&Input<Devices>>,
+    predictable: bool,
+) -> Result<Option<Efficiency>> {
+    let nothing = EfficiencyFile::default();
+    let EfficiencyFile {
+        mfu,
+        convention,
+        hfu,
+        step_time,
+        tokens_per_second_per_device,
+        device_hours,
+    } = training.efficiency.as_ref().unwrap_or(&nothing);
+    let given = [
+        mfu.as_ref().map(|g| ("mfu", &g.place)),
+        hfu.as_ref().map(|g| ("hfu", &g.place)),
+        step_time.as_ref().map(|g| ("step_time", &g.place)),
+        tokens_per_second_per_device.as_ref().map(|g| ("tokens_per_second_per_device", &g.place)),
+        device_hours.as_ref().map(|g| ("device_hours", &g.place)),
+    ];
+    let given: Vec<_> = given.into_iter().flatten().collect();
+    if let [(first, _), (second, place), ..] = given.as_slice() {
+        return Err(Error::input(format!("`{first}` and `{second}` both say how fast the run is"))
+            .at(Some(place))
+            .hint("give one of them"));
+    }
+    let convention = convention.unwrap_or_default().into();
+    let counted = matches!(work, Work::Tokens { six_nd: Some(_), .. });
+    if let (Some(mfu), FlopConvention::SixNd, false) = (mfu, convention, counted) {
+        return Err(mfu
+            .refuse("6ND does not count this run: it passes no tokens or trains adapters")
+            .hint("use `convention: model`"));
+    }
+    let pace = |pace: Pace, place| match work {
+        Work::Tokens { tokens, epochs, .. } => {
+            Ok(Some(Efficiency::Measured { tokens: tokens.clone(), epochs: epochs.clone(), pace }))
+        }
+        Work::Samples { .. } => {
+            Err(Error::input("a pace in tokens needs a run over tokens").at(Some(place)))
+        }
+    };
+    let name = |key: &str| format!("training.efficiency.{key}");
+    if let Some(mfu) = mfu {
+        return Ok(Some(Efficiency::Mfu(mfu.input(&name("mfu")), convention)));
+    }
+    if let Some(hfu) = hfu {
+        return Ok(Some(Efficiency::Hfu(hfu.input(&name("hfu")))));
+    }
+    if let Some(hours) = device_hours {
+        return Ok(Some(Efficiency::DeviceHours(hours.input(&name("device_hours")))));
+    }
+    if let Some(rate) = tokens_per_second_per_device {
+        let input = rate.input(&name("tokens_per_second_per_device"));
+        return pace(Pace::Throughput(input), &rate.place);
+    }
+    if let Some(time) = step_time {
+        let (Some(batch), Some(devices)) = (&training.global_batch, devices) else {
+            return Err(time.refuse("a step time needs `global_batch` and `hardware.count`"));
+        };
+        let step = Pace::Step {
+            time: time.input(&name("step_time")),
+            batch: batch.input("training.global_batch"),
+            devices: devices.clone(),
+        };
+        return pace(step, &time.place);
+    }
+    if predictable { Ok(None) } else { assumed_mfu(catalog, training, device).map(Some) }
+}
+
+/// A dated default of the accelerator's generation and the precision.
+fn assumed_mfu(catalog: &Catalog, training: &Training, device: &Accelerator) -> Result<Efficiency> {
+    let generation = device.architecture.to_lowercase();
+    let generation = generation.split(' ').next().unwrap_or_default();
+    let narrow =
+        matches!(training.precision.value, Precision::Fp8 | Precision::Fp4 | Precision::Int8);
+    let suffix = if narrow { "-fp8" } else { "" };
+    let id = format!("training.mfu.{generation}{suffix}");
+    let why = "what published runs of this generation reached; replace it by your own";
+    default::<Mfu>(catalog, "training.efficiency.mfu", &id, why)
+        .map(|mfu| Efficiency::Mfu(mfu, FlopConvention::SixNd))
+        .map_err(|_| {
+            Error::input(format!(
+                "no published run says how well {} is used in {}",
+                device.id, training.precision.value
+            ))
+            .at(Some(&training.hardware.accelerator.place))
+            .hint("give it: efficiency: {mfu: 0.35, convention: model}")
+        })
+}
+
+impl Optimizer {
+    /// Bytes of state per trained parameter beside weights and gradients.
+    pub fn state_bytes(self) -> f64 {
+        match self {
+            Self::Adamw => 12.0,
+            Self::Sgd => 8.0,
+            Self::Adafactor => 4.0,
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! The fleet that keeps a service's promises: the simulator finds what a replica takes, the ledger
+//! what the fleet costs.
+
+mod engines;
+mod fit;
+mod networks;
+
+use std::sync::Arc;
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::plan::{Scenario, Service};
+use flopcast_core::estimate::{Engine, Estimate, ReplicaLimits, Simulated};
+use flopcast_core::provenance::Traced;
+use flopcast_core::quantity::{
+    Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, Tokens, text,
+};
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::capacity::{
+    Fleet, HighestRate, Limit, Objective, Promise, Search, at_rate, fleet, highest_rate,
+};
+use flopcast_core::serving::closed_form::{Latency, Rounds};
+use flopcast_core::serving::memory::KvCapacity;
+use flopcast_core::serving::plan::{Length, Router as GivenRouter};
+use flopcast_core::serving::share::MeanRequest;
+use flopcast_core::serving::simulator::{
+    ClassReport, Histogram, Report, Router, Server, Simulation, StepTime,
+};
+use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
+
+pub use self::engines::Engines;
+
+/// A sized service.
+#[derive(Clone, Debug)]
+pub struct Capacity {
+    /// The scenario with the simulated replica in it, and its forecast.
+    pub forecast: Engine,
+    /// See `forecast`.
+    pub estimate: Estimate,
+    /// What a replica is.
+    pub engaged: Engaged,
+    /// The fleet and what it is sized from.
+    pub found: Found,
+    /// The promises.
+    pub objective: Objective,
+    /// What the user should know before trusting the figures.
+    pub warnings: Vec<String>,
+}
+
+/// What a replica is.
+#[derive(Clone, Debug)]
+pub enum Engaged {
+    /// An engine that generates tokens, whose constants apply; and what fits.
+    Engine(String, KvCapacity),
+    /// A network that answers in one pass, and how long batches of 1, 2, ... requests take.
+    Network(Vec<Time>),
+}
+
+/// A fleet and what it is sized from.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What one replica takes within its promises.
+    pub highest: HighestRate,
+    /// A replica at the peak, the load being spread over those that it needs.
+    pub planned: Report,
+    /// The rate of that replica.
+    pub planned_rate: RequestRate,
+    /// The fleet of the first year.
+    pub fleet: Fleet,
+    /// Latencies of a replica from a tenth of its highest rate up to it.
+    pub load: Vec<(RequestRate, ClassReport)>,
+    /// The 80 % interval.
+    pub interval: Interval,
+}
+
+/// What the error of the model, as the back-test found it, does to the fleet.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// What limits the rate is off by this factor, either way.
+    pub factor: f64,
+    /// The highest rate of a replica where latencies are longer and where they are shorter; none
+    /// where longer ones break a promise at any load.
+    pub rate: (Option<RequestRate>, RequestRate),
+    /// The fleets for these rates.
+    pub fleet: (Option<Fleet>, Fleet),
+}
+
+/// How a fleet is searched for.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// The serving calibration.
+    pub calibration: &'a Calibration,
+    /// How thorough the search is.
+    pub search: &'a Search,
+    /// Every request at the peak is kept.
+    pub records: bool,
+    /// Hears what is being simulated and the share that is done.
+    pub progress: &'a dyn Fn(&str, f64),
+}
+
+/// Sizes the fleet of a scenario's service for the peak of its first year: of engines that generate
+/// tokens, or of replicas that answer batch by batch. Ranges enter with their central value.
+///
+/// # Errors
+/// A scenario without a service; a model that does not fit, with what would make it fit; a promise
+/// that no load keeps, with the bound that forbids it.
+pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Result<Capacity> {
+    let service = scenario.inference.as_ref().ok_or_else(|| {
+        Error::input("the scenario has no `inference` section: there is no service to size")
+    })?;
+    if service.rate.value.value <= 0.0 {
+        return Err(Error::input("the service gets no requests: there is nothing to size"));
+    }
+    if service.replica.output.is_some() {
+        generative(scenario, service, catalog, question)
+    } else {
+        networks::size(scenario, service, catalog, question)
+    }
+}
+
+fn generative(
+    scenario: &Scenario,
+    service: &Service,
+    catalog: &Catalog,
+    question: &Question<'_>,
+) -> Result<Capacity> {
+    let Question { calibration, search, records, .. } = *question;
+    let mut warnings = Vec::new();
+    let traffic = traffic(service)?;
+    let engines =
+        Engines::of(service, catalog, calibration, traffic.mean_lengths(), &mut warnings)?;
+    let objective = service.demand.objective.clone();
+    datasheet_allows(service, engines.dense, &objective)?;
+    let simulation = Simulation {
+        slo: objective.bounds(),
+        queue_limit: queue_limit(search) as usize,
+        ..engines.simulation()
+    };
+    let task = Task { service, traffic: &traffic, objective: &objective, question };
+    let kept = Simulation { records, ..simulation.clone() };
+    let at_peak = |fleet: &Fleet, peak| at_peak(service, &kept, &traffic, fleet, peak, search);
+    let found = task.solve(&simulation, Limit::interval, at_peak, &mut warnings)?;
+    if found.planned.rejected > 0 {
+        let share = 100.0 * found.planned.rejected as f64 / found.planned.arrived.max(1) as f64;
+        warnings.push(format!(
+            "{share:.2} % of the requests are longer than the KV cache of a replica and are refused"
+        ));
+    }
+    let request = MeanRequest::of(traffic.requests(1).take(2000));
+    let busy = found.planned.answering().batch.0;
+    let prompts = engines.prompt_share(request, busy);
+    let time = &engines.answers.time;
+    let speculation = service.replica.speculation.as_ref().map(|given| {
+        let context = request.cached + request.input + request.output / 2.0;
+        let share = time.draft_share(busy.round().max(1.0) as u32, context);
+        let how = "simulated: steps of the draft / those and the verification, at the mean batch";
+        let share = || {
+            let share = Ratio::from_stored(share);
+            Traced::<Ratio>::counted("inference.speculative.draft_share", share, how, true)
+        };
+        Rounds {
+            acceptance: given.acceptance.traced(true),
+            yields: given.tokens_per_verification(true),
+            draft_share: given.draft.as_ref().map(|_| share()),
+        }
+    });
+    let name = |figure: &str| format!("inference.replica.{figure}");
+    let limits = ReplicaLimits {
+        kv_capacity: Some(Traced::<Tokens>::counted(
+            &name("kv_capacity_tokens"),
+            engines.answers.memory.tokens * f64::from(engines.answers.count),
+            match service.demand.kv_cache {
+                Some(_) => "inference.kv_cache",
+                None => "memory of the engine - weights - reserve, at the mean length of a request",
+            },
+            true,
+        )),
+        max_concurrency: Traced::<Ratio>::counted(
+            &name("max_concurrency"),
+            Ratio::from_stored(engines.answers.concurrency()),
+            "min(KV capacity / tokens of a request, largest batch)",
+            true,
+        ),
+        max_rate: max_rate(&found.highest),
+        prompt_share: Some(Traced::<Ratio>::counted(
+            "share of time that prompts take",
+            Ratio::from_stored(prompts),
+            "steps over prompts / those and the steps of the answers, at the mean batch",
+            true,
+        )),
+        speculation,
+    };
+    capacity(
+        scenario,
+        catalog,
+        found,
+        objective,
+        limits,
+        Engaged::Engine(engines.name, engines.answers.memory),
+        warnings,
+    )
+}
+
+/// The forecast of a fleet that was found.
+fn capacity(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    found: Found,
+    objective: Objective,
+    limits: ReplicaLimits,
+    engaged: Engaged,
+    warnings: Vec<String>,
+) -> Result<Capacity> {
+    let latency = latency(&found.planned)?;
+    let forecast = Engine::new(scenario, catalog)?.simulated(Simulated { limits, latency });
+    Ok(Capacity { estimate: forecast.run(true)?, forecast, found, engaged, objective, warnings })
+}
+
+/// Requests that wait where a load is given up as too high.
+fn queue_limit(search: &Search) -> u64 {
+    (search.requests / 2).max(1000)
+}
+
+/// A fleet to find.
+struct Task<'a> {
+    service: &'a Service,
+    traffic: &'a Traffic,
+    objective: &'a Objective,
+    question: &'a Question<'a>,
+}
+
+impl Task<'_> {
+    /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval
+    /// of the calibration that `error_of` names for what limits the rate.
+    fn solve<S: Server>(
+        &self,
+        server: &S,
+        error_of: impl Fn(Limit) -> &'static str,
+        at_peak: impl FnOnce(&Fleet, RequestRate) -> Report,
+        warnings: &mut Vec<String>,
+    ) -> Result<Found> {
+        let Self { service, traffic, objective, question } = *self;
+        let Question { calibration, search, progress, .. } = *question;
+        if objective.is_empty() {
+            warnings.push(
+                "no inference.slo is given: a replica is loaded until its queue grows without end"
+                    .to_owned(),
+            );
+        }
+        let highest = highest_rate(server, traffic, objective, search, &|share| {
+            progress("the highest rate of a replica", 0.6 * share);
+        })?;
+        let load = (1..=10).map(|tenth| {
+            let rate = highest.rate * (f64::from(tenth) / 10.0);
+            (rate, at_rate(server, traffic, rate, search, 1).all())
+        });
+        let load = load.collect();
+        let peak = service.rate.value * service.peak_to_mean.value;
+        let size = |rate: RequestRate| fleet_for(service, peak, rate);
+        let fleet = size(highest.rate)?;
+        progress("latencies at the peak", 0.6);
+        let planned = at_peak(&fleet, peak);
+
+        // A latency that is off by a factor is one whose bound is off by it; a queue that grows
+        // without end says that the throughput is.
+        let widths = &calibration.intervals;
+        if let Some(key) = Limit::ALL.map(&error_of).iter().find(|it| !widths.contains_key(**it)) {
+            return Err(Error::input(format!("the serving calibration has no interval of {key}")));
+        }
+        let factor = |limit: Limit| widths[error_of(limit)].exp();
+        let limiting = factor(highest.limit);
+        let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
+        let with = |objective: &Objective, words: &str, done: f64| {
+            let progress = |share: f64| progress(words, done + 0.2 * share);
+            highest_rate(server, traffic, objective, &rough, &progress).map(|found| found.rate)
+        };
+        let throughput = highest.limit == Limit::Throughput;
+        let mut slow = with(&objective.tightened(factor), "the same with tighter bounds", 0.6).ok();
+        if throughput {
+            let at_most = highest.rate / limiting;
+            slow = slow.map(|rate| if rate < at_most { rate } else { at_most });
+        }
+        let fast = if throughput {
+            highest.rate * limiting
+        } else {
+            let looser = objective.tightened(|limit| 1.0 / factor(limit));
+            with(&looser, "the same with looser bounds", 0.8)?
+        };
+        if slow.is_none() {
+            warnings.push(
+                "a promise is within the error of the model: were latencies as much longer as the \
+                 back-test allows, no load would keep it, and the fleet has no upper bound"
+                    .to_owned(),
+            );
+        }
+        // The rougher search must not end beyond the finer one.
+        let slow = slow.map(|rate| if rate < highest.rate { rate } else { highest.rate });
+        let fast = if fast > highest.rate { fast } else { highest.rate };
+        let interval = Interval {
+            factor: limiting,
+            rate: (slow, fast),
+            fleet: (slow.map(size).transpose()?, size(fast)?),
+        };
+        let planned_rate = peak / fleet.needed as f64;
+        Ok(Found { highest, planned, planned_rate, fleet, load, interval })
+    }
+}
+
+/// Requests and replicas of a simulation of the whole fleet at most: of a larger one, a part takes
+/// its part of the requests.
+const FLEET: (u64, u64) = (1_000_000, 500);
+
+/// The fleet at the peak. Where any replica gets the next request, one stands for all.
+fn at_peak<S: StepTime + Sync>(
+    service: &Service,
+    simulation: &Simulation<'_, S>,
+    traffic: &Traffic,
+    fleet: &Fleet,
+    peak: RequestRate,
+    search: &Search,
+) -> Report {
+    let router = match service.demand.router {
+        GivenRouter::Random => {
+            return at_rate(simulation, traffic, peak / fleet.needed as f64, search, 1);
+        }
+        GivenRouter::RoundRobin => Router::RoundRobin,
+        GivenRouter::LeastOutstanding => Router::LeastOutstanding,
+    };
+    let replicas = fleet.needed.min(FLEET.1);
+    let requests = search.requests.saturating_mul(replicas).min(FLEET.0).max(search.requests);
+    let rate = peak * (replicas as f64 / fleet.needed as f64);
+    let search = Search { requests, ..*search };
+    at_rate(&simulation.times(replicas as u32, router), traffic, rate, &search, 1)
+}
+
+pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
+    let instance = service.rent.as_ref().and_then(|rent| rent.instance.as_ref());
+    let per_instance = instance.map_or(1, |devices| devices.value.stored() as u64);
+    fleet(
+        peak,
+        rate,
+        1.0 - service.headroom.value.get(),
+        service.redundancy.value as u64,
+        &engines_of(service),
+        per_instance,
+    )
+}
+
+/// The requests as they were recorded, or drawn: gamma distributed gaps, lognormal lengths.
+fn traffic(service: &Service) -> Result<Traffic> {
+    let demand = &service.demand;
+    let rate = service.rate.value;
+    if let Some(trace) = &demand.trace {
+        return Ok(Traffic { rate, profile: None, source: Source::Recorded(Arc::clone(trace)) });
+    }
+    let most = demand.model.shape.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let lengths = |length: Option<&Length>, key: &str| -> Result<Lengths> {
+        let length = length.ok_or_else(|| {
+            Error::input(format!("the service has no inference.traffic.{key}")).hint(
+                "capacity simulates engines that generate tokens; `flopcast estimate` has the \
+                       closed forms for others",
+            )
+        })?;
+        Lengths::lognormal(length.mean.value.value, 0.95, length.p95.value.value, most)
+            .map_err(|error| error.at(Some(&length.place)))
+    };
+    let mut classes = Vec::new();
+    for kind in &demand.kinds {
+        classes.push(Class {
+            weight: kind.share.value.get(),
+            input: lengths(kind.input.as_ref(), "input_tokens")?,
+            output: match (&kind.class, &kind.output) {
+                // A class without answers among others is over with its prompt.
+                (Some(_), None) => Lengths::Fixed(1),
+                (_, output) => lengths(output.as_ref(), "output_tokens")?,
+            },
+            cached: kind.cached.value.get(),
+        });
+    }
+    let burstiness = demand.burstiness.value;
+    Ok(Traffic { rate, profile: None, source: Source::Random { burstiness, classes } })
+}
+
+/// How many engines a replica has, and the devices of each.
+fn engines_of(service: &Service) -> Vec<(u64, u64)> {
+    let devices = service.replica.devices.value.value as u64;
+    match &service.replica.pools {
+        None => vec![(1, devices)],
+        Some(pools) => vec![
+            (pools.prefill.value as u64, pools.prefill_devices.value.value as u64),
+            (pools.decode.value as u64, devices),
+        ],
+    }
+}
+
+/// Refuses promises that the datasheet forbids whatever the engine does: a token reads every weight
+/// of a dense model, a prompt computes its FLOPs.
+fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Result<()> {
+    let replica = &service.replica;
+    let devices = replica.devices.value;
+    let refuse = |promise: &Promise, why: String| {
+        Err(Error::limit(format!(
+            "{} of {} is below the physical floor: {why}",
+            objective.name(promise),
+            text::show(promise.bound)
+        ))
+        .hint("use a faster device, more tensor parallelism, or a narrower precision"))
+    };
+    let (mut weights, mut yields) = (replica.weights.value, 1.0);
+    if let Some(speculation) = &replica.speculation {
+        let draft = speculation.draft.as_ref().map_or(Data::default(), |it| it.weights.value);
+        weights += draft * speculation.tokens.value;
+        yields = speculation.tokens_per_verification(false).value().value;
+    }
+    let read = weights / (replica.bandwidth.value * devices) / yields;
+    let peak: DeviceFlopRate = replica.peak.value;
+    let reading = replica.pools.as_ref().map_or(devices, |pools| pools.prefill_devices.value);
+    let compute = Time::from_stored(replica.prefill.value.value / (peak.value * reading.value));
+    for promise in &objective.promises {
+        let tokens = promise.latency == Limit::Tpot && dense;
+        if tokens && promise.bound.value < read.value {
+            let each = if yields > 1.0 { &format!("{yields:.2} tokens") } else { "token" };
+            let why = format!(
+                "reading {} of weights for each {each} takes {} a token at the memory bandwidth \
+                 of {}",
+                text::show(weights),
+                text::show(read),
+                text::show(devices)
+            );
+            return refuse(promise, why);
+        }
+        // Nine in ten requests are no longer than the mean only where lengths hardly vary; of a
+        // class the mean is another.
+        let prompts = promise.latency == Limit::Ttft && promise.percentile >= 0.9;
+        if prompts && promise.class.is_none() && promise.bound < compute {
+            let why = format!(
+                "the FLOPs of the mean prompt take {} at the dense peak of {}",
+                text::show(compute),
+                text::show(reading)
+            );
+            return refuse(promise, why);
+        }
+    }
+    Ok(())
+}
+
+/// The highest rate as the forecast takes it.
+fn max_rate(highest: &HighestRate) -> Traced<RequestRate> {
+    let how = format!("simulated: the highest rate within the objective ({})", highest.bottleneck);
+    Traced::counted("inference.replica.max_rate_per_s", highest.rate, &how, true)
+}
+
+/// The latencies as the forecast takes them.
+fn latency(planned: &Report) -> Result<Latency> {
+    let all = planned.all();
+    let how = "simulated at the peak, mean over the requests";
+    let mean = |histogram: &Histogram| {
+        histogram.mean().ok_or_else(|| Error::limit("no request was answered at the planned load"))
+    };
+    Ok(Latency {
+        ttft: Traced::counted("inference.ttft_ms.mean", per(mean(&all.ttft)?), how, true),
+        // Answers of one token have none.
+        tpot: all
+            .tpot
+            .mean()
+            .map(|mean| Traced::counted("inference.tpot_ms.mean", per(mean), how, true)),
+        e2e: Traced::counted("inference.e2e_ms.mean", per(mean(&all.e2e)?), how, true),
+    })
+}
+
+/// Seconds per request or per token.
+fn per<Q: Measure>(seconds: f64) -> Q {
+    Q::from_stored(seconds)
+}

@@ -1,0 +1,103 @@
+//! What would make a model fit that does not: each change alone, computed.
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::estimate::plan::Service;
+use flopcast_core::quantity::{Precision, text};
+use flopcast_core::serving::memory::KvCapacity;
+use flopcast_core::serving::step::{Deployment, Device};
+
+use super::engines::weights;
+
+/// Devices that are named, those with the least memory first.
+const DEVICES: usize = 3;
+/// The widest tensor parallelism that is tried.
+const WIDEST: u32 = 64;
+
+/// What a replica that does not fit is to hold.
+pub(super) struct Unfit<'a> {
+    pub service: &'a Service,
+    pub device: Device,
+    pub deployment: Deployment,
+    /// Tokens of a request.
+    pub length: u32,
+    /// Where its parallelism is said.
+    pub parallelism: &'static str,
+}
+
+impl Unfit<'_> {
+    /// Changes that make it fit, in words; `holds` tells what a replica holds of sequences of a
+    /// length, if anything.
+    pub(super) fn remedies(
+        &self,
+        catalog: &Catalog,
+        holds: impl Fn(&Device, &Deployment, u32) -> Option<KvCapacity>,
+    ) -> Vec<String> {
+        let Self { service, device, deployment, length, parallelism } = self;
+        let demand = &service.demand;
+        let at_once = |memory: &KvCapacity| {
+            let count = memory.sequences.min(service.replica.max_batch.value);
+            let requests = if count < 2.0 { "request" } else { "requests" };
+            format!("{} {requests} at once", text::count(count.floor()))
+        };
+        let mut found = Vec::new();
+        let mut with = |key: String, memory: KvCapacity| {
+            found.push(format!("it fits with {key}: {}", at_once(&memory)));
+        };
+        let wider = std::iter::successors(Some(1), |tensor| Some(2 * tensor))
+            .take_while(|tensor| *tensor <= WIDEST)
+            .filter(|tensor| *tensor > deployment.tensor)
+            .find_map(|tensor| {
+                let wider = Deployment { tensor, ..*deployment };
+                Some((tensor, holds(device, &wider, *length)?))
+            });
+        if let Some((tensor, memory)) = wider {
+            with(format!("{parallelism}.tensor={tensor}"), memory);
+        }
+        let given = demand.precision.value;
+        let narrower =
+            |precision: &Precision| demand.quantized.is_none() && precision.size() < given.size();
+        let narrowed =
+            [Precision::Fp8, Precision::Int4].into_iter().filter(narrower).find_map(|precision| {
+                let follows = demand.kv_precision == given;
+                let kv_bytes = if follows { precision.size().value } else { deployment.kv_bytes };
+                let narrow =
+                    Deployment { weights: weights(precision).ok()?, kv_bytes, ..*deployment };
+                Some((precision, holds(device, &narrow, *length)?))
+            });
+        if let Some((precision, memory)) = narrowed {
+            with(format!("inference.precision={}", precision.name()), memory);
+        }
+        if deployment.kv_bytes > 1.0 {
+            let narrow = Deployment { kv_bytes: 1.0, ..*deployment };
+            if let Some(memory) = holds(device, &narrow, *length) {
+                with("inference.kv_precision=fp8".to_owned(), memory);
+            }
+        }
+        let (mut least, mut most) = (0, *length);
+        while most - least > 1 {
+            let middle = u32::midpoint(least, most);
+            let fits = holds(device, deployment, middle).is_some();
+            (least, most) = if fits { (middle, most) } else { (least, middle) };
+        }
+        if least > 0 {
+            let tokens = text::count(f64::from(least));
+            found.push(format!("it fits with requests of at most {tokens} tokens on average"));
+        }
+        let kind = catalog.accelerator(&demand.accelerator).map(|it| it.kind).ok();
+        let mut larger: Vec<_> = catalog
+            .accelerators()
+            .filter(|it| Some(it.kind) == kind)
+            .filter_map(|it| Some((&it.id, Device::of(it).ok()?)))
+            .filter(|(_, other)| other.memory > device.memory)
+            .filter(|(_, other)| holds(other, deployment, *length).is_some())
+            .collect();
+        larger.sort_by(|(_, a), (_, b)| a.memory.value.total_cmp(&b.memory.value));
+        let larger = larger.into_iter().take(DEVICES);
+        let named: Vec<_> =
+            larger.map(|(id, device)| format!("{id} ({})", text::show(device.memory))).collect();
+        if !named.is_empty() {
+            found.push(format!("it fits on {}", named.join(", ")));
+        }
+        found
+    }
+}

@@ -1,0 +1,94 @@
+//! Fleets of networks that answer in one pass: classifiers, encoders, embedding and vision models,
+//! in the cloud or on an edge device.
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::plan::{Scenario, Service};
+use flopcast_core::provenance::Traced;
+use flopcast_core::quantity::{Measure as _, Ratio, Time, text};
+use flopcast_core::serving::capacity::{Fleet, Limit, at_rate};
+use flopcast_core::serving::network::{Pass, kernel};
+use flopcast_core::serving::plan::Router;
+use flopcast_core::serving::simulator::Batching;
+use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
+
+use super::{Capacity, Engaged, Question, ReplicaLimits, Task, capacity, max_rate, queue_limit};
+
+pub(super) fn size(
+    scenario: &Scenario,
+    service: &Service,
+    catalog: &Catalog,
+    question: &Question<'_>,
+) -> Result<Capacity> {
+    let demand = &service.demand;
+    if let Some(engine) = &demand.engine {
+        return Err(Error::input("an engine of language models generates tokens")
+            .at(Some(&engine.place))
+            .hint("give inference.traffic.output_tokens, or leave the engine out"));
+    }
+    let objective = demand.objective.clone();
+    if let Some(promise) = objective.promises.iter().find(|it| it.latency == Limit::Tpot) {
+        return Err(Error::input(format!(
+            "{} of {} is promised, but nothing is generated",
+            objective.name(promise),
+            text::show(promise.bound)
+        ))
+        .hint("promise e2e, the whole request"));
+    }
+    let Question { calibration, search, records, .. } = *question;
+    let kernel = kernel(calibration)?;
+    let activation = demand.precision.value.size();
+    let times = Pass::of(&demand.model, activation, &kernel).times(&service.replica)?;
+    let most = times.len();
+
+    let mut warnings = vec![
+        "the constants and the interval are those of language models reading prompts: measured \
+         runs of other networks are not in the back-test"
+            .to_owned(),
+    ];
+    if (most as f64) < service.replica.max_batch.value.floor() {
+        warnings.push(format!("no more than {most} requests fit beside the weights in one batch"));
+    }
+    if demand.router != Router::Random {
+        warnings.push("inference.router is left aside: a replica stands for all".to_owned());
+    }
+    let server = Batching {
+        times: &times,
+        delay: demand.max_wait.as_ref().map_or(Time::from_stored(0.0), |wait| wait.value),
+        slo: objective.bounds(),
+        queue_limit: queue_limit(search),
+        records: false,
+    };
+    let class = |share: f64| Class {
+        weight: share,
+        input: Lengths::Fixed(1),
+        output: Lengths::Fixed(1),
+        cached: 0.0,
+    };
+    let classes = demand.kinds.iter().map(|kind| class(kind.share.value.get())).collect();
+    let burstiness = demand.burstiness.value;
+    let traffic = Traffic {
+        rate: service.rate.value,
+        profile: None,
+        source: Source::Random { burstiness, classes },
+    };
+    let task = Task { service, traffic: &traffic, objective: &objective, question };
+    let kept = Batching { records, ..server.clone() };
+    let at_peak =
+        |fleet: &Fleet, peak| at_rate(&kept, &traffic, peak / fleet.needed as f64, search, 1);
+    // One pass is what an engine does with a prompt.
+    let found = task.solve(&server, |_| Limit::Ttft.interval(), at_peak, &mut warnings)?;
+    let limits = ReplicaLimits {
+        kv_capacity: None,
+        max_concurrency: Traced::<Ratio>::counted(
+            "inference.replica.max_concurrency",
+            Ratio::from_stored(most as f64),
+            "min(largest batch, batch whose activations fit beside the weights)",
+            true,
+        ),
+        max_rate: max_rate(&found.highest),
+        prompt_share: None,
+        speculation: None,
+    };
+    capacity(scenario, catalog, found, objective, limits, Engaged::Network(times), warnings)
+}

@@ -1,0 +1,222 @@
+//! Which fleet: every combination of a space sized by simulation, but those that a closed-form bound
+//! already excludes.
+//!
+//! A bound is the fleet at the rate that no engine exceeds ([`Replica::rate_bound`]). Combinations
+//! are taken from the lowest bound up, a few at a time, and one whose bound is behind the best fleet
+//! so far in devices, in cost and in carbon is not simulated. The few are of a fixed number, so the
+//! answer does not depend on how many cores share them.
+//!
+//! [`Replica::rate_bound`]: flopcast_core::serving::plan::Replica::rate_bound
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::estimate::{Engine, Estimate};
+use flopcast_core::quantity::{Measure as _, RequestRate};
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::capacity::Search;
+use rayon::prelude::*;
+
+use super::capacity::{Question, fleet_for, size};
+use super::space::Space;
+
+/// Combinations that are simulated together.
+const TOGETHER: usize = 4;
+/// More combinations take longer than anybody waits.
+const MOST: u64 = 10_000;
+
+/// What a fleet is judged by, in its first year.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Merits {
+    /// Devices.
+    pub devices: f64,
+    /// Cost in USD; none where nothing is paid or a price is unknown.
+    pub cost_usd: Option<f64>,
+    /// Location-based CO2e in kg; none where it is unknown.
+    pub co2e_kg: Option<f64>,
+}
+
+/// A fleet that keeps the promises.
+#[derive(Clone, Debug)]
+pub struct Sized {
+    /// Its merits.
+    pub merits: Merits,
+    /// The highest rate of a replica.
+    pub rate: RequestRate,
+    /// Replicas, redundancy included.
+    pub replicas: u64,
+    /// Why a replica takes no more.
+    pub bottleneck: String,
+}
+
+/// What became of a combination.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It was simulated.
+    Sized(Sized),
+    /// Another is better in every respect, even if this did as well as no engine can.
+    Beaten(Merits),
+    /// It cannot keep the promises, or cannot be.
+    Infeasible(String),
+}
+
+/// The judged combinations.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// By number in the space.
+    pub verdicts: Vec<Verdict>,
+    /// The feasible one of the lowest cost, carbon and number of devices.
+    pub cheapest: Option<u64>,
+    /// See `cheapest`.
+    pub greenest: Option<u64>,
+    /// See `cheapest`.
+    pub smallest: Option<u64>,
+}
+
+impl Merits {
+    fn all(&self) -> [Option<f64>; 3] {
+        [self.cost_usd, self.co2e_kg, Some(self.devices)]
+    }
+
+    fn of(estimate: &Estimate) -> Option<Self> {
+        let inference = estimate.inference.as_ref()?;
+        let year = inference.years.first()?;
+        let cost = inference.cost_of(year).and_then(Result::ok);
+        let co2e = year.footprint.location.as_ref().ok();
+        Some(Self {
+            devices: year.devices.value().stored(),
+            cost_usd: cost.map(|cost| cost.value().stored()),
+            co2e_kg: co2e.map(|mass| mass.value().stored()),
+        })
+    }
+
+    /// The same of a part of the fleet.
+    fn scaled(self, factor: f64) -> Self {
+        let scale = |merit: Option<f64>| merit.map(|merit| factor * merit);
+        Self {
+            devices: factor * self.devices,
+            cost_usd: scale(self.cost_usd),
+            co2e_kg: scale(self.co2e_kg),
+        }
+    }
+}
+
+/// Judges every combination. `progress` hears how many are done.
+///
+/// # Errors
+/// Too many combinations.
+pub fn choose(
+    space: &Space<'_>,
+    catalog: &Catalog,
+    calibration: &Calibration,
+    search: &Search,
+    progress: &dyn Fn(u64),
+) -> Result<Choice> {
+    if space.len() > MOST {
+        return Err(Error::input(format!("{} fleets are too many to simulate", space.len()))
+            .hint(format!("vary less: at most {MOST} combinations")));
+    }
+    let mut waiting = Vec::new();
+    let mut verdicts = Vec::new();
+    for number in 0..space.len() {
+        let bounded = space.scenario(number).and_then(|scenario| {
+            let scenario = Scenario { training: None, ..scenario };
+            Ok((bound(&scenario, catalog)?, scenario))
+        });
+        match bounded {
+            Ok((bound, scenario)) => {
+                verdicts.push(Verdict::Beaten(bound));
+                waiting.push((number as usize, bound, scenario));
+            }
+            Err(error) => verdicts.push(Verdict::Infeasible(error.message().to_owned())),
+        }
+    }
+    let order = |merits: &Merits| merits.cost_usd.unwrap_or(f64::INFINITY);
+    waiting.sort_by(|(_, a, _), (_, b, _)| {
+        order(a).total_cmp(&order(b)).then(a.devices.total_cmp(&b.devices))
+    });
+    let mut best = [None; 3];
+    let mut waiting = waiting.into_iter().peekable();
+    while waiting.peek().is_some() {
+        let next: Vec<_> = waiting
+            .by_ref()
+            .filter(|(_, bound, _)| !is_beaten(bound, &best))
+            .take(TOGETHER)
+            .collect();
+        let sized: Vec<_> = next
+            .into_par_iter()
+            .map(|(number, _, scenario)| (number, judge(&scenario, catalog, calibration, search)))
+            .collect();
+        for (number, verdict) in sized {
+            if let Verdict::Sized(sized) = &verdict {
+                for (best, merit) in best.iter_mut().zip(sized.merits.all()) {
+                    *best = [*best, merit].into_iter().flatten().reduce(f64::min);
+                }
+            }
+            verdicts[number] = verdict;
+        }
+        progress(space.len() - waiting.len() as u64);
+    }
+    let [cheapest, greenest, smallest] = [0, 1, 2].map(|merit| {
+        let merits = verdicts.iter().zip(0_u64..).filter_map(|(verdict, number)| match verdict {
+            Verdict::Sized(sized) => Some((sized.merits.all()[merit]?, number)),
+            _ => None,
+        });
+        merits.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map(|(_, number)| number)
+    });
+    Ok(Choice { verdicts, cheapest, greenest, smallest })
+}
+
+/// Whether a bound is behind the best in every respect; an unknown merit wins nothing.
+fn is_beaten(bound: &Merits, best: &[Option<f64>; 3]) -> bool {
+    bound.all().iter().zip(best).all(|(bound, best)| match (bound, best) {
+        (Some(bound), Some(best)) => bound > best,
+        (bound, _) => bound.is_none(),
+    })
+}
+
+/// What no fleet of this kind falls below: the forecast by closed form, for the part of its devices
+/// that are needed at the highest rate of any engine.
+fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
+    let service = scenario.inference.as_ref().ok_or_else(|| {
+        Error::input("the scenario has no `inference` section: there is no service to size")
+    })?;
+    let experts = service.demand.model.layers.iter().any(|layer| layer.routing.is_some());
+    let estimate = Engine::new(scenario, catalog)?.run(false)?;
+    let merits =
+        Merits::of(&estimate).ok_or_else(|| Error::input("finance.horizon is below one year"))?;
+    let rate = service
+        .replica
+        .rate_bound(service.flops.value, experts)
+        .map_err(|_| Error::limit("the weights exceed the memory"))?;
+    let peak = service.rate.value * service.peak_to_mean.value;
+    let least = fleet_for(service, peak, rate)?;
+    let used = least.devices as f64 / merits.devices;
+    // Whole instances are paid for.
+    let paid = estimate
+        .inference
+        .as_ref()
+        .and_then(|inference| inference.years.first()?.packing.as_ref())
+        .map_or(1.0, |packing| least.instances as f64 / packing.instances.value().stored());
+    Ok(merits.scaled(used.min(paid).min(1.0)))
+}
+
+fn judge(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    calibration: &Calibration,
+    search: &Search,
+) -> Verdict {
+    let question = Question { calibration, search, records: false, progress: &|_, _| {} };
+    let sized = size(scenario, catalog, &question);
+    match sized.map(|sized| (Merits::of(&sized.estimate), sized)) {
+        Ok((Some(merits), sized)) => Verdict::Sized(Sized {
+            merits,
+            rate: sized.found.highest.rate,
+            replicas: sized.found.fleet.replicas,
+            bottleneck: sized.found.highest.bottleneck,
+        }),
+        Ok((None, _)) => Verdict::Infeasible("nothing is served".to_owned()),
+        Err(error) => Verdict::Infeasible(error.message().to_owned()),
+    }
+}

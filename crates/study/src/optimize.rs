@@ -1,0 +1,223 @@
+//! The best of all combinations within limits, or which limit stands in the way and by how much.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use flopcast_core::catalog::{Catalog, Purchase};
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::ledger::window::BestStart;
+use flopcast_core::provenance::Unknown;
+use flopcast_core::quantity::Precision;
+use flopcast_core::training::parallelism::Parallelism;
+
+use super::aim::Aim;
+use super::axis::{Axis, Choice, Setting};
+use super::space::Space;
+use super::sweep::{self, Question, Row};
+
+/// How many of the best are kept.
+const KEPT: usize = 10;
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is to be least (or most).
+    pub objective: Aim,
+    /// What may not be passed, in the figures' own units.
+    pub limits: Vec<Limit>,
+    /// Figures that are shown beside these.
+    pub beside: Vec<Aim>,
+}
+
+/// A figure and the most that it may be.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// The figure.
+    pub aim: Aim,
+    /// Its bound.
+    pub most: f64,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The figures of the rows: the objective, the limits, the others.
+    pub columns: Vec<Aim>,
+    /// Combinations that were tried.
+    pub tried: u64,
+    /// Those that can be done at all.
+    pub doable: u64,
+    /// Those of them within every limit.
+    pub within: u64,
+    /// The best within every limit, best first; the earlier of equals comes first.
+    pub best: Vec<Row>,
+    /// How each of the best is run.
+    pub plans: Vec<Plan>,
+    /// For each limit what comes nearest to it of all that can be done.
+    pub least: Vec<Option<f64>>,
+    /// What passes its limits by least, where nothing is within all of them.
+    pub nearest: Option<Row>,
+    /// What stops those that cannot be done, the commonest first.
+    pub obstacles: Vec<(String, u64)>,
+}
+
+/// What the keys of a combination leave open.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The parallelism, where a layout was chosen or given.
+    pub layout: Option<Parallelism>,
+    /// The first day, where the scenario names one.
+    pub start: Option<NaiveDate>,
+    /// The cleanest start, where the scenario has a window for it.
+    pub best_start: Option<std::result::Result<BestStart, Unknown>>,
+}
+
+impl Plan {
+    fn of(space: &Space<'_>, row: &Row) -> Result<Self> {
+        let engine = space.engine(row.number)?;
+        let training = engine.run(false)?.training;
+        Ok(Self {
+            layout: engine.predicted().map(|predicted| predicted.candidate.layout),
+            start: training.as_ref().and_then(|training| Some(training.calendar?.start)),
+            best_start: training.and_then(|training| training.best_start),
+        })
+    }
+}
+
+impl Request {
+    /// The figures of a row, each once.
+    fn columns(&self) -> Vec<Aim> {
+        let mut columns = vec![self.objective.clone()];
+        for aim in self.limits.iter().map(|limit| &limit.aim).chain(&self.beside) {
+            if columns.iter().all(|known| known.key != aim.key) {
+                columns.push(aim.clone());
+            }
+        }
+        columns
+    }
+}
+
+/// Tries every combination of a space.
+///
+/// # Errors
+/// As [`sweep::run`].
+pub fn search(space: &Space<'_>, request: &Request, progress: &dyn Fn(u64)) -> Result<Answer> {
+    let columns = request.columns();
+    let limits: Vec<(usize, f64)> = request
+        .limits
+        .iter()
+        .filter_map(|limit| {
+            let at = columns.iter().position(|column| column.key == limit.aim.key)?;
+            Some((at, limit.most))
+        })
+        .collect();
+    let mut answer = Answer {
+        columns: columns.clone(),
+        tried: space.len(),
+        doable: 0,
+        within: 0,
+        best: Vec::new(),
+        plans: Vec::new(),
+        least: vec![None; limits.len()],
+        nearest: None,
+        obstacles: Vec::new(),
+    };
+    let mut nearest = f64::INFINITY;
+    let mut each = |row: &Row| {
+        if row.obstacle.is_some() {
+            return Ok(());
+        }
+        answer.doable += 1;
+        for (least, (at, _)) in answer.least.iter_mut().zip(&limits) {
+            if let Some(value) = row.values[*at] {
+                *least = Some(least.map_or(value, |least| value.min(least)));
+            }
+        }
+        // What is unknown is within no limit.
+        let excess = |(at, most): &(usize, f64)| {
+            row.values[*at].map_or(f64::INFINITY, |value| (value - most) / most.abs().max(1e-300))
+        };
+        let excess = limits.iter().map(excess).fold(0.0, f64::max);
+        let rank = |row: &Row| request.objective.rank(row.values[0]);
+        if excess > 0.0 {
+            if excess < nearest {
+                nearest = excess;
+                answer.nearest = Some(row.clone());
+            }
+        } else if let Some(mine) = rank(row) {
+            answer.within += 1;
+            let before = |other: &Row| rank(other).is_some_and(|theirs| theirs <= mine);
+            let at = answer.best.partition_point(before);
+            if at < KEPT {
+                answer.best.insert(at, row.clone());
+                answer.best.truncate(KEPT);
+            }
+        }
+        Ok(())
+    };
+    let question = Question { columns, front: Vec::new() };
+    let summary = sweep::run(space, &question, &mut each, progress)?;
+    answer.obstacles = summary.obstacles;
+    answer.plans = answer.best.iter().map(|row| Plan::of(space, row)).collect::<Result<_>>()?;
+    Ok(answer)
+}
+
+/// Which offers of the catalog are of interest; an empty list is all.
+#[derive(Clone, Debug, Default)]
+pub struct Market {
+    /// Accelerators, by name or alias.
+    pub accelerators: Vec<String>,
+    /// Providers.
+    pub providers: Vec<String>,
+    /// Regions, by the providers' codes.
+    pub regions: Vec<String>,
+    /// Ways to buy.
+    pub purchases: Vec<Purchase>,
+}
+
+/// The axis of everything that the catalog can rent out and that computes in a precision: device,
+/// provider, region, way to buy.
+///
+/// # Errors
+/// An unknown accelerator; nothing on offer.
+pub fn offers(catalog: &Catalog, precision: Precision, market: &Market) -> Result<Axis> {
+    let wanted: Vec<&str> = market
+        .accelerators
+        .iter()
+        .map(|name| catalog.accelerator(name).map(|device| device.id.as_str()))
+        .collect::<Result<_>>()?;
+    let of = |list: &[String], it: &str| list.is_empty() || list.iter().any(|name| name == it);
+    let mut offers = BTreeSet::new();
+    for price in catalog.prices() {
+        let device = price.accelerator.as_str();
+        let computes = || catalog.accelerator(device).is_ok_and(|it| it.peak(precision).is_ok());
+        let asked = (wanted.is_empty() || wanted.contains(&device))
+            && of(&market.providers, &price.provider)
+            && of(&market.regions, &price.region);
+        if device.is_empty() || !asked || !computes() {
+            continue;
+        }
+        let plans =
+            if market.purchases.is_empty() { &Purchase::ALL[..] } else { &market.purchases };
+        for plan in plans.iter().filter(|plan| price.sells(**plan)) {
+            offers.insert((device, price.provider.as_str(), price.region.as_str(), plan.name()));
+        }
+    }
+    if offers.is_empty() {
+        return Err(Error::limit("the catalog knows no price of such an offer")
+            .hint("`flopcast catalog list prices` shows those that there are"));
+    }
+    let set = |path: &str, text: &str| Setting::new("offer", path, text);
+    let choice = |(device, provider, region, plan): (&str, &str, &str, &str)| {
+        let mut sets = vec![
+            set("training.hardware.accelerator", device)?,
+            set("placement.provider", provider)?,
+            set("placement.purchase", plan)?,
+        ];
+        let place = if region == "*" { "null" } else { region };
+        sets.push(set("placement.region", place)?);
+        Ok(Choice { shown: format!("{device} {provider} {region} {plan}"), sets })
+    };
+    let choices = offers.into_iter().map(choice).collect::<Result<_>>()?;
+    Ok(Axis { name: "offer".to_owned(), choices })
+}

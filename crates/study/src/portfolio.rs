@@ -1,0 +1,176 @@
+//! Many scenarios as one budget, by their tags and over quarters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, Months, NaiveDate};
+use flopcast_core::estimate::Estimate;
+use flopcast_core::ledger::footprint::Footprint;
+use flopcast_core::quantity::Measure;
+use flopcast_core::quantity::text::convert;
+
+use super::aim::Aim;
+use super::snapshot::Snapshot;
+
+/// What is added up.
+pub const AIMS: [&str; 3] = ["cost", "energy", "co2e"];
+
+/// A value of each of [`AIMS`]; none is unknown.
+pub type Values = [Option<f64>; AIMS.len()];
+
+/// A scenario of the budget.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its file.
+    pub file: String,
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// What it takes.
+    pub values: Values,
+    /// The same by quarter, `2027Q1`; none where it names a quarter, or no start.
+    pub quarters: Option<BTreeMap<String, Values>>,
+}
+
+/// The tag by which a scenario without it is spread over time.
+pub const QUARTER: &str = "quarter";
+
+/// Scenarios that share a tag's value, added up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sum {
+    /// The value of the tag; none for those that do not have the tag.
+    pub value: Option<String>,
+    /// How many scenarios have a part in it.
+    pub scenarios: usize,
+    /// Their sums; unknown as soon as one of them is.
+    pub values: Values,
+    /// The sums of what is known.
+    pub known: [f64; AIMS.len()],
+}
+
+impl Entry {
+    /// A scenario with its forecast; none where nothing is forecast.
+    pub fn new(file: String, tags: BTreeMap<String, String>, forecast: &Snapshot) -> Option<Self> {
+        let figures = forecast.figures();
+        let name = forecast.name().to_owned();
+        let values = AIMS.map(|aim| Aim::read(aim).value(&figures));
+        (!figures.is_empty()).then_some(Self { file, name, tags, values, quarters: None })
+    }
+
+    /// The same, spread over the quarters from a day on, unless it names a quarter: money by the
+    /// months of the ledger's rows, energy and CO2e evenly over each stage.
+    #[must_use]
+    pub fn from(mut self, start: Option<NaiveDate>, estimate: &Estimate) -> Self {
+        if let Some(start) = start.filter(|_| !self.tags.contains_key(QUARTER)) {
+            self.quarters = Some(quarters(start, estimate, self.values));
+        }
+        self
+    }
+
+    /// What falls to the values of a tag.
+    fn parts(&self, tag: &str) -> Vec<(Option<String>, Values)> {
+        match &self.quarters {
+            Some(quarters) if tag == QUARTER => {
+                quarters.iter().map(|(quarter, values)| (Some(quarter.clone()), *values)).collect()
+            }
+            _ => vec![(self.tags.get(tag).cloned(), self.values)],
+        }
+    }
+}
+
+/// What falls into each quarter; unknown in all of them where the sum is.
+fn quarters(start: NaiveDate, estimate: &Estimate, totals: Values) -> BTreeMap<String, Values> {
+    let mut sums: BTreeMap<String, [f64; AIMS.len()]> = BTreeMap::new();
+    let mut add = |aim: usize, parts: &mut dyn Iterator<Item = (u32, f64)>| {
+        for (month, part) in parts {
+            let day = start.checked_add_months(Months::new(month)).unwrap_or(start);
+            let quarter = format!("{}Q{}", day.year(), day.month0() / 3 + 1);
+            sums.entry(quarter).or_default()[aim] += part;
+        }
+    };
+    for line in estimate.money() {
+        let months = line.by_month().into_iter();
+        let known = months.filter_map(|(month, part)| Some((month, part?.stored())));
+        add(0, &mut known.map(|(month, usd)| (month, convert(usd, "USD"))));
+    }
+    let training = estimate.training.iter().map(|training| &training.footprint);
+    let years = estimate.inference.iter().flat_map(|it| it.years.iter().map(|it| &it.footprint));
+    for footprint in training.chain(years) {
+        let Footprint { rows, facility, location, .. } = footprint;
+        let Some(row) = rows.lines().first() else { continue };
+        let period = row.entry.period;
+        if let Ok(energy) = facility {
+            add(1, &mut period.by_month(convert(energy.value().stored(), "kWh")));
+        }
+        if let Ok(mass) = location {
+            add(2, &mut period.by_month(convert(mass.value().stored(), "kgCO2e")));
+        }
+    }
+    let known =
+        |sums: [f64; AIMS.len()]| std::array::from_fn(|aim| totals[aim].and(Some(sums[aim])));
+    sums.into_iter().map(|(quarter, sums)| (quarter, known(sums))).collect()
+}
+
+/// The tags that occur, in alphabetical order.
+pub fn tags(entries: &[Entry]) -> Vec<&str> {
+    let all = entries.iter().flat_map(|entry| entry.tags.keys().map(String::as_str));
+    let spread = entries.iter().filter(|entry| entry.quarters.is_some()).map(|_| QUARTER);
+    all.chain(spread).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The budget by the values of a tag; what does not have the tag comes last.
+pub fn by(entries: &[Entry], tag: &str) -> Vec<Sum> {
+    let mut groups: BTreeMap<_, Vec<Values>> = BTreeMap::new();
+    for (value, values) in entries.iter().flat_map(|entry| entry.parts(tag)) {
+        groups.entry((value.is_none(), value)).or_default().push(values);
+    }
+    groups.into_iter().map(|((_, value), parts)| sum(value, parts)).collect()
+}
+
+/// The whole budget.
+pub fn total(entries: &[Entry]) -> Sum {
+    sum(None, entries.iter().map(|entry| entry.values))
+}
+
+fn sum(value: Option<String>, parts: impl IntoIterator<Item = Values>) -> Sum {
+    let start =
+        Sum { value, scenarios: 0, values: [Some(0.0); AIMS.len()], known: [0.0; AIMS.len()] };
+    parts.into_iter().fold(start, |mut sum, part| {
+        sum.scenarios += 1;
+        for ((all, known), value) in sum.values.iter_mut().zip(&mut sum.known).zip(part) {
+            *all = all.zip(value).map(|(all, value)| all + value);
+            *known += value.unwrap_or_default();
+        }
+        sum
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(tag: Option<u8>, cost: Option<u32>) -> Entry {
+        let tags = tag.map(|tag| ("team".to_owned(), tag.to_string())).into_iter().collect();
+        let values = [cost.map(f64::from), Some(1.0), Some(2.0)];
+        Entry { file: String::new(), name: String::new(), tags, values, quarters: None }
+    }
+
+    proptest! {
+        #[test]
+        fn groups_add_up_to_the_whole(
+            all in prop::collection::vec((prop::option::of(0..4_u8), prop::option::weighted(0.9, 0..1_000_000_u32)), 0..30)
+        ) {
+            let entries: Vec<_> = all.into_iter().map(|(tag, cost)| entry(tag, cost)).collect();
+            let (whole, groups) = (total(&entries), by(&entries, "team"));
+            prop_assert_eq!(groups.iter().map(|it| it.scenarios).sum::<usize>(), whole.scenarios);
+            for aim in 0..AIMS.len() {
+                let known: f64 = groups.iter().map(|it| it.known[aim]).sum();
+                prop_assert!((known - whole.known[aim]).abs() < 1e-6);
+                let parts: Option<f64> = groups.iter().map(|it| it.values[aim]).sum();
+                prop_assert_eq!(parts, whole.values[aim]);
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! A space of scenarios: one document and axes along which its keys vary, in all combinations.
+
+use std::cell::LazyCell;
+use std::sync::Arc;
+
+use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::plan::{Scenario, Service, TrainingPlan};
+use flopcast_core::estimate::{Engine, Estimate};
+use flopcast_core::model::{Input, Model, Spec};
+use flopcast_core::quantity::show;
+use flopcast_scenario::document::{Node, Value};
+use flopcast_scenario::file::ScenarioFile;
+use flopcast_scenario::resolve::{Frame, Part};
+use flopcast_scenario::{Files, reader};
+
+use super::axis::Axis;
+use super::memo::Memo;
+
+/// More combinations are a mistake.
+const MOST_POINTS: u64 = 100_000_000;
+
+/// A combination, forecast.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The forecast, as far as there is one.
+    pub estimate: Option<Estimate>,
+    /// Why it cannot be done, where it cannot.
+    pub obstacle: Option<String>,
+}
+
+/// All combinations of the axes' values over a document.
+///
+/// A forecast is made of parts that different keys bear upon. Combinations that agree in what
+/// bears upon a part share it.
+pub struct Space<'a> {
+    document: Node,
+    axes: Vec<Axis>,
+    catalog: &'a Catalog,
+    models: Models<'a>,
+    /// What each axis bears upon.
+    bearing: Vec<Vec<Aspect>>,
+    engines: Memo<u64, Result<Arc<Engine>>>,
+    runs: Memo<u64, Result<Part<TrainingPlan>>>,
+    services: Memo<u64, Result<Part<Service>>>,
+    frames: Memo<u64, Result<Frame>>,
+}
+
+/// What of a forecast is settled apart from the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aspect {
+    /// What a run computes and how fast.
+    Pace,
+    /// The run, with what it costs and emits.
+    Run,
+    Service,
+    Frame,
+}
+
+/// What a key bears upon; `apart` says that the service has a placement of its own.
+fn bearing(path: &str, apart: bool) -> &'static [Aspect] {
+    use Aspect::{Frame, Pace, Run, Service};
+    match path.split_once('.').unwrap_or((path, "")) {
+        ("finance" | "functional_unit" | "name" | "tags", _) => &[Frame],
+        // Whole sections may come and go.
+        (_, "") => &[Pace, Run, Service, Frame],
+        ("training" | "data", _) => &[Pace, Run],
+        ("inference", _) => &[Service],
+        ("compress", _) => &[Service, Frame],
+        // The start of a run dates its software.
+        ("placement", "start") => &[Pace, Run, Service],
+        ("placement", _) if apart => &[Run],
+        ("placement", _) => &[Run, Service],
+        _ => &[Pace, Run, Service, Frame],
+    }
+}
+
+impl<'a> Space<'a> {
+    /// A document and what varies in it.
+    ///
+    /// # Errors
+    /// More combinations than anybody waits for; a key that no scenario has.
+    pub fn new(
+        document: Node,
+        axes: Vec<Axis>,
+        catalog: &'a Catalog,
+        files: &'a (dyn Files + Sync),
+    ) -> Result<Self> {
+        let own = document.get("inference").and_then(|service| service.get("placement"));
+        let may_go = |path| matches!(path, "inference" | "inference.placement");
+        let apart = own.is_some_and(|place| matches!(place.value, Value::Map(_)))
+            && !axes.iter().flat_map(Axis::paths).any(may_go);
+        let of =
+            |axis: &Axis| axis.paths().flat_map(|path| bearing(path, apart)).copied().collect();
+        let space = Self {
+            bearing: axes.iter().map(of).collect(),
+            document,
+            axes,
+            catalog,
+            models: Models { files, built: Memo::default() },
+            engines: Memo::default(),
+            runs: Memo::default(),
+            services: Memo::default(),
+            frames: Memo::default(),
+        };
+        if space.len() > MOST_POINTS {
+            let message = format!("{} combinations are too many", space.len());
+            return Err(Error::input(message).hint(format!("at most {MOST_POINTS}")));
+        }
+        // A value that no scenario can have, wherever it comes, is a mistake of the question.
+        for (axis, values) in space.axes.iter().enumerate() {
+            for choice in 0..values.choices.len() {
+                let mut digits = vec![0; space.axes.len()];
+                digits[axis] = choice;
+                space.file(&digits)?;
+            }
+        }
+        Ok(space)
+    }
+
+    /// How many combinations there are.
+    pub fn len(&self) -> u64 {
+        let sizes = self.axes.iter().map(|axis| axis.choices.len() as u64);
+        sizes.fold(1, u64::saturating_mul)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What varies.
+    pub fn axes(&self) -> &[Axis] {
+        &self.axes
+    }
+
+    /// Which value of each axis a combination has; the last axis varies fastest.
+    pub fn digits(&self, mut number: u64) -> Vec<usize> {
+        let mut digits = vec![0; self.axes.len()];
+        for (digit, axis) in digits.iter_mut().zip(&self.axes).rev() {
+            let size = axis.choices.len() as u64;
+            *digit = (number % size) as usize;
+            number /= size;
+        }
+        digits
+    }
+
+    /// The values of a combination, as people read them.
+    pub fn labels(&self, number: u64) -> impl Iterator<Item = &str> {
+        let digits = self.digits(number);
+        self.axes.iter().zip(digits).map(|(axis, digit)| axis.choices[digit].shown.as_str())
+    }
+
+    fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
+        let mut document = self.document.clone();
+        for (axis, digit) in self.axes.iter().zip(digits) {
+            for set in &axis.choices[*digit].sets {
+                set.put(&mut document)?;
+            }
+        }
+        reader::read(&document)
+    }
+
+    /// A combination, forecast.
+    pub fn point(&self, number: u64) -> Point {
+        let engine = match self.engine(number) {
+            Ok(engine) => engine,
+            Err(error) => return Point::impossible(&error),
+        };
+        match engine.run(false) {
+            Ok(estimate) => {
+                Point { obstacle: obstacle(&engine, &estimate), estimate: Some(estimate) }
+            }
+            Err(error) => Point::impossible(&error),
+        }
+    }
+
+    /// A combination, resolved.
+    ///
+    /// # Errors
+    /// As [`resolve()`](flopcast_scenario::resolve()).
+    pub fn scenario(&self, number: u64) -> Result<Scenario> {
+        self.resolved(&self.digits(number))
+    }
+
+    fn resolved(&self, digits: &[usize]) -> Result<Scenario> {
+        let (catalog, models) = (self.catalog, &self.models);
+        let file = LazyCell::new(|| self.file(digits));
+        let file = || file.as_ref().map_err(Clone::clone);
+        let frame = self.key(digits, Aspect::Frame);
+        let frame = self.frames.of(frame, || Frame::resolve(file()?, models))?;
+        let run = self.key(digits, Aspect::Run);
+        let run = self.runs.of(run, || Part::training(file()?, catalog, models))?;
+        let service = self.key(digits, Aspect::Service);
+        let service = self.services.of(service, || Part::inference(file()?, catalog, models))?;
+        Ok(frame.around(run, service))
+    }
+
+    /// The number of a combination among those of the axes that bear upon an aspect.
+    fn key(&self, digits: &[usize], of: Aspect) -> u64 {
+        let axes = self.axes.iter().zip(digits).zip(&self.bearing);
+        axes.filter(|(_, bearing)| bearing.contains(&of))
+            .fold(0, |key, ((axis, digit), _)| key * axis.choices.len() as u64 + *digit as u64)
+    }
+
+    /// The forecast of a combination, ready to run.
+    ///
+    /// # Errors
+    /// As [`resolve()`](flopcast_scenario::resolve()) and [`Engine::new`].
+    pub fn engine(&self, number: u64) -> Result<Engine> {
+        let digits = self.digits(number);
+        let scenario = self.resolved(&digits)?;
+        let pace = self.key(&digits, Aspect::Pace);
+        let settled =
+            self.engines.of(pace, || Engine::new(&scenario, self.catalog).map(Arc::new))?;
+        Ok(settled.moved(scenario))
+    }
+}
+
+impl Point {
+    fn impossible(error: &Error) -> Self {
+        Self { estimate: None, obstacle: Some(error.message().to_owned()) }
+    }
+}
+
+/// Why a forecast cannot come true, although it can be computed.
+fn obstacle(engine: &Engine, estimate: &Estimate) -> Option<String> {
+    let memory = engine.predicted().map(|predicted| predicted.candidate.memory);
+    if let Some(memory) = memory.filter(|memory| !memory.fits()) {
+        let (needed, there) = (show(memory.reserved), show(memory.capacity));
+        return Some(format!("needs {needed} of memory, {there} are there"));
+    }
+    let margin = estimate.training.as_ref()?.calendar?.margin_days?;
+    (margin < 0).then(|| format!("ends {} days after its deadline", -margin))
+}
+
+/// The models that combinations share, each built once.
+struct Models<'a> {
+    files: &'a (dyn Files + Sync),
+    built: Memo<String, Result<Arc<Model>>>,
+}
+
+impl Files for Models<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        self.files.read(path)
+    }
+
+    fn model(&self, spec: &Spec, input: &Input) -> Result<Arc<Model>> {
+        let key = format!("{spec:?} {input:?}");
+        self.built.of(key, || self.files.model(spec, input))
+    }
+}

@@ -1,0 +1,249 @@
+//! Ranges: what the uncertainty of the inputs makes of the figures.
+//!
+//! Each uncertain input is one factor, drawn once per sample and shared by everything that uses
+//! it; factors are independent of each other. Draws are stratified (Latin hypercube, `McKay` et al.
+//! 1979), so every percentile of every factor is met evenly. The error of a predicted step time is
+//! a factor of its own.
+
+use flopcast_core::diagnostic::Result;
+use flopcast_core::estimate::{Engine, Estimate};
+use flopcast_core::provenance::{Known, Traced};
+use flopcast_core::quantity::text::convert;
+use flopcast_core::quantity::{Distribution, Measure};
+use flopcast_core::random::Stream;
+
+/// Percentiles that are reported.
+pub const PERCENTILES: [u32; 6] = [5, 10, 50, 80, 90, 95];
+
+/// How to sample.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampling {
+    /// Samples; more give steadier percentiles.
+    pub samples: usize,
+    /// The same seed gives the same figures.
+    pub seed: u64,
+    /// Whether the error of predictions counts.
+    pub model_error: bool,
+}
+
+impl Default for Sampling {
+    /// 10,000 samples, errors of predictions among them.
+    fn default() -> Self {
+        Self { samples: 10_000, seed: 1, model_error: true }
+    }
+}
+
+/// A figure's percentiles and what moves it.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// The figure's path.
+    pub path: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Its values at [`PERCENTILES`], in that unit.
+    pub values: [f64; PERCENTILES.len()],
+    /// Factors by how far they move the figure, most first.
+    pub swings: Vec<Swing>,
+}
+
+/// What one factor alone does to a figure.
+#[derive(Clone, Debug)]
+pub struct Swing {
+    /// The factor.
+    pub factor: String,
+    /// The figure with the factor at its 10th percentile, all others as they are.
+    pub low: f64,
+    /// The same at its 90th.
+    pub high: f64,
+}
+
+/// An uncertain input.
+#[derive(Clone, Debug)]
+struct Factor {
+    name: String,
+    distribution: Distribution,
+}
+
+type Read = fn(&Estimate) -> Option<f64>;
+
+/// Figures whose ranges are told: path, unit, how to read it off a forecast.
+const FIGURES: &[(&str, &str, Read)] = &[
+    ("training.device_hours", "device-h", |e| Some(stored(&e.training.as_ref()?.run.device_time))),
+    ("training.wall_clock_days", "days", |e| {
+        e.training.as_ref()?.run.wall_clock.as_ref().map(stored)
+    }),
+    ("training.energy_kwh.facility", "kWh", |e| known(&e.training.as_ref()?.footprint.facility)),
+    ("training.co2e_kg.location", "kgCO2e", |e| known(&e.training.as_ref()?.footprint.location)),
+    ("training.cost_usd.total", "USD", |e| known(e.training.as_ref()?.cost.as_ref()?)),
+    ("inference.fleet.devices", "devices", |e| {
+        e.inference.as_ref()?.years.first().map(|year| stored(&year.devices))
+    }),
+    ("inference.per_query.serving_usd", "USD/request", |e| {
+        known(e.inference.as_ref()?.serving_cost.as_ref()?)
+    }),
+    ("inference.per_query.energy_wh", "Wh/request", |e| known(&e.inference.as_ref()?.energy)),
+    ("tco.total_usd", "USD", |e| known(&e.tco.as_ref()?.total)),
+    ("tco.present_value_usd", "USD", |e| known(&e.tco.as_ref()?.present_value)),
+    ("tco.energy_kwh", "kWh", |e| known(&e.tco.as_ref()?.energy)),
+    ("tco.co2e_kg.location", "kgCO2e", |e| known(&e.tco.as_ref()?.location)),
+];
+
+fn stored<Q: Measure>(figure: &Traced<Q>) -> f64 {
+    figure.value().stored()
+}
+
+fn known<Q: Measure>(figure: &Known<Q>) -> Option<f64> {
+    figure.as_ref().ok().map(stored)
+}
+
+/// Whether any input of the forecast is uncertain; a prediction's own error does not count here.
+pub fn has_ranges(engine: &mut Engine) -> bool {
+    factors(engine, false).0.iter().any(|factor| factor.name != PREDICTION)
+}
+
+/// The name of the input whose distribution is the error of the step-time model.
+const PREDICTION: &str = "predicted throughput";
+
+/// The ranges of the figures of a forecast.
+///
+/// # Errors
+/// Where the forecast at the central values fails. Samples that fail (a model that does not fit
+/// at an extreme) are left out.
+pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
+    let mut engine = engine.clone();
+    let central = engine.run(false)?;
+    let (factors, places) = factors(&mut engine, sampling.model_error);
+    let shown: Vec<_> = FIGURES.iter().filter(|(.., read)| read(&central).is_some()).collect();
+    let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(sampling.samples); shown.len()];
+    let draws: Vec<Vec<f64>> = factors
+        .iter()
+        .enumerate()
+        .map(|(index, factor)| stratified(&factor.distribution, sampling, index as u64))
+        .collect();
+    let mut sample = vec![0.0; factors.len()];
+    for index in 0..sampling.samples {
+        for (value, column) in sample.iter_mut().zip(&draws) {
+            *value = column[index];
+        }
+        set(&mut engine, &places, |factor| sample[factor]);
+        let Ok(estimate) = engine.run(false) else { continue };
+        for ((.., read), column) in shown.iter().zip(&mut columns) {
+            column.extend(read(&estimate));
+        }
+    }
+    let medians: Vec<f64> = factors.iter().map(|f| f.distribution.quantile(0.5)).collect();
+    let mut at = |moved: usize, share: f64| {
+        let value = factors[moved].distribution.quantile(share);
+        set(&mut engine, &places, |factor| if factor == moved { value } else { medians[factor] });
+        engine.run(false).ok()
+    };
+    let extremes: Vec<_> =
+        (0..factors.len()).map(|moved| (at(moved, 0.1), at(moved, 0.9))).collect();
+    let mut out = Vec::with_capacity(shown.len());
+    for ((path, unit, read), mut column) in shown.into_iter().zip(columns) {
+        column.sort_by(f64::total_cmp);
+        let in_unit = |value: f64| convert(value, unit);
+        let mut swings: Vec<Swing> = factors
+            .iter()
+            .zip(&extremes)
+            .filter_map(|(factor, (low, high))| {
+                let (low, high) = (read(low.as_ref()?)?, read(high.as_ref()?)?);
+                let moves = (high - low).abs() > 1e-9 * high.abs();
+                let factor = factor.name.clone();
+                moves.then(|| Swing { factor, low: in_unit(low), high: in_unit(high) })
+            })
+            .collect();
+        swings.sort_by(|a, b| (b.high - b.low).abs().total_cmp(&(a.high - a.low).abs()));
+        if column.is_empty() || swings.is_empty() {
+            continue;
+        }
+        let values = PERCENTILES.map(|p| in_unit(percentile(&column, f64::from(p) / 100.0)));
+        out.push(Interval { path, unit, values, swings });
+    }
+    Ok(out)
+}
+
+/// The uncertain inputs, each once, and for every input of the forecast which factor it is.
+fn factors(engine: &mut Engine, model_error: bool) -> (Vec<Factor>, Vec<Option<usize>>) {
+    let mut factors: Vec<Factor> = Vec::new();
+    let mut places = Vec::new();
+    engine.for_each_input(&mut |input| {
+        let distribution =
+            input.distribution().filter(|_| model_error || input.name() != PREDICTION);
+        places.push(distribution.map(|distribution| {
+            let known = factors.iter().position(|factor| factor.name == input.name());
+            known.unwrap_or_else(|| {
+                factors.push(Factor { name: input.name().to_owned(), distribution });
+                factors.len() - 1
+            })
+        }));
+    });
+    (factors, places)
+}
+
+fn set(engine: &mut Engine, places: &[Option<usize>], value: impl Fn(usize) -> f64) {
+    let mut index = 0;
+    engine.for_each_input(&mut |input| {
+        if let Some(factor) = places[index] {
+            input.set(value(factor));
+        }
+        index += 1;
+    });
+}
+
+/// One draw from each of `samples` strata of equal probability, in random order.
+fn stratified(distribution: &Distribution, sampling: Sampling, factor: u64) -> Vec<f64> {
+    let mut random = Stream::new(sampling.seed, factor);
+    let width = 1.0 / sampling.samples as f64;
+    let table = Table::of(distribution);
+    let mut draws: Vec<f64> = (0..sampling.samples)
+        .map(|stratum| table.quantile((stratum as f64 + random.uniform()) * width))
+        .collect();
+    for i in (1..draws.len()).rev() {
+        draws.swap(i, (random.uniform() * (i + 1) as f64) as usize);
+    }
+    draws
+}
+
+/// Quantiles of a distribution; those of a PERT take long and are interpolated.
+enum Table<'a> {
+    Exact(&'a Distribution),
+    Interpolated(Vec<f64>),
+}
+
+impl<'a> Table<'a> {
+    const STEPS: usize = 2048;
+
+    fn of(distribution: &'a Distribution) -> Self {
+        match distribution {
+            Distribution::Range { .. } => Self::Exact(distribution),
+            Distribution::Pert { low, high, .. } => {
+                let inner = |i: usize| distribution.quantile(i as f64 / Self::STEPS as f64);
+                let mut values = vec![*low];
+                values.extend((1..Self::STEPS).map(inner));
+                values.push(*high);
+                Self::Interpolated(values)
+            }
+        }
+    }
+
+    fn quantile(&self, share: f64) -> f64 {
+        match self {
+            Self::Exact(distribution) => distribution.quantile(share.clamp(1e-12, 1.0 - 1e-12)),
+            Self::Interpolated(values) => {
+                let at = share * Self::STEPS as f64;
+                let index = (at as usize).min(Self::STEPS - 1);
+                let part = at - index as f64;
+                values[index] * (1.0 - part) + values[index + 1] * part
+            }
+        }
+    }
+}
+
+/// The percentile of a sorted column, interpolated between ranks.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let at = share * (sorted.len() - 1) as f64;
+    let index = (at as usize).min(sorted.len().saturating_sub(2));
+    let next = sorted.get(index + 1).unwrap_or(&sorted[index]);
+    sorted[index] + (next - sorted[index]) * (at - index as f64)
+}
