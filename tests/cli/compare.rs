@@ -1,0 +1,99 @@
+//! Forecasts side by side.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::common::{close, flopcast, json, number, stdout};
+
+const FILE: &str = "scenarios/llama-65b.yaml";
+
+/// A saved forecast of a scenario with keys set.
+fn saved(name: &str, set: &[&str]) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compare");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join(format!("{name}.json"));
+    let mut arguments = vec!["estimate", FILE, "--format", "json"];
+    arguments.extend(set.iter().flat_map(|it| ["--set", *it]));
+    std::fs::write(&path, stdout(&arguments)).expect("a file");
+    path.to_str().expect("a UTF-8 path").to_owned()
+}
+
+fn compared(before: &str) -> Value {
+    let it = json(&["compare", before, FILE, "--format", "json", "--by", "co2e,days"]);
+    it["comparisons"][0].clone()
+}
+
+#[test]
+fn nothing_differs_from_itself() {
+    let it = compared(&saved("same", &[]));
+    assert_eq!(it["lines"], Value::Array(Vec::new()));
+    assert_eq!(it["inputs"], Value::Array(Vec::new()));
+    assert!(stdout(&["compare", FILE, FILE]).contains("figures are the same"));
+}
+
+/// Energy is linear in power: the effect of the one input that differs is the whole difference.
+#[test]
+fn one_input_explains_it_all() {
+    let it = compared(&saved("power", &["training.hardware.power=300 W"]));
+    let inputs = it["inputs"].as_array().expect("inputs");
+    assert_eq!(inputs.len(), 1, "{inputs:?}");
+    assert_eq!(inputs[0]["after"]["name"], "training.hardware.power");
+    let lines = it["lines"].as_array().expect("lines");
+    let line = lines.iter().find(|line| line["figure"] == "training.co2e_kg.location");
+    let difference = number(line.expect("the line"), "difference");
+    close("effect", number(&inputs[0], "effects.co2e_kg"), difference, 1e-9);
+    assert!(number(&inputs[0], "effects.days").abs() < 1e-12);
+    let days = lines.iter().any(|line| line["figure"] == "training.wall_clock_days");
+    assert!(!days, "power changes no time");
+}
+
+/// What came and what went, what is unknown and what is absent.
+#[test]
+fn marks() {
+    let priced = saved("priced", &["placement.purchase={price: 2 USD/device-h}"]);
+    let lines = compared(&priced)["lines"].as_array().expect("lines").clone();
+    let line = |path: &str| lines.iter().find(|line| line["figure"] == path).cloned();
+    let cost = line("training.cost_usd.total").expect("the cost is gone");
+    assert_eq!((cost["mark"].as_str(), cost.get("after")), (Some("-"), None));
+    let total = line("tco.total_usd").expect("the total is unknown");
+    assert_eq!((total["mark"].as_str(), &total["after"]), (Some("~"), &Value::Null));
+    let table = stdout(&["compare", &priced, FILE]);
+    assert!(table.contains("unknown"), "{table}");
+}
+
+/// Direct figures lack the upstream that life-cycle figures contain.
+#[test]
+fn carbon_of_different_bases_is_not_compared() {
+    let direct = saved("direct", &["placement.grid_basis=direct"]);
+    let output = flopcast(&["compare", &direct, FILE]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("direct basis does not compare with life-cycle"), "{errors}");
+}
+
+#[test]
+fn a_terminal_has_80_columns() {
+    let table = stdout(&["diff", "scenarios/gpt3-175b.yaml", "scenarios/bloom-176b.yaml", FILE]);
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    assert!(table.contains("inference: ") && table.contains("placement.grid"), "{table}");
+}
+
+#[test]
+fn what_is_no_forecast() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-forecast.json");
+    let path = file.to_str().expect("a UTF-8 path");
+    let cases = [
+        ("{", "no JSON"),
+        ("{}", "no `schema`"),
+        (r#"{"schema": "flopcast.sweep/1"}"#, "not a forecast"),
+        ("[]", "does not hold one forecast"),
+    ];
+    for (text, expected) in cases {
+        std::fs::write(&file, text).expect("a file");
+        let output = flopcast(&["compare", path, FILE]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}: {errors}");
+        assert!(errors.contains(expected), "{text}: {errors}");
+    }
+}
