@@ -1,10 +1,8 @@
 //! Forecast beside fact: what kinds of log say of one run or service, and what they leave unknown.
 
-use std::fs;
-
 use serde_json::Value;
 
-use crate::common::{close, flopcast, json, number, root, scratch, stdout};
+use crate::common::{close, flopcast, holds, json, number, refused, scratch, stdout, written};
 
 /// 8 devices for 10 hours at 700 W, PUE 1.1, 50 g/kWh, 2 USD.
 const SCENARIO: &str = "\
@@ -51,21 +49,11 @@ BilledCost,EffectiveCost,BillingCurrency,ChargeCategory,ServiceCategory,PricingQ
 
 fn scenario() -> String {
     static WRITTEN: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    let write = || {
-        let folder = root().join("target/tmp/actuals");
-        fs::create_dir_all(&folder).expect("a folder");
-        let path = folder.join("scenario.yaml");
-        fs::write(&path, SCENARIO).expect("written");
-        path.to_str().expect("UTF-8").to_owned()
-    };
-    WRITTEN.get_or_init(write).clone()
+    WRITTEN.get_or_init(|| written("actuals", "scenario.yaml", SCENARIO)).clone()
 }
 
 fn log(name: &str, text: &str) -> String {
-    scenario();
-    let path = root().join("target/tmp/actuals").join(name);
-    fs::write(&path, text).expect("written");
-    path.to_str().expect("UTF-8").to_owned()
+    written("actuals", name, text)
 }
 
 fn compared(name: &str, text: &str) -> Value {
@@ -202,10 +190,8 @@ fn a_log_of_requests_says_how_much_slower_the_steps_are() {
 #[test]
 fn hostile_logs_are_refused_with_their_line() {
     let check = |name: &str, text: &str, expected: &str| {
-        let output = flopcast(&["actuals", &log(name, text), "--against", &scenario()]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(message.contains(expected), "{name}: {message}");
+        let message = refused(&["actuals", &log(name, text), "--against", &scenario()], 2);
+        holds(name, &message, &[expected]);
     };
     check("empty", "", "no rows");
     check("header", "duration,emissions\n", "no rows");

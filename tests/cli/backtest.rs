@@ -4,14 +4,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::common::{flopcast, json, number, root, stdout};
+use crate::common::{holds, json, number, refused, root, stdout, written};
 
 fn file(name: &str, text: &str) -> String {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("backtest");
-    fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(name);
-    fs::write(&path, text).unwrap();
-    path.to_str().unwrap().to_owned()
+    written("backtest", name, text)
 }
 
 /// Llama 3 70B on 64 H100, by NVIDIA's recipe of June 2025 (dgxc-benchmarking), and rows that
@@ -67,14 +63,10 @@ fn what_is_no_table_is_refused() {
         ("headless.csv", "model\nx\n", "no column `id`"),
         ("bare.csv", "", "no column `id`"),
     ] {
-        let output = flopcast(&["backtest", &file(name, text)]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{name}");
-        assert!(message.contains(part), "{name}: {message}");
+        holds(name, &refused(&["backtest", &file(name, text)], 2), &[part]);
     }
-    let nothing = flopcast(&["calibrate", &file("nothing.csv", "id\nx\n")]);
-    assert_eq!(nothing.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&nothing.stderr).contains("no row of the table can be fitted"));
+    let nothing = refused(&["calibrate", &file("nothing.csv", "id\nx\n")], 2);
+    holds("nothing", &nothing, &["no row of the table can be fitted"]);
 }
 
 /// Llama 3.1 8B on one H100 (ai-dynamo/aiconfigurator@095f58a, `silicon_sample.csv`), and rows that
@@ -105,7 +97,6 @@ d,Llama-3.1-8B,llama,h200-sxm,1,trtllm 1.0.0rc3,1024,128,closed,8,e2e_p50_ms,900
 #[test]
 fn serving_constants_are_fitted_and_scored_on_groups_left_out() {
     let table = file("elsewhere.csv", SERVED_ELSEWHERE);
-    fs::create_dir_all(PathBuf::from(&table).with_file_name("serving_configs")).unwrap();
     file("serving_configs/llama.json", LLAMA);
     let fitted = PathBuf::from(&table).with_file_name("fitted-serving.yaml");
     let fitted = fitted.to_str().unwrap();
@@ -125,7 +116,6 @@ fn serving_constants_are_fitted_and_scored_on_groups_left_out() {
 #[test]
 fn serving_figures_are_scored_with_the_models_beside_the_table() {
     let table = file("served.csv", SERVED);
-    fs::create_dir_all(PathBuf::from(&table).with_file_name("serving_configs")).unwrap();
     file("serving_configs/llama.json", LLAMA);
     let report = json(&["backtest", "--kind", "serving", &table, "--format", "json"]);
     assert_eq!((report["rows"].as_u64(), report["scored"].as_u64()), (Some(4), Some(1)));
@@ -134,9 +124,8 @@ fn serving_figures_are_scored_with_the_models_beside_the_table() {
         let why = report["skipped"][i]["why"].as_str().unwrap();
         assert!(why.contains(part), "{why}");
     }
-    let none = flopcast(&["backtest", "--kind", "serving"]);
-    assert_eq!(none.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&none.stderr).contains("--kind serving FILE.csv"));
+    let none = refused(&["backtest", "--kind", "serving"], 2);
+    holds("none", &none, &["--kind serving FILE.csv"]);
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! Every bad input gets file, line, caret and hint, exit code 2, and nothing on stdout.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::PathBuf;
 
-use crate::common::flopcast;
+use crate::common::{holds, refused, stdout, written};
 
 const GOOD: &str = "\
 name: a run
@@ -20,25 +18,10 @@ placement:
   pue: 1.1
 ";
 
-fn file(name: &str, bytes: &[u8]) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bad_input");
-    fs::create_dir_all(&folder).expect("a folder for test files");
-    let path = folder.join(name);
-    fs::write(&path, bytes).expect("a test file");
-    path
-}
-
 /// The text must be refused, and the message must hold every part.
 fn check(name: &str, bytes: &[u8], parts: &[&str]) {
-    let path = file(name, bytes);
-    let path = path.to_str().expect("a UTF-8 path");
-    let output = flopcast(&["estimate", path]);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{name}: {message}");
-    assert!(output.stdout.is_empty(), "{name} prints on stdout");
-    for part in parts {
-        assert!(message.contains(part), "{name}: no `{part}` in:\n{message}");
-    }
+    let path = written("bad_input", name, bytes);
+    holds(name, &refused(&["estimate", &path], 2), parts);
 }
 
 /// The good scenario with one passage replaced; the message points at the line.
@@ -49,9 +32,7 @@ fn changed(name: &str, from: &str, to: &str, parts: &[&str]) {
 
 #[test]
 fn the_good_scenario_is_good() {
-    let path = file("good.yaml", GOOD.as_bytes());
-    let output = flopcast(&["estimate", path.to_str().expect("a UTF-8 path")]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    stdout(&["estimate", &written("bad_input", "good.yaml", GOOD)]);
 }
 
 #[test]
@@ -133,11 +114,7 @@ fn a_missing_file_and_a_directory() {
     for (path, part) in
         [("scenarios/gpt3-175b.yml", "did you mean"), ("scenarios", "is a directory")]
     {
-        let output = flopcast(&["estimate", path]);
-        assert_eq!(output.status.code(), Some(2));
-        assert!(output.stdout.is_empty());
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(message.contains(part), "{message}");
+        holds(path, &refused(&["estimate", path], 2), &[part]);
     }
 }
 

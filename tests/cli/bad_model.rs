@@ -2,26 +2,15 @@
 //! code 2, nothing on stdout.
 
 use std::fs;
-use std::path::PathBuf;
 
-use crate::common::flopcast;
+use crate::common::{self, holds, stdout, written};
 
 fn file(name: &str, text: &str) -> String {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bad_model");
-    fs::create_dir_all(&folder).expect("a folder for test files");
-    let path = folder.join(name);
-    fs::write(&path, text).expect("a test file");
-    path.to_str().expect("a UTF-8 path").to_owned()
+    written("bad_model", name, text)
 }
 
 fn refused(arguments: &[&str], parts: &[&str]) {
-    let output = flopcast(arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-    assert!(output.stdout.is_empty(), "{arguments:?} prints on stdout");
-    for part in parts {
-        assert!(message.contains(part), "{arguments:?}: no `{part}` in:\n{message}");
-    }
+    holds(&arguments.join(" "), &common::refused(arguments, 2), parts);
 }
 
 const LLAMA: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"],
@@ -39,7 +28,7 @@ fn config(name: &str, from: &str, to: &str, parts: &[&str]) {
 #[test]
 fn the_good_configuration_is_good() {
     let path = file("good.json", LLAMA);
-    assert!(flopcast(&["model", &path]).status.success());
+    stdout(&["model", &path]);
 }
 
 #[test]

@@ -2,28 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::common::{flopcast, json, number, root, stdout};
-
-fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cli").join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
-    folder
-}
+use crate::common::library::{Way, asked};
+use crate::common::{
+    flopcast, holds, json, number, printed, refused, root, scenarios, scratch, stdout,
+};
 
 #[test]
 fn init_writes_what_estimate_reads_and_overwrites_nothing() {
-    let file = folder("init").join("flopcast.yaml");
+    let file = scratch("init").join("flopcast.yaml");
     let file = file.to_str().expect("a UTF-8 path");
     stdout(&["init", file]);
     assert!(stdout(&["estimate", file]).contains("My first forecast"));
-    let again = flopcast(&["init", file]);
-    assert_eq!(again.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&again.stderr).contains("exists already"));
+    holds("again", &refused(&["init", file], 2), &["exists already"]);
     stdout(&["init", "--full", "--force", file]);
     assert!(stdout(&["validate", file]).contains("right"));
 }
@@ -59,6 +52,7 @@ fn the_full_scenario_names_every_key_of_the_schema() {
 fn one_forecast_in_four_forms() {
     let file = "scenarios/llama-65b.yaml";
     let forecast = json(&["estimate", file, "--format", "json"]);
+    assert_eq!(forecast, printed(&asked(Way::Estimate, file, &[])), "the library says so too");
     let hours = number(&forecast, "training.device_hours");
     let csv = stdout(&["estimate", file, "--format", "csv"]);
     let row = csv.lines().find(|line| line.contains(",training.device_hours,")).expect("the row");
@@ -72,38 +66,23 @@ fn one_forecast_in_four_forms() {
 }
 
 #[test]
+fn every_scenario_is_forecast() {
+    let files: Vec<String> = scenarios().iter().map(|path| path.display().to_string()).collect();
+    let arguments = ["estimate", "--format", "json"].into_iter();
+    let arguments: Vec<&str> = arguments.chain(files.iter().map(String::as_str)).collect();
+    let forecasts = json(&arguments);
+    let forecasts = forecasts.as_array().expect("forecasts");
+    assert!(forecasts.len() == files.len() && files.len() >= 9);
+    for (file, forecast) in files.iter().zip(forecasts) {
+        assert_eq!(forecast["schema"], "flopcast.estimate/1", "{file}");
+        assert!(forecast["tco"]["horizon_years"].is_number(), "{file}");
+    }
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes() {
     let once = || stdout(&["estimate", "scenarios/gpt3-175b.yaml", "--format", "json"]);
     assert_eq!(once(), once());
-}
-
-#[test]
-fn unknown_is_null_with_a_warning() {
-    let forecast = json(&["estimate", "scenarios/gpt3-175b.yaml", "--format", "json"]);
-    assert!(forecast["training"]["co2e_kg"]["market"].is_null());
-    assert!(forecast["training"]["co2e_kg"].as_object().expect("a map").contains_key("market"));
-    let warnings = forecast["warnings"].to_string();
-    assert!(warnings.contains("training.co2e_kg.market"), "{warnings}");
-    // The embodied CO2e of an L4 is unknown, and so is every sum over it.
-    let small = ["--set", "training.hardware={accelerator: l4, count: 8}"];
-    let file = "scenarios/llama-65b.yaml";
-    let small = json(&[&["estimate", file, "--format", "json"][..], &small].concat());
-    assert!(small["tco"]["co2e_kg"]["embodied"].is_null());
-    // A scenario without provider and price has no cost section.
-    let unpriced = json(&["estimate", "scenarios/llama-65b.yaml", "--format", "json"]);
-    assert!(unpriced["training"].get("cost_usd").is_none());
-}
-
-#[test]
-fn what_is_left_out_is_announced() {
-    let warnings = |set: &str| {
-        json(&["estimate", "scenarios/llama-65b.yaml", "--format", "json", "--set", set])["warnings"]
-            .to_string()
-    };
-    let owned = warnings("placement={provider: owned, region: FRA}");
-    assert!(owned.contains("no purchase price of a100-sxm-80gb"), "{owned}");
-    let hostless = warnings("training.hardware={accelerator: xeon-8480, count: 8}");
-    assert!(hostless.contains("host power of xeon-8480 is unknown"), "{hostless}");
 }
 
 #[test]
@@ -122,7 +101,7 @@ fn set_overrides_and_auto_reads_as_left_out() {
 
 #[test]
 fn own_prices_lie_over_the_catalog() {
-    let data = folder("overlay");
+    let data = scratch("overlay");
     let header = "provider,region,sku,accelerator,devices,basis,on_demand_usd_per_h,as_of\n";
     let row = "azure,eastus,our-contract,v100-sxm2-32gb,8,instance,8.00,2026-11-01\n";
     fs::write(data.join("prices.csv"), format!("{header}{row}")).expect("a price book");
@@ -134,10 +113,8 @@ fn own_prices_lie_over_the_catalog() {
 
 #[test]
 fn explain_names_the_nearest_figure() {
-    let output = flopcast(&["explain", "scenarios/llama-65b.yaml", "training.device_hour"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("`training.device_hours`"));
-    assert!(output.stdout.is_empty());
+    let message = refused(&["explain", "scenarios/llama-65b.yaml", "training.device_hour"], 2);
+    holds("near", &message, &["`training.device_hours`"]);
 }
 
 #[test]
@@ -155,9 +132,7 @@ fn a_run_that_does_not_fit_exits_with_1() {
         "--set",
         "inference.precision=bf16",
     ];
-    let output = flopcast(&service);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("does not fit"));
+    holds("service", &refused(&service, 1), &["does not fit"]);
 }
 
 #[test]
@@ -169,17 +144,11 @@ fn contradictions_of_a_layout_name_both_lines() {
         ("{tensor: 0}", "0"),
         ("{zero: 7}", "ZeRO"),
     ] {
-        let output =
-            flopcast(&["estimate", file, "--set", &format!("training.parallelism={layout}")]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{layout}: {message}");
-        assert!(
-            message.contains(part) && message.contains("llama-3.1-405b.yaml:"),
-            "{layout}: {message}"
-        );
+        let set = format!("training.parallelism={layout}");
+        let message = refused(&["estimate", file, "--set", &set], 2);
+        holds(layout, &message, &[part, "llama-3.1-405b.yaml:"]);
     }
-    let long = flopcast(&["estimate", file, "--set", "training.sequence_length=10_000_000"]);
-    assert_eq!(long.status.code(), Some(2));
+    refused(&["estimate", file, "--set", "training.sequence_length=10_000_000"], 2);
 }
 
 #[test]
@@ -217,4 +186,23 @@ fn explanations_keep_to_80_columns() {
             assert!(line.chars().count() <= 80 || words == 1, "{figure:?}: {line}");
         }
     }
+}
+
+#[test]
+fn a_seed_gives_the_same_ranges() {
+    let ranges = |seed| {
+        let set = ["estimate", "scenarios/llama-65b.yaml", "--set", "placement.pue=1.05..1.3"];
+        stdout(&[&set[..], &["--samples", "300", "--no-model-error", "--seed", seed]].concat())
+    };
+    assert_eq!(ranges("7"), ranges("7"));
+    assert_ne!(ranges("7"), ranges("8"));
+}
+
+#[test]
+fn a_window_is_a_key_of_the_scenario() {
+    let file = ["estimate", "scenarios/carbon-london.yaml"];
+    let option = stdout(&[&file[..], &["--window", "6 h"]].concat());
+    let key = stdout(&[&file[..], &["--set", "placement.start_window=6 h"]].concat());
+    assert_eq!(option, key);
+    assert_ne!(option, stdout(&file));
 }

@@ -1,22 +1,16 @@
 //! Forecasts side by side.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
-use crate::common::{close, flopcast, json, number, stdout};
+use crate::common::{close, holds, json, number, refused, stdout, written};
 
 const FILE: &str = "scenarios/llama-65b.yaml";
 
 /// A saved forecast of a scenario with keys set.
 fn saved(name: &str, set: &[&str]) -> String {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compare");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let path = folder.join(format!("{name}.json"));
     let mut arguments = vec!["estimate", FILE, "--format", "json"];
     arguments.extend(set.iter().flat_map(|it| ["--set", *it]));
-    std::fs::write(&path, stdout(&arguments)).expect("a file");
-    path.to_str().expect("a UTF-8 path").to_owned()
+    written("compare", &format!("{name}.json"), stdout(&arguments))
 }
 
 fn compared(before: &str) -> Value {
@@ -66,10 +60,8 @@ fn marks() {
 #[test]
 fn carbon_of_different_bases_is_not_compared() {
     let direct = saved("direct", &["placement.grid_basis=direct"]);
-    let output = flopcast(&["compare", &direct, FILE]);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{errors}");
-    assert!(errors.contains("direct basis does not compare with life-cycle"), "{errors}");
+    let errors = refused(&["compare", &direct, FILE], 2);
+    holds("direct", &errors, &["direct basis does not compare with life-cycle"]);
 }
 
 #[test]
@@ -81,8 +73,6 @@ fn a_terminal_has_80_columns() {
 
 #[test]
 fn what_is_no_forecast() {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-forecast.json");
-    let path = file.to_str().expect("a UTF-8 path");
     let cases = [
         ("{", "no JSON"),
         ("{}", "no `schema`"),
@@ -90,10 +80,7 @@ fn what_is_no_forecast() {
         ("[]", "does not hold one forecast"),
     ];
     for (text, expected) in cases {
-        std::fs::write(&file, text).expect("a file");
-        let output = flopcast(&["compare", path, FILE]);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{text}: {errors}");
-        assert!(errors.contains(expected), "{text}: {errors}");
+        let path = written("compare", "no-forecast.json", text);
+        holds(text, &refused(&["compare", &path, FILE], 2), &[expected]);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::common::{flopcast, root};
+use crate::common::{flopcast, holds, refused, root};
 
 /// A folder with copies of the shipped scenarios.
 fn folder(name: &str) -> PathBuf {
@@ -54,10 +54,8 @@ fn what_the_lock_lacks_is_an_error_and_not_a_guess() {
     let path = folder.join("flopcast.lock");
     assert!(flopcast(&["lock", file]).status.success());
     let check = |arguments: &[&str], expected: &str| {
-        let output = flopcast(&[&["estimate", file], arguments].concat());
-        let message = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(message.contains(expected), "{message}");
+        let message = refused(&[&["estimate", file], arguments].concat(), 2);
+        holds(&arguments.join(" "), &message, &[expected]);
     };
     check(&["--set", "placement.region=westeurope"], "does not carry `azure");
     check(&["--set", "training.hardware.accelerator=a100-sxm-80gb"], "`a100-sxm-80gb`");
@@ -68,10 +66,8 @@ fn what_the_lock_lacks_is_an_error_and_not_a_guess() {
     for command in ["explain", "compare"] {
         let set = ["--set", "placement.region=westeurope"];
         let again = if command == "compare" { &[file][..] } else { &[] };
-        let output = flopcast(&[&[command, file], again, &set].concat());
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(message.contains("does not carry `azure"), "{command}: {message}");
+        let message = refused(&[&[command, file], again, &set].concat(), 2);
+        holds(command, &message, &["does not carry `azure"]);
     }
     // Another scenario of the folder is not bound.
     let other = folder.join("llama-65b.yaml");

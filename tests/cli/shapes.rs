@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::{close, flopcast, json, number, scratch, stdout};
+use crate::common::{close, flopcast, holds, json, number, refused, scratch, stdout};
 
 const DECODER: &str = "\
 name: A small decoder
@@ -111,9 +111,7 @@ fn tables_that_make_no_sense() {
     ];
     for (table, expected) in cases {
         let asked = question("shapes-wrong", DECODER, table);
-        let output = flopcast(&with(&asked, &[]));
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{table}: {errors}");
-        assert!(errors.contains(expected), "{table}: {errors}");
+        let message = refused(&with(&asked, &[]), 2);
+        holds(table, &message, &[expected]);
     }
 }

@@ -1,6 +1,7 @@
 //! Many scenarios at once.
 
-use crate::common::{flopcast, json, number, stdout};
+use crate::common::library::{Way, asked};
+use crate::common::{flopcast, holds, json, number, refused, scratch, stdout};
 
 const FILE: &str = "scenarios/llama-3.1-8b-stages.yaml";
 const AXES: [&str; 3] = [
@@ -51,9 +52,7 @@ fn check(file: &str, axes: &[&str], numbers: &[usize], combinations: usize) {
             .iter()
             .map(|(key, value)| format!("{key}={}", value.as_str().expect("a text")))
             .collect();
-        let mut arguments = vec!["estimate", file, "--format", "json"];
-        arguments.extend(set.iter().flat_map(|it| ["--set", it.as_str()]));
-        let alone = json(&arguments);
+        let alone = asked(Way::Estimate, file, &set.iter().map(String::as_str).collect::<Vec<_>>());
         for (key, path) in [("cost_usd", "tco.total_usd"), ("days", "training.wall_clock_days")] {
             let (swept, alone) = (number(row, &format!("figures.{key}")), number(&alone, path));
             assert!((swept - alone).abs() <= 1e-12 * alone, "{set:?}: {swept} against {alone}");
@@ -116,22 +115,17 @@ fn questions_that_make_no_sense() {
         ("training.precision.x=1", "not inside a map"),
     ];
     for (vary, expected) in cases {
-        let output = flopcast(&["sweep", FILE, "--vary", vary]);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{vary}: {errors}");
-        assert!(errors.contains(expected), "{vary}: {errors}");
+        holds(vary, &refused(&["sweep", FILE, "--vary", vary], 2), &[expected]);
     }
-    let output = flopcast(&sweep(&["--pareto", "cots,days"]));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("there is no figure `cots`"), "{errors}");
+    let errors = refused(&sweep(&["--pareto", "cots,days"]), 2);
+    holds("cots", &errors, &["there is no figure `cots`"]);
 }
 
 #[test]
 fn a_picture_is_written_once() {
-    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep.svg");
-    let _ = std::fs::remove_file(&file);
+    let file = scratch("sweep").join("sweep.svg");
     let path = file.to_str().expect("a UTF-8 path");
     stdout(&sweep(&["--svg", path]));
     assert!(std::fs::read_to_string(&file).expect("a picture").contains("</svg>"));
-    assert_eq!(flopcast(&sweep(&["--svg", path])).status.code(), Some(2));
+    refused(&sweep(&["--svg", path]), 2);
 }

@@ -3,17 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{json, root, scratch, stdout, tool};
-
-fn scenarios() -> Vec<PathBuf> {
-    let folder = std::fs::read_dir(root().join("scenarios")).expect("the scenarios");
-    let mut paths: Vec<PathBuf> = folder
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
-        .collect();
-    paths.sort();
-    paths
-}
+use crate::common::library::{Way, asked};
+use crate::common::{scenarios, scratch, stdout, tool};
 
 fn export(scenario: &Path, folder: &Path) -> PathBuf {
     let name = scenario.file_stem().and_then(|name| name.to_str()).expect("a name");
@@ -34,7 +25,7 @@ fn rows_add_up_to_the_forecast() {
     let folder = scratch("focus-sums");
     for scenario in scenarios() {
         let path = export(&scenario, &folder);
-        let estimate = json(&["estimate", scenario.to_str().expect("UTF-8"), "--format", "json"]);
+        let estimate = asked(Way::Estimate, scenario.to_str().expect("UTF-8"), &[]);
         let stages = ["/training/cost_usd/total", "/inference/cost_usd/total"];
         let costs = stages.map(|stage| estimate.pointer(stage).and_then(serde_json::Value::as_f64));
         let total: f64 = costs.into_iter().flatten().sum();

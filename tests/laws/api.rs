@@ -1,16 +1,15 @@
 //! A service of one's own against a hosted model that is paid by the token.
 
-use crate::common::{close, flopcast, json, number};
+use serde_json::Value;
+
+use crate::common::library::{Way, asked, refuses};
+use crate::common::{close, number};
 
 const FILE: &str = "scenarios/llama-3-70b-serving.yaml";
 
-fn against(api: &str, more: &[&str]) -> serde_json::Value {
+fn against(api: &str, more: &[&str]) -> Value {
     let api = format!("inference.api={api}");
-    let mut arguments = vec!["estimate", FILE, "--format", "json", "--set", &api];
-    for set in more {
-        arguments.extend(["--set", set]);
-    }
-    json(&arguments)
+    asked(Way::Estimate, FILE, &[&[api.as_str()], more].concat())
 }
 
 #[test]
@@ -67,9 +66,6 @@ fn what_no_catalog_has_is_refused() {
         ("{input_price: 2 USD/h, output_price: 2 USD/Mtoken}", "does not fit"),
         ("3", "a hosted model such as"),
     ] {
-        let output = flopcast(&["estimate", FILE, "--set", &format!("inference.api={api}")]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{api}: {message}");
-        assert!(message.contains(expected), "{api}: {message}");
+        refuses(Way::Estimate, FILE, &[&format!("inference.api={api}")], 2, expected);
     }
 }

@@ -1,26 +1,19 @@
-//! `flopcast capacity` as a user meets it. Few requests: the tests ask for structure, not for
-//! the third digit.
+//! Fleets that keep their promises: what moves them, and what cannot be.
 
-use crate::common::{close, flopcast, json, number, stdout};
+use serde_json::Value;
+
+use crate::common::library::{Way, asked, refuses, tried};
+use crate::common::{close, number, written};
 
 const FILE: &str = "scenarios/llama-3-70b-serving.yaml";
-const QUICK: [&str; 4] = ["--requests", "600", "--seeds", "1"];
 
-fn arguments<'a>(sets: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
-    let mut all = vec!["capacity", FILE];
-    all.extend(QUICK);
-    all.extend(sets.iter().flat_map(|set| ["--set", set]));
-    all.extend(more);
-    all
-}
-
-fn sized(sets: &[&str]) -> serde_json::Value {
-    json(&arguments(sets, &["--format", "json"]))
+fn sized(file: &str, sets: &[&str]) -> Value {
+    asked(Way::Capacity, file, sets)
 }
 
 #[test]
 fn a_service_is_sized_within_its_promises_and_priced() {
-    let report = sized(&[]);
+    let report = sized(FILE, &[]);
     assert_eq!(report["schema"], "flopcast.capacity/1");
     let at = |path: &str| number(&report, &format!("inference.{path}"));
     assert!(at("ttft_ms.p95") <= 1000.0 && at("tpot_ms.p95") <= 50.0);
@@ -47,18 +40,8 @@ fn a_service_is_sized_within_its_promises_and_priced() {
 }
 
 #[test]
-fn the_same_input_gives_the_same_bytes_in_every_form() {
-    for format in ["table", "json", "csv", "markdown"] {
-        let once = || stdout(&arguments(&[], &["--format", format]));
-        let text = once();
-        assert_eq!(text, once());
-        assert!(text.contains("P95") || text.contains("p95"), "{format}: {text}");
-    }
-}
-
-#[test]
 fn tighter_promises_and_cold_caches_take_more() {
-    let rate = |sets: &[&str]| number(&sized(sets), "inference.replica.max_rate_per_s");
+    let rate = |sets: &[&str]| number(&sized(FILE, sets), "inference.replica.max_rate_per_s");
     let plain = rate(&[]);
     assert!(rate(&["inference.slo={tpot: {p95: 30 ms}}"]) < plain);
     assert!(rate(&["inference.prefix_cache_hit=60 %"]) > plain);
@@ -87,49 +70,27 @@ fn what_cannot_be_is_said_with_its_reason() {
         ("inference.traffic.input_tokens={mean: 100, p95: 5000}", 2, "no lognormal"),
         ("inference.traffic.input_tokens={mean: 5M, p95: 6M}", 1, "does not fit"),
     ] {
-        let output = flopcast(&arguments(&[set], &[]));
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{set}: {message}");
-        assert!(message.contains(part), "{set}: {message}");
+        refuses(Way::Capacity, FILE, &[set], code, part);
     }
-    let output = flopcast(&["capacity", "scenarios/llama-65b.yaml"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no `inference` section"));
+    refuses(Way::Capacity, "scenarios/llama-65b.yaml", &[], 2, "no `inference` section");
 }
 
 const CLASSES: &str = "scenarios/two-classes-serving.yaml";
 
 fn scratch(name: &str, text: &str) -> String {
-    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("capacity");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let path = folder.join(name);
-    std::fs::write(&path, text).expect("a file");
-    path.to_str().expect("UTF-8").to_owned()
-}
-
-/// The JSON of a scenario with changes, or the exit code and what is said.
-fn tried(file: &str, sets: &[&str]) -> Result<serde_json::Value, (Option<i32>, String)> {
-    let mut all = vec!["capacity", file, "--format", "json"];
-    all.extend(QUICK);
-    all.extend(sets.iter().flat_map(|set| ["--set", set]));
-    let output = flopcast(&all);
-    if output.status.success() {
-        Ok(serde_json::from_slice(&output.stdout).expect("JSON"))
-    } else {
-        Err((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
-    }
+    written("capacity", name, text)
 }
 
 #[test]
 fn every_class_keeps_its_own_promises() {
-    let report = tried(CLASSES, &[]).expect("an answer");
+    let report = sized(CLASSES, &[]);
     let p95 = |class: &str, latency: &str| {
         number(&report, &format!("inference.classes.{class}.{latency}.p95"))
     };
     assert!(p95("chat", "ttft_ms") <= 500.0 && p95("chat", "tpot_ms") <= 30.0);
     assert!(p95("summary", "ttft_ms") > p95("chat", "ttft_ms"));
     let stricter = "inference.traffic.classes.1.slo={ttft: {p95: 350 ms}}";
-    if let Ok(strict) = tried(CLASSES, &[stricter]) {
+    if let Ok(strict) = tried(Way::Capacity, CLASSES, &[stricter]) {
         let rate = |it| number(it, "inference.replica.max_rate_per_s");
         assert!(rate(&strict) < rate(&report));
     }
@@ -143,7 +104,7 @@ fn every_class_keeps_its_own_promises() {
 fn a_router_that_looks_at_the_load_shortens_the_wait() {
     let wait = |router: &str| {
         let set = format!("inference.router={router}");
-        let report = tried(CLASSES, &[&set]).expect("an answer");
+        let report = sized(CLASSES, &[&set]);
         number(&report, "inference.ttft_ms.p95")
     };
     assert!(wait("least-outstanding") < wait("random"));
@@ -160,13 +121,13 @@ fn recorded_requests_take_the_place_of_drawn_ones() {
     let lines: String = (0..200).map(line).collect();
     let trace = scratch("trace.csv", &format!("TIMESTAMP,ContextTokens,GeneratedTokens\n{lines}"));
     let plain = format!("inference.traffic={{trace: {trace}}}");
-    let report = tried(FILE, &[&plain]).expect("an answer");
-    let at = |report: &serde_json::Value, path: &str| number(report, path);
+    let report = sized(FILE, &[&plain]);
+    let at = |report: &Value, path: &str| number(report, path);
     // 200 requests in 99 seconds, and the assumed peak of twice the mean.
     let peak = at(&report, "inference.fleet.peak_rate_per_s");
     close("peak", peak, 2.0 * 199.0 / 99.0, 1e-9);
     let scaled = format!("inference.traffic={{trace: {trace}, requests: 40/s, peak_to_mean: 1}}");
-    let more = tried(FILE, &[&scaled]).expect("an answer");
+    let more = sized(FILE, &[&scaled]);
     close("peak", at(&more, "inference.fleet.peak_rate_per_s"), 40.0, 1e-9);
     let rate = |report| at(report, "inference.replica.max_rate_per_s");
     close("rate", rate(&more), rate(&report), 1e-9);
@@ -175,7 +136,7 @@ fn recorded_requests_take_the_place_of_drawn_ones() {
 #[test]
 fn quantized_weights_are_those_of_a_narrow_precision() {
     let rate = |sets: &[&str]| {
-        let report = tried(FILE, sets).expect("an answer");
+        let report = sized(FILE, sets);
         number(&report, "inference.replica.max_rate_per_s")
     };
     let all = ["inference.parallelism.tensor=4", "inference.kv_precision=fp8"];
@@ -191,9 +152,9 @@ fn quantized_weights_are_those_of_a_narrow_precision() {
 
 #[test]
 fn a_fleet_that_follows_its_load_costs_less() {
-    let report = tried(CLASSES, &[]).expect("an answer");
-    let always = tried(CLASSES, &["inference.autoscaling=null"]).expect("an answer");
-    let cost = |report: &serde_json::Value| number(report, "tco.total_usd");
+    let report = sized(CLASSES, &[]);
+    let always = sized(CLASSES, &["inference.autoscaling=null"]);
+    let cost = |report: &Value| number(report, "tco.total_usd");
     let hours = report["inference"]["fleet"]["replicas_by_hour"].as_array().expect("hours");
     let replicas: Vec<f64> = hours.iter().map(|it| it.as_f64().expect("a number")).collect();
     let most = replicas.iter().copied().fold(0.0, f64::max);
@@ -206,42 +167,7 @@ fn a_fleet_that_follows_its_load_costs_less() {
         "{share} {mean} {most}"
     );
     let reserved = "inference.placement.purchase=reserved-1y";
-    let (code, message) = tried(CLASSES, &[reserved]).expect_err("reserved devices");
-    assert!(code == Some(2) && message.contains("whether they run or not"), "{message}");
-}
-
-#[test]
-fn requests_one_by_one_and_over_time_are_written_on_demand() {
-    let (table, picture) = (scratch("requests.csv", ""), scratch("timeline.svg", ""));
-    let files = ["--per-request", &table, "--timeline", &picture, "--force"];
-    stdout(&arguments(&[], &files));
-    let read = |path: &str| std::fs::read_to_string(path).expect("a file");
-    let text = read(&table);
-    // A tenth of the 600 requests warms the replica up.
-    assert_eq!(text.lines().count(), 1 + 540);
-    for line in text.lines().skip(1) {
-        let cells: Vec<&str> = line.split(',').collect();
-        let cell = |i: usize| cells[i].parse::<f64>().expect("a number");
-        let (output, queued, ttft, tpot, e2e) = (cell(4), cell(6), cell(7), cells[8], cell(9));
-        assert!(queued <= ttft && ttft <= e2e, "{line}");
-        let tpot = tpot.parse().unwrap_or(0.0);
-        assert!((ttft + tpot * (output - 1.0) - e2e).abs() < 1e-3 * output, "{line}");
-    }
-    assert!(read(&picture).starts_with("<svg"));
-    let output = flopcast(&arguments(&[], &files[..2]));
-    assert_eq!(output.status.code(), Some(2), "a file is not overwritten unasked");
-}
-
-#[test]
-fn an_estimate_can_simulate_its_service() {
-    let mut all = vec!["estimate", FILE, "--simulate", "--format", "json"];
-    all.extend(QUICK);
-    let (estimate, capacity) = (json(&all), sized(&[]));
-    assert_eq!(estimate["schema"], "flopcast.estimate/1");
-    for path in ["ttft_ms.p95", "tpot_ms.p99", "ttft_ms.mean", "fleet.devices"] {
-        let path = format!("inference.{path}");
-        close(&path, number(&estimate, &path), number(&capacity, &path), 1e-12);
-    }
+    refuses(Way::Capacity, CLASSES, &[reserved], 2, "whether they run or not");
 }
 
 #[test]
@@ -279,9 +205,7 @@ fn odd_traffic_is_refused_with_its_reason() {
         ("{trace: /nowhere/trace.csv}".to_owned(), 2, "/nowhere/trace.csv"),
     ] {
         let set = format!("inference.traffic={traffic}");
-        let (status, message) = tried(FILE, &[&set]).expect_err(&traffic);
-        assert_eq!(status, Some(code), "{traffic}: {message}");
-        assert!(message.contains(part), "{traffic}: {message}");
+        refuses(Way::Capacity, FILE, &[&set], code, part);
     }
 }
 
@@ -289,16 +213,16 @@ const EDGE: &str = "scenarios/resnet50-edge.yaml";
 
 #[test]
 fn a_network_without_tokens_is_sized_batch_by_batch() {
-    let report = tried(EDGE, &[]).expect("an answer");
-    let at = |report: &serde_json::Value, path: &str| number(report, &format!("inference.{path}"));
+    let report = sized(EDGE, &[]);
+    let at = |report: &Value, path: &str| number(report, &format!("inference.{path}"));
     assert!(at(&report, "e2e_ms.p95") <= 25.0 && at(&report, "replica.batch.most") <= 8.0);
     let (one, most) = (at(&report, "replica.batch_ms.one"), at(&report, "replica.batch_ms.most"));
     assert!(one < most && most < 8.0 * one, "weights are read once per batch: {one} {most}");
     // One request at a time and next to no load: a request takes what a batch of one does.
     let alone = ["inference.max_batch=1", "inference.traffic.requests=0.001/s"];
-    let alone = tried(EDGE, &alone).expect("an answer");
+    let alone = sized(EDGE, &alone);
     close("alone", at(&alone, "e2e_ms.mean"), one, 1e-3);
-    let rate = |sets: &[&str]| at(&tried(EDGE, sets).expect("it"), "replica.max_rate_per_s");
+    let rate = |sets: &[&str]| at(&sized(EDGE, sets), "replica.max_rate_per_s");
     assert!(rate(&["inference.max_batch=1"]) < rate(&[]));
     assert!(rate(&["inference.hardware.accelerator=jetson-agx-orin-64gb"]) > rate(&[]));
 }
@@ -312,7 +236,6 @@ fn promises_that_a_network_cannot_keep_are_refused() {
         (EDGE, "inference.engine=vllm", 2, "generates tokens"),
         (FILE, "inference.max_wait=5 ms", 2, "does not wait for a batch"),
     ] {
-        let (status, message) = tried(file, &[set]).expect_err(set);
-        assert!(status == Some(code) && message.contains(part), "{set}: {message}");
+        refuses(Way::Capacity, file, &[set], code, part);
     }
 }

@@ -8,7 +8,8 @@ use flopcast::ledger::footprint::comparable;
 use flopcast::provenance::{Basis, How, Step};
 use proptest::prelude::*;
 
-use crate::common::{CATALOG, close, flopcast, forecast, json, number, resolved, root};
+use crate::common::library::{CATALOG, Way, asked, forecast, leaves, refuses, resolved};
+use crate::common::{close, number, root};
 
 fn value(estimate: &Estimate, path: &str) -> Option<f64> {
     estimate.figures().into_iter().find(|figure| figure.path == path).and_then(|f| f.value)
@@ -26,7 +27,7 @@ fn run(placement: &str) -> String {
 #[test]
 fn bloom_s_split() {
     let path = "scenarios/bloom-176b-life-cycle.yaml";
-    let bloom = json(&["estimate", path, "--format", "json"]);
+    let bloom = asked(Way::Estimate, path, &[]);
     // arXiv:2211.02001: dynamic, idle, embodied, and all of it.
     for (figure, published) in [
         ("training.co2e_kg.work", 24_700.0),
@@ -45,28 +46,25 @@ fn every_factor_of_an_a100_hour_in_france_has_a_source() {
     let figures = forecast.figures();
     let figure = |path: &str| figures.iter().find(|f| f.path == path).expect("the figure");
     let location = figure("training.co2e_kg.location");
-    let mut leaves = Vec::new();
-    collect(location.step.as_ref().expect("a derivation"), &mut leaves);
+    let mut found = Vec::new();
+    leaves(location.step.as_ref().expect("a derivation"), &mut found);
+    let mut bases: Vec<&Basis> = Vec::new();
+    for leaf in found {
+        if let How::Leaf(basis) = &leaf.how
+            && !bases.contains(&basis)
+        {
+            bases.push(basis);
+        }
+    }
     // TDP, load, idle power of device and host, PUE, grid.
-    let sourced = leaves.iter().filter(|basis| match basis {
+    let sourced = bases.iter().filter(|basis| match basis {
         Basis::Catalog { source, .. } => !source.is_empty(),
         Basis::Assumed { source, .. } => source.is_some(),
         _ => false,
     });
-    assert_eq!(sourced.count(), 6, "{leaves:#?}");
+    assert_eq!(sourced.count(), 6, "{bases:#?}");
     // 608 W of the device with its host x PUE 1.56 x 40.83 g/kWh of France in 2024.
     close("an A100-hour", location.value.expect("known"), 0.608 * 1.56 * 40.83e-3, 1e-3);
-}
-
-fn collect(step: &Step, found: &mut Vec<Basis>) {
-    if let How::Leaf(basis) = &step.how
-        && !found.contains(basis)
-    {
-        found.push(basis.clone());
-    }
-    for input in step.inputs() {
-        collect(input, found);
-    }
 }
 
 #[test]
@@ -196,22 +194,20 @@ fn unlike_bases_do_not_compare() {
 fn the_scope_follows_the_placement() {
     let scope = |placement: &[&str]| {
         let file = "scenarios/carbon-london.yaml";
-        let out = json(&[&["estimate", file, "--format", "json"], placement].concat());
-        out["training"]["co2e_scope"].clone()
+        asked(Way::Estimate, file, placement)["training"]["co2e_scope"].clone()
     };
     assert!(scope(&[]).as_str().expect("a scope").starts_with("scope 3"));
-    let owned = ["--set", "placement.provider=owned", "--set", "placement.region=GBR"];
+    let owned = ["placement.provider=owned", "placement.region=GBR"];
     assert!(scope(&owned).as_str().expect("a scope").starts_with("scope 2"));
-    let mere_place =
-        [&owned[2..], &["--set", "placement.provider=null", "--set", "placement.purchase=null"]];
-    assert!(scope(&mere_place.concat()).is_null());
+    let mere_place = [owned[1], "placement.provider=null", "placement.purchase=null"];
+    assert!(scope(&mere_place).is_null());
 }
 
 #[test]
 fn a_window_moves_a_short_run_and_not_one_of_whole_days() {
     let file = "scenarios/carbon-london.yaml";
     let saving = |extra: &[&str]| {
-        let out = json(&[&["estimate", file, "--format", "json"], extra].concat());
+        let out = asked(Way::Estimate, file, extra);
         let window = &out["training"]["start_window"];
         let location = number(&out, "training.co2e_kg.location");
         let saving = number(window, "saving");
@@ -220,15 +216,11 @@ fn a_window_moves_a_short_run_and_not_one_of_whole_days() {
     };
     let short = saving(&[]);
     assert!((0.01..0.5).contains(&short), "{short}");
-    let days = ["--set", "training.efficiency={device_hours: 384}", "--window", "3 days"];
+    let days = ["training.efficiency={device_hours: 384}", "placement.start_window=3 days"];
     assert!(saving(&days).abs() < 1e-9);
-    let nowhere = ["--set", "placement.region=us-east-2"];
-    let out = json(&[&["estimate", file, "--format", "json"], &nowhere[..]].concat());
+    let out = asked(Way::Estimate, file, &["placement.region=us-east-2"]);
     assert!(out["training"]["start_window"]["saved_co2e_kg"].is_null());
-    let unsaid = ["estimate", file, "--set", "placement.start=null"];
-    let output = flopcast(&unsaid);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("placement.start"));
+    refuses(Way::Estimate, file, &["placement.start=null"], 2, "placement.start");
 }
 
 prop_compose! {

@@ -3,20 +3,12 @@
 use std::fmt::Write as _;
 
 use flopcast::ledger::line::{Line, Stage};
-use flopcast::provenance::{Basis, How, Step};
+use flopcast::provenance::{Basis, How};
 use flopcast::quantity::{Measure, Money};
 use proptest::prelude::*;
 
-use crate::common::{forecast, root};
-
-fn leaves<'a>(step: &'a Step, found: &mut Vec<&'a Step>) {
-    if matches!(step.how, How::Leaf(_)) {
-        found.push(step);
-    }
-    for input in step.inputs() {
-        leaves(input, found);
-    }
-}
+use crate::common::library::{forecast, leaves};
+use crate::common::root;
 
 prop_compose! {
     /// Scenarios over every way to say how fast a run is, with and without serving.

@@ -1,20 +1,16 @@
 //! The rows of the ledger against the arithmetic that a bill is checked with.
 
-use std::fs;
-use std::path::PathBuf;
-
+use flopcast::diagnostic::Result;
 use serde_json::Value;
 
-use crate::common::{close, flopcast, json, number};
+use crate::common::library::{Way, answer, resolved};
+use crate::common::{close, holds, number};
 
-/// A run of 1,000 H100 for 100,000 productive device-hours, written where a test may keep it.
-fn scenario(name: &str, rest: &str) -> String {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("ledger");
-    fs::create_dir_all(&folder).expect("a folder");
-    let file = folder.join(format!("{name}.yaml"));
+/// A run of 1,000 H100 for 100,000 productive device-hours.
+fn tried(rest: &str) -> Result<Value> {
     let text = format!(
         "
-name: {name}
+name: a run
 model: llama-3-8b
 data: {{tokens: 1T}}
 training:
@@ -25,12 +21,11 @@ training:
   goodput: 1
 {rest}"
     );
-    fs::write(&file, text).expect("a file");
-    file.to_str().expect("a UTF-8 path").to_owned()
+    answer(Way::Estimate, &resolved(&text)?)
 }
 
-fn estimate(name: &str, rest: &str) -> Value {
-    json(&["estimate", &scenario(name, rest), "--format", "json"])
+fn estimate(rest: &str) -> Value {
+    tried(rest).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Rows of a resource: quantity and amount.
@@ -45,7 +40,7 @@ fn whole_instances_at_the_list_price_less_the_discount() {
     // 125 instances of 8; 100,000 device-hours are 12,500 instance-hours at 55.04 USD.
     let place =
         "placement: {provider: aws, region: us-east-2, purchase: on-demand, discount: 10 %}";
-    let forecast = estimate("discount", place);
+    let forecast = estimate(place);
     let [(hours, amount)] = rows(&forecast, "compute")[..] else { panic!("one row") };
     close("instance-hours", hours, 12_500.0, 1e-9);
     close("amount", amount, 12_500.0 * 55.04 * 0.9, 1e-9);
@@ -56,12 +51,12 @@ fn whole_instances_at_the_list_price_less_the_discount() {
 fn interruptions_cost_half_an_interval_and_a_restart_each() {
     let place = "  reliability: {checkpoint_interval: 2 h, restart: 30 min}
 placement: {provider: aws, region: us-east-2, purchase: spot}";
-    let forecast = estimate("spot", place);
+    let forecast = estimate(place);
     // 125 instances, 15 % of them interrupted in 720 h (AWS's band for the H100), 1.5 h each.
     let overhead = 125.0 * 0.15 / 720.0 * 1.5;
     close("hours", number(&forecast, "training.device_hours"), 1e5 * (1.0 + overhead), 1e-9);
     let calm = "placement: {provider: aws, region: us-east-2, purchase: spot, interruptions: 0 %}";
-    close("calm", number(&estimate("calm", calm), "training.device_hours"), 1e5, 1e-9);
+    close("calm", number(&estimate(calm), "training.device_hours"), 1e5, 1e-9);
 }
 
 #[test]
@@ -72,7 +67,7 @@ fn a_term_is_paid_to_its_end_unless_others_use_it() {
   purchase: {{reserved-1y: 60 %, on-demand: 40 %}}}}"
         )
     };
-    let forecast = estimate("reserved", &place("100 %"));
+    let forecast = estimate(&place("100 %"));
     let [(reserved, _), (on_demand, _)] = rows(&forecast, "compute")[..] else {
         panic!("two rows")
     };
@@ -81,7 +76,7 @@ fn a_term_is_paid_to_its_end_unless_others_use_it() {
     let [(unused, amount)] = rows(&forecast, "unused_commitment")[..] else { panic!("one row") };
     close("unused", unused, 600.0 * 8766.0 - 60_000.0, 1e-9);
     close("at the reserved price", amount, unused * 7.67, 1e-9);
-    let shared = estimate("shared", &place("25 %"));
+    let shared = estimate(&place("25 %"));
     close("a quarter", rows(&shared, "unused_commitment")[0].1, amount / 4.0, 1e-9);
 }
 
@@ -95,14 +90,13 @@ fn a_mix_says_what_is_wrong_with_it() {
     ] {
         let place =
             format!("placement: {{provider: aws, region: us-east-2, purchase: {purchase}}}");
-        let output = flopcast(&["estimate", &scenario("wrong", &place)]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(message.contains(part) && message.contains("wrong.yaml:"), "{message}");
+        let error = tried(&place).expect_err(purchase);
+        assert_eq!(error.exit_code(), 2, "{error}");
+        holds(purchase, &error.to_string(), &[part, "test.yaml:"]);
     }
     let own = "placement: {purchase: {price: 2 USD/device-h}, discount: 10 %}";
-    let output = flopcast(&["estimate", &scenario("own", own)]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("needs a list price"));
+    let error = tried(own).expect_err("no list price");
+    holds("own", &error.to_string(), &["needs a list price"]);
 }
 
 /// The sum of the amounts of a stage, in cents.
@@ -119,7 +113,7 @@ fn storage_egress_and_staff_by_hand() {
     egress: {data: 3 TB}
     staff: {fte: 4, cost: 300k USD/year, duration: 6 months}
 placement: {provider: aws, region: us-east-2}";
-    let forecast = estimate("costs", rest);
+    let forecast = estimate(rest);
     let run = 100.0 / 24.0 / (365.25 / 12.0);
     // List prices of pricing/defaults.csv: S3 0.023 USD/GB-month, egress 0.09 USD/GB.
     let data = 60_000.0 * (run + 11.0) * 0.023;
@@ -138,7 +132,7 @@ placement: {provider: aws, region: us-east-2}";
 fn a_share_of_the_total_is_that_share() {
     let rest = "  costs: {staff: {share_of_total: 35 %}}
 placement: {provider: aws, region: us-east-2}";
-    let forecast = estimate("share", rest);
+    let forecast = estimate(rest);
     let [staff, total] =
         ["staff", "total"].map(|key| number(&forecast, &format!("training.cost_usd.{key}")));
     close("share", staff / total, 0.35, 1e-12);
@@ -147,13 +141,13 @@ placement: {provider: aws, region: us-east-2}";
 #[test]
 fn costs_without_a_price_are_unknown() {
     // Staff alone is not the cost of a run whose rent nobody knows.
-    let forecast = estimate("unpriced", "  costs: {staff: {fte: 1, cost: 100k USD/year}}\n");
+    let forecast = estimate("  costs: {staff: {fte: 1, cost: 100k USD/year}}\n");
     assert!(forecast["training"]["cost_usd"]["total"].is_null());
     assert!(forecast["training"]["cost_usd"]["staff"].is_number());
     assert!(forecast["warnings"].to_string().contains("neither a provider nor a price"));
     // No list price of storage without a provider: the row is unknown, and so is the total.
     let rest = "  costs: {storage: {data: 1 TB}}\nplacement: {purchase: {price: 2 USD/device-h}}";
-    let forecast = estimate("unpriced-storage", rest);
+    let forecast = estimate(rest);
     assert!(forecast["training"]["cost_usd"]["total"].is_null());
     assert!(forecast["warnings"].to_string().contains("give training.costs.storage.price"));
 }

@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
-use crate::common::{close, flopcast, json, number};
+use crate::common::library::{WAYS, Way, answer, explained, shipped, simulated};
+use crate::common::{close, holds, number};
 
-fn asked(command: &str, file: &str, sets: &[&str]) -> Value {
-    let mut all = vec![command, file, "--format", "json"];
-    if command == "capacity" {
-        all.extend(["--requests", "4000", "--seeds", "1"]);
-    }
-    all.extend(sets.iter().flat_map(|set| ["--set", set]));
-    json(&all)
+/// A network's rate has much noise after few requests.
+fn asked(way: Way, file: &str, sets: &[&str]) -> Value {
+    let answer = shipped(file, sets).and_then(|scenario| match way {
+        Way::Estimate => answer(way, &scenario),
+        Way::Capacity => simulated(&scenario, 4000),
+    });
+    answer.unwrap_or_else(|error| panic!("{file} {sets:?}: {error}"))
 }
 
 const FILES: [&str; 2] = ["scenarios/bert-base-serving.yaml", "scenarios/resnet50-edge.yaml"];
@@ -18,7 +19,7 @@ const FILES: [&str; 2] = ["scenarios/bert-base-serving.yaml", "scenarios/resnet5
 #[test]
 fn both_know_the_same_batches() {
     for file in FILES {
-        let [closed, simulated] = ["estimate", "capacity"].map(|it| asked(it, file, &[]));
+        let [closed, simulated] = WAYS.map(|it| asked(it, file, &[]));
         let most = |report: &Value| number(report, "inference.replica.max_concurrency");
         close(file, most(&closed), most(&simulated), 1e-9);
         let full = number(&simulated, "inference.replica.batch_ms.most");
@@ -30,11 +31,11 @@ fn both_know_the_same_batches() {
 #[test]
 fn without_promises_both_find_the_same_highest_rate() {
     for file in FILES {
-        let rate = |command| {
-            let report = asked(command, file, &["inference.slo={}"]);
+        let rate = |way| {
+            let report = asked(way, file, &["inference.slo={}"]);
             number(&report, "inference.replica.max_rate_per_s")
         };
-        let (closed, simulated) = (rate("estimate"), rate("capacity"));
+        let (closed, simulated) = (rate(Way::Estimate), rate(Way::Capacity));
         assert!((simulated / closed - 1.0).abs() < 0.1, "{file}: {simulated} {closed}");
     }
 }
@@ -42,17 +43,15 @@ fn without_promises_both_find_the_same_highest_rate() {
 #[test]
 fn a_request_takes_at_least_its_own_pass() {
     for file in FILES {
-        let mean = number(&asked("estimate", file, &[]), "inference.ttft_ms.mean");
-        let one = number(&asked("capacity", file, &[]), "inference.replica.batch_ms.one");
+        let mean = number(&asked(Way::Estimate, file, &[]), "inference.ttft_ms.mean");
+        let one = number(&asked(Way::Capacity, file, &[]), "inference.replica.batch_ms.one");
         assert!(mean >= one * (1.0 - 1e-9), "{file}: {mean} {one}");
     }
 }
 
 #[test]
 fn memory_bound_layers_are_explained() {
-    let output = flopcast(&["explain", FILES[1], "inference.replica.max_rate_per_s"]);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for part in ["latency of a kernel", "layers bound by memory", "requests of a full batch"] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
+    let text = explained(FILES[1], &[], "inference.replica.max_rate_per_s");
+    let parts = ["latency of a kernel", "layers bound by memory", "requests of a full batch"];
+    holds("rate", &text, &parts);
 }

@@ -8,8 +8,10 @@ use flopcast::quantity::{
 };
 use flopcast::scenario::plan::{Alternative, Amortisation, Owned};
 use proptest::prelude::*;
+use serde_json::Value;
 
-use crate::common::{close, flopcast, json, number};
+use crate::common::library::{Way, asked, refuses};
+use crate::common::{close, number};
 
 const FILE: &str = "scenarios/bloom-176b-owned.yaml";
 
@@ -69,12 +71,8 @@ const EPOCH: &[Run] = &[
     },
 ];
 
-fn estimate(sets: &[&str]) -> serde_json::Value {
-    let mut arguments = vec!["estimate", FILE, "--format", "json"];
-    for set in sets {
-        arguments.extend(["--set", set]);
-    }
-    json(&arguments)
+fn estimate(sets: &[&str]) -> Value {
+    asked(Way::Estimate, FILE, sets)
 }
 
 #[test]
@@ -151,10 +149,7 @@ fn contradictions_are_refused() {
         ("placement.owned.instead_of={provider: aws}", "no on-demand price"),
         ("placement.owned.chips=3", "unknown key `chips`"),
     ] {
-        let output = flopcast(&["estimate", FILE, "--set", set]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{set}: {message}");
-        assert!(message.contains(expected), "{set}: {message}");
+        refuses(Way::Estimate, FILE, &[set], 2, expected);
     }
 }
 

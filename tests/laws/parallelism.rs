@@ -1,18 +1,15 @@
 //! How a replica may be spread over devices.
 
-use crate::common::{close, flopcast, json, number};
+use crate::common::library::{Way, asked, refuses};
+use crate::common::{close, number};
 
 const DENSE: &str = "scenarios/llama-3-70b-serving.yaml";
 
 fn replica(model: &str, parallelism: &str, figure: &str) -> f64 {
-    let sets = [
-        format!("model={model}"),
-        format!("inference.parallelism={parallelism}"),
-        "inference.hardware.accelerator=h200-sxm".to_owned(),
-    ];
-    let mut arguments = vec!["estimate", DENSE, "--format", "json"];
-    arguments.extend(sets.iter().flat_map(|set| ["--set", set]));
-    number(&json(&arguments), &format!("inference.{figure}"))
+    let model = format!("model={model}");
+    let parallelism = format!("inference.parallelism={parallelism}");
+    let sets = [&model, &parallelism, "inference.hardware.accelerator=h200-sxm"];
+    number(&asked(Way::Estimate, DENSE, &sets), &format!("inference.{figure}"))
 }
 
 #[test]
@@ -45,9 +42,6 @@ fn degrees_that_cannot_be_are_refused_where_they_stand() {
         ("deepseek-v3", "{tensor: 8, expert: 4}", "over all tensor x data = 8"),
     ] {
         let sets = [format!("model={model}"), format!("inference.parallelism={degrees}")];
-        let output = flopcast(&["estimate", DENSE, "--set", &sets[0], "--set", &sets[1]]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{degrees}: {message}");
-        assert!(message.contains(part), "{degrees}: {message}");
+        refuses(Way::Estimate, DENSE, &sets.each_ref().map(String::as_str), 2, part);
     }
 }

@@ -1,16 +1,26 @@
 //! Ranges of inputs against what their distributions say of the figures.
 
-use crate::common::{close, json, number, stdout};
+use flopcast::estimate::Engine;
+use flopcast::explore::uncertainty::{Sampling, intervals};
+use flopcast::report::{Report, json};
+use serde_json::Value;
+
+use crate::common::library::{CATALOG, shipped};
+use crate::common::{close, number};
 
 const FILE: &str = "scenarios/llama-65b.yaml";
 
-fn ranges(sets: &[&str], samples: &str) -> serde_json::Value {
-    let mut arguments = vec!["estimate", FILE, "--format", "json", "--samples", samples];
-    arguments.push("--no-model-error");
-    for set in sets {
-        arguments.extend(["--set", set]);
-    }
-    json(&arguments)
+fn sampled(sets: &[&str], sampling: Sampling) -> Value {
+    let scenario = shipped(FILE, sets).expect("a scenario");
+    let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
+    let estimate = engine.run(true).expect("an estimate");
+    let mut report = Report::new(&scenario, &estimate, engine.predicted());
+    report.intervals = intervals(&engine, sampling).expect("ranges");
+    json::estimate(&report)
+}
+
+fn ranges(sets: &[&str], samples: usize) -> Value {
+    sampled(sets, Sampling { samples, seed: 1, model_error: false })
 }
 
 #[test]
@@ -21,7 +31,7 @@ fn lognormal_factors_multiply_as_the_formula_says() {
             "placement.purchase={price: 2.0..3.0 USD/device-h}",
             "training.hardware.power=500..700 W",
         ],
-        "100000",
+        100_000,
     );
     let cost = |p: &str| number(&forecast["intervals"]["training.cost_usd.total"], p);
     close("cost P5", cost("p5"), 1_022_362.0 * 2.0, 0.01);
@@ -43,7 +53,7 @@ fn two_lognormal_factors_add_their_variances() {
             "training.hardware.power=500..700 W",
             "placement.grid=300..500 gCO2e/kWh",
         ],
-        "100000",
+        100_000,
     );
     let (power, grid) = ((700.0f64 / 500.0).ln(), (500.0f64 / 300.0).ln());
     let median = 1_022_362.0 * 1.1 * (500.0f64 * 700.0).sqrt() * (300.0f64 * 500.0).sqrt() / 1e6;
@@ -60,7 +70,7 @@ fn two_lognormal_factors_add_their_variances() {
 fn every_kind_of_range_enters() {
     // A range anywhere must be a factor: one that is dropped in silence would promise certainty.
     let by_tokens = ["training.efficiency={mfu: 0.4}", "data.tokens=1.2T..1.6T"];
-    let forecast = ranges(&by_tokens, "200");
+    let forecast = ranges(&by_tokens, 200);
     let interval = &forecast["intervals"]["training.co2e_kg.location"];
     assert!(number(interval, "p5") < number(interval, "p95"), "tokens");
     for set in [
@@ -76,7 +86,7 @@ fn every_kind_of_range_enters() {
         "placement.pue={low: 1.05, mode: 1.1, high: 1.4}",
         "placement.grid=300..500 gCO2e/kWh",
     ] {
-        let forecast = ranges(&[set], "200");
+        let forecast = ranges(&[set], 200);
         let interval = &forecast["intervals"]["training.co2e_kg.location"];
         assert!(number(interval, "p5") < number(interval, "p95"), "{set}");
     }
@@ -84,25 +94,8 @@ fn every_kind_of_range_enters() {
 
 #[test]
 fn the_error_of_a_prediction_is_a_factor() {
-    let predicted = json(&[
-        "estimate",
-        FILE,
-        "--format",
-        "json",
-        "--samples",
-        "500",
-        "--set",
-        "training.efficiency=auto",
-    ]);
+    let sampling = Sampling { samples: 500, seed: 1, model_error: true };
+    let predicted = sampled(&["training.efficiency=auto"], sampling);
     let swings = &predicted["intervals"]["training.device_hours"]["sensitivity"];
     assert_eq!(swings[0]["factor"], "predicted throughput");
-}
-
-#[test]
-fn a_seed_gives_the_same_ranges() {
-    let arguments = |seed| {
-        ["estimate", FILE, "--set", "placement.pue=1.05..1.3", "--samples", "300", "--seed", seed]
-    };
-    assert_eq!(stdout(&arguments("7")), stdout(&arguments("7")));
-    assert_ne!(stdout(&arguments("7")), stdout(&arguments("8")));
 }

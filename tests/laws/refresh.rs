@@ -2,15 +2,14 @@
 
 use serde_json::Value;
 
-use crate::common::{close, flopcast, json, number};
+use crate::common::library::{Way, asked, refuses};
+use crate::common::{close, holds, number, stdout};
 
 const FILE: &str = "scenarios/llama-3-70b-serving.yaml";
 const RENEWED: &str = "inference.refresh={year: 3, hardware: {accelerator: b200}}";
 
-fn asked(sets: &[&str]) -> Value {
-    let mut all = vec!["estimate", FILE, "--format", "json"];
-    all.extend(sets.iter().flat_map(|set| ["--set", set]));
-    json(&all)
+fn serving(sets: &[&str]) -> Value {
+    asked(Way::Estimate, FILE, sets)
 }
 
 fn year(report: &Value, year: usize, path: &str) -> f64 {
@@ -22,16 +21,16 @@ const OTHER: &str = "inference.hardware={accelerator: b200}";
 /// Before the renewal nothing changes; after it, all is as if it had been that fleet all along.
 #[test]
 fn each_year_is_that_of_its_fleet() {
-    let [plain, renewed, other] = [&[][..], &[RENEWED], &[OTHER]].map(asked);
+    let [plain, later, other] = [&[][..], &[RENEWED], &[OTHER]].map(serving);
     for figure in ["replicas", "devices", "cost_usd", "energy_kwh.facility", "co2e_kg.location"] {
         for (at, like) in [(1, &plain), (2, &plain), (3, &other)] {
-            close(figure, year(&renewed, at, figure), year(like, at, figure), 1e-9);
+            close(figure, year(&later, at, figure), year(like, at, figure), 1e-9);
         }
     }
     let total = |report: &Value| number(report, "inference.cost_usd.total");
-    let years: f64 = (1..=3).map(|at| year(&renewed, at, "cost_usd")).sum();
-    close("total", total(&renewed), years, 1e-9);
-    let rate = number(&renewed, "inference.refresh.max_rate_per_s");
+    let years: f64 = (1..=3).map(|at| year(&later, at, "cost_usd")).sum();
+    close("total", total(&later), years, 1e-9);
+    let rate = number(&later, "inference.refresh.max_rate_per_s");
     close("rate", rate, number(&other, "inference.replica.max_rate_per_s"), 1e-9);
 }
 
@@ -39,7 +38,7 @@ fn each_year_is_that_of_its_fleet() {
 fn a_reservation_that_outlasts_its_fleet_is_paid_to_its_end() {
     let reserved = "inference.placement={provider: aws, region: us-east-2, purchase: reserved-3y}";
     let unused = |sets: &[&str]| {
-        let report = asked(sets);
+        let report = serving(sets);
         report["inference"]["cost_usd"]["unused_commitment"].as_f64().unwrap_or(0.0)
     };
     let flat = "inference.traffic.growth=0 %/year";
@@ -56,7 +55,7 @@ fn a_reservation_that_outlasts_its_fleet_is_paid_to_its_end() {
 #[test]
 fn owned_hardware_is_bought_anew() {
     let owned = "inference.placement={provider: owned, region: FRA}";
-    let capex = |sets: &[&str]| number(&asked(sets), "inference.capex_usd.total");
+    let capex = |sets: &[&str]| number(&serving(sets), "inference.capex_usd.total");
     let flat = "inference.traffic.growth=0 %/year";
     let renewed = "inference.refresh={year: 2, hardware: {accelerator: h200-sxm}}";
     let (once, twice) = (capex(&[owned, flat]), capex(&[owned, flat, renewed]));
@@ -66,9 +65,8 @@ fn owned_hardware_is_bought_anew() {
 
 #[test]
 fn the_years_say_when_and_with_what() {
-    let output = flopcast(&["estimate", FILE, "--set", RENEWED]);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("renewed: from year 3 on b200-sxm, at"), "{text}");
+    let text = stdout(&["estimate", FILE, "--set", RENEWED]);
+    holds("table", &text, &["renewed: from year 3 on b200-sxm, at"]);
 }
 
 #[test]
@@ -85,10 +83,6 @@ fn renewals_that_cannot_be_are_refused() {
         ),
     ] {
         let set = format!("inference.refresh={text}");
-        let sets = ["--set", &set, "--set", "model=llama-3.1-405b"];
-        let output = flopcast(&[&["estimate", FILE][..], &sets].concat());
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{set}: {message}");
-        assert!(message.contains(part), "{set}: {message}");
+        refuses(Way::Estimate, FILE, &[&set, "model=llama-3.1-405b"], code, part);
     }
 }

@@ -1,14 +1,14 @@
 //! Prices per token, and what FLOPs alone would take.
 
-use crate::common::{close, json, number};
+use crate::common::library::{WAYS, Way, asked};
+use crate::common::{close, number};
 
 const FILE: &str = "scenarios/llama-3-70b-serving.yaml";
 
 #[test]
 fn input_and_output_add_up_to_the_cost_of_a_request() {
-    let simulated = ["capacity", FILE, "--requests", "600", "--seeds", "1", "--format", "json"];
-    for arguments in [&["estimate", FILE, "--format", "json"][..], &simulated] {
-        let report = json(arguments);
+    for way in WAYS {
+        let report = asked(way, FILE, &[]);
         let at = |path: &str| number(&report, &format!("inference.{path}"));
         let million = |figure: &str| at(&format!("per_million_tokens.{figure}")) / 1e6;
         let request = 1155.0 * million("input_usd") + 211.0 * million("output_usd");
@@ -24,7 +24,7 @@ fn input_and_output_add_up_to_the_cost_of_a_request() {
 
 #[test]
 fn flops_are_a_lower_bound() {
-    let report = json(&["estimate", FILE, "--format", "json"]);
+    let report = asked(Way::Estimate, FILE, &[]);
     let at = |path: &str| number(&report, &format!("inference.{path}"));
     let flops = at("per_query.flops") * 2e6 * 365.25;
     close("FLOPs of a year", at("lower_bound.flops"), flops, 1e-6);
@@ -37,7 +37,7 @@ fn flops_are_a_lower_bound() {
 
 #[test]
 fn a_service_without_tokens_has_no_price_of_one() {
-    let report = json(&["estimate", "scenarios/bert-base-serving.yaml", "--format", "json"]);
+    let report = asked(Way::Estimate, "scenarios/bert-base-serving.yaml", &[]);
     assert!(report["inference"].get("per_million_tokens").is_none());
     assert!(number(&report, "inference.lower_bound.share_of_fleet") > 0.0);
 }

@@ -1,10 +1,14 @@
 //! The shipped scenarios against the figures that their papers and cards print.
 
-use crate::common::{close, json, number, root};
+use flopcast::model::Input;
+use flopcast::model::spec::from_preset;
+
+use crate::common::library::{Way, asked};
+use crate::common::{close, number};
 
 /// Figures of a scenario: path, published value, tolerance, where it is printed.
 fn check(scenario: &str, figures: &[(&str, f64, f64, &str)]) {
-    let forecast = json(&["estimate", &format!("scenarios/{scenario}.yaml"), "--format", "json"]);
+    let forecast = asked(Way::Estimate, &format!("scenarios/{scenario}.yaml"), &[]);
     for (path, published, tolerance, source) in figures {
         let what = format!("{scenario} {path} ({source})");
         close(&what, number(&forecast, path), *published, *tolerance);
@@ -77,9 +81,9 @@ fn deepseek_v3() {
 
 /// Counted parameters of a preset: total and active.
 fn parameters(preset: &str, total: f64, active: f64, tolerance: f64) {
-    let model = json(&["model", preset, "--format", "json"]);
-    close(&format!("{preset}, total"), number(&model, "parameters.total"), total, tolerance);
-    close(&format!("{preset}, active"), number(&model, "parameters.active"), active, tolerance);
+    let counted = from_preset(preset, &Input::default()).expect("a preset").parameters();
+    close(&format!("{preset}, total"), counted.total as f64, total, tolerance);
+    close(&format!("{preset}, active"), counted.active as f64, active, tolerance);
 }
 
 #[test]
@@ -94,27 +98,10 @@ fn parameters_counted_from_the_shape() {
 #[test]
 fn adapters_cost_less_than_all_weights() {
     let path = "scenarios/lora-llama-3-8b.yaml";
-    let adapters = json(&["estimate", path, "--format", "json"]);
-    let set = ["--set", "training.recipe=finetune", "--set", "training.lora=null"];
-    let all = json(&[&["estimate", path, "--format", "json"][..], &set].concat());
+    let adapters = asked(Way::Estimate, path, &[]);
+    let all = asked(Way::Estimate, path, &["training.recipe=finetune", "training.lora=null"]);
     let figure = "training.flops.model";
     let ratio = number(&adapters, figure) / number(&all, figure);
     // Forward and input gradients without weight gradients: a little over two thirds.
     assert!((0.66..0.70).contains(&ratio), "{ratio}");
-}
-
-#[test]
-fn every_scenario_is_forecast() {
-    let folder = root().join("scenarios");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .expect("scenarios")
-        .map(|entry| entry.expect("an entry").path().display().to_string())
-        .collect();
-    files.sort();
-    assert!(files.len() >= 9);
-    for file in files {
-        let forecast = json(&["estimate", &file, "--format", "json"]);
-        assert_eq!(forecast["schema"], "flopcast.estimate/1", "{file}");
-        assert!(forecast["tco"]["horizon_years"].is_number(), "{file}");
-    }
 }

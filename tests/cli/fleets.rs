@@ -58,3 +58,15 @@ fn what_cannot_be_compared_says_why() {
         assert!(text.contains(part), "{vary}: {text}");
     }
 }
+
+#[test]
+fn the_best_ratio_of_engines_is_found() {
+    let pools = ["--set", "inference.disaggregated={prefill: 1, decode: 1}"];
+    let found = json(&arguments(
+        &["inference.disaggregated.decode=1,2,4"],
+        &[&pools[..], &["--format", "json"]].concat(),
+    ));
+    let rows = found["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 3);
+    assert!(found["smallest"].is_number(), "{found}");
+}
