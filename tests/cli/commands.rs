@@ -201,8 +201,8 @@ fn a_seed_gives_the_same_ranges() {
 #[test]
 fn a_window_is_a_key_of_the_scenario() {
     let file = ["estimate", "scenarios/carbon-london.yaml"];
-    let option = stdout(&[&file[..], &["--window", "6 h"]].concat());
-    let key = stdout(&[&file[..], &["--set", "placement.start_window=6 h"]].concat());
+    let option = stdout(&[&file[..], &["--window", "2 h"]].concat());
+    let key = stdout(&[&file[..], &["--set", "placement.start_window=2 h"]].concat());
     assert_eq!(option, key);
     assert_ne!(option, stdout(&file));
 }
