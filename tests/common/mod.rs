@@ -1,20 +1,24 @@
-//! What the integration tests share.
+//! What the integration tests share: the process, files of a test's own, and numbers.
 #![allow(dead_code, unreachable_pub, clippy::print_stdout)]
+
+pub mod library;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::LazyLock;
 
-use flopcast::catalog::Catalog;
-use flopcast::diagnostic::{Error, Result};
-use flopcast::estimate::plan::Scenario;
-use flopcast::estimate::{Estimate, estimate};
-use flopcast::scenario::{Files, document, reader, resolve};
 use serde_json::Value;
 
 /// The repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The shipped scenarios, by name.
+pub fn scenarios() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(root().join("scenarios")).expect("the scenarios");
+    let mut paths: Vec<PathBuf> = folder.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    paths
 }
 
 /// Runs the binary in the repository's root, free of the caller's environment.
@@ -41,13 +45,41 @@ pub fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&stdout(arguments)).expect("JSON")
 }
 
+/// The JSON as one reads it back: the last digits of numbers may be lost.
+pub fn printed(value: &Value) -> Value {
+    serde_json::from_str(&value.to_string()).expect("JSON")
+}
+
+/// What it says where it must end with this exit code and print no answer.
+pub fn refused(arguments: &[&str], code: i32) -> String {
+    let output = flopcast(arguments);
+    let message = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(code), "flopcast {}: {message}", arguments.join(" "));
+    assert!(output.stdout.is_empty(), "flopcast {} prints on stdout", arguments.join(" "));
+    message
+}
+
+/// Fails unless the text holds every part.
+pub fn holds(what: &str, text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{what}: no `{part}` in:\n{text}");
+    }
+}
+
 /// The number at a dotted path.
 pub fn number(value: &Value, path: &str) -> f64 {
-    let found = path.split('.').fold(value, |value, key| match key.parse::<usize>() {
-        Ok(index) if value.is_array() => &value[index],
-        _ => &value[key],
-    });
-    found.as_f64().unwrap_or_else(|| panic!("{path} is {found}"))
+    let mut at = value;
+    for key in path.split('.') {
+        let inner = match key.parse::<usize>() {
+            Ok(index) if at.is_array() => at.get(index),
+            _ => at.get(key),
+        };
+        at = inner.unwrap_or_else(|| match at.as_object() {
+            Some(map) => panic!("{path}: no `{key}` among {:?}", map.keys().collect::<Vec<_>>()),
+            None => panic!("{path}: no `{key}` in {at}"),
+        });
+    }
+    at.as_f64().unwrap_or_else(|| panic!("{path} is {at}"))
 }
 
 /// Fails unless the values are within a relative tolerance.
@@ -64,6 +96,14 @@ pub fn scratch(name: &str) -> PathBuf {
     folder
 }
 
+/// The path of a file of this text, in a folder that tests of one module share.
+pub fn written(folder: &str, name: &str, text: impl AsRef<[u8]>) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder).join(name);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder for the test");
+    std::fs::write(&path, text).expect("a file");
+    path.into_os_string().into_string().expect("UTF-8")
+}
+
 /// The first of these programs that is installed. Without one the test is left out, and says so;
 /// on CI, which installs them (`.ci/tools`), that is a failure.
 pub fn tool(names: &[&str]) -> Option<PathBuf> {
@@ -78,27 +118,4 @@ pub fn tool(names: &[&str]) -> Option<PathBuf> {
         println!("left out: {} is not installed; `.ci/tools` installs it", names.join(" or "));
     }
     found
-}
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<Vec<u8>> {
-        Err(Error::input(format!("{path} is not read here")))
-    }
-}
-
-/// One catalog for all cases: its tables are read once.
-pub static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
-
-/// A scenario of this text.
-pub fn resolved(text: &str) -> Result<Scenario> {
-    let node = document::parse("random.yaml", text.as_bytes())?;
-    resolve(&reader::read(&node)?, &CATALOG, &NoFiles)
-}
-
-/// What it takes, with derivations.
-pub fn forecast(text: &str) -> Estimate {
-    let scenario = resolved(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    estimate(&scenario, &CATALOG, true).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }

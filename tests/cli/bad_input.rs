@@ -1,0 +1,142 @@
+//! Every bad input gets file, line, caret and hint, exit code 2, and nothing on stdout.
+
+use std::fmt::Write as _;
+
+use crate::common::{holds, refused, stdout, written};
+
+const GOOD: &str = "\
+name: a run
+model: gpt2
+data: {tokens: 10B}
+training:
+  precision: bf16
+  hardware: {accelerator: h100-sxm, count: 8}
+  efficiency: {mfu: 0.4}
+placement:
+  provider: aws
+  region: us-east-2
+  pue: 1.1
+";
+
+/// The text must be refused, and the message must hold every part.
+fn check(name: &str, bytes: &[u8], parts: &[&str]) {
+    let path = written("bad_input", name, bytes);
+    holds(name, &refused(&["estimate", &path], 2), parts);
+}
+
+/// The good scenario with one passage replaced; the message points at the line.
+fn changed(name: &str, from: &str, to: &str, parts: &[&str]) {
+    assert!(GOOD.contains(from), "{from}");
+    check(name, GOOD.replacen(from, to, 1).as_bytes(), parts);
+}
+
+#[test]
+fn the_good_scenario_is_good() {
+    stdout(&["estimate", &written("bad_input", "good.yaml", GOOD)]);
+}
+
+#[test]
+fn words_that_are_not_known() {
+    changed(
+        "key",
+        "training:",
+        "trainign:",
+        &["unknown key `trainign`", ":4:1", "^^^", "`training`"],
+    );
+    changed("inner", "count: 8", "cuont: 8", &["unknown key `cuont`", ":6:", "`count`"]);
+    changed("device", "h100-sxm", "h100-smx", &["no accelerator `h100-smx`", ":6:", "`h100-sxm`"]);
+    changed("region", "us-east-2", "us-esat-2", &["no region `us-esat-2`", ":10:", "`us-east-2`"]);
+    changed("provider", "aws", "awz", &["no provider `awz`", ":9:", "`aws`"]);
+    changed("model", "gpt2", "gtp2", &["no model `gtp2`", ":2:", "`gpt2`"]);
+    changed("precision", "bf16", "bf61", &["`bf61` is not one of", ":5:", "`bf16`"]);
+}
+
+#[test]
+fn prices_that_are_not_there_or_not_clear() {
+    changed("unsold", "h100-sxm", "tpu-v4", &["no on-demand price for tpu-v4 at aws", "gcp"]);
+    let price = |text: &str| format!("us-east-2\n  purchase: {{price: {text}}}");
+    changed("per-what", "us-east-2", &price("2 USD/h"), &["per device or per instance", ":11:"]);
+    changed("free", "us-east-2", &price("0 USD/device-h"), &["not above zero", ":11:"]);
+    changed("negative", "us-east-2", &price("-2 USD/device-h"), &["cannot be negative", ":11:"]);
+}
+
+#[test]
+fn quantities_that_make_no_sense() {
+    changed("unit", "10B", "10 kWh", &["does not fit here; use tokens", ":3:"]);
+    changed("word", "10B", "10 tokns", &["`tokns` is not a unit; use tokens", ":3:"]);
+    changed("minus", "10B", "-10B", &["cannot be negative", ":3:"]);
+    changed("nan", "10B", ".nan", &["finite", ":3:"]);
+    changed("inf", "10B", ".inf", &["finite", ":3:"]);
+    changed("huge", "10B", "1e999", &["finite", ":3:"]);
+    changed("pue", "pue: 1.1", "pue: 0.9", &["PUE 0.9 is not between 1 and 5", ":11:"]);
+    changed("mfu", "mfu: 0.4", "mfu: 1.4", &["MFU 1.4 is not between", ":7:"]);
+    changed("falling", "mfu: 0.4", "mfu: 0.5..0.4", &["does not rise", ":7:"]);
+    changed("none", "count: 8", "count: 0", &["whole number from 1", ":6:"]);
+    changed("part", "count: 8", "count: 2.5", &["whole number from 1", ":6:"]);
+}
+
+#[test]
+fn contradictions() {
+    changed(
+        "both",
+        "tokens: 10B",
+        "tokens: 10B, samples: 1M",
+        &["`tokens` and `samples` are two sizes of one data set", ":3:"],
+    );
+    changed("neither", "tokens: 10B", "epochs: 2", &["needs `tokens` or `samples`"]);
+    changed("twice", "mfu: 0.4", "mfu: 0.4, hfu: 0.5", &["`mfu` and `hfu` both say", ":7:"]);
+    let late = "bf16\n  deadline: 2026-01-01";
+    let with_deadline = GOOD.replacen("bf16", late, 1) + "  start: 2026-12-01\n";
+    check("late", with_deadline.as_bytes(), &["before the start", ":6:", "line 13"]);
+}
+
+#[test]
+fn files_that_are_no_scenarios() {
+    check("empty", b"", &["is empty", "flopcast init"]);
+    check("comment", b"# nothing\n\n", &["is empty"]);
+    check("latin1", b"name: caf\xe9\n", &["not UTF-8", "line 1"]);
+    check("binary", &[0, 159, 146, 150], &["not UTF-8"]);
+    check("list", b"- a\n- b\n", &[":1:"]);
+    check("scalar", b"just words\n", &[":1:"]);
+    changed(
+        "duplicate",
+        "name: a run",
+        "name: a run\nname: again",
+        &["duplicate key `name`", ":2:"],
+    );
+    check("documents", format!("{GOOD}---\n{GOOD}").as_bytes(), &["second"]);
+    check("tab", b"name:\n\t- x\n", &["YAML", ":2:"]);
+    check("tag", b"name: !!binary x\nmodel: gpt2\n", &[":1:"]);
+}
+
+#[test]
+fn a_missing_file_and_a_directory() {
+    for (path, part) in
+        [("scenarios/gpt3-175b.yml", "did you mean"), ("scenarios", "is a directory")]
+    {
+        holds(path, &refused(&["estimate", path], 2), &[part]);
+    }
+}
+
+#[test]
+fn hostile_files_are_refused() {
+    check("large", &vec![b'#'; 100 << 20], &["105 MB large"]);
+    let nested = format!("name: {}", "[".repeat(20_000));
+    check("nested", nested.as_bytes(), &["YAML"]);
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for i in 1..10 {
+        let uses = vec![format!("*a{}", i - 1); 10].join(", ");
+        let _ = writeln!(bomb, "a{i}: &a{i} [{uses}]");
+    }
+    check("bomb", bomb.as_bytes(), &["YAML"]);
+    let long = format!("name: {}\n", "x".repeat(2 << 20));
+    check("long", long.as_bytes(), &["at most"]);
+}
+
+#[test]
+fn what_is_no_mapping_says_what_one_looks_like() {
+    let hardware = "{accelerator: h100-sxm, count: 8}";
+    changed("scalar.yaml", hardware, "h100-sxm", &["expected keys with values", "h100-sxm", "^^^"]);
+    let inference = "inference: {traffic: {requests: 1/s, input_tokens: 3000}}\nplacement:";
+    changed("lengths.yaml", "placement:", inference, &["{mean: 900}", "integer `3000`", "^^^^"]);
+}

@@ -1,0 +1,131 @@
+//! What `flopcast model` and `flopcast import` refuse: a message that says what and what next, exit
+//! code 2, nothing on stdout.
+
+use std::fs;
+
+use crate::common::{self, holds, stdout, written};
+
+fn file(name: &str, text: &str) -> String {
+    written("bad_model", name, text)
+}
+
+fn refused(arguments: &[&str], parts: &[&str]) {
+    holds(&arguments.join(" "), &common::refused(arguments, 2), parts);
+}
+
+const LLAMA: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"],
+ "vocab_size": 1000, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+ "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128}"#;
+
+/// The good configuration with one passage replaced.
+fn config(name: &str, from: &str, to: &str, parts: &[&str]) {
+    assert!(LLAMA.contains(from), "{from}");
+    let path = file(&format!("{name}.json"), &LLAMA.replacen(from, to, 1));
+    refused(&["model", &path], parts);
+    refused(&["import", &path], parts);
+}
+
+#[test]
+fn the_good_configuration_is_good() {
+    let path = file("good.json", LLAMA);
+    stdout(&["model", &path]);
+}
+
+#[test]
+fn configurations() {
+    config("type", "\"llama\"", "\"lama\"", &["lama", "did you mean", "`llama`"]);
+    config("head", "LlamaForCausalLM", "LlamaForChess", &["LlamaForChess"]);
+    config("zero", "attention_heads\": 4", "attention_heads\": 0", &["num_attention_heads"]);
+    config("divide", "attention_heads\": 4", "attention_heads\": 5", &["5"]);
+    config("share", "value_heads\": 2", "value_heads\": 3", &["3"]);
+    config("negative", "hidden_size\": 64", "hidden_size\": -64", &["-64"]);
+    config("half", "hidden_size\": 64", "hidden_size\": 64.5", &["64.5"]);
+    config("text", "hidden_size\": 64", "hidden_size\": \"wide\"", &["wide"]);
+    config("huge", "hidden_size\": 64", "hidden_size\": 64000000000000", &["too large"]);
+    config(
+        "typo",
+        "num_hidden_layers",
+        "num_hiden_layers",
+        &["`num_hiden_layers`", "did you mean"],
+    );
+    config("cut", "128}", "128", &["not a JSON configuration"]);
+    config("untyped", "model_type", "kind", &["`model_type` is missing"]);
+}
+
+#[test]
+fn an_unknown_type_names_the_keys_that_nobody_places() {
+    let text = LLAMA.replace("\"llama\"", "\"lamma9\"").replace('}', ", \"wormholes\": 3}");
+    let path = file("wormholes.json", &text);
+    refused(&["model", &path], &["lamma9", "did you mean", "wormholes"]);
+}
+
+#[test]
+fn missing_keys() {
+    let path = file("empty.json", r#"{"model_type": "transformer"}"#);
+    refused(&["model", &path], &["transformer"]);
+    refused(&["model", &file("list.json", "[1, 2]")], &["section of keys"]);
+}
+
+#[test]
+fn names_and_files() {
+    refused(&["model", "gtp2"], &["no model `gtp2`", "`gpt2`"]);
+    refused(&["model", "nowhere.json"], &["no file nowhere.json"]);
+    refused(&["model", "gpt2", "--on", "h100-smx"], &["h100-smx", "`h100-sxm`"]);
+    refused(&["model", "gpt2", "--precision", "fp7"], &["`fp7` is not a precision"]);
+    refused(&["model"], &["SPEC"]);
+    refused(&["model", "gpt2", "--batch", "0"], &["--batch"]);
+    refused(&["model", &file("cut.onnx", "\u{8}\u{7f}")], &["cut.onnx"]);
+    refused(&["model", &file("cut.safetensors", "\u{1}")], &["cut.safetensors"]);
+    refused(&["model", &file("odd.yaml", "layers: [{dense: {in: 3, owt: 4}}]")], &["`owt`", "out"]);
+}
+
+#[test]
+fn bindings() {
+    let graph = "tests/data/onnx/resnet18-dynNHW.onnx";
+    refused(&["model", graph], &["--bind"]);
+    refused(&["model", graph, "--bind", "N"], &["N"]);
+    refused(&["model", graph, "--bind", "N=many"], &["many"]);
+    refused(&["model", graph, "--bind", "N=0,H=224,W=224"], &["0"]);
+    refused(&["model", graph, "--bind", "M=1,H=224,W=224"], &["M"]);
+}
+
+#[test]
+fn compressions() {
+    let compress = |setting: &str, parts: &[&str]| {
+        refused(&["model", "gpt2", "--on", "a100-sxm-80gb", "--compress", setting], parts);
+    };
+    compress("quantization=fp7", &["`fp7`", "`fp8`"]);
+    compress("quantization=fp8", &["no fp8 peak of a100-sxm-80gb", "int4"]);
+    compress("quantisation=int8", &["`quantisation`", "`quantization`"]);
+    compress("quantization.mpl=int8", &["no group `mpl`", "mlp"]);
+    compress("pruning=150%", &["150%"]);
+    compress("pruning.experts=50%", &["no experts weights"]);
+    compress("pruning.head=50%", &["2:4"]);
+    compress("distillation=gtp2", &["`gtp2`", "`gpt2`"]);
+    compress("int8", &["e.g."]);
+}
+
+#[test]
+fn metrics() {
+    let metric = |table: &str, parts: &[&str]| {
+        refused(&["model", "resnet50", "--metric", &file("scores.csv", table)], parts);
+    };
+    metric("model,points\nresnet50,80\n", &["score"]);
+    metric("model,score\nresnet50,good\n", &["scores.csv", "line: 2"]);
+    metric("model,score\nresnet5O,80\n", &["no score of `resnet50`", "`resnet5O`"]);
+    refused(&["model", "resnet50", "--metric", "torchvision", "--against", "time"], &["--on"]);
+    refused(&["model", "resnet50", "--metric", "nowhere.csv"], &["no file nowhere.csv"]);
+    let there = file("there.svg", "mine");
+    refused(&["model", "resnet50", "--metric", "torchvision", "--svg", &there], &["--force"]);
+    assert_eq!(fs::read_to_string(there).expect("still there"), "mine");
+}
+
+#[test]
+fn imports() {
+    let there = file("there.yaml", "mine");
+    refused(&["import", "gpt2", "-o", &there], &["exists already", "--force"]);
+    assert_eq!(fs::read_to_string(&there).expect("still there"), "mine");
+    refused(&["import", "gpt2", "-o", &file("x.txt", "")], &["no model file"]);
+    refused(&["import", &there], &["model file already"]);
+    refused(&["import", "nowhere/config.json"], &["no file"]);
+}

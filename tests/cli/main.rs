@@ -1,0 +1,19 @@
+//! The command line as a user meets it: what it prints, refuses and writes.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod actuals;
+mod backtest;
+mod bad_input;
+mod bad_model;
+mod capacity;
+mod check;
+mod commands;
+mod compare;
+mod fleets;
+mod lock;
+mod model;
+mod optimize;
+mod shapes;
+mod sweep;

@@ -1,0 +1,134 @@
+//! The best within limits, sizes, and many scenarios as one budget.
+
+use std::fs;
+
+use crate::common::library::CATALOG;
+use crate::common::{flopcast, json, number, root, scratch, stdout, written};
+
+const RUN: &str = "\
+name: A run
+model: {parameters: 7B}
+data: {tokens: 100B}
+training:
+  precision: bf16
+  sequence_length: 2048
+  hardware: {accelerator: h100-sxm, count: 64}
+  efficiency: {mfu: 0.4, convention: six_nd}
+placement: {purchase: {price: 2 USD/device-h}, region: USA, start: 2027-01-01}
+";
+
+fn plan(name: &str, text: &str) -> String {
+    written("optimize", name, text)
+}
+
+#[test]
+fn offers_of_the_catalog_within_limits() {
+    let file = plan("offers.yaml", RUN);
+    let market = ["--accelerator", "h100-sxm", "--provider", "aws,azure", "--devices", "128"];
+    let run = |more: &[&str]| {
+        let output = flopcast(&[&["optimize", &file][..], &market, more].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, table) = run(&["--deadline", "2027-12-31"]);
+    assert_eq!(code, Some(0), "{table}");
+    assert!(table.contains("a price is not availability"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+
+    // Nothing is that cheap: the limit that binds is named, with how much it lacks.
+    let (code, table) = run(&["--max-cost", "10 USD"]);
+    assert_eq!(code, Some(1), "{table}");
+    assert!(table.contains("cost_usd binds") && table.contains("over the limit"), "{table}");
+
+    // A lead time takes its days off the deadline.
+    let text = ["optimize", &file, "--format", "json", "--deadline", "60 days"];
+    let answer = json(&[&text[..], &market, &["--lead-time", "10 days"]].concat());
+    assert!((number(&answer, "limits.0.most") - 50.0).abs() < 1e-9);
+    assert!(number(&answer, "best.0.figures.days") <= 50.0);
+}
+
+/// A plan names accelerator, region, purchase, parallelism and start.
+#[test]
+fn the_best_say_how_they_are_run() {
+    let text = RUN
+        .replace("model: {parameters: 7B}", "model: llama-3-8b")
+        .replace("  efficiency: {mfu: 0.4, convention: six_nd}\n", "")
+        .replace("100B", "1B")
+        .replace("purchase: {price: 2 USD/device-h}, region: USA, ", "");
+    let file = plan("plan.yaml", &text);
+    let asked =
+        ["optimize", &file, "--provider", "gcp", "--region", "europe-west2", "--window", "2d"];
+    let more = ["--accelerator", "h100-sxm", "--devices", "64"];
+    let answer = json(&[&asked[..], &more, &["--format", "json"]].concat());
+    let best = &answer["best"][0];
+    assert!(best["set"]["offer"].as_str().expect("an offer").contains("europe-west2 on-demand"));
+    assert!(best["parallelism"].as_str().expect("a layout").contains("data"), "{best}");
+    assert_eq!(best["start"], "2027-01-01");
+    assert!(best["best_start"].as_str().expect("a start") > "2027-01-01");
+    assert!((0.0..0.5).contains(&number(best, "best_start_saves")), "{best}");
+    let table = stdout(&[&asked[..], &more].concat());
+    assert!(table.contains("How, by rank") && table.contains("start 2027-01-0"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+}
+
+/// Hoffmann et al. 2022: GPT-3's compute is best spent on 30 to 55 B parameters.
+#[test]
+fn sizes_for_a_budget() {
+    let sized = json(&["optimize", "--size", "--flops", "3.14e23", "--format", "json"]);
+    let laws = sized["laws"].as_array().expect("laws");
+    assert_eq!(laws.len(), 4);
+    for law in laws {
+        assert!(CATALOG.source(law["source"].as_str().expect("an id")).is_some(), "{law}");
+        let parameters = number(law, "optimum.parameters");
+        assert!((29e9..55e9).contains(&parameters), "{law}");
+    }
+    let table = stdout(&["optimize", "--size", "--flops", "3.14e23", "--served", "1T"]);
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    assert!(table.contains("size, not shape"), "{table}");
+
+    // Twice the money buys twice the compute of the same cluster.
+    let file = plan("size.yaml", RUN);
+    let budget = |cost: &str| {
+        let text = ["optimize", &file, "--size", "--max-cost", cost, "--format", "json"];
+        number(&json(&text), "flops")
+    };
+    let ratio = budget("2000 USD") / budget("1000 USD");
+    assert!((ratio - 2.0).abs() < 1e-6, "{ratio}");
+}
+
+#[test]
+fn a_folder_is_one_budget() {
+    let folder = scratch("portfolio");
+    let file = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
+    // 10T tokens on 64 devices take half a year.
+    file("a.yaml", &format!("{}tags: {{team: red}}\n", RUN.replace("100B", "10T")));
+    file("b.yaml", &format!("{RUN}tags: {{team: blue, quarter: 2026Q4}}\n"));
+    file("c.yaml", &RUN.replace("purchase: {price: 2 USD/device-h}, ", ""));
+    file("base.yaml", "placement: {pue: 1.1}\n");
+    let path = folder.to_str().expect("a UTF-8 path");
+    let it = json(&["portfolio", path, "--format", "json"]);
+    assert_eq!(it["scenarios"].as_array().map(Vec::len), Some(3));
+    assert_eq!(it["total"]["sums"]["cost_usd"], serde_json::Value::Null);
+    for tag in ["team", "quarter"] {
+        let groups = it["by"][tag].as_array().expect("groups");
+        for key in ["cost_usd", "energy_kwh", "co2e_kg"] {
+            let sum: f64 = groups.iter().map(|it| number(it, &format!("known.{key}"))).sum();
+            let total = number(&it, &format!("total.known.{key}"));
+            assert!((sum - total).abs() <= 1e-12 * total, "{tag}, {key}");
+        }
+    }
+    // One says its quarter, two begin in the next, of which one goes on.
+    let quarters = it["by"]["quarter"].as_array().expect("quarters");
+    let found: Vec<_> = quarters
+        .iter()
+        .map(|it| (it["value"].as_str().expect("a quarter"), number(it, "scenarios")))
+        .collect();
+    assert_eq!(found[..3], [("2026Q4", 1.0), ("2027Q1", 2.0), ("2027Q2", 1.0)]);
+    let table = stdout(&["portfolio", path, "--by", "team"]);
+    assert!(table.contains("(none)") && table.contains("unknown of"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    assert_eq!(flopcast(&["portfolio", path, "--by", "teem"]).status.code(), Some(2));
+    assert_eq!(
+        flopcast(&["portfolio", root().join("src").to_str().expect("a path")]).status.code(),
+        Some(2)
+    );
+}

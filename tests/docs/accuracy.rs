@@ -1,0 +1,30 @@
+//! `docs/accuracy.md` says what the shipped constants reach on the shipped rows.
+#![allow(clippy::unwrap_used)]
+
+use flopcast::catalog::Catalog;
+use flopcast::evidence::backtest::calibrate::prove;
+use flopcast::evidence::backtest::{Backtest, Kind, cases};
+use flopcast::report::accuracy;
+use flopcast::training::calibration::Calibration;
+
+#[test]
+fn the_document_is_what_the_back_test_says() {
+    let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
+    let table = Kind::TrainingThroughput.shipped().unwrap();
+    let (cases, _) = cases(&table, &catalog, &calibration);
+    let proof = prove(&cases, &calibration, 10, "shipped").unwrap();
+    let tests = [Kind::TrainingThroughput, Kind::Runs]
+        .map(|kind| Backtest::run(kind, &kind.shipped().unwrap(), &catalog, &calibration).unwrap());
+    let document = accuracy::document(&proof, &tests);
+    // What follows is of a table that is not shipped: tests/oracles/serving.rs.
+    let shipped = include_str!("../../docs/accuracy.md").split("\n## Serving\n").next().unwrap();
+    assert!(
+        document == shipped,
+        "docs/accuracy.md is out of date: flopcast calibrate --format markdown, up to Serving"
+    );
+    // The shipped values are those of the fit.
+    for (name, constant) in &proof.calibration.constants {
+        let shipped = calibration.constants[name].value;
+        assert!((shipped / constant.value - 1.0).abs() < 1e-3, "{name}: {shipped}");
+    }
+}

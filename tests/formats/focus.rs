@@ -1,0 +1,68 @@
+//! The FOCUS export: the official validator takes it, and its rows add up to the forecast.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::common::library::{Way, asked};
+use crate::common::{scenarios, scratch, stdout, tool};
+
+fn export(scenario: &Path, folder: &Path) -> PathBuf {
+    let name = scenario.file_stem().and_then(|name| name.to_str()).expect("a name");
+    let path = folder.join(format!("{name}.focus.csv"));
+    stdout(&["report", scenario.to_str().expect("UTF-8"), "-o", path.to_str().expect("UTF-8")]);
+    path
+}
+
+fn sum(path: &Path, column: &str) -> f64 {
+    let mut reader = csv::Reader::from_path(path).expect("a table");
+    let header = reader.headers().expect("a header").clone();
+    let place = header.iter().position(|name| name == column).expect("the column");
+    reader.records().map(|row| row.expect("a row")[place].parse().unwrap_or(0.0)).sum()
+}
+
+#[test]
+fn rows_add_up_to_the_forecast() {
+    let folder = scratch("focus-sums");
+    for scenario in scenarios() {
+        let path = export(&scenario, &folder);
+        let estimate = asked(Way::Estimate, scenario.to_str().expect("UTF-8"), &[]);
+        let stages = ["/training/cost_usd/total", "/inference/cost_usd/total"];
+        let costs = stages.map(|stage| estimate.pointer(stage).and_then(serde_json::Value::as_f64));
+        let total: f64 = costs.into_iter().flatten().sum();
+        let exported = sum(&path, "BilledCost");
+        assert!((exported - total).abs() < 0.005, "{}: {exported} {total}", scenario.display());
+        let energy = estimate.pointer("/tco/energy_kwh").and_then(serde_json::Value::as_f64);
+        if let Some(energy) = energy.filter(|_| total > 0.0 && costs.iter().all(Option::is_some)) {
+            let exported = sum(&path, "x_EnergyKwh");
+            assert!((exported / energy - 1.0).abs() < 1e-6, "{}: {exported}", scenario.display());
+        }
+    }
+}
+
+#[test]
+fn the_official_validator_takes_every_scenario() {
+    let Some(validator) = tool(&["focus-validator"]) else { return };
+    let folder = scratch("focus");
+    // It looks for its list of currencies beside its own package.
+    let library = validator.parent().and_then(Path::parent).expect("an environment").join("lib");
+    let python = std::fs::read_dir(library).expect("its library").filter_map(Result::ok);
+    let packages = python
+        .map(|entry| entry.path().join("site-packages"))
+        .find(|path| path.join("focus_validator").is_dir())
+        .expect("its package");
+    for scenario in scenarios() {
+        let path = export(&scenario, &folder);
+        if std::fs::read_to_string(&path).expect("the export").lines().count() < 2 {
+            continue; // Without a price there is nothing to charge.
+        }
+        let output = Command::new(&validator)
+            .args(["--validate-version", "1.0", "--data-file"])
+            .arg(&path)
+            .current_dir(&packages)
+            .output()
+            .expect("the validator runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let passed = output.status.success() && text.contains("Validation succeeded");
+        assert!(passed, "{}: {text}", scenario.display());
+    }
+}

@@ -1,0 +1,9 @@
+//! Files for other programs: the browser, the office suite, the FOCUS validator.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod browser;
+mod focus;
+mod report;
+mod spreadsheet;

@@ -1,0 +1,153 @@
+//! The rows of the ledger against the arithmetic that a bill is checked with.
+
+use flopcast::diagnostic::Result;
+use serde_json::Value;
+
+use crate::common::library::{Way, answer, resolved};
+use crate::common::{close, holds, number};
+
+/// A run of 1,000 H100 for 100,000 productive device-hours.
+fn tried(rest: &str) -> Result<Value> {
+    let text = format!(
+        "
+name: a run
+model: llama-3-8b
+data: {{tokens: 1T}}
+training:
+  precision: bf16
+  sequence_length: 4096
+  hardware: {{accelerator: h100-sxm, count: 1000}}
+  efficiency: {{tokens_per_second_per_device: 2777.7777777777778}}
+  goodput: 1
+{rest}"
+    );
+    answer(Way::Estimate, &resolved(&text)?)
+}
+
+fn estimate(rest: &str) -> Value {
+    tried(rest).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Rows of a resource: quantity and amount.
+fn rows(forecast: &Value, resource: &str) -> Vec<(f64, f64)> {
+    let rows = forecast["ledger"].as_array().expect("a ledger");
+    let of = rows.iter().filter(|row| row["resource"] == resource);
+    of.map(|row| (number(row, "quantity"), number(row, "amount_usd"))).collect()
+}
+
+#[test]
+fn whole_instances_at_the_list_price_less_the_discount() {
+    // 125 instances of 8; 100,000 device-hours are 12,500 instance-hours at 55.04 USD.
+    let place =
+        "placement: {provider: aws, region: us-east-2, purchase: on-demand, discount: 10 %}";
+    let forecast = estimate(place);
+    let [(hours, amount)] = rows(&forecast, "compute")[..] else { panic!("one row") };
+    close("instance-hours", hours, 12_500.0, 1e-9);
+    close("amount", amount, 12_500.0 * 55.04 * 0.9, 1e-9);
+    close("total", number(&forecast, "training.cost_usd.total"), amount, 1e-12);
+}
+
+#[test]
+fn interruptions_cost_half_an_interval_and_a_restart_each() {
+    let place = "  reliability: {checkpoint_interval: 2 h, restart: 30 min}
+placement: {provider: aws, region: us-east-2, purchase: spot}";
+    let forecast = estimate(place);
+    // 125 instances, 15 % of them interrupted in 720 h (AWS's band for the H100), 1.5 h each.
+    let overhead = 125.0 * 0.15 / 720.0 * 1.5;
+    close("hours", number(&forecast, "training.device_hours"), 1e5 * (1.0 + overhead), 1e-9);
+    let calm = "placement: {provider: aws, region: us-east-2, purchase: spot, interruptions: 0 %}";
+    close("calm", number(&estimate(calm), "training.device_hours"), 1e5, 1e-9);
+}
+
+#[test]
+fn a_term_is_paid_to_its_end_unless_others_use_it() {
+    let place = |charged: &str| {
+        format!(
+            "placement: {{provider: gcp, region: us-central1, unused_commitment: {charged},
+  purchase: {{reserved-1y: 60 %, on-demand: 40 %}}}}"
+        )
+    };
+    let forecast = estimate(&place("100 %"));
+    let [(reserved, _), (on_demand, _)] = rows(&forecast, "compute")[..] else {
+        panic!("two rows")
+    };
+    close("on reservation", reserved, 60_000.0, 1e-9);
+    close("on demand, by the instance", on_demand, 5_000.0, 1e-9);
+    let [(unused, amount)] = rows(&forecast, "unused_commitment")[..] else { panic!("one row") };
+    close("unused", unused, 600.0 * 8766.0 - 60_000.0, 1e-9);
+    close("at the reserved price", amount, unused * 7.67, 1e-9);
+    let shared = estimate(&place("25 %"));
+    close("a quarter", rows(&shared, "unused_commitment")[0].1, amount / 4.0, 1e-9);
+}
+
+#[test]
+fn a_mix_says_what_is_wrong_with_it() {
+    for (purchase, part) in [
+        ("{reserved-1y: 60 %, on-demand: 30 %}", "add up to 100 %, not 90 %"),
+        ("{reserved-2y: 100 %}", "reserved-3y"),
+        ("{price: 2 USD/device-h, spot: 10 %}", "write {price: ...}, or shares"),
+        ("{spot: 10 %..20 %, on-demand: 85 %}", "not ranges"),
+    ] {
+        let place =
+            format!("placement: {{provider: aws, region: us-east-2, purchase: {purchase}}}");
+        let error = tried(&place).expect_err(purchase);
+        assert_eq!(error.exit_code(), 2, "{error}");
+        holds(purchase, &error.to_string(), &[part, "test.yaml:"]);
+    }
+    let own = "placement: {purchase: {price: 2 USD/device-h}, discount: 10 %}";
+    let error = tried(own).expect_err("no list price");
+    holds("own", &error.to_string(), &["needs a list price"]);
+}
+
+/// The sum of the amounts of a stage, in cents.
+fn cents(forecast: &Value, stage: &str) -> f64 {
+    let rows = forecast["ledger"].as_array().expect("a ledger").iter();
+    rows.filter(|row| row["stage"] == stage).map(|row| 100.0 * number(row, "amount_usd")).sum()
+}
+
+#[test]
+fn storage_egress_and_staff_by_hand() {
+    let rest = "  costs:
+    storage: {data: 60 TB, retention: 11 months}
+    checkpoints: {keep: 10, size: 2 TB, price: 0.05 USD/GB-month}
+    egress: {data: 3 TB}
+    staff: {fte: 4, cost: 300k USD/year, duration: 6 months}
+placement: {provider: aws, region: us-east-2}";
+    let forecast = estimate(rest);
+    let run = 100.0 / 24.0 / (365.25 / 12.0);
+    // List prices of pricing/defaults.csv: S3 0.023 USD/GB-month, egress 0.09 USD/GB.
+    let data = 60_000.0 * (run + 11.0) * 0.023;
+    let checkpoints = 10.0 * 2_000.0 * run * 0.05;
+    let cost = |key: &str| number(&forecast, &format!("training.cost_usd.{key}"));
+    close("storage", cost("storage"), data + checkpoints, 1e-9);
+    close("egress", cost("egress"), 3_000.0 * 0.09, 1e-9);
+    close("staff", cost("staff"), 4.0 * 0.5 * 300e3, 1e-9);
+    close("total", 100.0 * cost("total"), cents(&forecast, "training"), 1e-12);
+    let kept = forecast["ledger"].as_array().expect("rows").iter();
+    let kept = kept.into_iter().find(|row| row["detail"] == "data set").expect("the data set");
+    assert_eq!((kept["month"].as_u64(), kept["months"].as_u64()), (Some(0), Some(12)));
+}
+
+#[test]
+fn a_share_of_the_total_is_that_share() {
+    let rest = "  costs: {staff: {share_of_total: 35 %}}
+placement: {provider: aws, region: us-east-2}";
+    let forecast = estimate(rest);
+    let [staff, total] =
+        ["staff", "total"].map(|key| number(&forecast, &format!("training.cost_usd.{key}")));
+    close("share", staff / total, 0.35, 1e-12);
+}
+
+#[test]
+fn costs_without_a_price_are_unknown() {
+    // Staff alone is not the cost of a run whose rent nobody knows.
+    let forecast = estimate("  costs: {staff: {fte: 1, cost: 100k USD/year}}\n");
+    assert!(forecast["training"]["cost_usd"]["total"].is_null());
+    assert!(forecast["training"]["cost_usd"]["staff"].is_number());
+    assert!(forecast["warnings"].to_string().contains("neither a provider nor a price"));
+    // No list price of storage without a provider: the row is unknown, and so is the total.
+    let rest = "  costs: {storage: {data: 1 TB}}\nplacement: {purchase: {price: 2 USD/device-h}}";
+    let forecast = estimate(rest);
+    assert!(forecast["training"]["cost_usd"]["total"].is_null());
+    assert!(forecast["warnings"].to_string().contains("give training.costs.storage.price"));
+}

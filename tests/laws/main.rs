@@ -1,0 +1,21 @@
+//! What must hold of any figures: sums that reconcile, limits, derivations that multiply out.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod api;
+mod capacity;
+mod carbon;
+mod disaggregated;
+mod explain;
+mod ledger;
+mod networks;
+mod optimum;
+mod owned;
+mod parallelism;
+mod ranges;
+mod recipes;
+mod refresh;
+mod speculative;
+mod token_prices;
+mod unknown;

@@ -1,0 +1,57 @@
+//! Networks that answer in one pass: the closed form beside the simulator.
+
+use serde_json::Value;
+
+use crate::common::library::{WAYS, Way, answer, explained, shipped, simulated};
+use crate::common::{close, holds, number};
+
+/// A network's rate has much noise after few requests.
+fn asked(way: Way, file: &str, sets: &[&str]) -> Value {
+    let answer = shipped(file, sets).and_then(|scenario| match way {
+        Way::Estimate => answer(way, &scenario),
+        Way::Capacity => simulated(&scenario, 4000),
+    });
+    answer.unwrap_or_else(|error| panic!("{file} {sets:?}: {error}"))
+}
+
+const FILES: [&str; 2] = ["scenarios/bert-base-serving.yaml", "scenarios/resnet50-edge.yaml"];
+
+#[test]
+fn both_know_the_same_batches() {
+    for file in FILES {
+        let [closed, simulated] = WAYS.map(|it| asked(it, file, &[]));
+        let most = |report: &Value| number(report, "inference.replica.max_concurrency");
+        close(file, most(&closed), most(&simulated), 1e-9);
+        let full = number(&simulated, "inference.replica.batch_ms.most");
+        let rate = number(&closed, "inference.replica.max_rate_per_s");
+        close(file, 1e3 * most(&closed) / rate, full, 1e-6);
+    }
+}
+
+#[test]
+fn without_promises_both_find_the_same_highest_rate() {
+    for file in FILES {
+        let rate = |way| {
+            let report = asked(way, file, &["inference.slo={}"]);
+            number(&report, "inference.replica.max_rate_per_s")
+        };
+        let (closed, simulated) = (rate(Way::Estimate), rate(Way::Capacity));
+        assert!((simulated / closed - 1.0).abs() < 0.1, "{file}: {simulated} {closed}");
+    }
+}
+
+#[test]
+fn a_request_takes_at_least_its_own_pass() {
+    for file in FILES {
+        let mean = number(&asked(Way::Estimate, file, &[]), "inference.ttft_ms.mean");
+        let one = number(&asked(Way::Capacity, file, &[]), "inference.replica.batch_ms.one");
+        assert!(mean >= one * (1.0 - 1e-9), "{file}: {mean} {one}");
+    }
+}
+
+#[test]
+fn memory_bound_layers_are_explained() {
+    let text = explained(FILES[1], &[], "inference.replica.max_rate_per_s");
+    let parts = ["latency of a kernel", "layers bound by memory", "requests of a full batch"];
+    holds("rate", &text, &parts);
+}

@@ -1,0 +1,100 @@
+//! What each recipe costs: its FLOPs by the passes that a token takes, its memory, its time.
+#![allow(clippy::unwrap_used)]
+
+use flopcast::diagnostic::Result;
+use serde_json::Value;
+
+use crate::common::library::{Way, answer, resolved};
+use crate::common::{close, holds, number};
+
+/// The forecast of a scenario with this training section's head.
+fn estimate(training: &str, data: &str) -> Result<Value> {
+    let text = format!(
+        "name: a recipe\nmodel: llama-3-8b\n{data}training:\n  precision: bf16\n  \
+         sequence_length: 4096\n  global_batch: 1M tokens\n  hardware: {{accelerator: h100-sxm, \
+         count: 16}}\n{training}"
+    );
+    answer(Way::Estimate, &resolved(&text)?)
+}
+
+const DATA: &str = "data: {tokens: 10B}\n";
+
+fn figure(training: &str, path: &str) -> f64 {
+    number(&estimate(training, DATA).unwrap(), path)
+}
+
+const FLOPS: &str = "training.flops.model";
+const HOURS: &str = "training.device_hours";
+
+#[test]
+fn a_teacher_adds_its_forward_pass() {
+    let plain = figure("", FLOPS);
+    let same = "  recipe: distill\n  teacher: llama-3-8b\n";
+    close("distill from itself", figure(same, FLOPS), plain * 4.0 / 3.0, 2e-3);
+    let large = "  recipe: distill\n  teacher: llama-3-70b\n";
+    let ratio = figure(large, HOURS) / figure("", HOURS);
+    // 70.6B / 8.0B x one third, and a little less: the head counts less.
+    assert!((3.5..4.5).contains(&ratio), "{ratio}");
+}
+
+#[test]
+fn reinforcement_learning_writes_asks_and_learns() {
+    let mfu = "  efficiency: {mfu: 0.2, convention: model}\n";
+    let plain = figure("", FLOPS);
+    let rl = format!("  recipe: rl\n  rl: {{reference: true}}\n{mfu}");
+    close("generation and reference", figure(&rl, FLOPS), plain * 5.0 / 3.0, 2e-3);
+    let rules = format!("  recipe: rl\n  rl: {{reference: false, update_epochs: 2}}\n{mfu}");
+    close("two updates", figure(&rules, FLOPS), plain * 7.0 / 3.0, 2e-3);
+    let auto = estimate("  recipe: rl\n  rl: {}\n", DATA).unwrap_err();
+    holds("auto", &auto.to_string(), &["efficiency"]);
+}
+
+#[test]
+fn adapters_save_weight_gradients_and_memory() {
+    let lora = "  recipe: lora\n  lora: {rank: 16}\n";
+    let qlora = "  recipe: qlora\n  lora: {rank: 16}\n";
+    let plain = figure("", FLOPS);
+    let saved = figure(lora, FLOPS) / plain;
+    assert!((0.66..0.75).contains(&saved), "{saved}");
+    close("qlora", figure(qlora, FLOPS), figure(lora, FLOPS), 1e-9);
+    let state = |recipe: &str| {
+        let forecast = estimate(recipe, DATA).unwrap();
+        ["weights", "gradients", "optimizer"]
+            .map(|part| number(&forecast, &format!("training.memory_gb.{part}")))
+    };
+    let layout = "  parallelism: {tensor: 1, data: 16, zero: 0, recompute: full}\n";
+    let small = state(&format!("{lora}{layout}"));
+    let smaller = state(&format!("{qlora}{layout}"));
+    close("frozen bf16 weights of 8B", small[0], 16.06, 0.01);
+    close("4-bit weights with scales", smaller[0], 16.06 * 4.127 / 16.0, 0.01);
+    assert!(small[1] < 1.0 && small[2] < 1.0, "{small:?}");
+    let hours = figure(lora, HOURS) / figure("", HOURS);
+    close("time follows the FLOPs", hours, saved, 0.05);
+    let widened = figure(qlora, HOURS) / figure(lora, HOURS);
+    assert!(widened > 1.0, "4-bit weights are widened before each product: {widened}");
+}
+
+#[test]
+fn stages_add_up() {
+    let stages = "  stages: [{tokens: 8B}, {tokens: 2B, sequence_length: 8192}]\n";
+    let staged = estimate(stages, "").unwrap();
+    let short = estimate("", "data: {tokens: 8B}\n").unwrap();
+    let long = "  stages: [{tokens: 2B, sequence_length: 8192}]\n";
+    let long = estimate(long, "").unwrap();
+    close("FLOPs", number(&staged, FLOPS), number(&short, FLOPS) + number(&long, FLOPS), 1e-6);
+    close("6ND", number(&staged, "training.flops.six_nd"), 6.0 * 8.03e9 * 10e9, 0.01);
+}
+
+#[test]
+fn recipes_that_lack_or_contradict() {
+    for (name, training, data, parts) in [
+        ("no-teacher", "  recipe: distill\n", DATA, ["needs `teacher", "recipe distill"]),
+        ("no-rank", "  recipe: qlora\n", DATA, ["needs `lora", "rank"]),
+        ("idle", "  teacher: gpt2\n", DATA, ["`teacher` belongs", "distill"]),
+        ("twice", "  stages: [{tokens: 1B}]\n", DATA, ["both say how much", "leave out"]),
+        ("no-rl", "  recipe: rl\n", DATA, ["needs `rl", "recipe rl"]),
+    ] {
+        let error = estimate(training, data).expect_err(name);
+        holds(name, &error.to_string(), &parts);
+    }
+}
