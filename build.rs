@@ -1,4 +1,5 @@
-//! Embeds the files of `models/`: families by the model types they cover, presets by their name.
+//! Embeds the files of `models/`: families by the model types they cover, presets by their name,
+//! each a file of its own or a row of a file in `models/presets/`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,11 +22,17 @@ fn main() -> io::Result<()> {
     types.sort();
     writeln!(families, "static TYPES: &[(&str, usize)] = &{types:?};").ok();
     families.push_str("static PRESETS: &[(&str, &str)] = &[\n");
-    let mut presets = yaml_files("models")?;
-    presets.sort_by_key(|path| stem(path));
-    for path in presets {
-        let (name, path) = (stem(&path), path.to_string_lossy());
-        writeln!(families, "    ({name:?}, include_str!({path:?})),").ok();
+    let mut presets = Vec::new();
+    for path in yaml_files("models")? {
+        presets.push((stem(&path), format!("include_str!({:?})", path.to_string_lossy())));
+    }
+    for path in yaml_files("models/presets")? {
+        let text = fs::read_to_string(path)?;
+        presets.extend(rows(&text).map(|(name, model)| (name.to_owned(), format!("{model:?}"))));
+    }
+    presets.sort();
+    for (name, text) in presets {
+        writeln!(families, "    ({name:?}, {text}),").ok();
     }
     families.push_str("];\n");
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or(io::ErrorKind::NotFound)?;
@@ -48,6 +55,13 @@ fn yaml_files(folder: &str) -> io::Result<Vec<PathBuf>> {
 
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The presets of a file that has one a line, `name: {...}`: what stands in the braces is a model
+/// file of its own.
+fn rows(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(": "))
 }
 
 /// The keys of the top-level section `types:`, which a family writes one per line.
