@@ -43,17 +43,28 @@ fn families(models: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// `PRESETS`, sorted by name.
+/// `PRESETS`, sorted by name: each a file of its own, or a row of a file in `models/presets/`.
 fn presets(models: &Path) -> io::Result<String> {
-    let mut files = yaml_files(models)?;
-    files.sort_by_key(|path| stem(path));
-    let mut text =
-        "/// Presets in alphabetical order: name, model file as JSON, and as it is written.\n\
+    let mut presets = Vec::new();
+    for path in yaml_files(models)? {
+        presets.push((stem(&path), json(&path)?.to_string(), fs::read_to_string(&path)?));
+    }
+    for path in yaml_files(&models.join("presets"))? {
+        let rows = json(&path)?;
+        for (name, model) in rows.as_object().into_iter().flatten() {
+            let yaml = serde_yaml::to_string(model).map_err(io::Error::other)?;
+            presets.push((name.clone(), model.to_string(), yaml));
+        }
+    }
+    presets.sort();
+    if let Some(pair) = presets.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(io::Error::other(format!("two presets are called {}", pair[0].0)));
+    }
+    let mut text = "/// Presets in alphabetical order: name, model file as JSON, and as YAML.\n\
                     pub static PRESETS: &[(&str, &str, &str)] = &[\n"
-            .to_owned();
-    for path in files {
-        let (json, yaml) = (json(&path)?.to_string(), fs::read_to_string(&path)?);
-        writeln!(text, "    ({:?}, {json:?}, {yaml:?}),", stem(&path)).ok();
+        .to_owned();
+    for (name, json, yaml) in presets {
+        writeln!(text, "    ({name:?}, {json:?}, {yaml:?}),").ok();
     }
     text.push_str("];\n");
     Ok(text)
