@@ -336,7 +336,8 @@ fn sha256(text: &str) -> String {
 #[test]
 #[cfg(unix)]
 fn the_action_on_hostile_names() {
-    let names = ["--policy=lax.yaml", "-", "a b.yaml", "$(touch pwned).yaml", "`id`\n.yaml", "*.yaml"];
+    let names =
+        ["--policy=lax.yaml", "-", "a b.yaml", "$(touch pwned).yaml", "`id`\n.yaml", "*.yaml"];
     for name in names {
         let repository = Repository::new("hostile");
         let before = [(name, Repository::SCENARIO), ("lax.yaml", "limits: []\n")];
