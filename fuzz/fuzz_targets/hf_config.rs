@@ -1,4 +1,5 @@
 //! Any text as a `config.json` of Hugging Face.
+//! Seeds: tests/data/config
 #![no_main]
 
 use flopcast::model::{Input, config};

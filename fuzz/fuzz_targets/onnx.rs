@@ -1,4 +1,5 @@
-//! Any bytes as an ONNX file. Seeds: `tests/data/onnx`.
+//! Any bytes as an ONNX file.
+//! Seeds: tests/data/onnx
 #![no_main]
 
 use flopcast::import::onnx;

@@ -177,17 +177,27 @@ limits:
     }
 
     fn commit(&self, scenario: &str) {
-        file(&self.0, "run.yaml", scenario);
-        file(&self.0, "policy.yaml", Self::POLICY);
+        self.commit_files(&[("run.yaml", scenario), ("policy.yaml", Self::POLICY)]);
+    }
+
+    fn commit_files(&self, files: &[(&str, &str)]) {
+        for (name, text) in files {
+            file(&self.0, name, text);
+        }
         self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", "a change"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "a change"]);
     }
 
     /// The script on the last commit against the one before: its exit code and the comment.
     fn check(&self) -> (Option<i32>, String, Output) {
+        self.check_files(&["run.yaml"])
+    }
+
+    fn check_files(&self, scenarios: &[&str]) -> (Option<i32>, String, Output) {
         let output = Command::new("bash")
             .arg(root().join(".ci/check-pull-request"))
-            .args(["HEAD~1", "policy.yaml", "comment.md", "run.yaml"])
+            .args(["HEAD~1", "policy.yaml", "comment.md"])
+            .args(scenarios)
             .current_dir(&self.0)
             .env("FLOPCAST", env!("CARGO_BIN_EXE_flopcast"))
             .output()
@@ -235,6 +245,112 @@ fn the_action_on_new_and_on_broken_files() {
     let (code, comment, output) = repository.check();
     assert_eq!(code, Some(0), "{comment}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("nothing to compare with"));
+}
+
+/// The policy and the lock that decide are those of the base; what the change brings is only shown.
+#[test]
+#[cfg(unix)]
+fn a_pull_request_does_not_write_its_own_verdict() {
+    let check = |name: &str, before: &[(&str, &str)], after: &[(&str, &str)], said: &[&str]| {
+        let repository = Repository::new(name);
+        repository.commit_files(before);
+        repository.commit_files(after);
+        let (code, comment, output) = repository.check();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(code, Some(1), "{name}: {errors}\n{comment}");
+        let mut rest = comment.as_str();
+        for text in said {
+            let found = rest.find(text).unwrap_or_else(|| panic!("{name}: {text}\n{comment}"));
+            rest = &rest[found + text.len()..];
+        }
+    };
+    let worse = Repository::SCENARIO.replace("mfu: 0.4", "mfu: 0.3");
+    let lax = Repository::POLICY.replace("8000 USD", "1M USD");
+    let own = "(decides nothing)";
+    check(
+        "raised",
+        &[("policy.yaml", Repository::POLICY)],
+        &[("run.yaml", &worse), ("policy.yaml", &lax)],
+        &["changes the policy", "breaks 1 of 2 limits", own, "passes 2 limits"],
+    );
+
+    let rented = Repository::SCENARIO.replace(
+        "purchase: {price: 2 USD/device-h}",
+        "provider: aws, region: us-east-1, purchase: on-demand",
+    );
+    let (honest, forged) = locks(&rented);
+    let said = ["changes flopcast.lock", "breaks 1 of 2 limits", own, "passes 2 limits"];
+    let forgery = [("flopcast.lock", forged.as_str())];
+    check("forged", &[("run.yaml", &rented), ("flopcast.lock", &honest)], &forgery, &said);
+    check("smuggled", &[("run.yaml", &rented)], &forgery, &said);
+    // The base's lock has no row of the other region: nobody's lock answers.
+    let moved = rented.replace("us-east-1", "us-west-2");
+    let (_, forged) = locks(&moved);
+    let unlocked = ["lock lacks", "breaks 1 of 2 limits", own, "passes 2 limits"];
+    check(
+        "moved",
+        &[("run.yaml", &rented), ("flopcast.lock", &honest)],
+        &[("run.yaml", &moved), ("flopcast.lock", &forged)],
+        &unlocked,
+    );
+}
+
+/// The lock of a scenario, and the same with prices of a tenth of a cent and hashes that fit.
+#[cfg(unix)]
+fn locks(scenario: &str) -> (String, String) {
+    let folder = folder("locks");
+    let path = file(&folder, "run.yaml", scenario);
+    stdout(&["lock", &path]);
+    let honest = fs::read_to_string(folder.join("flopcast.lock")).expect("a lock");
+    let mut lock: Value = serde_json::from_str(&honest).expect("JSON");
+    let table = &mut lock["tables"]["pricing/prices.csv"];
+    let columns = table["columns"].as_str().expect("columns").to_owned();
+    for row in table["rows"].as_array_mut().expect("rows") {
+        let cells = row["row"].as_str().expect("a row").split(',');
+        let cells = cells.zip(columns.split(','));
+        let cheap = cells.map(|(cell, column)| match column {
+            it if it.ends_with("usd_per_h") && !cell.is_empty() => "0.001",
+            _ => cell,
+        });
+        let cheap = cheap.collect::<Vec<_>>().join(",");
+        row["sha256"] = sha256(&cheap).into();
+        row["row"] = cheap.into();
+    }
+    (honest, lock.to_string())
+}
+
+#[cfg(unix)]
+fn sha256(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// No name of a file is taken for an option or a command, and no name of a scenario picks what it is
+/// compared with.
+#[test]
+#[cfg(unix)]
+fn the_action_on_hostile_names() {
+    let names =
+        ["--policy=lax.yaml", "-", "a b.yaml", "$(touch pwned).yaml", "`id`\n.yaml", "*.yaml"];
+    for name in names {
+        let repository = Repository::new("hostile");
+        let before = [(name, Repository::SCENARIO), ("lax.yaml", "limits: []\n")];
+        repository.commit_files(&before);
+        repository.commit_files(&[(name, &Repository::SCENARIO.replace("mfu: 0.4", "mfu: 0.3"))]);
+        let (code, comment, output) = repository.check_files(&[name]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(code, Some(1), "{name}: {errors}\n{comment}");
+        assert!(comment.contains("cost +33.3 %"), "{name}: {comment}");
+        assert!(!repository.0.join("pwned").exists(), "{name}");
+    }
+
+    let repository = Repository::new("renamed");
+    let costly = Repository::SCENARIO.replace("A run", "Costly").replace("mfu: 0.4", "mfu: 0.2");
+    repository.commit_files(&[("costly.yaml", &costly)]);
+    let posing = Repository::SCENARIO.replace("A run", "Costly").replace("mfu: 0.4", "mfu: 0.38");
+    repository.commit_files(&[("run.yaml", &posing)]);
+    let (_, comment, _) = repository.check_files(&["run.yaml", "costly.yaml"]);
+    assert!(comment.contains("cost +5.3 %"), "{comment}");
 }
 
 /// What the hosts of the Action and of the hook read before anything runs.

@@ -1,0 +1,22 @@
+//! Any text as a table of published runs, of training and of serving.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use flopcast::explore::backtest::table::Table;
+use flopcast::explore::backtest::{self, serving};
+use flopcast::model::{Input, spec};
+use flopcast::training::calibration::Calibration;
+use flopcast_fuzz::CATALOG;
+use libfuzzer_sys::fuzz_target;
+
+static CALIBRATION: LazyLock<Calibration> =
+    LazyLock::new(|| Calibration::embedded().expect("the shipped one"));
+
+fuzz_target!(|text: &str| {
+    if let Ok(table) = Table::read(text) {
+        let _ = backtest::cases(&table, &CATALOG, &CALIBRATION);
+        let model = |name: &str| spec::from_preset(name, &Input::default());
+        let _ = serving::Reader::new(&CATALOG, &model).runs(&table);
+    }
+});
