@@ -217,17 +217,17 @@ mod tests {
         let time = |tensor, weights| {
             Roofline::new(&llama(), &h100(), &deployment(tensor, weights), &constants)
         };
-        let decode = |time: &Roofline| time.tokens(1, 0, 0).value;
+        let decode = |time: &Roofline| time.tokens(1.0, 0.0, 0.0).value;
         // 139 GB over 4 x 3.35 TB/s is 10.4 ms.
         let four = time(4, Weights::Sixteen);
         assert!(decode(&four) > 10.4e-3 && decode(&four) < 25e-3, "{}", decode(&four));
         assert!(decode(&time(8, Weights::Sixteen)) < decode(&four));
         assert!(decode(&time(4, Weights::Eight)) < decode(&four));
         // 2 x 69.5e9 FLOP x 8192 tokens over 4 x 989 TFLOP/s is 288 ms.
-        let prompt = four.tokens(0, 8192, 1).value;
+        let prompt = four.tokens(0.0, 8192.0, 1.0).value;
         assert!(prompt > 0.288 && prompt < 1.5, "{prompt}");
         assert!((decode(&four.clone().scaled(2.0)) / decode(&four) - 2.0).abs() < 1e-12);
-        let steps: Vec<f64> = (1..200).map(|b| four.tokens(b, 0, 0).value).collect();
+        let steps: Vec<f64> = (1..200).map(|b| four.tokens(b.into(), 0.0, 0.0).value).collect();
         assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]));
     }
 
@@ -239,9 +239,9 @@ mod tests {
             Roofline::new(&llama(), &h100(), &deployment, &constants)
         };
         let (one, four) = (staged(1), staged(4));
-        let seconds = |time: &Roofline, sequences| time.tokens(sequences, 0, 0).value;
+        let seconds = |time: &Roofline, sequences| time.tokens(sequences, 0.0, 0.0).value;
         // The handovers come on top of what a quarter of the batch takes in a single stage.
-        let extra = seconds(&four, 64) / seconds(&one, 16) - 1.0;
+        let extra = seconds(&four, 64.0) / seconds(&one, 16.0) - 1.0;
         assert!(extra > 0.0 && extra < 0.05, "{extra}");
         assert!((four.context().value / one.context().value - 0.25).abs() < 1e-9);
         assert!((four.pairs().0.value / one.pairs().0.value - 0.25).abs() < 1e-9);

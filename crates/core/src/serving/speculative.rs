@@ -55,25 +55,27 @@ impl<S: StepTime> Speculative<S> {
     }
 
     /// Share of a decode round over `sequences`, each with this context, that the draft takes.
-    pub fn draft_share(&self, sequences: u32, context: f64) -> f64 {
+    pub fn draft_share(&self, sequences: f64, context: f64) -> f64 {
         let step = |time: &S| {
             let windowed = time.windowed().map_or(0.0, |(per_token, window)| {
                 per_token.value * context.min(f64::from(window))
             });
             let attention = context * time.context().value + windowed;
-            time.tokens(sequences, 0, 0).value + f64::from(sequences) * attention
+            time.tokens(sequences, 0.0, 0.0).value + sequences * attention
         };
         let drafting = self.draft.as_ref().map_or(0.0, |it| f64::from(self.guesses) * step(it));
         drafting / (drafting + step(&self.verification))
     }
 
-    fn round(&self, decode: u32, prefill: u32, prompts: u32) -> f64 {
+    fn round(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
         let verified = self.verification.tokens(decode, prefill, prompts).value;
         let Some(draft) = &self.draft else { return verified };
         let first = draft.tokens(decode, prefill, prompts).value;
-        let others = match (decode, self.guesses) {
-            (0, _) | (_, 0 | 1) => 0.0,
-            (_, guesses) => f64::from(guesses - 1) * draft.tokens(decode, 0, 0).value,
+        let others = f64::from(self.guesses.saturating_sub(1));
+        let others = if decode > 0.0 && others > 0.0 {
+            others * draft.tokens(decode, 0.0, 0.0).value
+        } else {
+            0.0
         };
         verified + first + others
     }
@@ -113,15 +115,15 @@ impl Speculative<Roofline> {
 }
 
 impl<S: StepTime> StepTime for Speculative<S> {
-    fn tokens(&self, decode: u32, prefill: u32, prompts: u32) -> Time {
+    fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time {
         let round = self.round(decode, prefill, prompts);
-        let seconds = match (decode, prefill) {
-            (0, _) => round,
-            (_, 0) => round / self.yields,
-            _ if self.guesses == 0 => round,
-            _ => round - (1.0 - 1.0 / self.yields) * self.round(decode, 0, 0),
-        };
-        Time::from_stored(seconds)
+        Time::from_stored(if decode <= 0.0 || self.guesses == 0 {
+            round
+        } else if prefill <= 0.0 {
+            round / self.yields
+        } else {
+            round - (1.0 - 1.0 / self.yields) * self.round(decode, 0.0, 0.0)
+        })
     }
 
     fn context(&self) -> Time {
@@ -154,8 +156,8 @@ mod tests {
     struct Plain(f64, Option<u32>);
 
     impl StepTime for Plain {
-        fn tokens(&self, decode: u32, prefill: u32, _: u32) -> Time {
-            Time::from_stored(1e-2 + self.0 * f64::from(decode + prefill))
+        fn tokens(&self, decode: f64, prefill: f64, _: f64) -> Time {
+            Time::from_stored(1e-2 + self.0 * (decode + prefill))
         }
         fn context(&self) -> Time {
             Time::from_stored(1e-6)
@@ -175,8 +177,8 @@ mod tests {
     #[test]
     fn without_guesses_nothing_changes() {
         let (plain, none) = (Plain(1e-4, Some(512)), Speculative::none(Plain(1e-4, Some(512))));
-        for (decode, prefill) in [(0, 700), (8, 0), (8, 700)] {
-            assert_eq!(none.tokens(decode, prefill, 1), plain.tokens(decode, prefill, 1));
+        for (decode, prefill) in [(0.0, 700.0), (8.0, 0.0), (8.0, 700.0)] {
+            assert_eq!(none.tokens(decode, prefill, 1.0), plain.tokens(decode, prefill, 1.0));
         }
         assert_eq!(
             (none.context(), none.windowed(), none.pairs()),
@@ -187,12 +189,12 @@ mod tests {
     #[test]
     fn a_round_and_its_tokens_take_the_same_time() {
         let time = guessing(Some(Plain(1e-5, None)), 4, 2.7);
-        let step = |decode, prefill| time.tokens(decode, prefill, 1).value;
+        let step = |decode, prefill| time.tokens(decode, prefill, 1.0).value;
         // Four passes of the draft and one of the model over 8 sequences.
         let round = 1e-2 + 8e-4 + 4.0 * (1e-2 + 8e-5);
-        assert!((2.7 * step(8, 0) - round).abs() < 1e-12);
+        assert!((2.7 * step(8.0, 0.0) - round).abs() < 1e-12);
         // 500 prompt tokens pass both, once.
-        let mixed = step(8, 500) + 1.7 * step(8, 0);
+        let mixed = step(8.0, 500.0) + 1.7 * step(8.0, 0.0);
         assert!((mixed - round - 500.0 * (1e-4 + 1e-5)).abs() < 1e-12);
         assert!((time.pairs().0.value - 2.1e-9).abs() < 1e-20);
     }

@@ -424,9 +424,8 @@ impl Roofline {
 }
 
 impl StepTime for Roofline {
-    fn tokens(&self, decode: u32, prefill: u32, prompts: u32) -> Time {
-        let seconds = self.seconds(decode.into(), prefill.into(), prompts.into());
-        Time::from_stored(self.scale * seconds)
+    fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time {
+        Time::from_stored(self.scale * self.seconds(decode, prefill, prompts))
     }
     fn context(&self) -> Time {
         Time::from_stored(self.scale * self.context.over(self.verified))

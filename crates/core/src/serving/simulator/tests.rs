@@ -19,8 +19,8 @@ struct Plain {
 }
 
 impl StepTime for Plain {
-    fn tokens(&self, decode: u32, prefill: u32, _: u32) -> Time {
-        Time::from_stored(self.step + self.token * f64::from(decode + prefill))
+    fn tokens(&self, decode: f64, prefill: f64, _: f64) -> Time {
+        Time::from_stored(self.step + self.token * (decode + prefill))
     }
     fn context(&self) -> Time {
         Time::from_stored(self.context)
@@ -173,7 +173,7 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             running.push(job);
         }
         let active = if alone && prefill > 0 { Vec::new() } else { decoding };
-        let mut duration = time.tokens(active.len() as u32, prefill, 0).value + cost;
+        let mut duration = time.tokens(active.len() as f64, prefill.into(), 0.0).value + cost;
         for &i in &active {
             let job = &mut running[i];
             job.computed += 1;
@@ -317,7 +317,7 @@ fn deterministic_service_waits_as_queueing_theory_says() {
         assert!((wait / expected - 1.0).abs() < 0.02, "engine at {rho}: {wait} {expected}");
         assert!((report.fleet.busy / rho - 1.0).abs() < 0.02);
 
-        let report = batching(&[time.tokens(1, 0, 0)], 0.0).serve(load.iter().copied(), 0);
+        let report = batching(&[time.tokens(1.0, 0.0, 0.0)], 0.0).serve(load.iter().copied(), 0);
         let all = report.all();
         let wait = all.queueing.mean().unwrap();
         assert!((wait / expected - 1.0).abs() < 0.02, "batching at {rho}: {wait} {expected}");

@@ -1,0 +1,325 @@
+//! The instances of a replica: a model on devices behind an engine's scheduler. One that reads prompts
+//! and generates, or prefill instances beside decode instances.
+//!
+//! An [`Instances`] holds what does not depend on the load; [`Instances::under`] adds what does, and is
+//! what both the closed form and the simulator compute from.
+
+use super::calibration::{Calibration, Engine};
+use super::memory::KvCapacity;
+use super::plan::{Demand, GroupFormat, Quantized, Replica, Speculation, Spread};
+use super::queue::{Phase, Queue};
+use super::request::MeanRequest;
+use super::served::ServedModel;
+use super::simulator::{Bounds, Fleet, Handover, Limits, Router, Simulation};
+use super::speculative::Speculative;
+use super::step::{Deployment, Device, Format, Roofline, Weights};
+use crate::diagnostic::{Error, Result};
+use crate::model::Model;
+use crate::quantity::{Measure as _, Precision, Time};
+
+/// What a replica consists of, whatever its load.
+#[derive(Clone, Debug)]
+pub struct Instances {
+    /// The name of the engine.
+    pub engine: String,
+    /// The device.
+    pub device: Device,
+    settings: Engine,
+    model: ServedModel,
+    draft: Option<(ServedModel, Weights)>,
+    /// The decode instance, or the one that does both.
+    pub decode: Instance,
+    /// The prefill instance, where it is another, and the time to move the KV cache of a token.
+    pub prefill: Option<(Instance, Time)>,
+    /// API server: fixed, and per prompt token; in seconds.
+    api_server: (f64, f64),
+}
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// How its model is spread.
+    pub deployment: Deployment,
+    /// A step, before any factor that the user measured.
+    time: Speculative<Roofline>,
+}
+
+/// The instances of a replica under a load.
+#[derive(Clone, Debug)]
+pub struct Engines {
+    /// The decode instances, or those that do both.
+    pub decode: Pool,
+    /// The prefill instances, where they are others, and the time to move the KV cache of a token.
+    pub prefill: Option<(Pool, Time)>,
+    /// API server: from the client to the engine's queue and back.
+    pub api_server: Time,
+}
+
+/// Instances that are alike.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// How long a step takes.
+    pub time: Speculative<Roofline>,
+    /// What fits.
+    pub memory: KvCapacity,
+    /// How many there are.
+    pub count: u32,
+    /// Devices of each.
+    pub devices: u32,
+    /// The scheduler's limits.
+    pub limits: Limits,
+}
+
+/// Why a load has no replica: what does not fit where.
+#[derive(Clone, Debug)]
+pub struct Unfit {
+    /// Why.
+    pub error: Error,
+    /// The instance.
+    pub deployment: Deployment,
+    /// It is the prefill instance.
+    pub prefill: bool,
+}
+
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        unfit.error
+    }
+}
+
+/// What [`Instances::new`] puts together.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// The name of the engine.
+    pub engine: &'a str,
+    /// The device.
+    pub device: Device,
+    /// The model, as it is served.
+    pub model: &'a Model,
+    /// Its formats.
+    pub weights: Weights,
+    /// Storage of a number of the KV cache, in bytes.
+    pub kv_bytes: f64,
+    /// How it is spread over the devices of a decode instance.
+    pub spread: Spread,
+    /// The same of a prefill instance, where it is another.
+    pub prefill: Option<Spread>,
+    /// Tokens that are drafted for each verification.
+    pub drafted: u32,
+    /// The model that drafts, and its formats.
+    pub draft: Option<(&'a Model, Weights)>,
+}
+
+impl Instances {
+    /// The instances of a model under a calibration.
+    ///
+    /// # Errors
+    /// An engine that is not calibrated; a model that does not generate.
+    pub fn new(parts: &Parts<'_>, calibration: &Calibration) -> Result<Self> {
+        let Parts { engine, device, weights, kv_bytes, drafted, .. } = *parts;
+        let settings = calibration.engine(engine)?.clone();
+        let constants = calibration.constants(engine)?;
+        let model = ServedModel::of(parts.model)?;
+        let draft = match parts.draft {
+            Some((draft, weights)) => Some((ServedModel::of(draft)?, weights)),
+            None => None,
+        };
+        let roofline = |model: &ServedModel, deployment: &Deployment| {
+            Roofline::new(model, &device, deployment, &constants)
+        };
+        let instance = |spread: Spread| {
+            let deployment = Deployment {
+                tensor: spread.tensor,
+                pipeline: spread.pipeline,
+                data: spread.data,
+                expert_parallel: spread.whole_experts,
+                weights,
+                kv_bytes,
+            };
+            let plain = roofline(&model, &deployment);
+            let time = Speculative {
+                verification: if drafted > 0 { plain.verifying(drafted + 1) } else { plain },
+                draft: draft.as_ref().map(|(draft, weights)| {
+                    roofline(draft, &drafting(*weights, &deployment)).within_a_step()
+                }),
+                guesses: drafted,
+                yields: 1.0,
+            };
+            Instance { deployment, time }
+        };
+        let prefill = parts.prefill.map(|spread| {
+            let prefill = instance(spread);
+            let transfer = Roofline::handover(&model, &device, &prefill.deployment, &constants);
+            (prefill, transfer)
+        });
+        Ok(Self {
+            engine: engine.to_owned(),
+            decode: instance(parts.spread),
+            prefill,
+            api_server: (constants.front_end, constants.front_token),
+            device,
+            settings,
+            model,
+            draft,
+        })
+    }
+
+    /// Every token reads all weights: there are no experts.
+    pub fn dense(&self) -> bool {
+        self.model.experts == 0
+    }
+
+    /// What an instance holds of sequences of `length` tokens, on this or another device.
+    ///
+    /// # Errors
+    /// As [`KvCapacity::of`].
+    pub fn holds(
+        &self,
+        demand: &Demand,
+        device: &Device,
+        deployment: &Deployment,
+        length: u32,
+    ) -> Result<KvCapacity> {
+        let draft =
+            self.draft.as_ref().map(|(draft, weights)| (draft, drafting(*weights, deployment)));
+        let draft = draft.as_ref().map(|(draft, deployment)| (*draft, deployment));
+        let both = (&self.model, deployment);
+        match &demand.kv_cache {
+            Some(tokens) => KvCapacity::stated(draft, both, device, tokens.value, length),
+            None => KvCapacity::beside(draft, both, device, &self.settings, length),
+        }
+    }
+
+    /// The instances under requests of these mean lengths.
+    ///
+    /// # Errors
+    /// [`Unfit`] where weights and one request exceed the memory.
+    pub fn under(
+        &self,
+        replica: &Replica,
+        demand: &Demand,
+        (input, output): (f64, f64),
+    ) -> Result<Engines, Box<Unfit>> {
+        let settings = Engine {
+            step_tokens: demand
+                .max_batch_tokens
+                .as_ref()
+                .map_or(self.settings.step_tokens, |it| it.value as u32),
+            ..self.settings.clone()
+        };
+        let factor = demand.step_time.as_ref().map_or(1.0, |factor| factor.value);
+        let speculation = replica.speculation.as_ref();
+        let length = (input + output).ceil() as u32;
+        let pool = |instance: &Instance, count: f64, prefill| {
+            let Instance { deployment, time } = instance;
+            let memory = self.holds(demand, &self.device, deployment, length).map_err(|error| {
+                Box::new(Unfit { error, deployment: *deployment, prefill })
+            })?;
+            Ok(Pool {
+                time: Speculative {
+                    yields: speculation.map_or(1.0, Speculation::mean_accepted),
+                    ..time.clone().scaled(factor)
+                },
+                limits: memory.limits(&settings, deployment, replica.max_batch.value as u32),
+                memory,
+                count: count as u32,
+                devices: deployment.devices(),
+            })
+        };
+        let (fixed, per_token) = self.api_server;
+        let pools = replica.pools.as_ref();
+        Ok(Engines {
+            decode: pool(&self.decode, pools.map_or(1.0, |it| it.decode.value), false)?,
+            prefill: match (&self.prefill, pools) {
+                (Some((prefill, transfer)), Some(pools)) => {
+                    Some((pool(prefill, pools.prefill.value, true)?, *transfer))
+                }
+                _ => None,
+            },
+            api_server: Time::from_stored(fixed + per_token * input),
+        })
+    }
+}
+
+impl Pool {
+    fn fleet(&self) -> Fleet<'_, Speculative<Roofline>> {
+        let Self { time, limits, count, .. } = self;
+        Fleet { time, limits: *limits, replicas: *count, router: Router::LeastOutstanding }
+    }
+
+    /// Requests of mean length at once, over all instances.
+    pub fn concurrency(&self) -> f64 {
+        self.memory.sequences.min(f64::from(self.limits.sequences)) * f64::from(self.count)
+    }
+
+    /// One instance in closed form.
+    pub fn queue(&self, request: MeanRequest, phase: Phase) -> Queue<'_, Speculative<Roofline>> {
+        Queue::new(&self.time, self.limits, request, phase)
+    }
+}
+
+impl Engines {
+    /// The same engines, every step taking `factor` times as long.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        let scaled = |pool: Pool| Pool { time: pool.time.scaled(factor), ..pool };
+        Self {
+            decode: scaled(self.decode),
+            prefill: self.prefill.map(|(pool, transfer)| (scaled(pool), transfer)),
+            ..self
+        }
+    }
+
+    /// One replica without bounds on latencies.
+    pub fn simulation(&self) -> Simulation<'_, Speculative<Roofline>> {
+        let decode = self.decode.fleet();
+        Simulation {
+            fleet: self.prefill.as_ref().map_or(decode, |(prefill, _)| prefill.fleet()),
+            handover: self.prefill.as_ref().map(|(_, per_token)| Handover {
+                decode,
+                latency: Time::from_stored(0.0),
+                per_token: *per_token,
+            }),
+            front_end: self.api_server,
+            slo: vec![Bounds::default()],
+            warm_up: 0,
+            queue_limit: usize::MAX,
+            records: false,
+        }
+    }
+}
+
+/// The formats of an uncompressed model.
+///
+/// Engines are calibrated in 16 bits and less; wider formats move more bytes at the device's own peak
+/// and reach the same shares of both.
+pub fn weights(precision: Precision) -> Weights {
+    match precision {
+        Precision::Fp16 | Precision::Bf16 => Weights::Sixteen,
+        Precision::Fp8 | Precision::Int8 => Weights::Eight,
+        Precision::Fp4 => Weights::Nv4,
+        Precision::Int4 => Weights::Int4,
+        Precision::Fp64 | Precision::Fp32 | Precision::Tf32 => {
+            let wide = Format { bytes: precision.size().value, bits: 32 };
+            Weights::Each { experts: wide, rest: wide }
+        }
+    }
+}
+
+/// The formats after compression.
+pub fn quantized(formats: Quantized) -> Weights {
+    let format = |group: GroupFormat| Format {
+        bytes: group.weight.value,
+        bits: match group.products {
+            Precision::Fp8 | Precision::Int8 => 8,
+            Precision::Fp4 => 4,
+            _ => 16,
+        },
+    };
+    Weights::Each { experts: format(formats.experts), rest: format(formats.rest) }
+}
+
+/// Where a draft runs: on the devices of one pipeline stage.
+fn drafting(weights: Weights, deployment: &Deployment) -> Deployment {
+    Deployment { pipeline: 1, expert_parallel: false, weights, ..*deployment }
+}
