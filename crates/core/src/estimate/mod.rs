@@ -2,7 +2,7 @@
 
 mod api;
 mod bound;
-mod figure;
+pub mod figure;
 mod inference;
 mod money;
 mod owned;
@@ -29,7 +29,7 @@ use crate::training::run::Settled;
 
 pub use api::AgainstApi;
 pub use bound::LowerBound;
-pub use figure::{Figure, Section};
+pub use figure::{Figure, Id, Key, Mark, Place, Section};
 pub use inference::{InferenceForecast, Renewal, ReplicaLimits, Year};
 pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
