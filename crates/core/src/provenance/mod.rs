@@ -2,10 +2,16 @@
 //!
 //! A [`Traced`] quantity carries, beside its value, the [`Step`] that made it. The arithmetic
 //! operators on traced quantities record their own steps, so the explanation of a figure is a
-//! by-product of computing it and cannot say anything else. Without steps on its inputs (see
-//! [`Input::traced`]) a traced quantity costs a null pointer.
+//! by-product of computing it and cannot say anything else. An operator records as soon as one of
+//! its sides has a step; the other is a constant then. Inputs have steps unless they are silenced
+//! ([`Uncertain::silence`]), as those of a run are that is one of many: there a traced quantity
+//! costs a null pointer.
 
-mod step;
+mod expression;
+mod notation;
+mod operator;
+#[cfg(test)]
+mod tests;
 mod traced;
 mod value;
 
@@ -16,8 +22,9 @@ use chrono::NaiveDate;
 
 use crate::quantity::{Distribution, Measure};
 
-pub use step::{How, Step};
-pub use traced::{Known, Traced, Unknown, function};
+pub use expression::{Expr, Expr as How, Function, Relation, SLACK, Step};
+pub use notation::{Notation, SPREADSHEET, TEXT};
+pub use traced::{Comparison, Known, Traced, Unknown, function};
 pub use value::{Amount, Value};
 
 /// Why a value is what it is.
@@ -76,6 +83,7 @@ pub struct Input<Q> {
     pub value: Q,
     leaf: Arc<Step>,
     spread: Option<Distribution>,
+    silent: bool,
 }
 
 /// An input of any quantity, for sampling.
@@ -86,6 +94,8 @@ pub trait Uncertain {
     fn distribution(&self) -> Option<Distribution>;
     /// Gives it another (stored) value.
     fn set(&mut self, stored: f64);
+    /// Lets what is computed from it go without a derivation.
+    fn silence(&mut self);
 }
 
 impl<Q: Measure> Uncertain for Input<Q> {
@@ -98,13 +108,16 @@ impl<Q: Measure> Uncertain for Input<Q> {
     fn set(&mut self, stored: f64) {
         self.value = Q::from_stored(stored);
     }
+    fn silence(&mut self) {
+        self.silent = true;
+    }
 }
 
 impl<Q: Measure> Input<Q> {
     /// An input named in the scenario's or the field's words.
     pub fn new(name: impl Into<String>, value: Q, basis: Basis) -> Self {
         let leaf = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
-        Self { value, leaf: Arc::new(leaf), spread: None }
+        Self { value, leaf: Arc::new(leaf), spread: None, silent: false }
     }
 
     /// The same input with its distribution, where it is uncertain.
@@ -117,6 +130,11 @@ impl<Q: Measure> Input<Q> {
     /// The name and the basis.
     pub fn leaf(&self) -> &Step {
         &self.leaf
+    }
+
+    /// The input as the start of a computation, with its step unless it is silenced.
+    pub fn trace(&self) -> Traced<Q> {
+        Traced::new(self.value, (!self.silent).then(|| Arc::clone(&self.leaf)))
     }
 
     /// The input as the start of a computation, with its step only where someone will ask why.
