@@ -1,7 +1,6 @@
 //! The fleet that keeps a service's promises: the simulator finds what a replica takes, the ledger
 //! what the fleet costs.
 
-mod engines;
 mod fit;
 mod networks;
 
@@ -13,22 +12,20 @@ use flopcast_core::estimate::plan::{Scenario, Service};
 use flopcast_core::estimate::{Engine, Estimate, ReplicaLimits, Simulated};
 use flopcast_core::provenance::Traced;
 use flopcast_core::quantity::{
-    Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, Tokens, text,
+    Data, DeviceFlopRate, Measure, RequestRate, Time, text,
 };
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::{
     Fleet, HighestRate, Limit, Objective, Promise, Search, at_rate, fleet, highest_rate,
 };
-use flopcast_core::serving::closed_form::{Latency, Rounds};
+use flopcast_core::serving::closed_form::Latency;
+use flopcast_core::serving::instance::Instances;
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::plan::{Length, Router as GivenRouter};
-use flopcast_core::serving::share::MeanRequest;
 use flopcast_core::serving::simulator::{
     ClassReport, Histogram, Report, Router, Server, Simulation, StepTime,
 };
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
-
-pub use self::engines::Engines;
 
 /// A sized service.
 #[derive(Clone, Debug)]
@@ -111,26 +108,27 @@ pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> 
     if service.rate.value.value <= 0.0 {
         return Err(Error::input("the service gets no requests: there is nothing to size"));
     }
-    if service.replica.output.is_some() {
-        generative(scenario, service, catalog, question)
-    } else {
-        networks::size(scenario, service, catalog, question)
+    match &service.demand.instances {
+        Some(instances) => generative(scenario, (service, instances), catalog, question),
+        None => networks::size(scenario, service, catalog, question),
     }
 }
 
 fn generative(
     scenario: &Scenario,
-    service: &Service,
+    (service, instances): (&Service, &Instances),
     catalog: &Catalog,
     question: &Question<'_>,
 ) -> Result<Capacity> {
-    let Question { calibration, search, records, .. } = *question;
+    let Question { search, records, .. } = *question;
     let mut warnings = Vec::new();
     let traffic = traffic(service)?;
-    let engines =
-        Engines::of(service, catalog, calibration, traffic.mean_lengths(), &mut warnings)?;
+    let length = traffic.mean_lengths();
+    let engines = instances
+        .under(&service.replica, &service.demand, length)
+        .map_err(|unfit| fit::explained(*unfit, service, instances, catalog, length))?;
     let objective = service.demand.objective.clone();
-    datasheet_allows(service, engines.dense, &objective)?;
+    datasheet_allows(service, instances.dense(), &objective)?;
     let simulation = Simulation {
         slo: objective.bounds(),
         queue_limit: queue_limit(search) as usize,
@@ -146,57 +144,18 @@ fn generative(
             "{share:.2} % of the requests are longer than the KV cache of a replica and are refused"
         ));
     }
-    let request = MeanRequest::of(traffic.requests(1).take(2000));
-    let busy = found.planned.answering().batch.0;
-    let prompts = engines.prompt_share(request, busy);
-    let time = &engines.answers.time;
-    let speculation = service.replica.speculation.as_ref().map(|given| {
-        let context = request.cached + request.input + request.output / 2.0;
-        let share = time.draft_share(busy.round().max(1.0) as u32, context);
-        let how = "simulated: steps of the draft / those and the verification, at the mean batch";
-        let share = || {
-            let share = Ratio::from_stored(share);
-            Traced::<Ratio>::counted("inference.speculative.draft_share", share, how, true)
-        };
-        Rounds {
-            acceptance: given.acceptance.traced(true),
-            yields: given.tokens_per_verification(true),
-            draft_share: given.draft.as_ref().map(|_| share()),
-        }
-    });
-    let name = |figure: &str| format!("inference.replica.{figure}");
-    let limits = ReplicaLimits {
-        kv_capacity: Some(Traced::<Tokens>::counted(
-            &name("kv_capacity_tokens"),
-            engines.answers.memory.tokens * f64::from(engines.answers.count),
-            match service.demand.kv_cache {
-                Some(_) => "inference.kv_cache",
-                None => "memory of the engine - weights - reserve, at the mean length of a request",
-            },
-            true,
-        )),
-        max_concurrency: Traced::<Ratio>::counted(
-            &name("max_concurrency"),
-            Ratio::from_stored(engines.answers.concurrency()),
-            "min(KV capacity / tokens of a request, largest batch)",
-            true,
-        ),
-        max_rate: max_rate(&found.highest),
-        prompt_share: Some(Traced::<Ratio>::counted(
-            "share of time that prompts take",
-            Ratio::from_stored(prompts),
-            "steps over prompts / those and the steps of the answers, at the mean batch",
-            true,
-        )),
-        speculation,
-    };
+    let closed = service
+        .replica
+        .capability(instances, &service.demand, true)
+        .map_err(|unfit| fit::explained(*unfit, service, instances, catalog, length))?;
+    let limits = ReplicaLimits { max_rate: max_rate(&found.highest), ..closed.into() };
     capacity(
         scenario,
         catalog,
         found,
         objective,
         limits,
-        Engaged::Engine(engines.name, engines.answers.memory),
+        Engaged::Engine(instances.engine.clone(), engines.decode.memory),
         warnings,
     )
 }

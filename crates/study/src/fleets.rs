@@ -181,14 +181,10 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
     })?;
-    let experts = service.demand.model.layers.iter().any(|layer| layer.routing.is_some());
     let estimate = Engine::new(scenario, catalog)?.run(false)?;
     let merits =
         Merits::of(&estimate).ok_or_else(|| Error::input("finance.horizon is below one year"))?;
-    let rate = service
-        .replica
-        .rate_bound(service.flops.value, experts)
-        .map_err(|_| Error::limit("the weights exceed the memory"))?;
+    let rate = service.replica.rate_bound(&service.demand, service.flops.value)?;
     let peak = service.rate.value * service.peak_to_mean.value;
     let least = fleet_for(service, peak, rate)?;
     let used = least.devices as f64 / merits.devices;

@@ -10,10 +10,10 @@ use crate::ledger::footprint::{Co2e, Footprint, Location};
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::rent::Packing;
 use crate::ledger::{energy, years};
-use crate::provenance::{Input, Known, Traced, function};
+use crate::provenance::{Known, Traced, function};
 use crate::quantity::{
     Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
-    Tokens, text,
+    Tokens,
 };
 use crate::serving::capacity::{Autoscaling, autoscale};
 use crate::serving::closed_form::{Capability, Latency, Rounds};
@@ -30,7 +30,7 @@ pub struct InferenceForecast {
     pub prefill_devices: Option<Traced<Devices>>,
     /// What one replica can do.
     pub limits: ReplicaLimits,
-    /// Mean latencies: at the first year's mean load by closed form, at its peak by simulation.
+    /// Mean latencies at the first year's peak, the load being spread over the replicas that it needs.
     pub latency: Latency,
     /// FLOPs of one request.
     pub flops: Traced<FlopPerRequest>,
@@ -77,6 +77,18 @@ pub struct ReplicaLimits {
     pub speculation: Option<Rounds>,
 }
 
+impl From<Capability> for ReplicaLimits {
+    fn from(it: Capability) -> Self {
+        Self {
+            kv_capacity: it.kv_capacity,
+            max_concurrency: it.max_concurrency,
+            max_rate: it.max_rate,
+            prompt_share: it.prompt_share,
+            speculation: it.speculation,
+        }
+    }
+}
+
 /// One year of service.
 #[derive(Clone, Debug)]
 pub struct Year {
@@ -112,44 +124,33 @@ impl InferenceForecast {
 /// Forecasts a service over the horizon by closed forms.
 pub(super) fn forecast(
     service: &Service,
-    (finance, kernel): (&Finance, &Input<Time>),
+    finance: &Finance,
     training: Option<&TrainingForecast>,
     explain: bool,
 ) -> Result<InferenceForecast> {
-    let capability = capability(service, kernel, explain)?;
-    let limits = ReplicaLimits {
-        kv_capacity: capability.kv_capacity.clone(),
-        max_concurrency: capability.max_concurrency.clone(),
-        max_rate: capability.max_rate.clone(),
-        prompt_share: capability.prompt_share(),
-        speculation: capability.speculation.clone(),
+    let capability = capability(service, explain)?;
+    let limits = capability.clone().into();
+    let latency = |first: &Year| {
+        let busy = &first.replicas - service.redundancy.traced(explain).retype::<Ratio>();
+        let rate = (&first.peak_rate / busy).named("peak rate of a replica");
+        capability.latency(&rate)
     };
-    let latency =
-        |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));
-    serve(service, (finance, kernel), training, limits, latency, explain)
+    serve(service, finance, training, limits, latency, explain)
 }
 
 /// What a replica can do by closed form.
 ///
 /// # Errors
 /// It does not hold the model.
-fn capability(service: &Service, kernel: &Input<Time>, explain: bool) -> Result<Capability> {
+fn capability(service: &Service, explain: bool) -> Result<Capability> {
     let (replica, demand) = (&service.replica, &service.demand);
-    let (found, what) = if let Some(output) = &replica.output {
-        (replica.capability(output.traced(explain), explain), "the KV cache")
-    } else {
-        let pass = Pass::of(&demand.model, demand.precision.value.size(), kernel);
-        (pass.capability(replica, explain), "the activations")
+    let Some(instances) = &demand.instances else {
+        return Pass::of(&demand.model, demand.precision.value.size(), replica)?.capability(explain);
     };
-    found.map_err(|no| {
-        Error::limit(format!(
-            "the model does not fit: weights of {} and {what} of one request exceed the {} that {} \
-             offer",
-            text::show(no.weights),
-            text::show(no.usable),
-            text::show(no.devices),
-        ))
-        .hint("raise inference.parallelism.tensor, choose a narrower precision, or a larger device")
+    replica.capability(instances, demand, explain).map_err(|unfit| {
+        Error::from(*unfit).hint(
+            "raise inference.parallelism.tensor, choose a narrower precision, or a larger device",
+        )
     })
 }
 
@@ -172,7 +173,6 @@ impl Renewal {
         service: &Service,
         limits: &ReplicaLimits,
         finance: &Finance,
-        kernel: &Input<Time>,
         explain: bool,
     ) -> Result<Option<Self>> {
         let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
@@ -183,7 +183,7 @@ impl Renewal {
             ))
             .hint("lengthen finance.horizon, or leave inference.refresh out"));
         }
-        let of = |service| Ok::<_, Error>(capability(service, kernel, explain)?.max_rate);
+        let of = |service| Ok::<_, Error>(capability(service, explain)?.max_rate);
         let ratio = &of(later)? / &of(service)?;
         let ratio = ratio.named("rate of the new replica / of the old, by closed form");
         Ok(Some(Self {
@@ -205,14 +205,14 @@ impl Renewal {
 /// A horizon below one year.
 pub(super) fn serve(
     service: &Service,
-    (finance, kernel): (&Finance, &Input<Time>),
+    finance: &Finance,
     training: Option<&TrainingForecast>,
     limits: ReplicaLimits,
     latency: impl FnOnce(&Year) -> Latency,
     explain: bool,
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training);
-    let renewal = Renewal::of(service, &limits, finance, kernel, explain)?;
+    let renewal = Renewal::of(service, &limits, finance, explain)?;
     let years: Vec<Year> = (1..=finance.years)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);

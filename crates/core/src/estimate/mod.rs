@@ -18,11 +18,9 @@ use crate::estimate::plan::{Scenario, TrainingPlan};
 use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::line::Line;
 use crate::ledger::years;
-use crate::provenance::{Input, Known, Traced, Uncertain, Unknown};
-use crate::quantity::{Co2eMass, Energy, Money, Time};
-use crate::serving::calibration::Calibration;
+use crate::provenance::{Known, Traced, Uncertain, Unknown};
+use crate::quantity::{Co2eMass, Energy, Money};
 use crate::serving::closed_form::Latency;
-use crate::serving::network;
 use crate::training::predict;
 use crate::training::predict::Predicted;
 use crate::training::run::Settled;
@@ -86,7 +84,6 @@ impl Estimate {
 pub struct Engine {
     scenario: Scenario,
     settled: Option<Arc<Settled>>,
-    kernel: Input<Time>,
     simulated: Option<Simulated>,
 }
 
@@ -108,17 +105,15 @@ impl Engine {
     pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
         let settle = |plan: &Arc<TrainingPlan>| predict::settle(plan, catalog).map(Arc::new);
         let settled = scenario.training.as_ref().map(settle).transpose()?;
-        let kernel = network::kernel(&Calibration::shipped()?)?;
-        Ok(Self { scenario: scenario.clone(), settled, kernel, simulated: None })
+        Ok(Self { scenario: scenario.clone(), settled, simulated: None })
     }
 
     /// The same run in another scenario that changes nothing of the model, the data and the
     /// training but what is paid, drawn and emitted: what was settled stands.
     #[must_use]
     pub fn moved(&self, scenario: Scenario) -> Self {
-        let Self { settled, kernel, simulated, .. } = self;
-        let (settled, kernel, simulated) = (settled.clone(), kernel.clone(), simulated.clone());
-        Self { scenario, settled, kernel, simulated }
+        let (settled, simulated) = (self.settled.clone(), self.simulated.clone());
+        Self { scenario, settled, simulated }
     }
 
     /// What the step-time model says of the run.
@@ -138,7 +133,6 @@ impl Engine {
         if let Some(settled) = &mut self.settled {
             Arc::make_mut(settled).efficiency.for_each_input(visit);
         }
-        visit(&mut self.kernel);
     }
 
     /// The forecast. With `explain`, every figure carries its derivation.
@@ -154,7 +148,7 @@ impl Engine {
         };
         let inference = match &scenario.inference {
             Some(plan) => {
-                let (finance, training) = ((&scenario.finance, &self.kernel), training.as_ref());
+                let (finance, training) = (&scenario.finance, training.as_ref());
                 Some(match &self.simulated {
                     None => inference::forecast(plan, finance, training, explain)?,
                     Some(Simulated { limits, latency }) => {

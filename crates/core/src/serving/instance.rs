@@ -5,17 +5,15 @@
 //! what both the closed form and the simulator compute from.
 
 use super::calibration::{Calibration, Engine};
-use super::memory::KvCapacity;
-use super::plan::{Demand, GroupFormat, Quantized, Replica, Speculation, Spread};
-use super::queue::{Phase, Queue};
-use super::request::MeanRequest;
+use super::memory::{self, KvCapacity};
+use super::plan::{Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
 use super::served::ServedModel;
 use super::simulator::{Bounds, Fleet, Handover, Limits, Router, Simulation};
 use super::speculative::Speculative;
 use super::step::{Deployment, Device, Format, Roofline, Weights};
 use crate::diagnostic::{Error, Result};
 use crate::model::Model;
-use crate::quantity::{Measure as _, Precision, Time};
+use crate::quantity::{Data, Measure as _, Precision, Time};
 
 /// What a replica consists of, whatever its load.
 #[derive(Clone, Debug)]
@@ -33,6 +31,9 @@ pub struct Instances {
     pub prefill: Option<(Instance, Time)>,
     /// API server: fixed, and per prompt token; in seconds.
     api_server: (f64, f64),
+    /// Share of a link's bandwidth that is reached.
+    link: f64,
+    words: String,
 }
 
 /// One instance.
@@ -92,8 +93,10 @@ impl From<Unfit> for Error {
 pub struct Parts<'a> {
     /// The name of the engine.
     pub engine: &'a str,
-    /// The device.
+    /// The device, and its name.
     pub device: Device,
+    /// See `device`.
+    pub accelerator: &'a str,
     /// The model, as it is served.
     pub model: &'a Model,
     /// Its formats.
@@ -108,6 +111,17 @@ pub struct Parts<'a> {
     pub drafted: u32,
     /// The model that drafts, and its formats.
     pub draft: Option<(&'a Model, Weights)>,
+}
+
+impl Parts<'_> {
+    fn words(&self) -> String {
+        let Spread { tensor, pipeline, data, .. } = self.spread;
+        let spread = match (pipeline, data) {
+            (1, 1) => format!("tensor {tensor}"),
+            _ => format!("tensor {tensor} x pipeline {pipeline} x data {data}"),
+        };
+        format!("step-time model of {} on {}, {spread}", self.engine, self.accelerator)
+    }
 }
 
 impl Instances {
@@ -157,11 +171,51 @@ impl Instances {
             decode: instance(parts.spread),
             prefill,
             api_server: (constants.front_end, constants.front_token),
+            link: constants.link,
+            words: parts.words(),
             device,
             settings,
             model,
             draft,
         })
+    }
+
+    /// The model that times its steps, in words.
+    pub fn words(&self) -> String {
+        self.words.clone()
+    }
+
+    /// What its cache is counted from, in words.
+    pub fn cache(&self) -> String {
+        let bytes = self.decode.deployment.kv_bytes;
+        format!("cached elements of a position x {bytes} B")
+    }
+
+    /// The cache of a token of a sequence of this length.
+    pub fn cache_per_token(&self, length: u32) -> KvPerToken {
+        let both = std::iter::once((&self.model, &self.decode.deployment));
+        KvPerToken::from_stored(memory::sequence(both, length) / f64::from(length.max(1)))
+    }
+
+    /// Share of a link's bandwidth that is reached.
+    pub fn link(&self) -> f64 {
+        self.link
+    }
+
+    /// The window of its attention.
+    pub fn window(&self) -> Option<u32> {
+        self.model.window
+    }
+
+    /// Weights of an instance, and of one that only reads prompts.
+    pub fn weights(&self) -> (Data, Option<Data>) {
+        let of = |instance: &Instance| instance.deployment.weights(&self.model, &self.device);
+        (of(&self.decode), self.prefill.as_ref().map(|(prefill, _)| of(prefill)))
+    }
+
+    /// The engine's settings.
+    pub fn settings(&self) -> &Engine {
+        &self.settings
     }
 
     /// Every token reads all weights: there are no experts.
@@ -210,14 +264,15 @@ impl Instances {
         let factor = demand.step_time.as_ref().map_or(1.0, |factor| factor.value);
         let speculation = replica.speculation.as_ref();
         let length = (input + output).ceil() as u32;
-        let pool = |instance: &Instance, count: f64, prefill| {
+        let pool = |instance: &Instance, count: f64, prefill| -> Result<Pool, Box<Unfit>> {
             let Instance { deployment, time } = instance;
             let memory = self.holds(demand, &self.device, deployment, length).map_err(|error| {
                 Box::new(Unfit { error, deployment: *deployment, prefill })
             })?;
             Ok(Pool {
                 time: Speculative {
-                    yields: speculation.map_or(1.0, Speculation::mean_accepted),
+                    yields: speculation
+                        .map_or(1.0, |it| it.tokens_per_verification(false).value().value),
                     ..time.clone().scaled(factor)
                 },
                 limits: memory.limits(&settings, deployment, replica.max_batch.value as u32),
@@ -252,10 +307,7 @@ impl Pool {
         self.memory.sequences.min(f64::from(self.limits.sequences)) * f64::from(self.count)
     }
 
-    /// One instance in closed form.
-    pub fn queue(&self, request: MeanRequest, phase: Phase) -> Queue<'_, Speculative<Roofline>> {
-        Queue::new(&self.time, self.limits, request, phase)
-    }
+
 }
 
 impl Engines {

@@ -5,11 +5,15 @@ use super::served::ServedModel;
 use super::simulator::{Limits, Stepping};
 use super::step::{Deployment, Device};
 use crate::diagnostic::{Error, Result};
-use crate::quantity::{Data, Measure as _, Tokens, text};
+use super::plan::KvPerToken;
+use crate::quantity::{Data, DeviceMemory, Measure as _, Tokens, text};
 
 /// Memory that an engine takes on each device beside weights and cache: context, activations,
-/// captured graphs.
-const RESERVED: f64 = 3e9;
+/// captured graphs. A device too small for that is run with less.
+pub fn reserve(device: &Device) -> DeviceMemory {
+    DeviceMemory::from_stored(f64::min(3e9, device.memory.value / 8.0))
+}
+
 /// Tokens of a block of the paged KV cache (vLLM's default on GPUs).
 const BLOCK: u32 = 16;
 
@@ -56,7 +60,8 @@ impl KvCapacity {
         length: u32,
     ) -> Result<Self> {
         let devices = f64::from(deployment.devices());
-        let usable = (device.memory.value * engine.memory_share - RESERVED).max(0.0) * devices;
+        let usable = device.memory.value * engine.memory_share - reserve(device).value;
+        let usable = usable.max(0.0) * devices;
         let all = || std::iter::once((model, deployment)).chain(draft);
         let weights = weights(all(), device);
         let show = |bytes: f64| text::show(Data::from_stored(bytes));
@@ -117,6 +122,16 @@ impl KvCapacity {
         })
     }
 
+    /// Cache of a token, at the length asked about.
+    pub fn per_token(&self) -> KvPerToken {
+        KvPerToken::from_stored(self.cache.value / self.tokens.value)
+    }
+
+    /// Whether sequences leave anything in it.
+    pub fn caches(&self) -> bool {
+        self.sequences < f64::from(u32::MAX)
+    }
+
     /// The simulator's limits of a replica with at most `sequences` at once.
     pub fn limits(&self, engine: &Engine, deployment: &Deployment, sequences: u32) -> Limits {
         Limits {
@@ -141,7 +156,7 @@ fn weights<'a>(
 }
 
 /// Bytes that the caches of a sequence take over all devices.
-fn sequence<'a>(
+pub(super) fn sequence<'a>(
     models: impl Iterator<Item = (&'a ServedModel, &'a Deployment)>,
     length: u32,
 ) -> f64 {

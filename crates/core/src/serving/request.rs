@@ -3,151 +3,215 @@
 //! Long answers stay longer, so the context that decoding attends to is that of a token, not of a
 //! request: E[output (input + output / 2)] / E[output]. Attention over a prompt grows with the square
 //! of its length. Lengths are lognormal with the mean and the 95th percentile of the plan, cut at the
-//! model's longest sequence, as the simulator draws them; a trace's are its own.
+//! model's longest sequence, as the simulator draws them.
 
 use statrs::function::erf::erfc;
 
 use super::plan::{Demand, Length, RequestKind};
-use super::traffic::{Lengths, Recorded};
+use super::traffic::normal_quantile;
+use crate::provenance::Traced;
+use crate::quantity::{Measure, Share, Times, TokensPerRequest};
 
-/// Means over the requests of a load; everything in tokens or pairs of tokens.
+type Squared = Times<TokensPerRequest, TokensPerRequest>;
+
+/// Means over the requests of a load.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Prompt tokens.
+    pub input: Traced<TokensPerRequest>,
+    /// Of them, those that are computed: not found in the prefix cache.
+    pub computed: Traced<TokensPerRequest>,
+    /// Tokens of the answer; one of a class that is over with its prompt.
+    pub output: Traced<TokensPerRequest>,
+    /// Context of a decoding token.
+    pub context: Traced<TokensPerRequest>,
+    /// The part of it that layers with a window see.
+    pub windowed: Traced<TokensPerRequest>,
+    /// Tokens that a computed token of a prompt attends to.
+    pub keys: Traced<TokensPerRequest>,
+    /// The same in layers with a window.
+    pub windowed_keys: Traced<TokensPerRequest>,
+    /// Squared coefficient of variation of the prompts' lengths.
+    pub prompts: Traced<f64>,
+    /// The same of the answers'.
+    pub answers: Traced<f64>,
+}
+
+/// The same in plain numbers of tokens, for what is searched in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MeanRequest {
-    /// Prompt tokens.
-    pub input: f64,
-    /// Of them, those that are computed: not found in the prefix cache.
+    /// See [`Asked`].
     pub computed: f64,
-    /// Tokens of the answer.
+    /// See [`Asked`].
     pub output: f64,
-    /// Context of a decoding token.
+    /// See [`Asked`].
     pub context: f64,
-    /// The part of it that layers with a window see.
+    /// See [`Asked`].
     pub windowed: f64,
-    /// Pairs of a prompt's token and a token that it attends to, in full layers.
-    pub pairs: f64,
-    /// The same in layers with a window.
-    pub windowed_pairs: f64,
-    /// Squared coefficient of variation of the prompts' lengths.
-    pub prompts: f64,
-    /// The same of the answers'.
-    pub answers: f64,
+    /// See [`Asked`].
+    pub keys: f64,
+    /// See [`Asked`].
+    pub windowed_keys: f64,
 }
 
 /// First and second moment of a number of tokens.
-#[derive(Clone, Copy)]
-struct Moments(f64, f64);
+#[derive(Clone)]
+struct Moments(Traced<TokensPerRequest>, Traced<Squared>);
 
-/// Sums over requests, or over classes with their shares.
-#[derive(Default)]
-struct Sums {
-    all: MeanRequest,
-    weight: f64,
-    /// Of prompts and of answers.
-    squares: (f64, f64),
+/// What a class adds to the sums.
+struct Class {
+    input: Moments,
+    output: Moments,
+    computed: Traced<TokensPerRequest>,
+    context: Traced<Squared>,
+    windowed: Traced<Squared>,
+    keys: Traced<Squared>,
+    windowed_keys: Traced<Squared>,
 }
 
-impl MeanRequest {
+impl Asked {
     /// That of a service, for layers that see a window of so many tokens.
-    pub fn of(demand: &Demand, window: Option<u32>) -> Self {
-        let mut sums = Sums::default();
-        if let Some(trace) = &demand.trace {
-            for Recorded { input, output, cached, .. } in &trace.requests {
-                let exact = |tokens: u32| Moments(tokens.into(), f64::from(tokens).powi(2));
-                let found = f64::from(*cached) / f64::from((*input).max(1));
-                sums.add(1.0, exact(*input), exact(*output), found.min(1.0), window);
+    pub fn of(demand: &Demand, window: Option<u32>, explain: bool) -> Self {
+        let most = demand.model.shape.max_sequence.map(|most| most as f64);
+        let classes: Vec<(Traced<Share>, Class)> = demand
+            .kinds
+            .iter()
+            .map(|kind| (kind.share.traced(explain), Class::of(kind, most, window, explain)))
+            .collect();
+        let tokens = |of: fn(&Class) -> &Traced<TokensPerRequest>| mean(&classes, of);
+        let squares = |of: fn(&Class) -> &Traced<Squared>| mean(&classes, of);
+        let (input, output) = (tokens(|it| &it.input.0), tokens(|it| &it.output.0));
+        let computed = tokens(|it| &it.computed);
+        let variation = |square: &Traced<Squared>, mean: &Traced<TokensPerRequest>| {
+            if mean.value().value <= 0.0 {
+                return Traced::constant(0.0);
             }
-        } else {
-            let most = demand.model.shape.max_sequence.map(|most| most as f64);
-            for RequestKind { share, input, output, cached, .. } in &demand.kinds {
-                // A class without answers among others is over with its prompt.
-                let moments = |length: &Option<Length>, without: f64| {
-                    length.as_ref().map_or(Moments(without, without * without), |it| {
-                        Moments::of(it.mean.value.value, it.p95.value.value, most)
-                    })
-                };
-                let (input, output) = (moments(input, 0.0), moments(output, 1.0));
-                sums.add(share.value.get(), input, output, cached.value.get(), window);
-            }
+            ((square / (mean * mean)).number() - 1.0).or_nothing()
+        };
+        let each = |of: Traced<Squared>, among: &Traced<TokensPerRequest>| {
+            if among.value().value > 0.0 { of / among } else { input.silent() }
+        };
+        Self {
+            context: each(squares(|it| &it.context), &output).named("context of a decoding token"),
+            windowed: each(squares(|it| &it.windowed), &output).named("context within the window"),
+            keys: each(squares(|it| &it.keys), &computed).named("keys of a prompt's token"),
+            windowed_keys: each(squares(|it| &it.windowed_keys), &computed)
+                .named("keys within the window"),
+            prompts: variation(&squares(|it| &it.input.1), &input)
+                .named("squared variation of the prompts' lengths"),
+            answers: variation(&squares(|it| &it.output.1), &output)
+                .named("squared variation of the answers' lengths"),
+            input,
+            computed,
+            output,
         }
-        sums.mean()
     }
 }
 
-impl Sums {
-    fn add(
-        &mut self,
-        weight: f64,
-        input: Moments,
-        output: Moments,
-        found: f64,
-        window: Option<u32>,
-    ) {
-        let (all, new) = (&mut self.all, 1.0 - found);
-        // Every token computed attends to those found and to those before it.
-        let pairs = new * (found + new / 2.0) * input.1;
-        let context = input.0 * output.0 + output.1 / 2.0;
-        let window = f64::from(window.unwrap_or(u32::MAX));
-        all.input += weight * input.0;
-        all.computed += weight * new * input.0;
-        all.output += weight * output.0;
-        all.context += weight * context;
-        all.windowed += weight * context.min(output.0 * window);
-        all.pairs += weight * pairs;
-        all.windowed_pairs += weight * pairs.min(new * input.0 * window);
-        self.weight += weight;
-        self.squares.0 += weight * input.1;
-        self.squares.1 += weight * output.1;
+impl Asked {
+    /// Decode steps of a request: its first token comes with the prompt.
+    pub fn steps(&self) -> Traced<TokensPerRequest> {
+        &self.output - Traced::constant(TokensPerRequest::from_stored(1.0))
     }
 
-    fn mean(self) -> MeanRequest {
-        let Self { all, weight, squares } = self;
-        let weight = weight.max(f64::MIN_POSITIVE);
-        let (input, output) = (all.input / weight, all.output / weight);
-        let variation = |square: f64, mean: f64| {
-            (square / weight / (mean * mean).max(f64::MIN_POSITIVE) - 1.0).max(0.0)
-        };
-        let token = all.output.max(f64::MIN_POSITIVE);
+    /// In plain numbers.
+    pub fn numbers(&self) -> MeanRequest {
+        let number = |tokens: &Traced<TokensPerRequest>| tokens.value().value;
         MeanRequest {
+            computed: number(&self.computed),
+            output: number(&self.output),
+            context: number(&self.context),
+            windowed: number(&self.windowed),
+            keys: number(&self.keys),
+            windowed_keys: number(&self.windowed_keys),
+        }
+    }
+}
+
+/// The mean over classes.
+fn mean<Q>(classes: &[(Traced<Share>, Class)], of: fn(&Class) -> &Traced<Q>) -> Traced<Q>
+where
+    Q: Measure + std::ops::Mul<Share, Output = Q> + std::ops::Add<Output = Q>,
+{
+    match classes {
+        [(_, only)] => of(only).clone(),
+        _ => Traced::total(classes.iter().map(|(share, class)| of(class) * share)),
+    }
+}
+
+impl Class {
+    fn of(kind: &RequestKind, most: Option<f64>, window: Option<u32>, explain: bool) -> Self {
+        let one = || Traced::constant(TokensPerRequest::from_stored(1.0));
+        let none = || Traced::constant(TokensPerRequest::from_stored(0.0));
+        let moments = |length: &Option<Length>, without: Traced<TokensPerRequest>| {
+            length.as_ref().map_or_else(
+                || Moments(without.clone(), &without * &without),
+                |length| Moments::of(length, most, explain),
+            )
+        };
+        // A class without answers among others is over with its prompt.
+        let (input, output) = (moments(&kind.input, none()), moments(&kind.output, one()));
+        let found = kind.cached.traced(explain).number();
+        let new = 1.0 - &found;
+        let computed = if kind.cached.value.get() > 0.0 { &input.0 * &new } else { input.0.clone() };
+        let context = &input.0 * &output.0 + &output.1 / 2.0;
+        // Every token that is computed attends to those found and to those before it.
+        let keys = if kind.cached.value.get() > 0.0 {
+            &input.1 * &(&new * &(&found + &(&new / 2.0)))
+        } else {
+            &input.1 / 2.0
+        };
+        let within = |squares: &Traced<Squared>, rows: &Traced<TokensPerRequest>| match window {
+            None => squares.clone(),
+            Some(window) => {
+                let window = TokensPerRequest::from_stored(f64::from(window));
+                squares.min(&(rows * &Traced::constant(window)))
+            }
+        };
+        Self {
+            windowed: within(&context, &output.0),
+            windowed_keys: within(&keys, &computed),
+            computed,
+            context,
+            keys,
             input,
-            computed: all.computed / weight,
             output,
-            context: all.context / token,
-            windowed: all.windowed / token,
-            pairs: all.pairs / weight,
-            windowed_pairs: all.windowed_pairs / weight,
-            prompts: variation(squares.0, input),
-            answers: variation(squares.1, output),
         }
     }
 }
 
 impl Moments {
-    /// Those of a lognormal, cut at `most`: E[min(X, m)^k] = e^(k mu + k^2 s^2 / 2) F((ln m - mu) / s
-    /// - k s) + m^k (1 - F((ln m - mu) / s)) with F the normal distribution.
-    fn of(mean: f64, p95: f64, most: Option<f64>) -> Self {
-        let (mu, sigma) = Lengths::parameters(mean, 0.95, p95);
-        let Some(most) = most.filter(|_| sigma > 1e-6) else {
-            return Self(mean, mean * mean * (sigma * sigma).exp());
+    /// Those of a lognormal: with z the normal quantile of 0.95, its logarithm has the standard
+    /// deviation s = z - sqrt(z^2 - 2 ln(p95 / mean)), and E[X^2] = mean^2 e^(s^2). Cut at m, E[min(X,
+    /// m)^k] = E[X^k] F(w - k s) + m^k F(-w) with w = (ln m - mu) / s and F the normal distribution.
+    fn of(length: &Length, most: Option<f64>, explain: bool) -> Self {
+        let (mean, p95) = (length.mean.traced(explain), length.p95.traced(explain));
+        let z = normal_quantile(0.95);
+        let constant = |value: f64| Traced::<f64>::constant(value);
+        let ratio = (&p95 / &mean).ln().or_nothing();
+        let root = (z * z - 2.0 * &ratio).or_nothing().pow(&constant(0.5));
+        let spread = (z - &root).named("standard deviation of the logarithm of the length");
+        let square = &mean * &mean * &spread.pow(&constant(2.0)).exp();
+        let (first, second) = (mean.value().value, square.value().value);
+        let sigma = spread.value();
+        let Some(most) = most.filter(|_| sigma > 1e-6 && first > 0.0) else {
+            return Self(mean, square);
         };
+        let mu = first.ln() - sigma * sigma / 2.0;
         let below = |z: f64| 0.5 * erfc(-z / std::f64::consts::SQRT_2);
         let cut = (most.ln() - mu) / sigma;
-        let moment = |k: f64| {
-            (k * mu + k * k * sigma * sigma / 2.0).exp() * below(cut - k * sigma)
-                + most.powf(k) * below(-cut)
+        let part = |k: f64, whole: f64| below(cut - k * sigma) + most.powf(k) * below(-cut) / whole;
+        let (of_first, of_second) = (part(1.0, first), part(2.0, second));
+        if of_second > 0.999 {
+            return Self(mean, square);
+        }
+        let within = |part: f64, what: &str| {
+            mean.beside::<f64>(part, || {
+                let name = format!("part of the {what} within the longest sequence");
+                (name, format!("of a lognormal that is cut at {most} tokens"))
+            })
         };
-        Self(moment(1.0), moment(2.0))
+        Self(&mean * &within(of_first, "tokens"), &square * &within(of_second, "squares"))
     }
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// Requests of one class with these means and 95th percentiles.
-    pub(crate) fn request(input: (f64, f64), output: (f64, f64)) -> MeanRequest {
-        let mut sums = Sums::default();
-        let moments = |(mean, p95)| Moments::of(mean, p95, None);
-        sums.add(1.0, moments(input), moments(output), 0.0, None);
-        sums.mean()
-    }
-}

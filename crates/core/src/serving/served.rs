@@ -61,6 +61,11 @@ impl ServedModel {
             kv_shards: model.shape.kv_heads.max(1),
             ..Self::default()
         };
+        if let [only] = &model.layers[..]
+            && let Operator::Bulk(bulk) = &only.operator
+        {
+            return Ok(Self::of_parameters(bulk.parameters, bulk.active));
+        }
         let mut of_experts = BTreeMap::new();
         for layer in model.layers.iter().filter(|layer| layer.count > 0) {
             let weights = layer.operator.parameters() * layer.count;
@@ -119,6 +124,21 @@ impl ServedModel {
                 .hint("leave output tokens out of its traffic: it answers batch by batch"));
         }
         Ok(served)
+    }
+
+    /// A decoder of which no more is known than its parameters: L layers of width 128 L, the usual
+    /// aspect (Kaplan et al. 2020, arXiv:2001.08361), have 12 x 128^2 L^3 of them. Where a token uses
+    /// a part, that is 8 experts of equal size. No cache is known.
+    fn of_parameters(total: u64, active: u64) -> Self {
+        const WIDTH: u64 = 128;
+        const TOP_K: u64 = 8;
+        let layers = (active as f64 / (12 * WIDTH * WIDTH) as f64).cbrt().round().max(1.0) as u64;
+        let plain = Self { layers, hidden: WIDTH * layers, kv_shards: 1, ..Self::default() };
+        if active >= total {
+            return Self { dense: total, ..plain };
+        }
+        let expert = (active / TOP_K).max(1);
+        Self { expert, experts: total / expert, top_k: TOP_K, moe_layers: layers, ..plain }
     }
 
     /// Width of a routed expert: its three matrices are hidden x width; 0 without experts.

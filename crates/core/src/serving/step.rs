@@ -38,6 +38,8 @@ pub struct Device {
     pub bandwidth: DeviceBandwidth,
     /// Dense peak at 16 bits.
     pub peak16: DeviceFlopRate,
+    /// Dense peak in the format of a model that is served in more than 16 bits.
+    pub wide: Option<DeviceFlopRate>,
     /// Dense peak at 8 bits, if the device has one above that of 16.
     pub peak8: Option<DeviceFlopRate>,
     /// Dense peak at 4 bits, if the device has one.
@@ -61,7 +63,8 @@ impl Device {
     /// The figures of a catalog accelerator.
     ///
     /// # Errors
-    /// Where the catalog does not know memory, bandwidth or the 16-bit peak.
+    /// Where the catalog does not know memory, bandwidth or any peak. Of a device without one at 16
+    /// bits it is that of the narrowest format.
     pub fn of(accelerator: &Accelerator) -> Result<Self> {
         let missing = |what: &str| {
             Error::input(format!("the catalog does not know the {what} of {}", accelerator.id))
@@ -69,8 +72,9 @@ impl Device {
         let peak = |precisions: &[Precision]| {
             precisions.iter().find_map(|p| accelerator.peak(*p).ok()).map(|peak| peak.value)
         };
-        let peak16 =
-            peak(&[Precision::Bf16, Precision::Fp16]).ok_or_else(|| missing("peak at 16 bits"))?;
+        let peak16 = peak(&[Precision::Bf16, Precision::Fp16])
+            .or_else(|| accelerator.peaks().last().map(|(_, peak)| peak.value))
+            .ok_or_else(|| missing("peak"))?;
         let rack = accelerator.architecture.ends_with("(per GPU)");
         let link = accelerator.scale_up.as_ref().map(|link| link.value / 2.0);
         let network = accelerator.scale_out.as_ref().map(|link| link.value);
@@ -78,6 +82,7 @@ impl Device {
             memory: accelerator.memory.as_ref().ok_or_else(|| missing("memory"))?.value,
             bandwidth: accelerator.bandwidth.as_ref().ok_or_else(|| missing("bandwidth"))?.value,
             peak16,
+            wide: None,
             peak8: peak(&[Precision::Fp8]).filter(|peak| *peak > peak16),
             peak4: peak(&[Precision::Fp4]),
             link: link.unwrap_or(DeviceBandwidth::from_stored(PCIE)),
@@ -91,6 +96,7 @@ impl Device {
         match bits {
             4 => self.peak4.or(self.peak8).unwrap_or(self.peak16),
             8 => self.peak8.unwrap_or(self.peak16),
+            32 => self.wide.unwrap_or(self.peak16),
             _ => self.peak16,
         }
     }
@@ -101,7 +107,7 @@ impl Device {
 pub struct Format {
     /// Bytes per number, scales included.
     pub bytes: f64,
-    /// Bits that the multiplication runs in: 16, 8 or 4.
+    /// Bits that the multiplication runs in: 32, 16, 8 or 4.
     pub bits: u32,
 }
 
@@ -252,8 +258,10 @@ impl Roofline {
         let layers = model.layers as f64;
         let moe = model.moe_layers as f64;
         // Low precision reaches a smaller share of its peak.
-        let rate =
-            |bits: u32, exponent: f64| peak16 * (device.peak(bits).value / peak16).powf(exponent);
+        let rate = |bits: u32, exponent: f64| match device.peak(bits).value / peak16 {
+            wider if wider < 1.0 => peak16 * wider,
+            narrower => peak16 * narrower.powf(exponent),
+        };
 
         let weights = |parameters: u64, format: Format, split: f64| {
             parameters as f64 * format.bytes / split / (bandwidth * c.weights)

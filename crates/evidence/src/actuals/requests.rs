@@ -1,15 +1,13 @@
 //! A log of requests: their latencies beside those that one replica of the scenario would have had
 //! under the same load.
 
-use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure as _, Time, text};
-use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::instance::Engines;
 use flopcast_core::serving::simulator::{Arrival, Histogram, Report, Simulation};
 use flopcast_core::serving::traffic::{Recorded, Trace};
-use flopcast_study::capacity::Engines;
 
 use super::{Comparison, Form, Hint, Item};
 use crate::backtest::score::quantile;
@@ -42,18 +40,19 @@ pub fn median_tpot(trace: &Trace) -> Result<Time> {
 /// that no factor from 0.1 to 10 gives.
 pub fn compare(
     scenario: &Scenario,
-    catalog: &Catalog,
-    calibration: &Calibration,
     trace: &Trace,
     tpot: Option<Time>,
 ) -> Result<Comparison> {
-    let service = scenario.inference.as_ref().filter(|it| it.replica.output.is_some());
-    let service = service.ok_or_else(|| {
+    let service = scenario.inference.as_ref();
+    let instances = service.and_then(|service| service.demand.instances.as_ref());
+    let (service, instances) = service.zip(instances).ok_or_else(|| {
         Error::input("the scenario has no service that generates tokens to compare with")
     })?;
     let (input, output, _) = trace.means();
     let mut notes = trace.notes.clone();
-    let engines = Engines::of(service, catalog, calibration, (input, output), &mut notes)?;
+    let engines = instances
+        .under(&service.replica, &service.demand, (input, output))
+        .map_err(|unfit| Error::from(*unfit))?;
     notes
         .insert(0, format!("{} requests on one replica", text::count(trace.requests.len() as f64)));
 

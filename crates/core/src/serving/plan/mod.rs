@@ -8,6 +8,7 @@ mod speculation;
 use std::sync::Arc;
 
 use super::capacity::Objective;
+use super::instance::Instances;
 use super::traffic::{Profile, Trace};
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
@@ -37,12 +38,8 @@ pub struct Replica {
     pub devices: Input<Devices>,
     /// Engines that read prompts apart from those that write answers.
     pub pools: Option<Pools>,
-    /// Pipeline stages, where there is more than one.
-    pub stages: Option<Input<f64>>,
     /// All weights in the serving precision.
     pub weights: Input<Data>,
-    /// KV cache of one token in the cache's precision; zero for a model without one.
-    pub kv_per_token: Input<KvPerToken>,
     /// FLOPs of the prompt (or of the whole request, for an encoder).
     pub prefill: Input<FlopPerRequest>,
     /// Tokens of the prompt.
@@ -55,16 +52,27 @@ pub struct Replica {
     pub bandwidth: Input<DeviceBandwidth>,
     /// Memory of one device.
     pub memory: Input<DeviceMemory>,
-    /// Part of the memory that weights and cache may use.
-    pub usable_memory: Input<Share>,
-    /// Part of the peak that prefill reaches.
-    pub compute_efficiency: Input<Share>,
-    /// Part of the bandwidth that decode reaches.
-    pub bandwidth_efficiency: Input<Share>,
+    /// Part of the memory that the engine takes.
+    pub memory_share: Input<Share>,
+    /// Of that, what a device needs beside weights and cache.
+    pub reserve: Input<DeviceMemory>,
+    /// What a network that answers in one pass reaches; none where tokens are generated.
+    pub reached: Option<Reached>,
     /// Most sequences that the engine batches.
     pub max_batch: Input<f64>,
     /// Tokens that are guessed and verified together.
     pub speculation: Option<Speculation>,
+}
+
+/// What a network that answers in one pass reaches of a device.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// Part of the peak.
+    pub compute: Input<Share>,
+    /// Part of the memory bandwidth.
+    pub bandwidth: Input<Share>,
+    /// Latency of a kernel.
+    pub kernel: Input<Time>,
 }
 
 /// Formats after compression.
@@ -105,8 +113,8 @@ pub struct Demand {
     pub model: Arc<Model>,
     /// Id of the accelerator.
     pub accelerator: String,
-    /// How a replica is spread over its devices.
-    pub spread: Spread,
+    /// What its replicas consist of; none for a network that answers in one pass.
+    pub instances: Option<Arc<Instances>>,
     /// Number format of weights and matrix products.
     pub precision: Placed<Precision>,
     /// Number format of the KV cache.
@@ -125,7 +133,7 @@ pub struct Demand {
     pub router: Router,
     /// The service-level objective.
     pub objective: Objective,
-    /// The engine, as the user calls it.
+    /// The engine, where the user names one.
     pub engine: Option<Placed<String>>,
     /// Tokens of a step at most, where the user says so.
     pub max_batch_tokens: Option<Input<f64>>,
@@ -143,11 +151,7 @@ impl Replica {
         if let Some(pools) = &mut self.pools {
             pools.for_each_input(visit);
         }
-        if let Some(stages) = &mut self.stages {
-            visit(stages);
-        }
         visit(&mut self.weights);
-        visit(&mut self.kv_per_token);
         visit(&mut self.prefill);
         self.input.for_each_input(visit);
         if let Some(output) = &mut self.output {
@@ -156,9 +160,13 @@ impl Replica {
         visit(&mut self.peak);
         visit(&mut self.bandwidth);
         visit(&mut self.memory);
-        visit(&mut self.usable_memory);
-        visit(&mut self.compute_efficiency);
-        visit(&mut self.bandwidth_efficiency);
+        visit(&mut self.memory_share);
+        visit(&mut self.reserve);
+        if let Some(Reached { compute, bandwidth, kernel }) = &mut self.reached {
+            visit(compute);
+            visit(bandwidth);
+            visit(kernel);
+        }
         visit(&mut self.max_batch);
         if let Some(speculation) = &mut self.speculation {
             speculation.for_each_input(visit);

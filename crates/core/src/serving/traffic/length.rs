@@ -57,15 +57,6 @@ impl Lengths {
         Ok(Self::Lognormal { mu, sigma, most: most.unwrap_or(MOST).clamp(1, MOST) })
     }
 
-    /// Mean and standard deviation of the logarithm of the lognormal with this mean and this
-    /// percentile; the nearest lognormal where none has both.
-    pub(crate) fn parameters(mean: f64, share: f64, value: f64) -> (f64, f64) {
-        let (mean, z) = (mean.max(1.0), normal_quantile(share));
-        let ratio = (value / mean).ln().clamp(0.0, z * z / 2.0);
-        let sigma = z - (z * z - 2.0 * ratio).sqrt();
-        (mean.ln() - sigma * sigma / 2.0, sigma)
-    }
-
     /// The mean, the cut-off left out of account.
     pub fn mean(&self) -> f64 {
         match self {
