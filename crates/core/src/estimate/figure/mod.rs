@@ -22,7 +22,7 @@ pub struct Declared {
     /// Which it is.
     pub id: Id,
     /// Its key below its place in the JSON: `energy_kwh.it`.
-    key: &'static str,
+    pub key: &'static str,
     /// The unit of its value in the JSON.
     pub unit: &'static str,
     /// The same without what the label says that it is of: the USD of a USD/request.
@@ -161,6 +161,13 @@ impl Place {
                 known.map_or("", |(_, path)| path).to_owned()
             }
         }
+    }
+
+    /// The parts of the JSON that hold figures.
+    pub fn stages() -> impl Iterator<Item = &'static str> {
+        let stages = PLACES.iter().filter_map(|(_, path)| path.split('.').next());
+        let mut seen = Vec::new();
+        stages.filter(move |stage| !seen.contains(stage) && { seen.push(*stage); true })
     }
 
     fn parse(path: &str) -> Option<Self> {
