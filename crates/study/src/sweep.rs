@@ -69,10 +69,8 @@ pub fn run(
     let mut start = 0;
     while start < space.len() {
         let end = space.len().min(start + TOGETHER);
-        let points: Vec<_> = (start..end)
-            .into_par_iter()
-            .map(|number| row(space, question, number))
-            .collect();
+        let points: Vec<_> =
+            (start..end).into_par_iter().map(|number| row(space, question, number)).collect();
         for row in points {
             let row = row?;
             each(&row)?;

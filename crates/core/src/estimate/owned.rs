@@ -7,7 +7,7 @@ use crate::ledger::plan::Owned;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::provenance::{Input, Known, Traced, Unknown};
 use crate::quantity::system::device::device;
-use crate::quantity::{DeviceTime, Devices, Energy, Measure, Money};
+use crate::quantity::{DeviceTime, Devices, Energy, Money};
 
 /// The purchase of the hardware, and whether a rent would have been cheaper.
 #[derive(Clone, Debug)]

@@ -137,7 +137,8 @@ pub fn compare(estimate: &Estimate, (form, measured): (Form, Measured)) -> Resul
     let metered = in_unit(measured.device_time, "device-h");
     let billed_hours = in_unit(measured.instance_time, "h").map(|instance_hours| {
         // Devices sold singly are instances of one.
-        let held = forecast(Id::TrainingDevices).unwrap_or(0.0) + forecast(Id::TrainingStranded).unwrap_or(0.0);
+        let held = forecast(Id::TrainingDevices).unwrap_or(0.0)
+            + forecast(Id::TrainingStranded).unwrap_or(0.0);
         let size = forecast(Id::TrainingInstances).map_or(1.0, |instances| held / instances);
         notes.push(format!("device-hours are billed hours x devices per instance ({size})"));
         instance_hours * size
