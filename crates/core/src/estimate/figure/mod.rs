@@ -6,12 +6,13 @@ mod table;
 
 use std::sync::Arc;
 
+use crate::ledger::line::{Stage, YEARS};
 use crate::provenance::{Amount, Step, Unknown, Value};
 use crate::quantity::Dimension;
 use crate::quantity::text::{convert, number, shown_parts, times};
 
 use self::read::Read;
-use self::read::{co2e_of, energy_of};
+use self::read::{co2e_of, energy_of, latency, seen};
 use super::Estimate;
 
 pub use self::table::{DECLARED, Id};
@@ -22,7 +23,7 @@ pub struct Declared {
     /// Which it is.
     pub id: Id,
     /// Its key below its place in the JSON: `energy_kwh.it`.
-    key: &'static str,
+    pub key: &'static str,
     /// The unit of its value in the JSON.
     pub unit: &'static str,
     /// The same without what the label says that it is of: the USD of a USD/request.
@@ -66,33 +67,35 @@ pub enum Section {
     TrainingPurchase,
     ServicePurchase,
     Serving,
+    Simulated,
     ServiceCost,
     Api,
     PerRequest,
     PerMillionTokens,
     PerOutputToken,
     LowerBound,
-    Years,
     Total,
+    Years,
 }
 
 impl Section {
     /// All of them, in the order of a document.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Training,
         Self::Footprint,
         Self::TrainingCost,
         Self::TrainingPurchase,
         Self::ServicePurchase,
         Self::Serving,
+        Self::Simulated,
         Self::ServiceCost,
         Self::Api,
         Self::PerRequest,
         Self::PerMillionTokens,
         Self::PerOutputToken,
         Self::LowerBound,
-        Self::Years,
         Self::Total,
+        Self::Years,
     ];
 
     /// Its heading.
@@ -104,6 +107,7 @@ impl Section {
             Self::TrainingPurchase => "Rent or buy, training",
             Self::ServicePurchase => "Rent or buy, service",
             Self::Serving => "Serving, first year",
+            Self::Simulated => "Serving at the peak, simulated",
             Self::ServiceCost => "Cost of the service",
             Self::Api => "Own fleet or hosted model, first year",
             Self::PerRequest => "Per request",
@@ -123,6 +127,8 @@ pub enum Place {
     Training,
     /// The service.
     Service,
+    /// A class of its requests.
+    Class(Arc<str>),
     /// A year of service, from 1.
     Year(u32),
     /// The hardware that was bought for the training.
@@ -148,14 +154,24 @@ const PLACES: &[(Place, &str)] = &[
     (Place::TrainingUnit, "sci.training"),
 ];
 
-/// The path of the years of service.
-const YEARS: &str = "inference.years.";
+/// The path of the classes of requests; the name follows.
+const CLASSES: &str = "inference.classes.";
+
+impl From<Stage> for Place {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Training => Self::Training,
+            Stage::Serving(year) => Self::Year(year),
+        }
+    }
+}
 
 impl Place {
     /// Its path in the JSON.
     pub fn path(&self) -> String {
         match self {
-            Self::Year(year) => format!("{YEARS}{year}"),
+            Self::Class(name) => format!("{CLASSES}{name}"),
+            Self::Year(year) => Stage::Serving(*year).path(),
             _ => {
                 let known = PLACES.iter().find(|(place, _)| place == self);
                 known.map_or("", |(_, path)| path).to_owned()
@@ -163,9 +179,24 @@ impl Place {
         }
     }
 
+    /// The parts of the JSON that hold figures.
+    pub fn stages() -> impl Iterator<Item = &'static str> {
+        let stages = PLACES.iter().filter_map(|(_, path)| path.split('.').next());
+        let mut seen = Vec::new();
+        stages.filter(move |stage| {
+            !seen.contains(stage) && {
+                seen.push(*stage);
+                true
+            }
+        })
+    }
+
     fn parse(path: &str) -> Option<Self> {
         if let Some(year) = path.strip_prefix(YEARS) {
             return year.parse().ok().map(Self::Year);
+        }
+        if let Some(class) = path.strip_prefix(CLASSES) {
+            return Some(Self::Class(class.into()));
         }
         PLACES.iter().find(|(_, known)| *known == path).map(|(place, _)| place.clone())
     }
@@ -206,6 +237,14 @@ impl Key {
     pub fn path(&self) -> String {
         let dot = if self.member.is_empty() { "" } else { "." };
         format!("{}.{}{dot}{}", self.place.path(), self.id.declared().key, self.member)
+    }
+
+    /// The path with a star for the number of the year.
+    pub fn pattern(&self) -> String {
+        match self.place {
+            Place::Year(_) => format!("{YEARS}*.{}", self.id.declared().key),
+            _ => self.path(),
+        }
     }
 
     /// The figure of a path.
@@ -264,26 +303,45 @@ impl Figure {
     pub fn label(&self) -> String {
         let row = self.declared();
         let member = row.read.members().iter().find(|(member, _)| *member == self.key.member);
-        format!("{}{}", row.label, member.map_or("", |(_, label)| label))
+        let member = member.map_or("", |(_, label)| label);
+        match &self.key.place {
+            Place::Class(class) => format!("{class}: {}{member}", row.label),
+            _ => format!("{}{member}", row.label),
+        }
+    }
+
+    /// The year of service that it is of.
+    pub fn year(&self) -> Option<u32> {
+        match self.key.place {
+            Place::Year(year) => Some(year),
+            _ => None,
+        }
     }
 
     /// The section of documents that it stands in.
     pub fn section(&self) -> Section {
-        self.declared().section(&self.key.place)
+        self.declared().section_at(&self.key.place)
     }
 
-    /// Whether it is money, or money for something.
-    pub fn is_money(&self) -> bool {
-        self.dimension().is_some_and(Dimension::is_money)
-    }
-
-    fn dimension(&self) -> Option<Dimension> {
-        self.reading.known().map(|figure| figure.value().dimension)
+    /// Its label in the statement of the software carbon intensity, where it is a term of it.
+    pub fn term(&self) -> Option<&'static str> {
+        let label = self.declared().marks.iter().find_map(|mark| match mark {
+            Mark::Term(label) => Some(*label),
+            _ => None,
+        });
+        label.filter(|_| !matches!(self.key.place, Place::Year(_)))
     }
 
     /// Number and unit as people read them.
     pub fn shown(&self) -> String {
         self.as_text("").join(" ").trim_end().to_owned()
+    }
+
+    /// The same in a table, where the label may say what it counts.
+    pub fn cell(&self) -> String {
+        let [number, unit] = self.short();
+        let said = unit.is_empty() || unit == self.declared().label;
+        if said { number } else { format!("{number} {unit}") }
     }
 
     /// The same in two parts, where the label says what it is of: a USD/request as USD.
@@ -316,12 +374,9 @@ impl Declared {
         self.marks.contains(&mark)
     }
 
-    /// Its label in the statement of the software carbon intensity.
-    pub fn term(&self) -> Option<&'static str> {
-        self.marks.iter().find_map(|mark| match mark {
-            Mark::Term(label) => Some(*label),
-            _ => None,
-        })
+    /// Whether it is money, or money for something.
+    pub fn is_money(&self) -> bool {
+        times(1.0, Dimension::NONE, self.unit).1.is_money()
     }
 
     /// The short name that it goes by, and the key that tables give it then.
@@ -337,7 +392,17 @@ impl Declared {
         reading.known().map(|figure| convert(figure.value().stored, self.unit))
     }
 
-    fn section(&self, place: &Place) -> Section {
+    /// Its label among the figures of its section.
+    pub fn label(&self) -> &'static str {
+        self.label
+    }
+
+    /// The section that it stands in, at its first place.
+    pub fn section(&self) -> Section {
+        self.sections[0]
+    }
+
+    fn section_at(&self, place: &Place) -> Section {
         let later = matches!(place, Place::Year(_) | Place::Service | Place::ServicePurchase);
         self.sections[usize::from(later && self.sections.len() > 1)]
     }
@@ -378,8 +443,11 @@ impl Estimate {
 
     fn places(&self) -> Vec<Place> {
         let years = self.inference.iter().flat_map(|it| &it.years).map(|it| Place::Year(it.year));
+        let observed = self.inference.iter().filter_map(|it| it.observed.as_ref());
+        let classes = observed.flat_map(|it| &it.classes).map(|(name, _)| name);
         let mut places = vec![Place::Training, Place::Service];
         places.extend(years);
+        places.extend(classes.map(|name| Place::Class(Arc::clone(name))));
         places.extend([Place::TrainingPurchase, Place::ServicePurchase]);
         places.extend([Place::Total, Place::Unit, Place::TrainingUnit]);
         places

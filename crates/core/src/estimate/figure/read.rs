@@ -2,7 +2,7 @@
 
 use super::{Key, Place};
 use crate::estimate::{
-    Estimate, InferenceForecast, Ownership, Prices, Tco, TrainingForecast, Year,
+    Estimate, InferenceForecast, Observed, Ownership, Prices, Tco, TrainingForecast, Year,
 };
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Entry, Ledger, Resource};
@@ -12,7 +12,8 @@ use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
 use crate::provenance::{Amount, Known, Traced, Value};
-use crate::quantity::{Co2eMass, DeviceMemory, Measure, Money, Per, Tokens};
+use crate::quantity::{Co2eMass, DeviceMemory, Measure, Money, Per, Time, Tokens};
+use crate::serving::simulator::{ClassReport, Histogram};
 use crate::training::memory::Memory;
 
 type Figure = Value<Amount>;
@@ -24,6 +25,10 @@ pub(super) enum Read {
     Training(fn(&TrainingForecast) -> Figure),
     /// The service.
     Service(fn(&InferenceForecast) -> Figure),
+    /// What a simulation saw of a replica.
+    Observed(fn(&Observed) -> Figure),
+    /// Latencies of all requests or of a class, by percentile.
+    Latency(fn((&ClassReport, &str)) -> Figure),
     /// A year of the service.
     Year(fn((&InferenceForecast, &Year)) -> Figure),
     /// The footprint of the run or of a year.
@@ -61,12 +66,19 @@ const PAID: [(&str, &str); Resource::NAMES.len()] = {
     paid
 };
 
+/// The mean of all requests is a figure of the service, whoever computed it.
+const MEAN: &str = "mean";
+
+const PERCENTILES: Members =
+    &[(MEAN, ", mean"), ("p50", ", P50"), ("p90", ", P90"), ("p95", ", P95"), ("p99", ", P99")];
+
 impl Read {
     /// The members of the family; one without a name where it is none.
     pub(super) fn members(self) -> Members {
         match self {
             Self::Cost(_) => &PAID,
             Self::Purchase(_) => BOUGHT,
+            Self::Latency(_) => PERCENTILES,
             _ => ONE,
         }
     }
@@ -79,7 +91,7 @@ impl Read {
             | Self::Cost(_)
             | Self::Purchase(_)
             | Self::Owned(_) => Place::Training,
-            Self::Service(_) => Place::Service,
+            Self::Service(_) | Self::Observed(_) | Self::Latency(_) => Place::Service,
             Self::Year(_) => Place::Year(1),
             Self::Compared(_) => Place::TrainingPurchase,
             Self::Total(_) => Place::Total,
@@ -96,6 +108,7 @@ impl Read {
             Self::Cost(_) | Self::Purchase(_) | Self::Owned(_) => {
                 matches!(place, Place::Training | Place::Service)
             }
+            Self::Latency(_) => matches!(place, Place::Service | Place::Class(_)),
             Self::Compared(_) => matches!(place, Place::TrainingPurchase | Place::ServicePurchase),
             _ => *place == self.place(),
         }
@@ -120,6 +133,18 @@ impl Read {
         Some(match self {
             Self::Training(read) => read(training?),
             Self::Service(read) => read(service?),
+            Self::Observed(read) => read(service?.observed.as_ref()?),
+            Self::Latency(read) => {
+                let observed = service?.observed.as_ref()?;
+                let latencies = match &key.place {
+                    Place::Class(class) => {
+                        &observed.classes.iter().find(|(name, _)| name == class)?.1
+                    }
+                    _ if key.member == MEAN => return None,
+                    _ => &observed.all,
+                };
+                read((latencies, key.member))
+            }
             Self::Year(read) => read((service?, year()?)),
             Self::Footprint(read) if of_training => read(&training?.footprint),
             Self::Footprint(read) => read(&year()?.footprint),
@@ -135,6 +160,21 @@ impl Read {
             Self::TrainingUnit(read) => read(&training?.sci),
         })
     }
+}
+
+/// What was seen, if it was.
+pub(super) fn seen<Q: Measure>(quantity: Option<Q>) -> Figure {
+    quantity.map(|it| Traced::counted("", it, "simulated", false)).into()
+}
+
+/// A latency: its mean, or the percentile of a member's name.
+pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
+    let percentile = member.strip_prefix('p').and_then(|number| number.parse::<f64>().ok());
+    let seconds = match percentile {
+        Some(percentile) => histogram.quantile(percentile / 100.0),
+        None => histogram.mean(),
+    };
+    seen(seconds.map(Time::from_stored))
 }
 
 impl TrainingForecast {

@@ -11,9 +11,9 @@
 use super::Mark::{Aim, AsDeclared, Converted, Headline, Range, Term};
 use super::Section::{
     Api, Footprint, LowerBound, PerMillionTokens, PerOutputToken, PerRequest, ServiceCost,
-    ServicePurchase, Serving, Total, Training, TrainingCost, TrainingPurchase, Years,
+    ServicePurchase, Serving, Simulated, Total, Training, TrainingCost, TrainingPurchase, Years,
 };
-use super::{Declared, Read, co2e_of, energy_of};
+use super::{Declared, Read, co2e_of, energy_of, latency, seen};
 use crate::ledger::line::Resource;
 
 macro_rules! figures {
@@ -91,6 +91,29 @@ figures! {
         PeakRate: "fleet.peak_rate_per_s" "requests/s" "peak rate" => |it| it.years.first().map(|it| &it.peak_rate).into();
         RefreshDevices: "refresh.replica_devices" "devices" "devices of a later replica" => |it| it.renewal.as_ref().map(|it| &it.replica_devices).into();
         RefreshRate: "refresh.max_rate_per_s" "requests/s" "  its highest rate" => |it| it.renewal.as_ref().map(|it| &it.max_rate).into();
+    }
+    Latency in [Simulated] {
+        TtftAt: "ttft_ms" "ms" "time to first token" => |(it, at)| latency(&it.ttft, at);
+        TpotAt: "tpot_ms" "ms" "time per output token" => |(it, at)| latency(&it.tpot, at);
+        E2eAt: "e2e_ms" "ms" "whole request" => |(it, at)| latency(&it.e2e, at);
+        QueueingAt: "queueing_ms" "ms" "queueing" => |(it, at)| latency(&it.queueing, at);
+    }
+    Observed in [Simulated] {
+        SloAttainment: "slo_attainment" "" "requests that keep the SLO" => |it| seen(it.slo_attainment);
+        GoodputRate: "goodput_per_s" "requests/s" "goodput of a replica" => |it| seen(it.goodput);
+        PlannedRate: "replica.planned_rate_per_s" "requests/s" "planned rate of a replica" => |it| seen(it.planned_rate);
+        WeightMemory: "replica.weights_gb" "GB" "weights on a replica" => |it| seen(it.weights);
+        KvMemory: "replica.kv_cache_gb" "GB" "room for its KV cache" => |it| seen(it.kv_cache);
+        KvUsedMean: "replica.kv_cache_used.mean" "" "  in use, mean" => |it| seen(it.kv_used.map(|it| it[0]));
+        KvUsedMost: "replica.kv_cache_used.most" "" "  in use, most" => |it| seen(it.kv_used.map(|it| it[1]));
+        Preemptions: "replica.preemptions" "" "sequences preempted" => |it| seen(it.preemptions);
+        BatchOfOne: "replica.batch_ms.one" "ms" "time of a batch of one" => |it| seen(it.batch_times.map(|it| it[0]));
+        LargestBatch: "replica.batch_ms.most" "ms" "  of the largest batch" => |it| seen(it.batch_times.map(|it| it[1]));
+        PrefillBusy: "replica.prefill_busy" "" "prefill instances busy" => |it| seen(it.prefill_busy);
+        Busy: "replica.busy" "" "replica busy" => |it| seen(it.busy);
+        BatchMean: "replica.batch.mean" "" "sequences in the batch, mean" => |it| seen(it.batch.map(|it| it[0]));
+        BatchMost: "replica.batch.most" "" "  most" => |it| seen(it.batch.map(|it| it[1]));
+        Headroom: "fleet.headroom" "" "part of the highest rate unused" => |it| seen(it.headroom);
     }
     Service in [PerRequest] {
         RequestFlops: "per_query.flops" "FLOP" per "request" "FLOPs" => |it| (&it.flops).into();
