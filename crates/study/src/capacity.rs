@@ -12,7 +12,7 @@ use flopcast_core::estimate::plan::{Scenario, Service};
 use flopcast_core::estimate::{Engine, Estimate, Observed, ReplicaLimits, Simulated};
 use flopcast_core::provenance::Traced;
 use flopcast_core::quantity::{
-    Data, DeviceFlopRate, Measure, RequestRate, Time, text,
+    Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, text,
 };
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::{

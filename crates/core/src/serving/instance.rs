@@ -10,7 +10,8 @@ use super::plan::{Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
 use super::served::ServedModel;
 use super::simulator::{Bounds, Fleet, Handover, Limits, Router, Simulation};
 use super::speculative::Speculative;
-use super::step::{Deployment, Device, Format, Roofline, Weights};
+use super::step::{Deployment, Format, Roofline, Weights};
+use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
 use crate::model::Model;
 use crate::quantity::{Data, Measure as _, Precision, Time};
@@ -138,6 +139,10 @@ impl Instances {
             Some((draft, weights)) => Some((ServedModel::of(draft)?, weights)),
             None => None,
         };
+        let several = |spread: Spread| spread.tensor * spread.pipeline * spread.data > 1;
+        if several(parts.spread) || parts.prefill.is_some() {
+            device.links.joined(parts.accelerator)?;
+        }
         let roofline = |model: &ServedModel, deployment: &Deployment| {
             Roofline::new(model, &device, deployment, &constants)
         };

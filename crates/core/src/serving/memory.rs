@@ -3,7 +3,8 @@
 use super::calibration::Engine;
 use super::served::ServedModel;
 use super::simulator::{Limits, Stepping};
-use super::step::{Deployment, Device};
+use super::step::Deployment;
+use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
 use super::plan::KvPerToken;
 use crate::quantity::{Data, DeviceMemory, Measure as _, Tokens, text};

@@ -23,84 +23,8 @@
 use super::calibration::Constants;
 use super::served::ServedModel;
 use super::simulator::StepTime;
-use crate::catalog::Accelerator;
-use crate::diagnostic::{Error, Result};
-use crate::quantity::{
-    Data, DeviceBandwidth, DeviceFlopRate, DeviceMemory, Measure as _, Precision, Time,
-};
-
-/// The figures of one device that a step depends on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Device {
-    /// Memory.
-    pub memory: DeviceMemory,
-    /// Memory bandwidth.
-    pub bandwidth: DeviceBandwidth,
-    /// Dense peak at 16 bits.
-    pub peak16: DeviceFlopRate,
-    /// Dense peak in the format of a model that is served in more than 16 bits.
-    pub wide: Option<DeviceFlopRate>,
-    /// Dense peak at 8 bits, if the device has one above that of 16.
-    pub peak8: Option<DeviceFlopRate>,
-    /// Dense peak at 4 bits, if the device has one.
-    pub peak4: Option<DeviceFlopRate>,
-    /// Link to the devices of the same domain, one direction.
-    pub link: DeviceBandwidth,
-    /// That link is `PCIe`: collectives lack the kernels that read a peer's memory directly.
-    pub pcie: bool,
-    /// Link to other domains, one direction.
-    pub network: DeviceBandwidth,
-    /// Devices that the fast link joins.
-    pub domain: u32,
-}
-
-/// Link of a device whose datasheet names none: `PCIe` 4.0 x16.
-const PCIE: f64 = 32e9;
-/// Devices of the `NVLink` domain of the rack-scale systems (GB200 NVL72 datasheet).
-const RACK: u32 = 72;
-
-impl Device {
-    /// The figures of a catalog accelerator.
-    ///
-    /// # Errors
-    /// Where the catalog does not know memory, bandwidth or any peak. Of a device without one at 16
-    /// bits it is that of the narrowest format.
-    pub fn of(accelerator: &Accelerator) -> Result<Self> {
-        let missing = |what: &str| {
-            Error::input(format!("the catalog does not know the {what} of {}", accelerator.id))
-        };
-        let peak = |precisions: &[Precision]| {
-            precisions.iter().find_map(|p| accelerator.peak(*p).ok()).map(|peak| peak.value)
-        };
-        let peak16 = peak(&[Precision::Bf16, Precision::Fp16])
-            .or_else(|| accelerator.peaks().last().map(|(_, peak)| peak.value))
-            .ok_or_else(|| missing("peak"))?;
-        let rack = accelerator.architecture.ends_with("(per GPU)");
-        let link = accelerator.scale_up.as_ref().map(|link| link.value / 2.0);
-        let network = accelerator.scale_out.as_ref().map(|link| link.value);
-        Ok(Self {
-            memory: accelerator.memory.as_ref().ok_or_else(|| missing("memory"))?.value,
-            bandwidth: accelerator.bandwidth.as_ref().ok_or_else(|| missing("bandwidth"))?.value,
-            peak16,
-            wide: None,
-            peak8: peak(&[Precision::Fp8]).filter(|peak| *peak > peak16),
-            peak4: peak(&[Precision::Fp4]),
-            link: link.unwrap_or(DeviceBandwidth::from_stored(PCIE)),
-            pcie: accelerator.scale_up.is_none() || accelerator.scale_up_link.starts_with("PCIe"),
-            network: network.unwrap_or_else(Accelerator::network_card),
-            domain: if rack { RACK } else { accelerator.devices_per_node.max(1) as u32 },
-        })
-    }
-
-    fn peak(&self, bits: u32) -> DeviceFlopRate {
-        match bits {
-            4 => self.peak4.or(self.peak8).unwrap_or(self.peak16),
-            8 => self.peak8.unwrap_or(self.peak16),
-            32 => self.wide.unwrap_or(self.peak16),
-            _ => self.peak16,
-        }
-    }
-}
+use crate::catalog::Device;
+use crate::quantity::{Data, Measure as _, Time};
 
 /// How numbers are stored and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -295,14 +219,16 @@ impl Roofline {
         let sliver = (width + c.expert_width) / width.max(1.0);
 
         // Links: what leaves the node goes over the network.
+        let scale_out = device.links.scale_out.value;
+        // A device alone has no use for a link.
+        let scale_up = device.links.scale_up.map_or(scale_out, |link| link.value);
         let link = |devices: f64| {
-            let within = devices <= f64::from(device.domain);
-            let slower = device.network.value.min(device.link.value);
-            if within { device.link.value * c.link } else { slower * c.link }
+            let within = devices <= device.links.domain as f64;
+            if within { scale_up * c.link } else { scale_out.min(scale_up) * c.link }
         };
         let hidden = model.hidden as f64 * 2.0;
         let reductions = |ways: f64| if ways > 1.0 { 2.0 * (ways - 1.0) / ways } else { 0.0 };
-        let two = if device.pcie { c.pcie_reduction } else { c.reduction };
+        let two = if device.links.pcie { c.pcie_reduction } else { c.reduction };
         let ways_latency = |ways: f64| {
             if ways > 1.0 { two + c.reduction_doubling * (ways.log2() - 1.0) } else { 0.0 }
         };
@@ -376,7 +302,7 @@ impl Roofline {
         constants: &Constants,
     ) -> Time {
         let devices = f64::from(deployment.devices());
-        let bandwidth = device.network.value * devices * constants.link;
+        let bandwidth = device.links.scale_out.value * devices * constants.link;
         let cache = (model.kv + model.kv_windowed) as f64 * deployment.kv_bytes;
         Time::from_stored(cache / bandwidth)
     }

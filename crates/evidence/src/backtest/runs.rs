@@ -165,7 +165,7 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
     let flops = six_nd(row)?;
     let name = row.text("accelerator").ok_or_else(|| missing("accelerator"))?;
     let format = Format::parse(row.text("precision").unwrap_or("bf16"))?;
-    let hardware = Hardware::of(catalog, calibration, name, format)?;
+    let hardware = Hardware::of(catalog, name, format)?;
     if let Some(mfu) = row.number("mfu")? {
         // MFUs are stated of the 16-bit peak, also of runs in fp8.
         let mfu = Mfu::new(mfu).map_err(|error| row.error("mfu", &error.to_string()))?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flopcast_core::catalog::{Accelerator, Catalog};
+use flopcast_core::catalog::{Accelerator, Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Refresh, Service};
 use flopcast_core::ledger::plan::{Tariff, Terms};
@@ -16,7 +16,7 @@ use flopcast_core::serving::instance::{Instances, Parts};
 use flopcast_core::serving::plan::{
     Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread,
 };
-use flopcast_core::serving::step::{Device, Weights};
+use flopcast_core::serving::step::Weights;
 use flopcast_core::serving::{instance, memory, network};
 
 use super::super::file::{Inference, Placement, ScenarioFile};

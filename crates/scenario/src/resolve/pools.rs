@@ -1,6 +1,6 @@
 //! Disaggregated prefill and decode: the instances of a replica.
 
-use flopcast_core::catalog::Accelerator;
+use flopcast_core::catalog::{Accelerator, Links};
 use flopcast_core::diagnostic::Result;
 use flopcast_core::model::Model;
 use flopcast_core::provenance::{Basis, Input};
@@ -53,7 +53,7 @@ pub(super) fn plan(
             },
         ),
         network: device.scale_out.as_ref().map_or_else(
-            || assumed(network, Accelerator::network_card(), "a 100 Gbit/s network card"),
+            || assumed(network, Links::network_card(), "a 100 Gbit/s network card"),
             |link| link.input(network),
         ),
     };

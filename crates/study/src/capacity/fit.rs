@@ -1,12 +1,12 @@
 //! What would make a model fit that does not: each change alone, computed.
 
-use flopcast_core::catalog::Catalog;
+use flopcast_core::catalog::{Catalog, Device};
 use flopcast_core::estimate::plan::Service;
 use flopcast_core::diagnostic::Error;
 use flopcast_core::quantity::{Precision, text};
 use flopcast_core::serving::instance::{Instances, Unfit, weights};
 use flopcast_core::serving::memory::KvCapacity;
-use flopcast_core::serving::step::{Deployment, Device};
+use flopcast_core::serving::step::Deployment;
 
 /// Devices that are named, those with the least memory first.
 const DEVICES: usize = 3;

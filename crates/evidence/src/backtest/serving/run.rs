@@ -8,7 +8,8 @@ use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::simulator::{
     Arrival, Bounds, ClassReport, Fleet, Handover, Histogram, Limits, Report, Router, Simulation,
 };
-use flopcast_core::serving::step::{Deployment, Device, Roofline};
+use flopcast_core::catalog::Device;
+use flopcast_core::serving::step::{Deployment, Roofline};
 use flopcast_core::serving::traffic::Lengths;
 
 use crate::backtest::score::Scored;
