@@ -232,7 +232,7 @@ impl Options {
         let scenario: Scenario = load::scenario(path, &catalog, global)?;
         let limits = self.limits(scenario.training.as_ref().and_then(|plan| plan.start))?;
         let engine = Engine::new(&scenario, &catalog)?;
-        let figures = engine.run(false)?.figures();
+        let figures = engine.run()?.figures();
         let compute = Aim::read("training.flops.six_nd");
         compute.check(&figures)?;
         let once = compute.of(&figures).and_then(|figure| figure.value).unwrap_or_default();
@@ -250,7 +250,7 @@ impl Options {
                     input.set(tokens * factor);
                 }
             });
-            let figures = other.run(false).map(|it| it.figures()).unwrap_or_default();
+            let figures = other.run().map(|it| it.figures()).unwrap_or_default();
             let kept = |limit: &Limit| {
                 limit.aim.of(&figures).and_then(|it| it.value).is_some_and(|it| it <= limit.most)
             };

@@ -213,7 +213,14 @@ fn capacity(
 ) -> Result<Capacity> {
     let latency = latency(&found.planned)?;
     let forecast = Engine::new(scenario, catalog)?.simulated(Simulated { limits, latency });
-    Ok(Capacity { estimate: forecast.run(true)?, forecast, found, engaged, objective, warnings })
+    Ok(Capacity {
+        estimate: forecast.recorded().run()?,
+        forecast,
+        found,
+        engaged,
+        objective,
+        warnings,
+    })
 }
 
 /// Requests that wait where a load is given up as too high.

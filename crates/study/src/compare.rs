@@ -239,5 +239,5 @@ fn effects(engine: &Engine, change: &InputChange, aims: &[Aim]) -> Vec<Option<f6
 }
 
 fn measure(engine: &Engine, aim: &Aim) -> Option<f64> {
-    aim.of(&engine.run(false).ok()?.figures())?.value
+    aim.of(&engine.run().ok()?.figures())?.value
 }

@@ -111,7 +111,7 @@ const PREDICTION: &str = "predicted throughput";
 /// at an extreme) are left out.
 pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let mut engine = engine.clone();
-    let central = engine.run(false)?;
+    let central = engine.run()?;
     let (factors, places) = factors(&mut engine, sampling.model_error);
     let shown: Vec<_> = FIGURES.iter().filter(|(.., read)| read(&central).is_some()).collect();
     let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(sampling.samples); shown.len()];
@@ -126,7 +126,7 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
             *value = column[index];
         }
         set(&mut engine, &places, |factor| sample[factor]);
-        let Ok(estimate) = engine.run(false) else { continue };
+        let Ok(estimate) = engine.run() else { continue };
         for ((.., read), column) in shown.iter().zip(&mut columns) {
             column.extend(read(&estimate));
         }
@@ -135,7 +135,7 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let mut at = |moved: usize, share: f64| {
         let value = factors[moved].distribution.quantile(share);
         set(&mut engine, &places, |factor| if factor == moved { value } else { medians[factor] });
-        engine.run(false).ok()
+        engine.run().ok()
     };
     let extremes: Vec<_> =
         (0..factors.len()).map(|moved| (at(moved, 0.1), at(moved, 0.9))).collect();
