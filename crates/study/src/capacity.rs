@@ -215,7 +215,8 @@ fn capacity(
     let observed = Arc::new(observed(&found, &objective, &engaged));
     let simulated = Simulated { limits, latency, observed };
     let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
-    Ok(Capacity { estimate: forecast.run(true)?, forecast, found, engaged, objective, warnings })
+    let estimate = forecast.recorded().run()?;
+    Ok(Capacity { estimate, forecast, found, engaged, objective, warnings })
 }
 
 /// What was seen beside what the forecast rests on.
