@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::Args;
 use flopcast_core::catalog::Purchase;
 use flopcast_core::diagnostic::{Error, Kind, Result};
-use flopcast_core::estimate::Engine;
+use flopcast_core::estimate::{Engine, Id, Key};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::plan::Scenario;
-use flopcast::estimate::{Engine, Estimate};
+use flopcast::estimate::{Engine, Estimate, Key};
 use flopcast::provenance::{How, Step};
 use flopcast::report::{Report, capacity as sized, json, tree};
 use flopcast::scenario::document::{self, Node};
@@ -148,6 +148,7 @@ pub fn leaves<'a>(step: &'a Step, found: &mut Vec<&'a Step>) {
 pub fn explained(file: &str, sets: &[&str], path: &str) -> String {
     let told = shipped(file, sets).and_then(|scenario| report(&scenario));
     let told = told.unwrap_or_else(|error| panic!("{file} {sets:?}: {error}"));
-    let figure = told.figure(path).unwrap_or_else(|| panic!("no figure {path}"));
-    tree::derivation(figure.step.as_ref().unwrap_or_else(|| panic!("{path} has no derivation")))
+    let key = Key::parse(path).unwrap_or_else(|| panic!("{path} is no figure"));
+    let figure = told.figure(key).unwrap_or_else(|| panic!("no figure {path}"));
+    tree::derivation(figure.step().unwrap_or_else(|| panic!("{path} has no derivation")))
 }
