@@ -73,7 +73,7 @@ impl Options {
         } else {
             let measured = actuals::read(&log).map_err(|error| error.within(&name))?;
             let estimate = load::engine(&scenario, &catalog)?.run()?;
-            actuals::compare(&estimate.figures(), measured)?
+            actuals::compare(&estimate, measured)?
         };
         match global.format {
             Format::Table => print(&table(&comparison)),

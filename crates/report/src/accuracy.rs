@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use flopcast_core::training::calibration::Calibration;
+use flopcast_core::serving::calibration::Engines;
+use flopcast_core::training::calibration::{Calibration, Documented};
 use flopcast_evidence::backtest::calibrate::{FoldScore, Proof, mean_of_folds};
 use flopcast_evidence::backtest::score::{Scored, Summary};
-use flopcast_evidence::backtest::{Backtest, Kind, serving};
+use flopcast_evidence::backtest::{Backtest, Kind};
 use serde_json::{Value, json};
 
 use super::backtest::markdown_table;
@@ -15,7 +16,7 @@ const KINDS: [&str; 2] = ["dense", "moe"];
 
 /// `docs/accuracy.md`: the proof of the shipped constants, and what they make of published
 /// memory and runs.
-pub fn document(proof: &Proof, tests: &[Backtest]) -> String {
+pub fn document(proof: &Proof<Documented>, tests: &[Backtest]) -> String {
     let mut text = "# How wrong flopcast is\n\nWritten by `flopcast calibrate --format markdown > \
                     docs/accuracy.md`; a test compares. The rows are facts cited in \
                     hardware/backtest/, the model is src/training/step_time.rs, and \
@@ -91,7 +92,7 @@ fn rows_under(heading: &str) -> impl Iterator<Item = (&'static str, [&'static st
 }
 
 /// The proof as Markdown: before and after, on rows that the fits had not seen.
-pub fn markdown(proof: &Proof) -> String {
+pub fn markdown(proof: &Proof<Documented>) -> String {
     let mut text = format!(
         "Throughput of {} rows. An error is predicted / measured - 1; intervals are those of the \
          fitted calibration.\n",
@@ -141,7 +142,7 @@ pub fn markdown(proof: &Proof) -> String {
 }
 
 /// The proof of serving constants as Markdown.
-pub fn serving(proof: &serving::Proof) -> String {
+pub fn serving(proof: &Proof<Engines>) -> String {
     let mut text = format!(
         "## Serving\n\nWritten by `flopcast calibrate serving.csv`; the table is not shipped. {}. \
          An error is predicted / measured - 1. The constants are fitted to runs on up to 16 \
@@ -164,8 +165,8 @@ pub fn serving(proof: &serving::Proof) -> String {
     }
     text +=
         "### Constants\n\n| constant | value | prior | spread | range |\n|---|--:|--:|--:|--:|\n";
-    for (name, constant) in proof.calibration.named() {
-        let [low, high] = constant.range.map(rounded);
+    for (name, constant) in proof.calibration.constants.iter() {
+        let [low, high] = constant.range.unwrap_or([constant.value; 2]).map(rounded);
         let _ = writeln!(
             text,
             "| {name} | {} | {} | {} | {low} - {high} |",
@@ -178,7 +179,7 @@ pub fn serving(proof: &serving::Proof) -> String {
 }
 
 /// The same as a stable snapshot.
-pub fn serving_json(proof: &serving::Proof) -> Value {
+pub fn serving_json(proof: &Proof<Engines>) -> Value {
     let figures = |rows: &[&Scored]| -> Value {
         let mut figures = serde_json::Map::new();
         for (figure, load, summary) in by_figure(rows) {
@@ -215,7 +216,7 @@ fn constants(calibration: &Calibration) -> String {
                     deviation of the prior's logarithm.\n\n\
                     | constant | value | prior | spread | what it is |\n|---|--:|--:|--:|---|\n"
         .to_owned();
-    for (name, constant) in &calibration.constants {
+    for (name, constant) in calibration.constants.iter() {
         let _ = writeln!(
             text,
             "| {name} | {} | {} | {} | {} |",
@@ -235,7 +236,7 @@ fn rounded(value: f64) -> String {
 }
 
 /// The proof as a stable snapshot.
-pub fn json(proof: &Proof) -> Value {
+pub fn json(proof: &Proof<Documented>) -> Value {
     let kinds = |scored: &[&Scored]| -> Value {
         let summaries = by_kind(scored).into_iter();
         summaries

@@ -2,9 +2,10 @@
 
 mod api;
 mod bound;
-mod figure;
+pub mod figure;
 mod inference;
 mod money;
+mod observed;
 mod owned;
 pub mod plan;
 mod tokens;
@@ -29,8 +30,9 @@ use crate::training::run::Settled;
 
 pub use api::AgainstApi;
 pub use bound::LowerBound;
-pub use figure::{Figure, Section};
+pub use figure::{Figure, Id, Key, Mark, Place, Section};
 pub use inference::{InferenceForecast, Renewal, ReplicaLimits, Year};
+pub use observed::Observed;
 pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};
@@ -74,9 +76,9 @@ impl Estimate {
     }
 
     /// The hardware that is owned, by stage.
-    pub fn ownerships(&self) -> impl Iterator<Item = (&'static str, &Ownership)> {
-        let training = self.training.iter().map(|it| ("training", it.ownership.as_ref()));
-        let service = self.inference.iter().map(|it| ("inference", it.ownership.as_ref()));
+    pub fn ownerships(&self) -> impl Iterator<Item = (Place, &Ownership)> {
+        let training = self.training.iter().map(|it| (Place::Training, it.ownership.as_ref()));
+        let service = self.inference.iter().map(|it| (Place::Service, it.ownership.as_ref()));
         training.chain(service).filter_map(|(stage, owned)| Some((stage, owned?)))
     }
 }
@@ -98,6 +100,8 @@ pub struct Simulated {
     pub limits: ReplicaLimits,
     /// Mean latencies at the peak.
     pub latency: Latency,
+    /// What else was seen.
+    pub observed: Arc<Observed>,
 }
 
 impl Simulated {
@@ -123,6 +127,7 @@ impl Simulated {
                 tpot: tpot.as_ref().map(Traced::silent),
                 e2e: e2e.silent(),
             },
+            observed: Arc::clone(&self.observed),
         }
     }
 }
@@ -197,8 +202,10 @@ impl Engine {
                     Some(simulated) => {
                         let simulated =
                             if self.records { simulated.clone() } else { simulated.silent() };
-                        let Simulated { limits, latency } = simulated;
-                        inference::serve(plan, finance, training, limits, |_: &Year| latency)?
+                        let Simulated { limits, latency, observed } = simulated;
+                        let latency = |_: &Year| latency;
+                        let served = inference::serve(plan, finance, training, limits, latency)?;
+                        InferenceForecast { observed: Some(observed), ..served }
                     }
                 })
             }

@@ -9,7 +9,7 @@ use super::owned::Capex;
 use super::years::{self, YEAR};
 use crate::catalog::PurchasePrice;
 use crate::ledger::plan::Owned;
-use crate::provenance::{Known, Traced, Unknown};
+use crate::provenance::{Known, Traced, Unknown, Value};
 use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
 
 /// Owned hardware against a rent, per device and hour of ownership.
@@ -22,24 +22,21 @@ pub struct RentOrBuy {
     /// The rent that would be paid.
     pub rent: Traced<DevicePrice>,
     /// When the cumulated payments meet.
-    pub break_even: Result<Traced<Time>, Never>,
+    pub break_even: Value<Time>,
     /// Present value of buying over renting, over the service life, resale included.
     pub net_present_value: Traced<PurchasePrice>,
 }
-
-/// Why two costs never meet, in words for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Never(pub String);
 
 impl RentOrBuy {
     /// The answer in a sentence.
     pub fn answer(&self) -> String {
         match &self.break_even {
-            Ok(time) => {
+            Value::Known(time) => {
                 let months = 12.0 * time.value().value / YEAR;
                 format!("buying costs less than renting after {months:.1} months")
             }
-            Err(Never(why)) => why.clone(),
+            Value::Never(no) | Value::Unknown(no) => no.why.clone(),
+            Value::Absent => String::new(),
         }
     }
 }
@@ -99,14 +96,14 @@ fn break_even(
     running: &Traced<DevicePrice>,
     discount: &Traced<f64>,
     life: &Traced<Time>,
-) -> Result<Traced<Time>, Never> {
+) -> Value<Time> {
     let (pays, costs) = (rent.value(), running.value());
     if pays <= costs {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: to run a device of one's own costs {}, to rent one {}",
             show(costs),
             show(pays)
-        )));
+        ));
     }
     // NaN where the saving does not even pay the interest.
     let alone = (capex / (rent - running)).named("time to break even without interest");
@@ -114,20 +111,20 @@ fn break_even(
     let with_interest = years::one() * -(1.0 - &alone / years::one() * &rate).ln() / &rate;
     let time = discount.equals(&Traced::constant(0.0)).choose(&alone, &with_interest);
     if time.value().value.is_nan() {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: the saving of {} does not pay the interest on {}",
             show(pays - costs),
             show(capex.value())
-        )));
+        ));
     }
     if time.value() > life.value() {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: it takes {}, and the hardware lasts {}",
             in_years(time.value()),
             in_years(life.value())
-        )));
+        ));
     }
-    Ok(time)
+    time.into()
 }
 
 fn in_years(time: Time) -> String {

@@ -13,6 +13,7 @@ mod operator;
 #[cfg(test)]
 mod tests;
 mod traced;
+mod value;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::quantity::{Distribution, Measure};
 pub use expression::{Expr, Expr as How, Function, Relation, SLACK, Step};
 pub use notation::{Notation, SPREADSHEET, TEXT};
 pub use traced::{Comparison, Known, Traced, Unknown, function};
+pub use value::{Amount, Value};
 
 /// Why a value is what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::{Add, Neg};
 use std::sync::Arc;
 
-use super::Basis;
 use super::expression::{Expr, Function, Relation, Step};
+use super::{Amount, Basis};
 use crate::quantity::{Dimension, Measure};
 
 /// A quantity and, where someone will ask why, the step that made it.
@@ -24,6 +24,18 @@ pub struct Unknown {
 
 /// A figure, unless it is unknown.
 pub type Known<Q> = Result<Traced<Q>, Unknown>;
+
+impl<Q: Copy> Traced<Q> {
+    /// The quantity itself.
+    pub fn value(&self) -> Q {
+        self.value
+    }
+
+    /// The step that made it, if recorded.
+    pub fn step(&self) -> Option<&Arc<Step>> {
+        self.step.as_ref()
+    }
+}
 
 impl<Q: Measure> Traced<Q> {
     pub(super) fn new(value: Q, step: Option<Arc<Step>>) -> Self {
@@ -74,16 +86,6 @@ impl<Q: Measure> Traced<Q> {
         Self { value, step }
     }
 
-    /// The quantity itself.
-    pub fn value(&self) -> Q {
-        self.value
-    }
-
-    /// The step that made it, if recorded.
-    pub fn step(&self) -> Option<&Arc<Step>> {
-        self.step.as_ref()
-    }
-
     /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
     #[must_use]
     pub fn named(mut self, name: impl fmt::Display) -> Self {
@@ -102,6 +104,13 @@ impl<Q: Measure> Traced<Q> {
     pub fn retype<R: Measure>(self) -> Traced<R> {
         const { assert!(Q::DIMENSION.same(R::DIMENSION), "a retyped quantity keeps its dimension") };
         Traced { value: R::from_stored(self.value.stored()), step: self.step }
+    }
+
+    /// The same value as an amount of a dimension that is known at run time only.
+    #[must_use]
+    pub fn amount(self) -> Traced<Amount> {
+        let amount = Amount { stored: self.value.stored(), dimension: Q::DIMENSION };
+        Traced { value: amount, step: self.step }
     }
 
     /// A function of this value that is neither product nor sum, by its formula.
