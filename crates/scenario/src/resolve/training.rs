@@ -375,7 +375,7 @@ fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<C
     }
     let passes = &parts[0].1;
     let model = passes.policy.clone();
-    if let (Some(wanted), Some(most)) = (longest, model.shape.max_sequence)
+    if let (Some(wanted), Some(most)) = (longest, model.extents.max_sequence)
         && wanted > most
     {
         let place = training.sequence_length.as_ref().map(|length| &length.place);
