@@ -32,7 +32,7 @@ impl Files for Nothing {
 pub fn forecast(document: &Node, catalog: &Catalog) -> Result<Report> {
     let scenario = resolve(&reader::read(document)?, catalog, &Nothing)?;
     let engine = Engine::new(&scenario, catalog)?;
-    Ok(Report::new(&scenario, &engine.run(true)?, engine.predicted()))
+    Ok(Report::new(&scenario, &engine.recorded().run()?, engine.predicted()))
 }
 
 /// The forecast of a document, as `estimate --format json` saves it.
