@@ -144,11 +144,8 @@ fn generative(
             "{share:.2} % of the requests are longer than the KV cache of a replica and are refused"
         ));
     }
-    let closed = service
-        .replica
-        .capability(instances, &service.demand, true)
-        .map_err(|unfit| fit::explained(*unfit, service, instances, catalog, length))?;
-    let limits = ReplicaLimits { max_rate: max_rate(&found.highest), ..closed.into() };
+    let closed = ReplicaLimits::of(&service.recorded())?;
+    let limits = ReplicaLimits { max_rate: max_rate(&found.highest), ..closed };
     capacity(
         scenario,
         catalog,
@@ -174,7 +171,8 @@ fn capacity(
     let observed = Arc::new(observed(&found, &objective, &engaged));
     let simulated = Simulated { limits, latency, observed };
     let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
-    Ok(Capacity { estimate: forecast.run(true)?, forecast, found, engaged, objective, warnings })
+    let estimate = forecast.recorded().run()?;
+    Ok(Capacity { estimate, forecast, found, engaged, objective, warnings })
 }
 
 /// What was seen beside what the forecast rests on.
@@ -329,16 +327,9 @@ fn at_peak<S: StepTime + Sync>(
 }
 
 pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
-    let instance = service.rent.as_ref().and_then(|rent| rent.instance.as_ref());
-    let per_instance = instance.map_or(1, |devices| devices.value.stored() as u64);
-    fleet(
-        peak,
-        rate,
-        1.0 - service.headroom.value.get(),
-        service.redundancy.value as u64,
-        &engines_of(service),
-        per_instance,
-    )
+    let replica = service.replica.all_devices().value().value as u64;
+    let redundancy = service.redundancy.value as u64;
+    fleet(peak, rate, service.target_utilisation.value, redundancy, replica)
 }
 
 /// The requests as they were recorded, or drawn: gamma distributed gaps, lognormal lengths.
@@ -348,7 +339,8 @@ fn traffic(service: &Service) -> Result<Traffic> {
     if let Some(trace) = &demand.trace {
         return Ok(Traffic { rate, profile: None, source: Source::Recorded(Arc::clone(trace)) });
     }
-    let most = demand.model.shape.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let most =
+        demand.model.extents.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
     let lengths = |length: Option<&Length>, key: &str| -> Result<Lengths> {
         let length = length.ok_or_else(|| {
             Error::input(format!("the service has no inference.traffic.{key}")).hint(
@@ -376,18 +368,6 @@ fn traffic(service: &Service) -> Result<Traffic> {
     Ok(Traffic { rate, profile: None, source: Source::Random { burstiness, classes } })
 }
 
-/// How many engines a replica has, and the devices of each.
-fn engines_of(service: &Service) -> Vec<(u64, u64)> {
-    let devices = service.replica.devices.value.value as u64;
-    match &service.replica.pools {
-        None => vec![(1, devices)],
-        Some(pools) => vec![
-            (pools.prefill.value as u64, pools.prefill_devices.value.value as u64),
-            (pools.decode.value as u64, devices),
-        ],
-    }
-}
-
 /// Refuses promises that the datasheet forbids whatever the engine does: a token reads every weight
 /// of a dense model, a prompt computes its FLOPs.
 fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Result<()> {
@@ -405,7 +385,7 @@ fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Re
     if let Some(speculation) = &replica.speculation {
         let draft = speculation.draft.as_ref().map_or(Data::default(), |it| it.weights.value);
         weights += draft * speculation.tokens.value;
-        yields = speculation.tokens_per_verification(false).value().value;
+        yields = speculation.tokens_per_verification().value().value;
     }
     let read = weights / (replica.bandwidth.value * devices) / yields;
     let peak: DeviceFlopRate = replica.peak.value;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
-use crate::provenance::{Input, Uncertain};
-use crate::quantity::{Data, DataPerRequest, RequestRate, Requests, Share, Time, YearlyRate};
+use crate::ledger::packing::Packing;
+use crate::provenance::{Input, Traced, Uncertain};
+use crate::quantity::{Data, DataPerRequest, Ratio, RequestRate, Requests, Share, Time, YearlyRate};
 use crate::serving::plan::{Demand, FlopPerRequest, Replica};
 use crate::training::plan::{Efficiency, Prediction, Run};
 
@@ -43,7 +44,7 @@ pub struct Service {
     /// Peak rate / mean rate.
     pub peak_to_mean: Input<f64>,
     /// Part of a replica's highest rate that the fleet is planned for.
-    pub headroom: Input<Share>,
+    pub target_utilisation: Input<Share>,
     /// Growth of the rate.
     pub growth: Input<YearlyRate>,
     /// Replicas beside those that the peak needs.
@@ -69,6 +70,19 @@ pub struct Service {
 }
 
 impl Service {
+    /// Its replicas in whole instances; `None` where devices are sold singly.
+    pub fn pack(&self, stage: &str, replicas: &Traced<Ratio>) -> Option<Packing> {
+        self.rent.as_ref()?.pack(stage, &self.replica.groups(&replicas.number()))
+    }
+
+    /// The same service, every input of which records.
+    #[must_use]
+    pub fn recorded(&self) -> Self {
+        let mut recorded = self.clone();
+        recorded.for_each_input(&mut |input| input.record());
+        recorded
+    }
+
     /// The service on the hardware of a year of the horizon, from 1.
     pub fn in_year(&self, year: u32) -> &Self {
         match &self.refresh {
@@ -193,7 +207,7 @@ impl Service {
         self.replica.for_each_input(visit);
         visit(&mut self.rate);
         visit(&mut self.peak_to_mean);
-        visit(&mut self.headroom);
+        visit(&mut self.target_utilisation);
         visit(&mut self.growth);
         visit(&mut self.redundancy);
         if let Some(start_up) = &mut self.start_up {
@@ -212,8 +226,9 @@ impl Service {
         if let Some(factor) = &mut self.demand.step_time {
             visit(factor);
         }
+        visit(&mut self.demand.burstiness);
         for kind in &mut self.demand.kinds {
-            visit(&mut kind.cached);
+            kind.for_each_input(visit);
         }
         if let Some(rent) = &mut self.rent {
             rent.for_each_input(visit);

@@ -3,9 +3,9 @@
 //! A [`Traced`] quantity carries, beside its value, the [`Step`] that made it. The arithmetic
 //! operators on traced quantities record their own steps, so the explanation of a figure is a
 //! by-product of computing it and cannot say anything else. An operator records as soon as one of
-//! its sides has a step; the other is a constant then. Inputs have steps unless they are silenced
-//! ([`Uncertain::silence`]), as those of a run are that is one of many: there a traced quantity
-//! costs a null pointer.
+//! its sides has a step; the other is a constant then. The inputs of a run that someone will ask
+//! about have steps ([`Uncertain::record`]); in one of many runs they have none, and a traced
+//! quantity costs a null pointer.
 
 mod expression;
 mod notation;
@@ -83,7 +83,7 @@ pub struct Input<Q> {
     pub value: Q,
     leaf: Arc<Step>,
     spread: Option<Distribution>,
-    silent: bool,
+    records: bool,
 }
 
 /// An input of any quantity, for sampling.
@@ -94,8 +94,8 @@ pub trait Uncertain {
     fn distribution(&self) -> Option<Distribution>;
     /// Gives it another (stored) value.
     fn set(&mut self, stored: f64);
-    /// Lets what is computed from it go without a derivation.
-    fn silence(&mut self);
+    /// Lets what is computed from it record its derivation.
+    fn record(&mut self);
 }
 
 impl<Q: Measure> Uncertain for Input<Q> {
@@ -108,8 +108,8 @@ impl<Q: Measure> Uncertain for Input<Q> {
     fn set(&mut self, stored: f64) {
         self.value = Q::from_stored(stored);
     }
-    fn silence(&mut self) {
-        self.silent = true;
+    fn record(&mut self) {
+        self.records = true;
     }
 }
 
@@ -117,7 +117,7 @@ impl<Q: Measure> Input<Q> {
     /// An input named in the scenario's or the field's words.
     pub fn new(name: impl Into<String>, value: Q, basis: Basis) -> Self {
         let leaf = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
-        Self { value, leaf: Arc::new(leaf), spread: None, silent: false }
+        Self { value, leaf: Arc::new(leaf), spread: None, records: false }
     }
 
     /// The same input with its distribution, where it is uncertain.
@@ -132,13 +132,13 @@ impl<Q: Measure> Input<Q> {
         &self.leaf
     }
 
-    /// The input as the start of a computation, with its step unless it is silenced.
+    /// The input as the start of a computation, with its step where the run records.
     pub fn trace(&self) -> Traced<Q> {
-        Traced::new(self.value, (!self.silent).then(|| Arc::clone(&self.leaf)))
+        Traced::new(self.value, self.records.then(|| Arc::clone(&self.leaf)))
     }
 
     /// The input as the start of a computation, with its step only where someone will ask why.
     pub fn traced(&self, explain: bool) -> Traced<Q> {
-        Traced::new(self.value, explain.then(|| Arc::clone(&self.leaf)))
+        Traced::new(self.value, (explain && self.records).then(|| Arc::clone(&self.leaf)))
     }
 }

@@ -55,8 +55,11 @@ pub static SPREADSHEET: Notation = Notation {
     over: "/",
     power: "^",
     comma: ",",
-    constant: |value, _| {
-        if value < 0.0 { format!("({value:?})") } else { format!("{value:?}") }
+    constant: |value, _| match value {
+        // The largest number there is.
+        _ if value.is_infinite() => "9.99E+307".to_owned(),
+        _ if value < 0.0 => format!("({value:?})"),
+        _ => format!("{value:?}"),
     },
     call: |function, arguments| match function {
         Function::Min => format!("MIN({arguments})"),
@@ -78,6 +81,7 @@ pub static SPREADSHEET: Notation = Notation {
 fn told(value: f64, dimension: Dimension) -> String {
     let years = value / Time::new::<year>(1.0).stored();
     match dimension {
+        _ if value.is_infinite() => "never".to_owned(),
         Dimension::NONE => number(value),
         Time::DIMENSION if years >= 1.0 && years.fract() == 0.0 => {
             format!("{years} {}", if years > 1.0 { "years" } else { "year" })

@@ -1,6 +1,6 @@
 //! `+ - * /` on traced quantities and plain numbers, by reference or by value.
 
-use std::ops::{Add, Div, Mul, Sub};
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::traced::Traced;
 use crate::quantity::Measure;
@@ -77,6 +77,18 @@ macro_rules! from_number {
     )+};
 }
 
+/// The opposite.
+macro_rules! negative {
+    ($($traced:ty)+) => {$(
+        impl<Q: Measure + Neg<Output = Q>> Neg for $traced {
+            type Output = Traced<Q>;
+            fn neg(self) -> Traced<Q> {
+                self.negated()
+            }
+        }
+    )+};
+}
+
 macro_rules! operator {
     ($trait:ident $method:ident $sign:literal $product:literal) => {
         between!($trait $method $sign $product:
@@ -97,3 +109,4 @@ scaled!(Div div -1: &Traced<Q> Traced<Q>);
 shifted!(Add add 1: &Traced<Q> Traced<Q>);
 shifted!(Sub sub -1: &Traced<Q> Traced<Q>);
 from_number!(&Traced<Q>, &Traced<f64>; Traced<Q>, Traced<f64>;);
+negative!(&Traced<Q> Traced<Q>);

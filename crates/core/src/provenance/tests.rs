@@ -6,7 +6,10 @@ use crate::quantity::{Share, Time, YearlyRate};
 const YEAR: f64 = 31_557_600.0;
 
 fn input<Q: Measure>(name: &str, value: Q) -> Traced<Q> {
-    Input::new(name, value, Basis::Assumed { why: "a test".to_owned(), source: None }).trace()
+    let basis = Basis::Assumed { why: "a test".to_owned(), source: None };
+    let mut input = Input::new(name, value, basis);
+    input.record();
+    input.trace()
 }
 
 /// The value, the value computed anew, the text and the spreadsheet's formula, with inputs by
@@ -74,8 +77,7 @@ fn without_a_step_nothing_is_recorded() {
     let (a, b) = (Traced::constant(2.0), Traced::constant(3.0));
     let figure = a.below(&b).choose(&(&(1.0 - &a) * &b).ceil(), &a.pow(&b)).named("figure");
     assert!(figure.step().is_none());
-    let mut share =
-        Input::new("share", Share::from_stored(0.5), Basis::Derived { formula: String::new() });
-    share.silence();
+    let basis = Basis::Derived { formula: String::new() };
+    let share = Input::new("share", Share::from_stored(0.5), basis);
     assert!((1.0 - share.trace()).step().is_none());
 }

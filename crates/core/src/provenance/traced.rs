@@ -1,6 +1,7 @@
 //! Quantities that record how they were computed.
 
-use std::ops::Add;
+use std::fmt;
+use std::ops::{Add, Neg};
 use std::sync::Arc;
 
 use super::expression::{Expr, Function, Relation, Step};
@@ -87,13 +88,13 @@ impl<Q: Measure> Traced<Q> {
 
     /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
     #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
+    pub fn named(mut self, name: impl fmt::Display) -> Self {
         if let Some(step) = &mut self.step {
             if step.name.is_some() {
                 let how = Expr::Product(vec![(Arc::clone(step), 1)]);
                 *step = Arc::new(Step { name: None, how, ..**step });
             }
-            Arc::make_mut(step).name = Some(name.to_owned());
+            Arc::make_mut(step).name = Some(name.to_string());
         }
         self
     }
@@ -146,6 +147,17 @@ impl<Q: Measure> Traced<Q> {
                 joined(&left, &right, sign, product)
             });
         Traced { value, step }
+    }
+
+    pub(super) fn negated(&self) -> Self
+    where
+        Q: Neg<Output = Q>,
+    {
+        let value = -self.value;
+        let step = recorded([self.operand()], Q::DIMENSION, value.stored(), |[step]| {
+            Expr::Sum(vec![(step, -1)])
+        });
+        Self { value, step }
     }
 
     fn operand(&self) -> Operand<'_> {

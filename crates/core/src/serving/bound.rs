@@ -18,7 +18,7 @@ impl Replica {
     /// # Errors
     /// The weights exceed all of the memory.
     pub fn rate_bound(&self, demand: &Demand, flops: FlopPerRequest) -> Result<RequestRate> {
-        let devices = self.all_devices(false).value().value;
+        let devices = self.all_devices().value().value;
         let free = self.memory.value.value * devices - self.weights.value.value;
         if free <= 0.0 {
             return Err(Error::limit("the weights exceed the memory"));
@@ -26,8 +26,8 @@ impl Replica {
         let compute = flops.value / (self.peak.value.value * devices);
         let tokens = self.output.as_ref().zip(demand.instances.as_ref());
         let memory = tokens.map_or(0.0, |(output, instances)| {
-            let input = self.input.traced(false).value().value;
-            let output = output.traced(false).value().value;
+            let input = self.input.trace().value().value;
+            let output = output.trace().value().value;
             let cache = instances.cache_per_token((input + output).ceil() as u32).value;
             let fitting = free / (cache * (input + output)).max(f64::MIN_POSITIVE);
             let batch = self.max_batch.value.min(fitting).max(1.0);
@@ -35,7 +35,7 @@ impl Replica {
             let moved = weights + cache * (input + output / 2.0);
             let speculation = self.speculation.as_ref();
             let tokens = speculation
-                .map_or(1.0, |it| it.tokens_per_verification(false).value().value);
+                .map_or(1.0, |it| it.tokens_per_verification().value().value);
             output * moved / tokens / (self.bandwidth.value.value * devices)
         });
         Ok(RequestRate::from_stored(1.0 / compute.max(memory).max(f64::MIN_POSITIVE)))

@@ -143,21 +143,33 @@ struct Load {
 
 impl Replica {
     /// All devices: of its one instance, or of its prefill and decode instances.
-    pub fn all_devices(&self, explain: bool) -> Traced<Devices> {
-        let devices = self.devices.traced(explain);
+    pub fn all_devices(&self) -> Traced<Devices> {
+        let devices = self.devices.trace();
         match &self.pools {
             None => devices,
             Some(pools) => {
-                let decode = pools.decode.traced(explain);
-                let all = decode * &devices + self.prefill_pool(pools, explain);
+                let decode = pools.decode.trace();
+                let all = decode * &devices + self.prefill_pool(pools);
                 all.named("inference.replica.devices")
             }
         }
     }
 
+    /// The instances of so many replicas, and the devices of each.
+    pub fn groups(&self, replicas: &Traced<f64>) -> Vec<(Traced<f64>, Traced<Devices>)> {
+        let devices = self.devices.trace();
+        match &self.pools {
+            None => vec![(replicas.clone(), devices)],
+            Some(pools) => vec![
+                (replicas * pools.prefill.trace(), pools.prefill_devices.trace()),
+                (replicas * pools.decode.trace(), devices),
+            ],
+        }
+    }
+
     /// Devices of the prefill instances.
-    pub fn prefill_pool(&self, pools: &Pools, explain: bool) -> Traced<Devices> {
-        (pools.prefill.traced(explain) * pools.prefill_devices.traced(explain))
+    pub fn prefill_pool(&self, pools: &Pools) -> Traced<Devices> {
+        (pools.prefill.trace() * pools.prefill_devices.trace())
             .named("inference.replica.prefill_devices")
     }
 
@@ -169,26 +181,24 @@ impl Replica {
     pub fn capability(
         &self,
         instances: &Instances,
-        demand: &Demand,
-        explain: bool,
-    ) -> Result<Capability, Box<Unfit>> {
-        let asked = Asked::of(demand, instances.window(), explain);
+        demand: &Demand) -> Result<Capability, Box<Unfit>> {
+        let asked = Asked::of(demand, instances.window());
         let lengths = (asked.input.value().value, asked.output.value().value);
         let engines = instances.under(self, demand, lengths)?;
         let pool = &engines.decode;
-        let kv_capacity = self.kv_capacity(instances, demand, pool, &asked, explain);
+        let kv_capacity = self.kv_capacity(instances, demand, pool, &asked);
         let request = Traced::constant(Requests::from_stored(1.0));
         let room = |held: &Traced<TokensPerRequest>| (&kv_capacity / (held * &request)).number();
-        let limit = self.max_batch.traced(explain).floor();
+        let limit = self.max_batch.trace().floor();
         // The last block of a sequence is half full.
         let block = TokensPerRequest::from_stored(f64::from(pool.limits.block) / 2.0);
         let most = room(&(&asked.context + Traced::constant(block))).min(&limit);
         let most = most.max(&Traced::constant(1.0)).named("sequences of a full batch");
         let concurrency = room(&(&asked.input + &asked.output).ceil()).min(&limit);
-        let factors = Factors::of(self, instances, demand, explain);
-        let split = self.split(instances, &engines, &asked, &factors, explain);
+        let factors = Factors::of(self, instances, demand);
+        let split = self.split(instances, &engines, &asked, &factors);
         let generation = Generation {
-            gaps: demand.burstiness.traced(explain).pow(&Traced::constant(2.0)),
+            gaps: demand.burstiness.trace().pow(&Traced::constant(2.0)),
             api_server: asked
                 .input
                 .beside(TimePerRequest::from_stored(engines.api_server.value), || {
@@ -216,8 +226,8 @@ impl Replica {
                     .named("highest rate of the prefill instances");
                 let answers = (one() / decoding * decode)
                     .named("highest rate of the decode instances");
-                let devices = self.all_devices(explain);
-                let pools = self.pools.as_ref().map(|pools| self.prefill_pool(pools, explain));
+                let devices = self.all_devices();
+                let pools = self.pools.as_ref().map(|pools| self.prefill_pool(pools));
                 let share = pools.map_or(Traced::constant(Ratio::from_stored(0.0)), |it| it / devices);
                 (prompts.min(&answers), share.named("share of devices that read prompts"))
             }
@@ -233,7 +243,7 @@ impl Replica {
             max_concurrency: concurrency.retype().named("inference.replica.max_concurrency"),
             max_rate: max_rate.named("inference.replica.max_rate_per_s"),
             prompt_share: Some(prompt_share),
-            speculation: generation.rounds(self, full.busy.batch, explain),
+            speculation: generation.rounds(self, full.busy.batch),
             form: Form::Tokens(Box::new(generation)),
         })
     }
@@ -245,18 +255,16 @@ impl Replica {
         instances: &Instances,
         demand: &Demand,
         pool: &Pool,
-        asked: &Asked,
-        explain: bool,
-    ) -> Traced<Tokens> {
+        asked: &Asked) -> Traced<Tokens> {
         if let Some(tokens) = &demand.kv_cache {
-            return tokens.traced(explain);
+            return tokens.trace();
         }
-        let memory = self.memory.traced(explain) * self.memory_share.traced(explain)
-            - self.reserve.traced(explain);
-        let usable = (memory * self.devices.traced(explain)).named("usable memory");
-        let mut free = usable - self.weights.traced(explain);
+        let memory = self.memory.trace() * self.memory_share.trace()
+            - self.reserve.trace();
+        let usable = (memory * self.devices.trace()).named("usable memory");
+        let mut free = usable - self.weights.trace();
         if let Some(draft) = self.speculation.as_ref().and_then(|it| it.draft.as_ref()) {
-            free = free - draft.weights.traced(explain);
+            free = free - draft.weights.trace();
         }
         let per_token = asked.input.beside(pool.memory.per_token(), || {
             let how = format!("{}, at the mean length of a request", instances.cache());
@@ -270,9 +278,7 @@ impl Replica {
         instances: &Instances,
         engines: &Engines,
         asked: &Asked,
-        factors: &Factors,
-        explain: bool,
-    ) -> Option<Split> {
+        factors: &Factors) -> Option<Split> {
         let (pools, (pool, transfer)) = (self.pools.as_ref()?, engines.prefill.as_ref()?);
         let queue =
             Queue::new(&pool.time, pool.limits, asked.numbers(), Phase::Prefill, 1.0);
@@ -280,7 +286,7 @@ impl Replica {
         let time = |seconds: f64, name: &str| {
             factors.time(&asked.computed, Time::from_stored(seconds), name, "prompts alone")
         };
-        let link = pools.network.traced(explain) * pools.prefill_devices.traced(explain);
+        let link = pools.network.trace() * pools.prefill_devices.trace();
         let told = |name: &str, how: &str| (name.to_owned(), how.to_owned());
         let reached = asked.input.beside::<f64>(instances.link(), || {
             told("share of a link's bandwidth that is reached", "the step-time model's")
@@ -290,8 +296,8 @@ impl Replica {
             told("KV cache of a prompt's token", "cached elements of the model x their size")
         });
         Some(Split {
-            prefill: pools.prefill.traced(explain),
-            decode: pools.decode.traced(explain),
+            prefill: pools.prefill.trace(),
+            decode: pools.decode.trace(),
             prompts: Batches {
                 alone: time(alone, "time of a prompt alone"),
                 full: time(full, "time of a full step of prompts"),
@@ -305,13 +311,13 @@ impl Replica {
 }
 
 impl Factors {
-    fn of(replica: &Replica, instances: &Instances, demand: &Demand, explain: bool) -> Self {
+    fn of(replica: &Replica, instances: &Instances, demand: &Demand) -> Self {
         Self {
-            step: demand.step_time.as_ref().map(|factor| factor.traced(explain)),
+            step: demand.step_time.as_ref().map(|factor| factor.trace()),
             round: replica
                 .speculation
                 .as_ref()
-                .map(|given| given.tokens_per_verification(explain).number()),
+                .map(|given| given.tokens_per_verification().number()),
             how: instances.words(),
         }
     }
@@ -464,18 +470,18 @@ impl Generation {
     }
 
     /// Rounds of drafts and verifications in a batch.
-    fn rounds(&self, replica: &Replica, batch: f64, explain: bool) -> Option<Rounds> {
+    fn rounds(&self, replica: &Replica, batch: f64) -> Option<Rounds> {
         let given = replica.speculation.as_ref()?;
         let time = &self.engines.decode.time;
         let share = time.draft_share(batch.max(1.0), self.asked.context.value().value);
-        Some(given.rounds(share, || format!("{}, in a full batch", self.factors.how), explain))
+        Some(given.rounds(share, || format!("{}, in a full batch", self.factors.how)))
     }
 }
 
 impl Speculation {
     /// Rounds of which the draft takes this share, if there is one.
-    pub fn rounds(&self, share: f64, how: impl FnOnce() -> String, explain: bool) -> Rounds {
-        let acceptance = self.acceptance.traced(explain);
+    pub fn rounds(&self, share: f64, how: impl FnOnce() -> String) -> Rounds {
+        let acceptance = self.acceptance.trace();
         let share = || {
             acceptance.beside(Ratio::from_stored(share), || {
                 ("inference.speculative.draft_share".to_owned(), how())
@@ -483,7 +489,7 @@ impl Speculation {
         };
         Rounds {
             draft_share: self.draft.as_ref().map(|_| share()),
-            tokens: self.tokens_per_verification(explain),
+            tokens: self.tokens_per_verification(),
             acceptance,
         }
     }

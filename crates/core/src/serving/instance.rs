@@ -277,7 +277,7 @@ impl Instances {
             Ok(Pool {
                 time: Speculative {
                     yields: speculation
-                        .map_or(1.0, |it| it.tokens_per_verification(false).value().value),
+                        .map_or(1.0, |it| it.tokens_per_verification().value().value),
                     ..time.clone().scaled(factor)
                 },
                 limits: memory.limits(&settings, deployment, replica.max_batch.value as u32),

@@ -181,32 +181,32 @@ impl<'a> Pass<'a> {
     ///
     /// # Errors
     /// As [`Pass::times`].
-    pub fn capability(&self, explain: bool) -> Result<Capability> {
+    pub fn capability(&self) -> Result<Capability> {
         self.fitting()?;
         let replica = self.replica;
-        let weights = replica.weights.traced(explain);
+        let weights = replica.weights.trace();
         let largest = weights.beside(DataPerRequest::from_stored(self.largest.max(1.0)), || {
             ("largest activations".to_owned(), "of a request, between two products".to_owned())
         });
-        let memory = replica.memory.traced(explain) * replica.memory_share.traced(explain)
-            - replica.reserve.traced(explain);
-        let usable = (memory * replica.devices.traced(explain)).named("usable memory");
+        let memory = replica.memory.trace() * replica.memory_share.trace()
+            - replica.reserve.trace();
+        let usable = (memory * replica.devices.trace()).named("usable memory");
         let request = || Traced::constant(Requests::from_stored(1.0));
-        let limit = replica.max_batch.traced(explain) * request();
+        let limit = replica.max_batch.trace() * request();
         let most = ((usable - &weights) / largest).min(&limit).floor();
         let most = most.named("requests of a full batch");
-        let full = self.time(&most, explain).named("time of a full batch");
+        let full = self.time(&most).named("time of a full batch");
         let max_rate = (&most / &full).named("inference.replica.max_rate_per_s");
         let concurrency: Traced<Ratio> = &most / request();
         Ok(Capability::in_one_pass(
-            Batches { alone: self.time(&request(), explain).named("time of one request"), full, most },
+            Batches { alone: self.time(&request()).named("time of one request"), full, most },
             concurrency.named("inference.replica.max_concurrency"),
             max_rate,
         ))
     }
 
     /// Time of a batch: the layers that products bound, those that memory bounds, the kernels.
-    fn time(&self, batch: &Traced<Requests>, explain: bool) -> Traced<Time> {
+    fn time(&self, batch: &Traced<Requests>) -> Traced<Time> {
         let Self { replica, reached, .. } = self;
         let Reach { rate, bandwidth, .. } = self.reach();
         let count = batch.value().value;
@@ -221,25 +221,25 @@ impl<'a> Pass<'a> {
                 bound.activations += it.activations;
             }
         }
-        let told = replica.weights.traced(explain);
+        let told = replica.weights.trace();
         let part = |name: &str, value: f64| {
             told.beside::<f64>(value, || {
                 (name.to_owned(), "counted over the layers, at this batch".to_owned())
             })
         };
-        let devices = replica.devices.traced(explain);
-        let compute = replica.peak.traced(explain) * reached.compute.traced(explain) * &devices;
+        let devices = replica.devices.trace();
+        let compute = replica.peak.trace() * reached.compute.trace() * &devices;
         let reading =
-            replica.bandwidth.traced(explain) * reached.bandwidth.traced(explain) * &devices;
+            replica.bandwidth.trace() * reached.bandwidth.trace() * &devices;
         let activations = told.beside(DataPerRequest::from_stored(bound.activations), || {
             let how = "of a request, counted over the layers, at this batch";
             ("activations in layers bound by memory".to_owned(), how.to_owned())
         });
         let products = part("part of the FLOPs in layers bound by compute", bound.flops);
         let read = part("part of the weights in layers bound by memory", bound.weights);
-        let computed = batch * replica.prefill.traced(explain) * products / compute;
+        let computed = batch * replica.prefill.trace() * products / compute;
         let moved = (&told * read + batch * activations) / reading;
-        let launched = reached.kernel.traced(explain) * part("kernels", self.kernels);
+        let launched = reached.kernel.trace() * part("kernels", self.kernels);
         Traced::total([
             computed.named("layers bound by compute"),
             moved.named("layers bound by memory"),

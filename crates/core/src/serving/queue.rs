@@ -227,3 +227,165 @@ impl<'a, S: StepTime> Queue<'a, S> {
         self.request.computed * (full * self.request.keys + windowed * self.request.windowed_keys)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, Device};
+    use crate::quantity::{Measure as _, RequestRate, Time};
+    use crate::random::Stream;
+    use crate::serving::calibration::Calibration;
+    use crate::serving::capacity::{Objective, Search, highest_rate};
+    use crate::serving::memory::KvCapacity;
+    use crate::serving::served::ServedModel;
+    use crate::serving::simulator::{Bounds, Fleet, Router, Simulation};
+    use crate::serving::step::{Deployment, Roofline, Weights};
+    use crate::serving::traffic::{Class, Lengths, Source, Traffic};
+
+    /// A decoder of so many parameters, with grouped queries and of the usual aspect.
+    fn decoder(parameters: f64) -> ServedModel {
+        let layers = (parameters / 196_608.0).cbrt().round() as u64;
+        let hidden = 128 * layers;
+        let pair = (4 * hidden * layers) as f64;
+        ServedModel {
+            layers,
+            hidden,
+            attention: layers * 5 * hidden * hidden / 2,
+            dense: layers * 19 * hidden * hidden / 2,
+            head: 128_256 * hidden,
+            embedding: 128_256 * hidden,
+            kv: layers * 2 * hidden / 8,
+            kv_shards: 8,
+            pair_flops: (pair, 0.0),
+            context_flops: (pair, 0.0),
+            ..ServedModel::default()
+        }
+    }
+
+    /// A service on one replica.
+    struct Case {
+        time: Roofline,
+        limits: Limits,
+        request: MeanRequest,
+        most: f64,
+        traffic: Traffic,
+    }
+
+    impl Case {
+        fn random(seed: u64) -> Option<Self> {
+            let mut stream = Stream::new(seed, 9);
+            let mut among = |low: f64, high: f64| low * (high / low).powf(stream.uniform());
+            let model = decoder(among(1e9, 100e9));
+            let (input, output) = (among(50.0, 5000.0), among(10.0, 1000.0));
+            let (wide, long) = (among(1.2, 3.5), among(1.2, 3.0));
+            let batch = among(8.0, 400.0) as u32;
+            let tensor = 1 << (among(1.0, 15.9).log2() as u32);
+            let engine = ["vllm", "sglang", "trtllm"][(seed % 3) as usize];
+            let device = ["h100-sxm", "l40s", "h200-sxm"][(seed / 3 % 3) as usize];
+            let device = Device::of(Catalog::embedded().accelerator(device).unwrap()).unwrap();
+            let deployment = Deployment {
+                tensor,
+                pipeline: 1,
+                data: 1,
+                expert_parallel: false,
+                weights: Weights::Eight,
+                kv_bytes: 1.0,
+            };
+            let calibration = Calibration::shipped().unwrap();
+            let settings = calibration.engine(engine).unwrap();
+            let constants = calibration.constants(engine).unwrap();
+            let length = (input + output).ceil() as u32;
+            let memory = KvCapacity::of(&model, &device, &deployment, settings, length).ok()?;
+            let limits = memory.limits(settings, &deployment, batch);
+            let lengths = |mean: f64, ratio: f64| {
+                let lengths = Lengths::lognormal(mean, 0.95, ratio * mean, None).unwrap();
+                let Lengths::Lognormal { sigma, .. } = lengths else { unreachable!() };
+                (lengths, (sigma * sigma).exp())
+            };
+            let ((input_lengths, squares_in), (output_lengths, squares_out)) =
+                (lengths(input, wide), lengths(output, long));
+            let request = MeanRequest {
+                computed: input,
+                output,
+                context: input + output / 2.0 * squares_out,
+                keys: input / 2.0 * squares_in,
+                ..MeanRequest::default()
+            };
+            let classes = vec![Class {
+                weight: 1.0,
+                input: input_lengths,
+                output: output_lengths,
+                cached: 0.0,
+            }];
+            let held = request.context + f64::from(limits.block) / 2.0;
+            Some(Self {
+                time: Roofline::new(&model, &device, &deployment, &constants),
+                most: (memory.tokens.value / held).min(batch.into()).max(1.0),
+                limits,
+                request,
+                traffic: Traffic {
+                    rate: RequestRate::from_stored(1.0),
+                    profile: None,
+                    source: Source::Random { burstiness: 1.0, classes },
+                },
+            })
+        }
+
+        fn queue(&self) -> Queue<'_, Roofline> {
+            Queue::new(&self.time, self.limits, self.request, Phase::Both, self.most)
+        }
+
+        /// The highest rate without bounds on latencies.
+        fn simulated(&self) -> f64 {
+            let Self { time, limits, traffic, .. } = self;
+            let simulation = Simulation {
+                fleet: Fleet { time, limits: *limits, replicas: 1, router: Router::RoundRobin },
+                handover: None,
+                front_end: Time::from_stored(0.0),
+                slo: vec![Bounds::default()],
+                warm_up: 0,
+                queue_limit: 4000,
+                records: false,
+            };
+            let search = Search { requests: 8000, seeds: 1, tolerance: 0.02, margin: 0.0 };
+            let found =
+                highest_rate(&simulation, traffic, &Objective::default(), &search, &|_| ());
+            found.unwrap().rate.value
+        }
+    }
+
+    #[test]
+    fn the_highest_rate_is_what_the_simulator_finds() {
+        let cases = (1..=24).filter_map(|seed| Some((seed, Case::random(seed)?)));
+        let mut count = 0;
+        for (seed, case) in cases {
+            let (closed, simulated) = (case.queue().full().rate, case.simulated());
+            let ratio = closed / simulated;
+            assert!((0.85..1.15).contains(&ratio), "{seed}: {closed} / {simulated} = {ratio}");
+            count += 1;
+        }
+        assert!(count > 12, "{count} cases");
+    }
+
+    #[test]
+    fn more_requests_fill_the_batch_and_slow_the_tokens() {
+        for case in (1..=40).filter_map(Case::random) {
+            let queue = case.queue();
+            let full = queue.full();
+            let token = |busy: Busy| {
+                let steps = case.request.output - 1.0;
+                // Little's law: rate x steps x time per token are at once.
+                busy.batch / (busy.rate * steps)
+            };
+            let mut last = (0.0, 0.0);
+            for share in [0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99] {
+                let busy = queue.at_rate(share * full.rate);
+                let found = queue.at_batch(busy.batch).rate;
+                assert!((found / busy.rate - 1.0).abs() < 1e-6, "{found} {}", busy.rate);
+                assert!(busy.batch > last.0 && busy.batch <= full.batch, "{busy:?}");
+                assert!(token(busy) >= last.1 * (1.0 - 1e-6), "{busy:?}");
+                last = (busy.batch, token(busy));
+            }
+        }
+    }
+}

@@ -71,12 +71,12 @@ struct Class {
 
 impl Asked {
     /// That of a service, for layers that see a window of so many tokens.
-    pub fn of(demand: &Demand, window: Option<u32>, explain: bool) -> Self {
-        let most = demand.model.shape.max_sequence.map(|most| most as f64);
+    pub fn of(demand: &Demand, window: Option<u32>) -> Self {
+        let most = demand.model.extents.max_sequence.map(|most| most as f64);
         let classes: Vec<(Traced<Share>, Class)> = demand
             .kinds
             .iter()
-            .map(|kind| (kind.share.traced(explain), Class::of(kind, most, window, explain)))
+            .map(|kind| (kind.share.trace(), Class::of(kind, most, window)))
             .collect();
         let tokens = |of: fn(&Class) -> &Traced<TokensPerRequest>| mean(&classes, of);
         let squares = |of: fn(&Class) -> &Traced<Squared>| mean(&classes, of);
@@ -140,18 +140,18 @@ where
 }
 
 impl Class {
-    fn of(kind: &RequestKind, most: Option<f64>, window: Option<u32>, explain: bool) -> Self {
+    fn of(kind: &RequestKind, most: Option<f64>, window: Option<u32>) -> Self {
         let one = || Traced::constant(TokensPerRequest::from_stored(1.0));
         let none = || Traced::constant(TokensPerRequest::from_stored(0.0));
         let moments = |length: &Option<Length>, without: Traced<TokensPerRequest>| {
             length.as_ref().map_or_else(
                 || Moments(without.clone(), &without * &without),
-                |length| Moments::of(length, most, explain),
+                |length| Moments::of(length, most),
             )
         };
         // A class without answers among others is over with its prompt.
         let (input, output) = (moments(&kind.input, none()), moments(&kind.output, one()));
-        let found = kind.cached.traced(explain).number();
+        let found = kind.cached.trace().number();
         let new = 1.0 - &found;
         let computed = if kind.cached.value.get() > 0.0 { &input.0 * &new } else { input.0.clone() };
         let context = &input.0 * &output.0 + &output.1 / 2.0;
@@ -184,8 +184,8 @@ impl Moments {
     /// Those of a lognormal: with z the normal quantile of 0.95, its logarithm has the standard
     /// deviation s = z - sqrt(z^2 - 2 ln(p95 / mean)), and E[X^2] = mean^2 e^(s^2). Cut at m, E[min(X,
     /// m)^k] = E[X^k] F(w - k s) + m^k F(-w) with w = (ln m - mu) / s and F the normal distribution.
-    fn of(length: &Length, most: Option<f64>, explain: bool) -> Self {
-        let (mean, p95) = (length.mean.traced(explain), length.p95.traced(explain));
+    fn of(length: &Length, most: Option<f64>) -> Self {
+        let (mean, p95) = (length.mean.trace(), length.p95.trace());
         let z = normal_quantile(0.95);
         let constant = |value: f64| Traced::<f64>::constant(value);
         let ratio = (&p95 / &mean).ln().or_nothing();

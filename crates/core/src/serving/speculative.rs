@@ -23,13 +23,14 @@ use crate::serving::plan::Speculation;
 
 impl Speculation {
     /// Tokens of a sequence that a verification yields on average.
-    pub fn tokens_per_verification(&self, explain: bool) -> Traced<Ratio> {
-        let (acceptance, guesses) = (self.acceptance.traced(explain), self.tokens.traced(explain));
-        let tokens: Traced<Ratio> = acceptance.map2(
-            &guesses,
-            "1 + a + ... + a^k with a acceptance, k tokens guessed",
-            |v| (0..=v[1] as i32).map(|i| v[0].powi(i)).sum(),
-        );
+    pub fn tokens_per_verification(&self) -> Traced<Ratio> {
+        let (acceptance, drafted) = (self.acceptance.trace(), self.tokens.trace());
+        let tokens = if acceptance.value().get() < 1.0 {
+            (1.0 - acceptance.pow(&(&drafted + 1.0))) / (1.0 - &acceptance)
+        } else {
+            &drafted + 1.0
+        };
+        let tokens: Traced<Ratio> = tokens.retype();
         tokens.named("inference.speculative.tokens_per_verification")
     }
 }

@@ -132,7 +132,7 @@ impl Platform {
             peak16,
             bandwidth: device.bandwidth.stored(),
             memory: device.memory.stored(),
-            scale_up: device.links.joined(&hardware.architecture)?.stored(),
+            scale_up: device.links.scale_up.unwrap_or(device.links.scale_out).stored(),
             scale_out: device.links.scale_out.stored(),
             domain: device.links.domain.max(1) as f64,
             host_launched: generation.is_none_or(|g| g.host_launched),

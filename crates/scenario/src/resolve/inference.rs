@@ -127,8 +127,8 @@ fn generation(
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
-        headroom: assumed(
-            "planned load of a replica",
+        target_utilisation: assumed(
+            "target utilisation of a replica",
             share(0.8),
             "queues grow without bound at full load",
         ),

@@ -78,6 +78,6 @@ pub(super) fn size(
     // One pass is what an engine does with a prompt.
     let found = task.solve(&server, |_| Limit::Ttft.interval(), at_peak, &mut warnings)?;
     let limits =
-        ReplicaLimits { max_rate: max_rate(&found.highest), ..pass.capability(true)?.into() };
+        ReplicaLimits { max_rate: max_rate(&found.highest), ..ReplicaLimits::of(&service.recorded())? };
     capacity(scenario, catalog, found, objective, limits, Engaged::Network(times), warnings)
 }

@@ -7,7 +7,7 @@ use crate::estimate::{
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Entry, Ledger, Resource};
 use crate::ledger::owned::PARTS;
-use crate::ledger::rent::Packing;
+use crate::ledger::packing::Packing;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
@@ -34,7 +34,7 @@ pub(super) enum Read {
     /// The footprint of the run or of a year.
     Footprint(fn(&Footprint) -> Figure),
     /// The rows of money of a stage, resource by resource.
-    Cost(fn((&Ledger<Money>, Resource)) -> Figure),
+    Cost(fn((&Ledger<Money>, Resource)) -> Value<Money>),
     /// What a stage bought, part by part.
     Purchase(fn((&Ownership, &str)) -> Figure),
     /// What a stage bought.
@@ -152,7 +152,7 @@ impl Read {
                 let names = Resource::NAMES.iter();
                 let (resource, ..) = names.copied().find(|(_, name, _)| *name == key.member)?;
                 let money = if of_training { &training?.money } else { &service?.money };
-                read((money, resource))
+                read((money, resource)).named(&key.path()).amount()
             }
             Self::Purchase(read) => read((owned()?, key.member)),
             Self::Owned(read) | Self::Compared(read) => read(owned()?),

@@ -269,6 +269,7 @@ fn resource(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{Promise, fleet};
+    use crate::quantity::Share;
     use super::*;
     use crate::serving::simulator::{
         Bounds, Fleet as Pool, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
@@ -368,7 +369,8 @@ mod tests {
         let error = highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, &|_| ());
         assert!(error.unwrap_err().message().contains("no request of this traffic fits"));
         let rate = RequestRate::from_stored;
-        assert!(fleet(rate(1e18), rate(1.0), 0.1, 0, &[(1, 1)], 8).is_err());
-        assert!(fleet(rate(1.0), rate(0.0), 0.1, 0, &[(1, 1)], 8).is_err());
+        let most = Share::from_stored(0.9);
+        assert!(fleet(rate(1e18), rate(1.0), most, 0, 1).is_err());
+        assert!(fleet(rate(1.0), rate(0.0), most, 0, 1).is_err());
     }
 }

@@ -189,6 +189,17 @@ pub struct RequestKind {
     pub cached: Input<Share>,
 }
 
+impl RequestKind {
+    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
+        visit(&mut self.share);
+        for Length { mean, p95, .. } in [&mut self.input, &mut self.output].into_iter().flatten() {
+            visit(mean);
+            visit(p95);
+        }
+        visit(&mut self.cached);
+    }
+}
+
 /// How long prompts or answers are: lognormal with this mean and 95th percentile.
 #[derive(Clone, Debug)]
 pub struct Length {
