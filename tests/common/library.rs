@@ -5,15 +5,15 @@ use std::sync::LazyLock;
 
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
+use flopcast::estimate::plan::Scenario;
 use flopcast::estimate::{Engine, Estimate, estimate};
-use flopcast::study::capacity::{self, Question};
 use flopcast::provenance::{How, Step};
 use flopcast::report::{Report, capacity as sized, json, tree};
 use flopcast::scenario::document::{self, Node};
-use flopcast::estimate::plan::Scenario;
 use flopcast::scenario::{Files, reader, resolve};
 use flopcast::serving::calibration::Calibration;
 use flopcast::serving::capacity::Search;
+use flopcast::study::capacity::{self, Question};
 use serde_json::Value;
 
 use super::{holds, root};

@@ -1,11 +1,11 @@
 //! The best of a grid is the best of all its combinations.
 
 use flopcast::estimate::{Estimate, Figure, estimate};
+use flopcast::scenario::{document, reader, resolve};
 use flopcast::study::aim::Aim;
 use flopcast::study::axis::Axis;
 use flopcast::study::optimize::{Limit, Request, search};
 use flopcast::study::space::Space;
-use flopcast::scenario::{document, reader, resolve};
 
 use crate::common::library::{Beside, CATALOG};
 

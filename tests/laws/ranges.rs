@@ -1,8 +1,8 @@
 //! Ranges of inputs against what their distributions say of the figures.
 
 use flopcast::estimate::Engine;
-use flopcast::study::uncertainty::{Sampling, intervals};
 use flopcast::report::{Report, json};
+use flopcast::study::uncertainty::{Sampling, intervals};
 use serde_json::Value;
 
 use crate::common::library::{CATALOG, shipped};

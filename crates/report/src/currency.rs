@@ -4,10 +4,9 @@ use flopcast_core::estimate::Figure;
 use flopcast_core::estimate::plan::Currency;
 use flopcast_core::quantity::text::number;
 use serde_json::{Map, Value, json};
-use tabled::builder::Builder;
 
 use super::Report;
-use super::table::section;
+use crate::doc::{Cell, Column, Grid};
 
 /// Figures that a table shows, with their labels.
 const SHOWN: &[(&str, &str)] = &[
@@ -23,15 +22,17 @@ pub(super) fn shown(report: &Report) -> impl Iterator<Item = (&'static str, &Fig
     SHOWN.iter().filter_map(|(path, label)| Some((*label, report.figure(path)?)))
 }
 
-/// The main figures as aligned text.
-pub(super) fn table(report: &Report, out: &mut String) {
-    let Some(currency) = &report.currency else { return };
-    let mut builder = Builder::default();
+/// The main figures as a table.
+pub(super) fn grid(report: &Report, currency: &Currency) -> Grid {
+    let columns = [Column::words("figure"), Column::quantities("value")];
+    let mut grid = Grid::new(columns.map(|column| column.headed("")));
     for (label, figure) in shown(report) {
-        let value = text(figure, currency);
-        builder.push_record([format!("  {label}"), value, currency.code.clone()]);
+        let value = converted(figure, currency).map_or(Cell::Unknown, |value| {
+            Cell::shown(value, format!("{} {}", number(value), currency.code))
+        });
+        grid.push([Cell::text(label), value]);
     }
-    section(out, &title(currency), builder, &[1]);
+    grid
 }
 
 /// Every figure of money.

@@ -7,7 +7,6 @@ use flopcast_core::quantity::text::{count, number};
 use flopcast_study::uncertainty::PERCENTILES;
 use maud::{Markup, html};
 
-use super::super::ledger::HEADINGS;
 use super::super::table::{SECTIONS, YEARS, label};
 use super::super::{Report, currency, tree};
 
@@ -69,18 +68,19 @@ pub(super) fn ledger(report: &Report) -> Option<Markup> {
         return None;
     }
     let total: Option<f64> = report.ledger.iter().map(|row| row.amount).sum();
+    let grid = super::super::ledger::grid(&report.ledger);
     Some(scroll(
         "Ledger",
         &html! { table {
             thead { tr {
-                @for (column, heading) in HEADINGS.iter().enumerate() {
-                    th scope="col" .num[column > 1] { (heading) }
+                @for (at, column) in grid.columns.iter().enumerate() {
+                    th scope="col" .num[at > 1] { (column.heading) }
                 }
                 th scope="col" { "kind" } th scope="col" { "basis of the price" }
             } }
-            tbody { @for row in &report.ledger { tr {
-                @for (column, cell) in row.cells().iter().enumerate() {
-                    td .num[column > 1] .short[column == 0] { (cell) }
+            tbody { @for (row, cells) in report.ledger.iter().zip(&grid.rows) { tr {
+                @for (at, cell) in cells.iter().enumerate() {
+                    td .num[at > 1] .short[at == 0] { (cell.people()) }
                 }
                 td { (row.entry.kind.name()) }
                 td .basis { (row.basis.join("; ")) }
