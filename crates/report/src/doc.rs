@@ -50,6 +50,8 @@ pub enum Block {
     Warnings(Vec<String>),
     /// A table.
     Grid(Grid),
+    /// What the marks of a terminal's brief cells mean; other forms have no marks.
+    Legend(String),
     /// Lines whose shape matters: a tree.
     Lines(Vec<String>),
     /// A picture, drawn twice.

@@ -48,7 +48,7 @@ fn block(block: &Block) -> Markup {
         Block::Details { summary, blocks } => html! {
             details { summary { (visible(summary)) } (self::blocks(blocks)) }
         },
-        Block::Tag(_) => html! {},
+        Block::Legend(_) | Block::Tag(_) => html! {},
     }
 }
 

@@ -20,11 +20,16 @@ fn blocks<'a>(all: impl Iterator<Item = &'a Block>, out: &mut String) {
     // A tag opens a comment, and lies right before what follows.
     let mut tight = true;
     for block in all {
+        let mut text = String::new();
+        self::block(block, &mut text);
+        if text.is_empty() {
+            continue;
+        }
         if !tight {
             out.push('\n');
         }
+        *out += &text;
         tight = matches!(block, Block::Tag(_));
-        self::block(block, out);
     }
 }
 
@@ -49,8 +54,8 @@ fn block(block: &Block, out: &mut String) {
             Ok(())
         }
         Block::Lines(lines) => fenced(lines, out),
-        // A text form has no picture; its figures stand in a grid.
-        Block::Picture { .. } => Ok(()),
+        // A text form has no picture: its figures stand in a grid.
+        Block::Picture { .. } | Block::Legend(_) => Ok(()),
         Block::Details { summary, blocks } => {
             let _ = writeln!(out, "<details><summary>{}</summary>\n", inline(summary));
             self::blocks(blocks.iter(), out);

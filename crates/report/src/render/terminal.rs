@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use tabled::builder::Builder;
+use tabled::settings::formatting::AlignmentStrategy;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
@@ -41,8 +42,12 @@ pub fn text(doc: &Doc, width: usize) -> String {
 fn stands_on(above: &Block, block: &Block) -> bool {
     match above {
         Block::Section(_) | Block::Subsection(_) | Block::Caption(_) => true,
-        Block::Grid(_) | Block::Lead { .. } | Block::List(_) | Block::Facts(_) => {
-            matches!(block, Block::List(_) | Block::Facts(_))
+        Block::Grid(_)
+        | Block::Lead { .. }
+        | Block::List(_)
+        | Block::Facts(_)
+        | Block::Legend(_) => {
+            matches!(block, Block::List(_) | Block::Facts(_) | Block::Legend(_))
         }
         _ => false,
     }
@@ -66,6 +71,7 @@ fn block(block: &Block, width: usize) -> String {
             let lines = wrap(&visible(text), line.saturating_sub(2));
             format!("{}\n  {}\n", visible(name), lines.join("\n  "))
         }
+        Block::Legend(text) => set_in(text),
         Block::List(items) => items.iter().map(|item| set_in(item)).collect(),
         Block::Facts(facts) => {
             facts.iter().map(|(label, says)| set_in(&format!("{label}: {says}"))).collect()
@@ -145,7 +151,7 @@ fn table(grid: &Grid, width: usize) -> String {
     }
     rows.into_iter().for_each(|row| builder.push_record(row));
     let mut table = builder.build();
-    table.with(Style::empty()).with(Padding::new(0, GAP, 0, 0));
+    table.with(Style::empty()).with(Padding::new(0, GAP, 0, 0)).with(AlignmentStrategy::PerLine);
     table.modify(Columns::first(), Padding::new(grid.indent, GAP, 0, 0));
     for (at, _) in columns.iter().enumerate().filter(|(_, (kind, _))| *kind == Kind::Numbers) {
         table.modify(Columns::one(at), Alignment::right());

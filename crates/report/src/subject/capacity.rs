@@ -219,7 +219,7 @@ fn groups(capacity: &Capacity) -> Vec<(Option<&str>, ClassReport)> {
 /// Latencies by percentile, and what is promised.
 fn latencies(capacity: &Capacity) -> Grid {
     let numbers = ["mean", "P50", "P90", "P95", "P99", "promised"].map(Column::numbers);
-    let mut grid = Grid::new([Column::words("")].into_iter().chain(numbers));
+    let mut grid = Grid::new([Column::prose("")].into_iter().chain(numbers));
     let shown = |seconds: Option<f64>| {
         seconds.map_or(Cell::Gap, |seconds| Cell::quantity(Time::from_stored(seconds)))
     };

@@ -94,7 +94,10 @@ pub(super) fn notes(it: &Comparison) -> Vec<String> {
 
 fn document(it: &Comparison) -> Doc {
     let [before, after] = &it.names;
-    let mut doc = Doc::titled(format!("{after} against {before}"));
+    let mut doc = Doc::default();
+    let names = [("before", before), ("after", after)];
+    let names = names.map(|(side, name)| (side.to_owned(), name.clone()));
+    doc.push(Block::Facts(names.into()));
     if it.lines.is_empty() {
         doc.push(Block::Text(format!("All {} figures are the same.", it.same)));
         return doc;

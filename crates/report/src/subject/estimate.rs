@@ -1,6 +1,7 @@
 //! The forecast of a scenario: the answer, the figures by section, money and carbon by row, ranges,
 //! inputs.
 
+use flopcast_core::estimate::Figure;
 use flopcast_core::provenance::{Basis, How, Step};
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 use serde_json::Value;
@@ -53,7 +54,7 @@ pub(crate) fn document(report: &Report) -> Doc {
             Grid::new([Column::words("figure").headed(""), Column::quantities("value").headed("")]);
         for (path, label) in *figures {
             let Some(figure) = report.figure(path) else { continue };
-            let value = figure.value.map_or(Cell::Unknown, |it| Cell::shown(it, &figure.shown));
+            let value = value(figure, short_unit(&figure.shown));
             grid.push([Cell::text(*label), value]);
         }
         let empty = grid.is_empty();
@@ -80,6 +81,20 @@ pub(crate) fn document(report: &Report) -> Doc {
     inputs(report, &mut doc);
     doc.push_some(Block::Warnings(report.warnings.clone()));
     doc
+}
+
+/// A figure's cell; one that has no value says why: it is unknown, or comes never.
+fn value(figure: &Figure, shown: &str) -> Cell {
+    match figure.value {
+        Some(value) => Cell::shown(value, shown),
+        None if shown == "unknown" => Cell::Unknown,
+        None => Cell::text(shown),
+    }
+}
+
+/// What the heading of a section says is not said again in each unit.
+fn short_unit(shown: &str) -> &str {
+    shown.trim_end_matches("/request").trim_end_matches("/Mtoken")
 }
 
 /// Whether a fact is told below the figures of this section.
@@ -120,8 +135,8 @@ fn years(report: &Report) -> Grid {
         let cells = columns.iter().map(|(name, heading)| {
             let Some(figure) = figure(year, name) else { return Cell::Blank };
             // A unit that is the heading is not said again in each row.
-            let shown = figure.shown.trim_end_matches(heading).trim_end();
-            figure.value.map_or(Cell::Unknown, |value| Cell::shown(value, shown))
+            let number = figure.shown.strip_suffix(heading).and_then(|it| it.strip_suffix(' '));
+            value(figure, number.unwrap_or(&figure.shown))
         });
         grid.push([Cell::Count(u64::from(year))].into_iter().chain(cells));
     }
@@ -176,7 +191,9 @@ fn inputs(report: &Report, doc: &mut Doc) {
     ])
     .flush();
     let mut assumed = false;
-    for step in &report.inputs {
+    let leaves =
+        |step: &&std::sync::Arc<Step>| !matches!(step.how, How::Leaf(Basis::Derived { .. }));
+    for step in report.inputs.iter().filter(leaves) {
         let (mark, brief) = basis(step);
         assumed |= mark == '*';
         let name = step.name.as_deref().unwrap_or_default();
@@ -191,9 +208,12 @@ fn inputs(report: &Report, doc: &mut Doc) {
         ]);
     }
     doc.section("Inputs", grid);
-    let hint = "* assumed: nobody said; `flopcast explain` tells why";
-    let model = report.model_assumptions.iter().map(|text| format!("* model: {text}"));
-    doc.push_some(Block::List(assumed.then(|| hint.to_owned()).into_iter().chain(model).collect()));
+    if assumed {
+        let says = "* assumed: nobody said; `flopcast explain` tells why";
+        doc.push(Block::Legend(says.to_owned()));
+    }
+    let model = report.model_assumptions.iter();
+    doc.push_some(Block::Facts(model.map(|it| ("model".to_owned(), it.clone())).collect()));
 }
 
 /// The mark of an assumed input and the short word for its basis.

@@ -231,12 +231,10 @@ fn groups(report: &ModelReport<'_>) -> Grid {
     let rows = report.rows();
     let total: Flop = rows.iter().map(|row| report.counted(row)).sum();
     let timed: Time = rows.iter().filter_map(|row| row.bound).map(|(time, _)| time).sum();
-    let mut numbers = vec!["FLOP", "share", "params", "bytes", "FLOP/B"];
-    if report.device.is_some() {
-        numbers.extend(["time", "bound"]);
-    }
-    let numbers = numbers.into_iter().map(Column::numbers);
-    let mut grid = Grid::new([Column::words("layers")].into_iter().chain(numbers));
+    let numbers = ["FLOP", "share", "params", "bytes", "FLOP/B"].map(Column::numbers);
+    let bound = [Column::numbers("time"), Column::words("bound")].into_iter();
+    let bound = bound.filter(|_| report.device.is_some());
+    let mut grid = Grid::new([Column::words("layers")].into_iter().chain(numbers).chain(bound));
     for row in rows {
         let counted = report.counted(&row);
         let intensity = (row.moved.value > 0.0).then(|| row.flops.total().value / row.moved.value);
@@ -314,7 +312,7 @@ fn side_by_side(reports: &[ModelReport<'_>], standings: &[Standing<'_>]) -> Doc 
         numbers.extend([standing.metric, "front"]);
     }
     let numbers = numbers.into_iter().map(Column::numbers);
-    let mut grid = Grid::new([Column::words("model")].into_iter().chain(numbers));
+    let mut grid = Grid::new([Column::words("model")].into_iter().chain(numbers)).flush();
     let mut standings = standings.iter();
     for report in reports {
         let parameters = report.model.parameters();
@@ -343,7 +341,7 @@ fn side_by_side(reports: &[ModelReport<'_>], standings: &[Standing<'_>]) -> Doc 
             first.model.input.batch, first.precision
         )
     });
-    doc.push_some(Block::List(note.into_iter().collect()));
+    doc.blocks.extend(note.map(Block::Text));
     doc
 }
 

@@ -114,7 +114,11 @@ fn document(it: &Checked) -> Doc {
     if let Some(comparison) = it.comparison.as_ref().filter(|it| !it.lines.is_empty()) {
         let mut changes = Doc::default();
         changes.push_some(Block::Grid(lines(comparison)));
-        changes.section("Inputs that differ", inputs(comparison));
+        let inputs = inputs(comparison);
+        if !inputs.is_empty() {
+            let caption = Block::Caption("Inputs that differ:".to_owned());
+            changes.blocks.extend([caption, Block::Grid(inputs)]);
+        }
         changes.push_some(Block::List(notes(comparison)));
         let summary = format!("{} figures change", comparison.lines.len());
         doc.push_some(Block::Details { summary, blocks: changes.blocks });

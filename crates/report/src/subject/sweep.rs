@@ -140,7 +140,8 @@ fn front(space: &Space<'_>, question: &Question, summary: &Summary) -> (Grid, us
 }
 
 fn obstacles(summary: &Summary) -> Grid {
-    let mut grid = Grid::new([Column::numbers("rows"), Column::prose("why")]);
+    let mut grid =
+        Grid::new([Column::numbers("rows"), Column::prose("why")].map(|column| column.headed("")));
     for (why, rows) in summary.obstacles.iter().take(OBSTACLES) {
         grid.push([Cell::Count(*rows), why.as_str().into()]);
     }
