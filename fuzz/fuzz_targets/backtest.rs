@@ -11,7 +11,7 @@ use flopcast_fuzz::CATALOG;
 use libfuzzer_sys::fuzz_target;
 
 static CALIBRATION: LazyLock<Calibration> =
-    LazyLock::new(|| Calibration::embedded().expect("the shipped one"));
+    LazyLock::new(|| Calibration::shipped().expect("the shipped one"));
 
 fuzz_target!(|text: &str| {
     if let Ok(table) = Table::read(text) {

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use flopcast_core::calibration::{Calibration, Facts};
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{Input, Model, config};
-use flopcast_core::serving::calibration as serving;
-use flopcast_core::training::calibration::Calibration;
 use flopcast_evidence::backtest::serving::Reader;
 use flopcast_evidence::backtest::table::Table;
 use flopcast_evidence::backtest::{Backtest, Kind};
@@ -78,7 +77,7 @@ impl Options {
     }
 
     fn serving(&self, rows: &Table, catalog: &Catalog) -> Result<Backtest> {
-        let calibration = serving_calibration(self.calibration.as_deref())?;
+        let calibration = calibration(self.calibration.as_deref())?;
         let model = configs(self.file.as_deref(), self.configs.as_deref());
         let progress = Progress::new();
         Backtest::serving(rows, Reader::new(catalog, &model), &calibration, |done, total| {
@@ -106,18 +105,10 @@ pub(super) fn configs(
 }
 
 /// The constants of a file, or the built-in ones.
-pub(super) fn calibration(path: Option<&Path>) -> Result<Calibration> {
+pub(super) fn calibration<F: Facts>(path: Option<&Path>) -> Result<Calibration<F>> {
     match path {
         Some(path) => Calibration::read(&calibration_file::json(&text(path)?)?),
-        None => Calibration::embedded(),
-    }
-}
-
-/// The serving constants of a file, or the built-in ones.
-pub(super) fn serving_calibration(path: Option<&Path>) -> Result<serving::Calibration> {
-    match path {
-        Some(path) => serving::Calibration::read(&calibration_file::json(&text(path)?)?),
-        None => serving::Calibration::shipped(),
+        None => Calibration::shipped(),
     }
 }
 

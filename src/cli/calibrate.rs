@@ -9,11 +9,11 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_evidence::backtest::calibrate::prove;
 use flopcast_evidence::backtest::serving::Reader;
 use flopcast_evidence::backtest::table::Table;
-use flopcast_evidence::backtest::{Backtest, Kind, cases, serving};
+use flopcast_evidence::backtest::{Backtest, Kind, cases};
 use flopcast_evidence::calibration_file;
 use flopcast_report::subject::accuracy::Accuracy;
 
-use super::backtest::{calibration, configs, serving_calibration, text, write};
+use super::backtest::{calibration, configs, text, write};
 use super::{Global, load};
 
 /// Options of `flopcast calibrate`.
@@ -80,7 +80,7 @@ impl Options {
 
     fn serving(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
-        let before = serving_calibration(self.calibration.as_deref())?;
+        let before = calibration(self.calibration.as_deref())?;
         let model = configs(Some(path), self.configs.as_deref());
         let (runs, skipped) = Reader::new(&catalog, &model).runs(table);
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
@@ -92,7 +92,7 @@ impl Options {
         }
         let name = path.file_name().unwrap_or_default().display();
         let fitted = format!("{name}, {} runs", runs.len());
-        let proof = serving::prove(&runs, &before, usize::from(self.cross_validate), &fitted)?;
+        let proof = prove(&runs, &before, usize::from(self.cross_validate), &fitted)?;
         if let Some(path) = &self.output {
             write(path, &calibration_file::write(&proof.calibration)?)?;
         }

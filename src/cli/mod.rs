@@ -40,6 +40,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::doc::Subject;
 use flopcast_report::render::{Carries, FORMS, Format, Setting};
 use flopcast_report::text::visible_lines;
+use terminal_size::{Width, terminal_size};
 
 /// Forecast what an AI model takes before anyone rents a GPU: FLOPs, device-hours, dollars,
 /// energy, carbon and water of training and serving.
@@ -98,11 +99,12 @@ impl Global {
     }
 }
 
-/// Columns of the terminal, where the environment says so.
+/// Columns that a table may take: those of `COLUMNS`, of the terminal, or 80.
 #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
 fn width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    columns.map_or(Setting::default().width, |columns: usize| columns.clamp(40, 400))
+    let said = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let terminal = || terminal_size().map(|(Width(columns), _)| usize::from(columns));
+    said.or_else(terminal).map_or(Setting::default().width, |columns| columns.clamp(40, 400))
 }
 
 #[derive(Debug, Subcommand)]

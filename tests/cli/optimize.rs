@@ -3,19 +3,7 @@
 use std::fs;
 
 use crate::common::library::CATALOG;
-use crate::common::{flopcast, json, number, root, scratch, stdout, written};
-
-const RUN: &str = "\
-name: A run
-model: {parameters: 7B}
-data: {tokens: 100B}
-training:
-  precision: bf16
-  sequence_length: 2048
-  hardware: {accelerator: h100-sxm, count: 64}
-  efficiency: {mfu: 0.4, convention: six_nd}
-placement: {purchase: {price: 2 USD/device-h}, region: USA, start: 2027-01-01}
-";
+use crate::common::{RUN, flopcast, json, number, root, scratch, stdout, written};
 
 fn plan(name: &str, text: &str) -> String {
     written("optimize", name, text)

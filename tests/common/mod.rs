@@ -8,6 +8,19 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+/// A run whose device, number, place and price may be chosen.
+pub const RUN: &str = "\
+name: A run
+model: {parameters: 7B}
+data: {tokens: 100B}
+training:
+  precision: bf16
+  sequence_length: 2048
+  hardware: {accelerator: h100-sxm, count: 64}
+  efficiency: {mfu: 0.4, convention: six_nd}
+placement: {purchase: {price: 2 USD/device-h}, region: USA, start: 2027-01-01}
+";
+
 /// The repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

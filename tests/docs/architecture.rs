@@ -11,6 +11,7 @@ const ROOMS: &[&[&str]] = &[
     &["random"],
     &["diagnostic"],
     &["provenance"],
+    &["calibration"],
     &["catalog"],
     &["model"],
     &["training", "serving"],

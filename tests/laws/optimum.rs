@@ -7,19 +7,8 @@ use flopcast::study::axis::Axis;
 use flopcast::study::optimize::{Limit, Request, search};
 use flopcast::study::space::Space;
 
+use crate::common::RUN;
 use crate::common::library::{Beside, CATALOG};
-
-const RUN: &str = "\
-name: A run
-model: {parameters: 7B}
-data: {tokens: 100B}
-training:
-  precision: bf16
-  sequence_length: 2048
-  hardware: {accelerator: h100-sxm, count: 64}
-  efficiency: {mfu: 0.4, convention: six_nd}
-placement: {purchase: {price: 2 USD/device-h}, region: USA, start: 2027-01-01}
-";
 
 const AXES: [(&str, &[&str]); 4] = [
     ("training.hardware.accelerator", &["a100-sxm-80gb", "h100-sxm", "v100-sxm2-32gb"]),

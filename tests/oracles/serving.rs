@@ -1,8 +1,9 @@
 //! The serving constants against published runs.
 
 use flopcast::catalog::Catalog;
+use flopcast::evidence::backtest::calibrate::prove;
 use flopcast::evidence::backtest::score::{Scored, Summary};
-use flopcast::evidence::backtest::serving::{Reader, prove};
+use flopcast::evidence::backtest::serving::Reader;
 use flopcast::evidence::backtest::table::Table;
 use flopcast::model::Input;
 use flopcast::model::config;
@@ -41,7 +42,9 @@ fn runs_left_out_of_the_fit_are_forecast_within_the_bars() {
         assert!((0.75..=0.88).contains(&summary.coverage_80), "{figure}: {summary:?}");
     }
     // The shipped values are those of the fit.
-    for ((name, fitted), (_, shipped)) in proof.calibration.named().zip(calibration.named()) {
+    for ((name, fitted), (_, shipped)) in
+        proof.calibration.constants.iter().zip(calibration.constants.iter())
+    {
         assert!((shipped.value / fitted.value).ln().abs() < 0.1, "{name}: {}", fitted.value);
     }
 }

@@ -20,7 +20,7 @@ fn flops(cells: &str) -> f64 {
     );
     let table = Table::read(&text).unwrap();
     let row = table.rows().next().unwrap();
-    let calibration = Calibration::embedded().unwrap();
+    let calibration = Calibration::shipped().unwrap();
     let (scored, skipped) = score_run(row, &Catalog::embedded(), &calibration).unwrap();
     assert!(skipped.is_empty(), "{skipped:?}");
     scored[0].predicted

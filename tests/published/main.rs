@@ -7,5 +7,6 @@ mod contradictions;
 mod glossary;
 mod hf_facts;
 mod onnx;
+mod presets;
 mod scenarios;
 mod vision;

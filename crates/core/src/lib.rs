@@ -14,6 +14,8 @@ pub mod diagnostic;
 
 pub mod provenance;
 
+pub mod calibration;
+
 pub mod catalog;
 
 pub mod model;

@@ -25,6 +25,8 @@ pub struct Doc {
 /// A part of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
+    /// The beginning of another document, where several stand in one.
+    Next,
     /// The title of one of several documents that stand in one.
     Title(String),
     /// A heading over what follows.
@@ -210,6 +212,7 @@ impl Doc {
                 whole.blocks.splice(0..0, whole.title.take().map(Block::Title));
                 titled = true;
             }
+            whole.push(Block::Next);
             whole.blocks.extend(part.title.map(Block::Title));
             whole.blocks.extend(part.blocks);
             if let (Some(rows), Some(more)) = (&mut whole.rows, part.rows) {

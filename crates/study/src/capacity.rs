@@ -264,10 +264,10 @@ impl Task<'_> {
         // A latency that is off by a factor is one whose bound is off by it; a queue that grows
         // without end says that the throughput is.
         let widths = &calibration.intervals;
-        if let Some(key) = Limit::ALL.map(&error_of).iter().find(|it| !widths.contains_key(**it)) {
+        if let Some(key) = Limit::ALL.map(&error_of).iter().find(|it| widths.get(it).is_none()) {
             return Err(Error::input(format!("the serving calibration has no interval of {key}")));
         }
-        let factor = |limit: Limit| widths[error_of(limit)].exp();
+        let factor = |limit: Limit| widths.half_width(error_of(limit)).exp();
         let limiting = factor(highest.limit);
         let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
         let with = |objective: &Objective, words: &str, done: f64| {

@@ -1,45 +1,35 @@
-//! The declared constants of the step-time model: value, prior, range and provenance of each.
+//! The constants of the step-time model: those of every accelerator, those of a generation.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::platform::ExpertKernels;
+use crate::calibration::{self, Facts, Intervals, declared};
 use crate::diagnostic::{Error, Result};
 
-/// The constants of `hardware/calibration.yaml`.
+/// The constants of `hardware/calibration.yaml`; `generation.gemm.precision` and
+/// `generation.attention` belong to a generation.
+pub type Calibration = calibration::Calibration<Documented>;
+
+/// What is documented of accelerators and frameworks.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Calibration {
-    /// What the values were fitted to, and when.
-    pub fitted: String,
+pub struct Documented {
     /// Generations of accelerators, newest relatives last.
     pub generations: IndexMap<String, Generation>,
     /// Training frameworks, by what is documented of them.
     pub software: IndexMap<String, Framework>,
     /// Devices of a scale-up domain that is larger than a node, by architecture.
     pub domains: IndexMap<String, u64>,
-    /// Half-widths of the 80 % intervals.
-    pub intervals: Intervals,
-    /// The constants, by name; `generation.gemm.precision` and `generation.attention` belong to a
-    /// generation.
-    pub constants: IndexMap<String, Constant>,
 }
 
-/// One constant. All are positive; a fit moves them on a logarithmic scale.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Constant {
-    /// The value in use.
-    pub value: f64,
-    /// What vendors and microbenchmarks say, before any fit.
-    pub prior: f64,
-    /// Standard deviation of the prior's logarithm.
-    pub spread: f64,
-    /// Whether training runs have tested it; a microbenchmark alone is no such test.
-    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
-    pub tested: bool,
-    /// What it is, and where the prior comes from.
-    pub why: String,
+impl Facts for Documented {
+    const KIND: &'static str = "calibration";
+    const SHIPPED: &'static str = flopcast_data::hardware::CALIBRATION;
+
+    fn check(calibration: &Calibration) -> Result<()> {
+        calibration.general().map(drop)
+    }
 }
 
 /// A family of accelerators that share their efficiencies.
@@ -99,23 +89,6 @@ impl Framework {
     }
 }
 
-/// Half-widths of the 80 % interval of ln(measured / predicted), by what is known.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Intervals {
-    /// Dense models on a framework and accelerator that the constants were fitted on.
-    pub dense_known: f64,
-    /// Mixtures of experts, likewise.
-    pub experts_known: f64,
-    /// Dense models of a source never seen: every user's own cluster.
-    pub dense_new: f64,
-    /// Mixtures of experts of a source never seen.
-    pub experts_new: f64,
-    /// Factor on the width where the accelerator's constants are inherited from another
-    /// generation or precision.
-    pub inherited: f64,
-}
-
 /// What the fit knows about the conditions of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Familiarity {
@@ -127,16 +100,22 @@ pub struct Familiarity {
     pub experts: bool,
 }
 
-impl Intervals {
-    /// Half-width of the 80 % interval of ln(measured / predicted).
-    pub fn half_width(&self, known: Familiarity) -> f64 {
-        let width = match (known.framework && known.accelerator, known.experts) {
-            (true, false) => self.dense_known,
-            (true, true) => self.experts_known,
-            (false, false) => self.dense_new,
-            (false, true) => self.experts_new,
-        };
-        if known.accelerator { width } else { width * self.inherited }
+impl Familiarity {
+    /// The interval that holds for it: `experts_new`. Everything is new on another generation.
+    pub fn interval(self) -> &'static str {
+        match (self.framework && self.accelerator, self.experts) {
+            (true, false) => "dense_known",
+            (true, true) => "experts_known",
+            (false, false) => "dense_new",
+            (false, true) => "experts_new",
+        }
+    }
+
+    /// Half-width of the 80 % interval of ln(measured / predicted): wider by the factor
+    /// `inherited` where the accelerator's constants come from another generation or precision.
+    pub fn half_width(self, intervals: &Intervals) -> f64 {
+        let width = intervals.half_width(self.interval());
+        if self.accelerator { width } else { width * intervals.half_width("inherited") }
     }
 }
 
@@ -155,25 +134,9 @@ pub struct Rates {
     pub own: bool,
 }
 
-macro_rules! general {
-    ($($(#[$doc:meta])* $field:ident = $name:literal;)+) => {
-        /// The constants that hold for every accelerator.
-        #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct General { $($(#[$doc])* pub $field: f64,)+ }
-
-        impl Calibration {
-            /// The constants that hold for every accelerator.
-            ///
-            /// # Errors
-            /// One of them is missing.
-            pub fn general(&self) -> Result<General> {
-                Ok(General { $($field: self.value($name)?,)+ })
-            }
-        }
-    };
-}
-
-general! {
+declared! {
+    /// The constants that hold for every accelerator.
+    struct General;
     /// Passes over its operands that a matrix product pays beside its arithmetic, on a device of
     /// 312 TFLOP/s.
     operand_traffic = "operand-traffic";
@@ -228,40 +191,17 @@ general! {
 }
 
 impl Calibration {
-    /// The constants that the binary carries.
+    /// The constants that hold for every accelerator.
     ///
     /// # Errors
-    /// The file is broken; a test makes sure that it is not.
-    pub fn embedded() -> Result<Self> {
-        Self::read(flopcast_data::hardware::CALIBRATION)
-    }
-
-    /// Reads a calibration from JSON.
-    ///
-    /// # Errors
-    /// Not JSON, or not a calibration.
-    pub fn read(json: &str) -> Result<Self> {
-        let calibration: Self = serde_json::from_str(json)
-            .map_err(|error| Error::input(format!("this is no calibration file: {error}")))?;
-        let constants = &calibration.constants;
-        let positive = |c: &Constant| c.value > 0.0 && c.prior > 0.0 && c.spread >= 0.0;
-        if let Some((name, _)) = constants.iter().find(|(_, c)| !positive(c)) {
-            return Err(Error::input(format!("the constant `{name}` is not positive")));
-        }
-        calibration.general()?;
-        Ok(calibration)
-    }
-
-    fn value(&self, name: &str) -> Result<f64> {
-        self.constants.get(name).map(|constant| constant.value).ok_or_else(|| {
-            Error::input(format!("the calibration has no constant `{name}`"))
-                .suggest(name, self.constants.keys().map(String::as_str))
-        })
+    /// One of them is missing.
+    pub fn general(&self) -> Result<General> {
+        General::read(&self.constants, "")
     }
 
     /// The generation of an architecture.
     pub fn generation(&self, architecture: &str) -> Option<(&str, &Generation)> {
-        let mut all = self.generations.iter();
+        let mut all = self.facts.generations.iter();
         let found = all.find(|(_, g)| g.architectures.iter().any(|a| a == architecture));
         found.map(|(name, generation)| (name.as_str(), generation))
     }
@@ -291,23 +231,23 @@ impl Calibration {
     /// A constant of a generation or of its nearest ancestor, and whether it is its own and tested.
     fn inherited(&self, generation: &str, what: &str) -> Result<(f64, bool)> {
         let mut at = generation;
-        for _ in 0..=self.generations.len() {
+        for _ in 0..=self.facts.generations.len() {
             if let Some(constant) = self.constants.get(&format!("{at}.{what}")) {
                 return Ok((constant.value, at == generation && constant.tested));
             }
-            match self.generations.get(at).and_then(|g| g.inherits.as_deref()) {
+            match self.facts.generations.get(at).and_then(|g| g.inherits.as_deref()) {
                 Some(parent) => at = parent,
                 None => break,
             }
         }
         Err(Error::input(format!("no {what} efficiency is known of the generation `{generation}`"))
-            .suggest(generation, self.generations.keys().map(String::as_str)))
+            .suggest(generation, self.facts.generations.keys().map(String::as_str)))
     }
 
     /// The framework that a text mentions, with its name.
     pub fn framework(&self, text: &str) -> Option<(&str, &Framework)> {
         let lower = text.to_lowercase();
-        let mut all = self.software.iter();
+        let mut all = self.facts.software.iter();
         let found = all.find(|(_, f)| f.mentions.iter().any(|m| lower.contains(&m.to_lowercase())));
         found.map(|(name, framework)| (name.as_str(), framework))
     }
@@ -321,13 +261,13 @@ const NARROWER: f64 = 0.9;
 mod tests {
     use super::*;
 
-    fn embedded() -> Calibration {
-        Calibration::embedded().unwrap()
+    fn shipped() -> Calibration {
+        Calibration::shipped().unwrap()
     }
 
     #[test]
     fn generations_without_constants_inherit_and_say_so() {
-        let calibration = embedded();
+        let calibration = shipped();
         let rates = |name: &str, precision: &str| calibration.rates(name, precision).unwrap();
         assert!(rates("hopper", "fp8").own && !rates("volta", "bf16").own);
         assert!((rates("volta", "bf16").gemm - rates("ampere", "bf16").gemm).abs() < 1e-12);
@@ -342,9 +282,9 @@ mod tests {
 
     #[test]
     fn intervals_widen_with_what_is_unknown() {
-        let intervals = embedded().intervals;
+        let intervals = shipped().intervals;
         let width = |framework, accelerator, experts| {
-            intervals.half_width(Familiarity { framework, accelerator, experts })
+            Familiarity { framework, accelerator, experts }.half_width(&intervals)
         };
         assert!(width(true, true, false) < width(false, true, false));
         assert!(width(false, true, false) < width(false, true, true));
@@ -353,8 +293,8 @@ mod tests {
 
     #[test]
     fn a_calibration_survives_writing() {
-        let written = serde_json::to_string(&embedded()).unwrap();
-        assert_eq!(Calibration::read(&written).unwrap().general(), embedded().general());
+        let written = serde_json::to_string(&shipped()).unwrap();
+        assert_eq!(Calibration::read(&written).unwrap().general(), shipped().general());
         for (from, to) in
             [("operand-traffic", "oprand-traffic"), ("value: ", "valu: "), ("prior: ", "prior: -")]
         {
@@ -364,7 +304,7 @@ mod tests {
 
     #[test]
     fn frameworks_are_found_by_what_mentions_them() {
-        let calibration = embedded();
+        let calibration = shipped();
         for (text, name) in [
             ("NVIDIA-NeMo/Megatron-Bridge@067f987 docs", Some("megatron-bridge")),
             ("NVIDIA/NeMo@ccef6aab5a", Some("nemo")),

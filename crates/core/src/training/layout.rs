@@ -240,7 +240,7 @@ mod tests {
     use crate::training::transformer::tests::llama3_70b;
 
     fn platform(accelerator: &str) -> Platform {
-        let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
+        let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, &calibration, accelerator, Format::Half).unwrap();
         let software = Software {
             year: 2025.5,

@@ -246,7 +246,7 @@ mod tests {
     /// 2026), in GB: 12 blocks of the 70B, 4 of the 405B.
     #[test]
     fn allocated_memory_is_that_of_measured_runs() {
-        let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
+        let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, &calibration, "b200-sxm", Format::Half).unwrap();
         let software = Software {
             year: 2026.3,

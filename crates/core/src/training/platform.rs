@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use super::calibration::{Calibration, General, Rates};
+use super::calibration::{Calibration, General, Generation, Rates};
 use super::format::Format;
 use crate::catalog::{Catalog, Sourced};
 use crate::diagnostic::{Error, Result};
@@ -58,7 +58,7 @@ impl Hardware {
             Some(DeviceBandwidth::from_stored(generation.scale_up_gb_per_s? * 1e9))
         });
         let scale_up = scale_up.ok_or_else(|| missing("scale-up bandwidth"))?;
-        let domain = calibration.domains.get(&accelerator.architecture).copied();
+        let domain = calibration.facts.domains.get(&accelerator.architecture).copied();
         let pod = domain.is_some_and(|devices| devices > 72);
         Ok(Self {
             architecture: accelerator.architecture.clone(),
@@ -114,7 +114,7 @@ pub fn decimal_year(date: NaiveDate) -> f64 {
 
 /// Hardware, software and the constants that fit them, resolved: [`super::step_time`] and
 /// [`super::memory`] compute from it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Platform {
     pub(super) peak: f64,
     pub(super) peak16: f64,
@@ -147,13 +147,26 @@ impl Platform {
             Some((name, generation)) => (name, Some(generation)),
             None => (hardware.architecture.as_str(), None),
         };
+        let constants =
+            (calibration.general()?, calibration.rates(name, format.precision().name())?);
+        Ok(Self::with_constants(hardware, format, software, generation, constants))
+    }
+
+    /// The platform with constants that were looked up before.
+    pub fn with_constants(
+        hardware: &Hardware,
+        format: Format,
+        software: Software,
+        generation: Option<&Generation>,
+        (general, rates): (General, Rates),
+    ) -> Self {
         let peak16 = hardware.peak16.stored();
         let needed = generation.and_then(|g| g.watts_per_tflops).map(|w| w * peak16 / 1e12);
         let power_share = match (hardware.power, needed) {
             (Some(power), Some(needed)) => (power.stored() / needed).min(1.0),
             _ => 1.0,
         };
-        Ok(Self {
+        Self {
             peak: hardware.peak.stored(),
             peak16,
             bandwidth: hardware.bandwidth.stored(),
@@ -165,15 +178,9 @@ impl Platform {
             power_share,
             format,
             software,
-            rates: calibration.rates(name, format.precision().name())?,
-            general: calibration.general()?,
-        })
-    }
-
-    /// The same platform with other constants.
-    #[must_use]
-    pub fn with_constants(&self, general: General, rates: Rates) -> Self {
-        Self { rates, general, ..*self }
+            rates,
+            general,
+        }
     }
 
     /// Whether the constants were measured on this generation and precision.

@@ -50,7 +50,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         ))
         .hint("give what it reaches: efficiency: {mfu: 0.35, convention: model}")
     })?;
-    let calibration = Calibration::embedded()?;
+    let calibration = Calibration::shipped()?;
     let format = Format::of(wanted.precision)?;
     let hardware = Hardware::of(catalog, &calibration, &wanted.accelerator, format)?;
     let framework = wanted.framework.as_deref().and_then(|name| calibration.framework(name));
@@ -112,7 +112,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         runners_up,
         tried,
         widening,
-        half_width: calibration.intervals.half_width(known),
+        half_width: known.half_width(&calibration.intervals),
         calibrated: platform.calibrated(),
     })
 }

@@ -457,7 +457,7 @@ mod tests {
     use crate::training::transformer::tests::llama3_70b;
 
     fn platform(accelerator: &str, format: Format) -> Platform {
-        let (catalog, calibration) = (Catalog::embedded(), Calibration::embedded().unwrap());
+        let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, &calibration, accelerator, format).unwrap();
         let software = Software {
             year: 2025.4,

@@ -1,14 +1,13 @@
 //! Calibration with its proof: the fit, and the errors on rows that it has not seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use flopcast_core::calibration::{Calibration, Facts};
 use flopcast_core::diagnostic::Result;
-use flopcast_core::training::calibration::{Calibration, Familiarity, Intervals};
+use rayon::prelude::*;
 
-use super::case::Case;
-use super::fit::fit;
+use super::fit::{Evidence, Fit};
 use super::score::{Scored, Summary, quantile};
-use super::throughput::{constant_mfu, score_throughput};
 
 /// What is left out of a fit, to be scored by it.
 #[derive(Clone, Debug)]
@@ -30,14 +29,14 @@ pub struct FoldScore {
 
 /// A calibration with what it is worth.
 #[derive(Clone, Debug)]
-pub struct Proof {
-    /// The fitted constants, with intervals from the rows that were left out.
-    pub calibration: Calibration,
+pub struct Proof<F> {
+    /// The fitted constants, with ranges and intervals from the rows that were left out.
+    pub calibration: Calibration<F>,
     /// Every row with the constants before.
     pub before: Vec<Scored>,
     /// Every row with the fitted constants: what a fit says of its own rows.
     pub after: Vec<Scored>,
-    /// Random splits: rows of models that the fit has not seen.
+    /// Random splits: rows of families that the fit has not seen.
     pub splits: Vec<FoldScore>,
     /// Rows of publishers that the fit has not seen.
     pub publishers: Vec<FoldScore>,
@@ -45,60 +44,118 @@ pub struct Proof {
     pub baseline: Vec<Scored>,
 }
 
-/// Fits the constants to all cases, and validates that on rows left out: `splits` random ones,
-/// and one publisher at a time. `fitted` describes the rows in the calibration.
+/// Rows below which nothing is said of a quantile.
+const HANDFUL: usize = 10;
+
+/// Fits the constants to all rows, and validates that on rows left out: `splits` random ones, and
+/// one publisher at a time. `fitted` describes the rows in the calibration. Where there are too few
+/// families or publishers to leave one out, ranges and intervals stay what they were.
 ///
 /// # Errors
-/// No case has a throughput; too few models or publishers to leave one out.
-pub fn prove(
-    cases: &[Case],
-    calibration: &Calibration,
+/// No row can be predicted.
+pub fn prove<E: Evidence>(
+    rows: &[E],
+    calibration: &Calibration<E::Facts>,
     splits: usize,
     fitted: &str,
-) -> Result<Proof> {
-    let cases: Vec<&Case> = cases.iter().filter(|case| case.throughput.is_some()).collect();
-    let mut after = fit(&cases, calibration)?;
-    fitted.clone_into(&mut after.fitted);
-    let families: Vec<String> = cases.iter().map(|case| case.family()).collect();
-    let distinct = families.iter().collect::<BTreeSet<_>>().len();
-    // With one model or one publisher there is nothing to learn from about the others: the
-    // intervals then stay what they were.
-    let known = if distinct < 4 { Vec::new() } else { random_splits(&families, splits) };
-    let mut new = leave_one_publisher_out(&cases);
-    if new.len() < 2 {
-        new.clear();
-    }
-    let known = cross_validate(&cases, &known, calibration, true)?;
-    let new = cross_validate(&cases, &new, calibration, false)?;
-    after.intervals = intervals(&known, &new, calibration.intervals);
-    let score = |with: &Calibration| -> Result<Vec<Scored>> {
-        cases.iter().filter_map(|case| score_throughput(case, with, None).transpose()).collect()
+) -> Result<Proof<E::Facts>> {
+    let rows: Vec<&E> = rows.iter().filter(|row| row.usable(calibration)).collect();
+    let fit = Fit::new(&rows, calibration)?;
+    let whole = fit.run()?;
+    let derivatives = fit.derivatives(&whole)?;
+    let refit = |folds: Vec<Fold>| -> Result<(Vec<Calibration<E::Facts>>, Vec<FoldScore>)> {
+        let one = |fold: &Fold| {
+            let part = fit.without(&fold.held_out, &whole, derivatives.as_deref())?;
+            let held_out = fold.held_out.iter().map(|&i| rows[i].score(&part));
+            let scored: Vec<Scored> =
+                held_out.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+            Ok((part, FoldScore { name: fold.name.clone(), rows: scored }))
+        };
+        Ok(side_by_side(&folds, one)?.into_iter().unzip())
     };
-    let widths = |folds: Vec<FoldScore>, seen: bool| -> Vec<FoldScore> {
-        folds.into_iter().map(|fold| with_intervals(fold, &after.intervals, seen)).collect()
+    let families: Vec<String> = rows.iter().map(|row| row.family()).collect();
+    let distinct = families.iter().collect::<BTreeSet<_>>().len();
+    let enough = distinct >= E::METHOD.families;
+    let (parts, mut known) = refit(random_splits(&families, if enough { splits } else { 0 }))?;
+    let (_, mut new) = refit(one_publisher_out(&rows))?;
+    let mut after = whole.calibration.clone();
+    fitted.clone_into(&mut after.fitted);
+    ranges(&mut after, &parts);
+    for (folds, seen) in [(&mut known, true), (&mut new, false)] {
+        intervals::<E>(&mut after, folds, seen);
+    }
+    for (folds, seen) in [(&mut known, true), (&mut new, false)] {
+        for row in folds.iter_mut().flat_map(|fold| &mut fold.rows) {
+            let width = E::half_width(&after, row, seen).exp();
+            row.interval = (row.predicted / width, row.predicted * width);
+        }
+    }
+    let score = |with: &Calibration<E::Facts>| -> Result<Vec<Scored>> {
+        Ok(side_by_side(&rows, |row| row.score(with))?.into_iter().flatten().collect())
     };
     Ok(Proof {
         before: score(calibration)?,
         after: score(&after)?,
-        splits: widths(known, true),
-        publishers: widths(new, false),
-        baseline: cases.iter().filter_map(|case| constant_mfu(case)).collect(),
+        splits: known,
+        publishers: new,
+        baseline: rows.iter().filter_map(|row| row.rule_of_thumb()).collect(),
         calibration: after,
     })
 }
 
-/// The same scores with the intervals of another calibration.
-fn with_intervals(mut fold: FoldScore, intervals: &Intervals, seen: bool) -> FoldScore {
-    for row in &mut fold.rows {
-        let known = Familiarity {
-            framework: seen,
-            accelerator: row.group("constants") == Some("own"),
-            experts: row.group("kind") == Some("moe"),
-        };
-        let width = intervals.half_width(known).exp();
-        row.interval = (row.predicted / width, row.predicted * width);
+/// The least and the most that each constant took over refits on parts of the rows.
+fn ranges<F: Facts>(calibration: &mut Calibration<F>, parts: &[Calibration<F>]) {
+    if parts.is_empty() {
+        return;
     }
-    fold
+    for (i, constant) in calibration.constants.values_mut().enumerate() {
+        let values = parts.iter().filter_map(|part| part.constants.iter().nth(i));
+        let range = values
+            .fold([constant.value; 2], |[low, high], (_, c)| [low.min(c.value), high.max(c.value)]);
+        constant.range = Some(range);
+    }
+}
+
+/// Intervals that hold 80 % of the rows that the fits had not seen.
+fn intervals<E: Evidence>(
+    calibration: &mut Calibration<E::Facts>,
+    folds: &[FoldScore],
+    seen: bool,
+) {
+    let mut errors: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for row in folds.iter().flat_map(|fold| &fold.rows) {
+        if let Some(interval) = E::tested(row, seen) {
+            errors.entry(interval).or_default().push((row.predicted / row.measured).ln().abs());
+        }
+    }
+    for (interval, errors) in errors.iter().filter(|(_, errors)| errors.len() >= HANDFUL) {
+        calibration.intervals.set(interval, quantile(errors, 0.8).unwrap_or(f64::INFINITY));
+    }
+}
+
+/// One fold per publisher; none where there is but one, or where they are not told apart.
+fn one_publisher_out<E: Evidence>(rows: &[&E]) -> Vec<Fold> {
+    let publishers: BTreeSet<&str> = rows.iter().filter_map(|row| row.publisher()).collect();
+    if publishers.len() < 2 {
+        return Vec::new();
+    }
+    let of = |publisher: &str| {
+        (0..rows.len()).filter(|&i| rows[i].publisher() == Some(publisher)).collect()
+    };
+    publishers.iter().map(|p| Fold { name: (*p).to_owned(), held_out: of(p) }).collect()
+}
+
+/// `one` of each item, in order, on all processors.
+///
+/// # Errors
+/// The first of `one`.
+pub(super) fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    one: impl Fn(&T) -> Result<R> + Send + Sync,
+) -> Result<Vec<R>> {
+    // Collected before the errors are looked at, so that the same one is always the first.
+    let results: Vec<Result<R>> = items.par_iter().map(one).collect();
+    results.into_iter().collect()
 }
 
 /// The part of the families that a random split leaves out.
@@ -123,65 +180,6 @@ pub fn random_splits(families: &[String], n: usize) -> Vec<Fold> {
         .collect()
 }
 
-/// One fold per publisher.
-pub fn leave_one_publisher_out(cases: &[&Case]) -> Vec<Fold> {
-    let publishers: BTreeSet<&str> = cases.iter().map(|case| case.publisher()).collect();
-    let of =
-        |publisher: &str| (0..cases.len()).filter(|&i| cases[i].publisher() == publisher).collect();
-    publishers.iter().map(|p| Fold { name: (*p).to_owned(), held_out: of(p) }).collect()
-}
-
-/// Fits to what each fold leaves in and scores what it leaves out; `seen` says whether the
-/// folds' frameworks count as known. Folds run side by side.
-///
-/// # Errors
-/// As [`fit`].
-pub fn cross_validate(
-    cases: &[&Case],
-    folds: &[Fold],
-    calibration: &Calibration,
-    seen: bool,
-) -> Result<Vec<FoldScore>> {
-    let one = |fold: &Fold| -> Result<FoldScore> {
-        let out: BTreeSet<_> = fold.held_out.iter().copied().collect();
-        let kept: Vec<&Case> =
-            (0..cases.len()).filter(|i| !out.contains(i)).map(|i| cases[i]).collect();
-        let fitted = fit(&kept, calibration)?;
-        let rows = fold
-            .held_out
-            .iter()
-            .filter_map(|&i| score_throughput(cases[i], &fitted, Some(seen)).transpose());
-        Ok(FoldScore { name: fold.name.clone(), rows: rows.collect::<Result<_>>()? })
-    };
-    side_by_side(folds, one)
-}
-
-/// `one` of each item, in order, on all processors.
-///
-/// # Errors
-/// The first of `one`.
-pub(super) fn side_by_side<T: Sync, R: Send>(
-    items: &[T],
-    one: impl Fn(&T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let (one, chunk) = (&one, items.len().div_ceil(workers).max(1));
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = items
-            .chunks(chunk)
-            .map(|chunk| scope.spawn(move || chunk.iter().map(one).collect::<Result<Vec<_>>>()))
-            .collect();
-        let mut results = Vec::with_capacity(items.len());
-        for handle in handles {
-            match handle.join() {
-                Ok(chunk) => results.extend(chunk?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(results)
-    })
-}
-
 /// Mean over the folds of the median and the 90th percentile of the absolute errors of one kind
 /// of model; `None` where no fold has any.
 pub fn mean_of_folds(folds: &[FoldScore], kind: &str) -> Option<(f64, f64)> {
@@ -192,27 +190,6 @@ pub fn mean_of_folds(folds: &[FoldScore], kind: &str) -> Option<(f64, f64)> {
     let n = summaries.len() as f64;
     let mean = |of: fn(&Summary) -> f64| summaries.iter().map(of).sum::<f64>() / n;
     (n > 0.0).then(|| (mean(|s| s.median_abs_error), mean(|s| s.p90_abs_error)))
-}
-
-/// Intervals that hold 80 % of the rows that the fits had not seen: `known` from splits that
-/// leave models out, `new` from folds that leave publishers out.
-pub fn intervals(known: &[FoldScore], new: &[FoldScore], before: Intervals) -> Intervals {
-    let width = |folds: &[FoldScore], kind: &str, otherwise: f64| {
-        let rows = folds.iter().flat_map(|fold| &fold.rows);
-        let errors: Vec<f64> = rows
-            .filter(|row| row.group("kind") == Some(kind) && row.group("constants") == Some("own"))
-            .map(|row| (row.predicted / row.measured).ln().abs())
-            .collect();
-        // A handful of rows says nothing about a quantile.
-        if errors.len() < 10 { otherwise } else { quantile(&errors, 0.8).unwrap_or(otherwise) }
-    };
-    Intervals {
-        dense_known: width(known, "dense", before.dense_known),
-        experts_known: width(known, "moe", before.experts_known),
-        dense_new: width(new, "dense", before.dense_new),
-        experts_new: width(new, "moe", before.experts_new),
-        ..before
-    }
 }
 
 /// Steele, Lea and Flood's generator (2014): enough to shuffle by.

@@ -1,17 +1,11 @@
-//! Nonlinear least squares: Levenberg and Marquardt's method (Moré 1978), differences for
-//! derivatives.
+//! Nonlinear least squares: Levenberg and Marquardt's method (Moré 1978).
 
 use flopcast_core::diagnostic::Result;
 
 const ITERATIONS: usize = 25;
-/// Step of the differences, in the units of a point.
-const STEP: f64 = 1e-4;
 
 /// Residuals as a function of a point, and their derivatives.
 pub(super) trait Problem {
-    /// Relative gain of an iteration below which the fit is done.
-    const GAIN: f64 = 1e-5;
-
     /// The residuals at a point.
     ///
     /// # Errors
@@ -22,22 +16,15 @@ pub(super) trait Problem {
     ///
     /// # Errors
     /// As `residuals`.
-    fn jacobian(&self, point: &[f64], residuals: &[f64]) -> Result<Vec<Vec<f64>>> {
-        let column = |i: usize| {
-            let mut moved = point.to_vec();
-            moved[i] += STEP;
-            let there = self.residuals(&moved)?;
-            Ok(there.iter().zip(residuals).map(|(there, here)| (there - here) / STEP).collect())
-        };
-        (0..point.len()).map(column).collect()
-    }
+    fn jacobian(&self, point: &[f64], residuals: &[f64]) -> Result<Vec<Vec<f64>>>;
 }
 
-/// The point from which no step makes the sum of squares noticeably smaller.
+/// The point from which no step makes the sum of squares smaller by more than `gain`, relative to
+/// it.
 ///
 /// # Errors
 /// As the problem's residuals.
-pub(super) fn minimise<P: Problem>(problem: &P, mut at: Vec<f64>) -> Result<Vec<f64>> {
+pub(super) fn minimise(problem: &impl Problem, mut at: Vec<f64>, gain: f64) -> Result<Vec<f64>> {
     let mut residuals = problem.residuals(&at)?;
     let mut damping = 1e-2;
     for _ in 0..ITERATIONS {
@@ -57,7 +44,7 @@ pub(super) fn minimise<P: Problem>(problem: &P, mut at: Vec<f64>) -> Result<Vec<
             }
             damping *= 5.0;
         }
-        if !improved || before - square(&residuals) < P::GAIN * before {
+        if !improved || before - square(&residuals) < gain * before {
             break;
         }
     }

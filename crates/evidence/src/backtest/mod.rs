@@ -191,7 +191,7 @@ impl Backtest {
     ) -> Result<()> {
         let case = Case::read(row, catalog, calibration)?;
         let figures = [
-            throughput::score_throughput(&case, calibration, None)?,
+            throughput::score_throughput(&case, calibration)?,
             throughput::score_memory(&case, calibration)?,
         ];
         if figures.iter().all(Option::is_none) {
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     fn shipped(kind: Kind) -> Backtest {
-        let calibration = Calibration::embedded().unwrap();
+        let calibration = Calibration::shipped().unwrap();
         Backtest::run(kind, &kind.shipped().unwrap(), &Catalog::embedded(), &calibration).unwrap()
     }
 

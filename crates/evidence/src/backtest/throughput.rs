@@ -1,11 +1,16 @@
 //! Training throughput and memory against what was published.
 
+use std::collections::BTreeMap;
+
 use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{DeviceMemory, Measure};
-use flopcast_core::training::calibration::{Calibration, Familiarity};
+use flopcast_core::training::calibration::{Calibration, Documented, Familiarity, Rates};
 use flopcast_core::training::parallelism::Zero;
+use flopcast_core::training::platform::Platform;
+use flopcast_core::training::step_time::step;
 
 use super::case::{Case, MemoryKind};
+use super::fit::{Evidence, Method, Start};
 use super::score::Scored;
 
 /// The figure of training speed.
@@ -16,21 +21,15 @@ const ALLOCATED: f64 = 0.08;
 /// The same of reserved memory: what an allocator adds depends on its history.
 const RESERVED: f64 = 0.2;
 
-/// The throughput of a case beside its prediction; `None` where none was published. `seen`
-/// overrides whether the framework counts as one that the constants were fitted on.
+/// The throughput of a case beside its prediction; `None` where none was published.
 ///
 /// # Errors
 /// Nothing was measured on the hardware's architecture or its relatives.
-pub fn score_throughput(
-    case: &Case,
-    calibration: &Calibration,
-    seen: Option<bool>,
-) -> Result<Option<Scored>> {
+pub fn score_throughput(case: &Case, calibration: &Calibration) -> Result<Option<Scored>> {
     let Some(measured) = case.throughput else { return Ok(None) };
     let known = case.familiarity(calibration)?;
-    let known = Familiarity { framework: seen.unwrap_or(known.framework), ..known };
     let predicted = case.step(calibration)?.throughput.stored();
-    let width = calibration.intervals.half_width(known).exp();
+    let width = known.half_width(&calibration.intervals).exp();
     Ok(Some(Scored {
         id: case.id.clone(),
         figure: THROUGHPUT,
@@ -85,6 +84,92 @@ pub fn constant_mfu(case: &Case) -> Option<Scored> {
         interval: (predicted, predicted),
         groups: vec![("kind", kind(case).to_owned())],
     })
+}
+
+/// Standard deviation of ln(predicted / measured) that a good row is expected to have.
+const NOISE: f64 = 0.1;
+
+impl Evidence for Case {
+    type Facts = Documented;
+    type Setup = Platform;
+    const METHOD: Method = Method { step: 1e-4, gain: 1e-5, start: Start::Priors, families: 4 };
+
+    fn usable(&self, _: &Calibration) -> bool {
+        self.throughput.is_some()
+    }
+
+    fn family(&self) -> String {
+        self.family()
+    }
+
+    fn publisher(&self) -> Option<&str> {
+        Some(self.publisher())
+    }
+
+    /// The same publisher, model, generation and format.
+    fn alike(&self) -> String {
+        format!("{} {} {}", self.family(), self.generation, self.format.precision().name())
+    }
+
+    fn figures(&self) -> usize {
+        usize::from(self.throughput.is_some())
+    }
+
+    fn setups(rows: &[&Self], calibration: &Calibration) -> Result<Vec<Platform>> {
+        let general = calibration.general()?;
+        let mut known: BTreeMap<(&str, &str), Rates> = BTreeMap::new();
+        let mut setups = Vec::with_capacity(rows.len());
+        for case in rows {
+            let class = (case.generation.as_str(), case.format.precision().name());
+            let rates = match known.get(&class) {
+                Some(rates) => *rates,
+                None => *known.entry(class).or_insert(calibration.rates(class.0, class.1)?),
+            };
+            let generation = calibration.facts.generations.get(&case.generation);
+            setups.push(Platform::with_constants(
+                &case.hardware,
+                case.format,
+                case.software,
+                generation,
+                (general, rates),
+            ));
+        }
+        Ok(setups)
+    }
+
+    fn errors(&self, platform: &Platform) -> Vec<f64> {
+        let Some(measured) = self.throughput else { return Vec::new() };
+        let predicted = step(&self.transformer, &self.layout, self.batch, platform).throughput;
+        vec![(predicted.stored().ln() - measured.stored().ln()) / NOISE]
+    }
+
+    fn score(&self, calibration: &Calibration) -> Result<Vec<Scored>> {
+        Ok(score_throughput(self, calibration)?.into_iter().collect())
+    }
+
+    fn rule_of_thumb(&self) -> Option<Scored> {
+        constant_mfu(self)
+    }
+
+    /// Rows on constants of another generation say nothing about those of their own.
+    fn tested(row: &Scored, seen: bool) -> Option<&str> {
+        let known = familiarity(row, seen);
+        // The interval of a new publisher is that of a framework that the fit has not seen.
+        known.accelerator.then(|| known.interval())
+    }
+
+    fn half_width(calibration: &Calibration, row: &Scored, seen: bool) -> f64 {
+        familiarity(row, seen).half_width(&calibration.intervals)
+    }
+}
+
+/// What a fit knew of a scored row, where it had seen the publisher or not.
+fn familiarity(row: &Scored, seen: bool) -> Familiarity {
+    Familiarity {
+        framework: seen,
+        accelerator: row.group("constants") == Some("own"),
+        experts: row.group("kind") == Some("moe"),
+    }
 }
 
 fn kind(case: &Case) -> &'static str {

@@ -49,6 +49,7 @@ fn block(block: &Block) -> Markup {
             details { summary { (visible(summary)) } (self::blocks(blocks)) }
         },
         Block::Legend(_) | Block::Tag(_) => html! {},
+        Block::Next => html! { hr; },
     }
 }
 

@@ -55,7 +55,7 @@ fn block(block: &Block, out: &mut String) {
         }
         Block::Lines(lines) => fenced(lines, out),
         // A text form has no picture: its figures stand in a grid.
-        Block::Picture { .. } | Block::Legend(_) => Ok(()),
+        Block::Picture { .. } | Block::Legend(_) | Block::Next => Ok(()),
         Block::Details { summary, blocks } => {
             let _ = writeln!(out, "<details><summary>{}</summary>\n", inline(summary));
             self::blocks(blocks.iter(), out);

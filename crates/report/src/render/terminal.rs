@@ -25,6 +25,9 @@ pub fn text(doc: &Doc, width: usize) -> String {
     let title = doc.title.clone().map(Block::Title);
     let mut last: Option<&Block> = None;
     for block in title.iter().chain(&doc.blocks) {
+        if *block == Block::Next {
+            last = Some(block);
+        }
         let text = self::block(block, width);
         if text.is_empty() {
             continue;
@@ -88,7 +91,7 @@ fn block(block: &Block, width: usize) -> String {
             }
             out
         }
-        Block::Details { .. } | Block::Tag(_) => String::new(),
+        Block::Details { .. } | Block::Tag(_) | Block::Next => String::new(),
     }
 }
 
@@ -116,8 +119,10 @@ fn table(grid: &Grid, width: usize) -> String {
         let heads: Vec<usize> = headings.iter().map(|heading| length(heading)).collect();
         let wide: usize = widths.iter().zip(&heads).map(|(width, head)| (*width).max(*head)).sum();
         if wide > room {
-            // A long heading stands on two lines, its unit or last word below.
-            headings.iter_mut().for_each(|heading| *heading = stacked(heading));
+            // A heading wider than its cells stands on two lines, its unit or last word below.
+            for (heading, width) in headings.iter_mut().zip(&widths) {
+                *heading = stacked(heading, *width);
+            }
         }
     }
     let heads: Vec<usize> =
@@ -183,9 +188,9 @@ fn cells(grid: &Grid, row: &[Cell]) -> Vec<String> {
     each.collect()
 }
 
-fn stacked(heading: &str) -> String {
+fn stacked(heading: &str, width: usize) -> String {
     match heading.rsplit_once(' ') {
-        Some((words, unit)) if heading.len() > LEAST => format!("{words}\n{unit}"),
+        Some((words, unit)) if length(heading) > width => format!("{words}\n{unit}"),
         _ => heading.to_owned(),
     }
 }

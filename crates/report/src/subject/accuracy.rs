@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use flopcast_core::training::calibration::Calibration;
+use flopcast_core::serving::calibration::Engines;
+use flopcast_core::training::calibration::{Calibration, Documented};
 use flopcast_evidence::backtest::calibrate::{FoldScore, HELD_OUT, Proof, mean_of_folds};
 use flopcast_evidence::backtest::score::{Scored, Summary};
-use flopcast_evidence::backtest::{Backtest, Kind, serving};
+use flopcast_evidence::backtest::{Backtest, Kind};
 use serde_json::{Value, json};
 
 use super::backtest::errors;
@@ -18,7 +19,7 @@ const KINDS: [&str; 2] = ["dense", "moe"];
 #[derive(Clone, Copy, Debug)]
 pub struct Accuracy<'a> {
     /// The proof of the constants.
-    pub proof: &'a Proof,
+    pub proof: &'a Proof<Documented>,
     /// Back-tests with the shipped constants.
     pub tests: &'a [Backtest],
 }
@@ -109,7 +110,7 @@ fn rows_under(heading: &str) -> impl Iterator<Item = (&'static str, [&'static st
 }
 
 /// The proof: before and after, on rows that the fits had not seen.
-impl Subject for Proof {
+impl Subject for Proof<Documented> {
     fn doc(&self) -> Doc {
         let mut doc = Doc::default();
         doc.push(Block::Text(format!(
@@ -183,7 +184,7 @@ fn publishers(folds: &[FoldScore]) -> Vec<(String, Summary)> {
 }
 
 /// The proof of serving constants.
-impl Subject for serving::Proof {
+impl Subject for Proof<Engines> {
     fn doc(&self) -> Doc {
         let mut doc = Doc::default();
         doc.push(Block::Section("Serving".to_owned()));
@@ -210,8 +211,8 @@ impl Subject for serving::Proof {
         }
         let numbers = ["value", "prior", "spread", "range"].map(Column::numbers);
         let mut grid = Grid::new([Column::words("constant")].into_iter().chain(numbers));
-        for (name, constant) in self.calibration.named() {
-            let [low, high] = constant.range.map(rounded);
+        for (name, constant) in self.calibration.constants.iter() {
+            let [low, high] = constant.range.unwrap_or([constant.value; 2]).map(rounded);
             grid.push([
                 Cell::text(name),
                 Cell::shown(constant.value, rounded(constant.value)),
@@ -230,7 +231,7 @@ impl Subject for serving::Proof {
 }
 
 /// The same as a stable snapshot.
-fn serving_value(proof: &serving::Proof) -> Value {
+fn serving_value(proof: &Proof<Engines>) -> Value {
     let figures = |rows: &[&Scored]| -> Value {
         let mut figures = serde_json::Map::new();
         for (figure, load, summary) in by_figure(rows) {
@@ -266,7 +267,7 @@ fn constants(calibration: &Calibration) -> Grid {
     let numbers = ["value", "prior", "spread"].map(Column::numbers);
     let columns = [Column::words("constant")].into_iter().chain(numbers);
     let mut grid = Grid::new(columns.chain([Column::prose("what it is")]));
-    for (name, constant) in &calibration.constants {
+    for (name, constant) in calibration.constants.iter() {
         grid.push([
             Cell::text(name),
             Cell::shown(constant.value, rounded(constant.value)),
@@ -285,7 +286,7 @@ fn rounded(value: f64) -> String {
 }
 
 /// The proof as a stable snapshot.
-fn value(proof: &Proof) -> Value {
+fn value(proof: &Proof<Documented>) -> Value {
     let kinds = |scored: &[&Scored]| -> Value {
         let summaries = by_kind(scored).into_iter();
         summaries

@@ -67,7 +67,7 @@ impl Engines {
         let name = if let Some(name) = &demand.engine {
             name.value.clone()
         } else {
-            let first = calibration.engines.keys().next().cloned().unwrap_or_default();
+            let first = calibration.facts.engines.keys().next().cloned().unwrap_or_default();
             warnings.push(format!("no inference.engine is given: {first} is assumed"));
             first
         };

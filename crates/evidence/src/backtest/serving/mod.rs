@@ -14,7 +14,6 @@ use flopcast_core::serving::step::{Deployment, Device, Weights};
 use self::run::{Figure, Load, Published};
 use super::table::{Row, Table};
 
-pub use proof::{Proof, prove};
 pub use run::Run;
 
 /// Columns that tell one run from another.

@@ -157,7 +157,7 @@ fn at(histogram: &Histogram, quantile: f64) -> Option<f64> {
 
 /// All that a run's answer depends on of a calibration: where it stays, the answer does.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Setup {
+pub struct Setup {
     time: Roofline,
     front_end: f64,
     limits: Limits,
@@ -177,12 +177,6 @@ struct Prefill {
 }
 
 impl Run {
-    /// What kept the rows of a fit apart: model and accelerator.
-    pub(super) fn family(&self) -> String {
-        let of = |by: &str| self.group(by).unwrap_or_default();
-        format!("{} on {}", of("model"), of("accelerator"))
-    }
-
     /// Whether the constants are fitted to it: on up to 16 devices, by a benchmark whose lengths are
     /// published. The others are scored only.
     pub(super) fn fitted(&self) -> bool {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Name {
+struct Row {
     preset: String,
     /// The repository on the Hub; empty where there is none.
     hub_name: String,
@@ -21,7 +21,7 @@ struct Name {
     source: String,
 }
 
-impl Name {
+impl Row {
     /// All that leads to the preset, in lower case: its own name, repositories with and without
     /// their owner, short names.
     fn names(&self) -> impl Iterator<Item = String> {
@@ -32,7 +32,7 @@ impl Name {
     }
 }
 
-fn names() -> Vec<Name> {
+fn names() -> Vec<Row> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/names.csv");
     let file = csv::Reader::from_path(path).expect("names.csv");
     file.into_deserialize().map(|row| row.expect("a row")).collect()
@@ -40,8 +40,8 @@ fn names() -> Vec<Name> {
 
 /// A printed figure is rounded or cut: the count lies within one unit of its last digit. Every key
 /// of a preset is one that its family knows.
-fn check(name: &Name) {
-    let Name { preset, published_parameters, published_precision, source, .. } = name;
+fn check(row: &Row) {
+    let Row { preset, published_parameters, published_precision, source, .. } = row;
     let model = spec::from_preset(preset, &Input::default());
     let model = model.unwrap_or_else(|error| panic!("{preset}: {error}"));
     let counted = model.parameters().total;
