@@ -100,7 +100,7 @@ impl Options {
             bar.bar("fleets", done as f64 / space.len() as f64);
         })?;
         drop(bar);
-        let name = self.file.display().to_string();
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         global.print(&Fleets { name: &name, space: &space, choice: &choice })?;
         let none = choice.smallest.is_none();
         Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })

@@ -45,7 +45,8 @@ impl Options {
             let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);
-            match Entry::new(path.display().to_string(), file.tags.clone(), &forecast) {
+            let name = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
+            match Entry::new(name, file.tags.clone(), &forecast) {
                 Some(entry) => entries.push(entry.from(start, &engine.run(false)?)),
                 None => eprintln!("{}: nothing is forecast, passed over", path.display()),
             }
