@@ -72,7 +72,7 @@ impl Options {
         } else {
             let measured = actuals::read(&log).map_err(|error| error.within(&name))?;
             let estimate = load::engine(&scenario, &catalog)?.run(false)?;
-            actuals::compare(&estimate.figures(), measured)?
+            actuals::compare(&estimate, measured)?
         };
         global.print(&comparison)
     }

@@ -92,8 +92,7 @@ fn extended(folder: &str, path: &Path, depth: u32) -> Result<Node> {
     if depth >= MAX_EXTENDS {
         return Err(Error::input("`extends` goes in a circle").at(Some(&base.place)));
     }
-    let inherited =
-        extended(folder, &relative(path, name), depth + 1);
+    let inherited = extended(folder, &relative(path, name), depth + 1);
     let inherited = inherited.map_err(|error| error.at(Some(&base.place)))?;
     Ok(node.over(inherited))
 }

@@ -220,10 +220,10 @@ impl Options {
         let scenario: Scenario = load::scenario(path, &catalog, global)?;
         let limits = self.limits(scenario.training.as_ref().and_then(|plan| plan.start))?;
         let engine = Engine::new(&scenario, &catalog)?;
-        let figures = engine.run(false)?.figures();
-        let compute = Aim::read("training.flops.six_nd");
-        compute.check(&figures)?;
-        let once = compute.of(&figures).and_then(|figure| figure.value).unwrap_or_default();
+        let compute = Key::from(Id::SixNd);
+        let once = engine.run(false)?.value(&compute).ok_or_else(|| {
+            Error::input("the scenario has no training over tokens whose compute could be spent")
+        })?;
         if limits.is_empty() {
             return Ok(Flop::from_stored(once));
         }
@@ -238,9 +238,9 @@ impl Options {
                     input.set(tokens * factor);
                 }
             });
-            let figures = other.run(false).map(|it| it.figures()).unwrap_or_default();
+            let Ok(estimate) = other.run(false) else { return false };
             let kept = |limit: &Limit| {
-                limit.aim.of(&figures).and_then(|it| it.value).is_some_and(|it| it <= limit.most)
+                limit.aim.value_in(&estimate).is_some_and(|value| value <= limit.most)
             };
             limits.iter().all(kept)
         };

@@ -1,36 +1,27 @@
 //! Money in the user's currency, at the rate that the scenario states.
 
-use flopcast_core::estimate::Figure;
 use flopcast_core::estimate::plan::Currency;
+use flopcast_core::estimate::{Figure, Mark};
 use flopcast_core::quantity::text::number;
 use serde_json::{Map, Value, json};
 
 use super::Report;
 use crate::doc::{Cell, Column, Grid};
 
-/// Figures that a table shows, with their labels.
-const SHOWN: &[(&str, &str)] = &[
-    ("training.cost_usd.total", "cost of the training"),
-    ("inference.cost_usd.total", "cost of serving"),
-    ("inference.per_query.serving_usd", "  per request"),
-    ("tco.total_usd", "total cost"),
-    ("tco.present_value_usd", "  as a present value"),
-];
-
-/// The main figures of money, with their labels.
-pub(super) fn shown(report: &Report) -> impl Iterator<Item = (&'static str, &Figure)> {
-    SHOWN.iter().filter_map(|(path, label)| Some((*label, report.figure(path)?)))
+/// The main figures of money.
+pub(super) fn shown(report: &Report) -> impl Iterator<Item = &Figure> {
+    report.figures.iter().filter(|figure| figure.key.is(Mark::Converted))
 }
 
 /// The main figures as a table.
 pub(super) fn grid(report: &Report, currency: &Currency) -> Grid {
     let columns = [Column::words("figure"), Column::quantities("value")];
     let mut grid = Grid::new(columns.map(|column| column.headed("")));
-    for (label, figure) in shown(report) {
+    for figure in shown(report) {
         let value = converted(figure, currency).map_or(Cell::Unknown, |value| {
             Cell::shown(value, format!("{} {}", number(value), currency.code))
         });
-        grid.push([Cell::text(label), value]);
+        grid.push([Cell::text(figure.declared().name), value]);
     }
     grid
 }
@@ -38,7 +29,7 @@ pub(super) fn grid(report: &Report, currency: &Currency) -> Grid {
 /// Every figure of money.
 pub(super) fn json(report: &Report) -> Option<Value> {
     let currency = report.currency.as_ref()?;
-    let money = report.figures.iter().filter(|figure| is_money(figure));
+    let money = report.figures.iter().filter(|figure| figure.declared().is_money());
     let figures: Map<_, _> =
         money.map(|figure| (figure.path.clone(), json!(converted(figure, currency)))).collect();
     Some(json!({
@@ -57,17 +48,11 @@ pub(super) fn title(currency: &Currency) -> String {
     format!("In {code} at {} {code}/USD of {date}{source}", number(*per_usd))
 }
 
-/// USD is in the numerator of every figure named so, except FLOP for a dollar.
-fn is_money(figure: &Figure) -> bool {
-    let named = figure.path.split('.').any(|key| key == "cost_usd" || key.ends_with("_usd"));
-    named && !figure.path.contains("flops_per_usd")
-}
-
 /// A figure as a number of the currency.
 pub(super) fn text(figure: &Figure, currency: &Currency) -> String {
     converted(figure, currency).map_or("unknown".to_owned(), number)
 }
 
 fn converted(figure: &Figure, currency: &Currency) -> Option<f64> {
-    Some(figure.value? * currency.per_usd)
+    Some(figure.value()? * currency.per_usd)
 }

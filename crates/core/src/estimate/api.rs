@@ -1,13 +1,11 @@
 //! The service against a hosted model, in the first year.
 
 use super::Year;
-use super::figure::Section;
 use crate::estimate::plan::Service;
 use crate::ledger::api::{Fleet, RequestPrice};
 use crate::ledger::line::{Ledger, Stage};
 use crate::ledger::plan::Api;
-use crate::ledger::rent_or_buy::Never;
-use crate::provenance::{Known, Traced, Unknown};
+use crate::provenance::{Known, Traced, Unknown, Value};
 use crate::quantity::system::time::year as a_year;
 use crate::quantity::{
     DevicesPerInstance, Measure, Money, Per, RequestRate, Time, Tokens, show, text,
@@ -22,8 +20,9 @@ pub struct AgainstApi {
     pub yearly: Traced<Money>,
     /// What the fleet of the first year costs.
     pub fleet: Known<Money>,
-    /// The least volume at which a fleet of its size costs no more.
-    pub break_even: Result<Result<Traced<RequestRate>, Never>, Unknown>,
+    /// The least volume at which a fleet of its size costs no more; absent where the fleet's cost
+    /// is unknown.
+    pub break_even: Value<RequestRate>,
     /// The same in tokens, where requests have tokens.
     pub break_even_tokens: Option<Traced<Per<Tokens, Time>>>,
     rate: RequestRate,
@@ -53,23 +52,34 @@ impl AgainstApi {
         let single = DevicesPerInstance::from_stored(1.0);
         let rent = service.rent.as_ref();
         let instance = rent.and_then(|rent| rent.instance.as_ref());
-        let break_even = fleet.clone().map(|cost| {
-            let paid = first.packing.as_ref().map_or(&first.devices, |packing| &packing.paid);
-            let year = Traced::counted("a year", Time::new::<a_year>(1.0), "calendar", explain);
-            let fleet = Fleet {
-                device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
-                replica_rate: replica_rate.named("planned mean rate of a replica"),
-                replica_devices: service.replica.all_devices(explain),
-                instance_devices: instance.map_or_else(
-                    || Traced::counted("devices of an instance", single, "sold singly", explain),
-                    |devices| devices.traced(explain),
-                ),
-                redundancy: service.redundancy.traced(explain),
-            };
-            fleet.break_even(&per_query)
-        });
+        let break_even: Value<RequestRate> = fleet
+            .clone()
+            .ok()
+            .map(|cost| {
+                let paid = first.packing.as_ref().map_or(&first.devices, |packing| &packing.paid);
+                let year = Traced::counted("a year", Time::new::<a_year>(1.0), "calendar", explain);
+                let fleet = Fleet {
+                    device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
+                    replica_rate: replica_rate.named("planned mean rate of a replica"),
+                    replica_devices: service.replica.all_devices(explain),
+                    instance_devices: instance.map_or_else(
+                        || {
+                            Traced::counted(
+                                "devices of an instance",
+                                single,
+                                "sold singly",
+                                explain,
+                            )
+                        },
+                        |devices| devices.traced(explain),
+                    ),
+                    redundancy: service.redundancy.traced(explain),
+                };
+                fleet.break_even(&per_query)
+            })
+            .into();
         let break_even_tokens = match (&break_even, &service.replica.output) {
-            (Ok(Ok(rate)), Some(output)) => {
+            (Value::Known(rate), Some(output)) => {
                 let input = service.replica.input.traced(explain);
                 Some(rate * &(&input + &output.traced(explain)))
             }
@@ -78,23 +88,12 @@ impl AgainstApi {
         Self { rate: service.rate.value, per_query, yearly, fleet, break_even, break_even_tokens }
     }
 
-    /// Lists its figures.
-    pub(super) fn list(&self, out: &mut Section<'_>) {
-        out.known("api.per_query_usd", "USD/request", &self.per_query);
-        out.known("api.usd_per_year", "USD", &self.yearly);
-        out.maybe("api.fleet_usd_per_year", "USD", &self.fleet);
-        if let Ok(rate) = &self.break_even {
-            out.or_never("api.break_even_requests_per_day", "requests/day", rate);
-        }
-        let tokens = self.break_even_tokens.as_ref();
-        out.optional("api.break_even_tokens_per_month", "tokens/month", tokens);
-    }
-
     /// The answer in a sentence, where it is known.
     pub fn answer(&self) -> Option<String> {
-        Some(match self.break_even.as_ref().ok()? {
-            Err(Never(why)) => why.clone(),
-            Ok(rate) => {
+        Some(match &self.break_even {
+            Value::Absent => return None,
+            Value::Never(no) | Value::Unknown(no) => no.why.clone(),
+            Value::Known(rate) => {
                 let per_day =
                     |rate: RequestRate| text::count(text::convert(rate.stored(), "requests/day"));
                 let cheaper = match &self.fleet {

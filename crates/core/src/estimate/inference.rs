@@ -1,8 +1,10 @@
 //! The forecast of a service: latency, fleet, and what each year of it takes.
 
+use std::sync::Arc;
+
 use super::bound::LowerBound;
 use super::tokens::PerToken;
-use super::{AgainstApi, Ownership, TrainingForecast, money};
+use super::{AgainstApi, Observed, Ownership, TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
 use crate::estimate::plan::{Finance, Refresh, Service};
 use crate::ledger::energy::{Load, Phase, When};
@@ -60,6 +62,8 @@ pub struct InferenceForecast {
     pub tokens: Option<PerToken>,
     /// What FLOPs alone would take in the first year.
     pub lower_bound: LowerBound,
+    /// What a simulation saw of a replica, where one was run.
+    pub observed: Option<Arc<Observed>>,
 }
 
 /// What one replica can do, by closed form or by simulation.
@@ -267,6 +271,7 @@ pub(super) fn serve(
             &finance.discount_rate,
             explain,
         ),
+        observed: None,
         renewal,
         limits,
         latency,

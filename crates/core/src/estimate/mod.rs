@@ -2,9 +2,10 @@
 
 mod api;
 mod bound;
-mod figure;
+pub mod figure;
 mod inference;
 mod money;
+mod observed;
 mod owned;
 pub mod plan;
 mod tokens;
@@ -29,8 +30,9 @@ use crate::training::run::Settled;
 
 pub use api::AgainstApi;
 pub use bound::LowerBound;
-pub use figure::{Figure, Section};
+pub use figure::{Figure, Id, Key, Mark, Place, Section};
 pub use inference::{InferenceForecast, Renewal, ReplicaLimits, Year};
+pub use observed::Observed;
 pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};
@@ -74,9 +76,9 @@ impl Estimate {
     }
 
     /// The hardware that is owned, by stage.
-    pub fn ownerships(&self) -> impl Iterator<Item = (&'static str, &Ownership)> {
-        let training = self.training.iter().map(|it| ("training", it.ownership.as_ref()));
-        let service = self.inference.iter().map(|it| ("inference", it.ownership.as_ref()));
+    pub fn ownerships(&self) -> impl Iterator<Item = (Place, &Ownership)> {
+        let training = self.training.iter().map(|it| (Place::Training, it.ownership.as_ref()));
+        let service = self.inference.iter().map(|it| (Place::Service, it.ownership.as_ref()));
         training.chain(service).filter_map(|(stage, owned)| Some((stage, owned?)))
     }
 }
@@ -97,6 +99,8 @@ pub struct Simulated {
     pub limits: ReplicaLimits,
     /// Mean latencies at the peak.
     pub latency: Latency,
+    /// What else was seen.
+    pub observed: Arc<Observed>,
 }
 
 impl Engine {
@@ -157,9 +161,12 @@ impl Engine {
                 let (finance, training) = ((&scenario.finance, &self.kernel), training.as_ref());
                 Some(match &self.simulated {
                     None => inference::forecast(plan, finance, training, explain)?,
-                    Some(Simulated { limits, latency }) => {
+                    Some(Simulated { limits, latency, observed }) => {
                         let (limits, latency) = (limits.clone(), |_: &Year| latency.clone());
-                        inference::serve(plan, finance, training, limits, latency, explain)?
+                        let observed = Some(Arc::clone(observed));
+                        let served =
+                            inference::serve(plan, finance, training, limits, latency, explain)?;
+                        InferenceForecast { observed, ..served }
                     }
                 })
             }

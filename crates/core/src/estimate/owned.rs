@@ -1,15 +1,13 @@
 //! What it means that the hardware of a stage is owned, beside the rows of the ledger.
 
-use super::figure::Section;
 use super::{Year, money};
 use crate::estimate::plan::Service;
 use crate::ledger::line::{Ledger, Period, Stage};
-use crate::ledger::owned::PARTS;
 use crate::ledger::plan::Owned;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::provenance::{Input, Known, Traced, Unknown};
 use crate::quantity::system::device::device;
-use crate::quantity::{DeviceTime, Devices, Energy, Measure, Money};
+use crate::quantity::{DeviceTime, Devices, Energy, Money};
 
 /// The purchase of the hardware, and whether a rent would have been cheaper.
 #[derive(Clone, Debug)]
@@ -69,37 +67,5 @@ impl Ownership {
         let used = (&first.fleet_time, &first.footprint.facility);
         let rent_or_buy = owned.rent_or_buy(used.0, used.1, &discount.traced(explain), explain);
         Some(Self { purchases, rent_or_buy })
-    }
-
-    /// Lists what is paid for the hardware.
-    pub(super) fn list_purchases(&self, out: &mut Section<'_>) {
-        for part in PARTS {
-            let sum = self.purchases.sum(|entry| entry.detail == part);
-            out.stated(&format!("capex_usd.{part}"), "USD", sum.as_ref());
-        }
-        out.stated("capex_usd.total", "USD", self.purchases.sum(|_| true).as_ref());
-    }
-
-    /// Lists the comparison with a rent.
-    pub(super) fn list_comparison(&self, out: &mut Section<'_>) {
-        self.compared(out, "capex_usd_per_device", "USD/device", |it| &it.capex);
-        self.compared(out, "running_usd_per_device_h", "USD/device-h", |it| &it.running);
-        self.compared(out, "rent_usd_per_device_h", "USD/device-h", |it| &it.rent);
-        let net = "net_present_value_usd_per_device";
-        self.compared(out, net, "USD/device", |it| &it.net_present_value);
-        if let Ok(it) = &self.rent_or_buy {
-            out.or_never("break_even_months", "months", &it.break_even);
-        }
-    }
-
-    fn compared<Q: Measure>(
-        &self,
-        out: &mut Section<'_>,
-        path: &str,
-        unit: &str,
-        pick: impl Fn(&RentOrBuy) -> &Traced<Q>,
-    ) {
-        let figure = self.rent_or_buy.as_ref().map(|it| pick(it).clone()).map_err(Clone::clone);
-        out.maybe(path, unit, &figure);
     }
 }

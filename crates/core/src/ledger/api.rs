@@ -7,8 +7,7 @@
 //! request. The break-even is C(k) / a for the least k with C(k) <= a k q. There is none where the
 //! price of a replica's devices is above what the hosted model would charge for all it can serve.
 
-use super::rent_or_buy::Never;
-use crate::provenance::{Traced, function};
+use crate::provenance::{Traced, Value, function};
 use crate::quantity::{
     DevicePrice, Devices, DevicesPerInstance, Money, Per, RequestRate, Requests, show,
 };
@@ -33,11 +32,8 @@ pub struct Fleet {
 
 impl Fleet {
     /// The least volume at which the fleet costs no more than a hosted model does at `price` a
-    /// request.
-    ///
-    /// # Errors
-    /// There is no such volume, with the reason.
-    pub fn break_even(&self, price: &Traced<RequestPrice>) -> Result<Traced<RequestRate>, Never> {
+    /// request; never, with the reason, where there is no such volume.
+    pub fn break_even(&self, price: &Traced<RequestPrice>) -> Value<RequestRate> {
         let rate: Traced<RequestRate> = function(
             "least C(k) / a with C(k) <= a k q, C(k) = c m ceil((k + r) d / m), k replicas",
             &[
@@ -51,14 +47,14 @@ impl Fleet {
             least_rate,
         );
         if rate.value().value.is_finite() {
-            return Ok(rate);
+            return rate.into();
         }
         let busy = &(&self.device * &self.replica_devices) / &self.replica_rate;
-        Err(Never(format!(
+        Value::never(format!(
             "never: a request costs {} on a fleet as busy as planned, and {} at the hosted model",
             show(busy.value()),
             show(price.value())
-        )))
+        ))
     }
 }
 

@@ -9,7 +9,7 @@ use super::owned::Capex;
 use super::years::YEAR;
 use crate::catalog::PurchasePrice;
 use crate::ledger::plan::Owned;
-use crate::provenance::{Known, Traced, Unknown, function};
+use crate::provenance::{Known, Traced, Unknown, Value, function};
 use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
 
 /// Owned hardware against a rent, per device and hour of ownership.
@@ -22,24 +22,21 @@ pub struct RentOrBuy {
     /// The rent that would be paid.
     pub rent: Traced<DevicePrice>,
     /// When the cumulated payments meet.
-    pub break_even: Result<Traced<Time>, Never>,
+    pub break_even: Value<Time>,
     /// Present value of buying over renting, over the service life, resale included.
     pub net_present_value: Traced<PurchasePrice>,
 }
-
-/// Why two costs never meet, in words for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Never(pub String);
 
 impl RentOrBuy {
     /// The answer in a sentence.
     pub fn answer(&self) -> String {
         match &self.break_even {
-            Ok(time) => {
+            Value::Known(time) => {
                 let months = 12.0 * time.value().value / YEAR;
                 format!("buying costs less than renting after {months:.1} months")
             }
-            Err(Never(why)) => why.clone(),
+            Value::Never(no) | Value::Unknown(no) => no.why.clone(),
+            Value::Absent => String::new(),
         }
     }
 }
@@ -109,14 +106,14 @@ fn break_even(
     running: &Traced<DevicePrice>,
     discount: &Traced<f64>,
     life: &Traced<Time>,
-) -> Result<Traced<Time>, Never> {
+) -> Value<Time> {
     let (pays, costs) = (rent.value(), running.value());
     if pays <= costs {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: to run a device of one's own costs {}, to rent one {}",
             show(costs),
             show(pays)
-        )));
+        ));
     }
     let time: Traced<Time> = function(
         "-ln(1 - capex x ln(1 + i) / (rent - running)) / ln(1 + i), i discount rate",
@@ -129,20 +126,20 @@ fn break_even(
         },
     );
     if time.value().value.is_nan() {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: the saving of {} does not pay the interest on {}",
             show(pays - costs),
             show(capex.value())
-        )));
+        ));
     }
     if time.value() > life.value() {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: it takes {}, and the hardware lasts {}",
             years(time.value()),
             years(life.value())
-        )));
+        ));
     }
-    Ok(time)
+    time.into()
 }
 
 fn years(time: Time) -> String {

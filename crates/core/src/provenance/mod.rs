@@ -7,6 +7,7 @@
 
 mod step;
 mod traced;
+mod value;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::quantity::{Distribution, Measure};
 
 pub use step::{How, Step};
 pub use traced::{Known, Traced, Unknown, function};
+pub use value::{Amount, Value};
 
 /// Why a value is what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

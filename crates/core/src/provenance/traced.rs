@@ -3,8 +3,8 @@
 use std::ops::{Add, Div, Mul, Sub};
 use std::sync::Arc;
 
-use super::Basis;
 use super::step::{How, Step};
+use super::{Amount, Basis};
 use crate::quantity::Measure;
 
 /// A quantity and, where someone will ask why, the step that made it.
@@ -24,6 +24,18 @@ pub struct Unknown {
 /// A figure, unless it is unknown.
 pub type Known<Q> = Result<Traced<Q>, Unknown>;
 
+impl<Q: Copy> Traced<Q> {
+    /// The quantity itself.
+    pub fn value(&self) -> Q {
+        self.value
+    }
+
+    /// The step that made it, if recorded.
+    pub fn step(&self) -> Option<&Arc<Step>> {
+        self.step.as_ref()
+    }
+}
+
 impl<Q: Measure> Traced<Q> {
     pub(super) fn new(value: Q, step: Option<Arc<Step>>) -> Self {
         Self { value, step }
@@ -36,16 +48,6 @@ impl<Q: Measure> Traced<Q> {
             Arc::new(Step::leaf(name.to_owned(), value.stored(), Q::DIMENSION, basis))
         });
         Self { value, step }
-    }
-
-    /// The quantity itself.
-    pub fn value(&self) -> Q {
-        self.value
-    }
-
-    /// The step that made it, if recorded.
-    pub fn step(&self) -> Option<&Arc<Step>> {
-        self.step.as_ref()
     }
 
     /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
@@ -66,6 +68,13 @@ impl<Q: Measure> Traced<Q> {
     pub fn retype<R: Measure>(self) -> Traced<R> {
         const { assert!(Q::DIMENSION.same(R::DIMENSION), "a retyped quantity keeps its dimension") };
         Traced { value: R::from_stored(self.value.stored()), step: self.step }
+    }
+
+    /// The same value as an amount of a dimension that is known at run time only.
+    #[must_use]
+    pub fn amount(self) -> Traced<Amount> {
+        let amount = Amount { stored: self.value.stored(), dimension: Q::DIMENSION };
+        Traced { value: amount, step: self.step }
     }
 
     /// A function of this value that is neither product nor sum, by its formula.

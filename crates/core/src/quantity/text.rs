@@ -388,11 +388,22 @@ pub fn show<Q: Measure>(quantity: Q) -> String {
 
 /// [`show`] for a value of a dimension that is known only at run time.
 pub fn show_stored(value: f64, dimension: Dimension) -> String {
+    let [number, unit] = shown_parts(value, dimension);
+    if unit.is_empty() { number } else { format!("{number} {unit}") }
+}
+
+/// Number and unit of [`show_stored`].
+pub fn shown_parts(value: f64, dimension: Dimension) -> [String; 2] {
     let (value, unit) = fitting(value, dimension);
-    match unit.as_str() {
-        "" => number(value),
-        unit if COUNTS.contains(&unit) => format!("{} {unit}", count(value)),
-        unit => format!("{} {unit}", number(value)),
+    let counted = COUNTS.contains(&unit.as_str());
+    [if counted { count(value) } else { number(value) }, unit]
+}
+
+/// A stored value x one of a unit, with its dimension: of a request what is stored per request.
+pub fn times(value: f64, dimension: Dimension, unit: &str) -> (f64, Dimension) {
+    match read_unit(unit, Dimension::NONE) {
+        Ok((factor, by)) => (value * factor, dimension.times(by, 1)),
+        Err(_) => (f64::NAN, dimension),
     }
 }
 

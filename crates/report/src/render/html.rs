@@ -42,7 +42,7 @@ fn block(block: &Block) -> Markup {
         Block::Facts(facts) => html! {
             ul { @for (label, says) in facts { li { (visible(label)) ": " (visible(says)) } } }
         },
-        Block::Grid(grid) => table(grid),
+        Block::Grid(grid) => table(grid, ""),
         Block::Lines(lines) => html! { pre { @for line in lines { (visible(line)) "\n" } } },
         Block::Picture { svg, .. } => html! { figure { (PreEscaped(svg)) } },
         Block::Details { summary, blocks } => html! {
@@ -53,20 +53,25 @@ fn block(block: &Block) -> Markup {
     }
 }
 
-fn table(grid: &Grid) -> Markup {
+/// A grid under a caption; its first column are the names of its rows.
+pub(crate) fn table(grid: &Grid, caption: &str) -> Markup {
     let class = |kind: Kind| match kind {
         Kind::Words | Kind::Prose => None,
         Kind::Numbers | Kind::Quantities => Some("num"),
     };
     let headed = grid.columns.iter().any(|column| !column.heading.is_empty());
+    let label = if caption.is_empty() { "Table" } else { caption };
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Table" { table {
+        div .scroll tabindex="0" role="region" aria-label=(visible(label)) { table {
+            @if !caption.is_empty() { caption { (visible(caption)) } }
             @if headed { thead { tr { @for column in &grid.columns {
                 th scope="col" class=[class(column.kind)] { (visible(&column.heading)) }
             } } } }
             tbody { @for row in &grid.rows { tr {
-                @for (cell, column) in row.iter().zip(&grid.columns) {
-                    td class=[class(column.kind)] { (visible(&cell.people())) }
+                @for (at, (cell, column)) in row.iter().zip(&grid.columns).enumerate() {
+                    @let text = visible(cell.people().trim());
+                    @if at == 0 { th scope="row" class=[class(column.kind)] { (text) } }
+                    @else { td class=[class(column.kind)] { (text) } }
                 }
             } } }
         } }

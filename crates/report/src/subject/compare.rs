@@ -1,6 +1,6 @@
 //! Two forecasts side by side.
 
-use flopcast_study::compare::{Comparison, InputChange, Line, Told};
+use flopcast_study::compare::{Comparison, InputChange, Line, Side};
 use flopcast_study::snapshot::Stated;
 use serde_json::{Value, json};
 
@@ -11,11 +11,11 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:+.1} %", 100.0 * share)
 }
 
-fn told(value: Told) -> Cell {
+fn told(value: Side) -> Cell {
     match value {
-        Told::Absent => Cell::Blank,
-        Told::Unknown => Cell::Unknown,
-        Told::Value(value) => Cell::short(value),
+        Side::Absent => Cell::Blank,
+        Side::Unknown => Cell::Unknown,
+        Side::Value(value) => Cell::short(value),
     }
 }
 
@@ -26,8 +26,8 @@ pub(super) fn lines(it: &Comparison) -> Grid {
     let numbers = ["before", "after", "change", ""].map(Column::numbers);
     let mut grid = Grid::new(words.into_iter().chain(numbers));
     let mut folded = Vec::new();
-    for line in it.lines.iter().filter(|line| !line.path.starts_with("inference.years.")) {
-        let stage = line.path.split('.').next().unwrap_or_default();
+    for line in it.lines.iter().filter(|line| !line.is_of_a_year()) {
+        let stage = line.stage();
         let mark = Cell::text(line.mark().to_string());
         match it.one_sided(stage) {
             Some(_) if folded.contains(&stage) => {}
@@ -172,7 +172,7 @@ fn line(line: &Line) -> Value {
     });
     // Absent is no key, unknown is null.
     for (key, side) in [("before", line.before), ("after", line.after)] {
-        if side != Told::Absent {
+        if side != Side::Absent {
             value[key] = json!(side.value());
         }
     }

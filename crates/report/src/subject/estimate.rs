@@ -1,15 +1,15 @@
 //! The forecast of a scenario: the answer, the figures by section, money and carbon by row, ranges,
 //! inputs.
 
-use flopcast_core::estimate::Figure;
+use flopcast_core::estimate::{Figure, Id, Section};
 use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::quantity::text::shown_parts;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 use serde_json::Value;
 
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
-use crate::table::{ENERGY_OF_TRAINING, SECTIONS, YEARS, label};
 use crate::text::cut;
-use crate::{Fact, RENEWED, Report, answer, carbon, currency, html, json, ledger};
+use crate::{Report, answer, carbon, currency, html, json, ledger};
 
 /// Forecasts, one after the other.
 impl Subject for Vec<Report> {
@@ -34,7 +34,7 @@ pub(crate) fn rows(reports: &[Report]) -> Grid {
     let words = ["scenario", "figure"].map(Column::words);
     let mut grid = Grid::new(words.into_iter().chain([Column::numbers("value")]));
     for report in reports {
-        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value));
+        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value()));
         let ledger = report.ledger.iter();
         let ledger = ledger.map(|row| (format!("ledger.{}.amount_usd", row.path()), row.amount));
         for (path, value) in figures.chain(ledger) {
@@ -49,22 +49,22 @@ pub(crate) fn document(report: &Report) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));
     doc.blocks.extend(report.service.iter().cloned());
-    for (title, figures) in SECTIONS {
-        let mut grid =
-            Grid::new([Column::words("figure").headed(""), Column::quantities("value").headed("")]);
-        for (path, label) in *figures {
-            let Some(figure) = report.figure(path) else { continue };
-            let value = value(figure, short_unit(&figure.shown));
-            grid.push([Cell::text(*label), value]);
+    for (section, figures) in report.sections() {
+        let columns = [Column::words("figure"), Column::quantities("value")];
+        let mut grid = Grid::new(columns.map(|column| column.headed("")));
+        for figure in figures {
+            let [number, unit] = figure.short();
+            grid.push([Cell::text(figure.label()), cell(figure, number, unit)]);
         }
-        let empty = grid.is_empty();
-        doc.section(*title, grid);
-        if !empty {
-            doc.push_some(Block::Facts(facts(report, |fact| belongs(fact, title))));
-        }
+        doc.section(section.title(), grid);
+        doc.push_some(Block::Facts(facts(report, section)));
     }
-    doc.section("Years of service", years(report));
-    doc.push_some(Block::Facts(facts(report, |fact| fact.path == RENEWED)));
+    for (part, years) in report.years().chunks(BESIDE).enumerate() {
+        let title = Section::Years.title();
+        let on = if part == 0 { title.to_owned() } else { format!("{title}, going on") };
+        doc.section(on, self::years(years));
+    }
+    doc.push_some(Block::Facts(facts(report, Section::Years)));
     doc.section("Ledger", ledger::grid(&report.ledger));
     doc.push_some(Block::List(ledger::commitments(&report.commitments)));
     if let Some(money) = &report.currency {
@@ -83,62 +83,43 @@ pub(crate) fn document(report: &Report) -> Doc {
     doc
 }
 
-/// A figure's cell; one that has no value says why: it is unknown, or comes never.
-fn value(figure: &Figure, shown: &str) -> Cell {
-    match figure.value {
-        Some(value) => Cell::shown(value, shown),
-        None if shown == "unknown" => Cell::Unknown,
+/// A figure's cell; one without a value is unknown, or never reached.
+fn cell(figure: &Figure, shown: String, unit: String) -> Cell {
+    match figure.value() {
+        Some(value) if value.is_finite() => Cell::Number { value, shown, unit: unit.into() },
+        Some(_) => Cell::Unknown,
+        None if figure.unknown().is_some() => Cell::Unknown,
         None => Cell::text(shown),
     }
 }
 
-/// What the heading of a section says is not said again in each unit.
-fn short_unit(shown: &str) -> &str {
-    shown.trim_end_matches("/request").trim_end_matches("/Mtoken")
+fn facts(report: &Report, section: Section) -> Vec<(String, String)> {
+    let said = report.facts_of(section);
+    said.map(|fact| (fact.declared.label.to_owned(), fact.shown())).collect()
 }
 
-/// Whether a fact is told below the figures of this section.
-fn belongs(fact: &Fact, section: &str) -> bool {
-    match section {
-        "Training" => fact.path.starts_with("training.") && !carbon::is_about(fact),
-        ENERGY_OF_TRAINING => carbon::is_about(fact),
-        "Rent or buy, training" => fact.path.starts_with("rent_or_buy.training."),
-        "Own fleet or hosted model, first year" => fact.path.starts_with("inference.api."),
-        "Rent or buy, service" => fact.path.starts_with("rent_or_buy.inference."),
-        _ => false,
-    }
-}
+/// Years that fit side by side.
+const BESIDE: usize = 3;
 
-fn facts(report: &Report, meant: impl Fn(&Fact) -> bool) -> Vec<(String, String)> {
-    let told = report.facts.iter().filter(|fact| meant(fact));
-    told.map(|fact| (fact.label.to_owned(), in_words(&fact.value))).collect()
-}
-
-fn in_words(value: &Value) -> String {
-    match value {
-        Value::Array(items) => {
-            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
-        }
-        Value::String(text) => text.clone(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn years(report: &Report) -> Grid {
-    let figure = |year: u32, name: &str| report.figure(&format!("inference.years.{year}.{name}"));
-    let columns: Vec<_> = YEARS.iter().filter(|(name, _)| figure(1, name).is_some()).collect();
-    let headings = columns.iter().map(|(_, heading)| Column::numbers(*heading));
-    let mut grid = Grid::new([Column::words("year")].into_iter().chain(headings));
-    for year in (1..).take_while(|year| figure(*year, "requests").is_some()) {
-        let cells = columns.iter().map(|(name, heading)| {
-            let Some(figure) = figure(year, name) else { return Cell::Blank };
-            // A unit that is the heading is not said again in each row.
-            let number = figure.shown.strip_suffix(heading).and_then(|it| it.strip_suffix(' '));
-            value(figure, number.unwrap_or(&figure.shown))
+/// A row per figure of some years, a column per year.
+pub(crate) fn years(years: &[(u32, Vec<&Figure>)]) -> Grid {
+    let mut ids: Vec<Id> =
+        years.iter().flat_map(|(_, all)| all.iter().map(|it| it.key.id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let columns = years.iter().map(|(year, _)| Column::numbers(format!("year {year}")));
+    let mut grid = Grid::new([Column::words("")].into_iter().chain(columns));
+    for id in ids {
+        let cells = years.iter().map(|(_, all)| {
+            let figure = all.iter().find(|figure| figure.key.id == id);
+            figure.map_or(Cell::Blank, |figure| {
+                // What the label counts is no unit.
+                let [number, unit] = figure.short();
+                let said = unit == figure.declared().label();
+                cell(figure, number, if said { String::new() } else { unit })
+            })
         });
-        grid.push([Cell::Count(u64::from(year))].into_iter().chain(cells));
+        grid.push([Cell::text(id.declared().label())].into_iter().chain(cells));
     }
     grid
 }
@@ -147,12 +128,12 @@ fn years(report: &Report) -> Grid {
 fn ranges(report: &Report) -> Grid {
     let shown: Vec<usize> =
         (0..PERCENTILES.len()).filter(|i| [5, 50, 80, 95].contains(&PERCENTILES[*i])).collect();
-    let words = [Column::words("figure").at_most(26), Column::words("unit")];
+    let words = [Column::words("figure").at_most(32), Column::words("unit")];
     let numbers = shown.iter().map(|i| Column::numbers(format!("P{}", PERCENTILES[*i])));
     let mut grid = Grid::new(words.into_iter().chain(numbers));
     for interval in &report.intervals {
-        let unit = interval.unit.trim_end_matches("/request");
-        let words = [label(interval.path).trim(), unit].map(Cell::text);
+        let row = interval.figure.declared();
+        let words = [row.name, row.short_unit].map(Cell::text);
         grid.push(words.into_iter().chain(shown.iter().map(|i| Cell::short(interval.values[*i]))));
     }
     grid
@@ -166,8 +147,8 @@ fn tornado(interval: &Interval) -> Vec<String> {
     let (low, high) = (ends(f64::min, f64::INFINITY), ends(f64::max, f64::NEG_INFINITY));
     let heading = format!(
         "  What moves {} ({} at P10 to P90 of each factor alone)",
-        label(interval.path),
-        interval.unit
+        interval.figure.declared().name,
+        interval.unit()
     );
     let bar = |swing: &flopcast_study::uncertainty::Swing| {
         let at = |value: f64| {
@@ -201,9 +182,10 @@ fn inputs(report: &Report, doc: &mut Doc) {
             How::Leaf(basis) => basis.to_string(),
             _ => brief.clone(),
         };
+        let [shown, unit] = shown_parts(step.value, step.dimension);
         grid.push([
             Cell::Said { brief: format!("{mark} {}", cut(name, 29)), text: name.to_owned() },
-            Cell::shown(step.value, step.shown()),
+            Cell::Number { value: step.value, shown, unit: unit.into() },
             Cell::Said { brief, text: full },
         ]);
     }

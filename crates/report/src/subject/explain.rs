@@ -13,20 +13,20 @@ pub struct Derivation<'a>(pub &'a Figure);
 
 impl Subject for Derivation<'_> {
     fn doc(&self) -> Doc {
-        let Figure { path, shown, step, unknown, .. } = self.0;
-        let lines = match (step, unknown) {
+        let figure = self.0;
+        let lines = match (figure.step(), figure.unknown()) {
             (Some(step), _) => tree::derivation(step).lines().map(str::to_owned).collect(),
             (None, Some(unknown)) => {
                 let why = wrap(&unknown.why, 76).into_iter().map(|line| format!("  {line}"));
-                std::iter::once(format!("{path} is unknown")).chain(why).collect()
+                std::iter::once(format!("{} is unknown", figure.path)).chain(why).collect()
             }
-            (None, None) => vec![format!("{path} = {shown}")],
+            (None, None) => vec![format!("{} = {}", figure.path, figure.shown())],
         };
         Doc { blocks: vec![Block::Lines(lines)], rows: Some(rows([self.0])), ..Doc::default() }
     }
 
     fn json(&self) -> Option<Value> {
-        self.0.step.as_ref().map(|step| json::derivation(step))
+        self.0.step().map(|step| json::derivation(step))
     }
 }
 
@@ -38,7 +38,7 @@ impl Subject for Derivations<'_> {
     fn doc(&self) -> Doc {
         let mut lines = Vec::new();
         for figure in &self.0.figures {
-            lines.push(format!("{} = {}", figure.path, figure.shown));
+            lines.push(format!("{} = {}", figure.path, figure.shown()));
             let how = how(figure);
             if !how.is_empty() {
                 lines.extend(wrap(&how, 74).join("\n  ").lines().map(|line| format!("    {line}")));
@@ -50,7 +50,7 @@ impl Subject for Derivations<'_> {
 }
 
 fn how(figure: &Figure) -> String {
-    match (&figure.step, &figure.unknown) {
+    match (figure.step(), figure.unknown()) {
         (Some(step), _) => step.formula(),
         (_, Some(unknown)) => unknown.why.clone(),
         _ => String::new(),
@@ -62,7 +62,7 @@ fn rows<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> Grid {
     let columns = [Column::words("figure"), Column::numbers("value"), Column::prose("formula")];
     let mut grid = Grid::new(columns);
     for figure in figures {
-        grid.push([Cell::text(&figure.path), figure.value.into(), Cell::text(how(figure))]);
+        grid.push([Cell::text(&figure.path), figure.value().into(), Cell::text(how(figure))]);
     }
     grid
 }
