@@ -11,10 +11,10 @@ use flopcast_evidence::backtest::serving::Reader;
 use flopcast_evidence::backtest::table::Table;
 use flopcast_evidence::backtest::{Backtest, Kind, cases};
 use flopcast_evidence::calibration_file;
-use flopcast_report::accuracy;
+use flopcast_report::subject::accuracy::Accuracy;
 
 use super::backtest::{calibration, configs, text, write};
-use super::{Format, Global, load, print};
+use super::{Global, load};
 
 /// Options of `flopcast calibrate`.
 #[derive(Args, Debug)]
@@ -70,15 +70,12 @@ impl Options {
         if let Some(path) = &self.output {
             write(path, &calibration_file::write(&proof.calibration)?)?;
         }
-        if global.format == Format::Json {
-            return print(&format!("{:#}", accuracy::json(&proof)));
-        }
         if self.file.is_some() {
-            return print(&accuracy::markdown(&proof));
+            return global.print(&proof);
         }
         let shipped = |kind: Kind| Backtest::run(kind, &kind.shipped()?, &catalog, &before);
         let tests = [shipped(Kind::TrainingThroughput)?, shipped(Kind::Runs)?];
-        print(&accuracy::document(&proof, &tests))
+        global.print(&Accuracy { proof: &proof, tests: &tests })
     }
 
     fn serving(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {
@@ -99,9 +96,6 @@ impl Options {
         if let Some(path) = &self.output {
             write(path, &calibration_file::write(&proof.calibration)?)?;
         }
-        match global.format {
-            Format::Json => print(&format!("{:#}", accuracy::serving_json(&proof))),
-            _ => print(&accuracy::serving(&proof)),
-        }
+        global.print(&proof)
     }
 }
