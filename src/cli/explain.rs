@@ -27,7 +27,7 @@ impl Options {
         let Some(path) = &self.figure else {
             return global.print(&Derivations(&report));
         };
-        let Some(figure) = report.figure(path) else {
+        let Some(figure) = report.figures.iter().find(|figure| figure.path == *path) else {
             let known = report.figures.iter().map(|figure| figure.path.as_str());
             return Err(Error::input(format!("this forecast has no figure `{path}`"))
                 .suggest(path, known)

@@ -8,7 +8,9 @@ use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::plan::Scenario;
 use flopcast::estimate::{Engine, Estimate, estimate};
 use flopcast::provenance::{How, Step};
-use flopcast::report::{Report, capacity as sized, json, tree};
+use flopcast::report::doc::Subject as _;
+use flopcast::report::subject::capacity as sized;
+use flopcast::report::{Report, json, tree};
 use flopcast::scenario::document::{self, Node};
 use flopcast::scenario::{Files, reader, resolve};
 use flopcast::serving::calibration::Calibration;
@@ -45,7 +47,9 @@ pub fn resolved(text: &str) -> Result<Scenario> {
 
 /// A file of the repository over the one that it extends.
 fn document(file: &str) -> Result<Node> {
-    let node = document::parse(file, &std::fs::read(root().join(file)).expect("a scenario file"))?;
+    let bytes = std::fs::read(root().join(file)).expect("a scenario file");
+    let folder = Path::new(file).parent().expect("a folder").join("");
+    let node = document::parse_in(folder.to_str().expect("UTF-8"), file, &bytes)?;
     let base = match node.get("extends").map(|base| &base.value) {
         Some(document::Value::Text(name)) => Path::new(file).with_file_name(&**name),
         _ => return Ok(node),
@@ -108,7 +112,8 @@ pub fn simulated(scenario: &Scenario, requests: u64) -> Result<Value> {
         progress: &|_, _| {},
     };
     let capacity = capacity::size(&scenario, &CATALOG, &question)?;
-    Ok(sized::json(&sized::report(&scenario, &capacity), &capacity))
+    let report = sized::report(&scenario, &capacity);
+    Ok(sized::Service { report, capacity: &capacity }.json().expect("a schema"))
 }
 
 /// The answer for a scenario file of the repository with keys set, if there is one.
