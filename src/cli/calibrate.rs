@@ -14,7 +14,7 @@ use flopcast_evidence::calibration_file;
 use flopcast_report::subject::accuracy::Accuracy;
 
 use super::backtest::{calibration, configs, text, write};
-use super::{Global, load};
+use super::{Global, load, tell};
 
 /// Options of `flopcast calibrate`.
 #[derive(Args, Debug)]
@@ -58,7 +58,7 @@ impl Options {
         };
         let (cases, skipped) = cases(&table, &catalog, &before);
         for (id, why) in &skipped {
-            eprintln!("left out: {id}: {why}");
+            tell(&format!("left out: {id}: {why}"));
         }
         let measured = cases.iter().filter(|case| case.throughput.is_some()).count();
         if measured == 0 {
@@ -88,7 +88,7 @@ impl Options {
             *reasons.entry(why).or_default() += 1;
         }
         for (why, rows) in reasons {
-            eprintln!("left out: {rows} rows: {why}");
+            tell(&format!("left out: {rows} rows: {why}"));
         }
         let name = path.file_name().unwrap_or_default().display();
         let fitted = format!("{name}, {} runs", runs.len());

@@ -162,7 +162,7 @@ pub fn main() -> ExitCode {
     match cli.run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", visible_lines(&error.to_string()));
+            tell(&format!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
@@ -194,6 +194,11 @@ impl Cli {
             Command::Man => print(&completions::manual()?),
         }
     }
+}
+
+/// Says something beside the result, on stderr, with whatever would act on a terminal written out.
+fn tell(text: &str) {
+    eprintln!("{}", visible_lines(text));
 }
 
 /// Prints a result; a closed pipe is no error.

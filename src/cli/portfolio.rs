@@ -11,7 +11,7 @@ use flopcast_scenario::reader;
 use flopcast_study::portfolio::{Entry, tags};
 
 use super::input::document;
-use super::{Global, load};
+use super::{Global, load, tell};
 
 /// Options of `flopcast portfolio`.
 #[derive(Args, Debug)]
@@ -36,7 +36,7 @@ impl Options {
         for path in self.files()? {
             let document = document(&path, global)?;
             if document.get("model").is_none() {
-                eprintln!("{}: no `model`, passed over", path.display());
+                tell(&format!("{}: no `model`, passed over", path.display()));
                 continue;
             }
             let catalog = load::catalog_of(&path, global)?;
@@ -48,7 +48,7 @@ impl Options {
             let name = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
             match Entry::new(name, file.tags.clone(), &forecast) {
                 Some(entry) => entries.push(entry.from(start, &engine.run()?)),
-                None => eprintln!("{}: nothing is forecast, passed over", path.display()),
+                None => tell(&format!("{}: nothing is forecast, passed over", path.display())),
             }
         }
         if entries.is_empty() {

@@ -9,10 +9,9 @@ use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_live::{FEEDS, Outcome, Policy, Refresh, Snapshot, Store, feed};
 use flopcast_report::doc::{Cell, Grid};
 use flopcast_report::subject::catalog::{grid, listing, number, text};
-use flopcast_report::text::visible_lines;
 
 use super::progress::Progress;
-use super::{Global, load, output};
+use super::{Global, load, output, tell};
 
 /// Options of `flopcast catalog refresh`.
 #[derive(Args, Debug)]
@@ -76,11 +75,7 @@ impl Options {
                     (Cell::Count(count), if self.dry_run { "asked" } else { "kept" })
                 }
                 Ok(Outcome::Skipped(why)) if self.source.is_empty() => {
-                    eprintln!(
-                        "note: {} is left out: {}",
-                        feed.name,
-                        visible_lines(&why.to_string())
-                    );
+                    tell(&format!("note: {} is left out: {why}", feed.name));
                     continue;
                 }
                 Ok(Outcome::Skipped(why)) => {
@@ -88,7 +83,7 @@ impl Options {
                 }
                 // The others may still answer.
                 Err(error) => {
-                    eprintln!("error: {}", visible_lines(&error.to_string()));
+                    tell(&format!("error: {error}"));
                     failed = true;
                     (Cell::Gap, "failed")
                 }

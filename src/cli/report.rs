@@ -10,7 +10,7 @@ use flopcast_report::render::{Format, Setting};
 
 use super::capacity::Runs;
 use super::input::read_text;
-use super::{Global, capacity, estimate, load, output, print};
+use super::{Global, capacity, estimate, load, output, print, tell};
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]
@@ -70,7 +70,7 @@ impl Options {
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
         let bytes = format.render(&reports, setting)?;
         output::write(path, &bytes, self.force)?;
-        eprintln!("wrote {}", path.display());
+        tell(&format!("wrote {}", path.display()));
         Ok(ExitCode::SUCCESS)
     }
 }
