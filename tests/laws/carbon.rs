@@ -64,7 +64,7 @@ fn every_factor_of_an_a100_hour_in_france_has_a_source() {
     });
     assert_eq!(sourced.count(), 6, "{bases:#?}");
     // 608 W of the device with its host x PUE 1.56 x 40.83 g/kWh of France in 2024.
-    close("an A100-hour", location.value.expect("known"), 0.608 * 1.56 * 40.83e-3, 1e-3);
+    close("an A100-hour", location.value().expect("known"), 0.608 * 1.56 * 40.83e-3, 1e-3);
 }
 
 #[test]
