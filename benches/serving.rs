@@ -37,8 +37,8 @@ fn one_replica(bencher: Bencher<'_, '_>, rate: f64) {
     };
     let simulation = Simulation {
         fleet: Fleet { time: &Engine, limits, replicas: 1, router: Router::RoundRobin },
-        handover: None,
-        front_end: Time::from_stored(1e-3),
+        transfer: None,
+        api_server: Time::from_stored(1e-3),
         slo: vec![Bounds::default()],
         warm_up: 0,
         queue_limit: usize::MAX,

@@ -1,4 +1,4 @@
-//! The fleet that keeps a service's promises: the simulator finds what a replica takes, the ledger
+//! The fleet that keeps a service's SLO: the simulator finds what a replica takes, the ledger
 //! what the fleet costs.
 
 mod fit;
@@ -16,7 +16,7 @@ use flopcast_core::quantity::{
 };
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::{
-    Fleet, HighestRate, Limit, Objective, Promise, Search, at_rate, fleet, highest_rate,
+    Fleet, HighestRate, Limit, Objective, Slo, Search, at_rate, fleet, highest_rate,
 };
 use flopcast_core::serving::closed_form::Latency;
 use flopcast_core::serving::instance::Instances;
@@ -38,7 +38,7 @@ pub struct Capacity {
     pub engaged: Engaged,
     /// The fleet and what it is sized from.
     pub found: Found,
-    /// The promises.
+    /// The SLO.
     pub objective: Objective,
     /// What the user should know before trusting the figures.
     pub warnings: Vec<String>,
@@ -56,7 +56,7 @@ pub enum Engaged {
 /// A fleet and what it is sized from.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What one replica takes within its promises.
+    /// What one replica takes within its SLO.
     pub highest: HighestRate,
     /// A replica at the peak, the load being spread over those that it needs.
     pub planned: Report,
@@ -76,7 +76,7 @@ pub struct Interval {
     /// What limits the rate is off by this factor, either way.
     pub factor: f64,
     /// The highest rate of a replica where latencies are longer and where they are shorter; none
-    /// where longer ones break a promise at any load.
+    /// where longer ones break an SLO at any load.
     pub rate: (Option<RequestRate>, RequestRate),
     /// The fleets for these rates.
     pub fleet: (Option<Fleet>, Fleet),
@@ -99,7 +99,7 @@ pub struct Question<'a> {
 /// tokens, or of replicas that answer batch by batch. Ranges enter with their central value.
 ///
 /// # Errors
-/// A scenario without a service; a model that does not fit, with what would make it fit; a promise
+/// A scenario without a service; a model that does not fit, with what would make it fit; an SLO
 /// that no load keeps, with the bound that forbids it.
 pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Result<Capacity> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
@@ -168,7 +168,9 @@ fn capacity(
     warnings: Vec<String>,
 ) -> Result<Capacity> {
     let latency = latency(&found.planned)?;
-    let observed = Arc::new(observed(&found, &objective, &engaged));
+    let inputs = scenario.inference.as_ref().map_or_else(Vec::new, |it| it.demand.leaves());
+    let observed = Observed { inputs, ..observed(&found, &objective, &engaged) };
+    let observed = Arc::new(observed);
     let simulated = Simulated { limits, latency, observed };
     let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
     let estimate = forecast.recorded().run()?;
@@ -180,13 +182,13 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
     let planned = &found.planned;
     let used = planned.answering();
     let share = |value: f64| Ratio::from_stored(value);
-    let promised = !objective.is_empty();
+    let has_slo = !objective.is_empty();
     let named = objective.classes.iter().map(|name| Arc::from(name.as_str()));
     let general = Observed {
         all: planned.all(),
         classes: named.zip(planned.classes.iter().cloned()).collect(),
-        slo_attainment: promised.then(|| share(planned.slo_attainment())),
-        goodput: promised.then(|| planned.goodput()),
+        slo_attainment: has_slo.then(|| share(planned.slo_attainment())),
+        goodput: has_slo.then(|| planned.goodput()),
         planned_rate: Some(found.planned_rate),
         prefill_busy: planned.decode.as_ref().map(|_| share(planned.fleet.busy)),
         busy: Some(share(used.busy)),
@@ -281,7 +283,7 @@ impl Task<'_> {
         };
         if slow.is_none() {
             warnings.push(
-                "a promise is within the error of the model: were latencies as much longer as the \
+                "an SLO is within the error of the model: were latencies as much longer as the \
                  back-test allows, no load would keep it, and the fleet has no upper bound"
                     .to_owned(),
             );
@@ -368,16 +370,16 @@ fn traffic(service: &Service) -> Result<Traffic> {
     Ok(Traffic { rate, profile: None, source: Source::Random { burstiness, classes } })
 }
 
-/// Refuses promises that the datasheet forbids whatever the engine does: a token reads every weight
+/// Refuses an SLO that the datasheet forbids whatever the engine does: a token reads every weight
 /// of a dense model, a prompt computes its FLOPs.
 fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Result<()> {
     let replica = &service.replica;
     let devices = replica.devices.value;
-    let refuse = |promise: &Promise, why: String| {
+    let refuse = |slo: &Slo, why: String| {
         Err(Error::limit(format!(
             "{} of {} is below the physical floor: {why}",
-            objective.name(promise),
-            text::show(promise.bound)
+            objective.name(slo),
+            text::show(slo.bound)
         ))
         .hint("use a faster device, more tensor parallelism, or a narrower precision"))
     };
@@ -391,9 +393,9 @@ fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Re
     let peak: DeviceFlopRate = replica.peak.value;
     let reading = replica.pools.as_ref().map_or(devices, |pools| pools.prefill_devices.value);
     let compute = Time::from_stored(replica.prefill.value.value / (peak.value * reading.value));
-    for promise in &objective.promises {
-        let tokens = promise.latency == Limit::Tpot && dense;
-        if tokens && promise.bound.value < read.value {
+    for slo in &objective.slos {
+        let tokens = slo.latency == Limit::Tpot && dense;
+        if tokens && slo.bound.value < read.value {
             let each = if yields > 1.0 { &format!("{yields:.2} tokens") } else { "token" };
             let why = format!(
                 "reading {} of weights for each {each} takes {} a token at the memory bandwidth \
@@ -402,18 +404,18 @@ fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Re
                 text::show(read),
                 text::show(devices)
             );
-            return refuse(promise, why);
+            return refuse(slo, why);
         }
         // Nine in ten requests are no longer than the mean only where lengths hardly vary; of a
         // class the mean is another.
-        let prompts = promise.latency == Limit::Ttft && promise.percentile >= 0.9;
-        if prompts && promise.class.is_none() && promise.bound < compute {
+        let prompts = slo.latency == Limit::Ttft && slo.percentile >= 0.9;
+        if prompts && slo.class.is_none() && slo.bound < compute {
             let why = format!(
                 "the FLOPs of the mean prompt take {} at the dense peak of {}",
                 text::show(compute),
                 text::show(reading)
             );
-            return refuse(promise, why);
+            return refuse(slo, why);
         }
     }
     Ok(())

@@ -37,7 +37,7 @@ pub struct Merits {
     pub co2e_kg: Option<f64>,
 }
 
-/// A fleet that keeps the promises.
+/// A fleet that keeps the SLO.
 #[derive(Clone, Debug)]
 pub struct Sized {
     /// Its merits.
@@ -57,7 +57,7 @@ pub enum Verdict {
     Sized(Sized),
     /// Another is better in every respect, even if this did as well as no engine can.
     Beaten(Merits),
-    /// It cannot keep the promises, or cannot be.
+    /// It cannot keep the SLO, or cannot be.
     Infeasible(String),
 }
 

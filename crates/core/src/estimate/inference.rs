@@ -37,7 +37,7 @@ pub struct InferenceForecast {
     /// FLOPs of one request.
     pub flops: Traced<FlopPerRequest>,
     /// The fleet that takes over, where it is renewed.
-    pub renewal: Option<Renewal>,
+    pub refresh: Option<HardwareRefresh>,
     /// The horizon, year by year; the fleet of the first year is the fleet.
     pub years: Vec<Year>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
@@ -158,7 +158,8 @@ pub(super) fn forecast(
 fn capability(service: &Service) -> Result<Capability> {
     let (replica, demand) = (&service.replica, &service.demand);
     let Some(instances) = &demand.instances else {
-        return Pass::of(&demand.model, demand.precision.value.size(), replica)?.capability();
+        let pass = Pass::of(&demand.model, demand.precision.value.size(), replica)?;
+        return pass.capability(demand.max_wait.as_ref());
     };
     replica.capability(instances, demand).map_err(|unfit| {
         Error::from(*unfit).hint(
@@ -169,7 +170,7 @@ fn capability(service: &Service) -> Result<Capability> {
 
 /// The fleet that takes over from a year on.
 #[derive(Clone, Debug)]
-pub struct Renewal {
+pub struct HardwareRefresh {
     /// Its first year.
     pub year: u32,
     /// Id of its accelerator.
@@ -181,7 +182,7 @@ pub struct Renewal {
     pub max_rate: Traced<RequestRate>,
 }
 
-impl Renewal {
+impl HardwareRefresh {
     fn of(
         service: &Service,
         limits: &ReplicaLimits,
@@ -223,12 +224,12 @@ pub(super) fn serve(
     latency: impl FnOnce(&Year) -> Latency,
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training);
-    let renewal = Renewal::of(service, &limits, finance)?;
+    let refresh = HardwareRefresh::of(service, &limits, finance)?;
     let years: Vec<Year> = (1..=finance.years)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);
             let when = When { stage: Stage::Serving(year), period };
-            let renewed = renewal.as_ref().filter(|it| year >= it.year);
+            let renewed = refresh.as_ref().filter(|it| year >= it.year);
             let max_rate = renewed.map_or(&limits.max_rate, |it| &it.max_rate);
             one_year(service.in_year(year), max_rate, year, when)
         })
@@ -274,7 +275,7 @@ pub(super) fn serve(
             .map(|api| AgainstApi::new((service, api), &years[0], &limits.max_rate, &money)),
         ownership: Ownership::of_service(service, &years, first_month, &finance.discount_rate),
         observed: None,
-        renewal,
+        refresh,
         limits,
         latency,
         money,

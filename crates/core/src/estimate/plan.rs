@@ -30,8 +30,21 @@ pub struct Scenario {
     pub dates: Vec<(String, String)>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
+    /// What was chosen because nobody did, beside quantities.
+    pub choices: Vec<Choice>,
     /// What the user should know before trusting the figures.
     pub warnings: Vec<String>,
+}
+
+/// A choice that is no quantity and that nobody made: an assumption like an input's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The key of the scenario that would make it.
+    pub path: &'static str,
+    /// What was chosen.
+    pub value: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A service: one replica, what is asked of the fleet, and where it runs.
@@ -65,7 +78,7 @@ pub struct Service {
     pub api: Option<Api>,
     /// What a simulation needs.
     pub demand: Demand,
-    /// The renewal of its fleet.
+    /// The refresh of its fleet.
     pub refresh: Option<Refresh>,
 }
 

@@ -61,8 +61,8 @@ pub struct Capability {
 enum Form {
     /// Of an engine that generates.
     Tokens(Box<Generation>),
-    /// Of a network that answers in one pass.
-    Pass(Batches),
+    /// Of a network that answers in one pass, whose batches wait so long for requests.
+    Pass(Batches, Traced<TimePerRequest>),
 }
 
 /// What the latencies of an engine depend on beside the rate.
@@ -183,7 +183,7 @@ impl Replica {
         instances: &Instances,
         demand: &Demand) -> Result<Capability, Box<Unfit>> {
         let asked = Asked::of(demand, instances.window());
-        let lengths = (asked.input.value().value, asked.output.value().value);
+        let lengths = demand.mean_lengths();
         let engines = instances.under(self, demand, lengths)?;
         let pool = &engines.decode;
         let kv_capacity = self.kv_capacity(instances, demand, pool, &asked);
@@ -194,7 +194,11 @@ impl Replica {
         let block = TokensPerRequest::from_stored(f64::from(pool.limits.block) / 2.0);
         let most = room(&(&asked.context + Traced::constant(block))).min(&limit);
         let most = most.max(&Traced::constant(1.0)).named("sequences of a full batch");
-        let concurrency = room(&(&asked.input + &asked.output).ceil()).min(&limit);
+        let length = match &self.output {
+            Some(output) => (self.input.trace() + output.trace()).ceil(),
+            None => self.input.trace().ceil(),
+        };
+        let concurrency = room(&length).min(&limit);
         let factors = Factors::of(self, instances, demand);
         let split = self.split(instances, &engines, &asked, &factors);
         let generation = Generation {
@@ -519,6 +523,7 @@ impl Capability {
     /// That of a replica which answers batch by batch.
     pub fn in_one_pass(
         batches: Batches,
+        delay: Traced<Time>,
         max_concurrency: Traced<Ratio>,
         max_rate: Traced<RequestRate>,
     ) -> Self {
@@ -528,7 +533,7 @@ impl Capability {
             max_rate,
             prompt_share: None,
             speculation: None,
-            form: Form::Pass(batches),
+            form: Form::Pass(batches, delay / Traced::constant(Requests::from_stored(1.0))),
         }
     }
 
@@ -536,8 +541,13 @@ impl Capability {
     pub fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
         match &self.form {
             Form::Tokens(generation) => generation.latency(rate),
-            Form::Pass(batches) => {
-                let ttft = batches.latency(rate).named("inference.ttft_ms.mean");
+            Form::Pass(batches, delay) => {
+                // The first request of a batch waits for all of the delay, those that come within it
+                // for half on average.
+                let coming = (rate * delay).number();
+                let wait = delay * ((1.0 + &coming / 2.0) / (1.0 + &coming));
+                let wait = wait.named("wait for a batch");
+                let ttft = (batches.latency(rate) + wait).named("inference.ttft_ms.mean");
                 Latency { e2e: ttft.clone().named("inference.e2e_ms.mean"), tpot: None, ttft }
             }
         }

@@ -8,7 +8,7 @@ use super::calibration::{Calibration, Engine};
 use super::memory::{self, KvCapacity};
 use super::plan::{Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
 use super::served::ServedModel;
-use super::simulator::{Bounds, Fleet, Handover, Limits, Router, Simulation};
+use super::simulator::{Bounds, Fleet, KvTransfer, Limits, Router, Simulation};
 use super::speculative::Speculative;
 use super::step::{Deployment, Format, Roofline, Weights};
 use crate::catalog::Device;
@@ -161,21 +161,21 @@ impl Instances {
                 draft: draft.as_ref().map(|(draft, weights)| {
                     roofline(draft, &drafting(*weights, &deployment)).within_a_step()
                 }),
-                guesses: drafted,
-                yields: 1.0,
+                drafted: drafted,
+                accepted_length: 1.0,
             };
             Instance { deployment, time }
         };
         let prefill = parts.prefill.map(|spread| {
             let prefill = instance(spread);
-            let transfer = Roofline::handover(&model, &device, &prefill.deployment, &constants);
+            let transfer = Roofline::kv_transfer(&model, &device, &prefill.deployment, &constants);
             (prefill, transfer)
         });
         Ok(Self {
             engine: engine.to_owned(),
             decode: instance(parts.spread),
             prefill,
-            api_server: (constants.front_end, constants.front_token),
+            api_server: (constants.api_server, constants.api_server_token),
             link: constants.link,
             words: parts.words(),
             device,
@@ -276,7 +276,7 @@ impl Instances {
             })?;
             Ok(Pool {
                 time: Speculative {
-                    yields: speculation
+                    accepted_length: speculation
                         .map_or(1.0, |it| it.tokens_per_verification().value().value),
                     ..time.clone().scaled(factor)
                 },
@@ -332,12 +332,12 @@ impl Engines {
         let decode = self.decode.fleet();
         Simulation {
             fleet: self.prefill.as_ref().map_or(decode, |(prefill, _)| prefill.fleet()),
-            handover: self.prefill.as_ref().map(|(_, per_token)| Handover {
+            transfer: self.prefill.as_ref().map(|(_, per_token)| KvTransfer {
                 decode,
                 latency: Time::from_stored(0.0),
                 per_token: *per_token,
             }),
-            front_end: self.api_server,
+            api_server: self.api_server,
             slo: vec![Bounds::default()],
             warm_up: 0,
             queue_limit: usize::MAX,

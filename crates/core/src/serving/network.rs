@@ -177,11 +177,12 @@ impl<'a> Pass<'a> {
         Ok(fitting)
     }
 
-    /// Capacity and highest rate of a replica: the largest batch / the time that it takes.
+    /// Capacity and highest rate of a replica: the largest batch / the time that it takes. A batch waits
+    /// for more requests up to `max_wait`.
     ///
     /// # Errors
     /// As [`Pass::times`].
-    pub fn capability(&self) -> Result<Capability> {
+    pub fn capability(&self, max_wait: Option<&Input<Time>>) -> Result<Capability> {
         self.fitting()?;
         let replica = self.replica;
         let weights = replica.weights.trace();
@@ -200,6 +201,7 @@ impl<'a> Pass<'a> {
         let concurrency: Traced<Ratio> = &most / request();
         Ok(Capability::in_one_pass(
             Batches { alone: self.time(&request()).named("time of one request"), full, most },
+            max_wait.map_or(Traced::constant(Time::from_stored(0.0)), Input::trace),
             concurrency.named("inference.replica.max_concurrency"),
             max_rate,
         ))

@@ -340,8 +340,8 @@ mod tests {
             let Self { time, limits, traffic, .. } = self;
             let simulation = Simulation {
                 fleet: Fleet { time, limits: *limits, replicas: 1, router: Router::RoundRobin },
-                handover: None,
-                front_end: Time::from_stored(0.0),
+                transfer: None,
+                api_server: Time::from_stored(0.0),
                 slo: vec![Bounds::default()],
                 warm_up: 0,
                 queue_limit: 4000,

@@ -1,8 +1,8 @@
 //! Speculative decoding (Leviathan et al. 2023, arXiv:2211.17192).
 //!
-//! A draft guesses `k` tokens of each sequence one after the other, then one step of the model over
+//! A draft drafted `k` tokens of each sequence one after the other, then one step of the model over
 //! `k + 1` tokens of each verifies them. Where a guess is accepted with probability `a` given those
-//! before, the round yields
+//! before, the round accepted_length
 //! ```text
 //! E = 1 + a + a^2 + ... + a^k = (1 - a^(k+1)) / (1 - a)
 //! ```
@@ -13,7 +13,7 @@
 //! A step of the simulator stands for a token, so it takes `R(d, 0) / E`; what prompts add to a
 //! round, `R(d, p) - R(d, 0)`, is not shared by tokens and counts in full. A round's verification
 //! and its `E - 1` further steps then take exactly `R(d, p)` together, and the form stays linear in
-//! the context, so the simulator leaps as without guesses.
+//! the context, so the simulator leaps as without drafted.
 
 use super::simulator::StepTime;
 use super::step::Roofline;
@@ -22,7 +22,7 @@ use crate::quantity::{Measure as _, Ratio, Time};
 use crate::serving::plan::Speculation;
 
 impl Speculation {
-    /// Tokens of a sequence that a verification yields on average.
+    /// Tokens of a sequence that a verification accepted_length on average.
     pub fn tokens_per_verification(&self) -> Traced<Ratio> {
         let (acceptance, drafted) = (self.acceptance.trace(), self.tokens.trace());
         let tokens = if acceptance.value().get() < 1.0 {
@@ -35,24 +35,24 @@ impl Speculation {
     }
 }
 
-/// A step that yields one token of each sequence, where rounds of guesses and a verification yield
+/// A step that accepted_length one token of each sequence, where rounds of drafted and a verification yield
 /// several.
 #[derive(Clone, Debug)]
 pub struct Speculative<S> {
     /// A step over a sequence's tokens to verify: all of them at once.
     pub verification: S,
-    /// A step of the model that guesses; none where guesses cost nothing.
+    /// A step of the model that drafted; none where drafted cost nothing.
     pub draft: Option<S>,
     /// Tokens guessed for each verification; 0 for decoding token by token.
-    pub guesses: u32,
-    /// Tokens of a sequence that a verification yields, at least 1.
-    pub yields: f64,
+    pub drafted: u32,
+    /// Tokens of a sequence that a verification accepted_length, at least 1.
+    pub accepted_length: f64,
 }
 
 impl<S: StepTime> Speculative<S> {
     /// Decoding token by token.
     pub fn none(time: S) -> Self {
-        Self { verification: time, draft: None, guesses: 0, yields: 1.0 }
+        Self { verification: time, draft: None, drafted: 0, accepted_length: 1.0 }
     }
 
     /// Share of a decode round over `sequences`, each with this context, that the draft takes.
@@ -64,7 +64,7 @@ impl<S: StepTime> Speculative<S> {
             let attention = context * time.context().value + windowed;
             time.tokens(sequences, 0.0, 0.0).value + sequences * attention
         };
-        let drafting = self.draft.as_ref().map_or(0.0, |it| f64::from(self.guesses) * step(it));
+        let drafting = self.draft.as_ref().map_or(0.0, |it| f64::from(self.drafted) * step(it));
         drafting / (drafting + step(&self.verification))
     }
 
@@ -72,7 +72,7 @@ impl<S: StepTime> Speculative<S> {
         let verified = self.verification.tokens(decode, prefill, prompts).value;
         let Some(draft) = &self.draft else { return verified };
         let first = draft.tokens(decode, prefill, prompts).value;
-        let others = f64::from(self.guesses.saturating_sub(1));
+        let others = f64::from(self.drafted.saturating_sub(1));
         let others = if decode > 0.0 && others > 0.0 {
             others * draft.tokens(decode, 0.0, 0.0).value
         } else {
@@ -118,24 +118,24 @@ impl Speculative<Roofline> {
 impl<S: StepTime> StepTime for Speculative<S> {
     fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time {
         let round = self.round(decode, prefill, prompts);
-        Time::from_stored(if decode <= 0.0 || self.guesses == 0 {
+        Time::from_stored(if decode <= 0.0 || self.drafted == 0 {
             round
         } else if prefill <= 0.0 {
-            round / self.yields
+            round / self.accepted_length
         } else {
-            round - (1.0 - 1.0 / self.yields) * self.round(decode, 0.0, 0.0)
+            round - (1.0 - 1.0 / self.accepted_length) * self.round(decode, 0.0, 0.0)
         })
     }
 
     fn context(&self) -> Time {
-        let (full, _) = self.attention(Self::of_context, f64::from(self.guesses));
-        Time::from_stored(full / self.yields)
+        let (full, _) = self.attention(Self::of_context, f64::from(self.drafted));
+        Time::from_stored(full / self.accepted_length)
     }
 
     fn windowed(&self) -> Option<(Time, u32)> {
         let (_, window) = self.verification.windowed()?;
-        let (_, windowed) = self.attention(Self::of_context, f64::from(self.guesses));
-        Some((Time::from_stored(windowed / self.yields), window))
+        let (_, windowed) = self.attention(Self::of_context, f64::from(self.drafted));
+        Some((Time::from_stored(windowed / self.accepted_length), window))
     }
 
     fn pairs(&self) -> (Time, Time) {
@@ -171,8 +171,8 @@ mod tests {
         }
     }
 
-    fn guessing(draft: Option<Plain>, guesses: u32, yields: f64) -> Speculative<Plain> {
-        Speculative { verification: Plain(1e-4, Some(512)), draft, guesses, yields }
+    fn drafting(draft: Option<Plain>, drafted: u32, accepted_length: f64) -> Speculative<Plain> {
+        Speculative { verification: Plain(1e-4, Some(512)), draft, drafted, accepted_length }
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_round_and_its_tokens_take_the_same_time() {
-        let time = guessing(Some(Plain(1e-5, None)), 4, 2.7);
+        let time = drafting(Some(Plain(1e-5, None)), 4, 2.7);
         let step = |decode, prefill| time.tokens(decode, prefill, 1.0).value;
         // Four passes of the draft and one of the model over 8 sequences.
         let round = 1e-2 + 8e-4 + 4.0 * (1e-2 + 8e-5);
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_window_of_its_own_is_not_the_models() {
-        let full = |window| guessing(Some(Plain(0.0, window)), 4, 1.0).context().value;
+        let full = |window| drafting(Some(Plain(0.0, window)), 4, 1.0).context().value;
         assert!((full(Some(512)) - 5e-6).abs() < 1e-15);
         assert!((full(Some(1024)) - 7e-6).abs() < 1e-15);
         assert!((full(None) - 5e-6).abs() < 1e-15);

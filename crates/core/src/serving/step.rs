@@ -7,7 +7,7 @@
 //!   + norm3(dense weights / bandwidth, dense FLOPs / rate)                          projections, FFN, LM head
 //!   + norm3(activated experts / bandwidth, expert FLOPs / rate)                     routed experts
 //!   + tokens * activations written and read / bandwidth                             norms, rotary, gates
-//!   + links: two reductions per layer and a handover per pipeline stage but the last,
+//!   + links: two reductions per layer and a pass per pipeline stage but the last,
 //!     each latency + bytes / bandwidth
 //!   + context * max(KV bytes / bandwidth, attention FLOPs / rate)                   decode attention
 //!   + pairs * attention FLOPs / rate                                                prompt attention
@@ -141,7 +141,7 @@ pub struct Roofline {
     launches: f64,
     reduction: f64,
     reduction_per_token: f64,
-    /// Tokens of a decoding sequence that a step computes: more than one where guesses are verified.
+    /// Tokens of a decoding sequence that a step computes: more than one where draft tokens are verified.
     verified: f64,
     context: Reading,
     windowed: Option<(Reading, u32)>,
@@ -242,7 +242,7 @@ impl Roofline {
         let per_token =
             (layers + dense_layers) * reductions(tensor) / data.max(1.0) + moe * reductions(spread);
         // Each stage hands the residual stream to the next.
-        let handovers = stages - 1.0;
+        let passes = stages - 1.0;
         let kv_split = f64::from(deployment.tensor).min(model.kv_shards.max(1) as f64);
         let attend = |numbers: u64, flops: f64| {
             let read = numbers as f64 * deployment.kv_bytes / kv_split / (bandwidth * c.kv);
@@ -284,9 +284,9 @@ impl Roofline {
             launches: layers * c.prompt_layer
                 + moe * c.prompt_moe_layer
                 + latent * c.prompt_latent_layer,
-            reduction: c.engine * (reduction + handovers * two),
+            reduction: c.engine * (reduction + passes * two),
             reduction_per_token: per_token * hidden / link(all)
-                + handovers * hidden / link(all * stages),
+                + passes * hidden / link(all * stages),
             verified: 1.0,
             context: attend(model.kv, model.context_flops.0),
             windowed,
@@ -294,8 +294,8 @@ impl Roofline {
         }
     }
 
-    /// Time to hand the KV cache of a prompt's token to an engine on another node.
-    pub fn handover(
+    /// Time to move the KV cache of a prompt's token to an instance on another node.
+    pub fn kv_transfer(
         model: &ServedModel,
         device: &Device,
         deployment: &Deployment,
@@ -315,7 +315,7 @@ impl Roofline {
         self
     }
 
-    /// The same engine, every decode step computing `tokens` tokens of each sequence: guesses to
+    /// The same engine, every decode step computing `tokens` tokens of each sequence: draft tokens to
     /// verify and the token after them.
     #[must_use]
     pub fn verifying(mut self, tokens: u32) -> Self {

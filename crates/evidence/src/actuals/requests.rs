@@ -92,8 +92,8 @@ pub fn compare(
 fn replay(engines: &Engines, factor: f64, trace: &Trace) -> Report {
     let engines = engines.clone().scaled(factor);
     let whole = engines.simulation();
-    let front_end = if trace.at_engine { Time::from_stored(0.0) } else { whole.front_end };
-    Simulation { front_end, ..whole }.open(trace.requests.iter().map(|it| Arrival {
+    let api_server = if trace.at_engine { Time::from_stored(0.0) } else { whole.api_server };
+    Simulation { api_server, ..whole }.open(trace.requests.iter().map(|it| Arrival {
         at: it.at,
         input: it.input,
         output: it.output,

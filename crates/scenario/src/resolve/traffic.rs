@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{Measure, RequestRate, Share, TokensPerRequest, YearlyRate};
-use flopcast_core::serving::capacity::{Limit, Objective, Promise};
+use flopcast_core::serving::capacity::{Limit, Objective, Slo};
 use flopcast_core::serving::plan::{Length, RequestKind};
 use flopcast_core::serving::traffic::{Lengths, Profile, Recorded, Trace};
 
@@ -268,15 +268,15 @@ fn length(
     }
 }
 
-/// What is promised to all requests, then to each class.
+/// The SLO of all requests, then that of each class.
 fn objective(service: &Inference) -> Objective {
     let classes = &service.traffic.value.classes;
     let each = classes.iter().zip(0_u16..).map(|(class, index)| (Some(index), &class.slo));
-    let promises = std::iter::once((None, &service.slo)).chain(each).flat_map(|(class, slo)| {
+    let slos = std::iter::once((None, &service.slo)).chain(each).flat_map(|(class, slo)| {
         let lists = [(Limit::Ttft, &slo.ttft), (Limit::Tpot, &slo.tpot), (Limit::E2e, &slo.e2e)];
         lists.into_iter().flat_map(move |(latency, given)| {
             let bounds = given.iter().flat_map(Percentiles::bounds);
-            bounds.map(move |(percentile, bound)| Promise {
+            bounds.map(move |(percentile, bound)| Slo {
                 class,
                 latency,
                 percentile,
@@ -285,7 +285,7 @@ fn objective(service: &Inference) -> Objective {
         })
     });
     Objective {
-        promises: promises.collect(),
+        slos: slos.collect(),
         classes: classes.iter().map(|class| class.name.value.clone()).collect(),
     }
 }

@@ -26,13 +26,13 @@ pub(super) fn size(
             .hint("give inference.traffic.output_tokens, or leave the engine out"));
     }
     let objective = demand.objective.clone();
-    if let Some(promise) = objective.promises.iter().find(|it| it.latency == Limit::Tpot) {
+    if let Some(slo) = objective.slos.iter().find(|it| it.latency == Limit::Tpot) {
         return Err(Error::input(format!(
-            "{} of {} is promised, but nothing is generated",
-            objective.name(promise),
-            text::show(promise.bound)
+            "{} of {} is an SLO of generated tokens, but nothing is generated",
+            objective.name(slo),
+            text::show(slo.bound)
         ))
-        .hint("promise e2e, the whole request"));
+        .hint("give an SLO of e2e, the whole request"));
     }
     let Question { search, records, .. } = *question;
     let activation = demand.precision.value.size();

@@ -89,8 +89,8 @@ figures! {
         FleetInstances: "fleet.instances" "instances" "instances" => |it| it.packed(|it| &it.instances);
         FleetStranded: "fleet.stranded_devices" "devices" "  devices paid for but unused" => |it| it.packed(|it| &it.stranded);
         PeakRate: "fleet.peak_rate_per_s" "requests/s" "peak rate" => |it| it.years.first().map(|it| &it.peak_rate).into();
-        RefreshDevices: "refresh.replica_devices" "devices" "devices of a later replica" => |it| it.renewal.as_ref().map(|it| &it.replica_devices).into();
-        RefreshRate: "refresh.max_rate_per_s" "requests/s" "  its highest rate" => |it| it.renewal.as_ref().map(|it| &it.max_rate).into();
+        RefreshDevices: "refresh.replica_devices" "devices" "devices of a later replica" => |it| it.refresh.as_ref().map(|it| &it.replica_devices).into();
+        RefreshRate: "refresh.max_rate_per_s" "requests/s" "  its highest rate" => |it| it.refresh.as_ref().map(|it| &it.max_rate).into();
     }
     Latency in [Simulated] {
         TtftAt: "ttft_ms" "ms" "time to first token" => |(it, at)| latency(&it.ttft, at);

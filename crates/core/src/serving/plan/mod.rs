@@ -1,4 +1,4 @@
-//! One replica, what is asked of it and what is promised: inputs only. What follows from them is
+//! One replica, what is asked of it and its SLO: inputs only. What follows from them is
 //! computed by [`super::closed_form`] and the simulator.
 
 mod mixture;
@@ -12,7 +12,7 @@ use super::instance::Instances;
 use super::traffic::{Profile, Trace};
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, Step, Uncertain};
 use crate::quantity::{
     Data, DeviceBandwidth, DeviceFlopRate, DeviceMemory, Devices, Flop, Per, Precision, Requests,
     Share, Time, Tokens, TokensPerRequest,
@@ -143,6 +143,29 @@ pub struct Demand {
     pub step_time: Option<Input<f64>>,
     /// How long the first request of a batch waits for others; none where tokens are generated.
     pub max_wait: Option<Input<Time>>,
+}
+
+impl Demand {
+    /// Mean tokens of the prompt and of the answer of a request; one of a class that is over with its
+    /// prompt.
+    pub fn mean_lengths(&self) -> (f64, f64) {
+        let mean = |length: &Option<Length>, without: f64| {
+            length.as_ref().map_or(without, |length| length.mean.value.value)
+        };
+        self.kinds.iter().fold((0.0, 0.0), |(input, output), kind| {
+            let share = kind.share.value.get();
+            (input + share * mean(&kind.input, 0.0), output + share * mean(&kind.output, 1.0))
+        })
+    }
+
+    /// The inputs that requests are drawn from, as the leaves of a derivation.
+    pub fn leaves(&self) -> Vec<Arc<Step>> {
+        let lengths = self.kinds.iter().flat_map(|kind| [&kind.input, &kind.output]).flatten();
+        let lengths = lengths.flat_map(|length| [length.mean.leaf(), length.p95.leaf()]);
+        let cached = self.kinds.iter().map(|kind| kind.cached.leaf());
+        let all = std::iter::once(self.burstiness.leaf()).chain(lengths).chain(cached);
+        all.map(|leaf| Arc::new(leaf.clone())).collect()
+    }
 }
 
 impl Replica {

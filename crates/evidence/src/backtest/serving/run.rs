@@ -6,7 +6,7 @@ use flopcast_core::serving::calibration::{Calibration, Constants, Power};
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::simulator::{
-    Arrival, Bounds, ClassReport, Fleet, Handover, Histogram, Limits, Report, Router, Simulation,
+    Arrival, Bounds, ClassReport, Fleet, KvTransfer, Histogram, Limits, Report, Router, Simulation,
 };
 use flopcast_core::catalog::Device;
 use flopcast_core::serving::step::{Deployment, Roofline};
@@ -160,7 +160,7 @@ fn at(histogram: &Histogram, quantile: f64) -> Option<f64> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
     time: Roofline,
-    front_end: f64,
+    api_server: f64,
     limits: Limits,
     prefill: Option<Prefill>,
     requests: u32,
@@ -271,13 +271,13 @@ impl Run {
                 time: time_of(deployment),
                 limits: capacity_of(deployment)?.limits(&engine, deployment, sequences),
                 replicas: *replicas,
-                per_token: Roofline::handover(&self.served, &self.device, deployment, &constants),
+                per_token: Roofline::kv_transfer(&self.served, &self.device, deployment, &constants),
             }),
         };
         Ok(Setup {
             time: time_of(&self.deployment),
             prefill,
-            front_end: front_end(&constants, self.input),
+            api_server: api_server(&constants, self.input),
             limits: capacity.limits(&engine, &self.deployment, sequences),
             requests,
             power: calibration.power()?,
@@ -300,12 +300,12 @@ impl Run {
         });
         let simulation = Simulation {
             fleet: prefill.unwrap_or(fleet),
-            handover: setup.prefill.as_ref().map(|it| Handover {
+            transfer: setup.prefill.as_ref().map(|it| KvTransfer {
                 decode: fleet,
                 latency: Time::from_stored(0.0),
                 per_token: it.per_token,
             }),
-            front_end: Time::from_stored(setup.front_end),
+            api_server: Time::from_stored(setup.api_server),
             slo: vec![Bounds::default()],
             warm_up: 0,
             queue_limit: usize::MAX,
@@ -327,7 +327,7 @@ impl Run {
             cached: 0,
             class: 0,
         });
-        let report = match simulation.handover {
+        let report = match simulation.transfer {
             None => simulation.closed(clients, arrivals),
             Some(_) => in_flight(&simulation, clients, &arrivals.collect::<Vec<_>>()),
         };
@@ -361,6 +361,6 @@ fn in_flight(simulation: &Simulation<'_, Roofline>, clients: u32, requests: &[Ar
     at_gap(long.exp())
 }
 
-fn front_end(constants: &Constants, input: u32) -> f64 {
-    constants.front_end + constants.front_token * f64::from(input)
+fn api_server(constants: &Constants, input: u32) -> f64 {
+    constants.api_server + constants.api_server_token * f64::from(input)
 }
