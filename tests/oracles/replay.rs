@@ -9,7 +9,7 @@ use flopcast::model::spec::from_preset;
 use flopcast::model::{Input, Model};
 use flopcast::quantity::{Measure as _, RequestRate, Time};
 use flopcast::serving::calibration::Calibration;
-use flopcast::serving::capacity::{Limit, Objective, Slo, Search, highest_rate};
+use flopcast::serving::capacity::{Limit, Objective, Search, Slo, highest_rate};
 use flopcast::serving::memory::KvCapacity;
 use flopcast::serving::served::ServedModel;
 use flopcast::serving::simulator::{Arrival, Bounds, Fleet, Limits, Report, Router, Simulation};

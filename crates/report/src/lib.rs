@@ -163,7 +163,8 @@ impl Report {
 
     /// The inputs that nobody gave: name, value, why, and the publication it rests on.
     pub fn assumptions(&self) -> impl Iterator<Item = (&str, String, &str, Option<&str>)> {
-        let chosen = self.choices.iter().map(|it| (it.path, it.value.clone(), it.why.as_str(), None));
+        let chosen =
+            self.choices.iter().map(|it| (it.path, it.value.clone(), it.why.as_str(), None));
         let inputs = self.inputs.iter().filter_map(|step| match &step.how {
             How::Leaf(Basis::Assumed { why, source }) => {
                 let name = step.name.as_deref().unwrap_or_default();

@@ -11,12 +11,10 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service};
 use flopcast_core::estimate::{Engine, Estimate, Observed, ReplicaLimits, Simulated};
 use flopcast_core::provenance::Traced;
-use flopcast_core::quantity::{
-    Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, text,
-};
+use flopcast_core::quantity::{Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, text};
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::{
-    Fleet, HighestRate, Limit, Objective, Slo, Search, at_rate, fleet, highest_rate,
+    Fleet, HighestRate, Limit, Objective, Search, Slo, at_rate, fleet, highest_rate,
 };
 use flopcast_core::serving::closed_form::Latency;
 use flopcast_core::serving::instance::Instances;

@@ -3,9 +3,7 @@
 
 use super::Accelerator;
 use crate::diagnostic::{Error, Result};
-use crate::quantity::{
-    DeviceBandwidth, DeviceFlopRate, DeviceMemory, Measure as _, Precision,
-};
+use crate::quantity::{DeviceBandwidth, DeviceFlopRate, DeviceMemory, Measure as _, Precision};
 
 /// The figures of one device that a time depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -183,11 +183,7 @@ pub struct HardwareRefresh {
 }
 
 impl HardwareRefresh {
-    fn of(
-        service: &Service,
-        limits: &ReplicaLimits,
-        finance: &Finance,
-    ) -> Result<Option<Self>> {
+    fn of(service: &Service, limits: &ReplicaLimits, finance: &Finance) -> Result<Option<Self>> {
         let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
         if *year > finance.years {
             return Err(Error::input(format!(
@@ -202,10 +198,7 @@ impl HardwareRefresh {
         Ok(Some(Self {
             year: *year,
             accelerator: later.demand.accelerator.clone(),
-            replica_devices: later
-                .replica
-                .all_devices()
-                .named("inference.refresh.replica_devices"),
+            replica_devices: later.replica.all_devices().named("inference.refresh.replica_devices"),
             max_rate: (&limits.max_rate * &ratio).named("inference.refresh.max_rate_per_s"),
         }))
     }
@@ -306,8 +299,8 @@ fn one_year(
     let working = (&peak_rate / planned).ceil().max(&Traced::constant(Ratio::from_stored(1.0)));
     let replicas =
         (working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
-    let devices = (&replicas * &service.replica.all_devices())
-        .named(format_args!("{stage}.fleet.devices"));
+    let devices =
+        (&replicas * &service.replica.all_devices()).named(format_args!("{stage}.fleet.devices"));
     let packing = service.pack(&format!("{stage}.fleet"), &replicas);
     let mut fleet_time = &devices * &length;
     let scaling = match &service.start_up {

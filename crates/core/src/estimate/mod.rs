@@ -29,7 +29,7 @@ use crate::training::run::Settled;
 pub use api::AgainstApi;
 pub use bound::LowerBound;
 pub use figure::{Figure, Id, Key, Mark, Place, Section};
-pub use inference::{InferenceForecast, HardwareRefresh, ReplicaLimits, Year};
+pub use inference::{HardwareRefresh, InferenceForecast, ReplicaLimits, Year};
 pub use observed::Observed;
 pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};

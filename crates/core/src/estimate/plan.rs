@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
 use crate::ledger::packing::Packing;
+use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
 use crate::provenance::{Input, Traced, Uncertain};
-use crate::quantity::{Data, DataPerRequest, Ratio, RequestRate, Requests, Share, Time, YearlyRate};
+use crate::quantity::{
+    Data, DataPerRequest, Ratio, RequestRate, Requests, Share, Time, YearlyRate,
+};
 use crate::serving::plan::{Demand, FlopPerRequest, Replica};
 use crate::training::plan::{Efficiency, Prediction, Run};
 

@@ -68,14 +68,10 @@ pub(super) fn forecast(
     let devices = plan.run.devices.as_ref().map(|devices| devices.trace());
     let spares = 1.0 + plan.run.spares.trace();
     let held = devices.as_ref().map(|devices| devices * &spares);
-    let packing = plan
-        .rent
-        .as_ref()
-        .zip(held.as_ref())
-        .and_then(|(rent, devices)| {
-            let one = Traced::constant(Devices::from_stored(1.0));
-            rent.pack("training", &[((devices / &one).number(), one)])
-        });
+    let packing = plan.rent.as_ref().zip(held.as_ref()).and_then(|(rent, devices)| {
+        let one = Traced::constant(Devices::from_stored(1.0));
+        rent.pack("training", &[((devices / &one).number(), one)])
+    });
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
     let when = When { stage: Stage::Training, period: Period::during(length) };
     let footprint = plan.site.footprint("training", when, &phases(&run.spent));

@@ -3,14 +3,12 @@
 
 use std::ops::Mul;
 
-use super::packing::{Group, Packing};
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
+use super::packing::{Group, Packing};
 use crate::ledger::plan::{Includes, Price, Rent, Tariff, Terms};
 use crate::provenance::{Input, Traced, Unknown};
 use crate::quantity::system::time;
-use crate::quantity::{
-    DeviceTime, Devices, Flop, Measure, Money, Per, Ratio, Share, Time,
-};
+use crate::quantity::{DeviceTime, Devices, Flop, Measure, Money, Per, Ratio, Share, Time};
 
 /// FLOP for a dollar.
 pub type FlopPerMoney = Per<Flop, Money>;

@@ -34,8 +34,7 @@ impl Replica {
             let weights = if instances.dense() { self.weights.value.value / batch } else { 0.0 };
             let moved = weights + cache * (input + output / 2.0);
             let speculation = self.speculation.as_ref();
-            let tokens = speculation
-                .map_or(1.0, |it| it.tokens_per_verification().value().value);
+            let tokens = speculation.map_or(1.0, |it| it.tokens_per_verification().value().value);
             output * moved / tokens / (self.bandwidth.value.value * devices)
         });
         Ok(RequestRate::from_stored(1.0 / compute.max(memory).max(f64::MIN_POSITIVE)))

@@ -181,7 +181,8 @@ impl Replica {
     pub fn capability(
         &self,
         instances: &Instances,
-        demand: &Demand) -> Result<Capability, Box<Unfit>> {
+        demand: &Demand,
+    ) -> Result<Capability, Box<Unfit>> {
         let asked = Asked::of(demand, instances.window());
         let lengths = demand.mean_lengths();
         let engines = instances.under(self, demand, lengths)?;
@@ -203,12 +204,13 @@ impl Replica {
         let split = self.split(instances, &engines, &asked, &factors);
         let generation = Generation {
             gaps: demand.burstiness.trace().pow(&Traced::constant(2.0)),
-            api_server: asked
-                .input
-                .beside(TimePerRequest::from_stored(engines.api_server.value), || {
+            api_server: asked.input.beside(
+                TimePerRequest::from_stored(engines.api_server.value),
+                || {
                     let how = format!("{}, of this prompt length", factors.how);
                     ("API-server overhead".to_owned(), how)
-                }),
+                },
+            ),
             engines,
             asked,
             most,
@@ -228,11 +230,12 @@ impl Replica {
             Some(Split { prefill, decode, prompts, .. }) => {
                 let prompts = (&prompts.most / &prompts.full * prefill)
                     .named("highest rate of the prefill instances");
-                let answers = (one() / decoding * decode)
-                    .named("highest rate of the decode instances");
+                let answers =
+                    (one() / decoding * decode).named("highest rate of the decode instances");
                 let devices = self.all_devices();
                 let pools = self.pools.as_ref().map(|pools| self.prefill_pool(pools));
-                let share = pools.map_or(Traced::constant(Ratio::from_stored(0.0)), |it| it / devices);
+                let share =
+                    pools.map_or(Traced::constant(Ratio::from_stored(0.0)), |it| it / devices);
                 (prompts.min(&answers), share.named("share of devices that read prompts"))
             }
         };
@@ -242,8 +245,7 @@ impl Replica {
             Some(Split { decode, .. }) => (kv_capacity * decode, concurrency * decode),
         };
         Ok(Capability {
-            kv_capacity: caches
-                .then(|| kv_capacity.named("inference.replica.kv_capacity_tokens")),
+            kv_capacity: caches.then(|| kv_capacity.named("inference.replica.kv_capacity_tokens")),
             max_concurrency: concurrency.retype().named("inference.replica.max_concurrency"),
             max_rate: max_rate.named("inference.replica.max_rate_per_s"),
             prompt_share: Some(prompt_share),
@@ -259,12 +261,12 @@ impl Replica {
         instances: &Instances,
         demand: &Demand,
         pool: &Pool,
-        asked: &Asked) -> Traced<Tokens> {
+        asked: &Asked,
+    ) -> Traced<Tokens> {
         if let Some(tokens) = &demand.kv_cache {
             return tokens.trace();
         }
-        let memory = self.memory.trace() * self.memory_share.trace()
-            - self.reserve.trace();
+        let memory = self.memory.trace() * self.memory_share.trace() - self.reserve.trace();
         let usable = (memory * self.devices.trace()).named("usable memory");
         let mut free = usable - self.weights.trace();
         if let Some(draft) = self.speculation.as_ref().and_then(|it| it.draft.as_ref()) {
@@ -282,10 +284,10 @@ impl Replica {
         instances: &Instances,
         engines: &Engines,
         asked: &Asked,
-        factors: &Factors) -> Option<Split> {
+        factors: &Factors,
+    ) -> Option<Split> {
         let (pools, (pool, transfer)) = (self.pools.as_ref()?, engines.prefill.as_ref()?);
-        let queue =
-            Queue::new(&pool.time, pool.limits, asked.numbers(), Phase::Prefill, 1.0);
+        let queue = Queue::new(&pool.time, pool.limits, asked.numbers(), Phase::Prefill, 1.0);
         let (alone, most, full) = queue.prompts();
         let time = |seconds: f64, name: &str| {
             factors.time(&asked.computed, Time::from_stored(seconds), name, "prompts alone")
@@ -306,7 +308,10 @@ impl Replica {
                 alone: time(alone, "time of a prompt alone"),
                 full: time(full, "time of a full step of prompts"),
                 most: asked.computed.beside(Requests::from_stored(most), || {
-                    ("prompts of a full step".to_owned(), "tokens of a step / those of a prompt".to_owned())
+                    (
+                        "prompts of a full step".to_owned(),
+                        "tokens of a step / those of a prompt".to_owned(),
+                    )
                 }),
             },
             transfer: (cache * &asked.input / (link * reached)).named("KV transfer"),
@@ -332,9 +337,8 @@ impl Factors {
         Q: Measure + Mul<f64, Output = Q>,
     {
         let factor = self.step.as_ref().map_or(1.0, Traced::value);
-        let plain = input.beside(time * (1.0 / factor), || {
-            (name.to_owned(), format!("{}, {when}", self.how))
-        });
+        let plain = input
+            .beside(time * (1.0 / factor), || (name.to_owned(), format!("{}, {when}", self.how)));
         match &self.step {
             None => plain,
             Some(factor) => plain * factor,
@@ -385,8 +389,7 @@ impl Generation {
             sequence = sequence
                 + &asked.windowed * context(times.context.1, "decode attention within the window");
         }
-        let mut attention =
-            &asked.computed * &asked.keys * pair(times.pairs.0, "prompt attention");
+        let mut attention = &asked.computed * &asked.keys * pair(times.pairs.0, "prompt attention");
         if times.pairs.1 > 0.0 {
             attention = attention
                 + &asked.computed
@@ -512,7 +515,8 @@ impl Batches {
         if most.value().value < 2.0 {
             return &busy * &lone / (2.0 * (1.0 - &busy)) + &lone;
         }
-        let each = ((full - alone) / (most - request())).named("time of a further request in a batch");
+        let each =
+            ((full - alone) / (most - request())).named("time of a further request in a batch");
         let batch = (&lone - &each) / (1.0 - (rate * &each).number());
         let batch = batch.max(&lone).named("time of a batch");
         &batch * (1.0 + busy.min(&one()) / 2.0)

@@ -271,9 +271,9 @@ impl Instances {
         let length = (input + output).ceil() as u32;
         let pool = |instance: &Instance, count: f64, prefill| -> Result<Pool, Box<Unfit>> {
             let Instance { deployment, time } = instance;
-            let memory = self.holds(demand, &self.device, deployment, length).map_err(|error| {
-                Box::new(Unfit { error, deployment: *deployment, prefill })
-            })?;
+            let memory = self
+                .holds(demand, &self.device, deployment, length)
+                .map_err(|error| Box::new(Unfit { error, deployment: *deployment, prefill }))?;
             Ok(Pool {
                 time: Speculative {
                     accepted_length: speculation
@@ -311,8 +311,6 @@ impl Pool {
     pub fn concurrency(&self) -> f64 {
         self.memory.sequences.min(f64::from(self.limits.sequences)) * f64::from(self.count)
     }
-
-
 }
 
 impl Engines {

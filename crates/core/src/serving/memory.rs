@@ -1,12 +1,12 @@
 //! What fits: weights first, then the KV cache.
 
 use super::calibration::Engine;
+use super::plan::KvPerToken;
 use super::served::ServedModel;
 use super::simulator::{Limits, Stepping};
 use super::step::Deployment;
 use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
-use super::plan::KvPerToken;
 use crate::quantity::{Data, DeviceMemory, Measure as _, Tokens, text};
 
 /// Memory that an engine takes on each device beside weights and cache: context, activations,

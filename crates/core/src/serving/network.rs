@@ -189,8 +189,8 @@ impl<'a> Pass<'a> {
         let largest = weights.beside(DataPerRequest::from_stored(self.largest.max(1.0)), || {
             ("largest activations".to_owned(), "of a request, between two products".to_owned())
         });
-        let memory = replica.memory.trace() * replica.memory_share.trace()
-            - replica.reserve.trace();
+        let memory =
+            replica.memory.trace() * replica.memory_share.trace() - replica.reserve.trace();
         let usable = (memory * replica.devices.trace()).named("usable memory");
         let request = || Traced::constant(Requests::from_stored(1.0));
         let limit = replica.max_batch.trace() * request();
@@ -231,8 +231,7 @@ impl<'a> Pass<'a> {
         };
         let devices = replica.devices.trace();
         let compute = replica.peak.trace() * reached.compute.trace() * &devices;
-        let reading =
-            replica.bandwidth.trace() * reached.bandwidth.trace() * &devices;
+        let reading = replica.bandwidth.trace() * reached.bandwidth.trace() * &devices;
         let activations = told.beside(DataPerRequest::from_stored(bound.activations), || {
             let how = "of a request, counted over the layers, at this batch";
             ("activations in layers bound by memory".to_owned(), how.to_owned())

@@ -153,7 +153,8 @@ impl Class {
         let (input, output) = (moments(&kind.input, none()), moments(&kind.output, one()));
         let found = kind.cached.trace().number();
         let new = 1.0 - &found;
-        let computed = if kind.cached.value.get() > 0.0 { &input.0 * &new } else { input.0.clone() };
+        let computed =
+            if kind.cached.value.get() > 0.0 { &input.0 * &new } else { input.0.clone() };
         let context = &input.0 * &output.0 + &output.1 / 2.0;
         // Every token that is computed attends to those found and to those before it.
         let keys = if kind.cached.value.get() > 0.0 {
@@ -214,4 +215,3 @@ impl Moments {
         Self(&mean * &within(of_first, "tokens"), &square * &within(of_second, "squares"))
     }
 }
-

@@ -1,8 +1,8 @@
 //! A model as an engine serves it.
 
-use crate::model::Operator;
 use crate::diagnostic::{Error, Result};
 use crate::model::Model;
+use crate::model::Operator;
 use crate::model::extents::{Mixer, Reach};
 
 /// Parameters, FLOPs and KV cache of a generative model, summed over layers.

@@ -38,11 +38,7 @@ pub fn median_tpot(trace: &Trace) -> Result<Time> {
 /// # Errors
 /// A scenario without an engine that generates tokens, a model that does not fit, and a median
 /// that no factor from 0.1 to 10 gives.
-pub fn compare(
-    scenario: &Scenario,
-    trace: &Trace,
-    tpot: Option<Time>,
-) -> Result<Comparison> {
+pub fn compare(scenario: &Scenario, trace: &Trace, tpot: Option<Time>) -> Result<Comparison> {
     let service = scenario.inference.as_ref();
     let instances = service.and_then(|service| service.demand.instances.as_ref());
     let (service, instances) = service.zip(instances).ok_or_else(|| {

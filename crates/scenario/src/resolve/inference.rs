@@ -13,9 +13,7 @@ use flopcast_core::quantity::{
 };
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::instance::{Instances, Parts};
-use flopcast_core::serving::plan::{
-    Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread,
-};
+use flopcast_core::serving::plan::{Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread};
 use flopcast_core::serving::step::Weights;
 use flopcast_core::serving::{instance, memory, network};
 
@@ -27,8 +25,7 @@ use super::rent::Tenant;
 use super::spread::{self, Spreading};
 use super::traffic::{self, Asked};
 use super::{
-    Files, Notes, api, assumed, owned, placement, pools, share, site, speculation,
-    training,
+    Files, Notes, api, assumed, owned, placement, pools, share, site, speculation, training,
 };
 
 pub(super) fn plan(
@@ -260,9 +257,10 @@ impl Engine {
             notes.choices.push(Choice {
                 path: "model.layers",
                 value: "those of the usual aspect".to_owned(),
-                why: "only the parameters are given: L layers of width 128 L have 12 x 128^2 L^3 of \
+                why:
+                    "only the parameters are given: L layers of width 128 L have 12 x 128^2 L^3 of \
                       them; no KV cache is counted"
-                    .to_owned(),
+                        .to_owned(),
             });
         }
         let wide = precision.value.size().value > 2.0;
@@ -342,7 +340,9 @@ fn replica(
     let least = whole.as_ref().map_or_else(|| served.weights().value, |it| it.weights().0) + beside;
     let generates = whole.is_some();
     let pools = match &service.disaggregated {
-        Some(given) => Some(pools::plan(given, service, device, model, generates, (least, usable))?),
+        Some(given) => {
+            Some(pools::plan(given, service, device, model, generates, (least, usable))?)
+        }
         None => None,
     };
     let Spreading { spread, devices } =
@@ -439,6 +439,7 @@ fn weights(instances: &Instances, model: &Model, spread: Spread) -> Input<Data> 
         1 => String::new(),
         ranks => format!(", those of attention on {ranks} ranks"),
     };
-    let formula = format!("{count} parameters in their formats, head and embedding in 16 bits{copies}");
+    let formula =
+        format!("{count} parameters in their formats, head and embedding in 16 bits{copies}");
     Input::new("weights", instances.weights().0, Basis::Derived { formula })
 }

@@ -36,8 +36,7 @@ pub(super) fn plan(
             .hint("give inference.traffic.output_tokens, or leave disaggregated out"));
     }
     let parallelism = given.prefill_parallelism.as_ref().or(service.parallelism.as_ref());
-    let Spreading { spread, devices } =
-        spread::over_devices(parallelism, model, weights, usable)?;
+    let Spreading { spread, devices } = spread::over_devices(parallelism, model, weights, usable)?;
     let network = "link of a device to other nodes";
     let pools = Pools {
         prefill: count(&given.prefill, "prefill")?,

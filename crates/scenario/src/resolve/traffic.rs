@@ -162,7 +162,11 @@ fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedCl
         let (mean, p95) = (TokensPerRequest::from_stored(mean), TokensPerRequest::from_stored(p95));
         Some(Length {
             mean: derived(&format!("{name}.mean"), mean, "mean of the trace"),
-            p95: derived(&format!("{name}.p95"), p95, "of a lognormal that varies as the trace does"),
+            p95: derived(
+                &format!("{name}.p95"),
+                p95,
+                "of a lognormal that varies as the trace does",
+            ),
             place: place.clone(),
         })
     };

@@ -1,8 +1,8 @@
 //! What would make a model fit that does not: each change alone, computed.
 
 use flopcast_core::catalog::{Catalog, Device};
-use flopcast_core::estimate::plan::Service;
 use flopcast_core::diagnostic::Error;
+use flopcast_core::estimate::plan::Service;
 use flopcast_core::quantity::{Precision, text};
 use flopcast_core::serving::instance::{Instances, Unfit, weights};
 use flopcast_core::serving::memory::KvCapacity;
@@ -79,8 +79,7 @@ impl Replica<'_> {
             [Precision::Fp8, Precision::Int4].into_iter().filter(narrower).find_map(|precision| {
                 let follows = demand.kv_precision == given;
                 let kv_bytes = if follows { precision.size().value } else { deployment.kv_bytes };
-                let narrow =
-                    Deployment { weights: weights(precision), kv_bytes, ..*deployment };
+                let narrow = Deployment { weights: weights(precision), kv_bytes, ..*deployment };
                 Some((precision, holds(device, &narrow, *length)?))
             });
         if let Some((precision, memory)) = narrowed {

@@ -77,7 +77,9 @@ pub(super) fn size(
         |fleet: &Fleet, peak| at_rate(&kept, &traffic, peak / fleet.needed as f64, search, 1);
     // One pass is what an engine does with a prompt.
     let found = task.solve(&server, |_| Limit::Ttft.interval(), at_peak, &mut warnings)?;
-    let limits =
-        ReplicaLimits { max_rate: max_rate(&found.highest), ..ReplicaLimits::of(&service.recorded())? };
+    let limits = ReplicaLimits {
+        max_rate: max_rate(&found.highest),
+        ..ReplicaLimits::of(&service.recorded())?
+    };
     capacity(scenario, catalog, found, objective, limits, Engaged::Network(times), warnings)
 }

@@ -115,7 +115,14 @@ mod tests {
         let profile = Profile::daily(2.0).unwrap();
         let rate = RequestRate::from_stored;
         let scale = |minutes: f64| {
-            autoscale(&profile, rate(50.0), rate(10.0), Share::from_stored(1.0), 0, Time::from_stored(60.0 * minutes))
+            autoscale(
+                &profile,
+                rate(50.0),
+                rate(10.0),
+                Share::from_stored(1.0),
+                0,
+                Time::from_stored(60.0 * minutes),
+            )
         };
         let (fast, slow) = (scale(0.0), scale(30.0));
         assert_eq!(fast.replicas.iter().max(), Some(&10));

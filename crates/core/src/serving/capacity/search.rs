@@ -269,8 +269,8 @@ fn resource(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{Slo, fleet};
-    use crate::quantity::Share;
     use super::*;
+    use crate::quantity::Share;
     use crate::serving::simulator::{
         Bounds, Fleet as Pool, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
     };

@@ -60,9 +60,10 @@ impl Lengths {
     /// Mean and 95th percentile of the lognormal with the mean and the variance of these numbers, as far
     /// as one has both.
     pub fn like(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
-        let (count, sum, squares) = numbers.fold((0.0_f64, 0.0, 0.0), |(count, sum, squares), it| {
-            (count + 1.0, sum + it, squares + it * it)
-        });
+        let (count, sum, squares) = numbers
+            .fold((0.0_f64, 0.0, 0.0), |(count, sum, squares), it| {
+                (count + 1.0, sum + it, squares + it * it)
+            });
         let mean = sum / count.max(1.0);
         let square = squares / count.max(1.0);
         let z = normal_quantile(0.95);

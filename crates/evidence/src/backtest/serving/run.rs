@@ -1,14 +1,14 @@
 //! One published serving run: what was served on what and how, and the figures that came out.
 
+use flopcast_core::catalog::Device;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::{DevicePower, Measure as _, Time};
 use flopcast_core::serving::calibration::{Calibration, Constants, Power};
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::simulator::{
-    Arrival, Bounds, ClassReport, Fleet, KvTransfer, Histogram, Limits, Report, Router, Simulation,
+    Arrival, Bounds, ClassReport, Fleet, Histogram, KvTransfer, Limits, Report, Router, Simulation,
 };
-use flopcast_core::catalog::Device;
 use flopcast_core::serving::step::{Deployment, Roofline};
 use flopcast_core::serving::traffic::Lengths;
 
@@ -271,7 +271,12 @@ impl Run {
                 time: time_of(deployment),
                 limits: capacity_of(deployment)?.limits(&engine, deployment, sequences),
                 replicas: *replicas,
-                per_token: Roofline::kv_transfer(&self.served, &self.device, deployment, &constants),
+                per_token: Roofline::kv_transfer(
+                    &self.served,
+                    &self.device,
+                    deployment,
+                    &constants,
+                ),
             }),
         };
         Ok(Setup {
