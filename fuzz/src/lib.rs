@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::Engine;
-use flopcast::explore::snapshot::Snapshot;
+use flopcast::study::snapshot::Snapshot;
 use flopcast::report::{Report, json};
 use flopcast::scenario::document::{self, Node};
 use flopcast::scenario::{Files, reader, resolve};

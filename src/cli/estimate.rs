@@ -92,7 +92,7 @@ impl Options {
             reports.iter().try_for_each(|report| strictly(&policy, report))?;
         }
         // The forecast stands, and says that it does not fit.
-        let fits = reports.iter().all(Report::fits);
+        let fits = reports.iter().all(|report| report.fits);
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
     }
 }

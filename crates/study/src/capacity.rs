@@ -390,7 +390,8 @@ fn traffic(service: &Service) -> Result<Traffic> {
     if let Some(trace) = &demand.trace {
         return Ok(Traffic { rate, profile: None, source: Source::Recorded(Arc::clone(trace)) });
     }
-    let most = demand.model.shape.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let most =
+        demand.model.extents.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
     let lengths = |length: Option<&Length>, key: &str| -> Result<Lengths> {
         let length = length.ok_or_else(|| {
             Error::input(format!("the service has no inference.traffic.{key}")).hint(

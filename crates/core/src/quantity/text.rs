@@ -399,12 +399,9 @@ pub fn shown_parts(value: f64, dimension: Dimension) -> [String; 2] {
     [if counted { count(value) } else { number(value) }, unit]
 }
 
-/// A stored value x one of a unit, with its dimension: of a request what is stored per request.
-pub fn times(value: f64, dimension: Dimension, unit: &str) -> (f64, Dimension) {
-    match read_unit(unit, Dimension::NONE) {
-        Ok((factor, by)) => (value * factor, dimension.times(by, 1)),
-        Err(_) => (f64::NAN, dimension),
-    }
+/// The dimension of a unit, which is one of this crate's own texts.
+pub fn dimension(unit: &str) -> Dimension {
+    read_unit(unit, Dimension::NONE).map_or(Dimension::NONE, |(_, dimension)| dimension)
 }
 
 /// A stored value in the unit that suits its size, with that unit.

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use crate::ledger::line::{Stage, YEARS};
 use crate::provenance::{Amount, Step, Unknown, Value};
-use crate::quantity::Dimension;
-use crate::quantity::text::{convert, number, shown_parts, times};
+use crate::quantity::text::{convert, dimension, number, shown_parts};
 
 use self::read::Read;
 use self::read::{co2e_of, energy_of, latency, seen};
@@ -358,8 +357,9 @@ impl Figure {
                     let unit = self.declared().unit;
                     return [number(convert(stored, unit)), unit.to_owned()];
                 }
-                let (stored, dimension) = times(stored, dimension, per);
-                shown_parts(stored, dimension)
+                let [number, unit] = shown_parts(stored, dimension);
+                let said = unit.strip_suffix(per).and_then(|unit| unit.strip_suffix('/'));
+                [number, said.map_or_else(|| unit.clone(), str::to_owned)]
             }
             Value::Unknown(_) => word("unknown"),
             Value::Never(_) => word("never"),
@@ -376,7 +376,7 @@ impl Declared {
 
     /// Whether it is money, or money for something.
     pub fn is_money(&self) -> bool {
-        times(1.0, Dimension::NONE, self.unit).1.is_money()
+        dimension(self.unit).is_money()
     }
 
     /// The short name that it goes by, and the key that tables give it then.

@@ -34,7 +34,7 @@ pub(super) enum Read {
     /// The footprint of the run or of a year.
     Footprint(fn(&Footprint) -> Figure),
     /// The rows of money of a stage, resource by resource.
-    Cost(fn((&Ledger<Money>, Resource)) -> Figure),
+    Cost(fn((&Ledger<Money>, Resource)) -> Value<Money>),
     /// What a stage bought, part by part.
     Purchase(fn((&Ownership, &str)) -> Figure),
     /// What a stage bought.
@@ -152,7 +152,7 @@ impl Read {
                 let names = Resource::NAMES.iter();
                 let (resource, ..) = names.copied().find(|(_, name, _)| *name == key.member)?;
                 let money = if of_training { &training?.money } else { &service?.money };
-                read((money, resource))
+                read((money, resource)).named(&key.path()).amount()
             }
             Self::Purchase(read) => read((owned()?, key.member)),
             Self::Owned(read) | Self::Compared(read) => read(owned()?),

@@ -128,9 +128,9 @@ figures! {
     Footprint in [Footprint, Years] {
         ItEnergy: "energy_kwh.it" "kWh" "IT energy" => |it| (&it.it).into();
         FacilityEnergy: "energy_kwh.facility" "kWh" "facility energy (x PUE)" as "energy of the training" [Range, Term("E, energy of the training")] => |it| (&it.facility).into();
-        WorkEnergy: "energy_kwh.work" "kWh" "  of work above idle" => |it| energy_of(it, Resource::Work);
+        WorkEnergy: "energy_kwh.work" "kWh" "energy of work above idle" => |it| energy_of(it, Resource::Work);
         WorkCo2e: "co2e_kg.work" "kgCO2e" "CO2e of work above idle" => |it| co2e_of(it, Resource::Work);
-        IdleEnergy: "energy_kwh.idle" "kWh" "  of the idle draw" => |it| energy_of(it, Resource::Idle);
+        IdleEnergy: "energy_kwh.idle" "kWh" "energy of the idle draw" => |it| energy_of(it, Resource::Idle);
         IdleCo2e: "co2e_kg.idle" "kgCO2e" "CO2e of the idle draw" => |it| co2e_of(it, Resource::Idle);
         LocationCo2e: "co2e_kg.location" "kgCO2e" "CO2e, location-based" as "CO2e of the training" [Range, Term("E x I, electricity of the training")] => |it| (&it.location).into();
         UpstreamCo2e: "co2e_kg.upstream" "kgCO2e" "CO2e, upstream of the fuels" => |it| (&it.upstream).into();
