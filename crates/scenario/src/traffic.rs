@@ -19,7 +19,7 @@ pub struct Traffic {
     pub input_tokens: Option<Lengths>,
     /// Tokens of the answer; none for an encoder.
     pub output_tokens: Option<Lengths>,
-    /// Kinds of requests, each with its own lengths and promises; shares add up to 100 %.
+    /// Kinds of requests, each with its own lengths and SLO; shares add up to 100 %.
     #[serde(default)]
     pub classes: Vec<Class>,
     /// A file of recorded requests, relative to this one: CSV as of the Azure LLM inference traces,
