@@ -10,6 +10,7 @@ mod disaggregated;
 mod explain;
 mod ledger;
 mod networks;
+mod one_step_time;
 mod optimum;
 mod owned;
 mod parallelism;
