@@ -1,14 +1,15 @@
 //! `flopcast explain`.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_report::{Report, json, tree};
+use flopcast_report::subject::capacity as sized;
+use flopcast_report::subject::explain::{Derivation, Derivations};
 
-use super::{Format, Global, load, print};
+use super::capacity::{self, Runs};
+use super::{Global, load};
 
 /// Options of `flopcast explain`.
 #[derive(Args, Debug)]
@@ -18,15 +19,25 @@ pub(super) struct Options {
     /// A figure's path in the JSON, such as `training.co2e_kg.location`; without it, all are
     /// listed with their formula.
     figure: Option<String>,
+    /// Simulate the service and explain what the forecast rests on then.
+    #[arg(long)]
+    simulate: bool,
+    #[command(flatten)]
+    runs: Runs,
 }
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog_of(&self.file, global)?;
         let scenario = load::scenario(&self.file, &catalog, global)?;
-        let report = load::report(&scenario, &catalog)?;
+        let report = if self.simulate && scenario.inference.is_some() {
+            let search = self.runs.search();
+            sized::report(&scenario, &capacity::simulated(&scenario, &catalog, &search, false)?)
+        } else {
+            load::report(&scenario, &catalog)?
+        };
         let Some(path) = &self.figure else {
-            return print(&list(&report));
+            return global.print(&Derivations(&report));
         };
         let Some(figure) = report.figures.iter().find(|figure| figure.path == *path) else {
             let known = report.figures.iter().map(|figure| figure.path.as_str());
@@ -34,33 +45,6 @@ impl Options {
                 .suggest(path, known)
                 .hint("`flopcast explain FILE` lists them all"));
         };
-        match (figure.step(), figure.unknown()) {
-            (Some(step), _) if global.format == Format::Json => {
-                let text = serde_json::to_string_pretty(&json::derivation(step));
-                print(&text.map_err(|error| Error::input(error.to_string()))?)
-            }
-            (Some(step), _) => print(&tree::derivation(step)),
-            (None, Some(unknown)) => {
-                let why = tree::wrap(&unknown.why, 76).join("\n  ");
-                print(&format!("{path} is unknown\n  {why}\n"))
-            }
-            (None, None) => print(&format!("{path} = {}\n", figure.shown())),
-        }
+        global.print(&Derivation(figure))
     }
-}
-
-fn list(report: &Report) -> String {
-    let mut out = String::new();
-    for figure in &report.figures {
-        let how = match (figure.step(), figure.unknown()) {
-            (Some(step), _) => step.formula(),
-            (_, Some(unknown)) => unknown.why.clone(),
-            _ => String::new(),
-        };
-        let _ = writeln!(out, "{} = {}", figure.path, figure.shown());
-        if !how.is_empty() {
-            let _ = writeln!(out, "    {}", tree::wrap(&how, 74).join("\n      "));
-        }
-    }
-    out
 }
