@@ -72,7 +72,7 @@ impl Options {
             return Err(Error::input(format!("--calibrate-tpot: {name} is no log of requests")));
         } else {
             let measured = actuals::read(&log).map_err(|error| error.within(&name))?;
-            let estimate = load::engine(&scenario, &catalog)?.run(false)?;
+            let estimate = load::engine(&scenario, &catalog)?.run()?;
             actuals::compare(&estimate, measured)?
         };
         match global.format {

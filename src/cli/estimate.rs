@@ -109,7 +109,7 @@ impl Ranges {
             (capacity.forecast.clone(), sized::report(scenario, capacity))
         } else {
             let engine = load::engine(scenario, catalog)?;
-            let report = Report::new(scenario, &engine.run(true)?, engine.predicted());
+            let report = Report::new(scenario, &engine.recorded().run()?, engine.predicted());
             (engine, report)
         };
         if let Some(service) = &scenario.inference {

@@ -233,7 +233,7 @@ impl Options {
         let limits = self.limits(scenario.training.as_ref().and_then(|plan| plan.start))?;
         let engine = Engine::new(&scenario, &catalog)?;
         let compute = Key::from(Id::SixNd);
-        let once = engine.run(false)?.value(&compute).ok_or_else(|| {
+        let once = engine.run()?.value(&compute).ok_or_else(|| {
             Error::input("the scenario has no training over tokens whose compute could be spent")
         })?;
         if limits.is_empty() {
@@ -250,7 +250,7 @@ impl Options {
                     input.set(tokens * factor);
                 }
             });
-            let Ok(estimate) = other.run(false) else { return false };
+            let Ok(estimate) = other.run() else { return false };
             let kept = |limit: &Limit| {
                 limit.aim.value_in(&estimate).is_some_and(|value| value <= limit.most)
             };

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::plan::Scenario;
-use flopcast::estimate::{Engine, Estimate, Key, estimate};
+use flopcast::estimate::{Engine, Estimate, Key};
 use flopcast::provenance::{How, Step};
 use flopcast::report::capacity::{json as capacity_json, report as of_capacity};
 use flopcast::report::{Report, json, tree};
@@ -64,16 +64,20 @@ pub fn shipped(file: &str, sets: &[&str]) -> Result<Scenario> {
     resolve(&reader::read(&node)?, &CATALOG, &Beside(folder))
 }
 
+fn recorded(scenario: &Scenario) -> Result<Estimate> {
+    Engine::new(scenario, &CATALOG)?.recorded().run()
+}
+
 /// What a scenario takes, with derivations.
 pub fn forecast(text: &str) -> Estimate {
     let scenario = resolved(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    estimate(&scenario, &CATALOG, true).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    recorded(&scenario).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// The report of a scenario.
 pub fn report(scenario: &Scenario) -> Result<Report> {
     let engine = Engine::new(scenario, &CATALOG)?;
-    Ok(Report::new(scenario, &engine.run(true)?, engine.predicted()))
+    Ok(Report::new(scenario, &engine.recorded().run()?, engine.predicted()))
 }
 
 /// The two ways to ask what a service takes.

@@ -25,7 +25,7 @@ fn alone(set: &[(&str, &str)]) -> Option<Vec<Figure>> {
     }
     let file = reader::read(&node).expect("a scenario");
     let scenario = resolve(&file, &CATALOG, &Beside::root()).ok()?;
-    estimate(&scenario, &CATALOG, false).ok().as_ref().map(Estimate::figures)
+    estimate(&scenario, &CATALOG).ok().as_ref().map(Estimate::figures)
 }
 
 /// 200 random sub-grids, objectives and limits: the optimum is that of trying all one by one.

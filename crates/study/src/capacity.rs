@@ -215,7 +215,8 @@ fn capacity(
     let observed = Arc::new(observed(&found, &objective, &engaged));
     let simulated = Simulated { limits, latency, observed };
     let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
-    Ok(Capacity { estimate: forecast.run(true)?, forecast, found, engaged, objective, warnings })
+    let estimate = forecast.recorded().run()?;
+    Ok(Capacity { estimate, forecast, found, engaged, objective, warnings })
 }
 
 /// What was seen beside what the forecast rests on.
@@ -389,7 +390,8 @@ fn traffic(service: &Service) -> Result<Traffic> {
     if let Some(trace) = &demand.trace {
         return Ok(Traffic { rate, profile: None, source: Source::Recorded(Arc::clone(trace)) });
     }
-    let most = demand.model.shape.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let most =
+        demand.model.extents.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
     let lengths = |length: Option<&Length>, key: &str| -> Result<Lengths> {
         let length = length.ok_or_else(|| {
             Error::input(format!("the service has no inference.traffic.{key}")).hint(

@@ -249,5 +249,5 @@ fn effects(engine: &Engine, change: &InputChange, aims: &[Aim]) -> Vec<Option<f6
 }
 
 fn measure(engine: &Engine, aim: &Aim) -> Option<f64> {
-    aim.value_in(&engine.run(false).ok()?)
+    aim.value_in(&engine.run().ok()?)
 }

@@ -94,7 +94,7 @@ const PREDICTION: &str = "predicted throughput";
 /// at an extreme) are left out.
 pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let mut engine = engine.clone();
-    let central = engine.run(false)?;
+    let central = engine.run()?;
     let (factors, places) = factors(&mut engine, sampling.model_error);
     let ranged = DECLARED.iter().filter(|row| row.is(Mark::Range)).map(|row| Key::from(row.id));
     let shown: Vec<Key> = ranged.filter(|key| stored(&central, key).is_some()).collect();
@@ -110,7 +110,7 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
             *value = column[index];
         }
         set(&mut engine, &places, |factor| sample[factor]);
-        let Ok(estimate) = engine.run(false) else { continue };
+        let Ok(estimate) = engine.run() else { continue };
         for (key, column) in shown.iter().zip(&mut columns) {
             column.extend(stored(&estimate, key));
         }
@@ -119,7 +119,7 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let mut at = |moved: usize, share: f64| {
         let value = factors[moved].distribution.quantile(share);
         set(&mut engine, &places, |factor| if factor == moved { value } else { medians[factor] });
-        engine.run(false).ok()
+        engine.run().ok()
     };
     let extremes: Vec<_> =
         (0..factors.len()).map(|moved| (at(moved, 0.1), at(moved, 0.9))).collect();

@@ -5,8 +5,8 @@ use crate::estimate::plan::Service;
 use crate::ledger::api::{Fleet, RequestPrice};
 use crate::ledger::line::{Ledger, Stage};
 use crate::ledger::plan::Api;
+use crate::ledger::years;
 use crate::provenance::{Known, Traced, Unknown, Value};
-use crate::quantity::system::time::year as a_year;
 use crate::quantity::{
     DevicesPerInstance, Measure, Money, Per, RequestRate, Time, Tokens, show, text,
 };
@@ -35,9 +35,8 @@ impl AgainstApi {
         first: &Year,
         max_rate: &Traced<RequestRate>,
         money: &Ledger<Money>,
-        explain: bool,
     ) -> Self {
-        let per_query = per_query(api, service, explain);
+        let per_query = per_query(api, service);
         let yearly = (&per_query * &first.requests).named("hosted model in the first year");
         let mine = Stage::Serving(first.year);
         let fleet = money
@@ -47,8 +46,8 @@ impl AgainstApi {
                 Err(Unknown { why: why.to_owned() })
             })
             .map(|cost| cost.named("fleet in the first year"));
-        let load = &service.headroom.traced(explain);
-        let replica_rate = &(max_rate * load) / &service.peak_to_mean.traced(explain);
+        let load = &service.headroom.trace();
+        let replica_rate = &(max_rate * load) / &service.peak_to_mean.trace();
         let single = DevicesPerInstance::from_stored(1.0);
         let rent = service.rent.as_ref();
         let instance = rent.and_then(|rent| rent.instance.as_ref());
@@ -57,31 +56,22 @@ impl AgainstApi {
             .ok()
             .map(|cost| {
                 let paid = first.packing.as_ref().map_or(&first.devices, |packing| &packing.paid);
-                let year = Traced::counted("a year", Time::new::<a_year>(1.0), "calendar", explain);
+                let year = years::one();
                 let fleet = Fleet {
                     device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
                     replica_rate: replica_rate.named("planned mean rate of a replica"),
-                    replica_devices: service.replica.all_devices(explain),
-                    instance_devices: instance.map_or_else(
-                        || {
-                            Traced::counted(
-                                "devices of an instance",
-                                single,
-                                "sold singly",
-                                explain,
-                            )
-                        },
-                        |devices| devices.traced(explain),
-                    ),
-                    redundancy: service.redundancy.traced(explain),
+                    replica_devices: service.replica.all_devices(true),
+                    instance_devices: instance
+                        .map_or_else(|| Traced::constant(single), |devices| devices.trace()),
+                    redundancy: service.redundancy.trace(),
                 };
                 fleet.break_even(&per_query)
             })
             .into();
         let break_even_tokens = match (&break_even, &service.replica.output) {
             (Value::Known(rate), Some(output)) => {
-                let input = service.replica.input.traced(explain);
-                Some(rate * &(&input + &output.traced(explain)))
+                let input = service.replica.input.trace();
+                Some(rate * &(&input + &output.trace()))
             }
             _ => None,
         };
@@ -116,11 +106,11 @@ impl AgainstApi {
 }
 
 /// Input and output tokens at their prices.
-fn per_query(api: &Api, service: &Service, explain: bool) -> Traced<RequestPrice> {
-    let prompt = &service.replica.input.traced(explain) * &api.input.traced(explain);
+fn per_query(api: &Api, service: &Service) -> Traced<RequestPrice> {
+    let prompt = &service.replica.input.trace() * &api.input.trace();
     let answer = api.output.as_ref().zip(service.replica.output.as_ref());
     let total = match answer {
-        Some((price, tokens)) => &prompt + &(&tokens.traced(explain) * &price.traced(explain)),
+        Some((price, tokens)) => &prompt + &(&tokens.trace() * &price.trace()),
         None => prompt,
     };
     total.named("inference.api.per_query_usd")
