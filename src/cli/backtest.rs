@@ -12,11 +12,12 @@ use flopcast_evidence::backtest::serving::Reader;
 use flopcast_evidence::backtest::table::Table;
 use flopcast_evidence::backtest::{Backtest, Kind};
 use flopcast_evidence::calibration_file;
-use flopcast_report::backtest::{csv, json, markdown, table};
+use flopcast_report::doc::Subject as _;
+use flopcast_report::render::csv;
 
 use super::input::read_bytes;
 use super::progress::Progress;
-use super::{Format, Global, load, print};
+use super::{Global, load};
 
 /// Larger tables and calibrations are refused.
 pub(super) const MAX_TABLE: u64 = 256 << 20;
@@ -70,14 +71,9 @@ impl Options {
             _ => Backtest::run(kind, &rows, &catalog, &calibration(self.calibration.as_deref())?)?,
         };
         if let Some(path) = &self.rows {
-            write(path, &csv(&test))?;
+            write(path, &csv::text(&test.doc()))?;
         }
-        match global.format {
-            Format::Table => print(&table(&test)),
-            Format::Markdown => print(&markdown(&test)),
-            Format::Csv => print(&csv(&test)),
-            Format::Json => print(&format!("{:#}", json(&test))),
-        }
+        global.print(&test)
     }
 
     fn serving(&self, rows: &Table, catalog: &Catalog) -> Result<Backtest> {

@@ -67,7 +67,7 @@ fn nearest_files(path: &Path) -> Option<String> {
 
 /// Reads a scenario's document: the file, what it extends, and `--set` over both.
 pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
-    let mut node = extended(path, 0)?;
+    let mut node = extended(&folder(path), path, 0)?;
     for assignment in &global.set {
         node.set(assignment)?;
     }
@@ -77,9 +77,14 @@ pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
 /// Deeper chains of `extends` are a mistake, most likely a circle.
 const MAX_EXTENDS: u32 = 8;
 
-fn extended(path: &Path, depth: u32) -> Result<Node> {
+/// The folder of a scenario as it is written before the names of files in it.
+fn folder(scenario: &Path) -> String {
+    scenario.parent().unwrap_or(Path::new("")).join("").display().to_string()
+}
+
+fn extended(folder: &str, path: &Path, depth: u32) -> Result<Node> {
     let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
-    let node = document::parse(&path.display().to_string(), &bytes)?;
+    let node = document::parse_in(folder, &path.display().to_string(), &bytes)?;
     let Some(base) = node.get("extends") else { return Ok(node) };
     let Value::Text(name) = &base.value else {
         return Err(Error::input("`extends` names a file").at(Some(&base.place)));
@@ -87,8 +92,8 @@ fn extended(path: &Path, depth: u32) -> Result<Node> {
     if depth >= MAX_EXTENDS {
         return Err(Error::input("`extends` goes in a circle").at(Some(&base.place)));
     }
-    let inherited =
-        extended(&relative(path, name), depth + 1).map_err(|error| error.at(Some(&base.place)))?;
+    let inherited = extended(folder, &relative(path, name), depth + 1);
+    let inherited = inherited.map_err(|error| error.at(Some(&base.place)))?;
     Ok(node.over(inherited))
 }
 

@@ -7,10 +7,11 @@ use clap::Args;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_live::{FEEDS, Outcome, Policy, Refresh, Snapshot, Store, feed};
+use flopcast_report::doc::{Cell, Grid};
+use flopcast_report::subject::catalog::{grid, listing, number, text};
 
-use super::listing::{Cell, Listing};
 use super::progress::Progress;
-use super::{Global, load, output, print};
+use super::{Global, load, output, tell};
 
 /// Options of `flopcast catalog refresh`.
 #[derive(Args, Debug)]
@@ -74,7 +75,7 @@ impl Options {
                     (Cell::Count(count), if self.dry_run { "asked" } else { "kept" })
                 }
                 Ok(Outcome::Skipped(why)) if self.source.is_empty() => {
-                    eprintln!("note: {} is left out: {why}", feed.name);
+                    tell(&format!("note: {} is left out: {why}", feed.name));
                     continue;
                 }
                 Ok(Outcome::Skipped(why)) => {
@@ -82,12 +83,12 @@ impl Options {
                 }
                 // The others may still answer.
                 Err(error) => {
-                    eprintln!("error: {error}");
+                    tell(&format!("error: {error}"));
                     failed = true;
                     (Cell::Gap, "failed")
                 }
             };
-            rows.push(vec![Cell::text(feed.name), count, Cell::text(outcome)]);
+            rows.push(vec![text(feed.name), count, text(outcome)]);
         }
         drop(progress);
         if self.dry_run {
@@ -96,10 +97,9 @@ impl Options {
                 .try_fold(store.over(Catalog::embedded(), None)?, |catalog, snapshot| {
                     snapshot.over(catalog)
                 })?;
-            print(&changes(&catalog, &after)?.render(global.format))?;
+            global.print(&listing(changes(&catalog, &after)?))?;
         } else {
-            let listing = Listing { columns: &["source", "rows", "outcome"], rows };
-            print(&listing.render(global.format))?;
+            global.print(&listing(grid(&["source", "rows", "outcome"], rows)))?;
         }
         Ok(if failed { ExitCode::from(Kind::Live as u8) } else { ExitCode::SUCCESS })
     }
@@ -112,24 +112,24 @@ pub(super) fn changed(global: &Global) -> Result<ExitCode> {
         None => catalog,
     };
     let after = load::store(global).over(Catalog::embedded(), global.as_of)?;
-    print(&changes(&at(Catalog::embedded()), &at(after))?.render(global.format))
+    global.print(&listing(changes(&at(Catalog::embedded()), &at(after))?))
 }
 
-fn changes(before: &Catalog, after: &Catalog) -> Result<Listing> {
+fn changes(before: &Catalog, after: &Catalog) -> Result<Grid> {
     let changes = after.changes_since(before)?.into_iter().map(|change| {
         let percent = change.before.map(|before| 100.0 * (change.after / before - 1.0));
         vec![
-            Cell::text(change.row),
-            Cell::text(change.column),
-            Cell::number(change.before),
-            Cell::Number(change.after),
-            Cell::number(percent),
-            Cell::text(change.source),
-            Cell::text(change.date),
+            text(change.row),
+            text(change.column),
+            number(change.before),
+            number(Some(change.after)),
+            number(percent),
+            text(change.source),
+            text(change.date),
         ]
     });
     let columns = &["row", "figure", "before", "after", "change_percent", "source", "as_of"];
-    Ok(Listing { columns, rows: changes.collect() })
+    Ok(grid(columns, changes))
 }
 
 /// Writes a snapshot whole.
