@@ -56,7 +56,7 @@ const WRITTEN: &str = "Written by `flopcast calibrate --format markdown > docs/a
                        model.";
 
 /// `docs/accuracy.md` as it was when this was built; a test holds it to the calibration.
-const DOCUMENT: &str = include_str!("../../../../docs/accuracy.md");
+const DOCUMENT: &str = flopcast_data::ACCURACY;
 
 /// The error of one figure on runs that no fit had seen, as `docs/accuracy.md` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
