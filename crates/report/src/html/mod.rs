@@ -12,6 +12,7 @@ use flopcast_core::estimate::Id;
 use maud::{Markup, PreEscaped, html};
 
 use super::subject::accuracy;
+use super::text::{visible, visible_lines};
 use super::{Report, chart, headlines};
 
 pub(super) use pictures::sensitivity;
@@ -45,7 +46,9 @@ pub(crate) fn filled(template: &str, title: &str, content: &Markup) -> Result<St
         ));
     }
     let style = format!("{}{STYLE}", chart::STYLE);
-    let content = content.0.as_str();
+    // Text is markup by now; what acts on a terminal or on the direction of writing is not.
+    let content = visible_lines(&content.0);
+    let title = visible(title);
     // Each place is filled once, and what fills it is never read as a template.
     let mut out = String::with_capacity(template.len() + style.len() + content.len());
     let mut rest = template;
@@ -55,7 +58,7 @@ pub(crate) fn filled(template: &str, title: &str, content: &Markup) -> Result<St
         let filled = [
             ("{{ title }}", html! { (title) }.into_string()),
             ("{{ style }}", style.clone()),
-            ("{{ content }}", content.to_owned()),
+            ("{{ content }}", content.clone()),
         ];
         let known = filled.into_iter().find(|(place, _)| rest.starts_with(place));
         let (place, text) = known.unwrap_or(("{{ ", "{{ ".to_owned()));
