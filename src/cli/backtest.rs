@@ -16,7 +16,7 @@ use flopcast_report::backtest::{csv, json, markdown, table};
 
 use super::input::read_bytes;
 use super::progress::Progress;
-use super::{Format, Global, load, print};
+use super::{Format, Global, load, output, print};
 
 /// Larger tables and calibrations are refused.
 pub(super) const MAX_TABLE: u64 = 256 << 20;
@@ -34,6 +34,9 @@ pub(super) struct Options {
     /// Write every scored figure: id, figure, measured, predicted, low, high.
     #[arg(long, value_name = "OUT.csv")]
     rows: Option<PathBuf>,
+    /// Write over a file that exists.
+    #[arg(long)]
+    force: bool,
     /// Constants to use instead of the built-in ones: what `flopcast calibrate` wrote.
     #[arg(long, value_name = "FILE.yaml")]
     calibration: Option<PathBuf>,
@@ -60,6 +63,9 @@ impl Options {
             What::Runs => Kind::Runs,
             What::Serving => Kind::Serving,
         };
+        if let Some(path) = &self.rows {
+            output::vacant(path, self.force)?;
+        }
         let catalog = load::catalog(global)?;
         let rows = match &self.file {
             Some(path) => Table::read(&text(path)?)?,
@@ -70,7 +76,7 @@ impl Options {
             _ => Backtest::run(kind, &rows, &catalog, &calibration(self.calibration.as_deref())?)?,
         };
         if let Some(path) = &self.rows {
-            write(path, &csv(&test))?;
+            output::write(path, &csv(&test), self.force)?;
         }
         match global.format {
             Format::Table => print(&table(&test)),
@@ -111,7 +117,9 @@ pub(super) fn configs(
 /// The constants of a file, or the built-in ones.
 pub(super) fn calibration<F: Facts>(path: Option<&Path>) -> Result<Calibration<F>> {
     match path {
-        Some(path) => Calibration::read(&calibration_file::json(&text(path)?)?),
+        Some(path) => {
+            Calibration::read(&calibration_file::json(&path.display().to_string(), &text(path)?)?)
+        }
         None => Calibration::shipped(),
     }
 }
@@ -120,10 +128,4 @@ pub(super) fn calibration<F: Facts>(path: Option<&Path>) -> Result<Calibration<F
 pub(super) fn text(path: &Path) -> Result<String> {
     String::from_utf8(read_bytes(path, MAX_TABLE)?)
         .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
-}
-
-/// Writes a result file.
-pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text)
-        .map_err(|error| Error::input(format!("cannot write {}: {error}", path.display())))
 }

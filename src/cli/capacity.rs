@@ -66,6 +66,9 @@ impl Runs {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        for path in self.per_request.iter().chain(&self.timeline) {
+            output::vacant(path, self.force)?;
+        }
         let catalog = load::catalog_of(&self.file, global)?;
         if !self.vary.is_empty() {
             return self.compare(global, &catalog);

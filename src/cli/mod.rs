@@ -1,6 +1,5 @@
 //! The command line: the only code that prints and reads files, arguments, clock and environment.
 //! One file per command.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod actuals;
 mod architecture;
@@ -145,7 +144,7 @@ pub fn main() -> ExitCode {
     match cli.run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            note(&format!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
@@ -177,6 +176,12 @@ impl Cli {
             Command::Man => print(&completions::manual()?),
         }
     }
+}
+
+/// Says something beside the result. That nobody can be told is no error: the exit code stands.
+fn note(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "{text}").and_then(|()| stderr.flush());
 }
 
 /// Prints a result; a closed pipe is no error.

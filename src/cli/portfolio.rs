@@ -11,7 +11,7 @@ use flopcast_scenario::reader;
 use flopcast_study::portfolio::{Entry, tags};
 
 use super::input::document;
-use super::{Format, Global, load, print};
+use super::{Format, Global, load, note, print};
 
 /// Options of `flopcast portfolio`.
 #[derive(Args, Debug)]
@@ -36,7 +36,7 @@ impl Options {
         for path in self.files()? {
             let document = document(&path, global)?;
             if document.get("model").is_none() {
-                eprintln!("{}: no `model`, passed over", path.display());
+                note(&format!("{}: no `model`, passed over", path.display()));
                 continue;
             }
             let catalog = load::catalog_of(&path, global)?;
@@ -47,7 +47,7 @@ impl Options {
             let start = start.map(|start| start.value);
             match Entry::new(path.display().to_string(), file.tags.clone(), &forecast) {
                 Some(entry) => entries.push(entry.from(start, &engine.run(false)?)),
-                None => eprintln!("{}: nothing is forecast, passed over", path.display()),
+                None => note(&format!("{}: nothing is forecast, passed over", path.display())),
             }
         }
         if entries.is_empty() {

@@ -10,7 +10,7 @@ use flopcast_live::{FEEDS, Outcome, Policy, Refresh, Snapshot, Store, feed};
 
 use super::listing::{Cell, Listing};
 use super::progress::Progress;
-use super::{Global, load, output, print};
+use super::{Global, load, note, output, print};
 
 /// Options of `flopcast catalog refresh`.
 #[derive(Args, Debug)]
@@ -74,7 +74,7 @@ impl Options {
                     (Cell::Count(count), if self.dry_run { "asked" } else { "kept" })
                 }
                 Ok(Outcome::Skipped(why)) if self.source.is_empty() => {
-                    eprintln!("note: {} is left out: {why}", feed.name);
+                    note(&format!("note: {} is left out: {why}", feed.name));
                     continue;
                 }
                 Ok(Outcome::Skipped(why)) => {
@@ -82,7 +82,7 @@ impl Options {
                 }
                 // The others may still answer.
                 Err(error) => {
-                    eprintln!("error: {error}");
+                    note(&format!("error: {error}"));
                     failed = true;
                     (Cell::Gap, "failed")
                 }

@@ -10,7 +10,7 @@ use flopcast_report::html;
 
 use super::capacity::Runs;
 use super::input::read_text;
-use super::{Global, capacity, estimate, load, output, print};
+use super::{Global, capacity, estimate, load, note, output, print};
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]
@@ -55,6 +55,7 @@ impl Options {
             return Err(Error::input("`--output FILE` is missing"));
         };
         let document = Document::of(path)?;
+        output::vacant(path, self.force)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
         let mut reports = Vec::new();
@@ -69,7 +70,7 @@ impl Options {
         }
         let bytes = document.render(&reports, template.as_deref())?;
         output::write(path, &bytes, self.force)?;
-        eprintln!("wrote {}", path.display());
+        note(&format!("wrote {}", path.display()));
         Ok(ExitCode::SUCCESS)
     }
 }

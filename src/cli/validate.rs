@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::diagnostic::Result;
 
-use super::{Global, load, print};
+use super::{Global, load, note, print};
 
 /// Options of `flopcast validate`.
 #[derive(Args, Debug)]
@@ -30,7 +30,7 @@ impl Options {
                 }
                 Err(error) => {
                     if let Some(earlier) = worst.replace(error) {
-                        eprintln!("error: {earlier}");
+                        note(&format!("error: {earlier}"));
                     }
                 }
             }

@@ -17,3 +17,4 @@ mod model;
 mod optimize;
 mod shapes;
 mod sweep;
+mod writers;
