@@ -16,6 +16,7 @@ use flopcast_report::backtest::{csv, json, markdown, table};
 
 use super::input::read_bytes;
 use super::progress::Progress;
+use super::project::Project;
 use super::{Format, Global, load, output, print};
 
 /// Larger tables and calibrations are refused.
@@ -106,7 +107,8 @@ pub(super) fn configs(
     let beside = table.and_then(Path::parent).unwrap_or(Path::new(""));
     let folder = folder.map_or_else(|| beside.join("serving_configs"), Path::to_owned);
     move |name| {
-        let path = folder.join(format!("{name}.json"));
+        let file = format!("{name}.json");
+        let path = Project::below(&folder).find(&folder.join("table"), &file)?;
         if !path.is_file() {
             return Err(Error::input(format!("there is no file {name}.json among the configs")));
         }

@@ -99,7 +99,7 @@ impl Options {
     /// The fleets of every combination.
     fn compare(&self, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
         let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
-        let files = load::Beside(&self.file);
+        let files = load::Beside::new(&self.file, global)?;
         let space = Space::new(document(&self.file, global)?, axes, catalog, &files)?;
         let bar = Progress::new();
         let calibration = Calibration::shipped()?;

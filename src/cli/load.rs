@@ -14,7 +14,8 @@ use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty;
 use flopcast_study::uncertainty::Sampling;
 
-use super::input::{document, read_bytes, read_text, relative};
+use super::input::{document, read_bytes, read_text};
+use super::project::Project;
 use super::{Global, lock};
 
 /// Larger model files are refused; weights need not be present.
@@ -49,7 +50,8 @@ pub(super) fn catalog(global: &Global) -> Result<Catalog> {
 /// The catalog that a scenario is read with: the rows that `flopcast.lock` beside it pins, or the
 /// one of [`catalog`].
 pub(super) fn catalog_of(scenario: &Path, global: &Global) -> Result<Catalog> {
-    let Some(lock) = lock::beside(scenario)?.filter(|lock| !global.no_lock && lock.binds(scenario))
+    let Some(lock) =
+        lock::beside(scenario, global)?.filter(|lock| !global.no_lock && lock.binds(scenario))
     else {
         return catalog(global);
     };
@@ -85,12 +87,17 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
 
 /// A scenario of a file, resolved.
 pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
-    resolved(&reader::read(&document(path, global)?)?, path, catalog)
+    resolved(&reader::read(&document(path, global)?)?, path, catalog, global)
 }
 
 /// A scenario that was read from a file, resolved.
-pub(super) fn resolved(file: &ScenarioFile, path: &Path, catalog: &Catalog) -> Result<Scenario> {
-    let scenario = resolve(file, catalog, &Beside(path));
+pub(super) fn resolved(
+    file: &ScenarioFile,
+    path: &Path,
+    catalog: &Catalog,
+    global: &Global,
+) -> Result<Scenario> {
+    let scenario = resolve(file, catalog, &Beside::new(path, global)?);
     // What a lock lacks may be the reason why something was not found.
     catalog.check_lock()?;
     scenario
@@ -119,11 +126,21 @@ pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapsh
     Ok((Snapshot::new(json::estimate(&report))?, engine))
 }
 
-/// Files beside a scenario.
-pub(super) struct Beside<'a>(pub(super) &'a Path);
+/// Files that a scenario names.
+pub(super) struct Beside<'a> {
+    scenario: &'a Path,
+    project: Project,
+}
+
+impl<'a> Beside<'a> {
+    /// Those of the scenario's project.
+    pub(super) fn new(scenario: &'a Path, global: &Global) -> Result<Self> {
+        Ok(Self { scenario, project: Project::of(scenario, global)? })
+    }
+}
 
 impl Files for Beside<'_> {
-    fn read(&self, path: &str) -> Result<Vec<u8>> {
-        read_bytes(&relative(self.0, path), MAX_MODEL_BYTES)
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        read_bytes(&self.project.find(self.scenario, name)?, MAX_MODEL_BYTES)
     }
 }

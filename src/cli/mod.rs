@@ -23,6 +23,7 @@ mod optimize;
 mod output;
 mod portfolio;
 mod progress;
+mod project;
 mod refresh;
 mod report;
 mod schema;
@@ -74,6 +75,10 @@ struct Global {
     /// Read the catalog even where `flopcast.lock` pins its rows.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     no_lock: bool,
+    /// A folder whose files scenarios may name although it is outside their project, which is the
+    /// nearest folder with `.git` or the scenario's own; repeatable.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
+    allow_path: Vec<PathBuf>,
 }
 
 /// Form of a result.
