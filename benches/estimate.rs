@@ -37,14 +37,14 @@ fn text(name: &str) -> &'static str {
 fn plain(bencher: divan::Bencher<'_, '_>, name: &str) {
     let scenario = scenario(text(name));
     let engine = Engine::new(&scenario, &Catalog::embedded()).expect("an engine");
-    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| engine.run(false));
+    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| engine.run());
 }
 
 #[divan::bench(args = NAMES)]
 fn explained(bencher: divan::Bencher<'_, '_>, name: &str) {
     let scenario = scenario(text(name));
     let engine = Engine::new(&scenario, &Catalog::embedded()).expect("an engine");
-    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| engine.run(true));
+    bencher.counter(divan::counter::ItemsCount::new(1u32)).bench(|| engine.recorded().run());
 }
 
 #[divan::bench]

@@ -1,7 +1,7 @@
 //! Any text as a log of a run or of requests: CodeCarbon, Slurm, nvidia-smi, FOCUS, latencies.
 #![no_main]
 
-use flopcast::explore::actuals;
+use flopcast::evidence::actuals;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,11 +1,11 @@
 //! Any line as what stands behind an option: a quantity, `--vary`, `--compress`, `--bind`.
 #![no_main]
 
-use flopcast::explore::aim::Aim;
-use flopcast::explore::axis::Axis;
-use flopcast::explore::shapes::{Limit, Take};
+use flopcast::study::aim::Aim;
+use flopcast::study::axis::Axis;
+use flopcast::study::shapes::{Limit, Take};
 use flopcast::model::compress::Compression;
-use flopcast::model::import::onnx::Bindings;
+use flopcast::model::Bindings;
 use flopcast::quantity::{self, text::parse_in};
 use libfuzzer_sys::fuzz_target;
 

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use flopcast::explore::backtest::table::Table;
-use flopcast::explore::backtest::{self, serving};
+use flopcast::evidence::backtest::table::Table;
+use flopcast::evidence::backtest::{self, serving};
 use flopcast::model::{Input, spec};
 use flopcast::training::calibration::Calibration;
 use flopcast_fuzz::CATALOG;

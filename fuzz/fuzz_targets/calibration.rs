@@ -2,10 +2,13 @@
 //! Seeds: hardware
 #![no_main]
 
+use flopcast::evidence::calibration_file;
 use flopcast::{serving, training};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let _ = training::calibration::Calibration::read(text);
-    let _ = serving::calibration::Calibration::read(text);
+    if let Ok(json) = calibration_file::json(text) {
+        let _ = training::calibration::Calibration::read(&json);
+        let _ = serving::calibration::Calibration::read(&json);
+    }
 });

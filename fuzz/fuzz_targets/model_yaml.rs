@@ -2,9 +2,10 @@
 //! Seeds: models
 #![no_main]
 
-use flopcast::model::{Input, spec};
+use flopcast::import::model_file;
+use flopcast::model::Input;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let _ = spec::from_yaml("fuzzed", text, &Input::default());
+    let _ = model_file::read("fuzzed", text, &Input::default());
 });

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use flopcast::explore::policy::Policy;
-use flopcast::explore::snapshot::Snapshot;
+use flopcast::study::policy::Policy;
+use flopcast::study::snapshot::Snapshot;
 use flopcast_fuzz::{SCENARIO, snapshot};
 use libfuzzer_sys::fuzz_target;
 

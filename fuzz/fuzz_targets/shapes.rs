@@ -1,7 +1,7 @@
 //! Any text as a table of measured shapes of a model, and of scores of models.
 #![no_main]
 
-use flopcast::explore::{metric::Metric, shapes::Table};
+use flopcast::study::{metric::Metric, shapes::Table};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,9 +1,9 @@
 //! Any text as saved forecasts, compared with each other.
 #![no_main]
 
-use flopcast::explore::aim::Aim;
-use flopcast::explore::compare::compare;
-use flopcast::explore::snapshot::Snapshot;
+use flopcast::study::aim::Aim;
+use flopcast::study::compare::compare;
+use flopcast::study::snapshot::Snapshot;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

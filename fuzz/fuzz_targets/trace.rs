@@ -1,7 +1,7 @@
 //! Any text as a recorded trace of requests: CSV or JSON lines.
 #![no_main]
 
-use flopcast::scenario::traffic::Trace;
+use flopcast::serving::traffic::Trace;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::Engine;
-use flopcast::explore::snapshot::Snapshot;
+use flopcast::study::snapshot::Snapshot;
 use flopcast::report::{Report, json};
 use flopcast::scenario::document::{self, Node};
 use flopcast::scenario::{Files, reader, resolve};
@@ -32,7 +32,7 @@ impl Files for Nothing {
 pub fn forecast(document: &Node, catalog: &Catalog) -> Result<Report> {
     let scenario = resolve(&reader::read(document)?, catalog, &Nothing)?;
     let engine = Engine::new(&scenario, catalog)?;
-    Ok(Report::new(&scenario, &engine.run(true)?, engine.predicted()))
+    Ok(Report::new(&scenario, &engine.recorded().run()?, engine.predicted()))
 }
 
 /// The forecast of a document, as `estimate --format json` saves it.

@@ -72,8 +72,8 @@ impl Options {
             return Err(Error::input(format!("--calibrate-tpot: {name} is no log of requests")));
         } else {
             let measured = actuals::read(&log).map_err(|error| error.within(&name))?;
-            let estimate = load::engine(&scenario, &catalog)?.run(false)?;
-            actuals::compare(&estimate.figures(), measured)?
+            let estimate = load::engine(&scenario, &catalog)?.run()?;
+            actuals::compare(&estimate, measured)?
         };
         match global.format {
             Format::Table => print(&table(&comparison)),

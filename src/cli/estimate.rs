@@ -92,7 +92,7 @@ impl Options {
             reports.iter().try_for_each(|report| strictly(&policy, report))?;
         }
         // The forecast stands, and says that it does not fit.
-        let fits = reports.iter().all(Report::fits);
+        let fits = reports.iter().all(|report| report.fits);
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
     }
 }
@@ -109,7 +109,7 @@ impl Ranges {
             (capacity.forecast.clone(), sized::report(scenario, capacity))
         } else {
             let engine = load::engine(scenario, catalog)?;
-            let report = Report::new(scenario, &engine.run(true)?, engine.predicted());
+            let report = Report::new(scenario, &engine.recorded().run()?, engine.predicted());
             (engine, report)
         };
         if let Some(service) = &scenario.inference {

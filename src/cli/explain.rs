@@ -28,13 +28,13 @@ impl Options {
         let Some(path) = &self.figure else {
             return print(&list(&report));
         };
-        let Some(figure) = report.figure(path) else {
+        let Some(figure) = report.figures.iter().find(|figure| figure.path == *path) else {
             let known = report.figures.iter().map(|figure| figure.path.as_str());
             return Err(Error::input(format!("this forecast has no figure `{path}`"))
                 .suggest(path, known)
                 .hint("`flopcast explain FILE` lists them all"));
         };
-        match (&figure.step, &figure.unknown) {
+        match (figure.step(), figure.unknown()) {
             (Some(step), _) if global.format == Format::Json => {
                 let text = serde_json::to_string_pretty(&json::derivation(step));
                 print(&text.map_err(|error| Error::input(error.to_string()))?)
@@ -44,7 +44,7 @@ impl Options {
                 let why = tree::wrap(&unknown.why, 76).join("\n  ");
                 print(&format!("{path} is unknown\n  {why}\n"))
             }
-            (None, None) => print(&format!("{path} = {}\n", figure.shown)),
+            (None, None) => print(&format!("{path} = {}\n", figure.shown())),
         }
     }
 }
@@ -52,12 +52,12 @@ impl Options {
 fn list(report: &Report) -> String {
     let mut out = String::new();
     for figure in &report.figures {
-        let how = match (&figure.step, &figure.unknown) {
+        let how = match (figure.step(), figure.unknown()) {
             (Some(step), _) => step.formula(),
             (_, Some(unknown)) => unknown.why.clone(),
             _ => String::new(),
         };
-        let _ = writeln!(out, "{} = {}", figure.path, figure.shown);
+        let _ = writeln!(out, "{} = {}", figure.path, figure.shown());
         if !how.is_empty() {
             let _ = writeln!(out, "    {}", tree::wrap(&how, 74).join("\n      "));
         }

@@ -113,13 +113,13 @@ pub(super) fn engine(scenario: &Scenario, catalog: &Catalog) -> Result<Engine> {
 /// A scenario's forecast with the derivation of every figure.
 pub(super) fn report(scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
     let engine = engine(scenario, catalog)?;
-    Ok(Report::new(scenario, &engine.run(true)?, engine.predicted()))
+    Ok(Report::new(scenario, &engine.recorded().run()?, engine.predicted()))
 }
 
 /// A scenario's forecast as a snapshot, with the engine that made it.
 pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapshot, Engine)> {
     let mut engine = engine(scenario, catalog)?;
-    let mut report = Report::new(scenario, &engine.run(true)?, engine.predicted());
+    let mut report = Report::new(scenario, &engine.recorded().run()?, engine.predicted());
     if uncertainty::has_ranges(&mut engine) {
         report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
     }

@@ -51,7 +51,7 @@ impl Options {
         let catalog = load::catalog(global)?.recording();
         for name in &names {
             let scenario = load::scenario(&folder.join(name), &catalog, global)?;
-            load::engine(&scenario, &catalog)?.run(false)?;
+            load::engine(&scenario, &catalog)?.run()?;
         }
         let lock = catalog.lock(names, env!("CARGO_PKG_VERSION"))?;
         let path = folder.join(NAME);

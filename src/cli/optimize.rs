@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 use clap::Args;
 use flopcast_core::catalog::Purchase;
 use flopcast_core::diagnostic::{Error, Kind, Result};
-use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::estimate::{Engine, Id, Key};
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};
 use flopcast_core::training::plan::Work;
@@ -232,10 +232,10 @@ impl Options {
         let scenario: Scenario = load::scenario(path, &catalog, global)?;
         let limits = self.limits(scenario.training.as_ref().and_then(|plan| plan.start))?;
         let engine = Engine::new(&scenario, &catalog)?;
-        let figures = engine.run(false)?.figures();
-        let compute = Aim::read("training.flops.six_nd");
-        compute.check(&figures)?;
-        let once = compute.of(&figures).and_then(|figure| figure.value).unwrap_or_default();
+        let compute = Key::from(Id::SixNd);
+        let once = engine.run()?.value(&compute).ok_or_else(|| {
+            Error::input("the scenario has no training over tokens whose compute could be spent")
+        })?;
         if limits.is_empty() {
             return Ok(Flop::from_stored(once));
         }
@@ -250,9 +250,9 @@ impl Options {
                     input.set(tokens * factor);
                 }
             });
-            let figures = other.run(false).map(|it| it.figures()).unwrap_or_default();
+            let Ok(estimate) = other.run() else { return false };
             let kept = |limit: &Limit| {
-                limit.aim.of(&figures).and_then(|it| it.value).is_some_and(|it| it <= limit.most)
+                limit.aim.value_in(&estimate).is_some_and(|value| value <= limit.most)
             };
             limits.iter().all(kept)
         };

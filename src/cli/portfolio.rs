@@ -50,7 +50,7 @@ impl Options {
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);
             match Entry::new(path.display().to_string(), file.tags.clone(), &forecast) {
-                Some(entry) => entries.push(entry.from(start, &engine.run(false)?)),
+                Some(entry) => entries.push(entry.from(start, &engine.run()?)),
                 None => note(&format!("{}: nothing is forecast, passed over", path.display())),
             }
         }

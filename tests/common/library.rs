@@ -6,14 +6,15 @@ use std::sync::LazyLock;
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::plan::Scenario;
-use flopcast::estimate::{Engine, Estimate, estimate};
+use flopcast::estimate::{Engine, Estimate, Key};
 use flopcast::provenance::{How, Step};
-use flopcast::report::{Report, capacity as sized, json, tree};
+use flopcast::report::capacity::{json as capacity_json, report as of_capacity};
+use flopcast::report::{Report, json, tree};
 use flopcast::scenario::document::{self, Node};
 use flopcast::scenario::{Files, reader, resolve};
 use flopcast::serving::calibration::Calibration;
 use flopcast::serving::capacity::Search;
-use flopcast::study::capacity::{self, Question};
+use flopcast::study::capacity::{self, Capacity, Question};
 use serde_json::Value;
 
 use super::{holds, root};
@@ -63,16 +64,20 @@ pub fn shipped(file: &str, sets: &[&str]) -> Result<Scenario> {
     resolve(&reader::read(&node)?, &CATALOG, &Beside(folder))
 }
 
+fn recorded(scenario: &Scenario) -> Result<Estimate> {
+    Engine::new(scenario, &CATALOG)?.recorded().run()
+}
+
 /// What a scenario takes, with derivations.
 pub fn forecast(text: &str) -> Estimate {
     let scenario = resolved(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    estimate(&scenario, &CATALOG, true).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    recorded(&scenario).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// The report of a scenario.
 pub fn report(scenario: &Scenario) -> Result<Report> {
     let engine = Engine::new(scenario, &CATALOG)?;
-    Ok(Report::new(scenario, &engine.run(true)?, engine.predicted()))
+    Ok(Report::new(scenario, &engine.recorded().run()?, engine.predicted()))
 }
 
 /// The two ways to ask what a service takes.
@@ -97,6 +102,16 @@ pub fn answer(way: Way, scenario: &Scenario) -> Result<Value> {
 
 /// The figures of a service after runs of so many requests.
 pub fn simulated(scenario: &Scenario, requests: u64) -> Result<Value> {
+    let (report, capacity) = sized(scenario, requests)?;
+    Ok(capacity_json(&report, &capacity))
+}
+
+/// The report of a service after runs of so many requests.
+pub fn sized_report(scenario: &Scenario, requests: u64) -> Result<Report> {
+    Ok(sized(scenario, requests)?.0)
+}
+
+fn sized(scenario: &Scenario, requests: u64) -> Result<(Report, Capacity)> {
     // Its training, if it has one, changes nothing about the fleet.
     let scenario = Scenario { training: None, ..scenario.clone() };
     let search = Search { requests, seeds: 1, ..Search::default() };
@@ -108,7 +123,7 @@ pub fn simulated(scenario: &Scenario, requests: u64) -> Result<Value> {
         progress: &|_, _| {},
     };
     let capacity = capacity::size(&scenario, &CATALOG, &question)?;
-    Ok(sized::json(&sized::report(&scenario, &capacity), &capacity))
+    Ok((of_capacity(&scenario, &capacity), capacity))
 }
 
 /// The answer for a scenario file of the repository with keys set, if there is one.
@@ -144,6 +159,7 @@ pub fn leaves<'a>(step: &'a Step, found: &mut Vec<&'a Step>) {
 pub fn explained(file: &str, sets: &[&str], path: &str) -> String {
     let told = shipped(file, sets).and_then(|scenario| report(&scenario));
     let told = told.unwrap_or_else(|error| panic!("{file} {sets:?}: {error}"));
-    let figure = told.figure(path).unwrap_or_else(|| panic!("no figure {path}"));
-    tree::derivation(figure.step.as_ref().unwrap_or_else(|| panic!("{path} has no derivation")))
+    let key = Key::parse(path).unwrap_or_else(|| panic!("{path} is no figure"));
+    let figure = told.figure(key).unwrap_or_else(|| panic!("no figure {path}"));
+    tree::derivation(figure.step().unwrap_or_else(|| panic!("{path} has no derivation")))
 }

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flopcast::estimate::{Key, Place};
+
 /// The rooms of `flopcast-core`, in the order of ARCHITECTURE.md: each imports only from those
 /// before it. `training` and `serving` are siblings. Between crates, the compiler holds the order.
 const ROOMS: &[&[&str]] = &[
@@ -113,6 +115,61 @@ fn only_the_outside_prints_and_reads_clock_environment_and_network() {
         }
     }
     assert!(found.is_empty(), "not allowed below the fronts and live:\n{}", found.join("\n"));
+}
+
+/// Places that may spell the path of a figure: the table, and a key of the scenario that is the
+/// same as the figure's.
+const SPELLS: &[(&str, &str)] = &[
+    ("crates/core/src/estimate/figure/", ""),
+    // What is computed bears the name of the figure, in its derivation.
+    ("crates/core/src/", ""),
+    ("crates/study/src/capacity", ""),
+    ("crates/evidence/src/actuals/hint.rs", "training.goodput"),
+];
+
+/// A figure's path stands in the table of `estimate` alone; who wants the figure says its `Id`.
+#[test]
+fn no_path_of_a_figure_stands_outside_of_the_table() {
+    let mut found = Vec::new();
+    for (path, text) in modules() {
+        let code_only = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in code(code_only) {
+            for literal in line.split('"').skip(1).step_by(2) {
+                let allowed = SPELLS.iter().any(|(file, only)| {
+                    path.starts_with(file) && (only.is_empty() || *only == literal)
+                });
+                let place =
+                    Place::stages().any(|stage| literal.starts_with(&format!("{stage}.{{")));
+                if !allowed && (Key::parse(literal).is_some() || place) {
+                    found.push(format!("{path}:{number}: {literal}"));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "paths of figures outside of the table:\n{}", found.join("\n"));
+}
+
+/// A derivation bears the name of a figure, or of no figure at all: a name that looks like a path
+/// is one.
+#[test]
+fn a_step_that_is_named_as_a_figure_is_one() {
+    let mut found = Vec::new();
+    for (path, text) in modules() {
+        let named =
+            ["crates/core/src/training", "crates/core/src/serving", "crates/core/src/estimate"];
+        if !named.iter().any(|room| path.starts_with(room)) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            let Some((_, rest)) = line.split_once(".named(\"") else { continue };
+            let name = rest.split('"').next().unwrap_or_default();
+            let looks = Place::stages().any(|stage| name.starts_with(&format!("{stage}.")));
+            if looks && Key::parse(name).is_none() {
+                found.push(format!("{path}:{number}: {name}"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "names of no figure:\n{}", found.join("\n"));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod common;
 
 mod browser;
+mod figures;
 mod focus;
 mod report;
 mod spreadsheet;

@@ -25,7 +25,7 @@ fn alone(set: &[(&str, &str)]) -> Option<Vec<Figure>> {
     }
     let file = reader::read(&node).expect("a scenario");
     let scenario = resolve(&file, &CATALOG, &Beside::root()).ok()?;
-    estimate(&scenario, &CATALOG, false).ok().as_ref().map(Estimate::figures)
+    estimate(&scenario, &CATALOG).ok().as_ref().map(Estimate::figures)
 }
 
 /// 200 random sub-grids, objectives and limits: the optimum is that of trying all one by one.
@@ -67,7 +67,7 @@ fn the_optimum_is_that_of_brute_force() {
             })
             .collect();
         let objective = Aim::read(names[pick(names.len())]);
-        let value = |figures: &[Figure], aim: &Aim| aim.of(figures).and_then(|it| it.value);
+        let value = |figures: &[Figure], aim: &Aim| aim.of(figures).and_then(Figure::value);
         // Limits at the values of some combination, so that they bind now and then.
         let limits: Vec<Limit> = (0..=pick(3))
             .filter_map(|_| {

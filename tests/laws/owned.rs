@@ -182,7 +182,7 @@ fn owned(amortisation: Amortisation, years: f64, price: f64) -> Owned {
 }
 
 fn traced<Q: Measure>(text: &str) -> Traced<Q> {
-    input("x", text).traced(false)
+    input("x", text).trace()
 }
 
 fn written_off(owned: &Owned, years: u32) -> f64 {
@@ -190,7 +190,7 @@ fn written_off(owned: &Owned, years: u32) -> f64 {
     let mut money = Ledger::<Money>::default();
     for year in 1..=years {
         let when = (Stage::Serving(year), Period::of_months(12 * (year - 1), 12));
-        owned.enter(&mut money, when, &time, &Ok(traced::<Energy>("9 MWh")), false);
+        owned.enter(&mut money, when, &time, &Ok(traced::<Energy>("9 MWh")));
     }
     let hardware = money.sum(|entry| entry.resource.key() == "hardware");
     hardware.expect("rows").expect("known").value().stored()
@@ -210,8 +210,8 @@ proptest! {
         };
         for amortisation in [straight, by_value] {
             let owned = owned(amortisation, f64::from(years), price);
-            let capex = owned.capex(false).unwrap().total.value().stored();
-            let left = owned.residual(false).value();
+            let capex = owned.capex().unwrap().total.value().stored();
+            let left = owned.residual().value();
             let expected = capex * (1.0 - left);
             prop_assert!((written_off(&owned, years) - expected).abs() < 1e-9 * capex);
         }
@@ -227,14 +227,14 @@ proptest! {
             let rent = input("rent", &format!("{rent} USD/device-h"));
             owned.instead_of = Ok(Alternative { price: rent, committed: true });
             let (time, energy) = (traced("1 device-h"), Ok(traced("1 kWh")));
-            let discount = given("discount", discount).traced(false);
-            owned.rent_or_buy(&time, &energy, &discount, false).unwrap()
+            let discount = given("discount", discount).trace();
+            owned.rent_or_buy(&time, &energy, &discount).unwrap()
         };
         let compared = at(price, rent);
         let running = compared.running.value().stored();
         let saving = compared.rent.value().stored() - running;
         let capex = compared.capex.value().stored();
-        if let Ok(time) = &compared.break_even {
+        if let Some(time) = compared.break_even.known() {
             // The integral of the saving, by midpoints.
             let (end, steps) = (time.value().stored(), 2000);
             let step = end / f64::from(steps);
@@ -246,10 +246,10 @@ proptest! {
                 .sum();
             prop_assert!((saved / capex - 1.0).abs() < 1e-3, "{saved} {capex}");
             // A dearer device takes longer, a dearer rent shortens it.
-            if let Ok(dearer) = at(price * 1.1, rent).break_even {
+            if let Some(dearer) = at(price * 1.1, rent).break_even.known() {
                 prop_assert!(dearer.value() > time.value());
             }
-            prop_assert!(at(price, rent * 1.1).break_even.unwrap().value() < time.value());
+            prop_assert!(at(price, rent * 1.1).break_even.known().expect("known").value() < time.value());
         } else {
             let interest = capex * discount.ln_1p() / 31_557_600.0;
             prop_assert!(saving <= interest * 1.000_001 || saving <= 0.0);
@@ -262,7 +262,7 @@ fn dimensions_of_the_rates() {
     // 1.3 kW at 184 USD/kW-month; a month is a twelfth of a year.
     let owned =
         owned(Amortisation::StraightLine { residual: given("r", share(0.1)) }, 4.0, 30_000.0);
-    let rate: DevicePrice = owned.colocation_rate(false).unwrap().value();
+    let rate: DevicePrice = owned.colocation_rate().unwrap().value();
     close("colocation", rate.stored() * 3600.0 * 730.5, 1.3 * 184.0, 1e-12);
     // 30,000 x 1.64 / 0.81 x 0.9 / 4 years.
     close("amortisation", written_off(&owned, 1), 30_000.0 * 1.64 / 0.81 * 0.9 / 4.0, 1e-12);

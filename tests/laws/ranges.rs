@@ -13,7 +13,7 @@ const FILE: &str = "scenarios/llama-65b.yaml";
 fn sampled(sets: &[&str], sampling: Sampling) -> Value {
     let scenario = shipped(FILE, sets).expect("a scenario");
     let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
-    let estimate = engine.run(true).expect("an estimate");
+    let estimate = engine.recorded().run().expect("an estimate");
     let mut report = Report::new(&scenario, &estimate, engine.predicted());
     report.intervals = intervals(&engine, sampling).expect("ranges");
     json::estimate(&report)

@@ -341,7 +341,7 @@ mod tests {
                 let (a, b) = (back.backward(attention), model.backward(attention));
                 same("backward", a.matmul.value, b.matmul.value);
             }
-            assert_eq!(back.shape.cached_elements(1000), model.shape.cached_elements(1000));
+            assert_eq!(back.extents.cached_elements(1000), model.extents.cached_elements(1000));
         }
     }
 

@@ -7,7 +7,7 @@ use flopcast_evidence::actuals::{Comparison, Item};
 use serde_json::{Value, json};
 use tabled::builder::Builder;
 
-use super::table::section;
+use super::table::titled;
 use crate::tree::wrap;
 
 const HEADINGS: [&str; 4] = ["item", "forecast", "actual", "ratio"];
@@ -22,7 +22,7 @@ pub fn table(comparison: &Comparison) -> String {
         let [name, cells @ ..] = cells(item);
         builder.push_record(std::iter::once(format!("  {name}")).chain(cells));
     }
-    section(&mut out, "Forecast and fact", builder, &[1, 2, 3]);
+    titled(&mut out, "Forecast and fact", builder, &[1, 2, 3]);
     let reasons: Vec<_> = comparison.items.iter().filter_map(reason).collect();
     if !reasons.is_empty() {
         let _ = writeln!(out, "\nWhy\n  {}", reasons.join("\n  "));

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use flopcast_core::quantity::text::{count, number};
+use flopcast_core::estimate::Id;
+use flopcast_core::quantity::text::count;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 
 use super::Report;
 
 /// The range of a figure, where one was sampled.
-pub(super) fn interval<'a>(report: &'a Report, path: &str) -> Option<&'a Interval> {
-    report.intervals.iter().find(|interval| interval.path == path)
+pub(super) fn interval(report: &Report, figure: Id) -> Option<&Interval> {
+    report.intervals.iter().find(|interval| interval.figure == figure)
 }
 
 /// The value at a percentile of [`PERCENTILES`].
@@ -18,49 +19,56 @@ pub(super) fn at(interval: &Interval, percentile: u32) -> Option<f64> {
     interval.values.get(place).copied()
 }
 
-/// A figure as text, by its median where it has a range; millions in short.
-pub(super) fn shown(report: &Report, path: &str) -> Option<String> {
-    let figure = report.figure(path)?;
-    let short = |value: f64| {
-        let (_, unit) = figure.shown.split_once(' ')?;
-        // What is shown in its path's unit can be shortened without another look at it.
-        let same = figure.shown.starts_with(&number(value));
-        (value.abs() >= 1e6 && same).then(|| format!("{} {unit}", count(value)))
-    };
-    let median = interval(report, path)
-        .and_then(|interval| Some(format!("{} {}", count(at(interval, 50)?), interval.unit)));
-    let central = figure.value.and_then(short).unwrap_or_else(|| figure.shown.clone());
-    Some(median.unwrap_or(central))
+/// Number and unit of a figure, by its median where it has a range; millions in short.
+pub(super) fn shown(report: &Report, figure: Id) -> Option<[String; 2]> {
+    let read = report.figure(figure)?;
+    let unit = figure.declared().short_unit;
+    let [number, fitting] = read.short();
+    let median = interval(report, figure).and_then(|range| at(range, 50));
+    // Where another unit fits better, its number is short already.
+    let many = read.value().filter(|value| value.abs() >= 1e6 && fitting == unit);
+    Some(match median.or(many) {
+        Some(value) => [count(value), unit.to_owned()],
+        None => [number, fitting],
+    })
 }
 
-fn known(report: &Report, path: &str) -> Option<String> {
-    report.figure(path)?.value?;
-    shown(report, path)
+/// The same as text, where the figure is known.
+fn known(report: &Report, figure: Id) -> Option<String> {
+    report.figure(figure)?.value()?;
+    Some(shown(report, figure)?.join(" "))
+}
+
+/// A number of devices.
+fn devices(report: &Report, figure: Id) -> Option<String> {
+    let [number, unit] = shown(report, figure)?;
+    let one = report.figure(figure)?.value()? == 1.0 && interval(report, figure).is_none();
+    Some(if one { "1 device".to_owned() } else { format!("{number} {unit}") })
 }
 
 /// What the training takes, what serving starts with and costs, what it comes to in all.
 pub(super) fn sentences(report: &Report) -> String {
-    let known = |path: &str| known(report, path);
+    let known = |figure: Id| known(report, figure);
     let mut sentences = Vec::new();
-    if let Some(hours) = known("training.device_hours") {
-        let wall = known("training.wall_clock_days");
-        let time = match wall.zip(known("training.devices")) {
-            Some((days, devices)) => format!("takes {days} on {} ({hours})", singular(&devices)),
+    if let Some(hours) = known(Id::DeviceHours) {
+        let wall = known(Id::WallClock);
+        let time = match wall.zip(devices(report, Id::TrainingDevices)) {
+            Some((days, devices)) => format!("takes {days} on {} ({hours})", devices),
             None => format!("takes {hours}"),
         };
-        let cost = known("training.cost_usd.total").map(|cost| format!("costs {cost}"));
-        let co2e = known("training.co2e_kg.location").map(|mass| format!("emits {mass}"));
+        let cost = known(Id::TrainingCost).map(|cost| format!("costs {cost}"));
+        let co2e = known(Id::LocationCo2e).map(|mass| format!("emits {mass}"));
         let clauses: Vec<_> = [Some(time), cost, co2e].into_iter().flatten().collect();
         sentences.push(format!("The training {}", listed(&clauses)));
     }
-    if let Some(devices) = known("inference.fleet.devices") {
-        let mut text = format!("Serving starts with {}", singular(&devices));
-        if let Some(cost) = known("inference.per_query.serving_usd") {
-            let _ = write!(text, " and costs {}", cost.replace("/request", " a request"));
+    if let Some(devices) = devices(report, Id::FleetDevices) {
+        let mut text = format!("Serving starts with {devices}");
+        if let Some(cost) = known(Id::ServingCost) {
+            let _ = write!(text, " and costs {cost} a request");
         }
         sentences.push(text);
     }
-    let range = interval(report, "tco.total_usd");
+    let range = interval(report, Id::TotalCost);
     if let Some((middle, high)) = range.and_then(|range| at(range, 50).zip(at(range, 80))) {
         sentences.push(format!(
             "Budget {} USD, and {} USD with contingency to P80",
@@ -68,10 +76,9 @@ pub(super) fn sentences(report: &Report) -> String {
             count(high)
         ));
     }
-    let served = |path: &str| path.starts_with("inference.years.") && path.ends_with(".requests");
-    let years = report.figures.iter().filter(|figure| served(&figure.path)).count();
+    let years = report.years().len();
     if range.is_none() && years > 0 {
-        let sums = ["tco.total_usd", "tco.co2e_kg.location"].map(known);
+        let sums = [Id::TotalCost, Id::TotalCo2e].map(known);
         let sums: Vec<_> = sums.into_iter().flatten().collect();
         let horizon = if years == 1 { "a year".to_owned() } else { format!("{years} years") };
         if !sums.is_empty() {
@@ -88,8 +95,4 @@ fn listed(clauses: &[String]) -> String {
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
-}
-
-fn singular(devices: &str) -> &str {
-    if devices == "1 devices" { "1 device" } else { devices }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use flopcast_core::estimate::Figure;
 use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::estimate::{Id, Key, Section};
 use flopcast_core::quantity::{Measure, Time, text};
 use flopcast_core::serving::capacity::Autoscaling;
 use flopcast_core::serving::simulator::{ClassReport, Histogram};
@@ -13,82 +13,33 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
+use super::fact::{self, Fact};
 use super::tree::wrap;
-use super::{Fact, Load, RENEWED, Report, answer, memory, table};
-
-const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
+use super::{Load, Report, answer, memory, table};
 
 /// The forecast of the fleet with the simulated percentiles among its figures.
 pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
     let mut report = Report::new(scenario, &capacity.estimate, capacity.forecast.predicted());
-    let mut figure = |path: String, value: f64, shown: String| {
-        let value = Some(value);
-        report.figures.push(Figure { path, value, shown, step: None, unknown: None });
-    };
-    for (class, latencies) in groups(capacity) {
-        let under = class.map_or("inference".to_owned(), |it| format!("inference.classes.{it}"));
-        for (name, _, histogram) in latencies.each() {
-            let mean = histogram.mean().filter(|_| class.is_some());
-            let at = PERCENTILES.map(|(name, share)| (name, histogram.quantile(share)));
-            for (name_of, seconds) in std::iter::once(("mean", mean)).chain(at) {
-                let Some(seconds) = seconds else { continue };
-                let shown = text::show(Time::from_stored(seconds));
-                figure(format!("{under}.{name}.{name_of}"), 1e3 * seconds, shown);
-            }
-        }
-    }
-    let mut plain = |path: &str, value: f64| {
-        figure(format!("inference.{path}"), value, text::number(value));
-    };
-    let used = capacity.found.planned.answering();
-    if !capacity.objective.is_empty() {
-        plain("slo_attainment", capacity.found.planned.slo_attainment());
-        plain("goodput_per_s", capacity.found.planned.goodput().value);
-    }
-    plain("replica.planned_rate_per_s", capacity.found.planned_rate.value);
     let engine = match &capacity.engaged {
-        Engaged::Engine(name, memory) => {
-            plain("replica.weights_gb", memory.weights.value / 1e9);
-            plain("replica.kv_cache_gb", memory.cache.value / 1e9);
-            plain("replica.kv_cache_used.mean", used.kv.0);
-            plain("replica.kv_cache_used.most", used.kv.1);
-            plain("replica.preemptions", used.preemptions as f64);
-            name.clone()
-        }
+        Engaged::Engine(name, _) => name.clone(),
         Engaged::Network(times) => {
-            let ends = [Some(&times[0]), times.last()];
-            let [one, most] = ends.map(|it| it.copied().unwrap_or_default());
-            plain("replica.batch_ms.one", 1e3 * one.value);
-            plain("replica.batch_ms.most", 1e3 * most.value);
-            let (count, one, most) = (times.len(), text::show(one), text::show(most));
+            let ends = [times.first(), times.last()];
+            let [one, most] = ends.map(|it| text::show(it.copied().unwrap_or_default()));
+            let count = times.len();
             format!("batches: one request takes {one}, the most that fit ({count}) {most}")
         }
     };
-    if capacity.found.planned.decode.is_some() {
-        plain("replica.prefill_busy", capacity.found.planned.fleet.busy);
-    }
-    plain("replica.busy", used.busy);
-    plain("replica.batch.mean", used.batch.0);
-    plain("replica.batch.most", f64::from(used.batch.1));
-    plain("fleet.headroom", capacity.found.fleet.headroom);
-    let mut fact = |path, label, value: String| {
-        report.facts.push(Fact { path, label, value: json!(value) });
+    let mut say = |declared, value: String| {
+        report.facts.push(Fact { declared, value: json!(value) });
     };
-    fact("inference.engine", "engine", engine);
-    fact(
-        "inference.replica.bottleneck",
-        "a higher rate fails because",
-        capacity.found.highest.bottleneck.clone(),
-    );
-    fact("inference.fleet.why", "fleet", fleet(capacity));
+    say(fact::ENGINE, engine);
+    say(fact::BOTTLENECK, capacity.found.highest.bottleneck.clone());
+    say(fact::FLEET, fleet(capacity));
     let years = capacity.estimate.inference.iter().flat_map(|it| &it.years);
     if let Some(scaling) = years.take(1).find_map(|year| year.scaling.as_ref()) {
-        fact("inference.fleet.autoscaling", "over a week", autoscaling(scaling));
-        report.facts.push(Fact {
-            path: "inference.fleet.replicas_by_hour",
-            label: "replicas by hour, Monday 0 h first",
-            value: json!(scaling.replicas),
-        });
+        say(fact::AUTOSCALING, autoscaling(scaling));
+        let value = json!(scaling.replicas);
+        report.facts.push(Fact { declared: fact::REPLICAS_BY_HOUR, value });
     }
     let at = |latencies: &Histogram| [0.5, 0.95, 0.99].map(|share| latencies.quantile(share));
     report.load = capacity
@@ -145,16 +96,16 @@ pub fn json(report: &Report, capacity: &Capacity) -> Value {
     let interval = &capacity.found.interval;
     let (slow, fast) = interval.rate;
     let fleets = (interval.fleet.1, interval.fleet.0);
+    let path = |figure: Id| Key::from(figure).path();
     if let Some(root) = value.as_object_mut() {
         root.insert("schema".to_owned(), json!("flopcast.capacity/1"));
         root.insert(
             "intervals".to_owned(),
             json!({
-                "inference.replica.max_rate_per_s":
-                    {"p10": slow.map(|rate| rate.value), "p90": fast.value},
-                "inference.fleet.replicas":
+                path(Id::MaxRate): {"p10": slow.map(|rate| rate.value), "p90": fast.value},
+                path(Id::FleetReplicas):
                     {"p10": fleets.0.replicas, "p90": fleets.1.map(|fleet| fleet.replicas)},
-                "inference.fleet.devices":
+                path(Id::FleetDevices):
                     {"p10": fleets.0.devices, "p90": fleets.1.map(|fleet| fleet.devices)},
             }),
         );
@@ -208,14 +159,8 @@ pub fn markdown(report: &Report, capacity: &Capacity) -> String {
 
 /// What is said about the service in words.
 fn facts(report: &Report) -> impl Iterator<Item = (&str, &str)> {
-    // What is told where its figures stand is left out.
-    let elsewhere =
-        |path: &str| path.starts_with("inference.api") || path.contains(".co2e") || path == RENEWED;
-    let service = report
-        .facts
-        .iter()
-        .filter(move |fact| fact.path.starts_with("inference.") && !elsewhere(fact.path));
-    service.filter_map(|fact| Some((fact.label, fact.value.as_str()?)))
+    let service = report.facts_of(Section::Simulated);
+    service.filter_map(|fact| Some((fact.declared.label, fact.value.as_str()?)))
 }
 
 fn title(capacity: &Capacity) -> String {

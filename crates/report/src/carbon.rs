@@ -11,7 +11,8 @@ use flopcast_core::quantity::{Co2eMass, Energy, Measure};
 use serde_json::{Value, json};
 use tabled::builder::Builder;
 
-use super::{Fact, table};
+use super::fact::{self, Fact};
+use super::table;
 
 /// A row of energy, of CO2e, or of both.
 #[derive(Clone, Debug)]
@@ -70,7 +71,7 @@ pub fn table(rows: &[Row], out: &mut String) {
     if builder.count_records() > 0 {
         builder.insert_record(0, ["  stage", "item", "energy", "location", "embodied"]);
     }
-    table::section(
+    table::titled(
         out,
         "Energy and CO2e by row: location-based, and embodied (mid) apart",
         builder,
@@ -85,30 +86,26 @@ fn shown<Q: Measure>(figure: &Known<Q>) -> String {
 
 /// What the carbon figures of each stage count and whose they are, and the best start.
 pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
-    let mut fact = |path, label, value| facts.push(Fact { path, label, value });
+    let mut say = |declared, value| facts.push(Fact { declared, value });
     if let Some(training) = &estimate.training {
         let footprint = &training.footprint;
-        fact("training.co2e_basis", "basis of CO2e", json!(footprint.basis.name()));
+        say(fact::CO2E_BASIS, json!(footprint.basis.name()));
         if let Some(scope) = scope(footprint) {
-            fact("training.co2e_scope", "GHG Protocol", json!(scope));
+            say(fact::CO2E_SCOPE, json!(scope));
         }
         if let Some(Ok(start)) = &training.best_start {
             let [planned, best] =
                 [start.planned, start.best].map(|at| format!("{} UTC", at.format("%F %H:%M")));
-            fact("training.start_window.planned", "planned start", json!(planned));
-            fact("training.start_window.best", "cleanest start", json!(best));
-            fact(
-                "training.start_window.profile_year",
-                "year of the hourly profile",
-                json!(start.profile_year),
-            );
+            say(fact::PLANNED_START, json!(planned));
+            say(fact::BEST_START, json!(best));
+            say(fact::PROFILE_YEAR, json!(start.profile_year));
         }
     }
     let year = estimate.inference.as_ref().and_then(|inference| inference.years.first());
     if let Some(year) = year {
-        fact("inference.co2e_basis", "basis of CO2e", json!(year.footprint.basis.name()));
+        say(fact::SERVING_BASIS, json!(year.footprint.basis.name()));
         if let Some(scope) = scope(&year.footprint) {
-            fact("inference.co2e_scope", "GHG Protocol", json!(scope));
+            say(fact::SERVING_SCOPE, json!(scope));
         }
     }
 }
@@ -121,9 +118,4 @@ fn scope(footprint: &Footprint) -> Option<&'static str> {
         (Scope::Two, _) => "scope 2; upstream fuel and embodied scope 3",
         (Scope::Three, _) => "scope 3: a rented cloud",
     })
-}
-
-/// Whether a fact belongs below the figures of energy and carbon.
-pub(super) fn is_about(fact: &Fact) -> bool {
-    fact.path.starts_with("training.co2e") || fact.path.starts_with("training.start_window")
 }

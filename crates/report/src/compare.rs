@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use flopcast_core::quantity::text::{count, number};
-use flopcast_study::compare::{Comparison, InputChange, Line, Told};
+use flopcast_study::compare::{Comparison, InputChange, Line, Side};
 use flopcast_study::snapshot::Stated;
 use serde_json::{Value, json};
 
@@ -25,11 +25,11 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:+.1} %", 100.0 * share)
 }
 
-fn told(value: Told) -> String {
+fn told(value: Side) -> String {
     match value {
-        Told::Absent => String::new(),
-        Told::Unknown => "unknown".to_owned(),
-        Told::Value(value) => short(value),
+        Side::Absent => String::new(),
+        Side::Unknown => "unknown".to_owned(),
+        Side::Value(value) => short(value),
     }
 }
 
@@ -38,8 +38,8 @@ fn told(value: Told) -> String {
 pub(super) fn lines(it: &Comparison) -> Grid {
     let mut grid = Grid::new(2, ["", "figure", "before", "after", "change", ""]);
     let mut folded = Vec::new();
-    for line in it.lines.iter().filter(|line| !line.path.starts_with("inference.years.")) {
-        let stage = line.path.split('.').next().unwrap_or_default();
+    for line in it.lines.iter().filter(|line| !line.is_of_a_year()) {
+        let stage = line.stage();
         match it.one_sided(stage) {
             Some(_) if folded.contains(&stage) => {}
             Some(count) => {
@@ -185,7 +185,7 @@ fn line(line: &Line) -> Value {
     });
     // Absent is no key, unknown is null.
     for (key, side) in [("before", line.before), ("after", line.after)] {
-        if side != Told::Absent {
+        if side != Side::Absent {
             value[key] = json!(side.value());
         }
     }

@@ -139,7 +139,7 @@ fn totals(it: &Comparison<'_>) -> Builder {
     let shown = flops.map(|it| format!("{}FLOP", show_flops(it)));
     line("forward FLOPs, matmul", shown, flops.map(Measure::stored));
     let cached = [it.before, it.after].map(|side| {
-        let elements = side.model.shape.cached_elements(1) as f64;
+        let elements = side.model.extents.cached_elements(1) as f64;
         side.precision.size() * elements
     });
     if cached[0].stored() > 0.0 {

@@ -7,7 +7,7 @@ pub fn estimates(reports: &[Report]) -> String {
     let mut out = csv::Writer::from_writer(Vec::new());
     let mut rows = vec![["scenario".to_owned(), "figure".to_owned(), "value".to_owned()]];
     for report in reports {
-        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value));
+        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value()));
         let ledger = report.ledger.iter();
         let ledger = ledger.map(|row| (format!("ledger.{}.amount_usd", row.path()), row.amount));
         rows.extend(figures.chain(ledger).map(|(path, value)| {

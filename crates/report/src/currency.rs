@@ -1,43 +1,34 @@
 //! Money in the user's currency, at the rate that the scenario states.
 
-use flopcast_core::estimate::Figure;
 use flopcast_core::estimate::plan::Currency;
+use flopcast_core::estimate::{Figure, Mark};
 use flopcast_core::quantity::text::number;
 use serde_json::{Map, Value, json};
 use tabled::builder::Builder;
 
 use super::Report;
-use super::table::section;
+use super::table::titled;
 
-/// Figures that a table shows, with their labels.
-const SHOWN: &[(&str, &str)] = &[
-    ("training.cost_usd.total", "cost of the training"),
-    ("inference.cost_usd.total", "cost of serving"),
-    ("inference.per_query.serving_usd", "  per request"),
-    ("tco.total_usd", "total cost"),
-    ("tco.present_value_usd", "  as a present value"),
-];
-
-/// The main figures of money, with their labels.
-pub(super) fn shown(report: &Report) -> impl Iterator<Item = (&'static str, &Figure)> {
-    SHOWN.iter().filter_map(|(path, label)| Some((*label, report.figure(path)?)))
+/// The main figures of money.
+pub(super) fn shown(report: &Report) -> impl Iterator<Item = &Figure> {
+    report.figures.iter().filter(|figure| figure.key.is(Mark::Converted))
 }
 
 /// The main figures as aligned text.
 pub(super) fn table(report: &Report, out: &mut String) {
     let Some(currency) = &report.currency else { return };
     let mut builder = Builder::default();
-    for (label, figure) in shown(report) {
-        let value = text(figure, currency);
-        builder.push_record([format!("  {label}"), value, currency.code.clone()]);
+    for figure in shown(report) {
+        let label = format!("  {}", figure.declared().name);
+        builder.push_record([label, text(figure, currency), currency.code.clone()]);
     }
-    section(out, &title(currency), builder, &[1]);
+    titled(out, &title(currency), builder, &[1]);
 }
 
 /// Every figure of money.
 pub(super) fn json(report: &Report) -> Option<Value> {
     let currency = report.currency.as_ref()?;
-    let money = report.figures.iter().filter(|figure| is_money(figure));
+    let money = report.figures.iter().filter(|figure| figure.declared().is_money());
     let figures: Map<_, _> =
         money.map(|figure| (figure.path.clone(), json!(converted(figure, currency)))).collect();
     Some(json!({
@@ -56,17 +47,11 @@ pub(super) fn title(currency: &Currency) -> String {
     format!("In {code} at {} {code}/USD of {date}{source}", number(*per_usd))
 }
 
-/// USD is in the numerator of every figure named so, except FLOP for a dollar.
-fn is_money(figure: &Figure) -> bool {
-    let named = figure.path.split('.').any(|key| key == "cost_usd" || key.ends_with("_usd"));
-    named && !figure.path.contains("flops_per_usd")
-}
-
 /// A figure as a number of the currency.
 pub(super) fn text(figure: &Figure, currency: &Currency) -> String {
     converted(figure, currency).map_or("unknown".to_owned(), number)
 }
 
 fn converted(figure: &Figure, currency: &Currency) -> Option<f64> {
-    Some(figure.value? * currency.per_usd)
+    Some(figure.value()? * currency.per_usd)
 }

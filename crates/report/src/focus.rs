@@ -4,6 +4,7 @@
 //! row says so in `x_Forecast`.
 
 use chrono::{Datelike, Months, NaiveDate};
+use flopcast_core::estimate::Id;
 use flopcast_core::ledger::line::{Kind, Resource, Stage};
 use serde_json::json;
 
@@ -98,11 +99,9 @@ pub fn charges(reports: &[Report]) -> String {
 /// The first day of the month in which the scenario starts: of the run, where the scenario says
 /// so, else of the month after the newest price.
 fn start(report: &Report) -> NaiveDate {
-    let stated = report.facts.iter().find(|fact| fact.path == "training.calendar.start");
-    let stated = stated.and_then(|fact| fact.value.as_str()?.parse::<NaiveDate>().ok());
     let newest = report.dates.iter().filter_map(|(_, date)| date.parse::<NaiveDate>().ok()).max();
     let next = newest.and_then(|date| date.checked_add_months(Months::new(1)));
-    let date = stated.or(next).unwrap_or_default();
+    let date = report.start.or(next).unwrap_or_default();
     date.with_day(1).unwrap_or(date)
 }
 
@@ -120,8 +119,8 @@ fn carries(report: &Report, index: usize) -> Option<Stage> {
 
 /// Facility energy in kWh and location-based CO2e in kg of a stage.
 fn footprint(report: &Report, stage: Stage) -> [Option<f64>; 2] {
-    let value = |figure: &str| report.figure(&format!("{}.{figure}", stage.path()))?.value;
-    [value("energy_kwh.facility"), value("co2e_kg.location")]
+    let value = |figure: Id| report.figure(figure.at(stage.into()))?.value();
+    [Id::FacilityEnergy, Id::LocationCo2e].map(value)
 }
 
 /// One month of a row.

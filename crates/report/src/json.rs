@@ -15,10 +15,10 @@ pub fn estimate(report: &Report) -> Value {
     root.insert("catalog".to_owned(), Value::Object(dates));
     for figure in &report.figures {
         let keys: Vec<&str> = figure.path.split('.').collect();
-        insert(&mut root, &keys, json!(figure.value));
+        insert(&mut root, &keys, json!(figure.value()));
     }
     for fact in &report.facts {
-        let keys: Vec<&str> = fact.path.split('.').collect();
+        let keys: Vec<&str> = fact.declared.path.split('.').collect();
         insert(&mut root, &keys, fact.value.clone());
     }
     years_as_list(&mut root);
@@ -41,7 +41,7 @@ pub fn estimate(report: &Report) -> Value {
         let intervals: Map<_, _> = report
             .intervals
             .iter()
-            .map(|interval| (interval.path.to_owned(), percentiles(interval)))
+            .map(|interval| (interval.path(), percentiles(interval)))
             .collect();
         root.insert("intervals".to_owned(), Value::Object(intervals));
     }

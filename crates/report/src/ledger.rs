@@ -12,7 +12,7 @@ use flopcast_study::commitment::Commitment;
 use serde_json::{Value, json};
 use tabled::builder::Builder;
 
-use super::table::section;
+use super::table::titled;
 use super::tree::wrap;
 
 /// A row, ready to be shown.
@@ -101,7 +101,7 @@ pub(super) fn table(rows: &[Row], out: &mut String) {
         let [stage, cells @ ..] = row.cells();
         builder.push_record(std::iter::once(format!("  {stage}")).chain(cells));
     }
-    section(out, "Ledger", builder, &[2, 3, 4]);
+    titled(out, "Ledger", builder, &[2, 3, 4]);
 }
 
 /// The rows as a Markdown table.

@@ -12,6 +12,7 @@ pub mod compression;
 pub mod csv;
 pub mod currency;
 pub mod document;
+pub mod fact;
 pub mod fleets;
 pub mod focus;
 pub mod grid;
@@ -36,29 +37,19 @@ pub mod xlsx;
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+use flopcast_core::estimate::figure::{DECLARED, Declared};
 use flopcast_core::estimate::plan::{Card, Currency, Scenario};
-use flopcast_core::estimate::{Calendar, Estimate, Figure};
+use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Mark, Place, Section};
 use flopcast_core::provenance::{Basis, How, Step};
 use flopcast_core::quantity::{show, text};
 use flopcast_core::training::layout::Candidate;
 use flopcast_core::training::predict::Predicted;
 use flopcast_study::commitment::Commitment;
 use flopcast_study::uncertainty::Interval;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// A result that is no number with a unit.
-#[derive(Clone, Debug)]
-pub struct Fact {
-    /// Its path in the JSON.
-    pub path: &'static str,
-    /// Its label in a table.
-    pub label: &'static str,
-    /// Its value.
-    pub value: Value,
-}
-
-/// Where it is said that a fleet is renewed: below the years.
-const RENEWED: &str = "inference.refresh.fleet";
+pub use self::fact::Fact;
 
 /// What a replica's requests wait for at a rate: P50, P95 and P99.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +73,10 @@ pub struct Report {
     pub dates: Vec<(String, String)>,
     /// Every figure, in the order of the JSON.
     pub figures: Vec<Figure>,
+    /// The first day of the training, where the scenario says so.
+    pub start: Option<NaiveDate>,
+    /// Whether the run fits the memory of its devices, as far as that is known.
+    pub fits: bool,
     /// The rows of money that the costs are sums of.
     pub ledger: Vec<ledger::Row>,
     /// What is paid for owned hardware: in the cash flow in place of the ledger's capex rows.
@@ -111,7 +106,7 @@ impl Report {
     pub fn new(scenario: &Scenario, estimate: &Estimate, predicted: Option<&Predicted>) -> Self {
         let figures = estimate.figures();
         let mut inputs: Vec<Arc<Step>> = Vec::new();
-        for step in figures.iter().filter_map(|figure| figure.step.as_ref()) {
+        for step in figures.iter().filter_map(Figure::step) {
             collect(step, &mut inputs);
         }
         let mut warnings = scenario.warnings.clone();
@@ -121,19 +116,17 @@ impl Report {
             prediction(predicted, &mut facts, &mut warnings);
         }
         for (stage, ownership) in estimate.ownerships() {
-            let path = if stage == "training" {
-                "rent_or_buy.training.answer"
-            } else {
-                "rent_or_buy.inference.answer"
-            };
             if let Ok(compared) = &ownership.rent_or_buy {
-                facts.push(Fact { path, label: "answer", value: json!(compared.answer()) });
+                let declared = match stage {
+                    Place::Training => fact::TRAINING_PURCHASE,
+                    _ => fact::SERVICE_PURCHASE,
+                };
+                facts.push(Fact { declared, value: json!(compared.answer()) });
             }
         }
         let api = estimate.inference.as_ref().and_then(|it| it.api.as_ref()?.answer());
         if let Some(answer) = api {
-            let path = "inference.api.answer";
-            facts.push(Fact { path, label: "answer", value: json!(answer) });
+            facts.push(Fact { declared: fact::API, value: json!(answer) });
         }
         if let Some(renewal) = estimate.inference.as_ref().and_then(|it| it.renewal.as_ref()) {
             let shown = text::show(renewal.max_rate.value());
@@ -141,9 +134,10 @@ impl Report {
                 "from year {} on {}, at most {shown} per replica",
                 renewal.year, renewal.accelerator
             );
-            facts.push(Fact { path: RENEWED, label: "renewed", value: json!(value) });
+            facts.push(Fact { declared: fact::RENEWED, value: json!(value) });
         }
-        if let Some(calendar) = estimate.training.as_ref().and_then(|t| t.calendar) {
+        let calendar = estimate.training.as_ref().and_then(|training| training.calendar);
+        if let Some(calendar) = calendar {
             days(calendar, &mut facts, &mut warnings);
         }
         carbon::facts(estimate, &mut facts);
@@ -152,6 +146,8 @@ impl Report {
             card: scenario.training.as_ref().map(|training| training.card.clone()),
             dates: scenario.dates.clone(),
             figures,
+            start: calendar.map(|calendar| calendar.start),
+            fits: predicted.is_none_or(|predicted| predicted.candidate.memory.fits()),
             ledger: ledger::rows(estimate),
             purchases: estimate
                 .ownerships()
@@ -183,28 +179,62 @@ impl Report {
 
     /// The range whose causes matter most: that of the total cost, where it has one.
     pub fn widest(&self) -> Option<&Interval> {
-        let costly = self.intervals.iter().find(|range| range.path == "tco.total_usd");
+        let costly = self.intervals.iter().find(|range| range.figure == Id::TotalCost);
         costly.or(self.intervals.first())
     }
 
-    /// Whether the run fits the memory of its devices, as far as that is known.
-    pub fn fits(&self) -> bool {
-        self.facts.iter().all(|fact| fact.path != "training.fits" || fact.value == json!(true))
+    /// A figure.
+    pub fn figure(&self, key: impl Into<Key>) -> Option<&Figure> {
+        let key = key.into();
+        self.figures.iter().find(|figure| figure.key == key)
     }
 
-    /// A figure by its path.
-    pub fn figure(&self, path: &str) -> Option<&Figure> {
-        self.figures.iter().find(|figure| figure.path == path)
+    /// The figures of a section.
+    pub fn section(&self, section: Section) -> impl Iterator<Item = &Figure> {
+        self.figures.iter().filter(move |figure| figure.section() == section)
     }
+
+    /// The sections that have figures; years are a table of their own.
+    pub fn sections(&self) -> impl Iterator<Item = (Section, Vec<&Figure>)> {
+        let sections = Section::ALL.into_iter().filter(|section| *section != Section::Years);
+        let filled = sections.map(|section| (section, self.section(section).collect::<Vec<_>>()));
+        filled.filter(|(_, figures)| !figures.is_empty())
+    }
+
+    /// The years of service, each with its figures.
+    pub fn years(&self) -> Vec<(u32, Vec<&Figure>)> {
+        let mut years: Vec<(u32, Vec<&Figure>)> = Vec::new();
+        for figure in &self.figures {
+            let Some(year) = figure.year() else { continue };
+            match years.last_mut().filter(|(last, _)| *last == year) {
+                Some((_, figures)) => figures.push(figure),
+                None => years.push((year, vec![figure])),
+            }
+        }
+        years
+    }
+
+    /// The facts that stand below a section.
+    pub fn facts_of(&self, section: Section) -> impl Iterator<Item = &Fact> {
+        self.facts.iter().filter(move |fact| fact.declared.section == Some(section))
+    }
+}
+
+/// The figures that answer at a glance, totals first.
+fn headlines() -> impl Iterator<Item = Id> {
+    let all = || DECLARED.iter().filter(|row| row.is(Mark::Headline));
+    let total = |row: &&Declared| row.section() == Section::Total;
+    let rest = all().filter(move |row| !total(row));
+    all().filter(total).chain(rest).map(|row| row.id)
 }
 
 /// The layout and what is known of its step.
 fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
-    let mut fact = |path, label, value| facts.push(Fact { path, label, value });
+    let mut say = |declared, value| facts.push(Fact { declared, value });
     let Candidate { layout, memory, .. } = predicted.candidate;
-    fact("training.parallelism", "layout", json!(layout.to_string()));
-    fact("training.sequences_per_step", "sequences per step", json!(predicted.batch.sequences));
-    fact("training.fits", "fits the memory", json!(memory.fits()));
+    say(fact::LAYOUT, json!(layout.to_string()));
+    say(fact::SEQUENCES, json!(predicted.batch.sequences));
+    say(fact::FITS, json!(memory.fits()));
     let others: Vec<String> = predicted
         .runners_up
         .iter()
@@ -214,11 +244,11 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
         })
         .collect();
     if !others.is_empty() {
-        fact("training.runners_up", "runners-up, by step time", json!(others));
+        say(fact::RUNNERS_UP, json!(others));
     }
     let (low, high) = ((-predicted.half_width).exp() - 1.0, predicted.half_width.exp() - 1.0);
     let interval = format!("{:+.0}% to {:+.0}% (80% interval)", 100.0 * low, 100.0 * high);
-    fact("training.prediction_error", "error of the predicted speed", json!(interval));
+    say(fact::PREDICTION_ERROR, json!(interval));
     if !predicted.calibrated {
         warnings.push(
             "no published run of this accelerator and precision entered the calibration: its \
@@ -238,11 +268,11 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
 
 /// First and last day, and the days left to the deadline.
 fn days(calendar: Calendar, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
-    let mut fact = |path, label, value| facts.push(Fact { path, label, value });
-    fact("training.calendar.start", "first day", json!(calendar.start.to_string()));
-    fact("training.calendar.end", "last day", json!(calendar.end.to_string()));
+    let mut say = |declared, value| facts.push(Fact { declared, value });
+    say(fact::FIRST_DAY, json!(calendar.start.to_string()));
+    say(fact::LAST_DAY, json!(calendar.end.to_string()));
     if let Some(margin) = calendar.margin_days {
-        fact("training.calendar.margin_days", "days left to the deadline", json!(margin));
+        say(fact::MARGIN, json!(margin));
         if margin < 0 {
             warnings.push(format!("the run ends {} days after its deadline", -margin));
         }
@@ -253,10 +283,8 @@ fn days(calendar: Calendar, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
 fn unknowns(figures: &[Figure]) -> Vec<String> {
     let mut causes: Vec<(&str, Vec<String>)> = Vec::new();
     for figure in figures {
-        let Some(unknown) = &figure.unknown else { continue };
-        let yearly = figure.path.strip_prefix("inference.years.").and_then(|p| p.split_once('.'));
-        let path =
-            yearly.map_or(figure.path.clone(), |(_, rest)| format!("inference.years.*.{rest}"));
+        let Some(unknown) = figure.unknown() else { continue };
+        let path = figure.key.pattern();
         match causes.iter_mut().find(|(why, _)| *why == unknown.why) {
             Some((_, paths)) if paths.contains(&path) => {}
             Some((_, paths)) => paths.push(path),

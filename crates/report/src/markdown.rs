@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use flopcast_core::estimate::{Figure, Section};
 use flopcast_core::provenance::{How, Step};
 
-use super::table::SECTIONS;
+use super::table::by_year;
 use super::{Report, answer, ledger};
 
 /// The report as Markdown.
@@ -14,18 +15,14 @@ pub fn estimate(report: &Report) -> String {
     if !answer.is_empty() {
         let _ = writeln!(out, "\n{answer}");
     }
-    for (title, rows) in SECTIONS {
-        let rows: Vec<_> = rows
-            .iter()
-            .filter_map(|(path, label)| report.figure(path).map(|figure| (label.trim(), figure)))
-            .collect();
-        if !rows.is_empty() {
-            let _ = writeln!(out, "\n## {title}\n\n| figure | value |\n|---|---:|");
-            for (label, figure) in rows {
-                let _ = writeln!(out, "| {label} | {} |", figure.shown);
-            }
+    for (section, figures) in report.sections() {
+        let title = section.title();
+        let _ = writeln!(out, "\n## {title}\n\n| figure | value |\n|---|---:|");
+        for figure in figures {
+            let _ = writeln!(out, "| {} | {} |", figure.label().trim(), figure.shown());
         }
     }
+    years(&report.years(), &mut out);
     ledger::markdown(&report.ledger, &mut out);
     let _ = writeln!(out, "\n## Inputs\n\n| input | value | basis |\n|---|---:|---|");
     for step in &report.inputs {
@@ -39,6 +36,20 @@ pub fn estimate(report: &Report) -> String {
         }
     }
     out
+}
+
+/// A row per figure, a column per year.
+fn years(years: &[(u32, Vec<&Figure>)], out: &mut String) {
+    if years.is_empty() {
+        return;
+    }
+    let heads: Vec<_> = years.iter().map(|(year, _)| format!("year {year}")).collect();
+    let rules = "---:|".repeat(years.len());
+    let title = Section::Years.title();
+    let _ = writeln!(out, "\n## {title}\n\n| figure | {} |\n|---|{rules}", heads.join(" | "));
+    for (label, cells) in by_year(years) {
+        let _ = writeln!(out, "| {} | {} |", label.trim(), cells.join(" | "));
+    }
 }
 
 fn basis(step: &Step) -> String {

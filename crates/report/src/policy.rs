@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use flopcast_core::estimate::{Id, Key};
 use flopcast_study::compare::Comparison;
 use flopcast_study::policy::{Findings, Level, Outcome, Verdict};
 use serde_json::{Value, json};
@@ -82,8 +83,9 @@ fn sentence(it: &Checked) -> String {
         many => parts.push(format!("assumes {many} inputs that the policy wants given")),
     }
     let changes = it.comparison.iter().flat_map(|comparison| &comparison.lines);
-    for (path, name) in [("tco.total_usd", "cost"), ("tco.co2e_kg.location", "CO2e")] {
-        if let Some(line) = changes.clone().find(|line| line.path == path) {
+    for (figure, name) in [(Id::TotalCost, "cost"), (Id::TotalCo2e, "CO2e")] {
+        let figure = Some(Key::from(figure));
+        if let Some(line) = changes.clone().find(|line| line.figure == figure) {
             let change = line.relative().map_or("is known on one side only".to_owned(), percent);
             parts.push(format!("{name} {change}"));
         }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::Id;
 use serde_json::json;
 
 use super::Report;
@@ -16,9 +17,9 @@ pub fn model_card(reports: &[Report]) -> Result<String> {
     let report = single(reports, "a model card")?;
     let none = || Error::input("the scenario trains nothing, so there is nothing for a model card");
     let card = report.card.as_ref().ok_or_else(none)?;
-    let figure = report.figure("training.co2e_kg.location").ok_or_else(none)?;
-    let kg = figure.value.ok_or_else(|| {
-        let why = figure.unknown.as_ref().map_or("", |unknown| unknown.why.as_str());
+    let figure = report.figure(Id::LocationCo2e).ok_or_else(none)?;
+    let kg = figure.value().ok_or_else(|| {
+        let why = figure.unknown().map_or("", |unknown| unknown.why.as_str());
         Error::input(format!("the CO2e of the training is unknown: {why}"))
     })?;
     let quoted = |text: &str| json!(text).to_string();
@@ -54,20 +55,9 @@ pub fn sci(reports: &[Report]) -> Result<String> {
         report.name,
         env!("CARGO_PKG_VERSION")
     );
-    for (path, label) in [
-        ("training.energy_kwh.facility", "E, energy of the training"),
-        ("training.co2e_kg.location", "E x I, electricity of the training"),
-        ("training.co2e_kg.embodied.mid", "M, devices and hosts of the training"),
-        ("sci.training.kg_per_run", "SCI per training run"),
-        ("sci.training.kg_per_million_tokens", "SCI per million training tokens"),
-        ("sci.training.kg_per_billion_parameters", "SCI per billion parameters"),
-        ("inference.per_query.energy_wh", "E, energy of a request"),
-        ("inference.per_query.co2e_g.location", "E x I, electricity of a request"),
-        ("inference.per_query.co2e_g.embodied", "M, devices and hosts of a request"),
-        ("sci.co2e_g", "SCI per functional unit"),
-    ] {
-        if let Some(figure) = report.figure(path) {
-            let _ = writeln!(text, "| {label} | {} |", figure.shown);
+    for figure in &report.figures {
+        if let Some(label) = figure.term() {
+            let _ = writeln!(text, "| {label} | {} |", figure.shown());
         }
     }
     let units = report.inputs.iter().filter(|step| step.name.as_deref() == Some("functional_unit"));

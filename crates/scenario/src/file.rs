@@ -3,6 +3,7 @@
 mod api;
 mod disaggregated;
 mod owned;
+pub(crate) mod recipe;
 mod refresh;
 mod speculative;
 
@@ -30,6 +31,7 @@ pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, 
 pub use api::{Api, ApiPrices};
 pub use disaggregated::Disaggregated;
 pub use owned::{InsteadOf, Owned};
+pub use recipe::{Lora, Recipe, Rl};
 pub use refresh::Refresh;
 pub use speculative::Speculative;
 
@@ -138,48 +140,6 @@ pub struct Training {
     pub deadline: Option<Located<chrono::NaiveDate>>,
 }
 
-/// What is trained.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Recipe {
-    /// All weights, from scratch.
-    #[default]
-    Pretrain,
-    /// All weights, from a checkpoint.
-    Finetune,
-    /// Low-rank adapters beside frozen weights (Hu et al. 2021).
-    Lora,
-    /// Low-rank adapters beside frozen weights in 4 bits (Dettmers et al. 2023).
-    Qlora,
-    /// All weights, to answer as a larger model does: its forward pass is paid as well.
-    Distill,
-    /// All weights, from rewards for what the model itself writes.
-    Rl,
-}
-
-/// What reinforcement learning runs on every token beside writing it and learning from it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rl {
-    /// Whether a frozen copy of the model keeps it from drifting (a KL penalty).
-    #[serde(default = "yes")]
-    pub reference: bool,
-    /// The model that rewards, as `model`; none for rules and tests.
-    #[schemars(with = "Option<serde_json::Value>")]
-    pub reward: Option<Located<Spec>>,
-    /// Times that each token is learned from.
-    #[serde(default = "one")]
-    pub update_epochs: f64,
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn one() -> f64 {
-    1.0
-}
-
 /// A stage of a run.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -188,17 +148,6 @@ pub struct Stage {
     pub tokens: Given<Tokens>,
     /// Tokens of one sequence; the run's.
     pub sequence_length: Option<Located<u64>>,
-}
-
-/// Low-rank adapters.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Lora {
-    /// Rank of the adapter matrices.
-    pub rank: u64,
-    /// Names of the projections that get an adapter; every attention and MLP projection.
-    #[serde(default)]
-    pub targets: Vec<String>,
 }
 
 /// An optimizer, by the state it keeps.

@@ -1,17 +1,16 @@
 //! What people steer by: a figure under a short name, or any figure by its path.
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::estimate::Figure;
+use flopcast_core::estimate::figure::DECLARED;
+use flopcast_core::estimate::{Estimate, Figure, Id, Key};
 
-/// Short names, the keys that tables give them, and the figures that they stand for, of which a
-/// forecast has the first that it has.
-const NAMED: &[(&str, &str, &[&str])] = &[
-    ("cost", "cost_usd", &["tco.total_usd"]),
-    ("days", "days", &["training.wall_clock_days"]),
-    ("co2e", "co2e_kg", &["tco.co2e_kg.location"]),
-    ("energy", "energy_kwh", &["tco.energy_kwh"]),
-    ("devices", "devices", &["training.devices", "inference.fleet.devices"]),
-];
+use super::snapshot::Told;
+
+/// Figures that go by a short name, of which a forecast has the first that it has: the name, the
+/// key that tables give it, the figure.
+fn named() -> impl Iterator<Item = (&'static str, &'static str, Id)> {
+    DECLARED.iter().filter_map(|row| row.aim().map(|(name, key)| (name, key, row.id)))
+}
 
 /// A figure to steer by, and which way is better.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +18,7 @@ pub struct Aim {
     /// As tables head it, with its unit.
     pub key: String,
     paths: Vec<String>,
+    figures: Vec<Key>,
     /// Whether more is better; less is, unless asked for with `max:`.
     pub most: bool,
 }
@@ -31,13 +31,14 @@ impl Aim {
             Some(("min", name)) => (false, name),
             _ => (false, text),
         };
-        match NAMED.iter().find(|(short, ..)| *short == name) {
-            Some((_, key, paths)) => {
-                let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-                Self { key: (*key).to_owned(), paths, most }
-            }
-            None => Self { key: name.to_owned(), paths: vec![name.to_owned()], most },
-        }
+        let short: Vec<_> = named().filter(|(short, ..)| *short == name).collect();
+        let key = short.first().map_or(name, |(_, key, _)| key).to_owned();
+        let paths = match short.as_slice() {
+            [] => vec![name.to_owned()],
+            short => short.iter().map(|(.., id)| Key::from(*id).path()).collect(),
+        };
+        let figures = paths.iter().filter_map(|path| Key::parse(path)).collect();
+        Self { key, paths, figures, most }
     }
 
     /// The figure of a forecast, if it has it.
@@ -45,26 +46,30 @@ impl Aim {
         self.paths.iter().find_map(|path| figures.iter().find(|figure| figure.path == *path))
     }
 
-    /// The paths of the figures that it may stand for.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.paths.iter().map(String::as_str)
+    /// Its value in a forecast; none where there is none or it is unknown.
+    pub fn value_in(&self, estimate: &Estimate) -> Option<f64> {
+        let there = |key: &&Key| !estimate.read(key).is_absent();
+        estimate.value(self.figures.iter().find(there)?)
+    }
+
+    /// Whether a forecast has it, be it unknown.
+    pub fn is_in(&self, estimate: &Estimate) -> bool {
+        self.figures.iter().any(|key| !estimate.read(key).is_absent())
     }
 
     /// Whether it goes by a short name.
     pub fn is_short(&self) -> bool {
-        NAMED.iter().any(|(_, key, _)| *key == self.key)
+        named().any(|(_, key, _)| key == self.key)
     }
 
-    /// The path of the figure that it stands for, among those that there are.
-    pub fn path<'a>(&'a self, figures: &[(String, Option<f64>)]) -> Option<&'a str> {
-        let there = |path: &&String| figures.iter().any(|(known, _)| known == *path);
-        self.paths.iter().find(there).map(String::as_str)
+    /// The figure that it stands for, among those of a saved forecast.
+    pub fn among<'a>(&self, figures: &'a [Told]) -> Option<&'a Told> {
+        self.paths.iter().find_map(|path| figures.iter().find(|figure| figure.path == *path))
     }
 
-    /// Its value among figures by path; none where there is none or it is unknown.
-    pub fn value(&self, figures: &[(String, Option<f64>)]) -> Option<f64> {
-        let of = |path: &String| figures.iter().find(|(known, _)| known == path);
-        self.paths.iter().find_map(of).and_then(|(_, value)| *value)
+    /// Its value in a saved forecast; none where there is none or it is unknown.
+    pub fn value(&self, figures: &[Told]) -> Option<f64> {
+        self.among(figures)?.value
     }
 
     /// Its value, the less the better; none where the forecast lacks it or does not know it.
@@ -81,7 +86,7 @@ impl Aim {
             return Ok(());
         }
         let paths = figures.iter().map(|figure| figure.path.as_str());
-        let known: Vec<&str> = paths.chain(NAMED.iter().map(|(name, ..)| *name)).collect();
+        let known: Vec<&str> = paths.chain(named().map(|(name, ..)| name)).collect();
         Err(Error::input(format!("there is no figure `{}`", self.key))
             .suggest(&self.key, known)
             .hint("`flopcast explain FILE` lists the figures of a scenario"))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service};
-use flopcast_core::estimate::{Engine, Estimate, ReplicaLimits, Simulated};
+use flopcast_core::estimate::{Engine, Estimate, Observed, ReplicaLimits, Simulated};
 use flopcast_core::provenance::Traced;
 use flopcast_core::quantity::{
     Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, Tokens, text,
@@ -212,8 +212,45 @@ fn capacity(
     warnings: Vec<String>,
 ) -> Result<Capacity> {
     let latency = latency(&found.planned)?;
-    let forecast = Engine::new(scenario, catalog)?.simulated(Simulated { limits, latency });
-    Ok(Capacity { estimate: forecast.run(true)?, forecast, found, engaged, objective, warnings })
+    let observed = Arc::new(observed(&found, &objective, &engaged));
+    let simulated = Simulated { limits, latency, observed };
+    let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
+    let estimate = forecast.recorded().run()?;
+    Ok(Capacity { estimate, forecast, found, engaged, objective, warnings })
+}
+
+/// What was seen beside what the forecast rests on.
+fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed {
+    let planned = &found.planned;
+    let used = planned.answering();
+    let share = |value: f64| Ratio::from_stored(value);
+    let promised = !objective.is_empty();
+    let named = objective.classes.iter().map(|name| Arc::from(name.as_str()));
+    let general = Observed {
+        all: planned.all(),
+        classes: named.zip(planned.classes.iter().cloned()).collect(),
+        slo_attainment: promised.then(|| share(planned.slo_attainment())),
+        goodput: promised.then(|| planned.goodput()),
+        planned_rate: Some(found.planned_rate),
+        prefill_busy: planned.decode.as_ref().map(|_| share(planned.fleet.busy)),
+        busy: Some(share(used.busy)),
+        batch: Some([used.batch.0, f64::from(used.batch.1)].map(share)),
+        headroom: Some(share(found.fleet.headroom)),
+        ..Observed::default()
+    };
+    match engaged {
+        Engaged::Engine(_, memory) => Observed {
+            weights: Some(memory.weights),
+            kv_cache: Some(memory.cache),
+            kv_used: Some([used.kv.0, used.kv.1].map(share)),
+            preemptions: Some(share(used.preemptions as f64)),
+            ..general
+        },
+        Engaged::Network(times) => {
+            let ends = times.first().copied().zip(times.last().copied());
+            Observed { batch_times: ends.map(|(one, most)| [one, most]), ..general }
+        }
+    }
 }
 
 /// Requests that wait where a load is given up as too high.
@@ -353,7 +390,8 @@ fn traffic(service: &Service) -> Result<Traffic> {
     if let Some(trace) = &demand.trace {
         return Ok(Traffic { rate, profile: None, source: Source::Recorded(Arc::clone(trace)) });
     }
-    let most = demand.model.shape.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let most =
+        demand.model.extents.max_sequence.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
     let lengths = |length: Option<&Length>, key: &str| -> Result<Lengths> {
         let length = length.ok_or_else(|| {
             Error::input(format!("the service has no inference.traffic.{key}")).hint(

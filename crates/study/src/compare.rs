@@ -1,11 +1,11 @@
 //! What differs between two forecasts, and the inputs that explain it.
 
 use flopcast_core::diagnostic::Result;
-use flopcast_core::estimate::Engine;
+use flopcast_core::estimate::{Engine, Key, Place};
 use flopcast_core::ledger::footprint::comparable;
 
 use super::aim::Aim;
-use super::snapshot::{STAGES, Snapshot, Stated};
+use super::snapshot::{Snapshot, Stated, Told, stage};
 
 /// Changes below this part of a figure are rounding.
 const ROUNDING: f64 = 1e-9;
@@ -32,17 +32,19 @@ pub struct Comparison {
 /// A figure that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
+    /// Which it is; none for what is no figure, or none of this version's.
+    pub figure: Option<Key>,
     /// Its path.
     pub path: String,
     /// Its value before.
-    pub before: Told,
+    pub before: Side,
     /// Its value after.
-    pub after: Told,
+    pub after: Side,
 }
 
 /// What a forecast says of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Told {
+pub enum Side {
     /// Nothing: it was not computed.
     Absent,
     /// That it is unknown.
@@ -51,11 +53,11 @@ pub enum Told {
     Value(f64),
 }
 
-impl Told {
-    fn by(figures: &[(String, Option<f64>)], path: &str) -> Self {
-        match figures.iter().find(|(known, _)| known == path) {
+impl Side {
+    fn by(figures: &[Told], path: &str) -> Self {
+        match figures.iter().find(|figure| figure.path == path) {
             None => Self::Absent,
-            Some((_, value)) => value.map_or(Self::Unknown, Self::Value),
+            Some(figure) => figure.value.map_or(Self::Unknown, Self::Value),
         }
     }
 
@@ -87,11 +89,21 @@ impl Comparison {
 }
 
 impl Line {
+    /// The part of the forecast that it is in.
+    pub fn stage(&self) -> &str {
+        stage(&self.path)
+    }
+
+    /// Whether it is of a single year of service.
+    pub fn is_of_a_year(&self) -> bool {
+        self.figure.as_ref().is_some_and(|it| matches!(it.place, Place::Year(_)))
+    }
+
     /// `+` came, `-` went, `~` changed.
     pub fn mark(&self) -> char {
         match (self.before, self.after) {
-            (Told::Absent, _) => '+',
-            (_, Told::Absent) => '-',
+            (Side::Absent, _) => '+',
+            (_, Side::Absent) => '-',
             _ => '~',
         }
     }
@@ -119,7 +131,7 @@ pub fn compare(
     engine: Option<&Engine>,
     aims: &[Aim],
 ) -> Result<Comparison> {
-    for stage in STAGES {
+    for stage in Place::stages() {
         if let (Some(a), Some(b)) = (before.carbon_basis(stage), after.carbon_basis(stage)) {
             comparable(a, b).map_err(|error| {
                 error.within(&format!("{stage} of {} and {}", before.name(), after.name()))
@@ -127,14 +139,15 @@ pub fn compare(
         }
     }
     let (old, new) = (before.figures(), after.figures());
-    let gone = old.iter().filter(|(path, _)| Told::by(&new, path) == Told::Absent);
+    let gone = old.iter().filter(|it| Side::by(new, &it.path) == Side::Absent);
     let lines: Vec<Line> = new
         .iter()
         .chain(gone)
-        .map(|(path, _)| Line {
-            path: path.clone(),
-            before: Told::by(&old, path),
-            after: Told::by(&new, path),
+        .map(|it| Line {
+            figure: it.figure.clone(),
+            path: it.path.clone(),
+            before: Side::by(old, &it.path),
+            after: Side::by(new, &it.path),
         })
         .collect();
     let all = lines.len();
@@ -150,11 +163,11 @@ pub fn compare(
     let weight =
         |change: &InputChange| change.effects.first().copied().flatten().map_or(-1.0, f64::abs);
     inputs.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
-    let total = |aim: &Aim| Some(aim.value(&new)? - aim.value(&old)?);
+    let total = |aim: &Aim| Some(aim.value(new)? - aim.value(old)?);
     Ok(Comparison {
         names: [before.name().to_owned(), after.name().to_owned()],
         same: all - lines.len(),
-        stages: one_sided(&old, &new),
+        stages: one_sided(old, new),
         lines,
         inputs,
         totals: aims.iter().map(total).collect(),
@@ -163,13 +176,10 @@ pub fn compare(
 }
 
 /// Stages that only one side has.
-fn one_sided(a: &[(String, Option<f64>)], b: &[(String, Option<f64>)]) -> Vec<(String, usize)> {
-    let count = |side: &[(String, Option<f64>)], stage: &str| {
-        side.iter().filter(|(path, _)| path.split('.').next() == Some(stage)).count()
-    };
-    STAGES
-        .iter()
-        .map(|stage| (count(a, stage), count(b, stage), (*stage).to_owned()))
+fn one_sided(a: &[Told], b: &[Told]) -> Vec<(String, usize)> {
+    let count = |side: &[Told], stage| side.iter().filter(|it| it.stage() == stage).count();
+    Place::stages()
+        .map(|stage| (count(a, stage), count(b, stage), stage.to_owned()))
         .filter(|(a, b, _)| (*a == 0) != (*b == 0))
         .map(|(a, b, stage)| (stage, a + b))
         .collect()
@@ -177,7 +187,7 @@ fn one_sided(a: &[(String, Option<f64>)], b: &[(String, Option<f64>)]) -> Vec<(S
 
 fn differs(line: &Line) -> bool {
     match (line.before, line.after) {
-        (Told::Value(before), Told::Value(after)) => {
+        (Side::Value(before), Side::Value(after)) => {
             (after - before).abs() > ROUNDING * before.abs().max(after.abs())
         }
         (before, after) => before != after,
@@ -239,5 +249,5 @@ fn effects(engine: &Engine, change: &InputChange, aims: &[Aim]) -> Vec<Option<f6
 }
 
 fn measure(engine: &Engine, aim: &Aim) -> Option<f64> {
-    aim.of(&engine.run(false).ok()?.figures())?.value
+    aim.value_in(&engine.run().ok()?)
 }

@@ -182,7 +182,7 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
         Error::input("the scenario has no `inference` section: there is no service to size")
     })?;
     let experts = service.demand.model.layers.iter().any(|layer| layer.routing.is_some());
-    let estimate = Engine::new(scenario, catalog)?.run(false)?;
+    let estimate = Engine::new(scenario, catalog)?.run()?;
     let merits =
         Merits::of(&estimate).ok_or_else(|| Error::input("finance.horizon is below one year"))?;
     let rate = service

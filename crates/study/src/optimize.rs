@@ -75,7 +75,7 @@ pub struct Plan {
 impl Plan {
     fn of(space: &Space<'_>, row: &Row) -> Result<Self> {
         let engine = space.engine(row.number)?;
-        let training = engine.run(false)?.training;
+        let training = engine.run()?.training;
         Ok(Self {
             layout: engine.predicted().map(|predicted| predicted.candidate.layout),
             start: training.as_ref().and_then(|training| Some(training.calendar?.start)),

@@ -2,13 +2,14 @@
 //! to a default.
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::Place;
 use flopcast_core::quantity::text::{number, parse_in};
 use flopcast_scenario::reader::Located;
 use flopcast_scenario::{document, reader};
 use serde::Deserialize;
 
 use super::aim::Aim;
-use super::snapshot::{STAGES, Snapshot, unit};
+use super::snapshot::{Snapshot, Told, stage};
 
 /// What must hold.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -180,27 +181,24 @@ impl Policy {
         let mut verdicts = Vec::new();
         for limit in &self.limits {
             let aim = Aim::read(&limit.figure.value);
-            let path = aim.path(&figures);
-            let Some(path) = path else {
-                verdicts.extend(limit.not_computed(&aim, &figures)?);
+            let Some(figure) = aim.among(figures) else {
+                verdicts.extend(limit.not_computed(&aim, figures)?);
                 continue;
             };
-            let value = limit.value(forecast, path, aim.value(&figures))?;
-            let earlier = match (baseline, &before) {
-                (Some(baseline), Some(before)) => {
-                    limit.value(baseline, path, aim.value(before)).ok().flatten()
-                }
+            let value = limit.value(forecast, figure)?;
+            let earlier = match (baseline, before.and_then(|before| aim.among(before))) {
+                (Some(baseline), Some(earlier)) => limit.value(baseline, earlier).ok().flatten(),
                 _ => None,
             };
             let at = limit.at.as_ref().map(|at| format!(" at {}", at.value.key()));
             for bound in limit.bounds() {
                 verdicts.push(Verdict {
-                    figure: format!("{path}{}", at.as_deref().unwrap_or_default()),
-                    unit: unit(path),
+                    figure: format!("{}{}", figure.path, at.as_deref().unwrap_or_default()),
+                    unit: figure.units()[0],
                     bound: bound.words(),
                     value,
                     baseline: earlier,
-                    outcome: bound.judge(value, earlier, unit(path))?,
+                    outcome: bound.judge(value, earlier, figure.units())?,
                     level: limit.level,
                     why: limit.why.clone(),
                 });
@@ -246,7 +244,8 @@ impl Limit {
 
     /// The value that is judged: the central one, or a percentile. A forecast without ranges is
     /// its own percentile.
-    fn value(&self, of: &Snapshot, path: &str, central: Option<f64>) -> Result<Option<f64>> {
+    fn value(&self, of: &Snapshot, figure: &Told) -> Result<Option<f64>> {
+        let (path, central) = (figure.path.as_str(), figure.value);
         let Some(at) = &self.at else { return Ok(central) };
         if of.intervals().next().is_none() {
             return Ok(central);
@@ -261,12 +260,12 @@ impl Limit {
     }
 
     /// The bounds of a figure that the forecast does not have, because it lacks the stage.
-    fn not_computed(&self, aim: &Aim, figures: &[(String, Option<f64>)]) -> Result<Vec<Verdict>> {
-        let stage = self.figure.value.split('.').next().unwrap_or_default();
-        let lacks = STAGES.contains(&stage)
-            && figures.iter().all(|(path, _)| path.split('.').next() != Some(stage));
+    fn not_computed(&self, aim: &Aim, figures: &[Told]) -> Result<Vec<Verdict>> {
+        let stage = stage(&self.figure.value);
+        let lacks = Place::stages().any(|known| known == stage)
+            && figures.iter().all(|it| it.stage() != stage);
         if !lacks && !aim.is_short() {
-            let known = figures.iter().map(|(path, _)| path.as_str());
+            let known = figures.iter().map(|it| it.path.as_str());
             return Err(Error::input(format!("there is no figure `{}`", self.figure.value))
                 .at(Some(&self.figure.place))
                 .suggest(&self.figure.value, known));
@@ -297,7 +296,7 @@ impl Bound<'_> {
         }
     }
 
-    fn judge(&self, value: Option<f64>, before: Option<f64>, unit: &str) -> Result<Outcome> {
+    fn judge(&self, value: Option<f64>, before: Option<f64>, units: [&str; 2]) -> Result<Outcome> {
         let text = self.text.value.trim();
         let changes = matches!(self.kind, Kind::Increase | Kind::Decrease);
         let read = |text: &str, unit: &str| {
@@ -305,7 +304,12 @@ impl Bound<'_> {
                 .map_err(|error| Error::input(error.to_string()).at(Some(&self.text.place)))
         };
         let share = if changes && text.ends_with('%') { Some(read(text, "")?) } else { None };
-        let bound = if share.is_none() { read(text, unit)? } else { 0.0 };
+        // What a label says need not be said again: a cost of a request is bound in USD.
+        let [short, full] = units;
+        let bound = match share {
+            None => read(text, short).or_else(|error| read(text, full).map_err(|_| error))?,
+            Some(_) => 0.0,
+        };
         let Some(value) = value else { return Ok(Outcome::Unknown) };
         let over = match (self.kind, before) {
             (Kind::Max, _) => value - bound,

@@ -53,7 +53,7 @@ impl Entry {
     pub fn new(file: String, tags: BTreeMap<String, String>, forecast: &Snapshot) -> Option<Self> {
         let figures = forecast.figures();
         let name = forecast.name().to_owned();
-        let values = AIMS.map(|aim| Aim::read(aim).value(&figures));
+        let values = AIMS.map(|aim| Aim::read(aim).value(figures));
         (!figures.is_empty()).then_some(Self { file, name, tags, values, quarters: None })
     }
 

@@ -3,17 +3,51 @@
 
 use flopcast_core::catalog::GridBasis;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::{Key, Place};
 use serde_json::Value;
 
 /// The schema that is read; `flopcast estimate --format json` writes it.
 const SCHEMA: &str = "flopcast.estimate/";
 
-/// Parts of the JSON that hold figures.
-pub(super) const STAGES: [&str; 4] = ["training", "inference", "tco", "sci"];
-
 /// A saved forecast.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot(Value);
+pub struct Snapshot {
+    figures: Vec<Told>,
+    json: Value,
+}
+
+/// A number as a snapshot holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Which figure it is; none for what is no figure, or none of this version's.
+    pub figure: Option<Key>,
+    /// Its path in the JSON.
+    pub path: String,
+    /// Its value; none is unknown.
+    pub value: Option<f64>,
+}
+
+impl Told {
+    fn new(path: String, value: Option<f64>) -> Self {
+        Self { figure: Key::parse(&path), path, value }
+    }
+
+    /// The part of the forecast that it is in.
+    pub fn stage(&self) -> &str {
+        stage(&self.path)
+    }
+
+    /// The units that a bound may be in: of what the figure's label says, and in full.
+    pub fn units(&self) -> [&'static str; 2] {
+        let row = self.figure.as_ref().map(|figure| figure.id.declared());
+        row.map_or([""; 2], |row| [row.short_unit, row.unit])
+    }
+}
+
+/// The part of the forecast that a path is in.
+pub(super) fn stage(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
+}
 
 /// An input as a snapshot holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +71,15 @@ impl Snapshot {
     /// Another schema, or none.
     pub fn new(json: Value) -> Result<Self> {
         match json["schema"].as_str() {
-            Some(schema) if schema.starts_with(SCHEMA) => Ok(Self(json)),
+            Some(schema) if schema.starts_with(SCHEMA) => {
+                let mut figures = Vec::new();
+                for stage in Place::stages() {
+                    if let Some(value) = json.get(stage) {
+                        flatten(stage.to_owned(), value, &mut figures);
+                    }
+                }
+                Ok(Self { figures, json })
+            }
             Some(other) => Err(Error::input(format!("this is {other}, not a forecast"))),
             None => Err(Error::input("this JSON has no `schema`, so it is no forecast")),
         }
@@ -59,28 +101,22 @@ impl Snapshot {
 
     /// The scenario's name.
     pub fn name(&self) -> &str {
-        self.0["scenario"].as_str().unwrap_or_default()
+        self.json["scenario"].as_str().unwrap_or_default()
     }
 
     /// Every number with its path, in the order of the JSON; none is unknown.
-    pub fn figures(&self) -> Vec<(String, Option<f64>)> {
-        let mut figures = Vec::new();
-        for stage in STAGES {
-            if let Some(value) = self.0.get(stage) {
-                flatten(stage.to_owned(), value, &mut figures);
-            }
-        }
-        figures
+    pub fn figures(&self) -> &[Told] {
+        &self.figures
     }
 
     /// The percentiles of a figure, `p5` to `p95`, where there are any.
     pub fn percentile(&self, path: &str, percentile: &str) -> Option<f64> {
-        self.0["intervals"][path][percentile].as_f64()
+        self.json["intervals"][path][percentile].as_f64()
     }
 
     /// The figures that have percentiles.
     pub fn intervals(&self) -> impl Iterator<Item = &str> {
-        self.0["intervals"].as_object().into_iter().flatten().map(|(path, _)| path.as_str())
+        self.json["intervals"].as_object().into_iter().flatten().map(|(path, _)| path.as_str())
     }
 
     /// The inputs that the figures rest on.
@@ -95,61 +131,32 @@ impl Snapshot {
                 basis: text("basis"),
             })
         };
-        self.0["inputs"].as_array().into_iter().flatten().filter_map(stated).collect()
+        self.json["inputs"].as_array().into_iter().flatten().filter_map(stated).collect()
     }
 
     /// Names of the inputs that nobody gave.
     pub fn assumed(&self) -> impl Iterator<Item = &str> {
-        let all = self.0["assumptions"].as_array().into_iter().flatten();
+        let all = self.json["assumptions"].as_array().into_iter().flatten();
         all.filter_map(|assumption| assumption["path"].as_str())
     }
 
     /// What the user should know before trusting the figures.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.0["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str)
+        self.json["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str)
     }
 
     /// What the location-based CO2e of a stage counts, where it says so.
     pub fn carbon_basis(&self, stage: &str) -> Option<GridBasis> {
-        let name = self.0[stage]["co2e_basis"].as_str()?;
+        let name = self.json[stage]["co2e_basis"].as_str()?;
         GridBasis::NAMES.iter().find(|(known, _)| *known == name).map(|(_, basis)| *basis)
     }
 }
 
-/// What the last word of a key says of its unit.
-const UNITS: &[(&str, &str)] = &[
-    ("usd", "USD"),
-    ("kwh", "kWh"),
-    ("wh", "Wh"),
-    ("kg", "kgCO2e"),
-    ("g", "gCO2e"),
-    ("l", "L"),
-    ("gb", "GB"),
-    ("s", "s"),
-    ("ms", "ms"),
-    ("days", "days"),
-    ("hours", "device-h"),
-];
-
-/// The unit that a word of a key stands for.
-pub fn unit_word(word: &str) -> Option<&'static str> {
-    UNITS.iter().find(|(known, _)| *known == word).map(|(_, unit)| *unit)
-}
-
-/// The unit that the keys of a path name; nothing for a count, a share or a rate.
-pub fn unit(path: &str) -> &'static str {
-    let unit = |key: &str| {
-        let (rest, last) = key.rsplit_once('_')?;
-        unit_word(last).filter(|_| !rest.ends_with("_per"))
-    };
-    path.rsplit('.').find_map(unit).unwrap_or_default()
-}
-
 /// Numbers and nulls of a tree; an entry of a list goes by its year, or is left out.
-fn flatten(path: String, value: &Value, out: &mut Vec<(String, Option<f64>)>) {
+fn flatten(path: String, value: &Value, out: &mut Vec<Told>) {
     match value {
-        Value::Number(number) => out.push((path, number.as_f64())),
-        Value::Null => out.push((path, None)),
+        Value::Number(number) => out.push(Told::new(path, number.as_f64())),
+        Value::Null => out.push(Told::new(path, None)),
         Value::Object(map) => {
             for (key, value) in map.iter().filter(|(key, _)| *key != "year") {
                 flatten(format!("{path}.{key}"), value, out);
@@ -171,26 +178,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_name_their_units() {
+    fn figures_know_their_units() {
         let cases = [
-            ("tco.total_usd", "USD"),
-            ("training.cost_usd.compute", "USD"),
-            ("training.energy_kwh.it", "kWh"),
-            ("training.co2e_kg.embodied.mid", "kgCO2e"),
-            ("inference.per_query.co2e_g.location", "gCO2e"),
-            ("training.water_l.on_site", "L"),
-            ("training.memory_gb.weights", "GB"),
-            ("training.wall_clock_days", "days"),
-            ("training.device_hours", "device-h"),
-            ("inference.ttft_ms.p95", "ms"),
-            ("training.step_time_s", "s"),
-            ("inference.fleet.peak_rate_per_s", ""),
-            ("training.flops_per_usd.peak", ""),
-            ("training.mfu", ""),
-            ("training.devices", ""),
+            ("tco.total_usd", ["USD", "USD"]),
+            ("training.cost_usd.compute", ["USD", "USD"]),
+            ("training.co2e_kg.embodied.mid", ["kgCO2e", "kgCO2e"]),
+            ("inference.per_query.co2e_g.location", ["gCO2e", "gCO2e/request"]),
+            ("inference.years.2.water_l.on_site", ["L", "L"]),
+            ("inference.fleet.peak_rate_per_s", ["requests/s", "requests/s"]),
+            ("training.flops_per_usd.peak", ["FLOP/USD", "FLOP/USD"]),
+            ("training.mfu", ["", ""]),
+            ("training.sequences_per_step", ["", ""]),
         ];
         for (path, expected) in cases {
-            assert_eq!(unit(path), expected, "{path}");
+            assert_eq!(Told::new(path.to_owned(), None).units(), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn years_go_by_their_number() {
+        let json = serde_json::json!({
+            "schema": "flopcast.estimate/1", "scenario": "it",
+            "inference": {"years": [{"year": 1, "devices": 8}, {"year": 2, "devices": null}]},
+        });
+        let snapshot = Snapshot::new(json).unwrap();
+        let told: Vec<_> =
+            snapshot.figures().iter().map(|it| (it.path.as_str(), it.value)).collect();
+        let expected =
+            [("inference.years.1.devices", Some(8.0)), ("inference.years.2.devices", None)];
+        assert_eq!(told, expected);
     }
 }

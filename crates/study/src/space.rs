@@ -167,7 +167,7 @@ impl<'a> Space<'a> {
             Ok(engine) => engine,
             Err(error) => return Point::impossible(&error),
         };
-        match engine.run(false) {
+        match engine.run() {
             Ok(estimate) => {
                 Point { obstacle: obstacle(&engine, &estimate), estimate: Some(estimate) }
             }

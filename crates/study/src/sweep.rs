@@ -66,14 +66,11 @@ pub fn run(
     progress: &dyn Fn(u64),
 ) -> Result<Summary> {
     let mut collector = Collector::new(question);
-    let paths: Vec<&str> = question.columns.iter().flat_map(Aim::paths).collect();
     let mut start = 0;
     while start < space.len() {
         let end = space.len().min(start + TOGETHER);
-        let points: Vec<_> = (start..end)
-            .into_par_iter()
-            .map(|number| row(space, question, &paths, number))
-            .collect();
+        let points: Vec<_> =
+            (start..end).into_par_iter().map(|number| row(space, question, number)).collect();
         for row in points {
             let row = row?;
             each(&row)?;
@@ -85,17 +82,15 @@ pub fn run(
     Ok(collector.finish())
 }
 
-fn row(space: &Space<'_>, question: &Question, paths: &[&str], number: u64) -> Result<Row> {
+fn row(space: &Space<'_>, question: &Question, number: u64) -> Result<Row> {
     let point = space.point(number);
-    let mut figures = Vec::new();
     if let Some(estimate) = &point.estimate {
-        figures = estimate.figures_at(paths);
-        let missing = |column: &&Aim| !column.is_short() && column.of(&figures).is_none();
+        let missing = |column: &&Aim| !column.is_short() && !column.is_in(estimate);
         if let Some(column) = question.columns.iter().find(missing) {
             column.check(&estimate.figures())?;
         }
     }
-    let value = |aim: &Aim| aim.of(&figures).and_then(|figure| figure.value);
+    let value = |aim: &Aim| aim.value_in(point.estimate.as_ref()?);
     Ok(Row {
         number,
         values: question.columns.iter().map(value).collect(),

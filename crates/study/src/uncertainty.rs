@@ -6,10 +6,10 @@
 //! a factor of its own.
 
 use flopcast_core::diagnostic::Result;
-use flopcast_core::estimate::{Engine, Estimate};
-use flopcast_core::provenance::{Known, Traced};
+use flopcast_core::estimate::figure::DECLARED;
+use flopcast_core::estimate::{Engine, Estimate, Id, Key, Mark};
+use flopcast_core::quantity::Distribution;
 use flopcast_core::quantity::text::convert;
-use flopcast_core::quantity::{Distribution, Measure};
 use flopcast_core::random::Stream;
 
 /// Percentiles that are reported.
@@ -36,14 +36,24 @@ impl Default for Sampling {
 /// A figure's percentiles and what moves it.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// The figure's path.
-    pub path: &'static str,
-    /// Its unit.
-    pub unit: &'static str,
-    /// Its values at [`PERCENTILES`], in that unit.
+    /// The figure.
+    pub figure: Id,
+    /// Its values at [`PERCENTILES`], in its declared unit.
     pub values: [f64; PERCENTILES.len()],
     /// Factors by how far they move the figure, most first.
     pub swings: Vec<Swing>,
+}
+
+impl Interval {
+    /// The path of the figure.
+    pub fn path(&self) -> String {
+        Key::from(self.figure).path()
+    }
+
+    /// Its unit, without what its name says that it is of.
+    pub fn unit(&self) -> &'static str {
+        self.figure.declared().short_unit
+    }
 }
 
 /// What one factor alone does to a figure.
@@ -64,36 +74,9 @@ struct Factor {
     distribution: Distribution,
 }
 
-type Read = fn(&Estimate) -> Option<f64>;
-
-/// Figures whose ranges are told: path, unit, how to read it off a forecast.
-const FIGURES: &[(&str, &str, Read)] = &[
-    ("training.device_hours", "device-h", |e| Some(stored(&e.training.as_ref()?.run.device_time))),
-    ("training.wall_clock_days", "days", |e| {
-        e.training.as_ref()?.run.wall_clock.as_ref().map(stored)
-    }),
-    ("training.energy_kwh.facility", "kWh", |e| known(&e.training.as_ref()?.footprint.facility)),
-    ("training.co2e_kg.location", "kgCO2e", |e| known(&e.training.as_ref()?.footprint.location)),
-    ("training.cost_usd.total", "USD", |e| known(e.training.as_ref()?.cost.as_ref()?)),
-    ("inference.fleet.devices", "devices", |e| {
-        e.inference.as_ref()?.years.first().map(|year| stored(&year.devices))
-    }),
-    ("inference.per_query.serving_usd", "USD/request", |e| {
-        known(e.inference.as_ref()?.serving_cost.as_ref()?)
-    }),
-    ("inference.per_query.energy_wh", "Wh/request", |e| known(&e.inference.as_ref()?.energy)),
-    ("tco.total_usd", "USD", |e| known(&e.tco.as_ref()?.total)),
-    ("tco.present_value_usd", "USD", |e| known(&e.tco.as_ref()?.present_value)),
-    ("tco.energy_kwh", "kWh", |e| known(&e.tco.as_ref()?.energy)),
-    ("tco.co2e_kg.location", "kgCO2e", |e| known(&e.tco.as_ref()?.location)),
-];
-
-fn stored<Q: Measure>(figure: &Traced<Q>) -> f64 {
-    figure.value().stored()
-}
-
-fn known<Q: Measure>(figure: &Known<Q>) -> Option<f64> {
-    figure.as_ref().ok().map(stored)
+/// The stored value of a figure, where it is known.
+fn stored(estimate: &Estimate, key: &Key) -> Option<f64> {
+    estimate.read(key).known().map(|figure| figure.value().stored)
 }
 
 /// Whether any input of the forecast is uncertain; a prediction's own error does not count here.
@@ -111,9 +94,10 @@ const PREDICTION: &str = "predicted throughput";
 /// at an extreme) are left out.
 pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let mut engine = engine.clone();
-    let central = engine.run(false)?;
+    let central = engine.run()?;
     let (factors, places) = factors(&mut engine, sampling.model_error);
-    let shown: Vec<_> = FIGURES.iter().filter(|(.., read)| read(&central).is_some()).collect();
+    let ranged = DECLARED.iter().filter(|row| row.is(Mark::Range)).map(|row| Key::from(row.id));
+    let shown: Vec<Key> = ranged.filter(|key| stored(&central, key).is_some()).collect();
     let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(sampling.samples); shown.len()];
     let draws: Vec<Vec<f64>> = factors
         .iter()
@@ -126,28 +110,29 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
             *value = column[index];
         }
         set(&mut engine, &places, |factor| sample[factor]);
-        let Ok(estimate) = engine.run(false) else { continue };
-        for ((.., read), column) in shown.iter().zip(&mut columns) {
-            column.extend(read(&estimate));
+        let Ok(estimate) = engine.run() else { continue };
+        for (key, column) in shown.iter().zip(&mut columns) {
+            column.extend(stored(&estimate, key));
         }
     }
     let medians: Vec<f64> = factors.iter().map(|f| f.distribution.quantile(0.5)).collect();
     let mut at = |moved: usize, share: f64| {
         let value = factors[moved].distribution.quantile(share);
         set(&mut engine, &places, |factor| if factor == moved { value } else { medians[factor] });
-        engine.run(false).ok()
+        engine.run().ok()
     };
     let extremes: Vec<_> =
         (0..factors.len()).map(|moved| (at(moved, 0.1), at(moved, 0.9))).collect();
     let mut out = Vec::with_capacity(shown.len());
-    for ((path, unit, read), mut column) in shown.into_iter().zip(columns) {
+    for (key, mut column) in shown.iter().zip(columns) {
         column.sort_by(f64::total_cmp);
-        let in_unit = |value: f64| convert(value, unit);
+        let figure = key.id;
+        let in_unit = |value: f64| convert(value, figure.declared().unit);
         let mut swings: Vec<Swing> = factors
             .iter()
             .zip(&extremes)
             .filter_map(|(factor, (low, high))| {
-                let (low, high) = (read(low.as_ref()?)?, read(high.as_ref()?)?);
+                let (low, high) = (stored(low.as_ref()?, key)?, stored(high.as_ref()?, key)?);
                 let moves = (high - low).abs() > 1e-9 * high.abs();
                 let factor = factor.name.clone();
                 moves.then(|| Swing { factor, low: in_unit(low), high: in_unit(high) })
@@ -158,7 +143,7 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
             continue;
         }
         let values = PERCENTILES.map(|p| in_unit(percentile(&column, f64::from(p) / 100.0)));
-        out.push(Interval { path, unit, values, swings });
+        out.push(Interval { figure, values, swings });
     }
     Ok(out)
 }

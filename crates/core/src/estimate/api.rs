@@ -1,14 +1,12 @@
 //! The service against a hosted model, in the first year.
 
 use super::Year;
-use super::figure::Section;
 use crate::estimate::plan::Service;
 use crate::ledger::api::{Fleet, RequestPrice};
 use crate::ledger::line::{Ledger, Stage};
 use crate::ledger::plan::Api;
-use crate::ledger::rent_or_buy::Never;
-use crate::provenance::{Known, Traced, Unknown};
-use crate::quantity::system::time::year as a_year;
+use crate::ledger::years;
+use crate::provenance::{Known, Traced, Unknown, Value};
 use crate::quantity::{
     DevicesPerInstance, Measure, Money, Per, RequestRate, Time, Tokens, show, text,
 };
@@ -22,8 +20,9 @@ pub struct AgainstApi {
     pub yearly: Traced<Money>,
     /// What the fleet of the first year costs.
     pub fleet: Known<Money>,
-    /// The least volume at which a fleet of its size costs no more.
-    pub break_even: Result<Result<Traced<RequestRate>, Never>, Unknown>,
+    /// The least volume at which a fleet of its size costs no more; absent where the fleet's cost
+    /// is unknown.
+    pub break_even: Value<RequestRate>,
     /// The same in tokens, where requests have tokens.
     pub break_even_tokens: Option<Traced<Per<Tokens, Time>>>,
     rate: RequestRate,
@@ -36,9 +35,8 @@ impl AgainstApi {
         first: &Year,
         max_rate: &Traced<RequestRate>,
         money: &Ledger<Money>,
-        explain: bool,
     ) -> Self {
-        let per_query = per_query(api, service, explain);
+        let per_query = per_query(api, service);
         let yearly = (&per_query * &first.requests).named("hosted model in the first year");
         let mine = Stage::Serving(first.year);
         let fleet = money
@@ -48,53 +46,44 @@ impl AgainstApi {
                 Err(Unknown { why: why.to_owned() })
             })
             .map(|cost| cost.named("fleet in the first year"));
-        let load = &service.headroom.traced(explain);
-        let replica_rate = &(max_rate * load) / &service.peak_to_mean.traced(explain);
+        let load = &service.headroom.trace();
+        let replica_rate = &(max_rate * load) / &service.peak_to_mean.trace();
         let single = DevicesPerInstance::from_stored(1.0);
         let rent = service.rent.as_ref();
         let instance = rent.and_then(|rent| rent.instance.as_ref());
-        let break_even = fleet.clone().map(|cost| {
-            let paid = first.packing.as_ref().map_or(&first.devices, |packing| &packing.paid);
-            let year = Traced::counted("a year", Time::new::<a_year>(1.0), "calendar", explain);
-            let fleet = Fleet {
-                device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
-                replica_rate: replica_rate.named("planned mean rate of a replica"),
-                replica_devices: service.replica.all_devices(explain),
-                instance_devices: instance.map_or_else(
-                    || Traced::counted("devices of an instance", single, "sold singly", explain),
-                    |devices| devices.traced(explain),
-                ),
-                redundancy: service.redundancy.traced(explain),
-            };
-            fleet.break_even(&per_query)
-        });
+        let break_even: Value<RequestRate> = fleet
+            .clone()
+            .ok()
+            .map(|cost| {
+                let paid = first.packing.as_ref().map_or(&first.devices, |packing| &packing.paid);
+                let year = years::one();
+                let fleet = Fleet {
+                    device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
+                    replica_rate: replica_rate.named("planned mean rate of a replica"),
+                    replica_devices: service.replica.all_devices(true),
+                    instance_devices: instance
+                        .map_or_else(|| Traced::constant(single), |devices| devices.trace()),
+                    redundancy: service.redundancy.trace(),
+                };
+                fleet.break_even(&per_query)
+            })
+            .into();
         let break_even_tokens = match (&break_even, &service.replica.output) {
-            (Ok(Ok(rate)), Some(output)) => {
-                let input = service.replica.input.traced(explain);
-                Some(rate * &(&input + &output.traced(explain)))
+            (Value::Known(rate), Some(output)) => {
+                let input = service.replica.input.trace();
+                Some(rate * &(&input + &output.trace()))
             }
             _ => None,
         };
         Self { rate: service.rate.value, per_query, yearly, fleet, break_even, break_even_tokens }
     }
 
-    /// Lists its figures.
-    pub(super) fn list(&self, out: &mut Section<'_>) {
-        out.known("api.per_query_usd", "USD/request", &self.per_query);
-        out.known("api.usd_per_year", "USD", &self.yearly);
-        out.maybe("api.fleet_usd_per_year", "USD", &self.fleet);
-        if let Ok(rate) = &self.break_even {
-            out.or_never("api.break_even_requests_per_day", "requests/day", rate);
-        }
-        let tokens = self.break_even_tokens.as_ref();
-        out.optional("api.break_even_tokens_per_month", "tokens/month", tokens);
-    }
-
     /// The answer in a sentence, where it is known.
     pub fn answer(&self) -> Option<String> {
-        Some(match self.break_even.as_ref().ok()? {
-            Err(Never(why)) => why.clone(),
-            Ok(rate) => {
+        Some(match &self.break_even {
+            Value::Absent => return None,
+            Value::Never(no) | Value::Unknown(no) => no.why.clone(),
+            Value::Known(rate) => {
                 let per_day =
                     |rate: RequestRate| text::count(text::convert(rate.stored(), "requests/day"));
                 let cheaper = match &self.fleet {
@@ -117,11 +106,11 @@ impl AgainstApi {
 }
 
 /// Input and output tokens at their prices.
-fn per_query(api: &Api, service: &Service, explain: bool) -> Traced<RequestPrice> {
-    let prompt = &service.replica.input.traced(explain) * &api.input.traced(explain);
+fn per_query(api: &Api, service: &Service) -> Traced<RequestPrice> {
+    let prompt = &service.replica.input.trace() * &api.input.trace();
     let answer = api.output.as_ref().zip(service.replica.output.as_ref());
     let total = match answer {
-        Some((price, tokens)) => &prompt + &(&tokens.traced(explain) * &price.traced(explain)),
+        Some((price, tokens)) => &prompt + &(&tokens.trace() * &price.trace()),
         None => prompt,
     };
     total.named("inference.api.per_query_usd")

@@ -1,8 +1,10 @@
 //! The forecast of a service: latency, fleet, and what each year of it takes.
 
+use std::sync::Arc;
+
 use super::bound::LowerBound;
 use super::tokens::PerToken;
-use super::{AgainstApi, Ownership, TrainingForecast, money};
+use super::{AgainstApi, Observed, Ownership, TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
 use crate::estimate::plan::{Finance, Refresh, Service};
 use crate::ledger::energy::{Load, Phase, When};
@@ -10,7 +12,7 @@ use crate::ledger::footprint::{Co2e, Footprint, Location};
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::rent::Packing;
 use crate::ledger::{energy, years};
-use crate::provenance::{Input, Known, Traced, function};
+use crate::provenance::{Input, Known, Traced};
 use crate::quantity::{
     Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
     Tokens, text,
@@ -60,6 +62,8 @@ pub struct InferenceForecast {
     pub tokens: Option<PerToken>,
     /// What FLOPs alone would take in the first year.
     pub lower_bound: LowerBound,
+    /// What a simulation saw of a replica, where one was run.
+    pub observed: Option<Arc<Observed>>,
 }
 
 /// What one replica can do, by closed form or by simulation.
@@ -114,9 +118,8 @@ pub(super) fn forecast(
     service: &Service,
     (finance, kernel): (&Finance, &Input<Time>),
     training: Option<&TrainingForecast>,
-    explain: bool,
 ) -> Result<InferenceForecast> {
-    let capability = capability(service, kernel, explain)?;
+    let capability = capability(service, kernel)?;
     let limits = ReplicaLimits {
         kv_capacity: capability.kv_capacity.clone(),
         max_concurrency: capability.max_concurrency.clone(),
@@ -124,22 +127,21 @@ pub(super) fn forecast(
         prompt_share: capability.prompt_share(),
         speculation: capability.speculation.clone(),
     };
-    let latency =
-        |first: &Year| capability.latency(&(&service.rate.traced(explain) / &first.replicas));
-    serve(service, (finance, kernel), training, limits, latency, explain)
+    let latency = |first: &Year| capability.latency(&(&service.rate.trace() / &first.replicas));
+    serve(service, (finance, kernel), training, limits, latency)
 }
 
 /// What a replica can do by closed form.
 ///
 /// # Errors
 /// It does not hold the model.
-fn capability(service: &Service, kernel: &Input<Time>, explain: bool) -> Result<Capability> {
+fn capability(service: &Service, kernel: &Input<Time>) -> Result<Capability> {
     let (replica, demand) = (&service.replica, &service.demand);
     let (found, what) = if let Some(output) = &replica.output {
-        (replica.capability(output.traced(explain), explain), "the KV cache")
+        (replica.capability(output.trace(), true), "the KV cache")
     } else {
         let pass = Pass::of(&demand.model, demand.precision.value.size(), kernel);
-        (pass.capability(replica, explain), "the activations")
+        (pass.capability(replica, service.rate.trace().step().is_some()), "the activations")
     };
     found.map_err(|no| {
         Error::limit(format!(
@@ -173,7 +175,6 @@ impl Renewal {
         limits: &ReplicaLimits,
         finance: &Finance,
         kernel: &Input<Time>,
-        explain: bool,
     ) -> Result<Option<Self>> {
         let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
         if *year > finance.years {
@@ -183,7 +184,7 @@ impl Renewal {
             ))
             .hint("lengthen finance.horizon, or leave inference.refresh out"));
         }
-        let of = |service| Ok::<_, Error>(capability(service, kernel, explain)?.max_rate);
+        let of = |service| Ok::<_, Error>(capability(service, kernel)?.max_rate);
         let ratio = &of(later)? / &of(service)?;
         let ratio = ratio.named("rate of the new replica / of the old, by closed form");
         Ok(Some(Self {
@@ -191,7 +192,7 @@ impl Renewal {
             accelerator: later.demand.accelerator.clone(),
             replica_devices: later
                 .replica
-                .all_devices(explain)
+                .all_devices(true)
                 .named("inference.refresh.replica_devices"),
             max_rate: (&limits.max_rate * &ratio).named("inference.refresh.max_rate_per_s"),
         }))
@@ -209,17 +210,16 @@ pub(super) fn serve(
     training: Option<&TrainingForecast>,
     limits: ReplicaLimits,
     latency: impl FnOnce(&Year) -> Latency,
-    explain: bool,
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training);
-    let renewal = Renewal::of(service, &limits, finance, kernel, explain)?;
+    let renewal = Renewal::of(service, &limits, finance, kernel)?;
     let years: Vec<Year> = (1..=finance.years)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);
             let when = When { stage: Stage::Serving(year), period };
             let renewed = renewal.as_ref().filter(|it| year >= it.year);
             let max_rate = renewed.map_or(&limits.max_rate, |it| &it.max_rate);
-            one_year(service.in_year(year), max_rate, year, when, explain)
+            one_year(service.in_year(year), max_rate, year, when)
         })
         .collect::<Result<_>>()?;
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
@@ -228,7 +228,7 @@ pub(super) fn serve(
     let sum_requests = years::total(years.iter().map(|y| y.requests.clone()))
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
         .named("requests over the horizon");
-    let money = money::of_service(service, finance, &years, first_month, explain);
+    let money = money::of_service(service, finance, &years, first_month);
     let cost = money.sum(|_| true).map(|cost| super::name(cost, "inference.cost_usd.total"));
     let facility = super::add(years.iter().map(|y| y.footprint.facility.clone()));
     let location = super::add(years.iter().map(|y| y.footprint.location.clone()))
@@ -247,26 +247,22 @@ pub(super) fn serve(
     let energy = facility.map(|e| (&e / &sum_requests).named(&per_query("energy_wh")));
     let location = location.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.location")));
     Ok(InferenceForecast {
-        replica_devices: service.replica.all_devices(explain),
+        replica_devices: service.replica.all_devices(true),
         prefill_devices: service
             .replica
             .pools
             .as_ref()
-            .map(|pools| service.replica.prefill_pool(pools, explain)),
-        flops: service.flops.traced(explain),
-        tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location, explain),
-        lower_bound: LowerBound::of(service, first, explain),
+            .map(|pools| service.replica.prefill_pool(pools, true)),
+        flops: service.flops.trace(),
+        tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location),
+        lower_bound: LowerBound::of(service, first),
         embodied: embodied.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.embodied"))),
-        api: service.api.as_ref().map(|api| {
-            AgainstApi::new((service, api), &years[0], &limits.max_rate, &money, explain)
-        }),
-        ownership: Ownership::of_service(
-            service,
-            &years,
-            first_month,
-            &finance.discount_rate,
-            explain,
-        ),
+        api: service
+            .api
+            .as_ref()
+            .map(|api| AgainstApi::new((service, api), &years[0], &limits.max_rate, &money)),
+        ownership: Ownership::of_service(service, &years, first_month, &finance.discount_rate),
+        observed: None,
         renewal,
         limits,
         latency,
@@ -285,29 +281,23 @@ fn one_year(
     max_rate: &Traced<RequestRate>,
     year: u32,
     when: When,
-    explain: bool,
 ) -> Result<Year> {
     let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
-    let growth = years::growth(&service.growth.traced(explain), year, explain);
-    let rate = &service.rate.traced(explain) * &growth;
-    let length = years::one(explain);
-    let requests = (&rate * &length).named(&format!("requests of year {year}"));
-    let peak_rate = (&rate * &service.peak_to_mean.traced(explain))
-        .named(&format!("{stage}.fleet.peak_rate_per_s"));
-    let planned = max_rate * &service.headroom.traced(explain);
-    let redundancy = service.redundancy.traced(explain);
-    let replicas: Traced<Ratio> = function(
-        "peak rate / planned rate of a replica, rounded up, + redundancy",
-        &[peak_rate.part(), planned.part(), redundancy.part()],
-        |v| (v[0] / v[1] - 1e-9).ceil().max(1.0) + v[2],
-    );
-    let replicas = replicas.named(&format!("{stage}.fleet.replicas"));
-    let devices = (&replicas * &service.replica.all_devices(explain))
-        .named(&format!("{stage}.fleet.devices"));
-    let packing = service
-        .rent
-        .as_ref()
-        .and_then(|rent| rent.pack(&format!("{stage}.fleet"), &devices, explain));
+    let growth = years::growth(&service.growth.trace(), year);
+    let rate = &service.rate.trace() * &growth;
+    let length = years::one();
+    let requests = (&rate * &length).named(format_args!("requests of year {year}"));
+    let peak_rate = (&rate * &service.peak_to_mean.trace())
+        .named(format_args!("{stage}.fleet.peak_rate_per_s"));
+    let planned = max_rate * &service.headroom.trace();
+    let redundancy = service.redundancy.trace();
+    let working = (&peak_rate / planned).ceil().max(&Traced::constant(Ratio::from_stored(1.0)));
+    let replicas =
+        (working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
+    let devices = (&replicas * &service.replica.all_devices(true))
+        .named(format_args!("{stage}.fleet.devices"));
+    let packing =
+        service.rent.as_ref().and_then(|rent| rent.pack(&format!("{stage}.fleet"), &devices));
     let mut fleet_time = &devices * &length;
     let scaling = match &service.start_up {
         Some(start_up) => Some(scaling(service, rate.value(), max_rate.value(), start_up.value)?),
@@ -316,13 +306,14 @@ fn one_year(
     if let Some(scaling) = &scaling {
         let hours = Ratio::from_stored(scaling.replica_hours / scaling.fixed_replica_hours);
         let how = "hours that replicas run in a week / hours of the fleet of the peak";
-        fleet_time = &fleet_time * &Traced::counted("share of hours paid", hours, how, explain);
+        let share = fleet_time.beside(hours, || ("share of hours paid".to_owned(), how.to_owned()));
+        fleet_time = fleet_time * share;
     }
-    let fleet_time = fleet_time.named(&format!("{stage}.fleet.device_hours"));
-    let work = &(&(&rate / max_rate) * &service.replica.all_devices(explain)) * &length;
+    let fleet_time = fleet_time.named(format_args!("{stage}.fleet.device_hours"));
+    let work = &(&(&rate / max_rate) * &service.replica.all_devices(true)) * &length;
     let at_work = energy::utilisation(&work, &fleet_time);
     let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
-    let footprint = service.site.footprint(&when.stage.path(), when, &[serving], explain);
+    let footprint = service.site.footprint(&when.stage.path(), when, &[serving]);
     Ok(Year {
         year,
         requests,

@@ -2,9 +2,10 @@
 
 mod api;
 mod bound;
-mod figure;
+pub mod figure;
 mod inference;
 mod money;
+mod observed;
 mod owned;
 pub mod plan;
 mod tokens;
@@ -21,7 +22,7 @@ use crate::ledger::years;
 use crate::provenance::{Input, Known, Traced, Uncertain, Unknown};
 use crate::quantity::{Co2eMass, Energy, Money, Time};
 use crate::serving::calibration::Calibration;
-use crate::serving::closed_form::Latency;
+use crate::serving::closed_form::{Latency, Rounds};
 use crate::serving::network;
 use crate::training::predict;
 use crate::training::predict::Predicted;
@@ -29,8 +30,9 @@ use crate::training::run::Settled;
 
 pub use api::AgainstApi;
 pub use bound::LowerBound;
-pub use figure::{Figure, Section};
+pub use figure::{Figure, Id, Key, Mark, Place, Section};
 pub use inference::{InferenceForecast, Renewal, ReplicaLimits, Year};
+pub use observed::Observed;
 pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};
@@ -74,9 +76,9 @@ impl Estimate {
     }
 
     /// The hardware that is owned, by stage.
-    pub fn ownerships(&self) -> impl Iterator<Item = (&'static str, &Ownership)> {
-        let training = self.training.iter().map(|it| ("training", it.ownership.as_ref()));
-        let service = self.inference.iter().map(|it| ("inference", it.ownership.as_ref()));
+    pub fn ownerships(&self) -> impl Iterator<Item = (Place, &Ownership)> {
+        let training = self.training.iter().map(|it| (Place::Training, it.ownership.as_ref()));
+        let service = self.inference.iter().map(|it| (Place::Service, it.ownership.as_ref()));
         training.chain(service).filter_map(|(stage, owned)| Some((stage, owned?)))
     }
 }
@@ -88,6 +90,7 @@ pub struct Engine {
     settled: Option<Arc<Settled>>,
     kernel: Input<Time>,
     simulated: Option<Simulated>,
+    records: bool,
 }
 
 /// What a simulation found of a service's replica, in place of the closed forms.
@@ -97,6 +100,36 @@ pub struct Simulated {
     pub limits: ReplicaLimits,
     /// Mean latencies at the peak.
     pub latency: Latency,
+    /// What else was seen.
+    pub observed: Arc<Observed>,
+}
+
+impl Simulated {
+    /// The same without derivations.
+    fn silent(&self) -> Self {
+        let ReplicaLimits { kv_capacity, max_concurrency, max_rate, prompt_share, speculation } =
+            &self.limits;
+        let Latency { ttft, tpot, e2e } = &self.latency;
+        Self {
+            limits: ReplicaLimits {
+                kv_capacity: kv_capacity.as_ref().map(Traced::silent),
+                max_concurrency: max_concurrency.silent(),
+                max_rate: max_rate.silent(),
+                prompt_share: prompt_share.as_ref().map(Traced::silent),
+                speculation: speculation.as_ref().map(|it| Rounds {
+                    acceptance: it.acceptance.silent(),
+                    yields: it.yields.silent(),
+                    draft_share: it.draft_share.as_ref().map(Traced::silent),
+                }),
+            },
+            latency: Latency {
+                ttft: ttft.silent(),
+                tpot: tpot.as_ref().map(Traced::silent),
+                e2e: e2e.silent(),
+            },
+            observed: Arc::clone(&self.observed),
+        }
+    }
 }
 
 impl Engine {
@@ -109,16 +142,16 @@ impl Engine {
         let settle = |plan: &Arc<TrainingPlan>| predict::settle(plan, catalog).map(Arc::new);
         let settled = scenario.training.as_ref().map(settle).transpose()?;
         let kernel = network::kernel(&Calibration::shipped()?)?;
-        Ok(Self { scenario: scenario.clone(), settled, kernel, simulated: None })
+        let scenario = scenario.clone();
+        Ok(Self { scenario, settled, kernel, simulated: None, records: false })
     }
 
     /// The same run in another scenario that changes nothing of the model, the data and the
     /// training but what is paid, drawn and emitted: what was settled stands.
     #[must_use]
     pub fn moved(&self, scenario: Scenario) -> Self {
-        let Self { settled, kernel, simulated, .. } = self;
-        let (settled, kernel, simulated) = (settled.clone(), kernel.clone(), simulated.clone());
-        Self { scenario, settled, kernel, simulated }
+        let moved = Self { scenario, records: false, ..self.clone() };
+        if self.records { moved.recorded() } else { moved }
     }
 
     /// What the step-time model says of the run.
@@ -132,40 +165,53 @@ impl Engine {
         Self { simulated: Some(simulated), ..self }
     }
 
+    /// The same engine with inputs that record: every figure of its forecast carries its
+    /// derivation. One of many forecasts goes without, and allocates nothing for it.
+    #[must_use]
+    pub fn recorded(&self) -> Self {
+        let mut recorded = Self { records: true, ..self.clone() };
+        recorded.for_each_input(&mut |input| input.record());
+        recorded
+    }
+
     /// Visits every input of the forecast.
     pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
         self.scenario.for_each_input(visit);
         if let Some(settled) = &mut self.settled {
-            Arc::make_mut(settled).efficiency.for_each_input(visit);
+            Arc::make_mut(settled).for_each_input(visit);
         }
         visit(&mut self.kernel);
     }
 
-    /// The forecast. With `explain`, every figure carries its derivation.
+    /// The forecast.
     ///
     /// # Errors
     /// A model that does not fit the devices that are to serve it; a job that fails all the time.
-    pub fn run(&self, explain: bool) -> Result<Estimate> {
+    pub fn run(&self) -> Result<Estimate> {
         let scenario = &self.scenario;
         let discount = &scenario.finance.discount_rate;
         let training = match scenario.training.as_ref().zip(self.settled.as_ref()) {
-            Some((plan, settled)) => Some(training::forecast(plan, settled, discount, explain)?),
+            Some((plan, settled)) => Some(training::forecast(plan, settled, discount)?),
             None => None,
         };
         let inference = match &scenario.inference {
             Some(plan) => {
                 let (finance, training) = ((&scenario.finance, &self.kernel), training.as_ref());
                 Some(match &self.simulated {
-                    None => inference::forecast(plan, finance, training, explain)?,
-                    Some(Simulated { limits, latency }) => {
-                        let (limits, latency) = (limits.clone(), |_: &Year| latency.clone());
-                        inference::serve(plan, finance, training, limits, latency, explain)?
+                    None => inference::forecast(plan, finance, training)?,
+                    Some(simulated) => {
+                        let simulated =
+                            if self.records { simulated.clone() } else { simulated.silent() };
+                        let Simulated { limits, latency, observed } = simulated;
+                        let latency = |_: &Year| latency;
+                        let served = inference::serve(plan, finance, training, limits, latency)?;
+                        InferenceForecast { observed: Some(observed), ..served }
                     }
                 })
             }
             None => None,
         };
-        let tco = tco(scenario, training.as_ref(), inference.as_ref(), explain);
+        let tco = tco(scenario, training.as_ref(), inference.as_ref());
         Ok(Estimate { training, inference, tco })
     }
 }
@@ -174,17 +220,16 @@ impl Engine {
 ///
 /// # Errors
 /// As [`Engine::new`] and [`Engine::run`].
-pub fn estimate(scenario: &Scenario, catalog: &Catalog, explain: bool) -> Result<Estimate> {
-    Engine::new(scenario, catalog)?.run(explain)
+pub fn estimate(scenario: &Scenario, catalog: &Catalog) -> Result<Estimate> {
+    Engine::new(scenario, catalog)?.run()
 }
 
 fn tco(
     scenario: &Scenario,
     training: Option<&TrainingForecast>,
     inference: Option<&InferenceForecast>,
-    explain: bool,
 ) -> Option<Tco> {
-    let rate = scenario.finance.discount_rate.traced(explain);
+    let rate = scenario.finance.discount_rate.trace();
     let empty = Vec::new();
     let by_year = inference.map_or(&empty, |i| &i.years);
     if training.is_none() && by_year.is_empty() {
@@ -203,7 +248,7 @@ fn tco(
     let present =
         add(once.iter().cloned().chain(by_year.iter().zip(&yearly).map(|(year, cost)| {
             cost.as_ref()
-                .map(|cost| years::discounted(cost, &rate, year.year, explain))
+                .map(|cost| years::discounted(cost, &rate, year.year))
                 .map_err(Clone::clone)
         })));
     let energy = add(training
@@ -220,16 +265,13 @@ fn tco(
         .chain(by_year.iter().map(|y| y.footprint.embodied[1].total.clone())));
     let sci = scenario.functional_unit.as_ref().zip(inference).map(|(unit, inference)| {
         let (location, embodied) = (inference.location.clone()?, inference.embodied.clone()?);
-        Ok((&(&location + &embodied) * &unit.traced(explain)).named("sci.co2e_g"))
+        Ok((&(&location + &embodied) * &unit.trace()).named("sci.co2e_g"))
     });
     Some(Tco {
         sci,
-        horizon_years: Traced::counted(
-            "years of service",
-            by_year.len() as f64,
-            "calendar",
-            explain,
-        ),
+        horizon_years: rate.beside(by_year.len() as f64, || {
+            ("years of service".to_owned(), "calendar".to_owned())
+        }),
         total: name(total, "tco.total_usd"),
         present_value: name(present, "tco.present_value_usd"),
         energy: name(energy, "tco.energy_kwh"),

@@ -18,7 +18,6 @@ pub(super) fn of_training(
     devices: Option<&Traced<Devices>>,
     packing: Option<&Packing>,
     facility: &Known<Energy>,
-    explain: bool,
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
@@ -27,11 +26,11 @@ pub(super) fn of_training(
     if let Some(rent) = &plan.rent {
         let paid = rent.paid_time(&run.device_time, packing);
         let held = packing.map(|packing| &packing.paid).or(devices);
-        rent.enter(&mut ledger, term, &paid, explain);
-        rent.enter_unused_terms(&mut ledger, term, &paid, held, explain);
+        rent.enter(&mut ledger, term, &paid);
+        rent.enter_unused_terms(&mut ledger, term, &paid, held);
     }
     if let Some(owned) = &plan.owned {
-        owned.enter(&mut ledger, (stage, term.period), &run.device_time, facility, explain);
+        owned.enter(&mut ledger, (stage, term.period), &run.device_time, facility);
     }
     if let Some(costs) = &plan.costs {
         enter_unpriced(&mut ledger, stage, term.period);
@@ -39,7 +38,7 @@ pub(super) fn of_training(
             why: "how long the run lasts is unknown without a number of devices".to_owned(),
         });
         let span = Span { stage, period: term.period, length: &length };
-        costs.enter(&mut ledger, span, |data| data.traced(explain), explain);
+        costs.enter(&mut ledger, span, |data| data.trace());
     }
     ledger
 }
@@ -56,28 +55,27 @@ pub(super) fn of_service(
     finance: &Finance,
     years: &[Year],
     first_month: u32,
-    explain: bool,
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
     let period = |year: &Year| Period::of_months(first_month + 12 * (year.year - 1), 12);
     for (service, years) in generations(service, years) {
         if let Some(rent) = &service.rent {
-            enter_rent(rent, finance, years, period, &mut ledger, explain);
+            enter_rent(rent, finance, years, period, &mut ledger);
         }
     }
-    let length = Ok(years::one(explain));
+    let length = Ok(years::one());
     for year in years {
         let (stage, period) = (Stage::Serving(year.year), period(year));
         let service = service.in_year(year.year);
         if let Some(owned) = &service.owned {
             let facility = &year.footprint.facility;
-            owned.enter(&mut ledger, (stage, period), &year.fleet_time, facility, explain);
+            owned.enter(&mut ledger, (stage, period), &year.fleet_time, facility);
         }
         if let Some(costs) = &service.costs {
             enter_unpriced(&mut ledger, stage, period);
             let span = Span { stage, period, length: &length };
-            let moved = |each: &Input<DataPerRequest>| &year.requests * &each.traced(explain);
-            costs.enter(&mut ledger, span, moved, explain);
+            let moved = |each: &Input<DataPerRequest>| &year.requests * &each.trace();
+            costs.enter(&mut ledger, span, moved);
         }
     }
     ledger
@@ -101,21 +99,19 @@ fn enter_rent(
     years: &[Year],
     period: impl Fn(&Year) -> Period,
     ledger: &mut Ledger<Money>,
-    explain: bool,
 ) {
-    let change = finance.price_change.traced(explain);
-    let changes: Vec<_> =
-        years.iter().map(|year| years::growth(&change, year.year, explain)).collect();
+    let change = finance.price_change.trace();
+    let changes: Vec<_> = years.iter().map(|year| years::growth(&change, year.year)).collect();
     let mut needed = Vec::with_capacity(years.len());
     for (year, change) in years.iter().zip(&changes) {
         let stage = Stage::Serving(year.year);
         let term = Term { stage, period: period(year), change: Some(change) };
         let paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
-        rent.enter(ledger, term, &paid, explain);
+        rent.enter(ledger, term, &paid);
         let held = year.packing.as_ref().map_or(&year.devices, |packing| &packing.paid);
         needed.push((term, held.clone()));
     }
-    rent.enter_unused_years(ledger, &needed, explain);
+    rent.enter_unused_years(ledger, &needed);
 }
 
 /// Other costs alone are no total: where nothing says what devices cost, their row is unknown.

@@ -1,15 +1,12 @@
 //! What it means that the hardware of a stage is owned, beside the rows of the ledger.
 
-use super::figure::Section;
 use super::{Year, money};
 use crate::estimate::plan::Service;
 use crate::ledger::line::{Ledger, Period, Stage};
-use crate::ledger::owned::PARTS;
 use crate::ledger::plan::Owned;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::provenance::{Input, Known, Traced, Unknown};
-use crate::quantity::system::device::device;
-use crate::quantity::{DeviceTime, Devices, Energy, Measure, Money};
+use crate::quantity::{DeviceTime, Devices, Energy, Money};
 
 /// The purchase of the hardware, and whether a rent would have been cheaper.
 #[derive(Clone, Debug)]
@@ -27,15 +24,14 @@ impl Ownership {
         bought: Option<&Traced<Devices>>,
         (time, facility): (&Traced<DeviceTime>, &Known<Energy>),
         discount: &Input<f64>,
-        explain: bool,
     ) -> Self {
         let mut purchases = Ledger::default();
         if let Some(devices) = bought {
             let now = (Stage::Training, Period::of_months(0, 0));
-            owned.purchase(&mut purchases, now, devices, explain);
+            owned.purchase(&mut purchases, now, devices);
         }
-        let discount = discount.traced(explain);
-        Self { purchases, rent_or_buy: owned.rent_or_buy(time, facility, &discount, explain) }
+        let discount = discount.trace();
+        Self { purchases, rent_or_buy: owned.rent_or_buy(time, facility, &discount) }
     }
 
     /// Of a service: each year buys the devices that its fleet has more than the last, of a renewed
@@ -45,61 +41,26 @@ impl Ownership {
         years: &[Year],
         first_month: u32,
         discount: &Input<f64>,
-        explain: bool,
     ) -> Option<Self> {
         let first = years.first()?;
         let mut purchases = Ledger::default();
         for (service, years) in money::generations(service, years) {
             let Some(owned) = &service.owned else { continue };
-            let mut had =
-                Traced::counted("devices before", Devices::new::<device>(0.0), "calendar", explain);
+            let mut had: Option<&Traced<Devices>> = None;
             for year in years {
-                let more: Traced<Devices> =
-                    year.devices
-                        .map2(&had, "max(0, devices - devices before)", |v| (v[0] - v[1]).max(0.0));
+                let more = had
+                    .map_or_else(|| year.devices.clone(), |had| (&year.devices - had).or_nothing());
                 if more.value().value > 0.0 {
                     let month = first_month + 12 * (year.year - 1);
                     let begin = (Stage::Serving(year.year), Period::of_months(month, 0));
-                    owned.purchase(&mut purchases, begin, &more, explain);
-                    had = year.devices.clone();
+                    owned.purchase(&mut purchases, begin, &more);
+                    had = Some(&year.devices);
                 }
             }
         }
         let owned = service.owned.as_ref()?;
         let used = (&first.fleet_time, &first.footprint.facility);
-        let rent_or_buy = owned.rent_or_buy(used.0, used.1, &discount.traced(explain), explain);
+        let rent_or_buy = owned.rent_or_buy(used.0, used.1, &discount.trace());
         Some(Self { purchases, rent_or_buy })
-    }
-
-    /// Lists what is paid for the hardware.
-    pub(super) fn list_purchases(&self, out: &mut Section<'_>) {
-        for part in PARTS {
-            let sum = self.purchases.sum(|entry| entry.detail == part);
-            out.stated(&format!("capex_usd.{part}"), "USD", sum.as_ref());
-        }
-        out.stated("capex_usd.total", "USD", self.purchases.sum(|_| true).as_ref());
-    }
-
-    /// Lists the comparison with a rent.
-    pub(super) fn list_comparison(&self, out: &mut Section<'_>) {
-        self.compared(out, "capex_usd_per_device", "USD/device", |it| &it.capex);
-        self.compared(out, "running_usd_per_device_h", "USD/device-h", |it| &it.running);
-        self.compared(out, "rent_usd_per_device_h", "USD/device-h", |it| &it.rent);
-        let net = "net_present_value_usd_per_device";
-        self.compared(out, net, "USD/device", |it| &it.net_present_value);
-        if let Ok(it) = &self.rent_or_buy {
-            out.or_never("break_even_months", "months", &it.break_even);
-        }
-    }
-
-    fn compared<Q: Measure>(
-        &self,
-        out: &mut Section<'_>,
-        path: &str,
-        unit: &str,
-        pick: impl Fn(&RentOrBuy) -> &Traced<Q>,
-    ) {
-        let figure = self.rent_or_buy.as_ref().map(|it| pick(it).clone()).map_err(Clone::clone);
-        out.maybe(path, unit, &figure);
     }
 }

@@ -11,7 +11,7 @@
 use super::ReplicaLimits;
 use crate::estimate::plan::Service;
 use crate::provenance::{Known, Traced};
-use crate::quantity::{Co2eMass, Energy, Money, Per, Ratio, Requests, Tokens};
+use crate::quantity::{Co2eMass, Energy, Money, Per, Requests, Tokens, TokensPerRequest};
 
 /// What a token takes.
 #[derive(Clone, Debug)]
@@ -47,19 +47,22 @@ impl PerToken {
         cost: Option<&Known<Per<Money, Requests>>>,
         energy: &Known<Per<Energy, Requests>>,
         location: &Known<Per<Co2eMass, Requests>>,
-        explain: bool,
     ) -> Option<Self> {
-        let output = service.replica.output.as_ref()?.traced(explain);
+        let output = service.replica.output.as_ref()?.trace();
         let share = limits.prompt_share.as_ref()?;
-        let input = service.replica.input.traced(explain);
+        let input = service.replica.input.trace();
         let tokens = &input + &output;
-        let rest: Traced<Ratio> = share.map("1 - share of prompts", |v| 1.0 - v[0]);
+        let rest = 1.0 - share;
         let name = |figure: &str| format!("inference.per_million_tokens.{figure}");
         let of_output = |figure: &str| format!("inference.per_output_token.{figure}");
-        let each = |what: &Known<Per<Energy, Requests>>, tokens, name: String| {
+        let each = |what: &Known<Per<Energy, Requests>>,
+                    tokens: &Traced<TokensPerRequest>,
+                    name: String| {
             what.clone().map(|energy| (&energy / tokens).named(&name))
         };
-        let mass = |tokens, name: String| location.clone().map(|m| (&m / tokens).named(&name));
+        let mass = |tokens: &Traced<TokensPerRequest>, name: String| {
+            location.clone().map(|m| (&m / tokens).named(&name))
+        };
         Some(Self {
             money: cost.map(|cost| Prices {
                 all: cost.clone().map(|cost| (&cost / &tokens).named(&name("cost_usd"))),

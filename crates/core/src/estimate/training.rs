@@ -61,33 +61,32 @@ pub(super) fn forecast(
     plan: &TrainingPlan,
     settled: &Settled,
     discount: &Input<f64>,
-    explain: bool,
 ) -> Result<TrainingForecast> {
-    let run = plan.run.time(settled, explain)?;
-    let devices = plan.run.devices.as_ref().map(|devices| devices.traced(explain));
-    let spares = plan.run.spares.traced(explain).map::<f64>("1 + spares", |v| 1.0 + v[0]);
+    let run = plan.run.time(settled)?;
+    let devices = plan.run.devices.as_ref().map(|devices| devices.trace());
+    let spares = 1.0 + plan.run.spares.trace();
     let held = devices.as_ref().map(|devices| devices * &spares);
     let packing = plan
         .rent
         .as_ref()
         .zip(held.as_ref())
-        .and_then(|(rent, devices)| rent.pack("training", devices, explain));
+        .and_then(|(rent, devices)| rent.pack("training", devices));
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
     let when = When { stage: Stage::Training, period: Period::during(length) };
-    let footprint = plan.site.footprint("training", when, &phases(&run.spent), explain);
+    let footprint = plan.site.footprint("training", when, &phases(&run.spent));
     let facility = &footprint.facility;
     let (trains, packed) = (devices.as_ref(), packing.as_ref());
-    let money = money::of_training(plan, &run, trains, packed, facility, explain);
+    let money = money::of_training(plan, &run, trains, packed, facility);
     let ownership = plan.owned.as_ref().map(|owned| {
         let used = (&run.device_time, facility);
-        Ownership::of_run(owned, held.as_ref(), used, discount, explain)
+        Ownership::of_run(owned, held.as_ref(), used, discount)
     });
     let cost = money.sum(|_| true).map(|cost| super::name(cost, "training.cost_usd.total"));
     let per_usd = |flops: &Traced<Flop>, name: &str| {
         let cost = cost.clone()?;
         Some(cost.map(|cost| (flops / &cost).named(&format!("training.flops_per_usd.{name}"))))
     };
-    let at_peak = &run.device_time * &plan.run.peak.traced(explain);
+    let at_peak = &run.device_time * &plan.run.peak.trace();
     let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
         let days = (wall.value().value / 86_400.0).ceil();
         let end = start.checked_add_days(chrono::Days::new(days.min(1e6) as u64))?;
@@ -98,13 +97,8 @@ pub(super) fn forecast(
         memory: settled.predicted.as_ref().map(|predicted| predicted.candidate.memory),
         peak_flops_per_usd: per_usd(&at_peak, "peak"),
         achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
-        sci: TrainingIntensity::new(
-            &footprint,
-            run.tokens.as_ref(),
-            &plan.billion_parameters,
-            explain,
-        ),
-        best_start: best_start(plan, run.wall_clock.as_ref(), explain),
+        sci: TrainingIntensity::new(&footprint, run.tokens.as_ref(), &plan.billion_parameters),
+        best_start: best_start(plan, run.wall_clock.as_ref()),
         footprint,
         ownership,
         run,
@@ -137,11 +131,10 @@ fn phases(spent: &Spent) -> Vec<Phase> {
 fn best_start(
     plan: &TrainingPlan,
     length: Option<&Traced<Time>>,
-    explain: bool,
 ) -> Option<std::result::Result<BestStart, Unknown>> {
     let (window, start) = plan.site.start_window.as_ref().zip(plan.start)?;
     Some(match length {
-        Some(length) => window.best_start(start, length.value(), explain),
+        Some(length) => window.best_start(start, length),
         None => Err(Unknown {
             why: "the best start is unknown: nobody says on how many devices the run is".to_owned(),
         }),

@@ -7,11 +7,14 @@
 //! request. The break-even is C(k) / a for the least k with C(k) <= a k q. There is none where the
 //! price of a replica's devices is above what the hosted model would charge for all it can serve.
 
-use super::rent_or_buy::Never;
-use crate::provenance::{Traced, function};
+use crate::provenance::{Traced, Value};
 use crate::quantity::{
-    DevicePrice, Devices, DevicesPerInstance, Money, Per, RequestRate, Requests, show,
+    DevicePrice, Devices, DevicesPerInstance, Measure, Money, Per, RequestRate, Requests, Time,
+    show,
 };
+
+/// What is paid or earned over time.
+type MoneyRate = Per<Money, Time>;
 
 /// Price of one request.
 pub type RequestPrice = Per<Money, Requests>;
@@ -33,57 +36,73 @@ pub struct Fleet {
 
 impl Fleet {
     /// The least volume at which the fleet costs no more than a hosted model does at `price` a
-    /// request.
-    ///
-    /// # Errors
-    /// There is no such volume, with the reason.
-    pub fn break_even(&self, price: &Traced<RequestPrice>) -> Result<Traced<RequestRate>, Never> {
-        let rate: Traced<RequestRate> = function(
-            "least C(k) / a with C(k) <= a k q, C(k) = c m ceil((k + r) d / m), k replicas",
-            &[
-                price.part(),
-                self.device.part(),
-                self.replica_rate.part(),
-                self.replica_devices.part(),
-                self.instance_devices.part(),
-                self.redundancy.part(),
-            ],
-            least_rate,
-        );
+    /// request; never, with the reason, where there is no such volume.
+    pub fn break_even(&self, price: &Traced<RequestPrice>) -> Value<RequestRate> {
+        let rate = self.least_rate(price);
         if rate.value().value.is_finite() {
-            return Ok(rate);
+            return rate.into();
         }
         let busy = &(&self.device * &self.replica_devices) / &self.replica_rate;
-        Err(Never(format!(
+        Value::never(format!(
             "never: a request costs {} on a fleet as busy as planned, and {} at the hosted model",
             show(busy.value()),
             show(price.value())
-        )))
+        ))
     }
 }
 
-/// The break-even of [`Fleet::break_even`]; infinite where there is none.
-fn least_rate(v: &[f64]) -> f64 {
-    let &[price, device, rate, size, instance, spare] = v else { return f64::INFINITY };
-    let cost = |k: f64| device * instance * ((k + spare) * size / instance - 1e-9).ceil();
-    // m replicas more fill d instances more exactly, so what they save is the same every time.
-    let saving = (price * rate - device * size) * instance;
-    let replicas = (1..=instance as u32).map(f64::from).filter_map(|k| {
-        let missing = cost(k) - price * rate * k;
-        if missing <= 0.0 {
-            Some(k)
-        } else if saving > 0.0 {
-            Some(k + instance * (missing / saving).ceil())
-        } else {
-            None
-        }
-    });
-    replicas.reduce(f64::min).map_or(f64::INFINITY, |k| cost(k) / price)
+impl Fleet {
+    /// The break-even; infinite where there is none.
+    ///
+    /// With n replicas more, n = m / gcd(d, m), the devices fill whole instances as exactly as
+    /// before, so that what n replicas earn beyond their devices is the same every time. From each
+    /// of the first n numbers of replicas the fleet grows in such leaps until it pays.
+    fn least_rate(&self, price: &Traced<RequestPrice>) -> Traced<RequestRate> {
+        let [size, instance] =
+            [self.replica_devices.value().stored(), self.instance_devices.value().stored()];
+        let leap = (instance / greatest_divisor(size, instance)).max(1.0);
+        let whole = &self.device * &self.instance_devices;
+        let cost = |replicas: &Traced<f64>| {
+            let devices = (replicas + &self.redundancy) * &self.replica_devices;
+            &whole * (devices / &self.instance_devices).ceil()
+        };
+        let earned = price * &self.replica_rate;
+        let saving = (&earned - &self.device * &self.replica_devices) * leap;
+        let saving = saving.named("what replicas that fill instances earn beyond their devices");
+        let nothing = Traced::constant(MoneyRate::from_stored(0.0));
+        let never = Traced::constant(RequestRate::from_stored(f64::INFINITY));
+        let rates = (1..=leap as u32).map(|first| {
+            let replicas = Traced::constant(f64::from(first));
+            let missing = cost(&replicas) - &earned * &replicas;
+            let leaps = (&missing / &saving).number().ceil();
+            let grown =
+                nothing.below(&saving).choose(&(cost(&(&replicas + leaps * leap)) / price), &never);
+            let rate = missing.at_most(&nothing).choose(&(cost(&replicas) / price), &grown);
+            rate.named(format_args!("break-even with {first}, {first} + {leap}, ... replicas"))
+        });
+        Traced::least(&rates.collect::<Vec<_>>())
+    }
+}
+
+/// The greatest common divisor of two whole numbers.
+fn greatest_divisor(a: f64, b: f64) -> f64 {
+    if b < 1.0 { a.max(1.0) } else { greatest_divisor(b, a % b) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn least_rate([price, device, rate, size, instance, spare]: [f64; 6]) -> f64 {
+        let fleet = Fleet {
+            device: Traced::constant(DevicePrice::from_stored(device)),
+            replica_rate: Traced::constant(RequestRate::from_stored(rate)),
+            replica_devices: Traced::constant(Devices::from_stored(size)),
+            instance_devices: Traced::constant(DevicesPerInstance::from_stored(instance)),
+            redundancy: Traced::constant(spare),
+        };
+        fleet.least_rate(&Traced::constant(RequestPrice::from_stored(price))).value().stored()
+    }
 
     /// The same by trying every number of replicas.
     fn by_search(v: &[f64; 6], most: u32) -> Option<f64> {
@@ -101,7 +120,7 @@ mod tests {
         ) {
             let [size, instance, spare] = [size, instance, spare].map(f64::from);
             let v = [price, device, rate, size, instance, spare];
-            let found = least_rate(&v);
+            let found = least_rate(v);
             match by_search(&v, 3000) {
                 Some(least) => proptest::prop_assert!((found - least).abs() <= 1e-9 * least),
                 None => proptest::prop_assert!(found > 3000.0 * size * device / price),
@@ -111,12 +130,12 @@ mod tests {
 
     #[test]
     fn dear_devices_never_pay() {
-        assert!(least_rate(&[1.0, 1.0, 1.0, 2.0, 8.0, 0.0]).is_infinite());
+        assert!(least_rate([1.0, 1.0, 1.0, 2.0, 8.0, 0.0]).is_infinite());
         // One replica of one device at 0.5 a second serves up to 1: it pays from 0.5 on.
-        assert!((least_rate(&[1.0, 0.5, 1.0, 1.0, 1.0, 0.0]) - 0.5).abs() < 1e-12);
+        assert!((least_rate([1.0, 0.5, 1.0, 1.0, 1.0, 0.0]) - 0.5).abs() < 1e-12);
         // An instance of 8 at 4 a second is filled by 8 replicas: it pays from 4 on.
-        assert!((least_rate(&[1.0, 0.5, 1.0, 1.0, 8.0, 0.0]) - 4.0).abs() < 1e-12);
+        assert!((least_rate([1.0, 0.5, 1.0, 1.0, 8.0, 0.0]) - 4.0).abs() < 1e-12);
         // A spare replica costs 0.5 more.
-        assert!((least_rate(&[1.0, 0.5, 1.0, 1.0, 1.0, 1.0]) - 1.0).abs() < 1e-12);
+        assert!((least_rate([1.0, 0.5, 1.0, 1.0, 1.0, 1.0]) - 1.0).abs() < 1e-12);
     }
 }

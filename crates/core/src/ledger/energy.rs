@@ -7,7 +7,7 @@
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use crate::ledger::plan::{Draw, PowerModel};
 use crate::provenance::{Traced, Unknown};
-use crate::quantity::{DevicePower, DeviceTime, Energy, Ratio};
+use crate::quantity::{DevicePower, DeviceTime, Energy, Measure, Ratio};
 
 /// A stretch of device-time that is paid for.
 #[derive(Clone, Debug)]
@@ -41,12 +41,7 @@ pub struct When {
 }
 
 /// The rows of IT energy of all phases.
-pub fn rows(
-    power: &Result<PowerModel, Unknown>,
-    when: When,
-    phases: &[Phase],
-    explain: bool,
-) -> Ledger<Energy> {
+pub fn rows(power: &Result<PowerModel, Unknown>, when: When, phases: &[Phase]) -> Ledger<Energy> {
     let mut ledger = Ledger::default();
     let When { stage, period } = when;
     let entry = |resource, detail| Entry { stage, resource, detail, kind: Kind::Opex, period };
@@ -60,19 +55,18 @@ pub fn rows(
         Ok(PowerModel::Average(power)) => {
             let paid = phases.iter().map(|phase| phase.time.clone());
             if let Some(paid) = paid.reduce(|sum, time| &sum + &time) {
-                let power = power.traced(explain);
+                let power = power.trace();
                 ledger.enter(Line::new(entry(Resource::Power, ""), &Ok(paid), &Ok(power)));
             }
         }
         Ok(PowerModel::ByLoad { busy, idle, idle_host }) => {
-            let busy = busy.traced(explain).named("power of a busy device with its host");
-            let mut idle = idle.traced(explain);
+            let busy = busy.trace().named("power of a busy device with its host");
+            let mut idle = idle.trace();
             if let Some(host) = idle_host {
-                idle = &idle + &host.traced(explain);
+                idle = &idle + &host.trace();
             }
             let idle = idle.named("power of an idle device with its host");
-            let above: Traced<DevicePower> =
-                busy.map2(&idle, "busy - idle, at least 0", |v| (v[0] - v[1]).max(0.0));
+            let above = (&busy - &idle).or_nothing();
             let (idle, above) = (Ok(idle), Ok(above));
             for Phase { name, time, load } in phases {
                 let at_work = match load {
@@ -94,16 +88,14 @@ pub fn rows(
 /// The part of its time that a fleet is at work, at most 1: the device-time that its requests take
 /// at the highest rate of a replica / the device-time of the fleet.
 pub fn utilisation(work: &Traced<DeviceTime>, fleet: &Traced<DeviceTime>) -> Traced<Ratio> {
-    work.map2(fleet, "device-hours of work / those of the fleet, at most 1", |v| {
-        (v[0] / v[1]).min(1.0)
-    })
+    (work / fleet).min(&Traced::constant(Measure::from_stored(1.0)))
 }
 
 impl Draw {
-    fn traced(&self, explain: bool) -> Traced<DevicePower> {
+    fn trace(&self) -> Traced<DevicePower> {
         match self {
-            Self::Watts(power) => power.traced(explain),
-            Self::OfTdp { tdp, share } => &tdp.traced(explain) * &share.traced(explain),
+            Self::Watts(power) => power.trace(),
+            Self::OfTdp { tdp, share } => &tdp.trace() * &share.trace(),
         }
     }
 }

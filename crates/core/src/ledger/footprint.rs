@@ -14,9 +14,9 @@ use super::line::{Entry, Ledger, Resource};
 use crate::catalog::GridBasis;
 use crate::diagnostic::{Error, Result};
 use crate::ledger::plan::{Contracts, Embodied, Scope, Site, Stated};
-use crate::provenance::{Input, Known, Traced, Unknown, function};
+use crate::provenance::{Input, Known, Traced, Unknown};
 use crate::quantity::{
-    Co2eMass, DeviceCo2e, DeviceTime, Energy, GridIntensity, Measure, Pue, Ratio, Water,
+    Co2eMass, DeviceCo2e, DeviceTime, Energy, GridIntensity, Measure, Pue, Water,
 };
 
 /// Marks CO2e by the grid where the electricity is used.
@@ -135,8 +135,7 @@ impl Footprint {
             embodied: None,
             item,
         };
-        let cooling = both(&self.it, &self.pue)
-            .map(|(it, pue)| &it * &pue.map::<Ratio>("PUE - 1", |v| v[0] - 1.0));
+        let cooling = both(&self.it, &self.pue).map(|(it, pue)| &it * &(pue - 1.0));
         let lines = self.rows.lines().iter();
         let made = |item: &str, read: fn(&EmbodiedShare) -> &Known<Co2eMass>| Account {
             item: item.to_owned(),
@@ -188,35 +187,35 @@ pub fn comparable(one: GridBasis, other: GridBasis) -> Result<()> {
 
 impl Site {
     /// The footprint of device-time here; figures are named under `path`.
-    pub fn footprint(&self, path: &str, when: When, phases: &[Phase], explain: bool) -> Footprint {
+    pub fn footprint(&self, path: &str, when: When, phases: &[Phase]) -> Footprint {
         let name = |figure: &str| format!("{path}.{figure}");
-        let rows = energy::rows(&self.power, when, phases, explain);
+        let rows = energy::rows(&self.power, when, phases);
         let it = rows.sum(|_| true).unwrap_or_else(nothing);
         let it = it.map(|it| it.named(&name("energy_kwh.it")));
-        let pue = traced(&self.pue, explain);
+        let pue = traced(&self.pue);
         let facility =
             both(&it, &pue).map(|(it, pue)| (&it * &pue).named(&name("energy_kwh.facility")));
-        let grid = traced(&self.grid, explain);
+        let grid = traced(&self.grid);
         let emitted = |grid: &Known<GridIntensity>, figure: &str| {
             both(&facility, grid).map(|(energy, grid)| (&energy * &grid).named(&name(figure)))
         };
         let location = emitted(&grid, "co2e_kg.location").map(Traced::<Co2eMass>::retype);
         let upstream = self.upstream.as_ref();
-        let upstream = upstream.map(|grid| emitted(&traced(grid, explain), "co2e_kg.upstream"));
+        let upstream = upstream.map(|grid| emitted(&traced(grid), "co2e_kg.upstream"));
         let marginal = self.marginal.as_ref().map(|grid| {
-            let mass = emitted(&Ok(grid.traced(explain)), "co2e_kg.marginal");
+            let mass = emitted(&Ok(grid.trace()), "co2e_kg.marginal");
             mass.map(Traced::<Co2eMass>::retype)
         });
         let contracted = self.contracts.as_ref().map_err(Clone::clone);
         let market = contracted
-            .and_then(|contracts| emitted(&Ok(contracts.intensity(explain)), "co2e_kg.market"))
+            .and_then(|contracts| emitted(&Ok(contracts.intensity()), "co2e_kg.market"))
             .map(Traced::<Co2eMass>::retype);
         let paid = phases.iter().map(|phase| phase.time.clone());
         let paid = paid.reduce(|sum, time| &sum + &time);
-        let embodied = self.embodied.shares(paid.as_ref(), path, explain);
-        let water = both(&it, &traced(&self.wue, explain))
+        let embodied = self.embodied.shares(paid.as_ref(), path);
+        let water = both(&it, &traced(&self.wue))
             .map(|(energy, wue)| (&energy * &wue).named(&name("water_l.on_site")));
-        let grid_water = both(&facility, &traced(&self.grid_water, explain))
+        let grid_water = both(&facility, &traced(&self.grid_water))
             .map(|(energy, water)| (&energy * &water).named(&name("water_l.off_site")));
         Footprint {
             rows,
@@ -240,27 +239,23 @@ impl Site {
 impl Contracts {
     /// Intensity of the electricity as it is contracted: the part that nothing covers x residual
     /// mix.
-    fn intensity(&self, explain: bool) -> Traced<GridIntensity> {
-        let covered: Vec<_> = self.covered.iter().map(|share| share.traced(explain)).collect();
-        let parts: Vec<_> = covered.iter().map(Traced::part).collect();
-        let open: Traced<f64> = function("1 - what contracts cover, at least 0", &parts, |v| {
-            (1.0 - v.iter().sum::<f64>()).max(0.0)
-        });
-        &self.residual.traced(explain) * &open
+    fn intensity(&self) -> Traced<GridIntensity> {
+        let residual = self.residual.trace();
+        if self.covered.is_empty() {
+            return residual;
+        }
+        let shares = self.covered.iter().map(|share| share.trace().number());
+        let open = shares.fold(Traced::constant(1.0), |open, share| open - share);
+        residual * open.or_nothing()
     }
 }
 
 impl Embodied {
     /// low, mid and high: (device + server / devices of a server) x time / (service life x
     /// utilisation).
-    fn shares(
-        &self,
-        time: Option<&Traced<DeviceTime>>,
-        path: &str,
-        explain: bool,
-    ) -> [EmbodiedShare; 3] {
-        let together = self.together.traced(explain);
-        let in_use = &self.lifetime.traced(explain) * &self.utilisation.traced(explain);
+    fn shares(&self, time: Option<&Traced<DeviceTime>>, path: &str) -> [EmbodiedShare; 3] {
+        let together = self.together.trace();
+        let in_use = &self.lifetime.trace() * &self.utilisation.trace();
         let of = |each: Known<DeviceCo2e>| match time {
             Some(time) => each.map(|each| &(&each * time) / &in_use),
             None => nothing(),
@@ -270,10 +265,10 @@ impl Embodied {
             let Some(((device, server), level)) = levels.next() else {
                 return EmbodiedShare { devices: nothing(), servers: nothing(), total: nothing() };
             };
-            let devices = of(traced(device, explain));
-            let servers = of(traced(server, explain).map(|server| &server / &together));
+            let devices = of(traced(device));
+            let servers = of(traced(server).map(|server| &server / &together));
             let total = both(&devices, &servers).map(|(devices, servers)| {
-                (&devices + &servers).named(&format!("{path}.co2e_kg.embodied.{level}"))
+                (&devices + &servers).named(format_args!("{path}.co2e_kg.embodied.{level}"))
             });
             EmbodiedShare { devices, servers, total }
         })
@@ -284,8 +279,8 @@ fn nothing<Q>() -> Known<Q> {
     Err(Unknown { why: "there is nothing to add up".to_owned() })
 }
 
-fn traced<Q: Measure>(input: &Stated<Q>, explain: bool) -> Known<Q> {
-    input.as_ref().map(|input: &Input<Q>| input.traced(explain)).map_err(Clone::clone)
+fn traced<Q: Measure>(input: &Stated<Q>) -> Known<Q> {
+    input.as_ref().map(|input: &Input<Q>| input.trace()).map_err(Clone::clone)
 }
 
 fn both<A: Measure, B: Measure>(

@@ -20,12 +20,15 @@ pub enum Stage {
     Serving(u32),
 }
 
+/// The path of the years of service in the JSON; the number follows.
+pub const YEARS: &str = "inference.years.";
+
 impl Stage {
     /// Its path in the JSON: `training`, `inference.years.1`.
     pub fn path(self) -> String {
         match self {
             Self::Training => "training".to_owned(),
-            Self::Serving(year) => format!("inference.years.{year}"),
+            Self::Serving(year) => format!("{YEARS}{year}"),
         }
     }
 

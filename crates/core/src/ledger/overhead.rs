@@ -27,30 +27,29 @@ impl<E: Measure> Costs<E> {
         ledger: &mut Ledger<Money>,
         span: Span<'_>,
         moved: impl Fn(&Input<E>) -> Traced<Data>,
-        explain: bool,
     ) {
         let Span { stage, period, length } = span;
         let kind = Kind::Opex;
         for stored in &self.stored {
-            let kept = stored.retention.as_ref().map(|kept| kept.traced(explain));
+            let kept = stored.retention.as_ref().map(|kept| kept.trace());
             let after = kept.as_ref().map_or(Time::from_stored(0.0), Traced::value);
             let held = Period { length: period.length + after, ..period };
             let (resource, detail) = (Resource::Storage, stored.detail);
             let entry = Entry { stage, resource, detail, kind, period: held };
-            let data = stored.data.traced(explain);
+            let data = stored.data.trace();
             let data = match &stored.copies {
-                Some(copies) => &data * &copies.traced(explain),
+                Some(copies) => &data * &copies.trace(),
                 None => data,
             };
             let quantity = length.clone().map(|length| match &kept {
                 Some(kept) => &data * &(&length + kept),
                 None => &data * &length,
             });
-            ledger.enter(Line::new(entry, &quantity, &traced(&stored.price, explain)));
+            ledger.enter(Line::new(entry, &quantity, &traced(&stored.price)));
         }
         if let Some(egress) = &self.egress {
             let entry = Entry { stage, resource: Resource::Egress, detail: "", kind, period };
-            let price = traced(&egress.price, explain);
+            let price = traced(&egress.price);
             ledger.enter(Line::new(entry, &Ok(moved(&egress.data)), &price));
         }
         let entry = Entry { stage, resource: Resource::Staff, detail: "", kind, period };
@@ -58,16 +57,16 @@ impl<E: Measure> Costs<E> {
             None => {}
             Some(Staff::Hired { fte, cost, duration }) => {
                 let time = match duration {
-                    Some(duration) => Ok(duration.traced(explain)),
+                    Some(duration) => Ok(duration.trace()),
                     None => length.clone(),
                 };
-                let work = time.map(|time| &time * &fte.traced(explain));
-                ledger.enter(Line::new(entry, &work, &Ok(cost.traced(explain))));
+                let work = time.map(|time| &time * &fte.trace());
+                ledger.enter(Line::new(entry, &work, &Ok(cost.trace())));
             }
             Some(Staff::ShareOfTotal(share)) => {
                 let Some(others) = ledger.sum(|entry| entry.stage == stage) else { return };
-                let ratio: Traced<Ratio> =
-                    share.traced(explain).map("share / (1 - share)", |v| v[0] / (1.0 - v[0]));
+                let share = share.trace().number();
+                let ratio: Traced<Ratio> = (&share / (1.0 - &share)).retype();
                 let others = others.map(|others| others.named("all other costs"));
                 ledger.enter(Line::new(entry, &others, &Ok(ratio)));
             }
@@ -75,9 +74,6 @@ impl<E: Measure> Costs<E> {
     }
 }
 
-fn traced<Q: Measure>(
-    input: &Result<Input<Q>, crate::provenance::Unknown>,
-    explain: bool,
-) -> Known<Q> {
-    input.as_ref().map(|input| input.traced(explain)).map_err(Clone::clone)
+fn traced<Q: Measure>(input: &Result<Input<Q>, crate::provenance::Unknown>) -> Known<Q> {
+    input.as_ref().map(|input| input.trace()).map_err(Clone::clone)
 }

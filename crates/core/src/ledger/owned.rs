@@ -6,11 +6,11 @@
 //! paid as well, in rows of its own.
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
-use super::years::YEAR;
+use super::years;
 use crate::catalog::PurchasePrice;
 use crate::ledger::plan::{Amortisation, Owned};
-use crate::provenance::{Known, Traced, Unknown, function};
-use crate::quantity::{DevicePrice, DeviceTime, Devices, Energy, Money, YearlyRate};
+use crate::provenance::{Known, Traced, Unknown};
+use crate::quantity::{DevicePrice, DeviceTime, Devices, Energy, Money, Time, YearlyRate};
 
 /// What one device and its share of the cluster cost on the first day of use.
 #[derive(Clone, Debug)]
@@ -25,32 +25,29 @@ pub struct Capex {
 /// servers.
 pub const PARTS: [&str; 3] = ["chips", "servers", "interconnect"];
 
+/// The factor (1 + change)^time of a value that changes by a rate per year.
+fn grown(change: &Traced<YearlyRate>, time: &Traced<Time>) -> Traced<f64> {
+    (1.0 + change * years::one()).pow(&(time / years::one()))
+}
+
 impl Owned {
     /// What one device costs, with its share of server and interconnect.
     ///
     /// # Errors
     /// The price of the chip is unknown.
-    pub fn capex(&self, explain: bool) -> Result<Capex, Unknown> {
-        let price = self.chip.as_ref().map_err(Clone::clone)?.traced(explain);
+    pub fn capex(&self) -> Result<Capex, Unknown> {
+        let price = self.chip.as_ref().map_err(Clone::clone)?.trace();
         let chips = match &self.amortisation {
             Amortisation::StraightLine { .. } => price,
-            Amortisation::Value { change, age } => function(
-                "price x (1 + change per year) ^ age",
-                &[price.part(), change.traced(explain).part(), age.traced(explain).part()],
-                |v| v[0] * (1.0 + v[1] * YEAR).powf(v[2] / YEAR),
-            ),
+            Amortisation::Value { change, age } => price * grown(&change.trace(), &age.trace()),
         };
-        let ratio = self.server.traced(explain);
-        let servers: Traced<PurchasePrice> =
-            chips.map2(&ratio, "chip x (server / chip - 1)", |v| v[0] * (v[1] - 1.0));
-        let share = self.interconnect.traced(explain);
-        let interconnect: Traced<PurchasePrice> =
-            (&chips + &servers).map2(&share, "server x interconnect / (1 - interconnect)", |v| {
-                v[0] * v[1] / (1.0 - v[1])
-            });
+        let ratio = self.server.trace();
+        let servers = &chips * (ratio - 1.0);
+        let share = self.interconnect.trace();
+        let interconnect = (&chips + &servers) * &share / (1.0 - &share);
         let parts = [chips, servers, interconnect];
         let named = |index: usize| {
-            parts[index].clone().named(&format!("price of a device's {}", PARTS[index]))
+            parts[index].clone().named(format_args!("price of a device's {}", PARTS[index]))
         };
         let parts = [named(0), named(1), named(2)];
         let total = (&(&parts[0] + &parts[1]) + &parts[2]).named("capex of a device");
@@ -62,50 +59,41 @@ impl Owned {
     /// In equal parts: (1 - residual) / service life. By value, a run pays at the rate at which
     /// the value falls on its first day, -ln(1 + change), as Cottier et al. do; a year of service
     /// pays what the value falls by in that year.
-    pub fn loss(&self, stage: Stage, explain: bool) -> Traced<YearlyRate> {
-        let loss: Traced<YearlyRate> = match (&self.amortisation, stage) {
-            (Amortisation::StraightLine { residual }, _) => residual.traced(explain).map2(
-                &self.life.traced(explain),
-                "(1 - residual) / service life",
-                |v| (1.0 - v[0]) / v[1],
-            ),
-            (Amortisation::Value { change, .. }, Stage::Training) => change
-                .traced(explain)
-                .map("-ln(1 + change per year)", |v| -(1.0 + v[0] * YEAR).ln() / YEAR),
+    pub fn loss(&self, stage: Stage) -> Traced<YearlyRate> {
+        let loss = match (&self.amortisation, stage) {
+            (Amortisation::StraightLine { residual }, _) => {
+                (1.0 - residual.trace()) / self.life.trace()
+            }
+            (Amortisation::Value { change, .. }, Stage::Training) => {
+                -(1.0 + change.trace() * years::one()).ln() / years::one()
+            }
             (Amortisation::Value { change, .. }, Stage::Serving(year)) => {
-                let year = Traced::counted("year of service", f64::from(year), "calendar", explain);
-                change.traced(explain).map2(
-                    &year,
-                    "-change x (1 + change) ^ (year of service - 1)",
-                    |v| -v[0] * (1.0 + v[0] * YEAR).powf(v[1] - 1.0),
-                )
+                let change = change.trace();
+                -&change * years::growth(&change, year)
             }
         };
         loss.named("amortisation")
     }
 
     /// Part of the price that is left after the service life.
-    pub fn residual(&self, explain: bool) -> Traced<f64> {
+    pub fn residual(&self) -> Traced<f64> {
         match &self.amortisation {
-            Amortisation::StraightLine { residual } => residual.traced(explain).retype(),
-            Amortisation::Value { change, .. } => change
-                .traced(explain)
-                .map2(&self.life.traced(explain), "(1 + change per year) ^ service life", |v| {
-                    (1.0 + v[0] * YEAR).powf(v[1] / YEAR)
-                })
-                .named("residual value"),
+            Amortisation::StraightLine { residual } => residual.trace().retype(),
+            Amortisation::Value { change, .. } => {
+                grown(&change.trace(), &self.life.trace()).named("residual value")
+            }
         }
     }
 
     /// Rent of the contracted power of a device.
-    pub fn colocation_rate(&self, explain: bool) -> Known<DevicePrice> {
-        let power = self.power.as_ref().map_err(Clone::clone)?.traced(explain);
-        Ok((&self.colocation.traced(explain) * &power).named("colocation of a device"))
+    pub fn colocation_rate(&self) -> Known<DevicePrice> {
+        let power = self.power.as_ref().map_err(Clone::clone)?.trace();
+        Ok((&self.colocation.trace() * &power).named("colocation of a device"))
     }
 
     /// Repairs and support of a device.
-    pub fn maintenance_rate(&self, capex: &Capex, explain: bool) -> Traced<DevicePrice> {
-        (&capex.total * &self.maintenance.traced(explain)).named("maintenance of a device")
+    pub fn maintenance_rate(&self, capex: &Capex) -> Traced<DevicePrice> {
+        (&capex.total * &self.maintenance.trace()).named("maintenance of a device")
     }
 
     /// Enters what device-time pays: `time` with work, which took `facility` energy.
@@ -115,21 +103,19 @@ impl Owned {
         (stage, period): (Stage, Period),
         time: &Traced<DeviceTime>,
         facility: &Known<Energy>,
-        explain: bool,
     ) {
         let entry = |resource, detail, kind| Entry { stage, resource, detail, kind, period };
-        let electricity =
-            self.electricity.as_ref().map(|it| it.traced(explain)).map_err(Clone::clone);
+        let electricity = self.electricity.as_ref().map(|it| it.trace()).map_err(Clone::clone);
         let row = entry(Resource::Electricity, "", Kind::Opex);
         money.enter(Line::new(row, facility, &electricity));
 
-        let capex = self.capex(explain);
+        let capex = self.capex();
         let known = |rate: &dyn Fn(&Capex) -> Traced<DevicePrice>| {
             capex.as_ref().map(rate).map_err(Clone::clone)
         };
-        let loss = self.loss(stage, explain);
-        let colocation = self.colocation_rate(explain);
-        let maintenance = known(&|capex| self.maintenance_rate(capex, explain));
+        let loss = self.loss(stage);
+        let colocation = self.colocation_rate();
+        let maintenance = known(&|capex| self.maintenance_rate(capex));
         let mut row = |resource, detail, kind, time: &Traced<DeviceTime>, rate: &Known<_>| {
             money.enter(Line::new(entry(resource, detail, kind), &Ok(time.clone()), rate));
         };
@@ -140,11 +126,8 @@ impl Owned {
         row(Resource::Colocation, "", Kind::Opex, time, &colocation);
         row(Resource::Maintenance, "", Kind::Opex, time, &maintenance);
         if self.utilisation.value.get() < 1.0 {
-            let idle = time
-                .map2(&self.utilisation.traced(explain), "time x (1 / utilisation - 1)", |v| {
-                    v[0] * (1.0 / v[1] - 1.0)
-                })
-                .named("time without work");
+            let idle = time * (1.0 / self.utilisation.trace().number() - 1.0);
+            let idle = idle.named("time without work");
             let hardware = known(&|capex| &capex.total * &loss);
             row(Resource::Unused, "hardware", Kind::Capex, &idle, &hardware);
             row(Resource::Unused, "colocation", Kind::Opex, &idle, &colocation);
@@ -158,9 +141,8 @@ impl Owned {
         money: &mut Ledger<Money>,
         (stage, period): (Stage, Period),
         devices: &Traced<Devices>,
-        explain: bool,
     ) {
-        let capex = self.capex(explain);
+        let capex = self.capex();
         for (index, detail) in PARTS.into_iter().enumerate() {
             let price = capex.as_ref().map(|it| it.parts[index].clone()).map_err(Clone::clone);
             let (resource, kind) = (Resource::Hardware, Kind::Capex);

@@ -5,7 +5,7 @@ use std::ops::Mul;
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use crate::ledger::plan::{Includes, Price, Rent, Tariff, Terms};
-use crate::provenance::{Input, Traced, Unknown, function};
+use crate::provenance::{Input, Traced, Unknown};
 use crate::quantity::system::time;
 use crate::quantity::{
     DeviceTime, Devices, Flop, Instances, Measure, Money, Per, Ratio, Share, Time,
@@ -40,18 +40,14 @@ pub struct Term<'a> {
 
 impl Rent {
     /// Packs devices into whole instances; `None` where devices are sold singly.
-    pub fn pack(&self, stage: &str, devices: &Traced<Devices>, explain: bool) -> Option<Packing> {
-        let size = self.instance.as_ref()?.traced(explain);
-        let instances: Traced<Instances> =
-            devices.map2(&size, "devices / devices per instance, rounded up", |v| {
-                // A hair of rounding error must not rent a machine.
-                (v[0] / v[1] - 1e-9).ceil()
-            });
+    pub fn pack(&self, stage: &str, devices: &Traced<Devices>) -> Option<Packing> {
+        let size = self.instance.as_ref()?.trace();
+        let instances = (devices / &size).ceil();
         let paid = &instances * &size;
         let stranded = &paid - devices;
         Some(Packing {
-            instances: instances.named(&format!("{stage}.instances")),
-            stranded: stranded.named(&format!("{stage}.stranded_devices")),
+            instances: instances.named(format_args!("{stage}.instances")),
+            stranded: stranded.named(format_args!("{stage}.stranded_devices")),
             paid_per_used: &paid / devices,
             paid,
         })
@@ -67,16 +63,10 @@ impl Rent {
     }
 
     /// Enters the rent of device-hours paid for, of devices and of hosts that are billed apart.
-    pub fn enter(
-        &self,
-        ledger: &mut Ledger<Money>,
-        term: Term<'_>,
-        paid: &Traced<DeviceTime>,
-        explain: bool,
-    ) {
+    pub fn enter(&self, ledger: &mut Ledger<Money>, term: Term<'_>, paid: &Traced<DeviceTime>) {
         for tariff in &self.tariffs {
-            let time = tariff.part(paid, explain);
-            self.charge(ledger, term, tariff, Resource::Compute, &time, explain);
+            let time = tariff.part(paid);
+            self.charge(ledger, term, tariff, Resource::Compute, &time);
         }
     }
 
@@ -88,7 +78,6 @@ impl Rent {
         term: Term<'_>,
         paid: &Traced<DeviceTime>,
         devices: Option<&Traced<Devices>>,
-        explain: bool,
     ) {
         for (tariff, years, charged) in self.reservations() {
             let Some(devices) = devices else {
@@ -106,15 +95,12 @@ impl Rent {
                 });
                 continue;
             };
-            let (used, devices) = (tariff.part(paid, explain), tariff.part(devices, explain));
-            let length = years_long(years, explain);
-            let unused: Traced<DeviceTime> = function(
-                "devices x term x terms begun - device-hours used",
-                &[used.part(), devices.part(), length.part()],
-                |v| (v[0] / (v[1] * v[2]) - 1e-9).ceil().max(0.0) * v[1] * v[2] - v[0],
-            );
-            let unused = (&unused * &charged.traced(explain)).named("device-hours unused");
-            self.charge(ledger, term, tariff, Resource::UnusedCommitment, &unused, explain);
+            let (used, devices) = (tariff.part(paid), tariff.part(devices));
+            let term_time = devices * years_long(years);
+            let begun = (&used / &term_time).ceil().or_nothing().named("terms begun");
+            let unused = begun * term_time - used;
+            let unused = (unused * charged.trace()).named("device-hours unused");
+            self.charge(ledger, term, tariff, Resource::UnusedCommitment, &unused);
         }
     }
 
@@ -125,27 +111,25 @@ impl Rent {
         &self,
         ledger: &mut Ledger<Money>,
         needed: &[(Term<'_>, Traced<Devices>)],
-        explain: bool,
     ) {
         for (tariff, years, charged) in self.reservations() {
-            let charged = charged.traced(explain);
+            let charged = charged.trace();
             let mut enter = |term: Term<'_>, idle: &Traced<Devices>, for_years: usize| {
                 if idle.value().stored() > 0.0 && for_years > 0 {
-                    let time = &(idle * &years_long(for_years, explain)) * &charged;
+                    let time = &(idle * &years_long(for_years)) * &charged;
                     let time = time.named("device-hours unused");
-                    self.charge(ledger, term, tariff, Resource::UnusedCommitment, &time, explain);
+                    self.charge(ledger, term, tariff, Resource::UnusedCommitment, &time);
                 }
             };
             let mut bought: Vec<Traced<Devices>> = Vec::with_capacity(needed.len());
             for (term, devices) in needed {
-                let need = tariff.part(devices, explain);
+                let need = tariff.part(devices);
                 let still = bought.iter().rev().take(years - 1).cloned();
                 let (new, idle) = match still.reduce(|sum, devices| &sum + &devices) {
                     None => (need, None),
-                    Some(runs) => (
-                        need.map2(&runs, "needed - committed, at least 0", excess),
-                        Some(runs.map2(&need, "committed - needed, at least 0", excess)),
-                    ),
+                    Some(runs) => {
+                        ((&need - &runs).or_nothing(), Some((&runs - &need).or_nothing()))
+                    }
                 };
                 if let Some(idle) = idle {
                     enter(*term, &idle, 1);
@@ -171,21 +155,16 @@ impl Rent {
         tariff: &Tariff,
         resource: Resource,
         time: &Traced<DeviceTime>,
-        explain: bool,
     ) {
-        let factors = [
-            self.discount
-                .as_ref()
-                .map(|cut| cut.traced(explain).map("1 - discount", |v| 1.0 - v[0])),
-            term.change.cloned(),
-        ];
-        ledger.enter(tariff.price.line(term.entry(resource, tariff), time, &factors, explain));
+        let factors =
+            [self.discount.as_ref().map(|cut| (1.0 - cut.trace()).retype()), term.change.cloned()];
+        ledger.enter(tariff.price.line(term.entry(resource, tariff), time, &factors));
         if let Includes::NoHost(host) = &tariff.includes {
             let resource = match resource {
                 Resource::Compute => Resource::Host,
                 other => other,
             };
-            ledger.enter(host.line(term.entry(resource, tariff), time, &factors, explain));
+            ledger.enter(host.line(term.entry(resource, tariff), time, &factors));
         }
     }
 
@@ -197,23 +176,14 @@ impl Rent {
     }
 }
 
-fn excess(v: &[f64]) -> f64 {
-    (v[0] - v[1]).max(0.0)
-}
-
-fn years_long(years: usize, explain: bool) -> Traced<Time> {
-    let length = Time::new::<time::year>(1.0) * years as f64;
-    Traced::counted(&format!("{years} a"), length, "calendar", explain)
+fn years_long(years: usize) -> Traced<Time> {
+    Traced::constant(Time::new::<time::year>(1.0) * years as f64)
 }
 
 impl Tariff {
     /// What of a quantity of devices is bought on these terms.
-    fn part<Q: Measure + Mul<Share, Output = Q>>(
-        &self,
-        of: &Traced<Q>,
-        explain: bool,
-    ) -> Traced<Q> {
-        self.share.as_ref().map_or_else(|| of.clone(), |share| of * &share.traced(explain))
+    fn part<Q: Measure + Mul<Share, Output = Q>>(&self, of: &Traced<Q>) -> Traced<Q> {
+        self.share.as_ref().map_or_else(|| of.clone(), |share| of * &share.trace())
     }
 }
 
@@ -231,15 +201,12 @@ impl Price {
         entry: Entry,
         time: &Traced<DeviceTime>,
         factors: &[Option<Traced<Ratio>>],
-        explain: bool,
     ) -> Line<Money> {
         match self {
-            Self::Device(price) => {
-                Line::new(entry, &Ok(time.clone()), &Ok(net(price, factors, explain)))
-            }
+            Self::Device(price) => Line::new(entry, &Ok(time.clone()), &Ok(net(price, factors))),
             Self::Instance { price, devices } => {
-                let instances = (time / &devices.traced(explain)).named("instance-hours");
-                Line::new(entry, &Ok(instances), &Ok(net(price, factors, explain)))
+                let instances = (time / &devices.trace()).named("instance-hours");
+                Line::new(entry, &Ok(instances), &Ok(net(price, factors)))
             }
         }
     }
@@ -248,7 +215,6 @@ impl Price {
 fn net<P: Measure + Mul<Ratio, Output = P>>(
     list: &Input<P>,
     factors: &[Option<Traced<Ratio>>],
-    explain: bool,
 ) -> Traced<P> {
-    factors.iter().flatten().fold(list.traced(explain), |price, factor| &price * factor)
+    factors.iter().flatten().fold(list.trace(), |price, factor| &price * factor)
 }

@@ -6,10 +6,10 @@
 //! t = -ln(1 - C ln(1 + i) / (r - o)) / ln(1 + i), which is C / (r - o) without discounting.
 
 use super::owned::Capex;
-use super::years::YEAR;
+use super::years::{self, YEAR};
 use crate::catalog::PurchasePrice;
 use crate::ledger::plan::Owned;
-use crate::provenance::{Known, Traced, Unknown, function};
+use crate::provenance::{Known, Traced, Unknown, Value};
 use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
 
 /// Owned hardware against a rent, per device and hour of ownership.
@@ -22,24 +22,21 @@ pub struct RentOrBuy {
     /// The rent that would be paid.
     pub rent: Traced<DevicePrice>,
     /// When the cumulated payments meet.
-    pub break_even: Result<Traced<Time>, Never>,
+    pub break_even: Value<Time>,
     /// Present value of buying over renting, over the service life, resale included.
     pub net_present_value: Traced<PurchasePrice>,
 }
-
-/// Why two costs never meet, in words for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Never(pub String);
 
 impl RentOrBuy {
     /// The answer in a sentence.
     pub fn answer(&self) -> String {
         match &self.break_even {
-            Ok(time) => {
+            Value::Known(time) => {
                 let months = 12.0 * time.value().value / YEAR;
                 format!("buying costs less than renting after {months:.1} months")
             }
-            Err(Never(why)) => why.clone(),
+            Value::Never(no) | Value::Unknown(no) => no.why.clone(),
+            Value::Absent => String::new(),
         }
     }
 }
@@ -55,39 +52,25 @@ impl Owned {
         time: &Traced<DeviceTime>,
         facility: &Known<Energy>,
         discount: &Traced<f64>,
-        explain: bool,
     ) -> Result<RentOrBuy, Unknown> {
         let instead = self.instead_of.as_ref().map_err(Clone::clone)?;
-        let capex: Capex = self.capex(explain)?;
-        let used = self.utilisation.traced(explain);
-        let electricity = self.electricity.as_ref().map_err(Clone::clone)?.traced(explain);
+        let capex: Capex = self.capex()?;
+        let used = self.utilisation.trace();
+        let electricity = self.electricity.as_ref().map_err(Clone::clone)?.trace();
         let power = &facility.clone()? / time;
         let powered = &(&power * &electricity) * &used;
-        let colocation = self.colocation_rate(explain)?;
-        let maintenance = self.maintenance_rate(&capex, explain);
+        let colocation = self.colocation_rate()?;
+        let maintenance = self.maintenance_rate(&capex);
         let running = (&(&colocation + &maintenance) + &powered).named("running a device");
-        let price = instead.price.traced(explain);
+        let price = instead.price.trace();
         let rent = if instead.committed { price } else { &price * &used };
         let rent = rent.named("rent of a device");
-        let life = self.life.traced(explain);
-        let residual = self.residual(explain);
-        let net: Traced<PurchasePrice> = function(
-            "(rent - running) x a(life) + capex x residual / (1 + i)^life - capex, \
-             a(t) = (1 - (1 + i)^-t) / ln(1 + i)",
-            &[
-                rent.part(),
-                running.part(),
-                discount.part(),
-                life.part(),
-                capex.total.part(),
-                residual.part(),
-            ],
-            |v| {
-                let years = v[3] / YEAR;
-                let left = (1.0 + v[2]).powf(-years);
-                (v[0] - v[1]) * YEAR * annuity(v[2], years) + v[4] * (v[5] * left - 1.0)
-            },
-        );
+        let life = self.life.trace();
+        let residual = self.residual();
+        let left = 1.0 / (1.0 + discount).pow(&(&life / years::one()));
+        let left = left.named("present value of one at the end of the service life");
+        let saved = (&rent - &running) * years::one() * annuity(discount, &life, &left);
+        let net = saved + &capex.total * (residual * left - 1.0);
         Ok(RentOrBuy {
             break_even: break_even(&capex.total, &rent, &running, discount, &life),
             net_present_value: net,
@@ -98,9 +81,13 @@ impl Owned {
     }
 }
 
-/// Present value of one per year over `years`, paid day by day.
-fn annuity(discount: f64, years: f64) -> f64 {
-    if discount == 0.0 { years } else { -(-years * discount.ln_1p()).exp_m1() / discount.ln_1p() }
+/// Present value of one per year over the service life, paid day by day; `left` is that of one at
+/// its end.
+fn annuity(discount: &Traced<f64>, life: &Traced<Time>, left: &Traced<f64>) -> Traced<f64> {
+    let years = (life / years::one()).number();
+    let paid = (1.0 - left) / (1.0 + discount).ln();
+    let annuity = discount.equals(&Traced::constant(0.0)).choose(&years, &paid);
+    annuity.named("present value of one per year of the service life")
 }
 
 fn break_even(
@@ -109,42 +96,37 @@ fn break_even(
     running: &Traced<DevicePrice>,
     discount: &Traced<f64>,
     life: &Traced<Time>,
-) -> Result<Traced<Time>, Never> {
+) -> Value<Time> {
     let (pays, costs) = (rent.value(), running.value());
     if pays <= costs {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: to run a device of one's own costs {}, to rent one {}",
             show(costs),
             show(pays)
-        )));
+        ));
     }
-    let time: Traced<Time> = function(
-        "-ln(1 - capex x ln(1 + i) / (rent - running)) / ln(1 + i), i discount rate",
-        &[capex.part(), rent.part(), running.part(), discount.part()],
-        |v| {
-            let years = v[0] / ((v[1] - v[2]) * YEAR);
-            let rate = v[3].ln_1p();
-            // NaN where the saving does not even pay the interest.
-            YEAR * if rate == 0.0 { years } else { -(-years * rate).ln_1p() / rate }
-        },
-    );
+    // NaN where the saving does not even pay the interest.
+    let alone = (capex / (rent - running)).named("time to break even without interest");
+    let rate = (1.0 + discount).ln();
+    let with_interest = years::one() * -(1.0 - &alone / years::one() * &rate).ln() / &rate;
+    let time = discount.equals(&Traced::constant(0.0)).choose(&alone, &with_interest);
     if time.value().value.is_nan() {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: the saving of {} does not pay the interest on {}",
             show(pays - costs),
             show(capex.value())
-        )));
+        ));
     }
     if time.value() > life.value() {
-        return Err(Never(format!(
+        return Value::never(format!(
             "never: it takes {}, and the hardware lasts {}",
-            years(time.value()),
-            years(life.value())
-        )));
+            in_years(time.value()),
+            in_years(life.value())
+        ));
     }
-    Ok(time)
+    time.into()
 }
 
-fn years(time: Time) -> String {
+fn in_years(time: Time) -> String {
     format!("{:.1} years", time.value / YEAR)
 }

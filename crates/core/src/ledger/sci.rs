@@ -22,13 +22,12 @@ impl TrainingIntensity {
         footprint: &Footprint,
         tokens: Option<&Traced<Tokens>>,
         billion_parameters: &Input<f64>,
-        explain: bool,
     ) -> Self {
         let run = operated_and_made(footprint).map(|mass| mass.named("sci.training.kg_per_run"));
         let token = tokens.map(|tokens| {
             run.clone().map(|mass| (&mass / tokens).named("sci.training.kg_per_million_tokens"))
         });
-        let parameters = billion_parameters.traced(explain);
+        let parameters = billion_parameters.trace();
         let by_parameter = "sci.training.kg_per_billion_parameters";
         let billion_parameters = run.clone().map(|mass| (&mass / &parameters).named(by_parameter));
         Self { run, token, billion_parameters }

@@ -42,11 +42,11 @@ impl StartWindow {
     pub fn best_start(
         &self,
         planned: NaiveDate,
-        length: Time,
-        explain: bool,
+        length: &Traced<Time>,
     ) -> Result<BestStart, Unknown> {
         let profile = self.profile.as_ref().map_err(Clone::clone)?;
         let unknown = |why: &str| Unknown { why: why.to_owned() };
+        let (run, length) = (length, length.value());
         if length.get::<unit::day>() > LONGEST_DAYS {
             return Err(unknown("a run of more than five years has no best start"));
         }
@@ -79,19 +79,21 @@ impl StartWindow {
         let best = means.iter().position(|mean| *mean <= least).unwrap_or(0);
         let traced = |name: &str, start: usize| {
             let value = GridIntensity::from_stored(means[start]);
-            let formula = format!(
-                "mean over the hours of the run, {} ({})",
-                profile.citation.row, profile.citation
-            );
-            Traced::counted(name, value, &formula, explain)
+            let formula = || {
+                format!(
+                    "mean over the hours of the run, {} ({})",
+                    profile.citation.row, profile.citation
+                )
+            };
+            run.beside(value, || (name.to_owned(), formula()))
         };
         let at_planned = traced("training.start_window.planned_g_per_kwh", 0);
         let at_best = traced("training.start_window.best_g_per_kwh", best);
-        let saving = at_best.map2(&at_planned, "1 - best / planned", |v| 1.0 - v[0] / v[1]);
+        let saving = 1.0 - (&at_best / &at_planned);
         Ok(BestStart {
             planned,
             best: later(planned, best),
-            saving: saving.named("training.start_window.saving"),
+            saving: saving.retype().named("training.start_window.saving"),
             at_planned,
             at_best,
             profile_year: profile.year,
@@ -124,7 +126,8 @@ mod tests {
     fn check(profile: HourlyProfile, hours: f64, days: f64) -> (f64, u32) {
         let window = StartWindow { within: Time::new::<unit::day>(days), profile: Ok(profile) };
         let planned = NaiveDate::from_ymd_opt(2026, 6, 10).unwrap();
-        let best = window.best_start(planned, Time::new::<unit::hour>(hours), true).unwrap();
+        let best =
+            window.best_start(planned, &Traced::constant(Time::new::<unit::hour>(hours))).unwrap();
         (best.saving.value().get(), best.best.hour())
     }
 
@@ -171,6 +174,8 @@ mod tests {
         profile.intensity[5][3] = None;
         let window = StartWindow { within: Time::new::<unit::day>(1.0), profile: Ok(profile) };
         let planned = NaiveDate::from_ymd_opt(2026, 6, 10).unwrap();
-        assert!(window.best_start(planned, Time::new::<unit::hour>(2.0), false).is_err());
+        assert!(
+            window.best_start(planned, &Traced::constant(Time::new::<unit::hour>(2.0))).is_err()
+        );
     }
 }

@@ -1,35 +1,22 @@
 //! Money over years: growth, price change, discounting.
 
-use crate::provenance::{Traced, function};
+use crate::provenance::Traced;
 use crate::quantity::{Measure, Money, Ratio, Time, YearlyRate};
 
 /// The factor (1 + change)^(year - 1) of a quantity that changes by a rate per year; year 1 is
 /// today's.
-pub fn growth(change: &Traced<YearlyRate>, year: u32, explain: bool) -> Traced<Ratio> {
-    let years = Traced::counted("years before this one", f64::from(year - 1), "calendar", explain);
-    function("(1 + change per year) ^ years", &[change.part(), years.part()], |v| {
-        (1.0 + v[0] * YEAR).powf(v[1])
-    })
+pub fn growth(change: &Traced<YearlyRate>, year: u32) -> Traced<Ratio> {
+    (1.0 + change * one()).pow(&Traced::constant(f64::from(year - 1))).retype()
 }
 
 /// A year's length.
-pub fn one(explain: bool) -> Traced<Time> {
-    Traced::counted("a year", Time::from_stored(YEAR), "calendar", explain)
+pub fn one() -> Traced<Time> {
+    Traced::constant(Time::from_stored(YEAR))
 }
 
 /// The present value of an amount paid at the end of a year: amount / (1 + rate)^year.
-pub fn discounted(
-    amount: &Traced<Money>,
-    rate: &Traced<f64>,
-    year: u32,
-    explain: bool,
-) -> Traced<Money> {
-    let years = Traced::counted("year of payment", f64::from(year), "calendar", explain);
-    function(
-        "amount / (1 + discount rate) ^ year",
-        &[amount.part(), rate.part(), years.part()],
-        |v| v[0] / (1.0 + v[1]).powf(v[2]),
-    )
+pub fn discounted(amount: &Traced<Money>, rate: &Traced<f64>, year: u32) -> Traced<Money> {
+    amount / (1.0 + rate).pow(&Traced::constant(f64::from(year)))
 }
 
 /// Seconds in a year, the stored unit of a yearly rate being 1/s.

@@ -43,7 +43,7 @@ pub fn lora(model: &Model, rank: u64, targets: &[String]) -> Result<Model> {
         .suggest(&targets[missing], names));
     }
     let mut adapted =
-        Model::new(model.name.clone(), layers, model.input, model.shape.max_sequence)?;
+        Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
     adapted.assumptions.clone_from(&model.assumptions);
     adapted.unresolved.clone_from(&model.unresolved);
     adapted.train(|layer| layer.name.contains(".lora_"));

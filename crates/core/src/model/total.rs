@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use super::cost::Flops;
+use super::extents::Extents;
 use super::input::{AttentionCount, Input};
 use super::layer::Layer;
 use super::operator::Operator;
-use super::shape::Shape;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Data;
 
@@ -56,7 +56,7 @@ pub struct Model {
     /// The input, every default filled in.
     pub input: Input,
     /// The extents that memory, parallelism and serving need.
-    pub shape: Shape,
+    pub extents: Extents,
     /// What was taken for granted.
     pub assumptions: Vec<Assumption>,
     /// What could not be costed.
@@ -77,12 +77,11 @@ impl Model {
         input: Input,
         max_sequence: Option<u64>,
     ) -> Result<Self> {
-        let shape = Shape::of(&layers, max_sequence);
         let mut model = Self {
             name: name.into(),
             layers,
             input,
-            shape,
+            extents: Extents::default(),
             assumptions: Vec::new(),
             unresolved: Vec::new(),
         };
@@ -95,6 +94,7 @@ impl Model {
                 return Err(Error::input(message).hint("check the extents of this layer"));
             }
         }
+        model.extents = Extents::of(&model.layers, max_sequence);
         model.train(|layer| layer.trained);
         Ok(model)
     }

@@ -2,11 +2,18 @@
 //!
 //! A [`Traced`] quantity carries, beside its value, the [`Step`] that made it. The arithmetic
 //! operators on traced quantities record their own steps, so the explanation of a figure is a
-//! by-product of computing it and cannot say anything else. Without steps on its inputs (see
-//! [`Input::traced`]) a traced quantity costs a null pointer.
+//! by-product of computing it and cannot say anything else. An operator records as soon as one of
+//! its sides has a step; the other is a constant then. The inputs of a run that someone will ask
+//! about have steps ([`Uncertain::record`]); in one of many runs they have none, and a traced
+//! quantity costs a null pointer.
 
-mod step;
+mod expression;
+mod notation;
+mod operator;
+#[cfg(test)]
+mod tests;
 mod traced;
+mod value;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +22,10 @@ use chrono::NaiveDate;
 
 use crate::quantity::{Distribution, Measure};
 
-pub use step::{How, Step};
-pub use traced::{Known, Traced, Unknown, function};
+pub use expression::{Expr, Expr as How, Function, Relation, SLACK, Step};
+pub use notation::{Notation, SPREADSHEET, TEXT};
+pub use traced::{Comparison, Known, Traced, Unknown, function};
+pub use value::{Amount, Value};
 
 /// Why a value is what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +83,7 @@ pub struct Input<Q> {
     pub value: Q,
     leaf: Arc<Step>,
     spread: Option<Distribution>,
+    records: bool,
 }
 
 /// An input of any quantity, for sampling.
@@ -84,6 +94,8 @@ pub trait Uncertain {
     fn distribution(&self) -> Option<Distribution>;
     /// Gives it another (stored) value.
     fn set(&mut self, stored: f64);
+    /// Lets what is computed from it record its derivation.
+    fn record(&mut self);
 }
 
 impl<Q: Measure> Uncertain for Input<Q> {
@@ -96,13 +108,16 @@ impl<Q: Measure> Uncertain for Input<Q> {
     fn set(&mut self, stored: f64) {
         self.value = Q::from_stored(stored);
     }
+    fn record(&mut self) {
+        self.records = true;
+    }
 }
 
 impl<Q: Measure> Input<Q> {
     /// An input named in the scenario's or the field's words.
     pub fn new(name: impl Into<String>, value: Q, basis: Basis) -> Self {
         let leaf = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
-        Self { value, leaf: Arc::new(leaf), spread: None }
+        Self { value, leaf: Arc::new(leaf), spread: None, records: false }
     }
 
     /// The same input with its distribution, where it is uncertain.
@@ -117,8 +132,13 @@ impl<Q: Measure> Input<Q> {
         &self.leaf
     }
 
+    /// The input as the start of a computation, with its step where the run records.
+    pub fn trace(&self) -> Traced<Q> {
+        Traced::new(self.value, self.records.then(|| Arc::clone(&self.leaf)))
+    }
+
     /// The input as the start of a computation, with its step only where someone will ask why.
     pub fn traced(&self, explain: bool) -> Traced<Q> {
-        Traced::new(self.value, explain.then(|| Arc::clone(&self.leaf)))
+        Traced::new(self.value, (explain && self.records).then(|| Arc::clone(&self.leaf)))
     }
 }

@@ -1,11 +1,12 @@
 //! Quantities that record how they were computed.
 
-use std::ops::{Add, Div, Mul, Sub};
+use std::fmt;
+use std::ops::{Add, Neg};
 use std::sync::Arc;
 
-use super::Basis;
-use super::step::{How, Step};
-use crate::quantity::Measure;
+use super::expression::{Expr, Function, Relation, Step};
+use super::{Amount, Basis};
+use crate::quantity::{Dimension, Measure};
 
 /// A quantity and, where someone will ask why, the step that made it.
 #[derive(Clone, Debug)]
@@ -24,9 +25,56 @@ pub struct Unknown {
 /// A figure, unless it is unknown.
 pub type Known<Q> = Result<Traced<Q>, Unknown>;
 
+impl<Q: Copy> Traced<Q> {
+    /// The quantity itself.
+    pub fn value(&self) -> Q {
+        self.value
+    }
+
+    /// The step that made it, if recorded.
+    pub fn step(&self) -> Option<&Arc<Step>> {
+        self.step.as_ref()
+    }
+}
+
 impl<Q: Measure> Traced<Q> {
     pub(super) fn new(value: Q, step: Option<Arc<Step>>) -> Self {
         Self { value, step }
+    }
+
+    /// A constant of a formula: a year, a count from the calendar. It has no step of its own.
+    pub fn constant(value: Q) -> Self {
+        Self { value, step: None }
+    }
+
+    /// A value that was counted or computed outside the traced arithmetic, such as a statistic of a
+    /// simulation; `how` is its formula in words.
+    pub fn derived(name: impl Into<String>, value: Q, how: impl Into<String>) -> Self {
+        let basis = Basis::Derived { formula: how.into() };
+        let step = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
+        Self { value, step: Some(Arc::new(step)) }
+    }
+
+    /// A value that was counted outside, told where this one is: `told` is its name and how it was
+    /// counted.
+    pub fn beside<R: Measure>(
+        &self,
+        value: R,
+        told: impl FnOnce() -> (String, String),
+    ) -> Traced<R> {
+        match &self.step {
+            None => Traced::constant(value),
+            Some(_) => {
+                let (name, how) = told();
+                Traced::derived(name, value, how)
+            }
+        }
+    }
+
+    /// The value alone, as where nobody asks why.
+    #[must_use]
+    pub fn silent(&self) -> Self {
+        Self { value: self.value, step: None }
     }
 
     /// A number that the arithmetic or the calendar supplies.
@@ -38,25 +86,15 @@ impl<Q: Measure> Traced<Q> {
         Self { value, step }
     }
 
-    /// The quantity itself.
-    pub fn value(&self) -> Q {
-        self.value
-    }
-
-    /// The step that made it, if recorded.
-    pub fn step(&self) -> Option<&Arc<Step>> {
-        self.step.as_ref()
-    }
-
     /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
     #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
+    pub fn named(mut self, name: impl fmt::Display) -> Self {
         if let Some(step) = &mut self.step {
             if step.name.is_some() {
-                let how = How::Product(vec![(Arc::clone(step), 1)]);
+                let how = Expr::Product(vec![(Arc::clone(step), 1)]);
                 *step = Arc::new(Step { name: None, how, ..**step });
             }
-            Arc::make_mut(step).name = Some(name.to_owned());
+            Arc::make_mut(step).name = Some(name.to_string());
         }
         self
     }
@@ -66,6 +104,13 @@ impl<Q: Measure> Traced<Q> {
     pub fn retype<R: Measure>(self) -> Traced<R> {
         const { assert!(Q::DIMENSION.same(R::DIMENSION), "a retyped quantity keeps its dimension") };
         Traced { value: R::from_stored(self.value.stored()), step: self.step }
+    }
+
+    /// The same value as an amount of a dimension that is known at run time only.
+    #[must_use]
+    pub fn amount(self) -> Traced<Amount> {
+        let amount = Amount { stored: self.value.stored(), dimension: Q::DIMENSION };
+        Traced { value: amount, step: self.step }
     }
 
     /// A function of this value that is neither product nor sum, by its formula.
@@ -89,38 +134,216 @@ impl<Q: Measure> Traced<Q> {
         Part { value: self.value.stored(), step: self.step.as_ref() }
     }
 
-    fn combine<B: Measure, R: Measure>(
+    pub(super) fn combine<B: Measure, R: Measure>(
         &self,
         other: &Traced<B>,
         value: R,
         sign: i8,
         product: bool,
     ) -> Traced<R> {
-        let (Some(left), Some(right)) = (&self.step, &other.step) else {
-            return Traced { value, step: None };
-        };
-        let how = joined(left, right, sign, product);
-        let step = Step { name: None, value: value.stored(), dimension: R::DIMENSION, how };
-        Traced { value, step: Some(Arc::new(step)) }
+        let step =
+            recorded([self.operand(), other.operand()], R::DIMENSION, value.stored(), |ab| {
+                let [left, right] = ab;
+                joined(&left, &right, sign, product)
+            });
+        Traced { value, step }
+    }
+
+    pub(super) fn negated(&self) -> Self
+    where
+        Q: Neg<Output = Q>,
+    {
+        let value = -self.value;
+        let step = recorded([self.operand()], Q::DIMENSION, value.stored(), |[step]| {
+            Expr::Sum(vec![(step, -1)])
+        });
+        Self { value, step }
+    }
+
+    fn operand(&self) -> Operand<'_> {
+        Operand { value: self.value.stored(), dimension: Q::DIMENSION, step: self.step.as_ref() }
     }
 }
 
-/// The product or the sum of two steps; unnamed ones of the same kind are taken in. Apart from the
-/// quantities' types, so that it is compiled once.
-fn joined(left: &Arc<Step>, right: &Arc<Step>, sign: i8, product: bool) -> How {
+/// A side of an operation.
+#[derive(Clone, Copy)]
+struct Operand<'a> {
+    value: f64,
+    dimension: Dimension,
+    step: Option<&'a Arc<Step>>,
+}
+
+/// The step of an operation, if one of its sides has a step; the others are constants then. Apart
+/// from the quantities' types, so that it is compiled once.
+fn recorded<const N: usize>(
+    sides: [Operand<'_>; N],
+    dimension: Dimension,
+    value: f64,
+    how: impl FnOnce([Arc<Step>; N]) -> Expr,
+) -> Option<Arc<Step>> {
+    if sides.iter().all(|side| side.step.is_none()) {
+        return None;
+    }
+    let how = how(sides.map(|side| match side.step {
+        Some(step) => Arc::clone(step),
+        None => Arc::new(Step::constant(side.value, side.dimension)),
+    }));
+    Some(Arc::new(Step { name: None, value, dimension, how }))
+}
+
+/// The product or the sum of two steps; unnamed ones of the same kind are taken in.
+fn joined(left: &Arc<Step>, right: &Arc<Step>, sign: i8, product: bool) -> Expr {
     let mut parts = Vec::new();
     for (step, sign) in [(left, 1), (right, sign)] {
         match &step.how {
-            How::Product(inner) if product && step.name.is_none() => {
+            Expr::Product(inner) if product && step.name.is_none() => {
                 parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
             }
-            How::Sum(inner) if !product && step.name.is_none() => {
+            Expr::Sum(inner) if !product && step.name.is_none() => {
                 parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
             }
             _ => parts.push((Arc::clone(step), sign)),
         }
     }
-    if product { How::Product(parts) } else { How::Sum(parts) }
+    if product { Expr::Product(parts) } else { Expr::Sum(parts) }
+}
+
+/// Functions that keep the dimension.
+impl<Q: Measure> Traced<Q> {
+    fn call<const N: usize>(function: Function, arguments: [&Self; N]) -> Self {
+        let value = function.apply(&arguments.map(|it| it.value.stored()));
+        let step = recorded(arguments.map(Self::operand), Q::DIMENSION, value, |steps| {
+            Expr::Call(function, steps.into())
+        });
+        Self { value: Q::from_stored(value), step }
+    }
+
+    /// The lesser of two.
+    #[must_use]
+    pub fn min(&self, other: &Self) -> Self {
+        Self::call(Function::Min, [self, other])
+    }
+
+    /// The greater of two.
+    #[must_use]
+    pub fn max(&self, other: &Self) -> Self {
+        Self::call(Function::Max, [self, other])
+    }
+
+    /// This value, at least nothing: `max(this, 0)`.
+    #[must_use]
+    pub fn or_nothing(&self) -> Self {
+        self.max(&Self::constant(Q::from_stored(0.0)))
+    }
+
+    /// The next whole number; an excess of [`super::SLACK`] is rounding.
+    #[must_use]
+    pub fn ceil(&self) -> Self {
+        Self::call(Function::Ceil, [self])
+    }
+
+    /// The whole number at or below.
+    #[must_use]
+    pub fn floor(&self) -> Self {
+        Self::call(Function::Floor, [self])
+    }
+
+    /// The least of several; infinite where there are none.
+    pub fn least(values: &[Self]) -> Self {
+        let stored: Vec<f64> = values.iter().map(|it| it.value.stored()).collect();
+        let value = Function::Min.apply(&stored);
+        let steps: Option<Vec<_>> = values.iter().map(|it| it.step.clone()).collect();
+        let step = steps.filter(|steps| !steps.is_empty()).map(|steps| {
+            let how = Expr::Call(Function::Min, steps);
+            Arc::new(Step { name: None, value, dimension: Q::DIMENSION, how })
+        });
+        Self { value: Q::from_stored(value), step }
+    }
+
+    /// The sum of named terms, so that a total shows its parts; nothing where there are none.
+    pub fn total(terms: impl IntoIterator<Item = Self>) -> Self
+    where
+        Q: Add<Output = Q>,
+    {
+        let sum = terms.into_iter().reduce(|sum, term| &sum + &term);
+        sum.unwrap_or_else(|| Self::constant(Q::from_stored(0.0)))
+    }
+
+    /// `this < other`
+    pub fn below(&self, other: &Self) -> Comparison {
+        Comparison::new(self, Relation::Below, other)
+    }
+
+    /// `this <= other`
+    pub fn at_most(&self, other: &Self) -> Comparison {
+        Comparison::new(self, Relation::AtMost, other)
+    }
+
+    /// `this = other`
+    pub fn equals(&self, other: &Self) -> Comparison {
+        Comparison::new(self, Relation::Equal, other)
+    }
+}
+
+/// Functions of plain numbers, whatever their role.
+impl<Q: Measure> Traced<Q> {
+    /// The same number without its role.
+    pub fn number(&self) -> Traced<f64> {
+        self.clone().retype()
+    }
+
+    /// This number to a power.
+    pub fn pow<E: Measure>(&self, exponent: &Traced<E>) -> Traced<f64> {
+        Traced::call(Function::Pow, [&self.number(), &exponent.number()])
+    }
+
+    /// Its natural logarithm.
+    pub fn ln(&self) -> Traced<f64> {
+        Traced::call(Function::Ln, [&self.number()])
+    }
+
+    /// e to its power.
+    pub fn exp(&self) -> Traced<f64> {
+        Traced::call(Function::Exp, [&self.number()])
+    }
+}
+
+/// A comparison that chooses between two values.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    relation: Relation,
+    sides: [f64; 2],
+    steps: [Option<Arc<Step>>; 2],
+    dimension: Dimension,
+}
+
+impl Comparison {
+    fn new<Q: Measure>(left: &Traced<Q>, relation: Relation, right: &Traced<Q>) -> Self {
+        Self {
+            relation,
+            sides: [left, right].map(|it| it.value.stored()),
+            steps: [left, right].map(|it| it.step.clone()),
+            dimension: Q::DIMENSION,
+        }
+    }
+
+    /// The one value where the comparison holds, the other where it does not.
+    pub fn choose<Q: Measure>(&self, then: &Traced<Q>, otherwise: &Traced<Q>) -> Traced<Q> {
+        let [left, right] = self.sides;
+        let chosen = if self.relation.holds(left, right) { then } else { otherwise };
+        let side = |at: usize| Operand {
+            value: self.sides[at],
+            dimension: self.dimension,
+            step: self.steps[at].as_ref(),
+        };
+        let sides = [side(0), side(1), then.operand(), otherwise.operand()];
+        let relation = self.relation;
+        let step = recorded(sides, Q::DIMENSION, chosen.value.stored(), |steps| {
+            let [left, right, then, otherwise] = steps;
+            Expr::If { left, relation, right, then, otherwise }
+        });
+        Traced { value: chosen.value, step }
+    }
 }
 
 /// One argument of a [`function`].
@@ -144,41 +367,8 @@ pub fn function<R: Measure>(
     let value = R::from_stored(evaluate(values));
     let steps: Option<Vec<_>> = parts.iter().map(|part| part.step.cloned()).collect();
     let step = steps.map(|inputs| {
-        let how = How::Function { formula, inputs, evaluate };
+        let how = Expr::Typed { formula, inputs, evaluate };
         Arc::new(Step { name: None, value: value.stored(), dimension: R::DIMENSION, how })
     });
     Traced { value, step }
 }
-
-macro_rules! operator {
-    ($trait:ident $method:ident sign $sign:literal product $product:literal) => {
-        impl<A, B, R> $trait<&Traced<B>> for &Traced<A>
-        where
-            A: Measure + $trait<B, Output = R>,
-            B: Measure,
-            R: Measure,
-        {
-            type Output = Traced<R>;
-            fn $method(self, other: &Traced<B>) -> Traced<R> {
-                self.combine(other, self.value.$method(other.value), $sign, $product)
-            }
-        }
-
-        impl<A, B, R> $trait<&Traced<B>> for Traced<A>
-        where
-            A: Measure + $trait<B, Output = R>,
-            B: Measure,
-            R: Measure,
-        {
-            type Output = Traced<R>;
-            fn $method(self, other: &Traced<B>) -> Traced<R> {
-                (&self).$method(other)
-            }
-        }
-    };
-}
-
-operator!(Mul mul sign 1 product true);
-operator!(Div div sign -1 product true);
-operator!(Add add sign 1 product false);
-operator!(Sub sub sign -1 product false);

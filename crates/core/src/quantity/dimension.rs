@@ -65,6 +65,11 @@ impl Dimension {
         self.0[Self::MONEY] == 1 && (self.0[10] != 0 || self.0[11] != 0)
     }
 
+    /// Whether this is money, or money for something.
+    pub fn is_money(self) -> bool {
+        self.0[Self::MONEY] == 1
+    }
+
     /// The unit that values of this dimension are stored in, as text: `J/kgCO2e`.
     pub fn stored_unit(self) -> String {
         let part = |sign: i8| {

@@ -388,12 +388,20 @@ pub fn show<Q: Measure>(quantity: Q) -> String {
 
 /// [`show`] for a value of a dimension that is known only at run time.
 pub fn show_stored(value: f64, dimension: Dimension) -> String {
+    let [number, unit] = shown_parts(value, dimension);
+    if unit.is_empty() { number } else { format!("{number} {unit}") }
+}
+
+/// Number and unit of [`show_stored`].
+pub fn shown_parts(value: f64, dimension: Dimension) -> [String; 2] {
     let (value, unit) = fitting(value, dimension);
-    match unit.as_str() {
-        "" => number(value),
-        unit if COUNTS.contains(&unit) => format!("{} {unit}", count(value)),
-        unit => format!("{} {unit}", number(value)),
-    }
+    let counted = COUNTS.contains(&unit.as_str());
+    [if counted { count(value) } else { number(value) }, unit]
+}
+
+/// The dimension of a unit, which is one of this crate's own texts.
+pub fn dimension(unit: &str) -> Dimension {
+    read_unit(unit, Dimension::NONE).map_or(Dimension::NONE, |(_, dimension)| dimension)
 }
 
 /// A stored value in the unit that suits its size, with that unit.

@@ -1,10 +1,8 @@
 //! A model as an engine serves it.
 
-use std::collections::BTreeMap;
-
 use crate::diagnostic::{Error, Result};
-use crate::model::operator::Mask;
-use crate::model::{Model, Operator, Role};
+use crate::model::Model;
+use crate::model::extents::{Mixer, Reach};
 
 /// Parameters, FLOPs and KV cache of a generative model, summed over layers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,75 +48,60 @@ pub struct ServedModel {
 }
 
 impl ServedModel {
-    /// Reads a model's layers.
+    /// Reads a model's extents.
     ///
     /// # Errors
     /// Where the model does not generate: it has no attention or scan, or no head.
     pub fn of(model: &Model) -> Result<Self> {
-        let mut served = Self {
-            layers: model.shape.layers,
-            hidden: model.shape.hidden,
-            kv_shards: model.shape.kv_heads.max(1),
-            ..Self::default()
-        };
-        let mut of_experts = BTreeMap::new();
-        for layer in model.layers.iter().filter(|layer| layer.count > 0) {
-            let weights = layer.operator.parameters() * layer.count;
-            match layer.role {
-                Role::Embedding => served.embedding += layer.parameters(),
-                Role::Head => served.head += weights,
-                Role::Attention | Role::Mixer => served.attention += weights,
-                Role::Experts => {
-                    served.expert += weights;
-                    *of_experts.entry(layer.name.as_str()).or_insert(0) += layer.count;
-                }
-                _ => served.dense += weights,
-            }
-            if let Some(routing) = layer.routing {
-                served.experts = served.experts.max(routing.experts);
-                served.top_k = served.top_k.max(routing.top_k);
-            }
-            match &layer.operator {
-                Operator::Attention(it) => {
-                    let pair = 2.0 * (it.heads * (it.qk_dim + it.v_dim) * layer.count) as f64;
-                    let plain = it.kv_heads * (it.qk_dim + it.v_dim);
-                    let kv = it.cached_per_key();
-                    let latent = it.cached.is_some_and(|cached| cached > 0 && cached < plain);
-                    // Scores and values both run over the latent.
-                    let context =
-                        if latent { 4.0 * (it.heads * kv * layer.count) as f64 } else { pair };
-                    served.latent |= latent;
-                    let window = match it.mask {
-                        Mask::Sliding(w) | Mask::Chunked(w) | Mask::Selected(w) => Some(w),
-                        _ => None,
-                    };
-                    served.sparse |= matches!(it.mask, Mask::Selected(_));
-                    if let Some(window) = window {
-                        let window = u32::try_from(window).unwrap_or(u32::MAX);
-                        served.window = served.window.max(Some(window));
-                        served.kv_windowed += kv * layer.count;
-                        served.pair_flops.1 += pair;
-                        served.context_flops.1 += context;
-                    } else {
-                        served.kv += kv * layer.count;
-                        served.pair_flops.0 += pair;
-                        served.context_flops.0 += context;
-                    }
-                }
-                Operator::Scan(it) => served.state += it.state() as u64 * layer.count,
-                _ => {}
-            }
-        }
-        // Each operator of an expert is there once per layer that has experts.
-        served.moe_layers = of_experts.into_values().max().unwrap_or(0);
-        if served.latent {
-            served.kv_shards = 1;
-        }
-        if served.layers == 0 || served.head == 0 {
+        let extents = &model.extents;
+        let weights = extents.weights;
+        if extents.layers == 0 || weights.head == 0 {
             return Err(Error::input(format!("{} does not generate tokens", model.name))
                 .hint("leave output tokens out of its traffic: it answers batch by batch"));
         }
+        let mut served = Self {
+            layers: extents.layers,
+            moe_layers: extents.experts.map_or(0, |experts| experts.layers),
+            hidden: extents.hidden,
+            attention: weights.mixing,
+            dense: weights.dense,
+            expert: weights.expert,
+            experts: extents.experts.map_or(0, |experts| experts.count),
+            top_k: extents.experts.map_or(0, |experts| experts.top_k),
+            head: weights.head,
+            embedding: weights.embedding,
+            kv_shards: extents.kv_heads.max(1),
+            ..Self::default()
+        };
+        for mixer in &extents.mixers {
+            served.add(mixer);
+        }
+        if served.latent {
+            served.kv_shards = 1;
+        }
         Ok(served)
+    }
+
+    /// Adds layers that mix positions.
+    fn add(&mut self, mixer: &Mixer) {
+        self.state += mixer.state * mixer.layers;
+        let kept = mixer.kept * mixer.layers;
+        let pair = 2.0 * (mixer.heads * (mixer.key_dim + mixer.value_dim) * mixer.layers) as f64;
+        // Scores and values both run over the latent.
+        let context = if mixer.latent() { 4.0 * (mixer.heads * kept) as f64 } else { pair };
+        self.latent |= mixer.latent();
+        self.sparse |= matches!(mixer.reach, Reach::Selected(_));
+        if let Reach::Window(window) | Reach::Selected(window) = mixer.reach {
+            let window = u32::try_from(window).unwrap_or(u32::MAX);
+            self.window = self.window.max(Some(window));
+            self.kv_windowed += kept;
+            self.pair_flops.1 += pair;
+            self.context_flops.1 += context;
+        } else {
+            self.kv += kept;
+            self.pair_flops.0 += pair;
+            self.context_flops.0 += context;
+        }
     }
 
     /// Width of a routed expert: its three matrices are hidden x width; 0 without experts.

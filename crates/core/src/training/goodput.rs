@@ -5,10 +5,10 @@
 //! Daly 2006).
 
 use crate::diagnostic::{Error, Result};
-use crate::provenance::{Traced, function};
+use crate::provenance::{Input, Traced};
 use crate::quantity::system::device::device;
-use crate::quantity::system::time::{hour, minute, second};
-use crate::quantity::{Data, DeviceTime, Devices, Measure, Per, Share, Time};
+use crate::quantity::system::time::{day, hour, minute, second};
+use crate::quantity::{Data, DeviceTime, Devices, Measure, Per, Ratio, Share, Time};
 use crate::training::plan::Goodput;
 
 /// Failures per device and time.
@@ -128,13 +128,13 @@ impl Reliability {
 }
 
 /// The goodput of a plan: as given, or what failures leave at a checkpoint interval (the best one
-/// where none is given).
+/// where none is given; Daly 2006, eq. 13 and 37, as [`Reliability::outcome`]).
 ///
 /// # Errors
 /// The job fails before it gets anything done.
-pub fn of(planned: &Goodput, explain: bool) -> Result<Traced<Share>> {
+pub fn of(planned: &Goodput) -> Result<Traced<Share>> {
     let (rate, stall, interval, restart, devices) = match planned {
-        Goodput::Given(share) => return Ok(share.traced(explain)),
+        Goodput::Given(share) => return Ok(share.trace()),
         Goodput::Failures { rate, stall, interval, restart, devices } => {
             (rate, stall, interval, restart, devices)
         }
@@ -142,53 +142,79 @@ pub fn of(planned: &Goodput, explain: bool) -> Result<Traced<Share>> {
     // Checked once with words for the user, then computed where the derivation can repeat it.
     let every = interval.as_ref().map(|interval| interval.value);
     reliability(rate.value, stall.value, restart.value).outcome(devices.value, every)?;
-    let (rate, devices) = (rate.traced(explain), devices.traced(explain));
-    let (stall, restart) = (stall.traced(explain), restart.traced(explain));
-    let parts = [rate.part(), stall.part(), restart.part(), devices.part()];
-    Ok(match interval {
-        None => function(
-            "what failures, checkpoints at the best interval and restarts leave (Daly 2006, eq. 13)",
-            &parts,
-            |v| goodput([v[0], v[1], v[2], v[3]], None),
-        ),
-        Some(interval) => function(
-            "what failures, checkpoints and restarts leave (Daly 2006, eq. 13)",
-            &[&parts[..], &[interval.traced(explain).part()]].concat(),
-            |v| goodput([v[0], v[1], v[2], v[3]], Some(Time::from_stored(v[4]))),
-        ),
-    })
+    let cycle = Cycle::of(rate, stall, interval.as_ref(), devices);
+    Ok(cycle.goodput(&stall.trace(), &restart.trace()))
 }
 
-/// Goodput from stored values: failures per 1,000 devices and day, stall, restart, devices.
-fn goodput([failures, stall, restart, devices]: [f64; 4], interval: Option<Time>) -> f64 {
-    let reliability = reliability(failures, Time::from_stored(stall), Time::from_stored(restart));
-    let outcome = reliability.outcome(Devices::from_stored(devices), interval);
-    outcome.map_or(f64::NAN, |outcome| outcome.goodput.get())
+/// How often a job fails and saves its work; none where it never fails.
+struct Cycle {
+    /// Mean time between failures of the job.
+    mtbf: Option<Traced<Time>>,
+    /// Time between two checkpoints; none where they are free or never needed.
+    interval: Option<Traced<Time>>,
+}
+
+impl Cycle {
+    fn of(
+        rate: &Input<f64>,
+        stall: &Input<Time>,
+        interval: Option<&Input<Time>>,
+        devices: &Input<Devices>,
+    ) -> Self {
+        let mtbf = (rate.value > 0.0).then(|| {
+            let thousand_days = Devices::new::<device>(1000.0) * Time::new::<day>(1.0);
+            let failures = rate.trace() * devices.trace() / Traced::constant(thousand_days);
+            (Traced::constant(1.0) / failures).named("time between failures")
+        });
+        let interval = match (interval, &mtbf) {
+            (Some(given), _) => Some(given.trace()).filter(|it| it.value().stored() > 0.0),
+            (None, Some(mtbf)) if stall.value.stored() > 0.0 => {
+                let stall = stall.trace();
+                let ratio =
+                    (&stall / (2.0 * mtbf)).named("checkpoint stall / 2 times between failures");
+                let root = ratio.pow(&Traced::constant(0.5));
+                let growth = 1.0 + &root / 3.0 + &ratio.number() / 9.0;
+                let best = 2.0 * mtbf * root * growth - &stall;
+                let one = Traced::constant(Ratio::from_stored(1.0));
+                let interval = ratio.below(&one).choose(&best, mtbf).or_nothing();
+                Some(interval.named("best checkpoint interval"))
+            }
+            (None, _) => None,
+        };
+        Self { mtbf, interval }
+    }
+
+    /// interval / (MTBF e^(restart / MTBF) (e^((interval + stall) / MTBF) - 1)).
+    fn goodput(&self, stall: &Traced<Time>, restart: &Traced<Time>) -> Traced<Share> {
+        let goodput = match (&self.mtbf, &self.interval) {
+            (None, None) => Traced::constant(1.0),
+            // Without failures, only the stall costs.
+            (None, Some(interval)) => (interval / (interval + stall)).number(),
+            // Without a stall, only restarts do.
+            (Some(mtbf), None) => (-(restart / mtbf).number()).exp(),
+            (Some(mtbf), Some(interval)) => {
+                let lost = ((interval + stall) / mtbf).exp() - 1.0;
+                (interval / (mtbf * (restart / mtbf).exp() * lost)).number()
+            }
+        };
+        goodput.retype()
+    }
 }
 
 /// The part of the elapsed time in which the devices wait, for checkpoints and restarts:
 /// goodput x stall / interval + restart / MTBF, at most what is not productive. None for a given
 /// goodput, of whose loss nobody says what it is.
-pub fn waiting(planned: &Goodput, explain: bool) -> Option<Traced<Share>> {
+pub fn waiting(planned: &Goodput, goodput: &Traced<Share>) -> Option<Traced<Share>> {
     let Goodput::Failures { rate, stall, interval, restart, devices } = planned else {
         return None;
     };
-    let (rate, devices) = (rate.traced(explain), devices.traced(explain));
-    let (stall, restart) = (stall.traced(explain), restart.traced(explain));
-    let interval = interval.as_ref().map(|interval| interval.traced(explain));
-    let mut parts = vec![rate.part(), stall.part(), restart.part(), devices.part()];
-    parts.extend(interval.as_ref().map(Traced::part));
-    Some(function(
-        "goodput x stall / checkpoint interval + restart / time between failures",
-        &parts,
-        |v| {
-            let [stall, restart] = [v[1], v[2]].map(Time::from_stored);
-            let reliability = reliability(v[0], stall, restart);
-            let interval = v.get(4).copied().map(Time::from_stored);
-            let outcome = reliability.outcome(Devices::from_stored(v[3]), interval);
-            outcome.map_or(f64::NAN, |outcome| outcome.waiting(stall, restart))
-        },
-    ))
+    let cycle = Cycle::of(rate, stall, interval.as_ref(), devices);
+    let goodput = goodput.number();
+    let stalls =
+        cycle.interval.as_ref().map(|interval| &goodput * (stall.trace() / interval).number());
+    let restarts = cycle.mtbf.as_ref().map(|mtbf| (restart.trace() / mtbf).number());
+    let waiting = Traced::total(stalls.into_iter().chain(restarts));
+    Some(waiting.min(&(1.0 - goodput)).retype())
 }
 
 /// Reliability from failures per 1,000 devices and day.
@@ -198,15 +224,6 @@ pub fn reliability(failures: f64, stall: Time, restart: Time) -> Reliability {
 }
 
 impl Outcome {
-    /// The part of the elapsed time that checkpoints and restarts stop, at most what is lost.
-    fn waiting(&self, stall: Time, restart: Time) -> f64 {
-        let goodput = self.goodput.get();
-        // Without a stall the interval may be nothing, and nothing waits for it.
-        let stalls =
-            if stall.stored() > 0.0 { goodput * (stall / self.interval).value } else { 0.0 };
-        (stalls + (restart / self.mtbf).value).min(1.0 - goodput)
-    }
-
     /// Interruptions that are to be expected in an elapsed time.
     pub fn interruptions(&self, elapsed: Time) -> f64 {
         elapsed.stored() / self.mtbf.stored()

@@ -4,8 +4,8 @@ use super::memory::{Memory, State, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
 use super::step_time::{Step, step};
-use super::transformer::Transformer;
 use crate::diagnostic::{Error, Result};
+use crate::model::Extents;
 use crate::quantity::Measure;
 
 /// A layout with what it takes.
@@ -59,7 +59,7 @@ const INDIFFERENCE: f64 = 0.02;
 /// # Errors
 /// Nothing fits: by how much the smallest misses, and what would make it fit. Or the batch or the
 /// devices are 0.
-pub fn plan(model: &Transformer, wish: Wish, platform: &Platform) -> Result<Plan> {
+pub fn plan(model: &Extents, wish: Wish, platform: &Platform) -> Result<Plan> {
     if wish.devices == 0 || wish.batch.sequences == 0 || wish.batch.length == 0 {
         return Err(Error::input("a run needs at least one device and one sequence per step"));
     }
@@ -69,12 +69,7 @@ pub fn plan(model: &Transformer, wish: Wish, platform: &Platform) -> Result<Plan
 }
 
 /// Calls `with` every layout that is worth trying.
-fn layouts(
-    model: &Transformer,
-    wish: Wish,
-    platform: &Platform,
-    mut with: impl FnMut(Parallelism),
-) {
+fn layouts(model: &Extents, wish: Wish, platform: &Platform, mut with: impl FnMut(Parallelism)) {
     let Wish { devices, batch, .. } = wish;
     let widest = (platform.domain as u64).min(16).min(model.heads);
     for tensor in divisors(devices).filter(|&t| t <= widest && model.heads.is_multiple_of(t)) {
@@ -96,12 +91,7 @@ fn layouts(
 }
 
 /// Variants of a layout in everything but its degrees.
-fn variants(
-    model: &Transformer,
-    layout: Parallelism,
-    wish: Wish,
-    with: &mut impl FnMut(Parallelism),
-) {
+fn variants(model: &Extents, layout: Parallelism, wish: Wish, with: &mut impl FnMut(Parallelism)) {
     let local = wish.batch.sequences / layout.data;
     let stage = model.layers.div_ceil(layout.pipeline);
     let interleaves = wish.interleave && layout.pipeline > 1 && stage > 1;
@@ -126,7 +116,7 @@ fn variants(
 }
 
 /// Degrees of expert parallelism: powers of two that divide the experts and the stage's devices.
-fn expert_degrees(model: &Transformer, stage: u64) -> impl Iterator<Item = u64> {
+fn expert_degrees(model: &Extents, stage: u64) -> impl Iterator<Item = u64> {
     let experts = model.experts.map_or(1, |experts| experts.count);
     (0..=10)
         .map(|n| 1_u64 << n)
@@ -151,13 +141,7 @@ struct Search {
 }
 
 impl Search {
-    fn consider(
-        &mut self,
-        model: &Transformer,
-        layout: Parallelism,
-        wish: Wish,
-        platform: &Platform,
-    ) {
+    fn consider(&mut self, model: &Extents, layout: Parallelism, wish: Wish, platform: &Platform) {
         self.tried += 1;
         let memory = memory(model, &layout, wish.batch, platform, wish.state);
         if !memory.fits() {
@@ -179,7 +163,7 @@ impl Search {
         self.best.truncate(RUNNERS_UP * 4);
     }
 
-    fn finish(mut self, model: &Transformer, wish: Wish) -> Result<Plan> {
+    fn finish(mut self, model: &Extents, wish: Wish) -> Result<Plan> {
         let Some(fastest) = self.best.first() else {
             return Err(self.nothing_fits(model, wish));
         };
@@ -191,7 +175,7 @@ impl Search {
         Ok(Plan { best, runners_up: self.best, tried: self.tried, too_large: self.too_large })
     }
 
-    fn nothing_fits(&self, model: &Transformer, wish: Wish) -> Error {
+    fn nothing_fits(&self, model: &Extents, wish: Wish) -> Error {
         let Some((layout, memory)) = &self.closest else {
             return Error::input(format!(
                 "no layout of {} devices divides {} sequences per step and {} layers",
@@ -233,11 +217,11 @@ fn complexity(layout: &Parallelism) -> (usize, u64) {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
     use crate::training::memory::ADAMW;
     use crate::training::platform::{ExpertKernels, Hardware, Software};
-    use crate::training::transformer::tests::llama3_70b;
 
     fn platform(accelerator: &str) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());

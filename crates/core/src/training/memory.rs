@@ -7,7 +7,7 @@
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
 use super::step_time::FLASH;
-use super::transformer::Transformer;
+use crate::model::Extents;
 use crate::quantity::{DeviceMemory, Measure};
 
 /// Memory of the fullest device at its peak.
@@ -91,7 +91,7 @@ impl Stage {
 /// The first stage keeps the activations of up to `pipeline` micro-batches, the last one has the
 /// head and its logits.
 pub fn memory(
-    model: &Transformer,
+    model: &Extents,
     layout: &Parallelism,
     batch: Batch,
     platform: &Platform,
@@ -115,7 +115,7 @@ pub fn memory(
 }
 
 fn stage(
-    model: &Transformer,
+    model: &Extents,
     layout: &Parallelism,
     batch: Batch,
     platform: &Platform,
@@ -203,7 +203,7 @@ fn stage(
 /// 4, without its 5as/h): inputs of the norms; queries, keys, values and the attention's output;
 /// inputs of the matrix products in the format that these read; the MLP's inner activations.
 fn kept_per_token(
-    model: &Transformer,
+    model: &Extents,
     layout: &Parallelism,
     platform: &Platform,
     dense_share: f64,
@@ -237,10 +237,10 @@ fn kept_per_token(
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
     use crate::training::platform::{ExpertKernels, Hardware, Software};
-    use crate::training::transformer::tests::llama3_70b;
 
     /// Peak allocated memory of Llama 3 blocks on 8 B200 (MooreThreads/SimuMax, docs/b200, April
     /// 2026), in GB: 12 blocks of the 70B, 4 of the 405B.
@@ -255,9 +255,8 @@ mod tests {
             expert_kernels: ExpertKernels::Grouped,
         };
         let platform = Platform::new(&hardware, Format::Half, software, &calibration).unwrap();
-        let small = Transformer { layers: 12, ..llama3_70b() };
-        let large =
-            Transformer { layers: 4, hidden: 16384, heads: 128, ffn: 53248, ..llama3_70b() };
+        let small = Extents { layers: 12, ..llama3_70b() };
+        let large = Extents { layers: 4, hidden: 16384, heads: 128, ffn: 53248, ..llama3_70b() };
         let layout = |tensor, pipeline, context, data| Parallelism {
             tensor,
             pipeline,

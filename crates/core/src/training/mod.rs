@@ -5,7 +5,6 @@
 
 pub mod calibration;
 mod communication;
-mod extents;
 pub mod format;
 pub mod goodput;
 pub mod layout;
@@ -16,4 +15,3 @@ pub mod platform;
 pub mod predict;
 pub mod run;
 pub mod step_time;
-pub mod transformer;

@@ -7,7 +7,6 @@ use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::{Hardware, Platform, Software, decimal_year};
 use super::run::Settled;
 use super::step_time::{step, widening};
-use super::transformer::Transformer;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::plan::TrainingPlan;
@@ -42,14 +41,14 @@ pub struct Predicted {
 /// The model is no transformer, a figure of the hardware is unknown, the degrees contradict each
 /// other, or nothing fits.
 pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
-    let model = Transformer::of(&wanted.model).ok_or_else(|| {
-        Error::input(format!(
-            "the step time of {} cannot be predicted: it is no transformer over \
-                              tokens",
-            wanted.model.name
+    let model = &wanted.model.extents;
+    if !model.is_transformer() {
+        let name = &wanted.model.name;
+        return Err(Error::input(format!(
+            "the step time of {name} cannot be predicted: it is no transformer over tokens"
         ))
-        .hint("give what it reaches: efficiency: {mfu: 0.35, convention: model}")
-    })?;
+        .hint("give what it reaches: efficiency: {mfu: 0.35, convention: model}"));
+    }
     let calibration = Calibration::shipped()?;
     let format = Format::of(wanted.precision)?;
     let hardware = Hardware::of(catalog, &calibration, &wanted.accelerator, format)?;

@@ -8,7 +8,7 @@ use std::ops::Mul;
 use super::goodput;
 use super::predict::Predicted;
 use crate::diagnostic::Result;
-use crate::provenance::{Input, Traced, function};
+use crate::provenance::{Input, Traced, Uncertain};
 use crate::quantity::{
     DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Instances, Measure, Mfu, Ratio, Samples,
     Share, Time, Tokens,
@@ -37,6 +37,16 @@ pub struct Settled {
     pub recomputation: Option<Input<f64>>,
     /// What the step-time model says, where it was asked.
     pub predicted: Option<Predicted>,
+}
+
+impl Settled {
+    /// Visits every input.
+    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
+        self.efficiency.for_each_input(visit);
+        if let Some(recomputation) = &mut self.recomputation {
+            visit(recomputation);
+        }
+    }
 }
 
 /// How long a run takes.
@@ -82,32 +92,30 @@ pub struct Spent {
 impl Run {
     /// FLOPs, device-hours and time of the run.
     ///
-    /// With `explain`, every figure records its derivation.
-    ///
     /// # Errors
     /// The job fails before it gets anything done.
-    pub fn time(&self, settled: &Settled, explain: bool) -> Result<RunTime> {
-        let flops = self.flops(settled, explain);
-        let peak = self.peak.traced(explain);
-        let goodput = goodput::of(&self.goodput, explain)?;
-        let experiments = self.experiments.traced(explain);
-        let productive = productive_time(&settled.efficiency, &flops, &peak, &goodput, explain);
+    pub fn time(&self, settled: &Settled) -> Result<RunTime> {
+        let flops = self.flops(settled);
+        let peak = self.peak.trace();
+        let goodput = goodput::of(&self.goodput)?;
+        let experiments = self.experiments.trace();
+        let productive = productive_time(&settled.efficiency, &flops, &peak, &goodput);
         let run = if let Efficiency::DeviceHours(given) = &settled.efficiency {
             // Published device-hours are elapsed time: goodput and interruptions are in them.
-            given.traced(explain)
+            given.trace()
         } else {
             let elapsed = &productive / &goodput;
-            match self.interruptions.as_ref().map(|spot| spot.overhead(explain)) {
+            match self.interruptions.as_ref().map(|spot| spot.overhead()) {
                 Some(overhead) => &elapsed + &(&elapsed * &overhead),
                 None => elapsed,
             }
             .named("device-hours of the run")
         };
-        let standing_by = self.spares.traced(explain);
-        let spares = standing_by.map::<f64>("1 + spares", |v| 1.0 + v[0]);
-        let experiments = experiments.map::<f64>("1 + experiments", |v| 1.0 + v[0]);
+        let standing_by = self.spares.trace();
+        let spares = 1.0 + &standing_by;
+        let experiments = 1.0 + experiments;
         let paid = &(&run * &spares) * &experiments;
-        let waiting = goodput::waiting(&self.goodput, explain).map(|share| &run * &share);
+        let waiting = goodput::waiting(&self.goodput, &goodput).map(|share| &run * &share);
         let idle_or_lost = &run - &productive;
         let lost = waiting.as_ref().map_or_else(|| idle_or_lost.clone(), |w| &idle_or_lost - w);
         let spent = Spent {
@@ -118,22 +126,22 @@ impl Run {
         };
         let (tokens, samples) = match &self.work {
             Work::Tokens { tokens, epochs, .. } => {
-                let passed = &tokens.traced(explain) * &epochs.traced(explain);
+                let passed = &tokens.trace() * &epochs.trace();
                 (Some(passed.named("training.tokens")), None)
             }
             Work::Samples { samples, epochs, .. } => {
-                let passed = &samples.traced(explain) * &epochs.traced(explain);
+                let passed = &samples.trace() * &epochs.trace();
                 (None, Some(passed.named("training.samples")))
             }
         };
         let throughput = tokens
             .as_ref()
             .map(|passed| (passed / &productive).named("training.tokens_per_second_per_device"));
-        let devices = self.devices.as_ref().map(|devices| devices.traced(explain));
+        let devices = self.devices.as_ref().map(|devices| devices.trace());
         let step_time = match (&self.global_batch, &throughput, &devices) {
             (Some(batch), Some(rate), Some(devices)) => {
                 let cluster = rate * devices;
-                Some((&batch.traced(explain) / &cluster).named("training.step_time_s"))
+                Some((&batch.trace() / &cluster).named("training.step_time_s"))
             }
             _ => None,
         };
@@ -153,15 +161,15 @@ impl Run {
     }
 
     /// FLOPs of the run by convention.
-    fn flops(&self, settled: &Settled, explain: bool) -> RunFlops {
+    fn flops(&self, settled: &Settled) -> RunFlops {
         let (six_nd, model, model_full) = match &self.work {
             Work::Tokens { tokens, epochs, six_nd, model, model_full } => (
-                six_nd.as_ref().map(|per| total(tokens, epochs, per, explain)),
-                total(tokens, epochs, model, explain),
-                total(tokens, epochs, model_full, explain),
+                six_nd.as_ref().map(|per| total(tokens, epochs, per)),
+                total(tokens, epochs, model),
+                total(tokens, epochs, model_full),
             ),
             Work::Samples { samples, epochs, model } => {
-                let flops = total(samples, epochs, model, explain);
+                let flops = total(samples, epochs, model);
                 (None, flops.clone(), flops)
             }
         };
@@ -170,7 +178,7 @@ impl Run {
             hardware: settled
                 .recomputation
                 .as_ref()
-                .map_or_else(|| model.clone(), |extra| &model + &(&model * &extra.traced(explain)))
+                .map_or_else(|| model.clone(), |extra| &model + &(&model * &extra.trace()))
                 .named("training.flops.hardware"),
             model: model.named("training.flops.model"),
             model_full: model_full.named("training.flops.model_full"),
@@ -178,40 +186,30 @@ impl Run {
     }
 }
 
-fn total<U, P>(units: &Input<U>, epochs: &Input<f64>, per: &Input<P>, explain: bool) -> Traced<Flop>
+fn total<U, P>(units: &Input<U>, epochs: &Input<f64>, per: &Input<P>) -> Traced<Flop>
 where
     U: Measure + Mul<f64, Output = U> + Mul<P, Output = Flop>,
     P: Measure,
 {
-    &(&units.traced(explain) * &epochs.traced(explain)) * &per.traced(explain)
+    &(&units.trace() * &epochs.trace()) * &per.trace()
 }
 
 impl Interruptions {
     /// Time lost to interruptions / time without any: interruptions of all instances per time x
     /// (half a checkpoint interval + restart). An interrupted instance stops the whole run.
-    fn overhead(&self, explain: bool) -> Traced<Ratio> {
-        let devices = self.devices.traced(explain);
+    fn overhead(&self) -> Traced<Ratio> {
+        let devices = self.devices.trace();
         let spot = match &self.share {
-            Some(share) => &devices * &share.traced(explain),
+            Some(share) => &devices * &share.trace(),
             None => devices,
         };
-        let instances: Traced<Instances> = spot.map2(
-            &self.instance.traced(explain),
-            "spot devices / devices per instance, rounded up",
-            |v| (v[0] / v[1] - 1e-9).ceil(),
-        );
-        let lost: Traced<Time> = self.interval.traced(explain).map2(
-            &self.restart.traced(explain),
-            "half the checkpoint interval + restart",
-            |v| v[0] / 2.0 + v[1],
-        );
-        let rate = self.rate.traced(explain);
-        function(
-            "spot instances x part interrupted within 30 days / 30 days x time lost by each",
-            &[instances.part(), rate.part(), lost.part()],
-            |v| v[0] * v[1] / THIRTY_DAYS * v[2],
-        )
-        .named("time lost to spot interruptions / run")
+        let one = Traced::constant(Instances::from_stored(1.0));
+        let instances = ((spot / self.instance.trace()).ceil() / one).named("spot instances");
+        let lost = self.interval.trace() / 2.0 + self.restart.trace();
+        let lost = lost.named("time lost by an interruption");
+        let month = Traced::constant(Time::from_stored(THIRTY_DAYS));
+        (instances * self.rate.trace() / month * lost)
+            .named("time lost to spot interruptions / run")
     }
 }
 
@@ -224,10 +222,9 @@ fn productive_time(
     flops: &RunFlops,
     peak: &Traced<DeviceFlopRate>,
     goodput: &Traced<Share>,
-    explain: bool,
 ) -> Traced<DeviceTime> {
     let at_utilisation = |flops: &Traced<Flop>, share: &Input<Mfu>| {
-        (flops / &(peak * &share.traced(explain))).named("productive device-hours")
+        (flops / &(peak * &share.trace())).named("productive device-hours")
     };
     match efficiency {
         Efficiency::Mfu(mfu, convention) => {
@@ -240,18 +237,18 @@ fn productive_time(
         }
         Efficiency::Hfu(hfu) => at_utilisation(&flops.hardware, hfu),
         Efficiency::Measured { tokens, epochs, pace } => {
-            let passed = &tokens.traced(explain) * &epochs.traced(explain);
+            let passed = &tokens.trace() * &epochs.trace();
             match pace {
-                Pace::Throughput(rate) => &passed / &rate.traced(explain),
+                Pace::Throughput(rate) => &passed / &rate.trace(),
                 Pace::Step { time, batch, devices } => {
-                    let steps = &passed / &batch.traced(explain);
-                    &(&steps * &time.traced(explain)) * &devices.traced(explain)
+                    let steps = &passed / &batch.trace();
+                    &(&steps * &time.trace()) * &devices.trace()
                 }
             }
             .named("productive device-hours")
         }
         Efficiency::DeviceHours(hours) => {
-            (&hours.traced(explain) * goodput).named("productive device-hours")
+            (&hours.trace() * goodput).named("productive device-hours")
         }
     }
 }

@@ -11,7 +11,7 @@
 use super::communication::{self as comm, Links};
 use super::parallelism::{Batch, Parallelism, Recompute};
 use super::platform::{ExpertKernels, Platform};
-use super::transformer::Transformer;
+use crate::model::Extents;
 use crate::quantity::{DeviceTokenRate, Measure, Time};
 
 /// One optimizer step and where its time goes, on the slowest stage.
@@ -98,7 +98,7 @@ const SECOND_FLASH: f64 = 2024.25;
 
 /// One run on one platform, with what its formulas share.
 struct Job<'a> {
-    model: &'a Transformer,
+    model: &'a Extents,
     layout: &'a Parallelism,
     platform: &'a Platform,
     links: Links,
@@ -119,14 +119,14 @@ struct Job<'a> {
 /// The time of one optimizer step.
 ///
 /// The caller has checked the layout ([`Parallelism::check`]).
-pub fn step(model: &Transformer, layout: &Parallelism, batch: Batch, platform: &Platform) -> Step {
+pub fn step(model: &Extents, layout: &Parallelism, batch: Batch, platform: &Platform) -> Step {
     Job::new(model, layout, batch, platform).step(batch)
 }
 
 /// Time in one step for widening frozen weights of `stored` bytes each to bf16, before every
 /// forward and backward pass: read, written, read again by the product (arXiv:2305.14314, eq. 5).
 pub fn widening(
-    model: &Transformer,
+    model: &Extents,
     layout: &Parallelism,
     batch: Batch,
     platform: &Platform,
@@ -139,7 +139,7 @@ pub fn widening(
 
 impl<'a> Job<'a> {
     fn new(
-        model: &'a Transformer,
+        model: &'a Extents,
         layout: &'a Parallelism,
         batch: Batch,
         platform: &'a Platform,
@@ -282,7 +282,7 @@ impl<'a> Job<'a> {
     }
 
     /// A block with routed experts.
-    fn expert_layer(&self, experts: &super::transformer::Experts) -> Layer {
+    fn expert_layer(&self, experts: &crate::model::extents::Experts) -> Layer {
         let (model, platform, t) = (self.model, self.platform, self.tokens);
         let general = &platform.general;
         let [tensor, ranks] = [self.layout.tensor, self.layout.expert].map(|n| n as f64);
@@ -317,7 +317,8 @@ impl<'a> Job<'a> {
         let mut mean = match &model.experts {
             None => self.dense_layer(),
             Some(experts) => {
-                let dense = experts.dense_layers.min(model.layers) as f64 / model.layers as f64;
+                let dense = model.layers.saturating_sub(model.expert_layers());
+                let dense = dense as f64 / model.layers as f64;
                 let routed = self.expert_layer(experts);
                 if dense > 0.0 { mix(&self.dense_layer(), &routed, dense) } else { routed }
             }
@@ -450,11 +451,11 @@ fn mix(a: &Layer, b: &Layer, share: f64) -> Layer {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
     use crate::training::parallelism::Zero;
     use crate::training::platform::{Hardware, Software};
-    use crate::training::transformer::tests::llama3_70b;
 
     fn platform(accelerator: &str, format: Format) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());

@@ -1,5 +1,6 @@
 //! What in the scenario would have made the forecast come true.
 
+use flopcast_core::estimate::Id;
 use flopcast_core::quantity::text::number;
 
 use super::Pair;
@@ -20,7 +21,7 @@ const SAME: f64 = 0.01;
 
 /// The hints; a factor that is the same on both sides, or unknown on one, gives none.
 pub(super) fn hints(
-    forecast: &dyn Fn(&str) -> Option<f64>,
+    forecast: &dyn Fn(Id) -> Option<f64>,
     hours: Pair,
     power: Pair,
     pue: Pair,
@@ -29,7 +30,7 @@ pub(super) fn hints(
 ) -> Vec<Hint> {
     let differs = |pair: Pair| pair.ratio().filter(|ratio| (ratio - 1.0).abs() > SAME);
     let mut hints = Vec::new();
-    if let (Some(ratio), Some(mfu)) = (differs(hours), forecast("mfu")) {
+    if let (Some(ratio), Some(mfu)) = (differs(hours), forecast(Id::Mfu)) {
         let why = format!(
             "device-hours came to {} times the forecast; the MFU of {} would have been this, at \
              the same goodput",
@@ -45,7 +46,7 @@ pub(super) fn hints(
                 why,
             });
         }
-        if let Some(goodput) = forecast("goodput").filter(|goodput| goodput / ratio <= 1.0) {
+        if let Some(goodput) = forecast(Id::Goodput).filter(|goodput| goodput / ratio <= 1.0) {
             let why = format!("or this, at the same MFU (the forecast's is {})", number(goodput));
             hints.push(Hint { path: "training.goodput", value: number(goodput / ratio), why });
         }

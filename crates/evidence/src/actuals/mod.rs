@@ -14,7 +14,8 @@ mod sacct;
 mod table;
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::estimate::Figure;
+use flopcast_core::estimate::{Estimate, Id, Key, Place};
+use flopcast_core::ledger::line::Resource;
 use flopcast_core::quantity::text::convert;
 use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure, Money, Time};
 
@@ -127,43 +128,42 @@ pub fn read(text: &str) -> Result<(Form, Measured)> {
 ///
 /// # Errors
 /// The forecast has no training run.
-pub fn compare(figures: &[Figure], (form, measured): (Form, Measured)) -> Result<Comparison> {
-    let forecast = |path: &str| {
-        let path = format!("training.{path}");
-        figures.iter().find(|figure| figure.path == path).and_then(|figure| figure.value)
-    };
-    if forecast("device_hours").is_none() {
+pub fn compare(estimate: &Estimate, (form, measured): (Form, Measured)) -> Result<Comparison> {
+    let forecast = |figure: Id| estimate.value(&figure.at(Place::Training));
+    if forecast(Id::DeviceHours).is_none() {
         return Err(Error::input("the scenario has no training run to compare with"));
     }
     let mut notes = measured.notes;
     let metered = in_unit(measured.device_time, "device-h");
     let billed_hours = in_unit(measured.instance_time, "h").map(|instance_hours| {
         // Devices sold singly are instances of one.
-        let held = forecast("devices").unwrap_or(0.0) + forecast("stranded_devices").unwrap_or(0.0);
-        let size = forecast("instances").map_or(1.0, |instances| held / instances);
+        let held = forecast(Id::TrainingDevices).unwrap_or(0.0)
+            + forecast(Id::TrainingStranded).unwrap_or(0.0);
+        let size = forecast(Id::TrainingInstances).map_or(1.0, |instances| held / instances);
         notes.push(format!("device-hours are billed hours x devices per instance ({size})"));
         instance_hours * size
     });
-    let hours = Pair::new(forecast("device_hours"), metered.or(billed_hours));
-    let it = Pair::new(forecast("energy_kwh.it"), in_unit(measured.it, "kWh"));
-    let facility = Pair::new(forecast("energy_kwh.facility"), in_unit(measured.facility, "kWh"));
-    let co2e = Pair::new(forecast("co2e_kg.location"), in_unit(measured.co2e, "kgCO2e"));
+    let hours = Pair::new(forecast(Id::DeviceHours), metered.or(billed_hours));
+    let it = Pair::new(forecast(Id::ItEnergy), in_unit(measured.it, "kWh"));
+    let facility = Pair::new(forecast(Id::FacilityEnergy), in_unit(measured.facility, "kWh"));
+    let co2e = Pair::new(forecast(Id::LocationCo2e), in_unit(measured.co2e, "kgCO2e"));
     let power = it.over(hours).times(1000.0);
     let pue = facility.over(it);
     let grid = co2e.over(facility).times(1000.0);
     let (mut costs, mut billed) = (Vec::new(), Pair::new(Some(0.0), Some(0.0)));
     for (key, money) in &measured.costs {
-        let cost = Pair::new(forecast(&format!("cost_usd.{key}")), in_unit(Some(*money), "USD"));
+        let figure = Key { member: key, ..Id::Cost.at(Place::Training) };
+        let cost = Pair::new(estimate.value(&figure), in_unit(Some(*money), "USD"));
         billed.actual = billed.actual.zip(cost.actual).map(|(sum, cost)| sum + cost);
-        let path = format!("training.cost_usd.{key}");
         // What was not forecast adds nothing; what is unknown makes the sum unknown.
-        if cost.forecast.is_some() || figures.iter().any(|figure| figure.path == path) {
+        if !estimate.read(&figure).is_absent() {
             billed.forecast = billed.forecast.zip(cost.forecast).map(|(sum, cost)| sum + cost);
         }
-        costs.push((format!("cost_usd.{key}"), cost));
+        costs.push((*key, cost));
     }
-    let rent = costs.iter().find(|(path, _)| path == "cost_usd.compute").map(|(_, cost)| *cost);
+    let rent = costs.iter().find(|(key, _)| *key == Resource::Compute.key()).map(|(_, cost)| *cost);
     let price = rent.unwrap_or_default().over(hours);
+    let key = |figure: Id| figure.declared().key;
     let mut items = Vec::new();
     let mut item = |path: &str, pair: Pair, factors: &[(&'static str, Pair)]| {
         if pair.actual.is_none() && pair.forecast.is_none() {
@@ -175,23 +175,25 @@ pub fn compare(figures: &[Figure], (form, measured): (Form, Measured)) -> Result
         let factors = factors.unwrap_or_default();
         items.push(Item { path: path.to_owned(), forecast, actual, factors });
     };
-    item("device_hours", hours, &[]);
+    item(key(Id::DeviceHours), hours, &[]);
     item("power_w_per_device", power, &[]);
-    item("energy_kwh.it", it, &[("hours", hours), ("power", power)]);
+    item(key(Id::ItEnergy), it, &[("hours", hours), ("power", power)]);
     item("pue", pue, &[]);
-    item("energy_kwh.facility", facility, &[("hours", hours), ("power", power), ("PUE", pue)]);
+    item(key(Id::FacilityEnergy), facility, &[("hours", hours), ("power", power), ("PUE", pue)]);
     item("grid_g_per_kwh", grid, &[]);
     let facility_factors = [("hours", hours), ("power", power), ("PUE", pue), ("grid", grid)];
     let short = [("energy", facility), ("grid", grid)];
     let metered = facility_factors.iter().all(|(_, factor)| factor.ratio().is_some());
-    item("co2e_kg.location", co2e, if metered { &facility_factors } else { &short });
+    item(key(Id::LocationCo2e), co2e, if metered { &facility_factors } else { &short });
     item("price_usd_per_device_h", price, &[]);
-    for (path, cost) in &costs {
+    let money = key(Id::Cost);
+    for (name, cost) in &costs {
         let factors = [("hours", hours), ("price", price)];
-        item(path, *cost, if path == "cost_usd.compute" { &factors } else { &[] });
+        let is_rent = *name == Resource::Compute.key();
+        item(&format!("{money}.{name}"), *cost, if is_rent { &factors } else { &[] });
     }
     if costs.len() > 1 {
-        item("cost_usd.billed", billed, &[]);
+        item(&format!("{money}.billed"), billed, &[]);
     }
     let hints = hint::hints(&forecast, hours, power, pue, grid, price);
     Ok(Comparison { form, items, hints, notes })

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::Result;
+use flopcast_core::model::extents::{Experts, Extents, Latent, Windows};
 use flopcast_core::quantity::{DeviceBandwidth, DeviceMemory, DeviceTokenRate, Measure};
 use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
@@ -12,7 +13,6 @@ use flopcast_core::training::platform::{
     ExpertKernels, Hardware, Platform, Software, decimal_year,
 };
 use flopcast_core::training::step_time::{Step, step};
-use flopcast_core::training::transformer::{Experts, Latent, Transformer, Windows};
 
 use super::table::Row;
 
@@ -32,7 +32,7 @@ pub struct Case {
     /// The accelerator's generation, if the calibration knows it.
     pub generation: String,
     /// The model's extents.
-    pub transformer: Transformer,
+    pub extents: Extents,
     /// How it was spread.
     pub layout: Parallelism,
     /// What a step passes.
@@ -76,12 +76,12 @@ impl Case {
             assumptions.push("software of 2026".to_owned());
             2026.0
         };
-        let transformer = transformer(row, &model)?;
+        let extents = extents(row, &model)?;
         let (layout, batch) =
-            layout(row, &transformer, framework.map(|(_, f)| f), year, &mut assumptions)?;
+            layout(row, &extents, framework.map(|(_, f)| f), year, &mut assumptions)?;
         // It ran, whatever its degrees of expert parallelism divide.
         let ran = Parallelism { expert: 1, ..layout };
-        ran.check(row.count("n_devices")?, transformer.layers, 0, batch)?;
+        ran.check(row.count("n_devices")?, extents.layers, 0, batch)?;
         let format = Format::parse(row.text("precision").unwrap_or("bf16"))?;
         let name = row.text("accelerator").ok_or_else(|| row.error("accelerator", "empty"))?;
         let hardware = hardware(row, catalog, calibration, name, format, &mut assumptions)?;
@@ -111,7 +111,7 @@ impl Case {
                 .map(|gb| (DeviceMemory::from_stored(gb * 1e9), memory_kind)),
             model,
             source,
-            transformer,
+            extents,
             layout,
             batch,
             hardware,
@@ -135,7 +135,7 @@ impl Case {
     /// As [`Case::platform`].
     pub fn step(&self, calibration: &Calibration) -> Result<Step> {
         let platform = self.platform(calibration)?;
-        Ok(step(&self.transformer, &self.layout, self.batch, &platform))
+        Ok(step(&self.extents, &self.layout, self.batch, &platform))
     }
 
     /// The predicted memory.
@@ -144,7 +144,7 @@ impl Case {
     /// As [`Case::platform`].
     pub fn memory(&self, calibration: &Calibration) -> Result<Memory> {
         let platform = self.platform(calibration)?;
-        Ok(memory(&self.transformer, &self.layout, self.batch, &platform, ADAMW))
+        Ok(memory(&self.extents, &self.layout, self.batch, &platform, ADAMW))
     }
 
     /// What the calibration knows of the case's conditions.
@@ -155,7 +155,7 @@ impl Case {
         Ok(Familiarity {
             framework: self.framework.is_some(),
             accelerator: self.platform(calibration)?.calibrated(),
-            experts: self.transformer.experts.is_some(),
+            experts: self.extents.experts.is_some(),
         })
     }
 
@@ -208,7 +208,7 @@ const SPECIAL: [Special; 9] = [
 ];
 const MLA: Latent = Latent { query_rank: 1536, key_value_rank: 512, rotary: 64 };
 
-fn transformer(row: Row<'_>, name: &str) -> Result<Transformer> {
+fn extents(row: Row<'_>, name: &str) -> Result<Extents> {
     let plain = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let special = SPECIAL.iter().find(|special| plain.starts_with(special.name));
     let heads = row.count("n_heads")?;
@@ -228,10 +228,10 @@ fn transformer(row: Row<'_>, name: &str) -> Result<Transformer> {
             top_k: row.count("top_k")?,
             ffn: row.count_or("moe_d_ff", ffn)?,
             shared: row.count_or_none("shared_experts")?,
-            dense_layers: row.count_or_none("dense_layers")?,
+            layers: layers.saturating_sub(row.count_or_none("dense_layers")?),
         }),
     };
-    let mut model = Transformer {
+    let mut model = Extents {
         layers,
         hidden,
         heads,
@@ -245,6 +245,7 @@ fn transformer(row: Row<'_>, name: &str) -> Result<Transformer> {
         latent,
         experts,
         windows: special.and_then(|special| special.windows),
+        ..Extents::default()
     };
     model.parameters = match row.number("params")? {
         Some(parameters) => parameters as u64,
@@ -254,7 +255,7 @@ fn transformer(row: Row<'_>, name: &str) -> Result<Transformer> {
 }
 
 /// Parameters from the extents alone, without norms and biases.
-fn counted(model: &Transformer, tied: bool) -> u64 {
+fn counted(model: &Extents, tied: bool) -> u64 {
     let routed = model.expert_layers() as f64;
     let dense = model.layers as f64 - routed;
     let shared =
@@ -267,7 +268,7 @@ fn counted(model: &Transformer, tied: bool) -> u64 {
 
 fn layout(
     row: Row<'_>,
-    model: &Transformer,
+    model: &Extents,
     framework: Option<&flopcast_core::training::calibration::Framework>,
     year: f64,
     assumptions: &mut Vec<String>,
@@ -351,7 +352,7 @@ fn layout(
 /// Chunks per stage where the table does not say.
 fn chunks(
     row: Row<'_>,
-    model: &Transformer,
+    model: &Extents,
     pipeline: u64,
     framework: Option<&flopcast_core::training::calibration::Framework>,
     year: f64,

@@ -7,6 +7,7 @@
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::extents::{Experts, Extents};
 use flopcast_core::quantity::system::time::day;
 use flopcast_core::quantity::{Measure, Mfu, Time};
 use flopcast_core::training::calibration::Calibration;
@@ -16,7 +17,6 @@ use flopcast_core::training::layout::{Wish, plan};
 use flopcast_core::training::memory::ADAMW;
 use flopcast_core::training::parallelism::Batch;
 use flopcast_core::training::platform::{ExpertKernels, Hardware, Platform, Software};
-use flopcast_core::training::transformer::{Experts, Transformer};
 
 use super::case::year;
 use super::score::Scored;
@@ -180,7 +180,7 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
         expert_kernels: ExpertKernels::Grouped,
     };
     let platform = Platform::new(&hardware, format, software, calibration)?;
-    let model = transformer(row, kind)?;
+    let model = extents(row, kind)?;
     let length = row.number("seq_len")?.unwrap_or(2048.0) as u64;
     // Where no count is published: what would take a month at 40 % of the peak.
     let month = Time::new::<day>(30.0).stored();
@@ -215,7 +215,7 @@ fn rounded(devices: u64) -> u64 {
 
 /// Sequences of a step where none are published: 4M tokens, 16M beyond 100B parameters, at least
 /// one for each device of a small model's run.
-fn batch(model: &Transformer, devices: u64, length: u64) -> u64 {
+fn batch(model: &Extents, devices: u64, length: u64) -> u64 {
     let tokens = match model.parameters {
         0..1_000_000_000 => 1 << 20,
         1_000_000_000..100_000_000_000 => 1 << 22,
@@ -228,7 +228,7 @@ fn batch(model: &Transformer, devices: u64, length: u64) -> u64 {
 
 /// The extents, and where only the parameters are published those of a usual transformer: as
 /// deep as wide / 110, heads of 128, an MLP of 4 x its width.
-fn transformer(row: Row<'_>, kind: &str) -> Result<Transformer> {
+fn extents(row: Row<'_>, kind: &str) -> Result<Extents> {
     let total = needed(row, "total_params")?;
     let active = row.number("active_params")?.unwrap_or(total);
     // An encoder-decoder's token passes half of the parameters.
@@ -254,9 +254,9 @@ fn transformer(row: Row<'_>, kind: &str) -> Result<Transformer> {
         // Counts are powers of two, so that devices can share them.
         let count = (2.0 * rest(total) / rest(passed)).log2().round().exp2().max(2.0) as u64;
         let width = rest(passed) / 2.0 / (3.0 * hidden as f64);
-        Experts { count, top_k: 2, ffn: width.max(1.0) as u64, shared: 0, dense_layers: 0 }
+        Experts { count, top_k: 2, ffn: width.max(1.0) as u64, shared: 0, layers }
     });
-    Ok(Transformer {
+    Ok(Extents {
         layers,
         hidden,
         heads,
@@ -268,8 +268,7 @@ fn transformer(row: Row<'_>, kind: &str) -> Result<Transformer> {
         gated: kind == "moe" || (ffn as f64) < 3.7 * hidden as f64,
         vocabulary: row.number("vocab")?.map_or(50_304, |vocabulary| vocabulary as u64),
         parameters: if kind == "encdec" { passed } else { total } as u64,
-        latent: None,
         experts,
-        windows: None,
+        ..Extents::default()
     })
 }

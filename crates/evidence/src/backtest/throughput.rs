@@ -68,7 +68,7 @@ pub fn score_memory(case: &Case, calibration: &Calibration) -> Result<Option<Sco
 pub fn constant_mfu(case: &Case) -> Option<Scored> {
     const MFU: f64 = 0.4;
     let measured = case.throughput?.stored();
-    let model = &case.transformer;
+    let model = &case.extents;
     let idle = model.experts.map_or(0.0, |experts| {
         let routed = model.expert_layers() as f64 * model.expert_weights();
         routed * (1.0 - experts.top_k as f64 / experts.count as f64)
@@ -139,7 +139,7 @@ impl Evidence for Case {
 
     fn errors(&self, platform: &Platform) -> Vec<f64> {
         let Some(measured) = self.throughput else { return Vec::new() };
-        let predicted = step(&self.transformer, &self.layout, self.batch, platform).throughput;
+        let predicted = step(&self.extents, &self.layout, self.batch, platform).throughput;
         vec![(predicted.stored().ln() - measured.stored().ln()) / NOISE]
     }
 
@@ -173,7 +173,7 @@ fn familiarity(row: &Scored, seen: bool) -> Familiarity {
 }
 
 fn kind(case: &Case) -> &'static str {
-    if case.transformer.experts.is_some() { "moe" } else { "dense" }
+    if case.extents.experts.is_some() { "moe" } else { "dense" }
 }
 
 fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {

@@ -69,5 +69,5 @@ pub fn tornado(interval: &Interval, show: &dyn Fn(f64) -> String) -> String {
         _ => Anchor::Middle,
     };
     picture.text(x, floor + 12.0, anchor, "quiet", &format!("P50 {}", show(median)));
-    picture.finish(&format!("What moves {}", interval.path), &words.join("; "))
+    picture.finish(&format!("What moves {}", interval.path()), &words.join("; "))
 }

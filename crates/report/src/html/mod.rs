@@ -8,9 +8,10 @@ mod scenario;
 mod tables;
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::Id;
 use maud::{Markup, PreEscaped, html};
 
-use super::{Report, accuracy, chart};
+use super::{Report, accuracy, chart, headlines};
 
 pub(super) use pictures::sensitivity;
 
@@ -97,22 +98,8 @@ fn dates(reports: &[Report]) -> String {
     if dates.is_empty() { String::new() } else { format!(" · {}", dates.join(" · ")) }
 }
 
-/// Figures by which scenarios are compared: path, label.
-const COMPARED: &[(&str, &str)] = &[
-    ("tco.total_usd", "cost"),
-    ("tco.present_value_usd", "cost, present value"),
-    ("training.cost_usd.total", "cost of the training"),
-    ("training.wall_clock_days", "time of the training"),
-    ("training.device_hours", "device-hours of the training"),
-    ("inference.fleet.devices", "devices of the fleet, first year"),
-    ("inference.per_query.serving_usd", "cost of a request"),
-    ("tco.energy_kwh", "facility energy"),
-    ("tco.co2e_kg.location", "CO2e, location-based"),
-    ("tco.co2e_kg.embodied", "CO2e, embodied"),
-];
-
 fn side_by_side(reports: &[Report]) -> Markup {
-    let known = |path: &str| reports.iter().any(|report| report.figure(path).is_some());
+    let known = |figure: &Id| reports.iter().any(|report| report.figure(*figure).is_some());
     html! {
         section aria-labelledby="compared" {
             h2 #compared .first { "Side by side" }
@@ -121,10 +108,10 @@ fn side_by_side(reports: &[Report]) -> Markup {
                     th scope="col" { "figure" }
                     @for report in reports { th scope="col" .num { (report.name) } }
                 } }
-                tbody { @for (path, label) in COMPARED.iter().filter(|(path, _)| known(path)) { tr {
-                    th scope="row" { (label) }
+                tbody { @for figure in headlines().filter(known) { tr {
+                    th scope="row" { (figure.declared().name) }
                     @for report in reports {
-                        td .num { (report.figure(path).map_or("–", |figure| figure.shown.as_str())) }
+                        td .num { (report.figure(figure).map_or("–".to_owned(), |it| it.short().join(" "))) }
                     }
                 } } }
             } }

@@ -1,5 +1,6 @@
 //! Which figures of a report become which picture.
 
+use flopcast_core::estimate::{Id, Place};
 use flopcast_core::ledger::line::{Kind, Stage};
 use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::{convert, count, number, show_stored};
@@ -46,17 +47,16 @@ pub(super) fn carbon(report: &Report) -> Option<String> {
             bars.push(Bar { name: name.to_owned(), value: kg, shown });
         }
     };
-    let value = |path: &str| report.figure(path).and_then(|figure| figure.value);
-    enter("training: electricity", value("training.co2e_kg.location"));
-    enter("training: embodied", value("training.co2e_kg.embodied.mid"));
-    let years = (1..)
-        .map_while(|year| report.figure(&format!("inference.years.{year}.requests")).map(|_| year));
-    let years: Vec<u32> = years.collect();
-    let over = |figure: &str| {
-        years.iter().map(|year| value(&format!("inference.years.{year}.{figure}"))).sum()
+    let training = |figure: Id| report.figure(figure.at(Place::Training))?.value();
+    enter("training: electricity", training(Id::LocationCo2e));
+    enter("training: embodied", training(Id::EmbodiedMid));
+    let years = report.years();
+    let over = |figure: Id| {
+        let each = |year: u32| report.figure(figure.at(Place::Year(year)))?.value();
+        years.iter().map(|(year, _)| each(*year)).sum()
     };
-    enter("serving: electricity", over("co2e_kg.location"));
-    enter("serving: embodied", over("co2e_kg.embodied.mid"));
+    enter("serving: electricity", over(Id::LocationCo2e));
+    enter("serving: embodied", over(Id::EmbodiedMid));
     (!bars.is_empty()).then(|| chart::bars("CO2e by source", &bars))
 }
 
@@ -148,17 +148,17 @@ pub(super) fn waiting(
 
 /// What moves a figure.
 pub(crate) fn sensitivity(range: &Interval) -> String {
-    chart::tornado(range, &|value| format!("{} {}", usd_short(value), range.unit))
+    chart::tornado(range, &|value| format!("{} {}", usd_short(value), range.unit()))
 }
 
 /// Cost against carbon of several scenarios; none where fewer than two have both.
 pub(super) fn choices(reports: &[Report]) -> Option<String> {
-    let value = |report: &Report, path: &str| report.figure(path).and_then(|f| f.value);
+    let value = |report: &Report, figure: Id| report.figure(figure)?.value();
     let points: Vec<Point> = reports
         .iter()
         .filter_map(|report| {
-            let across = value(report, "tco.total_usd")?;
-            let up = value(report, "tco.co2e_kg.location")?;
+            let across = value(report, Id::TotalCost)?;
+            let up = value(report, Id::TotalCo2e)?;
             Some(Point { name: report.name.clone(), across, up })
         })
         .collect();

@@ -4,8 +4,7 @@ use flopcast_core::quantity::text::count;
 use maud::{Markup, PreEscaped, html};
 
 use super::super::answer::{at, interval, shown};
-use super::super::table::label;
-use super::super::{Report, answer};
+use super::super::{Report, answer, headlines};
 use super::{pictures, tables};
 
 /// The parts of a section: the end of its id, its heading.
@@ -46,24 +45,11 @@ pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
     }
 }
 
-/// Figures worth a tile: path, label.
-const TILES: &[(&str, &str)] = &[
-    ("tco.total_usd", "cost"),
-    ("tco.present_value_usd", "present value"),
-    ("training.wall_clock_days", "time of the training"),
-    ("training.device_hours", "device-hours"),
-    ("inference.fleet.devices", "devices of the fleet"),
-    ("inference.per_query.serving_usd", "cost of a request"),
-    ("tco.energy_kwh", "facility energy"),
-    ("tco.co2e_kg.location", "CO2e, location-based"),
-    ("tco.co2e_kg.embodied", "CO2e, embodied"),
-    ("training.mfu", "MFU"),
-];
-
 fn summary(report: &Report) -> Markup {
-    let tiles = TILES.iter().filter_map(|(path, name)| {
-        let value = shown(report, path)?;
-        let note = interval(report, path).and_then(|range| {
+    let tiles = headlines().filter_map(|figure| {
+        let value = shown(report, figure)?;
+        let name = figure.declared().name;
+        let note = interval(report, figure).and_then(|range| {
             Some(format!(
                 "P80 {} · P5 to P95 {} to {}",
                 count(at(range, 80)?),
@@ -84,9 +70,8 @@ fn summary(report: &Report) -> Markup {
 }
 
 /// A number and, smaller, its unit.
-fn quantity(shown: &str) -> Markup {
-    let (number, unit) = shown.split_once(' ').unwrap_or((shown, ""));
-    html! { span .value { (number) " " span .unit { (unit.trim_end_matches("/request")) } } }
+fn quantity([number, unit]: &[String; 2]) -> Markup {
+    html! { span .value { (number) " " span .unit { (unit) } } }
 }
 
 fn all_pictures(report: &Report) -> Option<Markup> {
@@ -108,7 +93,7 @@ fn all_pictures(report: &Report) -> Option<Markup> {
         ),
         (
             "What moves the answer most",
-            costly.map_or("", |range| label(range.path)),
+            costly.map_or("", |range| range.figure.declared().name),
             costly.map(pictures::sensitivity),
         ),
     ];

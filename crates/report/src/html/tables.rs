@@ -1,6 +1,6 @@
 //! The tables of a scenario: payments, ledger, figures with their derivation, inputs, notes.
 
-use flopcast_core::estimate::Figure;
+use flopcast_core::estimate::{Figure, Section};
 use flopcast_core::ledger::line::Kind;
 use flopcast_core::provenance::{Basis, How};
 use flopcast_core::quantity::text::{count, number};
@@ -8,7 +8,7 @@ use flopcast_study::uncertainty::PERCENTILES;
 use maud::{Markup, html};
 
 use super::super::ledger::HEADINGS;
-use super::super::table::{SECTIONS, YEARS, label};
+use super::super::table::by_year;
 use super::super::{Report, currency, tree};
 
 /// A table that scrolls by itself where the page is narrow.
@@ -96,23 +96,16 @@ pub(super) fn ledger(report: &Report) -> Option<Markup> {
 
 /// Every figure; where it was computed, a click shows how.
 pub(super) fn figures(report: &Report) -> Markup {
-    let sections = SECTIONS.iter().filter_map(|(title, rows)| {
-        let rows: Vec<(&str, &Figure)> = rows
-            .iter()
-            .filter_map(|(path, label)| Some((label.trim(), report.figure(path)?)))
-            .collect();
-        (!rows.is_empty()).then_some((*title, rows))
-    });
     html! {
         p .quiet { "Open a figure to see how it comes about." }
-        div .columns { @for (title, rows) in sections { section {
-            h4 { (title) }
-            @for (label, figure) in rows { (figure_row(label, figure)) }
+        div .columns { @for (section, rows) in report.sections() { section {
+            h4 { (section.title()) }
+            @for figure in rows { (figure_row(figure)) }
         } }
             @if let Some(currency) = &report.currency { section {
                 h4 { (currency::title(currency)) }
-                @for (label, figure) in currency::shown(report) { div .plain {
-                    span .name { (label.trim()) }
+                @for figure in currency::shown(report) { div .plain {
+                    span .name { (figure.declared().name) }
                     span .amount { (currency::text(figure, currency)) " " (currency.code) }
                 } }
             } }
@@ -121,33 +114,30 @@ pub(super) fn figures(report: &Report) -> Markup {
     }
 }
 
-fn figure_row(label: &str, figure: &Figure) -> Markup {
-    if let Some(step) = &figure.step {
+fn figure_row(figure: &Figure) -> Markup {
+    let (label, shown) = (figure.label(), figure.shown());
+    let label = label.trim();
+    if let Some(step) = figure.step() {
         html! { details .figure {
-            summary { span .name { (label) } span .amount { (figure.shown) } }
+            summary { span .name { (label) } span .amount { (shown) } }
             pre tabindex="0" { (tree::derivation(step)) }
         } }
     } else {
-        html! { div .plain { span .name { (label) } span .amount { (figure.shown) } } }
+        html! { div .plain { span .name { (label) } span .amount { (shown) } } }
     }
 }
 
+/// A row per figure, a column per year.
 fn years(report: &Report) -> Markup {
-    let figure = |year: u32, name: &str| report.figure(&format!("inference.years.{year}.{name}"));
-    let mut count = 0;
-    while figure(count + 1, "requests").is_some() {
-        count += 1;
-    }
-    let columns: Vec<_> = YEARS.iter().filter(|(name, _)| figure(1, name).is_some()).collect();
-    html! { @if count > 0 {
-        (scroll("Years of service", &html! { table {
-            caption { "Years of service" }
-            thead { tr { th scope="col" { "year" }
-                @for (_, heading) in &columns { th scope="col" .num { (heading) } } } }
-            tbody { @for year in 1..=count { tr { th scope="row" { (year) }
-                @for (name, _) in &columns {
-                    td .num { (figure(year, name).map_or("", |figure| figure.shown.as_str())) }
-                } } } }
+    let years = report.years();
+    let title = Section::Years.title();
+    html! { @if !years.is_empty() {
+        (scroll(title, &html! { table {
+            caption { (title) }
+            thead { tr { th scope="col" { "figure" }
+                @for (year, _) in &years { th scope="col" .num { "year " (year) } } } }
+            tbody { @for (label, cells) in by_year(&years) { tr { th scope="row" { (label.trim()) }
+                @for cell in cells { td .num { (cell) } } } } }
         } }))
     } }
 }
@@ -163,8 +153,8 @@ pub(super) fn ranges(report: &Report) -> Option<Markup> {
             thead { tr { th scope="col" { "figure" } th scope="col" { "unit" }
                 @for percentile in PERCENTILES { th scope="col" .num { "P" (percentile) } } } }
             tbody { @for range in &report.intervals { tr {
-                th scope="row" { (label(range.path)) }
-                td { (range.unit.trim_end_matches("/request")) }
+                th scope="row" { (range.figure.declared().name) }
+                td { (range.unit()) }
                 @for value in range.values { td .num { (count(value)) } }
             } } }
         } },

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use flopcast_core::provenance::{How, Step};
+use flopcast_core::provenance::{Expr, SPREADSHEET, Step};
 
 /// A formula as `explain` prints it, and as a spreadsheet computes it over stored values: seconds,
 /// joules, per second. `{0}` is the first argument, `{..}` all; YEAR is a year's seconds.
@@ -76,26 +76,9 @@ const FUNCTIONS: &[(&str, &str)] = &[
 /// The formula of a step over the cells of its inputs; none for a function that no spreadsheet
 /// has.
 pub(super) fn of(step: &Step, cell: &mut dyn FnMut(&Arc<Step>) -> String) -> Option<String> {
-    let mut join = |parts: &[(Arc<Step>, i8)], plus: char, minus: char| {
-        let mut text = String::new();
-        for (index, (part, sign)) in parts.iter().enumerate() {
-            if *sign < 0 {
-                if index == 0 && minus == '/' {
-                    text.push('1');
-                }
-                text.push(minus);
-            } else if index > 0 {
-                text.push(plus);
-            }
-            text += &cell(part);
-        }
-        text
-    };
     match &step.how {
-        How::Leaf(_) => None,
-        How::Product(parts) => Some(join(parts, '*', '/')),
-        How::Sum(parts) => Some(join(parts, '+', '-')),
-        How::Function { formula, inputs, .. } => {
+        Expr::Leaf(_) => None,
+        Expr::Typed { formula, inputs, .. } => {
             let (_, template) = FUNCTIONS.iter().find(|(known, _)| known == formula)?;
             let cells: Vec<String> = inputs.iter().map(cell).collect();
             let mut text = template.replace("YEAR", "31557600").replace("{..}", &cells.join(","));
@@ -103,6 +86,11 @@ pub(super) fn of(step: &Step, cell: &mut dyn FnMut(&Arc<Step>) -> String) -> Opt
                 text = text.replace(&format!("{{{index}}}"), cell);
             }
             Some(text)
+        }
+        _ => {
+            let inputs = step.inputs();
+            let known = |part: &Arc<Step>| inputs.iter().any(|input| Arc::ptr_eq(input, part));
+            Some(step.spelled(&SPREADSHEET, &mut |part| known(part).then(|| cell(part))))
         }
     }
 }

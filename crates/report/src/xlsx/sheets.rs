@@ -3,19 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use flopcast_core::estimate::Figure;
 use flopcast_core::estimate::plan::Currency;
+use flopcast_core::estimate::{Figure, Id, Section};
 use flopcast_core::ledger::line::Kind;
 use flopcast_core::provenance::{Basis, How, Step};
 use flopcast_core::quantity::text::{convert, fitting};
-use flopcast_study::snapshot::unit_word;
 use rust_xlsxwriter::{
     Chart, ChartType, Color, Format, FormatAlign, FormatBorder, Formula, Workbook, Worksheet,
     XlsxError,
 };
 
 use super::formula::{self, Names};
-use crate::table::{SECTIONS, YEARS};
 use crate::{Report, currency, ledger};
 
 type Done<T = ()> = Result<T, XlsxError>;
@@ -105,7 +103,7 @@ pub(super) fn write(report: &Report, book: &mut Workbook) -> Done {
             sheets.push(cash);
         }
     }
-    if report.figure("inference.years.1.requests").is_some() {
+    if !report.years().is_empty() {
         let mut sheet = Worksheet::new();
         sheet.set_name("Years")?;
         years_sheet(report, &mut sheet, &mut book_of)?;
@@ -252,7 +250,7 @@ impl Book<'_> {
 
     /// A formula, without its sign of equality, for a figure in the unit of its path.
     fn formula(&mut self, figure: &Figure) -> Done<Option<String>> {
-        let Some((step, value)) = figure.step.as_ref().zip(figure.value) else { return Ok(None) };
+        let Some((step, value)) = figure.step().zip(figure.value()) else { return Ok(None) };
         let cell = self.cell(step)?;
         let factor = if step.value == 0.0 { 1.0 } else { value / step.value };
         let same = (factor - 1.0).abs() < 1e-12;
@@ -263,28 +261,6 @@ impl Book<'_> {
 /// All digits.
 fn exact(value: f64) -> String {
     format!("{value:?}")
-}
-
-/// The unit that a path names, rates included: `cost_usd`, `usd_per_year`, `max_rate_per_s`.
-fn unit_of(path: &str) -> String {
-    // Nothing that a policy could put a bound in; a reader of a cell is helped by them.
-    const COUNTED: &[(&str, &str)] = &[
-        ("tokens", "tokens"),
-        ("requests", "requests"),
-        ("flops", "FLOP"),
-        ("rate", "1"),
-        ("j", "J"),
-    ];
-    let named = |words: &str| {
-        let (_, word) = words.rsplit_once('_').unwrap_or(("", words));
-        let counted = COUNTED.iter().find(|(known, _)| *known == word);
-        unit_word(word).or(counted.map(|(_, unit)| *unit))
-    };
-    let unit = |key: &str| match key.split_once("_per_") {
-        Some((of, per)) => Some(format!("{}/{}", named(of)?, per.replace('_', " "))),
-        None => key.contains('_').then(|| named(key).map(str::to_owned))?,
-    };
-    path.rsplit('.').find_map(unit).unwrap_or_default()
 }
 
 fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
@@ -304,29 +280,19 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
     )?;
     let mut row = 3;
     // The order of the answer: totals first.
-    for (title, rows) in SECTIONS
-        .iter()
-        .rev()
-        .filter(|(title, _)| *title == "Total")
-        .chain(SECTIONS.iter().filter(|(title, _)| *title != "Total"))
-    {
-        let shown: Vec<_> = rows
-            .iter()
-            .filter_map(|(path, label)| Some((path, label.trim(), report.figure(path)?)))
-            .collect();
-        if shown.is_empty() {
-            continue;
-        }
+    let total = |(section, _): &(Section, Vec<&Figure>)| *section == Section::Total;
+    let (totals, rest): (Vec<_>, Vec<_>) = report.sections().partition(total);
+    for (section, figures) in totals.into_iter().chain(rest) {
         row += 1;
-        sheet.write_with_format(row, 0, *title, &look.head)?;
+        sheet.write_with_format(row, 0, section.title(), &look.head)?;
         sheet.write_with_format(row, 1, "", &look.head)?;
         sheet.write_with_format(row, 2, "", &look.head)?;
-        for (path, label, figure) in shown {
+        for figure in figures {
             row += 1;
-            sheet.write_with_format(row, 0, label, &look.text)?;
+            sheet.write_with_format(row, 0, figure.label().trim(), &look.text)?;
             write_figure(sheet, [row, 1], figure, book)?;
-            sheet.write_with_format(row, 2, unit_of(path), &look.unit)?;
-            sheet.write_with_format(row, 3, *path, &look.note)?;
+            sheet.write_with_format(row, 2, figure.declared().unit, &look.unit)?;
+            sheet.write_with_format(row, 3, &figure.path, &look.note)?;
         }
         row += 1;
     }
@@ -355,10 +321,10 @@ fn currency_rows(
     sheet.write_with_format(row, 0, "exchange rate", &book.look.text)?;
     sheet.write_with_format(row, 1, *per_usd, &book.look.input)?;
     sheet.write_with_format(row, 2, format!("{code}/USD"), &book.look.unit)?;
-    for (label, figure) in currency::shown(report) {
+    for figure in currency::shown(report) {
         row += 1;
-        sheet.write_with_format(row, 0, label.trim(), &book.look.text)?;
-        if let Some((value, usd)) = figure.value.zip(book.formula(figure)?) {
+        sheet.write_with_format(row, 0, figure.declared().name, &book.look.text)?;
+        if let Some((value, usd)) = figure.value().zip(book.formula(figure)?) {
             let live = Formula::new(format!("=({usd})*{rate}")).set_result(exact(value * per_usd));
             let format = number_format(book.look, value * per_usd);
             sheet.write_with_format(row, 1, live, &format)?;
@@ -377,16 +343,16 @@ fn write_figure(
     figure: &Figure,
     book: &mut Book<'_>,
 ) -> Done {
-    let format = number_format(book.look, figure.value.unwrap_or_default());
+    let format = number_format(book.look, figure.value().unwrap_or_default());
     let column = column as u16;
-    if let Some((value, text)) = figure.value.zip(book.formula(figure)?) {
+    if let Some((value, text)) = figure.value().zip(book.formula(figure)?) {
         let live = Formula::new(format!("={text}")).set_result(exact(value));
         sheet.write_with_format(row, column, live, &format)?;
-    } else if let Some(value) = figure.value {
+    } else if let Some(value) = figure.value() {
         sheet.write_with_format(row, column, value, &format)?;
     } else {
         let right = book.look.text.clone().set_align(FormatAlign::Right);
-        sheet.write_with_format(row, column, "unknown", &right)?;
+        sheet.write_with_format(row, column, figure.shown(), &right)?;
     }
     Ok(())
 }
@@ -503,62 +469,44 @@ fn cash_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, look: &Look, last: u3
     layout(sheet, &widths)
 }
 
+/// A row per year, a column per figure.
 fn years_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
     let look = book.look;
-    let figure = |year: u32, name: &str| report.figure(&format!("inference.years.{year}.{name}"));
-    let columns: Vec<_> = YEARS.iter().filter(|(name, _)| figure(1, name).is_some()).collect();
+    let years = report.years();
+    let mut columns: Vec<Id> =
+        years.iter().flat_map(|(_, all)| all.iter().map(|it| it.key.id)).collect();
+    columns.sort_unstable();
+    columns.dedup();
     head(sheet, look, &["year"], 0)?;
-    for (column, (name, heading)) in columns.iter().enumerate() {
-        let unit = unit_of(name);
-        let heading =
-            if unit.is_empty() { (*heading).to_owned() } else { format!("{heading}, {unit}") };
-        sheet.write_with_format(0, column as u16 + 1, heading, &look.head_right)?;
+    for (id, column) in columns.iter().zip(1..) {
+        let row = id.declared();
+        let said = row.unit.is_empty() || row.unit == row.label();
+        let comma = if said { String::new() } else { format!(", {}", row.unit) };
+        let heading = format!("{}{comma}", row.label().trim());
+        sheet.write_with_format(0, column, heading, &look.head_right)?;
     }
-    let mut year = 1;
-    while figure(year, "requests").is_some() {
-        sheet.write_with_format(year, 0, year, &look.text)?;
-        for (column, (name, _)) in columns.iter().enumerate() {
-            let Some(found) = figure(year, name) else { continue };
-            let column = column as u32 + 1;
-            write_figure(sheet, [year, column], found, book)?;
+    let mut last = 0;
+    for ((year, figures), row) in years.iter().zip(1..) {
+        sheet.write_with_format(row, 0, *year, &look.text)?;
+        for (id, column) in columns.iter().zip(1..) {
+            if let Some(figure) = figures.iter().find(|figure| figure.key.id == *id) {
+                write_figure(sheet, [row, column], figure, book)?;
+            }
         }
-        year += 1;
+        last = row;
     }
-    if let Some(cost) = columns.iter().position(|(name, _)| *name == "cost_usd") {
+    if let Some(cost) = columns.iter().position(|id| *id == Id::YearCost) {
         let mut chart = Chart::new(ChartType::Column);
         let column = cost as u16 + 1;
-        chart.add_series().set_categories(("Years", 1, 0, year - 1, 0)).set_values((
-            "Years",
-            1,
-            column,
-            year - 1,
-            column,
-        ));
+        chart
+            .add_series()
+            .set_categories(("Years", 1, 0, last, 0))
+            .set_values(("Years", 1, column, last, column));
         chart.title().set_name("Cost of serving by year, USD");
         chart.legend().set_hidden();
-        sheet.insert_chart(year + 2, 0, &chart)?;
+        sheet.insert_chart(last + 3, 0, &chart)?;
     }
-    layout(sheet, &[8.0, 20.0, 12.0, 12.0, 18.0, 24.0, 18.0])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::unit_of;
-
-    #[test]
-    fn units_of_paths() {
-        for (path, unit) in [
-            ("training.cost_usd.total", "USD"),
-            ("inference.per_million_tokens.cost_usd", "USD"),
-            ("inference.per_million_tokens.co2e_kg.location", "kgCO2e"),
-            ("inference.fleet.peak_rate_per_s", "1/s"),
-            ("inference.api.fleet_usd_per_year", "USD/year"),
-            ("training.flops_per_usd.peak", "FLOP/usd"),
-            ("training.tokens_per_second_per_device", "tokens/second per device"),
-            ("training.mfu", ""),
-            ("training.tokens", ""),
-        ] {
-            assert_eq!(unit_of(path), unit, "{path}");
-        }
-    }
+    let mut widths = vec![8.0];
+    widths.extend(columns.iter().map(|_| 24.0));
+    layout(sheet, &widths)
 }

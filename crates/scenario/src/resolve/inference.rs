@@ -242,7 +242,8 @@ fn replica(
         class.share.value.get() * (input + output)
     });
     let length = lengths.sum::<f64>().max(1.0) as u64;
-    let kv_per_token = kv.size().value * model.shape.cached_elements(length) as f64 / length as f64;
+    let kv_per_token =
+        kv.size().value * model.extents.cached_elements(length) as f64 / length as f64;
     let formula = |text: String| Basis::Derived { formula: text };
 
     let usable_data = Data::from_stored(memory.value.value * usable.get());

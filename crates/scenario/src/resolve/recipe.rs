@@ -7,13 +7,10 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{AttentionCount, Flops, Input as ModelInput, Model};
 use flopcast_core::quantity::{Flop, Measure};
 
+use super::super::file::recipe::{Asked, Section};
 use super::super::file::{Data, Recipe, ScenarioFile, Training};
 use super::Files;
 use super::training::{built, model_of};
-
-/// Bytes of a weight in 4 bits with its doubly quantized scales: 4 bits and 0.127 (Dettmers et al.
-/// 2023, arXiv:2305.14314, sec. 3).
-pub(super) const NF4_BYTES: f64 = 4.127 / 8.0;
 
 /// A stretch of the data with its own sequence length.
 pub(super) struct Part {
@@ -60,9 +57,9 @@ pub(super) struct Passes {
     /// The whole model, all of it trained.
     plain: Arc<Model>,
     /// Forward and backward passes of the trained model.
-    learned: [f64; 2],
-    /// Models that are only asked, and how often.
-    asked: Vec<(&'static str, Arc<Model>, f64)>,
+    learned: f64,
+    /// Models that are only asked.
+    asked: Vec<(&'static str, Arc<Model>)>,
 }
 
 /// The passes of the scenario's recipe at an input.
@@ -75,65 +72,55 @@ pub(super) fn passes(
     files: &dyn Files,
     input: &ModelInput,
 ) -> Result<Passes> {
-    let here = &training.precision.place;
+    let refuse = |what: String| Error::input(what).at(Some(&training.precision.place));
+    let (recipe, row) = (training.recipe, training.recipe.row());
+    if let Some(section) = row.section.filter(|section| !(section.given)(training)) {
+        return Err(refuse(format!("recipe {} needs {}", recipe.key(), section.example)));
+    }
+    let idle = |section: &Section| row.section.is_none_or(|own| own.key != section.key);
+    for (owner, section) in Recipe::sections() {
+        if section.exclusive && idle(section) && (section.given)(training) {
+            let message = format!("`{}` belongs to `recipe: {}`", section.key, owner.key());
+            return Err(refuse(message));
+        }
+    }
+    let learned = (row.learned)(training);
+    if !(learned > 0.0 && learned.is_finite()) {
+        return Err(refuse("`rl.update_epochs` is a positive number".to_owned()));
+    }
     let plain = model_of(file, files, input)?;
-    let needs = |what: &str| Error::input(what.to_owned()).at(Some(here));
-    let mut passes = Passes {
-        policy: plain.clone(),
-        trained: 1.0,
-        plain,
-        learned: [1.0, 1.0],
-        asked: Vec::new(),
-    };
-    match training.recipe {
-        Recipe::Pretrain | Recipe::Finetune => {}
-        Recipe::Lora | Recipe::Qlora => {
-            let lora = training.lora.as_ref();
-            let lora = lora.ok_or_else(|| needs("this recipe needs `lora: {rank: ...}`"))?;
-            let adapted =
-                flopcast_core::model::adapt::lora(&passes.plain, lora.rank, &lora.targets)?;
-            let parameters = adapted.parameters();
-            passes.trained = parameters.trainable as f64 / parameters.total as f64;
-            passes.policy = Arc::new(adapted);
-        }
-        Recipe::Distill => {
-            let teacher = training.teacher.as_ref();
-            let teacher = teacher.ok_or_else(|| needs("recipe distill needs `teacher: ...`"))?;
-            passes.asked.push(("teacher", built(teacher, files, input)?, 1.0));
-        }
-        Recipe::Rl => {
-            let rl = training.rl.as_ref();
-            let rl = rl.ok_or_else(|| needs("recipe rl needs `rl: {}`, empty for the defaults"))?;
-            if !(rl.update_epochs > 0.0 && rl.update_epochs.is_finite()) {
-                return Err(needs("`rl.update_epochs` is a positive number"));
-            }
-            // Writing a token is one forward pass; then it is learned from.
-            passes.asked.push(("generation", passes.plain.clone(), 1.0));
-            if rl.reference {
-                passes.asked.push(("reference", passes.plain.clone(), 1.0));
-            }
-            if let Some(reward) = &rl.reward {
-                passes.asked.push(("reward", built(reward, files, input)?, 1.0));
-            }
-            passes.learned = [rl.update_epochs; 2];
-        }
+    let mut passes =
+        Passes { policy: plain.clone(), trained: 1.0, plain, learned, asked: Vec::new() };
+    if let Some(lora) = training.lora.as_ref().filter(|_| row.adapters) {
+        let adapted = flopcast_core::model::adapt::lora(&passes.plain, lora.rank, &lora.targets)?;
+        let parameters = adapted.parameters();
+        passes.trained = parameters.trainable as f64 / parameters.total as f64;
+        passes.policy = Arc::new(adapted);
     }
-    if training.teacher.is_some() && training.recipe != Recipe::Distill {
-        return Err(needs("`teacher` belongs to `recipe: distill`"));
-    }
-    if training.rl.is_some() && training.recipe != Recipe::Rl {
-        return Err(needs("`rl` belongs to `recipe: rl`"));
+    for (name, asked) in (row.asked)(training) {
+        let model = match asked {
+            Asked::Itself => passes.plain.clone(),
+            Asked::Other(spec) => built(spec, files, input)?,
+        };
+        passes.asked.push((name, model));
     }
     Ok(passes)
 }
 
 impl Passes {
+    /// Whether all weights are learned from every token once, and nothing else is asked: what
+    /// 6 x parameters counts.
+    pub(super) fn plain(&self) -> bool {
+        Arc::ptr_eq(&self.policy, &self.plain)
+            && self.asked.is_empty()
+            && (self.learned - 1.0).abs() < 1e-12
+    }
+
     /// FLOPs of one batch of the model's input, in the matrix units.
     pub(super) fn flops(&self, attention: AttentionCount) -> Flop {
-        let [forward, backward] = self.learned;
-        let learned =
-            self.policy.forward(attention) * forward + self.policy.backward(attention) * backward;
-        let asked = self.asked.iter().map(|(_, model, times)| model.forward(attention) * *times);
+        let Self { policy, learned, .. } = self;
+        let learned = policy.forward(attention) * *learned + policy.backward(attention) * *learned;
+        let asked = self.asked.iter().map(|(_, model)| model.forward(attention));
         (learned + asked.sum::<Flops>()).matmul
     }
 
@@ -160,14 +147,14 @@ fn tokens(model: &Model) -> f64 {
 /// What is counted, in words.
 pub(super) fn formula(passes: &Passes, stages: usize, count: &str) -> String {
     let model = &passes.policy;
-    let [forward, _] = passes.learned;
-    let times = if (forward - 1.0).abs() < 1e-12 { String::new() } else { format!("{forward} x ") };
+    let learned = passes.learned;
+    let times = if (learned - 1.0).abs() < 1e-12 { String::new() } else { format!("{learned} x ") };
     let mut text = format!(
         "every operator of {}, {times}forward + backward, {count}, sequence {}",
         model.name,
         model.input.sequence.unwrap_or(0)
     );
-    for (name, model, _) in &passes.asked {
+    for (name, model) in &passes.asked {
         let _ = write!(text, " + {name}: forward of {}", model.name);
     }
     if stages > 1 {

@@ -80,7 +80,7 @@ fn draft(
     let length = length.max(1.0) as u64;
     let weight = service.precision.value.size();
     let kv = service.kv_precision.unwrap_or(service.precision.value).size();
-    let cached = model.shape.cached_elements(length) as f64 / length as f64;
+    let cached = model.extents.cached_elements(length) as f64 / length as f64;
     let parameters = model.parameters().total;
     let derived = |formula: String| Basis::Derived { formula };
     Ok(Draft {

@@ -57,8 +57,8 @@ pub(super) fn over_devices(
             model.name
         ));
     }
-    if u64::from(pipeline) > model.shape.layers.max(1) {
-        return refuse(format!("{} has {} layers", model.name, model.shape.layers));
+    if u64::from(pipeline) > model.extents.layers.max(1) {
+        return refuse(format!("{} has {} layers", model.name, model.extents.layers));
     }
     let together = u64::from(tensor) * u64::from(data);
     let whole_experts = match degrees.expert {

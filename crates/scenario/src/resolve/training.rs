@@ -18,8 +18,7 @@ use flopcast_core::training::plan::{
 };
 
 use super::super::file::{
-    Data, Efficiency as EfficiencyFile, Optimizer, Placement, Recipe, Reliability, ScenarioFile,
-    Training,
+    Data, Efficiency as EfficiencyFile, Optimizer, Placement, Reliability, ScenarioFile, Training,
 };
 use super::super::given::Given;
 use super::super::reader::Located;
@@ -67,7 +66,7 @@ pub(super) fn plan(
     let precision = &training.precision;
     let peak = device.peak(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
     let whole = model_of(file, files, &model.input)?;
-    if training.recipe == Recipe::Rl && training.efficiency.is_none() {
+    if training.recipe.row().writes && training.efficiency.is_none() {
         return Err(Error::input(
             "nothing says how fast the run is: writing answers is decoding, whose time no training \
              run tells",
@@ -165,10 +164,7 @@ fn card(training: &Training, place: &Placement, device: &str) -> Card {
     let named = [&place.provider, &place.region].map(|name| name.as_ref().map(|n| n.value.clone()));
     let named: Vec<String> = named.into_iter().flatten().collect();
     Card {
-        training_type: match training.recipe {
-            Recipe::Pretrain => "pre-training",
-            _ => "fine-tuning",
-        },
+        training_type: training.recipe.row().card,
         hardware: hardware.replace(" devices", ""),
         place: (!named.is_empty()).then(|| named.join(" ")),
     }
@@ -183,8 +179,7 @@ fn prediction(
     devices: Option<&Input<Devices>>,
     model: &Arc<Model>,
 ) -> Result<Option<Prediction>> {
-    // Writing answers is decoding: its time is not that of training.
-    let trains_only = training.recipe != Recipe::Rl;
+    let recipe = training.recipe.row();
     let matrix_format = matches!(
         training.precision.value,
         Precision::Fp16 | Precision::Bf16 | Precision::Fp8 | Precision::Fp4
@@ -194,7 +189,7 @@ fn prediction(
     else {
         return Ok(None);
     };
-    if !trains_only || !matrix_format || model.input.decoder_sequence.is_some() {
+    if recipe.writes || !matrix_format || model.input.decoder_sequence.is_some() {
         return Ok(None);
     }
     let sequences = match &training.global_batch {
@@ -234,7 +229,7 @@ fn prediction(
             .as_ref()
             .map_or_else(|| training.precision.place.clone(), |count| count.place.clone()),
         optimizer_bytes: training.optimizer.state_bytes(),
-        weight_bytes: if training.recipe == Recipe::Qlora { recipe::NF4_BYTES } else { 2.0 },
+        weight_bytes: recipe.frozen_bytes,
         trained: 1.0,
         work: 1.0,
         framework: training.framework.clone(),
@@ -375,7 +370,7 @@ fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<C
     }
     let passes = &parts[0].1;
     let model = passes.policy.clone();
-    if let (Some(wanted), Some(most)) = (longest, model.shape.max_sequence)
+    if let (Some(wanted), Some(most)) = (longest, model.extents.max_sequence)
         && wanted > most
     {
         let place = training.sequence_length.as_ref().map(|length| &length.place);
@@ -429,8 +424,7 @@ fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<C
             };
             let halves = if model.input.decoder_sequence.is_some() { 2.0 } else { 1.0 };
             let active = model.parameters().active as f64 / halves;
-            let plain = matches!(training.recipe, Recipe::Pretrain | Recipe::Finetune);
-            let six_nd = plain.then(|| {
+            let six_nd = passes.plain().then(|| {
                 let formula = format!("6 x {active:.4e} parameters that a token passes");
                 let basis = Basis::Derived { formula };
                 Input::new("FLOPs per token, 6N", FlopPerToken::from_stored(6.0 * active), basis)

@@ -51,7 +51,8 @@ pub(super) fn units(model: &Model, pruning: &ByGroup<Pruning>) -> Result<Model> 
     } else {
         filters(&mut layers, &share);
     }
-    let mut pruned = Model::new(model.name.clone(), layers, model.input, model.shape.max_sequence)?;
+    let mut pruned =
+        Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
     if pruned.parameters() == model.parameters() {
         return Err(Error::input(format!("{} has no whole units that could go", model.name))
             .hint("prune 2:4, which needs none"));

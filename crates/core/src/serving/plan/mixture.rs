@@ -20,20 +20,23 @@ impl<Q: Measure + Mul<Share, Output = Q> + Add<Output = Q>> Mixture<Q> {
     }
 
     /// The mean.
-    pub fn traced(&self, explain: bool) -> Traced<Q> {
+    pub fn trace(&self) -> Traced<Q> {
         if self.others.is_empty() {
-            return self.first.1.traced(explain);
+            return self.first.1.trace();
         }
-        let part = |(share, value): &(Input<Share>, Input<Q>)| {
-            value.traced(explain) * &share.traced(explain)
-        };
-        self.others.iter().fold(part(&self.first), |sum, class| sum + &part(class))
+        let part = |(share, value): &(Input<Share>, Input<Q>)| value.trace() * share.trace();
+        self.others.iter().fold(part(&self.first), |sum, class| sum + part(class))
     }
 
-    /// Visits every value; shares are no ranges.
+    /// The mean.
+    pub fn traced(&self, _: bool) -> Traced<Q> {
+        self.trace()
+    }
+
+    /// Visits every share and value.
     pub(super) fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        visit(&mut self.first.1);
-        for (_, value) in &mut self.others {
+        for (share, value) in std::iter::once(&mut self.first).chain(&mut self.others) {
+            visit(share);
             visit(value);
         }
     }

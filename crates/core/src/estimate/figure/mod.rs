@@ -1,0 +1,455 @@
+//! The forecast as figures: what is declared in [`table`] and read off an [`Estimate`] serves the
+//! JSON, the tables, the page, the workbook, `explain` and whatever asks for a figure by its path.
+
+mod read;
+mod table;
+
+use std::sync::Arc;
+
+use crate::ledger::line::{Stage, YEARS};
+use crate::provenance::{Amount, Step, Unknown, Value};
+use crate::quantity::text::{convert, dimension, number, shown_parts};
+
+use self::read::Read;
+use self::read::{co2e_of, energy_of, latency, seen};
+use super::Estimate;
+
+pub use self::table::{DECLARED, Id};
+
+/// A row of the table: what is said of a figure wherever it stands.
+#[derive(Debug)]
+pub struct Declared {
+    /// Which it is.
+    pub id: Id,
+    /// Its key below its place in the JSON: `energy_kwh.it`.
+    pub key: &'static str,
+    /// The unit of its value in the JSON.
+    pub unit: &'static str,
+    /// The same without what the label says that it is of: the USD of a USD/request.
+    pub short_unit: &'static str,
+    /// What the label says that it is of: `request`; empty where it is of nothing.
+    per: &'static str,
+    /// Its label among the figures of its section; set in where it is a part of the one above.
+    label: &'static str,
+    /// Its name outside of its section.
+    pub name: &'static str,
+    /// The views that want it.
+    marks: &'static [Mark],
+    sections: &'static [Section],
+    read: Read,
+}
+
+/// A view that shows some of the figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It stands on a tile of the page, and where scenarios are compared at a glance.
+    Headline,
+    /// Its range is told, and what moves it.
+    Range,
+    /// It is shown in the user's currency.
+    Converted,
+    /// It is shown in the unit of the JSON.
+    AsDeclared,
+    /// It is a term of the statement of the software carbon intensity, under this label.
+    Term(&'static str),
+    /// It goes by a short name, and tables head it so.
+    Aim(&'static str, &'static str),
+}
+
+/// Figures that stand together, in the order of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Section {
+    Training,
+    Footprint,
+    TrainingCost,
+    TrainingPurchase,
+    ServicePurchase,
+    Serving,
+    Simulated,
+    ServiceCost,
+    Api,
+    PerRequest,
+    PerMillionTokens,
+    PerOutputToken,
+    LowerBound,
+    Total,
+    Years,
+}
+
+impl Section {
+    /// All of them, in the order of a document.
+    pub const ALL: [Self; 15] = [
+        Self::Training,
+        Self::Footprint,
+        Self::TrainingCost,
+        Self::TrainingPurchase,
+        Self::ServicePurchase,
+        Self::Serving,
+        Self::Simulated,
+        Self::ServiceCost,
+        Self::Api,
+        Self::PerRequest,
+        Self::PerMillionTokens,
+        Self::PerOutputToken,
+        Self::LowerBound,
+        Self::Total,
+        Self::Years,
+    ];
+
+    /// Its heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Training => "Training",
+            Self::Footprint => "Energy, carbon and water of the training",
+            Self::TrainingCost => "Cost of the training",
+            Self::TrainingPurchase => "Rent or buy, training",
+            Self::ServicePurchase => "Rent or buy, service",
+            Self::Serving => "Serving, first year",
+            Self::Simulated => "Serving at the peak, simulated",
+            Self::ServiceCost => "Cost of the service",
+            Self::Api => "Own fleet or hosted model, first year",
+            Self::PerRequest => "Per request",
+            Self::PerMillionTokens => "Per million tokens",
+            Self::PerOutputToken => "Per token of an answer",
+            Self::LowerBound => "Lower bound by FLOPs, first year",
+            Self::Years => "Years of service",
+            Self::Total => "Total",
+        }
+    }
+}
+
+/// Which of several parts of a forecast a figure is of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The training run.
+    Training,
+    /// The service.
+    Service,
+    /// A class of its requests.
+    Class(Arc<str>),
+    /// A year of service, from 1.
+    Year(u32),
+    /// The hardware that was bought for the training.
+    TrainingPurchase,
+    /// The hardware that was bought for the service.
+    ServicePurchase,
+    /// All of it.
+    Total,
+    /// The software carbon intensity of the functional unit.
+    Unit,
+    /// That of training.
+    TrainingUnit,
+}
+
+/// Places that are not numbered, with their path in the JSON.
+const PLACES: &[(Place, &str)] = &[
+    (Place::Training, "training"),
+    (Place::Service, "inference"),
+    (Place::TrainingPurchase, "rent_or_buy.training"),
+    (Place::ServicePurchase, "rent_or_buy.inference"),
+    (Place::Total, "tco"),
+    (Place::Unit, "sci"),
+    (Place::TrainingUnit, "sci.training"),
+];
+
+/// The path of the classes of requests; the name follows.
+const CLASSES: &str = "inference.classes.";
+
+impl From<Stage> for Place {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Training => Self::Training,
+            Stage::Serving(year) => Self::Year(year),
+        }
+    }
+}
+
+impl Place {
+    /// Its path in the JSON.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Class(name) => format!("{CLASSES}{name}"),
+            Self::Year(year) => Stage::Serving(*year).path(),
+            _ => {
+                let known = PLACES.iter().find(|(place, _)| place == self);
+                known.map_or("", |(_, path)| path).to_owned()
+            }
+        }
+    }
+
+    /// The parts of the JSON that hold figures.
+    pub fn stages() -> impl Iterator<Item = &'static str> {
+        let stages = PLACES.iter().filter_map(|(_, path)| path.split('.').next());
+        let mut seen = Vec::new();
+        stages.filter(move |stage| {
+            !seen.contains(stage) && {
+                seen.push(*stage);
+                true
+            }
+        })
+    }
+
+    fn parse(path: &str) -> Option<Self> {
+        if let Some(year) = path.strip_prefix(YEARS) {
+            return year.parse().ok().map(Self::Year);
+        }
+        if let Some(class) = path.strip_prefix(CLASSES) {
+            return Some(Self::Class(class.into()));
+        }
+        PLACES.iter().find(|(_, known)| *known == path).map(|(place, _)| place.clone())
+    }
+}
+
+/// One figure of a forecast: a row of the table, at a place, of a family the member.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The row.
+    pub id: Id,
+    /// The place.
+    pub place: Place,
+    /// The member: `compute` of the costs; empty where the row is no family.
+    pub member: &'static str,
+}
+
+impl Id {
+    /// The row of the table.
+    pub fn declared(self) -> &'static Declared {
+        &DECLARED[self as usize]
+    }
+
+    /// The figure at a place.
+    pub fn at(self, place: Place) -> Key {
+        Key { id: self, place, member: "" }
+    }
+}
+
+/// The figure at the place where it stands; where it stands at several, at the first.
+impl From<Id> for Key {
+    fn from(id: Id) -> Self {
+        id.at(id.declared().read.place())
+    }
+}
+
+impl Key {
+    /// The figure's path in the JSON.
+    pub fn path(&self) -> String {
+        let dot = if self.member.is_empty() { "" } else { "." };
+        format!("{}.{}{dot}{}", self.place.path(), self.id.declared().key, self.member)
+    }
+
+    /// The path with a star for the number of the year.
+    pub fn pattern(&self) -> String {
+        match self.place {
+            Place::Year(_) => format!("{YEARS}*.{}", self.id.declared().key),
+            _ => self.path(),
+        }
+    }
+
+    /// The figure of a path.
+    pub fn parse(path: &str) -> Option<Self> {
+        DECLARED.iter().find_map(|row| {
+            row.read.members().iter().find_map(|(member, _)| {
+                let rest = match *member {
+                    "" => path,
+                    member => path.strip_suffix(member)?.strip_suffix('.')?,
+                };
+                let place = Place::parse(rest.strip_suffix(row.key)?.strip_suffix('.')?)?;
+                row.read.stands_at(&place).then_some(Self { id: row.id, place, member })
+            })
+        })
+    }
+
+    /// Whether a view wants it; years are shown by themselves.
+    pub fn is(&self, mark: Mark) -> bool {
+        !matches!(self.place, Place::Year(_)) && self.id.declared().marks.contains(&mark)
+    }
+}
+
+/// A figure as it was read off a forecast.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// Which it is.
+    pub key: Key,
+    /// Its path in the JSON: `training.energy_kwh.it`.
+    pub path: String,
+    /// Its value, which is not absent.
+    pub reading: Value<Amount>,
+}
+
+impl Figure {
+    /// What is said of it wherever it stands.
+    pub fn declared(&self) -> &'static Declared {
+        self.key.id.declared()
+    }
+
+    /// Its value in the declared unit; none where it is unknown or never reached.
+    pub fn value(&self) -> Option<f64> {
+        self.declared().value(&self.reading)
+    }
+
+    /// How it came about, where that was recorded.
+    pub fn step(&self) -> Option<&Arc<Step>> {
+        self.reading.known().and_then(|figure| figure.step())
+    }
+
+    /// Why it is unknown.
+    pub fn unknown(&self) -> Option<&Unknown> {
+        self.reading.unknown()
+    }
+
+    /// Its label among the figures of its section; set in where it is a part of the one above.
+    pub fn label(&self) -> String {
+        let row = self.declared();
+        let member = row.read.members().iter().find(|(member, _)| *member == self.key.member);
+        let member = member.map_or("", |(_, label)| label);
+        match &self.key.place {
+            Place::Class(class) => format!("{class}: {}{member}", row.label),
+            _ => format!("{}{member}", row.label),
+        }
+    }
+
+    /// The year of service that it is of.
+    pub fn year(&self) -> Option<u32> {
+        match self.key.place {
+            Place::Year(year) => Some(year),
+            _ => None,
+        }
+    }
+
+    /// The section of documents that it stands in.
+    pub fn section(&self) -> Section {
+        self.declared().section_at(&self.key.place)
+    }
+
+    /// Its label in the statement of the software carbon intensity, where it is a term of it.
+    pub fn term(&self) -> Option<&'static str> {
+        let label = self.declared().marks.iter().find_map(|mark| match mark {
+            Mark::Term(label) => Some(*label),
+            _ => None,
+        });
+        label.filter(|_| !matches!(self.key.place, Place::Year(_)))
+    }
+
+    /// Number and unit as people read them.
+    pub fn shown(&self) -> String {
+        self.as_text("").join(" ").trim_end().to_owned()
+    }
+
+    /// The same in a table, where the label may say what it counts.
+    pub fn cell(&self) -> String {
+        let [number, unit] = self.short();
+        let said = unit.is_empty() || unit == self.declared().label;
+        if said { number } else { format!("{number} {unit}") }
+    }
+
+    /// The same in two parts, where the label says what it is of: a USD/request as USD.
+    pub fn short(&self) -> [String; 2] {
+        self.as_text(self.declared().per)
+    }
+
+    fn as_text(&self, per: &str) -> [String; 2] {
+        let word = |word: &str| [word.to_owned(), String::new()];
+        match &self.reading {
+            Value::Known(figure) => {
+                let Amount { stored, dimension } = figure.value();
+                if self.key.is(Mark::AsDeclared) {
+                    let unit = self.declared().unit;
+                    return [number(convert(stored, unit)), unit.to_owned()];
+                }
+                let [number, unit] = shown_parts(stored, dimension);
+                let said = unit.strip_suffix(per).and_then(|unit| unit.strip_suffix('/'));
+                [number, said.map_or_else(|| unit.clone(), str::to_owned)]
+            }
+            Value::Unknown(_) => word("unknown"),
+            Value::Never(_) => word("never"),
+            Value::Absent => word(""),
+        }
+    }
+}
+
+impl Declared {
+    /// Whether a view wants it.
+    pub fn is(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
+    }
+
+    /// Whether it is money, or money for something.
+    pub fn is_money(&self) -> bool {
+        dimension(self.unit).is_money()
+    }
+
+    /// The short name that it goes by, and the key that tables give it then.
+    pub fn aim(&self) -> Option<(&'static str, &'static str)> {
+        self.marks.iter().find_map(|mark| match mark {
+            Mark::Aim(name, key) => Some((*name, *key)),
+            _ => None,
+        })
+    }
+
+    /// A value in the declared unit; none where it is unknown or never reached.
+    pub fn value(&self, reading: &Value<Amount>) -> Option<f64> {
+        reading.known().map(|figure| convert(figure.value().stored, self.unit))
+    }
+
+    /// Its label among the figures of its section.
+    pub fn label(&self) -> &'static str {
+        self.label
+    }
+
+    /// The section that it stands in, at its first place.
+    pub fn section(&self) -> Section {
+        self.sections[0]
+    }
+
+    fn section_at(&self, place: &Place) -> Section {
+        let later = matches!(place, Place::Year(_) | Place::Service | Place::ServicePurchase);
+        self.sections[usize::from(later && self.sections.len() > 1)]
+    }
+}
+
+impl Estimate {
+    /// Every figure of the forecast, in the order of the JSON.
+    pub fn figures(&self) -> Vec<Figure> {
+        let mut figures = Vec::with_capacity(128);
+        for place in self.places() {
+            for row in DECLARED.iter().filter(|row| row.read.stands_at(&place)) {
+                for (member, _) in row.read.members() {
+                    let key = Key { id: row.id, place: place.clone(), member };
+                    figures.extend(self.figure(key));
+                }
+            }
+        }
+        figures
+    }
+
+    /// A figure of the forecast, if it has it.
+    pub fn figure(&self, key: impl Into<Key>) -> Option<Figure> {
+        let key = key.into();
+        let reading = self.read(&key);
+        (!reading.is_absent()).then(|| Figure { path: key.path(), key, reading })
+    }
+
+    /// A figure's value, in the declared unit; none where the forecast lacks it or does not know
+    /// it.
+    pub fn value(&self, key: &Key) -> Option<f64> {
+        key.id.declared().value(&self.read(key))
+    }
+
+    /// What there is to say of a figure.
+    pub fn read(&self, key: &Key) -> Value<Amount> {
+        key.id.declared().read.of(self, key)
+    }
+
+    fn places(&self) -> Vec<Place> {
+        let years = self.inference.iter().flat_map(|it| &it.years).map(|it| Place::Year(it.year));
+        let observed = self.inference.iter().filter_map(|it| it.observed.as_ref());
+        let classes = observed.flat_map(|it| &it.classes).map(|(name, _)| name);
+        let mut places = vec![Place::Training, Place::Service];
+        places.extend(years);
+        places.extend(classes.map(|name| Place::Class(Arc::clone(name))));
+        places.extend([Place::TrainingPurchase, Place::ServicePurchase]);
+        places.extend([Place::Total, Place::Unit, Place::TrainingUnit]);
+        places
+    }
+}

@@ -1,0 +1,224 @@
+//! How a row of the table is read: off which part of the forecast, and where such parts are.
+
+use super::{Key, Place};
+use crate::estimate::{
+    Estimate, InferenceForecast, Observed, Ownership, Prices, Tco, TrainingForecast, Year,
+};
+use crate::ledger::footprint::Footprint;
+use crate::ledger::line::{Entry, Ledger, Resource};
+use crate::ledger::owned::PARTS;
+use crate::ledger::rent::Packing;
+use crate::ledger::rent_or_buy::RentOrBuy;
+use crate::ledger::sci::TrainingIntensity;
+use crate::ledger::window::BestStart;
+use crate::provenance::{Amount, Known, Traced, Value};
+use crate::quantity::{Co2eMass, DeviceMemory, Measure, Money, Per, Time, Tokens};
+use crate::serving::simulator::{ClassReport, Histogram};
+use crate::training::memory::Memory;
+
+type Figure = Value<Amount>;
+
+/// What a row reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Read {
+    /// The training run.
+    Training(fn(&TrainingForecast) -> Figure),
+    /// The service.
+    Service(fn(&InferenceForecast) -> Figure),
+    /// What a simulation saw of a replica.
+    Observed(fn(&Observed) -> Figure),
+    /// Latencies of all requests or of a class, by percentile.
+    Latency(fn((&ClassReport, &str)) -> Figure),
+    /// A year of the service.
+    Year(fn((&InferenceForecast, &Year)) -> Figure),
+    /// The footprint of the run or of a year.
+    Footprint(fn(&Footprint) -> Figure),
+    /// The rows of money of a stage, resource by resource.
+    Cost(fn((&Ledger<Money>, Resource)) -> Value<Money>),
+    /// What a stage bought, part by part.
+    Purchase(fn((&Ownership, &str)) -> Figure),
+    /// What a stage bought.
+    Owned(fn(&Ownership) -> Figure),
+    /// The purchase against a rent.
+    Compared(fn(&Ownership) -> Figure),
+    /// The whole.
+    Total(fn(&Tco) -> Figure),
+    /// The whole, by functional unit.
+    Unit(fn(&Tco) -> Figure),
+    /// The training, by functional unit.
+    TrainingUnit(fn(&TrainingIntensity) -> Figure),
+}
+
+/// Members of a family, with what they add to its label.
+type Members = &'static [(&'static str, &'static str)];
+
+const ONE: Members = &[("", "")];
+
+const BOUGHT: Members = &[(PARTS[0], PARTS[0]), (PARTS[1], PARTS[1]), (PARTS[2], PARTS[2])];
+
+const PAID: [(&str, &str); Resource::NAMES.len()] = {
+    let mut paid = [("", ""); Resource::NAMES.len()];
+    let mut at = 0;
+    while at < paid.len() {
+        paid[at] = (Resource::NAMES[at].1, Resource::NAMES[at].2);
+        at += 1;
+    }
+    paid
+};
+
+/// The mean of all requests is a figure of the service, whoever computed it.
+const MEAN: &str = "mean";
+
+const PERCENTILES: Members =
+    &[(MEAN, ", mean"), ("p50", ", P50"), ("p90", ", P90"), ("p95", ", P95"), ("p99", ", P99")];
+
+impl Read {
+    /// The members of the family; one without a name where it is none.
+    pub(super) fn members(self) -> Members {
+        match self {
+            Self::Cost(_) => &PAID,
+            Self::Purchase(_) => BOUGHT,
+            Self::Latency(_) => PERCENTILES,
+            _ => ONE,
+        }
+    }
+
+    /// The first place.
+    pub(super) fn place(self) -> Place {
+        match self {
+            Self::Training(_)
+            | Self::Footprint(_)
+            | Self::Cost(_)
+            | Self::Purchase(_)
+            | Self::Owned(_) => Place::Training,
+            Self::Service(_) | Self::Observed(_) | Self::Latency(_) => Place::Service,
+            Self::Year(_) => Place::Year(1),
+            Self::Compared(_) => Place::TrainingPurchase,
+            Self::Total(_) => Place::Total,
+            Self::Unit(_) => Place::Unit,
+            Self::TrainingUnit(_) => Place::TrainingUnit,
+        }
+    }
+
+    /// Whether there is such a part at the place.
+    pub(super) fn stands_at(self, place: &Place) -> bool {
+        match self {
+            Self::Year(_) => matches!(place, Place::Year(_)),
+            Self::Footprint(_) => matches!(place, Place::Training | Place::Year(_)),
+            Self::Cost(_) | Self::Purchase(_) | Self::Owned(_) => {
+                matches!(place, Place::Training | Place::Service)
+            }
+            Self::Latency(_) => matches!(place, Place::Service | Place::Class(_)),
+            Self::Compared(_) => matches!(place, Place::TrainingPurchase | Place::ServicePurchase),
+            _ => *place == self.place(),
+        }
+    }
+
+    /// The figure of a forecast.
+    pub(super) fn of(self, estimate: &Estimate, key: &Key) -> Figure {
+        self.part(estimate, key).unwrap_or(Value::Absent)
+    }
+
+    fn part(self, estimate: &Estimate, key: &Key) -> Option<Figure> {
+        let (training, service) = (estimate.training.as_ref(), estimate.inference.as_ref());
+        let year = || match key.place {
+            Place::Year(year) => service?.years.iter().find(|it| it.year == year),
+            _ => None,
+        };
+        let of_training = matches!(key.place, Place::Training | Place::TrainingPurchase);
+        let owned = || match of_training {
+            true => training?.ownership.as_ref(),
+            false => service?.ownership.as_ref(),
+        };
+        Some(match self {
+            Self::Training(read) => read(training?),
+            Self::Service(read) => read(service?),
+            Self::Observed(read) => read(service?.observed.as_ref()?),
+            Self::Latency(read) => {
+                let observed = service?.observed.as_ref()?;
+                let latencies = match &key.place {
+                    Place::Class(class) => {
+                        &observed.classes.iter().find(|(name, _)| name == class)?.1
+                    }
+                    _ if key.member == MEAN => return None,
+                    _ => &observed.all,
+                };
+                read((latencies, key.member))
+            }
+            Self::Year(read) => read((service?, year()?)),
+            Self::Footprint(read) if of_training => read(&training?.footprint),
+            Self::Footprint(read) => read(&year()?.footprint),
+            Self::Cost(read) => {
+                let names = Resource::NAMES.iter();
+                let (resource, ..) = names.copied().find(|(_, name, _)| *name == key.member)?;
+                let money = if of_training { &training?.money } else { &service?.money };
+                read((money, resource)).named(&key.path()).amount()
+            }
+            Self::Purchase(read) => read((owned()?, key.member)),
+            Self::Owned(read) | Self::Compared(read) => read(owned()?),
+            Self::Total(read) | Self::Unit(read) => read(estimate.tco.as_ref()?),
+            Self::TrainingUnit(read) => read(&training?.sci),
+        })
+    }
+}
+
+/// What was seen, if it was.
+pub(super) fn seen<Q: Measure>(quantity: Option<Q>) -> Figure {
+    quantity.map(|it| Traced::counted("", it, "simulated", false)).into()
+}
+
+/// A latency: its mean, or the percentile of a member's name.
+pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
+    let percentile = member.strip_prefix('p').and_then(|number| number.parse::<f64>().ok());
+    let seconds = match percentile {
+        Some(percentile) => histogram.quantile(percentile / 100.0),
+        None => histogram.mean(),
+    };
+    seen(seconds.map(Time::from_stored))
+}
+
+impl TrainingForecast {
+    pub(super) fn memory_of(&self, read: fn(&Memory) -> DeviceMemory) -> Figure {
+        let memory = self.memory.as_ref().map(read);
+        memory.map(|bytes| Traced::counted("", bytes, "memory model", false)).into()
+    }
+
+    pub(super) fn start(&self) -> Option<&BestStart> {
+        self.best_start.as_ref()?.as_ref().ok()
+    }
+
+    /// What the best start saves; unknown where the best start is.
+    pub(super) fn saved(&self) -> Figure {
+        let location = || self.footprint.location.clone().map(Traced::retype::<Co2eMass>);
+        let start = self.best_start.as_ref();
+        start.map(|start| start.as_ref().map_err(Clone::clone)?.saved(&location())).into()
+    }
+}
+
+impl InferenceForecast {
+    pub(super) fn packed<Q: Measure>(&self, read: fn(&Packing) -> &Traced<Q>) -> Figure {
+        self.years.first().and_then(|it| it.packing.as_ref()).map(read).into()
+    }
+
+    pub(super) fn priced(&self, read: fn(&Prices) -> &Known<Per<Money, Tokens>>) -> Figure {
+        self.tokens.as_ref().and_then(|it| it.money.as_ref()).map(read).into()
+    }
+}
+
+impl Ownership {
+    pub(super) fn compared<Q: Measure>(&self, read: fn(&RentOrBuy) -> &Traced<Q>) -> Figure {
+        self.rent_or_buy.as_ref().map(|it| read(it).clone()).map_err(Clone::clone).into()
+    }
+}
+
+/// Facility energy of a part of the draw, where idle draw and work are told apart.
+pub(super) fn energy_of(footprint: &Footprint, part: Resource) -> Figure {
+    let meant = |entry: &Entry| entry.resource == part;
+    footprint.by_load().then(|| footprint.facility_of(meant)).flatten().into()
+}
+
+/// Location-based CO2e of a part of the draw, where idle draw and work are told apart.
+pub(super) fn co2e_of(footprint: &Footprint, part: Resource) -> Figure {
+    let meant = |entry: &Entry| entry.resource == part;
+    footprint.by_load().then(|| footprint.location_of(meant)).flatten().into()
+}

@@ -1,0 +1,546 @@
+//! The extents of a model that memory, step times, parallelism and serving hang on, read once off
+//! its operators: by their kind and role, whatever a family calls its layers.
+
+use std::collections::BTreeMap;
+
+use super::layer::{Layer, Role, Routing};
+use super::operator::{Attention, Dense, Function, Mask, Operator};
+
+/// Extents of a model. What a model does not have is 0 or `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extents {
+    /// Blocks of attention or of a scan, one after the other.
+    pub layers: u64,
+    /// Width of the residual stream.
+    pub hidden: u64,
+    /// Query heads of the attention block that occurs most often.
+    pub heads: u64,
+    /// Its key and value heads; fewer than `heads` with grouped queries.
+    pub kv_heads: u64,
+    /// Features of a query and key head.
+    pub key_dim: u64,
+    /// Features of a value head.
+    pub value_dim: u64,
+    /// Inner width of the widest dense MLP, or of an expert where there is no other MLP.
+    pub ffn: u64,
+    /// Whether the MLP has a gate beside its up-projection (`SwiGLU` and kin).
+    pub gated: bool,
+    /// Entries of the vocabulary.
+    pub vocabulary: u64,
+    /// Whether all that it reads is looked up in tables: tokens, no images or sound.
+    pub tokens: bool,
+    /// The longest sequence that the model was made for.
+    pub max_sequence: Option<u64>,
+    /// All parameters.
+    pub parameters: u64,
+    /// Low-rank queries, keys and values (multi-head latent attention, DeepSeek-V2).
+    pub latent: Option<Latent>,
+    /// Routed experts.
+    pub experts: Option<Experts>,
+    /// Layers that look back over a window only.
+    pub windows: Option<Windows>,
+    /// Kinds of layers that mix positions, with what each keeps of a sequence while it generates.
+    pub mixers: Vec<Mixer>,
+    /// Parameters by what they are for.
+    pub weights: Weights,
+}
+
+/// Ranks of multi-head latent attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latent {
+    /// Rank of the queries.
+    pub query_rank: u64,
+    /// Rank of keys and values.
+    pub key_value_rank: u64,
+    /// Features of the rotary key that all heads share.
+    pub rotary: u64,
+}
+
+/// A mixture of experts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Experts {
+    /// Routed experts of a layer.
+    pub count: u64,
+    /// Experts that each token visits.
+    pub top_k: u64,
+    /// Inner width of one expert.
+    pub ffn: u64,
+    /// Experts that every token visits.
+    pub shared: u64,
+    /// Blocks that have them.
+    pub layers: u64,
+}
+
+/// Sliding-window attention in a part of the layers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Windows {
+    /// Part of the layers that look back over the window only.
+    pub share: f64,
+    /// Positions of the window.
+    pub positions: u64,
+}
+
+/// Layers that mix positions alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mixer {
+    /// How many there are.
+    pub layers: u64,
+    /// Whether they are blocks; an indexer that selects keys, or a second pass over kept ones, is
+    /// part of one.
+    pub block: bool,
+    /// Query heads; 0 of a scan.
+    pub heads: u64,
+    /// Key and value heads.
+    pub kv_heads: u64,
+    /// Features of a query and key head.
+    pub key_dim: u64,
+    /// Features of a value head.
+    pub value_dim: u64,
+    /// Elements kept per position: keys and values, or the latent of MLA.
+    pub kept: u64,
+    /// Which positions are attended to.
+    pub reach: Reach,
+    /// Elements kept whatever the length: the state of a scan.
+    pub state: u64,
+}
+
+/// Which positions a layer attends to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// All before it, or all.
+    #[default]
+    All,
+    /// Those of a window or chunk; no others are kept.
+    Window(u64),
+    /// So many of all that are kept, picked by an indexer.
+    Selected(u64),
+}
+
+/// Parameters by what they are for, summed over layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weights {
+    /// Tables that are looked up, not multiplied.
+    pub embedding: u64,
+    /// The LM head.
+    pub head: u64,
+    /// Attention projections and other token mixers.
+    pub mixing: u64,
+    /// One routed expert of each layer that has them.
+    pub expert: u64,
+    /// All others: dense MLPs, shared experts, routers, norms.
+    pub dense: u64,
+}
+
+impl Mixer {
+    /// Whether a latent is kept instead of keys and values.
+    pub fn latent(&self) -> bool {
+        let plain = self.kv_heads.saturating_mul(self.key_dim.saturating_add(self.value_dim));
+        self.kept > 0 && self.kept < plain
+    }
+
+    /// Elements kept of a sequence of `length` positions.
+    fn elements(&self, length: u64) -> u64 {
+        let positions =
+            if let Reach::Window(most) = self.reach { most.min(length) } else { length };
+        let sequence = self.kept.saturating_mul(positions).saturating_add(self.state);
+        self.layers.saturating_mul(sequence)
+    }
+}
+
+impl Extents {
+    /// Reads the extents off the layers.
+    pub fn of(layers: &[Layer], max_sequence: Option<u64>) -> Self {
+        // A tower that the input leaves out owns parameters, but does not run.
+        let parameters = layers.iter().fold(0, |sum: u64, l| sum.saturating_add(l.parameters()));
+        let layers: Vec<&Layer> = layers.iter().filter(|layer| layer.count > 0).collect();
+        let mixers = mixers(&layers);
+        let blocks = || mixers.iter().filter(|mixer| mixer.block);
+        // Of kinds that occur equally often, the first.
+        let attention = blocks().filter(|block| block.heads > 0).rev();
+        let most = attention.max_by_key(|block| block.layers).copied().unwrap_or_default();
+        let mut extents = Self {
+            layers: blocks().fold(0, |sum: u64, block| sum.saturating_add(block.layers)),
+            hidden: residual(&layers),
+            heads: most.heads,
+            kv_heads: most.kv_heads,
+            key_dim: most.key_dim,
+            value_dim: most.value_dim,
+            vocabulary: vocabulary(&layers),
+            tokens: layers.iter().all(|layer| !layer.reads_data || looked_up(layer)),
+            max_sequence,
+            parameters,
+            windows: windows(&mixers),
+            weights: weights(&layers),
+            mixers,
+            ..Self::default()
+        };
+        extents.latent = extents.latent_ranks(&layers);
+        extents.feed_forward(&layers);
+        extents
+    }
+
+    /// Whether it is a stack of attention blocks with MLPs, over tokens: what the step-time model
+    /// of training is made for.
+    pub fn is_transformer(&self) -> bool {
+        let extents = [self.heads, self.hidden, self.vocabulary, self.ffn];
+        // Projections of another form have far fewer weights than these extents make up.
+        let projections = self.layers as f64 * self.attention_weights();
+        let plain = projections < 2.0 * self.weights.mixing as f64;
+        self.tokens && plain && extents.iter().all(|extent| *extent > 0)
+    }
+
+    /// Elements kept of a sequence of `length` positions while generating: the KV cache and states.
+    pub fn cached_elements(&self, length: u64) -> u64 {
+        self.mixers.iter().fold(0, |sum: u64, mixer| sum.saturating_add(mixer.elements(length)))
+    }
+
+    /// Matrices of one MLP of inner width 1: up and down, with the gate 3.
+    pub fn mlp_matrices(&self) -> f64 {
+        if self.gated { 3.0 } else { 2.0 }
+    }
+
+    /// Weights of one block's attention projections.
+    pub fn attention_weights(&self) -> f64 {
+        let [d, heads, kv] = [self.hidden, self.heads, self.kv_heads].map(|n| n as f64);
+        let [key, value] = [self.key_dim, self.value_dim].map(|n| n as f64);
+        match self.latent {
+            None => d * (heads * key + kv * (key + value)) + heads * value * d,
+            Some(Latent { query_rank, key_value_rank, rotary }) => {
+                let [q, c, rope] = [query_rank, key_value_rank, rotary].map(|n| n as f64);
+                let nope = key - rope;
+                d * (q + c + rope)
+                    + q * heads * key
+                    + c * heads * (nope + value)
+                    + heads * value * d
+            }
+        }
+    }
+
+    /// Weights of one dense MLP.
+    pub fn mlp_weights(&self) -> f64 {
+        self.mlp_matrices() * self.hidden as f64 * self.ffn as f64
+    }
+
+    /// Weights of all routed experts of one block.
+    pub fn expert_weights(&self) -> f64 {
+        self.experts.map_or(0.0, |experts| {
+            self.mlp_matrices() * (self.hidden * experts.ffn) as f64 * experts.count as f64
+        })
+    }
+
+    /// Weights of the embedding table (or of the head).
+    pub fn embedding_weights(&self) -> f64 {
+        self.vocabulary as f64 * self.hidden as f64
+    }
+
+    /// Blocks with routed experts.
+    pub fn expert_layers(&self) -> u64 {
+        self.experts.map_or(0, |experts| experts.layers.min(self.layers))
+    }
+
+    /// Keys that a query attends to on average over all layers, over the n/2 of a causal mask.
+    pub fn attention_span(&self, sequence: u64) -> f64 {
+        let n = sequence as f64;
+        self.windows.map_or(1.0, |windows| {
+            let w = (windows.positions as f64).min(n);
+            let local = (w * n - w * w / 2.0) / (n * n / 2.0);
+            1.0 - windows.share * (1.0 - local)
+        })
+    }
+
+    /// Ranks of latent attention: of the projections down to what is kept, and up from it to keys
+    /// and values. What is kept is the latent and the rotary key beside it.
+    fn latent_ranks(&self, layers: &[&Layer]) -> Option<Latent> {
+        let mixer = self.mixers.iter().find(|mixer| mixer.block && mixer.latent())?;
+        let projections =
+            || layers.iter().filter(|layer| layer.role == Role::Attention).filter_map(|l| dense(l));
+        projections().find(|d| d.inputs == self.hidden && d.outputs == mixer.kept)?;
+        let rises = |d: &&Dense| {
+            let rotary = mixer.kept.saturating_sub(d.inputs);
+            let features = (mixer.key_dim + mixer.value_dim).saturating_sub(rotary);
+            d.inputs <= mixer.kept && d.outputs == mixer.heads * features
+        };
+        let rank = projections().find(rises)?.inputs;
+        let queries = projections().find(|d| d.outputs == mixer.heads * mixer.key_dim);
+        Some(Latent {
+            query_rank: queries.map_or(self.hidden, |queries| queries.inputs),
+            key_value_rank: rank,
+            rotary: mixer.kept - rank,
+        })
+    }
+
+    /// Widths of the MLPs. The blocks without experts have the widest of the dense ones; what is
+    /// left stands beside experts and is shared.
+    fn feed_forward(&mut self, layers: &[&Layer]) {
+        let is = |role: Role| move |layer: &&&Layer| layer.role == role;
+        let feeds = |layer: &Layer| matches!(layer.role, Role::Mlp | Role::Experts);
+        self.gated = layers.iter().any(|layer| {
+            let multiplies = |f: Function| f == Function::Multiply;
+            feeds(layer)
+                && matches!(&layer.operator, Operator::Pointwise(p) if multiplies(p.function))
+        });
+        let dense = falling(layers.iter().filter(is(Role::Mlp)), self.hidden);
+        self.experts = self.routed(layers.iter().filter(is(Role::Experts)));
+        let sparse = self.experts.map_or(0, |experts| experts.layers);
+        let mut shared = 0;
+        // The widest come first: where as many blocks have experts as have none, they are dense.
+        for (width, count) in dense.into_iter().rev() {
+            let taken = self.ffn > 0 || 2 * sparse != self.layers;
+            if count == sparse && taken {
+                shared = shared.max(width);
+            } else {
+                self.ffn = self.ffn.max(width);
+            }
+        }
+        if let Some(experts) = &mut self.experts {
+            experts.shared = (shared + experts.ffn / 2) / experts.ffn;
+            self.ffn = self.ffn.max(experts.ffn);
+        }
+    }
+
+    /// Routed experts without the shared ones. Their width is that of matrices on the residual
+    /// stream, also where they work on a projection of it.
+    fn routed<'a>(&self, layers: impl Iterator<Item = &'a &'a Layer>) -> Option<Experts> {
+        let (mut counts, mut weights, mut routing) = (BTreeMap::new(), 0.0, None);
+        for (layer, dense) in layers.filter_map(|layer| Some((layer, dense(layer)?))) {
+            let Some(found) = layer.routing else { continue };
+            routing.get_or_insert(found);
+            *counts.entry(layer.name.as_str()).or_insert(0) += layer.count;
+            weights += (dense.inputs * dense.outputs) as f64 * layer.count as f64;
+        }
+        let (routing, layers) = (routing?, counts.into_values().max()?);
+        let ffn = weights / (layers as f64 * self.mlp_matrices() * self.hidden as f64);
+        let Routing { experts: count, top_k } = routing;
+        Some(Experts { count, top_k, ffn: (ffn.round() as u64).max(1), shared: 0, layers })
+    }
+}
+
+fn dense(layer: &Layer) -> Option<&Dense> {
+    if let Operator::Dense(dense) = &layer.operator { Some(dense) } else { None }
+}
+
+/// The MLPs whose last product leads back to the residual stream: how many of each inner width.
+fn falling<'a>(layers: impl Iterator<Item = &'a &'a Layer>, hidden: u64) -> BTreeMap<u64, u64> {
+    let mut counts: BTreeMap<(u64, &str), u64> = BTreeMap::new();
+    for layer in layers {
+        if let Some(dense) = dense(layer).filter(|dense| dense.outputs == hidden) {
+            *counts.entry((dense.inputs, &layer.name)).or_default() += layer.count;
+        }
+    }
+    // Where the inner width is that of the stream, each product of an MLP looks like its last.
+    let mut widths = BTreeMap::new();
+    for ((width, _), count) in counts {
+        let most = widths.entry(width).or_default();
+        *most = count.max(*most);
+    }
+    widths
+}
+
+/// Layers that mix positions, by kind.
+fn mixers(layers: &[&Layer]) -> Vec<Mixer> {
+    let mut mixers: Vec<Mixer> = Vec::new();
+    for layer in layers {
+        let mixer = match &layer.operator {
+            Operator::Attention(it) => Mixer {
+                // A pass over entries that were compressed or kept by others keeps less than a
+                // head's values.
+                block: layer.role != Role::Router && it.cached.is_none_or(|kept| kept >= it.v_dim),
+                ..attends(it)
+            },
+            Operator::Scan(it) => {
+                Mixer { block: true, state: it.state() as u64, ..Mixer::default() }
+            }
+            _ => continue,
+        };
+        match mixers.iter_mut().find(|known| Mixer { layers: 0, ..**known } == mixer) {
+            Some(known) => known.layers = known.layers.saturating_add(layer.count),
+            None => mixers.push(Mixer { layers: layer.count, ..mixer }),
+        }
+    }
+    mixers
+}
+
+fn attends(it: &Attention) -> Mixer {
+    Mixer {
+        heads: it.heads,
+        kv_heads: it.kv_heads,
+        key_dim: it.qk_dim,
+        value_dim: it.v_dim,
+        kept: it.cached_per_key(),
+        reach: match it.mask {
+            Mask::Sliding(window) | Mask::Chunked(window) => Reach::Window(window),
+            Mask::Selected(window) => Reach::Selected(window),
+            Mask::Full | Mask::Causal | Mask::Band(_) => Reach::All,
+        },
+        ..Mixer::default()
+    }
+}
+
+/// The window that most windowed layers have, and the part of the layers that have one.
+fn windows(mixers: &[Mixer]) -> Option<Windows> {
+    let (mut all, mut local, mut positions) = (0u64, 0u64, 0);
+    for mixer in mixers.iter().filter(|mixer| mixer.heads > 0) {
+        all = all.saturating_add(mixer.layers);
+        if let Reach::Window(window) = mixer.reach {
+            local = local.saturating_add(mixer.layers);
+            positions = window;
+        }
+    }
+    (local > 0).then(|| Windows { share: local as f64 / all as f64, positions })
+}
+
+fn vocabulary(layers: &[&Layer]) -> u64 {
+    let tables = layers.iter().filter(|layer| layer.role == Role::Embedding);
+    let entries = tables.filter_map(|layer| match &layer.operator {
+        Operator::Embedding(it) => Some(it.entries),
+        _ => None,
+    });
+    entries.max().unwrap_or(0)
+}
+
+fn weights(layers: &[&Layer]) -> Weights {
+    let mut sums = Weights::default();
+    for layer in layers {
+        let used = layer.operator.parameters().saturating_mul(layer.count);
+        let (sum, more) = match layer.role {
+            Role::Embedding => (&mut sums.embedding, layer.parameters()),
+            Role::Head => (&mut sums.head, used),
+            Role::Attention | Role::Mixer => (&mut sums.mixing, used),
+            Role::Experts => (&mut sums.expert, used),
+            _ => (&mut sums.dense, used),
+        };
+        *sum = sum.saturating_add(more);
+    }
+    sums
+}
+
+/// The residual stream is normalised, and most products of blocks set out from it or lead to it.
+fn residual(layers: &[&Layer]) -> u64 {
+    // Products and norms by width.
+    let mut widths: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    for layer in layers {
+        if let Operator::Norm(norm) = &layer.operator {
+            let (_, norms) = widths.entry(norm.dim).or_default();
+            *norms = norms.saturating_add(layer.count);
+        }
+    }
+    for (layer, dense) in layers.iter().filter_map(|layer| Some((layer, dense(layer)?))) {
+        for width in [dense.inputs, dense.outputs] {
+            if let Some((products, _)) = widths.get_mut(&width) {
+                *products = products.saturating_add(layer.count);
+            }
+        }
+    }
+    widths.iter().max_by_key(|(dim, uses)| (**uses, **dim)).map_or(0, |(dim, _)| *dim)
+}
+
+fn looked_up(layer: &Layer) -> bool {
+    matches!(layer.operator, Operator::Embedding(_))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::model::{Input, Model, spec};
+
+    fn preset(name: &str) -> Model {
+        spec::from_preset(name, &Input::default()).expect("a preset")
+    }
+
+    /// Llama 3 70B (arXiv:2407.21783, Table 3).
+    pub(crate) fn llama3_70b() -> Extents {
+        Extents {
+            layers: 80,
+            hidden: 8192,
+            heads: 64,
+            kv_heads: 8,
+            key_dim: 128,
+            value_dim: 128,
+            ffn: 28672,
+            gated: true,
+            vocabulary: 128_256,
+            parameters: 70_553_706_496,
+            ..Extents::default()
+        }
+    }
+
+    #[test]
+    fn weights_of_the_parts_add_up_to_the_published_total() {
+        let model = llama3_70b();
+        let block = model.attention_weights() + model.mlp_weights() + 2.0 * 8192.0;
+        let total = 80.0 * block + 2.0 * model.embedding_weights() + 8192.0;
+        assert!((total - model.parameters as f64).abs() < 1.0, "{total}");
+    }
+
+    #[test]
+    fn latent_attention_has_the_weights_of_deepseek_v3() {
+        let latent = Some(Latent { query_rank: 1536, key_value_rank: 512, rotary: 64 });
+        let model = Extents {
+            hidden: 7168,
+            heads: 128,
+            kv_heads: 128,
+            key_dim: 192,
+            latent,
+            ..llama3_70b()
+        };
+        // arXiv:2412.19437: q 1536 x (7168 + 24576), kv 7168 x 576 + 512 x 32768, o 16384 x 7168
+        assert!((model.attention_weights() - 187_105_280.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn windows_shorten_the_span_of_their_layers_only() {
+        let model =
+            Extents { windows: Some(Windows { share: 0.5, positions: 128 }), ..llama3_70b() };
+        assert!((model.attention_span(4096) - (0.5 + 0.5 * 0.061_523_437_5)).abs() < 1e-9);
+        assert!((model.attention_span(64) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn extents_make_up_the_parameters() {
+        let check = |name: &str, expected: &dyn Fn(&Extents) -> bool| {
+            let extents = preset(name).extents;
+            assert!(extents.is_transformer() && expected(&extents), "{name}: {extents:?}");
+            // Blocks and tables make up the parameters, norms and biases aside.
+            let layers = extents.layers as f64;
+            let sparse = extents.expert_layers() as f64;
+            let shared = extents.experts.map_or(0.0, |e| e.shared as f64 * e.ffn as f64);
+            let shared = extents.mlp_matrices() * extents.hidden as f64 * shared;
+            let sum = layers * extents.attention_weights()
+                + (layers - sparse) * extents.mlp_weights()
+                + sparse * (extents.expert_weights() + shared)
+                + 2.0 * extents.embedding_weights();
+            let ratio = sum / extents.parameters as f64;
+            assert!((0.98..1.02).contains(&ratio), "{name}: {ratio} of the parameters");
+        };
+        check("llama-3-8b", &|t| t.gated && t.ffn == 14_336 && t.kv_heads == 8);
+        check("llama-3.1-405b", &|t| t.layers == 126 && t.ffn == 53_248);
+        check("mixtral-8x7b", &|t| t.experts.is_some_and(|e| (e.count, e.top_k) == (8, 2)));
+        // As many blocks have experts, one of them shared, as have a dense MLP.
+        check("llama-4-maverick", &|t| {
+            t.ffn == 16_384
+                && t.experts.is_some_and(|e| (e.layers, e.shared, e.ffn) == (24, 1, 8192))
+        });
+        // An expert's width is that of the residual stream.
+        check("gpt-oss-20b", &|t| t.experts.is_some_and(|e| e.ffn == t.hidden && e.layers == 24));
+        let latent = Latent { query_rank: 1536, key_value_rank: 512, rotary: 64 };
+        check("deepseek-v3", &|t| {
+            t.latent == Some(latent)
+                && t.experts.is_some_and(|e| (e.layers, e.shared, e.ffn) == (58, 1, 2048))
+        });
+    }
+
+    #[test]
+    fn what_reads_no_tokens_is_no_transformer() {
+        for name in ["resnet50", "whisper-tiny"] {
+            assert!(!preset(name).extents.is_transformer(), "{name}");
+        }
+    }
+
+    #[test]
+    fn passes_beside_a_block_are_no_blocks() {
+        // An indexer, and a pass over compressed entries, in each of the 61 layers.
+        for name in ["deepseek-v3.2", "deepseek-v4-pro"] {
+            assert_eq!(preset(name).extents.layers, 61, "{name}");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Formulas as data: one expression over steps, and the folds over it.
+//!
+//! Operators on [`super::Traced`] build an [`Expr`]. Its value ([`Step::evaluate`]), its text
+//! ([`Step::formula`]) and its spreadsheet formula ([`Step::spelled`]) are computed from it, so
+//! that none of them can say anything else.
+
+use std::sync::Arc;
+
+use super::Basis;
+use super::notation::{Notation, TEXT};
+use crate::quantity::Dimension;
+use crate::quantity::text::show_stored;
+
+/// A value with the way it came about: a node of the derivation of a figure.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The figure's or the input's name; steps in between have none.
+    pub name: Option<String>,
+    /// The value, in the stored unit of its dimension.
+    pub value: f64,
+    /// Its dimension.
+    pub dimension: Dimension,
+    /// How it came about.
+    pub how: Expr,
+}
+
+/// How a step's value follows from others.
+#[derive(Clone, Debug)]
+pub enum Expr {
+    /// It entered from outside.
+    Leaf(Basis),
+    /// A constant of the formula.
+    Constant,
+    /// The product of powers: factors with exponent 1 or -1.
+    Product(Vec<(Arc<Step>, i8)>),
+    /// The signed sum.
+    Sum(Vec<(Arc<Step>, i8)>),
+    /// A function of its arguments.
+    Call(Function, Vec<Arc<Step>>),
+    /// One of two values.
+    If {
+        /// The left side of the comparison.
+        left: Arc<Step>,
+        /// How the sides compare.
+        relation: Relation,
+        /// Its right side.
+        right: Arc<Step>,
+        /// The value where the comparison holds.
+        then: Arc<Step>,
+        /// The value where it does not.
+        otherwise: Arc<Step>,
+    },
+    /// A closure with its formula typed beside it; goes when the last one is an expression.
+    Typed {
+        /// The formula in words or symbols.
+        formula: &'static str,
+        /// The inputs, in the formula's order.
+        inputs: Vec<Arc<Step>>,
+        /// The formula itself, over stored values.
+        evaluate: fn(&[f64]) -> f64,
+    },
+}
+
+/// The functions that formulas use beside arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// The least of the arguments.
+    Min,
+    /// The greatest of the arguments.
+    Max,
+    /// The next whole number; what exceeds one by no more than [`SLACK`] is rounding.
+    Ceil,
+    /// The whole number at or below.
+    Floor,
+    /// The first argument to the power of the second.
+    Pow,
+    /// The natural logarithm.
+    Ln,
+    /// e to the power of the argument.
+    Exp,
+}
+
+/// By how much a whole number may be exceeded before [`Function::Ceil`] goes on to the next.
+pub const SLACK: f64 = 1e-9;
+
+impl Function {
+    /// Its value.
+    pub fn apply(self, arguments: &[f64]) -> f64 {
+        match (self, arguments) {
+            (Self::Min, all) => all.iter().copied().fold(f64::INFINITY, f64::min),
+            (Self::Max, all) => all.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            (Self::Ceil, [x, ..]) => (x - SLACK).ceil(),
+            (Self::Floor, [x, ..]) => x.floor(),
+            (Self::Pow, [base, exponent, ..]) if exponent.total_cmp(&0.5).is_eq() => base.sqrt(),
+            (Self::Pow, [base, exponent, ..]) => base.powf(*exponent),
+            (Self::Ln, [x, ..]) => x.ln(),
+            (Self::Exp, [x, ..]) => x.exp(),
+            _ => f64::NAN,
+        }
+    }
+}
+
+/// A comparison of two values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `=`
+    Equal,
+}
+
+impl Relation {
+    /// Whether it holds.
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Below => left < right,
+            Self::AtMost => left <= right,
+            Self::Equal => left.total_cmp(&right).is_eq(),
+        }
+    }
+
+    /// Its sign.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Below => "<",
+            Self::AtMost => "<=",
+            Self::Equal => "=",
+        }
+    }
+}
+
+impl Step {
+    pub(super) fn leaf(name: String, value: f64, dimension: Dimension, basis: Basis) -> Self {
+        Self { name: Some(name), value, dimension, how: Expr::Leaf(basis) }
+    }
+
+    pub(super) fn constant(value: f64, dimension: Dimension) -> Self {
+        Self { name: None, value, dimension, how: Expr::Constant }
+    }
+
+    /// The steps that the formula is directly over, constants included.
+    pub fn operands(&self) -> Vec<&Arc<Step>> {
+        match &self.how {
+            Expr::Leaf(_) | Expr::Constant => Vec::new(),
+            Expr::Product(parts) | Expr::Sum(parts) => parts.iter().map(|(step, _)| step).collect(),
+            Expr::Call(_, arguments) => arguments.iter().collect(),
+            Expr::If { left, right, then, otherwise, .. } => vec![left, right, then, otherwise],
+            Expr::Typed { inputs, .. } => inputs.iter().collect(),
+        }
+    }
+
+    /// Whether this is a product or a sum of quantities alone, without a constant.
+    fn is_plain(&self) -> bool {
+        match &self.how {
+            Expr::Product(parts) | Expr::Sum(parts) => {
+                parts.iter().all(|(step, _)| !matches!(step.how, Expr::Constant))
+            }
+            Expr::Typed { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The steps that explain this one. A product or a sum of quantities has each of them; any
+    /// other formula is written out as a whole, and what it is over follows: named steps and
+    /// inputs, each once.
+    pub fn inputs(&self) -> Vec<&Arc<Step>> {
+        if self.is_plain() {
+            return self.operands();
+        }
+        let mut found = Vec::new();
+        self.gather(&mut found);
+        found
+    }
+
+    fn gather<'a>(&'a self, found: &mut Vec<&'a Arc<Step>>) {
+        for step in self.operands() {
+            match &step.how {
+                _ if found.iter().any(|known| Arc::ptr_eq(known, step)) => {}
+                Expr::Constant => {}
+                Expr::Leaf(_) => found.push(step),
+                _ if step.name.is_some() => found.push(step),
+                _ => step.gather(found),
+            }
+        }
+    }
+
+    /// The value computed anew from the leaves: equals [`Step::value`] up to rounding.
+    pub fn evaluate(&self) -> f64 {
+        match &self.how {
+            Expr::Leaf(_) | Expr::Constant => self.value,
+            Expr::Product(parts) => {
+                parts.iter().map(|(s, e)| s.evaluate().powi((*e).into())).product()
+            }
+            Expr::Sum(parts) => parts.iter().map(|(s, sign)| s.evaluate() * f64::from(*sign)).sum(),
+            Expr::Call(function, arguments) => {
+                function.apply(&arguments.iter().map(|s| s.evaluate()).collect::<Vec<_>>())
+            }
+            Expr::If { left, relation, right, then, otherwise } => {
+                let holds = relation.holds(left.evaluate(), right.evaluate());
+                if holds { then.evaluate() } else { otherwise.evaluate() }
+            }
+            Expr::Typed { inputs, evaluate, .. } => {
+                evaluate(&inputs.iter().map(|s| s.evaluate()).collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// The value in the unit that suits it.
+    pub fn shown(&self) -> String {
+        show_stored(self.value, self.dimension)
+    }
+
+    /// The formula over the names of its inputs: `it energy x pue`.
+    pub fn formula(&self) -> String {
+        match &self.how {
+            Expr::Leaf(basis) => basis.to_string(),
+            Expr::Constant => self.shown(),
+            _ => self.spelled(&TEXT, &mut |step| step.name.clone()),
+        }
+    }
+
+    /// The formula in a notation. `known` says how a step is referred to: by its name, by a cell;
+    /// one without an answer is written out.
+    pub fn spelled(
+        &self,
+        notation: &Notation,
+        known: &mut dyn FnMut(&Arc<Step>) -> Option<String>,
+    ) -> String {
+        let mut writer = Writer { notation, known };
+        match &self.how {
+            Expr::Leaf(_) | Expr::Constant => (notation.constant)(self.value, self.dimension),
+            Expr::Product(parts) => {
+                let text = writer.chain(parts, notation.times, notation.over);
+                let inverse = parts.first().is_some_and(|(_, sign)| *sign < 0);
+                if inverse { format!("1{text}") } else { text }
+            }
+            Expr::Sum(parts) => {
+                writer.chain(parts, notation.plus, notation.minus).trim_start().to_owned()
+            }
+            Expr::Call(Function::Pow, arguments) => {
+                let sides: Vec<String> = arguments.iter().map(|s| writer.operand(s)).collect();
+                sides.join(notation.power)
+            }
+            Expr::Call(function, arguments) => {
+                let arguments: Vec<String> = arguments.iter().map(|s| writer.argument(s)).collect();
+                (notation.call)(*function, &arguments.join(notation.comma))
+            }
+            Expr::If { left, relation, right, then, otherwise } => {
+                let [left, right] = [left, right].map(|step| writer.operand(step));
+                let [then, otherwise] = [then, otherwise].map(|step| writer.argument(step));
+                (notation.choice)(&left, relation.sign(), &right, &then, &otherwise)
+            }
+            Expr::Typed { formula, .. } => (*formula).to_owned(),
+        }
+    }
+}
+
+/// Writes the parts of a formula.
+struct Writer<'a> {
+    notation: &'a Notation,
+    known: &'a mut dyn FnMut(&Arc<Step>) -> Option<String>,
+}
+
+impl Writer<'_> {
+    /// A part that stands between commas.
+    fn argument(&mut self, step: &Arc<Step>) -> String {
+        let constant = matches!(step.how, Expr::Constant);
+        let name = if constant { None } else { (self.known)(step) };
+        name.unwrap_or_else(|| step.spelled(self.notation, self.known))
+    }
+
+    /// A part that stands between signs: an operation is set in parentheses.
+    fn operand(&mut self, step: &Arc<Step>) -> String {
+        let name = match &step.how {
+            Expr::Constant => None,
+            _ => (self.known)(step),
+        };
+        let single = match &step.how {
+            Expr::Leaf(_) | Expr::Constant => true,
+            Expr::Call(function, _) => *function != Function::Pow,
+            _ => false,
+        };
+        name.unwrap_or_else(|| {
+            let text = step.spelled(self.notation, self.known);
+            if single { text } else { format!("({text})") }
+        })
+    }
+
+    fn chain(&mut self, parts: &[(Arc<Step>, i8)], plus: &str, minus: &str) -> String {
+        let mut text = String::new();
+        for (index, (step, sign)) in parts.iter().enumerate() {
+            if index > 0 || *sign < 0 {
+                text += if *sign > 0 { plus } else { minus };
+            }
+            text += &self.operand(step);
+        }
+        text
+    }
+}

@@ -1,0 +1,223 @@
+//! A figure's value: known, unknown, never reached, or not there.
+
+use std::ops::{Add, Div, Mul, Sub};
+
+use super::{Traced, Unknown};
+use crate::quantity::{Dimension, Measure};
+
+/// What there is to say of a figure.
+#[derive(Clone, Debug)]
+pub enum Value<Q> {
+    /// Its value.
+    Known(Traced<Q>),
+    /// It has a value that cannot be told; whatever is computed from it is unknown too.
+    Unknown(Unknown),
+    /// It is a moment or a volume that is never reached; the reason is a sentence for the user.
+    Never(Unknown),
+    /// The scenario has no such figure.
+    Absent,
+}
+
+/// An amount of a dimension that is known at run time only.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Amount {
+    /// The value in the stored unit of its dimension.
+    pub stored: f64,
+    /// The dimension.
+    pub dimension: Dimension,
+}
+
+impl<Q> Value<Q> {
+    /// What is never reached, for a reason.
+    pub fn never(why: String) -> Self {
+        Self::Never(Unknown { why })
+    }
+
+    /// The known value.
+    pub fn known(&self) -> Option<&Traced<Q>> {
+        match self {
+            Self::Known(figure) => Some(figure),
+            _ => None,
+        }
+    }
+
+    /// Why it is unknown.
+    pub fn unknown(&self) -> Option<&Unknown> {
+        match self {
+            Self::Unknown(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Whether the scenario has no such figure.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    /// The same with the known value changed.
+    #[must_use]
+    pub fn map<R>(self, change: impl FnOnce(Traced<Q>) -> Traced<R>) -> Value<R> {
+        match self {
+            Self::Known(figure) => Value::Known(change(figure)),
+            Self::Unknown(why) => Value::Unknown(why),
+            Self::Never(why) => Value::Never(why),
+            Self::Absent => Value::Absent,
+        }
+    }
+}
+
+impl<Q: Measure> Value<Q> {
+    /// Gives the figure its name, as in the JSON.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        self.map(|figure| figure.named(name))
+    }
+
+    /// The sum; what is absent adds nothing, and without any part there is no sum.
+    #[must_use]
+    pub fn sum(parts: impl IntoIterator<Item = Self>) -> Self
+    where
+        Q: Add<Output = Q>,
+    {
+        let present = parts.into_iter().filter(|part| !part.is_absent());
+        present.reduce(|sum, part| &sum + &part).unwrap_or(Self::Absent)
+    }
+
+    /// The value as an amount of a dimension that is known at run time only.
+    #[must_use]
+    pub fn amount(self) -> Value<Amount> {
+        self.map(Traced::amount)
+    }
+}
+
+/// What is not known on both sides: nothing at all where one side is absent, else the first reason.
+fn lacking<A, B, R>(a: &Value<A>, b: &Value<B>) -> Value<R> {
+    match (a, b) {
+        (Value::Absent, _) | (_, Value::Absent) => Value::Absent,
+        (Value::Unknown(why), _) | (_, Value::Unknown(why)) => Value::Unknown(why.clone()),
+        (Value::Never(why), _) | (_, Value::Never(why)) => Value::Never(why.clone()),
+        (Value::Known(_), Value::Known(_)) => Value::Absent,
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident $method:ident) => {
+        impl<A, B, R> $trait<&Value<B>> for &Value<A>
+        where
+            A: Measure + $trait<B, Output = R>,
+            B: Measure,
+            R: Measure,
+        {
+            type Output = Value<R>;
+            fn $method(self, other: &Value<B>) -> Value<R> {
+                match (self, other) {
+                    (Value::Known(a), Value::Known(b)) => Value::Known(a.$method(b)),
+                    (a, b) => lacking(a, b),
+                }
+            }
+        }
+
+        impl<A, B, R> $trait<&Traced<B>> for &Value<A>
+        where
+            A: Measure + $trait<B, Output = R>,
+            B: Measure,
+            R: Measure,
+        {
+            type Output = Value<R>;
+            fn $method(self, other: &Traced<B>) -> Value<R> {
+                self.clone().map(|figure| (&figure).$method(other))
+            }
+        }
+    };
+}
+
+operator!(Mul mul);
+operator!(Div div);
+operator!(Add add);
+operator!(Sub sub);
+
+impl<Q> From<Traced<Q>> for Value<Q> {
+    fn from(figure: Traced<Q>) -> Self {
+        Self::Known(figure)
+    }
+}
+
+impl<Q> From<Result<Traced<Q>, Unknown>> for Value<Q> {
+    fn from(figure: Result<Traced<Q>, Unknown>) -> Self {
+        figure.map_or_else(Self::Unknown, Self::Known)
+    }
+}
+
+impl<Q: Measure> From<Traced<Q>> for Value<Amount> {
+    fn from(figure: Traced<Q>) -> Self {
+        Self::Known(figure.amount())
+    }
+}
+
+impl<Q: Measure> From<Result<Traced<Q>, Unknown>> for Value<Amount> {
+    fn from(figure: Result<Traced<Q>, Unknown>) -> Self {
+        Value::<Q>::from(figure).amount()
+    }
+}
+
+impl<Q: Measure> From<Value<Q>> for Value<Amount> {
+    fn from(figure: Value<Q>) -> Self {
+        figure.amount()
+    }
+}
+
+impl<Q, T> From<Option<T>> for Value<Q>
+where
+    Self: From<T>,
+{
+    fn from(figure: Option<T>) -> Self {
+        figure.map_or(Self::Absent, Self::from)
+    }
+}
+
+impl<Q: Clone, T: Clone> From<&T> for Value<Q>
+where
+    Self: From<T>,
+{
+    fn from(figure: &T) -> Self {
+        Self::from(figure.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::{Energy, Money, Per};
+
+    type Price = Per<Money, Energy>;
+
+    fn known<Q: Measure>(stored: f64) -> Value<Q> {
+        Value::Known(Traced::counted("it", Q::from_stored(stored), "test", true))
+    }
+
+    fn why(text: &str) -> Unknown {
+        Unknown { why: text.to_owned() }
+    }
+
+    #[test]
+    fn what_is_not_known_stays_so() {
+        let none = Value::<Energy>::Unknown(why("no meter"));
+        let price = known::<Price>(2.0);
+        let cost = |energy: &Value<Energy>| -> Value<Money> { &price * energy };
+        assert_eq!(cost(&known(3.0)).known().map(|it| it.value().stored()), Some(6.0));
+        assert_eq!(cost(&none).unknown(), Some(&why("no meter")));
+        assert!(cost(&Value::Absent).is_absent());
+        assert!(matches!(cost(&Value::Never(why("too dear"))), Value::Never(_)));
+    }
+
+    #[test]
+    fn a_sum_skips_the_absent_and_is_poisoned_by_the_unknown() {
+        let sum = |parts: Vec<Value<Money>>| Value::sum(parts);
+        let known = |value| known::<Money>(value);
+        assert!(sum(vec![]).is_absent());
+        assert!(sum(vec![Value::Absent]).is_absent());
+        let two = sum(vec![known(1.0), Value::Absent, known(2.0)]);
+        assert_eq!(two.known().map(|it| it.value().stored()), Some(3.0));
+        assert!(sum(vec![known(1.0), Value::Unknown(why("gap"))]).unknown().is_some());
+    }
+}

@@ -1,0 +1,182 @@
+//! Recipes, each in one place: its key, its words, what it trains, what it keeps frozen and how,
+//! and which models it asks.
+
+use flopcast_core::model::Spec;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Training;
+use crate::reader::Located;
+
+/// Bytes of a weight in 4 bits with its doubly quantized scales: 4 bits and 0.127 (Dettmers et al.
+/// 2023, arXiv:2305.14314, sec. 3).
+const NF4_BYTES: f64 = 4.127 / 8.0;
+
+/// What sets a recipe apart from [`PLAIN`] training of all weights.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    /// What a model card calls it.
+    pub card: &'static str,
+    /// The part of `training` that it needs.
+    pub section: Option<&'static Section>,
+    /// Whether adapters are trained instead of the weights.
+    pub adapters: bool,
+    /// Bytes of a weight that stays frozen.
+    pub frozen_bytes: f64,
+    /// Whether the model writes what it learns from: its time is that of decoding, which the
+    /// step-time model of training does not know.
+    pub writes: bool,
+    /// Times that each token is learned from.
+    pub learned: fn(&Training) -> f64,
+    /// The models that each token passes forward only, beside learning from it.
+    pub asked: for<'a> fn(&'a Training) -> Vec<(&'static str, Asked<'a>)>,
+}
+
+/// A model that is only asked.
+pub(crate) enum Asked<'a> {
+    /// The model as it is before training, or while it writes.
+    Itself,
+    /// Another one.
+    Other(&'a Located<Spec>),
+}
+
+/// A part of `training` that belongs to a recipe.
+pub(crate) struct Section {
+    /// Its key.
+    pub key: &'static str,
+    /// What an error tells to write.
+    pub example: &'static str,
+    /// Whether a scenario has it.
+    pub given: fn(&Training) -> bool,
+    /// Whether it contradicts a recipe that does not need it.
+    pub exclusive: bool,
+}
+
+const PLAIN: Row = Row {
+    card: "fine-tuning",
+    section: None,
+    adapters: false,
+    frozen_bytes: 2.0,
+    writes: false,
+    learned: |_| 1.0,
+    asked: |_| Vec::new(),
+};
+
+const LORA: Section = Section {
+    key: "lora",
+    example: "`lora: {rank: ...}`",
+    given: |training| training.lora.is_some(),
+    exclusive: false,
+};
+
+macro_rules! recipes {
+    ($($(#[doc = $doc:literal])+ $(#[$default:ident])? $name:ident = $key:literal {
+        $($field:ident: $value:expr),* $(,)?
+    })+) => {
+        /// What is trained.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+        pub enum Recipe {
+            $($(#[doc = $doc])+ $(#[$default])? #[serde(rename = $key)] $name,)+
+        }
+
+        impl Recipe {
+            /// All of them, in the order of the reference.
+            const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its name in a scenario.
+            pub(crate) fn key(self) -> &'static str {
+                match self { $(Self::$name => $key,)+ }
+            }
+
+            /// What it does.
+            pub(crate) fn row(self) -> Row {
+                match self { $(Self::$name => Row { $($field: $value,)* ..PLAIN },)+ }
+            }
+        }
+    };
+}
+
+recipes! {
+    /// All weights, from scratch.
+    #[default]
+    Pretrain = "pretrain" { card: "pre-training" }
+    /// All weights, from a checkpoint.
+    Finetune = "finetune" {}
+    /// Low-rank adapters beside frozen weights (Hu et al. 2021).
+    Lora = "lora" { adapters: true, section: Some(&LORA) }
+    /// Low-rank adapters beside frozen weights in 4 bits (Dettmers et al. 2023).
+    Qlora = "qlora" { adapters: true, frozen_bytes: NF4_BYTES, section: Some(&LORA) }
+    /// All weights, to answer as a larger model does: its forward pass is paid as well.
+    Distill = "distill" {
+        section: Some(&Section {
+            key: "teacher",
+            example: "`teacher: ...`",
+            given: |training| training.teacher.is_some(),
+            exclusive: true,
+        }),
+        asked: |training| {
+            training.teacher.iter().map(|teacher| ("teacher", Asked::Other(teacher))).collect()
+        },
+    }
+    /// All weights, from rewards for what the model itself writes.
+    Rl = "rl" {
+        section: Some(&Section {
+            key: "rl",
+            example: "`rl: {}`, empty for the defaults",
+            given: |training| training.rl.is_some(),
+            exclusive: true,
+        }),
+        writes: true,
+        learned: |training| training.rl.as_ref().map_or(1.0, |rl| rl.update_epochs),
+        asked: |training| {
+            // Writing a token is one forward pass; then it is learned from.
+            let mut asked = vec![("generation", Asked::Itself)];
+            if let Some(rl) = &training.rl {
+                asked.extend(rl.reference.then_some(("reference", Asked::Itself)));
+                asked.extend(rl.reward.iter().map(|reward| ("reward", Asked::Other(reward))));
+            }
+            asked
+        },
+    }
+}
+
+impl Recipe {
+    /// The sections that belong to recipes, each with the first recipe that it belongs to.
+    pub(crate) fn sections() -> impl Iterator<Item = (Self, &'static Section)> {
+        Self::ALL.iter().filter_map(|recipe| Some((*recipe, recipe.row().section?)))
+    }
+}
+
+/// What reinforcement learning runs on every token beside writing it and learning from it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rl {
+    /// Whether a frozen copy of the model keeps it from drifting (a KL penalty).
+    #[serde(default = "yes")]
+    pub reference: bool,
+    /// The model that rewards, as `model`; none for rules and tests.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub reward: Option<Located<Spec>>,
+    /// Times that each token is learned from.
+    #[serde(default = "one")]
+    pub update_epochs: f64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// Low-rank adapters.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lora {
+    /// Rank of the adapter matrices.
+    pub rank: u64,
+    /// Names of the projections that get an adapter; every attention and MLP projection.
+    #[serde(default)]
+    pub targets: Vec<String>,
+}

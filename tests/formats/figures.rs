@@ -1,0 +1,148 @@
+//! Every figure that is declared stands in every full form: JSON, CSV, table, Markdown, page,
+//! workbook and `explain`.
+
+use std::collections::BTreeSet;
+use std::io::{Cursor, Read as _};
+
+use flopcast::estimate::figure::{DECLARED, Figure};
+use flopcast::estimate::{Key, Section};
+use flopcast::report::document::Document;
+use flopcast::report::{Report, table, tree};
+use serde_json::Value;
+
+use crate::common::library::{report, shipped, sized_report};
+
+/// Scenarios that have every figure between them.
+const SCENARIOS: &[(&str, &[&str])] = &[
+    ("gpt3-175b", &["finance.currency={code: EUR, per_usd: 0.9, date: 2026-11-01}"]),
+    ("bloom-176b-owned", &[]),
+    ("carbon-london", &["placement.start_window=7d"]),
+    ("resnet50-imagenet", &[]),
+    ("llama-3.1-405b", &["training.efficiency=auto"]),
+    (
+        "llama-3-70b-serving",
+        &[
+            "inference.refresh={year: 2, hardware: {accelerator: h200-sxm}}",
+            "inference.speculative={draft: llama-3.2-1b, tokens: 4, acceptance: 70 %}",
+        ],
+    ),
+];
+
+/// Services that are simulated.
+const SIMULATED: &[(&str, &[&str])] = &[
+    ("two-classes-serving", &[]),
+    ("llama-3-70b-serving", &["inference.disaggregated={prefill: 1, decode: 1}"]),
+    ("bert-base-serving", &[]),
+];
+
+/// A report in all its forms.
+struct Forms {
+    json: Value,
+    csv: String,
+    table: String,
+    markdown: String,
+    page: String,
+    workbook: String,
+}
+
+impl Forms {
+    fn of(report: &Report) -> Self {
+        let bytes = |document: Document| {
+            document.render(std::slice::from_ref(report), None).expect("a document")
+        };
+        let text = |document| String::from_utf8(bytes(document)).expect("UTF-8");
+        Self {
+            json: serde_json::from_str(&text(Document::Json)).expect("JSON"),
+            csv: text(Document::Csv),
+            table: table::estimate(report),
+            markdown: text(Document::Markdown),
+            page: text(Document::Html),
+            workbook: strings(bytes(Document::Xlsx)),
+        }
+    }
+
+    /// Those that lack a figure.
+    fn without(&self, figure: &Figure) -> Vec<&'static str> {
+        let (path, shown) = (figure.path.as_str(), figure.shown());
+        let label = figure.label();
+        let label = label.trim();
+        let line = |text: &str, parts: &[&str]| {
+            text.lines().any(|line| parts.iter().all(|part| line.contains(part)))
+        };
+        let [number, unit] = figure.short();
+        let yearly = figure.section() == Section::Years;
+        let cell = figure.cell();
+        let in_book = if yearly { label } else { path };
+        let spelled = if yearly { &cell } else { &shown };
+        [
+            ("JSON", self.pointer(figure).is_some_and(|it| it.as_f64() == figure.value())),
+            ("CSV", line(&self.csv, &[&format!(",{path},")])),
+            (
+                "table",
+                line(&self.table, &[label, if yearly { &cell } else { &number }, &unit])
+                    || yearly && line(&self.table, &[label, &cell]),
+            ),
+            (
+                "Markdown",
+                line(&self.markdown, &[&format!("| {label} |"), &format!("| {spelled} ")]),
+            ),
+            (
+                "page",
+                self.page.contains(&format!(">{label}<"))
+                    && self.page.contains(&format!(">{spelled}<")),
+            ),
+            ("workbook", self.workbook.contains(&format!(">{in_book}"))),
+        ]
+        .into_iter()
+        .filter_map(|(form, there)| (!there).then_some(form))
+        .collect()
+    }
+
+    /// The figure's place in the JSON, in which years are a list.
+    fn pointer(&self, figure: &Figure) -> Option<&Value> {
+        let mut at = &self.json;
+        for key in figure.path.split('.') {
+            at = match at {
+                Value::Array(years) => years.iter().find(|it| it["year"].to_string() == key)?,
+                other => other.get(key)?,
+            };
+        }
+        Some(at)
+    }
+}
+
+/// The texts of a workbook.
+fn strings(book: Vec<u8>) -> String {
+    let mut book = zip::ZipArchive::new(Cursor::new(book)).expect("a workbook");
+    let mut text = String::new();
+    let mut part = book.by_name("xl/sharedStrings.xml").expect("texts");
+    part.read_to_string(&mut text).expect("XML");
+    text
+}
+
+#[test]
+fn a_declared_figure_stands_in_every_form() {
+    let mut seen = BTreeSet::new();
+    let scenario = |(name, sets): &(&str, &[&str])| {
+        shipped(&format!("scenarios/{name}.yaml"), sets).unwrap_or_else(|it| panic!("{name}: {it}"))
+    };
+    let estimated = SCENARIOS.iter().map(|it| (it.0, report(&scenario(it))));
+    let simulated = SIMULATED.iter().map(|it| (it.0, sized_report(&scenario(it), 600)));
+    for (name, report) in estimated.chain(simulated) {
+        let report = report.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let forms = Forms::of(&report);
+        for figure in &report.figures {
+            let path = &figure.path;
+            assert_eq!(Key::parse(path).as_ref(), Some(&figure.key), "{path}");
+            assert_eq!(forms.without(figure), Vec::<&str>::new(), "{name}: {path}");
+            // What is simulated has a value and no derivation of it yet.
+            let explained = figure.step().map(|step| tree::derivation(step));
+            let told = explained.is_none_or(|text| text.contains(&figure.step().unwrap().shown()));
+            assert!(told, "{name}: {path}");
+            seen.insert(figure.key.id);
+        }
+    }
+    let unseen: Vec<_> =
+        DECLARED.iter().map(|row| row.id).filter(|id| !seen.contains(id)).collect();
+    assert!(unseen.is_empty(), "no scenario has {unseen:?}");
+}
