@@ -12,6 +12,7 @@ mod check;
 mod commands;
 mod compare;
 mod fleets;
+mod hostile;
 mod lock;
 mod model;
 mod optimize;
