@@ -16,7 +16,7 @@ use flopcast_study::uncertainty::Sampling;
 
 use super::input::{document, read_bytes, read_text};
 use super::project::Project;
-use super::{Global, lock};
+use super::{Global, lock, note};
 
 /// Larger model files are refused; weights need not be present.
 const MAX_MODEL_BYTES: u64 = 512 << 20;
@@ -31,13 +31,23 @@ pub(super) fn store(global: &Global) -> Store {
         let caches = caches.or_else(|| Some(folder("HOME")?.join(".cache")));
         caches.unwrap_or_else(std::env::temp_dir).join("flopcast")
     };
-    Store::new(global.cache_dir.clone().unwrap_or_else(default))
+    Store::new(global.cache_dir.clone().unwrap_or_else(default)).on(now().date_naive())
+}
+
+/// Says that a snapshot is passed over.
+pub(super) fn passed_over(why: &str) {
+    note(&format!("warning: {why}"));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
+pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
+    std::time::SystemTime::now().into()
 }
 
 /// The embedded catalog under what was fetched and the user's data folder, as of the day asked
 /// for.
 pub(super) fn catalog(global: &Global) -> Result<Catalog> {
-    let mut catalog = store(global).over(Catalog::embedded(), global.as_of)?;
+    let mut catalog = store(global).over(Catalog::embedded(), global.as_of, &mut passed_over)?;
     if let Some(folder) = &global.data_dir {
         catalog = overlay(catalog, folder)?;
     }
