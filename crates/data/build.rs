@@ -9,7 +9,11 @@ use serde_json::Value;
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
-    let root = folder("CARGO_MANIFEST_DIR")?.join("../..");
+    // A published package carries the facts beside its source; a checkout has them at its root.
+    let package = folder("CARGO_MANIFEST_DIR")?;
+    let packed = package.join("facts");
+    let root = if packed.is_dir() { packed } else { package.join("../..") };
+    println!("cargo::rustc-env=FLOPCAST_FACTS={}", root.display());
     let out = folder("OUT_DIR")?;
     for name in ["calibration", "serving-calibration"] {
         let json = json(&root.join(format!("hardware/{name}.yaml")))?;

@@ -11,10 +11,9 @@ use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::traffic::Trace;
 use flopcast_evidence::actuals;
 use flopcast_evidence::actuals::requests;
-use flopcast_report::actuals::{csv, json, markdown, table};
 
 use super::input::read_bytes;
-use super::{Format, Global, load, print};
+use super::{Global, load};
 
 /// Options of `flopcast actuals`.
 #[derive(Args, Debug)]
@@ -75,11 +74,6 @@ impl Options {
             let estimate = load::engine(&scenario, &catalog)?.run()?;
             actuals::compare(&estimate, measured)?
         };
-        match global.format {
-            Format::Table => print(&table(&comparison)),
-            Format::Markdown => print(&markdown(&comparison)),
-            Format::Csv => print(&csv(&comparison)),
-            Format::Json => print(&format!("{:#}", json(&comparison))),
-        }
+        global.print(&comparison)
     }
 }

@@ -12,12 +12,13 @@ use flopcast_evidence::backtest::serving::Reader;
 use flopcast_evidence::backtest::table::Table;
 use flopcast_evidence::backtest::{Backtest, Kind};
 use flopcast_evidence::calibration_file;
-use flopcast_report::backtest::{csv, json, markdown, table};
+use flopcast_report::doc::Subject as _;
+use flopcast_report::render::csv;
 
 use super::input::read_bytes;
 use super::progress::Progress;
 use super::project::Project;
-use super::{Format, Global, load, output, print};
+use super::{Global, load, output};
 
 /// Larger tables and calibrations are refused.
 pub(super) const MAX_TABLE: u64 = 256 << 20;
@@ -77,14 +78,9 @@ impl Options {
             _ => Backtest::run(kind, &rows, &catalog, &calibration(self.calibration.as_deref())?)?,
         };
         if let Some(path) = &self.rows {
-            output::write(path, &csv(&test), self.force)?;
+            output::write(path, &csv::text(&test.doc()), self.force)?;
         }
-        match global.format {
-            Format::Table => print(&table(&test)),
-            Format::Markdown => print(&markdown(&test)),
-            Format::Csv => print(&csv(&test)),
-            Format::Json => print(&format!("{:#}", json(&test))),
-        }
+        global.print(&test)
     }
 
     fn serving(&self, rows: &Table, catalog: &Catalog) -> Result<Backtest> {

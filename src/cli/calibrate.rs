@@ -11,10 +11,10 @@ use flopcast_evidence::backtest::serving::Reader;
 use flopcast_evidence::backtest::table::Table;
 use flopcast_evidence::backtest::{Backtest, Kind, cases};
 use flopcast_evidence::calibration_file;
-use flopcast_report::accuracy;
+use flopcast_report::subject::accuracy::Accuracy;
 
 use super::backtest::{calibration, configs, text};
-use super::{Format, Global, load, note, output, print};
+use super::{Global, load, output, tell};
 
 /// Options of `flopcast calibrate`.
 #[derive(Args, Debug)]
@@ -64,7 +64,7 @@ impl Options {
         };
         let (cases, skipped) = cases(&table, &catalog, &before);
         for (id, why) in &skipped {
-            note(&format!("left out: {id}: {why}"));
+            tell(&format!("left out: {id}: {why}"));
         }
         let measured = cases.iter().filter(|case| case.throughput.is_some()).count();
         if measured == 0 {
@@ -76,15 +76,12 @@ impl Options {
         if let Some(path) = &self.output {
             output::write(path, &calibration_file::write(&proof.calibration)?, self.force)?;
         }
-        if global.format == Format::Json {
-            return print(&format!("{:#}", accuracy::json(&proof)));
-        }
         if self.file.is_some() {
-            return print(&accuracy::markdown(&proof));
+            return global.print(&proof);
         }
         let shipped = |kind: Kind| Backtest::run(kind, &kind.shipped()?, &catalog, &before);
         let tests = [shipped(Kind::TrainingThroughput)?, shipped(Kind::Runs)?];
-        print(&accuracy::document(&proof, &tests))
+        global.print(&Accuracy { proof: &proof, tests: &tests })
     }
 
     fn serving(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {
@@ -97,7 +94,7 @@ impl Options {
             *reasons.entry(why).or_default() += 1;
         }
         for (why, rows) in reasons {
-            note(&format!("left out: {rows} rows: {why}"));
+            tell(&format!("left out: {rows} rows: {why}"));
         }
         let name = path.file_name().unwrap_or_default().display();
         let fitted = format!("{name}, {} runs", runs.len());
@@ -105,9 +102,6 @@ impl Options {
         if let Some(path) = &self.output {
             output::write(path, &calibration_file::write(&proof.calibration)?, self.force)?;
         }
-        match global.format {
-            Format::Json => print(&format!("{:#}", accuracy::serving_json(&proof))),
-            _ => print(&accuracy::serving(&proof)),
-        }
+        global.print(&proof)
     }
 }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::catalog::Catalog;
-use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_core::diagnostic::{Kind, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
-use flopcast_report::capacity::{json, markdown, report, table};
-use flopcast_report::{csv, fleets, requests, timeline};
+use flopcast_report::subject::capacity::{Service, report};
+use flopcast_report::subject::fleets::Fleets;
+use flopcast_report::subject::{requests, timeline};
 use flopcast_study::axis::Axis;
 use flopcast_study::capacity;
 use flopcast_study::capacity::{Capacity, Question};
@@ -19,7 +20,7 @@ use flopcast_study::space::Space;
 
 use super::input::document;
 use super::progress::Progress;
-use super::{Format, Global, load, output, print};
+use super::{Global, load, output};
 
 /// Options of `flopcast capacity`.
 #[derive(Args, Debug)]
@@ -86,12 +87,7 @@ impl Options {
             output::write(path, &timeline::svg(&scenario.name, requests), self.force)?;
         }
         let report = report(&scenario, &sized);
-        match global.format {
-            Format::Table => print(&table(&report, &sized)),
-            Format::Markdown => print(&markdown(&report, &sized)),
-            Format::Csv => print(&csv::estimates(&[report])),
-            Format::Json => print(&format!("{:#}", json(&report, &sized))),
-        }
+        global.print(&Service { report, capacity: &sized })
     }
 }
 
@@ -107,16 +103,8 @@ impl Options {
             bar.bar("fleets", done as f64 / space.len() as f64);
         })?;
         drop(bar);
-        let name = self.file.display().to_string();
-        match global.format {
-            Format::Table => print(&fleets::table(&name, &space, &choice))?,
-            Format::Markdown => print(&fleets::markdown(&name, &space, &choice))?,
-            Format::Json => print(&format!("{:#}", fleets::json(&space, &choice)))?,
-            Format::Csv => {
-                return Err(Error::input("fleets side by side have no CSV")
-                    .hint("use --format json, table or markdown"));
-            }
-        };
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        global.print(&Fleets { name: &name, space: &space, choice: &choice })?;
         let none = choice.smallest.is_none();
         Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Kind, Result};
-use flopcast_report::policy::{Checked, csv, json, markdown, table};
+use flopcast_report::subject::policy::Checked;
 use flopcast_scenario::document;
 use flopcast_study::aim::Aim;
 use flopcast_study::compare::compare;
@@ -14,7 +14,7 @@ use flopcast_study::snapshot::Snapshot;
 
 use super::compare::snapshots;
 use super::input::read_bytes;
-use super::{Format, Global, load, print};
+use super::{Global, load};
 
 /// Options of `flopcast check`.
 #[derive(Args, Debug)]
@@ -63,12 +63,7 @@ impl Options {
                 warnings: forecast.warnings().map(str::to_owned).collect(),
             });
         }
-        print(&match global.format {
-            Format::Table => table(&all),
-            Format::Markdown => markdown(&all),
-            Format::Csv => csv(&all),
-            Format::Json => format!("{:#}", json(&all)),
-        })?;
+        global.print(&all)?;
         let fails = all.iter().any(|checked| checked.findings.fails());
         Ok(if fails { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
     }

@@ -6,13 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
-use flopcast_report::compare::{csv, json, markdown, table};
 use flopcast_study::aim::Aim;
 use flopcast_study::compare::{Comparison, compare};
 use flopcast_study::snapshot::Snapshot;
 
 use super::input::read_bytes;
-use super::{Format, Global, load, print};
+use super::{Global, load};
 
 /// Larger snapshots are refused.
 const MAX_SNAPSHOT: u64 = 64 << 20;
@@ -46,15 +45,7 @@ impl Options {
             let (after, engine) = side(path, global)?;
             all.push(compare(&before, &after, engine.as_ref(), &aims)?);
         }
-        let each = |render: fn(&Comparison) -> String| {
-            all.iter().map(render).collect::<Vec<_>>().join("\n")
-        };
-        print(&match global.format {
-            Format::Table => each(table),
-            Format::Markdown => each(markdown),
-            Format::Csv => csv(&all),
-            Format::Json => format!("{:#}", json(&all)),
-        })
+        global.print(&all)
     }
 }
 

@@ -7,7 +7,8 @@ use clap::Args;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::estimate::plan::Scenario;
-use flopcast_report::{Report, capacity as sized, csv, json, markdown, table};
+use flopcast_report::subject::capacity as sized;
+use flopcast_report::{Report, json};
 use flopcast_study::capacity::Capacity;
 use flopcast_study::policy::Policy;
 use flopcast_study::snapshot::Snapshot;
@@ -15,7 +16,7 @@ use flopcast_study::uncertainty::Sampling;
 use flopcast_study::{commitment, uncertainty};
 
 use super::capacity::Runs;
-use super::{Format, Global, capacity, check, load, print};
+use super::{Global, capacity, check, load};
 
 /// Options of `flopcast estimate`.
 #[derive(Args, Debug)]
@@ -63,7 +64,7 @@ impl Options {
         let mut global = global.clone();
         global.set.extend(self.window.iter().map(|time| format!("placement.start_window={time}")));
         let global = &global;
-        let (mut reports, mut simulated) = (Vec::new(), Vec::new());
+        let mut reports = Vec::new();
         for path in &self.files {
             let catalog = load::catalog_of(path, global)?;
             let scenario = load::scenario(path, &catalog, global)?;
@@ -72,21 +73,8 @@ impl Options {
                 .then(|| capacity::simulated(&scenario, &catalog, &self.runs.search(), false))
                 .transpose()?;
             reports.push(self.ranges.report(&scenario, &catalog, sized.as_ref())?);
-            simulated.push(sized);
         }
-        let each = |render: fn(&Report) -> String, sized: fn(&Report, &Capacity) -> String| {
-            let texts = reports.iter().zip(&simulated).map(|(report, capacity)| match capacity {
-                Some(capacity) => sized(report, capacity),
-                None => render(report),
-            });
-            texts.collect::<Vec<_>>().join("\n")
-        };
-        print(&match global.format {
-            Format::Table => each(table::estimate, sized::table),
-            Format::Markdown => each(markdown::estimate, sized::markdown),
-            Format::Csv => csv::estimates(&reports),
-            Format::Json => json::estimates(&reports),
-        })?;
+        global.print(&reports)?;
         if self.strict {
             let policy = self.policy.as_deref().map_or(Ok(Policy::strict()), check::policy)?;
             reports.iter().try_for_each(|report| strictly(&policy, report))?;

@@ -1,14 +1,13 @@
 //! `flopcast explain`.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_report::{Report, json, tree};
+use flopcast_report::subject::explain::{Derivation, Derivations};
 
-use super::{Format, Global, load, print};
+use super::{Global, load};
 
 /// Options of `flopcast explain`.
 #[derive(Args, Debug)]
@@ -26,7 +25,7 @@ impl Options {
         let scenario = load::scenario(&self.file, &catalog, global)?;
         let report = load::report(&scenario, &catalog)?;
         let Some(path) = &self.figure else {
-            return print(&list(&report));
+            return global.print(&Derivations(&report));
         };
         let Some(figure) = report.figures.iter().find(|figure| figure.path == *path) else {
             let known = report.figures.iter().map(|figure| figure.path.as_str());
@@ -34,33 +33,6 @@ impl Options {
                 .suggest(path, known)
                 .hint("`flopcast explain FILE` lists them all"));
         };
-        match (figure.step(), figure.unknown()) {
-            (Some(step), _) if global.format == Format::Json => {
-                let text = serde_json::to_string_pretty(&json::derivation(step));
-                print(&text.map_err(|error| Error::input(error.to_string()))?)
-            }
-            (Some(step), _) => print(&tree::derivation(step)),
-            (None, Some(unknown)) => {
-                let why = tree::wrap(&unknown.why, 76).join("\n  ");
-                print(&format!("{path} is unknown\n  {why}\n"))
-            }
-            (None, None) => print(&format!("{path} = {}\n", figure.shown())),
-        }
+        global.print(&Derivation(figure))
     }
-}
-
-fn list(report: &Report) -> String {
-    let mut out = String::new();
-    for figure in &report.figures {
-        let how = match (figure.step(), figure.unknown()) {
-            (Some(step), _) => step.formula(),
-            (_, Some(unknown)) => unknown.why.clone(),
-            _ => String::new(),
-        };
-        let _ = writeln!(out, "{} = {}", figure.path, figure.shown());
-        if !how.is_empty() {
-            let _ = writeln!(out, "    {}", tree::wrap(&how, 74).join("\n      "));
-        }
-    }
-    out
 }

@@ -69,7 +69,7 @@ fn nearest_files(path: &Path) -> Option<String> {
 /// Reads a scenario's document: the file, what it extends, and `--set` over both.
 pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
     let project = Project::of(path, global)?;
-    let mut node = extended(path, &project, 0)?;
+    let mut node = extended(&folder(path), path, &project, 0)?;
     for assignment in &global.set {
         node.set(assignment)?;
     }
@@ -79,9 +79,14 @@ pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
 /// Deeper chains of `extends` are a mistake, most likely a circle.
 const MAX_EXTENDS: u32 = 8;
 
-fn extended(path: &Path, project: &Project, depth: u32) -> Result<Node> {
+/// The folder of a scenario as it is written before the names of files in it.
+fn folder(scenario: &Path) -> String {
+    scenario.parent().unwrap_or(Path::new("")).join("").display().to_string()
+}
+
+fn extended(folder: &str, path: &Path, project: &Project, depth: u32) -> Result<Node> {
     let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
-    let node = document::parse(&path.display().to_string(), &bytes)?;
+    let node = document::parse_in(folder, &path.display().to_string(), &bytes)?;
     if depth > 0 && !matches!(node.value, Value::Map(_)) {
         return Err(Error::input(format!("{} holds no keys to extend", path.display())));
     }
@@ -94,7 +99,7 @@ fn extended(path: &Path, project: &Project, depth: u32) -> Result<Node> {
     }
     let inherited = project
         .find(path, name)
-        .and_then(|path| extended(&path, project, depth + 1))
+        .and_then(|path| extended(folder, &path, project, depth + 1))
         .map_err(|error| error.at(Some(&base.place)))?;
     Ok(node.over(inherited))
 }

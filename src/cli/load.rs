@@ -16,7 +16,7 @@ use flopcast_study::uncertainty::Sampling;
 
 use super::input::{document, read_bytes, read_text};
 use super::project::Project;
-use super::{Global, lock, note};
+use super::{Global, lock, tell};
 
 /// Larger model files are refused; weights need not be present.
 const MAX_MODEL_BYTES: u64 = 512 << 20;
@@ -36,7 +36,7 @@ pub(super) fn store(global: &Global) -> Store {
 
 /// Says that a snapshot is passed over.
 pub(super) fn passed_over(why: &str) {
-    note(&format!("warning: {why}"));
+    tell(&format!("warning: {why}"));
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]

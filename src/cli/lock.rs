@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::catalog::Lock;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_report::text::visible_lines;
 
 use super::input::read_bytes;
 use super::project::Project;
@@ -57,7 +58,8 @@ impl Options {
         let path = folder.join(NAME);
         output::write(&path, &lock.text(), true)?;
         let (rows, count) = (lock.rows(), lock.scenarios.len());
-        print(&format!("{}: {rows} rows for {count} scenario(s)\n", path.display()))
+        let text = format!("{}: {rows} rows for {count} scenario(s)\n", path.display());
+        print(&visible_lines(&text))
     }
 }
 

@@ -15,7 +15,6 @@ mod explain;
 mod import;
 mod init;
 mod input;
-mod listing;
 mod load;
 mod lock;
 mod model;
@@ -35,8 +34,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_report::doc::Subject;
+use flopcast_report::render::{Carries, FORMS, Format, Setting};
+use flopcast_report::text::visible_lines;
+use terminal_size::{Width, terminal_size};
 
 /// Forecast what an AI model takes before anyone rents a GPU: FLOPs, device-hours, dollars,
 /// energy, carbon and water of training and serving.
@@ -57,7 +61,7 @@ const EVERYWHERE: &str = "Options of every command";
 #[derive(Args, Clone, Debug)]
 struct Global {
     /// Form of the result.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_enum, default_value_t = Format::Table)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_parser = formats(), default_value = "table")]
     format: Format,
     /// Override a key of the scenario, such as `training.hardware.count=512`; repeatable.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "PATH=VALUE")]
@@ -81,17 +85,30 @@ struct Global {
     allow_path: Vec<PathBuf>,
 }
 
-/// Form of a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Aligned text for a terminal.
-    Table,
-    /// The stable snapshot.
-    Json,
-    /// One row per figure.
-    Csv,
-    /// Tables for a pull request or a wiki.
-    Markdown,
+/// The forms that carry any result.
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let any = FORMS.iter().filter(|form| form.carries == Carries::Anything);
+    let values = any.map(|form| PossibleValue::new(form.name).help(form.says));
+    PossibleValuesParser::new(values).map(|name| {
+        let named = FORMS.iter().find(|form| form.name == name);
+        named.map_or(Format::Table, |form| form.format)
+    })
+}
+
+impl Global {
+    /// Prints a result in the form asked for.
+    fn print(&self, subject: &dyn Subject) -> Result<ExitCode> {
+        let setting = Setting { width: width(), ..Setting::default() };
+        print(&String::from_utf8_lossy(&self.format.render(subject, setting)?))
+    }
+}
+
+/// Columns that a table may take: those of `COLUMNS`, of the terminal, or 80.
+#[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+fn width() -> usize {
+    let said = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let terminal = || terminal_size().map(|(Width(columns), _)| usize::from(columns));
+    said.or_else(terminal).map_or(Setting::default().width, |columns| columns.clamp(40, 400))
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,7 +166,7 @@ pub fn main() -> ExitCode {
     match cli.run() {
         Ok(code) => code,
         Err(error) => {
-            note(&format!("error: {error}"));
+            tell(&format!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
@@ -183,10 +200,11 @@ impl Cli {
     }
 }
 
-/// Says something beside the result. That nobody can be told is no error: the exit code stands.
-fn note(text: &str) {
+/// Says something beside the result, on stderr, with whatever would act on a terminal written out.
+/// That nobody can be told is no error: the exit code stands.
+fn tell(text: &str) {
     let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{text}").and_then(|()| stderr.flush());
+    let _ = writeln!(stderr, "{}", visible_lines(text)).and_then(|()| stderr.flush());
 }
 
 /// Prints a result; a closed pipe is no error.

@@ -11,14 +11,13 @@ use flopcast_core::model::roofline::Device;
 use flopcast_core::model::{AttentionCount, Input, Model, Spec, spec};
 use flopcast_core::quantity::text::count;
 use flopcast_core::quantity::{Flop, Measure, Precision, Time, show};
-use flopcast_report::compression::Comparison;
-use flopcast_report::model::{ModelReport, Standing, csv, json, side_by_side, table};
-use flopcast_report::scatter::{Plot, Point};
-use flopcast_report::{compression, scatter};
+use flopcast_report::subject::compression::Comparison;
+use flopcast_report::subject::model::{ModelReport, Models, Standing, show_flops};
+use flopcast_report::subject::scatter::{self, Plot, Point};
 use flopcast_study::metric::{Metric, Score};
 use flopcast_study::pareto::front;
 
-use super::{Format, Global, architecture, load, output, print};
+use super::{Global, architecture, load, output, print};
 
 /// A larger batch, a longer sample or a larger image is a slip of units.
 const MOST_SAMPLES: u64 = 1 << 24;
@@ -121,18 +120,8 @@ impl Options {
         let device = device(on, precision)?;
         let models: Vec<Model> =
             self.specs.iter().map(|spec| self.read(spec, None)).collect::<Result<_>>()?;
-        let reports: Vec<_> =
-            models.iter().map(|model| self.report(model, precision, device)).collect();
-        print(&match (global.format, reports.as_slice()) {
-            (Format::Json, [one]) => pretty(&json(one))?,
-            (Format::Json, many) => {
-                pretty(&serde_json::Value::Array(many.iter().map(json).collect()))?
-            }
-            (Format::Csv, many) => csv(many),
-            (Format::Table, [one]) => table(one),
-            (Format::Table, many) => side_by_side(many, &[], false),
-            (Format::Markdown, many) => side_by_side(many, &[], true),
-        })
+        let reports = models.iter().map(|model| self.report(model, precision, device)).collect();
+        global.print(&Models { reports, standings: Vec::new(), plot: None })
     }
 
     fn report<'a>(
@@ -195,18 +184,7 @@ impl Options {
                 distilled: teacher.is_some(),
             })
             .collect();
-        let joined = |each: fn(&Comparison<'_>) -> String| {
-            comparisons.iter().map(each).collect::<Vec<_>>().join("\n")
-        };
-        print(&match (global.format, comparisons.as_slice()) {
-            (Format::Json, [one]) => pretty(&compression::json(one))?,
-            (Format::Json, many) => {
-                pretty(&serde_json::Value::Array(many.iter().map(compression::json).collect()))?
-            }
-            (Format::Csv, many) => compression::csv(many),
-            (Format::Table, _) => joined(compression::table),
-            (Format::Markdown, _) => joined(compression::markdown),
-        })
+        global.print(&comparisons)
     }
 
     /// Models side by side with a score, its cost and the Pareto front of the two.
@@ -261,7 +239,7 @@ impl Options {
         if let Some(path) = &self.svg {
             output::write(path, &scatter::svg(&plot), self.force)?;
         }
-        let standings: Vec<Standing<'_>> = points
+        let standings = points
             .iter()
             .map(|point| Standing {
                 metric: &metric.name,
@@ -269,24 +247,14 @@ impl Options {
                 on_front: point.on_front,
             })
             .collect();
-        print(&match global.format {
-            Format::Json => {
-                let rows = reports.iter().zip(&standings).map(|(report, it)| it.json(json(report)));
-                pretty(&serde_json::Value::Array(rows.collect()))?
-            }
-            Format::Csv => csv(&reports),
-            Format::Table => {
-                format!("{}\n{}", side_by_side(&reports, &standings, false), scatter::text(&plot))
-            }
-            Format::Markdown => side_by_side(&reports, &standings, true),
-        })
+        global.print(&Models { reports, standings, plot: Some(plot) })
     }
 
     /// The axis of cost: what it is, and how a value is shown.
     fn axis(&self, on: Option<&Accelerator>) -> (String, fn(f64) -> String) {
         match self.against {
             Against::Flops => ("forward FLOPs, matmul".to_owned(), |cost| {
-                flopcast_report::model::show_flops(Flop::from_stored(cost)) + "FLOP"
+                show_flops(Flop::from_stored(cost)) + "FLOP"
             }),
             Against::Parameters => ("parameters".to_owned(), count),
             Against::Time => {
@@ -326,9 +294,4 @@ fn precision(name: &str) -> Result<Precision> {
 /// The accelerator as the roofline sees it.
 fn device(on: Option<&Accelerator>, precision: Precision) -> Result<Option<(&str, Device)>> {
     on.map(|on| Ok((on.id.as_str(), Device::of(on, precision)?))).transpose()
-}
-
-fn pretty(value: &serde_json::Value) -> Result<String> {
-    serde_json::to_string_pretty(value)
-        .map_err(|error| Error::input(format!("the JSON could not be written: {error}")))
 }

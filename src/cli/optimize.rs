@@ -12,9 +12,8 @@ use flopcast_core::estimate::{Engine, Id, Key};
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};
 use flopcast_core::training::plan::Work;
-use flopcast_report::optimize::{
-    Sized, csv, json, markdown, sized_csv, sized_json, sized_markdown, sized_table, table,
-};
+use flopcast_report::subject::optimize::Found;
+use flopcast_report::subject::sizing::{Sized, Sizes};
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::reader;
 use flopcast_study::aim::Aim;
@@ -26,7 +25,7 @@ use flopcast_study::space::Space;
 use super::input::document;
 use super::progress::Progress;
 use super::shapes::Shapes;
-use super::{Format, Global, load, print};
+use super::{Global, load};
 
 /// Options of `flopcast optimize`.
 #[derive(Args, Debug)]
@@ -164,13 +163,7 @@ impl Options {
             bar.show(&format!("{} of {}", number(done as f64), number(space.len() as f64)));
         })?;
         drop(bar);
-        let limits = &request.limits;
-        print(&match global.format {
-            Format::Table => table(&space, limits, &answer),
-            Format::Markdown => markdown(&space, limits, &answer),
-            Format::Csv => csv(&space, &answer),
-            Format::Json => format!("{:#}", json(&space, limits, &answer)),
-        })?;
+        global.print(&Found { space: &space, limits: &request.limits, answer: &answer })?;
         let none = answer.best.is_empty();
         Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
     }
@@ -216,13 +209,8 @@ impl Options {
             let used = served.and_then(|served| law.for_use(&optimum, served));
             Sized { law, optimum, used }
         };
-        let all: Vec<_> = Law::shipped()?.into_iter().map(sized).collect();
-        print(&match global.format {
-            Format::Table => sized_table(budget, &all),
-            Format::Markdown => sized_markdown(budget, &all),
-            Format::Csv => sized_csv(&all),
-            Format::Json => format!("{:#}", sized_json(budget, &all)),
-        })
+        let laws = Law::shipped()?.into_iter().map(sized).collect();
+        global.print(&Sizes { budget, laws })
     }
 
     /// The most compute that the scenario's run may take within the limits: its tokens are scaled,

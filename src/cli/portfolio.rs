@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_report::portfolio::{csv, json, markdown, table};
+use flopcast_report::subject::portfolio::Portfolio;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::reader;
 use flopcast_study::portfolio::{Entry, tags};
 
 use super::input::document;
 use super::project::Project;
-use super::{Format, Global, load, note, print};
+use super::{Global, load, tell};
 
 /// Options of `flopcast portfolio`.
 #[derive(Args, Debug)]
@@ -40,7 +40,7 @@ impl Options {
             Project::of(&path, global)?.find(&path, &name)?;
             let document = document(&path, global)?;
             if document.get("model").is_none() {
-                note(&format!("{}: no `model`, passed over", path.display()));
+                tell(&format!("{}: no `model`, passed over", path.display()));
                 continue;
             }
             let catalog = load::catalog_of(&path, global)?;
@@ -49,9 +49,10 @@ impl Options {
             let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);
-            match Entry::new(path.display().to_string(), file.tags.clone(), &forecast) {
+            let name = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
+            match Entry::new(name, file.tags.clone(), &forecast) {
                 Some(entry) => entries.push(entry.from(start, &engine.run()?)),
-                None => note(&format!("{}: nothing is forecast, passed over", path.display())),
+                None => tell(&format!("{}: nothing is forecast, passed over", path.display())),
             }
         }
         if entries.is_empty() {
@@ -65,12 +66,7 @@ impl Options {
         }
         let asked: Vec<&str> = self.by.iter().map(String::as_str).collect();
         let tags = if asked.is_empty() { &known } else { &asked };
-        print(&match global.format {
-            Format::Table => table(&entries, tags),
-            Format::Markdown => markdown(&entries, tags),
-            Format::Csv => csv(&entries, tags),
-            Format::Json => format!("{:#}", json(&entries, tags)),
-        })
+        global.print(&Portfolio { entries: &entries, tags })
     }
 
     /// The YAML files of the folder, in alphabetical order.

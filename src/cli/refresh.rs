@@ -7,10 +7,11 @@ use clap::Args;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_live::{FEEDS, Outcome, Policy, Refresh, Snapshot, Store, feed};
+use flopcast_report::doc::{Cell, Grid};
+use flopcast_report::subject::catalog::{grid, listing, number, text};
 
-use super::listing::{Cell, Listing};
 use super::progress::Progress;
-use super::{Global, load, note, output, print};
+use super::{Global, load, output, tell};
 
 /// Options of `flopcast catalog refresh`.
 #[derive(Args, Debug)]
@@ -66,11 +67,11 @@ impl Options {
             progress.show("");
             let (count, outcome) = match outcome {
                 Ok(Outcome::Fetched(snapshot)) => {
-                    snapshot.held_back.iter().for_each(|why| note(&format!("warning: {why}")));
+                    snapshot.held_back.iter().for_each(|why| tell(&format!("warning: {why}")));
                     let saved = if self.dry_run { Ok("asked") } else { save(&store, &snapshot) };
                     // The disk may be full; the others may still fit, and are listed.
                     let outcome = saved.unwrap_or_else(|error| {
-                        note(&format!("error: {error}"));
+                        tell(&format!("error: {error}"));
                         failed = true;
                         "not written"
                     });
@@ -79,7 +80,7 @@ impl Options {
                     (Cell::Count(count), outcome)
                 }
                 Ok(Outcome::Skipped(why)) if self.source.is_empty() => {
-                    note(&format!("note: {} is left out: {why}", feed.name));
+                    tell(&format!("note: {} is left out: {why}", feed.name));
                     continue;
                 }
                 Ok(Outcome::Skipped(why)) => {
@@ -87,12 +88,12 @@ impl Options {
                 }
                 // The others may still answer.
                 Err(error) => {
-                    note(&format!("error: {error}"));
+                    tell(&format!("error: {error}"));
                     failed = true;
                     (Cell::Gap, "failed")
                 }
             };
-            rows.push(vec![Cell::text(feed.name), count, Cell::text(outcome)]);
+            rows.push(vec![text(feed.name), count, text(outcome)]);
         }
         drop(progress);
         if self.dry_run {
@@ -100,10 +101,9 @@ impl Options {
                 store.over(Catalog::embedded(), None, &mut |_| {})?,
                 |catalog, snapshot| snapshot.over(catalog),
             )?;
-            print(&changes(&catalog, &after)?.render(global.format))?;
+            global.print(&listing(changes(&catalog, &after)?))?;
         } else {
-            let listing = Listing { columns: &["source", "rows", "outcome"], rows };
-            print(&listing.render(global.format))?;
+            global.print(&listing(grid(&["source", "rows", "outcome"], rows)))?;
         }
         Ok(if failed { ExitCode::from(Kind::Live as u8) } else { ExitCode::SUCCESS })
     }
@@ -117,24 +117,24 @@ pub(super) fn changed(global: &Global) -> Result<ExitCode> {
     };
     let after =
         load::store(global).over(Catalog::embedded(), global.as_of, &mut load::passed_over)?;
-    print(&changes(&at(Catalog::embedded()), &at(after))?.render(global.format))
+    global.print(&listing(changes(&at(Catalog::embedded()), &at(after))?))
 }
 
-fn changes(before: &Catalog, after: &Catalog) -> Result<Listing> {
+fn changes(before: &Catalog, after: &Catalog) -> Result<Grid> {
     let changes = after.changes_since(before)?.into_iter().map(|change| {
         let percent = change.before.map(|before| 100.0 * (change.after / before - 1.0));
         vec![
-            Cell::text(change.row),
-            Cell::text(change.column),
-            Cell::number(change.before),
-            Cell::Number(change.after),
-            Cell::number(percent),
-            Cell::text(change.source),
-            Cell::text(change.date),
+            text(change.row),
+            text(change.column),
+            number(change.before),
+            number(Some(change.after)),
+            number(percent),
+            text(change.source),
+            text(change.date),
         ]
     });
     let columns = &["row", "figure", "before", "after", "change_percent", "source", "as_of"];
-    Ok(Listing { columns, rows: changes.collect() })
+    Ok(grid(columns, changes))
 }
 
 /// Writes a snapshot whole.

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_report::document::Document;
 use flopcast_report::html;
+use flopcast_report::render::{Format, Setting};
 
 use super::capacity::Runs;
 use super::input::read_text;
-use super::{Global, capacity, estimate, load, note, output, print};
+use super::{Global, capacity, estimate, load, output, print, tell};
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]
@@ -54,7 +54,7 @@ impl Options {
         let Some(path) = &self.output else {
             return Err(Error::input("`--output FILE` is missing"));
         };
-        let document = Document::of(path)?;
+        let format = Format::of(path)?;
         output::vacant(path, self.force)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
@@ -68,9 +68,10 @@ impl Options {
                 .transpose()?;
             reports.push(self.ranges.report(&scenario, &catalog, sized.as_ref())?);
         }
-        let bytes = document.render(&reports, template.as_deref())?;
+        let setting = Setting { template: template.as_deref(), ..Setting::default() };
+        let bytes = format.render(&reports, setting)?;
         output::write(path, &bytes, self.force)?;
-        note(&format!("wrote {}", path.display()));
+        tell(&format!("wrote {}", path.display()));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -7,13 +7,13 @@ use clap::Args;
 use flopcast_core::diagnostic::{Kind, Result};
 use flopcast_core::model::roofline::Device;
 use flopcast_core::quantity::Precision;
-use flopcast_report::shapes::{csv, json, markdown, table};
+use flopcast_report::subject::shapes;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::reader;
 use flopcast_study::shapes::{Limit, Question, Table, Take};
 
 use super::input::document;
-use super::{Format, Global, architecture, load, print};
+use super::{Global, architecture, load};
 
 /// Shapes of the model instead of places for its run.
 #[derive(Args, Debug)]
@@ -77,12 +77,7 @@ impl Shapes {
         let question =
             Question { document: &document, files: &files, precision, device, limits: &limits };
         let shapes = question.answer(&scores).map_err(|error| error.within(&name))?;
-        print(&match global.format {
-            Format::Table => table(&scores, &limits, &shapes),
-            Format::Markdown => markdown(&scores, &limits, &shapes),
-            Format::Csv => csv(&scores, &shapes),
-            Format::Json => format!("{:#}", json(&scores, &limits, &shapes)),
-        })?;
+        global.print(&shapes::Shapes { table: &scores, limits: &limits, shapes: &shapes })?;
         let none = shapes.iter().all(|shape| !shape.over.is_empty());
         Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
     }

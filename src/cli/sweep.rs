@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::quantity::text::number;
-use flopcast_report::sweep::{
-    csv_head, csv_row, json_head, json_row, json_tail, markdown, svg, table,
+use flopcast_report::subject::sweep::{
+    Remains, csv_head, csv_row, json_head, json_row, json_tail, svg,
 };
 use flopcast_study::aim::Aim;
 use flopcast_study::axis::Axis;
@@ -18,7 +18,7 @@ use flopcast_study::sweep::{Question, Row, Summary};
 
 use super::input::document;
 use super::progress::Progress;
-use super::{Format, Global, load, output, print};
+use super::{Format, Global, load, output};
 
 /// Options of `flopcast sweep`.
 #[derive(Args, Debug)]
@@ -82,11 +82,9 @@ impl Options {
                 .ok_or_else(|| Error::limit("there are no two feasible rows and aims to draw"))?;
             output::write(path, &picture, self.force)?;
         }
-        match global.format {
-            Format::Table => print(&table(&space, &question, &summary))?,
-            Format::Markdown => print(&markdown(&space, &question, &summary))?,
-            Format::Csv | Format::Json => ExitCode::SUCCESS,
-        };
+        if !matches!(global.format, Format::Csv | Format::Json) {
+            global.print(&Remains { space: &space, question: &question, summary: &summary })?;
+        }
         let none = summary.feasible == 0;
         Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
     }

@@ -1,13 +1,13 @@
 //! `flopcast validate`.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::Result;
+use flopcast_report::doc::{Block, Doc};
 
-use super::{Global, load, note, print};
+use super::{Global, load, tell};
 
 /// Options of `flopcast validate`.
 #[derive(Args, Debug)]
@@ -22,22 +22,22 @@ impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let mut worst = None;
-        let mut good = String::new();
+        let mut good = Vec::new();
         for path in &self.files {
             match load::scenario(path, &catalog, global) {
                 Ok(scenario) => {
-                    let _ = writeln!(good, "{}: right ({})", path.display(), scenario.name);
+                    good.push(format!("{}: right ({})", path.display(), scenario.name));
                 }
                 Err(error) => {
                     if let Some(earlier) = worst.replace(error) {
-                        note(&format!("error: {earlier}"));
+                        tell(&format!("error: {earlier}"));
                     }
                 }
             }
         }
         match worst {
             Some(error) => Err(error),
-            None => print(&good),
+            None => global.print(&Doc { blocks: vec![Block::Lines(good)], ..Doc::default() }),
         }
     }
 }

@@ -47,7 +47,6 @@ fn fleets_are_shown_within_80_columns_and_the_same_every_time() {
 #[test]
 fn what_cannot_be_compared_says_why() {
     for (vary, more, code, part) in [
-        (DEGREES, &["--format", "csv"][..], 2, "no CSV"),
         ("inference.slo={ttft: {p95: 1 ms}}", &[][..], 1, "none"),
         ("inference.max_batch=0", &[][..], 1, "from 1 to 65,536"),
     ] {

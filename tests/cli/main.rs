@@ -7,6 +7,7 @@ mod actuals;
 mod backtest;
 mod bad_input;
 mod bad_model;
+mod bounds;
 mod capacity;
 mod check;
 mod commands;

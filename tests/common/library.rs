@@ -8,7 +8,8 @@ use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::plan::Scenario;
 use flopcast::estimate::{Engine, Estimate, Key};
 use flopcast::provenance::{How, Step};
-use flopcast::report::capacity::{json as capacity_json, report as of_capacity};
+use flopcast::report::doc::Subject as _;
+use flopcast::report::subject::capacity as sized_up;
 use flopcast::report::{Report, json, tree};
 use flopcast::scenario::document::{self, Node};
 use flopcast::scenario::{Files, reader, resolve};
@@ -46,7 +47,9 @@ pub fn resolved(text: &str) -> Result<Scenario> {
 
 /// A file of the repository over the one that it extends.
 fn document(file: &str) -> Result<Node> {
-    let node = document::parse(file, &std::fs::read(root().join(file)).expect("a scenario file"))?;
+    let bytes = std::fs::read(root().join(file)).expect("a scenario file");
+    let folder = Path::new(file).parent().expect("a folder").join("");
+    let node = document::parse_in(folder.to_str().expect("UTF-8"), file, &bytes)?;
     let base = match node.get("extends").map(|base| &base.value) {
         Some(document::Value::Text(name)) => Path::new(file).with_file_name(&**name),
         _ => return Ok(node),
@@ -103,7 +106,7 @@ pub fn answer(way: Way, scenario: &Scenario) -> Result<Value> {
 /// The figures of a service after runs of so many requests.
 pub fn simulated(scenario: &Scenario, requests: u64) -> Result<Value> {
     let (report, capacity) = sized(scenario, requests)?;
-    Ok(capacity_json(&report, &capacity))
+    Ok(sized_up::Service { report, capacity: &capacity }.json().expect("a schema"))
 }
 
 /// The report of a service after runs of so many requests.
@@ -123,7 +126,7 @@ fn sized(scenario: &Scenario, requests: u64) -> Result<(Report, Capacity)> {
         progress: &|_, _| {},
     };
     let capacity = capacity::size(&scenario, &CATALOG, &question)?;
-    Ok((of_capacity(&scenario, &capacity), capacity))
+    Ok((sized_up::report(&scenario, &capacity), capacity))
 }
 
 /// The answer for a scenario file of the repository with keys set, if there is one.

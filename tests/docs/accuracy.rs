@@ -4,7 +4,9 @@
 use flopcast::catalog::Catalog;
 use flopcast::evidence::backtest::calibrate::prove;
 use flopcast::evidence::backtest::{Backtest, Kind, cases};
-use flopcast::report::accuracy;
+use flopcast::report::doc::Subject as _;
+use flopcast::report::render::markdown;
+use flopcast::report::subject::accuracy::Accuracy;
 use flopcast::training::calibration::Calibration;
 
 #[test]
@@ -15,7 +17,7 @@ fn the_document_is_what_the_back_test_says() {
     let proof = prove(&cases, &calibration, 10, "shipped").unwrap();
     let tests = [Kind::TrainingThroughput, Kind::Runs]
         .map(|kind| Backtest::run(kind, &kind.shipped().unwrap(), &catalog, &calibration).unwrap());
-    let document = accuracy::document(&proof, &tests);
+    let document = markdown::text(&Accuracy { proof: &proof, tests: &tests }.doc());
     // What follows is of a table that is not shipped: tests/oracles/serving.rs.
     let shipped = include_str!("../../docs/accuracy.md").split("\n## Serving\n").next().unwrap();
     assert!(

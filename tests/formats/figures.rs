@@ -6,8 +6,8 @@ use std::io::{Cursor, Read as _};
 
 use flopcast::estimate::figure::{DECLARED, Figure};
 use flopcast::estimate::{Key, Section};
-use flopcast::report::document::Document;
-use flopcast::report::{Report, table, tree};
+use flopcast::report::render::{Format, Setting};
+use flopcast::report::{Report, tree};
 use serde_json::Value;
 
 use crate::common::library::{report, shipped, sized_report};
@@ -47,17 +47,17 @@ struct Forms {
 
 impl Forms {
     fn of(report: &Report) -> Self {
-        let bytes = |document: Document| {
-            document.render(std::slice::from_ref(report), None).expect("a document")
-        };
-        let text = |document| String::from_utf8(bytes(document)).expect("UTF-8");
+        let subject = vec![report.clone()];
+        let bytes =
+            |format: Format| format.render(&subject, Setting::default()).expect("a document");
+        let text = |format| String::from_utf8(bytes(format)).expect("UTF-8");
         Self {
-            json: serde_json::from_str(&text(Document::Json)).expect("JSON"),
-            csv: text(Document::Csv),
-            table: table::estimate(report),
-            markdown: text(Document::Markdown),
-            page: text(Document::Html),
-            workbook: strings(bytes(Document::Xlsx)),
+            json: serde_json::from_str(&text(Format::Json)).expect("JSON"),
+            csv: text(Format::Csv),
+            table: text(Format::Table),
+            markdown: text(Format::Markdown),
+            page: text(Format::Html),
+            workbook: strings(bytes(Format::Xlsx)),
         }
     }
 

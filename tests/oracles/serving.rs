@@ -7,7 +7,8 @@ use flopcast::evidence::backtest::serving::Reader;
 use flopcast::evidence::backtest::table::Table;
 use flopcast::model::Input;
 use flopcast::model::config;
-use flopcast::report::accuracy;
+use flopcast::report::doc::Subject as _;
+use flopcast::report::render::markdown;
 use flopcast::serving::calibration::Calibration;
 
 use crate::folder;
@@ -27,7 +28,7 @@ fn runs_left_out_of_the_fit_are_forecast_within_the_bars() {
     };
     let (runs, _) = Reader::new(&catalog, &model).runs(&table);
     let proof = prove(&runs, &calibration, 10, &calibration.fitted).expect("a fit");
-    println!("{}", accuracy::serving(&proof));
+    println!("{}", markdown::text(&proof.doc()));
     let few = |row: &&Scored| row.group("devices") == Some("up to 16");
     for (figure, load, median, p90) in [
         ("tpot_mean_ms", "closed", 0.13, 0.40),

@@ -25,6 +25,8 @@ pub enum Kind {
 pub struct Place {
     /// The file as the user named it.
     pub file: Arc<str>,
+    /// Where in that name the path from the scenario's folder begins.
+    pub inside: usize,
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
@@ -33,6 +35,14 @@ pub struct Place {
     pub width: usize,
     /// The line itself, for the snippet.
     pub text: Arc<str>,
+}
+
+impl Place {
+    /// File and line for a document, which names files from the scenario's folder: it says the same
+    /// wherever the scenario lies.
+    pub fn cited(&self) -> String {
+        format!("{}:{}", self.file.get(self.inside..).unwrap_or(&self.file), self.line)
+    }
 }
 
 /// A value with the place it was read from.
@@ -127,7 +137,7 @@ impl fmt::Display for Error {
     /// The message, then file, line and caret, then the hints.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.message)?;
-        if let Some(Place { file, line, column, width, text }) = &self.place {
+        if let Some(Place { file, line, column, width, text, .. }) = &self.place {
             let gutter = " ".repeat(line.to_string().len());
             let text: String = text.chars().take(MOST_SHOWN).collect();
             write!(f, "\n{gutter}--> {file}:{line}:{column}\n{gutter} |\n{line} | {text}")?;
@@ -171,6 +181,7 @@ mod tests {
     fn points_at_the_place_and_offers_the_nearest() {
         let place = Place {
             file: "run.yaml".into(),
+            inside: 0,
             line: 12,
             column: 3,
             width: 5,

@@ -4,15 +4,25 @@
 //! a source of [`SOURCES`]. YAML is turned into JSON when this crate is built, so that no reader of
 //! trusted data needs a YAML parser and none of its errors is left to run time.
 
+/// The text of a file below the folder of the facts.
+macro_rules! table {
+    ($path:literal) => {
+        include_str!(concat!(env!("FLOPCAST_FACTS"), "/", $path))
+    };
+}
+
 /// Publications that rows refer to.
-pub const SOURCES: &str = include_str!("../../../sources.csv");
+pub const SOURCES: &str = table!("sources.csv");
+
+/// The accuracy that the shipped constants reach, as `docs/accuracy.md` prints it.
+pub const ACCURACY: &str = table!("docs/accuracy.md");
 
 /// Accelerators and the constants of the time models.
 pub mod hardware {
     /// Datasheets of accelerators.
-    pub const ACCELERATORS: &str = include_str!("../../../hardware/accelerators.csv");
+    pub const ACCELERATORS: &str = table!("hardware/accelerators.csv");
     /// Other names of accelerators.
-    pub const ALIASES: &str = include_str!("../../../hardware/aliases.csv");
+    pub const ALIASES: &str = table!("hardware/aliases.csv");
     /// Constants of training, as JSON.
     pub const CALIBRATION: &str = include_str!(concat!(env!("OUT_DIR"), "/calibration.json"));
     /// Constants of serving, as JSON.
@@ -23,51 +33,51 @@ pub mod hardware {
 /// What devices, tokens and people cost.
 pub mod pricing {
     /// Price lists of providers.
-    pub const PRICES: &str = include_str!("../../../pricing/prices.csv");
+    pub const PRICES: &str = table!("pricing/prices.csv");
     /// Prices of hosted models.
-    pub const API: &str = include_str!("../../../pricing/api.csv");
+    pub const API: &str = table!("pricing/api.csv");
     /// Purchase prices of accelerators.
-    pub const PURCHASE: &str = include_str!("../../../pricing/purchase.csv");
+    pub const PURCHASE: &str = table!("pricing/purchase.csv");
     /// Price indices.
-    pub const INDEX: &str = include_str!("../../../pricing/index.csv");
+    pub const INDEX: &str = table!("pricing/index.csv");
     /// Defaults of everything else.
-    pub const DEFAULTS: &str = include_str!("../../../pricing/defaults.csv");
+    pub const DEFAULTS: &str = table!("pricing/defaults.csv");
 }
 
 /// Places, their grids and their water.
 pub mod regions {
     /// Regions of providers.
-    pub const REGIONS: &str = include_str!("../../../regions/regions.csv");
+    pub const REGIONS: &str = table!("regions/regions.csv");
     /// Grid zones.
-    pub const ZONES: &str = include_str!("../../../regions/zones.csv");
+    pub const ZONES: &str = table!("regions/zones.csv");
     /// Carbon intensity of grids.
-    pub const GRID: &str = include_str!("../../../regions/grid.csv");
+    pub const GRID: &str = table!("regions/grid.csv");
     /// Carbon intensity by month and hour.
-    pub const HOURLY: &str = include_str!("../../../regions/hourly.csv");
+    pub const HOURLY: &str = table!("regions/hourly.csv");
     /// Water of electricity.
-    pub const WATER: &str = include_str!("../../../regions/water.csv");
+    pub const WATER: &str = table!("regions/water.csv");
     /// Prices of electricity.
-    pub const ELECTRICITY: &str = include_str!("../../../regions/electricity.csv");
+    pub const ELECTRICITY: &str = table!("regions/electricity.csv");
     /// Which live signal covers a place.
-    pub const SIGNALS: &str = include_str!("../../../regions/signals.csv");
+    pub const SIGNALS: &str = table!("regions/signals.csv");
 }
 
 /// Published runs and measurements that the back-test scores.
 pub mod evidence {
     /// Published training throughput.
-    pub const THROUGHPUT: &str = include_str!("../../../hardware/backtest/throughput.csv");
+    pub const THROUGHPUT: &str = table!("hardware/backtest/throughput.csv");
     /// The models of these rows.
-    pub const MODELS: &str = include_str!("../../../hardware/backtest/models.csv");
+    pub const MODELS: &str = table!("hardware/backtest/models.csv");
     /// Published training runs.
-    pub const RUNS: &str = include_str!("../../../hardware/backtest/runs.csv");
+    pub const RUNS: &str = table!("hardware/backtest/runs.csv");
 }
 
 /// Families of architectures, presets, and what is known about models.
 pub mod models {
     /// Published scaling laws.
-    pub const SCALING_LAWS: &str = include_str!("../../../models/scaling-laws.csv");
+    pub const SCALING_LAWS: &str = table!("models/scaling-laws.csv");
     /// Published accuracies of torchvision's networks.
-    pub const TORCHVISION: &str = include_str!("../../../models/accuracy/torchvision.csv");
+    pub const TORCHVISION: &str = table!("models/accuracy/torchvision.csv");
 
     include!(concat!(env!("OUT_DIR"), "/models.rs"));
 }

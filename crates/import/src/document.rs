@@ -61,8 +61,17 @@ pub struct Key {
 /// Not UTF-8, too large, empty, not YAML, several documents, duplicate keys, an alias bomb or
 /// excessive nesting; each with its place.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Node> {
+    parse_in("", file, bytes)
+}
+
+/// The same of a file below a folder, `plans/` say, which documents leave out of its name.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_in(folder: &str, file: &str, bytes: &[u8]) -> Result<Node> {
+    let inside = if file.starts_with(folder) { folder.len() } else { 0 };
     let text = text(file, bytes, MAX_BYTES)?;
-    let source = Source::new(file, text);
+    let source = Source::new(file, inside, text);
     let blank = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
     if text.split(['\n', '\r']).all(|line| blank(&line)) {
         return Err(Error::input(format!("{file} is empty"))
@@ -77,7 +86,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Node> {
 /// As [`parse`], with its wider limits of size.
 pub fn json(file: &str, bytes: &[u8]) -> Result<Json> {
     let text = text(file, bytes, MAX_DATA_BYTES)?;
-    read(&Source::new(file, text), text, 1_000_000)
+    read(&Source::new(file, 0, text), text, 1_000_000)
 }
 
 fn text<'a>(file: &str, bytes: &'a [u8], limit: usize) -> Result<&'a str> {
@@ -197,14 +206,15 @@ impl<'de> Deserialize<'de> for Raw {
 /// The text that places point into.
 struct Source {
     file: Arc<str>,
+    inside: usize,
     lines: Vec<Arc<str>>,
 }
 
 impl Source {
-    fn new(file: &str, text: &str) -> Self {
+    fn new(file: &str, inside: usize, text: &str) -> Self {
         // A line that does not fit a screen is no help in a snippet.
         let shorten = |line: &str| Arc::from(line.chars().take(160).collect::<String>());
-        Self { file: file.into(), lines: text.lines().map(shorten).collect() }
+        Self { file: file.into(), inside, lines: text.lines().map(shorten).collect() }
     }
 
     fn place(&self, at: Location) -> Place {
@@ -213,7 +223,7 @@ impl Source {
         let column = usize::try_from(at.column()).unwrap_or(1).max(1);
         let rest = text.chars().count().saturating_sub(column - 1);
         let width = usize::try_from(at.span().len()).unwrap_or(1).clamp(1, rest.max(1));
-        Place { file: Arc::clone(&self.file), line, column, width, text }
+        Place { file: Arc::clone(&self.file), inside: self.inside, line, column, width, text }
     }
 
     fn node(&self, raw: Spanned<Raw>) -> Node {
@@ -286,6 +296,7 @@ impl Node {
             .map_err(|error| Error::input(format!("--set {path}: {}", error.message())))?;
         node.relocate(&Place {
             file: "--set".into(),
+            inside: 0,
             line: 1,
             column: path.chars().count() + 2,
             width: value.chars().count().max(1),

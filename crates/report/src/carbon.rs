@@ -5,14 +5,13 @@ use flopcast_core::estimate::Estimate;
 use flopcast_core::ledger::footprint::{Account, Footprint};
 use flopcast_core::ledger::line::Stage;
 use flopcast_core::ledger::plan::Scope;
-use flopcast_core::provenance::{Known, Traced};
-use flopcast_core::quantity::text::{convert, show_stored};
+use flopcast_core::provenance::Known;
+use flopcast_core::quantity::text::convert;
 use flopcast_core::quantity::{Co2eMass, Energy, Measure};
 use serde_json::{Value, json};
-use tabled::builder::Builder;
 
 use super::fact::{self, Fact};
-use super::table;
+use crate::doc::{Cell, Column, Grid};
 
 /// A row of energy, of CO2e, or of both.
 #[derive(Clone, Debug)]
@@ -55,33 +54,26 @@ fn value<Q: Measure>(figure: &Known<Q>, unit: &str) -> Option<f64> {
     figure.as_ref().ok().map(|figure| convert(figure.value().stored(), unit))
 }
 
-/// The rows for a terminal; later years of service are like the first.
-pub fn table(rows: &[Row], out: &mut String) {
-    let mut builder = Builder::default();
-    let cell = |text: Option<String>| text.unwrap_or_default();
+/// The rows as a table; later years of service are like the first.
+pub(super) fn grid(rows: &[Row]) -> Grid {
+    let words = ["stage", "item"].map(Column::words);
+    let numbers = ["energy", "location", "embodied"].map(Column::numbers);
+    let mut grid = Grid::new(words.into_iter().chain(numbers));
     for Row { stage, account } in rows.iter().filter(|row| row.stage <= Stage::Serving(1)) {
-        builder.push_record([
-            format!("  {}", stage.label()),
-            account.item.clone(),
-            cell(account.energy.as_ref().map(shown::<Energy>)),
-            cell(account.location.as_ref().map(shown::<Co2eMass>)),
-            cell(account.embodied.as_ref().map(|[_, mid, _]| shown::<Co2eMass>(mid))),
+        let mid = account.embodied.as_ref().map(|[_, mid, _]| mid);
+        grid.push([
+            Cell::text(stage.label()),
+            Cell::text(&account.item),
+            account.energy.as_ref().map_or(Cell::Blank, cell::<Energy>),
+            account.location.as_ref().map_or(Cell::Blank, cell::<Co2eMass>),
+            mid.map_or(Cell::Blank, cell::<Co2eMass>),
         ]);
     }
-    if builder.count_records() > 0 {
-        builder.insert_record(0, ["  stage", "item", "energy", "location", "embodied"]);
-    }
-    table::titled(
-        out,
-        "Energy and CO2e by row: location-based, and embodied (mid) apart",
-        builder,
-        &[2, 3, 4],
-    );
+    grid
 }
 
-fn shown<Q: Measure>(figure: &Known<Q>) -> String {
-    let text = |figure: &Traced<Q>| show_stored(figure.value().stored(), Q::DIMENSION);
-    figure.as_ref().map_or_else(|_| "unknown".to_owned(), text)
+fn cell<Q: Measure>(figure: &Known<Q>) -> Cell {
+    figure.as_ref().map_or(Cell::Unknown, |figure| Cell::quantity(figure.value()))
 }
 
 /// What the carbon figures of each stage count and whose they are, and the best start.

@@ -4,25 +4,26 @@ use flopcast_core::estimate::plan::Currency;
 use flopcast_core::estimate::{Figure, Mark};
 use flopcast_core::quantity::text::number;
 use serde_json::{Map, Value, json};
-use tabled::builder::Builder;
 
 use super::Report;
-use super::table::titled;
+use crate::doc::{Cell, Column, Grid};
 
 /// The main figures of money.
 pub(super) fn shown(report: &Report) -> impl Iterator<Item = &Figure> {
     report.figures.iter().filter(|figure| figure.key.is(Mark::Converted))
 }
 
-/// The main figures as aligned text.
-pub(super) fn table(report: &Report, out: &mut String) {
-    let Some(currency) = &report.currency else { return };
-    let mut builder = Builder::default();
+/// The main figures as a table.
+pub(super) fn grid(report: &Report, currency: &Currency) -> Grid {
+    let columns = [Column::words("figure"), Column::quantities("value")];
+    let mut grid = Grid::new(columns.map(|column| column.headed("")));
     for figure in shown(report) {
-        let label = format!("  {}", figure.declared().name);
-        builder.push_record([label, text(figure, currency), currency.code.clone()]);
+        let value = converted(figure, currency).map_or(Cell::Unknown, |value| {
+            Cell::shown(value, format!("{} {}", number(value), currency.code))
+        });
+        grid.push([Cell::text(figure.declared().name), value]);
     }
-    titled(out, &title(currency), builder, &[1]);
+    grid
 }
 
 /// Every figure of money.

@@ -9,6 +9,7 @@ use flopcast_core::ledger::line::{Kind, Resource, Stage};
 use serde_json::json;
 
 use super::{Report, ledger};
+use crate::render::csv::Writer;
 
 const COLUMNS: &[&str] = &[
     "AvailabilityZone",
@@ -76,9 +77,8 @@ const COLUMNS: &[&str] = &[
 
 /// The charges of the reports, a row per month and row of the ledger.
 pub fn charges(reports: &[Report]) -> String {
-    let mut out = csv::Writer::from_writer(Vec::new());
-    // Writing into memory does not fail.
-    let _ = out.write_record(COLUMNS);
+    let mut out = Writer::default();
+    out.record(COLUMNS.iter().copied());
     for report in reports {
         let start = start(report);
         for (index, row) in report.ledger.iter().enumerate() {
@@ -88,12 +88,13 @@ pub fn charges(reports: &[Report]) -> String {
                 let Some(amount) = amount else { continue };
                 let share = row.amount.filter(|whole| *whole != 0.0).map(|whole| amount / whole);
                 let charge = Charge { report, row, month: *month, amount: *amount, share, start };
-                let record = COLUMNS.iter().map(|column| charge.cell(column, footprint));
-                let _ = out.write_record(record);
+                let cells: Vec<String> =
+                    COLUMNS.iter().map(|column| charge.cell(column, footprint)).collect();
+                out.record(cells.iter().map(String::as_str));
             }
         }
     }
-    out.into_inner().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    out.text()
 }
 
 /// The first day of the month in which the scenario starts: of the run, where the scenario says

@@ -1,6 +1,5 @@
 //! The rows of the ledger, in a table, in Markdown, in JSON and by month.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use flopcast_core::estimate::Estimate;
@@ -10,10 +9,8 @@ use flopcast_core::quantity::text::{convert, fitting, number};
 use flopcast_core::quantity::{Measure, Money};
 use flopcast_study::commitment::Commitment;
 use serde_json::{Value, json};
-use tabled::builder::Builder;
 
-use super::table::titled;
-use super::tree::wrap;
+use crate::doc::{Cell, Column, Grid};
 
 /// A row, ready to be shown.
 #[derive(Clone, Debug)]
@@ -75,44 +72,26 @@ impl Row {
         let dot = if detail.is_empty() { "" } else { "." };
         format!("{}.{}{dot}{detail}", stage.path(), resource.key())
     }
-
-    pub(super) fn cells(&self) -> [String; 5] {
-        let shown = |value: Option<f64>| value.map_or("unknown".to_owned(), number);
-        let quantity = self.quantity.as_ref();
-        [
-            self.entry.stage.label(),
-            self.entry.label(),
-            quantity.map_or(String::new(), |(value, unit)| format!("{} {unit}", number(*value))),
-            shown(self.unit_price),
-            shown(self.amount),
-        ]
-    }
 }
 
-pub(super) const HEADINGS: [&str; 5] = ["stage", "item", "quantity", "USD each", "USD"];
-
-/// The rows as aligned text.
-pub(super) fn table(rows: &[Row], out: &mut String) {
-    let mut builder = Builder::default();
-    for (index, row) in rows.iter().enumerate() {
-        if index == 0 {
-            builder.push_record(HEADINGS.iter().map(|h| if *h == "stage" { "  stage" } else { h }));
-        }
-        let [stage, cells @ ..] = row.cells();
-        builder.push_record(std::iter::once(format!("  {stage}")).chain(cells));
-    }
-    titled(out, "Ledger", builder, &[2, 3, 4]);
-}
-
-/// The rows as a Markdown table.
-pub(super) fn markdown(rows: &[Row], out: &mut String) {
-    if rows.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "\n## Ledger\n\n| {} |\n|---|---|---:|---:|---:|", HEADINGS.join(" | "));
+/// The rows as a table.
+pub(super) fn grid(rows: &[Row]) -> Grid {
+    let words = ["stage", "item"].map(Column::words);
+    let numbers = ["quantity", "USD each", "USD"].map(Column::numbers);
+    let mut grid = Grid::new(words.into_iter().chain(numbers));
     for row in rows {
-        let _ = writeln!(out, "| {} |", row.cells().join(" | "));
+        let quantity = row.quantity.as_ref();
+        grid.push([
+            Cell::text(row.entry.stage.label()),
+            Cell::text(row.entry.label()),
+            quantity.map_or(Cell::Blank, |(value, unit)| {
+                Cell::shown(*value, format!("{} {unit}", number(*value)))
+            }),
+            row.unit_price.into(),
+            row.amount.into(),
+        ]);
     }
+    grid
 }
 
 /// The row with its keys as in the JSON of an estimate.
@@ -135,18 +114,18 @@ pub(super) fn json(row: &Row) -> Value {
 }
 
 /// What commitments are worth, in words.
-pub(super) fn commitments(commitments: &[Commitment], out: &mut String) {
-    for Commitment { plan, price_ratio, share, saving } in commitments {
-        let text = format!(
+pub(super) fn commitments(commitments: &[Commitment]) -> Vec<String> {
+    let worth = |Commitment { plan, price_ratio, share, saving }: &Commitment| {
+        format!(
             "{} costs {} of on-demand: worth it for {} % of the peak's devices if the others are \
              rented by the hour, and then {} % below all on demand",
             plan.name(),
             number(*price_ratio),
             number((100.0 * share.get()).round()),
             number((100.0 * saving.get()).round())
-        );
-        let _ = writeln!(out, "  {}", wrap(&text, 76).join("\n    "));
-    }
+        )
+    };
+    commitments.iter().map(worth).collect()
 }
 
 /// What a commitment is worth, with its keys as in the JSON of an estimate.

@@ -1,37 +1,20 @@
-//! Documents for people and programs: one [`Report`], one exporter per file.
+//! Documents for people and programs: a subject builds a [`doc::Doc`], a renderer per form writes
+//! any of them.
 
-pub mod accuracy;
-pub mod actuals;
 mod answer;
-pub mod backtest;
-pub mod capacity;
 pub mod carbon;
 pub mod chart;
-pub mod compare;
-pub mod compression;
-pub mod csv;
 pub mod currency;
-pub mod document;
+pub mod doc;
 pub mod fact;
-pub mod fleets;
 pub mod focus;
-pub mod grid;
 pub mod html;
 pub mod json;
 pub mod ledger;
-pub mod markdown;
-mod memory;
-pub mod model;
-pub mod optimize;
-pub mod policy;
-pub mod portfolio;
-pub mod requests;
-pub mod scatter;
-pub mod shapes;
+pub mod render;
 pub mod statement;
-pub mod sweep;
-pub mod table;
-pub mod timeline;
+pub mod subject;
+pub mod text;
 pub mod tree;
 pub mod xlsx;
 
@@ -42,12 +25,14 @@ use flopcast_core::estimate::figure::{DECLARED, Declared};
 use flopcast_core::estimate::plan::{Card, Currency, Scenario};
 use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Mark, Place, Section};
 use flopcast_core::provenance::{Basis, How, Step};
-use flopcast_core::quantity::{show, text};
+use flopcast_core::quantity::show;
 use flopcast_core::training::layout::Candidate;
 use flopcast_core::training::predict::Predicted;
 use flopcast_study::commitment::Commitment;
 use flopcast_study::uncertainty::Interval;
 use serde_json::json;
+
+use crate::doc::Block;
 
 pub use self::fact::Fact;
 
@@ -95,6 +80,8 @@ pub struct Report {
     pub intervals: Vec<Interval>,
     /// Simulated latencies of a replica at several rates, in seconds.
     pub load: Vec<Load>,
+    /// What a simulation says of the service, before the figures.
+    pub service: Vec<Block>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
     /// What the user should know before trusting the figures.
@@ -129,7 +116,7 @@ impl Report {
             facts.push(Fact { declared: fact::API, value: json!(answer) });
         }
         if let Some(renewal) = estimate.inference.as_ref().and_then(|it| it.renewal.as_ref()) {
-            let shown = text::show(renewal.max_rate.value());
+            let shown = show(renewal.max_rate.value());
             let value = format!(
                 "from year {} on {}, at most {shown} per replica",
                 renewal.year, renewal.accelerator
@@ -161,6 +148,7 @@ impl Report {
             facts,
             intervals: Vec::new(),
             load: Vec::new(),
+            service: Vec::new(),
             model_assumptions: scenario.model_assumptions.clone(),
             warnings,
         }

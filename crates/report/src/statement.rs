@@ -8,6 +8,9 @@ use flopcast_core::estimate::Id;
 use serde_json::json;
 
 use super::Report;
+use crate::doc::{Block, Cell, Column, Doc, Grid};
+use crate::render::markdown;
+use crate::text::visible;
 
 /// The metadata of a Hugging Face model card, in grams of CO2e.
 ///
@@ -22,7 +25,7 @@ pub fn model_card(reports: &[Report]) -> Result<String> {
         let why = figure.unknown().map_or("", |unknown| unknown.why.as_str());
         Error::input(format!("the CO2e of the training is unknown: {why}"))
     })?;
-    let quoted = |text: &str| json!(text).to_string();
+    let quoted = |text: &str| json!(visible(text)).to_string();
     let source = format!(
         "forecast by flopcast {}: location-based electricity of \"{}\"",
         env!("CARGO_PKG_VERSION"),
@@ -47,26 +50,30 @@ pub fn model_card(reports: &[Report]) -> Result<String> {
 /// Several scenarios.
 pub fn sci(reports: &[Report]) -> Result<String> {
     let report = single(reports, "a statement")?;
-    let mut text = format!(
-        "# Software carbon intensity: {}\n\nSCI = (E x I + M) per R, ISO/IEC 21031. E is facility \
-         energy, I the location-based intensity of the grid, M the embodied share, middle \
-         estimate; contracts and certificates do not enter. A forecast by flopcast {}.\n\n| term | \
-         value |\n|---|---:|\n",
-        report.name,
+    let mut doc = Doc::titled(format!("Software carbon intensity: {}", report.name));
+    doc.push(Block::Text(format!(
+        "SCI = (E x I + M) per R, ISO/IEC 21031. E is facility energy, I the location-based \
+         intensity of the grid, M the embodied share, middle estimate; contracts and certificates \
+         do not enter. A forecast by flopcast {}.",
         env!("CARGO_PKG_VERSION")
-    );
+    )));
+    let mut terms = Grid::new([Column::words("term"), Column::quantities("value")]);
     for figure in &report.figures {
         if let Some(label) = figure.term() {
-            let _ = writeln!(text, "| {label} | {} |", figure.shown());
+            terms.push([Cell::text(label), Cell::text(figure.shown())]);
         }
     }
     let units = report.inputs.iter().filter(|step| step.name.as_deref() == Some("functional_unit"));
     for unit in units {
-        let _ = writeln!(text, "| R, the functional unit | {} |", unit.shown());
+        terms.push([Cell::text("R, the functional unit"), Cell::text(unit.shown())]);
     }
-    text += "\nBoundary: the accelerators and their hosts, with cooling and losses (PUE). Networks \
-             of users, storage and the training of other models are outside.\n";
-    Ok(text)
+    doc.push_some(Block::Grid(terms));
+    doc.push(Block::Text(
+        "Boundary: the accelerators and their hosts, with cooling and losses (PUE). Networks of \
+         users, storage and the training of other models are outside."
+            .to_owned(),
+    ));
+    Ok(markdown::text(&doc))
 }
 
 fn single<'a>(reports: &'a [Report], what: &str) -> Result<&'a Report> {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use flopcast_core::provenance::{How, Step};
 
+use crate::text::wrap;
+
 /// The tree from a figure down to the scenario's lines and the catalog's rows; a step that was
 /// printed once is only named again.
 pub fn derivation(step: &Arc<Step>) -> String {
@@ -55,22 +57,4 @@ fn write_step(
         let (lead, next) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         write_step(child, &format!("{below}{lead}"), &format!("{below}{next}"), printed, out);
     }
-}
-
-/// Breaks a text at spaces into lines of at most `width` characters where words allow it.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(24);
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if line > 0 && line + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
-        } else if let Some(last) = lines.last_mut() {
-            if line > 0 {
-                last.push(' ');
-            }
-            last.push_str(word);
-        }
-    }
-    lines
 }

@@ -128,8 +128,7 @@ impl<Q: Measure, D: Domain> Given<Q, D> {
 
     /// Given, by this line and for this reason.
     pub fn basis(&self) -> Basis {
-        let place = format!("{}:{}", self.place.file, self.place.line);
-        Basis::Given { place, source: self.source.clone() }
+        Basis::Given { place: self.place.cited(), source: self.source.clone() }
     }
 
     /// An error about this value, at its place.

@@ -47,9 +47,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
             ) -> Result<Located<T>, A::Error> {
                 let missing = || de::Error::custom("a value with its place");
                 let (file, text) = parts.next_element::<(String, String)>()?.ok_or_else(missing)?;
-                let (line, column, width) = parts.next_element()?.ok_or_else(missing)?;
+                let (inside, line, column, width) = parts.next_element()?.ok_or_else(missing)?;
                 let value = parts.next_element()?.ok_or_else(missing)?;
-                let place = Place { file: file.into(), line, column, width, text: text.into() };
+                let (file, text) = (file.into(), text.into());
+                let place = Place { file, inside, line, column, width, text };
                 Ok(Located { value, place })
             }
         }
@@ -246,7 +247,7 @@ impl<'de> de::SeqAccess<'de> for PlaceThenValue<'_> {
                 seed.deserialize(SeqDeserializer::<_, Refusal>::new(parts.into_iter()))
             }
             2 => {
-                let parts = [place.line, place.column, place.width];
+                let parts = [place.inside, place.line, place.column, place.width];
                 seed.deserialize(SeqDeserializer::<_, Refusal>::new(parts.into_iter()))
             }
             _ => seed.deserialize(Reader(self.node)),

@@ -12,7 +12,8 @@ use crate::ledger::window::BestStart;
 use crate::provenance::{Input, Known, Traced, Unknown};
 use crate::quantity::dimension::CENTURY;
 use crate::quantity::text::number;
-use crate::quantity::{DeviceTime, Devices, Flop, Measure, Money, Time};
+use crate::quantity::{DeviceMemory, DeviceTime, Devices, Flop, Measure, Money, Time};
+use crate::training::layout::Candidate;
 use crate::training::memory::Memory;
 use crate::training::run::{RunTime, Settled, Spent};
 
@@ -34,7 +35,7 @@ pub struct TrainingForecast {
     /// Model FLOP for a dollar.
     pub achieved_flops_per_usd: Option<Known<FlopPerMoney>>,
     /// Memory of the fullest device, where the layout is known.
-    pub memory: Option<Memory>,
+    pub memory: Option<Memory<Traced<DeviceMemory>>>,
     /// Energy, carbon and water.
     pub footprint: Footprint,
     /// Software carbon intensity.
@@ -101,7 +102,10 @@ pub(super) fn forecast(
         Some(Calendar { start, end, margin_days })
     });
     Ok(TrainingForecast {
-        memory: settled.predicted.as_ref().map(|predicted| predicted.candidate.memory),
+        memory: settled.predicted.as_ref().map(|predicted| {
+            let Candidate { layout, memory, .. } = &predicted.candidate;
+            memory.traced(layout, &run.device_time)
+        }),
         peak_flops_per_usd: per_usd(&at_peak, "peak"),
         achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
         sci: TrainingIntensity::new(&footprint, run.tokens.as_ref(), &plan.billion_parameters),

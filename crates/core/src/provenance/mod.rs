@@ -120,6 +120,14 @@ impl<Q: Measure> Input<Q> {
         Self { value, leaf: Arc::new(leaf), spread: None, records: false }
     }
 
+    /// An input that was computed, with its derivation.
+    pub fn computed(name: &str, value: Q, derivation: &Traced<Q>) -> Self {
+        let derivation = derivation.clone().named(name);
+        let constant = || Arc::new(Step::constant(value.stored(), Q::DIMENSION));
+        let leaf = derivation.step().cloned().unwrap_or_else(constant);
+        Self { value, leaf, spread: None, records: false }
+    }
+
     /// The same input with its distribution, where it is uncertain.
     #[must_use]
     pub fn spread(mut self, distribution: Option<Distribution>) -> Self {

@@ -8,27 +8,28 @@ use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
 use super::step_time::FLASH;
 use crate::model::Extents;
+use crate::provenance::Traced;
 use crate::quantity::{DeviceMemory, Measure};
 
 /// Memory of the fullest device at its peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Memory {
+pub struct Memory<T = DeviceMemory> {
     /// Weights, with the copies in narrow formats.
-    pub weights: DeviceMemory,
+    pub weights: T,
     /// Gradients, with the transient one of the largest matrix.
-    pub gradients: DeviceMemory,
+    pub gradients: T,
     /// Optimizer state and master weights.
-    pub optimizer: DeviceMemory,
+    pub optimizer: T,
     /// Activations kept for the backward pass, the logits and their loss among them.
-    pub activations: DeviceMemory,
+    pub activations: T,
     /// Context of device and libraries.
-    pub other: DeviceMemory,
+    pub other: T,
     /// All of it: what tensors occupy.
-    pub allocated: DeviceMemory,
+    pub allocated: T,
     /// What the process holds.
-    pub reserved: DeviceMemory,
+    pub reserved: T,
     /// What the device has.
-    pub capacity: DeviceMemory,
+    pub capacity: T,
 }
 
 impl Memory {
@@ -36,7 +37,47 @@ impl Memory {
     pub fn fits(&self) -> bool {
         self.reserved <= self.capacity
     }
+
+    /// The same with its derivation, recorded where `run` is: what tensors occupy by kind, their
+    /// sum, and what the process holds beyond it.
+    pub fn traced<Q: Measure>(
+        &self,
+        layout: &Parallelism,
+        run: &Traced<Q>,
+    ) -> Memory<Traced<DeviceMemory>> {
+        let part = |name: &str, value: DeviceMemory, what: &str| {
+            run.beside(value, || {
+                let how = format!("memory model, on the fullest device: {what} ({layout})");
+                (format!("{FIGURES}.{name}"), how)
+            })
+        };
+        let weights = part("weights", self.weights, "weights, with copies in narrow formats");
+        let largest = "gradients, with the passing one of the largest matrix";
+        let gradients = part("gradients", self.gradients, largest);
+        let optimizer = part("optimizer", self.optimizer, "optimizer state and master weights");
+        let kept = "activations kept for the backward pass, logits and loss among them";
+        let activations = part("activations", self.activations, kept);
+        let other = part("other", self.other, "workspaces of matrix products");
+        let tensors = [&weights, &gradients, &optimizer, &activations, &other];
+        let allocated = Traced::total(tensors.into_iter().cloned());
+        let allocated = allocated.named(format_args!("{FIGURES}.allocated"));
+        let context = Traced::constant(DeviceMemory::from_stored(CONTEXT));
+        let reserved = &allocated * FRAGMENTS + context;
+        Memory {
+            reserved: reserved.named(format_args!("{FIGURES}.reserved")),
+            capacity: part("capacity", self.capacity, "memory of the device"),
+            weights,
+            gradients,
+            optimizer,
+            activations,
+            other,
+            allocated,
+        }
+    }
 }
+
+/// Where its figures stand in the JSON.
+const FIGURES: &str = "training.memory_gb";
 
 /// Bytes per logit of Megatron's fused loss: the bf16 logits and the fp32 softmax.
 const FUSED_LOSS: f64 = 6.0;

@@ -11,8 +11,8 @@ use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::estimate::plan::TrainingPlan;
 use crate::model::{AttentionCount, Layer, Model, Operator, Role};
-use crate::provenance::{Basis, Input};
-use crate::quantity::Distribution;
+use crate::provenance::{Basis, Input, Traced};
+use crate::quantity::{DeviceTokenRate, Devices, Distribution, Measure as _, Tokens};
 use crate::training::layout::{Candidate, Wish, plan};
 use crate::training::plan::{Efficiency, Pace, Prediction};
 
@@ -137,21 +137,12 @@ pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
     let efficiency = match (&plan.efficiency, asked, &predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
-            let layout = &predicted.candidate.layout;
             let work = wanted.work + predicted.widening;
-            let formula = if (work - 1.0).abs() < 1e-9 {
-                format!("step-time model: {layout}")
-            } else {
-                format!(
-                    "step-time model: {layout}, / {work:.3} for the work of the recipe over that of \
-                     plain training"
-                )
-            };
             // What the recipe adds or saves runs at the utilisation of plain training.
             let rate = predicted.candidate.step.throughput / work;
             // The model's own error is a factor like any other; 80 % lie within 1.2816 deviations.
             let error = Distribution::lognormal(rate.value, predicted.half_width / 1.2816);
-            let rate = Input::new("predicted throughput", rate, Basis::Derived { formula })
+            let rate = Input::computed("predicted throughput", rate, &throughput(predicted, work))
                 .spread(Some(error));
             let (tokens, epochs) = (wanted.tokens.clone(), wanted.epochs.clone());
             Efficiency::Measured { tokens, epochs, pace: Pace::Throughput(rate) }
@@ -165,6 +156,30 @@ pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
         .zip(predicted.as_ref())
         .and_then(|(wanted, p)| recomputation(&wanted.model, p.candidate.layout.recompute));
     Ok(Settled { efficiency, recomputation, predicted })
+}
+
+/// Tokens of a step / (devices x the parts of its time) / `work`, the FLOPs of a token in the
+/// recipe over those of plain training.
+fn throughput(predicted: &Predicted, work: f64) -> Traced<DeviceTokenRate> {
+    let Predicted { candidate: Candidate { layout, step, .. }, batch, .. } = predicted;
+    let tokens = Tokens::from_stored((batch.sequences * batch.length) as f64);
+    let tokens = Traced::derived(
+        "tokens of a step",
+        tokens,
+        format!("{} sequences of {} tokens", batch.sequences, batch.length),
+    );
+    let devices = Devices::from_stored(layout.devices() as f64);
+    let devices = Traced::derived("devices of the layout", devices, layout.to_string());
+    let parts = step.parts().map(|(name, what, time)| {
+        Traced::derived(format!("step: {name}"), time, format!("step-time model: {what}"))
+    });
+    let time = Traced::total(parts).named("predicted step time");
+    let rate = tokens / (devices * time);
+    if (work - 1.0).abs() < 1e-9 {
+        return rate;
+    }
+    let how = "FLOPs of a token in the recipe / in plain training, with the widening of weights";
+    rate / Traced::derived("work of the recipe", work, how)
 }
 
 /// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model.

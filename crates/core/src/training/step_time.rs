@@ -51,6 +51,29 @@ pub struct Step {
     pub overhead: Time,
 }
 
+impl Step {
+    /// The parts that take any time, by name and by what they are; they add up to the total.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &'static str, Time)> {
+        let parts = [
+            ("dense products", "matrix products of the blocks", self.products),
+            ("expert products", "matrix products of routed experts", self.experts),
+            ("attention", "attention kernels", self.attention),
+            ("elementwise", "memory-bound operators and conversions", self.elementwise),
+            ("head and loss", "the language-model head and its loss", self.head),
+            ("tensor-parallel communication", "what products do not hide of it", self.tensor),
+            ("expert-parallel communication", "what products do not hide of it", self.expert),
+            ("context-parallel communication", "what attention does not hide of it", self.context),
+            ("data-parallel communication", "exposed gathers and reductions", self.data),
+            ("pipeline communication", "exposed transfers between stages", self.pipeline),
+            ("pipeline bubble", "waiting for other stages", self.bubble),
+            ("host", "waiting for the host, gaps between kernels", self.launch),
+            ("optimizer", "the update of the weights", self.optimizer),
+            ("fixed overhead", "what each step takes, and stragglers", self.overhead),
+        ];
+        parts.into_iter().filter(|(.., time)| time.stored() > 0.0)
+    }
+}
+
 /// Forward + backward time of one layer and one micro-batch, by part; seconds.
 #[derive(Clone, Copy, Default)]
 struct Layer {

@@ -2,7 +2,8 @@
 
 use flopcast_study::uncertainty::Interval;
 
-use super::{Anchor, Picture, WIDTH, series, shorten};
+use super::{Anchor, Picture, WIDTH, series};
+use crate::text::cut;
 
 /// One amount among others.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub fn bars(title: &str, parts: &[Bar]) -> String {
     let mut words = Vec::new();
     for (row, part) in order.iter().enumerate() {
         let y = ROW * row as f64;
-        picture.text(0.0, y + 14.0, Anchor::Start, "", &shorten(&part.name, 38));
+        picture.text(0.0, y + 14.0, Anchor::Start, "", &cut(&part.name, 38));
         picture.text(WIDTH, y + 14.0, Anchor::End, "strong", &part.shown);
         picture.rect([0.0, y + 20.0, WIDTH, 9.0], "track", "");
         let tip = format!("{}: {}", part.name, part.shown);
@@ -50,7 +51,7 @@ pub fn tornado(interval: &Interval, show: &dyn Fn(f64) -> String) -> String {
     for (row, swing) in swings.iter().enumerate() {
         let y = ROW * row as f64;
         let amount = format!("{} … {}", show(swing.low), show(swing.high));
-        picture.text(0.0, y + 14.0, Anchor::Start, "", &shorten(&swing.factor, 34));
+        picture.text(0.0, y + 14.0, Anchor::Start, "", &cut(&swing.factor, 34));
         picture.text(WIDTH, y + 14.0, Anchor::End, "quiet", &amount);
         picture.rect([0.0, y + 20.0, WIDTH, 9.0], "track", "");
         let tip = format!("{}: {amount}", swing.factor);

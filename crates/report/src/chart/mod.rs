@@ -11,6 +11,8 @@ mod points;
 
 use std::fmt::Write as _;
 
+use crate::render::svg::escape;
+
 pub use bars::{Bar, bars, tornado};
 pub use columns::{Columns, columns};
 pub use lines::{Lines, lines};
@@ -157,18 +159,6 @@ fn series(index: usize) -> String {
 
 fn attribute(name: &str, value: &str) -> String {
     if value.is_empty() { String::new() } else { format!(" {name}=\"{value}\"") }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// The text, cut to a number of characters.
-fn shorten(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Anchor, Frame, Picture, WIDTH, escape, series, shorten};
+use super::{Anchor, Frame, Picture, WIDTH, series};
+use crate::render::svg::escape;
+use crate::text::cut;
 
 /// One choice.
 #[derive(Clone, Debug)]
@@ -81,7 +83,7 @@ pub fn points(
             if x > middle { (x - 9.0, Anchor::End) } else { (x + 9.0, Anchor::Start) };
         // Neighbours are named above and below in turn.
         let y = if index % 2 == 0 { y - 8.0 } else { y + 16.0 };
-        picture.text(x, y, anchor, "quiet", &shorten(&point.name, 30));
+        picture.text(x, y, anchor, "quiet", &cut(&point.name, 30));
         words.push(tip);
     }
     picture.finish(&format!("{} against {}", data.up, data.across), &words.join("; "))

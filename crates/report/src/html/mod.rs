@@ -11,7 +11,8 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Id;
 use maud::{Markup, PreEscaped, html};
 
-use super::{Report, accuracy, chart, headlines};
+use super::subject::accuracy;
+use super::{Report, chart, headlines};
 
 pub(super) use pictures::sensitivity;
 
@@ -25,18 +26,26 @@ const STYLE: &str = include_str!("style.css");
 /// # Errors
 /// A template without a place for the content.
 pub fn page(reports: &[Report], template: &str) -> Result<String> {
+    let title = match reports {
+        [one] => one.name.clone(),
+        many => format!("{} scenarios compared", many.len()),
+    };
+    filled(template, &title, &content(reports, &title))
+}
+
+/// The template with a title and a content.
+///
+/// # Errors
+/// A template without a place for the content.
+pub(crate) fn filled(template: &str, title: &str, content: &Markup) -> Result<String> {
     if !template.contains("{{ content }}") {
         return Err(Error::input("the template has no `{{ content }}`").hint(
             "`flopcast report --print-template` prints the built-in one; it has the places \
              {{ title }}, {{ style }} and {{ content }}",
         ));
     }
-    let title = match reports {
-        [one] => one.name.clone(),
-        many => format!("{} scenarios compared", many.len()),
-    };
     let style = format!("{}{STYLE}", chart::STYLE);
-    let content = content(reports, &title).into_string();
+    let content = content.0.as_str();
     // Each place is filled once, and what fills it is never read as a template.
     let mut out = String::with_capacity(template.len() + style.len() + content.len());
     let mut rest = template;
@@ -46,7 +55,7 @@ pub fn page(reports: &[Report], template: &str) -> Result<String> {
         let filled = [
             ("{{ title }}", html! { (title) }.into_string()),
             ("{{ style }}", style.clone()),
-            ("{{ content }}", content.clone()),
+            ("{{ content }}", content.to_owned()),
         ];
         let known = filled.into_iter().find(|(place, _)| rest.starts_with(place));
         let (place, text) = known.unwrap_or(("{{ ", "{{ ".to_owned()));

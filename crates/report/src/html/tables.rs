@@ -7,9 +7,9 @@ use flopcast_core::quantity::text::{count, number};
 use flopcast_study::uncertainty::PERCENTILES;
 use maud::{Markup, html};
 
-use super::super::ledger::HEADINGS;
-use super::super::table::by_year;
+use super::super::subject::estimate;
 use super::super::{Report, currency, tree};
+use crate::render::html::table;
 
 /// A table that scrolls by itself where the page is narrow.
 fn scroll(name: &str, table: &Markup) -> Markup {
@@ -69,18 +69,19 @@ pub(super) fn ledger(report: &Report) -> Option<Markup> {
         return None;
     }
     let total: Option<f64> = report.ledger.iter().map(|row| row.amount).sum();
+    let grid = super::super::ledger::grid(&report.ledger);
     Some(scroll(
         "Ledger",
         &html! { table {
             thead { tr {
-                @for (column, heading) in HEADINGS.iter().enumerate() {
-                    th scope="col" .num[column > 1] { (heading) }
+                @for (at, column) in grid.columns.iter().enumerate() {
+                    th scope="col" .num[at > 1] { (column.heading) }
                 }
                 th scope="col" { "kind" } th scope="col" { "basis of the price" }
             } }
-            tbody { @for row in &report.ledger { tr {
-                @for (column, cell) in row.cells().iter().enumerate() {
-                    td .num[column > 1] .short[column == 0] { (cell) }
+            tbody { @for (row, cells) in report.ledger.iter().zip(&grid.rows) { tr {
+                @for (at, cell) in cells.iter().enumerate() {
+                    td .num[at > 1] .short[at == 0] { (cell.people()) }
                 }
                 td { (row.entry.kind.name()) }
                 td .basis { (row.basis.join("; ")) }
@@ -129,17 +130,8 @@ fn figure_row(figure: &Figure) -> Markup {
 
 /// A row per figure, a column per year.
 fn years(report: &Report) -> Markup {
-    let years = report.years();
-    let title = Section::Years.title();
-    html! { @if !years.is_empty() {
-        (scroll(title, &html! { table {
-            caption { (title) }
-            thead { tr { th scope="col" { "figure" }
-                @for (year, _) in &years { th scope="col" .num { "year " (year) } } } }
-            tbody { @for (label, cells) in by_year(&years) { tr { th scope="row" { (label.trim()) }
-                @for cell in cells { td .num { (cell) } } } } }
-        } }))
-    } }
+    let grid = estimate::years(&report.years());
+    html! { @if !grid.is_empty() { (table(&grid, Section::Years.title())) } }
 }
 
 /// Percentiles of the figures.

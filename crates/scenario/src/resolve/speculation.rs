@@ -36,7 +36,7 @@ pub(super) fn plan(
         return Err(refuse(&format!("from 1 to {MOST} tokens are guessed for a verification"))
             .hint("3 to 8 are usual; leave inference.speculative out for none"));
     }
-    let place = format!("{}:{}", given.tokens.place.file, given.tokens.place.line);
+    let place = given.tokens.place.cited();
     Ok(Speculation {
         tokens: Input::new(
             name("tokens"),

@@ -190,9 +190,11 @@ pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
 }
 
 impl TrainingForecast {
-    pub(super) fn memory_of(&self, read: fn(&Memory) -> DeviceMemory) -> Figure {
-        let memory = self.memory.as_ref().map(read);
-        memory.map(|bytes| Traced::counted("", bytes, "memory model", false)).into()
+    pub(super) fn memory_of(
+        &self,
+        read: fn(&Memory<Traced<DeviceMemory>>) -> &Traced<DeviceMemory>,
+    ) -> Figure {
+        self.memory.as_ref().map(|memory| read(memory).clone()).into()
     }
 
     pub(super) fn start(&self) -> Option<&BestStart> {

@@ -62,14 +62,14 @@ figures! {
         TrainingStranded: "stranded_devices" "devices" "  devices paid for but unused" => |it| it.packing.as_ref().map(|it| &it.stranded).into();
         DeviceHours: "device_hours" "device-h" "device-hours" as "device-hours of the training" [Headline, Range] => |it| (&it.run.device_time).into();
         WallClock: "wall_clock_days" "days" "wall clock" as "time of the training" [Headline, Range, Aim("days", "days")] => |it| (&it.run.wall_clock).into();
-        MemoryWeights: "memory_gb.weights" "GB/device" "memory: weights" => |it| it.memory_of(|it| it.weights);
-        MemoryGradients: "memory_gb.gradients" "GB/device" "  gradients" => |it| it.memory_of(|it| it.gradients);
-        MemoryOptimizer: "memory_gb.optimizer" "GB/device" "  optimizer state" => |it| it.memory_of(|it| it.optimizer);
-        MemoryActivations: "memory_gb.activations" "GB/device" "  activations" => |it| it.memory_of(|it| it.activations);
-        MemoryOther: "memory_gb.other" "GB/device" "  context of device and libraries" => |it| it.memory_of(|it| it.other);
-        MemoryAllocated: "memory_gb.allocated" "GB/device" "  allocated, with the rest" => |it| it.memory_of(|it| it.allocated);
-        MemoryReserved: "memory_gb.reserved" "GB/device" "  reserved by the process" => |it| it.memory_of(|it| it.reserved);
-        MemoryCapacity: "memory_gb.capacity" "GB/device" "  there" => |it| it.memory_of(|it| it.capacity);
+        MemoryWeights: "memory_gb.weights" "GB/device" "memory: weights" => |it| it.memory_of(|it| &it.weights);
+        MemoryGradients: "memory_gb.gradients" "GB/device" "  gradients" => |it| it.memory_of(|it| &it.gradients);
+        MemoryOptimizer: "memory_gb.optimizer" "GB/device" "  optimizer state" => |it| it.memory_of(|it| &it.optimizer);
+        MemoryActivations: "memory_gb.activations" "GB/device" "  activations" => |it| it.memory_of(|it| &it.activations);
+        MemoryOther: "memory_gb.other" "GB/device" "  context of device and libraries" => |it| it.memory_of(|it| &it.other);
+        MemoryAllocated: "memory_gb.allocated" "GB/device" "  allocated, with the rest" => |it| it.memory_of(|it| &it.allocated);
+        MemoryReserved: "memory_gb.reserved" "GB/device" "  reserved by the process" => |it| it.memory_of(|it| &it.reserved);
+        MemoryCapacity: "memory_gb.capacity" "GB/device" "  there" => |it| it.memory_of(|it| &it.capacity);
     }
     Service in [Serving] {
         Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" => |it| (&it.latency.ttft).into();

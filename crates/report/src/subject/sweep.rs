@@ -1,18 +1,15 @@
 //! A sweep: rows as they come, then what remains of them.
 
-use std::fmt::Write as _;
-
 use flopcast_core::quantity::text::number;
 use flopcast_study::space::Space;
 use flopcast_study::sweep::{Question, Row, Summary};
 use serde_json::{Map, Value, json};
 
-use super::compare::short;
-use super::grid::Grid;
 use super::scatter::{self, Plot, Point};
-use super::tree::wrap;
+use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
+use crate::render::csv;
 
-/// Rows of the front and obstacles that a terminal gets.
+/// Rows of the front and obstacles that a reader gets.
 const SHOWN: usize = 40;
 const OBSTACLES: usize = 8;
 
@@ -20,25 +17,16 @@ const OBSTACLES: usize = 8;
 pub fn csv_head(space: &Space<'_>, question: &Question) -> String {
     let axes = space.axes().iter().map(|axis| axis.name.as_str());
     let columns = question.columns.iter().map(|aim| aim.key.as_str());
-    record(["number"].into_iter().chain(axes).chain(columns).chain(["infeasible"]))
+    csv::record(["number"].into_iter().chain(axes).chain(columns).chain(["infeasible"]))
 }
 
 /// A row of the CSV; what is unknown is an empty cell.
 pub fn csv_row(space: &Space<'_>, row: &Row) -> String {
-    let id = row.number.to_string();
-    let values: Vec<_> =
-        row.values.iter().map(|v| v.map(|v| v.to_string()).unwrap_or_default()).collect();
-    let values = values.iter().map(String::as_str);
     let obstacle = row.obstacle.as_deref().unwrap_or_default();
-    let labels = space.labels(row.number);
-    record([id.as_str()].into_iter().chain(labels).chain(values).chain([obstacle]))
-}
-
-fn record<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
-    let mut out = csv::Writer::from_writer(Vec::new());
-    // Writing into memory does not fail.
-    let _ = out.write_record(cells);
-    out.into_inner().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    let head =
+        std::iter::once(Cell::Count(row.number)).chain(space.labels(row.number).map(Cell::from));
+    let values = row.values.iter().map(|value| Cell::from(*value));
+    csv::row(&head.chain(values).chain([Cell::from(obstacle)]).collect::<Vec<_>>())
 }
 
 /// The beginning of the JSON, up to the first row.
@@ -75,36 +63,48 @@ pub fn json_tail(summary: &Summary) -> String {
     )
 }
 
-/// The front, why the rest cannot be done, and a plot.
-pub fn table(space: &Space<'_>, question: &Question, summary: &Summary) -> String {
-    let mut out = format!("{}\n", standing(summary));
-    let (front, left) = front(space, question, summary);
-    if !front.is_empty() {
-        let _ = writeln!(out, "\nNo other is better in {}:", by(summary));
-        out.push_str(&front.text());
-    }
-    if left > 0 {
-        let _ = writeln!(out, "  ... and {left} more; --format csv --front has all");
-    }
-    notes(question, summary, &mut out);
-    if let Some(points) = points(space, question, summary) {
-        let _ = write!(out, "\n{}", scatter::text(&plot(summary, &points)));
-    }
-    out
+/// What remains of a sweep.
+#[derive(Clone, Copy)]
+pub struct Remains<'a> {
+    /// What varies.
+    pub space: &'a Space<'a>,
+    /// What was asked.
+    pub question: &'a Question,
+    /// What remains.
+    pub summary: &'a Summary,
 }
 
-/// The same as Markdown, without the plot.
-pub fn markdown(space: &Space<'_>, question: &Question, summary: &Summary) -> String {
-    let mut out = format!("{}\n", standing(summary));
-    let (front, left) = front(space, question, summary);
-    if !front.is_empty() {
-        let _ = writeln!(out, "\nNo other is better in {}:\n\n{}", by(summary), front.markdown());
+/// The front, why the rest cannot be done, and a plot.
+impl Subject for Remains<'_> {
+    fn doc(&self) -> Doc {
+        let Self { space, question, summary } = self;
+        let mut doc = Doc::default();
+        doc.push(Block::Text(standing(summary)));
+        let (front, left) = front(space, question, summary);
+        if !front.is_empty() {
+            let caption = format!("No other is better in {}:", by(summary));
+            doc.blocks.extend([Block::Caption(caption), Block::Grid(front)]);
+        }
+        if left > 0 {
+            let more = format!("... and {left} more; --format csv --front has all");
+            doc.push(Block::List(vec![more]));
+        }
+        let unknown = |aim: &&flopcast_study::aim::Aim| !summary.aims.contains(aim);
+        for aim in question.front.iter().filter(unknown).filter(|_| summary.feasible > 0) {
+            let text = format!("the front leaves out {}: the forecast does not know it", aim.key);
+            doc.push(Block::Text(text));
+        }
+        let obstacles = obstacles(summary);
+        if !obstacles.is_empty() {
+            let caption = Block::Caption("What cannot be done:".to_owned());
+            doc.blocks.extend([caption, Block::Grid(obstacles)]);
+        }
+        if let Some(points) = points(space, question, summary) {
+            let plot = plot(summary, &points);
+            doc.push(Block::Picture { lines: scatter::lines(&plot), svg: scatter::svg(&plot) });
+        }
+        doc
     }
-    if left > 0 {
-        let _ = writeln!(out, "... and {left} more");
-    }
-    notes(question, summary, &mut out);
-    out
 }
 
 /// The first two aims against each other as a picture; none where fewer are known.
@@ -130,32 +130,26 @@ fn by(summary: &Summary) -> String {
 fn front(space: &Space<'_>, question: &Question, summary: &Summary) -> (Grid, usize) {
     let axes = space.axes().iter().map(|axis| axis.name.as_str());
     let last = axes.map(|name| name.rsplit('.').next().unwrap_or(name));
-    let keys = question.columns.iter().map(|aim| aim.key.as_str());
-    let mut grid = Grid::new(space.axes().len(), last.chain(keys));
+    let keys = question.columns.iter().map(|aim| Column::numbers(&aim.key));
+    let mut grid = Grid::new(last.map(Column::words).chain(keys));
     for row in summary.front.iter().take(SHOWN) {
-        let values = row.values.iter().map(|value| value.map_or("unknown".to_owned(), short));
-        grid.push(space.labels(row.number).map(str::to_owned).chain(values));
+        let values = row.values.iter().map(|value| Cell::known(*value, Cell::short));
+        grid.push(space.labels(row.number).map(Cell::from).chain(values));
     }
     (grid, summary.front.len().saturating_sub(SHOWN))
 }
 
-fn notes(question: &Question, summary: &Summary, out: &mut String) {
-    let unknown = |aim: &&flopcast_study::aim::Aim| !summary.aims.contains(aim);
-    for aim in question.front.iter().filter(unknown).filter(|_| summary.feasible > 0) {
-        let _ = writeln!(out, "\nthe front leaves out {}: the forecast does not know it", aim.key);
-    }
-    if summary.obstacles.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "\nWhat cannot be done:");
+fn obstacles(summary: &Summary) -> Grid {
+    let mut grid =
+        Grid::new([Column::numbers("rows"), Column::prose("why")].map(|column| column.headed("")));
     for (why, rows) in summary.obstacles.iter().take(OBSTACLES) {
-        let lines = wrap(why, 68).join("\n           ");
-        let _ = writeln!(out, "{:>9}  {lines}", number(*rows as f64));
+        grid.push([Cell::Count(*rows), why.as_str().into()]);
     }
     let rest: u64 = summary.obstacles.iter().skip(OBSTACLES).map(|(_, rows)| rows).sum();
     if rest > 0 {
-        let _ = writeln!(out, "{:>9}  other reasons", number(rest as f64));
+        grid.push([Cell::Count(rest), "other reasons".into()]);
     }
+    grid
 }
 
 /// The sampled rows and those of the front by the first two aims, the first of them above zero.

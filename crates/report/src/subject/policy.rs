@@ -1,15 +1,12 @@
-//! What became of a policy, as table, JSON, CSV and the Markdown comment of a pull request.
-
-use std::fmt::Write as _;
+//! What became of a policy: a table for a terminal, the comment of a pull request.
 
 use flopcast_core::estimate::{Id, Key};
 use flopcast_study::compare::Comparison;
 use flopcast_study::policy::{Findings, Level, Outcome, Verdict};
 use serde_json::{Value, json};
 
-use super::compare::{inputs, lines, notes, percent, short};
-use super::grid::Grid;
-use super::tree::wrap;
+use super::compare::{inputs, lines, notes, percent};
+use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
 
 /// A scenario that was checked.
 #[derive(Clone, Debug)]
@@ -40,24 +37,28 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 fn grid(findings: &Findings) -> Grid {
-    let mut grid = Grid::new(3, ["", "figure", "limit", "value", "before", "over"]);
-    let cell = |value: Option<f64>| value.map(short).unwrap_or_default();
+    let words = ["", "figure", "limit"].map(Column::words);
+    let numbers = ["value", "before", "over"].map(Column::numbers);
+    let mut grid = Grid::new(words.into_iter().chain(numbers));
     for it in &findings.verdicts {
-        let value = match it.outcome {
-            Outcome::Unknown => "unknown".to_owned(),
-            _ => it.value.map(|v| format!("{} {}", short(v), it.unit)).unwrap_or_default(),
+        let value = match (it.outcome, it.value) {
+            (Outcome::Unknown, _) => Cell::Unknown,
+            (_, Some(value)) => {
+                Cell::shown(value, format!("{} {}", short(value), it.unit).trim_end())
+            }
+            (_, None) => Cell::Blank,
         };
         let over = match it.outcome {
             Outcome::Broken(by) => Some(by),
             _ => None,
         };
         grid.push([
-            word(it).to_owned(),
-            it.figure.clone(),
-            it.bound.clone(),
-            value.trim_end().to_owned(),
-            cell(it.baseline),
-            cell(over),
+            word(it).into(),
+            Cell::text(&it.figure),
+            Cell::text(&it.bound),
+            value,
+            Cell::maybe(it.baseline, Cell::short),
+            Cell::maybe(over, Cell::short),
         ]);
     }
     grid
@@ -98,82 +99,70 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Aligned text for a terminal.
-pub fn table(all: &[Checked]) -> String {
-    let mut out = String::new();
-    for it in all {
-        let _ = writeln!(out, "{}\n  {}", it.name, wrap(&sentence(it), 76).join("\n  "));
-        let verdicts = grid(&it.findings);
-        if !verdicts.is_empty() {
-            let _ = write!(out, "\n{}", verdicts.text());
-        }
-        for why in reasons(it) {
-            let _ = writeln!(out, "  {}", wrap(&why, 76).join("\n    "));
-        }
-        for name in &it.findings.assumed {
-            let _ = writeln!(out, "  ASSUMED  {name}: the policy wants it given");
-        }
-        out.push('\n');
-    }
-    out.truncate(out.trim_end().len());
-    out.push('\n');
-    out
-}
-
 /// Why the limits are there that are spoken about.
 fn reasons(it: &Checked) -> impl Iterator<Item = String> {
     let spoken = it.findings.verdicts.iter().filter(|verdict| verdict.speaks());
     spoken.filter_map(|verdict| Some(format!("{}: {}", verdict.figure, verdict.why.as_ref()?)))
 }
 
-/// The comment of a pull request.
-pub fn markdown(all: &[Checked]) -> String {
-    let mut out = format!("{TAG}\n");
-    for it in all {
-        let _ = writeln!(out, "**flopcast: {}** {}.\n", it.name, sentence(it));
-        let verdicts = grid(&it.findings);
-        if !verdicts.is_empty() {
-            let _ = writeln!(out, "{}", verdicts.markdown());
+fn document(it: &Checked) -> Doc {
+    let mut doc = Doc::default();
+    let (name, text) = (format!("flopcast: {}", it.name), sentence(it) + ".");
+    doc.push(Block::Lead { name, text });
+    doc.push_some(Block::Grid(grid(&it.findings)));
+    let assumed = it.findings.assumed.iter();
+    let assumed = assumed.map(|name| format!("ASSUMED, and the policy wants it given: {name}"));
+    doc.push_some(Block::List(reasons(it).chain(assumed).collect()));
+    if let Some(comparison) = it.comparison.as_ref().filter(|it| !it.lines.is_empty()) {
+        let mut changes = Doc::default();
+        changes.push_some(Block::Grid(lines(comparison)));
+        let inputs = inputs(comparison);
+        if !inputs.is_empty() {
+            let caption = Block::Caption("Inputs that differ:".to_owned());
+            changes.blocks.extend([caption, Block::Grid(inputs)]);
         }
-        for why in reasons(it) {
-            let _ = writeln!(out, "- {why}");
-        }
-        for name in &it.findings.assumed {
-            let _ = writeln!(out, "- assumed, and the policy wants it given: `{name}`");
-        }
-        if let Some(comparison) = it.comparison.as_ref().filter(|it| !it.lines.is_empty()) {
-            let count = comparison.lines.len();
-            let _ = write!(
-                out,
-                "\n<details><summary>{count} figures change</summary>\n\n{}\n",
-                lines(comparison).markdown()
-            );
-            let inputs = inputs(comparison);
-            if !inputs.is_empty() {
-                let _ = write!(out, "\nInputs that differ:\n\n{}\n", inputs.markdown());
-            }
-            for note in notes(comparison) {
-                let _ = writeln!(out, "{note}\n");
-            }
-            let _ = writeln!(out, "</details>");
-        }
-        if !it.warnings.is_empty() {
-            let count = it.warnings.len();
-            let _ = writeln!(out, "\n<details><summary>{count} warnings</summary>\n");
-            for warning in &it.warnings {
-                let _ = writeln!(out, "- {warning}");
-            }
-            let _ = writeln!(out, "\n</details>");
-        }
-        out.push('\n');
+        changes.push_some(Block::List(notes(comparison)));
+        let summary = format!("{} figures change", comparison.lines.len());
+        doc.push_some(Block::Details { summary, blocks: changes.blocks });
     }
-    out.truncate(out.trim_end().len());
-    out.push('\n');
-    out
+    if !it.warnings.is_empty() {
+        let summary = format!("{} warnings", it.warnings.len());
+        doc.push(Block::Details { summary, blocks: vec![Block::List(it.warnings.clone())] });
+    }
+    doc
+}
+
+/// One row per bound.
+fn rows(all: &[Checked]) -> Grid {
+    let words = ["scenario", "outcome", "figure", "limit"].map(Column::words);
+    let numbers = ["value", "before"].map(Column::numbers);
+    let mut grid = Grid::new(words.into_iter().chain(numbers));
+    for it in all {
+        for verdict in &it.findings.verdicts {
+            let outcome = word(verdict).to_lowercase();
+            let words = [&it.name, &outcome, &verdict.figure, &verdict.bound];
+            let numbers = [verdict.value, verdict.baseline].map(Cell::from);
+            grid.push(words.map(|text| Cell::text(text.as_str())).into_iter().chain(numbers));
+        }
+    }
+    grid
+}
+
+/// Scenarios and what a policy says of them.
+impl Subject for Vec<Checked> {
+    fn doc(&self) -> Doc {
+        let mut doc = Doc::joined(self.iter().map(document));
+        doc.blocks.insert(0, Block::Tag(TAG));
+        Doc { rows: Some(rows(self)), ..doc }
+    }
+
+    fn json(&self) -> Option<Value> {
+        Some(value(self))
+    }
 }
 
 /// `flopcast.check/1`.
-pub fn json(all: &[Checked]) -> Value {
+fn value(all: &[Checked]) -> Value {
     let outcome = |verdict: &Verdict| match verdict.outcome {
         Outcome::Kept => "kept",
         Outcome::Broken(_) => "broken",
@@ -204,25 +193,4 @@ pub fn json(all: &[Checked]) -> Value {
         "fails": all.iter().any(|it| it.findings.fails()),
         "scenarios": all.iter().map(scenario).collect::<Vec<_>>(),
     })
-}
-
-/// One row per bound.
-pub fn csv(all: &[Checked]) -> String {
-    let mut out = csv::Writer::from_writer(Vec::new());
-    // Writing into memory does not fail.
-    let _ = out.write_record(["scenario", "outcome", "figure", "limit", "value", "before"]);
-    let cell = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
-    for it in all {
-        for verdict in &it.findings.verdicts {
-            let _ = out.write_record([
-                it.name.clone(),
-                word(verdict).to_lowercase(),
-                verdict.figure.clone(),
-                verdict.bound.clone(),
-                cell(verdict.value),
-                cell(verdict.baseline),
-            ]);
-        }
-    }
-    out.into_inner().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }

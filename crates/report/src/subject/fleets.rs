@@ -1,18 +1,52 @@
 //! Fleets side by side: the cheapest, the greenest and the smallest that keep the promises.
 
-use std::fmt::Write as _;
-
-use flopcast_core::quantity::text::number;
 use flopcast_study::fleets::{Choice, Merits, Verdict};
 use flopcast_study::space::Space;
 use serde_json::{Map, Value, json};
 
-use super::compare::short;
-use super::grid::Grid;
-use super::tree::wrap;
+use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
-/// Obstacles that a terminal gets.
+/// Obstacles that a reader gets.
 const OBSTACLES: usize = 8;
+
+/// What became of every fleet of a space.
+#[derive(Clone, Copy)]
+pub struct Fleets<'a> {
+    /// The scenario.
+    pub name: &'a str,
+    /// What varies.
+    pub space: &'a Space<'a>,
+    /// The verdicts.
+    pub choice: &'a Choice,
+}
+
+impl Subject for Fleets<'_> {
+    fn doc(&self) -> Doc {
+        let Self { name, space, choice } = self;
+        let mut doc = Doc { rows: Some(rows(space, choice)), ..Doc::titled(*name) };
+        doc.push(Block::Section("Fleets that keep the promises, first year".to_owned()));
+        doc.push_some(Block::List(best(space, choice)));
+        let grid = grid(space, choice);
+        doc.push(if grid.is_empty() {
+            Block::List(vec!["none".to_owned()])
+        } else {
+            Block::Grid(grid)
+        });
+        let mut others = rest(space, choice);
+        if others.len() > OBSTACLES + 1 {
+            let more = others.split_off(OBSTACLES + 1);
+            others.push(format!("and {} more", more.len()));
+        }
+        if !others.is_empty() {
+            doc.blocks.extend([Block::Section("The others".to_owned()), Block::List(others)]);
+        }
+        doc
+    }
+
+    fn json(&self) -> Option<Value> {
+        Some(value(self.space, self.choice))
+    }
+}
 
 /// The best in each respect, a line each.
 fn best(space: &Space<'_>, choice: &Choice) -> Vec<String> {
@@ -30,10 +64,9 @@ fn best(space: &Space<'_>, choice: &Choice) -> Vec<String> {
 }
 
 fn grid(space: &Space<'_>, choice: &Choice) -> Grid {
-    let names =
-        space.axes().iter().map(|axis| axis.name.rsplit('.').next().unwrap_or_default().to_owned());
-    let columns = ["rate/s", "devices", "USD", "kgCO2e"].map(str::to_owned);
-    let mut grid = Grid::new(space.axes().len(), names.chain(columns));
+    let names = space.axes().iter().map(|axis| axis.name.rsplit('.').next().unwrap_or_default());
+    let columns = ["rate/s", "devices", "USD", "kgCO2e"].map(Column::numbers);
+    let mut grid = Grid::new(names.map(Column::words).chain(columns));
     let mut sized: Vec<_> = choice
         .verdicts
         .iter()
@@ -48,17 +81,35 @@ fn grid(space: &Space<'_>, choice: &Choice) -> Grid {
         let (a, b) = (key(&a.merits), key(&b.merits));
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     });
-    let known = |merit: Option<f64>| merit.map_or("-".to_owned(), short);
     for (at, sized) in sized {
-        let labels = space.labels(at).map(str::to_owned);
         let merits = sized.merits;
-        let cells = [
-            number(sized.rate.value),
-            number(merits.devices),
-            known(merits.cost_usd),
-            known(merits.co2e_kg),
-        ];
-        grid.push(labels.chain(cells));
+        grid.push(space.labels(at).map(Cell::from).chain([
+            Cell::number(sized.rate.value),
+            Cell::number(merits.devices),
+            Cell::known(merits.cost_usd, Cell::short),
+            Cell::known(merits.co2e_kg, Cell::short),
+        ]));
+    }
+    grid
+}
+
+/// One row per combination.
+fn rows(space: &Space<'_>, choice: &Choice) -> Grid {
+    let names = ["number"].into_iter().chain(space.axes().iter().map(|axis| axis.name.as_str()));
+    let numbers = ["max_rate_per_s", "devices", "cost_usd", "co2e_kg"].map(Column::numbers);
+    let rest = ["verdict", "infeasible"].map(Column::words);
+    let mut grid = Grid::new(names.map(Column::words).chain(numbers).chain(rest));
+    for (verdict, at) in choice.verdicts.iter().zip(0_u64..) {
+        let (word, rate, merits, why) = match verdict {
+            Verdict::Sized(it) => ("sized", Some(it.rate.value), Some(&it.merits), ""),
+            Verdict::Beaten(bound) => ("at least", None, Some(bound), ""),
+            Verdict::Infeasible(why) => ("infeasible", None, None, why.as_str()),
+        };
+        let devices = merits.map(|it| it.devices);
+        let [cost, co2e] = [merits.and_then(|it| it.cost_usd), merits.and_then(|it| it.co2e_kg)];
+        let numbers = [rate, devices, cost, co2e].map(Cell::from);
+        let head = std::iter::once(Cell::Count(at)).chain(space.labels(at).map(Cell::from));
+        grid.push(head.chain(numbers).chain([word, why].map(Cell::from)));
     }
     grid
 }
@@ -80,39 +131,8 @@ fn rest(space: &Space<'_>, choice: &Choice) -> Vec<String> {
     lines
 }
 
-/// For a terminal of 80 columns.
-pub fn table(name: &str, space: &Space<'_>, choice: &Choice) -> String {
-    let mut out = format!("{name}\n\nFleets that keep the promises, first year\n");
-    for line in best(space, choice) {
-        let _ = writeln!(out, "  {}", wrap(&line, 76).join("\n    "));
-    }
-    out.push('\n');
-    let grid = grid(space, choice);
-    out += &if grid.is_empty() { "  none\n".to_owned() } else { grid.text() };
-    let lines = rest(space, choice);
-    if !lines.is_empty() {
-        out.push_str("\nThe others\n");
-    }
-    for line in lines.iter().take(OBSTACLES + 1) {
-        let _ = writeln!(out, "  {}", wrap(line, 76).join("\n    "));
-    }
-    if lines.len() > OBSTACLES + 1 {
-        let _ = writeln!(out, "  and {} more", lines.len() - OBSTACLES - 1);
-    }
-    out
-}
-
-/// For a document.
-pub fn markdown(name: &str, space: &Space<'_>, choice: &Choice) -> String {
-    let mut out = format!("# {name}\n\n{}", grid(space, choice).markdown());
-    for line in best(space, choice).into_iter().chain(rest(space, choice)) {
-        let _ = write!(out, "\n- {line}");
-    }
-    out + "\n"
-}
-
 /// Every combination with its verdict.
-pub fn json(space: &Space<'_>, choice: &Choice) -> Value {
+fn value(space: &Space<'_>, choice: &Choice) -> Value {
     let merits = |it: &Merits| json!({"devices": it.devices, "cost_usd": it.cost_usd, "co2e_kg": it.co2e_kg});
     let rows: Vec<Value> = choice
         .verdicts

@@ -6,7 +6,8 @@ use flopcast_core::quantity::text::{number, show};
 use flopcast_core::quantity::{Measure as _, Time};
 use flopcast_core::serving::simulator::Record;
 
-use super::scatter::{escape, ticks};
+use super::scatter::ticks;
+use crate::render::svg::escape;
 
 const WIDTH: f64 = 820.0;
 const HEIGHT: f64 = 360.0;

@@ -1,44 +1,62 @@
 //! What a calibration is worth: `docs/accuracy.md` and the answer of `flopcast calibrate`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use flopcast_core::serving::calibration::Engines;
 use flopcast_core::training::calibration::{Calibration, Documented};
-use flopcast_evidence::backtest::calibrate::{FoldScore, Proof, mean_of_folds};
+use flopcast_evidence::backtest::calibrate::{FoldScore, HELD_OUT, Proof, mean_of_folds};
 use flopcast_evidence::backtest::score::{Scored, Summary};
 use flopcast_evidence::backtest::{Backtest, Kind};
 use serde_json::{Value, json};
 
-use super::backtest::markdown_table;
+use super::backtest::errors;
+use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
 const KINDS: [&str; 2] = ["dense", "moe"];
 
 /// `docs/accuracy.md`: the proof of the shipped constants, and what they make of published
 /// memory and runs.
-pub fn document(proof: &Proof<Documented>, tests: &[Backtest]) -> String {
-    let mut text = "# How wrong flopcast is\n\nWritten by `flopcast calibrate --format markdown > \
-                    docs/accuracy.md`; a test compares. The rows are facts cited in \
-                    hardware/backtest/, the model is src/training/step_time.rs, and \
-                    docs/backtest.md describes the columns and the contradictions of published \
-                    runs. Nothing is fitted per model.\n\n## Training throughput\n\n"
-        .to_owned();
-    text += &markdown(proof);
-    for test in tests {
-        let title = match test.kind {
-            Kind::TrainingThroughput => {
-                "Shipped rows with the shipped constants, memory among them"
-            }
-            Kind::Runs => "Published runs",
-            Kind::Serving => "Serving",
-        };
-        let _ = write!(text, "\n## {title}\n\n{}", super::backtest::markdown(test));
-    }
-    text
+#[derive(Clone, Copy, Debug)]
+pub struct Accuracy<'a> {
+    /// The proof of the constants.
+    pub proof: &'a Proof<Documented>,
+    /// Back-tests with the shipped constants.
+    pub tests: &'a [Backtest],
 }
 
+impl Subject for Accuracy<'_> {
+    fn doc(&self) -> Doc {
+        let mut doc = Doc::titled("How wrong flopcast is");
+        doc.push(Block::Text(WRITTEN.to_owned()));
+        doc.push(Block::Section("Training throughput".to_owned()));
+        doc.blocks.extend(self.proof.doc().blocks);
+        for test in self.tests {
+            let title = match test.kind {
+                Kind::TrainingThroughput => {
+                    "Shipped rows with the shipped constants, memory among them"
+                }
+                Kind::Runs => "Published runs",
+                Kind::Serving => "Serving",
+            };
+            doc.push(Block::Section(title.to_owned()));
+            doc.blocks.extend(test.doc().blocks);
+        }
+        doc
+    }
+
+    fn json(&self) -> Option<Value> {
+        self.proof.json()
+    }
+}
+
+const WRITTEN: &str = "Written by `flopcast calibrate --format markdown > docs/accuracy.md`; a test \
+                       compares. The rows are facts cited in hardware/backtest/, the model is \
+                       crates/core/src/training/step_time.rs, and docs/backtest.md describes the \
+                       columns and the contradictions of published runs. Nothing is fitted per \
+                       model.";
+
 /// `docs/accuracy.md` as it was when this was built; a test holds it to the calibration.
-const DOCUMENT: &str = include_str!("../../../docs/accuracy.md");
+const DOCUMENT: &str = flopcast_data::ACCURACY;
 
 /// The error of one figure on runs that no fit had seen, as `docs/accuracy.md` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,39 +109,64 @@ fn rows_under(heading: &str) -> impl Iterator<Item = (&'static str, [&'static st
         })
 }
 
-/// The proof as Markdown: before and after, on rows that the fits had not seen.
-pub fn markdown(proof: &Proof<Documented>) -> String {
-    let mut text = format!(
-        "Throughput of {} rows. An error is predicted / measured - 1; intervals are those of the \
-         fitted calibration.\n",
-        proof.before.len()
-    );
-    let known: Vec<&Scored> = rows(&proof.splits);
-    let new: Vec<&Scored> = rows(&proof.publishers);
-    for (title, scored) in [
-        ("Constants before, on all rows", proof.before.iter().collect::<Vec<_>>()),
-        ("Fitted, on the rows of the fit", proof.after.iter().collect()),
-        ("A model that the fit has not seen, on a known framework", known),
-        ("A publisher that the fit has not seen", new),
-        ("Rule of thumb: 40 % of the peak", proof.baseline.iter().collect()),
-    ] {
-        let _ = write!(text, "\n### {title}\n\n{}", markdown_table(&by_kind(&scored)));
+/// The proof: before and after, on rows that the fits had not seen.
+impl Subject for Proof<Documented> {
+    fn doc(&self) -> Doc {
+        let mut doc = Doc::default();
+        doc.push(Block::Text(format!(
+            "Throughput of {} rows. An error is predicted / measured - 1; intervals are those of \
+             the fitted calibration.",
+            self.before.len()
+        )));
+        let mut part = |title: &str, grid: Grid| {
+            doc.blocks.extend([Block::Subsection(title.to_owned()), Block::Grid(grid)]);
+        };
+        for (title, scored) in [
+            ("Constants before, on all rows", self.before.iter().collect::<Vec<_>>()),
+            ("Fitted, on the rows of the fit", self.after.iter().collect()),
+            ("A model that the fit has not seen, on a known framework", rows(&self.splits)),
+            ("A publisher that the fit has not seen", rows(&self.publishers)),
+            ("Rule of thumb: 40 % of the peak", self.baseline.iter().collect()),
+        ] {
+            part(title, errors(&by_kind(&scored)));
+        }
+        let title = format!(
+            "Mean over {} random splits, {:.0} % of the models left out of each",
+            self.splits.len(),
+            100.0 * HELD_OUT
+        );
+        part(&title, means(&self.splits));
+        part("One publisher left out at a time", errors(&publishers(&self.publishers)));
+        doc.push(Block::Subsection("Constants".to_owned()));
+        doc.push(Block::Text(
+            "Fitted on a logarithmic scale; the spread is the standard deviation of the prior's \
+             logarithm."
+                .to_owned(),
+        ));
+        doc.push(Block::Grid(constants(&self.calibration)));
+        doc
     }
-    let _ = write!(
-        text,
-        "\n### Mean over {} random splits, {:.0} % of the models left out of each\n\n",
-        proof.splits.len(),
-        100.0 * flopcast_evidence::backtest::calibrate::HELD_OUT
-    );
-    text += "| | median | P90 |\n|---|--:|--:|\n";
+
+    fn json(&self) -> Option<Value> {
+        Some(value(self))
+    }
+}
+
+fn means(splits: &[FoldScore]) -> Grid {
+    let numbers = ["median", "P90"].map(Column::numbers);
+    let mut grid = Grid::new([Column::words("")].into_iter().chain(numbers));
+    let percent = |share: f64| Cell::shown(share, format!("{:.1} %", 100.0 * share));
     for kind in KINDS {
-        if let Some((median, p90)) = mean_of_folds(&proof.splits, kind) {
-            let _ = writeln!(text, "| {kind} | {:.1} % | {:.1} % |", 100.0 * median, 100.0 * p90);
+        if let Some((median, p90)) = mean_of_folds(splits, kind) {
+            grid.push([kind.into(), percent(median), percent(p90)]);
         }
     }
-    text += "\n### One publisher left out at a time\n\n";
+    grid
+}
+
+fn publishers(folds: &[FoldScore]) -> Vec<(String, Summary)> {
     let mut lines = Vec::new();
-    for fold in &proof.publishers {
+    for fold in folds {
         for kind in KINDS {
             let some = fold.rows.iter().filter(|row| row.group("kind") == Some(kind));
             let name = format!("{}, {kind}", fold.name);
@@ -137,49 +180,58 @@ pub fn markdown(proof: &Proof<Documented>) -> String {
             lines.extend(rest.map(|summary| (name, summary)));
         }
     }
-    text += &markdown_table(&lines);
-    text + "\n" + &constants(&proof.calibration)
+    lines
 }
 
-/// The proof of serving constants as Markdown.
-pub fn serving(proof: &Proof<Engines>) -> String {
-    let mut text = format!(
-        "## Serving\n\nWritten by `flopcast calibrate serving.csv`; the table is not shipped. {}. \
-         An error is predicted / measured - 1. The constants are fitted to runs on up to 16 \
-         devices under closed, offline and static load; the others (`max-seqs`, more devices) are \
-         scored only. {:.0} % of the pairs of a model and an accelerator are left out of each of \
-         {} random splits.\n\n",
-        proof.calibration.fitted,
-        100.0 * flopcast_evidence::backtest::calibrate::HELD_OUT,
-        proof.splits.len()
-    );
-    for (title, rows) in [
-        ("Groups that the fit has not seen", rows(&proof.splits)),
-        ("Fitted, on the rows of the fit", proof.after.iter().collect()),
-        ("Constants before, on the rows of the fit", proof.before.iter().collect()),
-    ] {
-        let lines = by_figure(&rows).into_iter();
-        let lines: Vec<_> =
-            lines.map(|(figure, load, summary)| (format!("`{figure}`, {load}"), summary)).collect();
-        let _ = write!(text, "### {title}\n\n{}\n", markdown_table(&lines));
+/// The proof of serving constants.
+impl Subject for Proof<Engines> {
+    fn doc(&self) -> Doc {
+        let mut doc = Doc::default();
+        doc.push(Block::Section("Serving".to_owned()));
+        doc.push(Block::Text(format!(
+            "Written by `flopcast calibrate serving.csv`; the table is not shipped. {}. An error \
+             is predicted / measured - 1. The constants are fitted to runs on up to 16 devices \
+             under closed, offline and static load; the others (`max-seqs`, more devices) are \
+             scored only. {:.0} % of the pairs of a model and an accelerator are left out of each \
+             of {} random splits.",
+            self.calibration.fitted,
+            100.0 * HELD_OUT,
+            self.splits.len()
+        )));
+        for (title, rows) in [
+            ("Groups that the fit has not seen", rows(&self.splits)),
+            ("Fitted, on the rows of the fit", self.after.iter().collect()),
+            ("Constants before, on the rows of the fit", self.before.iter().collect()),
+        ] {
+            let lines = by_figure(&rows).into_iter();
+            let lines: Vec<_> = lines
+                .map(|(figure, load, summary)| (format!("`{figure}`, {load}"), summary))
+                .collect();
+            doc.blocks.extend([Block::Subsection(title.to_owned()), Block::Grid(errors(&lines))]);
+        }
+        let numbers = ["value", "prior", "spread", "range"].map(Column::numbers);
+        let mut grid = Grid::new([Column::words("constant")].into_iter().chain(numbers));
+        for (name, constant) in self.calibration.constants.iter() {
+            let [low, high] = constant.range.unwrap_or([constant.value; 2]).map(rounded);
+            grid.push([
+                Cell::text(name),
+                Cell::shown(constant.value, rounded(constant.value)),
+                Cell::shown(constant.prior, rounded(constant.prior)),
+                Cell::shown(constant.spread, constant.spread.to_string()),
+                Cell::text(format!("{low} - {high}")),
+            ]);
+        }
+        doc.blocks.extend([Block::Subsection("Constants".to_owned()), Block::Grid(grid)]);
+        doc
     }
-    text +=
-        "### Constants\n\n| constant | value | prior | spread | range |\n|---|--:|--:|--:|--:|\n";
-    for (name, constant) in proof.calibration.constants.iter() {
-        let [low, high] = constant.range.unwrap_or([constant.value; 2]).map(rounded);
-        let _ = writeln!(
-            text,
-            "| {name} | {} | {} | {} | {low} - {high} |",
-            rounded(constant.value),
-            rounded(constant.prior),
-            constant.spread,
-        );
+
+    fn json(&self) -> Option<Value> {
+        Some(serving_value(self))
     }
-    text
 }
 
 /// The same as a stable snapshot.
-pub fn serving_json(proof: &Proof<Engines>) -> Value {
+fn serving_value(proof: &Proof<Engines>) -> Value {
     let figures = |rows: &[&Scored]| -> Value {
         let mut figures = serde_json::Map::new();
         for (figure, load, summary) in by_figure(rows) {
@@ -211,22 +263,20 @@ fn by_figure(scored: &[&Scored]) -> Vec<(&'static str, String, Summary)> {
 }
 
 /// The constants with their ranges and provenance.
-fn constants(calibration: &Calibration) -> String {
-    let mut text = "### Constants\n\nFitted on a logarithmic scale; the spread is the standard \
-                    deviation of the prior's logarithm.\n\n\
-                    | constant | value | prior | spread | what it is |\n|---|--:|--:|--:|---|\n"
-        .to_owned();
+fn constants(calibration: &Calibration) -> Grid {
+    let numbers = ["value", "prior", "spread"].map(Column::numbers);
+    let columns = [Column::words("constant")].into_iter().chain(numbers);
+    let mut grid = Grid::new(columns.chain([Column::prose("what it is")]));
     for (name, constant) in calibration.constants.iter() {
-        let _ = writeln!(
-            text,
-            "| {name} | {} | {} | {} | {} |",
-            rounded(constant.value),
-            rounded(constant.prior),
-            constant.spread,
-            constant.why
-        );
+        grid.push([
+            Cell::text(name),
+            Cell::shown(constant.value, rounded(constant.value)),
+            Cell::shown(constant.prior, rounded(constant.prior)),
+            Cell::shown(constant.spread, constant.spread.to_string()),
+            Cell::text(constant.why.as_str()),
+        ]);
     }
-    text
+    grid
 }
 
 /// Three digits.
@@ -236,7 +286,7 @@ fn rounded(value: f64) -> String {
 }
 
 /// The proof as a stable snapshot.
-pub fn json(proof: &Proof<Documented>) -> Value {
+fn value(proof: &Proof<Documented>) -> Value {
     let kinds = |scored: &[&Scored]| -> Value {
         let summaries = by_kind(scored).into_iter();
         summaries

@@ -1,17 +1,12 @@
-//! A model before and after compression, as table, JSON, CSV and Markdown.
-
-use std::fmt::Write as _;
+//! A model before and after compression.
 
 use flopcast_core::model::compress::{Compressed, Take, Target};
 use flopcast_core::model::{AttentionCount, Layer, Role};
-use flopcast_core::quantity::text::count;
-use flopcast_core::quantity::{Data, Flop, Measure, Time, show};
+use flopcast_core::quantity::{Data, Flop, Measure, Time};
 use serde_json::{Value, json};
-use tabled::builder::Builder;
-use tabled::settings::Style;
 
-use super::model::{fit, group_name, input_words, percent, push, show_flops};
-use super::tree::wrap;
+use super::model::{group_name, input_words, percent, show_flops};
+use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
 /// Two forms of a model, or of two models where one learns from the other.
 #[derive(Clone, Debug)]
@@ -114,99 +109,124 @@ impl Comparison<'_> {
     }
 }
 
-fn change(before: f64, after: f64) -> String {
+fn change(before: f64, after: f64) -> Cell {
     if before <= 0.0 {
-        return String::new();
+        return Cell::Blank;
     }
     let share = after / before - 1.0;
-    if share.abs() < 5e-5 { "same".to_owned() } else { format!("{:+.1}%", 100.0 * share) }
+    let same = share.abs() < 5e-5;
+    Cell::shown(share, if same { "same".to_owned() } else { format!("{:+.1}%", 100.0 * share) })
 }
 
-fn totals(it: &Comparison<'_>) -> Builder {
+fn flops(flops: Flop) -> Cell {
+    Cell::shown(flops.stored(), show_flops(flops))
+}
+
+fn totals(it: &Comparison<'_>) -> Grid {
     let (before, after) = (it.sum(it.before), it.sum(it.after));
     let products = |side: &Compressed| side.forward(it.attention).matmul;
-    let mut table = Builder::default();
-    table.push_record(["", "before", "after", "change"]);
-    let mut line = |label: &str, values: [String; 2], numbers: [f64; 2]| {
+    let numbers = ["before", "after", "change"].map(Column::numbers);
+    let mut grid = Grid::new([Column::words("")].into_iter().chain(numbers));
+    let mut line = |label: &str, values: [Cell; 2], numbers: [f64; 2]| {
         let [before, after] = values;
-        table.push_record([format!("  {label}"), before, after, change(numbers[0], numbers[1])]);
+        grid.push([label.into(), before, after, change(numbers[0], numbers[1])]);
     };
     let parameters = [before.parameters as f64, after.parameters as f64];
-    line("parameters kept", parameters.map(count), parameters);
+    line("parameters kept", parameters.map(Cell::counted), parameters);
     let weights = [before.weights, after.weights];
-    line("weights", weights.map(show), weights.map(Measure::stored));
+    line("weights", weights.map(Cell::quantity), weights.map(Measure::stored));
     let flops = [products(it.before), products(it.after)];
-    let shown = flops.map(|it| format!("{}FLOP", show_flops(it)));
+    let shown = flops.map(|it| Cell::shown(it.stored(), format!("{}FLOP", show_flops(it))));
     line("forward FLOPs, matmul", shown, flops.map(Measure::stored));
     let cached = [it.before, it.after].map(|side| {
         let elements = side.model.extents.cached_elements(1) as f64;
         side.precision.size() * elements
     });
     if cached[0].stored() > 0.0 {
-        line("KV cache of one token", cached.map(show), cached.map(Measure::stored));
+        line("KV cache of one token", cached.map(Cell::quantity), cached.map(Measure::stored));
     }
     let moved = [before.moved, after.moved];
-    line("bytes moved", moved.map(show), moved.map(Measure::stored));
+    line("bytes moved", moved.map(Cell::quantity), moved.map(Measure::stored));
     if it.target.is_some() {
         let time = [before.time, after.time];
-        line("forward pass, at least", time.map(show), time.map(Measure::stored));
+        line("forward pass, at least", time.map(Cell::quantity), time.map(Measure::stored));
     }
-    table
+    grid
 }
 
-fn groups(it: &Comparison<'_>) -> Builder {
-    let mut header = vec!["  layers", "FLOP", "after", "weights", "after"];
+fn groups(it: &Comparison<'_>) -> Grid {
+    let mut numbers = vec!["FLOP", "after", "weights", "after"];
     if it.target.is_some() {
-        header.extend(["time", "after"]);
+        numbers.extend(["time", "after"]);
     }
-    let mut records = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+    let numbers = numbers.into_iter().map(Column::numbers);
+    let mut grid = Grid::new([Column::words("layers")].into_iter().chain(numbers));
     for (name, [before, after]) in it.groups() {
         let mut cells = vec![
-            format!("  {name}"),
-            show_flops(before.flops),
-            show_flops(after.flops),
-            show(before.weights),
-            show(after.weights),
+            name.into(),
+            flops(before.flops),
+            flops(after.flops),
+            Cell::quantity(before.weights),
+            Cell::quantity(after.weights),
         ];
         if it.target.is_some() {
-            cells.extend([show(before.time), show(after.time)]);
+            cells.extend([before.time, after.time].map(Cell::quantity));
         }
-        records.push(cells);
+        grid.push(cells);
     }
-    fit(&mut records);
-    Builder::from_iter(records)
+    grid
 }
 
-/// Before and after as aligned text.
-pub fn table(it: &Comparison<'_>) -> String {
-    let mut out = String::new();
-    for line in title(it) {
-        let _ = writeln!(out, "{line}");
-    }
-    push(&mut out, totals(it), &[1, 2, 3]);
-    out.push('\n');
-    push(&mut out, groups(it), &[1, 2, 3, 4, 5, 6]);
-    for note in notes(it) {
-        let _ = writeln!(out, "\n  {}", wrap(&note, 76).join("\n    "));
-    }
-    out
+fn document(it: &Comparison<'_>) -> Doc {
+    let mut doc = Doc::default();
+    doc.push(Block::Caption(title(it)));
+    doc.push(Block::Grid(totals(it)));
+    doc.push_some(Block::Grid(groups(it)));
+    doc.push_some(Block::List(notes(it)));
+    doc
 }
 
-/// Before and after as Markdown.
-pub fn markdown(it: &Comparison<'_>) -> String {
-    let mut out = format!("{}\n", title(it).join(" "));
-    for table in [totals(it), groups(it)] {
-        let mut table = table.build();
-        table.with(Style::markdown());
-        let _ = writeln!(out, "\n{table}");
+/// One row per layer and side.
+fn rows(all: &[Comparison<'_>]) -> Grid {
+    let words = ["model", "side", "layer", "kind"].map(Column::words);
+    let numbers = ["count", "parameters", "forward_flops", "weight_bytes", "bytes_moved", "time_s"];
+    let mut grid = Grid::new(words.into_iter().chain(numbers.map(Column::numbers)));
+    for it in all {
+        for (side, compressed) in [("before", it.before), ("after", it.after)] {
+            for (layer, take) in compressed.model.layers.iter().zip(it.takes(compressed)) {
+                let (name, kind) = (compressed.model.name.as_str(), layer.operator.kind());
+                grid.push([
+                    name.into(),
+                    side.into(),
+                    Cell::text(&layer.name),
+                    kind.into(),
+                    Cell::Count(layer.count),
+                    Cell::Count(take.parameters),
+                    take.flops.total().stored().into(),
+                    take.weights.stored().into(),
+                    take.moved.stored().into(),
+                    take.bound.map(|bound| bound.time.stored()).into(),
+                ]);
+            }
+        }
     }
-    for note in notes(it) {
-        let _ = writeln!(out, "\n{note}");
-    }
-    out
+    grid
 }
 
-fn title(it: &Comparison<'_>) -> Vec<String> {
+impl Subject for Vec<Comparison<'_>> {
+    fn doc(&self) -> Doc {
+        Doc { rows: Some(rows(self)), ..Doc::joined(self.iter().map(document)) }
+    }
+
+    fn json(&self) -> Option<Value> {
+        Some(match self.as_slice() {
+            [one] => value(one),
+            many => many.iter().map(value).collect(),
+        })
+    }
+}
+
+fn title(it: &Comparison<'_>) -> String {
     let (before, after) = (&it.before.model, &it.after.model);
     let what = if it.distilled {
         let done = if it.words.is_empty() { String::new() } else { format!(", {}", it.words) };
@@ -215,7 +235,7 @@ fn title(it: &Comparison<'_>) -> Vec<String> {
         format!("{}: {}", after.name, it.words)
     };
     let on = it.target.map_or(String::new(), |(name, _)| format!(", on {name}"));
-    wrap(&format!("{what}; {} from {}{on}", input_words(after), it.before.precision), 78)
+    format!("{what}; {} from {}{on}", input_words(after), it.before.precision)
 }
 
 fn notes(it: &Comparison<'_>) -> Vec<String> {
@@ -226,7 +246,7 @@ fn notes(it: &Comparison<'_>) -> Vec<String> {
         let most: Vec<_> = savings
             .iter()
             .take(3)
-            .map(|(layer, saved)| format!("{} {}", layer.name, percent(saved / all)))
+            .map(|(layer, saved)| format!("{} {}", layer.name, percent(saved / all).people()))
             .collect();
         let of = if it.target.is_some() { "time" } else { "bytes moved" };
         notes.push(format!("most of the saved {of}: {}", most.join(", ")));
@@ -254,7 +274,7 @@ fn notes(it: &Comparison<'_>) -> Vec<String> {
 }
 
 /// Before and after as `flopcast.compression/1`.
-pub fn json(it: &Comparison<'_>) -> Value {
+fn value(it: &Comparison<'_>) -> Value {
     let side = |compressed: &Compressed| {
         let sum = it.sum(compressed);
         let flops = compressed.forward(it.attention);
@@ -317,42 +337,4 @@ pub fn json(it: &Comparison<'_>) -> Value {
         });
     }
     value
-}
-
-/// One row per layer and side.
-pub fn csv(comparisons: &[Comparison<'_>]) -> String {
-    let mut out = csv::Writer::from_writer(Vec::new());
-    // Writing into memory does not fail.
-    let _ = out.write_record([
-        "model",
-        "side",
-        "layer",
-        "kind",
-        "count",
-        "parameters",
-        "forward_flops",
-        "weight_bytes",
-        "bytes_moved",
-        "time_s",
-    ]);
-    for it in comparisons {
-        for (side, compressed) in [("before", it.before), ("after", it.after)] {
-            for (layer, take) in compressed.model.layers.iter().zip(it.takes(compressed)) {
-                let time = take.bound.map(|bound| bound.time.stored().to_string());
-                let _ = out.write_record([
-                    compressed.model.name.clone(),
-                    side.to_owned(),
-                    layer.name.clone(),
-                    layer.operator.kind().to_owned(),
-                    layer.count.to_string(),
-                    take.parameters.to_string(),
-                    take.flops.total().stored().to_string(),
-                    take.weights.stored().to_string(),
-                    take.moved.stored().to_string(),
-                    time.unwrap_or_default(),
-                ]);
-            }
-        }
-    }
-    out.into_inner().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use flopcast_core::quantity::text::number;
 
+use crate::render::svg::escape;
+use crate::text::visible;
+
 /// A named point.
 #[derive(Clone, Debug)]
 pub struct Point {
@@ -66,9 +69,9 @@ impl Plot<'_> {
 }
 
 /// At most 80 columns: `*` on the front, `o` off it, names where there is room for them.
-pub fn text(plot: &Plot<'_>) -> String {
+pub fn lines(plot: &Plot<'_>) -> Vec<String> {
     if plot.points.is_empty() {
-        return String::new();
+        return Vec::new();
     }
     let (x, y) = plot.scales();
     let mut cells = vec![vec![' '; COLUMNS]; ROWS];
@@ -86,7 +89,7 @@ pub fn text(plot: &Plot<'_>) -> String {
     }
     for point in order.iter().rev() {
         let (row, column) = place(point);
-        let name: Vec<char> = point.name.chars().collect();
+        let name: Vec<char> = visible(&point.name).chars().collect();
         let left = column.checked_sub(name.len() + 1);
         let free = |from: usize| {
             let (before, until) = (from.saturating_sub(1), from + name.len() + 1);
@@ -98,7 +101,7 @@ pub fn text(plot: &Plot<'_>) -> String {
         }
     }
     let (low, high) = plot.ends(|point| point.score);
-    let mut out = format!("  {} (* on the Pareto front)\n", plot.score);
+    let mut out = vec![format!("  {} (* on the Pareto front)", plot.score)];
     let rows = [place_row(&y, high), place_row(&y, low)];
     for (row, line) in cells.iter().enumerate() {
         let label = match row {
@@ -107,13 +110,13 @@ pub fn text(plot: &Plot<'_>) -> String {
             _ => String::new(),
         };
         let line: String = line.iter().collect();
-        let _ = writeln!(out, "{label:>9} |{}", line.trim_end());
+        out.push(format!("{label:>9} |{}", line.trim_end()));
     }
     let (low, high) = plot.ends(|point| point.cost);
     let (low, high) = ((plot.show_cost)(low), (plot.show_cost)(high));
     let middle = COLUMNS.saturating_sub(low.len() + high.len() + 2);
-    let _ = writeln!(out, "{:>9} +{}", "", "-".repeat(COLUMNS));
-    let _ = writeln!(out, "{:>9}  {low} {:^middle$} {high}", "", plot.cost);
+    out.push(format!("{:>9} +{}", "", "-".repeat(COLUMNS)));
+    out.push(format!("{:>9}  {low} {:^middle$} {high}", "", plot.cost));
     out
 }
 
@@ -205,8 +208,4 @@ pub fn svg(plot: &Plot<'_>) -> String {
 pub(super) fn ticks(low: f64, high: f64) -> impl Iterator<Item = f64> {
     let steps = if high > low { 4 } else { 0 };
     (0..=steps).map(move |step| low + (high - low) * f64::from(step) / f64::from(steps.max(1)))
-}
-
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

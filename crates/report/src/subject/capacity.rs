@@ -1,7 +1,5 @@
 //! A sized service: latencies beside their bounds, then the forecast of its fleet.
 
-use std::fmt::Write as _;
-
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Id, Key, Section};
 use flopcast_core::quantity::{Measure, Time, text};
@@ -9,13 +7,11 @@ use flopcast_core::serving::capacity::Autoscaling;
 use flopcast_core::serving::simulator::{ClassReport, Histogram};
 use flopcast_study::capacity::{Capacity, Engaged, Found};
 use serde_json::{Value, json};
-use tabled::builder::Builder;
-use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Padding, Style};
 
-use super::fact::{self, Fact};
-use super::tree::wrap;
-use super::{Load, Report, answer, memory, table};
+use super::estimate;
+use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
+use crate::fact::{self, Fact};
+use crate::{Load, Report};
 
 /// The forecast of the fleet with the simulated percentiles among its figures.
 pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
@@ -53,6 +49,7 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
         })
         .collect();
     report.warnings.splice(0..0, capacity.warnings.iter().cloned());
+    report.service = service(&report, capacity);
     report
 }
 
@@ -91,8 +88,8 @@ fn fleet(capacity: &Capacity) -> String {
 }
 
 /// The stable snapshot: the keys of an estimate's `inference`, with percentiles.
-pub fn json(report: &Report, capacity: &Capacity) -> Value {
-    let mut value = super::json::estimate(report);
+fn value(report: &Report, capacity: &Capacity) -> Value {
+    let mut value = crate::json::estimate(report);
     let interval = &capacity.found.interval;
     let (slow, fast) = interval.rate;
     let fleets = (interval.fleet.1, interval.fleet.0);
@@ -113,54 +110,45 @@ pub fn json(report: &Report, capacity: &Capacity) -> Value {
     value
 }
 
-/// Aligned text for a terminal.
-pub fn table(report: &Report, capacity: &Capacity) -> String {
-    let answer = wrap(&answer::sentences(report), 78).join("\n");
-    let fits = memory::table(capacity);
-    let mut out = format!("{}\n\n{answer}\n\n{fits}{}\n", report.name, title(capacity));
-    let mut builder = Builder::default();
-    for mut row in rows(capacity) {
-        row[0].insert_str(0, "  ");
-        builder.push_record(row);
-    }
-    let mut table = builder.build();
-    table
-        .with(Style::empty())
-        .with(Padding::new(0, 2, 0, 0))
-        .modify(Columns::new(1..), Alignment::right());
-    for line in table.to_string().lines() {
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    for (label, shown) in facts(report) {
-        let _ = writeln!(out, "  {}", wrap(&format!("{label}: {shown}"), 76).join("\n    "));
-    }
-    table::body(report, &mut out);
-    out
+/// A sized service with the forecast of its fleet.
+#[derive(Clone, Debug)]
+pub struct Service<'a> {
+    /// The forecast.
+    pub report: Report,
+    /// What it rests on.
+    pub capacity: &'a Capacity,
 }
 
-/// Tables for a document.
-pub fn markdown(report: &Report, capacity: &Capacity) -> String {
-    let whole = super::markdown::estimate(report);
-    let (answer, rest) = whole.split_once("\n## ").unwrap_or((&whole, ""));
-    let fits = memory::markdown(capacity);
-    let mut out = format!("{answer}{fits}\n## {}\n", title(capacity));
-    for (i, row) in rows(capacity).into_iter().enumerate() {
-        let _ = write!(out, "\n| {} |", row.join(" | "));
-        if i == 0 {
-            let _ = write!(out, "\n|---|--:|--:|--:|--:|--:|--:|");
-        }
+impl Subject for Service<'_> {
+    fn doc(&self) -> Doc {
+        let rows = estimate::rows(std::slice::from_ref(&self.report));
+        Doc { rows: Some(rows), ..estimate::document(&self.report) }
     }
-    out.push('\n');
-    for (label, shown) in facts(report) {
-        let _ = write!(out, "\n- {label}: {shown}");
+
+    fn json(&self) -> Option<Value> {
+        Some(value(&self.report, self.capacity))
     }
-    out + "\n\n## " + rest
+
+    fn forecasts(&self) -> Option<&[Report]> {
+        Some(std::slice::from_ref(&self.report))
+    }
+}
+
+/// What fits, latencies beside their bounds, and what is said about the service in words.
+fn service(report: &Report, capacity: &Capacity) -> Vec<Block> {
+    let mut doc = Doc::default();
+    doc.section("What fits, weights and KV cache of an engine", memory(capacity));
+    doc.section(title(capacity), latencies(capacity));
+    doc.push_some(Block::Facts(facts(report)));
+    doc.blocks
 }
 
 /// What is said about the service in words.
-fn facts(report: &Report) -> impl Iterator<Item = (&str, &str)> {
+fn facts(report: &Report) -> Vec<(String, String)> {
     let service = report.facts_of(Section::Simulated);
-    service.filter_map(|fact| Some((fact.declared.label, fact.value.as_str()?)))
+    service
+        .filter_map(|fact| Some((fact.declared.label.to_owned(), fact.value.as_str()?.to_owned())))
+        .collect()
 }
 
 fn title(capacity: &Capacity) -> String {
@@ -175,17 +163,16 @@ fn groups(capacity: &Capacity) -> Vec<(Option<&str>, ClassReport)> {
 }
 
 /// Latencies by percentile, and what is promised.
-fn rows(capacity: &Capacity) -> Vec<[String; 7]> {
-    let heading = ["", "mean", "P50", "P90", "P95", "P99", "promised"];
-    let mut rows = vec![heading.map(str::to_owned)];
+fn latencies(capacity: &Capacity) -> Grid {
+    let numbers = ["mean", "P50", "P90", "P95", "P99", "promised"].map(Column::numbers);
+    let mut grid = Grid::new([Column::prose("")].into_iter().chain(numbers));
     let shown = |seconds: Option<f64>| {
-        seconds.map_or("-".to_owned(), |seconds| text::show(Time::from_stored(seconds)))
+        seconds.map_or(Cell::Gap, |seconds| Cell::quantity(Time::from_stored(seconds)))
     };
     for (class, (name, latencies)) in (0..).zip(groups(capacity)) {
         if let Some(name) = name {
-            let blank = String::new;
-            let title = format!("{name}:");
-            rows.push([title, blank(), blank(), blank(), blank(), blank(), blank()]);
+            let blanks = (0..6).map(|_| Cell::Blank);
+            grid.push([Cell::text(format!("{name}:"))].into_iter().chain(blanks));
         }
         let class = name.map(|_| class - 1);
         // The first answer of a network is all of it.
@@ -195,16 +182,39 @@ fn rows(capacity: &Capacity) -> Vec<[String; 7]> {
             if keys.contains(&key) {
                 continue;
             }
-            let at = |share: f64| shown(histogram.quantile(share));
+            let at = [0.5, 0.9, 0.95, 0.99].map(|share| shown(histogram.quantile(share)));
             let promises = capacity.objective.promises.iter();
             let bounds: Vec<String> = promises
                 .filter(|it| it.class == class && key == format!("{}_ms", it.latency.key()))
                 .map(|it| format!("P{:.0} {}", 100.0 * it.percentile, text::show(it.bound)))
                 .collect();
-            let mean = shown(histogram.mean());
-            let label = label.to_owned();
-            rows.push([label, mean, at(0.5), at(0.9), at(0.95), at(0.99), bounds.join(", ")]);
+            let head = [Cell::text(label), shown(histogram.mean())];
+            grid.push(head.into_iter().chain(at).chain([Cell::text(bounds.join(", "))]));
         }
     }
-    rows
+    grid
+}
+
+/// What one engine holds, beside what its load needs; nothing for networks without a cache.
+fn memory(capacity: &Capacity) -> Grid {
+    let columns = [Column::words("what"), Column::numbers("how much")];
+    let mut grid = Grid::new(columns.map(|column| column.headed("")));
+    let Engaged::Engine(_, memory) = &capacity.engaged else { return grid };
+    let used = capacity.found.planned.answering();
+    let share = |part: f64| format!("{:.0} %", 100.0 * part);
+    let length = memory.tokens.value / memory.sequences;
+    let mut row = |label: &str, cell: Cell| grid.push([label.into(), cell]);
+    row("memory of its devices for both", Cell::quantity(memory.weights + memory.cache));
+    row("weights", Cell::quantity(memory.weights));
+    row("KV cache", Cell::quantity(memory.cache));
+    row("  in tokens", Cell::counted(memory.tokens.value.floor()));
+    let requests = format!("  in requests of {} tokens", text::count(length.round()));
+    row(&requests, Cell::counted(memory.sequences.floor()));
+    let kv = format!("{}, {}", share(used.kv.0), share(used.kv.1));
+    row("  used at the peak, mean and most", Cell::text(kv));
+    if let Some(inference) = &capacity.estimate.inference {
+        let most = inference.limits.max_concurrency.value().stored();
+        row("requests at once, most", Cell::counted(most.floor()));
+    }
+    grid
 }

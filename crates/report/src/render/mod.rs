@@ -1,0 +1,194 @@
+//! Forms in which a document is read: one registry for `--format` and for the endings of files,
+//! and one renderer per form.
+
+pub mod csv;
+pub mod html;
+pub mod json;
+pub mod markdown;
+pub mod svg;
+pub mod terminal;
+
+use std::path::Path;
+
+use flopcast_core::diagnostic::{Error, Result};
+
+use crate::doc::Subject;
+use crate::{Report, focus, html as page, statement, xlsx};
+
+/// A form of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Aligned text for a terminal.
+    Table,
+    /// The snapshot that programs read, and `compare` and `check` read again.
+    Json,
+    /// One row per figure.
+    Csv,
+    /// Tables for a wiki or a pull request.
+    Markdown,
+    /// One page for a browser or the printer.
+    Html,
+    /// A picture of what moves the answer most.
+    Svg,
+    /// A workbook with live formulas.
+    Xlsx,
+    /// The ledger as forecast charges in FOCUS, for planning beside real ones.
+    Focus,
+    /// The carbon of a model card.
+    ModelCard,
+    /// The statement of a software carbon intensity.
+    Sci,
+}
+
+/// What a form can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// Every document.
+    Anything,
+    /// Forecasts alone.
+    Forecasts,
+}
+
+/// A form with all that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// The form.
+    pub format: Format,
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is, in a sentence of help.
+    pub says: &'static str,
+    /// Endings of the names of its files.
+    pub endings: &'static [&'static str],
+    /// What it can carry.
+    pub carries: Carries,
+}
+
+const fn form(
+    format: Format,
+    name: &'static str,
+    endings: &'static [&'static str],
+    carries: Carries,
+    says: &'static str,
+) -> Form {
+    Form { format, name, says, endings, carries }
+}
+
+/// Every form. An ending stands before those that it ends in.
+pub const FORMS: &[Form] = &[
+    form(Format::Table, "table", &[".txt"], Carries::Anything, "Aligned text for a terminal"),
+    form(Format::Json, "json", &[".json"], Carries::Anything, "The stable snapshot"),
+    form(
+        Format::Focus,
+        "focus",
+        &[".focus.csv"],
+        Carries::Forecasts,
+        "Forecast charges in the columns of FOCUS",
+    ),
+    form(Format::Csv, "csv", &[".csv"], Carries::Anything, "One row per figure"),
+    form(
+        Format::ModelCard,
+        "card",
+        &[".card.md"],
+        Carries::Forecasts,
+        "The carbon of a model card",
+    ),
+    form(Format::Sci, "sci", &[".sci.md"], Carries::Forecasts, "The statement of an SCI"),
+    form(
+        Format::Markdown,
+        "markdown",
+        &[".md"],
+        Carries::Anything,
+        "Tables for a pull request or a wiki",
+    ),
+    form(
+        Format::Html,
+        "html",
+        &[".html", ".htm"],
+        Carries::Anything,
+        "One page for a browser or the printer",
+    ),
+    form(Format::Svg, "svg", &[".svg"], Carries::Forecasts, "What moves the answer most"),
+    form(Format::Xlsx, "xlsx", &[".xlsx"], Carries::Forecasts, "A workbook with live formulas"),
+];
+
+/// How a document is set.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// Columns of a terminal.
+    pub width: usize,
+    /// The page around the content of HTML; the built-in one when left out.
+    pub template: Option<&'a str>,
+}
+
+impl Default for Setting<'_> {
+    /// A terminal of 80 columns and the built-in page.
+    fn default() -> Self {
+        Self { width: terminal::WIDTH, template: None }
+    }
+}
+
+impl Format {
+    /// The form that a file is to have, by its ending.
+    ///
+    /// # Errors
+    /// An ending that is none of those known.
+    pub fn of(path: &Path) -> Result<Self> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = name.to_ascii_lowercase();
+        let has = |form: &&Form| form.endings.iter().any(|ending| name.ends_with(ending));
+        FORMS.iter().find(has).map(|form| form.format).ok_or_else(|| {
+            let endings: Vec<_> = FORMS.iter().flat_map(|form| form.endings).copied().collect();
+            Error::input(format!("`{}` does not say which document it is to be", path.display()))
+                .hint(format!("its name may end in {}", endings.join(", ")))
+        })
+    }
+
+    /// The document's bytes; the same subject gives the same bytes.
+    ///
+    /// # Errors
+    /// A form that carries forecasts alone and a subject that is none; a template without a place
+    /// for the content; a picture of several scenarios, or of one without ranges.
+    pub fn render(self, subject: &dyn Subject, setting: Setting<'_>) -> Result<Vec<u8>> {
+        let forecasts = || {
+            subject.forecasts().ok_or_else(|| {
+                let form = FORMS.iter().find(|form| form.format == self);
+                let name = form.map_or("it", |form| form.name);
+                Error::input(format!("{name} carries forecasts alone"))
+                    .hint("use table, json, csv, markdown or html")
+            })
+        };
+        let text = match self {
+            Self::Table => terminal::text(&subject.doc(), setting.width),
+            Self::Json => json::text(subject),
+            Self::Csv => csv::text(&subject.doc()),
+            Self::Markdown => markdown::text(&subject.doc()),
+            Self::Html => {
+                let template = setting.template.unwrap_or(page::TEMPLATE);
+                match subject.forecasts() {
+                    Some(reports) => page::page(reports, template)?,
+                    None => html::page(&subject.doc(), template)?,
+                }
+            }
+            Self::Svg => tornado(forecasts()?)?,
+            Self::Xlsx => return xlsx::workbook(forecasts()?),
+            Self::Focus => focus::charges(forecasts()?),
+            Self::ModelCard => statement::model_card(forecasts()?)?,
+            Self::Sci => statement::sci(forecasts()?)?,
+        };
+        Ok(text.into_bytes())
+    }
+}
+
+fn tornado(reports: &[Report]) -> Result<String> {
+    let [report] = reports else {
+        return Err(
+            Error::input("a picture shows one scenario").hint("an .html page shows several")
+        );
+    };
+    let range = report.widest().ok_or_else(|| {
+        Error::input("no input is a range, so nothing moves the answer")
+            .hint("write an input as a range, `price: 2.0..3.0 USD/device-h`, or predict the speed")
+    })?;
+    Ok(crate::chart::standalone(&page::sensitivity(range)))
+}

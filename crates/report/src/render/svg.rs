@@ -1,0 +1,27 @@
+//! Text in SVG and other XML.
+
+/// The text as XML: markup escaped, and without the characters that XML forbids or that act on
+/// what stands beside them.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in crate::text::visible(text).chars() {
+        match character {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\u{fffe}' | '\u{ffff}' => {}
+            character => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_character_is_left_that_xml_forbids() {
+        let escaped = super::escape("<a b=\"&\">\u{0}\u{1b}\u{c}\u{ffff}\u{9}x");
+        assert_eq!(escaped, "&lt;a b=&quot;&amp;&quot;&gt;\\u{0}\\u{1b}\\u{c}\\tx");
+    }
+}

@@ -1,0 +1,213 @@
+//! The forecast of a scenario: the answer, the figures by section, money and carbon by row, ranges,
+//! inputs.
+
+use flopcast_core::estimate::{Figure, Id, Section};
+use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::quantity::text::shown_parts;
+use flopcast_study::uncertainty::{Interval, PERCENTILES};
+use serde_json::Value;
+
+use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
+use crate::text::cut;
+use crate::{Report, answer, carbon, currency, html, json, ledger};
+
+/// Forecasts, one after the other.
+impl Subject for Vec<Report> {
+    fn doc(&self) -> Doc {
+        Doc { rows: Some(rows(self)), ..Doc::joined(self.iter().map(document)) }
+    }
+
+    fn json(&self) -> Option<Value> {
+        Some(match self.as_slice() {
+            [one] => json::estimate(one),
+            many => many.iter().map(json::estimate).collect(),
+        })
+    }
+
+    fn forecasts(&self) -> Option<&[Report]> {
+        Some(self)
+    }
+}
+
+/// One row per figure and per row of the ledger: scenario, path, value.
+pub(crate) fn rows(reports: &[Report]) -> Grid {
+    let words = ["scenario", "figure"].map(Column::words);
+    let mut grid = Grid::new(words.into_iter().chain([Column::numbers("value")]));
+    for report in reports {
+        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value()));
+        let ledger = report.ledger.iter();
+        let ledger = ledger.map(|row| (format!("ledger.{}.amount_usd", row.path()), row.amount));
+        for (path, value) in figures.chain(ledger) {
+            grid.push([Cell::text(&report.name), Cell::text(path), value.into()]);
+        }
+    }
+    grid
+}
+
+/// What people read of a forecast.
+pub(crate) fn document(report: &Report) -> Doc {
+    let mut doc = Doc::titled(&report.name);
+    doc.push_some(Block::Text(answer::sentences(report)));
+    doc.blocks.extend(report.service.iter().cloned());
+    for (section, figures) in report.sections() {
+        let columns = [Column::words("figure"), Column::quantities("value")];
+        let mut grid = Grid::new(columns.map(|column| column.headed("")));
+        for figure in figures {
+            let [number, unit] = figure.short();
+            grid.push([Cell::text(figure.label()), cell(figure, number, unit)]);
+        }
+        doc.section(section.title(), grid);
+        doc.push_some(Block::Facts(facts(report, section)));
+    }
+    for (part, years) in report.years().chunks(BESIDE).enumerate() {
+        let title = Section::Years.title();
+        let on = if part == 0 { title.to_owned() } else { format!("{title}, going on") };
+        doc.section(on, self::years(years));
+    }
+    doc.push_some(Block::Facts(facts(report, Section::Years)));
+    doc.section("Ledger", ledger::grid(&report.ledger));
+    doc.push_some(Block::List(ledger::commitments(&report.commitments)));
+    if let Some(money) = &report.currency {
+        doc.section(currency::title(money), currency::grid(report, money));
+    }
+    doc.section(
+        "Energy and CO2e by row: location-based, and embodied (mid) apart",
+        carbon::grid(&report.footprint),
+    );
+    if let Some(widest) = report.widest() {
+        doc.section("Ranges (P50, with contingency to P80)", ranges(report));
+        doc.push(Block::Picture { lines: tornado(widest), svg: html::sensitivity(widest) });
+    }
+    inputs(report, &mut doc);
+    doc.push_some(Block::Warnings(report.warnings.clone()));
+    doc
+}
+
+/// A figure's cell; one without a value is unknown, or never reached.
+fn cell(figure: &Figure, shown: String, unit: String) -> Cell {
+    match figure.value() {
+        Some(value) if value.is_finite() => Cell::Number { value, shown, unit: unit.into() },
+        Some(_) => Cell::Unknown,
+        None if figure.unknown().is_some() => Cell::Unknown,
+        None => Cell::text(shown),
+    }
+}
+
+fn facts(report: &Report, section: Section) -> Vec<(String, String)> {
+    let said = report.facts_of(section);
+    said.map(|fact| (fact.declared.label.to_owned(), fact.shown())).collect()
+}
+
+/// Years that fit side by side.
+const BESIDE: usize = 3;
+
+/// A row per figure of some years, a column per year.
+pub(crate) fn years(years: &[(u32, Vec<&Figure>)]) -> Grid {
+    let mut ids: Vec<Id> =
+        years.iter().flat_map(|(_, all)| all.iter().map(|it| it.key.id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let columns = years.iter().map(|(year, _)| Column::numbers(format!("year {year}")));
+    let mut grid = Grid::new([Column::words("")].into_iter().chain(columns));
+    for id in ids {
+        let cells = years.iter().map(|(_, all)| {
+            let figure = all.iter().find(|figure| figure.key.id == id);
+            figure.map_or(Cell::Blank, |figure| {
+                // What the label counts is no unit.
+                let [number, unit] = figure.short();
+                let said = unit == figure.declared().label();
+                cell(figure, number, if said { String::new() } else { unit })
+            })
+        });
+        grid.push([Cell::text(id.declared().label())].into_iter().chain(cells));
+    }
+    grid
+}
+
+/// Ranges of the figures; a document has room for four of the percentiles, the JSON has all.
+fn ranges(report: &Report) -> Grid {
+    let shown: Vec<usize> =
+        (0..PERCENTILES.len()).filter(|i| [5, 50, 80, 95].contains(&PERCENTILES[*i])).collect();
+    let words = [Column::words("figure").at_most(32), Column::words("unit")];
+    let numbers = shown.iter().map(|i| Column::numbers(format!("P{}", PERCENTILES[*i])));
+    let mut grid = Grid::new(words.into_iter().chain(numbers));
+    for interval in &report.intervals {
+        let row = interval.figure.declared();
+        let words = [row.name, row.short_unit].map(Cell::text);
+        grid.push(words.into_iter().chain(shown.iter().map(|i| Cell::short(interval.values[*i]))));
+    }
+    grid
+}
+
+/// Bars of what each factor alone does to a figure, P10 to P90.
+fn tornado(interval: &Interval) -> Vec<String> {
+    let ends = |pick: fn(f64, f64) -> f64, start: f64| {
+        interval.swings.iter().fold(start, |end, swing| pick(pick(end, swing.low), swing.high))
+    };
+    let (low, high) = (ends(f64::min, f64::INFINITY), ends(f64::max, f64::NEG_INFINITY));
+    let heading = format!(
+        "  What moves {} ({} at P10 to P90 of each factor alone)",
+        interval.figure.declared().name,
+        interval.unit()
+    );
+    let bar = |swing: &flopcast_study::uncertainty::Swing| {
+        let at = |value: f64| {
+            (20.0 * (value - low) / (high - low).max(f64::MIN_POSITIVE)).round() as usize
+        };
+        let (from, to) = (at(swing.low.min(swing.high)), at(swing.low.max(swing.high)));
+        let bar: String =
+            (0..=20).map(|i| if (from..=to).contains(&i) { '█' } else { '·' }).collect();
+        let factor = cut(&swing.factor, 28);
+        format!("  {factor:<28} {bar} {} .. {}", short(swing.low), short(swing.high))
+    };
+    std::iter::once(heading).chain(interval.swings.iter().take(8).map(bar)).collect()
+}
+
+/// Every input with its basis: in brief on a terminal, with its source elsewhere.
+fn inputs(report: &Report, doc: &mut Doc) {
+    let mut grid = Grid::new([
+        Column::words("input").headed("").at_most(31),
+        Column::quantities("value").headed(""),
+        Column::words("basis").headed(""),
+    ])
+    .flush();
+    let mut assumed = false;
+    let leaves =
+        |step: &&std::sync::Arc<Step>| !matches!(step.how, How::Leaf(Basis::Derived { .. }));
+    for step in report.inputs.iter().filter(leaves) {
+        let (mark, brief) = basis(step);
+        assumed |= mark == '*';
+        let name = step.name.as_deref().unwrap_or_default();
+        let full = match &step.how {
+            How::Leaf(basis) => basis.to_string(),
+            _ => brief.clone(),
+        };
+        let [shown, unit] = shown_parts(step.value, step.dimension);
+        grid.push([
+            Cell::Said { brief: format!("{mark} {}", cut(name, 29)), text: name.to_owned() },
+            Cell::Number { value: step.value, shown, unit: unit.into() },
+            Cell::Said { brief, text: full },
+        ]);
+    }
+    doc.section("Inputs", grid);
+    if assumed {
+        let says = "* assumed: nobody said; `flopcast explain` tells why";
+        doc.push(Block::Legend(says.to_owned()));
+    }
+    let model = report.model_assumptions.iter();
+    doc.push_some(Block::Facts(model.map(|it| ("model".to_owned(), it.clone())).collect()));
+}
+
+/// The mark of an assumed input and the short word for its basis.
+fn basis(step: &Step) -> (char, String) {
+    match &step.how {
+        How::Leaf(Basis::Given { place, .. }) => {
+            let line = place.rsplit(':').next().unwrap_or_default();
+            (' ', format!("given, line {line}"))
+        }
+        How::Leaf(Basis::Catalog { date: Some(date), .. }) => (' ', format!("catalog, {date}")),
+        How::Leaf(Basis::Catalog { .. }) => (' ', "catalog".to_owned()),
+        How::Leaf(Basis::Assumed { .. }) => ('*', "assumed".to_owned()),
+        _ => (' ', "derived".to_owned()),
+    }
+}

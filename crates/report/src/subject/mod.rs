@@ -1,0 +1,22 @@
+//! What a document can be about: one file each, which builds a [`crate::doc::Doc`].
+
+pub mod accuracy;
+pub mod actuals;
+pub mod backtest;
+pub mod capacity;
+pub mod catalog;
+pub mod compare;
+pub mod compression;
+pub mod estimate;
+pub mod explain;
+pub mod fleets;
+pub mod model;
+pub mod optimize;
+pub mod policy;
+pub mod portfolio;
+pub mod requests;
+pub mod scatter;
+pub mod shapes;
+pub mod sizing;
+pub mod sweep;
+pub mod timeline;

@@ -1,0 +1,106 @@
+//! Cutting, wrapping and escaping of text: the one place for each.
+
+/// Breaks a text at spaces into lines of at most `width` characters where words allow it.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(24);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| length(line));
+        if line > 0 && line + 1 + length(word) > width {
+            lines.push(word.to_owned());
+        } else if let Some(last) = lines.last_mut() {
+            if line > 0 {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+/// Characters of a text.
+pub fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The text in at most `width` characters. The end of a path tells more than its beginning, the
+/// beginning of a sentence more than its end.
+pub fn cut(text: &str, width: usize) -> String {
+    if length(text) <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    if text.trim().contains(' ') {
+        text.chars().take(kept).chain(['…']).collect()
+    } else {
+        std::iter::once('…').chain(text.chars().skip(length(text) - kept)).collect()
+    }
+}
+
+/// Whether a character has no shape of its own, but acts on a terminal or on what stands beside
+/// it: control characters, marks of writing direction, characters without width, tags.
+fn acts(character: char) -> bool {
+    let invisible = matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    character.is_control() || invisible
+}
+
+/// The text in one line, with every character that acts written as an escape: `\n`, `\u{1b}`.
+pub fn visible(text: &str) -> String {
+    escaped(text, |_| false)
+}
+
+/// The same for lines that are set out already: line breaks and tabs stay.
+pub fn visible_lines(text: &str) -> String {
+    escaped(text, |character| matches!(character, '\n' | '\t'))
+}
+
+fn escaped(text: &str, kept: fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if acts(character) && !kept(character) {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lose_their_beginning_and_sentences_their_end() {
+        assert_eq!(cut("training.energy_kwh", 8), "…rgy_kwh");
+        assert_eq!(cut("many words here", 8), "many wo…");
+        assert_eq!(cut("short", 8), "short");
+    }
+
+    #[test]
+    fn nothing_that_acts_is_left() {
+        for (text, expected) in [
+            ("plain é 漢 …", "plain é 漢 …"),
+            ("a\u{1b}]0;t\u{7}", "a\\u{1b}]0;t\\u{7}"),
+            ("a\r\nb\tc", "a\\r\\nb\\tc"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("abc\u{202e}fed\u{2066}", "abc\\u{202e}fed\\u{2066}"),
+            ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
+            ("tag\u{e0041}", "tag\\u{e0041}"),
+        ] {
+            assert_eq!(visible(text), expected);
+        }
+        assert_eq!(visible_lines("a\n\tb\u{1b}[1m"), "a\n\tb\\u{1b}[1m");
+    }
+}
