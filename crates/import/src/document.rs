@@ -349,3 +349,37 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flopcast_core::model::spec;
+
+    use super::*;
+
+    /// The shipped files are read by another reader when flopcast is built; a user's copy of one is
+    /// read by this one.
+    #[test]
+    fn presets_read_as_when_flopcast_was_built() {
+        for name in spec::preset_names() {
+            let text = spec::preset_text(name).expect("a preset");
+            let other: Json = serde_yaml::from_str(text).expect("YAML");
+            let read = json(name, text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(read, other, "{name}");
+        }
+    }
+
+    #[test]
+    fn budgets_hold() {
+        let check = |text: &str, part: &str| {
+            let error = json("test.yaml", text.as_bytes()).expect_err("a budget").to_string();
+            assert!(error.contains(part), "{error}");
+        };
+        check("a: 1\na: 2\n", "duplicate key `a`");
+        check(&format!("a: {}{}", "[".repeat(65), "]".repeat(65)), "YAML");
+        check(&format!("a: &a 1\nb: [{}]", vec!["*a"; 101].join(",")), "YAML");
+        let at_most = format!("a: &a 1\nb: [{}]", vec!["*a"; 100].join(","));
+        assert_eq!(json("test.yaml", at_most.as_bytes()).expect("data")["b"][99], 1);
+        let secret = parse("notes.txt", b"KEY SECRET: [\n").expect_err("no YAML").to_string();
+        assert!(!secret.contains("SECRET"), "{secret}");
+    }
+}

@@ -47,7 +47,7 @@ pub struct ScenarioFile {
     /// The user's own labels: team, quarter, cost centre.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
-    /// A scenario file that this one is laid over, key by key.
+    /// A scenario file of the same project that this one is laid over, key by key.
     pub extends: Option<String>,
     /// The architecture: a name in models/, or a section with one of `hf_config`, `onnx`,
     /// `transformer`, `layers`, `parameters` (with `active`).

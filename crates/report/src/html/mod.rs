@@ -45,21 +45,25 @@ pub(crate) fn filled(template: &str, title: &str, content: &Markup) -> Result<St
         ));
     }
     let style = format!("{}{STYLE}", chart::STYLE);
-    let content = content.0.as_str();
+    let (title, content) = (html! { (title) }.into_string(), content.0.as_str());
+    let places =
+        [("{{ title }}", &*title, 8), ("{{ style }}", &*style, 1), ("{{ content }}", content, 1)];
+    for (place, _, most) in places {
+        let found = template.matches(place).count();
+        if found > most {
+            return Err(Error::input(format!("the template has `{place}` {found} times"))
+                .hint(format!("at most {most} are filled")));
+        }
+    }
     // Each place is filled once, and what fills it is never read as a template.
     let mut out = String::with_capacity(template.len() + style.len() + content.len());
     let mut rest = template;
     while let Some(start) = rest.find("{{ ") {
         out += &rest[..start];
         rest = &rest[start..];
-        let filled = [
-            ("{{ title }}", html! { (title) }.into_string()),
-            ("{{ style }}", style.clone()),
-            ("{{ content }}", content.to_owned()),
-        ];
-        let known = filled.into_iter().find(|(place, _)| rest.starts_with(place));
-        let (place, text) = known.unwrap_or(("{{ ", "{{ ".to_owned()));
-        out += &text;
+        let known = places.into_iter().find(|(place, ..)| rest.starts_with(place));
+        let (place, text, _) = known.unwrap_or(("{{ ", "{{ ", 0));
+        out += text;
         rest = &rest[place.len()..];
     }
     Ok(out + rest)
