@@ -86,7 +86,12 @@ fn folder(scenario: &Path) -> String {
 
 fn extended(folder: &str, path: &Path, project: &Project, depth: u32) -> Result<Node> {
     let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
-    let node = document::parse_in(folder, &path.display().to_string(), &bytes)?;
+    let name = path.display().to_string();
+    let node = document::parse_in(folder, &name, &bytes).map_err(|error| {
+        // A line of what a scenario names and is no YAML may be somebody's secret.
+        let shown = depth == 0 || document::is_named_yaml(path);
+        if shown { error } else { Error::input(format!("{name} is not a valid YAML document")) }
+    })?;
     if depth > 0 && !matches!(node.value, Value::Map(_)) {
         return Err(Error::input(format!("{} holds no keys to extend", path.display())));
     }

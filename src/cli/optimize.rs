@@ -9,6 +9,7 @@ use flopcast_core::catalog::Purchase;
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Engine, Id, Key};
+use flopcast_core::provenance::Inputs as _;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};
 use flopcast_core::training::plan::Work;

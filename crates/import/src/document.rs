@@ -77,7 +77,7 @@ pub fn parse_in(folder: &str, file: &str, bytes: &[u8]) -> Result<Node> {
         return Err(Error::input(format!("{file} is empty"))
             .hint("`flopcast init` writes a scenario to start from"));
     }
-    Ok(source.node(read::<Spanned<Raw>>(&source, text, 50_000)?))
+    Ok(source.node(read::<Spanned<Raw>>(&source, text, (50_000, true))?))
 }
 
 /// Reads one YAML document of data alone, such as a model's layers.
@@ -86,7 +86,9 @@ pub fn parse_in(folder: &str, file: &str, bytes: &[u8]) -> Result<Node> {
 /// As [`parse`], with its wider limits of size.
 pub fn json(file: &str, bytes: &[u8]) -> Result<Json> {
     let text = text(file, bytes, MAX_DATA_BYTES)?;
-    read(&Source::new(file, 0, text), text, 1_000_000)
+    // A line of what is no YAML by its name may be somebody's secret.
+    let shown = is_named_yaml(Path::new(file));
+    read(&Source::new(file, 0, text), text, (1_000_000, shown))
 }
 
 fn text<'a>(file: &str, bytes: &'a [u8], limit: usize) -> Result<&'a str> {
@@ -102,7 +104,17 @@ fn text<'a>(file: &str, bytes: &'a [u8], limit: usize) -> Result<&'a str> {
     })
 }
 
-fn read<T: DeserializeOwned>(source: &Source, text: &str, most_nodes: usize) -> Result<T> {
+/// Whether a file is YAML by its name.
+pub fn is_named_yaml(file: &Path) -> bool {
+    let ending = file.extension().unwrap_or_default();
+    ["yaml", "yml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+fn read<T: DeserializeOwned>(
+    source: &Source,
+    text: &str,
+    (most_nodes, shown): (usize, bool),
+) -> Result<T> {
     // Scalars of aliases are copied: together they take no more than the text may.
     let options = serde_saphyr::options! {
         strict_booleans: true,
@@ -116,15 +128,12 @@ fn read<T: DeserializeOwned>(source: &Source, text: &str, most_nodes: usize) -> 
             max_total_scalar_bytes: MAX_DATA_BYTES,
         },
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| syntax_error(source, &error))
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| syntax_error(source, &error, shown))
 }
 
-fn syntax_error(source: &Source, error: &serde_saphyr::Error) -> Error {
+fn syntax_error(source: &Source, error: &serde_saphyr::Error, shown: bool) -> Error {
     use serde_saphyr::Error as Yaml;
-    // A line of a file that is no YAML by its name may be somebody's secret.
-    let ending = Path::new(&*source.file).extension().unwrap_or_default();
-    let ours = ["yaml", "yml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known));
-    let shown = ours || source.file.starts_with("--");
     let place = error.location().filter(|_| shown).map(|at| source.place(at));
     let message = match error.without_snippet() {
         Yaml::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key `{key}`"),
@@ -135,8 +144,10 @@ fn syntax_error(source: &Source, error: &serde_saphyr::Error) -> Error {
             let text = other.render();
             let text = text.split(" at line").next().unwrap_or_default();
             let text = text.trim_start_matches("error: ").trim();
-            let text = if shown { text } else { "write keys with values, `key: value`" };
-            format!("{} is not a valid YAML document: {text}", source.file)
+            match shown {
+                true => format!("not a valid YAML document: {text}"),
+                false => "not a valid YAML document".to_owned(),
+            }
         }
     };
     Error::input(message).at(place.as_ref())
@@ -363,7 +374,8 @@ mod tests {
         for name in spec::preset_names() {
             let text = spec::preset_text(name).expect("a preset");
             let other: Json = serde_yaml::from_str(text).expect("YAML");
-            let read = json(name, text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let read =
+                json(name, text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(read, other, "{name}");
         }
     }
@@ -379,7 +391,7 @@ mod tests {
         check(&format!("a: &a 1\nb: [{}]", vec!["*a"; 101].join(",")), "YAML");
         let at_most = format!("a: &a 1\nb: [{}]", vec!["*a"; 100].join(","));
         assert_eq!(json("test.yaml", at_most.as_bytes()).expect("data")["b"][99], 1);
-        let secret = parse("notes.txt", b"KEY SECRET: [\n").expect_err("no YAML").to_string();
+        let secret = json("notes.txt", b"KEY SECRET: [\n").expect_err("no YAML").to_string();
         assert!(!secret.contains("SECRET"), "{secret}");
     }
 }

@@ -12,6 +12,7 @@ use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
 use crate::provenance::{Amount, Known, Traced, Unknown, Value};
+use crate::quantity::text::count;
 use crate::quantity::{Co2eMass, DeviceMemory, Measure, Money, Per, Time, Tokens};
 use crate::serving::simulator::{ClassReport, Histogram};
 use crate::training::memory::Memory;
@@ -176,7 +177,7 @@ fn bounded(figure: Figure) -> Figure {
 
 /// What was seen, if it was.
 pub(super) fn seen<Q: Measure>(quantity: Option<Q>) -> Figure {
-    quantity.map(|it| Traced::counted("", it, "simulated", false)).into()
+    quantity.map(|it| Traced::seen(it, "statistic of the simulated run at the peak")).into()
 }
 
 /// A latency: its mean, or the percentile of a member's name.
@@ -186,7 +187,9 @@ pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
         Some(percentile) => histogram.quantile(percentile / 100.0),
         None => histogram.mean(),
     };
-    seen(seconds.map(Time::from_stored))
+    let what = if member == MEAN { "mean" } else { member };
+    let how = || format!("simulated: {what} over {} requests", count(histogram.count() as f64));
+    seconds.map(|seconds| Traced::seen(Time::from_stored(seconds), how())).into()
 }
 
 impl TrainingForecast {

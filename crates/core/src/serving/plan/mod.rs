@@ -11,7 +11,7 @@ use super::capacity::Objective;
 use super::traffic::{Profile, Trace};
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 use crate::quantity::{
     Data, DeviceBandwidth, DeviceFlopRate, DeviceMemory, Devices, Flop, Per, Precision, Requests,
     Share, Time, Tokens, TokensPerRequest,
@@ -20,8 +20,6 @@ use crate::quantity::{
 pub use mixture::Mixture;
 pub use pools::Pools;
 pub use speculation::{Draft, Speculation};
-
-type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
 
 /// FLOP of one request.
 pub type FlopPerRequest = Per<Flop, Requests>;
@@ -137,35 +135,6 @@ pub struct Demand {
     pub max_wait: Option<Input<Time>>,
 }
 
-impl Replica {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        visit(&mut self.devices);
-        if let Some(pools) = &mut self.pools {
-            pools.for_each_input(visit);
-        }
-        if let Some(stages) = &mut self.stages {
-            visit(stages);
-        }
-        visit(&mut self.weights);
-        visit(&mut self.kv_per_token);
-        visit(&mut self.prefill);
-        self.input.for_each_input(visit);
-        if let Some(output) = &mut self.output {
-            output.for_each_input(visit);
-        }
-        visit(&mut self.peak);
-        visit(&mut self.bandwidth);
-        visit(&mut self.memory);
-        visit(&mut self.usable_memory);
-        visit(&mut self.compute_efficiency);
-        visit(&mut self.bandwidth_efficiency);
-        visit(&mut self.max_batch);
-        if let Some(speculation) = &mut self.speculation {
-            speculation.for_each_input(visit);
-        }
-    }
-}
-
 /// A class of requests, or all of them where there are no classes.
 #[derive(Clone, Debug)]
 pub struct RequestKind {
@@ -203,3 +172,28 @@ pub enum Router {
     /// The one with the fewest unanswered requests.
     LeastOutstanding,
 }
+
+inputs!(Replica {
+    devices,
+    pools,
+    stages,
+    weights,
+    kv_per_token,
+    prefill,
+    input,
+    output,
+    peak,
+    bandwidth,
+    memory,
+    usable_memory,
+    compute_efficiency,
+    bandwidth_efficiency,
+    max_batch,
+    speculation,
+});
+inputs!(Demand {
+    max_wait, max_batch_tokens, kv_cache, step_time, kinds;
+    but model, accelerator, spread, precision, kv_precision, quantized, burstiness, trace, profile,
+    router, objective, engine,
+});
+inputs!(RequestKind { cached; but class, share, input, output });

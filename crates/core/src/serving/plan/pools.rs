@@ -1,7 +1,7 @@
 //! Engines that read prompts apart from those that write answers.
 
 use super::Spread;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 use crate::quantity::{Data, DeviceBandwidth, Devices};
 
 /// Disaggregated prefill and decode within one replica.
@@ -21,12 +21,7 @@ pub struct Pools {
     pub network: Input<DeviceBandwidth>,
 }
 
-impl Pools {
-    pub(crate) fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        visit(&mut self.prefill);
-        visit(&mut self.decode);
-        visit(&mut self.prefill_devices);
-        visit(&mut self.prefill_weights);
-        visit(&mut self.network);
-    }
-}
+inputs!(Pools {
+    prefill, decode, prefill_devices, prefill_weights, network;
+    but prefill_spread,
+});

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{FlopPerRequest, KvPerToken};
 use crate::diagnostic::Place;
 use crate::model::Model;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 use crate::quantity::{Data, FlopPerToken, Share};
 
 /// Speculative decoding (Leviathan et al. 2023, arXiv:2211.17192).
@@ -36,15 +36,5 @@ pub struct Draft {
     pub place: Place,
 }
 
-impl Speculation {
-    pub(crate) fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        visit(&mut self.tokens);
-        visit(&mut self.acceptance);
-        visit(&mut self.verification);
-        if let Some(draft) = &mut self.draft {
-            visit(&mut draft.weights);
-            visit(&mut draft.kv_per_token);
-            visit(&mut draft.prefill);
-        }
-    }
-}
+inputs!(Speculation { tokens, acceptance, verification, draft });
+inputs!(Draft { weights, kv_per_token, prefill; but model, place });
