@@ -63,7 +63,7 @@ impl Shapes {
         let limits: Vec<Limit> = limits
             .filter_map(|(take, bound)| Some(Limit::read(take, bound.as_deref()?)))
             .collect::<Result<_>>()?;
-        let files = load::Beside(scenario);
+        let files = load::Beside::new(scenario, global)?;
         let question =
             Question { document: &document, files: &files, precision, device, limits: &limits };
         let shapes = question.answer(&scores).map_err(|error| error.within(&name))?;
