@@ -1,4 +1,4 @@
-//! The rows that [`super::region`] puts together.
+//! The rows of the tables in `regions/`, from which [`super::region`] describes a place.
 
 use std::sync::Arc;
 
@@ -13,7 +13,10 @@ const G_PER_KWH: f64 = 1e-3 / 3.6e6;
 /// L/J or USD/J of 1 L/kWh or 1 USD/kWh.
 const PER_KWH: f64 = 1.0 / 3.6e6;
 
-/// A row of `regions/regions.csv`.
+/// A row of `regions/regions.csv`: a provider's region or, with provider `*`, a country or state.
+///
+/// Units of the cells: grid and marginal intensity gCO2e/kWh, WUE L/kWh of IT energy; carbon-free
+/// share and PUE are ratios.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub provider: String,
@@ -123,7 +126,7 @@ impl Row for Zone {
     }
 }
 
-/// A row of `regions/grid.csv`: one zone, one year.
+/// A row of `regions/grid.csv`: the mean intensity of one zone in one year, in gCO2e/kWh.
 #[derive(Clone, Debug)]
 pub(super) struct GridRow {
     pub zone: String,
@@ -134,6 +137,7 @@ pub(super) struct GridRow {
 }
 
 impl GridRow {
+    /// The row as an intensity of an area of this extent, cited by zone and year.
     pub(super) fn grid(&self, extent: Extent) -> Option<Grid> {
         let citation = Arc::new(Citation {
             row: format!("{}:{}/{}", Self::FILE, self.zone, self.year),
@@ -164,7 +168,8 @@ impl Row for GridRow {
     }
 }
 
-/// A row of `regions/hourly.csv`.
+/// A row of `regions/hourly.csv`: the mean intensity of one hour of the day (UTC, 0 to 23) in one
+/// month (1 to 12), in gCO2e/kWh.
 #[derive(Clone, Debug)]
 pub(super) struct MonthHour {
     pub zone: String,
@@ -201,7 +206,7 @@ impl Row for MonthHour {
     }
 }
 
-/// A row of `regions/water.csv`: water that generating a kWh consumes.
+/// A row of `regions/water.csv`: the water in L that generating a kWh consumes.
 #[derive(Clone, Debug)]
 pub(super) struct GridWater {
     pub zone: String,
@@ -224,7 +229,8 @@ impl Row for GridWater {
     }
 }
 
-/// A row of `regions/electricity.csv`.
+/// A row of `regions/electricity.csv`: the price of electricity for industry (or all non-household
+/// use) in a zone and period, in USD/kWh.
 #[derive(Clone, Debug)]
 pub(super) struct Tariff {
     pub price: Sourced<EnergyPrice>,

@@ -1,14 +1,15 @@
 //! Quantities as people write them: `300B tokens`, `2.10 USD/device-h`, `57 gCO2e/kWh`.
 //!
-//! One grammar serves every quantity: a number, perhaps with `K M B T`, then a unit that is a
-//! product (`-`, `*`) and quotient (`/`) of atoms. The atoms' dimensions must multiply out to the
-//! dimension that is asked for.
+//! One grammar serves every quantity: a number, perhaps with `K M B T` (1e3, 1e6, 1e9, 1e12), then
+//! a unit that is a product (`-`, `*`) and quotient (`/`) of atoms. The atoms' dimensions must
+//! multiply out to the dimension that is asked for. An atom is a word of `ATOMS`, perhaps with an
+//! SI prefix; every written quantity reads back as the same value within its digits.
 
 use std::sync::LazyLock;
 
 use super::dimension::{Dimension, Measure};
 
-/// A text that is no quantity of the dimension asked for.
+/// A text that is no quantity of the dimension asked for, with the units that would do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum QuantityError {
     /// No number at the start, or one that is not finite.
@@ -30,7 +31,7 @@ pub enum QuantityError {
         /// The units that would do here.
         valid: String,
     },
-    /// A bare number where no unit goes without saying.
+    /// A bare number, in a dimension whose unit does not go without saying.
     #[error("`{0}` has no unit; {1}")]
     NoUnit(String, String),
     /// A price that does not say what it is the price of.
@@ -46,8 +47,8 @@ const DAY: f64 = 86400.0;
 const YEAR: f64 = 365.25 * DAY;
 const KWH: f64 = 3.6e6;
 
-/// Unit words: spelling, factor to the stored unit, base quantity, SI prefixes allowed.
-/// The prefix applies before the word; words that may not take one are matched whole.
+/// Unit words: spelling, factor to the stored unit, base quantity, SI prefixes allowed. The prefix
+/// applies before the word; words that may not take one are matched whole.
 const ATOMS: &[(&str, f64, Dimension, bool)] = {
     const T: Dimension = Dimension::base(0, 1);
     const E: Dimension = Dimension::base(1, 1);
@@ -212,7 +213,7 @@ impl Dimension {
     }
 }
 
-/// Reads a quantity.
+/// Reads a quantity of the dimension of `Q`; the value is in its stored unit.
 ///
 /// # Errors
 /// [`QuantityError`], which names the units that would do.
@@ -220,7 +221,7 @@ pub fn parse<Q: Measure>(text: &str) -> Result<Q, QuantityError> {
     read(text, Q::DIMENSION).map(Q::from_stored)
 }
 
-/// Reads a quantity as a number of `unit`, which is one of this crate's own texts; a bare number is
+/// Reads a quantity as a number of `unit`, which is one of this crate's own texts. A bare number is
 /// in that unit.
 ///
 /// # Errors
@@ -337,7 +338,8 @@ fn read_atom(word: &str) -> Option<(f64, Dimension)> {
     })
 }
 
-/// A stored value in another unit, such as `kWh`; the unit is one of this crate's own texts.
+/// A stored value in another unit, such as `kWh`: stored / factor. The unit is one of this crate's
+/// own texts.
 pub fn convert(stored: f64, unit: &str) -> f64 {
     match read_unit(unit, Dimension::NONE) {
         Ok((factor, _)) => stored / factor,

@@ -7,8 +7,15 @@
 //! config.hidden                                      the key, where a name means something else
 //! max(64, ceil(hidden / 3)), layer in [0, 4], not tied and bias
 //! ```
-//! `/` of whole numbers is whole where it divides and a fraction where not; `//` rounds down.
-//! `a ?? b` is `b` where `a` is null or one of its keys is missing.
+//!
+//! `/` of whole numbers is whole if it divides and a fraction if not; `//` rounds down. `a ?? b` is
+//! `b` if `a` is null or one of its keys is missing. From loose to tight: `if else`, `??`, `or`,
+//! `and`, comparisons and `in`, sums, products, `**`, `-`, indexing.
+//!
+//! Functions: `min`, `max` and `sum` of values or of one list; `ceil`, `floor`, `round` (ties to
+//! even), `abs`, `sqrt` of a number; `len` of a list or text; `count(list, x)`; `first(list, n)`;
+//! `multiple(x, step)`, the multiple of `step` nearest to `x` but at most 10 % below it;
+//! `starts_with`, `ends_with`; `at(list, i)`, which is also the value itself if it is no list.
 
 mod evaluate;
 mod parse;
@@ -25,21 +32,21 @@ pub struct Expression {
     root: Node,
 }
 
-/// Where the names of an expression come from.
+/// The source of an expression's names.
 pub trait Names {
-    /// The value of `name`, `None` where nothing is called that.
+    /// The value of `name`; `None` if nothing is called that.
     fn lookup(&mut self, name: &str) -> Result<Option<Value>, Failure>;
 
     /// The value of the configuration's key `name`, whatever else has that name: `config.name`.
     fn key(&mut self, name: &str) -> Result<Option<Value>, Failure>;
 }
 
-/// Why an expression has no value.
+/// The reason why an expression has no value.
 #[derive(Debug)]
 pub enum Failure {
     /// A key is missing, which `??` forgives.
     Missing(String),
-    /// Anything else.
+    /// Any other reason.
     Wrong(Error),
 }
 
@@ -58,6 +65,7 @@ impl From<Failure> for Error {
     }
 }
 
+/// A node of the tree of an expression.
 #[derive(Clone, Debug)]
 enum Node {
     Literal(Value),
@@ -73,6 +81,7 @@ enum Node {
     Call(Function, Vec<Node>),
 }
 
+/// Operations of two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
     Coalesce,
@@ -95,6 +104,7 @@ enum Operation {
     Power,
 }
 
+/// Functions that an expression may call.
 #[derive(Clone, Copy, Debug)]
 enum Function {
     Min,
@@ -138,12 +148,12 @@ impl Expression {
     /// Reads an expression.
     ///
     /// # Errors
-    /// Where the text is not one, with what was met instead.
+    /// If the text is not one: the error has the part that was not expected.
     pub fn parse(text: &str) -> Result<Self> {
         Ok(Self { text: text.into(), root: parse::parse(text)? })
     }
 
-    /// An expression that is a value.
+    /// An expression that is a plain value.
     pub fn literal(value: Value) -> Self {
         Self { text: value.to_string().into(), root: Node::Literal(value) }
     }
@@ -166,20 +176,21 @@ impl Expression {
         &self.text
     }
 
-    /// Its value, with `names` for the keys.
+    /// Its value, with `names` for the keys. Whole numbers stay whole as long as they fit 64 bits.
     ///
     /// # Errors
-    /// A missing key, an operation that its operands do not have, a division by zero, an overflow.
+    /// If a key is missing, an operation does not fit its operands, or a divisor is zero.
     pub fn evaluate(&self, names: &mut impl Names) -> Result<Value, Failure> {
         evaluate::evaluate(&self.root, names)
     }
 
-    /// Calls `found` with each name in it; `optional` where a `??` forgives its absence.
+    /// Calls `found` with each name in it; `optional` is true if a `??` forgives its absence.
     pub fn names(&self, found: &mut impl FnMut(&str, bool)) {
         walk(&self.root, false, found);
     }
 }
 
+/// Calls `found` with each name below a node.
 fn walk(node: &Node, optional: bool, found: &mut impl FnMut(&str, bool)) {
     match node {
         Node::Literal(_) => {}
