@@ -1,5 +1,8 @@
 //! A quantity as the user gives it: a value, a range or an estimate of three points, perhaps with
 //! the reason for it.
+//!
+//! The forms in a file are `1.2 USD/h`, `1.1..1.3 USD/h`, `{value: 1.2 USD/h, source: "our bill"}`
+//! and `{low: ..., mode: ..., high: ...}`.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -18,13 +21,13 @@ use super::reader::Located;
 pub struct Given<Q> {
     /// The value or its range.
     pub spread: Spread<Q>,
-    /// Why it is so, in the user's words.
+    /// The reason for the value, in the user's words.
     pub source: Option<String>,
-    /// Where it stands.
+    /// The place in the file.
     pub place: Place,
 }
 
-/// What is known of a quantity.
+/// The knowledge of a quantity: a value, or its distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spread<Q> {
     /// One value.
@@ -55,7 +58,7 @@ impl<Q: Measure> Spread<Q> {
         }
     }
 
-    /// The distribution of what is uncertain.
+    /// The distribution of the quantity; `None` if it is one value.
     pub fn distribution(&self) -> Option<Distribution> {
         match self {
             Self::Point(_) => None,
@@ -77,17 +80,17 @@ impl<Q: Measure> Given<Q> {
         Input::new(name, self.spread.central(), self.basis()).spread(self.spread.distribution())
     }
 
-    /// A value that was read without its type being known.
+    /// A quantity from a value that was read before its dimension was known.
     ///
     /// # Errors
-    /// What is wrong with it as this quantity, in words for the user.
+    /// If it is not such a quantity: the reason, in words for the user.
     pub(super) fn from_json(raw: Located<Json>) -> Result<Self, String> {
         let Unplaced { spread, source } =
             Unplaced::deserialize(raw.value).map_err(|error| error.to_string())?;
         Ok(Self { spread, source, place: raw.place })
     }
 
-    /// Given, by this line and for this reason.
+    /// The basis of a given value: this line of the file, and the user's reason.
     pub fn basis(&self) -> Basis {
         Basis::Given { place: self.place.cited(), source: self.source.clone() }
     }
@@ -106,6 +109,7 @@ impl<'de, Q: Measure> Deserialize<'de> for Given<Q> {
     }
 }
 
+/// A quantity without its place.
 struct Unplaced<Q> {
     spread: Spread<Q>,
     source: Option<String>,
@@ -117,6 +121,7 @@ impl<'de, Q: Measure> Deserialize<'de> for Unplaced<Q> {
     }
 }
 
+/// Reads a quantity in any of its forms.
 struct Quantity<Q>(PhantomData<Q>);
 
 impl<'de, Q: Measure> Visitor<'de> for Quantity<Q> {
@@ -182,12 +187,14 @@ impl<'de, Q: Measure> Visitor<'de> for Quantity<Q> {
     }
 }
 
+/// One value with its unit, which must make sense in its dimension.
 fn one<Q: Measure, E: de::Error>(text: &str) -> Result<Q, E> {
     let value: Q = text::parse(text).map_err(E::custom)?;
     value.check().map_err(E::custom)?;
     Ok(value)
 }
 
+/// An example of a quantity, for messages: one of its stored unit, as reports print it.
 fn example(dimension: Dimension) -> String {
     text::show_stored(1.0, dimension)
 }
@@ -206,7 +213,7 @@ impl<Q: Measure> JsonSchema for Given<Q> {
     }
 }
 
-/// Apart from the type, so that it is compiled once.
+/// The schema of a quantity. It does not depend on the type, so that it is compiled once.
 fn schema(dimension: Dimension) -> Schema {
     let one = json_schema!({"type": ["number", "string"]});
     json_schema!({

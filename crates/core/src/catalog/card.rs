@@ -24,10 +24,10 @@ pub struct Card {
     pub note: String,
 }
 
-/// The name, value and basis of the quantity.
+/// A quantity of a card.
 #[derive(Clone, Debug)]
 pub struct Fact {
-    /// Name, value and basis.
+    /// The name, value and basis of the quantity.
     pub step: Step,
     /// The publications and date that it comes from.
     pub citation: Arc<Citation>,

@@ -7,8 +7,8 @@ use crate::model::layer::{Layer, Role};
 use crate::model::operator::{Attention, Bulk, Convolution, Dense, Operator};
 use crate::model::total::Model;
 
-/// The model without the units that are pruned. The units of each layer that remain are units x (1
-/// - share), rounded, at least one:
+/// The model without the units that are pruned. Of the n units of a layer, n (1 - share) remain,
+/// rounded, at least one:
 ///
 /// - attention: heads, by whole groups that share keys and values, with the projections to and from
 ///   them;
