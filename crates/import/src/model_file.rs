@@ -6,7 +6,7 @@ use flopcast_core::model::{Input, Model, spec};
 /// The model of a model file on an input.
 ///
 /// # Errors
-/// Where the text is no such file, or the model cannot be built.
+/// If the text is no such file, or the model cannot be built.
 pub fn read(name: &str, text: &str, input: &Input) -> Result<Model> {
     let json = serde_yaml::from_str(text)
         .map_err(|error: serde_yaml::Error| Error::input(error.to_string()).within(name))?;
