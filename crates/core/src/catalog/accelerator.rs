@@ -193,6 +193,8 @@ impl Row for Accelerator {
     const FILE: &'static str = "hardware/accelerators.csv";
     const TEXT: &'static str = flopcast_data::hardware::ACCELERATORS;
 
+    /// Reads a row. Peaks share one citation, the other columns of the data sheet another; host,
+    /// idle and embodied figures have their own. `devices_per_node` is required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let id = cells.required("id")?.to_owned();
         let cite = |column| cells.citation(&id, column, None);
@@ -238,6 +240,7 @@ impl Row for Accelerator {
         })
     }
 
+    /// The id: an overlay's row replaces the whole device.
     fn key(&self) -> String {
         self.id.clone()
     }
@@ -246,7 +249,9 @@ impl Row for Accelerator {
 /// Another name of a device: a row of `hardware/aliases.csv`.
 #[derive(Clone, Debug)]
 pub(super) struct Alias {
+    /// The other name, as a source writes it; capitals do not matter.
     pub alias: String,
+    /// The id of the device that it means.
     pub accelerator: String,
 }
 
@@ -261,6 +266,7 @@ impl Row for Alias {
         })
     }
 
+    /// The other name.
     fn key(&self) -> String {
         self.alias.clone()
     }

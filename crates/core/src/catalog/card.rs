@@ -83,6 +83,7 @@ impl Catalog {
             .hint("`flopcast catalog list` says what there is")
     }
 
+    /// The card of a device: its figures, purchase prices, aliases and sellers.
     fn device_card(&self, device: &Accelerator) -> Card {
         let mut facts = Facts::default();
         for (precision, peak) in device.peaks() {
@@ -128,6 +129,7 @@ impl Catalog {
     }
 }
 
+/// The card of a place: its grid intensities by basis, and its other figures.
 fn region_card(region: &Region) -> Card {
     let mut facts = Facts::default();
     for grid in &region.grids {
@@ -167,6 +169,7 @@ fn default_card(default: &super::Default) -> Card {
     Card { kind: "default", name, about, facts: Vec::new(), note }
 }
 
+/// The card of a publication.
 fn source_card(source: &Source) -> Card {
     let mut about = vec![
         ("title", source.title.clone()),
@@ -179,6 +182,7 @@ fn source_card(source: &Source) -> Card {
     Card { kind: "source", name, about, facts: Vec::new(), note }
 }
 
+/// The facts of a card so far; a figure that is unknown is left out.
 #[derive(std::default::Default)]
 struct Facts(Vec<Fact>);
 

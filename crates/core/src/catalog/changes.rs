@@ -33,6 +33,7 @@ struct Series {
     values: &'static [&'static str],
 }
 
+/// The tables that change with time. Devices, regions and defaults are revised, not continued.
 const SERIES: &[Series] = &[
     Series {
         table: "pricing/prices.csv",
@@ -100,6 +101,8 @@ impl Catalog {
 }
 
 impl Series {
+    /// The newest figure of each thing in a series, by the row's name and the column. Dates compare
+    /// as text, which ISO dates allow.
     fn newest(&self, tables: &[super::StoredTable]) -> Newest {
         let mut newest = Newest::new();
         let Some((_, columns, rows)) = tables.iter().find(|(file, ..)| *file == self.table) else {

@@ -71,6 +71,7 @@ impl Catalog {
     }
 }
 
+/// Reads a figure of the row as a quantity.
 impl Default {
     fn read<Q: Measure>(&self, text: &str) -> Result<Sourced<Q>> {
         let value = parse(text).map_err(|e| Error::input(format!("{}: {e}", self.citation.row)))?;
@@ -82,6 +83,7 @@ impl Row for Default {
     const FILE: &'static str = "pricing/defaults.csv";
     const TEXT: &'static str = flopcast_data::pricing::DEFAULTS;
 
+    /// Reads a row; a figure may be missing, with a note that says why.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let id = cells.required("id")?.to_owned();
         Ok(Self {
@@ -94,6 +96,7 @@ impl Row for Default {
         })
     }
 
+    /// The dotted name.
     fn key(&self) -> String {
         self.id.clone()
     }

@@ -43,6 +43,8 @@ impl Catalog {
         texts.map(|(table, texts)| self.examine(table, &texts, on)).collect()
     }
 
+    /// The state of one table: its texts, embedded and laid over, are read anew, so that gaps of
+    /// columns that no code reads count too.
     fn examine(&self, table: &'static str, texts: &[&str], on: NaiveDate) -> TableHealth {
         let mut rows = 0;
         let mut gaps: Vec<(String, usize)> = Vec::new();
@@ -83,6 +85,7 @@ impl Catalog {
 }
 
 impl SourceAge {
+    /// The ages of one source's facts; facts without a date count, but have no age.
     fn new(source: String, dates: &[Option<AsOf>], on: NaiveDate) -> Self {
         let newest = dates.iter().copied().flatten().max();
         let oldest = dates.iter().copied().flatten().min();

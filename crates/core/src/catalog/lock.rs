@@ -35,6 +35,7 @@ pub struct Lock {
     tables: IndexMap<String, LockedTable>,
 }
 
+/// The rows of one table, with the look-ups that they answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockedTable {
@@ -45,6 +46,7 @@ struct LockedTable {
     rows: Vec<LockedRow>,
 }
 
+/// A row as a line of its table, with its layer and its SHA-256.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockedRow {
@@ -200,24 +202,28 @@ impl Catalog {
             .hint("or estimate it with today's catalog: --no-lock"))
     }
 
+    /// The look-ups that were noted.
     fn looked_up(&self) -> BTreeSet<(&'static str, String)> {
         let look_ups = self.look_ups.as_ref();
         let look_ups = look_ups.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
         look_ups.map(|it| it.clone()).unwrap_or_default()
     }
 
+    /// The publications as rows of text.
     fn stored_sources(&self) -> Result<Vec<Stored>> {
         Sources::stored(None, &self.overlays, self.lock.is_some())
     }
 }
 
 impl LockedRow {
+    /// A row with its hash.
     fn new(row: &Stored) -> Self {
         let text = row.text();
         Self { layer: row.layer, sha256: hash(&text), row: text }
     }
 }
 
+/// SHA-256 of a row in hexadecimal digits.
 fn hash(row: &str) -> String {
     Sha256::digest(row).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

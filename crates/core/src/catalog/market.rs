@@ -12,7 +12,9 @@ pub type TokenPrice = Per<Money, Tokens>;
 /// Price of a device to buy: USD/device.
 pub type PurchasePrice = Per<Money, Devices>;
 
+/// USD/token of 1 USD per million tokens.
 const PER_MILLION: f64 = 1e-6;
+/// USD/s of 1 USD/h.
 const PER_HOUR: f64 = 1.0 / 3600.0;
 
 /// The price of a hosted model by the token: a row of `pricing/api.csv`, whose cells are USD per
@@ -67,6 +69,7 @@ impl Row for ApiPrice {
     const FILE: &'static str = "pricing/api.csv";
     const TEXT: &'static str = flopcast_data::pricing::API;
 
+    /// Reads a row; only the price of input tokens is required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let model = cells.required("model")?.to_owned();
         let provider = cells.required("provider")?.to_owned();
@@ -87,6 +90,7 @@ impl Row for ApiPrice {
         })
     }
 
+    /// Provider and model.
     fn key(&self) -> String {
         format!("{}/{}", self.provider, self.model)
     }
@@ -96,6 +100,7 @@ impl Row for Purchased {
     const FILE: &'static str = "pricing/purchase.csv";
     const TEXT: &'static str = flopcast_data::pricing::PURCHASE;
 
+    /// Reads a row; it must be dated, since a purchase price is one of its time.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let accelerator = cells.text("accelerator").to_owned();
         let product = cells.required("product")?.to_owned();
@@ -109,6 +114,7 @@ impl Row for Purchased {
         })
     }
 
+    /// Product and date.
     fn key(&self) -> String {
         row_key(&self.price.citation)
     }
@@ -118,6 +124,7 @@ impl Row for IndexValue {
     const FILE: &'static str = "pricing/index.csv";
     const TEXT: &'static str = flopcast_data::pricing::INDEX;
 
+    /// Reads a row; the month is part of its key.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let accelerator = cells.required("accelerator")?.to_owned();
         let month = cells.as_of("month")?.ok_or_else(|| cells.empty("month"))?;
@@ -129,6 +136,7 @@ impl Row for IndexValue {
         })
     }
 
+    /// Device and month.
     fn key(&self) -> String {
         row_key(&self.median.citation)
     }

@@ -348,6 +348,7 @@ impl Catalog {
         self.source_table().of(None, id).first().map(Arc::as_ref)
     }
 
+    /// The table of publications, read when it is first asked for.
     fn source_table(&self) -> &Sources {
         let table = || Sources::new(None, &self.overlays, self.lock.is_some()).expect(CHECKED);
         self.tables.sources.get_or_init(table)

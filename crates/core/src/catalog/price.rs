@@ -43,6 +43,7 @@ pub struct Price {
     /// USD per hour by way of buying, in the order of [`Purchase::ALL`]; `None` where the row has
     /// no such price.
     usd_per_hour: [Option<f64>; Purchase::ALL.len()],
+    /// The layer that the row stands in: a price of the user's own comes before any other.
     pub(super) layer: Layer,
 }
 
@@ -307,6 +308,8 @@ impl Row for Price {
     const FILE: &'static str = "pricing/prices.csv";
     const TEXT: &'static str = flopcast_data::pricing::PRICES;
 
+    /// Reads a row. It needs a date, a basis and at least one price, and a number of devices unless
+    /// it is that of a host.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let provider = cells.required("provider")?.to_owned();
         let region = cells.required("region")?.to_owned();
@@ -362,6 +365,8 @@ impl Row for Price {
         })
     }
 
+    /// Provider, region, product, basis and date: an overlay replaces a price of the same day, and
+    /// adds one of another day.
     fn key(&self) -> String {
         let date = self.citation.as_of.map(|as_of| as_of.start.to_string()).unwrap_or_default();
         let basis = self.basis.name();

@@ -47,6 +47,7 @@ impl Row for Signal {
     const FILE: &'static str = "regions/signals.csv";
     const TEXT: &'static str = flopcast_data::regions::SIGNALS;
 
+    /// Reads a row; its time is RFC 3339, its length a number of minutes.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let zone = cells.required("zone")?.to_owned();
         let at = cells.required("at")?;
@@ -71,6 +72,7 @@ impl Row for Signal {
         })
     }
 
+    /// Zone, basis and time: a measured value and a forecast of one hour replace one another.
     fn key(&self) -> String {
         self.intensity.citation.row.clone()
     }

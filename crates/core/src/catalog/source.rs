@@ -162,6 +162,7 @@ impl fmt::Display for AsOf {
 }
 
 impl Span {
+    /// Names of the spans in tables.
     pub(super) const NAMES: &'static [(&'static str, Self)] = &[
         ("day", Self::Day),
         ("month", Self::Month),
@@ -174,6 +175,7 @@ impl Row for Arc<Source> {
     const FILE: &'static str = "sources.csv";
     const TEXT: &'static str = flopcast_data::SOURCES;
 
+    /// Reads a row; id and title are required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         Ok(Self::new(Source {
             id: cells.required("id")?.to_owned(),
@@ -185,6 +187,7 @@ impl Row for Arc<Source> {
         }))
     }
 
+    /// The short name that rows cite.
     fn key(&self) -> String {
         self.id.clone()
     }

@@ -90,6 +90,7 @@ struct Keys<'t> {
 }
 
 impl<'t> Keys<'t> {
+    /// The keys of a chain of templates and of one model type in it.
     fn of(chain: &[&'t Template], model_type: &str) -> Self {
         let mut keys = Self { read: BTreeSet::new(), ignored: BTreeSet::new() };
         for template in chain {

@@ -163,6 +163,7 @@ pub fn from_preset(name: &str, input: &Input) -> Result<Model> {
 /// # Errors
 /// If it is no such file, or the model cannot be built.
 pub fn from_file(name: &str, json: Json, input: &Input) -> Result<Model> {
+    /// A model file that names a family.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Family {

@@ -23,6 +23,7 @@ impl Dimension {
     /// Positions of the base quantities that are merely counted (token, sample, request, device,
     /// instance). A text may leave these unsaid ("330 W" of a device), except in a price.
     const COUNTED: [usize; 5] = [6, 7, 8, 10, 11];
+    /// Position of money.
     const MONEY: usize = 2;
 
     /// The dimension of one base quantity to a power; `index` is its position in [`BASES`].

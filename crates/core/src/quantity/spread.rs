@@ -47,6 +47,7 @@ pub enum Distribution {
 const Z95: f64 = 1.644_853_626_951_472_2;
 
 impl Scale {
+    /// f: from a value to the scale.
     fn forward(self, value: f64) -> f64 {
         match self {
             Self::Linear => value,
@@ -56,6 +57,7 @@ impl Scale {
         }
     }
 
+    /// f⁻¹: from the scale to a value.
     fn back(self, value: f64) -> f64 {
         match self {
             Self::Linear => value,

@@ -41,10 +41,12 @@ pub enum QuantityError {
     PriceOfWhat(String),
 }
 
+/// Seconds per unit of time; a year is the Julian one of 365.25 days.
 const S: f64 = 1.0;
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 86400.0;
 const YEAR: f64 = 365.25 * DAY;
+/// Joules per kWh.
 const KWH: f64 = 3.6e6;
 
 /// Unit words: spelling, factor to the stored unit, base quantity, SI prefixes allowed. The prefix
@@ -106,6 +108,7 @@ const ATOMS: &[(&str, f64, Dimension, bool)] = {
     ]
 };
 
+/// SI prefixes of units that take them; `K` is read as `k`, and data is decimal (1 KB = 1,000 B).
 const PREFIXES: &[(&str, f64)] = &[
     ("m", 1e-3),
     ("k", 1e3),
@@ -119,6 +122,7 @@ const PREFIXES: &[(&str, f64)] = &[
     ("Y", 1e24),
 ];
 
+/// Multipliers right behind a number: `300B tokens`, `7.2M requests`.
 const MULTIPLIERS: &[(&str, f64)] =
     &[("K", 1e3), ("k", 1e3), ("M", 1e6), ("B", 1e9), ("G", 1e9), ("T", 1e12)];
 
@@ -206,6 +210,7 @@ fn bare_unit(wanted: Dimension) -> Option<f64> {
 }
 
 impl Dimension {
+    /// The dimension per time.
     const fn over_time(self) -> Self {
         let mut exponents = self.0;
         exponents[0] -= 1;
@@ -299,7 +304,8 @@ fn split_multiplier(rest: &str, wanted: Dimension) -> (f64, &str) {
     }
 }
 
-/// Factor and dimension of a unit expression such as `gCO2e/kWh` or `USD/device-h`.
+/// Factor and dimension of a unit expression such as `gCO2e/kWh` or `USD/device-h`: `-` and `*`
+/// join atoms, and all atoms behind the first `/` divide.
 fn read_unit(unit: &str, wanted: Dimension) -> Result<(f64, Dimension), QuantityError> {
     let (mut factor, mut dimension, mut sign) = (1.0, Dimension::NONE, 1);
     for (i, quotient) in unit.split('/').enumerate() {

@@ -89,9 +89,9 @@ pub struct Convolution {
     pub axes: Vec<Axis>,
     /// Groups of channels that do not see each other; as many as `in_channels` make it depthwise.
     pub groups: u64,
-    /// Whether this is a transposed convolution, which spreads instead of gathering.
+    /// True for a transposed convolution, which spreads instead of gathering.
     pub transposed: bool,
-    /// Whether a bias is added per output channel.
+    /// True if a bias is added per output channel.
     pub bias: bool,
 }
 
@@ -151,7 +151,7 @@ pub struct Pool {
     pub rows: u64,
     /// The axes, 1 to 3.
     pub axes: Vec<Axis>,
-    /// Whether a last, partly filled window counts.
+    /// True if a last, partly filled window counts.
     pub ceil: bool,
 }
 
@@ -169,6 +169,7 @@ impl Pool {
         Flops::elementwise(taps * product(&self.output()) * self.rows as f64)
     }
 
+    /// Reads the input and writes the output once.
     pub(super) fn moved(&self) -> Moved {
         let input: f64 = self.axes.iter().map(|axis| axis.input as f64).product();
         Moved {

@@ -12,7 +12,7 @@ pub struct Dense {
     pub inputs: u64,
     /// Features of a vector after.
     pub outputs: u64,
-    /// Whether a bias is added.
+    /// True if a bias is added.
     pub bias: bool,
 }
 

@@ -164,6 +164,7 @@ impl Operator {
         element * self.moved().written
     }
 
+    /// Activations read and written; a bare parameter and a bare count move none.
     fn moved(&self) -> Moved {
         match self {
             Self::Dense(it) => it.moved(),

@@ -144,9 +144,9 @@ pub struct Norm {
     pub rows: u64,
     /// Features of a vector, or channels.
     pub dim: u64,
-    /// Whether a learned scale follows.
+    /// True if a learned scale follows.
     pub scale: bool,
-    /// Whether a learned shift follows.
+    /// True if a learned shift follows.
     pub bias: bool,
 }
 
@@ -180,6 +180,7 @@ impl Norm {
         Gradients { input: self.forward(), weight: self.affine(), ..Gradients::default() }
     }
 
+    /// Reads and writes each element once: the statistics stay on the chip.
     pub(super) fn moved(&self) -> Moved {
         Moved { read: self.elements(), written: self.elements() }
     }

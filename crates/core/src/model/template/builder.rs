@@ -74,8 +74,11 @@ pub fn build(
 /// The tensor between two layers: `batch x extents x features`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tensor {
+    /// Samples, or windows of them.
     pub(super) batch: u64,
+    /// Extents between batch and features: positions, or height and width.
     pub(super) extents: Vec<u64>,
+    /// Features of a position: channels of an image.
     pub(super) features: u64,
     /// True for the data itself, before any operator.
     pub(super) data: bool,
@@ -102,6 +105,7 @@ impl Tensor {
 #[derive(Clone, Debug)]
 pub(super) struct Scope {
     name: Option<Arc<str>>,
+    /// The role of its layers, unless their operator has one of its own.
     pub(super) role: Option<Role>,
     owned: bool,
     times: u64,
@@ -131,7 +135,9 @@ struct Frame<'t> {
 /// The state of a run: the tensor, the scopes around it, and the layers so far.
 pub(super) struct Builder<'t> {
     frames: Vec<Frame<'t>>,
+    /// The tensor that the next operator reads.
     pub(super) tensor: Tensor,
+    /// The scopes around the next operator, outermost first.
     pub(super) scopes: Vec<Scope>,
     layers: Vec<Layer>,
     by_name: HashMap<String, Vec<usize>>,
@@ -224,6 +230,7 @@ impl<'t> Builder<'t> {
         &self.frames[self.frames.len() - 1]
     }
 
+    /// The innermost configuration, to change it.
     fn frame_mut(&mut self) -> &mut Frame<'t> {
         let last = self.frames.len() - 1;
         &mut self.frames[last]

@@ -134,8 +134,25 @@ fn names_in(nodes: &[Node], found: &mut impl FnMut(&str, bool)) {
 /// Settings that are plain names rather than expressions.
 const LITERAL: [&str; 2] = ["name", "as"];
 
-/// Operators and changes of shape, each with the settings that it takes.
+/// Operators and changes of shape, each with the settings that it takes. On a tensor
+/// `[batch, extents..., features]`:
+///
+/// - `input`, `reshape`: set batch, extents, features; `flatten`: features x positions, no extents;
+/// - `dense`: features `in` to `out` at each of `rows` positions, with `bias`;
+/// - `conv1d` to `conv3d`: `in` to `out` channels, windows of `kernel`, `stride`, `padding` (or
+///   `same`), `dilation`, in `groups`, perhaps `transposed`;
+/// - `attention`: `heads`, `kv_heads`, `head_dim` (or `qk_dim`, `v_dim`), `queries`, `keys`, one of
+///   the masks `causal`, `window`, `band`, `chunk`, `selected`, and `cached` elements per key;
+/// - `matmul`: `batch` products `[rows, inner] x [inner, columns]`;
+/// - `embedding`: a table `[entries, dim]`; `parameter`: a tensor of `size` elements;
+/// - `norm` and its kinds: over `dim` features, with `scale` and `bias`;
+/// - `activation` with `function`, and the functions by name: over `elements` with `operands`;
+/// - `glu`: halves the features and multiplies the halves, one of them through `function`;
+/// - pools: windows, all positions (`global_pool`), or given `extents` (`adaptive_pool`);
+/// - `rnn`, `lstm`, `gru`: `layers` of `hidden` features in `directions`, with `biases` per gate;
+/// - `scan`: a state `[heads, key_dim, value_dim]` by `kind`, perhaps in chunks.
 pub(super) const OPERATORS: &[(&str, &[&str])] = {
+    /// Settings of convolutions.
     const CONV: &[&str] = &[
         "name",
         "in",
@@ -152,10 +169,14 @@ pub(super) const OPERATORS: &[(&str, &[&str])] = {
         "weights",
         "role",
     ];
+    /// Settings of norms.
     const NORM: &[&str] = &["name", "kind", "dim", "scale", "bias", "weights", "role"];
+    /// Settings of pools.
     const POOL: &[&str] = &["name", "kernel", "stride", "padding", "ceil"];
+    /// Settings of recurrent layers.
     const CELL: &[&str] =
         &["name", "in", "hidden", "layers", "directions", "biases", "weights", "role"];
+    /// Settings of functions of each element.
     const POINTWISE: &[&str] = &["name", "function", "elements", "operands", "role"];
     &[
         ("input", &["batch", "extents", "features"]),

@@ -18,9 +18,13 @@ use crate::model::operator::{
 
 /// One operator with its settings, about to become a layer.
 pub(super) struct Call<'b, 't> {
+    /// The run that it belongs to.
     pub(super) builder: &'b mut Builder<'t>,
+    /// The operator's word in the layer list.
     pub(super) word: &'static str,
+    /// Its settings.
     pub(super) knobs: &'b Knobs,
+    /// The last part of the layer's path.
     pub(super) name: &'b str,
 }
 
@@ -108,6 +112,7 @@ impl Call<'_, '_> {
         self.knobs.get("role").map(|it| role(it.text())).transpose()
     }
 
+    /// The running tensor, to change it.
     fn tensor(&mut self) -> &mut Tensor {
         &mut self.builder.tensor
     }

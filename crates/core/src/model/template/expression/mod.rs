@@ -68,63 +68,108 @@ impl From<Failure> for Error {
 /// A node of the tree of an expression.
 #[derive(Clone, Debug)]
 enum Node {
+    /// A value written out: a number, a text in quotes, true, false or null.
     Literal(Value),
+    /// A name, looked up in the configuration and the template.
     Name(Arc<str>),
+    /// `[a, b]`.
     List(Vec<Node>),
+    /// A section, from a file only.
     Map(Vec<(String, Node)>),
+    /// `a[b]`: the entry of a list, the letter of a text, the value of a key.
     Index(Box<Node>, Box<Node>),
+    /// `a.key`; `config.key` is the configuration's own key.
     Member(Box<Node>, Arc<str>),
+    /// `not a`: true for null, false, 0 and empty values.
     Not(Box<Node>),
+    /// `-a`.
     Negative(Box<Node>),
+    /// Two operands and what joins them.
     Binary(Operation, Box<Node>, Box<Node>),
+    /// `b if a else c`, as `[a, b, c]`.
     Choose(Box<[Node; 3]>),
+    /// `f(a, b)`.
     Call(Function, Vec<Node>),
 }
 
 /// Operations of two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
+    /// `a ?? b`: b if a is null or a key in it is missing.
     Coalesce,
+    /// `a or b`: a if it holds, else b.
     Or,
+    /// `a and b`: b if a holds, else a.
     And,
+    /// `a == b`; 2 equals 2.0.
     Equal,
+    /// `a != b`.
     Differ,
+    /// `a < b`, of numbers.
     Less,
+    /// `a <= b`, of numbers.
     LessEqual,
+    /// `a > b`, of numbers.
     Greater,
+    /// `a >= b`, of numbers.
     GreaterEqual,
+    /// `a in b`: an item of a list, a key of a section, a part of a text.
     In,
+    /// `a not in b`.
     NotIn,
+    /// `a + b`, of numbers or texts.
     Add,
+    /// `a - b`.
     Subtract,
+    /// `a * b`.
     Multiply,
+    /// `a / b`: whole if b divides a, else a fraction.
     Divide,
+    /// `a // b`, rounded down.
     DivideDown,
+    /// `a % b`: the remainder of `//`, never negative.
     Remainder,
+    /// `a ** b`: the power.
     Power,
 }
 
 /// Functions that an expression may call.
 #[derive(Clone, Copy, Debug)]
 enum Function {
+    /// The least of its values, or of the entries of one list.
     Min,
+    /// The greatest of its values, or of the entries of one list.
     Max,
+    /// The number rounded up.
     Ceil,
+    /// The number rounded down.
     Floor,
+    /// The number rounded to the nearest whole one, ties to the even one.
     Round,
+    /// The number without its sign.
     Abs,
+    /// The square root; whole if it is.
     Sqrt,
+    /// The length of a list, section or text; 1 for a number.
     Len,
+    /// The sum of its values, or of the entries of one list.
     Sum,
+    /// `count(list, x)`: the entries that equal x.
     Count,
+    /// `first(list, n)`: the first n entries.
     First,
+    /// `multiple(x, step)`: the multiple of `step` nearest to x, but at most 10 % below it.
     Multiple,
+    /// `starts_with(text, part)`.
     StartsWith,
+    /// `ends_with(text, part)`.
     EndsWith,
+    /// `at(list, i)`: the entry, or the value itself if it is no list.
     At,
 }
 
 impl Function {
+    /// The functions by the names under which expressions call them.
     const ALL: [(&'static str, Self); 15] = [
         ("min", Self::Min),
         ("max", Self::Max),

@@ -26,6 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Node> {
     }
 }
 
+/// A token of an expression.
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     Number(Value),
@@ -94,6 +95,7 @@ fn tokens(text: &str) -> Result<Vec<Token>> {
     Ok(found)
 }
 
+/// The state of the parser. It counts nodes and depth, so that no text can overflow the stack.
 struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Token>,
@@ -128,6 +130,7 @@ const LEVELS: [&[(&str, Operation)]; 7] = [
 ];
 
 impl Parser<'_> {
+    /// The next token, if there is one.
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.next)
     }
@@ -152,6 +155,7 @@ impl Parser<'_> {
         Err(self.unexpected(&met).hint(format!("expected `{expected}`")))
     }
 
+    /// The error of a token that was not expected.
     fn unexpected(&self, met: &str) -> Error {
         Error::input(format!("`{}` is not an expression: did not expect {met}", self.text))
     }
