@@ -15,8 +15,8 @@ fn main() {
 struct Engine;
 
 impl StepTime for Engine {
-    fn tokens(&self, decode: u32, prefill: u32, _: u32) -> Time {
-        Time::from_stored(6e-3 + 3e-5 * f64::from(decode + prefill))
+    fn tokens(&self, decode: f64, prefill: f64, _: f64) -> Time {
+        Time::from_stored(6e-3 + 3e-5 * (decode + prefill))
     }
     fn context(&self) -> Time {
         Time::from_stored(5e-8)

@@ -67,6 +67,9 @@ impl Runs {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        for path in self.per_request.iter().chain(&self.timeline) {
+            output::vacant(path, self.force)?;
+        }
         let catalog = load::catalog_of(&self.file, global)?;
         if !self.vary.is_empty() {
             return self.compare(global, &catalog);
@@ -92,7 +95,7 @@ impl Options {
     /// The fleets of every combination.
     fn compare(&self, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
         let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
-        let files = load::Beside(&self.file);
+        let files = load::Beside::new(&self.file, global)?;
         let space = Space::new(document(&self.file, global)?, axes, catalog, &files)?;
         let bar = Progress::new();
         let calibration = Calibration::shipped()?;

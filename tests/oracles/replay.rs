@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flopcast::catalog::Catalog;
+use flopcast::catalog::Device;
 use flopcast::evidence::backtest::score::quantile;
 use flopcast::model::config;
 use flopcast::model::spec::from_preset;
@@ -13,7 +14,7 @@ use flopcast::serving::capacity::{Limit, Objective, Search, Slo, highest_rate};
 use flopcast::serving::memory::KvCapacity;
 use flopcast::serving::served::ServedModel;
 use flopcast::serving::simulator::{Arrival, Bounds, Fleet, Limits, Report, Router, Simulation};
-use flopcast::serving::step::{Deployment, Device, Roofline, Weights};
+use flopcast::serving::step::{Deployment, Roofline, Weights};
 use flopcast::serving::traffic::{self, Trace};
 use flopcast::serving::traffic::{Source, Traffic};
 

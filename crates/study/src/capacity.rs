@@ -421,25 +421,40 @@ fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Re
 
 /// The highest rate as the forecast takes it.
 fn max_rate(highest: &HighestRate) -> Traced<RequestRate> {
-    let how = format!("simulated: the highest rate within the objective ({})", highest.bottleneck);
-    Traced::counted("inference.replica.max_rate_per_s", highest.rate, &how, true)
+    let how = format!(
+        "simulated: the highest rate within the objective; {} breaks it ({}), as {} requests say",
+        text::show(highest.breaks_at),
+        highest.bottleneck,
+        text::count(highest.simulated as f64)
+    );
+    Traced::derived("inference.replica.max_rate_per_s", highest.rate, how)
 }
 
-/// The latencies as the forecast takes them.
+/// The latencies as the forecast takes them: means over the requests of the run at the peak, and
+/// the parts that they are sums of.
 fn latency(planned: &Report) -> Result<Latency> {
     let all = planned.all();
-    let how = "simulated at the peak, mean over the requests";
     let mean = |histogram: &Histogram| {
         histogram.mean().ok_or_else(|| Error::limit("no request was answered at the planned load"))
     };
+    let how = |histogram: &Histogram| {
+        let requests = text::count(histogram.count() as f64);
+        format!("simulated at the peak: mean over {requests} requests")
+    };
+    let (queueing, first, whole) = (mean(&all.queueing)?, mean(&all.ttft)?, mean(&all.e2e)?);
+    let part = |name: &str, seconds: f64| Traced::derived(name, per(seconds), how(&all.ttft));
+    let waited = part("time in the queue", queueing);
+    let read = part("from the queue to the first token", first - queueing);
+    let ttft = (waited + read).named("inference.ttft_ms.mean");
+    let written = part("from the first token to the last", whole - first);
     Ok(Latency {
-        ttft: Traced::counted("inference.ttft_ms.mean", per(mean(&all.ttft)?), how, true),
+        e2e: (&ttft + written).named("inference.e2e_ms.mean"),
+        ttft,
         // Answers of one token have none.
         tpot: all
             .tpot
             .mean()
-            .map(|mean| Traced::counted("inference.tpot_ms.mean", per(mean), how, true)),
-        e2e: Traced::counted("inference.e2e_ms.mean", per(mean(&all.e2e)?), how, true),
+            .map(|mean| Traced::derived("inference.tpot_ms.mean", per(mean), how(&all.tpot))),
     })
 }
 

@@ -19,7 +19,7 @@ use crate::estimate::plan::{Scenario, TrainingPlan};
 use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::line::Line;
 use crate::ledger::years;
-use crate::provenance::{Known, Traced, Uncertain, Unknown};
+use crate::provenance::{Inputs as _, Known, Traced, Unknown, inputs};
 use crate::quantity::{Co2eMass, Energy, Money};
 use crate::serving::closed_form::{Latency, Rounds};
 use crate::training::predict;
@@ -129,6 +129,8 @@ impl Simulated {
     }
 }
 
+inputs!(Engine { scenario, settled; but simulated, records });
+
 impl Engine {
     /// Chooses the layout of the run, predicts its step, settles its efficiency.
     ///
@@ -168,14 +170,6 @@ impl Engine {
         let mut recorded = Self { records: true, ..self.clone() };
         recorded.for_each_input(&mut |input| input.record());
         recorded
-    }
-
-    /// Visits every input of the forecast.
-    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        self.scenario.for_each_input(visit);
-        if let Some(settled) = &mut self.settled {
-            Arc::make_mut(settled).for_each_input(visit);
-        }
     }
 
     /// The forecast.

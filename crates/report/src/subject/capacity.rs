@@ -1,7 +1,7 @@
 //! A sized service: latencies beside their bounds, then the forecast of its fleet.
 
 use flopcast_core::estimate::plan::Scenario;
-use flopcast_core::estimate::{Id, Key, Section};
+use flopcast_core::estimate::{Id, Key};
 use flopcast_core::quantity::{Measure, Time, text};
 use flopcast_core::serving::capacity::Autoscaling;
 use flopcast_core::serving::simulator::{ClassReport, Histogram};
@@ -49,7 +49,7 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
         })
         .collect();
     report.warnings.splice(0..0, capacity.warnings.iter().cloned());
-    report.service = service(&report, capacity);
+    report.service = service(capacity);
     report
 }
 
@@ -134,21 +134,12 @@ impl Subject for Service<'_> {
     }
 }
 
-/// What fits, latencies beside their bounds, and what is said about the service in words.
-fn service(report: &Report, capacity: &Capacity) -> Vec<Block> {
+/// What fits, and latencies beside their bounds.
+fn service(capacity: &Capacity) -> Vec<Block> {
     let mut doc = Doc::default();
     doc.section("What fits, weights and KV cache of an engine", memory(capacity));
     doc.section(title(capacity), latencies(capacity));
-    doc.push_some(Block::Facts(facts(report)));
     doc.blocks
-}
-
-/// What is said about the service in words.
-fn facts(report: &Report) -> Vec<(String, String)> {
-    let service = report.facts_of(Section::Simulated);
-    service
-        .filter_map(|fact| Some((fact.declared.label.to_owned(), fact.value.as_str()?.to_owned())))
-        .collect()
 }
 
 fn title(capacity: &Capacity) -> String {

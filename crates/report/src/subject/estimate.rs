@@ -29,16 +29,21 @@ impl Subject for Vec<Report> {
     }
 }
 
-/// One row per figure and per row of the ledger: scenario, path, value.
+/// One row per figure and per row of the ledger: scenario, path, and the value, `unknown` or
+/// `never`.
 pub(crate) fn rows(reports: &[Report]) -> Grid {
     let words = ["scenario", "figure"].map(Column::words);
     let mut grid = Grid::new(words.into_iter().chain([Column::numbers("value")]));
     for report in reports {
-        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value()));
-        let ledger = report.ledger.iter();
-        let ledger = ledger.map(|row| (format!("ledger.{}.amount_usd", row.path()), row.amount));
+        let told = |value: Option<f64>, word: &str| value.map_or(Cell::text(word), Cell::number);
+        let figures = report.figures.iter();
+        let figures = figures.map(|it| (it.path.clone(), told(it.value(), &it.shown())));
+        let ledger = report
+            .ledger
+            .iter()
+            .map(|row| (format!("ledger.{}.amount_usd", row.path()), told(row.amount, "unknown")));
         for (path, value) in figures.chain(ledger) {
-            grid.push([Cell::text(&report.name), Cell::text(path), value.into()]);
+            grid.push([Cell::text(&report.name), Cell::text(path), value]);
         }
     }
     grid

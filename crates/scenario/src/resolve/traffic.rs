@@ -183,7 +183,16 @@ fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedCl
     }
 }
 
+/// A forecast is of kinds of requests, not of every customer: figures are told for each.
+const MOST_CLASSES: usize = 100;
+
 fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedClass>> {
+    if let Some(class) = traffic.classes.get(MOST_CLASSES) {
+        let count = traffic.classes.len();
+        return Err(Error::input(format!("{count} classes of requests; at most {MOST_CLASSES}"))
+            .at(Some(&class.name.place))
+            .hint("classes of like lengths can be one, with a p95"));
+    }
     let shares = || traffic.classes.iter().map(|class| &class.share);
     let sum: f64 = shares().map(|given| given.spread.central().get()).sum();
     if let Some(last) = shares().next_back()

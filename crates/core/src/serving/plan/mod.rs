@@ -12,7 +12,7 @@ use super::instance::Instances;
 use super::traffic::{Profile, Trace};
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
-use crate::provenance::{Input, Step, Uncertain};
+use crate::provenance::{Input, Step, inputs};
 use crate::quantity::{
     Data, DeviceBandwidth, DeviceFlopRate, DeviceMemory, Devices, Flop, Per, Precision, Requests,
     Share, Time, Tokens, TokensPerRequest,
@@ -21,8 +21,6 @@ use crate::quantity::{
 pub use mixture::Mixture;
 pub use pools::Pools;
 pub use speculation::{Draft, Speculation};
-
-type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
 
 /// FLOP of one request.
 pub type FlopPerRequest = Per<Flop, Requests>;
@@ -168,6 +166,44 @@ impl Demand {
     }
 }
 
+/// A class of requests, or all of them where there are no classes.
+#[derive(Clone, Debug)]
+pub struct RequestKind {
+    /// The name of the class, where there are classes.
+    pub class: Option<String>,
+    /// Its share of the requests.
+    pub share: Input<Share>,
+    /// Tokens of the prompt, or of the text to encode.
+    pub input: Option<Length>,
+    /// Tokens of the answer; none for an encoder.
+    pub output: Option<Length>,
+    /// Share of the prompt tokens found in the prefix cache.
+    pub cached: Input<Share>,
+}
+
+/// How long prompts or answers are: lognormal with this mean and 95th percentile.
+#[derive(Clone, Debug)]
+pub struct Length {
+    /// The mean.
+    pub mean: Input<TokensPerRequest>,
+    /// The 95th percentile.
+    pub p95: Input<TokensPerRequest>,
+    /// Where the length is stated.
+    pub place: Place,
+}
+
+/// Who of the replicas gets the next request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Router {
+    /// Any: each replica then sees the same traffic as if it stood alone.
+    #[default]
+    Random,
+    /// Each in turn.
+    RoundRobin,
+    /// The one with the fewest unanswered requests.
+    LeastOutstanding,
+}
+
 impl Demand {
     /// Visits what a closed form depends on, in stored units.
     pub(super) fn for_each_value(&self, visit: &mut dyn FnMut(f64)) {
@@ -209,80 +245,29 @@ impl Replica {
         let draft = speculation.and_then(|it| it.draft.as_ref());
         visit(draft.map_or(none, |draft| draft.weights.value.value));
     }
-
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        visit(&mut self.devices);
-        if let Some(pools) = &mut self.pools {
-            pools.for_each_input(visit);
-        }
-        visit(&mut self.weights);
-        visit(&mut self.prefill);
-        self.input.for_each_input(visit);
-        if let Some(output) = &mut self.output {
-            output.for_each_input(visit);
-        }
-        visit(&mut self.peak);
-        visit(&mut self.bandwidth);
-        visit(&mut self.memory);
-        visit(&mut self.memory_share);
-        visit(&mut self.reserve);
-        if let Some(Reached { compute, bandwidth, kernel }) = &mut self.reached {
-            visit(compute);
-            visit(bandwidth);
-            visit(kernel);
-        }
-        visit(&mut self.max_batch);
-        if let Some(speculation) = &mut self.speculation {
-            speculation.for_each_input(visit);
-        }
-    }
 }
 
-/// A class of requests, or all of them where there are no classes.
-#[derive(Clone, Debug)]
-pub struct RequestKind {
-    /// The name of the class, where there are classes.
-    pub class: Option<String>,
-    /// Its share of the requests.
-    pub share: Input<Share>,
-    /// Tokens of the prompt, or of the text to encode.
-    pub input: Option<Length>,
-    /// Tokens of the answer; none for an encoder.
-    pub output: Option<Length>,
-    /// Share of the prompt tokens found in the prefix cache.
-    pub cached: Input<Share>,
-}
-
-impl RequestKind {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        visit(&mut self.share);
-        for Length { mean, p95, .. } in [&mut self.input, &mut self.output].into_iter().flatten() {
-            visit(mean);
-            visit(p95);
-        }
-        visit(&mut self.cached);
-    }
-}
-
-/// How long prompts or answers are: lognormal with this mean and 95th percentile.
-#[derive(Clone, Debug)]
-pub struct Length {
-    /// The mean.
-    pub mean: Input<TokensPerRequest>,
-    /// The 95th percentile.
-    pub p95: Input<TokensPerRequest>,
-    /// Where the length is stated.
-    pub place: Place,
-}
-
-/// Who of the replicas gets the next request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Router {
-    /// Any: each replica then sees the same traffic as if it stood alone.
-    #[default]
-    Random,
-    /// Each in turn.
-    RoundRobin,
-    /// The one with the fewest unanswered requests.
-    LeastOutstanding,
-}
+inputs!(Replica {
+    devices,
+    pools,
+    weights,
+    prefill,
+    input,
+    output,
+    peak,
+    bandwidth,
+    memory,
+    memory_share,
+    reserve,
+    reached,
+    max_batch,
+    speculation,
+});
+inputs!(Reached { compute, bandwidth, kernel });
+inputs!(Demand {
+    max_wait, max_batch_tokens, kv_cache, step_time, burstiness, kinds;
+    but model, accelerator, instances, precision, kv_precision, quantized, trace, profile, router,
+    objective, engine,
+});
+inputs!(RequestKind { share, input, output, cached; but class });
+inputs!(Length { mean, p95; but place });

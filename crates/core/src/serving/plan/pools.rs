@@ -1,6 +1,6 @@
 //! Prefill instances beside decode instances.
 
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 use crate::quantity::{DeviceBandwidth, Devices};
 
 /// Disaggregated prefill and decode within one replica.
@@ -16,11 +16,4 @@ pub struct Pools {
     pub network: Input<DeviceBandwidth>,
 }
 
-impl Pools {
-    pub(crate) fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        visit(&mut self.prefill);
-        visit(&mut self.decode);
-        visit(&mut self.prefill_devices);
-        visit(&mut self.network);
-    }
-}
+inputs!(Pools { prefill, decode, prefill_devices, network });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Place;
 use crate::model::Model;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 use crate::quantity::{Data, Share};
 
 /// Speculative decoding (Leviathan et al. 2023, arXiv:2211.17192).
@@ -29,12 +29,5 @@ pub struct Draft {
     pub place: Place,
 }
 
-impl Speculation {
-    pub(crate) fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        visit(&mut self.tokens);
-        visit(&mut self.acceptance);
-        if let Some(draft) = &mut self.draft {
-            visit(&mut draft.weights);
-        }
-    }
-}
+inputs!(Speculation { tokens, acceptance, draft });
+inputs!(Draft { weights; but model, place });
