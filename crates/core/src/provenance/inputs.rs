@@ -19,7 +19,7 @@ impl<Q: Measure> Inputs for Input<Q> {
 
 impl<T: Inputs> Inputs for Option<T> {
     fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        for it in self {
+        if let Some(it) = self {
             it.for_each_input(visit);
         }
     }
@@ -27,7 +27,7 @@ impl<T: Inputs> Inputs for Option<T> {
 
 impl<T: Inputs, E> Inputs for Result<T, E> {
     fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        for it in self {
+        if let Ok(it) = self {
             it.for_each_input(visit);
         }
     }
