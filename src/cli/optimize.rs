@@ -152,7 +152,7 @@ impl Options {
         }
         axes.push(Axis::read(&format!("training.hardware.count={}", counts.join(",")))?);
         axes.extend(self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?);
-        let files = load::Beside(path);
+        let files = load::Beside::new(path, global)?;
         let space = Space::new(document, axes, &catalog, &files)?;
         let request = Request {
             objective: Aim::read(&self.objective),

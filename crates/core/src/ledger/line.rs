@@ -7,7 +7,7 @@
 use std::ops::{Add, Mul};
 use std::sync::Arc;
 
-use crate::provenance::{Known, Step, Traced};
+use crate::provenance::{Known, Step, Traced, Unknown};
 use crate::quantity::system::time as unit;
 use crate::quantity::{Measure, Time};
 
@@ -257,6 +257,15 @@ impl<Q: Measure> Line<Q> {
         let amount = match (quantity, unit_price) {
             (Ok(quantity), Ok(price)) => {
                 let amount = quantity * price;
+                if !amount.value().stored().is_finite() {
+                    let why = format!("{} has no bound", entry.label());
+                    return Self {
+                        entry,
+                        amount: Err(Unknown { why }),
+                        quantity: None,
+                        unit_price: None,
+                    };
+                }
                 // Without a derivation nobody reads the name.
                 Ok(match amount.step() {
                     Some(_) => amount.named(&format!("{}: {}", entry.stage.label(), entry.label())),
@@ -333,8 +342,8 @@ mod tests {
             kind: Kind::Opex,
             period: Period { start: time(start), length: time(length) },
         };
-        let used = Traced::counted("used", DeviceTime::from_stored(3600.0), "test", true);
-        let price = Traced::counted("price", DevicePrice::from_stored(0.1), "test", true);
+        let used = Traced::derived("used", DeviceTime::from_stored(3600.0), "test");
+        let price = Traced::derived("price", DevicePrice::from_stored(0.1), "test");
         Line::new(entry, &Ok(used), &Ok(price))
     }
 

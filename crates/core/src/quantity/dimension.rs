@@ -6,24 +6,34 @@ use uom::typenum::Integer;
 use super::spread::Scale;
 use super::system::{Dimension as StaticDimension, Quantity, Units};
 
-/// Exponents of the base quantities, in the order of [`BASES`].
+/// Exponents of the base quantities, in the order of [`BASES`]: `J/device/s` is 1 for J, -1 for s
+/// and device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dimension(pub [i8; BASES.len()]);
 
-/// Symbols of the stored units of the base quantities.
+/// Symbols of the base quantities' stored units. One device-hour is stored as 3,600 device-seconds,
+/// one kWh as 3.6e6 J.
 pub const BASES: [&str; 12] = [
     "s", "J", "USD", "kgCO2e", "FLOP", "B", "token", "sample", "request", "L", "device", "instance",
 ];
 
+/// Seconds of a year.
+const YEAR: f64 = 365.25 * 86_400.0;
+/// Seconds that a run, a retention or a life lasts at most.
+pub const CENTURY: f64 = 100.0 * YEAR;
+/// No amount that is given is larger, in stored units: products of several stay finite.
+const MOST: f64 = 1e24;
+
 impl Dimension {
     /// No dimension: a plain number.
     pub const NONE: Self = Self([0; BASES.len()]);
-    /// Positions of what is merely counted: a text may leave these unsaid ("330 W" of a device),
-    /// except in a price.
+    /// Positions of the base quantities that are merely counted (token, sample, request, device,
+    /// instance). A text may leave these unsaid ("330 W" of a device), except in a price.
     const COUNTED: [usize; 5] = [6, 7, 8, 10, 11];
+    /// Position of money.
     const MONEY: usize = 2;
 
-    /// The dimension of one base quantity to a power.
+    /// The dimension of one base quantity to a power; `index` is its position in [`BASES`].
     pub const fn base(index: usize, exponent: i8) -> Self {
         let mut exponents = [0; BASES.len()];
         exponents[index] = exponent;
@@ -42,7 +52,7 @@ impl Dimension {
         true
     }
 
-    /// The dimension of a product; `sign` -1 makes it a quotient.
+    /// The dimension of a product: the exponents add up. With `sign` -1 it is that of a quotient.
     #[must_use]
     pub fn times(self, other: Self, sign: i8) -> Self {
         let mut sum = self.0;
@@ -52,7 +62,8 @@ impl Dimension {
         Self(sum)
     }
 
-    /// Whether a text of dimension `said` may stand for this one.
+    /// True if a text of dimension `said` may stand for this one: it is the same, or leaves out
+    /// counted quantities and this is no price.
     pub fn admits(self, said: Self) -> bool {
         self == said
             || self.0[Self::MONEY] == 0
@@ -60,14 +71,41 @@ impl Dimension {
                     .all(|i| self.0[i] == said.0[i] || said.0[i] == 0 && Self::COUNTED.contains(&i))
     }
 
-    /// Whether this is a price of devices or instances, per time.
+    /// True for a price of devices or instances, per time: such a text must say which of them it
+    /// counts.
     pub fn is_price_of_count(self) -> bool {
         self.0[Self::MONEY] == 1 && (self.0[10] != 0 || self.0[11] != 0)
     }
 
-    /// Whether this is money, or money for something.
+    /// True for money, or money for something.
     pub fn is_money(self) -> bool {
         self.0[Self::MONEY] == 1
+    }
+
+    /// Whether a given value of this dimension makes sense: no amount is negative or without end, a
+    /// time is at most a century, a yearly change leaves something and multiplies by at most 101.
+    ///
+    /// # Errors
+    /// Why not, in words for the user.
+    pub fn admits_value(self, stored: f64) -> Result<(), String> {
+        let shown = || super::text::show_stored(stored, self);
+        if self == Self::base(0, -1) {
+            return match stored * YEAR {
+                change if change <= -1.0 => {
+                    Err(format!("what is there falls by less than 100 % a year, not {}", shown()))
+                }
+                change if change <= 100.0 => Ok(()),
+                _ => Err(format!("{} is more than a hundredfold a year", shown())),
+            };
+        }
+        if self == Self::base(0, 1) && stored > CENTURY {
+            return Err(format!("{} is longer than 100 years", shown()));
+        }
+        match stored {
+            amount if amount < 0.0 => Err(format!("{} cannot be negative", shown())),
+            amount if amount <= MOST => Ok(()),
+            _ => Err(format!("{} is more than there is of anything", shown())),
+        }
     }
 
     /// The unit that values of this dimension are stored in, as text: `J/kgCO2e`.
@@ -94,25 +132,19 @@ impl Dimension {
 pub trait Measure: Copy {
     /// Its dimension.
     const DIMENSION: Dimension;
-    /// The scale on which a range of it is normally distributed.
+    /// The scale on which a range of it is normally distributed when quantiles are drawn.
     const SCALE: Scale = Scale::Log;
     /// The value in the stored unit (see [`Dimension::stored_unit`]).
     fn stored(self) -> f64;
-    /// The quantity of a value in the stored unit.
+    /// The quantity whose number of stored units is `value`.
     fn from_stored(value: f64) -> Self;
 
-    /// Whether the value makes sense: only a plain number or a yearly change may be negative.
+    /// Whether the value makes sense as one that is given: see [`Dimension::admits_value`].
     ///
     /// # Errors
-    /// Why not, in words for the user.
+    /// If it does not: the reason, in words for the user.
     fn check(self) -> Result<(), String> {
-        let signed =
-            Self::DIMENSION == Dimension::NONE || Self::DIMENSION == Dimension::base(0, -1);
-        if self.stored().is_finite() && (signed || self.stored() >= 0.0) {
-            Ok(())
-        } else {
-            Err(format!("{} cannot be negative", super::text::show(self)))
-        }
+        Self::DIMENSION.admits_value(self.stored())
     }
 }
 

@@ -1,22 +1,84 @@
-//! The billing catalog of Compute Engine: accelerators and their hosts are SKUs of their own.
+//! The billing catalog of Compute Engine, in which accelerators and their hosts are SKUs of their
+//! own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use flopcast_core::catalog::Purchase;
 use flopcast_core::diagnostic::Result;
-use serde::Deserialize;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::super::number::Number;
-use super::super::sheet::{Rents, Sheet, products};
+use super::super::sheet::{LONGEST_NAME, MOST_ROWS, Rents, Sheet, products};
 use super::super::transport::{Answer, Request};
 use super::{Pages, Session};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
-    skus: Vec<Sku>,
+    skus: Skus,
     #[serde(default)]
     next_page_token: String,
+}
+
+/// The SKUs of a page that are parts of products; the others go as they come.
+#[derive(Default)]
+struct Skus {
+    seen: usize,
+    parts: Vec<Sku>,
+}
+
+impl<'de> Deserialize<'de> for Skus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Skus;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of SKUs")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Skus, A::Error> {
+                let mut skus = Skus::default();
+                while let Some(sku) = list.next_element::<Sku>()? {
+                    skus.seen += 1;
+                    if sku.part().is_some() {
+                        skus.parts.push(sku);
+                    }
+                    if skus.parts.len() > PAGE {
+                        return Err(A::Error::custom("a page has more parts than were asked for"));
+                    }
+                }
+                Ok(skus)
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// SKUs of a page, as asked for.
+const PAGE: usize = 5000;
+
+/// The first of a list; one that is longer than any real one is refused before it takes memory.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct List<T>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut few = Vec::new();
+            while let Some(item) = list.next_element()? {
+                few.push(item);
+                if few.len() > 200 {
+                    return Err(A::Error::custom("a list of a SKU has no end"));
+                }
+            }
+            Ok(few)
+        }
+    }
+    deserializer.deserialize_seq(List(std::marker::PhantomData))
 }
 
 #[derive(Deserialize)]
@@ -24,9 +86,9 @@ struct Page {
 struct Sku {
     description: String,
     category: Category,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     service_regions: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     pricing_info: Vec<PricingInfo>,
 }
 
@@ -46,7 +108,7 @@ struct PricingInfo {
 #[serde(rename_all = "camelCase")]
 struct Expression {
     usage_unit: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     tiered_rates: Vec<Rate>,
 }
 
@@ -66,8 +128,8 @@ struct Amount {
     nanos: Number,
 }
 
-/// What a product of the catalog is made of: how descriptions name a part, and how many of it
-/// (GPUs, cores, GiB) there are.
+/// The parts of the catalog's products: the words by which descriptions name a part, and the number
+/// of such parts (GPUs, cores, GiB).
 const PRODUCTS: &[(&str, &[(&str, f64)])] = &[
     ("T4 x1", &[("Nvidia Tesla T4 GPU", 1.0)]),
     ("V100 x1", &[("Nvidia Tesla V100 GPU", 1.0)]),
@@ -88,7 +150,8 @@ const PRODUCTS: &[(&str, &[(&str, f64)])] = &[
 /// Words of products that are not the plain ones.
 const OTHERS: &[&str] = &["dws", "flex", "calendar", "reserved", "custom", "premium"];
 
-/// Accelerators and hosts in every region.
+/// Prices of accelerators and hosts in every region, in USD/h: the sum over parts of unit price x
+/// number. A product with a part that has no price is left out.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let mut units: BTreeMap<(String, Purchase, &str), f64> = BTreeMap::new();
     let mut pages = Pages::new("gcp");
@@ -101,17 +164,22 @@ pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
         if !token.is_empty() {
             request.query.push(("pageToken", token));
         }
-        let page: Page = session.server.fresh(&request)?;
-        for sku in &page.skus {
+        let page: Page = session.server.known(session.server.long_json(&request)?)?;
+        for sku in &page.skus.parts {
             let Some((part, purchase)) = sku.part() else { continue };
             let price = sku.price().map_err(|why| session.server.failed(&why))?;
-            for region in &sku.service_regions {
+            for region in sku.service_regions.iter().filter(|it| it.len() <= LONGEST_NAME) {
+                if units.len() > MOST_ROWS {
+                    return Err(session
+                        .server
+                        .failed("the answer is too large: it has no end of regions"));
+                }
                 let lowest = units.entry((region.clone(), purchase, part)).or_insert(f64::MAX);
                 *lowest = price.map_or(*lowest, |price| price.min(*lowest));
             }
         }
         token = page.next_page_token;
-        if token.is_empty() || page.skus.is_empty() {
+        if token.is_empty() || page.skus.seen == 0 {
             break;
         }
     }
@@ -130,7 +198,7 @@ pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
 }
 
 impl Sku {
-    /// The part of a product that it is, and on which terms.
+    /// The part of a product that the SKU prices, and the terms.
     fn part(&self) -> Option<(&'static str, Purchase)> {
         let purchase = match self.category.usage_type.as_str() {
             "OnDemand" => Purchase::OnDemand,
@@ -148,7 +216,7 @@ impl Sku {
         Some((part, purchase))
     }
 
-    /// Its price by the hour: whole units + nanos x 1e-9.
+    /// Its price by the hour in USD: whole units + nanos x 1e-9.
     fn price(&self) -> Result<Option<f64>, String> {
         let Some(info) = self.pricing_info.first() else { return Ok(None) };
         let expression = &info.pricing_expression;

@@ -1,35 +1,102 @@
-//! What hosted models cost by the token, as `LiteLLM` collects it.
+//! The prices of hosted models by the token, as `LiteLLM` collects them.
 
 use std::collections::BTreeSet;
 
 use flopcast_core::diagnostic::Result;
-use indexmap::IndexMap;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::super::number::Number;
-use super::super::sheet::Sheet;
+use super::super::scalar::fields;
+use super::super::sheet::{MOST_ROWS, Sheet};
 use super::super::transport::{Answer, Request};
 use super::Session;
 
-#[derive(Deserialize)]
+/// What is read of a model; what has another form than it should is passed over.
+#[derive(Debug, Default)]
 struct Model {
     litellm_provider: String,
     mode: String,
-    #[serde(default)]
     input_cost_per_token: Number,
-    #[serde(default)]
     output_cost_per_token: Number,
-    #[serde(default)]
     cache_read_input_token_cost: Number,
-    #[serde(default)]
     input_cost_per_token_batches: Number,
-    #[serde(default)]
     output_cost_per_token_batches: Number,
-    #[serde(default)]
     max_input_tokens: Number,
-    #[serde(default)]
     max_output_tokens: Number,
+}
+
+/// The models that are priced by the token, by name; the others go as they come.
+#[derive(Debug, Default)]
+struct Models(Vec<(String, Model)>);
+
+impl<'de> Deserialize<'de> for Models {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Models;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("models by name")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Models, A::Error> {
+                let mut models = Models::default();
+                while let Some(name) = all.next_key::<String>()? {
+                    // The first entry documents the others, and some are not priced by the token.
+                    let Entry(model) = all.next_value()?;
+                    if let Some(model) = model.filter(|model| name != "sample_spec" && model.kept())
+                    {
+                        models.0.push((name, model));
+                    }
+                    if models.0.len() > MOST_ROWS {
+                        return Err(A::Error::custom("there is no end of models"));
+                    }
+                }
+                Ok(models)
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
+}
+
+impl Model {
+    fn kept(&self) -> bool {
+        ["chat", "responses", "embedding"].contains(&self.mode.as_str())
+            && self.input_cost_per_token.positive().is_some()
+    }
+}
+
+/// A model, where it is one.
+struct Entry(Option<Model>);
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut model = Model::default();
+        let mut whole = true;
+        let read = fields(deserializer, |key, scalar| {
+            let number = match key {
+                "litellm_provider" | "mode" => {
+                    let text = scalar.text();
+                    whole &= text.is_some();
+                    let place =
+                        if key == "mode" { &mut model.mode } else { &mut model.litellm_provider };
+                    *place = text.unwrap_or_default();
+                    return;
+                }
+                "input_cost_per_token" => &mut model.input_cost_per_token,
+                "output_cost_per_token" => &mut model.output_cost_per_token,
+                "cache_read_input_token_cost" => &mut model.cache_read_input_token_cost,
+                "input_cost_per_token_batches" => &mut model.input_cost_per_token_batches,
+                "output_cost_per_token_batches" => &mut model.output_cost_per_token_batches,
+                "max_input_tokens" => &mut model.max_input_tokens,
+                "max_output_tokens" => &mut model.max_output_tokens,
+                _ => return,
+            };
+            let found = scalar.number();
+            whole &= found.is_some();
+            *number = found.unwrap_or_default();
+        })?;
+        Ok(Self(Some(model).filter(|_| read && whole)))
+    }
 }
 
 /// Models of the providers that the catalog knows.
@@ -39,8 +106,8 @@ pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
         etag: session.etag.clone(),
         ..Request::default()
     };
-    let (models, etag) = match session.server.json::<IndexMap<String, Value>>(&request)? {
-        Answer::New(models, etag) => (models, etag),
+    let (models, etag) = match session.server.long_json::<Models>(&request)? {
+        Answer::New(Models(models), etag) => (models, etag),
         Answer::Unchanged => return Ok(Answer::Unchanged),
     };
     let providers: BTreeSet<&str> =
@@ -58,23 +125,17 @@ pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
         "max_output_tokens",
     ];
     let mut sheet = Sheet::new("pricing/api.csv", 2, columns);
-    // The first entry documents the others, and some are not priced by the token.
-    for (name, value) in models.into_iter().filter(|(name, _)| name != "sample_spec") {
-        let Ok(model) = serde_json::from_value::<Model>(value) else { continue };
-        let kept = ["chat", "responses", "embedding"].contains(&model.mode.as_str());
-        if !kept || !providers.contains(model.litellm_provider.as_str()) {
+    for (name, model) in models {
+        if !providers.contains(model.litellm_provider.as_str()) {
             continue;
         }
         let price = |price: Number| {
             let price = price.positive().filter(|price| *price < 1.0);
-            // Twelve digits: what is left of decimals after the change of units is noise.
+            // Twelve digits: the change of units leaves noise in the digits beyond them.
             price.map(|p| format!("{:.12e}", p * 1e6).parse::<f64>().map(|p| p.to_string()))
         };
         let price = |number| price(number).and_then(Result::ok).unwrap_or_default();
         let count = |number: Number| number.positive().map(|n| format!("{n:.0}"));
-        if model.input_cost_per_token.positive().is_none() {
-            continue;
-        }
         sheet.row(vec![
             name,
             model.litellm_provider.clone(),

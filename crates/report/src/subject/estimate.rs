@@ -2,7 +2,7 @@
 //! inputs.
 
 use flopcast_core::estimate::{Figure, Id, Section};
-use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::shown_parts;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 use serde_json::Value;
@@ -29,16 +29,21 @@ impl Subject for Vec<Report> {
     }
 }
 
-/// One row per figure and per row of the ledger: scenario, path, value.
+/// One row per figure and per row of the ledger: scenario, path, and the value, `unknown` or
+/// `never`.
 pub(crate) fn rows(reports: &[Report]) -> Grid {
     let words = ["scenario", "figure"].map(Column::words);
     let mut grid = Grid::new(words.into_iter().chain([Column::numbers("value")]));
     for report in reports {
-        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value()));
-        let ledger = report.ledger.iter();
-        let ledger = ledger.map(|row| (format!("ledger.{}.amount_usd", row.path()), row.amount));
+        let told = |value: Option<f64>, word: &str| value.map_or(Cell::text(word), Cell::number);
+        let figures = report.figures.iter();
+        let figures = figures.map(|it| (it.path.clone(), told(it.value(), &it.shown())));
+        let ledger = report
+            .ledger
+            .iter()
+            .map(|row| (format!("ledger.{}.amount_usd", row.path()), told(row.amount, "unknown")));
         for (path, value) in figures.chain(ledger) {
-            grid.push([Cell::text(&report.name), Cell::text(path), value.into()]);
+            grid.push([Cell::text(&report.name), Cell::text(path), value]);
         }
     }
     grid
@@ -173,13 +178,13 @@ fn inputs(report: &Report, doc: &mut Doc) {
     .flush();
     let mut assumed = false;
     let leaves =
-        |step: &&std::sync::Arc<Step>| !matches!(step.how, How::Leaf(Basis::Derived { .. }));
+        |step: &&std::sync::Arc<Step>| !matches!(step.how, Expr::Leaf(Basis::Derived { .. }));
     for step in report.inputs.iter().filter(leaves) {
         let (mark, brief) = basis(step);
         assumed |= mark == '*';
         let name = step.name.as_deref().unwrap_or_default();
         let full = match &step.how {
-            How::Leaf(basis) => basis.to_string(),
+            Expr::Leaf(basis) => basis.to_string(),
             _ => brief.clone(),
         };
         let [shown, unit] = shown_parts(step.value, step.dimension);
@@ -187,6 +192,17 @@ fn inputs(report: &Report, doc: &mut Doc) {
             Cell::Said { brief: format!("{mark} {}", cut(name, 29)), text: name.to_owned() },
             Cell::Number { value: step.value, shown, unit: unit.into() },
             Cell::Said { brief, text: full },
+        ]);
+    }
+    for choice in &report.choices {
+        assumed = true;
+        grid.push([
+            Cell::Said {
+                brief: format!("* {}", cut(choice.path, 29)),
+                text: choice.path.to_owned(),
+            },
+            Cell::Text(cut(&choice.value, 24)),
+            Cell::Said { brief: "assumed".to_owned(), text: format!("assumed: {}", choice.why) },
         ]);
     }
     doc.section("Inputs", grid);
@@ -201,13 +217,13 @@ fn inputs(report: &Report, doc: &mut Doc) {
 /// The mark of an assumed input and the short word for its basis.
 fn basis(step: &Step) -> (char, String) {
     match &step.how {
-        How::Leaf(Basis::Given { place, .. }) => {
+        Expr::Leaf(Basis::Given { place, .. }) => {
             let line = place.rsplit(':').next().unwrap_or_default();
             (' ', format!("given, line {line}"))
         }
-        How::Leaf(Basis::Catalog { date: Some(date), .. }) => (' ', format!("catalog, {date}")),
-        How::Leaf(Basis::Catalog { .. }) => (' ', "catalog".to_owned()),
-        How::Leaf(Basis::Assumed { .. }) => ('*', "assumed".to_owned()),
+        Expr::Leaf(Basis::Catalog { date: Some(date), .. }) => (' ', format!("catalog, {date}")),
+        Expr::Leaf(Basis::Catalog { .. }) => (' ', "catalog".to_owned()),
+        Expr::Leaf(Basis::Assumed { .. }) => ('*', "assumed".to_owned()),
         _ => (' ', "derived".to_owned()),
     }
 }

@@ -7,11 +7,11 @@ use crate::estimate::{
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Entry, Ledger, Resource};
 use crate::ledger::owned::PARTS;
-use crate::ledger::rent::Packing;
+use crate::ledger::packing::Packing;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
-use crate::provenance::{Amount, Known, Traced, Value};
+use crate::provenance::{Amount, Known, Traced, Unknown, Value};
 use crate::quantity::text::count;
 use crate::quantity::{Co2eMass, DeviceMemory, Measure, Money, Per, Time, Tokens};
 use crate::serving::simulator::{ClassReport, Histogram};
@@ -117,7 +117,7 @@ impl Read {
 
     /// The figure of a forecast.
     pub(super) fn of(self, estimate: &Estimate, key: &Key) -> Figure {
-        self.part(estimate, key).unwrap_or(Value::Absent)
+        bounded(self.part(estimate, key).unwrap_or(Value::Absent))
     }
 
     fn part(self, estimate: &Estimate, key: &Key) -> Option<Figure> {
@@ -161,6 +161,18 @@ impl Read {
             Self::TrainingUnit(read) => read(&training?.sci),
         })
     }
+}
+
+/// A value without end, or of nothing divided by nothing, is none.
+fn bounded(figure: Figure) -> Figure {
+    let why = match &figure {
+        Value::Known(known) if known.value().stored.is_nan() => "a part of nothing has no size",
+        Value::Known(known) if known.value().stored.is_infinite() => {
+            "nothing bounds it: it is per unit of what does not occur, or the model keeps none of it"
+        }
+        _ => return figure,
+    };
+    Value::Unknown(Unknown { why: why.to_owned() })
 }
 
 /// What was seen, if it was.
