@@ -70,13 +70,13 @@ const LORA: Section = Section {
 };
 
 macro_rules! recipes {
-    ($($(#[doc = $doc:literal])+ $(#[$default:ident])? $name:ident = $key:literal {
+    ($($(#[$meta:meta])+ $name:ident = $key:literal {
         $($field:ident: $value:expr),* $(,)?
     })+) => {
         /// The weights that are trained, and the data that they learn from.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
         pub enum Recipe {
-            $($(#[doc = $doc])+ $(#[$default])? #[serde(rename = $key)] $name,)+
+            $($(#[$meta])+ #[serde(rename = $key)] $name,)+
         }
 
         impl Recipe {
