@@ -144,10 +144,8 @@ fn syntax_error(source: &Source, error: &serde_saphyr::Error, shown: bool) -> Er
             let text = other.render();
             let text = text.split(" at line").next().unwrap_or_default();
             let text = text.trim_start_matches("error: ").trim();
-            match shown {
-                true => format!("not a valid YAML document: {text}"),
-                false => "not a valid YAML document".to_owned(),
-            }
+            let text = if shown { format!(": {text}") } else { String::new() };
+            format!("not a valid YAML document{text}")
         }
     };
     Error::input(message).at(place.as_ref())
