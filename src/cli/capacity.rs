@@ -52,7 +52,7 @@ pub(super) struct Runs {
     #[arg(long, value_name = "N", default_value_t = Search::default().requests,
           value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     requests: u64,
-    /// Runs per rate, each with other arrivals: a promise must hold in their mean with 95 %
+    /// Runs per rate, each with other arrivals: an SLO must hold in their mean with 95 %
     /// confidence.
     #[arg(long, value_name = "N", default_value_t = Search::default().seeds,
           value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -126,7 +126,7 @@ enum Command {
     Backtest(backtest::Options),
     /// Fit the constants of the step-time model to measured throughputs, with the proof.
     Calibrate(calibrate::Options),
-    /// How many devices keep a service's latency promises at its traffic, and what they cost.
+    /// How many devices keep a service's latency SLO at its traffic, and what they cost.
     Capacity(capacity::Options),
     /// What differs between forecasts, line by line, and the inputs that explain it.
     #[command(visible_alias = "diff")]

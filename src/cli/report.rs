@@ -34,7 +34,7 @@ pub(super) struct Options {
     #[arg(long, exclusive = true)]
     print_template: bool,
     /// Simulate the service: percentiles of latency, against the load too, and the fleet that
-    /// keeps its promises.
+    /// keeps its SLO.
     #[arg(long)]
     simulate: bool,
     #[command(flatten)]

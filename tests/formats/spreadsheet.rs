@@ -181,27 +181,27 @@ struct Change {
 
 const CHANGES: [Change; 5] = [
     Change {
-        scenario: "gpt3-175b",
+        scenario: "deepseek-v3",
         input: "training price",
         value: 3.5,
-        set: "placement.purchase={price: 3.5 USD/device-h}",
+        set: "placement.purchase.price=3.5 USD/device-h",
     },
-    Change { scenario: "gpt3-175b", input: "pue", value: 1.3, set: "placement.pue=1.3" },
+    Change { scenario: "gpt3-175b", input: "placement.pue", value: 1.3, set: "placement.pue=1.3" },
     Change {
         scenario: "llama-3-70b-serving",
-        input: "mean rate",
+        input: "inference.traffic.requests",
         value: 40.0,
         set: "inference.traffic.requests=40/s",
     },
     Change {
         scenario: "bloom-176b-owned",
-        input: "discount rate",
+        input: "finance.discount_rate",
         value: 0.11,
         set: "finance.discount_rate=11 %",
     },
     Change {
         scenario: "llama-3-8b-ledger",
-        input: "discount rate",
+        input: "finance.discount_rate",
         value: 0.02,
         set: "finance.discount_rate=2 %",
     },

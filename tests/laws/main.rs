@@ -11,6 +11,7 @@ mod disaggregated;
 mod explain;
 mod ledger;
 mod networks;
+mod one_step_time;
 mod optimum;
 mod owned;
 mod parallelism;

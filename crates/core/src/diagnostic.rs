@@ -1,7 +1,7 @@
-//! What went wrong, where, and what to do next.
+//! Errors that say what went wrong, where, and what to do next.
 //!
-//! One [`Error`] for the whole crate: a sentence, the place in the user's file where there is one,
-//! and a hint. Its [`Kind`] is the exit code.
+//! One [`Error`] serves the whole crate: a sentence, the place in the user's file if there is one,
+//! and hints. Its [`Kind`] is the exit code.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a command ends without its answer; the number is the process's exit code.
+/// The reason why a command ends without its answer; the number is the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A limit, a budget or the memory is broken.
+    /// A limit, a budget or the memory is exceeded.
     Limit = 1,
     /// The input is wrong.
     Input = 2,
@@ -25,21 +25,21 @@ pub enum Kind {
 pub struct Place {
     /// The file as the user named it.
     pub file: Arc<str>,
-    /// Where in that name the path from the scenario's folder begins.
+    /// The byte of that name at which the path from the scenario's folder begins.
     pub inside: usize,
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// How many characters are meant; at least 1.
+    /// The number of characters to underline; at least 1.
     pub width: usize,
     /// The line itself, for the snippet.
     pub text: Arc<str>,
 }
 
 impl Place {
-    /// File and line for a document, which names files from the scenario's folder: it says the same
-    /// wherever the scenario lies.
+    /// File and line for a document. The file is named from the scenario's folder, so the document
+    /// says the same wherever the scenario lies.
     pub fn cited(&self) -> String {
         format!("{}:{}", self.file.get(self.inside..).unwrap_or(&self.file), self.line)
     }
@@ -50,7 +50,7 @@ impl Place {
 pub struct Placed<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// The place where it stands.
     pub place: Place,
 }
 
@@ -64,22 +64,22 @@ pub struct Error {
 }
 
 impl Error {
-    /// The input is wrong: `message` says what, in one sentence without a full stop.
+    /// An error of the input: `message` says what is wrong, in one sentence without a full stop.
     pub fn input(message: impl Into<String>) -> Self {
         Self { kind: Kind::Input, message: message.into(), place: None, hints: Vec::new() }
     }
 
-    /// A limit is broken.
+    /// An error of a limit that is exceeded.
     pub fn limit(message: impl Into<String>) -> Self {
         Self { kind: Kind::Limit, ..Self::input(message) }
     }
 
-    /// A live source failed.
+    /// An error of a live source that failed.
     pub fn live(message: impl Into<String>) -> Self {
         Self { kind: Kind::Live, ..Self::input(message) }
     }
 
-    /// Adds what the user can do.
+    /// Adds a sentence on what the user can do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -98,14 +98,14 @@ impl Error {
         }
     }
 
-    /// Says in what part of the input it went wrong, before the message.
+    /// Puts the part of the input that is wrong before the message.
     #[must_use]
     pub fn within(mut self, part: &str) -> Self {
         self.message = format!("{part}: {}", self.message);
         self
     }
 
-    /// Says where, unless a closer place is known already.
+    /// Adds the place, unless a closer place is known already.
     #[must_use]
     pub fn at(mut self, place: Option<&Place>) -> Self {
         self.place = self.place.or_else(|| place.cloned());
@@ -117,12 +117,12 @@ impl Error {
         self.kind as u8
     }
 
-    /// What is wrong, without place and hints.
+    /// The message, without place and hints.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Where.
+    /// The place in the user's file, if it is known.
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
     }
@@ -155,7 +155,10 @@ impl fmt::Display for Error {
     }
 }
 
-/// The up to three entries of `known` that a misspelt `word` most likely meant, nearest first.
+/// The entries of `known` that a misspelt `word` most likely meant: up to three, nearest first.
+///
+/// An entry is near if its Jaro-Winkler similarity is above 0.8, or if one word contains the other;
+/// capitals do not matter.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let lower = word.to_lowercase();
     let mut scored: Vec<_> = known

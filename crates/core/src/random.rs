@@ -1,8 +1,8 @@
 //! Seeded random numbers that do not depend on the order in which streams are drawn.
 //!
-//! Every stream is the `SplitMix64` sequence (Steele, Lea and Flood, OOPSLA 2014) of its own seed,
-//! so arrivals and lengths stay the same while something else about a run changes: common random
-//! numbers, which is what lets two rates be compared with little noise.
+//! Every stream is the `SplitMix64` sequence (Steele, Lea and Flood, OOPSLA 2014) of its own seed.
+//! Arrivals and lengths therefore stay the same while something else about a run changes: common
+//! random numbers, with which two rates can be compared with little noise.
 
 /// One stream of random numbers.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream called `name` of a run with this seed.
+    /// The stream called `name` of a run with this seed; equal seeds and names give equal streams.
     pub fn new(seed: u64, name: u64) -> Self {
         Self { state: mix(seed ^ mix(name.wrapping_add(0x9e37_79b9_7f4a_7c15))), spare: None }
     }
@@ -23,18 +23,20 @@ impl Stream {
         mix(self.state)
     }
 
-    /// Uniform in (0, 1): never 0, so its logarithm is finite.
+    /// Uniform in (0, 1): (k + 1/2) / 2^53 for the upper 53 of the next bits. It is never 0, so its
+    /// logarithm is finite.
     pub fn uniform(&mut self) -> f64 {
         ((self.bits() >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// Uniform over the whole numbers `low..=high`.
+    /// Uniform over the whole numbers `low..=high`: low + floor(bits x width / 2^64). `low` is at
+    /// most `high`.
     pub fn between(&mut self, low: u32, high: u32) -> u32 {
         let width = u64::from(high - low) + 1;
         low + ((u128::from(self.bits()) * u128::from(width)) >> 64) as u32
     }
 
-    /// Exponential with mean 1.
+    /// Exponential with mean 1, by inversion: -ln U.
     pub fn exponential(&mut self) -> f64 {
         -self.uniform().ln()
     }
@@ -55,7 +57,8 @@ impl Stream {
         }
     }
 
-    /// Gamma with mean 1 and this shape (Marsaglia and Tsang, ACM TOMS 26(3), 2000).
+    /// Gamma with mean 1 and this shape, so its variance is 1 / shape (Marsaglia and Tsang, ACM
+    /// TOMS 26(3), 2000). A shape below 1 draws from shape + 1 and multiplies by U^(1 / shape).
     pub fn gamma(&mut self, shape: f64) -> f64 {
         let boosted = if shape < 1.0 { shape + 1.0 } else { shape };
         let d = boosted - 1.0 / 3.0;
@@ -72,6 +75,7 @@ impl Stream {
     }
 }
 
+/// The output function of `SplitMix64`, which spreads each bit of the state over the whole word.
 fn mix(state: u64) -> u64 {
     let mut z = state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

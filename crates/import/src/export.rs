@@ -1,4 +1,4 @@
-//! A model as a model file: what `flopcast import` writes and `flopcast model` reads back with
+//! A model as a model file. `flopcast import` writes it and `flopcast model` reads it back with
 //! equal counts.
 
 use flopcast_core::diagnostic::{Error, Result};
@@ -16,7 +16,7 @@ const BOOKKEEPING: [&str; 5] =
 /// A Hugging Face configuration as a model file: its family, class and keys.
 ///
 /// # Errors
-/// Text that is no JSON object with a `model_type`.
+/// If the text is no JSON object with a `model_type`.
 pub fn of_configuration(name: &str, text: &str) -> Result<String> {
     let json: Json = serde_json::from_str(text)
         .map_err(|error| Error::input(format!("not a JSON configuration: {error}")))?;
@@ -44,7 +44,7 @@ pub fn of_configuration(name: &str, text: &str) -> Result<String> {
 /// Any model at its input as a model file: its layers with every extent written out.
 ///
 /// # Errors
-/// A layer that a layer list cannot say.
+/// If a layer has no form in a layer list, or if the file does not read back.
 pub fn of_layers(model: &Model) -> Result<String> {
     let mut out = head(&model.name);
     if !model.unresolved.is_empty() {
@@ -64,10 +64,12 @@ pub fn of_layers(model: &Model) -> Result<String> {
     Ok(out)
 }
 
+/// The first line of a model file: its name.
 fn head(name: &str) -> String {
     line("name", &json!(name))
 }
 
+/// A key with its value, on one line.
 fn line(key: &str, value: &Json) -> String {
     format!("{}: {}\n", plain(key), flow(value))
 }
@@ -83,12 +85,12 @@ fn flow(value: &Json) -> String {
         Json::Array(items) => {
             format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
         }
-        // JSON's quoting is YAML's.
+        // JSON's quoting is valid in YAML.
         other => other.to_string(),
     }
 }
 
-/// A key without quotes where it needs none.
+/// A key without quotes if it needs none.
 fn plain(key: &str) -> String {
     let word = key.starts_with(|c: char| c.is_ascii_lowercase())
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -96,8 +98,9 @@ fn plain(key: &str) -> String {
     if word { key.to_owned() } else { Json::from(key).to_string() }
 }
 
-/// The entries of a layer list that say a layer: the shape it reads, then the operator as often as
-/// it runs and owns weights.
+/// The entries of a layer list that stand for a layer: the shape it reads, then the operator. Runs
+/// that own weights are repeated, runs without weights have a count, and weights that do not run
+/// have a count of 0.
 fn entries(layer: &Layer) -> Result<Vec<Json>> {
     let (shape, word, mut settings) = written(&layer.operator)?;
     let mut knobs = Map::from_iter([("name".to_owned(), json!(layer.name))]);
@@ -145,6 +148,7 @@ fn entries(layer: &Layer) -> Result<Vec<Json>> {
     Ok(entries)
 }
 
+/// Settings of an entry by name.
 type Settings = Map<String, Json>;
 
 /// The running shape, the word and the settings of an operator.
@@ -262,8 +266,8 @@ fn written(operator: &Operator) -> Result<(Settings, &'static str, Settings)> {
     })
 }
 
-/// The window of a convolution or a pool as settings: `padding` there is the same on both sides,
-/// so an odd one goes to the extent, or to the output of a transposed convolution.
+/// The window of a convolution or a pool as settings. The setting `padding` is the same on both
+/// sides, so an odd padding is added to the extent, or to the output of a transposed convolution.
 struct Window<'a> {
     axes: &'a [Axis],
     extents: Vec<u64>,
@@ -284,6 +288,7 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// The settings of kernel, stride and padding.
     fn knobs(&self) -> Settings {
         let each = |of: fn(&Axis) -> u64| self.axes.iter().map(of).collect::<Vec<_>>();
         Map::from_iter([

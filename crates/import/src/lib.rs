@@ -14,7 +14,7 @@ use flopcast_core::model::{Input, Model, Spec, config};
 /// The model that a scenario names, on an input; `file` holds the bytes of [`Spec::path`].
 ///
 /// # Errors
-/// As the reader of that kind of model.
+/// If the file is not given or not of its kind: the error of that reader.
 pub fn build(spec: &Spec, file: Option<&[u8]>, input: &Input) -> Result<Model> {
     let bytes = || file.ok_or_else(|| Error::input("the model's file was not read"));
     let text = || {

@@ -8,7 +8,7 @@ use super::document;
 /// The model of a model file on an input.
 ///
 /// # Errors
-/// Where the text is no such file, or the model cannot be built.
+/// If the text is no such file, or the model cannot be built.
 pub fn read(name: &str, text: &str, input: &Input) -> Result<Model> {
     spec::from_file(name, document::json(name, text.as_bytes())?, input)
 }

@@ -3,9 +3,9 @@
 //! A file starts with the length of its header (8 bytes, little-endian) and the header itself, a
 //! JSON object from tensor names to element type, shape and place in the rest of the file
 //! (huggingface/safetensors, README.md, "Format"). A model in several files has an index,
-//! `model.safetensors.index.json`, that says which tensor is in which.
+//! `model.safetensors.index.json`, with the file of each tensor.
 //!
-//! Such a file says nothing of how its tensors are used: the FLOPs of its model are unknown.
+//! Such a file does not tell how its tensors are used, so the FLOPs of its model are unknown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,19 +31,19 @@ pub struct Tensor {
     pub shape: Vec<u64>,
     /// Number of elements.
     pub elements: u64,
-    /// Space that it takes.
+    /// Bytes of the tensor.
     pub data: Data,
 }
 
 /// The tensors of a file, or of several that belong together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
-    /// All of them by name.
+    /// All tensors by name.
     pub tensors: BTreeMap<String, Tensor>,
 }
 
 impl Weights {
-    /// Elements by element type.
+    /// Elements by element type, summed over tensors.
     pub fn parameters(&self) -> BTreeMap<&str, u64> {
         let mut sums = BTreeMap::new();
         for tensor in self.tensors.values() {
@@ -53,7 +53,7 @@ impl Weights {
         sums
     }
 
-    /// Space that all tensors take.
+    /// Bytes of all tensors.
     pub fn data(&self) -> Data {
         self.tensors.values().map(|tensor| tensor.data).fold(Data::new::<byte>(0.0), |a, b| a + b)
     }
@@ -61,7 +61,7 @@ impl Weights {
     /// A model of these parameters, whose FLOPs are unknown.
     ///
     /// # Errors
-    /// Where there are more parameters than a model can have.
+    /// If there are more parameters than a model can have.
     pub fn model(&self, name: &str) -> Result<Model> {
         let mut groups: BTreeMap<(String, u64), u64> = BTreeMap::new();
         for (name, tensor) in &self.tensors {
@@ -95,10 +95,10 @@ impl Weights {
     }
 }
 
-/// The length of a header from a file's first 8 bytes: how much to read next.
+/// The length of a header in bytes, from a file's first 8 bytes: the number of bytes to read next.
 ///
 /// # Errors
-/// Where fewer bytes are given, or the length exceeds [`MAX_HEADER`].
+/// If fewer bytes are given, or the length exceeds [`MAX_HEADER`].
 pub fn header_length(file: &[u8]) -> Result<usize> {
     let Some(length) = file.first_chunk::<8>() else {
         return Err(broken(format!("{} bytes are too few for a header", file.len())));
@@ -109,11 +109,11 @@ pub fn header_length(file: &[u8]) -> Result<usize> {
     }
 }
 
-/// Reads the header at the start of a file; `file_size` is the size of the whole, where known.
+/// Reads the header at the start of a file; `file_size` is the size of the whole, if it is known.
 ///
 /// # Errors
-/// Where the bytes end within the header, the header is not what the format says, or the tensors
-/// do not fill the file.
+/// If the bytes end within the header, the header is not in the format, or the tensors do not fill
+/// the file.
 pub fn read(file: &[u8], file_size: Option<u64>) -> Result<Weights> {
     let length = header_length(file)?;
     let header = file[8..].get(..length).ok_or_else(|| {
@@ -148,14 +148,14 @@ pub fn read(file: &[u8], file_size: Option<u64>) -> Result<Weights> {
     }
 }
 
-/// Which tensor is in which file.
+/// The index of a model in several files: the file of each tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Index {
     /// Tensors by the name of their file, which lies beside the index.
     pub files: BTreeMap<String, Vec<String>>,
-    /// Space that all tensors take, where the index says so.
+    /// Bytes of all tensors, if the index has them.
     pub data: Option<Data>,
-    /// All parameters, where the index says so.
+    /// All parameters, if the index has them.
     pub parameters: Option<u64>,
 }
 
@@ -163,7 +163,7 @@ impl Index {
     /// Reads `model.safetensors.index.json`.
     ///
     /// # Errors
-    /// Where it is not an index, or names a file outside its own folder.
+    /// If it is not an index, or names a file outside its own folder.
     pub fn read(text: &str) -> Result<Self> {
         let raw: RawIndex = serde_json::from_str(text)
             .map_err(|error| Error::input(format!("this is no index of weight files: {error}")))?;
@@ -184,7 +184,7 @@ impl Index {
     /// The tensors of all files together.
     ///
     /// # Errors
-    /// Where a file is missing, or a tensor is not in the file that the index names.
+    /// If a file is missing, or a tensor is not in the file that the index names.
     pub fn collect(&self, mut files: BTreeMap<String, Weights>) -> Result<Weights> {
         let mut weights = Weights::default();
         for (file, names) in &self.files {

@@ -1,4 +1,4 @@
-//! What a run and a service cost beside devices, as the user types it.
+//! Costs of a run and a service beside devices, as the user types them.
 
 use flopcast_core::quantity::{
     Data, DataPerRequest, EgressPrice, PayRate, Share, StoragePrice, Time,
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::given::Given;
 
-/// What a training run costs beside its devices.
+/// Costs of a training run beside its devices.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingCosts {
@@ -16,21 +16,21 @@ pub struct TrainingCosts {
     pub storage: Option<Storage>,
     /// Checkpoints that are kept.
     pub checkpoints: Option<Checkpoints>,
-    /// What leaves the provider, once.
+    /// Data that leaves the provider once.
     pub egress: Option<Egress>,
-    /// The people.
+    /// The people who work on the run.
     pub staff: Option<Staff>,
 }
 
-/// What a service costs beside its devices.
+/// Costs of a service beside its devices.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServingCosts {
-    /// What is stored all year: weights, logs.
+    /// Data that is stored all year: weights, logs.
     pub storage: Option<ServingStorage>,
-    /// What leaves the provider with every request.
+    /// Data that leaves the provider with every request.
     pub egress: Option<EgressPerRequest>,
-    /// The people.
+    /// The people who run the service.
     pub staff: Option<Staff>,
 }
 
@@ -38,9 +38,9 @@ pub struct ServingCosts {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Storage {
-    /// How much: `45 TB`.
+    /// Amount of data: `45 TB`.
     pub data: Given<Data>,
-    /// How long it is kept after the run; 0.
+    /// Time that it is kept after the run; 0.
     pub retention: Option<Given<Time>>,
     /// Price: `0.023 USD/GB-month`; the provider's object storage.
     pub price: Option<Given<StoragePrice>>,
@@ -50,7 +50,7 @@ pub struct Storage {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServingStorage {
-    /// How much: `1 TB`.
+    /// Amount of data: `1 TB`.
     pub data: Given<Data>,
     /// Price: `0.023 USD/GB-month`; the provider's object storage.
     pub price: Option<Given<StoragePrice>>,
@@ -60,11 +60,11 @@ pub struct ServingStorage {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoints {
-    /// How many are stored at a time.
+    /// The number of checkpoints that are stored at a time.
     pub keep: Given<f64>,
-    /// Size of one; trained weights with the optimizer's state.
+    /// Size of one checkpoint; trained weights with the optimizer's state.
     pub size: Option<Given<Data>>,
-    /// How long they are kept after the run; 0.
+    /// Time that they are kept after the run; 0.
     pub retention: Option<Given<Time>>,
     /// Price: `0.023 USD/GB-month`; the provider's object storage.
     pub price: Option<Given<StoragePrice>>,
@@ -74,7 +74,7 @@ pub struct Checkpoints {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Egress {
-    /// How much: `2 TB`.
+    /// Amount of data: `2 TB`.
     pub data: Given<Data>,
     /// Price: `0.09 USD/GB`; the provider's.
     pub price: Option<Given<EgressPrice>>,
@@ -84,7 +84,7 @@ pub struct Egress {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EgressPerRequest {
-    /// How much: `4 KB/request`.
+    /// Amount of data: `4 KB/request`.
     pub data: Given<DataPerRequest>,
     /// Price: `0.09 USD/GB`; the provider's.
     pub price: Option<Given<EgressPrice>>,
@@ -96,10 +96,10 @@ pub struct EgressPerRequest {
 pub struct Staff {
     /// Full-time equivalents; with `cost`.
     pub fte: Option<Given<f64>>,
-    /// What one costs, all in: `350k USD/year`.
+    /// Cost of one full-time equivalent, all in: `350k USD/year`.
     pub cost: Option<Given<PayRate>>,
-    /// How long they work on it; the run, or all year.
+    /// Time that they work on it; the run, or all year.
     pub duration: Option<Given<Time>>,
-    /// Instead: their part of the total, staff included.
+    /// Share of the total cost, staff included, instead of `fte` and `cost`.
     pub share_of_total: Option<Given<Share>>,
 }

@@ -1,4 +1,4 @@
-//! Keys of a placement that say what its electricity and its devices weigh on the environment.
+//! Keys of a placement for the environmental impact of its electricity and its devices.
 
 use flopcast_core::catalog::GridBasis;
 use flopcast_core::quantity::{Co2eMass, DeviceCo2e, GridIntensity, Share, Time};
@@ -7,14 +7,14 @@ use serde::Deserialize;
 
 use super::given::{Given, Positive};
 
-/// What an annual average intensity counts.
+/// The emissions that an annual average intensity counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AverageBasis {
-    /// The plants with the upstream of fuels and plants; every region has it.
+    /// Emissions of the plants, and upstream of them of fuels and building; every region has it.
     #[default]
     LifeCycle,
-    /// What the plants themselves emit; the upstream is a line of its own.
+    /// Emissions of the plants themselves; the upstream is a line of its own.
     Direct,
 }
 
@@ -27,26 +27,26 @@ impl From<AverageBasis> for GridBasis {
     }
 }
 
-/// Under which contracts the electricity is bought, for market-based CO2e.
+/// The contracts under which the electricity is bought, for market-based CO2e.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Contracts {
-    /// Part of the electricity that power purchase agreements or a supplier's tariff cover with
+    /// Share of the electricity that power purchase agreements or a supplier's tariff cover with
     /// carbon-free generation.
     pub carbon_free: Option<Given<Share>>,
-    /// Part that is covered by certificates alone (guarantees of origin, RECs).
+    /// Share that is covered by certificates alone (guarantees of origin, RECs).
     pub certificates: Option<Given<Share>>,
-    /// Intensity of what nobody has claimed; the grid's average where none is given.
+    /// Intensity of electricity that nobody has claimed; the grid's average.
     pub residual_mix: Option<Given<GridIntensity>>,
 }
 
-/// What making the devices emitted, and over what use it is spread.
+/// Emissions of making the devices, and the use over which they are shared out.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmbodiedCarbon {
-    /// Of one device without its server; low, mid and high of the catalog when left out.
+    /// Emissions of one device without its server; low, mid and high of the catalog when left out.
     pub device: Option<Given<DeviceCo2e>>,
-    /// Of one server without its devices.
+    /// Emissions of one server without its devices.
     pub server: Option<Given<Co2eMass>>,
     /// Service life; 3 years.
     pub lifetime: Option<Given<Time, Positive>>,

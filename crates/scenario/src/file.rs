@@ -1,4 +1,6 @@
-//! The scenario as the user types it. Field names are the file's keys, doc comments its reference.
+//! The scenario as the user types it. Field names are the file's keys, and the docstrings are its
+//! reference: they are the texts of docs/scenario.md and of the JSON Schema. A text ends with the
+//! key's default, if it has one.
 
 mod api;
 mod disaggregated;
@@ -42,7 +44,7 @@ pub use speculative::Speculative;
 pub struct ScenarioFile {
     /// Version of this format; 1.
     pub flopcast: Option<Located<u32>>,
-    /// What this scenario is, in one line.
+    /// The scenario in one line.
     pub name: String,
     /// The user's own labels: team, quarter, cost centre.
     #[serde(default)]
@@ -53,19 +55,19 @@ pub struct ScenarioFile {
     /// `transformer`, `layers`, `parameters` (with `active`).
     #[schemars(with = "serde_json::Value")]
     pub model: Located<Spec>,
-    /// How the model is made smaller before it is served: quantization (int8, fp8, fp4, int4) and
+    /// Compression of the model before it is served: quantization (int8, fp8, fp4, int4) and
     /// pruning (2:4, or a share of units), for all layers or by group: {mlp: int4}.
     #[schemars(with = "Option<serde_json::Value>")]
     pub compress: Option<Located<Compression>>,
-    /// What the model is trained on.
+    /// The data that the model is trained on.
     pub data: Option<Data>,
     /// The training run.
     pub training: Option<Training>,
-    /// Where the training runs, and what that costs and emits.
+    /// The place of the training: its prices, power, water and carbon.
     pub placement: Option<Placement>,
     /// The service.
     pub inference: Option<Inference>,
-    /// How money over time is added up.
+    /// The horizon, rates and currency of money over time.
     #[serde(default)]
     pub finance: Finance,
     /// The unit of the software carbon intensity (ISO/IEC 21031), such as `1000 requests`.
@@ -90,7 +92,7 @@ pub struct Data {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// What is trained: all weights (pretrain, finetune) or adapters (lora).
+    /// The weights that are trained: all (pretrain, finetune) or adapters (lora).
     #[serde(default)]
     pub recipe: Recipe,
     /// The adapters of `recipe: lora` and `recipe: qlora`.
@@ -98,7 +100,7 @@ pub struct Training {
     /// The model that `recipe: distill` learns from, as `model`.
     #[schemars(with = "Option<serde_json::Value>")]
     pub teacher: Option<Located<Spec>>,
-    /// What `recipe: rl` runs beside the model itself.
+    /// The passes of `recipe: rl` beside learning.
     pub rl: Option<Rl>,
     /// Stages one after the other, each with its own tokens and sequence length, such as a
     /// long-context stage and annealing; instead of `data.tokens`.
@@ -115,10 +117,10 @@ pub struct Training {
     pub global_batch: Option<Given<Tokens, Positive>>,
     /// The accelerators.
     pub hardware: Hardware,
-    /// How well they are used: one of `mfu` (with its `convention`), `hfu`, `step_time`,
-    /// `tokens_per_second_per_device`, `device_hours`. `auto`, or left out: predicted.
+    /// The utilisation of the accelerators, as one of `mfu` (with its `convention`), `hfu`,
+    /// `step_time`, `tokens_per_second_per_device`, `device_hours`. `auto`, or left out: predicted.
     pub efficiency: Option<Efficiency>,
-    /// How the run is spread over the devices. `auto`, or left out: the fastest layout that fits.
+    /// The layout of the run on the devices. `auto`, or left out: the fastest layout that fits.
     pub parallelism: Option<Located<Parallelism>>,
     /// The training framework, such as megatron, torchtitan, maxtext; its known habits enter the
     /// prediction.
@@ -134,7 +136,7 @@ pub struct Training {
     pub spares: Option<Given<Share>>,
     /// Compute of ablations and failed runs as a multiple of the run itself; 0.
     pub experiments: Option<Given<f64>>,
-    /// What it costs beside its devices.
+    /// Costs of the run beside its devices.
     pub costs: Option<TrainingCosts>,
     /// The run must end by this date.
     pub deadline: Option<Located<chrono::NaiveDate>>,
@@ -169,7 +171,7 @@ pub enum Optimizer {
 pub struct Hardware {
     /// A name or alias of hardware/accelerators.csv.
     pub accelerator: Located<String>,
-    /// How many; a service sizes its own fleet.
+    /// The number of accelerators; a service sizes its own fleet.
     pub count: Option<Given<Devices>>,
     /// Average power of one device with its share of the host; modelled when left out. With
     /// `idle`, the power at work.
@@ -178,13 +180,13 @@ pub struct Hardware {
     pub idle: Option<Given<DevicePower>>,
 }
 
-/// How well the accelerators are used.
+/// The utilisation of the accelerators, in one of several measures.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Efficiency {
     /// Model FLOPs utilisation against the dense peak.
     pub mfu: Option<Given<Mfu>>,
-    /// Which FLOPs the MFU counts; model.
+    /// The FLOPs that the MFU counts; model.
     pub convention: Option<FlopConvention>,
     /// Hardware FLOPs utilisation, recomputation included.
     pub hfu: Option<Given<Mfu>>,
@@ -196,22 +198,22 @@ pub struct Efficiency {
     pub device_hours: Option<Given<DeviceTime, Positive>>,
 }
 
-/// How a run is spread over its devices. Degrees that are left out are 1; `data` takes the devices
+/// The layout of a run on its devices. Degrees that are left out are 1; `data` takes the devices
 /// that the others leave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parallelism {
-    /// Devices that share each matrix.
+    /// Tensor parallelism: devices that share each matrix.
     pub tensor: Option<u64>,
-    /// Pipeline stages.
+    /// Pipeline parallelism: stages of layers.
     pub pipeline: Option<u64>,
     /// Chunks of layers per stage, in the interleaved schedule.
     pub chunks: Option<u64>,
-    /// Copies that see different sequences.
+    /// Data parallelism: copies that see different sequences.
     pub data: Option<u64>,
-    /// Devices that share each sequence.
+    /// Context parallelism: devices that share each sequence.
     pub context: Option<u64>,
-    /// Devices that share the experts of a layer.
+    /// Expert parallelism: devices that share the experts of a layer.
     pub expert: Option<u64>,
     /// ZeRO stage, 0 to 3; 1.
     pub zero: Option<u64>,
@@ -222,10 +224,11 @@ pub struct Parallelism {
 }
 
 impl Parallelism {
-    /// The layout on this many devices; the data-parallel degree takes those that the others leave.
+    /// The layout on this many devices. Data parallelism takes those that the other degrees leave:
+    /// devices / (tensor x pipeline x context), rounded down.
     ///
     /// # Errors
-    /// A ZeRO stage that there is not.
+    /// If there is no such ZeRO stage.
     pub fn over(&self, devices: u64) -> Result<Layout> {
         let degree = |given: Option<u64>| given.unwrap_or(1);
         let (tensor, pipeline, context) =
@@ -250,26 +253,26 @@ impl Parallelism {
     }
 }
 
-/// Which activations are computed anew.
+/// The activations that are computed anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Recomputation {
-    /// All are kept.
+    /// All activations are kept.
     #[default]
     None,
-    /// The attention core only.
+    /// The attention core is computed anew.
     Selective,
-    /// Each block from its input.
+    /// Each block is computed anew from its input.
     Full,
 }
 
-/// How often devices fail and what an interruption costs.
+/// Failures of devices, and the time that an interruption costs.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reliability {
     /// Failures that interrupt the run, per 1,000 devices and day; 0.5.
     pub failures_per_1000_devices_day: Option<Given<f64>>,
-    /// How long the run stands still for one checkpoint; 40 s.
+    /// Time that the run stands still for one checkpoint; 40 s.
     pub checkpoint_stall: Option<Given<Time>>,
     /// Time between two checkpoints; the one that loses least.
     pub checkpoint_interval: Option<Given<Time, Positive>>,
@@ -277,7 +280,7 @@ pub struct Reliability {
     pub restart: Option<Given<Time>>,
 }
 
-/// Which FLOPs a utilisation counts.
+/// The FLOPs that a utilisation counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FlopConvention {
@@ -300,7 +303,7 @@ impl From<FlopConvention> for flopcast_core::training::plan::FlopConvention {
     }
 }
 
-/// Where something runs.
+/// The place of a run or a service: provider, region, prices, power and carbon.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Placement {
@@ -308,15 +311,15 @@ pub struct Placement {
     pub provider: Option<Located<String>>,
     /// A region of that provider, or a country or US state of regions/regions.csv.
     pub region: Option<Located<String>>,
-    /// How the devices are bought; on-demand.
+    /// The terms on which the devices are rented; on-demand.
     pub purchase: Option<Located<Purchase>>,
-    /// What hardware of one's own costs, instead of a rent; `provider: owned` takes the defaults.
+    /// The costs of hardware of one's own, instead of a rent; `provider: owned` takes the defaults.
     pub owned: Option<Located<Owned>>,
-    /// Part of the provider's list price that was negotiated away; 0 %.
+    /// Negotiated discount on the provider's list price, as a share of it; 0 %.
     pub discount: Option<Given<Share>>,
-    /// Part of the spot instances that is interrupted within 30 days; the provider's band.
+    /// Share of the spot instances that is interrupted within 30 days; the provider's band.
     pub interruptions: Option<Given<Share>>,
-    /// Part of a reservation's unused time that this scenario pays for: less than all where others
+    /// Share of a reservation's unused time that this scenario pays for: less than all if others
     /// use the rest; 100 %.
     pub unused_commitment: Option<Given<Share>>,
     /// The first day.
@@ -325,21 +328,22 @@ pub struct Placement {
     pub pue: Option<Given<Pue>>,
     /// Carbon intensity of the electricity; the region's.
     pub grid: Option<Given<GridIntensity>>,
-    /// What `grid` counts: life-cycle, or direct; life-cycle.
+    /// The emissions that `grid` counts: life-cycle, or direct; life-cycle.
     pub grid_basis: Option<AverageBasis>,
-    /// The upstream of fuels and plants, where `grid_basis` is direct.
+    /// Emissions upstream of the plants (fuels, building), if `grid_basis` is direct.
     pub upstream: Option<Given<GridIntensity>>,
-    /// What one more kWh causes; a view of its own. The region's.
+    /// Marginal carbon intensity: the emissions of one more kWh. It is shown beside the average;
+    /// the region's.
     pub marginal: Option<Given<GridIntensity>>,
-    /// Under which contracts the electricity is bought, for market-based CO2e.
+    /// The contracts under which the electricity is bought, for market-based CO2e.
     pub contracts: Option<Contracts>,
     /// Water per kWh of IT energy; the region's.
     pub wue: Option<Given<WaterIntensity>>,
     /// Water that generating a kWh consumes; the country's.
     pub grid_water: Option<Given<WaterIntensity>>,
-    /// What making the devices emitted.
+    /// Emissions of making the devices.
     pub embodied: Option<EmbodiedCarbon>,
-    /// How long the start may wait for a cleaner grid.
+    /// Time that the start may wait for a cleaner grid.
     pub start_window: Option<Given<Time>>,
 }
 
@@ -347,9 +351,9 @@ pub struct Placement {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inference {
-    /// Where it runs; the training's placement.
+    /// The place of the service; the training's placement.
     pub placement: Option<Placement>,
-    /// What is asked of it.
+    /// The requests to the service.
     pub traffic: Located<Traffic>,
     /// The accelerators.
     pub hardware: Hardware,
@@ -359,80 +363,81 @@ pub struct Inference {
     pub kv_precision: Option<Precision>,
     /// Requests that a replica batches at most, over all data-parallel ranks; 256.
     pub max_batch: Option<Given<f64>>,
-    /// Tokens that an engine works on in one step at most, of each data-parallel rank (vLLM:
+    /// Tokens that an engine works on in one step at most, per data-parallel rank (vLLM:
     /// `max_num_batched_tokens`); the engine's usual number.
     pub max_batch_tokens: Option<Given<f64>>,
-    /// Tokens that the KV cache of an engine holds, where it says so (vLLM: GPU KV cache size); what
-    /// memory and weights leave.
+    /// Tokens that the KV cache of an engine holds, as it reports them (vLLM: GPU KV cache size);
+    /// those for which the weights leave memory.
     pub kv_cache: Option<Given<Tokens>>,
     /// Measured / forecast time of the steps of a simulated engine, as `flopcast actuals` finds it
     /// from a log of requests; 1.
     pub step_time: Option<Given<f64>>,
-    /// How long the first request of a batch waits for others, where nothing is generated; 0 ms,
-    /// which takes what waits. A long wait is static batching: a batch starts when it is full.
+    /// Time that the first request of a batch waits for others, if nothing is generated; 0 ms,
+    /// which takes the requests that wait already. A long wait is static batching: a batch starts
+    /// when it is full.
     pub max_wait: Option<Given<Time>>,
-    /// How one replica is spread over devices; the smallest power of two that holds it.
+    /// The layout of one replica on devices; the smallest power of two that holds it.
     pub parallelism: Option<Located<ServingParallelism>>,
-    /// Prompts and answers on engines of their own; a replica is then a group of both.
+    /// Prefill and decode on instances of their own; a replica is then a group of both.
     pub disaggregated: Option<Disaggregated>,
     /// Replicas beside those that the peak needs; 0.
     #[serde(default)]
     pub redundancy: u64,
-    /// The fleet follows its load over the hours of a week; without, it is always as large as the
-    /// peak needs.
+    /// The fleet follows its load over the hours of a week; without it, the fleet always has the
+    /// size that the peak needs.
     pub autoscaling: Option<Autoscaling>,
-    /// What it costs beside its devices.
+    /// Costs of the service beside its devices.
     pub costs: Option<ServingCosts>,
-    /// Percentiles of latency that `flopcast capacity` keeps.
+    /// The service-level objective: percentiles of latency that `flopcast capacity` keeps.
     #[serde(default)]
     pub slo: Slo,
     /// The serving engine that `flopcast capacity` simulates: vllm, sglang, trtllm; vllm.
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,
-    /// Tokens that are guessed and verified together.
+    /// Speculative decoding with draft tokens.
     pub speculative: Option<Speculative>,
     /// A hosted model that the service is compared with, such as anthropic/claude-opus-5, or its
     /// prices by the token.
     pub api: Option<Located<Api>>,
-    /// In which year the fleet is renewed, and with what.
+    /// The hardware refresh of the fleet: its year and the new hardware.
     pub refresh: Option<Refresh>,
-    /// Who of the replicas gets the next request; any.
+    /// The choice of the replica for the next request; any.
     pub router: Option<Router>,
 }
 
-/// How one replica is spread over tensor x pipeline x data devices. Degrees that are left out are 1.
+/// The layout of one replica on tensor x pipeline x data devices. Degrees that are left out are 1.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServingParallelism {
-    /// Devices that share each matrix.
+    /// Tensor parallelism: devices that share each matrix.
     pub tensor: Option<u64>,
-    /// Pipeline stages.
+    /// Pipeline parallelism: stages of layers.
     pub pipeline: Option<u64>,
-    /// Devices that share the experts of a layer: 1 splits each expert as any other matrix,
-    /// tensor x data gives each device whole ones; the latter where `data` is above 1.
+    /// Expert parallelism: devices that share the experts of a layer. 1 splits each expert as any
+    /// other matrix, tensor x data gives each device whole ones; the latter if `data` is above 1.
     pub expert: Option<u64>,
-    /// Ranks that each attend to sequences of their own and share the experts.
+    /// Data parallelism: ranks that each attend to sequences of their own and share the experts.
     pub data: Option<u64>,
 }
 
-/// How money over time is added up.
+/// The horizon, rates and currency of money over time.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finance {
     /// Years of service; 3.
     pub horizon: Option<Given<Time>>,
-    /// Nominal rate, year-end; 8 %.
+    /// Nominal discount rate per year, with payments at the end of a year; 8 %.
     pub discount_rate: Option<Given<f64>>,
     /// Change of the price of serving per year, which may be negative; 0 %/year.
     pub price_change: Option<Given<YearlyRate>>,
     /// The currency that reports show beside USD, such as EUR; needs `exchange_rate`.
     pub currency: Option<Located<String>>,
-    /// Its rate, with the day of it.
+    /// The currency's rate, with its day.
     pub exchange_rate: Option<Located<ExchangeRate>>,
 }
 
-/// What a US dollar costs in another currency.
+/// The price of a US dollar in another currency.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeRate {
@@ -440,7 +445,7 @@ pub struct ExchangeRate {
     pub per_usd: f64,
     /// The day of the rate.
     pub date: chrono::NaiveDate,
-    /// Whose rate it is.
+    /// The publisher of the rate.
     pub source: Option<String>,
 }
 

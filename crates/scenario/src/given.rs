@@ -1,5 +1,8 @@
 //! A quantity as the user gives it: a value, a range or an estimate of three points, perhaps with
 //! the reason for it.
+//!
+//! The forms in a file are `1.2 USD/h`, `1.1..1.3 USD/h`, `{value: 1.2 USD/h, source: "our bill"}`
+//! and `{low: ..., mode: ..., high: ...}`.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -20,9 +23,9 @@ use super::reader::Located;
 pub struct Given<Q, D = Any> {
     /// The value or its range.
     pub spread: Spread<Q>,
-    /// Why it is so, in the user's words.
+    /// The reason for the value, in the user's words.
     pub source: Option<String>,
-    /// Where it stands.
+    /// The place in the file.
     pub place: Place,
     domain: PhantomData<D>,
 }
@@ -63,7 +66,7 @@ impl Domain for NonNegative {
     }
 }
 
-/// What is known of a quantity.
+/// The knowledge of a quantity: a value, or its distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spread<Q> {
     /// One value.
@@ -94,7 +97,7 @@ impl<Q: Measure> Spread<Q> {
         }
     }
 
-    /// The distribution of what is uncertain.
+    /// The distribution of the quantity; `None` if it is one value.
     pub fn distribution(&self) -> Option<Distribution> {
         match self {
             Self::Point(_) => None,
@@ -116,17 +119,17 @@ impl<Q: Measure, D: Domain> Given<Q, D> {
         Input::new(name, self.spread.central(), self.basis()).spread(self.spread.distribution())
     }
 
-    /// A value that was read without its type being known.
+    /// A quantity from a value that was read before its dimension was known.
     ///
     /// # Errors
-    /// What is wrong with it as this quantity, in words for the user.
+    /// If it is not such a quantity: the reason, in words for the user.
     pub(super) fn from_json(raw: Located<Json>) -> Result<Self, String> {
         let Unplaced { spread, source, .. } =
             Unplaced::<Q, D>::deserialize(raw.value).map_err(|error| error.to_string())?;
         Ok(Self { spread, source, place: raw.place, domain: PhantomData })
     }
 
-    /// Given, by this line and for this reason.
+    /// The basis of a given value: this line of the file, and the user's reason.
     pub fn basis(&self) -> Basis {
         Basis::Given { place: self.place.cited(), source: self.source.clone() }
     }
@@ -235,6 +238,7 @@ fn one<Q: Measure, D: Domain, E: de::Error>(text: &str) -> Result<Q, E> {
     }
 }
 
+/// An example of a quantity, for messages: one of its stored unit, as reports print it.
 fn example(dimension: Dimension) -> String {
     text::show_stored(1.0, dimension)
 }
@@ -253,7 +257,7 @@ impl<Q: Measure, D: Domain> JsonSchema for Given<Q, D> {
     }
 }
 
-/// Apart from the type, so that it is compiled once.
+/// The schema of a quantity. It does not depend on the type, so that it is compiled once.
 fn schema(dimension: Dimension) -> Schema {
     let one = json_schema!({"type": ["number", "string"]});
     json_schema!({

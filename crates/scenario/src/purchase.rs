@@ -1,4 +1,4 @@
-//! How devices are bought, as the user types it.
+//! The terms on which devices are rented, as the user types them.
 
 use std::borrow::Cow;
 
@@ -13,22 +13,24 @@ use serde_json::Value as Json;
 use super::given::{Given, Spread};
 use super::reader::Located;
 
-/// How devices are bought.
+/// The terms on which devices are rented.
 #[derive(Clone, Debug)]
 pub enum Purchase {
-    /// A price list's plan.
+    /// A plan of the price list.
     Plan(Plan),
-    /// Several plans, each for a share of the devices.
+    /// Several plans, each for a share of the devices; the shares add up to 100 %.
     Mix(Vec<(Plan, Given<Share>)>),
-    /// The user's own price of one device.
+    /// The user's own price of one device, such as 2.10 USD/device-h.
     PerDevice(Given<DevicePrice>),
-    /// The user's own price of an instance, of which the catalog knows the number of devices.
+    /// The user's own price of an instance, such as 16.80 USD/instance-h; the catalog knows the
+    /// number of devices in it.
     PerInstance(Given<InstancePrice>),
 }
 
 const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
 const KEYS: &[&str] = &["price", "on-demand", "spot", "reserved-1y", "reserved-3y"];
 
+/// The plan of a name.
 fn plan<E: serde::de::Error>(name: &str, expected: &'static [&'static str]) -> Result<Plan, E> {
     let known = Plan::ALL.into_iter().find(|known| known.name() == name);
     known.ok_or_else(|| E::unknown_variant(name, expected))
@@ -68,7 +70,7 @@ impl<'de> Deserialize<'de> for Purchase {
     }
 }
 
-/// Shares that add up to all devices.
+/// A mix of plans, whose shares must add up to all devices.
 fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
     if mix.iter().any(|(_, share)| !matches!(share.spread, Spread::Point(_))) {
         return Err("the shares of a mix are single values, not ranges".to_owned());
@@ -80,7 +82,7 @@ fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
     Ok(Purchase::Mix(mix))
 }
 
-/// The unit says of what it is the price.
+/// The user's own price; its unit says whether it is that of a device or of an instance.
 fn own(price: Located<Json>) -> Result<Purchase, String> {
     if price.value.to_string().contains("instance") {
         Given::from_json(price).and_then(above_zero).map(Purchase::PerInstance)
@@ -89,6 +91,7 @@ fn own(price: Located<Json>) -> Result<Purchase, String> {
     }
 }
 
+/// The price, or an error if a part of its range is not above zero.
 fn above_zero<Q: Measure>(price: Given<Q>) -> Result<Given<Q>, String> {
     let lowest =
         price.spread.distribution().map_or(price.spread.central().stored(), |d| d.quantile(1e-9));

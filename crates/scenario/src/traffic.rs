@@ -1,5 +1,5 @@
-//! What is asked of a service: as the user types it, from a recorded [`Trace`], over the hours of a
-//! [`Profile`].
+//! The requests to a service, as the user types them: rate, lengths, classes, objectives and the
+//! course of the load over a week.
 
 use flopcast_core::quantity::{RequestRate, Share, Time, TokensPerRequest, YearlyRate};
 use schemars::JsonSchema;
@@ -8,26 +8,27 @@ use serde::Deserialize;
 use super::given::Given;
 use super::reader::Located;
 
-/// What is asked of a service. Lengths come from one of `input_tokens` with `output_tokens`,
+/// The requests to a service. Lengths come from one of `input_tokens` with `output_tokens`,
 /// `classes`, `trace`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
-    /// Mean rate in the first year: `2M/day`, `25/s`; that of the trace, where there is one.
+    /// Mean rate in the first year: `2M/day`, `25/s`; that of the trace, if there is one.
     pub requests: Option<Given<RequestRate>>,
-    /// Tokens of the prompt, or of the text to encode.
+    /// Input tokens: those of the prompt, or of the text to encode.
     pub input_tokens: Option<Lengths>,
-    /// Tokens of the answer; none for an encoder.
+    /// Output tokens; none for an encoder.
     pub output_tokens: Option<Lengths>,
-    /// Kinds of requests, each with its own lengths and promises; shares add up to 100 %.
+    /// Kinds of requests, each with its own lengths and SLO; shares add up to 100 %.
     #[serde(default)]
     pub classes: Vec<Class>,
-    /// A file of recorded requests, relative to this one: CSV as of the Azure LLM inference traces,
-    /// or JSON lines as of Mooncake. Gaps and lengths are its own, scaled to `requests`.
+    /// A file of recorded requests, relative to this one: CSV in the form of the Azure LLM
+    /// inference traces, or JSON lines in that of Mooncake. Gaps and lengths are its own, scaled to
+    /// `requests`.
     pub trace: Option<Located<String>>,
     /// Coefficient of variation of the gaps between requests (gamma distributed): 1 is Poisson.
     pub burstiness: Option<Given<f64>>,
-    /// Peak rate / mean rate; that of `hours` and `weekdays`, assumed without.
+    /// Peak rate / mean rate; that of `hours` and `weekdays`, and assumed without them.
     pub peak_to_mean: Option<Given<f64>>,
     /// Load of each hour of a day relative to the others: 24 numbers, midnight first.
     pub hours: Option<Located<Vec<f64>>>,
@@ -41,13 +42,13 @@ pub struct Traffic {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Class {
-    /// What it is called in the answer.
+    /// The name of the class in the answer.
     pub name: Located<String>,
     /// Its share of the requests.
     pub share: Given<Share>,
-    /// Tokens of the prompt.
+    /// Input tokens: those of the prompt.
     pub input_tokens: Lengths,
-    /// Tokens of the answer.
+    /// Output tokens.
     pub output_tokens: Option<Lengths>,
     /// Share of the prompt tokens found in the prefix cache; the service's.
     pub prefix_cache_hit: Option<Given<Share>>,
@@ -56,8 +57,8 @@ pub struct Class {
     pub slo: Slo,
 }
 
-/// How long prompts or answers are: lognormal with this mean and 95th percentile. Where both are
-/// equal, all are alike.
+/// Distribution of the lengths of prompts or outputs: lognormal with this mean and 95th percentile.
+/// If both are equal, all lengths are.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "{mean: 900} or {mean: 900, p95: 2000}")]
 pub struct Lengths {
@@ -67,29 +68,29 @@ pub struct Lengths {
     pub p95: Option<Given<TokensPerRequest>>,
 }
 
-/// A service-level objective.
+/// A service-level objective (SLO): upper bounds of latency.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slo {
-    /// Time to first token.
+    /// Time to first token (TTFT).
     pub ttft: Option<Percentiles>,
-    /// Time per output token after the first.
+    /// Time per output token after the first (TPOT).
     pub tpot: Option<Percentiles>,
-    /// The whole request.
+    /// End-to-end latency: the time of the whole request.
     pub e2e: Option<Percentiles>,
 }
 
-/// Bounds of a latency's percentiles.
+/// Upper bounds of a latency's percentiles.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "percentiles such as {p95: 200 ms}")]
 pub struct Percentiles {
-    /// The median.
+    /// Bound of the median.
     pub p50: Option<Given<Time>>,
-    /// The 90th percentile.
+    /// Bound of the 90th percentile.
     pub p90: Option<Given<Time>>,
-    /// The 95th percentile.
+    /// Bound of the 95th percentile.
     pub p95: Option<Given<Time>>,
-    /// The 99th percentile.
+    /// Bound of the 99th percentile.
     pub p99: Option<Given<Time>>,
 }
 
@@ -102,16 +103,16 @@ impl Percentiles {
     }
 }
 
-/// Who of the replicas gets the next request.
+/// The choice of the replica for the next request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Router {
-    /// Any: each replica then sees the same traffic as if it stood alone.
+    /// Any replica at random: each then sees the same traffic as if it stood alone.
     #[default]
     Random,
-    /// Each in turn.
+    /// Each replica in turn.
     RoundRobin,
-    /// The one with the fewest unanswered requests.
+    /// The replica with the fewest unanswered requests.
     LeastOutstanding,
 }
 
@@ -129,24 +130,24 @@ impl From<Router> for flopcast_core::serving::plan::Router {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Autoscaling {
-    /// From the decision to start a replica until it answers: machine, image, weights. It is started
-    /// that much ahead, and paid for meanwhile.
+    /// Time from the decision to start a replica until it answers: machine, image, weights. The
+    /// replica is started that much ahead, and paid for meanwhile.
     pub start_up: Given<Time>,
 }
 
-/// A class of requests, or all of them where there are no classes.
+/// A class of requests, or all of them if there are no classes.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind<'a> {
-    /// The class, where there are classes.
+    /// The class, if there are classes.
     pub class: Option<&'a Class>,
-    /// Tokens of the prompt.
+    /// Input tokens.
     pub input: Option<&'a Lengths>,
-    /// Tokens of the answer.
+    /// Output tokens.
     pub output: Option<&'a Lengths>,
 }
 
 impl Traffic {
-    /// The classes; one that is all where there are none.
+    /// The classes of requests; a single kind for all requests if there are none.
     pub fn kinds(&self) -> Vec<Kind<'_>> {
         if self.classes.is_empty() {
             let (input, output) = (self.input_tokens.as_ref(), self.output_tokens.as_ref());

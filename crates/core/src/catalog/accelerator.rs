@@ -1,4 +1,8 @@
-//! Accelerators: what a device computes, holds, moves, draws and embodies.
+//! Accelerators: a device's compute, memory, links, power and embodied carbon.
+//!
+//! One row of `hardware/accelerators.csv` is one device. A cell is in the unit that its column's
+//! name says (TFLOP/s, GB, GB/s, W, kgCO2e; GB = 1e9 bytes), and is stored per device in the units
+//! of [`system`](crate::quantity::system).
 
 use std::sync::Arc;
 
@@ -12,55 +16,58 @@ use crate::quantity::{
     Precision,
 };
 
-/// A device of `hardware/accelerators.csv`. What the sources do not say is `None`.
+/// A device of `hardware/accelerators.csv`. A figure that no source gives is `None`.
 #[derive(Clone, Debug)]
 pub struct Accelerator {
     /// Name in scenarios: `h100-sxm`.
     pub id: String,
     /// Name as its vendor writes it.
     pub name: String,
-    /// Who makes it.
+    /// The company that makes it.
     pub vendor: String,
-    /// What sort of device it is.
+    /// The sort of device.
     pub kind: Kind,
-    /// Generation.
+    /// Generation, such as Hopper: it selects the calibration of the device's kernels and links.
     pub architecture: String,
-    /// When it came to market.
+    /// The day of its launch.
     pub launched: Option<NaiveDate>,
     peaks: [Option<DeviceFlopRate>; Precision::ALL.len()],
     peak_citation: Arc<Citation>,
-    /// Dense FP64 rate of the matrix units, where it differs from the plain one.
+    /// Dense FP64 rate of the matrix units in FLOP/s, where it differs from the plain one.
     pub fp64_tensor: Option<Sourced<DeviceFlopRate>>,
     /// The sparsity pattern that the vendor's headline figures assume: `2:4`, `none`, or empty
     /// where unknown. The peaks here are always dense.
     pub sparsity: String,
-    /// Memory capacity.
+    /// Memory capacity in bytes, at 1e9 to the GB.
     pub memory: Option<Sourced<DeviceMemory>>,
-    /// Memory bandwidth.
+    /// Peak memory bandwidth in B/s.
     pub bandwidth: Option<Sourced<DeviceBandwidth>>,
-    /// Memory technology.
+    /// Memory technology, such as HBM3.
     pub memory_type: String,
-    /// Bandwidth to the devices of the same node, both directions together.
+    /// Bandwidth to the devices of the same node in B/s, both directions together, as vendors state
+    /// it; one direction has half.
     pub scale_up: Option<Sourced<DeviceBandwidth>>,
-    /// Technology of the link within the node.
+    /// Technology of the link within the node, such as `NVLink4`.
     pub scale_up_link: String,
+    /// Devices that this link joins, where they are not those of a node.
+    pub scale_up_domain: Option<u64>,
     /// Bandwidth to other nodes, one direction, with the usual network card.
     pub scale_out: Option<Sourced<DeviceBandwidth>>,
-    /// Thermal design power.
+    /// Thermal design power in W.
     pub tdp: Option<Sourced<DevicePower>>,
-    /// Power when idle.
+    /// Power in W when idle.
     pub idle: Option<Sourced<DevicePower>>,
-    /// Devices in the usual server.
+    /// Devices in the usual server; at least 1.
     pub devices_per_node: u64,
-    /// Typical power of a node's host in use: everything but its devices.
+    /// Typical power in W of a node's host in use: everything but its devices.
     pub node_host: Option<Sourced<Power>>,
-    /// Nameplate power of a whole server, and how many devices that server has.
+    /// Nameplate power in W of a whole server, and the number of devices in that server.
     pub server_max: Option<(Sourced<Power>, u64)>,
-    /// `CO2e` of making the device: low, mid and high of what the sources say.
+    /// `CO2e` of making the device in kg: low, mid and high of the sources' figures.
     pub embodied: Embodied,
-    /// How well the figures agree, where somebody judged it.
+    /// The agreement of the figures, where somebody judged it.
     pub confidence: Option<Confidence>,
-    /// What to know before relying on them.
+    /// A warning to read before relying on the figures.
     pub note: String,
 }
 
@@ -79,18 +86,19 @@ pub enum Kind {
     Cpu,
 }
 
-/// How well the sources of a device agree.
+/// The degree to which the sources of a device agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
-    /// Read in good sources that agree.
+    /// The figures were read in good sources that agree.
     High,
-    /// In part recalled or inferred.
+    /// The figures are in part recalled or inferred.
     Medium,
-    /// Mostly recalled or computed.
+    /// The figures are mostly recalled or computed.
     Low,
 }
 
-/// Embodied `CO2e` as far as known; sources differ by a factor of four for one card.
+/// Embodied `CO2e` in kg per device, as far as it is known. Sources differ by a factor of four for
+/// one card, so all three levels are kept.
 #[derive(Clone, Debug)]
 pub struct Embodied {
     /// The lowest figure.
@@ -102,15 +110,10 @@ pub struct Embodied {
 }
 
 impl Accelerator {
-    /// Link to other nodes of a device whose sources name none: a 100 Gbit/s network card.
-    pub fn network_card() -> DeviceBandwidth {
-        DeviceBandwidth::from_stored(12.5e9)
-    }
-
     /// Dense peak rate at a precision.
     ///
     /// # Errors
-    /// Where the sources give none: the precisions they do give.
+    /// If the sources give none: the error lists the precisions that they do give.
     pub fn peak(&self, precision: Precision) -> Result<Sourced<DeviceFlopRate>> {
         let peak = self.peaks().find(|(p, _)| *p == precision).map(|(_, peak)| peak);
         peak.ok_or_else(|| {
@@ -120,20 +123,21 @@ impl Accelerator {
         })
     }
 
-    /// Every dense peak that is known, from wide to narrow formats.
+    /// Every dense peak that is known, from wide to narrow formats, with the citation that all of
+    /// them share.
     pub fn peaks(&self) -> impl Iterator<Item = (Precision, Sourced<DeviceFlopRate>)> {
         let sourced = |value| Sourced { value, citation: Arc::clone(&self.peak_citation) };
         let peaks = Precision::ALL.into_iter().zip(self.peaks);
         peaks.filter_map(move |(precision, peak)| Some((precision, sourced(peak?))))
     }
 
-    /// Typical host power per device: that of the node's host / devices per node.
+    /// Typical host power per device: power of the node's host / devices per node.
     pub fn host_power(&self) -> Option<Sourced<DevicePower>> {
         let per_device = self.devices_per_node as f64;
         Some(self.node_host.as_ref()?.map(|p| DevicePower::from_stored(p.stored() / per_device)))
     }
 
-    /// Nameplate power of the server per device, host included.
+    /// Nameplate power of the server / its devices, host included.
     pub fn server_power(&self) -> Option<Sourced<DevicePower>> {
         let (power, devices) = self.server_max.as_ref()?;
         Some(power.map(|p| DevicePower::from_stored(p.stored() / *devices as f64)))
@@ -167,7 +171,8 @@ impl Confidence {
     }
 }
 
-/// Columns of the dense peaks, in the order of [`Precision::ALL`]; INT4 has none.
+/// Columns of the dense peaks with the FLOP/s of their unit, in the order of [`Precision::ALL`].
+/// The table has no column for INT4.
 const PEAKS: [(&str, f64); Precision::ALL.len()] = [
     ("fp64_tflops", 1e12),
     ("fp32_tflops", 1e12),
@@ -184,6 +189,8 @@ impl Row for Accelerator {
     const FILE: &'static str = "hardware/accelerators.csv";
     const TEXT: &'static str = flopcast_data::hardware::ACCELERATORS;
 
+    /// Reads a row. Peaks share one citation, the other columns of the data sheet another; host,
+    /// idle and embodied figures have their own. `devices_per_node` is required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let id = cells.required("id")?.to_owned();
         let cite = |column| cells.citation(&id, column, None);
@@ -209,6 +216,7 @@ impl Row for Accelerator {
             memory_type: cells.text("memory_type").to_owned(),
             scale_up: cells.sourced("scale_up_gb_per_s", 1e9, &spec)?,
             scale_up_link: cells.text("scale_up_link").to_owned(),
+            scale_up_domain: cells.count("scale_up_domain")?.filter(|n| *n > 0),
             scale_out: cells.sourced("scale_out_gb_per_s", 1e9, &cite("scale_out_sources")?)?,
             tdp: cells.sourced("tdp_w", 1.0, &spec)?,
             idle: cells.sourced("idle_w", 1.0, &cite("idle_sources")?)?,
@@ -229,6 +237,7 @@ impl Row for Accelerator {
         })
     }
 
+    /// The id: an overlay's row replaces the whole device.
     fn key(&self) -> String {
         self.id.clone()
     }
@@ -237,7 +246,9 @@ impl Row for Accelerator {
 /// Another name of a device: a row of `hardware/aliases.csv`.
 #[derive(Clone, Debug)]
 pub(super) struct Alias {
+    /// The other name, as a source writes it; capitals do not matter.
     pub alias: String,
+    /// The id of the device that it means.
     pub accelerator: String,
 }
 
@@ -252,6 +263,7 @@ impl Row for Alias {
         })
     }
 
+    /// The other name.
     fn key(&self) -> String {
         self.alias.clone()
     }

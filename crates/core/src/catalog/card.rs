@@ -9,27 +9,27 @@ use crate::diagnostic::{Error, Result};
 use crate::provenance::Step;
 use crate::quantity::Measure;
 
-/// What the catalog says about a device, a place, a default or a source.
+/// The catalog's facts about a device, a place, a default or a source.
 #[derive(Clone, Debug)]
 pub struct Card {
-    /// accelerator, region, default or source.
+    /// The kind of entry: `accelerator`, `region`, `default` or `source`.
     pub kind: &'static str,
     /// Its name in scenarios and tables.
     pub name: String,
-    /// What is not a quantity: label and text.
+    /// The facts that are not quantities: label and text.
     pub about: Vec<(&'static str, String)>,
     /// The quantities, each with its citation.
     pub facts: Vec<Fact>,
-    /// What to know before relying on them.
+    /// A warning to read before relying on the facts.
     pub note: String,
 }
 
 /// A quantity of a card.
 #[derive(Clone, Debug)]
 pub struct Fact {
-    /// Name, value and basis.
+    /// The name, value and basis of the quantity.
     pub step: Step,
-    /// Where it comes from.
+    /// The publications and date that it comes from.
     pub citation: Arc<Citation>,
 }
 
@@ -38,8 +38,8 @@ impl Catalog {
     /// (`colocation.rent`) or a source (`owid-ember`).
     ///
     /// # Errors
-    /// A name that is none of these, with the nearest that are known; a region code that several
-    /// providers have.
+    /// If the name is none of these, with the nearest that are known; or if it is a region code
+    /// that several providers have.
     pub fn card(&self, name: &str) -> Result<Card> {
         if let Ok(device) = self.accelerator(name) {
             return Ok(self.device_card(device));
@@ -72,6 +72,7 @@ impl Catalog {
         }
     }
 
+    /// The error for a name that no table has, with the nearest that are known.
     fn nothing(&self, name: &str) -> Error {
         let places = self.places().iter().flat_map(|p| [p.region.as_str(), p.location.as_str()]);
         let devices = self.devices().keys();
@@ -82,6 +83,7 @@ impl Catalog {
             .hint("`flopcast catalog list` says what there is")
     }
 
+    /// The card of a device: its figures, purchase prices, aliases and sellers.
     fn device_card(&self, device: &Accelerator) -> Card {
         let mut facts = Facts::default();
         for (precision, peak) in device.peaks() {
@@ -127,6 +129,7 @@ impl Catalog {
     }
 }
 
+/// The card of a place: its grid intensities by basis, and its other figures.
 fn region_card(region: &Region) -> Card {
     let mut facts = Facts::default();
     for grid in &region.grids {
@@ -153,7 +156,7 @@ fn region_card(region: &Region) -> Card {
     Card { kind: "region", name, about, facts: facts.0, note }
 }
 
-/// A default's dimension is its reader's to say, so its card has texts.
+/// The card of a default. It has texts, because only the reader of a default knows its dimension.
 fn default_card(default: &super::Default) -> Card {
     let mut about = vec![
         ("value", default.value.clone()),
@@ -166,6 +169,7 @@ fn default_card(default: &super::Default) -> Card {
     Card { kind: "default", name, about, facts: Vec::new(), note }
 }
 
+/// The card of a publication.
 fn source_card(source: &Source) -> Card {
     let mut about = vec![
         ("title", source.title.clone()),
@@ -178,6 +182,7 @@ fn source_card(source: &Source) -> Card {
     Card { kind: "source", name, about, facts: Vec::new(), note }
 }
 
+/// The facts of a card so far; a figure that is unknown is left out.
 #[derive(std::default::Default)]
 struct Facts(Vec<Fact>);
 

@@ -1,4 +1,4 @@
-//! What one catalog says otherwise than another.
+//! The differences between two catalogs: figures that are new or have changed.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,24 @@ use crate::diagnostic::Result;
 pub struct Change {
     /// Path of the table.
     pub table: &'static str,
-    /// What the row is about: `aws/us-east-1/p5.48xlarge/instance`.
+    /// The name of the row without its date: `aws/us-east-1/p5.48xlarge/instance`.
     pub row: String,
     /// The columns that say so.
     pub about: &'static [&'static str],
     /// The column, which names the unit.
     pub column: &'static str,
-    /// What was said before, if anything.
+    /// The figure before, if there was one, in the column's unit.
     pub before: Option<f64>,
-    /// What is said now.
+    /// The figure now, in the column's unit.
     pub after: f64,
-    /// As of when.
+    /// The date of the figure now.
     pub date: String,
-    /// By whom.
+    /// The source of the figure now.
     pub source: String,
 }
 
-/// A table whose rows follow one another in time.
+/// A table whose rows follow one another in time: the columns that name a thing, the column that
+/// dates it, and the columns of its figures.
 struct Series {
     table: &'static str,
     about: &'static [&'static str],
@@ -34,6 +35,7 @@ struct Series {
     values: &'static [&'static str],
 }
 
+/// The tables that change with time. Devices, regions and defaults are revised, not continued.
 const SERIES: &[Series] = &[
     Series {
         table: "pricing/prices.csv",
@@ -76,10 +78,13 @@ const SERIES: &[Series] = &[
 type Newest = BTreeMap<(String, &'static str), (String, f64, String)>;
 
 impl Catalog {
-    /// What is said here otherwise than in `before`, by the newest figure of each thing.
+    /// The figures that differ from those in `before`, comparing the newest figure of each thing;
+    /// differences below 1e-9 of the figure are rounding.
+    ///
+    /// A figure that is gone is not listed.
     ///
     /// # Errors
-    /// A faulty overlay.
+    /// If an overlay is faulty.
     pub fn changes_since(&self, before: &Self) -> Result<Vec<Change>> {
         let (old, new) = (before.stored()?, self.stored()?);
         let mut changes = Vec::new();
@@ -99,6 +104,8 @@ impl Catalog {
 }
 
 impl Series {
+    /// The newest figure of each thing in a series, by the row's name and the column. Dates compare
+    /// as text, which ISO dates allow.
     fn newest(&self, tables: &[super::StoredTable]) -> Newest {
         let mut newest = Newest::new();
         let Some((_, columns, rows)) = tables.iter().find(|(file, ..)| *file == self.table) else {
@@ -115,7 +122,7 @@ impl Series {
                 let found = (cell(date).to_owned(), value, cell(source).to_owned());
                 let entry = newest.entry((name.join("/"), *column));
                 let best = entry.or_insert_with(|| found.clone());
-                // Of one day, the later row lies above the earlier one.
+                // Of two rows of one day, the later one in the file replaces the earlier one.
                 if found.0 >= best.0 {
                     *best = found;
                 }

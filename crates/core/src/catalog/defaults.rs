@@ -1,6 +1,6 @@
 //! Figures that are not the property of one device, price or place: storage, colocation,
-//! amortisation, the constants of published cost models. They are candidates for assumptions;
-//! who uses one says so.
+//! amortisation, the constants of published cost models. They are candidates for assumptions, and
+//! an estimate that uses one lists it as such.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::table::{Cells, Row};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure, parse};
 
-/// A row of `pricing/defaults.csv`; its figures are texts with units until somebody says which
-/// quantity they are.
+/// A row of `pricing/defaults.csv`. Its figures are texts with units until a reader asks for them
+/// as a quantity.
 #[derive(Clone, Debug)]
 pub struct Default {
     /// Dotted name: `colocation.rent`.
@@ -22,17 +22,17 @@ pub struct Default {
     pub low: String,
     /// Upper end.
     pub high: String,
-    /// What it is, and how far to trust it.
+    /// The meaning of the figure, and how far to trust it.
     pub note: String,
-    /// Where it comes from.
+    /// The publications and date that it comes from.
     pub citation: Arc<Citation>,
 }
 
 impl Catalog {
-    /// A default as a quantity.
+    /// A default as a quantity, in the dimension of `Q`.
     ///
     /// # Errors
-    /// An unknown id, one without a figure, or one of another dimension.
+    /// If the id is unknown, has no figure, or has one of another dimension.
     pub fn default_value<Q: Measure>(&self, id: &str) -> Result<Sourced<Q>> {
         let default = self.default(id)?;
         if default.value.is_empty() {
@@ -54,7 +54,7 @@ impl Catalog {
         Ok(Some([default.read(&default.low)?, default.read(&default.high)?]))
     }
 
-    /// Whether there is a default of this id.
+    /// True if the table has a default of this id.
     pub fn has_default(&self, id: &str) -> bool {
         !self.default_rows().of(id).is_empty()
     }
@@ -62,7 +62,7 @@ impl Catalog {
     /// A default as its row has it.
     ///
     /// # Errors
-    /// An unknown id.
+    /// If the id is unknown, with the nearest that are known.
     pub fn default(&self, id: &str) -> Result<&Default> {
         self.default_rows().of(id).first().ok_or_else(|| {
             let error = Error::input(format!("the catalog has no default `{id}`"));
@@ -71,6 +71,7 @@ impl Catalog {
     }
 }
 
+/// Reads a figure of the row as a quantity.
 impl Default {
     fn read<Q: Measure>(&self, text: &str) -> Result<Sourced<Q>> {
         let value = parse(text).map_err(|e| Error::input(format!("{}: {e}", self.citation.row)))?;
@@ -82,6 +83,7 @@ impl Row for Default {
     const FILE: &'static str = "pricing/defaults.csv";
     const TEXT: &'static str = flopcast_data::pricing::DEFAULTS;
 
+    /// Reads a row; a figure may be missing, with a note that says why.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let id = cells.required("id")?.to_owned();
         Ok(Self {
@@ -94,6 +96,7 @@ impl Row for Default {
         })
     }
 
+    /// The dotted name.
     fn key(&self) -> String {
         self.id.clone()
     }

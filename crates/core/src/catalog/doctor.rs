@@ -1,4 +1,4 @@
-//! How old the tables are, and where their gaps are.
+//! The age of the tables' facts, and the gaps in the tables.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::Catalog;
 use super::source::AsOf;
 
-/// The state of one table.
+/// The state of one table: rows, age by source, gaps.
 #[derive(Clone, Debug)]
 pub struct TableHealth {
     /// Its path inside the data folders.
@@ -20,18 +20,18 @@ pub struct TableHealth {
     pub gaps: Vec<(String, usize)>,
 }
 
-/// How old the facts from one source are.
+/// The age of the facts from one source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceAge {
-    /// Its id.
+    /// The id of the source.
     pub source: String,
     /// Facts that cite it: rows, or groups of columns in a row.
     pub facts: usize,
-    /// The newest of them, where they are dated.
+    /// The newest fact's date, if its facts are dated.
     pub newest: Option<AsOf>,
-    /// The oldest of them.
+    /// The oldest fact's date.
     pub oldest: Option<AsOf>,
-    /// Days from the newest to the date asked for.
+    /// Days from the newest fact to the date asked for.
     pub age_days: Option<i64>,
 }
 
@@ -43,6 +43,8 @@ impl Catalog {
         texts.map(|(table, texts)| self.examine(table, &texts, on)).collect()
     }
 
+    /// The state of one table: its texts, embedded and laid over, are read anew, so that gaps of
+    /// columns that no code reads count too.
     fn examine(&self, table: &'static str, texts: &[&str], on: NaiveDate) -> TableHealth {
         let mut rows = 0;
         let mut gaps: Vec<(String, usize)> = Vec::new();
@@ -83,6 +85,7 @@ impl Catalog {
 }
 
 impl SourceAge {
+    /// The ages of one source's facts; facts without a date count, but have no age.
     fn new(source: String, dates: &[Option<AsOf>], on: NaiveDate) -> Self {
         let newest = dates.iter().copied().flatten().max();
         let oldest = dates.iter().copied().flatten().min();
@@ -91,12 +94,12 @@ impl SourceAge {
     }
 }
 
-/// Columns that name sources: `source`, `grid_source`, `peak_sources`.
+/// True for columns that name sources: `source`, `grid_source`, `peak_sources`.
 pub(super) fn is_citation(column: &str) -> bool {
     column.ends_with("source") || column.ends_with("sources")
 }
 
-/// Columns whose emptiness says nothing.
+/// True for columns whose gaps say nothing about the data.
 fn is_remark(column: &str) -> bool {
     is_citation(column) || matches!(column, "note" | "reference" | "host_sku" | "sparsity")
 }

@@ -35,6 +35,7 @@ pub struct Lock {
     tables: IndexMap<String, LockedTable>,
 }
 
+/// The rows of one table, with the look-ups that they answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockedTable {
@@ -45,6 +46,7 @@ struct LockedTable {
     rows: Vec<LockedRow>,
 }
 
+/// A row as a line of its table, with its layer and its SHA-256.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockedRow {
@@ -53,17 +55,18 @@ struct LockedRow {
     sha256: String,
 }
 
-/// What was looked up: table and first cell.
+/// The look-ups so far: table and first cell.
 pub(super) type LookUps = Mutex<BTreeSet<(&'static str, String)>>;
 
 /// The form of the file.
 const SCHEMA: &str = "flopcast.lock/1";
 
+/// Reads a lock from the JSON text of its file.
 impl Lock {
     /// Reads a lock.
     ///
     /// # Errors
-    /// Not a lock of this form.
+    /// If the text is not a lock of this form.
     pub fn parse(text: &str) -> Result<Self> {
         let again = "write it anew: `flopcast lock FILE...`";
         let lock: Self = serde_json::from_str(text).map_err(|error| {
@@ -76,24 +79,25 @@ impl Lock {
         Ok(lock)
     }
 
-    /// The file's text.
+    /// The text of the file: JSON, indented, with a newline at the end.
     pub fn text(&self) -> String {
-        // Values of this program always serialise.
+        // Serialising this program's own values cannot fail.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// How many rows it carries.
+    /// The number of rows that it carries.
     pub fn rows(&self) -> usize {
         self.tables.values().map(|table| table.rows.len()).sum()
     }
 
+    /// True if the look-up was made when the lock was written, whether it found a row or not.
     fn covers(&self, table: &str, name: &str) -> bool {
         let names = self.tables.get(table).map(|table| &table.names);
         let first = name.split_once(',').map_or(name, |(first, _)| first);
         names.is_some_and(|names| ["", first, name].iter().any(|name| names.contains(*name)))
     }
 
-    /// Its tables as layers over an empty catalog.
+    /// Its tables as layers over an empty catalog, each row checked against its SHA-256.
     fn overlays(&self) -> Result<Vec<Overlay>> {
         let mut overlays = Vec::new();
         for (file, table) in &self.tables {
@@ -122,7 +126,7 @@ impl Lock {
 }
 
 impl Catalog {
-    /// Notes every look-up from here on.
+    /// Makes the catalog note every look-up from here on.
     #[must_use]
     pub fn recording(mut self) -> Self {
         self.look_ups = Some(LookUps::default());
@@ -173,18 +177,18 @@ impl Catalog {
     /// A catalog of the lock's rows alone.
     ///
     /// # Errors
-    /// A row that is not as it was locked, or that this version cannot read.
+    /// If a row is not as it was locked, or if this version cannot read it.
     pub fn locked(lock: Lock) -> Result<Self> {
         let overlays = lock.overlays()?;
         let catalog = Self { as_of: lock.as_of, lock: Some(lock), ..Self::embedded() };
         catalog.recording().over(overlays)
     }
 
-    /// Whether every look-up so far has its answer in the lock, if there is one: what the lock
-    /// does not carry is unknown here, not absent.
+    /// Checks that every look-up so far has its answer in the lock, if there is one. A row that the
+    /// lock does not carry is unknown here, not absent.
     ///
     /// # Errors
-    /// A look-up that was not made when the lock was written: the scenario has changed since.
+    /// If a look-up was not made when the lock was written: the scenario has changed since.
     pub fn check_lock(&self) -> Result<()> {
         let Some(lock) = &self.lock else { return Ok(()) };
         let mut missing = self.looked_up();
@@ -198,24 +202,28 @@ impl Catalog {
             .hint("or estimate it with today's catalog: --no-lock"))
     }
 
+    /// The look-ups that were noted.
     fn looked_up(&self) -> BTreeSet<(&'static str, String)> {
         let look_ups = self.look_ups.as_ref();
         let look_ups = look_ups.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
         look_ups.map(|it| it.clone()).unwrap_or_default()
     }
 
+    /// The publications as rows of text.
     fn stored_sources(&self) -> Result<Vec<Stored>> {
         Sources::stored(None, &self.overlays, self.lock.is_some())
     }
 }
 
 impl LockedRow {
+    /// A row with its hash.
     fn new(row: &Stored) -> Self {
         let text = row.text();
         Self { layer: row.layer, sha256: hash(&text), row: text }
     }
 }
 
+/// SHA-256 of a row in hexadecimal digits.
 fn hash(row: &str) -> String {
     Sha256::digest(row).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -12,51 +12,56 @@ pub type TokenPrice = Per<Money, Tokens>;
 /// Price of a device to buy: USD/device.
 pub type PurchasePrice = Per<Money, Devices>;
 
+/// USD/token of 1 USD per million tokens.
 const PER_MILLION: f64 = 1e-6;
+/// USD/s of 1 USD/h.
 const PER_HOUR: f64 = 1.0 / 3600.0;
 
-/// What a hosted model costs by the token: a row of `pricing/api.csv`.
+/// The price of a hosted model by the token: a row of `pricing/api.csv`, whose cells are USD per
+/// million tokens.
 #[derive(Clone, Debug)]
 pub struct ApiPrice {
     /// The model as the provider names it.
     pub model: String,
-    /// Who serves it.
+    /// The provider that serves it.
     pub provider: String,
-    /// chat, responses or embedding.
+    /// The interface: `chat`, `responses` or `embedding`.
     pub mode: String,
-    /// Input tokens.
+    /// Price of input tokens.
     pub input: Sourced<TokenPrice>,
-    /// Output tokens; none for embeddings.
+    /// Price of output tokens; none for embeddings.
     pub output: Option<Sourced<TokenPrice>>,
-    /// Input tokens that were cached.
+    /// Price of input tokens that the provider's prompt cache holds.
     pub cached_input: Option<Sourced<TokenPrice>>,
-    /// Input tokens in batch mode.
+    /// Price of input tokens in batch mode.
     pub batch_input: Option<Sourced<TokenPrice>>,
-    /// Output tokens in batch mode.
+    /// Price of output tokens in batch mode.
     pub batch_output: Option<Sourced<TokenPrice>>,
-    /// Longest input.
+    /// Longest input in tokens.
     pub max_input: Option<u64>,
-    /// Longest output.
+    /// Longest output in tokens.
     pub max_output: Option<u64>,
 }
 
-/// What a device costs to buy: a row of `pricing/purchase.csv`.
+/// The purchase price of a device: a row of `pricing/purchase.csv`, in USD per device.
 #[derive(Clone, Debug)]
 pub struct Purchased {
     /// Its id in the hardware table; empty for devices that are not in it.
     pub accelerator: String,
-    /// What was bought.
+    /// The product that was bought, as the source names it.
     pub product: String,
-    /// The price of one.
+    /// The price of one device; its citation has the date.
     pub price: Sourced<PurchasePrice>,
 }
 
-/// The median rent of a device at smaller clouds in a month: a row of `pricing/index.csv`.
+/// The median rent of a device at smaller clouds in a month: a row of `pricing/index.csv`, in USD
+/// per device-hour.
 #[derive(Clone, Debug)]
 pub struct IndexValue {
     /// Its id in the hardware table.
     pub accelerator: String,
-    /// The median; its citation has the month. The set of providers changes: indicative.
+    /// The median; its citation has the month. It is indicative, because the set of providers
+    /// changes.
     pub median: Sourced<DevicePrice>,
 }
 
@@ -64,6 +69,7 @@ impl Row for ApiPrice {
     const FILE: &'static str = "pricing/api.csv";
     const TEXT: &'static str = flopcast_data::pricing::API;
 
+    /// Reads a row; only the price of input tokens is required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let model = cells.required("model")?.to_owned();
         let provider = cells.required("provider")?.to_owned();
@@ -84,6 +90,7 @@ impl Row for ApiPrice {
         })
     }
 
+    /// Provider and model.
     fn key(&self) -> String {
         format!("{}/{}", self.provider, self.model)
     }
@@ -93,6 +100,7 @@ impl Row for Purchased {
     const FILE: &'static str = "pricing/purchase.csv";
     const TEXT: &'static str = flopcast_data::pricing::PURCHASE;
 
+    /// Reads a row; it must be dated, since a purchase price is one of its time.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let accelerator = cells.text("accelerator").to_owned();
         let product = cells.required("product")?.to_owned();
@@ -106,6 +114,7 @@ impl Row for Purchased {
         })
     }
 
+    /// Product and date.
     fn key(&self) -> String {
         row_key(&self.price.citation)
     }
@@ -115,6 +124,7 @@ impl Row for IndexValue {
     const FILE: &'static str = "pricing/index.csv";
     const TEXT: &'static str = flopcast_data::pricing::INDEX;
 
+    /// Reads a row; the month is part of its key.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let accelerator = cells.required("accelerator")?.to_owned();
         let month = cells.as_of("month")?.ok_or_else(|| cells.empty("month"))?;
@@ -126,6 +136,7 @@ impl Row for IndexValue {
         })
     }
 
+    /// Device and month.
     fn key(&self) -> String {
         row_key(&self.median.citation)
     }

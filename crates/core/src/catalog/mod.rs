@@ -1,14 +1,16 @@
-//! What the world charges, draws and emits: typed tables of devices, prices and places, embedded
-//! in the binary, each fact with its source and date.
+//! The catalog: typed tables of devices, prices and places, embedded in the binary, each fact with
+//! its source and date.
 //!
-//! A [`Catalog`] reads a table the first time it is asked for, so an estimate pays only for what
-//! it uses. A gap in a table is a `None`, never a zero. The user's own tables lie over the
-//! embedded ones ([`Catalog::with_overlay`]); [`Catalog::as_of`] hides what is newer than a date.
+//! A [`Catalog`] reads a table the first time it is asked for, so an estimate pays only for the
+//! tables that it uses. A gap in a table is a `None`, never a zero. The user's own tables lie over
+//! the embedded ones ([`Catalog::with_overlay`]); [`Catalog::as_of`] hides what is newer than a
+//! date.
 
 mod accelerator;
 mod card;
 mod changes;
 mod defaults;
+mod device;
 mod doctor;
 mod lock;
 mod market;
@@ -37,6 +39,7 @@ pub use accelerator::{Accelerator, Confidence, Embodied, Kind};
 pub use card::{Card, Fact};
 pub use changes::Change;
 pub use defaults::Default;
+pub use device::{Device, Links};
 pub use doctor::{SourceAge, TableHealth};
 pub use lock::Lock;
 pub use market::{ApiPrice, IndexValue, PurchasePrice, Purchased, TokenPrice};
@@ -47,18 +50,19 @@ pub use signal::{Signal, SignalZones};
 pub use source::{AsOf, Citation, Source, Sourced, Span};
 pub use table::quoted;
 
-/// The tables, with what the user lays over them.
+/// The tables, with the user's own over them.
 #[derive(Debug, Default)]
 pub struct Catalog {
     as_of: Option<NaiveDate>,
     overlays: Vec<Overlay>,
-    /// What stands in for the embedded rows.
+    /// The lock that replaces the embedded rows, if the catalog was made from one.
     lock: Option<Lock>,
     look_ups: Option<LookUps>,
     tables: Tables,
 }
 
-/// A table with what its rows cite.
+/// A table with the publications that its rows cite. Every look-up through it is noted if the
+/// catalog records.
 struct Rows<'a, T> {
     table: &'a Table<T>,
     sources: &'a Sources,
@@ -66,7 +70,7 @@ struct Rows<'a, T> {
 }
 
 impl<'a, T: Row> Rows<'a, T> {
-    /// Every row.
+    /// Every row; the look-up is noted as one of the whole table.
     fn iter(&self) -> impl Iterator<Item = &'a T> + use<'a, T> {
         self.note("");
         self.table.iter(Some(self.sources))
@@ -109,6 +113,7 @@ impl<'a, T: Row> Rows<'a, T> {
         found
     }
 
+    /// Notes a look-up of `key`, found or not.
     fn note(&self, key: &str) {
         if let Some(look_ups) = self.look_ups {
             let mut look_ups = look_ups.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +161,8 @@ macro_rules! tables {
                 Ok(())
             }
 
-            /// Every row that stands, as text, by table with its columns; publications apart.
+            /// Every row as text, by table with its columns, after overlays replaced theirs;
+            /// publications are left out.
             fn stored(&self) -> Result<Vec<StoredTable>> {
                 let sources = Some(self.source_table());
                 Ok(vec![$((
@@ -180,10 +186,10 @@ macro_rules! tables {
     };
 }
 
-/// A table as text: its path, its columns, the rows that stand.
+/// A table as text: its path, its columns, and the rows that remain after overlays replaced theirs.
 type StoredTable = (&'static str, Vec<&'static str>, Vec<Stored>);
 
-/// Why a table of this catalog can be read.
+/// The reason why a table of this catalog can be read.
 const CHECKED: &str = "overlays were read when they were laid over";
 
 tables! {
@@ -204,7 +210,7 @@ tables! {
 }
 
 impl Catalog {
-    /// The tables that the binary carries. Nothing is read yet.
+    /// The catalog of the tables that the binary carries. Nothing is read yet.
     pub fn embedded() -> Self {
         <Self as std::default::Default>::default()
     }
@@ -214,7 +220,7 @@ impl Catalog {
     /// left out. A row that cites no source is cited as the user's own.
     ///
     /// # Errors
-    /// A table that is none of these, or a faulty row: file, line and what is wrong.
+    /// If a table is none of these, or a row is faulty: the error has file, line and what is wrong.
     pub fn with_overlay(self, files: &[(&str, &str)]) -> Result<Self> {
         self.over(files.iter().map(|file| layer(file, Layer::Own)).collect::<Result<_>>()?)
     }
@@ -228,6 +234,7 @@ impl Catalog {
         self.over(files.iter().map(|file| layer(file, Layer::Fetched)).collect::<Result<_>>()?)
     }
 
+    /// Lays the layers over the tables, all of which are read anew.
     fn over(mut self, overlays: Vec<Overlay>) -> Result<Self> {
         self.overlays.extend(overlays);
         self.tables = Tables::default();
@@ -251,7 +258,7 @@ impl Catalog {
     /// A device by id or by another name that sources use; capitals do not matter.
     ///
     /// # Errors
-    /// An unknown one, with the nearest that are known.
+    /// If the device is unknown, with the nearest that are known.
     pub fn accelerator(&self, name: &str) -> Result<&Accelerator> {
         let by_id = || self.devices().name(name);
         let by_alias = || {
@@ -293,12 +300,13 @@ impl Catalog {
         self.price_rows().iter().filter(|p| self.is_visible(p.citation.as_of))
     }
 
+    /// Every price of a provider, of all dates up to the catalog's.
     fn prices_of(&self, provider: &str) -> impl Iterator<Item = &Price> {
         let rows = self.price_rows().of(provider).iter();
         rows.filter(|p| self.is_visible(p.citation.as_of))
     }
 
-    /// What serves a region: prices of that region and prices for any.
+    /// The prices that serve a region: those of that region and those for any region (`*`).
     fn prices_at<'a>(
         &'a self,
         provider: &'a str,
@@ -309,7 +317,7 @@ impl Catalog {
         rows.filter(|p| self.is_visible(p.citation.as_of))
     }
 
-    /// What a device cost to buy, oldest first.
+    /// The purchase prices of a device, oldest first.
     pub fn purchases(&self, accelerator: &str) -> Vec<&Purchased> {
         let mut rows: Vec<_> = self
             .purchase_rows()
@@ -327,12 +335,12 @@ impl Catalog {
         rows.filter(|v| self.is_visible(v.median.citation.as_of)).collect()
     }
 
-    /// Everybody who has a price or a region.
+    /// Every provider that has a price or a region.
     pub fn providers(&self) -> BTreeSet<&str> {
         self.price_rows().keys().chain(self.places().keys()).filter(|p| *p != "*").collect()
     }
 
-    /// Every publication.
+    /// Every publication that rows may cite.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.source_table().iter(None).map(Arc::as_ref)
     }
@@ -342,11 +350,14 @@ impl Catalog {
         self.source_table().of(None, id).first().map(Arc::as_ref)
     }
 
+    /// The table of publications, read when it is first asked for.
     fn source_table(&self) -> &Sources {
         let table = || Sources::new(None, &self.overlays, self.lock.is_some()).expect(CHECKED);
         self.tables.sources.get_or_init(table)
     }
 
+    /// True if a fact of this date is visible: undated facts always are, dated ones if their period
+    /// begins by the catalog's date.
     fn is_visible(&self, as_of: Option<AsOf>) -> bool {
         match (self.as_of, as_of) {
             (Some(date), Some(as_of)) => as_of.start <= date,
@@ -355,6 +366,7 @@ impl Catalog {
     }
 }
 
+/// Checks that the file is a table of the catalog.
 fn layer((name, text): &(&str, &str), layer: Layer) -> Result<Overlay> {
     let overlay = Overlay { name: (*name).to_owned(), text: (*text).to_owned(), layer };
     if Catalog::TABLES.iter().any(|file| overlay.is(file)) {

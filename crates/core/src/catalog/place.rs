@@ -1,4 +1,4 @@
-//! The rows that [`super::region`] puts together.
+//! The rows of the tables in `regions/`, from which [`super::region`] describes a place.
 
 use std::sync::Arc;
 
@@ -13,21 +13,37 @@ const G_PER_KWH: f64 = 1e-3 / 3.6e6;
 /// L/J or USD/J of 1 L/kWh or 1 USD/kWh.
 const PER_KWH: f64 = 1.0 / 3.6e6;
 
-/// A row of `regions/regions.csv`.
+/// A row of `regions/regions.csv`: a provider's region or, with provider `*`, a country or state.
+///
+/// Units of the cells: grid and marginal intensity gCO2e/kWh, WUE L/kWh of IT energy; carbon-free
+/// share and PUE are ratios.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
+    /// The provider; `*` for a country or state.
     pub provider: String,
+    /// The provider's code of the region.
     pub region: String,
+    /// The location in words; may be empty.
     pub location: String,
+    /// Country, ISO 3166 alpha-3.
     pub country: String,
+    /// State or other grid zone; empty if none is known.
     pub zone: String,
+    /// The zone's name at Electricity Maps; empty if it has none.
     pub electricity_maps: String,
+    /// The region's name at `WattTime`; empty if it has none.
     pub watttime: String,
+    /// Intensities that the row itself has: the annual average on its basis, and the marginal one.
     pub grids: Vec<Grid>,
+    /// The carbon-free share, hourly or annual.
     pub carbon_free: Option<CarbonFree>,
+    /// Facility energy / IT energy.
     pub pue: Option<Sourced<Pue>>,
+    /// True if the PUE is that of the provider's whole fleet.
     pub pue_of_fleet: bool,
+    /// Litres on site per kWh of IT energy, stored as L/J.
     pub wue: Option<Sourced<WaterIntensity>>,
+    /// The publications that describe the place.
     pub citation: Arc<Citation>,
 }
 
@@ -35,6 +51,8 @@ impl Row for Place {
     const FILE: &'static str = "regions/regions.csv";
     const TEXT: &'static str = flopcast_data::regions::REGIONS;
 
+    /// Reads a row. A figure needs its source; an intensity needs its basis, and a carbon-free
+    /// share says whether it is hourly or annual.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let provider = cells.required("provider")?.to_owned();
         let region = cells.required("region")?.to_owned();
@@ -101,6 +119,7 @@ impl Row for Place {
         })
     }
 
+    /// Provider and region.
     fn key(&self) -> String {
         format!("{}/{}", self.provider, self.region)
     }
@@ -118,22 +137,29 @@ impl Row for Zone {
         })
     }
 
+    /// The zone's code.
     fn key(&self) -> String {
         self.code.clone()
     }
 }
 
-/// A row of `regions/grid.csv`: one zone, one year.
+/// A row of `regions/grid.csv`: the mean intensity of one zone in one year, in gCO2e/kWh.
 #[derive(Clone, Debug)]
 pub(super) struct GridRow {
+    /// Country or state.
     pub zone: String,
+    /// The year of the mean.
     pub year: i32,
+    /// Annual mean, stored as kgCO2e/J; `None` for a year without a figure.
     pub intensity: Option<GridIntensity>,
+    /// The emissions that it counts.
     pub basis: GridBasis,
+    /// The one publication of the series.
     pub source: Arc<Source>,
 }
 
 impl GridRow {
+    /// The row as an intensity of an area of this extent, cited by zone and year.
     pub(super) fn grid(&self, extent: Extent) -> Option<Grid> {
         let citation = Arc::new(Citation {
             row: format!("{}:{}/{}", Self::FILE, self.zone, self.year),
@@ -159,19 +185,27 @@ impl Row for GridRow {
         })
     }
 
+    /// Zone and year.
     fn key(&self) -> String {
         format!("{}/{}", self.zone, self.year)
     }
 }
 
-/// A row of `regions/hourly.csv`.
+/// A row of `regions/hourly.csv`: the mean intensity of one hour of the day (UTC, 0 to 23) in one
+/// month (1 to 12), in gCO2e/kWh.
 #[derive(Clone, Debug)]
 pub(super) struct MonthHour {
+    /// Country or zone.
     pub zone: String,
+    /// The year of the profile.
     pub year: i32,
+    /// Month, 1 to 12.
     pub month: usize,
+    /// Hour of the day (UTC), 0 to 23.
     pub hour: usize,
+    /// Mean of that hour over the month, stored as kgCO2e/J.
     pub intensity: GridIntensity,
+    /// The one publication of the profile.
     pub source: Arc<Source>,
 }
 
@@ -179,6 +213,7 @@ impl Row for MonthHour {
     const FILE: &'static str = "regions/hourly.csv";
     const TEXT: &'static str = flopcast_data::regions::HOURLY;
 
+    /// Reads a row; a month outside 1 to 12 or an hour outside 0 to 23 is an error.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let part = |column: &str, range: std::ops::RangeInclusive<u64>| {
             let value = cells.count(column)?.filter(|v| range.contains(v));
@@ -196,15 +231,18 @@ impl Row for MonthHour {
         })
     }
 
+    /// Zone, year, month and hour.
     fn key(&self) -> String {
         format!("{}/{}/{}/{}", self.zone, self.year, self.month, self.hour)
     }
 }
 
-/// A row of `regions/water.csv`: water that generating a kWh consumes.
+/// A row of `regions/water.csv`: the water in L that generating a kWh consumes.
 #[derive(Clone, Debug)]
 pub(super) struct GridWater {
+    /// Country.
     pub zone: String,
+    /// Litres consumed per kWh generated, stored as L/J.
     pub intensity: Sourced<WaterIntensity>,
 }
 
@@ -224,9 +262,11 @@ impl Row for GridWater {
     }
 }
 
-/// A row of `regions/electricity.csv`.
+/// A row of `regions/electricity.csv`: the price of electricity for industry (or all non-household
+/// use) in a zone and period, in USD/kWh.
 #[derive(Clone, Debug)]
 pub(super) struct Tariff {
+    /// The price, stored as USD/J; its citation has the period.
     pub price: Sourced<EnergyPrice>,
 }
 
@@ -243,6 +283,7 @@ impl Row for Tariff {
         Ok(Self { price: price.ok_or_else(|| cells.empty("usd_per_kwh"))? })
     }
 
+    /// Zone and period, as the citation has them.
     fn key(&self) -> String {
         self.price.citation.row.rsplit(':').next().unwrap_or_default().to_owned()
     }

@@ -1,4 +1,5 @@
-//! Rents: what a provider charges for devices, and which of its prices answers a question.
+//! Rents: the prices that a provider charges for devices, and how a price becomes a rent that can
+//! be charged.
 
 use std::sync::Arc;
 
@@ -7,12 +8,13 @@ use super::table::{Cells, Layer, Row};
 use crate::diagnostic::Result;
 use crate::quantity::{Data, DevicePrice, InstancePrice, Measure};
 
-/// One price of a provider: a row of `pricing/prices.csv`.
+/// One price of a provider: a row of `pricing/prices.csv`. Its cells are USD per hour for all the
+/// devices of the row.
 #[derive(Clone, Debug)]
 pub struct Price {
-    /// Who rents it out.
+    /// The provider that rents it out.
     pub provider: String,
-    /// Where; `*` where the provider quotes no region.
+    /// The provider's region; `*` if the provider quotes none.
     pub region: String,
     /// The provider's name of the product.
     pub sku: String,
@@ -20,29 +22,32 @@ pub struct Price {
     pub accelerator: String,
     /// The device as the source names it.
     pub product: String,
-    /// Devices that the price is for; none for a host.
+    /// The number of devices that the price is for; none for a host.
     pub devices: Option<u64>,
     /// Virtual cores of the instance.
     pub vcpus: Option<u64>,
-    /// Main memory of the instance.
+    /// Main memory of the instance; the cell is in GiB.
     pub memory: Option<Data>,
-    /// What the price is the price of.
+    /// The thing that the price is for.
     pub basis: PriceBasis,
     /// The host product that goes with an accelerator-only price, one per device.
     pub host_sku: String,
-    /// How the price was obtained.
+    /// The way in which the price was obtained.
     pub quality: Quality,
     /// The archived price page, where one is known.
     pub reference: String,
-    /// What to know before relying on it.
+    /// A warning to read before relying on the price.
     pub note: String,
-    /// Where it comes from.
+    /// The publications and date that it comes from.
     pub citation: Arc<Citation>,
+    /// USD per hour by way of buying, in the order of [`Purchase::ALL`]; `None` where the row has
+    /// no such price.
     usd_per_hour: [Option<f64>; Purchase::ALL.len()],
+    /// The layer that the row stands in: a price of the user's own comes before any other.
     pub(super) layer: Layer,
 }
 
-/// What a price is the price of, best first.
+/// The thing that a price is for, in the order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PriceBasis {
     /// A whole instance with its devices, host, electricity and cooling.
@@ -57,7 +62,7 @@ pub enum PriceBasis {
     HostOnly,
 }
 
-/// How a device is bought.
+/// The terms on which a device is rented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purchase {
     /// By the hour, without commitment.
@@ -70,7 +75,7 @@ pub enum Purchase {
     Reserved3y,
 }
 
-/// How a price was obtained.
+/// The way in which a price was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quality {
     /// Read in the source as it is.
@@ -85,28 +90,28 @@ pub enum Quality {
     Own,
 }
 
-/// The answer to "what does this device rent for?".
+/// The rent of a device on given terms, ready to be charged.
 #[derive(Clone, Debug)]
 pub struct Rental {
-    /// Who rents it out.
+    /// The provider that rents it out.
     pub provider: String,
     /// The region whose price this is: the one asked for, or `*` if it serves any region.
     pub region: String,
     /// The provider's name of the product.
     pub sku: String,
-    /// The device.
+    /// The id of the device.
     pub accelerator: String,
-    /// How it is bought.
+    /// The terms of the rent.
     pub purchase: Purchase,
-    /// What kind of price this is made from.
+    /// The kind of price that this rent is made from.
     pub basis: PriceBasis,
     /// The price, host included.
     pub charge: Charge,
-    /// The two prices that it is the sum of, where the host is billed apart: devices and host.
+    /// The two prices that it is the sum of, if the host is billed apart: devices and host.
     pub apart: Option<[Charge; 2]>,
-    /// How the price was obtained.
+    /// The way in which the price was obtained.
     pub quality: Quality,
-    /// What to know before relying on it.
+    /// A warning to read before relying on the price.
     pub note: String,
 }
 
@@ -115,9 +120,9 @@ pub struct Rental {
 pub enum Charge {
     /// Whole instances are sold.
     Instance {
-        /// Rent of one.
+        /// Rent of one instance.
         price: Sourced<InstancePrice>,
-        /// Devices in one.
+        /// Devices in one instance.
         devices: u64,
     },
     /// Any number of devices is sold.
@@ -125,7 +130,7 @@ pub enum Charge {
 }
 
 impl Rental {
-    /// Where the price comes from.
+    /// The publications and date that the price comes from.
     pub fn citation(&self) -> &Arc<Citation> {
         match &self.charge {
             Charge::Instance { price, .. } => &price.citation,
@@ -133,12 +138,12 @@ impl Rental {
         }
     }
 
-    /// Whether the price is one for any region.
+    /// True if the price is one for any region.
     pub fn is_for_any_region(&self) -> bool {
         self.region == "*"
     }
 
-    /// Whether `devices` that must share an instance fit in one.
+    /// True if `devices` that must share an instance fit in one.
     pub fn holds(&self, devices: u64) -> bool {
         match self.charge {
             Charge::Instance { devices: held, .. } => devices <= held,
@@ -156,7 +161,8 @@ impl Rental {
         }
     }
 
-    /// Rent for one group of `devices` that must share an instance, unused devices included.
+    /// Rent in USD/s for one group of `devices` that must share an instance, unused devices
+    /// included: price x ceil(devices / devices of an instance).
     pub(super) fn rent_of_group(&self, devices: u64) -> f64 {
         match &self.charge {
             Charge::Instance { price, devices: held } => {
@@ -168,26 +174,29 @@ impl Rental {
 }
 
 impl Price {
-    /// Whether the row has a price for this way of buying.
+    /// True if the row has a price on these terms.
     pub fn sells(&self, purchase: Purchase) -> bool {
         self.usd_per_hour[purchase as usize].is_some()
     }
 
-    /// The rent as the row states it, of an instance with all its devices (or of a host).
+    /// The rent as the row states it, of an instance with all its devices (or of a host), in
+    /// USD/instance-h.
     pub fn per_instance(&self, purchase: Purchase) -> Option<Sourced<InstancePrice>> {
         let value = InstancePrice::from_stored(self.usd_per_hour[purchase as usize]? / HOUR);
         Some(Sourced { value, citation: Arc::clone(&self.citation) })
     }
 
-    /// The rent per device as the row states it; none for a host.
+    /// The rent per device as the row states it: price / devices, without a host that is billed
+    /// apart. None for a host.
     pub fn per_device(&self, purchase: Purchase) -> Option<Sourced<DevicePrice>> {
         let devices = self.devices? as f64;
         let per_instance = self.per_instance(purchase)?;
         Some(per_instance.map(|price| DevicePrice::from_stored(price.stored() / devices)))
     }
 
-    /// The rent with host, ready to be charged; `host` is the row of [`Price::host_sku`]. `None`
-    /// if the host's price is unknown.
+    /// The rent with host, ready to be charged; `host` is the row of [`Price::host_sku`]. An
+    /// accelerator-only price adds one host per device: price + devices x host. `None` if the
+    /// host's price is unknown.
     pub(super) fn rental(&self, purchase: Purchase, host: Option<&Self>) -> Option<Rental> {
         let devices = self.devices?;
         let own = self.per_instance(purchase)?;
@@ -227,6 +236,7 @@ impl Price {
     }
 }
 
+/// Seconds of an hour: rents are stored per second.
 const HOUR: f64 = 3600.0;
 
 impl PriceBasis {
@@ -244,7 +254,7 @@ impl PriceBasis {
         super::name_of(Self::NAMES, self)
     }
 
-    /// What a rent made from such a price contains.
+    /// The costs that a rent made from such a price contains.
     pub fn contains(self) -> &'static str {
         match self {
             Self::Instance => "devices, host, electricity, cooling and building",
@@ -257,7 +267,7 @@ impl PriceBasis {
 }
 
 impl Purchase {
-    /// Every way of buying.
+    /// Every way of renting.
     pub const ALL: [Self; 4] = [Self::OnDemand, Self::Spot, Self::Reserved1y, Self::Reserved3y];
 
     /// Names in scenarios.
@@ -290,6 +300,7 @@ impl Quality {
     }
 }
 
+/// Columns of the prices, in the order of [`Purchase::ALL`].
 const AMOUNTS: [&str; Purchase::ALL.len()] =
     ["on_demand_usd_per_h", "spot_usd_per_h", "reserved_1y_usd_per_h", "reserved_3y_usd_per_h"];
 
@@ -297,6 +308,8 @@ impl Row for Price {
     const FILE: &'static str = "pricing/prices.csv";
     const TEXT: &'static str = flopcast_data::pricing::PRICES;
 
+    /// Reads a row. It needs a date, a basis and at least one price, and a number of devices unless
+    /// it is that of a host.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let provider = cells.required("provider")?.to_owned();
         let region = cells.required("region")?.to_owned();
@@ -352,6 +365,8 @@ impl Row for Price {
         })
     }
 
+    /// Provider, region, product, basis and date: an overlay replaces a price of the same day, and
+    /// adds one of another day.
     fn key(&self) -> String {
         let date = self.citation.as_of.map(|as_of| as_of.start.to_string()).unwrap_or_default();
         let basis = self.basis.name();

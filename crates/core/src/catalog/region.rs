@@ -11,17 +11,17 @@ use super::table::Row;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{EnergyPrice, GridIntensity, Pue, Share, WaterIntensity};
 
-/// The provider names that mean "my own site": its region is a country or a state.
+/// The provider names that mean "my own site", whose region is a country or a state.
 pub(super) const OWNED: &[&str] = &["owned"];
 
 /// A place where devices run, with everything the catalog knows about it as of its date.
 #[derive(Clone, Debug)]
 pub struct Region {
-    /// Whose region; `*` for a country or state as such.
+    /// The provider whose region it is; `*` for a country or state as such.
     pub provider: String,
     /// The provider's code, or that of the country or state.
     pub code: String,
-    /// Where it is, in words; may be empty.
+    /// The location in words; may be empty.
     pub location: String,
     /// Country, ISO 3166 alpha-3.
     pub country: String,
@@ -31,32 +31,33 @@ pub struct Region {
     pub grids: Vec<Grid>,
     /// Carbon-free share of the electricity, as the provider states it.
     pub carbon_free: Option<CarbonFree>,
-    /// Power usage effectiveness; `None` where none is published.
+    /// Power usage effectiveness, facility energy / IT energy; `None` if none is published.
     pub pue: Option<Sourced<Pue>>,
-    /// Whether the PUE is one of the provider's whole fleet.
+    /// True if the PUE is that of the provider's whole fleet.
     pub pue_of_fleet: bool,
-    /// Litres of water on site per kWh of IT energy.
+    /// Water usage effectiveness: litres of water on site per kWh of IT energy.
     pub wue: Option<Sourced<WaterIntensity>>,
     /// Litres of water that generating a kWh consumes in the country.
     pub grid_water: Option<Sourced<WaterIntensity>>,
-    /// What industry pays for electricity in the state or country.
+    /// The price of electricity for industry (or all non-household use, as the source has it) in
+    /// the state or country, in USD/kWh.
     pub electricity: Option<Sourced<EnergyPrice>>,
-    /// Where the place is described.
+    /// The publications that describe the place.
     pub citation: Arc<Citation>,
 }
 
-/// What emissions an intensity counts. Figures of different bases must not be compared.
+/// The emissions that an intensity counts. Figures of different bases must not be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GridBasis {
     /// Annual average with the upstream of fuels and plants. Every region has it.
     LifeCycle,
-    /// Annual average of what the plants themselves emit.
+    /// Annual average of the emissions of the plants themselves.
     Direct,
-    /// What one more kWh causes.
+    /// The emissions that one more kWh causes.
     Marginal,
 }
 
-/// Of which area an intensity is the average, nearest first.
+/// The area whose average an intensity is, nearest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Extent {
     /// The grid zone that serves the region.
@@ -67,23 +68,23 @@ pub enum Extent {
     Country,
 }
 
-/// A carbon intensity with what it means.
+/// A carbon intensity with its basis and its area.
 #[derive(Clone, Debug)]
 pub struct Grid {
-    /// What it counts.
+    /// The emissions that it counts.
     pub basis: GridBasis,
-    /// Of which area.
+    /// The area whose average it is.
     pub extent: Extent,
-    /// The intensity; its citation has the year.
+    /// The intensity in gCO2e/kWh; its citation has the year.
     pub intensity: Sourced<GridIntensity>,
 }
 
 /// A carbon-free share; hourly and annual ones must not be compared.
 #[derive(Clone, Debug)]
 pub struct CarbonFree {
-    /// The share.
+    /// The share, 0 to 1.
     pub share: Sourced<Share>,
-    /// Whether supply and demand are matched hour by hour, or only over the year.
+    /// True if supply and demand are matched hour by hour, false if only over the year.
     pub hourly: bool,
 }
 
@@ -94,7 +95,7 @@ pub struct Zone {
     pub code: String,
     /// Its name.
     pub name: String,
-    /// country, us-state, cn-province, bidding-zone, aggregate.
+    /// The kind of area: country, us-state, cn-province, bidding-zone or aggregate.
     pub kind: String,
 }
 
@@ -105,12 +106,12 @@ pub struct HourlyProfile {
     pub year: i32,
     /// `[month][hour]`, January and midnight first; `None` where the table has a gap.
     pub intensity: [[Option<GridIntensity>; 24]; 12],
-    /// Where it comes from.
+    /// The publication that it comes from.
     pub citation: Arc<Citation>,
 }
 
 impl Region {
-    /// The intensity on a basis.
+    /// The intensity on a basis; at most one is known.
     pub fn grid(&self, basis: GridBasis) -> Option<&Grid> {
         self.grids.iter().find(|grid| grid.basis == basis)
     }
@@ -139,18 +140,18 @@ impl Extent {
 }
 
 impl Catalog {
-    /// The place that a provider's region code names; for one's own site, or a provider whose
-    /// regions the catalog does not know, a country or state by code or name (`FRA`, `US-OH`,
+    /// The place that a provider's region code names. For one's own site, or a provider whose
+    /// regions the catalog does not know, it is a country or state by code or name (`FRA`, `US-OH`,
     /// `Ohio`).
     ///
     /// # Errors
-    /// An unknown provider or region, with the nearest that are known.
+    /// If the provider or region is unknown, with the nearest that are known.
     pub fn region(&self, provider: &str, region: &str) -> Result<Region> {
         self.region_in(provider, region, None)
     }
 
-    /// [`Catalog::region`] as its grid was in a year: of each series the latest figure up to that
-    /// year, or the earliest where the series begins later.
+    /// [`Catalog::region`] as its grid was in a year. Each series gives its latest figure up to
+    /// that year, or its earliest if the series begins later.
     ///
     /// # Errors
     /// As [`Catalog::region`].
@@ -186,7 +187,7 @@ impl Catalog {
     /// A country, state or other area by code or name.
     ///
     /// # Errors
-    /// An unknown one, with the nearest that are known.
+    /// If the zone is unknown, with the nearest that are known.
     pub fn zone(&self, name: &str) -> Result<&Zone> {
         let is = |zone: &&Zone| {
             zone.code.eq_ignore_ascii_case(name) || zone.name.eq_ignore_ascii_case(name)
@@ -204,8 +205,8 @@ impl Catalog {
         rows.filter_map(|row| Some((row.year, row.grid(Extent::Country)?))).collect()
     }
 
-    /// The mean intensity by month and hour of a country or zone that has such a profile
-    /// (`GBR`).
+    /// The mean intensity by month and hour of a country or zone that has such a profile (`GBR`),
+    /// in the latest year that the table has.
     pub fn hourly_profile(&self, zone: &str) -> Option<HourlyProfile> {
         let rows = self.hours().of(zone);
         let year = rows.iter().map(|row| row.year).max()?;
@@ -221,6 +222,7 @@ impl Catalog {
         Some(HourlyProfile { year, intensity, citation })
     }
 
+    /// The country or state that a code or name names; capitals do not matter.
     fn generic(&self, name: &str, year: Option<i32>) -> Option<Region> {
         let is = |p: &Place| {
             p.region.eq_ignore_ascii_case(name) || p.location.eq_ignore_ascii_case(name)
@@ -229,6 +231,8 @@ impl Catalog {
         place.map(|place| self.describe(place, year))
     }
 
+    /// Everything that is known about a place: its own grid figures first, then those of its state,
+    /// then those of its country, one per basis.
     fn describe(&self, place: &Place, year: Option<i32>) -> Region {
         let seen = |citation: &Citation| self.is_visible(citation.as_of);
         let zone = (!place.zone.is_empty()).then(|| place.zone.clone());
@@ -265,7 +269,7 @@ impl Catalog {
         }
     }
 
-    /// What industry pays for electricity in a state or country: the newest figure.
+    /// The newest price of electricity for industry in a state or country.
     pub fn electricity(&self, zone: &str) -> Option<Sourced<EnergyPrice>> {
         let tariffs = self.tariffs().of(zone).iter();
         let tariffs = tariffs.filter(|t| self.is_visible(t.price.citation.as_of));

@@ -1,4 +1,4 @@
-//! Finding the price that answers a question, or saying which prices there are.
+//! The search for the price that answers a question, and the error that lists the prices there are.
 
 use std::collections::BTreeSet;
 
@@ -8,23 +8,25 @@ use super::table::Layer;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::show;
 
-/// What somebody wants to rent.
+/// The rental that is sought.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// From whom.
+    /// The provider to rent from.
     pub provider: &'a str,
-    /// Where; `None` only works for providers that quote no region.
+    /// The region; `None` only works for providers that quote no region.
     pub region: Option<&'a str>,
-    /// Which device, by its id.
+    /// The id of the device.
     pub accelerator: &'a str,
-    /// On which terms.
+    /// The terms of the rent.
     pub purchase: Purchase,
 }
 
 impl Catalog {
-    /// The rent for devices of which `together` must share an instance (a replica, or a node of
-    /// a training job): of the offers that hold so many, the cheapest for one such group; of
-    /// equal ones, the larger instance. If no instance holds so many, the largest one there is
+    /// The rent for devices of which `together` must share an instance (a replica, or a node of a
+    /// training job).
+    ///
+    /// Among the offers that hold so many, it is the cheapest for one such group, and the larger
+    /// instance if two cost the same. If no instance holds so many, it is the largest one there is
     /// (see [`Rental::holds`]).
     ///
     /// # Errors
@@ -49,15 +51,17 @@ impl Catalog {
         offers.into_iter().next().ok_or_else(missing)
     }
 
-    /// What the provider offers there: one entry per product, each at its newest price, the
-    /// largest instance first. The user's own prices come first; a fetched list replaces embedded
-    /// prices that are no newer; then come whole
-    /// instances, accelerators with their host row, per-device prices and, last, index values;
-    /// prices of that region come before prices for any region (`*`). Only the best of these
-    /// groups is returned; [`Catalog::prices`] lists all rows.
+    /// The provider's offers in that region: one entry per product, each at its newest price, the
+    /// largest instance first.
+    ///
+    /// The user's own prices come first; a fetched list replaces embedded prices that are no newer.
+    /// Then come whole instances, accelerators with their host row, per-device prices and, last,
+    /// index values. Prices of that region come before prices for any region (`*`). Only the best
+    /// of these groups is returned; [`Catalog::prices`] lists all rows.
     ///
     /// # Errors
-    /// An unknown device or provider; no such price, with those there are.
+    /// If the device or provider is unknown, or there is no such price: the error lists those there
+    /// are.
     pub fn rentals(&self, wanted: Wanted<'_>) -> Result<Vec<Rental>> {
         let device = self.accelerator(wanted.accelerator)?;
         self.known_provider(wanted.provider)?;
@@ -68,7 +72,7 @@ impl Catalog {
             .filter(|p| p.accelerator == device.id)
             .filter_map(|p| Some((p, p.rental(wanted.purchase, self.host_of(p))?)))
             .collect();
-        // A fetched list is whole: what it lacks is no longer sold.
+        // A fetched list is whole: a product that it lacks is no longer sold.
         let newest = offers.iter().map(|(p, _)| (p.citation.as_of, p.layer)).max();
         if newest.is_some_and(|(_, layer)| layer == Layer::Fetched) {
             offers.retain(|(p, _)| p.layer != Layer::Embedded);
@@ -103,9 +107,10 @@ impl Catalog {
         hosts.max_by_key(|p| p.citation.as_of)
     }
 
+    /// Checks that the provider is known, or is one's own site.
     pub(super) fn known_provider(&self, provider: &str) -> Result<()> {
         let known = self.providers();
-        // Of the providers that a lock leaves out nothing can be said here.
+        // A lock carries few providers, so an unknown one may exist.
         let left_out = self.lock.is_some();
         if left_out || known.contains(provider) || super::region::OWNED.contains(&provider) {
             return Ok(());
@@ -118,7 +123,7 @@ impl Catalog {
     }
 }
 
-/// "No price", with the prices that there are.
+/// The error that there is no such price, with hints at the prices that there are.
 fn no_price(catalog: &Catalog, wanted: Wanted<'_>) -> Error {
     let Wanted { provider, region, accelerator, purchase } = wanted;
     let rows = catalog.prices_of(provider).filter(|p| p.accelerator == accelerator);

@@ -1,5 +1,5 @@
-//! Carbon intensity hour by hour as grid operators and services report and forecast it. Nothing is
-//! embedded: these rows are fetched, and age within days.
+//! Carbon intensity hour by hour, as grid operators and services report and forecast it. Nothing is
+//! embedded: these rows are fetched, and they are out of date within days.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -15,24 +15,24 @@ use crate::quantity::GridIntensity;
 pub struct Signal {
     /// The zone as the source names it: `DE`, `CAISO_NORTH`.
     pub zone: String,
-    /// When the stretch begins.
+    /// The start of the stretch.
     pub at: DateTime<Utc>,
-    /// How long it is.
+    /// The length of the stretch, 1 to 1,440 minutes.
     pub length: Duration,
     /// Average or marginal, direct or over the life cycle: never to be mixed.
     pub basis: GridBasis,
-    /// Whether it lies ahead of the report.
+    /// True for a forecast, false for a measurement.
     pub forecast: bool,
-    /// The intensity.
+    /// The mean intensity over the stretch, in gCO2e/kWh.
     pub intensity: Sourced<GridIntensity>,
 }
 
-/// What services call the grid zone of a region.
+/// The names by which services call the grid zone of a region.
 #[derive(Clone, Copy, Debug)]
 pub struct SignalZones<'a> {
-    /// Whose region.
+    /// The provider whose region it is.
     pub provider: &'a str,
-    /// Its code.
+    /// The provider's code of the region.
     pub region: &'a str,
     /// The zone of Electricity Maps.
     pub electricity_maps: Option<&'a str>,
@@ -47,6 +47,7 @@ impl Row for Signal {
     const FILE: &'static str = "regions/signals.csv";
     const TEXT: &'static str = flopcast_data::regions::SIGNALS;
 
+    /// Reads a row; its time is RFC 3339, its length a number of minutes.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let zone = cells.required("zone")?.to_owned();
         let at = cells.required("at")?;
@@ -71,14 +72,15 @@ impl Row for Signal {
         })
     }
 
+    /// Zone, basis and time: a measured value and a forecast of one hour replace one another.
     fn key(&self) -> String {
         self.intensity.citation.row.clone()
     }
 }
 
 impl Catalog {
-    /// The fetched intensities of a zone on one basis, oldest first; the zone as the source names
-    /// it (`electricity_maps_zone` or `watttime_region` of `regions/regions.csv`).
+    /// The fetched intensities of a zone on one basis, oldest first. The zone is named as the
+    /// source names it (`electricity_maps_zone` or `watttime_region` of `regions/regions.csv`).
     pub fn signals(&self, zone: &str, basis: GridBasis) -> Vec<&Signal> {
         let rows = self.signal_rows().of(zone).iter().filter(|row| row.basis == basis);
         let seen = rows.filter(|row| self.is_visible(row.intensity.citation.as_of));
@@ -87,7 +89,8 @@ impl Catalog {
         signals
     }
 
-    /// A region with what Electricity Maps and `WattTime` call its zone, where they have one.
+    /// Every region with the names that Electricity Maps and `WattTime` have for its zone, if they
+    /// have one.
     pub fn signal_zones(&self) -> impl Iterator<Item = SignalZones<'_>> {
         self.places().iter().map(|place| SignalZones {
             provider: &place.provider,

@@ -1,4 +1,4 @@
-//! Where a fact comes from: publications, dates and citations.
+//! The origin of facts: publications, dates and citations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,22 +19,23 @@ pub struct Source {
     pub title: String,
     /// Terms under which the facts may be used.
     pub licence: String,
-    /// Address, with the commit where there is one; empty where nothing can be pointed at.
+    /// Address, with the commit if there is one; empty if nothing can be pointed at.
     pub reference: String,
-    /// When it was published or read.
+    /// The date on which it was published or read.
     pub as_of: Option<AsOf>,
-    /// What to know before relying on it.
+    /// A warning to read before relying on it.
     pub note: String,
 }
 
-/// The source of one fact: which row of which table, from which publications, as of when.
+/// The source of one fact: the row of a table, the publications behind it, and a date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Citation {
     /// Table and row: `hardware/accelerators.csv:h100-sxm`.
     pub row: String,
     /// The publications, the decisive one first.
     pub sources: Vec<Arc<Source>>,
-    /// When the fact held; for a datasheet figure, when its source was published or read.
+    /// The date on which the fact held; for a datasheet figure, the date on which its source was
+    /// published or read.
     pub as_of: Option<AsOf>,
 }
 
@@ -43,7 +44,7 @@ pub struct Citation {
 pub struct Sourced<T> {
     /// The fact.
     pub value: T,
-    /// Where it comes from.
+    /// The publications and date that it comes from.
     pub citation: Arc<Citation>,
 }
 
@@ -52,7 +53,7 @@ pub struct Sourced<T> {
 pub struct AsOf {
     /// The first day of the period.
     pub start: NaiveDate,
-    /// How long the period is.
+    /// The length of the period.
     pub span: Span,
 }
 
@@ -76,7 +77,7 @@ impl Citation {
         titles.join("; ")
     }
 
-    /// The same as the basis of a value that enters an estimate.
+    /// The citation as the basis of a value that enters an estimate.
     pub fn basis(&self) -> Basis {
         Basis::Catalog {
             row: self.row.clone(),
@@ -85,7 +86,8 @@ impl Citation {
         }
     }
 
-    /// The citation of a value computed from two facts; the older date counts.
+    /// The citation of a value computed from two facts: both rows, all publications, and the older
+    /// date.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let new = other.sources.iter().filter(|s| !self.sources.contains(s));
@@ -104,6 +106,7 @@ impl fmt::Display for Citation {
     }
 }
 
+/// A value derived from the fact, with the same citation.
 impl<T> Sourced<T> {
     /// The same source for a value derived from the fact.
     pub fn map<U>(&self, derive: impl FnOnce(&T) -> U) -> Sourced<U> {
@@ -119,7 +122,8 @@ impl<Q: Measure> Sourced<Q> {
 }
 
 impl AsOf {
-    /// Reads `2024`, `2024-07` or `2024-07-01`.
+    /// Reads a year, month or day: `2024`, `2024-07` or `2024-07-01`; `None` if the text is no such
+    /// date.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '-');
         let year = parts.next().filter(|y| y.len() == 4)?.parse().ok()?;
@@ -158,6 +162,7 @@ impl fmt::Display for AsOf {
 }
 
 impl Span {
+    /// Names of the spans in tables.
     pub(super) const NAMES: &'static [(&'static str, Self)] = &[
         ("day", Self::Day),
         ("month", Self::Month),
@@ -170,6 +175,7 @@ impl Row for Arc<Source> {
     const FILE: &'static str = "sources.csv";
     const TEXT: &'static str = flopcast_data::SOURCES;
 
+    /// Reads a row; id and title are required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         Ok(Self::new(Source {
             id: cells.required("id")?.to_owned(),
@@ -181,6 +187,7 @@ impl Row for Arc<Source> {
         }))
     }
 
+    /// The short name that rows cite.
     fn key(&self) -> String {
         self.id.clone()
     }

@@ -26,18 +26,18 @@ pub(super) trait Row: Sized {
     const TEXT: &'static str;
     /// Reads one row.
     fn read(cells: &Cells<'_>) -> Result<Self>;
-    /// What makes the row that row: an overlay's row of the same key replaces it.
+    /// The cells that identify the row: an overlay's row of the same key replaces it.
     fn key(&self) -> String;
-    /// Every valid column.
+    /// Every valid column, in the order of the embedded table.
     fn columns() -> Vec<&'static str> {
         Self::TEXT.lines().next().unwrap_or_default().split(',').collect()
     }
 }
 
-/// A row as text: a cell for every valid column.
+/// A row as text, with a cell for every valid column.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
-    /// Where it stands.
+    /// The layer that it stands in.
     pub layer: Layer,
     /// Its cells.
     pub cells: Vec<String>,
@@ -51,7 +51,7 @@ impl Stored {
     }
 }
 
-/// A cell as it stands in a table.
+/// A cell as it stands in a table: quoted if it has a comma or a quote.
 pub fn quoted(cell: &str) -> Cow<'_, str> {
     if cell.contains([',', '"']) {
         Cow::Owned(format!("\"{}\"", cell.replace('"', "\"\"")))
@@ -60,15 +60,15 @@ pub fn quoted(cell: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where a row stands, the last one first to be believed.
+/// The layer that a row stands in; a later layer overrides an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Layer {
-    /// In the binary.
+    /// The row is in the binary.
     Embedded,
-    /// In a list that was fetched.
+    /// The row is in a list that was fetched.
     Fetched,
-    /// In the user's own tables.
+    /// The row is in the user's own tables.
     Own,
 }
 
@@ -79,12 +79,12 @@ pub(super) struct Overlay {
     pub name: String,
     /// Its text.
     pub text: String,
-    /// Whose it is.
+    /// The layer that its rows stand in.
     pub layer: Layer,
 }
 
 impl Overlay {
-    /// Whether this is a table of that path: `pricing/prices.csv`, or just `prices.csv`.
+    /// True if this is the table of that path: `pricing/prices.csv`, or just `prices.csv`.
     pub(super) fn is(&self, file: &str) -> bool {
         let name = self.name.replace('\\', "/");
         let base = file.rsplit('/').next().unwrap_or(file);
@@ -109,10 +109,10 @@ struct Group<T> {
 }
 
 impl<T: Row> Table<T> {
-    /// The embedded table, unless `bare`, and what lies over it; only the overlays are read.
+    /// The embedded table, unless `bare`, with the overlays over it; only the overlays are read.
     ///
     /// # Errors
-    /// A faulty overlay.
+    /// If an overlay is faulty.
     pub(super) fn new(sources: Option<&Sources>, overlays: &[Overlay], bare: bool) -> Result<Self> {
         let mut table = Self { groups: Vec::new(), places: BTreeMap::new() };
         let (mut rest, mut line) = (if bare { "" } else { body(T::TEXT) }, 2);
@@ -136,6 +136,8 @@ impl<T: Row> Table<T> {
         Ok(table)
     }
 
+    /// Reads the rows of an overlay: each replaces the row of its key, or is added to the group of
+    /// its first cell.
     fn lay_over(&mut self, sources: Option<&Sources>, overlay: &Overlay) -> Result<()> {
         let mut keys = BTreeSet::new();
         let mut read = |cells: &Cells<'_>| {
@@ -163,10 +165,10 @@ impl<T: Row> Table<T> {
         each_row_of_overlay::<T>(overlay, sources, &mut read)
     }
 
-    /// Every row that stands, as text, in the order of the tables.
+    /// Every row as text, in the order of the tables, after overlays replaced theirs.
     ///
     /// # Errors
-    /// A faulty overlay.
+    /// If an overlay is faulty.
     pub(super) fn stored(
         sources: Option<&Sources>,
         overlays: &[Overlay],
@@ -190,7 +192,7 @@ impl<T: Row> Table<T> {
         Ok(rows.into_values().collect())
     }
 
-    /// The first cells that rows share, in the order of the table.
+    /// The first cells of the groups, in the order of their names.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.places.keys().map(AsRef::as_ref)
     }
@@ -207,6 +209,7 @@ impl<T: Row> Table<T> {
 }
 
 impl<T: Row> Group<T> {
+    /// The rows of the group. They are read once; embedded rows are known to be right.
     fn read(&self, sources: Option<&Sources>) -> &[T] {
         self.rows.get_or_init(|| {
             let mut rows = Vec::new();
@@ -225,10 +228,12 @@ fn body(text: &str) -> &str {
     text.split_once('\n').map_or("", |(_, body)| body)
 }
 
+/// The text before the first comma of a line.
 fn first_cell(line: &str) -> &str {
     line.split([',', '\n']).next().unwrap_or_default().trim_end()
 }
 
+/// Reads the rows of an overlay, whose header may leave out columns.
 fn each_row_of_overlay<T: Row>(
     overlay: &Overlay,
     sources: Option<&Sources>,
@@ -240,7 +245,7 @@ fn each_row_of_overlay<T: Row>(
     each_row::<T>(from, header, (body(text), 2), sources, read)
 }
 
-/// Reads the rows of `text`, of which the first is on line `.1`.
+/// Reads the rows of `text.0`, the first of which is on line `text.1`.
 fn each_row<T: Row>(
     (file, layer): (&str, Layer),
     header: &str,
@@ -281,8 +286,8 @@ fn each_row<T: Row>(
     Ok(())
 }
 
-/// The cells of a line, of which some may be quoted (`"a, b"`, `"5"" disk"`); false if a quote is
-/// left open.
+/// Splits a line into its cells, some of which may be quoted (`"a, b"`, `"5"" disk"`). False if a
+/// quote is left open.
 fn split<'a>(line: &'a str, cells: &mut Vec<Cow<'a, str>>) -> bool {
     cells.clear();
     if !line.contains('"') {
@@ -304,6 +309,7 @@ fn split<'a>(line: &'a str, cells: &mut Vec<Cow<'a, str>>) -> bool {
     !quoted
 }
 
+/// A cell without the quotes around it, and with doubled quotes as one.
 fn unquoted(cell: &str) -> Cow<'_, str> {
     let cell = cell.trim();
     match cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')) {
@@ -325,7 +331,7 @@ fn own_source(file: &str) -> Source {
     }
 }
 
-/// The cells of one row. A gap is an empty cell.
+/// The cells of one row under the valid columns. A gap is an empty cell.
 pub(super) struct Cells<'a> {
     file: &'a str,
     known: Vec<&'a str>,
@@ -335,17 +341,17 @@ pub(super) struct Cells<'a> {
     own: Option<Arc<Source>>,
     record: Vec<Cow<'a, str>>,
     line: usize,
-    /// Columns are mostly read in order: where the last look-up left off.
+    /// The column after the last look-up: columns are mostly read in order.
     next: Cell<usize>,
 }
 
 impl Cells<'_> {
-    /// Where the row stands.
+    /// The layer that the row stands in.
     pub(super) fn layer(&self) -> Layer {
         self.layer
     }
 
-    /// The cell that makes the row's group.
+    /// The cell that names the row's group.
     fn first(&self) -> &str {
         self.text(self.known[0])
     }
@@ -385,7 +391,8 @@ impl Cells<'_> {
         }
     }
 
-    /// A quantity above zero in the unit that the column's name says; `unit` in stored units.
+    /// A quantity above zero in the unit that the column's name says: cell x `unit`, the stored
+    /// value of that unit.
     pub(super) fn quantity<Q: Measure>(&self, column: &str, unit: f64) -> Result<Option<Q>> {
         match self.number(column)? {
             Some(value) if value <= 0.0 => {
@@ -396,7 +403,7 @@ impl Cells<'_> {
         }
     }
 
-    /// [`Cells::quantity`] with its citation.
+    /// [`Cells::quantity`] with its citation; a value without a source is an error.
     pub(super) fn sourced<Q: Measure>(
         &self,
         column: &str,
@@ -410,7 +417,7 @@ impl Cells<'_> {
         Ok(value.map(|value| Sourced { value, citation: Arc::clone(citation) }))
     }
 
-    /// A whole number.
+    /// A whole number of 0 or more.
     pub(super) fn count(&self, column: &str) -> Result<Option<u64>> {
         let text = self.text(column);
         if text.is_empty() {
@@ -420,7 +427,7 @@ impl Cells<'_> {
         count.map_err(|_| self.error(format!("`{text}` in `{column}` is not a whole number")))
     }
 
-    /// One of the names; the error lists them.
+    /// The value of a name; the error lists the names.
     pub(super) fn one_of<E: Copy>(&self, column: &str, names: &[(&str, E)]) -> Result<Option<E>> {
         let text = self.text(column);
         if text.is_empty() {
@@ -434,7 +441,7 @@ impl Cells<'_> {
         Err(error.hint(format!("it is one of {}", names.join(", "))))
     }
 
-    /// A date, a month or a year.
+    /// A date, a month or a year; `None` for a gap.
     pub(super) fn as_of(&self, column: &str) -> Result<Option<AsOf>> {
         let text = self.text(column);
         if text.is_empty() {
@@ -446,14 +453,14 @@ impl Cells<'_> {
         })
     }
 
-    /// A calendar year.
+    /// A calendar year between 1900 and 2200.
     pub(super) fn year(&self, column: &str) -> Result<i32> {
         let text = self.required(column)?;
         let year = text.parse().ok().filter(|y| (1900..=2200).contains(y));
         year.ok_or_else(|| self.error(format!("`{text}` in `{column}` is not a year")))
     }
 
-    /// The one publication that a row cites.
+    /// The one publication that a row cites; the user's own rows may cite none.
     pub(super) fn source(&self, column: &str) -> Result<Arc<Source>> {
         match (self.text(column), &self.own) {
             ("", None) => Err(self.empty(column)),
@@ -462,6 +469,7 @@ impl Cells<'_> {
         }
     }
 
+    /// The publication of a short name, or an error with the nearest that are known.
     fn find(&self, id: &str) -> Result<Arc<Source>> {
         let sources = self.sources.into_iter();
         sources.flat_map(|s| s.of(None, id)).next().cloned().ok_or_else(|| {
@@ -470,8 +478,8 @@ impl Cells<'_> {
         })
     }
 
-    /// The citation of this row's facts, from the short names in `column`; where `as_of` is
-    /// `None`, the newest of the publications dates it.
+    /// The citation of this row's facts, from the short names in `column`. If `as_of` is `None`,
+    /// the newest of the publications dates it.
     pub(super) fn citation(
         &self,
         key: &str,
@@ -489,7 +497,7 @@ impl Cells<'_> {
         Ok(Arc::new(Citation { row: format!("{}:{key}", self.file), sources, as_of }))
     }
 
-    /// An error in this row.
+    /// An error in this row, with file and line before the message.
     pub(super) fn error(&self, message: impl std::fmt::Display) -> Error {
         Error::input(format!("{}:{}: {message}", self.file, self.line))
     }

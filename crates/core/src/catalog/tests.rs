@@ -25,7 +25,7 @@ fn wanted<'a>(
     Wanted { provider, region: Some(region), accelerator, purchase }
 }
 
-/// Near enough for a figure that went through a change of units.
+/// True for a figure that went through a change of units and is otherwise the same.
 fn near(actual: f64, expected: f64) -> bool {
     (actual - expected).abs() <= 1e-9 * expected.abs()
 }

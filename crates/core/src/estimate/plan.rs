@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use crate::ledger::packing::Packing;
 use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
-use crate::provenance::{Input, inputs};
-use crate::quantity::{Data, DataPerRequest, RequestRate, Requests, Share, Time, YearlyRate};
+use crate::provenance::{Input, Inputs as _, Traced, inputs};
+use crate::quantity::{
+    Data, DataPerRequest, Ratio, RequestRate, Requests, Share, Time, YearlyRate,
+};
 use crate::serving::plan::{Demand, FlopPerRequest, Replica};
 use crate::training::plan::{Efficiency, Prediction, Run};
 
@@ -27,8 +30,21 @@ pub struct Scenario {
     pub dates: Vec<(String, String)>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
+    /// What was chosen because nobody did, beside quantities.
+    pub choices: Vec<Choice>,
     /// What the user should know before trusting the figures.
     pub warnings: Vec<String>,
+}
+
+/// A choice that is no quantity and that nobody made: an assumption like an input's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The key of the scenario that would make it.
+    pub path: &'static str,
+    /// What was chosen.
+    pub value: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A service: one replica, what is asked of the fleet, and where it runs.
@@ -41,7 +57,7 @@ pub struct Service {
     /// Peak rate / mean rate.
     pub peak_to_mean: Input<f64>,
     /// Part of a replica's highest rate that the fleet is planned for.
-    pub headroom: Input<Share>,
+    pub target_utilisation: Input<Share>,
     /// Growth of the rate.
     pub growth: Input<YearlyRate>,
     /// Replicas beside those that the peak needs.
@@ -62,11 +78,24 @@ pub struct Service {
     pub api: Option<Api>,
     /// What a simulation needs.
     pub demand: Demand,
-    /// The renewal of its fleet.
+    /// The refresh of its fleet.
     pub refresh: Option<Refresh>,
 }
 
 impl Service {
+    /// Its replicas in whole instances; `None` where devices are sold singly.
+    pub fn pack(&self, stage: &str, replicas: &Traced<Ratio>) -> Option<Packing> {
+        self.rent.as_ref()?.pack(stage, &self.replica.groups(&replicas.number()))
+    }
+
+    /// The same service, every input of which records.
+    #[must_use]
+    pub fn recorded(&self) -> Self {
+        let mut recorded = self.clone();
+        recorded.for_each_input(&mut |input| input.record());
+        recorded
+    }
+
     /// The service on the hardware of a year of the horizon, from 1.
     pub fn in_year(&self, year: u32) -> &Self {
         match &self.refresh {
@@ -151,7 +180,7 @@ pub struct Currency {
 
 inputs!(Scenario {
     training, inference, finance, functional_unit;
-    but name, dates, model_assumptions, warnings,
+    but name, dates, model_assumptions, choices, warnings,
 });
 inputs!(TrainingPlan {
     run, efficiency, rent, owned, costs, site, billion_parameters;
@@ -161,7 +190,7 @@ inputs!(Service {
     replica,
     rate,
     peak_to_mean,
-    headroom,
+    target_utilisation,
     growth,
     redundancy,
     start_up,

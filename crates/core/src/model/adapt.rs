@@ -5,14 +5,15 @@ use super::operator::{Dense, Operator};
 use super::total::Model;
 use crate::diagnostic::{Error, Result};
 
-/// The model with low-rank adapters beside frozen weights: y = W x + B A x, A of shape rank x in,
-/// B of shape out x rank (Hu et al. 2021, arXiv:2106.09685). Only the adapters are trained.
+/// The model with low-rank adapters beside frozen weights: y = W x + B A x, A of shape rank x in, B
+/// of shape out x rank (Hu et al. 2021, arXiv:2106.09685). Only the adapters are trained: rank x
+/// (in + out) parameters for each projection that has one.
 ///
-/// `targets` are the last parts of layer names (`q_proj`); none means every attention and MLP
-/// projection.
+/// `targets` are the last parts of layer names (`q_proj`); with none, every attention and MLP
+/// projection has an adapter.
 ///
 /// # Errors
-/// A rank of zero, or targets that no layer has.
+/// If the rank is zero, or no layer has one of the targets.
 pub fn lora(model: &Model, rank: u64, targets: &[String]) -> Result<Model> {
     if rank == 0 {
         return Err(Error::input("the rank of an adapter is at least 1"));
@@ -50,8 +51,8 @@ pub fn lora(model: &Model, rank: u64, targets: &[String]) -> Result<Model> {
     Ok(adapted)
 }
 
-/// Repeated blocks with their first pass apart: the weights below it are fewer than those below
-/// the others, so its backward pass may be cheaper.
+/// Repeated blocks with their first pass apart. Fewer weights lie below it than below the others,
+/// so its backward pass may be cheaper.
 fn first_apart(layers: &[Layer]) -> Vec<Layer> {
     let block = |layer: &Layer| {
         (layer.count > 1).then(|| layer.name.split('*').next().unwrap_or_default().to_owned())
@@ -81,6 +82,7 @@ fn first_apart(layers: &[Layer]) -> Vec<Layer> {
     apart
 }
 
+/// True if the layer gets an adapter; `found` notes the targets that a layer has.
 fn is_target(layer: &Layer, targets: &[String], found: &mut [bool]) -> bool {
     if targets.is_empty() {
         return matches!(layer.role, Role::Attention | Role::Mlp | Role::Mixer);
@@ -94,6 +96,7 @@ fn is_target(layer: &Layer, targets: &[String], found: &mut [bool]) -> bool {
     }
 }
 
+/// The last part of a layer's name.
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }

@@ -30,6 +30,9 @@ impl FromStr for Bindings {
     type Err = Error;
 
     /// Reads `N=1,S=128`; sizes are positive and below 2^32.
+    ///
+    /// # Errors
+    /// If a part is not `SYMBOL=SIZE`.
     fn from_str(text: &str) -> Result<Self> {
         let mut bindings = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {

@@ -1,7 +1,7 @@
-//! What compression would save: pruning, quantization, distillation.
+//! Savings of compression: pruning, quantization, distillation.
 //!
-//! A [`Compression`] is what is asked for, group by group of operators; [`Compressed`] is the model
-//! with it: fewer units where they were pruned, each layer with the number format of its weights.
+//! A [`Compression`] holds the settings by group of operators. [`Compressed`] is the model with
+//! them: fewer units where they were pruned, each layer with the number format of its weights.
 
 mod prune;
 
@@ -22,26 +22,26 @@ use crate::diagnostic::{Error, Result};
 use crate::quantity::system::data::byte;
 use crate::quantity::{Data, DeviceBandwidth, DeviceFlopRate, Flop, Measure, Precision};
 
-/// What is to be done to a model.
+/// The compression of a model, as a scenario or a command line asks for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Compression {
-    /// What is removed.
+    /// The weights that are removed.
     pub pruning: ByGroup<Pruning>,
-    /// In which format weights are kept, and products computed.
+    /// The format in which weights are kept and products computed.
     pub quantization: ByGroup<Format>,
     /// The larger model that this one learns from.
     pub teacher: Option<Spec>,
 }
 
-/// A setting for every group of operators that it usually concerns (`None`), or for single ones,
-/// which win.
+/// A setting for every group of operators that it usually concerns (`None`), and settings for
+/// single groups, which take precedence.
 pub type ByGroup<T> = BTreeMap<Option<Role>, T>;
 
-/// What pruning removes.
+/// The part of the weights that pruning removes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pruning {
-    /// A share of whole units: heads of attention, inner features of feed-forward layers and
-    /// experts, filters of convolutions.
+    /// A share of whole units, 0 to 1: heads of attention, inner features of feed-forward layers
+    /// and experts, filters of convolutions.
     Units(f64),
     /// Two of every four weights, in the pattern that sparse matrix units skip (Mishra et al. 2021,
     /// arXiv:2104.08378).
@@ -57,8 +57,8 @@ pub enum Format {
     Fp8,
     /// 4-bit floating point with an 8-bit scale for 16 elements, weights and activations (NVFP4).
     Fp4,
-    /// 4-bit integers with a 16-bit scale for 128 weights; activations and products stay (GPTQ,
-    /// arXiv:2210.17323; AWQ, arXiv:2306.00978).
+    /// 4-bit integers with a 16-bit scale for 128 weights. Activations and products keep their
+    /// format (GPTQ, arXiv:2210.17323; AWQ, arXiv:2306.00978).
     Int4,
 }
 
@@ -68,7 +68,7 @@ pub enum Format {
 const USUAL: [Role; 6] =
     [Role::Attention, Role::Mixer, Role::Mlp, Role::Experts, Role::Conv, Role::Other];
 
-/// Groups that may be named.
+/// Groups that a setting may name.
 const NAMED: [Role; 6] =
     [Role::Attention, Role::Mixer, Role::Mlp, Role::Experts, Role::Conv, Role::Head];
 
@@ -86,7 +86,8 @@ impl Format {
         }
     }
 
-    /// Storage of one weight, scales included.
+    /// Storage of one weight in bytes, scales included: 1 for INT8 and FP8, 0.5625 for FP4 (1/16 for
+    /// the scale), 0.515625 for INT4 (2/128 for the scale).
     pub fn weight(self) -> Data {
         Data::new::<byte>(match self {
             Self::Int8 | Self::Fp8 => 1.0,
@@ -95,7 +96,7 @@ impl Format {
         })
     }
 
-    /// The format of products and activations; none where they stay as they are.
+    /// The format of products and activations; none if they keep the model's own.
     pub fn products(self) -> Option<Precision> {
         match self {
             Self::Int8 => Some(Precision::Int8),
@@ -110,7 +111,7 @@ impl Compression {
     /// Reads `{pruning: 2:4, quantization: {mlp: fp8}, distillation: {teacher: llama-3-70b}}`.
     ///
     /// # Errors
-    /// An unknown key, group or format, a share outside 0 to 1, a teacher that is no model.
+    /// If a key, group or format is unknown, a share is outside 0 to 1, or the teacher is no model.
     pub fn from_json(json: &Json) -> Result<Self> {
         const KEYS: [&str; 3] = ["pruning", "quantization", "distillation"];
         let Json::Object(map) = json else {
@@ -137,7 +138,7 @@ impl Compression {
     /// `distillation=llama-3-70b`.
     ///
     /// # Errors
-    /// As [`Compression::from_json`]; a setting without `=`.
+    /// As [`Compression::from_json`], and if a setting has no `=`.
     pub fn from_settings<'a>(settings: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let mut map = Map::new();
         for setting in settings {
@@ -154,12 +155,12 @@ impl Compression {
         Self::from_json(&Json::Object(map))
     }
 
-    /// Whether nothing is to be done.
+    /// True if there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.pruning.is_empty() && self.quantization.is_empty() && self.teacher.is_none()
     }
 
-    /// What is done, in words.
+    /// The settings in words: `pruning 2:4, quantization fp8 of mlp`.
     pub fn words(&self) -> String {
         fn each<T>(word: &str, groups: &ByGroup<T>, name: impl Fn(&T) -> String) -> Vec<String> {
             let group =
@@ -182,7 +183,7 @@ impl<'de> Deserialize<'de> for Compression {
     }
 }
 
-/// One value for all usual groups, or a section of groups; the group `""` is all.
+/// One value for all usual groups, or a section of groups; the group `""` means all.
 fn by_group<T>(key: &str, json: &Json, read: fn(&str) -> Result<T>) -> Result<ByGroup<T>> {
     let one = |json: &Json| match json {
         Json::String(text) => read(text),
@@ -204,6 +205,7 @@ fn by_group<T>(key: &str, json: &Json, read: fn(&str) -> Result<T>) -> Result<By
     groups.iter().map(|(name, value)| Ok((group(name)?, one(value)?))).collect()
 }
 
+/// Reads `2:4` or a share of units, as `30%` or `0.3`.
 fn pruning(text: &str) -> Result<Pruning> {
     if text == "2:4" {
         return Ok(Pruning::TwoToFour);
@@ -218,6 +220,7 @@ fn pruning(text: &str) -> Result<Pruning> {
     }
 }
 
+/// Reads the name of a format.
 fn format(text: &str) -> Result<Format> {
     Format::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
         let known = Format::ALL.map(Format::name);
@@ -227,7 +230,7 @@ fn format(text: &str) -> Result<Format> {
     })
 }
 
-/// `{teacher: SPEC}`, or on the command line the name alone.
+/// Reads `{teacher: SPEC}` or, from a command line, the name alone.
 fn teacher(json: &Json) -> Result<Spec> {
     match json {
         Json::Object(map) if map.len() == 1 => match map.get("teacher").or(map.get("")) {
@@ -240,55 +243,56 @@ fn teacher(json: &Json) -> Result<Spec> {
     }
 }
 
-/// How the weights of one layer are kept and used.
+/// The form in which the weights of one layer are kept and used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Form {
-    /// The format of its weights; the model's where there is none.
+    /// The format of its weights; `None` keeps the model's.
     pub format: Option<Format>,
-    /// Whether two of every four weights are zero and not kept.
+    /// True if two of every four weights are zero and not kept.
     pub sparse: bool,
 }
 
 /// A model after compression.
 #[derive(Clone, Debug)]
 pub struct Compressed {
-    /// What is left of it.
+    /// The layers that remain.
     pub model: Model,
     /// The form of each of its layers.
     pub forms: Vec<Form>,
-    /// The format of what is not quantized.
+    /// The format of the layers that are not quantized.
     pub precision: Precision,
 }
 
-/// What a compressed model runs on.
+/// The device that a compressed model runs on: its dense peaks by format, and its memory bandwidth.
 #[derive(Clone, Debug)]
 pub struct Target {
     peaks: BTreeMap<Precision, DeviceFlopRate>,
     bandwidth: DeviceBandwidth,
-    /// Whether its matrix units skip the zeros of the 2:4 pattern.
+    /// True if its matrix units skip the zeros of the 2:4 pattern.
     pub skips_zeros: bool,
 }
 
-/// What one layer takes in one forward pass.
+/// The cost of one layer in one forward pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Take {
     /// FLOPs; products with weights that pruning set to zero are left out.
     pub flops: Flops,
-    /// Weights that are kept.
+    /// Weights that are kept, as a count.
     pub parameters: u64,
-    /// Their bytes.
+    /// Bytes of the weights that are kept.
     pub weights: Data,
-    /// Weights read, activations read and written.
+    /// Bytes moved: weights read, activations read and written.
     pub moved: Data,
     /// The least time on the target.
     pub bound: Option<Bound>,
 }
 
 impl Compressed {
-    /// The model with every setting of `compression` but its teacher.
+    /// The model with every setting of `compression` but its teacher, on top of weights in
+    /// `precision`.
     ///
     /// # Errors
-    /// A named group that the model does not have or that cannot be pruned.
+    /// If a named group is not in the model, or cannot be pruned.
     pub fn new(model: &Model, precision: Precision, compression: &Compression) -> Result<Self> {
         let has = |role: &Role| model.layers.iter().any(|it| it.role == *role && weighs(it));
         for group in compression.pruning.keys().chain(compression.quantization.keys()) {
@@ -315,13 +319,18 @@ impl Compressed {
         Ok(Self { model, forms, precision })
     }
 
-    /// What the layer at `index` takes.
+    /// The cost of the layer at `index`.
+    ///
+    /// A 2:4 layer computes half of its matmul FLOPs and keeps half of its weights, at
+    /// `(w + 1/4) / 2` bytes per weight of `w` bytes: each kept weight needs two bits for its
+    /// position. A target without sparse matrix units runs and stores the layer dense. The bound is
+    /// the roofline of the FLOPs that the target runs and the bytes that it moves.
     pub fn take(&self, index: usize, attention: AttentionCount, target: Option<&Target>) -> Take {
         let (layer, form) = (&self.model.layers[index], self.forms[index]);
         let base = self.precision;
         let kept = if form.sparse { 0.5 } else { 1.0 };
         let dense = form.format.map_or(base.size(), Format::weight);
-        // Each kept weight of a group of four carries two bits that say where it stood.
+        // Each kept weight of a group of four carries two bits for its position.
         let sparse = (dense + Data::new::<byte>(0.25)) * 0.5;
         let skipped = target.is_none_or(|target| target.skips_zeros);
         let stored = if form.sparse && skipped { sparse } else { dense };
@@ -343,18 +352,18 @@ impl Compressed {
         }
     }
 
-    /// What all layers take, one by one.
+    /// The costs of all layers, in the order of a forward pass.
     pub fn takes(&self, attention: AttentionCount, target: Option<&Target>) -> Vec<Take> {
         (0..self.forms.len()).map(|index| self.take(index, attention, target)).collect()
     }
 
-    /// All weights as stored; on a target that skips no zeros they are stored too.
+    /// Bytes of all weights as stored; a target that skips no zeros stores the zeros too.
     pub fn weight_data(&self, target: Option<&Target>) -> Data {
         self.takes(AttentionCount::Causal, target).iter().map(|take| take.weights).sum()
     }
 
-    /// The matmul FLOPs that the target runs in one forward pass, and the dense rate at which it
-    /// could: FLOPs / sum of FLOPs / peak of each format.
+    /// The matmul FLOPs that the target runs in one forward pass, and the mean dense peak over
+    /// them: sum of FLOPs / sum over layers of (FLOPs / peak of the layer's format).
     pub fn run(&self, attention: AttentionCount, target: &Target) -> (Flop, DeviceFlopRate) {
         let (mut flops, mut time) = (Flop::default(), 0.0);
         for (layer, form) in self.model.layers.iter().zip(&self.forms) {
@@ -369,22 +378,23 @@ impl Compressed {
         (flops, rate)
     }
 
-    /// The format of a layer's products.
+    /// The format of a layer's products: that of its quantization, or the model's own.
     fn products(&self, form: Form) -> Precision {
         form.format.and_then(Format::products).unwrap_or(self.precision)
     }
 
-    /// FLOPs of one forward pass, without those of zeros.
+    /// FLOPs of one forward pass, without products with weights that are zero.
     pub fn forward(&self, attention: AttentionCount) -> Flops {
         self.takes(attention, None).iter().map(|take| take.flops).sum()
     }
 }
 
 impl Target {
-    /// The accelerator for models whose plain format is `precision`.
+    /// The accelerator for models whose plain format is `precision`, with the peaks that
+    /// `compression` needs.
     ///
     /// # Errors
-    /// Where its bandwidth, or its peak in one of the formats, is unknown.
+    /// If its bandwidth, or its peak in one of the formats, is unknown.
     pub fn new(
         accelerator: &Accelerator,
         precision: Precision,
@@ -406,19 +416,20 @@ impl Target {
 }
 
 impl Target {
+    /// The peak of a format, looked up when the target was made.
     fn peak(&self, products: Precision, base: Precision) -> DeviceFlopRate {
         let peak = self.peaks.get(&products).or(self.peaks.get(&base));
         *peak.expect("Target::new looks up the peak of every format in use")
     }
 }
 
-/// The setting of a layer's group.
+/// The setting of a layer's group: that of its own name, or the one for all usual groups.
 fn setting<T: Copy>(groups: &ByGroup<T>, layer: &Layer) -> Option<T> {
     let named = groups.get(&Some(layer.role));
     named.or_else(|| groups.get(&None).filter(|_| USUAL.contains(&layer.role))).copied()
 }
 
-/// Whether its weights meet activations in products.
+/// True if the layer has weights that meet activations in products.
 fn weighs(layer: &Layer) -> bool {
     let products = matches!(
         layer.operator,
@@ -427,7 +438,7 @@ fn weighs(layer: &Layer) -> bool {
     products && layer.operator.parameters() > 0
 }
 
-/// Grouped convolutions are too narrow for sparse matrix units.
+/// True for grouped convolutions, which are too narrow for sparse matrix units.
 fn grouped(layer: &Layer) -> bool {
     matches!(&layer.operator, Operator::Convolution(it) if it.groups > 1)
 }

@@ -1,5 +1,5 @@
 //! Hugging Face `config.json`: its `model_type` names a family in `models/families/`, the class in
-//! `architectures` the head.
+//! `architectures` names the head.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,17 @@ use crate::model::total::{Assumption, Model};
 /// The model of a `config.json` on an input.
 ///
 /// # Errors
-/// Text that is no JSON object, an unknown model type (with the nearest known ones and the keys
-/// that could not be placed), a class whose head the family does not know, missing or
-/// contradictory keys.
+/// If the text is no JSON object; if the model type is unknown (with the nearest known ones and the
+/// keys that could not be placed); if the family does not know the class's head; if keys are
+/// missing or contradict each other.
 pub fn read(name: &str, text: &str, input: &Input) -> Result<Model> {
     let json: Json = serde_json::from_str(text)
         .map_err(|error| Error::input(format!("not a JSON configuration: {error}")))?;
     from_json(name, &json, None, input)
 }
 
-/// The model of a configuration; `model_type` stands in for the key where that is missing.
+/// The model of a configuration. `model_type` is used if the configuration has no such key. Keys
+/// that the family does not know are listed as assumptions to change nothing.
 ///
 /// # Errors
 /// As [`read`].
@@ -61,15 +62,14 @@ pub fn from_json(
     Ok(model)
 }
 
-/// A model that cannot be built: also which counts of heads are zero, the usual cause of a division
-/// by zero.
+/// The error with the counts of heads that are zero, the usual cause of a division by zero.
 fn zeros(error: Error, config: &Config) -> Error {
     let heads = config.iter().filter(|(key, _)| key.ends_with("heads") || key.ends_with("n_head"));
     let zero = heads.filter(|(_, value)| value.whole() == Some(0));
     zero.fold(error, |error, (key, _)| error.hint(format!("`{key}` is 0")))
 }
 
-/// An unknown model type: also which keys no family places.
+/// The error of an unknown model type with the keys that no common part explains.
 fn unplaced(error: Error, config: &Config) -> Error {
     let Ok(decoder) = chain("llama") else {
         return error;
@@ -83,13 +83,14 @@ fn unplaced(error: Error, config: &Config) -> Error {
     error.hint(format!("keys that no common part explains: {}", keys.join(", ")))
 }
 
-/// The keys that a family reads, and those that it knows to change nothing.
+/// The keys that a family reads, and the keys that it knows to change nothing.
 struct Keys<'t> {
     read: BTreeSet<&'t str>,
     ignored: BTreeSet<&'t str>,
 }
 
 impl<'t> Keys<'t> {
+    /// The keys of a chain of templates and of one model type in it.
     fn of(chain: &[&'t Template], model_type: &str) -> Self {
         let mut keys = Self { read: BTreeSet::new(), ignored: BTreeSet::new() };
         for template in chain {
@@ -105,15 +106,17 @@ impl<'t> Keys<'t> {
         keys
     }
 
+    /// True if the family knows the key.
     fn has(&self, key: &str) -> bool {
         self.read.contains(key) || self.ignored.contains(key)
     }
 }
 
-/// Keys that the family does not know.
+/// The keys that the family does not know.
 ///
 /// # Errors
-/// Where one is a misspelling of a key that the family reads and the configuration lacks.
+/// If one is a misspelling (an edit distance of at most 2) of a key that the family reads and the
+/// configuration lacks.
 fn unknown_keys(chain: &[&Template], model_type: &str, config: &Config) -> Result<Vec<String>> {
     let known = Keys::of(chain, model_type);
     let mut unknown = Vec::new();

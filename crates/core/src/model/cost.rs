@@ -1,4 +1,4 @@
-//! What computing an operator once takes.
+//! The cost of computing an operator once, forward and backward.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul};
@@ -6,7 +6,8 @@ use std::ops::{Add, AddAssign, Mul};
 use crate::quantity::Flop;
 use crate::quantity::system::compute::flop;
 
-/// FLOPs in their two classes; 1 multiply-accumulate is 2 FLOP.
+/// FLOPs in their two classes; 1 multiply-accumulate is 2 FLOP. Matrix units run the first class,
+/// vector units the second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Flops {
     /// Dense layers, convolutions, attention products, recurrent cells.
@@ -26,7 +27,7 @@ impl Flops {
         Self { elementwise: Flop::new::<flop>(count), ..Self::default() }
     }
 
-    /// Both classes together.
+    /// FLOPs of both classes together.
     pub fn total(self) -> Flop {
         self.matmul + self.elementwise
     }
@@ -61,12 +62,12 @@ impl Sum for Flops {
     }
 }
 
-/// FLOPs of the backward pass of an operator, by what they compute.
+/// FLOPs of the backward pass of an operator, by the gradient that they compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Gradients {
-    /// Gradient with respect to the operator's inputs: needed where something below is trained.
+    /// Gradient with respect to the operator's inputs: needed if a layer below is trained.
     pub input: Flops,
-    /// Gradient with respect to its weights: needed where they are trained.
+    /// Gradient with respect to its weights: needed if they are trained.
     pub weight: Flops,
     /// Gradient between the steps of a recurrence: needed as soon as one of the others is.
     pub state: Flops,
@@ -77,7 +78,7 @@ pub(crate) fn product(extents: &[u64]) -> f64 {
     extents.iter().map(|&extent| extent as f64).product()
 }
 
-/// The product of extents, stopping at `u64::MAX`; [`Model::new`](super::Model::new) refuses
+/// The product of extents, which stops at `u64::MAX`; [`Model::new`](super::Model::new) refuses
 /// models anywhere near it.
 pub(crate) fn count(extents: &[u64]) -> u64 {
     extents.iter().fold(1, |product: u64, &extent| product.saturating_mul(extent))

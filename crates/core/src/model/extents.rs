@@ -1,12 +1,12 @@
-//! The extents of a model that memory, step times, parallelism and serving hang on, read once off
-//! its operators: by their kind and role, whatever a family calls its layers.
+//! The extents of a model on which memory, step times, parallelism and serving depend. They are
+//! read once from the operators, by kind and role, whatever names a family gives to its layers.
 
 use std::collections::BTreeMap;
 
 use super::layer::{Layer, Role, Routing};
 use super::operator::{Attention, Dense, Function, Mask, Operator};
 
-/// Extents of a model. What a model does not have is 0 or `None`.
+/// Extents of a model. An extent that a model does not have is 0 or `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extents {
     /// Blocks of attention or of a scan, one after the other.
@@ -15,33 +15,36 @@ pub struct Extents {
     pub hidden: u64,
     /// Query heads of the attention block that occurs most often.
     pub heads: u64,
-    /// Its key and value heads; fewer than `heads` with grouped queries.
+    /// Key and value heads of that block; fewer than `heads` with grouped queries.
     pub kv_heads: u64,
     /// Features of a query and key head.
     pub key_dim: u64,
     /// Features of a value head.
     pub value_dim: u64,
-    /// Inner width of the widest dense MLP, or of an expert where there is no other MLP.
+    /// Inner width of the widest dense MLP, or of an expert if there is no other MLP.
     pub ffn: u64,
-    /// Whether the MLP has a gate beside its up-projection (`SwiGLU` and kin).
+    /// True if the MLP has a gate beside its up-projection (`SwiGLU` and kin, Shazeer 2020,
+    /// arXiv:2002.05202).
     pub gated: bool,
     /// Entries of the vocabulary.
     pub vocabulary: u64,
-    /// Whether all that it reads is looked up in tables: tokens, no images or sound.
+    /// True if all its inputs are looked up in tables: tokens, no images or sound.
     pub tokens: bool,
     /// The longest sequence that the model was made for.
     pub max_sequence: Option<u64>,
-    /// All parameters.
+    /// All parameters, those of experts and of unused towers included.
     pub parameters: u64,
-    /// Low-rank queries, keys and values (multi-head latent attention, DeepSeek-V2).
+    /// Low-rank queries, keys and values (multi-head latent attention, DeepSeek-V2,
+    /// arXiv:2405.04434).
     pub latent: Option<Latent>,
     /// Routed experts.
     pub experts: Option<Experts>,
     /// Layers that look back over a window only.
     pub windows: Option<Windows>,
-    /// Kinds of layers that mix positions, with what each keeps of a sequence while it generates.
+    /// Kinds of layers that mix positions, with the elements that each keeps of a sequence during
+    /// generation.
     pub mixers: Vec<Mixer>,
-    /// Parameters by what they are for.
+    /// Parameters by their part in the model.
     pub weights: Weights,
 }
 
@@ -61,13 +64,13 @@ pub struct Latent {
 pub struct Experts {
     /// Routed experts of a layer.
     pub count: u64,
-    /// Experts that each token visits.
+    /// Routed experts that each token visits.
     pub top_k: u64,
     /// Inner width of one expert.
     pub ffn: u64,
-    /// Experts that every token visits.
+    /// Experts that every token visits, in widths of a routed expert.
     pub shared: u64,
-    /// Blocks that have them.
+    /// Blocks that have experts.
     pub layers: u64,
 }
 
@@ -80,15 +83,15 @@ pub struct Windows {
     pub positions: u64,
 }
 
-/// Layers that mix positions alike.
+/// Layers that mix positions in the same way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mixer {
-    /// How many there are.
+    /// The number of such layers.
     pub layers: u64,
-    /// Whether they are blocks; an indexer that selects keys, or a second pass over kept ones, is
-    /// part of one.
+    /// True if they are blocks. An indexer that selects keys, or a second pass over kept keys, is a
+    /// part of a block.
     pub block: bool,
-    /// Query heads; 0 of a scan.
+    /// Query heads; 0 for a scan.
     pub heads: u64,
     /// Key and value heads.
     pub kv_heads: u64,
@@ -98,25 +101,25 @@ pub struct Mixer {
     pub value_dim: u64,
     /// Elements kept per position: keys and values, or the latent of MLA.
     pub kept: u64,
-    /// Which positions are attended to.
+    /// The positions that are attended to.
     pub reach: Reach,
     /// Elements kept whatever the length: the state of a scan.
     pub state: u64,
 }
 
-/// Which positions a layer attends to.
+/// The positions that a layer attends to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
-    /// All before it, or all.
+    /// All positions before it, or all.
     #[default]
     All,
-    /// Those of a window or chunk; no others are kept.
+    /// The positions of a window or chunk; no others are kept.
     Window(u64),
-    /// So many of all that are kept, picked by an indexer.
+    /// A number of positions that an indexer picks among all that are kept.
     Selected(u64),
 }
 
-/// Parameters by what they are for, summed over layers.
+/// Parameters by their part in the model, summed over layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weights {
     /// Tables that are looked up, not multiplied.
@@ -132,13 +135,14 @@ pub struct Weights {
 }
 
 impl Mixer {
-    /// Whether a latent is kept instead of keys and values.
+    /// True if a latent is kept instead of keys and values.
     pub fn latent(&self) -> bool {
         let plain = self.kv_heads.saturating_mul(self.key_dim.saturating_add(self.value_dim));
         self.kept > 0 && self.kept < plain
     }
 
-    /// Elements kept of a sequence of `length` positions.
+    /// Elements kept of a sequence: layers x (kept x positions + state), where a window limits the
+    /// positions.
     fn elements(&self, length: u64) -> u64 {
         let positions =
             if let Reach::Window(most) = self.reach { most.min(length) } else { length };
@@ -148,14 +152,14 @@ impl Mixer {
 }
 
 impl Extents {
-    /// Reads the extents off the layers.
+    /// Reads the extents from the layers.
     pub fn of(layers: &[Layer], max_sequence: Option<u64>) -> Self {
-        // A tower that the input leaves out owns parameters, but does not run.
+        // A tower that the input does not reach owns parameters, but does not run.
         let parameters = layers.iter().fold(0, |sum: u64, l| sum.saturating_add(l.parameters()));
         let layers: Vec<&Layer> = layers.iter().filter(|layer| layer.count > 0).collect();
         let mixers = mixers(&layers);
         let blocks = || mixers.iter().filter(|mixer| mixer.block);
-        // Of kinds that occur equally often, the first.
+        // The first kind wins if several occur equally often.
         let attention = blocks().filter(|block| block.heads > 0).rev();
         let most = attention.max_by_key(|block| block.layers).copied().unwrap_or_default();
         let mut extents = Self {
@@ -179,8 +183,8 @@ impl Extents {
         extents
     }
 
-    /// Whether it is a stack of attention blocks with MLPs, over tokens: what the step-time model
-    /// of training is made for.
+    /// True for a stack of attention blocks with MLPs over tokens, for which the step-time model of
+    /// training is made.
     pub fn is_transformer(&self) -> bool {
         let extents = [self.heads, self.hidden, self.vocabulary, self.ffn];
         // Projections of another form have far fewer weights than these extents make up.
@@ -189,17 +193,24 @@ impl Extents {
         self.tokens && plain && extents.iter().all(|extent| *extent > 0)
     }
 
-    /// Elements kept of a sequence of `length` positions while generating: the KV cache and states.
+    /// Elements kept of a sequence of `length` positions during generation: KV cache and states.
+    /// Times the bytes of an element, this is the memory of one sequence.
     pub fn cached_elements(&self, length: u64) -> u64 {
         self.mixers.iter().fold(0, |sum: u64, mixer| sum.saturating_add(mixer.elements(length)))
     }
 
-    /// Matrices of one MLP of inner width 1: up and down, with the gate 3.
+    /// Matrices of one MLP: up and down, and the gate if there is one.
     pub fn mlp_matrices(&self) -> f64 {
         if self.gated { 3.0 } else { 2.0 }
     }
 
-    /// Weights of one block's attention projections.
+    /// Weights of one block's attention projections. With d = `hidden`:
+    ///
+    /// - plain: d (heads x key + `kv_heads` (key + value)) for queries, keys and values, and heads
+    ///   x value x d for the output;
+    /// - latent (DeepSeek-V2, arXiv:2405.04434): d (q + c + rope) down, q x heads x key and c x
+    ///   heads (nope + value) up, and the same output, with query rank q, key-value rank c and nope
+    ///   = key - rope.
     pub fn attention_weights(&self) -> f64 {
         let [d, heads, kv] = [self.hidden, self.heads, self.kv_heads].map(|n| n as f64);
         let [key, value] = [self.key_dim, self.value_dim].map(|n| n as f64);
@@ -216,29 +227,32 @@ impl Extents {
         }
     }
 
-    /// Weights of one dense MLP.
+    /// Weights of one dense MLP: matrices x `hidden` x `ffn`.
     pub fn mlp_weights(&self) -> f64 {
         self.mlp_matrices() * self.hidden as f64 * self.ffn as f64
     }
 
-    /// Weights of all routed experts of one block.
+    /// Weights of all routed experts of one block: matrices x `hidden` x width of an expert x
+    /// experts.
     pub fn expert_weights(&self) -> f64 {
         self.experts.map_or(0.0, |experts| {
             self.mlp_matrices() * (self.hidden * experts.ffn) as f64 * experts.count as f64
         })
     }
 
-    /// Weights of the embedding table (or of the head).
+    /// Weights of the embedding table (or of the head): `vocabulary` x `hidden`.
     pub fn embedding_weights(&self) -> f64 {
         self.vocabulary as f64 * self.hidden as f64
     }
 
-    /// Blocks with routed experts.
+    /// Blocks with routed experts, at most all blocks.
     pub fn expert_layers(&self) -> u64 {
         self.experts.map_or(0, |experts| experts.layers.min(self.layers))
     }
 
-    /// Keys that a query attends to on average over all layers, over the n/2 of a causal mask.
+    /// Keys that a query attends to on average over all layers, relative to the n/2 of a causal
+    /// mask: 1 - share (1 - (w n - w²/2) / (n²/2)) for windows of w positions in a share of the
+    /// layers.
     pub fn attention_span(&self, sequence: u64) -> f64 {
         let n = sequence as f64;
         self.windows.map_or(1.0, |windows| {
@@ -248,8 +262,8 @@ impl Extents {
         })
     }
 
-    /// Ranks of latent attention: of the projections down to what is kept, and up from it to keys
-    /// and values. What is kept is the latent and the rotary key beside it.
+    /// Ranks of latent attention: those of the projections down to the kept elements, and up from
+    /// them to keys and values. The kept elements are the latent and the rotary key beside it.
     fn latent_ranks(&self, layers: &[&Layer]) -> Option<Latent> {
         let mixer = self.mixers.iter().find(|mixer| mixer.block && mixer.latent())?;
         let projections =
@@ -269,8 +283,8 @@ impl Extents {
         })
     }
 
-    /// Widths of the MLPs. The blocks without experts have the widest of the dense ones; what is
-    /// left stands beside experts and is shared.
+    /// Widths of the MLPs. The blocks without experts have the widest of the dense MLPs; the other
+    /// dense MLPs stand beside experts and are shared.
     fn feed_forward(&mut self, layers: &[&Layer]) {
         let is = |role: Role| move |layer: &&&Layer| layer.role == role;
         let feeds = |layer: &Layer| matches!(layer.role, Role::Mlp | Role::Experts);
@@ -283,7 +297,7 @@ impl Extents {
         self.experts = self.routed(layers.iter().filter(is(Role::Experts)));
         let sparse = self.experts.map_or(0, |experts| experts.layers);
         let mut shared = 0;
-        // The widest come first: where as many blocks have experts as have none, they are dense.
+        // The widest come first. If as many blocks have experts as have none, the widest are dense.
         for (width, count) in dense.into_iter().rev() {
             let taken = self.ffn > 0 || 2 * sparse != self.layers;
             if count == sparse && taken {
@@ -299,7 +313,7 @@ impl Extents {
     }
 
     /// Routed experts without the shared ones. Their width is that of matrices on the residual
-    /// stream, also where they work on a projection of it.
+    /// stream, even if they work on a projection of it: weights / (layers x matrices x `hidden`).
     fn routed<'a>(&self, layers: impl Iterator<Item = &'a &'a Layer>) -> Option<Experts> {
         let (mut counts, mut weights, mut routing) = (BTreeMap::new(), 0.0, None);
         for (layer, dense) in layers.filter_map(|layer| Some((layer, dense(layer)?))) {
@@ -315,11 +329,13 @@ impl Extents {
     }
 }
 
+/// The linear layer, if the layer is one.
 fn dense(layer: &Layer) -> Option<&Dense> {
     if let Operator::Dense(dense) = &layer.operator { Some(dense) } else { None }
 }
 
-/// The MLPs whose last product leads back to the residual stream: how many of each inner width.
+/// The number of MLPs of each inner width, among those whose last product leads back to the
+/// residual stream.
 fn falling<'a>(layers: impl Iterator<Item = &'a &'a Layer>, hidden: u64) -> BTreeMap<u64, u64> {
     let mut counts: BTreeMap<(u64, &str), u64> = BTreeMap::new();
     for layer in layers {
@@ -327,7 +343,7 @@ fn falling<'a>(layers: impl Iterator<Item = &'a &'a Layer>, hidden: u64) -> BTre
             *counts.entry((dense.inputs, &layer.name)).or_default() += layer.count;
         }
     }
-    // Where the inner width is that of the stream, each product of an MLP looks like its last.
+    // If the inner width is that of the stream, each product of an MLP looks like its last.
     let mut widths = BTreeMap::new();
     for ((width, _), count) in counts {
         let most = widths.entry(width).or_default();
@@ -336,14 +352,14 @@ fn falling<'a>(layers: impl Iterator<Item = &'a &'a Layer>, hidden: u64) -> BTre
     widths
 }
 
-/// Layers that mix positions, by kind.
+/// Layers that mix positions, by kind, in the order of their first occurrence.
 fn mixers(layers: &[&Layer]) -> Vec<Mixer> {
     let mut mixers: Vec<Mixer> = Vec::new();
     for layer in layers {
         let mixer = match &layer.operator {
             Operator::Attention(it) => Mixer {
-                // A pass over entries that were compressed or kept by others keeps less than a
-                // head's values.
+                // A pass over entries that were compressed, or kept by other layers, keeps less
+                // than a head's values.
                 block: layer.role != Role::Router && it.cached.is_none_or(|kept| kept >= it.v_dim),
                 ..attends(it)
             },
@@ -360,6 +376,7 @@ fn mixers(layers: &[&Layer]) -> Vec<Mixer> {
     mixers
 }
 
+/// The kind of mixer that an attention operator makes.
 fn attends(it: &Attention) -> Mixer {
     Mixer {
         heads: it.heads,
@@ -376,7 +393,7 @@ fn attends(it: &Attention) -> Mixer {
     }
 }
 
-/// The window that most windowed layers have, and the part of the layers that have one.
+/// The window of the windowed layers, and the share of layers that have one.
 fn windows(mixers: &[Mixer]) -> Option<Windows> {
     let (mut all, mut local, mut positions) = (0u64, 0u64, 0);
     for mixer in mixers.iter().filter(|mixer| mixer.heads > 0) {
@@ -389,6 +406,7 @@ fn windows(mixers: &[Mixer]) -> Option<Windows> {
     (local > 0).then(|| Windows { share: local as f64 / all as f64, positions })
 }
 
+/// Entries of the largest embedding table.
 fn vocabulary(layers: &[&Layer]) -> u64 {
     let tables = layers.iter().filter(|layer| layer.role == Role::Embedding);
     let entries = tables.filter_map(|layer| match &layer.operator {
@@ -398,6 +416,8 @@ fn vocabulary(layers: &[&Layer]) -> u64 {
     entries.max().unwrap_or(0)
 }
 
+/// Parameters of the layers by role. Embedding tables count once, other weights as often as they
+/// run, so the weights of a tied head count for the head too.
 fn weights(layers: &[&Layer]) -> Weights {
     let mut sums = Weights::default();
     for layer in layers {
@@ -414,7 +434,8 @@ fn weights(layers: &[&Layer]) -> Weights {
     sums
 }
 
-/// The residual stream is normalised, and most products of blocks set out from it or lead to it.
+/// The width of the residual stream: it has a norm, and most products of blocks begin or end with
+/// it.
 fn residual(layers: &[&Layer]) -> u64 {
     // Products and norms by width.
     let mut widths: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
@@ -434,6 +455,7 @@ fn residual(layers: &[&Layer]) -> u64 {
     widths.iter().max_by_key(|(dim, uses)| (**uses, **dim)).map_or(0, |(dim, _)| *dim)
 }
 
+/// True for a look-up in a table.
 fn looked_up(layer: &Layer) -> bool {
     matches!(layer.operator, Operator::Embedding(_))
 }

@@ -1,18 +1,20 @@
-//! What a model is run on.
+//! The input that a model runs on.
 
-/// How attention products are counted.
+/// The rule by which attention products are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AttentionCount {
-    /// What the mask needs: the causal half, the window, the chunk.
+    /// The pairs that the mask lets through: the causal half, the window, the chunk.
     #[default]
     Causal,
     /// Every query against every key, as plain library kernels do: n².
     Full,
 }
 
-/// The input of one forward pass. What is `None` takes the model's default, and the model lists
-/// it under its assumptions: `sequence` min(2048, the model's maximum), `decoder_sequence` the
-/// encoder's, `image_size` the model's own or 224.
+/// The input of one forward pass.
+///
+/// A size that is `None` takes the model's default, and the model lists it under its assumptions:
+/// `sequence` min(2048, the model's maximum), `decoder_sequence` the encoder's, `image_size` the
+/// model's own or 224.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Input {
     /// Samples in the batch.

@@ -1,4 +1,4 @@
-//! Layers: an operator, how often it runs, how many weights it owns.
+//! Layers: an operator, the number of times it runs, and the weights that it owns.
 
 use super::cost::{Flops, count};
 use super::input::AttentionCount;
@@ -7,7 +7,7 @@ use crate::quantity::Data;
 
 macro_rules! roles {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
-        /// What part a layer plays in its model.
+        /// The part that a layer plays in its model.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Role { $($(#[$doc])* $name,)+ }
 
@@ -34,7 +34,7 @@ roles! {
     Mixer = "mixer";
     /// Feed-forward layers that every position passes.
     Mlp = "mlp";
-    /// Choice of experts.
+    /// The choice of experts: gates and indexers.
     Router = "router";
     /// Routed experts.
     Experts = "experts";
@@ -42,9 +42,9 @@ roles! {
     Norm = "norm";
     /// Pooling.
     Pool = "pool";
-    /// The layer that yields the answer: LM head, classifier.
+    /// The layer that gives the answer: LM head, classifier.
     Head = "head";
-    /// Anything else.
+    /// Any other layer.
     Other = "other";
 }
 
@@ -62,23 +62,24 @@ pub struct Routing {
 pub struct Layer {
     /// The path, `*` for the index of a repetition: `layers.*.self_attn.q_proj`.
     pub name: String,
-    /// The part it plays.
+    /// The part that it plays.
     pub role: Role,
-    /// What it computes each time.
+    /// The operator that it computes each time.
     pub operator: Operator,
-    /// How often it is computed in one forward pass; 0 for a part that this input does not reach.
+    /// The number of times that it is computed in one forward pass; 0 for a part that this input
+    /// does not reach.
     pub count: u64,
-    /// Copies of the weights that this layer owns: as often as it is computed, 1 where all uses
-    /// share one (ALBERT), 0 where the weights belong to another layer (a tied head).
+    /// The copies of the weights that this layer owns: as many as it is computed times, 1 if all
+    /// uses share one (ALBERT), 0 if the weights belong to another layer (a tied head).
     pub weight_copies: u64,
-    /// Where positions choose among experts: weights are those of all experts, FLOPs those of
+    /// The choice among experts, if there is one: weights are those of all experts, FLOPs those of
     /// `top_k`. The operator is one expert over all positions.
     pub routing: Option<Routing>,
-    /// Whether its weights are trained.
+    /// True if its weights are trained.
     pub trained: bool,
-    /// Whether it reads the data itself: then nothing below it needs a gradient.
+    /// True if it reads the data itself: then no layer below it needs a gradient.
     pub reads_data: bool,
-    /// Whether its backward pass passes a gradient on.
+    /// True if its backward pass passes a gradient on.
     pub needs_input_gradient: bool,
 }
 
@@ -98,32 +99,34 @@ impl Layer {
         }
     }
 
-    /// All parameters that the layer owns.
+    /// All parameters that the layer owns: parameters of the operator x copies x experts.
     pub fn parameters(&self) -> u64 {
         self.owned(self.routing.map_or(1, |routing| routing.experts))
     }
 
-    /// The parameters that one position passes through.
+    /// The parameters that one position passes through: as [`Layer::parameters`], with `top_k`
+    /// experts.
     pub fn active_parameters(&self) -> u64 {
         self.owned(self.routing.map_or(1, |routing| routing.top_k))
     }
 
+    /// Parameters owned with this number of experts.
     fn owned(&self, experts: u64) -> u64 {
         count(&[self.operator.parameters(), self.weight_copies, experts])
     }
 
-    /// How often the operator's FLOPs are spent: count x experts per position.
+    /// The number of times that the operator's FLOPs are spent: count x experts per position.
     fn times(&self) -> f64 {
         self.count as f64 * self.routing.map_or(1, |routing| routing.top_k) as f64
     }
 
-    /// FLOPs of one forward pass.
+    /// FLOPs of one forward pass: those of the operator x count x experts per position.
     pub fn forward(&self, attention: AttentionCount) -> Flops {
         self.operator.forward(attention) * self.times()
     }
 
-    /// FLOPs of one backward pass: the gradient of the weights where they are trained, that of the
-    /// inputs where something below is.
+    /// FLOPs of one backward pass: the gradient of the weights if they are trained, and that of the
+    /// inputs if a layer below is.
     pub fn backward(&self, attention: AttentionCount) -> Flops {
         let gradients = self.operator.gradients(attention);
         let mut flops = Flops::default();
@@ -139,12 +142,12 @@ impl Layer {
         flops * self.times()
     }
 
-    /// The weights that the layer owns, `element` bytes each.
+    /// The weights that the layer owns, at `element` bytes each.
     pub fn weight_data(&self, element: Data) -> Data {
         element * self.parameters() as f64
     }
 
-    /// Activations read and written in one forward pass, `element` bytes each.
+    /// Activations read and written in one forward pass, at `element` bytes each.
     pub fn activation_data(&self, element: Data) -> Data {
         self.operator.activations(element) * self.times()
     }

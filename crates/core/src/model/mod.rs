@@ -1,7 +1,8 @@
 //! Architectures and their exact counts: operators at concrete shapes, layers of them, models.
 //!
-//! [`operator`] holds the formulas, [`layer`] says how often an operator runs and how many weights
-//! it owns, [`Model`] adds them up.
+//! [`operator`] holds the formulas, [`layer`] the number of times that an operator runs and the
+//! weights that it owns, and [`Model`] adds them up. [`template`] makes the layers of a family from
+//! a configuration; [`spec`] reads the ways in which a user names a model.
 
 pub mod adapt;
 mod bindings;

@@ -16,9 +16,9 @@ pub type Intensity = Per<Flop, Data>;
 /// A device as the roofline sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Device {
-    /// Dense peak in the precision of the products.
+    /// Dense peak in the precision of the products, in FLOP/s.
     pub peak: DeviceFlopRate,
-    /// Memory bandwidth.
+    /// Memory bandwidth in B/s.
     pub bandwidth: DeviceBandwidth,
 }
 
@@ -26,7 +26,7 @@ impl Device {
     /// An accelerator in a precision.
     ///
     /// # Errors
-    /// Its bandwidth or its peak is unknown.
+    /// If its bandwidth or its peak is unknown.
     pub fn of(accelerator: &Accelerator, precision: Precision) -> Result<Self> {
         let bandwidth = accelerator.bandwidth.as_ref().ok_or_else(|| {
             Error::input(format!("the memory bandwidth of {} is unknown", accelerator.id))
@@ -35,21 +35,21 @@ impl Device {
     }
 }
 
-/// What bounds an operator.
+/// The part of the device that bounds an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// The matrix units.
+    /// The peak of the matrix units.
     Compute,
-    /// The memory.
+    /// The bandwidth of the memory.
     Memory,
 }
 
-/// The least time of a layer and what it is bound by.
+/// The least time of a layer and the part of the device that bounds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
     /// The least time.
     pub time: Time,
-    /// By what.
+    /// The part of the device that bounds it.
     pub limit: Limit,
 }
 
@@ -63,24 +63,25 @@ impl Limit {
     }
 }
 
-/// Bytes that a forward pass of the layer moves: the weights it uses, `weight` bytes each, and its
-/// activations, `activation` bytes each.
+/// Bytes that a forward pass of the layer moves: the weights it uses, at `weight` bytes each, and
+/// its activations, at `activation` bytes each. All experts of a layer count as used.
 pub fn moved(layer: &Layer, weight: Data, activation: Data) -> Data {
     let copies = if layer.weight_copies == 0 { layer.count } else { layer.weight_copies };
     let experts = layer.routing.map_or(1, |routing| routing.experts);
     let weights = layer.operator.parameters() as f64 * copies as f64 * experts as f64;
-    // A table is read row by row.
+    // A table is read row by row, and the rows count as activations.
     let read_whole = !matches!(layer.operator, super::Operator::Embedding(_));
     let weights = if read_whole { weights } else { 0.0 };
     weight * weights + layer.activation_data(activation)
 }
 
-/// The roofline of one forward pass of a layer.
+/// The roofline of one forward pass of a layer, with weights and activations of `element` bytes.
 pub fn bound(layer: &Layer, attention: AttentionCount, element: Data, device: Device) -> Bound {
     least(layer.forward(attention).matmul, moved(layer, element, element), device)
 }
 
-/// The least time in which a device computes `flops` and moves `moved`.
+/// The least time in which a device computes `flops` and moves `moved`: max(FLOPs / peak, bytes /
+/// bandwidth). A tie counts as bound by compute.
 pub fn least(flops: Flop, moved: Data, device: Device) -> Bound {
     let one = crate::quantity::Devices::from_stored(1.0);
     let compute = flops / (device.peak * one);

@@ -1,4 +1,5 @@
-//! How a user names a model: a preset, a foreign file, an inline architecture, a parameter count.
+//! The ways in which a user names a model: a preset, a foreign file, an inline architecture, a
+//! parameter count.
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
@@ -12,7 +13,7 @@ use super::template::{Config, Template, Value, bases, build, preset, presets};
 use super::total::{Assumption, Model};
 use crate::diagnostic::{Error, Result};
 
-/// What `model:` in a scenario says.
+/// The model that `model:` in a scenario names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Spec {
     /// A name in `models/`.
@@ -36,21 +37,22 @@ pub enum Spec {
     Parameters {
         /// All parameters.
         total: u64,
-        /// Those that one token passes through.
+        /// Parameters that one token passes through.
         active: u64,
     },
 }
 
-/// Keys that name a model, then those that go with one.
+/// Keys that name a model (the first six), then keys that go with one.
 const KEYS: [&str; 8] =
     ["hf_config", "onnx", "file", "transformer", "layers", "parameters", "active", "bind"];
 
 impl Spec {
-    /// Reads what `model:` says: a name, or a section with one of `hf_config`, `onnx`, `file`,
+    /// Reads the value of `model:`: a name, or a section with one of `hf_config`, `onnx`, `file`,
     /// `transformer`, `layers`, `parameters` (with `active`), `onnx` with `bind: N=1,S=128`.
     ///
     /// # Errors
-    /// Another key, none, several, or a count that is no positive whole number.
+    /// If it has another key, none or several of these, or a count that is no positive whole
+    /// number.
     pub fn from_json(json: &Json) -> Result<Self> {
         let map = match json {
             Json::String(name) => return Ok(Self::Preset(name.clone())),
@@ -106,10 +108,10 @@ impl Spec {
         }
     }
 
-    /// The model on an input, where no file has to be read for it: `None` where one has.
+    /// The model on an input; `None` if a file has to be read first.
     ///
     /// # Errors
-    /// An unknown preset, an architecture that does not fit together.
+    /// If the preset is unknown, or the architecture does not fit together.
     pub fn build(&self, input: &Input) -> Option<Result<Model>> {
         Some(match self {
             Self::HfConfig(_) | Self::File(_) | Self::Onnx { .. } => return None,
@@ -143,7 +145,7 @@ pub fn preset_text(name: &str) -> Option<&'static str> {
 /// The preset called `name`.
 ///
 /// # Errors
-/// An unknown name, with the nearest known ones.
+/// If the name is unknown, with the nearest known ones.
 pub fn from_preset(name: &str, input: &Input) -> Result<Model> {
     let (json, _) = preset(name).ok_or_else(|| {
         Error::input(format!("there is no model `{name}`"))
@@ -159,8 +161,9 @@ pub fn from_preset(name: &str, input: &Input) -> Result<Model> {
 /// `blocks` and `layers` of its own.
 ///
 /// # Errors
-/// Where it is no such file, or the model cannot be built.
+/// If it is no such file, or the model cannot be built.
 pub fn from_file(name: &str, json: Json, input: &Input) -> Result<Model> {
+    /// A model file that names a family.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Family {
@@ -205,7 +208,7 @@ pub fn from_file(name: &str, json: Json, input: &Input) -> Result<Model> {
 /// A model from a layer list of a scenario.
 ///
 /// # Errors
-/// An unknown layer or setting, an expression that does not parse, shapes that do not fit.
+/// If a layer or setting is unknown, an expression does not parse, or shapes do not fit.
 pub fn from_layers(name: &str, json: &Json, input: &Input) -> Result<Model> {
     let template = Template::from_layers(json)?;
     let mut whole = vec![&template];
@@ -217,7 +220,8 @@ pub fn from_layers(name: &str, json: &Json, input: &Input) -> Result<Model> {
     build(name, &whole, "", None, &Config::new(), input)
 }
 
-/// A model of which only the parameter count is known: 2 FLOP per active parameter and token.
+/// A model of which only the parameter count is known: 2 FLOP per active parameter and token
+/// (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), without attention products.
 fn bulk(total: u64, active: u64, input: &Input) -> Result<Model> {
     let sequence = input.sequence.unwrap_or(2048);
     let rows = input.batch.saturating_mul(sequence);
@@ -233,7 +237,7 @@ fn bulk(total: u64, active: u64, input: &Input) -> Result<Model> {
     Ok(model)
 }
 
-/// A count such as 175B, 1.5e12 or `300_000`.
+/// Reads a count such as 175B, 1.5e12 or `300_000`: K, M, B (or G) and T are powers of 1,000.
 fn parameter_count(key: &str, json: &Json) -> Result<u64> {
     let wrong = || {
         Error::input(format!("`{key}` is {json}, not a number of parameters"))
@@ -255,7 +259,7 @@ fn parameter_count(key: &str, json: &Json) -> Result<u64> {
         }
         value => value.number().ok_or_else(wrong)?,
     };
-    // 2^56 is what a model may have at most
+    // A model may have at most 2^56 parameters.
     if (1.0..7.2e16).contains(&number) { Ok(number.round() as u64) } else { Err(wrong()) }
 }
 

@@ -1,4 +1,4 @@
-//! A model: its layers and what they add up to.
+//! A model: its layers and their sums.
 
 use serde::Deserialize;
 
@@ -10,67 +10,67 @@ use super::operator::Operator;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Data;
 
-/// What was taken for granted while counting, and why.
+/// An assumption made while counting, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assumption {
-    /// What, in the terms of the source: a key, a node, an input.
+    /// The subject, in the terms of the source: a key, a node, an input.
     pub what: String,
     /// The value taken.
     pub value: String,
-    /// Why this value.
+    /// The reason for this value.
     pub why: String,
 }
 
-/// Something in the source that could not be costed.
+/// A part of the source that could not be costed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unresolved {
-    /// Its type, in the terms of the source.
+    /// The part's type, in the terms of the source.
     pub kind: String,
-    /// How many there are.
+    /// The number of such parts.
     pub count: u64,
-    /// Why it could not.
+    /// The reason why it could not be costed.
     pub why: String,
 }
 
 /// Parameters of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
-    /// All of them, shared ones once.
+    /// All parameters; shared ones count once.
     pub total: u64,
-    /// Those that one position passes through: of the routed experts only `top_k`.
+    /// Parameters that one position passes through: only `top_k` of the routed experts count.
     pub active: u64,
-    /// Those in tables of tokens, positions and types.
+    /// Parameters in tables of tokens, positions and types.
     pub embedding: u64,
-    /// Those that are trained.
+    /// Parameters that are trained.
     pub trainable: u64,
 }
 
 /// An architecture at a concrete input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// What it is called.
+    /// The model's name.
     pub name: String,
     /// Its layers, in the order of a forward pass.
     pub layers: Vec<Layer>,
-    /// The input, every default filled in.
+    /// The input, with every default filled in.
     pub input: Input,
     /// The extents that memory, parallelism and serving need.
     pub extents: Extents,
-    /// What was taken for granted.
+    /// The assumptions made while counting.
     pub assumptions: Vec<Assumption>,
-    /// What could not be costed.
+    /// The parts of the source that could not be costed.
     pub unresolved: Vec<Unresolved>,
 }
 
-/// More than any model has; beyond it sums might overflow.
+/// A bound above any real model; beyond it sums might overflow.
 const MOST_PARAMETERS: u64 = 1 << 56;
 
 impl Model {
     /// A model of these layers, all trained.
     ///
     /// # Errors
-    /// Where a layer or their sum exceeds 2^56 parameters, or FLOPs are not finite.
+    /// If a layer or the sum of all exceeds 2^56 parameters, or if FLOPs are not finite.
     pub fn new(
         name: impl Into<String>,
         layers: Vec<Layer>,
@@ -100,7 +100,7 @@ impl Model {
     }
 
     /// Trains the layers that `chosen` picks and freezes the rest. A layer then passes a gradient
-    /// on where a layer before it, since the last one that read data, is trained.
+    /// on if a layer before it, since the last one that read data, is trained.
     pub fn train(&mut self, chosen: impl Fn(&Layer) -> bool) {
         let mut trained_below = false;
         for layer in &mut self.layers {
@@ -113,7 +113,7 @@ impl Model {
         }
     }
 
-    /// The parameters.
+    /// The parameters, summed over layers.
     pub fn parameters(&self) -> Parameters {
         let mut sum = Parameters::default();
         for layer in &self.layers {
@@ -135,12 +135,13 @@ impl Model {
         self.layers.iter().map(|layer| layer.forward(attention)).sum()
     }
 
-    /// FLOPs of one backward pass: gradients of inputs and of weights, operator by operator.
+    /// FLOPs of one backward pass: gradients of inputs and of weights, operator by operator. A
+    /// transformer that is trained whole has about twice its forward FLOPs.
     pub fn backward(&self, attention: AttentionCount) -> Flops {
         self.layers.iter().map(|layer| layer.backward(attention)).sum()
     }
 
-    /// All weights, `element` bytes each.
+    /// All weights, at `element` bytes each.
     pub fn weight_data(&self, element: Data) -> Data {
         element * self.parameters().total as f64
     }

@@ -6,11 +6,13 @@ use uom::typenum::Integer;
 use super::spread::Scale;
 use super::system::{Dimension as StaticDimension, Quantity, Units};
 
-/// Exponents of the base quantities, in the order of [`BASES`].
+/// Exponents of the base quantities, in the order of [`BASES`]: `J/device/s` is 1 for J, -1 for s
+/// and device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dimension(pub [i8; BASES.len()]);
 
-/// Symbols of the stored units of the base quantities.
+/// Symbols of the base quantities' stored units. One device-hour is stored as 3,600 device-seconds,
+/// one kWh as 3.6e6 J.
 pub const BASES: [&str; 12] = [
     "s", "J", "USD", "kgCO2e", "FLOP", "B", "token", "sample", "request", "L", "device", "instance",
 ];
@@ -25,12 +27,13 @@ const MOST: f64 = 1e24;
 impl Dimension {
     /// No dimension: a plain number.
     pub const NONE: Self = Self([0; BASES.len()]);
-    /// Positions of what is merely counted: a text may leave these unsaid ("330 W" of a device),
-    /// except in a price.
+    /// Positions of the base quantities that are merely counted (token, sample, request, device,
+    /// instance). A text may leave these unsaid ("330 W" of a device), except in a price.
     const COUNTED: [usize; 5] = [6, 7, 8, 10, 11];
+    /// Position of money.
     const MONEY: usize = 2;
 
-    /// The dimension of one base quantity to a power.
+    /// The dimension of one base quantity to a power; `index` is its position in [`BASES`].
     pub const fn base(index: usize, exponent: i8) -> Self {
         let mut exponents = [0; BASES.len()];
         exponents[index] = exponent;
@@ -49,7 +52,7 @@ impl Dimension {
         true
     }
 
-    /// The dimension of a product; `sign` -1 makes it a quotient.
+    /// The dimension of a product: the exponents add up. With `sign` -1 it is that of a quotient.
     #[must_use]
     pub fn times(self, other: Self, sign: i8) -> Self {
         let mut sum = self.0;
@@ -59,7 +62,8 @@ impl Dimension {
         Self(sum)
     }
 
-    /// Whether a text of dimension `said` may stand for this one.
+    /// True if a text of dimension `said` may stand for this one: it is the same, or leaves out
+    /// counted quantities and this is no price.
     pub fn admits(self, said: Self) -> bool {
         self == said
             || self.0[Self::MONEY] == 0
@@ -67,12 +71,13 @@ impl Dimension {
                     .all(|i| self.0[i] == said.0[i] || said.0[i] == 0 && Self::COUNTED.contains(&i))
     }
 
-    /// Whether this is a price of devices or instances, per time.
+    /// True for a price of devices or instances, per time: such a text must say which of them it
+    /// counts.
     pub fn is_price_of_count(self) -> bool {
         self.0[Self::MONEY] == 1 && (self.0[10] != 0 || self.0[11] != 0)
     }
 
-    /// Whether this is money, or money for something.
+    /// True for money, or money for something.
     pub fn is_money(self) -> bool {
         self.0[Self::MONEY] == 1
     }
@@ -127,17 +132,17 @@ impl Dimension {
 pub trait Measure: Copy {
     /// Its dimension.
     const DIMENSION: Dimension;
-    /// The scale on which a range of it is normally distributed.
+    /// The scale on which a range of it is normally distributed when quantiles are drawn.
     const SCALE: Scale = Scale::Log;
     /// The value in the stored unit (see [`Dimension::stored_unit`]).
     fn stored(self) -> f64;
-    /// The quantity of a value in the stored unit.
+    /// The quantity whose number of stored units is `value`.
     fn from_stored(value: f64) -> Self;
 
     /// Whether the value makes sense as one that is given: see [`Dimension::admits_value`].
     ///
     /// # Errors
-    /// Why not, in words for the user.
+    /// If it does not: the reason, in words for the user.
     fn check(self) -> Result<(), String> {
         Self::DIMENSION.admits_value(self.stored())
     }

@@ -1,9 +1,10 @@
-//! Quantities with their units: what keeps a FLOP from a FLOP/s, and a device-hour from an hour.
+//! Quantities with their units, so that a FLOP is not taken for a FLOP/s, nor a device-hour for an
+//! hour.
 //!
-//! [`mod@system`] declares them, [`text`] reads and writes them as people do (`"2.10 USD/device-h"`),
-//! [`role`] names the dimensionless ones (MFU, PUE, shares).
+//! [`mod@system`] declares them, [`text`] reads and writes them as people do
+//! (`"2.10 USD/device-h"`), [`role`] names the dimensionless ones (MFU, PUE, shares).
 //!
-//! What does not belong together does not compile. A count and a rate:
+//! A sum of unlike quantities does not compile. A count and a rate:
 //!
 //! ```compile_fail,E0308
 //! use flopcast::quantity::{Flop, Per, Time};
@@ -12,7 +13,7 @@
 //! }
 //! ```
 //!
-//! A price per hour where the price of a device-hour is meant:
+//! Nor does a price per hour where the price of a device-hour is meant:
 //!
 //! ```compile_fail,E0308
 //! use flopcast::quantity::{DevicePrice, DeviceTime, Money, Per, Time};

@@ -19,7 +19,7 @@ pub enum Precision {
     Fp16,
     /// 16-bit brain floating point.
     Bf16,
-    /// 8-bit floating point.
+    /// 8-bit floating point, E4M3 or E5M2 (Micikevicius et al. 2022, arXiv:2209.05433).
     Fp8,
     /// 8-bit integers.
     Int8,
@@ -43,7 +43,7 @@ impl Precision {
         Self::Int4,
     ];
 
-    /// Storage of one number.
+    /// Storage of one number in bytes; scales of block formats are not in it.
     pub fn size(self) -> Data {
         Data::new::<super::system::data::byte>(match self {
             Self::Fp64 => 8.0,

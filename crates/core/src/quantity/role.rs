@@ -1,4 +1,7 @@
 //! Dimensionless quantities by the role they play, each with the bounds that make sense of it.
+//!
+//! A role multiplies and divides any quantity and leaves its dimension as it is: a peak x an MFU is
+//! a rate of useful FLOPs.
 
 use std::ops::{Div, Mul};
 
@@ -6,7 +9,7 @@ use super::dimension::{Dimension, Measure};
 use super::spread::Scale;
 use super::system::{Dimension as StaticDimension, Quantity, Units};
 
-/// Why a number cannot play a role, in words for the user.
+/// A number that cannot play a role, with the role and its bounds.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{name} {value} is not between {low} and {high}")]
 pub struct OutOfRange {
@@ -23,10 +26,10 @@ macro_rules! roles {
         pub struct $name(f64);
 
         impl $name {
-            /// The role's value.
+            /// The role's value, if `value` lies within its bounds.
             ///
             /// # Errors
-            /// [`OutOfRange`] where the number makes no sense in this role, NaN included.
+            /// [`OutOfRange`] if the number makes no sense in this role, NaN included.
             pub fn new(value: f64) -> Result<Self, OutOfRange> {
                 if ($low..=$high).contains(&value) {
                     Ok(Self(value))
@@ -80,10 +83,11 @@ macro_rules! roles {
 }
 
 roles! {
-    /// Model FLOPs utilisation: useful FLOPs / (time x dense peak).
+    /// Model FLOPs utilisation: useful FLOPs / (time x dense peak), without those of recomputation
+    /// (Chowdhery et al. 2022, arXiv:2204.02311, appendix B).
     Mfu = "MFU" in 1e-6 ..= 1.0, Scale::Logit;
-    /// Power usage effectiveness: facility energy / IT energy, at least 1.
+    /// Power usage effectiveness: facility energy / IT energy, at least 1 (ISO/IEC 30134-2).
     Pue = "PUE" in 1.0 ..= 5.0, Scale::LogAbove(1.0);
-    /// A part of a whole.
+    /// A part of a whole, 0 to 1.
     Share = "share" in 0.0 ..= 1.0, Scale::Logit;
 }

@@ -1,4 +1,7 @@
-//! How an uncertain quantity is distributed.
+//! Distributions of uncertain quantities, with their quantiles.
+//!
+//! A range of two percentiles is normal on a scale f, so its median is
+//! `f⁻¹((f(low) + f(high)) / 2)`. A triple of extremes and mode is a PERT distribution.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 use statrs::function::erf::erf_inv;
@@ -6,13 +9,13 @@ use statrs::function::erf::erf_inv;
 /// The scale on which a quantity known by a range is normally distributed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
-    /// What may be negative.
+    /// f(x) = x, for a quantity that may be negative: the normal distribution.
     Linear,
-    /// What is positive: the lognormal distribution.
+    /// f(x) = ln x, for a positive quantity: the lognormal distribution.
     Log,
-    /// Shares: the logit-normal distribution.
+    /// f(x) = ln(x / (1 - x)), for a share: the logit-normal distribution.
     Logit,
-    /// What is above a bound: the shifted lognormal distribution.
+    /// f(x) = ln(x - bound), for a quantity above a bound: the shifted lognormal distribution.
     LogAbove(f64),
 }
 
@@ -25,10 +28,11 @@ pub enum Distribution {
         low: f64,
         /// The 95th percentile.
         high: f64,
-        /// The scale.
+        /// The scale on which it is normal.
         scale: Scale,
     },
-    /// PERT: a beta distribution of the given extremes and mode.
+    /// PERT: a beta distribution on `[low, high]` with the parameters 1 + 4 (mode - low) / (high -
+    /// low) and 1 + 4 (high - mode) / (high - low) (Malcolm et al. 1959).
     Pert {
         /// The least value.
         low: f64,
@@ -43,6 +47,7 @@ pub enum Distribution {
 const Z95: f64 = 1.644_853_626_951_472_2;
 
 impl Scale {
+    /// f: from a value to the scale.
     fn forward(self, value: f64) -> f64 {
         match self {
             Self::Linear => value,
@@ -52,6 +57,7 @@ impl Scale {
         }
     }
 
+    /// f⁻¹: from the scale to a value.
     fn back(self, value: f64) -> f64 {
         match self {
             Self::Linear => value,
@@ -63,19 +69,24 @@ impl Scale {
 }
 
 impl Distribution {
-    /// A range between two percentiles; one that touches its scale's bound is spread linearly.
+    /// A range between two percentiles. One that touches its scale's bound is distributed on the
+    /// linear scale.
     pub fn range(low: f64, high: f64, scale: Scale) -> Self {
         let finite = scale.forward(low).is_finite() && scale.forward(high).is_finite();
         Self::Range { low, high, scale: if finite { scale } else { Scale::Linear } }
     }
 
-    /// The lognormal distribution of a median and a standard deviation of its logarithm.
+    /// The lognormal distribution of a median and a standard deviation of its logarithm: the range
+    /// is median x exp(-1.645 deviation) to median x exp(1.645 deviation).
     pub fn lognormal(median: f64, deviation: f64) -> Self {
         let factor = (Z95 * deviation).exp();
         Self::Range { low: median / factor, high: median * factor, scale: Scale::Log }
     }
 
     /// The value below which a part `share` of the distribution lies, 0 < `share` < 1.
+    ///
+    /// A range gives f⁻¹(m + z (f(high) - f(low)) / (2 x 1.645)), where m is the middle of f(low)
+    /// and f(high), and z the standard normal quantile of `share`.
     pub fn quantile(&self, share: f64) -> f64 {
         match *self {
             Self::Range { low, high, scale } => {

@@ -1,8 +1,9 @@
-//! The system of quantities: twelve base quantities of [uom](https://docs.rs/uom) and the
-//! rates derived from them.
+//! The system of quantities: twelve base quantities of [uom](https://docs.rs/uom) and the rates
+//! derived from them.
 //!
 //! Only the base quantities are declared; a derived one is the quotient or product that its name
-//! says, so the compiler checks every formula.
+//! says, so the compiler checks every formula. Values are stored in SI units, US dollars, bytes and
+//! counts, so a formula holds no factor of a unit.
 
 macro_rules! base_quantities {
     ($($(#[$doc:meta])* $module:ident $name:ident $symbol:ident [$($exponent:ident)+]
@@ -68,7 +69,7 @@ base_quantities! {
     /// Volume of water, stored in litres.
     water Water Wa [Z0 Z0 Z0 Z0 Z0 Z0 Z0 Z0 Z0 P1 Z0 Z0]
         liter = "L";
-    /// Accelerators.
+    /// Accelerators: the unit that peaks, memory and power are stated for.
     device Devices De [Z0 Z0 Z0 Z0 Z0 Z0 Z0 Z0 Z0 Z0 P1 Z0]
         device = "device";
     /// Rented machines, each with one or more devices.
@@ -85,17 +86,17 @@ pub type Times<A, B> = <A as std::ops::Mul<B>>::Output;
 pub type DeviceTime = Times<Devices, Time>;
 /// Instance-hours: rented machines x time.
 pub type InstanceTime = Times<Instances, Time>;
-/// Power of a room, a cluster, a machine.
+/// Power of a room, a cluster, a machine: W.
 pub type Power = Per<Energy, Time>;
-/// Power of one device.
+/// Power of one device: W/device.
 pub type DevicePower = Per<Power, Devices>;
 /// FLOP/s of one device (FLOPS).
 pub type DeviceFlopRate = Per<Per<Flop, Time>, Devices>;
 /// Bytes per second of one device: memory or link bandwidth.
 pub type DeviceBandwidth = Per<Per<Data, Time>, Devices>;
-/// Memory of one device.
+/// Memory of one device: B/device.
 pub type DeviceMemory = Per<Data, Devices>;
-/// Embodied CO2e of one device.
+/// Embodied CO2e of one device: kgCO2e/device.
 pub type DeviceCo2e = Per<Co2eMass, Devices>;
 /// Devices in one rented instance.
 pub type DevicesPerInstance = Per<Devices, Instances>;
@@ -109,9 +110,9 @@ pub type DataTime = Times<Data, Time>;
 pub type StoragePrice = Per<Money, DataTime>;
 /// Price of data that leaves a provider: USD/GB.
 pub type EgressPrice = Per<Money, Data>;
-/// Data of one request.
+/// Data of one request: B/request.
 pub type DataPerRequest = Per<Data, Requests>;
-/// What a person costs over time: USD/year.
+/// The cost of a person over time: USD/year.
 pub type PayRate = Per<Money, Time>;
 /// Price of electricity: USD/kWh.
 pub type EnergyPrice = Per<Money, Energy>;
@@ -119,7 +120,7 @@ pub type EnergyPrice = Per<Money, Energy>;
 pub type GridIntensity = Per<Co2eMass, Energy>;
 /// Water usage effectiveness: L/kWh.
 pub type WaterIntensity = Per<Water, Energy>;
-/// FLOP per token.
+/// FLOP per token, forward or forward and backward as the formula says.
 pub type FlopPerToken = Per<Flop, Tokens>;
 /// FLOP per training sample.
 pub type FlopPerSample = Per<Flop, Samples>;
@@ -129,7 +130,7 @@ pub type DeviceTokenRate = Per<Per<Tokens, Time>, Devices>;
 pub type RequestRate = Per<Requests, Time>;
 /// Tokens of one request.
 pub type TokensPerRequest = Per<Tokens, Requests>;
-/// Growth or decline per year.
+/// Growth or decline per year; negative for a decline.
 pub type YearlyRate = Per<f64, Time>;
 /// A plain ratio of two quantities of one dimension.
 pub type Ratio = Per<Time, Time>;

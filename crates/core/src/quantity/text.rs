@@ -1,14 +1,15 @@
 //! Quantities as people write them: `300B tokens`, `2.10 USD/device-h`, `57 gCO2e/kWh`.
 //!
-//! One grammar serves every quantity: a number, perhaps with `K M B T`, then a unit that is a
-//! product (`-`, `*`) and quotient (`/`) of atoms. The atoms' dimensions must multiply out to the
-//! dimension that is asked for.
+//! One grammar serves every quantity: a number, perhaps with `K M B T` (1e3, 1e6, 1e9, 1e12), then
+//! a unit that is a product (`-`, `*`) and quotient (`/`) of atoms. The atoms' dimensions must
+//! multiply out to the dimension that is asked for. An atom is a word of `ATOMS`, perhaps with an
+//! SI prefix; every written quantity reads back as the same value within its digits.
 
 use std::sync::LazyLock;
 
 use super::dimension::{Dimension, Measure};
 
-/// A text that is no quantity of the dimension asked for.
+/// A text that is no quantity of the dimension asked for, with the units that would do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum QuantityError {
     /// No number at the start, or one that is not finite.
@@ -30,7 +31,7 @@ pub enum QuantityError {
         /// The units that would do here.
         valid: String,
     },
-    /// A bare number where no unit goes without saying.
+    /// A bare number, in a dimension whose unit does not go without saying.
     #[error("`{0}` has no unit; {1}")]
     NoUnit(String, String),
     /// A price that does not say what it is the price of.
@@ -40,14 +41,16 @@ pub enum QuantityError {
     PriceOfWhat(String),
 }
 
+/// Seconds per unit of time; a year is the Julian one of 365.25 days.
 const S: f64 = 1.0;
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 86400.0;
 const YEAR: f64 = 365.25 * DAY;
+/// Joules per kWh.
 const KWH: f64 = 3.6e6;
 
-/// Unit words: spelling, factor to the stored unit, base quantity, SI prefixes allowed.
-/// The prefix applies before the word; words that may not take one are matched whole.
+/// Unit words: spelling, factor to the stored unit, base quantity, SI prefixes allowed. The prefix
+/// applies before the word; words that may not take one are matched whole.
 const ATOMS: &[(&str, f64, Dimension, bool)] = {
     const T: Dimension = Dimension::base(0, 1);
     const E: Dimension = Dimension::base(1, 1);
@@ -105,6 +108,7 @@ const ATOMS: &[(&str, f64, Dimension, bool)] = {
     ]
 };
 
+/// SI prefixes of units that take them; `K` is read as `k`, and data is decimal (1 KB = 1,000 B).
 const PREFIXES: &[(&str, f64)] = &[
     ("m", 1e-3),
     ("k", 1e3),
@@ -118,6 +122,7 @@ const PREFIXES: &[(&str, f64)] = &[
     ("Y", 1e24),
 ];
 
+/// Multipliers right behind a number: `300B tokens`, `7.2M requests`.
 const MULTIPLIERS: &[(&str, f64)] =
     &[("K", 1e3), ("k", 1e3), ("M", 1e6), ("B", 1e9), ("G", 1e9), ("T", 1e12)];
 
@@ -205,6 +210,7 @@ fn bare_unit(wanted: Dimension) -> Option<f64> {
 }
 
 impl Dimension {
+    /// The dimension per time.
     const fn over_time(self) -> Self {
         let mut exponents = self.0;
         exponents[0] -= 1;
@@ -212,7 +218,7 @@ impl Dimension {
     }
 }
 
-/// Reads a quantity.
+/// Reads a quantity of the dimension of `Q`; the value is in its stored unit.
 ///
 /// # Errors
 /// [`QuantityError`], which names the units that would do.
@@ -220,7 +226,7 @@ pub fn parse<Q: Measure>(text: &str) -> Result<Q, QuantityError> {
     read(text, Q::DIMENSION).map(Q::from_stored)
 }
 
-/// Reads a quantity as a number of `unit`, which is one of this crate's own texts; a bare number is
+/// Reads a quantity as a number of `unit`, which is one of this crate's own texts. A bare number is
 /// in that unit.
 ///
 /// # Errors
@@ -298,7 +304,8 @@ fn split_multiplier(rest: &str, wanted: Dimension) -> (f64, &str) {
     }
 }
 
-/// Factor and dimension of a unit expression such as `gCO2e/kWh` or `USD/device-h`.
+/// Factor and dimension of a unit expression such as `gCO2e/kWh` or `USD/device-h`: `-` and `*`
+/// join atoms, and all atoms behind the first `/` divide.
 fn read_unit(unit: &str, wanted: Dimension) -> Result<(f64, Dimension), QuantityError> {
     let (mut factor, mut dimension, mut sign) = (1.0, Dimension::NONE, 1);
     for (i, quotient) in unit.split('/').enumerate() {
@@ -337,7 +344,8 @@ fn read_atom(word: &str) -> Option<(f64, Dimension)> {
     })
 }
 
-/// A stored value in another unit, such as `kWh`; the unit is one of this crate's own texts.
+/// A stored value in another unit, such as `kWh`: stored / factor. The unit is one of this crate's
+/// own texts.
 pub fn convert(stored: f64, unit: &str) -> f64 {
     match read_unit(unit, Dimension::NONE) {
         Ok((factor, _)) => stored / factor,

@@ -1,4 +1,4 @@
-//! `emissions.csv` of `CodeCarbon`: a row per run, cumulative; kWh, kg, seconds.
+//! `emissions.csv` of `CodeCarbon`: a row per run, cumulative, in kWh, kg and seconds.
 
 use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure};
@@ -9,8 +9,10 @@ use super::table::{Row, Sum, Table};
 
 const JOULES_PER_KWH: f64 = 3.6e6;
 
+/// Sums over runs: device time = duration x GPUs, IT energy = consumed energy / PUE, and the
+/// emissions as the tool states them.
 pub(super) fn read(table: &Table) -> Result<Measured> {
-    // A run that is flushed several times has several rows, of which the last one holds.
+    // A run that is flushed several times has several rows, the last of which counts.
     let mut runs: IndexMap<String, Row<'_>> = IndexMap::new();
     for (i, row) in table.rows().enumerate() {
         let run = row.text("run_id").map_or_else(|| format!("row {i}"), str::to_owned);
@@ -24,7 +26,7 @@ pub(super) fn read(table: &Table) -> Result<Measured> {
         let consumed = row.number("energy_consumed")?;
         let pue = row.number("pue")?.filter(|pue| *pue >= 1.0);
         facility.add(consumed.filter(|_| pue.is_some()));
-        // Without a PUE, the tool meters what the machine itself draws.
+        // Without a PUE, the tool meters the machine itself.
         it.add(consumed.map(|consumed| consumed / pue.unwrap_or(1.0)));
         co2e.add(row.number("emissions")?);
     }

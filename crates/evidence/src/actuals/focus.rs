@@ -1,5 +1,6 @@
-//! A cloud bill in the columns of FOCUS: a row per charge. The effective cost, which spreads what
-//! was committed, comes before the billed one.
+//! A cloud bill in the columns of FOCUS (FinOps Open Cost and Usage Specification): a row per
+//! charge. The effective cost, which spreads commitments over their use, takes precedence over the
+//! billed one.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::{Measure, Money, Time};
@@ -7,7 +8,7 @@ use flopcast_core::quantity::{Measure, Money, Time};
 use super::Measured;
 use super::table::{Sum, Table};
 
-/// Categories of services by the ledger's key of the resource.
+/// Categories of services, with the ledger's key of the resource.
 const RESOURCES: &[(&str, &str)] = &[
     ("Compute", "compute"),
     ("AI and Machine Learning", "compute"),
@@ -15,6 +16,8 @@ const RESOURCES: &[(&str, &str)] = &[
     ("Networking", "egress"),
 ];
 
+/// Sums of the charges in USD by resource, taxes and credits apart, and the billed hours of
+/// compute. Charges without a cost are counted in a note.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     let column = if table.has("EffectiveCost") { "EffectiveCost" } else { "BilledCost" };
     let mut costs: Vec<(&'static str, f64)> = Vec::new();

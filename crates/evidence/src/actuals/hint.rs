@@ -1,25 +1,27 @@
-//! What in the scenario would have made the forecast come true.
+//! The assumptions of the scenario that would have made the forecast agree with the measurement.
 
 use flopcast_core::estimate::Id;
 use flopcast_core::quantity::text::number;
 
 use super::Pair;
 
-/// A key of the scenario with the value that fits what was measured.
+/// A key of the scenario with the value that fits the measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hint {
     /// The key, as `--set` takes it.
     pub path: &'static str,
     /// The value, as a scenario writes it.
     pub value: String,
-    /// What it is drawn from.
+    /// The measurement that it is drawn from.
     pub why: String,
 }
 
-/// Smaller differences need no other assumption.
+/// The least relative difference that gives a hint.
 const SAME: f64 = 0.01;
 
-/// The hints; a factor that is the same on both sides, or unknown on one, gives none.
+/// The hints, one per factor that differs: MFU or goodput / ratio of device-hours, and power, PUE,
+/// grid intensity and price as measured. A factor that is the same on both sides, or unknown on
+/// one, gives none.
 pub(super) fn hints(
     forecast: &dyn Fn(Id) -> Option<f64>,
     hours: Pair,
@@ -38,7 +40,7 @@ pub(super) fn hints(
             number(mfu)
         );
         let value = number(mfu / ratio);
-        // More than the peak is no efficiency: the run was another one.
+        // An efficiency above the peak cannot be: the run was another one.
         if mfu / ratio <= 1.0 {
             hints.push(Hint {
                 path: "training.efficiency",

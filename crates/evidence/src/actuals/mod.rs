@@ -1,9 +1,9 @@
-//! What a run or a service took in fact, beside what was forecast: item by item, with the reasons that the two
-//! sides allow to tell.
+//! The measured resources of a run or a service beside the forecast, item by item, with the reasons
+//! for a difference as far as the two sides tell them.
 //!
-//! Energy = device-hours x power, cost = device-hours x price, CO2e = facility energy x grid: where
-//! both sides know the factors, the ratio of an item is the product of the ratios of its factors.
-//! What was not metered is unknown, never zero, and explains nothing.
+//! Energy = device-hours x power, cost = device-hours x price, CO2e = facility energy x grid. If
+//! both sides know the factors, the ratio of an item is the product of the ratios of its factors. A
+//! figure that was not metered is unknown, never zero, and explains nothing.
 
 mod codecarbon;
 mod focus;
@@ -36,53 +36,54 @@ pub enum Form {
     Requests,
 }
 
-/// What was measured; `None` is what the log does not say.
+/// The figures that were measured; a figure that the log does not have is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
     /// Time of all devices together.
     pub device_time: Option<DeviceTime>,
-    /// Energy of the devices and, where the meter sees it, their hosts.
+    /// Energy of the devices and, if the meter includes them, their hosts.
     pub it: Option<Energy>,
-    /// The same with cooling and the rest of the building.
+    /// The same energy with cooling and the rest of the building.
     pub facility: Option<Energy>,
     /// Location-based CO2e of the electricity.
     pub co2e: Option<Co2eMass>,
     /// Time of all instances together, as billed.
     pub instance_time: Option<Time>,
-    /// What was billed, by the ledger's key of the resource.
+    /// Billed amounts, by the ledger's key of the resource.
     pub costs: Vec<(&'static str, Money)>,
-    /// What to know before relying on it.
+    /// Remarks to read before relying on the figures.
     pub notes: Vec<String>,
 }
 
 /// Forecast and fact of one item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// Its path below `training` (of requests: `inference`) in the JSON of an estimate, which names
-    /// the unit.
+    /// Its path below `training` (of requests: `inference`) in the JSON of an estimate. The path
+    /// names the unit.
     pub path: String,
-    /// What was forecast, where it was.
+    /// The forecast, if there is one.
     pub forecast: Option<f64>,
-    /// What was measured, where it was.
+    /// The measurement, if there is one.
     pub actual: Option<f64>,
-    /// The ratios whose product is actual / forecast, where all of them are known.
+    /// The ratios whose product is actual / forecast, if all of them are known.
     pub factors: Vec<(&'static str, f64)>,
 }
 
-/// Forecast and fact.
+/// The comparison of a forecast with a log.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// What was read.
+    /// The kind of log.
     pub form: Form,
     /// The items that either side has.
     pub items: Vec<Item>,
-    /// What in the scenario would have made it come true.
+    /// The changes of the scenario with which the forecast would have come true.
     pub hints: Vec<Hint>,
-    /// What to know before relying on it.
+    /// Remarks to read before relying on the comparison.
     pub notes: Vec<String>,
 }
 
 impl Form {
+    /// Forms of log with their names and the columns by which they are known.
     const COLUMNS: &'static [(Self, &'static str, &'static [&'static str])] = &[
         (Self::CodeCarbon, "CodeCarbon emissions.csv", &["duration", "emissions"]),
         (Self::Slurm, "Slurm sacct --parsable2", &["JobID", "ElapsedRaw", "AllocTRES"]),
@@ -90,17 +91,17 @@ impl Form {
         (Self::Focus, "FOCUS bill", &["BilledCost", "ChargeCategory"]),
     ];
 
-    /// What the log is.
+    /// The name of the kind of log.
     pub fn name(self) -> &'static str {
         let known = Self::COLUMNS.iter().find(|(form, ..)| *form == self);
         known.map_or("log of requests", |(_, name, _)| name)
     }
 }
 
-/// Reads a log; its form is told by its header.
+/// Reads a log; its header tells its form.
 ///
 /// # Errors
-/// A header of no known form; a cell that cannot be read, with its line.
+/// If the header is of no known form, or a cell cannot be read: the error has its line.
 pub fn read(text: &str) -> Result<(Form, Measured)> {
     let table = table::Table::read(text)?;
     let known = |columns: &[&str]| columns.iter().all(|column| table.has(column));
@@ -118,16 +119,16 @@ pub fn read(text: &str) -> Result<(Form, Measured)> {
         Form::Slurm => sacct::read(&table),
         Form::NvidiaSmi => nvidia_smi::read(&table),
         Form::Focus => focus::read(&table),
-        // None of the columns above.
+        // A log of requests has none of the columns above, and is read elsewhere.
         Form::Requests => Ok(Measured::default()),
     };
     Ok((*form, measured?))
 }
 
-/// The forecast of a training run beside what was measured.
+/// The forecast of a training run beside the measurement.
 ///
 /// # Errors
-/// The forecast has no training run.
+/// If the forecast has no training run.
 pub fn compare(estimate: &Estimate, (form, measured): (Form, Measured)) -> Result<Comparison> {
     let forecast = |figure: Id| estimate.value(&figure.at(Place::Training));
     if forecast(Id::DeviceHours).is_none() {
@@ -136,7 +137,7 @@ pub fn compare(estimate: &Estimate, (form, measured): (Form, Measured)) -> Resul
     let mut notes = measured.notes;
     let metered = in_unit(measured.device_time, "device-h");
     let billed_hours = in_unit(measured.instance_time, "h").map(|instance_hours| {
-        // Devices sold singly are instances of one.
+        // Devices that are sold singly are instances of one.
         let held = forecast(Id::TrainingDevices).unwrap_or(0.0)
             + forecast(Id::TrainingStranded).unwrap_or(0.0);
         let size = forecast(Id::TrainingInstances).map_or(1.0, |instances| held / instances);
@@ -155,7 +156,7 @@ pub fn compare(estimate: &Estimate, (form, measured): (Form, Measured)) -> Resul
         let figure = Key { member: key, ..Id::Cost.at(Place::Training) };
         let cost = Pair::new(estimate.value(&figure), in_unit(Some(*money), "USD"));
         billed.actual = billed.actual.zip(cost.actual).map(|(sum, cost)| sum + cost);
-        // What was not forecast adds nothing; what is unknown makes the sum unknown.
+        // A resource that was not forecast adds nothing; an unknown cost makes the sum unknown.
         if !estimate.read(&figure).is_absent() {
             billed.forecast = billed.forecast.zip(cost.forecast).map(|(sum, cost)| sum + cost);
         }
@@ -199,11 +200,12 @@ pub fn compare(estimate: &Estimate, (form, measured): (Form, Measured)) -> Resul
     Ok(Comparison { form, items, hints, notes })
 }
 
+/// A quantity as a number of a unit.
 fn in_unit<Q: Measure>(value: Option<Q>, unit: &str) -> Option<f64> {
     value.map(|value| convert(value.stored(), unit))
 }
 
-/// A figure on both sides.
+/// A figure on both sides, in one unit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pair {
     forecast: Option<f64>,
@@ -215,16 +217,18 @@ impl Pair {
         Self { forecast, actual }
     }
 
+    /// The quotient of two figures on each side; unknown if a divisor is not above zero.
     fn over(self, other: Self) -> Self {
         let quotient = |a: Option<f64>, b: Option<f64>| Some(a? / b.filter(|b| *b > 0.0)?);
         Self::new(quotient(self.forecast, other.forecast), quotient(self.actual, other.actual))
     }
 
+    /// The figure x a factor, on each side.
     fn times(self, factor: f64) -> Self {
         Self::new(self.forecast.map(|v| v * factor), self.actual.map(|v| v * factor))
     }
 
-    /// Actual / forecast.
+    /// Actual / forecast; unknown if the forecast is not above zero.
     fn ratio(self) -> Option<f64> {
         let forecast = self.forecast.filter(|forecast| *forecast > 0.0)?;
         Some(self.actual? / forecast)

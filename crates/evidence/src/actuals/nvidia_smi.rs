@@ -1,4 +1,4 @@
-//! Samples of `nvidia-smi`: the power of each GPU over time.
+//! Samples of `nvidia-smi`: the power of each GPU over time, in W.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,11 @@ use flopcast_core::quantity::{DeviceTime, Energy, Measure};
 use super::Measured;
 use super::table::{Sum, Table};
 
-/// Longer gaps between samples are worth a word.
+/// The longest gap between samples that needs no remark.
 const LONG_GAP_S: f64 = 60.0;
 
-/// Device-time is first to last sample of each GPU; energy the integral of power by trapezoids.
+/// Device time is the time from the first to the last sample of each GPU. Energy is the integral of
+/// power by the trapezoidal rule: the sum of (p1 + p2) / 2 x seconds.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     let mut samples: BTreeMap<&str, Vec<(NaiveDateTime, Option<f64>)>> = BTreeMap::new();
     for row in table.rows() {

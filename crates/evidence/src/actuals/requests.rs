@@ -1,28 +1,27 @@
-//! A log of requests: their latencies beside those that one replica of the scenario would have had
-//! under the same load.
+//! A log of requests: their latencies beside those of one replica of the scenario's service under
+//! the same load.
 
-use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure as _, Time, text};
-use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::instance::Engines;
 use flopcast_core::serving::simulator::{Arrival, Histogram, Report, Simulation};
 use flopcast_core::serving::traffic::{Recorded, Trace};
-use flopcast_study::capacity::Engines;
 
 use super::{Comparison, Form, Hint, Item};
 use crate::backtest::score::quantile;
 
+/// Percentiles that are compared.
 const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
-/// The factor on the steps is searched between these, to this share of itself.
+/// The bounds of the factor on the steps that the search tries.
 const FACTORS: (f64, f64) = (0.1, 10.0);
 const TOLERANCE: f64 = 1e-4;
 
-/// The median of the recorded times per output token.
+/// The median of the recorded times per output token (TPOT).
 ///
 /// # Errors
-/// The log has no latencies.
+/// If the log has no latencies.
 pub fn median_tpot(trace: &Trace) -> Result<Time> {
     let tpot = recorded(trace, Recorded::tpot);
     quantile(&tpot, 0.5).map(Time::from_stored).ok_or_else(|| {
@@ -33,27 +32,26 @@ pub fn median_tpot(trace: &Trace) -> Result<Time> {
 }
 
 /// Replays the requests of a log on one replica of the scenario's service, whatever traffic the
-/// scenario expects. With `tpot`, every step is scaled such that the median time per output token
-/// is that one: what a single measurement says that the constants do not. Latencies are those of
-/// the engine, without a front end.
+/// scenario expects.
+///
+/// With `tpot`, every step is scaled by one factor such that the median time per output token is
+/// that one, which a single measurement on the user's own hardware gives. Latencies are those of
+/// the engine, without the API server's overhead, if the log was taken at the engine.
 ///
 /// # Errors
 /// A scenario without an engine that generates tokens, a model that does not fit, and a median
 /// that no factor from 0.1 to 10 gives.
-pub fn compare(
-    scenario: &Scenario,
-    catalog: &Catalog,
-    calibration: &Calibration,
-    trace: &Trace,
-    tpot: Option<Time>,
-) -> Result<Comparison> {
-    let service = scenario.inference.as_ref().filter(|it| it.replica.output.is_some());
-    let service = service.ok_or_else(|| {
+pub fn compare(scenario: &Scenario, trace: &Trace, tpot: Option<Time>) -> Result<Comparison> {
+    let service = scenario.inference.as_ref();
+    let instances = service.and_then(|service| service.demand.instances.as_ref());
+    let (service, instances) = service.zip(instances).ok_or_else(|| {
         Error::input("the scenario has no service that generates tokens to compare with")
     })?;
     let (input, output, _) = trace.means();
     let mut notes = trace.notes.clone();
-    let engines = Engines::of(service, catalog, calibration, (input, output), &mut notes)?;
+    let engines = instances
+        .under(&service.replica, &service.demand, (input, output))
+        .map_err(|unfit| Error::from(*unfit))?;
     notes
         .insert(0, format!("{} requests on one replica", text::count(trace.requests.len() as f64)));
 
@@ -89,12 +87,12 @@ pub fn compare(
     })
 }
 
-/// Serves the requests as they came, by engines whose steps take `factor` times as long.
+/// Serves the requests at their recorded times, by engines whose steps take `factor` times as long.
 fn replay(engines: &Engines, factor: f64, trace: &Trace) -> Report {
     let engines = engines.clone().scaled(factor);
     let whole = engines.simulation();
-    let front_end = if trace.at_engine { Time::from_stored(0.0) } else { whole.front_end };
-    Simulation { front_end, ..whole }.open(trace.requests.iter().map(|it| Arrival {
+    let api_server = if trace.at_engine { Time::from_stored(0.0) } else { whole.api_server };
+    Simulation { api_server, ..whole }.open(trace.requests.iter().map(|it| Arrival {
         at: it.at,
         input: it.input,
         output: it.output,
@@ -103,7 +101,7 @@ fn replay(engines: &Engines, factor: f64, trace: &Trace) -> Report {
     }))
 }
 
-/// The factor on every step that gives a median TPOT, by bisection.
+/// The factor on every step that gives a median TPOT, by bisection on a logarithmic scale.
 fn factor_for(tpot: Time, engines: &Engines, trace: &Trace) -> Result<f64> {
     let slower = |factor: f64| {
         let median = replay(engines, factor, trace).all().tpot.quantile(0.5);
@@ -144,7 +142,7 @@ fn items(report: &Report, trace: &Trace) -> Vec<Item> {
         }
     }
     let ends = recorded(trace, |it| Some(it.at + it.answered?.e2e));
-    // Where one answer is missing, nobody knows when the last one came.
+    // If one request has no answer, the end of the log is unknown.
     let span = ends.iter().copied().reduce(f64::max).filter(|_| ends.len() == trace.requests.len());
     let tokens: f64 = trace.requests.iter().map(|it| f64::from(it.output)).sum();
     items.push(Item {
@@ -156,7 +154,7 @@ fn items(report: &Report, trace: &Trace) -> Vec<Item> {
     items
 }
 
-/// Seconds of the requests that have them.
+/// A time of each request that has it, in seconds.
 fn recorded(trace: &Trace, of: impl Fn(&Recorded) -> Option<Time>) -> Vec<f64> {
     trace.requests.iter().filter_map(of).map(|time| time.value).collect()
 }

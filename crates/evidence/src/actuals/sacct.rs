@@ -1,4 +1,4 @@
-//! `sacct --parsable2` of Slurm: a row per job and step. A job's row has the time of its steps.
+//! `sacct --parsable2` of Slurm: a row per job and step. A job's row covers the time of its steps.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,8 @@ use flopcast_core::quantity::{DeviceTime, Energy, Measure};
 use super::Measured;
 use super::table::{Row, Sum, Table};
 
+/// Sums over jobs with GPUs: device time = elapsed seconds x GPUs, energy in J. The energy is
+/// unknown if one job was not metered.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     let [mut time, mut energy] = [Sum::new(); 2];
     let (mut jobs, mut without, mut unmetered) = (0, 0, 0);
@@ -25,7 +27,7 @@ pub(super) fn read(table: &Table) -> Result<Measured> {
         let state = row.text("State").unwrap_or("unknown");
         *states.entry(state.split_whitespace().next().unwrap_or(state)).or_default() += 1;
         time.add(row.number("ElapsedRaw")?.map(|seconds| seconds * devices));
-        // Slurm writes 0 where it has no meter.
+        // Slurm writes 0 if it has no meter.
         let joules = row.number("ConsumedEnergyRaw")?.filter(|joules| *joules > 0.0);
         unmetered += u32::from(joules.is_none());
         energy.add(joules);

@@ -22,6 +22,7 @@ pub(super) struct Row<'a> {
 const LONGEST_LINE: usize = 1 << 20;
 
 impl Table {
+    /// Reads a log with a header; it must have rows.
     pub(super) fn read(text: &str) -> Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.lines().any(|line| line.len() > LONGEST_LINE) {
@@ -37,7 +38,7 @@ impl Table {
             .from_reader(text.as_bytes());
         let fault = |error: csv::Error| Error::input(format!("the log cannot be read: {error}"));
         let header = reader.headers().map_err(fault)?;
-        // `power.draw [W]`: the unit stands in the cells as well.
+        // The header `power.draw [W]` names a unit that the cells repeat.
         let name = |column: &str| column.split(" [").next().unwrap_or_default().to_owned();
         let columns = header.iter().enumerate().map(|(i, column)| (name(column), i)).collect();
         let rows = reader.records().collect::<Result<Vec<_>, _>>().map_err(fault)?;
@@ -47,6 +48,7 @@ impl Table {
         Ok(Self { columns, rows })
     }
 
+    /// True if the log has the column.
     pub(super) fn has(&self, column: &str) -> bool {
         self.columns.contains_key(column)
     }
@@ -57,7 +59,7 @@ impl Table {
 }
 
 impl<'a> Row<'a> {
-    /// The text of a cell; nothing where the log has no such column or says that it is unknown.
+    /// The text of a cell; `None` if the log has no such column or marks the cell as unknown.
     pub(super) fn text(self, column: &str) -> Option<&'a str> {
         let text = self.record.get(*self.table.columns.get(column)?)?;
         let gap = ["", "[N/A]", "N/A", "[Not Supported]", "null", "NULL", "Unknown"];
@@ -67,7 +69,7 @@ impl<'a> Row<'a> {
     /// A number that is not below zero, with or without its unit: `312.45 W`.
     ///
     /// # Errors
-    /// Something else.
+    /// If it is below zero or no number.
     pub(super) fn number(self, column: &str) -> Result<Option<f64>> {
         let value = self.signed(column)?;
         if value.is_some_and(|value| value < 0.0) {
@@ -76,10 +78,10 @@ impl<'a> Row<'a> {
         Ok(value)
     }
 
-    /// A number, such as a credit.
+    /// A number that may be below zero, such as a credit.
     ///
     /// # Errors
-    /// Something else.
+    /// If it is no number.
     pub(super) fn signed(self, column: &str) -> Result<Option<f64>> {
         let Some(text) = self.text(column) else { return Ok(None) };
         let number = text.split_whitespace().next().unwrap_or_default().parse::<f64>().ok();
@@ -87,6 +89,7 @@ impl<'a> Row<'a> {
         number.map(Some).ok_or_else(|| self.error(column, "is not a number"))
     }
 
+    /// An error about a cell, with its line.
     pub(super) fn error(self, column: &str, what: &str) -> Error {
         let line = self.record.position().map_or(0, csv::Position::line);
         let text: String = self.text(column).unwrap_or_default().chars().take(60).collect();
@@ -107,7 +110,7 @@ impl Sum {
         self.0 = self.0.zip(part).map(|(sum, part)| sum + part);
     }
 
-    /// The sum, where it is known and there was something.
+    /// The sum, if it is known and above zero.
     pub(super) fn positive(self) -> Option<f64> {
         self.0.filter(|sum| *sum > 0.0)
     }

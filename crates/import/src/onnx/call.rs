@@ -11,10 +11,10 @@ use super::value::{DataType, Shape, Value};
 /// The settings of a node by name.
 pub(super) type Attributes = BTreeMap<String, AttributeProto>;
 
-/// Why an operator has no answer.
+/// The reason why an operator has no answer.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// Something it depends on is known only when the model runs.
+    /// A value that it depends on is known only when the model runs.
     Unknown,
     /// The file contradicts itself.
     Invalid(Error),
@@ -26,7 +26,7 @@ impl From<Error> for Stop {
     }
 }
 
-/// An answer, or why there is none.
+/// An answer, or the reason why there is none.
 pub(super) type Inferred<T> = Result<T, Stop>;
 
 /// A node with its inputs.
@@ -40,12 +40,12 @@ pub(super) struct Call {
     pub(super) attributes: Attributes,
     /// An optional input that is left out is `None`.
     pub(super) inputs: Vec<Option<Rc<Value>>>,
-    /// How many outputs the node names, left-out ones included.
+    /// The number of outputs that the node names, left-out ones included.
     pub(super) outputs: usize,
 }
 
 impl Call {
-    /// How messages speak of the node.
+    /// The node's name in messages.
     pub(super) fn label(&self) -> String {
         format!("node `{}` ({})", self.name, self.operator)
     }
@@ -81,7 +81,7 @@ impl Call {
         Ok(shape)
     }
 
-    /// Element type of input `index`; float where it is left out.
+    /// Element type of input `index`; float if it is left out.
     pub(super) fn data_type(&self, index: usize) -> DataType {
         self.optional(index).map_or(DataType::FLOAT, |value| value.data_type)
     }
@@ -101,7 +101,7 @@ impl Call {
         self.attributes.get(name)?.i
     }
 
-    /// A flag; off where it is left out.
+    /// A flag; off if it is left out.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.int(name).is_some_and(|i| i != 0)
     }
@@ -124,8 +124,8 @@ impl Call {
         Some(String::from_utf8_lossy(bytes).into_owned())
     }
 
-    /// A list that older operator versions have as setting `name` and newer ones as input
-    /// `index`; `None` where both are left out.
+    /// A list that older operator versions have as setting `name` and newer ones as input `index`;
+    /// `None` if both are left out.
     pub(super) fn list(&self, name: &str, index: usize) -> Inferred<Option<Vec<i64>>> {
         match (self.ints(name), self.optional(index)) {
             (Some(ints), _) => Ok(Some(ints.to_vec())),
@@ -134,7 +134,7 @@ impl Call {
         }
     }
 
-    /// The dimension that `axis` means, counted from the end where negative.
+    /// The dimension that `axis` means; a negative one counts from the end.
     pub(super) fn axis(&self, axis: i64, rank: usize) -> Inferred<usize> {
         let index = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
         usize::try_from(index)

@@ -1,7 +1,8 @@
 //! Contents of small values that follow from contents: shapes, axes, indices, window masks.
 //!
 //! A shape that a graph computes (`Shape`, `Gather`, `Concat`, `Reshape` ...) is a constant once
-//! the input's dimensions are bound; this module does that arithmetic.
+//! the input's dimensions are bound; this module does that arithmetic, by the operators'
+//! definitions in the ONNX reference.
 
 use std::rc::Rc;
 
@@ -10,8 +11,8 @@ use super::shape::layout::{cuts, permutation};
 use super::shape::pointwise::shape_bounds;
 use super::value::{MAX_CONTENTS, Value, product};
 
-/// Contents of the outputs of `call`, whose types and shapes are known; `None` where they depend
-/// on the data, are too many, or the operator is not one that shapes are computed with.
+/// Contents of the outputs of `call`, whose types and shapes are known. `None` if they depend on
+/// the data, are too many, or the operator is not one that shapes are computed with.
 pub(super) fn contents(call: &Call, output: &Value, index: usize) -> Option<Rc<[f64]>> {
     let shape = output.shape.as_deref()?;
     if product(shape)? > MAX_CONTENTS {
@@ -100,14 +101,17 @@ pub(super) fn contents(call: &Call, output: &Value, index: usize) -> Option<Rc<[
     (elements.len() as u64 == product(shape)?).then(|| elements.into())
 }
 
+/// Contents of input `index`, if they are known.
 fn given(call: &Call, index: usize) -> Option<&[f64]> {
     call.optional(index)?.contents.as_deref()
 }
 
+/// A truth value as a number.
 fn truth(test: bool) -> f64 {
     f64::from(u8::from(test))
 }
 
+/// The function of an operator of one element.
 fn unary(operator: &str) -> Option<fn(f64) -> f64> {
     Some(match operator {
         "Neg" => |x| -x,
@@ -124,7 +128,7 @@ fn unary(operator: &str) -> Option<fn(f64) -> f64> {
     })
 }
 
-// Equality of integers that 53 bits hold is exact.
+// Integers up to 2^53 compare exactly.
 #[allow(clippy::float_cmp)]
 fn binary(operator: &str, call: &Call) -> Option<fn(f64, f64) -> f64> {
     let whole = !call.data_type(0).is_float();
@@ -160,11 +164,12 @@ fn strides(shape: &[u64]) -> Vec<u64> {
     strides
 }
 
+/// The index of a place: the sum of coordinate x stride.
 fn dot(place: &[u64], strides: &[u64]) -> u64 {
     place.iter().zip(strides).map(|(&at, &stride)| at * stride).sum()
 }
 
-/// For every place of `shape`, the element of `from` at the index that `source` says.
+/// The elements of `from` at the indices that `source` gives for the places of `shape`.
 fn pick(from: &[f64], shape: &[u64], source: impl Fn(&[u64]) -> u64) -> Option<Vec<f64>> {
     places(shape).map(|place| from.get(source(&place) as usize).copied()).collect()
 }
@@ -194,10 +199,12 @@ fn stretch(from: &[f64], shape: &[u64], to: &[u64]) -> Option<Vec<f64>> {
     pick(from, to, |place| dot(&place[lead..], &strides))
 }
 
+/// Contents of input `index`, stretched to a shape.
 fn stretched(call: &Call, index: usize, to: &[u64]) -> Option<Vec<f64>> {
     stretch(given(call, index)?, call.shape(index).ok()?, to)
 }
 
+/// Contents of `Concat`: runs of the inputs in turn, along the axis.
 fn concat(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
     let axis = call.axis(call.int("axis").unwrap_or(1), shape.len()).ok()?;
     let runs = product(&shape[..axis])?;
@@ -212,6 +219,8 @@ fn concat(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
     Some(elements)
 }
 
+/// Contents of `Gather`: slices of the source along the axis, by index; negative indices count from
+/// the end.
 fn gather(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
     let (from, source) = (given(call, 0)?, call.shape(0).ok()?);
     let axis = call.axis(call.int("axis").unwrap_or(0), source.len()).ok()?;
@@ -233,6 +242,7 @@ fn gather(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
         .collect()
 }
 
+/// Contents of `Slice`: start + place x step along each axis that it cuts.
 fn slice(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
     let from = call.shape(0).ok()?;
     let cuts = cuts(call, from).ok()?;
@@ -246,6 +256,7 @@ fn slice(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
     })
 }
 
+/// Contents of output `index` of `Split`.
 fn split(call: &Call, shape: &[u64], index: usize) -> Option<Vec<f64>> {
     let from = call.shape(0).ok()?;
     let axis = call.axis(call.int("axis").unwrap_or(0), from.len()).ok()?;
@@ -255,6 +266,7 @@ fn split(call: &Call, shape: &[u64], index: usize) -> Option<Vec<f64>> {
     pick(given(call, 0)?, shape, |place| dot(place, &strides) + before * strides[axis])
 }
 
+/// Contents of `NonZero`: the coordinates of all elements that are not zero, axis by axis.
 fn non_zero(elements: &[f64], shape: &[u64]) -> Vec<f64> {
     let scalar = [1];
     let shape = if shape.is_empty() { &scalar } else { shape };
@@ -263,6 +275,7 @@ fn non_zero(elements: &[f64], shape: &[u64]) -> Vec<f64> {
     (0..shape.len()).flat_map(|axis| found.iter().map(move |place| place[axis] as f64)).collect()
 }
 
+/// Contents of a reduction: sum, mean, product or extreme along axes.
 fn reduce(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
     let (from, source) = (given(call, 0)?, call.shape(0).ok()?);
     let axes = call.list("axes", 1).ok()?.unwrap_or_default();
@@ -298,6 +311,7 @@ fn reduce(call: &Call, shape: &[u64]) -> Option<Vec<f64>> {
     Some(results)
 }
 
+/// Contents of `ScatterND` without a reduction: slices that updates replace.
 fn scatter_nd(call: &Call) -> Option<Vec<f64>> {
     if call.text("reduction").is_some_and(|reduction| reduction != "none") {
         return None;

@@ -1,4 +1,7 @@
-//! Walks a graph node by node, as it would run, with shapes in place of data.
+//! The walk through a graph, node by node as it would run, with shapes in place of data.
+//!
+//! Bodies of `If` and `Loop` and functions of the file run as often as they would; a `Scan` runs
+//! once and counts its steps. Work is bounded: a file that unrolls without end is refused.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -18,20 +21,20 @@ use super::proto::{
 use super::value::{DataType, MAX_RANK, Origin, Shape, Value, elements, product, shape_of};
 use super::{Bindings, fold, lower, sequence};
 
-/// Node runs, those of unrolled loops and called functions included, before a file is refused.
+/// The most node runs of a file, those of unrolled loops and called functions included.
 const MAX_RUNS: u64 = 1 << 19;
-/// Elements of small contents kept, before no more are.
+/// The most elements of small contents that are kept; above it, contents are unknown.
 const MAX_KEPT: u64 = 1 << 24;
-/// Elements of small contents computed with, before no more are.
+/// The most elements of small contents that are computed with; above it, contents are unknown.
 const MAX_FOLDED: u64 = 1 << 27;
-/// Bodies within bodies: control flow and functions.
+/// The deepest nesting of bodies: control flow and functions.
 const MAX_DEPTH: u32 = 32;
 
-/// Names and what they stand for, within one graph.
+/// Names and their values, within one graph.
 #[derive(Default)]
 struct Scope<'a> {
     values: HashMap<String, Rc<Value>>,
-    /// What the file says of values, for where inference cannot.
+    /// Values as the file states them, for outputs that cannot be inferred.
     stated: HashMap<String, Value>,
     /// The attributes of the call, in a function's body.
     attributes: Option<&'a Attributes>,
@@ -40,12 +43,13 @@ struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// The scope of a control-flow body, which sees what is around it.
+    /// The scope of a control-flow body, which sees the names around it.
     fn inside(&'a self) -> Result<Self> {
         let depth = self.deeper()?;
         Ok(Self { outer: Some(self), depth, attributes: self.attributes, ..Self::default() })
     }
 
+    /// The depth of a body inside this scope, if it is allowed.
     fn deeper(&self) -> Result<u32> {
         if self.depth < MAX_DEPTH {
             return Ok(self.depth + 1);
@@ -53,6 +57,7 @@ impl<'a> Scope<'a> {
         Err(Error::input(format!("graphs and functions are nested more than {MAX_DEPTH} deep")))
     }
 
+    /// The value of a name, in this scope or one around it.
     fn find(&self, name: &str) -> Option<&Rc<Value>> {
         self.values.get(name).or_else(|| self.outer?.find(name))
     }
@@ -62,7 +67,7 @@ impl<'a> Scope<'a> {
 pub(super) struct Reader<'a> {
     bindings: &'a Bindings,
     functions: BTreeMap<(String, String), Rc<FunctionProto>>,
-    /// Stored tensors by where in the file they are: a loop's body has its weights once.
+    /// Stored tensors by their place in the file: a loop's body has its weights once.
     stored: HashMap<usize, Rc<Value>>,
     layers: Layers,
     unresolved: BTreeMap<(String, String), u64>,
@@ -87,7 +92,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Runs the model's graph. Yields the shapes of its inputs by name.
+    /// Runs the model's graph and returns the shapes of its inputs by name.
     pub(super) fn run(&mut self, graph: &GraphProto) -> Result<Vec<(String, Shape)>> {
         let mut scope = Scope::default();
         self.prepare(graph, &mut scope)?;
@@ -109,14 +114,14 @@ impl<'a> Reader<'a> {
         Ok(inputs)
     }
 
-    /// The layers, and what could not be costed.
+    /// The layers, and the parts that could not be costed.
     pub(super) fn finish(self) -> (Layers, Vec<Unresolved>) {
         let unresolved = self.unresolved.into_iter();
         let unresolved = unresolved.map(|((kind, why), count)| Unresolved { kind, count, why });
         (self.layers, unresolved.collect())
     }
 
-    /// Type and shape of an input of the model, its symbols bound.
+    /// Type and shape of an input of the model, with its symbols bound.
     fn input(&self, info: &ValueInfoProto) -> Result<Value> {
         let Some(tensor) = info.r#type.as_ref().and_then(|it| it.tensor.as_ref()) else {
             return Ok(Value::unknown(DataType(0)));
@@ -147,7 +152,7 @@ impl<'a> Reader<'a> {
         Ok(Value::new(data_type, shape))
     }
 
-    /// What the file states of a value, where it is concrete once symbols are bound.
+    /// A value as the file states it, if its shape is concrete once symbols are bound.
     fn stated(&self, r#type: Option<&TypeProto>) -> Option<Value> {
         let tensor = r#type?.tensor.as_ref()?;
         let size = |dim: &super::proto::DimensionProto| {
@@ -200,7 +205,7 @@ impl<'a> Reader<'a> {
         if initializer || count > 1 {
             let number = self.layers.store(&tensor.name, count, value.data_type, initializer);
             value.origin.parameter = Some(number);
-            // A lone number is a setting, not something to train.
+            // A single number is a setting, not a weight to train.
             value.origin.gradient = initializer && value.data_type.is_float() && count > 1;
         }
         let value = Rc::new(value);
@@ -216,7 +221,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Accounts for work as so many node runs.
+    /// Charges work as a number of node runs, of which there is a limit.
     fn charge(&mut self, runs: usize) -> Result<()> {
         self.runs = self.runs.saturating_add(runs as u64);
         if self.runs > MAX_RUNS {
@@ -227,9 +232,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Runs nodes in their order.
     fn nodes(&mut self, nodes: &[Bytes], scope: &mut Scope<'_>) -> Result<()> {
         for bytes in nodes {
-            // What a body repeats is read again each time.
+            // A body reads its nodes again on each run, so long ones cost more.
             let length = if scope.depth > 0 { bytes.len() / 4096 } else { 0 };
             self.charge(1 + length)?;
             self.node(decode(bytes, "a node")?, scope)?;
@@ -237,6 +243,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Runs one node: its inputs, its operator, and the values of its outputs. An output that
+    /// cannot be inferred takes the value that the file states.
     fn node(&mut self, node: NodeProto, scope: &mut Scope<'_>) -> Result<()> {
         let mut attributes = Attributes::new();
         for attribute in decode_all::<AttributeProto>(&node.attribute, "an attribute") {
@@ -305,6 +313,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Notes a node that could not be costed, with the reason.
     fn note(&mut self, call: &Call, why: &str) {
         *self.unresolved.entry((call.operator.clone(), why.to_owned())).or_default() += 1;
     }
@@ -359,7 +368,8 @@ impl<'a> Reader<'a> {
         fold::contents(call, output, index)
     }
 
-    /// Adds what a node takes. What hangs on neither data nor parameters is computed once, ahead.
+    /// Adds the cost of a node. A node that depends on neither data nor parameters is computed
+    /// once, ahead, and only its products are kept.
     fn cost(&mut self, call: &Call, outputs: &[Value], cost: Cost, joined: Origin) -> Inferred<()> {
         let runs = joined.data || joined.gradient;
         let output = || outputs[0].shape.as_deref().ok_or(Stop::Unknown);
@@ -433,7 +443,7 @@ impl<'a> Reader<'a> {
         function.output.iter().map(|name| result(&body, name)).collect()
     }
 
-    /// Runs a control-flow body on these inputs; yields its outputs.
+    /// Runs a control-flow body on these inputs and returns its outputs.
     fn body(
         &mut self,
         graph: &GraphProto,
@@ -463,8 +473,9 @@ impl<'a> Reader<'a> {
         self.body(&graph, vec![], scope)
     }
 
-    /// `Loop(trips, condition, carried...)`: body `(trip, condition, carried...) -> (condition,
-    /// carried..., collected...)`.
+    /// `Loop(trips, condition, carried...)`: body
+    /// `(trip, condition, carried...) -> (condition, carried..., collected...)`. If the number of
+    /// trips depends on the data, one pass is counted and the loop is listed as unresolved.
     fn repeat(&mut self, call: &Call, scope: &Scope<'_>) -> Result<Vec<Rc<Value>>> {
         let graph = body_of(call, "body")?;
         let mut carried: Vec<Rc<Value>> = call.inputs.iter().skip(2).flatten().cloned().collect();
@@ -491,7 +502,8 @@ impl<'a> Reader<'a> {
             collected = outputs.collect();
             trip += 1;
             if going.is_none() {
-                // Only data can tell whether it goes on; with a limit it is taken to.
+                // Only data can tell whether the loop goes on; if it has a limit, it is taken to
+                // reach it.
                 if trips.is_none_or(|trips| trips == u64::MAX) {
                     known = false;
                     break;
@@ -508,6 +520,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `Scan(states..., sequences...)`: body `(states..., slices...) -> (states..., slices...)`.
+    /// The body runs once and counts as often as the sequences are long.
     fn scan(&mut self, call: &Call, scope: &Scope<'_>) -> Result<Vec<Rc<Value>>> {
         let graph = body_of(call, "body")?;
         let given: Vec<Rc<Value>> = call.inputs.iter().flatten().cloned().collect();
@@ -563,16 +576,18 @@ fn origin(call: &Call, joined: Origin) -> Origin {
     }
 }
 
+/// The first element of input `index`, if it is known.
 fn first(call: &Call, index: usize) -> Option<f64> {
     call.optional(index)?.contents.as_deref()?.first().copied()
 }
 
+/// A known scalar.
 fn scalar(data_type: DataType, content: f64) -> Rc<Value> {
     let contents = Some([content].as_slice().into());
     Rc::new(Value { contents, ..Value::new(data_type, vec![]) })
 }
 
-/// `length` of `value` along a new axis.
+/// `value`, stacked `length` times along a new axis.
 fn stacked(value: &Value, length: Option<u64>, axis: i64) -> Rc<Value> {
     let shape = value.shape.clone().zip(length).map(|(mut shape, length)| {
         let rank = shape.len() as i64 + 1;
@@ -584,6 +599,7 @@ fn stacked(value: &Value, length: Option<u64>, axis: i64) -> Rc<Value> {
     Rc::new(Value { shape, origin, ..Value::unknown(value.data_type) })
 }
 
+/// The graph in an attribute of a control-flow node.
 fn body_of(call: &Call, name: &str) -> Result<GraphProto> {
     let bytes = call.attributes.get(name).and_then(|attribute| attribute.g.as_ref());
     let bytes = bytes
@@ -591,6 +607,7 @@ fn body_of(call: &Call, name: &str) -> Result<GraphProto> {
     decode(bytes, "a graph")
 }
 
+/// The value of a body's output.
 fn result(scope: &Scope<'_>, name: &str) -> Result<Rc<Value>> {
     let missing = || Error::input(format!("nothing yields the output `{name}`"));
     scope.find(name).cloned().ok_or_else(missing)

@@ -1,4 +1,5 @@
-//! Layers as they are collected: who owns which weights, and what is one layer repeated.
+//! Layers as the walk collects them: the owner of each weight, and the repetitions that make one
+//! layer.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,10 +17,10 @@ pub(super) struct Stored {
     pub(super) name: String,
     pub(super) elements: u64,
     pub(super) data_type: DataType,
-    /// Whether it is an initializer; a `Constant` node's tensor counts only as a layer's weights.
+    /// True for an initializer; a `Constant` node's tensor counts only as a layer's weights.
     pub(super) initializer: bool,
     claimed: bool,
-    /// Running statistics of a norm: stored, but not trained.
+    /// True for running statistics of a norm, which are stored but not trained.
     statistic: bool,
 }
 
@@ -28,9 +29,9 @@ pub(super) struct Stored {
 pub(super) struct Layers {
     stored: Vec<Stored>,
     list: Vec<Layer>,
-    /// Layers that differ only in the index of a repetition, by name, are one.
+    /// Places of layers by name: layers that differ only in the index of a repetition are one.
     places: HashMap<String, Vec<usize>>,
-    /// How often the present node runs: steps of a `Scan`.
+    /// The number of times that the present node runs: steps of a `Scan`.
     pub(super) times: u64,
 }
 
@@ -39,7 +40,7 @@ impl Layers {
         Self { stored: Vec::new(), list: Vec::new(), places: HashMap::new(), times: 1 }
     }
 
-    /// Registers a stored tensor; its number is how values refer to it.
+    /// Registers a stored tensor. Values refer to it by the number that this returns.
     pub(super) fn store(
         &mut self,
         name: &str,
@@ -54,18 +55,23 @@ impl Layers {
         self.stored.len() - 1
     }
 
-    /// Adds the operators of a node.
+    /// Adds the operators of a node as layers. A layer owns the stored tensors that no layer before
+    /// it owns.
     pub(super) fn add(
         &mut self,
         call: &Call,
         outputs: &[Value],
         drafts: Vec<Draft>,
     ) -> Inferred<()> {
+        // Whether gradients flow back through some of the inputs.
+        let reached = |inputs: &mut dyn Iterator<Item = usize>| {
+            inputs.filter_map(|index| call.optional(index)).any(|value| value.origin.gradient)
+        };
         for draft in drafts {
             let mut operator = draft.operator.clone();
             let mut owned = self.owns(call, &operator, draft.count, &draft.weights);
             if let Some(bias) = draft.bias {
-                // A bias shared with another layer is added all the same.
+                // A bias shared with another layer is added all the same, as an addition.
                 let biased = with_bias(&operator);
                 let all = [draft.weights.as_slice(), &[bias]].concat();
                 if self.owns(call, &biased, draft.count, &all) {
@@ -73,7 +79,14 @@ impl Layers {
                     self.claim(call, bias);
                 } else if let Some(shape) = outputs[0].shape.as_deref() {
                     for sum in pointwise(call, Function::Add, shape)? {
-                        self.push(call, sum.role, sum.operator, sum.count, 0, false);
+                        let layer = Layer {
+                            count: sum.count,
+                            weight_copies: 0,
+                            trained: false,
+                            needs_input_gradient: reached(&mut (0..call.inputs.len())),
+                            ..Layer::new("", sum.role, sum.operator)
+                        };
+                        self.push(call, layer);
                     }
                 }
             }
@@ -93,56 +106,35 @@ impl Layers {
                 .any(|&index| call.optional(index).is_some_and(|value| value.origin.gradient));
             let copies = if owned { draft.count } else { 0 };
             let data = |index| !draft.weights.contains(&index) && draft.bias != Some(index);
-            let gradient = (0..call.inputs.len())
-                .filter(|&index| data(index))
-                .filter_map(|index| call.optional(index))
-                .any(|value| value.origin.gradient);
-            self.push_trained(call, draft.role, operator, draft.count, copies, trained, gradient);
+            let layer = Layer {
+                count: draft.count,
+                weight_copies: copies,
+                trained,
+                needs_input_gradient: reached(&mut (0..call.inputs.len()).filter(|&i| data(i))),
+                ..Layer::new("", draft.role, operator)
+            };
+            self.push(call, layer);
         }
         Ok(())
     }
 
-    fn push(
-        &mut self,
-        call: &Call,
-        role: Role,
-        operator: Operator,
-        count: u64,
-        copies: u64,
-        trained: bool,
-    ) {
-        let gradient = call.inputs.iter().flatten().any(|value| value.origin.gradient);
-        self.push_trained(call, role, operator, count, copies, trained, gradient);
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn push_trained(
-        &mut self,
-        call: &Call,
-        role: Role,
-        operator: Operator,
-        count: u64,
-        copies: u64,
-        trained: bool,
-        gradient: bool,
-    ) {
+    /// Adds a layer under the name of its node, as often as its graph runs.
+    fn push(&mut self, call: &Call, layer: Layer) {
         let name = if call.name.is_empty() { call.operator.as_str() } else { call.name.as_str() };
         let name = pattern(name);
-        let role = named_role(&name, role);
-        let layer = Layer {
-            count: count.saturating_mul(self.times),
-            weight_copies: copies,
-            trained,
-            reads_data: trained && !gradient,
-            needs_input_gradient: gradient,
-            ..Layer::new(name, role, operator)
-        };
-        self.merge(layer);
+        self.merge(Layer {
+            role: named_role(&name, layer.role),
+            name,
+            count: layer.count.saturating_mul(self.times),
+            reads_data: layer.trained && !layer.needs_input_gradient,
+            ..layer
+        });
     }
 
+    /// Merges a layer with an equal one of the same name, or appends it.
     fn merge(&mut self, layer: Layer) {
         let places = self.places.entry(layer.name.clone()).or_default();
-        // Looking back a little finds every repetition of real files in bounded time.
+        // A short look back finds every repetition of real files in bounded time.
         let same = places.iter().rev().take(64).copied().find(|&place| {
             let other = &self.list[place];
             other.operator == layer.operator
@@ -159,14 +151,16 @@ impl Layers {
         }
     }
 
-    /// Whether `weights` are stored tensors that no layer owns yet, and all that `operator` has.
+    /// True if `weights` are stored tensors that no layer owns yet, and are all the parameters of
+    /// `operator`.
     fn owns(&self, call: &Call, operator: &Operator, count: u64, weights: &[usize]) -> bool {
         let mut elements: u64 = 0;
         for &index in weights {
             let Some(stored) = parameter(call, index).map(|number| &self.stored[number]) else {
                 return false;
             };
-            // An exporter's own constants are settings; the weights of a product are weights.
+            // An exporter's own constants are settings, except those in a product, which are
+            // weights.
             let weighs = stored.initializer || is_product(operator);
             if stored.claimed || !weighs {
                 return false;
@@ -174,7 +168,7 @@ impl Layers {
             if stored.data_type.is_float() {
                 elements = elements.saturating_add(stored.elements);
             } else if stored.data_type.is_quantized() {
-                // Packed: several parameters to an element.
+                // A packed element holds several parameters.
                 return true;
             } else {
                 return false;
@@ -183,14 +177,15 @@ impl Layers {
         !weights.is_empty() && elements == operator.parameters().saturating_mul(count)
     }
 
+    /// Marks the stored tensor of an input as owned.
     fn claim(&mut self, call: &Call, index: usize) {
         if let Some(number) = parameter(call, index) {
             self.stored[number].claimed = true;
         }
     }
 
-    /// All layers; floating-point initializers that none of them owns (positions, scales, shared
-    /// weights) follow as bare parameters, so that the sum is what the file holds.
+    /// All layers. Floating-point initializers that none of them owns (positions, scales, shared
+    /// weights) follow as bare parameters, so that the sum is that of the file.
     pub(super) fn finish(mut self) -> Vec<Layer> {
         let mut scalars: BTreeMap<bool, u64> = BTreeMap::new();
         for stored in std::mem::take(&mut self.stored) {
@@ -211,18 +206,22 @@ impl Layers {
     }
 }
 
+/// A layer of parameters without an operator.
 fn bare(name: String, operator: Operator, trained: bool) -> Layer {
     Layer { trained, ..Layer::new(name, Role::Other, operator) }
 }
 
+/// The number of the stored tensor that an input is.
 fn parameter(call: &Call, index: usize) -> Option<usize> {
     call.optional(index)?.origin.parameter
 }
 
+/// True for products with weights.
 fn is_product(operator: &Operator) -> bool {
     matches!(operator, Operator::Dense(_) | Operator::Convolution(_) | Operator::Recurrent(_))
 }
 
+/// The operator with a bias.
 fn with_bias(operator: &Operator) -> Operator {
     let mut operator = operator.clone();
     match &mut operator {
@@ -233,7 +232,7 @@ fn with_bias(operator: &Operator) -> Operator {
     operator
 }
 
-/// What part a dense layer plays, where its name tells.
+/// The role of a dense layer, if its name gives a hint.
 fn named_role(name: &str, role: Role) -> Role {
     const HINTS: [(&str, Role); 5] = [
         ("attn", Role::Attention),

@@ -1,4 +1,7 @@
-//! From a node at known shapes to the operators that cost models know.
+//! The operators of the cost model that a node at known shapes stands for.
+//!
+//! Every function here takes the node whose signature its docstring gives, and returns its
+//! operators without yet knowing which weights they own.
 
 use flopcast_core::model::layer::Role;
 use flopcast_core::model::operator::{
@@ -13,12 +16,12 @@ use super::shape::window::{Convolved, convolution, image, pool_windows, transpos
 use super::shape::{Outputs, broadcast, layout, total};
 use super::value::Value;
 
-/// An operator before it is known which weights it owns.
+/// An operator before the owner of its weights is known.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) role: Role,
     pub(super) operator: Operator,
-    /// How often it is computed, each time with weights of its own.
+    /// The number of times that it is computed, each time with weights of its own.
     pub(super) count: u64,
     /// Inputs that hold its weights.
     pub(super) weights: Vec<usize>,
@@ -39,7 +42,7 @@ impl Draft {
 /// The operators of one node.
 pub(super) type Drafts = Inferred<Vec<Draft>>;
 
-/// A function of `elements`.
+/// A function of each element of `shape`; operands are the inputs that depend on the data.
 pub(super) fn pointwise(call: &Call, function: Function, shape: &[u64]) -> Drafts {
     let operands = call.inputs.iter().flatten().filter(|input| input.origin.data).count() as u64;
     let it = Pointwise { function, elements: total(call, shape)?, operands: operands.max(1) };
@@ -65,6 +68,7 @@ pub(super) fn norm(call: &Call, kind: NormKind) -> Drafts {
     Ok(vec![norm_of(call, kind, elements, dim, [1, 2])])
 }
 
+/// A norm over `dim` of `elements`; scale and shift are the inputs in `affine`, if they are given.
 fn norm_of(call: &Call, kind: NormKind, elements: u64, dim: u64, affine: [usize; 2]) -> Draft {
     let [scale, bias] = affine.map(|index| call.optional(index).is_some());
     let rows = elements.checked_div(dim).unwrap_or(0);
@@ -103,12 +107,13 @@ pub(super) fn embed_layer_norm(call: &Call, _: &[Value]) -> Drafts {
     Ok(drafts)
 }
 
+/// A look-up of `rows` in a table `[entries, dim]`.
 fn look_up(table: &[u64], rows: u64, weight: usize) -> Draft {
     let it = Embedding { entries: table[0], dim: table[1], rows };
     Draft::new(Role::Embedding, Operator::Embedding(it), vec![weight])
 }
 
-/// `Gather(table, indices)`: a look-up where the table is learned, otherwise a move.
+/// `Gather(table, indices)`: a look-up if the table is learned, otherwise a move.
 pub(super) fn gather(call: &Call) -> Drafts {
     let table = call.ranked(0, 1)?;
     let weighs = call.data_type(0).is_float() || call.data_type(0).is_quantized();
@@ -120,7 +125,7 @@ pub(super) fn gather(call: &Call) -> Drafts {
     Ok(vec![])
 }
 
-/// `LRN(x)`: a window over the channels.
+/// `LRN(x)`: a window of `size` channels at each position.
 pub(super) fn local_response(call: &Call, _: &[Value]) -> Drafts {
     let shape = call.ranked(0, 2)?;
     let size = call.count("size")?.unwrap_or(1).max(1);
@@ -143,7 +148,7 @@ pub(super) fn roi_align(call: &Call, outputs: &[Value]) -> Drafts {
     pointwise(call, Function::Interpolate, &[shape, &[ratio, ratio]].concat())
 }
 
-/// `Resize`: to copy the nearest element takes no arithmetic.
+/// `Resize`: interpolation costs arithmetic, copying the nearest element none.
 pub(super) fn resize(call: &Call, outputs: &[Value]) -> Drafts {
     if matches!(call.text("mode").as_deref(), None | Some("nearest")) {
         return Ok(vec![]);
@@ -151,6 +156,7 @@ pub(super) fn resize(call: &Call, outputs: &[Value]) -> Drafts {
     pointwise(call, Function::Interpolate, outputs[0].shape.as_deref().unwrap_or_default())
 }
 
+/// A convolution with weights at input `weight`.
 fn convolved(it: Convolved, transposed: bool, weight: usize) -> Draft {
     let operator = Operator::Convolution(Convolution {
         batch: it.batch,
@@ -205,14 +211,15 @@ pub(super) fn quantized_matmul(call: &Call, outputs: &[Value]) -> Drafts {
     multiplied(call, outputs, [0, 3], bias)
 }
 
-/// A product with a constant factor is a dense layer, one of two activations is attention's.
+/// A product of two activations is attention's; a product with a constant factor is a dense layer,
+/// with one copy per matrix of that factor.
 fn multiplied(call: &Call, outputs: &[Value], factors: [usize; 2], bias: usize) -> Drafts {
     let it = product(call, factors[0], factors[1])?;
     let [left, right] = factors;
     let constant = |index| Ok::<_, super::call::Stop>(!call.input(index)?.origin.data);
     let all = total(call, &it.batch)?;
     let dense = |copies: u64, rows: u64, outputs: u64, weight| -> Drafts {
-        // Each copy of the weights sees its share of the batch.
+        // Each copy of the weights processes its share of the batch.
         let rows = total(call, &[all.checked_div(copies).unwrap_or(0), rows])?;
         let dense = Dense { rows, inputs: it.inner, outputs, bias: false };
         let draft = Draft::new(Role::Mlp, Operator::Dense(dense), vec![weight]);
@@ -250,7 +257,8 @@ pub(super) fn matmul_packed(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![if biased { draft.with_bias(call, 5) } else { draft }])
 }
 
-/// `Einsum`: pairwise from the left; labels that nothing later needs are summed at once.
+/// `Einsum`: the factors are multiplied in pairs from the left, and a label is summed as soon as no
+/// later factor and not the output needs it. A pair with one constant factor is a dense layer.
 pub(super) fn einsum(call: &Call, _: &[Value]) -> Drafts {
     let sum = read_einsum(call)?;
     let extent = |labels: &[char]| -> Inferred<u64> {
@@ -309,6 +317,7 @@ pub(super) fn einsum(call: &Call, _: &[Value]) -> Drafts {
     Ok(drafts)
 }
 
+/// A recurrent layer; the biases of ONNX are two per gate.
 fn recurrent(call: &Call, cell: Cell) -> Drafts {
     let Steps { length, batch, inputs, directions, hidden } = steps(call)?;
     let biases = if call.optional(3).is_some() { 2 } else { 0 };
@@ -332,6 +341,7 @@ pub(super) fn rnn(call: &Call, _: &[Value]) -> Drafts {
     recurrent(call, Cell::Rnn)
 }
 
+/// The products of attention at these extents.
 fn attended(it: Extents, mask: Mask) -> Draft {
     let Extents { batch, heads, kv_heads, queries, keys, qk_dim, v_dim } = it;
     let operator =
@@ -339,6 +349,7 @@ fn attended(it: Extents, mask: Mask) -> Draft {
     Draft::new(Role::Attention, Operator::Attention(operator), vec![])
 }
 
+/// The mask of a causal flag.
 fn causal(flag: bool) -> Mask {
     if flag { Mask::Causal } else { Mask::Full }
 }
@@ -364,7 +375,7 @@ pub(super) fn multi_head(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![attended(fused::multi_head(call)?, causal(call.flag("unidirectional")))])
 }
 
-/// `com.microsoft.GroupQueryAttention`: causal, with a window where one is set.
+/// `com.microsoft.GroupQueryAttention`: causal, with a window if one is set.
 pub(super) fn grouped(call: &Call, _: &[Value]) -> Drafts {
     let mask = match call.int("local_window_size") {
         Some(window) if window > 0 => Mask::Sliding(window as u64),

@@ -1,8 +1,8 @@
-//! Reads the architecture out of an ONNX file: every node's shape, operators, parameters.
+//! The architecture of an ONNX file: every node's shape, operators, parameters.
 //!
-//! The weights need not be there: files whose tensors are external are read as they are. A graph
-//! is walked node by node as it would run (`graph`), with shapes (`shape`) and the small
-//! integers that shapes are computed with (`fold`) in place of data; `operators` lists what is
+//! The weights need not be there: files whose tensors are external are read as they are. A graph is
+//! walked node by node as it would run (`graph`), with shapes (`shape`) and the small integers that
+//! shapes are computed with (`fold`) in place of data. `operators` lists the operators that are
 //! understood, and `lower` turns nodes into this crate's operators.
 
 #![allow(clippy::cast_possible_wrap, reason = "ranks and small indices")]
@@ -37,8 +37,8 @@ use proto::{GraphProto, ModelProto, ValueInfoProto, decode, decode_all};
 /// dense layers, the others products of activations.
 ///
 /// # Errors
-/// Where the file is not ONNX or contradicts itself, and where a dimension of an input has no
-/// size. What is merely unknown is listed in [`Model::unresolved`].
+/// If the file is not ONNX or contradicts itself, or a dimension of an input has no size. Parts
+/// that are merely unknown are listed in [`Model::unresolved`].
 pub fn read(file: impl Into<Bytes>, bindings: &Bindings) -> Result<Model> {
     let model: ModelProto = decode(&file.into(), "the file")?;
     let Some(graph) = &model.graph else {
@@ -81,7 +81,7 @@ pub fn read(file: impl Into<Bytes>, bindings: &Bindings) -> Result<Model> {
     Ok(model)
 }
 
-/// A binding that nothing in the file mentions is a slip.
+/// Refuses a binding of a dimension that the file does not mention, which must be a slip.
 fn refuse_unused(bindings: &Bindings, graph: &GraphProto) -> Result<()> {
     let (mut symbols, mut places) = (BTreeSet::new(), BTreeSet::new());
     for info in decode_all::<ValueInfoProto>(&graph.input, "an input")

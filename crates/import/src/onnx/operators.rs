@@ -1,4 +1,4 @@
-//! Every operator that is understood: how its shapes follow, and what it takes.
+//! Every operator that is understood, with the rule for its shapes and its cost.
 
 use flopcast_core::model::operator::{Function, NormKind};
 
@@ -7,24 +7,24 @@ use super::lower::{self, Drafts};
 use super::shape::{Outputs, attention, layout, pointwise, product, same, window};
 use super::value::Value;
 
-/// What an operator takes.
+/// The cost of an operator.
 #[derive(Clone, Copy)]
 pub(super) enum Cost {
     /// It moves or describes data: no arithmetic.
     Nothing,
-    /// A function of every element that it yields.
+    /// A function of every element of its output.
     Each(Function),
-    /// A function of every element that it is given.
+    /// A function of every element of its input.
     Given(Function),
     /// A norm with a learned scale and shift.
     Norm(NormKind),
-    /// A look-up where the table is learned, otherwise a move: no arithmetic forward.
+    /// A look-up if the table is learned, otherwise a move: no arithmetic forward.
     LookUp,
     /// A formula of its own.
     Own(fn(&Call, &[Value]) -> Drafts),
 }
 
-/// How an operator is read.
+/// The rule by which an operator is read: its shapes, then its cost.
 #[derive(Clone, Copy)]
 pub(super) struct Rule {
     pub(super) infer: fn(&Call) -> Outputs,
@@ -39,7 +39,7 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
     let domains = ["com.microsoft.nchwc.", "com.microsoft."];
     let name = domains.iter().find_map(|domain| operator.strip_prefix(domain)).unwrap_or(operator);
     let (infer, cost): (fn(&Call) -> Outputs, Cost) = match operator {
-        // Where both domains have an operator of this name, the other domain's comes first.
+        // If both domains have an operator of this name, the other domain's comes first.
         "com.microsoft.Attention" => (attention::projecting_outputs, Own(lower::projecting)),
         _ => match name {
             "Relu" | "LeakyRelu" | "PRelu" | "Clip" | "ThresholdedRelu" | "Shrink"
@@ -170,7 +170,7 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "Compress" => (layout::compress, Nothing),
             "CenterCropPad" => (layout::center_crop_pad, Nothing),
             "Col2Im" => (window::col2im, Each(F::Add)),
-            // How many elements there are depends on the data, but none is computed with.
+            // Their number of elements depends on the data, but no arithmetic is done.
             "Unique" | "OptionalGetElement" | "OptionalHasElement" | "Optional" => {
                 (pointwise::unknown, Nothing)
             }

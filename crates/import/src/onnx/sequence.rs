@@ -1,4 +1,4 @@
-//! Sequences of tensors: what exporters make of lists of tensors in the original program.
+//! Sequences of tensors, into which exporters turn lists of tensors of the original program.
 
 use std::rc::Rc;
 
@@ -7,10 +7,10 @@ use super::fold;
 use super::shape::layout;
 use super::value::{DataType, Origin, Value};
 
-/// More tensors than any list of a model's layers has.
+/// The most tensors of a sequence, above any list of a model's layers.
 const MAX_ITEMS: usize = 4096;
 
-/// Whether an operator makes, changes or reads a sequence.
+/// True if an operator makes, changes or reads a sequence.
 pub(super) fn is_sequence(operator: &str) -> bool {
     operator.contains("Sequence") && operator != "ReverseSequence"
 }
@@ -48,10 +48,12 @@ pub(super) fn run(call: &Call) -> Inferred<Rc<Value>> {
     }
 }
 
+/// The tensors of the sequence at input 0.
 fn items(call: &Call) -> Inferred<&[Rc<Value>]> {
     call.input(0)?.sequence.as_deref().ok_or(Stop::Unknown)
 }
 
+/// A sequence of tensors; sequences in sequences are refused.
 fn list(call: &Call, items: Vec<Rc<Value>>) -> Inferred<Rc<Value>> {
     if items.len() > MAX_ITEMS {
         return Err(call.invalid(format!("a sequence of more than {MAX_ITEMS} tensors")));
@@ -103,6 +105,7 @@ fn split(call: &Call) -> Inferred<Rc<Value>> {
     list(call, parts.into_iter().map(item).collect())
 }
 
+/// Parts of `each`, the last of which may be smaller.
 fn equal(call: &Call, whole: u64, each: u64) -> Inferred<Vec<u64>> {
     if whole.div_ceil(each) > MAX_ITEMS as u64 {
         return Err(call.invalid(format!("a sequence of more than {MAX_ITEMS} tensors")));

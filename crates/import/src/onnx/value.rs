@@ -1,4 +1,5 @@
-//! What is known about a value before the model runs: type, shape, small contents, origin.
+//! The facts about a value that are known before the model runs: type, shape, small contents,
+//! origin.
 
 use std::rc::Rc;
 
@@ -10,7 +11,7 @@ use super::proto::{TensorDataProto, TensorProto, decode};
 /// A shape: sizes, outermost first.
 pub(super) type Shape = Vec<u64>;
 
-/// More dimensions than any operator needs.
+/// The most dimensions of a shape, above the need of any operator.
 pub(super) const MAX_RANK: usize = 64;
 
 /// Contents are kept up to this many elements: shapes, axes, scales, window indices.
@@ -30,13 +31,13 @@ impl DataType {
         matches!(self.0, 1 | 10 | 11 | 16..=20 | 23 | 24)
     }
 
-    /// An integer of eight bits or fewer: what quantized weights are stored as.
+    /// An integer of eight bits or fewer, as quantized weights are stored.
     pub(super) fn is_quantized(self) -> bool {
         matches!(self.0, 2 | 3 | 21 | 22 | 25 | 26)
     }
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Origin {
     /// It changes with the model's input; otherwise it could be computed once.
@@ -58,33 +59,33 @@ impl Origin {
     }
 }
 
-/// A value: what a name in the graph stands for.
+/// A value that a name in the graph stands for.
 #[derive(Clone, Debug)]
 pub(super) struct Value {
     pub(super) data_type: DataType,
-    /// Absent where it depends on the data, as after `NonZero`.
+    /// The shape; `None` if it depends on the data, as after `NonZero`.
     pub(super) shape: Option<Shape>,
-    /// The elements in row-major order, where they are known and few. Integers up to 2^53 are
-    /// exact; the sentinels near 2^63 saturate on the way back.
+    /// The elements in row-major order, if they are known and few. Integers up to 2^53 are exact;
+    /// the sentinels near 2^63 saturate on the way back.
     pub(super) contents: Option<Rc<[f64]>>,
     pub(super) origin: Origin,
-    /// The tensors of a sequence, where it is one.
+    /// The tensors of a sequence, if it is one.
     pub(super) sequence: Option<Rc<[Rc<Value>]>>,
 }
 
 impl Value {
-    /// A value of which only type and shape are known.
+    /// A value whose type and shape alone are known.
     pub(super) fn new(data_type: DataType, shape: Shape) -> Self {
         Self { shape: Some(shape), ..Self::unknown(data_type) }
     }
 
-    /// A value of which nothing but the type is known.
+    /// A value whose type alone is known.
     pub(super) fn unknown(data_type: DataType) -> Self {
         let origin = Origin::default();
         Self { data_type, shape: None, contents: None, origin, sequence: None }
     }
 
-    /// A stored tensor with its contents where they are small and present.
+    /// A stored tensor, with its contents if they are small and present.
     pub(super) fn stored(tensor: &TensorProto, bytes: &Bytes) -> Result<Self> {
         let name = &tensor.name;
         let shape = shape_of(&tensor.dims, || format!("tensor `{name}`"))?;
@@ -131,7 +132,7 @@ pub(super) fn product(sizes: &[u64]) -> Option<u64> {
     sizes.iter().try_fold(1_u64, |total, &size| total.checked_mul(size))
 }
 
-/// Reads the elements of a small tensor; `None` where they are stored elsewhere, or as text.
+/// Reads the elements of a small tensor; `None` if they are stored elsewhere, or as text.
 fn contents(
     data_type: DataType,
     count: usize,
@@ -205,7 +206,7 @@ fn from_bits(data_type: DataType, bits: u64) -> f64 {
     }
 }
 
-/// IEEE 754 binary16.
+/// The value of an IEEE 754 binary16 number: sign x (1 + fraction / 1024) x 2^(exponent - 15).
 fn half(bits: u16) -> f64 {
     let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
     let fraction = f64::from(bits & 0x3ff);

@@ -11,7 +11,7 @@ use super::super::sheet::{Rents, Sheet, products};
 use super::super::transport::{Answer, Form, Request};
 use super::{Session, csv_fault, invalid};
 
-/// What a row must say to be the plain price of a Linux machine.
+/// The cells of a row that is the plain price of a Linux machine.
 const PLAIN: &[(&str, &[&str])] = &[
     ("Tenancy", &["Shared"]),
     ("Operating System", &["Linux"]),
@@ -22,7 +22,7 @@ const PLAIN: &[(&str, &[&str])] = &[
 ];
 
 /// The instance types of a region that the catalog knows, on demand and reserved without upfront
-/// payment.
+/// payment, in USD/h.
 pub(super) fn read(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, "aws");
     let path = format!("/offers/v1.0/aws/AmazonEC2/current/{region}/index.csv");
@@ -65,6 +65,8 @@ pub(super) fn read(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>>
     })
 }
 
+/// The terms that a row is priced on; `None` for others than on demand and standard reservations
+/// without upfront payment.
 fn terms<'a>(cell: impl Fn(&str) -> &'a str) -> Option<Purchase> {
     match cell("TermType") {
         "OnDemand" => Some(Purchase::OnDemand),

@@ -1,4 +1,4 @@
-//! Azure Retail Prices: JSON, paged by link, no key.
+//! Azure Retail Prices: JSON, paged by link, without a key.
 
 use flopcast_core::catalog::Purchase;
 use flopcast_core::diagnostic::Result;
@@ -34,7 +34,7 @@ struct Item {
     reservation_term: Option<String>,
 }
 
-/// The instance types of a region that the catalog knows.
+/// The instance types of a region that the catalog knows, in USD/h.
 pub(super) fn read(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, "azure");
     let filter = format!("serviceName eq 'Virtual Machines' and armRegionName eq '{region}'");
@@ -67,8 +67,8 @@ pub(super) fn read(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>>
 }
 
 impl Item {
-    /// How it is bought, and for how many hours the price is. `None` for what is no plain Linux
-    /// machine.
+    /// The terms of the price, and the hours that it is for. `None` for an item that is no plain
+    /// Linux machine.
     fn terms(&self) -> Option<(Purchase, f64)> {
         let other = ["Windows", " Win", "Cloud Services", "Dedicated"];
         let named = |word: &str| self.sku_name.contains(word) || self.meter_name.contains(word);
@@ -89,6 +89,7 @@ impl Item {
     }
 }
 
+/// The path and query of a link, with spaces and quotes encoded.
 fn below_host(link: &str) -> String {
     let rest = link.split_once("://").map_or(link, |(_, rest)| rest);
     let path = rest.find('/').map_or("", |at| &rest[at..]);

@@ -1,5 +1,5 @@
 //! Carbon intensity hour by hour: Electricity Maps, `WattTime`, Great Britain's operator. Average
-//! and marginal figures are rows of different bases and never meet.
+//! and marginal figures are rows of different bases and are never mixed.
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use flopcast_core::catalog::GridBasis;
@@ -11,7 +11,7 @@ use super::super::sheet::Sheet;
 use super::super::transport::{Answer, Request};
 use super::Session;
 
-/// One value of a series.
+/// One value of a series: gCO2e/kWh over a number of minutes.
 struct Point {
     at: DateTime<Utc>,
     minutes: i64,
@@ -19,6 +19,7 @@ struct Point {
     forecast: bool,
 }
 
+/// Points of a zone as rows of `regions/signals.csv`.
 fn sheet(zone: &str, basis: GridBasis, points: impl IntoIterator<Item = Point>) -> Sheet {
     let columns = &["zone", "at", "minutes", "basis", "gco2e_per_kwh", "kind"];
     let mut sheet = Sheet::new("regions/signals.csv", 2, columns);
@@ -50,8 +51,8 @@ struct Hour {
     emission_factor_type: Option<String>,
 }
 
-/// The last 24 hours of a zone and the forecast, over the life cycle unless the service says
-/// direct.
+/// The last 24 hours of a zone and the forecast, in gCO2e/kWh. The basis is life-cycle unless the
+/// service says direct.
 pub(super) fn electricity_maps(session: &Session<'_>, zone: &str) -> Result<Answer<Sheet>> {
     let ask = |what: &str| {
         let request = Request {
@@ -107,7 +108,7 @@ struct Meta {
 /// g/kWh of 1 lb/MWh.
 const G_PER_KWH: f64 = 0.453_592_37;
 
-/// The forecast of a region's marginal emissions for 24 hours.
+/// The forecast of a region's marginal emissions for 24 hours, converted from lb/MWh.
 pub(super) fn watttime(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let login = Request { path: "/login".to_owned(), login: true, ..Request::default() };
     let token: Token = session.server.fresh(&login)?;
@@ -153,7 +154,8 @@ struct Intensity {
     actual: Number,
 }
 
-/// Great Britain from a day ago to two days ahead, by the half-hour: what plants emit directly.
+/// Great Britain from a day ago to two days ahead, by the half-hour: direct emissions of the plants
+/// in gCO2/kWh. A measured value replaces its forecast.
 pub(super) fn great_britain(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let time = |days| (session.now + Duration::days(days)).format("%FT%H:%MZ").to_string();
     let path = format!("/intensity/{}/{}", time(-1), time(2));

@@ -1,5 +1,5 @@
-//! What industry pays for electricity in the states of the USA: JSON, paged by offset, numbers as
-//! text.
+//! The price of electricity for industry in the states of the USA: JSON, paged by offset, numbers
+//! as text.
 
 use chrono::Datelike;
 use flopcast_core::diagnostic::Result;
@@ -33,6 +33,7 @@ struct Row {
 /// Rows of an answer.
 const LENGTH: usize = 5000;
 
+/// Annual prices of the last years, converted from cents to USD/kWh.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let columns = &["zone", "period", "usd_per_kwh", "sector"];
     let mut sheet = Sheet::new("regions/electricity.csv", 2, columns);

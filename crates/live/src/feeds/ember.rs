@@ -1,4 +1,4 @@
-//! The yearly carbon intensity of every country, over the life cycle.
+//! The yearly carbon intensity of every country, over the life cycle, in gCO2e/kWh.
 
 use chrono::Datelike;
 use flopcast_core::catalog::GridBasis;
@@ -24,6 +24,7 @@ struct Year {
     emissions_intensity_gco2_per_kwh: Number,
 }
 
+/// The last years of every country; aggregates are left out.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let year = session.now.year();
     let request = Request {

@@ -1,4 +1,5 @@
-//! The billing catalog of Compute Engine: accelerators and their hosts are SKUs of their own.
+//! The billing catalog of Compute Engine, in which accelerators and their hosts are SKUs of their
+//! own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,8 +128,8 @@ struct Amount {
     nanos: Number,
 }
 
-/// What a product of the catalog is made of: how descriptions name a part, and how many of it
-/// (GPUs, cores, GiB) there are.
+/// The parts of the catalog's products: the words by which descriptions name a part, and the number
+/// of such parts (GPUs, cores, GiB).
 const PRODUCTS: &[(&str, &[(&str, f64)])] = &[
     ("T4 x1", &[("Nvidia Tesla T4 GPU", 1.0)]),
     ("V100 x1", &[("Nvidia Tesla V100 GPU", 1.0)]),
@@ -149,7 +150,8 @@ const PRODUCTS: &[(&str, &[(&str, f64)])] = &[
 /// Words of products that are not the plain ones.
 const OTHERS: &[&str] = &["dws", "flex", "calendar", "reserved", "custom", "premium"];
 
-/// Accelerators and hosts in every region.
+/// Prices of accelerators and hosts in every region, in USD/h: the sum over parts of unit price x
+/// number. A product with a part that has no price is left out.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let mut units: BTreeMap<(String, Purchase, &str), f64> = BTreeMap::new();
     let mut pages = Pages::new("gcp");
@@ -196,7 +198,7 @@ pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
 }
 
 impl Sku {
-    /// The part of a product that it is, and on which terms.
+    /// The part of a product that the SKU prices, and the terms.
     fn part(&self) -> Option<(&'static str, Purchase)> {
         let purchase = match self.category.usage_type.as_str() {
             "OnDemand" => Purchase::OnDemand,
@@ -214,7 +216,7 @@ impl Sku {
         Some((part, purchase))
     }
 
-    /// Its price by the hour: whole units + nanos x 1e-9.
+    /// Its price by the hour in USD: whole units + nanos x 1e-9.
     fn price(&self) -> Result<Option<f64>, String> {
         let Some(info) = self.pricing_info.first() else { return Ok(None) };
         let expression = &info.pricing_expression;

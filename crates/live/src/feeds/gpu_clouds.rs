@@ -1,5 +1,5 @@
-//! Clouds that rent out GPUs alone: Lambda, `RunPod`, Vast.ai. Their names of devices are other
-//! names in `hardware/aliases.csv`.
+//! Clouds that rent out GPUs alone: Lambda, `RunPod`, Vast.ai. The names that they use for devices
+//! are aliases in `hardware/aliases.csv`.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ struct Specs {
     gpus: u64,
 }
 
-/// Lambda's instance types, at one price in every region.
+/// Lambda's instance types, at one price in every region, converted from cents to USD/h.
 pub(super) fn lambda(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let request = Request { path: "/api/v1/instance-types".to_owned(), ..Request::default() };
     let answer: Instances = session.server.fresh(&request)?;
@@ -88,7 +88,8 @@ struct LowestPrice {
     minimum_bid_price: Number,
 }
 
-/// `RunPod`'s secure cloud by the GPU, with the lowest bid for interruptible ones.
+/// `RunPod`'s secure cloud by the GPU in USD/h, with the lowest bid as the price of interruptible
+/// ones.
 pub(super) fn runpod(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let query = "query GpuTypes($lowestPriceInput: GpuLowestPriceInput) { gpuTypes { id \
                  securePrice lowestPrice(input: $lowestPriceInput) { minimumBidPrice } } }";
@@ -128,7 +129,7 @@ struct Offer {
     min_bid: Number,
 }
 
-/// A broad query is cut short, so each device is asked for by name.
+/// Device names to ask for one by one, because the answer to a broad query is cut short.
 const VAST_NAMES: &[&str] = &[
     "A10",
     "A100 PCIE",
@@ -148,7 +149,8 @@ const VAST_NAMES: &[&str] = &[
     "RTX A6000",
 ];
 
-/// The cheapest verified offer of each device on Vast.ai, by the GPU.
+/// The cheapest verified offer of each device on Vast.ai, in USD/h per GPU: price of the offer /
+/// its GPUs.
 pub(super) fn vast(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let mut rents = Rents::default();
     for name in VAST_NAMES {
@@ -178,8 +180,8 @@ pub(super) fn vast(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
 }
 
 impl Session<'_> {
-    /// A product whose device the cloud calls `device`. One that the hardware table lacks keeps
-    /// its name alone: its price can be listed, not estimated with.
+    /// A product whose device the cloud calls `device`. If the hardware table lacks the device, the
+    /// product keeps its name alone: its price can be listed, but no estimate can use it.
     fn product(&self, provider: &str, sku: &str, device: &str, devices: u64) -> Product {
         let known = self.catalog.accelerator(device);
         Product {

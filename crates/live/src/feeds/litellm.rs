@@ -1,4 +1,4 @@
-//! What hosted models cost by the token, as `LiteLLM` collects it.
+//! The prices of hosted models by the token, as `LiteLLM` collects them.
 
 use std::collections::BTreeSet;
 
@@ -131,7 +131,7 @@ pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
         }
         let price = |price: Number| {
             let price = price.positive().filter(|price| *price < 1.0);
-            // Twelve digits: what is left of decimals after the change of units is noise.
+            // Twelve digits: the change of units leaves noise in the digits beyond them.
             price.map(|p| format!("{:.12e}", p * 1e6).parse::<f64>().map(|p| p.to_string()))
         };
         let price = |number| price(number).and_then(Result::ok).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The sources: what each is asked, and how its answer becomes rows. One file per service.
+//! The live sources: the requests to each, and the way from its answer to rows. One file serves one
+//! service.
 
 mod aws;
 mod azure;
@@ -20,42 +21,42 @@ use super::Key;
 use super::sheet::{Sheet, priced_regions};
 use super::transport::{Answer, Server};
 
-/// A source that can be asked.
+/// A live source.
 pub struct Feed {
-    /// Its name on the command line; in capitals, that of its variables.
+    /// Its name on the command line; in capitals, it is part of the names of its variables.
     pub name: &'static str,
-    /// What it publishes.
+    /// Its publication.
     pub title: &'static str,
     /// Terms under which its figures may be used.
     pub licence: &'static str,
-    /// Where it answers, unless `FLOPCAST_<NAME>_BASE` says otherwise.
+    /// Its address, unless `FLOPCAST_<NAME>_BASE` has another.
     pub base: &'static str,
-    /// How it wants the key of `FLOPCAST_<NAME>_KEY`, if it wants one.
+    /// The place of the key of `FLOPCAST_<NAME>_KEY` in a request, if it needs one.
     pub key: Option<Key>,
-    /// What a refresh asks it for, each on its own.
+    /// The parts of a refresh, each of which is asked for on its own.
     pub(super) parts: fn(&Scope<'_>) -> Vec<String>,
     /// Asks for one part.
     pub(super) read: fn(&Session<'_>, &str) -> Result<Answer<Sheet>>,
 }
 
-/// What a refresh is to cover.
+/// The scope of a refresh.
 pub(super) struct Scope<'a> {
     pub catalog: &'a Catalog,
     /// Regions and zones that the user named; none means all that make sense.
     pub regions: &'a [String],
 }
 
-/// A source that is being asked.
+/// A session with a source during a refresh.
 pub(super) struct Session<'a> {
     pub server: Server<'a>,
     pub catalog: &'a Catalog,
     pub now: DateTime<Utc>,
-    /// What the server called the copy at hand.
+    /// The server's tag of the copy at hand.
     pub etag: Option<String>,
 }
 
-/// Every source. Where two list the same price on the same day, the later one here stands: the
-/// provider's own word comes after a collection.
+/// Every source. If two list the same price on the same day, the later one here counts: the
+/// provider itself comes after a collection.
 pub const FEEDS: &[Feed] = &[
     Feed {
         name: "skypilot",
@@ -179,7 +180,7 @@ pub const FEEDS: &[Feed] = &[
 /// The source of a name.
 ///
 /// # Errors
-/// An unknown one, with the nearest.
+/// If it is unknown, with the nearest names.
 pub fn feed(name: &str) -> Result<&'static Feed> {
     FEEDS.iter().find(|feed| feed.name == name).ok_or_else(|| {
         let names: Vec<_> = FEEDS.iter().map(|feed| feed.name).collect();
@@ -196,12 +197,13 @@ impl Feed {
     }
 }
 
+/// A source that is asked for everything at once.
 fn whole(_: &Scope<'_>) -> Vec<String> {
     vec!["all".to_owned()]
 }
 
 impl Scope<'_> {
-    /// The regions of a provider that have prices: those named, or all.
+    /// The regions of a provider that have prices: those that the user named, or all.
     fn regions_of(&self, provider: &str) -> Vec<String> {
         if self.regions.is_empty() {
             return priced_regions(self.catalog, provider);
@@ -213,7 +215,8 @@ impl Scope<'_> {
         own.filter(|name| known.contains(name)).map(str::to_owned).collect()
     }
 
-    /// What a service calls the zones that were named, or of the regions that were.
+    /// A service's names of the zones that the user named, or of the zones of the regions that the
+    /// user named.
     fn zones(
         &self,
         of: fn(flopcast_core::catalog::SignalZones<'_>) -> Option<&str>,
@@ -230,13 +233,13 @@ impl Scope<'_> {
     }
 }
 
-/// Follows a list from page to page; a page that was seen before is a loop.
+/// The pages of a list that were followed; a page that occurs twice is a loop.
 struct Pages {
     source: &'static str,
     seen: BTreeSet<String>,
 }
 
-/// A list of more pages is no list.
+/// The most pages of a list; one that goes on is faulty.
 const MOST_PAGES: usize = 2000;
 /// Bytes of a link from a page to the next.
 const LONGEST_LINK: usize = 4096;
@@ -246,6 +249,7 @@ impl Pages {
         Self { source, seen: BTreeSet::new() }
     }
 
+    /// Notes a page, unless it occurred before or there are too many.
     fn enter(&mut self, page: &str) -> Result<()> {
         let name = self.source;
         if page.len() > LONGEST_LINK {
@@ -261,7 +265,7 @@ impl Pages {
     }
 }
 
-/// A fault of a table as one of reading it.
+/// A fault of a CSV table as an error of reading.
 fn csv_fault(error: csv::Error) -> std::io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -269,6 +273,7 @@ fn csv_fault(error: csv::Error) -> std::io::Error {
     }
 }
 
+/// An error of reading: the data is not as expected.
 fn invalid(message: String) -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::InvalidData, message)
 }

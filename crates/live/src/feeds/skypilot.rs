@@ -1,4 +1,4 @@
-//! The catalogs that `SkyPilot` hosts: one CSV per cloud, columns in any order.
+//! The catalogs that `SkyPilot` hosts: one CSV per cloud, with columns in any order.
 
 use std::io::Read;
 
@@ -11,16 +11,16 @@ use super::super::sheet::{Product, Rents, Sheet, products};
 use super::super::transport::{Answer, Form, Request};
 use super::{Session, csv_fault, invalid};
 
-/// Clouds of the catalog whose products ours names the same way.
+/// The clouds whose products have the same names there and in our catalog.
 pub(super) const CLOUDS: &[&str] = &["aws", "gcp", "lambda", "nebius", "oci"];
 
-/// Columns without which a file is none of these.
+/// Columns that every such file has.
 const NEEDED: &[&str] = &["InstanceType", "AcceleratorName", "AcceleratorCount", "Price", "Region"];
 
-/// What GCP's file says where there is no price.
+/// The price in USD/h above which a number in GCP's file means that there is no price.
 const NO_PRICE: f64 = 700.0;
 
-/// The products of a cloud that the catalog knows.
+/// The products of a cloud that the catalog knows, on demand and spot, in USD/h.
 pub(super) fn read(session: &Session<'_>, cloud: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, cloud);
     let anywhere = known_anywhere(session, cloud);
@@ -63,13 +63,13 @@ pub(super) fn read(session: &Session<'_>, cloud: &str) -> Result<Answer<Sheet>> 
     })
 }
 
-/// Whether the catalog prices the cloud the same everywhere.
+/// True if the catalog has one price of the cloud for all regions.
 fn known_anywhere(session: &Session<'_>, cloud: &str) -> bool {
     let mut rows = session.catalog.prices().filter(|p| p.provider == cloud);
     rows.any(|p| p.region == "*" && p.basis == PriceBasis::Instance && p.devices > Some(1))
 }
 
-/// Rows without an instance type price accelerators alone, `A100-80GB` x 1.
+/// The product of a row without an instance type, which prices accelerators alone: `A100-80GB` x 1.
 fn accelerators<'a>(
     mut known: impl Iterator<Item = &'a Product>,
     name: &str,

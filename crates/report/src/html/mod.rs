@@ -12,6 +12,7 @@ use flopcast_core::estimate::Id;
 use maud::{Markup, PreEscaped, html};
 
 use super::subject::accuracy;
+use super::text::{visible, visible_lines};
 use super::{Report, chart, headlines};
 
 pub(super) use pictures::sensitivity;
@@ -45,9 +46,14 @@ pub(crate) fn filled(template: &str, title: &str, content: &Markup) -> Result<St
         ));
     }
     let style = format!("{}{STYLE}", chart::STYLE);
-    let (title, content) = (html! { (title) }.into_string(), content.0.as_str());
-    let places =
-        [("{{ title }}", &*title, 8), ("{{ style }}", &*style, 1), ("{{ content }}", content, 1)];
+    // Text is markup by now; what acts on a terminal or on the direction of writing is not.
+    let content = visible_lines(&content.0);
+    let title = html! { (visible(title)) }.into_string();
+    let places = [
+        ("{{ title }}", title.as_str(), 8),
+        ("{{ style }}", style.as_str(), 1),
+        ("{{ content }}", content.as_str(), 1),
+    ];
     for (place, _, most) in places {
         let found = template.matches(place).count();
         if found > most {

@@ -153,9 +153,9 @@ fn groups(capacity: &Capacity) -> Vec<(Option<&str>, ClassReport)> {
     std::iter::once(all).chain(classes.map(|(n, it)| (Some(n.as_str()), it.clone()))).collect()
 }
 
-/// Latencies by percentile, and what is promised.
+/// Latencies by percentile, and the SLO.
 fn latencies(capacity: &Capacity) -> Grid {
-    let numbers = ["mean", "P50", "P90", "P95", "P99", "promised"].map(Column::numbers);
+    let numbers = ["mean", "P50", "P90", "P95", "P99", "SLO"].map(Column::numbers);
     let mut grid = Grid::new([Column::prose("")].into_iter().chain(numbers));
     let shown = |seconds: Option<f64>| {
         seconds.map_or(Cell::Gap, |seconds| Cell::quantity(Time::from_stored(seconds)))
@@ -174,8 +174,8 @@ fn latencies(capacity: &Capacity) -> Grid {
                 continue;
             }
             let at = [0.5, 0.9, 0.95, 0.99].map(|share| shown(histogram.quantile(share)));
-            let promises = capacity.objective.promises.iter();
-            let bounds: Vec<String> = promises
+            let slos = capacity.objective.slos.iter();
+            let bounds: Vec<String> = slos
                 .filter(|it| it.class == class && key == format!("{}_ms", it.latency.key()))
                 .map(|it| format!("P{:.0} {}", 100.0 * it.percentile, text::show(it.bound)))
                 .collect();

@@ -194,6 +194,17 @@ fn inputs(report: &Report, doc: &mut Doc) {
             Cell::Said { brief, text: full },
         ]);
     }
+    for choice in &report.choices {
+        assumed = true;
+        grid.push([
+            Cell::Said {
+                brief: format!("* {}", cut(choice.path, 29)),
+                text: choice.path.to_owned(),
+            },
+            Cell::Text(cut(&choice.value, 24)),
+            Cell::Said { brief: "assumed".to_owned(), text: format!("assumed: {}", choice.why) },
+        ]);
+    }
     doc.section("Inputs", grid);
     if assumed {
         let says = "* assumed: nobody said; `flopcast explain` tells why";

@@ -19,13 +19,13 @@ pub enum Api {
     Prices(ApiPrices),
 }
 
-/// What a hosted model charges by the token.
+/// The prices of a hosted model by the token.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiPrices {
-    /// Tokens of the prompt: 3 USD/Mtoken.
+    /// Price of input tokens: 3 USD/Mtoken.
     pub input_price: Given<TokenPrice>,
-    /// Tokens of the answer.
+    /// Price of output tokens: 15 USD/Mtoken.
     pub output_price: Option<Given<TokenPrice>>,
 }
 

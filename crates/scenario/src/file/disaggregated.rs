@@ -1,4 +1,4 @@
-//! Prompts and answers on engines of their own, as the user types it.
+//! Prefill and decode on instances of their own, as the user types it.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,16 +7,16 @@ use super::ServingParallelism;
 use crate::given::Given;
 use crate::reader::Located;
 
-/// Disaggregated prefill and decode: a replica is a group of engines of which some read prompts and
-/// hand the KV cache over to the others, which write the answers.
+/// Disaggregated prefill and decode: a replica is a group of prefill instances, which process
+/// prompts and transfer the KV cache, and decode instances, which generate the output tokens.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Disaggregated {
-    /// Engines of a replica that read prompts.
+    /// Prefill instances of a replica.
     pub prefill: Given<f64>,
-    /// Engines of a replica that write answers.
+    /// Decode instances of a replica.
     pub decode: Given<f64>,
-    /// How an engine that reads prompts is spread over devices; as `inference.parallelism`, which is
-    /// then that of the others.
+    /// The layout of a prefill instance on devices; as `inference.parallelism`, which is then that
+    /// of the decode instances.
     pub prefill_parallelism: Option<Located<ServingParallelism>>,
 }

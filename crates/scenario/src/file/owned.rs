@@ -9,7 +9,7 @@ use crate::given::{Given, NonNegative};
 use crate::purchase::Purchase;
 use crate::reader::Located;
 
-/// What hardware of one's own costs; what is left out follows the catalog.
+/// The costs of hardware of one's own; keys that are left out follow the catalog.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Owned {
@@ -17,17 +17,17 @@ pub struct Owned {
     pub chip: Option<Given<PurchasePrice>>,
     /// Cost of a server / cost of its accelerators.
     pub server: Option<Given<f64>>,
-    /// Cluster interconnect, as a share of the cluster's cost.
+    /// Cost of the cluster interconnect, as a share of the cluster's cost.
     pub interconnect: Option<Given<Share>>,
-    /// The day on which that was the price; the placement's start. With `price_change`, the
-    /// hardware enters at its value on the first day.
+    /// The day of that price; the placement's start. With `price_change`, the hardware enters at
+    /// its value on the first day.
     pub bought: Option<Located<chrono::NaiveDate>>,
     /// Service life, over which it is written off in equal parts.
     pub amortisation: Option<Given<Time>>,
-    /// What is left of the price after the service life; 0 %.
+    /// Share of the price that remains after the service life; 0 %.
     pub residual: Option<Given<Share>>,
-    /// Change of the hardware's value per year, such as -27.6 %/year: instead of equal parts, each
-    /// use pays what the value falls by.
+    /// Change of the hardware's value per year, such as -27.6 %/year. Instead of equal parts, each
+    /// use then pays the fall of the value.
     pub price_change: Option<Given<YearlyRate>>,
     /// Share of its life in which the hardware has work; unused time is charged. 100 %.
     pub utilisation: Option<Given<Share>>,

@@ -1,5 +1,5 @@
-//! Recipes, each in one place: its key, its words, what it trains, what it keeps frozen and how,
-//! and which models it asks.
+//! Recipes, each in one place: its key, its words, the weights that it trains, those that it keeps
+//! frozen and their format, and the models that it runs forward only.
 
 use flopcast_core::model::Spec;
 use schemars::JsonSchema;
@@ -12,29 +12,29 @@ use crate::reader::Located;
 /// 2023, arXiv:2305.14314, sec. 3).
 const NF4_BYTES: f64 = 4.127 / 8.0;
 
-/// What sets a recipe apart from [`PLAIN`] training of all weights.
+/// The properties in which a recipe differs from [`PLAIN`] training of all weights.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
-    /// What a model card calls it.
+    /// The recipe's name in a model card.
     pub card: &'static str,
     /// The part of `training` that it needs.
     pub section: Option<&'static Section>,
-    /// Whether adapters are trained instead of the weights.
+    /// True if adapters are trained instead of the weights.
     pub adapters: bool,
     /// Bytes of a weight that stays frozen.
     pub frozen_bytes: f64,
-    /// Whether the model writes what it learns from: its time is that of decoding, which the
-    /// step-time model of training does not know.
+    /// True if the model generates the data that it learns from. The time is then that of decoding,
+    /// which the step-time model of training does not know.
     pub writes: bool,
-    /// Times that each token is learned from.
+    /// Times that the model learns from each token.
     pub learned: fn(&Training) -> f64,
-    /// The models that each token passes forward only, beside learning from it.
+    /// The models that each token passes forward only, beside learning.
     pub asked: for<'a> fn(&'a Training) -> Vec<(&'static str, Asked<'a>)>,
 }
 
-/// A model that is only asked.
+/// A model that runs forward only.
 pub(crate) enum Asked<'a> {
-    /// The model as it is before training, or while it writes.
+    /// The model as it is before training, or while it generates.
     Itself,
     /// Another one.
     Other(&'a Located<Spec>),
@@ -44,11 +44,11 @@ pub(crate) enum Asked<'a> {
 pub(crate) struct Section {
     /// Its key.
     pub key: &'static str,
-    /// What an error tells to write.
+    /// The text that an error tells the user to write.
     pub example: &'static str,
-    /// Whether a scenario has it.
+    /// True if a scenario has it.
     pub given: fn(&Training) -> bool,
-    /// Whether it contradicts a recipe that does not need it.
+    /// True if it contradicts a recipe that does not need it.
     pub exclusive: bool,
 }
 
@@ -73,7 +73,7 @@ macro_rules! recipes {
     ($($(#[doc = $doc:literal])+ $(#[$default:ident])? $name:ident = $key:literal {
         $($field:ident: $value:expr),* $(,)?
     })+) => {
-        /// What is trained.
+        /// The weights that are trained, and the data that they learn from.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
         pub enum Recipe {
             $($(#[doc = $doc])+ $(#[$default])? #[serde(rename = $key)] $name,)+
@@ -88,7 +88,7 @@ macro_rules! recipes {
                 match self { $(Self::$name => $key,)+ }
             }
 
-            /// What it does.
+            /// The recipe's properties.
             pub(crate) fn row(self) -> Row {
                 match self { $(Self::$name => Row { $($field: $value,)* ..PLAIN },)+ }
             }
@@ -106,7 +106,7 @@ recipes! {
     Lora = "lora" { adapters: true, section: Some(&LORA) }
     /// Low-rank adapters beside frozen weights in 4 bits (Dettmers et al. 2023).
     Qlora = "qlora" { adapters: true, frozen_bytes: NF4_BYTES, section: Some(&LORA) }
-    /// All weights, to answer as a larger model does: its forward pass is paid as well.
+    /// All weights, trained to answer as a larger model does, whose forward pass is paid as well.
     Distill = "distill" {
         section: Some(&Section {
             key: "teacher",
@@ -118,7 +118,7 @@ recipes! {
             training.teacher.iter().map(|teacher| ("teacher", Asked::Other(teacher))).collect()
         },
     }
-    /// All weights, from rewards for what the model itself writes.
+    /// All weights, trained from rewards for text that the model itself generates.
     Rl = "rl" {
         section: Some(&Section {
             key: "rl",
@@ -129,7 +129,7 @@ recipes! {
         writes: true,
         learned: |training| training.rl.as_ref().map_or(1.0, |rl| rl.update_epochs),
         asked: |training| {
-            // Writing a token is one forward pass; then it is learned from.
+            // Generating a token is one forward pass; then the model learns from it.
             let mut asked = vec![("generation", Asked::Itself)];
             if let Some(rl) = &training.rl {
                 asked.extend(rl.reference.then_some(("reference", Asked::Itself)));
@@ -147,17 +147,17 @@ impl Recipe {
     }
 }
 
-/// What reinforcement learning runs on every token beside writing it and learning from it.
+/// The passes of reinforcement learning on every token, beside generating it and learning from it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rl {
-    /// Whether a frozen copy of the model keeps it from drifting (a KL penalty).
+    /// A frozen copy of the model keeps it from drifting (a KL penalty); true.
     #[serde(default = "yes")]
     pub reference: bool,
-    /// The model that rewards, as `model`; none for rules and tests.
+    /// The reward model, as `model`; none for rules and tests.
     #[schemars(with = "Option<serde_json::Value>")]
     pub reward: Option<Located<Spec>>,
-    /// Times that each token is learned from.
+    /// Times that the model learns from each token; 1.
     #[serde(default = "one")]
     pub update_epochs: f64,
 }

@@ -8,16 +8,17 @@ use serde::Deserialize;
 use crate::given::Given;
 use crate::reader::Located;
 
-/// Speculative decoding: tokens are guessed one after the other, then verified in one step.
+/// Speculative decoding: draft tokens are proposed one after the other, then verified in one step
+/// (Leviathan et al. 2023, arXiv:2211.17192).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Speculative {
-    /// The model that guesses, as `model`, on the same devices in the same precision; without,
-    /// guesses are looked up in the context (n-grams) and cost nothing.
+    /// The draft model, as `model`, on the same devices in the same precision. Without it, draft
+    /// tokens are looked up in the context (n-grams) and cost nothing.
     #[schemars(with = "Option<serde_json::Value>")]
     pub draft: Option<Located<Spec>>,
-    /// Tokens guessed for each verification.
+    /// Draft tokens for each verification.
     pub tokens: Located<u32>,
-    /// Share of the guesses that the model accepts, given those before.
+    /// Acceptance: the share of draft tokens that the model accepts, given those before.
     pub acceptance: Given<Share>,
 }

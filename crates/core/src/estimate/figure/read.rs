@@ -7,7 +7,7 @@ use crate::estimate::{
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Entry, Ledger, Resource};
 use crate::ledger::owned::PARTS;
-use crate::ledger::rent::Packing;
+use crate::ledger::packing::Packing;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;

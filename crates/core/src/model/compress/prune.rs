@@ -1,4 +1,5 @@
-//! Structured pruning: whole units go, and with them every weight that reads or writes them.
+//! Structured pruning: it removes whole units, and with them every weight that reads or writes
+//! them.
 
 use super::{ByGroup, Pruning, setting};
 use crate::diagnostic::{Error, Result};
@@ -6,17 +7,19 @@ use crate::model::layer::{Layer, Role};
 use crate::model::operator::{Attention, Bulk, Convolution, Dense, Operator};
 use crate::model::total::Model;
 
-/// The model without the units that go. Units are rounded to whole ones, at least one stays:
+/// The model without the units that are pruned. Of the n units of a layer, n (1 - share) remain,
+/// rounded, at least one:
 ///
-/// - attention: heads, by whole groups that share keys and values; the projections to and from them;
-/// - feed-forward layers and experts: inner features, columns of the first products and rows of
-///   the last;
+/// - attention: heads, by whole groups that share keys and values, with the projections to and from
+///   them;
+/// - feed-forward layers and experts: inner features, columns of the first products and rows of the
+///   last;
 /// - convolutional networks without such blocks: filters, and the channels that the next layers
 ///   read of them. The network becomes uniformly narrower (Howard et al. 2017, arXiv:1704.04861,
-///   section 3.3), all but its data and its answer.
+///   section 3.3), except for its data and its answer.
 ///
 /// # Errors
-/// A named group whose units cannot go alone.
+/// If the units of a named group cannot be removed alone, or if nothing can be removed.
 pub(super) fn units(model: &Model, pruning: &ByGroup<Pruning>) -> Result<Model> {
     let share = |layer: &Layer| match setting(pruning, layer) {
         Some(Pruning::Units(share)) => Some(share),
@@ -62,8 +65,8 @@ pub(super) fn units(model: &Model, pruning: &ByGroup<Pruning>) -> Result<Model> 
     Ok(pruned)
 }
 
-/// Whether this is a convolutional network without blocks of its own kind of units: no attention,
-/// and feed-forward layers, if any, only behind all convolutions.
+/// True for a convolutional network without blocks of its own kind of units: no attention, and
+/// feed-forward layers, if any, only behind all convolutions.
 fn is_plain(layers: &[Layer]) -> bool {
     let conv = |layer: &Layer| matches!(layer.operator, Operator::Convolution(_));
     let of_blocks =
@@ -74,12 +77,13 @@ fn is_plain(layers: &[Layer]) -> bool {
         && last.is_some_and(|last| feeds_forward.is_none_or(|first| first > last))
 }
 
-/// Whole units that stay of `units`.
+/// The number of whole units that remain: units x (1 - share), rounded, at least 1.
 fn kept(units: u64, share: f64) -> u64 {
     ((units as f64 * (1.0 - share)).round() as u64).max(1)
 }
 
-/// Removes heads from every attention block.
+/// Removes heads from every attention block: from its products, from the outputs of the projections
+/// before them and the inputs of the one after.
 fn heads(before: &[Layer], layers: &mut [Layer], share: &impl Fn(&Layer) -> Option<f64>) {
     for index in 0..layers.len() {
         let layer = &before[index];
@@ -103,8 +107,8 @@ fn heads(before: &[Layer], layers: &mut [Layer], share: &impl Fn(&Layer) -> Opti
     }
 }
 
-/// The products of attention that a layer belongs to: those whose name shares most with its own,
-/// the nearest of these.
+/// The attention products that a layer belongs to: those whose name shares most parts with its own,
+/// and the nearest of these.
 fn block(layers: &[Layer], index: usize) -> Option<(usize, Attention)> {
     let shared =
         |a: &str, b: &str| a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).count();
@@ -117,6 +121,8 @@ fn block(layers: &[Layer], index: usize) -> Option<(usize, Attention)> {
         .map(|(_, at, it)| (at, it))
 }
 
+/// Attention with the heads that remain. With grouped queries, whole groups are removed, so that
+/// heads per group stay.
 fn fewer_heads(all: &Attention, share: f64) -> Attention {
     if all.kv_heads > 1 {
         let kv_heads = kept(all.kv_heads, share);
@@ -126,7 +132,7 @@ fn fewer_heads(all: &Attention, share: f64) -> Attention {
     }
 }
 
-/// The outputs of a projection to fewer heads; a latent narrower than the heads stays.
+/// The outputs of a projection to fewer heads. A latent narrower than the heads keeps its width.
 fn projected(outputs: u64, all: &Attention, few: &Attention) -> u64 {
     let fused = |it: &Attention| it.heads * it.qk_dim + it.kv_heads * (it.qk_dim + it.v_dim);
     let narrow = all.qk_dim.min(all.v_dim);
@@ -141,7 +147,7 @@ fn projected(outputs: u64, all: &Attention, few: &Attention) -> u64 {
     }
 }
 
-/// Narrows the inside of every feed-forward layer and expert: layers of one role in a row.
+/// Narrows the inside of every feed-forward layer and expert, which is a run of layers of one role.
 fn inner(layers: &mut [Layer], share: &impl Fn(&Layer) -> Option<f64>) {
     for run in layers.chunk_by_mut(|a, b| a.role == b.role) {
         let Some(share) =
@@ -160,7 +166,7 @@ fn inner(layers: &mut [Layer], share: &impl Fn(&Layer) -> Option<f64>) {
         }
         let Some((last, first)) = products.split_last_mut() else { continue };
         let (wide, narrow) = (last.inputs, kept(last.inputs, share));
-        // A single product, or one that reads no inner features, has no inside.
+        // A single product, or one that reads no inner features, has no inside to narrow.
         if !first.iter().any(|it| it.outputs.is_multiple_of(wide)) {
             continue;
         }
@@ -174,7 +180,8 @@ fn inner(layers: &mut [Layer], share: &impl Fn(&Layer) -> Option<f64>) {
     }
 }
 
-/// Narrows a convolutional network.
+/// Narrows a convolutional network: filters, and the channels that later layers read. The data and
+/// the last layer's outputs keep their width.
 fn filters(layers: &mut [Layer], share: &impl Fn(&Layer) -> Option<f64>) {
     let answer = layers
         .iter()
@@ -205,6 +212,7 @@ fn filters(layers: &mut [Layer], share: &impl Fn(&Layer) -> Option<f64>) {
     }
 }
 
+/// Narrows one convolution. A depthwise one keeps one group per channel, a grouped one its groups.
 fn narrower(it: &mut Convolution, share: f64, reads_data: bool, last: bool) {
     let (inputs, outputs, groups) = (it.in_channels, it.out_channels, it.groups.max(1));
     let width = |channels: u64| {

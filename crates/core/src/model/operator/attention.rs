@@ -1,33 +1,51 @@
-//! The products of attention; its projections are [`Dense`](super::Dense) layers.
+//! The two matrix products of attention, scores and values. The projections of queries, keys,
+//! values and outputs are [`Dense`](super::Dense) layers of their own.
+//!
+//! Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3.2, for the products. Grouped heads,
+//! windows and latents change only the extents that are declared here.
 
 use super::Moved;
 use crate::model::cost::{Flops, product};
 use crate::model::input::AttentionCount;
 
-/// Which keys a query sees.
+/// The mask says which keys a query sees.
+///
+/// Positions count from 1 and the queries are the last of the keys' positions, so that one mask
+/// serves prefill (as many queries as keys) and decode (one query).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mask {
-    /// All of them: encoders, cross-attention.
+    /// A query sees all keys: encoders, cross-attention.
     #[default]
     Full,
-    /// Those up to its own position.
+    /// A query sees the keys up to its own position.
     Causal,
-    /// The last `0` keys up to its own position.
+    /// A query sees the last `0` keys up to its own position: min(position, `0`) of them.
     Sliding(u64),
-    /// Keys at most `0` positions away on either side.
+    /// A query sees the keys at most `0` positions away on either side.
     Band(u64),
-    /// Those up to its own position in its own chunk of `0` positions.
+    /// A query sees the keys up to its own position in its own chunk of `0` positions.
     Chunked(u64),
-    /// At most `0` selected keys up to its own position (sparse attention).
+    /// A query sees at most `0` selected keys up to its own position (sparse attention):
+    /// min(position, `0`) of them. The product that selects them is an operator of its own.
     Selected(u64),
 }
 
 impl Mask {
-    /// Pairs of query and key that the mask lets through. Queries are the last of the keys'
-    /// positions. Exact: n (n + 1) / 2 for a causal n x n.
+    /// The pairs of query and key that the mask lets through, exactly, for the last `queries` of
+    /// `keys` positions:
+    ///
+    /// - full: queries x keys;
+    /// - causal: n (n + 1) / 2 for n x n;
+    /// - sliding and selected: the sum of min(position, limit) over the queries' positions;
+    /// - band: twice the sliding sum of reach + 1, less the diagonal, which both sides count, and
+    ///   less the right side that the missing queries would have had;
+    /// - chunked: c (c + 1) / 2 for each whole chunk of c positions and r (r + 1) / 2 for a rest of
+    ///   r.
+    ///
+    /// More queries than keys count as `keys` queries, except under the full mask.
     pub fn pairs(self, queries: u64, keys: u64) -> f64 {
         let (n, q) = (keys as f64, queries.min(keys) as f64);
-        // sum over the last q of n positions of min(position, limit)
+        // The sum, over the last q of n positions, of min(position, limit).
         let limited = |limit: u64| {
             let w = (limit as f64).min(n);
             let growing = (w - (n - q)).max(0.0);
@@ -53,8 +71,8 @@ impl Mask {
     }
 }
 
-/// A band's right side mirrors its left only when all queries are present; for the last `q` of
-/// `n` the right side is shorter.
+/// The pairs by which a band's right side is shorter than its left: the two mirror each other only
+/// when all queries are present, not for the last `q` of `n`.
 fn band_overhang(n: f64, q: f64, reach: f64) -> f64 {
     let left = |n: f64, q: f64| {
         let w = reach.min(n - 1.0).max(0.0);
@@ -65,7 +83,12 @@ fn band_overhang(n: f64, q: f64, reach: f64) -> f64 {
     left(n, q) - left(q, q)
 }
 
-/// Scores `Q K^T` and values `softmax(...) V`.
+/// The scores `Q K^T` and the values `softmax(Q K^T / sqrt(qk_dim)) V`, over
+/// `Q [batch, heads, queries, qk_dim]`, `K [batch, kv_heads, keys, qk_dim]` and
+/// `V [batch, kv_heads, keys, v_dim]`.
+///
+/// It has no parameters. Fewer heads of keys and values (MQA: Shazeer 2019, arXiv:1911.02150; GQA:
+/// Ainslie et al. 2023, arXiv:2305.13245) shrink the cache and the reads, not the FLOPs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attention {
     /// Independent sequences (or windows of an image).
@@ -82,7 +105,7 @@ pub struct Attention {
     pub qk_dim: u64,
     /// Features of a value head.
     pub v_dim: u64,
-    /// Which keys a query sees.
+    /// The keys that a query sees.
     pub mask: Mask,
     /// Elements cached per key, where not `kv_heads x (qk_dim + v_dim)`: the latent of MLA
     /// (DeepSeek-V2, arXiv:2405.04434), 0 where another layer's cache is used.
@@ -90,8 +113,9 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// `2 x batch x heads x pairs x (qk_dim + v_dim)` in matmul, where pairs = queries x keys
-    /// counted in full, or what the mask lets through. Elementwise: scale and softmax, 6 per pair.
+    /// FLOPs: `2 x batch x heads x pairs x (qk_dim + v_dim)` in matmul, where pairs = queries x
+    /// keys if `count` is full, and otherwise the pairs that the mask lets through. Elementwise:
+    /// scale and softmax, 6 per pair.
     pub fn forward(&self, count: AttentionCount) -> Flops {
         let mask = if count == AttentionCount::Full { Mask::Full } else { self.mask };
         let pairs = product(&[self.batch, self.heads]) * mask.pairs(self.queries, self.keys);
@@ -99,12 +123,15 @@ impl Attention {
             + Flops::elementwise(6.0 * pairs)
     }
 
-    /// Elements that a KV cache holds per key.
+    /// The elements that a KV cache holds per key and layer: `kv_heads x (qk_dim + v_dim)`, unless
+    /// `cached` says otherwise.
     pub fn cached_per_key(&self) -> u64 {
         self.cached
             .unwrap_or_else(|| self.kv_heads.saturating_mul(self.qk_dim.saturating_add(self.v_dim)))
     }
 
+    /// Reads Q, K and V and writes the result. The scores stay on the chip, and keys of fewer heads
+    /// are read once.
     pub(super) fn moved(&self) -> Moved {
         let Self { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, .. } = *self;
         Moved {

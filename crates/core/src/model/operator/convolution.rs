@@ -1,4 +1,6 @@
 //! Convolution and pooling over 1 to 3 axes.
+//!
+//! The output's extents follow Dumoulin & Visin 2016 (arXiv:1603.07285).
 
 use super::Moved;
 use crate::model::cost::{Flops, count, product};
@@ -6,33 +8,34 @@ use crate::model::cost::{Flops, count, product};
 /// One axis that a window slides along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
-    /// Positions in.
+    /// Positions of the input.
     pub input: u64,
     /// Taps of the window.
     pub kernel: u64,
-    /// Positions from one window to the next.
+    /// Positions from one window to the next; 0 has no output.
     pub stride: u64,
     /// Positions padded before and after, together.
     pub padding: u64,
     /// Positions from one tap to the next.
     pub dilation: u64,
-    /// Whether a last, partly filled window counts (`ceil_mode`), or for a transposed convolution
-    /// the positions added at the end.
+    /// Positions that a transposed convolution adds at the end of its output (`output_padding`);
+    /// other windows ignore it.
     pub extra: u64,
 }
 
 impl Axis {
-    /// A window that moves `stride` at a time.
+    /// A window that moves `stride` at a time, without dilation.
     pub fn new(input: u64, kernel: u64, stride: u64, padding: u64) -> Self {
         Self { input, kernel, stride, padding, dilation: 1, extra: 0 }
     }
 
+    /// The positions that a window covers: `dilation (kernel - 1) + 1`.
     fn span(&self) -> u64 {
         self.dilation.saturating_mul(self.kernel.saturating_sub(1)).saturating_add(1)
     }
 
-    /// Positions out: `(input + padding - dilation (kernel - 1) - 1) / stride + 1`, rounded down;
-    /// 0 where the window does not fit.
+    /// The positions of the output: `(input + padding - dilation (kernel - 1) - 1) / stride + 1`,
+    /// rounded down; 0 where the window does not fit.
     pub fn output(&self) -> u64 {
         let room = self.input.saturating_add(self.padding);
         match room.checked_sub(self.span()) {
@@ -41,8 +44,9 @@ impl Axis {
         }
     }
 
-    /// Positions out of a pool that keeps a last, partly filled window, unless it would start in
-    /// the padding after the input.
+    /// The positions of the output of a pool that keeps a last, partly filled window (`ceil_mode`):
+    /// as [`Axis::output`], but rounded up. A window that would start in the padding after the
+    /// input is left out.
     pub fn output_ceil(&self) -> u64 {
         let room = self.input.saturating_add(self.padding);
         match room.checked_sub(self.span()) {
@@ -59,8 +63,8 @@ impl Axis {
         }
     }
 
-    /// Positions out of a transposed convolution: `(input - 1) stride - padding + dilation
-    /// (kernel - 1) + 1 + extra`.
+    /// The positions of the output of a transposed convolution:
+    /// `(input - 1) stride - padding + dilation (kernel - 1) + 1 + extra`.
     pub fn output_transposed(&self) -> u64 {
         self.input
             .saturating_sub(1)
@@ -71,27 +75,28 @@ impl Axis {
     }
 }
 
-/// Convolution of `[batch, in_channels, ...]` to `[batch, out_channels, ...]`.
+/// Convolution of `x [batch, in_channels, ...]` with
+/// `W [out_channels, in_channels / groups, kernel...]` to `y [batch, out_channels, ...]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Convolution {
     /// Samples.
     pub batch: u64,
-    /// Channels in.
+    /// Channels of the input.
     pub in_channels: u64,
-    /// Channels out.
+    /// Channels of the output.
     pub out_channels: u64,
     /// The axes, 1 to 3.
     pub axes: Vec<Axis>,
-    /// Groups that do not see each other; `in_channels` of them is depthwise.
+    /// Groups of channels that do not see each other; as many as `in_channels` make it depthwise.
     pub groups: u64,
-    /// Whether this is a transposed convolution, which spreads instead of gathering.
+    /// True for a transposed convolution, which spreads instead of gathering.
     pub transposed: bool,
-    /// Whether a bias is added per output channel.
+    /// True if a bias is added per output channel.
     pub bias: bool,
 }
 
 impl Convolution {
-    /// Positions out, along each axis.
+    /// The positions of the output, along each axis.
     pub fn output(&self) -> Vec<u64> {
         let along = |axis: &Axis| {
             if self.transposed { axis.output_transposed() } else { axis.output() }
@@ -99,19 +104,22 @@ impl Convolution {
         self.axes.iter().map(along).collect()
     }
 
+    /// The taps of the window over all axes.
     fn kernel(&self) -> u64 {
         self.axes.iter().fold(1, |taps: u64, axis| taps.saturating_mul(axis.kernel))
     }
 
-    /// `kernel x in_channels x out_channels / groups`, plus `out_channels` with a bias.
+    /// Learned parameters: `kernel x in_channels x out_channels / groups`, plus `out_channels` with
+    /// a bias.
     pub fn parameters(&self) -> u64 {
         let group = self.in_channels / self.groups.max(1);
         count(&[self.kernel(), group, self.out_channels])
             .saturating_add(u64::from(self.bias) * self.out_channels)
     }
 
-    /// `2 x K_h K_w x C_in C_out / groups x H_out W_out x batch`; transposed, every input position
-    /// meets every tap, so `H_in` `W_in` stands for `H_out` `W_out`. The bias is 1 addition per output.
+    /// FLOPs: `2 x K_h K_w x C_in C_out / groups x H_out W_out x batch` in matmul. In a transposed
+    /// convolution every input position meets every tap, so `H_in` `W_in` stands for `H_out`
+    /// `W_out`. The bias is 1 addition per output.
     pub fn forward(&self) -> Flops {
         let group = (self.in_channels / self.groups.max(1)) as f64;
         let out = product(&self.output()) * product(&[self.batch, self.out_channels]);
@@ -125,6 +133,7 @@ impl Convolution {
             + Flops::elementwise(if self.bias { out } else { 0.0 })
     }
 
+    /// Reads each input and writes each output once; windows that overlap are served from the chip.
     pub(super) fn moved(&self) -> Moved {
         let input: f64 = self.axes.iter().map(|axis| axis.input as f64).product();
         Moved {
@@ -134,30 +143,33 @@ impl Convolution {
     }
 }
 
-/// Maximum or mean over windows of each channel.
+/// Maximum or mean over windows of each channel: `[rows, ...]` to `[rows, ...]`, without
+/// parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     /// Samples x channels.
     pub rows: u64,
     /// The axes, 1 to 3.
     pub axes: Vec<Axis>,
-    /// Whether a last, partly filled window counts.
+    /// True if a last, partly filled window counts.
     pub ceil: bool,
 }
 
 impl Pool {
-    /// Positions out, along each axis.
+    /// The positions of the output, along each axis.
     pub fn output(&self) -> Vec<u64> {
         let along = |axis: &Axis| if self.ceil { axis.output_ceil() } else { axis.output() };
         self.axes.iter().map(along).collect()
     }
 
-    /// One comparison or addition per tap and output.
+    /// FLOPs, all elementwise: `rows x outputs x taps`, one comparison or addition per tap and
+    /// output.
     pub fn forward(&self) -> Flops {
         let taps: f64 = self.axes.iter().map(|axis| axis.kernel as f64).product();
         Flops::elementwise(taps * product(&self.output()) * self.rows as f64)
     }
 
+    /// Reads the input and writes the output once.
     pub(super) fn moved(&self) -> Moved {
         let input: f64 = self.axes.iter().map(|axis| axis.input as f64).product();
         Moved {

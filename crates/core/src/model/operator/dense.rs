@@ -3,32 +3,34 @@
 use super::Moved;
 use crate::model::cost::{Flops, count, product};
 
-/// `y[rows, outputs] = x[rows, inputs] W[inputs, outputs] + b`.
+/// A linear layer: `y[rows, outputs] = x[rows, inputs] W[inputs, outputs] + b[outputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dense {
     /// Vectors transformed: batch x positions.
     pub rows: u64,
-    /// Features in.
+    /// Features of a vector before.
     pub inputs: u64,
-    /// Features out.
+    /// Features of a vector after.
     pub outputs: u64,
-    /// Whether a bias is added.
+    /// True if a bias is added.
     pub bias: bool,
 }
 
 impl Dense {
-    /// `inputs x outputs`, plus `outputs` with a bias.
+    /// Learned parameters: `inputs x outputs`, plus `outputs` with a bias.
     pub fn parameters(&self) -> u64 {
         count(&[self.inputs, self.outputs]).saturating_add(u64::from(self.bias) * self.outputs)
     }
 
-    /// `2 x rows x inputs x outputs` in matmul; the bias is 1 addition per output.
+    /// FLOPs: `2 x rows x inputs x outputs` in matmul, a multiplication and an addition per weight
+    /// and row; the bias is 1 addition per output.
     pub fn forward(&self) -> Flops {
         let outputs = product(&[self.rows, self.outputs]);
         Flops::matmul(2.0 * outputs * self.inputs as f64)
             + Flops::elementwise(if self.bias { outputs } else { 0.0 })
     }
 
+    /// Reads x and writes y; the weights are counted apart.
     pub(super) fn moved(&self) -> Moved {
         Moved {
             read: product(&[self.rows, self.inputs]),
@@ -37,7 +39,7 @@ impl Dense {
     }
 }
 
-/// `batch` products `[rows, inner] x [inner, columns]` of activations.
+/// `batch` products `[rows, inner] x [inner, columns]` of activations, without parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Matmul {
     /// Independent products.
@@ -51,11 +53,12 @@ pub struct Matmul {
 }
 
 impl Matmul {
-    /// `2 x batch x rows x inner x columns`.
+    /// FLOPs: `2 x batch x rows x inner x columns`, all in matmul.
     pub fn forward(&self) -> Flops {
         Flops::matmul(2.0 * product(&[self.batch, self.rows, self.inner, self.columns]))
     }
 
+    /// Reads both factors and writes the product.
     pub(super) fn moved(&self) -> Moved {
         let Self { batch, rows, inner, columns } = *self;
         Moved {
@@ -65,7 +68,8 @@ impl Matmul {
     }
 }
 
-/// A row of a table per index: no FLOPs forward, one addition per element backward.
+/// A look-up of `rows` indices in a table `[entries, dim]`: no FLOPs forward, one addition per
+/// element backward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Embedding {
     /// Rows of the table: the vocabulary, the positions.
@@ -77,10 +81,12 @@ pub struct Embedding {
 }
 
 impl Embedding {
+    /// The additions of the backward pass, which scatters `rows x dim` gradients into the table.
     pub(super) fn scattered(&self) -> Flops {
         Flops::elementwise(product(&[self.rows, self.dim]))
     }
 
+    /// Reads and writes the rows that are looked up, not the table.
     pub(super) fn moved(&self) -> Moved {
         let rows = product(&[self.rows, self.dim]);
         Moved { read: rows, written: rows }
@@ -100,7 +106,7 @@ pub struct Bulk {
 }
 
 impl Bulk {
-    /// `2 x rows x active`.
+    /// FLOPs: `2 x rows x active`, all in matmul.
     pub fn forward(&self) -> Flops {
         Flops::matmul(2.0 * product(&[self.rows, self.active]))
     }

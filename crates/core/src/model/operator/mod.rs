@@ -1,9 +1,12 @@
-//! Operators at concrete shapes, with the formulas of what they take.
+//! Operators at concrete shapes, with the formulas of their costs.
 //!
-//! Each yields its parameters, forward FLOPs, backward FLOPs (gradients of inputs and of weights
-//! apart) and the elements that it reads and writes. Sources: Kaplan et al. 2020 (arXiv:2001.08361,
-//! table 1) and Hoffmann et al. 2022 (arXiv:2203.15556, appendix F) for transformers; Goodfellow
-//! et al., Deep Learning, 2016, chapters 6, 9 and 10 for the rest.
+//! Each gives its parameters, forward FLOPs, backward FLOPs (gradients of inputs and of weights
+//! apart) and the elements that it reads and writes. A multiply-accumulate is 2 FLOP. Products of
+//! matrices count as matmul, for the tensor cores; everything else counts as elementwise.
+//!
+//! Sources: Kaplan et al. 2020 (arXiv:2001.08361, table 1) and Hoffmann et al. 2022
+//! (arXiv:2203.15556, appendix F) for transformers; Goodfellow et al., Deep Learning, 2016,
+//! chapters 6, 9 and 10 for the rest. An operator with a source of its own names it.
 
 mod attention;
 mod convolution;
@@ -23,7 +26,7 @@ pub use pointwise::{Function, Norm, NormKind, Pointwise};
 pub use recurrent::{Cell, Recurrent};
 pub use scan::{Scan, ScanKind};
 
-/// One operator at a concrete shape.
+/// One operator at a concrete shape; the shape stands in the operator's own type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operator {
     /// Matrix of weights times activations.
@@ -52,7 +55,8 @@ pub enum Operator {
     Bulk(Bulk),
 }
 
-/// Elements that an operator moves: weights are counted apart.
+/// The elements that an operator moves between memory and chip in one forward pass; weights are
+/// counted apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Moved {
     /// Activations read.
@@ -81,7 +85,7 @@ impl Operator {
         }
     }
 
-    /// Learned parameters; stops at `u64::MAX`.
+    /// Learned parameters, of all experts and groups; the count stops at `u64::MAX`.
     pub fn parameters(&self) -> u64 {
         match self {
             Self::Dense(it) => it.parameters(),
@@ -99,7 +103,8 @@ impl Operator {
         }
     }
 
-    /// FLOPs of one forward pass.
+    /// FLOPs of one forward pass; `attention` says whether masked pairs count. Look-ups and bare
+    /// parameters have none.
     pub fn forward(&self, attention: AttentionCount) -> Flops {
         match self {
             Self::Dense(it) => it.forward(),
@@ -116,10 +121,13 @@ impl Operator {
         }
     }
 
-    /// FLOPs of the backward pass. A product's gradient with respect to either factor costs what
-    /// the product does, so a weight layer has one forward's worth for its input and one for its
-    /// weights, and a product of two activations two for its inputs. Elementwise functions are
-    /// taken to cost backward what they cost forward.
+    /// FLOPs of the backward pass.
+    ///
+    /// A product's gradient with respect to either factor costs as much as the product does. A
+    /// weight layer therefore has one forward's worth for its input and one for its weights, and a
+    /// product of two activations has two for its inputs. Elementwise functions are taken to cost
+    /// backward what they cost forward. With recomputation in attention kernels the hardware does
+    /// more; that is not counted here.
     pub fn gradients(&self, attention: AttentionCount) -> Gradients {
         let forward = self.forward(attention);
         let products = Flops { elementwise: Flops::default().elementwise, ..forward };
@@ -142,19 +150,21 @@ impl Operator {
         }
     }
 
-    /// Activations read and written in one forward pass, `element` bytes each: what a fused kernel
-    /// moves, so attention scores stay on the chip (Dao et al. 2022, arXiv:2205.14135).
+    /// The activations read and written in one forward pass, at `element` bytes each. It is the
+    /// traffic of a fused kernel, so attention scores stay on the chip (Dao et al. 2022,
+    /// arXiv:2205.14135).
     pub fn activations(&self, element: Data) -> Data {
         let Moved { read, written } = self.moved();
         element * (read + written)
     }
 
-    /// The operator's output, `element` bytes each: what training keeps for the backward pass
+    /// The operator's output, at `element` bytes each. Training keeps it for the backward pass
     /// unless it recomputes.
     pub fn output(&self, element: Data) -> Data {
         element * self.moved().written
     }
 
+    /// Activations read and written; a bare parameter and a bare count move none.
     fn moved(&self) -> Moved {
         match self {
             Self::Dense(it) => it.moved(),

@@ -1,4 +1,7 @@
-//! Recurrent layers.
+//! Recurrent layers: the simple RNN, LSTM and GRU.
+//!
+//! Every gate is a function of `W x_t + U h_{t-1} + b` (Goodfellow et al., Deep Learning, 2016,
+//! chapter 10).
 
 use super::Moved;
 use crate::model::cost::{Flops, Gradients, count, product};
@@ -6,11 +9,12 @@ use crate::model::cost::{Flops, Gradients, count, product};
 /// The cell of a recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// Elman's, one gate.
+    /// Elman 1990: h = tanh(W x + U h + b), one gate.
     Rnn,
-    /// Hochreiter & Schmidhuber 1997, four gates.
+    /// Hochreiter & Schmidhuber 1997: input, forget and output gate and the candidate, four
+    /// matrices.
     Lstm,
-    /// Cho et al. 2014 (arXiv:1406.1078), three gates.
+    /// Cho et al. 2014 (arXiv:1406.1078): reset and update gate and the candidate, three matrices.
     Gru,
 }
 
@@ -34,16 +38,16 @@ impl Cell {
     }
 }
 
-/// One recurrent layer over `[batch, length, inputs]`, in one or both directions.
+/// One recurrent layer over `[batch, length, inputs]` to `[batch, length, directions x hidden]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recurrent {
     /// The cell.
     pub cell: Cell,
-    /// Sequences.
+    /// Independent sequences.
     pub batch: u64,
-    /// Steps.
+    /// Steps of a sequence.
     pub length: u64,
-    /// Features in.
+    /// Features of the input.
     pub inputs: u64,
     /// Features of the state.
     pub hidden: u64,
@@ -54,19 +58,20 @@ pub struct Recurrent {
 }
 
 impl Recurrent {
-    /// `directions x gates x hidden x (inputs + hidden + biases)`.
+    /// Learned parameters: `directions x gates x hidden x (inputs + hidden + biases)`.
     pub fn parameters(&self) -> u64 {
         let columns = self.inputs.saturating_add(self.hidden).saturating_add(self.biases);
         count(&[self.directions, self.cell.gates(), self.hidden, columns])
     }
 
+    /// FLOPs of the gates' products with a vector of `columns` features at each of `steps` steps.
     fn matmul(&self, columns: u64, steps: u64) -> Flops {
         let rows = product(&[self.directions, self.cell.gates(), self.hidden]);
         Flops::matmul(2.0 * rows * product(&[columns, self.batch, steps]))
     }
 
-    /// `2 x batch x length x directions x gates x hidden x (inputs + hidden)`; elementwise 4 per
-    /// gate and state element.
+    /// FLOPs: `2 x batch x length x directions x gates x hidden x (inputs + hidden)` in matmul;
+    /// elementwise 4 per gate and state element.
     pub fn forward(&self) -> Flops {
         let states = product(&[self.directions, self.hidden, self.batch, self.length]);
         self.matmul(self.inputs, self.length)
@@ -83,6 +88,7 @@ impl Recurrent {
         }
     }
 
+    /// Reads the input and writes the states of all steps.
     pub(super) fn moved(&self) -> Moved {
         let steps = product(&[self.batch, self.length]);
         Moved {

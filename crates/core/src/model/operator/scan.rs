@@ -3,19 +3,20 @@
 use super::Moved;
 use crate::model::cost::{Flops, Gradients, product};
 
-/// How the state is updated.
+/// The rule by which a position updates the state `S`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScanKind {
-    /// Mamba (Gu & Dao 2023, arXiv:2312.00752): discretise, decay, add.
+    /// Mamba (Gu & Dao 2023, arXiv:2312.00752): S = exp(dt A) S + dt B x, discretised at each
+    /// position.
     Selective,
-    /// Mamba-2: one decay per head (Dao & Gu 2024, arXiv:2405.21060).
+    /// Mamba-2 (Dao & Gu 2024, arXiv:2405.21060): one decay per head.
     Decay,
     /// Lightning attention: a constant decay per head (Qin et al. 2024, arXiv:2401.04658).
     Lightning,
-    /// Gated delta rule: what the state already answers is taken off first (Yang et al. 2024,
-    /// arXiv:2412.06464).
+    /// Gated delta rule (Yang et al. 2024, arXiv:2412.06464): the value that the state already
+    /// gives for this key is subtracted before the new one is added.
     Delta,
-    /// The same with a decay per channel of the key (Kimi Team 2025, arXiv:2510.26692).
+    /// The delta rule with a decay per channel of the key (Kimi Team 2025, arXiv:2510.26692).
     ChannelDelta,
     /// Gated linear recurrence, a scalar per channel (De et al. 2024, arXiv:2402.19427).
     Gated,
@@ -23,10 +24,11 @@ pub enum ScanKind {
     Wkv,
 }
 
-/// The scan of a mixer over `[batch, length]`, state `[heads, key_dim, value_dim]`.
+/// The scan of a mixer over `[batch, length]`, with a state `[heads, key_dim, value_dim]` per
+/// sequence. The projections around it are [`Dense`](super::Dense) layers, so it has no parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
-    /// How the state is updated.
+    /// The rule by which a position updates the state.
     pub kind: ScanKind,
     /// Sequences.
     pub batch: u64,
@@ -38,12 +40,14 @@ pub struct Scan {
     pub key_dim: u64,
     /// Columns of a head's state.
     pub value_dim: u64,
-    /// Positions of a chunk, within which products of matrices stand in for the recurrence.
+    /// Positions of a chunk, within which products of matrices stand in for the recurrence; without
+    /// it, the recurrence is counted.
     pub chunk: Option<u64>,
 }
 
 impl Scan {
-    /// Elements of the state of one sequence.
+    /// The elements of the state of one sequence: `heads x key_dim x value_dim`, whatever the
+    /// length.
     pub fn state(&self) -> f64 {
         product(&[self.heads, self.key_dim, self.value_dim])
     }
@@ -84,9 +88,10 @@ impl Scan {
         }
     }
 
-    /// Matmul: 2 per multiplication of the products (recurrent, or in chunks: `products`).
-    /// Elementwise per position and state element: 3 for decay, outer product and sum (selective: 6,
-    /// with its discretisation; gated: 8, RWKV: 12, with their gates).
+    /// FLOPs. Matmul: 2 per multiplication of the products (recurrent, or in chunks: `products`),
+    /// for each sequence and head. Elementwise per position and state element: 3 for decay, outer
+    /// product and sum (selective: 6, with its discretisation; gated: 8, RWKV: 12, with their
+    /// gates).
     pub fn forward(&self) -> Flops {
         let functions = match self.kind {
             ScanKind::Selective => 6.0,
@@ -104,6 +109,7 @@ impl Scan {
         Gradients { input: self.forward() * 2.0, ..Gradients::default() }
     }
 
+    /// Reads keys, queries and values and writes the values; the state stays on the chip.
     pub(super) fn moved(&self) -> Moved {
         let positions = product(&[self.batch, self.length, self.heads]);
         Moved {

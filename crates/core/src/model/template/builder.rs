@@ -1,4 +1,8 @@
-//! Runs a template over a configuration and an input: out come layers at concrete shapes.
+//! The run of a template over a configuration and an input, which gives layers at concrete shapes.
+//!
+//! One tensor `[batch, extents..., features]` runs through the layer list: each operator takes its
+//! shape from it and leaves the shape of its result. A repetition is laid out once if its
+//! iterations cannot differ.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +21,7 @@ use crate::model::layer::{Layer, Role, Routing};
 use crate::model::operator::{Function, Operator, Pointwise};
 use crate::model::total::{Assumption, Model};
 
-/// The most look-ups and layers that a model may take: keeps time and memory bounded.
+/// The most look-ups and layers that a model may take. It bounds time and memory.
 const MOST_STEPS: u64 = 1_000_000;
 /// The most layers that differ, in all and under one name.
 const MOST_LAYERS: (usize, usize) = (50_000, 2_000);
@@ -28,10 +32,12 @@ const MOST_DEPTH: usize = 60;
 pub type Config = IndexMap<String, Value>;
 
 /// Builds the model that `chain` (a template, then its bases) describes for a configuration.
+/// `class` selects the head; sizes that `input` leaves open take the template's defaults, and are
+/// listed as assumptions.
 ///
 /// # Errors
-/// A missing or contradictory key, an extent that is no positive whole number, a shape that does
-/// not fit, a model too large to count.
+/// If a key is missing or contradicts another, an extent is no positive whole number, a shape does
+/// not fit, or the model is too large to count.
 pub fn build(
     name: &str,
     chain: &[&Template],
@@ -68,31 +74,38 @@ pub fn build(
 /// The tensor between two layers: `batch x extents x features`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tensor {
+    /// Samples, or windows of them.
     pub(super) batch: u64,
+    /// Extents between batch and features: positions, or height and width.
     pub(super) extents: Vec<u64>,
+    /// Features of a position: channels of an image.
     pub(super) features: u64,
-    /// Whether this is the data itself.
+    /// True for the data itself, before any operator.
     pub(super) data: bool,
 }
 
 impl Tensor {
+    /// Positions of one sample: the product of the extents.
     pub(super) fn positions(&self) -> u64 {
         count(&self.extents)
     }
 
+    /// Vectors in all: batch x positions.
     pub(super) fn rows(&self) -> u64 {
         count(&[self.batch, self.positions()])
     }
 
+    /// Numbers in all: batch x positions x features.
     pub(super) fn elements(&self) -> u64 {
         count(&[self.rows(), self.features])
     }
 }
 
-/// What a scope or a repetition says of the layers in it.
+/// Attributes that a scope or a repetition gives to the layers in it.
 #[derive(Clone, Debug)]
 pub(super) struct Scope {
     name: Option<Arc<str>>,
+    /// The role of its layers, unless their operator has one of its own.
     pub(super) role: Option<Role>,
     owned: bool,
     times: u64,
@@ -106,7 +119,7 @@ impl Default for Scope {
     }
 }
 
-/// A configuration while its template runs.
+/// A configuration while its template runs. A part that is another model has a frame of its own.
 struct Frame<'t> {
     chain: Vec<&'t Template>,
     type_defaults: Option<&'t IndexMap<String, Value>>,
@@ -115,27 +128,34 @@ struct Frame<'t> {
     locals: Vec<(Arc<str>, Value)>,
     /// Values of names that depend on no local.
     memo: HashMap<Arc<str>, Value>,
-    /// Names being evaluated, with the place in the chain of the definition in use.
+    /// Names under evaluation, with the place in the chain of the definition in use.
     busy: Vec<(Arc<str>, usize)>,
 }
 
+/// The state of a run: the tensor, the scopes around it, and the layers so far.
 pub(super) struct Builder<'t> {
     frames: Vec<Frame<'t>>,
+    /// The tensor that the next operator reads.
     pub(super) tensor: Tensor,
+    /// The scopes around the next operator, outermost first.
     pub(super) scopes: Vec<Scope>,
     layers: Vec<Layer>,
     by_name: HashMap<String, Vec<usize>>,
-    /// Layers emitted so far: index, computations, copies of weights.
+    /// Layers in the order of the run: index, computations, copies of weights.
     emitted: Vec<(usize, u64, u64)>,
     assumptions: Vec<Assumption>,
     steps: u64,
     depth: usize,
-    /// Reads of values that may differ next time: locals and the tensor.
+    /// Reads of values that may differ next time: locals and the tensor. An iteration that made
+    /// none stands for all.
     dynamic: u64,
     input: Input,
 }
 
 impl Names for Builder<'_> {
+    /// The value of a name, from the nearest of: locals, `let` definitions from the most derived
+    /// template on, the tensor's shape, the input, the configuration. Inside a `let` of the same
+    /// name, the next base's definition is meant.
     fn lookup(&mut self, name: &str) -> Result<Option<Value>, Failure> {
         self.step()?;
         let tensor = &self.tensor;
@@ -193,6 +213,7 @@ impl Names for Builder<'_> {
 }
 
 impl Frame<'_> {
+    /// A key's value: that of the configuration, else the default of its type, else of the family.
     fn key(&self, key: &str) -> Option<Value> {
         let default = || self.chain.iter().find_map(|template| template.defaults.get(key));
         self.config
@@ -204,15 +225,18 @@ impl Frame<'_> {
 }
 
 impl<'t> Builder<'t> {
+    /// The innermost configuration.
     fn frame(&self) -> &Frame<'t> {
         &self.frames[self.frames.len() - 1]
     }
 
+    /// The innermost configuration, to change it.
     fn frame_mut(&mut self) -> &mut Frame<'t> {
         let last = self.frames.len() - 1;
         &mut self.frames[last]
     }
 
+    /// Counts a step of the run, of which there is a limit.
     fn step(&mut self) -> Result<()> {
         self.steps += 1;
         if self.steps > MOST_STEPS {
@@ -221,6 +245,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
+    /// Runs one level deeper; there is a limit to depth.
     fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.depth += 1;
         if self.depth > MOST_DEPTH {
@@ -231,6 +256,7 @@ impl<'t> Builder<'t> {
         result
     }
 
+    /// The value of a `let`. It is kept if it depends on nothing that may change.
     fn evaluate_let(
         &mut self,
         level: usize,
@@ -254,6 +280,8 @@ impl<'t> Builder<'t> {
         Ok(value)
     }
 
+    /// Opens a frame for a configuration: keys get their canonical names, and two names of one key
+    /// must agree.
     fn enter(
         &mut self,
         chain: &[&'t Template],
@@ -296,9 +324,11 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
+    /// Checks the conditions of the innermost template and runs its layers.
     fn run_frame(&mut self) -> Result<()> {
         let chain = self.frame().chain.clone();
-        // What a name means outside the layers is not what it means at a layer.
+        // Names may have other values at a layer than outside the layers, so the values found here
+        // are dropped.
         let known = self.frame().memo.clone();
         for template in &chain {
             for (message, condition) in &template.require {
@@ -314,7 +344,7 @@ impl<'t> Builder<'t> {
         self.run(layers)
     }
 
-    /// The input with every default that the template chose.
+    /// The input with every default that the template chose, each listed as an assumption.
     fn filled_input(&mut self) -> Result<Input> {
         let mut input = self.input;
         let sizes = [
@@ -338,6 +368,7 @@ impl<'t> Builder<'t> {
         Ok(input)
     }
 
+    /// The value of a name, or none if it or a key in it is missing.
     fn name(&mut self, name: &str) -> Result<Option<Value>> {
         match self.lookup(name) {
             Ok(value) => Ok(value),
@@ -346,6 +377,7 @@ impl<'t> Builder<'t> {
         }
     }
 
+    /// Runs a layer list; its locals end with it.
     fn run(&mut self, nodes: &[Node]) -> Result<()> {
         let locals = self.frame().locals.len();
         let result = nodes.iter().try_for_each(|node| self.deeper(|it| it.run_node(node)));
@@ -353,6 +385,7 @@ impl<'t> Builder<'t> {
         result
     }
 
+    /// Runs one entry, if its condition holds.
     fn run_node(&mut self, node: &Node) -> Result<()> {
         self.step()?;
         let holds = match &node.condition {
@@ -387,12 +420,14 @@ impl<'t> Builder<'t> {
         }
     }
 
+    /// The value of a setting; an error names the setting and its text.
     pub(super) fn value(&mut self, knob: &str, expression: &Expression) -> Result<Value> {
         expression
             .evaluate(self)
             .map_err(|failure| Error::from(failure).within(&in_text(knob, expression)))
     }
 
+    /// The value of a setting that is a whole number.
     fn whole(&mut self, knob: &str, expression: &Expression) -> Result<u64> {
         let value = self.value(knob, expression)?;
         value.whole().ok_or_else(|| {
@@ -401,6 +436,7 @@ impl<'t> Builder<'t> {
         })
     }
 
+    /// The path of a layer: the names of the scopes around it, then its own.
     fn path(&self, name: &str) -> String {
         let mut path = String::with_capacity(48);
         for scope in &self.scopes {
@@ -413,6 +449,8 @@ impl<'t> Builder<'t> {
         path
     }
 
+    /// The scope that settings open inside the current one: roles are replaced, counts multiply,
+    /// weights and training can only be switched off.
     fn scope(&mut self, knobs: &Knobs, star: bool) -> Result<Scope> {
         let outer = self.scopes[self.scopes.len() - 1].clone();
         let mut scope = Scope { name: None, ..outer };
@@ -447,6 +485,7 @@ impl<'t> Builder<'t> {
         Ok(scope)
     }
 
+    /// Runs layers inside a scope.
     fn scoped(&mut self, knobs: &Knobs, layers: &[Node]) -> Result<()> {
         let scope = self.scope(knobs, false)?;
         self.scopes.push(scope);
@@ -455,6 +494,7 @@ impl<'t> Builder<'t> {
         result
     }
 
+    /// Runs layers `times` times, with the index as a local.
     fn repeat(&mut self, times: &Expression, knobs: &Knobs, layers: &[Node]) -> Result<()> {
         let times = self.whole("repeat", times)?;
         let index: Arc<str> = knobs.get("as").map_or("index", |name| name.text()).into();
@@ -489,6 +529,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
+    /// Runs a block with values for its names.
     fn use_block(&mut self, block: &str, with: &Knobs) -> Result<()> {
         let chain = self.frame().chain.clone();
         let nodes = chain.iter().find_map(|template| template.blocks.get(block));
@@ -507,6 +548,7 @@ impl<'t> Builder<'t> {
         result
     }
 
+    /// Runs paths from the same tensor and joins their results.
     fn paths(&mut self, join: Join, paths: &[Vec<Node>]) -> Result<()> {
         let start = self.tensor.clone();
         let mut joined: Option<Tensor> = None;
@@ -556,7 +598,8 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    /// Another model as a part of this one.
+    /// Runs another model as a part of this one, over the same tensor; `leaves` names values of it
+    /// for the rest of this one.
     fn part(&mut self, knobs: &Knobs) -> Result<()> {
         let mut given = Vec::new();
         let text = |builder: &mut Self, knob: &str| -> Result<Option<Value>> {
@@ -647,14 +690,17 @@ impl<'t> Builder<'t> {
     }
 }
 
+/// A setting with the text of its expression, for errors.
 fn in_text(knob: &str, expression: &Expression) -> String {
     format!("`{knob}` ({})", expression.text())
 }
 
+/// A tensor's shape, for errors.
 fn shown(tensor: &Tensor) -> String {
     format!("{} features at {:?}", tensor.features, tensor.extents)
 }
 
+/// The role of a name, or an error with the nearest names.
 pub(super) fn role(name: &str) -> Result<Role> {
     Role::ALL.iter().copied().find(|role| role.name() == name).ok_or_else(|| {
         Error::input(format!("`{name}` is not a role"))
@@ -670,7 +716,7 @@ fn head_of(chain: &[&Template], class: Option<&str>) -> Result<Value> {
     };
     let endings = || chain.iter().flat_map(|template| &template.classes);
     let fitting = endings().filter(|(ending, _)| class.ends_with(ending.as_str()));
-    // of two endings of the same length the more derived template's comes first
+    // If two endings have the same length, that of the more derived template comes first.
     let mut best: Option<(&String, &String)> = None;
     for (ending, head) in fitting {
         if best.is_none_or(|(known, _)| ending.len() > known.len()) {

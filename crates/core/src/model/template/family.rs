@@ -1,5 +1,8 @@
-//! Template files: what a family of architectures is called, which keys it reads, which layers it
-//! has.
+//! Template files: the names of a family of architectures, the keys that it reads, the layers that
+//! it has.
+//!
+//! A family is a file of `models/families/`; it refines a base, which may refine another. Where two
+//! of them declare the same name, the more derived one counts.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -14,7 +17,7 @@ use super::node::{Node, parse_list};
 use super::value::Value;
 use crate::diagnostic::{Error, Result};
 
-/// A template as it is written.
+/// A template as it is written in a file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -32,14 +35,14 @@ struct File {
     layers: Option<Json>,
 }
 
-/// A template, parsed. What it leaves open its base supplies.
+/// A template, parsed. Its base supplies the parts that it leaves out.
 #[derive(Debug)]
 pub struct Template {
     /// The template it refines.
     pub base: Option<String>,
-    /// Where its facts are from.
+    /// The publication of its facts.
     pub source: Option<String>,
-    /// The model types it covers, each with the defaults in which it differs.
+    /// The model types it covers, each with the defaults in which it differs from the family.
     pub types: IndexMap<String, IndexMap<String, Value>>,
     /// The class of a configuration that names none.
     pub class: Option<String>,
@@ -47,27 +50,27 @@ pub struct Template {
     pub classes: IndexMap<String, String>,
     /// Other names of keys.
     pub aliases: IndexMap<String, String>,
-    /// What a missing key means.
+    /// The values of missing keys.
     pub defaults: IndexMap<String, Value>,
     /// Keys that change nothing.
     pub ignore: Vec<String>,
-    /// Names and what they stand for.
+    /// Names that its expressions may use, with the expressions that they stand for.
     pub lets: IndexMap<Arc<str>, Expression>,
     /// Keys that its expressions may read.
     pub keys: Vec<String>,
-    /// Conditions that a sound configuration meets, by the message where it does not.
+    /// Conditions that a sound configuration meets, by the message of the error if it does not.
     pub require: IndexMap<String, Expression>,
-    /// Layer lists by name.
+    /// Layer lists by the name under which `use` finds them.
     pub blocks: IndexMap<String, Vec<Node>>,
-    /// The layers.
+    /// The layers of the model, unless the base has them.
     pub layers: Option<Vec<Node>>,
 }
 
 impl Template {
-    /// Reads a template.
+    /// Reads a template from the JSON of its YAML file; `name` is used in errors.
     ///
     /// # Errors
-    /// Where it is no JSON of a template's keys, or a layer or expression in it is wrong.
+    /// If it has other keys than a template, or if a layer or expression in it is wrong.
     pub fn parse(name: &str, json: &str) -> Result<Self> {
         serde_json::from_str(json)
             .map_err(|error| Error::input(error.to_string()))
@@ -88,6 +91,7 @@ impl Template {
         Self::from_file(file)
     }
 
+    /// Parses every expression and layer of a template, so that later steps need no parser.
     fn from_file(file: File) -> Result<Self> {
         let expressions = |map: IndexMap<String, Json>| {
             map.into_iter()
@@ -136,7 +140,8 @@ impl Template {
         Ok(template)
     }
 
-    /// Every name that an expression of the template reads and no `let` of it defines.
+    /// The names that expressions of the template read, in alphabetical order; they are the keys
+    /// that the family knows.
     fn names(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
         let mut found = |name: &str, _: bool| {
@@ -169,7 +174,7 @@ pub fn known_types() -> impl Iterator<Item = &'static str> {
 /// The template that covers a model type, then its base, the base's base, and so on.
 ///
 /// # Errors
-/// An unknown model type, with the nearest known ones.
+/// If the model type is unknown, with the nearest known ones.
 pub fn chain(model_type: &str) -> Result<Vec<&'static Template>> {
     let index = TYPES.binary_search_by(|(name, _)| (*name).cmp(model_type)).map_err(|_| {
         Error::input(format!("model type `{model_type}` is not known"))
@@ -182,11 +187,13 @@ pub fn chain(model_type: &str) -> Result<Vec<&'static Template>> {
 /// The template file called `name`, its base, the base's base, and so on.
 ///
 /// # Errors
-/// An unknown name, with the nearest known ones.
+/// If the name is unknown, with the nearest known ones.
 pub fn bases(name: &str) -> Result<Vec<&'static Template>> {
     refined(vec![file(name)?])
 }
 
+/// The chain extended by the bases of its last template; at most eight of them, so that a circle is
+/// an error.
 fn refined(mut chain: Vec<&'static Template>) -> Result<Vec<&'static Template>> {
     while let Some(base) = chain.last().and_then(|template| template.base.as_deref()) {
         if chain.len() > 8 {
@@ -197,6 +204,7 @@ fn refined(mut chain: Vec<&'static Template>) -> Result<Vec<&'static Template>> 
     Ok(chain)
 }
 
+/// The embedded template file of a name.
 fn file(name: &str) -> Result<&'static Template> {
     let found = FAMILIES.iter().position(|(known, _)| *known == name);
     family(found.ok_or_else(|| {
@@ -205,7 +213,7 @@ fn file(name: &str) -> Result<&'static Template> {
     })?)
 }
 
-/// A preset: its model file as JSON, and as it is written.
+/// A preset: its model file as JSON, and as it is written in YAML.
 pub fn preset(name: &str) -> Option<(&'static str, &'static str)> {
     let index = PRESETS.binary_search_by(|(known, ..)| (*known).cmp(name)).ok()?;
     let (_, json, yaml) = PRESETS[index];

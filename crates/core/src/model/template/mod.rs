@@ -1,6 +1,8 @@
-//! Architectures as data: one language of layers, conditions, repetitions and expressions that
-//! serves the families of Hugging Face configurations, the presets in `models/` and the layer
-//! lists of scenarios. `docs/adding-a-model.md` teaches it.
+//! Architectures as data.
+//!
+//! One language of layers, conditions, repetitions and expressions serves the families of Hugging
+//! Face configurations, the presets in `models/` and the layer lists of scenarios.
+//! `docs/adding-a-model.md` teaches it.
 
 mod builder;
 mod expression;

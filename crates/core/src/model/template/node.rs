@@ -1,4 +1,9 @@
-//! The layer list of a template, as parsed: operators with their knobs, and what arranges them.
+//! The layer list of a template, as parsed: operators with their settings, and the words that
+//! arrange them.
+//!
+//! An entry is a section whose one word names an operator (`dense: {out: 10}`) or an arrangement:
+//! `repeat`, `scope`, `then`, `use`, `fork`, `add`, `residual`, `concat`, `let` or `model`. An `if`
+//! beside it leaves it out unless the condition holds.
 
 use std::sync::Arc;
 
@@ -10,13 +15,13 @@ use crate::diagnostic::{Error, Result};
 /// One entry of a layer list.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// The entry is left out where this does not hold.
+    /// The condition of the entry, which is left out if it does not hold.
     pub condition: Option<Expression>,
-    /// What it is.
+    /// The kind of entry.
     pub kind: Kind,
 }
 
-/// What an entry of a layer list can be.
+/// The kinds of entry of a layer list.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// An operator or a change of shape, by its name in [`OPERATORS`].
@@ -25,30 +30,30 @@ pub enum Kind {
     Repeat(Expression, Knobs, Vec<Node>),
     /// `scope: name`: layers with a name, a role, routing, shared weights.
     Scope(Knobs, Vec<Node>),
-    /// `then` where the condition holds, `else` where not.
+    /// The layers of `then` if the condition holds, those of `else` if not.
     Choose(Vec<Node>, Vec<Node>),
     /// `use: block`, with values for its names.
     Use(Arc<str>, Knobs),
     /// Paths that start at the same tensor, joined as the word says.
     Paths(Join, Vec<Vec<Node>>),
-    /// Names for the rest of the list.
+    /// Names for the rest of the list, each with its expression.
     Let(Knobs),
-    /// Another model as a part.
+    /// Another model as a part, such as the vision tower of a language model.
     Model(Knobs),
 }
 
-/// How paths come together.
+/// The ways in which paths come together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Join {
-    /// Each starts where the fork does, and so does what follows.
+    /// Each path starts where the fork does, and so does the rest of the list.
     Fork,
-    /// Their results are added.
+    /// The results are added; extents and features must agree.
     Add,
-    /// Their features are put side by side.
+    /// The features are concatenated; extents must agree.
     Concat,
 }
 
-/// Named settings of an entry.
+/// Named settings of an entry, each an expression.
 #[derive(Clone, Debug, Default)]
 pub struct Knobs(pub Vec<(Arc<str>, Expression)>);
 
@@ -58,6 +63,8 @@ impl Knobs {
         self.0.iter().find(|(known, _)| &**known == name).map(|(_, expression)| expression)
     }
 
+    /// Reads the settings of `what`. A setting outside `known` is an error, unless `known` is
+    /// empty.
     fn parse(what: &str, map: &Map<String, Json>, known: &[&str]) -> Result<Self> {
         let mut knobs = Self::default();
         for (key, value) in map {
@@ -117,6 +124,7 @@ impl Node {
     }
 }
 
+/// Calls `found` with each name that an expression of the entries reads.
 fn names_in(nodes: &[Node], found: &mut impl FnMut(&str, bool)) {
     for node in nodes {
         node.names(found);
@@ -126,8 +134,25 @@ fn names_in(nodes: &[Node], found: &mut impl FnMut(&str, bool)) {
 /// Settings that are plain names rather than expressions.
 const LITERAL: [&str; 2] = ["name", "as"];
 
-/// Operators and changes of shape with their settings.
+/// Operators and changes of shape, each with the settings that it takes. On a tensor
+/// `[batch, extents..., features]`:
+///
+/// - `input`, `reshape`: set batch, extents, features; `flatten`: features x positions, no extents;
+/// - `dense`: features `in` to `out` at each of `rows` positions, with `bias`;
+/// - `conv1d` to `conv3d`: `in` to `out` channels, windows of `kernel`, `stride`, `padding` (or
+///   `same`), `dilation`, in `groups`, perhaps `transposed`;
+/// - `attention`: `heads`, `kv_heads`, `head_dim` (or `qk_dim`, `v_dim`), `queries`, `keys`, one of
+///   the masks `causal`, `window`, `band`, `chunk`, `selected`, and `cached` elements per key;
+/// - `matmul`: `batch` products `[rows, inner] x [inner, columns]`;
+/// - `embedding`: a table `[entries, dim]`; `parameter`: a tensor of `size` elements;
+/// - `norm` and its kinds: over `dim` features, with `scale` and `bias`;
+/// - `activation` with `function`, and the functions by name: over `elements` with `operands`;
+/// - `glu`: halves the features and multiplies the halves, one of them through `function`;
+/// - pools: windows, all positions (`global_pool`), or given `extents` (`adaptive_pool`);
+/// - `rnn`, `lstm`, `gru`: `layers` of `hidden` features in `directions`, with `biases` per gate;
+/// - `scan`: a state `[heads, key_dim, value_dim]` by `kind`, perhaps in chunks.
 pub(super) const OPERATORS: &[(&str, &[&str])] = {
+    /// Settings of convolutions.
     const CONV: &[&str] = &[
         "name",
         "in",
@@ -144,10 +169,14 @@ pub(super) const OPERATORS: &[(&str, &[&str])] = {
         "weights",
         "role",
     ];
+    /// Settings of norms.
     const NORM: &[&str] = &["name", "kind", "dim", "scale", "bias", "weights", "role"];
+    /// Settings of pools.
     const POOL: &[&str] = &["name", "kernel", "stride", "padding", "ceil"];
+    /// Settings of recurrent layers.
     const CELL: &[&str] =
         &["name", "in", "hidden", "layers", "directions", "biases", "weights", "role"];
+    /// Settings of functions of each element.
     const POINTWISE: &[&str] = &["name", "function", "elements", "operands", "role"];
     &[
         ("input", &["batch", "extents", "features"]),
@@ -201,11 +230,12 @@ const SCOPE: &[&str] = &["name", "as", "role", "weights", "count", "experts", "t
 /// Words that arrange layers.
 const ARRANGING: &[&str] =
     &["repeat", "scope", "then", "use", "fork", "add", "residual", "concat", "let", "model"];
-/// The deepest nesting of layer lists.
+/// The deepest nesting of layer lists that is read.
 const MOST_DEPTH: usize = 40;
 
 impl Expression {
-    /// An expression from a value of a file: texts are parsed, the rest stands for itself.
+    /// An expression from a value of a file: texts are parsed, lists and sections are read entry by
+    /// entry, and other values stand for themselves.
     ///
     /// # Errors
     /// As [`Expression::parse`].
@@ -225,10 +255,10 @@ impl Expression {
     }
 }
 
-/// Reads a layer list.
+/// Reads a layer list: a list of entries, one entry, or nothing.
 ///
 /// # Errors
-/// An entry that is no layer, an unknown setting, an expression that does not parse.
+/// If an entry is no layer, a setting is unknown, or an expression does not parse.
 pub(super) fn parse_list(json: &Json, depth: usize) -> Result<Vec<Node>> {
     if depth > MOST_DEPTH {
         return Err(Error::input("layers are nested too deeply"));
@@ -240,6 +270,7 @@ pub(super) fn parse_list(json: &Json, depth: usize) -> Result<Vec<Node>> {
     }
 }
 
+/// Reads one entry: a word alone, or a section with one word and the settings that go with it.
 fn parse(json: &Json, depth: usize) -> Result<Node> {
     let empty = Map::new();
     let map = match json {
@@ -341,6 +372,7 @@ fn parse(json: &Json, depth: usize) -> Result<Node> {
     Ok(Node { condition, kind })
 }
 
+/// The operator of a word and its settings, or an error with the nearest words.
 fn operator(word: &str) -> Result<(&'static str, &'static [&'static str])> {
     OPERATORS.iter().find(|(name, _)| *name == word).copied().ok_or_else(|| {
         let known = OPERATORS.iter().map(|(name, _)| *name).chain(ARRANGING.iter().copied());

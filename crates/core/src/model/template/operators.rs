@@ -1,4 +1,7 @@
 //! Operators of a layer list: settings become an operator at the shape of the running tensor.
+//!
+//! A setting that is left out takes its value from the tensor (rows, inputs, positions) or the
+//! usual value of the operator (stride 1, no bias).
 
 use std::sync::Arc;
 
@@ -15,18 +18,24 @@ use crate::model::operator::{
 
 /// One operator with its settings, about to become a layer.
 pub(super) struct Call<'b, 't> {
+    /// The run that it belongs to.
     pub(super) builder: &'b mut Builder<'t>,
+    /// The operator's word in the layer list.
     pub(super) word: &'static str,
+    /// Its settings.
     pub(super) knobs: &'b Knobs,
+    /// The last part of the layer's path.
     pub(super) name: &'b str,
 }
 
 impl Call<'_, '_> {
+    /// The value of a setting; `None` if it is absent or null.
     fn maybe(&mut self, knob: &str) -> Result<Option<Value>> {
         let value = self.knobs.get(knob).map(|it| self.builder.value(knob, it)).transpose()?;
         Ok(value.filter(|value| *value != Value::Null))
     }
 
+    /// A setting that is an extent: a whole number above 0.
     fn extent(&mut self, knob: &str) -> Result<Option<u64>> {
         let Some(value) = self.maybe(knob)? else {
             return Ok(None);
@@ -39,18 +48,22 @@ impl Call<'_, '_> {
         }
     }
 
+    /// An extent, or another value if the setting is absent.
     fn extent_or(&mut self, knob: &str, otherwise: u64) -> Result<u64> {
         Ok(self.extent(knob)?.unwrap_or(otherwise))
     }
 
+    /// An extent that the operator cannot do without.
     fn needed(&mut self, knob: &str) -> Result<u64> {
         self.extent(knob)?.ok_or_else(|| Error::input(format!("`{}` needs `{knob}`", self.word)))
     }
 
+    /// A setting that is a yes or no.
     fn holds(&mut self, knob: &str, otherwise: bool) -> Result<bool> {
         Ok(self.maybe(knob)?.map_or(otherwise, |value| value.holds()))
     }
 
+    /// A setting that is a name.
     fn text(&mut self, knob: &str) -> Result<Option<Arc<str>>> {
         match self.maybe(knob)? {
             None => Ok(None),
@@ -59,7 +72,7 @@ impl Call<'_, '_> {
         }
     }
 
-    /// A list of extents, or one for every axis.
+    /// A list of extents, or one extent for every axis.
     fn extents(&mut self, knob: &str, axes: usize, otherwise: u64) -> Result<Vec<u64>> {
         let wrong = |value: &Value| {
             Error::input(format!("`{knob}` is {value}, not whole numbers for {axes} axes"))
@@ -76,10 +89,11 @@ impl Call<'_, '_> {
         }
     }
 
+    /// Adds the operator as a layer of its usual role.
     fn push(&mut self, usual: Role, operator: Operator) -> Result<()> {
         let owned = self.holds("weights", true)?;
         let usual = match self.text_role()? {
-            // an explicit role overrides the scope's
+            // An explicit role overrides the scope's.
             Some(explicit) => {
                 let scopes = &mut self.builder.scopes;
                 let last = scopes.len() - 1;
@@ -93,15 +107,17 @@ impl Call<'_, '_> {
         self.builder.push(self.name, usual, operator, owned)
     }
 
+    /// The role that the settings name.
     fn text_role(&self) -> Result<Option<Role>> {
         self.knobs.get("role").map(|it| role(it.text())).transpose()
     }
 
+    /// The running tensor, to change it.
     fn tensor(&mut self) -> &mut Tensor {
         &mut self.builder.tensor
     }
 
-    /// Turns it into a layer or a change of shape.
+    /// Turns the entry into a layer or a change of shape.
     pub(super) fn emit(mut self) -> Result<()> {
         match self.word {
             "input" => {
@@ -175,6 +191,7 @@ impl Call<'_, '_> {
         }
     }
 
+    /// The tensor with the batch, extents and features that the settings name.
     fn shaped(&mut self) -> Result<Tensor> {
         let mut tensor = self.builder.tensor.clone();
         tensor.batch = self.extent_or("batch", tensor.batch)?;
@@ -188,6 +205,7 @@ impl Call<'_, '_> {
         Ok(tensor)
     }
 
+    /// A linear layer on every position: features become `out`.
     fn dense(&mut self) -> Result<()> {
         let inputs = self.inputs()?;
         let outputs = self.needed("out")?;
@@ -201,7 +219,8 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// The features that come in: `in`, a whole shape `[features, extents...]`, or the tensor's.
+    /// The features of the input: `in`, a whole shape `[features, extents...]`, or those of the
+    /// tensor.
     fn inputs(&mut self) -> Result<u64> {
         if let Some(Value::List(shape)) = self.maybe("in")? {
             let shape: Vec<_> =
@@ -223,6 +242,8 @@ impl Call<'_, '_> {
         Ok(inputs)
     }
 
+    /// The axes of a window over the tensor's extents. `padding: same` makes ceil(input / stride)
+    /// positions; a pool's stride is its kernel unless it is given.
     fn axes(&mut self, dimensions: usize, pool: bool) -> Result<Vec<Axis>> {
         let extents = self.builder.tensor.extents.clone();
         let missing = || {
@@ -266,6 +287,7 @@ impl Call<'_, '_> {
         Ok((0..dimensions).map(axis).collect())
     }
 
+    /// A convolution over 1 to 3 axes: features become `out`, extents those of the windows.
     fn convolution(&mut self, dimensions: usize) -> Result<()> {
         let in_channels = self.inputs()?;
         let out_channels = match self.extent("out")? {
@@ -301,6 +323,8 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    /// The products of attention: features become heads x `v_dim`. The first of `chunk`,
+    /// `selected`, `window`, `band` and `causal` that is given makes the mask.
     fn attention(&mut self) -> Result<()> {
         let heads = self.needed("heads")?;
         let kv_heads = self.extent_or("kv_heads", heads)?;
@@ -357,6 +381,7 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    /// A norm over `dim` features, or over all features of a position.
     fn norm(&mut self) -> Result<()> {
         let kind = match self.word.strip_suffix("_norm") {
             Some(kind) => kind.into(),
@@ -387,6 +412,7 @@ impl Call<'_, '_> {
         self.push(Role::Norm, Operator::Norm(norm))
     }
 
+    /// A function of each element; the shape stays.
     fn pointwise(&mut self) -> Result<()> {
         let name = match self.word {
             "activation" => self
@@ -402,6 +428,7 @@ impl Call<'_, '_> {
         self.push(Role::Other, Operator::Pointwise(Pointwise { function, elements, operands }))
     }
 
+    /// A pool: over windows, over everything, or to given extents.
     fn pool(&mut self) -> Result<()> {
         let axes = match self.word {
             "global_pool" | "adaptive_pool" => {
@@ -413,7 +440,7 @@ impl Call<'_, '_> {
                 if out.contains(&0) {
                     return Err(Error::input("`extents` of 0"));
                 }
-                // windows of equal size stand for the adaptive ones
+                // Windows of equal size stand for the adaptive ones.
                 let axis = |(&input, &out): (&u64, &u64)| {
                     let stride = (input / out).max(1);
                     let kernel = input.saturating_sub((out - 1).saturating_mul(stride)).max(1);
@@ -439,6 +466,7 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    /// One or more recurrent layers over the positions: features become directions x `hidden`.
     fn recurrent(&mut self, cell: Cell) -> Result<()> {
         let (inputs, hidden) = (self.inputs()?, self.needed("hidden")?);
         let directions = self.extent_or("directions", 1)?;
@@ -461,6 +489,7 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    /// A scan over the positions: features become heads x `value_dim`.
     fn scan(&mut self) -> Result<()> {
         let kind = self.text("kind")?.ok_or_else(|| Error::input("`scan` needs `kind`"))?;
         let kind = match &*kind {
@@ -493,6 +522,7 @@ impl Call<'_, '_> {
     }
 }
 
+/// The function of a name, or an error with the nearest names.
 fn function(name: &str) -> Result<Function> {
     Function::activation(name).ok_or_else(|| {
         Error::input(format!("`{name}` is not an activation"))

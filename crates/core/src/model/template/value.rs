@@ -30,12 +30,12 @@ impl Value {
         Self::Text(text.into())
     }
 
-    /// A count; beyond 2^63 it is no whole number any more.
+    /// A count; above 2^63 it is no whole number any more.
     pub fn count(count: u64) -> Self {
         i64::try_from(count).map_or(Self::Float(count as f64), Self::Int)
     }
 
-    /// The number, whole or not.
+    /// The number, whole or not; `None` for other kinds.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Int(number) => Some(*number as f64),
@@ -44,7 +44,7 @@ impl Value {
         }
     }
 
-    /// Whether a condition holds: null, false, 0 and what is empty do not.
+    /// True if a condition with this value holds: null, false, 0 and empty values do not.
     pub fn holds(&self) -> bool {
         match self {
             Self::Null => false,
@@ -57,7 +57,7 @@ impl Value {
         }
     }
 
-    /// Equality as the language sees it: 2 is 2.0.
+    /// Equality in the language of templates: 2 is 2.0.
     pub fn same(&self, other: &Self) -> bool {
         match (self.number(), other.number()) {
             (Some(a), Some(b)) => a.total_cmp(&b).is_eq(),
@@ -65,7 +65,7 @@ impl Value {
         }
     }
 
-    /// A whole number that is not negative.
+    /// The value as a whole number that is not negative; 2.0 is one, too.
     pub fn whole(&self) -> Option<u64> {
         match *self {
             Self::Int(number) => u64::try_from(number).ok(),
@@ -78,7 +78,7 @@ impl Value {
         }
     }
 
-    /// What kind of value this is, for messages.
+    /// The kind of value, in words for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",

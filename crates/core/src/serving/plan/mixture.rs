@@ -27,11 +27,6 @@ impl<Q: Measure + Mul<Share, Output = Q> + Add<Output = Q>> Mixture<Q> {
         let part = |(share, value): &(Input<Share>, Input<Q>)| value.trace() * share.trace();
         self.others.iter().fold(part(&self.first), |sum, class| sum + part(class))
     }
-
-    /// The mean.
-    pub fn traced(&self, _: bool) -> Traced<Q> {
-        self.trace()
-    }
 }
 
 inputs!(Mixture<Q: Measure> { first, others });

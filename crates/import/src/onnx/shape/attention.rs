@@ -17,7 +17,7 @@ pub(in super::super) struct Extents {
     pub(in super::super) v_dim: u64,
 }
 
-/// Length of the past in a cache `[..., length, head_dim]` at input `index`, 0 without one.
+/// Length of the past in a cache `[..., length, head_dim]` at input `index`; 0 without a cache.
 fn past(call: &Call, index: usize) -> Inferred<u64> {
     if call.optional(index).is_none() {
         return Ok(0);
@@ -26,6 +26,7 @@ fn past(call: &Call, index: usize) -> Inferred<u64> {
     Ok(cache[cache.len() - 2])
 }
 
+/// A setting that is a number of heads.
 fn heads_of(call: &Call, name: &str) -> Inferred<u64> {
     match call.count(name)? {
         Some(heads) if heads > 0 => Ok(heads),
@@ -33,10 +34,12 @@ fn heads_of(call: &Call, name: &str) -> Inferred<u64> {
     }
 }
 
+/// A sum of extents that 64 bits must hold.
 fn sum(call: &Call, a: u64, b: u64) -> Inferred<u64> {
     a.checked_add(b).ok_or_else(|| call.invalid("a dimension overflows"))
 }
 
+/// Features per head, which must divide.
 fn divide(call: &Call, whole: u64, parts: u64) -> Inferred<u64> {
     if parts > 0 && whole.is_multiple_of(parts) {
         Ok(whole / parts)
@@ -112,6 +115,7 @@ pub(in super::super) fn projecting(call: &Call) -> Inferred<Extents> {
     })
 }
 
+/// The input that holds the past.
 fn projecting_past(call: &Call) -> usize {
     if call.operator.ends_with("QAttention") { 8 } else { 4 }
 }
@@ -172,6 +176,7 @@ pub(in super::super) fn grouped_outputs(call: &Call) -> Outputs {
     head_outputs(call, grouped(call)?)
 }
 
+/// Output `[batch, queries, heads x dim]`, present keys and values `[batch, kv_heads, keys, dim]`.
 fn head_outputs(call: &Call, it: Extents) -> Outputs {
     let value = |shape| Value::new(call.data_type(0), shape);
     Ok(vec![

@@ -4,7 +4,7 @@ use super::super::call::{Call, Inferred, Stop};
 use super::super::value::{Shape, Value};
 use super::{Outputs, broadcast, shaped, size, sizes, total};
 
-/// `Reshape(x, shape)`: 0 keeps a dimension, -1 takes what is left.
+/// `Reshape(x, shape)`: 0 keeps a dimension, -1 takes the elements that remain.
 pub(in super::super) fn reshape(call: &Call) -> Outputs {
     let from = call.shape(0)?;
     let Some(wanted) = call.list("shape", 1)? else {
@@ -122,11 +122,12 @@ pub(in super::super) fn concat(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
+/// A sum of extents that 64 bits must hold.
 fn total_sum(call: &Call, a: u64, b: u64) -> Inferred<u64> {
     a.checked_add(b).ok_or_else(|| call.invalid("a dimension overflows"))
 }
 
-/// `Split(x, parts)` along `axis`; equal parts where none are given.
+/// `Split(x, parts)` along `axis`; equal parts if none are given.
 pub(in super::super) fn split(call: &Call) -> Outputs {
     let from = call.ranked(0, 1)?;
     let axis = call.axis(call.int("axis").unwrap_or(0), from.len())?;
@@ -156,7 +157,7 @@ pub(in super::super) fn split_parts(call: &Call, whole: u64) -> Inferred<Vec<u64
     Ok((0..count).map(|index| each.min(whole.saturating_sub(index * each))).collect())
 }
 
-/// One axis of `Slice`: first index, step, and how many.
+/// The cut that `Slice` makes in one axis: first index, step, and number of elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Cut {
     pub(in super::super) axis: usize,
@@ -165,7 +166,7 @@ pub(in super::super) struct Cut {
     pub(in super::super) count: u64,
 }
 
-/// What `Slice(x, starts, ends, axes, steps)` takes of each axis that it names.
+/// The cuts of `Slice(x, starts, ends, axes, steps)`, one per axis that it names.
 pub(in super::super) fn cuts(call: &Call, from: &[u64]) -> Inferred<Vec<Cut>> {
     let missing = |name: &str| call.invalid(format!("no `{name}` are given"));
     let starts = call.list("starts", 1)?.ok_or_else(|| missing("starts"))?;
@@ -189,7 +190,8 @@ pub(in super::super) fn cuts(call: &Call, from: &[u64]) -> Inferred<Vec<Cut>> {
                 (if at < 0 { at.saturating_add(dim) } else { at }).max(low).min(high)
             };
             let start = place(starts[index], 0);
-            // Counting down, an end of -1 means the last element; only one far below means "all".
+            // With a negative step, an end of -1 means the last element; only one far below means
+            // "all".
             let end = place(ends[index], low);
             let span = if step > 0 { end - start } else { start - end };
             let count = span.max(0).unsigned_abs().div_ceil(step.unsigned_abs());

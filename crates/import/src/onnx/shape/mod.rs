@@ -1,7 +1,7 @@
 //! Shapes of an operator's outputs from those of its inputs, by family of operator.
 //!
 //! The rules are those of the operator reference (onnx.ai/onnx/operators) for every version at
-//! once: where a setting became an input, both places are looked at.
+//! once: if a setting became an input in a later version, both places are read.
 
 pub(super) mod attention;
 pub(super) mod layout;

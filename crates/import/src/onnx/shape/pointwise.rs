@@ -9,7 +9,7 @@ pub(in super::super) fn stretched(call: &Call) -> Outputs {
     shaped(call, common(call)?)
 }
 
-/// As [`stretched`], yielding truth values.
+/// As [`stretched`], with truth values as the result.
 pub(in super::super) fn compared(call: &Call) -> Outputs {
     Ok(vec![Value::new(DataType::BOOL, common(call)?)])
 }
@@ -19,6 +19,7 @@ pub(in super::super) fn selected(call: &Call) -> Outputs {
     Ok(vec![Value::new(call.data_type(1), common(call)?)])
 }
 
+/// The shape to which all inputs stretch.
 fn common(call: &Call) -> Inferred<Shape> {
     let mut shape = call.shape(0)?.clone();
     for index in 1..call.inputs.len() {
@@ -34,7 +35,7 @@ pub(in super::super) fn tested(call: &Call) -> Outputs {
     same_as(call, DataType::BOOL)
 }
 
-/// `Cast`, `CastLike`, and what else names its element type in `to` or input 1.
+/// `Cast`, `CastLike`, and other operators that name their element type in `to` or input 1.
 pub(in super::super) fn cast(call: &Call) -> Outputs {
     let data_type = match call.int("to") {
         Some(to) => DataType(to as i32),
@@ -136,6 +137,7 @@ pub(in super::super) fn arg_reduced(call: &Call) -> Outputs {
     Ok(vec![Value::new(DataType::INT64, without(shape, &gone, keep))])
 }
 
+/// A shape without the axes that are gone, or with 1 in their place.
 fn without(shape: &[u64], gone: &[bool], keep: bool) -> Shape {
     let dims = shape.iter().zip(gone);
     if keep {
@@ -163,7 +165,7 @@ pub(in super::super) fn shape(call: &Call) -> Outputs {
     Ok(vec![Value::new(DataType::INT64, vec![(end - start) as u64])])
 }
 
-/// Which dimensions `Shape` yields.
+/// The dimensions that `Shape` returns: first, and one past the last.
 pub(in super::super) fn shape_bounds(call: &Call) -> Inferred<(usize, usize)> {
     let rank = call.shape(0)?.len() as i64;
     let at = |name, default| {
@@ -220,7 +222,7 @@ pub(in super::super) fn one_hot(call: &Call) -> Outputs {
     Ok(vec![Value::new(call.data_type(2), shape)])
 }
 
-/// `NonZero(x)`: how many there are is known only where the contents are.
+/// `NonZero(x)`: the number of elements is known only if the contents are.
 pub(in super::super) fn non_zero(call: &Call) -> Outputs {
     let rank = call.shape(0)?.len().max(1) as u64;
     let count = call.contents(0)?.iter().filter(|x| **x != 0.0).count() as u64;

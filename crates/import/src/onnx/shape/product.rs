@@ -6,7 +6,7 @@ use super::super::call::{Call, Inferred};
 use super::super::value::{DataType, Shape, Value};
 use super::{Outputs, broadcast, shaped, total};
 
-/// A matrix product by numpy's rule, taken apart.
+/// A matrix product by numpy's rule, taken apart into batch, rows, inner extent and columns.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Product {
     /// Batch dimensions of the left factor, the right one, and both together.
@@ -20,7 +20,7 @@ pub(in super::super) struct Product {
     pub(in super::super) shape: Shape,
 }
 
-/// The product of inputs `left` and `right`, transposed where flags `transA`, `transB` say so.
+/// The product of inputs `left` and `right`, transposed if flags `transA`, `transB` are set.
 pub(in super::super) fn product(call: &Call, left: usize, right: usize) -> Inferred<Product> {
     let (a, b) = (call.ranked(left, 1)?, call.ranked(right, 1)?);
     let mut matrix_a = if a.len() == 1 { vec![1, a[0]] } else { a.clone() };
@@ -83,7 +83,7 @@ pub(in super::super) fn matmul_packed(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// Features in and out of a packed matrix.
+/// Features before and after a packed matrix.
 pub(in super::super) fn packed(call: &Call) -> Inferred<(u64, u64)> {
     match (call.count("K")?, call.count("N")?) {
         (Some(inner), Some(columns)) => Ok((inner, columns)),
@@ -155,6 +155,7 @@ fn stand_ins(count: usize) -> Vec<char> {
     (0..count.min(24) as u32).rev().filter_map(|i| char::from_u32('Α' as u32 + i)).collect()
 }
 
+/// The labels of a term, with the ellipsis replaced by its letters.
 fn expand(term: &str, ellipsis: &[char]) -> Vec<char> {
     match term.split_once("...") {
         Some((before, after)) => {

@@ -1,4 +1,5 @@
-//! Convolutions, pools and resizing: what slides over the axes of an image or a signal.
+//! Convolutions, pools and resizing: operators whose windows slide over the axes of an image or a
+//! signal.
 
 use flopcast_core::model::operator::Axis;
 
@@ -10,11 +11,11 @@ use super::{Outputs, shaped, size, sizes, total};
 #[derive(Clone, Debug)]
 pub(in super::super) struct Windows {
     pub(in super::super) axes: Vec<Axis>,
-    /// Positions out along each axis.
+    /// Positions of the output along each axis.
     pub(in super::super) output: Vec<u64>,
 }
 
-/// Strides, dilations and the like: one positive number per axis, 1 where left out.
+/// Strides, dilations and the like: one positive number per axis, 1 if left out.
 fn per_axis(call: &Call, name: &str, rank: usize) -> Inferred<Vec<u64>> {
     match call.ints(name).filter(|list| !list.is_empty()) {
         None => Ok(vec![1; rank]),
@@ -47,7 +48,8 @@ fn slide(call: &Call, space: &[u64], kernel: &[u64], ceil: bool) -> Inferred<Win
         axis.dilation = dilations[index];
         match auto.as_str() {
             "SAME_UPPER" | "SAME_LOWER" => {
-                // As many positions out as strides in: pad what the last window lacks.
+                // The output has ceil(input / stride) positions: pad as much as the last window
+                // lacks.
                 let span = reach(call, &axis)?;
                 let last = axis.input.div_ceil(axis.stride).saturating_sub(1);
                 axis.padding = total(call, &[last, axis.stride])?
@@ -76,7 +78,7 @@ fn reach(call: &Call, axis: &Axis) -> Inferred<u64> {
         .ok_or_else(|| call.invalid("a window that is too large"))
 }
 
-/// What a convolution of input `data` with weights `weight` looks like.
+/// The extents of a convolution: `[batch, in_channels, ...]` to `[batch, out_channels, ...]`.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Convolved {
     pub(in super::super) batch: u64,
@@ -87,12 +89,13 @@ pub(in super::super) struct Convolved {
 }
 
 impl Convolved {
+    /// The shape of the output, channels first.
     fn shape(&self) -> Shape {
         [&[self.batch, self.out_channels], self.windows.output.as_slice()].concat()
     }
 }
 
-/// Whether a node of ONNX Runtime has its channels last.
+/// True if a node of ONNX Runtime has its channels last.
 fn channels_last(call: &Call) -> bool {
     call.flag("channels_last") || call.operator.contains(".Nhwc")
 }
@@ -106,7 +109,7 @@ pub(in super::super) fn image(call: &Call, index: usize) -> Inferred<Shape> {
     Ok(shape)
 }
 
-/// The shape as the node has it of an image with its channels first.
+/// The shape as the node stores it, of an image with its channels first.
 fn as_stored(call: &Call, mut shape: Shape) -> Shape {
     if channels_last(call) {
         shape[1..].rotate_left(1);
@@ -196,7 +199,7 @@ pub(in super::super) fn pool_windows(call: &Call) -> Inferred<Windows> {
     slide(call, &x[2..], &kernel, call.flag("ceil_mode"))
 }
 
-/// `MaxPool`, `AveragePool`, `LpPool`; `MaxPool` also yields indices.
+/// `MaxPool`, `AveragePool`, `LpPool`; the second output of `MaxPool` is the indices.
 pub(in super::super) fn pool(call: &Call) -> Outputs {
     let shape = [&image(call, 0)?[..2], &pool_windows(call)?.output].concat();
     let shape = as_stored(call, shape);
@@ -263,7 +266,7 @@ pub(in super::super) fn resize(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// Stretches `axes` of `shape` to `wanted`, keeping the aspect ratio where the node says so.
+/// Stretches `axes` of `shape` to `wanted`, keeping the aspect ratio if the node says so.
 fn fit(call: &Call, shape: &mut Shape, axes: &[usize], wanted: &[u64]) {
     let ratios = axes.iter().zip(wanted).map(|(&axis, &to)| to as f64 / shape[axis] as f64);
     let scale = match call.text("keep_aspect_ratio_policy").as_deref() {

@@ -8,10 +8,13 @@ use super::{Failure, Function, Names, Node, Operation};
 use crate::diagnostic::Error;
 use crate::model::template::value::Value;
 
+/// A failure that `??` does not forgive.
 fn wrong(message: String) -> Failure {
     Failure::Wrong(Error::input(message))
 }
 
+/// The value of a node. `and`, `or`, `??` and `if else` evaluate only the operand that they need;
+/// `and` and `or` give the value that decided, as in Python.
 pub(super) fn evaluate(node: &Node, names: &mut impl Names) -> Result<Value, Failure> {
     match node {
         Node::Literal(value) => Ok(value.clone()),
@@ -80,6 +83,8 @@ pub(super) fn evaluate(node: &Node, names: &mut impl Names) -> Result<Value, Fai
     }
 }
 
+/// The entry of a list (negative indices count from the end), the letter of a text, or the value of
+/// a section's key.
 fn indexed(list: &Value, index: &Value) -> Result<Value, Failure> {
     match (list, index) {
         (Value::List(items), Value::Int(at)) => {
@@ -102,6 +107,7 @@ fn indexed(list: &Value, index: &Value) -> Result<Value, Failure> {
     }
 }
 
+/// True if a list has the item, a section the key, or a text the part; null contains nothing.
 fn contains(list: &Value, item: &Value) -> Result<bool, Failure> {
     match list {
         Value::List(items) => Ok(items.iter().any(|other| other.same(item))),
@@ -115,6 +121,7 @@ fn contains(list: &Value, item: &Value) -> Result<bool, Failure> {
     }
 }
 
+/// A sum, product or comparison of two numbers, or two texts joined by `+`.
 fn arithmetic(operation: Operation, left: &Value, right: &Value) -> Result<Value, Failure> {
     // Overflow falls through to real numbers, which no extent accepts above 2^63.
     if let (Value::Int(a), Value::Int(b)) = (left, right) {
@@ -159,6 +166,7 @@ fn arithmetic(operation: Operation, left: &Value, right: &Value) -> Result<Value
     })
 }
 
+/// The value of a function call.
 fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
     let needs = |count: usize| {
         let names = Function::ALL.iter().find(|(_, known)| *known as u8 == function as u8);
@@ -220,8 +228,8 @@ fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
             }
         }
         Function::Multiple => {
-            // the multiple of `step` that is nearest to `x`, at least `step`, at most 10 % below x:
-            // how MobileNets and EfficientNets round channels
+            // The multiple of `step` that is nearest to `x`, at least `step`, at most 10 % below x.
+            // MobileNets and EfficientNets round channels in this way.
             needs(2)?;
             let (x, step) = (number(&arguments[0])?, number(&arguments[1])?);
             if step <= 0.0 {
@@ -231,7 +239,7 @@ fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
             Ok(whole(if nearest < 0.9 * x { nearest + step } else { nearest }))
         }
         Function::At => {
-            // the entry of a list, or what serves all entries
+            // The entry of a list, or the one value that serves all entries.
             needs(2)?;
             match &arguments[0] {
                 Value::List(_) => indexed(&arguments[0], &arguments[1]),

@@ -7,8 +7,15 @@
 //! config.hidden                                      the key, where a name means something else
 //! max(64, ceil(hidden / 3)), layer in [0, 4], not tied and bias
 //! ```
-//! `/` of whole numbers is whole where it divides and a fraction where not; `//` rounds down.
-//! `a ?? b` is `b` where `a` is null or one of its keys is missing.
+//!
+//! `/` of whole numbers is whole if it divides and a fraction if not; `//` rounds down. `a ?? b` is
+//! `b` if `a` is null or one of its keys is missing. From loose to tight: `if else`, `??`, `or`,
+//! `and`, comparisons and `in`, sums, products, `**`, `-`, indexing.
+//!
+//! Functions: `min`, `max` and `sum` of values or of one list; `ceil`, `floor`, `round` (ties to
+//! even), `abs`, `sqrt` of a number; `len` of a list or text; `count(list, x)`; `first(list, n)`;
+//! `multiple(x, step)`, the multiple of `step` nearest to `x` but at most 10 % below it;
+//! `starts_with`, `ends_with`; `at(list, i)`, which is also the value itself if it is no list.
 
 mod evaluate;
 mod parse;
@@ -25,21 +32,21 @@ pub struct Expression {
     root: Node,
 }
 
-/// Where the names of an expression come from.
+/// The source of an expression's names.
 pub trait Names {
-    /// The value of `name`, `None` where nothing is called that.
+    /// The value of `name`; `None` if nothing is called that.
     fn lookup(&mut self, name: &str) -> Result<Option<Value>, Failure>;
 
     /// The value of the configuration's key `name`, whatever else has that name: `config.name`.
     fn key(&mut self, name: &str) -> Result<Option<Value>, Failure>;
 }
 
-/// Why an expression has no value.
+/// The reason why an expression has no value.
 #[derive(Debug)]
 pub enum Failure {
     /// A key is missing, which `??` forgives.
     Missing(String),
-    /// Anything else.
+    /// Any other reason.
     Wrong(Error),
 }
 
@@ -58,63 +65,111 @@ impl From<Failure> for Error {
     }
 }
 
+/// A node of the tree of an expression.
 #[derive(Clone, Debug)]
 enum Node {
+    /// A value written out: a number, a text in quotes, true, false or null.
     Literal(Value),
+    /// A name, looked up in the configuration and the template.
     Name(Arc<str>),
+    /// `[a, b]`.
     List(Vec<Node>),
+    /// A section, from a file only.
     Map(Vec<(String, Node)>),
+    /// `a[b]`: the entry of a list, the letter of a text, the value of a key.
     Index(Box<Node>, Box<Node>),
+    /// `a.key`; `config.key` is the configuration's own key.
     Member(Box<Node>, Arc<str>),
+    /// `not a`: true for null, false, 0 and empty values.
     Not(Box<Node>),
+    /// `-a`.
     Negative(Box<Node>),
+    /// Two operands and what joins them.
     Binary(Operation, Box<Node>, Box<Node>),
+    /// `b if a else c`, as `[a, b, c]`.
     Choose(Box<[Node; 3]>),
+    /// `f(a, b)`.
     Call(Function, Vec<Node>),
 }
 
+/// Operations of two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
+    /// `a ?? b`: b if a is null or a key in it is missing.
     Coalesce,
+    /// `a or b`: a if it holds, else b.
     Or,
+    /// `a and b`: b if a holds, else a.
     And,
+    /// `a == b`; 2 equals 2.0.
     Equal,
+    /// `a != b`.
     Differ,
+    /// `a < b`, of numbers.
     Less,
+    /// `a <= b`, of numbers.
     LessEqual,
+    /// `a > b`, of numbers.
     Greater,
+    /// `a >= b`, of numbers.
     GreaterEqual,
+    /// `a in b`: an item of a list, a key of a section, a part of a text.
     In,
+    /// `a not in b`.
     NotIn,
+    /// `a + b`, of numbers or texts.
     Add,
+    /// `a - b`.
     Subtract,
+    /// `a * b`.
     Multiply,
+    /// `a / b`: whole if b divides a, else a fraction.
     Divide,
+    /// `a // b`, rounded down.
     DivideDown,
+    /// `a % b`: the remainder of `//`, never negative.
     Remainder,
+    /// `a ** b`: the power.
     Power,
 }
 
+/// Functions that an expression may call.
 #[derive(Clone, Copy, Debug)]
 enum Function {
+    /// The least of its values, or of the entries of one list.
     Min,
+    /// The greatest of its values, or of the entries of one list.
     Max,
+    /// The number rounded up.
     Ceil,
+    /// The number rounded down.
     Floor,
+    /// The number rounded to the nearest whole one, ties to the even one.
     Round,
+    /// The number without its sign.
     Abs,
+    /// The square root; whole if it is.
     Sqrt,
+    /// The length of a list, section or text; 1 for a number.
     Len,
+    /// The sum of its values, or of the entries of one list.
     Sum,
+    /// `count(list, x)`: the entries that equal x.
     Count,
+    /// `first(list, n)`: the first n entries.
     First,
+    /// `multiple(x, step)`: the multiple of `step` nearest to x, but at most 10 % below it.
     Multiple,
+    /// `starts_with(text, part)`.
     StartsWith,
+    /// `ends_with(text, part)`.
     EndsWith,
+    /// `at(list, i)`: the entry, or the value itself if it is no list.
     At,
 }
 
 impl Function {
+    /// The functions by the names under which expressions call them.
     const ALL: [(&'static str, Self); 15] = [
         ("min", Self::Min),
         ("max", Self::Max),
@@ -138,12 +193,12 @@ impl Expression {
     /// Reads an expression.
     ///
     /// # Errors
-    /// Where the text is not one, with what was met instead.
+    /// If the text is not one: the error has the part that was not expected.
     pub fn parse(text: &str) -> Result<Self> {
         Ok(Self { text: text.into(), root: parse::parse(text)? })
     }
 
-    /// An expression that is a value.
+    /// An expression that is a plain value.
     pub fn literal(value: Value) -> Self {
         Self { text: value.to_string().into(), root: Node::Literal(value) }
     }
@@ -166,20 +221,21 @@ impl Expression {
         &self.text
     }
 
-    /// Its value, with `names` for the keys.
+    /// Its value, with `names` for the keys. Whole numbers stay whole as long as they fit 64 bits.
     ///
     /// # Errors
-    /// A missing key, an operation that its operands do not have, a division by zero, an overflow.
+    /// If a key is missing, an operation does not fit its operands, or a divisor is zero.
     pub fn evaluate(&self, names: &mut impl Names) -> Result<Value, Failure> {
         evaluate::evaluate(&self.root, names)
     }
 
-    /// Calls `found` with each name in it; `optional` where a `??` forgives its absence.
+    /// Calls `found` with each name in it; `optional` is true if a `??` forgives its absence.
     pub fn names(&self, found: &mut impl FnMut(&str, bool)) {
         walk(&self.root, false, found);
     }
 }
 
+/// Calls `found` with each name below a node.
 fn walk(node: &Node, optional: bool, found: &mut impl FnMut(&str, bool)) {
     match node {
         Node::Literal(_) => {}

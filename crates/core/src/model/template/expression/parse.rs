@@ -1,4 +1,4 @@
-//! From an expression's text to its tree.
+//! The parser of expressions: text to tokens, tokens to a tree, by recursive descent.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::{Function, Node, Operation};
 use crate::diagnostic::{Error, Result};
 use crate::model::template::value::Value;
 
-/// The most nodes of an expression: keeps evaluation within the stack.
+/// The most nodes of an expression. It keeps evaluation within the stack.
 const MOST_NODES: usize = 400;
 
 /// The deepest nesting of parentheses.
@@ -15,7 +15,7 @@ const MOST_DEPTH: usize = 40;
 /// Reads the tree of an expression.
 ///
 /// # Errors
-/// Where the text is not one, with what was met instead.
+/// If the text is not one: the error has the part that was not expected.
 pub(super) fn parse(text: &str) -> Result<Node> {
     let tokens = tokens(text)?;
     let mut parser = Parser { text, tokens, next: 0, nodes: 0, depth: 0 };
@@ -26,6 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Node> {
     }
 }
 
+/// A token of an expression.
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     Number(Value),
@@ -45,11 +46,13 @@ impl std::fmt::Display for Token {
     }
 }
 
+/// Signs, so that a longer one comes before its own beginning.
 const SIGNS: [&str; 22] = [
     "??", "==", "!=", "<=", ">=", "//", "**", "<", ">", "+", "-", "*", "/", "%", "(", ")", "[",
     "]", ",", ".", "&&", "||",
 ];
 
+/// The tokens of a text: numbers (with `_` between digits), quoted texts, words and signs.
 fn tokens(text: &str) -> Result<Vec<Token>> {
     let wrong = |what: &str| Error::input(format!("`{text}` is not an expression: {what}"));
     let mut found = Vec::new();
@@ -92,6 +95,7 @@ fn tokens(text: &str) -> Result<Vec<Token>> {
     Ok(found)
 }
 
+/// The state of the parser. It counts nodes and depth, so that no text can overflow the stack.
 struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Token>,
@@ -126,10 +130,12 @@ const LEVELS: [&[(&str, Operation)]; 7] = [
 ];
 
 impl Parser<'_> {
+    /// The next token, if there is one.
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.next)
     }
 
+    /// Takes the next token if it is the expected one.
     fn takes(&mut self, expected: &str) -> bool {
         let met = match self.peek() {
             Some(Token::Sign(sign)) => *sign == expected,
@@ -140,6 +146,7 @@ impl Parser<'_> {
         met
     }
 
+    /// Takes the expected token, or fails.
     fn needs(&mut self, expected: &str) -> Result<()> {
         if self.takes(expected) {
             return Ok(());
@@ -148,10 +155,12 @@ impl Parser<'_> {
         Err(self.unexpected(&met).hint(format!("expected `{expected}`")))
     }
 
+    /// The error of a token that was not expected.
     fn unexpected(&self, met: &str) -> Error {
         Error::input(format!("`{}` is not an expression: did not expect {met}", self.text))
     }
 
+    /// Counts a node, of which there is a limit.
     fn count(&mut self) -> Result<()> {
         self.nodes += 1;
         if self.nodes > MOST_NODES || self.depth > MOST_DEPTH {
@@ -175,6 +184,7 @@ impl Parser<'_> {
         Ok(node)
     }
 
+    /// Operations of a level of [`LEVELS`], from left to right.
     fn binary(&mut self, level: usize) -> Result<Node> {
         let Some(operations) = LEVELS.get(level) else {
             return self.unary();
@@ -200,6 +210,7 @@ impl Parser<'_> {
         Ok(left)
     }
 
+    /// A sign, then an operand with indices and members behind it.
     fn unary(&mut self) -> Result<Node> {
         self.count()?;
         if self.takes("-") {
@@ -228,6 +239,7 @@ impl Parser<'_> {
         }
     }
 
+    /// A number, text, name, call, list or parenthesis.
     fn primary(&mut self) -> Result<Node> {
         let token = self.peek().cloned().ok_or_else(|| self.unexpected("its end"))?;
         self.next += 1;
@@ -259,6 +271,7 @@ impl Parser<'_> {
         })
     }
 
+    /// Items with commas between them, up to `end`.
     fn items(&mut self, end: &str) -> Result<Vec<Node>> {
         let mut items = Vec::new();
         while !self.takes(end) {
