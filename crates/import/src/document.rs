@@ -387,8 +387,8 @@ mod tests {
         check("a: 1\na: 2\n", "duplicate key `a`");
         check(&format!("a: {}{}", "[".repeat(65), "]".repeat(65)), "YAML");
         check(&format!("a: &a 1\nb: [{}]", vec!["*a"; 101].join(",")), "YAML");
-        let at_most = format!("a: &a 1\nb: [{}]", vec!["*a"; 100].join(","));
-        assert_eq!(json("test.yaml", at_most.as_bytes()).expect("data")["b"][99], 1);
+        let at_most = format!("a: &a 1\nb: [{}]", vec!["*a"; 99].join(","));
+        assert_eq!(json("test.yaml", at_most.as_bytes()).expect("data")["b"][98], 1);
         let secret = json("notes.txt", b"KEY SECRET: [\n").expect_err("no YAML").to_string();
         assert!(!secret.contains("SECRET"), "{secret}");
     }
