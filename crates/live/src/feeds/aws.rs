@@ -1,4 +1,8 @@
 //! The bulk price list of EC2: one CSV per region, hundreds of megabytes, read as a stream.
+//!
+//! Asked is `/offers/v1.0/aws/AmazonEC2/current/REGION/index.csv`. Lines about the file come before
+//! the header, which begins with `SKU`. `PricePerUnit` is in USD per hour of an instance; another
+//! currency is an error. An unchanged file is not sent again (`ETag`).
 
 use std::io::{self, Read};
 

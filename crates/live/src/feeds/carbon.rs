@@ -13,9 +13,13 @@ use super::Session;
 
 /// One value of a series: gCO2e/kWh over a number of minutes.
 struct Point {
+    /// The start of the stretch.
     at: DateTime<Utc>,
+    /// Its length.
     minutes: i64,
+    /// The mean intensity over it.
     g_per_kwh: f64,
+    /// True if it is a forecast.
     forecast: bool,
 }
 
@@ -36,18 +40,22 @@ fn sheet(zone: &str, basis: GridBasis, points: impl IntoIterator<Item = Point>) 
     sheet
 }
 
+/// An answer of Electricity Maps: a history or a forecast.
 #[derive(Deserialize)]
 struct History {
     #[serde(alias = "forecast")]
     history: Vec<Hour>,
 }
 
+/// An hour of Electricity Maps.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Hour {
     datetime: DateTime<Utc>,
+    /// Mean of the hour, in gCO2e/kWh.
     #[serde(default)]
     carbon_intensity: Number,
+    /// `lifecycle` or `direct`; life-cycle if it is not stated.
     emission_factor_type: Option<String>,
 }
 
@@ -81,23 +89,27 @@ pub(super) fn electricity_maps(session: &Session<'_>, zone: &str) -> Result<Answ
     Ok(Answer::New(sheet(zone, basis, points), None))
 }
 
+/// The token of a session with `WattTime`.
 #[derive(Deserialize)]
 struct Token {
     token: String,
 }
 
+/// A forecast of `WattTime`.
 #[derive(Deserialize)]
 struct Forecast {
     data: Vec<Value>,
     meta: Meta,
 }
 
+/// A value of `WattTime`, in lb CO2/MWh.
 #[derive(Deserialize)]
 struct Value {
     point_time: DateTime<Utc>,
     value: Number,
 }
 
+/// The signal and units of a forecast, which are checked.
 #[derive(Deserialize)]
 struct Meta {
     data_point_period_seconds: i64,
@@ -135,17 +147,20 @@ pub(super) fn watttime(session: &Session<'_>, region: &str) -> Result<Answer<She
     Ok(Answer::New(sheet(region, GridBasis::Marginal, points), None))
 }
 
+/// An answer of Great Britain's operator.
 #[derive(Deserialize)]
 struct Slots {
     data: Vec<Slot>,
 }
 
+/// Half an hour of Great Britain.
 #[derive(Deserialize)]
 struct Slot {
     from: String,
     intensity: Intensity,
 }
 
+/// Intensities of half an hour in gCO2/kWh; the actual one is known afterwards.
 #[derive(Deserialize)]
 struct Intensity {
     forecast: Number,

@@ -1,5 +1,8 @@
 //! The billing catalog of Compute Engine, in which accelerators and their hosts are SKUs of their
 //! own.
+//!
+//! Asked is `/v1/services/6F81-5844-456A/skus` in USD, paged by token. The price of an instance is
+//! the sum of its parts: GPUs, cores and GiB of memory, each by the hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,51 +15,64 @@ use super::super::sheet::{Rents, Sheet, products};
 use super::super::transport::{Answer, Request};
 use super::{Pages, Session};
 
+/// A page of SKUs.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
     skus: Vec<Sku>,
+    /// The token of the next page; empty on the last one.
     #[serde(default)]
     next_page_token: String,
 }
 
+/// A SKU: a part of an instance on some terms.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sku {
+    /// The part in words.
     description: String,
     category: Category,
+    /// Regions in which the price holds.
     #[serde(default)]
     service_regions: Vec<String>,
+    /// Its prices, the current one first.
     #[serde(default)]
     pricing_info: Vec<PricingInfo>,
 }
 
+/// The terms of a SKU.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Category {
     usage_type: String,
 }
 
+/// A price with its validity, which is not needed here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PricingInfo {
     pricing_expression: Expression,
 }
 
+/// A price by unit and tier.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Expression {
+    /// `h`, or `GiBy.h` for memory.
     usage_unit: String,
+    /// Tiers of quantity; the last one has the price behind a free tier.
     #[serde(default)]
     tiered_rates: Vec<Rate>,
 }
 
+/// The price of a tier.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Rate {
     unit_price: Amount,
 }
 
+/// An amount: units + nanos x 1e-9 of the currency.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Amount {

@@ -13,25 +13,31 @@ use super::super::sheet::{Product, Rents, Sheet};
 use super::super::transport::{Answer, Request};
 use super::Session;
 
+/// An answer of Lambda: instance types by name.
 #[derive(Deserialize)]
 struct Instances {
     data: BTreeMap<String, Instance>,
 }
 
+/// An entry of Lambda.
 #[derive(Deserialize)]
 struct Instance {
     instance_type: InstanceType,
 }
 
+/// An instance type of Lambda.
 #[derive(Deserialize)]
 struct InstanceType {
     name: String,
+    /// The device in Lambda's words.
     #[serde(default)]
     gpu_description: String,
+    /// Price of the instance in US cents per hour.
     price_cents_per_hour: Number,
     specs: Specs,
 }
 
+/// The hardware of an instance type.
 #[derive(Deserialize)]
 struct Specs {
     #[serde(default)]
@@ -55,6 +61,7 @@ pub(super) fn lambda(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     Ok(Answer::New(rents.sheet(), None))
 }
 
+/// An answer of `RunPod`, with the errors of GraphQL.
 #[derive(Deserialize)]
 struct Graph {
     data: Option<GpuTypes>,
@@ -62,25 +69,31 @@ struct Graph {
     errors: Vec<GraphError>,
 }
 
+/// An error of GraphQL.
 #[derive(Deserialize)]
 struct GraphError {
     message: String,
 }
 
+/// The devices of `RunPod`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GpuTypes {
     gpu_types: Vec<GpuType>,
 }
 
+/// A device of `RunPod`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GpuType {
     id: String,
+    /// Price in the secure cloud, in USD/h.
     secure_price: Number,
+    /// The lowest price, if there is one now.
     lowest_price: Option<LowestPrice>,
 }
 
+/// The lowest bid for an interruptible device, in USD/h.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LowestPrice {
@@ -114,17 +127,22 @@ pub(super) fn runpod(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     Ok(Answer::New(rents.sheet(), None))
 }
 
+/// An answer of Vast.ai.
 #[derive(Deserialize)]
 struct Offers {
     offers: Vec<Offer>,
 }
 
+/// An offer of a machine on Vast.ai.
 #[derive(Deserialize)]
 struct Offer {
     gpu_name: String,
     num_gpus: u64,
+    /// Memory of one GPU, in MB.
     gpu_ram: Number,
+    /// Price of the whole offer, in USD/h.
     dph_total: Number,
+    /// The lowest bid for the whole offer, in USD/h.
     #[serde(default)]
     min_bid: Number,
 }

@@ -1,4 +1,7 @@
 //! The prices of hosted models by the token, as `LiteLLM` collects them.
+//!
+//! Asked is `/model_prices_and_context_window.json`, a section per model. An unchanged file is not
+//! sent again (`ETag`).
 
 use std::collections::BTreeSet;
 
@@ -12,22 +15,32 @@ use super::super::sheet::Sheet;
 use super::super::transport::{Answer, Request};
 use super::Session;
 
+/// A model's section; prices are in USD per token.
 #[derive(Deserialize)]
 struct Model {
+    /// The provider that serves it.
     litellm_provider: String,
+    /// The interface; chat, responses and embedding are kept.
     mode: String,
+    /// Price of input tokens; a model without it is left out.
     #[serde(default)]
     input_cost_per_token: Number,
+    /// Price of output tokens.
     #[serde(default)]
     output_cost_per_token: Number,
+    /// Price of cached input tokens.
     #[serde(default)]
     cache_read_input_token_cost: Number,
+    /// Price of input tokens in batch mode.
     #[serde(default)]
     input_cost_per_token_batches: Number,
+    /// Price of output tokens in batch mode.
     #[serde(default)]
     output_cost_per_token_batches: Number,
+    /// The longest input.
     #[serde(default)]
     max_input_tokens: Number,
+    /// The longest output.
     #[serde(default)]
     max_output_tokens: Number,
 }

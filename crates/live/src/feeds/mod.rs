@@ -41,6 +41,7 @@ pub struct Feed {
 
 /// The scope of a refresh.
 pub(super) struct Scope<'a> {
+    /// The catalog whose products and regions are asked for.
     pub catalog: &'a Catalog,
     /// Regions and zones that the user named; none means all that make sense.
     pub regions: &'a [String],
@@ -48,8 +49,11 @@ pub(super) struct Scope<'a> {
 
 /// A session with a source during a refresh.
 pub(super) struct Session<'a> {
+    /// The server that is asked.
     pub server: Server<'a>,
+    /// The catalog that translates names into those of our tables.
     pub catalog: &'a Catalog,
+    /// The time of the refresh, which dates the rows.
     pub now: DateTime<Utc>,
     /// The server's tag of the copy at hand.
     pub etag: Option<String>,
@@ -235,7 +239,9 @@ impl Scope<'_> {
 
 /// The pages of a list that were followed; a page that occurs twice is a loop.
 struct Pages {
+    /// The source's name, for errors.
     source: &'static str,
+    /// The pages so far.
     seen: BTreeSet<String>,
 }
 

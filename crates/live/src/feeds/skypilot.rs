@@ -1,4 +1,7 @@
 //! The catalogs that `SkyPilot` hosts: one CSV per cloud, with columns in any order.
+//!
+//! Asked is `/CLOUD/vms.csv`; `Price` and `SpotPrice` are in USD per hour of an instance, or of so
+//! many accelerators if the row has no instance type. An unchanged file is not sent again (`ETag`).
 
 use std::io::Read;
 
