@@ -1,4 +1,7 @@
-//! `emissions.csv` of `CodeCarbon`: a row per run, cumulative, in kWh, kg and seconds.
+//! `emissions.csv` of `CodeCarbon`: a row per run, cumulative.
+//!
+//! Columns read: `run_id`, `duration` (s), `gpu_count`, `energy_consumed` (kWh, with the PUE in it
+//! if there is one), `pue`, `emissions` (kgCO2e), `tracking_mode`.
 
 use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure};
@@ -7,6 +10,7 @@ use indexmap::IndexMap;
 use super::Measured;
 use super::table::{Row, Sum, Table};
 
+/// Joules of a kWh.
 const JOULES_PER_KWH: f64 = 3.6e6;
 
 /// Sums over runs: device time = duration x GPUs, IT energy = consumed energy / PUE, and the

@@ -1,4 +1,7 @@
-//! Samples of `nvidia-smi`: the power of each GPU over time, in W.
+//! Samples of `nvidia-smi`: the power of each GPU over time.
+//!
+//! Columns read: `timestamp` (to the millisecond), `index` or `uuid`, `power.draw` (W). The host's
+//! power is not in it, so IT energy is that of the devices alone.
 
 use std::collections::BTreeMap;
 

@@ -18,6 +18,7 @@ use crate::backtest::score::quantile;
 const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 /// The bounds of the factor on the steps that the search tries.
 const FACTORS: (f64, f64) = (0.1, 10.0);
+/// The relative width at which the search for the factor ends.
 const TOLERANCE: f64 = 1e-4;
 
 /// The median of the recorded times per output token (TPOT).
@@ -127,7 +128,8 @@ fn factor_for(tpot: Time, engines: &Engines, trace: &Trace) -> Result<f64> {
     Ok(low)
 }
 
-/// Percentiles in milliseconds, and the tokens per second of the whole log.
+/// Percentiles of TTFT, TPOT and end-to-end latency in milliseconds, and the output tokens per
+/// second of the whole log: tokens / time until the last answer ends.
 fn items(report: &Report, trace: &Trace) -> Vec<Item> {
     let all = report.all();
     let latencies: [(&str, &Histogram, Vec<f64>); 3] = [

@@ -1,4 +1,7 @@
 //! `sacct --parsable2` of Slurm: a row per job and step. A job's row covers the time of its steps.
+//!
+//! Columns read: `JobID` (steps have a dot in it), `ElapsedRaw` (s), `AllocTRES`,
+//! `ConsumedEnergyRaw` (J), `State`.
 
 use std::collections::BTreeMap;
 

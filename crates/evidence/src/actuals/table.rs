@@ -46,6 +46,7 @@ impl Table {
         self.columns.contains_key(column)
     }
 
+    /// The rows below the header.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().map(|record| Row { table: self, record })
     }
@@ -95,10 +96,12 @@ impl<'a> Row<'a> {
 pub(super) struct Sum(Option<f64>);
 
 impl Sum {
+    /// The sum of nothing, which is 0.
     pub(super) fn new() -> Self {
         Self(Some(0.0))
     }
 
+    /// Adds a part; an unknown part makes the sum unknown for good.
     pub(super) fn add(&mut self, part: Option<f64>) {
         self.0 = self.0.zip(part).map(|(sum, part)| sum + part);
     }

@@ -37,6 +37,7 @@ pub(super) struct Call {
     pub(super) operator: String,
     /// The node's own name, which may be empty.
     pub(super) name: String,
+    /// Its settings.
     pub(super) attributes: Attributes,
     /// An optional input that is left out is `None`.
     pub(super) inputs: Vec<Option<Rc<Value>>>,
@@ -50,7 +51,7 @@ impl Call {
         format!("node `{}` ({})", self.name, self.operator)
     }
 
-    /// An error about this node.
+    /// An error about this node, with its name and operator before the message.
     pub(super) fn invalid(&self, message: impl AsRef<str>) -> Stop {
         Stop::Invalid(Error::input(format!("{}: {}", self.label(), message.as_ref())))
     }
@@ -86,12 +87,12 @@ impl Call {
         self.optional(index).map_or(DataType::FLOAT, |value| value.data_type)
     }
 
-    /// Contents of input `index`.
+    /// Contents of input `index`; unknown if they depend on the data or are too many.
     pub(super) fn contents(&self, index: usize) -> Inferred<&[f64]> {
         self.input(index)?.contents.as_deref().ok_or(Stop::Unknown)
     }
 
-    /// Contents of input `index` as integers.
+    /// Contents of input `index` as integers; fractions are cut off.
     pub(super) fn integers(&self, index: usize) -> Inferred<Vec<i64>> {
         Ok(self.contents(index)?.iter().map(|&x| x as i64).collect())
     }

@@ -14,8 +14,11 @@ use crate::pattern::pattern;
 /// A tensor that the file stores.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
+    /// The tensor's name.
     pub(super) name: String,
+    /// Elements as stored; a packed element holds several parameters.
     pub(super) elements: u64,
+    /// The type of an element.
     pub(super) data_type: DataType,
     /// True for an initializer; a `Constant` node's tensor counts only as a layer's weights.
     pub(super) initializer: bool,
@@ -36,6 +39,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
+    /// No layers, outside any `Scan`.
     pub(super) fn new() -> Self {
         Self { stored: Vec::new(), list: Vec::new(), places: HashMap::new(), times: 1 }
     }
@@ -56,7 +60,8 @@ impl Layers {
     }
 
     /// Adds the operators of a node as layers. A layer owns the stored tensors that no layer before
-    /// it owns.
+    /// it owns; a weight that trains makes the layer trained, and an input that needs a gradient
+    /// makes it pass one on.
     pub(super) fn add(
         &mut self,
         call: &Call,
@@ -247,6 +252,7 @@ fn with_bias(operator: &Operator) -> Operator {
 
 /// The role of a dense layer, if its name gives a hint.
 fn named_role(name: &str, role: Role) -> Role {
+    /// Parts of names that exporters keep, with the role that each means.
     const HINTS: [(&str, Role); 5] = [
         ("attn", Role::Attention),
         ("attention", Role::Attention),

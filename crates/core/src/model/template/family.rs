@@ -21,17 +21,29 @@ use crate::diagnostic::{Error, Result};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    /// The template that it refines.
     base: Option<String>,
+    /// The publication of its facts.
     source: Option<String>,
+    /// Model types with their own defaults.
     types: IndexMap<String, Option<IndexMap<String, Json>>>,
+    /// The class of a configuration that names none.
     class: Option<String>,
+    /// Endings of class names, with their heads.
     classes: IndexMap<String, String>,
+    /// Other names of keys, by the name that a configuration may use.
     aliases: IndexMap<String, String>,
+    /// Values of missing keys.
     defaults: IndexMap<String, Json>,
+    /// Keys that change nothing.
     ignore: Vec<String>,
+    /// Names with their expressions.
     r#let: IndexMap<String, Json>,
+    /// Conditions by the message of the error.
     require: IndexMap<String, String>,
+    /// Layer lists by name.
     blocks: IndexMap<String, Json>,
+    /// The layers.
     layers: Option<Json>,
 }
 

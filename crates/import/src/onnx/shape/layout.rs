@@ -162,9 +162,13 @@ pub(in super::super) fn split_parts(call: &Call, whole: u64) -> Inferred<Vec<u64
 /// The cut that `Slice` makes in one axis: first index, step, and number of elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Cut {
+    /// The axis.
     pub(in super::super) axis: usize,
+    /// Index of the first element.
     pub(in super::super) start: i64,
+    /// Elements from one to the next; negative counts down.
     pub(in super::super) step: i64,
+    /// Elements that are taken.
     pub(in super::super) count: u64,
 }
 
