@@ -1,5 +1,9 @@
 //! A model as a model file. `flopcast import` writes it and `flopcast model` reads it back with
 //! equal counts.
+//!
+//! A configuration of a family becomes the family's keys, so that the file keeps its meaning at
+//! other inputs. Any other model becomes a list of layers with every extent written out, which
+//! holds at one input.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Model;

@@ -6,6 +6,12 @@
 //! `model.safetensors.index.json`, with the file of each tensor.
 //!
 //! Such a file does not tell how its tensors are used, so the FLOPs of its model are unknown.
+//!
+//! ```text
+//! bytes 0..8      n, the length of the header, little-endian
+//! bytes 8..8+n    {"name": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}, ...}
+//! bytes 8+n..     the tensors, without gaps and without overlaps
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,6 +2,11 @@
 //!
 //! The rows that share their first cell are a group (the prices of a provider, the years of a
 //! zone), and a group is read when it is first asked for: an estimate needs few of them.
+//!
+//! A table is strict: an unknown column, a row of another length, an open quote, a second row of
+//! one key, a number that is zero or negative where a quantity is above zero, a value without a
+//! source and an unknown source are errors, with file and line. An empty cell is a gap. The unit of
+//! a number is in its column's name, and the reader of the column multiplies by it once.
 
 use std::borrow::Cow;
 use std::cell::Cell;

@@ -2,6 +2,15 @@
 //!
 //! A [`Compression`] holds the settings by group of operators. [`Compressed`] is the model with
 //! them: fewer units where they were pruned, each layer with the number format of its weights.
+//!
+//! The effect of each setting on a layer:
+//!
+//! - pruning of a share s of units: fewer heads, features or filters, so parameters and FLOPs fall
+//!   in proportion, or with the square where both sides of a product are pruned;
+//! - pruning 2:4: half of the weights and of the matmul FLOPs, on devices that skip the zeros;
+//! - quantization: bytes per weight, and the peak of the format in products (int4 leaves products
+//!   as they are);
+//! - distillation: no change of the model; training pays the teacher's forward pass.
 
 mod prune;
 

@@ -1,5 +1,9 @@
 //! A log of requests: their latencies beside those of one replica of the scenario's service under
 //! the same load.
+//!
+//! The replay uses the simulator of `flopcast capacity` with the recorded arrivals and lengths, so
+//! that a difference in latency is one of the step times, not of the load. One measured TPOT gives
+//! the factor on all steps; the percentiles of TTFT and end-to-end latency then check it.
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};

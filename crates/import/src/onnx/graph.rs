@@ -2,6 +2,10 @@
 //!
 //! Bodies of `If` and `Loop` and functions of the file run as often as they would; a `Scan` runs
 //! once and counts its steps. Work is bounded: a file that unrolls without end is refused.
+//!
+//! A value's origin says whether it changes with the input and whether a trained weight lies
+//! upstream. From this follow which products are dense layers, which layers own weights, and where
+//! gradients flow.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;

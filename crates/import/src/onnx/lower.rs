@@ -2,6 +2,10 @@
 //!
 //! Every function here takes the node whose signature its docstring gives, and returns its
 //! operators without yet knowing which weights they own.
+//!
+//! A product with a factor that does not depend on the input is a dense layer, whatever its
+//! operator; a product of two activations is one of attention's. Operators that only move data have
+//! no cost.
 
 use flopcast_core::model::layer::Role;
 use flopcast_core::model::operator::{

@@ -1,5 +1,10 @@
 //! The live sources: the requests to each, and the way from its answer to rows. One file serves one
 //! service.
+//!
+//! A feed turns its answer into rows of one of the catalog's tables, in the units of that table's
+//! columns. It refuses an answer in another currency or unit instead of converting by a guess,
+//! leaves out products that the catalog does not know, and treats a missing or non-positive number
+//! as a gap.
 
 mod aws;
 mod azure;

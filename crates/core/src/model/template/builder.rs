@@ -3,6 +3,11 @@
 //! One tensor `[batch, extents..., features]` runs through the layer list: each operator takes its
 //! shape from it and leaves the shape of its result. A repetition is laid out once if its
 //! iterations cannot differ.
+//!
+//! Names that expressions may use, from the nearest on: locals (`repeat`, `use`, `let`), the
+//! template's `let`, the tensor (`features` or `channels`, `positions`, `height`, `width`,
+//! `windows`), the input (`batch`, `input_sequence`, `input_decoder_sequence`, `input_image_size`),
+//! `head` (the head of the class), `config`, and the keys of the configuration with their defaults.
 
 use std::collections::HashMap;
 use std::sync::Arc;

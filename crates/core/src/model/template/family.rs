@@ -3,6 +3,21 @@
 //!
 //! A family is a file of `models/families/`; it refines a base, which may refine another. Where two
 //! of them declare the same name, the more derived one counts.
+//!
+//! ```text
+//! base: _decoder                      the template that it refines
+//! source: Radford et al. 2019         the publication of its facts
+//! types: {gpt2: {vocab_size: 50257}}  model types, each with its own defaults
+//! class: LMHeadModel                  the class of a configuration that names none
+//! classes: {DoubleHeadsModel: lm}     endings of class names, and the head that each means
+//! aliases: {hidden_size: n_embd}      other names of keys
+//! defaults: {add_cross_attention: false}
+//! ignore: [n_ctx]                     keys that change nothing
+//! let: {head_size: n_embd / n_head}   names with their expressions
+//! require: {"the family has no classifier": head == 'lm'}
+//! blocks: {mlp: [...]}                lists that `use` runs
+//! layers: [...]                       the model
+//! ```
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
