@@ -15,8 +15,8 @@ fn main() {
 struct Engine;
 
 impl StepTime for Engine {
-    fn tokens(&self, decode: u32, prefill: u32, _: u32) -> Time {
-        Time::from_stored(6e-3 + 3e-5 * f64::from(decode + prefill))
+    fn tokens(&self, decode: f64, prefill: f64, _: f64) -> Time {
+        Time::from_stored(6e-3 + 3e-5 * (decode + prefill))
     }
     fn context(&self) -> Time {
         Time::from_stored(5e-8)
@@ -37,8 +37,8 @@ fn one_replica(bencher: Bencher<'_, '_>, rate: f64) {
     };
     let simulation = Simulation {
         fleet: Fleet { time: &Engine, limits, replicas: 1, router: Router::RoundRobin },
-        handover: None,
-        front_end: Time::from_stored(1e-3),
+        transfer: None,
+        api_server: Time::from_stored(1e-3),
         slo: vec![Bounds::default()],
         warm_up: 0,
         queue_limit: usize::MAX,

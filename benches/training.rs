@@ -35,8 +35,7 @@ const BATCH: Batch = Batch { sequences: 2048, length: 8192 };
 fn platform() -> Platform {
     let catalog = Catalog::embedded();
     let calibration = Calibration::shipped().expect("embedded");
-    let hardware =
-        Hardware::of(&catalog, &calibration, "h100-sxm", Format::Half).expect("in the catalog");
+    let hardware = Hardware::of(&catalog, "h100-sxm", Format::Half).expect("in the catalog");
     let software = Software {
         year: 2025.5,
         overlaps_tensor: true,

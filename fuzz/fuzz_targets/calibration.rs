@@ -7,7 +7,7 @@ use flopcast::{serving, training};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Ok(json) = calibration_file::json(text) {
+    if let Ok(json) = calibration_file::json("fuzzed.yaml", text) {
         let _ = training::calibration::Calibration::read(&json);
         let _ = serving::calibration::Calibration::read(&json);
     }

@@ -7,7 +7,6 @@ use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::text::QuantityError;
 use flopcast_core::quantity::{Time, text};
-use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::traffic::Trace;
 use flopcast_evidence::actuals;
 use flopcast_evidence::actuals::requests;
@@ -66,7 +65,7 @@ impl Options {
                 Some(Median::OfTheLog) => Some(requests::median_tpot(&trace)?),
                 None => None,
             };
-            requests::compare(&scenario, &catalog, &Calibration::shipped()?, &trace, tpot)?
+            requests::compare(&scenario, &trace, tpot)?
         } else if self.calibrate_tpot.is_some() {
             return Err(Error::input(format!("--calibrate-tpot: {name} is no log of requests")));
         } else {

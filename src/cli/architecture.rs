@@ -55,6 +55,10 @@ fn weights(path: &Path) -> Result<safetensors::Weights> {
     use std::io::Read;
     let cannot =
         |error: std::io::Error| Error::input(format!("cannot read {}: {error}", path.display()));
+    // An index may name anything: a pipe would keep us waiting.
+    if !path.is_file() {
+        return Err(Error::input(format!("{} is no regular file", path.display())));
+    }
     let mut file = std::fs::File::open(path).map_err(cannot)?;
     let size = file.metadata().map_err(cannot)?.len();
     let mut bytes = vec![0; 8.min(usize::try_from(size).unwrap_or(8))];

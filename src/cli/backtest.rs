@@ -17,7 +17,8 @@ use flopcast_report::render::csv;
 
 use super::input::read_bytes;
 use super::progress::Progress;
-use super::{Global, load};
+use super::project::Project;
+use super::{Global, load, output};
 
 /// Larger tables and calibrations are refused.
 pub(super) const MAX_TABLE: u64 = 256 << 20;
@@ -35,6 +36,9 @@ pub(super) struct Options {
     /// Write every scored figure: id, figure, measured, predicted, low, high.
     #[arg(long, value_name = "OUT.csv")]
     rows: Option<PathBuf>,
+    /// Write over a file that exists.
+    #[arg(long)]
+    force: bool,
     /// Constants to use instead of the built-in ones: what `flopcast calibrate` wrote.
     #[arg(long, value_name = "FILE.yaml")]
     calibration: Option<PathBuf>,
@@ -61,6 +65,9 @@ impl Options {
             What::Runs => Kind::Runs,
             What::Serving => Kind::Serving,
         };
+        if let Some(path) = &self.rows {
+            output::vacant(path, self.force)?;
+        }
         let catalog = load::catalog(global)?;
         let rows = match &self.file {
             Some(path) => Table::read(&text(path)?)?,
@@ -71,7 +78,7 @@ impl Options {
             _ => Backtest::run(kind, &rows, &catalog, &calibration(self.calibration.as_deref())?)?,
         };
         if let Some(path) = &self.rows {
-            write(path, &csv::text(&test.doc()))?;
+            output::write(path, &csv::text(&test.doc()), self.force)?;
         }
         global.print(&test)
     }
@@ -96,7 +103,8 @@ pub(super) fn configs(
     let beside = table.and_then(Path::parent).unwrap_or(Path::new(""));
     let folder = folder.map_or_else(|| beside.join("serving_configs"), Path::to_owned);
     move |name| {
-        let path = folder.join(format!("{name}.json"));
+        let file = format!("{name}.json");
+        let path = Project::below(&folder).find(&folder.join("table"), &file)?;
         if !path.is_file() {
             return Err(Error::input(format!("there is no file {name}.json among the configs")));
         }
@@ -107,7 +115,9 @@ pub(super) fn configs(
 /// The constants of a file, or the built-in ones.
 pub(super) fn calibration<F: Facts>(path: Option<&Path>) -> Result<Calibration<F>> {
     match path {
-        Some(path) => Calibration::read(&calibration_file::json(&text(path)?)?),
+        Some(path) => {
+            Calibration::read(&calibration_file::json(&path.display().to_string(), &text(path)?)?)
+        }
         None => Calibration::shipped(),
     }
 }
@@ -116,10 +126,4 @@ pub(super) fn calibration<F: Facts>(path: Option<&Path>) -> Result<Calibration<F
 pub(super) fn text(path: &Path) -> Result<String> {
     String::from_utf8(read_bytes(path, MAX_TABLE)?)
         .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
-}
-
-/// Writes a result file.
-pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text)
-        .map_err(|error| Error::input(format!("cannot write {}: {error}", path.display())))
 }

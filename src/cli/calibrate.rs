@@ -13,8 +13,8 @@ use flopcast_evidence::backtest::{Backtest, Kind, cases};
 use flopcast_evidence::calibration_file;
 use flopcast_report::subject::accuracy::Accuracy;
 
-use super::backtest::{calibration, configs, text, write};
-use super::{Global, load, tell};
+use super::backtest::{calibration, configs, text};
+use super::{Global, load, output, tell};
 
 /// Options of `flopcast calibrate`.
 #[derive(Args, Debug)]
@@ -26,6 +26,9 @@ pub(super) struct Options {
     /// Where to write the fitted constants.
     #[arg(long, short, value_name = "FILE.yaml")]
     output: Option<PathBuf>,
+    /// Write over a file that exists.
+    #[arg(long)]
+    force: bool,
     /// Random splits to validate on, 30 % of the models (serving: of the pairs of
     /// model and accelerator) left out of each.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -41,6 +44,9 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        if let Some(path) = &self.output {
+            output::vacant(path, self.force)?;
+        }
         let catalog = load::catalog(global)?;
         if let Some(path) = &self.file {
             let table = Table::read(&text(path)?)?;
@@ -68,7 +74,7 @@ impl Options {
         let fitted = format!("{name}, {measured} rows");
         let proof = prove(&cases, &before, usize::from(self.cross_validate), &fitted)?;
         if let Some(path) = &self.output {
-            write(path, &calibration_file::write(&proof.calibration)?)?;
+            output::write(path, &calibration_file::write(&proof.calibration)?, self.force)?;
         }
         if self.file.is_some() {
             return global.print(&proof);
@@ -94,7 +100,7 @@ impl Options {
         let fitted = format!("{name}, {} runs", runs.len());
         let proof = prove(&runs, &before, usize::from(self.cross_validate), &fitted)?;
         if let Some(path) = &self.output {
-            write(path, &calibration_file::write(&proof.calibration)?)?;
+            output::write(path, &calibration_file::write(&proof.calibration)?, self.force)?;
         }
         global.print(&proof)
     }

@@ -52,7 +52,7 @@ pub(super) struct Runs {
     #[arg(long, value_name = "N", default_value_t = Search::default().requests,
           value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     requests: u64,
-    /// Runs per rate, each with other arrivals: a promise must hold in their mean with 95 %
+    /// Runs per rate, each with other arrivals: an SLO must hold in their mean with 95 %
     /// confidence.
     #[arg(long, value_name = "N", default_value_t = Search::default().seeds,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -67,6 +67,9 @@ impl Runs {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        for path in self.per_request.iter().chain(&self.timeline) {
+            output::vacant(path, self.force)?;
+        }
         let catalog = load::catalog_of(&self.file, global)?;
         if !self.vary.is_empty() {
             return self.compare(global, &catalog);
@@ -92,7 +95,7 @@ impl Options {
     /// The fleets of every combination.
     fn compare(&self, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
         let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
-        let files = load::Beside(&self.file);
+        let files = load::Beside::new(&self.file, global)?;
         let space = Space::new(document(&self.file, global)?, axes, catalog, &files)?;
         let bar = Progress::new();
         let calibration = Calibration::shipped()?;

@@ -7,6 +7,7 @@ use clap::Args;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::serving::capacity::Objective;
 use flopcast_report::subject::capacity as sized;
 use flopcast_report::{Report, json};
 use flopcast_study::capacity::Capacity;
@@ -26,7 +27,7 @@ pub(super) struct Options {
     files: Vec<PathBuf>,
     #[command(flatten)]
     ranges: Ranges,
-    /// Simulate the service: percentiles of latency, and the fleet that keeps its promises, as
+    /// Simulate the service: percentiles of latency, and the fleet that keeps its SLO, as
     /// `flopcast capacity` finds them.
     #[arg(long)]
     simulate: bool,
@@ -103,12 +104,8 @@ impl Ranges {
         if let Some(service) = &scenario.inference {
             report.commitments = commitment::of(service, catalog);
         }
-        if simulated.is_none() && scenario.inference.is_some() {
-            report.warnings.push(
-                "the fleet is what throughput alone needs, from means in closed form; \
-                 `--simulate` and `flopcast capacity` size it by percentiles of latency"
-                    .to_owned(),
-            );
+        if let (None, Some(service)) = (simulated, &scenario.inference) {
+            report.warnings.push(by_means(&service.demand.objective));
         }
         if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
             let sampling = Sampling {
@@ -120,6 +117,19 @@ impl Ranges {
         }
         Ok(report)
     }
+}
+
+/// What a fleet by means leaves out.
+fn by_means(objective: &Objective) -> String {
+    let what = if objective.is_empty() {
+        "the fleet is what throughput alone needs, from means in closed form".to_owned()
+    } else {
+        format!(
+            "the fleet is what throughput alone needs: the closed form does not hold {}",
+            objective.words()
+        )
+    };
+    format!("{what}; `--simulate` and `flopcast capacity` size it by percentiles of latency")
 }
 
 /// Refuses a forecast that assumes what the policy wants given.

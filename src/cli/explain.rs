@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_report::subject::capacity as sized;
 use flopcast_report::subject::explain::{Derivation, Derivations};
 
+use super::capacity::{self, Runs};
 use super::{Global, load};
 
 /// Options of `flopcast explain`.
@@ -17,13 +19,23 @@ pub(super) struct Options {
     /// A figure's path in the JSON, such as `training.co2e_kg.location`; without it, all are
     /// listed with their formula.
     figure: Option<String>,
+    /// Simulate the service and explain what the forecast rests on then.
+    #[arg(long)]
+    simulate: bool,
+    #[command(flatten)]
+    runs: Runs,
 }
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog_of(&self.file, global)?;
         let scenario = load::scenario(&self.file, &catalog, global)?;
-        let report = load::report(&scenario, &catalog)?;
+        let report = if self.simulate && scenario.inference.is_some() {
+            let search = self.runs.search();
+            sized::report(&scenario, &capacity::simulated(&scenario, &catalog, &search, false)?)
+        } else {
+            load::report(&scenario, &catalog)?
+        };
         let Some(path) = &self.figure else {
             return global.print(&Derivations(&report));
         };

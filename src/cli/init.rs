@@ -1,14 +1,12 @@
 //! `flopcast init`.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::diagnostic::Result;
 
-use super::print;
+use super::{output, print};
 
 const STARTER: &str = include_str!("init/starter.yaml");
 const FULL: &str = include_str!("init/full.yaml");
@@ -33,21 +31,8 @@ impl Options {
         if self.file.as_os_str() == "-" {
             return print(text);
         }
+        output::write(&self.file, text, self.force)?;
         let name = self.file.display();
-        let mut open = OpenOptions::new();
-        open.write(true);
-        if self.force {
-            open.create(true).truncate(true)
-        } else {
-            open.create_new(true)
-        };
-        let written = open.open(&self.file).and_then(|mut file| file.write_all(text.as_bytes()));
-        written.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => {
-                Error::input(format!("{name} exists already")).hint("--force replaces it")
-            }
-            _ => Error::input(format!("{name} could not be written: {error}")),
-        })?;
         print(&format!("wrote {name}; next: flopcast estimate {name}\n"))
     }
 }

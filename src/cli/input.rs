@@ -1,13 +1,14 @@
 //! Files that a command reads: scenarios and what they refer to.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_scenario::document;
 use flopcast_scenario::document::{Node, Value};
 
 use super::Global;
+use super::project::Project;
 
 /// Reads a file of at most `limit` bytes.
 ///
@@ -67,7 +68,8 @@ fn nearest_files(path: &Path) -> Option<String> {
 
 /// Reads a scenario's document: the file, what it extends, and `--set` over both.
 pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
-    let mut node = extended(&folder(path), path, 0)?;
+    let project = Project::of(path, global)?;
+    let mut node = extended(&folder(path), path, &project, 0)?;
     for assignment in &global.set {
         node.set(assignment)?;
     }
@@ -82,9 +84,17 @@ fn folder(scenario: &Path) -> String {
     scenario.parent().unwrap_or(Path::new("")).join("").display().to_string()
 }
 
-fn extended(folder: &str, path: &Path, depth: u32) -> Result<Node> {
+fn extended(folder: &str, path: &Path, project: &Project, depth: u32) -> Result<Node> {
     let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
-    let node = document::parse_in(folder, &path.display().to_string(), &bytes)?;
+    let name = path.display().to_string();
+    let node = document::parse_in(folder, &name, &bytes).map_err(|error| {
+        // A line of what a scenario names and is no YAML may be somebody's secret.
+        let shown = depth == 0 || document::is_named_yaml(path);
+        if shown { error } else { Error::input(format!("{name} is not a valid YAML document")) }
+    })?;
+    if depth > 0 && !matches!(node.value, Value::Map(_)) {
+        return Err(Error::input(format!("{} holds no keys to extend", path.display())));
+    }
     let Some(base) = node.get("extends") else { return Ok(node) };
     let Value::Text(name) = &base.value else {
         return Err(Error::input("`extends` names a file").at(Some(&base.place)));
@@ -92,12 +102,9 @@ fn extended(folder: &str, path: &Path, depth: u32) -> Result<Node> {
     if depth >= MAX_EXTENDS {
         return Err(Error::input("`extends` goes in a circle").at(Some(&base.place)));
     }
-    let inherited = extended(folder, &relative(path, name), depth + 1);
-    let inherited = inherited.map_err(|error| error.at(Some(&base.place)))?;
+    let inherited = project
+        .find(path, name)
+        .and_then(|path| extended(folder, &path, project, depth + 1))
+        .map_err(|error| error.at(Some(&base.place)))?;
     Ok(node.over(inherited))
-}
-
-/// A path in a scenario is relative to the scenario's file.
-pub(super) fn relative(scenario: &Path, name: &str) -> PathBuf {
-    scenario.parent().unwrap_or(Path::new("")).join(name)
 }

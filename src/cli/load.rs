@@ -14,8 +14,9 @@ use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty;
 use flopcast_study::uncertainty::Sampling;
 
-use super::input::{document, read_bytes, read_text, relative};
-use super::{Global, lock};
+use super::input::{document, read_bytes, read_text};
+use super::project::Project;
+use super::{Global, lock, tell};
 
 /// Larger model files are refused; weights need not be present.
 const MAX_MODEL_BYTES: u64 = 512 << 20;
@@ -30,13 +31,23 @@ pub(super) fn store(global: &Global) -> Store {
         let caches = caches.or_else(|| Some(folder("HOME")?.join(".cache")));
         caches.unwrap_or_else(std::env::temp_dir).join("flopcast")
     };
-    Store::new(global.cache_dir.clone().unwrap_or_else(default))
+    Store::new(global.cache_dir.clone().unwrap_or_else(default)).on(now().date_naive())
+}
+
+/// Says that a snapshot is passed over.
+pub(super) fn passed_over(why: &str) {
+    tell(&format!("warning: {why}"));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
+pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
+    std::time::SystemTime::now().into()
 }
 
 /// The embedded catalog under what was fetched and the user's data folder, as of the day asked
 /// for.
 pub(super) fn catalog(global: &Global) -> Result<Catalog> {
-    let mut catalog = store(global).over(Catalog::embedded(), global.as_of)?;
+    let mut catalog = store(global).over(Catalog::embedded(), global.as_of, &mut passed_over)?;
     if let Some(folder) = &global.data_dir {
         catalog = overlay(catalog, folder)?;
     }
@@ -49,7 +60,8 @@ pub(super) fn catalog(global: &Global) -> Result<Catalog> {
 /// The catalog that a scenario is read with: the rows that `flopcast.lock` beside it pins, or the
 /// one of [`catalog`].
 pub(super) fn catalog_of(scenario: &Path, global: &Global) -> Result<Catalog> {
-    let Some(lock) = lock::beside(scenario)?.filter(|lock| !global.no_lock && lock.binds(scenario))
+    let Some(lock) =
+        lock::beside(scenario, global)?.filter(|lock| !global.no_lock && lock.binds(scenario))
     else {
         return catalog(global);
     };
@@ -85,12 +97,17 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
 
 /// A scenario of a file, resolved.
 pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
-    resolved(&reader::read(&document(path, global)?)?, path, catalog)
+    resolved(&reader::read(&document(path, global)?)?, path, catalog, global)
 }
 
 /// A scenario that was read from a file, resolved.
-pub(super) fn resolved(file: &ScenarioFile, path: &Path, catalog: &Catalog) -> Result<Scenario> {
-    let scenario = resolve(file, catalog, &Beside(path));
+pub(super) fn resolved(
+    file: &ScenarioFile,
+    path: &Path,
+    catalog: &Catalog,
+    global: &Global,
+) -> Result<Scenario> {
+    let scenario = resolve(file, catalog, &Beside::new(path, global)?);
     // What a lock lacks may be the reason why something was not found.
     catalog.check_lock()?;
     scenario
@@ -119,11 +136,21 @@ pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapsh
     Ok((Snapshot::new(json::estimate(&report))?, engine))
 }
 
-/// Files beside a scenario.
-pub(super) struct Beside<'a>(pub(super) &'a Path);
+/// Files that a scenario names.
+pub(super) struct Beside<'a> {
+    scenario: &'a Path,
+    project: Project,
+}
+
+impl<'a> Beside<'a> {
+    /// Those of the scenario's project.
+    pub(super) fn new(scenario: &'a Path, global: &Global) -> Result<Self> {
+        Ok(Self { scenario, project: Project::of(scenario, global)? })
+    }
+}
 
 impl Files for Beside<'_> {
-    fn read(&self, path: &str) -> Result<Vec<u8>> {
-        read_bytes(&relative(self.0, path), MAX_MODEL_BYTES)
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        read_bytes(&self.project.find(self.scenario, name)?, MAX_MODEL_BYTES)
     }
 }

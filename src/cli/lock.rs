@@ -1,6 +1,7 @@
 //! `flopcast lock`, and the lock beside a scenario.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::text::visible_lines;
 
 use super::input::read_bytes;
+use super::project::Project;
 use super::{Global, load, output, print};
 
 /// Options of `flopcast lock`.
@@ -37,8 +39,16 @@ impl Options {
             return Err(Error::input(message).hint("a lock lies beside the scenarios it binds"));
         }
         let mut names: BTreeSet<String> = self.files.iter().map(|file| name(file)).collect();
-        let earlier = beside(&self.files[0])?.map(|found| found.lock.scenarios);
-        names.extend(earlier.into_iter().flatten().filter(|name| folder.join(name).is_file()));
+        if let Some(earlier) = beside(&self.files[0], global)? {
+            for name in earlier.lock.scenarios {
+                let path = Project::below(folder).find(&earlier.path, &name);
+                let path =
+                    path.map_err(|error| error.within(&earlier.path.display().to_string()))?;
+                if path.is_file() {
+                    names.insert(name);
+                }
+            }
+        }
         let catalog = load::catalog(global)?.recording();
         for name in &names {
             let scenario = load::scenario(&folder.join(name), &catalog, global)?;
@@ -61,11 +71,11 @@ impl Found {
 }
 
 /// The lock beside a scenario, if there is one.
-pub(super) fn beside(scenario: &Path) -> Result<Option<Found>> {
-    let path = folder(scenario).join(NAME);
-    if !path.is_file() {
+pub(super) fn beside(scenario: &Path, global: &Global) -> Result<Option<Found>> {
+    if fs::symlink_metadata(folder(scenario).join(NAME)).is_err() {
         return Ok(None);
     }
+    let path = Project::of(scenario, global)?.find(scenario, NAME)?;
     let text = String::from_utf8(read_bytes(&path, MAX_BYTES)?)
         .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))?;
     let lock = Lock::parse(&text).map_err(|error| error.within(&path.display().to_string()))?;

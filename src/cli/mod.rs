@@ -1,6 +1,5 @@
 //! The command line: the only code that prints and reads files, arguments, clock and environment.
 //! One file per command.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod actuals;
 mod architecture;
@@ -23,6 +22,7 @@ mod optimize;
 mod output;
 mod portfolio;
 mod progress;
+mod project;
 mod refresh;
 mod report;
 mod schema;
@@ -79,6 +79,10 @@ struct Global {
     /// Read the catalog even where `flopcast.lock` pins its rows.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     no_lock: bool,
+    /// A folder whose files scenarios may name although it is outside their project, which is the
+    /// nearest folder with `.git` or the scenario's own; repeatable.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
+    allow_path: Vec<PathBuf>,
 }
 
 /// The forms that carry any result.
@@ -122,7 +126,7 @@ enum Command {
     Backtest(backtest::Options),
     /// Fit the constants of the step-time model to measured throughputs, with the proof.
     Calibrate(calibrate::Options),
-    /// How many devices keep a service's latency promises at its traffic, and what they cost.
+    /// How many devices keep a service's latency SLO at its traffic, and what they cost.
     Capacity(capacity::Options),
     /// What differs between forecasts, line by line, and the inputs that explain it.
     #[command(visible_alias = "diff")]
@@ -197,8 +201,10 @@ impl Cli {
 }
 
 /// Says something beside the result, on stderr, with whatever would act on a terminal written out.
+/// That nobody can be told is no error: the exit code stands.
 fn tell(text: &str) {
-    eprintln!("{}", visible_lines(text));
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "{}", visible_lines(text)).and_then(|()| stderr.flush());
 }
 
 /// Prints a result; a closed pipe is no error.

@@ -19,6 +19,11 @@ use flopcast_study::pareto::front;
 
 use super::{Global, architecture, load, output, print};
 
+/// A larger batch, a longer sample or a larger image is a slip of units.
+const MOST_SAMPLES: u64 = 1 << 24;
+const MOST_TOKENS: u64 = 1 << 28;
+const MOST_PIXELS: u64 = 1 << 16;
+
 /// Options of `flopcast model`.
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -31,16 +36,16 @@ pub(super) struct Options {
     #[arg(long)]
     list: bool,
     /// Samples in the batch.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLES))]
     batch: u64,
     /// Tokens of a sample; min(2048, the model's maximum) when left out.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_TOKENS))]
     seq_len: Option<u64>,
     /// Tokens of a sample on the decoder's side of an encoder-decoder.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_TOKENS))]
     decoder_seq_len: Option<u64>,
     /// Height and width of an image in pixels.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS))]
     image_size: Option<u64>,
     /// How attention is counted.
     #[arg(long, value_enum, default_value_t = Attention::Causal)]

@@ -9,6 +9,7 @@ use flopcast_core::catalog::Purchase;
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Engine, Id, Key};
+use flopcast_core::provenance::Inputs as _;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};
 use flopcast_core::training::plan::Work;
@@ -151,7 +152,7 @@ impl Options {
         }
         axes.push(Axis::read(&format!("training.hardware.count={}", counts.join(",")))?);
         axes.extend(self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?);
-        let files = load::Beside(path);
+        let files = load::Beside::new(path, global)?;
         let space = Space::new(document, axes, &catalog, &files)?;
         let request = Request {
             objective: Aim::read(&self.objective),

@@ -1,40 +1,135 @@
 //! Result files: written whole or not at all, and never over another without being told to.
 
-use std::io::Write;
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use flopcast_core::diagnostic::{Error, Result};
 
 /// Refuses a file that is there already, before anything long is computed for it.
 ///
 /// # Errors
-/// The file exists and `force` is not set.
+/// The file exists and `force` is not set, or it is one that is never replaced: a folder, a
+/// symbolic link, a device.
 pub(super) fn vacant(path: &Path, force: bool) -> Result<()> {
-    if path.exists() && !force {
-        let shown = path.display();
+    let shown = path.display();
+    // The link itself is asked, not what it points to.
+    let Ok(there) = fs::symlink_metadata(path) else { return Ok(()) };
+    if there.is_dir() {
+        return Err(Error::input(format!("{shown} is a directory, not a file")));
+    }
+    if there.is_symlink() {
+        return Err(Error::input(format!("{shown} is a symbolic link, which is not written over"))
+            .hint("name the file that it points to"));
+    }
+    if !there.is_file() {
+        return Err(Error::input(format!("{shown} is no regular file"))
+            .hint("name a file; results that belong on a terminal go to standard output"));
+    }
+    if !force {
         return Err(Error::input(format!("{shown} exists already")).hint("--force overwrites it"));
     }
     Ok(())
 }
 
 /// Writes `bytes` to `path` by way of a file beside it, so that a reader sees all of it or none.
+/// A file that is replaced keeps its mode.
 ///
 /// # Errors
 /// The file exists and `force` is not set; it cannot be written.
 pub(super) fn write(path: &Path, bytes: &(impl AsRef<[u8]> + ?Sized), force: bool) -> Result<()> {
     vacant(path, force)?;
-    let shown = path.display();
-    if path.is_dir() {
-        return Err(Error::input(format!("{shown} is a directory, not a file")));
+    let cannot = |error: &io::Error| {
+        Error::input(format!("cannot write {}: {error}", path.display())).hint(match error.kind() {
+            ErrorKind::StorageFull => "free some space, or write elsewhere",
+            _ => "check the folder and its permissions",
+        })
+    };
+    sweep(path);
+    // Who sweeps may take a file between its making and its lock for a leftover: try again.
+    let mut attempts = 3;
+    loop {
+        attempts -= 1;
+        match attempt(path, bytes.as_ref(), force) {
+            Err(error) if error.kind() == ErrorKind::NotFound && attempts > 0 => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && !force => {
+                vacant(path, force)?;
+                return Err(cannot(&error));
+            }
+            result => return result.map_err(|error| cannot(&error)),
+        }
     }
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("out");
-    let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = std::fs::File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes.as_ref()).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| {
+}
+
+fn attempt(path: &Path, bytes: &[u8], force: bool) -> io::Result<()> {
+    let beside = path.with_file_name(format!("{}{:016x}{END}", start(path), random()));
+    let mode = fs::symlink_metadata(path).ok().map(|there| there.permissions());
+    let mut open = OpenOptions::new();
+    // Exclusive: a link or a file that somebody put there is never written to.
+    open.write(true).create_new(true);
+    #[cfg(unix)]
+    if mode.is_some() {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    }
+    let mut file = open.open(&beside)?;
+    // The lock says that its writer lives; a file system without locks only keeps leftovers.
+    let _ = file.try_lock();
+    let written = mode
+        .map_or(Ok(()), |mode| file.set_permissions(mode))
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| settle(&beside, path, force));
+    if written.is_err() {
         // What is left of a failed attempt is of no use; that it stays is no second error.
-        let _ = std::fs::remove_file(&beside);
-        Error::input(format!("cannot write {shown}: {error}"))
-    })
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// Gives the whole file its name. Unforced, a file that came meanwhile stands.
+fn settle(beside: &Path, path: &Path, force: bool) -> io::Result<()> {
+    if force {
+        return fs::rename(beside, path);
+    }
+    match fs::hard_link(beside, path) {
+        Ok(()) => fs::remove_file(beside),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // Not every file system has links.
+        Err(_) => fs::rename(beside, path),
+    }
+}
+
+const END: &str = ".part";
+
+/// How the temporary names of a file start.
+fn start(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // A name may be as long as the file system allows: it is shortened on whole characters.
+    let short: String = name.chars().take(40).collect();
+    format!(".{short}.")
+}
+
+/// A number that nobody can foresee: the hasher's keys are random.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Removes what writers of this file left that were stopped: files that nobody holds the lock of.
+fn sweep(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let start = start(path);
+    let is_ours = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let middle = name.to_str().and_then(|name| name.strip_prefix(&start)?.strip_suffix(END));
+        let regular = entry.file_type().is_ok_and(|kind| kind.is_file());
+        regular && middle.is_some_and(|it| it.len() == 16 && u64::from_str_radix(it, 16).is_ok())
+    };
+    let entries = fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten().flatten();
+    let leftovers: Vec<PathBuf> = entries.filter(is_ours).map(|entry| entry.path()).collect();
+    for leftover in leftovers {
+        if File::open(&leftover).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(leftover);
+        }
+    }
 }

@@ -11,6 +11,7 @@ use flopcast_scenario::reader;
 use flopcast_study::portfolio::{Entry, tags};
 
 use super::input::document;
+use super::project::Project;
 use super::{Global, load, tell};
 
 /// Options of `flopcast portfolio`.
@@ -34,6 +35,9 @@ impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let mut entries = Vec::new();
         for path in self.files()? {
+            // A link among them leads nowhere else.
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Project::of(&path, global)?.find(&path, &name)?;
             let document = document(&path, global)?;
             if document.get("model").is_none() {
                 tell(&format!("{}: no `model`, passed over", path.display()));
@@ -41,7 +45,7 @@ impl Options {
             }
             let catalog = load::catalog_of(&path, global)?;
             let file: ScenarioFile = reader::read(&document)?;
-            let scenario = load::resolved(&file, &path, &catalog)?;
+            let scenario = load::resolved(&file, &path, &catalog, global)?;
             let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);

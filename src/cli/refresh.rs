@@ -45,13 +45,13 @@ impl Options {
         let named = self.source.iter().map(|name| feed(name)).collect::<Result<Vec<_>>>()?;
         let feeds = if named.is_empty() { FEEDS.iter().collect() } else { named };
         let store = load::store(global);
-        let catalog = store.over(Catalog::embedded(), None)?;
+        let catalog = store.over(Catalog::embedded(), None, &mut load::passed_over)?;
         let refresh = Refresh {
             catalog: &catalog,
             store: &store,
             regions: &self.region,
             variable: &variable,
-            now: now(),
+            now: load::now(),
             policy: Policy {
                 timeout: Duration::from_secs_f64(self.timeout),
                 retries: self.retries,
@@ -67,12 +67,17 @@ impl Options {
             progress.show("");
             let (count, outcome) = match outcome {
                 Ok(Outcome::Fetched(snapshot)) => {
-                    if !self.dry_run {
-                        save(&store, &snapshot)?;
-                    }
+                    snapshot.held_back.iter().for_each(|why| tell(&format!("warning: {why}")));
+                    let saved = if self.dry_run { Ok("asked") } else { save(&store, &snapshot) };
+                    // The disk may be full; the others may still fit, and are listed.
+                    let outcome = saved.unwrap_or_else(|error| {
+                        tell(&format!("error: {error}"));
+                        failed = true;
+                        "not written"
+                    });
                     let count = snapshot.rows() as u64;
                     fetched.push(snapshot);
-                    (Cell::Count(count), if self.dry_run { "asked" } else { "kept" })
+                    (Cell::Count(count), outcome)
                 }
                 Ok(Outcome::Skipped(why)) if self.source.is_empty() => {
                     tell(&format!("note: {} is left out: {why}", feed.name));
@@ -92,11 +97,10 @@ impl Options {
         }
         drop(progress);
         if self.dry_run {
-            let after = fetched
-                .iter()
-                .try_fold(store.over(Catalog::embedded(), None)?, |catalog, snapshot| {
-                    snapshot.over(catalog)
-                })?;
+            let after = fetched.iter().try_fold(
+                store.over(Catalog::embedded(), None, &mut |_| {})?,
+                |catalog, snapshot| snapshot.over(catalog),
+            )?;
             global.print(&listing(changes(&catalog, &after)?))?;
         } else {
             global.print(&listing(grid(&["source", "rows", "outcome"], rows)))?;
@@ -111,7 +115,8 @@ pub(super) fn changed(global: &Global) -> Result<ExitCode> {
         Some(date) => catalog.as_of(date),
         None => catalog,
     };
-    let after = load::store(global).over(Catalog::embedded(), global.as_of)?;
+    let after =
+        load::store(global).over(Catalog::embedded(), global.as_of, &mut load::passed_over)?;
     global.print(&listing(changes(&at(Catalog::embedded()), &at(after))?))
 }
 
@@ -133,7 +138,7 @@ fn changes(before: &Catalog, after: &Catalog) -> Result<Grid> {
 }
 
 /// Writes a snapshot whole.
-fn save(store: &Store, snapshot: &Snapshot) -> Result<()> {
+fn save(store: &Store, snapshot: &Snapshot) -> Result<&'static str> {
     let path = store.path(&snapshot.source, snapshot.date);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| {
@@ -141,15 +146,10 @@ fn save(store: &Store, snapshot: &Snapshot) -> Result<()> {
                 .hint("--cache-dir or FLOPCAST_CACHE names another")
         })?;
     }
-    output::write(&path, &snapshot.text(), true)
+    output::write(&path, &snapshot.text(), true).map(|()| "kept")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
-fn now() -> chrono::DateTime<chrono::Utc> {
-    std::time::SystemTime::now().into()
 }

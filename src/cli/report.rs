@@ -34,7 +34,7 @@ pub(super) struct Options {
     #[arg(long, exclusive = true)]
     print_template: bool,
     /// Simulate the service: percentiles of latency, against the load too, and the fleet that
-    /// keeps its promises.
+    /// keeps its SLO.
     #[arg(long)]
     simulate: bool,
     #[command(flatten)]
@@ -55,6 +55,7 @@ impl Options {
             return Err(Error::input("`--output FILE` is missing"));
         };
         let format = Format::of(path)?;
+        output::vacant(path, self.force)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
         let mut reports = Vec::new();

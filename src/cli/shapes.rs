@@ -17,36 +17,26 @@ use super::{Global, architecture, load};
 
 /// Shapes of the model instead of places for its run.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "The shapes of a model")]
 pub(super) struct Shapes {
     /// Which shapes of the model fit: a table of keys of the model (layers, hidden, heads, ffn,
     /// `image_size`...) and `accuracy`, one row per shape.
-    #[arg(
-        help_heading = "The shapes of a model",
-        long = "shapes",
-        id = "shapes",
-        value_name = "FILE.csv",
-        conflicts_with = "size"
-    )]
+    #[arg(long = "shapes", id = "shapes", value_name = "FILE.csv", conflicts_with = "size")]
     scores: Option<PathBuf>,
     /// No more FLOPs of one forward pass, matmul class: `5 GFLOP`.
-    #[arg(help_heading = "The shapes of a model", long, value_name = "FLOP", requires = "shapes")]
+    #[arg(long, value_name = "FLOP", requires = "shapes")]
     max_flops: Option<String>,
     /// No more parameters: `30M`.
-    #[arg(help_heading = "The shapes of a model", long, value_name = "N", requires = "shapes")]
+    #[arg(long, value_name = "N", requires = "shapes")]
     max_params: Option<String>,
     /// No more memory for weights and the largest activations: `100 MB`; a bare number is in GB.
-    #[arg(help_heading = "The shapes of a model", long, value_name = "DATA", requires = "shapes")]
+    #[arg(long, value_name = "DATA", requires = "shapes")]
     max_memory: Option<String>,
     /// No slower at best than this, on the device of --on: `5 ms`; a bare number is in ms.
-    #[arg(help_heading = "The shapes of a model", long, value_name = "TIME", requires = "on")]
+    #[arg(long, value_name = "TIME", requires = "on")]
     max_latency: Option<String>,
     /// The device whose roofline bounds the latency.
-    #[arg(
-        help_heading = "The shapes of a model",
-        long,
-        value_name = "ACCELERATOR",
-        requires = "shapes"
-    )]
+    #[arg(long, value_name = "ACCELERATOR", requires = "shapes")]
     on: Option<String>,
 }
 
@@ -73,7 +63,7 @@ impl Shapes {
         let limits: Vec<Limit> = limits
             .filter_map(|(take, bound)| Some(Limit::read(take, bound.as_deref()?)))
             .collect::<Result<_>>()?;
-        let files = load::Beside(scenario);
+        let files = load::Beside::new(scenario, global)?;
         let question =
             Question { document: &document, files: &files, precision, device, limits: &limits };
         let shapes = question.answer(&scores).map_err(|error| error.within(&name))?;

@@ -58,7 +58,7 @@ impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
-        let files = load::Beside(&self.file);
+        let files = load::Beside::new(&self.file, global)?;
         let space = Space::new(document(&self.file, global)?, axes, &catalog, &files)?;
         let front: Vec<Aim> = self.pareto.iter().map(|text| Aim::read(text)).collect();
         let mut columns = front.clone();

@@ -2,12 +2,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::PathBuf;
 
 use crate::common::{holds, json, number, refused, root, stdout, written};
 
 fn file(name: &str, text: &str) -> String {
     written("backtest", name, text)
+}
+
+/// The path of a file that is not there yet.
+fn vacant(name: &str) -> String {
+    let path = file(name, "");
+    fs::remove_file(&path).unwrap();
+    path
 }
 
 /// Llama 3 70B on 64 H100, by NVIDIA's recipe of June 2025 (dgxc-benchmarking), and rows that
@@ -24,7 +30,7 @@ text,my cluster,2025-06,llama,eighty,8192,64,8,28672,1,128256,8192,h100-sxm,64,b
 #[test]
 fn a_table_of_ones_own_is_scored_and_the_rest_is_explained() {
     let path = file("mine.csv", MINE);
-    let rows = file("rows.csv", "");
+    let rows = vacant("rows.csv");
     let report = json(&["backtest", &path, "--rows", &rows, "--format", "json"]);
     assert_eq!(report["schema"], "flopcast.backtest/1");
     assert_eq!((report["rows"].as_u64(), report["scored"].as_u64()), (Some(4), Some(1)));
@@ -44,7 +50,7 @@ fn a_table_of_ones_own_is_scored_and_the_rest_is_explained() {
 #[test]
 fn a_calibration_can_be_written_and_used() {
     let table = file("calibrate.csv", MINE);
-    let output = file("mine.yaml", "");
+    let output = vacant("mine.yaml");
     let report = stdout(&["calibrate", &table, "-o", &output]);
     assert!(report.contains("Constants before") && report.contains("operand-traffic"), "{report}");
     let error = |with: &[&str]| {
@@ -98,8 +104,7 @@ d,Llama-3.1-8B,llama,h200-sxm,1,trtllm 1.0.0rc3,1024,128,closed,8,e2e_p50_ms,900
 fn serving_constants_are_fitted_and_scored_on_groups_left_out() {
     let table = file("elsewhere.csv", SERVED_ELSEWHERE);
     file("serving_configs/llama.json", LLAMA);
-    let fitted = PathBuf::from(&table).with_file_name("fitted-serving.yaml");
-    let fitted = fitted.to_str().unwrap();
+    let fitted = &vacant("fitted-serving.yaml");
     let report =
         json(&["calibrate", &table, "--cross-validate", "2", "-o", fitted, "--format", "json"]);
     let error =

@@ -17,7 +17,7 @@ const DEVICES: &str = "inference.hardware.accelerator=a100-sxm-80gb,h100-sxm";
 const DEGREES: &str = "inference.parallelism.tensor=1,2,4";
 
 #[test]
-fn the_best_fleets_are_among_those_that_keep_the_promises() {
+fn the_best_fleets_are_among_those_that_keep_the_slo() {
     let report = json(&arguments(&[DEVICES, DEGREES], &["--format", "json"]));
     let rows = report["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), 6);

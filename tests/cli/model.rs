@@ -40,7 +40,6 @@ fn one_model() {
       norm             314.6 M   0.0%  38,400  78.72 MB   1.748   6.1%  memory
       head dense       237.1 G  29.0%       0  181.7 MB   435.1  20.7%  compute
       other residual   37.75 M   0.0%       0  113.2 MB  0.1667   8.8%  memory
-
       hot spots: lm_head 29.0%, layers.*.mlp.up_proj x12 21.2%,
         layers.*.mlp.down_proj x12 21.2%
       assumed: architecture = GPT-2 124M (Radford et al. 2019)
@@ -98,7 +97,7 @@ fn side_by_side() {
     GPT-2 124M        124.4M  124.4M  272.3 G  136.2 G  248.9 MB   0.3859 ms
     Mixtral 8x7B       46.7B  12.88B  53.32 T  26.66 T  93.41 GB    61.68 ms
 
-      forward pass of batch 1; FLOPs of the matmul class, 2 per MAC; weights in bf16
+    forward pass of batch 1; FLOPs of the matmul class, 2 per MAC; weights in bf16
     "#);
 }
 
@@ -128,10 +127,8 @@ fn before_and_after() {
       norm              2.181 G  2.181 G  532.5 KB  532.5 KB   0.6512 ms   0.6512 ms
       head dense        2.152 T  2.152 T  1.051 GB  1.051 GB    2.175 ms    2.175 ms
       other residual    536.9 M  536.9 M       0 B       0 B   0.9616 ms   0.9616 ms
-
       most of the saved time: layers.*.mlp.gate_proj 28.8%, layers.*.mlp.up_proj
         28.8%, layers.*.mlp.down_proj 28.8%
-
       what this costs in quality is not forecast
     "#
     );
@@ -160,7 +157,6 @@ fn from_a_teacher() {
       norm               10.8 G  2.181 G  2.638 MB  532.5 KB
       head dense        4.304 T  2.152 T  2.101 GB  1.051 GB
       other residual    2.684 G  536.9 M       0 B       0 B
-
       training on this input: 385.7 TFLOP = 290.2 TFLOP forward of the teacher +
         95.52 TFLOP forward and backward of the student
     "#);
@@ -178,7 +174,7 @@ fn a_score_and_its_front() {
     ConvNeXt base       88.59M  30.71 G  15.35 G  177.2 MB  84.06      *
     ConvNeXt large      197.8M  68.72 G  34.36 G  395.5 MB  84.41      *
 
-      forward pass of batch 1; FLOPs of the matmul class, 2 per MAC; weights in bf16
+    forward pass of batch 1; FLOPs of the matmul class, 2 per MAC; weights in bf16
 
       top1 (* on the Pareto front)
               |

@@ -117,13 +117,13 @@ fn only_the_outside_prints_and_reads_clock_environment_and_network() {
     assert!(found.is_empty(), "not allowed below the fronts and live:\n{}", found.join("\n"));
 }
 
-/// Places that may spell the path of a figure: the table, and a key of the scenario that is the
-/// same as the figure's.
+/// Places that may spell the path of a figure, with what they may: all, or one text.
 const SPELLS: &[(&str, &str)] = &[
-    ("crates/core/src/estimate/figure/", ""),
-    // What is computed bears the name of the figure, in its derivation.
+    // The table is here, and what is computed bears the name of the figure in its derivation.
     ("crates/core/src/", ""),
     ("crates/study/src/capacity", ""),
+    // Keys of the scenario, which share first words and one whole path with figures.
+    ("crates/scenario/src/", ""),
     ("crates/evidence/src/actuals/hint.rs", "training.goodput"),
 ];
 

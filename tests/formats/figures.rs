@@ -6,6 +6,7 @@ use std::io::{Cursor, Read as _};
 
 use flopcast::estimate::figure::{DECLARED, Figure};
 use flopcast::estimate::{Key, Section};
+use flopcast::quantity::text::shown_parts;
 use flopcast::report::render::{Format, Setting};
 use flopcast::report::{Report, tree};
 use serde_json::Value;
@@ -14,7 +15,8 @@ use crate::common::library::{report, shipped, sized_report};
 
 /// Scenarios that have every figure between them.
 const SCENARIOS: &[(&str, &[&str])] = &[
-    ("gpt3-175b", &["finance.currency={code: EUR, per_usd: 0.9, date: 2026-11-01}"]),
+    ("gpt3-175b", &[]),
+    ("llama-3-8b-ledger", &[]),
     ("bloom-176b-owned", &[]),
     ("carbon-london", &["placement.start_window=7d"]),
     ("resnet50-imagenet", &[]),
@@ -69,28 +71,17 @@ impl Forms {
         let line = |text: &str, parts: &[&str]| {
             text.lines().any(|line| parts.iter().all(|part| line.contains(part)))
         };
-        let [number, unit] = figure.short();
+        let [number, _] = figure.short();
         let yearly = figure.section() == Section::Years;
-        let cell = figure.cell();
         let in_book = if yearly { label } else { path };
-        let spelled = if yearly { &cell } else { &shown };
+        let spelled = if yearly { figure.cell() } else { shown };
+        let on_page = |text: &str| self.page.contains(&format!(">{text}<"));
         [
-            ("JSON", self.pointer(figure).is_some_and(|it| it.as_f64() == figure.value())),
+            ("JSON", self.pointer(figure).is_some_and(|it| same(it.as_f64(), figure.value()))),
             ("CSV", line(&self.csv, &[&format!(",{path},")])),
-            (
-                "table",
-                line(&self.table, &[label, if yearly { &cell } else { &number }, &unit])
-                    || yearly && line(&self.table, &[label, &cell]),
-            ),
-            (
-                "Markdown",
-                line(&self.markdown, &[&format!("| {label} |"), &format!("| {spelled} ")]),
-            ),
-            (
-                "page",
-                self.page.contains(&format!(">{label}<"))
-                    && self.page.contains(&format!(">{spelled}<")),
-            ),
+            ("table", line(&self.table, &[label, &number])),
+            ("Markdown", line(&self.markdown, &[&format!("| {label} |"), &format!("| {number}")])),
+            ("page", on_page(label) && on_page(&spelled)),
             ("workbook", self.workbook.contains(&format!(">{in_book}"))),
         ]
         .into_iter()
@@ -111,6 +102,14 @@ impl Forms {
     }
 }
 
+/// Reading JSON may lose the last digit.
+fn same(a: Option<f64>, b: Option<f64>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => (a - b).abs() <= 1e-12 * b.abs(),
+        (a, b) => a == b,
+    }
+}
+
 /// The texts of a workbook.
 fn strings(book: Vec<u8>) -> String {
     let mut book = zip::ZipArchive::new(Cursor::new(book)).expect("a workbook");
@@ -122,7 +121,7 @@ fn strings(book: Vec<u8>) -> String {
 
 #[test]
 fn a_declared_figure_stands_in_every_form() {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut lacking) = (BTreeSet::new(), Vec::new());
     let scenario = |(name, sets): &(&str, &[&str])| {
         shipped(&format!("scenarios/{name}.yaml"), sets).unwrap_or_else(|it| panic!("{name}: {it}"))
     };
@@ -134,15 +133,19 @@ fn a_declared_figure_stands_in_every_form() {
         for figure in &report.figures {
             let path = &figure.path;
             assert_eq!(Key::parse(path).as_ref(), Some(&figure.key), "{path}");
-            assert_eq!(forms.without(figure), Vec::<&str>::new(), "{name}: {path}");
-            // What is simulated has a value and no derivation of it yet.
-            let explained = figure.step().map(|step| tree::derivation(step));
-            let told = explained.is_none_or(|text| text.contains(&figure.step().unwrap().shown()));
-            assert!(told, "{name}: {path}");
+            let explained = figure.step().is_none_or(|step| {
+                // A line may break before the unit.
+                let [number, _] = shown_parts(step.value, step.dimension);
+                tree::derivation(step).contains(&number)
+            });
+            let forms = forms.without(figure);
+            if !forms.is_empty() || !explained {
+                lacking.push(format!("{name}: {path} lacks {forms:?}, explained: {explained}"));
+            }
             seen.insert(figure.key.id);
         }
     }
-    let unseen: Vec<_> =
-        DECLARED.iter().map(|row| row.id).filter(|id| !seen.contains(id)).collect();
-    assert!(unseen.is_empty(), "no scenario has {unseen:?}");
+    let unseen = DECLARED.iter().map(|row| row.id).filter(|id| !seen.contains(id));
+    lacking.extend(unseen.map(|id| format!("no scenario has {id:?}")));
+    assert!(lacking.is_empty(), "{} lacking:\n{}", lacking.len(), lacking.join("\n"));
 }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{json, scratch, stdout, tool};
+use crate::common::{json, root, scratch, stdout, tool};
 
 const SCENARIOS: [&str; 5] =
     ["gpt3-175b", "llama-3-70b-serving", "llama-3-8b-ledger", "bloom-176b-owned", "carbon-london"];
@@ -60,6 +60,31 @@ fn summary(sheets: &[(String, Vec<csv::StringRecord>)], path: &str) -> Option<f6
     rows.iter().find(|row| row.get(3) == Some(path))?.get(1)?.parse().ok()
 }
 
+/// Holds the summary against a forecast; returns how many figures were compared.
+fn compare(
+    name: &str,
+    sheets: &[(String, Vec<csv::StringRecord>)],
+    estimate: &serde_json::Value,
+) -> usize {
+    let mut compared = 0;
+    let (_, rows) = sheets.iter().find(|(sheet, _)| sheet == "Summary").expect("a summary");
+    for row in rows {
+        let Some(path) = row.get(3).filter(|path| path.contains('.')) else { continue };
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let expected = estimate.pointer(&pointer).unwrap_or_else(|| panic!("{name}: {path}"));
+        let actual: Option<f64> = row[1].parse().ok();
+        match (expected.as_f64(), actual) {
+            (Some(expected), Some(actual)) => {
+                let off = (actual - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
+                assert!(off < 1e-6, "{name} {path}: {actual} {expected}");
+                compared += 1;
+            }
+            (expected, _) => assert_eq!((expected, &row[1]), (None, "unknown"), "{path}"),
+        }
+    }
+    compared
+}
+
 #[test]
 fn recalculated_totals_are_the_forecasts() {
     let Some(office) = tool(&["soffice"]) else { return };
@@ -75,22 +100,7 @@ fn recalculated_totals_are_the_forecasts() {
             assert_eq!(wrong, None, "{name}, {sheet}");
         }
         let estimate = json(&["estimate", &format!("scenarios/{name}.yaml"), "--format", "json"]);
-        let mut compared = 0;
-        let (_, rows) = sheets.iter().find(|(sheet, _)| sheet == "Summary").expect("a summary");
-        for row in rows {
-            let Some(path) = row.get(3).filter(|path| path.contains('.')) else { continue };
-            let pointer = format!("/{}", path.replace('.', "/"));
-            let expected = estimate.pointer(&pointer).unwrap_or_else(|| panic!("{name}: {path}"));
-            let actual: Option<f64> = row[1].parse().ok();
-            match (expected.as_f64(), actual) {
-                (Some(expected), Some(actual)) => {
-                    let off = (actual - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
-                    assert!(off < 1e-6, "{name} {path}: {actual} {expected}");
-                    compared += 1;
-                }
-                (expected, _) => assert_eq!((expected, &row[1]), (None, "unknown"), "{path}"),
-            }
-        }
+        let compared = compare(name, &sheets, &estimate);
         assert!(compared >= 12, "{name}");
     }
 }
@@ -115,6 +125,108 @@ fn a_price_up_by_a_tenth_moves_the_cost_by_a_tenth() {
     assert!((ratio("training.cost_usd.compute") - 1.1).abs() < 1e-9);
     assert!((ratio("training.energy_kwh.facility") - 1.0).abs() < 1e-12);
     assert!(ratio("tco.total_usd") > 1.01);
+}
+
+/// The cells of the second column, by row: what stands in them, and whether a formula does.
+fn values(book: &Path, sheet: u32) -> Vec<(String, bool)> {
+    let bytes = fs::File::open(book).expect("a book");
+    let mut archive = zip::ZipArchive::new(bytes).expect("a zip");
+    let mut text = String::new();
+    let name = format!("xl/worksheets/sheet{sheet}.xml");
+    archive.by_name(&name).expect("a sheet").read_to_string(&mut text).expect("UTF-8");
+    let cells = text.split("<c r=\"B").skip(1);
+    let cells = cells.filter_map(|cell| cell.split_once("</c>"));
+    cells
+        .filter(|(cell, _)| !cell.contains("t=\"s\"") && cell.contains("<v>"))
+        .map(|(cell, _)| (cell.to_owned(), cell.contains("<f>")))
+        .collect()
+}
+
+/// A figure that was computed stays a formula, in every workbook of the shipped scenarios: on the
+/// sheets Summary and Calculation only the exchange rate is a number that stands there alone.
+#[test]
+fn no_cell_with_a_formula_is_dead() {
+    let folder = scratch("spreadsheet-dead");
+    let mut live = 0;
+    for entry in fs::read_dir(root().join("scenarios")).expect("scenarios") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_none_or(|end| end != "yaml") {
+            continue;
+        }
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let book = workbook(name, &folder);
+        let calculation = values(&book, 3);
+        assert!(calculation.len() > 5, "{name}");
+        let dead: Vec<_> = calculation.iter().filter(|(_, live)| !live).collect();
+        assert!(dead.is_empty(), "{name}: {dead:?}");
+        let alone = values(&book, 1).iter().filter(|(_, live)| !live).count();
+        let rates = fs::read_to_string(&path).expect("a scenario").matches("currency:").count();
+        assert!(alone <= rates, "{name}: {alone} cells of the summary are no formulas");
+        live += calculation.len();
+    }
+    assert!(live > 1000, "{live}");
+}
+
+/// What a reader changes in the workbook, and what the engine says of the same change.
+struct Change {
+    /// The scenario.
+    scenario: &'static str,
+    /// How the row of the input begins.
+    input: &'static str,
+    /// The input's new value in the unit of its row.
+    value: f64,
+    /// The same in the scenario.
+    set: &'static str,
+}
+
+const CHANGES: [Change; 5] = [
+    Change {
+        scenario: "deepseek-v3",
+        input: "training price",
+        value: 3.5,
+        set: "placement.purchase.price=3.5 USD/device-h",
+    },
+    Change { scenario: "gpt3-175b", input: "placement.pue", value: 1.3, set: "placement.pue=1.3" },
+    Change {
+        scenario: "llama-3-70b-serving",
+        input: "inference.traffic.requests",
+        value: 40.0,
+        set: "inference.traffic.requests=40/s",
+    },
+    Change {
+        scenario: "bloom-176b-owned",
+        input: "finance.discount_rate",
+        value: 0.11,
+        set: "finance.discount_rate=11 %",
+    },
+    Change {
+        scenario: "llama-3-8b-ledger",
+        input: "finance.discount_rate",
+        value: 0.02,
+        set: "finance.discount_rate=2 %",
+    },
+];
+
+/// A changed price, PUE, traffic and discount rate move every figure as in the engine.
+#[test]
+fn the_workbook_follows_a_change_as_the_engine_does() {
+    let Some(office) = tool(&["soffice"]) else { return };
+    let folder = scratch("spreadsheet-walk");
+    for (index, Change { scenario, input, value, set }) in CHANGES.iter().enumerate() {
+        let book = workbook(scenario, &folder);
+        let sheets = recalculated(&office, &book);
+        let (_, inputs) = sheets.iter().find(|(name, _)| name == "Inputs").expect("the inputs");
+        let named: Vec<_> = inputs.iter().map(|row| row[0].to_owned()).collect();
+        let found = named.iter().position(|name| name.starts_with(input));
+        let row = found.unwrap_or_else(|| panic!("{scenario}: no {input} in {named:?}"));
+        let changed = folder.join(format!("changed-{index}.xlsx"));
+        edit(&book, &changed, &format!("B{}", row + 1), *value);
+        let after = recalculated(&office, &changed);
+        let file = format!("scenarios/{scenario}.yaml");
+        let expected = json(&["estimate", &file, "--set", set, "--format", "json"]);
+        let moved = compare(scenario, &after, &expected);
+        assert!(moved > 0, "{scenario}, {input}");
+    }
 }
 
 /// Writes another number into a cell of the sheet Inputs, which is the second.

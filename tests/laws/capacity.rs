@@ -1,4 +1,4 @@
-//! Fleets that keep their promises: what moves them, and what cannot be.
+//! Fleets that keep their SLO: what moves them, and what cannot be.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ fn sized(file: &str, sets: &[&str]) -> Value {
 }
 
 #[test]
-fn a_service_is_sized_within_its_promises_and_priced() {
+fn a_service_is_sized_within_its_slo_and_priced() {
     let report = sized(FILE, &[]);
     assert_eq!(report["schema"], "flopcast.capacity/1");
     let at = |path: &str| number(&report, &format!("inference.{path}"));
@@ -40,7 +40,7 @@ fn a_service_is_sized_within_its_promises_and_priced() {
 }
 
 #[test]
-fn tighter_promises_and_cold_caches_take_more() {
+fn tighter_slos_and_cold_caches_take_more() {
     let rate = |sets: &[&str]| number(&sized(FILE, sets), "inference.replica.max_rate_per_s");
     let plain = rate(&[]);
     assert!(rate(&["inference.slo={tpot: {p95: 30 ms}}"]) < plain);
@@ -82,7 +82,7 @@ fn scratch(name: &str, text: &str) -> String {
 }
 
 #[test]
-fn every_class_keeps_its_own_promises() {
+fn every_class_keeps_its_own_slo() {
     let report = sized(CLASSES, &[]);
     let p95 = |class: &str, latency: &str| {
         number(&report, &format!("inference.classes.{class}.{latency}.p95"))
@@ -228,7 +228,7 @@ fn a_network_without_tokens_is_sized_batch_by_batch() {
 }
 
 #[test]
-fn promises_that_a_network_cannot_keep_are_refused() {
+fn slos_that_a_network_cannot_keep_are_refused() {
     for (file, set, code, part) in [
         (EDGE, "inference.slo={e2e: {p95: 1 ms}}", 1, "cannot be met at any load"),
         (EDGE, "inference.max_wait=1 h", 1, "cannot be met at any load"),

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod any_input;
 mod api;
 mod capacity;
 mod carbon;
@@ -10,6 +11,7 @@ mod disaggregated;
 mod explain;
 mod ledger;
 mod networks;
+mod one_step_time;
 mod optimum;
 mod owned;
 mod parallelism;

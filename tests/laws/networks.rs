@@ -29,7 +29,7 @@ fn both_know_the_same_batches() {
 }
 
 #[test]
-fn without_promises_both_find_the_same_highest_rate() {
+fn without_an_slo_both_find_the_same_highest_rate() {
     for file in FILES {
         let rate = |way| {
             let report = asked(way, file, &["inference.slo={}"]);

@@ -451,3 +451,124 @@ fn a_refresh_says_what_it_needs() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("delete it"), "{}", text(&output));
 }
+
+#[test]
+fn a_refusal_has_a_clock_too() {
+    for status in [404, 503] {
+        let server = Server::new(move |_, _| Reply::Dripping(status));
+        let error = ask_for(100, "runpod", &server.base, &folder("drip")).0.expect_err("no answer");
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
+    }
+}
+
+#[test]
+fn what_takes_memory_is_refused() {
+    let check = |name: &str, body: String, kind: &'static str, part: &str| {
+        let server = Server::new(move |_, _| Reply::ok(kind, body.clone()));
+        let error = ask(name, &server.base, &folder("memory")).0.expect_err("no answer");
+        assert!(error.to_string().contains(part), "{name}: {error}");
+    };
+    let head = "InstanceType,AcceleratorName,AcceleratorCount,Price,Region\n";
+    let cell = format!("{head}p5.48xlarge,\"{}\",8,1,us-east-1\n", "a,b\n".repeat(1 << 19));
+    check("skypilot", cell, "text/csv", "a line of it has more than 1 MiB");
+    let model = |at: usize| {
+        format!(
+            "\"m{at}\": {{\"litellm_provider\": \"openai\", \"mode\": \"chat\", \
+             \"input_cost_per_token\": 1e-6}}"
+        )
+    };
+    let models: Vec<String> = (0..20_010).map(model).collect();
+    check("litellm", format!("{{{}}}", models.join(",")), "application/json", "no end of models");
+    let regions = "\"r\",".repeat(300);
+    let sku = format!(
+        "{{\"skus\": [{{\"description\": \"Nvidia L4 GPU\", \"category\": {{\"usageType\": \
+         \"OnDemand\"}}, \"serviceRegions\": [{}]}}]}}",
+        regions.trim_end_matches(',')
+    );
+    check("gcp", sku, "application/json", "has no end");
+    check(
+        "runpod",
+        format!("{{\"a\": \"{}\"}}", "x".repeat(13 << 20)),
+        "application/json",
+        "12 MiB",
+    );
+}
+
+#[test]
+fn a_key_is_repeated_in_no_form() {
+    let key = format!("user:{SECRET}");
+    let forms = [key.clone(), SECRET.to_uppercase(), "user%3As3cret%2Dk3y".to_owned()];
+    // base64 of the key, as a login sends it.
+    let base64 = "dXNlcjpzM2NyZXQtazN5".to_owned();
+    for form in forms.into_iter().chain([base64]) {
+        for before in [0, 200, 235] {
+            let said = format!("{} {form}", "x".repeat(before));
+            let body = serde_json::json!({"error": {"message": said}}).to_string();
+            let server = Server::new(move |_, _| {
+                Reply::Whole(403, "application/json", Vec::new(), body.clone().into_bytes())
+            });
+            let text = ask("eia", &server.base, &folder("echo")).0.expect_err("no").to_string();
+            let lower = text.to_lowercase();
+            for part in ["s3cret", "s3cre", "k3y", "dxnlcjpz"] {
+                assert!(!lower.contains(part), "{form} after {before}: {text}");
+            }
+        }
+    }
+    // Nor is it kept in a row or as the name of a copy.
+    let good = GOOD.iter().find(|good| good.feed == "electricity-maps").expect("it");
+    let server = Server::new(|seen, _| match (good.answer)(seen) {
+        Reply::Whole(status, kind, _, body) => {
+            Reply::Whole(status, kind, vec![("etag", format!("\"{SECRET}\""))], body)
+        }
+        other => other,
+    });
+    let kept = snapshot(ask("electricity-maps", &server.base, &folder("echo")).0);
+    assert!(!kept.text().contains(SECRET), "{}", kept.text());
+}
+
+#[test]
+fn a_price_a_thousand_times_the_last_is_held_back() {
+    let good = GOOD.iter().find(|good| good.feed == "aws").expect("aws");
+    let at = |price: &'static str| {
+        let server = Server::new(move |seen, _| match (good.answer)(seen) {
+            Reply::Whole(status, kind, headers, body) => {
+                let body = String::from_utf8_lossy(&body).replace("55.0400000000", price);
+                Reply::Whole(status, kind, headers, body.into_bytes())
+            }
+            other => other,
+        });
+        snapshot(ask("aws", &server.base, &folder("jump")).0)
+    };
+    assert!(at("99.0").held_back.is_empty());
+    for price in ["60000.0", "0.01"] {
+        let jumped = at(price);
+        assert!(jumped.held_back.iter().any(|why| why.contains("p5.48xlarge")), "{jumped:?}");
+        let lines = jumped.parts.values().flat_map(|part| part.tables.values()).flatten();
+        assert!(lines.clone().all(|line| !line.contains(price.trim_end_matches(".0"))), "{price}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_none_is_passed_over_and_said() {
+    let cache = folder("passed-over");
+    let runpod = cache.join("runpod");
+    fs::create_dir_all(&runpod).expect("a folder");
+    fs::write(runpod.join("2026-11-01.json"), "{\"half").expect("a file");
+    fs::write(runpod.join("2999-01-01.json"), "{}").expect("a file");
+    let estimate = run(&cache, &[], &["estimate", "scenarios/gpt3-175b.yaml"]);
+    assert_eq!(estimate.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&estimate.stderr).into_owned();
+    common::holds("estimate", &said, &["2026-11-01.json", "2999-01-01.json", "in the future"]);
+    let good = GOOD.iter().find(|good| good.feed == "runpod").expect("runpod");
+    let server = Server::new(|seen, _| (good.answer)(seen));
+    let refresh = ["catalog", "refresh", "--source", "runpod", "--retries", "0"];
+    let refreshed = run(&cache, &[("RUNPOD", &server.base)], &refresh);
+    assert_eq!(refreshed.status.code(), Some(0), "{}", text(&refreshed));
+    assert!(text(&refreshed).contains("kept"), "{}", text(&refreshed));
+    // Where nothing can be written, the listing still says what was asked.
+    let file = cache.join("a-file");
+    fs::write(&file, "").expect("a file");
+    let full = run(&file, &[("RUNPOD", &server.base)], &refresh);
+    assert_eq!(full.status.code(), Some(3), "{}", text(&full));
+    assert!(text(&full).contains("not written"), "{}", text(&full));
+}

@@ -15,6 +15,8 @@ pub enum Reply {
     Cut(&'static str, Vec<u8>),
     /// The body stops coming, but the connection stays.
     Stuck(&'static str),
+    /// A refusal of which a byte comes now and then, without end.
+    Dripping(u16),
     /// A gigabyte of these bytes, over and over.
     Endless(&'static str, &'static [u8]),
 }
@@ -122,6 +124,15 @@ fn write(mut stream: &TcpStream, reply: &Reply) -> std::io::Result<()> {
             stream.flush()?;
             thread::sleep(Duration::from_secs(5));
             Ok(())
+        }
+        Reply::Dripping(status) => {
+            let head = head(*status, "application/json", 1 << 20);
+            stream.write_all(format!("{head}\r\n").as_bytes())?;
+            loop {
+                stream.write_all(b" ")?;
+                stream.flush()?;
+                thread::sleep(Duration::from_millis(20));
+            }
         }
         Reply::Endless(kind, piece) => {
             let length = 1 << 30;

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use flopcast::catalog::Catalog;
+use flopcast::catalog::Device;
 use flopcast::evidence::backtest::score::quantile;
 use flopcast::model::config;
 use flopcast::model::spec::from_preset;
 use flopcast::model::{Input, Model};
 use flopcast::quantity::{Measure as _, RequestRate, Time};
 use flopcast::serving::calibration::Calibration;
-use flopcast::serving::capacity::{Limit, Objective, Promise, Search, highest_rate};
+use flopcast::serving::capacity::{Limit, Objective, Search, Slo, highest_rate};
 use flopcast::serving::memory::KvCapacity;
 use flopcast::serving::served::ServedModel;
 use flopcast::serving::simulator::{Arrival, Bounds, Fleet, Limits, Report, Router, Simulation};
-use flopcast::serving::step::{Deployment, Device, Roofline, Weights};
+use flopcast::serving::step::{Deployment, Roofline, Weights};
 use flopcast::serving::traffic::{self, Trace};
 use flopcast::serving::traffic::{Source, Traffic};
 
@@ -80,8 +81,8 @@ impl Engine {
         let (limits, router) = (self.limits, Router::RoundRobin);
         Simulation {
             fleet: Fleet { time, limits, replicas: 1, router },
-            handover: None,
-            front_end: Time::from_stored(0.0),
+            transfer: None,
+            api_server: Time::from_stored(0.0),
             slo: vec![Bounds::default()],
             warm_up: 0,
             queue_limit: usize::MAX,
@@ -197,19 +198,19 @@ fn the_highest_rate_is_what_a_saturated_engine_gets_through() {
         let traffic = Traffic { rate, profile: None, source };
         let search = Search { requests: 6000, seeds: 2, ..Search::default() };
         let simulation = Simulation { queue_limit: 3000, ..engine.simulation(&time) };
-        let p95 = |latency, bound: f64| Promise {
+        let p95 = |latency, bound: f64| Slo {
             class: None,
             latency,
             percentile: 0.95,
             bound: Time::from_stored(bound),
         };
         let tpot = quantile(&real.tpot, 0.95).expect("rows");
-        for (name, promises) in [
+        for (name, slos) in [
             ("a queue that does not grow", vec![]),
             ("P95 of TTFT within 10 s", vec![p95(Limit::Ttft, 10.0)]),
             ("P95 of TPOT as recorded", vec![p95(Limit::Tpot, tpot)]),
         ] {
-            let objective = Objective { classes: Vec::new(), promises };
+            let objective = Objective { classes: Vec::new(), slos };
             let found = highest_rate(&simulation, &traffic, &objective, &search, &|_| ());
             let found = found.expect("a rate").rate.value;
             println!(

@@ -128,6 +128,9 @@ impl Error {
     }
 }
 
+/// A line that does not fit a screen is no help in a snippet.
+const MOST_SHOWN: usize = 160;
+
 impl std::error::Error for Error {}
 
 impl fmt::Display for Error {
@@ -136,10 +139,14 @@ impl fmt::Display for Error {
         write!(f, "{}", self.message)?;
         if let Some(Place { file, line, column, width, text, .. }) = &self.place {
             let gutter = " ".repeat(line.to_string().len());
-            let indent = " ".repeat(column.saturating_sub(1));
-            let carets = "^".repeat((*width).max(1));
+            let text: String = text.chars().take(MOST_SHOWN).collect();
             write!(f, "\n{gutter}--> {file}:{line}:{column}\n{gutter} |\n{line} | {text}")?;
-            write!(f, "\n{gutter} | {indent}{carets}")?;
+            // What lies beyond the part that is shown has no carets under it.
+            if *column <= MOST_SHOWN {
+                let indent = " ".repeat(column.saturating_sub(1));
+                let carets = "^".repeat((*width).clamp(1, MOST_SHOWN + 1 - column));
+                write!(f, "\n{gutter} | {indent}{carets}")?;
+            }
         }
         for hint in &self.hints {
             write!(f, "\n  hint: {hint}")?;

@@ -1,17 +1,15 @@
 //! Calibrations as files: YAML that people read and version.
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_import::document;
 use serde::Serialize;
-use serde_json::Value as Json;
 
 /// The JSON that a calibration is read from, of a file.
 ///
 /// # Errors
 /// Text that is no YAML.
-pub fn json(yaml: &str) -> Result<String> {
-    serde_yaml::from_str(yaml)
-        .map(|json: Json| json.to_string())
-        .map_err(|error| Error::input(format!("this is no calibration file: {error}")))
+pub fn json(file: &str, yaml: &str) -> Result<String> {
+    document::json(file, yaml.as_bytes()).map(|json| json.to_string())
 }
 
 /// Writes a calibration as it is read.

@@ -1,6 +1,7 @@
 //! Models in files of other tools: Hub configurations, ONNX, safetensors, and flopcast's own model
 //! files.
 
+pub mod document;
 pub mod export;
 pub mod model_file;
 pub mod onnx;

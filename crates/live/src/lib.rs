@@ -7,6 +7,8 @@
 mod feeds;
 mod number;
 mod refresh;
+mod scalar;
+mod secret;
 mod sheet;
 mod snapshot;
 mod transport;

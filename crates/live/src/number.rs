@@ -1,5 +1,6 @@
 //! Numbers as services write them: `1.5`, `"1.5"`, `null`.
 
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// A number that may be missing. What is no number is refused, not dropped.
@@ -8,18 +9,30 @@ pub(super) struct Number(pub Option<f64>);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Number(f64),
-            Text(String),
-            Nothing,
+        struct Form;
+        // What is no number is not read on: a list of lists would take memory.
+        impl Visitor<'_> for Form {
+            type Value = Number;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number")
+            }
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Number, E> {
+                Ok(Number(Some(value)))
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Number, E> {
+                Ok(Number(Some(value as f64)))
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Number, E> {
+                Ok(Number(Some(value as f64)))
+            }
+            fn visit_unit<E: Error>(self) -> Result<Number, E> {
+                Ok(Number(None))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Number, E> {
+                parse(text).map(Number).map_err(Error::custom)
+            }
         }
-        match Form::deserialize(deserializer)? {
-            Form::Number(value) => Ok(Self(Some(value))),
-            Form::Nothing => Ok(Self(None)),
-            Form::Text(text) => parse(&text).map(Self).map_err(serde::de::Error::custom),
-        }
+        deserializer.deserialize_any(Form)
     }
 }
 

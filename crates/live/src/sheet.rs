@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use flopcast_core::catalog::{Catalog, Price, PriceBasis, Purchase, quoted};
 use indexmap::IndexMap;
 
+use super::secret::Secrets;
 use super::snapshot::Part;
 use super::transport::short;
 
@@ -16,28 +17,41 @@ pub(super) struct Sheet {
     /// How many of the columns, from the left, make a row that row.
     key: usize,
     rows: BTreeMap<Vec<String>, Vec<String>>,
+    full: bool,
 }
+
+/// A source that says more has gone astray: the largest has some thousands.
+pub(super) const MOST_ROWS: usize = 20_000;
 
 impl Sheet {
     pub(super) fn new(file: &'static str, key: usize, columns: &'static [&'static str]) -> Self {
-        Self { file, columns, key, rows: BTreeMap::new() }
+        Self { file, columns, key, rows: BTreeMap::new(), full: false }
     }
 
-    /// Adds a row. Texts of a server are cut to one short line.
+    /// Adds a row, as long as there is room.
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells = cells.into_iter().map(|cell| short(&cell).trim().to_owned());
-        let cells: Vec<String> = cells.collect();
+        if self.rows.len() >= MOST_ROWS {
+            self.full = true;
+            return;
+        }
+        let cells: Vec<String> = cells.into_iter().collect();
         self.rows.insert(cells[..self.key].to_vec(), cells);
+    }
+
+    /// Whether there were more rows than there is room for.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The same as part of a snapshot.
-    pub(super) fn into_part(self) -> Part {
+    /// The same as part of a snapshot. Texts of a server are masked, then cut to one short line.
+    pub(super) fn into_part(self, secrets: &Secrets) -> Part {
         let line = |cells: &Vec<String>| {
-            cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",")
+            let cells = cells.iter().map(|cell| short(&secrets.masked(cell)).trim().to_owned());
+            cells.map(|cell| quoted(&cell).into_owned()).collect::<Vec<_>>().join(",")
         };
         let rows = self.rows.values().map(line);
         let lines = [self.columns.join(",")].into_iter().chain(rows).collect();
@@ -76,7 +90,10 @@ impl From<&Price> for Product {
 /// Prices by product and region. Where a list has several (availability zones, offers), the
 /// lowest stands, as in the embedded tables.
 #[derive(Debug, Default)]
-pub(super) struct Rents(BTreeMap<[String; 3], Rent>);
+pub(super) struct Rents {
+    rents: BTreeMap<[String; 3], Rent>,
+    full: bool,
+}
 
 #[derive(Debug)]
 struct Rent {
@@ -89,6 +106,9 @@ struct Rent {
 /// No device rents for more in an hour; such a figure is a marker of the list.
 const DEAREST_PER_HOUR: f64 = 100_000.0;
 
+/// Bytes of the name of a region.
+pub(super) const LONGEST_NAME: usize = 100;
+
 impl Rents {
     /// Adds a price per hour; one that is missing, zero or absurd adds nothing.
     pub(super) fn offer(
@@ -100,8 +120,16 @@ impl Rents {
     ) {
         let sane = |price: &f64| price.is_finite() && *price > 0.0 && *price < DEAREST_PER_HOUR;
         let Some(price) = price.filter(sane) else { return };
+        // No region has a longer name; what is left out then is said by nobody.
+        if region.len() > LONGEST_NAME {
+            return;
+        }
+        if self.rents.len() >= MOST_ROWS {
+            self.full = true;
+            return;
+        }
         let key = [region, &product.sku, product.basis.name()].map(str::to_owned);
-        let rent = self.0.entry(key).or_insert_with(|| Rent {
+        let rent = self.rents.entry(key).or_insert_with(|| Rent {
             product: product.clone(),
             region: region.to_owned(),
             prices: [None; Purchase::ALL.len()],
@@ -112,6 +140,7 @@ impl Rents {
 
     /// The rows.
     pub(super) fn sheet(self) -> Sheet {
+        let full = self.full;
         let mut sheet = Sheet::new(
             "pricing/prices.csv",
             4,
@@ -131,7 +160,7 @@ impl Rents {
                 "quality",
             ],
         );
-        for Rent { product, region, prices } in self.0.into_values() {
+        for Rent { product, region, prices } in self.rents.into_values() {
             let devices = product.devices.map(|n| n.to_string()).unwrap_or_default();
             let mut cells = vec![
                 product.provider,
@@ -147,6 +176,7 @@ impl Rents {
             cells.push("read".to_owned());
             sheet.row(cells);
         }
+        sheet.full |= full;
         sheet
     }
 }

@@ -1,6 +1,7 @@
 //! What a source said on a day, in a file of its own: whole or not at all.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -27,6 +28,9 @@ pub struct Snapshot {
     pub date: NaiveDate,
     /// Name of a part, such as a region: its rows.
     pub parts: IndexMap<String, Part>,
+    /// What the source said and is not kept, each with the reason; the file does not hold it.
+    #[serde(skip)]
+    pub held_back: Vec<String>,
 }
 
 /// What one part of a source said.
@@ -45,12 +49,13 @@ pub struct Part {
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
+    today: Option<NaiveDate>,
 }
 
 /// The form of the file.
 pub(super) const SCHEMA: &str = "flopcast.snapshot/1";
 /// A larger file is none of ours.
-const MAX_BYTES: u64 = 64 << 20;
+pub(super) const MAX_BYTES: u64 = 64 << 20;
 
 impl Snapshot {
     /// How many rows it has.
@@ -104,7 +109,13 @@ impl Snapshot {
 impl Store {
     /// Snapshots in a folder, which need not exist.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), today: None }
+    }
+
+    /// The same, read on this day: a snapshot of a later one was made by a clock that was wrong.
+    #[must_use]
+    pub fn on(self, today: NaiveDate) -> Self {
+        Self { today: Some(today), ..self }
     }
 
     /// Where a snapshot lies.
@@ -112,37 +123,64 @@ impl Store {
         self.folder.join(source).join(format!("{date}.json"))
     }
 
-    /// Of every source the newest snapshot, or the newest of no later day than `as_of`, by name.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn newest(&self, as_of: Option<NaiveDate>) -> Result<Vec<Snapshot>> {
+    /// Of every source the newest snapshot that can be used, by name; of no later day than `as_of`.
+    /// What is passed over is said.
+    pub fn newest(&self, as_of: Option<NaiveDate>, say: &mut dyn FnMut(&str)) -> Vec<Snapshot> {
         let mut sources = names(&self.folder);
         sources.sort();
-        let each = sources.iter().map(|source| self.newest_of(source, as_of));
-        each.filter_map(Result::transpose).collect()
+        sources.iter().filter_map(|source| self.newest_of(source, as_of, say)).collect()
     }
 
-    /// The newest snapshot of a source.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn newest_of(&self, source: &str, as_of: Option<NaiveDate>) -> Result<Option<Snapshot>> {
+    /// The newest snapshot of a source that can be used; what is passed over is said.
+    pub fn newest_of(
+        &self,
+        source: &str,
+        as_of: Option<NaiveDate>,
+        say: &mut dyn FnMut(&str),
+    ) -> Option<Snapshot> {
         let dates = names(&self.folder.join(source)).into_iter();
         let dates = dates.filter_map(|name| name.strip_suffix(".json")?.parse::<NaiveDate>().ok());
-        let date = dates.filter(|date| as_of.is_none_or(|as_of| *date <= as_of)).max();
-        date.map(|date| read(&self.path(source, date))).transpose()
+        let mut dates: Vec<NaiveDate> =
+            dates.filter(|date| as_of.is_none_or(|as_of| *date <= as_of)).collect();
+        dates.sort();
+        dates.into_iter().rev().find_map(|date| {
+            let path = self.path(source, date);
+            let snapshot = if self.today.is_some_and(|today| date > today) {
+                Err(unusable(&path, "it is dated in the future"))
+            } else {
+                read(&path).and_then(|snapshot| snapshot.named(source, date, &path))
+            };
+            snapshot.map_err(|error| say(&error.to_string())).ok()
+        })
     }
 
-    /// The catalog with the newest snapshots over it.
+    /// The catalog with the newest snapshots over it; what is passed over is said.
     ///
     /// # Errors
-    /// As [`Store::newest`]; rows that the catalog cannot hold.
-    pub fn over(&self, catalog: Catalog, as_of: Option<NaiveDate>) -> Result<Catalog> {
-        self.newest(as_of)?.into_iter().try_fold(catalog, |catalog, snapshot| {
+    /// None in practice: each snapshot was tried by itself.
+    pub fn over(
+        &self,
+        catalog: Catalog,
+        as_of: Option<NaiveDate>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Catalog> {
+        self.newest(as_of, say).into_iter().try_fold(catalog, |catalog, snapshot| {
             let path = self.path(&snapshot.source, snapshot.date);
             snapshot.over(catalog).map_err(|error| unusable(&path, error.message()))
         })
+    }
+}
+
+impl Snapshot {
+    /// The snapshot, where it is what its path says and the catalog can hold its rows.
+    fn named(self, source: &str, date: NaiveDate, path: &Path) -> Result<Self> {
+        if self.source != source || self.date != date {
+            return Err(unusable(path, "it is one of another source or day"));
+        }
+        match self.over(Catalog::embedded()) {
+            Ok(_) => Ok(self),
+            Err(error) => Err(unusable(path, error.message())),
+        }
     }
 }
 
@@ -153,13 +191,17 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 fn read(path: &Path) -> Result<Snapshot> {
-    let size = fs::metadata(path).map_err(|error| unusable(path, &error.to_string()))?.len();
-    if size > MAX_BYTES {
+    let failed = |error: &dyn std::fmt::Display| unusable(path, &error.to_string());
+    if !fs::metadata(path).map_err(|error| failed(&error))?.is_file() {
+        return Err(unusable(path, "it is no regular file"));
+    }
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(|error| failed(&error))?;
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
+    if text.len() as u64 > MAX_BYTES {
         return Err(unusable(path, "it is too large"));
     }
-    let text = fs::read_to_string(path).map_err(|error| unusable(path, &error.to_string()))?;
-    let snapshot: Snapshot =
-        serde_json::from_str(&text).map_err(|error| unusable(path, &error.to_string()))?;
+    let snapshot: Snapshot = serde_json::from_str(&text).map_err(|error| failed(&error))?;
     if snapshot.schema != SCHEMA {
         return Err(unusable(path, &format!("its form is `{}`, not {SCHEMA}", snapshot.schema)));
     }
@@ -168,5 +210,5 @@ fn read(path: &Path) -> Result<Snapshot> {
 
 fn unusable(path: &Path, why: &str) -> Error {
     Error::input(format!("the snapshot {} cannot be used: {why}", path.display()))
-        .hint("delete it, or run `flopcast catalog refresh`")
+        .hint("it is passed over: delete it, or run `flopcast catalog refresh`")
 }

@@ -12,6 +12,7 @@ use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
 use super::Key;
+use super::secret::Secrets;
 
 /// How patient a refresh is.
 pub struct Policy<'a> {
@@ -44,6 +45,8 @@ pub(super) struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Json,
+    /// JSON of which a part at a time is read and little is kept.
+    LongJson,
     /// A table, of which every line is short.
     Csv,
 }
@@ -62,6 +65,8 @@ pub(super) struct Server<'a> {
     pub name: &'static str,
     pub base: String,
     pub key: Option<(Key, String)>,
+    /// What is never repeated.
+    pub secrets: &'a Secrets,
     pub client: &'a Client,
     pub policy: &'a Policy<'a>,
 }
@@ -74,12 +79,24 @@ enum Fault {
     Lasting(String),
 }
 
-/// A larger answer is cut off: memory stays bounded.
-const MAX_JSON: u64 = 48 << 20;
+/// How much of a body is read, and for how long.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// All of it.
+    bytes: u64,
+    /// A record of a table; what stands in quotes is of one record, line breaks too.
+    record: u64,
+    /// In timeouts.
+    patience: u32,
+}
+
+/// Values of JSON take up to twenty times their text.
+const JSON: Limits = Limits { bytes: 12 << 20, record: u64::MAX, patience: 10 };
+const LONG_JSON: Limits = Limits { bytes: 48 << 20, ..JSON };
 /// The largest table is some gigabytes of which few lines are kept.
-const MAX_CSV: u64 = 12 << 30;
-/// A longer line is no line of a table.
-const MAX_LINE: u64 = 1 << 20;
+const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, patience: 120 };
+/// What a refusal says is a courtesy.
+const REFUSAL: Limits = Limits { bytes: 4096, record: u64::MAX, patience: 1 };
 /// The first pause; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Who asks for a longer pause is asked again another day.
@@ -106,7 +123,19 @@ impl Server<'_> {
     /// # Errors
     /// The source does not give one, after repetitions where they may help.
     pub(super) fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<Answer<T>> {
-        self.ask(request, Form::Json, |body| {
+        self.json_of(request, Form::Json)
+    }
+
+    /// A JSON answer that is read as it comes.
+    ///
+    /// # Errors
+    /// As [`Server::json`].
+    pub(super) fn long_json<T: DeserializeOwned>(&self, request: &Request) -> Result<Answer<T>> {
+        self.json_of(request, Form::LongJson)
+    }
+
+    fn json_of<T: DeserializeOwned>(&self, request: &Request, form: Form) -> Result<Answer<T>> {
+        self.ask(request, form, |body| {
             serde_json::from_reader(io::BufReader::new(body)).map_err(|error| {
                 let kind = match error.io_error_kind() {
                     Some(kind) => kind,
@@ -120,7 +149,15 @@ impl Server<'_> {
 
     /// A JSON answer of which there is no copy at hand.
     pub(super) fn fresh<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
-        match self.json(request)? {
+        self.known(self.json(request)?)
+    }
+
+    /// What was asked for without a copy at hand.
+    ///
+    /// # Errors
+    /// There is nothing new.
+    pub(super) fn known<T>(&self, answer: Answer<T>) -> Result<T> {
+        match answer {
             Answer::New(value, _) => Ok(value),
             Answer::Unchanged => Err(self.failed("nothing new although there is no copy of it")),
         }
@@ -170,15 +207,17 @@ impl Server<'_> {
             return Ok(Answer::Unchanged);
         }
         if !status.is_success() {
-            return Err(refused(&mut response));
+            return Err(refused(&mut response, self.policy.timeout));
         }
         let kind = header(&response, CONTENT_TYPE.as_str()).unwrap_or_default().to_lowercase();
         if !form.matches(&kind) {
             let what = form.name();
-            return Err(Fault::Lasting(format!("the answer is `{}`, not {what}", short(&kind))));
+            return Err(Fault::Lasting(format!("the answer is `{kind}`, not {what}")));
         }
+        // A name of a copy that repeats the key is not kept.
         let etag = header(&response, ETAG.as_str());
-        let mut body = Bounded::new(response, form, self.policy.timeout);
+        let etag = etag.filter(|etag| etag.len() <= 256 && !self.secrets.are_in(etag));
+        let mut body = Bounded::new(response, form.limits(), self.policy.timeout);
         read(&mut body).map(|value| Answer::New(value, etag)).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => {
                 Fault::Lasting(format!("the answer is not as expected: {error}"))
@@ -228,13 +267,7 @@ impl Server<'_> {
 
     /// The error of a source that fails. A key that the server echoes is not repeated.
     pub(super) fn failed(&self, why: &str) -> Error {
-        let mut why = short(why);
-        if let Some((_, key)) = &self.key {
-            for secret in key.split(':').filter(|part| part.len() > 3) {
-                why = why.replace(secret, "***");
-            }
-        }
-        Error::live(format!("{}: {why}", self.name))
+        Error::live(format!("{}: {}", self.name, short(&self.secrets.masked(why))))
     }
 }
 
@@ -242,15 +275,23 @@ impl Form {
     fn matches(self, kind: &str) -> bool {
         match self {
             // Files of a code host come as plain text.
-            Self::Json => kind.contains("json") || kind.starts_with("text/plain"),
+            Self::Json | Self::LongJson => kind.contains("json") || kind.starts_with("text/plain"),
             Self::Csv => ["csv", "text/plain", "octet-stream"].iter().any(|it| kind.contains(it)),
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Self::Json => "JSON",
+            Self::Json | Self::LongJson => "JSON",
             Self::Csv => "CSV",
+        }
+    }
+
+    fn limits(self) -> Limits {
+        match self {
+            Self::Json => JSON,
+            Self::LongJson => LONG_JSON,
+            Self::Csv => CSV,
         }
     }
 }
@@ -258,20 +299,33 @@ impl Form {
 /// A body of which no more than the limits is read, in time.
 struct Bounded<R> {
     inner: R,
-    form: Form,
+    limits: Limits,
     read: u64,
-    line: u64,
+    record: u64,
+    quoted: bool,
     until: Instant,
 }
 
 impl<R: Read> Bounded<R> {
     #[expect(clippy::disallowed_methods, reason = "a server's slowness is measured in real time")]
-    fn new(inner: R, form: Form, timeout: Duration) -> Self {
-        let patience = match form {
-            Form::Json => 10,
-            Form::Csv => 120,
-        };
-        Self { inner, form, read: 0, line: 0, until: Instant::now() + timeout * patience }
+    fn new(inner: R, limits: Limits, timeout: Duration) -> Self {
+        let until = Instant::now() + timeout * limits.patience;
+        Self { inner, limits, read: 0, record: 0, quoted: false, until }
+    }
+
+    /// Counts the bytes of the record that is being read; the longest one of these bytes.
+    fn records(&mut self, bytes: &[u8]) -> u64 {
+        let mut longest = 0;
+        for byte in bytes {
+            self.record += 1;
+            longest = longest.max(self.record);
+            match byte {
+                b'"' => self.quoted = !self.quoted,
+                b'\n' if !self.quoted => self.record = 0,
+                _ => {}
+            }
+        }
+        longest
     }
 }
 
@@ -283,17 +337,11 @@ impl<R: Read> Read for Bounded<R> {
         }
         let count = self.inner.read(buffer)?;
         self.read += count as u64;
-        let (limit, line) = match self.form {
-            Form::Json => (MAX_JSON, u64::MAX),
-            Form::Csv => (MAX_CSV, MAX_LINE),
-        };
-        self.line = match buffer[..count].iter().rposition(|byte| *byte == b'\n') {
-            Some(end) => (count - end) as u64,
-            None => self.line + count as u64,
-        };
-        if self.read > limit || self.line > line {
-            let what = if self.line > line { "a line of it" } else { "it" };
-            let most = if self.line > line { line } else { limit } >> 20;
+        let Limits { bytes, record, .. } = self.limits;
+        let long = record < u64::MAX && self.records(&buffer[..count]) > record;
+        if self.read > bytes || long {
+            let what = if long { "a line of it" } else { "it" };
+            let most = if long { record } else { bytes } >> 20;
             let message = format!("the answer is too large: {what} has more than {most} MiB");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
@@ -302,7 +350,7 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 /// The fault of an answer other than success, with what the server says.
-fn refused(response: &mut Response) -> Fault {
+fn refused(response: &mut Response, timeout: Duration) -> Fault {
     let status = response.status();
     let wait = header(response, RETRY_AFTER.as_str()).and_then(|text| {
         let seconds = text.trim().parse().ok().map(Duration::from_secs);
@@ -314,7 +362,8 @@ fn refused(response: &mut Response) -> Fault {
     });
     let mut body = Vec::new();
     // What it says is a courtesy; a body that cannot be read says nothing.
-    let _ = response.take(4096).read_to_end(&mut body);
+    let bounded = Bounded::new(response, REFUSAL, timeout);
+    let _ = bounded.take(REFUSAL.bytes).read_to_end(&mut body);
     let said = message(&body).map(|said| format!(": {said}")).unwrap_or_default();
     let why = format!("the server answers {status}{said}");
     let passing = status.is_server_error()

@@ -53,7 +53,7 @@ pub(super) fn sentences(report: &Report) -> String {
     if let Some(hours) = known(Id::DeviceHours) {
         let wall = known(Id::WallClock);
         let time = match wall.zip(devices(report, Id::TrainingDevices)) {
-            Some((days, devices)) => format!("takes {days} on {} ({hours})", devices),
+            Some((days, devices)) => format!("takes {days} on {devices} ({hours})"),
             None => format!("takes {hours}"),
         };
         let cost = known(Id::TrainingCost).map(|cost| format!("costs {cost}"));

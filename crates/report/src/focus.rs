@@ -84,9 +84,9 @@ pub fn charges(reports: &[Report]) -> String {
         for (index, row) in report.ledger.iter().enumerate() {
             let footprint = carries(report, index).map(|stage| footprint(report, stage));
             for (month, amount) in &row.by_month {
-                // A charge that is not known is none; the totals of the report say so.
-                let Some(amount) = amount else { continue };
-                let share = row.amount.filter(|whole| *whole != 0.0).map(|whole| amount / whole);
+                // A charge that is not known has no cost, and its description says so.
+                let whole = row.amount.filter(|whole| *whole != 0.0);
+                let share = amount.zip(whole).map(|(amount, whole)| amount / whole);
                 let charge = Charge { report, row, month: *month, amount: *amount, share, start };
                 let cells: Vec<String> =
                     COLUMNS.iter().map(|column| charge.cell(column, footprint)).collect();
@@ -129,7 +129,7 @@ struct Charge<'a> {
     report: &'a Report,
     row: &'a ledger::Row,
     month: u32,
-    amount: f64,
+    amount: Option<f64>,
     share: Option<f64>,
     start: NaiveDate,
 }
@@ -143,7 +143,9 @@ impl Charge<'_> {
         };
         let once = self.row.by_month.len() == 1 && entry.kind == Kind::Capex;
         match column {
-            "BilledCost" | "ContractedCost" | "EffectiveCost" | "ListCost" => decimal(self.amount),
+            "BilledCost" | "ContractedCost" | "EffectiveCost" | "ListCost" => {
+                self.amount.map(decimal).unwrap_or_default()
+            }
             "BillingAccountId" | "SubAccountId" => "forecast".to_owned(),
             "BillingAccountName" | "SubAccountName" => self.report.name.clone(),
             "BillingCurrency" => "USD".to_owned(),
@@ -152,7 +154,8 @@ impl Charge<'_> {
             "ChargeCategory" | "ChargeType" if once => "Purchase".to_owned(),
             "ChargeCategory" | "ChargeType" => "Usage".to_owned(),
             "ChargeDescription" => {
-                format!("forecast: {}, {}", entry.stage.label(), entry.label())
+                let unknown = if self.amount.is_none() { ": unknown" } else { "" };
+                format!("forecast: {}, {}{unknown}", entry.stage.label(), entry.label())
             }
             "ChargeFrequency" if once => "One-Time".to_owned(),
             "ChargeFrequency" => "Usage-Based".to_owned(),

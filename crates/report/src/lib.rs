@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use flopcast_core::estimate::figure::{DECLARED, Declared};
-use flopcast_core::estimate::plan::{Card, Currency, Scenario};
+use flopcast_core::estimate::plan::{Card, Choice, Currency, Scenario};
 use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Mark, Place, Section};
 use flopcast_core::provenance::{Basis, How, Step};
 use flopcast_core::quantity::show;
@@ -84,6 +84,8 @@ pub struct Report {
     pub service: Vec<Block>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
+    /// What was chosen because nobody did, beside quantities.
+    pub choices: Vec<Choice>,
     /// What the user should know before trusting the figures.
     pub warnings: Vec<String>,
 }
@@ -94,6 +96,10 @@ impl Report {
         let figures = estimate.figures();
         let mut inputs: Vec<Arc<Step>> = Vec::new();
         for step in figures.iter().filter_map(Figure::step) {
+            collect(step, &mut inputs);
+        }
+        let observed = estimate.inference.as_ref().and_then(|it| it.observed.as_ref());
+        for step in observed.iter().flat_map(|observed| &observed.inputs) {
             collect(step, &mut inputs);
         }
         let mut warnings = scenario.warnings.clone();
@@ -115,11 +121,11 @@ impl Report {
         if let Some(answer) = api {
             facts.push(Fact { declared: fact::API, value: json!(answer) });
         }
-        if let Some(renewal) = estimate.inference.as_ref().and_then(|it| it.renewal.as_ref()) {
-            let shown = show(renewal.max_rate.value());
+        if let Some(refresh) = estimate.inference.as_ref().and_then(|it| it.refresh.as_ref()) {
+            let shown = show(refresh.max_rate.value());
             let value = format!(
                 "from year {} on {}, at most {shown} per replica",
-                renewal.year, renewal.accelerator
+                refresh.year, refresh.accelerator
             );
             facts.push(Fact { declared: fact::RENEWED, value: json!(value) });
         }
@@ -150,19 +156,23 @@ impl Report {
             load: Vec::new(),
             service: Vec::new(),
             model_assumptions: scenario.model_assumptions.clone(),
+            choices: scenario.choices.clone(),
             warnings,
         }
     }
 
     /// The inputs that nobody gave: name, value, why, and the publication it rests on.
     pub fn assumptions(&self) -> impl Iterator<Item = (&str, String, &str, Option<&str>)> {
-        self.inputs.iter().filter_map(|step| match &step.how {
+        let chosen =
+            self.choices.iter().map(|it| (it.path, it.value.clone(), it.why.as_str(), None));
+        let inputs = self.inputs.iter().filter_map(|step| match &step.how {
             How::Leaf(Basis::Assumed { why, source }) => {
                 let name = step.name.as_deref().unwrap_or_default();
                 Some((name, step.shown(), why.as_str(), source.as_deref()))
             }
             _ => None,
-        })
+        });
+        inputs.chain(chosen)
     }
 
     /// The range whose causes matter most: that of the total cost, where it has one.

@@ -24,13 +24,14 @@ pub fn length(text: &str) -> usize {
 }
 
 /// The text in at most `width` characters. The end of a path tells more than its beginning, the
-/// beginning of a sentence more than its end.
+/// beginning of a sentence more than its end; a path is a word that makes up most of the text.
 pub fn cut(text: &str, width: usize) -> String {
     if length(text) <= width {
         return text.to_owned();
     }
     let kept = width.saturating_sub(1);
-    if text.trim().contains(' ') {
+    let longest = text.split(' ').map(length).max().unwrap_or(0);
+    if 2 * longest < length(text) {
         text.chars().take(kept).chain(['…']).collect()
     } else {
         std::iter::once('…').chain(text.chars().skip(length(text) - kept)).collect()
@@ -84,6 +85,7 @@ mod tests {
     #[test]
     fn paths_lose_their_beginning_and_sentences_their_end() {
         assert_eq!(cut("training.energy_kwh", 8), "…rgy_kwh");
+        assert_eq!(cut("layers.*.norm x2", 8), "…norm x2");
         assert_eq!(cut("many words here", 8), "many wo…");
         assert_eq!(cut("short", 8), "short");
     }

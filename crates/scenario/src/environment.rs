@@ -5,7 +5,7 @@ use flopcast_core::quantity::{Co2eMass, DeviceCo2e, GridIntensity, Share, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::given::Given;
+use super::given::{Given, Positive};
 
 /// The emissions that an annual average intensity counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -49,7 +49,7 @@ pub struct EmbodiedCarbon {
     /// Emissions of one server without its devices.
     pub server: Option<Given<Co2eMass>>,
     /// Service life; 3 years.
-    pub lifetime: Option<Given<Time>>,
-    /// Share of the service life in which the device is in use; 85 %.
-    pub utilisation: Option<Given<Share>>,
+    pub lifetime: Option<Given<Time, Positive>>,
+    /// Part of the service life that the device is in use; 85 %.
+    pub utilisation: Option<Given<Share, Positive>>,
 }

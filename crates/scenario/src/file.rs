@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 use super::costs::{ServingCosts, TrainingCosts};
 use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
-use super::given::Given;
+use super::given::{Given, Positive};
 use super::purchase::Purchase;
 use super::reader::Located;
 
@@ -49,7 +49,7 @@ pub struct ScenarioFile {
     /// The user's own labels: team, quarter, cost centre.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
-    /// A scenario file that this one is laid over, key by key.
+    /// A scenario file of the same project that this one is laid over, key by key.
     pub extends: Option<String>,
     /// The architecture: a name in models/, or a section with one of `hf_config`, `onnx`,
     /// `transformer`, `layers`, `parameters` (with `active`).
@@ -71,7 +71,7 @@ pub struct ScenarioFile {
     #[serde(default)]
     pub finance: Finance,
     /// The unit of the software carbon intensity (ISO/IEC 21031), such as `1000 requests`.
-    pub functional_unit: Option<Given<flopcast_core::quantity::Requests>>,
+    pub functional_unit: Option<Given<flopcast_core::quantity::Requests, Positive>>,
 }
 
 /// The training data: tokens, or samples and epochs.
@@ -79,10 +79,10 @@ pub struct ScenarioFile {
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Tokens seen in one epoch.
-    pub tokens: Option<Given<Tokens>>,
+    pub tokens: Option<Given<Tokens, Positive>>,
     /// Samples (images, documents) in one epoch; instead of `tokens`.
-    pub samples: Option<Given<Samples>>,
-    /// Passes over the data; 1.
+    pub samples: Option<Given<Samples, Positive>>,
+    /// How often the data is passed; 1.
     pub epochs: Option<Given<f64>>,
     /// Height and width of an image in pixels; the model's own.
     pub image_size: Option<Located<u64>>,
@@ -114,7 +114,7 @@ pub struct Training {
     /// Tokens of one sequence; min(2048, the model's maximum).
     pub sequence_length: Option<Located<u64>>,
     /// Tokens (or samples, as `1024`) of one optimizer step.
-    pub global_batch: Option<Given<Tokens>>,
+    pub global_batch: Option<Given<Tokens, Positive>>,
     /// The accelerators.
     pub hardware: Hardware,
     /// The utilisation of the accelerators, as one of `mfu` (with its `convention`), `hfu`,
@@ -128,8 +128,8 @@ pub struct Training {
     /// Date of the software release; the start of the run, or today's state of the art.
     pub software_epoch: Option<chrono::NaiveDate>,
     /// Productive time / elapsed time. `auto`, or left out: from failures and checkpoints.
-    pub goodput: Option<Given<Share>>,
-    /// Failures of devices and the time that they cost.
+    pub goodput: Option<Given<Share, Positive>>,
+    /// How often devices fail and what that costs.
     #[serde(default)]
     pub reliability: Reliability,
     /// Devices paid for beside those that train, as a share of them; 0.
@@ -147,7 +147,7 @@ pub struct Training {
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Tokens of the stage.
-    pub tokens: Given<Tokens>,
+    pub tokens: Given<Tokens, Positive>,
     /// Tokens of one sequence; the run's.
     pub sequence_length: Option<Located<u64>>,
 }
@@ -175,7 +175,7 @@ pub struct Hardware {
     pub count: Option<Given<Devices>>,
     /// Average power of one device with its share of the host; modelled when left out. With
     /// `idle`, the power at work.
-    pub power: Option<Given<DevicePower>>,
+    pub power: Option<Given<DevicePower, Positive>>,
     /// Power of one device with its share of the host while it waits.
     pub idle: Option<Given<DevicePower>>,
 }
@@ -191,11 +191,11 @@ pub struct Efficiency {
     /// Hardware FLOPs utilisation, recomputation included.
     pub hfu: Option<Given<Mfu>>,
     /// Time of one optimizer step; needs `global_batch`.
-    pub step_time: Option<Given<Time>>,
-    /// Measured throughput in tokens/s/device.
-    pub tokens_per_second_per_device: Option<Given<DeviceTokenRate>>,
+    pub step_time: Option<Given<Time, Positive>>,
+    /// Measured throughput.
+    pub tokens_per_second_per_device: Option<Given<DeviceTokenRate, Positive>>,
     /// Device-hours of the whole run, as published.
-    pub device_hours: Option<Given<DeviceTime>>,
+    pub device_hours: Option<Given<DeviceTime, Positive>>,
 }
 
 /// The layout of a run on its devices. Degrees that are left out are 1; `data` takes the devices
@@ -275,7 +275,7 @@ pub struct Reliability {
     /// Time that the run stands still for one checkpoint; 40 s.
     pub checkpoint_stall: Option<Given<Time>>,
     /// Time between two checkpoints; the one that loses least.
-    pub checkpoint_interval: Option<Given<Time>>,
+    pub checkpoint_interval: Option<Given<Time, Positive>>,
     /// Time from a failure until the run goes on; 10 minutes.
     pub restart: Option<Given<Time>>,
 }

@@ -17,14 +17,53 @@ use serde_json::Value as Json;
 use super::reader::Located;
 
 /// A quantity of the scenario, with its place and the user's reason.
+///
+/// Every value is one that its dimension admits; `D` narrows that where a key needs more.
 #[derive(Clone, Debug)]
-pub struct Given<Q> {
+pub struct Given<Q, D = Any> {
     /// The value or its range.
     pub spread: Spread<Q>,
     /// The reason for the value, in the user's words.
     pub source: Option<String>,
     /// The place in the file.
     pub place: Place,
+    domain: PhantomData<D>,
+}
+
+/// What a key takes beyond what its quantity says.
+pub trait Domain {
+    /// Why a stored value is refused.
+    fn refuses(stored: f64) -> Option<&'static str>;
+}
+
+/// Whatever makes sense of the quantity.
+#[derive(Clone, Copy, Debug)]
+pub struct Any;
+
+/// More than nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Positive;
+
+/// A change that is no fall.
+#[derive(Clone, Copy, Debug)]
+pub struct NonNegative;
+
+impl Domain for Any {
+    fn refuses(_: f64) -> Option<&'static str> {
+        None
+    }
+}
+
+impl Domain for Positive {
+    fn refuses(stored: f64) -> Option<&'static str> {
+        (stored <= 0.0).then_some("is not above zero")
+    }
+}
+
+impl Domain for NonNegative {
+    fn refuses(stored: f64) -> Option<&'static str> {
+        (stored < 0.0).then_some("cannot be negative")
+    }
 }
 
 /// The knowledge of a quantity: a value, or its distribution.
@@ -74,7 +113,7 @@ impl<Q: Measure> Spread<Q> {
     }
 }
 
-impl<Q: Measure> Given<Q> {
+impl<Q: Measure, D: Domain> Given<Q, D> {
     /// The given value as an input of the estimate, under `name`.
     pub fn input(&self, name: &str) -> Input<Q> {
         Input::new(name, self.spread.central(), self.basis()).spread(self.spread.distribution())
@@ -85,9 +124,9 @@ impl<Q: Measure> Given<Q> {
     /// # Errors
     /// If it is not such a quantity: the reason, in words for the user.
     pub(super) fn from_json(raw: Located<Json>) -> Result<Self, String> {
-        let Unplaced { spread, source } =
-            Unplaced::deserialize(raw.value).map_err(|error| error.to_string())?;
-        Ok(Self { spread, source, place: raw.place })
+        let Unplaced { spread, source, .. } =
+            Unplaced::<Q, D>::deserialize(raw.value).map_err(|error| error.to_string())?;
+        Ok(Self { spread, source, place: raw.place, domain: PhantomData })
     }
 
     /// The basis of a given value: this line of the file, and the user's reason.
@@ -101,31 +140,30 @@ impl<Q: Measure> Given<Q> {
     }
 }
 
-impl<'de, Q: Measure> Deserialize<'de> for Given<Q> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Located { value: Unplaced { spread, source }, place } =
+impl<'de, Q: Measure, D: Domain> Deserialize<'de> for Given<Q, D> {
+    fn deserialize<R: Deserializer<'de>>(deserializer: R) -> Result<Self, R::Error> {
+        let Located { value: Unplaced { spread, source, domain }, place } =
             Located::deserialize(deserializer)?;
-        Ok(Self { spread, source, place })
+        Ok(Self { spread, source, place, domain })
     }
 }
 
-/// A quantity without its place.
-struct Unplaced<Q> {
+struct Unplaced<Q, D> {
     spread: Spread<Q>,
     source: Option<String>,
+    domain: PhantomData<D>,
 }
 
-impl<'de, Q: Measure> Deserialize<'de> for Unplaced<Q> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de, Q: Measure, D: Domain> Deserialize<'de> for Unplaced<Q, D> {
+    fn deserialize<R: Deserializer<'de>>(deserializer: R) -> Result<Self, R::Error> {
         deserializer.deserialize_any(Quantity(PhantomData))
     }
 }
 
-/// Reads a quantity in any of its forms.
-struct Quantity<Q>(PhantomData<Q>);
+struct Quantity<Q, D>(PhantomData<(Q, D)>);
 
-impl<'de, Q: Measure> Visitor<'de> for Quantity<Q> {
-    type Value = Unplaced<Q>;
+impl<'de, Q: Measure, D: Domain> Visitor<'de> for Quantity<Q, D> {
+    type Value = Unplaced<Q, D>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "a quantity such as {}", example(Q::DIMENSION))
@@ -141,26 +179,30 @@ impl<'de, Q: Measure> Visitor<'de> for Quantity<Q> {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
         let spread = match text.split_once("..") {
-            None => Spread::Point(one(text)?),
+            None => Spread::Point(one::<_, D, _>(text)?),
             Some((low, high)) => {
                 // `2.0..3.0 USD/device-h`: the unit at the end serves both.
                 let (_, unit) = text::split_number(high.trim());
                 let has_unit = !low.trim().ends_with(|c: char| c.is_ascii_digit());
-                let low: Q = one(&if has_unit { low.to_owned() } else { format!("{low}{unit}") })?;
-                let high: Q = one(high)?;
+                let low: Q = one::<_, D, _>(&if has_unit {
+                    low.to_owned()
+                } else {
+                    format!("{low}{unit}")
+                })?;
+                let high: Q = one::<_, D, _>(high)?;
                 if low.stored() >= high.stored() {
                     return Err(E::custom(format!("the range {text} does not rise")));
                 }
                 Spread::Range(low, high)
             }
         };
-        Ok(Unplaced { spread, source: None })
+        Ok(Unplaced { spread, source: None, domain: PhantomData })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         const KEYS: &[&str] = &["value", "source", "low", "mode", "high"];
-        let (mut value, mut source): (Option<Unplaced<Q>>, Option<String>) = (None, None);
-        let mut points: [Option<Unplaced<Q>>; 3] = [None, None, None];
+        let (mut value, mut source): (Option<Self::Value>, Option<String>) = (None, None);
+        let mut points: [Option<Self::Value>; 3] = [None, None, None];
         while let Some(key) = entries.next_key::<String>()? {
             match key.as_str() {
                 "value" => value = Some(entries.next_value()?),
@@ -171,7 +213,7 @@ impl<'de, Q: Measure> Visitor<'de> for Quantity<Q> {
                 other => return Err(de::Error::unknown_field(other, KEYS)),
             }
         }
-        let point = |p: &Unplaced<Q>| p.spread.central();
+        let point = |p: &Self::Value| p.spread.central();
         let spread = match (value, points) {
             (Some(value), [None, None, None]) => value.spread,
             (None, [Some(low), Some(mode), Some(high)]) => {
@@ -183,15 +225,17 @@ impl<'de, Q: Measure> Visitor<'de> for Quantity<Q> {
             }
             _ => return Err(de::Error::custom("write {value, source} or {low, mode, high}")),
         };
-        Ok(Unplaced { spread, source })
+        Ok(Unplaced { spread, source, domain: PhantomData })
     }
 }
 
-/// One value with its unit, which must make sense in its dimension.
-fn one<Q: Measure, E: de::Error>(text: &str) -> Result<Q, E> {
+fn one<Q: Measure, D: Domain, E: de::Error>(text: &str) -> Result<Q, E> {
     let value: Q = text::parse(text).map_err(E::custom)?;
     value.check().map_err(E::custom)?;
-    Ok(value)
+    match D::refuses(value.stored()) {
+        Some(why) => Err(E::custom(format!("{} {why}", text::show(value)))),
+        None => Ok(value),
+    }
 }
 
 /// An example of a quantity, for messages: one of its stored unit, as reports print it.
@@ -199,7 +243,7 @@ fn example(dimension: Dimension) -> String {
     text::show_stored(1.0, dimension)
 }
 
-impl<Q: Measure> JsonSchema for Given<Q> {
+impl<Q: Measure, D: Domain> JsonSchema for Given<Q, D> {
     fn schema_name() -> Cow<'static, str> {
         format!("Quantity in {}", text::unit_name(Q::DIMENSION)).into()
     }

@@ -1,7 +1,6 @@
 //! The scenario file: read with every value's place, typed, and resolved into plans.
 
 pub mod costs;
-pub mod document;
 pub mod environment;
 pub mod file;
 pub mod given;
@@ -10,4 +9,5 @@ pub mod reader;
 pub mod resolve;
 pub mod traffic;
 
+pub use flopcast_import::document;
 pub use resolve::{Files, resolve};

@@ -4,7 +4,7 @@ use flopcast_core::diagnostic::{Error, Place, Placed, Result};
 use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 
-use super::document::{Key, Node, Value};
+use flopcast_import::document::{Key, Node, Value};
 
 /// Reads a typed value from the tree.
 ///

@@ -1,7 +1,6 @@
-//! The fleet that keeps a service's promises: the simulator finds what a replica takes, the ledger
+//! The fleet that keeps a service's SLO: the simulator finds what a replica takes, the ledger
 //! what the fleet costs.
 
-mod engines;
 mod fit;
 mod networks;
 
@@ -12,23 +11,19 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service};
 use flopcast_core::estimate::{Engine, Estimate, Observed, ReplicaLimits, Simulated};
 use flopcast_core::provenance::Traced;
-use flopcast_core::quantity::{
-    Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, Tokens, text,
-};
+use flopcast_core::quantity::{Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, text};
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::{
-    Fleet, HighestRate, Limit, Objective, Promise, Search, at_rate, fleet, highest_rate,
+    Fleet, HighestRate, Limit, Objective, Search, Slo, at_rate, fleet, highest_rate,
 };
-use flopcast_core::serving::closed_form::{Latency, Rounds};
+use flopcast_core::serving::closed_form::Latency;
+use flopcast_core::serving::instance::Instances;
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::plan::{Length, Router as GivenRouter};
-use flopcast_core::serving::share::MeanRequest;
 use flopcast_core::serving::simulator::{
     ClassReport, Histogram, Report, Router, Server, Simulation, StepTime,
 };
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
-
-pub use self::engines::Engines;
 
 /// A sized service.
 #[derive(Clone, Debug)]
@@ -41,7 +36,7 @@ pub struct Capacity {
     pub engaged: Engaged,
     /// The fleet and what it is sized from.
     pub found: Found,
-    /// The promises.
+    /// The SLO.
     pub objective: Objective,
     /// What the user should know before trusting the figures.
     pub warnings: Vec<String>,
@@ -59,7 +54,7 @@ pub enum Engaged {
 /// A fleet and what it is sized from.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What one replica takes within its promises.
+    /// What one replica takes within its SLO.
     pub highest: HighestRate,
     /// A replica at the peak, the load being spread over those that it needs.
     pub planned: Report,
@@ -79,7 +74,7 @@ pub struct Interval {
     /// What limits the rate is off by this factor, either way.
     pub factor: f64,
     /// The highest rate of a replica where latencies are longer and where they are shorter; none
-    /// where longer ones break a promise at any load.
+    /// where longer ones break an SLO at any load.
     pub rate: (Option<RequestRate>, RequestRate),
     /// The fleets for these rates.
     pub fleet: (Option<Fleet>, Fleet),
@@ -102,7 +97,7 @@ pub struct Question<'a> {
 /// tokens, or of replicas that answer batch by batch. Ranges enter with their central value.
 ///
 /// # Errors
-/// A scenario without a service; a model that does not fit, with what would make it fit; a promise
+/// A scenario without a service; a model that does not fit, with what would make it fit; an SLO
 /// that no load keeps, with the bound that forbids it.
 pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Result<Capacity> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
@@ -111,26 +106,27 @@ pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> 
     if service.rate.value.value <= 0.0 {
         return Err(Error::input("the service gets no requests: there is nothing to size"));
     }
-    if service.replica.output.is_some() {
-        generative(scenario, service, catalog, question)
-    } else {
-        networks::size(scenario, service, catalog, question)
+    match &service.demand.instances {
+        Some(instances) => generative(scenario, (service, instances), catalog, question),
+        None => networks::size(scenario, service, catalog, question),
     }
 }
 
 fn generative(
     scenario: &Scenario,
-    service: &Service,
+    (service, instances): (&Service, &Instances),
     catalog: &Catalog,
     question: &Question<'_>,
 ) -> Result<Capacity> {
-    let Question { calibration, search, records, .. } = *question;
+    let Question { search, records, .. } = *question;
     let mut warnings = Vec::new();
     let traffic = traffic(service)?;
-    let engines =
-        Engines::of(service, catalog, calibration, traffic.mean_lengths(), &mut warnings)?;
+    let length = traffic.mean_lengths();
+    let engines = instances
+        .under(&service.replica, &service.demand, length)
+        .map_err(|unfit| fit::explained(*unfit, service, instances, catalog, length))?;
     let objective = service.demand.objective.clone();
-    datasheet_allows(service, engines.dense, &objective)?;
+    datasheet_allows(service, instances.dense(), &objective)?;
     let simulation = Simulation {
         slo: objective.bounds(),
         queue_limit: queue_limit(search) as usize,
@@ -146,57 +142,15 @@ fn generative(
             "{share:.2} % of the requests are longer than the KV cache of a replica and are refused"
         ));
     }
-    let request = MeanRequest::of(traffic.requests(1).take(2000));
-    let busy = found.planned.answering().batch.0;
-    let prompts = engines.prompt_share(request, busy);
-    let time = &engines.answers.time;
-    let speculation = service.replica.speculation.as_ref().map(|given| {
-        let context = request.cached + request.input + request.output / 2.0;
-        let share = time.draft_share(busy.round().max(1.0) as u32, context);
-        let how = "simulated: steps of the draft / those and the verification, at the mean batch";
-        let share = || {
-            let share = Ratio::from_stored(share);
-            Traced::<Ratio>::counted("inference.speculative.draft_share", share, how, true)
-        };
-        Rounds {
-            acceptance: given.acceptance.traced(true),
-            yields: given.tokens_per_verification(true),
-            draft_share: given.draft.as_ref().map(|_| share()),
-        }
-    });
-    let name = |figure: &str| format!("inference.replica.{figure}");
-    let limits = ReplicaLimits {
-        kv_capacity: Some(Traced::<Tokens>::counted(
-            &name("kv_capacity_tokens"),
-            engines.answers.memory.tokens * f64::from(engines.answers.count),
-            match service.demand.kv_cache {
-                Some(_) => "inference.kv_cache",
-                None => "memory of the engine - weights - reserve, at the mean length of a request",
-            },
-            true,
-        )),
-        max_concurrency: Traced::<Ratio>::counted(
-            &name("max_concurrency"),
-            Ratio::from_stored(engines.answers.concurrency()),
-            "min(KV capacity / tokens of a request, largest batch)",
-            true,
-        ),
-        max_rate: max_rate(&found.highest),
-        prompt_share: Some(Traced::<Ratio>::counted(
-            "share of time that prompts take",
-            Ratio::from_stored(prompts),
-            "steps over prompts / those and the steps of the answers, at the mean batch",
-            true,
-        )),
-        speculation,
-    };
+    let closed = ReplicaLimits::of(&service.recorded())?;
+    let limits = ReplicaLimits { max_rate: max_rate(&found.highest), ..closed };
     capacity(
         scenario,
         catalog,
         found,
         objective,
         limits,
-        Engaged::Engine(engines.name, engines.answers.memory),
+        Engaged::Engine(instances.engine.clone(), engines.decode.memory),
         warnings,
     )
 }
@@ -212,7 +166,9 @@ fn capacity(
     warnings: Vec<String>,
 ) -> Result<Capacity> {
     let latency = latency(&found.planned)?;
-    let observed = Arc::new(observed(&found, &objective, &engaged));
+    let inputs = scenario.inference.as_ref().map_or_else(Vec::new, |it| it.demand.leaves());
+    let observed = Observed { inputs, ..observed(&found, &objective, &engaged) };
+    let observed = Arc::new(observed);
     let simulated = Simulated { limits, latency, observed };
     let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
     let estimate = forecast.recorded().run()?;
@@ -224,13 +180,13 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
     let planned = &found.planned;
     let used = planned.answering();
     let share = |value: f64| Ratio::from_stored(value);
-    let promised = !objective.is_empty();
+    let has_slo = !objective.is_empty();
     let named = objective.classes.iter().map(|name| Arc::from(name.as_str()));
     let general = Observed {
         all: planned.all(),
         classes: named.zip(planned.classes.iter().cloned()).collect(),
-        slo_attainment: promised.then(|| share(planned.slo_attainment())),
-        goodput: promised.then(|| planned.goodput()),
+        slo_attainment: has_slo.then(|| share(planned.slo_attainment())),
+        goodput: has_slo.then(|| planned.goodput()),
         planned_rate: Some(found.planned_rate),
         prefill_busy: planned.decode.as_ref().map(|_| share(planned.fleet.busy)),
         busy: Some(share(used.busy)),
@@ -325,7 +281,7 @@ impl Task<'_> {
         };
         if slow.is_none() {
             warnings.push(
-                "a promise is within the error of the model: were latencies as much longer as the \
+                "an SLO is within the error of the model: were latencies as much longer as the \
                  back-test allows, no load would keep it, and the fleet has no upper bound"
                     .to_owned(),
             );
@@ -371,16 +327,9 @@ fn at_peak<S: StepTime + Sync>(
 }
 
 pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
-    let instance = service.rent.as_ref().and_then(|rent| rent.instance.as_ref());
-    let per_instance = instance.map_or(1, |devices| devices.value.stored() as u64);
-    fleet(
-        peak,
-        rate,
-        1.0 - service.headroom.value.get(),
-        service.redundancy.value as u64,
-        &engines_of(service),
-        per_instance,
-    )
+    let replica = service.replica.all_devices().value().value as u64;
+    let redundancy = service.redundancy.value as u64;
+    fleet(peak, rate, service.target_utilisation.value, redundancy, replica)
 }
 
 /// The requests as they were recorded, or drawn: gamma distributed gaps, lognormal lengths.
@@ -419,28 +368,16 @@ fn traffic(service: &Service) -> Result<Traffic> {
     Ok(Traffic { rate, profile: None, source: Source::Random { burstiness, classes } })
 }
 
-/// How many engines a replica has, and the devices of each.
-fn engines_of(service: &Service) -> Vec<(u64, u64)> {
-    let devices = service.replica.devices.value.value as u64;
-    match &service.replica.pools {
-        None => vec![(1, devices)],
-        Some(pools) => vec![
-            (pools.prefill.value as u64, pools.prefill_devices.value.value as u64),
-            (pools.decode.value as u64, devices),
-        ],
-    }
-}
-
-/// Refuses promises that the datasheet forbids whatever the engine does: a token reads every weight
+/// Refuses an SLO that the datasheet forbids whatever the engine does: a token reads every weight
 /// of a dense model, a prompt computes its FLOPs.
 fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Result<()> {
     let replica = &service.replica;
     let devices = replica.devices.value;
-    let refuse = |promise: &Promise, why: String| {
+    let refuse = |slo: &Slo, why: String| {
         Err(Error::limit(format!(
             "{} of {} is below the physical floor: {why}",
-            objective.name(promise),
-            text::show(promise.bound)
+            objective.name(slo),
+            text::show(slo.bound)
         ))
         .hint("use a faster device, more tensor parallelism, or a narrower precision"))
     };
@@ -448,15 +385,15 @@ fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Re
     if let Some(speculation) = &replica.speculation {
         let draft = speculation.draft.as_ref().map_or(Data::default(), |it| it.weights.value);
         weights += draft * speculation.tokens.value;
-        yields = speculation.tokens_per_verification(false).value().value;
+        yields = speculation.tokens_per_verification().value().value;
     }
     let read = weights / (replica.bandwidth.value * devices) / yields;
     let peak: DeviceFlopRate = replica.peak.value;
     let reading = replica.pools.as_ref().map_or(devices, |pools| pools.prefill_devices.value);
     let compute = Time::from_stored(replica.prefill.value.value / (peak.value * reading.value));
-    for promise in &objective.promises {
-        let tokens = promise.latency == Limit::Tpot && dense;
-        if tokens && promise.bound.value < read.value {
+    for slo in &objective.slos {
+        let tokens = slo.latency == Limit::Tpot && dense;
+        if tokens && slo.bound.value < read.value {
             let each = if yields > 1.0 { &format!("{yields:.2} tokens") } else { "token" };
             let why = format!(
                 "reading {} of weights for each {each} takes {} a token at the memory bandwidth \
@@ -465,18 +402,18 @@ fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Re
                 text::show(read),
                 text::show(devices)
             );
-            return refuse(promise, why);
+            return refuse(slo, why);
         }
         // Nine in ten requests are no longer than the mean only where lengths hardly vary; of a
         // class the mean is another.
-        let prompts = promise.latency == Limit::Ttft && promise.percentile >= 0.9;
-        if prompts && promise.class.is_none() && promise.bound < compute {
+        let prompts = slo.latency == Limit::Ttft && slo.percentile >= 0.9;
+        if prompts && slo.class.is_none() && slo.bound < compute {
             let why = format!(
                 "the FLOPs of the mean prompt take {} at the dense peak of {}",
                 text::show(compute),
                 text::show(reading)
             );
-            return refuse(promise, why);
+            return refuse(slo, why);
         }
     }
     Ok(())
@@ -484,25 +421,40 @@ fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Re
 
 /// The highest rate as the forecast takes it.
 fn max_rate(highest: &HighestRate) -> Traced<RequestRate> {
-    let how = format!("simulated: the highest rate within the objective ({})", highest.bottleneck);
-    Traced::counted("inference.replica.max_rate_per_s", highest.rate, &how, true)
+    let how = format!(
+        "simulated: the highest rate within the objective; {} breaks it ({}), as {} requests say",
+        text::show(highest.breaks_at),
+        highest.bottleneck,
+        text::count(highest.simulated as f64)
+    );
+    Traced::derived("inference.replica.max_rate_per_s", highest.rate, how)
 }
 
-/// The latencies as the forecast takes them.
+/// The latencies as the forecast takes them: means over the requests of the run at the peak, and
+/// the parts that they are sums of.
 fn latency(planned: &Report) -> Result<Latency> {
     let all = planned.all();
-    let how = "simulated at the peak, mean over the requests";
     let mean = |histogram: &Histogram| {
         histogram.mean().ok_or_else(|| Error::limit("no request was answered at the planned load"))
     };
+    let how = |histogram: &Histogram| {
+        let requests = text::count(histogram.count() as f64);
+        format!("simulated at the peak: mean over {requests} requests")
+    };
+    let (queueing, first, whole) = (mean(&all.queueing)?, mean(&all.ttft)?, mean(&all.e2e)?);
+    let part = |name: &str, seconds: f64| Traced::derived(name, per(seconds), how(&all.ttft));
+    let waited = part("time in the queue", queueing);
+    let read = part("from the queue to the first token", first - queueing);
+    let ttft = (waited + read).named("inference.ttft_ms.mean");
+    let written = part("from the first token to the last", whole - first);
     Ok(Latency {
-        ttft: Traced::counted("inference.ttft_ms.mean", per(mean(&all.ttft)?), how, true),
+        e2e: (&ttft + written).named("inference.e2e_ms.mean"),
+        ttft,
         // Answers of one token have none.
         tpot: all
             .tpot
             .mean()
-            .map(|mean| Traced::counted("inference.tpot_ms.mean", per(mean), how, true)),
-        e2e: Traced::counted("inference.e2e_ms.mean", per(mean(&all.e2e)?), how, true),
+            .map(|mean| Traced::derived("inference.tpot_ms.mean", per(mean), how(&all.tpot))),
     })
 }
 

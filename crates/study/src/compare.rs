@@ -3,6 +3,7 @@
 use flopcast_core::diagnostic::Result;
 use flopcast_core::estimate::{Engine, Key, Place};
 use flopcast_core::ledger::footprint::comparable;
+use flopcast_core::provenance::Inputs as _;
 
 use super::aim::Aim;
 use super::snapshot::{Snapshot, Stated, Told, stage};

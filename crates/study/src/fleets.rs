@@ -12,7 +12,8 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Engine, Estimate};
-use flopcast_core::quantity::{Measure as _, RequestRate};
+use flopcast_core::provenance::Traced;
+use flopcast_core::quantity::{Measure as _, Ratio, RequestRate};
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
 use rayon::prelude::*;
@@ -36,7 +37,7 @@ pub struct Merits {
     pub co2e_kg: Option<f64>,
 }
 
-/// A fleet that keeps the promises.
+/// A fleet that keeps the SLO.
 #[derive(Clone, Debug)]
 pub struct Sized {
     /// Its merits.
@@ -56,7 +57,7 @@ pub enum Verdict {
     Sized(Sized),
     /// Another is better in every respect, even if this did as well as no engine can.
     Beaten(Merits),
-    /// It cannot keep the promises, or cannot be.
+    /// It cannot keep the SLO, or cannot be.
     Infeasible(String),
 }
 
@@ -181,14 +182,10 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
     })?;
-    let experts = service.demand.model.layers.iter().any(|layer| layer.routing.is_some());
     let estimate = Engine::new(scenario, catalog)?.run()?;
     let merits =
         Merits::of(&estimate).ok_or_else(|| Error::input("finance.horizon is below one year"))?;
-    let rate = service
-        .replica
-        .rate_bound(service.flops.value, experts)
-        .map_err(|_| Error::limit("the weights exceed the memory"))?;
+    let rate = service.replica.rate_bound(&service.demand, service.flops.value)?;
     let peak = service.rate.value * service.peak_to_mean.value;
     let least = fleet_for(service, peak, rate)?;
     let used = least.devices as f64 / merits.devices;
@@ -197,7 +194,10 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
         .inference
         .as_ref()
         .and_then(|inference| inference.years.first()?.packing.as_ref())
-        .map_or(1.0, |packing| least.instances as f64 / packing.instances.value().stored());
+        .zip(service.pack("fleet", &Traced::constant(Ratio::from_stored(least.replicas as f64))))
+        .map_or(1.0, |(packing, least)| {
+            least.instances.value().stored() / packing.instances.value().stored()
+        });
     Ok(merits.scaled(used.min(paid).min(1.0)))
 }
 

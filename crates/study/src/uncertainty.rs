@@ -8,6 +8,7 @@
 use flopcast_core::diagnostic::Result;
 use flopcast_core::estimate::figure::DECLARED;
 use flopcast_core::estimate::{Engine, Estimate, Id, Key, Mark};
+use flopcast_core::provenance::Inputs as _;
 use flopcast_core::quantity::Distribution;
 use flopcast_core::quantity::text::convert;
 use flopcast_core::random::Stream;

@@ -54,7 +54,9 @@ pub struct Accelerator {
     pub scale_up: Option<Sourced<DeviceBandwidth>>,
     /// Technology of the link within the node, such as `NVLink4`.
     pub scale_up_link: String,
-    /// Bandwidth to other nodes in B/s per device, one direction, with the usual network card.
+    /// Devices that this link joins, where they are not those of a node.
+    pub scale_up_domain: Option<u64>,
+    /// Bandwidth to other nodes, one direction, with the usual network card.
     pub scale_out: Option<Sourced<DeviceBandwidth>>,
     /// Thermal design power in W.
     pub tdp: Option<Sourced<DevicePower>>,
@@ -113,13 +115,7 @@ pub struct Embodied {
 }
 
 impl Accelerator {
-    /// The link to other nodes of a device whose sources name none: a 100 Gbit/s network card,
-    /// 12.5e9 B/s in each direction.
-    pub fn network_card() -> DeviceBandwidth {
-        DeviceBandwidth::from_stored(12.5e9)
-    }
-
-    /// Dense peak rate at a precision in FLOP/s; operations per second for integer formats.
+    /// Dense peak rate at a precision.
     ///
     /// # Errors
     /// If the sources give none: the error lists the precisions that they do give.
@@ -225,6 +221,7 @@ impl Row for Accelerator {
             memory_type: cells.text("memory_type").to_owned(),
             scale_up: cells.sourced("scale_up_gb_per_s", 1e9, &spec)?,
             scale_up_link: cells.text("scale_up_link").to_owned(),
+            scale_up_domain: cells.count("scale_up_domain")?.filter(|n| *n > 0),
             scale_out: cells.sourced("scale_out_gb_per_s", 1e9, &cite("scale_out_sources")?)?,
             tdp: cells.sourced("tdp_w", 1.0, &spec)?,
             idle: cells.sourced("idle_w", 1.0, &cite("idle_sources")?)?,

@@ -12,6 +12,8 @@ pub struct Change {
     pub table: &'static str,
     /// The name of the row without its date: `aws/us-east-1/p5.48xlarge/instance`.
     pub row: String,
+    /// The columns that say so.
+    pub about: &'static [&'static str],
     /// The column, which names the unit.
     pub column: &'static str,
     /// The figure before, if there was one, in the column's unit.
@@ -92,7 +94,8 @@ impl Catalog {
                 let before = old.get(&(row.clone(), column)).map(|(_, value, _)| *value);
                 if before.is_none_or(|before| (before - after).abs() > 1e-9 * after.abs()) {
                     let table = series.table;
-                    changes.push(Change { table, row, column, before, after, date, source });
+                    let about = series.about;
+                    changes.push(Change { table, row, about, column, before, after, date, source });
                 }
             }
         }

@@ -46,7 +46,7 @@ impl AgainstApi {
                 Err(Unknown { why: why.to_owned() })
             })
             .map(|cost| cost.named("fleet in the first year"));
-        let load = &service.headroom.trace();
+        let load = &service.target_utilisation.trace();
         let replica_rate = &(max_rate * load) / &service.peak_to_mean.trace();
         let single = DevicesPerInstance::from_stored(1.0);
         let rent = service.rent.as_ref();
@@ -60,7 +60,7 @@ impl AgainstApi {
                 let fleet = Fleet {
                     device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
                     replica_rate: replica_rate.named("planned mean rate of a replica"),
-                    replica_devices: service.replica.all_devices(true),
+                    replica_devices: service.replica.all_devices(),
                     instance_devices: instance
                         .map_or_else(|| Traced::constant(single), |devices| devices.trace()),
                     redundancy: service.redundancy.trace(),

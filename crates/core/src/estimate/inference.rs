@@ -10,12 +10,12 @@ use crate::estimate::plan::{Finance, Refresh, Service};
 use crate::ledger::energy::{Load, Phase, When};
 use crate::ledger::footprint::{Co2e, Footprint, Location};
 use crate::ledger::line::{Ledger, Period, Stage};
-use crate::ledger::rent::Packing;
+use crate::ledger::packing::Packing;
 use crate::ledger::{energy, years};
-use crate::provenance::{Input, Known, Traced};
+use crate::provenance::{Known, Traced};
 use crate::quantity::{
     Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
-    Tokens, text,
+    Tokens,
 };
 use crate::serving::capacity::{Autoscaling, autoscale};
 use crate::serving::closed_form::{Capability, Latency, Rounds};
@@ -32,12 +32,12 @@ pub struct InferenceForecast {
     pub prefill_devices: Option<Traced<Devices>>,
     /// What one replica can do.
     pub limits: ReplicaLimits,
-    /// Mean latencies: at the first year's mean load by closed form, at its peak by simulation.
+    /// Mean latencies at the first year's peak, the load being spread over the replicas that it needs.
     pub latency: Latency,
     /// FLOPs of one request.
     pub flops: Traced<FlopPerRequest>,
     /// The fleet that takes over, where it is renewed.
-    pub renewal: Option<Renewal>,
+    pub refresh: Option<HardwareRefresh>,
     /// The horizon, year by year; the fleet of the first year is the fleet.
     pub years: Vec<Year>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
@@ -81,6 +81,28 @@ pub struct ReplicaLimits {
     pub speculation: Option<Rounds>,
 }
 
+impl ReplicaLimits {
+    /// Those of a service by closed form.
+    ///
+    /// # Errors
+    /// A replica that does not hold the model.
+    pub fn of(service: &Service) -> Result<Self> {
+        capability(service).map(Self::from)
+    }
+}
+
+impl From<Capability> for ReplicaLimits {
+    fn from(it: Capability) -> Self {
+        Self {
+            kv_capacity: it.kv_capacity,
+            max_concurrency: it.max_concurrency,
+            max_rate: it.max_rate,
+            prompt_share: it.prompt_share,
+            speculation: it.speculation,
+        }
+    }
+}
+
 /// One year of service.
 #[derive(Clone, Debug)]
 pub struct Year {
@@ -116,48 +138,39 @@ impl InferenceForecast {
 /// Forecasts a service over the horizon by closed forms.
 pub(super) fn forecast(
     service: &Service,
-    (finance, kernel): (&Finance, &Input<Time>),
+    finance: &Finance,
     training: Option<&TrainingForecast>,
 ) -> Result<InferenceForecast> {
-    let capability = capability(service, kernel)?;
-    let limits = ReplicaLimits {
-        kv_capacity: capability.kv_capacity.clone(),
-        max_concurrency: capability.max_concurrency.clone(),
-        max_rate: capability.max_rate.clone(),
-        prompt_share: capability.prompt_share(),
-        speculation: capability.speculation.clone(),
+    let capability = capability(service)?;
+    let limits = capability.clone().into();
+    let latency = |first: &Year| {
+        let busy = &first.replicas - service.redundancy.trace().retype::<Ratio>();
+        let rate = (&first.peak_rate / busy).named("peak rate of a replica");
+        capability.latency(&rate)
     };
-    let latency = |first: &Year| capability.latency(&(&service.rate.trace() / &first.replicas));
-    serve(service, (finance, kernel), training, limits, latency)
+    serve(service, finance, training, limits, latency)
 }
 
 /// What a replica can do by closed form.
 ///
 /// # Errors
 /// It does not hold the model.
-fn capability(service: &Service, kernel: &Input<Time>) -> Result<Capability> {
+fn capability(service: &Service) -> Result<Capability> {
     let (replica, demand) = (&service.replica, &service.demand);
-    let (found, what) = if let Some(output) = &replica.output {
-        (replica.capability(output.trace(), true), "the KV cache")
-    } else {
-        let pass = Pass::of(&demand.model, demand.precision.value.size(), kernel);
-        (pass.capability(replica, service.rate.trace().step().is_some()), "the activations")
+    let Some(instances) = &demand.instances else {
+        let pass = Pass::of(&demand.model, demand.precision.value.size(), replica)?;
+        return pass.capability(demand.max_wait.as_ref());
     };
-    found.map_err(|no| {
-        Error::limit(format!(
-            "the model does not fit: weights of {} and {what} of one request exceed the {} that {} \
-             offer",
-            text::show(no.weights),
-            text::show(no.usable),
-            text::show(no.devices),
-        ))
-        .hint("raise inference.parallelism.tensor, choose a narrower precision, or a larger device")
+    replica.capability(instances, demand).map_err(|unfit| {
+        Error::from(*unfit).hint(
+            "raise inference.parallelism.tensor, choose a narrower precision, or a larger device",
+        )
     })
 }
 
 /// The fleet that takes over from a year on.
 #[derive(Clone, Debug)]
-pub struct Renewal {
+pub struct HardwareRefresh {
     /// Its first year.
     pub year: u32,
     /// Id of its accelerator.
@@ -169,13 +182,8 @@ pub struct Renewal {
     pub max_rate: Traced<RequestRate>,
 }
 
-impl Renewal {
-    fn of(
-        service: &Service,
-        limits: &ReplicaLimits,
-        finance: &Finance,
-        kernel: &Input<Time>,
-    ) -> Result<Option<Self>> {
+impl HardwareRefresh {
+    fn of(service: &Service, limits: &ReplicaLimits, finance: &Finance) -> Result<Option<Self>> {
         let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
         if *year > finance.years {
             return Err(Error::input(format!(
@@ -184,16 +192,13 @@ impl Renewal {
             ))
             .hint("lengthen finance.horizon, or leave inference.refresh out"));
         }
-        let of = |service| Ok::<_, Error>(capability(service, kernel)?.max_rate);
+        let of = |service| Ok::<_, Error>(capability(service)?.max_rate);
         let ratio = &of(later)? / &of(service)?;
         let ratio = ratio.named("rate of the new replica / of the old, by closed form");
         Ok(Some(Self {
             year: *year,
             accelerator: later.demand.accelerator.clone(),
-            replica_devices: later
-                .replica
-                .all_devices(true)
-                .named("inference.refresh.replica_devices"),
+            replica_devices: later.replica.all_devices().named("inference.refresh.replica_devices"),
             max_rate: (&limits.max_rate * &ratio).named("inference.refresh.max_rate_per_s"),
         }))
     }
@@ -206,18 +211,18 @@ impl Renewal {
 /// A horizon below one year.
 pub(super) fn serve(
     service: &Service,
-    (finance, kernel): (&Finance, &Input<Time>),
+    finance: &Finance,
     training: Option<&TrainingForecast>,
     limits: ReplicaLimits,
     latency: impl FnOnce(&Year) -> Latency,
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training);
-    let renewal = Renewal::of(service, &limits, finance, kernel)?;
+    let refresh = HardwareRefresh::of(service, &limits, finance)?;
     let years: Vec<Year> = (1..=finance.years)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);
             let when = When { stage: Stage::Serving(year), period };
-            let renewed = renewal.as_ref().filter(|it| year >= it.year);
+            let renewed = refresh.as_ref().filter(|it| year >= it.year);
             let max_rate = renewed.map_or(&limits.max_rate, |it| &it.max_rate);
             one_year(service.in_year(year), max_rate, year, when)
         })
@@ -247,12 +252,12 @@ pub(super) fn serve(
     let energy = facility.map(|e| (&e / &sum_requests).named(&per_query("energy_wh")));
     let location = location.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.location")));
     Ok(InferenceForecast {
-        replica_devices: service.replica.all_devices(true),
+        replica_devices: service.replica.all_devices(),
         prefill_devices: service
             .replica
             .pools
             .as_ref()
-            .map(|pools| service.replica.prefill_pool(pools, true)),
+            .map(|pools| service.replica.prefill_pool(pools)),
         flops: service.flops.trace(),
         tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location),
         lower_bound: LowerBound::of(service, first),
@@ -263,7 +268,7 @@ pub(super) fn serve(
             .map(|api| AgainstApi::new((service, api), &years[0], &limits.max_rate, &money)),
         ownership: Ownership::of_service(service, &years, first_month, &finance.discount_rate),
         observed: None,
-        renewal,
+        refresh,
         limits,
         latency,
         money,
@@ -289,15 +294,14 @@ fn one_year(
     let requests = (&rate * &length).named(format_args!("requests of year {year}"));
     let peak_rate = (&rate * &service.peak_to_mean.trace())
         .named(format_args!("{stage}.fleet.peak_rate_per_s"));
-    let planned = max_rate * &service.headroom.trace();
+    let planned = max_rate * &service.target_utilisation.trace();
     let redundancy = service.redundancy.trace();
     let working = (&peak_rate / planned).ceil().max(&Traced::constant(Ratio::from_stored(1.0)));
     let replicas =
         (working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
-    let devices = (&replicas * &service.replica.all_devices(true))
-        .named(format_args!("{stage}.fleet.devices"));
-    let packing =
-        service.rent.as_ref().and_then(|rent| rent.pack(&format!("{stage}.fleet"), &devices));
+    let devices =
+        (&replicas * &service.replica.all_devices()).named(format_args!("{stage}.fleet.devices"));
+    let packing = service.pack(&format!("{stage}.fleet"), &replicas);
     let mut fleet_time = &devices * &length;
     let scaling = match &service.start_up {
         Some(start_up) => Some(scaling(service, rate.value(), max_rate.value(), start_up.value)?),
@@ -310,7 +314,7 @@ fn one_year(
         fleet_time = fleet_time * share;
     }
     let fleet_time = fleet_time.named(format_args!("{stage}.fleet.device_hours"));
-    let work = &(&(&rate / max_rate) * &service.replica.all_devices(true)) * &length;
+    let work = &(&(&rate / max_rate) * &service.replica.all_devices()) * &length;
     let at_work = energy::utilisation(&work, &fleet_time);
     let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
     let footprint = service.site.footprint(&when.stage.path(), when, &[serving]);
@@ -336,6 +340,6 @@ fn scaling(
 ) -> Result<Autoscaling> {
     let daily = || Profile::daily(service.peak_to_mean.value);
     let profile = service.demand.profile.clone().map_or_else(daily, Ok)?;
-    let (unused, redundancy) = (1.0 - service.headroom.value.get(), service.redundancy.value);
-    Ok(autoscale(&profile, rate, max_rate, unused, redundancy as u64, start_up))
+    let (target, redundancy) = (service.target_utilisation.value, service.redundancy.value);
+    Ok(autoscale(&profile, rate, max_rate, target, redundancy as u64, start_up))
 }

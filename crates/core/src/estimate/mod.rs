@@ -19,11 +19,9 @@ use crate::estimate::plan::{Scenario, TrainingPlan};
 use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::line::Line;
 use crate::ledger::years;
-use crate::provenance::{Input, Known, Traced, Uncertain, Unknown};
-use crate::quantity::{Co2eMass, Energy, Money, Time};
-use crate::serving::calibration::Calibration;
+use crate::provenance::{Inputs as _, Known, Traced, Unknown, inputs};
+use crate::quantity::{Co2eMass, Energy, Money};
 use crate::serving::closed_form::{Latency, Rounds};
-use crate::serving::network;
 use crate::training::predict;
 use crate::training::predict::Predicted;
 use crate::training::run::Settled;
@@ -31,7 +29,7 @@ use crate::training::run::Settled;
 pub use api::AgainstApi;
 pub use bound::LowerBound;
 pub use figure::{Figure, Id, Key, Mark, Place, Section};
-pub use inference::{InferenceForecast, Renewal, ReplicaLimits, Year};
+pub use inference::{HardwareRefresh, InferenceForecast, ReplicaLimits, Year};
 pub use observed::Observed;
 pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
@@ -88,7 +86,6 @@ impl Estimate {
 pub struct Engine {
     scenario: Scenario,
     settled: Option<Arc<Settled>>,
-    kernel: Input<Time>,
     simulated: Option<Simulated>,
     records: bool,
 }
@@ -118,7 +115,7 @@ impl Simulated {
                 prompt_share: prompt_share.as_ref().map(Traced::silent),
                 speculation: speculation.as_ref().map(|it| Rounds {
                     acceptance: it.acceptance.silent(),
-                    yields: it.yields.silent(),
+                    tokens: it.tokens.silent(),
                     draft_share: it.draft_share.as_ref().map(Traced::silent),
                 }),
             },
@@ -132,6 +129,8 @@ impl Simulated {
     }
 }
 
+inputs!(Engine { scenario, settled; but simulated, records });
+
 impl Engine {
     /// Chooses the layout of the run, predicts its step, settles its efficiency.
     ///
@@ -141,9 +140,8 @@ impl Engine {
     pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
         let settle = |plan: &Arc<TrainingPlan>| predict::settle(plan, catalog).map(Arc::new);
         let settled = scenario.training.as_ref().map(settle).transpose()?;
-        let kernel = network::kernel(&Calibration::shipped()?)?;
         let scenario = scenario.clone();
-        Ok(Self { scenario, settled, kernel, simulated: None, records: false })
+        Ok(Self { scenario, settled, simulated: None, records: false })
     }
 
     /// The same run in another scenario that changes nothing of the model, the data and the
@@ -174,15 +172,6 @@ impl Engine {
         recorded
     }
 
-    /// Visits every input of the forecast.
-    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        self.scenario.for_each_input(visit);
-        if let Some(settled) = &mut self.settled {
-            Arc::make_mut(settled).for_each_input(visit);
-        }
-        visit(&mut self.kernel);
-    }
-
     /// The forecast.
     ///
     /// # Errors
@@ -196,7 +185,7 @@ impl Engine {
         };
         let inference = match &scenario.inference {
             Some(plan) => {
-                let (finance, training) = ((&scenario.finance, &self.kernel), training.as_ref());
+                let (finance, training) = (&scenario.finance, training.as_ref());
                 Some(match &self.simulated {
                     None => inference::forecast(plan, finance, training)?,
                     Some(simulated) => {

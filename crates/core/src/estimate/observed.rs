@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::provenance::Step;
 use crate::quantity::{Data, Ratio, RequestRate, Time};
 use crate::serving::simulator::ClassReport;
 
@@ -34,6 +35,8 @@ pub struct Observed {
     pub busy: Option<Ratio>,
     /// Sequences in the batch while busy: mean and most.
     pub batch: Option<[Ratio; 2]>,
+    /// What the simulated requests are drawn from.
+    pub inputs: Vec<Arc<Step>>,
     /// Share of the fleet's highest rate that is unused at the peak.
     pub headroom: Option<Ratio>,
 }

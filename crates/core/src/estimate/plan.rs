@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use crate::ledger::packing::Packing;
 use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
-use crate::provenance::{Input, Uncertain};
-use crate::quantity::{Data, DataPerRequest, RequestRate, Requests, Share, Time, YearlyRate};
+use crate::provenance::{Input, Inputs as _, Traced, inputs};
+use crate::quantity::{
+    Data, DataPerRequest, Ratio, RequestRate, Requests, Share, Time, YearlyRate,
+};
 use crate::serving::plan::{Demand, FlopPerRequest, Replica};
 use crate::training::plan::{Efficiency, Prediction, Run};
-
-type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
 
 /// A scenario, resolved: what [`crate::estimate`] computes from.
 #[derive(Clone, Debug)]
@@ -29,8 +30,21 @@ pub struct Scenario {
     pub dates: Vec<(String, String)>,
     /// What was assumed about the model.
     pub model_assumptions: Vec<String>,
+    /// What was chosen because nobody did, beside quantities.
+    pub choices: Vec<Choice>,
     /// What the user should know before trusting the figures.
     pub warnings: Vec<String>,
+}
+
+/// A choice that is no quantity and that nobody made: an assumption like an input's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The key of the scenario that would make it.
+    pub path: &'static str,
+    /// What was chosen.
+    pub value: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A service: one replica, what is asked of the fleet, and where it runs.
@@ -43,7 +57,7 @@ pub struct Service {
     /// Peak rate / mean rate.
     pub peak_to_mean: Input<f64>,
     /// Part of a replica's highest rate that the fleet is planned for.
-    pub headroom: Input<Share>,
+    pub target_utilisation: Input<Share>,
     /// Growth of the rate.
     pub growth: Input<YearlyRate>,
     /// Replicas beside those that the peak needs.
@@ -64,11 +78,24 @@ pub struct Service {
     pub api: Option<Api>,
     /// What a simulation needs.
     pub demand: Demand,
-    /// The renewal of its fleet.
+    /// The refresh of its fleet.
     pub refresh: Option<Refresh>,
 }
 
 impl Service {
+    /// Its replicas in whole instances; `None` where devices are sold singly.
+    pub fn pack(&self, stage: &str, replicas: &Traced<Ratio>) -> Option<Packing> {
+        self.rent.as_ref()?.pack(stage, &self.replica.groups(&replicas.number()))
+    }
+
+    /// The same service, every input of which records.
+    #[must_use]
+    pub fn recorded(&self) -> Self {
+        let mut recorded = self.clone();
+        recorded.for_each_input(&mut |input| input.record());
+        recorded
+    }
+
     /// The service on the hardware of a year of the horizon, from 1.
     pub fn in_year(&self, year: u32) -> &Self {
         match &self.refresh {
@@ -151,85 +178,30 @@ pub struct Currency {
     pub source: Option<String>,
 }
 
-impl Scenario {
-    /// Visits every input, in the order of the plan.
-    pub fn for_each_input(&mut self, visit: Visit<'_>) {
-        if let Some(training) = &mut self.training {
-            Arc::make_mut(training).for_each_input(visit);
-        }
-        if let Some(service) = &mut self.inference {
-            Arc::make_mut(service).for_each_input(visit);
-        }
-        visit(&mut self.finance.discount_rate);
-        visit(&mut self.finance.price_change);
-        if let Some(unit) = &mut self.functional_unit {
-            visit(unit);
-        }
-    }
-}
-
-impl TrainingPlan {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        self.run.for_each_input(visit);
-        if let Some(efficiency) = &mut self.efficiency {
-            efficiency.for_each_input(visit);
-        }
-        if let Some(rent) = &mut self.rent {
-            rent.for_each_input(visit);
-        }
-        if let Some(owned) = &mut self.owned {
-            owned.for_each_input(visit);
-        }
-        if let Some(costs) = &mut self.costs {
-            costs.for_each_input(visit);
-        }
-        self.site.for_each_input(visit);
-        visit(&mut self.billion_parameters);
-    }
-}
-
-impl Service {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        self.replica.for_each_input(visit);
-        visit(&mut self.rate);
-        visit(&mut self.peak_to_mean);
-        visit(&mut self.headroom);
-        visit(&mut self.growth);
-        visit(&mut self.redundancy);
-        if let Some(start_up) = &mut self.start_up {
-            visit(start_up);
-        }
-        visit(&mut self.flops);
-        if let Some(wait) = &mut self.demand.max_wait {
-            visit(wait);
-        }
-        if let Some(tokens) = &mut self.demand.max_batch_tokens {
-            visit(tokens);
-        }
-        if let Some(cache) = &mut self.demand.kv_cache {
-            visit(cache);
-        }
-        if let Some(factor) = &mut self.demand.step_time {
-            visit(factor);
-        }
-        for kind in &mut self.demand.kinds {
-            visit(&mut kind.cached);
-        }
-        if let Some(rent) = &mut self.rent {
-            rent.for_each_input(visit);
-        }
-        if let Some(api) = &mut self.api {
-            api.for_each_input(visit);
-        }
-        if let Some(owned) = &mut self.owned {
-            owned.for_each_input(visit);
-        }
-        if let Some(costs) = &mut self.costs {
-            costs.for_each_input(visit);
-        }
-        self.site.for_each_input(visit);
-        if let Some(refresh) = &mut self.refresh {
-            refresh.service.for_each_input(visit);
-        }
-    }
-}
+inputs!(Scenario {
+    training, inference, finance, functional_unit;
+    but name, dates, model_assumptions, choices, warnings,
+});
+inputs!(TrainingPlan {
+    run, efficiency, rent, owned, costs, site, billion_parameters;
+    but prediction, card, start, deadline,
+});
+inputs!(Service {
+    replica,
+    rate,
+    peak_to_mean,
+    target_utilisation,
+    growth,
+    redundancy,
+    start_up,
+    flops,
+    demand,
+    rent,
+    api,
+    owned,
+    costs,
+    site,
+    refresh,
+});
+inputs!(Refresh { service; but year });
+inputs!(Finance { discount_rate, price_change; but years, currency });

@@ -1,15 +1,18 @@
 //! The forecast of a training run.
 
 use super::{Ownership, money};
-use crate::diagnostic::Result;
+use crate::diagnostic::{Error, Result};
 use crate::estimate::plan::TrainingPlan;
 use crate::ledger::energy::{Load, Phase, When};
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
-use crate::ledger::rent::{FlopPerMoney, Packing};
+use crate::ledger::packing::Packing;
+use crate::ledger::rent::FlopPerMoney;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
 use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::quantity::dimension::CENTURY;
+use crate::quantity::text::number;
 use crate::quantity::{DeviceMemory, DeviceTime, Devices, Flop, Measure, Money, Time};
 use crate::training::layout::Candidate;
 use crate::training::memory::Memory;
@@ -67,12 +70,16 @@ pub(super) fn forecast(
     let devices = plan.run.devices.as_ref().map(|devices| devices.trace());
     let spares = 1.0 + plan.run.spares.trace();
     let held = devices.as_ref().map(|devices| devices * &spares);
-    let packing = plan
-        .rent
-        .as_ref()
-        .zip(held.as_ref())
-        .and_then(|(rent, devices)| rent.pack("training", devices));
+    let packing = plan.rent.as_ref().zip(held.as_ref()).and_then(|(rent, devices)| {
+        let one = Traced::constant(Devices::from_stored(1.0));
+        rent.pack("training", &[((devices / &one).number(), one)])
+    });
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
+    if length.value > CENTURY {
+        let years = number(length.value / CENTURY * 100.0);
+        return Err(Error::input(format!("the run takes {years} years; at most 100 are forecast"))
+            .hint("check data, hardware.count, efficiency and goodput: a unit may be wrong"));
+    }
     let when = When { stage: Stage::Training, period: Period::during(length) };
     let footprint = plan.site.footprint("training", when, &phases(&run.spent));
     let facility = &footprint.facility;

@@ -7,7 +7,7 @@
 use std::ops::{Add, Mul};
 use std::sync::Arc;
 
-use crate::provenance::{Known, Step, Traced};
+use crate::provenance::{Known, Step, Traced, Unknown};
 use crate::quantity::system::time as unit;
 use crate::quantity::{Measure, Time};
 
@@ -257,6 +257,15 @@ impl<Q: Measure> Line<Q> {
         let amount = match (quantity, unit_price) {
             (Ok(quantity), Ok(price)) => {
                 let amount = quantity * price;
+                if !amount.value().stored().is_finite() {
+                    let why = format!("{} has no bound", entry.label());
+                    return Self {
+                        entry,
+                        amount: Err(Unknown { why }),
+                        quantity: None,
+                        unit_price: None,
+                    };
+                }
                 // Without a derivation nobody reads the name.
                 Ok(match amount.step() {
                     Some(_) => amount.named(&format!("{}: {}", entry.stage.label(), entry.label())),

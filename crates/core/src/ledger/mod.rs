@@ -6,6 +6,7 @@ pub mod footprint;
 pub mod line;
 pub mod overhead;
 pub mod owned;
+pub mod packing;
 pub mod plan;
 pub mod rent;
 pub mod rent_or_buy;

@@ -4,28 +4,14 @@
 use std::ops::Mul;
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
+use super::packing::{Group, Packing};
 use crate::ledger::plan::{Includes, Price, Rent, Tariff, Terms};
 use crate::provenance::{Input, Traced, Unknown};
 use crate::quantity::system::time;
-use crate::quantity::{
-    DeviceTime, Devices, Flop, Instances, Measure, Money, Per, Ratio, Share, Time,
-};
+use crate::quantity::{DeviceTime, Devices, Flop, Measure, Money, Per, Ratio, Share, Time};
 
 /// FLOP for a dollar.
 pub type FlopPerMoney = Per<Flop, Money>;
-
-/// How many instances hold the devices, and what is left over in them.
-#[derive(Clone, Debug)]
-pub struct Packing {
-    /// Whole instances.
-    pub instances: Traced<Instances>,
-    /// Devices paid for but unused.
-    pub stranded: Traced<Devices>,
-    /// Devices paid for.
-    pub paid: Traced<Devices>,
-    /// Devices paid for / devices used.
-    paid_per_used: Traced<Ratio>,
-}
 
 /// For what and when rent is paid.
 #[derive(Clone, Copy, Debug)]
@@ -39,18 +25,10 @@ pub struct Term<'a> {
 }
 
 impl Rent {
-    /// Packs devices into whole instances; `None` where devices are sold singly.
-    pub fn pack(&self, stage: &str, devices: &Traced<Devices>) -> Option<Packing> {
+    /// Packs engines into whole instances; `None` where devices are sold singly.
+    pub fn pack(&self, stage: &str, groups: &[Group]) -> Option<Packing> {
         let size = self.instance.as_ref()?.trace();
-        let instances = (devices / &size).ceil();
-        let paid = &instances * &size;
-        let stranded = &paid - devices;
-        Some(Packing {
-            instances: instances.named(format_args!("{stage}.instances")),
-            stranded: stranded.named(format_args!("{stage}.stranded_devices")),
-            paid_per_used: &paid / devices,
-            paid,
-        })
+        Some(Packing::of(stage, groups, &size))
     }
 
     /// Device-hours paid for those used, stranded devices included.

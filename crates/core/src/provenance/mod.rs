@@ -8,6 +8,7 @@
 //! quantity costs a null pointer.
 
 mod expression;
+mod inputs;
 mod notation;
 mod operator;
 #[cfg(test)]
@@ -23,6 +24,8 @@ use chrono::NaiveDate;
 use crate::quantity::{Distribution, Measure};
 
 pub use expression::{Expr, Expr as How, Function, Relation, SLACK, Step};
+pub use inputs::Inputs;
+pub(crate) use inputs::inputs;
 pub use notation::{Notation, SPREADSHEET, TEXT};
 pub use traced::{Comparison, Known, Traced, Unknown, function};
 pub use value::{Amount, Value};

@@ -35,6 +35,26 @@ impl<Q: Copy> Traced<Q> {
     pub fn step(&self) -> Option<&Arc<Step>> {
         self.step.as_ref()
     }
+
+    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
+    #[must_use]
+    pub fn named(mut self, name: impl fmt::Display) -> Self {
+        if let Some(step) = &mut self.step {
+            if step.name.is_some() {
+                let how = Expr::Product(vec![(Arc::clone(step), 1)]);
+                *step = Arc::new(Step { name: None, how, ..**step });
+            }
+            Arc::make_mut(step).name = Some(name.to_string());
+        }
+        self
+    }
+
+    /// Gives it a name where it has none.
+    #[must_use]
+    pub fn or_named(self, name: impl fmt::Display) -> Self {
+        let nameless = self.step.as_ref().is_some_and(|step| step.name.is_none());
+        if nameless { self.named(name) } else { self }
+    }
 }
 
 impl<Q: Measure> Traced<Q> {
@@ -53,6 +73,17 @@ impl<Q: Measure> Traced<Q> {
         let basis = Basis::Derived { formula: how.into() };
         let step = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
         Self { value, step: Some(Arc::new(step)) }
+    }
+
+    /// A statistic of a simulation, which has no name but the figure's.
+    pub fn seen(value: Q, how: impl Into<String>) -> Self {
+        let basis = Basis::Derived { formula: how.into() };
+        let (value, dimension) = (value, Q::DIMENSION);
+        let how = Expr::Leaf(basis);
+        Self {
+            step: Some(Arc::new(Step { name: None, value: value.stored(), dimension, how })),
+            value,
+        }
     }
 
     /// A value that was counted outside, told where this one is: `told` is its name and how it was
@@ -84,19 +115,6 @@ impl<Q: Measure> Traced<Q> {
             Arc::new(Step::leaf(name.to_owned(), value.stored(), Q::DIMENSION, basis))
         });
         Self { value, step }
-    }
-
-    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
-    #[must_use]
-    pub fn named(mut self, name: impl fmt::Display) -> Self {
-        if let Some(step) = &mut self.step {
-            if step.name.is_some() {
-                let how = Expr::Product(vec![(Arc::clone(step), 1)]);
-                *step = Arc::new(Step { name: None, how, ..**step });
-            }
-            Arc::make_mut(step).name = Some(name.to_string());
-        }
-        self
     }
 
     /// The same value as another type of the same dimension, to say what it means.

@@ -17,6 +17,13 @@ pub const BASES: [&str; 12] = [
     "s", "J", "USD", "kgCO2e", "FLOP", "B", "token", "sample", "request", "L", "device", "instance",
 ];
 
+/// Seconds of a year.
+const YEAR: f64 = 365.25 * 86_400.0;
+/// Seconds that a run, a retention or a life lasts at most.
+pub const CENTURY: f64 = 100.0 * YEAR;
+/// No amount that is given is larger, in stored units: products of several stay finite.
+const MOST: f64 = 1e24;
+
 impl Dimension {
     /// No dimension: a plain number.
     pub const NONE: Self = Self([0; BASES.len()]);
@@ -75,6 +82,32 @@ impl Dimension {
         self.0[Self::MONEY] == 1
     }
 
+    /// Whether a given value of this dimension makes sense: no amount is negative or without end, a
+    /// time is at most a century, a yearly change leaves something and multiplies by at most 101.
+    ///
+    /// # Errors
+    /// Why not, in words for the user.
+    pub fn admits_value(self, stored: f64) -> Result<(), String> {
+        let shown = || super::text::show_stored(stored, self);
+        if self == Self::base(0, -1) {
+            return match stored * YEAR {
+                change if change <= -1.0 => {
+                    Err(format!("what is there falls by less than 100 % a year, not {}", shown()))
+                }
+                change if change <= 100.0 => Ok(()),
+                _ => Err(format!("{} is more than a hundredfold a year", shown())),
+            };
+        }
+        if self == Self::base(0, 1) && stored > CENTURY {
+            return Err(format!("{} is longer than 100 years", shown()));
+        }
+        match stored {
+            amount if amount < 0.0 => Err(format!("{} cannot be negative", shown())),
+            amount if amount <= MOST => Ok(()),
+            _ => Err(format!("{} is more than there is of anything", shown())),
+        }
+    }
+
     /// The unit that values of this dimension are stored in, as text: `J/kgCO2e`.
     pub fn stored_unit(self) -> String {
         let part = |sign: i8| {
@@ -106,19 +139,12 @@ pub trait Measure: Copy {
     /// The quantity whose number of stored units is `value`.
     fn from_stored(value: f64) -> Self;
 
-    /// Checks that the value makes sense: it is finite, and only a plain number or a yearly change
-    /// may be negative.
+    /// Whether the value makes sense as one that is given: see [`Dimension::admits_value`].
     ///
     /// # Errors
     /// If it does not: the reason, in words for the user.
     fn check(self) -> Result<(), String> {
-        let signed =
-            Self::DIMENSION == Dimension::NONE || Self::DIMENSION == Dimension::base(0, -1);
-        if self.stored().is_finite() && (signed || self.stored() >= 0.0) {
-            Ok(())
-        } else {
-            Err(format!("{} cannot be negative", super::text::show(self)))
-        }
+        Self::DIMENSION.admits_value(self.stored())
     }
 }
 

@@ -56,7 +56,7 @@ declared! {
     /// Factor of the engine on the overheads of layers and links.
     engine = "*.overhead";
     /// From the client to the engine's queue and back.
-    front_end = "*.front_end_ms" * 1e-3;
+    api_server = "*.front_end_ms" * 1e-3;
     /// Bandwidth reached reading dense weights.
     weights = "weights";
     /// Bandwidth reached reading experts.
@@ -122,7 +122,7 @@ declared! {
     /// Factor on the time to launch a prompt's layers where the host can run ahead.
     offline_launch = "offline_launch";
     /// The front end's time per prompt token.
-    front_token = "front_token_us" * 1e-6;
+    api_server_token = "front_token_us" * 1e-6;
 }
 
 impl Calibration {
@@ -204,8 +204,8 @@ impl Constants {
     pub fn offline(mut self) -> Self {
         self.launch(self.offline_launch);
         Self {
-            front_end: 0.0,
-            front_token: 0.0,
+            api_server: 0.0,
+            api_server_token: 0.0,
             sequence: self.sequence * self.unstreamed,
             flops: self.flops * self.offline_compute,
             expert_flops: self.expert_flops * self.offline_compute,

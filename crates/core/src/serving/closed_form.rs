@@ -1,36 +1,44 @@
-//! The plain serving model: means and bounds in closed form.
+//! The plain serving model: means and bounds in closed form, over the times of the engine's step.
 //!
-//! A replica holds the weights and, in what memory is left, the KV cache of its concurrent
-//! requests. Prefill is bound by compute, decode by memory bandwidth. With rate r per replica, a
-//! prefill of time p per request, a decode step that takes a for the weights and c more for each
-//! concurrent sequence, and o output tokens:
+//! A decode step takes `a` and `c` more for each of its sequences, and a prompt adds `p` to the steps
+//! that carry it, all at the batch in question ([`super::queue`]). With rate r per replica and g decode
+//! steps of an answer,
 //!
-//! - the share of time that prefill takes is r p, and decode runs in the rest;
-//! - TPOT = (a + c b) / (1 - r p) with b = r o TPOT concurrent sequences (Little's law), so
-//!   TPOT = a / (1 - r p - r c o);
-//! - the highest rate is the one at which b reaches what the KV cache holds, B:
-//!   r = B / (o a + B (p + c o)).
+//! - a token takes TPOT = a / (1 - r p - r c g), as r g TPOT sequences run at once (Little's law);
+//! - the highest rate is that of a full batch of B: r = 1 / (g (a / B + c) + p).
 //!
-//! Where k tokens are guessed and verified together and a round yields E of them
-//! ([`super::speculative`]), with a draft that reads a' of weights and c' of cache for each guess and
-//! v the time that a token's FLOPs take, a becomes (a + k a') / E and c becomes (c + k c' + k v) / E:
-//! the FLOPs of the tokens beyond the first do not hide behind the weights.
+//! A first token waits for the API server, for the step under way and what came within it, for its own
+//! step and, where the batch is nearly full, for a place in it.
 //!
-//! Where prompts have engines of their own, n of them beside m that decode, prefill takes no time
-//! from decode: the highest rate is the lower of n / p and m B / (o a + B c o), and the cache of a
+//! Where prompts have instances of their own, n of them beside m that decode, p is no part of a
+//! decode step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a
 //! prompt passes the link between them before the second token.
+//!
+//! Percentiles are no part of it: an SLO is what the simulator holds.
 
-use crate::provenance::{Traced, function};
+use std::ops::{Div, Mul};
+
+use super::instance::{Engines, Instances, Pool, Unfit};
+use super::plan::{Demand, KvPerToken, Pools, Replica, Speculation};
+use super::queue::{Busy, Phase, Queue};
+use super::request::Asked;
+use super::speculative::Speculative;
+use super::step::Roofline;
+use crate::provenance::Traced;
 use crate::quantity::{
-    Data, Devices, Flop, Measure, Per, Ratio, RequestRate, Requests, Share, Time, Tokens,
+    Devices, Measure, Per, Ratio, RequestRate, Requests, Share, Time, Times as Product, Tokens,
     TokensPerRequest,
 };
-use crate::serving::plan::{FlopPerRequest, KvPerToken, Pools, Replica, Speculation};
 
 /// Time that one request takes of a resource.
 pub type TimePerRequest = Per<Time, Requests>;
 /// Time between two tokens of an answer.
 pub type TimePerToken = Per<Time, Tokens>;
+/// Time of a decode step for each token of context.
+type TimePerContext = Per<TimePerToken, TokensPerRequest>;
+/// Time of a prompt for each pair of tokens.
+type TimePerPair = Per<TimePerRequest, Product<TokensPerRequest, TokensPerRequest>>;
+
 /// What one replica can do.
 #[derive(Clone, Debug)]
 pub struct Capability {
@@ -40,16 +48,59 @@ pub struct Capability {
     pub max_concurrency: Traced<Ratio>,
     /// The highest rate that it can keep up with.
     pub max_rate: Traced<RequestRate>,
-    /// Time of one prefill.
-    pub prefill_time: Traced<TimePerRequest>,
-    /// What guessing ahead does, where tokens are guessed.
+    /// Share of a full replica's time that prompts take, or of its devices; none where nothing is
+    /// generated.
+    pub prompt_share: Option<Traced<Ratio>>,
+    /// What drafting does, where tokens are drafted.
     pub speculation: Option<Rounds>,
-    decode: Option<Decode>,
-    apart: Option<Apart>,
-    batches: Option<Batches>,
+    form: Form,
 }
 
-/// Batches of a network that answers in one pass.
+/// How long requests take.
+#[derive(Clone, Debug)]
+enum Form {
+    /// Of an engine that generates.
+    Tokens(Box<Generation>),
+    /// Of a network that answers in one pass, whose batches wait so long for requests.
+    Pass(Batches, Traced<TimePerRequest>),
+}
+
+/// What the latencies of an engine depend on beside the rate.
+#[derive(Clone, Debug)]
+struct Generation {
+    engines: Engines,
+    asked: Asked,
+    /// Sequences of a decode instance at once, at most.
+    most: Traced<f64>,
+    split: Option<Split>,
+    factors: Factors,
+    /// Squared coefficient of variation of the gaps between requests.
+    gaps: Traced<f64>,
+    api_server: Traced<TimePerRequest>,
+}
+
+/// Prefill and decode instances.
+#[derive(Clone, Debug)]
+struct Split {
+    prefill: Traced<f64>,
+    decode: Traced<f64>,
+    prompts: Batches,
+    /// To move the cache of a prompt.
+    transfer: Traced<TimePerRequest>,
+}
+
+/// What the user says of the step time, which the times of a derivation are multiples of.
+#[derive(Clone, Debug)]
+struct Factors {
+    /// Measured / forecast step.
+    step: Option<Traced<f64>>,
+    /// Tokens of a verification.
+    round: Option<Traced<f64>>,
+    /// The model that times it, in words.
+    how: String,
+}
+
+/// Batches of a network that answers in one pass, or of prompts on instances of their own.
 #[derive(Clone, Debug)]
 pub struct Batches {
     /// Time of a request alone.
@@ -60,54 +111,15 @@ pub struct Batches {
     pub most: Traced<Requests>,
 }
 
-impl Capability {
-    /// That of a replica which answers batch by batch.
-    pub fn in_one_pass(
-        batches: Batches,
-        max_concurrency: Traced<Ratio>,
-        max_rate: Traced<RequestRate>,
-    ) -> Self {
-        Self {
-            kv_capacity: None,
-            max_concurrency,
-            max_rate,
-            prefill_time: (&batches.full / &batches.most)
-                .named("time of a request in a full batch"),
-            speculation: None,
-            decode: None,
-            apart: None,
-            batches: Some(batches),
-        }
-    }
-}
-
-/// Engines that read prompts and those that decode.
-#[derive(Clone, Debug)]
-struct Apart {
-    prefill: Traced<Ratio>,
-    decode: Traced<Ratio>,
-    /// Devices of the former / all.
-    share: Traced<Ratio>,
-    /// To hand the cache of a prompt over.
-    handover: Traced<TimePerRequest>,
-}
-
-/// Rounds of guesses and a verification.
+/// Rounds of drafted tokens and a verification.
 #[derive(Clone, Debug)]
 pub struct Rounds {
-    /// Share of the guesses that are accepted.
+    /// Share of the drafted tokens that are accepted.
     pub acceptance: Traced<Share>,
-    /// Tokens of a sequence that a round yields.
-    pub yields: Traced<Ratio>,
-    /// Share of a round that the draft takes; none where guesses cost nothing.
+    /// Tokens of a sequence that a verification yields: the accepted length and the token after it.
+    pub tokens: Traced<Ratio>,
+    /// Share of a round that the draft takes; none where drafting costs nothing.
     pub draft_share: Option<Traced<Ratio>>,
-}
-
-#[derive(Clone, Debug)]
-struct Decode {
-    step: Traced<TimePerToken>,
-    per_sequence: Traced<TimePerToken>,
-    output: Traced<TokensPerRequest>,
 }
 
 /// Mean latencies at a rate.
@@ -121,260 +133,372 @@ pub struct Latency {
     pub e2e: Traced<TimePerRequest>,
 }
 
-/// Why a replica cannot hold the model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DoesNotFit {
-    /// The weights.
-    pub weights: Data,
-    /// The memory that they may use.
-    pub usable: Data,
-    /// The devices that have it.
-    pub devices: Devices,
+/// The three times of a load.
+struct Load {
+    busy: Busy,
+    step: Traced<TimePerToken>,
+    sequence: Traced<TimePerToken>,
+    prompt: Traced<TimePerRequest>,
 }
 
 impl Replica {
-    /// All devices: of its one engine, or of its engines for prompts and for answers.
-    pub fn all_devices(&self, explain: bool) -> Traced<Devices> {
-        let devices = self.devices.traced(explain);
+    /// All devices: of its one instance, or of its prefill and decode instances.
+    pub fn all_devices(&self) -> Traced<Devices> {
+        let devices = self.devices.trace();
         match &self.pools {
             None => devices,
             Some(pools) => {
-                let decode = pools.decode.traced(explain).retype::<Ratio>();
-                let all = &(&decode * &devices) + &self.prefill_pool(pools, explain);
+                let decode = pools.decode.trace();
+                let all = decode * &devices + self.prefill_pool(pools);
                 all.named("inference.replica.devices")
             }
         }
     }
 
-    /// Devices of the engines that read prompts.
-    pub fn prefill_pool(&self, pools: &Pools, explain: bool) -> Traced<Devices> {
-        let engines = pools.prefill.traced(explain).retype::<Ratio>();
-        (&engines * &pools.prefill_devices.traced(explain))
+    /// The instances of so many replicas, and the devices of each.
+    pub fn groups(&self, replicas: &Traced<f64>) -> Vec<(Traced<f64>, Traced<Devices>)> {
+        let devices = self.devices.trace();
+        match &self.pools {
+            None => vec![(replicas.clone(), devices)],
+            Some(pools) => vec![
+                (replicas * pools.prefill.trace(), pools.prefill_devices.trace()),
+                (replicas * pools.decode.trace(), devices),
+            ],
+        }
+    }
+
+    /// Devices of the prefill instances.
+    pub fn prefill_pool(&self, pools: &Pools) -> Traced<Devices> {
+        (pools.prefill.trace() * pools.prefill_devices.trace())
             .named("inference.replica.prefill_devices")
     }
 
-    fn apart(
-        &self,
-        pools: &Pools,
-        kv: &Traced<KvPerToken>,
-        input: &Traced<TokensPerRequest>,
-        explain: bool,
-    ) -> Apart {
-        let link = &pools.network.traced(explain) * &pools.prefill_devices.traced(explain);
-        let cache = kv * input;
-        Apart {
-            prefill: pools.prefill.traced(explain).retype(),
-            decode: pools.decode.traced(explain).retype(),
-            share: &self.prefill_pool(pools, explain) / &self.all_devices(explain),
-            handover: (&cache / &link).named("time to hand the KV cache over"),
-        }
-    }
-
-    /// Capacity and highest rate of an engine that writes answers of these lengths; networks that
-    /// answer in one pass have [`super::network::Pass::capability`].
+    /// Capacity and highest rate of a replica that generates; networks that answer in one pass have
+    /// [`super::network::Pass::capability`].
     ///
     /// # Errors
-    /// [`DoesNotFit`] where weights and the KV cache of a single request exceed the memory.
+    /// [`Unfit`] where weights and the KV cache of a single request exceed the memory.
     pub fn capability(
         &self,
-        output: Traced<TokensPerRequest>,
-        explain: bool,
-    ) -> Result<Capability, DoesNotFit> {
-        let devices = self.devices.traced(explain);
-        let weights = self.weights.traced(explain);
-        let memory = &self.memory.traced(explain) * &self.usable_memory.traced(explain);
-        let usable = (&memory * &devices).named("usable memory");
-        let draft = self.speculation.as_ref().and_then(|it| it.draft.as_ref());
-        let mut free = &usable - &weights;
-        if let Some(draft) = draft {
-            free = free - &draft.weights.traced(explain);
-        }
-        let does_not_fit = || DoesNotFit {
-            weights: weights.value(),
-            usable: usable.value(),
-            devices: devices.value(),
+        instances: &Instances,
+        demand: &Demand,
+    ) -> Result<Capability, Box<Unfit>> {
+        let asked = Asked::of(demand, instances.window());
+        let lengths = demand.mean_lengths();
+        let engines = instances.under(self, demand, lengths)?;
+        let pool = &engines.decode;
+        let kv_capacity = self.kv_capacity(instances, demand, pool, &asked);
+        let request = Traced::constant(Requests::from_stored(1.0));
+        let room = |held: &Traced<TokensPerRequest>| (&kv_capacity / (held * &request)).number();
+        let limit = self.max_batch.trace().floor();
+        // The last block of a sequence is half full.
+        let block = TokensPerRequest::from_stored(f64::from(pool.limits.block) / 2.0);
+        let most = room(&(&asked.context + Traced::constant(block))).min(&limit);
+        let most = most.max(&Traced::constant(1.0)).named("sequences of a full batch");
+        let length = match &self.output {
+            Some(output) => (self.input.trace() + output.trace()).ceil(),
+            None => self.input.trace().ceil(),
         };
-        if free.value().value <= 0.0 {
-            return Err(does_not_fit());
-        }
-        let compute =
-            &(&self.peak.traced(explain) * &self.compute_efficiency.traced(explain)) * &devices;
-        let mut prefill = self.prefill.traced(explain);
-        if let Some(draft) = draft {
-            prefill = prefill + &draft.prefill.traced(explain);
-        }
-        let reading = match &self.pools {
-            None => compute.clone(),
-            Some(pools) => {
-                let weights = pools.prefill_weights.value
-                    + draft.map_or(Data::default(), |draft| draft.weights.value);
-                let usable = memory.value() * pools.prefill_devices.value;
-                if weights >= usable {
-                    return Err(DoesNotFit {
-                        weights,
-                        usable,
-                        devices: pools.prefill_devices.value,
-                    });
-                }
-                &(&self.peak.traced(explain) * &self.compute_efficiency.traced(explain))
-                    * &pools.prefill_devices.traced(explain)
+        let concurrency = room(&length).min(&limit);
+        let factors = Factors::of(self, instances, demand);
+        let split = self.split(instances, &engines, &asked, &factors);
+        let generation = Generation {
+            gaps: demand.burstiness.trace().pow(&Traced::constant(2.0)),
+            api_server: asked.input.beside(
+                TimePerRequest::from_stored(engines.api_server.value),
+                || {
+                    let how = format!("{}, of this prompt length", factors.how);
+                    ("API-server overhead".to_owned(), how)
+                },
+            ),
+            engines,
+            asked,
+            most,
+            split,
+            factors,
+        };
+        let full = generation.load(generation.queue().full());
+        let steps = generation.asked.steps();
+        let share = &full.step / &generation.most + &full.sequence;
+        let decoding = (&steps * &share).named("decoding of a request in a full batch");
+        let (max_rate, prompt_share) = match &generation.split {
+            None => {
+                let rate = one() / (decoding + &full.prompt);
+                let share = (&full.prompt * &rate).retype::<Ratio>();
+                (rate, share.named("share of time that prompts take"))
+            }
+            Some(Split { prefill, decode, prompts, .. }) => {
+                let prompts = (&prompts.most / &prompts.full * prefill)
+                    .named("highest rate of the prefill instances");
+                let answers =
+                    (one() / decoding * decode).named("highest rate of the decode instances");
+                let devices = self.all_devices();
+                let pools = self.pools.as_ref().map(|pools| self.prefill_pool(pools));
+                let share =
+                    pools.map_or(Traced::constant(Ratio::from_stored(0.0)), |it| it / devices);
+                (prompts.min(&answers), share.named("share of devices that read prompts"))
             }
         };
-        let prefill_time = (&prefill / &reading).named("prefill time");
-        let bandwidth = &(&self.bandwidth.traced(explain)
-            * &self.bandwidth_efficiency.traced(explain))
-            * &devices;
-        let max_batch = self.max_batch.traced(explain);
-
-        let kv = self.kv_per_token.traced(explain);
-        let held = match draft {
-            Some(draft) => &kv + &draft.kv_per_token.traced(explain),
-            None => kv.clone(),
-        };
-        let kv_capacity = (&free / &held).named("inference.replica.kv_capacity_tokens");
-        let input = self.input.traced(explain);
-        let length = &input + &output;
-        let fitting: Traced<Ratio> = function(
-            "min(KV capacity / tokens of a request, largest batch)",
-            &[kv_capacity.part(), length.part(), max_batch.part()],
-            |v| (v[0] / v[1]).min(v[2]),
-        );
-        let max_concurrency = fitting.named("inference.replica.max_concurrency");
-        if max_concurrency.value().value < 1.0 {
-            return Err(does_not_fit());
-        }
-        let mut step = per_token(&(&weights / &bandwidth)).named("time to read the weights");
-        if let Some(stages) = &self.stages {
-            // A token passes the stages one after the other; each holds its part of the weights.
-            step = (&step * &stages.traced(explain)).named("time to pass the pipeline's stages");
-        }
-        let context =
-            function::<Tokens>("input + output / 2", &[input.part(), output.part()], |v| {
-                v[0] + v[1] / 2.0
-            });
-        let per_sequence = per_token(&(&(&kv * &context) / &bandwidth))
-            .named("time to read the KV cache of a sequence");
-        let mut decode = Decode { step, per_sequence, output };
-        let speculation = self.speculation.as_ref().map(|given| {
-            let (rounds, guessed) = given.rounds(&decode, &context, &bandwidth, &compute, explain);
-            decode = guessed;
-            rounds
-        });
-        let apart = self.pools.as_ref().map(|pools| self.apart(pools, &held, &input, explain));
-        let parts = [
-            max_concurrency.part(),
-            decode.output.part(),
-            decode.step.part(),
-            prefill_time.part(),
-            decode.per_sequence.part(),
-        ];
-        let max_rate = match &apart {
-            None => function(
-                "B / (o a + B (p + c o)) with B concurrency, o output, a weights, p prefill, c cache",
-                &parts,
-                |v| v[0] / (v[1] * v[2] + v[0] * (v[3] + v[4] * v[1])),
-            ),
-            Some(Apart { prefill, decode, .. }) => function(
-                "min(n / p, m B / (o a + B c o)) with B concurrency, o output, a weights, p prefill, \
-                 c cache, n engines for prompts, m for answers",
-                &[&parts[..], &[prefill.part(), decode.part()]].concat(),
-                |v| (v[5] / v[3]).min(v[6] * v[0] / (v[1] * v[2] + v[0] * v[4] * v[1])),
-            ),
-        };
-        let (kv_capacity, max_concurrency) = match &apart {
-            None => (kv_capacity, max_concurrency),
-            Some(Apart { decode, .. }) => (
-                (&kv_capacity * decode).named("KV cache of all engines"),
-                (&max_concurrency * decode).named("concurrency of all engines"),
-            ),
+        let caches = generation.engines.decode.memory.caches();
+        let (kv_capacity, concurrency) = match &generation.split {
+            None => (kv_capacity, concurrency),
+            Some(Split { decode, .. }) => (kv_capacity * decode, concurrency * decode),
         };
         Ok(Capability {
-            kv_capacity: Some(kv_capacity),
-            max_concurrency,
+            kv_capacity: caches.then(|| kv_capacity.named("inference.replica.kv_capacity_tokens")),
+            max_concurrency: concurrency.retype().named("inference.replica.max_concurrency"),
             max_rate: max_rate.named("inference.replica.max_rate_per_s"),
-            prefill_time,
-            speculation,
-            decode: Some(decode),
-            apart,
-            batches: None,
+            prompt_share: Some(prompt_share),
+            speculation: generation.rounds(self, full.busy.batch),
+            form: Form::Tokens(Box::new(generation)),
+        })
+    }
+
+    /// Tokens that the cache of an instance holds: what the engine says, or what weights and reserve
+    /// leave of the memory.
+    fn kv_capacity(
+        &self,
+        instances: &Instances,
+        demand: &Demand,
+        pool: &Pool,
+        asked: &Asked,
+    ) -> Traced<Tokens> {
+        if let Some(tokens) = &demand.kv_cache {
+            return tokens.trace();
+        }
+        let memory = self.memory.trace() * self.memory_share.trace() - self.reserve.trace();
+        let usable = (memory * self.devices.trace()).named("usable memory");
+        let mut free = usable - self.weights.trace();
+        if let Some(draft) = self.speculation.as_ref().and_then(|it| it.draft.as_ref()) {
+            free = free - draft.weights.trace();
+        }
+        let per_token = asked.input.beside(pool.memory.per_token(), || {
+            let how = format!("{}, at the mean length of a request", instances.cache());
+            ("KV cache per token".to_owned(), how)
+        });
+        free / per_token
+    }
+
+    fn split(
+        &self,
+        instances: &Instances,
+        engines: &Engines,
+        asked: &Asked,
+        factors: &Factors,
+    ) -> Option<Split> {
+        let (pools, (pool, transfer)) = (self.pools.as_ref()?, engines.prefill.as_ref()?);
+        let queue = Queue::new(&pool.time, pool.limits, asked.numbers(), Phase::Prefill, 1.0);
+        let (alone, most, full) = queue.prompts();
+        let time = |seconds: f64, name: &str| {
+            factors.time(&asked.computed, Time::from_stored(seconds), name, "prompts alone")
+        };
+        let link = pools.network.trace() * pools.prefill_devices.trace();
+        let told = |name: &str, how: &str| (name.to_owned(), how.to_owned());
+        let reached = asked.input.beside::<f64>(instances.link(), || {
+            told("share of a link's bandwidth that is reached", "the step-time model's")
+        });
+        let bytes = transfer.value * instances.link() * link.value().value;
+        let cache = asked.input.beside(KvPerToken::from_stored(bytes), || {
+            told("KV cache of a prompt's token", "cached elements of the model x their size")
+        });
+        Some(Split {
+            prefill: pools.prefill.trace(),
+            decode: pools.decode.trace(),
+            prompts: Batches {
+                alone: time(alone, "time of a prompt alone"),
+                full: time(full, "time of a full step of prompts"),
+                most: asked.computed.beside(Requests::from_stored(most), || {
+                    (
+                        "prompts of a full step".to_owned(),
+                        "tokens of a step / those of a prompt".to_owned(),
+                    )
+                }),
+            },
+            transfer: (cache * &asked.input / (link * reached)).named("KV transfer"),
         })
     }
 }
 
-impl Speculation {
-    /// Rounds of guesses in place of plain decode steps at this bandwidth and compute.
-    fn rounds(
-        &self,
-        plain: &Decode,
-        context: &Traced<Tokens>,
-        bandwidth: &Traced<Per<Data, Time>>,
-        compute: &Traced<Per<Flop, Time>>,
-        explain: bool,
-    ) -> (Rounds, Decode) {
-        let guesses: Traced<Ratio> = self.tokens.traced(explain).retype();
-        let yields = self.tokens_per_verification(explain);
-        let verifying = &(&self.verification.traced(explain) / compute) * &guesses;
-        let mut step = plain.step.clone();
-        let mut per_sequence = &plain.per_sequence + &verifying.named("time to verify guesses");
-        let mut draft_share = None;
-        if let Some(draft) = &self.draft {
-            let weights = per_token(&(&draft.weights.traced(explain) / bandwidth));
-            let cache = &draft.kv_per_token.traced(explain) * context;
-            let drafting = (&weights * &guesses).named("time to read the draft's weights");
-            step = (&step + &drafting).named("time of a round");
-            per_sequence = &per_sequence + &(&per_token(&(&cache / bandwidth)) * &guesses);
-            draft_share = Some((&drafting / &step).named("inference.speculative.draft_share"));
+impl Factors {
+    fn of(replica: &Replica, instances: &Instances, demand: &Demand) -> Self {
+        Self {
+            step: demand.step_time.as_ref().map(|factor| factor.trace()),
+            round: replica
+                .speculation
+                .as_ref()
+                .map(|given| given.tokens_per_verification().number()),
+            how: instances.words(),
         }
-        let decode = Decode {
-            step: (&step / &yields).named("time of a round per token"),
-            per_sequence: (&per_sequence.named("time of a sequence in a round") / &yields)
-                .named("time of a sequence in a round per token"),
-            output: plain.output.clone(),
-        };
-        (Rounds { acceptance: self.acceptance.traced(explain), yields, draft_share }, decode)
+    }
+
+    /// A time of the step-time model, told where `input` is, as a multiple of what the user measured.
+    fn time<I: Measure, Q>(&self, input: &Traced<I>, time: Q, name: &str, when: &str) -> Traced<Q>
+    where
+        Q: Measure + Mul<f64, Output = Q>,
+    {
+        let factor = self.step.as_ref().map_or(1.0, Traced::value);
+        let plain = input
+            .beside(time * (1.0 / factor), || (name.to_owned(), format!("{}, {when}", self.how)));
+        match &self.step {
+            None => plain,
+            Some(factor) => plain * factor,
+        }
+    }
+
+    /// The same of a decode step, each of which is a part of a round where tokens are drafted.
+    fn decode<I: Measure, Q>(&self, input: &Traced<I>, time: Q, name: &str, when: &str) -> Traced<Q>
+    where
+        Q: Measure + Mul<f64, Output = Q> + Div<f64, Output = Q>,
+    {
+        match &self.round {
+            None => self.time(input, time, name, when),
+            Some(tokens) => self.time(input, time * tokens.value(), name, when) / tokens,
+        }
     }
 }
 
-impl Replica {
-    /// A rate that no engine exceeds: 1 / the longer of the two times that a request takes of the
-    /// devices at their datasheet rates,
-    /// ```text
-    /// compute = FLOPs / (peak x devices)
-    /// memory  = output (weights / B + cache per token (input + output / 2)) / (bandwidth x devices)
-    /// ```
-    /// with B the requests that fit all of the memory, at most the largest batch. A model with
-    /// experts need not read all weights in a step: none are counted. Where tokens are guessed, what
-    /// is read serves as many as a verification yields.
-    ///
-    /// # Errors
-    /// [`DoesNotFit`] where the weights exceed all of the memory.
-    pub fn rate_bound(
-        &self,
-        flops: FlopPerRequest,
-        experts: bool,
-    ) -> Result<RequestRate, DoesNotFit> {
-        let all = self.all_devices(false).value();
-        let devices = all.value;
-        let usable = self.memory.value.value * devices;
-        let free = usable - self.weights.value.value;
-        if free <= 0.0 {
-            let usable = Data::from_stored(usable);
-            return Err(DoesNotFit { weights: self.weights.value, usable, devices: all });
+impl Generation {
+    fn queue(&self) -> Queue<'_, Speculative<Roofline>> {
+        let Self { engines, asked, most, split, .. } = self;
+        let phase = if split.is_some() { Phase::Decode } else { Phase::Both };
+        let pool = &engines.decode;
+        Queue::new(&pool.time, pool.limits, asked.numbers(), phase, most.value())
+    }
+
+    /// The three times at a batch: those of the chord from a single sequence to it.
+    fn load(&self, busy: Busy) -> Load {
+        let Self { asked, factors, .. } = self;
+        let queue = self.queue();
+        let one = queue.products(1.0);
+        let slope = if busy.batch > 1.0 { (busy.products - one) / (busy.batch - 1.0) } else { 0.0 };
+        let when = format!("at {:.1} sequences at once", busy.batch);
+        let times = queue.attended();
+        let told = &asked.output;
+        let decode = |seconds: f64, name: &str| {
+            factors.decode(told, TimePerToken::from_stored(seconds), name, &when)
+        };
+        let context = |seconds: f64, name: &str| {
+            factors.decode(told, TimePerContext::from_stored(seconds), name, "per token of context")
+        };
+        let pair = |seconds: f64, name: &str| {
+            factors.time(told, TimePerPair::from_stored(seconds), name, "per pair of tokens")
+        };
+        let mut sequence = decode(slope, "products of a sequence");
+        sequence = sequence + &asked.context * context(times.context.0, "decode attention");
+        if times.context.1 > 0.0 {
+            sequence = sequence
+                + &asked.windowed * context(times.context.1, "decode attention within the window");
         }
-        let compute = flops.value / (self.peak.value.value * devices);
-        let memory = self.output.as_ref().map_or(0.0, |output| {
-            let (input, output) = (self.input.traced(false), output.traced(false));
-            let (input, output) = (input.value().value, output.value().value);
-            let cache = self.kv_per_token.value.value;
-            let fitting = free / (cache * (input + output)).max(f64::MIN_POSITIVE);
-            let batch = self.max_batch.value.min(fitting).max(1.0);
-            let weights = if experts { 0.0 } else { self.weights.value.value / batch };
-            let moved = weights + cache * (input + output / 2.0);
-            let yields = self.speculation.as_ref();
-            let yields = yields.map_or(1.0, |it| it.tokens_per_verification(false).value().value);
-            output * moved / yields / (self.bandwidth.value.value * devices)
+        let mut attention = &asked.computed * &asked.keys * pair(times.pairs.0, "prompt attention");
+        if times.pairs.1 > 0.0 {
+            attention = attention
+                + &asked.computed
+                    * &asked.windowed_keys
+                    * pair(times.pairs.1, "prompt attention within the window");
+        }
+        let carried = TimePerRequest::from_stored(busy.carried);
+        let carried = factors.time(told, carried, "what a prompt adds to the steps", &when);
+        let reads = self.split.is_none();
+        Load {
+            step: decode(busy.products - slope * busy.batch, "a decode step"),
+            sequence: sequence.named("what a sequence adds to a decode step"),
+            prompt: if reads { (carried + attention).named("time of a prompt") } else { carried },
+            busy,
+        }
+    }
+
+    /// Mean latencies with `rate` requests per second on the replica, below its highest rate.
+    fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
+        let Self { asked, split, most, gaps, api_server, .. } = self;
+        let decoding = match split {
+            None => rate.clone(),
+            Some(split) => (rate / &split.decode).named("rate of a decode instance"),
+        };
+        let queue = self.queue();
+        let load = self.load(queue.at_rate(decoding.value().value));
+        let steps = asked.steps().named("decode steps of a request");
+        let answers = load.sequence * &steps;
+        let busy = (&decoding * (&load.prompt + answers)).number();
+        let tpot = (load.step / (1.0 - busy)).named("inference.tpot_ms.mean");
+        let stay = &steps * &tpot;
+        let rho = ((&decoding * &stay).number() / most).named("share of the batch in use");
+        let root = (2.0 * &(most + 1.0)).pow(&Traced::constant(0.5));
+        let variation = (gaps + &asked.answers) / 2.0;
+        let place = variation * (rho.pow(&root) / (most * (1.0 - &rho))) * &stay;
+        let place = place.named("wait for a place in the batch");
+        let first = match split {
+            None => self.first(&queue, load.busy, &decoding, &tpot),
+            Some(split) => {
+                let reading = (rate / &split.prefill).named("rate of a prefill instance");
+                split.prompts.latency(&reading)
+            }
+        };
+        // The second token waits for a place among those that decode, the first where one instance
+        // does both.
+        let (ttft, rest) = match split {
+            None => (api_server + first + place, stay),
+            Some(split) => (api_server + first, stay + &split.transfer + place),
+        };
+        let ttft = ttft.named("inference.ttft_ms.mean");
+        let e2e = (&ttft + rest).named("inference.e2e_ms.mean");
+        Latency { ttft, tpot: Some(tpot), e2e }
+    }
+
+    /// The wait for the step under way and what came within it, and the prompt's own step.
+    fn first(
+        &self,
+        queue: &Queue<'_, Speculative<Roofline>>,
+        busy: Busy,
+        rate: &Traced<RequestRate>,
+        tpot: &Traced<TimePerToken>,
+    ) -> Traced<TimePerRequest> {
+        let Self { asked, factors, .. } = self;
+        let first = queue.first(busy, tpot.value().value);
+        let when = format!("at {:.1} sequences at once", busy.batch);
+        let time = |seconds: f64, name: &str| {
+            factors.time(&asked.output, TimePerRequest::from_stored(seconds), name, &when)
+        };
+        let own = time(first.own, "step of the prompt");
+        let further = time(first.further, "what a further prompt adds to a step");
+        let fixed = time(
+            first.fixed / tpot.value().value.max(f64::MIN_POSITIVE),
+            "how steps with prompts differ from those without",
+        );
+        let under_way = asked.output.beside::<f64>(first.under_way, || {
+            ("share of the time that a step is under way".to_owned(), factors.how.clone())
         });
-        Ok(RequestRate::from_stored(1.0 / compute.max(memory).max(f64::MIN_POSITIVE)))
+        let rho = (rate * &further).number().min(&Traced::constant(1.0 - 1e-9));
+        let rho = rho.named("share of the time that prompts take");
+        let token = tpot * Traced::constant(TokensPerRequest::from_stored(1.0));
+        let spread = rate * &further * &further * (1.0 + &asked.prompts)
+            / (1.0 - rho.pow(&Traced::constant(2.0)));
+        let wait = under_way * (0.5 + &rho) * (token + spread + fixed);
+        wait.named("wait for the step under way") + own
+    }
+
+    /// Rounds of drafts and verifications in a batch.
+    fn rounds(&self, replica: &Replica, batch: f64) -> Option<Rounds> {
+        let given = replica.speculation.as_ref()?;
+        let time = &self.engines.decode.time;
+        let share = time.draft_share(batch.max(1.0), self.asked.context.value().value);
+        Some(given.rounds(share, || format!("{}, in a full batch", self.factors.how)))
+    }
+}
+
+impl Speculation {
+    /// Rounds of which the draft takes this share, if there is one.
+    pub fn rounds(&self, share: f64, how: impl FnOnce() -> String) -> Rounds {
+        let acceptance = self.acceptance.trace();
+        let share = || {
+            acceptance.beside(Ratio::from_stored(share), || {
+                ("inference.speculative.draft_share".to_owned(), how())
+            })
+        };
+        Rounds {
+            draft_share: self.draft.as_ref().map(|_| share()),
+            tokens: self.tokens_per_verification(),
+            acceptance,
+        }
     }
 }
 
@@ -382,93 +506,58 @@ impl Batches {
     /// Mean time of a request where a batch takes what waits. With T1 the time of one request and
     /// a = (TB - T1) / (B - 1) that of each further one, a batch of rate x T requests takes
     /// T = (T1 - a) / (1 - r a), at least T1; a request waits for half of the batch under way and
-    /// then takes its own. Without batches it is M/D/1.
+    /// then takes its own. Without batches it is M/D/1: T1 + r T1^2 / (2 (1 - r T1)).
     fn latency(&self, rate: &Traced<RequestRate>) -> Traced<TimePerRequest> {
-        let parts = [self.alone.part(), self.full.part(), self.most.part(), rate.part()];
-        if self.most.value().value < 2.0 {
-            return function(
-                "T1 + r T1^2 / (2 (1 - r T1)) with T1 time of a request, r rate",
-                &[parts[0], parts[3]],
-                |v| v[0] + v[1] * v[0] * v[0] / (2.0 * (1.0 - v[1] * v[0])),
-            );
+        let request = || Traced::constant(Requests::from_stored(1.0));
+        let Self { alone, full, most } = self;
+        let lone = alone / request();
+        let busy = (rate * &lone).number();
+        if most.value().value < 2.0 {
+            return &busy * &lone / (2.0 * (1.0 - &busy)) + &lone;
         }
-        function(
-            "T (1 + min(1, r T1) / 2) with T = max(T1, (T1 - a) / (1 - r a)), a = (TB - T1) / (B - 1), \
-             T1 and TB times of one request and of a full batch B, r rate",
-            &parts,
-            |v| {
-                let each = (v[1] - v[0]) / (v[2] - 1.0);
-                let batch = v[0].max((v[0] - each) / (1.0 - v[3] * each));
-                batch * (1.0 + (v[3] * v[0]).min(1.0) / 2.0)
-            },
-        )
+        let each =
+            ((full - alone) / (most - request())).named("time of a further request in a batch");
+        let batch = (&lone - &each) / (1.0 - (rate * &each).number());
+        let batch = batch.max(&lone).named("time of a batch");
+        &batch * (1.0 + busy.min(&one()) / 2.0)
     }
 }
 
 impl Capability {
-    /// Share of a full replica's time that prompts take: prefill time x highest rate.
-    pub fn prompt_share(&self) -> Option<Traced<Ratio>> {
-        self.decode.as_ref()?;
-        if let Some(apart) = &self.apart {
-            return Some(apart.share.clone().named("share of devices that read prompts"));
+    /// That of a replica which answers batch by batch.
+    pub fn in_one_pass(
+        batches: Batches,
+        delay: Traced<Time>,
+        max_concurrency: Traced<Ratio>,
+        max_rate: Traced<RequestRate>,
+    ) -> Self {
+        Self {
+            kv_capacity: None,
+            max_concurrency,
+            max_rate,
+            prompt_share: None,
+            speculation: None,
+            form: Form::Pass(batches, delay / Traced::constant(Requests::from_stored(1.0))),
         }
-        Some((&self.prefill_time * &self.max_rate).named("share of time that prompts take"))
     }
 
     /// Mean latencies with `rate` requests per second on this replica, below its highest rate.
     pub fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
-        let each = |engines: fn(&Apart) -> &Traced<Ratio>| match &self.apart {
-            None => rate.clone(),
-            Some(apart) => (rate / engines(apart)).named("rate of an engine"),
-        };
-        if let Some(batches) = &self.batches {
-            let ttft = batches.latency(rate).named("inference.ttft_ms.mean");
-            return Latency { e2e: ttft.clone().named("inference.e2e_ms.mean"), tpot: None, ttft };
+        match &self.form {
+            Form::Tokens(generation) => generation.latency(rate),
+            Form::Pass(batches, delay) => {
+                // The first request of a batch waits for all of the delay, those that come within it
+                // for half on average.
+                let coming = (rate * delay).number();
+                let wait = delay * ((1.0 + &coming / 2.0) / (1.0 + &coming));
+                let wait = wait.named("wait for a batch");
+                let ttft = (batches.latency(rate) + wait).named("inference.ttft_ms.mean");
+                Latency { e2e: ttft.clone().named("inference.e2e_ms.mean"), tpot: None, ttft }
+            }
         }
-        // One prefill is served at a time: M/D/1 waiting, Pollaczek-Khinchine.
-        let reading = each(|apart| &apart.prefill);
-        let ttft: Traced<TimePerRequest> = function(
-            "p + r p^2 / (2 (1 - r p)) with p prefill time, r rate",
-            &[self.prefill_time.part(), reading.part()],
-            |v| v[0] + v[1] * v[0] * v[0] / (2.0 * (1.0 - v[1] * v[0])),
-        );
-        let ttft = ttft.named("inference.ttft_ms.mean");
-        let Some(Decode { step, per_sequence, output }) = &self.decode else {
-            return Latency { e2e: ttft.clone().named("inference.e2e_ms.mean"), tpot: None, ttft };
-        };
-        let writing = each(|apart| &apart.decode);
-        let parts = [
-            step.part(),
-            writing.part(),
-            per_sequence.part(),
-            output.part(),
-            self.prefill_time.part(),
-        ];
-        let tpot: Traced<TimePerToken> = match &self.apart {
-            None => function(
-                "a / (1 - r p - r c o) with a weights, r rate, c cache, o output, p prefill",
-                &parts,
-                |v| v[0] / (1.0 - v[1] * (v[4] + v[2] * v[3])),
-            ),
-            Some(_) => function(
-                "a / (1 - r c o) with a weights, r rate, c cache, o output",
-                &parts[..4],
-                |v| v[0] / (1.0 - v[1] * v[2] * v[3]),
-            ),
-        };
-        let tpot = tpot.named("inference.tpot_ms.mean");
-        let mut e2e: Traced<TimePerRequest> =
-            function("TTFT + TPOT (output - 1)", &[ttft.part(), tpot.part(), output.part()], |v| {
-                v[0] + v[1] * (v[2] - 1.0)
-            });
-        if let Some(apart) = &self.apart {
-            e2e = &e2e + &apart.handover;
-        }
-        Latency { ttft, tpot: Some(tpot), e2e: e2e.named("inference.e2e_ms.mean") }
     }
 }
 
-/// A decode step yields one token for each sequence: its time is the time per token.
-fn per_token<Q: Measure>(time: &Traced<Q>) -> Traced<TimePerToken> {
-    time.map("per token of a sequence", |v| v[0])
+fn one() -> Traced<f64> {
+    Traced::constant(1.0)
 }

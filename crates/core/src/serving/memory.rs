@@ -1,15 +1,20 @@
 //! What fits: weights first, then the KV cache.
 
 use super::calibration::Engine;
+use super::plan::KvPerToken;
 use super::served::ServedModel;
 use super::simulator::{Limits, Stepping};
-use super::step::{Deployment, Device};
+use super::step::Deployment;
+use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
-use crate::quantity::{Data, Measure as _, Tokens, text};
+use crate::quantity::{Data, DeviceMemory, Measure as _, Tokens, text};
 
 /// Memory that an engine takes on each device beside weights and cache: context, activations,
-/// captured graphs.
-const RESERVED: f64 = 3e9;
+/// captured graphs. A device too small for that is run with less.
+pub fn reserve(device: &Device) -> DeviceMemory {
+    DeviceMemory::from_stored(f64::min(3e9, device.memory.value / 8.0))
+}
+
 /// Tokens of a block of the paged KV cache (vLLM's default on GPUs).
 const BLOCK: u32 = 16;
 
@@ -56,7 +61,8 @@ impl KvCapacity {
         length: u32,
     ) -> Result<Self> {
         let devices = f64::from(deployment.devices());
-        let usable = (device.memory.value * engine.memory_share - RESERVED).max(0.0) * devices;
+        let usable = device.memory.value * engine.memory_share - reserve(device).value;
+        let usable = usable.max(0.0) * devices;
         let all = || std::iter::once((model, deployment)).chain(draft);
         let weights = weights(all(), device);
         let show = |bytes: f64| text::show(Data::from_stored(bytes));
@@ -117,6 +123,16 @@ impl KvCapacity {
         })
     }
 
+    /// Cache of a token, at the length asked about.
+    pub fn per_token(&self) -> KvPerToken {
+        KvPerToken::from_stored(self.cache.value / self.tokens.value)
+    }
+
+    /// Whether sequences leave anything in it.
+    pub fn caches(&self) -> bool {
+        self.sequences < f64::from(u32::MAX)
+    }
+
     /// The simulator's limits of a replica with at most `sequences` at once.
     pub fn limits(&self, engine: &Engine, deployment: &Deployment, sequences: u32) -> Limits {
         Limits {
@@ -141,7 +157,7 @@ fn weights<'a>(
 }
 
 /// Bytes that the caches of a sequence take over all devices.
-fn sequence<'a>(
+pub(super) fn sequence<'a>(
     models: impl Iterator<Item = (&'a ServedModel, &'a Deployment)>,
     length: u32,
 ) -> f64 {
@@ -217,17 +233,17 @@ mod tests {
         let time = |tensor, weights| {
             Roofline::new(&llama(), &h100(), &deployment(tensor, weights), &constants)
         };
-        let decode = |time: &Roofline| time.tokens(1, 0, 0).value;
+        let decode = |time: &Roofline| time.tokens(1.0, 0.0, 0.0).value;
         // 139 GB over 4 x 3.35 TB/s is 10.4 ms.
         let four = time(4, Weights::Sixteen);
         assert!(decode(&four) > 10.4e-3 && decode(&four) < 25e-3, "{}", decode(&four));
         assert!(decode(&time(8, Weights::Sixteen)) < decode(&four));
         assert!(decode(&time(4, Weights::Eight)) < decode(&four));
         // 2 x 69.5e9 FLOP x 8192 tokens over 4 x 989 TFLOP/s is 288 ms.
-        let prompt = four.tokens(0, 8192, 1).value;
+        let prompt = four.tokens(0.0, 8192.0, 1.0).value;
         assert!(prompt > 0.288 && prompt < 1.5, "{prompt}");
         assert!((decode(&four.clone().scaled(2.0)) / decode(&four) - 2.0).abs() < 1e-12);
-        let steps: Vec<f64> = (1..200).map(|b| four.tokens(b, 0, 0).value).collect();
+        let steps: Vec<f64> = (1..200).map(|b| four.tokens(b.into(), 0.0, 0.0).value).collect();
         assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]));
     }
 
@@ -239,9 +255,9 @@ mod tests {
             Roofline::new(&llama(), &h100(), &deployment, &constants)
         };
         let (one, four) = (staged(1), staged(4));
-        let seconds = |time: &Roofline, sequences| time.tokens(sequences, 0, 0).value;
+        let seconds = |time: &Roofline, sequences| time.tokens(sequences, 0.0, 0.0).value;
         // The handovers come on top of what a quarter of the batch takes in a single stage.
-        let extra = seconds(&four, 64) / seconds(&one, 16) - 1.0;
+        let extra = seconds(&four, 64.0) / seconds(&one, 16.0) - 1.0;
         assert!(extra > 0.0 && extra < 0.05, "{extra}");
         assert!((four.context().value / one.context().value - 0.25).abs() < 1e-9);
         assert!((four.pairs().0.value / one.pairs().0.value - 0.25).abs() < 1e-9);

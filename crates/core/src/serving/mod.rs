@@ -1,18 +1,22 @@
 //! Serving: traffic and a service-level objective become a fleet.
 //!
-//! [`closed_form`] gives means and bounds. For percentiles, [`step`] says how long an engine's step
-//! takes on a device, [`simulator`] replays [`traffic`] through the scheduler of a batching engine,
-//! and [`capacity`] searches for the highest rate and the fleet. [`network`] says how long a batch
-//! takes in models that answer in one pass, [`speculative`] guesses tokens ahead.
+//! [`step`] says how long an engine's step takes on a device, [`memory`] what fits, and an
+//! [`instance`] is both behind an engine's scheduler. [`closed_form`] gives means and bounds over
+//! these times ([`queue`], [`request`]); for percentiles, [`simulator`] replays [`traffic`] through
+//! the scheduler, and [`capacity`] searches for the highest rate and the fleet. [`network`] says how
+//! long a batch takes in models that answer in one pass, [`speculative`] drafts tokens ahead.
 
+mod bound;
 pub mod calibration;
 pub mod capacity;
 pub mod closed_form;
+pub mod instance;
 pub mod memory;
 pub mod network;
 pub mod plan;
+pub mod queue;
+pub mod request;
 pub mod served;
-pub mod share;
 pub mod simulator;
 pub mod speculative;
 pub mod step;

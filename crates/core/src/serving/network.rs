@@ -9,38 +9,65 @@
 //! them, as compiled networks have them.
 
 use super::calibration::Calibration;
-use super::closed_form::{Batches, Capability, DoesNotFit};
+use super::closed_form::{Batches, Capability};
+use super::plan::{Reached, Replica};
 use crate::diagnostic::{Error, Result};
 use crate::model::Model;
 use crate::model::input::AttentionCount;
 use crate::model::roofline::moved;
-use crate::provenance::{Basis, Input, Traced, function};
-use crate::quantity::{Data, DataPerRequest, Measure as _, Ratio, Requests, Time, text};
-use crate::serving::plan::Replica;
+use crate::provenance::{Basis, Input, Traced};
+use crate::quantity::{
+    Data, DataPerRequest, DeviceFlopRate, Measure as _, Ratio, Requests, Share, Time, text,
+};
 
 /// Products of a decoder layer (query, key, value, attention, output, gate, up, down): what the
 /// fitted latency of a layer covers.
 const PRODUCTS_OF_A_LAYER: f64 = 8.0;
 
-/// The latency of one product under a calibration.
+/// What a network reaches of a device with this peak, and with that one at 16 bits: the shares that
+/// the dense products of language models reach under a calibration.
 ///
 /// # Errors
-/// The calibration has no latency of a layer.
-pub fn kernel(calibration: &Calibration) -> Result<Input<Time>> {
-    let layer = calibration
-        .constants
-        .get("layer_us")
-        .ok_or_else(|| Error::input("the serving calibration has no constant `layer_us`"))?;
-    let why = "latency of a layer of language models / its 8 products".to_owned();
-    let basis = Basis::Assumed { why, source: Some(calibration.fitted.clone()) };
-    let seconds = 1e-6 * layer.value / PRODUCTS_OF_A_LAYER;
-    Ok(Input::new("latency of a kernel", Time::from_stored(seconds), basis))
+/// The calibration lacks a constant.
+pub fn reached(
+    calibration: &Calibration,
+    peak: DeviceFlopRate,
+    peak16: DeviceFlopRate,
+) -> Result<Reached> {
+    let constant = |name: &str| calibration.constants.value(name);
+    let assumed = |why: &str| Basis::Assumed {
+        why: why.to_owned(),
+        source: Some(calibration.fitted.clone()),
+    };
+    // Lower precision reaches a smaller share of its peak, a wider one the same.
+    let narrower = (peak.value / peak16.value).max(1.0).powf(constant("low_precision")? - 1.0);
+    let share = |name: &str, value: f64, why: &str| {
+        Input::new(name, Share::from_stored(value.min(1.0)), assumed(why))
+    };
+    Ok(Reached {
+        compute: share(
+            "FLOP/s of a pass / peak",
+            constant("flops")? * narrower,
+            "what dense products of language models reach",
+        ),
+        bandwidth: share(
+            "bytes/s of a pass / bandwidth",
+            constant("weights")?,
+            "what reading the weights of language models reaches",
+        ),
+        kernel: Input::new(
+            "latency of a kernel",
+            Time::from_stored(1e-6 * constant("layer_us")? / PRODUCTS_OF_A_LAYER),
+            assumed("latency of a layer of language models / its 8 products"),
+        ),
+    })
 }
 
 /// What one pass of a network asks of any devices.
 #[derive(Clone, Debug)]
 pub struct Pass<'a> {
-    kernel: &'a Input<Time>,
+    replica: &'a Replica,
+    reached: &'a Reached,
     /// Products, for each of which a kernel is launched.
     kernels: f64,
     layers: Vec<Work>,
@@ -59,7 +86,7 @@ struct Work {
     activations: f64,
 }
 
-/// What a replica's devices reach, in stored units.
+/// What a replica's devices do, in stored units.
 struct Reach {
     rate: f64,
     bandwidth: f64,
@@ -68,8 +95,15 @@ struct Reach {
 
 impl<'a> Pass<'a> {
     /// The layers with products of a model that is counted for one request or more, whose
-    /// activations take `activation` each.
-    pub fn of(model: &Model, activation: Data, kernel: &'a Input<Time>) -> Self {
+    /// activations take `activation` each, on a replica.
+    ///
+    /// # Errors
+    /// The replica is one that generates tokens.
+    pub fn of(model: &Model, activation: Data, replica: &'a Replica) -> Result<Self> {
+        let reached = replica
+            .reached
+            .as_ref()
+            .ok_or_else(|| Error::input("an engine that generates tokens has no single pass"))?;
         let requests = model.input.batch.max(1) as f64;
         let products = model.forward(AttentionCount::Causal).matmul.value;
         let weight = Data::from_stored(1.0 / model.parameters().total.max(1) as f64);
@@ -89,17 +123,17 @@ impl<'a> Pass<'a> {
                 activations,
             });
         }
-        Self { kernel, kernels, layers, largest }
+        Ok(Self { replica, reached, kernels, layers, largest })
     }
 
-    fn reach(replica: &Replica) -> Reach {
+    fn reach(&self) -> Reach {
+        let Self { replica, reached, .. } = self;
         let devices = replica.devices.value.value;
+        let memory = replica.memory.value.value * replica.memory_share.value.get();
         Reach {
-            rate: replica.peak.value.value * replica.compute_efficiency.value.get() * devices,
-            bandwidth: replica.bandwidth.value.value
-                * replica.bandwidth_efficiency.value.get()
-                * devices,
-            usable: replica.memory.value.value * replica.usable_memory.value.get() * devices,
+            rate: replica.peak.value.value * reached.compute.value.get() * devices,
+            bandwidth: replica.bandwidth.value.value * reached.bandwidth.value.get() * devices,
+            usable: (memory - replica.reserve.value.value) * devices,
         }
     }
 
@@ -108,8 +142,26 @@ impl<'a> Pass<'a> {
     ///
     /// # Errors
     /// Where weights and the largest activations of a single request exceed the memory.
-    pub fn times(&self, replica: &Replica) -> Result<Vec<Time>> {
-        let Reach { rate, bandwidth, usable } = Self::reach(replica);
+    pub fn times(&self) -> Result<Vec<Time>> {
+        let Self { replica, reached, .. } = self;
+        let Reach { rate, bandwidth, .. } = self.reach();
+        let most = replica.max_batch.value.min(self.fitting()?) as u32;
+        let (prefill, weights) = (replica.prefill.value.value, replica.weights.value.value);
+        let time = |batch: u32| {
+            let batch = f64::from(batch);
+            let each = |it: &Work| {
+                let compute = batch * prefill * it.flops / rate;
+                compute.max((weights * it.weights + batch * it.activations) / bandwidth)
+            };
+            let layers = self.layers.iter().map(each).sum::<f64>();
+            Time::from_stored(self.kernels * reached.kernel.value.value + layers)
+        };
+        Ok((1..=most.max(1)).map(time).collect())
+    }
+
+    /// Requests whose activations fit beside the weights.
+    fn fitting(&self) -> Result<f64> {
+        let (replica, usable) = (self.replica, self.reach().usable);
         let fitting = (usable - replica.weights.value.value) / self.largest.max(1.0);
         if fitting < 1.0 {
             return Err(Error::limit(format!(
@@ -122,75 +174,43 @@ impl<'a> Pass<'a> {
             ))
             .hint("choose a narrower precision or a larger device"));
         }
-        let most = replica.max_batch.value.min(fitting) as u32;
-        let (prefill, weights) = (replica.prefill.value.value, replica.weights.value.value);
-        let time = |batch: u32| {
-            let batch = f64::from(batch);
-            let each = |it: &Work| {
-                let compute = batch * prefill * it.flops / rate;
-                compute.max((weights * it.weights + batch * it.activations) / bandwidth)
-            };
-            let layers = self.layers.iter().map(each).sum::<f64>();
-            Time::from_stored(self.kernels * self.kernel.value.value + layers)
-        };
-        Ok((1..=most.max(1)).map(time).collect())
+        Ok(fitting)
     }
 
-    /// Capacity and highest rate of a replica: the largest batch / the time that it takes.
+    /// Capacity and highest rate of a replica: the largest batch / the time that it takes. A batch waits
+    /// for more requests up to `max_wait`.
     ///
     /// # Errors
-    /// [`DoesNotFit`] as [`Pass::times`].
-    pub fn capability(&self, replica: &Replica, explain: bool) -> Result<Capability, DoesNotFit> {
-        let counted = |name: &str, value: f64, how: &str| {
-            Traced::<DataPerRequest>::counted(
-                name,
-                DataPerRequest::from_stored(value),
-                how,
-                explain,
-            )
-        };
-        let largest = counted(
-            "largest activations",
-            self.largest.max(1.0),
-            "of a request, between two products",
-        );
-        let usable: Traced<Data> = &(&replica.memory.traced(explain)
-            * &replica.usable_memory.traced(explain))
-            * &replica.devices.traced(explain);
-        let usable = usable.named("usable memory");
-        let weights = replica.weights.traced(explain);
-        let limit = replica.max_batch.traced(explain);
-        let most: Traced<Requests> = function(
-            "min(largest batch, (usable memory - weights) / activations), whole",
-            &[limit.part(), usable.part(), weights.part(), largest.part()],
-            |v| v[0].min((v[1] - v[2]) / v[3]).floor(),
-        );
+    /// As [`Pass::times`].
+    pub fn capability(&self, max_wait: Option<&Input<Time>>) -> Result<Capability> {
+        self.fitting()?;
+        let replica = self.replica;
+        let weights = replica.weights.trace();
+        let largest = weights.beside(DataPerRequest::from_stored(self.largest.max(1.0)), || {
+            ("largest activations".to_owned(), "of a request, between two products".to_owned())
+        });
+        let memory =
+            replica.memory.trace() * replica.memory_share.trace() - replica.reserve.trace();
+        let usable = (memory * replica.devices.trace()).named("usable memory");
+        let request = || Traced::constant(Requests::from_stored(1.0));
+        let limit = replica.max_batch.trace() * request();
+        let most = ((usable - &weights) / largest).min(&limit).floor();
         let most = most.named("requests of a full batch");
-        if most.value().value < 1.0 {
-            return Err(DoesNotFit {
-                weights: weights.value(),
-                usable: usable.value(),
-                devices: replica.devices.value,
-            });
-        }
-        let one = Traced::counted("one request", Requests::from_stored(1.0), "alone", explain);
-        let full = self.time(replica, &most, explain).named("time of a full batch");
+        let full = self.time(&most).named("time of a full batch");
         let max_rate = (&most / &full).named("inference.replica.max_rate_per_s");
-        let concurrency: Traced<Ratio> = most.map("requests of a full batch", |v| v[0]);
+        let concurrency: Traced<Ratio> = &most / request();
         Ok(Capability::in_one_pass(
-            Batches {
-                alone: self.time(replica, &one, explain).named("time of one request"),
-                full,
-                most,
-            },
+            Batches { alone: self.time(&request()).named("time of one request"), full, most },
+            max_wait.map_or(Traced::constant(Time::from_stored(0.0)), Input::trace),
             concurrency.named("inference.replica.max_concurrency"),
             max_rate,
         ))
     }
 
     /// Time of a batch: the layers that products bound, those that memory bounds, the kernels.
-    fn time(&self, replica: &Replica, batch: &Traced<Requests>, explain: bool) -> Traced<Time> {
-        let Reach { rate, bandwidth, .. } = Self::reach(replica);
+    fn time(&self, batch: &Traced<Requests>) -> Traced<Time> {
+        let Self { replica, reached, .. } = self;
+        let Reach { rate, bandwidth, .. } = self.reach();
         let count = batch.value().value;
         let (prefill, weights) = (replica.prefill.value.value, replica.weights.value.value);
         let mut bound = Work { flops: 0.0, weights: 0.0, activations: 0.0 };
@@ -203,29 +223,28 @@ impl<'a> Pass<'a> {
                 bound.activations += it.activations;
             }
         }
+        let told = replica.weights.trace();
         let part = |name: &str, value: f64| {
-            let how = "counted over the layers, at this batch";
-            Traced::<Ratio>::counted(name, Ratio::from_stored(value), how, explain)
+            told.beside::<f64>(value, || {
+                (name.to_owned(), "counted over the layers, at this batch".to_owned())
+            })
         };
-        let devices = replica.devices.traced(explain);
-        let compute = &(&replica.peak.traced(explain)
-            * &replica.compute_efficiency.traced(explain))
-            * &devices;
-        let reading = &(&replica.bandwidth.traced(explain)
-            * &replica.bandwidth_efficiency.traced(explain))
-            * &devices;
+        let devices = replica.devices.trace();
+        let compute = replica.peak.trace() * reached.compute.trace() * &devices;
+        let reading = replica.bandwidth.trace() * reached.bandwidth.trace() * &devices;
+        let activations = told.beside(DataPerRequest::from_stored(bound.activations), || {
+            let how = "of a request, counted over the layers, at this batch";
+            ("activations in layers bound by memory".to_owned(), how.to_owned())
+        });
         let products = part("part of the FLOPs in layers bound by compute", bound.flops);
         let read = part("part of the weights in layers bound by memory", bound.weights);
-        let activations: Traced<DataPerRequest> = Traced::counted(
-            "activations in layers bound by memory",
-            DataPerRequest::from_stored(bound.activations),
-            "of a request, counted over the layers, at this batch",
-            explain,
-        );
-        let computed = &(&(batch * &replica.prefill.traced(explain)) * &products) / &compute;
-        let bytes = &(&replica.weights.traced(explain) * &read) + &(batch * &activations);
-        let moved = &bytes / &reading;
-        let launched = &self.kernel.traced(explain) * &part("kernels", self.kernels);
-        &(&computed + &moved) + &launched
+        let computed = batch * replica.prefill.trace() * products / compute;
+        let moved = (&told * read + batch * activations) / reading;
+        let launched = reached.kernel.trace() * part("kernels", self.kernels);
+        Traced::total([
+            computed.named("layers bound by compute"),
+            moved.named("layers bound by memory"),
+            launched.named("launches of kernels"),
+        ])
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Error, Result};
 use crate::model::Model;
+use crate::model::Operator;
 use crate::model::extents::{Mixer, Reach};
 
 /// Parameters, FLOPs and KV cache of a generative model, summed over layers.
@@ -53,6 +54,11 @@ impl ServedModel {
     /// # Errors
     /// Where the model does not generate: it has no attention or scan, or no head.
     pub fn of(model: &Model) -> Result<Self> {
+        if let [only] = &model.layers[..]
+            && let Operator::Bulk(bulk) = &only.operator
+        {
+            return Ok(Self::of_parameters(bulk.parameters, bulk.active));
+        }
         let extents = &model.extents;
         let weights = extents.weights;
         if extents.layers == 0 || weights.head == 0 {
@@ -80,6 +86,21 @@ impl ServedModel {
             served.kv_shards = 1;
         }
         Ok(served)
+    }
+
+    /// A decoder of which no more is known than its parameters: L layers of width 128 L, the usual
+    /// aspect (Kaplan et al. 2020, arXiv:2001.08361), have 12 x 128^2 L^3 of them. Where a token uses
+    /// a part, that is 8 experts of equal size. No cache is known.
+    fn of_parameters(total: u64, active: u64) -> Self {
+        const WIDTH: u64 = 128;
+        const TOP_K: u64 = 8;
+        let layers = (active as f64 / (12 * WIDTH * WIDTH) as f64).cbrt().round().max(1.0) as u64;
+        let plain = Self { layers, hidden: WIDTH * layers, kv_shards: 1, ..Self::default() };
+        if active >= total {
+            return Self { dense: total, ..plain };
+        }
+        let expert = (active / TOP_K).max(1);
+        Self { expert, experts: total / expert, top_k: TOP_K, moe_layers: layers, ..plain }
     }
 
     /// Adds layers that mix positions.

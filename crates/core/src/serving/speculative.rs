@@ -1,8 +1,8 @@
 //! Speculative decoding (Leviathan et al. 2023, arXiv:2211.17192).
 //!
-//! A draft guesses `k` tokens of each sequence one after the other, then one step of the model over
+//! A draft drafted `k` tokens of each sequence one after the other, then one step of the model over
 //! `k + 1` tokens of each verifies them. Where a guess is accepted with probability `a` given those
-//! before, the round yields
+//! before, the round accepted_length
 //! ```text
 //! E = 1 + a + a^2 + ... + a^k = (1 - a^(k+1)) / (1 - a)
 //! ```
@@ -13,7 +13,7 @@
 //! A step of the simulator stands for a token, so it takes `R(d, 0) / E`; what prompts add to a
 //! round, `R(d, p) - R(d, 0)`, is not shared by tokens and counts in full. A round's verification
 //! and its `E - 1` further steps then take exactly `R(d, p)` together, and the form stays linear in
-//! the context, so the simulator leaps as without guesses.
+//! the context, so the simulator leaps as without drafted.
 
 use super::simulator::StepTime;
 use super::step::Roofline;
@@ -22,58 +22,61 @@ use crate::quantity::{Measure as _, Ratio, Time};
 use crate::serving::plan::Speculation;
 
 impl Speculation {
-    /// Tokens of a sequence that a verification yields on average.
-    pub fn tokens_per_verification(&self, explain: bool) -> Traced<Ratio> {
-        let (acceptance, guesses) = (self.acceptance.traced(explain), self.tokens.traced(explain));
-        let tokens: Traced<Ratio> = acceptance.map2(
-            &guesses,
-            "1 + a + ... + a^k with a acceptance, k tokens guessed",
-            |v| (0..=v[1] as i32).map(|i| v[0].powi(i)).sum(),
-        );
+    /// Tokens of a sequence that a verification accepted_length on average.
+    pub fn tokens_per_verification(&self) -> Traced<Ratio> {
+        let (acceptance, drafted) = (self.acceptance.trace(), self.tokens.trace());
+        let tokens = if acceptance.value().get() < 1.0 {
+            (1.0 - acceptance.pow(&(&drafted + 1.0))) / (1.0 - &acceptance)
+        } else {
+            &drafted + 1.0
+        };
+        let tokens: Traced<Ratio> = tokens.retype();
         tokens.named("inference.speculative.tokens_per_verification")
     }
 }
 
-/// A step that yields one token of each sequence, where rounds of guesses and a verification yield
+/// A step that accepted_length one token of each sequence, where rounds of drafted and a verification yield
 /// several.
 #[derive(Clone, Debug)]
 pub struct Speculative<S> {
     /// A step over a sequence's tokens to verify: all of them at once.
     pub verification: S,
-    /// A step of the model that guesses; none where guesses cost nothing.
+    /// A step of the model that drafted; none where drafted cost nothing.
     pub draft: Option<S>,
     /// Tokens guessed for each verification; 0 for decoding token by token.
-    pub guesses: u32,
-    /// Tokens of a sequence that a verification yields, at least 1.
-    pub yields: f64,
+    pub drafted: u32,
+    /// Tokens of a sequence that a verification accepted_length, at least 1.
+    pub accepted_length: f64,
 }
 
 impl<S: StepTime> Speculative<S> {
     /// Decoding token by token.
     pub fn none(time: S) -> Self {
-        Self { verification: time, draft: None, guesses: 0, yields: 1.0 }
+        Self { verification: time, draft: None, drafted: 0, accepted_length: 1.0 }
     }
 
     /// Share of a decode round over `sequences`, each with this context, that the draft takes.
-    pub fn draft_share(&self, sequences: u32, context: f64) -> f64 {
+    pub fn draft_share(&self, sequences: f64, context: f64) -> f64 {
         let step = |time: &S| {
             let windowed = time.windowed().map_or(0.0, |(per_token, window)| {
                 per_token.value * context.min(f64::from(window))
             });
             let attention = context * time.context().value + windowed;
-            time.tokens(sequences, 0, 0).value + f64::from(sequences) * attention
+            time.tokens(sequences, 0.0, 0.0).value + sequences * attention
         };
-        let drafting = self.draft.as_ref().map_or(0.0, |it| f64::from(self.guesses) * step(it));
+        let drafting = self.draft.as_ref().map_or(0.0, |it| f64::from(self.drafted) * step(it));
         drafting / (drafting + step(&self.verification))
     }
 
-    fn round(&self, decode: u32, prefill: u32, prompts: u32) -> f64 {
+    fn round(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
         let verified = self.verification.tokens(decode, prefill, prompts).value;
         let Some(draft) = &self.draft else { return verified };
         let first = draft.tokens(decode, prefill, prompts).value;
-        let others = match (decode, self.guesses) {
-            (0, _) | (_, 0 | 1) => 0.0,
-            (_, guesses) => f64::from(guesses - 1) * draft.tokens(decode, 0, 0).value,
+        let others = f64::from(self.drafted.saturating_sub(1));
+        let others = if decode > 0.0 && others > 0.0 {
+            others * draft.tokens(decode, 0.0, 0.0).value
+        } else {
+            0.0
         };
         verified + first + others
     }
@@ -113,26 +116,26 @@ impl Speculative<Roofline> {
 }
 
 impl<S: StepTime> StepTime for Speculative<S> {
-    fn tokens(&self, decode: u32, prefill: u32, prompts: u32) -> Time {
+    fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time {
         let round = self.round(decode, prefill, prompts);
-        let seconds = match (decode, prefill) {
-            (0, _) => round,
-            (_, 0) => round / self.yields,
-            _ if self.guesses == 0 => round,
-            _ => round - (1.0 - 1.0 / self.yields) * self.round(decode, 0, 0),
-        };
-        Time::from_stored(seconds)
+        Time::from_stored(if decode <= 0.0 || self.drafted == 0 {
+            round
+        } else if prefill <= 0.0 {
+            round / self.accepted_length
+        } else {
+            round - (1.0 - 1.0 / self.accepted_length) * self.round(decode, 0.0, 0.0)
+        })
     }
 
     fn context(&self) -> Time {
-        let (full, _) = self.attention(Self::of_context, f64::from(self.guesses));
-        Time::from_stored(full / self.yields)
+        let (full, _) = self.attention(Self::of_context, f64::from(self.drafted));
+        Time::from_stored(full / self.accepted_length)
     }
 
     fn windowed(&self) -> Option<(Time, u32)> {
         let (_, window) = self.verification.windowed()?;
-        let (_, windowed) = self.attention(Self::of_context, f64::from(self.guesses));
-        Some((Time::from_stored(windowed / self.yields), window))
+        let (_, windowed) = self.attention(Self::of_context, f64::from(self.drafted));
+        Some((Time::from_stored(windowed / self.accepted_length), window))
     }
 
     fn pairs(&self) -> (Time, Time) {
@@ -154,8 +157,8 @@ mod tests {
     struct Plain(f64, Option<u32>);
 
     impl StepTime for Plain {
-        fn tokens(&self, decode: u32, prefill: u32, _: u32) -> Time {
-            Time::from_stored(1e-2 + self.0 * f64::from(decode + prefill))
+        fn tokens(&self, decode: f64, prefill: f64, _: f64) -> Time {
+            Time::from_stored(1e-2 + self.0 * (decode + prefill))
         }
         fn context(&self) -> Time {
             Time::from_stored(1e-6)
@@ -168,15 +171,15 @@ mod tests {
         }
     }
 
-    fn guessing(draft: Option<Plain>, guesses: u32, yields: f64) -> Speculative<Plain> {
-        Speculative { verification: Plain(1e-4, Some(512)), draft, guesses, yields }
+    fn drafting(draft: Option<Plain>, drafted: u32, accepted_length: f64) -> Speculative<Plain> {
+        Speculative { verification: Plain(1e-4, Some(512)), draft, drafted, accepted_length }
     }
 
     #[test]
     fn without_guesses_nothing_changes() {
         let (plain, none) = (Plain(1e-4, Some(512)), Speculative::none(Plain(1e-4, Some(512))));
-        for (decode, prefill) in [(0, 700), (8, 0), (8, 700)] {
-            assert_eq!(none.tokens(decode, prefill, 1), plain.tokens(decode, prefill, 1));
+        for (decode, prefill) in [(0.0, 700.0), (8.0, 0.0), (8.0, 700.0)] {
+            assert_eq!(none.tokens(decode, prefill, 1.0), plain.tokens(decode, prefill, 1.0));
         }
         assert_eq!(
             (none.context(), none.windowed(), none.pairs()),
@@ -186,20 +189,20 @@ mod tests {
 
     #[test]
     fn a_round_and_its_tokens_take_the_same_time() {
-        let time = guessing(Some(Plain(1e-5, None)), 4, 2.7);
-        let step = |decode, prefill| time.tokens(decode, prefill, 1).value;
+        let time = drafting(Some(Plain(1e-5, None)), 4, 2.7);
+        let step = |decode, prefill| time.tokens(decode, prefill, 1.0).value;
         // Four passes of the draft and one of the model over 8 sequences.
         let round = 1e-2 + 8e-4 + 4.0 * (1e-2 + 8e-5);
-        assert!((2.7 * step(8, 0) - round).abs() < 1e-12);
+        assert!((2.7 * step(8.0, 0.0) - round).abs() < 1e-12);
         // 500 prompt tokens pass both, once.
-        let mixed = step(8, 500) + 1.7 * step(8, 0);
+        let mixed = step(8.0, 500.0) + 1.7 * step(8.0, 0.0);
         assert!((mixed - round - 500.0 * (1e-4 + 1e-5)).abs() < 1e-12);
         assert!((time.pairs().0.value - 2.1e-9).abs() < 1e-20);
     }
 
     #[test]
     fn a_window_of_its_own_is_not_the_models() {
-        let full = |window| guessing(Some(Plain(0.0, window)), 4, 1.0).context().value;
+        let full = |window| drafting(Some(Plain(0.0, window)), 4, 1.0).context().value;
         assert!((full(Some(512)) - 5e-6).abs() < 1e-15);
         assert!((full(Some(1024)) - 7e-6).abs() < 1e-15);
         assert!((full(None) - 5e-6).abs() < 1e-15);

@@ -7,7 +7,7 @@
 //!   + norm3(dense weights / bandwidth, dense FLOPs / rate)                          projections, FFN, LM head
 //!   + norm3(activated experts / bandwidth, expert FLOPs / rate)                     routed experts
 //!   + tokens * activations written and read / bandwidth                             norms, rotary, gates
-//!   + links: two reductions per layer and a handover per pipeline stage but the last,
+//!   + links: two reductions per layer and a pass per pipeline stage but the last,
 //!     each latency + bytes / bandwidth
 //!   + context * max(KV bytes / bandwidth, attention FLOPs / rate)                   decode attention
 //!   + pairs * attention FLOPs / rate                                                prompt attention
@@ -23,85 +23,15 @@
 use super::calibration::Constants;
 use super::served::ServedModel;
 use super::simulator::StepTime;
-use crate::catalog::Accelerator;
-use crate::diagnostic::{Error, Result};
-use crate::quantity::{
-    Data, DeviceBandwidth, DeviceFlopRate, DeviceMemory, Measure as _, Precision, Time,
-};
-
-/// The figures of one device that a step depends on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Device {
-    /// Memory.
-    pub memory: DeviceMemory,
-    /// Memory bandwidth.
-    pub bandwidth: DeviceBandwidth,
-    /// Dense peak at 16 bits.
-    pub peak16: DeviceFlopRate,
-    /// Dense peak at 8 bits, if the device has one above that of 16.
-    pub peak8: Option<DeviceFlopRate>,
-    /// Dense peak at 4 bits, if the device has one.
-    pub peak4: Option<DeviceFlopRate>,
-    /// Link to the devices of the same domain, one direction.
-    pub link: DeviceBandwidth,
-    /// That link is `PCIe`: collectives lack the kernels that read a peer's memory directly.
-    pub pcie: bool,
-    /// Link to other domains, one direction.
-    pub network: DeviceBandwidth,
-    /// Devices that the fast link joins.
-    pub domain: u32,
-}
-
-/// Link of a device whose datasheet names none: `PCIe` 4.0 x16.
-const PCIE: f64 = 32e9;
-/// Devices of the `NVLink` domain of the rack-scale systems (GB200 NVL72 datasheet).
-const RACK: u32 = 72;
-
-impl Device {
-    /// The figures of a catalog accelerator.
-    ///
-    /// # Errors
-    /// Where the catalog does not know memory, bandwidth or the 16-bit peak.
-    pub fn of(accelerator: &Accelerator) -> Result<Self> {
-        let missing = |what: &str| {
-            Error::input(format!("the catalog does not know the {what} of {}", accelerator.id))
-        };
-        let peak = |precisions: &[Precision]| {
-            precisions.iter().find_map(|p| accelerator.peak(*p).ok()).map(|peak| peak.value)
-        };
-        let peak16 =
-            peak(&[Precision::Bf16, Precision::Fp16]).ok_or_else(|| missing("peak at 16 bits"))?;
-        let rack = accelerator.architecture.ends_with("(per GPU)");
-        let link = accelerator.scale_up.as_ref().map(|link| link.value / 2.0);
-        let network = accelerator.scale_out.as_ref().map(|link| link.value);
-        Ok(Self {
-            memory: accelerator.memory.as_ref().ok_or_else(|| missing("memory"))?.value,
-            bandwidth: accelerator.bandwidth.as_ref().ok_or_else(|| missing("bandwidth"))?.value,
-            peak16,
-            peak8: peak(&[Precision::Fp8]).filter(|peak| *peak > peak16),
-            peak4: peak(&[Precision::Fp4]),
-            link: link.unwrap_or(DeviceBandwidth::from_stored(PCIE)),
-            pcie: accelerator.scale_up.is_none() || accelerator.scale_up_link.starts_with("PCIe"),
-            network: network.unwrap_or_else(Accelerator::network_card),
-            domain: if rack { RACK } else { accelerator.devices_per_node.max(1) as u32 },
-        })
-    }
-
-    fn peak(&self, bits: u32) -> DeviceFlopRate {
-        match bits {
-            4 => self.peak4.or(self.peak8).unwrap_or(self.peak16),
-            8 => self.peak8.unwrap_or(self.peak16),
-            _ => self.peak16,
-        }
-    }
-}
+use crate::catalog::Device;
+use crate::quantity::{Data, Measure as _, Time};
 
 /// How numbers are stored and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Format {
     /// Bytes per number, scales included.
     pub bytes: f64,
-    /// Bits that the multiplication runs in: 16, 8 or 4.
+    /// Bits that the multiplication runs in: 32, 16, 8 or 4.
     pub bits: u32,
 }
 
@@ -211,7 +141,7 @@ pub struct Roofline {
     launches: f64,
     reduction: f64,
     reduction_per_token: f64,
-    /// Tokens of a decoding sequence that a step computes: more than one where guesses are verified.
+    /// Tokens of a decoding sequence that a step computes: more than one where draft tokens are verified.
     verified: f64,
     context: Reading,
     windowed: Option<(Reading, u32)>,
@@ -252,8 +182,10 @@ impl Roofline {
         let layers = model.layers as f64;
         let moe = model.moe_layers as f64;
         // Low precision reaches a smaller share of its peak.
-        let rate =
-            |bits: u32, exponent: f64| peak16 * (device.peak(bits).value / peak16).powf(exponent);
+        let rate = |bits: u32, exponent: f64| match device.peak(bits).value / peak16 {
+            wider if wider < 1.0 => peak16 * wider,
+            narrower => peak16 * narrower.powf(exponent),
+        };
 
         let weights = |parameters: u64, format: Format, split: f64| {
             parameters as f64 * format.bytes / split / (bandwidth * c.weights)
@@ -287,14 +219,16 @@ impl Roofline {
         let sliver = (width + c.expert_width) / width.max(1.0);
 
         // Links: what leaves the node goes over the network.
+        let scale_out = device.links.scale_out.value;
+        // A device alone has no use for a link.
+        let scale_up = device.links.scale_up.map_or(scale_out, |link| link.value);
         let link = |devices: f64| {
-            let within = devices <= f64::from(device.domain);
-            let slower = device.network.value.min(device.link.value);
-            if within { device.link.value * c.link } else { slower * c.link }
+            let within = devices <= device.links.domain as f64;
+            if within { scale_up * c.link } else { scale_out.min(scale_up) * c.link }
         };
         let hidden = model.hidden as f64 * 2.0;
         let reductions = |ways: f64| if ways > 1.0 { 2.0 * (ways - 1.0) / ways } else { 0.0 };
-        let two = if device.pcie { c.pcie_reduction } else { c.reduction };
+        let two = if device.links.pcie { c.pcie_reduction } else { c.reduction };
         let ways_latency = |ways: f64| {
             if ways > 1.0 { two + c.reduction_doubling * (ways.log2() - 1.0) } else { 0.0 }
         };
@@ -308,7 +242,7 @@ impl Roofline {
         let per_token =
             (layers + dense_layers) * reductions(tensor) / data.max(1.0) + moe * reductions(spread);
         // Each stage hands the residual stream to the next.
-        let handovers = stages - 1.0;
+        let passes = stages - 1.0;
         let kv_split = f64::from(deployment.tensor).min(model.kv_shards.max(1) as f64);
         let attend = |numbers: u64, flops: f64| {
             let read = numbers as f64 * deployment.kv_bytes / kv_split / (bandwidth * c.kv);
@@ -350,9 +284,9 @@ impl Roofline {
             launches: layers * c.prompt_layer
                 + moe * c.prompt_moe_layer
                 + latent * c.prompt_latent_layer,
-            reduction: c.engine * (reduction + handovers * two),
+            reduction: c.engine * (reduction + passes * two),
             reduction_per_token: per_token * hidden / link(all)
-                + handovers * hidden / link(all * stages),
+                + passes * hidden / link(all * stages),
             verified: 1.0,
             context: attend(model.kv, model.context_flops.0),
             windowed,
@@ -360,15 +294,15 @@ impl Roofline {
         }
     }
 
-    /// Time to hand the KV cache of a prompt's token to an engine on another node.
-    pub fn handover(
+    /// Time to move the KV cache of a prompt's token to an instance on another node.
+    pub fn kv_transfer(
         model: &ServedModel,
         device: &Device,
         deployment: &Deployment,
         constants: &Constants,
     ) -> Time {
         let devices = f64::from(deployment.devices());
-        let bandwidth = device.network.value * devices * constants.link;
+        let bandwidth = device.links.scale_out.value * devices * constants.link;
         let cache = (model.kv + model.kv_windowed) as f64 * deployment.kv_bytes;
         Time::from_stored(cache / bandwidth)
     }
@@ -381,7 +315,7 @@ impl Roofline {
         self
     }
 
-    /// The same engine, every decode step computing `tokens` tokens of each sequence: guesses to
+    /// The same engine, every decode step computing `tokens` tokens of each sequence: draft tokens to
     /// verify and the token after them.
     #[must_use]
     pub fn verifying(mut self, tokens: u32) -> Self {
@@ -424,9 +358,8 @@ impl Roofline {
 }
 
 impl StepTime for Roofline {
-    fn tokens(&self, decode: u32, prefill: u32, prompts: u32) -> Time {
-        let seconds = self.seconds(decode.into(), prefill.into(), prompts.into());
-        Time::from_stored(self.scale * seconds)
+    fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time {
+        Time::from_stored(self.scale * self.seconds(decode, prefill, prompts))
     }
     fn context(&self) -> Time {
         Time::from_stored(self.scale * self.context.over(self.verified))

@@ -19,8 +19,6 @@ pub struct Documented {
     pub generations: IndexMap<String, Generation>,
     /// Training frameworks, by what is documented of them.
     pub software: IndexMap<String, Framework>,
-    /// Devices of a scale-up domain that is larger than a node, by architecture.
-    pub domains: IndexMap<String, u64>,
 }
 
 impl Facts for Documented {
@@ -45,10 +43,6 @@ pub struct Generation {
     /// throttled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watts_per_tflops: Option<f64>,
-    /// One-direction bandwidth of a device to its scale-up domain, where the accelerator table has
-    /// none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale_up_gb_per_s: Option<f64>,
     /// Whether a host launches each kernel; not so where the compiler schedules whole programs.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub host_launched: bool,

@@ -225,7 +225,7 @@ mod tests {
 
     fn platform(accelerator: &str) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
-        let hardware = Hardware::of(&catalog, &calibration, accelerator, Format::Half).unwrap();
+        let hardware = Hardware::of(&catalog, accelerator, Format::Half).unwrap();
         let software = Software {
             year: 2025.5,
             overlaps_tensor: true,

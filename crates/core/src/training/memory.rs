@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn allocated_memory_is_that_of_measured_runs() {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
-        let hardware = Hardware::of(&catalog, &calibration, "b200-sxm", Format::Half).unwrap();
+        let hardware = Hardware::of(&catalog, "b200-sxm", Format::Half).unwrap();
         let software = Software {
             year: 2026.3,
             overlaps_tensor: false,

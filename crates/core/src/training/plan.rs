@@ -8,13 +8,11 @@ use chrono::NaiveDate;
 use super::parallelism::Parallelism;
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 use crate::quantity::{
     DeviceFlopRate, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, FlopPerSample,
     FlopPerToken, Mfu, Precision, Samples, Share, Time, Tokens,
 };
-
-type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
 
 /// What a run has to compute, and on what.
 #[derive(Clone, Debug)]
@@ -174,73 +172,6 @@ pub enum Pace {
     },
 }
 
-impl Run {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        match &mut self.work {
-            Work::Tokens { tokens, epochs, six_nd, model, model_full } => {
-                visit(tokens);
-                visit(epochs);
-                if let Some(six_nd) = six_nd {
-                    visit(six_nd);
-                }
-                visit(model);
-                visit(model_full);
-            }
-            Work::Samples { samples, epochs, model } => {
-                visit(samples);
-                visit(epochs);
-                visit(model);
-            }
-        }
-        visit(&mut self.peak);
-        if let Some(devices) = &mut self.devices {
-            visit(devices);
-        }
-        match &mut self.goodput {
-            Goodput::Given(share) => visit(share),
-            Goodput::Failures { rate, stall, interval, restart, devices } => {
-                visit(rate);
-                visit(stall);
-                if let Some(interval) = interval {
-                    visit(interval);
-                }
-                visit(restart);
-                visit(devices);
-            }
-        }
-        if let Some(interruptions) = &mut self.interruptions {
-            interruptions.for_each_input(visit);
-        }
-        visit(&mut self.spares);
-        visit(&mut self.experiments);
-        if let Some(batch) = &mut self.global_batch {
-            visit(batch);
-        }
-    }
-}
-
-impl Efficiency {
-    /// Visits every input.
-    pub fn for_each_input(&mut self, visit: Visit<'_>) {
-        match self {
-            Self::Mfu(share, _) | Self::Hfu(share) => visit(share),
-            Self::DeviceHours(hours) => visit(hours),
-            Self::Measured { tokens, epochs, pace } => {
-                visit(tokens);
-                visit(epochs);
-                match pace {
-                    Pace::Throughput(rate) => visit(rate),
-                    Pace::Step { time, batch, devices } => {
-                        visit(time);
-                        visit(batch);
-                        visit(devices);
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// Which FLOPs a utilisation counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlopConvention {
@@ -253,17 +184,24 @@ pub enum FlopConvention {
     ModelFull,
 }
 
-impl Interruptions {
-    /// Visits every input.
-    pub fn for_each_input(&mut self, visit: Visit<'_>) {
-        let Self { rate, devices, share, instance, interval, restart } = self;
-        visit(rate);
-        visit(devices);
-        if let Some(share) = share {
-            visit(share);
-        }
-        visit(instance);
-        visit(interval);
-        visit(restart);
-    }
-}
+inputs!(Run { work, peak, devices, goodput, interruptions, spares, experiments, global_batch });
+inputs!(enum Work {
+    Self::Tokens { tokens, epochs, six_nd, model, model_full } =>
+        [tokens, epochs, six_nd, model, model_full],
+    Self::Samples { samples, epochs, model } => [samples, epochs, model],
+});
+inputs!(enum Goodput {
+    Self::Given(share) => [share],
+    Self::Failures { rate, stall, interval, restart, devices } =>
+        [rate, stall, interval, restart, devices],
+});
+inputs!(Interruptions { rate, devices, share, instance, interval, restart });
+inputs!(enum Efficiency {
+    Self::Mfu(share, _) | Self::Hfu(share) => [share],
+    Self::DeviceHours(hours) => [hours],
+    Self::Measured { tokens, epochs, pace } => [tokens, epochs, pace],
+});
+inputs!(enum Pace {
+    Self::Throughput(rate) => [rate],
+    Self::Step { time, batch, devices } => [time, batch, devices],
+});

@@ -4,11 +4,9 @@ use chrono::{Datelike, NaiveDate};
 
 use super::calibration::{Calibration, General, Generation, Rates};
 use super::format::Format;
-use crate::catalog::{Catalog, Sourced};
-use crate::diagnostic::{Error, Result};
-use crate::quantity::{
-    DeviceBandwidth, DeviceFlopRate, DeviceMemory, DevicePower, Measure, Precision,
-};
+use crate::catalog::{Catalog, Device};
+use crate::diagnostic::Result;
+use crate::quantity::{DeviceFlopRate, DeviceMemory, DevicePower, Measure};
 
 /// Published figures of a device and its links.
 #[derive(Clone, Debug)]
@@ -17,20 +15,10 @@ pub struct Hardware {
     pub architecture: String,
     /// Dense peak in the precision of the matrix products.
     pub peak: DeviceFlopRate,
-    /// Dense peak in bf16 (or fp16).
-    pub peak16: DeviceFlopRate,
-    /// Memory bandwidth.
-    pub bandwidth: DeviceBandwidth,
-    /// Memory capacity.
-    pub memory: DeviceMemory,
     /// Thermal design power.
     pub power: Option<DevicePower>,
-    /// Bandwidth of one device to the others of its scale-up domain, one direction.
-    pub scale_up: DeviceBandwidth,
-    /// Bandwidth of one device to other domains, one direction.
-    pub scale_out: DeviceBandwidth,
-    /// Devices of a scale-up domain: a node, a rack, a pod.
-    pub domain: u64,
+    /// Memory, bandwidth and links.
+    pub device: Device,
 }
 
 impl Hardware {
@@ -38,46 +26,18 @@ impl Hardware {
     ///
     /// # Errors
     /// The catalog does not know it, or lacks a figure that the model needs.
-    pub fn of(
-        catalog: &Catalog,
-        calibration: &Calibration,
-        name: &str,
-        format: Format,
-    ) -> Result<Self> {
+    pub fn of(catalog: &Catalog, name: &str, format: Format) -> Result<Self> {
         let accelerator = catalog.accelerator(name)?;
-        let missing = |what: &str| {
-            Error::input(format!("the catalog has no {what} of {}", accelerator.id))
-                .hint("add it in a table of your own (`--data-dir`)")
-        };
-        let peak16 =
-            accelerator.peak(Precision::Bf16).or_else(|_| accelerator.peak(Precision::Fp16))?.value;
-        let value = |fact: &Option<Sourced<DeviceBandwidth>>| fact.as_ref().map(|f| f.value);
-        let scale_up = value(&accelerator.scale_up).map(|both| both / 2.0);
-        let scale_up = scale_up.or_else(|| {
-            let (_, generation) = calibration.generation(&accelerator.architecture)?;
-            Some(DeviceBandwidth::from_stored(generation.scale_up_gb_per_s? * 1e9))
-        });
-        let scale_up = scale_up.ok_or_else(|| missing("scale-up bandwidth"))?;
-        let domain = calibration.facts.domains.get(&accelerator.architecture).copied();
-        let pod = domain.is_some_and(|devices| devices > 72);
+        let device = Device::of(accelerator)?;
+        device.links.joined(name)?;
         Ok(Self {
             architecture: accelerator.architecture.clone(),
             peak: match format {
-                Format::Half => peak16,
+                Format::Half => device.peak16,
                 narrow => accelerator.peak(narrow.precision())?.value,
             },
-            peak16,
-            bandwidth: value(&accelerator.bandwidth).ok_or_else(|| missing("memory bandwidth"))?,
-            memory: accelerator.memory.as_ref().ok_or_else(|| missing("memory"))?.value,
             power: accelerator.tdp.as_ref().map(|fact| fact.value),
-            scale_up,
-            // Pods beyond a slice and cards without a usual network: one 100 Gb/s port each.
-            scale_out: value(&accelerator.scale_out).unwrap_or(if pod {
-                scale_up
-            } else {
-                DeviceBandwidth::from_stored(12.5e9)
-            }),
-            domain: domain.unwrap_or(accelerator.devices_per_node),
+            device,
         })
     }
 }
@@ -160,7 +120,8 @@ impl Platform {
         generation: Option<&Generation>,
         (general, rates): (General, Rates),
     ) -> Self {
-        let peak16 = hardware.peak16.stored();
+        let device = &hardware.device;
+        let peak16 = device.peak16.stored();
         let needed = generation.and_then(|g| g.watts_per_tflops).map(|w| w * peak16 / 1e12);
         let power_share = match (hardware.power, needed) {
             (Some(power), Some(needed)) => (power.stored() / needed).min(1.0),
@@ -169,11 +130,11 @@ impl Platform {
         Self {
             peak: hardware.peak.stored(),
             peak16,
-            bandwidth: hardware.bandwidth.stored(),
-            memory: hardware.memory.stored(),
-            scale_up: hardware.scale_up.stored(),
-            scale_out: hardware.scale_out.stored(),
-            domain: hardware.domain.max(1) as f64,
+            bandwidth: device.bandwidth.stored(),
+            memory: device.memory.stored(),
+            scale_up: device.links.scale_up.unwrap_or(device.links.scale_out).stored(),
+            scale_out: device.links.scale_out.stored(),
+            domain: device.links.domain.max(1) as f64,
             host_launched: generation.is_none_or(|g| g.host_launched),
             power_share,
             format,

@@ -51,7 +51,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     }
     let calibration = Calibration::shipped()?;
     let format = Format::of(wanted.precision)?;
-    let hardware = Hardware::of(catalog, &calibration, &wanted.accelerator, format)?;
+    let hardware = Hardware::of(catalog, &wanted.accelerator, format)?;
     let framework = wanted.framework.as_deref().and_then(|name| calibration.framework(name));
     let year = decimal_year(wanted.software_epoch);
     let software = Software {

@@ -8,7 +8,7 @@ use std::ops::Mul;
 use super::goodput;
 use super::predict::Predicted;
 use crate::diagnostic::Result;
-use crate::provenance::{Input, Traced, Uncertain};
+use crate::provenance::{Input, Traced, inputs};
 use crate::quantity::{
     DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Instances, Measure, Mfu, Ratio, Samples,
     Share, Time, Tokens,
@@ -37,16 +37,6 @@ pub struct Settled {
     pub recomputation: Option<Input<f64>>,
     /// What the step-time model says, where it was asked.
     pub predicted: Option<Predicted>,
-}
-
-impl Settled {
-    /// Visits every input.
-    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        self.efficiency.for_each_input(visit);
-        if let Some(recomputation) = &mut self.recomputation {
-            visit(recomputation);
-        }
-    }
 }
 
 /// How long a run takes.
@@ -252,3 +242,5 @@ fn productive_time(
         }
     }
 }
+
+inputs!(Settled { efficiency, recomputation; but predicted });

@@ -482,7 +482,7 @@ mod tests {
 
     fn platform(accelerator: &str, format: Format) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
-        let hardware = Hardware::of(&catalog, &calibration, accelerator, format).unwrap();
+        let hardware = Hardware::of(&catalog, accelerator, format).unwrap();
         let software = Software {
             year: 2025.4,
             overlaps_tensor: true,

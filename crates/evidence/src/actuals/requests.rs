@@ -5,15 +5,13 @@
 //! that a difference in latency is one of the step times, not of the load. One measured TPOT gives
 //! the factor on all steps; the percentiles of TTFT and end-to-end latency then check it.
 
-use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure as _, Time, text};
-use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::instance::Engines;
 use flopcast_core::serving::simulator::{Arrival, Histogram, Report, Simulation};
 use flopcast_core::serving::traffic::{Recorded, Trace};
-use flopcast_study::capacity::Engines;
 
 use super::{Comparison, Form, Hint, Item};
 use crate::backtest::score::quantile;
@@ -46,22 +44,19 @@ pub fn median_tpot(trace: &Trace) -> Result<Time> {
 /// the engine, without the API server's overhead, if the log was taken at the engine.
 ///
 /// # Errors
-/// If the scenario has no engine that generates tokens, the model does not fit, or no factor from
-/// 0.1 to 10 gives the median.
-pub fn compare(
-    scenario: &Scenario,
-    catalog: &Catalog,
-    calibration: &Calibration,
-    trace: &Trace,
-    tpot: Option<Time>,
-) -> Result<Comparison> {
-    let service = scenario.inference.as_ref().filter(|it| it.replica.output.is_some());
-    let service = service.ok_or_else(|| {
+/// A scenario without an engine that generates tokens, a model that does not fit, and a median
+/// that no factor from 0.1 to 10 gives.
+pub fn compare(scenario: &Scenario, trace: &Trace, tpot: Option<Time>) -> Result<Comparison> {
+    let service = scenario.inference.as_ref();
+    let instances = service.and_then(|service| service.demand.instances.as_ref());
+    let (service, instances) = service.zip(instances).ok_or_else(|| {
         Error::input("the scenario has no service that generates tokens to compare with")
     })?;
     let (input, output, _) = trace.means();
     let mut notes = trace.notes.clone();
-    let engines = Engines::of(service, catalog, calibration, (input, output), &mut notes)?;
+    let engines = instances
+        .under(&service.replica, &service.demand, (input, output))
+        .map_err(|unfit| Error::from(*unfit))?;
     notes
         .insert(0, format!("{} requests on one replica", text::count(trace.requests.len() as f64)));
 
@@ -101,8 +96,8 @@ pub fn compare(
 fn replay(engines: &Engines, factor: f64, trace: &Trace) -> Report {
     let engines = engines.clone().scaled(factor);
     let whole = engines.simulation();
-    let front_end = if trace.at_engine { Time::from_stored(0.0) } else { whole.front_end };
-    Simulation { front_end, ..whole }.open(trace.requests.iter().map(|it| Arrival {
+    let api_server = if trace.at_engine { Time::from_stored(0.0) } else { whole.api_server };
+    Simulation { api_server, ..whole }.open(trace.requests.iter().map(|it| Arrival {
         at: it.at,
         input: it.input,
         output: it.output,

@@ -18,10 +18,17 @@ pub(super) struct Row<'a> {
     record: &'a csv::StringRecord,
 }
 
+/// A longer line is of no table: its cells alone would take memory.
+const LONGEST_LINE: usize = 1 << 20;
+
 impl Table {
     /// Reads a log with a header; it must have rows.
     pub(super) fn read(text: &str) -> Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.lines().any(|line| line.len() > LONGEST_LINE) {
+            return Err(Error::input("a line of the log is longer than 1 MiB")
+                .hint("a log has a line for each sample, job or charge"));
+        }
         let header = text.lines().next().unwrap_or_default();
         let bars = header.contains('|') && !header.contains(',');
         let mut reader = csv::ReaderBuilder::new()

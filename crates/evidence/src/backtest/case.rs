@@ -384,19 +384,20 @@ fn hardware(
     assumptions: &mut Vec<String>,
 ) -> Result<Hardware> {
     let interconnect = row.text("interconnect").unwrap_or_default();
-    let mut hardware = Hardware::of(catalog, calibration, name, format)?;
+    let mut hardware = Hardware::of(catalog, name, format)?;
     if let Some(stated) = scale_out(interconnect) {
-        hardware.scale_out = DeviceBandwidth::from_stored(stated);
+        hardware.device.links.scale_out = DeviceBandwidth::from_stored(stated);
     }
     let architecture = &hardware.architecture;
     let pod = calibration.generation(architecture).is_some_and(|(_, g)| !g.host_launched);
+    let links = &mut hardware.device.links;
     match row.number("devices_per_node")? {
-        Some(devices) if !pod => hardware.domain = devices as u64,
+        Some(devices) if !pod => links.domain = devices as u64,
         _ if pod => {
             // A slice is wired as one torus, whatever its size.
-            hardware.domain = hardware.domain.max(row.count("n_devices")?);
+            links.domain = links.domain.max(row.count("n_devices")?);
         }
-        _ => assumptions.push(format!("scale-up domain of {} devices", hardware.domain)),
+        _ => assumptions.push(format!("scale-up domain of {} devices", links.domain)),
     }
     Ok(hardware)
 }

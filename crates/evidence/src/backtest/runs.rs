@@ -165,11 +165,11 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
     let flops = six_nd(row)?;
     let name = row.text("accelerator").ok_or_else(|| missing("accelerator"))?;
     let format = Format::parse(row.text("precision").unwrap_or("bf16"))?;
-    let hardware = Hardware::of(catalog, calibration, name, format)?;
+    let hardware = Hardware::of(catalog, name, format)?;
     if let Some(mfu) = row.number("mfu")? {
         // MFUs are stated of the 16-bit peak, also of runs in fp8.
         let mfu = Mfu::new(mfu).map_err(|error| row.error("mfu", &error.to_string()))?;
-        let hours = flops / (hardware.peak16.stored() * mfu.get()) / 3600.0;
+        let hours = flops / (hardware.device.peak16.stored() * mfu.get()) / 3600.0;
         return Ok(hours / WHOLE_RUN);
     }
     let year = row.text("year_month").and_then(year).ok_or_else(|| missing("year_month"))?;
@@ -184,7 +184,7 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
     let length = row.number("seq_len")?.unwrap_or(2048.0) as u64;
     // Where no count is published: what would take a month at 40 % of the peak.
     let month = Time::new::<day>(30.0).stored();
-    let wanted = flops / (0.4 * hardware.peak16.stored() * month);
+    let wanted = flops / (0.4 * hardware.device.peak16.stored() * month);
     let devices = match row.number("n_devices")? {
         Some(devices) => devices as u64,
         None => (wanted.max(8.0) as u64).next_power_of_two(),

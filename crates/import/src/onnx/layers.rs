@@ -68,6 +68,10 @@ impl Layers {
         outputs: &[Value],
         drafts: Vec<Draft>,
     ) -> Inferred<()> {
+        // Whether gradients flow back through some of the inputs.
+        let reached = |inputs: &mut dyn Iterator<Item = usize>| {
+            inputs.filter_map(|index| call.optional(index)).any(|value| value.origin.gradient)
+        };
         for draft in drafts {
             let mut operator = draft.operator.clone();
             let mut owned = self.owns(call, &operator, draft.count, &draft.weights);
@@ -80,7 +84,14 @@ impl Layers {
                     self.claim(call, bias);
                 } else if let Some(shape) = outputs[0].shape.as_deref() {
                     for sum in pointwise(call, Function::Add, shape)? {
-                        self.push(call, sum.role, sum.operator, sum.count, 0, false);
+                        let layer = Layer {
+                            count: sum.count,
+                            weight_copies: 0,
+                            trained: false,
+                            needs_input_gradient: reached(&mut (0..call.inputs.len())),
+                            ..Layer::new("", sum.role, sum.operator)
+                        };
+                        self.push(call, layer);
                     }
                 }
             }
@@ -100,53 +111,29 @@ impl Layers {
                 .any(|&index| call.optional(index).is_some_and(|value| value.origin.gradient));
             let copies = if owned { draft.count } else { 0 };
             let data = |index| !draft.weights.contains(&index) && draft.bias != Some(index);
-            let gradient = (0..call.inputs.len())
-                .filter(|&index| data(index))
-                .filter_map(|index| call.optional(index))
-                .any(|value| value.origin.gradient);
-            self.push_trained(call, draft.role, operator, draft.count, copies, trained, gradient);
+            let layer = Layer {
+                count: draft.count,
+                weight_copies: copies,
+                trained,
+                needs_input_gradient: reached(&mut (0..call.inputs.len()).filter(|&i| data(i))),
+                ..Layer::new("", draft.role, operator)
+            };
+            self.push(call, layer);
         }
         Ok(())
     }
 
-    /// Adds an operator that takes its gradient from any input.
-    fn push(
-        &mut self,
-        call: &Call,
-        role: Role,
-        operator: Operator,
-        count: u64,
-        copies: u64,
-        trained: bool,
-    ) {
-        let gradient = call.inputs.iter().flatten().any(|value| value.origin.gradient);
-        self.push_trained(call, role, operator, count, copies, trained, gradient);
-    }
-
-    /// Adds an operator as a layer with its number of runs and copies of weights.
-    #[allow(clippy::too_many_arguments)]
-    fn push_trained(
-        &mut self,
-        call: &Call,
-        role: Role,
-        operator: Operator,
-        count: u64,
-        copies: u64,
-        trained: bool,
-        gradient: bool,
-    ) {
+    /// Adds a layer under the name of its node, as often as its graph runs.
+    fn push(&mut self, call: &Call, layer: Layer) {
         let name = if call.name.is_empty() { call.operator.as_str() } else { call.name.as_str() };
         let name = pattern(name);
-        let role = named_role(&name, role);
-        let layer = Layer {
-            count: count.saturating_mul(self.times),
-            weight_copies: copies,
-            trained,
-            reads_data: trained && !gradient,
-            needs_input_gradient: gradient,
-            ..Layer::new(name, role, operator)
-        };
-        self.merge(layer);
+        self.merge(Layer {
+            role: named_role(&name, layer.role),
+            name,
+            count: layer.count.saturating_mul(self.times),
+            reads_data: layer.trained && !layer.needs_input_gradient,
+            ..layer
+        });
     }
 
     /// Merges a layer with an equal one of the same name, or appends it.

@@ -124,6 +124,7 @@ const G_PER_KWH: f64 = 0.453_592_37;
 pub(super) fn watttime(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let login = Request { path: "/login".to_owned(), login: true, ..Request::default() };
     let token: Token = session.server.fresh(&login)?;
+    session.server.secrets.learn(&token.token);
     let request = Request {
         path: "/v3/forecast".to_owned(),
         query: vec![

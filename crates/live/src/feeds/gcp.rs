@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flopcast_core::catalog::Purchase;
 use flopcast_core::diagnostic::Result;
-use serde::Deserialize;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::super::number::Number;
-use super::super::sheet::{Rents, Sheet, products};
+use super::super::sheet::{LONGEST_NAME, MOST_ROWS, Rents, Sheet, products};
 use super::super::transport::{Answer, Request};
 use super::{Pages, Session};
 
@@ -19,10 +20,72 @@ use super::{Pages, Session};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
-    skus: Vec<Sku>,
+    skus: Skus,
     /// The token of the next page; empty on the last one.
     #[serde(default)]
     next_page_token: String,
+}
+
+/// The SKUs of a page that are parts of products; the others are dropped as they are read.
+#[derive(Default)]
+struct Skus {
+    /// SKUs read, dropped ones included.
+    seen: usize,
+    /// SKUs that are parts of products.
+    parts: Vec<Sku>,
+}
+
+impl<'de> Deserialize<'de> for Skus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Skus;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of SKUs")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Skus, A::Error> {
+                let mut skus = Skus::default();
+                while let Some(sku) = list.next_element::<Sku>()? {
+                    skus.seen += 1;
+                    if sku.part().is_some() {
+                        skus.parts.push(sku);
+                    }
+                    if skus.parts.len() > PAGE {
+                        return Err(A::Error::custom("a page has more parts than were asked for"));
+                    }
+                }
+                Ok(skus)
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// The number of SKUs that a page is asked to have.
+const PAGE: usize = 5000;
+
+/// Reads a list. One that is longer than any real one is refused before it takes memory.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct List<T>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut few = Vec::new();
+            while let Some(item) = list.next_element()? {
+                few.push(item);
+                if few.len() > 200 {
+                    return Err(A::Error::custom("a list of a SKU has no end"));
+                }
+            }
+            Ok(few)
+        }
+    }
+    deserializer.deserialize_seq(List(std::marker::PhantomData))
 }
 
 /// A SKU: a part of an instance on some terms.
@@ -33,10 +96,10 @@ struct Sku {
     description: String,
     category: Category,
     /// Regions in which the price holds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     service_regions: Vec<String>,
     /// Its prices, the current one first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     pricing_info: Vec<PricingInfo>,
 }
 
@@ -61,7 +124,7 @@ struct Expression {
     /// `h`, or `GiBy.h` for memory.
     usage_unit: String,
     /// Tiers of quantity; the last one has the price behind a free tier.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     tiered_rates: Vec<Rate>,
 }
 
@@ -119,17 +182,22 @@ pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
         if !token.is_empty() {
             request.query.push(("pageToken", token));
         }
-        let page: Page = session.server.fresh(&request)?;
-        for sku in &page.skus {
+        let page: Page = session.server.known(session.server.long_json(&request)?)?;
+        for sku in &page.skus.parts {
             let Some((part, purchase)) = sku.part() else { continue };
             let price = sku.price().map_err(|why| session.server.failed(&why))?;
-            for region in &sku.service_regions {
+            for region in sku.service_regions.iter().filter(|it| it.len() <= LONGEST_NAME) {
+                if units.len() > MOST_ROWS {
+                    return Err(session
+                        .server
+                        .failed("the answer is too large: it has no end of regions"));
+                }
                 let lowest = units.entry((region.clone(), purchase, part)).or_insert(f64::MAX);
                 *lowest = price.map_or(*lowest, |price| price.min(*lowest));
             }
         }
         token = page.next_page_token;
-        if token.is_empty() || page.skus.is_empty() {
+        if token.is_empty() || page.skus.seen == 0 {
             break;
         }
     }

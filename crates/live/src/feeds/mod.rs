@@ -252,6 +252,8 @@ struct Pages {
 
 /// The most pages of a list; one that goes on is faulty.
 const MOST_PAGES: usize = 2000;
+/// Bytes of a link from a page to the next.
+const LONGEST_LINK: usize = 4096;
 
 impl Pages {
     fn new(source: &'static str) -> Self {
@@ -261,6 +263,9 @@ impl Pages {
     /// Notes a page, unless it occurred before or there are too many.
     fn enter(&mut self, page: &str) -> Result<()> {
         let name = self.source;
+        if page.len() > LONGEST_LINK {
+            return Err(Error::live(format!("{name}: the link to its next page has no end")));
+        }
         if !self.seen.insert(page.to_owned()) {
             return Err(Error::live(format!("{name}: a page of its list leads back to itself")));
         }

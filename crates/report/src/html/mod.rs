@@ -12,6 +12,7 @@ use flopcast_core::estimate::Id;
 use maud::{Markup, PreEscaped, html};
 
 use super::subject::accuracy;
+use super::text::{visible, visible_lines};
 use super::{Report, chart, headlines};
 
 pub(super) use pictures::sensitivity;
@@ -45,21 +46,30 @@ pub(crate) fn filled(template: &str, title: &str, content: &Markup) -> Result<St
         ));
     }
     let style = format!("{}{STYLE}", chart::STYLE);
-    let content = content.0.as_str();
+    // Text is markup by now; what acts on a terminal or on the direction of writing is not.
+    let content = visible_lines(&content.0);
+    let title = html! { (visible(title)) }.into_string();
+    let places = [
+        ("{{ title }}", title.as_str(), 8),
+        ("{{ style }}", style.as_str(), 1),
+        ("{{ content }}", content.as_str(), 1),
+    ];
+    for (place, _, most) in places {
+        let found = template.matches(place).count();
+        if found > most {
+            return Err(Error::input(format!("the template has `{place}` {found} times"))
+                .hint(format!("at most {most} are filled")));
+        }
+    }
     // Each place is filled once, and what fills it is never read as a template.
     let mut out = String::with_capacity(template.len() + style.len() + content.len());
     let mut rest = template;
     while let Some(start) = rest.find("{{ ") {
         out += &rest[..start];
         rest = &rest[start..];
-        let filled = [
-            ("{{ title }}", html! { (title) }.into_string()),
-            ("{{ style }}", style.clone()),
-            ("{{ content }}", content.to_owned()),
-        ];
-        let known = filled.into_iter().find(|(place, _)| rest.starts_with(place));
-        let (place, text) = known.unwrap_or(("{{ ", "{{ ".to_owned()));
-        out += &text;
+        let known = places.into_iter().find(|(place, ..)| rest.starts_with(place));
+        let (place, text, _) = known.unwrap_or(("{{ ", "{{ ", 0));
+        out += text;
         rest = &rest[place.len()..];
     }
     Ok(out + rest)

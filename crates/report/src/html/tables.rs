@@ -169,6 +169,11 @@ pub(super) fn inputs(report: &Report) -> Markup {
                 th scope="row" { (step.name.as_deref().unwrap_or_default()) }
                 td .num { (step.shown()) }
                 td .basis { (basis) }
+            } }
+            @for choice in &report.choices { tr {
+                th scope="row" { (choice.path) }
+                td .num { (choice.value) }
+                td .basis { "assumed: " (choice.why) }
             } } }
         } },
     )

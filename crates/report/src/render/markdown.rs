@@ -130,7 +130,7 @@ pub fn inline(text: &str) -> String {
                 out += "&amp;";
             }
             // Nobody is called by a name in a table.
-            '@' if next.is_some_and(|next| next.is_alphanumeric()) => out += "@&#8203;",
+            '@' if next.is_some_and(char::is_alphanumeric) => out += "@&#8203;",
             _ => out.push(character),
         }
     }

@@ -154,7 +154,9 @@ fn table(grid: &Grid, width: usize) -> String {
     if headed {
         builder.push_record(headings);
     }
-    rows.into_iter().for_each(|row| builder.push_record(row));
+    for row in rows {
+        builder.push_record(row);
+    }
     let mut table = builder.build();
     table.with(Style::empty()).with(Padding::new(0, GAP, 0, 0)).with(AlignmentStrategy::PerLine);
     table.modify(Columns::first(), Padding::new(grid.indent, GAP, 0, 0));

@@ -29,7 +29,7 @@ impl Subject for Comparison {
         if !self.hints.is_empty() {
             doc.push(Block::Section("To have forecast this".to_owned()));
             let hint = |path: &str, value: &str| format!("--set '{path}={value}'");
-            let facts = self.hints.iter().map(|it| (hint(&it.path, &it.value), it.why.clone()));
+            let facts = self.hints.iter().map(|it| (hint(it.path, &it.value), it.why.clone()));
             doc.push(Block::Facts(facts.collect()));
         }
         doc

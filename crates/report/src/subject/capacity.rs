@@ -1,7 +1,7 @@
 //! A sized service: latencies beside their bounds, then the forecast of its fleet.
 
 use flopcast_core::estimate::plan::Scenario;
-use flopcast_core::estimate::{Id, Key, Section};
+use flopcast_core::estimate::{Id, Key};
 use flopcast_core::quantity::{Measure, Time, text};
 use flopcast_core::serving::capacity::Autoscaling;
 use flopcast_core::serving::simulator::{ClassReport, Histogram};
@@ -49,7 +49,7 @@ pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
         })
         .collect();
     report.warnings.splice(0..0, capacity.warnings.iter().cloned());
-    report.service = service(&report, capacity);
+    report.service = service(capacity);
     report
 }
 
@@ -134,21 +134,12 @@ impl Subject for Service<'_> {
     }
 }
 
-/// What fits, latencies beside their bounds, and what is said about the service in words.
-fn service(report: &Report, capacity: &Capacity) -> Vec<Block> {
+/// What fits, and latencies beside their bounds.
+fn service(capacity: &Capacity) -> Vec<Block> {
     let mut doc = Doc::default();
     doc.section("What fits, weights and KV cache of an engine", memory(capacity));
     doc.section(title(capacity), latencies(capacity));
-    doc.push_some(Block::Facts(facts(report)));
     doc.blocks
-}
-
-/// What is said about the service in words.
-fn facts(report: &Report) -> Vec<(String, String)> {
-    let service = report.facts_of(Section::Simulated);
-    service
-        .filter_map(|fact| Some((fact.declared.label.to_owned(), fact.value.as_str()?.to_owned())))
-        .collect()
 }
 
 fn title(capacity: &Capacity) -> String {
@@ -162,9 +153,9 @@ fn groups(capacity: &Capacity) -> Vec<(Option<&str>, ClassReport)> {
     std::iter::once(all).chain(classes.map(|(n, it)| (Some(n.as_str()), it.clone()))).collect()
 }
 
-/// Latencies by percentile, and what is promised.
+/// Latencies by percentile, and the SLO.
 fn latencies(capacity: &Capacity) -> Grid {
-    let numbers = ["mean", "P50", "P90", "P95", "P99", "promised"].map(Column::numbers);
+    let numbers = ["mean", "P50", "P90", "P95", "P99", "SLO"].map(Column::numbers);
     let mut grid = Grid::new([Column::prose("")].into_iter().chain(numbers));
     let shown = |seconds: Option<f64>| {
         seconds.map_or(Cell::Gap, |seconds| Cell::quantity(Time::from_stored(seconds)))
@@ -183,8 +174,8 @@ fn latencies(capacity: &Capacity) -> Grid {
                 continue;
             }
             let at = [0.5, 0.9, 0.95, 0.99].map(|share| shown(histogram.quantile(share)));
-            let promises = capacity.objective.promises.iter();
-            let bounds: Vec<String> = promises
+            let slos = capacity.objective.slos.iter();
+            let bounds: Vec<String> = slos
                 .filter(|it| it.class == class && key == format!("{}_ms", it.latency.key()))
                 .map(|it| format!("P{:.0} {}", 100.0 * it.percentile, text::show(it.bound)))
                 .collect();

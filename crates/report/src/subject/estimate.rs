@@ -29,16 +29,21 @@ impl Subject for Vec<Report> {
     }
 }
 
-/// One row per figure and per row of the ledger: scenario, path, value.
+/// One row per figure and per row of the ledger: scenario, path, and the value, `unknown` or
+/// `never`.
 pub(crate) fn rows(reports: &[Report]) -> Grid {
     let words = ["scenario", "figure"].map(Column::words);
     let mut grid = Grid::new(words.into_iter().chain([Column::numbers("value")]));
     for report in reports {
-        let figures = report.figures.iter().map(|figure| (figure.path.clone(), figure.value()));
-        let ledger = report.ledger.iter();
-        let ledger = ledger.map(|row| (format!("ledger.{}.amount_usd", row.path()), row.amount));
+        let told = |value: Option<f64>, word: &str| value.map_or(Cell::text(word), Cell::number);
+        let figures = report.figures.iter();
+        let figures = figures.map(|it| (it.path.clone(), told(it.value(), &it.shown())));
+        let ledger = report
+            .ledger
+            .iter()
+            .map(|row| (format!("ledger.{}.amount_usd", row.path()), told(row.amount, "unknown")));
         for (path, value) in figures.chain(ledger) {
-            grid.push([Cell::text(&report.name), Cell::text(path), value.into()]);
+            grid.push([Cell::text(&report.name), Cell::text(path), value]);
         }
     }
     grid
@@ -187,6 +192,17 @@ fn inputs(report: &Report, doc: &mut Doc) {
             Cell::Said { brief: format!("{mark} {}", cut(name, 29)), text: name.to_owned() },
             Cell::Number { value: step.value, shown, unit: unit.into() },
             Cell::Said { brief, text: full },
+        ]);
+    }
+    for choice in &report.choices {
+        assumed = true;
+        grid.push([
+            Cell::Said {
+                brief: format!("* {}", cut(choice.path, 29)),
+                text: choice.path.to_owned(),
+            },
+            Cell::Text(cut(&choice.value, 24)),
+            Cell::Said { brief: "assumed".to_owned(), text: format!("assumed: {}", choice.why) },
         ]);
     }
     doc.section("Inputs", grid);

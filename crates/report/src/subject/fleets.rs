@@ -1,4 +1,4 @@
-//! Fleets side by side: the cheapest, the greenest and the smallest that keep the promises.
+//! Fleets side by side: the cheapest, the greenest and the smallest that keep the SLO.
 
 use flopcast_study::fleets::{Choice, Merits, Verdict};
 use flopcast_study::space::Space;
@@ -24,7 +24,7 @@ impl Subject for Fleets<'_> {
     fn doc(&self) -> Doc {
         let Self { name, space, choice } = self;
         let mut doc = Doc { rows: Some(rows(space, choice)), ..Doc::titled(*name) };
-        doc.push(Block::Section("Fleets that keep the promises, first year".to_owned()));
+        doc.push(Block::Section("Fleets that keep the SLO, first year".to_owned()));
         doc.push_some(Block::List(best(space, choice)));
         let grid = grid(space, choice);
         doc.push(if grid.is_empty() {

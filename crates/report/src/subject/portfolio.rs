@@ -36,7 +36,9 @@ fn scenarios(entries: &[Entry]) -> Grid {
     let mut grid = Grid::new(["scenario", "file"].map(Column::words).into_iter().chain(figures()));
     for entry in entries {
         let values = entry.values.into_iter().map(|value| Cell::known(value, Cell::short));
-        grid.push([&entry.name, &entry.file].map(|it| Cell::text(it)).into_iter().chain(values));
+        grid.push(
+            [&entry.name, &entry.file].map(|it| Cell::text(it.as_str())).into_iter().chain(values),
+        );
     }
     grid.push(["total", ""].map(Cell::from).into_iter().chain(sums(&total(entries))));
     grid

@@ -5,7 +5,7 @@ use flopcast_core::quantity::{DevicePower, EnergyPrice, Share, Time, YearlyRate}
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::given::Given;
+use crate::given::{Given, NonNegative};
 use crate::purchase::Purchase;
 use crate::reader::Located;
 
@@ -38,7 +38,7 @@ pub struct Owned {
     /// Price of electricity; the region's.
     pub electricity: Option<Given<EnergyPrice>>,
     /// Repairs and support, as a share of the purchase price per year.
-    pub maintenance: Option<Given<YearlyRate>>,
+    pub maintenance: Option<Given<YearlyRate, NonNegative>>,
     /// The rent that it is compared with; the cheapest on-demand price of the catalog.
     pub instead_of: Option<Located<InsteadOf>>,
 }

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
-use flopcast_core::catalog::{Accelerator, Catalog};
+use flopcast_core::catalog::{Accelerator, Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::estimate::plan::{Refresh, Service};
+use flopcast_core::estimate::plan::{Choice, Refresh, Service};
 use flopcast_core::ledger::plan::{Tariff, Terms};
-use flopcast_core::model::{Input as ModelInput, Model};
+use flopcast_core::model::{Input as ModelInput, Layer, Model, Operator};
 use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::{Data, Measure, Time, TokensPerRequest, show};
-use flopcast_core::serving::plan::{
-    Demand, FlopPerRequest, KvPerToken, Mixture, Replica, Speculation, Spread,
+use flopcast_core::quantity::{
+    Data, DeviceFlopRate, DeviceMemory, Measure, Precision, Share, Time, TokensPerRequest,
 };
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::instance::{Instances, Parts};
+use flopcast_core::serving::plan::{Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread};
+use flopcast_core::serving::step::Weights;
+use flopcast_core::serving::{instance, memory, network};
 
 use super::super::file::{Inference, Placement, ScenarioFile};
 use super::super::given::Given;
@@ -21,8 +25,7 @@ use super::rent::Tenant;
 use super::spread::{self, Spreading};
 use super::traffic::{self, Asked};
 use super::{
-    Files, Notes, api, assumed, default, owned, placement, pools, share, site, speculation,
-    training,
+    Files, Notes, api, assumed, owned, placement, pools, share, site, speculation, training,
 };
 
 pub(super) fn plan(
@@ -95,15 +98,12 @@ fn generation(
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
     let speculation = match &service.speculative {
-        Some(given) => {
-            let answers = asked.classes.iter().map(|it| it.share.value.get() * it.tokens().1);
-            let decode = (whole - prefill) / answers.sum::<f64>().max(1.0);
-            Some(speculation::plan(given, service, files, &asked, decode)?)
-        }
+        Some(given) => Some(speculation::plan(given, service, files, &asked)?),
         None => None,
     };
-    let (replica, spread) =
-        replica(service, catalog, device, &served, &asked, prefill, speculation)?;
+    let engine = Engine::of(service, device, &served, &asked, notes)?;
+    let (replica, instances) =
+        replica(service, device, &served, &asked, prefill, speculation, &engine)?;
     let rent = Tenant {
         catalog,
         placement: place,
@@ -124,8 +124,8 @@ fn generation(
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
-        headroom: assumed(
-            "planned load of a replica",
+        target_utilisation: assumed(
+            "target utilisation of a replica",
             share(0.8),
             "queues grow without bound at full load",
         ),
@@ -167,7 +167,7 @@ fn generation(
         demand: Demand {
             model: Arc::new(served.model().clone()),
             accelerator: device.id.clone(),
-            spread,
+            instances: instances.map(Arc::new),
             precision: service.precision.placed(),
             kv_precision: service.kv_precision.unwrap_or(service.precision.value),
             quantized: served.formats(),
@@ -214,17 +214,111 @@ fn max_wait(service: &Inference, generates: bool) -> Result<Option<Input<Time>>>
     }
 }
 
+/// What serves: the device as the step-time model sees it, and the engine with the formats that it runs
+/// in, where tokens are generated.
+struct Engine {
+    calibration: Calibration,
+    device: Device,
+    peak: Input<DeviceFlopRate>,
+    weights: Weights,
+    kv: Precision,
+    /// Its name; none for a network that answers in one pass.
+    name: Option<String>,
+}
+
+impl Engine {
+    fn of(
+        service: &Inference,
+        accelerator: &Accelerator,
+        served: &Served,
+        asked: &Asked,
+        notes: &mut Notes,
+    ) -> Result<Self> {
+        let precision = &service.precision;
+        let peak = served.peak(accelerator).map_err(|error| error.at(Some(&precision.place)))?;
+        let calibration = Calibration::shipped()?;
+        let device = Device::of(accelerator)
+            .map_err(|error| error.at(Some(&service.hardware.accelerator.place)))?;
+        let name = if !asked.classes.iter().any(|class| class.output.is_some()) {
+            None
+        } else if let Some(name) = &service.engine {
+            calibration.engine(&name.value).map_err(|error| error.at(Some(&name.place)))?;
+            Some(name.value.clone())
+        } else {
+            let first = calibration.facts.engines.keys().next().cloned();
+            notes.choices.extend(first.clone().map(|value| Choice {
+                path: "inference.engine",
+                value,
+                why: "the first of the engines that are calibrated".to_owned(),
+            }));
+            first
+        };
+        if name.is_some() && matches!(&served.model().layers[..], [only] if is_bulk(only)) {
+            notes.choices.push(Choice {
+                path: "model.layers",
+                value: "those of the usual aspect".to_owned(),
+                why:
+                    "only the parameters are given: L layers of width 128 L have 12 x 128^2 L^3 of \
+                      them; no KV cache is counted"
+                        .to_owned(),
+            });
+        }
+        let wide = precision.value.size().value > 2.0;
+        if wide && name.is_some() {
+            notes.warnings.push(format!(
+                "no run in {} is in the calibration of engines: it is taken to reach the shares of \
+                 the peak and the bandwidth that 16 bits reach",
+                precision.value
+            ));
+        }
+        Ok(Self {
+            device: Device { wide: wide.then_some(peak.value), ..device },
+            weights: served
+                .formats()
+                .map_or_else(|| instance::weights(precision.value), instance::quantized),
+            kv: service.kv_precision.unwrap_or(precision.value),
+            calibration,
+            peak,
+            name,
+        })
+    }
+
+    /// The instances of a replica so spread.
+    fn instances(
+        &self,
+        (accelerator, model): (&Accelerator, &Model),
+        speculation: Option<&Speculation>,
+        precision: Precision,
+        (spread, prefill): (Spread, Option<Spread>),
+    ) -> Result<Option<Instances>> {
+        let Some(engine) = &self.name else { return Ok(None) };
+        let draft = speculation.and_then(|it| it.draft.as_ref());
+        let parts = Parts {
+            engine,
+            device: self.device,
+            accelerator: &accelerator.id,
+            model,
+            weights: self.weights,
+            kv_bytes: self.kv.size().value,
+            spread,
+            prefill,
+            drafted: speculation.map_or(0, |it| it.tokens.value as u32),
+            draft: draft.map(|draft| (&*draft.model, instance::weights(precision))),
+        };
+        Instances::new(&parts, &self.calibration).map(Some)
+    }
+}
+
+/// A replica and, where tokens are generated, what it consists of.
 fn replica(
     service: &Inference,
-    catalog: &Catalog,
     device: &Accelerator,
     served: &Served,
     asked: &Asked,
     prefill: f64,
     speculation: Option<Speculation>,
-) -> Result<(Replica, Spread)> {
-    let precision = &service.precision;
-    let peak = served.peak(device).map_err(|error| error.at(Some(&precision.place)))?;
+    engine: &Engine,
+) -> Result<(Replica, Option<Instances>)> {
     let model = served.model();
     let named = &service.hardware.accelerator.place;
     let unknown = |what: &str| {
@@ -233,39 +327,34 @@ fn replica(
     };
     let memory = device.memory.as_ref().ok_or_else(|| unknown("memory"))?;
     let bandwidth = device.bandwidth.as_ref().ok_or_else(|| unknown("memory bandwidth"))?;
-    let usable = share(0.9);
-    let weights = served.weights();
-    let kv = service.kv_precision.unwrap_or(precision.value);
-    // Windows and states make it fall with the length: a request's own counts.
-    let lengths = asked.classes.iter().map(|class| {
-        let (input, output) = class.tokens();
-        class.share.value.get() * (input + output)
-    });
-    let length = lengths.sum::<f64>().max(1.0) as u64;
-    let kv_per_token =
-        kv.size().value * model.extents.cached_elements(length) as f64 / length as f64;
-    let formula = |text: String| Basis::Derived { formula: text };
-
-    let usable_data = Data::from_stored(memory.value.value * usable.get());
+    let (memory_share, reserve) = room(engine)?;
+    let usable =
+        Data::from_stored(memory.value.value * memory_share.value.get() - reserve.value.value);
     let draft = speculation.as_ref().and_then(|it| it.draft.as_ref());
     let beside = draft.map_or(Data::default(), |draft| draft.weights.value);
+    let one = Spread { tensor: 1, pipeline: 1, data: 1, whole_experts: false };
+    let instances = |spreads| {
+        engine.instances((device, model), speculation.as_ref(), service.precision.value, spreads)
+    };
+    let whole = instances((one, None))?;
+    let least = whole.as_ref().map_or_else(|| served.weights().value, |it| it.weights().0) + beside;
+    let generates = whole.is_some();
     let pools = match &service.disaggregated {
         Some(given) => {
-            let held = (weights.clone(), beside, usable_data);
-            let generates = asked.classes.iter().any(|class| class.output.is_some());
-            Some(pools::plan(given, service, device, model, generates, held)?)
+            Some(pools::plan(given, service, device, model, generates, (least, usable))?)
         }
         None => None,
     };
-    let Spreading { spread, devices, stages, weights } =
-        spread::over_devices(service.parallelism.as_ref(), model, weights, beside, usable_data)?;
+    let Spreading { spread, devices } =
+        spread::over_devices(service.parallelism.as_ref(), model, least, usable)?;
+    let (pools, prefill_spread) = pools.unzip();
+    let instances = instances((spread, prefill_spread))?;
     let none =
         || assumed("input tokens", TokensPerRequest::from_stored(0.0), "the model reads none");
     let input = asked.classes.iter().map(|class| {
         (class.share.clone(), class.input.as_ref().map_or_else(none, |it| it.mean.clone()))
     });
     // A class without answers among others that have them generates nothing.
-    let generates = asked.classes.iter().any(|class| class.output.is_some());
     let output = asked.classes.iter().filter(|_| generates).map(|class| {
         let silent = || {
             assumed("output tokens", TokensPerRequest::from_stored(0.0), "the class has no answer")
@@ -275,45 +364,32 @@ fn replica(
     let replica = Replica {
         devices,
         pools,
-        stages,
-        weights,
-        kv_per_token: Input::new(
-            "KV cache per token",
-            KvPerToken::from_stored(kv_per_token),
-            formula(format!(
-                "cached elements of {} per position x {}",
-                model.name,
-                show(kv.size())
-            )),
-        ),
+        weights: match &instances {
+            None => served.weights(),
+            Some(it) => weights(it, model, spread),
+        },
         prefill: Input::new(
             "FLOPs of the prompt",
             FlopPerRequest::from_stored(prefill),
-            formula(format!("operators of {}, forward over the prompt", model.name)),
+            Basis::Derived {
+                formula: format!("operators of {}, forward over the prompt", model.name),
+            },
         ),
         input: Mixture::of(input)
             .ok_or_else(|| Error::input("the service has no requests").at(Some(named)))?,
         output: Mixture::of(output),
-        peak,
+        reached: match generates {
+            true => None,
+            false => {
+                let (peak, peak16) = (engine.peak.value, engine.device.peak16);
+                Some(network::reached(&engine.calibration, peak, peak16)?)
+            }
+        },
+        peak: engine.peak.clone(),
         bandwidth: bandwidth.input(format!("memory bandwidth of {}", device.id)),
         memory: memory.input(format!("memory of {}", device.id)),
-        usable_memory: assumed(
-            "usable memory",
-            usable,
-            "the rest is the engine's own and activations",
-        ),
-        compute_efficiency: default(
-            catalog,
-            "prefill FLOP/s / peak",
-            "serving.compute_efficiency",
-            "what engines reach on average",
-        )?,
-        bandwidth_efficiency: default(
-            catalog,
-            "decode bytes/s / bandwidth",
-            "serving.bandwidth_efficiency",
-            "what engines reach on average",
-        )?,
+        memory_share,
+        reserve,
         max_batch: match &service.max_batch {
             Some(given) if !(1.0..=65536.0).contains(&given.spread.central()) => {
                 return Err(given.refuse("a batch holds from 1 to 65,536 requests"));
@@ -323,5 +399,47 @@ fn replica(
         },
         speculation,
     };
-    Ok((replica, spread))
+    Ok((replica, instances))
+}
+
+/// What weights and cache may use of a device: the engine's share of its memory without what the
+/// engine needs itself; of a network that answers in one pass, without what the device keeps.
+fn room(engine: &Engine) -> Result<(Input<Share>, Input<DeviceMemory>)> {
+    let fitted = || Some(engine.calibration.fitted.clone());
+    let basis = |why: String, source| Basis::Assumed { why, source };
+    let Some(name) = &engine.name else {
+        let why = "the rest is the runtime's own";
+        let none = DeviceMemory::from_stored(0.0);
+        return Ok((
+            assumed("share of the memory in use", share(0.9), why),
+            assumed("memory beside weights and activations", none, "activations are counted"),
+        ));
+    };
+    let taken = share(engine.calibration.engine(name)?.memory_share);
+    let why = format!("{name} takes this share of the memory unless it is told otherwise");
+    let reserved = "context, activations and captured graphs of an engine".to_owned();
+    Ok((
+        Input::new("share of the memory in use", taken, basis(why, None)),
+        Input::new(
+            "memory beside weights and cache",
+            memory::reserve(&engine.device),
+            basis(reserved, fitted()),
+        ),
+    ))
+}
+
+fn is_bulk(layer: &Layer) -> bool {
+    matches!(layer.operator, Operator::Bulk(_))
+}
+
+/// All weights of an instance.
+fn weights(instances: &Instances, model: &Model, spread: Spread) -> Input<Data> {
+    let count = model.parameters().total;
+    let copies = match spread.data {
+        1 => String::new(),
+        ranks => format!(", those of attention on {ranks} ranks"),
+    };
+    let formula =
+        format!("{count} parameters in their formats, head and embedding in 16 bits{copies}");
+    Input::new("weights", instances.weights().0, Basis::Derived { formula })
 }

@@ -53,6 +53,7 @@ pub trait Files {
 #[derive(Clone, Debug, Default)]
 struct Notes {
     model_assumptions: Vec<String>,
+    choices: Vec<plan::Choice>,
     warnings: Vec<String>,
     prices_as_of: Option<chrono::NaiveDate>,
     grid_as_of: Option<chrono::NaiveDate>,
@@ -183,6 +184,7 @@ impl Frame {
                 .iter()
                 .flat_map(|notes| notes.model_assumptions.iter().cloned())
                 .collect(),
+            choices: notes.iter().flat_map(|notes| notes.choices.iter().cloned()).collect(),
             warnings,
         }
     }

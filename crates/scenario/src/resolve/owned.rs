@@ -12,7 +12,7 @@ use flopcast_core::quantity::system::time::{day, year};
 use flopcast_core::quantity::{DevicePower, DevicePrice, EnergyPrice, Measure, Time};
 
 use super::super::file::{InsteadOf, Owned as OwnedFile, Placement};
-use super::super::given::Given;
+use super::super::given::{Domain, Given};
 use super::super::purchase::Purchase;
 use super::super::reader::Located;
 use super::{Notes, assumed, default, placement, share};
@@ -122,9 +122,9 @@ impl Keys<'_> {
         format!("{}.owned.{key}", self.section)
     }
 
-    fn or_default<Q: Measure>(
+    fn or_default<Q: Measure, D: Domain>(
         &self,
-        given: Option<&Given<Q>>,
+        given: Option<&Given<Q, D>>,
         key: &str,
         id: &str,
         why: &str,
@@ -325,6 +325,6 @@ fn family_default(catalog: &Catalog, id: &str, family: &str) -> String {
     if catalog.has_default(&own) { own } else { format!("{id}.other") }
 }
 
-fn refuse<Q: Measure>(given: Option<&Given<Q>>, message: &str) -> Error {
+fn refuse<Q: Measure, D: Domain>(given: Option<&Given<Q, D>>, message: &str) -> Error {
     given.map_or_else(|| Error::input(message), |given| given.refuse(message))
 }

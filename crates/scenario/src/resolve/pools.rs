@@ -1,21 +1,22 @@
-//! Disaggregated prefill and decode: the engines of a replica.
+//! Disaggregated prefill and decode: the instances of a replica.
 
-use flopcast_core::catalog::Accelerator;
+use flopcast_core::catalog::{Accelerator, Links};
 use flopcast_core::diagnostic::Result;
 use flopcast_core::model::Model;
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::Data;
-use flopcast_core::serving::plan::Pools;
+use flopcast_core::serving::plan::{Pools, Spread};
 
 use super::super::file::{Disaggregated, Inference};
 use super::super::given::Given;
 use super::assumed;
 use super::spread::{self, Spreading};
 
-/// More engines than any group has.
+/// More instances than any group has.
 const MOST: f64 = 1024.0;
 
-/// The pools of a service whose model has these weights; `usable` is the memory of a device.
+/// The pools of a service whose model and draft have these weights, and how a prefill instance is
+/// spread; `usable` is the memory of a device.
 ///
 /// # Errors
 /// Pools of a network that generates nothing; counts that are not whole; degrees as those of
@@ -26,8 +27,8 @@ pub(super) fn plan(
     device: &Accelerator,
     model: &Model,
     generates: bool,
-    (weights, beside, usable): (Input<Data>, Data, Data),
-) -> Result<Pools> {
+    (weights, usable): (Data, Data),
+) -> Result<(Pools, Spread)> {
     if !generates {
         return Err(given
             .decode
@@ -35,14 +36,13 @@ pub(super) fn plan(
             .hint("give inference.traffic.output_tokens, or leave disaggregated out"));
     }
     let parallelism = given.prefill_parallelism.as_ref().or(service.parallelism.as_ref());
-    let Spreading { spread, devices, weights, .. } =
-        spread::over_devices(parallelism, model, weights, beside, usable)?;
+    let Spreading { spread, devices } = spread::over_devices(parallelism, model, weights, usable)?;
     let network = "link of a device to other nodes";
-    Ok(Pools {
+    let pools = Pools {
         prefill: count(&given.prefill, "prefill")?,
         decode: count(&given.decode, "decode")?,
         prefill_devices: Input::new(
-            "devices of an engine that reads prompts",
+            "devices of a prefill instance",
             devices.value,
             Basis::Derived {
                 formula: format!(
@@ -51,13 +51,12 @@ pub(super) fn plan(
                 ),
             },
         ),
-        prefill_weights: weights,
-        prefill_spread: spread,
         network: device.scale_out.as_ref().map_or_else(
-            || assumed(network, Accelerator::network_card(), "a 100 Gbit/s network card"),
+            || assumed(network, Links::network_card(), "a 100 Gbit/s network card"),
             |link| link.input(network),
         ),
-    })
+    };
+    Ok((pools, spread))
 }
 
 fn count(given: &Given<f64>, pool: &str) -> Result<Input<f64>> {
@@ -67,7 +66,7 @@ fn count(given: &Given<f64>, pool: &str) -> Result<Input<f64>> {
         || engines.fract() != 0.0
     {
         return Err(given
-            .refuse("a replica has a whole number of engines of each kind, from 1 to 1024")
+            .refuse("a replica has a whole number of instances of each kind, from 1 to 1024")
             .hint("`capacity --vary inference.disaggregated.decode=1,2,3` finds the best"));
     }
     Ok(given.input(&format!("inference.disaggregated.{pool}")))

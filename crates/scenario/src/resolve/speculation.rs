@@ -1,10 +1,10 @@
-//! Speculative decoding: the draft and what its guesses cost.
+//! Speculative decoding: how many tokens are drafted, and by what.
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{AttentionCount, Input as ModelInput, Spec};
+use flopcast_core::model::{Input as ModelInput, Spec};
 use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::{FlopPerToken, Measure, show};
-use flopcast_core::serving::plan::{Draft, FlopPerRequest, KvPerToken, Speculation};
+use flopcast_core::quantity::show;
+use flopcast_core::serving::plan::{Draft, Speculation};
 
 use super::super::file::{Inference, Speculative};
 use super::super::reader::Located;
@@ -12,19 +12,18 @@ use super::Files;
 use super::traffic::Asked;
 use super::training::built;
 
-/// More guesses than any engine makes.
+/// More draft tokens than any engine takes.
 const MOST: u32 = 64;
 
-/// The guesses of a service whose verification takes `decode` FLOPs for each token.
+/// What is drafted for a service.
 ///
 /// # Errors
-/// Guesses for a network that generates nothing, none, or too many.
+/// Drafts for a network that generates nothing, none, or too many.
 pub(super) fn plan(
     given: &Speculative,
     service: &Inference,
     files: &dyn Files,
     asked: &Asked,
-    decode: f64,
 ) -> Result<Speculation> {
     let name = |key: &str| format!("inference.speculative.{key}");
     let refuse = |what: &str| Error::input(what).at(Some(&given.tokens.place));
@@ -44,11 +43,6 @@ pub(super) fn plan(
             Basis::Given { place, source: None },
         ),
         acceptance: given.acceptance.input(&name("acceptance")),
-        verification: Input::new(
-            "FLOPs of a token",
-            FlopPerToken::from_stored(decode),
-            Basis::Derived { formula: "forward over the answer / its tokens".to_owned() },
-        ),
         draft: match &given.draft {
             Some(spec) => Some(draft(spec, service, files, asked)?),
             None => None,
@@ -62,42 +56,20 @@ fn draft(
     files: &dyn Files,
     asked: &Asked,
 ) -> Result<Draft> {
-    let at = |tokens: f64| {
-        let sequence = Some((tokens.round() as u64).max(1));
-        built(spec, files, &ModelInput { sequence, ..ModelInput::default() })
-    };
-    let (mut prefill, mut length) = (0.0, 0.0);
-    for class in &asked.classes {
+    let length = asked.classes.iter().map(|class| {
         let (input, output) = class.tokens();
-        let share = class.share.value.get();
-        let prompt = at(input)?;
-        let flops = prompt.forward(AttentionCount::Causal).matmul.value;
-        let computed = 1.0 - class.cached.value.get();
-        prefill += share * computed * flops / prompt.input.batch.max(1) as f64;
-        length += share * (input + output);
-    }
-    let model = at(length)?;
-    let length = length.max(1.0) as u64;
+        class.share.value.get() * (input + output)
+    });
+    let sequence = Some((length.sum::<f64>().round() as u64).max(1));
+    let model = built(spec, files, &ModelInput { sequence, ..ModelInput::default() })?;
     let weight = service.precision.value.size();
-    let kv = service.kv_precision.unwrap_or(service.precision.value).size();
-    let cached = model.extents.cached_elements(length) as f64 / length as f64;
     let parameters = model.parameters().total;
-    let derived = |formula: String| Basis::Derived { formula };
+    let formula = format!("{parameters} parameters x {}", show(weight));
     Ok(Draft {
         weights: Input::new(
             "weights of the draft",
             weight * parameters as f64,
-            derived(format!("{parameters} parameters x {}", show(weight))),
-        ),
-        kv_per_token: Input::new(
-            "KV cache of the draft per token",
-            KvPerToken::from_stored(kv.value * cached),
-            derived(format!("cached elements of {} per position x {}", model.name, show(kv))),
-        ),
-        prefill: Input::new(
-            "FLOPs of the prompt in the draft",
-            FlopPerRequest::from_stored(prefill),
-            derived(format!("operators of {}, forward over the prompt", model.name)),
+            Basis::Derived { formula },
         ),
         model,
         place: spec.place.clone(),

@@ -1,7 +1,7 @@
 //! How a replica is spread over devices: what is given, or the fewest that hold the weights.
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{Model, Role};
+use flopcast_core::model::Model;
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{Data, Devices, Measure};
 use flopcast_core::serving::plan::Spread;
@@ -10,35 +10,32 @@ use super::super::file::ServingParallelism;
 use super::super::reader::Located;
 use super::assumed;
 
-/// The degrees of a replica, and what follows from them.
+/// The degrees of a replica, and the devices that follow from them.
 pub(super) struct Spreading {
     pub spread: Spread,
     pub devices: Input<Devices>,
-    pub stages: Option<Input<f64>>,
-    pub weights: Input<Data>,
 }
 
-/// Spreads a model's weights over devices of which each offers `usable`; a draft's are `beside` them.
+/// Spreads a model over devices of which each offers `usable`; `weights` are its own and a draft's.
 ///
 /// # Errors
 /// Degrees of zero or beyond any replica, and those that the model or an engine cannot have.
 pub(super) fn over_devices(
     parallelism: Option<&Located<ServingParallelism>>,
     model: &Model,
-    weights: Input<Data>,
-    beside: Data,
+    weights: Data,
     usable: Data,
 ) -> Result<Spreading> {
     let derived = |formula: &str| Basis::Derived { formula: formula.to_owned() };
     let Some(given) = parallelism else {
-        let tensor = smallest_power_of_two(weights.value + beside, usable);
+        let tensor = smallest_power_of_two(weights, usable);
         let devices = assumed(
             "inference.parallelism.tensor",
             Devices::from_stored(f64::from(tensor)),
             "the smallest power of two that holds the weights with room for the KV cache",
         );
         let spread = Spread { tensor, pipeline: 1, data: 1, whole_experts: false };
-        return Ok(Spreading { spread, devices, stages: None, weights });
+        return Ok(Spreading { spread, devices });
     };
     let refuse = |message: String| Err(Error::input(message).at(Some(&given.place)));
     let degrees = &given.value;
@@ -79,28 +76,8 @@ pub(super) fn over_devices(
         let formula = format!("tensor {tensor} x pipeline {pipeline} x data {data}");
         Input::new("devices of a replica", Devices::from_stored(devices), derived(&formula))
     };
-    let stages = (pipeline > 1).then(|| {
-        Input::new("inference.parallelism.pipeline", f64::from(pipeline), derived("given"))
-    });
-    let weights = if data > 1 { repeated(&weights, model, data) } else { weights };
     let spread = Spread { tensor, pipeline, data, whole_experts };
-    Ok(Spreading { spread, devices, stages, weights })
-}
-
-/// The weights with those of attention once per data-parallel rank.
-fn repeated(weights: &Input<Data>, model: &Model, ranks: u32) -> Input<Data> {
-    let attends = |role: Role| matches!(role, Role::Attention | Role::Mixer);
-    let attention: u64 = model
-        .layers
-        .iter()
-        .filter(|layer| attends(layer.role))
-        .map(flopcast_core::model::Layer::parameters)
-        .sum();
-    let share = attention as f64 / model.parameters().total.max(1) as f64;
-    let formula =
-        format!("all weights, and those of attention ({share:.3} of them) on {ranks} ranks");
-    let value = weights.value * (1.0 + share * f64::from(ranks - 1));
-    Input::new("weights of a replica", value, Basis::Derived { formula })
+    Ok(Spreading { spread, devices })
 }
 
 /// Devices that hold the weights with a fifth of the memory left for the KV cache.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{Measure, RequestRate, Share, TokensPerRequest, YearlyRate};
-use flopcast_core::serving::capacity::{Limit, Objective, Promise};
+use flopcast_core::serving::capacity::{Limit, Objective, Slo};
 use flopcast_core::serving::plan::{Length, RequestKind};
-use flopcast_core::serving::traffic::{Profile, Trace};
+use flopcast_core::serving::traffic::{Lengths, Profile, Recorded, Trace};
 
-use super::super::file::{Inference, Lengths, Percentiles, Traffic};
+use super::super::file::{Inference, Lengths as Stated, Percentiles, Traffic};
 use super::super::given::Given;
 use super::{Files, Notes, assumed, share};
 
@@ -155,11 +155,20 @@ fn trace(
 }
 
 fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedClass {
-    let (input, output, cached) = trace.means();
-    let tokens = |key: &str, mean: f64| {
-        let mean = TokensPerRequest::from_stored(mean);
-        let name = format!("inference.traffic.{key}.mean");
-        Some(length(derived(&name, mean, "mean of the trace"), None, key, place))
+    let (input, _, cached) = trace.means();
+    let tokens = |key: &str, of: fn(&Recorded) -> u32| {
+        let (mean, p95) = Lengths::like(trace.requests.iter().map(|it| f64::from(of(it))));
+        let name = format!("inference.traffic.{key}");
+        let (mean, p95) = (TokensPerRequest::from_stored(mean), TokensPerRequest::from_stored(p95));
+        Some(Length {
+            mean: derived(&format!("{name}.mean"), mean, "mean of the trace"),
+            p95: derived(
+                &format!("{name}.p95"),
+                p95,
+                "of a lognormal that varies as the trace does",
+            ),
+            place: place.clone(),
+        })
     };
     let own = || {
         let found = share(cached / input.max(1.0));
@@ -168,13 +177,22 @@ fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedCl
     AskedClass {
         name: None,
         share: all(),
-        input: tokens("input_tokens", input),
-        output: tokens("output_tokens", output),
+        input: tokens("input_tokens", |it| it.input),
+        output: tokens("output_tokens", |it| it.output),
         cached: hit.map_or_else(own, |given| given.input("inference.prefix_cache_hit")),
     }
 }
 
+/// A forecast is of kinds of requests, not of every customer: figures are told for each.
+const MOST_CLASSES: usize = 100;
+
 fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedClass>> {
+    if let Some(class) = traffic.classes.get(MOST_CLASSES) {
+        let count = traffic.classes.len();
+        return Err(Error::input(format!("{count} classes of requests; at most {MOST_CLASSES}"))
+            .at(Some(&class.name.place))
+            .hint("classes of like lengths can be one, with a p95"));
+    }
     let shares = || traffic.classes.iter().map(|class| &class.share);
     let sum: f64 = shares().map(|given| given.spread.central().get()).sum();
     if let Some(last) = shares().next_back()
@@ -210,7 +228,7 @@ fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedCla
                 || "inference.traffic".to_owned(),
                 |class| format!("inference.traffic.classes.{}", class.name.value),
             );
-            let length = |given: Option<&Lengths>, key: &str| {
+            let length = |given: Option<&Stated>, key: &str| {
                 given.map(|given| {
                     let mean = given.mean.input(&format!("{under}.{key}.mean"));
                     length(mean, given.p95.as_ref(), &format!("{under}.{key}"), &given.mean.place)
@@ -263,15 +281,15 @@ fn length(
     }
 }
 
-/// What is promised to all requests, then to each class.
+/// The SLO of all requests, then that of each class.
 fn objective(service: &Inference) -> Objective {
     let classes = &service.traffic.value.classes;
     let each = classes.iter().zip(0_u16..).map(|(class, index)| (Some(index), &class.slo));
-    let promises = std::iter::once((None, &service.slo)).chain(each).flat_map(|(class, slo)| {
+    let slos = std::iter::once((None, &service.slo)).chain(each).flat_map(|(class, slo)| {
         let lists = [(Limit::Ttft, &slo.ttft), (Limit::Tpot, &slo.tpot), (Limit::E2e, &slo.e2e)];
         lists.into_iter().flat_map(move |(latency, given)| {
             let bounds = given.iter().flat_map(Percentiles::bounds);
-            bounds.map(move |(percentile, bound)| Promise {
+            bounds.map(move |(percentile, bound)| Slo {
                 class,
                 latency,
                 percentile,
@@ -280,7 +298,7 @@ fn objective(service: &Inference) -> Objective {
         })
     });
     Objective {
-        promises: promises.collect(),
+        slos: slos.collect(),
         classes: classes.iter().map(|class| class.name.value.clone()).collect(),
     }
 }

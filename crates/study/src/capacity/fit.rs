@@ -1,39 +1,58 @@
 //! What would make a model fit that does not: each change alone, computed.
 
-use flopcast_core::catalog::Catalog;
+use flopcast_core::catalog::{Catalog, Device};
+use flopcast_core::diagnostic::Error;
 use flopcast_core::estimate::plan::Service;
 use flopcast_core::quantity::{Precision, text};
+use flopcast_core::serving::instance::{Instances, Unfit, weights};
 use flopcast_core::serving::memory::KvCapacity;
-use flopcast_core::serving::step::{Deployment, Device};
-
-use super::engines::weights;
+use flopcast_core::serving::step::Deployment;
 
 /// Devices that are named, those with the least memory first.
 const DEVICES: usize = 3;
 /// The widest tensor parallelism that is tried.
 const WIDEST: u32 = 64;
 
-/// What a replica that does not fit is to hold.
-pub(super) struct Unfit<'a> {
-    pub service: &'a Service,
-    pub device: Device,
-    pub deployment: Deployment,
-    /// Tokens of a request.
-    pub length: u32,
-    /// Where its parallelism is said.
-    pub parallelism: &'static str,
+/// Why a replica does not fit, with changes that would make it fit.
+pub(super) fn explained(
+    unfit: Unfit,
+    service: &Service,
+    instances: &Instances,
+    catalog: &Catalog,
+    (input, output): (f64, f64),
+) -> Error {
+    let replica = Replica {
+        service,
+        instances,
+        deployment: unfit.deployment,
+        length: (input + output).ceil() as u32,
+        parallelism: match unfit.prefill {
+            true => "inference.disaggregated.prefill_parallelism",
+            false => "inference.parallelism",
+        },
+    };
+    replica.remedies(catalog).into_iter().fold(unfit.error, Error::hint)
 }
 
-impl Unfit<'_> {
-    /// Changes that make it fit, in words; `holds` tells what a replica holds of sequences of a
-    /// length, if anything.
-    pub(super) fn remedies(
-        &self,
-        catalog: &Catalog,
-        holds: impl Fn(&Device, &Deployment, u32) -> Option<KvCapacity>,
-    ) -> Vec<String> {
-        let Self { service, device, deployment, length, parallelism } = self;
-        let demand = &service.demand;
+/// What a replica that does not fit is to hold.
+struct Replica<'a> {
+    service: &'a Service,
+    instances: &'a Instances,
+    deployment: Deployment,
+    /// Tokens of a request.
+    length: u32,
+    /// Where its parallelism is said.
+    parallelism: &'static str,
+}
+
+impl Replica<'_> {
+    /// Changes that make it fit, in words.
+    fn remedies(&self, catalog: &Catalog) -> Vec<String> {
+        let Self { service, instances, deployment, length, parallelism } = self;
+        let (demand, device) = (&service.demand, &instances.device);
+        let holds = |device: &Device, deployment: &Deployment, length| {
+            instances.holds(demand, device, deployment, length).ok()
+        };
         let at_once = |memory: &KvCapacity| {
             let count = memory.sequences.min(service.replica.max_batch.value);
             let requests = if count < 2.0 { "request" } else { "requests" };
@@ -60,8 +79,7 @@ impl Unfit<'_> {
             [Precision::Fp8, Precision::Int4].into_iter().filter(narrower).find_map(|precision| {
                 let follows = demand.kv_precision == given;
                 let kv_bytes = if follows { precision.size().value } else { deployment.kv_bytes };
-                let narrow =
-                    Deployment { weights: weights(precision).ok()?, kv_bytes, ..*deployment };
+                let narrow = Deployment { weights: weights(precision), kv_bytes, ..*deployment };
                 Some((precision, holds(device, &narrow, *length)?))
             });
         if let Some((precision, memory)) = narrowed {

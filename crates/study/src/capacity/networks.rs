@@ -4,10 +4,9 @@
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service};
-use flopcast_core::provenance::Traced;
-use flopcast_core::quantity::{Measure as _, Ratio, Time, text};
+use flopcast_core::quantity::{Measure as _, Time, text};
 use flopcast_core::serving::capacity::{Fleet, Limit, at_rate};
-use flopcast_core::serving::network::{Pass, kernel};
+use flopcast_core::serving::network::Pass;
 use flopcast_core::serving::plan::Router;
 use flopcast_core::serving::simulator::Batching;
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
@@ -27,18 +26,18 @@ pub(super) fn size(
             .hint("give inference.traffic.output_tokens, or leave the engine out"));
     }
     let objective = demand.objective.clone();
-    if let Some(promise) = objective.promises.iter().find(|it| it.latency == Limit::Tpot) {
+    if let Some(slo) = objective.slos.iter().find(|it| it.latency == Limit::Tpot) {
         return Err(Error::input(format!(
-            "{} of {} is promised, but nothing is generated",
-            objective.name(promise),
-            text::show(promise.bound)
+            "{} of {} is an SLO of generated tokens, but nothing is generated",
+            objective.name(slo),
+            text::show(slo.bound)
         ))
-        .hint("promise e2e, the whole request"));
+        .hint("give an SLO of e2e, the whole request"));
     }
-    let Question { calibration, search, records, .. } = *question;
-    let kernel = kernel(calibration)?;
+    let Question { search, records, .. } = *question;
     let activation = demand.precision.value.size();
-    let times = Pass::of(&demand.model, activation, &kernel).times(&service.replica)?;
+    let pass = Pass::of(&demand.model, activation, &service.replica)?;
+    let times = pass.times()?;
     let most = times.len();
 
     let mut warnings = vec![
@@ -79,16 +78,8 @@ pub(super) fn size(
     // One pass is what an engine does with a prompt.
     let found = task.solve(&server, |_| Limit::Ttft.interval(), at_peak, &mut warnings)?;
     let limits = ReplicaLimits {
-        kv_capacity: None,
-        max_concurrency: Traced::<Ratio>::counted(
-            "inference.replica.max_concurrency",
-            Ratio::from_stored(most as f64),
-            "min(largest batch, batch whose activations fit beside the weights)",
-            true,
-        ),
         max_rate: max_rate(&found.highest),
-        prompt_share: None,
-        speculation: None,
+        ..ReplicaLimits::of(&service.recorded())?
     };
     capacity(scenario, catalog, found, objective, limits, Engaged::Network(times), warnings)
 }

@@ -427,7 +427,10 @@ impl Estimate {
     pub fn figure(&self, key: impl Into<Key>) -> Option<Figure> {
         let key = key.into();
         let reading = self.read(&key);
-        (!reading.is_absent()).then(|| Figure { path: key.path(), key, reading })
+        (!reading.is_absent()).then(|| {
+            let path = key.path();
+            Figure { reading: reading.map(|figure| figure.or_named(&path)), path, key }
+        })
     }
 
     /// A figure's value, in the declared unit; none where the forecast lacks it or does not know

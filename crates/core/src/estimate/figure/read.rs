@@ -7,11 +7,12 @@ use crate::estimate::{
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Entry, Ledger, Resource};
 use crate::ledger::owned::PARTS;
-use crate::ledger::rent::Packing;
+use crate::ledger::packing::Packing;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
-use crate::provenance::{Amount, Known, Traced, Value};
+use crate::provenance::{Amount, Known, Traced, Unknown, Value};
+use crate::quantity::text::count;
 use crate::quantity::{Co2eMass, DeviceMemory, Measure, Money, Per, Time, Tokens};
 use crate::serving::simulator::{ClassReport, Histogram};
 use crate::training::memory::Memory;
@@ -116,7 +117,7 @@ impl Read {
 
     /// The figure of a forecast.
     pub(super) fn of(self, estimate: &Estimate, key: &Key) -> Figure {
-        self.part(estimate, key).unwrap_or(Value::Absent)
+        bounded(self.part(estimate, key).unwrap_or(Value::Absent))
     }
 
     fn part(self, estimate: &Estimate, key: &Key) -> Option<Figure> {
@@ -162,9 +163,21 @@ impl Read {
     }
 }
 
+/// A value without end, or of nothing divided by nothing, is none.
+fn bounded(figure: Figure) -> Figure {
+    let why = match &figure {
+        Value::Known(known) if known.value().stored.is_nan() => "a part of nothing has no size",
+        Value::Known(known) if known.value().stored.is_infinite() => {
+            "nothing bounds it: it is per unit of what does not occur, or the model keeps none of it"
+        }
+        _ => return figure,
+    };
+    Value::Unknown(Unknown { why: why.to_owned() })
+}
+
 /// What was seen, if it was.
 pub(super) fn seen<Q: Measure>(quantity: Option<Q>) -> Figure {
-    quantity.map(|it| Traced::counted("", it, "simulated", false)).into()
+    quantity.map(|it| Traced::seen(it, "statistic of the simulated run at the peak")).into()
 }
 
 /// A latency: its mean, or the percentile of a member's name.
@@ -174,7 +187,9 @@ pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
         Some(percentile) => histogram.quantile(percentile / 100.0),
         None => histogram.mean(),
     };
-    seen(seconds.map(Time::from_stored))
+    let what = if member == MEAN { "mean" } else { member };
+    let how = || format!("simulated: {what} over {} requests", count(histogram.count() as f64));
+    seconds.map(|seconds| Traced::seen(Time::from_stored(seconds), how())).into()
 }
 
 impl TrainingForecast {

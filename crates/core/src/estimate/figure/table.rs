@@ -81,7 +81,7 @@ figures! {
         KvCapacity: "replica.kv_capacity_tokens" "tokens" "KV cache of a replica" => |it| (&it.limits.kv_capacity).into();
         MaxConcurrency: "replica.max_concurrency" "" "requests at once" => |it| (&it.limits.max_concurrency).into();
         Acceptance: "speculative.acceptance" "" "draft tokens that are accepted" => |it| it.limits.speculation.as_ref().map(|it| &it.acceptance).into();
-        TokensPerVerification: "speculative.tokens_per_verification" "" "  tokens that a verification yields" => |it| it.limits.speculation.as_ref().map(|it| &it.yields).into();
+        TokensPerVerification: "speculative.tokens_per_verification" "" "  tokens that a verification yields" => |it| it.limits.speculation.as_ref().map(|it| &it.tokens).into();
         DraftShare: "speculative.draft_share" "" "  share of a round that drafting takes" => |it| it.limits.speculation.as_ref().map(|it| &it.draft_share).into();
         FleetReplicas: "fleet.replicas" "" "replicas" => |it| it.years.first().map(|it| &it.replicas).into();
         FleetDevices: "fleet.devices" "devices" "devices" as "devices of the fleet" [Headline, Range, Aim("devices", "devices")] => |it| it.years.first().map(|it| &it.devices).into();
@@ -89,8 +89,8 @@ figures! {
         FleetInstances: "fleet.instances" "instances" "instances" => |it| it.packed(|it| &it.instances);
         FleetStranded: "fleet.stranded_devices" "devices" "  devices paid for but unused" => |it| it.packed(|it| &it.stranded);
         PeakRate: "fleet.peak_rate_per_s" "requests/s" "peak rate" => |it| it.years.first().map(|it| &it.peak_rate).into();
-        RefreshDevices: "refresh.replica_devices" "devices" "devices of a later replica" => |it| it.renewal.as_ref().map(|it| &it.replica_devices).into();
-        RefreshRate: "refresh.max_rate_per_s" "requests/s" "  its highest rate" => |it| it.renewal.as_ref().map(|it| &it.max_rate).into();
+        RefreshDevices: "refresh.replica_devices" "devices" "devices of a later replica" => |it| it.refresh.as_ref().map(|it| &it.replica_devices).into();
+        RefreshRate: "refresh.max_rate_per_s" "requests/s" "  its highest rate" => |it| it.refresh.as_ref().map(|it| &it.max_rate).into();
     }
     Latency in [Simulated] {
         TtftAt: "ttft_ms" "ms" "time to first token" => |(it, at)| latency(&it.ttft, at);

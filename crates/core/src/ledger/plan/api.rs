@@ -1,7 +1,7 @@
 //! A hosted model that a service is compared with, resolved.
 
 use crate::catalog::TokenPrice;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 
 /// What a hosted model charges by the token.
 #[derive(Clone, Debug)]
@@ -12,12 +12,4 @@ pub struct Api {
     pub output: Option<Input<TokenPrice>>,
 }
 
-impl Api {
-    /// Visits every input.
-    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        visit(&mut self.input);
-        if let Some(price) = &mut self.output {
-            visit(price);
-        }
-    }
-}
+inputs!(Api { input, output });

@@ -1,7 +1,7 @@
 //! Costs beside devices: what is stored, what leaves the provider, who works on it.
 
 use super::Stated;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 use crate::quantity::{Data, EgressPrice, Measure, PayRate, Share, StoragePrice, Time};
 
 /// Costs beside devices; `E` is what egress is counted by: data, or data per request.
@@ -55,37 +55,10 @@ pub enum Staff {
     ShareOfTotal(Input<Share>),
 }
 
-impl<E: Measure> Costs<E> {
-    /// Visits every input.
-    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        for Stored { data, copies, retention, price, .. } in &mut self.stored {
-            visit(data);
-            if let Some(copies) = copies {
-                visit(copies);
-            }
-            if let Some(retention) = retention {
-                visit(retention);
-            }
-            if let Ok(price) = price {
-                visit(price);
-            }
-        }
-        if let Some(Egress { data, price }) = &mut self.egress {
-            visit(data);
-            if let Ok(price) = price {
-                visit(price);
-            }
-        }
-        match &mut self.staff {
-            Some(Staff::Hired { fte, cost, duration }) => {
-                visit(fte);
-                visit(cost);
-                if let Some(duration) = duration {
-                    visit(duration);
-                }
-            }
-            Some(Staff::ShareOfTotal(share)) => visit(share),
-            None => {}
-        }
-    }
-}
+inputs!(Costs<E: Measure> { stored, egress, staff });
+inputs!(Stored { data, copies, retention, price; but detail });
+inputs!(Egress<E: Measure> { data, price });
+inputs!(enum Staff {
+    Self::Hired { fte, cost, duration } => [fte, cost, duration],
+    Self::ShareOfTotal(share) => [share],
+});

@@ -2,7 +2,7 @@
 
 use super::Stated;
 use crate::catalog::PurchasePrice;
-use crate::provenance::{Input, Uncertain, Unknown};
+use crate::provenance::{Input, Unknown, inputs};
 use crate::quantity::{DevicePower, DevicePrice, EnergyPrice, Share, Time, YearlyRate};
 
 /// What hardware of one's own costs.
@@ -49,37 +49,6 @@ pub enum Amortisation {
     },
 }
 
-impl Owned {
-    /// Visits every input.
-    pub fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        if let Ok(chip) = &mut self.chip {
-            visit(chip);
-        }
-        visit(&mut self.server);
-        visit(&mut self.interconnect);
-        match &mut self.amortisation {
-            Amortisation::StraightLine { residual } => visit(residual),
-            Amortisation::Value { change, age } => {
-                visit(change);
-                visit(age);
-            }
-        }
-        visit(&mut self.life);
-        visit(&mut self.utilisation);
-        if let Ok(power) = &mut self.power {
-            visit(power);
-        }
-        visit(&mut self.colocation);
-        if let Ok(electricity) = &mut self.electricity {
-            visit(electricity);
-        }
-        visit(&mut self.maintenance);
-        if let Ok(Alternative { price, .. }) = &mut self.instead_of {
-            visit(price);
-        }
-    }
-}
-
 /// A rent that owned hardware is compared with.
 #[derive(Clone, Debug)]
 pub struct Alternative {
@@ -88,3 +57,22 @@ pub struct Alternative {
     /// Whether it is paid for unused time as well, as a reservation is.
     pub committed: bool,
 }
+
+inputs!(Owned {
+    chip,
+    server,
+    interconnect,
+    amortisation,
+    life,
+    utilisation,
+    power,
+    colocation,
+    electricity,
+    maintenance,
+    instead_of,
+});
+inputs!(enum Amortisation {
+    Self::StraightLine { residual } => [residual],
+    Self::Value { change, age } => [change, age],
+});
+inputs!(Alternative { price; but committed });

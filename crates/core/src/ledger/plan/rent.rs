@@ -4,7 +4,7 @@
 //! in every rent, so there is no place here to charge them again.
 
 use crate::catalog::Purchase;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, inputs};
 use crate::quantity::{DevicePrice, DevicesPerInstance, InstancePrice, Share};
 
 /// What is paid for devices, tariff by tariff.
@@ -97,40 +97,14 @@ impl Terms {
     }
 }
 
-type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
-
-impl Rent {
-    /// Visits every input.
-    pub fn for_each_input(&mut self, visit: Visit<'_>) {
-        if let Some(devices) = &mut self.instance {
-            visit(devices);
-        }
-        for tariff in &mut self.tariffs {
-            if let Some(share) = &mut tariff.share {
-                visit(share);
-            }
-            tariff.price.for_each_input(visit);
-            if let Includes::NoHost(host) = &mut tariff.includes {
-                host.for_each_input(visit);
-            }
-            if let Terms::Reserved { charged, .. } = &mut tariff.terms {
-                visit(charged);
-            }
-        }
-        if let Some(discount) = &mut self.discount {
-            visit(discount);
-        }
-    }
-}
-
-impl Price {
-    fn for_each_input(&mut self, visit: Visit<'_>) {
-        match self {
-            Self::Instance { price, devices } => {
-                visit(price);
-                visit(devices);
-            }
-            Self::Device(price) => visit(price),
-        }
-    }
-}
+inputs!(Rent { instance, tariffs, discount; but listed });
+inputs!(Tariff { share, price, includes, terms });
+inputs!(enum Price {
+    Self::Instance { price, devices } => [price, devices],
+    Self::Device(price) => [price],
+});
+inputs!(enum Includes { Self::Host => [], Self::NoHost(price) => [price] });
+inputs!(enum Terms {
+    Self::Reserved { plan: _, years: _, charged } => [charged],
+    Self::OnDemand | Self::Spot | Self::Own => [],
+});

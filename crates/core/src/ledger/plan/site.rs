@@ -2,7 +2,7 @@
 
 use crate::catalog::{GridBasis, HourlyProfile};
 use crate::ledger::plan::Stated;
-use crate::provenance::{Input, Uncertain, Unknown};
+use crate::provenance::{Input, Unknown, inputs};
 use crate::quantity::{
     Co2eMass, DeviceCo2e, DevicePower, Devices, GridIntensity, Pue, Share, Time, WaterIntensity,
 };
@@ -108,59 +108,14 @@ pub struct Site {
     pub start_window: Option<StartWindow>,
 }
 
-type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
-
-impl Site {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        match &mut self.power {
-            Ok(PowerModel::Average(power)) => visit(power),
-            Ok(PowerModel::ByLoad { busy, idle, idle_host }) => {
-                busy.for_each_input(visit);
-                idle.for_each_input(visit);
-                if let Some(host) = idle_host {
-                    visit(host);
-                }
-            }
-            Err(_) => {}
-        }
-        if let Ok(pue) = &mut self.pue {
-            visit(pue);
-        }
-        for grid in [Some(&mut self.grid), self.upstream.as_mut()].into_iter().flatten().flatten() {
-            visit(grid);
-        }
-        if let Some(marginal) = &mut self.marginal {
-            visit(marginal);
-        }
-        if let Ok(contracts) = &mut self.contracts {
-            contracts.covered.iter_mut().for_each(|share| visit(share));
-            visit(&mut contracts.residual);
-        }
-        for water in [&mut self.wue, &mut self.grid_water].into_iter().flatten() {
-            visit(water);
-        }
-        self.embodied.for_each_input(visit);
-    }
-}
-
-impl Draw {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        match self {
-            Self::Watts(power) => visit(power),
-            Self::OfTdp { tdp, share } => {
-                visit(tdp);
-                visit(share);
-            }
-        }
-    }
-}
-
-impl Embodied {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        self.device.iter_mut().flatten().for_each(|level| visit(level));
-        self.server.iter_mut().flatten().for_each(|level| visit(level));
-        visit(&mut self.together);
-        visit(&mut self.lifetime);
-        visit(&mut self.utilisation);
-    }
-}
+inputs!(Site {
+    power, pue, grid, upstream, marginal, contracts, wue, grid_water, embodied;
+    but basis, scope, start_window,
+});
+inputs!(enum PowerModel {
+    Self::Average(power) => [power],
+    Self::ByLoad { busy, idle, idle_host } => [busy, idle, idle_host],
+});
+inputs!(enum Draw { Self::Watts(power) => [power], Self::OfTdp { tdp, share } => [tdp, share] });
+inputs!(Contracts { covered, residual });
+inputs!(Embodied { device, server, together, lifetime, utilisation });

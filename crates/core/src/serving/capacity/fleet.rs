@@ -1,65 +1,47 @@
 //! From a replica's highest rate to replicas, devices and instances.
 
 use crate::diagnostic::{Error, Result};
-use crate::quantity::{RequestRate, Time};
+use crate::provenance::SLACK;
+use crate::quantity::{RequestRate, Share, Time};
 use crate::serving::traffic::Profile;
 
 /// A fleet and why it has that size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fleet {
-    /// Replicas that the peak needs, headroom included.
+    /// Replicas that the peak needs at the target utilisation.
     pub needed: u64,
     /// Replicas to pay for: redundancy included.
     pub replicas: u64,
     /// Devices of the replicas.
     pub devices: u64,
-    /// Instances that hold them, and devices paid for but unused.
-    pub instances: u64,
-    /// See `instances`.
-    pub stranded_devices: u64,
     /// Share of the fleet's highest rate that is unused at the peak.
     pub headroom: f64,
 }
 
-/// The smallest fleet for a peak rate: replicas = ceil(peak / (highest rate x (1 - headroom))) +
-/// redundancy. `engines` are how many engines a replica has and the devices of each; an engine sits
-/// within one instance, or spans whole ones.
+/// The smallest fleet for a peak rate: replicas = ceil(peak / (highest rate x target utilisation)) +
+/// redundancy, of so many devices each.
 ///
 /// # Errors
 /// Where the highest rate is zero or a count leaves the range of whole numbers.
 pub fn fleet(
     peak: RequestRate,
     highest: RequestRate,
-    headroom: f64,
+    target_utilisation: Share,
     redundancy: u64,
-    engines: &[(u64, u64)],
-    devices_per_instance: u64,
+    replica: u64,
 ) -> Result<Fleet> {
-    let planned = highest.value * (1.0 - headroom);
-    let needed = (peak.value / planned - 1e-9).ceil().max(1.0);
+    let planned = highest.value * target_utilisation.get();
+    let needed = (peak.value / planned - SLACK).ceil().max(1.0);
     if !(planned > 0.0 && needed < 1e9) {
         return Err(Error::limit("no fleet of a size that could be bought takes this rate")
             .hint("check the rate's unit: requests per second or per day"));
     }
     let needed = needed as u64;
     let replicas = needed + redundancy;
-    let instance = devices_per_instance.max(1);
-    let (mut instances, mut devices) = (0, 0);
-    for &(count, size) in engines {
-        let (count, size) = (replicas * count, size.max(1));
-        devices += count * size;
-        instances += if size >= instance {
-            count * size.div_ceil(instance)
-        } else {
-            count.div_ceil(instance / size)
-        };
-    }
     Ok(Fleet {
         needed,
         replicas,
-        devices,
-        instances,
-        stranded_devices: instances * instance - devices,
+        devices: replicas * replica.max(1),
         headroom: 1.0 - peak.value / (needed as f64 * highest.value),
     })
 }
@@ -83,12 +65,12 @@ pub fn autoscale(
     profile: &Profile,
     mean: RequestRate,
     highest: RequestRate,
-    headroom: f64,
+    target_utilisation: Share,
     redundancy: u64,
     start_up: Time,
 ) -> Autoscaling {
-    let planned = (highest.value * (1.0 - headroom)).max(f64::MIN_POSITIVE);
-    let need = |weight: f64| (mean.value * weight / planned - 1e-9).ceil().max(1.0) as u64;
+    let planned = (highest.value * target_utilisation.get()).max(f64::MIN_POSITIVE);
+    let need = |weight: f64| (mean.value * weight / planned - SLACK).ceil().max(1.0) as u64;
     let weights = profile.weights();
     let base: Vec<u64> = weights.iter().map(|w| need(*w) + redundancy).collect();
     let ahead = start_up.value / 3600.0;
@@ -120,17 +102,12 @@ mod tests {
     use crate::quantity::Measure as _;
 
     #[test]
-    fn fleets_are_packed_into_whole_instances() {
+    fn the_peak_is_planned_at_the_target_utilisation() {
         let rate = RequestRate::from_stored;
-        let size = |replica, instance| {
-            let engines = [(1, replica)];
-            let fleet = fleet(rate(100.0), rate(9.0), 0.1, 1, &engines, instance).unwrap();
-            (fleet.needed, fleet.replicas, fleet.devices, fleet.instances, fleet.stranded_devices)
-        };
-        assert_eq!(size(1, 8), (13, 14, 14, 2, 2));
-        assert_eq!(size(4, 8), (13, 14, 56, 7, 0));
-        assert_eq!(size(3, 8), (13, 14, 42, 7, 14));
-        assert_eq!(size(16, 8), (13, 14, 224, 28, 0));
+        let target = Share::from_stored(0.9);
+        let fleet = fleet(rate(100.0), rate(9.0), target, 1, 4).unwrap();
+        assert_eq!((fleet.needed, fleet.replicas, fleet.devices), (13, 14, 56));
+        assert!((fleet.headroom - (1.0 - 100.0 / 117.0)).abs() < 1e-12);
     }
 
     #[test]
@@ -138,7 +115,14 @@ mod tests {
         let profile = Profile::daily(2.0).unwrap();
         let rate = RequestRate::from_stored;
         let scale = |minutes: f64| {
-            autoscale(&profile, rate(50.0), rate(10.0), 0.0, 0, Time::from_stored(60.0 * minutes))
+            autoscale(
+                &profile,
+                rate(50.0),
+                rate(10.0),
+                Share::from_stored(1.0),
+                0,
+                Time::from_stored(60.0 * minutes),
+            )
         };
         let (fast, slow) = (scale(0.0), scale(30.0));
         assert_eq!(fast.replicas.iter().max(), Some(&10));

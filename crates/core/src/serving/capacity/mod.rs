@@ -1,9 +1,9 @@
-//! How much traffic a replica takes within its promises, and how many replicas that makes.
+//! How much traffic a replica takes within its SLO, and how many replicas that makes.
 
 mod fleet;
 mod objective;
 mod search;
 
 pub use fleet::{Autoscaling, Fleet, autoscale, fleet};
-pub use objective::{Limit, Objective, Promise};
+pub use objective::{Limit, Objective, Slo};
 pub use search::{HighestRate, Search, at_rate, highest_rate};

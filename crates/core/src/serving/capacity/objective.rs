@@ -1,6 +1,6 @@
-//! What is promised: percentiles of latency.
+//! The service-level objective: percentiles of latency.
 
-use crate::quantity::Time;
+use crate::quantity::{Time, text};
 use crate::serving::simulator::{Bounds, Report};
 
 /// Percentiles that must hold.
@@ -8,13 +8,13 @@ use crate::serving::simulator::{Bounds, Report};
 pub struct Objective {
     /// Names of the classes of requests, in the order of the traffic; none where all are alike.
     pub classes: Vec<String>,
-    /// What is promised to each of them, or to all together.
-    pub promises: Vec<Promise>,
+    /// The SLO of each of them, or of all together.
+    pub slos: Vec<Slo>,
 }
 
 /// A percentile that must hold: 95 % of the requests have their first token within 500 ms.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Promise {
+pub struct Slo {
     /// The class of requests that it is made to; all of them together without.
     pub class: Option<u16>,
     /// Of which latency: TTFT, TPOT or E2E.
@@ -72,46 +72,52 @@ impl Limit {
     }
 }
 
-/// How one promise did: the mean over the runs with its standard error, in seconds.
+/// How one percentile did: the mean over the runs with its standard error, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Check {
-    pub promise: Promise,
+    pub slo: Slo,
     pub measured: f64,
     error: f64,
 }
 
 impl Check {
     pub(super) fn holds(&self, margin: f64) -> bool {
-        self.measured + margin * self.error <= self.promise.bound.value
+        self.measured + margin * self.error <= self.slo.bound.value
     }
 
-    /// Measured / promised.
+    /// Measured / bound.
     pub(super) fn ratio(&self) -> f64 {
-        self.measured / self.promise.bound.value
+        self.measured / self.slo.bound.value
     }
 }
 
 impl Objective {
     /// No bound at all: a replica's limit is then where its queue grows without end.
     pub fn is_empty(&self) -> bool {
-        self.promises.is_empty()
+        self.slos.is_empty()
     }
 
-    /// What is promised, in words: `chat: TTFT p95`.
-    pub fn name(&self, promise: &Promise) -> String {
-        let class = promise.class.and_then(|class| self.classes.get(usize::from(class)));
+    /// An SLO in words: `chat: TTFT p95`.
+    pub fn name(&self, slo: &Slo) -> String {
+        let class = slo.class.and_then(|class| self.classes.get(usize::from(class)));
         let of = class.map_or(String::new(), |class| format!("{class}: "));
-        format!("{of}{} p{:.0}", promise.latency.name(), 100.0 * promise.percentile)
+        format!("{of}{} p{:.0}", slo.latency.name(), 100.0 * slo.percentile)
+    }
+
+    /// The percentiles in words: what a forecast by means does not hold.
+    pub fn words(&self) -> String {
+        let of = |slo: &Slo| format!("{} of {}", self.name(slo), text::show(slo.bound));
+        self.slos.iter().map(of).collect::<Vec<_>>().join(", ")
     }
 
     /// What a single request of each of the classes must keep, for attainment.
     pub fn bounds(&self) -> Vec<Bounds> {
         let of = |class: usize| {
             let tightest = |latency: Limit| {
-                let to = |it: &&Promise| {
+                let to = |it: &&Slo| {
                     it.latency == latency && it.class.is_none_or(|it| usize::from(it) == class)
                 };
-                let bounds = self.promises.iter().filter(to).map(|promise| promise.bound);
+                let bounds = self.slos.iter().filter(to).map(|slo| slo.bound);
                 bounds.min_by(|a, b| a.value.total_cmp(&b.value))
             };
             Bounds {
@@ -126,36 +132,36 @@ impl Objective {
     /// The objective with the bounds of each latency divided by a factor.
     #[must_use]
     pub fn tightened(&self, factor: impl Fn(Limit) -> f64) -> Self {
-        let tighten = |it: &Promise| Promise { bound: it.bound / factor(it.latency), ..*it };
-        let promises = self.promises.iter().map(tighten).collect();
-        Self { classes: self.classes.clone(), promises }
+        let tighten = |it: &Slo| Slo { bound: it.bound / factor(it.latency), ..*it };
+        let slos = self.slos.iter().map(tighten).collect();
+        Self { classes: self.classes.clone(), slos }
     }
 
     pub(super) fn checks(&self, reports: &[Report]) -> Vec<Check> {
         let all: Vec<_> = reports.iter().map(Report::all).collect();
         let n = all.len() as f64;
-        let check = |promise: &Promise| {
+        let check = |slo: &Slo| {
             let measured: Vec<f64> = reports
                 .iter()
                 .zip(&all)
                 .map(|(report, all)| {
-                    let class = match promise.class {
+                    let class = match slo.class {
                         None => all,
                         Some(class) => &report.classes[usize::from(class)],
                     };
-                    let histogram = match promise.latency {
+                    let histogram = match slo.latency {
                         Limit::Ttft => &class.ttft,
                         Limit::Tpot => &class.tpot,
                         _ => &class.e2e,
                     };
-                    histogram.quantile(promise.percentile).unwrap_or(0.0)
+                    histogram.quantile(slo.percentile).unwrap_or(0.0)
                 })
                 .collect();
             let mean = measured.iter().sum::<f64>() / n;
             let spread = measured.iter().map(|it| (it - mean).powi(2)).sum::<f64>();
             let error = if n > 1.0 { (spread / (n - 1.0) / n).sqrt() } else { 0.0 };
-            Check { promise: *promise, measured: mean, error }
+            Check { slo: *slo, measured: mean, error }
         };
-        self.promises.iter().map(check).collect()
+        self.slos.iter().map(check).collect()
     }
 }

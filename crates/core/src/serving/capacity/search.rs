@@ -119,8 +119,8 @@ fn floor<S: Server>(server: &S, traffic: &Traffic, objective: &Objective) -> Res
         if !check.holds(0.0) {
             return Err(Error::limit(format!(
                 "{} of {} cannot be met at any load: a request alone on a replica needs {}",
-                objective.name(&check.promise),
-                text::show(check.promise.bound),
+                objective.name(&check.slo),
+                text::show(check.slo.bound),
                 text::show(Time::from_stored(check.measured)),
             ))
             .hint("use a faster device, more tensor parallelism, or a narrower precision"));
@@ -229,9 +229,9 @@ impl<S: Server> Attempts<'_, S> {
             checks
                 .filter(|check| !check.holds(search.margin))
                 .max_by(|a, b| a.ratio().total_cmp(&b.ratio()))
-                .map(|Check { promise, .. }| {
-                    let (name, bound) = (self.objective.name(&promise), text::show(promise.bound));
-                    (promise.latency, format!("{name} reaches {bound}"))
+                .map(|Check { slo, .. }| {
+                    let (name, bound) = (self.objective.name(&slo), text::show(slo.bound));
+                    (slo.latency, format!("{name} reaches {bound}"))
                 })
         };
         (verdict, reports.into_iter().next())
@@ -249,7 +249,7 @@ fn resource(report: &Report) -> String {
     let share = |part: f64| format!("{:.0} %", 100.0 * part);
     if report.decode.is_some() {
         format!(
-            "engines for prompts busy {} of the time, those for answers {}, their KV cache at most \
+            "prefill instances busy {} of the time, decode instances {}, their KV cache at most \
              {} used",
             share(report.fleet.busy),
             share(used.busy),
@@ -268,8 +268,9 @@ fn resource(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Promise, fleet};
+    use super::super::{Slo, fleet};
     use super::*;
+    use crate::quantity::Share;
     use crate::serving::simulator::{
         Bounds, Fleet as Pool, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
     };
@@ -278,8 +279,8 @@ mod tests {
     struct Engine;
 
     impl StepTime for Engine {
-        fn tokens(&self, decode: u32, prefill: u32, _: u32) -> Time {
-            Time::from_stored(6e-3 + 3e-5 * f64::from(decode + prefill))
+        fn tokens(&self, decode: f64, prefill: f64, _: f64) -> Time {
+            Time::from_stored(6e-3 + 3e-5 * (decode + prefill))
         }
         fn context(&self) -> Time {
             Time::from_stored(5e-8)
@@ -297,8 +298,8 @@ mod tests {
         };
         Simulation {
             fleet: Pool { time: &Engine, limits, replicas: 1, router: Router::RoundRobin },
-            handover: None,
-            front_end: Time::from_stored(0.01),
+            transfer: None,
+            api_server: Time::from_stored(0.01),
             slo: vec![Bounds::default()],
             warm_up: 0,
             queue_limit: 2000,
@@ -322,8 +323,8 @@ mod tests {
 
     fn objective(ttft_ms: f64) -> Objective {
         let bound = Time::from_stored(ttft_ms * 1e-3);
-        let promise = Promise { class: None, latency: Limit::Ttft, percentile: 0.95, bound };
-        Objective { promises: vec![promise], ..Objective::default() }
+        let slo = Slo { class: None, latency: Limit::Ttft, percentile: 0.95, bound };
+        Objective { slos: vec![slo], ..Objective::default() }
     }
 
     const QUICK: Search = Search { requests: 3000, seeds: 2, margin: 1.645, tolerance: 0.02 };
@@ -368,7 +369,8 @@ mod tests {
         let error = highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, &|_| ());
         assert!(error.unwrap_err().message().contains("no request of this traffic fits"));
         let rate = RequestRate::from_stored;
-        assert!(fleet(rate(1e18), rate(1.0), 0.1, 0, &[(1, 1)], 8).is_err());
-        assert!(fleet(rate(1.0), rate(0.0), 0.1, 0, &[(1, 1)], 8).is_err());
+        let most = Share::from_stored(0.9);
+        assert!(fleet(rate(1e18), rate(1.0), most, 0, 1).is_err());
+        assert!(fleet(rate(1.0), rate(0.0), most, 0, 1).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Mul};
 
-use crate::provenance::{Input, Traced, Uncertain};
+use crate::provenance::{Input, Traced, inputs};
 use crate::quantity::{Measure, Share};
 
 /// The mean of a quantity over classes: the sum of share x value.
@@ -27,17 +27,6 @@ impl<Q: Measure + Mul<Share, Output = Q> + Add<Output = Q>> Mixture<Q> {
         let part = |(share, value): &(Input<Share>, Input<Q>)| value.trace() * share.trace();
         self.others.iter().fold(part(&self.first), |sum, class| sum + part(class))
     }
-
-    /// The mean.
-    pub fn traced(&self, _: bool) -> Traced<Q> {
-        self.trace()
-    }
-
-    /// Visits every share and value.
-    pub(super) fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        for (share, value) in std::iter::once(&mut self.first).chain(&mut self.others) {
-            visit(share);
-            visit(value);
-        }
-    }
 }
+
+inputs!(Mixture<Q: Measure> { first, others });

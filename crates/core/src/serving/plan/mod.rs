@@ -1,4 +1,4 @@
-//! One replica, what is asked of it and what is promised: inputs only. What follows from them is
+//! One replica, what is asked of it and its SLO: inputs only. What follows from them is
 //! computed by [`super::closed_form`] and the simulator.
 
 mod mixture;
@@ -8,10 +8,11 @@ mod speculation;
 use std::sync::Arc;
 
 use super::capacity::Objective;
+use super::instance::Instances;
 use super::traffic::{Profile, Trace};
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
-use crate::provenance::{Input, Uncertain};
+use crate::provenance::{Input, Step, inputs};
 use crate::quantity::{
     Data, DeviceBandwidth, DeviceFlopRate, DeviceMemory, Devices, Flop, Per, Precision, Requests,
     Share, Time, Tokens, TokensPerRequest,
@@ -20,8 +21,6 @@ use crate::quantity::{
 pub use mixture::Mixture;
 pub use pools::Pools;
 pub use speculation::{Draft, Speculation};
-
-type Visit<'a> = &'a mut dyn FnMut(&mut dyn Uncertain);
 
 /// FLOP of one request.
 pub type FlopPerRequest = Per<Flop, Requests>;
@@ -37,12 +36,8 @@ pub struct Replica {
     pub devices: Input<Devices>,
     /// Engines that read prompts apart from those that write answers.
     pub pools: Option<Pools>,
-    /// Pipeline stages, where there is more than one.
-    pub stages: Option<Input<f64>>,
     /// All weights in the serving precision.
     pub weights: Input<Data>,
-    /// KV cache of one token in the cache's precision; zero for a model without one.
-    pub kv_per_token: Input<KvPerToken>,
     /// FLOPs of the prompt (or of the whole request, for an encoder).
     pub prefill: Input<FlopPerRequest>,
     /// Tokens of the prompt.
@@ -55,16 +50,27 @@ pub struct Replica {
     pub bandwidth: Input<DeviceBandwidth>,
     /// Memory of one device.
     pub memory: Input<DeviceMemory>,
-    /// Part of the memory that weights and cache may use.
-    pub usable_memory: Input<Share>,
-    /// Part of the peak that prefill reaches.
-    pub compute_efficiency: Input<Share>,
-    /// Part of the bandwidth that decode reaches.
-    pub bandwidth_efficiency: Input<Share>,
+    /// Part of the memory that the engine takes.
+    pub memory_share: Input<Share>,
+    /// Of that, what a device needs beside weights and cache.
+    pub reserve: Input<DeviceMemory>,
+    /// What a network that answers in one pass reaches; none where tokens are generated.
+    pub reached: Option<Reached>,
     /// Most sequences that the engine batches.
     pub max_batch: Input<f64>,
     /// Tokens that are guessed and verified together.
     pub speculation: Option<Speculation>,
+}
+
+/// What a network that answers in one pass reaches of a device.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// Part of the peak.
+    pub compute: Input<Share>,
+    /// Part of the memory bandwidth.
+    pub bandwidth: Input<Share>,
+    /// Latency of a kernel.
+    pub kernel: Input<Time>,
 }
 
 /// Formats after compression.
@@ -105,8 +111,8 @@ pub struct Demand {
     pub model: Arc<Model>,
     /// Id of the accelerator.
     pub accelerator: String,
-    /// How a replica is spread over its devices.
-    pub spread: Spread,
+    /// What its replicas consist of; none for a network that answers in one pass.
+    pub instances: Option<Arc<Instances>>,
     /// Number format of weights and matrix products.
     pub precision: Placed<Precision>,
     /// Number format of the KV cache.
@@ -125,7 +131,7 @@ pub struct Demand {
     pub router: Router,
     /// The service-level objective.
     pub objective: Objective,
-    /// The engine, as the user calls it.
+    /// The engine, where the user names one.
     pub engine: Option<Placed<String>>,
     /// Tokens of a step at most, where the user says so.
     pub max_batch_tokens: Option<Input<f64>>,
@@ -137,32 +143,26 @@ pub struct Demand {
     pub max_wait: Option<Input<Time>>,
 }
 
-impl Replica {
-    pub(crate) fn for_each_input(&mut self, visit: Visit<'_>) {
-        visit(&mut self.devices);
-        if let Some(pools) = &mut self.pools {
-            pools.for_each_input(visit);
-        }
-        if let Some(stages) = &mut self.stages {
-            visit(stages);
-        }
-        visit(&mut self.weights);
-        visit(&mut self.kv_per_token);
-        visit(&mut self.prefill);
-        self.input.for_each_input(visit);
-        if let Some(output) = &mut self.output {
-            output.for_each_input(visit);
-        }
-        visit(&mut self.peak);
-        visit(&mut self.bandwidth);
-        visit(&mut self.memory);
-        visit(&mut self.usable_memory);
-        visit(&mut self.compute_efficiency);
-        visit(&mut self.bandwidth_efficiency);
-        visit(&mut self.max_batch);
-        if let Some(speculation) = &mut self.speculation {
-            speculation.for_each_input(visit);
-        }
+impl Demand {
+    /// Mean tokens of the prompt and of the answer of a request; one of a class that is over with its
+    /// prompt.
+    pub fn mean_lengths(&self) -> (f64, f64) {
+        let mean = |length: &Option<Length>, without: f64| {
+            length.as_ref().map_or(without, |length| length.mean.value.value)
+        };
+        self.kinds.iter().fold((0.0, 0.0), |(input, output), kind| {
+            let share = kind.share.value.get();
+            (input + share * mean(&kind.input, 0.0), output + share * mean(&kind.output, 1.0))
+        })
+    }
+
+    /// The inputs that requests are drawn from, as the leaves of a derivation.
+    pub fn leaves(&self) -> Vec<Arc<Step>> {
+        let lengths = self.kinds.iter().flat_map(|kind| [&kind.input, &kind.output]).flatten();
+        let lengths = lengths.flat_map(|length| [length.mean.leaf(), length.p95.leaf()]);
+        let cached = self.kinds.iter().map(|kind| kind.cached.leaf());
+        let all = std::iter::once(self.burstiness.leaf()).chain(lengths).chain(cached);
+        all.map(|leaf| Arc::new(leaf.clone())).collect()
     }
 }
 
@@ -203,3 +203,28 @@ pub enum Router {
     /// The one with the fewest unanswered requests.
     LeastOutstanding,
 }
+
+inputs!(Replica {
+    devices,
+    pools,
+    weights,
+    prefill,
+    input,
+    output,
+    peak,
+    bandwidth,
+    memory,
+    memory_share,
+    reserve,
+    reached,
+    max_batch,
+    speculation,
+});
+inputs!(Reached { compute, bandwidth, kernel });
+inputs!(Demand {
+    max_wait, max_batch_tokens, kv_cache, step_time, burstiness, kinds;
+    but model, accelerator, instances, precision, kv_precision, quantized, trace, profile, router,
+    objective, engine,
+});
+inputs!(RequestKind { share, input, output, cached; but class });
+inputs!(Length { mean, p95; but place });

@@ -1,32 +1,19 @@
-//! Engines that read prompts apart from those that write answers.
+//! Prefill instances beside decode instances.
 
-use super::Spread;
-use crate::provenance::{Input, Uncertain};
-use crate::quantity::{Data, DeviceBandwidth, Devices};
+use crate::provenance::{Input, inputs};
+use crate::quantity::{DeviceBandwidth, Devices};
 
 /// Disaggregated prefill and decode within one replica.
 #[derive(Clone, Debug)]
 pub struct Pools {
-    /// Engines that read prompts.
+    /// Prefill instances.
     pub prefill: Input<f64>,
-    /// Engines that write answers.
+    /// Decode instances.
     pub decode: Input<f64>,
-    /// Devices of an engine that reads prompts.
+    /// Devices of a prefill instance.
     pub prefill_devices: Input<Devices>,
-    /// Weights on these devices.
-    pub prefill_weights: Input<Data>,
-    /// How they are spread.
-    pub prefill_spread: Spread,
     /// Link of a device to other nodes, one direction.
     pub network: Input<DeviceBandwidth>,
 }
 
-impl Pools {
-    pub(crate) fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        visit(&mut self.prefill);
-        visit(&mut self.decode);
-        visit(&mut self.prefill_devices);
-        visit(&mut self.prefill_weights);
-        visit(&mut self.network);
-    }
-}
+inputs!(Pools { prefill, decode, prefill_devices, network });

@@ -1,50 +1,33 @@
-//! Tokens that are guessed and verified together.
+//! Draft tokens that are verified together.
 
 use std::sync::Arc;
 
-use super::{FlopPerRequest, KvPerToken};
 use crate::diagnostic::Place;
 use crate::model::Model;
-use crate::provenance::{Input, Uncertain};
-use crate::quantity::{Data, FlopPerToken, Share};
+use crate::provenance::{Input, inputs};
+use crate::quantity::{Data, Share};
 
 /// Speculative decoding (Leviathan et al. 2023, arXiv:2211.17192).
 #[derive(Clone, Debug)]
 pub struct Speculation {
-    /// Tokens guessed for each verification; a whole number.
+    /// Tokens drafted for each verification; a whole number.
     pub tokens: Input<f64>,
-    /// Share of the guesses that are accepted, given those before.
+    /// Share of the draft tokens that are accepted, given those before.
     pub acceptance: Input<Share>,
-    /// FLOPs that verify one token.
-    pub verification: Input<FlopPerToken>,
-    /// The model that guesses; none where guesses cost nothing.
+    /// The model that drafts; none where drafting costs nothing.
     pub draft: Option<Draft>,
 }
 
-/// A small model on the devices of the one that it guesses for.
+/// A small model on the devices of the one that it drafts for.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// Its weights.
     pub weights: Input<Data>,
-    /// Its KV cache of one token.
-    pub kv_per_token: Input<KvPerToken>,
-    /// Its FLOPs of the prompt.
-    pub prefill: Input<FlopPerRequest>,
     /// Its operators.
     pub model: Arc<Model>,
     /// Where it is named.
     pub place: Place,
 }
 
-impl Speculation {
-    pub(crate) fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        visit(&mut self.tokens);
-        visit(&mut self.acceptance);
-        visit(&mut self.verification);
-        if let Some(draft) = &mut self.draft {
-            visit(&mut draft.weights);
-            visit(&mut draft.kv_per_token);
-            visit(&mut draft.prefill);
-        }
-    }
-}
+inputs!(Speculation { tokens, acceptance, draft });
+inputs!(Draft { weights; but model, place });

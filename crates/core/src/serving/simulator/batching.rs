@@ -17,7 +17,7 @@ pub struct Batching<'a> {
     pub times: &'a [Time],
     /// How long the first request of a batch waits for others.
     pub delay: Time,
-    /// What each class of requests was promised; at least one class.
+    /// The bounds of each class of requests; at least one class.
     pub slo: Vec<Bounds>,
     /// Give up when so many requests wait: the load is beyond it.
     pub queue_limit: u64,

@@ -93,7 +93,7 @@ pub struct Fleet<'a, S> {
 
 /// Prompts processed by one fleet and answered by another.
 #[derive(Debug)]
-pub struct Handover<'a, S> {
+pub struct KvTransfer<'a, S> {
     /// The fleet that decodes.
     pub decode: Fleet<'a, S>,
     /// Time to move the KV cache: fixed part and part per prompt token.
@@ -105,13 +105,13 @@ pub struct Handover<'a, S> {
 /// A run to simulate.
 #[derive(Debug)]
 pub struct Simulation<'a, S> {
-    /// Who serves; prompts only where there is a handover.
+    /// Who serves; prompts only where there is a transfer.
     pub fleet: Fleet<'a, S>,
     /// Where and how decoding happens, if elsewhere.
-    pub handover: Option<Handover<'a, S>>,
+    pub transfer: Option<KvTransfer<'a, S>>,
     /// Time from the client to the engine's queue and back: network, HTTP, tokenizer.
-    pub front_end: Time,
-    /// What each class of requests was promised; at least one class.
+    pub api_server: Time,
+    /// The bounds of each class of requests; at least one class.
     pub slo: Vec<Bounds>,
     /// Requests at the start that are served but not counted.
     pub warm_up: u64,
@@ -130,13 +130,13 @@ impl<S> Clone for Fleet<'_, S> {
 
 impl<S> Copy for Fleet<'_, S> {}
 
-impl<S> Clone for Handover<'_, S> {
+impl<S> Clone for KvTransfer<'_, S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S> Copy for Handover<'_, S> {}
+impl<S> Copy for KvTransfer<'_, S> {}
 
 impl<S> Clone for Simulation<'_, S> {
     fn clone(&self) -> Self {
@@ -150,8 +150,8 @@ impl<'a, S> Simulation<'a, S> {
     pub fn times(&self, count: u32, router: Router) -> Self {
         let larger =
             |fleet: Fleet<'a, S>| Fleet { replicas: fleet.replicas * count, router, ..fleet };
-        let handover = self.handover.map(|it| Handover { decode: larger(it.decode), ..it });
-        Self { fleet: larger(self.fleet), handover, ..self.clone() }
+        let transfer = self.transfer.map(|it| KvTransfer { decode: larger(it.decode), ..it });
+        Self { fleet: larger(self.fleet), transfer, ..self.clone() }
     }
 }
 
@@ -160,12 +160,12 @@ impl<S: StepTime> Simulation<'_, S> {
     pub fn open(&self, arrivals: impl IntoIterator<Item = Arrival>) -> Report {
         let mut collector = self.collector();
         let mut fleet = Pool::new(&self.fleet);
-        let mut handover = self.handover.as_ref().map(HandoverRun::new);
+        let mut transfer = self.transfer.as_ref().map(TransferRun::new);
         for (id, arrival) in arrivals.into_iter().enumerate() {
             let request = request(id as u64, &arrival);
-            let now = (arrival.at + self.front_end).value;
+            let now = (arrival.at + self.api_server).value;
             collector.arrive(&request);
-            let waiting = match &mut handover {
+            let waiting = match &mut transfer {
                 None => fleet.send(now, Job::new(request), &mut |f| collector.record(&f)),
                 Some(run) => run.send(now, &mut fleet, request, &mut collector),
             };
@@ -179,11 +179,11 @@ impl<S: StepTime> Simulation<'_, S> {
             }
         }
         collector.last_arrived();
-        match &mut handover {
+        match &mut transfer {
             None => fleet.drain(&mut |f| collector.record(&f)),
             Some(run) => run.drain(&mut fleet, &mut collector),
         }
-        let decode = handover.as_ref().map(|run| &run.decode);
+        let decode = transfer.as_ref().map(|run| &run.decode);
         collector
             .report(|span| (fleet.utilisation(span), decode.map(|decode| decode.utilisation(span))))
     }
@@ -193,7 +193,7 @@ impl<S: StepTime> Simulation<'_, S> {
     pub fn closed(&self, clients: u32, requests: impl IntoIterator<Item = Arrival>) -> Report {
         let mut collector = self.collector();
         let mut requests = requests.into_iter().zip(0..).map(|(arrival, id)| request(id, &arrival));
-        let delay = self.front_end.value;
+        let delay = self.api_server.value;
         let mut pool = Pool::new(&Fleet { replicas: 1, ..self.fleet });
         let replica = &mut pool.replicas[0];
         // Answers come in order and the delay is constant, so a queue is enough.
@@ -228,7 +228,7 @@ impl<S: StepTime> Simulation<'_, S> {
     }
 
     fn collector(&self) -> Collector {
-        Collector::new(&self.slo, self.front_end, self.warm_up, self.records)
+        Collector::new(&self.slo, self.api_server, self.warm_up, self.records)
     }
 }
 
@@ -247,7 +247,7 @@ impl<S: StepTime + Sync> Server for Simulation<'_, S> {
     }
 
     fn concurrency(&self) -> u64 {
-        let decode = self.handover.as_ref().map(|it| &it.decode);
+        let decode = self.transfer.as_ref().map(|it| &it.decode);
         std::iter::once(&self.fleet)
             .chain(decode)
             .map(|fleet| u64::from(fleet.limits.sequences) * u64::from(fleet.replicas))
@@ -295,19 +295,19 @@ impl Ord for Handed {
 }
 
 /// The second half of a disaggregated run.
-struct HandoverRun<'a, S> {
+struct TransferRun<'a, S> {
     decode: Pool<'a, S>,
     latency: f64,
     per_token: f64,
     handed: BinaryHeap<Handed>,
 }
 
-impl<'a, S: StepTime> HandoverRun<'a, S> {
-    fn new(handover: &Handover<'a, S>) -> Self {
+impl<'a, S: StepTime> TransferRun<'a, S> {
+    fn new(transfer: &KvTransfer<'a, S>) -> Self {
         Self {
-            decode: Pool::new(&handover.decode),
-            latency: handover.latency.value,
-            per_token: handover.per_token.value,
+            decode: Pool::new(&transfer.decode),
+            latency: transfer.latency.value,
+            per_token: transfer.per_token.value,
             handed: BinaryHeap::new(),
         }
     }

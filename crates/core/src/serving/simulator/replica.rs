@@ -20,7 +20,9 @@ use crate::quantity::{Measure as _, Time};
 pub trait StepTime {
     /// A step over `decode` sequences that get a token and `prefill` tokens of `prompts` prompts,
     /// attention over the context left out.
-    fn tokens(&self, decode: u32, prefill: u32, prompts: u32) -> Time;
+    ///
+    /// A closed form asks for means, so these need not be whole.
+    fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time;
     /// Per token of context that a decoding sequence attends to, in layers with full attention.
     fn context(&self) -> Time;
     /// The same in layers whose attention sees a window only, and the window in tokens.
@@ -384,8 +386,8 @@ impl<'a, S: StepTime> Replica<'a, S> {
 
     /// Time of the next step and its growth while nothing but the context changes.
     fn pace(&self, decoding: u32, prefill: u32, prompts: u32) -> Pace {
-        let mut pace =
-            Pace { first: self.time.tokens(decoding, prefill, prompts).value, growth: 0.0 };
+        let step = self.time.tokens(decoding.into(), prefill.into(), prompts.into());
+        let mut pace = Pace { first: step.value, growth: 0.0 };
         if decoding > 0 {
             let full = self.time.context().value;
             pace.growth = full * f64::from(decoding);

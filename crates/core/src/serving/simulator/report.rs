@@ -5,7 +5,7 @@ use super::histogram::Histogram;
 use super::replica::{Finished, Request};
 use crate::quantity::{Measure as _, Per, Requests, Time, Tokens};
 
-/// What one request is promised; a bound left out holds always.
+/// The bounds of one request; a bound left out holds always.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bounds {
     /// Time to first token.
@@ -141,7 +141,7 @@ impl Report {
 pub(crate) struct Collector {
     classes: Vec<ClassReport>,
     slo: Vec<[f64; 3]>,
-    front_end: f64,
+    api_server: f64,
     warm_up: u64,
     arrived: u64,
     answered: u64,
@@ -157,14 +157,14 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Counts requests from `warm_up` on, which spend `front_end` before they queue.
-    pub(crate) fn new(slo: &[Bounds], front_end: Time, warm_up: u64, records: bool) -> Self {
+    /// Counts requests from `warm_up` on, which spend `api_server` before they queue.
+    pub(crate) fn new(slo: &[Bounds], api_server: Time, warm_up: u64, records: bool) -> Self {
         let bound = |time: Option<Time>| time.map_or(f64::INFINITY, |t| t.value);
         let bounds = slo.iter().map(|b| [bound(b.ttft), bound(b.tpot), bound(b.e2e)]);
         Self {
             classes: vec![ClassReport::default(); slo.len().max(1)],
             slo: bounds.collect(),
-            front_end: front_end.value,
+            api_server: api_server.value,
             warm_up,
             arrived: 0,
             answered: 0,
@@ -218,7 +218,7 @@ impl Collector {
         let tpot = if gaps > 0.0 { (ended - first_token) / gaps } else { 0.0 };
         report.ttft.record(ttft);
         report.e2e.record(e2e);
-        report.queueing.record(scheduled - request.sent - self.front_end);
+        report.queueing.record(scheduled - request.sent - self.api_server);
         if gaps > 0.0 {
             report.tpot.record(tpot);
         }

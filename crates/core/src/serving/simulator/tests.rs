@@ -19,8 +19,8 @@ struct Plain {
 }
 
 impl StepTime for Plain {
-    fn tokens(&self, decode: u32, prefill: u32, _: u32) -> Time {
-        Time::from_stored(self.step + self.token * f64::from(decode + prefill))
+    fn tokens(&self, decode: f64, prefill: f64, _: f64) -> Time {
+        Time::from_stored(self.step + self.token * (decode + prefill))
     }
     fn context(&self) -> Time {
         Time::from_stored(self.context)
@@ -45,8 +45,8 @@ const LIMITS: Limits = Limits {
 fn simulation<S: StepTime>(time: &S, limits: Limits) -> Simulation<'_, S> {
     Simulation {
         fleet: Fleet { time, limits, replicas: 1, router: Router::RoundRobin },
-        handover: None,
-        front_end: Time::from_stored(0.0),
+        transfer: None,
+        api_server: Time::from_stored(0.0),
         slo: vec![Bounds::default()],
         warm_up: 0,
         queue_limit: usize::MAX,
@@ -173,7 +173,7 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             running.push(job);
         }
         let active = if alone && prefill > 0 { Vec::new() } else { decoding };
-        let mut duration = time.tokens(active.len() as u32, prefill, 0).value + cost;
+        let mut duration = time.tokens(active.len() as f64, prefill.into(), 0.0).value + cost;
         for &i in &active {
             let job = &mut running[i];
             job.computed += 1;
@@ -276,16 +276,16 @@ proptest! {
     #[test]
     fn leaping_agrees_where_tokens_are_guessed(
         (time, limits, arrivals) in workload(),
-        guesses in 1_u32..9,
-        yields in 1.0_f64..5.0,
+        drafted in 1_u32..9,
+        accepted_length in 1.0_f64..5.0,
         window in proptest::option::of(1_u32..200),
     ) {
         let draft = Plain { step: 0.1 * time.step, window: window.map(|it| (1e-6, it)), ..time };
-        let guessing =
-            Speculative { verification: time, draft: Some(draft), guesses, yields };
-        let leaping = records(&simulation(&guessing, limits), &arrivals);
+        let drafting =
+            Speculative { verification: time, draft: Some(draft), drafted, accepted_length };
+        let leaping = records(&simulation(&drafting, limits), &arrivals);
         let stepping = Limits { stepping: Stepping::Token, ..limits };
-        assert_same(leaping, records(&simulation(&guessing, stepping), &arrivals));
+        assert_same(leaping, records(&simulation(&drafting, stepping), &arrivals));
     }
 }
 
@@ -317,7 +317,7 @@ fn deterministic_service_waits_as_queueing_theory_says() {
         assert!((wait / expected - 1.0).abs() < 0.02, "engine at {rho}: {wait} {expected}");
         assert!((report.fleet.busy / rho - 1.0).abs() < 0.02);
 
-        let report = batching(&[time.tokens(1, 0, 0)], 0.0).serve(load.iter().copied(), 0);
+        let report = batching(&[time.tokens(1.0, 0.0, 0.0)], 0.0).serve(load.iter().copied(), 0);
         let all = report.all();
         let wait = all.queueing.mean().unwrap();
         assert!((wait / expected - 1.0).abs() < 0.02, "batching at {rho}: {wait} {expected}");
@@ -382,12 +382,12 @@ fn replicas_share_the_load() {
 fn disaggregated_pools_hand_over() {
     let time = Plain { step: 5e-3, token: 2e-5, context: 3e-7, window: None, pair: 2e-9 };
     let together = simulation(&time, LIMITS);
-    let handover = Handover {
+    let transfer = KvTransfer {
         decode: together.fleet,
         latency: Time::from_stored(1e-3),
         per_token: Time::from_stored(1e-6),
     };
-    let apart = Simulation { handover: Some(handover), ..together.clone() };
+    let apart = Simulation { transfer: Some(transfer), ..together.clone() };
     let lone = Arrival { at: Time::from_stored(0.0), input: 1000, output: 10, cached: 0, class: 0 };
     let (one, two) = (together.open([lone]), apart.open([lone]));
     let finished = |report: &Report| report.records[0].finished.value;
@@ -482,8 +482,9 @@ fn batches_take_what_the_closed_form_says() {
         Batches {
             alone: Traced::counted("T1", times[0], "test", false),
             full: Traced::counted("TB", Time::from_stored(full), "test", false),
-            most: Traced::counted("B", Requests::from_stored(most.into()), "test", false),
+            most: Traced::constant(Requests::from_stored(most.into())),
         },
+        Traced::constant(Time::from_stored(0.0)),
         Traced::counted("B", Ratio::from_stored(most.into()), "test", false),
         Traced::counted("rate", RequestRate::from_stored(f64::from(most) / full), "test", false),
     );

@@ -57,6 +57,20 @@ impl Lengths {
         Ok(Self::Lognormal { mu, sigma, most: most.unwrap_or(MOST).clamp(1, MOST) })
     }
 
+    /// Mean and 95th percentile of the lognormal with the mean and the variance of these numbers, as far
+    /// as one has both.
+    pub fn like(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
+        let (count, sum, squares) = numbers
+            .fold((0.0_f64, 0.0, 0.0), |(count, sum, squares), it| {
+                (count + 1.0, sum + it, squares + it * it)
+            });
+        let mean = sum / count.max(1.0);
+        let square = squares / count.max(1.0);
+        let z = normal_quantile(0.95);
+        let sigma = (square / (mean * mean).max(f64::MIN_POSITIVE)).max(1.0).ln().sqrt().min(z);
+        (mean, mean * (z * sigma - sigma * sigma / 2.0).exp())
+    }
+
     /// The mean, the cut-off left out of account.
     pub fn mean(&self) -> f64 {
         match self {
@@ -144,6 +158,16 @@ mod tests {
         assert!((mean / 1155.0 - 1.0).abs() < 0.01, "{mean}");
         assert!((p95 / 4000.0 - 1.0).abs() < 0.02, "{p95}");
         assert!((lengths.mean() / 1155.0 - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn recorded_lengths_become_a_lognormal_of_their_variance() {
+        let lengths = Lengths::lognormal(1155.0, 0.95, 4000.0, None).unwrap();
+        let mut stream = Stream::new(1, 1);
+        let (mean, p95) = Lengths::like((0..400_000).map(|_| lengths.draw(&mut stream).into()));
+        assert!((mean / 1155.0 - 1.0).abs() < 0.01, "{mean}");
+        assert!((p95 / 4000.0 - 1.0).abs() < 0.03, "{p95}");
+        assert_eq!(Lengths::like([7.0, 7.0].into_iter()), (7.0, 7.0));
     }
 
     #[test]

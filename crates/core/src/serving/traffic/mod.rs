@@ -11,6 +11,7 @@ use crate::quantity::{Measure as _, RequestRate, Time};
 use crate::random::Stream;
 
 pub use length::Lengths;
+pub(crate) use length::normal_quantile;
 pub use profile::Profile;
 pub use trace::{Answered, Recorded, Trace};
 

@@ -5,11 +5,11 @@ mod run;
 
 use std::collections::BTreeMap;
 
-use flopcast_core::catalog::Catalog;
+use flopcast_core::catalog::{Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Model;
 use flopcast_core::serving::served::ServedModel;
-use flopcast_core::serving::step::{Deployment, Device, Weights};
+use flopcast_core::serving::step::{Deployment, Weights};
 
 use self::run::{Figure, Load, Published};
 use super::table::{Row, Table};

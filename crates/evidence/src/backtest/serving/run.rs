@@ -1,14 +1,15 @@
 //! One published serving run: what was served on what and how, and the figures that came out.
 
+use flopcast_core::catalog::Device;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::{DevicePower, Measure as _, Time};
 use flopcast_core::serving::calibration::{Calibration, Constants, Power};
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::simulator::{
-    Arrival, Bounds, ClassReport, Fleet, Handover, Histogram, Limits, Report, Router, Simulation,
+    Arrival, Bounds, ClassReport, Fleet, Histogram, KvTransfer, Limits, Report, Router, Simulation,
 };
-use flopcast_core::serving::step::{Deployment, Device, Roofline};
+use flopcast_core::serving::step::{Deployment, Roofline};
 use flopcast_core::serving::traffic::Lengths;
 
 use crate::backtest::score::Scored;
@@ -159,7 +160,7 @@ fn at(histogram: &Histogram, quantile: f64) -> Option<f64> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
     time: Roofline,
-    front_end: f64,
+    api_server: f64,
     limits: Limits,
     prefill: Option<Prefill>,
     requests: u32,
@@ -270,13 +271,18 @@ impl Run {
                 time: time_of(deployment),
                 limits: capacity_of(deployment)?.limits(&engine, deployment, sequences),
                 replicas: *replicas,
-                per_token: Roofline::handover(&self.served, &self.device, deployment, &constants),
+                per_token: Roofline::kv_transfer(
+                    &self.served,
+                    &self.device,
+                    deployment,
+                    &constants,
+                ),
             }),
         };
         Ok(Setup {
             time: time_of(&self.deployment),
             prefill,
-            front_end: front_end(&constants, self.input),
+            api_server: api_server(&constants, self.input),
             limits: capacity.limits(&engine, &self.deployment, sequences),
             requests,
             power: calibration.power()?,
@@ -299,12 +305,12 @@ impl Run {
         });
         let simulation = Simulation {
             fleet: prefill.unwrap_or(fleet),
-            handover: setup.prefill.as_ref().map(|it| Handover {
+            transfer: setup.prefill.as_ref().map(|it| KvTransfer {
                 decode: fleet,
                 latency: Time::from_stored(0.0),
                 per_token: it.per_token,
             }),
-            front_end: Time::from_stored(setup.front_end),
+            api_server: Time::from_stored(setup.api_server),
             slo: vec![Bounds::default()],
             warm_up: 0,
             queue_limit: usize::MAX,
@@ -326,7 +332,7 @@ impl Run {
             cached: 0,
             class: 0,
         });
-        let report = match simulation.handover {
+        let report = match simulation.transfer {
             None => simulation.closed(clients, arrivals),
             Some(_) => in_flight(&simulation, clients, &arrivals.collect::<Vec<_>>()),
         };
@@ -360,6 +366,6 @@ fn in_flight(simulation: &Simulation<'_, Roofline>, clients: u32, requests: &[Ar
     at_gap(long.exp())
 }
 
-fn front_end(constants: &Constants, input: u32) -> f64 {
-    constants.front_end + constants.front_token * f64::from(input)
+fn api_server(constants: &Constants, input: u32) -> f64 {
+    constants.api_server + constants.api_server_token * f64::from(input)
 }

@@ -1,16 +1,24 @@
-//! A YAML document as a tree in which every value knows its place.
+//! The one reader of YAML that users write: scenarios, policies, models, calibrations.
 //!
-//! The tree is what `extends` merges and `--set` overrides; [`super::reader`] then reads the typed
-//! scenario from it.
+//! [`parse`] gives a tree in which every value knows its place: what `extends` merges, `--set`
+//! overrides and the typed scenario is read from. [`json`] gives values alone. Both have budgets
+//! for size, depth, nodes and aliases, and refuse duplicate keys.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use flopcast_core::diagnostic::{Error, Place, Result};
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
 use serde_saphyr::{Location, Spanned};
 
 /// Larger files are no scenarios.
 pub const MAX_BYTES: usize = 1 << 20;
+/// Larger files are no models and no calibrations.
+pub const MAX_DATA_BYTES: usize = 16 << 20;
+/// The deepest nesting, and the most keys of a dotted path.
+pub const MAX_DEPTH: usize = 64;
 
 /// A value of the document.
 #[derive(Clone, Debug)]
@@ -62,42 +70,71 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Node> {
 /// As [`parse`].
 pub fn parse_in(folder: &str, file: &str, bytes: &[u8]) -> Result<Node> {
     let inside = if file.starts_with(folder) { folder.len() } else { 0 };
-    if bytes.len() > MAX_BYTES {
-        let size = bytes.len() / 1_000_000;
-        return Err(Error::input(format!(
-            "{file} is {size} MB large; a scenario is at most 1 MiB"
-        )));
+    let text = text(file, bytes, MAX_BYTES)?;
+    let source = Source::new(file, inside, text);
+    let blank = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if text.split(['\n', '\r']).all(|line| blank(&line)) {
+        return Err(Error::input(format!("{file} is empty"))
+            .hint("`flopcast init` writes a scenario to start from"));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    Ok(source.node(read::<Spanned<Raw>>(&source, text, (50_000, true))?))
+}
+
+/// Reads one YAML document of data alone, such as a model's layers.
+///
+/// # Errors
+/// As [`parse`], with its wider limits of size.
+pub fn json(file: &str, bytes: &[u8]) -> Result<Json> {
+    let text = text(file, bytes, MAX_DATA_BYTES)?;
+    // A line of what is no YAML by its name may be somebody's secret.
+    let shown = is_named_yaml(Path::new(file));
+    read(&Source::new(file, 0, text), text, (1_000_000, shown))
+}
+
+fn text<'a>(file: &str, bytes: &'a [u8], limit: usize) -> Result<&'a str> {
+    if bytes.len() > limit {
+        let (size, most) = (bytes.len() / 1_000_000, limit >> 20);
+        return Err(Error::input(format!("{file} is {size} MB large; it is at most {most} MiB")));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         let line = before.matches('\n').count() + 1;
         Error::input(format!("{file} is not UTF-8 text: invalid byte on line {line}"))
             .hint("save the file as UTF-8")
-    })?;
-    let source = Source::new(file, inside, text);
-    let blank = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    if text.lines().all(|line| blank(&line)) {
-        return Err(Error::input(format!("{file} is empty"))
-            .hint("`flopcast init` writes a scenario to start from"));
-    }
+    })
+}
+
+/// Whether a file is YAML by its name.
+pub fn is_named_yaml(file: &Path) -> bool {
+    let ending = file.extension().unwrap_or_default();
+    ["yaml", "yml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+fn read<T: DeserializeOwned>(
+    source: &Source,
+    text: &str,
+    (most_nodes, shown): (usize, bool),
+) -> Result<T> {
+    // Scalars of aliases are copied: together they take no more than the text may.
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
         budget: serde_saphyr::budget! {
-            max_depth: 64,
-            max_nodes: 50_000,
+            max_depth: MAX_DEPTH,
+            max_nodes: most_nodes,
+            max_events: 4 * most_nodes,
             max_aliases: 100,
             max_anchors: 100,
+            max_total_scalar_bytes: MAX_DATA_BYTES,
         },
     };
-    let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| syntax_error(&source, &error))?;
-    Ok(source.node(raw))
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| syntax_error(source, &error, shown))
 }
 
-fn syntax_error(source: &Source, error: &serde_saphyr::Error) -> Error {
+fn syntax_error(source: &Source, error: &serde_saphyr::Error, shown: bool) -> Error {
     use serde_saphyr::Error as Yaml;
-    let place = error.location().map(|at| source.place(at));
+    let place = error.location().filter(|_| shown).map(|at| source.place(at));
     let message = match error.without_snippet() {
         Yaml::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key `{key}`"),
         Yaml::MultipleDocuments { .. } => {
@@ -106,7 +143,11 @@ fn syntax_error(source: &Source, error: &serde_saphyr::Error) -> Error {
         other => {
             let text = other.render();
             let text = text.split(" at line").next().unwrap_or_default();
-            format!("not a valid YAML document: {}", text.trim_start_matches("error: ").trim())
+            let text = text.trim_start_matches("error: ").trim();
+            match shown {
+                true => format!("not a valid YAML document: {text}"),
+                false => "not a valid YAML document".to_owned(),
+            }
         }
     };
     Error::input(message).at(place.as_ref())
@@ -234,15 +275,18 @@ impl Node {
     pub fn over(self, base: Node) -> Node {
         match (self.value, base.value) {
             (Value::Map(mine), Value::Map(mut merged)) => {
+                let names = merged.iter().map(|(key, _)| key.name.clone());
+                let at: BTreeMap<String, usize> = names.zip(0..).collect();
                 for (key, value) in mine {
-                    match merged.iter_mut().find(|(other, _)| other.name == key.name) {
-                        Some((other, slot)) => {
-                            *other = key;
-                            let inherited = std::mem::replace(slot, value.clone());
-                            *slot = value.over(inherited);
-                        }
-                        None => merged.push((key, value)),
-                    }
+                    let Some(&at) = at.get(&key.name) else {
+                        merged.push((key, value));
+                        continue;
+                    };
+                    let (other, slot) = &mut merged[at];
+                    *other = key;
+                    let nothing = Node { value: Value::Null, place: slot.place.clone() };
+                    let inherited = std::mem::replace(slot, nothing);
+                    *slot = value.over(inherited);
                 }
                 Node { value: Value::Map(merged), place: self.place }
             }
@@ -277,6 +321,10 @@ impl Node {
     /// # Errors
     /// An empty key, or a path through a value that is not a map.
     pub fn put(&mut self, path: &str, node: Node) -> Result<()> {
+        if path.split('.').count() > MAX_DEPTH {
+            let start: String = path.chars().take(60).collect();
+            return Err(Error::input(format!("`{start}...` has more than {MAX_DEPTH} keys")));
+        }
         let mut target = self;
         for name in path.split('.') {
             if name.is_empty() {
@@ -310,5 +358,40 @@ impl Node {
             }),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flopcast_core::model::spec;
+
+    use super::*;
+
+    /// The shipped files are read by another reader when flopcast is built; a user's copy of one is
+    /// read by this one.
+    #[test]
+    fn presets_read_as_when_flopcast_was_built() {
+        for name in spec::preset_names() {
+            let text = spec::preset_text(name).expect("a preset");
+            let other: Json = serde_yaml::from_str(text).expect("YAML");
+            let read =
+                json(name, text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(read, other, "{name}");
+        }
+    }
+
+    #[test]
+    fn budgets_hold() {
+        let check = |text: &str, part: &str| {
+            let error = json("test.yaml", text.as_bytes()).expect_err("a budget").to_string();
+            assert!(error.contains(part), "{error}");
+        };
+        check("a: 1\na: 2\n", "duplicate key `a`");
+        check(&format!("a: {}{}", "[".repeat(65), "]".repeat(65)), "YAML");
+        check(&format!("a: &a 1\nb: [{}]", vec!["*a"; 101].join(",")), "YAML");
+        let at_most = format!("a: &a 1\nb: [{}]", vec!["*a"; 100].join(","));
+        assert_eq!(json("test.yaml", at_most.as_bytes()).expect("data")["b"][99], 1);
+        let secret = json("notes.txt", b"KEY SECRET: [\n").expect_err("no YAML").to_string();
+        assert!(!secret.contains("SECRET"), "{secret}");
     }
 }

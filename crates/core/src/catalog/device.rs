@@ -1,0 +1,149 @@
+//! A device as a forecast of time sees it: what it computes, holds and moves, and the links that join
+//! it to others. Training, serving and the roofline read the same one.
+
+use super::Accelerator;
+use crate::diagnostic::{Error, Result};
+use crate::quantity::{DeviceBandwidth, DeviceFlopRate, DeviceMemory, Measure as _, Precision};
+
+/// The figures of one device that a time depends on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Device {
+    /// Memory.
+    pub memory: DeviceMemory,
+    /// Memory bandwidth.
+    pub bandwidth: DeviceBandwidth,
+    /// Dense peak at 16 bits.
+    pub peak16: DeviceFlopRate,
+    /// Dense peak in the format of a model that is served in more than 16 bits.
+    pub wide: Option<DeviceFlopRate>,
+    /// Dense peak at 8 bits, if the device has one above that of 16.
+    pub peak8: Option<DeviceFlopRate>,
+    /// Dense peak at 4 bits, if the device has one.
+    pub peak4: Option<DeviceFlopRate>,
+    /// What joins it to others.
+    pub links: Links,
+}
+
+/// What joins a device to others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Links {
+    /// Bandwidth to the devices of the same scale-up domain, one direction; none where nobody says.
+    pub scale_up: Option<DeviceBandwidth>,
+    /// That link is `PCIe`: collectives lack the kernels that read a peer's memory directly.
+    pub pcie: bool,
+    /// Devices of a scale-up domain: a node, a rack, a pod.
+    pub domain: u64,
+    /// Bandwidth to other domains, one direction.
+    pub scale_out: DeviceBandwidth,
+    /// That nobody says it: it is taken to be a 100 Gbit/s network card, or in a pod the link within.
+    pub scale_out_assumed: bool,
+}
+
+/// Domains above a rack's are pods, whose slices are joined by the links within.
+const RACK: u64 = 72;
+
+impl Device {
+    /// The figures of an accelerator.
+    ///
+    /// # Errors
+    /// The catalog does not know its memory, its bandwidth or any peak. Of a device without a peak at
+    /// 16 bits it is that of the narrowest format.
+    pub fn of(accelerator: &Accelerator) -> Result<Self> {
+        let missing = |what: &str| {
+            Error::input(format!("the catalog does not know the {what} of {}", accelerator.id))
+                .hint("add it in a table of your own (`--data-dir`)")
+        };
+        let peak = |precisions: &[Precision]| {
+            precisions.iter().find_map(|p| accelerator.peak(*p).ok()).map(|peak| peak.value)
+        };
+        let peak16 = peak(&[Precision::Bf16, Precision::Fp16])
+            .or_else(|| accelerator.peaks().last().map(|(_, peak)| peak.value))
+            .ok_or_else(|| missing("peak"))?;
+        Ok(Self {
+            memory: accelerator.memory.as_ref().ok_or_else(|| missing("memory"))?.value,
+            bandwidth: accelerator
+                .bandwidth
+                .as_ref()
+                .ok_or_else(|| missing("memory bandwidth"))?
+                .value,
+            peak16,
+            wide: None,
+            peak8: peak(&[Precision::Fp8]).filter(|peak| *peak > peak16),
+            peak4: peak(&[Precision::Fp4]),
+            links: Links::of(accelerator),
+        })
+    }
+
+    /// Dense peak of products in so many bits; of those that it cannot do, in the next wider ones.
+    pub fn peak(&self, bits: u32) -> DeviceFlopRate {
+        match bits {
+            4 => self.peak4.or(self.peak8).unwrap_or(self.peak16),
+            8 => self.peak8.unwrap_or(self.peak16),
+            32 => self.wide.unwrap_or(self.peak16),
+            _ => self.peak16,
+        }
+    }
+}
+
+impl Links {
+    /// The links of an accelerator.
+    pub fn of(accelerator: &Accelerator) -> Self {
+        // The table has both directions together.
+        let scale_up = accelerator.scale_up.as_ref().map(|both| both.value / 2.0);
+        let domain = accelerator.scale_up_domain.unwrap_or(accelerator.devices_per_node).max(1);
+        let scale_out = accelerator.scale_out.as_ref().map(|link| link.value);
+        let pod = scale_up.filter(|_| domain > RACK);
+        Self {
+            scale_up,
+            pcie: accelerator.scale_up_link.starts_with("PCIe"),
+            domain,
+            scale_out: scale_out.or(pod).unwrap_or_else(Self::network_card),
+            scale_out_assumed: scale_out.is_none(),
+        }
+    }
+
+    /// The scale-up link of a device that is to work with others.
+    ///
+    /// # Errors
+    /// Nobody says it.
+    pub fn joined(&self, accelerator: &str) -> Result<DeviceBandwidth> {
+        self.scale_up.ok_or_else(|| {
+            Error::input(format!(
+                "the catalog does not know the link between devices of {accelerator}"
+            ))
+            .hint("use one device (inference.parallelism: {tensor: 1})")
+            .hint("or add its scale_up_gb_per_s in a table of your own (`--data-dir`)")
+        })
+    }
+
+    /// Link to other nodes of a device whose sources name none: a 100 Gbit/s network card.
+    pub fn network_card() -> DeviceBandwidth {
+        DeviceBandwidth::from_stored(12.5e9)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Catalog;
+    use super::*;
+
+    #[test]
+    fn links_are_those_of_the_datasheets() {
+        // NVLink4: 900 GB/s both directions in nodes of 8; NVL72; ICI of a v5p pod; PCIe 4.0 x16.
+        for (id, scale_up, domain, scale_out, pcie) in [
+            ("h100-sxm", Some(450e9), 8, 50e9, false),
+            ("gb200", Some(900e9), 72, 50e9, false),
+            ("tpu-v5p", Some(600e9), 8960, 600e9, false),
+            ("l40s", Some(32e9), 8, 12.5e9, true),
+            ("trainium2", Some(192e9), 16, 12.5e9, false),
+            ("jetson-orin-nano-8gb", None, 1, 12.5e9, false),
+        ] {
+            let catalog = Catalog::embedded();
+            let links = Links::of(catalog.accelerator(id).unwrap());
+            assert_eq!(links.scale_up.map(|link| link.value), scale_up, "{id}");
+            assert_eq!((links.domain, links.pcie), (domain, pcie), "{id}");
+            assert_eq!(links.scale_out.value, scale_out, "{id}");
+            assert_eq!(links.joined(id).is_err(), scale_up.is_none(), "{id}");
+        }
+    }
+}

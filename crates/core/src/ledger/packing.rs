@@ -1,0 +1,79 @@
+//! How devices fill the instances that a provider sells. An engine sits within one instance, or spans
+//! whole ones: its devices are joined by the links of an instance. Training, the bill of a service and
+//! its sizing all pack here.
+
+use crate::provenance::Traced;
+use crate::quantity::{Devices, DevicesPerInstance, Instances, Measure as _, Ratio};
+
+/// Engines that are alike, or devices that are on their own: how many, and the devices of each.
+pub type Group = (Traced<f64>, Traced<Devices>);
+
+/// How many instances hold the devices, and what is left over in them.
+#[derive(Clone, Debug)]
+pub struct Packing {
+    /// Whole instances.
+    pub instances: Traced<Instances>,
+    /// Devices paid for but unused.
+    pub stranded: Traced<Devices>,
+    /// Devices paid for.
+    pub paid: Traced<Devices>,
+    /// Devices paid for / devices used.
+    pub paid_per_used: Traced<Ratio>,
+}
+
+impl Packing {
+    /// Packs groups of engines into instances of `size` devices; `stage` names the figures.
+    pub fn of(stage: &str, groups: &[Group], size: &Traced<DevicesPerInstance>) -> Self {
+        let devices = Traced::total(groups.iter().map(|(count, each)| count * each));
+        let instances = Traced::total(groups.iter().map(|group| held(group, size)));
+        let paid = &instances * size;
+        let stranded = &paid - &devices;
+        Self {
+            instances: instances.named(format_args!("{stage}.instances")),
+            stranded: stranded.named(format_args!("{stage}.stranded_devices")),
+            paid_per_used: &paid / &devices,
+            paid,
+        }
+    }
+}
+
+/// Instances of a group: count x ceil(devices / size) where an engine spans instances, and
+/// ceil(count / floor(size / devices)) where several sit in one.
+fn held((count, each): &Group, size: &Traced<DevicesPerInstance>) -> Traced<Instances> {
+    let one = || Traced::constant(Instances::from_stored(1.0));
+    let instance = size * one();
+    if each.value().value <= 1.0 {
+        return (count * each / size).ceil();
+    }
+    let spanning = (each / size).ceil() * count;
+    let sharing = (count / (&instance / each).floor().number()).ceil() * one();
+    instance.at_most(each).choose(&spanning, &sharing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_sit_within_an_instance_or_span_whole_ones() {
+        // Fourteen engines of 1, 4, 3, 5 and 16 devices in instances of eight; one of each of two.
+        for (groups, instances, stranded) in [
+            (vec![(14.0, 1.0)], 2.0, 2.0),
+            (vec![(14.0, 4.0)], 7.0, 0.0),
+            (vec![(14.0, 3.0)], 7.0, 14.0),
+            (vec![(14.0, 5.0)], 14.0, 42.0),
+            (vec![(14.0, 16.0)], 28.0, 0.0),
+            (vec![(14.0, 12.0)], 28.0, 56.0),
+            (vec![(3.0, 2.0), (3.0, 8.0)], 4.0, 2.0),
+        ] {
+            let traced = |(count, each): &(f64, f64)| {
+                (Traced::constant(*count), Traced::constant(Devices::from_stored(*each)))
+            };
+            let packed: Vec<_> = groups.iter().map(traced).collect();
+            let size = Traced::constant(DevicesPerInstance::from_stored(8.0));
+            let packing = Packing::of("fleet", &packed, &size);
+            assert_eq!(packing.instances.value().value, instances, "{groups:?}");
+            assert_eq!(packing.stranded.value().value, stranded, "{groups:?}");
+        }
+    }
+}

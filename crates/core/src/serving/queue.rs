@@ -1,0 +1,390 @@
+//! How many requests an instance has at once under a load, and what a step then takes: queueing
+//! over the times of [`StepTime`], in closed form but for one root.
+//!
+//! A request of `i` computed prompt tokens and `o` output tokens takes one prompt and `g = o - 1`
+//! decode steps. With `b` sequences at once,
+//! ```text
+//! s(b)  a decode step: T(b, 0) + b (context x cache)
+//! p(b)  what a prompt adds to the steps that carry it: f (T(b, n) - T(b, 0)) + pairs x attention
+//! f     steps that carry a part of a prompt / prompts: prompts that come within a step share it
+//!       (Poisson, m = b / g of them), and no step takes more than its budget of tokens:
+//!       f = max((1 - e^-m) / m, i / (budget - b)), n = i / f
+//! ```
+//! a token takes TPOT = s + p b / g, and by Little's law the rate is r = b / (g TPOT) =
+//! b / (g s + b p). The highest rate is that of a full batch, what [`super::simulator`] calls a queue
+//! that grows without end.
+//!
+//! A first token waits for the step under way and for what came within it, then for its own step. With
+//! steps T' = V + the prompts that came in T, each of which adds t, and rho = r t, that is
+//! (1/2 + rho) E[T^2] / E[T], Var[T] = r E[T] E[t^2] / (1 - rho^2). Where the batch is full it waits for
+//! a place: (Ca^2 + Cs^2) / 2 x rho^sqrt(2 (B + 1)) / (B (1 - rho)) x g TPOT (Sakasegawa 1977), with
+//! rho = b / B and the squared coefficients of variation of gaps and answers.
+
+use super::request::MeanRequest;
+use super::simulator::{Limits, Scheduler, StepTime};
+
+/// What an instance does for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reads the prompt and generates.
+    Both,
+    /// Reads the prompt; another instance generates.
+    Prefill,
+    /// Generates; another instance has read the prompt.
+    Decode,
+}
+
+/// An instance under a load; times in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Queue<'a, S> {
+    time: &'a S,
+    limits: Limits,
+    request: MeanRequest,
+    phase: Phase,
+    most: f64,
+}
+
+/// An instance with so many sequences at once; times in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Busy {
+    /// Requests per second.
+    pub rate: f64,
+    /// Sequences at once.
+    pub batch: f64,
+    /// A decode step of that batch, without the caches that it reads.
+    pub products: f64,
+    /// What a prompt adds to the steps that carry it, without its attention.
+    pub carried: f64,
+}
+
+/// What a first token waits for; times in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct First {
+    /// The step of a prompt that no other shares, its attention included.
+    pub own: f64,
+    /// What a further prompt adds to a step that has one.
+    pub further: f64,
+    /// What a first prompt adds to a decode step beyond that, squared, x how far the number of
+    /// steps with prompts varies.
+    pub fixed: f64,
+    /// Share of the time that a step is under way.
+    pub under_way: f64,
+}
+
+/// Times of a step that a context adds, per token of it; in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attention {
+    /// Decoding: per token of context, in full layers and in those with a window.
+    pub context: (f64, f64),
+    /// Prompts: per pair of tokens.
+    pub pairs: (f64, f64),
+}
+
+impl<'a, S: StepTime> Queue<'a, S> {
+    /// An instance with `most` sequences at once, at most.
+    pub fn new(time: &'a S, limits: Limits, request: MeanRequest, phase: Phase, most: f64) -> Self {
+        Self { time, limits, request, phase, most }
+    }
+
+    /// Decode steps of a request.
+    fn steps(&self) -> f64 {
+        match self.phase {
+            Phase::Prefill => 0.0,
+            _ => (self.request.output - 1.0).max(0.0),
+        }
+    }
+
+    /// The instance with so many sequences at once.
+    pub fn at_batch(&self, batch: f64) -> Busy {
+        let (products, carried) = (self.products(batch), self.carried(batch));
+        let step = products + batch * self.context();
+        let prompt = carried + self.attention();
+        let rate = batch / (self.steps() * step + batch * prompt).max(f64::MIN_POSITIVE);
+        Busy { rate, batch, products, carried }
+    }
+
+    /// The instance at its highest rate.
+    pub fn full(&self) -> Busy {
+        self.at_batch(self.most)
+    }
+
+    /// The instance at a rate below its highest, by bisection on the batch.
+    pub fn at_rate(&self, rate: f64) -> Busy {
+        let (mut low, mut high) = (0.0, self.most);
+        while high - low > 1e-9 * high {
+            let middle = f64::midpoint(low, high);
+            if self.at_batch(middle).rate < rate { low = middle } else { high = middle }
+        }
+        Busy { rate, ..self.at_batch(high) }
+    }
+
+    /// What a first token waits for at a rate.
+    pub fn first(&self, busy: Busy, token: f64) -> First {
+        let Busy { rate, batch, products, carried } = busy;
+        let decoding = self.decoding(batch);
+        let attention = self.attention();
+        let budget = self.budget(batch);
+        let lone = self.request.computed.min(budget);
+        let pieces = self.request.computed / lone.max(1.0);
+        let piece = self.tokens(decoding, lone, 1.0) + decoding * self.context();
+        let own = pieces * piece + attention;
+        // A prompt more in a step that has one: without what the first of them costs alone.
+        let full = budget.max(2.0 * lone);
+        let slope = (self.tokens(decoding, full, full / lone.max(1.0))
+            - self.tokens(decoding, lone, 1.0))
+            / (full - lone).max(1.0);
+        let further = self.request.computed * slope.max(0.0) + attention;
+        let step = products + batch * self.context();
+        let fixed = (own - step - further).max(0.0);
+        let alone = -(-rate * token).exp_m1();
+        let under_way = -(-(batch + rate * (carried + attention))).exp_m1();
+        First { own, further, fixed: alone * (1.0 - alone) * fixed * fixed, under_way }
+    }
+
+    /// Steps that only carry prompts: time of one prompt, prompts of a full step, its time.
+    pub fn prompts(&self) -> (f64, f64, f64) {
+        let (attention, budget) = (self.attention(), self.budget(0.0));
+        let computed = self.request.computed.max(1.0);
+        let lone = computed.min(budget);
+        let alone = computed / lone * self.tokens(0.0, lone, 1.0) + attention;
+        let together = (budget / computed).max(1.0);
+        if together <= 1.0 {
+            return (alone, 1.0, alone);
+        }
+        (alone, together, self.tokens(0.0, budget, together) + together * attention)
+    }
+
+    /// Times of attention.
+    pub fn attended(&self) -> Attention {
+        let (full, windowed) = self.time.pairs();
+        let in_window = self.time.windowed().map_or(0.0, |(each, _)| each.value);
+        Attention {
+            context: (self.time.context().value, in_window),
+            pairs: (full.value, windowed.value),
+        }
+    }
+
+    /// A decode step without the caches; one with less than a sequence has one, less often.
+    pub fn products(&self, batch: f64) -> f64 {
+        if self.steps() <= 0.0 { 0.0 } else { self.tokens(batch.max(1.0), 0.0, 0.0) }
+    }
+
+    /// What a prompt adds to the steps that carry it.
+    fn carried(&self, batch: f64) -> f64 {
+        if self.phase == Phase::Decode || self.request.computed <= 0.0 {
+            return 0.0;
+        }
+        let carriers = self.carriers(batch);
+        let (tokens, prompts) = (self.request.computed / carriers, (1.0 / carriers).max(1.0));
+        let decoding = self.decoding(batch);
+        let with = self.tokens(decoding, tokens, prompts);
+        let without = if decoding > 0.0 {
+            decoding.min(1.0) * self.tokens(decoding.max(1.0), 0.0, 0.0)
+        } else {
+            0.0
+        };
+        carriers * (with - without).max(0.0)
+    }
+
+    /// Sequences that decode in a step with prompt tokens.
+    fn decoding(&self, batch: f64) -> f64 {
+        match (self.phase, self.limits.scheduler) {
+            (Phase::Prefill, _) | (_, Scheduler::PrefillFirst) => 0.0,
+            _ => batch,
+        }
+    }
+
+    /// Prompt tokens of a step, at most.
+    fn budget(&self, batch: f64) -> f64 {
+        (f64::from(self.limits.tokens) - self.decoding(batch)).max(1.0)
+    }
+
+    /// Steps that carry a part of a prompt / prompts.
+    fn carriers(&self, batch: f64) -> f64 {
+        let full = self.request.computed / self.budget(batch);
+        let steps = self.steps();
+        if steps <= 0.0 {
+            return full;
+        }
+        let coming = batch / steps;
+        let shared = if coming > 1e-9 { -(-coming).exp_m1() / coming } else { 1.0 };
+        shared.max(full)
+    }
+
+    fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
+        self.time.tokens(decode, prefill, prompts).value
+    }
+
+    /// Decode attention of one sequence.
+    fn context(&self) -> f64 {
+        let (full, windowed) = self.attended().context;
+        full * self.request.context + windowed * self.request.windowed
+    }
+
+    /// Attention over a prompt.
+    fn attention(&self) -> f64 {
+        let (full, windowed) = self.attended().pairs;
+        self.request.computed * (full * self.request.keys + windowed * self.request.windowed_keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, Device};
+    use crate::quantity::{Measure as _, RequestRate, Time};
+    use crate::random::Stream;
+    use crate::serving::calibration::Calibration;
+    use crate::serving::capacity::{Objective, Search, highest_rate};
+    use crate::serving::memory::KvCapacity;
+    use crate::serving::served::ServedModel;
+    use crate::serving::simulator::{Bounds, Fleet, Router, Simulation};
+    use crate::serving::step::{Deployment, Roofline, Weights};
+    use crate::serving::traffic::{Class, Lengths, Source, Traffic};
+
+    /// A decoder of so many parameters, with grouped queries and of the usual aspect.
+    fn decoder(parameters: f64) -> ServedModel {
+        let layers = (parameters / 196_608.0).cbrt().round() as u64;
+        let hidden = 128 * layers;
+        let pair = (4 * hidden * layers) as f64;
+        ServedModel {
+            layers,
+            hidden,
+            attention: layers * 5 * hidden * hidden / 2,
+            dense: layers * 19 * hidden * hidden / 2,
+            head: 128_256 * hidden,
+            embedding: 128_256 * hidden,
+            kv: layers * 2 * hidden / 8,
+            kv_shards: 8,
+            pair_flops: (pair, 0.0),
+            context_flops: (pair, 0.0),
+            ..ServedModel::default()
+        }
+    }
+
+    /// A service on one replica.
+    struct Case {
+        time: Roofline,
+        limits: Limits,
+        request: MeanRequest,
+        most: f64,
+        traffic: Traffic,
+    }
+
+    impl Case {
+        fn random(seed: u64) -> Option<Self> {
+            let mut stream = Stream::new(seed, 9);
+            let mut among = |low: f64, high: f64| low * (high / low).powf(stream.uniform());
+            let model = decoder(among(1e9, 100e9));
+            let (input, output) = (among(50.0, 5000.0), among(10.0, 1000.0));
+            let (wide, long) = (among(1.2, 3.5), among(1.2, 3.0));
+            let batch = among(8.0, 400.0) as u32;
+            let tensor = 1 << (among(1.0, 15.9).log2() as u32);
+            let engine = ["vllm", "sglang", "trtllm"][(seed % 3) as usize];
+            let device = ["h100-sxm", "l40s", "h200-sxm"][(seed / 3 % 3) as usize];
+            let device = Device::of(Catalog::embedded().accelerator(device).unwrap()).unwrap();
+            let deployment = Deployment {
+                tensor,
+                pipeline: 1,
+                data: 1,
+                expert_parallel: false,
+                weights: Weights::Eight,
+                kv_bytes: 1.0,
+            };
+            let calibration = Calibration::shipped().unwrap();
+            let settings = calibration.engine(engine).unwrap();
+            let constants = calibration.constants(engine).unwrap();
+            let length = (input + output).ceil() as u32;
+            let memory = KvCapacity::of(&model, &device, &deployment, settings, length).ok()?;
+            let limits = memory.limits(settings, &deployment, batch);
+            let lengths = |mean: f64, ratio: f64| {
+                let lengths = Lengths::lognormal(mean, 0.95, ratio * mean, None).unwrap();
+                let Lengths::Lognormal { sigma, .. } = lengths else { unreachable!() };
+                (lengths, (sigma * sigma).exp())
+            };
+            let ((input_lengths, squares_in), (output_lengths, squares_out)) =
+                (lengths(input, wide), lengths(output, long));
+            let request = MeanRequest {
+                computed: input,
+                output,
+                context: input + output / 2.0 * squares_out,
+                keys: input / 2.0 * squares_in,
+                ..MeanRequest::default()
+            };
+            let classes = vec![Class {
+                weight: 1.0,
+                input: input_lengths,
+                output: output_lengths,
+                cached: 0.0,
+            }];
+            let held = request.context + f64::from(limits.block) / 2.0;
+            Some(Self {
+                time: Roofline::new(&model, &device, &deployment, &constants),
+                most: (memory.tokens.value / held).min(batch.into()).max(1.0),
+                limits,
+                request,
+                traffic: Traffic {
+                    rate: RequestRate::from_stored(1.0),
+                    profile: None,
+                    source: Source::Random { burstiness: 1.0, classes },
+                },
+            })
+        }
+
+        fn queue(&self) -> Queue<'_, Roofline> {
+            Queue::new(&self.time, self.limits, self.request, Phase::Both, self.most)
+        }
+
+        /// The highest rate without bounds on latencies.
+        fn simulated(&self) -> f64 {
+            let Self { time, limits, traffic, .. } = self;
+            let simulation = Simulation {
+                fleet: Fleet { time, limits: *limits, replicas: 1, router: Router::RoundRobin },
+                transfer: None,
+                api_server: Time::from_stored(0.0),
+                slo: vec![Bounds::default()],
+                warm_up: 0,
+                queue_limit: 4000,
+                records: false,
+            };
+            let search = Search { requests: 8000, seeds: 1, tolerance: 0.02, margin: 0.0 };
+            let found = highest_rate(&simulation, traffic, &Objective::default(), &search, &|_| ());
+            found.unwrap().rate.value
+        }
+    }
+
+    #[test]
+    fn the_highest_rate_is_what_the_simulator_finds() {
+        let cases = (1..=24).filter_map(|seed| Some((seed, Case::random(seed)?)));
+        let mut count = 0;
+        for (seed, case) in cases {
+            let (closed, simulated) = (case.queue().full().rate, case.simulated());
+            let ratio = closed / simulated;
+            assert!((0.85..1.15).contains(&ratio), "{seed}: {closed} / {simulated} = {ratio}");
+            count += 1;
+        }
+        assert!(count > 12, "{count} cases");
+    }
+
+    #[test]
+    fn more_requests_fill_the_batch_and_slow_the_tokens() {
+        for case in (1..=40).filter_map(Case::random) {
+            let queue = case.queue();
+            let full = queue.full();
+            let token = |busy: Busy| {
+                let steps = case.request.output - 1.0;
+                // Little's law: rate x steps x time per token are at once.
+                busy.batch / (busy.rate * steps)
+            };
+            let mut last = (0.0, 0.0);
+            for share in [0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99] {
+                let busy = queue.at_rate(share * full.rate);
+                let found = queue.at_batch(busy.batch).rate;
+                assert!((found / busy.rate - 1.0).abs() < 1e-6, "{found} {}", busy.rate);
+                assert!(busy.batch > last.0 && busy.batch <= full.batch, "{busy:?}");
+                assert!(token(busy) >= last.1 * (1.0 - 1e-6), "{busy:?}");
+                last = (busy.batch, token(busy));
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What a hostile or a careless input cannot do: the findings of an attack, turned round.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::common::{flopcast, holds, refused, scratch, stdout, written};
+
+const RUN: &str = "scenarios/gpt3-175b.yaml";
+
+/// The shipped run with one key set must be refused with a message that holds every part.
+fn set(assignment: &str, parts: &[&str]) {
+    holds(assignment, &refused(&["estimate", RUN, "--set", assignment], 2), parts);
+}
+
+#[test]
+fn numbers_that_cannot_be_are_refused_with_their_place() {
+    let zero = [
+        "training.goodput=0",
+        "data.tokens=0",
+        "functional_unit=0 requests",
+        "placement.embodied={lifetime: 0 years}",
+        "placement.embodied={utilisation: 0}",
+        "training.reliability={checkpoint_interval: 0 s}",
+        "training.hardware.power=0 W",
+        "training.efficiency={step_time: 0 s}",
+        "training.efficiency={device_hours: 0 device-h}",
+        "training.efficiency={tokens_per_second_per_device: 0}",
+    ];
+    for assignment in zero {
+        set(assignment, &["is not above zero", "--set", "^"]);
+    }
+    let negative = [
+        "data.epochs=-1",
+        "training.experiments=-0.5",
+        "training.costs={staff: {fte: -5, cost: 350k USD/year}}",
+        "training.costs={checkpoints: {keep: -20, size: 1 TB}}",
+        "training.costs={storage: {data: -1 TB}}",
+        "inference.max_batch=-1",
+        "training.reliability={failures_per_1000_devices_day: -0.5}",
+    ];
+    for assignment in negative {
+        set(assignment, &["cannot be negative", "--set", "^"]);
+    }
+    for assignment in ["finance.price_change=-150 %/year", "inference.traffic.growth=-200 %/year"] {
+        set(assignment, &["less than 100 % a year", "--set"]);
+    }
+    set("inference.traffic.growth=1e9 %/year", &["hundredfold a year"]);
+    set("data.tokens=1e30", &["more than there is"]);
+    set("training.costs={storage: {data: 1 TB, retention: 1e9 years}}", &["100 years"]);
+    set("finance.horizon=1000 years", &["years"]);
+}
+
+#[test]
+fn a_run_of_more_than_a_century_is_refused() {
+    let set = |assignment: &str| {
+        let message = refused(&["estimate", RUN, "--set", assignment], 2);
+        holds(assignment, &message, &["years; at most 100 are forecast", "hint"]);
+    };
+    set("training.goodput=1e-9");
+    set("data.tokens=3e11T");
+    set("training.efficiency={tokens_per_second_per_device: 1e-6}");
+}
+
+const KNOWN_BY_SIZE: &str = "\
+name: kv
+model: {parameters: 7B}
+inference:
+  placement: {provider: aws, region: us-east-2, purchase: on-demand}
+  traffic: {requests: 2M/day, input_tokens: {mean: 500}, output_tokens: {mean: 50}}
+  hardware: {accelerator: h100-sxm}
+  precision: bf16
+";
+
+#[test]
+fn no_figure_is_without_end_or_a_part_of_nothing() {
+    let by_size = written("bounds", "kv.yaml", KNOWN_BY_SIZE);
+    let cases: [&[&str]; 3] = [
+        &["estimate", &by_size],
+        &["estimate", RUN, "--set", "inference.traffic.requests=0/s"],
+        &["estimate", RUN, "--set", "data.epochs=0"],
+    ];
+    for case in cases {
+        for format in ["table", "json", "csv", "markdown"] {
+            let text = stdout(&[case, &["--format", format]].concat());
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            for word in words {
+                let wrong = ["inf", "-inf", "nan", "unknownt"].contains(&&*word.to_lowercase());
+                assert!(!wrong, "{case:?} {format}: {word}");
+            }
+            if format != "csv" {
+                holds(&format!("{case:?} {format}"), &text, &["unknown: "]);
+            }
+        }
+    }
+}
+
+/// A project below a folder: scenarios that name files, each with what the message must hold.
+fn project(name: &str, repository: bool) -> PathBuf {
+    let folder = scratch(name);
+    fs::create_dir_all(folder.join("plans")).expect("a folder");
+    // The scratch folder is inside this repository: mark the project, or the outside of it.
+    let git = if repository { folder.join(".git") } else { folder.join("plans/.git") };
+    fs::create_dir_all(git).expect("a folder");
+    folder
+}
+
+fn plan(folder: &Path, text: &str) -> String {
+    let path = folder.join("plans/plan.yaml");
+    fs::write(&path, format!("name: x\n{text}\n")).expect("a scenario");
+    path.display().to_string()
+}
+
+#[test]
+fn a_scenario_names_files_of_its_project_alone() {
+    let folder = project("bounds-paths", false);
+    fs::write(folder.join("secret"), "KEY=SECRET123\n").expect("a file");
+    fs::write(folder.join("base.yaml"), "model: gpt2\n").expect("a file");
+    fs::write(folder.join("plans/.git/config.yaml"), "token: SECRET123\n").expect("a file");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("../secret", folder.join("plans/link")).expect("a link");
+        std::os::unix::fs::symlink("..", folder.join("plans/up")).expect("a link");
+    }
+    let outside = format!("extends: {}", folder.join("secret").display());
+    let texts = [
+        "extends: /proc/self/environ\nmodel: gpt2",
+        &outside,
+        "extends: ../secret",
+        "extends: ../base.yaml",
+        "extends: ../missing",
+        "extends: link",
+        "extends: up/base.yaml",
+        "extends: up/plans/../secret",
+        "model: {file: /etc/shadow}",
+        "model: {hf_config: ../secret}",
+        "model: {onnx: ../../../../../../../etc/passwd}",
+        "extends: .git/config.yaml",
+        "model: gpt2\ninference: {traffic: {trace: ../secret}, hardware: {accelerator: h100-sxm}, precision: bf16}",
+    ];
+    for text in texts {
+        let message = refused(&["validate", &plan(&folder, text)], 2);
+        assert!(!message.contains("SECRET") && !message.contains("root:"), "{text}: {message}");
+        let told = message.contains("outside the project") || message.contains("inside .git");
+        assert!(told, "{text}: {message}");
+    }
+    // What the user allows, or has in one repository, is read.
+    let allowed = plan(&folder, "extends: ../base.yaml");
+    stdout(&["validate", &allowed, "--allow-path", &folder.display().to_string()]);
+    fs::remove_dir_all(folder.join("plans/.git")).expect("a folder");
+    fs::create_dir_all(folder.join(".git")).expect("a folder");
+    stdout(&["validate", &allowed]);
+}
+
+#[test]
+fn files_that_are_no_documents_tell_nothing() {
+    let folder = project("bounds-lines", true);
+    fs::write(folder.join("plans/keys"), "AWS SECRET123: [\n").expect("a file");
+    fs::write(folder.join("plans/words.yaml"), "just words\n").expect("a file");
+    for text in ["extends: keys", "model: {file: keys}", "model: {hf_config: keys}"] {
+        let message = refused(&["validate", &plan(&folder, text)], 2);
+        assert!(!message.contains("SECRET123"), "{text}: {message}");
+    }
+    let message = refused(&["validate", &plan(&folder, "extends: words.yaml\nmodel: gpt2")], 2);
+    holds("words", &message, &["holds no keys"]);
+    #[cfg(unix)]
+    {
+        let pipe = folder.join("plans/pipe.yaml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo").success());
+        for text in ["extends: pipe.yaml", "model: {file: pipe.yaml}"] {
+            let message = refused(&["validate", &plan(&folder, text)], 2);
+            holds(text, &message, &["no regular file"]);
+        }
+    }
+}
+
+#[test]
+fn a_lock_names_scenarios_of_its_folder_alone() {
+    let folder = project("bounds-lock", true);
+    let scenario = plan(&folder, "model: gpt2");
+    stdout(&["lock", &scenario]);
+    let lock = folder.join("plans/flopcast.lock");
+    let text = fs::read_to_string(&lock).expect("the lock");
+    for name in ["../../../etc/passwd", "/etc/passwd", "../secret"] {
+        fs::write(&lock, text.replace("\"plan.yaml\"", &format!("\"{name}\""))).expect("a lock");
+        let message = refused(&["lock", &scenario], 2);
+        holds(name, &message, &["flopcast.lock", "outside"]);
+        assert!(!message.contains("root:"), "{message}");
+    }
+}
+
+#[test]
+fn paths_and_documents_are_of_bounded_depth_and_size() {
+    let deep = format!("x-y{}", ".a".repeat(300_000));
+    let table = written("bounds", "deep.csv", format!("{deep},accuracy\n1,0.5\n"));
+    let shape =
+        "name: s\nmodel: {transformer: {layers: 2, hidden: 64, heads: 4, vocab: 100, ffn: 128}}\n";
+    let shape = written("bounds", "shapes.yaml", shape);
+    holds("csv", &refused(&["optimize", &shape, "--shapes", &table], 2), &["more than 64 keys"]);
+    let short = format!("x-y{}=1", ".a".repeat(60_000));
+    for arguments in [["estimate", RUN, "--set", &short], ["sweep", RUN, "--vary", &short]] {
+        let message = refused(&arguments, 2);
+        holds(arguments[0], &message, &["more than 64 keys"]);
+        assert!(message.len() < 2000, "a message of {} bytes", message.len());
+    }
+}
+
+#[test]
+fn models_have_the_budgets_of_scenarios() {
+    let mut aliases = format!("a: &a {{x: \"{}\"}}\nlayers: [", "y".repeat(1_000_000));
+    let _ = write!(aliases, "{}]\n", vec!["*a"; 2000].join(","));
+    let brackets = format!("layers: {}{}\n", "[".repeat(200_000), "]".repeat(200_000));
+    let twice = "type: llama\ntype: gpt2\n";
+    let cases = [
+        ("aliases.yaml", aliases.as_str(), "YAML"),
+        ("brackets.yaml", &brackets, "YAML"),
+        ("twice.yaml", twice, "duplicate key `type`"),
+    ];
+    for (name, text, part) in cases {
+        let path = written("bounds", name, text);
+        holds(name, &refused(&["model", &path], 2), &[part]);
+        let calibration = ["backtest", "--calibration", &path];
+        holds(name, &refused(&calibration, 2), &[part]);
+    }
+    holds(
+        "batch",
+        &refused(&["model", "gpt2", "--batch", "18446744073709551615"], 2),
+        &["--batch"],
+    );
+}
+
+#[test]
+fn the_same_bytes_wherever_it_runs() {
+    let run = |environment: &[(&str, &str)], format: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flopcast"));
+        command.args(["estimate", "scenarios/llama-3.1-8b-stages.yaml", "--format", format]);
+        command.current_dir(crate::common::root()).env_clear();
+        command.envs(environment.iter().copied());
+        command.output().expect("the binary runs").stdout
+    };
+    for format in ["json", "csv", "markdown"] {
+        let plain = run(&[], format);
+        assert!(!plain.is_empty());
+        let environments: [&[(&str, &str)]; 3] = [
+            &[("LC_ALL", "de_DE.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Asia/Kathmandu")],
+            &[("RAYON_NUM_THREADS", "1"), ("COLUMNS", "40")],
+            &[("RAYON_NUM_THREADS", "7"), ("COLUMNS", "400"), ("TZ", "Pacific/Apia")],
+        ];
+        for environment in environments {
+            assert!(run(environment, format) == plain, "{format} under {environment:?}");
+        }
+    }
+    assert!(flopcast(&["--version"]).status.success());
+}
