@@ -54,9 +54,10 @@ pub struct Accelerator {
     pub scale_up: Option<Sourced<DeviceBandwidth>>,
     /// Technology of the link within the node, such as `NVLink4`.
     pub scale_up_link: String,
-    /// Devices that this link joins, where they are not those of a node.
+    /// The number of devices that the link within the node joins, if it is not that of a node: a
+    /// rack, a pod.
     pub scale_up_domain: Option<u64>,
-    /// Bandwidth to other nodes, one direction, with the usual network card.
+    /// Bandwidth to other nodes in B/s per device, one direction, with the usual network card.
     pub scale_out: Option<Sourced<DeviceBandwidth>>,
     /// Thermal design power in W.
     pub tdp: Option<Sourced<DevicePower>>,
@@ -115,7 +116,7 @@ pub struct Embodied {
 }
 
 impl Accelerator {
-    /// Dense peak rate at a precision.
+    /// Dense peak rate at a precision in FLOP/s; operations per second for integer formats.
     ///
     /// # Errors
     /// If the sources give none: the error lists the precisions that they do give.

@@ -44,8 +44,8 @@ pub fn median_tpot(trace: &Trace) -> Result<Time> {
 /// the engine, without the API server's overhead, if the log was taken at the engine.
 ///
 /// # Errors
-/// A scenario without an engine that generates tokens, a model that does not fit, and a median
-/// that no factor from 0.1 to 10 gives.
+/// If the scenario has no engine that generates tokens, the model does not fit, or no factor from
+/// 0.1 to 10 gives the median.
 pub fn compare(scenario: &Scenario, trace: &Trace, tpot: Option<Time>) -> Result<Comparison> {
     let service = scenario.inference.as_ref();
     let instances = service.and_then(|service| service.demand.instances.as_ref());

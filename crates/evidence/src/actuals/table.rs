@@ -18,7 +18,7 @@ pub(super) struct Row<'a> {
     record: &'a csv::StringRecord,
 }
 
-/// A longer line is of no table: its cells alone would take memory.
+/// The longest line in bytes. A longer one is of no table, and its cells alone would take memory.
 const LONGEST_LINE: usize = 1 << 20;
 
 impl Table {

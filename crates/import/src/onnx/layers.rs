@@ -68,7 +68,7 @@ impl Layers {
         outputs: &[Value],
         drafts: Vec<Draft>,
     ) -> Inferred<()> {
-        // Whether gradients flow back through some of the inputs.
+        // True if gradients flow back through some of the inputs.
         let reached = |inputs: &mut dyn Iterator<Item = usize>| {
             inputs.filter_map(|index| call.optional(index)).any(|value| value.origin.gradient)
         };

@@ -252,7 +252,7 @@ struct Pages {
 
 /// The most pages of a list; one that goes on is faulty.
 const MOST_PAGES: usize = 2000;
-/// Bytes of a link from a page to the next.
+/// The longest link from a page to the next, in bytes.
 const LONGEST_LINK: usize = 4096;
 
 impl Pages {
