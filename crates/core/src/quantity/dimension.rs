@@ -17,12 +17,12 @@ pub const BASES: [&str; 12] = [
     "s", "J", "USD", "kgCO2e", "FLOP", "B", "token", "sample", "request", "L", "device", "instance",
 ];
 
-/// The longest time of a run, a retention or a life, in seconds.
+/// Seconds of a Julian year of 365.25 days.
 const YEAR: f64 = 365.25 * 86_400.0;
+/// The longest time of a run, a retention or a life, in seconds.
+pub const CENTURY: f64 = 100.0 * YEAR;
 /// The largest amount that may be given, in stored units. Below it, products of several amounts
 /// stay finite.
-pub const CENTURY: f64 = 100.0 * YEAR;
-/// No amount that is given is larger, in stored units: products of several stay finite.
 const MOST: f64 = 1e24;
 
 impl Dimension {
