@@ -138,6 +138,9 @@ impl Catalog {
 
     /// The rows behind every look-up since [`Catalog::recording`], for the `scenarios` that made
     /// them; `version` is that of this program.
+    ///
+    /// # Errors
+    /// If an overlay is faulty.
     pub fn lock(&self, scenarios: BTreeSet<String>, version: &str) -> Result<Lock> {
         let mut tables = IndexMap::new();
         let looked_up = self.looked_up();

@@ -112,6 +112,9 @@ impl Catalog {
     }
 
     /// Checks that the provider is known, or is one's own site.
+    ///
+    /// # Errors
+    /// If no table has the provider, with the nearest that are known.
     pub(super) fn known_provider(&self, provider: &str) -> Result<()> {
         let known = self.providers();
         // A lock carries few providers, so an unknown one may exist.

@@ -15,6 +15,9 @@ const JOULES_PER_KWH: f64 = 3.6e6;
 
 /// Sums over runs: device time = duration x GPUs, IT energy = consumed energy / PUE, and the
 /// emissions as the tool states them.
+///
+/// # Errors
+/// If a cell that is read is no number, or below zero.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     // A run that is flushed several times has several rows, the last of which counts.
     let mut runs: IndexMap<String, Row<'_>> = IndexMap::new();

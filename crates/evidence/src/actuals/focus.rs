@@ -22,6 +22,9 @@ const RESOURCES: &[(&str, &str)] = &[
 
 /// Sums of the charges in USD by resource, taxes and credits apart, and the billed hours of
 /// compute. Charges without a cost are counted in a note.
+///
+/// # Errors
+/// If a charge is in another currency than USD, a cell is no number, or no charge has a cost.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     let column = if table.has("EffectiveCost") { "EffectiveCost" } else { "BilledCost" };
     let mut costs: Vec<(&'static str, f64)> = Vec::new();

@@ -17,6 +17,9 @@ const LONG_GAP_S: f64 = 60.0;
 
 /// Device time is the time from the first to the last sample of each GPU. Energy is the integral of
 /// power by the trapezoidal rule: the sum of (p1 + p2) / 2 x seconds.
+///
+/// # Errors
+/// If a timestamp or a power cannot be read.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     let mut samples: BTreeMap<&str, Vec<(NaiveDateTime, Option<f64>)>> = BTreeMap::new();
     for row in table.rows() {

@@ -23,6 +23,9 @@ const LONGEST_LINE: usize = 1 << 20;
 
 impl Table {
     /// Reads a log with a header; it must have rows.
+    ///
+    /// # Errors
+    /// If the text is no table, has no rows, or has a line that is too long.
     pub(super) fn read(text: &str) -> Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.lines().any(|line| line.len() > LONGEST_LINE) {

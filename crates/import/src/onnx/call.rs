@@ -62,16 +62,25 @@ impl Call {
     }
 
     /// Input `index`, which the operator cannot do without.
+    ///
+    /// # Errors
+    /// If the node leaves it out.
     pub(super) fn input(&self, index: usize) -> Inferred<&Value> {
         self.optional(index).ok_or_else(|| self.invalid(format!("input {index} is missing")))
     }
 
     /// Shape of input `index`.
+    ///
+    /// # Errors
+    /// If the input is missing, or its shape depends on the data.
     pub(super) fn shape(&self, index: usize) -> Inferred<&Shape> {
         self.input(index)?.shape.as_ref().ok_or(Stop::Unknown)
     }
 
     /// Shape of input `index`, which must have at least `rank` dimensions.
+    ///
+    /// # Errors
+    /// As [`Call::shape`], and if it has fewer dimensions.
     pub(super) fn ranked(&self, index: usize, rank: usize) -> Inferred<&Shape> {
         let shape = self.shape(index)?;
         if shape.len() < rank {
@@ -88,11 +97,17 @@ impl Call {
     }
 
     /// Contents of input `index`; unknown if they depend on the data or are too many.
+    ///
+    /// # Errors
+    /// If the input is missing, or its contents are unknown.
     pub(super) fn contents(&self, index: usize) -> Inferred<&[f64]> {
         self.input(index)?.contents.as_deref().ok_or(Stop::Unknown)
     }
 
     /// Contents of input `index` as integers; fractions are cut off.
+    ///
+    /// # Errors
+    /// As [`Call::contents`].
     pub(super) fn integers(&self, index: usize) -> Inferred<Vec<i64>> {
         Ok(self.contents(index)?.iter().map(|&x| x as i64).collect())
     }
@@ -108,6 +123,9 @@ impl Call {
     }
 
     /// A count, which must not be negative.
+    ///
+    /// # Errors
+    /// If it is negative.
     pub(super) fn count(&self, name: &str) -> Inferred<Option<u64>> {
         self.int(name)
             .map(|i| u64::try_from(i).map_err(|_| self.invalid(format!("`{name}` is {i}"))))
@@ -127,6 +145,9 @@ impl Call {
 
     /// A list that older operator versions have as setting `name` and newer ones as input `index`;
     /// `None` if both are left out.
+    ///
+    /// # Errors
+    /// If the input's contents are unknown.
     pub(super) fn list(&self, name: &str, index: usize) -> Inferred<Option<Vec<i64>>> {
         match (self.ints(name), self.optional(index)) {
             (Some(ints), _) => Ok(Some(ints.to_vec())),
@@ -136,6 +157,9 @@ impl Call {
     }
 
     /// The dimension that `axis` means; a negative one counts from the end.
+    ///
+    /// # Errors
+    /// If the shape has no such axis.
     pub(super) fn axis(&self, axis: i64, rank: usize) -> Inferred<usize> {
         let index = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
         usize::try_from(index)

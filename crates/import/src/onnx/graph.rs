@@ -97,6 +97,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Runs the model's graph and returns the shapes of its inputs by name.
+    ///
+    /// # Errors
+    /// If the graph contradicts itself, a dimension has no size, or the work is beyond the bounds.
     pub(super) fn run(&mut self, graph: &GraphProto) -> Result<Vec<(String, Shape)>> {
         let mut scope = Scope::default();
         self.prepare(graph, &mut scope)?;

@@ -62,6 +62,9 @@ impl Layers {
     /// Adds the operators of a node as layers. A layer owns the stored tensors that no layer before
     /// it owns; a weight that trains makes the layer trained, and an input that needs a gradient
     /// makes it pass one on.
+    ///
+    /// # Errors
+    /// If the shape of an addition is too large to count.
     pub(super) fn add(
         &mut self,
         call: &Call,

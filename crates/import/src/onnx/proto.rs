@@ -220,6 +220,9 @@ pub(super) struct FunctionProto {
 }
 
 /// Reads one message; `what` names it in the error.
+///
+/// # Errors
+/// If the bytes are no such message.
 pub(super) fn decode<M: Message + Default>(bytes: &Bytes, what: &str) -> Result<M> {
     M::decode(bytes.clone()).map_err(|error| {
         Error::input(format!("{what} is not readable: {error}"))

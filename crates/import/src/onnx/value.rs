@@ -92,6 +92,9 @@ impl Value {
     }
 
     /// A stored tensor, with its contents if they are small and present.
+    ///
+    /// # Errors
+    /// If its sizes are negative or too many, or its data do not fit them.
     pub(super) fn stored(tensor: &TensorProto, bytes: &Bytes) -> Result<Self> {
         let name = &tensor.name;
         let shape = shape_of(&tensor.dims, || format!("tensor `{name}`"))?;
@@ -107,6 +110,9 @@ impl Value {
 }
 
 /// Checks dimensions as a file states them: at most [`MAX_RANK`], none negative.
+///
+/// # Errors
+/// If there are more dimensions, or one is negative.
 pub(super) fn shape_of(dims: &[i64], what: impl Fn() -> String) -> Result<Shape> {
     if dims.len() > MAX_RANK {
         return Err(Error::input(format!(
@@ -124,6 +130,9 @@ pub(super) fn shape_of(dims: &[i64], what: impl Fn() -> String) -> Result<Shape>
 }
 
 /// Number of elements; a product that overflows is an error.
+///
+/// # Errors
+/// If the number does not fit 64 bits.
 pub(super) fn elements(shape: &[u64], what: impl Fn() -> String) -> Result<u64> {
     product(shape).ok_or_else(|| {
         Error::input(format!("{} has shape {shape:?}: too many elements to count", what()))

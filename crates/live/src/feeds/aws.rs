@@ -27,6 +27,10 @@ const PLAIN: &[(&str, &[&str])] = &[
 
 /// The instance types of a region that the catalog knows, on demand and reserved without upfront
 /// payment, in USD/h.
+///
+/// # Errors
+/// If the server fails, or answers in another form, without a header, or in a currency other than
+/// USD.
 pub(super) fn read(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, "aws");
     let path = format!("/offers/v1.0/aws/AmazonEC2/current/{region}/index.csv");

@@ -52,6 +52,10 @@ struct Item {
 }
 
 /// The instance types of a region that the catalog knows, in USD/h.
+///
+/// # Errors
+/// If the server fails, or answers in another form, in a currency other than USD, or with pages
+/// that lead in circles.
 pub(super) fn read(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, "azure");
     let filter = format!("serviceName eq 'Virtual Machines' and armRegionName eq '{region}'");

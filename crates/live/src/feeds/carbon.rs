@@ -61,6 +61,9 @@ struct Hour {
 
 /// The last 24 hours of a zone and the forecast, in gCO2e/kWh. The basis is life-cycle unless the
 /// service says direct.
+///
+/// # Errors
+/// If the server fails, or answers in another form, or counts emissions of an unknown kind.
 pub(super) fn electricity_maps(session: &Session<'_>, zone: &str) -> Result<Answer<Sheet>> {
     let ask = |what: &str| {
         let request = Request {
@@ -121,6 +124,9 @@ struct Meta {
 const G_PER_KWH: f64 = 0.453_592_37;
 
 /// The forecast of a region's marginal emissions for 24 hours, converted from lb/MWh.
+///
+/// # Errors
+/// If the server fails, or answers in another form, or with another signal or unit.
 pub(super) fn watttime(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let login = Request { path: "/login".to_owned(), login: true, ..Request::default() };
     let token: Token = session.server.fresh(&login)?;
@@ -171,6 +177,9 @@ struct Intensity {
 
 /// Great Britain from a day ago to two days ahead, by the half-hour: direct emissions of the plants
 /// in gCO2/kWh. A measured value replaces its forecast.
+///
+/// # Errors
+/// If the server fails, or answers in another form.
 pub(super) fn great_britain(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let time = |days| (session.now + Duration::days(days)).format("%FT%H:%MZ").to_string();
     let path = format!("/intensity/{}/{}", time(-1), time(2));

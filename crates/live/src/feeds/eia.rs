@@ -44,6 +44,10 @@ struct Row {
 const LENGTH: usize = 5000;
 
 /// Annual prices of the last years, converted from cents to USD/kWh.
+///
+/// # Errors
+/// If the server fails, or answers in another form, in another unit, or with pages that lead in
+/// circles.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let columns = &["zone", "period", "usd_per_kwh", "sector"];
     let mut sheet = Sheet::new("regions/electricity.csv", 2, columns);

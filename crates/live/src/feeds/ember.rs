@@ -32,6 +32,9 @@ struct Year {
 }
 
 /// The last years of every country; aggregates are left out.
+///
+/// # Errors
+/// If the server fails, or answers in another form.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let year = session.now.year();
     let request = Request {

@@ -170,6 +170,10 @@ const OTHERS: &[&str] = &["dws", "flex", "calendar", "reserved", "custom", "prem
 
 /// Prices of accelerators and hosts in every region, in USD/h: the sum over parts of unit price x
 /// number. A product with a part that has no price is left out.
+///
+/// # Errors
+/// If the server fails, or answers in another form, in a currency other than USD, with pages that
+/// lead in circles, or without end.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let mut units: BTreeMap<(String, Purchase, &str), f64> = BTreeMap::new();
     let mut pages = Pages::new("gcp");

@@ -45,6 +45,9 @@ struct Specs {
 }
 
 /// Lambda's instance types, at one price in every region, converted from cents to USD/h.
+///
+/// # Errors
+/// If the server fails, or answers in another form.
 pub(super) fn lambda(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let request = Request { path: "/api/v1/instance-types".to_owned(), ..Request::default() };
     let answer: Instances = session.server.fresh(&request)?;
@@ -103,6 +106,9 @@ struct LowestPrice {
 
 /// `RunPod`'s secure cloud by the GPU in USD/h, with the lowest bid as the price of interruptible
 /// ones.
+///
+/// # Errors
+/// If the server fails, or answers in another form, or with an error of GraphQL.
 pub(super) fn runpod(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let query = "query GpuTypes($lowestPriceInput: GpuLowestPriceInput) { gpuTypes { id \
                  securePrice lowestPrice(input: $lowestPriceInput) { minimumBidPrice } } }";
@@ -169,6 +175,9 @@ const VAST_NAMES: &[&str] = &[
 
 /// The cheapest verified offer of each device on Vast.ai, in USD/h per GPU: price of the offer /
 /// its GPUs.
+///
+/// # Errors
+/// If the server fails, or answers in another form.
 pub(super) fn vast(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let mut rents = Rents::default();
     for name in VAST_NAMES {

@@ -115,6 +115,9 @@ impl<'de> Deserialize<'de> for Entry {
 
 /// Prices of the providers that the catalog knows, converted from USD per token to USD per million
 /// tokens.
+///
+/// # Errors
+/// If the server fails, or answers in another form, or with more models than any list has.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let request = Request {
         path: "/model_prices_and_context_window.json".to_owned(),

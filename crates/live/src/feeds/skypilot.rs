@@ -24,6 +24,10 @@ const NEEDED: &[&str] = &["InstanceType", "AcceleratorName", "AcceleratorCount",
 const NO_PRICE: f64 = 700.0;
 
 /// The products of a cloud that the catalog knows, on demand and spot, in USD/h.
+///
+/// # Errors
+/// If the server fails, or answers in another form, without a column that is needed, or with a row
+/// that names no region.
 pub(super) fn read(session: &Session<'_>, cloud: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, cloud);
     let anywhere = known_anywhere(session, cloud);
