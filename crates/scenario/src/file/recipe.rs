@@ -108,8 +108,7 @@ recipes! {
     Lora = "lora" { adapters: true, section: Some(&LORA) }
     /// Low-rank adapters beside frozen weights in 4 bits (Dettmers et al. 2023).
     Qlora = "qlora" { adapters: true, frozen_bytes: NF4_BYTES, section: Some(&LORA) }
-    /// All weights, trained to answer as a larger model does; the larger model's forward pass is
-    /// paid as well.
+    /// All weights, trained to answer as a larger model does, whose forward pass is paid as well.
     Distill = "distill" {
         section: Some(&Section {
             key: "teacher",
