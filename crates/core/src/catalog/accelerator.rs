@@ -6,7 +6,7 @@
 //!
 //! Peaks are always dense. A vendor's headline is often that of 2:4 sparsity and twice as high: the
 //! H100 SXM has 989.4 TFLOP/s in BF16, of which 1,979 is the sparse figure. A link within the node
-//! is stated for both directions together (NVLink 4: 900 GB/s, so 450 GB/s each way), a network
+//! is stated for both directions together (`NVLink` 4: 900 GB/s, so 450 GB/s each way), a network
 //! card for one.
 
 use std::sync::Arc;
