@@ -95,8 +95,8 @@ impl Format {
         }
     }
 
-    /// Storage of one weight in bytes, scales included: 1 for INT8 and FP8, 0.5625 for FP4 (1/16 for
-    /// the scale), 0.515625 for INT4 (2/128 for the scale).
+    /// Storage of one weight in bytes, scales included: 1 for INT8 and FP8, 0.5625 for FP4 (1/16
+    /// for the scale), 0.515625 for INT4 (2/128 for the scale).
     pub fn weight(self) -> Data {
         Data::new::<byte>(match self {
             Self::Int8 | Self::Fp8 => 1.0,
