@@ -7,7 +7,7 @@ use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::plan::Scenario;
 use flopcast::estimate::{Engine, Estimate, Key};
-use flopcast::provenance::{How, Step};
+use flopcast::provenance::{Expr, Step};
 use flopcast::report::doc::Subject as _;
 use flopcast::report::subject::capacity as sized_up;
 use flopcast::report::{Report, json, tree};
@@ -150,7 +150,7 @@ pub fn refuses(way: Way, file: &str, sets: &[&str], code: u8, part: &str) {
 
 /// What a derivation begins with.
 pub fn leaves<'a>(step: &'a Step, found: &mut Vec<&'a Step>) {
-    if matches!(step.how, How::Leaf(_)) {
+    if matches!(step.how, Expr::Leaf(_)) {
         found.push(step);
     }
     for input in step.inputs() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use flopcast::catalog::GridBasis;
 use flopcast::estimate::Estimate;
 use flopcast::ledger::footprint::comparable;
-use flopcast::provenance::{Basis, How, Step};
+use flopcast::provenance::{Basis, Expr, Step};
 use proptest::prelude::*;
 
 use crate::common::library::{CATALOG, Way, asked, forecast, leaves, refuses, resolved};
@@ -50,7 +50,7 @@ fn every_factor_of_an_a100_hour_in_france_has_a_source() {
     leaves(location.step().expect("a derivation"), &mut found);
     let mut bases: Vec<&Basis> = Vec::new();
     for leaf in found {
-        if let How::Leaf(basis) = &leaf.how
+        if let Expr::Leaf(basis) = &leaf.how
             && !bases.contains(&basis)
         {
             bases.push(basis);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use flopcast::ledger::line::{Line, Stage};
-use flopcast::provenance::{Basis, How};
+use flopcast::provenance::{Basis, Expr};
 use flopcast::quantity::{Measure, Money};
 use proptest::prelude::*;
 
@@ -206,7 +206,7 @@ fn every_leaf_says_where_it_comes_from() {
     let mut found = Vec::new();
     leaves(step, &mut found);
     let has = |check: fn(&Basis) -> bool| {
-        found.iter().any(|leaf| matches!(&leaf.how, How::Leaf(basis) if check(basis)))
+        found.iter().any(|leaf| matches!(&leaf.how, Expr::Leaf(basis) if check(basis)))
     };
     assert!(has(|basis| matches!(basis, Basis::Given { source: Some(_), .. })));
     assert!(has(|basis| matches!(basis, Basis::Catalog { date: Some(_), .. })));

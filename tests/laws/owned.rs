@@ -182,7 +182,7 @@ fn owned(amortisation: Amortisation, years: f64, price: f64) -> Owned {
 }
 
 fn traced<Q: Measure>(text: &str) -> Traced<Q> {
-    input("x", text).traced(false)
+    input("x", text).trace()
 }
 
 fn written_off(owned: &Owned, years: u32) -> f64 {
@@ -227,7 +227,7 @@ proptest! {
             let rent = input("rent", &format!("{rent} USD/device-h"));
             owned.instead_of = Ok(Alternative { price: rent, committed: true });
             let (time, energy) = (traced("1 device-h"), Ok(traced("1 kWh")));
-            let discount = given("discount", discount).traced(false);
+            let discount = given("discount", discount).trace();
             owned.rent_or_buy(&time, &energy, &discount).unwrap()
         };
         let compared = at(price, rent);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flopcast_core::estimate::Estimate;
 use flopcast_core::ledger::line::{Entry, Line};
-use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::{convert, fitting, number};
 use flopcast_core::quantity::{Measure, Money};
 use flopcast_study::commitment::Commitment;
@@ -142,8 +142,8 @@ pub(super) fn commitment(commitment: &Commitment) -> Value {
 /// Where a price comes from: the bases of the inputs that it is computed from.
 fn sources(step: &Arc<Step>, found: &mut Vec<String>) {
     match &step.how {
-        How::Leaf(Basis::Derived { .. }) => {}
-        How::Leaf(basis) => {
+        Expr::Leaf(Basis::Derived { .. }) => {}
+        Expr::Leaf(basis) => {
             let basis = basis.to_string();
             if !found.contains(&basis) {
                 found.push(basis);

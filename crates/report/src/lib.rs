@@ -24,7 +24,7 @@ use chrono::NaiveDate;
 use flopcast_core::estimate::figure::{DECLARED, Declared};
 use flopcast_core::estimate::plan::{Card, Choice, Currency, Scenario};
 use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Mark, Place, Section};
-use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::show;
 use flopcast_core::training::layout::Candidate;
 use flopcast_core::training::predict::Predicted;
@@ -166,7 +166,7 @@ impl Report {
         let chosen =
             self.choices.iter().map(|it| (it.path, it.value.clone(), it.why.as_str(), None));
         let inputs = self.inputs.iter().filter_map(|step| match &step.how {
-            How::Leaf(Basis::Assumed { why, source }) => {
+            Expr::Leaf(Basis::Assumed { why, source }) => {
                 let name = step.name.as_deref().unwrap_or_default();
                 Some((name, step.shown(), why.as_str(), source.as_deref()))
             }
@@ -293,7 +293,7 @@ fn unknowns(figures: &[Figure]) -> Vec<String> {
 }
 
 fn collect(step: &Arc<Step>, inputs: &mut Vec<Arc<Step>>) {
-    if let How::Leaf(basis) = &step.how {
+    if let Expr::Leaf(basis) = &step.how {
         let arithmetic = matches!(basis, Basis::Derived { formula } if formula == "calendar");
         let seen = inputs.iter().any(|other| other.name == step.name);
         if !arithmetic && !seen {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use flopcast_core::provenance::{How, Step};
+use flopcast_core::provenance::{Expr, Step};
 
 use crate::text::wrap;
 
@@ -44,7 +44,7 @@ fn write_step(
     }
     printed.extend(step.name.clone());
     let (kind, formula) = match &step.how {
-        How::Leaf(basis) => (String::new(), basis.to_string()),
+        Expr::Leaf(basis) => (String::new(), basis.to_string()),
         _ => ("derived: ".to_owned(), step.formula()),
     };
     if step.name.is_some() {

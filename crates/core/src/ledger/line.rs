@@ -342,8 +342,8 @@ mod tests {
             kind: Kind::Opex,
             period: Period { start: time(start), length: time(length) },
         };
-        let used = Traced::counted("used", DeviceTime::from_stored(3600.0), "test", true);
-        let price = Traced::counted("price", DevicePrice::from_stored(0.1), "test", true);
+        let used = Traced::derived("used", DeviceTime::from_stored(3600.0), "test");
+        let price = Traced::derived("price", DevicePrice::from_stored(0.1), "test");
         Line::new(entry, &Ok(used), &Ok(price))
     }
 

@@ -50,15 +50,6 @@ pub enum Expr {
         /// The value where it does not.
         otherwise: Arc<Step>,
     },
-    /// A closure with its formula typed beside it; goes when the last one is an expression.
-    Typed {
-        /// The formula in words or symbols.
-        formula: &'static str,
-        /// The inputs, in the formula's order.
-        inputs: Vec<Arc<Step>>,
-        /// The formula itself, over stored values.
-        evaluate: fn(&[f64]) -> f64,
-    },
 }
 
 /// The functions that formulas use beside arithmetic.
@@ -147,7 +138,6 @@ impl Step {
             Expr::Product(parts) | Expr::Sum(parts) => parts.iter().map(|(step, _)| step).collect(),
             Expr::Call(_, arguments) => arguments.iter().collect(),
             Expr::If { left, right, then, otherwise, .. } => vec![left, right, then, otherwise],
-            Expr::Typed { inputs, .. } => inputs.iter().collect(),
         }
     }
 
@@ -157,7 +147,6 @@ impl Step {
             Expr::Product(parts) | Expr::Sum(parts) => {
                 parts.iter().all(|(step, _)| !matches!(step.how, Expr::Constant))
             }
-            Expr::Typed { .. } => true,
             _ => false,
         }
     }
@@ -200,9 +189,6 @@ impl Step {
             Expr::If { left, relation, right, then, otherwise } => {
                 let holds = relation.holds(left.evaluate(), right.evaluate());
                 if holds { then.evaluate() } else { otherwise.evaluate() }
-            }
-            Expr::Typed { inputs, evaluate, .. } => {
-                evaluate(&inputs.iter().map(|s| s.evaluate()).collect::<Vec<_>>())
             }
         }
     }
@@ -252,7 +238,6 @@ impl Step {
                 let [then, otherwise] = [then, otherwise].map(|step| writer.argument(step));
                 (notation.choice)(&left, relation.sign(), &right, &then, &otherwise)
             }
-            Expr::Typed { formula, .. } => (*formula).to_owned(),
         }
     }
 }

@@ -23,11 +23,11 @@ use chrono::NaiveDate;
 
 use crate::quantity::{Distribution, Measure};
 
-pub use expression::{Expr, Expr as How, Function, Relation, SLACK, Step};
+pub use expression::{Expr, Function, Relation, SLACK, Step};
 pub use inputs::Inputs;
 pub(crate) use inputs::inputs;
 pub use notation::{Notation, SPREADSHEET, TEXT};
-pub use traced::{Comparison, Known, Traced, Unknown, function};
+pub use traced::{Comparison, Known, Traced, Unknown};
 pub use value::{Amount, Value};
 
 /// Why a value is what it is.
@@ -146,10 +146,5 @@ impl<Q: Measure> Input<Q> {
     /// The input as the start of a computation, with its step where the run records.
     pub fn trace(&self) -> Traced<Q> {
         Traced::new(self.value, self.records.then(|| Arc::clone(&self.leaf)))
-    }
-
-    /// The input as the start of a computation, with its step only where someone will ask why.
-    pub fn traced(&self, explain: bool) -> Traced<Q> {
-        Traced::new(self.value, (explain && self.records).then(|| Arc::clone(&self.leaf)))
     }
 }

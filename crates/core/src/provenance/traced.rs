@@ -108,15 +108,6 @@ impl<Q: Measure> Traced<Q> {
         Self { value: self.value, step: None }
     }
 
-    /// A number that the arithmetic or the calendar supplies.
-    pub fn counted(name: &str, value: Q, formula: &str, explain: bool) -> Self {
-        let step = explain.then(|| {
-            let basis = Basis::Derived { formula: formula.to_owned() };
-            Arc::new(Step::leaf(name.to_owned(), value.stored(), Q::DIMENSION, basis))
-        });
-        Self { value, step }
-    }
-
     /// The same value as another type of the same dimension, to say what it means.
     #[must_use]
     pub fn retype<R: Measure>(self) -> Traced<R> {
@@ -129,27 +120,6 @@ impl<Q: Measure> Traced<Q> {
     pub fn amount(self) -> Traced<Amount> {
         let amount = Amount { stored: self.value.stored(), dimension: Q::DIMENSION };
         Traced { value: amount, step: self.step }
-    }
-
-    /// A function of this value that is neither product nor sum, by its formula.
-    #[must_use]
-    pub fn map<R: Measure>(&self, formula: &'static str, evaluate: fn(&[f64]) -> f64) -> Traced<R> {
-        function(formula, &[self.part()], evaluate)
-    }
-
-    /// A function of this value and another, by its formula.
-    pub fn map2<B: Measure, R: Measure>(
-        &self,
-        other: &Traced<B>,
-        formula: &'static str,
-        evaluate: fn(&[f64]) -> f64,
-    ) -> Traced<R> {
-        function(formula, &[self.part(), other.part()], evaluate)
-    }
-
-    /// The stored value and the step, for [`function`].
-    pub fn part(&self) -> Part<'_> {
-        Part { value: self.value.stored(), step: self.step.as_ref() }
     }
 
     pub(super) fn combine<B: Measure, R: Measure>(
@@ -362,31 +332,4 @@ impl Comparison {
         });
         Traced { value: chosen.value, step }
     }
-}
-
-/// One argument of a [`function`].
-#[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
-    value: f64,
-    step: Option<&'a Arc<Step>>,
-}
-
-/// A function of any traced values, by its formula over their stored values.
-pub fn function<R: Measure>(
-    formula: &'static str,
-    parts: &[Part<'_>],
-    evaluate: fn(&[f64]) -> f64,
-) -> Traced<R> {
-    let mut values = [0.0; 8];
-    let values = &mut values[..parts.len()];
-    for (value, part) in values.iter_mut().zip(parts) {
-        *value = part.value;
-    }
-    let value = R::from_stored(evaluate(values));
-    let steps: Option<Vec<_>> = parts.iter().map(|part| part.step.cloned()).collect();
-    let step = steps.map(|inputs| {
-        let how = Expr::Typed { formula, inputs, evaluate };
-        Arc::new(Step { name: None, value: value.stored(), dimension: R::DIMENSION, how })
-    });
-    Traced { value, step }
 }

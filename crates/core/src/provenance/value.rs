@@ -192,7 +192,7 @@ mod tests {
     type Price = Per<Money, Energy>;
 
     fn known<Q: Measure>(stored: f64) -> Value<Q> {
-        Value::Known(Traced::counted("it", Q::from_stored(stored), "test", true))
+        Value::Known(Traced::derived("it", Q::from_stored(stored), "test"))
     }
 
     fn why(text: &str) -> Unknown {

@@ -2,7 +2,7 @@
 
 use flopcast_core::estimate::{Figure, Section};
 use flopcast_core::ledger::line::Kind;
-use flopcast_core::provenance::{Basis, How};
+use flopcast_core::provenance::{Basis, Expr};
 use flopcast_core::quantity::text::{count, number};
 use flopcast_study::uncertainty::PERCENTILES;
 use maud::{Markup, html};
@@ -156,8 +156,8 @@ pub(super) fn ranges(report: &Report) -> Option<Markup> {
 /// What the figures rest on.
 pub(super) fn inputs(report: &Report) -> Markup {
     let given = report.inputs.iter().filter_map(|step| match &step.how {
-        How::Leaf(Basis::Derived { .. }) => None,
-        How::Leaf(basis) => Some((step, basis)),
+        Expr::Leaf(Basis::Derived { .. }) => None,
+        Expr::Leaf(basis) => Some((step, basis)),
         _ => None,
     });
     scroll(

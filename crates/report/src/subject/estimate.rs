@@ -2,7 +2,7 @@
 //! inputs.
 
 use flopcast_core::estimate::{Figure, Id, Section};
-use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::shown_parts;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 use serde_json::Value;
@@ -178,13 +178,13 @@ fn inputs(report: &Report, doc: &mut Doc) {
     .flush();
     let mut assumed = false;
     let leaves =
-        |step: &&std::sync::Arc<Step>| !matches!(step.how, How::Leaf(Basis::Derived { .. }));
+        |step: &&std::sync::Arc<Step>| !matches!(step.how, Expr::Leaf(Basis::Derived { .. }));
     for step in report.inputs.iter().filter(leaves) {
         let (mark, brief) = basis(step);
         assumed |= mark == '*';
         let name = step.name.as_deref().unwrap_or_default();
         let full = match &step.how {
-            How::Leaf(basis) => basis.to_string(),
+            Expr::Leaf(basis) => basis.to_string(),
             _ => brief.clone(),
         };
         let [shown, unit] = shown_parts(step.value, step.dimension);
@@ -217,13 +217,13 @@ fn inputs(report: &Report, doc: &mut Doc) {
 /// The mark of an assumed input and the short word for its basis.
 fn basis(step: &Step) -> (char, String) {
     match &step.how {
-        How::Leaf(Basis::Given { place, .. }) => {
+        Expr::Leaf(Basis::Given { place, .. }) => {
             let line = place.rsplit(':').next().unwrap_or_default();
             (' ', format!("given, line {line}"))
         }
-        How::Leaf(Basis::Catalog { date: Some(date), .. }) => (' ', format!("catalog, {date}")),
-        How::Leaf(Basis::Catalog { .. }) => (' ', "catalog".to_owned()),
-        How::Leaf(Basis::Assumed { .. }) => ('*', "assumed".to_owned()),
+        Expr::Leaf(Basis::Catalog { date: Some(date), .. }) => (' ', format!("catalog, {date}")),
+        Expr::Leaf(Basis::Catalog { .. }) => (' ', "catalog".to_owned()),
+        Expr::Leaf(Basis::Assumed { .. }) => ('*', "assumed".to_owned()),
         _ => (' ', "derived".to_owned()),
     }
 }

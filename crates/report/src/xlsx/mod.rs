@@ -4,7 +4,7 @@
 //! anything else than flopcast did. Each cell also carries flopcast's own value for readers that
 //! do not recalculate.
 
-mod formula;
+mod names;
 mod sheets;
 
 use flopcast_core::diagnostic::{Error, Result};

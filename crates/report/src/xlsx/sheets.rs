@@ -6,14 +6,14 @@ use std::sync::Arc;
 use flopcast_core::estimate::plan::Currency;
 use flopcast_core::estimate::{Figure, Id, Section};
 use flopcast_core::ledger::line::Kind;
-use flopcast_core::provenance::{Basis, How, Step};
+use flopcast_core::provenance::{Basis, Expr, SPREADSHEET, Step};
 use flopcast_core::quantity::text::{convert, fitting};
 use rust_xlsxwriter::{
     Chart, ChartType, Color, Format, FormatAlign, FormatBorder, Formula, Workbook, Worksheet,
     XlsxError,
 };
 
-use super::formula::{self, Names};
+use super::names::Names;
 use crate::{Report, currency, ledger};
 
 type Done<T = ()> = Result<T, XlsxError>;
@@ -184,7 +184,7 @@ impl Book<'_> {
             return Ok(cell.clone());
         }
         let cell = match &step.how {
-            How::Leaf(basis) => self.leaf(step, basis)?,
+            Expr::Leaf(basis) => self.leaf(step, basis)?,
             _ => self.computed(step)?,
         };
         self.cells.steps.insert(Arc::as_ptr(step), cell.clone());
@@ -218,12 +218,15 @@ impl Book<'_> {
 
     fn computed(&mut self, step: &Arc<Step>) -> Done<String> {
         let mut failed = None;
-        let text = formula::of(step, &mut |input| match self.cell(input) {
-            Ok(cell) => cell,
-            Err(error) => {
-                failed = Some(error);
-                String::new()
-            }
+        let inputs = step.inputs();
+        let text = step.spelled(&SPREADSHEET, &mut |part| {
+            let own = inputs.iter().any(|input| Arc::ptr_eq(input, part));
+            own.then(|| {
+                self.cell(part).unwrap_or_else(|error| {
+                    failed = Some(error);
+                    String::new()
+                })
+            })
         });
         if let Some(error) = failed {
             return Err(error);
@@ -235,16 +238,10 @@ impl Book<'_> {
         let name = step.name.clone().unwrap_or_default();
         sheet.write_with_format(row, 0, &name, &look.text)?;
         let format = number_format(look, step.value);
-        let how = if let Some(text) = text {
-            let live = Formula::new(format!("={text}")).set_result(exact(step.value));
-            sheet.write_with_format(row, 1, live, &format)?;
-            step.formula()
-        } else {
-            sheet.write_with_format(row, 1, step.value, &format)?;
-            format!("{} (computed by flopcast; does not follow changes)", step.formula())
-        };
+        let live = Formula::new(format!("={text}")).set_result(exact(step.value));
+        sheet.write_with_format(row, 1, live, &format)?;
         sheet.write_with_format(row, 2, step.dimension.stored_unit(), &look.unit)?;
-        wrapped(sheet, look, [row, 3], &how, 90)?;
+        wrapped(sheet, look, [row, 3], &step.formula(), 90)?;
         Ok(format!("Calculation!$B${}", row + 1))
     }
 

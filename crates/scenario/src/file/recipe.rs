@@ -52,6 +52,7 @@ pub(crate) struct Section {
     pub exclusive: bool,
 }
 
+/// Training of all weights: forward and backward passes on every token, nothing frozen.
 const PLAIN: Row = Row {
     card: "fine-tuning",
     section: None,
@@ -62,6 +63,7 @@ const PLAIN: Row = Row {
     asked: |_| Vec::new(),
 };
 
+/// The section of adapters, which two recipes share.
 const LORA: Section = Section {
     key: "lora",
     example: "`lora: {rank: ...}`",
@@ -70,13 +72,13 @@ const LORA: Section = Section {
 };
 
 macro_rules! recipes {
-    ($($(#[doc = $doc:literal])+ $(#[$default:ident])? $name:ident = $key:literal {
+    ($($(#[$meta:meta])+ $name:ident = $key:literal {
         $($field:ident: $value:expr),* $(,)?
     })+) => {
         /// The weights that are trained, and the data that they learn from.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
         pub enum Recipe {
-            $($(#[doc = $doc])+ $(#[$default])? #[serde(rename = $key)] $name,)+
+            $($(#[$meta])+ #[serde(rename = $key)] $name,)+
         }
 
         impl Recipe {

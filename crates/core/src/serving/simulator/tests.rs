@@ -480,19 +480,19 @@ fn batches_take_what_the_closed_form_says() {
     let full = base + each * f64::from(most);
     let capability = Capability::in_one_pass(
         Batches {
-            alone: Traced::counted("T1", times[0], "test", false),
-            full: Traced::counted("TB", Time::from_stored(full), "test", false),
+            alone: Traced::constant(times[0]),
+            full: Traced::constant(Time::from_stored(full)),
             most: Traced::constant(Requests::from_stored(most.into())),
         },
         Traced::constant(Time::from_stored(0.0)),
-        Traced::counted("B", Ratio::from_stored(most.into()), "test", false),
-        Traced::counted("rate", RequestRate::from_stored(f64::from(most) / full), "test", false),
+        Traced::constant(Ratio::from_stored(most.into())),
+        Traced::constant(RequestRate::from_stored(f64::from(most) / full)),
     );
     for load in [0.01, 0.1, 0.3, 0.5, 0.7] {
         let rate = load * f64::from(most) / full;
         let report = batching(&times, 0.0).serve(arrivals(3, 100_000, rate, 1, 1).into_iter(), 0);
         let simulated = report.all().e2e.mean().unwrap();
-        let rate = Traced::counted("rate", RequestRate::from_stored(rate), "test", false);
+        let rate = Traced::constant(RequestRate::from_stored(rate));
         let closed = capability.latency(&rate).e2e.value().value;
         assert!((closed / simulated - 1.0).abs() < 0.15, "{load}: {closed} {simulated}");
     }
