@@ -15,7 +15,9 @@ impl Secrets {
     /// Those of a key, which may be `user:password`.
     pub(super) fn of(key: Option<&str>) -> Self {
         let secrets = Self::default();
-        key.into_iter().for_each(|key| secrets.learn(key));
+        if let Some(key) = key {
+            secrets.learn(key);
+        }
         secrets
     }
 
@@ -24,7 +26,8 @@ impl Secrets {
         let mut forms = self.0.borrow_mut();
         for part in key.split(':').chain([key]).filter(|part| !part.is_empty()) {
             forms.push(part.to_lowercase());
-            forms.push(part.bytes().map(|byte| format!("{byte:02x}")).collect());
+            let digit = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap_or_default();
+            forms.push(part.bytes().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect());
             for shift in 0..3 {
                 let text = base64(part.as_bytes(), shift);
                 forms.push(text.replace('+', "-").replace('/', "_").to_lowercase());
@@ -87,16 +90,10 @@ fn decoded(text: &str) -> String {
     let mut at = 0;
     while at < bytes.len() {
         let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| bytes[at] == b'%') {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let byte = byte.filter(|_| bytes[at] == b'%');
+        out.push(byte.unwrap_or(bytes[at]));
+        at += if byte.is_some() { 3 } else { 1 };
     }
     String::from_utf8_lossy(&out).into_owned()
 }
