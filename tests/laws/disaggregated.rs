@@ -1,4 +1,4 @@
-//! Prompts and answers on engines of their own.
+//! Prefill and decode instances.
 
 use serde_json::Value;
 
@@ -68,16 +68,16 @@ fn wider_engines_for_prompts_answer_sooner() {
 #[test]
 fn the_cache_of_a_prompt_passes_the_link() {
     let text = explained(FILE, &[&pools(1, 2)], "inference.e2e_ms.mean");
-    holds("e2e", &text, &["time to hand the KV cache over", "link of a device to other nodes"]);
+    holds("e2e", &text, &["KV transfer", "link of a device to other nodes"]);
 }
 
 #[test]
 fn pools_that_cannot_be_are_refused() {
     let network = "scenarios/bert-base-serving.yaml";
     for (file, text, code, part) in [
-        (FILE, "{prefill: 1.5, decode: 1}", 2, "a whole number of engines"),
-        (FILE, "{prefill: 0, decode: 1}", 2, "a whole number of engines"),
-        (FILE, "{prefill: 1, decode: 1..3}", 2, "a whole number of engines"),
+        (FILE, "{prefill: 1.5, decode: 1}", 2, "a whole number of instances"),
+        (FILE, "{prefill: 0, decode: 1}", 2, "a whole number of instances"),
+        (FILE, "{prefill: 1, decode: 1..3}", 2, "a whole number of instances"),
         (FILE, "{prefill: 1}", 2, "decode"),
         (FILE, "{prefill: 1, decode: 1, prefill_parallelism: {tensor: 1}}", 1, "does not fit"),
         (network, "{prefill: 1, decode: 1}", 2, "nothing to decode"),

@@ -128,7 +128,7 @@ impl Error {
     }
 }
 
-/// A line that does not fit a screen is no help in a snippet.
+/// The most characters of a line that a snippet shows.
 const MOST_SHOWN: usize = 160;
 
 impl std::error::Error for Error {}
@@ -141,7 +141,7 @@ impl fmt::Display for Error {
             let gutter = " ".repeat(line.to_string().len());
             let text: String = text.chars().take(MOST_SHOWN).collect();
             write!(f, "\n{gutter}--> {file}:{line}:{column}\n{gutter} |\n{line} | {text}")?;
-            // What lies beyond the part that is shown has no carets under it.
+            // The part of a line that is not shown has no carets under it.
             if *column <= MOST_SHOWN {
                 let indent = " ".repeat(column.saturating_sub(1));
                 let carets = "^".repeat((*width).clamp(1, MOST_SHOWN + 1 - column));

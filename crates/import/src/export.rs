@@ -1,5 +1,9 @@
 //! A model as a model file. `flopcast import` writes it and `flopcast model` reads it back with
 //! equal counts.
+//!
+//! A configuration of a family becomes the family's keys, so that the file keeps its meaning at
+//! other inputs. Any other model becomes a list of layers with every extent written out, which
+//! holds at one input.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Model;
@@ -69,7 +73,7 @@ fn head(name: &str) -> String {
     line("name", &json!(name))
 }
 
-/// A key with its value, on one line.
+/// A key with its value as a line of YAML.
 fn line(key: &str, value: &Json) -> String {
     format!("{}: {}\n", plain(key), flow(value))
 }
@@ -151,7 +155,11 @@ fn entries(layer: &Layer) -> Result<Vec<Json>> {
 /// Settings of an entry by name.
 type Settings = Map<String, Json>;
 
-/// The running shape, the word and the settings of an operator.
+/// The running shape that an operator needs, its word and its settings, so that the reader makes
+/// the same operator of them.
+///
+/// # Errors
+/// If a layer list has no form for it: a dilated pool, a bare parameter count.
 fn written(operator: &Operator) -> Result<(Settings, &'static str, Settings)> {
     let settings = |json: Json| match json {
         Json::Object(map) => map,
@@ -269,9 +277,13 @@ fn written(operator: &Operator) -> Result<(Settings, &'static str, Settings)> {
 /// The window of a convolution or a pool as settings. The setting `padding` is the same on both
 /// sides, so an odd padding is added to the extent, or to the output of a transposed convolution.
 struct Window<'a> {
+    /// The window as the model has it.
     axes: &'a [Axis],
+    /// Positions of the input, with an odd padding added.
     extents: Vec<u64>,
+    /// Padding on each side.
     padding: Vec<u64>,
+    /// Positions added at the end of a transposed convolution's output.
     extra: Vec<u64>,
 }
 

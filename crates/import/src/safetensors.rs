@@ -6,6 +6,12 @@
 //! `model.safetensors.index.json`, with the file of each tensor.
 //!
 //! Such a file does not tell how its tensors are used, so the FLOPs of its model are unknown.
+//!
+//! ```text
+//! bytes 0..8      n, the length of the header, little-endian
+//! bytes 8..8+n    {"name": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}, ...}
+//! bytes 8+n..     the tensors, without gaps and without overlaps
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -203,6 +209,7 @@ impl Index {
     }
 }
 
+/// The index as its file has it.
 #[derive(Deserialize)]
 struct RawIndex {
     #[serde(default)]
@@ -210,9 +217,10 @@ struct RawIndex {
     weight_map: BTreeMap<String, String>,
 }
 
+/// The totals of an index.
 #[derive(Default, Deserialize)]
 struct RawMetadata {
-    // Some writers put a float here.
+    // Bytes of all tensors. Some writers put a float here.
     total_size: Option<f64>,
     total_parameters: Option<u64>,
 }
@@ -220,6 +228,7 @@ struct RawMetadata {
 /// The header's entries in their order, duplicates included.
 struct Header(Vec<(String, Entry)>);
 
+/// A tensor as the header has it: element type, sizes, and first and last byte after the header.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -279,10 +288,12 @@ const DTYPES: [(&str, u64); 20] = [
     ("BOOL", 8),
 ];
 
+/// True for integer types, whose elements may pack several quantized weights.
 fn is_integer(dtype: &str) -> bool {
     dtype.starts_with(['I', 'U'])
 }
 
+/// The error of a file that is not in the format.
 fn broken(message: impl fmt::Display) -> Error {
     Error::input(format!("not a .safetensors file: {message}"))
 }

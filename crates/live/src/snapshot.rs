@@ -209,6 +209,6 @@ fn read(path: &Path) -> Result<Snapshot> {
 }
 
 fn unusable(path: &Path, why: &str) -> Error {
-    Error::input(format!("the snapshot {} cannot be used: {why}", path.display()))
-        .hint("it is passed over: delete it, or run `flopcast catalog refresh`")
+    Error::input(format!("the snapshot {} is passed over: {why}", path.display()))
+        .hint("delete it, or run `flopcast catalog refresh`")
 }

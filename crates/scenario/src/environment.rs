@@ -50,6 +50,6 @@ pub struct EmbodiedCarbon {
     pub server: Option<Given<Co2eMass>>,
     /// Service life; 3 years.
     pub lifetime: Option<Given<Time, Positive>>,
-    /// Part of the service life that the device is in use; 85 %.
+    /// Share of the service life in which the device is in use; 85 %.
     pub utilisation: Option<Given<Share, Positive>>,
 }

@@ -82,7 +82,7 @@ pub struct Data {
     pub tokens: Option<Given<Tokens, Positive>>,
     /// Samples (images, documents) in one epoch; instead of `tokens`.
     pub samples: Option<Given<Samples, Positive>>,
-    /// How often the data is passed; 1.
+    /// Passes over the data; 1.
     pub epochs: Option<Given<f64>>,
     /// Height and width of an image in pixels; the model's own.
     pub image_size: Option<Located<u64>>,
@@ -129,7 +129,7 @@ pub struct Training {
     pub software_epoch: Option<chrono::NaiveDate>,
     /// Productive time / elapsed time. `auto`, or left out: from failures and checkpoints.
     pub goodput: Option<Given<Share, Positive>>,
-    /// How often devices fail and what that costs.
+    /// Failures of devices and the time that they cost.
     #[serde(default)]
     pub reliability: Reliability,
     /// Devices paid for beside those that train, as a share of them; 0.
@@ -192,7 +192,7 @@ pub struct Efficiency {
     pub hfu: Option<Given<Mfu>>,
     /// Time of one optimizer step; needs `global_batch`.
     pub step_time: Option<Given<Time, Positive>>,
-    /// Measured throughput.
+    /// Measured throughput in tokens/s/device.
     pub tokens_per_second_per_device: Option<Given<DeviceTokenRate, Positive>>,
     /// Device-hours of the whole run, as published.
     pub device_hours: Option<Given<DeviceTime, Positive>>,

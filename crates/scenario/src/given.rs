@@ -30,21 +30,21 @@ pub struct Given<Q, D = Any> {
     domain: PhantomData<D>,
 }
 
-/// What a key takes beyond what its quantity says.
+/// The values that a key accepts, if it is narrower than its quantity.
 pub trait Domain {
-    /// Why a stored value is refused.
+    /// The reason why a stored value is refused; `None` if it is accepted.
     fn refuses(stored: f64) -> Option<&'static str>;
 }
 
-/// Whatever makes sense of the quantity.
+/// Every value that makes sense in the quantity.
 #[derive(Clone, Copy, Debug)]
 pub struct Any;
 
-/// More than nothing.
+/// Values above zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Positive;
 
-/// A change that is no fall.
+/// Changes that are not negative.
 #[derive(Clone, Copy, Debug)]
 pub struct NonNegative;
 
@@ -148,6 +148,7 @@ impl<'de, Q: Measure, D: Domain> Deserialize<'de> for Given<Q, D> {
     }
 }
 
+/// A quantity without its place.
 struct Unplaced<Q, D> {
     spread: Spread<Q>,
     source: Option<String>,
@@ -160,6 +161,7 @@ impl<'de, Q: Measure, D: Domain> Deserialize<'de> for Unplaced<Q, D> {
     }
 }
 
+/// Reads a quantity in any of its forms.
 struct Quantity<Q, D>(PhantomData<(Q, D)>);
 
 impl<'de, Q: Measure, D: Domain> Visitor<'de> for Quantity<Q, D> {
@@ -229,6 +231,7 @@ impl<'de, Q: Measure, D: Domain> Visitor<'de> for Quantity<Q, D> {
     }
 }
 
+/// One value with its unit, which must make sense in its dimension and be accepted by the key.
 fn one<Q: Measure, D: Domain, E: de::Error>(text: &str) -> Result<Q, E> {
     let value: Q = text::parse(text).map_err(E::custom)?;
     value.check().map_err(E::custom)?;

@@ -27,7 +27,9 @@ pub enum Purchase {
     PerInstance(Given<InstancePrice>),
 }
 
+/// Plans of a price list, by name.
 const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
+/// Keys of a section: a price of one's own, or the plans of a mix.
 const KEYS: &[&str] = &["price", "on-demand", "spot", "reserved-1y", "reserved-3y"];
 
 /// The plan of a name.

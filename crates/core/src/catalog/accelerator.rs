@@ -3,6 +3,11 @@
 //! One row of `hardware/accelerators.csv` is one device. A cell is in the unit that its column's
 //! name says (TFLOP/s, GB, GB/s, W, kgCO2e; GB = 1e9 bytes), and is stored per device in the units
 //! of [`system`](crate::quantity::system).
+//!
+//! Peaks are always dense. A vendor's headline is often that of 2:4 sparsity and twice as high: the
+//! H100 SXM has 989.4 TFLOP/s in BF16, of which 1,979 is the sparse figure. A link within the node
+//! is stated for both directions together (`NVLink` 4: 900 GB/s, so 450 GB/s each way), a network
+//! card for one.
 
 use std::sync::Arc;
 
@@ -49,9 +54,10 @@ pub struct Accelerator {
     pub scale_up: Option<Sourced<DeviceBandwidth>>,
     /// Technology of the link within the node, such as `NVLink4`.
     pub scale_up_link: String,
-    /// Devices that this link joins, where they are not those of a node.
+    /// The number of devices that the link within the node joins, if it is not that of a node: a
+    /// rack, a pod.
     pub scale_up_domain: Option<u64>,
-    /// Bandwidth to other nodes, one direction, with the usual network card.
+    /// Bandwidth to other nodes in B/s per device, one direction, with the usual network card.
     pub scale_out: Option<Sourced<DeviceBandwidth>>,
     /// Thermal design power in W.
     pub tdp: Option<Sourced<DevicePower>>,
@@ -110,7 +116,7 @@ pub struct Embodied {
 }
 
 impl Accelerator {
-    /// Dense peak rate at a precision.
+    /// Dense peak rate at a precision in FLOP/s; operations per second for integer formats.
     ///
     /// # Errors
     /// If the sources give none: the error lists the precisions that they do give.

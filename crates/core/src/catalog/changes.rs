@@ -12,7 +12,7 @@ pub struct Change {
     pub table: &'static str,
     /// The name of the row without its date: `aws/us-east-1/p5.48xlarge/instance`.
     pub row: String,
-    /// The columns that say so.
+    /// The columns that name the row.
     pub about: &'static [&'static str],
     /// The column, which names the unit.
     pub column: &'static str,
@@ -122,7 +122,7 @@ impl Series {
                 let found = (cell(date).to_owned(), value, cell(source).to_owned());
                 let entry = newest.entry((name.join("/"), *column));
                 let best = entry.or_insert_with(|| found.clone());
-                // Of two rows of one day, the later one in the file replaces the earlier one.
+                // If two rows have the same day, the later one in the file counts.
                 if found.0 >= best.0 {
                     *best = found;
                 }

@@ -1,6 +1,9 @@
 //! Figures that are not the property of one device, price or place: storage, colocation,
 //! amortisation, the constants of published cost models. They are candidates for assumptions, and
 //! an estimate that uses one lists it as such.
+//!
+//! A default has a value, a range of low and high, or only a note. Its text carries the unit
+//! (`184.06 USD/kW-month`), and reading it as a quantity of another dimension is an error.
 
 use std::sync::Arc;
 

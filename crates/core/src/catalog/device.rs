@@ -1,18 +1,18 @@
-//! A device as a forecast of time sees it: what it computes, holds and moves, and the links that join
-//! it to others. Training, serving and the roofline read the same one.
+//! A device as a forecast of time uses it: peaks, memory, bandwidth, and the links to other
+//! devices. Training, serving and the roofline read the same one.
 
 use super::Accelerator;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{DeviceBandwidth, DeviceFlopRate, DeviceMemory, Measure as _, Precision};
 
-/// The figures of one device that a time depends on.
+/// The figures of one device on which a time depends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Device {
-    /// Memory.
+    /// Memory in bytes.
     pub memory: DeviceMemory,
-    /// Memory bandwidth.
+    /// Memory bandwidth in B/s.
     pub bandwidth: DeviceBandwidth,
-    /// Dense peak at 16 bits.
+    /// Dense peak at 16 bits in FLOP/s: BF16, or FP16 if it has no BF16.
     pub peak16: DeviceFlopRate,
     /// Dense peak in the format of a model that is served in more than 16 bits.
     pub wide: Option<DeviceFlopRate>,
@@ -20,34 +20,37 @@ pub struct Device {
     pub peak8: Option<DeviceFlopRate>,
     /// Dense peak at 4 bits, if the device has one.
     pub peak4: Option<DeviceFlopRate>,
-    /// What joins it to others.
+    /// The links to other devices.
     pub links: Links,
 }
 
-/// What joins a device to others.
+/// The links between a device and others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Links {
-    /// Bandwidth to the devices of the same scale-up domain, one direction; none where nobody says.
+    /// Bandwidth to the devices of the same scale-up domain in B/s, one direction: half of the
+    /// table's figure. `None` if no source gives it.
     pub scale_up: Option<DeviceBandwidth>,
-    /// That link is `PCIe`: collectives lack the kernels that read a peer's memory directly.
+    /// True if that link is `PCIe`: collectives then lack the kernels that read a peer's memory
+    /// directly.
     pub pcie: bool,
     /// Devices of a scale-up domain: a node, a rack, a pod.
     pub domain: u64,
-    /// Bandwidth to other domains, one direction.
+    /// Bandwidth to other domains in B/s, one direction.
     pub scale_out: DeviceBandwidth,
-    /// That nobody says it: it is taken to be a 100 Gbit/s network card, or in a pod the link within.
+    /// True if no source gives it. It is then taken to be a 100 Gbit/s network card, or in a pod
+    /// the link within.
     pub scale_out_assumed: bool,
 }
 
-/// Domains above a rack's are pods, whose slices are joined by the links within.
+/// The largest rack. A domain above it is a pod, whose slices are joined by the links within.
 const RACK: u64 = 72;
 
 impl Device {
     /// The figures of an accelerator.
     ///
     /// # Errors
-    /// The catalog does not know its memory, its bandwidth or any peak. Of a device without a peak at
-    /// 16 bits it is that of the narrowest format.
+    /// If the catalog does not know its memory, its bandwidth or any peak. The 16-bit peak of a
+    /// device without one is that of its narrowest format.
     pub fn of(accelerator: &Accelerator) -> Result<Self> {
         let missing = |what: &str| {
             Error::input(format!("the catalog does not know the {what} of {}", accelerator.id))
@@ -74,7 +77,8 @@ impl Device {
         })
     }
 
-    /// Dense peak of products in so many bits; of those that it cannot do, in the next wider ones.
+    /// Dense peak of products in a number of bits; if the device lacks that format, the peak of the
+    /// next wider one.
     pub fn peak(&self, bits: u32) -> DeviceFlopRate {
         match bits {
             4 => self.peak4.or(self.peak8).unwrap_or(self.peak16),
@@ -86,7 +90,7 @@ impl Device {
 }
 
 impl Links {
-    /// The links of an accelerator.
+    /// The links of an accelerator. A domain is as large as the table says, or a node.
     pub fn of(accelerator: &Accelerator) -> Self {
         // The table has both directions together.
         let scale_up = accelerator.scale_up.as_ref().map(|both| both.value / 2.0);
@@ -102,10 +106,10 @@ impl Links {
         }
     }
 
-    /// The scale-up link of a device that is to work with others.
+    /// The scale-up link of a device that works with others.
     ///
     /// # Errors
-    /// Nobody says it.
+    /// If no source gives it.
     pub fn joined(&self, accelerator: &str) -> Result<DeviceBandwidth> {
         self.scale_up.ok_or_else(|| {
             Error::input(format!(
@@ -116,7 +120,8 @@ impl Links {
         })
     }
 
-    /// Link to other nodes of a device whose sources name none: a 100 Gbit/s network card.
+    /// The link to other nodes of a device whose sources name none: a 100 Gbit/s network card,
+    /// 12.5e9 B/s in each direction.
     pub fn network_card() -> DeviceBandwidth {
         DeviceBandwidth::from_stored(12.5e9)
     }

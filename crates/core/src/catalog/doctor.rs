@@ -1,4 +1,8 @@
 //! The age of the tables' facts, and the gaps in the tables.
+//!
+//! A fact is a row, or a group of columns in a row with a source of its own (`grid_source` with
+//! `grid_year`). Its age is counted from the start of its period, so that the age of an annual
+//! figure is at its highest.
 
 use std::collections::BTreeMap;
 

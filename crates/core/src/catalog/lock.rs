@@ -4,6 +4,9 @@
 //! found or not. [`Catalog::lock`] writes down the rows of these names; a catalog made of them
 //! ([`Catalog::locked`]) holds nothing else, and tells which look-ups it has no answer to because
 //! they were not made then ([`Catalog::check_lock`]).
+//!
+//! Each row carries the SHA-256 of its text, so that an edited lock is refused. The sources that
+//! the rows cite are locked with them.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -135,6 +138,9 @@ impl Catalog {
 
     /// The rows behind every look-up since [`Catalog::recording`], for the `scenarios` that made
     /// them; `version` is that of this program.
+    ///
+    /// # Errors
+    /// If an overlay is faulty.
     pub fn lock(&self, scenarios: BTreeSet<String>, version: &str) -> Result<Lock> {
         let mut tables = IndexMap::new();
         let looked_up = self.looked_up();

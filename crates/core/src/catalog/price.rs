@@ -1,5 +1,13 @@
 //! Rents: the prices that a provider charges for devices, and how a price becomes a rent that can
 //! be charged.
+//!
+//! A row becomes a rent by its basis, per instance or per device:
+//!
+//! - instance: the price as it is, for all devices of the instance;
+//! - accelerator-only: price + devices x price of the host row, or no rent if that price is
+//!   unknown;
+//! - per-device and index: price / devices;
+//! - host-only: no rent of its own.
 
 use std::sync::Arc;
 

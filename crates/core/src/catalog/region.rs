@@ -1,5 +1,10 @@
 //! Places: the grid, efficiency, water and electricity price of a cloud region, a country, a
 //! state.
+//!
+//! An intensity is looked for per basis (life-cycle, direct, marginal): the region's own figure
+//! first, then its state's, then its country's. Bases are never mixed, because a life-cycle figure
+//! counts emissions that a direct one leaves out, and a marginal one is the emissions of one more
+//! kWh, not a mean.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,8 @@
 //! The search for the price that answers a question, and the error that lists the prices there are.
+//!
+//! The search prefers the user's own prices, then the basis that says most (whole instances first,
+//! index values last), then the region before prices for any region, and among the rows of a
+//! product the newest. The cheapest offer that holds a group of devices together wins.
 
 use std::collections::BTreeSet;
 
@@ -108,6 +112,9 @@ impl Catalog {
     }
 
     /// Checks that the provider is known, or is one's own site.
+    ///
+    /// # Errors
+    /// If no table has the provider, with the nearest that are known.
     pub(super) fn known_provider(&self, provider: &str) -> Result<()> {
         let known = self.providers();
         // A lock carries few providers, so an unknown one may exist.

@@ -1,4 +1,8 @@
 //! The origin of facts: publications, dates and citations.
+//!
+//! Every figure of an estimate leads back to a [`Citation`]: the row of a table, the publications
+//! that the row names, and the date of the row or, where it has none, of the newest publication. A
+//! figure computed from two facts cites both, with the older date.
 
 use std::fmt;
 use std::sync::Arc;

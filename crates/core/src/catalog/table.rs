@@ -2,6 +2,11 @@
 //!
 //! The rows that share their first cell are a group (the prices of a provider, the years of a
 //! zone), and a group is read when it is first asked for: an estimate needs few of them.
+//!
+//! A table is strict: an unknown column, a row of another length, an open quote, a second row of
+//! one key, a number that is zero or negative where a quantity is above zero, a value without a
+//! source and an unknown source are errors, with file and line. An empty cell is a gap. The unit of
+//! a number is in its column's name, and the reader of the column multiplies by it once.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -367,6 +372,9 @@ impl Cells<'_> {
     }
 
     /// The text of a cell that must not be empty.
+    ///
+    /// # Errors
+    /// If the cell is empty, or the column missing.
     pub(super) fn required(&self, column: &str) -> Result<&str> {
         match self.text(column) {
             "" => Err(self.empty(column)),
@@ -380,6 +388,9 @@ impl Cells<'_> {
     }
 
     /// A number that is not negative. (Zero is a value; a gap is an empty cell.)
+    ///
+    /// # Errors
+    /// If the text is no finite number, or one below zero.
     pub(super) fn number(&self, column: &str) -> Result<Option<f64>> {
         let text = self.text(column);
         if text.is_empty() {
@@ -393,6 +404,9 @@ impl Cells<'_> {
 
     /// A quantity above zero in the unit that the column's name says: cell x `unit`, the stored
     /// value of that unit.
+    ///
+    /// # Errors
+    /// As [`Cells::number`], and if the number is zero.
     pub(super) fn quantity<Q: Measure>(&self, column: &str, unit: f64) -> Result<Option<Q>> {
         match self.number(column)? {
             Some(value) if value <= 0.0 => {
@@ -404,6 +418,9 @@ impl Cells<'_> {
     }
 
     /// [`Cells::quantity`] with its citation; a value without a source is an error.
+    ///
+    /// # Errors
+    /// As [`Cells::quantity`], and if the row names no source for it.
     pub(super) fn sourced<Q: Measure>(
         &self,
         column: &str,
@@ -418,6 +435,9 @@ impl Cells<'_> {
     }
 
     /// A whole number of 0 or more.
+    ///
+    /// # Errors
+    /// If the text is no whole number of 64 bits.
     pub(super) fn count(&self, column: &str) -> Result<Option<u64>> {
         let text = self.text(column);
         if text.is_empty() {
@@ -428,6 +448,9 @@ impl Cells<'_> {
     }
 
     /// The value of a name; the error lists the names.
+    ///
+    /// # Errors
+    /// If the text is none of the names.
     pub(super) fn one_of<E: Copy>(&self, column: &str, names: &[(&str, E)]) -> Result<Option<E>> {
         let text = self.text(column);
         if text.is_empty() {
@@ -442,6 +465,9 @@ impl Cells<'_> {
     }
 
     /// A date, a month or a year; `None` for a gap.
+    ///
+    /// # Errors
+    /// If the text is no such date.
     pub(super) fn as_of(&self, column: &str) -> Result<Option<AsOf>> {
         let text = self.text(column);
         if text.is_empty() {
@@ -454,6 +480,9 @@ impl Cells<'_> {
     }
 
     /// A calendar year between 1900 and 2200.
+    ///
+    /// # Errors
+    /// If the cell is empty or no such year.
     pub(super) fn year(&self, column: &str) -> Result<i32> {
         let text = self.required(column)?;
         let year = text.parse().ok().filter(|y| (1900..=2200).contains(y));
@@ -461,6 +490,9 @@ impl Cells<'_> {
     }
 
     /// The one publication that a row cites; the user's own rows may cite none.
+    ///
+    /// # Errors
+    /// If the row names no source, or one that `sources.csv` lacks.
     pub(super) fn source(&self, column: &str) -> Result<Arc<Source>> {
         match (self.text(column), &self.own) {
             ("", None) => Err(self.empty(column)),
@@ -480,6 +512,9 @@ impl Cells<'_> {
 
     /// The citation of this row's facts, from the short names in `column`. If `as_of` is `None`,
     /// the newest of the publications dates it.
+    ///
+    /// # Errors
+    /// If a short name is not in `sources.csv`.
     pub(super) fn citation(
         &self,
         key: &str,

@@ -1,4 +1,8 @@
 //! Fine-tuning adapters.
+//!
+//! Frozen weights need no gradient of their own, but pass one on to the adapters below them.
+//! Training with adapters therefore saves about a third of a step's FLOPs, and nearly all of the
+//! optimizer's memory.
 
 use super::layer::{Layer, Role};
 use super::operator::{Dense, Operator};

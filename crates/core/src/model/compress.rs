@@ -2,6 +2,15 @@
 //!
 //! A [`Compression`] holds the settings by group of operators. [`Compressed`] is the model with
 //! them: fewer units where they were pruned, each layer with the number format of its weights.
+//!
+//! The effect of each setting on a layer:
+//!
+//! - pruning of a share s of units: fewer heads, features or filters, so parameters and FLOPs fall
+//!   in proportion, or with the square where both sides of a product are pruned;
+//! - pruning 2:4: half of the weights and of the matmul FLOPs, on devices that skip the zeros;
+//! - quantization: bytes per weight, and the peak of the format in products (int4 leaves products
+//!   as they are);
+//! - distillation: no change of the model; training pays the teacher's forward pass.
 
 mod prune;
 
@@ -86,8 +95,8 @@ impl Format {
         }
     }
 
-    /// Storage of one weight in bytes, scales included: 1 for INT8 and FP8, 0.5625 for FP4 (1/16 for
-    /// the scale), 0.515625 for INT4 (2/128 for the scale).
+    /// Storage of one weight in bytes, scales included: 1 for INT8 and FP8, 0.5625 for FP4 (1/16
+    /// for the scale), 0.515625 for INT4 (2/128 for the scale).
     pub fn weight(self) -> Data {
         Data::new::<byte>(match self {
             Self::Int8 | Self::Fp8 => 1.0,

@@ -1,5 +1,9 @@
 //! Hugging Face `config.json`: its `model_type` names a family in `models/families/`, the class in
 //! `architectures` names the head.
+//!
+//! A key has an alias, a default or a use in the family. A key that the family lists under `ignore`
+//! changes nothing; one that it does not know is taken to change nothing, and is listed as an
+//! assumption.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,9 @@
 //! Layers: an operator, the number of times it runs, and the weights that it owns.
+//!
+//! A model repeats its blocks, so a layer stands for all its repetitions. Its costs are those of
+//! one operator x `count` x experts per position, and its parameters those of one operator x
+//! `weight_copies` x experts. The two numbers differ where weights are shared (one copy for several
+//! runs) and where a part does not run (copies without runs).
 
 use super::cost::{Flops, count};
 use super::input::AttentionCount;

@@ -1,5 +1,15 @@
 //! The ways in which a user names a model: a preset, a foreign file, an inline architecture, a
 //! parameter count.
+//!
+//! ```text
+//! model: gpt3-175b
+//! model: {hf_config: config.json}
+//! model: {onnx: model.onnx, bind: "N=1,S=128"}
+//! model: {file: model.yaml}
+//! model: {transformer: {layers: 80, hidden: 8192, heads: 64, ffn: 22016, vocab: 32000}}
+//! model: {layers: [{dense: {in: 3, out: 4}}]}
+//! model: {parameters: 671B, active: 37B}
+//! ```
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};

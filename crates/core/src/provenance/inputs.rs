@@ -19,25 +19,33 @@ impl<Q: Measure> Inputs for Input<Q> {
 
 impl<T: Inputs> Inputs for Option<T> {
     fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        self.iter_mut().for_each(|it| it.for_each_input(visit));
+        if let Some(it) = self {
+            it.for_each_input(visit);
+        }
     }
 }
 
 impl<T: Inputs, E> Inputs for Result<T, E> {
     fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        self.iter_mut().for_each(|it| it.for_each_input(visit));
+        if let Ok(it) = self {
+            it.for_each_input(visit);
+        }
     }
 }
 
 impl<T: Inputs> Inputs for Vec<T> {
     fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        self.iter_mut().for_each(|it| it.for_each_input(visit));
+        for it in self {
+            it.for_each_input(visit);
+        }
     }
 }
 
 impl<T: Inputs, const N: usize> Inputs for [T; N] {
     fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain)) {
-        self.iter_mut().for_each(|it| it.for_each_input(visit));
+        for it in self {
+            it.for_each_input(visit);
+        }
     }
 }
 

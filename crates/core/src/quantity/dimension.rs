@@ -17,11 +17,12 @@ pub const BASES: [&str; 12] = [
     "s", "J", "USD", "kgCO2e", "FLOP", "B", "token", "sample", "request", "L", "device", "instance",
 ];
 
-/// Seconds of a year.
+/// Seconds of a Julian year of 365.25 days.
 const YEAR: f64 = 365.25 * 86_400.0;
-/// Seconds that a run, a retention or a life lasts at most.
+/// The longest time of a run, a retention or a life, in seconds.
 pub const CENTURY: f64 = 100.0 * YEAR;
-/// No amount that is given is larger, in stored units: products of several stay finite.
+/// The largest amount that may be given, in stored units. Below it, products of several amounts
+/// stay finite.
 const MOST: f64 = 1e24;
 
 impl Dimension {
@@ -82,11 +83,11 @@ impl Dimension {
         self.0[Self::MONEY] == 1
     }
 
-    /// Whether a given value of this dimension makes sense: no amount is negative or without end, a
-    /// time is at most a century, a yearly change leaves something and multiplies by at most 101.
+    /// Checks a given value of this dimension, in the stored unit: an amount is from 0 to 1e24, a
+    /// time at most a century, and a yearly change above -100 % and at most +10,000 %.
     ///
     /// # Errors
-    /// Why not, in words for the user.
+    /// If it is outside: the reason, in words for the user.
     pub fn admits_value(self, stored: f64) -> Result<(), String> {
         let shown = || super::text::show_stored(stored, self);
         if self == Self::base(0, -1) {
@@ -139,7 +140,7 @@ pub trait Measure: Copy {
     /// The quantity whose number of stored units is `value`.
     fn from_stored(value: f64) -> Self;
 
-    /// Whether the value makes sense as one that is given: see [`Dimension::admits_value`].
+    /// Checks that a given value makes sense in its dimension: see [`Dimension::admits_value`].
     ///
     /// # Errors
     /// If it does not: the reason, in words for the user.

@@ -126,8 +126,8 @@ const PREFIXES: &[(&str, f64)] = &[
 const MULTIPLIERS: &[(&str, f64)] =
     &[("K", 1e3), ("k", 1e3), ("M", 1e6), ("B", 1e9), ("G", 1e9), ("T", 1e12)];
 
-/// How a quantity prints: units per dimension in rising size, each from the value that fits it.
-/// They are also the units that errors offer.
+/// The units in which a quantity prints, by dimension, in rising size; each serves from the value
+/// that fits it. They are also the units that errors offer.
 const LADDERS: &[&[&str]] = &[
     &["ms", "s", "min", "h", "days"],
     &["J", "Wh", "kWh", "MWh"],

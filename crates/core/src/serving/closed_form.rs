@@ -17,6 +17,7 @@
 //! Percentiles are no part of it: an SLO is what the simulator holds.
 
 use std::ops::{Div, Mul};
+use std::sync::{Arc, OnceLock};
 
 use super::instance::{Engines, Instances, Pool, Unfit};
 use super::plan::{Demand, KvPerToken, Pools, Replica, Speculation};
@@ -60,7 +61,7 @@ pub struct Capability {
 #[derive(Clone, Debug)]
 enum Form {
     /// Of an engine that generates.
-    Tokens(Box<Generation>),
+    Tokens(Arc<Generation>),
     /// Of a network that answers in one pass, whose batches wait so long for requests.
     Pass(Batches, Traced<TimePerRequest>),
 }
@@ -77,6 +78,8 @@ struct Generation {
     /// Squared coefficient of variation of the gaps between requests.
     gaps: Traced<f64>,
     api_server: Traced<TimePerRequest>,
+    /// The latencies of the first rate that was asked about: most runs ask about it again.
+    memo: OnceLock<(f64, Latency)>,
 }
 
 /// Prefill and decode instances.
@@ -97,7 +100,7 @@ struct Factors {
     /// Tokens of a verification.
     round: Option<Traced<f64>>,
     /// The model that times it, in words.
-    how: String,
+    how: Arc<str>,
 }
 
 /// Batches of a network that answers in one pass, or of prompts on instances of their own.
@@ -183,6 +186,23 @@ impl Replica {
         instances: &Instances,
         demand: &Demand,
     ) -> Result<Capability, Box<Unfit>> {
+        if self.devices.trace().step().is_some() {
+            return self.computed(instances, demand);
+        }
+        let mut inputs = Vec::with_capacity(32);
+        self.for_each_value(&mut |value| inputs.push(value));
+        demand.for_each_value(&mut |value| inputs.push(value));
+        match instances.memo.get() {
+            Some((known, capability)) if *known == inputs => Ok(capability.clone()),
+            _ => {
+                let capability = self.computed(instances, demand)?;
+                let _ = instances.memo.set((inputs, capability.clone()));
+                Ok(capability)
+            }
+        }
+    }
+
+    fn computed(&self, instances: &Instances, demand: &Demand) -> Result<Capability, Box<Unfit>> {
         let asked = Asked::of(demand, instances.window());
         let lengths = demand.mean_lengths();
         let engines = instances.under(self, demand, lengths)?;
@@ -216,6 +236,7 @@ impl Replica {
             most,
             split,
             factors,
+            memo: OnceLock::new(),
         };
         let full = generation.load(generation.queue().full());
         let steps = generation.asked.steps();
@@ -250,7 +271,7 @@ impl Replica {
             max_rate: max_rate.named("inference.replica.max_rate_per_s"),
             prompt_share: Some(prompt_share),
             speculation: generation.rounds(self, full.busy.batch),
-            form: Form::Tokens(Box::new(generation)),
+            form: Form::Tokens(Arc::new(generation)),
         })
     }
 
@@ -290,7 +311,12 @@ impl Replica {
         let queue = Queue::new(&pool.time, pool.limits, asked.numbers(), Phase::Prefill, 1.0);
         let (alone, most, full) = queue.prompts();
         let time = |seconds: f64, name: &str| {
-            factors.time(&asked.computed, Time::from_stored(seconds), name, "prompts alone")
+            factors.time(
+                &asked.computed,
+                Time::from_stored(seconds),
+                name,
+                When::Each("prompts alone"),
+            )
         };
         let link = pools.network.trace() * pools.prefill_devices.trace();
         let told = |name: &str, how: &str| (name.to_owned(), how.to_owned());
@@ -319,6 +345,24 @@ impl Replica {
     }
 }
 
+/// When a time of the model is that.
+#[derive(Clone, Copy)]
+enum When {
+    /// With so many sequences at once.
+    Batch(f64),
+    /// Always, for each of something.
+    Each(&'static str),
+}
+
+impl std::fmt::Display for When {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Batch(batch) => write!(f, "at {batch:.1} sequences at once"),
+            Self::Each(what) => f.write_str(what),
+        }
+    }
+}
+
 impl Factors {
     fn of(replica: &Replica, instances: &Instances, demand: &Demand) -> Self {
         Self {
@@ -332,7 +376,7 @@ impl Factors {
     }
 
     /// A time of the step-time model, told where `input` is, as a multiple of what the user measured.
-    fn time<I: Measure, Q>(&self, input: &Traced<I>, time: Q, name: &str, when: &str) -> Traced<Q>
+    fn time<I: Measure, Q>(&self, input: &Traced<I>, time: Q, name: &str, when: When) -> Traced<Q>
     where
         Q: Measure + Mul<f64, Output = Q>,
     {
@@ -346,7 +390,7 @@ impl Factors {
     }
 
     /// The same of a decode step, each of which is a part of a round where tokens are drafted.
-    fn decode<I: Measure, Q>(&self, input: &Traced<I>, time: Q, name: &str, when: &str) -> Traced<Q>
+    fn decode<I: Measure, Q>(&self, input: &Traced<I>, time: Q, name: &str, when: When) -> Traced<Q>
     where
         Q: Measure + Mul<f64, Output = Q> + Div<f64, Output = Q>,
     {
@@ -371,17 +415,27 @@ impl Generation {
         let queue = self.queue();
         let one = queue.products(1.0);
         let slope = if busy.batch > 1.0 { (busy.products - one) / (busy.batch - 1.0) } else { 0.0 };
-        let when = format!("at {:.1} sequences at once", busy.batch);
+        let when = When::Batch(busy.batch);
         let times = queue.attended();
         let told = &asked.output;
         let decode = |seconds: f64, name: &str| {
-            factors.decode(told, TimePerToken::from_stored(seconds), name, &when)
+            factors.decode(told, TimePerToken::from_stored(seconds), name, when)
         };
         let context = |seconds: f64, name: &str| {
-            factors.decode(told, TimePerContext::from_stored(seconds), name, "per token of context")
+            factors.decode(
+                told,
+                TimePerContext::from_stored(seconds),
+                name,
+                When::Each("per token of context"),
+            )
         };
         let pair = |seconds: f64, name: &str| {
-            factors.time(told, TimePerPair::from_stored(seconds), name, "per pair of tokens")
+            factors.time(
+                told,
+                TimePerPair::from_stored(seconds),
+                name,
+                When::Each("per pair of tokens"),
+            )
         };
         let mut sequence = decode(slope, "products of a sequence");
         sequence = sequence + &asked.context * context(times.context.0, "decode attention");
@@ -397,7 +451,7 @@ impl Generation {
                     * pair(times.pairs.1, "prompt attention within the window");
         }
         let carried = TimePerRequest::from_stored(busy.carried);
-        let carried = factors.time(told, carried, "what a prompt adds to the steps", &when);
+        let carried = factors.time(told, carried, "what a prompt adds to the steps", when);
         let reads = self.split.is_none();
         Load {
             step: decode(busy.products - slope * busy.batch, "a decode step"),
@@ -454,9 +508,9 @@ impl Generation {
     ) -> Traced<TimePerRequest> {
         let Self { asked, factors, .. } = self;
         let first = queue.first(busy, tpot.value().value);
-        let when = format!("at {:.1} sequences at once", busy.batch);
+        let when = When::Batch(busy.batch);
         let time = |seconds: f64, name: &str| {
-            factors.time(&asked.output, TimePerRequest::from_stored(seconds), name, &when)
+            factors.time(&asked.output, TimePerRequest::from_stored(seconds), name, when)
         };
         let own = time(first.own, "step of the prompt");
         let further = time(first.further, "what a further prompt adds to a step");
@@ -465,7 +519,7 @@ impl Generation {
             "how steps with prompts differ from those without",
         );
         let under_way = asked.output.beside::<f64>(first.under_way, || {
-            ("share of the time that a step is under way".to_owned(), factors.how.clone())
+            ("share of the time that a step is under way".to_owned(), factors.how.to_string())
         });
         let rho = (rate * &further).number().min(&Traced::constant(1.0 - 1e-9));
         let rho = rho.named("share of the time that prompts take");
@@ -480,24 +534,26 @@ impl Generation {
     fn rounds(&self, replica: &Replica, batch: f64) -> Option<Rounds> {
         let given = replica.speculation.as_ref()?;
         let time = &self.engines.decode.time;
-        let share = time.draft_share(batch.max(1.0), self.asked.context.value().value);
-        Some(given.rounds(share, || format!("{}, in a full batch", self.factors.how)))
+        let parts = time.round_parts(batch.max(1.0), self.asked.context.value().value);
+        Some(given.rounds(parts, &self.factors.how))
     }
 }
 
 impl Speculation {
-    /// Rounds of which the draft takes this share, if there is one.
-    pub fn rounds(&self, share: f64, how: impl FnOnce() -> String) -> Rounds {
-        let acceptance = self.acceptance.trace();
+    /// Rounds of which a step of the draft and the verification take so long.
+    fn rounds(&self, (draft, verification): (Time, Time), how: &str) -> Rounds {
+        let drafted = self.tokens.trace();
+        let told = |name: &str| (name.to_owned(), format!("{how}, in a full batch"));
         let share = || {
-            acceptance.beside(Ratio::from_stored(share), || {
-                ("inference.speculative.draft_share".to_owned(), how())
-            })
+            let drafting = &drafted * drafted.beside(draft, || told("a step of the draft"));
+            let verifying = drafted.beside(verification, || told("a verification"));
+            let share: Traced<Ratio> = &drafting / (&drafting + verifying);
+            share.named("inference.speculative.draft_share")
         };
         Rounds {
-            draft_share: self.draft.as_ref().map(|_| share()),
+            acceptance: self.acceptance.trace(),
             tokens: self.tokens_per_verification(),
-            acceptance,
+            draft_share: self.draft.as_ref().map(|_| share()),
         }
     }
 }
@@ -544,7 +600,15 @@ impl Capability {
     /// Mean latencies with `rate` requests per second on this replica, below its highest rate.
     pub fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
         match &self.form {
-            Form::Tokens(generation) => generation.latency(rate),
+            Form::Tokens(generation) if rate.step().is_some() => generation.latency(rate),
+            Form::Tokens(generation) => {
+                let asked = rate.value().value;
+                let first = || (asked, generation.latency(rate));
+                match generation.memo.get_or_init(first) {
+                    (known, latency) if known.total_cmp(&asked).is_eq() => latency.clone(),
+                    _ => generation.latency(rate),
+                }
+            }
             Form::Pass(batches, delay) => {
                 // The first request of a batch waits for all of the delay, those that come within it
                 // for half on average.

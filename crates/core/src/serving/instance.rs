@@ -4,7 +4,10 @@
 //! An [`Instances`] holds what does not depend on the load; [`Instances::under`] adds what does, and is
 //! what both the closed form and the simulator compute from.
 
+use std::sync::{Arc, OnceLock};
+
 use super::calibration::{Calibration, Engine};
+use super::closed_form::Capability;
 use super::memory::{self, KvCapacity};
 use super::plan::{Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
 use super::served::ServedModel;
@@ -34,7 +37,9 @@ pub struct Instances {
     api_server: (f64, f64),
     /// Share of a link's bandwidth that is reached.
     link: f64,
-    words: String,
+    words: Arc<str>,
+    /// The first answer in closed form, with the inputs that it is of: most runs ask it again.
+    pub(super) memo: Arc<OnceLock<(Vec<f64>, Capability)>>,
 }
 
 /// One instance.
@@ -177,7 +182,8 @@ impl Instances {
             prefill,
             api_server: (constants.api_server, constants.api_server_token),
             link: constants.link,
-            words: parts.words(),
+            words: parts.words().into(),
+            memo: Arc::default(),
             device,
             settings,
             model,
@@ -186,8 +192,8 @@ impl Instances {
     }
 
     /// The model that times its steps, in words.
-    pub fn words(&self) -> String {
-        self.words.clone()
+    pub fn words(&self) -> Arc<str> {
+        Arc::clone(&self.words)
     }
 
     /// What its cache is counted from, in words.

@@ -96,11 +96,8 @@ impl<'a, S: StepTime> Queue<'a, S> {
 
     /// The instance with so many sequences at once.
     pub fn at_batch(&self, batch: f64) -> Busy {
-        let (products, carried) = (self.products(batch), self.carried(batch));
-        let step = products + batch * self.context();
-        let prompt = carried + self.attention();
-        let rate = batch / (self.steps() * step + batch * prompt).max(f64::MIN_POSITIVE);
-        Busy { rate, batch, products, carried }
+        let (stay, products, carried) = self.stay(batch);
+        Busy { rate: batch / stay.max(f64::MIN_POSITIVE), batch, products, carried }
     }
 
     /// The instance at its highest rate.
@@ -108,14 +105,37 @@ impl<'a, S: StepTime> Queue<'a, S> {
         self.at_batch(self.most)
     }
 
-    /// The instance at a rate below its highest, by bisection on the batch.
+    /// The instance at a rate below its highest: by Little's law the batch is the root of
+    /// batch - rate x time that a request stays, found by the Illinois method.
     pub fn at_rate(&self, rate: f64) -> Busy {
-        let (mut low, mut high) = (0.0, self.most);
-        while high - low > 1e-9 * high {
-            let middle = f64::midpoint(low, high);
-            if self.at_batch(middle).rate < rate { low = middle } else { high = middle }
+        let miss = |batch: f64| batch - rate * self.stay(batch).0;
+        let (mut low, mut high) = ((0.0, miss(0.0)), (self.most, miss(self.most)));
+        let mut moved_high = false;
+        while high.0 - low.0 > 1e-9 * high.0 && high.1 > 0.0 && low.1 < 0.0 {
+            let batch = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
+            let off = miss(batch);
+            if off.abs() <= 1e-10 * batch {
+                high.0 = batch;
+                break;
+            }
+            // An end that stays twice is given less weight, so that it moves, too.
+            if off < 0.0 {
+                high.1 /= if moved_high { 1.0 } else { 2.0 };
+                (low, moved_high) = ((batch, off), false);
+            } else {
+                low.1 /= if moved_high { 2.0 } else { 1.0 };
+                (high, moved_high) = ((batch, off), true);
+            }
         }
-        Busy { rate, ..self.at_batch(high) }
+        Busy { rate, ..self.at_batch(high.0) }
+    }
+
+    /// How long a request is in the batch, its part of others' prompts included.
+    fn stay(&self, batch: f64) -> (f64, f64, f64) {
+        let (products, carried) = (self.products(batch), self.carried(batch));
+        let step = products + batch * self.context();
+        let prompt = carried + self.attention();
+        (self.steps() * step + batch * prompt, products, carried)
     }
 
     /// What a first token waits for at a rate.

@@ -55,8 +55,8 @@ impl<S: StepTime> Speculative<S> {
         Self { verification: time, draft: None, drafted: 0, accepted_length: 1.0 }
     }
 
-    /// Share of a decode round over `sequences`, each with this context, that the draft takes.
-    pub fn draft_share(&self, sequences: f64, context: f64) -> f64 {
+    /// A step of the draft and a verification over `sequences`, each with this context.
+    pub fn round_parts(&self, sequences: f64, context: f64) -> (Time, Time) {
         let step = |time: &S| {
             let windowed = time.windowed().map_or(0.0, |(per_token, window)| {
                 per_token.value * context.min(f64::from(window))
@@ -64,8 +64,8 @@ impl<S: StepTime> Speculative<S> {
             let attention = context * time.context().value + windowed;
             time.tokens(sequences, 0.0, 0.0).value + sequences * attention
         };
-        let drafting = self.draft.as_ref().map_or(0.0, |it| f64::from(self.drafted) * step(it));
-        drafting / (drafting + step(&self.verification))
+        let draft = self.draft.as_ref().map_or(0.0, step);
+        (Time::from_stored(draft), Time::from_stored(step(&self.verification)))
     }
 
     fn round(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {

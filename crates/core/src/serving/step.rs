@@ -260,7 +260,7 @@ impl Roofline {
         let activations = (4.0 * layers * hidden_size + projections / hidden_size) / data;
         let pair = |flops: f64| flops / tensor / data / stages / (peak16 * c.prompt_attention);
         Self {
-            constants: c.clone(),
+            constants: *c,
             scale: 1.0,
             stages,
             ranks: data,

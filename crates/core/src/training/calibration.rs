@@ -289,9 +289,13 @@ mod tests {
     fn a_calibration_survives_writing() {
         let written = serde_json::to_string(&shipped()).unwrap();
         assert_eq!(Calibration::read(&written).unwrap().general(), shipped().general());
-        for (from, to) in
-            [("operand-traffic", "oprand-traffic"), ("value: ", "valu: "), ("prior: ", "prior: -")]
-        {
+        for (from, to) in [
+            (r#""operand-traffic":"#, r#""oprand-traffic":"#),
+            (r#""value":"#, r#""valu":"#),
+            (r#""prior":"#, r#""prior":-"#),
+            (r#""facts":"#, r#""fact":"#),
+        ] {
+            assert!(written.contains(from), "{from}");
             assert!(Calibration::read(&written.replacen(from, to, 1)).is_err(), "{to}");
         }
     }

@@ -76,8 +76,8 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         let layout = layout.value;
         let candidate = Candidate {
             layout,
-            step: step(&model, &layout, batch, &platform),
-            memory: memory(&model, &layout, batch, &platform, state(wanted)),
+            step: step(model, &layout, batch, &platform),
+            memory: memory(model, &layout, batch, &platform, state(wanted)),
         };
         (candidate, Vec::new(), (0, 0))
     } else {
@@ -89,12 +89,12 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
                 .is_none_or(|(_, f)| f.interleaves_since.is_some_and(|since| year >= since)),
         };
         let chosen =
-            plan(&model, wish, &platform).map_err(|error| error.at(Some(&wanted.devices_place)))?;
+            plan(model, wish, &platform).map_err(|error| error.at(Some(&wanted.devices_place)))?;
         (chosen.best, chosen.runners_up, (chosen.tried, chosen.too_large))
     };
     let widening = if wanted.trained < 1.0 && wanted.weight_bytes < 2.0 {
         let layout = &candidate.layout;
-        let time = widening(&model, layout, batch, &platform, wanted.weight_bytes);
+        let time = widening(model, layout, batch, &platform, wanted.weight_bytes);
         (time / candidate.step.total).value
     } else {
         0.0

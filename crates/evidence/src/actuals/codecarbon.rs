@@ -1,4 +1,7 @@
-//! `emissions.csv` of `CodeCarbon`: a row per run, cumulative, in kWh, kg and seconds.
+//! `emissions.csv` of `CodeCarbon`: a row per run, cumulative.
+//!
+//! Columns read: `run_id`, `duration` (s), `gpu_count`, `energy_consumed` (kWh, with the PUE in it
+//! if there is one), `pue`, `emissions` (kgCO2e), `tracking_mode`.
 
 use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure};
@@ -7,10 +10,14 @@ use indexmap::IndexMap;
 use super::Measured;
 use super::table::{Row, Sum, Table};
 
+/// Joules of a kWh.
 const JOULES_PER_KWH: f64 = 3.6e6;
 
 /// Sums over runs: device time = duration x GPUs, IT energy = consumed energy / PUE, and the
 /// emissions as the tool states them.
+///
+/// # Errors
+/// If a cell that is read is no number, or below zero.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     // A run that is flushed several times has several rows, the last of which counts.
     let mut runs: IndexMap<String, Row<'_>> = IndexMap::new();

@@ -1,6 +1,10 @@
-//! A cloud bill in the columns of FOCUS (FinOps Open Cost and Usage Specification): a row per
-//! charge. The effective cost, which spreads commitments over their use, takes precedence over the
-//! billed one.
+//! A cloud bill in the columns of FOCUS (the open cost and usage specification): a row per charge.
+//! The effective cost, which spreads commitments over their use, takes precedence over the billed
+//! one.
+//!
+//! Columns read: `EffectiveCost` or `BilledCost`, `BillingCurrency` (USD, or none),
+//! `ChargeCategory`, `ServiceCategory`, `PricingUnit`, `PricingQuantity`. Taxes and credits are
+//! sums of their own; services that no resource of the ledger stands for are `other`.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::{Measure, Money, Time};
@@ -18,6 +22,9 @@ const RESOURCES: &[(&str, &str)] = &[
 
 /// Sums of the charges in USD by resource, taxes and credits apart, and the billed hours of
 /// compute. Charges without a cost are counted in a note.
+///
+/// # Errors
+/// If a charge is in another currency than USD, a cell is no number, or no charge has a cost.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     let column = if table.has("EffectiveCost") { "EffectiveCost" } else { "BilledCost" };
     let mut costs: Vec<(&'static str, f64)> = Vec::new();

@@ -19,9 +19,9 @@ pub struct Hint {
 /// The least relative difference that gives a hint.
 const SAME: f64 = 0.01;
 
-/// The hints, one per factor that differs: MFU or goodput / ratio of device-hours, and power, PUE,
-/// grid intensity and price as measured. A factor that is the same on both sides, or unknown on
-/// one, gives none.
+/// The hints, one per factor that differs: MFU / ratio of device-hours, or goodput / that ratio at
+/// the same MFU, and power, PUE, grid intensity and price as measured. A factor that is the same on
+/// both sides, or unknown on one, gives none.
 pub(super) fn hints(
     forecast: &dyn Fn(Id) -> Option<f64>,
     hours: Pair,

@@ -39,17 +39,17 @@ pub enum Form {
 /// The figures that were measured; a figure that the log does not have is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
-    /// Time of all devices together.
+    /// Time of all devices together, in device-hours.
     pub device_time: Option<DeviceTime>,
-    /// Energy of the devices and, if the meter includes them, their hosts.
+    /// Energy of the devices and, if the meter includes them, their hosts: IT energy.
     pub it: Option<Energy>,
     /// The same energy with cooling and the rest of the building.
     pub facility: Option<Energy>,
     /// Location-based CO2e of the electricity.
     pub co2e: Option<Co2eMass>,
-    /// Time of all instances together, as billed.
+    /// Time of all instances together, in hours as billed.
     pub instance_time: Option<Time>,
-    /// Billed amounts, by the ledger's key of the resource.
+    /// Billed amounts in USD, by the ledger's key of the resource.
     pub costs: Vec<(&'static str, Money)>,
     /// Remarks to read before relying on the figures.
     pub notes: Vec<String>,
@@ -126,6 +126,10 @@ pub fn read(text: &str) -> Result<(Form, Measured)> {
 }
 
 /// The forecast of a training run beside the measurement.
+///
+/// Power = IT energy / device-hours, PUE = facility energy / IT energy, grid = CO2e / facility
+/// energy, price = cost of compute / device-hours, each on both sides. If no device time was
+/// metered, it is billed hours x devices per instance.
 ///
 /// # Errors
 /// If the forecast has no training run.

@@ -1,4 +1,7 @@
-//! Samples of `nvidia-smi`: the power of each GPU over time, in W.
+//! Samples of `nvidia-smi`: the power of each GPU over time.
+//!
+//! Columns read: `timestamp` (to the millisecond), `index` or `uuid`, `power.draw` (W). The host's
+//! power is not in it, so IT energy is that of the devices alone.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +17,9 @@ const LONG_GAP_S: f64 = 60.0;
 
 /// Device time is the time from the first to the last sample of each GPU. Energy is the integral of
 /// power by the trapezoidal rule: the sum of (p1 + p2) / 2 x seconds.
+///
+/// # Errors
+/// If a timestamp or a power cannot be read.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     let mut samples: BTreeMap<&str, Vec<(NaiveDateTime, Option<f64>)>> = BTreeMap::new();
     for row in table.rows() {

@@ -1,5 +1,9 @@
 //! A log of requests: their latencies beside those of one replica of the scenario's service under
 //! the same load.
+//!
+//! The replay uses the simulator of `flopcast capacity` with the recorded arrivals and lengths, so
+//! that a difference in latency is one of the step times, not of the load. One measured TPOT gives
+//! the factor on all steps; the percentiles of TTFT and end-to-end latency then check it.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
@@ -16,6 +20,7 @@ use crate::backtest::score::quantile;
 const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 /// The bounds of the factor on the steps that the search tries.
 const FACTORS: (f64, f64) = (0.1, 10.0);
+/// The relative width at which the search for the factor ends.
 const TOLERANCE: f64 = 1e-4;
 
 /// The median of the recorded times per output token (TPOT).
@@ -39,8 +44,8 @@ pub fn median_tpot(trace: &Trace) -> Result<Time> {
 /// the engine, without the API server's overhead, if the log was taken at the engine.
 ///
 /// # Errors
-/// A scenario without an engine that generates tokens, a model that does not fit, and a median
-/// that no factor from 0.1 to 10 gives.
+/// If the scenario has no engine that generates tokens, the model does not fit, or no factor from
+/// 0.1 to 10 gives the median.
 pub fn compare(scenario: &Scenario, trace: &Trace, tpot: Option<Time>) -> Result<Comparison> {
     let service = scenario.inference.as_ref();
     let instances = service.and_then(|service| service.demand.instances.as_ref());
@@ -122,7 +127,8 @@ fn factor_for(tpot: Time, engines: &Engines, trace: &Trace) -> Result<f64> {
     Ok(low)
 }
 
-/// Percentiles in milliseconds, and the tokens per second of the whole log.
+/// Percentiles of TTFT, TPOT and end-to-end latency in milliseconds, and the output tokens per
+/// second of the whole log: tokens / time until the last answer ends.
 fn items(report: &Report, trace: &Trace) -> Vec<Item> {
     let all = report.all();
     let latencies: [(&str, &Histogram, Vec<f64>); 3] = [

@@ -1,4 +1,7 @@
 //! `sacct --parsable2` of Slurm: a row per job and step. A job's row covers the time of its steps.
+//!
+//! Columns read: `JobID` (steps have a dot in it), `ElapsedRaw` (s), `AllocTRES`,
+//! `ConsumedEnergyRaw` (J), `State`.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +13,9 @@ use super::table::{Row, Sum, Table};
 
 /// Sums over jobs with GPUs: device time = elapsed seconds x GPUs, energy in J. The energy is
 /// unknown if one job was not metered.
+///
+/// # Errors
+/// If a time, an energy or a number of GPUs cannot be read.
 pub(super) fn read(table: &Table) -> Result<Measured> {
     let [mut time, mut energy] = [Sum::new(); 2];
     let (mut jobs, mut without, mut unmetered) = (0, 0, 0);

@@ -18,11 +18,14 @@ pub(super) struct Row<'a> {
     record: &'a csv::StringRecord,
 }
 
-/// A longer line is of no table: its cells alone would take memory.
+/// The longest line in bytes. A longer one is of no table, and its cells alone would take memory.
 const LONGEST_LINE: usize = 1 << 20;
 
 impl Table {
     /// Reads a log with a header; it must have rows.
+    ///
+    /// # Errors
+    /// If the text is no table, has no rows, or has a line that is too long.
     pub(super) fn read(text: &str) -> Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.lines().any(|line| line.len() > LONGEST_LINE) {
@@ -53,6 +56,7 @@ impl Table {
         self.columns.contains_key(column)
     }
 
+    /// The rows below the header.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().map(|record| Row { table: self, record })
     }
@@ -102,10 +106,12 @@ impl<'a> Row<'a> {
 pub(super) struct Sum(Option<f64>);
 
 impl Sum {
+    /// The sum of nothing, which is 0.
     pub(super) fn new() -> Self {
         Self(Some(0.0))
     }
 
+    /// Adds a part; an unknown part makes the sum unknown for good.
     pub(super) fn add(&mut self, part: Option<f64>) {
         self.0 = self.0.zip(part).map(|(sum, part)| sum + part);
     }

@@ -37,6 +37,7 @@ pub(super) struct Call {
     pub(super) operator: String,
     /// The node's own name, which may be empty.
     pub(super) name: String,
+    /// Its settings.
     pub(super) attributes: Attributes,
     /// An optional input that is left out is `None`.
     pub(super) inputs: Vec<Option<Rc<Value>>>,
@@ -50,7 +51,7 @@ impl Call {
         format!("node `{}` ({})", self.name, self.operator)
     }
 
-    /// An error about this node.
+    /// An error about this node, with its name and operator before the message.
     pub(super) fn invalid(&self, message: impl AsRef<str>) -> Stop {
         Stop::Invalid(Error::input(format!("{}: {}", self.label(), message.as_ref())))
     }
@@ -61,16 +62,25 @@ impl Call {
     }
 
     /// Input `index`, which the operator cannot do without.
+    ///
+    /// # Errors
+    /// If the node leaves it out.
     pub(super) fn input(&self, index: usize) -> Inferred<&Value> {
         self.optional(index).ok_or_else(|| self.invalid(format!("input {index} is missing")))
     }
 
     /// Shape of input `index`.
+    ///
+    /// # Errors
+    /// If the input is missing, or its shape depends on the data.
     pub(super) fn shape(&self, index: usize) -> Inferred<&Shape> {
         self.input(index)?.shape.as_ref().ok_or(Stop::Unknown)
     }
 
     /// Shape of input `index`, which must have at least `rank` dimensions.
+    ///
+    /// # Errors
+    /// As [`Call::shape`], and if it has fewer dimensions.
     pub(super) fn ranked(&self, index: usize, rank: usize) -> Inferred<&Shape> {
         let shape = self.shape(index)?;
         if shape.len() < rank {
@@ -86,12 +96,18 @@ impl Call {
         self.optional(index).map_or(DataType::FLOAT, |value| value.data_type)
     }
 
-    /// Contents of input `index`.
+    /// Contents of input `index`; unknown if they depend on the data or are too many.
+    ///
+    /// # Errors
+    /// If the input is missing, or its contents are unknown.
     pub(super) fn contents(&self, index: usize) -> Inferred<&[f64]> {
         self.input(index)?.contents.as_deref().ok_or(Stop::Unknown)
     }
 
-    /// Contents of input `index` as integers.
+    /// Contents of input `index` as integers; fractions are cut off.
+    ///
+    /// # Errors
+    /// As [`Call::contents`].
     pub(super) fn integers(&self, index: usize) -> Inferred<Vec<i64>> {
         Ok(self.contents(index)?.iter().map(|&x| x as i64).collect())
     }
@@ -107,6 +123,9 @@ impl Call {
     }
 
     /// A count, which must not be negative.
+    ///
+    /// # Errors
+    /// If it is negative.
     pub(super) fn count(&self, name: &str) -> Inferred<Option<u64>> {
         self.int(name)
             .map(|i| u64::try_from(i).map_err(|_| self.invalid(format!("`{name}` is {i}"))))
@@ -126,6 +145,9 @@ impl Call {
 
     /// A list that older operator versions have as setting `name` and newer ones as input `index`;
     /// `None` if both are left out.
+    ///
+    /// # Errors
+    /// If the input's contents are unknown.
     pub(super) fn list(&self, name: &str, index: usize) -> Inferred<Option<Vec<i64>>> {
         match (self.ints(name), self.optional(index)) {
             (Some(ints), _) => Ok(Some(ints.to_vec())),
@@ -135,6 +157,9 @@ impl Call {
     }
 
     /// The dimension that `axis` means; a negative one counts from the end.
+    ///
+    /// # Errors
+    /// If the shape has no such axis.
     pub(super) fn axis(&self, axis: i64, rank: usize) -> Inferred<usize> {
         let index = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
         usize::try_from(index)

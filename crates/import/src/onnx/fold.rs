@@ -155,7 +155,8 @@ fn binary(operator: &str, call: &Call) -> Option<fn(f64, f64) -> f64> {
     })
 }
 
-/// Elements from one position to the next, per axis.
+/// Elements from one position to the next, per axis, in row-major order: the product of the extents
+/// behind it.
 fn strides(shape: &[u64]) -> Vec<u64> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
@@ -182,7 +183,8 @@ fn places(shape: &[u64]) -> impl Iterator<Item = Vec<u64>> + '_ {
     })
 }
 
-/// `from` stretched to `to` by numpy's rule.
+/// `from` stretched to `to` by numpy's rule: shapes are aligned at the end, and an extent of 1
+/// repeats.
 fn stretch(from: &[f64], shape: &[u64], to: &[u64]) -> Option<Vec<f64>> {
     if shape == to {
         return Some(from.to_vec());

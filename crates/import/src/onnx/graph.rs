@@ -2,6 +2,10 @@
 //!
 //! Bodies of `If` and `Loop` and functions of the file run as often as they would; a `Scan` runs
 //! once and counts its steps. Work is bounded: a file that unrolls without end is refused.
+//!
+//! A value's origin says whether it changes with the input and whether a trained weight lies
+//! upstream. From this follow which products are dense layers, which layers own weights, and where
+//! gradients flow.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -93,6 +97,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Runs the model's graph and returns the shapes of its inputs by name.
+    ///
+    /// # Errors
+    /// If the graph contradicts itself, a dimension has no size, or the work is beyond the bounds.
     pub(super) fn run(&mut self, graph: &GraphProto) -> Result<Vec<(String, Shape)>> {
         let mut scope = Scope::default();
         self.prepare(graph, &mut scope)?;

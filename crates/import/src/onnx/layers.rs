@@ -14,8 +14,11 @@ use crate::pattern::pattern;
 /// A tensor that the file stores.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
+    /// The tensor's name.
     pub(super) name: String,
+    /// Elements as stored; a packed element holds several parameters.
     pub(super) elements: u64,
+    /// The type of an element.
     pub(super) data_type: DataType,
     /// True for an initializer; a `Constant` node's tensor counts only as a layer's weights.
     pub(super) initializer: bool,
@@ -36,6 +39,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
+    /// No layers, outside any `Scan`.
     pub(super) fn new() -> Self {
         Self { stored: Vec::new(), list: Vec::new(), places: HashMap::new(), times: 1 }
     }
@@ -56,14 +60,18 @@ impl Layers {
     }
 
     /// Adds the operators of a node as layers. A layer owns the stored tensors that no layer before
-    /// it owns.
+    /// it owns; a weight that trains makes the layer trained, and an input that needs a gradient
+    /// makes it pass one on.
+    ///
+    /// # Errors
+    /// If the shape of an addition is too large to count.
     pub(super) fn add(
         &mut self,
         call: &Call,
         outputs: &[Value],
         drafts: Vec<Draft>,
     ) -> Inferred<()> {
-        // Whether gradients flow back through some of the inputs.
+        // True if gradients flow back through some of the inputs.
         let reached = |inputs: &mut dyn Iterator<Item = usize>| {
             inputs.filter_map(|index| call.optional(index)).any(|value| value.origin.gradient)
         };
@@ -234,6 +242,7 @@ fn with_bias(operator: &Operator) -> Operator {
 
 /// The role of a dense layer, if its name gives a hint.
 fn named_role(name: &str, role: Role) -> Role {
+    /// Parts of names that exporters keep, with the role that each means.
     const HINTS: [(&str, Role); 5] = [
         ("attn", Role::Attention),
         ("attention", Role::Attention),

@@ -2,6 +2,10 @@
 //!
 //! Every function here takes the node whose signature its docstring gives, and returns its
 //! operators without yet knowing which weights they own.
+//!
+//! A product with a factor that does not depend on the input is a dense layer, whatever its
+//! operator; a product of two activations is one of attention's. Operators that only move data have
+//! no cost.
 
 use flopcast_core::model::layer::Role;
 use flopcast_core::model::operator::{
@@ -19,7 +23,9 @@ use super::value::Value;
 /// An operator before the owner of its weights is known.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
+    /// The part that it plays, unless its name says more.
     pub(super) role: Role,
+    /// The operator, without a bias.
     pub(super) operator: Operator,
     /// The number of times that it is computed, each time with weights of its own.
     pub(super) count: u64,
@@ -76,7 +82,8 @@ fn norm_of(call: &Call, kind: NormKind, elements: u64, dim: u64, affine: [usize;
     Draft::new(Role::Norm, Operator::Norm(Norm { kind, rows, dim, scale, bias }), weights)
 }
 
-/// `SkipLayerNormalization(x, skip, scale, shift, bias)`; the simplified one has no shift.
+/// `SkipLayerNormalization(x, skip, scale, shift, bias)`: an addition for the skip, one for the
+/// bias, and the norm. The simplified one is an RMS norm without shift.
 pub(super) fn skip_layer_norm(call: &Call, outputs: &[Value]) -> Drafts {
     let shape = call.ranked(0, 1)?;
     let simplified = call.operator.ends_with("SkipSimplifiedLayerNormalization");
@@ -92,7 +99,8 @@ pub(super) fn skip_layer_norm(call: &Call, outputs: &[Value]) -> Drafts {
     Ok(drafts)
 }
 
-/// `EmbedLayerNormalization(ids, segments, words, positions, segments, scale, shift)`.
+/// `EmbedLayerNormalization(ids, segments, words, positions, segments, scale, shift)`: a look-up
+/// and an addition per table, then the norm.
 pub(super) fn embed_layer_norm(call: &Call, _: &[Value]) -> Drafts {
     let rows = total(call, &call.ranked(0, 2)?[..2])?;
     let mut drafts = Vec::new();
@@ -134,7 +142,7 @@ pub(super) fn local_response(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![Draft::new(Role::Norm, Operator::Pool(Pool { rows, axes, ceil: false }), vec![])])
 }
 
-/// `MaxPool`, `AveragePool`, `LpPool`.
+/// `MaxPool`, `AveragePool`, `LpPool`: windows over batch x channels rows.
 pub(super) fn pool(call: &Call, _: &[Value]) -> Drafts {
     let rows = total(call, &image(call, 0)?[..2])?;
     let it = Pool { rows, axes: pool_windows(call)?.axes, ceil: call.flag("ceil_mode") };
@@ -170,24 +178,25 @@ fn convolved(it: Convolved, transposed: bool, weight: usize) -> Draft {
     Draft::new(Role::Conv, operator, vec![weight])
 }
 
-/// `Conv(x, w, b)`, `ConvInteger(x, w, zero, zero)`.
+/// `Conv(x, w, b)`, `ConvInteger(x, w, zero, zero)`: a convolution, with the bias of the first.
 pub(super) fn conv(call: &Call, _: &[Value]) -> Drafts {
     let draft = convolved(convolution(call, 0, 1)?, false, 1);
     let integer = call.operator.ends_with("ConvInteger");
     Ok(vec![if integer { draft } else { draft.with_bias(call, 2) }])
 }
 
-/// `QLinearConv(x, scale, zero, w, scale, zero, scale, zero, b)`.
+/// `QLinearConv(x, scale, zero, w, scale, zero, scale, zero, b)`: a convolution with a bias.
 pub(super) fn quantized_conv(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![convolved(convolution(call, 0, 3)?, false, 3).with_bias(call, 8)])
 }
 
-/// `ConvTranspose(x, w, b)`.
+/// `ConvTranspose(x, w, b)`: a transposed convolution with a bias.
 pub(super) fn conv_transpose(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![convolved(transposed_convolution(call)?, true, 1).with_bias(call, 2)])
 }
 
-/// `DeformConv(x, w, offset, b, mask)`: a convolution over interpolated taps.
+/// `DeformConv(x, w, offset, b, mask)`: an interpolation for each channel, position and tap, then
+/// the convolution.
 pub(super) fn deformable_conv(call: &Call, outputs: &[Value]) -> Drafts {
     let it = convolution(call, 0, 1)?;
     let taps: Vec<u64> = it.windows.axes.iter().map(|axis| axis.kernel).collect();
@@ -198,14 +207,15 @@ pub(super) fn deformable_conv(call: &Call, outputs: &[Value]) -> Drafts {
     Ok(drafts)
 }
 
-/// `MatMul(a, b)`, `Gemm(a, b, c)` and their kin.
+/// `MatMul(a, b)`, `Gemm(a, b, c)` and their kin: a product, with c as its bias.
 pub(super) fn matmul(call: &Call, outputs: &[Value]) -> Drafts {
     let biased = matches!(call.operator.as_str(), "Gemm" | "com.microsoft.FusedGemm");
     let bias = if biased { 2 } else { usize::MAX };
     multiplied(call, outputs, [0, 1], bias)
 }
 
-/// `QLinearMatMul(a, scale, zero, b, ...)`, `QGemm(a, scale, zero, b, scale, zero, c)`.
+/// `QLinearMatMul(a, scale, zero, b, ...)`, `QGemm(a, scale, zero, b, scale, zero, c)`: a product
+/// of inputs 0 and 3.
 pub(super) fn quantized_matmul(call: &Call, outputs: &[Value]) -> Drafts {
     let bias = if call.operator.ends_with("QGemm") { 6 } else { usize::MAX };
     multiplied(call, outputs, [0, 3], bias)
@@ -246,7 +256,8 @@ fn multiplied(call: &Call, outputs: &[Value], factors: [usize; 2], bias: usize) 
     Ok(drafts)
 }
 
-/// `MatMulNBits(x, packed, scales, zeros, groups, bias)` and its kin.
+/// `MatMulNBits(x, packed, scales, zeros, groups, bias)` and its kin: a dense layer from `K` to `N`
+/// features.
 pub(super) fn matmul_packed(call: &Call, _: &[Value]) -> Drafts {
     let (inputs, outputs) = packed(call)?;
     let x = call.ranked(0, 1)?;
@@ -326,17 +337,17 @@ fn recurrent(call: &Call, cell: Cell) -> Drafts {
     Ok(vec![Draft::new(Role::Mixer, Operator::Recurrent(it), weights)])
 }
 
-/// `LSTM(x, w, r, b, ...)`.
+/// `LSTM(x, w, r, b, ...)`: four gates.
 pub(super) fn lstm(call: &Call, _: &[Value]) -> Drafts {
     recurrent(call, Cell::Lstm)
 }
 
-/// `GRU(x, w, r, b, ...)`.
+/// `GRU(x, w, r, b, ...)`: three gates.
 pub(super) fn gru(call: &Call, _: &[Value]) -> Drafts {
     recurrent(call, Cell::Gru)
 }
 
-/// `RNN(x, w, r, b, ...)`.
+/// `RNN(x, w, r, b, ...)`: one gate.
 pub(super) fn rnn(call: &Call, _: &[Value]) -> Drafts {
     recurrent(call, Cell::Rnn)
 }
@@ -354,12 +365,13 @@ fn causal(flag: bool) -> Mask {
     if flag { Mask::Causal } else { Mask::Full }
 }
 
-/// `Attention(q, k, v, ...)` of ONNX.
+/// `Attention(q, k, v, ...)` of ONNX: the two products, causal by its flag.
 pub(super) fn attention(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![attended(fused::standard(call)?, causal(call.flag("is_causal")))])
 }
 
-/// `com.microsoft.Attention`, `QAttention`: with the projections.
+/// `com.microsoft.Attention`, `QAttention`: the projection of queries, keys and values, then the
+/// two products.
 pub(super) fn projecting(call: &Call, _: &[Value]) -> Drafts {
     let it = fused::projecting(call)?;
     let (x, w) = (call.ranked(0, 3)?, call.ranked(1, 2)?);
@@ -370,7 +382,7 @@ pub(super) fn projecting(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![projection, attended(it, causal(call.flag("unidirectional")))])
 }
 
-/// `com.microsoft.MultiHeadAttention`.
+/// `com.microsoft.MultiHeadAttention`: the two products.
 pub(super) fn multi_head(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![attended(fused::multi_head(call)?, causal(call.flag("unidirectional")))])
 }
@@ -384,7 +396,7 @@ pub(super) fn grouped(call: &Call, _: &[Value]) -> Drafts {
     Ok(vec![attended(fused::grouped(call)?, mask)])
 }
 
-/// `QLinearConcat(scale, zero, x, scale, zero, x, ...)`.
+/// `QLinearConcat(scale, zero, x, scale, zero, x, ...)`: `Concat` of every third input.
 pub(super) fn quantized_concat(call: &Call) -> Outputs {
     let inputs = call.inputs.iter().skip(2).step_by(3).cloned().collect();
     layout::concat(&Call { inputs, ..call.clone() })

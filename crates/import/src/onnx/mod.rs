@@ -4,6 +4,10 @@
 //! walked node by node as it would run (`graph`), with shapes (`shape`) and the small integers that
 //! shapes are computed with (`fold`) in place of data. `operators` lists the operators that are
 //! understood, and `lower` turns nodes into this crate's operators.
+//!
+//! Every read is bounded: node runs (with loops unrolled), depth of bodies, rank, size of contents
+//! that are kept and computed with, and tensors of a sequence. A file above a bound is refused, or
+//! its values become unknown and are listed; it never takes unbounded time or memory.
 
 #![allow(clippy::cast_possible_wrap, reason = "ranks and small indices")]
 

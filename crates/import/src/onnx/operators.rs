@@ -27,7 +27,9 @@ pub(super) enum Cost {
 /// The rule by which an operator is read: its shapes, then its cost.
 #[derive(Clone, Copy)]
 pub(super) struct Rule {
+    /// Types and shapes of the outputs.
     pub(super) infer: fn(&Call) -> Outputs,
+    /// The cost, once the shapes are known.
     pub(super) cost: Cost,
 }
 

@@ -16,6 +16,9 @@ pub(super) fn is_sequence(operator: &str) -> bool {
 }
 
 /// The one output of an operator on sequences.
+///
+/// # Errors
+/// If a tensor of it is unknown, the sequence is too long, or an index lies outside.
 pub(super) fn run(call: &Call) -> Inferred<Rc<Value>> {
     match call.operator.as_str() {
         "SequenceEmpty" => list(call, vec![]),

@@ -22,8 +22,11 @@ pub(super) const MAX_CONTENTS: u64 = 2048;
 pub(super) struct DataType(pub(super) i32);
 
 impl DataType {
+    /// 32-bit floating point.
     pub(super) const FLOAT: Self = Self(1);
+    /// 64-bit integers, the type of shapes and indices.
     pub(super) const INT64: Self = Self(7);
+    /// Truth values.
     pub(super) const BOOL: Self = Self(9);
 
     /// Floating point, from double down to four bits.
@@ -49,7 +52,8 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// The origin of something computed from `self` and `other`.
+    /// The origin of a value computed from `self` and `other`: it changes or needs a gradient as
+    /// soon as one of them does, and is no parameter.
     pub(super) fn join(self, other: Self) -> Self {
         Self {
             data: self.data || other.data,
@@ -62,12 +66,14 @@ impl Origin {
 /// A value that a name in the graph stands for.
 #[derive(Clone, Debug)]
 pub(super) struct Value {
+    /// The type of an element.
     pub(super) data_type: DataType,
     /// The shape; `None` if it depends on the data, as after `NonZero`.
     pub(super) shape: Option<Shape>,
     /// The elements in row-major order, if they are known and few. Integers up to 2^53 are exact;
     /// the sentinels near 2^63 saturate on the way back.
     pub(super) contents: Option<Rc<[f64]>>,
+    /// The origin, from which weights and activations are told apart.
     pub(super) origin: Origin,
     /// The tensors of a sequence, if it is one.
     pub(super) sequence: Option<Rc<[Rc<Value>]>>,
@@ -86,6 +92,9 @@ impl Value {
     }
 
     /// A stored tensor, with its contents if they are small and present.
+    ///
+    /// # Errors
+    /// If its sizes are negative or too many, or its data do not fit them.
     pub(super) fn stored(tensor: &TensorProto, bytes: &Bytes) -> Result<Self> {
         let name = &tensor.name;
         let shape = shape_of(&tensor.dims, || format!("tensor `{name}`"))?;
@@ -100,7 +109,10 @@ impl Value {
     }
 }
 
-/// Checks dimensions as a file states them.
+/// Checks dimensions as a file states them: at most [`MAX_RANK`], none negative.
+///
+/// # Errors
+/// If there are more dimensions, or one is negative.
 pub(super) fn shape_of(dims: &[i64], what: impl Fn() -> String) -> Result<Shape> {
     if dims.len() > MAX_RANK {
         return Err(Error::input(format!(
@@ -118,6 +130,9 @@ pub(super) fn shape_of(dims: &[i64], what: impl Fn() -> String) -> Result<Shape>
 }
 
 /// Number of elements; a product that overflows is an error.
+///
+/// # Errors
+/// If the number does not fit 64 bits.
 pub(super) fn elements(shape: &[u64], what: impl Fn() -> String) -> Result<u64> {
     product(shape).ok_or_else(|| {
         Error::input(format!("{} has shape {shape:?}: too many elements to count", what()))

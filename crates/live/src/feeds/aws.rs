@@ -1,4 +1,8 @@
 //! The bulk price list of EC2: one CSV per region, hundreds of megabytes, read as a stream.
+//!
+//! Asked is `/offers/v1.0/aws/AmazonEC2/current/REGION/index.csv`. Lines about the file come before
+//! the header, which begins with `SKU`. `PricePerUnit` is in USD per hour of an instance; another
+//! currency is an error. An unchanged file is not sent again (`ETag`).
 
 use std::io::{self, Read};
 
@@ -23,6 +27,10 @@ const PLAIN: &[(&str, &[&str])] = &[
 
 /// The instance types of a region that the catalog knows, on demand and reserved without upfront
 /// payment, in USD/h.
+///
+/// # Errors
+/// If the server fails, or answers in another form, without a header, or in a currency other than
+/// USD.
 pub(super) fn read(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, "aws");
     let path = format!("/offers/v1.0/aws/AmazonEC2/current/{region}/index.csv");

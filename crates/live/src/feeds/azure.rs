@@ -1,4 +1,8 @@
 //! Azure Retail Prices: JSON, paged by link, without a key.
+//!
+//! Asked is `/api/retail/prices` with a filter of service and region. `retailPrice` is in USD per
+//! hour, or for a reservation per term, which is divided by the hours of 365 days a year. Only the
+//! path of a link to the next page is followed.
 
 use flopcast_core::catalog::Purchase;
 use flopcast_core::diagnostic::Result;
@@ -9,32 +13,49 @@ use super::super::sheet::{Rents, Sheet, products};
 use super::super::transport::{Answer, Request};
 use super::{Pages, Session};
 
+/// A page of prices.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
     items: Vec<Item>,
+    /// The link to the next page, if there is one.
     next_page_link: Option<String>,
 }
 
+/// A price of a product.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Item {
+    /// The currency; other than USD is an error.
     currency_code: String,
+    /// The price per hour, or of a whole reservation.
     retail_price: Number,
+    /// The region's code.
     arm_region_name: String,
+    /// The instance type, as the catalog names it.
     #[serde(default)]
     arm_sku_name: String,
+    /// The product in words, among them its operating system.
     product_name: String,
+    /// Words for spot and low-priority prices.
     #[serde(default)]
     sku_name: String,
+    /// The same words, where the SKU lacks them.
     #[serde(default)]
     meter_name: String,
+    /// The unit: `1 Hour`.
     unit_of_measure: String,
+    /// `Consumption` or `Reservation`.
     r#type: String,
+    /// The term of a reservation.
     reservation_term: Option<String>,
 }
 
 /// The instance types of a region that the catalog knows, in USD/h.
+///
+/// # Errors
+/// If the server fails, or answers in another form, in a currency other than USD, or with pages
+/// that lead in circles.
 pub(super) fn read(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, "azure");
     let filter = format!("serviceName eq 'Virtual Machines' and armRegionName eq '{region}'");

@@ -13,9 +13,13 @@ use super::Session;
 
 /// One value of a series: gCO2e/kWh over a number of minutes.
 struct Point {
+    /// The start of the stretch.
     at: DateTime<Utc>,
+    /// Its length.
     minutes: i64,
+    /// The mean intensity over it.
     g_per_kwh: f64,
+    /// True if it is a forecast.
     forecast: bool,
 }
 
@@ -36,23 +40,30 @@ fn sheet(zone: &str, basis: GridBasis, points: impl IntoIterator<Item = Point>) 
     sheet
 }
 
+/// An answer of Electricity Maps: a history or a forecast.
 #[derive(Deserialize)]
 struct History {
     #[serde(alias = "forecast")]
     history: Vec<Hour>,
 }
 
+/// An hour of Electricity Maps.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Hour {
     datetime: DateTime<Utc>,
+    /// Mean of the hour, in gCO2e/kWh.
     #[serde(default)]
     carbon_intensity: Number,
+    /// `lifecycle` or `direct`; life-cycle if it is not stated.
     emission_factor_type: Option<String>,
 }
 
 /// The last 24 hours of a zone and the forecast, in gCO2e/kWh. The basis is life-cycle unless the
 /// service says direct.
+///
+/// # Errors
+/// If the server fails, or answers in another form, or counts emissions of an unknown kind.
 pub(super) fn electricity_maps(session: &Session<'_>, zone: &str) -> Result<Answer<Sheet>> {
     let ask = |what: &str| {
         let request = Request {
@@ -81,23 +92,27 @@ pub(super) fn electricity_maps(session: &Session<'_>, zone: &str) -> Result<Answ
     Ok(Answer::New(sheet(zone, basis, points), None))
 }
 
+/// The token of a session with `WattTime`.
 #[derive(Deserialize)]
 struct Token {
     token: String,
 }
 
+/// A forecast of `WattTime`.
 #[derive(Deserialize)]
 struct Forecast {
     data: Vec<Value>,
     meta: Meta,
 }
 
+/// A value of `WattTime`, in lb CO2/MWh.
 #[derive(Deserialize)]
 struct Value {
     point_time: DateTime<Utc>,
     value: Number,
 }
 
+/// The signal and units of a forecast, which are checked.
 #[derive(Deserialize)]
 struct Meta {
     data_point_period_seconds: i64,
@@ -109,6 +124,9 @@ struct Meta {
 const G_PER_KWH: f64 = 0.453_592_37;
 
 /// The forecast of a region's marginal emissions for 24 hours, converted from lb/MWh.
+///
+/// # Errors
+/// If the server fails, or answers in another form, or with another signal or unit.
 pub(super) fn watttime(session: &Session<'_>, region: &str) -> Result<Answer<Sheet>> {
     let login = Request { path: "/login".to_owned(), login: true, ..Request::default() };
     let token: Token = session.server.fresh(&login)?;
@@ -136,17 +154,20 @@ pub(super) fn watttime(session: &Session<'_>, region: &str) -> Result<Answer<She
     Ok(Answer::New(sheet(region, GridBasis::Marginal, points), None))
 }
 
+/// An answer of Great Britain's operator.
 #[derive(Deserialize)]
 struct Slots {
     data: Vec<Slot>,
 }
 
+/// Half an hour of Great Britain.
 #[derive(Deserialize)]
 struct Slot {
     from: String,
     intensity: Intensity,
 }
 
+/// Intensities of half an hour in gCO2/kWh; the actual one is known afterwards.
 #[derive(Deserialize)]
 struct Intensity {
     forecast: Number,
@@ -156,6 +177,9 @@ struct Intensity {
 
 /// Great Britain from a day ago to two days ahead, by the half-hour: direct emissions of the plants
 /// in gCO2/kWh. A measured value replaces its forecast.
+///
+/// # Errors
+/// If the server fails, or answers in another form.
 pub(super) fn great_britain(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let time = |days| (session.now + Duration::days(days)).format("%FT%H:%MZ").to_string();
     let path = format!("/intensity/{}/{}", time(-1), time(2));

@@ -1,5 +1,8 @@
 //! The price of electricity for industry in the states of the USA: JSON, paged by offset, numbers
 //! as text.
+//!
+//! Asked is `/v2/electricity/retail-sales/data/` for the annual `price` of sector `IND`, in cents
+//! per kWh; another unit is an error. The sum of the USA is left out.
 
 use chrono::Datelike;
 use flopcast_core::diagnostic::Result;
@@ -10,22 +13,29 @@ use super::super::sheet::Sheet;
 use super::super::transport::{Answer, Request};
 use super::{Pages, Session};
 
+/// An answer.
 #[derive(Deserialize)]
 struct Page {
     response: Response,
 }
 
+/// A page of rows, with the number of all rows.
 #[derive(Deserialize)]
 struct Response {
     total: Number,
     data: Vec<Row>,
 }
 
+/// A state and year.
 #[derive(Deserialize)]
 struct Row {
+    /// The year.
     period: String,
+    /// The state's two letters.
     stateid: String,
+    /// Cents per kWh.
     price: Number,
+    /// The unit of the price, which is checked.
     #[serde(rename = "price-units", default)]
     units: String,
 }
@@ -34,6 +44,10 @@ struct Row {
 const LENGTH: usize = 5000;
 
 /// Annual prices of the last years, converted from cents to USD/kWh.
+///
+/// # Errors
+/// If the server fails, or answers in another form, in another unit, or with pages that lead in
+/// circles.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let columns = &["zone", "period", "usd_per_kwh", "sector"];
     let mut sheet = Sheet::new("regions/electricity.csv", 2, columns);

@@ -1,4 +1,6 @@
 //! The yearly carbon intensity of every country, over the life cycle, in gCO2e/kWh.
+//!
+//! Asked is `/v1/carbon-intensity/yearly` for the last three years and this one.
 
 use chrono::Datelike;
 use flopcast_core::catalog::GridBasis;
@@ -10,21 +12,29 @@ use super::super::sheet::Sheet;
 use super::super::transport::{Answer, Request};
 use super::Session;
 
+/// An answer.
 #[derive(Deserialize)]
 struct Years {
     data: Vec<Year>,
 }
 
+/// A country and year.
 #[derive(Deserialize)]
 struct Year {
+    /// ISO 3166 alpha-3; none for aggregates.
     entity_code: Option<String>,
     #[serde(default)]
     is_aggregate_entity: bool,
+    /// The year.
     date: String,
+    /// Mean of the year, in gCO2e/kWh.
     emissions_intensity_gco2_per_kwh: Number,
 }
 
 /// The last years of every country; aggregates are left out.
+///
+/// # Errors
+/// If the server fails, or answers in another form.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let year = session.now.year();
     let request = Request {

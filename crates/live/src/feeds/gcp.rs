@@ -1,5 +1,8 @@
 //! The billing catalog of Compute Engine, in which accelerators and their hosts are SKUs of their
 //! own.
+//!
+//! Asked is `/v1/services/6F81-5844-456A/skus` in USD, paged by token. The price of an instance is
+//! the sum of its parts: GPUs, cores and GiB of memory, each by the hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,18 +16,22 @@ use super::super::sheet::{LONGEST_NAME, MOST_ROWS, Rents, Sheet, products};
 use super::super::transport::{Answer, Request};
 use super::{Pages, Session};
 
+/// A page of SKUs.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
     skus: Skus,
+    /// The token of the next page; empty on the last one.
     #[serde(default)]
     next_page_token: String,
 }
 
-/// The SKUs of a page that are parts of products; the others go as they come.
+/// The SKUs of a page that are parts of products; the others are dropped as they are read.
 #[derive(Default)]
 struct Skus {
+    /// SKUs read, dropped ones included.
     seen: usize,
+    /// SKUs that are parts of products.
     parts: Vec<Sku>,
 }
 
@@ -54,10 +61,10 @@ impl<'de> Deserialize<'de> for Skus {
     }
 }
 
-/// SKUs of a page, as asked for.
+/// The number of SKUs that a page is asked to have.
 const PAGE: usize = 5000;
 
-/// The first of a list; one that is longer than any real one is refused before it takes memory.
+/// Reads a list. One that is longer than any real one is refused before it takes memory.
 fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -81,43 +88,54 @@ fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer.deserialize_seq(List(std::marker::PhantomData))
 }
 
+/// A SKU: a part of an instance on some terms.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sku {
+    /// The part in words.
     description: String,
     category: Category,
+    /// Regions in which the price holds.
     #[serde(default, deserialize_with = "few")]
     service_regions: Vec<String>,
+    /// Its prices, the current one first.
     #[serde(default, deserialize_with = "few")]
     pricing_info: Vec<PricingInfo>,
 }
 
+/// The terms of a SKU.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Category {
     usage_type: String,
 }
 
+/// A price with its validity, which is not needed here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PricingInfo {
     pricing_expression: Expression,
 }
 
+/// A price by unit and tier.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Expression {
+    /// `h`, or `GiBy.h` for memory.
     usage_unit: String,
+    /// Tiers of quantity; the last one has the price behind a free tier.
     #[serde(default, deserialize_with = "few")]
     tiered_rates: Vec<Rate>,
 }
 
+/// The price of a tier.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Rate {
     unit_price: Amount,
 }
 
+/// An amount: units + nanos x 1e-9 of the currency.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Amount {
@@ -152,6 +170,10 @@ const OTHERS: &[&str] = &["dws", "flex", "calendar", "reserved", "custom", "prem
 
 /// Prices of accelerators and hosts in every region, in USD/h: the sum over parts of unit price x
 /// number. A product with a part that has no price is left out.
+///
+/// # Errors
+/// If the server fails, or answers in another form, in a currency other than USD, with pages that
+/// lead in circles, or without end.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let mut units: BTreeMap<(String, Purchase, &str), f64> = BTreeMap::new();
     let mut pages = Pages::new("gcp");

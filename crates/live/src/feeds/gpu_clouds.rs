@@ -13,25 +13,31 @@ use super::super::sheet::{Product, Rents, Sheet};
 use super::super::transport::{Answer, Request};
 use super::Session;
 
+/// An answer of Lambda: instance types by name.
 #[derive(Deserialize)]
 struct Instances {
     data: BTreeMap<String, Instance>,
 }
 
+/// An entry of Lambda.
 #[derive(Deserialize)]
 struct Instance {
     instance_type: InstanceType,
 }
 
+/// An instance type of Lambda.
 #[derive(Deserialize)]
 struct InstanceType {
     name: String,
+    /// The device in Lambda's words.
     #[serde(default)]
     gpu_description: String,
+    /// Price of the instance in US cents per hour.
     price_cents_per_hour: Number,
     specs: Specs,
 }
 
+/// The hardware of an instance type.
 #[derive(Deserialize)]
 struct Specs {
     #[serde(default)]
@@ -39,6 +45,9 @@ struct Specs {
 }
 
 /// Lambda's instance types, at one price in every region, converted from cents to USD/h.
+///
+/// # Errors
+/// If the server fails, or answers in another form.
 pub(super) fn lambda(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let request = Request { path: "/api/v1/instance-types".to_owned(), ..Request::default() };
     let answer: Instances = session.server.fresh(&request)?;
@@ -55,6 +64,7 @@ pub(super) fn lambda(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     Ok(Answer::New(rents.sheet(), None))
 }
 
+/// An answer of `RunPod`, with the errors of GraphQL.
 #[derive(Deserialize)]
 struct Graph {
     data: Option<GpuTypes>,
@@ -62,25 +72,31 @@ struct Graph {
     errors: Vec<GraphError>,
 }
 
+/// An error of GraphQL.
 #[derive(Deserialize)]
 struct GraphError {
     message: String,
 }
 
+/// The devices of `RunPod`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GpuTypes {
     gpu_types: Vec<GpuType>,
 }
 
+/// A device of `RunPod`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GpuType {
     id: String,
+    /// Price in the secure cloud, in USD/h.
     secure_price: Number,
+    /// The lowest price, if there is one now.
     lowest_price: Option<LowestPrice>,
 }
 
+/// The lowest bid for an interruptible device, in USD/h.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LowestPrice {
@@ -90,6 +106,9 @@ struct LowestPrice {
 
 /// `RunPod`'s secure cloud by the GPU in USD/h, with the lowest bid as the price of interruptible
 /// ones.
+///
+/// # Errors
+/// If the server fails, or answers in another form, or with an error of GraphQL.
 pub(super) fn runpod(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let query = "query GpuTypes($lowestPriceInput: GpuLowestPriceInput) { gpuTypes { id \
                  securePrice lowestPrice(input: $lowestPriceInput) { minimumBidPrice } } }";
@@ -114,17 +133,22 @@ pub(super) fn runpod(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     Ok(Answer::New(rents.sheet(), None))
 }
 
+/// An answer of Vast.ai.
 #[derive(Deserialize)]
 struct Offers {
     offers: Vec<Offer>,
 }
 
+/// An offer of a machine on Vast.ai.
 #[derive(Deserialize)]
 struct Offer {
     gpu_name: String,
     num_gpus: u64,
+    /// Memory of one GPU, in MB.
     gpu_ram: Number,
+    /// Price of the whole offer, in USD/h.
     dph_total: Number,
+    /// The lowest bid for the whole offer, in USD/h.
     #[serde(default)]
     min_bid: Number,
 }
@@ -151,6 +175,9 @@ const VAST_NAMES: &[&str] = &[
 
 /// The cheapest verified offer of each device on Vast.ai, in USD/h per GPU: price of the offer /
 /// its GPUs.
+///
+/// # Errors
+/// If the server fails, or answers in another form.
 pub(super) fn vast(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let mut rents = Rents::default();
     for name in VAST_NAMES {

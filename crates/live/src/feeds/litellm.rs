@@ -1,4 +1,7 @@
 //! The prices of hosted models by the token, as `LiteLLM` collects them.
+//!
+//! Asked is `/model_prices_and_context_window.json`, a section per model. An unchanged file is not
+//! sent again (`ETag`).
 
 use std::collections::BTreeSet;
 
@@ -12,21 +15,31 @@ use super::super::sheet::{MOST_ROWS, Sheet};
 use super::super::transport::{Answer, Request};
 use super::Session;
 
-/// What is read of a model; what has another form than it should is passed over.
+/// A model's section; prices are in USD per token. A section with a field of another form is left
+/// out.
 #[derive(Debug, Default)]
 struct Model {
+    /// The provider that serves it.
     litellm_provider: String,
+    /// The interface; chat, responses and embedding are kept.
     mode: String,
+    /// Price of input tokens; a model without it is left out.
     input_cost_per_token: Number,
+    /// Price of output tokens.
     output_cost_per_token: Number,
+    /// Price of cached input tokens.
     cache_read_input_token_cost: Number,
+    /// Price of input tokens in batch mode.
     input_cost_per_token_batches: Number,
+    /// Price of output tokens in batch mode.
     output_cost_per_token_batches: Number,
+    /// The longest input.
     max_input_tokens: Number,
+    /// The longest output.
     max_output_tokens: Number,
 }
 
-/// The models that are priced by the token, by name; the others go as they come.
+/// The models that are priced by the token, by name; the others are dropped as they are read.
 #[derive(Debug, Default)]
 struct Models(Vec<(String, Model)>);
 
@@ -59,13 +72,14 @@ impl<'de> Deserialize<'de> for Models {
 }
 
 impl Model {
+    /// True for a model that is priced by the token, in an interface that the catalog has.
     fn kept(&self) -> bool {
         ["chat", "responses", "embedding"].contains(&self.mode.as_str())
             && self.input_cost_per_token.positive().is_some()
     }
 }
 
-/// A model, where it is one.
+/// A section, if it is that of a model.
 struct Entry(Option<Model>);
 
 impl<'de> Deserialize<'de> for Entry {
@@ -99,7 +113,11 @@ impl<'de> Deserialize<'de> for Entry {
     }
 }
 
-/// Models of the providers that the catalog knows.
+/// Prices of the providers that the catalog knows, converted from USD per token to USD per million
+/// tokens.
+///
+/// # Errors
+/// If the server fails, or answers in another form, or with more models than any list has.
 pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
     let request = Request {
         path: "/model_prices_and_context_window.json".to_owned(),

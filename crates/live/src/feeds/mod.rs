@@ -1,5 +1,10 @@
 //! The live sources: the requests to each, and the way from its answer to rows. One file serves one
 //! service.
+//!
+//! A feed turns its answer into rows of one of the catalog's tables, in the units of that table's
+//! columns. It refuses an answer in another currency or unit instead of converting by a guess,
+//! leaves out products that the catalog does not know, and treats a missing or non-positive number
+//! as a gap.
 
 mod aws;
 mod azure;
@@ -41,6 +46,7 @@ pub struct Feed {
 
 /// The scope of a refresh.
 pub(super) struct Scope<'a> {
+    /// The catalog whose products and regions are asked for.
     pub catalog: &'a Catalog,
     /// Regions and zones that the user named; none means all that make sense.
     pub regions: &'a [String],
@@ -48,8 +54,11 @@ pub(super) struct Scope<'a> {
 
 /// A session with a source during a refresh.
 pub(super) struct Session<'a> {
+    /// The server that is asked.
     pub server: Server<'a>,
+    /// The catalog that translates names into those of our tables.
     pub catalog: &'a Catalog,
+    /// The time of the refresh, which dates the rows.
     pub now: DateTime<Utc>,
     /// The server's tag of the copy at hand.
     pub etag: Option<String>,
@@ -235,13 +244,15 @@ impl Scope<'_> {
 
 /// The pages of a list that were followed; a page that occurs twice is a loop.
 struct Pages {
+    /// The source's name, for errors.
     source: &'static str,
+    /// The pages so far.
     seen: BTreeSet<String>,
 }
 
 /// The most pages of a list; one that goes on is faulty.
 const MOST_PAGES: usize = 2000;
-/// Bytes of a link from a page to the next.
+/// The longest link from a page to the next, in bytes.
 const LONGEST_LINK: usize = 4096;
 
 impl Pages {

@@ -1,4 +1,7 @@
 //! The catalogs that `SkyPilot` hosts: one CSV per cloud, with columns in any order.
+//!
+//! Asked is `/CLOUD/vms.csv`; `Price` and `SpotPrice` are in USD per hour of an instance, or of so
+//! many accelerators if the row has no instance type. An unchanged file is not sent again (`ETag`).
 
 use std::io::Read;
 
@@ -21,6 +24,10 @@ const NEEDED: &[&str] = &["InstanceType", "AcceleratorName", "AcceleratorCount",
 const NO_PRICE: f64 = 700.0;
 
 /// The products of a cloud that the catalog knows, on demand and spot, in USD/h.
+///
+/// # Errors
+/// If the server fails, or answers in another form, without a column that is needed, or with a row
+/// that names no region.
 pub(super) fn read(session: &Session<'_>, cloud: &str) -> Result<Answer<Sheet>> {
     let known = products(session.catalog, cloud);
     let anywhere = known_anywhere(session, cloud);

@@ -51,6 +51,6 @@ pub struct InsteadOf {
     pub provider: Option<Located<String>>,
     /// A region of that provider.
     pub region: Option<Located<String>>,
-    /// How the devices would be bought; on-demand.
+    /// The terms on which the devices would be rented; on-demand.
     pub purchase: Option<Located<Purchase>>,
 }

@@ -52,6 +52,7 @@ pub(crate) struct Section {
     pub exclusive: bool,
 }
 
+/// Training of all weights: forward and backward passes on every token, nothing frozen.
 const PLAIN: Row = Row {
     card: "fine-tuning",
     section: None,
@@ -62,6 +63,7 @@ const PLAIN: Row = Row {
     asked: |_| Vec::new(),
 };
 
+/// The section of adapters, which two recipes share.
 const LORA: Section = Section {
     key: "lora",
     example: "`lora: {rank: ...}`",

@@ -104,6 +104,7 @@ fn generation(
     let engine = Engine::of(service, device, &served, &asked, notes)?;
     let (replica, instances) =
         replica(service, device, &served, &asked, prefill, speculation, &engine)?;
+    super::network(notes, device, replica.devices.value.value);
     let rent = Tenant {
         catalog,
         placement: place,

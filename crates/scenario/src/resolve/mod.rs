@@ -20,14 +20,14 @@ mod training;
 
 use std::sync::Arc;
 
-use flopcast_core::catalog::Catalog;
+use flopcast_core::catalog::{Accelerator, Catalog, Links};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan;
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::model::{Input as Sample, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time::year;
-use flopcast_core::quantity::{Measure, Requests, Share, YearlyRate};
+use flopcast_core::quantity::{Measure, Requests, Share, YearlyRate, show};
 
 use super::file::{Finance as FinanceFile, ScenarioFile};
 
@@ -187,6 +187,22 @@ impl Frame {
             choices: notes.iter().flat_map(|notes| notes.choices.iter().cloned()).collect(),
             warnings,
         }
+    }
+}
+
+/// Tells of a network that nobody describes, where so many devices work together over it.
+fn network(notes: &mut Notes, device: &Accelerator, together: f64) {
+    let links = Links::of(device);
+    if links.scale_out_assumed && together > links.domain as f64 {
+        notes.choices.push(plan::Choice {
+            path: "link to other nodes",
+            value: show(links.scale_out),
+            why: format!(
+                "the catalog has no scale_out_gb_per_s of {}: a 100 Gbit/s card each, or in a pod \
+                 the link within",
+                device.id
+            ),
+        });
     }
 }
 

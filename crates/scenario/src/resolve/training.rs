@@ -106,6 +106,9 @@ pub(super) fn plan(
     let nowhere = super::super::file::Placement::default();
     let place = file.placement.as_ref().unwrap_or(&nowhere);
     let together = run.devices.as_ref().map_or(1.0, |d| d.value.value).max(1.0) as u64;
+    if run.devices.is_some() && efficiency.is_none() {
+        super::network(notes, device, together as f64);
+    }
     let together = together.min(device.devices_per_node);
     let start = place.start.as_ref();
     if let (Some(start), Some(deadline)) = (start, &training.deadline)

@@ -3,6 +3,11 @@
 //! One tensor `[batch, extents..., features]` runs through the layer list: each operator takes its
 //! shape from it and leaves the shape of its result. A repetition is laid out once if its
 //! iterations cannot differ.
+//!
+//! Names that expressions may use, from the nearest on: locals (`repeat`, `use`, `let`), the
+//! template's `let`, the tensor (`features` or `channels`, `positions`, `height`, `width`,
+//! `windows`), the input (`batch`, `input_sequence`, `input_decoder_sequence`, `input_image_size`),
+//! `head` (the head of the class), `config`, and the keys of the configuration with their defaults.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -421,6 +426,9 @@ impl<'t> Builder<'t> {
     }
 
     /// The value of a setting; an error names the setting and its text.
+    ///
+    /// # Errors
+    /// If the expression has no value: a key is missing, or an operation does not fit.
     pub(super) fn value(&mut self, knob: &str, expression: &Expression) -> Result<Value> {
         expression
             .evaluate(self)
@@ -642,6 +650,9 @@ impl<'t> Builder<'t> {
     }
 
     /// Adds a layer, merging it with an equal one of the same name.
+    ///
+    /// # Errors
+    /// If the model has too many layers, or takes too many steps.
     pub(super) fn push(
         &mut self,
         name: &str,
@@ -701,6 +712,9 @@ fn shown(tensor: &Tensor) -> String {
 }
 
 /// The role of a name, or an error with the nearest names.
+///
+/// # Errors
+/// If no role has the name.
 pub(super) fn role(name: &str) -> Result<Role> {
     Role::ALL.iter().copied().find(|role| role.name() == name).ok_or_else(|| {
         Error::input(format!("`{name}` is not a role"))

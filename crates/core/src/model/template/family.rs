@@ -3,6 +3,21 @@
 //!
 //! A family is a file of `models/families/`; it refines a base, which may refine another. Where two
 //! of them declare the same name, the more derived one counts.
+//!
+//! ```text
+//! base: _decoder                      the template that it refines
+//! source: Radford et al. 2019         the publication of its facts
+//! types: {gpt2: {vocab_size: 50257}}  model types, each with its own defaults
+//! class: LMHeadModel                  the class of a configuration that names none
+//! classes: {DoubleHeadsModel: lm}     endings of class names, and the head that each means
+//! aliases: {hidden_size: n_embd}      other names of keys
+//! defaults: {add_cross_attention: false}
+//! ignore: [n_ctx]                     keys that change nothing
+//! let: {head_size: n_embd / n_head}   names with their expressions
+//! require: {"the family has no classifier": head == 'lm'}
+//! blocks: {mlp: [...]}                lists that `use` runs
+//! layers: [...]                       the model
+//! ```
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -21,17 +36,29 @@ use crate::diagnostic::{Error, Result};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    /// The template that it refines.
     base: Option<String>,
+    /// The publication of its facts.
     source: Option<String>,
+    /// Model types with their own defaults.
     types: IndexMap<String, Option<IndexMap<String, Json>>>,
+    /// The class of a configuration that names none.
     class: Option<String>,
+    /// Endings of class names, with their heads.
     classes: IndexMap<String, String>,
+    /// Other names of keys, by the name that a configuration may use.
     aliases: IndexMap<String, String>,
+    /// Values of missing keys.
     defaults: IndexMap<String, Json>,
+    /// Keys that change nothing.
     ignore: Vec<String>,
+    /// Names with their expressions.
     r#let: IndexMap<String, Json>,
+    /// Conditions by the message of the error.
     require: IndexMap<String, String>,
+    /// Layer lists by name.
     blocks: IndexMap<String, Json>,
+    /// The layers.
     layers: Option<Json>,
 }
 

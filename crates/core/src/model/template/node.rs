@@ -4,6 +4,14 @@
 //! An entry is a section whose one word names an operator (`dense: {out: 10}`) or an arrangement:
 //! `repeat`, `scope`, `then`, `use`, `fork`, `add`, `residual`, `concat`, `let` or `model`. An `if`
 //! beside it leaves it out unless the condition holds.
+//!
+//! - `repeat: n` runs its `layers` n times, `scope: name` once under a name; both may give a
+//!   `role`, `weights`, `count`, `experts` with `top_k`, and `trained`;
+//! - `if` with `then` and `else` chooses between lists; `use: block` runs a list by name, `with`
+//!   values for its names;
+//! - `fork`, `add` and `concat` run paths from one tensor; `residual` is an `add` with an empty
+//!   path;
+//! - `let` names values for the rest of the list; `model` runs another model as a part.
 
 use std::sync::Arc;
 

@@ -118,6 +118,9 @@ impl Call<'_, '_> {
     }
 
     /// Turns the entry into a layer or a change of shape.
+    ///
+    /// # Errors
+    /// If a setting is missing, has the wrong kind or is 0, or does not fit the running tensor.
     pub(super) fn emit(mut self) -> Result<()> {
         match self.word {
             "input" => {

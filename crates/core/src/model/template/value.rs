@@ -1,4 +1,7 @@
 //! Values of configurations and expressions.
+//!
+//! Numbers are whole as long as 64 bits hold them, so that extents stay exact; an operation that
+//! overflows gives a real number, which no extent accepts.
 
 use std::sync::Arc;
 

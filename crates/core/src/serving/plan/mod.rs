@@ -204,6 +204,49 @@ pub enum Router {
     LeastOutstanding,
 }
 
+impl Demand {
+    /// Visits what a closed form depends on, in stored units.
+    pub(super) fn for_each_value(&self, visit: &mut dyn FnMut(f64)) {
+        for RequestKind { share, input, output, cached, .. } in &self.kinds {
+            visit(share.value.get());
+            visit(cached.value.get());
+            for length in [input, output] {
+                visit(length.as_ref().map_or(f64::NEG_INFINITY, |it| it.mean.value.value));
+                visit(length.as_ref().map_or(f64::NEG_INFINITY, |it| it.p95.value.value));
+            }
+        }
+        visit(self.burstiness.value);
+        let none = f64::NEG_INFINITY;
+        visit(self.max_batch_tokens.as_ref().map_or(none, |it| it.value));
+        visit(self.kv_cache.as_ref().map_or(none, |it| it.value.value));
+        visit(self.step_time.as_ref().map_or(none, |it| it.value));
+    }
+}
+
+impl Replica {
+    /// The same of a replica; its means are those of the kinds of requests.
+    pub(super) fn for_each_value(&self, visit: &mut dyn FnMut(f64)) {
+        let none = f64::NEG_INFINITY;
+        visit(self.devices.value.value);
+        visit(self.weights.value.value);
+        visit(self.memory.value.value);
+        visit(self.memory_share.value.get());
+        visit(self.reserve.value.value);
+        visit(self.max_batch.value);
+        if let Some(pools) = &self.pools {
+            visit(pools.prefill.value);
+            visit(pools.decode.value);
+            visit(pools.prefill_devices.value.value);
+            visit(pools.network.value.value);
+        }
+        let speculation = self.speculation.as_ref();
+        visit(speculation.map_or(none, |it| it.tokens.value));
+        visit(speculation.map_or(none, |it| it.acceptance.value.get()));
+        let draft = speculation.and_then(|it| it.draft.as_ref());
+        visit(draft.map_or(none, |draft| draft.weights.value.value));
+    }
+}
+
 inputs!(Replica {
     devices,
     pools,

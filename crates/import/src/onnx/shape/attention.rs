@@ -7,13 +7,19 @@ use super::{Outputs, total};
 /// Extents of an attention node.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Extents {
+    /// Sequences.
     pub(in super::super) batch: u64,
+    /// Query heads.
     pub(in super::super) heads: u64,
+    /// Heads of keys and values.
     pub(in super::super) kv_heads: u64,
+    /// Queries per sequence.
     pub(in super::super) queries: u64,
-    /// Keys seen: those of the past included.
+    /// Keys seen, those of the past included.
     pub(in super::super) keys: u64,
+    /// Features of a query and a key head.
     pub(in super::super) qk_dim: u64,
+    /// Features of a value head.
     pub(in super::super) v_dim: u64,
 }
 
@@ -48,8 +54,9 @@ fn divide(call: &Call, whole: u64, parts: u64) -> Inferred<u64> {
     }
 }
 
-/// `Attention(q, k, v, mask, past_key, past_value)`: `[batch, heads, length, dim]` or
-/// `[batch, length, heads x dim]`.
+/// `Attention(q, k, v, mask, past_key, past_value)`: q is `[batch, heads, length, dim]` or
+/// `[batch, length, heads x dim]`; in the second form settings `q_num_heads` and `kv_num_heads`
+/// have the heads. Keys of the past are seen, too.
 pub(in super::super) fn standard(call: &Call) -> Inferred<Extents> {
     let (q, k, v) = (call.ranked(0, 3)?, call.ranked(1, 3)?, call.ranked(2, 3)?);
     let past = past(call, 4)?;
@@ -120,7 +127,7 @@ fn projecting_past(call: &Call) -> usize {
     if call.operator.ends_with("QAttention") { 8 } else { 4 }
 }
 
-/// Output and present `[2, batch, heads, keys, dim]`.
+/// Output `[batch, queries, heads x dim]` and present `[2, batch, heads, keys, dim]`.
 pub(in super::super) fn projecting_outputs(call: &Call) -> Outputs {
     let it = projecting(call)?;
     let value = |shape| Value::new(call.data_type(0), shape);
@@ -154,7 +161,7 @@ pub(in super::super) fn multi_head(call: &Call) -> Inferred<Extents> {
     Ok(Extents { batch: q[0], heads, kv_heads: heads, queries: q[1], keys, qk_dim, v_dim })
 }
 
-/// Output, present keys and values.
+/// Output, present keys and values, as in `head_outputs`.
 pub(in super::super) fn multi_head_outputs(call: &Call) -> Outputs {
     head_outputs(call, multi_head(call)?)
 }
@@ -171,7 +178,7 @@ pub(in super::super) fn grouped(call: &Call) -> Inferred<Extents> {
     Ok(Extents { batch: q[0], heads, kv_heads, queries: q[1], keys, qk_dim: dim, v_dim: dim })
 }
 
-/// Output, present keys and values.
+/// Output, present keys and values, as in `head_outputs`.
 pub(in super::super) fn grouped_outputs(call: &Call) -> Outputs {
     head_outputs(call, grouped(call)?)
 }

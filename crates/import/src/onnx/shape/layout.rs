@@ -4,7 +4,8 @@ use super::super::call::{Call, Inferred, Stop};
 use super::super::value::{Shape, Value};
 use super::{Outputs, broadcast, shaped, size, sizes, total};
 
-/// `Reshape(x, shape)`: 0 keeps a dimension, -1 takes the elements that remain.
+/// `Reshape(x, shape)`: 0 keeps a dimension (unless `allowzero` is set), one -1 takes the elements
+/// that remain. The elements must come out even.
 pub(in super::super) fn reshape(call: &Call) -> Outputs {
     let from = call.shape(0)?;
     let Some(wanted) = call.list("shape", 1)? else {
@@ -32,7 +33,7 @@ pub(in super::super) fn reshape(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// `Flatten(x)`: two dimensions, split at `axis`.
+/// `Flatten(x)`: two dimensions, the products of those before and from `axis` (1 by default).
 pub(in super::super) fn flatten(call: &Call) -> Outputs {
     let from = call.shape(0)?;
     let axis = match call.int("axis").unwrap_or(1) {
@@ -43,7 +44,7 @@ pub(in super::super) fn flatten(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// `Squeeze(x, axes)`.
+/// `Squeeze(x, axes)`: removes dimensions of 1, those of `axes` or all.
 pub(in super::super) fn squeeze(call: &Call) -> Outputs {
     let from = call.shape(0)?;
     let mut gone = vec![false; from.len()];
@@ -63,7 +64,7 @@ pub(in super::super) fn squeeze(call: &Call) -> Outputs {
     shaped(call, kept.collect())
 }
 
-/// `Unsqueeze(x, axes)`.
+/// `Unsqueeze(x, axes)`: inserts dimensions of 1, at their places in the result.
 pub(in super::super) fn unsqueeze(call: &Call) -> Outputs {
     let from = call.shape(0)?;
     let axes = call.list("axes", 1)?.ok_or(Stop::Unknown)?;
@@ -82,14 +83,14 @@ pub(in super::super) fn unsqueeze(call: &Call) -> Outputs {
     shaped(call, new.iter().map(|&new| if new { 1 } else { *old.next().unwrap_or(&1) }).collect())
 }
 
-/// `Transpose(x)` by `perm`; reversed without.
+/// `Transpose(x)`: dimension i is that of axis `perm[i]`; without `perm` the axes are reversed.
 pub(in super::super) fn transpose(call: &Call) -> Outputs {
     let from = call.shape(0)?;
     let order = permutation(call, from.len())?;
     shaped(call, order.into_iter().map(|axis| from[axis]).collect())
 }
 
-/// The order in which `Transpose` takes the axes.
+/// The order in which `Transpose` takes the axes; `perm` must name each of them once.
 pub(in super::super) fn permutation(call: &Call, rank: usize) -> Inferred<Vec<usize>> {
     let Some(perm) = call.ints("perm").filter(|perm| !perm.is_empty()) else {
         return Ok((0..rank).rev().collect());
@@ -106,7 +107,7 @@ pub(in super::super) fn permutation(call: &Call, rank: usize) -> Inferred<Vec<us
     Ok(order)
 }
 
-/// `Concat(xs...)` along `axis`.
+/// `Concat(xs...)`: the extents along `axis` add up, the others agree.
 pub(in super::super) fn concat(call: &Call) -> Outputs {
     let mut shape = call.ranked(0, 1)?.clone();
     let axis = call.axis(call.int("axis").unwrap_or(1), shape.len())?;
@@ -127,7 +128,8 @@ fn total_sum(call: &Call, a: u64, b: u64) -> Inferred<u64> {
     a.checked_add(b).ok_or_else(|| call.invalid("a dimension overflows"))
 }
 
-/// `Split(x, parts)` along `axis`; equal parts if none are given.
+/// `Split(x, parts)` along `axis`. Without parts, all outputs have ceil(extent / outputs), except
+/// that the last has the rest.
 pub(in super::super) fn split(call: &Call) -> Outputs {
     let from = call.ranked(0, 1)?;
     let axis = call.axis(call.int("axis").unwrap_or(0), from.len())?;
@@ -160,9 +162,13 @@ pub(in super::super) fn split_parts(call: &Call, whole: u64) -> Inferred<Vec<u64
 /// The cut that `Slice` makes in one axis: first index, step, and number of elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Cut {
+    /// The axis.
     pub(in super::super) axis: usize,
+    /// Index of the first element.
     pub(in super::super) start: i64,
+    /// Elements from one to the next; negative counts down.
     pub(in super::super) step: i64,
+    /// Elements that are taken.
     pub(in super::super) count: u64,
 }
 
@@ -200,7 +206,7 @@ pub(in super::super) fn cuts(call: &Call, from: &[u64]) -> Inferred<Vec<Cut>> {
         .collect()
 }
 
-/// `Slice`.
+/// `Slice`: the axes that it names have ceil(span / step) elements, the others stay.
 pub(in super::super) fn slice(call: &Call) -> Outputs {
     let mut shape = call.shape(0)?.clone();
     for cut in cuts(call, &shape)? {
@@ -209,7 +215,7 @@ pub(in super::super) fn slice(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// `Gather(x, indices)` along `axis`.
+/// `Gather(x, indices)`: the indices' shape replaces the extent of `axis`.
 pub(in super::super) fn gather(call: &Call) -> Outputs {
     let (from, indices) = (call.ranked(0, 1)?, call.shape(1)?);
     let axis = call.axis(call.int("axis").unwrap_or(0), from.len())?;
@@ -217,12 +223,13 @@ pub(in super::super) fn gather(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// `GatherElements(x, indices)`: one element per index.
+/// `GatherElements(x, indices)`: one element per index, so the shape of the indices.
 pub(in super::super) fn gather_elements(call: &Call) -> Outputs {
     shaped(call, call.shape(1)?.clone())
 }
 
-/// `GatherND(x, indices)`.
+/// `GatherND(x, indices)`: the indices' shape without its last extent d, then the extents of x
+/// behind `batch_dims` + d axes.
 pub(in super::super) fn gather_nd(call: &Call) -> Outputs {
     let (from, indices) = (call.ranked(0, 1)?, call.ranked(1, 1)?);
     let batch = call.count("batch_dims")?.unwrap_or(0) as usize;
@@ -235,13 +242,13 @@ pub(in super::super) fn gather_nd(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// `Expand(x, shape)`.
+/// `Expand(x, shape)`: the common shape of both by numpy's rule.
 pub(in super::super) fn expand(call: &Call) -> Outputs {
     let to = sizes(call, &call.integers(1)?)?;
     shaped(call, broadcast(call, call.shape(0)?, &to)?)
 }
 
-/// `Tile(x, repeats)`.
+/// `Tile(x, repeats)`: each extent x its repeats.
 pub(in super::super) fn tile(call: &Call) -> Outputs {
     let from = call.shape(0)?;
     let repeats = sizes(call, &call.integers(1)?)?;
@@ -252,7 +259,8 @@ pub(in super::super) fn tile(call: &Call) -> Outputs {
     shaped(call, dims.collect::<Inferred<_>>()?)
 }
 
-/// `Pad(x, pads, value, axes)`: all befores, then all afters.
+/// `Pad(x, pads, value, axes)`: extent + before + after; `pads` has all befores, then all afters,
+/// and negative ones crop.
 pub(in super::super) fn pad(call: &Call) -> Outputs {
     let mut shape = call.shape(0)?.clone();
     let name = if call.ints("paddings").is_some() { "paddings" } else { "pads" };
@@ -274,7 +282,8 @@ pub(in super::super) fn pad(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// `DepthToSpace` (`grow`) and `SpaceToDepth`.
+/// `DepthToSpace` (`grow`): `[n, c, h, w]` to `[n, c / b², h b, w b]` with blocks of b;
+/// `SpaceToDepth` is the inverse.
 fn blocks(call: &Call, grow: bool) -> Outputs {
     let from = call.ranked(0, 4)?;
     let block = call.count("blocksize")?.unwrap_or(0);
@@ -295,17 +304,18 @@ fn blocks(call: &Call, grow: bool) -> Outputs {
     shaped(call, shape)
 }
 
-/// `DepthToSpace`.
+/// `DepthToSpace`: channels become blocks of positions.
 pub(in super::super) fn depth_to_space(call: &Call) -> Outputs {
     blocks(call, true)
 }
 
-/// `SpaceToDepth`.
+/// `SpaceToDepth`: blocks of positions become channels.
 pub(in super::super) fn space_to_depth(call: &Call) -> Outputs {
     blocks(call, false)
 }
 
-/// `Compress(x, condition)`.
+/// `Compress(x, condition)`: as many elements along `axis` as the condition holds, or in one
+/// dimension without `axis`.
 pub(in super::super) fn compress(call: &Call) -> Outputs {
     let count = call.contents(1)?.iter().filter(|x| **x != 0.0).count() as u64;
     let mut shape = call.shape(0)?.clone();
@@ -319,7 +329,7 @@ pub(in super::super) fn compress(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// `CenterCropPad(x, shape)`.
+/// `CenterCropPad(x, shape)`: the extents of `axes` become those of `shape`.
 pub(in super::super) fn center_crop_pad(call: &Call) -> Outputs {
     let mut shape = call.shape(0)?.clone();
     let to = sizes(call, &call.integers(1)?)?;

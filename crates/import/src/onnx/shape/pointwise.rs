@@ -4,7 +4,7 @@ use super::super::call::{Call, Inferred, Stop};
 use super::super::value::{DataType, Shape, Value};
 use super::{Outputs, broadcast, same_as, shaped, size, sizes};
 
-/// All inputs stretched to one shape.
+/// Functions of several inputs: all of them stretched to one shape by numpy's rule.
 pub(in super::super) fn stretched(call: &Call) -> Outputs {
     shaped(call, common(call)?)
 }
@@ -14,7 +14,7 @@ pub(in super::super) fn compared(call: &Call) -> Outputs {
     Ok(vec![Value::new(DataType::BOOL, common(call)?)])
 }
 
-/// `Where(condition, a, b)`.
+/// `Where(condition, a, b)`: all three stretched to one shape, with the type of `a`.
 pub(in super::super) fn selected(call: &Call) -> Outputs {
     Ok(vec![Value::new(call.data_type(1), common(call)?)])
 }
@@ -30,7 +30,7 @@ fn common(call: &Call) -> Inferred<Shape> {
     Ok(shape)
 }
 
-/// A truth value per element.
+/// A truth value per element: the shape of input 0.
 pub(in super::super) fn tested(call: &Call) -> Outputs {
     same_as(call, DataType::BOOL)
 }
@@ -44,7 +44,8 @@ pub(in super::super) fn cast(call: &Call) -> Outputs {
     same_as(call, data_type)
 }
 
-/// `QuantizeLinear(x, scale, zero_point)`.
+/// `QuantizeLinear(x, scale, zero_point)`: the shape of x, with the type of the zero point, or
+/// unsigned bytes without one.
 pub(in super::super) fn quantized(call: &Call) -> Outputs {
     let stated = call.int("output_dtype").filter(|&i| i != 0).map(|i| DataType(i as i32));
     let data_type =
@@ -52,12 +53,13 @@ pub(in super::super) fn quantized(call: &Call) -> Outputs {
     same_as(call, data_type)
 }
 
-/// `DequantizeLinear(x, scale, zero_point)`.
+/// `DequantizeLinear(x, scale, zero_point)`: the shape of x, with the type of the scale.
 pub(in super::super) fn dequantized(call: &Call) -> Outputs {
     same_as(call, call.data_type(1))
 }
 
-/// `DynamicQuantizeLinear(x)`: values, scale, zero point.
+/// `DynamicQuantizeLinear(x)`: values in unsigned bytes, then scale and zero point, which are
+/// scalars.
 pub(in super::super) fn dynamically_quantized(call: &Call) -> Outputs {
     Ok(vec![
         Value::new(DataType(2), call.shape(0)?.clone()),
@@ -66,7 +68,7 @@ pub(in super::super) fn dynamically_quantized(call: &Call) -> Outputs {
     ])
 }
 
-/// `Dropout(x)`: values and mask.
+/// `Dropout(x)`: values and mask, both of the shape of x.
 pub(in super::super) fn dropped(call: &Call) -> Outputs {
     let shape = call.shape(0)?;
     Ok(vec![
@@ -75,7 +77,8 @@ pub(in super::super) fn dropped(call: &Call) -> Outputs {
     ])
 }
 
-/// `BatchNormalization(x, scale, bias, mean, variance)`; in training also the new statistics.
+/// `BatchNormalization(x, scale, bias, mean, variance)`: the shape of x; in training also the new
+/// statistics `[channels]`.
 pub(in super::super) fn batch_norm(call: &Call) -> Outputs {
     let shape = call.ranked(0, 2)?;
     let channels = vec![shape[1]];
@@ -105,7 +108,8 @@ pub(in super::super) fn skip_layer_norm(call: &Call) -> Outputs {
     Ok(vec![value.clone(), statistic.clone(), statistic, value])
 }
 
-/// `EmbedLayerNormalization(ids, segments, words, positions, ...)`.
+/// `EmbedLayerNormalization(ids, segments, words, positions, ...)`: `[batch, length, hidden]`, a
+/// mask index `[batch]`, and the sum before the norm.
 pub(in super::super) fn embed_layer_norm(call: &Call) -> Outputs {
     let ids = call.ranked(0, 2)?.clone();
     let hidden = call.ranked(2, 2)?[1];
@@ -113,7 +117,8 @@ pub(in super::super) fn embed_layer_norm(call: &Call) -> Outputs {
     Ok(vec![value.clone(), Value::new(DataType(6), vec![ids[0]]), value])
 }
 
-/// Sums, means, extremes, norms along axes.
+/// Sums, means, extremes, norms along `axes` (all without them): each becomes 1, or is removed
+/// without `keepdims`.
 pub(in super::super) fn reduced(call: &Call) -> Outputs {
     let shape = call.shape(0)?;
     let axes = call.list("axes", 1)?.unwrap_or_default();
@@ -128,7 +133,8 @@ pub(in super::super) fn reduced(call: &Call) -> Outputs {
     shaped(call, without(shape, &gone, keep))
 }
 
-/// `ArgMax`, `ArgMin`: indices along one axis.
+/// `ArgMax`, `ArgMin`: 64-bit indices along one axis, which becomes 1, or is removed without
+/// `keepdims`.
 pub(in super::super) fn arg_reduced(call: &Call) -> Outputs {
     let shape = call.ranked(0, 1)?;
     let mut gone = vec![false; shape.len()];
@@ -147,7 +153,7 @@ fn without(shape: &[u64], gone: &[bool], keep: bool) -> Shape {
     }
 }
 
-/// `TopK(x, k)`: values and indices.
+/// `TopK(x, k)`: values and 64-bit indices, with k elements along `axis` (the last by default).
 pub(in super::super) fn top_k(call: &Call) -> Outputs {
     let mut shape = call.ranked(0, 1)?.clone();
     let axis = call.axis(call.int("axis").unwrap_or(-1), shape.len())?;
@@ -159,7 +165,7 @@ pub(in super::super) fn top_k(call: &Call) -> Outputs {
     Ok(vec![Value::new(call.data_type(0), shape.clone()), Value::new(DataType::INT64, shape)])
 }
 
-/// `Shape(x)`, of the dimensions from `start` to `end`.
+/// `Shape(x)`: the dimensions from `start` to `end`, as a list of 64-bit integers.
 pub(in super::super) fn shape(call: &Call) -> Outputs {
     let (start, end) = shape_bounds(call)?;
     Ok(vec![Value::new(DataType::INT64, vec![(end - start) as u64])])
@@ -176,20 +182,20 @@ pub(in super::super) fn shape_bounds(call: &Call) -> Inferred<(usize, usize)> {
     Ok((start, end.max(start)))
 }
 
-/// `Size(x)`.
+/// `Size(x)`: the number of elements, a 64-bit scalar.
 pub(in super::super) fn scalar_count(call: &Call) -> Outputs {
     call.shape(0)?;
     Ok(vec![Value::new(DataType::INT64, vec![])])
 }
 
-/// `ConstantOfShape(shape)`.
+/// `ConstantOfShape(shape)`: that shape, with the type of the value (float without one).
 pub(in super::super) fn filled(call: &Call) -> Outputs {
     let shape = sizes(call, &call.integers(0)?)?;
     let value = call.optional(1).map_or(DataType::FLOAT, |value| value.data_type);
     Ok(vec![Value::new(value, shape)])
 }
 
-/// `Range(start, limit, step)`.
+/// `Range(start, limit, step)`: ceil((limit - start) / step) elements, none if that is negative.
 pub(in super::super) fn range(call: &Call) -> Outputs {
     let at = |index| call.contents(index)?.first().copied().ok_or(Stop::Unknown);
     let (start, limit, step) = (at(0)?, at(1)?, at(2)?);
@@ -200,20 +206,22 @@ pub(in super::super) fn range(call: &Call) -> Outputs {
     shaped(call, vec![count as u64])
 }
 
-/// `RandomNormal` and its kin: a `shape` setting.
+/// `RandomNormal` and its kin: the shape in setting `shape`, the type in `dtype` (float by
+/// default).
 pub(in super::super) fn generated(call: &Call) -> Outputs {
     let shape = sizes(call, call.ints("shape").unwrap_or_default())?;
     Ok(vec![Value::new(DataType(call.int("dtype").unwrap_or(1) as i32), shape)])
 }
 
-/// `HannWindow(size)` and its kin.
+/// `HannWindow(size)` and its kin: `[size]`.
 pub(in super::super) fn signal_window(call: &Call) -> Outputs {
     let length = *call.integers(0)?.first().ok_or(Stop::Unknown)?;
     let data_type = DataType(call.int("output_datatype").unwrap_or(1) as i32);
     Ok(vec![Value::new(data_type, vec![size(call, length)?])])
 }
 
-/// `OneHot(indices, depth, values)`.
+/// `OneHot(indices, depth, values)`: the indices' shape with `depth` inserted at `axis` (the end by
+/// default).
 pub(in super::super) fn one_hot(call: &Call) -> Outputs {
     let mut shape = call.shape(0)?.clone();
     let depth = *call.integers(1)?.first().ok_or(Stop::Unknown)?;
@@ -222,7 +230,8 @@ pub(in super::super) fn one_hot(call: &Call) -> Outputs {
     Ok(vec![Value::new(call.data_type(2), shape)])
 }
 
-/// `NonZero(x)`: the number of elements is known only if the contents are.
+/// `NonZero(x)`: `[rank, elements that are not zero]`; the number of elements is known only if the
+/// contents are.
 pub(in super::super) fn non_zero(call: &Call) -> Outputs {
     let rank = call.shape(0)?.len().max(1) as u64;
     let count = call.contents(0)?.iter().filter(|x| **x != 0.0).count() as u64;

@@ -9,18 +9,25 @@ use super::{Outputs, broadcast, shaped, total};
 /// A matrix product by numpy's rule, taken apart into batch, rows, inner extent and columns.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Product {
-    /// Batch dimensions of the left factor, the right one, and both together.
+    /// Batch dimensions of the left factor.
     pub(in super::super) left: Shape,
+    /// Batch dimensions of the right factor.
     pub(in super::super) right: Shape,
+    /// Batch dimensions of both, stretched.
     pub(in super::super) batch: Shape,
+    /// Rows of the left factor.
     pub(in super::super) rows: u64,
+    /// The extent summed over.
     pub(in super::super) inner: u64,
+    /// Columns of the right factor.
     pub(in super::super) columns: u64,
     /// The product's shape.
     pub(in super::super) shape: Shape,
 }
 
-/// The product of inputs `left` and `right`, transposed if flags `transA`, `transB` are set.
+/// The product of inputs `left` and `right`: `[..., rows, inner] x [..., inner, columns]`, the
+/// batch dimensions stretched. Flags `transA`, `transB` swap the last two axes of a factor, and a
+/// vector is a row on the left or a column on the right.
 pub(in super::super) fn product(call: &Call, left: usize, right: usize) -> Inferred<Product> {
     let (a, b) = (call.ranked(left, 1)?, call.ranked(right, 1)?);
     let mut matrix_a = if a.len() == 1 { vec![1, a[0]] } else { a.clone() };
@@ -51,7 +58,7 @@ pub(in super::super) fn product(call: &Call, left: usize, right: usize) -> Infer
     Ok(Product { left, right, batch, rows, inner, columns, shape })
 }
 
-/// `MatMul`, `Gemm`, `FusedMatMul`, `FusedGemm`.
+/// `MatMul`, `Gemm`, `FusedMatMul`, `FusedGemm`: `[batch..., rows, columns]`.
 pub(in super::super) fn matmul(call: &Call) -> Outputs {
     shaped(call, product(call, 0, 1)?.shape)
 }
@@ -66,12 +73,13 @@ pub(in super::super) fn matmul_to_float(call: &Call) -> Outputs {
     Ok(vec![Value::new(DataType::FLOAT, product(call, 0, 1)?.shape)])
 }
 
-/// `QLinearMatMul(a, scale, zero, b, ...)`, `QGemm`.
+/// `QLinearMatMul(a, scale, zero, b, ...)`, `QGemm`: as `MatMul` of inputs 0 and 3.
 pub(in super::super) fn quantized_matmul(call: &Call) -> Outputs {
     shaped(call, product(call, 0, 3)?.shape)
 }
 
-/// `MatMulNBits(x, packed, ...)` and its kin: settings `K` and `N` state the matrix.
+/// `MatMulNBits(x, packed, ...)` and its kin: settings `K` and `N` state the matrix, so `[..., K]`
+/// becomes `[..., N]`.
 pub(in super::super) fn matmul_packed(call: &Call) -> Outputs {
     let (inner, columns) = packed(call)?;
     let mut shape = call.ranked(0, 1)?.clone();
@@ -94,12 +102,16 @@ pub(in super::super) fn packed(call: &Call) -> Inferred<(u64, u64)> {
 /// Subscripts of an Einstein sum; an ellipsis stands for upper-case Greek letters of its own.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Einsum {
+    /// Labels of each factor.
     pub(in super::super) inputs: Vec<Vec<char>>,
+    /// Labels of the result.
     pub(in super::super) output: Vec<char>,
+    /// The extent of each label; 1 stretches.
     pub(in super::super) extents: BTreeMap<char, u64>,
 }
 
-/// Reads the equation of an `Einsum` against the shapes that it gets.
+/// Reads the equation of an `Einsum` against the shapes that it gets. Without `->`, the result has
+/// the ellipsis and then, in alphabetical order, the labels that occur once.
 pub(in super::super) fn einsum(call: &Call) -> Inferred<Einsum> {
     let equation = call.text("equation").unwrap_or_default().replace(' ', "");
     let bad = || call.invalid(format!("equation `{equation}`"));
@@ -165,24 +177,30 @@ fn expand(term: &str, ellipsis: &[char]) -> Vec<char> {
     }
 }
 
-/// `Einsum`.
+/// `Einsum`: the extents of the result's labels.
 pub(in super::super) fn einsum_shape(call: &Call) -> Outputs {
     let sum = einsum(call)?;
     shaped(call, sum.output.iter().map(|label| sum.extents[label]).collect())
 }
 
-/// Extents of `RNN`, `GRU`, `LSTM`: `x` `[length, batch, inputs]`, `r` `[directions, gates x
-/// hidden, hidden]`; with `layout` 1 the batch comes first.
+/// Extents of `RNN`, `GRU`, `LSTM`: x is `[length, batch, inputs]`, r is
+/// `[directions, gates x hidden, hidden]`; with `layout` 1 the batch comes first.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Steps {
+    /// Steps of a sequence.
     pub(in super::super) length: u64,
+    /// Sequences.
     pub(in super::super) batch: u64,
+    /// Features of the input.
     pub(in super::super) inputs: u64,
+    /// 1, or 2 if it also runs backwards.
     pub(in super::super) directions: u64,
+    /// Features of the state.
     pub(in super::super) hidden: u64,
 }
 
-/// Reads the extents of a recurrent layer.
+/// Reads the extents of a recurrent layer off input, weights `w`
+/// `[directions, gates x hidden, inputs]` and recurrent weights `r`.
 pub(in super::super) fn steps(call: &Call) -> Inferred<Steps> {
     let (x, w, r) = (call.ranked(0, 3)?, call.ranked(1, 3)?, call.ranked(2, 3)?);
     if x[2] != w[2] || w[0] != r[0] || w[1] != r[1] {
@@ -192,7 +210,8 @@ pub(in super::super) fn steps(call: &Call) -> Inferred<Steps> {
     Ok(Steps { length, batch, inputs: x[2], directions: r[0], hidden: r[2] })
 }
 
-/// `RNN`, `GRU`, `LSTM`: all states, the last one, and the last cell.
+/// `RNN`, `GRU`, `LSTM`: all states `[length, directions, batch, hidden]`, the last one and the
+/// last cell `[directions, batch, hidden]`; with `layout` 1 the batch comes first.
 pub(in super::super) fn recurrent(call: &Call) -> Outputs {
     let Steps { length, batch, directions, hidden, .. } = steps(call)?;
     let (all, last) = if call.flag("layout") {

@@ -10,6 +10,7 @@ use super::{Outputs, shaped, size, sizes, total};
 /// The windows of a convolution or pool: one [`Axis`] per spatial dimension.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Windows {
+    /// Input, kernel, stride, padding and dilation of each axis.
     pub(in super::super) axes: Vec<Axis>,
     /// Positions of the output along each axis.
     pub(in super::super) output: Vec<u64>,
@@ -35,7 +36,9 @@ fn paddings(call: &Call, rank: usize) -> Inferred<Vec<i64>> {
     }
 }
 
-/// The windows of a convolution or pool over `space` with taps `kernel`.
+/// The windows of a convolution or pool over `space` with taps `kernel`. With `auto_pad` `SAME` the
+/// output has ceil(input / stride) positions, otherwise floor((input + pads - span) / stride) + 1,
+/// or the ceiling of it for `ceil`.
 fn slide(call: &Call, space: &[u64], kernel: &[u64], ceil: bool) -> Inferred<Windows> {
     let rank = space.len();
     let (strides, dilations) =
@@ -67,7 +70,7 @@ fn slide(call: &Call, space: &[u64], kernel: &[u64], ceil: bool) -> Inferred<Win
     Ok(windows)
 }
 
-/// Positions that a window spans.
+/// Positions that a window spans: dilation (kernel - 1) + 1.
 fn reach(call: &Call, axis: &Axis) -> Inferred<u64> {
     if axis.kernel == 0 {
         return Err(call.invalid("a window of 0 taps"));
@@ -81,10 +84,15 @@ fn reach(call: &Call, axis: &Axis) -> Inferred<u64> {
 /// The extents of a convolution: `[batch, in_channels, ...]` to `[batch, out_channels, ...]`.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Convolved {
+    /// Samples.
     pub(in super::super) batch: u64,
+    /// Channels of the input.
     pub(in super::super) in_channels: u64,
+    /// Channels of the output.
     pub(in super::super) out_channels: u64,
+    /// Groups of channels that do not see each other.
     pub(in super::super) groups: u64,
+    /// The windows along the spatial axes.
     pub(in super::super) windows: Windows,
 }
 
@@ -117,7 +125,7 @@ fn as_stored(call: &Call, mut shape: Shape) -> Shape {
     shape
 }
 
-/// Reads a `Conv`-like node: `[N, C, ...]` with `[M, C / groups, ...]`.
+/// Reads a `Conv`-like node: x `[N, C, ...]` with w `[M, C / groups, kernel...]` to `[N, M, ...]`.
 pub(in super::super) fn convolution(
     call: &Call,
     data: usize,
@@ -132,7 +140,9 @@ pub(in super::super) fn convolution(
     Ok(Convolved { batch: x[0], in_channels: x[1], out_channels: w[0], groups, windows })
 }
 
-/// Reads `ConvTranspose(x, w)`: `[N, C, ...]` with `[C, M / groups, ...]`.
+/// Reads `ConvTranspose(x, w)`: x `[N, C, ...]` with w `[C, M / groups, kernel...]` to
+/// `[N, M, ...]`. A wanted `output_shape`, or input x stride for `auto_pad` `SAME`, sets the
+/// padding instead of `pads`.
 pub(in super::super) fn transposed_convolution(call: &Call) -> Inferred<Convolved> {
     let (x, w) = (call.ranked(0, 3)?, call.ranked(1, 3)?);
     let rank = x.len() - 2;
@@ -172,22 +182,22 @@ pub(in super::super) fn transposed_convolution(call: &Call) -> Inferred<Convolve
     Ok(Convolved { batch: x[0], in_channels: x[1], out_channels, groups, windows })
 }
 
-/// `Conv`, `ConvInteger`, `FusedConv`.
+/// `Conv`, `FusedConv` and their kin: `[N, M, positions...]`.
 pub(in super::super) fn conv(call: &Call) -> Outputs {
     shaped(call, as_stored(call, convolution(call, 0, 1)?.shape()))
 }
 
-/// `ConvInteger`: 32-bit sums.
+/// `ConvInteger`: as `Conv`, with 32-bit sums.
 pub(in super::super) fn conv_integer(call: &Call) -> Outputs {
     Ok(vec![Value::new(DataType(6), convolution(call, 0, 1)?.shape())])
 }
 
-/// `QLinearConv(x, scale, zero, w, ...)`.
+/// `QLinearConv(x, scale, zero, w, ...)`: as `Conv` of inputs 0 and 3.
 pub(in super::super) fn quantized_conv(call: &Call) -> Outputs {
     shaped(call, as_stored(call, convolution(call, 0, 3)?.shape()))
 }
 
-/// `ConvTranspose`.
+/// `ConvTranspose`: `[N, M, positions...]`.
 pub(in super::super) fn conv_transpose(call: &Call) -> Outputs {
     shaped(call, transposed_convolution(call)?.shape())
 }
@@ -199,21 +209,23 @@ pub(in super::super) fn pool_windows(call: &Call) -> Inferred<Windows> {
     slide(call, &x[2..], &kernel, call.flag("ceil_mode"))
 }
 
-/// `MaxPool`, `AveragePool`, `LpPool`; the second output of `MaxPool` is the indices.
+/// `MaxPool`, `AveragePool`, `LpPool`: `[N, C, positions...]`; the second output of `MaxPool` is
+/// the indices.
 pub(in super::super) fn pool(call: &Call) -> Outputs {
     let shape = [&image(call, 0)?[..2], &pool_windows(call)?.output].concat();
     let shape = as_stored(call, shape);
     Ok(vec![Value::new(call.data_type(0), shape.clone()), Value::new(DataType::INT64, shape)])
 }
 
-/// `GlobalAveragePool` and its kin.
+/// `GlobalAveragePool` and its kin: `[N, C, 1...]`.
 pub(in super::super) fn global_pool(call: &Call) -> Outputs {
     let mut shape = image(call, 0)?;
     shape[2..].fill(1);
     shaped(call, as_stored(call, shape))
 }
 
-/// `MaxUnpool(x, indices, shape)`.
+/// `MaxUnpool(x, indices, shape)`: the shape that is given, or that of the pool's inverse, in which
+/// each extent is `(input - 1) stride + kernel - pads`.
 pub(in super::super) fn unpool(call: &Call) -> Outputs {
     if call.optional(2).is_some() {
         return shaped(call, sizes(call, &call.integers(2)?)?);
@@ -234,7 +246,8 @@ pub(in super::super) fn unpool(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
-/// `Resize(x, roi, scales, sizes)`; `Upsample(x, scales)` and `Resize` of version 10.
+/// `Resize(x, roi, scales, sizes)`; `Upsample(x, scales)` and `Resize` of version 10. An extent
+/// becomes its size, or floor(extent x scale).
 pub(in super::super) fn resize(call: &Call) -> Outputs {
     let x = call.shape(0)?;
     let axes: Vec<usize> = match call.ints("axes") {
@@ -279,13 +292,13 @@ fn fit(call: &Call, shape: &mut Shape, axes: &[usize], wanted: &[u64]) {
     }
 }
 
-/// `GridSample(x, grid)`.
+/// `GridSample(x, grid)`: `[N, C]`, then the grid's extents without batch and coordinates.
 pub(in super::super) fn grid_sample(call: &Call) -> Outputs {
     let (x, grid) = (call.ranked(0, 3)?, call.ranked(1, 3)?);
     shaped(call, [&x[..2], &grid[1..grid.len() - 1]].concat())
 }
 
-/// `AffineGrid(theta, size)`.
+/// `AffineGrid(theta, size)`: for a size `[N, C, space...]`, coordinates `[N, space..., axes]`.
 pub(in super::super) fn affine_grid(call: &Call) -> Outputs {
     let to = sizes(call, &call.integers(1)?)?;
     if to.len() < 3 {
@@ -295,7 +308,7 @@ pub(in super::super) fn affine_grid(call: &Call) -> Outputs {
     shaped(call, [&to[..1], &to[2..], &[axes]].concat())
 }
 
-/// `RoiAlign(x, rois, ...)`.
+/// `RoiAlign(x, rois, ...)`: `[regions, C, output_height, output_width]`.
 pub(in super::super) fn roi_align(call: &Call) -> Outputs {
     let (x, rois) = (call.ranked(0, 4)?, call.ranked(1, 1)?);
     let height = call.count("output_height")?.unwrap_or(1);
@@ -303,14 +316,14 @@ pub(in super::super) fn roi_align(call: &Call) -> Outputs {
     shaped(call, vec![rois[0], x[1], height, width])
 }
 
-/// `MaxRoiPool(x, rois)`.
+/// `MaxRoiPool(x, rois)`: `[regions, C]`, then `pooled_shape`.
 pub(in super::super) fn roi_pool(call: &Call) -> Outputs {
     let (x, rois) = (call.ranked(0, 4)?, call.ranked(1, 1)?);
     let pooled = sizes(call, call.ints("pooled_shape").unwrap_or_default())?;
     shaped(call, [&[rois[0], x[1]], pooled.as_slice()].concat())
 }
 
-/// `Col2Im(x, image, block)`.
+/// `Col2Im(x, image, block)`: `[N, C x block, L]` to `[N, C, image...]`.
 pub(in super::super) fn col2im(call: &Call) -> Outputs {
     let x = call.ranked(0, 2)?;
     let image = sizes(call, &call.integers(1)?)?;
@@ -321,7 +334,7 @@ pub(in super::super) fn col2im(call: &Call) -> Outputs {
     shaped(call, [&[x[0], x[1] / block], image.as_slice()].concat())
 }
 
-/// `MelWeightMatrix(bins, dft_length, ...)`.
+/// `MelWeightMatrix(bins, dft_length, ...)`: `[dft_length / 2 + 1, bins]`.
 pub(in super::super) fn mel_weights(call: &Call) -> Outputs {
     let first = |index| call.integers(index)?.first().copied().ok_or(Stop::Unknown);
     let (bins, length) = (size(call, first(0)?)?, size(call, first(1)?)?);

@@ -15,6 +15,10 @@ fn wrong(message: String) -> Failure {
 
 /// The value of a node. `and`, `or`, `??` and `if else` evaluate only the operand that they need;
 /// `and` and `or` give the value that decided, as in Python.
+///
+/// # Errors
+/// [`Failure::Missing`] for a key that is absent, which `??` forgives, and [`Failure::Wrong`] for
+/// an operation that does not fit its operands.
 pub(super) fn evaluate(node: &Node, names: &mut impl Names) -> Result<Value, Failure> {
     match node {
         Node::Literal(value) => Ok(value.clone()),
