@@ -60,11 +60,15 @@ fn summary(sheets: &[(String, Vec<csv::StringRecord>)], path: &str) -> Option<f6
     rows.iter().find(|row| row.get(3) == Some(path))?.get(1)?.parse().ok()
 }
 
-/// Holds the summary against a forecast; returns how many figures were compared.
+const LATENCIES: [&str; 3] = ["inference.ttft_ms", "inference.tpot_ms", "inference.e2e_ms"];
+
+/// Holds the summary against a forecast, latencies to within `latency`; returns how many figures
+/// were compared.
 fn compare(
     name: &str,
     sheets: &[(String, Vec<csv::StringRecord>)],
     estimate: &serde_json::Value,
+    latency: f64,
 ) -> usize {
     let mut compared = 0;
     let (_, rows) = sheets.iter().find(|(sheet, _)| sheet == "Summary").expect("a summary");
@@ -76,7 +80,9 @@ fn compare(
         match (expected.as_f64(), actual) {
             (Some(expected), Some(actual)) => {
                 let off = (actual - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
-                assert!(off < 1e-6, "{name} {path}: {actual} {expected}");
+                let kept =
+                    if LATENCIES.iter().any(|it| path.starts_with(it)) { latency } else { 1e-6 };
+                assert!(off < kept, "{name} {path}: {actual} {expected}");
                 compared += 1;
             }
             (expected, _) => assert_eq!((expected, &row[1]), (None, "unknown"), "{path}"),
@@ -100,7 +106,7 @@ fn recalculated_totals_are_the_forecasts() {
             assert_eq!(wrong, None, "{name}, {sheet}");
         }
         let estimate = json(&["estimate", &format!("scenarios/{name}.yaml"), "--format", "json"]);
-        let compared = compare(name, &sheets, &estimate);
+        let compared = compare(name, &sheets, &estimate, 1e-6);
         assert!(compared >= 12, "{name}");
     }
 }
@@ -207,7 +213,9 @@ const CHANGES: [Change; 5] = [
     },
 ];
 
-/// A changed price, PUE, traffic and discount rate move every figure as in the engine.
+/// A changed price, PUE, traffic and discount rate move every figure as in the engine. The times of
+/// an engine's steps are inputs of the workbook, taken at the batch of the forecast: with the
+/// traffic, latencies follow to first order.
 #[test]
 fn the_workbook_follows_a_change_as_the_engine_does() {
     let Some(office) = tool(&["soffice"]) else { return };
@@ -224,7 +232,7 @@ fn the_workbook_follows_a_change_as_the_engine_does() {
         let after = recalculated(&office, &changed);
         let file = format!("scenarios/{scenario}.yaml");
         let expected = json(&["estimate", &file, "--set", set, "--format", "json"]);
-        let moved = compare(scenario, &after, &expected);
+        let moved = compare(scenario, &after, &expected, 1e-3);
         assert!(moved > 0, "{scenario}, {input}");
     }
 }

@@ -414,11 +414,17 @@ pub fn dimension(unit: &str) -> Dimension {
 
 /// A stored value in the unit that suits its size, with that unit.
 pub fn fitting(value: f64, dimension: Dimension) -> (f64, String) {
+    let (factor, unit) = fitting_unit(value, dimension);
+    (value / factor, unit)
+}
+
+/// The unit that suits a stored value's size, with what it is in the stored one.
+pub fn fitting_unit(value: f64, dimension: Dimension) -> (f64, String) {
     let units = ladder(dimension).unwrap_or_default();
     let fitting = units.iter().rev().find(|(factor, _)| value.abs() >= *factor).or(units.first());
     match fitting {
-        Some((factor, unit)) => (value / factor, (*unit).to_owned()),
-        None => (value, dimension.stored_unit()),
+        Some((factor, unit)) => (*factor, (*unit).to_owned()),
+        None => (1.0, dimension.stored_unit()),
     }
 }
 

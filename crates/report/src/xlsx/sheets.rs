@@ -7,7 +7,7 @@ use flopcast_core::estimate::plan::Currency;
 use flopcast_core::estimate::{Figure, Id, Section};
 use flopcast_core::ledger::line::Kind;
 use flopcast_core::provenance::{Basis, Expr, SPREADSHEET, Step};
-use flopcast_core::quantity::text::{convert, fitting};
+use flopcast_core::quantity::text::{convert, fitting_unit};
 use rust_xlsxwriter::{
     Chart, ChartType, Color, Format, FormatAlign, FormatBorder, Formula, Workbook, Worksheet,
     XlsxError,
@@ -199,13 +199,12 @@ impl Book<'_> {
         }
         self.cells.input_rows += 1;
         let row = self.cells.input_rows;
-        let (value, unit) = fitting(step.value, step.dimension);
+        let (factor, unit) = fitting_unit(step.value, step.dimension);
         let look = self.look;
         let sheet = &mut self.inputs;
         sheet.write_with_format(row, 0, &name, &look.text)?;
-        sheet.write_with_format(row, 1, value, &look.input)?;
+        sheet.write_with_format(row, 1, step.value / factor, &look.input)?;
         sheet.write_with_format(row, 2, &unit, &look.unit)?;
-        let factor = if unit.is_empty() { 1.0 } else { 1.0 / convert(1.0, &unit) };
         let base = Formula::new(format!("=B{}*{factor:?}", row + 1)).set_result(exact(step.value));
         sheet.write_with_format(row, 3, base, &number_format(look, step.value))?;
         wrapped(sheet, look, [row, 4], &basis.to_string(), 90)?;
