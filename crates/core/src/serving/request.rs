@@ -188,7 +188,7 @@ impl Moments {
         let constant = |value: f64| Traced::<f64>::constant(value);
         let ratio = (&p95 / &mean).ln().or_nothing();
         let root = (z * z - 2.0 * &ratio).or_nothing().pow(&constant(0.5));
-        let spread = (z - &root).named("spread of the logarithm");
+        let spread = z - &root;
         let of_token = &mean * spread.pow(&constant(2.0)).exp();
         let (first, sigma) = (mean.value().value, spread.value());
         let cut = most.filter(|_| sigma > 1e-6 && first > 0.0).map(|most| {
