@@ -196,9 +196,8 @@ impl Moments {
             let below = |z: f64| 0.5 * erfc(-z / std::f64::consts::SQRT_2);
             let cut = (most.ln() - mu) / sigma;
             let second = first * of_token.value().value;
-            let left = |k: f64, whole: f64| {
-                below(cut - k * sigma) + most.powf(k) * below(-cut) / whole
-            };
+            let left =
+                |k: f64, whole: f64| below(cut - k * sigma) + most.powf(k) * below(-cut) / whole;
             (most, left(1.0, first), left(2.0, second))
         });
         let Some((most, of_first, of_second)) = cut.filter(|(.., left)| *left <= 0.999) else {
