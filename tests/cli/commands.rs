@@ -181,8 +181,9 @@ fn explanations_keep_to_80_columns() {
         let arguments = ["explain", "scenarios/gpt3-175b.yaml"].into_iter().chain(figure);
         let text = stdout(&arguments.collect::<Vec<_>>());
         for line in text.lines() {
-            // Paths are not cut.
-            let words = line.split(' ').filter(|word| word.chars().count() > 1).count();
+            // Paths are not cut; the branches of the tree are no words.
+            let said = |word: &&str| word.chars().any(char::is_alphanumeric);
+            let words = line.split(' ').filter(said).count();
             assert!(line.chars().count() <= 80 || words == 1, "{figure:?}: {line}");
         }
     }

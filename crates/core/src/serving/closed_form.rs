@@ -25,7 +25,7 @@ use super::queue::{Busy, Phase, Queue};
 use super::request::Asked;
 use super::speculative::Speculative;
 use super::step::Roofline;
-use crate::provenance::Traced;
+use crate::provenance::{Input, Traced};
 use crate::quantity::{
     Devices, Measure, Per, Ratio, RequestRate, Requests, Share, Time, Times as Product, Tokens,
     TokensPerRequest,
@@ -366,7 +366,7 @@ impl std::fmt::Display for When {
 impl Factors {
     fn of(replica: &Replica, instances: &Instances, demand: &Demand) -> Self {
         Self {
-            step: demand.step_time.as_ref().map(|factor| factor.trace()),
+            step: demand.step_time.as_ref().map(Input::trace),
             round: replica
                 .speculation
                 .as_ref()

@@ -166,7 +166,7 @@ impl Instances {
                 draft: draft.as_ref().map(|(draft, weights)| {
                     roofline(draft, &drafting(*weights, &deployment)).within_a_step()
                 }),
-                drafted: drafted,
+                drafted,
                 accepted_length: 1.0,
             };
             Instance { deployment, time }

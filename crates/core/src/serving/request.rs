@@ -83,16 +83,16 @@ impl Asked {
             [only] => of(only).clone(),
             _ => Traced::total(classes.iter().map(|class| of(class) * &class.share)),
         };
-        let tokens = |of: Of, among: Of| match &classes[..] {
-            [only] => of(only).clone(),
-            _ => {
-                let parts = |class: &Class| among(class) * &class.share;
-                let all = Traced::total(classes.iter().map(parts));
-                if all.value().value <= 0.0 {
-                    return all;
-                }
-                Traced::total(classes.iter().map(|class| parts(class) * of(class))) / all
+        let tokens = |of: Of, among: Of| {
+            if let [only] = &classes[..] {
+                return of(only).clone();
             }
+            let parts = |class: &Class| among(class) * &class.share;
+            let all = Traced::total(classes.iter().map(parts));
+            if all.value().value <= 0.0 {
+                return all;
+            }
+            Traced::total(classes.iter().map(|class| parts(class) * of(class))) / all
         };
         let (input, output): (Of, Of) = (|it| &it.input.mean, |it| &it.output.mean);
         let computed: Of = |it| &it.computed;
@@ -140,12 +140,12 @@ impl Asked {
 
 impl Class {
     fn of(kind: &RequestKind, most: Option<f64>, window: Option<u32>) -> Self {
-        let moments = |length: &Option<Length>, what: &str, without: f64| match length {
-            Some(length) => Moments::of(length, what, most),
-            None => {
-                let tokens = || Traced::constant(TokensPerRequest::from_stored(without));
-                Moments { mean: tokens(), of_token: tokens() }
-            }
+        let moments = |length: &Option<Length>, what: &str, without: f64| {
+            let without = || Traced::constant(TokensPerRequest::from_stored(without));
+            length.as_ref().map_or_else(
+                || Moments { mean: without(), of_token: without() },
+                |length| Moments::of(length, what, most),
+            )
         };
         // A class without answers among others is over with its prompt.
         let input = moments(&kind.input, "prompt", 0.0);

@@ -1,8 +1,8 @@
 //! Speculative decoding (Leviathan et al. 2023, arXiv:2211.17192).
 //!
-//! A draft drafted `k` tokens of each sequence one after the other, then one step of the model over
-//! `k + 1` tokens of each verifies them. Where a guess is accepted with probability `a` given those
-//! before, the round accepted_length
+//! A draft model proposes `k` tokens of each sequence one after the other, then one step of the model
+//! over `k + 1` tokens of each verifies them. Where a draft token is accepted with probability `a` given
+//! those before, the accepted length, with the token that the verification adds, is
 //! ```text
 //! E = 1 + a + a^2 + ... + a^k = (1 - a^(k+1)) / (1 - a)
 //! ```
@@ -13,7 +13,7 @@
 //! A step of the simulator stands for a token, so it takes `R(d, 0) / E`; what prompts add to a
 //! round, `R(d, p) - R(d, 0)`, is not shared by tokens and counts in full. A round's verification
 //! and its `E - 1` further steps then take exactly `R(d, p)` together, and the form stays linear in
-//! the context, so the simulator leaps as without drafted.
+//! the context, so the simulator leaps as without drafts.
 
 use super::simulator::StepTime;
 use super::step::Roofline;
@@ -22,7 +22,7 @@ use crate::quantity::{Measure as _, Ratio, Time};
 use crate::serving::plan::Speculation;
 
 impl Speculation {
-    /// Tokens of a sequence that a verification accepted_length on average.
+    /// Tokens of a sequence that a verification yields on average: the accepted length.
     pub fn tokens_per_verification(&self) -> Traced<Ratio> {
         let (acceptance, drafted) = (self.acceptance.trace(), self.tokens.trace());
         let tokens = if acceptance.value().get() < 1.0 {
@@ -35,17 +35,17 @@ impl Speculation {
     }
 }
 
-/// A step that accepted_length one token of each sequence, where rounds of drafted and a verification yield
+/// A step that yields one token of each sequence, where rounds of drafts and a verification yield
 /// several.
 #[derive(Clone, Debug)]
 pub struct Speculative<S> {
     /// A step over a sequence's tokens to verify: all of them at once.
     pub verification: S,
-    /// A step of the model that drafted; none where drafted cost nothing.
+    /// A step of the draft model; none where drafting costs nothing.
     pub draft: Option<S>,
-    /// Tokens guessed for each verification; 0 for decoding token by token.
+    /// Tokens drafted for each verification; 0 for decoding token by token.
     pub drafted: u32,
-    /// Tokens of a sequence that a verification accepted_length, at least 1.
+    /// Tokens of a sequence that a verification yields, at least 1.
     pub accepted_length: f64,
 }
 

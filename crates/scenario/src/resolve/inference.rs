@@ -379,12 +379,11 @@ fn replica(
         input: Mixture::of(input)
             .ok_or_else(|| Error::input("the service has no requests").at(Some(named)))?,
         output: Mixture::of(output),
-        reached: match generates {
-            true => None,
-            false => {
-                let (peak, peak16) = (engine.peak.value, engine.device.peak16);
-                Some(network::reached(&engine.calibration, peak, peak16)?)
-            }
+        reached: if generates {
+            None
+        } else {
+            let (peak, peak16) = (engine.peak.value, engine.device.peak16);
+            Some(network::reached(&engine.calibration, peak, peak16)?)
         },
         peak: engine.peak.clone(),
         bandwidth: bandwidth.input(format!("memory bandwidth of {}", device.id)),

@@ -270,15 +270,13 @@ fn length(
     place: &Place,
 ) -> Length {
     let name = format!("{key}.p95");
-    match p95 {
-        Some(given) => Length { mean, p95: given.input(&name), place: given.place.clone() },
-        None => {
-            let value = TokensPerRequest::from_stored(P95_TO_MEAN * mean.value.value);
-            let why = "3 times the mean, between what the Azure LLM inference trace of 2023 has \
-                       for prompts and answers";
-            Length { mean, p95: assumed(&name, value, why), place: place.clone() }
-        }
+    if let Some(given) = p95 {
+        return Length { mean, p95: given.input(&name), place: given.place.clone() };
     }
+    let value = TokensPerRequest::from_stored(P95_TO_MEAN * mean.value.value);
+    let why = "3 times the mean, between what the Azure LLM inference trace of 2023 has for prompts \
+               and answers";
+    Length { mean, p95: assumed(&name, value, why), place: place.clone() }
 }
 
 /// The SLO of all requests, then that of each class.

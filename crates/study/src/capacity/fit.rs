@@ -26,9 +26,10 @@ pub(super) fn explained(
         instances,
         deployment: unfit.deployment,
         length: (input + output).ceil() as u32,
-        parallelism: match unfit.prefill {
-            true => "inference.disaggregated.prefill_parallelism",
-            false => "inference.parallelism",
+        parallelism: if unfit.prefill {
+            "inference.disaggregated.prefill_parallelism"
+        } else {
+            "inference.parallelism"
         },
     };
     replica.remedies(catalog).into_iter().fold(unfit.error, Error::hint)
