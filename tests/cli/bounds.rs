@@ -209,7 +209,7 @@ fn paths_and_documents_are_of_bounded_depth_and_size() {
 #[test]
 fn models_have_the_budgets_of_scenarios() {
     let mut aliases = format!("a: &a {{x: \"{}\"}}\nlayers: [", "y".repeat(1_000_000));
-    let _ = write!(aliases, "{}]\n", vec!["*a"; 2000].join(","));
+    let _ = writeln!(aliases, "{}]", vec!["*a"; 2000].join(","));
     let brackets = format!("layers: {}{}\n", "[".repeat(200_000), "]".repeat(200_000));
     let twice = "type: llama\ntype: gpt2\n";
     let cases = [

@@ -437,8 +437,9 @@ impl Generation {
                 When::Each("per pair of tokens"),
             )
         };
-        let mut sequence = decode(slope, "products of a sequence");
-        sequence = sequence + &asked.context * context(times.context.0, "decode attention");
+        let products = decode(slope, "products of a sequence");
+        let mut sequence =
+            &products + &asked.context * context(times.context.0, "decode attention");
         if times.context.1 > 0.0 {
             sequence = sequence
                 + &asked.windowed * context(times.context.1, "decode attention within the window");
@@ -454,11 +455,30 @@ impl Generation {
         let carried = factors.time(told, carried, "what a prompt adds to the steps", when);
         let reads = self.split.is_none();
         Load {
-            step: decode(busy.products - slope * busy.batch, "a decode step"),
+            step: if slope > 0.0 {
+                self.decode_step(&busy) - &products * Traced::constant(busy.batch)
+            } else {
+                self.decode_step(&busy)
+            },
             sequence: sequence.named("what a sequence adds to a decode step"),
             prompt: if reads { (carried + attention).named("time of a prompt") } else { carried },
             busy,
         }
+    }
+
+    /// A decode step of a batch without its caches, by its parts where one model takes it alone.
+    fn decode_step(&self, busy: &Busy) -> Traced<TimePerToken> {
+        let (told, time) = (&self.asked.output, &self.engines.decode.time);
+        let decode = |seconds: f64, name: &str| {
+            let time = TimePerToken::from_stored(seconds);
+            self.factors.decode(told, time, name, When::Batch(busy.batch))
+        };
+        if told.step().is_none() || time.drafted > 0 || busy.products <= 0.0 {
+            return decode(busy.products, "a decode step");
+        }
+        let parts = time.verification.parts(busy.batch.max(1.0)).into_iter();
+        let parts = parts.filter(|(_, time)| time.value > 0.0);
+        Traced::total(parts.map(|(name, time)| decode(time.value, name))).named("a decode step")
     }
 
     /// Mean latencies with `rate` requests per second on the replica, below its highest rate.

@@ -10,9 +10,7 @@ use statrs::function::erf::erfc;
 use super::plan::{Demand, Length, RequestKind};
 use super::traffic::normal_quantile;
 use crate::provenance::Traced;
-use crate::quantity::{Measure, Share, Times, TokensPerRequest};
-
-type Squared = Times<TokensPerRequest, TokensPerRequest>;
+use crate::quantity::{Measure as _, Share, TokensPerRequest};
 
 /// Means over the requests of a load.
 #[derive(Clone, Debug)]
@@ -54,61 +52,73 @@ pub struct MeanRequest {
     pub windowed_keys: f64,
 }
 
-/// First and second moment of a number of tokens.
-#[derive(Clone)]
-struct Moments(Traced<TokensPerRequest>, Traced<Squared>);
+/// A number of tokens: its mean over requests, and its mean over tokens, E[X^2] / E[X].
+struct Moments {
+    mean: Traced<TokensPerRequest>,
+    of_token: Traced<TokensPerRequest>,
+}
 
-/// What a class adds to the sums.
+/// The same figures of a class.
 struct Class {
+    share: Traced<Share>,
     input: Moments,
     output: Moments,
     computed: Traced<TokensPerRequest>,
-    context: Traced<Squared>,
-    windowed: Traced<Squared>,
-    keys: Traced<Squared>,
-    windowed_keys: Traced<Squared>,
+    context: Traced<TokensPerRequest>,
+    windowed: Traced<TokensPerRequest>,
+    keys: Traced<TokensPerRequest>,
+    windowed_keys: Traced<TokensPerRequest>,
 }
+
+/// A figure of a class.
+type Of = fn(&Class) -> &Traced<TokensPerRequest>;
 
 impl Asked {
     /// That of a service, for layers that see a window of so many tokens.
     pub fn of(demand: &Demand, window: Option<u32>) -> Self {
         let most = demand.model.extents.max_sequence.map(|most| most as f64);
-        let classes: Vec<(Traced<Share>, Class)> = demand
-            .kinds
-            .iter()
-            .map(|kind| (kind.share.trace(), Class::of(kind, most, window)))
-            .collect();
-        let tokens = |of: fn(&Class) -> &Traced<TokensPerRequest>| mean(&classes, of);
-        let squares = |of: fn(&Class) -> &Traced<Squared>| mean(&classes, of);
-        let (input, output) = (tokens(|it| &it.input.0), tokens(|it| &it.output.0));
-        let computed = tokens(|it| &it.computed);
-        let variation = |square: &Traced<Squared>, mean: &Traced<TokensPerRequest>| {
+        let classes: Vec<_> =
+            demand.kinds.iter().map(|kind| Class::of(kind, most, window)).collect();
+        let requests = |of: Of| match &classes[..] {
+            [only] => of(only).clone(),
+            _ => Traced::total(classes.iter().map(|class| of(class) * &class.share)),
+        };
+        let tokens = |of: Of, among: Of| match &classes[..] {
+            [only] => of(only).clone(),
+            _ => {
+                let parts = |class: &Class| among(class) * &class.share;
+                let all = Traced::total(classes.iter().map(parts));
+                if all.value().value <= 0.0 {
+                    return all;
+                }
+                Traced::total(classes.iter().map(|class| parts(class) * of(class))) / all
+            }
+        };
+        let (input, output): (Of, Of) = (|it| &it.input.mean, |it| &it.output.mean);
+        let computed: Of = |it| &it.computed;
+        let variation = |of_token: Traced<TokensPerRequest>, mean: &Traced<TokensPerRequest>| {
             if mean.value().value <= 0.0 {
                 return Traced::constant(0.0);
             }
-            ((square / (mean * mean)).number() - 1.0).or_nothing()
+            ((of_token / mean).number() - 1.0).or_nothing()
         };
-        let each = |of: Traced<Squared>, among: &Traced<TokensPerRequest>| {
-            if among.value().value > 0.0 { of / among } else { input.silent() }
-        };
+        let (input, computed_mean, output_mean) =
+            (requests(input), requests(computed), requests(output));
         Self {
-            context: each(squares(|it| &it.context), &output).named("context of a decoding token"),
-            windowed: each(squares(|it| &it.windowed), &output).named("context within the window"),
-            keys: each(squares(|it| &it.keys), &computed).named("keys of a prompt's token"),
-            windowed_keys: each(squares(|it| &it.windowed_keys), &computed)
-                .named("keys within the window"),
-            prompts: variation(&squares(|it| &it.input.1), &input)
-                .named("squared variation of the prompts' lengths"),
-            answers: variation(&squares(|it| &it.output.1), &output)
-                .named("squared variation of the answers' lengths"),
+            context: tokens(|it| &it.context, output).named("context of a decoding token"),
+            windowed: tokens(|it| &it.windowed, output).named("context within the window"),
+            keys: tokens(|it| &it.keys, computed).named("keys of a prompt's token"),
+            windowed_keys: tokens(|it| &it.windowed_keys, computed).named("keys in the window"),
+            prompts: variation(tokens(|it| &it.input.of_token, |it| &it.input.mean), &input)
+                .named("squared variation of the prompts"),
+            answers: variation(tokens(|it| &it.output.of_token, output), &output_mean)
+                .named("squared variation of the answers"),
             input,
-            computed,
-            output,
+            computed: computed_mean,
+            output: output_mean,
         }
     }
-}
 
-impl Asked {
     /// Decode steps of a request: its first token comes with the prompt.
     pub fn steps(&self) -> Traced<TokensPerRequest> {
         &self.output - Traced::constant(TokensPerRequest::from_stored(1.0))
@@ -128,50 +138,37 @@ impl Asked {
     }
 }
 
-/// The mean over classes.
-fn mean<Q>(classes: &[(Traced<Share>, Class)], of: fn(&Class) -> &Traced<Q>) -> Traced<Q>
-where
-    Q: Measure + std::ops::Mul<Share, Output = Q> + std::ops::Add<Output = Q>,
-{
-    match classes {
-        [(_, only)] => of(only).clone(),
-        _ => Traced::total(classes.iter().map(|(share, class)| of(class) * share)),
-    }
-}
-
 impl Class {
     fn of(kind: &RequestKind, most: Option<f64>, window: Option<u32>) -> Self {
-        let one = || Traced::constant(TokensPerRequest::from_stored(1.0));
-        let none = || Traced::constant(TokensPerRequest::from_stored(0.0));
-        let moments = |length: &Option<Length>, without: Traced<TokensPerRequest>| {
-            length.as_ref().map_or_else(
-                || Moments(without.clone(), &without * &without),
-                |length| Moments::of(length, most),
-            )
+        let moments = |length: &Option<Length>, what: &str, without: f64| match length {
+            Some(length) => Moments::of(length, what, most),
+            None => {
+                let tokens = || Traced::constant(TokensPerRequest::from_stored(without));
+                Moments { mean: tokens(), of_token: tokens() }
+            }
         };
         // A class without answers among others is over with its prompt.
-        let (input, output) = (moments(&kind.input, none()), moments(&kind.output, one()));
-        let found = kind.cached.trace().number();
-        let new = 1.0 - &found;
-        let computed =
-            if kind.cached.value.get() > 0.0 { &input.0 * &new } else { input.0.clone() };
-        let context = &input.0 * &output.0 + &output.1 / 2.0;
+        let input = moments(&kind.input, "prompt", 0.0);
+        let output = moments(&kind.output, "answer", 1.0);
+        let context = &input.mean + &output.of_token / 2.0;
         // Every token that is computed attends to those found and to those before it.
-        let keys = if kind.cached.value.get() > 0.0 {
-            &input.1 * &(&new * &(&found + &(&new / 2.0)))
+        let found = kind.cached.trace().number();
+        let (computed, keys) = if kind.cached.value.get() > 0.0 {
+            (&input.mean * (1.0 - &found), &input.of_token * ((1.0 + &found) / 2.0))
         } else {
-            &input.1 / 2.0
+            (input.mean.clone(), &input.of_token / 2.0)
         };
-        let within = |squares: &Traced<Squared>, rows: &Traced<TokensPerRequest>| match window {
-            None => squares.clone(),
+        let within = |tokens: &Traced<TokensPerRequest>| match window {
+            None => tokens.clone(),
             Some(window) => {
                 let window = TokensPerRequest::from_stored(f64::from(window));
-                squares.min(&(rows * &Traced::constant(window)))
+                tokens.min(&Traced::constant(window))
             }
         };
         Self {
-            windowed: within(&context, &output.0),
-            windowed_keys: within(&keys, &computed),
+            share: kind.share.trace(),
+            windowed: within(&context),
+            windowed_keys: within(&keys),
             computed,
             context,
             keys,
@@ -185,33 +182,36 @@ impl Moments {
     /// Those of a lognormal: with z the normal quantile of 0.95, its logarithm has the standard
     /// deviation s = z - sqrt(z^2 - 2 ln(p95 / mean)), and E[X^2] = mean^2 e^(s^2). Cut at m, E[min(X,
     /// m)^k] = E[X^k] F(w - k s) + m^k F(-w) with w = (ln m - mu) / s and F the normal distribution.
-    fn of(length: &Length, most: Option<f64>) -> Self {
+    fn of(length: &Length, what: &str, most: Option<f64>) -> Self {
         let (mean, p95) = (length.mean.trace(), length.p95.trace());
         let z = normal_quantile(0.95);
         let constant = |value: f64| Traced::<f64>::constant(value);
         let ratio = (&p95 / &mean).ln().or_nothing();
         let root = (z * z - 2.0 * &ratio).or_nothing().pow(&constant(0.5));
-        let spread = (z - &root).named("standard deviation of the logarithm of the length");
-        let square = &mean * &mean * &spread.pow(&constant(2.0)).exp();
-        let (first, second) = (mean.value().value, square.value().value);
-        let sigma = spread.value();
-        let Some(most) = most.filter(|_| sigma > 1e-6 && first > 0.0) else {
-            return Self(mean, square);
+        let spread = (z - &root).named("spread of the logarithm");
+        let of_token = &mean * spread.pow(&constant(2.0)).exp();
+        let (first, sigma) = (mean.value().value, spread.value());
+        let cut = most.filter(|_| sigma > 1e-6 && first > 0.0).map(|most| {
+            let mu = first.ln() - sigma * sigma / 2.0;
+            let below = |z: f64| 0.5 * erfc(-z / std::f64::consts::SQRT_2);
+            let cut = (most.ln() - mu) / sigma;
+            let second = first * of_token.value().value;
+            let left =
+                |k: f64, whole: f64| below(cut - k * sigma) + most.powf(k) * below(-cut) / whole;
+            (most, left(1.0, first), left(2.0, second))
+        });
+        let Some((most, of_first, of_second)) = cut.filter(|(.., left)| *left <= 0.999) else {
+            return Self { mean, of_token };
         };
-        let mu = first.ln() - sigma * sigma / 2.0;
-        let below = |z: f64| 0.5 * erfc(-z / std::f64::consts::SQRT_2);
-        let cut = (most.ln() - mu) / sigma;
-        let part = |k: f64, whole: f64| below(cut - k * sigma) + most.powf(k) * below(-cut) / whole;
-        let (of_first, of_second) = (part(1.0, first), part(2.0, second));
-        if of_second > 0.999 {
-            return Self(mean, square);
-        }
-        let within = |part: f64, what: &str| {
+        let left = |part: f64, of: &str| {
             mean.beside::<f64>(part, || {
-                let name = format!("part of the {what} within the longest sequence");
-                (name, format!("of a lognormal that is cut at {most} tokens"))
+                (format!("{of} left by the cut"), format!("of a lognormal cut at {most} tokens"))
             })
         };
-        Self(&mean * &within(of_first, "tokens"), &square * &within(of_second, "squares"))
+        Self {
+            of_token: (of_token * left(of_second / of_first, "length"))
+                .named(format_args!("length of the {what} of a token")),
+            mean: (&mean * left(of_first, "tokens")).named(format_args!("tokens of a {what}")),
+        }
     }
 }

@@ -162,6 +162,16 @@ impl Reading {
     }
 }
 
+/// A step by what takes the time, attention left out; in seconds.
+struct Parts {
+    host: f64,
+    launched: f64,
+    dense: f64,
+    experts: f64,
+    links: f64,
+    moved: f64,
+}
+
 fn norm3(a: f64, b: f64) -> f64 {
     (a * a * a + b * b * b).cbrt()
 }
@@ -331,7 +341,21 @@ impl Roofline {
         self
     }
 
-    fn seconds(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
+    /// A decode step over so many sequences by what takes the time, their caches left out.
+    pub fn parts(&self, sequences: f64) -> [(&'static str, Time); 6] {
+        let Parts { host, launched, dense, experts, links, moved } = self.work(sequences, 0.0, 0.0);
+        [
+            ("host", host),
+            ("kernel latencies of the layers", launched),
+            ("dense weights and products", dense),
+            ("experts", experts),
+            ("links", links),
+            ("activations and state", moved),
+        ]
+        .map(|(name, seconds)| (name, Time::from_stored(self.scale * seconds)))
+    }
+
+    fn work(&self, decode: f64, prefill: f64, prompts: f64) -> Parts {
         let c = &self.constants;
         let (decode, prefill) = (decode / self.stages, prefill / self.stages);
         let verified = decode * self.verified;
@@ -348,12 +372,22 @@ impl Roofline {
         } else {
             0.0
         };
-        let links = self.reduction + self.reduction_per_token * tokens;
-        let moved = self.activations * tokens + self.state * decode;
-        let device = self.overhead + dense + experts + links + moved;
+        Parts {
+            host: c.step + c.sequence * (decode + prompts) * self.stages,
+            launched: self.overhead,
+            dense,
+            experts,
+            links: self.reduction + self.reduction_per_token * tokens,
+            moved: self.activations * tokens + self.state * decode,
+        }
+    }
+
+    fn seconds(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
+        let Parts { host, launched, dense, experts, links, moved } =
+            self.work(decode, prefill, prompts);
+        let device = launched + dense + experts + links + moved;
         // Without a captured graph the host launches every kernel, and the device may wait for it.
-        let busy = if prefill > 0.0 { norm3(device, self.launches) } else { device };
-        c.step + c.sequence * (decode + prompts) * self.stages + busy
+        host + if prefill > 0.0 { norm3(device, self.launches) } else { device }
     }
 }
 
