@@ -297,6 +297,7 @@ fn one_year(
     let planned = max_rate * &service.target_utilisation.trace();
     let redundancy = service.redundancy.trace();
     let working = (&peak_rate / planned).ceil().max(&Traced::constant(Ratio::from_stored(1.0)));
+    let working = working.named("replicas that the peak needs");
     let replicas =
         (working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
     let devices =

@@ -187,8 +187,11 @@ pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
         Some(percentile) => histogram.quantile(percentile / 100.0),
         None => histogram.mean(),
     };
-    let what = if member == MEAN { "mean" } else { member };
-    let how = || format!("simulated: {what} over {} requests", count(histogram.count() as f64));
+    let requests = count(histogram.count() as f64);
+    let how = || match percentile {
+        Some(percentile) => format!("simulated: P{percentile} over {requests} requests"),
+        None => format!("simulated: mean over {requests} requests"),
+    };
     seconds.map(|seconds| Traced::seen(Time::from_stored(seconds), how())).into()
 }
 
