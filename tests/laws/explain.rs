@@ -98,7 +98,7 @@ proptest! {
     #[test]
     fn sums_reconcile(text in scenarios()) {
         let figures = forecast(&text).figures();
-        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(|f| f.value());
+        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(flopcast::estimate::Figure::value);
         let pue = |e: f64, f: f64| f / e;
         if let (Some(it), Some(facility)) = (value("training.energy_kwh.it"), value("training.energy_kwh.facility")) {
             prop_assert!(pue(it, facility) >= 1.0);
@@ -118,7 +118,7 @@ proptest! {
     fn rows_sum_to_totals_and_months_to_rows(text in scenarios()) {
         let forecast = forecast(&text);
         let figures = forecast.figures();
-        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(|f| f.value());
+        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(flopcast::estimate::Figure::value);
         let usd = |line: &Line<Money>| line.amount.as_ref().expect("an amount").value().stored();
         let sum = |stage: Stage| -> f64 {
             forecast.money().filter(|line| line.entry.stage == stage).map(usd).sum()
