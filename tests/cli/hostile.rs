@@ -141,10 +141,11 @@ fn documents_hold_no_character_that_xml_forbids_and_no_path_of_this_machine() {
         let text = fs::read_to_string(&file).expect("a document");
         harmless(name, &text);
         assert!(!text.contains(&folder.display().to_string()), "{name} names a folder");
-        if name.ends_with(".csv") {
+        let ending = name.rsplit('.').next().expect("an ending");
+        if ending == "csv" {
             no_formulas(name, &text);
         }
-        if name.ends_with(".svg") || name.ends_with(".html") {
+        if ["svg", "html"].contains(&ending) {
             assert!(!text.contains("<b>") && !text.contains("<img"), "{name}");
         }
     }

@@ -93,9 +93,11 @@ impl<Q: Measure> Traced<Q> {
         value: R,
         told: impl FnOnce() -> (String, String),
     ) -> Traced<R> {
-        if self.step.is_none() { Traced::constant(value) } else {
+        if self.step.is_some() {
             let (name, how) = told();
             Traced::derived(name, value, how)
+        } else {
+            Traced::constant(value)
         }
     }
 

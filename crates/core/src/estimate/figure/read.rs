@@ -127,7 +127,8 @@ impl Read {
             _ => None,
         };
         let of_training = matches!(key.place, Place::Training | Place::TrainingPurchase);
-        let owned = || if of_training { training?.ownership.as_ref() } else { service?.ownership.as_ref() };
+        let owned =
+            || if of_training { training?.ownership.as_ref() } else { service?.ownership.as_ref() };
         Some(match self {
             Self::Training(read) => read(training?),
             Self::Service(read) => read(service?),
