@@ -322,7 +322,11 @@ fn locks(scenario: &str) -> (String, String) {
 #[cfg(unix)]
 fn sha256(text: &str) -> String {
     use sha2::{Digest, Sha256};
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// No name of a file is taken for an option or a command, and no name of a scenario picks what it is

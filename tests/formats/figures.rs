@@ -94,7 +94,7 @@ impl Forms {
         let mut at = &self.json;
         for key in figure.path.split('.') {
             at = match at {
-                Value::Array(years) => years.iter().find(|it| it["year"].to_string() == key)?,
+                Value::Array(years) => years.iter().find(|it| it["year"] == key)?,
                 other => other.get(key)?,
             };
         }

@@ -66,8 +66,7 @@ fn what_cannot_be_is_said_with_its_reason() {
         ("inference.max_batch_tokens=256", 1, "a request alone on a replica needs 1"),
         ("inference.kv_cache=100 tokens", 1, "does not fit into a KV cache of 100"),
         ("inference.slo={ttft: {p96: 1 s}}", 2, "unknown key `p96`"),
-        // Answered with what 16 bits reach, as `estimate` does, which is too slow here.
-        ("inference.precision=fp32", 1, "cannot be met at any load"),
+        ("inference.precision=fp32", 1, "a request alone on a replica needs 1"),
         ("inference.traffic.input_tokens={mean: 100, p95: 5000}", 2, "no lognormal"),
         ("inference.traffic.input_tokens={mean: 5M, p95: 6M}", 1, "does not fit"),
     ] {

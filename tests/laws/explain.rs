@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use flopcast::estimate::Engine;
 use flopcast::ledger::line::{Line, Stage};
 use flopcast::provenance::{Basis, Expr};
 use flopcast::quantity::{Measure, Money};
 use proptest::prelude::*;
 
-use crate::common::library::{forecast, leaves};
-use crate::common::root;
+use crate::common::library::{CATALOG, explained, forecast, leaves, shipped};
+use crate::common::{holds, root};
 
 prop_compose! {
     /// Scenarios over every way to say how fast a run is, with and without serving.
@@ -97,7 +98,7 @@ proptest! {
     #[test]
     fn sums_reconcile(text in scenarios()) {
         let figures = forecast(&text).figures();
-        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(|f| f.value());
+        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(flopcast::estimate::Figure::value);
         let pue = |e: f64, f: f64| f / e;
         if let (Some(it), Some(facility)) = (value("training.energy_kwh.it"), value("training.energy_kwh.facility")) {
             prop_assert!(pue(it, facility) >= 1.0);
@@ -117,7 +118,7 @@ proptest! {
     fn rows_sum_to_totals_and_months_to_rows(text in scenarios()) {
         let forecast = forecast(&text);
         let figures = forecast.figures();
-        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(|f| f.value());
+        let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(flopcast::estimate::Figure::value);
         let usd = |line: &Line<Money>| line.amount.as_ref().expect("an amount").value().stored();
         let sum = |stage: Stage| -> f64 {
             forecast.money().filter(|line| line.entry.stage == stage).map(usd).sum()
@@ -194,6 +195,36 @@ placement: {{provider: aws, region: us-east-2, pue: {pue}, discount: {list}}}
             assert!(sums || moves == moved.contains(&before.path.as_str()), "{}", before.path);
         }
     }
+}
+
+/// With a record every figure has a derivation that evaluates to it; without one none has.
+#[test]
+fn every_shipped_figure_is_explained_where_the_run_records() {
+    for entry in std::fs::read_dir(root().join("scenarios")).expect("scenarios") {
+        let name = entry.expect("a file").file_name().into_string().expect("UTF-8");
+        let scenario = shipped(&format!("scenarios/{name}"), &[]).expect("a scenario");
+        let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
+        for figure in engine.recorded().run().expect("a forecast").figures() {
+            let Some(value) = figure.value() else { continue };
+            let step = figure.step().unwrap_or_else(|| panic!("{name}: {}", figure.path));
+            let error = (step.evaluate() - step.value).abs();
+            assert!(error <= 1e-9 * step.value.abs(), "{name} {}: {value}", figure.path);
+        }
+        let told = engine.run().expect("a forecast").figures();
+        let recorded = told.iter().find(|figure| figure.step().is_some());
+        assert!(recorded.is_none(), "{name}: {:?}", recorded.map(|figure| &figure.path));
+    }
+}
+
+#[test]
+fn a_predicted_run_goes_on_into_its_parts() {
+    let file = "scenarios/llama-3.1-8b-stages.yaml";
+    let parts = ["dense products", "attention", "data-parallel communication", "host", "optimizer"];
+    let parts = parts.map(|part| format!("step: {part} = "));
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    holds(file, &explained(file, &[], "training.mfu"), &parts);
+    let held = ["allocated x 1.1", "training.memory_gb.activations = ", "memory model"];
+    holds(file, &explained(file, &[], "training.memory_gb.reserved"), &held);
 }
 
 #[test]

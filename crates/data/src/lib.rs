@@ -74,6 +74,8 @@ pub mod evidence {
 
 /// Families of architectures, presets, and what is known about models.
 pub mod models {
+    /// Names of the presets elsewhere, with the parameters that their publishers state.
+    pub const NAMES: &str = table!("models/names.csv");
     /// Published scaling laws.
     pub const SCALING_LAWS: &str = table!("models/scaling-laws.csv");
     /// Published accuracies of torchvision's networks.

@@ -42,7 +42,8 @@ fn known(report: &Report, figure: Id) -> Option<String> {
 /// A number of devices.
 fn devices(report: &Report, figure: Id) -> Option<String> {
     let [number, unit] = shown(report, figure)?;
-    let one = report.figure(figure)?.value()? == 1.0 && interval(report, figure).is_none();
+    let one =
+        (report.figure(figure)?.value()? - 1.0).abs() < 1e-9 && interval(report, figure).is_none();
     Some(if one { "1 device".to_owned() } else { format!("{number} {unit}") })
 }
 

@@ -2,7 +2,7 @@
 
 /// Breaks a text at spaces into lines of at most `width` characters where words allow it.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(24);
+    let width = width.max(16);
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last().map_or(0, |line| length(line));

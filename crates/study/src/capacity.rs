@@ -172,7 +172,7 @@ fn capacity(
     let simulated = Simulated { limits, latency, observed };
     let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
     let estimate = forecast.recorded().run()?;
-    Ok(Capacity { estimate, forecast, found, engaged, objective, warnings })
+    Ok(Capacity { forecast, estimate, engaged, found, objective, warnings })
 }
 
 /// What was seen beside what the forecast rests on.

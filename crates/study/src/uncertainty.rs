@@ -52,7 +52,7 @@ impl Interval {
     }
 
     /// Its unit, without what its name says that it is of.
-    pub fn unit(&self) -> &'static str {
+    pub fn short_unit(&self) -> &'static str {
         self.figure.declared().short_unit
     }
 }

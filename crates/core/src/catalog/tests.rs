@@ -402,11 +402,11 @@ fn every_source_is_used_and_described() {
     let health = catalog.doctor(date("2026-11-23"));
     let cited: BTreeSet<_> =
         health.iter().flat_map(|h| h.sources.iter().map(|s| s.source.clone())).collect();
-    // The scaling laws are no table of the catalog, but cite as one.
-    let laws = flopcast_data::models::SCALING_LAWS;
+    // The scaling laws and the names of presets are no tables of the catalog, but cite as one.
+    let others = [flopcast_data::models::SCALING_LAWS, flopcast_data::models::NAMES].concat();
     for source in catalog.sources() {
-        let of_a_law = laws.split([',', '\n']).any(|cell| cell == source.id);
-        assert!(cited.contains(&source.id) || of_a_law, "{} is cited", source.id);
+        let elsewhere = others.split([',', '\n']).any(|cell| cell == source.id);
+        assert!(cited.contains(&source.id) || elsewhere, "{} is cited", source.id);
         assert!(source.as_of.is_some() && !source.title.is_empty(), "{}", source.id);
         let open = ["recalled", "none"].contains(&source.id.as_str());
         assert!(open || !source.licence.is_empty(), "{}", source.id);

@@ -61,8 +61,10 @@ impl AgainstApi {
                     device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
                     replica_rate: replica_rate.named("planned mean rate of a replica"),
                     replica_devices: service.replica.all_devices(),
-                    instance_devices: instance
-                        .map_or_else(|| Traced::constant(single), |devices| devices.trace()),
+                    instance_devices: instance.map_or_else(
+                        || Traced::constant(single),
+                        super::super::provenance::Input::trace,
+                    ),
                     redundancy: service.redundancy.trace(),
                 };
                 fleet.break_even(&per_query)

@@ -242,15 +242,15 @@ pub(super) fn serve(
 
     let per_query = |figure: &str| format!("inference.per_query.{figure}");
     let per_request = |cost: Known<Money>, name: &str| {
-        cost.map(|cost| (&cost / &sum_requests).named(&per_query(name)))
+        cost.map(|cost| (&cost / &sum_requests).named(per_query(name)))
     };
     let serving_cost = cost.clone().map(|cost| per_request(cost, "serving_usd"));
     let training_cost = training.and_then(|training| training.cost.clone());
     let loaded_cost = cost.clone().zip(training_cost).map(|(serving, training)| {
         per_request(super::add([serving, training].into_iter()), "loaded_usd")
     });
-    let energy = facility.map(|e| (&e / &sum_requests).named(&per_query("energy_wh")));
-    let location = location.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.location")));
+    let energy = facility.map(|e| (&e / &sum_requests).named(per_query("energy_wh")));
+    let location = location.map(|c| (&c / &sum_requests).named(per_query("co2e_g.location")));
     Ok(InferenceForecast {
         replica_devices: service.replica.all_devices(),
         prefill_devices: service
@@ -261,7 +261,7 @@ pub(super) fn serve(
         flops: service.flops.trace(),
         tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location),
         lower_bound: LowerBound::of(service, first),
-        embodied: embodied.map(|c| (&c / &sum_requests).named(&per_query("co2e_g.embodied"))),
+        embodied: embodied.map(|c| (&c / &sum_requests).named(per_query("co2e_g.embodied"))),
         api: service
             .api
             .as_ref()
@@ -297,6 +297,7 @@ fn one_year(
     let planned = max_rate * &service.target_utilisation.trace();
     let redundancy = service.redundancy.trace();
     let working = (&peak_rate / planned).ceil().max(&Traced::constant(Ratio::from_stored(1.0)));
+    let working = working.named("replicas that the peak needs");
     let replicas =
         (working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
     let devices =

@@ -138,7 +138,10 @@ impl Engine {
     /// The run cannot be predicted although nobody said how fast it is; a layout that contradicts
     /// itself; nothing fits.
     pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
-        let settle = |plan: &Arc<TrainingPlan>| predict::settle(plan, catalog).map(Arc::new);
+        let settle = |plan: &Arc<TrainingPlan>| {
+            let (given, prediction) = (plan.efficiency.as_ref(), plan.prediction.as_ref());
+            predict::settle(given, prediction, catalog).map(Arc::new)
+        };
         let settled = scenario.training.as_ref().map(settle).transpose()?;
         let scenario = scenario.clone();
         Ok(Self { scenario, settled, simulated: None, records: false })

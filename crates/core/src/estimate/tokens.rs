@@ -65,13 +65,13 @@ impl PerToken {
         };
         Some(Self {
             money: cost.map(|cost| Prices {
-                all: cost.clone().map(|cost| (&cost / &tokens).named(&name("cost_usd"))),
+                all: cost.clone().map(|cost| (&cost / &tokens).named(name("cost_usd"))),
                 input: cost
                     .clone()
-                    .map(|cost| (&(&cost * share) / &input).named(&name("input_usd"))),
+                    .map(|cost| (&(&cost * share) / &input).named(name("input_usd"))),
                 output: cost
                     .clone()
-                    .map(|cost| (&(&cost * &rest) / &output).named(&name("output_usd"))),
+                    .map(|cost| (&(&cost * &rest) / &output).named(name("output_usd"))),
             }),
             energy: each(energy, &tokens, name("energy_kwh")),
             location: mass(&tokens, name("co2e_kg.location")),

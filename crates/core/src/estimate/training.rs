@@ -67,7 +67,7 @@ pub(super) fn forecast(
     discount: &Input<f64>,
 ) -> Result<TrainingForecast> {
     let run = plan.run.time(settled)?;
-    let devices = plan.run.devices.as_ref().map(|devices| devices.trace());
+    let devices = plan.run.devices.as_ref().map(super::super::provenance::Input::trace);
     let spares = 1.0 + plan.run.spares.trace();
     let held = devices.as_ref().map(|devices| devices * &spares);
     let packing = plan.rent.as_ref().zip(held.as_ref()).and_then(|(rent, devices)| {
@@ -92,7 +92,7 @@ pub(super) fn forecast(
     let cost = money.sum(|_| true).map(|cost| super::name(cost, "training.cost_usd.total"));
     let per_usd = |flops: &Traced<Flop>, name: &str| {
         let cost = cost.clone()?;
-        Some(cost.map(|cost| (flops / &cost).named(&format!("training.flops_per_usd.{name}"))))
+        Some(cost.map(|cost| (flops / &cost).named(format!("training.flops_per_usd.{name}"))))
     };
     let at_peak = &run.device_time * &plan.run.peak.trace();
     let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {

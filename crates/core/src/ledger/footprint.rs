@@ -191,13 +191,13 @@ impl Site {
         let name = |figure: &str| format!("{path}.{figure}");
         let rows = energy::rows(&self.power, when, phases);
         let it = rows.sum(|_| true).unwrap_or_else(nothing);
-        let it = it.map(|it| it.named(&name("energy_kwh.it")));
+        let it = it.map(|it| it.named(name("energy_kwh.it")));
         let pue = traced(&self.pue);
         let facility =
-            both(&it, &pue).map(|(it, pue)| (&it * &pue).named(&name("energy_kwh.facility")));
+            both(&it, &pue).map(|(it, pue)| (&it * &pue).named(name("energy_kwh.facility")));
         let grid = traced(&self.grid);
         let emitted = |grid: &Known<GridIntensity>, figure: &str| {
-            both(&facility, grid).map(|(energy, grid)| (&energy * &grid).named(&name(figure)))
+            both(&facility, grid).map(|(energy, grid)| (&energy * &grid).named(name(figure)))
         };
         let location = emitted(&grid, "co2e_kg.location").map(Traced::<Co2eMass>::retype);
         let upstream = self.upstream.as_ref();
@@ -214,9 +214,9 @@ impl Site {
         let paid = paid.reduce(|sum, time| &sum + &time);
         let embodied = self.embodied.shares(paid.as_ref(), path);
         let water = both(&it, &traced(&self.wue))
-            .map(|(energy, wue)| (&energy * &wue).named(&name("water_l.on_site")));
+            .map(|(energy, wue)| (&energy * &wue).named(name("water_l.on_site")));
         let grid_water = both(&facility, &traced(&self.grid_water))
-            .map(|(energy, water)| (&energy * &water).named(&name("water_l.off_site")));
+            .map(|(energy, water)| (&energy * &water).named(name("water_l.off_site")));
         Footprint {
             rows,
             it,

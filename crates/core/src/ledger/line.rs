@@ -268,7 +268,7 @@ impl<Q: Measure> Line<Q> {
                 }
                 // Without a derivation nobody reads the name.
                 Ok(match amount.step() {
-                    Some(_) => amount.named(&format!("{}: {}", entry.stage.label(), entry.label())),
+                    Some(_) => amount.named(format!("{}: {}", entry.stage.label(), entry.label())),
                     None => amount,
                 })
             }

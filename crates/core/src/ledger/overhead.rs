@@ -31,7 +31,7 @@ impl<E: Measure> Costs<E> {
         let Span { stage, period, length } = span;
         let kind = Kind::Opex;
         for stored in &self.stored {
-            let kept = stored.retention.as_ref().map(|kept| kept.trace());
+            let kept = stored.retention.as_ref().map(super::super::provenance::Input::trace);
             let after = kept.as_ref().map_or(Time::from_stored(0.0), Traced::value);
             let held = Period { length: period.length + after, ..period };
             let (resource, detail) = (Resource::Storage, stored.detail);
@@ -75,5 +75,5 @@ impl<E: Measure> Costs<E> {
 }
 
 fn traced<Q: Measure>(input: &Result<Input<Q>, crate::provenance::Unknown>) -> Known<Q> {
-    input.as_ref().map(|input| input.trace()).map_err(Clone::clone)
+    input.as_ref().map(super::super::provenance::Input::trace).map_err(Clone::clone)
 }

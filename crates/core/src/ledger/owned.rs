@@ -105,7 +105,11 @@ impl Owned {
         facility: &Known<Energy>,
     ) {
         let entry = |resource, detail, kind| Entry { stage, resource, detail, kind, period };
-        let electricity = self.electricity.as_ref().map(|it| it.trace()).map_err(Clone::clone);
+        let electricity = self
+            .electricity
+            .as_ref()
+            .map(super::super::provenance::Input::trace)
+            .map_err(Clone::clone);
         let row = entry(Resource::Electricity, "", Kind::Opex);
         money.enter(Line::new(row, facility, &electricity));
 

@@ -93,12 +93,11 @@ impl<Q: Measure> Traced<Q> {
         value: R,
         told: impl FnOnce() -> (String, String),
     ) -> Traced<R> {
-        match &self.step {
-            None => Traced::constant(value),
-            Some(_) => {
-                let (name, how) = told();
-                Traced::derived(name, value, how)
-            }
+        if self.step.is_some() {
+            let (name, how) = told();
+            Traced::derived(name, value, how)
+        } else {
+            Traced::constant(value)
         }
     }
 

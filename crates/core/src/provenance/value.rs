@@ -93,10 +93,11 @@ impl<Q: Measure> Value<Q> {
 /// What is not known on both sides: nothing at all where one side is absent, else the first reason.
 fn lacking<A, B, R>(a: &Value<A>, b: &Value<B>) -> Value<R> {
     match (a, b) {
-        (Value::Absent, _) | (_, Value::Absent) => Value::Absent,
+        (Value::Absent, _) | (_, Value::Absent) | (Value::Known(_), Value::Known(_)) => {
+            Value::Absent
+        }
         (Value::Unknown(why), _) | (_, Value::Unknown(why)) => Value::Unknown(why.clone()),
         (Value::Never(why), _) | (_, Value::Never(why)) => Value::Never(why.clone()),
-        (Value::Known(_), Value::Known(_)) => Value::Absent,
     }
 }
 

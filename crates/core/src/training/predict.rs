@@ -9,7 +9,6 @@ use super::run::Settled;
 use super::step_time::{step, widening};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
-use crate::estimate::plan::TrainingPlan;
 use crate::model::{AttentionCount, Layer, Model, Operator, Role};
 use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{DeviceTokenRate, Devices, Distribution, Measure as _, Tokens};
@@ -129,12 +128,16 @@ fn state(wanted: &Prediction) -> State {
 ///
 /// # Errors
 /// As [`predict`], where the plan depends on it.
-pub fn settle(plan: &TrainingPlan, catalog: &Catalog) -> Result<Settled> {
+pub fn settle(
+    given: Option<&Efficiency>,
+    prediction: Option<&Prediction>,
+    catalog: &Catalog,
+) -> Result<Settled> {
     // A layout guessed beside a given efficiency would say nothing about the run.
-    let says = |wanted: &&Prediction| plan.efficiency.is_none() || wanted.layout.is_some();
-    let asked = plan.prediction.as_ref().filter(says);
+    let says = |wanted: &&Prediction| given.is_none() || wanted.layout.is_some();
+    let asked = prediction.filter(says);
     let predicted = asked.map(|wanted| predict(wanted, catalog)).transpose()?;
-    let efficiency = match (&plan.efficiency, asked, &predicted) {
+    let efficiency = match (given, asked, &predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
             let work = wanted.work + predicted.widening;

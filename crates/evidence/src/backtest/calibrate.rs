@@ -47,6 +47,9 @@ pub struct Proof<F> {
 /// Rows below which nothing is said of a quantile.
 const HANDFUL: usize = 10;
 
+/// The calibration fitted without each fold, and the score of what was held out.
+type Refits<F> = (Vec<Calibration<F>>, Vec<FoldScore>);
+
 /// Fits the constants to all rows, and validates that on rows left out: `splits` random ones, and
 /// one publisher at a time. `fitted` describes the rows in the calibration. Where there are too few
 /// families or publishers to leave one out, ranges and intervals stay what they were.
@@ -63,7 +66,7 @@ pub fn prove<E: Evidence>(
     let fit = Fit::new(&rows, calibration)?;
     let whole = fit.run()?;
     let derivatives = fit.derivatives(&whole)?;
-    let refit = |folds: Vec<Fold>| -> Result<(Vec<Calibration<E::Facts>>, Vec<FoldScore>)> {
+    let refit = |folds: Vec<Fold>| -> Result<Refits<E::Facts>> {
         let one = |fold: &Fold| {
             let part = fit.without(&fold.held_out, &whole, derivatives.as_deref())?;
             let held_out = fold.held_out.iter().map(|&i| rows[i].score(&part));

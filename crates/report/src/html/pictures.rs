@@ -148,7 +148,7 @@ pub(super) fn waiting(
 
 /// What moves a figure.
 pub(crate) fn sensitivity(range: &Interval) -> String {
-    chart::tornado(range, &|value| format!("{} {}", usd_short(value), range.unit()))
+    chart::tornado(range, &|value| format!("{} {}", usd_short(value), range.short_unit()))
 }
 
 /// Cost against carbon of several scenarios; none where fewer than two have both.

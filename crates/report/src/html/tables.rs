@@ -146,7 +146,7 @@ pub(super) fn ranges(report: &Report) -> Option<Markup> {
                 @for percentile in PERCENTILES { th scope="col" .num { "P" (percentile) } } } }
             tbody { @for range in &report.intervals { tr {
                 th scope="row" { (range.figure.declared().name) }
-                td { (range.unit()) }
+                td { (range.short_unit()) }
                 @for value in range.values { td .num { (count(value)) } }
             } } }
         } },

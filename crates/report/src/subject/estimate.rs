@@ -153,7 +153,7 @@ fn tornado(interval: &Interval) -> Vec<String> {
     let heading = format!(
         "  What moves {} ({} at P10 to P90 of each factor alone)",
         interval.figure.declared().name,
-        interval.unit()
+        interval.short_unit()
     );
     let bar = |swing: &flopcast_study::uncertainty::Swing| {
         let at = |value: f64| {

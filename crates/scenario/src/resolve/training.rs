@@ -209,6 +209,11 @@ fn prediction(
             }
         }
     };
+    let devices_place = training
+        .hardware
+        .count
+        .as_ref()
+        .map_or_else(|| training.precision.place.clone(), |count| count.place.clone());
     Ok(Some(Prediction {
         model: Arc::clone(model),
         tokens: tokens.clone(),
@@ -221,16 +226,18 @@ fn prediction(
         layout: match &training.parallelism {
             Some(given) => {
                 let layout = given.value.over(devices.value.value as u64);
-                let value = layout.map_err(|error| error.at(Some(&given.place)))?;
+                let value = layout.map_err(|error| {
+                    let elsewhere = &devices_place;
+                    error.at(Some(&given.place)).hint(format!(
+                        "{} devices are said in {}:{}",
+                        devices.value.value, elsewhere.file, elsewhere.line
+                    ))
+                })?;
                 Some(Placed { value, place: given.place.clone() })
             }
             None => None,
         },
-        devices_place: training
-            .hardware
-            .count
-            .as_ref()
-            .map_or_else(|| training.precision.place.clone(), |count| count.place.clone()),
+        devices_place,
         optimizer_bytes: training.optimizer.state_bytes(),
         weight_bytes: recipe.frozen_bytes,
         trained: 1.0,

@@ -127,10 +127,8 @@ impl Read {
             _ => None,
         };
         let of_training = matches!(key.place, Place::Training | Place::TrainingPurchase);
-        let owned = || match of_training {
-            true => training?.ownership.as_ref(),
-            false => service?.ownership.as_ref(),
-        };
+        let owned =
+            || if of_training { training?.ownership.as_ref() } else { service?.ownership.as_ref() };
         Some(match self {
             Self::Training(read) => read(training?),
             Self::Service(read) => read(service?),
@@ -187,8 +185,11 @@ pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
         Some(percentile) => histogram.quantile(percentile / 100.0),
         None => histogram.mean(),
     };
-    let what = if member == MEAN { "mean" } else { member };
-    let how = || format!("simulated: {what} over {} requests", count(histogram.count() as f64));
+    let requests = count(histogram.count() as f64);
+    let how = || match percentile {
+        Some(percentile) => format!("simulated: P{percentile} over {requests} requests"),
+        None => format!("simulated: mean over {requests} requests"),
+    };
     seconds.map(|seconds| Traced::seen(Time::from_stored(seconds), how())).into()
 }
 

@@ -146,7 +146,7 @@ figures! {
         PlannedIntensity: "start_window.planned_g_per_kwh" "gCO2e/kWh" "intensity from the planned start" => |it| it.start().map(|it| &it.at_planned).into();
         BestIntensity: "start_window.best_g_per_kwh" "gCO2e/kWh" "  from the cleanest start" => |it| it.start().map(|it| &it.at_best).into();
         StartSaving: "start_window.saving" "" "saving by the cleanest start" => |it| it.start().map(|it| &it.saving).into();
-        StartSaved: "start_window.saved_co2e_kg" "kgCO2e" "  in CO2e, location-based" => |it| it.saved();
+        StartSaved: "start_window.saved_co2e_kg" "kgCO2e" "  in CO2e, location-based" => super::super::training::TrainingForecast::saved;
     }
     Cost in [TrainingCost, ServiceCost] {
         Cost: "cost_usd" "USD" "" => |(money, resource)| money.sum(|entry| entry.resource == resource).into();
