@@ -94,7 +94,9 @@ impl Forms {
         let mut at = &self.json;
         for key in figure.path.split('.') {
             at = match at {
-                Value::Array(years) => years.iter().find(|it| it["year"] == key)?,
+                Value::Array(years) => {
+                    years.iter().find(|it| it["year"].as_u64() == key.parse().ok())?
+                }
                 other => other.get(key)?,
             };
         }

@@ -154,7 +154,7 @@ mod tests {
             ("a@b", "a@&#8203;b"),
             ("&#64;team &lt;b>", "&amp;#64;team &amp;lt;b>"),
             ("R & D", "R & D"),
-            ("\\<img src=x>", "\\&lt;img src=x>"),
+            ("\\<img src=x>", "\\\\&lt;img src=x>"),
             ("\\|", "\\\\\\|"),
             ("<details>\u{202e}", "&lt;details>\\u{202e}"),
         ] {

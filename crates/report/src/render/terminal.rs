@@ -212,12 +212,12 @@ mod tests {
 
     #[test]
     fn words_give_way_to_numbers() {
-        for width in [60, 80, 120] {
+        for width in [60, 80, 160] {
             let text = table(&grid(), width);
             assert!(text.lines().all(|line| length(line) <= width), "{text}");
             assert!(text.starts_with("  figure"), "{text}");
             assert!(text.contains("  1,287  MWh\n"), "{text}");
-            assert_eq!(text.contains('…'), width < 120, "{text}");
+            assert_eq!(text.contains('…'), width < 160, "{text}");
         }
     }
 
@@ -248,6 +248,6 @@ mod tests {
         let text = super::text(&doc, 80);
         let acts = |it: char| (it.is_control() && it != '\n') || it == '\u{202e}';
         assert!(!text.contains(acts), "{text:?}");
-        assert_eq!(text.matches("a\\nb\\u{1b}[2J\\u{202e}c").count(), 10, "{text}");
+        assert_eq!(text.matches("a\\nb\\u{1b}[2J\\u{202e}c").count(), 11, "{text}");
     }
 }
