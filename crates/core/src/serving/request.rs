@@ -1,7 +1,7 @@
 //! The mean request of a load: the moments of its lengths that a closed form needs.
 //!
 //! Long answers stay longer, so the context that decoding attends to is that of a token, not of a
-//! request: E[output (input + output / 2)] / E[output]. Attention over a prompt grows with the square
+//! request: E(output (input + output / 2)) / E(output). Attention over a prompt grows with the square
 //! of its length. Lengths are lognormal with the mean and the 95th percentile of the plan, cut at the
 //! model's longest sequence, as the simulator draws them.
 

@@ -1,6 +1,6 @@
 //! Training: a scenario becomes device-hours.
 //!
-//! [`step_time`] predicts one optimizer step of a [`transformer`] laid out by [`parallelism`] on a
+//! [`step_time`] predicts one optimizer step of a transformer laid out by [`parallelism`] on a
 //! [`platform`], from the declared constants of [`calibration`]; [`memory`] what it occupies.
 
 pub mod calibration;

@@ -1,4 +1,4 @@
-//! The forecast as figures: what is declared in [`table`] and read off an [`Estimate`] serves the
+//! The forecast as figures: what is declared in `table` and read off an [`Estimate`] serves the
 //! JSON, the tables, the page, the workbook, `explain` and whatever asks for a figure by its path.
 
 mod read;
