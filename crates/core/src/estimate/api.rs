@@ -6,7 +6,7 @@ use crate::ledger::api::{Fleet, RequestPrice};
 use crate::ledger::line::{Ledger, Stage};
 use crate::ledger::plan::Api;
 use crate::ledger::years;
-use crate::provenance::{Known, Traced, Unknown, Value};
+use crate::provenance::{Input, Known, Traced, Unknown, Value};
 use crate::quantity::{
     DevicesPerInstance, Measure, Money, Per, RequestRate, Time, Tokens, show, text,
 };
@@ -61,10 +61,8 @@ impl AgainstApi {
                     device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
                     replica_rate: replica_rate.named("planned mean rate of a replica"),
                     replica_devices: service.replica.all_devices(),
-                    instance_devices: instance.map_or_else(
-                        || Traced::constant(single),
-                        super::super::provenance::Input::trace,
-                    ),
+                    instance_devices: instance
+                        .map_or_else(|| Traced::constant(single), Input::trace),
                     redundancy: service.redundancy.trace(),
                 };
                 fleet.break_even(&per_query)

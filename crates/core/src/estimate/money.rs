@@ -39,7 +39,7 @@ pub(super) fn of_training(
             why: "how long the run lasts is unknown without a number of devices".to_owned(),
         });
         let span = Span { stage, period: term.period, length: &length };
-        costs.enter(&mut ledger, span, super::super::provenance::Input::trace);
+        costs.enter(&mut ledger, span, Input::trace);
     }
     ledger
 }

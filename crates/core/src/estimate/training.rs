@@ -67,7 +67,7 @@ pub(super) fn forecast(
     discount: &Input<f64>,
 ) -> Result<TrainingForecast> {
     let run = plan.run.time(settled)?;
-    let devices = plan.run.devices.as_ref().map(super::super::provenance::Input::trace);
+    let devices = plan.run.devices.as_ref().map(Input::trace);
     let spares = 1.0 + plan.run.spares.trace();
     let held = devices.as_ref().map(|devices| devices * &spares);
     let packing = plan.rent.as_ref().zip(held.as_ref()).and_then(|(rent, devices)| {

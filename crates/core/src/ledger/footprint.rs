@@ -13,8 +13,8 @@ use super::energy::{self, Phase, When};
 use super::line::{Entry, Ledger, Resource};
 use crate::catalog::GridBasis;
 use crate::diagnostic::{Error, Result};
-use crate::ledger::plan::{Contracts, Embodied, Scope, Site, Stated};
-use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::ledger::plan::{Contracts, Embodied, Scope, Site, trace};
+use crate::provenance::{Known, Traced, Unknown};
 use crate::quantity::{
     Co2eMass, DeviceCo2e, DeviceTime, Energy, GridIntensity, Measure, Pue, Water,
 };
@@ -192,16 +192,16 @@ impl Site {
         let rows = energy::rows(&self.power, when, phases);
         let it = rows.sum(|_| true).unwrap_or_else(nothing);
         let it = it.map(|it| it.named(name("energy_kwh.it")));
-        let pue = traced(&self.pue);
+        let pue = trace(&self.pue);
         let facility =
             both(&it, &pue).map(|(it, pue)| (&it * &pue).named(name("energy_kwh.facility")));
-        let grid = traced(&self.grid);
+        let grid = trace(&self.grid);
         let emitted = |grid: &Known<GridIntensity>, figure: &str| {
             both(&facility, grid).map(|(energy, grid)| (&energy * &grid).named(name(figure)))
         };
         let location = emitted(&grid, "co2e_kg.location").map(Traced::<Co2eMass>::retype);
         let upstream = self.upstream.as_ref();
-        let upstream = upstream.map(|grid| emitted(&traced(grid), "co2e_kg.upstream"));
+        let upstream = upstream.map(|grid| emitted(&trace(grid), "co2e_kg.upstream"));
         let marginal = self.marginal.as_ref().map(|grid| {
             let mass = emitted(&Ok(grid.trace()), "co2e_kg.marginal");
             mass.map(Traced::<Co2eMass>::retype)
@@ -213,9 +213,9 @@ impl Site {
         let paid = phases.iter().map(|phase| phase.time.clone());
         let paid = paid.reduce(|sum, time| &sum + &time);
         let embodied = self.embodied.shares(paid.as_ref(), path);
-        let water = both(&it, &traced(&self.wue))
+        let water = both(&it, &trace(&self.wue))
             .map(|(energy, wue)| (&energy * &wue).named(name("water_l.on_site")));
-        let grid_water = both(&facility, &traced(&self.grid_water))
+        let grid_water = both(&facility, &trace(&self.grid_water))
             .map(|(energy, water)| (&energy * &water).named(name("water_l.off_site")));
         Footprint {
             rows,
@@ -265,8 +265,8 @@ impl Embodied {
             let Some(((device, server), level)) = levels.next() else {
                 return EmbodiedShare { devices: nothing(), servers: nothing(), total: nothing() };
             };
-            let devices = of(traced(device));
-            let servers = of(traced(server).map(|server| &server / &together));
+            let devices = of(trace(device));
+            let servers = of(trace(server).map(|server| &server / &together));
             let total = both(&devices, &servers).map(|(devices, servers)| {
                 (&devices + &servers).named(format_args!("{path}.co2e_kg.embodied.{level}"))
             });
@@ -277,10 +277,6 @@ impl Embodied {
 
 fn nothing<Q>() -> Known<Q> {
     Err(Unknown { why: "there is nothing to add up".to_owned() })
-}
-
-fn traced<Q: Measure>(input: &Stated<Q>) -> Known<Q> {
-    input.as_ref().map(|input: &Input<Q>| input.trace()).map_err(Clone::clone)
 }
 
 fn both<A: Measure, B: Measure>(

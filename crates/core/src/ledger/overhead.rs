@@ -1,7 +1,7 @@
 //! Costs beside devices: storage, egress, staff.
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
-use crate::ledger::plan::{Costs, Staff};
+use crate::ledger::plan::{Costs, Staff, trace};
 use crate::provenance::{Input, Known, Traced};
 use crate::quantity::{Data, Measure, Money, Ratio, Time};
 
@@ -31,7 +31,7 @@ impl<E: Measure> Costs<E> {
         let Span { stage, period, length } = span;
         let kind = Kind::Opex;
         for stored in &self.stored {
-            let kept = stored.retention.as_ref().map(super::super::provenance::Input::trace);
+            let kept = stored.retention.as_ref().map(Input::trace);
             let after = kept.as_ref().map_or(Time::from_stored(0.0), Traced::value);
             let held = Period { length: period.length + after, ..period };
             let (resource, detail) = (Resource::Storage, stored.detail);
@@ -45,11 +45,11 @@ impl<E: Measure> Costs<E> {
                 Some(kept) => &data * &(&length + kept),
                 None => &data * &length,
             });
-            ledger.enter(Line::new(entry, &quantity, &traced(&stored.price)));
+            ledger.enter(Line::new(entry, &quantity, &trace(&stored.price)));
         }
         if let Some(egress) = &self.egress {
             let entry = Entry { stage, resource: Resource::Egress, detail: "", kind, period };
-            let price = traced(&egress.price);
+            let price = trace(&egress.price);
             ledger.enter(Line::new(entry, &Ok(moved(&egress.data)), &price));
         }
         let entry = Entry { stage, resource: Resource::Staff, detail: "", kind, period };
@@ -72,8 +72,4 @@ impl<E: Measure> Costs<E> {
             }
         }
     }
-}
-
-fn traced<Q: Measure>(input: &Result<Input<Q>, crate::provenance::Unknown>) -> Known<Q> {
-    input.as_ref().map(super::super::provenance::Input::trace).map_err(Clone::clone)
 }

@@ -8,7 +8,7 @@
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use super::years;
 use crate::catalog::PurchasePrice;
-use crate::ledger::plan::{Amortisation, Owned};
+use crate::ledger::plan::{Amortisation, Owned, trace};
 use crate::provenance::{Known, Traced, Unknown};
 use crate::quantity::{DevicePrice, DeviceTime, Devices, Energy, Money, Time, YearlyRate};
 
@@ -105,11 +105,7 @@ impl Owned {
         facility: &Known<Energy>,
     ) {
         let entry = |resource, detail, kind| Entry { stage, resource, detail, kind, period };
-        let electricity = self
-            .electricity
-            .as_ref()
-            .map(super::super::provenance::Input::trace)
-            .map_err(Clone::clone);
+        let electricity = trace(&self.electricity);
         let row = entry(Resource::Electricity, "", Kind::Opex);
         money.enter(Line::new(row, facility, &electricity));
 

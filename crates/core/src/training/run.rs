@@ -95,7 +95,7 @@ impl Run {
             given.trace()
         } else {
             let elapsed = &productive / &goodput;
-            match self.interruptions.as_ref().map(super::plan::Interruptions::overhead) {
+            match self.interruptions.as_ref().map(Interruptions::overhead) {
                 Some(overhead) => &elapsed + &(&elapsed * &overhead),
                 None => elapsed,
             }
@@ -127,7 +127,7 @@ impl Run {
         let throughput = tokens
             .as_ref()
             .map(|passed| (passed / &productive).named("training.tokens_per_second_per_device"));
-        let devices = self.devices.as_ref().map(super::super::provenance::Input::trace);
+        let devices = self.devices.as_ref().map(Input::trace);
         let step_time = match (&self.global_batch, &throughput, &devices) {
             (Some(batch), Some(rate), Some(devices)) => {
                 let cluster = rate * devices;

@@ -14,6 +14,7 @@ use super::Section::{
     ServicePurchase, Serving, Simulated, Total, Training, TrainingCost, TrainingPurchase, Years,
 };
 use super::{Declared, Read, co2e_of, energy_of, latency, seen};
+use crate::estimate::training::TrainingForecast;
 use crate::ledger::line::Resource;
 
 macro_rules! figures {
@@ -146,7 +147,7 @@ figures! {
         PlannedIntensity: "start_window.planned_g_per_kwh" "gCO2e/kWh" "intensity from the planned start" => |it| it.start().map(|it| &it.at_planned).into();
         BestIntensity: "start_window.best_g_per_kwh" "gCO2e/kWh" "  from the cleanest start" => |it| it.start().map(|it| &it.at_best).into();
         StartSaving: "start_window.saving" "" "saving by the cleanest start" => |it| it.start().map(|it| &it.saving).into();
-        StartSaved: "start_window.saved_co2e_kg" "kgCO2e" "  in CO2e, location-based" => super::super::training::TrainingForecast::saved;
+        StartSaved: "start_window.saved_co2e_kg" "kgCO2e" "  in CO2e, location-based" => TrainingForecast::saved;
     }
     Cost in [TrainingCost, ServiceCost] {
         Cost: "cost_usd" "USD" "" => |(money, resource)| money.sum(|entry| entry.resource == resource).into();

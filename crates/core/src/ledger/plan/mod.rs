@@ -7,7 +7,8 @@ mod owned;
 mod rent;
 mod site;
 
-use crate::provenance::{Input, Unknown};
+use crate::provenance::{Input, Known, Unknown};
+use crate::quantity::Measure;
 
 pub use api::Api;
 pub use costs::{Costs, Egress, Staff, Stored};
@@ -17,3 +18,8 @@ pub use site::{Contracts, Draw, Embodied, PowerModel, Scope, Site, StartWindow};
 
 /// An input that may be unknown.
 pub type Stated<Q> = Result<Input<Q>, Unknown>;
+
+/// The input as the start of a computation; unknown where it is.
+pub(super) fn trace<Q: Measure>(stated: &Stated<Q>) -> Known<Q> {
+    stated.as_ref().map(Input::trace).map_err(Clone::clone)
+}
