@@ -25,7 +25,7 @@ pub(super) struct Options {
     /// The scenario that forecast it.
     #[arg(long, value_name = "SCENARIO")]
     against: PathBuf,
-    /// Of a log of requests: scale every step such that the median time per output token is the one
+    /// Scale every step of a log of requests such that the median time per output token is the one
     /// of the log, or the one given here.
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
           default_missing_value = "log", value_parser = Median::read)]

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::NaiveDate;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use flopcast_core::catalog::{Catalog, Purchase};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::subject::catalog::{Checkup, Table, list, listing};
@@ -20,15 +21,17 @@ pub(super) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What the catalog knows: its tables, or the rows of one.
+    /// List the tables, or the rows of one.
     List {
         /// The table; without it, all tables.
-        what: Option<What>,
+        #[arg(value_parser = named(Table::ALL.to_vec()))]
+        what: Option<Table>,
         /// Only rows in which each of these words occurs, such as `h100 aws`.
         words: Vec<String>,
         /// Prices on these terms.
-        #[arg(long, value_enum, default_value = "on-demand")]
-        purchase: Terms,
+        #[arg(long, default_value = "on-demand",
+            value_parser = named(Purchase::ALL.map(|terms| (terms.name(), terms)).to_vec()))]
+        purchase: Purchase,
     },
     /// Everything about a device, a place, a default or a source.
     Show {
@@ -36,7 +39,7 @@ enum Command {
         #[arg(required = true)]
         names: Vec<String>,
     },
-    /// How old the facts of each table are, and where its gaps are.
+    /// Tell how old the facts of each table are, and where its gaps are.
     Doctor {
         /// Fail (exit code 1) if the newest facts of a source of prices are older.
         #[arg(long, value_name = "DAYS")]
@@ -49,43 +52,14 @@ enum Command {
     Refresh(refresh::Options),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum What {
-    Accelerators,
-    Prices,
-    Providers,
-    Regions,
-    Grid,
-    Api,
-    Purchases,
-    Defaults,
-    Sources,
-}
-
-impl What {
-    fn table(self) -> Table {
-        match self {
-            Self::Accelerators => Table::Accelerators,
-            Self::Prices => Table::Prices,
-            Self::Providers => Table::Providers,
-            Self::Regions => Table::Regions,
-            Self::Grid => Table::Grid,
-            Self::Api => Table::Api,
-            Self::Purchases => Table::Purchases,
-            Self::Defaults => Table::Defaults,
-            Self::Sources => Table::Sources,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Terms {
-    OnDemand,
-    Spot,
-    #[value(name = "reserved-1y")]
-    Reserved1y,
-    #[value(name = "reserved-3y")]
-    Reserved3y,
+/// One of these names, read as what it stands for.
+fn named<T: Copy + Send + Sync + 'static>(
+    all: Vec<(&'static str, T)>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.iter().map(|(name, _)| *name)).try_map(move |given| {
+        let found = all.iter().find(|(name, _)| *name == given);
+        found.map(|(_, it)| *it).ok_or("not one of them")
+    })
 }
 
 impl Options {
@@ -94,8 +68,7 @@ impl Options {
         let today = global.as_of.or_else(today);
         match &self.command {
             Command::List { what, words, purchase } => {
-                let purchase = Purchase::ALL[*purchase as usize];
-                let mut rows = list(&catalog, what.map(What::table), purchase, today);
+                let mut rows = list(&catalog, *what, *purchase, today);
                 rows.filter(words);
                 if rows.is_empty() {
                     let error = Error::input("no row has all of these words");

@@ -64,7 +64,7 @@ impl Options {
 }
 
 impl Found {
-    /// Whether the lock is one for this scenario.
+    /// True if the lock is one for this scenario.
     pub(super) fn binds(&self, scenario: &Path) -> bool {
         self.lock.scenarios.contains(&name(scenario))
     }

@@ -113,50 +113,50 @@ fn width() -> usize {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What a scenario takes: the whole forecast, a table per stage.
+    /// Forecast a scenario: time, money, energy, carbon and water, a table per stage.
     #[command(visible_alias = "breakdown")]
     Estimate(estimate::Options),
-    /// Why a figure is what it is: its derivation down to lines and sources.
+    /// Explain a figure: its derivation down to lines and sources.
     Explain(explain::Options),
-    /// What an architecture is: parameters, FLOPs, bytes, layer by layer.
+    /// Count an architecture: parameters, FLOPs, bytes, layer by layer.
     Model(model::Options),
     /// Write a foreign architecture as a model file that `model` and scenarios read.
     Import(import::Options),
-    /// How wrong flopcast is: predictions beside published runs and throughputs.
+    /// Measure how wrong flopcast is: predictions beside published runs and throughputs.
     Backtest(backtest::Options),
     /// Fit the constants of the step-time model to measured throughputs, with the proof.
     Calibrate(calibrate::Options),
-    /// How many devices keep a service's latency SLO at its traffic, and what they cost.
+    /// Size the fleet that keeps a service's latency SLO at its traffic, and price it.
     Capacity(capacity::Options),
-    /// What differs between forecasts, line by line, and the inputs that explain it.
+    /// Compare forecasts line by line, with the inputs that explain the difference.
     #[command(visible_alias = "diff")]
     Compare(compare::Options),
-    /// Whether forecasts keep the limits of a policy; the comment for a pull request.
+    /// Check forecasts against the limits of a policy; write the comment for a pull request.
     Check(check::Options),
-    /// The best device, place, purchase and size within a budget, a deadline and a carbon cap.
+    /// Find the best device, place, purchase and size within a budget, a deadline and a carbon cap.
     Optimize(Box<optimize::Options>),
-    /// A folder of scenarios as one budget, by team, quarter and any tag.
+    /// Add up a folder of scenarios as one budget, by team, quarter and any tag.
     Portfolio(portfolio::Options),
-    /// A scenario in all combinations of some values: which are best, which cannot be done.
+    /// Forecast all combinations of some values: which are best, which cannot be done.
     Sweep(sweep::Options),
     /// Write the forecast as a document for other people: a page, Markdown, CSV or JSON.
     Report(report::Options),
-    /// What a run or a service took in fact, beside its forecast: hours, energy, CO2e, cost, latency,
-    /// and the reasons.
+    /// Set what a run or a service took in fact beside its forecast: hours, energy, CO2e, cost,
+    /// latency, and the reasons.
     Actuals(actuals::Options),
-    /// Whether scenario files are right.
+    /// Check that scenario files are right.
     Validate(validate::Options),
-    /// What the catalog knows, where it has it from and how old it is.
+    /// List what the catalog knows, with its sources and their age.
     Catalog(catalog::Options),
     /// Pin the catalog's rows that scenarios use in `flopcast.lock` beside them.
     Lock(lock::Options),
     /// Write a commented scenario to start from.
     Init(init::Options),
-    /// The JSON Schema of scenario files, for editors.
+    /// Print the JSON Schema of scenario files, for editors.
     Schema,
-    /// Completions for a shell.
+    /// Print completions for a shell.
     Completions(completions::Options),
-    /// The manual page.
+    /// Print the manual page.
     Man,
 }
 

@@ -82,7 +82,7 @@ impl Project {
         Err(Error::input(format!("{name} is no regular file")))
     }
 
-    /// Whether a path without links is of the project.
+    /// True if a path without links is of the project.
     fn holds(&self, target: &Path) -> bool {
         self.allowed.iter().chain([&self.root]).any(|folder| target.starts_with(folder))
     }

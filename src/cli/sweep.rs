@@ -118,7 +118,7 @@ struct Rows<'a> {
     json: bool,
     out: BufWriter<StdoutLock<'static>>,
     written: u64,
-    /// Whether the reader has left.
+    /// True once the reader has left.
     closed: bool,
 }
 

@@ -18,6 +18,7 @@ pub mod text;
 pub mod tree;
 pub mod xlsx;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -94,13 +95,11 @@ impl Report {
     /// The report of an estimate that was made with explanations.
     pub fn new(scenario: &Scenario, estimate: &Estimate, predicted: Option<&Predicted>) -> Self {
         let figures = estimate.figures();
-        let mut inputs: Vec<Arc<Step>> = Vec::new();
-        for step in figures.iter().filter_map(Figure::step) {
-            collect(step, &mut inputs);
-        }
         let observed = estimate.inference.as_ref().and_then(|it| it.observed.as_ref());
-        for step in observed.iter().flat_map(|observed| &observed.inputs) {
-            collect(step, &mut inputs);
+        let observed = observed.iter().flat_map(|observed| &observed.inputs);
+        let (mut walked, mut inputs) = (BTreeSet::new(), Vec::new());
+        for step in figures.iter().filter_map(Figure::step).chain(observed) {
+            collect(step, &mut walked, &mut inputs);
         }
         let mut warnings = scenario.warnings.clone();
         warnings.extend(unknowns(&figures));
@@ -292,7 +291,12 @@ fn unknowns(figures: &[Figure]) -> Vec<String> {
     causes.into_iter().map(|(why, paths)| format!("{} unknown: {why}", paths.join(", "))).collect()
 }
 
-fn collect(step: &Arc<Step>, inputs: &mut Vec<Arc<Step>>) {
+/// Adds the inputs that a derivation starts from, one of a name, in the order in which they are met.
+fn collect(step: &Arc<Step>, walked: &mut BTreeSet<*const Step>, inputs: &mut Vec<Arc<Step>>) {
+    // Derivations share most of their steps: each is walked once.
+    if !walked.insert(Arc::as_ptr(step)) {
+        return;
+    }
     if let Expr::Leaf(basis) = &step.how {
         let arithmetic = matches!(basis, Basis::Derived { formula } if formula == "calendar");
         let seen = inputs.iter().any(|other| other.name == step.name);
@@ -301,6 +305,6 @@ fn collect(step: &Arc<Step>, inputs: &mut Vec<Arc<Step>>) {
         }
     }
     for input in step.inputs() {
-        collect(input, inputs);
+        collect(input, walked, inputs);
     }
 }

@@ -1,7 +1,7 @@
 //! The plain serving model: means and bounds in closed form, over the times of the engine's step.
 //!
 //! A decode step takes `a` and `c` more for each of its sequences, and a prompt adds `p` to the steps
-//! that carry it, all at the batch in question ([`super::queue`]). With rate r per replica and g decode
+//! that carry it, all at the batch in question (`super::queue`). With rate r per replica and g decode
 //! steps of an answer,
 //!
 //! - a token takes TPOT = a / (1 - r p - r c g), as r g TPOT sequences run at once (Little's law);

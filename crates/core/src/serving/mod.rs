@@ -2,7 +2,7 @@
 //!
 //! [`step`] says how long an engine's step takes on a device, [`memory`] what fits, and an
 //! [`instance`] is both behind an engine's scheduler. [`closed_form`] gives means and bounds over
-//! these times ([`queue`], [`request`]); for percentiles, [`simulator`] replays [`traffic`] through
+//! these times (`queue`, `request`); for percentiles, [`simulator`] replays [`traffic`] through
 //! the scheduler, and [`capacity`] searches for the highest rate and the fleet. [`network`] says how
 //! long a batch takes in models that answer in one pass, [`speculative`] drafts tokens ahead.
 
@@ -14,8 +14,9 @@ pub mod instance;
 pub mod memory;
 pub mod network;
 pub mod plan;
-pub mod queue;
-pub mod request;
+// Plain seconds: an inner loop that only its neighbours call.
+pub(crate) mod queue;
+pub(crate) mod request;
 pub mod served;
 pub mod simulator;
 pub mod speculative;

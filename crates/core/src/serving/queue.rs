@@ -25,7 +25,7 @@ use super::simulator::{Limits, Scheduler, StepTime};
 
 /// What an instance does for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Reads the prompt and generates.
     Both,
     /// Reads the prompt; another instance generates.
@@ -36,7 +36,7 @@ pub enum Phase {
 
 /// An instance under a load; times in seconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Queue<'a, S> {
+pub(crate) struct Queue<'a, S> {
     time: &'a S,
     limits: Limits,
     request: MeanRequest,
@@ -46,43 +46,49 @@ pub struct Queue<'a, S> {
 
 /// An instance with so many sequences at once; times in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Busy {
+pub(crate) struct Busy {
     /// Requests per second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Sequences at once.
-    pub batch: f64,
+    pub(crate) batch: f64,
     /// A decode step of that batch, without the caches that it reads.
-    pub products: f64,
+    pub(crate) products: f64,
     /// What a prompt adds to the steps that carry it, without its attention.
-    pub carried: f64,
+    pub(crate) carried: f64,
 }
 
 /// What a first token waits for; times in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct First {
+pub(crate) struct First {
     /// The step of a prompt that no other shares, its attention included.
-    pub own: f64,
+    pub(crate) own: f64,
     /// What a further prompt adds to a step that has one.
-    pub further: f64,
+    pub(crate) further: f64,
     /// What a first prompt adds to a decode step beyond that, squared, x how far the number of
     /// steps with prompts varies.
-    pub fixed: f64,
+    pub(crate) fixed: f64,
     /// Share of the time that a step is under way.
-    pub under_way: f64,
+    pub(crate) under_way: f64,
 }
 
 /// Times of a step that a context adds, per token of it; in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Attention {
+pub(crate) struct Attention {
     /// Decoding: per token of context, in full layers and in those with a window.
-    pub context: (f64, f64),
+    pub(crate) context: (f64, f64),
     /// Prompts: per pair of tokens.
-    pub pairs: (f64, f64),
+    pub(crate) pairs: (f64, f64),
 }
 
 impl<'a, S: StepTime> Queue<'a, S> {
     /// An instance with `most` sequences at once, at most.
-    pub fn new(time: &'a S, limits: Limits, request: MeanRequest, phase: Phase, most: f64) -> Self {
+    pub(crate) fn new(
+        time: &'a S,
+        limits: Limits,
+        request: MeanRequest,
+        phase: Phase,
+        most: f64,
+    ) -> Self {
         Self { time, limits, request, phase, most }
     }
 
@@ -95,19 +101,19 @@ impl<'a, S: StepTime> Queue<'a, S> {
     }
 
     /// The instance with so many sequences at once.
-    pub fn at_batch(&self, batch: f64) -> Busy {
+    pub(crate) fn at_batch(&self, batch: f64) -> Busy {
         let (stay, products, carried) = self.stay(batch);
         Busy { rate: batch / stay.max(f64::MIN_POSITIVE), batch, products, carried }
     }
 
     /// The instance at its highest rate.
-    pub fn full(&self) -> Busy {
+    pub(crate) fn full(&self) -> Busy {
         self.at_batch(self.most)
     }
 
     /// The instance at a rate below its highest: by Little's law the batch is the root of
     /// batch - rate x time that a request stays, found by the Illinois method.
-    pub fn at_rate(&self, rate: f64) -> Busy {
+    pub(crate) fn at_rate(&self, rate: f64) -> Busy {
         let miss = |batch: f64| batch - rate * self.stay(batch).0;
         let (mut low, mut high) = ((0.0, miss(0.0)), (self.most, miss(self.most)));
         let mut moved_high = false;
@@ -139,7 +145,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
     }
 
     /// What a first token waits for at a rate.
-    pub fn first(&self, busy: Busy, token: f64) -> First {
+    pub(crate) fn first(&self, busy: Busy, token: f64) -> First {
         let Busy { rate, batch, products, carried } = busy;
         let decoding = self.decoding(batch);
         let attention = self.attention();
@@ -162,7 +168,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
     }
 
     /// Steps that only carry prompts: time of one prompt, prompts of a full step, its time.
-    pub fn prompts(&self) -> (f64, f64, f64) {
+    pub(crate) fn prompts(&self) -> (f64, f64, f64) {
         let (attention, budget) = (self.attention(), self.budget(0.0));
         let computed = self.request.computed.max(1.0);
         let lone = computed.min(budget);
@@ -175,7 +181,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
     }
 
     /// Times of attention.
-    pub fn attended(&self) -> Attention {
+    pub(crate) fn attended(&self) -> Attention {
         let (full, windowed) = self.time.pairs();
         let in_window = self.time.windowed().map_or(0.0, |(each, _)| each.value);
         Attention {
@@ -185,7 +191,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
     }
 
     /// A decode step without the caches; one with less than a sequence has one, less often.
-    pub fn products(&self, batch: f64) -> f64 {
+    pub(crate) fn products(&self, batch: f64) -> f64 {
         if self.steps() <= 0.0 { 0.0 } else { self.tokens(batch.max(1.0), 0.0, 0.0) }
     }
 

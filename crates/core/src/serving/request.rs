@@ -14,42 +14,42 @@ use crate::quantity::{Measure as _, Share, TokensPerRequest};
 
 /// Means over the requests of a load.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// Prompt tokens.
-    pub input: Traced<TokensPerRequest>,
+    pub(crate) input: Traced<TokensPerRequest>,
     /// Of them, those that are computed: not found in the prefix cache.
-    pub computed: Traced<TokensPerRequest>,
+    pub(crate) computed: Traced<TokensPerRequest>,
     /// Tokens of the answer; one of a class that is over with its prompt.
-    pub output: Traced<TokensPerRequest>,
+    pub(crate) output: Traced<TokensPerRequest>,
     /// Context of a decoding token.
-    pub context: Traced<TokensPerRequest>,
+    pub(crate) context: Traced<TokensPerRequest>,
     /// The part of it that layers with a window see.
-    pub windowed: Traced<TokensPerRequest>,
+    pub(crate) windowed: Traced<TokensPerRequest>,
     /// Tokens that a computed token of a prompt attends to.
-    pub keys: Traced<TokensPerRequest>,
+    pub(crate) keys: Traced<TokensPerRequest>,
     /// The same in layers with a window.
-    pub windowed_keys: Traced<TokensPerRequest>,
+    pub(crate) windowed_keys: Traced<TokensPerRequest>,
     /// Squared coefficient of variation of the prompts' lengths.
-    pub prompts: Traced<f64>,
+    pub(crate) prompts: Traced<f64>,
     /// The same of the answers'.
-    pub answers: Traced<f64>,
+    pub(crate) answers: Traced<f64>,
 }
 
 /// The same in plain numbers of tokens, for what is searched in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct MeanRequest {
+pub(crate) struct MeanRequest {
     /// See [`Asked`].
-    pub computed: f64,
+    pub(crate) computed: f64,
     /// See [`Asked`].
-    pub output: f64,
+    pub(crate) output: f64,
     /// See [`Asked`].
-    pub context: f64,
+    pub(crate) context: f64,
     /// See [`Asked`].
-    pub windowed: f64,
+    pub(crate) windowed: f64,
     /// See [`Asked`].
-    pub keys: f64,
+    pub(crate) keys: f64,
     /// See [`Asked`].
-    pub windowed_keys: f64,
+    pub(crate) windowed_keys: f64,
 }
 
 /// A number of tokens: its mean over requests, and its mean over tokens, E[X^2] / E[X].
@@ -75,7 +75,7 @@ type Of = fn(&Class) -> &Traced<TokensPerRequest>;
 
 impl Asked {
     /// That of a service, for layers that see a window of so many tokens.
-    pub fn of(demand: &Demand, window: Option<u32>) -> Self {
+    pub(crate) fn of(demand: &Demand, window: Option<u32>) -> Self {
         let most = demand.model.extents.max_sequence.map(|most| most as f64);
         let classes: Vec<_> =
             demand.kinds.iter().map(|kind| Class::of(kind, most, window)).collect();
@@ -120,12 +120,12 @@ impl Asked {
     }
 
     /// Decode steps of a request: its first token comes with the prompt.
-    pub fn steps(&self) -> Traced<TokensPerRequest> {
+    pub(crate) fn steps(&self) -> Traced<TokensPerRequest> {
         &self.output - Traced::constant(TokensPerRequest::from_stored(1.0))
     }
 
     /// In plain numbers.
-    pub fn numbers(&self) -> MeanRequest {
+    pub(crate) fn numbers(&self) -> MeanRequest {
         let number = |tokens: &Traced<TokensPerRequest>| tokens.value().value;
         MeanRequest {
             computed: number(&self.computed),

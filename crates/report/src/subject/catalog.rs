@@ -31,6 +31,21 @@ pub enum Table {
     Sources,
 }
 
+impl Table {
+    /// All of them, by the name on the command line.
+    pub const ALL: [(&str, Self); 9] = [
+        ("accelerators", Self::Accelerators),
+        ("prices", Self::Prices),
+        ("providers", Self::Providers),
+        ("regions", Self::Regions),
+        ("grid", Self::Grid),
+        ("api", Self::Api),
+        ("purchases", Self::Purchases),
+        ("defaults", Self::Defaults),
+        ("sources", Self::Sources),
+    ];
+}
+
 /// The rows of a table, or what tables there are.
 pub fn list(
     catalog: &Catalog,
