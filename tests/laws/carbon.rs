@@ -306,7 +306,7 @@ proptest! {
             let accounts = footprint.accounts();
             let kwh: f64 = accounts
                 .iter()
-                .filter_map(|row| Some(row.energy.as_ref()?.as_ref().expect("known").value().value))
+                .filter_map(|row| Some(row.energy.known()?.value().value))
                 .sum();
             let kg: f64 = accounts
                 .iter()

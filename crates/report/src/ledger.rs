@@ -55,7 +55,7 @@ impl Row {
             entry: line.entry,
             quantity,
             unit_price,
-            amount: line.amount.as_ref().ok().map(|amount| amount.value().stored()),
+            amount: line.amount.known().map(|amount| amount.value().stored()),
             by_month: line
                 .by_month()
                 .into_iter()

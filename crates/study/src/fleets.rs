@@ -82,11 +82,11 @@ impl Merits {
     fn of(estimate: &Estimate) -> Option<Self> {
         let inference = estimate.inference.as_ref()?;
         let year = inference.years.first()?;
-        let cost = inference.cost_of(year).and_then(Result::ok);
-        let co2e = year.footprint.location.as_ref().ok();
+        let cost = inference.cost_of(year);
+        let co2e = year.footprint.location.known();
         Some(Self {
             devices: year.devices.value().stored(),
-            cost_usd: cost.map(|cost| cost.value().stored()),
+            cost_usd: cost.known().map(|cost| cost.value().stored()),
             co2e_kg: co2e.map(|mass| mass.value().stored()),
         })
     }

@@ -99,10 +99,10 @@ fn quarters(start: NaiveDate, estimate: &Estimate, totals: Values) -> BTreeMap<S
         let Footprint { rows, facility, location, .. } = footprint;
         let Some(row) = rows.lines().first() else { continue };
         let period = row.entry.period;
-        if let Ok(energy) = facility {
+        if let Some(energy) = facility.known() {
             add(1, &mut period.by_month(convert(energy.value().stored(), "kWh")));
         }
-        if let Ok(mass) = location {
+        if let Some(mass) = location.known() {
             add(2, &mut period.by_month(convert(mass.value().stored(), "kgCO2e")));
         }
     }

@@ -8,11 +8,11 @@ use super::{AgainstApi, Observed, Ownership, TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
 use crate::estimate::plan::{Finance, Refresh, Service};
 use crate::ledger::energy::{Load, Phase, When};
-use crate::ledger::footprint::{Co2e, Footprint, Location};
+use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::packing::Packing;
 use crate::ledger::{energy, years};
-use crate::provenance::{Known, Traced};
+use crate::provenance::{Traced, Value};
 use crate::quantity::{
     Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
     Tokens,
@@ -47,17 +47,17 @@ pub struct InferenceForecast {
     /// Against a hosted model, where the scenario names one.
     pub api: Option<AgainstApi>,
     /// The sum of the rows over the horizon.
-    pub cost: Option<Known<Money>>,
+    pub cost: Value<Money>,
     /// Cost per request over the horizon.
-    pub serving_cost: Option<Known<Per<Money, Requests>>>,
+    pub serving_cost: Value<Per<Money, Requests>>,
     /// Cost per request with the training's cost spread over all requests.
-    pub loaded_cost: Option<Known<Per<Money, Requests>>>,
+    pub loaded_cost: Value<Per<Money, Requests>>,
     /// Facility energy per request.
-    pub energy: Known<Per<Energy, Requests>>,
+    pub energy: Value<Per<Energy, Requests>>,
     /// Location-based CO2e per request.
-    pub location: Known<Per<Co2eMass, Requests>>,
+    pub location: Value<Per<Co2eMass, Requests>>,
     /// Embodied CO2e per request, middle estimate.
-    pub embodied: Known<Per<Co2eMass, Requests>>,
+    pub embodied: Value<Per<Co2eMass, Requests>>,
     /// What a token takes; none for a service without tokens.
     pub tokens: Option<PerToken>,
     /// What FLOPs alone would take in the first year.
@@ -128,10 +128,10 @@ pub struct Year {
 
 impl InferenceForecast {
     /// The sum of the rows of a year.
-    pub fn cost_of(&self, year: &Year) -> Option<Known<Money>> {
+    pub fn cost_of(&self, year: &Year) -> Value<Money> {
         let stage = Stage::Serving(year.year);
-        let cost = self.money.sum(|entry| entry.stage == stage)?;
-        Some(super::name(cost, &format!("{}.cost_usd", stage.path())))
+        let cost = self.money.sum(|entry| entry.stage == stage);
+        cost.named(format_args!("{}.cost_usd", stage.path()))
     }
 }
 
@@ -234,23 +234,19 @@ pub(super) fn serve(
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
         .named("requests over the horizon");
     let money = money::of_service(service, finance, &years, first_month);
-    let cost = money.sum(|_| true).map(|cost| super::name(cost, "inference.cost_usd.total"));
-    let facility = super::add(years.iter().map(|y| y.footprint.facility.clone()));
-    let location = super::add(years.iter().map(|y| y.footprint.location.clone()))
-        .map(Traced::<Co2e<Location>>::retype::<Co2eMass>);
-    let embodied = super::add(years.iter().map(|y| y.footprint.embodied[1].total.clone()));
+    let cost = money.sum(|_| true).named("inference.cost_usd.total");
+    let footprints = || years.iter().map(|year| &year.footprint);
+    let facility = Value::sum(footprints().map(|it| it.facility.clone()));
+    let location = Value::sum(footprints().map(|it| it.location.clone()));
+    let location: Value<Co2eMass> = location.map(Traced::retype);
+    let embodied = Value::sum(footprints().map(|it| it.embodied[1].total.clone()));
 
     let per_query = |figure: &str| format!("inference.per_query.{figure}");
-    let per_request = |cost: Known<Money>, name: &str| {
-        cost.map(|cost| (&cost / &sum_requests).named(per_query(name)))
-    };
-    let serving_cost = cost.clone().map(|cost| per_request(cost, "serving_usd"));
-    let training_cost = training.and_then(|training| training.cost.clone());
-    let loaded_cost = cost.clone().zip(training_cost).map(|(serving, training)| {
-        per_request(super::add([serving, training].into_iter()), "loaded_usd")
-    });
-    let energy = facility.map(|e| (&e / &sum_requests).named(per_query("energy_wh")));
-    let location = location.map(|c| (&c / &sum_requests).named(per_query("co2e_g.location")));
+    let serving_cost = (&cost / &sum_requests).named(per_query("serving_usd"));
+    let training_cost: Value<Money> = training.map(|training| &training.cost).into();
+    let loaded_cost = (&(&cost + &training_cost) / &sum_requests).named(per_query("loaded_usd"));
+    let energy = (&facility / &sum_requests).named(per_query("energy_wh"));
+    let location = (&location / &sum_requests).named(per_query("co2e_g.location"));
     Ok(InferenceForecast {
         replica_devices: service.replica.all_devices(),
         prefill_devices: service
@@ -259,9 +255,9 @@ pub(super) fn serve(
             .as_ref()
             .map(|pools| service.replica.prefill_pool(pools)),
         flops: service.flops.trace(),
-        tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location),
+        tokens: PerToken::of(service, &limits, &serving_cost, &energy, &location),
         lower_bound: LowerBound::of(service, first),
-        embodied: embodied.map(|c| (&c / &sum_requests).named(per_query("co2e_g.embodied"))),
+        embodied: (&embodied / &sum_requests).named(per_query("co2e_g.embodied")),
         api: service
             .api
             .as_ref()

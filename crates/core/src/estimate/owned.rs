@@ -5,7 +5,7 @@ use crate::estimate::plan::Service;
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::plan::Owned;
 use crate::ledger::rent_or_buy::RentOrBuy;
-use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{DeviceTime, Devices, Energy, Money};
 
 /// The purchase of the hardware, and whether a rent would have been cheaper.
@@ -22,7 +22,7 @@ impl Ownership {
     pub(super) fn of_run(
         owned: &Owned,
         bought: Option<&Traced<Devices>>,
-        (time, facility): (&Traced<DeviceTime>, &Known<Energy>),
+        (time, facility): (&Traced<DeviceTime>, &Value<Energy>),
         discount: &Input<f64>,
     ) -> Self {
         let mut purchases = Ledger::default();

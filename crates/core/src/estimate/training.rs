@@ -10,7 +10,7 @@ use crate::ledger::packing::Packing;
 use crate::ledger::rent::FlopPerMoney;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
-use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::dimension::CENTURY;
 use crate::quantity::text::number;
 use crate::quantity::{DeviceMemory, DeviceTime, Devices, Flop, Measure, Money, Time};
@@ -30,11 +30,11 @@ pub struct TrainingForecast {
     /// Money, row by row; empty where the scenario names neither provider nor price.
     pub money: Ledger<Money>,
     /// The sum of the rows.
-    pub cost: Option<Known<Money>>,
+    pub cost: Value<Money>,
     /// FLOP for a dollar at the dense peak.
-    pub peak_flops_per_usd: Option<Known<FlopPerMoney>>,
+    pub peak_flops_per_usd: Value<FlopPerMoney>,
     /// Model FLOP for a dollar.
-    pub achieved_flops_per_usd: Option<Known<FlopPerMoney>>,
+    pub achieved_flops_per_usd: Value<FlopPerMoney>,
     /// Memory of the fullest device, where the layout is known.
     pub memory: Option<Memory<Traced<DeviceMemory>>>,
     /// Energy, carbon and water.
@@ -89,10 +89,9 @@ pub(super) fn forecast(
         let used = (&run.device_time, facility);
         Ownership::of_run(owned, held.as_ref(), used, discount)
     });
-    let cost = money.sum(|_| true).map(|cost| super::name(cost, "training.cost_usd.total"));
+    let cost = money.sum(|_| true).named("training.cost_usd.total");
     let per_usd = |flops: &Traced<Flop>, name: &str| {
-        let cost = cost.clone()?;
-        Some(cost.map(|cost| (flops / &cost).named(format!("training.flops_per_usd.{name}"))))
+        (flops / &cost).named(format_args!("training.flops_per_usd.{name}"))
     };
     let at_peak = &run.device_time * &plan.run.peak.trace();
     let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
@@ -146,8 +145,9 @@ fn best_start(
     let (window, start) = plan.site.start_window.as_ref().zip(plan.start)?;
     Some(match length {
         Some(length) => window.best_start(start, length),
-        None => Err(Unknown {
-            why: "the best start is unknown: nobody says on how many devices the run is".to_owned(),
-        }),
+        None => {
+            let why = "the best start is unknown: nobody says on how many devices the run is";
+            Err(Unknown::new(why))
+        }
     })
 }

@@ -7,7 +7,7 @@
 use std::ops::{Add, Mul};
 use std::sync::Arc;
 
-use crate::provenance::{Known, Step, Traced, Unknown};
+use crate::provenance::{Step, Traced, Unknown, Value};
 use crate::quantity::system::time as unit;
 use crate::quantity::{Measure, Time};
 
@@ -240,7 +240,7 @@ pub struct Line<Q> {
     /// What, for what, when.
     pub entry: Entry,
     /// Quantity x unit price.
-    pub amount: Known<Q>,
+    pub amount: Value<Q>,
     /// How much is used, where that was recorded.
     pub quantity: Option<Arc<Step>>,
     /// What one unit costs, where that was recorded.
@@ -249,44 +249,40 @@ pub struct Line<Q> {
 
 impl<Q: Measure> Line<Q> {
     /// A row of a quantity at a unit price; unknown where either is.
-    pub fn new<A, B>(entry: Entry, quantity: &Known<A>, unit_price: &Known<B>) -> Self
+    pub fn new<A, B>(entry: Entry, quantity: &Value<A>, unit_price: &Value<B>) -> Self
     where
         A: Measure + Mul<B, Output = Q>,
         B: Measure,
     {
-        let amount = match (quantity, unit_price) {
-            (Ok(quantity), Ok(price)) => {
-                let amount = quantity * price;
-                if !amount.value().stored().is_finite() {
-                    let why = format!("{} has no bound", entry.label());
-                    return Self {
-                        entry,
-                        amount: Err(Unknown { why }),
-                        quantity: None,
-                        unit_price: None,
-                    };
-                }
-                // Without a derivation nobody reads the name.
-                Ok(match amount.step() {
-                    Some(_) => amount.named(format!("{}: {}", entry.stage.label(), entry.label())),
-                    None => amount,
-                })
-            }
-            (Err(unknown), _) | (_, Err(unknown)) => Err(unknown.clone()),
+        let amount = quantity * unit_price;
+        if amount.known().is_some_and(|amount| !amount.value().stored().is_finite()) {
+            return Self::unknown(entry, format!("{} has no bound", entry.label()));
+        }
+        // Without a derivation nobody reads the name.
+        let recorded = amount.known().is_some_and(|amount| amount.step().is_some());
+        let amount = if recorded {
+            amount.named(format_args!("{}: {}", entry.stage.label(), entry.label()))
+        } else {
+            amount
         };
         Self { entry, amount, quantity: step(quantity), unit_price: step(unit_price) }
     }
 
+    /// A row whose amount is unknown, with the reason.
+    pub fn unknown(entry: Entry, why: impl Into<String>) -> Self {
+        Self { entry, amount: Unknown::new(why).into(), quantity: None, unit_price: None }
+    }
+
     /// The amount by month, in proportion to time; the parts add up to the amount.
     pub fn by_month(&self) -> Vec<(u32, Option<Q>)> {
-        let amount = self.amount.as_ref().ok().map(|amount| amount.value().stored());
+        let amount = self.amount.known().map(|amount| amount.value().stored());
         let parts = self.entry.period.by_month(amount.unwrap_or_default());
         parts.map(|(month, part)| (month, amount.map(|_| Q::from_stored(part)))).collect()
     }
 }
 
-fn step<Q: Measure>(figure: &Known<Q>) -> Option<Arc<Step>> {
-    figure.as_ref().ok().and_then(Traced::step).cloned()
+fn step<Q: Measure>(figure: &Value<Q>) -> Option<Arc<Step>> {
+    figure.known().and_then(Traced::step).cloned()
 }
 
 /// Rows of one kind of amount.
@@ -312,17 +308,17 @@ impl<Q: Measure + Add<Output = Q>> Ledger<Q> {
         &self.lines
     }
 
-    /// The sum of the rows that are meant: none where there are none, unknown where one is.
-    pub fn sum(&self, meant: impl Fn(&Entry) -> bool) -> Option<Known<Q>> {
+    /// The sum of the rows that are meant: absent where there are none, unknown where one is.
+    pub fn sum(&self, meant: impl Fn(&Entry) -> bool) -> Value<Q> {
         let amounts = self.lines.iter().filter(|line| meant(&line.entry));
-        amounts.map(|line| line.amount.clone()).reduce(|sum, amount| Ok(&sum? + &amount?))
+        Value::sum(amounts.map(|line| line.amount.clone()))
     }
 
     /// The sum of each resource that is meant, in the order of [`Resource`].
-    pub fn by_resource(&self, meant: impl Fn(&Entry) -> bool) -> Vec<(Resource, Known<Q>)> {
+    pub fn by_resource(&self, meant: impl Fn(&Entry) -> bool) -> Vec<(Resource, Value<Q>)> {
         let sum = |(resource, ..): &(Resource, _, _)| {
-            let sum = self.sum(|entry| entry.resource == *resource && meant(entry))?;
-            Some((*resource, sum))
+            let sum = self.sum(|entry| entry.resource == *resource && meant(entry));
+            (!sum.is_absent()).then_some((*resource, sum))
         };
         Resource::NAMES.iter().filter_map(sum).collect()
     }
@@ -344,7 +340,7 @@ mod tests {
         };
         let used = Traced::derived("used", DeviceTime::from_stored(3600.0), "test");
         let price = Traced::derived("price", DevicePrice::from_stored(0.1), "test");
-        Line::new(entry, &Ok(used), &Ok(price))
+        Line::new(entry, &used.into(), &price.into())
     }
 
     #[test]
@@ -368,10 +364,9 @@ mod tests {
     #[test]
     fn a_sum_over_an_unknown_row_is_unknown() {
         let mut ledger = Ledger::default();
-        assert!(ledger.sum(|_| true).is_none());
+        assert!(ledger.sum(|_| true).is_absent());
         ledger.enter(line(0.0, 1.0));
-        let gap = crate::provenance::Unknown { why: "no price".to_owned() };
-        ledger.enter(Line { amount: Err(gap.clone()), ..line(0.0, 1.0) });
-        assert_eq!(ledger.sum(|_| true).unwrap().unwrap_err(), gap);
+        ledger.enter(Line::unknown(line(0.0, 1.0).entry, "no price"));
+        assert_eq!(ledger.sum(|_| true).unknown(), Some(&Unknown::new("no price")));
     }
 }

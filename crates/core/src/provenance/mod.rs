@@ -27,7 +27,7 @@ pub use expression::{Expr, Function, Relation, SLACK, Step};
 pub use inputs::Inputs;
 pub(crate) use inputs::inputs;
 pub use notation::{Notation, SPREADSHEET, TEXT};
-pub use traced::{Comparison, Known, Traced, Unknown};
+pub use traced::{Comparison, Traced, Unknown};
 pub use value::{Amount, Value};
 
 /// Why a value is what it is.

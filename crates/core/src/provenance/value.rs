@@ -1,5 +1,6 @@
 //! A figure's value: known, unknown, never reached, or not there.
 
+use std::fmt::Display;
 use std::ops::{Add, Div, Mul, Sub};
 
 use super::{Traced, Unknown};
@@ -49,6 +50,24 @@ impl<Q> Value<Q> {
         }
     }
 
+    /// The known value, or why there is none.
+    ///
+    /// # Errors
+    /// It is unknown, never reached, or absent.
+    pub fn told(self) -> Result<Traced<Q>, Unknown> {
+        match self {
+            Self::Known(figure) => Ok(figure),
+            Self::Unknown(why) | Self::Never(why) => Err(why),
+            Self::Absent => Err(Unknown::new("the scenario has no such figure")),
+        }
+    }
+
+    /// Another value where this one is absent.
+    #[must_use]
+    pub fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        if self.is_absent() { other() } else { self }
+    }
+
     /// Whether the scenario has no such figure.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
@@ -69,7 +88,7 @@ impl<Q> Value<Q> {
 impl<Q: Measure> Value<Q> {
     /// Gives the figure its name, as in the JSON.
     #[must_use]
-    pub fn named(self, name: &str) -> Self {
+    pub fn named(self, name: impl Display) -> Self {
         self.map(|figure| figure.named(name))
     }
 
@@ -129,6 +148,18 @@ macro_rules! operator {
                 self.clone().map(|figure| (&figure).$method(other))
             }
         }
+
+        impl<A, B, R> $trait<&Value<B>> for &Traced<A>
+        where
+            A: Measure + $trait<B, Output = R>,
+            B: Measure,
+            R: Measure,
+        {
+            type Output = Value<R>;
+            fn $method(self, other: &Value<B>) -> Value<R> {
+                other.clone().map(|figure| self.$method(&figure))
+            }
+        }
     };
 }
 
@@ -140,6 +171,12 @@ operator!(Sub sub);
 impl<Q> From<Traced<Q>> for Value<Q> {
     fn from(figure: Traced<Q>) -> Self {
         Self::Known(figure)
+    }
+}
+
+impl<Q> From<Unknown> for Value<Q> {
+    fn from(why: Unknown) -> Self {
+        Self::Unknown(why)
     }
 }
 

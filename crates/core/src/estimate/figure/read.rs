@@ -11,7 +11,7 @@ use crate::ledger::packing::Packing;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
-use crate::provenance::{Amount, Known, Traced, Unknown, Value};
+use crate::provenance::{Amount, Traced, Unknown, Value};
 use crate::quantity::text::count;
 use crate::quantity::{Co2eMass, DeviceMemory, Measure, Money, Per, Time, Tokens};
 use crate::serving::simulator::{ClassReport, Histogram};
@@ -207,9 +207,12 @@ impl TrainingForecast {
 
     /// What the best start saves; unknown where the best start is.
     pub(super) fn saved(&self) -> Figure {
-        let location = || self.footprint.location.clone().map(Traced::retype::<Co2eMass>);
-        let start = self.best_start.as_ref();
-        start.map(|start| start.as_ref().map_err(Clone::clone)?.saved(&location())).into()
+        let location: Value<Co2eMass> = self.footprint.location.clone().map(Traced::retype);
+        match &self.best_start {
+            None => Value::Absent,
+            Some(Err(unknown)) => unknown.clone().into(),
+            Some(Ok(start)) => start.saved(&location).into(),
+        }
     }
 }
 
@@ -218,8 +221,8 @@ impl InferenceForecast {
         self.years.first().and_then(|it| it.packing.as_ref()).map(read).into()
     }
 
-    pub(super) fn priced(&self, read: fn(&Prices) -> &Known<Per<Money, Tokens>>) -> Figure {
-        self.tokens.as_ref().and_then(|it| it.money.as_ref()).map(read).into()
+    pub(super) fn priced(&self, read: fn(&Prices) -> &Value<Per<Money, Tokens>>) -> Figure {
+        self.tokens.as_ref().map(|it| read(&it.money)).into()
     }
 }
 
@@ -232,11 +235,11 @@ impl Ownership {
 /// Facility energy of a part of the draw, where idle draw and work are told apart.
 pub(super) fn energy_of(footprint: &Footprint, part: Resource) -> Figure {
     let meant = |entry: &Entry| entry.resource == part;
-    footprint.by_load().then(|| footprint.facility_of(meant)).flatten().into()
+    footprint.by_load().then(|| footprint.facility_of(meant)).into()
 }
 
 /// Location-based CO2e of a part of the draw, where idle draw and work are told apart.
 pub(super) fn co2e_of(footprint: &Footprint, part: Resource) -> Figure {
     let meant = |entry: &Entry| entry.resource == part;
-    footprint.by_load().then(|| footprint.location_of(meant)).flatten().into()
+    footprint.by_load().then(|| footprint.location_of(meant)).into()
 }

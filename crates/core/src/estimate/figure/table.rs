@@ -150,7 +150,7 @@ figures! {
         StartSaved: "start_window.saved_co2e_kg" "kgCO2e" "  in CO2e, location-based" => TrainingForecast::saved;
     }
     Cost in [TrainingCost, ServiceCost] {
-        Cost: "cost_usd" "USD" "" => |(money, resource)| money.sum(|entry| entry.resource == resource).into();
+        Cost: "cost_usd" "USD" "" => |(money, resource)| money.sum(|entry| entry.resource == resource);
     }
     Training in [TrainingCost] {
         TrainingCost: "cost_usd.total" "USD" "total" as "cost of the training" [Headline, Range, Converted] => |it| (&it.cost).into();

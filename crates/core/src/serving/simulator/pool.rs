@@ -48,6 +48,7 @@ impl<'a, S: StepTime> Pool<'a, S> {
 
     /// Gives a job that is there at `now` to a replica; returns how many wait for that replica, or
     /// `None` if no replica could ever hold the job.
+    #[inline]
     pub(crate) fn send(
         &mut self,
         now: f64,
