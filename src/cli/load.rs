@@ -6,7 +6,7 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
-use flopcast_live::Store;
+use flopcast_live::{Snapshot as Fetched, Store};
 use flopcast_report::{Report, json};
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::{Files, reader, resolve};
@@ -69,7 +69,14 @@ pub(super) fn catalog_of(scenario: &Path, global: &Global) -> Result<Catalog> {
         return Err(Error::input(format!("{} pins the catalog", lock.path.display()))
             .hint("--as-of reads another one: --no-lock says so"));
     }
-    Catalog::locked(lock.lock).map_err(|error| error.within(&lock.path.display().to_string()))
+    let mut known = vec![catalog(global)?, Catalog::embedded()];
+    if lock.lock.has_fetched() {
+        let snapshots = store(global).all(&mut |_| {});
+        let over = |snapshot: Fetched| snapshot.over(Catalog::embedded());
+        known.extend(snapshots.into_iter().map(over).collect::<Result<Vec<_>>>()?);
+    }
+    Catalog::locked(lock.lock, &known)
+        .map_err(|error| error.within(&lock.path.display().to_string()))
 }
 
 /// Largest table of a user's data folder.
@@ -110,7 +117,20 @@ pub(super) fn resolved(
     let scenario = resolve(file, catalog, &Beside::new(path, global)?);
     // What a lock lacks may be the reason why something was not found.
     catalog.check_lock()?;
-    scenario
+    let mut scenario = scenario?;
+    scenario.warnings.extend(by_lock(catalog));
+    Ok(scenario)
+}
+
+/// Says how many rows of a lock are the lock's alone.
+fn by_lock(catalog: &Catalog) -> Option<String> {
+    let rows = catalog.given_by_lock();
+    let first: String = rows.first()?.chars().take(60).collect();
+    Some(format!(
+        "{} row(s) are given by the lock: neither this build's tables nor a known snapshot have \
+         them, `{first}` among them",
+        rows.len()
+    ))
 }
 
 /// A scenario made ready to be forecast.

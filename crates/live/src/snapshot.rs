@@ -154,6 +154,24 @@ impl Store {
         })
     }
 
+    /// Every snapshot that can be used, whatever its day; what is passed over is said.
+    pub fn all(&self, say: &mut dyn FnMut(&str)) -> Vec<Snapshot> {
+        let mut sources = names(&self.folder);
+        sources.sort();
+        let mut found = Vec::new();
+        for source in sources {
+            let mut before = None;
+            while let Some(snapshot) = self.newest_of(&source, before, say) {
+                before = snapshot.date.pred_opt();
+                found.push(snapshot);
+                if before.is_none() {
+                    break;
+                }
+            }
+        }
+        found
+    }
+
     /// The catalog with the newest snapshots over it; what is passed over is said.
     ///
     /// # Errors

@@ -58,6 +58,8 @@ pub struct Catalog {
     /// The lock that replaces the embedded rows, if the catalog was made from one.
     lock: Option<Lock>,
     look_ups: Option<LookUps>,
+    /// Rows of the lock that no known catalog has.
+    by_lock: Vec<String>,
     tables: Tables,
 }
 
@@ -368,7 +370,8 @@ impl Catalog {
 
 /// Checks that the file is a table of the catalog.
 fn layer((name, text): &(&str, &str), layer: Layer) -> Result<Overlay> {
-    let overlay = Overlay { name: (*name).to_owned(), text: (*text).to_owned(), layer };
+    let overlay =
+        Overlay { name: (*name).to_owned(), text: (*text).to_owned(), layer, by_lock: false };
     if Catalog::TABLES.iter().any(|file| overlay.is(file)) {
         return Ok(overlay);
     }

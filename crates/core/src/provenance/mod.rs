@@ -49,6 +49,13 @@ pub enum Basis {
         /// When it was so.
         date: Option<NaiveDate>,
     },
+    /// A row of a lock says so that neither this build's tables nor a known snapshot have.
+    Locked {
+        /// The table and its row.
+        row: String,
+        /// The publication that the lock names for it.
+        source: String,
+    },
     /// A default, because nobody said.
     Assumed {
         /// Why this value is a sensible one.
@@ -72,6 +79,7 @@ impl fmt::Display for Basis {
             Self::Catalog { row, source, date: Some(date) } => {
                 write!(f, "catalog, {row}: {source}, {date}")
             }
+            Self::Locked { row, source } => write!(f, "given by the lock, {row}: {source}"),
             Self::Assumed { why, source: None } => write!(f, "assumed: {why}"),
             Self::Assumed { why, source: Some(source) } => write!(f, "assumed: {why} ({source})"),
             Self::Derived { formula } => write!(f, "derived: {formula}"),

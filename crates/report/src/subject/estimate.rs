@@ -223,6 +223,7 @@ fn basis(step: &Step) -> (char, String) {
         }
         Expr::Leaf(Basis::Catalog { date: Some(date), .. }) => (' ', format!("catalog, {date}")),
         Expr::Leaf(Basis::Catalog { .. }) => (' ', "catalog".to_owned()),
+        Expr::Leaf(Basis::Locked { .. }) => (' ', "by the lock".to_owned()),
         Expr::Leaf(Basis::Assumed { .. }) => ('*', "assumed".to_owned()),
         _ => (' ', "derived".to_owned()),
     }
