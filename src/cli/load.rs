@@ -125,10 +125,10 @@ pub(super) fn resolved(
 /// Says how many rows of a lock are the lock's alone.
 fn by_lock(catalog: &Catalog) -> Option<String> {
     let rows = catalog.given_by_lock();
-    let first: String = rows.first()?.chars().take(60).collect();
+    let first = rows.first()?;
     Some(format!(
-        "{} row(s) are given by the lock: neither this build's tables nor a known snapshot have \
-         them, `{first}` among them",
+        "given by the lock, and neither in this build's tables nor in a known snapshot: {} row(s), \
+         `{first}` among them",
         rows.len()
     ))
 }

@@ -150,7 +150,8 @@ fn rows_that_the_lock_alone_has_are_told_apart_and_keep_no_limit() {
     let output = flopcast(&check[..4]);
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    let parts = ["given by the lock", "BROKEN without the lock: tco.total_usd", "azure"];
+    let parts =
+        ["given by the lock", "BROKEN without the lock: tco.total_usd", "pricing/prices.csv:"];
     holds("check", &told, &parts);
     let json = flopcast(&[&check[..4], &["--format", "json"]].concat()).stdout;
     let json: Value = serde_json::from_slice(&json).expect("JSON");

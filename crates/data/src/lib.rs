@@ -30,7 +30,7 @@ pub mod hardware {
         include_str!(concat!(env!("OUT_DIR"), "/serving-calibration.json"));
 }
 
-/// What devices, tokens and people cost.
+/// Prices of devices, tokens and people.
 pub mod pricing {
     /// Price lists of providers.
     pub const PRICES: &str = table!("pricing/prices.csv");

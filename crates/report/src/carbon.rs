@@ -80,7 +80,7 @@ fn cell<Q: Measure>(figure: &Figure<Q>) -> Cell {
     }
 }
 
-/// What the carbon figures of each stage count and whose they are, and the best start.
+/// The basis and scope of each stage's carbon figures, and the best start.
 pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
     let mut say = |declared, value| facts.push(Fact { declared, value });
     if let Some(training) = &estimate.training {

@@ -200,14 +200,15 @@ impl Catalog {
         let overlays = lock.overlays(&known)?;
         let strange = lock.tables.iter().flat_map(|(file, table)| {
             let rows = table.rows.iter().filter(|row| !known.has(file, table, row));
-            rows.map(move |row| format!("{file}: {}", row.row))
+            let key = |row: &LockedRow| row.row.split(',').take(3).collect::<Vec<_>>().join(",");
+            rows.map(move |row| format!("{file}:{}", key(row)))
         });
         let by_lock = strange.collect();
         let catalog = Self { as_of: lock.as_of, lock: Some(lock), by_lock, ..Self::embedded() };
         catalog.recording().over(overlays)
     }
 
-    /// The rows of the lock that no known catalog has.
+    /// The rows of the lock that no known catalog has, by table and first cells.
     pub fn given_by_lock(&self) -> &[String] {
         &self.by_lock
     }

@@ -14,11 +14,11 @@ use crate::quantity::{
 /// The service against a hosted model.
 #[derive(Clone, Debug)]
 pub struct AgainstApi {
-    /// What the hosted model charges for a request.
+    /// The hosted model's charge for a request.
     pub per_query: Traced<RequestPrice>,
-    /// What it charges for all requests of the first year.
+    /// Its charge for all requests of the first year.
     pub yearly: Traced<Money>,
-    /// What the fleet of the first year costs.
+    /// The cost of the fleet in the first year.
     pub fleet: Value<Money>,
     /// The least volume at which a fleet of its size costs no more; absent where the fleet's cost
     /// is unknown.

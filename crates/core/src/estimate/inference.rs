@@ -23,16 +23,17 @@ use crate::serving::network::Pass;
 use crate::serving::plan::FlopPerRequest;
 use crate::serving::traffic::Profile;
 
-/// What a service takes.
+/// The forecast of a service.
 #[derive(Clone, Debug)]
 pub struct InferenceForecast {
     /// Devices of one replica.
     pub replica_devices: Traced<Devices>,
     /// Those of them that read prompts, where others write answers.
     pub prefill_devices: Option<Traced<Devices>>,
-    /// What one replica can do.
+    /// The limits of one replica.
     pub limits: ReplicaLimits,
-    /// Mean latencies at the first year's peak, the load being spread over the replicas that it needs.
+    /// Mean latencies at the first year's peak, the load being spread over the replicas that it
+    /// needs.
     pub latency: Latency,
     /// FLOPs of one request.
     pub flops: Traced<FlopPerRequest>,
@@ -42,7 +43,7 @@ pub struct InferenceForecast {
     pub years: Vec<Year>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
     pub money: Ledger<Money>,
-    /// What is bought for it, where the hardware is owned.
+    /// The purchases for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
     /// Against a hosted model, where the scenario names one.
     pub api: Option<AgainstApi>,
@@ -58,15 +59,15 @@ pub struct InferenceForecast {
     pub location: Value<Per<Co2eMass, Requests>>,
     /// Embodied CO2e per request, middle estimate.
     pub embodied: Value<Per<Co2eMass, Requests>>,
-    /// What a token takes; none for a service without tokens.
+    /// Money, energy and CO2e per token; none for a service without tokens.
     pub tokens: Option<PerToken>,
-    /// What FLOPs alone would take in the first year.
+    /// The lower bound that FLOPs alone set in the first year.
     pub lower_bound: LowerBound,
-    /// What a simulation saw of a replica, where one was run.
+    /// Statistics of a simulated replica, where a simulation was run.
     pub observed: Option<Arc<Observed>>,
 }
 
-/// What one replica can do, by closed form or by simulation.
+/// The limits of one replica, by closed form or by simulation.
 #[derive(Clone, Debug)]
 pub struct ReplicaLimits {
     /// Tokens that its KV cache holds; none for a model without one.
@@ -77,7 +78,7 @@ pub struct ReplicaLimits {
     pub max_rate: Traced<RequestRate>,
     /// Share of a full replica's time that prompts take; none where nothing is generated.
     pub prompt_share: Option<Traced<Ratio>>,
-    /// What guessing ahead does, where tokens are guessed.
+    /// The rounds of speculative decoding, where tokens are drafted.
     pub speculation: Option<Rounds>,
 }
 
@@ -151,7 +152,7 @@ pub(super) fn forecast(
     serve(service, finance, training, limits, latency)
 }
 
-/// What a replica can do by closed form.
+/// The limits of a replica by closed form.
 ///
 /// # Errors
 /// It does not hold the model.

@@ -35,7 +35,7 @@ pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};
 
-/// What a scenario takes.
+/// The forecast of a scenario.
 #[derive(Clone, Debug)]
 pub struct Estimate {
     /// The training run.
@@ -90,14 +90,14 @@ pub struct Engine {
     records: bool,
 }
 
-/// What a simulation found of a service's replica, in place of the closed forms.
+/// The result of simulating a service's replica, in place of the closed forms.
 #[derive(Clone, Debug)]
 pub struct Simulated {
-    /// What one replica can do.
+    /// The limits of one replica.
     pub limits: ReplicaLimits,
     /// Mean latencies at the peak.
     pub latency: Latency,
-    /// What else was seen.
+    /// Further statistics.
     pub observed: Arc<Observed>,
 }
 
@@ -155,7 +155,7 @@ impl Engine {
         if self.records { moved.recorded() } else { moved }
     }
 
-    /// What the step-time model says of the run.
+    /// The step-time model's prediction of the run.
     pub fn predicted(&self) -> Option<&Predicted> {
         self.settled.as_ref()?.predicted.as_ref()
     }

@@ -12,7 +12,7 @@ use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{DataPerRequest, Devices, Energy, Measure, Money, Time};
 use crate::training::run::RunTime;
 
-/// What a training run costs.
+/// The rows of money of a training run.
 pub(super) fn of_training(
     plan: &TrainingPlan,
     run: &RunTime,
@@ -51,7 +51,7 @@ pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
     trained.map_or(0, |wall| Period::during(wall.value()).months())
 }
 
-/// What a service costs, year by year.
+/// The rows of money of a service, year by year.
 pub(super) fn of_service(
     service: &Service,
     finance: &Finance,

@@ -1,4 +1,4 @@
-//! What a token takes: the price of input and output apart, energy and carbon.
+//! Money, energy and carbon per token, with the prices of input and output apart.
 //!
 //! A replica's time is shared by prompts and answers, and whoever pays for the replica pays for
 //! both. With s the share of a full replica's time that prompts take and c the cost of a request:
@@ -13,7 +13,7 @@ use crate::estimate::plan::Service;
 use crate::provenance::Value;
 use crate::quantity::{Co2eMass, Energy, Money, Per, Requests, Tokens};
 
-/// What a token takes.
+/// Money, energy and CO2e per token.
 #[derive(Clone, Debug)]
 pub struct PerToken {
     /// Money; absent where nothing is paid.

@@ -18,7 +18,7 @@ use crate::training::layout::Candidate;
 use crate::training::memory::Memory;
 use crate::training::run::{RunTime, Settled, Spent};
 
-/// What a training run takes.
+/// The forecast of a training run.
 #[derive(Clone, Debug)]
 pub struct TrainingForecast {
     /// FLOPs, utilisation and time.
@@ -43,7 +43,7 @@ pub struct TrainingForecast {
     pub sci: TrainingIntensity,
     /// The cleanest start, where the scenario asks for it.
     pub best_start: Option<std::result::Result<BestStart, Unknown>>,
-    /// What was bought for it, where the hardware is owned.
+    /// The purchases for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
     /// The last day, and the days left to the deadline (negative when missed).
     pub calendar: Option<Calendar>,
@@ -120,7 +120,8 @@ pub(super) fn forecast(
     })
 }
 
-/// What the devices are paid for, by how busy they are. Lost time of an unknown kind counts as
+/// The phases of paid device-time, by how busy the devices are. Lost time of an unknown kind counts
+/// as
 /// busy.
 fn phases(spent: &Spent) -> Vec<Phase> {
     let phase = |name, time: &Traced<DeviceTime>, load| Phase { name, time: time.clone(), load };

@@ -12,11 +12,11 @@ use crate::quantity::{DevicePower, DeviceTime, Energy, Measure, Ratio};
 /// A stretch of device-time that is paid for.
 #[derive(Clone, Debug)]
 pub struct Phase {
-    /// What it is: `steps`, `spares`.
+    /// The name: `steps`, `spares`.
     pub name: &'static str,
     /// How long, times devices.
     pub time: Traced<DeviceTime>,
-    /// What the devices do.
+    /// The load of the devices.
     pub load: Load,
 }
 

@@ -81,7 +81,7 @@ pub struct Footprint {
     pub facility: Value<Energy>,
     /// Location-based CO2e of the electricity.
     pub location: Value<Co2e<Location>>,
-    /// What `location` counts.
+    /// The basis of the emissions that `location` counts.
     pub basis: GridBasis,
     /// The upstream of fuels and plants; absent where `location` contains it.
     pub upstream: Value<Co2eMass>,
@@ -104,18 +104,18 @@ pub struct Footprint {
 /// The part of the embodied CO2e that falls to a stretch of device-time.
 #[derive(Clone, Debug)]
 pub struct EmbodiedShare {
-    /// Of the devices.
+    /// The share of the devices.
     pub devices: Value<Co2eMass>,
-    /// Of their servers.
+    /// The share of their servers.
     pub servers: Value<Co2eMass>,
-    /// Of both.
+    /// The sum of both.
     pub total: Value<Co2eMass>,
 }
 
 /// One row of a footprint: what does not apply is absent.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// What it is of.
+    /// The name of the row.
     pub item: String,
     /// Facility energy goes to the row "cooling and losses" beyond the IT energy of the others.
     pub energy: Value<Energy>,
@@ -163,7 +163,7 @@ impl Footprint {
         &self.facility_of(meant) * &self.grid
     }
 
-    /// Whether idle draw and work are told apart.
+    /// True if idle draw and work are told apart.
     pub fn by_load(&self) -> bool {
         self.rows.lines().iter().any(|line| line.entry.resource == Resource::Idle)
     }

@@ -11,7 +11,7 @@ use crate::provenance::{Step, Traced, Unknown, Value};
 use crate::quantity::system::time as unit;
 use crate::quantity::{Measure, Time};
 
-/// What the row is for.
+/// The stage that a row belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// The training run.
@@ -41,7 +41,7 @@ impl Stage {
     }
 }
 
-/// What is used or paid.
+/// The resource that a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
     /// Rent of devices, with whatever the price list puts into it.
@@ -56,9 +56,9 @@ pub enum Resource {
     Staff,
     /// Reserved devices that stand idle until their term ends.
     UnusedCommitment,
-    /// What owned hardware loses in value while it is used.
+    /// Amortisation of owned hardware while it is used.
     Hardware,
-    /// What owned hardware costs while it has no work.
+    /// The cost of owned hardware while it has no work.
     Unused,
     /// Rent of the contracted power of owned hardware.
     Colocation,
@@ -103,7 +103,7 @@ impl Resource {
         self.names().2
     }
 
-    /// Whether it grows with the devices of a fleet.
+    /// True if it grows with the devices of a fleet.
     pub fn is_of_the_fleet(self) -> bool {
         match self {
             Self::Compute
@@ -214,9 +214,9 @@ pub fn months(time: Time) -> f64 {
 /// Everything about a row but its figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// What it is for.
+    /// The stage.
     pub stage: Stage,
-    /// What is used.
+    /// The resource.
     pub resource: Resource,
     /// Which of several of this kind: `on-demand`, `checkpoints`; empty for the only one.
     pub detail: &'static str,
@@ -227,7 +227,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What is used, for people.
+    /// The name of the resource for people.
     pub fn label(&self) -> String {
         let comma = if self.detail.is_empty() { "" } else { ", " };
         format!("{}{comma}{}", self.resource.label(), self.detail)
@@ -237,13 +237,13 @@ impl Entry {
 /// A row: quantity x unit price = amount.
 #[derive(Clone, Debug)]
 pub struct Line<Q> {
-    /// What, for what, when.
+    /// The resource, its stage and its period.
     pub entry: Entry,
     /// Quantity x unit price.
     pub amount: Value<Q>,
     /// How much is used, where that was recorded.
     pub quantity: Option<Arc<Step>>,
-    /// What one unit costs, where that was recorded.
+    /// The price of one unit, where it was recorded.
     pub unit_price: Option<Arc<Step>>,
 }
 

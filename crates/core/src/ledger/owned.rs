@@ -12,7 +12,7 @@ use crate::ledger::plan::{Amortisation, Owned, trace};
 use crate::provenance::{Traced, Unknown, Value};
 use crate::quantity::{DevicePrice, DeviceTime, Devices, Energy, Money, Time, YearlyRate};
 
-/// What one device and its share of the cluster cost on the first day of use.
+/// The price of one device with its share of the cluster on the first day of use.
 #[derive(Clone, Debug)]
 pub struct Capex {
     /// The parts, as [`PARTS`] names them.
@@ -31,7 +31,7 @@ fn grown(change: &Traced<YearlyRate>, time: &Traced<Time>) -> Traced<f64> {
 }
 
 impl Owned {
-    /// What one device costs, with its share of server and interconnect.
+    /// The price of one device, with its share of server and interconnect.
     ///
     /// # Errors
     /// The price of the chip is unknown.

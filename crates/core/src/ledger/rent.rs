@@ -16,7 +16,7 @@ pub type FlopPerMoney = Per<Flop, Money>;
 /// For what and when rent is paid.
 #[derive(Clone, Copy, Debug)]
 pub struct Term<'a> {
-    /// What it is for.
+    /// The stage.
     pub stage: Stage,
     /// When.
     pub period: Period,
@@ -154,7 +154,7 @@ fn years_long(years: usize) -> Traced<Time> {
 }
 
 impl Tariff {
-    /// What of a quantity of devices is bought on these terms.
+    /// The part of a quantity of devices that is bought on these terms.
     fn part<Q: Measure + Mul<Share, Output = Q>>(&self, of: &Traced<Q>) -> Traced<Q> {
         self.share.as_ref().map_or_else(|| of.clone(), |share| of * &share.trace())
     }

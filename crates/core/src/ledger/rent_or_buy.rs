@@ -17,7 +17,7 @@ use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
 pub struct RentOrBuy {
     /// Price of a device with its share of the cluster.
     pub capex: Traced<PurchasePrice>,
-    /// What its running costs: contracted power, maintenance, electricity.
+    /// The cost of running it: contracted power, maintenance, electricity.
     pub running: Traced<DevicePrice>,
     /// The rent that would be paid.
     pub rent: Traced<DevicePrice>,

@@ -5,7 +5,7 @@ use super::footprint::Footprint;
 use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{Co2eMass, Per, Tokens};
 
-/// What a run emits by the units that are used of training.
+/// The emissions of a run by the units that are used of training.
 #[derive(Clone, Debug)]
 pub struct TrainingIntensity {
     /// By run: the whole of it.

@@ -102,7 +102,7 @@ impl StartWindow {
 }
 
 impl BestStart {
-    /// What the other start saves of a location-based mass.
+    /// The saving of the other start in a location-based mass.
     pub fn saved<Q>(&self, mass: &Value<Q>) -> Value<Q>
     where
         Q: Measure + std::ops::Mul<Share, Output = Q>,

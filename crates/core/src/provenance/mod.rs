@@ -1,4 +1,4 @@
-//! Where a value comes from, and how a figure was computed from others.
+//! The basis of a value, and the computation of a figure from others.
 //!
 //! A [`Traced`] quantity carries, beside its value, the [`Step`] that made it. The arithmetic
 //! operators on traced quantities record their own steps, so the explanation of a figure is a

@@ -23,7 +23,7 @@ pub struct Unknown {
 }
 
 impl Unknown {
-    /// What is unknown for a reason: one sentence for the user.
+    /// An unknown figure with the reason: one sentence for the user.
     pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
     }

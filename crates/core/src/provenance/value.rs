@@ -6,7 +6,7 @@ use std::ops::{Add, Div, Mul, Sub};
 use super::{Traced, Unknown};
 use crate::quantity::{Dimension, Measure};
 
-/// What there is to say of a figure.
+/// The value of a figure: known, unknown, never reached, or absent.
 #[derive(Clone, Debug)]
 pub enum Value<Q> {
     /// Its value.
@@ -29,7 +29,7 @@ pub struct Amount {
 }
 
 impl<Q> Value<Q> {
-    /// What is never reached, for a reason.
+    /// A figure that is never reached, with the reason.
     pub fn never(why: String) -> Self {
         Self::Never(Unknown { why })
     }
@@ -68,7 +68,7 @@ impl<Q> Value<Q> {
         if self.is_absent() { other() } else { self }
     }
 
-    /// Whether the scenario has no such figure.
+    /// True if the scenario has no such figure.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
@@ -109,7 +109,7 @@ impl<Q: Measure> Value<Q> {
     }
 }
 
-/// What is not known on both sides: nothing at all where one side is absent, else the first reason.
+/// The value where not both sides are known: absent where one side is, else the first reason.
 fn lacking<A, B, R>(a: &Value<A>, b: &Value<B>) -> Value<R> {
     match (a, b) {
         (Value::Absent, _) | (_, Value::Absent) | (Value::Known(_), Value::Known(_)) => {

@@ -32,7 +32,7 @@ pub struct Plan {
     pub too_large: usize,
 }
 
-/// What the search may not choose itself.
+/// The degrees that the search may not choose itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
     /// Devices of the run.
@@ -41,7 +41,7 @@ pub struct Wish {
     pub batch: Batch,
     /// Bytes per parameter.
     pub state: State,
-    /// Whether pipelines may interleave.
+    /// True if pipelines may interleave.
     pub interleave: bool,
 }
 

@@ -15,7 +15,7 @@ use crate::quantity::{DeviceTokenRate, Devices, Distribution, Measure as _, Toke
 use crate::training::layout::{Candidate, Wish, plan};
 use crate::training::plan::{Efficiency, Pace, Prediction};
 
-/// What the step-time model says of a run.
+/// The step-time model's prediction of a run.
 #[derive(Clone, Debug)]
 pub struct Predicted {
     /// The layout, its step and its memory.
@@ -30,7 +30,7 @@ pub struct Predicted {
     pub widening: f64,
     /// Half-width of the 80 % interval of ln(measured / predicted).
     pub half_width: f64,
-    /// Whether the constants were measured on this generation and precision.
+    /// True if the constants were measured on this generation and precision.
     pub calibrated: bool,
 }
 

@@ -23,7 +23,7 @@ pub struct Case {
     pub id: String,
     /// The model's name.
     pub model: String,
-    /// Who published it.
+    /// The publisher.
     pub source: String,
     /// The framework, if the calibration knows it.
     pub framework: Option<String>,
@@ -35,28 +35,28 @@ pub struct Case {
     pub extents: Extents,
     /// How it was spread.
     pub layout: Parallelism,
-    /// What a step passes.
+    /// The tokens or samples of a step.
     pub batch: Batch,
     /// The devices and their links.
     pub hardware: Hardware,
     /// Format of the matrix products.
     pub format: Format,
-    /// What is known of the software.
+    /// The facts that are known of the software.
     pub software: Software,
     /// Published tokens per second and device.
     pub throughput: Option<DeviceTokenRate>,
     /// Published peak memory, and whether it is `allocated` or `reserved`.
     pub memory: Option<(DeviceMemory, MemoryKind)>,
-    /// What the row does not say and was assumed instead.
+    /// Assumptions in place of what the row does not say.
     pub assumptions: Vec<String>,
 }
 
 /// Which figure of memory was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryKind {
-    /// What tensors occupy.
+    /// The memory that tensors occupy.
     Allocated,
-    /// What the process holds.
+    /// The memory that the process holds.
     Reserved,
 }
 
@@ -147,7 +147,7 @@ impl Case {
         Ok(memory(&self.extents, &self.layout, self.batch, &platform, ADAMW))
     }
 
-    /// What the calibration knows of the case's conditions.
+    /// The calibration's coverage of the case's conditions.
     ///
     /// # Errors
     /// As [`Case::platform`].

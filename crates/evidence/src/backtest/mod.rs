@@ -22,7 +22,7 @@ use case::Case;
 use score::{Scored, Summary};
 use table::Table;
 
-/// What a back-test scores.
+/// The kind of rows that a back-test scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Throughput and memory of training steps.
@@ -33,7 +33,7 @@ pub enum Kind {
     Serving,
 }
 
-/// What scored figures are grouped by; each kind of table has some of them.
+/// The keys that scored figures are grouped by; each kind of table has some of them.
 const GROUPINGS: [&str; 10] = [
     "kind",
     "load",
@@ -50,7 +50,7 @@ const GROUPINGS: [&str; 10] = [
 /// A scored table.
 #[derive(Clone, Debug)]
 pub struct Backtest {
-    /// What was scored.
+    /// The scored rows.
     pub kind: Kind,
     /// Rows of the table.
     pub rows: usize,
@@ -60,14 +60,14 @@ pub struct Backtest {
     pub scored: Vec<Scored>,
     /// Rows or figures that were not, with the reason.
     pub skipped: Vec<(String, String)>,
-    /// What a rule of thumb reaches on the same rows.
+    /// The score of a rule of thumb on the same rows.
     pub baseline: Vec<Scored>,
 }
 
 /// A group of scored figures.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// What it is grouped by: `kind`, `accelerator`, `source`.
+    /// The key of the group: `kind`, `accelerator`, `source`.
     pub by: &'static str,
     /// Its name.
     pub name: String,

@@ -163,7 +163,7 @@ impl Evidence for Case {
     }
 }
 
-/// What a fit knew of a scored row, where it had seen the publisher or not.
+/// The coverage of a fit for a scored row, where it had seen the publisher or not.
 fn familiarity(row: &Scored, seen: bool) -> Familiarity {
     Familiarity {
         framework: seen,

@@ -49,7 +49,7 @@ pub(crate) fn rows(reports: &[Report]) -> Grid {
     grid
 }
 
-/// What people read of a forecast.
+/// The document of a forecast.
 pub(crate) fn document(report: &Report) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));

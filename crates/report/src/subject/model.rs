@@ -1,4 +1,4 @@
-//! What an architecture is.
+//! The document of an architecture.
 
 use flopcast_core::model::roofline::{Bound, Device};
 use flopcast_core::model::{AttentionCount, Flops, Layer, Model, Role, roofline};
@@ -26,14 +26,14 @@ pub struct ModelReport<'a> {
     pub device: Option<(&'a str, Device)>,
 }
 
-/// Where a model stands among others by a score.
+/// The rank of a model among others by a score.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing<'a> {
-    /// What the score is.
+    /// The name of the score.
     pub metric: &'a str,
     /// The score.
     pub score: f64,
-    /// Whether no other model is better at its cost.
+    /// True if no other model is better at its cost.
     pub on_front: bool,
 }
 
@@ -51,7 +51,7 @@ impl Standing<'_> {
 pub struct Models<'a> {
     /// The models.
     pub reports: Vec<ModelReport<'a>>,
-    /// Where each stands by a score, if they are weighed.
+    /// The rank of each by a score, if they are weighed.
     pub standings: Vec<Standing<'a>>,
     /// Their scores against their costs.
     pub plot: Option<Plot<'a>>,
@@ -156,7 +156,7 @@ pub(super) fn group_name(role: Role, kind: &str) -> String {
     if role.name() == kind { kind.to_owned() } else { format!("{} {kind}", role.name()) }
 }
 
-/// What the input is, in words.
+/// The input in words.
 pub(super) fn input_words(model: &Model) -> String {
     let input = &model.input;
     let mut parts = vec![format!("batch {}", input.batch)];

@@ -1,4 +1,4 @@
-//! What became of a policy: a table for a terminal, the comment of a pull request.
+//! The verdicts of a policy: a table for a terminal, the comment of a pull request.
 
 use flopcast_core::estimate::{Id, Key};
 use flopcast_study::compare::Comparison;
@@ -13,7 +13,7 @@ use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
 pub struct Checked {
     /// The scenario's name.
     pub name: String,
-    /// What the policy says of it.
+    /// The findings of the policy.
     pub findings: Findings,
     /// Rows that the lock alone has.
     pub given_by_lock: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether the check fails.
+    /// True if the check fails.
     pub fn fails(&self) -> bool {
         self.findings.fails() || !self.kept_by_lock.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What would make a model fit that does not: each change alone, computed.
+//! Changes that make a model fit that does not: each change alone, computed.
 
 use flopcast_core::catalog::{Catalog, Device};
 use flopcast_core::diagnostic::Error;
@@ -35,14 +35,14 @@ pub(super) fn explained(
     replica.remedies(catalog).into_iter().fold(unfit.error, Error::hint)
 }
 
-/// What a replica that does not fit is to hold.
+/// The content that a replica does not hold.
 struct Replica<'a> {
     service: &'a Service,
     instances: &'a Instances,
     deployment: Deployment,
     /// Tokens of a request.
     length: u32,
-    /// Where its parallelism is said.
+    /// The place where its parallelism is given.
     parallelism: &'static str,
 }
 

@@ -19,14 +19,14 @@ use crate::training::memory::Memory;
 
 type Figure = Value<Amount>;
 
-/// What a row reads.
+/// The part of the forecast that a row reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
     /// The training run.
     Training(fn(&TrainingForecast) -> Figure),
     /// The service.
     Service(fn(&InferenceForecast) -> Figure),
-    /// What a simulation saw of a replica.
+    /// Statistics of a simulated replica.
     Observed(fn(&Observed) -> Figure),
     /// Latencies of all requests or of a class, by percentile.
     Latency(fn((&ClassReport, &str)) -> Figure),
@@ -36,9 +36,9 @@ pub(super) enum Read {
     Footprint(fn(&Footprint) -> Figure),
     /// The rows of money of a stage, resource by resource.
     Cost(fn((&Ledger<Money>, Resource)) -> Value<Money>),
-    /// What a stage bought, part by part.
+    /// The purchases of a stage, part by part.
     Purchase(fn((&Ownership, &str)) -> Figure),
-    /// What a stage bought.
+    /// The purchases of a stage.
     Owned(fn(&Ownership) -> Figure),
     /// The purchase against a rent.
     Compared(fn(&Ownership) -> Figure),
@@ -101,7 +101,7 @@ impl Read {
         }
     }
 
-    /// Whether there is such a part at the place.
+    /// True if there is such a part at the place.
     pub(super) fn stands_at(self, place: &Place) -> bool {
         match self {
             Self::Year(_) => matches!(place, Place::Year(_)),
@@ -173,7 +173,7 @@ fn bounded(figure: Figure) -> Figure {
     Value::Unknown(Unknown { why: why.to_owned() })
 }
 
-/// What was seen, if it was.
+/// A statistic of the simulation, if there is one.
 pub(super) fn seen<Q: Measure>(quantity: Option<Q>) -> Figure {
     quantity.map(|it| Traced::seen(it, "statistic of the simulated run at the peak")).into()
 }
@@ -205,7 +205,7 @@ impl TrainingForecast {
         self.best_start.as_ref()?.as_ref().ok()
     }
 
-    /// What the best start saves; unknown where the best start is.
+    /// The saving of the best start; unknown where the best start is.
     pub(super) fn saved(&self) -> Figure {
         let location: Value<Co2eMass> = self.footprint.location.clone().map(Traced::retype);
         match &self.best_start {

@@ -1,4 +1,4 @@
-//! What devices cost, draw and emit at a place, as inputs. What follows from them is charged by the
+//! Inputs of the ledger: cost, power and emissions of devices at a place. They are charged by the
 //! other rooms of the ledger.
 
 mod api;

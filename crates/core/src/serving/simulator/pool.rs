@@ -5,7 +5,7 @@ use super::replica::{Finished, Job, Replica, StepTime, Usage};
 use super::report::Utilisation;
 use crate::random::Stream;
 
-/// Who gets the next request.
+/// The rule that chooses the replica of the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Router {
     /// Each in turn.

@@ -97,7 +97,7 @@ impl Job {
     }
 }
 
-/// What became of a request; times in seconds.
+/// The course of a request; times in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Finished {
     pub request: Request,
@@ -174,7 +174,7 @@ impl Pace {
     }
 }
 
-/// What a step takes for the contexts that it reads, in seconds; constants of a step time, asked for
+/// Seconds of a step for the contexts that it reads; constants of a step time, asked for
 /// once.
 #[derive(Clone, Copy)]
 struct Attention {
@@ -254,7 +254,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         }
     }
 
-    /// Whether the cache could ever hold the job to its end.
+    /// True if the cache could ever hold the job to its end.
     pub(crate) fn can_hold(&self, job: &Job) -> bool {
         let tokens = u64::from(job.request.input) + u64::from(job.last) - 1;
         tokens.div_ceil(u64::from(self.limits.block)) <= self.limits.blocks

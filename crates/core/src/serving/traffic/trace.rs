@@ -31,7 +31,8 @@ pub struct Answered {
 }
 
 impl Recorded {
-    /// Time per output token after the first: (E2E - TTFT) / (output tokens - 1); none of answers of
+    /// Time per output token after the first: (E2E - TTFT) / (output tokens - 1); none of answers
+    /// of
     /// one token.
     pub fn tpot(&self) -> Option<Time> {
         let gaps = self.output.checked_sub(1).filter(|gaps| *gaps > 0)?;
@@ -46,13 +47,13 @@ pub struct Trace {
     pub requests: Vec<Recorded>,
     /// The stamps are those of an engine, to whose queue the front end had passed the requests on.
     pub at_engine: bool,
-    /// What was odd about the file and what was done about it, in words.
+    /// Oddities of the file and their treatment, in words.
     pub notes: Vec<String>,
 }
 
 /// When vLLM queued a request; its other stamps are of the same clock.
 const QUEUED: &str = "queued_ts";
-/// What a column may be called, and what its stamps are in seconds.
+/// The names that a column may have, and the seconds of its unit.
 const TIME: &[(&str, f64)] = &[
     (QUEUED, 1.0),
     ("timestamp", 1.0),
@@ -84,7 +85,8 @@ struct Row {
     answered: Option<Answered>,
 }
 
-/// What a row says of its answer, its request having come at `at`; `number` finds a column.
+/// The answer's length and times in a row, its request having come at `at`; `number` finds a
+/// column.
 fn answered(at: f64, number: impl Fn(&str) -> Option<f64>) -> Option<Answered> {
     let pair = |[first, last]: [&str; 2]| Some((number(first)?, number(last)?));
     let stamps = pair(STAMPS).map(|(first, last)| (first - at, last - at));
@@ -123,7 +125,7 @@ impl Trace {
         (last > 0.0).then(|| RequestRate::from_stored((self.requests.len() - 1) as f64 / last))
     }
 
-    /// Whether a text has the looks of a trace: JSON lines, or a CSV with the tokens of requests.
+    /// True if a text has the looks of a trace: JSON lines, or a CSV with the tokens of requests.
     pub fn looks_like(text: &str) -> bool {
         let head = text.trim_start().lines().next().unwrap_or_default().to_lowercase();
         head.starts_with('{') || head.split(',').any(|column| INPUT.contains(&column.trim()))
