@@ -279,8 +279,8 @@ fn a_pull_request_does_not_write_its_own_verdict() {
         "provider: aws, region: us-east-1, purchase: on-demand",
     );
     let (honest, forged) = locks(&rented);
-    let forged = "keeps 1 limit only by rows that are given by the lock";
-    let said = ["changes flopcast.lock", "breaks 1 of 2 limits", own, forged];
+    let kept = "keeps 1 limit only by rows that are given by the lock";
+    let said = ["changes flopcast.lock", "breaks 1 of 2 limits", own, kept];
     let forgery = [("flopcast.lock", forged.as_str())];
     check("forged", &[("run.yaml", &rented), ("flopcast.lock", &honest)], &forgery, &said);
     check("smuggled", &[("run.yaml", &rented)], &forgery, &said);

@@ -8,7 +8,7 @@ use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure};
 use indexmap::IndexMap;
 
 use super::Measured;
-use super::table::{Row, Sum, Table};
+use super::table::{Sum, Table};
 
 /// Joules of a kWh.
 const JOULES_PER_KWH: f64 = 3.6e6;
@@ -18,24 +18,27 @@ const JOULES_PER_KWH: f64 = 3.6e6;
 ///
 /// # Errors
 /// If a cell that is read is no number, or below zero.
-pub(super) fn read(table: &Table) -> Result<Measured> {
+pub(super) fn read(table: &Table<'_>) -> Result<Measured> {
     // A run that is flushed several times has several rows, the last of which counts.
-    let mut runs: IndexMap<String, Row<'_>> = IndexMap::new();
+    const CELLS: [&str; 5] = ["duration", "gpu_count", "energy_consumed", "pue", "emissions"];
+    let mut runs: IndexMap<String, [Option<f64>; CELLS.len()]> = IndexMap::new();
     for (i, row) in table.rows().enumerate() {
         let run = row.text("run_id").map_or_else(|| format!("row {i}"), str::to_owned);
-        runs.insert(run, row);
+        let mut cells = [None; CELLS.len()];
+        for (cell, name) in cells.iter_mut().zip(CELLS) {
+            *cell = row.number(name)?;
+        }
+        runs.insert(run, cells);
     }
     let [mut time, mut it, mut facility, mut co2e] = [Sum::new(); 4];
-    for row in runs.values() {
-        let duration = row.number("duration")?;
-        let devices = row.number("gpu_count")?.filter(|count| *count > 0.0);
+    for [duration, devices, consumed, pue, emitted] in runs.values().copied() {
+        let devices = devices.filter(|count| *count > 0.0);
         time.add(duration.zip(devices).map(|(duration, devices)| duration * devices));
-        let consumed = row.number("energy_consumed")?;
-        let pue = row.number("pue")?.filter(|pue| *pue >= 1.0);
+        let pue = pue.filter(|pue| *pue >= 1.0);
         facility.add(consumed.filter(|_| pue.is_some()));
         // Without a PUE, the tool meters the machine itself.
         it.add(consumed.map(|consumed| consumed / pue.unwrap_or(1.0)));
-        co2e.add(row.number("emissions")?);
+        co2e.add(emitted);
     }
     let mut notes = vec![format!("{} run(s)", runs.len())];
     if table.rows().any(|row| row.text("tracking_mode") == Some("process")) {

@@ -25,7 +25,7 @@ const RESOURCES: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// If a charge is in another currency than USD, a cell is no number, or no charge has a cost.
-pub(super) fn read(table: &Table) -> Result<Measured> {
+pub(super) fn read(table: &Table<'_>) -> Result<Measured> {
     let column = if table.has("EffectiveCost") { "EffectiveCost" } else { "BilledCost" };
     let mut costs: Vec<(&'static str, f64)> = Vec::new();
     let (mut charges, mut empty, mut hours) = (0, 0, Sum::new());

@@ -20,15 +20,19 @@ const LONG_GAP_S: f64 = 60.0;
 ///
 /// # Errors
 /// If a timestamp or a power cannot be read.
-pub(super) fn read(table: &Table) -> Result<Measured> {
-    let mut samples: BTreeMap<&str, Vec<(NaiveDateTime, Option<f64>)>> = BTreeMap::new();
+pub(super) fn read(table: &Table<'_>) -> Result<Measured> {
+    let mut samples: BTreeMap<String, Vec<(NaiveDateTime, Option<f64>)>> = BTreeMap::new();
     for row in table.rows() {
         let text = row.text("timestamp").unwrap_or_default();
         let at = NaiveDateTime::parse_from_str(text, "%Y/%m/%d %H:%M:%S%.f")
             .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
             .map_err(|_| row.error("timestamp", "is not a time such as 2026/11/23 12:00:00.000"))?;
         let device = row.text("index").or(row.text("uuid")).unwrap_or("0");
-        samples.entry(device).or_default().push((at, row.number("power.draw")?));
+        let sample = (at, row.number("power.draw")?);
+        match samples.get_mut(device) {
+            Some(samples) => samples.push(sample),
+            None => drop(samples.insert(device.to_owned(), vec![sample])),
+        }
     }
     let [mut time, mut energy] = [Sum::new(); 2];
     let mut longest: f64 = 0.0;

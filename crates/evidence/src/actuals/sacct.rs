@@ -16,22 +16,23 @@ use super::table::{Row, Sum, Table};
 ///
 /// # Errors
 /// If a time, an energy or a number of GPUs cannot be read.
-pub(super) fn read(table: &Table) -> Result<Measured> {
+pub(super) fn read(table: &Table<'_>) -> Result<Measured> {
     let [mut time, mut energy] = [Sum::new(); 2];
     let (mut jobs, mut without, mut unmetered) = (0, 0, 0);
-    let mut states: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut states: BTreeMap<String, u32> = BTreeMap::new();
     for row in table.rows() {
         let id = row.text("JobID").unwrap_or_default();
         if id.is_empty() || id.contains('.') {
             continue;
         }
-        let Some(devices) = devices(row)? else {
+        let Some(devices) = devices(&row)? else {
             without += 1;
             continue;
         };
         jobs += 1;
         let state = row.text("State").unwrap_or("unknown");
-        *states.entry(state.split_whitespace().next().unwrap_or(state)).or_default() += 1;
+        let state = state.split_whitespace().next().unwrap_or(state).to_owned();
+        *states.entry(state).or_default() += 1;
         time.add(row.number("ElapsedRaw")?.map(|seconds| seconds * devices));
         // Slurm writes 0 if it has no meter.
         let joules = row.number("ConsumedEnergyRaw")?.filter(|joules| *joules > 0.0);
@@ -55,7 +56,7 @@ pub(super) fn read(table: &Table) -> Result<Measured> {
 }
 
 /// The GPUs of `billing=64,cpu=64,gres/gpu=8,node=1`; `gres/gpu:a100=8` repeats them by type.
-fn devices(row: Row<'_>) -> Result<Option<f64>> {
+fn devices(row: &Row<'_>) -> Result<Option<f64>> {
     let resources = row.text("AllocTRES").unwrap_or_default().split(',');
     let named: Vec<_> = resources.filter_map(|resource| resource.split_once('=')).collect();
     let all = named.iter().find(|(name, _)| *name == "gres/gpu");

@@ -4,51 +4,49 @@ use std::collections::BTreeMap;
 
 use flopcast_core::diagnostic::{Error, Result};
 
-/// A log with a header.
+/// A log with a header. Its rows are read one by one, as often as they are asked for, so that a log
+/// takes no more memory than its text.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct Table<'a> {
+    text: &'a str,
     columns: BTreeMap<String, usize>,
-    rows: Vec<csv::StringRecord>,
 }
 
 /// One row.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Row<'a> {
-    table: &'a Table,
-    record: &'a csv::StringRecord,
+    columns: &'a BTreeMap<String, usize>,
+    record: csv::StringRecord,
 }
 
 /// The longest line in bytes. A longer one is of no table, and its cells alone would take memory.
 const LONGEST_LINE: usize = 1 << 20;
 
-impl Table {
+impl<'a> Table<'a> {
     /// Reads a log with a header; it must have rows.
     ///
     /// # Errors
     /// If the text is no table, has no rows, or has a line that is too long.
-    pub(super) fn read(text: &str) -> Result<Self> {
+    pub(super) fn read(text: &'a str) -> Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.lines().any(|line| line.len() > LONGEST_LINE) {
             return Err(Error::input("a line of the log is longer than 1 MiB")
                 .hint("a log has a line for each sample, job or charge"));
         }
-        let header = text.lines().next().unwrap_or_default();
-        let bars = header.contains('|') && !header.contains(',');
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(if bars { b'|' } else { b',' })
-            .quoting(!bars)
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
+        let mut reader = reader(text);
         let fault = |error: csv::Error| Error::input(format!("the log cannot be read: {error}"));
         let header = reader.headers().map_err(fault)?;
         // The header `power.draw [W]` names a unit that the cells repeat.
         let name = |column: &str| column.split(" [").next().unwrap_or_default().to_owned();
         let columns = header.iter().enumerate().map(|(i, column)| (name(column), i)).collect();
-        let rows = reader.records().collect::<Result<Vec<_>, _>>().map_err(fault)?;
-        if rows.is_empty() {
+        let (mut record, mut rows) = (csv::StringRecord::new(), 0_u64);
+        while reader.read_record(&mut record).map_err(fault)? {
+            rows += 1;
+        }
+        if rows == 0 {
             return Err(Error::input("the log has no rows"));
         }
-        Ok(Self { columns, rows })
+        Ok(Self { text, columns })
     }
 
     /// True if the log has the column.
@@ -58,14 +56,27 @@ impl Table {
 
     /// The rows below the header.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|record| Row { table: self, record })
+        // Each was read before, without a fault.
+        let records = reader(self.text).into_records().filter_map(Result::ok);
+        records.map(|record| Row { columns: &self.columns, record })
     }
 }
 
-impl<'a> Row<'a> {
+/// A reader of the cells, which bars part where the header has no comma.
+fn reader(text: &str) -> csv::Reader<&[u8]> {
+    let header = text.lines().next().unwrap_or_default();
+    let bars = header.contains('|') && !header.contains(',');
+    csv::ReaderBuilder::new()
+        .delimiter(if bars { b'|' } else { b',' })
+        .quoting(!bars)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes())
+}
+
+impl Row<'_> {
     /// The text of a cell; `None` if the log has no such column or marks the cell as unknown.
-    pub(super) fn text(self, column: &str) -> Option<&'a str> {
-        let text = self.record.get(*self.table.columns.get(column)?)?;
+    pub(super) fn text(&self, column: &str) -> Option<&str> {
+        let text = self.record.get(*self.columns.get(column)?)?;
         let gap = ["", "[N/A]", "N/A", "[Not Supported]", "null", "NULL", "Unknown"];
         (!gap.contains(&text)).then_some(text)
     }
@@ -74,7 +85,7 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// If it is below zero or no number.
-    pub(super) fn number(self, column: &str) -> Result<Option<f64>> {
+    pub(super) fn number(&self, column: &str) -> Result<Option<f64>> {
         let value = self.signed(column)?;
         if value.is_some_and(|value| value < 0.0) {
             return Err(self.error(column, "is below zero"));
@@ -86,7 +97,7 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// If it is no number.
-    pub(super) fn signed(self, column: &str) -> Result<Option<f64>> {
+    pub(super) fn signed(&self, column: &str) -> Result<Option<f64>> {
         let Some(text) = self.text(column) else { return Ok(None) };
         let number = text.split_whitespace().next().unwrap_or_default().parse::<f64>().ok();
         let number = number.filter(|value| value.is_finite() && value.abs() < 1e18);
@@ -94,7 +105,7 @@ impl<'a> Row<'a> {
     }
 
     /// An error about a cell, with its line.
-    pub(super) fn error(self, column: &str, what: &str) -> Error {
+    pub(super) fn error(&self, column: &str, what: &str) -> Error {
         let line = self.record.position().map_or(0, csv::Position::line);
         let text: String = self.text(column).unwrap_or_default().chars().take(60).collect();
         Error::input(format!("line {line}: `{text}` in `{column}` {what}"))
