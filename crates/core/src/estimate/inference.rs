@@ -47,17 +47,18 @@ pub struct InferenceForecast {
     pub ownership: Option<Ownership>,
     /// Against a hosted model, where the scenario names one.
     pub api: Option<AgainstApi>,
-    /// The sum of the rows over the horizon.
+    /// The sum of the rows over the horizon, in nominal USD.
     pub cost: Value<Money>,
-    /// Cost per request over the horizon.
+    /// Cost per request over the horizon: cost of serving / requests of all years.
     pub serving_cost: Value<Per<Money, Requests>>,
-    /// Cost per request with the training's cost spread over all requests.
+    /// Cost per request with the training's cost spread over all requests: (cost of serving + cost of
+    /// training) / requests of all years.
     pub loaded_cost: Value<Per<Money, Requests>>,
-    /// Facility energy per request.
+    /// Facility energy per request: IT energy x PUE / requests of all years.
     pub energy: Value<Per<Energy, Requests>>,
-    /// Location-based CO2e per request.
+    /// Location-based CO2e per request: facility energy x grid intensity / requests of all years.
     pub location: Value<Per<Co2eMass, Requests>>,
-    /// Embodied CO2e per request, middle estimate.
+    /// Embodied CO2e per request, middle estimate: the fleet's share / requests of all years.
     pub embodied: Value<Per<Co2eMass, Requests>>,
     /// Money, energy and CO2e per token; none for a service without tokens.
     pub tokens: Option<PerToken>,
@@ -109,13 +110,14 @@ impl From<Capability> for ReplicaLimits {
 pub struct Year {
     /// From 1.
     pub year: u32,
-    /// Requests of the year.
+    /// Requests of the year: rate x (1 + growth)^(year - 1) x one year.
     pub requests: Traced<Requests>,
-    /// The rate that the fleet is sized for.
+    /// The rate that the fleet is sized for: mean rate of the year x peak / mean.
     pub peak_rate: Traced<RequestRate>,
-    /// Replicas, redundancy included.
+    /// Replicas: ceil(peak rate / (highest rate of a replica x target utilisation)), at least one,
+    /// + redundancy.
     pub replicas: Traced<Ratio>,
-    /// Devices of the replicas.
+    /// Devices of the replicas: replicas x devices of a replica.
     pub devices: Traced<Devices>,
     /// Replicas hour by hour, where the fleet follows its load.
     pub scaling: Option<Autoscaling>,

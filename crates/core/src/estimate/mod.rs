@@ -51,13 +51,14 @@ pub struct Estimate {
 pub struct Tco {
     /// Years of service; 0 without one.
     pub horizon_years: Traced<f64>,
-    /// The sum of all payments.
+    /// The sum of all payments: cost of training + cost of each year of serving, in nominal USD.
     pub total: Value<Money>,
     /// All payments discounted to the start: training now, each year of serving at its end.
     pub present_value: Value<Money>,
-    /// Facility energy.
+    /// Facility energy of training and of every year: IT energy x PUE.
     pub energy: Value<Energy>,
-    /// Location-based CO2e of the electricity.
+    /// Location-based CO2e of the electricity: facility energy x grid intensity (GHG Protocol,
+    /// Scope 2 Guidance).
     pub location: Value<Co2e<Location>>,
     /// Embodied CO2e, middle estimate.
     pub embodied: Value<Co2eMass>,

@@ -29,17 +29,17 @@ pub struct TrainingForecast {
     pub packing: Option<Packing>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
     pub money: Ledger<Money>,
-    /// The sum of the rows.
+    /// The sum of the rows, in USD.
     pub cost: Value<Money>,
-    /// FLOP for a dollar at the dense peak.
+    /// FLOP for a dollar at the dense peak: device-time x peak / cost.
     pub peak_flops_per_usd: Value<FlopPerMoney>,
-    /// Model FLOP for a dollar.
+    /// Model FLOP for a dollar: model FLOPs / cost.
     pub achieved_flops_per_usd: Value<FlopPerMoney>,
     /// Memory of the fullest device, where the layout is known.
     pub memory: Option<Memory<Traced<DeviceMemory>>>,
     /// Energy, carbon and water.
     pub footprint: Footprint,
-    /// Software carbon intensity.
+    /// Software carbon intensity: (E x I + M) per run, token and billion parameters (ISO/IEC 21031).
     pub sci: TrainingIntensity,
     /// The cleanest start, where the scenario asks for it.
     pub best_start: Option<std::result::Result<BestStart, Unknown>>,

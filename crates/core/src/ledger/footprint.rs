@@ -79,13 +79,13 @@ pub struct Footprint {
     pub it: Value<Energy>,
     /// With cooling and losses: IT x PUE.
     pub facility: Value<Energy>,
-    /// Location-based CO2e of the electricity.
+    /// Location-based CO2e of the electricity: facility energy x grid intensity.
     pub location: Value<Co2e<Location>>,
     /// The basis of the emissions that `location` counts.
     pub basis: GridBasis,
     /// The upstream of fuels and plants; absent where `location` contains it.
     pub upstream: Value<Co2eMass>,
-    /// Market-based CO2e of the electricity.
+    /// Market-based CO2e of the electricity: facility energy x residual mix x (1 - contracted part).
     pub market: Value<Co2e<Market>>,
     /// Marginal CO2e of the electricity, where the grid has such a figure.
     pub marginal: Value<Co2e<Marginal>>,
@@ -93,9 +93,9 @@ pub struct Footprint {
     pub embodied: [EmbodiedShare; 3],
     /// The scope of the electricity.
     pub scope: Option<Scope>,
-    /// Water evaporated on site.
+    /// Water evaporated on site: IT energy x WUE (The Green Grid, WP 35).
     pub water: Value<Water>,
-    /// Water that generating the electricity consumed.
+    /// Water that generating the electricity consumed: facility energy x water of a kWh.
     pub grid_water: Value<Water>,
     pue: Value<Pue>,
     grid: Value<GridIntensity>,
