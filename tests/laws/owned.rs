@@ -3,7 +3,7 @@
 use flopcast::catalog::Catalog;
 use flopcast::ledger::line::{Ledger, Period, Stage};
 use flopcast::ledger::plan::{Alternative, Amortisation, Owned};
-use flopcast::provenance::{Basis, Input, Traced, Value};
+use flopcast::provenance::{Basis, Input, Traced, Value as Figure};
 use flopcast::quantity::{
     DevicePrice, DeviceTime, Energy, Measure, Money, Share, Time, YearlyRate, parse,
 };
@@ -226,7 +226,7 @@ proptest! {
             let mut owned = owned(never_left.clone(), 1000.0, price);
             let rent = input("rent", &format!("{rent} USD/device-h"));
             owned.instead_of = Ok(Alternative { price: rent, committed: true });
-            let (time, energy) = (traced("1 device-h"), Value::Known(traced("1 kWh")));
+            let (time, energy) = (traced("1 device-h"), Figure::Known(traced("1 kWh")));
             let discount = given("discount", discount).trace();
             owned.rent_or_buy(&time, &energy, &discount).unwrap()
         };
