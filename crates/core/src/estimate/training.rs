@@ -144,11 +144,7 @@ fn best_start(
     length: Option<&Traced<Time>>,
 ) -> Option<std::result::Result<BestStart, Unknown>> {
     let (window, start) = plan.site.start_window.as_ref().zip(plan.start)?;
-    Some(match length {
-        Some(length) => window.best_start(start, length),
-        None => {
-            let why = "the best start is unknown: nobody says on how many devices the run is";
-            Err(Unknown::new(why))
-        }
-    })
+    let why = "the best start is unknown: nobody says on how many devices the run is";
+    let unknown = || Err(Unknown::new(why));
+    Some(length.map_or_else(unknown, |length| window.best_start(start, length)))
 }

@@ -340,7 +340,7 @@ mod tests {
         };
         let used = Traced::derived("used", DeviceTime::from_stored(3600.0), "test");
         let price = Traced::derived("price", DevicePrice::from_stored(0.1), "test");
-        Line::new(entry, &used.into(), &price.into())
+        Line::new(entry, &Value::Known(used), &Value::Known(price))
     }
 
     #[test]

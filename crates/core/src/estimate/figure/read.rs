@@ -151,7 +151,7 @@ impl Read {
                 let names = Resource::NAMES.iter();
                 let (resource, ..) = names.copied().find(|(_, name, _)| *name == key.member)?;
                 let money = if of_training { &training?.money } else { &service?.money };
-                read((money, resource)).named(&key.path()).amount()
+                read((money, resource)).named(key.path()).amount()
             }
             Self::Purchase(read) => read((owned()?, key.member)),
             Self::Owned(read) | Self::Compared(read) => read(owned()?),
