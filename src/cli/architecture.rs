@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{Bindings, Input, Model, config, spec};
+use flopcast_core::model::{Bindings, Input, Model, Spec, config};
 use flopcast_import::{model_file, onnx, safetensors};
 
 use super::input::read_bytes;
@@ -31,7 +31,10 @@ pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
         _ if path.is_dir() => {
             read(&path.join("config.json").display().to_string(), input, bindings)
         }
-        _ => spec::from_preset(spec, input),
+        _ => match Spec::named(spec).build(input) {
+            Some(model) => model,
+            None => Err(Error::input(format!("{spec} is no model that is read by its name"))),
+        },
     };
     build().map_err(|error| if path.is_file() { error.within(spec) } else { error })
 }

@@ -55,8 +55,8 @@ impl Options {
             "json" if !name.ends_with(".safetensors.index.json") => configuration(&path, name),
             "json" | "onnx" | "safetensors" => export::of_layers(&read()?),
             _ => match spec::preset_text(&self.spec) {
-                Some(text) => Ok(text.to_owned()),
-                None => export::of_layers(&read()?),
+                Ok(text) => Ok(text.to_owned()),
+                Err(_) => export::of_layers(&read()?),
             },
         }
     }

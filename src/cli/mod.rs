@@ -3,6 +3,7 @@
 
 mod actuals;
 mod architecture;
+mod ask;
 mod backtest;
 mod calibrate;
 mod capacity;
@@ -83,6 +84,9 @@ struct Global {
     /// nearest folder with `.git` or the scenario's own; repeatable.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     allow_path: Vec<PathBuf>,
+    /// The scenario that flags make, in place of a file.
+    #[arg(skip)]
+    asked: Option<ask::Written>,
 }
 
 /// The forms that carry any result.
