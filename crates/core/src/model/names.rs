@@ -30,7 +30,7 @@ pub fn find(name: &str) -> Result<Found> {
     }
     // Epoch AI puts the vendor's word for a model after its name: `GPT-3 175B (davinci)`.
     let plain = name.split('(').next().filter(|rest| !rest.trim().is_empty()).unwrap_or(name);
-    for same in [words, letters] {
+    for same in [str::to_lowercase, words, letters] {
         if let Some(it) = only(name, called(plain, same))? {
             return Ok(known(it));
         }
@@ -38,13 +38,10 @@ pub fn find(name: &str) -> Result<Found> {
     let read_as = |preset: &str, why: String| {
         Some(Assumption { what: "model".to_owned(), value: preset.to_owned(), why })
     };
-    let mut rest = words(plain);
+    // Others publish a model again under its name.
+    let mut rest = words(plain.rsplit('/').next().unwrap_or(plain));
     let mut stored = None;
-    while let Some((shorter, ending)) = shortened(&rest) {
-        if !VARIANTS.contains(&ending) {
-            stored = Some(ending.to_owned());
-        }
-        rest = shorter.to_owned();
+    loop {
         for same in [words, letters] {
             if let Some(it) = only(name, called(&rest, same))? {
                 let mut why = format!("`{name}` is taken to have its architecture");
@@ -54,6 +51,11 @@ pub fn find(name: &str) -> Result<Found> {
                 return Ok(Found { preset: it, read_as: read_as(it, why) });
             }
         }
+        let Some((shorter, ending)) = shortened(&rest) else { break };
+        if !VARIANTS.contains(&ending) {
+            stored = Some(ending.to_owned());
+        }
+        rest = shorter.to_owned();
     }
     // A name without its size, or with a part of it.
     let begun: Vec<&str> = begins(&words(plain));
@@ -64,11 +66,6 @@ pub fn find(name: &str) -> Result<Found> {
         }
         None => Err(unknown(name)),
     }
-}
-
-/// The preset called exactly so in lower case: its own name, one of the Hub or a short one.
-pub fn hub_name(preset: &str) -> Option<&'static str> {
-    rows().find(|row| row.preset == preset).map(|row| row.hub).filter(|hub| !hub.is_empty())
 }
 
 /// A line of the table of names.
@@ -96,7 +93,7 @@ fn rows() -> impl Iterator<Item = Row> {
 }
 
 /// The presets one of whose names is the same in this spelling, each once.
-fn called(name: &str, same: fn(&str) -> String) -> Vec<&'static str> {
+fn called(name: &str, same: impl Fn(&str) -> String) -> Vec<&'static str> {
     let wanted = same(name);
     let all = rows().filter(|row| row.names().any(|it| same(it) == wanted));
     if wanted.is_empty() { Vec::new() } else { all.map(|row| row.preset).collect() }
@@ -222,10 +219,10 @@ mod tests {
     #[test]
     fn what_a_name_says_beside_the_model_is_told() {
         let cases = [
-            ("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", "llama-3.1-8b", "int4"),
+            ("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", "llama-3.1-8b", "awq"),
             ("gpt2-GPTQ", "gpt2", "stored"),
             ("llama-3.1-8b-instruct-q4_K_M", "llama-3.1-8b", "stored"),
-            ("qwen3-235b", "qwen3-235b-a22b", "begins with"),
+            ("alia", "alia-40b", "begins with"),
         ];
         for (name, preset, part) in cases {
             let bare = name.rsplit('/').next().unwrap_or(name);
@@ -241,8 +238,8 @@ mod tests {
     #[test]
     fn what_is_unclear_names_what_it_may_be() {
         let cases = [
-            ("llama-3", "llama-3-8b, llama-3.1-405b"),
-            ("gpt-oss", "gpt-oss-120b, gpt-oss-20b"),
+            ("qwen3-vl", "qwen3-vl-32b, qwen3-vl-4b"),
+            ("llama", "and 12 more"),
             ("lama-3-8b", "did you mean `llama-3-8b`"),
             ("no such thing", "--list"),
             ("", "there is no model"),

@@ -22,7 +22,7 @@ use crate::quantity::text::count as shown;
 /// Width of a decoder of 1B parameters.
 const WIDTH: f64 = 1711.0;
 /// Growth of the width with the parameters: (N / 1B)^this.
-const WIDTH_EXPONENT: f64 = 0.386;
+const WIDTH_EXPONENT: f64 = 0.405;
 /// Inner width of the MLPs that a token passes / width.
 const FFN: f64 = 3.2;
 /// Experts that a token visits: the mode of the presets with routed experts.
@@ -386,4 +386,69 @@ pub(super) fn parse(text: &str) -> Option<u64> {
 /// A count, where it is one that a model may have: at most 2^56 parameters.
 pub(super) fn bounded(number: f64) -> Option<u64> {
     (1.0..7.2e16).contains(&number).then(|| number.round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::spec::{from_preset, preset_names};
+
+    /// The width's constants are the least-squares fit over the dense decoders of 1B parameters and
+    /// more among the presets, each shape once.
+    #[test]
+    fn the_width_follows_the_presets() {
+        let mut shapes: Vec<(u64, u64, u64)> = Vec::new();
+        let mut points: Vec<(f64, f64)> = Vec::new();
+        for name in preset_names() {
+            let Ok(model) = from_preset(name, &Input::default()) else { continue };
+            let (it, total) = (&model.extents, model.parameters().total);
+            let parts = it.weights;
+            let told = parts.mixing + parts.dense + parts.head.max(parts.embedding);
+            let plain = it.is_transformer() && it.experts.is_none() && parts.head > 0;
+            let shape = (it.layers, it.hidden, it.ffn);
+            let whole = told as f64 > 0.98 * total as f64;
+            if plain && whole && total >= 1_000_000_000 && !shapes.contains(&shape) {
+                shapes.push(shape);
+                points.push(((total as f64 / 1e9).ln(), (it.hidden as f64).ln()));
+            }
+        }
+        let n = points.len() as f64;
+        assert!(n > 80.0, "{n} shapes");
+        let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / n;
+        let (x, y) = (mean(|p| p.0), mean(|p| p.1));
+        let (xx, xy) = (mean(|p| p.0 * p.0) - x * x, mean(|p| p.0 * p.1) - x * y);
+        let exponent = xy / xx;
+        let width = (y - exponent * x).exp();
+        let fit = format!("{width} N^{exponent} of {n} shapes");
+        assert!((exponent - WIDTH_EXPONENT).abs() < 0.005, "{fit}");
+        assert!((width / WIDTH - 1.0).abs() < 0.01, "{fit}");
+        let mut ratios: Vec<f64> =
+            shapes.iter().map(|(_, hidden, ffn)| *ffn as f64 / *hidden as f64).collect();
+        ratios.sort_by(f64::total_cmp);
+        let median = ratios[ratios.len() / 2];
+        assert!((median - FFN).abs() < 0.3, "{median}");
+    }
+
+    #[test]
+    fn a_size_is_read_as_people_say_it() {
+        let cases = [
+            ("7B", Some((7_000_000_000, 7_000_000_000))),
+            ("1.5T", Some((1_500_000_000_000, 1_500_000_000_000))),
+            ("671B-A37B", Some((671_000_000_000, 37_000_000_000))),
+            ("30b-a3b", Some((30_000_000_000, 3_000_000_000))),
+            ("125M", Some((125_000_000, 125_000_000))),
+            ("37B-A671B", None),
+            ("gpt2", None),
+            ("7", None),
+            ("B", None),
+            ("1e3B", None),
+            ("llama-7b", None),
+            ("7B-chat", None),
+        ];
+        for (text, expected) in cases {
+            let read = Sized::named(text).map(|it| (it.total, it.active));
+            assert_eq!(read, expected, "{text}");
+        }
+        assert_eq!(Sized::new(671_000_000_000, 37_000_000_000).name(), "671B-A37B");
+    }
 }

@@ -53,8 +53,12 @@ const KEYS: [&str; 8] =
     ["hf_config", "onnx", "file", "transformer", "layers", "parameters", "active", "bind"];
 
 impl Spec {
-    /// The model that a text names: a size such as `7B` or `671B-A37B`, or a preset.
+    /// The model that a text names: a size such as `7B` or `671B-A37B`, a repository on the Hub such
+    /// as `hf:owner/name`, or a preset.
     pub fn named(name: &str) -> Self {
+        if name.starts_with("hf:") {
+            return Self::HfConfig(name.to_owned());
+        }
         Sized::named(name).map_or_else(|| Self::Preset(name.to_owned()), Self::Parameters)
     }
 
