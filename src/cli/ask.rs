@@ -166,7 +166,8 @@ const WHY: &str = "not said: mean of the Azure conversation trace of 2023 (arXiv
 /// # Errors
 /// The number is zero or none, the name is missing.
 fn counted(on: &str) -> Result<(Option<u64>, &str)> {
-    let digits = on.len() - on.trim_start_matches(|c: char| c.is_ascii_digit() || ",_".contains(c)).len();
+    let digits =
+        on.len() - on.trim_start_matches(|c: char| c.is_ascii_digit() || ",_".contains(c)).len();
     let (number, rest) = on.split_at(digits);
     let device = rest.trim_start().strip_prefix(['x', 'X', '*', '\u{d7}']);
     let Some(device) = device.filter(|_| !number.is_empty()).map(str::trim) else {

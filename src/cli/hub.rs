@@ -83,11 +83,7 @@ fn snapshot(repository: &Path, of: &Repository) -> Option<PathBuf> {
 fn fetched(of: &Repository, kept: &Path) -> Result<PathBuf> {
     let hub = Hub {
         variable: &load::variable,
-        policy: Policy {
-            timeout: Duration::from_secs(30),
-            retries: 2,
-            pause: &std::thread::sleep,
-        },
+        policy: Policy { timeout: Duration::from_secs(30), retries: 2, pause: &std::thread::sleep },
     };
     let save = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
         fs::create_dir_all(kept).map_err(|error| {

@@ -14,7 +14,7 @@ use super::{Global, architecture, hub, output, print};
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// The path of a Hugging Face config.json, an .onnx file, a .safetensors file or its index; or
-    /// a preset.
+    /// a preset, or hf:owner/name.
     spec: String,
     /// The model file to write; standard output when left out.
     #[arg(short, long, value_name = "MODEL.yaml")]

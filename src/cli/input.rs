@@ -7,8 +7,8 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_scenario::document;
 use flopcast_scenario::document::{Node, Value};
 
-use super::{Global, ask};
 use super::project::Project;
+use super::{Global, ask};
 
 /// Reads a file of at most `limit` bytes.
 ///

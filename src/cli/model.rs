@@ -28,8 +28,9 @@ const MOST_PIXELS: u64 = 1 << 16;
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
-    /// A preset, or the path of a Hugging Face config.json, an .onnx file, a model file (.yaml), a
-    /// .safetensors file or its index.
+    /// A preset by any of its names, a size (7B, 671B-A37B), hf:owner/name, or the path of a
+    /// Hugging Face config.json, an .onnx file, a model file (.yaml), a .safetensors file or its
+    /// index.
     #[arg(required_unless_present_any = ["list", "metric"], value_name = "SPEC")]
     specs: Vec<String>,
     /// List the presets.

@@ -69,7 +69,7 @@ fn a_shape_has_the_parameters_that_were_given() {
             let ratio = products / (2.0 * active as f64 * tokens);
             assert!(ratio > 0.98, "{total}, {active}: {ratio} of 2N");
             let known = model.extents.cached_elements(1000) > 0;
-            assert!(known || total < 100_000, "{total}, {active}: no KV cache");
+            assert!(known || active < 100_000, "{total}, {active}: no KV cache");
         }
     }
 }
@@ -84,7 +84,7 @@ fn beside(experts: bool) -> Vec<(&'static str, Sized)> {
         let counted = model.parameters();
         let parts = shape.weights;
         let routed = shape.experts.map_or(0, |it| it.count) * parts.expert;
-        let told = parts.mixing + parts.dense + parts.head.max(parts.embedding) + routed;
+        let told = parts.mixing + parts.dense + parts.head + parts.embedding + routed;
         let plain = shape.is_transformer()
             && shape.experts.is_some() == experts
             && parts.head > 0
@@ -133,6 +133,7 @@ fn the_usual_shape_costs_what_presets_cost_within_its_spread() {
         )
     };
     let (training, serving) = (Training::shipped().expect("it"), Serving::shipped().expect("it"));
+    let (mut found, mut wrong) = (Vec::new(), false);
     for (experts, key) in [(false, "assumed_dense"), (true, "assumed_experts")] {
         let presets = beside(experts);
         let of = |ask: &dyn Fn(&str) -> String, path: &str| -> Vec<f64> {
@@ -141,6 +142,7 @@ fn the_usual_shape_costs_what_presets_cost_within_its_spread() {
         let trained = of(&train, "training.tokens_per_second_per_device");
         let served = of(&serve, "inference.replica.max_rate_per_s");
         let answered = of(&serve, "inference.tpot_ms.mean");
+        let mut widest: f64 = 0.0;
         let checks = [
             ("training", trained, training.intervals.half_width(key)),
             ("rate", served, serving.intervals.half_width(key)),
@@ -150,10 +152,14 @@ fn the_usual_shape_costs_what_presets_cost_within_its_spread() {
             let count = errors.len();
             assert!(count >= 15, "{what}: {count} presets");
             let measured = quantile(errors, 0.8);
-            println!("{key} {what}: {count} {measured:.3} {declared}");
-            assert!(measured <= declared, "{key} {what}: {measured} of {count}, not {declared}");
+            found.push(format!("{key} {what}: {measured:.3} of {count} presets, not {declared}"));
+            wrong |= measured > declared;
+            widest = widest.max(measured / declared);
         }
+        // A spread that is declared too wide says nothing either.
+        wrong |= widest < 0.8;
     }
+    assert!(!wrong, "{found:#?}");
 }
 
 #[test]

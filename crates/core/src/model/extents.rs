@@ -434,7 +434,12 @@ fn vocabulary(layers: &[&Layer]) -> u64 {
 fn weights(layers: &[&Layer]) -> Weights {
     let mut sums = Weights::default();
     for layer in layers {
-        let used = layer.operator.parameters().saturating_mul(layer.count);
+        // Of a bare count, what a token passes is used.
+        let used = match &layer.operator {
+            Operator::Bulk(bulk) => bulk.active,
+            operator => operator.parameters(),
+        };
+        let used = used.saturating_mul(layer.count);
         let (sum, more) = match layer.role {
             Role::Embedding => (&mut sums.embedding, layer.parameters()),
             Role::Head => (&mut sums.head, used),

@@ -46,7 +46,9 @@ pub fn find(name: &str) -> Result<Found> {
             if let Some(it) = only(name, called(&rest, same))? {
                 let mut why = format!("`{name}` is taken to have its architecture");
                 if let Some(format) = &stored {
-                    why += &format!("; `{format}` says how its weights are stored: give the precision");
+                    why += &format!(
+                        "; `{format}` says how its weights are stored: give the precision"
+                    );
                 }
                 return Ok(Found { preset: it, read_as: read_as(it, why) });
             }
@@ -101,9 +103,8 @@ fn called(name: &str, same: impl Fn(&str) -> String) -> Vec<&'static str> {
 
 /// The presets whose own name begins with these words, each once.
 fn begins(wanted: &str) -> Vec<&'static str> {
-    let starts = |name: &str| {
-        words(name).strip_prefix(wanted).is_some_and(|rest| rest.starts_with('-'))
-    };
+    let starts =
+        |name: &str| words(name).strip_prefix(wanted).is_some_and(|rest| rest.starts_with('-'));
     let all = rows().filter(|row| !wanted.is_empty() && starts(row.preset));
     all.map(|row| row.preset).collect()
 }
@@ -135,9 +136,36 @@ const VARIANTS: [&str; 12] = [
 
 /// Endings of repositories whose weights are stored in another format.
 const FORMATS: [&str; 30] = [
-    "awq", "gptq", "fp8", "fp16", "bf16", "fp4", "nvfp4", "mxfp4", "mxfp8", "int4", "int8", "4bit",
-    "8bit", "3bit", "6bit", "bnb", "gguf", "ggml", "mlx", "exl2", "hqq", "dynamic", "quantized",
-    "w4a16", "w8a8", "w8a16", "qat", "q4", "q8", "nf4",
+    "awq",
+    "gptq",
+    "fp8",
+    "fp16",
+    "bf16",
+    "fp4",
+    "nvfp4",
+    "mxfp4",
+    "mxfp8",
+    "int4",
+    "int8",
+    "4bit",
+    "8bit",
+    "3bit",
+    "6bit",
+    "bnb",
+    "gguf",
+    "ggml",
+    "mlx",
+    "exl2",
+    "hqq",
+    "dynamic",
+    "quantized",
+    "w4a16",
+    "w8a8",
+    "w8a16",
+    "qat",
+    "q4",
+    "q8",
+    "nf4",
 ];
 
 /// The name without its last ending, and that ending.
@@ -148,7 +176,9 @@ fn shortened(words: &str) -> Option<(&str, &str)> {
     let ggml = matches!(ending, "0" | "1" | "k" | "m" | "s" | "l" | "xl") && {
         let before = rest.rsplit('-').find(|word| *word != "k")?;
         before.len() == 2 && before.starts_with('q')
-    } || (ending.len() == 2 && ending.starts_with('q') && ending.ends_with(|c: char| c.is_ascii_digit()));
+    } || (ending.len() == 2
+        && ending.starts_with('q')
+        && ending.ends_with(|c: char| c.is_ascii_digit()));
     let listed = VARIANTS.contains(&ending) || FORMATS.contains(&ending);
     (listed || dated || ggml).then_some((rest, ending))
 }

@@ -1,7 +1,7 @@
 //! A model known by its size: its parameters, those that a token passes, and what else is said of
 //! its shape. The rest is the usual shape of a decoder of that size, listed as assumed.
 //!
-//! The width follows the size, h = 1,711 N^0.386 with N in billions of parameters that a token
+//! The width follows the size, h = 1,547 N^0.409 with N in billions of parameters that a token
 //! passes: the least-squares fit over the presets that are dense decoders of 1B parameters and more,
 //! which a test repeats (Kaplan et al. 2020, arXiv:2001.08361, section 3.1, found that loss hardly
 //! depends on the shape; Levine et al. 2020, arXiv:2006.12467, that the best depth grows slower than
@@ -20,13 +20,15 @@ use crate::diagnostic::{Error, Result};
 use crate::quantity::text::count as shown;
 
 /// Width of a decoder of 1B parameters.
-const WIDTH: f64 = 1711.0;
+const WIDTH: f64 = 1547.0;
 /// Growth of the width with the parameters: (N / 1B)^this.
-const WIDTH_EXPONENT: f64 = 0.405;
+const WIDTH_EXPONENT: f64 = 0.409;
 /// Inner width of the MLPs that a token passes / width.
 const FFN: f64 = 3.2;
 /// Experts that a token visits: the mode of the presets with routed experts.
 const TOP_K: u64 = 8;
+/// Experts of a layer at most; the presets have up to 512.
+const MOST_EXPERTS: u64 = 1024;
 /// Key and value heads: the median of the presets.
 const KV_HEADS: u64 = 8;
 /// Fewer parameters make no decoder; only their number counts.
@@ -151,16 +153,12 @@ impl Sized {
             let message = format!("`{key}` needs `active`: the parameters that a token passes");
             return Err(Error::input(message).hint("e.g. {parameters: 671B, active: 37B}"));
         }
-        if self.total < FEWEST && self.shape == Shape::default() {
+        if self.active < FEWEST && self.shape == Shape::default() {
             return self.bulk(input);
         }
         let settled = self.settle()?;
-        let mut model = config::from_json(
-            &self.name(),
-            &settled.config(),
-            Some("transformer"),
-            input,
-        )?;
+        let mut model =
+            config::from_json(&self.name(), &settled.config(), Some("transformer"), input)?;
         let counted = model.parameters();
         let left = |all: u64, counted: u64, what: &str| {
             all.checked_sub(counted).ok_or_else(|| {
@@ -243,44 +241,55 @@ impl Sized {
             let layers = if wanted < 16.0 { wanted.round() } else { (wanted / 4.0).round() * 4.0 };
             layers.clamp(1.0, 1024.0) as u64
         });
-        let plain = Settled { layers, hidden, heads, kv_heads, head_dim, vocab, ffn: 0, experts: None };
+        let plain =
+            Settled { layers, hidden, heads, kv_heads, head_dim, vocab, ffn: 0, experts: None };
         // The widths of all MLPs that a token passes in a layer together.
         let room = ((blocks / layers as f64 - fixed) / (3.0 * h)).max(0.0);
         if self.active == self.total {
             return Ok(Settled { ffn: ffn.unwrap_or_else(|| grid(room)).max(1), ..plain });
         }
-        let experts = self.experts(&plain, room)?;
+        let Some(experts) = self.experts(&plain, room)? else {
+            return Ok(Settled { ffn: ffn.unwrap_or_else(|| grid(room)).max(1), ..plain });
+        };
         let shared = room - (experts.top_k * experts.ffn) as f64;
         let shared = ffn.unwrap_or_else(|| grid(shared.max(0.0)));
         Ok(Settled { ffn: shared, experts: Some(experts), ..plain })
     }
 
     /// The experts of a layer: so many and so wide that all but those of a token make up the
-    /// parameters that a token does not pass. `room` is the width that a token passes.
-    fn experts(&self, settled: &Settled, room: f64) -> Result<Experts> {
+    /// parameters that a token does not pass. `room` is the width that a token passes. Too few
+    /// parameters for one expert more than a token visits make none.
+    fn experts(&self, settled: &Settled, room: f64) -> Result<Option<Experts>> {
         let Shape { experts, top_k, expert_ffn, .. } = self.shape;
         // Weights of an expert by its width.
         let matrices = 3.0 * (settled.hidden * settled.layers) as f64;
         let idle = (self.total - self.active) as f64 / matrices;
-        let top_k = top_k.unwrap_or_else(|| experts.map_or(TOP_K, |all| TOP_K.min(all - 1).max(1)));
+        if idle < 1.0 || room < 1.0 {
+            return Ok(None);
+        }
+        let top_k = top_k.unwrap_or_else(|| {
+            let most = experts.map_or(MOST_EXPERTS, |all| all.min(MOST_EXPERTS));
+            // Where few of the parameters are active, a token visits fewer but wider experts.
+            let fits = |k: u64| idle * k as f64 <= room * most.saturating_sub(k) as f64;
+            [TOP_K, 4, 2].into_iter().find(|k| *k < most && fits(*k)).unwrap_or(1)
+        });
         let wide = expert_ffn.map_or(room / top_k.max(1) as f64, |ffn| ffn as f64).max(1.0);
         let count = experts.unwrap_or_else(|| {
             let others = idle / wide;
             // Whole groups of eight, so that devices can share them.
             let all = (others + top_k as f64) / 8.0;
             let all = if expert_ffn.is_some() { all.floor() } else { all.ceil() };
-            ((all * 8.0) as u64).max(top_k + 1)
+            ((all * 8.0) as u64).min(top_k + idle as u64).max(top_k + 1)
         });
+        if experts.is_none() && count > MOST_EXPERTS {
+            return Ok(None);
+        }
         if top_k == 0 || count <= top_k {
             let message = format!("{top_k} of {count} experts a token leave no expert out");
             return Err(Error::input(message).hint("more experts, or a smaller `top_k`"));
         }
-        let ffn = expert_ffn.unwrap_or_else(|| {
-            let width = idle / (count - top_k) as f64;
-            let step = if width > 256.0 { 16.0 } else { 1.0 };
-            ((width / step).floor() * step).max(1.0) as u64
-        });
-        Ok(Experts { count, top_k, ffn })
+        let ffn = expert_ffn.unwrap_or_else(|| (idle / (count - top_k) as f64).max(1.0) as u64);
+        Ok(Some(Experts { count, top_k, ffn }))
     }
 
     /// The list of what nobody said.
@@ -288,7 +297,8 @@ impl Sized {
         let shape = &self.shape;
         let experts = settled.experts;
         let size = shown(self.active as f64);
-        let width = format!("the usual width of a decoder in which a token passes {size} parameters");
+        let width =
+            format!("the usual width of a decoder in which a token passes {size} parameters");
         let depth = "as many blocks as make up the parameters".to_owned();
         let inner = if experts.is_some() {
             "shared experts together: what routed experts leave to a token".to_owned()
@@ -303,12 +313,12 @@ impl Sized {
                 "kv_heads",
                 shape.kv_heads,
                 Some(settled.kv_heads),
-                "grouped queries with 8 key and value heads, as most presets".to_owned(),
+                "grouped queries, as most presets: 8 key and value heads where they divide the others".to_owned(),
             ),
             ("ffn", shape.ffn, Some(settled.ffn), inner),
             ("vocab", shape.vocab, Some(settled.vocab), "usual at this size; the head is tied to it, so that every parameter is multiplied once".to_owned()),
             ("experts", shape.experts, experts.map(|it| it.count), "as many as make up the parameters that a token does not pass".to_owned()),
-            ("top_k", shape.top_k, experts.map(|it| it.top_k), "as most presets with experts".to_owned()),
+            ("top_k", shape.top_k, experts.map(|it| it.top_k), "as most presets with experts, fewer where little is active".to_owned()),
             ("expert_ffn", shape.expert_ffn, experts.map(|it| it.ffn), "what the number of experts leaves".to_owned()),
         ];
         let unsaid = rows.into_iter().filter(|(_, said, ..)| said.is_none());
@@ -342,12 +352,13 @@ impl Settled {
     }
 }
 
-/// The usual width of a decoder in which a token passes so many parameters, in whole groups of 8
-/// heads where it has as many.
+/// The usual width of a decoder in which a token passes so many parameters, in whole groups of 4 or
+/// 8 heads that devices can share.
 fn width(active: f64) -> u64 {
     let exact = WIDTH * (active / 1e9).powf(WIDTH_EXPONENT);
     let step = match exact {
-        1024.0.. => 1024.0,
+        4096.0.. => 1024.0,
+        1024.0.. => 512.0,
         256.0.. => 256.0,
         _ => 64.0,
     };
@@ -357,9 +368,9 @@ fn width(active: f64) -> u64 {
     (if below > 0.0 && exact / below < above / exact { below } else { above }) as u64
 }
 
-/// Key and value heads that so many query heads share evenly, 8 where they can.
+/// Key and value heads that so many query heads share evenly, 8 where they can, else 4, 2 or 1.
 fn shared_heads(heads: u64) -> u64 {
-    (1..=KV_HEADS.min(heads)).rev().find(|it| heads.is_multiple_of(*it)).unwrap_or(1)
+    (1 << heads.trailing_zeros().min(10)).min(KV_HEADS)
 }
 
 /// A width rounded down to what devices share evenly.
@@ -403,7 +414,7 @@ mod tests {
             let Ok(model) = from_preset(name, &Input::default()) else { continue };
             let (it, total) = (&model.extents, model.parameters().total);
             let parts = it.weights;
-            let told = parts.mixing + parts.dense + parts.head.max(parts.embedding);
+            let told = parts.mixing + parts.dense + parts.head + parts.embedding;
             let plain = it.is_transformer() && it.experts.is_none() && parts.head > 0;
             let shape = (it.layers, it.hidden, it.ffn);
             let whole = told as f64 > 0.98 * total as f64;

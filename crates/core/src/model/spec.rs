@@ -269,9 +269,11 @@ fn sized(map: &Map<String, Json>) -> Result<Sized> {
             }
             other => {
                 let known = ["parameters", "active"].into_iter().chain(Shape::KEYS.iter().copied());
-                return Err(Error::input(format!("a model known by its size has no key `{other}`"))
-                    .suggest(other, known.clone())
-                    .hint(format!("it has {}", known.collect::<Vec<_>>().join(", "))));
+                return Err(Error::input(format!(
+                    "a model known by its size has no key `{other}`"
+                ))
+                .suggest(other, known.clone())
+                .hint(format!("it has {}", known.collect::<Vec<_>>().join(", "))));
             }
         }
     }

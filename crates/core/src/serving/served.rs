@@ -1,8 +1,8 @@
 //! A model as an engine serves it.
 
 use crate::diagnostic::{Error, Result};
-use crate::model::{Layer, Model, Role};
 use crate::model::extents::{Mixer, Reach};
+use crate::model::{Layer, Model, Role};
 
 /// Parameters, FLOPs and KV cache of a generative model, summed over layers.
 #[derive(Clone, Debug, Default, PartialEq)]

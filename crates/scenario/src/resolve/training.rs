@@ -76,8 +76,14 @@ pub(super) fn plan(
     }
     let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
     let prediction = prediction.map(|asked| Prediction { work: ratio, trained, ..asked });
-    let efficiency =
-        efficiency(catalog, training, device, (&work, &model), devices.as_ref(), prediction.is_some())?;
+    let efficiency = efficiency(
+        catalog,
+        training,
+        device,
+        (&work, &model),
+        devices.as_ref(),
+        prediction.is_some(),
+    )?;
     let run = Run {
         work,
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
