@@ -202,7 +202,7 @@ fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
     // A word that YAML takes for a number or a truth is none of ours.
-    let read = text.parse::<f64>().is_ok_and(|it| it.is_finite());
+    let read = text.parse::<f64>().is_ok_and(f64::is_finite);
     let words = ["true", "false", "yes", "no", "null", "on", "off", "nan", "inf"];
     if begins && text.chars().all(plain) && !words.contains(&text.to_lowercase().as_str()) || read {
         text.to_owned()

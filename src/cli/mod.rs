@@ -86,7 +86,7 @@ struct Global {
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     allow_path: Vec<PathBuf>,
     /// Ask the Hub for the configuration of a model `hf:owner/name` that its local cache lacks; a
-    /// token is read from HF_TOKEN.
+    /// token is read from `HF_TOKEN`.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     online: bool,
     /// The scenario that flags make, in place of a file.

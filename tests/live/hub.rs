@@ -22,7 +22,7 @@ fn with<T>(base: &str, ask: impl FnOnce(&Hub<'_>, &Repository) -> Result<T>) -> 
             _ => None,
         },
         policy: Policy {
-            timeout: Duration::from_millis(1000),
+            timeout: Duration::from_secs(1),
             retries: 2,
             pause: &|_| *pauses.borrow_mut() += 1,
         },
@@ -37,11 +37,10 @@ fn config(base: &str) -> (Result<Vec<u8>>, usize) {
 }
 
 fn said(seen: &Seen, name: &str) -> Option<String> {
-    let header = seen.headers.iter().find_map(|line| {
+    seen.headers.iter().find_map(|line| {
         let (key, value) = line.split_once(':')?;
         key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-    });
-    header
+    })
 }
 
 /// A file of weights with one tensor, cut to the bytes that are asked for.

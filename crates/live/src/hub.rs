@@ -119,14 +119,14 @@ impl Hub<'_> {
             }
             Ok(bytes)
         });
-        match answer.map_err(|error| self.explained(error, of))? {
+        match answer.map_err(|error| Self::explained(error, of))? {
             Answer::New(bytes, _) => Ok(bytes),
             Answer::Unchanged => Err(server.failed("nothing new although there is no copy of it")),
         }
     }
 
     /// The error with what may help where the Hub lets nobody in.
-    fn explained(&self, error: Error, of: &Repository) -> Error {
+    fn explained(error: Error, of: &Repository) -> Error {
         let closed = ["401", "403"].iter().any(|status| error.message().contains(status));
         if closed {
             let address = format!("{BASE}/{}/{}", of.owner, of.name);

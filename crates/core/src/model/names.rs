@@ -31,7 +31,7 @@ pub fn find(name: &str) -> Result<Found> {
     // Epoch AI puts the vendor's word for a model after its name: `GPT-3 175B (davinci)`.
     let plain = name.split('(').next().filter(|rest| !rest.trim().is_empty()).unwrap_or(name);
     for same in [str::to_lowercase, words, letters] {
-        if let Some(it) = only(name, called(plain, same))? {
+        if let Some(it) = only(name, &called(plain, same))? {
             return Ok(known(it));
         }
     }
@@ -43,13 +43,11 @@ pub fn find(name: &str) -> Result<Found> {
     let mut stored = None;
     loop {
         for same in [words, letters] {
-            if let Some(it) = only(name, called(&rest, same))? {
-                let mut why = format!("`{name}` is taken to have its architecture");
-                if let Some(format) = &stored {
-                    why += &format!(
-                        "; `{format}` says how its weights are stored: give the precision"
-                    );
-                }
+            if let Some(it) = only(name, &called(&rest, same))? {
+                let stored = stored.as_ref().map_or_else(String::new, |format| {
+                    format!("; `{format}` says how its weights are stored: give the precision")
+                });
+                let why = format!("`{name}` is taken to have its architecture{stored}");
                 return Ok(Found { preset: it, read_as: read_as(it, why) });
             }
         }
@@ -61,7 +59,7 @@ pub fn find(name: &str) -> Result<Found> {
     }
     // A name without its size, or with a part of it.
     let begun: Vec<&str> = begins(&words(plain));
-    match only(name, begun)? {
+    match only(name, &begun)? {
         Some(it) => {
             let why = format!("the only model whose name begins with `{name}`");
             Ok(Found { preset: it, read_as: read_as(it, why) })
@@ -187,17 +185,15 @@ fn shortened(words: &str) -> Option<(&str, &str)> {
 ///
 /// # Errors
 /// There are several.
-fn only(name: &str, found: Vec<&'static str>) -> Result<Option<&'static str>> {
+fn only(name: &str, found: &[&'static str]) -> Result<Option<&'static str>> {
     if found.len() < 2 {
         return Ok(found.first().copied());
     }
     let most = 8;
     let more = found.len().saturating_sub(most);
-    let mut listed = found[..found.len() - more].join(", ");
-    if more > 0 {
-        listed += &format!(" and {more} more");
-    }
-    Err(Error::input(format!("several models are called `{name}`: {listed}"))
+    let listed = found[..found.len() - more].join(", ");
+    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(Error::input(format!("several models are called `{name}`: {listed}{others}"))
         .hint("name one of them; `flopcast model --list` names all"))
 }
 
