@@ -51,7 +51,8 @@ pub struct InferenceForecast {
     pub cost: Value<Money>,
     /// Cost per request over the horizon: cost of serving / requests of all years.
     pub serving_cost: Value<Per<Money, Requests>>,
-    /// Cost per request with the training's cost spread over all requests: (cost of serving + cost of
+    /// Cost per request with the training's cost spread over all requests: (cost of serving + cost
+    /// of
     /// training) / requests of all years.
     pub loaded_cost: Value<Per<Money, Requests>>,
     /// Facility energy per request: IT energy x PUE / requests of all years.

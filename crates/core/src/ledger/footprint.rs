@@ -85,7 +85,8 @@ pub struct Footprint {
     pub basis: GridBasis,
     /// The upstream of fuels and plants; absent where `location` contains it.
     pub upstream: Value<Co2eMass>,
-    /// Market-based CO2e of the electricity: facility energy x residual mix x (1 - contracted part).
+    /// Market-based CO2e of the electricity: facility energy x residual mix x (1 - contracted
+    /// part).
     pub market: Value<Co2e<Market>>,
     /// Marginal CO2e of the electricity, where the grid has such a figure.
     pub marginal: Value<Co2e<Marginal>>,
