@@ -83,8 +83,8 @@ impl Options {
             let policy = self.policy.as_deref().map_or(Ok(Policy::strict()), check::policy)?;
             reports.iter().try_for_each(|report| strictly(&policy, report))?;
         }
-        // The forecast stands, and says that it does not fit.
-        let fits = reports.iter().all(|report| report.fits);
+        // The forecast stands, and says that it does not fit, or comes too late.
+        let fits = reports.iter().all(|report| report.fits && report.late_days.is_none());
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
     }
 }

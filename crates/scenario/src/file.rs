@@ -3,6 +3,7 @@
 //! key's default, if it has one.
 
 mod api;
+mod deadline;
 mod disaggregated;
 mod owned;
 pub(crate) mod recipe;
@@ -31,6 +32,7 @@ use super::reader::Located;
 
 pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, Traffic};
 pub use api::{Api, ApiPrices};
+pub use deadline::Deadline;
 pub use disaggregated::Disaggregated;
 pub use owned::{InsteadOf, Owned};
 pub use recipe::{Lora, Recipe, Rl};
@@ -140,8 +142,8 @@ pub struct Training {
     pub experiments: Option<Given<f64>>,
     /// Costs of the run beside its devices.
     pub costs: Option<TrainingCosts>,
-    /// The run must end by this date.
-    pub deadline: Option<Located<chrono::NaiveDate>>,
+    /// The run must end by this date, or within this time: `2027-12-31`, `60 days`.
+    pub deadline: Option<Located<Deadline>>,
 }
 
 /// A stage of a run.

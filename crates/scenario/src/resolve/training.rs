@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Placed, Result};
-use flopcast_core::estimate::plan::{Card, TrainingPlan};
+use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
@@ -117,15 +117,8 @@ pub(super) fn plan(
     }
     let together = together.min(device.devices_per_node);
     let start = place.start.as_ref();
-    if let (Some(start), Some(deadline)) = (start, &training.deadline)
-        && deadline.value < start.value
-    {
-        return Err(Error::input(format!(
-            "the deadline {} is before the start {}",
-            deadline.value, start.value
-        ))
-        .at(Some(&deadline.place))
-        .hint(format!("placement.start is on line {}", start.place.line)));
+    if let Some(deadline) = &training.deadline {
+        due(deadline, start)?;
     }
     // The site first: a region that does not exist has no price either.
     let site = site::site(catalog, place, &training.hardware, device, "training", notes)?;
@@ -156,11 +149,29 @@ pub(super) fn plan(
             Basis::Derived { formula: format!("counted from {}", whole.name) },
         ),
         start: start.map(|start| start.value),
-        deadline: training.deadline.as_ref().map(|deadline| deadline.value),
+        deadline: training.deadline.as_ref().map(|deadline| deadline.value.0),
         efficiency,
         prediction,
         run: Run { interruptions, ..run },
     })
+}
+
+/// Refuses a day before the start, or without a start to count from.
+fn due(
+    deadline: &Located<super::super::file::Deadline>,
+    start: Option<&Located<chrono::NaiveDate>>,
+) -> Result<()> {
+    let Deadline::On(day) = deadline.value.0 else { return Ok(()) };
+    let error = |message: String| Error::input(message).at(Some(&deadline.place));
+    match start {
+        None => Err(error("a deadline needs a start to count from".to_owned())
+            .hint("give `placement: {start: 2027-01-01}`, or a time: `deadline: 60 days`")),
+        Some(start) if day < start.value => {
+            let message = format!("the deadline {day} is before the start {}", start.value);
+            Err(error(message).hint(format!("placement.start is on line {}", start.place.line)))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// The run in the words of a model card.
