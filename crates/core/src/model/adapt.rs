@@ -51,6 +51,8 @@ pub fn lora(model: &Model, rank: u64, targets: &[String]) -> Result<Model> {
         Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
     adapted.assumptions.clone_from(&model.assumptions);
     adapted.unresolved.clone_from(&model.unresolved);
+    adapted.warnings.clone_from(&model.warnings);
+    adapted.storage.clone_from(&model.storage);
     adapted.train(|layer| layer.name.contains(".lora_"));
     Ok(adapted)
 }

@@ -274,7 +274,8 @@ fn notes(model: &Model) -> impl Iterator<Item = String> {
     let unresolved =
         unresolved.map(|it| format!("not counted: {} {} ({})", it.count, it.kind, it.why));
     let assumed = model.assumptions.iter();
-    unresolved.chain(assumed.map(|it| format!("assumed: {} = {} ({})", it.what, it.value, it.why)))
+    let warnings = model.warnings.iter().map(|warning| format!("warning: {warning}"));
+    warnings.chain(unresolved).chain(assumed.map(|it| format!("assumed: {} = {} ({})", it.what, it.value, it.why)))
 }
 
 /// FLOPs with an SI prefix: `8.18 GFLOP`.
@@ -427,6 +428,7 @@ fn value(report: &ModelReport<'_>) -> Value {
             .map(|u| json!({"kind": u.kind, "count": u.count, "why": u.why})).collect::<Vec<_>>(),
         "assumptions": model.assumptions.iter()
             .map(|a| json!({"what": a.what, "value": a.value, "why": a.why})).collect::<Vec<_>>(),
+        "warnings": model.warnings,
     });
     if report.training {
         let backward = model.backward(report.attention);

@@ -79,6 +79,8 @@ fn generation(
     let (served, model) = of(&prompt)?;
     let of_first = served.flops().value / model.input.batch as f64;
     served.note(device, notes);
+    let doubts = model.warnings.iter().map(|warning| format!("model: {warning}"));
+    notes.warnings.extend(doubts);
     // The answer's tokens pass the model one by one: forward of the whole less that of the prompt.
     // What is found in the cache is not computed again.
     let (mut prefill, mut whole) = (0.0, 0.0);
