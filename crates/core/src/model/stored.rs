@@ -35,6 +35,6 @@ impl Layer {
 impl Model {
     /// All weights as stored; at `element` bytes each where the file does not say.
     pub fn stored_data(&self, element: Data) -> Data {
-        self.layers.iter().map(|layer| layer.stored_data(element)).sum()
+        self.layers.iter().fold(Data::default(), |sum, layer| sum + layer.stored_data(element))
     }
 }

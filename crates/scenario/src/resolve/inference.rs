@@ -78,6 +78,13 @@ fn generation(
     let prompt = first.map_or_else(ModelInput::default, |length| at(length.mean.value.value));
     let (served, model) = of(&prompt)?;
     let of_first = served.flops().value / model.input.batch as f64;
+    if service.precision.place.line == 0 {
+        notes.choices.push(Choice {
+            path: "inference.precision",
+            value: service.precision.value.to_string(),
+            why: "the format of activations where none is named".to_owned(),
+        });
+    }
     served.note(device, notes);
     let doubts = model.warnings.iter().map(|warning| format!("model: {warning}"));
     notes.warnings.extend(doubts);

@@ -7,6 +7,7 @@
 
 pub mod lenient;
 mod named;
+mod quantized;
 mod unread;
 
 use serde_json::Value as Json;
@@ -79,6 +80,9 @@ fn model(
     model.assumptions.extend(named.assumptions);
     model.warnings.extend(named.warnings);
     unread.note(&mut model);
+    if let Json::Object(config) = json {
+        quantized::store(&mut model, config);
+    }
     Ok(model)
 }
 
