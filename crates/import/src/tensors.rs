@@ -134,8 +134,14 @@ impl Group {
     /// The part that a tensor is of, by the names that libraries give.
     fn of_tensor(name: &str) -> Self {
         const TABLES: [&str; 8] = [
-            "embed_tokens", "token_embd", "wte", "word_embeddings", "tok_embeddings", "embed_in",
-            "shared.weight", "embeddings.weight",
+            "embed_tokens",
+            "token_embd",
+            "wte",
+            "word_embeddings",
+            "tok_embeddings",
+            "embed_in",
+            "shared.weight",
+            "embeddings.weight",
         ];
         let has = |part: &&str| name.contains(*part);
         if TABLES.iter().any(|part| has(&part)) {
