@@ -33,7 +33,7 @@ impl File {
     /// Reads an adapter.
     ///
     /// # Errors
-    /// If it is of another kind than LoRA, or has no rank.
+    /// If it is of another kind than `LORA`, or has no rank.
     pub fn read(json: &Json) -> Result<Self> {
         let file = Self::deserialize(json)
             .map_err(|error| Error::input(format!("not an adapter_config.json: {error}")))?;

@@ -1,4 +1,4 @@
-//! Models of Megatron and NeMo: YAML whose keys are the arguments of the trainer.
+//! Models of Megatron and `NeMo`: YAML whose keys are the arguments of the trainer.
 
 use flopcast_core::diagnostic::{Error, Result};
 use serde_json::{Map, Value as Json, json};
@@ -27,7 +27,7 @@ fn is_it(map: &Map<String, Json>) -> bool {
 }
 
 /// The inline transformer of such a section (NVIDIA/Megatron-LM, `megatron/training/arguments.py`
-/// and `TransformerConfig`; NeMo, `megatron_gpt_config.yaml`).
+/// and `TransformerConfig`; `NeMo`, `megatron_gpt_config.yaml`).
 ///
 /// # Errors
 /// If a size is missing, or the file says something that a plain decoder does not have.

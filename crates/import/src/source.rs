@@ -342,7 +342,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A model file, or a section of a Megatron or NeMo file.
+    /// A model file, or a section of a Megatron or `NeMo` file.
     fn yaml(&self, path: &str) -> Result<Model> {
         let (name, text) = (last(path), self.text(path)?);
         let json = document::json(name, text.as_bytes())?;

@@ -144,9 +144,9 @@ impl Group {
             "embeddings.weight",
         ];
         let has = |part: &&str| name.contains(*part);
-        if TABLES.iter().any(|part| has(&part)) {
+        if TABLES.iter().any(has) {
             Self::Embedding
-        } else if ["lm_head", "embed_out"].iter().any(|part| has(&part)) || name == "output.weight"
+        } else if ["lm_head", "embed_out"].iter().any(has) || name == "output.weight"
         {
             Self::Head
         } else if name.contains("norm") {

@@ -32,7 +32,7 @@ pub struct Adapter {
     pub ranks: Vec<(Vec<String>, u64)>,
     /// Modules that are trained whole.
     pub saved: Vec<String>,
-    /// A learned magnitude for each output (DoRA, arXiv:2402.09353).
+    /// A learned magnitude for each output (arXiv:2402.09353).
     pub magnitudes: bool,
 }
 

@@ -307,7 +307,7 @@ fn compressed(section: &Map<String, Json>) -> Option<(Group, Option<Precision>)>
     Some((Group { bits: wide, size: size.or(block).unwrap_or(0.0), beside }, products))
 }
 
-/// The algorithms of ModelOpt, and the modes of MLX that go by the same names.
+/// The algorithms of NVIDIA's optimizer of models, and the modes of MLX that go by the same names.
 fn algorithmic(name: &str, size: Option<f64>) -> Option<(Group, Option<Precision>)> {
     let name = name.to_lowercase();
     let is = |part: &str| name.contains(part);
