@@ -19,6 +19,7 @@ pub mod layer;
 pub mod operator;
 pub mod roofline;
 pub mod spec;
+pub mod stored;
 pub mod template;
 mod total;
 
