@@ -82,6 +82,7 @@ fn doubts_are_told() {
     told("llama-lora-rank.json", "`lora_rank` = 8 is no key of `llama`");
     told("jina-v2-base.json", "comma");
     told("merged-decoder-if.onnx", "the branch that costs more");
+    told("flux", "text_encoder_2: no config.json here");
     told("tiny.gguf", "its tensors hold 6400");
     assert!(read("dnabert2-117m.json").warnings.is_empty(), "its own code is known");
 }
