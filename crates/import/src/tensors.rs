@@ -146,8 +146,7 @@ impl Group {
         let has = |part: &&str| name.contains(*part);
         if TABLES.iter().any(has) {
             Self::Embedding
-        } else if ["lm_head", "embed_out"].iter().any(has) || name == "output.weight"
-        {
+        } else if ["lm_head", "embed_out"].iter().any(has) || name == "output.weight" {
             Self::Head
         } else if name.contains("norm") {
             Self::Norm

@@ -148,13 +148,11 @@ impl File<'_> {
 
 /// The module of a tensor: its name without the last part; parts of bitsandbytes stand one deeper.
 fn stem(name: &str) -> &str {
-    let name = name.split_once(".weight.").map_or(name, |(module, _)| module);
-    for ending in ["_blocks", "_scales"] {
-        if let Some(stem) = name.strip_suffix(ending) {
-            return stem;
-        }
+    if let Some((module, _)) = name.split_once(".weight.") {
+        return module;
     }
-    if name.contains(".quant_state.") { name } else { parent(name) }
+    let packed = name.strip_suffix("_blocks").or_else(|| name.strip_suffix("_scales"));
+    packed.unwrap_or_else(|| parent(name))
 }
 
 fn parent(name: &str) -> &str {

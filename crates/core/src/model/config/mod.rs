@@ -189,7 +189,8 @@ mod tests {
     /// A saved file may hold keys of other libraries; a person's slip is an error.
     #[test]
     fn a_key_that_nothing_reads_is_told() {
-        let config = json!({"model_type": "llama", "lora_rank": 8, "num_hiden_layers": 4});
+        let config = json!({"model_type": "llama", "lora_rank": 8, "num_hiden_layers": 4,
+            "hidden_size": 4096});
         let (total, warnings) = warned(config.clone());
         assert_eq!(total, 6_738_415_616);
         assert!(warnings.contains("did you mean `num_hidden_layers`"), "{warnings}");
@@ -204,13 +205,14 @@ mod tests {
     #[test]
     fn a_file_of_the_other_kind_is_refused() {
         for (config, part) in [
-            (json!({"model_type": "clip", "hidden_size": 1024}), "that of one part"),
             (json!({"model_type": "bert", "text_config": {"hidden_size": 9}}), "a file of its own"),
             (json!({"model_type": "bert", "n_embd": 64}), "`n_embd`"),
         ] {
             let error = saved("config.json", &config, &Input::default()).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
+        let flat = json!({"model_type": "aimv2", "hidden_size": 1024});
+        assert!(warned(flat).1.contains("if the file is that of one part"));
     }
 
     #[test]

@@ -105,28 +105,30 @@ impl Unread {
     /// If sizes are given, but the family reads none of them: the model would be another one.
     pub(super) fn check_sizes(&self) -> Result<()> {
         let size = self.keys.iter().find(|key| names_size(&key.name, &key.value));
-        let Some(size) = size.map(|size| &size.name).or(self.flat.as_ref()) else { return Ok(()) };
-        if !self.all_default {
+        let Some(size) = size.filter(|_| self.all_default && self.flat.is_none()) else {
             return Ok(());
-        }
+        };
+        let of_type = self.of_type();
         let message =
-            format!("{} reads no size of this configuration: not `{size}`", self.of_type());
+            format!("{of_type} reads no size of this configuration: not {}", size.quoted());
         let error = Error::input(message).within(&self.model_type);
-        Err(match (size.ends_with("_config"), &self.flat) {
-            (true, _) => error.hint(format!("take the section `{size}` as a file of its own")),
-            (false, Some(_)) => error.hint(
-                "the family keeps sizes in sections (text_config, vision_config): a flat file is \
-                 that of one part, whose own `model_type` it should name",
-            ),
-            (false, None) => {
-                error.hint("correct `model_type`, or name the class in `architectures`")
-            }
+        Err(if size.name.ends_with("_config") {
+            error.hint(format!("take the section {} as a file of its own", size.quoted()))
+        } else {
+            error.hint("correct `model_type`, or name the class in `architectures`")
         })
     }
 
     /// Lists the keys with the model: what may name a size as a warning.
     pub(super) fn note(self, model: &mut Model) {
         let of_type = self.of_type();
+        if let Some(size) = self.flat.filter(|_| self.all_default) {
+            model.warnings.push(format!(
+                "{of_type} keeps sizes in sections (text_config, vision_config) and reads none of \
+                 this file, as `{size}`: its own sizes are counted; if the file is that of one part, \
+                 correct `model_type`"
+            ));
+        }
         for key in self.keys {
             let near = key.close.first();
             let why = format!("no key of {of_type}: taken to change nothing");
