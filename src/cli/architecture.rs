@@ -3,13 +3,26 @@
 use std::path::Path;
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{Bindings, Input, Model, spec};
+use flopcast_core::model::{Bindings, Input, Model, Spec};
 use flopcast_import::{Files, Source};
 
 use super::input::{names, read_bytes, read_head, size};
+use super::{Global, hub};
 
 /// The longest table.
 const MAX_TEXT: u64 = 16 << 20;
+
+/// A model as a command names it: by its size, its name or its file, or by its repository on the
+/// Hub.
+///
+/// # Errors
+/// As [`read`] and [`hub::file`].
+pub(super) fn named(spec: &str, input: &Input, bindings: &str, global: &Global) -> Result<Model> {
+    let Some(path) = hub::file(spec, global)? else { return read(spec, input, bindings) };
+    let mut model = read(&path.display().to_string(), input, bindings)?;
+    spec.clone_into(&mut model.name);
+    Ok(model)
+}
 
 /// A preset's name, or a file or folder by its ending and content.
 ///
@@ -20,7 +33,10 @@ pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
     const ENDINGS: [&str; 6] = ["json", "yaml", "yml", "onnx", "safetensors", "gguf"];
     let path = Path::new(spec);
     if !path.exists() && !ENDINGS.contains(&ending(path)) {
-        return spec::from_preset(spec, input);
+        return match Spec::named(spec).build(input) {
+            Some(model) => model,
+            None => Err(Error::input(format!("{spec} is no model that is read by its name"))),
+        };
     }
     let bindings = bindings.parse::<Bindings>()?;
     let model = Source::new(&Disk, input, &bindings).read(spec);

@@ -170,6 +170,7 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
     adapted.assumptions.clone_from(&model.assumptions);
     adapted.unresolved.clone_from(&model.unresolved);
+    adapted.extents.assumed = model.extents.assumed;
     adapted.warnings.clone_from(&model.warnings);
     adapted.storage.clone_from(&model.storage);
     let saved = |layer: &Layer| adapter.saved.iter().any(|module| is_module(layer, module));
