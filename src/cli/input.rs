@@ -46,6 +46,42 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads the first `most` bytes of a file, or all of a shorter one.
+///
+/// # Errors
+/// Missing, a directory or unreadable.
+pub(super) fn read_head(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let name = path.display();
+    // A pipe would keep us waiting, and what is not there has a better message.
+    if !path.is_file() {
+        return read_bytes(path, most);
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(most).read_to_end(&mut bytes))
+        .map_err(|error| Error::input(format!("cannot read {name}: {error}")))?;
+    Ok(bytes)
+}
+
+/// The size of a regular file.
+pub(super) fn size(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|it| it.len())
+}
+
+/// The names in a folder, in alphabetical order.
+pub(super) fn names(path: &Path) -> Option<Vec<String>> {
+    let mut names: Vec<String> = std::fs::read_dir(path)
+        .ok()?
+        .take(MOST_NAMES)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    Some(names)
+}
+
+/// A folder of more files is none of a model.
+const MOST_NAMES: usize = 100_000;
+
 /// Reads a text file of at most `limit` bytes.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty;
 use flopcast_study::uncertainty::Sampling;
 
-use super::input::{document, read_bytes, read_text};
+use super::input::{document, names, read_bytes, read_head, read_text, size};
 use super::project::Project;
 use super::{Global, hub, lock, tell};
 
@@ -189,5 +189,17 @@ impl Files for Beside<'_> {
             Some(path) => read_bytes(&path, MAX_MODEL_BYTES),
             None => read_bytes(&self.project.find(self.scenario, name)?, MAX_MODEL_BYTES),
         }
+    }
+
+    fn head(&self, name: &str, most: u64) -> Result<Vec<u8>> {
+        read_head(&self.project.find(self.scenario, name)?, most)
+    }
+
+    fn size(&self, name: &str) -> Option<u64> {
+        size(&self.project.find(self.scenario, name).ok()?)
+    }
+
+    fn names(&self, name: &str) -> Option<Vec<String>> {
+        names(&self.project.find(self.scenario, name).ok()?)
     }
 }

@@ -29,8 +29,9 @@ const MOST_PIXELS: u64 = 1 << 16;
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
     /// A preset by any of its names, a size (7B, 671B-A37B), hf:owner/name, or the path of a
-    /// Hugging Face config.json, an .onnx file, a model file (.yaml), a .safetensors file or its
-    /// index.
+    /// configuration (config.json, params.json, adapter_config.json, model_index.json, Megatron
+    /// YAML), an .onnx file, a model file (.yaml), weights (.safetensors, its index, .gguf), or a
+    /// folder of these.
     #[arg(required_unless_present_any = ["list", "metric"], value_name = "SPEC")]
     specs: Vec<String>,
     /// List the presets.
@@ -63,9 +64,10 @@ pub(super) struct Options {
     /// Bound the time of each operator by this accelerator's roofline.
     #[arg(long, value_name = "ACCELERATOR")]
     on: Option<String>,
-    /// Number format of weights, activations and products.
-    #[arg(long, default_value = "bf16")]
-    precision: String,
+    /// Number format of weights, activations and products; bf16, and weights as their file stores
+    /// them.
+    #[arg(long)]
+    precision: Option<String>,
     /// What compression would save: quantization=fp8, pruning=2:4, pruning.mlp=30%,
     /// distillation=TEACHER; repeatable.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["metric", "layers"])]
@@ -110,7 +112,7 @@ impl Options {
             return print(&spec::preset_names().collect::<Vec<_>>().join("\n"));
         }
         let catalog = load::catalog(global)?;
-        let precision = precision(&self.precision)?;
+        let precision = self.precision.as_deref().map_or(Ok(Precision::Bf16), precision)?;
         let on = self.on.as_deref().map(|name| catalog.accelerator(name)).transpose()?;
         if !self.compress.is_empty() {
             return self.compressed(global, precision, on);
@@ -131,8 +133,15 @@ impl Options {
         precision: Precision,
         device: Option<(&'a str, Device)>,
     ) -> ModelReport<'a> {
-        let (training, layers) = (self.training, self.layers);
-        ModelReport { model, attention: self.count(), precision, training, layers, device }
+        ModelReport {
+            model,
+            attention: self.count(),
+            precision,
+            stored: self.precision.is_none(),
+            training: self.training,
+            layers: self.layers,
+            device,
+        }
     }
 
     fn count(&self) -> AttentionCount {
@@ -284,7 +293,7 @@ fn metric(name: &str) -> Result<Metric> {
 }
 
 fn precision(name: &str) -> Result<Precision> {
-    Precision::ALL.into_iter().find(|precision| precision.name() == name).ok_or_else(|| {
+    Precision::named(name).ok_or_else(|| {
         let known = Precision::ALL.map(Precision::name);
         Error::input(format!("`{name}` is not a precision"))
             .suggest(name, known)

@@ -4,6 +4,7 @@
 mod common;
 
 mod contradictions;
+mod files;
 mod glossary;
 mod hf_facts;
 mod onnx;

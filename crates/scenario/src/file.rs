@@ -13,7 +13,7 @@ mod speculative;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use flopcast_core::diagnostic::Result;
+use flopcast_core::diagnostic::{Place, Result};
 use flopcast_core::model::Spec;
 use flopcast_core::model::compress::Compression;
 use flopcast_core::quantity::{
@@ -351,6 +351,11 @@ pub struct Placement {
     pub start_window: Option<Given<Time>>,
 }
 
+/// The format of a service that names none.
+fn bf16() -> Located<Precision> {
+    Located { value: Precision::Bf16, place: Place::default() }
+}
+
 /// The service.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -361,7 +366,8 @@ pub struct Inference {
     pub traffic: Located<Traffic>,
     /// The accelerators.
     pub hardware: Hardware,
-    /// Number format of weights and matrix products.
+    /// Number format of weights and matrix products; bf16, with weights as their file stores them.
+    #[serde(default = "bf16")]
     pub precision: Located<Precision>,
     /// Number format of the KV cache; that of `precision`.
     pub kv_precision: Option<Precision>,

@@ -80,6 +80,8 @@ pub struct Layer {
     /// The choice among experts, if there is one: weights are those of all experts, FLOPs those of
     /// `top_k`. The operator is one expert over all positions.
     pub routing: Option<Routing>,
+    /// Bytes of one of its weights as the file stores them, scales included.
+    pub stored: Option<Data>,
     /// True if its weights are trained.
     pub trained: bool,
     /// True if it reads the data itself: then no layer below it needs a gradient.
@@ -98,6 +100,7 @@ impl Layer {
             count: 1,
             weight_copies: 1,
             routing: None,
+            stored: None,
             trained: true,
             reads_data: false,
             needs_input_gradient: true,

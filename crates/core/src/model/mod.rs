@@ -21,6 +21,7 @@ pub mod operator;
 pub mod roofline;
 pub mod sized;
 pub mod spec;
+pub mod stored;
 pub mod template;
 mod total;
 

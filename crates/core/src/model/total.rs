@@ -7,6 +7,7 @@ use super::extents::Extents;
 use super::input::{AttentionCount, Input};
 use super::layer::Layer;
 use super::operator::Operator;
+use super::stored::Storage;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Data;
 
@@ -61,6 +62,10 @@ pub struct Model {
     pub assumptions: Vec<Assumption>,
     /// The parts of the source that could not be costed.
     pub unresolved: Vec<Unresolved>,
+    /// How the file stores its weights, if it says so.
+    pub storage: Option<Storage>,
+    /// Doubts whether the source is read as it is meant, each with what to do.
+    pub warnings: Vec<String>,
 }
 
 /// A bound above any real model; beyond it sums might overflow.
@@ -84,6 +89,8 @@ impl Model {
             extents: Extents::default(),
             assumptions: Vec::new(),
             unresolved: Vec::new(),
+            storage: None,
+            warnings: Vec::new(),
         };
         let mut sum: u64 = 0;
         for layer in &model.layers {

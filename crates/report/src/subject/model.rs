@@ -16,8 +16,10 @@ pub struct ModelReport<'a> {
     pub model: &'a Model,
     /// How attention is counted.
     pub attention: AttentionCount,
-    /// Number format of weights and activations.
+    /// Number format of activations, and of weights where they are not counted as stored.
     pub precision: Precision,
+    /// Weights count as their file stores them, where it says how.
+    pub stored: bool,
     /// Forward and backward instead of forward alone.
     pub training: bool,
     /// Every layer instead of a row per kind.
@@ -139,6 +141,24 @@ impl ModelReport<'_> {
             .collect()
     }
 
+    /// The bytes of all weights.
+    fn weights(&self) -> Data {
+        let element = self.precision.size();
+        let model = self.model;
+        if self.stored { model.stored_data(element) } else { model.weight_data(element) }
+    }
+
+    /// The format of the weights, in words.
+    fn format(&self) -> String {
+        match &self.model.storage {
+            Some(storage) if self.stored && storage.packed => {
+                format!("as stored: {}", storage.name)
+            }
+            Some(storage) if self.stored => storage.name.clone(),
+            _ => self.precision.name().to_owned(),
+        }
+    }
+
     /// FLOPs that the shares refer to.
     fn counted(&self, row: &Row) -> Flop {
         if self.training { row.flops.total() + row.backward.total() } else { row.flops.total() }
@@ -201,8 +221,11 @@ fn totals(report: &ModelReport<'_>) -> Grid {
         line("  active", active, "that one position passes through");
     }
     line("  in embeddings", Cell::counted(parameters.embedding as f64), "");
-    let weights = model.weight_data(report.precision.size());
-    line("weights", Cell::quantity(weights), report.precision.name());
+    if parameters.trainable != parameters.total {
+        let note = format!("exactly {}", parameters.trainable);
+        line("  trainable", Cell::counted(parameters.trainable as f64), &note);
+    }
+    line("weights", Cell::quantity(report.weights()), &report.format());
     line("forward FLOPs, matmul", flops(forward.matmul, "FLOP"), "2 per multiply-accumulate");
     if causal == full {
         line("  as MACs", flops(forward.matmul * 0.5, "MAC"), MACS);
@@ -274,7 +297,10 @@ fn notes(model: &Model) -> impl Iterator<Item = String> {
     let unresolved =
         unresolved.map(|it| format!("not counted: {} {} ({})", it.count, it.kind, it.why));
     let assumed = model.assumptions.iter();
-    unresolved.chain(assumed.map(|it| format!("assumed: {} = {} ({})", it.what, it.value, it.why)))
+    let warnings = model.warnings.iter().map(|warning| format!("warning: {warning}"));
+    warnings
+        .chain(unresolved)
+        .chain(assumed.map(|it| format!("assumed: {} = {} ({})", it.what, it.value, it.why)))
 }
 
 /// FLOPs with an SI prefix: `8.18 GFLOP`.
@@ -323,7 +349,7 @@ fn side_by_side(reports: &[ModelReport<'_>], standings: &[Standing<'_>]) -> Doc 
             cells.push(Cell::counted(parameters.active as f64));
         }
         cells.extend([flops(products, ""), flops(products * 0.5, "")]);
-        cells.push(Cell::quantity(report.model.weight_data(report.precision.size())));
+        cells.push(Cell::quantity(report.weights()));
         if timed {
             cells.push(report.time_bound().map_or(Cell::Blank, Cell::quantity));
         }
@@ -338,7 +364,12 @@ fn side_by_side(reports: &[ModelReport<'_>], standings: &[Standing<'_>]) -> Doc 
     let note = reports.first().map(|first| {
         format!(
             "forward pass of batch {}; FLOPs of the matmul class, 2 per MAC; weights in {}",
-            first.model.input.batch, first.precision
+            first.model.input.batch,
+            if reports.iter().any(|it| it.stored && it.model.storage.is_some()) {
+                "the formats of their files".to_owned()
+            } else {
+                first.precision.name().to_owned()
+            }
         )
     });
     doc.blocks.extend(note.map(Block::Text));
@@ -390,7 +421,7 @@ fn value(report: &ModelReport<'_>) -> Value {
                 "parameters": layer.parameters(),
                 "forward_flops": {"matmul": forward.matmul.value, "elementwise": forward.elementwise.value},
                 "backward_flops": {"matmul": backward.matmul.value, "elementwise": backward.elementwise.value},
-                "weight_bytes": layer.weight_data(element).value,
+                "weight_bytes": if report.stored { layer.stored_data(element) } else { layer.weight_data(element) }.value,
                 "activation_bytes": layer.activation_data(element).value,
             });
             if let Some((_, device)) = report.device {
@@ -409,6 +440,7 @@ fn value(report: &ModelReport<'_>) -> Value {
             "embedding": parameters.embedding,
             "trainable": parameters.trainable,
         },
+        "weights": {"bytes": report.weights().value, "format": report.format()},
         "forward": {
             "sequence_length": model.input.sequence,
             "decoder_sequence_length": model.input.decoder_sequence,
@@ -427,6 +459,7 @@ fn value(report: &ModelReport<'_>) -> Value {
             .map(|u| json!({"kind": u.kind, "count": u.count, "why": u.why})).collect::<Vec<_>>(),
         "assumptions": model.assumptions.iter()
             .map(|a| json!({"what": a.what, "value": a.value, "why": a.why})).collect::<Vec<_>>(),
+        "warnings": model.warnings,
     });
     if report.training {
         let backward = model.backward(report.attention);

@@ -78,7 +78,16 @@ fn generation(
     let prompt = first.map_or_else(ModelInput::default, |length| at(length.mean.value.value));
     let (served, model) = of(&prompt)?;
     let of_first = served.flops().value / model.input.batch as f64;
+    if service.precision.place.line == 0 {
+        notes.choices.push(Choice {
+            path: "inference.precision",
+            value: service.precision.value.to_string(),
+            why: "the format of activations where none is named".to_owned(),
+        });
+    }
     served.note(device, notes);
+    let doubts = model.warnings.iter().map(|warning| format!("model: {warning}"));
+    notes.warnings.extend(doubts);
     // The answer's tokens pass the model one by one: forward of the whole less that of the prompt.
     // What is found in the cache is not computed again.
     let (mut prefill, mut whole) = (0.0, 0.0);

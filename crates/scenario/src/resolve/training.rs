@@ -57,6 +57,7 @@ pub(super) fn plan(
     notes
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
+    notes.warnings.extend(model.warnings.iter().map(|warning| format!("model: {warning}")));
     for unresolved in &model.unresolved {
         notes.warnings.push(format!(
             "{} {} of the model could not be counted: {}",

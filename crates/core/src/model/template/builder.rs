@@ -129,6 +129,8 @@ struct Frame<'t> {
     chain: Vec<&'t Template>,
     type_defaults: Option<&'t IndexMap<String, Value>>,
     config: Config,
+    /// Keys of single layers, by their number (`per_layer_config`).
+    by_layer: Vec<(u64, Arc<Config>)>,
     head: Value,
     locals: Vec<(Arc<str>, Value)>,
     /// Values of names that depend on no local.
@@ -207,13 +209,13 @@ impl Names for Builder<'_> {
             "input_image_size" => given(self.input.image_size),
             "head" => Some(frame.head.clone()),
             "config" => Some(Value::Map(Arc::new(frame.config.clone()))),
-            key => frame.key(key),
+            key => self.own_key(key),
         })
     }
 
     fn key(&mut self, name: &str) -> Result<Option<Value>, Failure> {
         self.step()?;
-        Ok(self.frame().key(name))
+        Ok(self.own_key(name))
     }
 }
 
@@ -230,6 +232,21 @@ impl Frame<'_> {
 }
 
 impl<'t> Builder<'t> {
+    /// The value of a key, in a layer with sizes of its own the layer's.
+    fn own_key(&mut self, key: &str) -> Option<Value> {
+        let frame = self.frame();
+        if !frame.by_layer.iter().any(|(_, sizes)| sizes.contains_key(key)) {
+            return frame.key(key);
+        }
+        let layer = frame.locals.iter().rev().find(|(local, _)| &**local == "layer");
+        let layer = layer.and_then(|(_, layer)| layer.whole());
+        let of_layer = frame.by_layer.iter().find(|(at, _)| Some(*at) == layer);
+        let value = of_layer.and_then(|(_, sizes)| sizes.get(key)).cloned();
+        let value = value.or_else(|| frame.key(key));
+        self.dynamic += 1;
+        value
+    }
+
     /// The innermost configuration.
     fn frame(&self) -> &Frame<'t> {
         &self.frames[self.frames.len() - 1]
@@ -316,11 +333,16 @@ impl<'t> Builder<'t> {
         }
         canonical.insert("model_type".to_owned(), Value::text(model_type));
         let head = head_of(chain, class)?;
+        let by_layer = match canonical.get("per_layer_config") {
+            Some(Value::Map(map)) => layers_of(map)?,
+            _ => Vec::new(),
+        };
         let type_defaults = chain.iter().find_map(|template| template.types.get(model_type));
         self.frames.push(Frame {
             chain: chain.to_vec(),
             type_defaults,
             config: canonical,
+            by_layer,
             head,
             locals: Vec::new(),
             memo: given.into_iter().collect(),
@@ -701,6 +723,15 @@ impl<'t> Builder<'t> {
     }
 }
 
+/// The keys of single layers: sections by the number of their layer, as in `{"05": {...}}`.
+fn layers_of(map: &Config) -> Result<Vec<(u64, Arc<Config>)>> {
+    let layer = |(at, sizes): (&String, &Value)| match (at.parse(), sizes) {
+        (Ok(at), Value::Map(sizes)) => Ok((at, Arc::clone(sizes))),
+        _ => Err(Error::input(format!("`{at}` in `per_layer_config` is no layer with keys"))),
+    };
+    map.iter().map(layer).collect()
+}
+
 /// A setting with the text of its expression, for errors.
 fn in_text(knob: &str, expression: &Expression) -> String {
     format!("`{knob}` ({})", expression.text())
@@ -722,6 +753,16 @@ pub(super) fn role(name: &str) -> Result<Role> {
     })
 }
 
+/// The part of a class name that tells its head: from its last `For` on, or its ending `Model`.
+/// `Qwen2ForRewardModel` has the head `ForRewardModel`, not none.
+pub fn head_part(class: &str) -> &str {
+    const MODELS: [&str; 3] = ["LMHeadModel", "DoubleHeadsModel", "Model"];
+    let starts_word = |at: &usize| class[at + 3..].starts_with(|c: char| c.is_ascii_uppercase());
+    let for_what = class.rmatch_indices("For").map(|(at, _)| at).find(starts_word);
+    let model = || MODELS.iter().find(|ending| class.ends_with(**ending)).map_or(0, |it| it.len());
+    &class[for_what.unwrap_or_else(|| class.len() - model())..]
+}
+
 /// The head that a class name means, by the longest known ending.
 fn head_of(chain: &[&Template], class: Option<&str>) -> Result<Value> {
     let usual = chain.iter().find_map(|template| template.class.as_deref());
@@ -729,7 +770,9 @@ fn head_of(chain: &[&Template], class: Option<&str>) -> Result<Value> {
         return Ok(Value::Null);
     };
     let endings = || chain.iter().flat_map(|template| &template.classes);
-    let fitting = endings().filter(|(ending, _)| class.ends_with(ending.as_str()));
+    let part = head_part(class);
+    let fitting = endings()
+        .filter(|(ending, _)| ending.len() >= part.len() && class.ends_with(ending.as_str()));
     // If two endings have the same length, that of the more derived template comes first.
     let mut best: Option<(&String, &String)> = None;
     for (ending, head) in fitting {
