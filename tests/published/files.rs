@@ -25,7 +25,11 @@ impl Files for Folder {
 
     fn names(&self, path: &str) -> Option<Vec<String>> {
         let entries = std::fs::read_dir(self.0.join(path)).ok()?;
-        Some(entries.map(|it| it.expect("an entry").file_name().into_string().expect("UTF-8")).collect())
+        Some(
+            entries
+                .map(|it| it.expect("an entry").file_name().into_string().expect("UTF-8"))
+                .collect(),
+        )
     }
 }
 
@@ -68,7 +72,8 @@ fn files_count_as_their_libraries_do() {
 fn doubts_are_told() {
     let told = |file: &str, part: &str| {
         let model = read(file);
-        let assumed = model.assumptions.iter().map(|it| format!("{} {} {}", it.what, it.value, it.why));
+        let assumed =
+            model.assumptions.iter().map(|it| format!("{} {} {}", it.what, it.value, it.why));
         let all = assumed.chain(model.warnings).collect::<Vec<_>>().join("\n");
         assert!(all.contains(part), "{file}: {all}");
     };
@@ -77,6 +82,7 @@ fn doubts_are_told() {
     told("llama-lora-rank.json", "`lora_rank` = 8 is no key of `llama`");
     told("jina-v2-base.json", "comma");
     told("merged-decoder-if.onnx", "the branch that costs more");
+    told("flux", "text_encoder_2: no config.json here");
     told("tiny.gguf", "its tensors hold 6400");
     assert!(read("dnabert2-117m.json").warnings.is_empty(), "its own code is known");
 }

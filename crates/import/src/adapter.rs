@@ -33,13 +33,16 @@ impl File {
     /// Reads an adapter.
     ///
     /// # Errors
-    /// If it is of another kind than LoRA, or has no rank.
+    /// If it is of another kind than `LORA`, or has no rank.
     pub fn read(json: &Json) -> Result<Self> {
         let file = Self::deserialize(json)
             .map_err(|error| Error::input(format!("not an adapter_config.json: {error}")))?;
         if file.peft_type != "LORA" {
-            return Err(Error::input(format!("adapters of the kind {} are not counted", file.peft_type))
-                .hint("LORA is; of others the parameters are in adapter_model.safetensors"));
+            return Err(Error::input(format!(
+                "adapters of the kind {} are not counted",
+                file.peft_type
+            ))
+            .hint("LORA is; of others the parameters are in adapter_model.safetensors"));
         }
         Ok(file)
     }
@@ -66,9 +69,10 @@ impl File {
             magnitudes: self.use_dora.unwrap_or(false),
         };
         let mut model = adapted(base, &adapter)?;
-        for (key, value) in
-            [("exclude_modules", &self.exclude_modules), ("layers_to_transform", &self.layers_to_transform)]
-        {
+        for (key, value) in [
+            ("exclude_modules", &self.exclude_modules),
+            ("layers_to_transform", &self.layers_to_transform),
+        ] {
             if !value.is_null() {
                 model.warnings.push(format!(
                     "`{key}` of the adapter is not read: every layer is taken to have the adapter"

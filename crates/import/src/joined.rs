@@ -11,10 +11,9 @@ pub(crate) fn joined(name: &str, parts: Vec<(String, Model)>) -> Result<Model> {
     let input = parts.first().map(|(_, part)| part.input).unwrap_or_default();
     let longest = parts.iter().find_map(|(_, part)| part.extents.max_sequence);
     let layers = parts.iter().flat_map(|(prefix, part)| {
-        part.layers.iter().map(move |layer| Layer {
-            name: format!("{prefix}.{}", layer.name),
-            ..layer.clone()
-        })
+        part.layers
+            .iter()
+            .map(move |layer| Layer { name: format!("{prefix}.{}", layer.name), ..layer.clone() })
     });
     let mut model = Model::new(name, layers.collect(), input, longest)?;
     for (prefix, part) in parts {

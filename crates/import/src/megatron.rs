@@ -1,4 +1,4 @@
-//! Models of Megatron and NeMo: YAML whose keys are the arguments of the trainer.
+//! Models of Megatron and `NeMo`: YAML whose keys are the arguments of the trainer.
 
 use flopcast_core::diagnostic::{Error, Result};
 use serde_json::{Map, Value as Json, json};
@@ -9,14 +9,17 @@ pub(crate) fn section(json: &Json) -> Option<Map<String, Json>> {
     if is_it(&map) {
         return Some(map);
     }
-    let inner = map.get("model").or_else(|| map.get("model_config")).or_else(|| map.get("config"))?;
+    let inner =
+        map.get("model").or_else(|| map.get("model_config")).or_else(|| map.get("config"))?;
     let inner = plain(inner.as_object()?);
     if is_it(&inner) { Some(inner) } else { section(&Json::Object(inner)) }
 }
 
 /// Arguments may be written as on the command line: `num-layers`.
 fn plain(map: &Map<String, Json>) -> Map<String, Json> {
-    map.iter().map(|(key, value)| (key.trim_start_matches('-').replace('-', "_"), value.clone())).collect()
+    map.iter()
+        .map(|(key, value)| (key.trim_start_matches('-').replace('-', "_"), value.clone()))
+        .collect()
 }
 
 fn is_it(map: &Map<String, Json>) -> bool {
@@ -24,15 +27,13 @@ fn is_it(map: &Map<String, Json>) -> bool {
 }
 
 /// The inline transformer of such a section (NVIDIA/Megatron-LM, `megatron/training/arguments.py`
-/// and `TransformerConfig`; NeMo, `megatron_gpt_config.yaml`).
+/// and `TransformerConfig`; `NeMo`, `megatron_gpt_config.yaml`).
 ///
 /// # Errors
 /// If a size is missing, or the file says something that a plain decoder does not have.
 pub(crate) fn transformer(map: &Map<String, Json>) -> Result<Json> {
     let whole = |key: &str| map.get(key).and_then(Json::as_u64).filter(|size| *size > 0);
-    let needed = |key: &str| {
-        whole(key).ok_or_else(|| Error::input(format!("`{key}` is no size")))
-    };
+    let needed = |key: &str| whole(key).ok_or_else(|| Error::input(format!("`{key}` is no size")));
     let truth = |key: &str| map.get(key).and_then(Json::as_bool);
     let word = |key: &str| map.get(key).and_then(Json::as_str).map(str::to_lowercase);
     for other in ["multi_latent_attention", "is_hybrid_model", "hybrid_override_pattern"] {
@@ -43,7 +44,9 @@ pub(crate) fn transformer(map: &Map<String, Json>) -> Result<Json> {
         }
     }
     let activation = word("activation").or_else(|| word("activation_func")).unwrap_or_default();
-    let gated = truth("swiglu").or_else(|| truth("gated_linear_unit")).unwrap_or(activation.contains("glu"));
+    let gated = truth("swiglu")
+        .or_else(|| truth("gated_linear_unit"))
+        .unwrap_or(activation.contains("glu"));
     let (hidden, heads) = (needed("hidden_size")?, needed("num_attention_heads")?);
     let mut it = Map::new();
     let mut set = |key: &str, value: Json| it.insert(key.to_owned(), value);
@@ -55,7 +58,16 @@ pub(crate) fn transformer(map: &Map<String, Json>) -> Result<Json> {
     let ffn = whole("ffn_hidden_size").unwrap_or(4 * hidden);
     set("ffn", json!(ffn));
     set("gated", json!(gated));
-    set("activation", json!(if activation.contains("relu") { "relu" } else if gated { "silu" } else { "gelu" }));
+    set(
+        "activation",
+        json!(if activation.contains("relu") {
+            "relu"
+        } else if gated {
+            "silu"
+        } else {
+            "gelu"
+        }),
+    );
     set("vocab", json!(vocabulary(map)?));
     let rms = word("normalization").is_some_and(|norm| norm.contains("rms"));
     set("norm", json!(if rms { "rms" } else { "layer" }));
@@ -84,13 +96,16 @@ pub(crate) fn transformer(map: &Map<String, Json>) -> Result<Json> {
     if let Some(experts) = whole("num_moe_experts").or_else(|| whole("num_experts")) {
         let dense = map.get("moe_layer_freq").and_then(Json::as_array);
         let dense = dense.map(|list| list.iter().take_while(|it| it.as_u64() == Some(0)).count());
-        set("moe", json!({
-            "experts": experts,
-            "top_k": whole("moe_router_topk").unwrap_or(2),
-            "expert_ffn": whole("moe_ffn_hidden_size").unwrap_or(ffn),
-            "shared_ffn": whole("moe_shared_expert_intermediate_size").unwrap_or(0),
-            "dense_layers": dense.unwrap_or(0),
-        }));
+        set(
+            "moe",
+            json!({
+                "experts": experts,
+                "top_k": whole("moe_router_topk").unwrap_or(2),
+                "expert_ffn": whole("moe_ffn_hidden_size").unwrap_or(ffn),
+                "shared_ffn": whole("moe_shared_expert_intermediate_size").unwrap_or(0),
+                "dense_layers": dense.unwrap_or(0),
+            }),
+        );
     }
     Ok(Json::Object(it))
 }

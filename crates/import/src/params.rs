@@ -19,8 +19,9 @@ pub(crate) fn is_it(map: &Map<String, Json>) -> bool {
 pub(crate) fn config(map: &Map<String, Json>) -> Result<Json> {
     let size = |key: &str| {
         map.get(key).and_then(Json::as_u64).filter(|size| *size > 0).ok_or_else(|| {
-            Error::input(format!("`{key}` of params.json is no size"))
-                .hint("params.json has dim, n_layers, n_heads, vocab_size and the width of its layers")
+            Error::input(format!("`{key}` of params.json is no size")).hint(
+                "params.json has dim, n_layers, n_heads, vocab_size and the width of its layers",
+            )
         })
     };
     let dim = size("dim")?;
@@ -30,7 +31,10 @@ pub(crate) fn config(map: &Map<String, Json>) -> Result<Json> {
     set("hidden_size", json!(dim));
     set("num_hidden_layers", json!(size("n_layers")?));
     set("num_attention_heads", json!(heads));
-    set("num_key_value_heads", json!(map.get("n_kv_heads").and_then(Json::as_u64).unwrap_or(heads)));
+    set(
+        "num_key_value_heads",
+        json!(map.get("n_kv_heads").and_then(Json::as_u64).unwrap_or(heads)),
+    );
     // Llama 1 and 2 leave the vocabulary to their tokenizer of 32,000.
     let vocab = map.get("vocab_size").and_then(Json::as_u64).filter(|size| *size > 0);
     set("vocab_size", json!(vocab.unwrap_or(32_000)));
@@ -40,8 +44,11 @@ pub(crate) fn config(map: &Map<String, Json>) -> Result<Json> {
     };
     set("intermediate_size", json!(ffn));
     for (key, name) in [
-        ("head_dim", "head_dim"), ("sliding_window", "sliding_window"), ("rope_theta", "rope_theta"),
-        ("norm_eps", "rms_norm_eps"), ("tied_embeddings", "tie_word_embeddings"),
+        ("head_dim", "head_dim"),
+        ("sliding_window", "sliding_window"),
+        ("rope_theta", "rope_theta"),
+        ("norm_eps", "rms_norm_eps"),
+        ("tied_embeddings", "tie_word_embeddings"),
     ] {
         if let Some(value) = map.get(key).filter(|value| !value.is_null()) {
             set(name, value.clone());
@@ -52,9 +59,20 @@ pub(crate) fn config(map: &Map<String, Json>) -> Result<Json> {
     set("max_position_embeddings", context.unwrap_or_else(|| json!(131_072)));
     let moe = map.get("moe").and_then(Json::as_object);
     let of_mistral = map.contains_key("hidden_dim") || moe.is_some();
-    set("model_type", json!(if moe.is_some() { "mixtral" } else if of_mistral { "mistral" } else { "llama" }));
+    set(
+        "model_type",
+        json!(if moe.is_some() {
+            "mixtral"
+        } else if of_mistral {
+            "mistral"
+        } else {
+            "llama"
+        }),
+    );
     if let Some(moe) = moe {
-        for (key, name) in [("num_experts", "num_local_experts"), ("num_experts_per_tok", "num_experts_per_tok")] {
+        for (key, name) in
+            [("num_experts", "num_local_experts"), ("num_experts_per_tok", "num_experts_per_tok")]
+        {
             set(name, moe.get(key).cloned().unwrap_or_default());
         }
     }

@@ -75,16 +75,31 @@ impl<'a> Source<'a> {
             "gguf" => self.gguf(path)?.model(name, self.input),
             "json" => self.json(path),
             "yaml" | "yml" => self.yaml(path),
-            _ => Err(Error::input(format!("`{name}` is no model that is read"))
-                .hint("config.json, .onnx, .safetensors, .gguf, params.json, .yaml, or a folder of these")),
+            _ => self.by_content(path),
+        }
+    }
+
+    /// A file whose name says nothing.
+    fn by_content(&self, path: &str) -> Result<Model> {
+        let start = self.files.head(path, 64)?;
+        let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
+        match first {
+            Some(b'{' | b'[') => self.json(path),
+            _ if start.starts_with(b"GGUF") => self.gguf(path)?.model(last(path), self.input),
+            _ => self.yaml(path),
         }
     }
 
     /// A folder: the first of the files that say what it holds.
     fn folder(&self, path: &str, names: &[String]) -> Result<Model> {
+        const FIRST: [&str; 5] = [
+            "model_index.json",
+            "modules.json",
+            "adapter_config.json",
+            "config.json",
+            "params.json",
+        ];
         let has = |name: &str| names.iter().any(|it| it == name);
-        const FIRST: [&str; 5] =
-            ["model_index.json", "modules.json", "adapter_config.json", "config.json", "params.json"];
         if let Some(first) = FIRST.into_iter().find(|name| has(name)) {
             return self.json(&join(path, first));
         }
@@ -107,7 +122,9 @@ impl<'a> Source<'a> {
 
     fn of_json(&self, path: &str, json: &Json) -> Result<Model> {
         let (name, beside) = (last(path), folder_of(path));
-        if let Json::Array(modules) = json {
+        if let Json::Array(modules) = json
+            && modules.iter().all(|module| module.get("type").is_some())
+        {
             return self.sentence_transformer(beside, modules);
         }
         let Json::Object(map) = json else {
@@ -170,9 +187,10 @@ impl<'a> Source<'a> {
 
     /// The tensors of one file, from its header alone.
     fn weights(&self, path: &str) -> Result<safetensors::Weights> {
-        let size = self.files.size(path).ok_or_else(|| {
-            Error::input(format!("{path} is no regular file"))
-        })?;
+        let size = self
+            .files
+            .size(path)
+            .ok_or_else(|| Error::input(format!("{path} is no regular file")))?;
         let length = safetensors::header_length(&self.files.head(path, 8)?)? as u64;
         let bytes = self.files.head(path, 8 + length)?;
         safetensors::read(&bytes, Some(size)).map_err(|error| error.within(last(path)))
@@ -256,7 +274,10 @@ impl<'a> Source<'a> {
             if self.files.size(&path).is_some() {
                 let part = self.named(&path).map_err(|error| error.within(name))?;
                 parts.push((name.clone(), part));
-            } else if !["scheduler", "tokenizer", "processor", "extractor"].iter().any(|it| name.contains(it)) {
+            } else if !["scheduler", "tokenizer", "processor", "extractor"]
+                .iter()
+                .any(|it| name.contains(it))
+            {
                 missing.push(name.clone());
             }
         }
@@ -321,7 +342,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A model file, or a section of a Megatron or NeMo file.
+    /// A model file, or a section of a Megatron or `NeMo` file.
     fn yaml(&self, path: &str) -> Result<Model> {
         let (name, text) = (last(path), self.text(path)?);
         let json = document::json(name, text.as_bytes())?;
@@ -346,7 +367,10 @@ impl<'a> Source<'a> {
             return Err(Error::input("an open_clip configuration names its towers in its own way")
                 .hint("take the config.json of the same model for the transformers library (model_type `clip` or `siglip`), or a preset: `flopcast model --list`"));
         }
-        if let (Some(name), true) = (map.get("architecture").and_then(Json::as_str), has("pretrained_cfg") || has("num_features")) {
+        if let (Some(name), true) = (
+            map.get("architecture").and_then(Json::as_str),
+            has("pretrained_cfg") || has("num_features"),
+        ) {
             return Err(Error::input(format!("a timm configuration names an architecture, `{name}`, and no sizes"))
                 .suggest(&name.replace('_', "-"), spec::preset_names())
                 .hint("take a preset (`flopcast model --list`), or the config.json of the same model for the transformers library"));
@@ -391,9 +415,9 @@ fn is_component(value: &Json) -> bool {
 /// A dense layer of a sentence-transformers folder.
 fn dense(json: &Json) -> Result<Model> {
     let size = |key: &str| {
-        json.get(key).and_then(Json::as_u64).ok_or_else(|| {
-            Error::input(format!("`{key}` of a Dense module is no size"))
-        })
+        json.get(key)
+            .and_then(Json::as_u64)
+            .ok_or_else(|| Error::input(format!("`{key}` of a Dense module is no size")))
     };
     let dense = Dense {
         rows: 1,
@@ -401,7 +425,12 @@ fn dense(json: &Json) -> Result<Model> {
         outputs: size("out_features")?,
         bias: json.get("bias").and_then(Json::as_bool).unwrap_or(true),
     };
-    Model::new("dense", vec![Layer::new("linear", Role::Head, Operator::Dense(dense))], Input::default(), None)
+    Model::new(
+        "dense",
+        vec![Layer::new("linear", Role::Head, Operator::Dense(dense))],
+        Input::default(),
+        None,
+    )
 }
 
 /// The last part of a path.

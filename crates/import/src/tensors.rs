@@ -134,13 +134,19 @@ impl Group {
     /// The part that a tensor is of, by the names that libraries give.
     fn of_tensor(name: &str) -> Self {
         const TABLES: [&str; 8] = [
-            "embed_tokens", "token_embd", "wte", "word_embeddings", "tok_embeddings", "embed_in",
-            "shared.weight", "embeddings.weight",
+            "embed_tokens",
+            "token_embd",
+            "wte",
+            "word_embeddings",
+            "tok_embeddings",
+            "embed_in",
+            "shared.weight",
+            "embeddings.weight",
         ];
         let has = |part: &&str| name.contains(*part);
-        if TABLES.iter().any(|part| has(&part)) {
+        if TABLES.iter().any(has) {
             Self::Embedding
-        } else if ["lm_head", "embed_out"].iter().any(|part| has(&part)) || name == "output.weight"
+        } else if ["lm_head", "embed_out"].iter().any(has) || name == "output.weight"
         {
             Self::Head
         } else if name.contains("norm") {

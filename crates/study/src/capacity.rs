@@ -135,7 +135,11 @@ fn generative(
     let task = Task { service, traffic: &traffic, objective: &objective, question };
     let kept = Simulation { records, ..simulation.clone() };
     let at_peak = |fleet: &Fleet, peak| at_peak(service, &kept, &traffic, fleet, peak, search);
-    let found = task.solve(&simulation, Limit::interval, at_peak, &mut warnings)?;
+    let held = engines.decode.memory.sequences.min(service.replica.max_batch.value).floor();
+    let found =
+        task.solve(&simulation, Limit::interval, at_peak, &mut warnings).map_err(|error| {
+            error.hint(format!("the memory holds {} requests at once", text::count(held)))
+        })?;
     if found.planned.rejected > 0 {
         let share = 100.0 * found.planned.rejected as f64 / found.planned.arrived.max(1) as f64;
         warnings.push(format!(

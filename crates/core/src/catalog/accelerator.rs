@@ -140,7 +140,10 @@ impl Accelerator {
             return own.map(|_| precision);
         }
         let wider = [Precision::Bf16, Precision::Fp16].into_iter();
-        wider.into_iter().find(|wider| self.peak(*wider).is_ok()).map_or_else(|| own.map(|_| precision), Ok)
+        wider
+            .into_iter()
+            .find(|wider| self.peak(*wider).is_ok())
+            .map_or_else(|| own.map(|_| precision), Ok)
     }
 
     /// Every dense peak that is known, from wide to narrow formats, with the citation that all of

@@ -32,7 +32,7 @@ pub struct Adapter {
     pub ranks: Vec<(Vec<String>, u64)>,
     /// Modules that are trained whole.
     pub saved: Vec<String>,
-    /// A learned magnitude for each output (DoRA, arXiv:2402.09353).
+    /// A learned magnitude for each output (arXiv:2402.09353).
     pub magnitudes: bool,
 }
 
@@ -71,7 +71,8 @@ impl Targets {
     /// True if a model has a projection of this name.
     pub fn has(model: &Model, name: &str) -> bool {
         model.layers.iter().any(|layer| {
-            matches!(layer.operator, Operator::Dense(_)) && members(model, name).contains(&last(&layer.name))
+            matches!(layer.operator, Operator::Dense(_))
+                && members(model, name).contains(&last(&layer.name))
         })
     }
 }
@@ -131,7 +132,11 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         let group = named.iter().position(|group| group.contains(&name));
         let group: &[&str] = match (&adapter.targets, group) {
             (Targets::Named(_), None) => continue,
-            (Targets::Usual, _) if !matches!(layer.role, Role::Attention | Role::Mlp | Role::Mixer) => continue,
+            (Targets::Usual, _)
+                if !matches!(layer.role, Role::Attention | Role::Mlp | Role::Mixer) =>
+            {
+                continue;
+            }
             (Targets::AllLinear, _) if matches!(layer.role, Role::Head | Role::Experts) => continue,
             (_, Some(group)) => &named[group],
             (_, None) => &[],
@@ -141,7 +146,9 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
             continue;
         }
         let siblings = apart.iter().filter(|other| {
-            fused && stem(&other.name) == stem(&layer.name) && other.count == layer.count
+            fused
+                && stem(&other.name) == stem(&layer.name)
+                && other.count == layer.count
                 && group.contains(&last(&other.name))
         });
         let fused_outputs: u64 = siblings.map(outputs).sum();
@@ -166,8 +173,13 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
     adapted.warnings.clone_from(&model.warnings);
     adapted.storage.clone_from(&model.storage);
     let saved = |layer: &Layer| adapter.saved.iter().any(|module| is_module(layer, module));
-    if let Some(module) = adapter.saved.iter().find(|module| !model.layers.iter().any(|it| is_module(it, module))) {
-        return Err(Error::input(format!("{} has no module `{module}` to train whole", model.name)));
+    if let Some(module) =
+        adapter.saved.iter().find(|module| !model.layers.iter().any(|it| is_module(it, module)))
+    {
+        return Err(Error::input(format!(
+            "{} has no module `{module}` to train whole",
+            model.name
+        )));
     }
     adapted.train(|layer| layer.name.contains(".lora_") || saved(layer));
     Ok(adapted)
@@ -186,12 +198,14 @@ impl Adapter {
 fn check_names(model: &Model, targets: &Targets, named: &[Vec<&str>]) -> Result<()> {
     let Targets::Named(names) = targets else { return Ok(()) };
     let dense = || model.layers.iter().filter(|it| matches!(it.operator, Operator::Dense(_)));
-    let missing = names.iter().zip(named).find(|(_, group)| {
-        !dense().any(|layer| group.contains(&last(&layer.name)))
-    });
+    let missing = names
+        .iter()
+        .zip(named)
+        .find(|(_, group)| !dense().any(|layer| group.contains(&last(&layer.name))));
     let Some((missing, _)) = missing else { return Ok(()) };
     let known: Vec<&str> = dense().map(|layer| last(&layer.name)).collect();
-    Err(Error::input(format!("{} has no projection `{missing}`", model.name)).suggest(missing, known))
+    Err(Error::input(format!("{} has no projection `{missing}`", model.name))
+        .suggest(missing, known))
 }
 
 /// True if projections share their input, so that a checkpoint keeps them as one matrix.
@@ -210,7 +224,9 @@ fn outputs(layer: &Layer) -> u64 {
 fn is_module(layer: &Layer, module: &str) -> bool {
     let table = module == "wte" || module == "embed_tokens" || module == "word_embeddings";
     layer.name.split('.').any(|part| part == module)
-        || table && layer.role == Role::Embedding && matches!(layer.operator, Operator::Embedding(_))
+        || table
+            && layer.role == Role::Embedding
+            && matches!(layer.operator, Operator::Embedding(_))
 }
 
 /// A layer's name without its last part.
@@ -252,4 +268,64 @@ fn first_apart(layers: &[Layer]) -> Vec<Layer> {
 /// The last part of a layer's name.
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::config::saved;
+    use crate::model::input::Input;
+
+    fn phi3() -> Model {
+        let config = json!({"model_type": "phi3", "hidden_size": 3072, "intermediate_size": 8192,
+            "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32,
+            "vocab_size": 32064, "tie_word_embeddings": false});
+        saved("phi3", &config, &Input::default()).unwrap()
+    }
+
+    fn trainable(targets: &[&str], change: impl Fn(&mut Adapter)) -> Result<u64> {
+        let targets = match targets {
+            ["all-linear"] => Targets::AllLinear,
+            names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
+        };
+        let (ranks, saved) = (Vec::new(), Vec::new());
+        let mut adapter = Adapter { rank: 16, targets, ranks, saved, magnitudes: false };
+        change(&mut adapter);
+        Ok(adapted(&phi3(), &adapter)?.parameters().trainable)
+    }
+
+    /// Phi-3 mini by the checkpoint's fused modules and by its parts: 32 layers, rank 16.
+    #[test]
+    fn a_fused_projection_has_one_adapter() {
+        let layers = 32 * 16;
+        let (attention, output) = (3072 + 9216, 2 * 3072);
+        let (gate_up, down) = (3072 + 16384, 8192 + 3072);
+        let cases: [(&[&str], u64); 4] = [
+            (
+                &["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
+                attention + output + gate_up + down,
+            ),
+            (&["q_proj", "k_proj", "v_proj"], 3 * 2 * 3072),
+            (&["query_key_value"], attention),
+            (&["all-linear"], 4 * 2 * 3072 + 3 * (8192 + 3072)),
+        ];
+        for (targets, width) in cases {
+            assert_eq!(trainable(targets, |_| {}).unwrap(), layers * width, "{targets:?}");
+        }
+        assert!(trainable(&["c_proj_x"], |_| {}).unwrap_err().to_string().contains("c_proj_x"));
+    }
+
+    #[test]
+    fn ranks_magnitudes_and_saved_modules_count() {
+        let q = 32 * 2 * 3072;
+        let ranked = |it: &mut Adapter| it.ranks = vec![(vec!["q_proj".into()], 8)];
+        assert_eq!(trainable(&["q_proj"], ranked).unwrap(), 8 * q);
+        assert_eq!(trainable(&["q_proj"], |it| it.magnitudes = true).unwrap(), 16 * q + 32 * 3072);
+        let saved = |it: &mut Adapter| it.saved = vec!["lm_head".into(), "embed_tokens".into()];
+        assert_eq!(trainable(&["q_proj"], saved).unwrap(), 16 * q + 2 * 32064 * 3072);
+        let missing = |it: &mut Adapter| it.saved = vec!["classifier".into()];
+        assert!(trainable(&["q_proj"], missing).is_err());
+    }
 }

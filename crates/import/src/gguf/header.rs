@@ -148,9 +148,8 @@ impl<'b> Cursor<'b> {
     fn value(&mut self, kind: u32) -> Result<Value, Unread> {
         /// A text that is longer is a template of chats and says nothing of sizes.
         const MOST_TEXT: usize = 256;
-        let signed = |value: i64| {
-            u64::try_from(value).map_or(Value::Real(value as f64), Value::Whole)
-        };
+        let signed =
+            |value: i64| u64::try_from(value).map_or(Value::Real(value as f64), Value::Whole);
         Ok(match kind {
             0 | 7 => Value::Whole(self.number::<1>()?[0].into()),
             1 => signed(i8::from_le_bytes(self.number()?).into()),

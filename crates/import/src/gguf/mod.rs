@@ -148,13 +148,17 @@ impl Header {
         let routed = whole("expert_count").is_some_and(|experts| experts > 0);
         let model_type = if *model_type == "llama" && routed { "mixtral" } else { model_type };
         config.insert("model_type".into(), json!(model_type));
-        config.insert("tie_word_embeddings".into(), json!(!self.tensors.contains_key("output.weight")));
+        config.insert(
+            "tie_word_embeddings".into(),
+            json!(!self.tensors.contains_key("output.weight")),
+        );
         if let Some(tokens) = self.tensors.get("token_embd.weight").and_then(|it| it.shape.last()) {
             config.insert("vocab_size".into(), json!(tokens));
         }
-        if let (Some(total), Some(rope)) =
-            (whole("attention.key_length_mla").or_else(|| whole("attention.key_length")), whole("rope.dimension_count"))
-            && config.contains_key("kv_lora_rank")
+        if let (Some(total), Some(rope)) = (
+            whole("attention.key_length_mla").or_else(|| whole("attention.key_length")),
+            whole("rope.dimension_count"),
+        ) && config.contains_key("kv_lora_rank")
         {
             config.insert("qk_nope_head_dim".into(), json!(total.saturating_sub(rope)));
         }

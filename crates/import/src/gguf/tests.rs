@@ -8,7 +8,11 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// A file of texts and whole numbers, and of tensors by name, sizes and type.
-fn file(texts: &[(&str, &str)], numbers: &[(&str, u32)], tensors: &[(&str, &[u64], u32)]) -> Vec<u8> {
+fn file(
+    texts: &[(&str, &str)],
+    numbers: &[(&str, u32)],
+    tensors: &[(&str, &[u64], u32)],
+) -> Vec<u8> {
     let mut bytes = [&b"GGUF"[..], &3_u32.to_le_bytes()].concat();
     bytes.extend((tensors.len() as u64).to_le_bytes());
     bytes.extend(((texts.len() + numbers.len()) as u64).to_le_bytes());
@@ -16,7 +20,9 @@ fn file(texts: &[(&str, &str)], numbers: &[(&str, u32)], tensors: &[(&str, &[u64
         bytes.extend([text(key), 8_u32.to_le_bytes().to_vec(), text(value)].concat());
     }
     for (key, value) in numbers {
-        bytes.extend([text(key), 4_u32.to_le_bytes().to_vec(), value.to_le_bytes().to_vec()].concat());
+        bytes.extend(
+            [text(key), 4_u32.to_le_bytes().to_vec(), value.to_le_bytes().to_vec()].concat(),
+        );
     }
     for (name, shape, kind) in tensors {
         bytes.extend(text(name));
@@ -33,16 +39,24 @@ fn llama(layers: u32) -> Vec<u8> {
     file(
         &[("general.architecture", "llama")],
         &[
-            ("llama.block_count", layers), ("llama.embedding_length", 256),
-            ("llama.feed_forward_length", 512), ("llama.attention.head_count", 4),
-            ("llama.attention.head_count_kv", 2), ("llama.context_length", 2048),
+            ("llama.block_count", layers),
+            ("llama.embedding_length", 256),
+            ("llama.feed_forward_length", 512),
+            ("llama.attention.head_count", 4),
+            ("llama.attention.head_count_kv", 2),
+            ("llama.context_length", 2048),
         ],
         &[
-            ("token_embd.weight", &[256, 1000], 1), ("output_norm.weight", &[256], 0),
-            ("blk.0.attn_norm.weight", &[256], 0), ("blk.0.ffn_norm.weight", &[256], 0),
-            ("blk.0.attn_q.weight", &[256, 256], 12), ("blk.0.attn_k.weight", &[256, 128], 12),
-            ("blk.0.attn_v.weight", &[256, 128], 12), ("blk.0.attn_output.weight", &[256, 256], 12),
-            ("blk.0.ffn_gate.weight", &[256, 512], 12), ("blk.0.ffn_up.weight", &[256, 512], 12),
+            ("token_embd.weight", &[256, 1000], 1),
+            ("output_norm.weight", &[256], 0),
+            ("blk.0.attn_norm.weight", &[256], 0),
+            ("blk.0.ffn_norm.weight", &[256], 0),
+            ("blk.0.attn_q.weight", &[256, 256], 12),
+            ("blk.0.attn_k.weight", &[256, 128], 12),
+            ("blk.0.attn_v.weight", &[256, 128], 12),
+            ("blk.0.attn_output.weight", &[256, 256], 12),
+            ("blk.0.ffn_gate.weight", &[256, 512], 12),
+            ("blk.0.ffn_up.weight", &[256, 512], 12),
             ("blk.0.ffn_down.weight", &[512, 256], 12),
         ],
     )

@@ -162,7 +162,9 @@ impl<'a> Reader<'a> {
         let count = elements(&shape, what)?;
         let mut value = Value::new(data_type, shape);
         // A condition may be bound, so that it chooses a branch.
-        if let (DataType::BOOL, 1, Some(condition)) = (data_type, count, self.bindings.get(&info.name)) {
+        if let (DataType::BOOL, 1, Some(condition)) =
+            (data_type, count, self.bindings.get(&info.name))
+        {
             value.contents = Some([condition as f64].as_slice().into());
         }
         Ok(value)

@@ -73,8 +73,15 @@ impl Layers {
         initializer: bool,
     ) -> usize {
         let name = name.to_owned();
-        let stored =
-            Stored { name, elements, data_type, initializer, claimed: false, beside: 0.0, statistic: false };
+        let stored = Stored {
+            name,
+            elements,
+            data_type,
+            initializer,
+            claimed: false,
+            beside: 0.0,
+            statistic: false,
+        };
         self.stored.push(stored);
         self.stored.len() - 1
     }

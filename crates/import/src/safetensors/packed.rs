@@ -19,10 +19,28 @@ use crate::tensors::Weight;
 
 /// Endings of the names of tensors that go with a weight.
 const BESIDE: [&str; 22] = [
-    ".qzeros", ".scales", ".g_idx", ".weight_scale", ".weight_scale_inv", ".weight_scale_2",
-    ".weight_global_scale", ".weight_zero_point", ".weight_shape", ".weight_g_idx", ".input_scale",
-    ".input_global_scale", ".output_scale", ".absmax", ".quant_map", ".nested_absmax",
-    ".nested_quant_map", ".SCB", ".weight_format", "_scales", ".k_scale", ".v_scale",
+    ".qzeros",
+    ".scales",
+    ".g_idx",
+    ".weight_scale",
+    ".weight_scale_inv",
+    ".weight_scale_2",
+    ".weight_global_scale",
+    ".weight_zero_point",
+    ".weight_shape",
+    ".weight_g_idx",
+    ".input_scale",
+    ".input_global_scale",
+    ".output_scale",
+    ".absmax",
+    ".quant_map",
+    ".nested_absmax",
+    ".nested_quant_map",
+    ".SCB",
+    ".weight_format",
+    "_scales",
+    ".k_scale",
+    ".v_scale",
 ];
 
 /// The weights of the tensors.
@@ -109,7 +127,8 @@ impl File<'_> {
     fn goes_with_another(&self, name: &str) -> bool {
         let module = stem(name);
         let has = |ending: &str| self.tensors.contains_key(&format!("{module}{ending}"));
-        let mlx = || self.tensors.get(&format!("{module}.weight")).is_some_and(|it| it.dtype == "U32");
+        let mlx =
+            || self.tensors.get(&format!("{module}.weight")).is_some_and(|it| it.dtype == "U32");
         if name.ends_with(".biases") {
             return mlx();
         }
@@ -167,7 +186,102 @@ fn gptq_bits<'t>(beside: impl Fn(&str) -> Option<&'t Tensor>) -> u64 {
 /// of a format in use.
 fn mlx_bits(weight: &Tensor, scales: &Tensor) -> u64 {
     let (words, groups) = (weight.shape.last(), scales.shape.last());
-    let (Some(words), Some(groups)) = (words, groups.filter(|groups| **groups > 0)) else { return 4 };
+    let (Some(words), Some(groups)) = (words, groups.filter(|groups| **groups > 0)) else {
+        return 4;
+    };
     let of = |group: u64| words.saturating_mul(32).checked_div(groups.saturating_mul(group));
-    [64, 128, 32].into_iter().filter_map(of).find(|bits| [4, 8, 6, 3, 2, 5].contains(bits)).unwrap_or(4)
+    [64, 128, 32]
+        .into_iter()
+        .filter_map(of)
+        .find(|bits| [4, 8, 6, 3, 2, 5].contains(bits))
+        .unwrap_or(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use flopcast_core::quantity::Measure as _;
+
+    use super::super::{DTYPES, Weights};
+    use super::*;
+
+    /// Tensors by name, type and shape.
+    fn file(tensors: &[(&str, &str, &[u64])]) -> Weights {
+        let tensor = |(name, dtype, shape): &(&str, &str, &[u64])| {
+            let elements: u64 = shape.iter().product();
+            let bits = DTYPES.iter().find(|(known, _)| known == dtype).expect("a type").1;
+            let data = flopcast_core::model::stored::bits((elements * bits) as f64);
+            let tensor = Tensor { dtype: (*dtype).into(), shape: shape.to_vec(), elements, data };
+            ((*name).to_owned(), tensor)
+        };
+        Weights { tensors: tensors.iter().map(tensor).collect() }
+    }
+
+    /// Each layout is of one weight of 512 x 256: 131,072 parameters. Its bytes are those of all its
+    /// tensors.
+    #[test]
+    fn packed_weights_count_as_the_weights_that_they_hold() {
+        let layouts: [&[(&str, &str, &[u64])]; 9] = [
+            &[
+                ("l.qweight", "I32", &[64, 256]),
+                ("l.qzeros", "I32", &[4, 32]),
+                ("l.scales", "F16", &[4, 256]),
+                ("l.g_idx", "I32", &[512]),
+            ],
+            &[
+                ("l.qweight", "I32", &[128, 256]),
+                ("l.qzeros", "I32", &[4, 64]),
+                ("l.scales", "F16", &[4, 256]),
+            ],
+            &[
+                ("l.weight_packed", "I32", &[256, 64]),
+                ("l.weight_scale", "BF16", &[256, 4]),
+                ("l.weight_shape", "I64", &[2]),
+            ],
+            &[
+                ("l.weight_packed", "U8", &[256, 256]),
+                ("l.weight_scale", "F8_E4M3", &[256, 32]),
+                ("l.weight_global_scale", "F32", &[1]),
+            ],
+            &[
+                ("l.weight", "U32", &[256, 64]),
+                ("l.scales", "F16", &[256, 8]),
+                ("l.biases", "F16", &[256, 8]),
+            ],
+            &[
+                ("l.weight", "U8", &[65536, 1]),
+                ("l.weight.absmax", "F32", &[2048]),
+                ("l.weight.quant_map", "F32", &[16]),
+                ("l.weight.quant_state.bitsandbytes__nf4", "U8", &[80]),
+            ],
+            &[
+                ("l.weight", "I8", &[512, 256]),
+                ("l.SCB", "F32", &[512]),
+                ("l.weight_format", "U8", &[]),
+            ],
+            &[("l.weight", "F8_E4M3", &[512, 256]), ("l.weight_scale_inv", "F32", &[4, 2])],
+            &[("e_blocks", "U8", &[1, 512, 8, 16]), ("e_scales", "U8", &[1, 512, 8])],
+        ];
+        for tensors in layouts {
+            let file = file(tensors);
+            let weights = file.weights();
+            let total: u64 = weights.iter().map(|weight| weight.parameters).sum();
+            assert_eq!(total, 131_072, "{tensors:?}: {weights:?}");
+            let bytes: f64 = weights.iter().map(|weight| weight.data.stored()).sum();
+            assert!((bytes - file.data().stored()).abs() < 1e-9, "{tensors:?}: {bytes}");
+        }
+    }
+
+    /// Names alone make no scale: norms, layer scales and tables of plain models are weights.
+    #[test]
+    fn plain_weights_stay_what_they_are() {
+        let file = file(&[
+            ("norm.weight", "F32", &[16]),
+            ("layer_scale.scales", "F32", &[16]),
+            ("q.weight", "BF16", &[16, 16]),
+            ("q.bias", "BF16", &[16]),
+            ("embeddings.position_ids", "I64", &[1, 512]),
+        ]);
+        let total: u64 = file.weights().iter().map(|weight| weight.parameters).sum();
+        assert_eq!(total, 16 + 16 + 256 + 16);
+    }
 }

@@ -151,7 +151,9 @@ impl ModelReport<'_> {
     /// The format of the weights, in words.
     fn format(&self) -> String {
         match &self.model.storage {
-            Some(storage) if self.stored && storage.packed => format!("as stored: {}", storage.name),
+            Some(storage) if self.stored && storage.packed => {
+                format!("as stored: {}", storage.name)
+            }
             Some(storage) if self.stored => storage.name.clone(),
             _ => self.precision.name().to_owned(),
         }
@@ -296,7 +298,9 @@ fn notes(model: &Model) -> impl Iterator<Item = String> {
         unresolved.map(|it| format!("not counted: {} {} ({})", it.count, it.kind, it.why));
     let assumed = model.assumptions.iter();
     let warnings = model.warnings.iter().map(|warning| format!("warning: {warning}"));
-    warnings.chain(unresolved).chain(assumed.map(|it| format!("assumed: {} = {} ({})", it.what, it.value, it.why)))
+    warnings
+        .chain(unresolved)
+        .chain(assumed.map(|it| format!("assumed: {} = {} ({})", it.what, it.value, it.why)))
 }
 
 /// FLOPs with an SI prefix: `8.18 GFLOP`.

@@ -45,12 +45,15 @@ impl Served {
             let precision = service.precision.value;
             let products = device.products(precision)?;
             let stored = model.storage.as_ref().filter(|storage| storage.packed);
-            let stored = stored.map(|storage| storage.products.filter(|it| device.peak(*it).is_ok()));
+            let stored =
+                stored.map(|storage| storage.products.filter(|it| device.peak(*it).is_ok()));
             let model = Compressed::new(model, products, compression)?;
             let target = Target::new(device, products, compression)?;
             let words = compression.words();
             let packed = stored
-                .filter(|_| words.is_empty() && matches!(precision, Precision::Bf16 | Precision::Fp16))
+                .filter(|_| {
+                    words.is_empty() && matches!(precision, Precision::Bf16 | Precision::Fp16)
+                })
                 .map(|it| it.unwrap_or(products));
             Ok(Self { model, target, words, precision, packed })
         };
@@ -164,7 +167,10 @@ impl Served {
             notes.choices.push(Choice {
                 path: "format of products",
                 value: self.model.precision.to_string(),
-                why: format!("{} has no {} products: weights alone are stored so", device.id, self.precision),
+                why: format!(
+                    "{} has no {} products: weights alone are stored so",
+                    device.id, self.precision
+                ),
             });
         }
         if self.words.is_empty() {

@@ -72,8 +72,11 @@ mod tests {
     fn what_python_writes_is_read() {
         let cases = [
             (r#"{"a": [0.0, Infinity], "b": -Infinity, "c": NaN}"#, 0),
-            (r#"{"a": [0.0, null,], "b": null, "c": null,
-                }"#, 1),
+            (
+                r#"{"a": [0.0, null,], "b": null, "c": null,
+                }"#,
+                1,
+            ),
             ("\u{feff}{\"a\": [0.0, null], \"b\": null, \"c\": null}", 0),
         ];
         for (text, warnings) in cases {

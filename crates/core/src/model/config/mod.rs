@@ -74,16 +74,30 @@ fn model(
     let named = named(&config, model_type).map_err(|error| unplaced(error, &config))?;
     let model_type = named.model_type.as_str();
     let unread = checked(Unread::of(&named.chain, model_type, &config))?;
-    let mut model =
-        build(name, &named.chain, model_type, named.class.as_deref(), &config, input)
-            .map_err(|error| zeros(error, &config).within(model_type))?;
+    let mut model = build(name, &named.chain, model_type, named.class.as_deref(), &config, input)
+        .map_err(|error| zeros(error, &config).within(model_type))?;
     model.assumptions.extend(named.assumptions);
     model.warnings.extend(named.warnings);
     unread.note(&mut model);
+    for (key, part) in parts(&config) {
+        if let Some(Value::Text(model_type)) = part.get("model_type")
+            && let Ok(chain) = chain(model_type)
+        {
+            Unread::of(&chain, model_type, part).note_sizes(key, &mut model);
+        }
+    }
     if let Json::Object(config) = json {
         quantized::store(&mut model, config);
     }
     Ok(model)
+}
+
+/// The sections of a configuration that are configurations of parts.
+fn parts(config: &Config) -> impl Iterator<Item = (&String, &Config)> {
+    config.iter().filter_map(|(key, value)| match value {
+        Value::Map(part) if key.ends_with("_config") => Some((key, &**part)),
+        _ => None,
+    })
 }
 
 /// The error with the counts of heads that are zero, the usual cause of a division by zero.
@@ -208,9 +222,10 @@ mod tests {
             }
             saved("config.json", &config, &Input::default())
         };
-        for (model_type, named, of) in
-            [(None, "LlamaForCausalLM", "llama"), (Some("kimi_k2"), "DeepseekV3ForCausalLM", "deepseek_v3")]
-        {
+        for (model_type, named, of) in [
+            (None, "LlamaForCausalLM", "llama"),
+            (Some("kimi_k2"), "DeepseekV3ForCausalLM", "deepseek_v3"),
+        ] {
             let model = class(model_type, named).unwrap();
             let line = model.assumptions.iter().find(|it| it.what == "model_type").unwrap();
             assert_eq!(line.value, of);

@@ -83,7 +83,7 @@ pub(super) fn named(config: &Config, model_type: Option<&str>) -> Result<Named> 
     {
         it.warnings.push(format!(
             "the model brings code of its own (auto_map: {module}.{remote}), which is not read: it \
-             is counted as the `{}` of the transformers library; compare its parameters",
+             is counted as the family `{}`; compare its parameters with the checkpoint's",
             it.model_type
         ));
     }

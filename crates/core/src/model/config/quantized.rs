@@ -26,7 +26,8 @@ pub(super) fn store(model: &mut Model, config: &Map<String, Json>) {
     let find = |key: &str| {
         config.get(key).or_else(|| text.and_then(|text| text.get(key))).filter(|it| !it.is_null())
     };
-    let plain = find("dtype").or_else(|| find("torch_dtype")).and_then(Json::as_str).and_then(plain);
+    let plain =
+        find("dtype").or_else(|| find("torch_dtype")).and_then(Json::as_str).and_then(plain);
     if let Some((name, element)) = plain {
         model.layers.iter_mut().for_each(|layer| layer.stored = Some(element));
         model.storage = Some(Storage { name: name.to_owned(), packed: false, products: None });
@@ -105,13 +106,19 @@ impl Scheme {
     /// The scheme of a section; none for methods that are not known.
     fn of(section: &Map<String, Json>) -> Option<Self> {
         let word = |key: &str| section.get(key).and_then(Json::as_str).map(str::to_lowercase);
-        let number = |keys: &[&str]| {
-            keys.iter().find_map(|key| section.get(*key).and_then(Json::as_f64))
-        };
+        let number =
+            |keys: &[&str]| keys.iter().find_map(|key| section.get(*key).and_then(Json::as_f64));
         let truth = |key: &str| section.get(key).and_then(Json::as_bool).unwrap_or(false);
         let method = word("quant_method").unwrap_or_default();
         let mut products = None;
-        let mut lists = vec!["modules_to_not_convert", "ignore", "ignored_layers", "exclude", "exclude_modules", "llm_int8_skip_modules"];
+        let mut lists = vec![
+            "modules_to_not_convert",
+            "ignore",
+            "ignored_layers",
+            "exclude",
+            "exclude_modules",
+            "llm_int8_skip_modules",
+        ];
         let group = match method.as_str() {
             "compressed-tensors" | "compressed_tensors" => {
                 let (group, activations) = compressed(section)?;
@@ -119,7 +126,8 @@ impl Scheme {
                 group
             }
             "bitsandbytes" | "bitsandbytes_4bit" | "bitsandbytes_8bit" => {
-                let four = truth("load_in_4bit") || truth("_load_in_4bit") || method.ends_with("4bit");
+                let four =
+                    truth("load_in_4bit") || truth("_load_in_4bit") || method.ends_with("4bit");
                 let twice = truth("bnb_4bit_use_double_quant");
                 let beside = if twice { 8.0 + 32.0 / 256.0 } else { 32.0 };
                 if four { Group { bits: 4.0, size: 64.0, beside } } else { eight() }
@@ -141,14 +149,17 @@ impl Scheme {
             "eetq" => eight(),
             "quanto" => by_word(&word("weights")?)?,
             "hqq" => {
-                let inner = section.get("quant_config").or_else(|| section.get("weight_quant_params"));
+                let inner =
+                    section.get("quant_config").or_else(|| section.get("weight_quant_params"));
                 let inner = inner.and_then(Json::as_object).unwrap_or(section);
                 let of = |key: &str| inner.get(key).and_then(Json::as_f64);
                 grouped(of("nbits")?, of("group_size"))
             }
             "torchao" => by_word(&format!("{:?}", section.get("quant_type")?))?,
             // MLX has no method, only bits.
-            "" if word("mode").is_some_and(|mode| mode.starts_with("mxfp") || mode.starts_with("nvfp")) => {
+            "" if word("mode")
+                .is_some_and(|mode| mode.starts_with("mxfp") || mode.starts_with("nvfp")) =>
+            {
                 algorithmic(&word("mode")?, None)?.0
             }
             "" if section.contains_key("bits") => Group {
@@ -157,7 +168,8 @@ impl Scheme {
                 beside: 32.0,
             },
             "" if section.contains_key("quant_algo") => {
-                let (group, activations) = algorithmic(&word("quant_algo")?, number(&["group_size"]))?;
+                let (group, activations) =
+                    algorithmic(&word("quant_algo")?, number(&["group_size"]))?;
                 products = activations;
                 group
             }
@@ -171,7 +183,13 @@ impl Scheme {
             lists.clear();
         }
         let kept = lists.into_iter().filter_map(|key| section.get(key)?.as_array()).flatten();
-        let shown = if method.is_empty() && mlx { "mlx" } else if method.is_empty() { "modelopt" } else { &method };
+        let shown = if method.is_empty() && mlx {
+            "mlx"
+        } else if method.is_empty() {
+            "modelopt"
+        } else {
+            &method
+        };
         Some(Self {
             name: format!("{shown}, {}", group.words()),
             weight: bits(group.bits()),
@@ -197,6 +215,13 @@ impl Scheme {
         if !taken {
             return 0.0;
         }
+        // A bias keeps its format.
+        let matrix = match &layer.operator {
+            Operator::Dense(dense) => {
+                (dense.inputs as f64 * dense.outputs as f64) / (dense.parameters().max(1) as f64)
+            }
+            _ => 1.0,
+        };
         let copies = layer.weight_copies.max(1) as f64;
         let mut single = 0_u64;
         for pattern in &self.kept {
@@ -206,7 +231,7 @@ impl Scheme {
                 Kept::None => {}
             }
         }
-        (1.0 - single as f64 / copies).max(0.0)
+        matrix * (1.0 - single as f64 / copies).max(0.0)
     }
 }
 
@@ -220,10 +245,13 @@ enum Kept {
 /// Whether a pattern of a configuration means a layer: its words are parts of the layer's name, in
 /// their order; `re:` introduces an expression, of which the plain words count.
 fn kept(pattern: &str, name: &str) -> Kept {
-    let pattern = pattern.trim_start_matches("re:").trim_start_matches('^').replace(['\\', '$'], "");
+    let pattern =
+        pattern.trim_start_matches("re:").trim_start_matches('^').replace(['\\', '$'], "");
     let words = pattern.split(['.', '*', '+', '(', ')', '?', '|', '[', ']', '/']);
     let words: Vec<&str> = words
-        .filter(|word| !word.is_empty() && !["model", "language_model", "module", "d"].contains(word))
+        .filter(|word| {
+            !word.is_empty() && !["model", "language_model", "module", "d"].contains(word)
+        })
         .collect();
     let mut parts = name.split('.');
     let mut indexed = false;
@@ -279,7 +307,7 @@ fn compressed(section: &Map<String, Json>) -> Option<(Group, Option<Precision>)>
     Some((Group { bits: wide, size: size.or(block).unwrap_or(0.0), beside }, products))
 }
 
-/// The algorithms of ModelOpt, and the modes of MLX that go by the same names.
+/// The algorithms of NVIDIA's optimizer of models, and the modes of MLX that go by the same names.
 fn algorithmic(name: &str, size: Option<f64>) -> Option<(Group, Option<Precision>)> {
     let name = name.to_lowercase();
     let is = |part: &str| name.contains(part);
@@ -313,7 +341,11 @@ fn quark(section: &Map<String, Json>) -> Option<Group> {
     let mut group = by_word(weight.get("dtype")?.as_str()?)?;
     if let Some(size) = weight.get("group_size").and_then(Json::as_f64).filter(|size| *size > 0.0) {
         group.size = size;
-        group.beside = if weight.get("scale_format").and_then(Json::as_str) == Some("e8m0") { 8.0 } else { 16.0 };
+        group.beside = if weight.get("scale_format").and_then(Json::as_str) == Some("e8m0") {
+            8.0
+        } else {
+            16.0
+        };
     }
     Some(group)
 }
@@ -374,21 +406,37 @@ mod tests {
             (json!({"quant_method": "gptq", "bits": 8, "group_size": 32}), 8.0 + 24.0 / 32.0),
             (json!({"quant_method": "awq", "w_bit": 4, "q_group_size": 64}), 4.0 + 20.0 / 64.0),
             (json!({"quant_method": "bitsandbytes", "load_in_4bit": true}), 4.5),
-            (json!({"quant_method": "bitsandbytes", "load_in_4bit": true, "bnb_4bit_use_double_quant": true}), 4.0 + 8.125 / 64.0),
+            (
+                json!({"quant_method": "bitsandbytes", "load_in_4bit": true, "bnb_4bit_use_double_quant": true}),
+                4.0 + 8.125 / 64.0,
+            ),
             (json!({"quant_method": "bitsandbytes", "load_in_8bit": true}), 8.0),
             (json!({"quant_method": "fp8", "weight_block_size": [128, 128]}), 8.0 + 32.0 / 16384.0),
             (json!({"quant_method": "fbgemm_fp8"}), 8.0),
             (group(4, "int", 128), 4.0 + 16.0 / 128.0),
             (group(4, "float", 16), 4.5),
-            (json!({"quant_method": "modelopt", "quant_algo": "NVFP4", "exclude_modules": ["lm_head"]}), 4.5),
+            (
+                json!({"quant_method": "modelopt", "quant_algo": "NVFP4", "exclude_modules": ["lm_head"]}),
+                4.5,
+            ),
             (json!({"quant_method": "modelopt", "quant_algo": "FP8"}), 8.0),
-            (json!({"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}}), 8.0),
-            (json!({"quant_method": "hqq", "quant_config": {"nbits": 4, "group_size": 64}}), 4.0 + 20.0 / 64.0),
+            (
+                json!({"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}}),
+                8.0,
+            ),
+            (
+                json!({"quant_method": "hqq", "quant_config": {"nbits": 4, "group_size": 64}}),
+                4.0 + 20.0 / 64.0,
+            ),
         ];
         for (section, weight) in cases {
             let model = llama(json!({"quantization_config": section.clone()}));
             let expected = LINEAR * weight / 8.0 + REST;
-            assert!((bytes(&model) / expected - 1.0).abs() < 1e-9, "{section}: {:e}", bytes(&model));
+            assert!(
+                (bytes(&model) / expected - 1.0).abs() < 1e-9,
+                "{section}: {:e}",
+                bytes(&model)
+            );
             assert!(model.storage.is_some_and(|storage| storage.packed), "{section}");
         }
     }
@@ -404,8 +452,10 @@ mod tests {
     #[test]
     fn modules_that_keep_their_format_are_left_out() {
         let kept = |names: Json| {
-            llama(json!({"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128,
-                "modules_to_not_convert": names}}))
+            llama(
+                json!({"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128,
+                "modules_to_not_convert": names}}),
+            )
         };
         let down = 32.0 * 4096.0 * 14336.0;
         let packed = (4.0 + 20.0 / 128.0) / 8.0;

@@ -92,9 +92,11 @@ impl Unread {
     /// If one is a misspelling of a key that the family reads and the configuration lacks.
     pub(super) fn check_spelling(&self) -> Result<()> {
         match self.keys.iter().find(|key| !key.close.is_empty()) {
-            Some(key) => Err(Error::input(format!("{} is not a key of {}", key.quoted(), self.of_type()))
-                .suggest(&key.name, key.close.iter().map(String::as_str))
-                .within(&self.model_type)),
+            Some(key) => {
+                Err(Error::input(format!("{} is not a key of {}", key.quoted(), self.of_type()))
+                    .suggest(&key.name, key.close.iter().map(String::as_str))
+                    .within(&self.model_type))
+            }
             None => Ok(()),
         }
     }
@@ -116,7 +118,9 @@ impl Unread {
                 "the family keeps sizes in sections (text_config, vision_config): a flat file is \
                  that of one part, whose own `model_type` it should name",
             ),
-            (false, None) => error.hint("correct `model_type`, or name the class in `architectures`"),
+            (false, None) => {
+                error.hint("correct `model_type`, or name the class in `architectures`")
+            }
         })
     }
 
@@ -143,6 +147,17 @@ impl Unread {
         }
     }
 
+    /// Lists the sizes of a part that nothing reads.
+    pub(super) fn note_sizes(self, section: &str, model: &mut Model) {
+        let of_type = self.of_type();
+        for key in self.keys.iter().filter(|key| names_size(&key.name, &key.value)) {
+            model.warnings.push(format!(
+                "`{section}.{}` is no key of {of_type}: taken to change nothing",
+                key.name
+            ));
+        }
+    }
+
     fn of_type(&self) -> String {
         format!("`{}`", self.model_type)
     }
@@ -158,8 +173,14 @@ impl Key {
 /// number above zero, or a section with such a key.
 pub(super) fn names_size(key: &str, value: &Value) -> bool {
     const PARTS: [&str; 8] = [
-        "hidden_size", "intermediate_size", "vocab_size", "d_model", "n_embd", "ffn_dim",
-        "embed_dim", "hidden_dim",
+        "hidden_size",
+        "intermediate_size",
+        "vocab_size",
+        "d_model",
+        "n_embd",
+        "ffn_dim",
+        "embed_dim",
+        "hidden_dim",
     ];
     let named = PARTS.iter().any(|part| key.contains(part))
         || ["n_layer", "n_layers", "num_layers", "depth", "depths"].contains(&key)
