@@ -53,8 +53,10 @@ pub struct ScenarioFile {
     pub tags: BTreeMap<String, String>,
     /// A scenario file of the same project that this one is laid over, key by key.
     pub extends: Option<String>,
-    /// The architecture: a name in models/, or a section with one of `hf_config`, `onnx`,
-    /// `transformer`, `layers`, `parameters` (with `active`).
+    /// The architecture: a name, a size (`7B`, `671B-A37B`), `hf:owner/name`, or a section with one of
+    /// `hf_config`, `onnx`, `transformer`, `layers`, `parameters` (with `active`, and of `layers`,
+    /// `hidden`, `heads`, `kv_heads`, `head_dim`, `ffn`, `vocab`, `experts`, `top_k`, `expert_ffn`
+    /// those that are known).
     #[schemars(with = "serde_json::Value")]
     pub model: Located<Spec>,
     /// Compression of the model before it is served: quantization (int8, fp8, fp4, int4) and

@@ -63,7 +63,7 @@ pub(super) fn hints(
         if mfu / ratio <= 1.0 {
             hints.push(Hint {
                 path: "training.efficiency",
-                value: format!("{{mfu: {value}}}"),
+                value: format!("{{mfu: {value}, convention: model}}"),
                 why,
             });
         }

@@ -76,8 +76,14 @@ pub(super) fn plan(
     }
     let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
     let prediction = prediction.map(|asked| Prediction { work: ratio, trained, ..asked });
-    let efficiency =
-        efficiency(catalog, training, device, &work, devices.as_ref(), prediction.is_some())?;
+    let efficiency = efficiency(
+        catalog,
+        training,
+        device,
+        (&work, &model),
+        devices.as_ref(),
+        prediction.is_some(),
+    )?;
     let run = Run {
         work,
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
@@ -491,7 +497,7 @@ fn efficiency(
     catalog: &Catalog,
     training: &Training,
     device: &Accelerator,
-    work: &Work,
+    (work, model): (&Work, &Model),
     devices: Option<&Input<Devices>>,
     predictable: bool,
 ) -> Result<Option<Efficiency>> {
@@ -517,8 +523,14 @@ fn efficiency(
             .at(Some(place))
             .hint("give one of them"));
     }
-    let convention = convention.unwrap_or_default().into();
     let counted = matches!(work, Work::Tokens { six_nd: Some(_), .. });
+    // Of a model known by its size, 6ND is what is known.
+    let usual = if counted && model.extents.assumed {
+        FlopConvention::SixNd
+    } else {
+        FlopConvention::Model
+    };
+    let convention = convention.map_or(usual, Into::into);
     if let (Some(mfu), FlopConvention::SixNd, false) = (mfu, convention, counted) {
         return Err(mfu
             .refuse("6ND does not count this run: it passes no tokens or trains adapters")
