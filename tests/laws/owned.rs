@@ -282,7 +282,7 @@ fn a_service_pays_its_hardware_once() {
         "inference.placement.owned.utilisation=100 %",
         "inference.redundancy=3",
     ] {
-        let value = asked(Way::Estimate, OWNED, &["--set", set]);
+        let value = asked(Way::Estimate, OWNED, &[set]);
         let devices = value["inference"]["fleet"]["devices"].as_f64().expect("devices");
         close(set, sum(&value["ledger"]), 50_000.0 * devices, 1e-9);
         close(set, sum(&value["ledger"]), sum(&value["purchases"]), 1e-9);

@@ -297,6 +297,15 @@ impl Catalog {
         self.zone_rows().iter()
     }
 
+    /// The day of the newest price that the binary carries.
+    pub fn newest_price() -> Option<NaiveDate> {
+        static NEWEST: OnceLock<Option<NaiveDate>> = OnceLock::new();
+        *NEWEST.get_or_init(|| {
+            let catalog = Self::embedded();
+            catalog.prices().filter_map(|price| Some(price.citation.as_of?.start)).max()
+        })
+    }
+
     /// Every price, of all dates up to the catalog's.
     pub fn prices(&self) -> impl Iterator<Item = &Price> {
         self.price_rows().iter().filter(|p| self.is_visible(p.citation.as_of))
