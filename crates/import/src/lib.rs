@@ -1,8 +1,9 @@
-//! Models in files of other tools: Hub configurations, ONNX, safetensors, and flopcast's own model
-//! files.
+//! Files of other tools: models (Hub configurations, ONNX, safetensors), jobs (batch scripts,
+//! launchers, configurations of frameworks), and flopcast's own model files.
 
 pub mod document;
 pub mod export;
+pub mod job;
 pub mod model_file;
 pub mod onnx;
 mod pattern;
