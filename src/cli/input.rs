@@ -5,8 +5,8 @@ use std::path::Path;
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_import::job;
-use flopcast_scenario::document;
 use flopcast_scenario::document::{Node, Value};
+use flopcast_scenario::{document, spelling};
 
 use super::project::Project;
 use super::{Global, tell};
@@ -74,6 +74,7 @@ pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
     for assignment in &global.set {
         node.set(assignment)?;
     }
+    spelling::respell(&mut node).iter().for_each(|note| tell(&format!("note: {note}")));
     Ok(node)
 }
 
