@@ -74,7 +74,10 @@ pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
     for assignment in &global.set {
         node.set(assignment)?;
     }
-    spelling::respell(&mut node).iter().for_each(|note| tell(&format!("note: {note}")));
+    let respelt = spelling::respell(&mut node);
+    if !respelt.is_empty() {
+        tell(&format!("note: read {}", respelt.join(", ")));
+    }
     Ok(node)
 }
 

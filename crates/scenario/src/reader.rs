@@ -24,7 +24,9 @@ pub fn faults<T: DeserializeOwned>(node: &Node) -> Vec<Error> {
         let caused = |key: &String| error.message().contains(&format!("key `{key}` is missing"));
         // What was left out is missing now: that is no fault of the user's.
         if left_out.iter().any(caused) {
-            break;
+            let Some(section) = error.place().and_then(|place| rest.remove(place)) else { break };
+            left_out.push(section);
+            continue;
         }
         let key = error.place().and_then(|place| rest.remove(place));
         faults.push(error);
@@ -288,13 +290,15 @@ mod tests {
     fn all_faults_of_a_file_are_found() {
         let text =
             b"name: x\nmodel: gpt3-175b\ndata: {tokens: many}\ntraining:\n  recipe: pretrian\n  \
-                     precision: bf16\n  hardware: {accelerator: h100-sxm, cuont: 8}\n";
+                     precision: bf17\n  hardware: {accelerator: h100-sxm, cuont: 8}\nplacement: {provder: aws}\n";
         let node = document::parse("test.yaml", text).expect("YAML");
         let found: Vec<String> =
             faults::<ScenarioFile>(&node).iter().map(|it| it.message().to_owned()).collect();
-        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found.len(), 5, "{found:?}");
         assert!(found[0].contains("many"), "{found:?}");
         assert!(found[1].contains("pretrian"), "{found:?}");
-        assert!(found[2].contains("cuont"), "{found:?}");
+        assert!(found[2].contains("bf17"), "{found:?}");
+        assert!(found[3].contains("cuont"), "{found:?}");
+        assert!(found[4].contains("provder"), "{found:?}");
     }
 }

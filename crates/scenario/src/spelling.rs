@@ -149,7 +149,7 @@ pub fn respell(document: &mut Node) -> Vec<String> {
             value.value = Value::Text("full".to_owned());
         }
         if document.put(key, value.clone()).is_ok() {
-            notes.push(format!("`{typed}` is read as `{key}`"));
+            notes.push(format!("`{typed}` as `{key}`"));
         } else {
             // Where it does not fit, the reader says what is wrong with it as typed.
             let _ = document.put(typed, value);
@@ -187,13 +187,10 @@ fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>)
             let text =
                 |text: &str| Node { value: Value::Text(text.to_owned()), place: place.clone() };
             let count_node = Node { value: Value::Number(count), place: place.clone() };
-            let said =
-                format!("`{section}` is read as `{{count: {count}, accelerator: {device}}}`");
+            let said = format!("`{section}` as `{{count: {count}, accelerator: {device}}}`");
             (vec![entry("count", count_node), entry("accelerator", text(device))], said)
         }
-        None => {
-            (vec![entry(key, value.clone())], format!("`{section}` is read as `{section}.{key}`"))
-        }
+        None => (vec![entry(key, value.clone())], format!("`{section}` as `{section}.{key}`")),
     };
     if document.put(section, Node { value: Value::Map(entries), place }).is_ok() {
         notes.push(said);
@@ -215,7 +212,7 @@ fn lower(document: &mut Node, path: &str, notes: &mut Vec<String>) {
     let named = OTHERWISE.iter().find(|(other, _)| *other == plain).map(|(_, word)| *word);
     let word = named.unwrap_or(&plain).to_owned();
     if word != *typed {
-        notes.push(format!("`{path}: {typed}` is read as `{word}`"));
+        notes.push(format!("`{path}: {typed}` as `{word}`"));
         let place = node.place.clone();
         let _ = document.put(path, Node { value: Value::Text(word), place });
     }

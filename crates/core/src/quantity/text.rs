@@ -104,6 +104,7 @@ const ATOMS: &[(&str, f64, Dimension, bool)] = {
         ("m3", 1e3, Dimension::base(9, 1), false),
         ("device", 1.0, Dimension::base(10, 1), false),
         ("GPU", 1.0, Dimension::base(10, 1), false),
+        ("gpu", 1.0, Dimension::base(10, 1), false),
         ("chip", 1.0, Dimension::base(10, 1), false),
         ("instance", 1.0, Dimension::base(11, 1), false),
         ("%", 0.01, Dimension::NONE, false),
