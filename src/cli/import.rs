@@ -9,14 +9,14 @@ use flopcast_core::model::{Input, spec};
 use flopcast_import::{export, job, model_file};
 
 use super::project::Project;
-use super::{architecture, input, output, print};
+use super::{Global, architecture, hub, input, output, print};
 
 /// Options of `flopcast import`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// The path of a Hugging Face config.json, an .onnx file, a .safetensors file or its index; a
-    /// preset; or a job file (a batch script, a launcher's or framework's configuration), which
-    /// becomes a scenario.
+    /// preset, or hf:owner/name; or a job file (a batch script, a launcher's or framework's
+    /// configuration), which becomes a scenario.
     spec: String,
     /// The model file, or the scenario of a job, to write; standard output when left out.
     #[arg(short, long, value_name = "OUT.yaml")]
@@ -30,8 +30,8 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub(super) fn run(&self) -> Result<ExitCode> {
-        let text = self.text()?;
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let text = self.text(global)?;
         let Some(path) = &self.output else {
             return print(&text);
         };
@@ -43,8 +43,9 @@ impl Options {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn text(&self) -> Result<String> {
-        let mut path = PathBuf::from(&self.spec);
+    fn text(&self, global: &Global) -> Result<String> {
+        let found = hub::file(&self.spec, global)?;
+        let mut path = found.unwrap_or_else(|| PathBuf::from(&self.spec));
         if let Some(scenario) = scenario(&path, &self.spec)? {
             return Ok(scenario);
         }
@@ -52,7 +53,7 @@ impl Options {
             path.push("config.json");
         }
         let name = architecture::file_name(&path);
-        let read = || architecture::read(&self.spec, &Input::default(), &self.bind);
+        let read = || architecture::named(&self.spec, &Input::default(), &self.bind, global);
         match architecture::ending(&path) {
             "yaml" | "yml" if path.is_file() => {
                 Err(Error::input(format!("{} is a model file already", self.spec)))
@@ -60,8 +61,8 @@ impl Options {
             "json" if !name.ends_with(".safetensors.index.json") => configuration(&path, name),
             "json" | "onnx" | "safetensors" => export::of_layers(&read()?),
             _ => match spec::preset_text(&self.spec) {
-                Some(text) => Ok(text.to_owned()),
-                None => export::of_layers(&read()?),
+                Ok(text) => Ok(text.to_owned()),
+                Err(_) => export::of_layers(&read()?),
             },
         }
     }

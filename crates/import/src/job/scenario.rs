@@ -129,11 +129,16 @@ impl Writer<'_> {
         let product = || degrees.into_iter().filter_map(count).try_fold(1, u64::checked_mul);
         let of_layout = || count(Fact::Data).and_then(|_| product());
         let count = all.or_else(|| count(Fact::Devices)).or_else(of_layout);
-        if name.is_none() {
-            self.note(
-                "the job does not name its devices: say which, \
-                 --set training.hardware.accelerator=h100-sxm",
-            );
+        if let Some(lacks) = match (&name, count) {
+            (None, None) => Some("its devices"),
+            (None, _) => Some("the kind of its devices"),
+            (_, None) => Some("how many devices it takes"),
+            _ => None,
+        } {
+            let known = count.unwrap_or(8);
+            self.note(format!(
+                "the job does not say {lacks}: --set training.hardware={known}xH100"
+            ));
         }
         (name, count)
     }
@@ -172,12 +177,6 @@ impl Writer<'_> {
         let mut hardware = Map::new();
         put(&mut hardware, "accelerator", accelerator.map(Json::from));
         put(&mut hardware, "count", devices.map(Json::from));
-        if devices.is_none() {
-            self.note(
-                "the job does not say how many devices it takes: --set training.hardware.count=8",
-            );
-        }
-        training.insert("hardware".to_owned(), Json::Object(hardware));
         let mut layout = Map::new();
         let stated = [tensor, pipeline, context, degree(Fact::Expert)].iter().any(Option::is_some);
         if stated || facts.has(Fact::Zero) {
@@ -306,10 +305,8 @@ impl Writer<'_> {
             Some(device) => {
                 service.insert("hardware".to_owned(), json!({"accelerator": device}));
             }
-            None => self.note(
-                "the job does not name its devices: say which, \
-                 --set inference.hardware.accelerator=h100-sxm",
-            ),
+            None => self
+                .note("the job does not say which devices it takes: --set inference.hardware=H100"),
         }
         // Nothing said is the format that the weights are stored in.
         let stated = facts.word(Fact::Quantization).or_else(|| facts.word(Fact::Precision));
