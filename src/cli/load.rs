@@ -8,6 +8,7 @@ use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_live::{Snapshot as Fetched, Store};
 use flopcast_report::{Report, json};
+use flopcast_scenario::document::Node;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::{Files, reader, resolve};
 use flopcast_study::snapshot::Snapshot;
@@ -117,7 +118,17 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
 
 /// A scenario of a file, resolved.
 pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
-    resolved(&reader::read(&document(path, global)?)?, path, catalog, global)
+    resolved(&typed(&document(path, global)?)?, path, catalog, global)
+}
+
+/// A document as a scenario; all its faults are said, the last one as the command's own.
+pub(super) fn typed(document: &Node) -> Result<ScenarioFile> {
+    reader::read(document).map_err(|first| {
+        let mut faults = reader::faults::<ScenarioFile>(document);
+        let last = faults.pop().unwrap_or(first);
+        faults.iter().for_each(|fault| tell(&format!("error: {fault}")));
+        last
+    })
 }
 
 /// A scenario that was read from a file, resolved.

@@ -72,6 +72,11 @@ pub mod evidence {
     pub const RUNS: &str = table!("hardware/backtest/runs.csv");
 }
 
+/// The words of training frameworks, launchers and serving engines.
+pub mod jobs {
+    include!(concat!(env!("OUT_DIR"), "/jobs.rs"));
+}
+
 /// Families of architectures, presets, and what is known about models.
 pub mod models {
     /// Names of the presets elsewhere, with the parameters that their publishers state.

@@ -1,10 +1,12 @@
-//! Models in files of other tools: Hub configurations, ONNX, safetensors, GGUF, adapters, folders of
-//! these, and flopcast's own model files. [`source`] finds the reader of a file or folder.
+//! Files of other tools: models (Hub configurations, ONNX, safetensors, GGUF, adapters, folders of
+//! these), jobs (batch scripts, launchers, configurations of frameworks), and flopcast's own model
+//! files. [`source`] finds the reader of a model's file or folder.
 
 pub mod adapter;
 pub mod document;
 pub mod export;
 pub mod gguf;
+pub mod job;
 mod joined;
 mod megatron;
 pub mod model_file;
