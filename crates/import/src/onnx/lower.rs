@@ -356,7 +356,7 @@ pub(super) fn rnn(call: &Call, _: &[Value]) -> Drafts {
 fn attended(it: Extents, mask: Mask) -> Draft {
     let Extents { batch, heads, kv_heads, queries, keys, qk_dim, v_dim } = it;
     let operator =
-        Attention { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, mask, cached: None };
+        Attention { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, mask, cached: None, cross: false };
     Draft::new(Role::Attention, Operator::Attention(operator), vec![])
 }
 

@@ -53,7 +53,7 @@ pub(super) fn plan(
 ) -> Result<TrainingPlan> {
     let device = placement::accelerator(catalog, &training.hardware)?;
     let devices = devices(training)?;
-    let Counted { work, model, ratio, trained } = work(file, training, files)?;
+    let Counted { work, model, ratio, trained } = work(file, training, files, notes)?;
     notes
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
@@ -364,7 +364,12 @@ struct Counted {
     trained: f64,
 }
 
-fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<Counted> {
+fn work(
+    file: &ScenarioFile,
+    training: &Training,
+    files: &dyn Files,
+    notes: &mut Notes,
+) -> Result<Counted> {
     let here = &training.precision.place;
     let data = file.data.clone().unwrap_or_default();
     let stages = recipe::stages(training, &data)?;
@@ -383,13 +388,10 @@ fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<C
     if let (Some(wanted), Some(most)) = (longest, model.extents.max_sequence)
         && wanted > most
     {
-        let place = training.sequence_length.as_ref().map(|length| &length.place);
-        return Err(Error::input(format!(
+        notes.warnings.push(format!(
             "a sequence of {wanted} tokens is longer than the {most} that {} was made for",
             model.name
-        ))
-        .at(place.or(Some(here)))
-        .hint(format!("at most {most}")));
+        ));
     }
     let epochs = epochs(&data);
     let trained = passes.trained;

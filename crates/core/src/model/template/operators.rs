@@ -15,6 +15,7 @@ use crate::model::operator::{
     Attention, Axis, Cell, Convolution, Dense, Embedding, Function, Mask, Matmul, Norm, NormKind,
     Operator, Pointwise, Pool, Recurrent, Scan, ScanKind,
 };
+use crate::quantity::Precision;
 
 /// One operator with its settings, about to become a layer.
 pub(super) struct Call<'b, 't> {
@@ -365,6 +366,7 @@ impl Call<'_, '_> {
                     Error::input(format!("`cached` is {value}, not a whole number"))
                 })?),
             };
+        let cross = self.holds("cross", false)?;
         let batch = self.builder.tensor.batch;
         let operator = Operator::Attention(Attention {
             batch: self.extent_or("batch", batch)?,
@@ -376,6 +378,7 @@ impl Call<'_, '_> {
             v_dim,
             mask,
             cached,
+            cross,
         });
         self.push(Role::Attention, operator)?;
         let tensor = self.tensor();
@@ -517,11 +520,22 @@ impl Call<'_, '_> {
             key_dim: self.extent_or("key_dim", 1)?,
             value_dim: self.extent_or("value_dim", 1)?,
             chunk: self.extent("chunk")?,
+            stored: self.stored()?,
         };
         let features = count(&[operator.heads, operator.value_dim]);
         self.push(Role::Mixer, Operator::Scan(operator))?;
         self.tensor().features = features;
         Ok(())
+    }
+
+    /// The format that `stored` names, as configurations spell types: 16 bits where it says
+    /// nothing or `auto`, which is the model's own.
+    fn stored(&mut self) -> Result<Precision> {
+        Ok(match self.text("stored")?.as_deref() {
+            Some("float32" | "fp32" | "torch.float32") => Precision::Fp32,
+            Some("float8" | "fp8" | "float8_e4m3fn" | "fp8_e4m3") => Precision::Fp8,
+            _ => Precision::Bf16,
+        })
     }
 }
 
