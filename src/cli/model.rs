@@ -325,7 +325,8 @@ fn precision(name: &str) -> Result<Precision> {
 
 /// Milliseconds of sound.
 fn sound(text: &str) -> std::result::Result<u64, String> {
-    let time: Time = flopcast_core::quantity::text::parse(text).map_err(|error| error.to_string())?;
+    let time: Time =
+        flopcast_core::quantity::text::parse(text).map_err(|error| error.to_string())?;
     let milliseconds = (time.value * 1e3).round();
     if (1.0..=1e9).contains(&milliseconds) {
         Ok(milliseconds as u64)

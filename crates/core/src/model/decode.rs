@@ -67,8 +67,7 @@ impl Decode {
             };
             let weights = model.extents.weights;
             let experts = model.extents.experts.map_or(0, |experts| experts.top_k);
-            let active =
-                weights.mixing + weights.dense + weights.head + weights.expert * experts;
+            let active = weights.mixing + weights.dense + weights.head + weights.expert * experts;
             let mixing = layers().filter(mixes).map(each).sum();
             (layers().map(each).sum(), mixing, active)
         };

@@ -376,9 +376,8 @@ fn mixers(layers: &[&Layer]) -> Vec<Mixer> {
         Operator::Attention(it) => !matches!(it.mask, Mask::Full | Mask::Band(_)),
         _ => false,
     });
-    let encodes = |it: &Attention| {
-        generates && !it.cross && matches!(it.mask, Mask::Full | Mask::Band(_))
-    };
+    let encodes =
+        |it: &Attention| generates && !it.cross && matches!(it.mask, Mask::Full | Mask::Band(_));
     let mut mixers: Vec<Mixer> = Vec::new();
     for layer in layers {
         let mixer = match &layer.operator {
@@ -397,11 +396,9 @@ fn mixers(layers: &[&Layer]) -> Vec<Mixer> {
             },
             // The convolution before a scan, or in its place, keeps the inputs that its next window
             // covers, in the model's own format.
-            Operator::Convolution(it) if layer.role == Role::Mixer => Mixer {
-                state: remembered(it),
-                stored: Some(Precision::Bf16),
-                ..Mixer::default()
-            },
+            Operator::Convolution(it) if layer.role == Role::Mixer => {
+                Mixer { state: remembered(it), stored: Some(Precision::Bf16), ..Mixer::default() }
+            }
             _ => continue,
         };
         match mixers.iter_mut().find(|known| Mixer { layers: 0, ..**known } == mixer) {

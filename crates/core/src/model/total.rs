@@ -147,7 +147,8 @@ impl Model {
     /// Parameters of the layers that predict tokens further ahead, which are in no other sum, and
     /// the same with the copies of table and head that checkpoints hold for each of them.
     pub fn ahead_parameters(&self) -> (u64, u64) {
-        let own = self.ahead.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.parameters()));
+        let own =
+            self.ahead.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.parameters()));
         let heads = self.ahead.iter().filter(|layer| layer.name == "mtp.*.eh_proj");
         let copies: u64 = heads.map(|layer| layer.count).sum();
         let tables = self.extents.weights.embedding.saturating_add(self.extents.weights.head);

@@ -180,7 +180,9 @@ fn alone(report: &ModelReport<'_>) -> Doc {
         let context = token.context;
         doc.push(Block::Caption(format!("{}: one token after {context} others", model.name)));
         doc.push(Block::Grid(decoded(report, token)));
-        doc.push_some(Block::List(notes(model).filter(|note| !note.contains("sequence")).collect()));
+        doc.push_some(Block::List(
+            notes(model).filter(|note| !note.contains("sequence")).collect(),
+        ));
         return doc;
     }
     doc.push(Block::Caption(format!("{}: {pass}, {}", model.name, input_words(model))));
@@ -236,7 +238,7 @@ fn totals(report: &ModelReport<'_>) -> Grid {
     let (ahead, with_copies) = model.ahead_parameters();
     if ahead > 0 {
         let copies = text::count(with_copies as f64);
-        let note = format!("multi-token prediction, apart; {copies} with copies of table and head");
+        let note = format!("apart; {copies} with their copies of tables");
         line("  MTP layers", Cell::counted(ahead as f64), &note);
     }
     let weights = model.weight_data(report.precision.size());
@@ -253,7 +255,7 @@ fn totals(report: &ModelReport<'_>) -> Grid {
     let beside: Flops = beside.map(|layer| layer.forward(report.attention)).sum();
     if beside.matmul.value > 0.0 {
         let tokens = text::count(model.media_tokens as f64);
-        let note = format!("of images and sound, {tokens} tokens of the sequence");
+        let note = format!("of them; {tokens} tokens of images, sound");
         line("  towers", flops(beside.matmul, "FLOP"), &note);
     }
     let elementwise = flops(forward.elementwise, "");

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::adapt::Adapters;
 use flopcast_core::model::{AttentionCount, Flops, Input as ModelInput, Model};
 use flopcast_core::quantity::{Flop, Measure};
 
@@ -92,7 +93,10 @@ pub(super) fn passes(
     let mut passes =
         Passes { policy: plain.clone(), trained: 1.0, plain, learned, asked: Vec::new() };
     if let Some(lora) = training.lora.as_ref().filter(|_| row.adapters) {
-        let adapted = flopcast_core::model::adapt::lora(&passes.plain, lora.rank, &lora.targets)?;
+        let adapted = flopcast_core::model::adapt::lora(
+            &passes.plain,
+            &Adapters { rank: lora.rank, targets: &lora.targets, ranks: &lora.ranks },
+        )?;
         let parameters = adapted.parameters();
         passes.trained = parameters.trainable as f64 / parameters.total as f64;
         passes.policy = Arc::new(adapted);

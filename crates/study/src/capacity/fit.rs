@@ -81,8 +81,10 @@ impl Replica<'_> {
                 && precision.size() < given.size()
                 && accelerator.as_ref().is_ok_and(|it| it.peak(*precision).is_ok())
         };
-        let narrowed =
-            [Precision::Fp8, Precision::Int8, Precision::Fp4, Precision::Int4].into_iter().filter(narrower).find_map(|precision| {
+        let narrowed = [Precision::Fp8, Precision::Int8, Precision::Fp4, Precision::Int4]
+            .into_iter()
+            .filter(narrower)
+            .find_map(|precision| {
                 let follows = demand.kv_precision == given;
                 let kv_bytes = if follows { precision.size().value } else { deployment.kv_bytes };
                 let narrow = Deployment { weights: weights(precision), kv_bytes, ..*deployment };

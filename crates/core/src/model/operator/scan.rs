@@ -80,7 +80,8 @@ impl Scan {
             return recurrent;
         };
         let short = self.length < chunk;
-        let (q, chunks) = if short { (length, 1.0) } else { (chunk as f64, self.length.div_ceil(chunk) as f64) };
+        let (q, chunks) =
+            if short { (length, 1.0) } else { (chunk as f64, self.length.div_ceil(chunk) as f64) };
         match self.kind {
             ScanKind::Decay => {
                 let passed = if short { 1.0 } else { (chunks + 1.0).powi(2) };
@@ -137,8 +138,16 @@ mod tests {
         use ScanKind::{ChannelDelta, Decay, Delta, Gated, Lightning, Selective, Wkv};
         let check = |kind, chunk, macs: f64| {
             let stored = Precision::Bf16;
-            let scan =
-                Scan { kind, batch: 2, length: 10, heads: 3, key_dim: 5, value_dim: 7, chunk, stored };
+            let scan = Scan {
+                kind,
+                batch: 2,
+                length: 10,
+                heads: 3,
+                key_dim: 5,
+                value_dim: 7,
+                chunk,
+                stored,
+            };
             let counted = scan.forward().matmul.get::<flop>();
             assert!((counted - 2.0 * 6.0 * macs).abs() < 1e-9, "{kind:?} {chunk:?}: {counted}");
         };

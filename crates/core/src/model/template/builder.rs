@@ -399,9 +399,8 @@ impl<'t> Builder<'t> {
             (self.input.frames, "frames of video"),
             (self.input.sound, "a length of sound"),
         ];
-        let unread = given.into_iter().zip(self.asked).find(|((size, _), asked)| {
-            size.is_some() && !asked
-        });
+        let unread =
+            given.into_iter().zip(self.asked).find(|((size, _), asked)| size.is_some() && !asked);
         match unread {
             None => Ok(()),
             Some(((_, what), _)) => {
@@ -415,7 +414,7 @@ impl<'t> Builder<'t> {
     fn filled_input(&mut self) -> Result<Input> {
         let mut input = self.input;
         let sizes = [
-            ("sequence", &mut input.sequence, "the family's usual length, within the model's maximum"),
+            ("sequence", &mut input.sequence, ""),
             ("decoder_sequence", &mut input.decoder_sequence, "as long as the encoder's"),
             ("image", &mut input.image_size, "the model's own size, else 224"),
         ];
@@ -424,7 +423,8 @@ impl<'t> Builder<'t> {
             if size.is_none() && defined {
                 *size = self.name(name)?.and_then(|value| value.whole());
                 if let Some(size) = *size {
-                    let why = self.reason(name, why)?;
+                    let why = if name == "sequence" { self.bound(size)? } else { why.to_owned() };
+                    let why = self.reason(name, &why)?;
                     self.assumptions.push(Assumption::of(name, size, why));
                 }
             }
@@ -441,6 +441,16 @@ impl<'t> Builder<'t> {
             }
         }
         Ok(input)
+    }
+
+    /// What bounds a length that nobody stated.
+    fn bound(&mut self, length: u64) -> Result<String> {
+        let most = self.name("max_sequence")?.and_then(|value| value.whole());
+        Ok(match most {
+            Some(most) if most == length => "the model's maximum".to_owned(),
+            Some(most) => format!("usual in its family; the model's maximum is {most}"),
+            None => "usual in its family, which has no maximum".to_owned(),
+        })
     }
 
     /// The reason that the template gives for a default.

@@ -229,8 +229,16 @@ pub(super) const OPERATORS: &[(&str, &[&str])] = {
         (
             "scan",
             &[
-                "name", "kind", "batch", "length", "heads", "key_dim", "value_dim", "chunk",
-                "stored", "role",
+                "name",
+                "kind",
+                "batch",
+                "length",
+                "heads",
+                "key_dim",
+                "value_dim",
+                "chunk",
+                "stored",
+                "role",
             ],
         ),
     ]

@@ -75,8 +75,13 @@ impl Call<'_, '_> {
 
     /// A list of extents, or one extent for every axis.
     fn extents(&mut self, knob: &str, axes: usize, otherwise: u64) -> Result<Vec<u64>> {
-        let wrong = |value: &Value| {
-            Error::input(format!("`{knob}` is {value}, not whole numbers for {axes} axes"))
+        let wrong = |value: &Value| match value {
+            Value::Float(it) if *it < 1.0 => short(),
+            Value::Int(it) if *it < 1 => short(),
+            Value::List(list) if list.iter().any(|it| it.whole().is_none_or(|it| it == 0)) => {
+                short()
+            }
+            _ => Error::input(format!("`{knob}` is {value}, not whole numbers for {axes} axes")),
         };
         match self.maybe(knob)? {
             None => Ok(vec![otherwise; axes]),
@@ -202,7 +207,7 @@ impl Call<'_, '_> {
         if self.knobs.get("extents").is_some() {
             tensor.extents = self.extents("extents", 0, 1)?;
             if tensor.extents.contains(&0) {
-                return Err(Error::input("an extent is 0"));
+                return Err(short());
             }
         }
         tensor.features = self.extent_or("features", tensor.features)?;
@@ -317,7 +322,7 @@ impl Call<'_, '_> {
         let extents = operator.output();
         if extents.contains(&0) {
             let shape = &self.builder.tensor.extents;
-            return Err(Error::input(format!("the kernel is larger than its input {shape:?}")));
+            return Err(short().hint(format!("the kernel is larger than its input {shape:?}")));
         }
         self.push(Role::Conv, Operator::Convolution(operator))?;
         let tensor = self.tensor();
@@ -537,6 +542,12 @@ impl Call<'_, '_> {
             _ => Precision::Bf16,
         })
     }
+}
+
+/// The error of an input of which nothing is left at a layer.
+fn short() -> Error {
+    Error::input("the input is too short for this layer: nothing of it is left")
+        .hint("lengthen it: --seq-len, --audio or --image-size")
 }
 
 /// The function of a name, or an error with the nearest names.
