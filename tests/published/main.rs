@@ -6,6 +6,7 @@ mod common;
 mod contradictions;
 mod glossary;
 mod hf_facts;
+mod memory;
 mod onnx;
 mod presets;
 mod scenarios;

@@ -301,7 +301,8 @@ pub struct Parallelism {
     pub context: Option<u64>,
     /// Expert parallelism: devices that share the experts of a layer.
     pub expert: Option<u64>,
-    /// ZeRO stage, 0 to 3; 1.
+    /// ZeRO stage, 0 to 3; 3 under frameworks that shard weights (torchtitan, torchtune, maxtext),
+    /// else 1.
     pub zero: Option<u64>,
     /// Sequences of one forward pass of a copy.
     pub micro_batch: Option<u64>,
@@ -311,11 +312,12 @@ pub struct Parallelism {
 
 impl Parallelism {
     /// The layout on this many devices. Data parallelism takes those that the other degrees leave:
-    /// devices / (tensor x pipeline x context), rounded down.
+    /// devices / (tensor x pipeline x context), rounded down. `usual` is the ZeRO stage where none is
+    /// given.
     ///
     /// # Errors
     /// If there is no such ZeRO stage.
-    pub fn over(&self, devices: u64) -> Result<Layout> {
+    pub fn over(&self, devices: u64, usual: Zero) -> Result<Layout> {
         let degree = |given: Option<u64>| given.unwrap_or(1);
         let (tensor, pipeline, context) =
             (degree(self.tensor), degree(self.pipeline), degree(self.context));
@@ -327,7 +329,7 @@ impl Parallelism {
             chunks: degree(self.chunks),
             data: self.data.unwrap_or(devices / rest),
             expert: degree(self.expert),
-            zero: self.zero.map_or(Ok(Zero::default()), Zero::stage)?,
+            zero: self.zero.map_or(Ok(usual), Zero::stage)?,
             micro_batch: degree(self.micro_batch),
             recompute: match self.recompute.unwrap_or_default() {
                 Recomputation::None => Recompute::None,

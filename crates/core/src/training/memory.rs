@@ -43,7 +43,7 @@ impl Memory {
     /// What the allocator of the framework holds: all but the device's context and the buffers of
     /// the links.
     pub fn of_allocator(&self) -> DeviceMemory {
-        self.reserved - DeviceMemory::from_stored(CONTEXT)
+        self.allocated * FRAGMENTS
     }
 
     /// The same with its derivation, recorded where `run` is: what tensors occupy by kind, their
@@ -69,7 +69,7 @@ impl Memory {
         let tensors = [&weights, &gradients, &optimizer, &activations, &other];
         let allocated = Traced::total(tensors.into_iter().cloned());
         let allocated = allocated.named(format_args!("{FIGURES}.allocated"));
-        let context = Traced::constant(DeviceMemory::from_stored(CONTEXT));
+        let context = Traced::constant(DeviceMemory::from_stored(outside(layout)));
         let reserved = &allocated * FRAGMENTS + context;
         Memory {
             reserved: reserved.named(format_args!("{FIGURES}.reserved")),
@@ -100,8 +100,10 @@ const WORKSPACE: f64 = 0.4e9;
 const FRAGMENTS: f64 = 1.1;
 /// Bytes of a maker's gigabyte of memory / 1e9.
 const GIB: f64 = 1.073_741_824;
-/// Memory outside the allocator: device context, communicators.
-const CONTEXT: f64 = 3e9;
+/// Memory outside the allocator: the device's context.
+const CONTEXT: f64 = 0.6e9;
+/// The same of communicators, where there are other devices.
+const COMMUNICATORS: f64 = 2.4e9;
 /// Bytes of one pipeline stage on one device.
 #[derive(Clone, Copy)]
 struct Stage {
@@ -115,6 +117,11 @@ impl Stage {
     fn total(&self) -> f64 {
         self.weights + self.gradients + self.optimizer + self.activations
     }
+}
+
+/// Bytes outside the allocator.
+fn outside(layout: &Parallelism) -> f64 {
+    CONTEXT + if layout.devices() > 1 { COMMUNICATORS } else { 0.0 }
 }
 
 /// Memory of a run on the stage that needs most; `state` are the bytes per parameter
@@ -141,7 +148,7 @@ pub fn memory(
         activations: bytes(fullest.activations),
         other: bytes(WORKSPACE),
         allocated: bytes(allocated),
-        reserved: bytes(allocated * FRAGMENTS + CONTEXT),
+        reserved: bytes(allocated * FRAGMENTS + outside(layout)),
         capacity: platform.memory(),
     }
 }

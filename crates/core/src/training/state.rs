@@ -118,6 +118,8 @@ pub struct Formats {
     pub moment: f64,
     /// Gradients are a buffer of their own.
     pub buffered: bool,
+    /// Weights are sharded unless the user says otherwise.
+    pub sharded: bool,
 }
 
 /// Mixed precision as Megatron-LM, `DeepSpeed` and most others do it.
@@ -128,13 +130,19 @@ pub const MIXED: Formats = Formats {
     master: 4.0,
     moment: 4.0,
     buffered: true,
+    sharded: false,
 };
 
 /// Frameworks whose formats differ.
 pub const FRAMEWORKS: &[Formats] = &[
-    MIXED,
     // FSDP: the sharded weight in fp32 is the master copy.
-    Formats { names: &["torchtitan", "fsdp", "fms-fsdp", "automodel"], buffered: false, ..MIXED },
+    Formats {
+        names: &["torchtitan", "fsdp", "fms-fsdp", "automodel", "nemo-automodel"],
+        buffered: false,
+        sharded: true,
+        ..MIXED
+    },
+    MIXED,
     // Weights, gradients and states of one type.
     Formats {
         names: &["torchtune", "unsloth", "llama-factory", "axolotl", "trl"],
@@ -143,6 +151,7 @@ pub const FRAMEWORKS: &[Formats] = &[
         master: 0.0,
         moment: 2.0,
         buffered: false,
+        sharded: true,
     },
     // fp32 throughout; products read what the compiler casts.
     Formats {
@@ -152,6 +161,7 @@ pub const FRAMEWORKS: &[Formats] = &[
         master: 4.0,
         moment: 4.0,
         buffered: false,
+        sharded: true,
     },
 ];
 
@@ -196,14 +206,15 @@ mod tests {
 
     #[test]
     fn rows_have_the_published_bytes_per_parameter() {
-        let check = |name: &str, framework: Option<&str>, weights, gradients, kept: f64| {
-            let formats = framework.map_or(&MIXED, |name| formats(name).expect("a framework"));
-            let state = recipe(optimizer(name).expect("an optimizer"), formats);
-            let found = [state.weights, state.gradients, state.optimizer()];
-            assert!((found[0] - weights).abs() < 1e-9, "{name}: {found:?}");
-            assert!((found[1] - gradients).abs() < 1e-9, "{name}: {found:?}");
-            assert!((found[2] - kept).abs() < 0.05, "{name}: {found:?}");
-        };
+        let check =
+            |name: &str, framework: Option<&str>, weights: f64, gradients: f64, kept: f64| {
+                let formats = framework.map_or(&MIXED, |name| formats(name).expect("a framework"));
+                let state = recipe(optimizer(name).expect("an optimizer"), formats);
+                let found = [state.weights, state.gradients, state.optimizer()];
+                assert!((found[0] - weights).abs() < 1e-9, "{name}: {found:?}");
+                assert!((found[1] - gradients).abs() < 1e-9, "{name}: {found:?}");
+                assert!((found[2] - kept).abs() < 0.05, "{name}: {found:?}");
+            };
         check("adamw", None, 2.0, 4.0, 12.0);
         check("adamw", Some("Megatron-LM"), 2.0, 4.0, 12.0);
         check("adamw_8bit", None, 2.0, 4.0, 6.0);

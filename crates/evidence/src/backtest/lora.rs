@@ -63,7 +63,8 @@ pub fn score(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
     let devices = row.count("n_devices")?;
     let place =
         Place { file: "table".into(), inside: 0, line: 1, column: 1, width: 1, text: "".into() };
-    let layout = layout(row, devices)?;
+    let usual = u64::from(formats.sharded && devices > 1) * 2 + 1;
+    let layout = layout(row, devices, usual)?;
     let date = row.text("date").and_then(year).ok_or_else(|| row.error("date", "no date"))?;
     let wanted = Prediction {
         tokens: given("tokens", Tokens::from_stored(1e9)),
@@ -115,7 +116,7 @@ pub fn score(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
 }
 
 /// The layout that a row states; none where its notes say that nobody knows it.
-fn layout(row: Row<'_>, devices: u64) -> Result<Option<Parallelism>> {
+fn layout(row: Row<'_>, devices: u64, zero: u64) -> Result<Option<Parallelism>> {
     if row.text("notes").is_some_and(|notes| notes.contains("not identified")) {
         return Ok(None);
     }
@@ -129,7 +130,7 @@ fn layout(row: Row<'_>, devices: u64) -> Result<Option<Parallelism>> {
         expert: row.count_or("ep", 1)?,
         data: (devices / (tensor * pipeline * context).max(1)).max(1),
         micro_batch: row.count_or("micro_batch", 1)?,
-        zero: Zero::stage(row.count_or("zero_stage", 1)?)?,
+        zero: Zero::stage(row.count_or("zero_stage", zero)?)?,
         recompute: Recompute::None,
         sequence: true,
     }))

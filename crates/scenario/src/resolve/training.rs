@@ -13,6 +13,7 @@ use flopcast_core::quantity::{
     Data as Bytes, Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time,
     Tokens, show,
 };
+use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, Work,
 };
@@ -243,7 +244,12 @@ fn prediction(
         sequence,
         layout: match &training.parallelism {
             Some(given) => {
-                let layout = given.value.over(devices.value.value as u64);
+                let count = devices.value.value as u64;
+                let framework = training.framework.as_deref().and_then(state::formats);
+                let alone = given.value.pipeline.unwrap_or(1) == 1 && count > 1;
+                let shards = framework.is_some_and(|formats| formats.sharded) && alone;
+                let usual = if shards { Zero::Weights } else { Zero::default() };
+                let layout = given.value.over(count, usual);
                 let value = layout.map_err(|error| {
                     let elsewhere = &devices_place;
                     error.at(Some(&given.place)).hint(format!(
