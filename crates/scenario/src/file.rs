@@ -164,7 +164,7 @@ pub struct Stage {
 macro_rules! optimizers {
     ($($(#[$doc:meta])* $name:ident = $text:literal $(or $alias:literal)*;)+) => {
         /// An optimizer, by the state that it keeps of a trained weight.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
         pub enum Optimizer { $($(#[$doc])* #[serde(rename = $text $(, alias = $alias)*)] $name,)+ }
 
         impl Optimizer {
@@ -182,6 +182,7 @@ macro_rules! optimizers {
 
 optimizers! {
     /// Two moments in fp32 and a master copy: 12 bytes.
+    #[default]
     Adamw = "adamw" or "adam";
     /// Two moments in bf16.
     AdamwBf16 = "adamw-bf16" or "adamw_bf16";
@@ -203,12 +204,6 @@ optimizers! {
     SgdMomentum = "sgd-momentum" or "sgd_momentum";
     /// A factored second moment and a master copy: about 4 bytes.
     Adafactor = "adafactor";
-}
-
-impl Default for Optimizer {
-    fn default() -> Self {
-        Self::Adamw
-    }
 }
 
 /// Formats of what training keeps per trained weight; those of the framework and the optimizer

@@ -671,3 +671,18 @@ fn assumed_mfu(catalog: &Catalog, training: &Training, device: &Accelerator) -> 
             .hint("give it: efficiency: {mfu: 0.35, convention: model}")
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use flopcast_core::training::state;
+
+    use super::super::super::file::Optimizer;
+
+    #[test]
+    fn every_optimizer_has_a_row() {
+        for optimizer in Optimizer::ALL {
+            assert_eq!(state::optimizer(optimizer.name()).unwrap().name, optimizer.name());
+        }
+        assert_eq!(Optimizer::ALL.len(), state::OPTIMIZERS.len());
+    }
+}
