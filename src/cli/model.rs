@@ -28,8 +28,9 @@ const MOST_PIXELS: u64 = 1 << 16;
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
-    /// A preset, or the path of a Hugging Face config.json, an .onnx file, a model file (.yaml), a
-    /// .safetensors file or its index.
+    /// A preset by any of its names, a size (7B, 671B-A37B), hf:owner/name, or the path of a
+    /// Hugging Face config.json, an .onnx file, a model file (.yaml), a .safetensors file or its
+    /// index.
     #[arg(required_unless_present_any = ["list", "metric"], value_name = "SPEC")]
     specs: Vec<String>,
     /// List the presets.
@@ -134,12 +135,12 @@ impl Options {
         }
         let device = device(on, precision)?;
         let models: Vec<Model> =
-            self.specs.iter().map(|spec| self.read(spec, None)).collect::<Result<_>>()?;
+            self.specs.iter().map(|spec| self.read(spec, None, global)).collect::<Result<_>>()?;
         let mut reports: Vec<_> =
             models.iter().map(|model| self.report(model, precision, device)).collect();
         if self.decode {
             for (report, spec) in reports.iter_mut().zip(&self.specs) {
-                report.decode = Some(self.decoded(spec, precision)?);
+                report.decode = Some(self.decoded(spec, precision, global)?);
             }
         }
         global.print(&Models { reports, standings: Vec::new(), plot: None })
@@ -157,9 +158,9 @@ impl Options {
     }
 
     /// One token of an answer after the context.
-    fn decoded(&self, spec: &str, precision: Precision) -> Result<Decode> {
+    fn decoded(&self, spec: &str, precision: Precision, global: &Global) -> Result<Decode> {
         let context = self.context.or(self.seq_len).unwrap_or(2048);
-        let build = |input: &Input| architecture::read(spec, input, &self.bind);
+        let build = |input: &Input| architecture::named(spec, input, &self.bind, global);
         Decode::of(build, &Input::default(), context, (precision.size(), precision.size()))
     }
 
@@ -170,7 +171,7 @@ impl Options {
         }
     }
 
-    fn read(&self, spec: &str, image_size: Option<u64>) -> Result<Model> {
+    fn read(&self, spec: &str, image_size: Option<u64>, global: &Global) -> Result<Model> {
         let input = Input {
             batch: self.batch,
             sequence: self.seq_len,
@@ -180,7 +181,7 @@ impl Options {
             frames: self.frames,
             sound: self.audio,
         };
-        architecture::read(spec, &input, &self.bind)
+        architecture::named(spec, &input, &self.bind, global)
     }
 
     /// Each model before and after compression.
@@ -195,13 +196,13 @@ impl Options {
         let target = on.map(|on| on.id.as_str()).zip(target.as_ref());
         let plain = Compression::default();
         let teacher = match &compression.teacher {
-            Some(Spec::Preset(name)) => Some(self.read(name, None)?),
+            Some(Spec::Preset(name)) => Some(self.read(name, None, global)?),
             Some(_) => return Err(Error::input("a teacher is named as a model is")),
             None => None,
         };
         let mut sides = Vec::new();
         for spec in &self.specs {
-            let model = self.read(spec, None)?;
+            let model = self.read(spec, None, global)?;
             let before = Compressed::new(teacher.as_ref().unwrap_or(&model), precision, &plain)?;
             sides.push((before, Compressed::new(&model, precision, &compression)?));
         }
@@ -241,7 +242,7 @@ impl Options {
         };
         let models: Vec<Model> = scored
             .iter()
-            .map(|(spec, score)| self.read(spec, score.image_size))
+            .map(|(spec, score)| self.read(spec, score.image_size, global))
             .collect::<Result<_>>()?;
         let reports: Vec<_> =
             models.iter().map(|model| self.report(model, precision, device)).collect();

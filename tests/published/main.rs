@@ -10,4 +10,5 @@ mod memory;
 mod onnx;
 mod presets;
 mod scenarios;
+mod sizes;
 mod vision;

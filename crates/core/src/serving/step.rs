@@ -113,9 +113,7 @@ impl Deployment {
         Data::from_stored(
             f64::from(self.data) * model.attention as f64 * rest
                 + model.dense as f64 * rest
-                + 2.0
-                    * (model.head + model.embedding + model.beside - model.tied.min(model.head))
-                        as f64
+                + 2.0 * (model.head + model.embedding + model.beside) as f64
                 + (model.expert * model.experts) as f64 * expert,
         )
     }
