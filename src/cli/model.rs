@@ -8,7 +8,7 @@ use flopcast_core::catalog::Accelerator;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::compress::{Compressed, Compression, Target};
 use flopcast_core::model::roofline::Device;
-use flopcast_core::model::{AttentionCount, Input, Model, Spec, spec};
+use flopcast_core::model::{AttentionCount, Decode, Input, Model, Spec, spec};
 use flopcast_core::quantity::text::count;
 use flopcast_core::quantity::{Flop, Measure, Precision, Time, show};
 use flopcast_report::subject::compression::Comparison;
@@ -49,6 +49,21 @@ pub(super) struct Options {
     /// Height and width of an image in pixels.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS))]
     image_size: Option<u64>,
+    /// Images of a sample, of a model that reads text beside them; one where their size is given.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLES))]
+    images: Option<u64>,
+    /// Frames of video of a sample.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLES))]
+    frames: Option<u64>,
+    /// Length of the sound of a sample: 30s.
+    #[arg(long, value_name = "TIME", value_parser = sound)]
+    audio: Option<u64>,
+    /// Count one token of an answer: FLOPs, and the weights and the cache that it reads.
+    #[arg(long, conflicts_with_all = ["training", "metric", "compress", "layers"])]
+    decode: bool,
+    /// Tokens before the decoded one; those of --seq-len, else 2048.
+    #[arg(long, value_name = "TOKENS", requires = "decode", value_parser = clap::value_parser!(u64).range(1..=MOST_TOKENS))]
+    context: Option<u64>,
     /// How attention is counted.
     #[arg(long, value_enum, default_value_t = Attention::Causal)]
     attention: Attention,
@@ -123,7 +138,13 @@ impl Options {
         let device = device(on, precision)?;
         let models: Vec<Model> =
             self.specs.iter().map(|spec| self.read(spec, None, global)).collect::<Result<_>>()?;
-        let reports = models.iter().map(|model| self.report(model, precision, device)).collect();
+        let mut reports: Vec<_> =
+            models.iter().map(|model| self.report(model, precision, device)).collect();
+        if self.decode {
+            for (report, spec) in reports.iter_mut().zip(&self.specs) {
+                report.decode = Some(self.decoded(spec, precision, global)?);
+            }
+        }
         global.print(&Models { reports, standings: Vec::new(), plot: None })
     }
 
@@ -141,7 +162,15 @@ impl Options {
             training: self.training,
             layers: self.layers,
             device,
+            decode: None,
         }
+    }
+
+    /// One token of an answer after the context.
+    fn decoded(&self, spec: &str, precision: Precision, global: &Global) -> Result<Decode> {
+        let context = self.context.or(self.seq_len).unwrap_or(2048);
+        let build = |input: &Input| architecture::named(spec, input, &self.bind, global);
+        Decode::of(build, &Input::default(), context, (precision.size(), precision.size()))
     }
 
     fn count(&self) -> AttentionCount {
@@ -157,6 +186,9 @@ impl Options {
             sequence: self.seq_len,
             decoder_sequence: self.decoder_seq_len,
             image_size: self.image_size.or(image_size),
+            images: self.images,
+            frames: self.frames,
+            sound: self.audio,
         };
         architecture::named(spec, &input, &self.bind, global)
     }
@@ -299,6 +331,18 @@ fn precision(name: &str) -> Result<Precision> {
             .suggest(name, known)
             .hint(format!("one of {}", known.join(", ")))
     })
+}
+
+/// Milliseconds of sound.
+fn sound(text: &str) -> std::result::Result<u64, String> {
+    let time: Time =
+        flopcast_core::quantity::text::parse(text).map_err(|error| error.to_string())?;
+    let milliseconds = (time.value * 1e3).round();
+    if (1.0..=1e9).contains(&milliseconds) {
+        Ok(milliseconds as u64)
+    } else {
+        Err("sound lasts from 1 ms to some days: 30s".to_owned())
+    }
 }
 
 /// The accelerator as the roofline sees it.

@@ -7,6 +7,7 @@ mod contradictions;
 mod files;
 mod glossary;
 mod hf_facts;
+mod memory;
 mod onnx;
 mod presets;
 mod scenarios;

@@ -244,9 +244,25 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
+    /// A section is no list, though serde would take one in the order of its keys.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        match &self.0.value {
+            Value::List(_) => {
+                let found: Refusal = de::Error::invalid_type(de::Unexpected::Seq, &visitor);
+                self.located(Err(found))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit
-        unit_struct seq tuple map struct identifier ignored_any
+        unit_struct seq tuple map identifier ignored_any
     }
 }
 

@@ -133,6 +133,8 @@ pub struct TrainingPlan {
     pub site: Site,
     /// Parameters of the model, in billions.
     pub billion_parameters: Input<f64>,
+    /// Parameters that are trained, where adapters are.
+    pub trainable: Option<Input<f64>>,
     /// Facts for its model card.
     pub card: Card,
     /// The first day.
@@ -192,7 +194,7 @@ inputs!(Scenario {
     but name, dates, model_assumptions, choices, warnings,
 });
 inputs!(TrainingPlan {
-    run, efficiency, rent, owned, costs, site, billion_parameters;
+    run, efficiency, rent, owned, costs, site, billion_parameters, trainable;
     but prediction, card, start, deadline,
 });
 inputs!(Service {

@@ -13,7 +13,7 @@ use crate::ledger::window::BestStart;
 use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::dimension::CENTURY;
 use crate::quantity::text::number;
-use crate::quantity::{DeviceMemory, DeviceTime, Devices, Flop, Measure, Money, Time};
+use crate::quantity::{DeviceMemory, DeviceTime, Devices, Flop, Measure, Money, Ratio, Time};
 use crate::training::layout::Candidate;
 use crate::training::memory::Memory;
 use crate::training::run::{RunTime, Settled, Spent};
@@ -35,6 +35,8 @@ pub struct TrainingForecast {
     pub peak_flops_per_usd: Value<FlopPerMoney>,
     /// Model FLOP for a dollar: model FLOPs / cost.
     pub achieved_flops_per_usd: Value<FlopPerMoney>,
+    /// Parameters that are trained, where adapters are.
+    pub trainable: Option<Traced<Ratio>>,
     /// Memory of the fullest device, where the layout is known.
     pub memory: Option<Memory<Traced<DeviceMemory>>>,
     /// Energy, carbon and water.
@@ -115,6 +117,7 @@ pub(super) fn forecast(
         peak_flops_per_usd: per_usd(&at_peak, "peak"),
         achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
         sci: TrainingIntensity::new(&footprint, run.tokens.as_ref(), &plan.billion_parameters),
+        trainable: plan.trainable.as_ref().map(|it| it.trace().retype::<Ratio>()),
         best_start: best_start(plan, run.wall_clock.as_ref()),
         footprint,
         ownership,

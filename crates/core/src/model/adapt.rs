@@ -4,6 +4,8 @@
 //! Training with adapters therefore saves about a third of a step's FLOPs, and nearly all of the
 //! optimizer's memory.
 
+use std::collections::BTreeMap;
+
 use super::layer::{Layer, Role};
 use super::operator::{Dense, Operator};
 use super::total::Model;
@@ -92,19 +94,29 @@ fn members<'n>(model: &Model, name: &'n str) -> Vec<&'n str> {
     }
 }
 
-/// The model with low-rank adapters of one rank on the projections that `targets` name; with none,
-/// on every attention and MLP projection.
+/// The model with low-rank adapters on the projections that `targets` name; with none, on every
+/// attention and MLP projection. `ranks` are those of single targets where they differ.
 ///
 /// # Errors
 /// As [`adapted`].
-pub fn lora(model: &Model, rank: u64, targets: &[String]) -> Result<Model> {
+pub fn lora(
+    model: &Model,
+    rank: u64,
+    targets: &[String],
+    ranks: &BTreeMap<String, u64>,
+) -> Result<Model> {
     let targets =
         if targets.is_empty() { Targets::Usual } else { Targets::Named(targets.to_vec()) };
     let targets = match &targets {
         Targets::Named(names) if names == &["all-linear"] => Targets::AllLinear,
         _ => targets,
     };
-    let (ranks, saved) = (Vec::new(), Vec::new());
+    let of_target = |(name, rank): (&String, &u64)| {
+        let members = members(model, name).into_iter();
+        members.map(|member| (vec![member.to_owned()], *rank)).collect::<Vec<_>>()
+    };
+    let ranks = ranks.iter().flat_map(of_target).collect();
+    let saved = Vec::new();
     adapted(model, &Adapter { rank, targets, ranks, saved, magnitudes: false })
 }
 

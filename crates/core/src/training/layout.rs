@@ -1,8 +1,9 @@
 //! Choosing the parallelism: every layout that is worth trying, the fastest that fits.
 
-use super::memory::{Memory, State, memory};
+use super::memory::{Memory, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
+use super::state::State;
 use super::step_time::{Step, step};
 use crate::diagnostic::{Error, Result};
 use crate::model::Extents;
@@ -220,8 +221,8 @@ mod tests {
     use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
-    use crate::training::memory::ADAMW;
     use crate::training::platform::{ExpertKernels, Hardware, Software};
+    use crate::training::state::ADAMW;
 
     fn platform(accelerator: &str) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());

@@ -67,8 +67,10 @@ pub enum Recompute {
     None,
     /// The attention core only (arXiv:2205.05198); with a flash kernel there is nothing to gain.
     Selective,
-    /// Half of the block: every other matrix product, or every other block.
+    /// Every other block.
     Half,
+    /// Every other matrix product of each block.
+    Products,
     /// A policy of the user's own, as `MaxText`'s `custom` remat.
     Custom,
     /// All of each block, from its input.

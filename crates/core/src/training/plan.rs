@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::parallelism::Parallelism;
+use super::state::State;
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
 use crate::provenance::{Input, inputs};
@@ -122,9 +123,11 @@ pub struct Prediction {
     pub layout: Option<Placed<Parallelism>>,
     /// The place where the number of devices is given.
     pub devices_place: Place,
-    /// Optimizer state per trained parameter, in bytes.
-    pub optimizer_bytes: f64,
-    /// Bytes of a weight that the products read.
+    /// Bytes per parameter.
+    pub state: State,
+    /// True if the given layout leaves open what is computed anew.
+    pub recompute_open: bool,
+    /// Bytes of a frozen weight that is widened before the products read it; 2 where none is.
     pub weight_bytes: f64,
     /// Part of the parameters that is trained.
     pub trained: f64,

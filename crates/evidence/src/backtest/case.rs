@@ -7,11 +7,12 @@ use flopcast_core::model::extents::{Experts, Extents, Latent, Windows};
 use flopcast_core::quantity::{DeviceBandwidth, DeviceMemory, DeviceTokenRate, Measure};
 use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
-use flopcast_core::training::memory::{ADAMW, Memory, memory};
+use flopcast_core::training::memory::{Memory, memory};
 use flopcast_core::training::parallelism::{Batch, Parallelism, Recompute, Zero};
 use flopcast_core::training::platform::{
     ExpertKernels, Hardware, Platform, Software, decimal_year,
 };
+use flopcast_core::training::state::{self, State};
 use flopcast_core::training::step_time::{Step, step};
 
 use super::table::Row;
@@ -47,6 +48,8 @@ pub struct Case {
     pub throughput: Option<DeviceTokenRate>,
     /// Published peak memory, and whether it is `allocated` or `reserved`.
     pub memory: Option<(DeviceMemory, MemoryKind)>,
+    /// Bytes per parameter, by the framework.
+    pub state: State,
     /// Assumptions in place of what the row does not say.
     pub assumptions: Vec<String>,
 }
@@ -56,8 +59,20 @@ pub struct Case {
 pub enum MemoryKind {
     /// The memory that tensors occupy.
     Allocated,
+    /// The memory that the framework's allocator holds.
+    Allocator,
     /// The memory that the process holds.
     Reserved,
+}
+
+/// Bytes per parameter of a run by a framework of this name. torchtune's recipes for a single device
+/// keep paged states in 8 bits and apply gradients as they come.
+fn trained(framework: &str, layout: &Parallelism) -> State {
+    let formats = state::formats(framework).unwrap_or(&state::MIXED);
+    let alone = formats.master <= 0.0 && layout.devices() == 1;
+    let optimizer = if alone { "paged-adamw-8bit" } else { "adamw" };
+    let kept = state::optimizer(optimizer).unwrap_or(&state::OPTIMIZERS[0]);
+    State { in_backward: alone, ..state::recipe(kept, formats) }
 }
 
 impl Case {
@@ -94,10 +109,18 @@ impl Case {
             expert_kernels: framework
                 .map_or(ExpertKernels::Grouped, |(_, f)| f.expert_kernels(year)),
         };
+        // PyTorch's sharding reports the counter of its allocator, other frameworks what the device
+        // says is taken.
         let memory_kind = match row.text("memory_kind") {
+            Some("reserved") if layout.zero == Zero::Weights => MemoryKind::Allocator,
             Some("reserved") => MemoryKind::Reserved,
             _ => MemoryKind::Allocated,
         };
+        let trainer = row
+            .text("framework")
+            .map(str::to_owned)
+            .or_else(|| framework.map(|(name, _)| name.to_owned()));
+        let state = trained(trainer.as_deref().unwrap_or_default(), &layout);
         Ok(Self {
             id: row.id(),
             generation: calibration
@@ -114,6 +137,7 @@ impl Case {
             extents,
             layout,
             batch,
+            state,
             hardware,
             format,
             software,
@@ -144,7 +168,7 @@ impl Case {
     /// As [`Case::platform`].
     pub fn memory(&self, calibration: &Calibration) -> Result<Memory> {
         let platform = self.platform(calibration)?;
-        Ok(memory(&self.extents, &self.layout, self.batch, &platform, ADAMW))
+        Ok(memory(&self.extents, &self.layout, self.batch, &platform, self.state))
     }
 
     /// The calibration's coverage of the case's conditions.
@@ -326,7 +350,8 @@ fn layout(
         "unknown" => Recompute::Unknown,
         p if p.starts_with("full") => Recompute::Full,
         p if p.starts_with("custom") => Recompute::Custom,
-        p if p.starts_with("selective op") || p.starts_with("selective layer") => Recompute::Half,
+        p if p.starts_with("selective op") => Recompute::Products,
+        p if p.starts_with("selective layer") => Recompute::Half,
         p if p.starts_with("selective") => Recompute::Selective,
         other => {
             assumptions.push(format!("recomputation `{other}` as an unknown policy"));

@@ -8,6 +8,7 @@ pub mod calibrate;
 pub mod case;
 pub mod fit;
 mod least_squares;
+pub mod lora;
 pub mod runs;
 pub mod score;
 pub mod serving;
@@ -29,6 +30,8 @@ pub enum Kind {
     TrainingThroughput,
     /// FLOPs, device-hours, energy and carbon of whole runs.
     Runs,
+    /// Throughput and memory of training with adapters.
+    Lora,
     /// Latency and throughput of serving engines.
     Serving,
 }
@@ -83,6 +86,7 @@ impl Kind {
         match self {
             Self::TrainingThroughput => "training-throughput",
             Self::Runs => "runs",
+            Self::Lora => "lora",
             Self::Serving => "serving",
         }
     }
@@ -96,8 +100,11 @@ impl Kind {
             Self::TrainingThroughput => Table::read(flopcast_data::evidence::THROUGHPUT)?
                 .join(flopcast_data::evidence::MODELS, "model"),
             Self::Runs => Table::read(flopcast_data::evidence::RUNS),
-            Self::Serving => Err(Error::input("flopcast ships no table of serving figures")
-                .hint("name one: flopcast backtest --kind serving FILE.csv")),
+            Self::Lora | Self::Serving => {
+                let name = self.name();
+                Err(Error::input(format!("flopcast ships no table of {name} figures"))
+                    .hint(format!("name one: flopcast backtest --kind {name} FILE.csv")))
+            }
         }
     }
 }
@@ -117,6 +124,10 @@ impl Backtest {
         Self::score(kind, table, |test, row| match kind {
             Kind::TrainingThroughput => test.step(row, catalog, calibration),
             Kind::Runs => test.whole_run(row, catalog, calibration),
+            Kind::Lora => {
+                test.scored.extend(lora::score(row, catalog)?);
+                Ok(())
+            }
             Kind::Serving => Err(Error::input("a serving figure needs the serving model")),
         })
     }

@@ -415,8 +415,18 @@ pub(super) fn rnn(call: &Call, _: &[Value]) -> Drafts {
 /// The products of attention at these extents.
 fn attended(it: Extents, mask: Mask) -> Draft {
     let Extents { batch, heads, kv_heads, queries, keys, qk_dim, v_dim } = it;
-    let operator =
-        Attention { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, mask, cached: None };
+    let operator = Attention {
+        batch,
+        heads,
+        kv_heads,
+        queries,
+        keys,
+        qk_dim,
+        v_dim,
+        mask,
+        cached: None,
+        cross: false,
+    };
     Draft::new(Role::Attention, Operator::Attention(operator), vec![])
 }
 

@@ -36,6 +36,7 @@ impl Subject for Accuracy<'_> {
                     "Shipped rows with the shipped constants, memory among them"
                 }
                 Kind::Runs => "Published runs",
+                Kind::Lora => "Adapters",
                 Kind::Serving => "Serving",
             };
             doc.push(Block::Section(title.to_owned()));

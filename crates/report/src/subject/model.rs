@@ -1,8 +1,8 @@
 //! The document of an architecture.
 
 use flopcast_core::model::roofline::{Bound, Device};
-use flopcast_core::model::{AttentionCount, Flops, Layer, Model, Role, roofline};
-use flopcast_core::quantity::text::number;
+use flopcast_core::model::{AttentionCount, Decode, Flops, Layer, Model, Part, Role, roofline};
+use flopcast_core::quantity::text::{self, number};
 use flopcast_core::quantity::{Data, Flop, Measure, Precision, Time};
 use serde_json::{Value, json};
 
@@ -26,6 +26,8 @@ pub struct ModelReport<'a> {
     pub layers: bool,
     /// The device of the roofline, and its name.
     pub device: Option<(&'a str, Device)>,
+    /// One token of an answer, where that is asked.
+    pub decode: Option<Decode>,
 }
 
 /// The rank of a model among others by a score.
@@ -183,6 +185,9 @@ pub(super) fn input_words(model: &Model) -> String {
     parts.extend(input.sequence.map(|n| format!("sequence {n}")));
     parts.extend(input.decoder_sequence.map(|n| format!("decoder sequence {n}")));
     parts.extend(input.image_size.map(|n| format!("image {n} x {n}")));
+    parts.extend(input.images.map(|n| format!("{n} images")));
+    parts.extend(input.frames.map(|n| format!("{n} frames")));
+    parts.extend(input.sound.map(|n| format!("{} s of sound", number(n as f64 / 1e3))));
     parts.join(", ")
 }
 
@@ -191,6 +196,15 @@ fn alone(report: &ModelReport<'_>) -> Doc {
     let model = report.model;
     let pass = if report.training { "forward and backward" } else { "forward" };
     let mut doc = Doc::default();
+    if let Some(token) = &report.decode {
+        let context = token.context;
+        doc.push(Block::Caption(format!("{}: one token after {context} others", model.name)));
+        doc.push(Block::Grid(decoded(report, token)));
+        doc.push_some(Block::List(
+            notes(model).filter(|note| !note.contains("sequence")).collect(),
+        ));
+        return doc;
+    }
     doc.push(Block::Caption(format!("{}: {pass}, {}", model.name, input_words(model))));
     doc.push(Block::Grid(totals(report)));
     doc.push_some(Block::Grid(groups(report)));
@@ -201,6 +215,26 @@ fn alone(report: &ModelReport<'_>) -> Doc {
 
 fn flops(flops: Flop, unit: &str) -> Cell {
     Cell::shown(flops.stored(), show_flops(flops) + unit)
+}
+
+/// One token of an answer.
+fn decoded(report: &ModelReport<'_>, token: &Decode) -> Grid {
+    let precision = report.precision.name();
+    let mut grid = Grid::new([Column::words(""), Column::numbers(""), Column::words("")]);
+    let mut line =
+        |label: &str, value: Cell, note: &str| grid.push([label.into(), value, note.into()]);
+    line("parameters", Cell::counted(report.model.parameters().total as f64), "");
+    let active = Cell::counted(token.active as f64);
+    line("  active", active, "that the token passes through, tables left out");
+    line("FLOPs, matmul", flops(token.flops.matmul, "FLOP"), "2 per multiply-accumulate");
+    let mixing = flops(token.mixing.matmul, "FLOP");
+    line("  of attention and scans", mixing, "over the context");
+    line("weights read", Cell::quantity(token.weights), &format!("{precision}, once for a batch"));
+    line("KV cache read", Cell::quantity(token.cache), &format!("{precision}, for each sequence"));
+    let bytes = token.weights + token.cache;
+    let intensity = token.flops.matmul.value / bytes.value;
+    line("FLOP/B", Cell::number(intensity), "of one sequence alone");
+    grid
 }
 
 const MACS: &str = "what papers often call FLOPs";
@@ -225,6 +259,12 @@ fn totals(report: &ModelReport<'_>) -> Grid {
         let note = format!("exactly {}", parameters.trainable);
         line("  trainable", Cell::counted(parameters.trainable as f64), &note);
     }
+    let (ahead, with_copies) = model.ahead_parameters();
+    if ahead > 0 {
+        let copies = text::count(with_copies as f64);
+        let note = format!("apart; {copies} with their copies of tables");
+        line("  MTP layers", Cell::counted(ahead as f64), &note);
+    }
     line("weights", Cell::quantity(report.weights()), &report.format());
     line("forward FLOPs, matmul", flops(forward.matmul, "FLOP"), "2 per multiply-accumulate");
     if causal == full {
@@ -233,6 +273,13 @@ fn totals(report: &ModelReport<'_>) -> Grid {
         line("  causal attention", flops(causal, "FLOP"), "what the mask lets through");
         line("  full attention", flops(full, "FLOP"), "every query against every key");
         line("  as MACs, full", flops(full * 0.5, "MAC"), MACS);
+    }
+    let beside = model.layers.iter().filter(|layer| layer.part == Part::Beside);
+    let beside: Flops = beside.map(|layer| layer.forward(report.attention)).sum();
+    if beside.matmul.value > 0.0 {
+        let tokens = text::count(model.media_tokens as f64);
+        let note = format!("of them; {tokens} tokens of images, sound");
+        line("  towers", flops(beside.matmul, "FLOP"), &note);
     }
     let elementwise = flops(forward.elementwise, "");
     line("forward FLOPs, elementwise", elementwise, "norms, activations, softmax");
@@ -445,6 +492,10 @@ fn value(report: &ModelReport<'_>) -> Value {
             "sequence_length": model.input.sequence,
             "decoder_sequence_length": model.input.decoder_sequence,
             "image_size": model.input.image_size,
+            "images": model.input.images,
+            "frames": model.input.frames,
+            "sound_ms": model.input.sound,
+            "media_tokens": model.media_tokens,
             "batch": model.input.batch,
             "attention": if report.attention == AttentionCount::Full { "full" } else { "causal" },
             "flops": {
@@ -461,6 +512,23 @@ fn value(report: &ModelReport<'_>) -> Value {
             .map(|a| json!({"what": a.what, "value": a.value, "why": a.why})).collect::<Vec<_>>(),
         "warnings": model.warnings,
     });
+    let (ahead, with_copies) = model.ahead_parameters();
+    if ahead > 0 {
+        value["mtp"] = json!({"parameters": ahead, "with_copies": with_copies});
+    }
+    if let Some(token) = &report.decode {
+        value["decode"] = json!({
+            "context": token.context,
+            "active_parameters": token.active,
+            "flops": {
+                "matmul": token.flops.matmul.value,
+                "elementwise": token.flops.elementwise.value,
+                "attention_matmul": token.mixing.matmul.value,
+            },
+            "weight_bytes": token.weights.value,
+            "kv_bytes": token.cache.value,
+        });
+    }
     if report.training {
         let backward = model.backward(report.attention);
         value["backward"] = json!({"flops": {

@@ -63,6 +63,7 @@ figures! {
         TrainingStranded: "stranded_devices" "devices" "  devices paid for but unused" => |it| it.packing.as_ref().map(|it| &it.stranded).into();
         DeviceHours: "device_hours" "device-h" "device-hours" as "device-hours of the training" [Headline, Range] => |it| (&it.run.device_time).into();
         WallClock: "wall_clock_days" "days" "wall clock" as "time of the training" [Headline, Range, Aim("days", "days")] => |it| (&it.run.wall_clock).into();
+        TrainableParameters: "trainable_parameters" "" "trainable parameters" => |it| (&it.trainable).into();
         MemoryWeights: "memory_gb.weights" "GB/device" "memory: weights" => |it| it.memory_of(|it| &it.weights);
         MemoryGradients: "memory_gb.gradients" "GB/device" "  gradients" => |it| it.memory_of(|it| &it.gradients);
         MemoryOptimizer: "memory_gb.optimizer" "GB/device" "  optimizer state" => |it| it.memory_of(|it| &it.optimizer);

@@ -6,7 +6,8 @@
 //!
 //! Names that expressions may use, from the nearest on: locals (`repeat`, `use`, `let`), the
 //! template's `let`, the tensor (`features` or `channels`, `positions`, `height`, `width`,
-//! `windows`), the input (`batch`, `input_sequence`, `input_decoder_sequence`, `input_image_size`),
+//! `windows`), the input (`batch`, `input_sequence`, `input_decoder_sequence`, `input_image_size`,
+//! `input_images`, `input_frames`, and `input_sound` in milliseconds),
 //! `head` (the head of the class), `config`, and the keys of the configuration with their defaults.
 
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ use super::value::Value;
 use crate::diagnostic::{Error, Result};
 use crate::model::cost::count;
 use crate::model::input::Input;
-use crate::model::layer::{Layer, Role, Routing};
+use crate::model::layer::{Layer, Part, Role, Routing};
 use crate::model::operator::{Function, Operator, Pointwise};
 use crate::model::total::{Assumption, Model};
 
@@ -63,16 +64,37 @@ pub fn build(
         depth: 0,
         dynamic: 0,
         input: *input,
+        asked: [false; 4],
     };
     if input.batch == 0 {
         return Err(Error::input("a batch of 0 samples"));
     }
     builder.enter(chain, model_type, class, config, Vec::new())?;
     builder.run_frame()?;
+    builder.all_read(name)?;
+    let media = builder.name("media_tokens")?.and_then(|value| value.whole()).unwrap_or(0);
     let filled = builder.filled_input()?;
+    let length = filled.sequence.unwrap_or(0);
+    if media > length {
+        // A sequence that nobody stated is at least as long as what stands for images and sound.
+        return match input.sequence {
+            None => {
+                let longer = Input { sequence: Some(media), ..*input };
+                let mut model = build(name, chain, model_type, class, config, &longer)?;
+                let why = "the tokens that stand for images and sound";
+                model.assumptions.push(Assumption::of("sequence", media, why));
+                Ok(model)
+            }
+            Some(length) => Err(Error::input(format!(
+                "images and sound make {media} tokens, more than the {length} of the sequence"
+            ))
+            .hint("lengthen the sequence: what stands for images and sound is a part of it")),
+        };
+    }
     let max_sequence = builder.name("max_sequence")?.and_then(|value| value.whole());
     let mut model = Model::new(name, builder.layers, filled, max_sequence)?;
     model.assumptions = builder.assumptions;
+    model.media_tokens = media;
     Ok(model)
 }
 
@@ -115,12 +137,21 @@ pub(super) struct Scope {
     owned: bool,
     times: u64,
     routing: Option<Routing>,
+    part: Part,
     trained: bool,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { name: None, role: None, owned: true, times: 1, routing: None, trained: true }
+        Self {
+            name: None,
+            role: None,
+            owned: true,
+            times: 1,
+            routing: None,
+            part: Part::Main,
+            trained: true,
+        }
     }
 }
 
@@ -157,6 +188,8 @@ pub(super) struct Builder<'t> {
     /// none stands for all.
     dynamic: u64,
     input: Input,
+    /// Which of image size, images, frames and sound the template asked for.
+    asked: [bool; 4],
 }
 
 impl Names for Builder<'_> {
@@ -206,7 +239,10 @@ impl Names for Builder<'_> {
             "batch" => given(Some(self.input.batch)),
             "input_sequence" => given(self.input.sequence),
             "input_decoder_sequence" => given(self.input.decoder_sequence),
-            "input_image_size" => given(self.input.image_size),
+            "input_image_size" => self.media(0, self.input.image_size),
+            "input_images" => self.media(1, self.input.images),
+            "input_frames" => self.media(2, self.input.frames),
+            "input_sound" => self.media(3, self.input.sound),
             "head" => Some(frame.head.clone()),
             "config" => Some(Value::Map(Arc::new(frame.config.clone()))),
             key => self.own_key(key),
@@ -371,11 +407,36 @@ impl<'t> Builder<'t> {
         self.run(layers)
     }
 
-    /// The input with every default that the template chose, each listed as an assumption.
+    /// A size of images or sound, with a note that the template asked for it.
+    fn media(&mut self, which: usize, size: Option<u64>) -> Option<Value> {
+        self.asked[which] = true;
+        Some(size.map_or(Value::Null, Value::count))
+    }
+
+    /// Refuses images or sound that the model has no use for.
+    fn all_read(&self, name: &str) -> Result<()> {
+        let given = [
+            (self.input.image_size, "an image size"),
+            (self.input.images, "images"),
+            (self.input.frames, "frames of video"),
+            (self.input.sound, "a length of sound"),
+        ];
+        let unread =
+            given.into_iter().zip(self.asked).find(|((size, _), asked)| size.is_some() && !asked);
+        match unread {
+            None => Ok(()),
+            Some(((_, what), _)) => {
+                Err(Error::input(format!("{name} has no use for {what}")).hint("leave it out"))
+            }
+        }
+    }
+
+    /// The input with every default that the template chose, each listed as an assumption. A
+    /// template says why by `NAME_why`.
     fn filled_input(&mut self) -> Result<Input> {
         let mut input = self.input;
         let sizes = [
-            ("sequence", &mut input.sequence, "the smaller of 2048 and the model's maximum"),
+            ("sequence", &mut input.sequence, ""),
             ("decoder_sequence", &mut input.decoder_sequence, "as long as the encoder's"),
             ("image", &mut input.image_size, "the model's own size, else 224"),
         ];
@@ -383,16 +444,44 @@ impl<'t> Builder<'t> {
             let defined = self.frame().chain.iter().any(|it| it.lets.contains_key(name));
             if size.is_none() && defined {
                 *size = self.name(name)?.and_then(|value| value.whole());
-                if let Some(size) = size {
-                    self.assumptions.push(Assumption {
-                        what: name.to_owned(),
-                        value: size.to_string(),
-                        why: why.to_owned(),
-                    });
+                if let Some(size) = *size {
+                    let why = if name == "sequence" { self.bound(size)? } else { why.to_owned() };
+                    let why = self.reason(name, &why)?;
+                    self.assumptions.push(Assumption::of(name, size, why));
+                }
+            }
+        }
+        // Samples and frames of sound are assumed where neither a sequence nor a duration is given.
+        if self.input.sequence.is_none() && self.input.sound.is_none() {
+            for name in ["samples", "sound_frames"] {
+                let defined = self.frame().chain.iter().any(|it| it.lets.contains_key(name));
+                let value = if defined { self.name(name)? } else { None };
+                if let Some(size) = value.and_then(|value| value.whole()) {
+                    let why = self.reason(name, "a usual length; --audio says another")?;
+                    self.assumptions.push(Assumption::of(name, size, why));
                 }
             }
         }
         Ok(input)
+    }
+
+    /// What bounds a length that nobody stated.
+    fn bound(&mut self, length: u64) -> Result<String> {
+        let most = self.name("max_sequence")?.and_then(|value| value.whole());
+        Ok(match most {
+            Some(most) if most == length => "the model's maximum".to_owned(),
+            Some(most) => format!("usual in its family; the model's maximum is {most}"),
+            None => "usual in its family, which has no maximum".to_owned(),
+        })
+    }
+
+    /// The reason that the template gives for a default.
+    fn reason(&mut self, name: &str, otherwise: &str) -> Result<String> {
+        let stated = self.name(&format!("{name}_why"))?;
+        Ok(match stated {
+            Some(Value::Text(why)) => why.to_string(),
+            _ => otherwise.to_owned(),
+        })
     }
 
     /// The value of a name, or none if it or a key in it is missing.
@@ -495,6 +584,13 @@ impl<'t> Builder<'t> {
                 "trained" => scope.trained &= self.value(knob, expression)?.holds(),
                 "count" => {
                     scope.times = scope.times.saturating_mul(self.whole(knob, expression)?);
+                }
+                "part" => {
+                    let name = expression.text();
+                    scope.part = Part::named(name).ok_or_else(|| {
+                        Error::input(format!("`{name}` is not a part"))
+                            .suggest(name, ["main", "beside", "ahead"])
+                    })?;
                 }
                 "experts" => routing.0 = Some(self.whole(knob, expression)?),
                 "top_k" => routing.1 = Some(self.whole(knob, expression)?),
@@ -695,6 +791,7 @@ impl<'t> Builder<'t> {
         layer.count = computed;
         layer.weight_copies = copies;
         layer.routing = scope.routing;
+        layer.part = scope.part;
         layer.trained = scope.trained;
         layer.reads_data = self.tensor.data;
         let same = |other: &Layer| {
