@@ -192,18 +192,24 @@ impl<'a> Beside<'a> {
     pub(super) fn new(scenario: &'a Path, global: &'a Global) -> Result<Self> {
         Ok(Self { scenario, project: Project::of(scenario, global)?, global })
     }
+
+    /// Where a file is: in the Hub's cache, or in the project. What lies beside a model of the Hub
+    /// is not asked for.
+    fn place(&self, name: &str) -> Result<PathBuf> {
+        match hub::file(name, self.global)? {
+            Some(path) => Ok(path),
+            None => self.project.find(self.scenario, name),
+        }
+    }
 }
 
 impl Files for Beside<'_> {
     fn read(&self, name: &str) -> Result<Vec<u8>> {
-        match hub::file(name, self.global)? {
-            Some(path) => read_bytes(&path, MAX_MODEL_BYTES),
-            None => read_bytes(&self.project.find(self.scenario, name)?, MAX_MODEL_BYTES),
-        }
+        read_bytes(&self.place(name)?, MAX_MODEL_BYTES)
     }
 
     fn head(&self, name: &str, most: u64) -> Result<Vec<u8>> {
-        read_head(&self.project.find(self.scenario, name)?, most)
+        read_head(&self.place(name)?, most)
     }
 
     fn size(&self, name: &str) -> Option<u64> {

@@ -165,10 +165,15 @@ impl<'a> Source<'a> {
             }
         }
         let mut model = config::saved(last(path), &Json::Object(map), self.input)?;
-        if last(path) == "config.json"
-            && let Some(weights) = self.weights_in(beside)?
-        {
-            tensors::store(&mut model, &weights.weights());
+        if last(path) == "config.json" {
+            match self.weights_in(beside) {
+                Ok(Some(weights)) => tensors::store(&mut model, &weights.weights()),
+                Ok(None) => {}
+                Err(error) => model.warnings.push(format!(
+                    "the weights beside the configuration are not read: {}",
+                    error.message()
+                )),
+            }
         }
         Ok(model)
     }
