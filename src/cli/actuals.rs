@@ -88,7 +88,7 @@ impl Options {
                 catalog: Some(&catalog),
             };
             let logs: Vec<_> = logs.iter().map(|(name, text)| (&**name, &**text)).collect();
-            actuals::compare(&estimate, actuals::read(&logs, &expected)?)?
+            actuals::compare(&estimate, &actuals::read(&logs, &expected)?)?
         };
         global.print(&comparison)
     }

@@ -126,7 +126,9 @@ pub(super) fn typed(document: &Node) -> Result<ScenarioFile> {
     reader::read(document).map_err(|first| {
         let mut faults = reader::faults::<ScenarioFile>(document);
         let last = faults.pop().unwrap_or(first);
-        faults.iter().for_each(|fault| tell(&format!("error: {fault}")));
+        for fault in &faults {
+            tell(&format!("error: {fault}"));
+        }
         last
     })
 }

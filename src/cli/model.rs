@@ -29,7 +29,7 @@ const MOST_PIXELS: u64 = 1 << 16;
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
     /// A preset by any of its names, a size (7B, 671B-A37B), hf:owner/name, or the path of a
-    /// configuration (config.json, params.json, adapter_config.json, model_index.json, Megatron
+    /// configuration (config.json, params.json, `adapter_config.json`, `model_index.json`, Megatron
     /// YAML), an .onnx file, a model file (.yaml), weights (.safetensors, its index, .gguf), or a
     /// folder of these.
     #[arg(required_unless_present_any = ["list", "metric"], value_name = "SPEC")]

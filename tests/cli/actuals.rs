@@ -202,7 +202,7 @@ fn logs_as_people_hand_them_in() {
             let actual = item(&value, path)["actual"].as_f64();
             match (actual, right) {
                 (Some(actual), Some(right)) => {
-                    close(&format!("{log} {path}"), actual, *right, 1e-9)
+                    close(&format!("{log} {path}"), actual, *right, 1e-9);
                 }
                 (actual, right) => assert_eq!(actual, *right, "{log} {path}"),
             }

@@ -127,7 +127,8 @@ fn poison(path: &Path) {
         let text: Vec<String> = text.split(',').enumerate().map(cell).collect();
         let text = text.join(",");
         let hash = Sha256::digest(&text);
-        row["sha256"] = hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        let hex: Vec<String> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        row["sha256"] = hex.concat().into();
         row["row"] = text.into();
     }
     fs::write(path, lock.to_string()).expect("a lock");

@@ -36,7 +36,7 @@ fn jobs_become_scenarios() {
         assert!(job::is_job(&name, &text), "{name} is no job");
         let job = read(&name, &text);
         all += &job.scenario;
-        all += &job.notes.iter().map(|note| format!("# note: {note}\n")).collect::<String>();
+        all += &job.notes.iter().fold(String::new(), |all, note| all + "# note: " + note + "\n");
         all += "\n";
         strange.extend(job.strange.iter().map(|key| format!("{name}: {key}")));
     }

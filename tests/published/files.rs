@@ -20,7 +20,10 @@ impl Files for Folder {
     }
 
     fn size(&self, path: &str) -> Option<u64> {
-        std::fs::metadata(self.0.join(path)).ok().filter(|it| it.is_file()).map(|it| it.len())
+        std::fs::metadata(self.0.join(path))
+            .ok()
+            .filter(std::fs::Metadata::is_file)
+            .map(|it| it.len())
     }
 
     fn names(&self, path: &str) -> Option<Vec<String>> {

@@ -210,7 +210,7 @@ impl Charge<'_> {
             Resource::Compute | Resource::Host | Resource::UnusedCommitment
         );
         let committed = committed.filter(|_| machine);
-        let [contracted, list] = self.prices(seller.filter(|_| machine));
+        let [contracted, list] = Self::prices(seller.filter(|_| machine));
         let once = self.row.by_month.len() == 1 && entry.kind == Kind::Capex;
         match column {
             "BilledCost" | "EffectiveCost" => self.amount.map(decimal).unwrap_or_default(),
@@ -313,7 +313,7 @@ impl Charge<'_> {
 
     /// The contracted and the list price as multiples of what is paid: without the discount of a
     /// commitment, and without the negotiated one as well.
-    fn prices(&self, seller: Option<&Seller>) -> [f64; 2] {
+    fn prices(seller: Option<&Seller>) -> [f64; 2] {
         let (list, discount) = seller.map_or((1.0, 0.0), |it| (it.list, it.discount));
         // Nothing is left of a price to tell the list's from.
         [list, if discount < 1.0 { list / (1.0 - discount) } else { list }]

@@ -170,7 +170,7 @@ fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>)
         matches!(&node.value, Value::Text(text) if text != "auto")
             || matches!(node.value, Value::Number(_))
     };
-    if document.at(section).filter(is_scalar).is_none() {
+    if !document.at(section).is_some_and(|node| is_scalar(&node)) {
         return;
     }
     let Some(value) = document.take(section) else { return };

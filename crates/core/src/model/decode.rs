@@ -5,7 +5,7 @@ use super::input::{AttentionCount, Input};
 use super::operator::{Attention, Mask};
 use super::{Flops, Layer, Model, Operator};
 use crate::diagnostic::{Error, Result};
-use crate::quantity::{Data, Measure as _};
+use crate::quantity::{Data, Measure as _, Precision};
 
 /// The forward pass of one token that follows a context, for one sequence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,7 +82,7 @@ impl Decode {
                 Reach::All => context,
                 Reach::Window(most) | Reach::Selected(most) => context.min(most),
             };
-            let state = mixer.stored.map_or(Data::default(), |format| format.size());
+            let state = mixer.stored.map_or(Data::default(), Precision::size);
             cached * (mixer.kept * mixer.layers) as f64 * seen as f64
                 + state * (mixer.state * mixer.layers) as f64
         };

@@ -16,7 +16,7 @@ use super::{Comparison, Form, Item, Measured, hint};
 ///
 /// # Errors
 /// If the forecast has no training run.
-pub fn compare(estimate: &Estimate, read: Vec<(Form, Measured)>) -> Result<Comparison> {
+pub fn compare(estimate: &Estimate, read: &[(Form, Measured)]) -> Result<Comparison> {
     let forecast = |figure: Id| estimate.value(&figure.at(Place::Training));
     if forecast(Id::DeviceHours).is_none() {
         return Err(Error::input("the scenario has no training run to compare with"));
@@ -114,14 +114,14 @@ pub fn compare(estimate: &Estimate, read: Vec<(Form, Measured)>) -> Result<Compa
 
 /// Logs of several forms as one: each figure is that of the first that has it, the machines' energy
 /// before that of devices alone, with the facility's and the CO2e of the same log.
-fn together(read: Vec<(Form, Measured)>) -> Measured {
+fn together(read: &[(Form, Measured)]) -> Measured {
     let mut all = Measured::default();
     let several = read.len() > 1;
-    for (form, measured) in &read {
-        let said = measured.notes.iter().map(|note| match several {
-            true => format!("{}: {note}", form.name()),
-            false => note.clone(),
-        });
+    for (form, measured) in read {
+        let said = measured
+            .notes
+            .iter()
+            .map(|note| if several { format!("{}: {note}", form.name()) } else { note.clone() });
         all.notes.extend(said);
         let timed = all.device_time.is_some() || all.instance_time.is_some();
         if !timed {

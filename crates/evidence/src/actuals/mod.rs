@@ -201,17 +201,14 @@ fn of_text(text: &str) -> Result<Log> {
     } else {
         Table::read(text)?
     };
-    match Form::KNOWN.iter().find(|(.., is_in)| is_in(&table)) {
-        Some((form, ..)) => Ok(Log::Table(*form, table)),
-        None => {
-            let mut error = Error::input("the header is that of no log that can be read");
-            for (_, name, columns, _) in Form::KNOWN {
-                error = error.hint(format!("{name}: columns such as {columns}"));
-            }
-            Err(error
-                .hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"))
-        }
+    if let Some((form, ..)) = Form::KNOWN.iter().find(|(.., is_in)| is_in(&table)) {
+        return Ok(Log::Table(*form, table));
     }
+    let mut error = Error::input("the header is that of no log that can be read");
+    for (_, name, columns, _) in Form::KNOWN {
+        error = error.hint(format!("{name}: columns such as {columns}"));
+    }
+    Err(error.hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"))
 }
 
 /// What a JSON text holds.

@@ -142,7 +142,7 @@ fn of_table(table: &Table, odd: &mut Odd) -> Series {
     let mut last: BTreeMap<String, (f64, usize)> = BTreeMap::new();
     for (device, at, watts) in rows {
         // Several rows of one name with one stamp are several GPUs.
-        let seen = last.get(&device).filter(|(stamp, _)| *stamp >= at && *stamp <= at);
+        let seen = last.get(&device).filter(|(stamp, _)| stamp.total_cmp(&at).is_eq());
         let turn = seen.map_or(0, |(_, turn)| turn + 1);
         last.insert(device.clone(), (at, turn));
         let device = if turn == 0 { device } else { format!("{device} #{turn}") };

@@ -180,7 +180,7 @@ impl Facts {
     /// A whole number from 1.
     pub(super) fn count(&self, fact: Fact) -> Option<u64> {
         let value = self.number(fact)?;
-        (value >= 1.0 && value < 1e15 && value.fract() == 0.0).then_some(value as u64)
+        ((1.0..1e15).contains(&value) && value.fract() == 0.0).then_some(value as u64)
     }
 }
 

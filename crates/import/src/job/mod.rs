@@ -66,7 +66,7 @@ pub fn read(name: &str, text: &str, beside: &Beside<'_>) -> Result<Job> {
             .hint(format!("known are {}", known.join(", "))));
     }
     let mut notes = std::mem::take(&mut reader.notes);
-    let scenario = scenario::write(name, &reader.facts, &reader.spoken, &mut notes)?;
+    let scenario = scenario::write(name, &reader.facts, &reader.spoken, &mut notes);
     Ok(Job { scenario, spoken: reader.spoken, strange: reader.strange, notes })
 }
 
@@ -113,14 +113,12 @@ impl<'a> Reader<'a> {
                 list => words.extend(list.iter().cloned()),
             }
         }
-        if let Some(at) = words.iter().position(|word| word.trim_start_matches('-').ends_with('c'))
-        {
-            if let Some(text) = words.get(at + 1).filter(|text| text.contains(char::is_whitespace))
-            {
-                let script = Script::read(text);
-                self.script(&script, depth);
-                return;
-            }
+        let shell = words.iter().position(|word| word.trim_start_matches('-').ends_with('c'));
+        let text = shell.and_then(|at| words.get(at + 1));
+        if let Some(text) = text.filter(|text| text.contains(char::is_whitespace)) {
+            let script = Script::read(text);
+            self.script(&script, depth);
+            return;
         }
         self.command(&words, depth);
     }
@@ -147,7 +145,7 @@ impl<'a> Reader<'a> {
         for at in 0..=words.len() {
             let here = (at < words.len()).then(|| program(words, at)).flatten();
             // The user's own script ends the arguments of its launcher.
-            let script = words.get(at).is_some_and(|word| word.ends_with(".py"));
+            let script = words.get(at).is_some_and(|word| ending(word) == "py");
             if at < words.len() && here.is_none() && !script {
                 continue;
             }
@@ -162,7 +160,9 @@ impl<'a> Reader<'a> {
             } else if let Some(dialect) = Dialect::of_document(&settings) {
                 self.speak(dialect, &settings, depth);
             } else {
-                settings.iter().for_each(|setting| self.named(setting, depth));
+                for setting in &settings {
+                    self.named(setting, depth);
+                }
             }
             heard = here;
             from = at + 1;
@@ -188,8 +188,8 @@ impl<'a> Reader<'a> {
     /// Reads a configuration that a setting names.
     fn named(&mut self, setting: &Setting, depth: usize) {
         let [file] = setting.words.as_slice() else { return };
-        let ending = file.rsplit('.').next().unwrap_or_default();
-        let is_config = ["yaml", "yml", "json", "toml"].contains(&ending) && !file.contains("://");
+        let is_config =
+            ["yaml", "yml", "json", "toml"].contains(&ending(file)) && !file.contains("://");
         let key = setting.plain_key();
         let names = ["config", "deepspeed", "$1"].iter().any(|it| key.contains(it));
         if !is_config || !names || depth >= MAX_DEPTH {
@@ -223,14 +223,18 @@ fn stem(word: &str) -> String {
 }
 
 fn is_script(name: &str, text: &str) -> bool {
-    let ending = name.rsplit('.').next().unwrap_or_default();
-    let named = ["sh", "bash", "sbatch", "slurm", "sub", "pbs", "job", "qsub"].contains(&ending);
+    let endings = ["sh", "bash", "sbatch", "slurm", "sub", "pbs", "job", "qsub"];
+    let named = endings.contains(&ending(name));
     named || text.starts_with("#!") || text.lines().any(|line| line.starts_with("#SBATCH"))
+}
+
+fn ending(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, ending)| ending)
 }
 
 /// The documents of a YAML, JSON or TOML file.
 fn documents(name: &str, text: &str) -> Result<Vec<Json>> {
-    if name.ends_with(".toml") {
+    if ending(name) == "toml" {
         let json = toml::from_str(text)
             .map_err(|error| Error::input(format!("{name} is no TOML: {}", error.message())))?;
         return Ok(vec![json]);

@@ -1,30 +1,28 @@
 //! The scenario that a job's facts make, and what had to be assumed for it.
 
-use flopcast_core::diagnostic::{Error, Result};
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::fact::{Fact, Facts};
 use crate::export;
 
-/// Writes the scenario of a job.
-///
-/// # Errors
-/// The job names no model.
+/// Writes the scenario of a job. A model that it does not name is left to `--set model=...`.
 pub(super) fn write(
     name: &str,
     facts: &Facts,
     spoken: &[String],
     notes: &mut Vec<String>,
-) -> Result<String> {
+) -> String {
     let mut writer = Writer { facts, notes };
-    let model = writer.model().ok_or_else(|| {
-        Error::input(format!("{name} names no model")).hint("say which: --set model=llama-3.1-8b")
-    });
+    let model = writer.model();
+    if model.is_none() {
+        writer.note("the job names no model: --set model=llama-3.1-8b");
+    }
     let mut scenario = Map::new();
     scenario.insert("flopcast".to_owned(), json!(1));
     scenario.insert("name".to_owned(), json!(name));
-    // `--set model=...` may still name it.
-    scenario.insert("model".to_owned(), model.unwrap_or(Json::Null));
+    put(&mut scenario, "model", model);
     if facts.has(Fact::Engine) {
         put(&mut scenario, "placement", writer.placement());
         scenario.insert("inference".to_owned(), writer.service());
@@ -38,7 +36,7 @@ pub(super) fn write(
     for (key, value) in &scenario {
         block(&mut text, 0, key, value);
     }
-    Ok(text)
+    text
 }
 
 /// A key and its value, maps of maps as blocks and the innermost maps on a line.
@@ -47,7 +45,7 @@ fn block(out: &mut String, depth: usize, key: &str, value: &Json) {
     let margin = "  ".repeat(depth);
     match value {
         Json::Object(map) if nested(map) => {
-            out.push_str(&format!("{margin}{key}:\n"));
+            let _ = writeln!(out, "{margin}{key}:");
             for (key, value) in map {
                 block(out, depth + 1, key, value);
             }

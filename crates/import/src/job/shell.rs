@@ -36,7 +36,7 @@ impl Script {
             script.directive(line.trim());
         }
         for tokens in commands(text) {
-            script.command(tokens);
+            script.command(&tokens);
         }
         script
     }
@@ -55,9 +55,9 @@ impl Script {
         self.directives.extend(settings.into_iter().map(|it| (system.to_owned(), it)));
     }
 
-    fn command(&mut self, tokens: Vec<Token>) {
+    fn command(&mut self, tokens: &[Token]) {
         let mut filled = Vec::new();
-        for token in &tokens {
+        for token in tokens {
             match token {
                 Token::Word(word) => filled.extend(self.fill(word)),
                 Token::Assign(name, words) if name.ends_with('+') => {
@@ -355,7 +355,7 @@ impl Lexer {
         let mut quote = None;
         while let Some(c) = self.peek() {
             match (c, quote) {
-                ('\'', None) | ('"', None) => {
+                ('\'' | '"', None) => {
                     quote = Some(c);
                     word.quoted = true;
                 }

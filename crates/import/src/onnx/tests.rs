@@ -478,6 +478,7 @@ fn over(tensors: &[(&str, i32, &[i64])], nodes: Vec<Bytes>) -> Model {
 /// Parameters, MACs and bytes of quantised operators: scales and zeros are bytes alone.
 #[test]
 fn quantised_weights_count_without_their_scales() {
+    type Case<'a> = (&'a [(&'a str, i32, &'a [i64])], Vec<Bytes>, f64);
     let float = 1;
     let byte = 2;
     let packed = node(
@@ -494,7 +495,7 @@ fn quantised_weights_count_without_their_scales() {
         node("DynamicQuantizeLinear", &["x"], &["q", "qs", "qz"], &[]),
         node("MatMulInteger", &["q", "w", "qz", "z"], &["y"], &[]),
     ];
-    let cases: [(&[(&str, i32, &[i64])], Vec<Bytes>, f64); 3] = [
+    let cases: [Case<'_>; 3] = [
         (&[("w", byte, &[16, 1, 4]), ("s", float, &[16])], vec![packed], 64.0 + 64.0),
         (&[("w", 3, &[8, 16]), ("s", float, &[16])], dequantized.to_vec(), 128.0 + 64.0),
         (&[("w", 3, &[8, 16]), ("z", 3, &[16])], integers.to_vec(), 128.0 + 16.0),

@@ -182,7 +182,7 @@ pub struct Lora {
     /// `query_key_value`, `gate_up_proj`), or `all-linear`; every attention and MLP projection.
     #[serde(default)]
     pub targets: Vec<String>,
-    /// Ranks of single projections where they differ: {down_proj: 64}.
+    /// Ranks of single projections where they differ: `{down_proj: 64}`.
     #[serde(default)]
     pub ranks: std::collections::BTreeMap<String, u64>,
 }

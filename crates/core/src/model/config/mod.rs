@@ -181,8 +181,8 @@ mod tests {
         }
     }
 
-    fn warned(config: Json) -> (u64, String) {
-        let model = saved("config.json", &config, &Input::default()).unwrap();
+    fn warned(config: &Json) -> (u64, String) {
+        let model = saved("config.json", config, &Input::default()).unwrap();
         (model.parameters().total, model.warnings.join("; "))
     }
 
@@ -191,14 +191,14 @@ mod tests {
     fn a_key_that_nothing_reads_is_told() {
         let config = json!({"model_type": "llama", "lora_rank": 8, "num_hiden_layers": 4,
             "hidden_size": 4096});
-        let (total, warnings) = warned(config.clone());
+        let (total, warnings) = warned(&config);
         assert_eq!(total, 6_738_415_616);
         assert!(warnings.contains("did you mean `num_hidden_layers`"), "{warnings}");
         let error = from_json("model", &config, None, &Input::default()).unwrap_err().to_string();
         assert!(error.contains("num_hidden_layers") || error.contains("lora_rank"), "{error}");
         let nested = json!({"model_type": "llama", "hidden_size": 4096,
             "speech_config": {"hidden_size": 512}});
-        assert!(warned(nested).1.contains("`speech_config` = a section"));
+        assert!(warned(&nested).1.contains("`speech_config` = a section"));
     }
 
     /// Sizes that the family does not read would leave a model of its defaults.
@@ -212,7 +212,7 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         let flat = json!({"model_type": "aimv2", "hidden_size": 1024});
-        assert!(warned(flat).1.contains("if the file is that of one part"));
+        assert!(warned(&flat).1.contains("if the file is that of one part"));
     }
 
     #[test]
@@ -244,6 +244,6 @@ mod tests {
     fn code_of_the_models_own_is_told_of() {
         let config = json!({"model_type": "bert", "architectures": ["BertForMaskedLM"],
             "auto_map": {"AutoModelForMaskedLM": "org/it--zebra.BertForMaskedLM"}});
-        assert!(warned(config).1.contains("zebra.BertForMaskedLM"));
+        assert!(warned(&config).1.contains("zebra.BertForMaskedLM"));
     }
 }

@@ -383,7 +383,7 @@ mod tests {
     const LINEAR: f64 = 6_979_321_856.0;
     const REST: f64 = 2.0 * (1_050_673_152.0 + 266_240.0);
 
-    fn llama(extra: Json) -> Model {
+    fn llama(extra: &Json) -> Model {
         let mut config = json!({"model_type": "llama", "hidden_size": 4096,
             "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
             "num_key_value_heads": 8, "vocab_size": 128_256, "torch_dtype": "bfloat16"});
@@ -430,7 +430,7 @@ mod tests {
             ),
         ];
         for (section, weight) in cases {
-            let model = llama(json!({"quantization_config": section.clone()}));
+            let model = llama(&json!({"quantization_config": section.clone()}));
             let expected = LINEAR * weight / 8.0 + REST;
             assert!(
                 (bytes(&model) / expected - 1.0).abs() < 1e-9,
@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn mlx_packs_the_table_and_the_head_too() {
-        let model = llama(json!({"quantization": {"group_size": 64, "bits": 4}}));
+        let model = llama(&json!({"quantization": {"group_size": 64, "bits": 4}}));
         let expected = (LINEAR + 1_050_673_152.0) * 4.5 / 8.0 + 2.0 * 266_240.0;
         assert!((bytes(&model) / expected - 1.0).abs() < 1e-9, "{:e}", bytes(&model));
     }
@@ -453,7 +453,7 @@ mod tests {
     fn modules_that_keep_their_format_are_left_out() {
         let kept = |names: Json| {
             llama(
-                json!({"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128,
+                &json!({"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128,
                 "modules_to_not_convert": names}}),
             )
         };
@@ -475,11 +475,11 @@ mod tests {
     #[test]
     fn a_plain_format_is_what_the_file_says() {
         for (dtype, wide) in [("float32", 4.0), ("torch.float16", 2.0), ("bfloat16", 2.0)] {
-            let model = llama(json!({"torch_dtype": dtype}));
+            let model = llama(&json!({"torch_dtype": dtype}));
             assert!((bytes(&model) / (8_030_261_248.0 * wide) - 1.0).abs() < 1e-12);
             assert!(model.storage.is_some_and(|storage| !storage.packed));
         }
-        let model = llama(json!({"quantization_config": {"quant_method": "warp"}}));
+        let model = llama(&json!({"quantization_config": {"quant_method": "warp"}}));
         assert!(model.warnings[0].contains("warp"), "{:?}", model.warnings);
     }
 }

@@ -239,10 +239,10 @@ impl Names for Builder<'_> {
             "batch" => given(Some(self.input.batch)),
             "input_sequence" => given(self.input.sequence),
             "input_decoder_sequence" => given(self.input.decoder_sequence),
-            "input_image_size" => self.media(0, self.input.image_size),
-            "input_images" => self.media(1, self.input.images),
-            "input_frames" => self.media(2, self.input.frames),
-            "input_sound" => self.media(3, self.input.sound),
+            "input_image_size" => Some(self.media(0, self.input.image_size)),
+            "input_images" => Some(self.media(1, self.input.images)),
+            "input_frames" => Some(self.media(2, self.input.frames)),
+            "input_sound" => Some(self.media(3, self.input.sound)),
             "head" => Some(frame.head.clone()),
             "config" => Some(Value::Map(Arc::new(frame.config.clone()))),
             key => self.own_key(key),
@@ -408,9 +408,9 @@ impl<'t> Builder<'t> {
     }
 
     /// A size of images or sound, with a note that the template asked for it.
-    fn media(&mut self, which: usize, size: Option<u64>) -> Option<Value> {
+    fn media(&mut self, which: usize, size: Option<u64>) -> Value {
         self.asked[which] = true;
-        Some(size.map_or(Value::Null, Value::count))
+        size.map_or(Value::Null, Value::count)
     }
 
     /// Refuses images or sound that the model has no use for.

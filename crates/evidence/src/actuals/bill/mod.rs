@@ -145,8 +145,8 @@ fn hours(
                 devices.add(None);
                 instances.add(None);
             }
-            (_, Some(sku::Hours::OfDevices(hours))) => devices.add(Some(*hours)),
-            (Machine::Device, Some(sku::Hours::OfInstances(hours))) => devices.add(Some(*hours)),
+            (_, Some(sku::Hours::OfDevices(hours)))
+            | (Machine::Device, Some(sku::Hours::OfInstances(hours))) => devices.add(Some(*hours)),
             (Machine::Instance(Some(size)), Some(sku::Hours::OfInstances(hours))) => {
                 devices.add(Some(hours * size));
             }
