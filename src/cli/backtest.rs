@@ -56,6 +56,8 @@ enum What {
     Runs,
     /// Latency and throughput of serving engines.
     Serving,
+    /// Speed of vision networks and encoders, in inference and training.
+    Networks,
 }
 
 impl Options {
@@ -64,6 +66,7 @@ impl Options {
             What::TrainingThroughput => Kind::TrainingThroughput,
             What::Runs => Kind::Runs,
             What::Serving => Kind::Serving,
+            What::Networks => Kind::Networks,
         };
         if let Some(path) = &self.rows {
             output::vacant(path, self.force)?;
@@ -75,6 +78,9 @@ impl Options {
         };
         let test = match kind {
             Kind::Serving => self.serving(&rows, &catalog)?,
+            Kind::Networks => {
+                Backtest::networks(&rows, &catalog, &calibration(self.calibration.as_deref())?)?
+            }
             _ => Backtest::run(kind, &rows, &catalog, &calibration(self.calibration.as_deref())?)?,
         };
         if let Some(path) = &self.rows {

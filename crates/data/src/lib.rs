@@ -25,6 +25,9 @@ pub mod hardware {
     pub const ALIASES: &str = table!("hardware/aliases.csv");
     /// Constants of training, as JSON.
     pub const CALIBRATION: &str = include_str!(concat!(env!("OUT_DIR"), "/calibration.json"));
+    /// Constants of operators, as JSON.
+    pub const KERNEL_CALIBRATION: &str =
+        include_str!(concat!(env!("OUT_DIR"), "/kernel-calibration.json"));
     /// Constants of serving, as JSON.
     pub const SERVING_CALIBRATION: &str =
         include_str!(concat!(env!("OUT_DIR"), "/serving-calibration.json"));

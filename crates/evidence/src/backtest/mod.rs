@@ -8,6 +8,7 @@ pub mod calibrate;
 pub mod case;
 pub mod fit;
 mod least_squares;
+pub mod networks;
 pub mod runs;
 pub mod score;
 pub mod serving;
@@ -31,6 +32,8 @@ pub enum Kind {
     Runs,
     /// Latency and throughput of serving engines.
     Serving,
+    /// Speed of networks that take a whole sample at once, in inference and training.
+    Networks,
 }
 
 /// What scored figures are grouped by; each kind of table has some of them.
@@ -84,6 +87,7 @@ impl Kind {
             Self::TrainingThroughput => "training-throughput",
             Self::Runs => "runs",
             Self::Serving => "serving",
+            Self::Networks => "networks",
         }
     }
 
@@ -96,8 +100,11 @@ impl Kind {
             Self::TrainingThroughput => Table::read(flopcast_data::evidence::THROUGHPUT)?
                 .join(flopcast_data::evidence::MODELS, "model"),
             Self::Runs => Table::read(flopcast_data::evidence::RUNS),
-            Self::Serving => Err(Error::input("flopcast ships no table of serving figures")
-                .hint("name one: flopcast backtest --kind serving FILE.csv")),
+            Self::Serving | Self::Networks => {
+                let name = self.name();
+                Err(Error::input(format!("flopcast ships no table of {name}"))
+                    .hint(format!("name one: flopcast backtest --kind {name} FILE.csv")))
+            }
         }
     }
 }
@@ -117,7 +124,26 @@ impl Backtest {
         Self::score(kind, table, |test, row| match kind {
             Kind::TrainingThroughput => test.step(row, catalog, calibration),
             Kind::Runs => test.whole_run(row, catalog, calibration),
-            Kind::Serving => Err(Error::input("a serving figure needs the serving model")),
+            Kind::Serving | Kind::Networks => {
+                Err(Error::input("the figure needs the constants of its own model"))
+            }
+        })
+    }
+
+    /// Scores a table of networks; nothing is fitted.
+    ///
+    /// # Errors
+    /// The table has no rows. A row that cannot be scored is skipped with its reason.
+    pub fn networks(
+        table: &Table,
+        catalog: &Catalog,
+        calibration: &flopcast_core::kernel::calibration::Calibration,
+    ) -> Result<Self> {
+        Self::score(Kind::Networks, table, |test, row| {
+            let network = networks::Network::read(row, catalog, calibration)?;
+            test.scored.push(network.scored(calibration)?);
+            test.baseline.extend(fit::Evidence::rule_of_thumb(&network));
+            Ok(())
         })
     }
 

@@ -21,7 +21,7 @@ impl Subject for Backtest {
         }
         if !self.skipped.is_empty() {
             let what = match self.kind {
-                Kind::TrainingThroughput | Kind::Serving => "rows",
+                Kind::TrainingThroughput | Kind::Serving | Kind::Networks => "rows",
                 Kind::Runs => "figures",
             };
             let caption = format!("{} {what} not scored:", self.skipped.len());
@@ -111,8 +111,10 @@ pub(super) fn errors(rows: &[(String, Summary)]) -> Grid {
 fn summaries(test: &Backtest, figure: &str) -> Vec<(String, Summary)> {
     let mut rows = Vec::new();
     rows.extend(test.summary(figure).map(|summary| ("all".to_owned(), summary)));
-    if figure == flopcast_evidence::backtest::throughput::THROUGHPUT {
-        for kind in ["dense", "moe"] {
+    if figure == flopcast_evidence::backtest::throughput::THROUGHPUT
+        || figure == flopcast_evidence::backtest::networks::SPEED
+    {
+        for kind in ["dense", "moe", "inference", "training"] {
             let some = test.baseline.iter().filter(|row| row.group("kind") == Some(kind));
             let name = format!("(constant MFU 40 %, {kind})");
             rows.extend(Summary::of(some).map(|summary| (name, summary)));

@@ -6,12 +6,14 @@ use chrono::NaiveDate;
 use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Placed, Result};
 use flopcast_core::estimate::plan::{Card, TrainingPlan};
+use flopcast_core::kernel;
+use flopcast_core::kernel::network::{Setup, Task, half_width};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
 use flopcast_core::quantity::{
-    Data as Bytes, Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time,
-    Tokens, show,
+    Data as Bytes, Devices, Distribution, FlopPerSample, FlopPerToken, Measure, Mfu, Precision,
+    Share, Time, Tokens, show,
 };
 use flopcast_core::training::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, Work,
@@ -76,8 +78,14 @@ pub(super) fn plan(
     }
     let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
     let prediction = prediction.map(|asked| Prediction { work: ratio, trained, ..asked });
-    let efficiency =
-        efficiency(catalog, training, device, &work, devices.as_ref(), prediction.is_some())?;
+    let efficiency = efficiency(
+        catalog,
+        training,
+        device,
+        (&work, &whole),
+        devices.as_ref(),
+        prediction.is_some(),
+    )?;
     let run = Run {
         work,
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
@@ -480,7 +488,7 @@ fn efficiency(
     catalog: &Catalog,
     training: &Training,
     device: &Accelerator,
-    work: &Work,
+    (work, model): (&Work, &Model),
     devices: Option<&Input<Devices>>,
     predictable: bool,
 ) -> Result<Option<Efficiency>> {
@@ -546,7 +554,40 @@ fn efficiency(
         };
         return pace(step, &time.place);
     }
-    if predictable { Ok(None) } else { assumed_mfu(catalog, training, device).map(Some) }
+    match (predictable, work) {
+        (true, _) => Ok(None),
+        (false, Work::Samples { .. }) if model.layers.len() > 1 => {
+            network_mfu(training, device, model).map(Some)
+        }
+        _ => assumed_mfu(catalog, training, device).map(Some),
+    }
+}
+
+/// Samples that a device takes at once, where nobody says.
+const SAMPLES: f64 = 128.0;
+
+/// The MFU of a network over whole samples, timed operator by operator.
+fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Result<Efficiency> {
+    let precision = training.precision.value;
+    let machine = kernel::Device::of(device, precision)
+        .map_err(|error| error.at(Some(&training.hardware.accelerator.place)))?;
+    let calibration = kernel::calibration::Calibration::shipped()?;
+    let runtime = calibration.runtime(training.framework.as_deref().unwrap_or_default());
+    let setup = Setup::new(&machine, runtime, &calibration)?;
+    let cost = setup.cost(model, precision.size(), &machine, Task::Training);
+    let flops = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
+    let flops = flops.matmul.value * SAMPLES / model.input.batch.max(1) as f64;
+    let mfu = flops / (machine.peak.value * cost.time(SAMPLES).value);
+    let (width, reason) = half_width(&calibration.intervals, Task::Training, setup.known);
+    let reason = reason.map_or(String::new(), |reason| format!("; {reason}"));
+    let why = format!(
+        "forward, backward and update operator by operator, {}, {SAMPLES} samples a device{reason}",
+        setup.runtime().name()
+    );
+    let basis = Basis::Assumed { why, source: Some(calibration.fitted.clone()) };
+    let error = Distribution::lognormal(mfu, width / 1.2816);
+    let mfu = Input::new("training.efficiency.mfu", Mfu::from_stored(mfu.min(1.0)), basis);
+    Ok(Efficiency::Mfu(mfu.spread(Some(error)), FlopConvention::Model))
 }
 
 /// A dated default of the accelerator's generation and the precision.
