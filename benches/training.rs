@@ -7,7 +7,7 @@ use flopcast::training::format::Format;
 use flopcast::training::layout::{Wish, plan};
 use flopcast::training::memory::ADAMW;
 use flopcast::training::parallelism::{Batch, Parallelism};
-use flopcast::training::platform::{ExpertKernels, Hardware, Platform, Software};
+use flopcast::training::platform::{Hardware, Platform, Software};
 use flopcast::training::step_time::step;
 
 fn main() {
@@ -36,12 +36,7 @@ fn platform() -> Platform {
     let catalog = Catalog::embedded();
     let calibration = Calibration::shipped().expect("embedded");
     let hardware = Hardware::of(&catalog, "h100-sxm", Format::Half).expect("in the catalog");
-    let software = Software {
-        year: 2025.5,
-        overlaps_tensor: true,
-        overlaps_gradients: true,
-        expert_kernels: ExpertKernels::Grouped,
-    };
+    let software = Software { overlaps_tensor: true, ..Software::usual(2025.5) };
     Platform::new(&hardware, Format::Half, software, &calibration).expect("calibrated")
 }
 

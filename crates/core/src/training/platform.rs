@@ -53,6 +53,24 @@ pub struct Software {
     pub overlaps_gradients: bool,
     /// How far the kernels of routed experts have come.
     pub expert_kernels: ExpertKernels,
+    /// Whether whole steps are captured as graphs, so that the host does little between them.
+    pub captured: bool,
+    /// Place of the framework among those of the calibration.
+    pub framework: Option<usize>,
+}
+
+impl Software {
+    /// A framework that nothing is known of, of a year: a usual one.
+    pub fn usual(year: f64) -> Self {
+        Self {
+            year,
+            overlaps_tensor: false,
+            overlaps_gradients: true,
+            expert_kernels: ExpertKernels::Grouped,
+            captured: false,
+            framework: None,
+        }
+    }
 }
 
 /// Stages in which a framework rewrote its kernels and dispatch of routed experts.
@@ -90,6 +108,8 @@ pub struct Platform {
     pub(super) software: Software,
     pub(super) rates: Rates,
     pub(super) general: General,
+    /// Speed of the framework / that of a usual one.
+    pub(super) maturity: f64,
 }
 
 impl Platform {
@@ -107,8 +127,11 @@ impl Platform {
             Some((name, generation)) => (name, Some(generation)),
             None => (hardware.architecture.as_str(), None),
         };
-        let constants =
-            (calibration.general()?, calibration.rates(name, format.precision().name())?);
+        let constants = (
+            calibration.general()?,
+            calibration.rates(name, format.precision().name())?,
+            calibration.maturity(software.framework),
+        );
         Ok(Self::with_constants(hardware, format, software, generation, constants))
     }
 
@@ -118,7 +141,7 @@ impl Platform {
         format: Format,
         software: Software,
         generation: Option<&Generation>,
-        (general, rates): (General, Rates),
+        (general, rates, maturity): (General, Rates, f64),
     ) -> Self {
         let device = &hardware.device;
         let peak16 = device.peak16.stored();
@@ -141,6 +164,7 @@ impl Platform {
             software,
             rates,
             general,
+            maturity,
         }
     }
 

@@ -4,7 +4,7 @@ use super::calibration::{Calibration, Familiarity};
 use super::format::Format;
 use super::memory::{ADAMW, State, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
-use super::platform::{Hardware, Platform, Software, decimal_year};
+use super::platform::{Hardware, Platform, decimal_year};
 use super::run::Settled;
 use super::step_time::{step, widening};
 use crate::catalog::Catalog;
@@ -51,15 +51,10 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     let calibration = Calibration::shipped()?;
     let format = Format::of(wanted.precision)?;
     let hardware = Hardware::of(catalog, &wanted.accelerator, format)?;
-    let framework = wanted.framework.as_deref().and_then(|name| calibration.framework(name));
+    let framework =
+        wanted.framework.as_deref().map(|name| calibration.framework_named(name)).transpose()?;
     let year = decimal_year(wanted.software_epoch);
-    let software = Software {
-        year,
-        overlaps_tensor: framework
-            .is_some_and(|(_, f)| f.overlaps_tensor_since.is_some_and(|since| year >= since)),
-        overlaps_gradients: true,
-        expert_kernels: framework.map_or_else(Default::default, |(_, f)| f.expert_kernels(year)),
-    };
+    let software = calibration.software(framework, year);
     let platform = Platform::new(&hardware, format, software, &calibration)?;
     let batch = Batch { sequences: wanted.sequences, length: wanted.sequence };
     let (candidate, runners_up, tried) = if let Some(layout) = &wanted.layout {

@@ -135,6 +135,7 @@ struct Job<'a> {
     /// Clock that the power budget allows.
     clock: f64,
     operand_traffic: f64,
+    /// Speed of the kernels around routed experts / that of today's.
     expert_software: f64,
     flash: bool,
 }
@@ -192,7 +193,7 @@ impl<'a> Job<'a> {
             operand_traffic: general.operand_traffic
                 * (platform.peak16 / 312e12).powf(general.width_exponent),
             expert_software: match platform.software.expert_kernels {
-                ExpertKernels::Early => general.expert_early,
+                ExpertKernels::Early => part_of_width(model, general.expert_early),
                 ExpertKernels::Grouped => 1.0,
                 ExpertKernels::Graphs => general.expert_recent,
             },
@@ -317,7 +318,9 @@ impl<'a> Job<'a> {
         let routed = t / tensor;
         let per_expert = (routed * ranks * top_k / count).max(1.0);
         let grouped = |n: f64, k: f64| {
-            let efficiency = platform.rates.gemm * general.expert_gemm;
+            let efficiency = platform.rates.gemm
+                * general.expert_gemm
+                * part_of_width(model, general.expert_width);
             let traffic = general.expert_operand_traffic;
             self.products(per_expert, n, k, count / ranks, efficiency, traffic)
         };
@@ -410,12 +413,19 @@ impl<'a> Job<'a> {
         let copies = (layout.data * layout.context) as f64;
         let shards = if layout.zero == super::parallelism::Zero::Off { 1.0 } else { copies };
         let optimizer = UPDATE_BYTES * (experts + weights) / shards / platform.bandwidth;
-        let fixed = general.step_overhead * if platform.host_launched { 1.0 } else { 0.2 };
+        let fixed = match (platform.software.captured, platform.host_launched) {
+            (true, _) => general.captured_overhead,
+            (false, true) => general.step_overhead,
+            (false, false) => 0.2 * general.step_overhead,
+        };
         let sum = busy + gathered + reduced + between + optimizer + fixed;
         let doublings = (layout.devices() as f64 / 8.0).log2().max(0.0);
-        let total = sum * (1.0 + general.straggler * doublings);
+        // Whatever makes a framework slower makes every part of its step longer.
+        let pace = 1.0 / platform.maturity;
+        let total = pace * sum * (1.0 + general.straggler * doublings);
 
-        let in_stage = |part: f64| Time::from_stored(part * its_layers * m);
+        let seconds = |part: f64| Time::from_stored(part * pace);
+        let in_stage = |part: f64| seconds(part * its_layers * m);
         let tokens = batch.sequences as f64 * self.length;
         Step {
             total: Time::from_stored(total),
@@ -428,12 +438,12 @@ impl<'a> Job<'a> {
             expert: in_stage(layer.expert),
             context: in_stage(layer.context),
             launch: in_stage(layer.launch),
-            head: Time::from_stored(its_head * m),
-            data: Time::from_stored(gathered + reduced),
-            pipeline: Time::from_stored(between),
-            bubble: Time::from_stored(bubble),
-            optimizer: Time::from_stored(optimizer),
-            overhead: Time::from_stored(fixed + total - sum),
+            head: seconds(its_head * m),
+            data: seconds(gathered + reduced),
+            pipeline: seconds(between),
+            bubble: seconds(bubble),
+            optimizer: seconds(optimizer),
+            overhead: seconds(fixed) + Time::from_stored(total - pace * sum),
         }
     }
 
@@ -447,6 +457,12 @@ impl<'a> Job<'a> {
             rest / (layout.tensor * layout.pipeline) as f64,
         ]
     }
+}
+
+/// Width of an expert / (that + a width): what kernels that pay for each routed token leave of it.
+fn part_of_width(model: &Extents, half: f64) -> f64 {
+    let width = model.experts.map_or(f64::INFINITY, |experts| experts.ffn as f64);
+    1.0 / (1.0 + half / width)
 }
 
 /// (a⁴ + b⁴)^¼: the larger one, and a little more where both are alike.
@@ -483,12 +499,7 @@ mod tests {
     fn platform(accelerator: &str, format: Format) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, accelerator, format).unwrap();
-        let software = Software {
-            year: 2025.4,
-            overlaps_tensor: true,
-            overlaps_gradients: true,
-            expert_kernels: ExpertKernels::Grouped,
-        };
+        let software = Software { overlaps_tensor: true, ..Software::usual(2025.4) };
         Platform::new(&hardware, format, software, &calibration).unwrap()
     }
 

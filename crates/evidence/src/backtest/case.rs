@@ -9,9 +9,7 @@ use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::memory::{ADAMW, Memory, memory};
 use flopcast_core::training::parallelism::{Batch, Parallelism, Recompute, Zero};
-use flopcast_core::training::platform::{
-    ExpertKernels, Hardware, Platform, Software, decimal_year,
-};
+use flopcast_core::training::platform::{Hardware, Platform, Software, decimal_year};
 use flopcast_core::training::step_time::{Step, step};
 
 use super::table::Row;
@@ -25,6 +23,8 @@ pub struct Case {
     pub model: String,
     /// Who published it.
     pub source: String,
+    /// The table that it is from, where a column says so.
+    pub table: Option<String>,
     /// The framework, if the calibration knows it.
     pub framework: Option<String>,
     /// The accelerator's name in the catalog.
@@ -69,7 +69,8 @@ impl Case {
         let mut assumptions = Vec::new();
         let source = row.text("source").unwrap_or_default().to_owned();
         let model = row.text("model").unwrap_or_default().to_owned();
-        let framework = calibration.framework(&source);
+        let texts = [source.as_str(), row.text("framework").unwrap_or_default()];
+        let framework = calibration.framework(&texts);
         let year = if let Some(text) = row.text("date") {
             year(text).ok_or_else(|| row.error("date", "no date"))?
         } else {
@@ -78,7 +79,7 @@ impl Case {
         };
         let extents = extents(row, &model)?;
         let (layout, batch) =
-            layout(row, &extents, framework.map(|(_, f)| f), year, &mut assumptions)?;
+            layout(row, &extents, framework.map(|(.., f)| f), year, &mut assumptions)?;
         // It ran, whatever its degrees of expert parallelism divide.
         let ran = Parallelism { expert: 1, ..layout };
         ran.check(row.count("n_devices")?, extents.layers, 0, batch)?;
@@ -86,13 +87,11 @@ impl Case {
         let name = row.text("accelerator").ok_or_else(|| row.error("accelerator", "empty"))?;
         let hardware = hardware(row, catalog, calibration, name, format, &mut assumptions)?;
         let notes = row.text("notes").unwrap_or_default().to_lowercase();
-        let overlap = framework.and_then(|(_, f)| f.overlaps_tensor_since);
+        let known = calibration.software(framework.map(|(place, _, f)| (place, f)), year);
         let software = Software {
-            year,
-            overlaps_tensor: overlap.is_some_and(|since| year >= since) || notes.contains("async"),
+            overlaps_tensor: known.overlaps_tensor || notes.contains("async"),
             overlaps_gradients: framework.is_some(),
-            expert_kernels: framework
-                .map_or(ExpertKernels::Grouped, |(_, f)| f.expert_kernels(year)),
+            ..known
         };
         let memory_kind = match row.text("memory_kind") {
             Some("reserved") => MemoryKind::Reserved,
@@ -104,11 +103,12 @@ impl Case {
                 .generation(&hardware.architecture)
                 .map_or_else(|| hardware.architecture.clone(), |(name, _)| name.to_owned()),
             accelerator: name.to_owned(),
-            framework: framework.map(|(name, _)| name.to_owned()),
+            framework: framework.map(|(_, name, _)| name.to_owned()),
             throughput: row.number("tokens_per_s_per_device")?.map(DeviceTokenRate::from_stored),
             memory: row
                 .number("peak_memory_gb")?
                 .map(|gb| (DeviceMemory::from_stored(gb * 1e9), memory_kind)),
+            table: row.text("table").map(str::to_owned),
             model,
             source,
             extents,

@@ -37,8 +37,9 @@ pub enum Kind {
 }
 
 /// What scored figures are grouped by; each kind of table has some of them.
-const GROUPINGS: [&str; 10] = [
+const GROUPINGS: [&str; 11] = [
     "kind",
+    "table",
     "load",
     "devices",
     "engine",

@@ -62,7 +62,11 @@ impl Network {
         let devices = row.count_or("n_devices", 1)? as f64;
         Ok(Self {
             id: row.id(),
-            family: name.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or(name).to_owned(),
+            family: name
+                .split(|c: char| !c.is_ascii_alphabetic())
+                .next()
+                .unwrap_or(name)
+                .to_owned(),
             model: spec::from_preset(name, &input)?,
             name: name.to_owned(),
             task: match text("task")? {

@@ -16,7 +16,7 @@ use flopcast_core::training::goodput::WHOLE_RUN;
 use flopcast_core::training::layout::{Wish, plan};
 use flopcast_core::training::memory::ADAMW;
 use flopcast_core::training::parallelism::Batch;
-use flopcast_core::training::platform::{ExpertKernels, Hardware, Platform, Software};
+use flopcast_core::training::platform::{Hardware, Platform, Software};
 
 use super::case::year;
 use super::score::Scored;
@@ -173,12 +173,7 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
         return Ok(hours / WHOLE_RUN);
     }
     let year = row.text("year_month").and_then(year).ok_or_else(|| missing("year_month"))?;
-    let software = Software {
-        year,
-        overlaps_tensor: false,
-        overlaps_gradients: true,
-        expert_kernels: ExpertKernels::Grouped,
-    };
+    let software = Software::usual(year);
     let platform = Platform::new(&hardware, format, software, calibration)?;
     let model = extents(row, kind)?;
     let length = row.number("seq_len")?.unwrap_or(2048.0) as u64;

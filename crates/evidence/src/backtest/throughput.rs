@@ -131,7 +131,7 @@ impl Evidence for Case {
                 case.format,
                 case.software,
                 generation,
-                (general, rates),
+                (general, rates, calibration.maturity(case.software.framework)),
             ));
         }
         Ok(setups)
@@ -177,11 +177,14 @@ fn kind(case: &Case) -> &'static str {
 }
 
 fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {
-    vec![
+    let table = case.table.iter().map(|table| ("table", table.clone()));
+    let mut groups = vec![
         ("kind", kind(case).to_owned()),
         ("accelerator", case.accelerator.clone()),
         ("source", case.publisher().to_owned()),
         ("sharding", if case.layout.zero == Zero::Weights { "ZeRO-3" } else { "other" }.to_owned()),
         ("constants", if known.accelerator { "own" } else { "inherited" }.to_owned()),
-    ]
+    ];
+    groups.extend(table);
+    groups
 }
