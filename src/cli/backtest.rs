@@ -58,6 +58,10 @@ enum What {
     Serving,
     /// Speed of vision networks and encoders, in inference and training.
     Networks,
+    /// Tokens per second of steps that train adapters (LoRA, QLoRA).
+    Lora,
+    /// Hours of systems of which compute and hardware alone are known.
+    Systems,
 }
 
 impl Options {
@@ -67,13 +71,15 @@ impl Options {
             What::Runs => Kind::Runs,
             What::Serving => Kind::Serving,
             What::Networks => Kind::Networks,
+            What::Lora => Kind::Lora,
+            What::Systems => Kind::Systems,
         };
         if let Some(path) = &self.rows {
             output::vacant(path, self.force)?;
         }
         let catalog = load::catalog(global)?;
         let rows = match &self.file {
-            Some(path) => Table::read(&text(path)?)?,
+            Some(path) => kind.table(&text(path)?)?,
             None => kind.shipped()?,
         };
         let test = match kind {

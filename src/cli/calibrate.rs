@@ -62,7 +62,9 @@ impl Options {
         }
         let before = calibration(self.calibration.as_deref())?;
         let (table, name) = match &self.file {
-            Some(path) => (Table::read(&text(path)?)?, path.display().to_string()),
+            Some(path) => {
+                (Kind::TrainingThroughput.table(&text(path)?)?, path.display().to_string())
+            }
             None => {
                 (Kind::TrainingThroughput.shipped()?, "hardware/backtest/throughput.csv".to_owned())
             }

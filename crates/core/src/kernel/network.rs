@@ -10,6 +10,8 @@
 //! traffic of different tiles overlap little, and between kernels not at all. Training adds the
 //! backward pass by operator and the update of the weights.
 
+use std::collections::BTreeMap;
+
 use super::Device;
 use super::calibration::{Calibration, General, Own, Runtime};
 use crate::calibration::Intervals;
@@ -46,6 +48,62 @@ pub enum Known {
     Kin,
     /// On none of its kind.
     Foreign,
+}
+
+/// What a network asks of any device: its operators, summed by kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    task: Task,
+    /// Samples that it is counted for.
+    samples: f64,
+    parts: BTreeMap<Kind, Part>,
+    /// Parameters that the optimizer updates.
+    updated: f64,
+}
+
+/// Sums over the operators of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Part {
+    /// FLOPs of products, forward.
+    forward: f64,
+    /// The same backward; none in inference.
+    backward: f64,
+    /// Bytes of activations, read and written.
+    activations: f64,
+    /// Bytes of the weights of products.
+    weights: f64,
+    /// Operators run.
+    count: f64,
+}
+
+impl Work {
+    /// Counts a model, whose activations and weights take `element` each, for the samples that it
+    /// is built for.
+    pub fn of(model: &Model, element: Data, task: Task) -> Self {
+        let samples = model.input.batch.max(1);
+        let mut work = Self { task, samples: samples as f64, parts: BTreeMap::new(), updated: 0.0 };
+        let training = task == Task::Training;
+        for layer in model.layers.iter().filter(|layer| layer.count > 0) {
+            let kind = Kind::of(layer, samples);
+            if training && layer.trained {
+                work.updated += layer.parameters() as f64;
+            }
+            if kind == Kind::Nothing {
+                continue;
+            }
+            let part = work.parts.entry(kind).or_default();
+            part.forward += layer.forward(AttentionCount::Causal).matmul.value;
+            if training {
+                part.backward += layer.backward(AttentionCount::Causal).matmul.value;
+            }
+            part.activations += layer.activation_data(element).value;
+            if matches!(kind, Kind::Dense | Kind::Convolution | Kind::Grouped(_)) {
+                part.weights += layer.weight_data(element).value;
+            }
+            part.count += layer.count as f64;
+        }
+        work
+    }
 }
 
 /// The time of a network: linear in the samples of a batch.
@@ -101,65 +159,42 @@ impl Setup {
         self.runtime
     }
 
-    /// Times of a model that is counted for one sample or more, whose activations and weights take
-    /// `element` each.
-    pub fn cost(&self, model: &Model, element: Data, device: &Device, task: Task) -> Cost {
-        let samples = model.input.batch.max(1) as f64;
+    /// Times of a network's work on a device.
+    pub fn cost(&self, work: &Work, device: &Device) -> Cost {
+        let (samples, bandwidth) = (work.samples, device.bandwidth.value);
         let mut cost = Cost::default();
-        for layer in model.layers.iter().filter(|layer| layer.count > 0) {
-            let one = self.operator(layer, model.input.batch.max(1), element, device, task);
+        for (kind, it) in &work.parts {
+            let one = self.part(*kind, it, work.task, device);
             cost.arithmetic += one.arithmetic / samples;
             cost.traffic += one.traffic / samples;
             cost.weights += one.weights;
             cost.kernels += one.kernels;
             cost.count += one.count;
         }
-        if task == Task::Training {
-            let trained: u64 =
-                model.layers.iter().filter(|it| it.trained).map(Layer::parameters).sum();
-            let update = UPDATE_BYTES * trained as f64 / device.bandwidth.value;
-            cost.weights += Time::from_stored(update);
-        }
+        cost.weights += Time::from_stored(UPDATE_BYTES * work.updated / bandwidth);
         cost
     }
 
-    /// Time of an operator over the samples that it is counted for.
-    pub fn operator(
-        &self,
-        layer: &Layer,
-        samples: u64,
-        element: Data,
-        device: &Device,
-        task: Task,
-    ) -> Cost {
-        let general = &self.general;
+    /// Time of the operators of one kind.
+    fn part(&self, kind: Kind, it: &Part, task: Task, device: &Device) -> Cost {
+        let (general, bandwidth) = (&self.general, device.bandwidth.value);
         let training = task == Task::Training;
-        let flops = layer.forward(AttentionCount::Causal).matmul.value;
-        let again =
-            if training { layer.backward(AttentionCount::Causal).matmul.value } else { 0.0 };
-        let bytes = layer.activation_data(element).value / device.bandwidth.value;
-        let weights = layer.weight_data(element).value / device.bandwidth.value;
-        let kind = Kind::of(layer, samples);
-        if kind == Kind::Nothing {
-            return Cost::default();
-        }
         let (rate, backward) = self.rates(kind, device);
-        let forward_passes = self.passes(kind);
         // Backward, a product reads what it read and writes its gradients: two passes for one.
-        let passes_again = match kind {
+        let again = match kind {
             _ if !training => 0.0,
             Kind::Function | Kind::LayerNorm => general.backward_passes,
             _ => 2.0,
         };
         let own = self.own.map_or(general.kernel, |own| own.kernel);
         let times = if training { 3.0 } else { 1.0 };
-        let read = matches!(kind, Kind::Dense | Kind::Convolution | Kind::Grouped(_));
+        let passes = self.passes(kind) * (1.0 + again);
         Cost {
-            arithmetic: Time::from_stored(flops / rate + again / (rate * backward)),
-            traffic: Time::from_stored(bytes * forward_passes * (1.0 + passes_again)),
-            weights: Time::from_stored(if read { weights * times } else { 0.0 }),
-            kernels: Time::from_stored(layer.count as f64 * own * times),
-            count: layer.count as f64,
+            arithmetic: Time::from_stored(it.forward / rate + it.backward / (rate * backward)),
+            traffic: Time::from_stored(it.activations * passes / bandwidth),
+            weights: Time::from_stored(it.weights * times / bandwidth),
+            kernels: Time::from_stored(it.count * own * times),
+            count: it.count,
         }
     }
 
@@ -233,7 +268,7 @@ pub fn half_width(intervals: &Intervals, task: Task, known: Known) -> (f64, Opti
 }
 
 /// Operators that take their time alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Dense,
     Convolution,
@@ -275,8 +310,8 @@ impl Kind {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
-    use crate::model::Role;
     use crate::model::operator::{Axis, Convolution};
+    use crate::model::{Input, Role, spec};
     use crate::quantity::Precision;
 
     fn convolution(groups: u64) -> Layer {
@@ -297,10 +332,13 @@ mod tests {
         let calibration = Calibration::shipped().unwrap();
         let device = Device::of(catalog.accelerator("rtx-4090").unwrap(), Precision::Fp16).unwrap();
         let setup = Setup::new(&device, runtime, &calibration).unwrap();
-        let layer = convolution(groups);
-        let cost = setup.operator(&layer, 1, Precision::Fp16.size(), &device, task);
-        let flops = layer.forward(AttentionCount::Causal).matmul.value;
-        cost.time(1.0).value / flops
+        let model = Model {
+            layers: vec![convolution(groups)],
+            ..spec::from_preset("resnet18", &Input::default()).unwrap()
+        };
+        let flops = model.forward(AttentionCount::Causal).matmul.value;
+        let work = Work::of(&model, Precision::Fp16.size(), task);
+        setup.cost(&work, &device).time(1.0).value / flops
     }
 
     #[test]

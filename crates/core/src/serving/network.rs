@@ -13,7 +13,7 @@ use crate::catalog::Accelerator;
 use crate::diagnostic::{Error, Result};
 use crate::kernel::Device;
 use crate::kernel::calibration::Calibration;
-use crate::kernel::network::{Setup, Task, half_width};
+use crate::kernel::network::{Setup, Task, Work, half_width};
 use crate::model::Model;
 use crate::model::input::AttentionCount;
 use crate::provenance::{Basis, Input, Traced};
@@ -30,7 +30,7 @@ pub fn reached(model: &Model, accelerator: &Accelerator, precision: Precision) -
     let device = Device::of(accelerator, precision)?;
     let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
     let element = precision.size();
-    let cost = setup.cost(model, element, &device, Task::Inference);
+    let cost = setup.cost(&Work::of(model, element, Task::Inference), &device);
     let assumed = |why: &str| Basis::Assumed {
         why: why.to_owned(),
         source: Some(calibration.fitted.clone()),

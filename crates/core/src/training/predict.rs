@@ -6,7 +6,7 @@ use super::memory::{ADAMW, State, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::{Hardware, Platform, decimal_year};
 use super::run::Settled;
-use super::step_time::{step, widening};
+use super::step_time::{step_of_part, widening};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::model::{AttentionCount, Layer, Model, Operator, Role};
@@ -70,7 +70,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         let layout = layout.value;
         let candidate = Candidate {
             layout,
-            step: step(model, &layout, batch, &platform),
+            step: step_of_part(model, &layout, batch, &platform, wanted.trained),
             memory: memory(model, &layout, batch, &platform, state(wanted)),
         };
         (candidate, Vec::new(), (0, 0))
@@ -84,7 +84,13 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         };
         let chosen =
             plan(model, wish, &platform).map_err(|error| error.at(Some(&wanted.devices_place)))?;
-        (chosen.best, chosen.runners_up, (chosen.tried, chosen.too_large))
+        // The search times whole training; what is chosen trains the part that is asked for.
+        let retimed = |it: Candidate| Candidate {
+            step: step_of_part(model, &it.layout, batch, &platform, wanted.trained),
+            ..it
+        };
+        let runners_up = chosen.runners_up.into_iter().map(retimed).collect();
+        (retimed(chosen.best), runners_up, (chosen.tried, chosen.too_large))
     };
     let widening = if wanted.trained < 1.0 && wanted.weight_bytes < 2.0 {
         let layout = &candidate.layout;
@@ -135,8 +141,10 @@ pub fn settle(
     let efficiency = match (given, asked, &predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
-            let work = wanted.work + predicted.widening;
-            // What the recipe adds or saves runs at the utilisation of plain training.
+            // The step knows what frozen weights save; what else the recipe adds runs at its
+            // utilisation.
+            let timed = (2.0 + wanted.trained) / 3.0;
+            let work = wanted.work / timed + predicted.widening;
             let rate = predicted.candidate.step.throughput / work;
             // The model's own error is a factor like any other; 80 % lie within 1.2816 deviations.
             let error = Distribution::lognormal(rate.value, predicted.half_width / 1.2816);

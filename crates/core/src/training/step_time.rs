@@ -132,6 +132,8 @@ struct Job<'a> {
     /// Part of the forward pass's products that is repeated, and of its attention.
     repeated: f64,
     attention_repeated: f64,
+    /// Part of the weights that is trained.
+    trained: f64,
     /// Clock that the power budget allows.
     clock: f64,
     operand_traffic: f64,
@@ -144,7 +146,19 @@ struct Job<'a> {
 ///
 /// The caller has checked the layout ([`Parallelism::check`]).
 pub fn step(model: &Extents, layout: &Parallelism, batch: Batch, platform: &Platform) -> Step {
-    Job::new(model, layout, batch, platform).step(batch)
+    step_of_part(model, layout, batch, platform, 1.0)
+}
+
+/// The same where a part of the weights is trained: frozen ones have no gradients to compute,
+/// reduce and apply. 1 is all of them, adapters are near 0.
+pub fn step_of_part(
+    model: &Extents,
+    layout: &Parallelism,
+    batch: Batch,
+    platform: &Platform,
+    trained: f64,
+) -> Step {
+    Job { trained, ..Job::new(model, layout, batch, platform) }.step(batch)
 }
 
 /// Time in one step for widening frozen weights of `stored` bytes each to bf16, before every
@@ -189,6 +203,7 @@ impl<'a> Job<'a> {
             micro_batches: layout.micro_batches(batch),
             repeated,
             attention_repeated,
+            trained: 1.0,
             clock: platform.power_share.powf(general.power_exponent),
             operand_traffic: general.operand_traffic
                 * (platform.peak16 / 312e12).powf(general.width_exponent),
@@ -203,7 +218,7 @@ impl<'a> Job<'a> {
 
     /// Forward + backward time of `count` products (m x k) (k x n) in the run's precision.
     ///
-    /// t = (3 + repeated) x (2mnk / (peak x efficiency) + traffic x operand bytes / bandwidth)
+    /// t = (2 + trained + repeated) x (2mnk / (peak x efficiency) + traffic x operand bytes / bandwidth)
     fn product(&self, m: f64, n: f64, k: f64) -> f64 {
         self.products(m, n, k, 1.0, self.platform.rates.gemm, self.operand_traffic)
     }
@@ -211,7 +226,7 @@ impl<'a> Job<'a> {
     fn products(&self, m: f64, n: f64, k: f64, count: f64, efficiency: f64, traffic: f64) -> f64 {
         let format = self.platform.format.bytes();
         let rate = self.platform.peak * efficiency * self.clock;
-        (3.0 + self.repeated) * count * self.once(m, n, k, rate, format, traffic)
+        (2.0 + self.trained + self.repeated) * count * self.once(m, n, k, rate, format, traffic)
     }
 
     fn once(&self, m: f64, n: f64, k: f64, rate: f64, format: f64, traffic: f64) -> f64 {
@@ -370,7 +385,7 @@ impl<'a> Job<'a> {
         let platform = self.platform;
         let vocabulary = self.model.vocabulary as f64 / self.layout.tensor as f64;
         let rate = platform.peak16 * platform.rates.gemm16 * self.clock;
-        let products = 3.0
+        let products = (2.0 + self.trained)
             * self.once(
                 self.tokens,
                 vocabulary,
@@ -403,7 +418,8 @@ impl<'a> Job<'a> {
         let [experts, weights] = self.local_weights();
         let sharded = comm::sharded_weights(layout, platform, &self.links, experts + weights, m);
         let gathered = smooth_max(busy, sharded) - busy + general.exposed_weights * sharded;
-        let reduced = comm::gradients(layout, platform, &self.links, experts + weights);
+        let reduced =
+            self.trained * comm::gradients(layout, platform, &self.links, experts + weights);
         let between = comm::pipeline(
             layout,
             &self.links,
@@ -412,7 +428,8 @@ impl<'a> Job<'a> {
         );
         let copies = (layout.data * layout.context) as f64;
         let shards = if layout.zero == super::parallelism::Zero::Off { 1.0 } else { copies };
-        let optimizer = UPDATE_BYTES * (experts + weights) / shards / platform.bandwidth;
+        let updated = self.trained * (experts + weights) / shards;
+        let optimizer = UPDATE_BYTES * updated / platform.bandwidth;
         let fixed = match (platform.software.captured, platform.host_launched) {
             (true, _) => general.captured_overhead,
             (false, true) => general.step_overhead,

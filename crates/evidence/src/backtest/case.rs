@@ -4,13 +4,14 @@ use chrono::NaiveDate;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::Result;
 use flopcast_core::model::extents::{Experts, Extents, Latent, Windows};
+use flopcast_core::model::{Input, spec};
 use flopcast_core::quantity::{DeviceBandwidth, DeviceMemory, DeviceTokenRate, Measure};
 use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::memory::{ADAMW, Memory, memory};
 use flopcast_core::training::parallelism::{Batch, Parallelism, Recompute, Zero};
 use flopcast_core::training::platform::{Hardware, Platform, Software, decimal_year};
-use flopcast_core::training::step_time::{Step, step};
+use flopcast_core::training::step_time::{Step, step_of_part};
 
 use super::table::Row;
 
@@ -39,6 +40,8 @@ pub struct Case {
     pub batch: Batch,
     /// The devices and their links.
     pub hardware: Hardware,
+    /// Part of the weights that is trained: 1, or that of adapters.
+    pub trained: f64,
     /// Format of the matrix products.
     pub format: Format,
     /// What is known of the software.
@@ -93,6 +96,11 @@ impl Case {
             overlaps_gradients: framework.is_some(),
             ..known
         };
+        let trained = match row.text("kind") {
+            None | Some("full" | "sft" | "pretraining") => 1.0,
+            Some("lora" | "qlora") => ADAPTERS,
+            Some(other) => return Err(row.error("kind", &format!("`{other}` is no recipe"))),
+        };
         let memory_kind = match row.text("memory_kind") {
             Some("reserved") => MemoryKind::Reserved,
             _ => MemoryKind::Allocated,
@@ -115,6 +123,7 @@ impl Case {
             layout,
             batch,
             hardware,
+            trained,
             format,
             software,
             assumptions,
@@ -135,7 +144,12 @@ impl Case {
     /// As [`Case::platform`].
     pub fn step(&self, calibration: &Calibration) -> Result<Step> {
         let platform = self.platform(calibration)?;
-        Ok(step(&self.extents, &self.layout, self.batch, &platform))
+        Ok(self.step_on(&platform))
+    }
+
+    /// The predicted step on a platform.
+    pub fn step_on(&self, platform: &Platform) -> Step {
+        step_of_part(&self.extents, &self.layout, self.batch, platform, self.trained)
     }
 
     /// The predicted memory.
@@ -209,6 +223,11 @@ const SPECIAL: [Special; 9] = [
 const MLA: Latent = Latent { query_rank: 1536, key_value_rank: 512, rotary: 64 };
 
 fn extents(row: Row<'_>, name: &str) -> Result<Extents> {
+    if row.text("n_layers").is_none() {
+        // The shapes of a preset, where the table has none.
+        let input = Input { sequence: Some(row.count("seq_len")?), ..Input::default() };
+        return Ok(spec::from_preset(&plain_name(name), &input)?.extents);
+    }
     let plain = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let special = SPECIAL.iter().find(|special| plain.starts_with(special.name));
     let heads = row.count("n_heads")?;
@@ -252,6 +271,14 @@ fn extents(row: Row<'_>, name: &str) -> Result<Extents> {
         None => counted(&model, row.count_or_none("tied")? == 1),
     };
     Ok(model)
+}
+
+/// Parameters of adapters of a usual rank / all parameters.
+const ADAPTERS: f64 = 0.003;
+
+/// A name as presets spell it.
+fn plain_name(name: &str) -> String {
+    name.to_lowercase().replace([' ', '_'], "-")
 }
 
 /// Parameters from the extents alone, without norms and biases.

@@ -12,6 +12,7 @@ pub mod networks;
 pub mod runs;
 pub mod score;
 pub mod serving;
+pub mod systems;
 pub mod table;
 pub mod throughput;
 
@@ -34,6 +35,10 @@ pub enum Kind {
     Serving,
     /// Speed of networks that take a whole sample at once, in inference and training.
     Networks,
+    /// Throughput of steps that train adapters beside frozen weights.
+    Lora,
+    /// Hours of systems of which parameters, compute and hardware alone are known.
+    Systems,
 }
 
 /// What scored figures are grouped by; each kind of table has some of them.
@@ -89,6 +94,22 @@ impl Kind {
             Self::Runs => "runs",
             Self::Serving => "serving",
             Self::Networks => "networks",
+            Self::Lora => "lora",
+            Self::Systems => "systems",
+        }
+    }
+
+    /// A table of this kind. Shapes that one of steps leaves out are those of the models that ship.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn table(self, text: &str) -> Result<Table> {
+        let table = Table::read(text)?;
+        match self {
+            Self::TrainingThroughput | Self::Lora => {
+                table.join(flopcast_data::evidence::MODELS, "model")
+            }
+            _ => Ok(table),
         }
     }
 
@@ -98,10 +119,9 @@ impl Kind {
     /// No table of serving figures is shipped; the others are sound, as a test makes sure.
     pub fn shipped(self) -> Result<Table> {
         match self {
-            Self::TrainingThroughput => Table::read(flopcast_data::evidence::THROUGHPUT)?
-                .join(flopcast_data::evidence::MODELS, "model"),
+            Self::TrainingThroughput => self.table(flopcast_data::evidence::THROUGHPUT),
             Self::Runs => Table::read(flopcast_data::evidence::RUNS),
-            Self::Serving | Self::Networks => {
+            Self::Serving | Self::Networks | Self::Lora | Self::Systems => {
                 let name = self.name();
                 Err(Error::input(format!("flopcast ships no table of {name}"))
                     .hint(format!("name one: flopcast backtest --kind {name} FILE.csv")))
@@ -123,7 +143,11 @@ impl Backtest {
         calibration: &Calibration,
     ) -> Result<Self> {
         Self::score(kind, table, |test, row| match kind {
-            Kind::TrainingThroughput => test.step(row, catalog, calibration),
+            Kind::TrainingThroughput | Kind::Lora => test.step(row, catalog, calibration),
+            Kind::Systems => {
+                test.scored.push(systems::score(row, catalog)?);
+                Ok(())
+            }
             Kind::Runs => test.whole_run(row, catalog, calibration),
             Kind::Serving | Kind::Networks => {
                 Err(Error::input("the figure needs the constants of its own model"))

@@ -5,8 +5,8 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::kernel::Device;
 use flopcast_core::kernel::calibration::{Calibration, Documented, Runtime};
-use flopcast_core::kernel::network::{Known, Setup, Task, half_width};
-use flopcast_core::model::{AttentionCount, Input, Model, spec};
+use flopcast_core::kernel::network::{Known, Setup, Task, Work, half_width};
+use flopcast_core::model::{AttentionCount, Input, spec};
 use flopcast_core::quantity::Precision;
 
 use super::fit::{Evidence, Method, Start};
@@ -22,12 +22,13 @@ pub struct Network {
     id: String,
     /// The preset's name, up to what is no letter: `resnet`.
     family: String,
-    model: Model,
+    /// FLOPs of a sample.
+    flops: f64,
+    work: Work,
     name: String,
     task: Task,
     device: Device,
     devices: f64,
-    precision: Precision,
     runtime: Runtime,
     /// Samples that one device takes at once.
     batch: f64,
@@ -60,6 +61,16 @@ impl Network {
             .ok_or_else(|| row.error("precision", &format!("`{words}` names no format")))?;
         let accelerator = row.text("hardware").map_or_else(|| text("accelerator"), Ok)?;
         let devices = row.count_or("n_devices", 1)? as f64;
+        let task = match text("task")? {
+            "infer" | "inference" => Task::Inference,
+            "train" | "training" => Task::Training,
+            other => return Err(row.error("task", &format!("`{other}` is neither"))),
+        };
+        let model = spec::from_preset(name, &input)?;
+        let mut flops = model.forward(AttentionCount::Causal).matmul.value;
+        if task == Task::Training {
+            flops += model.backward(AttentionCount::Causal).matmul.value;
+        }
         Ok(Self {
             id: row.id(),
             family: name
@@ -67,16 +78,12 @@ impl Network {
                 .next()
                 .unwrap_or(name)
                 .to_owned(),
-            model: spec::from_preset(name, &input)?,
+            flops,
+            work: Work::of(&model, precision.size(), task),
             name: name.to_owned(),
-            task: match text("task")? {
-                "infer" | "inference" => Task::Inference,
-                "train" | "training" => Task::Training,
-                other => return Err(row.error("task", &format!("`{other}` is neither"))),
-            },
+            task,
             device: Device::of(catalog.accelerator(accelerator)?, precision)?,
             devices,
-            precision,
             runtime: calibration.runtime(row.text("framework").unwrap_or_default()),
             batch: (row.required("batch")? / devices).max(1.0),
             measured: row.required(SPEED)?,
@@ -89,7 +96,7 @@ impl Network {
 
     /// Samples per second of all devices.
     fn speed(&self, setup: &Setup) -> f64 {
-        let cost = setup.cost(&self.model, self.precision.size(), &self.device, self.task);
+        let cost = setup.cost(&self.work, &self.device);
         let together = if self.devices > 1.0 { 1.0 - setup.several_devices() } else { 1.0 };
         self.devices * self.batch / cost.time(self.batch).value * together
     }
@@ -172,11 +179,7 @@ impl Evidence for Network {
 
     /// 40 % of the peak.
     fn rule_of_thumb(&self) -> Option<Scored> {
-        let mut flops = self.model.forward(AttentionCount::Causal).matmul.value;
-        if self.task == Task::Training {
-            flops += self.model.backward(AttentionCount::Causal).matmul.value;
-        }
-        let predicted = self.devices * 0.4 * self.device.peak.value / flops;
+        let predicted = self.devices * 0.4 * self.device.peak.value / self.flops;
         Some(Scored {
             id: self.id.clone(),
             figure: SPEED,

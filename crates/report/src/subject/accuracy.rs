@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::backtest::errors;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
-const KINDS: [&str; 2] = ["dense", "moe"];
+const KINDS: [&str; 3] = ["dense", "moe", "lora"];
 
 /// `docs/accuracy.md`: the proof of the shipped constants, and what they make of published
 /// memory and runs.
@@ -40,6 +40,8 @@ impl Subject for Accuracy<'_> {
                 Kind::Runs => "Published runs",
                 Kind::Serving => "Serving",
                 Kind::Networks => "Networks",
+                Kind::Lora => "Adapters",
+                Kind::Systems => "Systems",
             };
             doc.push(Block::Section(title.to_owned()));
             doc.blocks.extend(test.doc().blocks);

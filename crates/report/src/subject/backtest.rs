@@ -21,8 +21,8 @@ impl Subject for Backtest {
         }
         if !self.skipped.is_empty() {
             let what = match self.kind {
-                Kind::TrainingThroughput | Kind::Serving | Kind::Networks => "rows",
                 Kind::Runs => "figures",
+                _ => "rows",
             };
             let caption = format!("{} {what} not scored:", self.skipped.len());
             let reasons = reasons(&self.skipped).into_iter();
@@ -114,7 +114,7 @@ fn summaries(test: &Backtest, figure: &str) -> Vec<(String, Summary)> {
     if figure == flopcast_evidence::backtest::throughput::THROUGHPUT
         || figure == flopcast_evidence::backtest::networks::SPEED
     {
-        for kind in ["dense", "moe", "inference", "training"] {
+        for kind in ["dense", "moe", "lora", "inference", "training"] {
             let some = test.baseline.iter().filter(|row| row.group("kind") == Some(kind));
             let name = format!("(constant MFU 40 %, {kind})");
             rows.extend(Summary::of(some).map(|summary| (name, summary)));

@@ -7,7 +7,7 @@ use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Placed, Result};
 use flopcast_core::estimate::plan::{Card, TrainingPlan};
 use flopcast_core::kernel;
-use flopcast_core::kernel::network::{Setup, Task, half_width};
+use flopcast_core::kernel::network::{Setup, Task, Work, half_width};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
@@ -574,7 +574,7 @@ fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Resu
     let calibration = kernel::calibration::Calibration::shipped()?;
     let runtime = calibration.runtime(training.framework.as_deref().unwrap_or_default());
     let setup = Setup::new(&machine, runtime, &calibration)?;
-    let cost = setup.cost(model, precision.size(), &machine, Task::Training);
+    let cost = setup.cost(&Work::of(model, precision.size(), Task::Training), &machine);
     let flops = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
     let flops = flops.matmul.value * SAMPLES / model.input.batch.max(1) as f64;
     let mfu = flops / (machine.peak.value * cost.time(SAMPLES).value);
