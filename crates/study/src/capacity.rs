@@ -260,7 +260,9 @@ impl Task<'_> {
         if let Some(key) = Limit::ALL.map(&error_of).iter().find(|it| widths.get(it).is_none()) {
             return Err(Error::input(format!("the serving calibration has no interval of {key}")));
         }
-        let factor = |limit: Limit| widths.half_width(error_of(limit)).exp();
+        let extents = &service.demand.model.extents;
+        let factor =
+            |limit: Limit| extents.widened(widths.half_width(error_of(limit)), widths).exp();
         let limiting = factor(highest.limit);
         let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
         let with = |objective: &Objective, words: &str, done: f64| {

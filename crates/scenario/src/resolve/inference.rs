@@ -6,7 +6,7 @@ use flopcast_core::catalog::{Accelerator, Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Choice, Refresh, Service};
 use flopcast_core::ledger::plan::{Tariff, Terms};
-use flopcast_core::model::{Input as ModelInput, Layer, Model, Operator};
+use flopcast_core::model::{Input as ModelInput, Model};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{
     Data, DeviceFlopRate, DeviceMemory, Measure, Precision, Share, Time, TokensPerRequest,
@@ -254,16 +254,6 @@ impl Engine {
             }));
             first
         };
-        if name.is_some() && matches!(&served.model().layers[..], [only] if is_bulk(only)) {
-            notes.choices.push(Choice {
-                path: "model.layers",
-                value: "those of the usual aspect".to_owned(),
-                why:
-                    "only the parameters are given: L layers of width 128 L have 12 x 128^2 L^3 of \
-                      them; no KV cache is counted"
-                        .to_owned(),
-            });
-        }
         let wide = precision.value.size().value > 2.0;
         if wide && name.is_some() {
             notes.warnings.push(format!(
@@ -425,10 +415,6 @@ fn room(engine: &Engine) -> Result<(Input<Share>, Input<DeviceMemory>)> {
             basis(reserved, fitted()),
         ),
     ))
-}
-
-fn is_bulk(layer: &Layer) -> bool {
-    matches!(layer.operator, Operator::Bulk(_))
 }
 
 /// All weights of an instance.
