@@ -23,6 +23,8 @@ pub mod hardware {
     pub const ACCELERATORS: &str = table!("hardware/accelerators.csv");
     /// Other names of accelerators.
     pub const ALIASES: &str = table!("hardware/aliases.csv");
+    /// Timed matrix products, four numbers per device and format.
+    pub const GEMM: &str = table!("hardware/kernels/gemm.csv");
     /// Constants of training, as JSON.
     pub const CALIBRATION: &str = include_str!(concat!(env!("OUT_DIR"), "/calibration.json"));
     /// Constants of operators, as JSON.

@@ -2,12 +2,14 @@
 //!
 //! The time of an operator is a sum of what occupies its device (see [`network`]): arithmetic at a
 //! share of the peak that its kind reaches, passes of its activations over memory, the least time
-//! of a kernel. `training` and `serving` compose these times. The constants are those of
+//! of a kernel. Dense products are those of kernels that were timed, where any were
+//! ([`product`]). `training` and `serving` compose these times. The constants are those of
 //! `hardware/kernel-calibration.yaml`; `flopcast calibrate --kind networks` fits them to measured
 //! networks.
 
 pub mod calibration;
 pub mod network;
+pub mod product;
 
 use crate::catalog::Accelerator;
 use crate::diagnostic::{Error, Result};

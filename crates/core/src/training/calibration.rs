@@ -95,11 +95,20 @@ pub struct Familiarity {
     pub accelerator: bool,
     /// Whether the model routes to experts.
     pub experts: bool,
+    /// Whether adapters are trained beside frozen weights.
+    pub adapters: bool,
 }
 
 impl Familiarity {
     /// The interval that holds for it: `experts_new`. Everything is new on another generation.
     pub fn interval(self) -> &'static str {
+        if self.adapters {
+            return if self.framework && self.accelerator {
+                "adapters_known"
+            } else {
+                "adapters_new"
+            };
+        }
         match (self.framework && self.accelerator, self.experts) {
             (true, false) => "dense_known",
             (true, true) => "experts_known",
@@ -325,7 +334,7 @@ mod tests {
     fn intervals_widen_with_what_is_unknown() {
         let intervals = shipped().intervals;
         let width = |framework, accelerator, experts| {
-            Familiarity { framework, accelerator, experts }.half_width(&intervals)
+            Familiarity { framework, accelerator, experts, adapters: false }.half_width(&intervals)
         };
         assert!(width(true, true, false) < width(false, true, false));
         assert!(width(false, true, false) < width(false, true, true));

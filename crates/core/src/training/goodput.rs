@@ -63,8 +63,8 @@ pub const CHECKPOINT_BYTES: f64 = 14.0;
 /// more) hold evaluations; published runs of days to months hold restarts, repeated steps, batch
 /// ramps and phases on fewer devices too (Pythia, Falcon, BLOOM, OPT, Llama 3 405B: 1.1 to 1.8).
 pub fn whole_run(useful: Time) -> Share {
-    let (useful, day) = (useful.stored(), Time::new::<day>(1.0).stored());
-    let long = LONG_RUNS * (1.0 - (-useful / day).exp());
+    let useful = useful.stored();
+    let long = LONG_RUNS * (1.0 - (-useful / Time::new::<day>(1.0).stored()).exp());
     let elapsed = WARM_UP + useful * (1.0 + EVALUATION + long);
     Share::from_stored(useful / elapsed)
 }

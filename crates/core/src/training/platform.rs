@@ -6,7 +6,8 @@ use super::calibration::{Calibration, General, Generation, Rates};
 use super::format::Format;
 use crate::catalog::{Catalog, Device};
 use crate::diagnostic::Result;
-use crate::quantity::{DeviceFlopRate, DeviceMemory, DevicePower, Measure};
+use crate::kernel::product::Product;
+use crate::quantity::{DeviceFlopRate, DeviceMemory, DevicePower, Measure, Precision};
 
 /// Published figures of a device and its links.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Hardware {
     pub power: Option<DevicePower>,
     /// Memory, bandwidth and links.
     pub device: Device,
+    /// Its products as they were timed: in the precision of the run, and in bf16.
+    pub products: [Option<Product>; 2],
 }
 
 impl Hardware {
@@ -37,6 +40,7 @@ impl Hardware {
                 narrow => accelerator.peak(narrow.precision())?.value,
             },
             power: accelerator.tdp.as_ref().map(|fact| fact.value),
+            products: [format.precision(), Precision::Bf16].map(|it| Product::of(accelerator, it)),
             device,
         })
     }
@@ -110,6 +114,8 @@ pub struct Platform {
     pub(super) general: General,
     /// Speed of the framework / that of a usual one.
     pub(super) maturity: f64,
+    /// Products as they were timed: in the precision of the run, and in bf16.
+    pub(super) products: [Option<Product>; 2],
 }
 
 impl Platform {
@@ -165,6 +171,7 @@ impl Platform {
             rates,
             general,
             maturity,
+            products: hardware.products,
         }
     }
 

@@ -104,6 +104,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         framework: false,
         accelerator: platform.calibrated(),
         experts: model.experts.is_some(),
+        adapters: wanted.trained < 1.0,
     };
     Ok(Predicted {
         candidate,

@@ -11,6 +11,7 @@
 use super::communication::{self as comm, Links};
 use super::parallelism::{Batch, Parallelism, Recompute};
 use super::platform::{ExpertKernels, Platform};
+use crate::kernel::product::Product;
 use crate::model::Extents;
 use crate::quantity::{DeviceTokenRate, Measure, Time};
 
@@ -226,14 +227,30 @@ impl<'a> Job<'a> {
     fn products(&self, m: f64, n: f64, k: f64, count: f64, efficiency: f64, traffic: f64) -> f64 {
         let format = self.platform.format.bytes();
         let rate = self.platform.peak * efficiency * self.clock;
-        (2.0 + self.trained + self.repeated) * count * self.once(m, n, k, rate, format, traffic)
+        let timed = &self.platform.products[0];
+        (2.0 + self.trained + self.repeated)
+            * count
+            * self.once([m, n, k], rate, format, traffic, timed.as_ref())
     }
 
-    fn once(&self, m: f64, n: f64, k: f64, rate: f64, format: f64, traffic: f64) -> f64 {
+    /// One product: as it was timed on the device, or by its arithmetic and `traffic` passes over
+    /// its operands where no one timed any.
+    fn once(
+        &self,
+        [m, n, k]: [f64; 3],
+        rate: f64,
+        format: f64,
+        traffic: f64,
+        timed: Option<&Product>,
+    ) -> f64 {
         let padded = |extent: f64| (extent.max(1.0) / TILE).ceil() * TILE / extent.max(1.0);
         let flops = 2.0 * m * n * k * (padded(n) * padded(k)).min(2.0);
         let bytes = format * (m * k + k * n) + 2.0 * m * n;
-        flops / rate + traffic * bytes / self.platform.bandwidth
+        let bandwidth = self.platform.bandwidth;
+        match timed {
+            Some(product) => product.time(flops, bytes, rate, bandwidth),
+            None => flops / rate + traffic * bytes / bandwidth,
+        }
     }
 
     /// The attention kernel: QK', softmax, PV; forward + backward.
@@ -385,15 +402,10 @@ impl<'a> Job<'a> {
         let platform = self.platform;
         let vocabulary = self.model.vocabulary as f64 / self.layout.tensor as f64;
         let rate = platform.peak16 * platform.rates.gemm16 * self.clock;
-        let products = (2.0 + self.trained)
-            * self.once(
-                self.tokens,
-                vocabulary,
-                self.model.hidden as f64,
-                rate,
-                2.0,
-                self.operand_traffic,
-            );
+        let extents = [self.tokens, vocabulary, self.model.hidden as f64];
+        let timed = platform.products[1].as_ref();
+        let products =
+            (2.0 + self.trained) * self.once(extents, rate, 2.0, self.operand_traffic, timed);
         let loss = LOSS_BYTES * platform.general.elementwise_traffic * self.tokens * vocabulary;
         products + loss / platform.bandwidth
     }

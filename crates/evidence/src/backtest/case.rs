@@ -170,6 +170,7 @@ impl Case {
             framework: self.framework.is_some(),
             accelerator: self.platform(calibration)?.calibrated(),
             experts: self.extents.experts.is_some(),
+            adapters: self.trained < 1.0,
         })
     }
 

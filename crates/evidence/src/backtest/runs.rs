@@ -201,6 +201,7 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
         framework: false,
         accelerator: platform.calibrated(),
         experts: model.experts.is_some(),
+        adapters: false,
     };
     elapsed(row, tokens / rate / 3600.0, known.half_width(&calibration.intervals))
 }

@@ -169,6 +169,7 @@ fn familiarity(row: &Scored, seen: bool) -> Familiarity {
         framework: seen,
         accelerator: row.group("constants") == Some("own"),
         experts: row.group("kind") == Some("moe"),
+        adapters: row.group("kind") == Some("lora"),
     }
 }
 

@@ -362,6 +362,7 @@ mod tests {
         let expected = [
             "training throughput, dense models",
             "training throughput, moe models",
+            "training throughput, lora models",
             "device-hours of published runs",
             "time to first token",
             "time per output token",

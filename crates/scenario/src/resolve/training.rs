@@ -7,7 +7,7 @@ use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Placed, Result};
 use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
 use flopcast_core::kernel;
-use flopcast_core::kernel::network::{Setup, Task, Work, half_width};
+use flopcast_core::kernel::network::{Setup, Task, half_width};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
@@ -106,7 +106,7 @@ pub(super) fn plan(
             (None, Some(prediction)) => Some(assumed(
                 "training.global_batch",
                 Tokens::from_stored((prediction.sequences * prediction.sequence) as f64),
-                "about 4M tokens, as large runs use",
+                "tokens that runs of this recipe and size use",
             )),
             (None, None) => None,
         },
@@ -215,7 +215,10 @@ fn prediction(
         return Ok(None);
     }
     let sequences = match &training.global_batch {
-        None => usual_batch(4e6 / sequence as f64, devices.value.value as u64),
+        None => {
+            let wanted = usual_tokens(recipe.adapters, model) / sequence as f64;
+            usual_batch(wanted, devices.value.value as u64)
+        }
         Some(batch) => {
             let sequences = batch.spread.central().value / sequence as f64;
             if sequences < 1.0 {
@@ -267,6 +270,17 @@ fn prediction(
             .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
             .unwrap_or(STATE_OF_THE_ART),
     }))
+}
+
+/// Tokens of a step where nobody says: adapters learn from little at a time; pre-training from 1M
+/// below a billion parameters to 16M above a hundred (Llama 3 405B).
+fn usual_tokens(adapters: bool, model: &Model) -> f64 {
+    match model.parameters().total {
+        _ if adapters => 262_144.0,
+        0..1_000_000_000 => 1e6,
+        1_000_000_000..100_000_000_000 => 4e6,
+        _ => 16e6,
+    }
 }
 
 /// A number of sequences near `wanted` that the devices share evenly, or groups of 2, 4, 8... of
@@ -591,7 +605,8 @@ fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Resu
     let calibration = kernel::calibration::Calibration::shipped()?;
     let runtime = calibration.runtime(training.framework.as_deref().unwrap_or_default());
     let setup = Setup::new(&machine, runtime, &calibration)?;
-    let cost = setup.cost(&Work::of(model, precision.size(), Task::Training), &machine);
+    let cost =
+        setup.cost(&kernel::network::Work::of(model, precision.size(), Task::Training), &machine);
     let flops = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
     let flops = flops.matmul.value * SAMPLES / model.input.batch.max(1) as f64;
     let mfu = flops / (machine.peak.value * cost.time(SAMPLES).value);
