@@ -25,6 +25,8 @@ pub mod hardware {
     pub const ALIASES: &str = table!("hardware/aliases.csv");
     /// Timed matrix products, four numbers per device and format.
     pub const GEMM: &str = table!("hardware/kernels/gemm.csv");
+    /// The source of those, by its name in `sources.csv`.
+    pub const GEMM_SOURCE: &str = "aiconfigurator-core";
     /// Constants of training, as JSON.
     pub const CALIBRATION: &str = include_str!(concat!(env!("OUT_DIR"), "/calibration.json"));
     /// Constants of operators, as JSON.

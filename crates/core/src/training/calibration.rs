@@ -262,7 +262,17 @@ impl Calibration {
         let between = |c: char| c.is_whitespace() || "/@(),:;_".contains(c);
         let named = |mention: &str| {
             let mut words = texts.iter().flat_map(|text| text.split(between));
-            words.any(|word| word.eq_ignore_ascii_case(mention))
+            // A release may follow a name: `nemo-24.07`.
+            words.any(|word| {
+                let head = word.get(..mention.len());
+                let rest = word.get(mention.len()..).unwrap_or_default();
+                let mut rest = rest.chars();
+                let release = match rest.next() {
+                    None => true,
+                    Some(next) => next == '-' && rest.next().is_some_and(|c| c.is_ascii_digit()),
+                };
+                release && head.is_some_and(|head| head.eq_ignore_ascii_case(mention))
+            })
         };
         let mut all = self.facts.software.iter().enumerate();
         let found = all.find(|(_, (_, f))| f.mentions.iter().any(|mention| named(mention)));
@@ -369,6 +379,8 @@ mod tests {
             ),
             (&["NVIDIA/dgxc-benchmarking@v25.03 README", "maxtext"], Some("maxtext")),
             (&["arXiv 2205.05198 Table 5"], Some("megatron-lm")),
+            (&["megatron-lm-2024"], Some("megatron-lm")),
+            (&["nemo-24.07"], Some("nemo")),
             (&["my cluster"], None),
         ] {
             assert_eq!(calibration.framework(texts).map(|(_, name, _)| name), name, "{texts:?}");

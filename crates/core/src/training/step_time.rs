@@ -523,12 +523,12 @@ mod tests {
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
     use crate::training::parallelism::Zero;
-    use crate::training::platform::{Hardware, Software};
+    use crate::training::platform::Hardware;
 
     fn platform(accelerator: &str, format: Format) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, accelerator, format).unwrap();
-        let software = Software { overlaps_tensor: true, ..Software::usual(2025.4) };
+        let software = calibration.software(calibration.framework_named("nemo").ok(), 2025.4);
         Platform::new(&hardware, format, software, &calibration).unwrap()
     }
 
