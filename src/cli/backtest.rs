@@ -54,12 +54,12 @@ enum What {
     TrainingThroughput,
     /// FLOPs, device-hours, energy and carbon of whole runs.
     Runs,
+    /// Tokens per second of training with adapters, and whether its layouts are said to fit.
+    Lora,
     /// Latency and throughput of serving engines.
     Serving,
     /// Speed of vision networks and encoders, in inference and training.
     Networks,
-    /// Tokens per second of steps that train adapters (LoRA, QLoRA).
-    Lora,
     /// Hours of systems of which compute and hardware alone are known.
     Systems,
 }

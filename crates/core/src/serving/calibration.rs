@@ -14,7 +14,7 @@ use crate::diagnostic::{Error, Result};
 /// engine.
 pub type Calibration = calibration::Calibration<Engines>;
 
-/// What is documented of engines.
+/// Documented facts of engines.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engines {
@@ -32,17 +32,17 @@ impl Facts for Engines {
     }
 }
 
-/// What sets one engine apart.
+/// The facts that set one engine apart.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engine {
-    /// Whether prompts run alone, before decoding goes on.
+    /// True if prompts run alone, before decoding goes on.
     pub prefill_first: bool,
     /// Tokens of one step at most.
     pub step_tokens: u32,
     /// Share of the memory that it takes.
     pub memory_share: f64,
-    /// Whether quantised models keep their KV cache in 8 bits.
+    /// True if quantised models keep their KV cache in 8 bits.
     pub kv_8_bit: bool,
 }
 
@@ -91,7 +91,7 @@ declared! {
     reduction = "reduction_us" * 1e-6;
     /// The same where they are joined by `PCIe`.
     pcie_reduction = "pcie_reduction_us" * 1e-6;
-    /// What each doubling of the devices adds.
+    /// The addition by each doubling of the devices.
     reduction_doubling = "reduction_doubling_us" * 1e-6;
     /// Per layer.
     layer = "layer_us" * 1e-6;

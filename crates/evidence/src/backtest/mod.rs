@@ -8,6 +8,7 @@ pub mod calibrate;
 pub mod case;
 pub mod fit;
 mod least_squares;
+pub mod lora;
 pub mod networks;
 pub mod runs;
 pub mod score;
@@ -24,24 +25,24 @@ use case::Case;
 use score::{Scored, Summary};
 use table::Table;
 
-/// What a back-test scores.
+/// The kind of rows that a back-test scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Throughput and memory of training steps.
     TrainingThroughput,
     /// FLOPs, device-hours, energy and carbon of whole runs.
     Runs,
+    /// Throughput and memory of training with adapters.
+    Lora,
     /// Latency and throughput of serving engines.
     Serving,
     /// Speed of networks that take a whole sample at once, in inference and training.
     Networks,
-    /// Throughput of steps that train adapters beside frozen weights.
-    Lora,
     /// Hours of systems of which parameters, compute and hardware alone are known.
     Systems,
 }
 
-/// What scored figures are grouped by; each kind of table has some of them.
+/// The keys that scored figures are grouped by; each kind of table has some of them.
 const GROUPINGS: [&str; 11] = [
     "kind",
     "table",
@@ -59,7 +60,7 @@ const GROUPINGS: [&str; 11] = [
 /// A scored table.
 #[derive(Clone, Debug)]
 pub struct Backtest {
-    /// What was scored.
+    /// The scored rows.
     pub kind: Kind,
     /// Rows of the table.
     pub rows: usize,
@@ -69,14 +70,14 @@ pub struct Backtest {
     pub scored: Vec<Scored>,
     /// Rows or figures that were not, with the reason.
     pub skipped: Vec<(String, String)>,
-    /// What a rule of thumb reaches on the same rows.
+    /// The score of a rule of thumb on the same rows.
     pub baseline: Vec<Scored>,
 }
 
 /// A group of scored figures.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// What it is grouped by: `kind`, `accelerator`, `source`.
+    /// The key of the group: `kind`, `accelerator`, `source`.
     pub by: &'static str,
     /// Its name.
     pub name: String,
@@ -143,12 +144,16 @@ impl Backtest {
         calibration: &Calibration,
     ) -> Result<Self> {
         Self::score(kind, table, |test, row| match kind {
-            Kind::TrainingThroughput | Kind::Lora => test.step(row, catalog, calibration),
+            Kind::TrainingThroughput => test.step(row, catalog, calibration),
             Kind::Systems => {
                 test.scored.push(systems::score(row, catalog)?);
                 Ok(())
             }
             Kind::Runs => test.whole_run(row, catalog, calibration),
+            Kind::Lora => {
+                test.scored.extend(lora::verdict(row, catalog)?);
+                test.step(row, catalog, calibration)
+            }
             Kind::Serving | Kind::Networks => {
                 Err(Error::input("the figure needs the constants of its own model"))
             }

@@ -14,9 +14,9 @@ use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::goodput::{whole_run, whole_run_spread};
 use flopcast_core::training::layout::{Wish, plan};
-use flopcast_core::training::memory::ADAMW;
 use flopcast_core::training::parallelism::Batch;
 use flopcast_core::training::platform::{Hardware, Platform};
+use flopcast_core::training::state::ADAMW;
 
 use super::case::year;
 use super::score::Scored;
