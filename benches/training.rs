@@ -6,7 +6,7 @@ use flopcast::training::calibration::Calibration;
 use flopcast::training::format::Format;
 use flopcast::training::layout::{Wish, plan};
 use flopcast::training::parallelism::{Batch, Parallelism};
-use flopcast::training::platform::{ExpertKernels, Hardware, Platform, Software};
+use flopcast::training::platform::{Hardware, Platform, Software};
 use flopcast::training::state::ADAMW;
 use flopcast::training::step_time::step;
 
@@ -36,12 +36,7 @@ fn platform() -> Platform {
     let catalog = Catalog::embedded();
     let calibration = Calibration::shipped().expect("embedded");
     let hardware = Hardware::of(&catalog, "h100-sxm", Format::Half).expect("in the catalog");
-    let software = Software {
-        year: 2025.5,
-        overlaps_tensor: true,
-        overlaps_gradients: true,
-        expert_kernels: ExpertKernels::Grouped,
-    };
+    let software = Software { overlaps_tensor: true, ..Software::usual(2025.5) };
     Platform::new(&hardware, Format::Half, software, &calibration).expect("calibrated")
 }
 

@@ -58,6 +58,10 @@ enum What {
     Lora,
     /// Latency and throughput of serving engines.
     Serving,
+    /// Speed of vision networks and encoders, in inference and training.
+    Networks,
+    /// Hours of systems of which compute and hardware alone are known.
+    Systems,
 }
 
 impl Options {
@@ -65,19 +69,24 @@ impl Options {
         let kind = match self.kind {
             What::TrainingThroughput => Kind::TrainingThroughput,
             What::Runs => Kind::Runs,
-            What::Lora => Kind::Lora,
             What::Serving => Kind::Serving,
+            What::Networks => Kind::Networks,
+            What::Lora => Kind::Lora,
+            What::Systems => Kind::Systems,
         };
         if let Some(path) = &self.rows {
             output::vacant(path, self.force)?;
         }
         let catalog = load::catalog(global)?;
         let rows = match &self.file {
-            Some(path) => Table::read(&text(path)?)?,
+            Some(path) => kind.table(&text(path)?)?,
             None => kind.shipped()?,
         };
         let test = match kind {
             Kind::Serving => self.serving(&rows, &catalog)?,
+            Kind::Networks => {
+                Backtest::networks(&rows, &catalog, &calibration(self.calibration.as_deref())?)?
+            }
             _ => Backtest::run(kind, &rows, &catalog, &calibration(self.calibration.as_deref())?)?,
         };
         if let Some(path) = &self.rows {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_evidence::backtest::calibrate::prove;
+use flopcast_evidence::backtest::networks::{SPEED, networks};
 use flopcast_evidence::backtest::serving::Reader;
 use flopcast_evidence::backtest::table::Table;
 use flopcast_evidence::backtest::{Backtest, Kind, cases};
@@ -54,10 +55,16 @@ impl Options {
             if table.has("figure") {
                 return self.serving(global, path, &table);
             }
+            // Tables of networks name the speed in samples.
+            if table.has(SPEED) {
+                return self.networks(global, path, &table);
+            }
         }
         let before = calibration(self.calibration.as_deref())?;
         let (table, name) = match &self.file {
-            Some(path) => (Table::read(&text(path)?)?, path.display().to_string()),
+            Some(path) => {
+                (Kind::TrainingThroughput.table(&text(path)?)?, path.display().to_string())
+            }
             None => {
                 (Kind::TrainingThroughput.shipped()?, "hardware/backtest/throughput.csv".to_owned())
             }
@@ -82,6 +89,22 @@ impl Options {
         let shipped = |kind: Kind| Backtest::run(kind, &kind.shipped()?, &catalog, &before);
         let tests = [shipped(Kind::TrainingThroughput)?, shipped(Kind::Runs)?];
         global.print(&Accuracy { proof: &proof, tests: &tests })
+    }
+
+    fn networks(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {
+        let catalog = load::catalog(global)?;
+        let before = calibration(self.calibration.as_deref())?;
+        let (rows, skipped) = networks(table, &catalog, &before);
+        for (id, why) in &skipped {
+            tell(&format!("left out: {id}: {why}"));
+        }
+        let name = path.file_name().unwrap_or_default().display();
+        let fitted = format!("{name}, {} rows", rows.len());
+        let proof = prove(&rows, &before, usize::from(self.cross_validate), &fitted)?;
+        if let Some(path) = &self.output {
+            output::write(path, &calibration_file::write(&proof.calibration)?, self.force)?;
+        }
+        global.print(&proof)
     }
 
     fn serving(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {

@@ -16,6 +16,7 @@ const ROOMS: &[&[&str]] = &[
     &["calibration"],
     &["catalog"],
     &["model"],
+    &["kernel"],
     &["training", "serving"],
     &["ledger"],
     &["estimate"],

@@ -20,6 +20,8 @@ pub mod catalog;
 
 pub mod model;
 
+pub mod kernel;
+
 pub mod training;
 
 pub mod serving;

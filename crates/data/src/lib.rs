@@ -23,8 +23,15 @@ pub mod hardware {
     pub const ACCELERATORS: &str = table!("hardware/accelerators.csv");
     /// Other names of accelerators.
     pub const ALIASES: &str = table!("hardware/aliases.csv");
+    /// Timed matrix products, four numbers per device and format.
+    pub const GEMM: &str = table!("hardware/kernels/gemm.csv");
+    /// The source of those, by its name in `sources.csv`.
+    pub const GEMM_SOURCE: &str = "aiconfigurator-core";
     /// Constants of training, as JSON.
     pub const CALIBRATION: &str = include_str!(concat!(env!("OUT_DIR"), "/calibration.json"));
+    /// Constants of operators, as JSON.
+    pub const KERNEL_CALIBRATION: &str =
+        include_str!(concat!(env!("OUT_DIR"), "/kernel-calibration.json"));
     /// Constants of serving, as JSON.
     pub const SERVING_CALIBRATION: &str =
         include_str!(concat!(env!("OUT_DIR"), "/serving-calibration.json"));

@@ -1,65 +1,64 @@
 //! How long a batch takes in a network that answers in one pass.
 //!
 //! ```text
-//! T(b) = sum over the layers with products of
-//!        kernel + max(b FLOPs / rate, (weights + b activations) / bandwidth)
+//! T(b) = kernels x latency + b FLOPs / (peak x share)
+//!      + (weights + b x passes x activations) / bandwidth
 //! ```
-//! with the rate and the bandwidth that a replica's devices reach. Weights are read once per batch.
-//! Norms, activation functions and residual sums are taken to be fused with the product before
-//! them, as compiled networks have them.
+//! The share of the peak and the passes are means over the operators of the network, timed by
+//! [`crate::kernel::network`]. Weights are read once per batch.
 
-use super::calibration::Calibration;
 use super::closed_form::{Batches, Capability};
 use super::plan::{Reached, Replica};
+use crate::catalog::Accelerator;
 use crate::diagnostic::{Error, Result};
+use crate::kernel::Device;
+use crate::kernel::calibration::Calibration;
+use crate::kernel::network::{Setup, Task, Work, half_width};
 use crate::model::Model;
 use crate::model::input::AttentionCount;
-use crate::model::roofline::moved;
 use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{
-    Data, DataPerRequest, DeviceFlopRate, Measure as _, Ratio, Requests, Share, Time, text,
+    Data, DataPerRequest, Measure as _, Precision, Ratio, Requests, Share, Time, text,
 };
 
-/// Products of a decoder layer (query, key, value, attention, output, gate, up, down): what the
-/// fitted latency of a layer covers.
-const PRODUCTS_OF_A_LAYER: f64 = 8.0;
-
-/// What a network reaches of a device with this peak, and with that one at 16 bits: the shares that
-/// the dense products of language models reach under a calibration.
+/// What a network reaches of a device in a precision, compiled.
 ///
 /// # Errors
-/// The calibration lacks a constant.
-pub fn reached(
-    calibration: &Calibration,
-    peak: DeviceFlopRate,
-    peak16: DeviceFlopRate,
-) -> Result<Reached> {
-    let constant = |name: &str| calibration.constants.value(name);
+/// The calibration lacks a constant, or the catalog a figure of the device.
+pub fn reached(model: &Model, accelerator: &Accelerator, precision: Precision) -> Result<Reached> {
+    let calibration = Calibration::shipped()?;
+    let device = Device::of(accelerator, precision)?;
+    let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
+    let element = precision.size();
+    let cost = setup.cost(&Work::of(model, element, Task::Inference), &device);
     let assumed = |why: &str| Basis::Assumed {
         why: why.to_owned(),
         source: Some(calibration.fitted.clone()),
     };
-    // Lower precision reaches a smaller share of its peak, a wider one the same.
-    let narrower = (peak.value / peak16.value).max(1.0).powf(constant("low_precision")? - 1.0);
-    let share = |name: &str, value: f64, why: &str| {
-        Input::new(name, Share::from_stored(value.min(1.0)), assumed(why))
-    };
+    let samples = model.input.batch.max(1) as f64;
+    let flops = model.forward(AttentionCount::Causal).matmul.value / samples;
+    let activations: f64 =
+        model.layers.iter().map(|layer| layer.activation_data(element).value).sum::<f64>()
+            / samples;
+    let share = flops / (device.peak.value * cost.arithmetic.value.max(f64::MIN_POSITIVE));
+    let passes = cost.traffic.value * device.bandwidth.value / activations.max(1.0);
     Ok(Reached {
-        compute: share(
+        compute: Input::new(
             "FLOP/s of a pass / peak",
-            constant("flops")? * narrower,
-            "what dense products of language models reach",
+            Share::from_stored(share.min(1.0)),
+            assumed("mean over the operators of what their kinds reach"),
         ),
-        bandwidth: share(
-            "bytes/s of a pass / bandwidth",
-            constant("weights")?,
-            "what reading the weights of language models reaches",
+        passes: Input::new(
+            "passes of activations over memory",
+            passes,
+            assumed("mean over the operators, functions and norms fused with each other"),
         ),
         kernel: Input::new(
             "latency of a kernel",
-            Time::from_stored(1e-6 * constant("layer_us")? / PRODUCTS_OF_A_LAYER),
-            assumed("latency of a layer of language models / its 8 products"),
+            Time::from_stored(cost.kernels.value / cost.count.max(1.0)),
+            assumed("least time of a kernel"),
         ),
+        half_width: half_width(&calibration.intervals, Task::Inference, setup.known).0,
     })
 }
 
@@ -68,34 +67,17 @@ pub fn reached(
 pub struct Pass<'a> {
     replica: &'a Replica,
     reached: &'a Reached,
-    /// Products, for each of which a kernel is launched.
+    /// Operators, for each of which a kernel is launched.
     kernels: f64,
-    layers: Vec<Work>,
-    /// The largest activations of a request between two products.
+    /// Activations that all operators of a request read and write.
+    activations: f64,
+    /// The largest activations of a request in one operator.
     largest: f64,
 }
 
-/// A layer's part of a pass.
-#[derive(Clone, Copy, Debug)]
-struct Work {
-    /// Part of all FLOPs.
-    flops: f64,
-    /// Part of all weights.
-    weights: f64,
-    /// Bytes of activations of one request.
-    activations: f64,
-}
-
-/// What a replica's devices do, in stored units.
-struct Reach {
-    rate: f64,
-    bandwidth: f64,
-    usable: f64,
-}
-
 impl<'a> Pass<'a> {
-    /// The layers with products of a model that is counted for one request or more, whose
-    /// activations take `activation` each, on a replica.
+    /// The operators of a model that is counted for one request or more, whose activations take
+    /// `activation` each, on a replica.
     ///
     /// # Errors
     /// The replica is one that generates tokens.
@@ -105,36 +87,21 @@ impl<'a> Pass<'a> {
             .as_ref()
             .ok_or_else(|| Error::input("an engine that generates tokens has no single pass"))?;
         let requests = model.input.batch.max(1) as f64;
-        let products = model.forward(AttentionCount::Causal).matmul.value;
-        let weight = Data::from_stored(1.0 / model.parameters().total.max(1) as f64);
-        let none = Data::from_stored(0.0);
-        let (mut layers, mut kernels, mut largest) = (Vec::new(), 0.0, 0.0_f64);
-        for layer in &model.layers {
-            let flops = layer.forward(AttentionCount::Causal).matmul.value;
-            if flops <= 0.0 {
-                continue;
-            }
-            let activations = layer.activation_data(activation).value / requests;
-            kernels += layer.count as f64;
-            largest = largest.max(activations / layer.count as f64);
-            layers.push(Work {
-                flops: flops / products,
-                weights: moved(layer, weight, none).value,
-                activations,
-            });
+        let (mut activations, mut kernels, mut largest) = (0.0, 0.0, 0.0_f64);
+        for layer in model.layers.iter().filter(|layer| layer.count > 0) {
+            let moved = layer.activation_data(activation).value / requests;
+            activations += moved;
+            largest = largest.max(moved / layer.count as f64);
+            kernels += if moved > 0.0 { layer.count as f64 } else { 0.0 };
         }
-        Ok(Self { replica, reached, kernels, layers, largest })
+        Ok(Self { replica, reached, kernels, activations, largest })
     }
 
-    fn reach(&self) -> Reach {
-        let Self { replica, reached, .. } = self;
-        let devices = replica.devices.value.value;
+    /// Memory of all devices for weights and activations.
+    fn usable(&self) -> f64 {
+        let replica = self.replica;
         let memory = replica.memory.value.value * replica.memory_share.value.get();
-        Reach {
-            rate: replica.peak.value.value * reached.compute.value.get() * devices,
-            bandwidth: replica.bandwidth.value.value * reached.bandwidth.value.get() * devices,
-            usable: (memory - replica.reserve.value.value) * devices,
-        }
+        (memory - replica.reserve.value.value) * replica.devices.value.value
     }
 
     /// How long batches of 1, 2, ... requests take on a replica, up to the largest that it may
@@ -144,24 +111,20 @@ impl<'a> Pass<'a> {
     /// Where weights and the largest activations of a single request exceed the memory.
     pub fn times(&self) -> Result<Vec<Time>> {
         let Self { replica, reached, .. } = self;
-        let Reach { rate, bandwidth, .. } = self.reach();
+        let devices = replica.devices.value.value;
+        let bandwidth = replica.bandwidth.value.value * devices;
+        let rate = replica.peak.value.value * reached.compute.value.get() * devices;
+        let each = replica.prefill.value.value / rate
+            + reached.passes.value * self.activations / bandwidth;
+        let once =
+            self.kernels * reached.kernel.value.value + replica.weights.value.value / bandwidth;
         let most = replica.max_batch.value.min(self.fitting()?) as u32;
-        let (prefill, weights) = (replica.prefill.value.value, replica.weights.value.value);
-        let time = |batch: u32| {
-            let batch = f64::from(batch);
-            let each = |it: &Work| {
-                let compute = batch * prefill * it.flops / rate;
-                compute.max((weights * it.weights + batch * it.activations) / bandwidth)
-            };
-            let layers = self.layers.iter().map(each).sum::<f64>();
-            Time::from_stored(self.kernels * reached.kernel.value.value + layers)
-        };
-        Ok((1..=most.max(1)).map(time).collect())
+        Ok((1..=most.max(1)).map(|b| Time::from_stored(once + f64::from(b) * each)).collect())
     }
 
     /// Requests whose activations fit beside the weights.
     fn fitting(&self) -> Result<f64> {
-        let (replica, usable) = (self.replica, self.reach().usable);
+        let (replica, usable) = (self.replica, self.usable());
         let fitting = (usable - replica.weights.value.value) / self.largest.max(1.0);
         if fitting < 1.0 {
             return Err(Error::limit(format!(
@@ -207,44 +170,25 @@ impl<'a> Pass<'a> {
         ))
     }
 
-    /// Time of a batch: the layers that products bound, those that memory bounds, the kernels.
+    /// Time of a batch: its arithmetic, its traffic, its kernels.
     fn time(&self, batch: &Traced<Requests>) -> Traced<Time> {
         let Self { replica, reached, .. } = self;
-        let Reach { rate, bandwidth, .. } = self.reach();
-        let count = batch.value().value;
-        let (prefill, weights) = (replica.prefill.value.value, replica.weights.value.value);
-        let mut bound = Work { flops: 0.0, weights: 0.0, activations: 0.0 };
-        for it in &self.layers {
-            let compute = count * prefill * it.flops / rate;
-            if compute >= (weights * it.weights + count * it.activations) / bandwidth {
-                bound.flops += it.flops;
-            } else {
-                bound.weights += it.weights;
-                bound.activations += it.activations;
-            }
-        }
-        let told = replica.weights.trace();
-        let part = |name: &str, value: f64| {
-            told.beside::<f64>(value, || {
-                (name.to_owned(), "counted over the layers, at this batch".to_owned())
-            })
-        };
-        let devices = replica.devices.trace();
-        let compute = replica.peak.trace() * reached.compute.trace() * &devices;
-        let reading = replica.bandwidth.trace() * reached.bandwidth.trace() * &devices;
-        let activations = told.beside(DataPerRequest::from_stored(bound.activations), || {
-            let how = "of a request, counted over the layers, at this batch";
-            ("activations in layers bound by memory".to_owned(), how.to_owned())
+        let weights = replica.weights.trace();
+        let counted = || "counted over the operators".to_owned();
+        let activations = weights.beside(DataPerRequest::from_stored(self.activations), || {
+            ("activations of a request, in and out of every operator".to_owned(), counted())
         });
-        let products = part("part of the FLOPs in layers bound by compute", bound.flops);
-        let read = part("part of the weights in layers bound by memory", bound.weights);
-        let computed = batch * replica.prefill.trace() * products / compute;
-        let moved = (&told * read + batch * activations) / reading;
-        let launched = reached.kernel.trace() * part("kernels", self.kernels);
+        let kernels = weights.beside::<f64>(self.kernels, || ("kernels".to_owned(), counted()));
+        let devices = replica.devices.trace();
+        let rate = replica.peak.trace() * reached.compute.trace() * &devices;
+        let reading = replica.bandwidth.trace() * &devices;
+        let computed = batch * replica.prefill.trace() / rate;
+        let moved = (weights + batch * (activations * reached.passes.trace())) / reading;
+        let launched = reached.kernel.trace() * kernels;
         Traced::total([
-            computed.named("layers bound by compute"),
-            moved.named("layers bound by memory"),
-            launched.named("launches of kernels"),
+            computed.named("arithmetic"),
+            moved.named("weights and activations passing over memory"),
+            launched.named("least times of kernels"),
         ])
     }
 }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::platform::ExpertKernels;
+use super::platform::{ExpertKernels, Software};
 use crate::calibration::{self, Facts, Intervals, declared};
 use crate::diagnostic::{Error, Result};
 
@@ -68,6 +68,9 @@ pub struct Framework {
     /// former where neither is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expert_kernels_since: Option<[f64; 2]>,
+    /// Whether its steps are captured as graphs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub captures_steps: bool,
     /// The source.
     pub why: String,
 }
@@ -92,11 +95,20 @@ pub struct Familiarity {
     pub accelerator: bool,
     /// True if the model routes to experts.
     pub experts: bool,
+    /// Whether adapters are trained beside frozen weights.
+    pub adapters: bool,
 }
 
 impl Familiarity {
     /// The interval that holds for it: `experts_new`. Everything is new on another generation.
     pub fn interval(self) -> &'static str {
+        if self.adapters {
+            return if self.framework && self.accelerator {
+                "adapters_known"
+            } else {
+                "adapters_new"
+            };
+        }
         match (self.framework && self.accelerator, self.experts) {
             (true, false) => "dense_known",
             (true, true) => "experts_known",
@@ -150,14 +162,20 @@ declared! {
     step_overhead = "step-overhead";
     /// Exponent of the slowdown of a device that lacks the power for its peak.
     power_exponent = "power-exponent";
-    /// Efficiency of the experts' grouped products relative to plain ones, imbalance included.
+    /// Fixed time of a step that is captured as a graph, in seconds.
+    captured_overhead = "captured-overhead";
+    /// Efficiency of the grouped products of wide experts relative to plain ones, imbalance
+    /// included.
     expert_gemm = "expert-gemm";
+    /// Inner width of an expert whose grouped products reach half of that.
+    expert_width = "expert-width";
     /// Operand passes of the experts' products, as `operand-traffic`.
     expert_operand_traffic = "expert-operand-traffic";
     /// Bytes of permuting tokens to experts and back / the fused minimum.
     permute_traffic = "permute-traffic";
-    /// Speed of the expert kernels before autumn 2025, relative to after it.
-    expert_early = "expert-early-software";
+    /// Inner width of an expert at which kernels before autumn 2025 reach half of the speed after
+    /// it: they pay for each routed token, whatever its products.
+    expert_early = "expert-early-width";
     /// Speed of the expert kernels from June 2026, relative to before it.
     expert_recent = "expert-recent-software";
     /// Slowdown of attention per doubling of the context-parallel degree.
@@ -238,12 +256,59 @@ impl Calibration {
             .suggest(generation, self.facts.generations.keys().map(String::as_str)))
     }
 
-    /// The framework that a text mentions, with its name.
-    pub fn framework(&self, text: &str) -> Option<(&str, &Framework)> {
-        let lower = text.to_lowercase();
-        let mut all = self.facts.software.iter();
-        let found = all.find(|(_, f)| f.mentions.iter().any(|m| lower.contains(&m.to_lowercase())));
-        found.map(|(name, framework)| (name.as_str(), framework))
+    /// The framework that texts mention by its whole name: its place, name and facts. The first of
+    /// the table wins, so that one of a project is told from another of the same owner.
+    pub fn framework(&self, texts: &[&str]) -> Option<(usize, &str, &Framework)> {
+        let between = |c: char| c.is_whitespace() || "/@(),:;_".contains(c);
+        let named = |mention: &str| {
+            let mut words = texts.iter().flat_map(|text| text.split(between));
+            // A release may follow a name: `nemo-24.07`.
+            words.any(|word| {
+                let head = word.get(..mention.len());
+                let rest = word.get(mention.len()..).unwrap_or_default();
+                let mut rest = rest.chars();
+                let release = match rest.next() {
+                    None => true,
+                    Some(next) => next == '-' && rest.next().is_some_and(|c| c.is_ascii_digit()),
+                };
+                release && head.is_some_and(|head| head.eq_ignore_ascii_case(mention))
+            })
+        };
+        let mut all = self.facts.software.iter().enumerate();
+        let found = all.find(|(_, (_, f))| f.mentions.iter().any(|mention| named(mention)));
+        found.map(|(place, (name, framework))| (place, name.as_str(), framework))
+    }
+
+    /// The framework of a name.
+    ///
+    /// # Errors
+    /// The calibration does not know it; the error names those that it knows.
+    pub fn framework_named(&self, name: &str) -> Result<(usize, &Framework)> {
+        self.framework(&[name]).map(|(place, _, framework)| (place, framework)).ok_or_else(|| {
+            let known: Vec<&str> = self.facts.software.keys().map(String::as_str).collect();
+            Error::input(format!("no run of the framework `{name}` was ever measured"))
+                .suggest(name, known.iter().copied())
+                .hint(format!("one of {}; or leave it out for a usual one", known.join(", ")))
+        })
+    }
+
+    /// Speed of a framework / that of a usual one; 1 where nothing is known of it.
+    pub fn maturity(&self, framework: Option<usize>) -> f64 {
+        let name = framework.and_then(|place| self.facts.software.get_index(place));
+        let constant = name.and_then(|(name, _)| self.constants.get(&format!("{name}.maturity")));
+        constant.map_or(1.0, |constant| constant.value)
+    }
+
+    /// What is known of the software of a framework in a (decimal) year.
+    pub fn software(&self, framework: Option<(usize, &Framework)>, year: f64) -> Software {
+        let Some((place, facts)) = framework else { return Software::usual(year) };
+        Software {
+            overlaps_tensor: facts.overlaps_tensor_since.is_some_and(|since| year >= since),
+            expert_kernels: facts.expert_kernels(year),
+            captured: facts.captures_steps,
+            framework: Some(place),
+            ..Software::usual(year)
+        }
     }
 }
 
@@ -263,8 +328,9 @@ mod tests {
     fn generations_without_constants_inherit_and_say_so() {
         let calibration = shipped();
         let rates = |name: &str, precision: &str| calibration.rates(name, precision).unwrap();
-        assert!(rates("hopper", "fp8").own && !rates("volta", "bf16").own);
-        assert!((rates("volta", "bf16").gemm - rates("ampere", "bf16").gemm).abs() < 1e-12);
+        assert!(rates("hopper", "fp8").own && rates("volta", "bf16").own);
+        let gaudi = rates("gaudi", "bf16");
+        assert!(!gaudi.own && (gaudi.gemm - rates("hopper", "bf16").gemm).abs() < 1e-12);
         // A microbenchmark is better than a cousin, but no training run has tested it.
         let cdna = rates("cdna", "bf16");
         assert!(!cdna.own && cdna.gemm < rates("hopper", "bf16").gemm);
@@ -278,7 +344,7 @@ mod tests {
     fn intervals_widen_with_what_is_unknown() {
         let intervals = shipped().intervals;
         let width = |framework, accelerator, experts| {
-            Familiarity { framework, accelerator, experts }.half_width(&intervals)
+            Familiarity { framework, accelerator, experts, adapters: false }.half_width(&intervals)
         };
         assert!(width(true, true, false) < width(false, true, false));
         assert!(width(false, true, false) < width(false, true, true));
@@ -301,18 +367,28 @@ mod tests {
     }
 
     #[test]
-    fn frameworks_are_found_by_what_mentions_them() {
+    fn frameworks_are_found_by_their_whole_names() {
         let calibration = shipped();
-        for (text, name) in [
-            ("NVIDIA-NeMo/Megatron-Bridge@067f987 docs", Some("megatron-bridge")),
-            ("NVIDIA/NeMo@ccef6aab5a", Some("nemo")),
-            ("arXiv 2205.05198 Table 5", Some("megatron-lm")),
-            ("my cluster", None),
+        for (texts, name) in [
+            (&["NVIDIA-NeMo/Megatron-Bridge@067f987 docs"][..], Some("megatron-bridge")),
+            (&["NVIDIA/NeMo@ccef6aab5a"], Some("nemo")),
+            (&["NVIDIA-NeMo/Automodel@36044ad docs"], Some("nemo-automodel")),
+            (
+                &["MLPerf Training v5.1 (mlcommons/training_results_v5.1) NeMo", "nemo"],
+                Some("mlperf"),
+            ),
+            (&["NVIDIA/dgxc-benchmarking@v25.03 README", "maxtext"], Some("maxtext")),
+            (&["arXiv 2205.05198 Table 5"], Some("megatron-lm")),
+            (&["megatron-lm-2024"], Some("megatron-lm")),
+            (&["nemo-24.07"], Some("nemo")),
+            (&["my cluster"], None),
         ] {
-            assert_eq!(calibration.framework(text).map(|(name, _)| name), name, "{text}");
+            assert_eq!(calibration.framework(texts).map(|(_, name, _)| name), name, "{texts:?}");
         }
-        let (_, nemo) = calibration.framework("nemo").unwrap();
+        let (_, nemo) = calibration.framework_named("nemo").unwrap();
         assert_eq!(nemo.expert_kernels(2025.4), ExpertKernels::Early);
         assert_eq!(nemo.expert_kernels(2026.5), ExpertKernels::Graphs);
+        let error = calibration.framework_named("nemoo").unwrap_err().to_string();
+        assert!(error.contains("did you mean `nemo`"), "{error}");
     }
 }

@@ -54,11 +54,33 @@ impl Default for Reliability {
 /// 2.3 TB).
 pub const CHECKPOINT_BYTES: f64 = 14.0;
 
-/// Device-hours at full speed / published device-hours of whole runs: beside failures these hold
-/// batch ramps, evaluations, repeated steps, restarts by hand. The geometric mean of Llama 3 405B
-/// 0.855, BLOOM 0.90, OPT-175B 0.59 and `PaLM` 540B 0.66, each its published throughput over its
-/// published hours or days.
-pub const WHOLE_RUN: f64 = 0.74;
+/// Time at full speed / elapsed time of a whole run that spends `useful` at full speed:
+///
+/// ```text
+/// elapsed = warm-up + useful (1 + evaluation + long (1 - exp(-useful / a day)))
+/// ```
+/// MLPerf's runs to a target of minutes to hours (v4.0 to v5.1: 1.05 to 1.15, and tens of seconds
+/// more) hold evaluations; published runs of days to months hold restarts, repeated steps, batch
+/// ramps and phases on fewer devices too (Pythia, Falcon, BLOOM, OPT, Llama 3 405B: 1.1 to 1.8).
+pub fn whole_run(useful: Time) -> Share {
+    let useful = useful.stored();
+    let long = LONG_RUNS * (1.0 - (-useful / Time::new::<day>(1.0).stored()).exp());
+    let elapsed = WARM_UP + useful * (1.0 + EVALUATION + long);
+    Share::from_stored(useful / elapsed)
+}
+
+/// Half-width of ln(elapsed / expected) beside that of the step: what a whole run loses differs
+/// more the longer it is.
+pub fn whole_run_spread(useful: Time) -> f64 {
+    0.1 + 0.25 * (1.0 - (-useful.stored() / Time::new::<day>(1.0).stored()).exp())
+}
+
+/// Seconds until all devices run at full speed.
+const WARM_UP: f64 = 40.0;
+/// Time of evaluations / time of steps.
+const EVALUATION: f64 = 0.06;
+/// What runs of many days lose beside it.
+const LONG_RUNS: f64 = 0.4;
 
 /// Size of a full checkpoint.
 pub fn checkpoint_size(parameters: u64) -> Data {

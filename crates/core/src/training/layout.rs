@@ -221,18 +221,13 @@ mod tests {
     use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
-    use crate::training::platform::{ExpertKernels, Hardware, Software};
+    use crate::training::platform::{Hardware, Software};
     use crate::training::state::ADAMW;
 
     fn platform(accelerator: &str) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, accelerator, Format::Half).unwrap();
-        let software = Software {
-            year: 2025.5,
-            overlaps_tensor: true,
-            overlaps_gradients: true,
-            expert_kernels: ExpertKernels::Grouped,
-        };
+        let software = Software { overlaps_tensor: true, ..Software::usual(2025.5) };
         Platform::new(&hardware, Format::Half, software, &calibration).unwrap()
     }
 

@@ -313,7 +313,7 @@ mod tests {
     use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
-    use crate::training::platform::{ExpertKernels, Hardware, Software};
+    use crate::training::platform::{Hardware, Software};
     use crate::training::state::ADAMW;
 
     /// Peak allocated memory of Llama 3 blocks on 8 B200 (MooreThreads/SimuMax, docs/b200, April
@@ -322,12 +322,7 @@ mod tests {
     fn allocated_memory_is_that_of_measured_runs() {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, "b200-sxm", Format::Half).unwrap();
-        let software = Software {
-            year: 2026.3,
-            overlaps_tensor: false,
-            overlaps_gradients: false,
-            expert_kernels: ExpertKernels::Grouped,
-        };
+        let software = Software { overlaps_gradients: false, ..Software::usual(2026.3) };
         let platform = Platform::new(&hardware, Format::Half, software, &calibration).unwrap();
         let small = Extents { layers: 12, ..llama3_70b() };
         let large = Extents { layers: 4, hidden: 16384, heads: 128, ffn: 53248, ..llama3_70b() };

@@ -6,7 +6,8 @@ use super::calibration::{Calibration, General, Generation, Rates};
 use super::format::Format;
 use crate::catalog::{Catalog, Device};
 use crate::diagnostic::Result;
-use crate::quantity::{DeviceFlopRate, DeviceMemory, DevicePower, Measure};
+use crate::kernel::product::Product;
+use crate::quantity::{DeviceFlopRate, DeviceMemory, DevicePower, Measure, Precision};
 
 /// Published figures of a device and its links.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Hardware {
     pub power: Option<DevicePower>,
     /// Memory, bandwidth and links.
     pub device: Device,
+    /// Its products as they were timed: in the precision of the run, and in bf16.
+    pub products: [Option<Product>; 2],
 }
 
 impl Hardware {
@@ -37,6 +40,7 @@ impl Hardware {
                 narrow => accelerator.peak(narrow.precision())?.value,
             },
             power: accelerator.tdp.as_ref().map(|fact| fact.value),
+            products: [format.precision(), Precision::Bf16].map(|it| Product::of(accelerator, it)),
             device,
         })
     }
@@ -53,6 +57,24 @@ pub struct Software {
     pub overlaps_gradients: bool,
     /// How far the kernels of routed experts have come.
     pub expert_kernels: ExpertKernels,
+    /// Whether whole steps are captured as graphs, so that the host does little between them.
+    pub captured: bool,
+    /// Place of the framework among those of the calibration.
+    pub framework: Option<usize>,
+}
+
+impl Software {
+    /// A framework that nothing is known of, of a year: a usual one.
+    pub fn usual(year: f64) -> Self {
+        Self {
+            year,
+            overlaps_tensor: false,
+            overlaps_gradients: true,
+            expert_kernels: ExpertKernels::Grouped,
+            captured: false,
+            framework: None,
+        }
+    }
 }
 
 /// Stages in which a framework rewrote its kernels and dispatch of routed experts.
@@ -90,6 +112,10 @@ pub struct Platform {
     pub(super) software: Software,
     pub(super) rates: Rates,
     pub(super) general: General,
+    /// Speed of the framework / that of a usual one.
+    pub(super) maturity: f64,
+    /// Products as they were timed: in the precision of the run, and in bf16.
+    pub(super) products: [Option<Product>; 2],
 }
 
 impl Platform {
@@ -107,8 +133,11 @@ impl Platform {
             Some((name, generation)) => (name, Some(generation)),
             None => (hardware.architecture.as_str(), None),
         };
-        let constants =
-            (calibration.general()?, calibration.rates(name, format.precision().name())?);
+        let constants = (
+            calibration.general()?,
+            calibration.rates(name, format.precision().name())?,
+            calibration.maturity(software.framework),
+        );
         Ok(Self::with_constants(hardware, format, software, generation, constants))
     }
 
@@ -118,7 +147,7 @@ impl Platform {
         format: Format,
         software: Software,
         generation: Option<&Generation>,
-        (general, rates): (General, Rates),
+        (general, rates, maturity): (General, Rates, f64),
     ) -> Self {
         let device = &hardware.device;
         let peak16 = device.peak16.stored();
@@ -141,6 +170,8 @@ impl Platform {
             software,
             rates,
             general,
+            maturity,
+            products: hardware.products,
         }
     }
 

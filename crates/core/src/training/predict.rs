@@ -4,9 +4,9 @@ use super::calibration::{Calibration, Familiarity};
 use super::format::Format;
 use super::memory::memory;
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
-use super::platform::{Hardware, Platform, Software, decimal_year};
+use super::platform::{Hardware, Platform, decimal_year};
 use super::run::Settled;
-use super::step_time::{step, widening};
+use super::step_time::{step_of_part, widening};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::model::{AttentionCount, Layer, Model, Operator, Role};
@@ -51,15 +51,10 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     let calibration = Calibration::shipped()?;
     let format = Format::of(wanted.precision)?;
     let hardware = Hardware::of(catalog, &wanted.accelerator, format)?;
-    let framework = wanted.framework.as_deref().and_then(|name| calibration.framework(name));
+    let framework =
+        wanted.framework.as_deref().map(|name| calibration.framework_named(name)).transpose()?;
     let year = decimal_year(wanted.software_epoch);
-    let software = Software {
-        year,
-        overlaps_tensor: framework
-            .is_some_and(|(_, f)| f.overlaps_tensor_since.is_some_and(|since| year >= since)),
-        overlaps_gradients: true,
-        expert_kernels: framework.map_or_else(Default::default, |(_, f)| f.expert_kernels(year)),
-    };
+    let software = calibration.software(framework, year);
     let platform = Platform::new(&hardware, format, software, &calibration)?;
     let batch = Batch { sequences: wanted.sequences, length: wanted.sequence };
     let (candidate, runners_up, tried) = if let Some(layout) = &wanted.layout {
@@ -74,7 +69,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         })?;
         let of = |layout| Candidate {
             layout,
-            step: step(model, &layout, batch, &platform),
+            step: step_of_part(model, &layout, batch, &platform, wanted.trained),
             memory: memory(model, &layout, batch, &platform, wanted.state),
         };
         let given = of(layout.value);
@@ -92,7 +87,13 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         };
         let chosen =
             plan(model, wish, &platform).map_err(|error| error.at(Some(&wanted.devices_place)))?;
-        (chosen.best, chosen.runners_up, (chosen.tried, chosen.too_large))
+        // The search times whole training; what is chosen trains the part that is asked for.
+        let retimed = |it: Candidate| Candidate {
+            step: step_of_part(model, &it.layout, batch, &platform, wanted.trained),
+            ..it
+        };
+        let runners_up = chosen.runners_up.into_iter().map(retimed).collect();
+        (retimed(chosen.best), runners_up, (chosen.tried, chosen.too_large))
     };
     let widening = if wanted.trained < 1.0 && wanted.weight_bytes < 2.0 {
         let layout = &candidate.layout;
@@ -106,6 +107,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         framework: false,
         accelerator: platform.calibrated(),
         experts: model.experts.is_some(),
+        adapters: wanted.trained < 1.0,
     };
     Ok(Predicted {
         candidate,
@@ -134,8 +136,10 @@ pub fn settle(
     let efficiency = match (given, asked, &predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
-            let work = wanted.work + predicted.widening;
-            // What the recipe adds or saves runs at the utilisation of plain training.
+            // The step knows what frozen weights save; what else the recipe adds runs at its
+            // utilisation.
+            let timed = (2.0 + wanted.trained) / 3.0;
+            let work = wanted.work / timed + predicted.widening;
             let rate = predicted.candidate.step.throughput / work;
             // The model's own error is a factor like any other; 80 % lie within 1.2816 deviations.
             let error = Distribution::lognormal(rate.value, predicted.half_width / 1.2816);

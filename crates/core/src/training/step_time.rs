@@ -11,6 +11,7 @@
 use super::communication::{self as comm, Links};
 use super::parallelism::{Batch, Parallelism, Recompute};
 use super::platform::{ExpertKernels, Platform};
+use crate::kernel::product::Product;
 use crate::model::Extents;
 use crate::quantity::{DeviceTokenRate, Measure, Time};
 
@@ -132,9 +133,12 @@ struct Job<'a> {
     /// Part of the forward pass's products that is repeated, and of its attention.
     repeated: f64,
     attention_repeated: f64,
+    /// Part of the weights that is trained.
+    trained: f64,
     /// Clock that the power budget allows.
     clock: f64,
     operand_traffic: f64,
+    /// Speed of the kernels around routed experts / that of today's.
     expert_software: f64,
     flash: bool,
 }
@@ -143,7 +147,19 @@ struct Job<'a> {
 ///
 /// The caller has checked the layout ([`Parallelism::check`]).
 pub fn step(model: &Extents, layout: &Parallelism, batch: Batch, platform: &Platform) -> Step {
-    Job::new(model, layout, batch, platform).step(batch)
+    step_of_part(model, layout, batch, platform, 1.0)
+}
+
+/// The same where a part of the weights is trained: frozen ones have no gradients to compute,
+/// reduce and apply. 1 is all of them, adapters are near 0.
+pub fn step_of_part(
+    model: &Extents,
+    layout: &Parallelism,
+    batch: Batch,
+    platform: &Platform,
+    trained: f64,
+) -> Step {
+    Job { trained, ..Job::new(model, layout, batch, platform) }.step(batch)
 }
 
 /// Time in one step for widening frozen weights of `stored` bytes each to bf16, before every
@@ -188,11 +204,12 @@ impl<'a> Job<'a> {
             micro_batches: layout.micro_batches(batch),
             repeated,
             attention_repeated,
+            trained: 1.0,
             clock: platform.power_share.powf(general.power_exponent),
             operand_traffic: general.operand_traffic
                 * (platform.peak16 / 312e12).powf(general.width_exponent),
             expert_software: match platform.software.expert_kernels {
-                ExpertKernels::Early => general.expert_early,
+                ExpertKernels::Early => part_of_width(model, general.expert_early),
                 ExpertKernels::Grouped => 1.0,
                 ExpertKernels::Graphs => general.expert_recent,
             },
@@ -202,7 +219,7 @@ impl<'a> Job<'a> {
 
     /// Forward + backward time of `count` products (m x k) (k x n) in the run's precision.
     ///
-    /// t = (3 + repeated) x (2mnk / (peak x efficiency) + traffic x operand bytes / bandwidth)
+    /// t = (2 + trained + repeated) x (2mnk / (peak x efficiency) + traffic x operand bytes / bandwidth)
     fn product(&self, m: f64, n: f64, k: f64) -> f64 {
         self.products(m, n, k, 1.0, self.platform.rates.gemm, self.operand_traffic)
     }
@@ -210,14 +227,30 @@ impl<'a> Job<'a> {
     fn products(&self, m: f64, n: f64, k: f64, count: f64, efficiency: f64, traffic: f64) -> f64 {
         let format = self.platform.format.bytes();
         let rate = self.platform.peak * efficiency * self.clock;
-        (3.0 + self.repeated) * count * self.once(m, n, k, rate, format, traffic)
+        let timed = &self.platform.products[0];
+        (2.0 + self.trained + self.repeated)
+            * count
+            * self.once([m, n, k], rate, format, traffic, timed.as_ref())
     }
 
-    fn once(&self, m: f64, n: f64, k: f64, rate: f64, format: f64, traffic: f64) -> f64 {
+    /// One product: as it was timed on the device, or by its arithmetic and `traffic` passes over
+    /// its operands where no one timed any.
+    fn once(
+        &self,
+        [m, n, k]: [f64; 3],
+        rate: f64,
+        format: f64,
+        traffic: f64,
+        timed: Option<&Product>,
+    ) -> f64 {
         let padded = |extent: f64| (extent.max(1.0) / TILE).ceil() * TILE / extent.max(1.0);
         let flops = 2.0 * m * n * k * (padded(n) * padded(k)).min(2.0);
         let bytes = format * (m * k + k * n) + 2.0 * m * n;
-        flops / rate + traffic * bytes / self.platform.bandwidth
+        let bandwidth = self.platform.bandwidth;
+        match timed {
+            Some(product) => product.time(flops, bytes, rate, bandwidth),
+            None => flops / rate + traffic * bytes / bandwidth,
+        }
     }
 
     /// The attention kernel: QK', softmax, PV; forward + backward.
@@ -317,7 +350,9 @@ impl<'a> Job<'a> {
         let routed = t / tensor;
         let per_expert = (routed * ranks * top_k / count).max(1.0);
         let grouped = |n: f64, k: f64| {
-            let efficiency = platform.rates.gemm * general.expert_gemm;
+            let efficiency = platform.rates.gemm
+                * general.expert_gemm
+                * part_of_width(model, general.expert_width);
             let traffic = general.expert_operand_traffic;
             self.products(per_expert, n, k, count / ranks, efficiency, traffic)
         };
@@ -367,15 +402,10 @@ impl<'a> Job<'a> {
         let platform = self.platform;
         let vocabulary = self.model.vocabulary as f64 / self.layout.tensor as f64;
         let rate = platform.peak16 * platform.rates.gemm16 * self.clock;
-        let products = 3.0
-            * self.once(
-                self.tokens,
-                vocabulary,
-                self.model.hidden as f64,
-                rate,
-                2.0,
-                self.operand_traffic,
-            );
+        let extents = [self.tokens, vocabulary, self.model.hidden as f64];
+        let timed = platform.products[1].as_ref();
+        let products =
+            (2.0 + self.trained) * self.once(extents, rate, 2.0, self.operand_traffic, timed);
         let loss = LOSS_BYTES * platform.general.elementwise_traffic * self.tokens * vocabulary;
         products + loss / platform.bandwidth
     }
@@ -400,7 +430,8 @@ impl<'a> Job<'a> {
         let [experts, weights] = self.local_weights();
         let sharded = comm::sharded_weights(layout, platform, &self.links, experts + weights, m);
         let gathered = smooth_max(busy, sharded) - busy + general.exposed_weights * sharded;
-        let reduced = comm::gradients(layout, platform, &self.links, experts + weights);
+        let reduced =
+            self.trained * comm::gradients(layout, platform, &self.links, experts + weights);
         let between = comm::pipeline(
             layout,
             &self.links,
@@ -409,13 +440,21 @@ impl<'a> Job<'a> {
         );
         let copies = (layout.data * layout.context) as f64;
         let shards = if layout.zero == super::parallelism::Zero::Off { 1.0 } else { copies };
-        let optimizer = UPDATE_BYTES * (experts + weights) / shards / platform.bandwidth;
-        let fixed = general.step_overhead * if platform.host_launched { 1.0 } else { 0.2 };
+        let updated = self.trained * (experts + weights) / shards;
+        let optimizer = UPDATE_BYTES * updated / platform.bandwidth;
+        let fixed = match (platform.software.captured, platform.host_launched) {
+            (true, _) => general.captured_overhead,
+            (false, true) => general.step_overhead,
+            (false, false) => 0.2 * general.step_overhead,
+        };
         let sum = busy + gathered + reduced + between + optimizer + fixed;
         let doublings = (layout.devices() as f64 / 8.0).log2().max(0.0);
-        let total = sum * (1.0 + general.straggler * doublings);
+        // Whatever makes a framework slower makes every part of its step longer.
+        let pace = 1.0 / platform.maturity;
+        let total = pace * sum * (1.0 + general.straggler * doublings);
 
-        let in_stage = |part: f64| Time::from_stored(part * its_layers * m);
+        let seconds = |part: f64| Time::from_stored(part * pace);
+        let in_stage = |part: f64| seconds(part * its_layers * m);
         let tokens = batch.sequences as f64 * self.length;
         Step {
             total: Time::from_stored(total),
@@ -428,12 +467,12 @@ impl<'a> Job<'a> {
             expert: in_stage(layer.expert),
             context: in_stage(layer.context),
             launch: in_stage(layer.launch),
-            head: Time::from_stored(its_head * m),
-            data: Time::from_stored(gathered + reduced),
-            pipeline: Time::from_stored(between),
-            bubble: Time::from_stored(bubble),
-            optimizer: Time::from_stored(optimizer),
-            overhead: Time::from_stored(fixed + total - sum),
+            head: seconds(its_head * m),
+            data: seconds(gathered + reduced),
+            pipeline: seconds(between),
+            bubble: seconds(bubble),
+            optimizer: seconds(optimizer),
+            overhead: seconds(fixed) + Time::from_stored(total - pace * sum),
         }
     }
 
@@ -447,6 +486,12 @@ impl<'a> Job<'a> {
             rest / (layout.tensor * layout.pipeline) as f64,
         ]
     }
+}
+
+/// Width of an expert / (that + a width): what kernels that pay for each routed token leave of it.
+fn part_of_width(model: &Extents, half: f64) -> f64 {
+    let width = model.experts.map_or(f64::INFINITY, |experts| experts.ffn as f64);
+    1.0 / (1.0 + half / width)
 }
 
 /// (a⁴ + b⁴)^¼: the larger one, and a little more where both are alike.
@@ -478,17 +523,12 @@ mod tests {
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
     use crate::training::parallelism::Zero;
-    use crate::training::platform::{Hardware, Software};
+    use crate::training::platform::Hardware;
 
     fn platform(accelerator: &str, format: Format) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, accelerator, format).unwrap();
-        let software = Software {
-            year: 2025.4,
-            overlaps_tensor: true,
-            overlaps_gradients: true,
-            expert_kernels: ExpertKernels::Grouped,
-        };
+        let software = calibration.software(calibration.framework_named("nemo").ok(), 2025.4);
         Platform::new(&hardware, format, software, &calibration).unwrap()
     }
 

@@ -4,16 +4,15 @@ use chrono::NaiveDate;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::Result;
 use flopcast_core::model::extents::{Experts, Extents, Latent, Windows};
+use flopcast_core::model::{Input, spec};
 use flopcast_core::quantity::{DeviceBandwidth, DeviceMemory, DeviceTokenRate, Measure};
 use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::memory::{Memory, memory};
 use flopcast_core::training::parallelism::{Batch, Parallelism, Recompute, Zero};
-use flopcast_core::training::platform::{
-    ExpertKernels, Hardware, Platform, Software, decimal_year,
-};
+use flopcast_core::training::platform::{Hardware, Platform, Software, decimal_year};
 use flopcast_core::training::state::{self, State};
-use flopcast_core::training::step_time::{Step, step};
+use flopcast_core::training::step_time::{Step, step_of_part};
 
 use super::table::Row;
 
@@ -26,6 +25,8 @@ pub struct Case {
     pub model: String,
     /// The publisher.
     pub source: String,
+    /// The table that it is from, where a column says so.
+    pub table: Option<String>,
     /// The framework, if the calibration knows it.
     pub framework: Option<String>,
     /// The accelerator's name in the catalog.
@@ -40,6 +41,8 @@ pub struct Case {
     pub batch: Batch,
     /// The devices and their links.
     pub hardware: Hardware,
+    /// Part of the weights that is trained: 1, or that of adapters.
+    pub trained: f64,
     /// Format of the matrix products.
     pub format: Format,
     /// The facts that are known of the software.
@@ -84,7 +87,8 @@ impl Case {
         let mut assumptions = Vec::new();
         let source = row.text("source").unwrap_or_default().to_owned();
         let model = row.text("model").unwrap_or_default().to_owned();
-        let framework = calibration.framework(&source);
+        let texts = [source.as_str(), row.text("framework").unwrap_or_default()];
+        let framework = calibration.framework(&texts);
         let year = if let Some(text) = row.text("date") {
             year(text).ok_or_else(|| row.error("date", "no date"))?
         } else {
@@ -93,7 +97,7 @@ impl Case {
         };
         let extents = extents(row, &model)?;
         let (layout, batch) =
-            layout(row, &extents, framework.map(|(_, f)| f), year, &mut assumptions)?;
+            layout(row, &extents, framework.map(|(.., f)| f), year, &mut assumptions)?;
         // It ran, whatever its degrees of expert parallelism divide.
         let ran = Parallelism { expert: 1, ..layout };
         ran.check(row.count("n_devices")?, extents.layers, 0, batch)?;
@@ -101,13 +105,16 @@ impl Case {
         let name = row.text("accelerator").ok_or_else(|| row.error("accelerator", "empty"))?;
         let hardware = hardware(row, catalog, calibration, name, format, &mut assumptions)?;
         let notes = row.text("notes").unwrap_or_default().to_lowercase();
-        let overlap = framework.and_then(|(_, f)| f.overlaps_tensor_since);
+        let known = calibration.software(framework.map(|(place, _, f)| (place, f)), year);
         let software = Software {
-            year,
-            overlaps_tensor: overlap.is_some_and(|since| year >= since) || notes.contains("async"),
+            overlaps_tensor: known.overlaps_tensor || notes.contains("async"),
             overlaps_gradients: framework.is_some(),
-            expert_kernels: framework
-                .map_or(ExpertKernels::Grouped, |(_, f)| f.expert_kernels(year)),
+            ..known
+        };
+        let part = match row.text("kind") {
+            None | Some("full" | "sft" | "pretraining") => 1.0,
+            Some("lora" | "qlora") => ADAPTERS,
+            Some(other) => return Err(row.error("kind", &format!("`{other}` is no recipe"))),
         };
         // PyTorch's sharding reports the counter of its allocator, other frameworks what the device
         // says is taken.
@@ -119,7 +126,7 @@ impl Case {
         let trainer = row
             .text("framework")
             .map(str::to_owned)
-            .or_else(|| framework.map(|(name, _)| name.to_owned()));
+            .or_else(|| framework.map(|(_, name, _)| name.to_owned()));
         let state = trained(trainer.as_deref().unwrap_or_default(), &layout);
         Ok(Self {
             id: row.id(),
@@ -127,11 +134,12 @@ impl Case {
                 .generation(&hardware.architecture)
                 .map_or_else(|| hardware.architecture.clone(), |(name, _)| name.to_owned()),
             accelerator: name.to_owned(),
-            framework: framework.map(|(name, _)| name.to_owned()),
+            framework: framework.map(|(_, name, _)| name.to_owned()),
             throughput: row.number("tokens_per_s_per_device")?.map(DeviceTokenRate::from_stored),
             memory: row
                 .number("peak_memory_gb")?
                 .map(|gb| (DeviceMemory::from_stored(gb * 1e9), memory_kind)),
+            table: row.text("table").map(str::to_owned),
             model,
             source,
             extents,
@@ -139,6 +147,7 @@ impl Case {
             batch,
             state,
             hardware,
+            trained: part,
             format,
             software,
             assumptions,
@@ -159,7 +168,12 @@ impl Case {
     /// As [`Case::platform`].
     pub fn step(&self, calibration: &Calibration) -> Result<Step> {
         let platform = self.platform(calibration)?;
-        Ok(step(&self.extents, &self.layout, self.batch, &platform))
+        Ok(self.step_on(&platform))
+    }
+
+    /// The predicted step on a platform.
+    pub fn step_on(&self, platform: &Platform) -> Step {
+        step_of_part(&self.extents, &self.layout, self.batch, platform, self.trained)
     }
 
     /// The predicted memory.
@@ -180,6 +194,7 @@ impl Case {
             framework: self.framework.is_some(),
             accelerator: self.platform(calibration)?.calibrated(),
             experts: self.extents.experts.is_some(),
+            adapters: self.trained < 1.0,
         })
     }
 
@@ -233,6 +248,11 @@ const SPECIAL: [Special; 9] = [
 const MLA: Latent = Latent { query_rank: 1536, key_value_rank: 512, rotary: 64 };
 
 fn extents(row: Row<'_>, name: &str) -> Result<Extents> {
+    if row.text("n_layers").is_none() {
+        // The shapes of a preset, where the table has none.
+        let input = Input { sequence: Some(row.count("seq_len")?), ..Input::default() };
+        return Ok(spec::from_preset(&plain_name(name), &input)?.extents);
+    }
     let plain = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let special = SPECIAL.iter().find(|special| plain.starts_with(special.name));
     let heads = row.count("n_heads")?;
@@ -276,6 +296,14 @@ fn extents(row: Row<'_>, name: &str) -> Result<Extents> {
         None => counted(&model, row.count_or_none("tied")? == 1),
     };
     Ok(model)
+}
+
+/// Parameters of adapters of a usual rank / all parameters.
+const ADAPTERS: f64 = 0.003;
+
+/// A name as presets spell it.
+fn plain_name(name: &str) -> String {
+    name.to_lowercase().replace([' ', '_'], "-")
 }
 
 /// Parameters from the extents alone, without norms and biases.

@@ -1,5 +1,4 @@
-//! Runs with adapters against what was published: their speed, and that their layouts fit, since they
-//! ran.
+//! Layouts of published runs with adapters are to fit, since they ran.
 
 use std::sync::Arc;
 
@@ -18,7 +17,6 @@ use flopcast_core::training::state::{self, State};
 use super::case::year;
 use super::score::Scored;
 use super::table::Row;
-use super::throughput::THROUGHPUT;
 
 /// The figure of memory: 1 where the layout is said to fit. All of them ran.
 pub const FITS: &str = "layout_fits";
@@ -27,11 +25,11 @@ const RANK: f64 = 16.0;
 /// Bytes of a weight in 4 bits with its scales (arXiv:2305.14314, sec. 3).
 const NF4: f64 = 4.127 / 8.0;
 
-/// Speed and verdict of memory of a row in the columns of `docs/backtest.md`.
+/// The verdict of memory of a row in the columns of `docs/backtest.md`.
 ///
 /// # Errors
 /// What is missing or unknown: the row cannot be scored.
-pub fn score(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
+pub fn verdict(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
     let named = |column: &str| row.text(column).ok_or_else(|| row.error(column, "empty"));
     let sequence = row.count("seq_len")?;
     let input = ModelInput { sequence: Some(sequence), ..ModelInput::default() };
@@ -104,14 +102,7 @@ pub fn score(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
     // No layout of the devices that ran is a verdict as well.
     let fits = predicted.as_ref().is_ok_and(|it| it.candidate.memory.fits());
     let verdict = f64::from(u8::from(fits));
-    let mut all = vec![scored(FITS, 1.0, verdict, (verdict, verdict))];
-    if let (Ok(predicted), Some(measured)) = (&predicted, row.number("tokens_per_s_per_device")?) {
-        let work = wanted.work + predicted.widening;
-        let rate = predicted.candidate.step.throughput.stored() / work;
-        let width = predicted.half_width.exp();
-        all.push(scored(THROUGHPUT, measured, rate, (rate / width, rate * width)));
-    }
-    Ok(all)
+    Ok(vec![scored(FITS, 1.0, verdict, (verdict, verdict))])
 }
 
 /// The layout that a row states; none where its notes say that nobody knows it.
@@ -166,9 +157,8 @@ mod tests {
         )
         .unwrap();
         for row in table.rows() {
-            let scored = score(row, &Catalog::embedded()).unwrap();
+            let scored = verdict(row, &Catalog::embedded()).unwrap();
             assert!(scored[0].figure == FITS && scored[0].predicted > 0.5, "{:?}", scored[0]);
-            assert!(scored[1].error().abs() < 1.0, "{:?}", scored[1]);
         }
     }
 }

@@ -9,9 +9,11 @@ pub mod case;
 pub mod fit;
 mod least_squares;
 pub mod lora;
+pub mod networks;
 pub mod runs;
 pub mod score;
 pub mod serving;
+pub mod systems;
 pub mod table;
 pub mod throughput;
 
@@ -34,11 +36,16 @@ pub enum Kind {
     Lora,
     /// Latency and throughput of serving engines.
     Serving,
+    /// Speed of networks that take a whole sample at once, in inference and training.
+    Networks,
+    /// Hours of systems of which parameters, compute and hardware alone are known.
+    Systems,
 }
 
 /// The keys that scored figures are grouped by; each kind of table has some of them.
-const GROUPINGS: [&str; 10] = [
+const GROUPINGS: [&str; 11] = [
     "kind",
+    "table",
     "load",
     "devices",
     "engine",
@@ -86,8 +93,24 @@ impl Kind {
         match self {
             Self::TrainingThroughput => "training-throughput",
             Self::Runs => "runs",
-            Self::Lora => "lora",
             Self::Serving => "serving",
+            Self::Networks => "networks",
+            Self::Lora => "lora",
+            Self::Systems => "systems",
+        }
+    }
+
+    /// A table of this kind. Shapes that one of steps leaves out are those of the models that ship.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn table(self, text: &str) -> Result<Table> {
+        let table = Table::read(text)?;
+        match self {
+            Self::TrainingThroughput | Self::Lora => {
+                table.join(flopcast_data::evidence::MODELS, "model")
+            }
+            _ => Ok(table),
         }
     }
 
@@ -97,12 +120,11 @@ impl Kind {
     /// No table of serving figures is shipped; the others are sound, as a test makes sure.
     pub fn shipped(self) -> Result<Table> {
         match self {
-            Self::TrainingThroughput => Table::read(flopcast_data::evidence::THROUGHPUT)?
-                .join(flopcast_data::evidence::MODELS, "model"),
+            Self::TrainingThroughput => self.table(flopcast_data::evidence::THROUGHPUT),
             Self::Runs => Table::read(flopcast_data::evidence::RUNS),
-            Self::Lora | Self::Serving => {
+            Self::Serving | Self::Networks | Self::Lora | Self::Systems => {
                 let name = self.name();
-                Err(Error::input(format!("flopcast ships no table of {name} figures"))
+                Err(Error::input(format!("flopcast ships no table of {name}"))
                     .hint(format!("name one: flopcast backtest --kind {name} FILE.csv")))
             }
         }
@@ -123,12 +145,35 @@ impl Backtest {
     ) -> Result<Self> {
         Self::score(kind, table, |test, row| match kind {
             Kind::TrainingThroughput => test.step(row, catalog, calibration),
-            Kind::Runs => test.whole_run(row, catalog, calibration),
-            Kind::Lora => {
-                test.scored.extend(lora::score(row, catalog)?);
+            Kind::Systems => {
+                test.scored.push(systems::score(row, catalog)?);
                 Ok(())
             }
-            Kind::Serving => Err(Error::input("a serving figure needs the serving model")),
+            Kind::Runs => test.whole_run(row, catalog, calibration),
+            Kind::Lora => {
+                test.scored.extend(lora::verdict(row, catalog)?);
+                test.step(row, catalog, calibration)
+            }
+            Kind::Serving | Kind::Networks => {
+                Err(Error::input("the figure needs the constants of its own model"))
+            }
+        })
+    }
+
+    /// Scores a table of networks; nothing is fitted.
+    ///
+    /// # Errors
+    /// The table has no rows. A row that cannot be scored is skipped with its reason.
+    pub fn networks(
+        table: &Table,
+        catalog: &Catalog,
+        calibration: &flopcast_core::kernel::calibration::Calibration,
+    ) -> Result<Self> {
+        Self::score(Kind::Networks, table, |test, row| {
+            let network = networks::Network::read(row, catalog, calibration)?;
+            test.scored.push(network.scored(calibration)?);
+            test.baseline.extend(fit::Evidence::rule_of_thumb(&network));
+            Ok(())
         })
     }
 

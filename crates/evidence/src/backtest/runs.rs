@@ -8,14 +8,14 @@
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::extents::{Experts, Extents};
-use flopcast_core::quantity::system::time::day;
+use flopcast_core::quantity::system::time::{day, hour};
 use flopcast_core::quantity::{Measure, Mfu, Time};
-use flopcast_core::training::calibration::Calibration;
+use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
-use flopcast_core::training::goodput::WHOLE_RUN;
+use flopcast_core::training::goodput::{whole_run, whole_run_spread};
 use flopcast_core::training::layout::{Wish, plan};
 use flopcast_core::training::parallelism::Batch;
-use flopcast_core::training::platform::{ExpertKernels, Hardware, Platform, Software};
+use flopcast_core::training::platform::{Hardware, Platform};
 use flopcast_core::training::state::ADAMW;
 
 use super::case::year;
@@ -24,8 +24,6 @@ use super::table::Row;
 
 /// Half-width of the 80 % interval of ln(measured / predicted) of arithmetic on published inputs.
 const ARITHMETIC: f64 = 0.05;
-/// The same of device-hours: whether restarts, ramps and evaluations are in them, nobody says.
-const DEVICE_HOURS: f64 = 0.35;
 
 /// The figures of a row that can be scored, and why others cannot.
 ///
@@ -38,16 +36,17 @@ pub fn score_run(
 ) -> Result<(Vec<Scored>, Vec<String>)> {
     let mut scored = Vec::new();
     let mut skipped = Vec::new();
-    let figures: [(&'static str, &str, f64, Result<f64>); 4] = [
-        ("flops", "published_training_flops", ARITHMETIC, flops(row)),
-        ("device_hours", "device_hours", DEVICE_HOURS, device_hours(row, catalog, calibration)),
-        ("energy_mwh", "published_energy_mwh", ARITHMETIC, energy_mwh(row)),
-        ("tco2e", "published_tco2e", ARITHMETIC, tco2e(row)),
+    let exact = |value: f64| (value, ARITHMETIC);
+    let figures: [(&'static str, &str, Result<(f64, f64)>); 4] = [
+        ("flops", "published_training_flops", flops(row).map(exact)),
+        ("device_hours", "device_hours", device_hours(row, catalog, calibration)),
+        ("energy_mwh", "published_energy_mwh", energy_mwh(row).map(exact)),
+        ("tco2e", "published_tco2e", tco2e(row).map(exact)),
     ];
-    for (figure, column, width, predicted) in figures {
+    for (figure, column, predicted) in figures {
         let Some(measured) = row.number(column)? else { continue };
         match predicted {
-            Ok(predicted) => scored.push(Scored {
+            Ok((predicted, width)) => scored.push(Scored {
                 id: row.id(),
                 figure,
                 measured,
@@ -153,8 +152,8 @@ fn tco2e(row: Row<'_>) -> Result<f64> {
 }
 
 /// Device-hours: from the MFU where one is published, else predicted from shape, tokens and
-/// hardware; x what a whole run takes beside it ([`WHOLE_RUN`]).
-fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<f64> {
+/// hardware; x what a whole run takes beside it ([`whole_run`]).
+fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<(f64, f64)> {
     let kind = row.text("kind").unwrap_or("dense");
     if !["dense", "moe", "encoder", "encdec"].contains(&kind) {
         return Err(Error::input(format!(
@@ -170,15 +169,12 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
         // MFUs are stated of the 16-bit peak, also of runs in fp8.
         let mfu = Mfu::new(mfu).map_err(|error| row.error("mfu", &error.to_string()))?;
         let hours = flops / (hardware.device.peak16.stored() * mfu.get()) / 3600.0;
-        return Ok(hours / WHOLE_RUN);
+        return elapsed(row, hours, 0.0);
     }
     let year = row.text("year_month").and_then(year).ok_or_else(|| missing("year_month"))?;
-    let software = Software {
-        year,
-        overlaps_tensor: false,
-        overlaps_gradients: true,
-        expert_kernels: ExpertKernels::Grouped,
-    };
+    let texts = [row.text("source").or(row.text("source_1")).unwrap_or_default()];
+    let framework = calibration.framework(&texts).map(|(place, _, facts)| (place, facts));
+    let software = calibration.software(framework, year);
     let platform = Platform::new(&hardware, format, software, calibration)?;
     let model = extents(row, kind)?;
     let length = row.number("seq_len")?.unwrap_or(2048.0) as u64;
@@ -201,7 +197,22 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
     };
     let best = plan(&model, wish, &platform)?.best;
     let rate = best.step.throughput.stored();
-    Ok(tokens / rate / 3600.0 / WHOLE_RUN)
+    let known = Familiarity {
+        framework: false,
+        accelerator: platform.calibrated(),
+        experts: model.experts.is_some(),
+        adapters: false,
+    };
+    elapsed(row, tokens / rate / 3600.0, known.half_width(&calibration.intervals))
+}
+
+/// Device-hours of a whole run, given those of its steps, with the half-width of its interval.
+fn elapsed(row: Row<'_>, hours: f64, width: f64) -> Result<(f64, f64)> {
+    let useful = match row.number("n_devices")? {
+        Some(devices) => Time::new::<hour>(hours / devices),
+        None => Time::new::<day>(30.0),
+    };
+    Ok((hours / whole_run(useful).get(), width.hypot(whole_run_spread(useful))))
 }
 
 /// The nearest number of devices with few prime factors: a multiple of a power of two.

@@ -80,11 +80,14 @@ impl Table {
 }
 
 impl<'a> Row<'a> {
-    /// The text of a cell; `None` where it is empty or the column is missing.
+    /// The text of a cell, or of the joined table's where it is empty; `None` where both are or the
+    /// column is missing.
     pub fn text(&self, column: &str) -> Option<&'a str> {
         if let Some(&index) = self.table.columns.get(column) {
-            let cell = self.record.get(index)?.trim();
-            return (!cell.is_empty()).then_some(cell);
+            let cell = self.record.get(index).unwrap_or_default().trim();
+            if !cell.is_empty() {
+                return Some(cell);
+            }
         }
         let also = self.table.also.as_ref()?;
         let index = *also.by_key.get(self.text(also.key).filter(|_| column != also.key)?)?;

@@ -7,7 +7,6 @@ use flopcast_core::quantity::{DeviceMemory, Measure};
 use flopcast_core::training::calibration::{Calibration, Documented, Familiarity, Rates};
 use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::platform::Platform;
-use flopcast_core::training::step_time::step;
 
 use super::case::{Case, MemoryKind};
 use super::fit::{Evidence, Method, Start};
@@ -76,6 +75,7 @@ pub fn constant_mfu(case: &Case) -> Option<Scored> {
     });
     let attention = 6.0 * (model.layers * model.heads * model.key_dim * case.batch.length) as f64;
     let per_token = 6.0 * (model.parameters as f64 - idle) + attention;
+    let per_token = per_token * (2.0 + case.trained) / 3.0;
     let predicted = MFU * case.hardware.peak.stored() / per_token;
     Some(Scored {
         id: case.id.clone(),
@@ -132,7 +132,7 @@ impl Evidence for Case {
                 case.format,
                 case.software,
                 generation,
-                (general, rates),
+                (general, rates, calibration.maturity(case.software.framework)),
             ));
         }
         Ok(setups)
@@ -140,7 +140,7 @@ impl Evidence for Case {
 
     fn errors(&self, platform: &Platform) -> Vec<f64> {
         let Some(measured) = self.throughput else { return Vec::new() };
-        let predicted = step(&self.extents, &self.layout, self.batch, platform).throughput;
+        let predicted = self.step_on(platform).throughput;
         vec![(predicted.stored().ln() - measured.stored().ln()) / NOISE]
     }
 
@@ -170,19 +170,29 @@ fn familiarity(row: &Scored, seen: bool) -> Familiarity {
         framework: seen,
         accelerator: row.group("constants") == Some("own"),
         experts: row.group("kind") == Some("moe"),
+        adapters: row.group("kind") == Some("lora"),
     }
 }
 
 fn kind(case: &Case) -> &'static str {
-    if case.extents.experts.is_some() { "moe" } else { "dense" }
+    if case.trained < 1.0 {
+        "lora"
+    } else if case.extents.experts.is_some() {
+        "moe"
+    } else {
+        "dense"
+    }
 }
 
 fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {
-    vec![
+    let table = case.table.iter().map(|table| ("table", table.clone()));
+    let mut groups = vec![
         ("kind", kind(case).to_owned()),
         ("accelerator", case.accelerator.clone()),
         ("source", case.publisher().to_owned()),
         ("sharding", if case.layout.zero == Zero::Weights { "ZeRO-3" } else { "other" }.to_owned()),
         ("constants", if known.accelerator { "own" } else { "inherited" }.to_owned()),
-    ]
+    ];
+    groups.extend(table);
+    groups
 }

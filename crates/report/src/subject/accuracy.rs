@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use flopcast_core::calibration::{Calibration, Facts};
+use flopcast_core::kernel::calibration::Documented as Runtimes;
 use flopcast_core::serving::calibration::Engines;
-use flopcast_core::training::calibration::{Calibration, Documented};
+use flopcast_core::training::calibration::Documented;
 use flopcast_evidence::backtest::calibrate::{FoldScore, HELD_OUT, Proof, mean_of_folds};
 use flopcast_evidence::backtest::score::{Scored, Summary};
 use flopcast_evidence::backtest::{Backtest, Kind};
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 use super::backtest::errors;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
-const KINDS: [&str; 2] = ["dense", "moe"];
+const KINDS: [&str; 3] = ["dense", "moe", "lora"];
 
 /// `docs/accuracy.md`: the proof of the shipped constants, and what they make of published
 /// memory and runs.
@@ -36,8 +38,10 @@ impl Subject for Accuracy<'_> {
                     "Shipped rows with the shipped constants, memory among them"
                 }
                 Kind::Runs => "Published runs",
-                Kind::Lora => "Adapters",
                 Kind::Serving => "Serving",
+                Kind::Networks => "Networks",
+                Kind::Lora => "Adapters",
+                Kind::Systems => "Systems",
             };
             doc.push(Block::Section(title.to_owned()));
             doc.blocks.extend(test.doc().blocks);
@@ -231,6 +235,33 @@ impl Subject for Proof<Engines> {
     }
 }
 
+/// The proof of operators' constants.
+impl Subject for Proof<Runtimes> {
+    fn doc(&self) -> Doc {
+        let mut doc = Doc::default();
+        doc.push(Block::Section("Networks".to_owned()));
+        doc.push(Block::Text(format!(
+            "Samples per second. {}. An error is predicted / measured - 1.",
+            self.calibration.fitted
+        )));
+        for (title, scored) in [
+            ("Constants before", self.before.iter().collect::<Vec<_>>()),
+            ("Fitted, on the rows of the fit", self.after.iter().collect()),
+            ("Families of networks that the fit has not seen", rows(&self.splits)),
+            ("A device that the fit has not seen", rows(&self.publishers)),
+            ("Rule of thumb: 40 % of the peak", self.baseline.iter().collect()),
+        ] {
+            let grid = errors(&by_kind(&scored));
+            doc.blocks.extend([Block::Subsection(title.to_owned()), Block::Grid(grid)]);
+        }
+        doc.blocks.extend([
+            Block::Subsection("Constants".to_owned()),
+            Block::Grid(constants(&self.calibration)),
+        ]);
+        doc
+    }
+}
+
 /// The same as a stable snapshot.
 fn serving_value(proof: &Proof<Engines>) -> Value {
     let figures = |rows: &[&Scored]| -> Value {
@@ -264,7 +295,7 @@ fn by_figure(scored: &[&Scored]) -> Vec<(&'static str, String, Summary)> {
 }
 
 /// The constants with their ranges and provenance.
-fn constants(calibration: &Calibration) -> Grid {
+fn constants<F: Facts>(calibration: &Calibration<F>) -> Grid {
     let numbers = ["value", "prior", "spread"].map(Column::numbers);
     let columns = [Column::words("constant")].into_iter().chain(numbers);
     let mut grid = Grid::new(columns.chain([Column::prose("what it is")]));
@@ -320,7 +351,7 @@ fn by_kind(scored: &[&Scored]) -> Vec<(String, Summary)> {
         let some = scored.iter().copied().filter(|row| row.group("kind") == Some(kind));
         Some(((*kind).to_owned(), Summary::of(some)?))
     };
-    KINDS.iter().filter_map(of).collect()
+    KINDS.iter().chain(&["inference", "training"]).filter_map(of).collect()
 }
 
 #[cfg(test)]
@@ -331,6 +362,7 @@ mod tests {
         let expected = [
             "training throughput, dense models",
             "training throughput, moe models",
+            "training throughput, lora models",
             "device-hours of published runs",
             "time to first token",
             "time per output token",

@@ -21,8 +21,8 @@ impl Subject for Backtest {
         }
         if !self.skipped.is_empty() {
             let what = match self.kind {
-                Kind::TrainingThroughput | Kind::Lora | Kind::Serving => "rows",
                 Kind::Runs => "figures",
+                _ => "rows",
             };
             let caption = format!("{} {what} not scored:", self.skipped.len());
             let reasons = reasons(&self.skipped).into_iter();
@@ -111,8 +111,10 @@ pub(super) fn errors(rows: &[(String, Summary)]) -> Grid {
 fn summaries(test: &Backtest, figure: &str) -> Vec<(String, Summary)> {
     let mut rows = Vec::new();
     rows.extend(test.summary(figure).map(|summary| ("all".to_owned(), summary)));
-    if figure == flopcast_evidence::backtest::throughput::THROUGHPUT {
-        for kind in ["dense", "moe"] {
+    if figure == flopcast_evidence::backtest::throughput::THROUGHPUT
+        || figure == flopcast_evidence::backtest::networks::SPEED
+    {
+        for kind in ["dense", "moe", "lora", "inference", "training"] {
             let some = test.baseline.iter().filter(|row| row.group("kind") == Some(kind));
             let name = format!("(constant MFU 40 %, {kind})");
             rows.extend(Summary::of(some).map(|summary| (name, summary)));

@@ -392,8 +392,7 @@ fn replica(
         reached: if generates {
             None
         } else {
-            let (peak, peak16) = (engine.peak.value, engine.device.peak16);
-            Some(network::reached(&engine.calibration, peak, peak16)?)
+            Some(network::reached(model, device, service.precision.value)?)
         },
         peak: engine.peak.clone(),
         bandwidth: bandwidth.input(format!("memory bandwidth of {}", device.id)),

@@ -6,12 +6,14 @@ use chrono::NaiveDate;
 use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Placed, Result};
 use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
+use flopcast_core::kernel;
+use flopcast_core::kernel::network::{Setup, Task, half_width};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
 use flopcast_core::quantity::{
-    Data as Bytes, Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time,
-    Tokens, show,
+    Data as Bytes, Devices, Distribution, FlopPerSample, FlopPerToken, Measure, Mfu, Precision,
+    Share, Time, Tokens, show,
 };
 use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::plan::{
@@ -117,7 +119,7 @@ pub(super) fn plan(
             (None, Some(prediction)) => Some(assumed(
                 "training.global_batch",
                 Tokens::from_stored((prediction.sequences * prediction.sequence) as f64),
-                "about 4M tokens, as large runs use",
+                "tokens that runs of this recipe and size use",
             )),
             (None, None) => None,
         },
@@ -233,7 +235,10 @@ fn prediction(
         return Ok(None);
     }
     let sequences = match &training.global_batch {
-        None => usual_batch(4e6 / sequence as f64, devices.value.value as u64),
+        None => {
+            let wanted = usual_tokens(recipe.adapters, model) / sequence as f64;
+            usual_batch(wanted, devices.value.value as u64)
+        }
         Some(batch) => {
             let sequences = batch.spread.central().value / sequence as f64;
             if sequences < 1.0 {
@@ -294,6 +299,17 @@ fn prediction(
             .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
             .unwrap_or(STATE_OF_THE_ART),
     }))
+}
+
+/// Tokens of a step where nobody says: adapters learn from little at a time; pre-training from 1M
+/// below a billion parameters to 16M above a hundred (Llama 3 405B).
+fn usual_tokens(adapters: bool, model: &Model) -> f64 {
+    match model.parameters().total {
+        _ if adapters => 262_144.0,
+        0..1_000_000_000 => 1e6,
+        1_000_000_000..100_000_000_000 => 4e6,
+        _ => 16e6,
+    }
 }
 
 /// Bytes per parameter: those of the framework and the optimizer, with what the scenario says of
@@ -672,7 +688,41 @@ fn efficiency(
         };
         return pace(step, &time.place);
     }
-    if predictable { Ok(None) } else { assumed_mfu(catalog, training, device).map(Some) }
+    match (predictable, work) {
+        (true, _) => Ok(None),
+        (false, Work::Samples { .. }) if model.layers.len() > 1 => {
+            network_mfu(training, device, model).map(Some)
+        }
+        _ => assumed_mfu(catalog, training, device).map(Some),
+    }
+}
+
+/// Samples that a device takes at once, where nobody says.
+const SAMPLES: f64 = 128.0;
+
+/// The MFU of a network over whole samples, timed operator by operator.
+fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Result<Efficiency> {
+    let precision = training.precision.value;
+    let machine = kernel::Device::of(device, precision)
+        .map_err(|error| error.at(Some(&training.hardware.accelerator.place)))?;
+    let calibration = kernel::calibration::Calibration::shipped()?;
+    let runtime = calibration.runtime(training.framework.as_deref().unwrap_or_default());
+    let setup = Setup::new(&machine, runtime, &calibration)?;
+    let cost =
+        setup.cost(&kernel::network::Work::of(model, precision.size(), Task::Training), &machine);
+    let flops = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
+    let flops = flops.matmul.value * SAMPLES / model.input.batch.max(1) as f64;
+    let mfu = flops / (machine.peak.value * cost.time(SAMPLES).value);
+    let (width, reason) = half_width(&calibration.intervals, Task::Training, setup.known);
+    let reason = reason.map_or(String::new(), |reason| format!("; {reason}"));
+    let why = format!(
+        "forward, backward and update operator by operator, {}, {SAMPLES} samples a device{reason}",
+        setup.runtime().name()
+    );
+    let basis = Basis::Assumed { why, source: Some(calibration.fitted.clone()) };
+    let error = Distribution::lognormal(mfu, width / 1.2816);
+    let mfu = Input::new("training.efficiency.mfu", Mfu::from_stored(mfu.min(1.0)), basis);
+    Ok(Efficiency::Mfu(mfu.spread(Some(error)), FlopConvention::Model))
 }
 
 /// A dated default of the accelerator's generation and the precision.

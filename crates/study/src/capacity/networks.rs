@@ -41,8 +41,7 @@ pub(super) fn size(
     let most = times.len();
 
     let mut warnings = vec![
-        "the constants and the interval are those of language models reading prompts: measured \
-         runs of other networks are not in the back-test"
+        "a compiled network is assumed; run operator by operator, it takes up to twice as long"
             .to_owned(),
     ];
     if (most as f64) < service.replica.max_batch.value.floor() {

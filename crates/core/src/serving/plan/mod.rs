@@ -65,12 +65,14 @@ pub struct Replica {
 /// The efficiency of a device under a network that answers in one pass.
 #[derive(Clone, Debug)]
 pub struct Reached {
-    /// Part of the peak.
+    /// Part of the peak, on average over its FLOPs.
     pub compute: Input<Share>,
-    /// Part of the memory bandwidth.
-    pub bandwidth: Input<Share>,
-    /// Latency of a kernel.
+    /// Bytes that pass over memory / the activations read and written by every operator.
+    pub passes: Input<f64>,
+    /// Least time of a kernel.
     pub kernel: Input<Time>,
+    /// Half-width of the 80 % interval of ln(measured / predicted).
+    pub half_width: f64,
 }
 
 /// Formats after compression.
@@ -264,7 +266,7 @@ inputs!(Replica {
     max_batch,
     speculation,
 });
-inputs!(Reached { compute, bandwidth, kernel });
+inputs!(Reached { compute, passes, kernel; but half_width });
 inputs!(Demand {
     max_wait, max_batch_tokens, kv_cache, step_time, burstiness, kinds;
     but model, accelerator, instances, precision, kv_precision, quantized, trace, profile, router,
