@@ -9,4 +9,5 @@ mod hf_facts;
 mod onnx;
 mod presets;
 mod scenarios;
+mod services;
 mod vision;

@@ -75,6 +75,7 @@ facts! {
     SERVING_ERROR "inference.prediction_error" "error of the predicted speed" SERVING;
     BOTTLENECK "inference.replica.bottleneck" "a higher rate fails because" SIMULATED;
     FLEET "inference.fleet.why" "fleet" SIMULATED;
+    LAYOUTS "inference.replica.layouts" "layouts, the cheapest first" SIMULATED;
     AUTOSCALING "inference.fleet.autoscaling" "over a week" SIMULATED;
     REPLICAS_BY_HOUR "inference.fleet.replicas_by_hour" "replicas by hour, Monday 0 h first" None;
 }

@@ -302,7 +302,8 @@ impl Task<'_> {
         let mut within_error = None;
         if slow.is_none() {
             let eased = |limit: Limit| factor(limit).powf(ONE_SIDED);
-            let p80 = with(&objective.tightened(eased), "the same for the 80th percentile", 0.7).ok();
+            let p80 =
+                with(&objective.tightened(eased), "the same for the 80th percentile", 0.7).ok();
             within_error = nearest(objective, &load, eased).map(|(slo, promise)| WithinError {
                 slo: objective.name(&slo),
                 p80: p80.and_then(|rate| size(rate).ok()),

@@ -107,9 +107,9 @@ pub fn predicted(engine: &Engine) -> Option<Predicted> {
     let mut engine = engine.clone();
     let mut distribution = None;
     engine.for_each_input(&mut |input| {
-        distribution = distribution.take().or_else(|| {
-            input.distribution().filter(|_| input.name() == STEP_ERROR)
-        });
+        distribution = distribution
+            .take()
+            .or_else(|| input.distribution().filter(|_| input.name() == STEP_ERROR));
     });
     let distribution = distribution?;
     let factor = distribution.quantile(0.9);

@@ -14,8 +14,8 @@ use crate::ledger::packing::Packing;
 use crate::ledger::{energy, years};
 use crate::provenance::{Known, Traced};
 use crate::quantity::{
-    Co2eMass, DeviceFlopRate, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
-    Tokens,
+    Co2eMass, DeviceFlopRate, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate,
+    Requests, Time, Tokens,
 };
 use crate::serving::capacity::{Autoscaling, autoscale};
 use crate::serving::closed_form::{Capability, Latency, Rounds};
@@ -300,7 +300,7 @@ fn one_year(
     let working = (&peak_rate / planned).ceil().max(&Traced::constant(Ratio::from_stored(1.0)));
     let working = working.named("replicas that the peak needs");
     let replicas =
-        (working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
+        (&working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
     let devices =
         (&replicas * &service.replica.all_devices()).named(format_args!("{stage}.fleet.devices"));
     let packing = service.pack(&format!("{stage}.fleet"), &replicas);
@@ -317,7 +317,11 @@ fn one_year(
     }
     let fleet_time = fleet_time.named(format_args!("{stage}.fleet.device_hours"));
     let at_work = match &service.demand.instances {
-        Some(instances) => drawing(service, instances, &requests, &fleet_time)?,
+        Some(instances) => {
+            let part = (&working / &replicas).named("replicas that work / all");
+            let share = drawing(service, instances, &requests, &(&fleet_time * &part))?;
+            (share * part).retype::<Ratio>().named("drawn between idle and full, with spares")
+        }
         None => {
             let work = &(&(&rate / max_rate) * &service.replica.all_devices()) * &length;
             energy::utilisation(&work, &fleet_time)
@@ -348,7 +352,7 @@ fn one_year(
 /// level = min(1, base + slope x FLOP/s while busy / 16-bit peak)     of the TDP
 /// share = busy x (level - idle) / (1 - idle)
 /// ```
-/// with the constants of `hardware/serving-calibration.yaml`.
+/// with the constants of `hardware/serving-calibration.yaml`; replicas that stand by are none of them.
 fn drawing(
     service: &Service,
     instances: &Instances,
@@ -364,9 +368,8 @@ fn drawing(
     let at_once = at_once.named("requests at once at the mean rate");
     let none = Traced::constant(std::f64::consts::E).pow(&(0.0 - &at_once));
     let busy = (1.0 - none).named("share of the time that an engine is busy");
-    let peak16: Traced<DeviceFlopRate> = rate.beside(instances.device.peak16, || {
-        ("16-bit peak".to_owned(), "of the device".to_owned())
-    });
+    let peak16: Traced<DeviceFlopRate> = rate
+        .beside(instances.device.peak16, || ("16-bit peak".to_owned(), "of the device".to_owned()));
     let told = |value: f64, name: &str| {
         let how = "hardware/serving-calibration.yaml".to_owned();
         rate.beside::<f64>(value, || (name.to_owned(), how))

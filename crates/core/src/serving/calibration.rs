@@ -231,6 +231,8 @@ declared! {
     unstreamed = "unstreamed";
     /// Factor on the peak reached where batches are large and nobody waits for a first token.
     offline_compute = "offline_compute";
+    /// Factor on the rate of products of unpacked experts there.
+    offline_unpacked = "offline_unpacked";
     /// Factor on the time to launch a prompt's layers where the host can run ahead.
     offline_launch = "offline_launch";
     /// The most bytes/s that kernels of the engine read, however wide the memory is.
@@ -247,11 +249,15 @@ impl Calibration {
     /// # Errors
     /// An engine or a constant that the file does not have.
     pub fn constants(&self, engine: &str) -> Result<Constants> {
-        let (name, settings) = self.engine(engine)?;
-        let like = settings.like.as_deref().unwrap_or(name);
+        let (name, _) = self.engine(engine)?;
         let value = |of: &str| {
-            let own = self.constants.get(&format!("{name}.{of}")).map(|own| own.value);
-            own.map_or_else(|| self.constants.value(&format!("{like}.{of}")), Ok)
+            // Whoever stands in has a model of its own, too; no chain is longer than the list.
+            let models = std::iter::successors(Some(name), |name| {
+                self.facts.engines.get(*name)?.like.as_deref()
+            });
+            let mut models = models.take(self.facts.engines.len());
+            let own = models.find_map(|name| self.constants.get(&format!("{name}.{of}")));
+            own.map_or_else(|| self.constants.value(&format!("{name}.{of}")), |own| Ok(own.value))
         };
         let mut constants = Constants::read(&self.constants, &value)?;
         let (compute, bandwidth) = (value("compute")?, value("bandwidth")?);
@@ -261,6 +267,9 @@ impl Calibration {
             *reached *= bandwidth;
         }
         constants.launch(value("launch")?);
+        let special = value("launch_special")?;
+        constants.prompt_moe_layer *= special;
+        constants.prompt_latent_layer *= special;
         Ok(constants)
     }
 
@@ -272,9 +281,7 @@ impl Calibration {
         let widened = |name: &str, applies: bool| {
             if applies { self.intervals.get(name).unwrap_or(1.0) } else { 1.0 }
         };
-        width
-            * widened("over_16", regime.wide && !regime.apart)
-            * widened("unseen", regime.unseen)
+        width * widened("over_16", regime.wide && !regime.apart) * widened("unseen", regime.unseen)
     }
 
     /// How the power of a device follows its use.
@@ -306,8 +313,7 @@ impl Calibration {
 }
 
 /// Power of a device while it serves: TDP x min(1, base + slope x u), with u the model FLOP/s over
-/// the 16-bit peak. The base of a card on `PCIe`, whose TDP is low for its memory, is another than that of
-/// a module.
+/// the 16-bit peak. The base of a card, whose TDP is low for its memory, is another than that of a module.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Power {
     base: f64,
@@ -320,7 +326,7 @@ pub struct Power {
 impl Power {
     /// Power / TDP of a device that computes next to nothing.
     pub fn base(self, device: &Device) -> f64 {
-        if device.links.pcie { self.card } else { self.base }
+        if device.links.card { self.card } else { self.base }
     }
 
     /// What power / TDP gains per share of the 16-bit peak.
@@ -359,6 +365,7 @@ impl Constants {
             sequence: self.sequence * self.unstreamed,
             flops: self.flops * self.offline_compute,
             expert_flops: self.expert_flops * self.offline_compute,
+            unpacked_flops: self.unpacked_flops * self.offline_unpacked,
             ..self
         }
     }

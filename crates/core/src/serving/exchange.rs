@@ -148,9 +148,10 @@ mod tests {
         // combined in 16, take 192 + 369 us with a copy per expert; ours goes once to each node.
         let layer = exchange(128, 1e-9).beneath * 128.0 * 128.0 / 58.0;
         assert!((0.35e-3..0.57e-3).contains(&layer), "{layer}");
-        // Twice the devices with twice the tokens: hardly more for each.
+        // Twice the devices with twice the tokens: each carries little more, as fewer experts of its
+        // tokens are on its own node.
         let (one, two) = (exchange(64, 0.1).beneath * 64.0, exchange(128, 0.1).beneath * 128.0);
-        assert!((1.0..1.3).contains(&(two / one)), "{one} {two}");
+        assert!((1.0..1.5).contains(&(two / one)), "{one} {two}");
     }
 
     #[test]

@@ -74,7 +74,8 @@ fn fleet(capacity: &Capacity) -> String {
     let devices = match interval.fleet.0.map(|fleet| fleet.devices) {
         None => {
             let p80 = interval.within_error.as_ref().and_then(|it| it.p80);
-            let p80 = p80.map_or("no number at P80".to_owned(), |it| format!("{} at P80", it.devices));
+            let p80 =
+                p80.map_or("no number at P80".to_owned(), |it| format!("{} at P80", it.devices));
             format!("{least} devices at P10, {} at P50, {p80}", fleet.devices)
         }
         Some(1) => "1 device".to_owned(),

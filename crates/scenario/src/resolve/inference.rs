@@ -418,13 +418,18 @@ fn max_batch(engine: &Engine) -> Result<Input<f64>> {
 }
 
 /// The error of the forecast of a step, where nobody measured it.
-fn step_error(service: &Inference, instances: &Instances, calibration: &Calibration) -> Option<Input<f64>> {
+fn step_error(
+    service: &Inference,
+    instances: &Instances,
+    calibration: &Calibration,
+) -> Option<Input<f64>> {
     let half_width = calibration.half_width("output_tokens_per_s", instances.regime());
     let formula = "1: measured / forecast, as the back-test found it".to_owned();
     // 80 % lie within 1.2816 standard deviations.
     let error = Distribution::lognormal(1.0, half_width / 1.2816);
     service.step_time.is_none().then(|| {
-        Input::new("error of the predicted step", 1.0, Basis::Derived { formula }).spread(Some(error))
+        Input::new("error of the predicted step", 1.0, Basis::Derived { formula })
+            .spread(Some(error))
     })
 }
 

@@ -22,11 +22,15 @@ pub struct Search {
     pub tolerance: f64,
 }
 
+/// Sequences at once above which a replica takes longer to fill than a usual run is.
+const WIDE: u64 = 4096;
+
 impl Search {
     /// Runs that are long beside a batch of so many requests: its warm-up fills it. Longer runs vary
     /// less, so fewer of them are asked for.
     fn beside(&self, batch: u64) -> Self {
-        let requests = self.requests.max(batch.saturating_mul(10));
+        let least = if batch > WIDE { batch.saturating_mul(10) } else { 0 };
+        let requests = self.requests.max(least);
         let seeds = u64::from(self.seeds) * self.requests / requests.max(1);
         Self { requests, seeds: (seeds as u32).clamp(1, self.seeds.max(1)), ..*self }
     }

@@ -305,8 +305,14 @@ proptest! {
 
 #[test]
 fn pressure_preempts_and_still_agrees() {
-    let time =
-        Plain { step: 1e-3, token: 1e-5, context: 1e-6, window: Some((1e-6, 64)), pair: 1e-8, ..FREE };
+    let time = Plain {
+        step: 1e-3,
+        token: 1e-5,
+        context: 1e-6,
+        window: Some((1e-6, 64)),
+        pair: 1e-8,
+        ..FREE
+    };
     let limits = Limits { blocks: 120, ..LIMITS };
     let arrivals = arrivals(5, 500, 40.0, 300, 400);
     let leaping = records(&simulation(&time, limits), &arrivals);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use flopcast_core::catalog::{Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Model;
-use flopcast_core::serving::calibration::{Engines, Maturity, Regime};
+use flopcast_core::serving::calibration::{Engine as EngineFacts, Engines, Maturity, Regime};
 use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::step::{Deployment, Weights};
 
@@ -65,11 +65,14 @@ impl<'a> Reader<'a> {
 
     /// The engine of a row, which its free text begins with: where a table says apart who published
     /// and who stands in, the former. Whoever is not known is taken for the first engine.
-    fn engine(&self, row: &Row<'_>) -> Result<(&'a str, Maturity)> {
+    fn engine(&self, row: &Row<'_>) -> Result<(&'a str, &'a EngineFacts, Maturity)> {
         let texts = ["engine_published", "engine"].map(|column| row.text(column));
         let found = texts.into_iter().flatten().find_map(|text| self.facts.begins(text));
-        let first = || self.facts.engines.first().map(|(id, _)| (id.as_str(), Maturity::Inherited));
-        let found = found.map(|(id, engine)| (id, engine.maturity)).or_else(first);
+        let first = || {
+            let (id, engine) = self.facts.engines.first()?;
+            Some((id.as_str(), engine, Maturity::Inherited))
+        };
+        let found = found.map(|(id, engine)| (id, engine, engine.maturity)).or_else(first);
         found.ok_or_else(|| Error::input("the calibration has no engine"))
     }
 
@@ -114,7 +117,7 @@ impl<'a> Reader<'a> {
         let served = served.clone()?;
         let accelerator = self.catalog.accelerator(needed(row, "accelerator")?)?;
         let device = Device::of(accelerator)?;
-        let (engine, maturity) = self.engine(row)?;
+        let (engine, settings, maturity) = self.engine(row)?;
         let weights = weights(row, config)?;
         // Whoever quantises a model for a benchmark quantises its cache.
         let kv_bytes = if weights == Weights::Sixteen { 2.0 } else { 1.0 };
@@ -148,12 +151,11 @@ impl<'a> Reader<'a> {
             Some(other) => return Err(Error::input(format!("load {other} is not replayed"))),
             None => return Err(Error::input("the row does not say how requests came")),
         };
-        // InferenceX's lengths vary (random-range-ratio 0.8); the undated SGLang runs beside them
-        // answer in lockstep, as fixed lengths do.
+        // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients of
+        // an engine that reads prompts first then stay in lockstep; those of others drift apart.
         let inferencex = row.text("source").is_some_and(|it| it.contains("aiconfigurator"));
-        let varied = matches!(load, Load::Closed(_))
-            && inferencex
-            && (row.text("date").is_some() || engine != "sglang");
+        let lockstep = settings.prefill_first && !(inferencex && row.text("date").is_some());
+        let varied = matches!(load, Load::Closed(_)) && !lockstep;
         let text = |column: &str| row.text(column).unwrap_or("?").to_owned();
         let many = count("n_devices")?.unwrap_or(deployment.devices()) > 16;
         let seen = self.facts.accelerators.contains(&accelerator.id);
