@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::{Id, Place};
 use flopcast_core::quantity::text::QuantityError;
 use flopcast_core::quantity::{Time, text};
 use flopcast_core::serving::traffic::Trace;
-use flopcast_evidence::actuals;
 use flopcast_evidence::actuals::requests;
+use flopcast_evidence::actuals::{self, Expected};
 
 use super::input::read_bytes;
 use super::{Global, load};
@@ -17,11 +18,11 @@ use super::{Global, load};
 /// Options of `flopcast actuals`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// A log of the run: the emissions.csv of `CodeCarbon`, `sacct --parsable2`, `nvidia-smi
-    /// --format=csv`, or a bill in the columns of FOCUS; of a service, its requests, with their
-    /// latencies, as CSV or JSON lines.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// Logs of the run, one or several: `CodeCarbon`, Slurm's sacct, samples of power (nvidia-smi,
+    /// DCGM, Prometheus), a bill (FOCUS, AWS CUR), exports of W&B, `MLflow` and Trackio, a line of
+    /// hours, kWh and cost; of a service, its requests, with their latencies, as CSV or JSON.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     /// The scenario that forecast it.
     #[arg(long, value_name = "SCENARIO")]
     against: PathBuf,
@@ -53,13 +54,21 @@ const MAX_BYTES: u64 = 256 << 20;
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let name = self.file.display().to_string();
-        let log = String::from_utf8(read_bytes(&self.file, MAX_BYTES)?)
-            .map_err(|_| Error::input(format!("{name} is not UTF-8 text")))?;
+        let mut logs = Vec::new();
+        for file in &self.files {
+            let name = file.display().to_string();
+            let text = String::from_utf8(read_bytes(file, MAX_BYTES)?)
+                .map_err(|_| Error::input(format!("{name} is not UTF-8 text")))?;
+            logs.push((name, text));
+        }
         let catalog = load::catalog_of(&self.against, global)?;
         let scenario = load::scenario(&self.against, &catalog, global)?;
-        let comparison = if Trace::looks_like(&log) {
-            let trace = Trace::read(&log).map_err(|error| error.within(&name))?;
+        let of_requests = logs.iter().find(|(_, text)| Trace::looks_like(text));
+        let comparison = if let Some((name, log)) = of_requests {
+            if logs.len() > 1 {
+                return Err(Error::input(format!("{name} is a log of requests: give it alone")));
+            }
+            let trace = Trace::read(log).map_err(|error| error.within(name))?;
             let tpot = match self.calibrate_tpot {
                 Some(Median::Given(tpot)) => Some(tpot),
                 Some(Median::OfTheLog) => Some(requests::median_tpot(&trace)?),
@@ -67,11 +76,19 @@ impl Options {
             };
             requests::compare(&scenario, &trace, tpot)?
         } else if self.calibrate_tpot.is_some() {
+            let name = &logs[0].0;
             return Err(Error::input(format!("--calibrate-tpot: {name} is no log of requests")));
         } else {
-            let measured = actuals::read(&log).map_err(|error| error.within(&name))?;
             let estimate = load::engine(&scenario, &catalog)?.run()?;
-            actuals::compare(&estimate, measured)?
+            let devices = Id::TrainingDevices.at(Place::Training);
+            let card = scenario.training.as_ref().map(|training| training.card.hardware.as_str());
+            let expected = Expected {
+                devices: estimate.value(&devices),
+                hardware: card.unwrap_or_default(),
+                catalog: Some(&catalog),
+            };
+            let logs: Vec<_> = logs.iter().map(|(name, text)| (&**name, &**text)).collect();
+            actuals::compare(&estimate, actuals::read(&logs, &expected)?)?
         };
         global.print(&comparison)
     }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{Bindings, Input, Model, config, spec};
+use flopcast_core::model::{Bindings, Input, Model, Spec, config};
 use flopcast_import::{model_file, onnx, safetensors};
 
 use super::input::read_bytes;
+use super::{Global, hub};
 
 /// Larger model files are refused; the weights of a safetensors file are not read.
 const MAX_BYTES: u64 = 4 << 30;
@@ -14,6 +15,18 @@ const MAX_BYTES: u64 = 4 << 30;
 const MAX_HEADER: u64 = 128 << 20;
 /// The longest configuration or model file.
 const MAX_TEXT: u64 = 16 << 20;
+
+/// A model as a command names it: by its size, its name or its file, or by its repository on the
+/// Hub.
+///
+/// # Errors
+/// As [`read`] and [`hub::file`].
+pub(super) fn named(spec: &str, input: &Input, bindings: &str, global: &Global) -> Result<Model> {
+    let Some(path) = hub::file(spec, global)? else { return read(spec, input, bindings) };
+    let mut model = read(&path.display().to_string(), input, bindings)?;
+    spec.clone_into(&mut model.name);
+    Ok(model)
+}
 
 /// A preset's name, or a file by its ending.
 ///
@@ -31,7 +44,10 @@ pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
         _ if path.is_dir() => {
             read(&path.join("config.json").display().to_string(), input, bindings)
         }
-        _ => spec::from_preset(spec, input),
+        _ => match Spec::named(spec).build(input) {
+            Some(model) => model,
+            None => Err(Error::input(format!("{spec} is no model that is read by its name"))),
+        },
     };
     build().map_err(|error| if path.is_file() { error.within(spec) } else { error })
 }
@@ -65,7 +81,9 @@ fn weights(path: &Path) -> Result<safetensors::Weights> {
     file.read_exact(&mut bytes).map_err(cannot)?;
     let header = safetensors::header_length(&bytes)? as u64;
     file.take(header.min(MAX_HEADER)).read_to_end(&mut bytes).map_err(cannot)?;
-    safetensors::read(&bytes, Some(size))
+    // The header alone counts as well: it is what the Hub was asked for.
+    let alone = size == 8 + header;
+    safetensors::read(&bytes, (!alone).then_some(size))
 }
 
 /// The tensors of an index and the files that it names.

@@ -1,11 +1,11 @@
 //! `flopcast capacity`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::catalog::Catalog;
-use flopcast_core::diagnostic::{Kind, Result};
+use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::provenance::{Basis, Expr};
 use flopcast_core::serving::calibration::Calibration;
@@ -20,6 +20,7 @@ use flopcast_study::capacity::{Capacity, Question};
 use flopcast_study::fleets::choose;
 use flopcast_study::space::Space;
 
+use super::ask::Asked;
 use super::input::document;
 use super::progress::Progress;
 use super::{Global, load, output};
@@ -28,8 +29,10 @@ use super::{Global, load, output};
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// A scenario file with an `inference` section.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "model", conflicts_with = "model")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     runs: Runs,
     /// Compare fleets: a key and its values, as for sweep; repeatable. Every combination is sized,
@@ -50,10 +53,10 @@ pub(super) struct Options {
 /// How much is simulated.
 #[derive(Args, Debug)]
 pub(super) struct Runs {
-    /// Requests of each simulated run.
-    #[arg(long, value_name = "N", default_value_t = Search::default().requests,
-          value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
-    requests: u64,
+    /// Requests of each simulated run, 20,000 when left out; or, with --model, the rate to serve:
+    /// 40/s, 2M/day. Both may be said.
+    #[arg(long, value_name = "N|RATE")]
+    requests: Vec<Requests>,
     /// Runs per rate, each with other arrivals: an SLO must hold in their mean with 95 %
     /// confidence.
     #[arg(long, value_name = "N", default_value_t = Search::default().seeds,
@@ -61,9 +64,44 @@ pub(super) struct Runs {
     seeds: u32,
 }
 
+/// What `--requests` says.
+#[derive(Clone, Debug)]
+enum Requests {
+    /// Requests of a simulated run.
+    Simulated(u64),
+    /// Requests per time.
+    Rate(String),
+}
+
+impl std::str::FromStr for Requests {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        if text.contains('/') {
+            return Ok(Self::Rate(text.to_owned()));
+        }
+        let few = || format!("{text} is neither a number from 100 to 100000000 nor a rate: 40/s");
+        let number = text.parse().ok().filter(|number| (100..=100_000_000).contains(number));
+        number.map(Self::Simulated).ok_or_else(few)
+    }
+}
+
 impl Runs {
     pub(super) fn search(&self) -> Search {
-        Search { requests: self.requests, seeds: self.seeds, ..Search::default() }
+        let said = self.requests.iter().rev().find_map(|it| match it {
+            Requests::Simulated(number) => Some(*number),
+            Requests::Rate(_) => None,
+        });
+        let usual = Search::default();
+        Search { requests: said.unwrap_or(usual.requests), seeds: self.seeds, ..usual }
+    }
+
+    /// The rate to serve, where it is said.
+    pub(super) fn rate(&self) -> Option<&str> {
+        self.requests.iter().rev().find_map(|it| match it {
+            Requests::Rate(rate) => Some(rate.as_str()),
+            Requests::Simulated(_) => None,
+        })
     }
 }
 
@@ -72,14 +110,19 @@ impl Options {
         for path in self.per_request.iter().chain(&self.timeline) {
             output::vacant(path, self.force)?;
         }
-        let catalog = load::catalog_of(&self.file, global)?;
+        let (global, asked) = self.asked.scenario(self.runs.rate(), global)?;
+        let global = &global;
+        let Some(file) = asked.as_ref().or(self.file.as_ref()) else {
+            return Err(Error::input("name a scenario file, or a --model"));
+        };
+        let catalog = load::catalog_of(file, global)?;
         if !self.vary.is_empty() {
-            return self.compare(global, &catalog);
+            return self.compare(file, global, &catalog);
         }
-        let whole = load::scenario(&self.file, &catalog, global)?;
+        let whole = load::scenario(file, &catalog, global)?;
         // Its training, if it has one, changes nothing about the fleet.
         let scenario = Scenario { training: None, ..whole };
-        let layouts = self.layouts(&scenario, &catalog, global)?;
+        let layouts = self.layouts(file, &scenario, &catalog, global)?;
         let open = layouts.as_ref().and_then(|it| it.chosen.clone());
         let scenario = open.map_or(scenario, |chosen| Scenario { training: None, ..chosen });
         let records = self.per_request.is_some() || self.timeline.is_some();
@@ -117,6 +160,7 @@ impl Options {
     /// beside tensor parallelism: those are the file's to say.
     fn layouts(
         &self,
+        file: &Path,
         scenario: &Scenario,
         catalog: &Catalog,
         global: &Global,
@@ -128,9 +172,9 @@ impl Options {
             return Ok(None);
         }
         let open = matches!(service.replica.devices.leaf().how, Expr::Leaf(Basis::Assumed { .. }));
-        let files = load::Beside::new(&self.file, global)?;
+        let files = load::Beside::new(file, global)?;
         let axis = vec![Axis::read(DEGREES)?];
-        let space = Space::new(document(&self.file, global)?, axis, catalog, &files)?;
+        let space = Space::new(document(file, global)?, axis, catalog, &files)?;
         let search = self.runs.search();
         let rough =
             Search { requests: search.requests.min(5000), seeds: 1, tolerance: 0.05, ..search };
@@ -150,17 +194,17 @@ impl Options {
     }
 
     /// The fleets of every combination.
-    fn compare(&self, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
+    fn compare(&self, file: &Path, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
         let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
-        let files = load::Beside::new(&self.file, global)?;
-        let space = Space::new(document(&self.file, global)?, axes, catalog, &files)?;
+        let files = load::Beside::new(file, global)?;
+        let space = Space::new(document(file, global)?, axes, catalog, &files)?;
         let bar = Progress::new();
         let calibration = Calibration::shipped()?;
         let choice = choose(&space, catalog, &calibration, &self.runs.search(), &|done| {
             bar.bar("fleets", done as f64 / space.len() as f64);
         })?;
         drop(bar);
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
         global.print(&Fleets { name: &name, space: &space, choice: &choice })?;
         let none = choice.smallest.is_none();
         Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })

@@ -48,7 +48,7 @@ enum Command {
         #[arg(long)]
         diff: bool,
     },
-    /// Ask live sources for today's prices and grids. Nothing else dials out.
+    /// Ask live sources for today's prices and grids. Only this and `--online` dial out.
     Refresh(refresh::Options),
 }
 

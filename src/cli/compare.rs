@@ -11,7 +11,7 @@ use flopcast_study::compare::{Comparison, compare};
 use flopcast_study::snapshot::Snapshot;
 
 use super::input::read_bytes;
-use super::{Global, load};
+use super::{Global, load, tell};
 
 /// Larger snapshots are refused.
 const MAX_SNAPSHOT: u64 = 64 << 20;
@@ -23,7 +23,9 @@ const MAX_SNAPSHOT: u64 = 64 << 20;
   flopcast compare before.json plan.yaml
   flopcast compare scenarios/gpt3-175b.yaml scenarios/bloom-176b.yaml
 
-+ came, - went, ~ changed. --set applies to every scenario.")]
+  flopcast compare plan.yaml plan.yaml --set placement.region=eu-north-1
+
++ came, - went, ~ changed. --set applies to the scenarios after the first; --set-before to the first.")]
 pub(super) struct Options {
     /// What the others are compared with: a scenario, or what `estimate --format json` saved.
     before: PathBuf,
@@ -34,11 +36,21 @@ pub(super) struct Options {
     /// by their path.
     #[arg(long, value_name = "AIM,...", value_delimiter = ',', default_value = "cost,co2e")]
     by: Vec<String>,
+    /// Override a key of the first scenario, which --set leaves alone; repeatable.
+    #[arg(long, value_name = "PATH=VALUE")]
+    set_before: Vec<String>,
 }
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let (before, _) = side(&self.before, global)?;
+        let mut first = global.clone();
+        first.set.clone_from(&self.set_before);
+        let (before, _) = side(&self.before, &first)?;
+        for (sets, whose) in [(&self.set_before, "first"), (&global.set, "second")] {
+            if !sets.is_empty() {
+                tell(&format!("{} applies to the {whose} side only", sets.join(", ")));
+            }
+        }
         let aims: Vec<Aim> = self.by.iter().map(|text| Aim::read(text)).collect();
         let mut all: Vec<Comparison> = Vec::new();
         for path in &self.after {

@@ -16,6 +16,7 @@ use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty::Sampling;
 use flopcast_study::{commitment, uncertainty};
 
+use super::ask::Asked;
 use super::capacity::Runs;
 use super::{Global, capacity, check, load};
 
@@ -23,8 +24,10 @@ use super::{Global, capacity, check, load};
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// Scenario files.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "model", conflicts_with = "model", value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     ranges: Ranges,
     /// Simulate the service: percentiles of latency, and the fleet that keeps its SLO, as
@@ -62,11 +65,11 @@ pub(super) struct Ranges {
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let mut global = global.clone();
+        let (mut global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         global.set.extend(self.window.iter().map(|time| format!("placement.start_window={time}")));
         let global = &global;
         let mut reports = Vec::new();
-        for path in &self.files {
+        for path in self.files.iter().chain(asked.as_ref()) {
             let catalog = load::catalog_of(path, global)?;
             let scenario = load::scenario(path, &catalog, global)?;
             let simulate = self.simulate && scenario.inference.is_some();
@@ -80,8 +83,8 @@ impl Options {
             let policy = self.policy.as_deref().map_or(Ok(Policy::strict()), check::policy)?;
             reports.iter().try_for_each(|report| strictly(&policy, report))?;
         }
-        // The forecast stands, and says that it does not fit.
-        let fits = reports.iter().all(|report| report.fits);
+        // The forecast stands, and says that it does not fit, or comes too late.
+        let fits = reports.iter().all(|report| report.fits && report.late_days.is_none());
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
     }
 }

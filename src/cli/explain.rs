@@ -8,6 +8,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::subject::capacity as sized;
 use flopcast_report::subject::explain::{Derivation, Derivations};
 
+use super::ask::Asked;
 use super::capacity::{self, Runs};
 use super::{Global, load};
 
@@ -15,7 +16,8 @@ use super::{Global, load};
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// The scenario file.
-    file: PathBuf,
+    #[arg(required_unless_present = "model")]
+    file: Option<PathBuf>,
     /// A figure's path in the JSON, such as `training.co2e_kg.location`; without it, all are
     /// listed with their formula.
     figure: Option<String>,
@@ -24,19 +26,32 @@ pub(super) struct Options {
     simulate: bool,
     #[command(flatten)]
     runs: Runs,
+    #[command(flatten)]
+    asked: Asked,
 }
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let catalog = load::catalog_of(&self.file, global)?;
-        let scenario = load::scenario(&self.file, &catalog, global)?;
+        let (global, asked) = self.asked.scenario(self.runs.rate(), global)?;
+        let global = &global;
+        // Without a file, the first word is the figure.
+        let (file, figure) = match (&asked, &self.file) {
+            (Some(asked), first) => {
+                let first = first.as_ref().map(|it| it.display().to_string());
+                (asked, first.or_else(|| self.figure.clone()))
+            }
+            (None, Some(file)) => (file, self.figure.clone()),
+            (None, None) => return Err(Error::input("name a scenario file, or a --model")),
+        };
+        let catalog = load::catalog_of(file, global)?;
+        let scenario = load::scenario(file, &catalog, global)?;
         let report = if self.simulate && scenario.inference.is_some() {
             let search = self.runs.search();
             sized::report(&scenario, &capacity::simulated(&scenario, &catalog, &search, false)?)
         } else {
             load::report(&scenario, &catalog)?
         };
-        let Some(path) = &self.figure else {
+        let Some(path) = &figure else {
             return global.print(&Derivations(&report));
         };
         let Some(figure) = report.figures.iter().find(|figure| figure.path == *path) else {

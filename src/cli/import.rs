@@ -8,13 +8,13 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{Input, spec};
 use flopcast_import::{export, model_file};
 
-use super::{architecture, output, print};
+use super::{Global, architecture, hub, output, print};
 
 /// Options of `flopcast import`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// The path of a Hugging Face config.json, an .onnx file, a .safetensors file or its index; or
-    /// a preset.
+    /// a preset, or hf:owner/name.
     spec: String,
     /// The model file to write; standard output when left out.
     #[arg(short, long, value_name = "MODEL.yaml")]
@@ -28,8 +28,8 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub(super) fn run(&self) -> Result<ExitCode> {
-        let text = self.text()?;
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        let text = self.text(global)?;
         let Some(path) = &self.output else {
             return print(&text);
         };
@@ -41,13 +41,14 @@ impl Options {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn text(&self) -> Result<String> {
-        let mut path = PathBuf::from(&self.spec);
+    fn text(&self, global: &Global) -> Result<String> {
+        let found = hub::file(&self.spec, global)?;
+        let mut path = found.unwrap_or_else(|| PathBuf::from(&self.spec));
         if path.is_dir() {
             path.push("config.json");
         }
         let name = architecture::file_name(&path);
-        let read = || architecture::read(&self.spec, &Input::default(), &self.bind);
+        let read = || architecture::named(&self.spec, &Input::default(), &self.bind, global);
         match architecture::ending(&path) {
             "yaml" | "yml" if path.is_file() => {
                 Err(Error::input(format!("{} is a model file already", self.spec)))
@@ -55,8 +56,8 @@ impl Options {
             "json" if !name.ends_with(".safetensors.index.json") => configuration(&path, name),
             "json" | "onnx" | "safetensors" => export::of_layers(&read()?),
             _ => match spec::preset_text(&self.spec) {
-                Some(text) => Ok(text.to_owned()),
-                None => export::of_layers(&read()?),
+                Ok(text) => Ok(text.to_owned()),
+                Err(_) => export::of_layers(&read()?),
             },
         }
     }

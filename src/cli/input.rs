@@ -7,8 +7,8 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_scenario::document;
 use flopcast_scenario::document::{Node, Value};
 
-use super::Global;
 use super::project::Project;
+use super::{Global, ask};
 
 /// Reads a file of at most `limit` bytes.
 ///
@@ -68,8 +68,10 @@ fn nearest_files(path: &Path) -> Option<String> {
 
 /// Reads a scenario's document: the file, what it extends, and `--set` over both.
 pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
-    let project = Project::of(path, global)?;
-    let mut node = extended(&folder(path), path, &project, 0)?;
+    let mut node = match &global.asked {
+        Some(asked) => document::parse_in("", ask::NAME, asked.text.as_bytes())?,
+        None => extended(&folder(path), path, &Project::of(path, global)?, 0)?,
+    };
     for assignment in &global.set {
         node.set(assignment)?;
     }

@@ -16,22 +16,35 @@ use flopcast_study::uncertainty::Sampling;
 
 use super::input::{document, read_bytes, read_text};
 use super::project::Project;
-use super::{Global, lock, tell};
+use super::{Global, hub, lock, tell};
 
 /// Larger model files are refused; weights need not be present.
 const MAX_MODEL_BYTES: u64 = 512 << 20;
 
-/// The snapshots of `catalog refresh`.
-pub(super) fn store(global: &Global) -> Store {
-    let folder = |variable: &str| {
-        std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
-    };
+/// A variable of the environment.
+#[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The folder that a variable names.
+pub(super) fn folder(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The folder in which flopcast keeps what it fetched.
+pub(super) fn cache(global: &Global) -> PathBuf {
     let default = || {
         let caches = folder("XDG_CACHE_HOME").or_else(|| folder("LOCALAPPDATA"));
         let caches = caches.or_else(|| Some(folder("HOME")?.join(".cache")));
         caches.unwrap_or_else(std::env::temp_dir).join("flopcast")
     };
-    Store::new(global.cache_dir.clone().unwrap_or_else(default)).on(now().date_naive())
+    global.cache_dir.clone().unwrap_or_else(default)
+}
+
+/// The snapshots of `catalog refresh`.
+pub(super) fn store(global: &Global) -> Store {
+    Store::new(cache(global)).on(now().date_naive())
 }
 
 /// Says that a snapshot is passed over.
@@ -140,17 +153,21 @@ pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapsh
 pub(super) struct Beside<'a> {
     scenario: &'a Path,
     project: Project,
+    global: &'a Global,
 }
 
 impl<'a> Beside<'a> {
     /// Those of the scenario's project.
-    pub(super) fn new(scenario: &'a Path, global: &Global) -> Result<Self> {
-        Ok(Self { scenario, project: Project::of(scenario, global)? })
+    pub(super) fn new(scenario: &'a Path, global: &'a Global) -> Result<Self> {
+        Ok(Self { scenario, project: Project::of(scenario, global)?, global })
     }
 }
 
 impl Files for Beside<'_> {
     fn read(&self, name: &str) -> Result<Vec<u8>> {
-        read_bytes(&self.project.find(self.scenario, name)?, MAX_MODEL_BYTES)
+        match hub::file(name, self.global)? {
+            Some(path) => read_bytes(&path, MAX_MODEL_BYTES),
+            None => read_bytes(&self.project.find(self.scenario, name)?, MAX_MODEL_BYTES),
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod actuals;
 mod architecture;
+mod ask;
 mod backtest;
 mod calibrate;
 mod capacity;
@@ -12,6 +13,7 @@ mod compare;
 mod completions;
 mod estimate;
 mod explain;
+mod hub;
 mod import;
 mod init;
 mod input;
@@ -83,6 +85,13 @@ struct Global {
     /// nearest folder with `.git` or the scenario's own; repeatable.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     allow_path: Vec<PathBuf>,
+    /// Ask the Hub for the configuration of a model `hf:owner/name` that its local cache lacks; a
+    /// token is read from `HF_TOKEN`.
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    online: bool,
+    /// The scenario that flags make, in place of a file.
+    #[arg(skip)]
+    asked: Option<ask::Written>,
 }
 
 /// The forms that carry any result.
@@ -178,7 +187,7 @@ impl Cli {
             Command::Estimate(options) => options.run(&self.global),
             Command::Explain(options) => options.run(&self.global),
             Command::Model(options) => options.run(&self.global),
-            Command::Import(options) => options.run(),
+            Command::Import(options) => options.run(&self.global),
             Command::Backtest(options) => options.run(&self.global),
             Command::Calibrate(options) => options.run(&self.global),
             Command::Capacity(options) => options.run(&self.global),

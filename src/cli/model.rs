@@ -28,8 +28,9 @@ const MOST_PIXELS: u64 = 1 << 16;
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
-    /// A preset, or the path of a Hugging Face config.json, an .onnx file, a model file (.yaml), a
-    /// .safetensors file or its index.
+    /// A preset by any of its names, a size (7B, 671B-A37B), hf:owner/name, or the path of a
+    /// Hugging Face config.json, an .onnx file, a model file (.yaml), a .safetensors file or its
+    /// index.
     #[arg(required_unless_present_any = ["list", "metric"], value_name = "SPEC")]
     specs: Vec<String>,
     /// List the presets.
@@ -119,7 +120,7 @@ impl Options {
         }
         let device = device(on, precision)?;
         let models: Vec<Model> =
-            self.specs.iter().map(|spec| self.read(spec, None)).collect::<Result<_>>()?;
+            self.specs.iter().map(|spec| self.read(spec, None, global)).collect::<Result<_>>()?;
         let reports = models.iter().map(|model| self.report(model, precision, device)).collect();
         global.print(&Models { reports, standings: Vec::new(), plot: None })
     }
@@ -141,14 +142,14 @@ impl Options {
         }
     }
 
-    fn read(&self, spec: &str, image_size: Option<u64>) -> Result<Model> {
+    fn read(&self, spec: &str, image_size: Option<u64>, global: &Global) -> Result<Model> {
         let input = Input {
             batch: self.batch,
             sequence: self.seq_len,
             decoder_sequence: self.decoder_seq_len,
             image_size: self.image_size.or(image_size),
         };
-        architecture::read(spec, &input, &self.bind)
+        architecture::named(spec, &input, &self.bind, global)
     }
 
     /// Each model before and after compression.
@@ -163,13 +164,13 @@ impl Options {
         let target = on.map(|on| on.id.as_str()).zip(target.as_ref());
         let plain = Compression::default();
         let teacher = match &compression.teacher {
-            Some(Spec::Preset(name)) => Some(self.read(name, None)?),
+            Some(Spec::Preset(name)) => Some(self.read(name, None, global)?),
             Some(_) => return Err(Error::input("a teacher is named as a model is")),
             None => None,
         };
         let mut sides = Vec::new();
         for spec in &self.specs {
-            let model = self.read(spec, None)?;
+            let model = self.read(spec, None, global)?;
             let before = Compressed::new(teacher.as_ref().unwrap_or(&model), precision, &plain)?;
             sides.push((before, Compressed::new(&model, precision, &compression)?));
         }
@@ -209,7 +210,7 @@ impl Options {
         };
         let models: Vec<Model> = scored
             .iter()
-            .map(|(spec, score)| self.read(spec, score.image_size))
+            .map(|(spec, score)| self.read(spec, score.image_size, global))
             .collect::<Result<_>>()?;
         let reports: Vec<_> =
             models.iter().map(|model| self.report(model, precision, device)).collect();

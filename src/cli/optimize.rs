@@ -79,6 +79,10 @@ pub(super) struct Options {
     /// Only these ways to buy: on-demand, spot, reserved-1y, reserved-3y.
     #[arg(long, value_name = "PLAN,...", value_delimiter = ',', default_value = "on-demand")]
     purchase: Vec<String>,
+    /// Let offers run over several nodes whose network nobody knows: devices without a known link
+    /// to other nodes, and marketplaces of single machines.
+    #[arg(long)]
+    any_network: bool,
     /// More that varies, as in `flopcast sweep`; repeatable.
     #[arg(long, value_name = "PATH=VALUES")]
     vary: Vec<String>,
@@ -144,7 +148,8 @@ impl Options {
             purchases: self.purchase.iter().map(|name| plan(name)).collect::<Result<_>>()?,
         };
         let precision = training.precision.value;
-        let mut axes = vec![offers(&catalog, precision, &market)?];
+        let (offers, reach) = offers(&catalog, precision, &market)?;
+        let mut axes = vec![offers];
         let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= self.devices);
         let mut counts: Vec<String> = doublings.map(|count| count.to_string()).collect();
         if counts.last().is_none_or(|last| *last != self.devices.to_string()) {
@@ -158,6 +163,7 @@ impl Options {
             objective: Aim::read(&self.objective),
             limits,
             beside: ["cost", "days", "co2e"].map(Aim::read).to_vec(),
+            reach: if self.any_network { Vec::new() } else { reach },
         };
         let bar = Progress::new();
         let answer = search(&space, &request, &|done| {

@@ -15,6 +15,8 @@ pub(super) struct Project {
     root: PathBuf,
     /// Those of `--allow-path`, as typed and with links resolved.
     allowed: Vec<PathBuf>,
+    /// The user typed the names themselves, which may lead anywhere.
+    typed: bool,
 }
 
 impl Project {
@@ -28,6 +30,7 @@ impl Project {
         let own = real(folder(document));
         let repository = own.ancestors().find(|above| above.join(GIT).exists());
         let mut project = Self::below(repository.unwrap_or(&own));
+        project.typed = global.asked.is_some();
         for allowed in &global.allow_path {
             let found =
                 fs::canonicalize(allowed).and_then(|it| Ok([std::path::absolute(allowed)?, it]));
@@ -45,7 +48,7 @@ impl Project {
 
     /// A folder and what lies in it.
     pub(super) fn below(folder: &Path) -> Self {
-        Self { root: real(folder), allowed: Vec::new() }
+        Self { root: real(folder), allowed: Vec::new(), typed: false }
     }
 
     /// The path of the file that `document` names; it need not exist. Of what lies outside,
@@ -54,6 +57,9 @@ impl Project {
     /// # Errors
     /// It leads out of the project, as written or by a link, or to what is no regular file.
     pub(super) fn find(&self, document: &Path, name: &str) -> Result<PathBuf> {
+        if self.typed {
+            return Ok(folder(document).join(name));
+        }
         let written = plain(&real(folder(document)).join(name));
         let outside = || {
             let error =

@@ -50,7 +50,7 @@ impl Options {
             catalog: &catalog,
             store: &store,
             regions: &self.region,
-            variable: &variable,
+            variable: &load::variable,
             now: load::now(),
             policy: Policy {
                 timeout: Duration::from_secs_f64(self.timeout),
@@ -147,9 +147,4 @@ fn save(store: &Store, snapshot: &Snapshot) -> Result<&'static str> {
         })?;
     }
     output::write(&path, &snapshot.text(), true).map(|()| "kept")
-}
-
-#[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -187,8 +187,62 @@ fn a_log_of_requests_says_how_much_slower_the_steps_are() {
     assert!(message.contains("no service that generates tokens"), "{message}");
 }
 
+/// Logs in forms that people hand in, with the right values; what was wrong with each stands beside
+/// it in `tests/data/ledger/README.md`. `None` is unknown.
 #[test]
-fn hostile_logs_are_refused_with_their_line() {
+fn logs_as_people_hand_them_in() {
+    let against = |log: &str, scenario: &str| {
+        let path = |name: &str| format!("tests/data/ledger/{name}");
+        let (log, scenario) = (path(log), path(scenario));
+        json(&["actuals", &log, "--against", &scenario, "--format", "json"])
+    };
+    let check = |log: &str, scenario: &str, expected: &[(&str, Option<f64>)]| {
+        let value = against(log, scenario);
+        for (path, right) in expected {
+            let actual = item(&value, path)["actual"].as_f64();
+            match (actual, right) {
+                (Some(actual), Some(right)) => {
+                    close(&format!("{log} {path}"), actual, *right, 1e-9)
+                }
+                (actual, right) => assert_eq!(actual, *right, "{log} {path}"),
+            }
+        }
+        value["hints"].to_string()
+    };
+    let (hours, it) = ("device_hours", "energy_kwh.it");
+    let pue = [("energy_kwh.facility", None), ("pue", None), (hours, Some(80.0)), (it, Some(56.0))];
+    let hints = check("cc_default_pue.csv", "run8.yaml", &pue);
+    assert!(!hints.contains("placement.pue"), "{hints}");
+    check("cc_tasks.csv", "run8.yaml", &[(hours, Some(80.0)), (it, Some(56.0))]);
+    check("cc_misaligned.csv", "run8.yaml", &[(hours, Some(160.0))]);
+    check("sl_typed.txt", "run8.yaml", &[(hours, Some(80.0))]);
+    check("sl_noval.txt", "run8.yaml", &[(hours, Some(80.0)), (it, None)]);
+    for log in ["smi_noindex.csv", "smi_gap.csv", "smi_index.csv"] {
+        let hints = check(log, "run8.yaml", &[(hours, Some(80.0)), (it, Some(48.0))]);
+        assert!(!hints.contains("training.hardware.power"), "{log}: {hints}");
+    }
+    check("fo_bastion.csv", "runaws.yaml", &[(hours, Some(80.0))]);
+    let hints = check("fo_rifee.csv", "runaws.yaml", &[(hours, Some(5760.0))]);
+    assert_eq!(hints, "[]", "hints from another run");
+    let corrected = [(hours, Some(80.0)), ("cost_usd.compute", Some(550.4))];
+    check("fo_corr.csv", "runaws.yaml", &corrected);
+}
+
+#[test]
+fn several_logs_complete_each_other() {
+    let (jobs, bill) = (log("jobs.txt", SACCT), log("bill-too.csv", FOCUS));
+    let arguments = ["actuals", &jobs, &bill, "--against", &scenario(), "--format", "json"];
+    let value = json(&arguments);
+    close("hours", number(item(&value, "device_hours"), "actual"), 88.0, 1e-9);
+    close("cost", number(item(&value, "cost_usd.compute"), "actual"), 200.0, 1e-9);
+    let two = [log("first.txt", SACCT), log("second.txt", &SACCT.replace("\n1|", "\n7|"))];
+    let value = json(&["actuals", &two[0], &two[1], "--against", &scenario(), "--format", "json"]);
+    // Job 2 is in both files, and counts once.
+    close("hours", number(item(&value, "device_hours"), "actual"), 128.0, 1e-9);
+}
+
+#[test]
+fn hostile_logs_are_refused_or_noted_with_their_line() {
     let check = |name: &str, text: &str, expected: &str| {
         let message = refused(&["actuals", &log(name, text), "--against", &scenario()], 2);
         holds(name, &message, &[expected]);
@@ -196,22 +250,36 @@ fn hostile_logs_are_refused_with_their_line() {
     check("empty", "", "no rows");
     check("header", "duration,emissions\n", "no rows");
     check("other", "a,b\n1,2\n", "the header is that of no log");
-    check("text", &CODECARBON.replace("39600.0", "long"), "line 3: `long` in `duration`");
-    check("negative", &CODECARBON.replace("39600.0", "-1"), "is below zero");
-    check("infinite", &CODECARBON.replace("39600.0", "inf"), "is not a number");
-    check("ragged", "duration,emissions\n1\n", "cannot be read");
-    check("gpus", &SACCT.replace("gres/gpu=8", "gres/gpu=many"), "a number of GPUs");
-    check("time", &NVIDIA_SMI.replace("2026/11/23", "yesterday"), "is not a time");
     check("euro", &FOCUS.replace("USD,Usage,Storage", "EUR,Usage,Storage"), "is not USD");
+    let noted = |name: &str, text: &str, expected: &str| {
+        let notes = compared(name, text)["notes"].to_string();
+        holds(name, &notes, &[expected]);
+    };
+    noted("text", &CODECARBON.replace("39600.0", "long"), "line 3: `long` in `duration`");
+    noted("negative", &CODECARBON.replace("39600.0", "-1"), "is below zero");
+    noted("infinite", &CODECARBON.replace("39600.0", "inf"), "is not a number");
+    noted("ragged", "duration,emissions\n1\n", "1 cells below a header of 2");
+    noted("gpus", &SACCT.replace("gres/gpu=8", "gres/gpu=many"), "a number of GPUs");
+    noted("time", &NVIDIA_SMI.replacen("2026/11/23", "yesterday", 1), "is not a time");
+    noted("absurd", &SACCT.replace("|21600|", "|216000000|"), "times the forecast's");
 }
 
 proptest::proptest! {
     #[test]
     fn no_log_makes_it_panic(rows in "[ -~\n]{0,200}") {
-        for header in [CODECARBON, SACCT, NVIDIA_SMI, FOCUS] {
+        let read = |text: &str| {
+            let expected = flopcast::evidence::actuals::Expected::default();
+            let _ = flopcast::evidence::actuals::read(&[("log", text)], &expected);
+        };
+        let plain = "hours,kWh,cost\n";
+        let runs = "_runtime,gpu_count,system.gpu.0.powerWatts\n";
+        let aws = "lineItem/LineItemType,lineItem/UnblendedCost,lineItem/UsageAmount\n";
+        let wide = "JobID   Elapsed AllocTRES\n-- -- --\n";
+        for header in [CODECARBON, SACCT, NVIDIA_SMI, FOCUS, plain, runs, aws, wide] {
             let header = header.lines().next().expect("a header");
-            let _ = flopcast::evidence::actuals::read(&format!("{header}\n{rows}"));
+            read(&format!("{header}\n{rows}"));
+            read(&format!("{{\"data\":{{\"result\":[{{\"values\":[[{rows}]]}}]}}}}"));
         }
-        let _ = flopcast::evidence::actuals::read(&rows);
+        read(&rows);
     }
 }

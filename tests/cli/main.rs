@@ -4,6 +4,7 @@
 mod common;
 
 mod actuals;
+mod asked;
 mod backtest;
 mod bad_input;
 mod bad_model;

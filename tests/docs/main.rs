@@ -8,3 +8,5 @@ mod architecture;
 mod data_sources;
 #[cfg(unix)]
 mod pages;
+#[cfg(unix)]
+mod presets;

@@ -32,7 +32,7 @@ fn name(page: &Path) -> &str {
 }
 
 /// Fails unless the page says this already; with `UPDATE_DOCS=1` it then does.
-fn current(page: &Path, expected: &str) {
+pub(crate) fn current(page: &Path, expected: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(page, expected).expect("the page can be written");
     } else {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::library::{Way, asked};
-use crate::common::{scenarios, scratch, stdout, tool};
+use crate::common::{json, scenarios, scratch, stdout, tool};
 
 fn export(scenario: &Path, folder: &Path) -> PathBuf {
     let name = scenario.file_stem().and_then(|name| name.to_str()).expect("a name");
@@ -37,6 +37,68 @@ fn rows_add_up_to_the_forecast() {
             assert!((exported / energy - 1.0).abs() < 1e-6, "{}: {exported}", scenario.display());
         }
     }
+}
+
+/// The cells of a column, row by row.
+fn cells(path: &Path, column: &str) -> Vec<String> {
+    let mut reader = csv::Reader::from_path(path).expect("a table");
+    let header = reader.headers().expect("a header").clone();
+    let place = header.iter().position(|name| name == column).expect("the column");
+    reader.records().map(|row| row.expect("a row")[place].to_owned()).collect()
+}
+
+#[test]
+fn a_bill_of_the_same_usage_can_be_joined() {
+    let folder = scratch("focus-join");
+    let of = |file: &str| export(Path::new(&format!("tests/data/ledger/{file}")), &folder);
+    let listed = of("focus-list-price.yaml");
+    let check = |path: &Path, column: &str, right: &str| {
+        assert_eq!(cells(path, column)[0], right, "{column}");
+    };
+    for (column, right) in [
+        ("ListUnitPrice", "55.04"),
+        ("ListCost", "550.4"),
+        ("ContractedUnitPrice", "49.536"),
+        ("BilledCost", "495.36"),
+        ("ProviderName", "AWS"),
+        ("RegionId", "us-east-1"),
+        ("SkuId", "p5.48xlarge"),
+        ("PricingUnit", "Hours"),
+        ("PricingCategory", "Standard"),
+        ("CommitmentDiscountStatus", ""),
+    ] {
+        let got = &cells(&listed, column)[0];
+        match (got.parse::<f64>(), right.parse::<f64>()) {
+            (Ok(got), Ok(right)) => assert!((got / right - 1.0).abs() < 1e-9, "{column}: {got}"),
+            _ => check(&listed, column, right),
+        }
+    }
+    let reserved = of("reserved-price-change.yaml");
+    check(&reserved, "PricingCategory", "Committed");
+    check(&reserved, "CommitmentDiscountStatus", "Used");
+    check(&reserved, "CommitmentDiscountCategory", "Usage");
+    let [list, paid] = ["ListCost", "BilledCost"].map(|column| sum(&reserved, column));
+    assert!(list > paid, "{list} {paid}");
+    let spot = folder.join("spot.focus.csv");
+    let run = "tests/data/ledger/runaws.yaml";
+    let set = ["--set", "placement.purchase=spot"];
+    stdout(&[&["report", run, "-o", spot.to_str().expect("UTF-8")][..], &set].concat());
+    check(&spot, "PricingCategory", "Dynamic");
+}
+
+#[test]
+fn the_export_is_read_back() {
+    let folder = scratch("focus-back");
+    let run = "tests/data/ledger/runaws.yaml";
+    let path = export(Path::new(run), &folder);
+    let path = path.to_str().expect("UTF-8");
+    let value = json(&["actuals", path, "--against", run, "--format", "json"]);
+    for item in value["items"].as_array().expect("items") {
+        let ratio = item["ratio"].as_f64();
+        assert!(ratio.is_none_or(|ratio| (ratio - 1.0).abs() < 1e-9), "{item}");
+    }
+    let hours = value["items"][0]["actual"].as_f64();
+    assert!(hours.is_some_and(|hours| (hours - 80.0).abs() < 1e-9), "{hours:?}");
 }
 
 #[test]

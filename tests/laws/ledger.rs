@@ -3,7 +3,7 @@
 use flopcast::diagnostic::Result;
 use serde_json::Value;
 
-use crate::common::library::{Way, answer, resolved};
+use crate::common::library::{Way, answer, asked, resolved};
 use crate::common::{close, holds, number};
 
 /// A run of 1,000 H100 for 100,000 productive device-hours.
@@ -150,4 +150,32 @@ fn costs_without_a_price_are_unknown() {
     let forecast = estimate(rest);
     assert!(forecast["training"]["cost_usd"]["total"].is_null());
     assert!(forecast["warnings"].to_string().contains("give training.costs.storage.price"));
+}
+
+/// A reservation fixes the price of its term, whatever prices do: the rows of the years of one term
+/// cost the same, those of the next what a price has become by then.
+#[test]
+fn a_reservation_keeps_its_price() {
+    const FILE: &str = "tests/data/ledger/reserved-price-change.yaml";
+    let prices = |plan: &str, years: u32| {
+        let purchase = format!("inference.placement.purchase={plan}");
+        let horizon = format!("finance.horizon={years} years");
+        let set = ["--set", &purchase, "--set", &horizon];
+        let value = asked(Way::Estimate, FILE, &set);
+        let rows = value["ledger"].as_array().expect("a ledger").clone();
+        let rent = rows.iter().filter(|row| row["resource"] == "compute");
+        rent.map(|row| row["unit_price_usd"].as_f64().expect("a price")).collect::<Vec<_>>()
+    };
+    let check = |plan: &str, years: u32, factors: &[f64]| {
+        let prices = prices(plan, years);
+        for (price, factor) in prices.iter().zip(factors) {
+            close(plan, price / prices[0], *factor, 1e-9);
+        }
+        assert_eq!(prices.len(), factors.len());
+    };
+    check("reserved-3y", 3, &[1.0, 1.0, 1.0]);
+    close("the term's price", prices("reserved-3y", 3)[0], 1.81, 1e-9);
+    check("reserved-3y", 5, &[1.0, 1.0, 1.0, 0.729, 0.729]);
+    check("reserved-1y", 3, &[1.0, 0.9, 0.81]);
+    check("on-demand", 3, &[1.0, 0.9, 0.81]);
 }

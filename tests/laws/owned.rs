@@ -190,7 +190,7 @@ fn written_off(owned: &Owned, years: u32) -> f64 {
     let mut money = Ledger::<Money>::default();
     for year in 1..=years {
         let when = (Stage::Serving(year), Period::of_months(12 * (year - 1), 12));
-        owned.enter(&mut money, when, &time, &Ok(traced::<Energy>("9 MWh")));
+        owned.enter(&mut money, when, (&time, None), &Ok(traced::<Energy>("9 MWh")));
     }
     let hardware = money.sum(|entry| entry.resource.key() == "hardware");
     hardware.expect("rows").expect("known").value().stored()
@@ -266,4 +266,25 @@ fn dimensions_of_the_rates() {
     close("colocation", rate.stored() * 3600.0 * 730.5, 1.3 * 184.0, 1e-12);
     // 30,000 x 1.64 / 0.81 x 0.9 / 4 years.
     close("amortisation", written_off(&owned, 1), 30_000.0 * 1.64 / 0.81 * 0.9 / 4.0, 1e-12);
+}
+
+/// A service holds its devices all year: what the ledger charges over the life of the hardware is
+/// what was paid for it, at any utilisation, also where the fleet follows its load.
+#[test]
+fn a_service_pays_its_hardware_once() {
+    const OWNED: &str = "tests/data/ledger/owned-utilisation.yaml";
+    let sum = |rows: &Value| {
+        let rows = rows.as_array().expect("rows").iter().filter(|row| row["kind"] == "capex");
+        rows.map(|row| row["amount_usd"].as_f64().expect("an amount")).sum::<f64>()
+    };
+    for set in [
+        "inference.placement.owned.utilisation=50 %",
+        "inference.placement.owned.utilisation=100 %",
+        "inference.redundancy=3",
+    ] {
+        let value = asked(Way::Estimate, OWNED, &["--set", set]);
+        let devices = value["inference"]["fleet"]["devices"].as_f64().expect("devices");
+        close(set, sum(&value["ledger"]), 50_000.0 * devices, 1e-9);
+        close(set, sum(&value["ledger"]), sum(&value["purchases"]), 1e-9);
+    }
 }

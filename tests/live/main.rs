@@ -4,6 +4,7 @@
 mod answers;
 #[path = "../common/mod.rs"]
 mod common;
+mod hub;
 mod server;
 
 use std::cell::RefCell;

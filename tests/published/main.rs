@@ -10,4 +10,5 @@ mod onnx;
 mod presets;
 mod scenarios;
 mod services;
+mod sizes;
 mod vision;

@@ -350,7 +350,7 @@ mod tests {
     fn written_layers_count_the_same() {
         let mut types = BTreeSet::new();
         let is_new = |name: &&str| {
-            let (json, _) = preset(name).unwrap();
+            let (_, json, _) = preset(name).unwrap();
             let file: Json = serde_json::from_str(json).unwrap();
             file.get("type").is_none_or(|it| types.insert(it.to_string()))
         };

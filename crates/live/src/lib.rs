@@ -5,6 +5,7 @@
 //! as one more layer of tables.
 
 mod feeds;
+mod hub;
 mod number;
 mod refresh;
 mod scalar;
@@ -14,6 +15,7 @@ mod snapshot;
 mod transport;
 
 pub use feeds::{FEEDS, Feed, feed};
+pub use hub::{Hub, Repository};
 pub use refresh::{Outcome, Refresh};
 pub use snapshot::{Part, Snapshot, Store};
 pub use transport::Policy;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use flopcast_core::diagnostic::{Error, Result};
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder, Response};
-use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RANGE, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
 use super::Key;
@@ -39,6 +39,10 @@ pub(super) struct Request {
     pub bearer: Option<String>,
     /// What the server called the copy that is at hand.
     pub etag: Option<String>,
+    /// The bytes that are wanted: where they begin and how many.
+    pub range: Option<(u64, u64)>,
+    /// Whether the server may send on to another address, without the key to another host.
+    pub follow: bool,
 }
 
 /// The form of an answer.
@@ -49,6 +53,8 @@ pub(super) enum Form {
     LongJson,
     /// A table, of which every line is short.
     Csv,
+    /// Bytes of any kind, of which the reader takes as many as it wants.
+    Bytes,
 }
 
 /// An answer that was read.
@@ -95,6 +101,10 @@ const JSON: Limits = Limits { bytes: 12 << 20, record: u64::MAX, patience: 10 };
 const LONG_JSON: Limits = Limits { bytes: 48 << 20, ..JSON };
 /// The largest table is some gigabytes of which few lines are kept.
 const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, patience: 120 };
+/// The header of the weights of the largest model.
+const BYTES: Limits = Limits { bytes: 128 << 20, ..JSON };
+/// How often a server may send on.
+const MOST_HOPS: u32 = 4;
 /// What a refusal says is a courtesy.
 const REFUSAL: Limits = Limits { bytes: 4096, record: u64::MAX, patience: 1 };
 /// The first pause; each further one is twice as long.
@@ -202,6 +212,12 @@ impl Server<'_> {
             Fault::Passing(format!("{what} ({})", root(&error.without_url())), None)
         };
         let mut response = self.prepared(request).send().map_err(passing)?;
+        for _ in 0..MOST_HOPS {
+            match self.sent_on(request, &response)? {
+                Some(next) => response = next.send().map_err(passing)?,
+                None => break,
+            }
+        }
         let status = response.status();
         if status == StatusCode::NOT_MODIFIED {
             return Ok(Answer::Unchanged);
@@ -225,6 +241,32 @@ impl Server<'_> {
             io::ErrorKind::FileTooLarge => Fault::Lasting(error.to_string()),
             _ => Fault::Passing(format!("the answer broke off ({})", root(&error)), None),
         })
+    }
+
+    /// The request at the address to which the server sends on, where it does and may.
+    fn sent_on(
+        &self,
+        request: &Request,
+        response: &Response,
+    ) -> Result<Option<RequestBuilder>, Fault> {
+        if !request.follow || !response.status().is_redirection() {
+            return Ok(None);
+        }
+        let lost = || Fault::Lasting("the server sends on to nowhere".to_owned());
+        let address = header(response, LOCATION.as_str()).ok_or_else(lost)?;
+        let from = response.url();
+        let to = from.join(&address).map_err(|_| lost())?;
+        // A connection that nobody can read may not go on as one that everybody can.
+        if to.scheme() != from.scheme() {
+            return Err(Fault::Lasting("the server sends on to another protocol".to_owned()));
+        }
+        let same = to.origin() == from.origin();
+        let builder = self.client.get(to);
+        let builder = match &self.key {
+            Some((Key::Bearer, key)) if same => builder.bearer_auth(key),
+            _ => builder,
+        };
+        Ok(Some(ranged(builder, request)))
     }
 
     fn prepared(&self, request: &Request) -> RequestBuilder {
@@ -262,6 +304,7 @@ impl Server<'_> {
             }
             _ => builder,
         };
+        let builder = ranged(builder, request);
         headers.into_iter().fold(builder, |builder, (name, value)| builder.header(name, value))
     }
 
@@ -271,12 +314,24 @@ impl Server<'_> {
     }
 }
 
+/// The request for the bytes that are wanted.
+fn ranged(builder: RequestBuilder, request: &Request) -> RequestBuilder {
+    match request.range {
+        Some((from, count)) => {
+            builder.header(RANGE, format!("bytes={from}-{}", (from + count).saturating_sub(1)))
+        }
+        None => builder,
+    }
+}
+
 impl Form {
     fn matches(self, kind: &str) -> bool {
         match self {
             // Files of a code host come as plain text.
             Self::Json | Self::LongJson => kind.contains("json") || kind.starts_with("text/plain"),
             Self::Csv => ["csv", "text/plain", "octet-stream"].iter().any(|it| kind.contains(it)),
+            // A page for people is no file.
+            Self::Bytes => !kind.contains("html"),
         }
     }
 
@@ -284,6 +339,7 @@ impl Form {
         match self {
             Self::Json | Self::LongJson => "JSON",
             Self::Csv => "CSV",
+            Self::Bytes => "a file",
         }
     }
 
@@ -292,6 +348,7 @@ impl Form {
             Self::Json => JSON,
             Self::LongJson => LONG_JSON,
             Self::Csv => CSV,
+            Self::Bytes => BYTES,
         }
     }
 }

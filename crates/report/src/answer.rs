@@ -51,6 +51,10 @@ fn devices(report: &Report, figure: Id) -> Option<String> {
 pub(super) fn sentences(report: &Report) -> String {
     let known = |figure: Id| known(report, figure);
     let mut sentences = Vec::new();
+    if let Some(days) = report.late_days {
+        let days = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
+        sentences.push(format!("The run misses its deadline by {days}"));
+    }
     if let Some(hours) = known(Id::DeviceHours) {
         let wall = known(Id::WallClock);
         let time = match wall.zip(devices(report, Id::TrainingDevices)) {

@@ -5,7 +5,9 @@
 
 use chrono::{Datelike, Months, NaiveDate};
 use flopcast_core::estimate::Id;
+use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::ledger::line::{Kind, Resource, Stage};
+use flopcast_core::ledger::plan::{Rent, Tariff, Terms};
 use serde_json::json;
 
 use super::{Report, ledger};
@@ -75,6 +77,66 @@ const COLUMNS: &[&str] = &[
     "x_Co2eKgLocation",
 ];
 
+/// Whom a tariff of a stage is paid to, and for what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seller {
+    /// The stage: the training, or the years from this one on.
+    stage: Stage,
+    /// The tariff's name in the ledger.
+    tariff: &'static str,
+    /// The provider.
+    provider: String,
+    /// Its region, where one is named.
+    region: Option<String>,
+    /// Its name of the product.
+    sku: String,
+    /// On-demand price / this price before any discount.
+    list: f64,
+    /// Part of the list price that was negotiated away.
+    discount: f64,
+}
+
+/// Everything that the scenario rents from a price list.
+pub(crate) fn sellers(scenario: &Scenario) -> Vec<Seller> {
+    let training = scenario.training.as_ref().and_then(|it| it.rent.as_ref());
+    let service = scenario.inference.as_ref();
+    let renewed = service.and_then(|it| {
+        let refresh = it.refresh.as_ref()?;
+        Some((Stage::Serving(refresh.year), refresh.service.rent.as_ref()?))
+    });
+    let first = service.and_then(|it| Some((Stage::Serving(1), it.rent.as_ref()?)));
+    let training = training.map(|rent| (Stage::Training, rent));
+    let rents = training.into_iter().chain(first).chain(renewed);
+    rents.flat_map(|(stage, rent)| of_rent(stage, rent)).collect()
+}
+
+fn of_rent(stage: Stage, rent: &Rent) -> Vec<Seller> {
+    let discount = rent.discount.as_ref().map_or(0.0, |discount| discount.value.get());
+    let Some(listed) = &rent.listed else { return Vec::new() };
+    let seller = |tariff: &Tariff| {
+        let offer = tariff.offer.as_ref()?;
+        let committed = matches!(tariff.terms, Terms::Reserved { .. });
+        Some(Seller {
+            stage,
+            tariff: tariff.terms.name(),
+            provider: listed.provider.clone(),
+            region: listed.region.clone(),
+            sku: offer.sku.clone(),
+            list: offer.list.filter(|_| committed).unwrap_or(1.0).max(1.0),
+            discount,
+        })
+    };
+    rent.tariffs.iter().filter_map(seller).collect()
+}
+
+/// Providers as their bills name them, with their service of machines.
+const PROVIDERS: &[(&str, &str, &str)] = &[
+    ("aws", "AWS", "Amazon Elastic Compute Cloud"),
+    ("azure", "Microsoft", "Virtual Machines"),
+    ("gcp", "Google Cloud", "Compute Engine"),
+    ("oci", "Oracle", "Compute"),
+];
+
 /// The charges of the reports, a row per month and row of the ledger.
 pub fn charges(reports: &[Report]) -> String {
     let mut out = Writer::default();
@@ -141,10 +203,33 @@ impl Charge<'_> {
             let share = self.share?;
             Some(decimal(whole? * share))
         };
+        let seller = self.seller();
+        let committed = seller.filter(|seller| seller.tariff.starts_with("reserved"));
+        let machine = matches!(
+            entry.resource,
+            Resource::Compute | Resource::Host | Resource::UnusedCommitment
+        );
+        let committed = committed.filter(|_| machine);
+        let [contracted, list] = self.prices(seller.filter(|_| machine));
         let once = self.row.by_month.len() == 1 && entry.kind == Kind::Capex;
         match column {
-            "BilledCost" | "ContractedCost" | "EffectiveCost" | "ListCost" => {
-                self.amount.map(decimal).unwrap_or_default()
+            "BilledCost" | "EffectiveCost" => self.amount.map(decimal).unwrap_or_default(),
+            "ContractedCost" => self.amount.map(|it| decimal(it * contracted)).unwrap_or_default(),
+            "ListCost" => self.amount.map(|it| decimal(it * list)).unwrap_or_default(),
+            "CommitmentDiscountId" | "CommitmentDiscountName" => {
+                committed.map_or_else(String::new, |it| format!("{}.{}", it.tariff, it.sku))
+            }
+            "CommitmentDiscountCategory" if committed.is_some() => "Usage".to_owned(),
+            "CommitmentDiscountType" if committed.is_some() => "Reservation".to_owned(),
+            "CommitmentDiscountStatus" if committed.is_some() => {
+                let unused = entry.resource == Resource::UnusedCommitment;
+                if unused { "Unused" } else { "Used" }.to_owned()
+            }
+            "CommitmentDiscountQuantity" if committed.is_some() => {
+                part(self.row.quantity.as_ref().map(|(quantity, _)| *quantity)).unwrap_or_default()
+            }
+            "CommitmentDiscountUnit" if committed.is_some() => {
+                self.row.quantity.as_ref().map_or(String::new(), |(_, unit)| focus_unit(unit))
             }
             "BillingAccountId" | "SubAccountId" => "forecast".to_owned(),
             "BillingAccountName" | "SubAccountName" => self.report.name.clone(),
@@ -165,15 +250,40 @@ impl Charge<'_> {
             "ConsumedUnit" | "PricingUnit" => {
                 self.row.quantity.as_ref().map_or(String::new(), |(_, unit)| focus_unit(unit))
             }
-            "ContractedUnitPrice" | "ListUnitPrice" => {
-                self.row.unit_price.map(decimal).unwrap_or_default()
+            "ContractedUnitPrice" => {
+                self.row.unit_price.map(|it| decimal(it * contracted)).unwrap_or_default()
             }
+            "ListUnitPrice" => self.row.unit_price.map(|it| decimal(it * list)).unwrap_or_default(),
             "InvoiceIssuerName" | "ProviderName" | "PublisherName" | "InvoiceIssuer"
-            | "Provider" | "Publisher" => "flopcast".to_owned(),
-            "PricingCategory" => "Standard".to_owned(),
+            | "Provider" | "Publisher" => seller.map_or_else(
+                || "flopcast".to_owned(),
+                |it| {
+                    known(it).map_or_else(|| it.provider.clone(), |(_, name, _)| (*name).to_owned())
+                },
+            ),
+            "RegionId" | "RegionName" => {
+                seller.and_then(|it| it.region.clone()).unwrap_or_default()
+            }
+            "PricingCategory" => match seller.filter(|_| machine).map(|it| it.tariff) {
+                Some("spot") => "Dynamic",
+                Some(_) if committed.is_some() => "Committed",
+                _ => "Standard",
+            }
+            .to_owned(),
+            "SkuId" if machine && seller.is_some() => {
+                seller.map_or_else(String::new, |it| it.sku.clone())
+            }
+            "SkuPriceId" if machine && seller.is_some() => seller.map_or_else(String::new, |it| {
+                let region = it.region.as_deref().unwrap_or("any");
+                format!("{}.{}.{region}", it.sku, it.tariff)
+            }),
             "ResourceId" | "ResourceID" | "SkuId" | "SkuPriceId" => self.row.path(),
             "ResourceName" => entry.label(),
             "ServiceCategory" => category(entry.resource).to_owned(),
+            "ServiceName" if machine => seller
+                .and_then(known)
+                .map_or(entry.resource.label(), |(_, _, service)| *service)
+                .to_owned(),
             "ResourceType" | "ServiceName" => entry.resource.label().to_owned(),
             "ServiceSubcategory" => subcategory(entry.resource).to_owned(),
             "Tags" => {
@@ -188,15 +298,42 @@ impl Charge<'_> {
         }
     }
 
+    /// Whom the row is paid to: by its tariff, other rows of a stage to the stage's provider.
+    fn seller(&self) -> Option<&Seller> {
+        let entry = &self.row.entry;
+        let rented = !matches!(entry.kind, Kind::Capex) && entry.resource != Resource::Staff;
+        let of_stage = |seller: &&Seller| match (seller.stage, entry.stage) {
+            (Stage::Serving(from), Stage::Serving(year)) => from <= year,
+            (mine, other) => mine == other,
+        };
+        let mut all = self.report.sellers.iter().filter(of_stage).rev();
+        let exact = all.clone().find(|seller| seller.tariff == entry.detail);
+        exact.or_else(|| all.next()).filter(|_| rented)
+    }
+
+    /// The contracted and the list price as multiples of what is paid: without the discount of a
+    /// commitment, and without the negotiated one as well.
+    fn prices(&self, seller: Option<&Seller>) -> [f64; 2] {
+        let (list, discount) = seller.map_or((1.0, 0.0), |it| (it.list, it.discount));
+        // Nothing is left of a price to tell the list's from.
+        [list, if discount < 1.0 { list / (1.0 - discount) } else { list }]
+    }
+
     fn date(&self, month: u32) -> String {
         let day = self.start.checked_add_months(Months::new(month)).unwrap_or(self.start);
         format!("{day}T00:00:00Z")
     }
 }
 
-/// A decimal with its point, also where it is whole.
+/// The provider's row of [`PROVIDERS`].
+fn known(seller: &Seller) -> Option<&'static (&'static str, &'static str, &'static str)> {
+    PROVIDERS.iter().find(|(id, ..)| *id == seller.provider)
+}
+
+/// A decimal with its point, also where it is whole, without errors of rounding.
 fn decimal(value: f64) -> String {
-    format!("{value:?}")
+    let rounded = format!("{value:.13e}").parse().unwrap_or(value);
+    format!("{rounded:?}")
 }
 
 /// FOCUS writes units in words: `Hours`, `GB-Months`.
@@ -204,7 +341,7 @@ fn focus_unit(unit: &str) -> String {
     match unit {
         "" => "Units".to_owned(),
         "device-h" => "Device-Hours".to_owned(),
-        "instance-h" => "Instance-Hours".to_owned(),
+        "instance-h" => "Hours".to_owned(),
         "GB-month" => "GB-Months".to_owned(),
         other => other.to_owned(),
     }
@@ -215,6 +352,7 @@ fn category(resource: Resource) -> &'static str {
         Resource::Storage => "Storage",
         Resource::Egress => "Networking",
         Resource::Staff => "Other",
+        Resource::Compute | Resource::Host | Resource::UnusedCommitment => "Compute",
         _ => "AI and Machine Learning",
     }
 }
@@ -224,6 +362,7 @@ fn subcategory(resource: Resource) -> &'static str {
         Resource::Storage => "Other (Storage)",
         Resource::Egress => "Other (Networking)",
         Resource::Staff => "Other (Other)",
+        Resource::Compute | Resource::Host | Resource::UnusedCommitment => "Virtual Machines",
         _ => "Other (AI and Machine Learning)",
     }
 }

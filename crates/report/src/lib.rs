@@ -63,10 +63,14 @@ pub struct Report {
     pub start: Option<NaiveDate>,
     /// Whether the run fits the memory of its devices, as far as that is known.
     pub fits: bool,
+    /// Days by which the run misses its deadline, where it does.
+    pub late_days: Option<i64>,
     /// The rows of money that the costs are sums of.
     pub ledger: Vec<ledger::Row>,
     /// What is paid for owned hardware: in the cash flow in place of the ledger's capex rows.
     pub purchases: Vec<ledger::Row>,
+    /// Whom the rent is paid to, by stage and tariff.
+    pub sellers: Vec<focus::Seller>,
     /// The currency that is shown beside USD.
     pub currency: Option<Currency>,
     /// Commitments that would save money.
@@ -133,7 +137,14 @@ impl Report {
         }
         let calendar = estimate.training.as_ref().and_then(|training| training.calendar);
         if let Some(calendar) = calendar {
-            days(calendar, &mut facts, &mut warnings);
+            days(calendar, &mut facts);
+        }
+        let margin = estimate.training.as_ref().and_then(|training| training.margin_days);
+        if let Some(margin) = margin {
+            facts.push(Fact { declared: fact::MARGIN, value: json!(margin) });
+            if margin < 0 {
+                warnings.push(format!("the run ends {} days after its deadline", -margin));
+            }
         }
         carbon::facts(estimate, &mut facts);
         Self {
@@ -141,6 +152,7 @@ impl Report {
             card: scenario.training.as_ref().map(|training| training.card.clone()),
             dates: scenario.dates.clone(),
             figures,
+            late_days: margin.filter(|margin| *margin < 0).map(|margin| -margin),
             start: calendar.map(|calendar| calendar.start),
             fits: predicted.is_none_or(|predicted| predicted.candidate.memory.fits()),
             ledger: ledger::rows(estimate),
@@ -149,6 +161,7 @@ impl Report {
                 .flat_map(|(_, ownership)| ownership.purchases.lines())
                 .map(ledger::Row::new)
                 .collect(),
+            sellers: focus::sellers(scenario),
             currency: scenario.finance.currency.clone(),
             commitments: Vec::new(),
             predicted: None,
@@ -286,17 +299,11 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
     }
 }
 
-/// First and last day, and the days left to the deadline.
-fn days(calendar: Calendar, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
+/// First and last day.
+fn days(calendar: Calendar, facts: &mut Vec<Fact>) {
     let mut say = |declared, value| facts.push(Fact { declared, value });
     say(fact::FIRST_DAY, json!(calendar.start.to_string()));
     say(fact::LAST_DAY, json!(calendar.end.to_string()));
-    if let Some(margin) = calendar.margin_days {
-        say(fact::MARGIN, json!(margin));
-        if margin < 0 {
-            warnings.push(format!("the run ends {} days after its deadline", -margin));
-        }
-    }
 }
 
 /// One warning per cause, with the figures that it leaves unknown.

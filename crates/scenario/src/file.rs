@@ -3,6 +3,7 @@
 //! key's default, if it has one.
 
 mod api;
+mod deadline;
 mod disaggregated;
 mod owned;
 pub(crate) mod recipe;
@@ -31,6 +32,7 @@ use super::reader::Located;
 
 pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, Traffic};
 pub use api::{Api, ApiPrices};
+pub use deadline::Deadline;
 pub use disaggregated::Disaggregated;
 pub use owned::{InsteadOf, Owned};
 pub use recipe::{Lora, Recipe, Rl};
@@ -51,8 +53,10 @@ pub struct ScenarioFile {
     pub tags: BTreeMap<String, String>,
     /// A scenario file of the same project that this one is laid over, key by key.
     pub extends: Option<String>,
-    /// The architecture: a name in models/, or a section with one of `hf_config`, `onnx`,
-    /// `transformer`, `layers`, `parameters` (with `active`).
+    /// The architecture: a name, a size (`7B`, `671B-A37B`), `hf:owner/name`, or a section with one of
+    /// `hf_config`, `onnx`, `transformer`, `layers`, `parameters` (with `active`, and of `layers`,
+    /// `hidden`, `heads`, `kv_heads`, `head_dim`, `ffn`, `vocab`, `experts`, `top_k`, `expert_ffn`
+    /// those that are known).
     #[schemars(with = "serde_json::Value")]
     pub model: Located<Spec>,
     /// Compression of the model before it is served: quantization (int8, fp8, fp4, int4) and
@@ -138,8 +142,8 @@ pub struct Training {
     pub experiments: Option<Given<f64>>,
     /// Costs of the run beside its devices.
     pub costs: Option<TrainingCosts>,
-    /// The run must end by this date.
-    pub deadline: Option<Located<chrono::NaiveDate>>,
+    /// The run must end by this date, or within this time: `2027-12-31`, `60 days`.
+    pub deadline: Option<Located<Deadline>>,
 }
 
 /// A stage of a run.
@@ -361,7 +365,8 @@ pub struct Inference {
     pub precision: Located<Precision>,
     /// Number format of the KV cache; that of `precision`.
     pub kv_precision: Option<Precision>,
-    /// Requests that a replica batches at most, over all data-parallel ranks; 256.
+    /// Requests that a replica batches at most, over all data-parallel ranks; the
+    /// engine's own number, 256 of a network that answers in one pass.
     pub max_batch: Option<Given<f64>>,
     /// Tokens that an engine works on in one step at most, per data-parallel rank (vLLM:
     /// `max_num_batched_tokens`); the engine's usual number.
@@ -391,7 +396,8 @@ pub struct Inference {
     /// The service-level objective: percentiles of latency that `flopcast capacity` keeps.
     #[serde(default)]
     pub slo: Slo,
-    /// The serving engine that `flopcast capacity` simulates: vllm, sglang, trtllm; vllm.
+    /// The serving engine that `flopcast capacity` simulates: vllm, sglang, trtllm, lmdeploy,
+    /// gpt-fast, llama.cpp, exllamav2, neuron, tgi, max; vllm.
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,

@@ -280,7 +280,10 @@ impl Task<'_> {
         if let Some(key) = Limit::ALL.map(&error_of).iter().find(|it| widths.get(it).is_none()) {
             return Err(Error::input(format!("the serving calibration has no interval of {key}")));
         }
-        let factor = |limit: Limit| calibration.half_width(error_of(limit), regime).exp();
+        let extents = &service.demand.model.extents;
+        let factor = |limit: Limit| {
+            extents.widened(calibration.half_width(error_of(limit), regime), widths).exp()
+        };
         let limiting = factor(highest.limit);
         let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
         let with = |objective: &Objective, words: &str, done: f64| {

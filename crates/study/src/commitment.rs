@@ -5,7 +5,7 @@
 //! of the hours than the reserved price is of the on-demand price: the newsvendor's quantile of
 //! the load's duration curve.
 
-use flopcast_core::catalog::{Catalog, Purchase, Wanted};
+use flopcast_core::catalog::{Catalog, Price, Purchase, Wanted};
 use flopcast_core::estimate::plan::Service;
 use flopcast_core::quantity::{Measure, Share};
 use flopcast_core::serving::traffic::Profile;
@@ -32,21 +32,29 @@ pub fn of(service: &Service, catalog: &Catalog) -> Vec<Commitment> {
     };
     let daily = || Profile::daily(service.peak_to_mean.value).ok();
     let Some(profile) = demand.profile.clone().or_else(daily) else { return Vec::new() };
-    let price = |purchase| {
+    let together = service.replica.devices.value.stored() as u64;
+    // Both prices are of one row, so of one day: a cut since then is no discount for a term.
+    let ratio = |plan| {
         let wanted = Wanted {
             provider: &listed.provider,
             region: listed.region.as_deref(),
             accelerator: &demand.accelerator,
-            purchase,
+            purchase: plan,
         };
-        let together = service.replica.devices.value.stored() as u64;
-        catalog.rental(wanted, together).map(|rental| rental.per_device().stored()).ok()
+        let reserved = catalog.rental(wanted, together).ok()?;
+        let of_it = |price: &&Price| {
+            price.provider == reserved.provider
+                && (&price.region, &price.sku) == (&reserved.region, &reserved.sku)
+                && price.citation.as_of == reserved.citation().as_of
+        };
+        let row = catalog.prices().find(of_it)?;
+        let price = |purchase| row.per_device(purchase).map(|price| price.value.stored());
+        Some(price(plan)? / price(Purchase::OnDemand)?)
     };
-    let Some(on_demand) = price(Purchase::OnDemand) else { return Vec::new() };
     [Purchase::Reserved1y, Purchase::Reserved3y]
         .into_iter()
         .filter_map(|plan| {
-            let price_ratio = price(plan)? / on_demand;
+            let price_ratio = ratio(plan)?;
             let (share, saving) = best(profile.weights(), price_ratio);
             Some(Commitment { plan, price_ratio, share, saving })
         })

@@ -1,9 +1,9 @@
 //! The best of all combinations within limits, or which limit stands in the way and by how much.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use flopcast_core::catalog::{Catalog, Purchase};
+use flopcast_core::catalog::{Catalog, Links, Purchase};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::ledger::window::BestStart;
 use flopcast_core::provenance::Unknown;
@@ -27,6 +27,41 @@ pub struct Request {
     pub limits: Vec<Limit>,
     /// Figures that are shown beside these.
     pub beside: Vec<Aim>,
+    /// The most devices of each offer, the first axis, that work together; empty for no bound.
+    pub reach: Vec<Reach>,
+}
+
+/// How many devices of an offer work together over a network that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The most devices; none where a network joins as many as there are.
+    pub most: Option<u64>,
+    /// Whose limit that is, and why: `vast: a marketplace of single machines`.
+    pub why: String,
+}
+
+/// Marketplaces that let machines of many owners, one by one.
+const MARKETPLACES: &[&str] = &["salad", "vast"];
+
+impl Reach {
+    /// Of an offer: a marketplace lets single machines, and devices whose link to other nodes is
+    /// unknown stay within what joins them.
+    fn of(catalog: &Catalog, device: &str, provider: &str) -> Self {
+        let Ok(device) = catalog.accelerator(device) else {
+            return Self { most: None, why: String::new() };
+        };
+        let node = device.devices_per_node;
+        if MARKETPLACES.contains(&provider) {
+            let why = format!("{provider}: a marketplace of single machines");
+            return Self { most: Some(node), why };
+        }
+        let links = Links::of(device);
+        if links.scale_out_assumed {
+            let most = Some(node.max(links.domain));
+            return Self { most, why: format!("{}: no cluster network is known", device.id) };
+        }
+        Self { most: None, why: String::new() }
+    }
 }
 
 /// A figure and the most that it may be.
@@ -59,6 +94,8 @@ pub struct Answer {
     pub nearest: Option<Row>,
     /// What stops those that cannot be done, the commonest first.
     pub obstacles: Vec<(String, u64)>,
+    /// Offers that were left out at so many devices, by the reason, with how many combinations.
+    pub left_out: Vec<(String, u64)>,
 }
 
 /// What the keys of a combination leave open.
@@ -121,10 +158,24 @@ pub fn search(space: &Space<'_>, request: &Request, progress: &dyn Fn(u64)) -> R
         least: vec![None; limits.len()],
         nearest: None,
         obstacles: Vec::new(),
+        left_out: Vec::new(),
     };
+    let counts: Vec<Option<u64>> = counts(space);
+    let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
+    // The best count of an offer stands for it.
+    let mut of_offer: BTreeMap<usize, f64> = BTreeMap::new();
     let mut nearest = f64::INFINITY;
     let mut each = |row: &Row| {
         if row.obstacle.is_some() {
+            return Ok(());
+        }
+        let digits = space.digits(row.number);
+        let count = counts.get(digits.get(COUNT).copied().unwrap_or_default());
+        let reach = request.reach.get(digits[0]);
+        if let (Some(reach), Some(Some(count))) = (reach, count)
+            && reach.most.is_some_and(|most| *count > most)
+        {
+            *left_out.entry(&reach.why).or_default() += 1;
             return Ok(());
         }
         answer.doable += 1;
@@ -146,6 +197,17 @@ pub fn search(space: &Space<'_>, request: &Request, progress: &dyn Fn(u64)) -> R
             }
         } else if let Some(mine) = rank(row) {
             answer.within += 1;
+            let alike = |other: &Row| {
+                !request.reach.is_empty() && space.digits(other.number)[0] == digits[0]
+            };
+            let known = of_offer.entry(digits[0]).or_insert(f64::INFINITY);
+            if !request.reach.is_empty() {
+                if *known <= mine {
+                    return Ok(());
+                }
+                *known = mine;
+                answer.best.retain(|other| !alike(other));
+            }
             let before = |other: &Row| rank(other).is_some_and(|theirs| theirs <= mine);
             let at = answer.best.partition_point(before);
             if at < KEPT {
@@ -158,8 +220,19 @@ pub fn search(space: &Space<'_>, request: &Request, progress: &dyn Fn(u64)) -> R
     let question = Question { columns, front: Vec::new() };
     let summary = sweep::run(space, &question, &mut each, progress)?;
     answer.obstacles = summary.obstacles;
+    answer.left_out = left_out.into_iter().map(|(why, count)| (why.to_owned(), count)).collect();
     answer.plans = answer.best.iter().map(|row| Plan::of(space, row)).collect::<Result<_>>()?;
     Ok(answer)
+}
+
+/// The axis of the number of devices, after that of the offers.
+const COUNT: usize = 1;
+
+/// The devices of each value of that axis, where they are numbers.
+fn counts(space: &Space<'_>) -> Vec<Option<u64>> {
+    let axis = space.axes().get(COUNT).filter(|axis| axis.name == "training.hardware.count");
+    let choices = axis.map(|axis| axis.choices.iter());
+    choices.into_iter().flatten().map(|choice| choice.shown.parse().ok()).collect()
 }
 
 /// Which offers of the catalog are of interest; an empty list is all.
@@ -176,11 +249,15 @@ pub struct Market {
 }
 
 /// The axis of everything that the catalog can rent out and that computes in a precision: device,
-/// provider, region, way to buy.
+/// provider, region, way to buy; with how many devices of each work together.
 ///
 /// # Errors
 /// An unknown accelerator; nothing on offer.
-pub fn offers(catalog: &Catalog, precision: Precision, market: &Market) -> Result<Axis> {
+pub fn offers(
+    catalog: &Catalog,
+    precision: Precision,
+    market: &Market,
+) -> Result<(Axis, Vec<Reach>)> {
     let wanted: Vec<&str> = market
         .accelerators
         .iter()
@@ -207,6 +284,9 @@ pub fn offers(catalog: &Catalog, precision: Precision, market: &Market) -> Resul
         return Err(Error::limit("the catalog knows no price of such an offer")
             .hint("`flopcast catalog list prices` shows those that there are"));
     }
+    let reach =
+        |(device, provider, ..): &(&str, &str, &str, &str)| Reach::of(catalog, device, provider);
+    let reaches = offers.iter().map(reach).collect();
     let set = |path: &str, text: &str| Setting::new("offer", path, text);
     let choice = |(device, provider, region, plan): (&str, &str, &str, &str)| {
         let mut sets = vec![
@@ -219,5 +299,5 @@ pub fn offers(catalog: &Catalog, precision: Precision, market: &Market) -> Resul
         Ok(Choice { shown: format!("{device} {provider} {region} {plan}"), sets })
     };
     let choices = offers.into_iter().map(choice).collect::<Result<_>>()?;
-    Ok(Axis { name: "offer".to_owned(), choices })
+    Ok((Axis { name: "offer".to_owned(), choices }, reaches))
 }

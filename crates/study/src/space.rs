@@ -230,7 +230,7 @@ fn obstacle(engine: &Engine, estimate: &Estimate) -> Option<String> {
         let (needed, there) = (show(memory.reserved), show(memory.capacity));
         return Some(format!("needs {needed} of memory, {there} are there"));
     }
-    let margin = estimate.training.as_ref()?.calendar?.margin_days?;
+    let margin = estimate.training.as_ref()?.margin_days?;
     (margin < 0).then(|| format!("ends {} days after its deadline", -margin))
 }
 

@@ -10,6 +10,7 @@ use crate::provenance::{Input, Known, Traced, Unknown, Value};
 use crate::quantity::{
     DevicesPerInstance, Measure, Money, Per, RequestRate, Time, Tokens, show, text,
 };
+use crate::serving::plan::RequestKind;
 
 /// The service against a hosted model.
 #[derive(Clone, Debug)]
@@ -105,9 +106,26 @@ impl AgainstApi {
     }
 }
 
-/// Input and output tokens at their prices.
+/// Input and output tokens at their prices; of the prompts that kinds of requests have in a cache,
+/// the part that they have of all prompt tokens at the price of cached ones.
 fn per_query(api: &Api, service: &Service) -> Traced<RequestPrice> {
-    let prompt = &service.replica.input.trace() * &api.input.trace();
+    let input = service.replica.input.trace();
+    let kinds = &service.demand.kinds;
+    let found = |kind: &RequestKind| {
+        let mean = kind.input.as_ref()?.mean.trace();
+        let part = (&mean / &input).number() * kind.share.trace().number();
+        Some(part * kind.cached.trace().number())
+    };
+    let prompt = match &api.cached {
+        Some(price) if kinds.iter().any(|kind| kind.cached.value.get() > 0.0) => {
+            let share = years::total(kinds.iter().filter_map(found));
+            let share = share.unwrap_or_else(|| Traced::constant(0.0));
+            let share = share.named("prompt tokens found in the cache");
+            let anew = &(&input * (1.0 - &share)) * &api.input.trace();
+            anew + &(&input * &share) * &price.trace()
+        }
+        _ => &input * &api.input.trace(),
+    };
     let answer = api.output.as_ref().zip(service.replica.output.as_ref());
     let total = match answer {
         Some((price, tokens)) => &prompt + &(&tokens.trace() * &price.trace()),

@@ -23,7 +23,7 @@ pub(super) fn of_training(
     let mut ledger = Ledger::default();
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
     let stage = Stage::Training;
-    let term = Term { stage, period: Period::during(length), change: None };
+    let term = Term { stage, period: Period::during(length), changes: &[], year: 0 };
     if let Some(rent) = &plan.rent {
         let paid = rent.paid_time(&run.device_time, packing);
         let held = packing.map(|packing| &packing.paid).or(devices);
@@ -31,7 +31,8 @@ pub(super) fn of_training(
         rent.enter_unused_terms(&mut ledger, term, &paid, held);
     }
     if let Some(owned) = &plan.owned {
-        owned.enter(&mut ledger, (stage, term.period), &run.device_time, facility);
+        let idle = owned.idle_beside(&run.device_time);
+        owned.enter(&mut ledger, (stage, term.period), (&run.device_time, idle), facility);
     }
     if let Some(costs) = &plan.costs {
         enter_unpriced(&mut ledger, stage, term.period);
@@ -70,7 +71,10 @@ pub(super) fn of_service(
         let service = service.in_year(year.year);
         if let Some(owned) = &service.owned {
             let facility = &year.footprint.facility;
-            owned.enter(&mut ledger, (stage, period), &year.fleet_time, facility);
+            // A fleet of one's own is there all year, also where it follows its load.
+            let held = &year.devices * &years::one();
+            let idle = year.scaling.as_ref().map(|_| &held - &year.fleet_time);
+            owned.enter(&mut ledger, (stage, period), (&year.fleet_time, idle), facility);
         }
         if let Some(costs) = &service.costs {
             enter_unpriced(&mut ledger, stage, period);
@@ -104,9 +108,9 @@ fn enter_rent(
     let change = finance.price_change.trace();
     let changes: Vec<_> = years.iter().map(|year| years::growth(&change, year.year)).collect();
     let mut needed = Vec::with_capacity(years.len());
-    for (year, change) in years.iter().zip(&changes) {
+    for (index, year) in years.iter().enumerate() {
         let stage = Stage::Serving(year.year);
-        let term = Term { stage, period: period(year), change: Some(change) };
+        let term = Term { stage, period: period(year), changes: &changes, year: index };
         let paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
         rent.enter(ledger, term, &paid);
         let held = year.packing.as_ref().map_or(&year.devices, |packing| &packing.paid);

@@ -138,7 +138,16 @@ pub struct TrainingPlan {
     /// The first day.
     pub start: Option<chrono::NaiveDate>,
     /// The day by which it must end.
-    pub deadline: Option<chrono::NaiveDate>,
+    pub deadline: Option<Deadline>,
+}
+
+/// When a run must have ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Deadline {
+    /// On a day.
+    On(NaiveDate),
+    /// A time after its start.
+    Within(Time),
 }
 
 /// A run in the words of a model card.

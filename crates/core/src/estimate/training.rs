@@ -2,7 +2,7 @@
 
 use super::{Ownership, money};
 use crate::diagnostic::{Error, Result};
-use crate::estimate::plan::TrainingPlan;
+use crate::estimate::plan::{Deadline, TrainingPlan};
 use crate::ledger::energy::{Load, Phase, When};
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
@@ -45,8 +45,10 @@ pub struct TrainingForecast {
     pub best_start: Option<std::result::Result<BestStart, Unknown>>,
     /// What was bought for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
-    /// The last day, and the days left to the deadline (negative when missed).
+    /// First and last day, where the start is known.
     pub calendar: Option<Calendar>,
+    /// Whole days left to the deadline, if there is one; negative when it is missed.
+    pub margin_days: Option<i64>,
 }
 
 /// First and last day of a run.
@@ -56,8 +58,6 @@ pub struct Calendar {
     pub start: chrono::NaiveDate,
     /// The day on which the last step ends.
     pub end: chrono::NaiveDate,
-    /// Days from the end to the deadline, if there is one.
-    pub margin_days: Option<i64>,
 }
 
 /// Forecasts a training run.
@@ -98,8 +98,14 @@ pub(super) fn forecast(
     let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
         let days = (wall.value().value / 86_400.0).ceil();
         let end = start.checked_add_days(chrono::Days::new(days.min(1e6) as u64))?;
-        let margin_days = plan.deadline.map(|deadline| (deadline - end).num_days());
-        Some(Calendar { start, end, margin_days })
+        Some(Calendar { start, end })
+    });
+    let margin_days = plan.deadline.and_then(|deadline| match deadline {
+        Deadline::On(day) => Some((day - calendar?.end).num_days()),
+        Deadline::Within(time) => {
+            let left = time - run.wall_clock.as_ref()?.value();
+            Some((left.value / 86_400.0).floor() as i64)
+        }
     });
     Ok(TrainingForecast {
         memory: settled.predicted.as_ref().map(|predicted| {
@@ -118,6 +124,7 @@ pub(super) fn forecast(
         money,
         cost,
         calendar,
+        margin_days,
     })
 }
 

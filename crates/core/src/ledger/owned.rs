@@ -96,12 +96,20 @@ impl Owned {
         (&capex.total * &self.maintenance.trace()).named("maintenance of a device")
     }
 
-    /// Enters what device-time pays: `time` with work, which took `facility` energy.
+    /// The time without work that comes with time with work in a run: time x (1 / utilisation - 1);
+    /// none where the hardware always has work.
+    pub fn idle_beside(&self, time: &Traced<DeviceTime>) -> Option<Traced<DeviceTime>> {
+        (self.utilisation.value.get() < 1.0)
+            .then(|| time * (1.0 / self.utilisation.trace().number() - 1.0))
+    }
+
+    /// Enters what device-time pays: `time` with work, which took `facility` energy, and the time
+    /// without, where there is any.
     pub fn enter(
         &self,
         money: &mut Ledger<Money>,
         (stage, period): (Stage, Period),
-        time: &Traced<DeviceTime>,
+        (time, idle): (&Traced<DeviceTime>, Option<Traced<DeviceTime>>),
         facility: &Known<Energy>,
     ) {
         let entry = |resource, detail, kind| Entry { stage, resource, detail, kind, period };
@@ -125,8 +133,7 @@ impl Owned {
         }
         row(Resource::Colocation, "", Kind::Opex, time, &colocation);
         row(Resource::Maintenance, "", Kind::Opex, time, &maintenance);
-        if self.utilisation.value.get() < 1.0 {
-            let idle = time * (1.0 / self.utilisation.trace().number() - 1.0);
+        if let Some(idle) = idle {
             let idle = idle.named("time without work");
             let hardware = known(&|capex| &capex.total * &loss);
             row(Resource::Unused, "hardware", Kind::Capex, &idle, &hardware);

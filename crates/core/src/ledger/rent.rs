@@ -20,8 +20,10 @@ pub struct Term<'a> {
     pub stage: Stage,
     /// When.
     pub period: Period,
-    /// Price by then / price today.
-    pub change: Option<&'a Traced<Ratio>>,
+    /// Price then / price today, by year from the first of the fleet; empty where prices stand.
+    pub changes: &'a [Traced<Ratio>],
+    /// Its year among these, from 0.
+    pub year: usize,
 }
 
 impl Rent {
@@ -119,7 +121,7 @@ impl Rent {
             for (index, devices) in bought.iter().enumerate() {
                 let left = (index + years).saturating_sub(needed.len());
                 let length = Time::new::<time::year>(1.0) * left as f64;
-                let term = Term { period: Period { start: end, length }, ..*last };
+                let term = Term { period: Period { start: end, length }, year: index, ..*last };
                 enter(term, devices, left);
             }
         }
@@ -134,8 +136,8 @@ impl Rent {
         resource: Resource,
         time: &Traced<DeviceTime>,
     ) {
-        let factors =
-            [self.discount.as_ref().map(|cut| (1.0 - cut.trace()).retype()), term.change.cloned()];
+        let change = term.changes.get(tariff.priced_in(term.year)).cloned();
+        let factors = [self.discount.as_ref().map(|cut| (1.0 - cut.trace()).retype()), change];
         ledger.enter(tariff.price.line(term.entry(resource, tariff), time, &factors));
         if let Includes::NoHost(host) = &tariff.includes {
             let resource = match resource {
@@ -159,6 +161,15 @@ fn years_long(years: usize) -> Traced<Time> {
 }
 
 impl Tariff {
+    /// The year whose price is paid in a year, both from 0: a reservation fixes the price of the
+    /// year in which its term began.
+    fn priced_in(&self, year: usize) -> usize {
+        match &self.terms {
+            Terms::Reserved { years, .. } => year - year % (*years).max(1) as usize,
+            Terms::OnDemand | Terms::Spot | Terms::Own => year,
+        }
+    }
+
     /// What of a quantity of devices is bought on these terms.
     fn part<Q: Measure + Mul<Share, Output = Q>>(&self, of: &Traced<Q>) -> Traced<Q> {
         self.share.as_ref().map_or_else(|| of.clone(), |share| of * &share.trace())

@@ -51,6 +51,7 @@ pub fn lora(model: &Model, rank: u64, targets: &[String]) -> Result<Model> {
         Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
     adapted.assumptions.clone_from(&model.assumptions);
     adapted.unresolved.clone_from(&model.unresolved);
+    adapted.extents.assumed = model.extents.assumed;
     adapted.train(|layer| layer.name.contains(".lora_"));
     Ok(adapted)
 }

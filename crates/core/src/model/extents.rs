@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::layer::{Layer, Role, Routing};
 use super::operator::{Attention, Dense, Function, Mask, Operator};
+use crate::calibration::Intervals;
 
 /// Extents of a model. An extent that a model does not have is 0 or `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Extents {
     pub mixers: Vec<Mixer>,
     /// Parameters by their part in the model.
     pub weights: Weights,
+    /// True if nobody said the shape: it is the usual one of the model's size.
+    pub assumed: bool,
 }
 
 /// Ranks of multi-head latent attention.
@@ -197,6 +200,16 @@ impl Extents {
     /// Times the bytes of an element, this is the memory of one sequence.
     pub fn cached_elements(&self, length: u64) -> u64 {
         self.mixers.iter().fold(0, |sum: u64, mixer| sum.saturating_add(mixer.elements(length)))
+    }
+
+    /// Half-width of the 80 % interval of a forecast whose own is `width`: wider where the shape is
+    /// the usual one of the model's size. Both are errors of their own, so their squares add.
+    pub fn widened(&self, width: f64, intervals: &Intervals) -> f64 {
+        match (self.assumed, self.experts.is_some()) {
+            (false, _) => width,
+            (true, false) => width.hypot(intervals.half_width("assumed_dense")),
+            (true, true) => width.hypot(intervals.half_width("assumed_experts")),
+        }
     }
 
     /// Matrices of one MLP: up and down, and the gate if there is one.
@@ -421,7 +434,12 @@ fn vocabulary(layers: &[&Layer]) -> u64 {
 fn weights(layers: &[&Layer]) -> Weights {
     let mut sums = Weights::default();
     for layer in layers {
-        let used = layer.operator.parameters().saturating_mul(layer.count);
+        // Of a bare count, what a token passes is used.
+        let used = match &layer.operator {
+            Operator::Bulk(bulk) => bulk.active,
+            operator => operator.parameters(),
+        };
+        let used = used.saturating_mul(layer.count);
         let (sum, more) = match layer.role {
             Role::Embedding => (&mut sums.embedding, layer.parameters()),
             Role::Head => (&mut sums.head, used),

@@ -110,8 +110,11 @@ impl Layer {
     }
 
     /// The parameters that one position passes through: as [`Layer::parameters`], with `top_k`
-    /// experts.
+    /// experts, and the active part of a bare count.
     pub fn active_parameters(&self) -> u64 {
+        if let Operator::Bulk(bulk) = &self.operator {
+            return count(&[bulk.active, self.weight_copies]);
+        }
         self.owned(self.routing.map_or(1, |routing| routing.top_k))
     }
 

@@ -8,7 +8,8 @@
 //! model: {file: model.yaml}
 //! model: {transformer: {layers: 80, hidden: 8192, heads: 64, ffn: 22016, vocab: 32000}}
 //! model: {layers: [{dense: {in: 3, out: 4}}]}
-//! model: {parameters: 671B, active: 37B}
+//! model: {parameters: 671B, active: 37B, layers: 61}
+//! model: 671B-A37B
 //! ```
 
 use serde::Deserialize;
@@ -17,8 +18,8 @@ use serde_json::{Map, Value as Json};
 use super::bindings::Bindings;
 use super::config;
 use super::input::Input;
-use super::layer::{Layer, Role};
-use super::operator::{Bulk, Operator};
+use super::names;
+use super::sized::{Shape, Sized, bounded, parse};
 use super::template::{Config, Template, Value, bases, build, preset, presets};
 use super::total::{Assumption, Model};
 use crate::diagnostic::{Error, Result};
@@ -43,13 +44,8 @@ pub enum Spec {
     Transformer(Json),
     /// A list of layers, or a section with `let`, `blocks` and `layers`.
     Layers(Json),
-    /// A bare parameter count.
-    Parameters {
-        /// All parameters.
-        total: u64,
-        /// Parameters that one token passes through.
-        active: u64,
-    },
+    /// A number of parameters, and what else is known of the shape.
+    Parameters(Sized),
 }
 
 /// Keys that name a model (the first six), then keys that go with one.
@@ -57,15 +53,26 @@ const KEYS: [&str; 8] =
     ["hf_config", "onnx", "file", "transformer", "layers", "parameters", "active", "bind"];
 
 impl Spec {
+    /// The model that a text names: a size such as `7B` or `671B-A37B`, a repository on the Hub such
+    /// as `hf:owner/name`, or a preset.
+    pub fn named(name: &str) -> Self {
+        if name.starts_with("hf:") {
+            return Self::HfConfig(name.to_owned());
+        }
+        Sized::named(name).map_or_else(|| Self::Preset(name.to_owned()), Self::Parameters)
+    }
+
     /// Reads the value of `model:`: a name, or a section with one of `hf_config`, `onnx`, `file`,
-    /// `transformer`, `layers`, `parameters` (with `active`), `onnx` with `bind: N=1,S=128`.
+    /// `transformer`, `layers`, `parameters` (with `active` and extents that are known), `onnx` with
+    /// `bind: N=1,S=128`.
     ///
     /// # Errors
     /// If it has another key, none or several of these, or a count that is no positive whole
     /// number.
     pub fn from_json(json: &Json) -> Result<Self> {
         let map = match json {
-            Json::String(name) => return Ok(Self::Preset(name.clone())),
+            Json::String(name) => return Ok(Self::named(name)),
+            Json::Object(map) if is_size(map) => return sized(map).map(Self::Parameters),
             Json::Object(map) => map,
             _ => {
                 return Err(Error::input("a model is a name in models/ or a section")
@@ -73,7 +80,10 @@ impl Spec {
             }
         };
         if let Some(key) = map.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(Error::input(format!("a model has no key `{key}`")).suggest(key, KEYS));
+            let error = Error::input(format!("a model has no key `{key}`"));
+            let extent = Shape::KEYS.contains(&key.as_str());
+            let hint = "extents stand beside `parameters`, or inside `transformer`";
+            return Err(if extent { error.hint(hint) } else { error.suggest(key, KEYS) });
         }
         let mut chosen = map.keys().map(String::as_str).filter(|key| KEYS[..6].contains(key));
         let (Some(key), None) = (chosen.next(), chosen.next()) else {
@@ -97,16 +107,7 @@ impl Spec {
             }
             "file" => Self::File(path()?),
             "transformer" => Self::Transformer(map[key].clone()),
-            "layers" => Self::Layers(map[key].clone()),
-            _ => {
-                let total = parameter_count(key, &map[key])?;
-                let active =
-                    map.get("active").map_or(Ok(total), |it| parameter_count("active", it))?;
-                if active > total {
-                    return Err(Error::input(format!("{active} of {total} parameters active")));
-                }
-                Self::Parameters { total, active }
-            }
+            _ => Self::Layers(map[key].clone()),
         })
     }
 
@@ -130,7 +131,7 @@ impl Spec {
                 config::from_json("transformer", json, Some("transformer"), input)
             }
             Self::Layers(json) => from_layers("layers", json, input),
-            Self::Parameters { total, active } => bulk(*total, *active, input),
+            Self::Parameters(size) => size.build(input),
         })
     }
 }
@@ -147,24 +148,32 @@ pub fn preset_names() -> impl Iterator<Item = &'static str> {
     presets()
 }
 
-/// The model file of the preset called `name`.
-pub fn preset_text(name: &str) -> Option<&'static str> {
-    preset(name).map(|(_, yaml)| yaml)
-}
-
-/// The preset called `name`.
+/// The model file of the preset that a name means.
 ///
 /// # Errors
-/// If the name is unknown, with the nearest known ones.
+/// As [`names::find`].
+pub fn preset_text(name: &str) -> Result<&'static str> {
+    let found = names::find(name)?;
+    preset(found.preset).map(|(.., yaml)| yaml).ok_or_else(|| lost(found.preset))
+}
+
+/// The preset that a name means.
+///
+/// # Errors
+/// As [`names::find`].
 pub fn from_preset(name: &str, input: &Input) -> Result<Model> {
-    let (json, _) = preset(name).ok_or_else(|| {
-        Error::input(format!("there is no model `{name}`"))
-            .suggest(name, presets())
-            .hint("`flopcast model --list` names all; or give {hf_config: path}, {parameters: 7B}")
-    })?;
+    let names::Found { preset: name, read_as } = names::find(name)?;
+    let (_, json, _) = preset(name).ok_or_else(|| lost(name))?;
     let json =
         serde_json::from_str(json).map_err(|error| Error::input(error.to_string()).within(name))?;
-    from_file(name, json, input)
+    let mut model = from_file(name, json, input)?;
+    model.assumptions.extend(read_as);
+    Ok(model)
+}
+
+/// The error of a name in the table of names that has no preset, which a test excludes.
+fn lost(name: &str) -> Error {
+    Error::input(format!("the preset `{name}` is not there"))
 }
 
 /// A model file: `name`, `source` and either `type`, `class` and `config` of a family, or `let`,
@@ -230,47 +239,57 @@ pub fn from_layers(name: &str, json: &Json, input: &Input) -> Result<Model> {
     build(name, &whole, "", None, &Config::new(), input)
 }
 
-/// A model of which only the parameter count is known: 2 FLOP per active parameter and token
-/// (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), without attention products.
-fn bulk(total: u64, active: u64, input: &Input) -> Result<Model> {
-    let sequence = input.sequence.unwrap_or(2048);
-    let rows = input.batch.saturating_mul(sequence);
-    let operator = Operator::Bulk(Bulk { parameters: total, active, rows });
-    let layers = vec![Layer::new("parameters", Role::Other, operator)];
-    let input = Input { sequence: Some(sequence), ..*input };
-    let mut model = Model::new("parameters", layers, input, None)?;
-    model.assumptions.push(Assumption {
-        what: "forward FLOPs".to_owned(),
-        value: "2 x active parameters x tokens".to_owned(),
-        why: "only the parameter count is given; attention products are left out".to_owned(),
-    });
-    Ok(model)
+/// True for a section that says a size. `layers` beside it is their number.
+fn is_size(map: &Map<String, Json>) -> bool {
+    let list = map.get("layers").is_some_and(|layers| layers.is_array() || layers.is_object());
+    let named = |key: &&str| *key != "layers" && *key != "parameters" && map.contains_key(*key);
+    map.contains_key("parameters") && !list && KEYS[..6].iter().find(|key| named(key)).is_none()
+}
+
+/// A size: `parameters`, `active` and the extents that are known.
+fn sized(map: &Map<String, Json>) -> Result<Sized> {
+    let total = parameter_count("parameters", &map["parameters"])?;
+    let active = map.get("active").map_or(Ok(total), |it| parameter_count("active", it))?;
+    if active > total {
+        return Err(Error::input(format!("{active} of {total} parameters active")));
+    }
+    let mut size = Sized::new(total, active);
+    for (key, value) in map {
+        match key.as_str() {
+            "parameters" | "active" => {}
+            extent if Shape::KEYS.contains(&extent) => {
+                let said = match Value::from(value) {
+                    Value::Text(text) => parse(&text),
+                    number => number.whole(),
+                };
+                let said = said.filter(|it| *it > 0).ok_or_else(|| {
+                    Error::input(format!("`{extent}` is {value}, not a whole number above zero"))
+                })?;
+                size.shape.set(extent, said);
+            }
+            other => {
+                let known = ["parameters", "active"].into_iter().chain(Shape::KEYS.iter().copied());
+                return Err(Error::input(format!(
+                    "a model known by its size has no key `{other}`"
+                ))
+                .suggest(other, known.clone())
+                .hint(format!("it has {}", known.collect::<Vec<_>>().join(", "))));
+            }
+        }
+    }
+    Ok(size)
 }
 
 /// Reads a count such as 175B, 1.5e12 or `300_000`: K, M, B (or G) and T are powers of 1,000.
 fn parameter_count(key: &str, json: &Json) -> Result<u64> {
-    let wrong = || {
+    let number = match Value::from(json) {
+        Value::Text(text) => parse(&text),
+        value => value.number().and_then(bounded),
+    };
+    number.ok_or_else(|| {
         Error::input(format!("`{key}` is {json}, not a number of parameters"))
             .hint("e.g. 175B, 1.5e12, 300_000")
-    };
-    let number = match Value::from(json) {
-        Value::Text(text) => {
-            let plain = text.trim().replace('_', "");
-            let digits = plain.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-            let scale = match &plain[digits.len()..] {
-                "" => 1.0,
-                "K" | "k" => 1e3,
-                "M" => 1e6,
-                "B" | "G" => 1e9,
-                "T" => 1e12,
-                _ => return Err(wrong()),
-            };
-            digits.parse::<f64>().map_err(|_| wrong())? * scale
-        }
-        value => value.number().ok_or_else(wrong)?,
-    };
-    // A model may have at most 2^56 parameters.
-    if (1.0..7.2e16).contains(&number) { Ok(number.round() as u64) } else { Err(wrong()) }
+    })
 }
 
 #[cfg(test)]
@@ -357,7 +376,9 @@ mod tests {
                 json!({"transformer": {"layers": 61, "hidden": 7168, "heads": 128, "kv_heads": 128, "head_dim": 128, "ffn": 18432, "gated": true, "vocab": 129_280, "tied_embeddings": false, "moe": {"experts": 256, "top_k": 8, "expert_ffn": 2048, "shared_experts": 1, "dense_layers": 3}, "mla": {"kv_rank": 512, "q_rank": 1536, "qk_rope_head_dim": 64}, "window": null, "kind": "decoder"}}),
                 Ok(671_026_404_352),
             ),
-            (json!("gpt-2"), Err("did you mean `gpt2`")),
+            (json!("gpt-2"), Ok(124_439_808)),
+            (json!("gtp2"), Err("did you mean `gpt2`")),
+            (json!("671B-A37B"), Ok(671_000_000_000)),
             (json!({"hf": "x"}), Err("no key `hf`")),
             (json!({"parameters": "7B", "layers": []}), Err("exactly one")),
             (json!({"parameters": "7 billion"}), Err("not a number of parameters")),

@@ -108,7 +108,9 @@ impl Model {
             if layer.reads_data {
                 trained_below = false;
             }
-            layer.needs_input_gradient = trained_below;
+            // A bare count stands for layers on top of each other.
+            let stacked = layer.trained && matches!(layer.operator, Operator::Bulk(_));
+            layer.needs_input_gradient = trained_below || stacked;
             trained_below |= layer.trained && layer.operator.parameters() > 0;
         }
     }

@@ -1,9 +1,8 @@
 //! A model as an engine serves it.
 
 use crate::diagnostic::{Error, Result};
-use crate::model::Model;
-use crate::model::Operator;
 use crate::model::extents::{Mixer, Reach};
+use crate::model::{Layer, Model, Role};
 
 /// Parameters, FLOPs and KV cache of a generative model, summed over layers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,17 +53,15 @@ impl ServedModel {
     /// # Errors
     /// Where the model does not generate: it has no attention or scan, or no head.
     pub fn of(model: &Model) -> Result<Self> {
-        if let [only] = &model.layers[..]
-            && let Operator::Bulk(bulk) = &only.operator
-        {
-            return Ok(Self::of_parameters(bulk.parameters, bulk.active));
-        }
         let extents = &model.extents;
         let weights = extents.weights;
         if extents.layers == 0 || weights.head == 0 {
             return Err(Error::input(format!("{} does not generate tokens", model.name))
                 .hint("leave output tokens out of its traffic: it answers batch by batch"));
         }
+        // A tied head and its table are one matrix in memory.
+        let tied = |layer: &&Layer| layer.role == Role::Head && layer.weight_copies == 0;
+        let shared = if model.layers.iter().any(|layer| tied(&layer)) { weights.head } else { 0 };
         let mut served = Self {
             layers: extents.layers,
             moe_layers: extents.experts.map_or(0, |experts| experts.layers),
@@ -75,7 +72,7 @@ impl ServedModel {
             experts: extents.experts.map_or(0, |experts| experts.count),
             top_k: extents.experts.map_or(0, |experts| experts.top_k),
             head: weights.head,
-            embedding: weights.embedding,
+            embedding: weights.embedding.saturating_sub(shared),
             kv_shards: extents.kv_heads.max(1),
             ..Self::default()
         };
@@ -86,21 +83,6 @@ impl ServedModel {
             served.kv_shards = 1;
         }
         Ok(served)
-    }
-
-    /// A decoder of which no more is known than its parameters: L layers of width 128 L, the usual
-    /// aspect (Kaplan et al. 2020, arXiv:2001.08361), have 12 x 128^2 L^3 of them. Where a token uses
-    /// a part, that is 8 experts of equal size. No cache is known.
-    fn of_parameters(total: u64, active: u64) -> Self {
-        const WIDTH: u64 = 128;
-        const TOP_K: u64 = 8;
-        let layers = (active as f64 / (12 * WIDTH * WIDTH) as f64).cbrt().round().max(1.0) as u64;
-        let plain = Self { layers, hidden: WIDTH * layers, kv_shards: 1, ..Self::default() };
-        if active >= total {
-            return Self { dense: total, ..plain };
-        }
-        let expert = (active / TOP_K).max(1);
-        Self { expert, experts: total / expert, top_k: TOP_K, moe_layers: layers, ..plain }
     }
 
     /// Adds layers that mix positions.

@@ -110,7 +110,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         runners_up,
         tried,
         widening,
-        half_width: known.half_width(&calibration.intervals),
+        half_width: model.widened(known.half_width(&calibration.intervals), &calibration.intervals),
         calibrated: platform.calibrated(),
     })
 }

@@ -3,7 +3,7 @@
 use flopcast_core::estimate::Id;
 use flopcast_core::quantity::text::number;
 
-use super::Pair;
+use super::compare::Pair;
 
 /// A key of the scenario with the value that fits the measurement.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,18 +18,37 @@ pub struct Hint {
 
 /// The least relative difference that gives a hint.
 const SAME: f64 = 0.01;
+/// Ratios beyond which the two sides count different things: of device-hours, of power, of price.
+const ABSURD: [f64; 3] = [5.0, 3.0, 10.0];
 
 /// The hints, one per factor that differs: MFU / ratio of device-hours, or goodput / that ratio at
 /// the same MFU, and power, PUE, grid intensity and price as measured. A factor that is the same on
-/// both sides, or unknown on one, gives none.
+/// both sides, or unknown on one, gives none; one that is many times the forecast's gives a note:
+/// the log and the scenario are then of different runs, or count different things.
 pub(super) fn hints(
     forecast: &dyn Fn(Id) -> Option<f64>,
-    hours: Pair,
-    power: Pair,
-    pue: Pair,
-    grid: Pair,
-    price: Pair,
+    (hours, power, pue, grid, price): (Pair, Pair, Pair, Pair, Pair),
+    notes: &mut Vec<String>,
 ) -> Vec<Hint> {
+    let factors = [("device-hours", hours), ("watts per device", power), ("price", price)];
+    for ((what, pair), most) in factors.into_iter().zip(ABSURD) {
+        if let Some(ratio) = pair.ratio().filter(|ratio| *ratio > most || *ratio < 1.0 / most) {
+            notes.push(format!(
+                "{what}: {} times the forecast's; look whether log and scenario are of the same run \
+                 and count the same devices before you draw anything from them",
+                number(ratio)
+            ));
+        }
+    }
+    let sound = |pair: Pair, most: f64| {
+        let ratio = pair.ratio().filter(|ratio| *ratio <= most && *ratio >= 1.0 / most);
+        if ratio.is_some() { pair } else { Pair::default() }
+    };
+    // What rests on absurd hours is absurd as well.
+    let mad = hours.ratio().is_some() && sound(hours, ABSURD[0]).ratio().is_none();
+    let of_hours = |pair: Pair, most: f64| if mad { Pair::default() } else { sound(pair, most) };
+    let (hours, power, price) =
+        (sound(hours, ABSURD[0]), of_hours(power, ABSURD[1]), of_hours(price, ABSURD[2]));
     let differs = |pair: Pair| pair.ratio().filter(|ratio| (ratio - 1.0).abs() > SAME);
     let mut hints = Vec::new();
     if let (Some(ratio), Some(mfu)) = (differs(hours), forecast(Id::Mfu)) {
@@ -44,7 +63,7 @@ pub(super) fn hints(
         if mfu / ratio <= 1.0 {
             hints.push(Hint {
                 path: "training.efficiency",
-                value: format!("{{mfu: {value}}}"),
+                value: format!("{{mfu: {value}, convention: model}}"),
                 why,
             });
         }

@@ -5,35 +5,70 @@
 //! both sides know the factors, the ratio of an item is the product of the ratios of its factors. A
 //! figure that was not metered is unknown, never zero, and explains nothing.
 
+mod bill;
 mod codecarbon;
-mod focus;
+mod compare;
 mod hint;
-mod nvidia_smi;
+mod plain;
+mod power;
 pub mod requests;
 mod sacct;
 mod table;
+#[cfg(test)]
+mod tests;
+mod tracker;
 
+use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::estimate::{Estimate, Id, Key, Place};
-use flopcast_core::ledger::line::Resource;
-use flopcast_core::quantity::text::convert;
-use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure, Money, Time};
+use flopcast_core::quantity::{Co2eMass, DevicePower, DeviceTime, Energy, Money, Time};
+use serde_json::Value;
 
+use table::Table;
+
+pub use compare::compare;
 pub use hint::Hint;
 
 /// A log of a run that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
-    /// `emissions.csv` of `CodeCarbon`.
+    /// `emissions.csv` of `CodeCarbon`, or its file of tasks.
     CodeCarbon,
-    /// `sacct --parsable2` of Slurm.
+    /// `sacct` of Slurm.
     Slurm,
-    /// `nvidia-smi --query-gpu=... --format=csv`.
-    NvidiaSmi,
-    /// A cloud bill in the columns of FOCUS.
-    Focus,
+    /// Samples of the power of GPUs: nvidia-smi, DCGM, Prometheus, trackers of experiments.
+    Power,
+    /// A cloud bill: FOCUS, or the cost and usage report of AWS.
+    Bill,
+    /// Runs of a tracker of experiments.
+    Tracker,
+    /// A line of hours, energy, cost.
+    Plain,
     /// Requests to a service with their latencies: see [`requests`].
     Requests,
+}
+
+/// What a log is held against, as far as reading it depends on that.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expected<'a> {
+    /// Devices of the forecast.
+    pub devices: Option<f64>,
+    /// The forecast's hardware in words.
+    pub hardware: &'a str,
+    /// Where instances are looked up.
+    pub catalog: Option<&'a Catalog>,
+}
+
+/// Modules of two dies, each of which Slurm and AMD's tools count as a GPU.
+const TWO_DIES: &[&str] = &["mi250", "mi200"];
+
+impl Expected<'_> {
+    /// GPUs of a log for one device of the catalog. `model` is the log's name of the device, or
+    /// empty; it comes before the forecast's.
+    fn dies(&self, model: &str) -> f64 {
+        let two = |name: &str| TWO_DIES.iter().any(|it| name.to_lowercase().contains(it));
+        let named = model.chars().any(|letter| letter.is_ascii_digit());
+        if two(model) || !named && two(self.hardware) { 2.0 } else { 1.0 }
+    }
 }
 
 /// The figures that were measured; a figure that the log does not have is `None`.
@@ -45,11 +80,15 @@ pub struct Measured {
     pub it: Option<Energy>,
     /// The same energy with cooling and the rest of the building.
     pub facility: Option<Energy>,
+    /// Mean power of a device, where neither time nor energy is known.
+    pub power: Option<DevicePower>,
+    /// The energy and the power are those of devices without their hosts.
+    pub devices_alone: bool,
     /// Location-based CO2e of the electricity.
     pub co2e: Option<Co2eMass>,
-    /// Time of all instances together, in hours as billed.
+    /// Hours as billed, of instances whose devices the bill does not say.
     pub instance_time: Option<Time>,
-    /// Billed amounts in USD, by the ledger's key of the resource.
+    /// Billed amounts in USD, by the ledger's key of the resource, or `total`.
     pub costs: Vec<(&'static str, Money)>,
     /// Remarks to read before relying on the figures.
     pub notes: Vec<String>,
@@ -72,8 +111,8 @@ pub struct Item {
 /// The comparison of a forecast with a log.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// The kind of log.
-    pub form: Form,
+    /// The kinds of log.
+    pub forms: Vec<Form>,
     /// The items that either side has.
     pub items: Vec<Item>,
     /// The changes of the scenario with which the forecast would have come true.
@@ -83,158 +122,121 @@ pub struct Comparison {
 }
 
 impl Form {
-    /// Forms of log with their names and the columns by which they are known.
-    const COLUMNS: &'static [(Self, &'static str, &'static [&'static str])] = &[
-        (Self::CodeCarbon, "CodeCarbon emissions.csv", &["duration", "emissions"]),
-        (Self::Slurm, "Slurm sacct --parsable2", &["JobID", "ElapsedRaw", "AllocTRES"]),
-        (Self::NvidiaSmi, "nvidia-smi --format=csv", &["timestamp", "power.draw"]),
-        (Self::Focus, "FOCUS bill", &["BilledCost", "ChargeCategory"]),
+    /// Forms of log with their names, the columns by which people know them, and by which the
+    /// reader does.
+    #[expect(clippy::type_complexity, reason = "a table of rows")]
+    const KNOWN: &'static [(Self, &'static str, &'static str, fn(&Table) -> bool)] = &[
+        (Self::CodeCarbon, "CodeCarbon emissions.csv", "duration, emissions", |it| {
+            it.has("duration") && it.has("emissions")
+        }),
+        (Self::Slurm, "Slurm sacct", "JobID, ElapsedRaw, AllocTRES", sacct::is_in),
+        (Self::Bill, "bill (FOCUS or AWS CUR)", "ChargeCategory, BilledCost", bill::is_in),
+        (Self::Power, "samples of power", "timestamp, index, power.draw", power::is_in),
+        (Self::Tracker, "runs of a tracker", "_runtime, gpu_count", tracker::is_in),
+        (Self::Plain, "plain line", "device_hours, kWh, cost", plain::is_in),
     ];
 
     /// The name of the kind of log.
     pub fn name(self) -> &'static str {
-        let known = Self::COLUMNS.iter().find(|(form, ..)| *form == self);
-        known.map_or("log of requests", |(_, name, _)| name)
+        let known = Self::KNOWN.iter().find(|(form, ..)| *form == self);
+        known.map_or("log of requests", |(_, name, ..)| name)
     }
 }
 
-/// Reads a log; its header tells its form.
+/// A log as far as its form is known.
+enum Log {
+    Table(Form, Table),
+    Measured(Form, Measured),
+}
+
+/// Reads logs, each with its file's name; the header of each tells its form. Logs of one form are
+/// parts of one whole, and added.
 ///
 /// # Errors
-/// If the header is of no known form, or a cell cannot be read: the error has its line.
-pub fn read(text: &str) -> Result<(Form, Measured)> {
-    let table = table::Table::read(text)?;
-    let known = |columns: &[&str]| columns.iter().all(|column| table.has(column));
-    let form = Form::COLUMNS.iter().find(|(_, _, columns)| known(columns));
-    let Some((form, ..)) = form else {
-        let mut error = Error::input("the header is that of no log that can be read");
-        for (_, name, columns) in Form::COLUMNS {
-            error = error.hint(format!("{name} has the columns {}", columns.join(", ")));
+/// If a header is of no known form, or a log cannot be read: the error names the file.
+pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form, Measured)>> {
+    let mut tables: Vec<(Form, Vec<Table>)> = Vec::new();
+    let mut read = Vec::new();
+    for (name, text) in logs {
+        match of_text(text).map_err(|error| error.within(name))? {
+            Log::Measured(form, measured) => read.push((form, measured)),
+            Log::Table(form, table) => match tables.iter_mut().find(|(other, _)| *other == form) {
+                Some((_, tables)) => tables.push(table),
+                None => tables.push((form, vec![table])),
+            },
         }
-        return Err(error
-            .hint("a log of requests has arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"));
-    };
-    let measured = match form {
-        Form::CodeCarbon => codecarbon::read(&table),
-        Form::Slurm => sacct::read(&table),
-        Form::NvidiaSmi => nvidia_smi::read(&table),
-        Form::Focus => focus::read(&table),
-        // A log of requests has none of the columns above, and is read elsewhere.
-        Form::Requests => Ok(Measured::default()),
-    };
-    Ok((*form, measured?))
+    }
+    for (form, tables) in &tables {
+        let measured = match form {
+            Form::CodeCarbon => codecarbon::read(tables, expected),
+            Form::Slurm => sacct::read(tables, expected),
+            Form::Power => power::read(tables),
+            Form::Bill => {
+                let name = logs.first().map_or("", |(name, _)| name);
+                bill::read(tables, expected).map_err(|error| error.within(name))?
+            }
+            Form::Tracker => tracker::read(tables, expected),
+            Form::Plain => plain::read(tables),
+            // A log of requests has none of the columns above, and is read elsewhere.
+            Form::Requests => Measured::default(),
+        };
+        read.push((*form, measured));
+    }
+    Ok(read)
 }
 
-/// The forecast of a training run beside the measurement.
-///
-/// Power = IT energy / device-hours, PUE = facility energy / IT energy, grid = CO2e / facility
-/// energy, price = cost of compute / device-hours, each on both sides. If no device time was
-/// metered, it is billed hours x devices per instance.
-///
-/// # Errors
-/// If the forecast has no training run.
-pub fn compare(estimate: &Estimate, (form, measured): (Form, Measured)) -> Result<Comparison> {
-    let forecast = |figure: Id| estimate.value(&figure.at(Place::Training));
-    if forecast(Id::DeviceHours).is_none() {
-        return Err(Error::input("the scenario has no training run to compare with"));
-    }
-    let mut notes = measured.notes;
-    let metered = in_unit(measured.device_time, "device-h");
-    let billed_hours = in_unit(measured.instance_time, "h").map(|instance_hours| {
-        // Devices that are sold singly are instances of one.
-        let held = forecast(Id::TrainingDevices).unwrap_or(0.0)
-            + forecast(Id::TrainingStranded).unwrap_or(0.0);
-        let size = forecast(Id::TrainingInstances).map_or(1.0, |instances| held / instances);
-        notes.push(format!("device-hours are billed hours x devices per instance ({size})"));
-        instance_hours * size
-    });
-    let hours = Pair::new(forecast(Id::DeviceHours), metered.or(billed_hours));
-    let it = Pair::new(forecast(Id::ItEnergy), in_unit(measured.it, "kWh"));
-    let facility = Pair::new(forecast(Id::FacilityEnergy), in_unit(measured.facility, "kWh"));
-    let co2e = Pair::new(forecast(Id::LocationCo2e), in_unit(measured.co2e, "kgCO2e"));
-    let power = it.over(hours).times(1000.0);
-    let pue = facility.over(it);
-    let grid = co2e.over(facility).times(1000.0);
-    let (mut costs, mut billed) = (Vec::new(), Pair::new(Some(0.0), Some(0.0)));
-    for (key, money) in &measured.costs {
-        let figure = Key { member: key, ..Id::Cost.at(Place::Training) };
-        let cost = Pair::new(estimate.value(&figure), in_unit(Some(*money), "USD"));
-        billed.actual = billed.actual.zip(cost.actual).map(|(sum, cost)| sum + cost);
-        // A resource that was not forecast adds nothing; an unknown cost makes the sum unknown.
-        if !estimate.read(&figure).is_absent() {
-            billed.forecast = billed.forecast.zip(cost.forecast).map(|(sum, cost)| sum + cost);
+fn of_text(text: &str) -> Result<Log> {
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    let table = if start.starts_with(['{', '[']) {
+        match objects(start)? {
+            Objects::Samples(result) => {
+                return Ok(Log::Measured(Form::Power, power::of_prometheus(&result)));
+            }
+            Objects::Rows(rows) => Table::of_objects(&rows)?,
         }
-        costs.push((*key, cost));
-    }
-    let rent = costs.iter().find(|(key, _)| *key == Resource::Compute.key()).map(|(_, cost)| *cost);
-    let price = rent.unwrap_or_default().over(hours);
-    let key = |figure: Id| figure.declared().key;
-    let mut items = Vec::new();
-    let mut item = |path: &str, pair: Pair, factors: &[(&'static str, Pair)]| {
-        if pair.actual.is_none() && pair.forecast.is_none() {
-            return;
-        }
-        let ratios = factors.iter().map(|(name, factor)| Some((*name, factor.ratio()?)));
-        let factors = ratios.collect::<Option<Vec<_>>>().filter(|_| pair.ratio().is_some());
-        let Pair { forecast, actual } = pair;
-        let factors = factors.unwrap_or_default();
-        items.push(Item { path: path.to_owned(), forecast, actual, factors });
+    } else if let Some(measured) = power::of_monitor(text) {
+        return Ok(Log::Measured(Form::Power, measured));
+    } else if let Some(measured) = plain::of_words(text) {
+        return Ok(Log::Measured(Form::Plain, measured));
+    } else {
+        Table::read(text)?
     };
-    item(key(Id::DeviceHours), hours, &[]);
-    item("power_w_per_device", power, &[]);
-    item(key(Id::ItEnergy), it, &[("hours", hours), ("power", power)]);
-    item("pue", pue, &[]);
-    item(key(Id::FacilityEnergy), facility, &[("hours", hours), ("power", power), ("PUE", pue)]);
-    item("grid_g_per_kwh", grid, &[]);
-    let facility_factors = [("hours", hours), ("power", power), ("PUE", pue), ("grid", grid)];
-    let short = [("energy", facility), ("grid", grid)];
-    let metered = facility_factors.iter().all(|(_, factor)| factor.ratio().is_some());
-    item(key(Id::LocationCo2e), co2e, if metered { &facility_factors } else { &short });
-    item("price_usd_per_device_h", price, &[]);
-    let money = key(Id::Cost);
-    for (name, cost) in &costs {
-        let factors = [("hours", hours), ("price", price)];
-        let is_rent = *name == Resource::Compute.key();
-        item(&format!("{money}.{name}"), *cost, if is_rent { &factors } else { &[] });
+    match Form::KNOWN.iter().find(|(.., is_in)| is_in(&table)) {
+        Some((form, ..)) => Ok(Log::Table(*form, table)),
+        None => {
+            let mut error = Error::input("the header is that of no log that can be read");
+            for (_, name, columns, _) in Form::KNOWN {
+                error = error.hint(format!("{name}: columns such as {columns}"));
+            }
+            Err(error
+                .hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"))
+        }
     }
-    if costs.len() > 1 {
-        item(&format!("{money}.billed"), billed, &[]);
-    }
-    let hints = hint::hints(&forecast, hours, power, pue, grid, price);
-    Ok(Comparison { form, items, hints, notes })
 }
 
-/// A quantity as a number of a unit.
-fn in_unit<Q: Measure>(value: Option<Q>, unit: &str) -> Option<f64> {
-    value.map(|value| convert(value.stored(), unit))
+/// What a JSON text holds.
+enum Objects {
+    /// Series of Prometheus.
+    Samples(Vec<Value>),
+    /// A row each.
+    Rows(Vec<Value>),
 }
 
-/// A figure on both sides, in one unit.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pair {
-    forecast: Option<f64>,
-    actual: Option<f64>,
-}
-
-impl Pair {
-    fn new(forecast: Option<f64>, actual: Option<f64>) -> Self {
-        Self { forecast, actual }
+/// The objects of a JSON text: one after another, in an array, or in one under `data` or `runs`.
+fn objects(text: &str) -> Result<Objects> {
+    let mut rows = Vec::new();
+    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        let value = value.map_err(|error| Error::input(format!("the log is no JSON: {error}")))?;
+        if let Some(result) = value.pointer("/data/result").and_then(Value::as_array) {
+            return Ok(Objects::Samples(result.clone()));
+        }
+        let inner = ["data", "runs", "rows", "logs"].into_iter().find_map(|key| value.get(key));
+        match (&value, inner) {
+            (_, Some(Value::Array(inner))) | (Value::Array(inner), _) => {
+                rows.extend(inner.iter().cloned());
+            }
+            _ => rows.push(value),
+        }
     }
-
-    /// The quotient of two figures on each side; unknown if a divisor is not above zero.
-    fn over(self, other: Self) -> Self {
-        let quotient = |a: Option<f64>, b: Option<f64>| Some(a? / b.filter(|b| *b > 0.0)?);
-        Self::new(quotient(self.forecast, other.forecast), quotient(self.actual, other.actual))
-    }
-
-    /// The figure x a factor, on each side.
-    fn times(self, factor: f64) -> Self {
-        Self::new(self.forecast.map(|v| v * factor), self.actual.map(|v| v * factor))
-    }
-
-    /// Actual / forecast; unknown if the forecast is not above zero.
-    fn ratio(self) -> Option<f64> {
-        let forecast = self.forecast.filter(|forecast| *forecast > 0.0)?;
-        Some(self.actual? / forecast)
-    }
+    Ok(Objects::Rows(rows))
 }

@@ -85,7 +85,7 @@ pub fn compare(scenario: &Scenario, trace: &Trace, tpot: Option<Time>) -> Result
         why: "measured / forecast time of a step, from the median TPOT".to_owned(),
     });
     Ok(Comparison {
-        form: Form::Requests,
+        forms: vec![Form::Requests],
         items: items(&report, trace),
         hints: hint.into_iter().collect(),
         notes,

@@ -1,40 +1,56 @@
-//! `sacct --parsable2` of Slurm: a row per job and step. A job's row covers the time of its steps.
+//! `sacct` of Slurm: a row per job and step. A job's row covers the time of its steps.
 //!
-//! Columns read: `JobID` (steps have a dot in it), `ElapsedRaw` (s), `AllocTRES`,
-//! `ConsumedEnergyRaw` (J), `State`.
+//! Columns read: `JobID` (steps have a dot in it), `ElapsedRaw` (s) or `Elapsed` or `Start` and
+//! `End`, `AllocTRES` or `ReqTRES`, `ConsumedEnergyRaw` (J) or `ConsumedEnergy`, `State`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{DeviceTime, Energy, Measure};
+use flopcast_core::serving::traffic::stamp::{self, Stamp};
 
-use super::Measured;
-use super::table::{Row, Sum, Table};
+use super::table::{Odd, Row, Sum, Table};
+use super::{Expected, Measured};
+
+/// Columns of the time of a job: one of them, or `Start` and `End`.
+const TIMES: &[&str] = &["ElapsedRaw", "Elapsed"];
+/// Columns of what a job held.
+const RESOURCES: &[&str] = &["AllocTRES", "ReqTRES", "TRESUsageInTot"];
+
+/// Whether a log is one of jobs.
+pub(super) fn is_in(table: &Table) -> bool {
+    let time = table.first(TIMES).is_some() || table.has("Start") && table.has("End");
+    table.has("JobID") && time && table.first(RESOURCES).is_some()
+}
 
 /// Sums over jobs with GPUs: device time = elapsed seconds x GPUs, energy in J. The energy is
 /// unknown if one job was not metered.
-///
-/// # Errors
-/// If a time, an energy or a number of GPUs cannot be read.
-pub(super) fn read(table: &Table) -> Result<Measured> {
+pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     let [mut time, mut energy] = [Sum::new(); 2];
-    let (mut jobs, mut without, mut unmetered) = (0, 0, 0);
+    let (mut jobs, mut without, mut unmetered, mut slices) = (0, 0, 0, false);
     let mut states: BTreeMap<&str, u32> = BTreeMap::new();
-    for row in table.rows() {
+    let (mut seen, mut odd) = (BTreeSet::new(), Odd::default());
+    for row in tables.iter().flat_map(Table::rows) {
         let id = row.text("JobID").unwrap_or_default();
-        if id.is_empty() || id.contains('.') {
+        // An export of an overlapping time has the same job again; a requeued one starts later.
+        let again = !seen.insert((id, row.text("Start"), row.any(TIMES)));
+        if id.is_empty() || id.contains('.') || again {
             continue;
         }
-        let Some(devices) = devices(row)? else {
+        let Some(held) = devices(row, expected, &mut odd) else {
             without += 1;
             continue;
         };
+        let seconds = elapsed(row, &mut odd);
+        if seconds.is_some_and(|seconds| seconds <= 0.0) {
+            continue; // It waits, or was cancelled before it began.
+        }
         jobs += 1;
+        slices |= held.slices;
         let state = row.text("State").unwrap_or("unknown");
-        *states.entry(state.split_whitespace().next().unwrap_or(state)).or_default() += 1;
-        time.add(row.number("ElapsedRaw")?.map(|seconds| seconds * devices));
-        // Slurm writes 0 if it has no meter.
-        let joules = row.number("ConsumedEnergyRaw")?.filter(|joules| *joules > 0.0);
+        let state = state.split_whitespace().next().unwrap_or(state).trim_end_matches('+');
+        *states.entry(state).or_default() += 1;
+        time.add(seconds.zip(held.devices).map(|(seconds, devices)| seconds * devices));
+        let joules = joules(row, &mut odd);
         unmetered += u32::from(joules.is_none());
         energy.add(joules);
     }
@@ -46,22 +62,117 @@ pub(super) fn read(table: &Table) -> Result<Measured> {
     if unmetered > 0 {
         notes.push(format!("the energy of {unmetered} job(s) was not metered: it is unknown"));
     }
-    Ok(Measured {
+    if slices {
+        notes.push("slices of a GPU (MIG) count as sevenths of one".to_owned());
+    }
+    notes.extend(odd.notes());
+    Measured {
         device_time: time.positive().map(DeviceTime::from_stored),
         it: energy.positive().map(Energy::from_stored),
         notes,
         ..Measured::default()
-    })
+    }
 }
 
-/// The GPUs of `billing=64,cpu=64,gres/gpu=8,node=1`; `gres/gpu:a100=8` repeats them by type.
-fn devices(row: Row<'_>) -> Result<Option<f64>> {
-    let resources = row.text("AllocTRES").unwrap_or_default().split(',');
-    let named: Vec<_> = resources.filter_map(|resource| resource.split_once('=')).collect();
-    let all = named.iter().find(|(name, _)| *name == "gres/gpu");
-    let typed = named.iter().find(|(name, _)| name.starts_with("gres/gpu:"));
-    let Some((_, count)) = all.or(typed) else { return Ok(None) };
-    let count = count.parse::<u32>();
-    let count = count.map_err(|_| row.error("AllocTRES", "has a number of GPUs that is none"))?;
-    Ok(Some(f64::from(count)).filter(|count| *count > 0.0))
+/// GPUs of a job; `None` where the cell cannot be read.
+struct Held {
+    devices: Option<f64>,
+    slices: bool,
+}
+
+/// The GPUs of `billing=64,cpu=64,gres/gpu=8,node=1`. `gres/gpu:a100=4` are those of a type: their
+/// sum where there is no total. A module of two dies is two GPUs to Slurm.
+fn devices(row: Row<'_>, expected: &Expected<'_>, odd: &mut Odd) -> Option<Held> {
+    let column = RESOURCES.iter().find(|column| row.text(column).is_some())?;
+    let text = row.text(column)?;
+    if text.ends_with('+') && !text.contains("gres/gpu=") {
+        odd.note(row, column, "is cut off by sacct's width (use --parsable2)");
+        return Some(Held { devices: None, slices: false });
+    }
+    let named = text.split(',').filter_map(|resource| resource.split_once('='));
+    let (mut total, mut sum, mut types, mut slices) = (None, None, Vec::new(), false);
+    for (name, count) in named {
+        let kind = name.strip_prefix("gres/gpu:");
+        if name != "gres/gpu" && kind.is_none() {
+            continue;
+        }
+        let Ok(count) = count.parse::<u32>().map(f64::from) else {
+            odd.note(row, column, "has a number of GPUs that is none");
+            return Some(Held { devices: None, slices });
+        };
+        match kind {
+            None => total = Some(count),
+            Some(kind) => {
+                let sevenths = sevenths(kind);
+                slices |= sevenths.is_some();
+                let part = count * sevenths.map_or(1.0, |it| it / 7.0) / expected.dies(kind);
+                sum = Some(sum.unwrap_or(0.0) + part);
+                types.push(kind);
+            }
+        }
+    }
+    // A total counts slices and dies as GPUs.
+    let by_type = sum.filter(|_| total.is_none() || slices);
+    let dies = types.iter().map(|kind| expected.dies(kind)).fold(expected.dies(""), f64::max);
+    let devices = by_type.or(total.map(|total| total / dies)).filter(|count| *count > 0.0)?;
+    Some(Held { devices: Some(devices), slices })
+}
+
+/// Sevenths of a GPU that a MIG slice `3g.40gb` has.
+fn sevenths(kind: &str) -> Option<f64> {
+    let slice = kind.rsplit(['_', ':']).next()?;
+    let (compute, memory) = slice.split_once("g.")?;
+    memory.contains("gb").then(|| compute.parse::<u32>().ok().map(f64::from)).flatten()
+}
+
+fn elapsed(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
+    if row.text("ElapsedRaw").is_some() {
+        return odd.number(row, "ElapsedRaw");
+    }
+    if let Some(text) = row.text("Elapsed") {
+        let seconds = clock(text);
+        if seconds.is_none() {
+            odd.note(row, "Elapsed", "is not a time such as 1-02:03:04");
+        }
+        return seconds;
+    }
+    let date = |column| match stamp::read(row.text(column)?)? {
+        Stamp::Date(seconds) => Some(seconds),
+        Stamp::Number(_) => None,
+    };
+    Some(date("End")? - date("Start")?).filter(|seconds| *seconds >= 0.0)
+}
+
+/// Seconds of `[days-]hours:minutes:seconds`, or of `minutes:seconds`.
+fn clock(text: &str) -> Option<f64> {
+    let (days, rest) = text.split_once('-').unwrap_or(("0", text));
+    let mut seconds = days.parse::<u32>().map(f64::from).ok()?;
+    let parts: Vec<f64> = rest.split(':').map(str::parse).collect::<Result<_, _>>().ok()?;
+    if parts.len() < 2 || parts.len() > 3 || parts.iter().any(|it| !(0.0..1e7).contains(it)) {
+        return None;
+    }
+    let filled = [0.0; 3].iter().copied().skip(parts.len()).chain(parts.iter().copied());
+    for (part, per) in filled.zip([24.0, 60.0, 60.0]) {
+        seconds = seconds * per + part;
+    }
+    Some(seconds)
+}
+
+/// The energy of a job: Slurm writes 0 where it has no meter, and `201.60M` in its short form.
+fn joules(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
+    const SHORT: &[(char, f64)] = &[('K', 1e3), ('M', 1e6), ('G', 1e9), ('T', 1e12), ('P', 1e15)];
+    let raw = odd.number(row, "ConsumedEnergyRaw");
+    let joules = raw.or_else(|| {
+        let text = row.text("ConsumedEnergy")?;
+        let text = text.trim_end_matches(['J', 'j']);
+        let unit = SHORT.iter().find(|(letter, _)| text.ends_with(*letter));
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let number = digits.parse::<f64>().ok().filter(|it| it.is_finite() && *it >= 0.0);
+        if number.is_none() {
+            odd.note(row, "ConsumedEnergy", "is not an energy such as 201.6M");
+        }
+        number.map(|number| number * unit.map_or(1.0, |(_, factor)| *factor))
+    });
+    // More than 1e17 J in one job is an unset value in floating point.
+    joules.filter(|joules| *joules > 0.0 && *joules < 1e17)
 }

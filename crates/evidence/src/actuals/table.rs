@@ -1,54 +1,114 @@
-//! Logs as tables: comma or bar between cells, columns in any order, found by name.
+//! Logs as tables: columns in any order, found by name; cells that cannot be read are unknown, and
+//! noted with their line.
 
 use std::collections::BTreeMap;
 
 use flopcast_core::diagnostic::{Error, Result};
+use serde_json::Value;
 
 /// A log with a header.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Table {
     columns: BTreeMap<String, usize>,
-    rows: Vec<csv::StringRecord>,
+    rows: Vec<(u64, Vec<String>)>,
 }
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row<'a> {
     table: &'a Table,
-    record: &'a csv::StringRecord,
+    line: u64,
+    cells: &'a [String],
+}
+
+/// Cells that could not be read. Each is taken as unknown.
+#[derive(Debug, Default)]
+pub(super) struct Odd {
+    cells: Vec<String>,
+    more: usize,
 }
 
 /// The longest line in bytes. A longer one is of no table, and its cells alone would take memory.
 const LONGEST_LINE: usize = 1 << 20;
+/// Odd cells that are named one by one.
+const NAMED: usize = 4;
+/// Cells that say that nothing is known; Slurm's are those of its unset numbers.
+const GAPS: &[&str] = &[
+    "",
+    "[N/A]",
+    "N/A",
+    "n/a",
+    "NaN",
+    "nan",
+    "None",
+    "null",
+    "NULL",
+    "Unknown",
+    "[Not Supported]",
+    "Not Supported",
+    "[Unknown Error]",
+    "[GPU is lost]",
+    "ERR!",
+    "[Insufficient Permissions]",
+    "4294967294",
+    "4294967295",
+    "18446744073709551614",
+    "18446744073709551615",
+    "16E",
+    "16.00E",
+];
 
 impl Table {
-    /// Reads a log with a header; it must have rows.
+    /// Reads a log with a header; it must have rows. Cells stand between commas, bars, semicolons
+    /// or tabs, or below the dashes of a table of fixed width. A line with other than the header's
+    /// number of cells is read as far as it goes.
     ///
     /// # Errors
-    /// If the text is no table, has no rows, or has a line that is too long.
+    /// If the text has no rows, or a line that is too long.
     pub(super) fn read(text: &str) -> Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.lines().any(|line| line.len() > LONGEST_LINE) {
             return Err(Error::input("a line of the log is longer than 1 MiB")
                 .hint("a log has a line for each sample, job or charge"));
         }
-        let header = text.lines().next().unwrap_or_default();
-        let bars = header.contains('|') && !header.contains(',');
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(if bars { b'|' } else { b',' })
-            .quoting(!bars)
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
-        let fault = |error: csv::Error| Error::input(format!("the log cannot be read: {error}"));
-        let header = reader.headers().map_err(fault)?;
-        // The header `power.draw [W]` names a unit that the cells repeat.
-        let name = |column: &str| column.split(" [").next().unwrap_or_default().to_owned();
-        let columns = header.iter().enumerate().map(|(i, column)| (name(column), i)).collect();
-        let rows = reader.records().collect::<Result<Vec<_>, _>>().map_err(fault)?;
+        let mut lines = text.lines();
+        let (header, below) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+        let dashes = below.contains("--") && below.chars().all(|c| c == '-' || c == ' ');
+        let (header, rows) = if dashes { fixed(text, below) } else { delimited(text, header)? };
         if rows.is_empty() {
             return Err(Error::input("the log has no rows"));
         }
+        // The header `power.draw [W]` names a unit that the cells repeat.
+        let name = |column: &str| column.split(" [").next().unwrap_or_default().trim().to_owned();
+        let mut columns = BTreeMap::new();
+        for (index, column) in header.iter().enumerate() {
+            columns.entry(name(column)).or_insert(index);
+        }
         Ok(Self { columns, rows })
+    }
+
+    /// The objects of a JSON text as rows; objects in objects are columns `outer.inner`.
+    ///
+    /// # Errors
+    /// If there is no object with a value.
+    pub(super) fn of_objects(objects: &[Value]) -> Result<Self> {
+        let mut table = Self::default();
+        for (index, object) in objects.iter().enumerate() {
+            let mut cells = Vec::new();
+            flatten("", object, &mut cells);
+            let mut row = Vec::new();
+            for (name, cell) in cells {
+                let next = table.columns.len();
+                let place = *table.columns.entry(name).or_insert(next);
+                row.resize(row.len().max(place + 1), String::new());
+                row[place] = cell;
+            }
+            table.rows.push((index as u64 + 1, row));
+        }
+        if table.columns.is_empty() {
+            return Err(Error::input("the log has no rows"));
+        }
+        Ok(table)
     }
 
     /// True if the log has the column.
@@ -56,49 +116,164 @@ impl Table {
         self.columns.contains_key(column)
     }
 
+    /// The first of the columns that the log has.
+    pub(super) fn first<'a>(&self, columns: &[&'a str]) -> Option<&'a str> {
+        columns.iter().copied().find(|column| self.has(column))
+    }
+
+    /// The names of the columns.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.keys().map(String::as_str)
+    }
+
     /// The rows below the header.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|record| Row { table: self, record })
+        self.rows.iter().map(|(line, cells)| Row { table: self, line: *line, cells })
+    }
+}
+
+type Cells = (Vec<String>, Vec<(u64, Vec<String>)>);
+
+fn delimited(text: &str, header: &str) -> Result<Cells> {
+    let delimiter = ['|', ',', ';', '\t'].into_iter().max_by_key(|it| {
+        let bar = *it == '|';
+        // A bar delimits where there is any: the cells of sacct have commas.
+        (bar && header.contains('|'), header.matches(*it).count())
+    });
+    let bars = header.contains('|');
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter.map_or(b',', |it| it as u8))
+        .quoting(!bars)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let fault = |error: csv::Error| Error::input(format!("the log cannot be read: {error}"));
+    let owned = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
+    let header = owned(reader.headers().map_err(fault)?);
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(fault)?;
+        rows.push((record.position().map_or(0, csv::Position::line), owned(&record)));
+    }
+    Ok((header, rows))
+}
+
+/// A table of fixed width: each column is as wide as its dashes in the second line.
+fn fixed(text: &str, dashes: &str) -> Cells {
+    let mut columns = Vec::new();
+    let mut from = 0;
+    for width in dashes.split(' ').map(str::len) {
+        if width > 0 {
+            columns.push(from..from + width);
+        }
+        from += width + 1;
+    }
+    let cells = |line: &str| {
+        let letters: Vec<char> = line.chars().collect();
+        let cell = |at: &std::ops::Range<usize>| {
+            let at = at.start.min(letters.len())..at.end.min(letters.len());
+            letters[at].iter().collect::<String>().trim().to_owned()
+        };
+        columns.iter().map(cell).collect::<Vec<_>>()
+    };
+    let lines = (1..).zip(text.lines());
+    let rows = lines.clone().skip(2).filter(|(_, line)| !line.trim().is_empty());
+    let header = text.lines().next().map(cells).unwrap_or_default();
+    (header, rows.map(|(line, text)| (line, cells(text))).collect())
+}
+
+fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                flatten(&path, value, cells);
+            }
+        }
+        Value::Null | Value::Array(_) => {}
+        _ if path.is_empty() => {}
+        Value::String(text) => cells.push((path.to_owned(), text.clone())),
+        other => cells.push((path.to_owned(), other.to_string())),
     }
 }
 
 impl<'a> Row<'a> {
     /// The text of a cell; `None` if the log has no such column or marks the cell as unknown.
     pub(super) fn text(self, column: &str) -> Option<&'a str> {
-        let text = self.record.get(*self.table.columns.get(column)?)?;
-        let gap = ["", "[N/A]", "N/A", "[Not Supported]", "null", "NULL", "Unknown"];
-        (!gap.contains(&text)).then_some(text)
+        let text = self.cells.get(*self.table.columns.get(column)?)?.as_str();
+        (!GAPS.contains(&text)).then_some(text)
     }
 
+    /// The text of the first of some columns that says something.
+    pub(super) fn any(self, columns: &[&str]) -> Option<&'a str> {
+        columns.iter().find_map(|column| self.text(column))
+    }
+
+    /// Its line in the file.
+    pub(super) fn line(self) -> u64 {
+        self.line
+    }
+
+    /// Cells that it has, and that the header has.
+    pub(super) fn width(self) -> (usize, usize) {
+        (self.cells.len(), self.table.columns.len())
+    }
+
+    /// The row as far as its first `cells` cells.
+    pub(super) fn until(self, cells: usize) -> Self {
+        Self { cells: &self.cells[..cells.min(self.cells.len())], ..self }
+    }
+
+    /// The place of a column.
+    pub(super) fn place(self, column: &str) -> Option<usize> {
+        self.table.columns.get(column).copied()
+    }
+}
+
+impl Odd {
     /// A number that is not below zero, with or without its unit: `312.45 W`.
-    ///
-    /// # Errors
-    /// If it is below zero or no number.
-    pub(super) fn number(self, column: &str) -> Result<Option<f64>> {
-        let value = self.signed(column)?;
-        if value.is_some_and(|value| value < 0.0) {
-            return Err(self.error(column, "is below zero"));
+    pub(super) fn number(&mut self, row: Row<'_>, column: &str) -> Option<f64> {
+        let value = self.signed(row, column)?;
+        if value < 0.0 {
+            self.note(row, column, "is below zero");
+            return None;
         }
-        Ok(value)
+        Some(value)
     }
 
     /// A number that may be below zero, such as a credit.
-    ///
-    /// # Errors
-    /// If it is no number.
-    pub(super) fn signed(self, column: &str) -> Result<Option<f64>> {
-        let Some(text) = self.text(column) else { return Ok(None) };
-        let number = text.split_whitespace().next().unwrap_or_default().parse::<f64>().ok();
-        let number = number.filter(|value| value.is_finite() && value.abs() < 1e18);
-        number.map(Some).ok_or_else(|| self.error(column, "is not a number"))
+    pub(super) fn signed(&mut self, row: Row<'_>, column: &str) -> Option<f64> {
+        let text = row.text(column)?;
+        let number = number(text);
+        if number.is_none() {
+            self.note(row, column, "is not a number");
+        }
+        number
     }
 
-    /// An error about a cell, with its line.
-    pub(super) fn error(self, column: &str, what: &str) -> Error {
-        let line = self.record.position().map_or(0, csv::Position::line);
-        let text: String = self.text(column).unwrap_or_default().chars().take(60).collect();
-        Error::input(format!("line {line}: `{text}` in `{column}` {what}"))
+    /// Notes a cell that is taken as unknown.
+    pub(super) fn note(&mut self, row: Row<'_>, column: &str, what: &str) {
+        if self.cells.len() >= NAMED {
+            self.more += 1;
+            return;
+        }
+        let text: String = row.text(column).unwrap_or_default().chars().take(60).collect();
+        let line = row.line();
+        self.cells.push(format!("line {line}: `{text}` in `{column}` {what}: taken as unknown"));
     }
+
+    /// The remarks about all of them.
+    pub(super) fn notes(self) -> impl Iterator<Item = String> {
+        let more = (self.more > 0).then(|| format!("{} more cells cannot be read", self.more));
+        self.cells.into_iter().chain(more)
+    }
+}
+
+/// A finite number, with or without a unit after it.
+pub(super) fn number(text: &str) -> Option<f64> {
+    let text = text.split_whitespace().next().unwrap_or_default();
+    let number = text.trim_start_matches('$').parse::<f64>().ok();
+    number.filter(|value| value.is_finite() && value.abs() < 1e18)
 }
 
 /// A sum that is unknown as soon as one part is.

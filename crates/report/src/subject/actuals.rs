@@ -9,7 +9,7 @@ use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 impl Subject for Comparison {
     fn doc(&self) -> Doc {
         let mut doc = Doc::default();
-        doc.push(Block::Text(format!("{}: {}", self.form.name(), self.notes.join("; "))));
+        doc.push(Block::Text(format!("{}: {}", names(self), self.notes.join("; "))));
         let numbers = ["forecast", "actual", "ratio"].map(Column::numbers);
         let mut grid = Grid::new([Column::words("item")].into_iter().chain(numbers));
         let mut rows = grid.clone();
@@ -54,11 +54,16 @@ fn value(comparison: &Comparison) -> Value {
     let hints = hints.map(|h| json!({"path": h.path, "value": h.value, "why": h.why}));
     json!({
         "schema": "flopcast.actuals/1",
-        "form": comparison.form.name(),
+        "form": names(comparison),
         "items": comparison.items.iter().map(item).collect::<Vec<_>>(),
         "hints": hints.collect::<Vec<_>>(),
         "notes": comparison.notes,
     })
+}
+
+/// The names of the kinds of log.
+fn names(comparison: &Comparison) -> String {
+    comparison.forms.iter().map(|form| form.name()).collect::<Vec<_>>().join(", ")
 }
 
 fn ratio(item: &Item) -> Option<f64> {

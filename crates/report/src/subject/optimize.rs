@@ -49,6 +49,12 @@ impl Subject for Found<'_> {
         for (why, rows) in answer.obstacles.iter().take(3).filter(|_| answer.doable == 0) {
             doc.push(Block::Text(format!("{rows} cannot be done: {why}")));
         }
+        let left_out: Vec<String> = answer.left_out.iter().map(left_out).collect();
+        if !left_out.is_empty() {
+            let caption = "Left out over several nodes (--any-network takes them in):";
+            doc.push(Block::Caption(caption.to_owned()));
+            doc.push(Block::List(left_out));
+        }
         doc.push(Block::Text(LIST_PRICES.to_owned()));
         doc
     }
@@ -149,6 +155,10 @@ fn binding(space: &Space<'_>, limits: &[Limit], answer: &Answer) -> Vec<String> 
     lines
 }
 
+fn left_out((why, count): &(String, u64)) -> String {
+    format!("{why} ({} combinations)", number(*count as f64))
+}
+
 /// `flopcast.optimize/1`.
 fn value(space: &Space<'_>, limits: &[Limit], answer: &Answer) -> Value {
     let row = |row: &Row| {
@@ -176,6 +186,7 @@ fn value(space: &Space<'_>, limits: &[Limit], answer: &Answer) -> Value {
         "best": answer.best.iter().zip(&answer.plans).map(planned).collect::<Vec<_>>(),
         "limits": limits.iter().zip(&answer.least).map(limit).collect::<Vec<_>>(),
         "nearest": answer.nearest.as_ref().map(row),
+        "left_out": answer.left_out.iter().map(|(why, count)| json!({"why": why, "combinations": count})).collect::<Vec<_>>(),
         "note": LIST_PRICES,
     })
 }

@@ -25,6 +25,9 @@ pub enum Api {
 pub struct ApiPrices {
     /// Price of input tokens: 3 USD/Mtoken.
     pub input_price: Given<TokenPrice>,
+    /// Price of input tokens that the provider's cache holds: 0.3 USD/Mtoken; left out, that of the
+    /// others.
+    pub cached_input_price: Option<Given<TokenPrice>>,
     /// Price of output tokens: 15 USD/Mtoken.
     pub output_price: Option<Given<TokenPrice>>,
 }

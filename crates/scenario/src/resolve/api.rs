@@ -18,6 +18,10 @@ pub(super) fn plan(
     let api = match &asked.value {
         ApiFile::Prices(prices) => Api {
             input: prices.input_price.input("inference.api.input_price"),
+            cached: prices
+                .cached_input_price
+                .as_ref()
+                .map(|price| price.input("inference.api.cached_input_price")),
             output: prices
                 .output_price
                 .as_ref()
@@ -30,6 +34,7 @@ pub(super) fn plan(
             let name = |what: &str| format!("{}/{}, {what}", row.provider, row.model);
             Api {
                 input: row.input.input(name("input")),
+                cached: row.cached_input.as_ref().map(|it| it.input(name("cached input"))),
                 output: row.output.as_ref().map(|it| it.input(name("output"))),
             }
         }

@@ -6,7 +6,7 @@ use flopcast_core::catalog::{Accelerator, Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Choice, Refresh, Service};
 use flopcast_core::ledger::plan::{Tariff, Terms};
-use flopcast_core::model::{Input as ModelInput, Layer, Model, Operator};
+use flopcast_core::model::{Input as ModelInput, Model};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{
     Data, DeviceFlopRate, DeviceMemory, Distribution, Measure, Precision, Share, Time,
@@ -171,7 +171,7 @@ fn generation(
             accelerator: device.id.clone(),
             step_error: instances
                 .as_ref()
-                .and_then(|it| step_error(service, it, &engine.calibration)),
+                .and_then(|it| step_error(service, served.model(), it, &engine.calibration)),
             instances: instances.map(Arc::new),
             precision: service.precision.placed(),
             kv_precision: service.kv_precision.unwrap_or(service.precision.value),
@@ -258,16 +258,6 @@ impl Engine {
             }));
             first
         };
-        if name.is_some() && matches!(&served.model().layers[..], [only] if is_bulk(only)) {
-            notes.choices.push(Choice {
-                path: "model.layers",
-                value: "those of the usual aspect".to_owned(),
-                why:
-                    "only the parameters are given: L layers of width 128 L have 12 x 128^2 L^3 of \
-                      them; no KV cache is counted"
-                        .to_owned(),
-            });
-        }
         let wide = precision.value.size().value > 2.0;
         if wide && name.is_some() {
             notes.warnings.push(format!(
@@ -420,10 +410,12 @@ fn max_batch(engine: &Engine) -> Result<Input<f64>> {
 /// The error of the forecast of a step, where nobody measured it.
 fn step_error(
     service: &Inference,
+    model: &Model,
     instances: &Instances,
     calibration: &Calibration,
 ) -> Option<Input<f64>> {
     let half_width = calibration.half_width("output_tokens_per_s", instances.regime());
+    let half_width = model.extents.widened(half_width, &calibration.intervals);
     let formula = "1: measured / forecast, as the back-test found it".to_owned();
     // 80 % lie within 1.2816 standard deviations.
     let error = Distribution::lognormal(1.0, half_width / 1.2816);
@@ -457,10 +449,6 @@ fn room(engine: &Engine) -> Result<(Input<Share>, Input<DeviceMemory>)> {
             basis(reserved, fitted()),
         ),
     ))
-}
-
-fn is_bulk(layer: &Layer) -> bool {
-    matches!(layer.operator, Operator::Bulk(_))
 }
 
 /// All weights of an instance.

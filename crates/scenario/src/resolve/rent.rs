@@ -2,7 +2,7 @@
 
 use flopcast_core::catalog::{Accelerator, Catalog, Charge, Purchase as Plan, Rental, Wanted};
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::ledger::plan::{Includes, Listed, Price, Rent, Tariff, Terms};
+use flopcast_core::ledger::plan::{Includes, Listed, Offer, Price, Rent, Tariff, Terms};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
 use flopcast_core::quantity::{DevicesPerInstance, Measure, Share, Time};
@@ -28,8 +28,13 @@ impl Tenant<'_> {
     /// The rent, where the placement names a provider or a price.
     pub(super) fn rent(self, notes: &mut Notes) -> Result<Option<Rent>> {
         let name = format!("{} price", self.stage);
-        let own =
-            |price| Tariff { terms: Terms::Own, share: None, price, includes: Includes::Host };
+        let own = |price| Tariff {
+            terms: Terms::Own,
+            share: None,
+            price,
+            includes: Includes::Host,
+            offer: None,
+        };
         let discount = self.placement.discount.as_ref();
         let purchase = self.placement.purchase.as_ref();
         let tariffs = match purchase.map(|purchase| &purchase.value) {
@@ -167,6 +172,7 @@ impl Tenant<'_> {
                 rental.provider
             ));
         }
+        let on_list = catalog.rental(on_demand, together).map(|it| it.per_device().stored());
         let name = format!("{stage} price, {} {}, {}", rental.provider, rental.sku, plan.name());
         let (price, includes) = match &rental.apart {
             None => (price(&rental, &rental.charge, &name), Includes::Host),
@@ -176,6 +182,7 @@ impl Tenant<'_> {
                 (price(&rental, devices, &name), Includes::NoHost(host))
             }
         };
+        let mut scale = 1.0;
         let (price, includes) = match ratio {
             Some(id) => {
                 let ratio = catalog.default_value::<Share>(&id)?;
@@ -192,6 +199,7 @@ impl Tenant<'_> {
                         Includes::NoHost(scaled(host, ratio.value, basis.clone()))
                     }
                 };
+                scale = ratio.value.get();
                 (scaled(price, ratio.value, basis), includes)
             }
             None => (price, includes),
@@ -203,7 +211,10 @@ impl Tenant<'_> {
             Plan::Reserved1y => reserved(1),
             Plan::Reserved3y => reserved(3),
         };
-        Ok(Tariff { terms, share: None, price, includes })
+        let mine = rental.per_device().stored() * scale;
+        let list = on_list.ok().map(|list| list / mine).filter(|list| list.is_finite());
+        let offer = Some(Offer { sku: rental.sku.clone(), list });
+        Ok(Tariff { terms, share: None, price, includes, offer })
     }
 
     fn note(self, rental: &Rental, notes: &mut Notes) {

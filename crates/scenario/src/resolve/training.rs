@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Placed, Result};
-use flopcast_core::estimate::plan::{Card, TrainingPlan};
+use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
@@ -76,8 +76,14 @@ pub(super) fn plan(
     }
     let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
     let prediction = prediction.map(|asked| Prediction { work: ratio, trained, ..asked });
-    let efficiency =
-        efficiency(catalog, training, device, &work, devices.as_ref(), prediction.is_some())?;
+    let efficiency = efficiency(
+        catalog,
+        training,
+        device,
+        (&work, &model),
+        devices.as_ref(),
+        prediction.is_some(),
+    )?;
     let run = Run {
         work,
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
@@ -111,15 +117,8 @@ pub(super) fn plan(
     }
     let together = together.min(device.devices_per_node);
     let start = place.start.as_ref();
-    if let (Some(start), Some(deadline)) = (start, &training.deadline)
-        && deadline.value < start.value
-    {
-        return Err(Error::input(format!(
-            "the deadline {} is before the start {}",
-            deadline.value, start.value
-        ))
-        .at(Some(&deadline.place))
-        .hint(format!("placement.start is on line {}", start.place.line)));
+    if let Some(deadline) = &training.deadline {
+        due(deadline, start)?;
     }
     // The site first: a region that does not exist has no price either.
     let site = site::site(catalog, place, &training.hardware, device, "training", notes)?;
@@ -150,11 +149,29 @@ pub(super) fn plan(
             Basis::Derived { formula: format!("counted from {}", whole.name) },
         ),
         start: start.map(|start| start.value),
-        deadline: training.deadline.as_ref().map(|deadline| deadline.value),
+        deadline: training.deadline.as_ref().map(|deadline| deadline.value.0),
         efficiency,
         prediction,
         run: Run { interruptions, ..run },
     })
+}
+
+/// Refuses a day before the start, or without a start to count from.
+fn due(
+    deadline: &Located<super::super::file::Deadline>,
+    start: Option<&Located<chrono::NaiveDate>>,
+) -> Result<()> {
+    let Deadline::On(day) = deadline.value.0 else { return Ok(()) };
+    let error = |message: String| Error::input(message).at(Some(&deadline.place));
+    match start {
+        None => Err(error("a deadline needs a start to count from".to_owned())
+            .hint("give `placement: {start: 2027-01-01}`, or a time: `deadline: 60 days`")),
+        Some(start) if day < start.value => {
+            let message = format!("the deadline {day} is before the start {}", start.value);
+            Err(error(message).hint(format!("placement.start is on line {}", start.place.line)))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// The run in the words of a model card.
@@ -480,7 +497,7 @@ fn efficiency(
     catalog: &Catalog,
     training: &Training,
     device: &Accelerator,
-    work: &Work,
+    (work, model): (&Work, &Model),
     devices: Option<&Input<Devices>>,
     predictable: bool,
 ) -> Result<Option<Efficiency>> {
@@ -506,8 +523,14 @@ fn efficiency(
             .at(Some(place))
             .hint("give one of them"));
     }
-    let convention = convention.unwrap_or_default().into();
     let counted = matches!(work, Work::Tokens { six_nd: Some(_), .. });
+    // Of a model known by its size, 6ND is what is known.
+    let usual = if counted && model.extents.assumed {
+        FlopConvention::SixNd
+    } else {
+        FlopConvention::Model
+    };
+    let convention = convention.map_or(usual, Into::into);
     if let (Some(mfu), FlopConvention::SixNd, false) = (mfu, convention, counted) {
         return Err(mfu
             .refuse("6ND does not count this run: it passes no tokens or trains adapters")

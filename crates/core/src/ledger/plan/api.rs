@@ -6,10 +6,12 @@ use crate::provenance::{Input, inputs};
 /// What a hosted model charges by the token.
 #[derive(Clone, Debug)]
 pub struct Api {
-    /// Tokens of the prompt, cached ones as well: what a provider caches is not the user's to say.
+    /// Tokens of the prompt that are not found in the provider's cache.
     pub input: Input<TokenPrice>,
+    /// Tokens of the prompt that are; none where they are charged as the others.
+    pub cached: Option<Input<TokenPrice>>,
     /// Tokens of the answer; none for an encoder.
     pub output: Option<Input<TokenPrice>>,
 }
 
-inputs!(Api { input, output });
+inputs!(Api { input, cached, output });

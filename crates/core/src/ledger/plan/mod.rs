@@ -13,7 +13,7 @@ use crate::quantity::Measure;
 pub use api::Api;
 pub use costs::{Costs, Egress, Staff, Stored};
 pub use owned::{Alternative, Amortisation, Owned};
-pub use rent::{Includes, Listed, Price, Rent, Tariff, Terms};
+pub use rent::{Includes, Listed, Offer, Price, Rent, Tariff, Terms};
 pub use site::{Contracts, Draw, Embodied, PowerModel, Scope, Site, StartWindow};
 
 /// An input that may be unknown.

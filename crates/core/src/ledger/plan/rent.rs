@@ -40,6 +40,17 @@ pub struct Tariff {
     pub price: Price,
     /// What the price is the price of.
     pub includes: Includes,
+    /// The offer of a price list; none for the user's own price.
+    pub offer: Option<Offer>,
+}
+
+/// An offer of a price list, as bills name it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The provider's name of the product.
+    pub sku: String,
+    /// On-demand price / this price, as far as a price on demand is known.
+    pub list: Option<f64>,
 }
 
 /// A price by the hour.
@@ -98,7 +109,7 @@ impl Terms {
 }
 
 inputs!(Rent { instance, tariffs, discount; but listed });
-inputs!(Tariff { share, price, includes, terms });
+inputs!(Tariff { share, price, includes, terms; but offer });
 inputs!(enum Price {
     Self::Instance { price, devices } => [price, devices],
     Self::Device(price) => [price],

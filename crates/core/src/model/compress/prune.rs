@@ -62,6 +62,7 @@ pub(super) fn units(model: &Model, pruning: &ByGroup<Pruning>) -> Result<Model> 
     }
     pruned.assumptions.clone_from(&model.assumptions);
     pruned.unresolved.clone_from(&model.unresolved);
+    pruned.extents.assumed = model.extents.assumed;
     Ok(pruned)
 }
 

@@ -240,11 +240,10 @@ fn file(name: &str) -> Result<&'static Template> {
     })?)
 }
 
-/// A preset: its model file as JSON, and as it is written in YAML.
-pub fn preset(name: &str) -> Option<(&'static str, &'static str)> {
+/// A preset: its name, its model file as JSON, and as it is written in YAML.
+pub fn preset(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
     let index = PRESETS.binary_search_by(|(known, ..)| (*known).cmp(name)).ok()?;
-    let (_, json, yaml) = PRESETS[index];
-    Some((json, yaml))
+    Some(PRESETS[index])
 }
 
 /// The names of the presets, in alphabetical order.

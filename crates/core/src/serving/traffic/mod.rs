@@ -2,6 +2,7 @@
 
 mod length;
 mod profile;
+pub mod stamp;
 mod trace;
 
 use std::sync::Arc;

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
+use super::stamp::{self, Stamp, Unit};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, RequestRate, Time};
 
@@ -52,57 +55,114 @@ pub struct Trace {
 
 /// When vLLM queued a request; its other stamps are of the same clock.
 const QUEUED: &str = "queued_ts";
-/// What a column may be called, and what its stamps are in seconds.
-const TIME: &[(&str, f64)] = &[
-    (QUEUED, 1.0),
-    ("timestamp", 1.0),
-    ("arrival_s", 1.0),
-    ("arrived_at", 1.0),
-    ("arrival_time", 1.0),
-    ("arrival_ms", 1e-3),
-    ("timestamp_ms", 1e-3),
+/// What a column of arrivals may be called, and its unit where the name or the format says it.
+const TIME: &[(&str, Option<Unit>)] = &[
+    (QUEUED, Some(stamp::SECONDS)),
+    ("timestamp", None),
+    ("arrival_s", Some(stamp::SECONDS)),
+    ("arrived_at", None),
+    ("arrival_time", None),
+    ("arrival_ms", Some(stamp::MILLISECONDS)),
+    ("timestamp_ms", Some(stamp::MILLISECONDS)),
+    ("timestamp_s", Some(stamp::SECONDS)),
 ];
-const INPUT: &[&str] =
-    &["contexttokens", "prompt_tokens", "input_tokens", "input_length", "input_toks"];
-const OUTPUT: &[&str] =
-    &["generatedtokens", "output_tokens", "completion_tokens", "output_length", "output_toks"];
-/// When the first and the last token came: stamps of the clock of the arrivals, in seconds.
+const INPUT: &[&str] = &[
+    "contexttokens",
+    "prompt_tokens",
+    "input_tokens",
+    "input_length",
+    "input_toks",
+    "request tokens",
+];
+const OUTPUT: &[&str] = &[
+    "generatedtokens",
+    "output_tokens",
+    "completion_tokens",
+    "output_length",
+    "output_toks",
+    "response tokens",
+];
+/// When the first and the last token came: stamps of the clock of the arrivals.
 const STAMPS: [&str; 2] = ["first_token_ts", "last_token_ts"];
 /// Or how long after the request, and what that is in seconds.
 const TAKEN: [([&str; 2], f64); 2] = [(["ttft_s", "e2e_s"], 1.0), (["ttft_ms", "e2e_ms"], 1e-3)];
-/// Tokens of one `hash_ids` entry of a Mooncake trace (Qin et al., FAST 2025, trace README).
-const HASH_BLOCK: u64 = 512;
+/// Tokens that an entry of `hash_ids` may stand for: Mooncake has 512 (Qin et al., FAST 2025),
+/// Bailian 16 (Alibaba's traces), engines what their cache has. The first of equals is taken.
+const HASH_BLOCKS: [u64; 8] = [512, 16, 32, 64, 128, 256, 1024, 8];
+/// Rates of requests, a second, beyond which a wrong unit is likelier than such a service.
+const PLAUSIBLE: std::ops::RangeInclusive<f64> = 0.01..=500.0;
 /// More tokens than any request has: a mistake in the file.
 const MOST: u64 = 1 << 28;
 
-/// A request as the file has it.
+/// A request as the file has it; times are in the file's unit until all of them are known.
 struct Row {
-    at: f64,
+    at: Stamp,
     input: u64,
     output: u64,
     hashes: Vec<u64>,
-    answered: Option<Answered>,
+    stamps: Option<[f64; 2]>,
+    taken: Option<[f64; 2]>,
 }
 
-/// What a row says of its answer, its request having come at `at`; `number` finds a column.
-fn answered(at: f64, number: impl Fn(&str) -> Option<f64>) -> Option<Answered> {
-    let pair = |[first, last]: [&str; 2]| Some((number(first)?, number(last)?));
-    let stamps = pair(STAMPS).map(|(first, last)| (first - at, last - at));
-    let mut taken = TAKEN.iter().filter_map(|(names, unit)| {
-        let (first, last) = pair(*names)?;
-        Some((first * unit, last * unit))
-    });
-    let (ttft, e2e) = stamps.or_else(|| taken.next())?;
-    // Stamps of another clock, or a request that failed.
-    let [ttft, e2e] = (0.0 <= ttft && ttft <= e2e).then_some([ttft, e2e].map(Time::from_stored))?;
-    Some(Answered { ttft, e2e })
+/// The rows of a file, and the unit of their stamps where the file says it.
+struct Rows {
+    rows: Vec<Row>,
+    unit: Option<Unit>,
+}
+
+/// A pair of columns, `number` finding one.
+fn pair(names: [&str; 2], number: &impl Fn(&str) -> Option<f64>) -> Option<[f64; 2]> {
+    Some([number(names[0])?, number(names[1])?])
+}
+
+/// What a row says of how long its answer took, in seconds.
+fn taken(number: &impl Fn(&str) -> Option<f64>) -> Option<[f64; 2]> {
+    TAKEN.iter().find_map(|(names, unit)| pair(*names, number).map(|pair| pair.map(|x| x * unit)))
+}
+
+impl Row {
+    /// When the request came, in seconds.
+    fn at(&self, unit: f64) -> f64 {
+        match self.at {
+            Stamp::Date(seconds) => seconds,
+            Stamp::Number(number) => number * unit,
+        }
+    }
+
+    /// How long its answer took.
+    fn answered(&self, unit: f64) -> Option<Answered> {
+        let at = self.at(unit);
+        let since = |stamps: [f64; 2]| stamps.map(|stamp| stamp * unit - at);
+        let [ttft, e2e] = self.stamps.map(since).or(self.taken)?;
+        // Stamps of another clock, or a request that failed.
+        (0.0 <= ttft && ttft <= e2e).then_some(())?;
+        let [ttft, e2e] = [ttft, e2e].map(Time::from_stored);
+        Some(Answered { ttft, e2e })
+    }
+}
+
+/// The tokens of a block of the prefix cache: the size for which most prompts have as many blocks
+/// as `hash_ids`.
+fn block(rows: &[Row]) -> Option<u64> {
+    let hashed = || rows.iter().filter(|row| !row.hashes.is_empty());
+    hashed().next()?;
+    let fit = |size: u64| {
+        let fits = |row: &&Row| {
+            let blocks = row.hashes.len() as u64;
+            row.input.div_ceil(size) == blocks || row.input / size == blocks
+        };
+        hashed().filter(fits).count()
+    };
+    let best = HASH_BLOCKS.iter().map(|size| fit(*size)).max()?;
+    HASH_BLOCKS.into_iter().find(|size| fit(*size) == best)
 }
 
 impl Trace {
-    /// Reads a trace: JSON lines if the text begins with `{`, else CSV with a header.
+    /// Reads a trace: JSON (lines, an array, indented or not) if the text begins with `{` or `[`,
+    /// else CSV with a header.
     ///
-    /// Stamps are dates (`2023-11-16 18:15:46.68`) or numbers of seconds (milliseconds in a
-    /// Mooncake trace). The first request is at zero. Where every line has them, the latencies of
+    /// Stamps are dates (`2023-11-16 18:15:46.68`) or numbers, whose unit is the one of the column's
+    /// name, else found from all of them and said in the notes. The first request is at zero. Where every line has them, the latencies of
     /// the answers are read: `first_token_ts` and `last_token_ts`, or `ttft_s` and `e2e_s` (or
     /// `_ms`). `hash_ids`, where there are any, become
     /// cached prompt tokens as an unbounded prefix cache would find them.
@@ -112,7 +172,7 @@ impl Trace {
     /// the line. Unsorted stamps are sorted and requests without tokens are left out; the notes say
     /// so.
     pub fn read(text: &str) -> Result<Self> {
-        let rows = if text.trim_start().starts_with('{') { json(text)? } else { csv(text)? };
+        let rows = if is_json(text) { json(text)? } else { csv(text)? };
         let head = text.trim_start().lines().next().unwrap_or_default();
         Ok(Self { at_engine: head.contains(QUEUED), ..Self::of(rows)? })
     }
@@ -123,10 +183,17 @@ impl Trace {
         (last > 0.0).then(|| RequestRate::from_stored((self.requests.len() - 1) as f64 / last))
     }
 
-    /// Whether a text has the looks of a trace: JSON lines, or a CSV with the tokens of requests.
+    /// Whether a text has the looks of a trace: its first record, or its header, names the tokens of
+    /// a prompt.
     pub fn looks_like(text: &str) -> bool {
-        let head = text.trim_start().lines().next().unwrap_or_default().to_lowercase();
-        head.starts_with('{') || head.split(',').any(|column| INPUT.contains(&column.trim()))
+        let named = |name: &str| INPUT.contains(&name.trim().to_lowercase().as_str());
+        if is_json(text) {
+            return records(text).next().is_some_and(|record| match record {
+                Ok((_, Value::Object(record))) => record.keys().any(|name| named(name)),
+                _ => false,
+            });
+        }
+        text.trim_start().lines().next().unwrap_or_default().split(',').any(named)
     }
 
     /// Mean prompt tokens, generated tokens and cached prompt tokens of a request.
@@ -138,12 +205,27 @@ impl Trace {
         (mean(|r| r.input), mean(|r| r.output), mean(|r| r.cached))
     }
 
-    fn of(mut rows: Vec<Row>) -> Result<Self> {
+    fn of(Rows { mut rows, unit }: Rows) -> Result<Self> {
         let mut notes = Vec::new();
-        let unsorted = rows.windows(2).filter(|pair| pair[1].at < pair[0].at).count();
+        let numbers = rows.iter().filter_map(|row| match row.at {
+            Stamp::Number(number) => Some(number),
+            Stamp::Date(_) => None,
+        });
+        let guessed = unit.is_none() && numbers.clone().next().is_some();
+        let (name, unit) = unit.unwrap_or_else(|| stamp::unit_of(numbers));
+        if guessed && rows.len() > 1 {
+            notes.push(format!(
+                "stamps are taken as {name}, by their size and the gaps between them"
+            ));
+        }
+        let block = block(&rows);
+        if let Some(block) = block {
+            notes.push(format!("hash_ids are taken as blocks of {block} tokens"));
+        }
+        let unsorted = rows.windows(2).filter(|pair| pair[1].at(unit) < pair[0].at(unit)).count();
         if unsorted > 0 {
             notes.push(format!("{unsorted} stamps were earlier than the one before: sorted"));
-            rows.sort_by(|a, b| a.at.total_cmp(&b.at));
+            rows.sort_by(|a, b| a.at(unit).total_cmp(&b.at(unit)));
         }
         let all = rows.len();
         rows.retain(|row| row.input > 0 && row.output > 0);
@@ -151,35 +233,48 @@ impl Trace {
             let left_out = all - rows.len();
             notes.push(format!("{left_out} requests without input or output tokens left out"));
         }
-        let equal = rows.windows(2).filter(|pair| pair[1].at <= pair[0].at).count();
+        let equal = rows.windows(2).filter(|pair| pair[1].at(unit) <= pair[0].at(unit)).count();
         if equal > 0 {
             notes.push(format!("{equal} requests have the stamp of the one before"));
         }
-        let Some(first) = rows.first().map(|row| row.at) else {
+        let Some(first) = rows.first().map(|row| row.at(unit)) else {
             return Err(Error::input("the trace has no request with tokens"));
         };
-        let gap = rows.windows(2).map(|pair| pair[1].at - pair[0].at).fold(0.0, f64::max);
-        let span = rows[rows.len() - 1].at - first;
+        let gap =
+            rows.windows(2).map(|pair| pair[1].at(unit) - pair[0].at(unit)).fold(0.0, f64::max);
+        let span = rows[rows.len() - 1].at(unit) - first;
         if rows.len() > 100 && gap > 0.05 * span && gap > 100.0 * span / rows.len() as f64 {
             notes.push(format!("the trace has a hole of {gap:.0} s in which no request came"));
+        }
+        let rate = (rows.len() - 1) as f64 / span;
+        if rate.is_finite() && rate > 0.0 && !PLAUSIBLE.contains(&rate) {
+            notes.push(format!(
+                "the trace has {} requests a second: look at the unit of its stamps",
+                crate::quantity::text::number(rate)
+            ));
         }
         let mut seen = BTreeSet::new();
         let request = |row: Row| {
             let known = row.hashes.iter().take_while(|hash| seen.contains(*hash)).count() as u64;
+            let (at, answered) = (row.at(unit), row.answered(unit));
             seen.extend(row.hashes);
             Recorded {
-                at: Time::from_stored(row.at - first),
+                at: Time::from_stored(at - first),
                 input: row.input as u32,
                 output: row.output as u32,
-                cached: (known * HASH_BLOCK).min(row.input) as u32,
-                answered: row.answered,
+                cached: (known * block.unwrap_or_default()).min(row.input) as u32,
+                answered,
             }
         };
         Ok(Self { requests: rows.into_iter().map(request).collect(), at_engine: false, notes })
     }
 }
 
-fn csv(text: &str) -> Result<Vec<Row>> {
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
+}
+
+fn csv(text: &str) -> Result<Rows> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| Error::input(format!("no header: {e}")))?.clone();
     let place = |names: &[&str], what: &str| {
@@ -195,8 +290,7 @@ fn csv(text: &str) -> Result<Vec<Row>> {
         place(INPUT, "the prompt's tokens")?,
         place(OUTPUT, "the generated tokens")?,
     );
-    let name = header[time].trim().to_lowercase();
-    let unit = TIME.iter().find(|(known, _)| *known == name).map_or(1.0, |(_, unit)| *unit);
+    let unit = unit_of_column(&header[time], &header[input]);
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| Error::input(format!("the trace is no CSV: {e}")))?;
@@ -207,28 +301,61 @@ fn csv(text: &str) -> Result<Vec<Row>> {
             }
             Some(text) => Ok(text),
         };
-        let at = stamp(field(time)?, unit, line)?;
         let number = |name: &str| {
             let column = header.iter().position(|h| h.trim().eq_ignore_ascii_case(name))?;
             record.get(column)?.trim().parse().ok()
         };
         rows.push(Row {
-            at,
+            at: moment(field(time)?, line)?,
             input: tokens(field(input)?, line)?,
             output: tokens(field(output)?, line)?,
             hashes: Vec::new(),
-            answered: answered(at, number),
+            stamps: pair(STAMPS, &number),
+            taken: taken(&number),
         });
     }
-    Ok(rows)
+    Ok(Rows { rows, unit })
 }
 
-fn json(text: &str) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for (i, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
-        let line = i + 1;
-        let record: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
-            .map_err(|e| Error::input(format!("line {line} is no JSON object: {e}")))?;
+/// The unit that a column's name says, or its format: BurstGPT counts seconds.
+fn unit_of_column(time: &str, input: &str) -> Option<Unit> {
+    let burst = input.trim().eq_ignore_ascii_case("request tokens");
+    let named = TIME.iter().find(|(name, _)| time.trim().eq_ignore_ascii_case(name));
+    named.and_then(|(_, unit)| *unit).or(burst.then_some(stamp::SECONDS))
+}
+
+/// The JSON values of a text, one after another or in arrays, each with its line.
+fn records(text: &str) -> impl Iterator<Item = Result<(usize, Value)>> + '_ {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let (mut line, mut counted) = (1, 0);
+    let mut next = move || {
+        let from = values.byte_offset();
+        let from = from + text[from..].len() - text[from..].trim_start().len();
+        line += text[counted..from].matches('\n').count();
+        counted = from;
+        Some((line, values.next()?))
+    };
+    std::iter::from_fn(move || next()).flat_map(|(line, value)| match value {
+        Ok(Value::Array(values)) => values.into_iter().map(|value| Ok((line, value))).collect(),
+        Ok(value) => vec![Ok((line, value))],
+        Err(error) => {
+            let line = error.line();
+            vec![Err(Error::input(format!("line {line} is no JSON object: {error}")))]
+        }
+    })
+}
+
+fn json(text: &str) -> Result<Rows> {
+    let times: Vec<&str> = TIME.iter().map(|(name, _)| *name).collect();
+    let (mut rows, mut unit) = (Vec::new(), None);
+    for (index, record) in records(text).enumerate() {
+        let (line, record) = record?;
+        let Value::Object(record) = record else {
+            return Err(Error::input(format!(
+                "line {line} is no JSON object: entry {}",
+                index + 1
+            )));
+        };
         let field = |names: &[&str], what: &str| {
             let value = names.iter().find_map(|name| record.get(*name));
             value.map(ToString::to_string).ok_or_else(|| {
@@ -236,42 +363,30 @@ fn json(text: &str) -> Result<Vec<Row>> {
                     .hint(format!("call it one of {}", names.join(", ")))
             })
         };
-        let times: Vec<&str> = TIME.iter().map(|(name, _)| *name).collect();
-        // Mooncake's `timestamp` counts milliseconds.
-        let name = times.iter().find(|name| record.contains_key(**name)).copied();
-        let unit = TIME.iter().find(|(known, _)| Some(*known) == name).map_or(1.0, |(_, u)| *u);
-        let unit = if record.contains_key("hash_ids") { 1e-3 } else { unit };
+        let name = times.iter().find(|name| record.contains_key(**name));
+        unit = unit.or(name.and_then(|name| unit_of_column(name, "")));
         let text = field(&times, "time of arrival")?;
-        let hashes = record.get("hash_ids").and_then(serde_json::Value::as_array);
-        let at = stamp(text.trim_matches('"'), unit, line)?;
+        let hashes = record.get("hash_ids").and_then(Value::as_array);
+        let number = |name: &str| record.get(name)?.as_f64();
         rows.push(Row {
-            at,
+            at: moment(text.trim_matches('"'), line)?,
             input: tokens(&field(INPUT, "prompt tokens")?, line)?,
             output: tokens(&field(OUTPUT, "generated tokens")?, line)?,
             hashes: hashes
-                .map(|ids| ids.iter().filter_map(serde_json::Value::as_u64).collect())
+                .map(|ids| ids.iter().filter_map(Value::as_u64).collect())
                 .unwrap_or_default(),
-            answered: answered(at, |name| record.get(name)?.as_f64()),
+            stamps: pair(STAMPS, &number),
+            taken: taken(&number),
         });
     }
-    Ok(rows)
+    Ok(Rows { rows, unit })
 }
 
-/// Seconds, from any epoch.
-fn stamp(text: &str, unit: f64, line: usize) -> Result<f64> {
-    if let Some(number) = text.parse().ok().filter(|n: &f64| n.is_finite()) {
-        return Ok(number * unit);
-    }
-    let bare = text.trim_end_matches('Z').trim_end_matches("+00:00").replace('T', " ");
-    chrono::NaiveDateTime::parse_from_str(&bare, "%Y-%m-%d %H:%M:%S%.f")
-        .map(|date| {
-            let utc = date.and_utc();
-            utc.timestamp() as f64 + f64::from(utc.timestamp_subsec_nanos()) * 1e-9
-        })
-        .map_err(|_| {
-            Error::input(format!("line {line}: `{text}` is no time"))
-                .hint("write seconds, or a date such as 2023-11-16 18:15:46.68")
-        })
+fn moment(text: &str, line: usize) -> Result<Stamp> {
+    stamp::read(text).ok_or_else(|| {
+        Error::input(format!("line {line}: `{text}` is no time"))
+            .hint("write seconds, or a date such as 2023-11-16 18:15:46.68")
+    })
 }
 
 fn tokens(text: &str, line: usize) -> Result<u64> {
@@ -313,7 +428,7 @@ mod tests {
             "{\"timestamp\": 27000, \"input_length\": 1200, \"output_length\": 5, \"hash_ids\": [0, 1, 2]}\n\
              {\"timestamp\": 30000, \"input_length\": 1300, \"output_length\": 6, \"hash_ids\": [0, 1, 7]}\n",
             &[(0.0, 1200, 5, 0), (3.0, 1300, 6, 1024)],
-            0,
+            2,
         );
         check(
             "id,arrival_s,prompt_tokens,output_tokens,more\n0,1.5,10,20,x\n",
@@ -354,15 +469,70 @@ mod tests {
         check(
             &format!("{head}5,1,1\n3,2,1\n5,3,1\n"),
             &[(0.0, 2, 1, 0), (2.0, 1, 1, 0), (2.0, 3, 1, 0)],
-            2,
+            3,
         );
-        check(&format!("{head}0,0,5\n1,10,0\n2,3,4\n"), &[(0.0, 3, 4, 0)], 1);
+        check(&format!("{head}0,0,5\n1,10,0\n2,3,4\n"), &[(0.0, 3, 4, 0)], 2);
         check(&format!("{head}0,2000000,5\n"), &[(0.0, 2_000_000, 5, 0)], 0);
         let stamp = |i: u32| if i < 150 { i } else { i + 10_000 };
         let lines = (0..300).map(|i| format!("{},1,1\n", stamp(i)));
         let holed = lines.fold(head.to_owned(), |text, line| text + &line);
         let trace = Trace::read(&holed).unwrap();
-        assert!(trace.notes[0].contains("hole of 10001 s"), "{:?}", trace.notes);
+        assert!(trace.notes.iter().any(|it| it.contains("hole of 10001 s")), "{:?}", trace.notes);
+    }
+
+    /// The rate of a trace whose stamps say nothing of their unit, as published traces have them.
+    #[test]
+    fn units_and_blocks_are_found_from_the_data() {
+        let check = |text: &str, rate: f64, note: &str| {
+            let trace = Trace::read(text).unwrap();
+            let got = trace.rate().unwrap().stored();
+            assert!((got / rate - 1.0).abs() < 1e-9, "{text}: {got}");
+            assert!(trace.notes.iter().any(|it| it.contains(note)), "{:?}", trace.notes);
+        };
+        let csv = |stamps: [&str; 3]| {
+            let rows = stamps.map(|at| format!("{at},10,20\n")).concat();
+            format!("timestamp,input_tokens,output_tokens\n{rows}")
+        };
+        check(&csv(["1700000000063", "1700000000325", "1700000001063"]), 2.0, "milliseconds");
+        check(&csv(["1700000000", "1700000003", "1700000004"]), 0.5, "seconds");
+        check(&csv(["63", "325", "1063"]), 2.0, "milliseconds");
+        check(&csv(["1.5", "1.6", "2.5"]), 2.0, "seconds");
+        check(&csv(["0", "0.0001", "0.001"]), 2000.0, "2,000 requests a second");
+        check(
+            &csv(["2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z", "2026-01-01T01:00:00Z"]),
+            2.0 / 3600.0,
+            "requests a second",
+        );
+        let bailian = |at: f64, ids: &str| {
+            format!(
+                "{{\"timestamp\": {at}, \"input_length\": 40, \"output_length\": 5, \"hash_ids\": [{ids}]}}\n"
+            )
+        };
+        let trace = bailian(1.562, "1, 2, 3") + &bailian(2.062, "1, 2, 4");
+        check(&trace, 2.0, "blocks of 16 tokens");
+        assert_eq!(Trace::read(&trace).unwrap().requests[1].cached, 32);
+    }
+
+    #[test]
+    fn json_is_read_in_lines_in_arrays_and_indented() {
+        let one = |at: u32| {
+            format!(
+                "{{\n  \"timestamp_ms\": {at},\n  \"input_length\": 7,\n  \"output_length\": 8\n}}"
+            )
+        };
+        let lines = [one(0), one(500)].map(|text| text.replace('\n', "")).join("\n");
+        for text in [
+            format!("[{},\n{}]", one(0), one(500)),
+            format!("{}\n{}\n", one(0), one(500)),
+            lines.clone(),
+            format!("[{}]", lines.replace('\n', ",")),
+        ] {
+            assert!(Trace::looks_like(&text), "{text}");
+            check(&text, &[(0.0, 7, 8, 0), (0.5, 7, 8, 0)], 0);
+        }
+        let broken = format!("{}\n{{\"timestamp_ms\": 3,\n oops", one(0));
+        let error = Trace::read(&broken).unwrap_err();
+        assert!(error.message().contains("line 7 is no JSON object"), "{error}");
     }
 
     #[test]
