@@ -250,7 +250,8 @@ impl Report {
         let devices = predicted.figures.iter().find(|(id, ..)| *id == Id::FleetDevices);
         let devices = devices.map_or(String::new(), |(_, least, most)| {
             if least == most {
-                format!(": {least:.0} devices")
+                let devices = if *most <= 1.0 { "device" } else { "devices" };
+                format!(": {least:.0} {devices}")
             } else {
                 format!(": {least:.0} to {most:.0} devices")
             }

@@ -104,7 +104,8 @@ impl Choice {
                     } else {
                         format!(", {:+.0} %", 100.0 * more)
                     };
-                    format!("tensor {name}: {devices:.0} devices{more}{own}")
+                    let word = if devices <= 1.0 { "device" } else { "devices" };
+                    format!("tensor {name}: {devices:.0} {word}{more}{own}")
                 }
                 Verdict::Beaten(_) => format!("tensor {name}: behind by a bound{own}"),
                 Verdict::Infeasible(_) => format!("tensor {name}: not possible{own}"),
