@@ -316,16 +316,13 @@ fn one_year(
         fleet_time = fleet_time * share;
     }
     let fleet_time = fleet_time.named(format_args!("{stage}.fleet.device_hours"));
-    let at_work = match &service.demand.instances {
-        Some(instances) => {
-            let part = (&working / &replicas).named("replicas that work / all");
-            let share = drawing(service, instances, &requests, &(&fleet_time * &part))?;
-            (share * part).retype::<Ratio>().named("drawn between idle and full, with spares")
-        }
-        None => {
-            let work = &(&(&rate / max_rate) * &service.replica.all_devices()) * &length;
-            energy::utilisation(&work, &fleet_time)
-        }
+    let at_work = if let Some(instances) = &service.demand.instances {
+        let part = (&working / &replicas).named("replicas that work / all");
+        let share = drawing(service, instances, &requests, &(&fleet_time * &part))?;
+        (share * part).retype::<Ratio>().named("drawn between idle and full, with spares")
+    } else {
+        let work = &(&(&rate / max_rate) * &service.replica.all_devices()) * &length;
+        energy::utilisation(&work, &fleet_time)
     };
     let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
     let footprint = service.site.footprint(&when.stage.path(), when, &[serving]);

@@ -65,6 +65,7 @@ impl Facts for Engines {
 /// An engine as it comes, in a version of its own: what sets it apart, and how well it is known.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "habits that engines have in any combination")]
 pub struct Engine {
     /// Its release that the constants and the defaults below are of.
     pub version: String,
