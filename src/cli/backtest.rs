@@ -99,11 +99,16 @@ impl Options {
         let calibration = calibration(self.calibration.as_deref())?;
         let model = configs(self.file.as_deref(), self.configs.as_deref());
         let progress = Progress::new();
-        Backtest::serving(rows, Reader::new(catalog, &model), &calibration, |done, total| {
-            if done % 64 == 0 {
-                progress.show(&format!("{done} of {total} runs"));
-            }
-        })
+        Backtest::serving(
+            rows,
+            Reader::new(catalog, &calibration.facts, &model),
+            &calibration,
+            |done, total| {
+                if done % 64 == 0 {
+                    progress.show(&format!("{done} of {total} runs"));
+                }
+            },
+        )
     }
 }
 

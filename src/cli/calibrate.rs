@@ -111,7 +111,7 @@ impl Options {
         let catalog = load::catalog(global)?;
         let before = calibration(self.calibration.as_deref())?;
         let model = configs(Some(path), self.configs.as_deref());
-        let (runs, skipped) = Reader::new(&catalog, &model).runs(table);
+        let (runs, skipped) = Reader::new(&catalog, &before.facts, &model).runs(table);
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
         for (_, why) in &skipped {
             *reasons.entry(why).or_default() += 1;

@@ -7,8 +7,10 @@ use clap::Args;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::provenance::{Basis, Expr};
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
+use flopcast_report::fact::{self, Fact};
 use flopcast_report::subject::capacity::{Service, report};
 use flopcast_report::subject::fleets::Fleets;
 use flopcast_report::subject::{requests, timeline};
@@ -120,6 +122,9 @@ impl Options {
         let whole = load::scenario(file, &catalog, global)?;
         // Its training, if it has one, changes nothing about the fleet.
         let scenario = Scenario { training: None, ..whole };
+        let layouts = self.layouts(file, &scenario, &catalog, global)?;
+        let open = layouts.as_ref().and_then(|it| it.chosen.clone());
+        let scenario = open.map_or(scenario, |chosen| Scenario { training: None, ..chosen });
         let records = self.per_request.is_some() || self.timeline.is_some();
         let sized = simulated(&scenario, &catalog, &self.runs.search(), records)?;
         let requests = &sized.found.planned.records;
@@ -129,12 +134,65 @@ impl Options {
         if let Some(path) = &self.timeline {
             output::write(path, &timeline::svg(&scenario.name, requests), self.force)?;
         }
-        let report = report(&scenario, &sized);
+        let mut report = report(&scenario, &sized);
+        if let Some(layouts) = layouts {
+            let value = layouts.words.into();
+            report.facts.push(Fact { declared: fact::LAYOUTS, value });
+        }
         global.print(&Service { report, capacity: &sized })
     }
 }
 
+/// Tensor-parallel degrees that are tried where the file says no more of the layout.
+const DEGREES: &str = "inference.parallelism.tensor=1,2,4,8";
+
+/// The layouts of a replica that were tried.
+struct Layouts {
+    /// All of them with what they cost.
+    words: String,
+    /// The cheapest, where the file leaves the layout open.
+    chosen: Option<Scenario>,
+}
+
 impl Options {
+    /// Tries the layouts of a replica of an engine: the cheapest is the answer where the file leaves
+    /// it open, and stands beside the file's own where it does not. None for pools and degrees
+    /// beside tensor parallelism: those are the file's to say.
+    fn layouts(
+        &self,
+        file: &Path,
+        scenario: &Scenario,
+        catalog: &Catalog,
+        global: &Global,
+    ) -> Result<Option<Layouts>> {
+        let Some(service) = scenario.inference.as_ref() else { return Ok(None) };
+        let Some(instances) = service.demand.instances.as_ref() else { return Ok(None) };
+        let own = instances.decode.deployment;
+        if service.replica.pools.is_some() || own.pipeline > 1 || own.data > 1 || own.tensor > 8 {
+            return Ok(None);
+        }
+        let open = matches!(service.replica.devices.leaf().how, Expr::Leaf(Basis::Assumed { .. }));
+        let files = load::Beside::new(file, global)?;
+        let axis = vec![Axis::read(DEGREES)?];
+        let space = Space::new(document(file, global)?, axis, catalog, &files)?;
+        let search = self.runs.search();
+        let rough =
+            Search { requests: search.requests.min(5000), seeds: 1, tolerance: 0.05, ..search };
+        let calibration = Calibration::shipped()?;
+        let bar = Progress::new();
+        let choice = choose(&space, catalog, &calibration, &rough, &|done| {
+            bar.bar("layouts", done as f64 / space.len() as f64);
+        })?;
+        drop(bar);
+        let Some(best) = choice.cheapest.or(choice.smallest) else { return Ok(None) };
+        let tensor = |number: u64| space.labels(number).next().unwrap_or_default().to_owned();
+        let given = own.tensor.to_string();
+        Ok(Some(Layouts {
+            words: choice.layouts(best, tensor, (!open).then_some(&given)),
+            chosen: if open { Some(space.scenario(best)?) } else { None },
+        }))
+    }
+
     /// The fleets of every combination.
     fn compare(&self, file: &Path, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
         let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;

@@ -118,6 +118,11 @@ impl Ranges {
             };
             report.intervals = uncertainty::intervals(&engine, sampling)?;
         }
+        if simulated.is_none()
+            && let Some(predicted) = uncertainty::predicted(&engine)
+        {
+            report.say_predicted(predicted);
+        }
         Ok(report)
     }
 }

@@ -2,7 +2,7 @@
 //! the third digit.
 
 use crate::common::library::{Way, asked};
-use crate::common::{close, json, number, printed, refused, stdout, written};
+use crate::common::{close, holds, json, number, printed, refused, stdout, written};
 
 const FILE: &str = "scenarios/llama-3-70b-serving.yaml";
 const QUICK: [&str; 4] = ["--requests", "600", "--seeds", "1"];
@@ -46,7 +46,15 @@ fn requests_one_by_one_and_over_time_are_written_on_demand() {
 
 #[test]
 fn the_command_says_what_the_library_says() {
-    let report = json(&arguments(&["--format", "json"]));
+    let mut report = json(&arguments(&["--format", "json"]));
+    // The command tries other layouts, too.
+    let replica = report["inference"]["replica"].as_object_mut().expect("a replica");
+    let layouts = replica.remove("layouts").expect("layouts");
+    holds(
+        "layouts",
+        layouts.as_str().unwrap(),
+        &["tensor 2: ", "tensor 4: ", "tensor 1: not possible"],
+    );
     assert_eq!(report, printed(&asked(Way::Capacity, FILE, &[])));
 }
 

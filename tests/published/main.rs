@@ -11,5 +11,6 @@ mod memory;
 mod onnx;
 mod presets;
 mod scenarios;
+mod services;
 mod sizes;
 mod vision;

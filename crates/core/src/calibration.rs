@@ -148,8 +148,8 @@ impl Intervals {
 }
 
 /// Declares a struct of constants, each read from a calibration by its name. A name that begins
-/// with `*.` belongs to the owner that is read for: a generation, an engine. The number behind a
-/// name turns its unit into the field's.
+/// with `*.` belongs to the owner that is read for, who is asked for the rest of the name: an engine.
+/// The number behind a name turns its unit into the field's.
 macro_rules! declared {
     (
         $(#[$meta:meta])* struct $type:ident;
@@ -160,16 +160,16 @@ macro_rules! declared {
         pub struct $type { $($(#[$doc])* pub $field: f64,)+ }
 
         impl $type {
-            /// The constants as a calibration has them, those of an owner by its name.
+            /// The constants as a calibration has them, and those of an owner.
             ///
             /// # Errors
             /// One of them is missing.
             fn read(
                 constants: &crate::calibration::Constants,
-                owner: &str,
+                owned: &dyn Fn(&str) -> crate::diagnostic::Result<f64>,
             ) -> crate::diagnostic::Result<Self> {
-                let value = |name: &str| match name.strip_prefix('*') {
-                    Some(rest) => constants.value(&format!("{owner}{rest}")),
+                let value = |name: &str| match name.strip_prefix("*.") {
+                    Some(rest) => owned(rest),
                     None => constants.value(name),
                 };
                 Ok(Self { $($field: value($name)? $(* $unit)?,)+ })

@@ -48,6 +48,7 @@ macro_rules! facts {
 
 const TRAINING: Option<Section> = Some(Section::Training);
 const FOOTPRINT: Option<Section> = Some(Section::Footprint);
+const SERVING: Option<Section> = Some(Section::Serving);
 const SIMULATED: Option<Section> = Some(Section::Simulated);
 
 facts! {
@@ -71,8 +72,10 @@ facts! {
     API "inference.api.answer" "answer" Some(Section::Api);
     RENEWED "inference.refresh.fleet" "renewed" Some(Section::Years);
     ENGINE "inference.engine" "engine" SIMULATED;
+    SERVING_ERROR "inference.prediction_error" "error of the predicted speed" SERVING;
     BOTTLENECK "inference.replica.bottleneck" "a higher rate fails because" SIMULATED;
     FLEET "inference.fleet.why" "fleet" SIMULATED;
+    LAYOUTS "inference.replica.layouts" "layouts, the cheapest first" SIMULATED;
     AUTOSCALING "inference.fleet.autoscaling" "over a week" SIMULATED;
     REPLICAS_BY_HOUR "inference.fleet.replicas_by_hour" "replicas by hour, Monday 0 h first" None;
 }

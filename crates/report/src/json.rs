@@ -1,5 +1,6 @@
 //! The JSON snapshot: stable keys, units in the key, `null` for what is unknown.
 
+use flopcast_core::estimate::{Id, Key};
 use flopcast_core::provenance::Step;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 use serde_json::{Map, Value, json};
@@ -36,6 +37,14 @@ pub fn estimate(report: &Report) -> Value {
     }
     if !report.footprint.is_empty() {
         root.insert("footprint".to_owned(), report.footprint.iter().map(carbon::json).collect());
+    }
+    if let Some(predicted) = report.predicted.as_ref().filter(|_| report.intervals.is_empty()) {
+        let interval = |(id, short, long): &(Id, f64, f64)| {
+            let (low, high) = (short.min(*long), short.max(*long));
+            (Key::from(*id).path(), json!({"p10": low, "p90": high}))
+        };
+        let intervals: Map<_, _> = predicted.figures.iter().map(interval).collect();
+        root.insert("intervals".to_owned(), Value::Object(intervals));
     }
     if !report.intervals.is_empty() {
         let intervals: Map<_, _> = report

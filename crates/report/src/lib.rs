@@ -30,7 +30,7 @@ use flopcast_core::quantity::show;
 use flopcast_core::training::layout::Candidate;
 use flopcast_core::training::predict::Predicted;
 use flopcast_study::commitment::Commitment;
-use flopcast_study::uncertainty::Interval;
+use flopcast_study::uncertainty::{self, Interval};
 use serde_json::json;
 
 use crate::doc::Block;
@@ -87,6 +87,9 @@ pub struct Report {
     pub load: Vec<Load>,
     /// The simulation's answer about the service, before the figures.
     pub service: Vec<Block>,
+    /// Figures of a service at the ends of the 80 % interval of its step time, where no interval was
+    /// sampled.
+    pub predicted: Option<uncertainty::Predicted>,
     /// Assumptions about the model.
     pub model_assumptions: Vec<String>,
     /// Choices that flopcast made because nobody did, beside quantities.
@@ -161,6 +164,7 @@ impl Report {
             sellers: focus::sellers(scenario),
             currency: scenario.finance.currency.clone(),
             commitments: Vec::new(),
+            predicted: None,
             footprint: carbon::rows(estimate),
             inputs,
             facts,
@@ -236,6 +240,26 @@ fn headlines() -> impl Iterator<Item = Id> {
     let total = |row: &&Declared| row.section() == Section::Total;
     let rest = all().filter(move |row| !total(row));
     all().filter(total).chain(rest).map(|row| row.id)
+}
+
+impl Report {
+    /// Says how far the predicted speed of a service may be off, and what that makes of its fleet.
+    pub fn say_predicted(&mut self, predicted: uncertainty::Predicted) {
+        let factor = predicted.factor;
+        let (low, high) = (100.0 * (1.0 / factor - 1.0), 100.0 * (factor - 1.0));
+        let devices = predicted.figures.iter().find(|(id, ..)| *id == Id::FleetDevices);
+        let devices = devices.map_or(String::new(), |(_, least, most)| {
+            if least == most {
+                let devices = if *most <= 1.0 { "device" } else { "devices" };
+                format!(": {least:.0} {devices}")
+            } else {
+                format!(": {least:.0} to {most:.0} devices")
+            }
+        });
+        let value = format!("{low:+.0}% to {high:+.0}% (80% interval){devices}");
+        self.facts.push(Fact { declared: fact::SERVING_ERROR, value: json!(value) });
+        self.predicted = Some(predicted);
+    }
 }
 
 /// The layout and what is known of its step.

@@ -460,7 +460,8 @@ pub struct Inference {
     pub precision: Located<Precision>,
     /// Number format of the KV cache; that of `precision`.
     pub kv_precision: Option<Precision>,
-    /// Requests that a replica batches at most, over all data-parallel ranks; 256.
+    /// Requests that a replica batches at most, over all data-parallel ranks; the
+    /// engine's own number, 256 of a network that answers in one pass.
     pub max_batch: Option<Given<f64>>,
     /// Tokens that an engine works on in one step at most, per data-parallel rank (vLLM:
     /// `max_num_batched_tokens`); the engine's usual number.
@@ -490,7 +491,8 @@ pub struct Inference {
     /// The service-level objective: percentiles of latency that `flopcast capacity` keeps.
     #[serde(default)]
     pub slo: Slo,
-    /// The serving engine that `flopcast capacity` simulates: vllm, sglang, trtllm; vllm.
+    /// The serving engine that `flopcast capacity` simulates: vllm, sglang, trtllm, lmdeploy,
+    /// gpt-fast, llama.cpp, exllamav2, neuron, tgi, max; vllm.
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,

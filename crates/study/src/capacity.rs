@@ -12,7 +12,7 @@ use flopcast_core::estimate::plan::{Scenario, Service};
 use flopcast_core::estimate::{Engine, Estimate, Observed, ReplicaLimits, Simulated};
 use flopcast_core::provenance::Traced;
 use flopcast_core::quantity::{Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, text};
-use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::calibration::{Calibration, Regime};
 use flopcast_core::serving::capacity::{
     Fleet, HighestRate, Limit, Objective, Search, Slo, at_rate, fleet, highest_rate,
 };
@@ -78,7 +78,25 @@ pub struct Interval {
     pub rate: (Option<RequestRate>, RequestRate),
     /// The fleets for these rates.
     pub fleet: (Option<Fleet>, Fleet),
+    /// Where longer latencies break an SLO at any load: what can be promised all the same.
+    pub within_error: Option<WithinError>,
+    /// What it is wider for, in words.
+    pub regime: Option<&'static str>,
 }
+
+/// An SLO so near to what a request alone on a replica takes that the error of the model decides.
+#[derive(Clone, Debug)]
+pub struct WithinError {
+    /// The SLO in words.
+    pub slo: String,
+    /// The fleet that keeps it with a probability of 80 %; none where no fleet does.
+    pub p80: Option<Fleet>,
+    /// The bound that a lightly loaded replica keeps with a probability of 80 %.
+    pub promise: Time,
+}
+
+/// The standard normal quantile of 80 % / that of 90 %: half-widths are of two-sided 80 % intervals.
+const ONE_SIDED: f64 = 0.8416 / 1.2816;
 
 /// How a fleet is searched for.
 #[derive(Clone, Copy)]
@@ -132,7 +150,8 @@ fn generative(
         queue_limit: queue_limit(search) as usize,
         ..engines.simulation()
     };
-    let task = Task { service, traffic: &traffic, objective: &objective, question };
+    let regime = instances.regime();
+    let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
     let kept = Simulation { records, ..simulation.clone() };
     let at_peak = |fleet: &Fleet, peak| at_peak(service, &kept, &traffic, fleet, peak, search);
     let held = engines.decode.memory.sequences.min(service.replica.max_batch.value).floor();
@@ -223,6 +242,7 @@ struct Task<'a> {
     service: &'a Service,
     traffic: &'a Traffic,
     objective: &'a Objective,
+    regime: Regime,
     question: &'a Question<'a>,
 }
 
@@ -236,7 +256,7 @@ impl Task<'_> {
         at_peak: impl FnOnce(&Fleet, RequestRate) -> Report,
         warnings: &mut Vec<String>,
     ) -> Result<Found> {
-        let Self { service, traffic, objective, question } = *self;
+        let Self { service, traffic, objective, regime, question } = *self;
         let Question { calibration, search, progress, .. } = *question;
         if objective.is_empty() {
             warnings.push(
@@ -251,7 +271,7 @@ impl Task<'_> {
             let rate = highest.rate * (f64::from(tenth) / 10.0);
             (rate, at_rate(server, traffic, rate, search, 1).all())
         });
-        let load = load.collect();
+        let load: Vec<_> = load.collect();
         let peak = service.rate.value * service.peak_to_mean.value;
         let size = |rate: RequestRate| fleet_for(service, peak, rate);
         let fleet = size(highest.rate)?;
@@ -265,8 +285,9 @@ impl Task<'_> {
             return Err(Error::input(format!("the serving calibration has no interval of {key}")));
         }
         let extents = &service.demand.model.extents;
-        let factor =
-            |limit: Limit| extents.widened(widths.half_width(error_of(limit)), widths).exp();
+        let factor = |limit: Limit| {
+            extents.widened(calibration.half_width(error_of(limit), regime), widths).exp()
+        };
         let limiting = factor(highest.limit);
         let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
         let with = |objective: &Objective, words: &str, done: f64| {
@@ -285,12 +306,16 @@ impl Task<'_> {
             let looser = objective.tightened(|limit| 1.0 / factor(limit));
             with(&looser, "the same with looser bounds", 0.8)?
         };
+        let mut within_error = None;
         if slow.is_none() {
-            warnings.push(
-                "an SLO is within the error of the model: were latencies as much longer as the \
-                 back-test allows, no load would keep it, and the fleet has no upper bound"
-                    .to_owned(),
-            );
+            let eased = |limit: Limit| factor(limit).powf(ONE_SIDED);
+            let p80 =
+                with(&objective.tightened(eased), "the same for the 80th percentile", 0.7).ok();
+            within_error = nearest(objective, &load, eased).map(|(slo, promise)| WithinError {
+                slo: objective.name(&slo),
+                p80: p80.and_then(|rate| size(rate).ok()),
+                promise,
+            });
         }
         // The rougher search must not end beyond the finer one.
         let slow = slow.map(|rate| if rate < highest.rate { rate } else { highest.rate });
@@ -299,9 +324,55 @@ impl Task<'_> {
             factor: limiting,
             rate: (slow, fast),
             fleet: (slow.map(size).transpose()?, size(fast)?),
+            within_error,
+            regime: regime.words(),
         };
+        warnings.extend(interval.within_error.as_ref().map(|it| it.words(&fleet)));
         let planned_rate = peak / fleet.needed as f64;
         Ok(Found { highest, planned, planned_rate, fleet, load, interval })
+    }
+}
+
+/// The SLO that a lightly loaded replica keeps with the least to spare, and the bound that it keeps
+/// where latencies are longer by these factors.
+fn nearest(
+    objective: &Objective,
+    load: &[(RequestRate, ClassReport)],
+    longer: impl Fn(Limit) -> f64,
+) -> Option<(Slo, Time)> {
+    let (_, light) = load.first()?;
+    let spare = |slo: &Slo| {
+        let histogram = match slo.latency {
+            Limit::Ttft => &light.ttft,
+            Limit::Tpot => &light.tpot,
+            _ => &light.e2e,
+        };
+        let promise = histogram.quantile(slo.percentile)? * longer(slo.latency);
+        Some((*slo, Time::from_stored(promise)))
+    };
+    let near = objective.slos.iter().filter_map(spare);
+    let left = |(slo, promise): &(Slo, Time)| (slo.bound / *promise).stored();
+    near.min_by(|a, b| left(a).total_cmp(&left(b)))
+}
+
+impl WithinError {
+    /// What the user should know, beside the fleet of the 50th percentile.
+    fn words(&self, fleet: &Fleet) -> String {
+        let Self { slo, p80, promise } = self;
+        let fleets = match p80 {
+            Some(p80) => format!(
+                "{} devices keep it with a probability of 50 %, {} of 80 %",
+                fleet.devices, p80.devices
+            ),
+            None => format!(
+                "{} devices keep it with a probability of 50 %, none however many of 80 %",
+                fleet.devices
+            ),
+        };
+        format!(
+            "{slo} is within the error of the model: {fleets}; what can be promised with 80 % is {}",
+            text::show(*promise)
+        )
     }
 }
 

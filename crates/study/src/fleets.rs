@@ -75,6 +75,47 @@ pub struct Choice {
     pub smallest: Option<u64>,
 }
 
+impl Choice {
+    /// The layouts in words, the best first, each beside it; `given` is the file's own.
+    pub fn layouts(
+        &self,
+        best: u64,
+        name: impl Fn(u64) -> String,
+        given: Option<&String>,
+    ) -> String {
+        let of = |merits: &Merits| merits.cost_usd.unwrap_or(merits.devices);
+        let sized = |number: u64| match &self.verdicts[number as usize] {
+            Verdict::Sized(sized) => Some(sized),
+            _ => None,
+        };
+        let Some(first) = sized(best).map(|sized| of(&sized.merits)) else {
+            return String::new();
+        };
+        let mut all: Vec<u64> = (0..self.verdicts.len() as u64).collect();
+        let order = |number: &u64| sized(*number).map_or(f64::INFINITY, |it| of(&it.merits));
+        all.sort_by(|a, b| order(a).total_cmp(&order(b)));
+        let words = all.into_iter().map(|number| {
+            let name = name(number);
+            let own = if given == Some(&name) { ", the file's own" } else { "" };
+            match &self.verdicts[number as usize] {
+                Verdict::Sized(sized) => {
+                    let (devices, more) = (sized.merits.devices, of(&sized.merits) / first - 1.0);
+                    let more = if number == best {
+                        String::new()
+                    } else {
+                        format!(", {:+.0} %", 100.0 * more)
+                    };
+                    let word = if devices <= 1.0 { "device" } else { "devices" };
+                    format!("tensor {name}: {devices:.0} {word}{more}{own}")
+                }
+                Verdict::Beaten(_) => format!("tensor {name}: behind by a bound{own}"),
+                Verdict::Infeasible(_) => format!("tensor {name}: not possible{own}"),
+            }
+        });
+        words.collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl Merits {
     fn all(&self) -> [Option<f64>; 3] {
         [self.cost_usd, self.co2e_kg, Some(self.devices)]

@@ -82,11 +82,56 @@ fn stored(estimate: &Estimate, key: &Key) -> Option<f64> {
 
 /// True if any input of the forecast is uncertain; a prediction's own error does not count here.
 pub fn has_ranges(engine: &mut Engine) -> bool {
-    factors(engine, false).0.iter().any(|factor| factor.name != PREDICTION)
+    factors(engine, false).0.iter().any(|factor| !PREDICTIONS.contains(&factor.name.as_str()))
 }
 
-/// The name of the input whose distribution is the error of the step-time model.
-const PREDICTION: &str = "predicted throughput";
+/// The names of the inputs whose distribution is the error of a step-time model: of training, of
+/// serving.
+const PREDICTIONS: [&str; 2] = ["predicted throughput", STEP_ERROR];
+/// See [`PREDICTIONS`].
+const STEP_ERROR: &str = "error of the predicted step";
+
+/// The figures of a service at the ends of the 80 % interval of its step time.
+#[derive(Clone, Debug)]
+pub struct Predicted {
+    /// Measured / predicted is within this factor, either way.
+    pub factor: f64,
+    /// The figures that follow it, where steps are as much shorter and as much longer: in their
+    /// declared units.
+    pub figures: Vec<(Id, f64, f64)>,
+}
+
+/// What the error of the step-time model makes of a service; none where its step was measured, or
+/// where nothing is generated. Where longer steps leave no answer, the figures are left out.
+pub fn predicted(engine: &Engine) -> Option<Predicted> {
+    let mut engine = engine.clone();
+    let mut distribution = None;
+    engine.for_each_input(&mut |input| {
+        distribution = distribution
+            .take()
+            .or_else(|| input.distribution().filter(|_| input.name() == STEP_ERROR));
+    });
+    let distribution = distribution?;
+    let factor = distribution.quantile(0.9);
+    let mut at = |value: f64| {
+        engine.for_each_input(&mut |input| {
+            if input.name() == STEP_ERROR {
+                input.set(value);
+            }
+        });
+        engine.run().ok()
+    };
+    let (short, long) = (at(1.0 / factor)?, at(factor));
+    let moved = [Id::MaxRate, Id::FleetReplicas, Id::FleetDevices];
+    let figures = moved.into_iter().filter_map(|id| {
+        let key = Key::from(id);
+        let in_unit = |estimate: &Estimate| {
+            stored(estimate, &key).map(|value| convert(value, id.declared().unit))
+        };
+        Some((id, in_unit(&short)?, in_unit(long.as_ref()?)?))
+    });
+    Some(Predicted { factor, figures: figures.collect() })
+}
 
 /// The ranges of the figures of a forecast.
 ///
@@ -155,7 +200,7 @@ fn factors(engine: &mut Engine, model_error: bool) -> (Vec<Factor>, Vec<Option<u
     let mut places = Vec::new();
     engine.for_each_input(&mut |input| {
         let distribution =
-            input.distribution().filter(|_| model_error || input.name() != PREDICTION);
+            input.distribution().filter(|_| model_error || !PREDICTIONS.contains(&input.name()));
         places.push(distribution.map(|distribution| {
             let known = factors.iter().position(|factor| factor.name == input.name());
             known.unwrap_or_else(|| {

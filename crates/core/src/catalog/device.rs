@@ -33,6 +33,8 @@ pub struct Links {
     /// True if that link is `PCIe`: collectives then lack the kernels that read a peer's memory
     /// directly.
     pub pcie: bool,
+    /// True of a card in a slot, with or without a bridge to a second one.
+    pub card: bool,
     /// Devices of a scale-up domain: a node, a rack, a pod.
     pub domain: u64,
     /// Bandwidth to other domains in B/s, one direction.
@@ -100,6 +102,9 @@ impl Links {
         Self {
             scale_up,
             pcie: accelerator.scale_up_link.starts_with("PCIe"),
+            card: ["PCIe", "NVLink bridge"]
+                .iter()
+                .any(|link| accelerator.scale_up_link.starts_with(link)),
             domain,
             scale_out: scale_out.or(pod).unwrap_or_else(Self::network_card),
             scale_out_assumed: scale_out.is_none(),

@@ -14,11 +14,12 @@ use crate::ledger::packing::Packing;
 use crate::ledger::{energy, years};
 use crate::provenance::{Traced, Value};
 use crate::quantity::{
-    Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate, Requests, Time,
-    Tokens,
+    Co2eMass, DeviceFlopRate, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate,
+    Requests, Time, Tokens,
 };
 use crate::serving::capacity::{Autoscaling, autoscale};
 use crate::serving::closed_form::{Capability, Latency, Rounds};
+use crate::serving::instance::Instances;
 use crate::serving::network::Pass;
 use crate::serving::plan::FlopPerRequest;
 use crate::serving::traffic::Profile;
@@ -299,7 +300,7 @@ fn one_year(
     let working = (&peak_rate / planned).ceil().max(&Traced::constant(Ratio::from_stored(1.0)));
     let working = working.named("replicas that the peak needs");
     let replicas =
-        (working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
+        (&working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
     let devices =
         (&replicas * &service.replica.all_devices()).named(format_args!("{stage}.fleet.devices"));
     let packing = service.pack(&format!("{stage}.fleet"), &replicas);
@@ -315,8 +316,14 @@ fn one_year(
         fleet_time = fleet_time * share;
     }
     let fleet_time = fleet_time.named(format_args!("{stage}.fleet.device_hours"));
-    let work = &(&(&rate / max_rate) * &service.replica.all_devices()) * &length;
-    let at_work = energy::utilisation(&work, &fleet_time);
+    let at_work = if let Some(instances) = &service.demand.instances {
+        let part = (&working / &replicas).named("replicas that work / all");
+        let share = drawing(service, instances, &requests, &(&fleet_time * &part))?;
+        (share * part).retype::<Ratio>().named("drawn between idle and full, with spares")
+    } else {
+        let work = &(&(&rate / max_rate) * &service.replica.all_devices()) * &length;
+        energy::utilisation(&work, &fleet_time)
+    };
     let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
     let footprint = service.site.footprint(&when.stage.path(), when, &[serving]);
     Ok(Year {
@@ -330,6 +337,48 @@ fn one_year(
         packing,
         footprint,
     })
+}
+
+/// Where between idle and full the devices of a fleet of engines draw, on average.
+///
+/// An engine with `N` requests at once on average (Little's law) has none of them for `e^-N` of the time
+/// (M/G/inf); else it steps on, whatever its batch, and a step that waits for memory draws most of what
+/// a full one does:
+/// ```text
+/// busy  = 1 - e^-N
+/// level = min(1, base + slope x FLOP/s while busy / 16-bit peak)     of the TDP
+/// share = busy x (level - idle) / (1 - idle)
+/// ```
+/// with the constants of `hardware/serving-calibration.yaml`; replicas that stand by are none of them.
+fn drawing(
+    service: &Service,
+    instances: &Instances,
+    requests: &Traced<Requests>,
+    fleet_time: &Traced<DeviceTime>,
+) -> Result<Traced<Ratio>> {
+    let (power, devices) = (instances.power(), service.replica.all_devices());
+    let capability = capability(service)?;
+    let most = &capability.max_rate * Traced::constant(0.95);
+    let rate: Traced<RequestRate> = requests / &(fleet_time / &devices);
+    let rate = rate.named("mean rate of a replica").min(&most);
+    let at_once = (&rate * &capability.latency(&rate).e2e).number();
+    let at_once = at_once.named("requests at once at the mean rate");
+    let none = Traced::constant(std::f64::consts::E).pow(&(0.0 - &at_once));
+    let busy = (1.0 - none).named("share of the time that an engine is busy");
+    let peak16: Traced<DeviceFlopRate> = rate
+        .beside(instances.device.peak16, || ("16-bit peak".to_owned(), "of the device".to_owned()));
+    let told = |value: f64, name: &str| {
+        let how = "hardware/serving-calibration.yaml".to_owned();
+        rate.beside::<f64>(value, || (name.to_owned(), how))
+    };
+    let base = told(power.base(&instances.device), "power of a device that decodes / TDP");
+    let idle = told(power.idle, "power of a device that waits / TDP");
+    let slope = told(power.slope(), "more per share of the peak");
+    let used = (&(&rate * &service.flops.trace()) / &(&peak16 * &devices)).number();
+    let level = base + slope * used / &busy;
+    let level = level.min(&Traced::constant(1.0)).named("power of a busy device / TDP");
+    let share = busy * (level - &idle) / (1.0 - &idle);
+    Ok(share.retype::<Ratio>().named("drawn between idle and full"))
 }
 
 /// Replicas hour by hour for a mean rate.

@@ -3,11 +3,14 @@
 //! They are fitted, weakly identified against each other, and no facts about hardware: each comes
 //! with the range it took over refits on parts of the data.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::simulator::Scheduler;
 use crate::calibration::{self, Facts, declared};
+use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
 
 /// The constants of `hardware/serving-calibration.yaml`; `engine.step_ms` and the like belong to an
@@ -20,6 +23,33 @@ pub type Calibration = calibration::Calibration<Engines>;
 pub struct Engines {
     /// Engines, the default first.
     pub engines: IndexMap<String, Engine>,
+    /// Accelerators of the runs that the constants are fitted to.
+    pub accelerators: Vec<String>,
+}
+
+/// A name without case and marks.
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
+}
+
+impl Engines {
+    /// An engine by one of its names.
+    fn named(&self, name: &str) -> Option<(&str, &Engine)> {
+        self.find(|own| own == plain(name))
+    }
+
+    /// The engine that a text begins with: `vllm 0.19.0`.
+    pub fn begins(&self, text: &str) -> Option<(&str, &Engine)> {
+        self.find(|own| plain(text).starts_with(own))
+    }
+
+    fn find(&self, fits: impl Fn(&str) -> bool) -> Option<(&str, &Engine)> {
+        let mut engines = self.engines.iter().map(|(id, engine)| (id.as_str(), engine));
+        engines.find(|(id, engine)| {
+            let mut names = std::iter::once(*id).chain(engine.names.iter().map(String::as_str));
+            names.any(|own| fits(&plain(own)))
+        })
+    }
 }
 
 impl Facts for Engines {
@@ -32,18 +62,93 @@ impl Facts for Engines {
     }
 }
 
-/// The facts that set one engine apart.
+/// An engine as it comes, in a version of its own: what sets it apart, and how well it is known.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "habits that engines have in any combination")]
 pub struct Engine {
+    /// Its release that the constants and the defaults below are of.
+    pub version: String,
+    /// How well its constants are known.
+    pub maturity: Maturity,
+    /// The engine whose constants stand in for those that it has none of its own of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
+    /// Other names of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// True if prompts run alone, before decoding goes on.
     pub prefill_first: bool,
+    /// Whether the cache of a whole answer is set aside before its prompt is read, so that nothing is
+    /// ever pre-empted.
+    #[serde(default)]
+    pub sets_aside: bool,
+    /// Whether the stages of a pipeline take turns instead of working side by side.
+    #[serde(default)]
+    pub in_turn: bool,
     /// Tokens of one step at most.
     pub step_tokens: u32,
+    /// Sequences of a batch at most, and the same on a large device ([`LARGE`]).
+    pub max_batch: [u32; 2],
     /// Share of the memory that it takes.
     pub memory_share: f64,
     /// True if quantised models keep their KV cache in 8 bits.
     pub kv_8_bit: bool,
+}
+
+/// How well the constants of an engine are known.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Maturity {
+    /// Fitted to hundreds of published runs.
+    Fitted,
+    /// Fitted to some tens of runs of few models.
+    FewRuns,
+    /// No run of it was published where flopcast looked: another engine's constants stand in.
+    Inherited,
+}
+
+/// What the fit knows of the conditions of a prediction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Regime {
+    /// Prompts are read by instances of their own.
+    pub apart: bool,
+    /// An instance has more than 16 devices.
+    pub wide: bool,
+    /// No run on this accelerator, in this format or by this engine entered the fit.
+    pub unseen: bool,
+}
+
+impl fmt::Display for Regime {
+    /// Those of its words that apply: `apart wide unseen`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = [("apart", self.apart), ("wide", self.wide), ("unseen", self.unseen)];
+        let said: Vec<_> = all.iter().filter(|(_, it)| *it).map(|(word, _)| *word).collect();
+        f.write_str(&said.join(" "))
+    }
+}
+
+impl Regime {
+    /// The interval of the calibration that speaks of a kind of figure. That of the time of a token
+    /// stands for the throughput of disaggregated replicas, too.
+    pub fn interval(self, figure: &str) -> &str {
+        match (self.apart, figure) {
+            (true, "ttft") => "disaggregated_ttft",
+            (true, "tpot" | "output_tokens_per_s") => "disaggregated_tpot",
+            _ => figure,
+        }
+    }
+
+    /// What is said of it beside an interval.
+    pub fn words(self) -> Option<&'static str> {
+        match (self.apart, self.wide, self.unseen) {
+            (true, ..) => Some("prompts and answers on instances of their own"),
+            (_, true, true) => Some("over 16 devices; device, format or engine without a run"),
+            (_, true, _) => Some("instances of over 16 devices"),
+            (.., true) => Some("no published run of this device, format or engine"),
+            _ => None,
+        }
+    }
 }
 
 declared! {
@@ -63,6 +168,8 @@ declared! {
     expert_weights = "expert_weights";
     /// How much of that is left when 4-bit experts are unpacked to 16 bits.
     unpacking = "unpacking";
+    /// The same of the rate of their products.
+    unpacked_flops = "unpacked_flops";
     /// Width of an expert's share on a device at which half of that is left.
     expert_width_weights = "expert_width_weights";
     /// How independently the tokens of a batch choose their experts: 1 is fully.
@@ -87,6 +194,12 @@ declared! {
     prompt_attention = "prompt_attention";
     /// Bandwidth reached by links.
     link = "link";
+    /// Bandwidth reached by the all-to-all between experts over the network.
+    exchange = "exchange";
+    /// Share of an exchange that runs beside products which a step takes longer for it.
+    exchange_shown = "exchange_shown";
+    /// Coefficient of variation of what is asked of an expert.
+    expert_skew = "expert_skew";
     /// Latency of a reduction between two devices.
     reduction = "reduction_us" * 1e-6;
     /// The same where they are joined by `PCIe`.
@@ -119,31 +232,57 @@ declared! {
     unstreamed = "unstreamed";
     /// Factor on the peak reached where batches are large and nobody waits for a first token.
     offline_compute = "offline_compute";
+    /// Factor on the rate of products of unpacked experts there.
+    offline_unpacked = "offline_unpacked";
     /// Factor on the time to launch a prompt's layers where the host can run ahead.
     offline_launch = "offline_launch";
+    /// The most bytes/s that kernels of the engine read, however wide the memory is.
+    most_bandwidth = "*.most_tb_per_s" * 1e12;
+    /// The most FLOP/s that they reach, however many the device has.
+    most_flops = "*.most_tflop_per_s" * 1e12;
     /// The front end's time per prompt token.
     api_server_token = "front_token_us" * 1e-6;
 }
 
 impl Calibration {
-    /// The constants of an engine.
+    /// The constants of an engine; those that it has none of its own of are its model's.
     ///
     /// # Errors
     /// An engine or a constant that the file does not have.
     pub fn constants(&self, engine: &str) -> Result<Constants> {
-        self.engine(engine)?;
-        let mut constants = Constants::read(&self.constants, engine)?;
-        let factor = |name: &str| self.constants.value(&format!("{engine}.{name}"));
-        let compute = factor("compute")?;
+        let (name, _) = self.engine(engine)?;
+        let value = |of: &str| {
+            // Whoever stands in has a model of its own, too; no chain is longer than the list.
+            let models = std::iter::successors(Some(name), |name| {
+                self.facts.engines.get(*name)?.like.as_deref()
+            });
+            let mut models = models.take(self.facts.engines.len());
+            let own = models.find_map(|name| self.constants.get(&format!("{name}.{of}")));
+            own.map_or_else(|| self.constants.value(&format!("{name}.{of}")), |own| Ok(own.value))
+        };
+        let mut constants = Constants::read(&self.constants, &value)?;
+        let (compute, bandwidth) = (value("compute")?, value("bandwidth")?);
         constants.flops *= compute;
         constants.expert_flops *= compute;
-        constants.launch(factor("launch")?);
+        for reached in [&mut constants.weights, &mut constants.expert_weights, &mut constants.kv] {
+            *reached *= bandwidth;
+        }
+        constants.launch(value("launch")?);
+        let special = value("launch_special")?;
+        constants.prompt_moe_layer *= special;
+        constants.prompt_latent_layer *= special;
         Ok(constants)
     }
 
-    /// Factor of the 80 % interval of a kind of figure: infinite where nothing is known.
-    pub fn width(&self, figure: &str) -> f64 {
-        self.intervals.half_width(figure).exp()
+    /// Half-width of the 80 % interval of a kind of figure in a regime: infinite where nothing is
+    /// known.
+    pub fn half_width(&self, figure: &str, regime: Regime) -> f64 {
+        let known = self.intervals.get(regime.interval(figure));
+        let width = known.unwrap_or_else(|| self.intervals.half_width(figure));
+        let widened = |name: &str, applies: bool| {
+            if applies { self.intervals.get(name).unwrap_or(1.0) } else { 1.0 }
+        };
+        width * widened("over_16", regime.wide && !regime.apart) * widened("unseen", regime.unseen)
     }
 
     /// How the power of a device follows its use.
@@ -152,15 +291,20 @@ impl Calibration {
     /// A file without these constants.
     pub fn power(&self) -> Result<Power> {
         let value = |name: &str| self.constants.value(name);
-        Ok(Power { base: value("power_base")?, slope: value("power_flops")? })
+        Ok(Power {
+            base: value("power_base")?,
+            card: value("power_base_card")?,
+            slope: value("power_flops")?,
+            idle: value("power_idle")?,
+        })
     }
 
-    /// An engine by name: `vllm`, `sglang`, `trtllm`.
+    /// An engine by one of its names, and the name that its constants go by.
     ///
     /// # Errors
     /// An unknown engine, with the known ones.
-    pub fn engine(&self, name: &str) -> Result<&Engine> {
-        self.facts.engines.get(name).ok_or_else(|| {
+    pub fn engine(&self, name: &str) -> Result<(&str, &Engine)> {
+        self.facts.named(name).ok_or_else(|| {
             let known: Vec<&str> = self.facts.engines.keys().map(String::as_str).collect();
             Error::input(format!("no engine is called `{name}`"))
                 .suggest(name, known.iter().copied())
@@ -170,17 +314,30 @@ impl Calibration {
 }
 
 /// Power of a device while it serves: TDP x min(1, base + slope x u), with u the model FLOP/s over
-/// the 16-bit peak.
+/// the 16-bit peak. The base of a card, whose TDP is low for its memory, is another than that of a module.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Power {
     base: f64,
+    card: f64,
     slope: f64,
+    /// Power of a device that waits / TDP.
+    pub idle: f64,
 }
 
 impl Power {
+    /// Power / TDP of a device that computes next to nothing.
+    pub fn base(self, device: &Device) -> f64 {
+        if device.links.card { self.card } else { self.base }
+    }
+
+    /// What power / TDP gains per share of the 16-bit peak.
+    pub fn slope(self) -> f64 {
+        self.slope
+    }
+
     /// Power / TDP at a share of the peak.
-    pub fn share(self, utilisation: f64) -> f64 {
-        (self.base + self.slope * utilisation).min(1.0)
+    pub fn share(self, device: &Device, utilisation: f64) -> f64 {
+        (self.base(device) + self.slope * utilisation).min(1.0)
     }
 }
 
@@ -209,12 +366,23 @@ impl Constants {
             sequence: self.sequence * self.unstreamed,
             flops: self.flops * self.offline_compute,
             expert_flops: self.expert_flops * self.offline_compute,
+            unpacked_flops: self.unpacked_flops * self.offline_unpacked,
             ..self
         }
     }
 }
 
+/// Memory from which an engine takes a device for a large one: 70 GiB (vLLM 0.19,
+/// `vllm/engine/arg_utils.py`, which leaves the A100 out: it has no 8-bit floating point).
+pub const LARGE: f64 = 70.0 * 1024.0 * 1024.0 * 1024.0;
+
 impl Engine {
+    /// Sequences of a batch at most on a device, unless the engine is told otherwise.
+    pub fn most_sequences(&self, device: &Device) -> u32 {
+        let large = device.memory.value >= LARGE && device.peak8.is_some();
+        self.max_batch[usize::from(large)]
+    }
+
     /// Which tokens a step takes first.
     pub fn scheduler(&self) -> Scheduler {
         if self.prefill_first { Scheduler::PrefillFirst } else { Scheduler::DecodeFirst }

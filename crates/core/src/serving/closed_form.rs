@@ -214,7 +214,12 @@ impl Replica {
         let limit = self.max_batch.trace().floor();
         // The last block of a sequence is half full.
         let block = TokensPerRequest::from_stored(f64::from(pool.limits.block) / 2.0);
-        let most = room(&(&asked.context + Traced::constant(block))).min(&limit);
+        let held = if pool.limits.sets_aside {
+            &asked.input + &asked.output
+        } else {
+            &asked.context + Traced::constant(block)
+        };
+        let most = room(&held).min(&limit);
         let most = most.max(&Traced::constant(1.0)).named("sequences of a full batch");
         let length = match &self.output {
             Some(output) => (self.input.trace() + output.trace()).ceil(),

@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::calibration::{Calibration, Engine};
+use super::calibration::{Calibration, Engine, Maturity, Power, Regime};
 use super::closed_form::Capability;
 use super::memory::{self, KvCapacity};
 use super::plan::{Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
@@ -28,6 +28,8 @@ pub struct Instances {
     /// The device.
     pub device: Device,
     settings: Engine,
+    regime: Regime,
+    power: Power,
     model: ServedModel,
     draft: Option<(ServedModel, Weights)>,
     /// The decode instance, or the one that does both.
@@ -121,6 +123,19 @@ pub struct Parts<'a> {
 }
 
 impl Parts<'_> {
+    /// What the fit knows of it.
+    fn regime(&self, calibration: &Calibration, engine: &Engine) -> Regime {
+        let wide = |spread: Spread| spread.tensor * spread.pipeline * spread.data > 16;
+        let seen = calibration.facts.accelerators.iter().any(|it| it == self.accelerator);
+        Regime {
+            apart: self.prefill.is_some(),
+            wide: wide(self.spread),
+            unseen: !seen
+                || engine.maturity == Maturity::Inherited
+                || !self.weights.fitted(&self.device),
+        }
+    }
+
     fn words(&self) -> String {
         let Spread { tensor, pipeline, data, .. } = self.spread;
         let spread = match (pipeline, data) {
@@ -138,7 +153,7 @@ impl Instances {
     /// An engine that is not calibrated; a model that does not generate.
     pub fn new(parts: &Parts<'_>, calibration: &Calibration) -> Result<Self> {
         let Parts { engine, device, weights, kv_bytes, drafted, .. } = *parts;
-        let settings = calibration.engine(engine)?.clone();
+        let (engine, settings) = calibration.engine(engine)?;
         let constants = calibration.constants(engine)?;
         let model = ServedModel::of(parts.model)?;
         let draft = match parts.draft {
@@ -150,7 +165,8 @@ impl Instances {
             device.links.joined(parts.accelerator)?;
         }
         let roofline = |model: &ServedModel, deployment: &Deployment| {
-            Roofline::new(model, &device, deployment, &constants)
+            let time = Roofline::new(model, &device, deployment, &constants);
+            if settings.in_turn { time.in_turn() } else { time }
         };
         let instance = |spread: Spread| {
             let deployment = Deployment {
@@ -185,8 +201,10 @@ impl Instances {
             link: constants.link,
             words: parts.words().into(),
             memo: Arc::default(),
+            regime: parts.regime(calibration, settings),
+            power: calibration.power()?,
+            settings: settings.clone(),
             device,
-            settings,
             model,
             draft,
         })
@@ -223,6 +241,16 @@ impl Instances {
     pub fn weights(&self) -> (Data, Option<Data>) {
         let of = |instance: &Instance| instance.deployment.weights(&self.model, &self.device);
         (of(&self.decode), self.prefill.as_ref().map(|(prefill, _)| of(prefill)))
+    }
+
+    /// What the fit knows of such a replica.
+    pub fn regime(&self) -> Regime {
+        self.regime
+    }
+
+    /// How the power of its devices follows their use.
+    pub fn power(&self) -> Power {
+        self.power
     }
 
     /// The engine's settings.
@@ -273,7 +301,8 @@ impl Instances {
                 .map_or(self.settings.step_tokens, |it| it.value as u32),
             ..self.settings.clone()
         };
-        let factor = demand.step_time.as_ref().map_or(1.0, |factor| factor.value);
+        let factors = [&demand.step_time, &demand.step_error].into_iter().flatten();
+        let factor: f64 = factors.map(|factor| factor.value).product();
         let speculation = replica.speculation.as_ref();
         let length = (input + output).ceil() as u32;
         let pool = |instance: &Instance, count: f64, prefill| -> Result<Pool, Box<Unfit>> {

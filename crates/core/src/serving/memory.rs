@@ -140,6 +140,7 @@ impl KvCapacity {
             tokens: engine.step_tokens.saturating_mul(deployment.data).max(1),
             blocks: (self.tokens.value / f64::from(BLOCK)) as u64,
             block: BLOCK,
+            sets_aside: engine.sets_aside,
             scheduler: engine.scheduler(),
             stepping: Stepping::Leap,
         }
@@ -204,7 +205,7 @@ mod tests {
 
     fn capacity(tensor: u32, weights: Weights, length: u32) -> Result<KvCapacity> {
         let calibration = Calibration::shipped().unwrap();
-        let engine = calibration.engine("vllm").unwrap();
+        let (_, engine) = calibration.engine("vllm").unwrap();
         KvCapacity::of(&llama(), &h100(), &deployment(tensor, weights), engine, length)
     }
 

@@ -10,6 +10,8 @@ mod bound;
 pub mod calibration;
 pub mod capacity;
 pub mod closed_form;
+// Plain seconds: a part of the step.
+mod exchange;
 pub mod instance;
 pub mod memory;
 pub mod network;

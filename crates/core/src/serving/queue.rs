@@ -238,8 +238,16 @@ impl<'a, S: StepTime> Queue<'a, S> {
         shared.max(full)
     }
 
+    /// A step without attention; where it runs beside an exchange that takes longer, what that takes
+    /// beyond the attention of the mean request.
     fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
-        self.time.tokens(decode, prefill, prompts).value
+        let own = self.time.tokens(decode, prefill, prompts).value;
+        let least = self.time.beneath(decode, prefill).value;
+        if least <= own {
+            return own;
+        }
+        let read = prefill / self.request.computed.max(1.0);
+        own.max(least - decode * self.context() - read * self.attention())
     }
 
     /// Decode attention of one sequence.
@@ -319,7 +327,7 @@ mod tests {
                 kv_bytes: 1.0,
             };
             let calibration = Calibration::shipped().unwrap();
-            let settings = calibration.engine(engine).unwrap();
+            let (_, settings) = calibration.engine(engine).unwrap();
             let constants = calibration.constants(engine).unwrap();
             let length = (input + output).ceil() as u32;
             let memory = KvCapacity::of(&model, &device, &deployment, settings, length).ok()?;
@@ -344,7 +352,11 @@ mod tests {
                 output: output_lengths,
                 cached: 0.0,
             }];
-            let held = request.context + f64::from(limits.block) / 2.0;
+            let held = if limits.sets_aside {
+                input + output
+            } else {
+                request.context + f64::from(limits.block) / 2.0
+            };
             Some(Self {
                 time: Roofline::new(&model, &device, &deployment, &constants),
                 most: (memory.tokens.value / held).min(batch.into()).max(1.0),

@@ -62,7 +62,8 @@ impl<S: StepTime> Speculative<S> {
                 per_token.value * context.min(f64::from(window))
             });
             let attention = context * time.context().value + windowed;
-            time.tokens(sequences, 0.0, 0.0).value + sequences * attention
+            let own = time.tokens(sequences, 0.0, 0.0).value + sequences * attention;
+            own.max(time.beneath(sequences, 0.0).value)
         };
         let draft = self.draft.as_ref().map_or(0.0, step);
         (Time::from_stored(draft), Time::from_stored(step(&self.verification)))
@@ -70,15 +71,35 @@ impl<S: StepTime> Speculative<S> {
 
     fn round(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
         let verified = self.verification.tokens(decode, prefill, prompts).value;
-        let Some(draft) = &self.draft else { return verified };
+        verified + self.drafts(decode, prefill, prompts)
+    }
+
+    /// All passes of the draft in a round.
+    fn drafts(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
+        let Some(draft) = &self.draft else { return 0.0 };
         let first = draft.tokens(decode, prefill, prompts).value;
         let others = f64::from(self.drafted.saturating_sub(1));
-        let others = if decode > 0.0 && others > 0.0 {
-            others * draft.tokens(decode, 0.0, 0.0).value
+        if decode > 0.0 && others > 0.0 {
+            first + others * draft.tokens(decode, 0.0, 0.0).value
         } else {
-            0.0
-        };
-        verified + first + others
+            first
+        }
+    }
+
+    /// A token's part of a round that takes `round(decode, prefill, prompts)`.
+    fn per_token(
+        &self,
+        round: impl Fn(f64, f64, f64) -> f64,
+        (decode, prefill, prompts): (f64, f64, f64),
+    ) -> Time {
+        let whole = round(decode, prefill, prompts);
+        Time::from_stored(if decode <= 0.0 || self.drafted == 0 {
+            whole
+        } else if prefill <= 0.0 {
+            whole / self.accepted_length
+        } else {
+            whole - (1.0 - 1.0 / self.accepted_length) * round(decode, 0.0, 0.0)
+        })
     }
 
     /// Times of full and of windowed attention with those of the draft's `passes`; a draft with
@@ -117,14 +138,15 @@ impl Speculative<Roofline> {
 
 impl<S: StepTime> StepTime for Speculative<S> {
     fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time {
-        let round = self.round(decode, prefill, prompts);
-        Time::from_stored(if decode <= 0.0 || self.drafted == 0 {
-            round
-        } else if prefill <= 0.0 {
-            round / self.accepted_length
-        } else {
-            round - (1.0 - 1.0 / self.accepted_length) * self.round(decode, 0.0, 0.0)
-        })
+        self.per_token(|d, p, n| self.round(d, p, n), (decode, prefill, prompts))
+    }
+
+    fn beneath(&self, decode: f64, prefill: f64) -> Time {
+        let beneath = |decode, prefill, prompts| {
+            let least = self.verification.beneath(decode, prefill).value;
+            if least > 0.0 { least + self.drafts(decode, prefill, prompts) } else { 0.0 }
+        };
+        self.per_token(beneath, (decode, prefill, 0.0))
     }
 
     fn context(&self) -> Time {

@@ -3,12 +3,12 @@
 //!
 //! For a step over `n` tokens on one replica:
 //! ```text
-//! T = t_step + t_sequence * sequences + layers * (t_layer + moe share * t_moe)      overheads
+//! T = t_step + t_sequence * sequences of a rank + layers * (t_layer + moe share * t_moe)      overheads
 //!   + norm3(dense weights / bandwidth, dense FLOPs / rate)                          projections, FFN, LM head
 //!   + norm3(activated experts / bandwidth, expert FLOPs / rate)                     routed experts
 //!   + tokens * activations written and read / bandwidth                             norms, rotary, gates
-//!   + links: two reductions per layer and a pass per pipeline stage but the last,
-//!     each latency + bytes / bandwidth
+//!   + links: reductions, the exchange of tokens between experts, passes between pipeline stages
+//!     (`super::exchange`)
 //!   + context * max(KV bytes / bandwidth, attention FLOPs / rate)                   decode attention
 //!   + pairs * attention FLOPs / rate                                                prompt attention
 //! ```
@@ -16,11 +16,14 @@
 //! sequences and prompts of the step, and a token passes all stages before the step ends. Long
 //! prompts are taken to be cut into enough chunks to fill the stages.
 //!
+//! Where the exchange runs beside products, T is no less than the exchange.
+//!
 //! `norm3(a, b) = (a^3 + b^3)^(1/3)` softens the corner of the roofline. Everything but the last
 //! two terms depends on the number of tokens only, and those are linear in the context: the form
 //! that lets the simulator leap.
 
 use super::calibration::Constants;
+use super::exchange::Exchange;
 use super::served::ServedModel;
 use super::simulator::StepTime;
 use crate::catalog::Device;
@@ -48,6 +51,8 @@ pub enum Weights {
     Mx4,
     /// 4-bit integers; activations in 16 bits.
     Int4,
+    /// 8-bit integers; activations in 16 bits.
+    Int8,
     /// Formats of their own for routed experts and for everything else.
     Each {
         /// That of the experts; of a model without them, the same as `rest`.
@@ -67,7 +72,18 @@ impl Weights {
             Self::Nv4 => Format { bytes: 0.5625, bits: on(device.peak4.is_some(), 4) },
             Self::Mx4 => Format { bytes: 0.53, bits: on(device.peak4.is_some(), 8) },
             Self::Int4 => Format { bytes: 0.53, bits: 16 },
+            Self::Int8 => Format { bytes: 1.0, bits: 16 },
             Self::Each { experts, .. } => experts,
+        }
+    }
+
+    /// Whether runs in such formats entered the fit: those of current checkpoints on devices that
+    /// multiply them.
+    pub fn fitted(self, device: &Device) -> bool {
+        match self {
+            Self::Sixteen | Self::Nv4 | Self::Mx4 | Self::Int4 => true,
+            Self::Eight => device.peak8.is_some(),
+            Self::Int8 | Self::Each { .. } => false,
         }
     }
 
@@ -139,8 +155,7 @@ pub struct Roofline {
     state: f64,
     overhead: f64,
     launches: f64,
-    reduction: f64,
-    reduction_per_token: f64,
+    exchange: Exchange,
     /// Tokens of a decoding sequence that a step computes: more than one where draft tokens are verified.
     verified: f64,
     context: Reading,
@@ -172,6 +187,11 @@ struct Parts {
     moved: f64,
 }
 
+/// What is left of a rate where the kernels have a most of their own: 1 / (1 / rate + 1 / most).
+fn beside(rate: f64, most: f64) -> f64 {
+    rate * (most / (rate + most))
+}
+
 fn norm3(a: f64, b: f64) -> f64 {
     (a * a * a + b * b * b).cbrt()
 }
@@ -197,17 +217,21 @@ impl Roofline {
             narrower => peak16 * narrower.powf(exponent),
         };
 
+        // Kernels written for smaller devices leave a part of a large one idle.
+        let read = |share: f64| beside(bandwidth * share, c.most_bandwidth);
+        let computed = |rate: f64| beside(rate, c.most_flops);
         let weights = |parameters: u64, format: Format, split: f64| {
-            parameters as f64 * format.bytes / split / (bandwidth * c.weights)
+            parameters as f64 * format.bytes / split / read(c.weights)
         };
         let flops = |parameters: u64, format: Format, split: f64| {
-            2.0 * parameters as f64 / split / (rate(format.bits, c.low_precision) * c.flops)
+            2.0 * parameters as f64 / split / computed(rate(format.bits, c.low_precision) * c.flops)
         };
         let head = Format { bytes: 2.0, bits: 16 };
         let expert = deployment.weights.of_experts(device);
         let rest = deployment.weights.of_rest(device, model.experts > 0);
         let latent = if model.latent { layers } else { 0.0 };
         let sparse = if model.sparse { layers } else { 0.0 };
+        let unpacked = expert.bytes < 1.0 && expert.bits == 16;
         // Kernels that a layer launches one after the other, however little there is to do.
         let quantise = |format: Format| match (format.bits, format.bytes < 1.0) {
             (4, _) => c.quantise4,
@@ -215,7 +239,7 @@ impl Roofline {
             _ => 0.0,
         };
         let experts = match (expert.bits, expert.bytes < 1.0) {
-            (16, true) => c.expert_unpack,
+            _ if unpacked => c.expert_unpack,
             (8, false) => c.expert8,
             _ => 0.0,
         };
@@ -228,34 +252,10 @@ impl Roofline {
         let width = model.expert_width() / if whole { 1.0 } else { tensor };
         let sliver = (width + c.expert_width) / width.max(1.0);
 
-        // Links: what leaves the node goes over the network.
-        let scale_out = device.links.scale_out.value;
-        // A device alone has no use for a link.
-        let scale_up = device.links.scale_up.map_or(scale_out, |link| link.value);
-        let link = |devices: f64| {
-            let within = devices <= device.links.domain as f64;
-            if within { scale_up * c.link } else { scale_out.min(scale_up) * c.link }
-        };
-        let hidden = model.hidden as f64 * 2.0;
-        let reductions = |ways: f64| if ways > 1.0 { 2.0 * (ways - 1.0) / ways } else { 0.0 };
-        let two = if device.links.pcie { c.pcie_reduction } else { c.reduction };
-        let ways_latency = |ways: f64| {
-            if ways > 1.0 { two + c.reduction_doubling * (ways.log2() - 1.0) } else { 0.0 }
-        };
-        let dense_layers = layers - moe;
-        let spread = if deployment.expert_parallel || data > 1.0 { all } else { tensor };
-        // Attention ranks gather each other's tokens before the experts and scatter the sums after.
-        let exchanges = if data > 1.0 { 2.0 } else { 1.0 };
-        let reduction = layers * ways_latency(tensor)
-            + dense_layers * ways_latency(tensor)
-            + moe * exchanges * ways_latency(spread);
-        let per_token =
-            (layers + dense_layers) * reductions(tensor) / data.max(1.0) + moe * reductions(spread);
-        // Each stage hands the residual stream to the next.
-        let passes = stages - 1.0;
+        let exchange = Exchange::new(model, device, deployment, expert.bits, c);
         let kv_split = f64::from(deployment.tensor).min(model.kv_shards.max(1) as f64);
         let attend = |numbers: u64, flops: f64| {
-            let read = numbers as f64 * deployment.kv_bytes / kv_split / (bandwidth * c.kv);
+            let read = numbers as f64 * deployment.kv_bytes / kv_split / read(c.kv);
             let compute = flops / tensor / (peak16 * c.attention);
             // Stages work side by side, each on its own layers' cache.
             Reading { read: read / data / stages, compute: compute / data / stages }
@@ -278,14 +278,16 @@ impl Roofline {
             dense_flops: flops(model.attention, rest, all) + flops(model.dense, rest, all),
             head_bytes: weights(model.head, head, tensor),
             head_flops: flops(model.head, head, all),
-            expert_bytes: model.expert as f64 * expert.bytes / all / (bandwidth * c.expert_weights)
+            expert_bytes: model.expert as f64 * expert.bytes / all / read(c.expert_weights)
                 * (width + c.expert_width_weights)
                 / width.max(1.0)
-                / if expert.bytes < 1.0 && expert.bits == 16 { c.unpacking } else { 1.0 },
+                / if unpacked { c.unpacking } else { 1.0 },
             expert_flops: 2.0 * model.expert as f64
                 / all
-                / (rate(expert.bits, c.expert_low_precision) * c.expert_flops)
-                * sliver,
+                / computed(rate(expert.bits, c.expert_low_precision) * c.expert_flops)
+                / if unpacked { c.unpacked_flops } else { 1.0 }
+                * sliver
+                * exchange.busiest,
             activations: 2.0 * c.moves * activations / (bandwidth * c.weights),
             experts: model.experts as f64,
             top_k: model.top_k as f64,
@@ -294,9 +296,7 @@ impl Roofline {
             launches: layers * c.prompt_layer
                 + moe * c.prompt_moe_layer
                 + latent * c.prompt_latent_layer,
-            reduction: c.engine * (reduction + passes * two),
-            reduction_per_token: per_token * hidden / link(all)
-                + passes * hidden / link(all * stages),
+            exchange: Exchange { latency: c.engine * exchange.latency, ..exchange },
             verified: 1.0,
             context: attend(model.kv, model.context_flops.0),
             windowed,
@@ -330,6 +330,20 @@ impl Roofline {
     #[must_use]
     pub fn verifying(mut self, tokens: u32) -> Self {
         self.verified = f64::from(tokens);
+        self
+    }
+
+    /// The same engine with stages of a pipeline that take turns.
+    #[must_use]
+    pub fn in_turn(mut self) -> Self {
+        let longer = |it: Reading| Reading {
+            read: it.read * self.stages,
+            compute: it.compute * self.stages,
+        };
+        self.context = longer(self.context);
+        self.windowed = self.windowed.map(|(reading, window)| (longer(reading), window));
+        self.pairs = (self.pairs.0 * self.stages, self.pairs.1 * self.stages);
+        self.stages = 1.0;
         self
     }
 
@@ -373,11 +387,12 @@ impl Roofline {
             0.0
         };
         Parts {
-            host: c.step + c.sequence * (decode + prompts) * self.stages,
+            // Each data-parallel rank has a scheduler of its own, and they run side by side.
+            host: c.step + c.sequence * (decode + prompts) * self.stages / self.ranks,
             launched: self.overhead,
             dense,
             experts,
-            links: self.reduction + self.reduction_per_token * tokens,
+            links: self.exchange.latency + self.exchange.per_token * tokens,
             moved: self.activations * tokens + self.state * decode,
         }
     }
@@ -394,6 +409,10 @@ impl Roofline {
 impl StepTime for Roofline {
     fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time {
         Time::from_stored(self.scale * self.seconds(decode, prefill, prompts))
+    }
+    fn beneath(&self, decode: f64, prefill: f64) -> Time {
+        let tokens = (decode * self.verified + prefill) / self.stages;
+        Time::from_stored(self.scale * self.exchange.beneath * tokens)
     }
     fn context(&self) -> Time {
         Time::from_stored(self.scale * self.context.over(self.verified))

@@ -208,7 +208,7 @@ impl Calibration {
     /// # Errors
     /// One of them is missing.
     pub fn general(&self) -> Result<General> {
-        General::read(&self.constants, "")
+        General::read(&self.constants, &|name| self.constants.value(name))
     }
 
     /// The generation of an architecture.

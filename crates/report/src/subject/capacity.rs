@@ -72,18 +72,24 @@ fn fleet(capacity: &Capacity) -> String {
     let (needed, spare) = (fleet.needed, fleet.replicas - fleet.needed);
     let least = interval.fleet.1.devices;
     let devices = match interval.fleet.0.map(|fleet| fleet.devices) {
-        None => format!("{least} devices to no bound"),
+        None => {
+            let p80 = interval.within_error.as_ref().and_then(|it| it.p80);
+            let p80 =
+                p80.map_or("no number at P80".to_owned(), |it| format!("{} at P80", it.devices));
+            format!("{least} devices at P10, {} at P50, {p80}", fleet.devices)
+        }
         Some(1) => "1 device".to_owned(),
         Some(most) if most == least => format!("{most} devices"),
         Some(most) => format!("{least} to {most} devices"),
     };
     format!(
         "{needed} {} for the peak with {:.0} % of the highest rate unused, and {spare} spare; \
-         {devices} (80 % interval: {} is off by up to x{:.2})",
+         {devices} (80 % interval: {} is off by up to x{:.2}{})",
         if needed == 1 { "replica" } else { "replicas" },
         100.0 * fleet.headroom,
         capacity.found.highest.limit.name(),
         interval.factor,
+        interval.regime.map_or(String::new(), |regime| format!("; {regime}")),
     )
 }
 
@@ -94,6 +100,8 @@ fn value(report: &Report, capacity: &Capacity) -> Value {
     let (slow, fast) = interval.rate;
     let fleets = (interval.fleet.1, interval.fleet.0);
     let path = |figure: Id| Key::from(figure).path();
+    let within = interval.within_error.as_ref();
+    let p80 = within.and_then(|it| it.p80).map(|fleet| fleet.devices);
     if let Some(root) = value.as_object_mut() {
         root.insert("schema".to_owned(), json!("flopcast.capacity/1"));
         root.insert(
@@ -103,7 +111,8 @@ fn value(report: &Report, capacity: &Capacity) -> Value {
                 path(Id::FleetReplicas):
                     {"p10": fleets.0.replicas, "p90": fleets.1.map(|fleet| fleet.replicas)},
                 path(Id::FleetDevices):
-                    {"p10": fleets.0.devices, "p90": fleets.1.map(|fleet| fleet.devices)},
+                    {"p10": fleets.0.devices, "p50": capacity.found.fleet.devices, "p80": p80,
+                     "p90": fleets.1.map(|fleet| fleet.devices)},
             }),
         );
     }

@@ -5,6 +5,7 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service};
 use flopcast_core::quantity::{Measure as _, Time, text};
+use flopcast_core::serving::calibration::Regime;
 use flopcast_core::serving::capacity::{Fleet, Limit, at_rate};
 use flopcast_core::serving::network::Pass;
 use flopcast_core::serving::plan::Router;
@@ -70,7 +71,8 @@ pub(super) fn size(
         profile: None,
         source: Source::Random { burstiness, classes },
     };
-    let task = Task { service, traffic: &traffic, objective: &objective, question };
+    let regime = Regime::default();
+    let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
     let kept = Batching { records, ..server.clone() };
     let at_peak =
         |fleet: &Fleet, peak| at_rate(&kept, &traffic, peak / fleet.needed as f64, search, 1);

@@ -22,6 +22,20 @@ pub struct Search {
     pub tolerance: f64,
 }
 
+/// Sequences at once above which a replica takes longer to fill than a usual run is.
+const WIDE: u64 = 4096;
+
+impl Search {
+    /// Runs that are long beside a batch of so many requests: its warm-up fills it. Longer runs vary
+    /// less, so fewer of them are asked for.
+    fn beside(&self, batch: u64) -> Self {
+        let least = if batch > WIDE { batch.saturating_mul(10) } else { 0 };
+        let requests = self.requests.max(least);
+        let seeds = u64::from(self.seeds) * self.requests / requests.max(1);
+        Self { requests, seeds: (seeds as u32).clamp(1, self.seeds.max(1)), ..*self }
+    }
+}
+
 impl Default for Search {
     /// 20,000 requests, 4 seeds, 95 % confidence, 1 %.
     fn default() -> Self {
@@ -75,12 +89,14 @@ pub fn highest_rate<S: Server>(
     progress: &dyn Fn(f64),
 ) -> Result<HighestRate> {
     let traffic = Traffic { profile: None, ..traffic.clone() };
+    let batch = server.concurrency();
+    let search = &search.beside(batch);
     let mean = floor(server, &traffic, objective)?;
     let mut attempts = Attempts { server, traffic: &traffic, objective, simulated: 0 };
     // The rate of one replica that is always busy with one request is a start.
     let (mut start, mut step, mut done) = (1.0 / mean, 2.0, 0.0);
     let short = Search { requests: search.requests / 16, tolerance: 0.1, ..*search };
-    if short.requests >= 500 {
+    if short.requests >= batch.max(500) {
         done = 0.3;
         let share = |share: f64| progress(done * share);
         // Where short runs find nothing, long ones begin at the start.
@@ -238,9 +254,11 @@ impl<S: Server> Attempts<'_, S> {
     }
 }
 
-/// True if the queue grew over the run: more wait at its end than a batch and a twentieth of all.
+/// True if the queue grew over the run: more wait at its end than a batch and a twentieth of all, or
+/// than when it was warm and a twentieth of what came since.
 fn is_growing(report: &Report, batch: u64) -> bool {
-    report.backlog > batch + report.arrived / 20
+    let since = report.arrived - report.arrived / 10;
+    report.backlog > batch + report.arrived / 20 || report.growth > since / 20
 }
 
 /// The resource that is used up most at the highest rate, and the part that is left.
@@ -293,6 +311,7 @@ mod tests {
             tokens: 2048,
             blocks,
             block: 16,
+            sets_aside: false,
             scheduler: Scheduler::DecodeFirst,
             stepping: Stepping::Leap,
         };

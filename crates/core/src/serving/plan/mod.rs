@@ -141,6 +141,9 @@ pub struct Demand {
     pub kv_cache: Option<Input<Tokens>>,
     /// Measured / forecast time of a step.
     pub step_time: Option<Input<f64>>,
+    /// The error of the forecast of a step, as a factor on it: 1, with its distribution. None where
+    /// the user measured it, or nothing is generated.
+    pub step_error: Option<Input<f64>>,
     /// How long the first request of a batch waits for others; none where tokens are generated.
     pub max_wait: Option<Input<Time>>,
 }
@@ -223,6 +226,7 @@ impl Demand {
         visit(self.max_batch_tokens.as_ref().map_or(none, |it| it.value));
         visit(self.kv_cache.as_ref().map_or(none, |it| it.value.value));
         visit(self.step_time.as_ref().map_or(none, |it| it.value));
+        visit(self.step_error.as_ref().map_or(none, |it| it.value));
     }
 }
 
@@ -268,7 +272,7 @@ inputs!(Replica {
 });
 inputs!(Reached { compute, passes, kernel; but half_width });
 inputs!(Demand {
-    max_wait, max_batch_tokens, kv_cache, step_time, burstiness, kinds;
+    max_wait, max_batch_tokens, kv_cache, step_time, step_error, burstiness, kinds;
     but model, accelerator, instances, precision, kv_precision, quantized, trace, profile, router,
     objective, engine,
 });

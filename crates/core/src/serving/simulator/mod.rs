@@ -72,6 +72,8 @@ pub struct Limits {
     pub blocks: u64,
     /// Tokens of one block, at least 1.
     pub block: u32,
+    /// Whether the blocks of a whole answer are set aside when its prompt is taken in.
+    pub sets_aside: bool,
     /// Which tokens a step takes first.
     pub scheduler: Scheduler,
     /// How the simulator advances.
@@ -237,7 +239,7 @@ pub trait Server: Sync {
     /// Serves requests as they arrive, in order of time; the first `warm_up` are not counted.
     fn serve(&self, arrivals: impl Iterator<Item = Arrival>, warm_up: u64) -> Report;
 
-    /// Requests that it works on at once, at most.
+    /// Requests that it works on at once, at most; of two fleets, the one that decodes.
     fn concurrency(&self) -> u64;
 }
 
@@ -247,11 +249,8 @@ impl<S: StepTime + Sync> Server for Simulation<'_, S> {
     }
 
     fn concurrency(&self) -> u64 {
-        let decode = self.transfer.as_ref().map(|it| &it.decode);
-        std::iter::once(&self.fleet)
-            .chain(decode)
-            .map(|fleet| u64::from(fleet.limits.sequences) * u64::from(fleet.replicas))
-            .sum()
+        let fleet = self.transfer.as_ref().map_or(&self.fleet, |it| &it.decode);
+        u64::from(fleet.limits.sequences) * u64::from(fleet.replicas)
     }
 }
 

@@ -23,6 +23,11 @@ pub trait StepTime {
     ///
     /// A closed form asks for means, so these need not be whole.
     fn tokens(&self, decode: f64, prefill: f64, prompts: f64) -> Time;
+    /// The least that such a step takes, attention over the context included: what runs beside all
+    /// else.
+    fn beneath(&self, _decode: f64, _prefill: f64) -> Time {
+        Time::from_stored(0.0)
+    }
     /// Per token of context that a decoding sequence attends to, in layers with full attention.
     fn context(&self) -> Time;
     /// The same in layers whose attention sees a window only, and the window in tokens.
@@ -141,18 +146,33 @@ pub(crate) struct Usage {
 /// Events keyed by the step at which they happen; an entry of a slot's earlier life is void.
 type Events = BinaryHeap<Reverse<(u64, usize, u64)>>;
 
-/// Time of a step and what each further one takes longer.
+/// Time of a step, what each further one takes longer, and the least that each takes.
 #[derive(Clone, Copy)]
 struct Pace {
     first: f64,
     growth: f64,
+    least: f64,
 }
 
 impl Pace {
+    /// Steps out of `most` that take the least, before the context makes them longer.
+    fn held(self, most: u64) -> u64 {
+        let below = self.least - self.first;
+        if below <= 0.0 {
+            0
+        } else if self.growth * most as f64 <= below {
+            most
+        } else {
+            ((below / self.growth).ceil() as u64).min(most)
+        }
+    }
+
     /// Duration of `count` steps: the closed sum.
     fn run(self, count: u64) -> f64 {
-        let n = count as f64;
-        n * self.first + self.growth * (0.5 * n * (n - 1.0))
+        let held = self.held(count);
+        let n = (count - held) as f64;
+        let first = self.first + self.growth * held as f64;
+        self.least * held as f64 + n * first + self.growth * (0.5 * n * (n - 1.0))
     }
 
     /// The fewest steps, at least one and at most `most`, that take `time` or longer.
@@ -160,9 +180,16 @@ impl Pace {
         if self.run(most) < time {
             return most;
         }
-        let linear = self.first - 0.5 * self.growth;
-        let root = (linear * linear + 2.0 * self.growth * time).sqrt();
-        let guess = (2.0 * time / (linear + root)).ceil();
+        let held = self.held(most);
+        let least = self.least * held as f64;
+        let guess = if time <= least {
+            (time / self.least).ceil()
+        } else {
+            let linear = self.first + self.growth * (held as f64 - 0.5);
+            let left = time - least;
+            let root = (linear * linear + 2.0 * self.growth * left).sqrt();
+            held as f64 + (2.0 * left / (linear + root)).ceil()
+        };
         let mut count = (guess.max(1.0) as u64).clamp(1, most);
         while count > 1 && self.run(count - 1) >= time {
             count -= 1;
@@ -216,6 +243,8 @@ pub(crate) struct Replica<'a, S> {
     /// Decoding sequences by (context - steps) modulo the block.
     residues: Vec<u32>,
     free: u64,
+    /// Blocks that the answers under way take in the end, where those are set aside.
+    promised: u64,
     /// Tokens in the caches of decoding sequences; of them, those that windowed layers see.
     context: u64,
     windowed: u64,
@@ -245,6 +274,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
             crossing: BinaryHeap::new(),
             residues: vec![0; limits.block as usize],
             free: limits.blocks,
+            promised: 0,
             context: 0,
             windowed: 0,
             below: 0,
@@ -256,8 +286,13 @@ impl<'a, S: StepTime> Replica<'a, S> {
 
     /// True if the cache could ever hold the job to its end.
     pub(crate) fn can_hold(&self, job: &Job) -> bool {
+        self.in_the_end(job) <= self.limits.blocks
+    }
+
+    /// Blocks that a job takes in the end.
+    fn in_the_end(&self, job: &Job) -> u64 {
         let tokens = u64::from(job.request.input) + u64::from(job.last) - 1;
-        tokens.div_ceil(u64::from(self.limits.block)) <= self.limits.blocks
+        tokens.div_ceil(u64::from(self.limits.block))
     }
 
     /// Takes a job in that is there at `now`; every step that begins before must have run.
@@ -305,7 +340,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         let (count, duration) = if tokens > 0 {
             let [full, windowed] = self.attention.pairs;
             let attention = full * pairs as f64 + windowed * windowed_pairs as f64;
-            (1, pace.first + attention)
+            (1, (pace.first + attention).max(pace.least))
         } else {
             let count = self.leap(pace, horizon, preempted);
             (count, pace.run(count))
@@ -373,6 +408,13 @@ impl<'a, S: StepTime> Replica<'a, S> {
         if self.running >= self.limits.sequences || blocks + self.new_blocks(1) > self.free {
             return false;
         }
+        if self.limits.sets_aside {
+            let promised = self.promised + self.in_the_end(&job);
+            if promised > self.limits.blocks {
+                return false;
+            }
+            self.promised = promised;
+        }
         self.waiting.pop_front();
         self.free -= u64::from(job.target.div_ceil(block));
         self.running += 1;
@@ -412,7 +454,8 @@ impl<'a, S: StepTime> Replica<'a, S> {
     /// Time of the next step and its growth while nothing but the context changes.
     fn pace(&self, decoding: u32, prefill: u32, prompts: u32) -> Pace {
         let step = self.time.tokens(decoding.into(), prefill.into(), prompts.into());
-        let mut pace = Pace { first: step.value, growth: 0.0 };
+        let least = self.time.beneath(decoding.into(), prefill.into()).value;
+        let mut pace = Pace { first: step.value, growth: 0.0, least };
         if decoding > 0 {
             let full = self.attention.context;
             pace.growth = full * f64::from(decoding);
@@ -546,6 +589,9 @@ impl<'a, S: StepTime> Replica<'a, S> {
             self.last = before;
         } else {
             self.slots[after].before = before;
+        }
+        if self.limits.sets_aside {
+            self.promised -= self.in_the_end(&self.slots[slot].job);
         }
         self.slots[slot].life = 0;
         self.unused.push(slot);

@@ -88,6 +88,8 @@ pub struct Report {
     pub overloaded: bool,
     /// Requests that waited or were being served when the last one arrived.
     pub backlog: u64,
+    /// By how much that is more than when the warm-up ended.
+    pub growth: u64,
     /// From the first request sent to the last answer.
     pub span: Time,
     /// Tokens generated in that span.
@@ -148,6 +150,8 @@ pub(crate) struct Collector {
     rejected: u64,
     done: u64,
     backlog: u64,
+    /// The same when the warm-up ended.
+    warm: u64,
     pub overloaded: bool,
     start: f64,
     first: f64,
@@ -171,6 +175,7 @@ impl Collector {
             rejected: 0,
             done: 0,
             backlog: 0,
+            warm: 0,
             overloaded: false,
             start: f64::INFINITY,
             first: f64::INFINITY,
@@ -181,6 +186,9 @@ impl Collector {
     }
 
     pub(crate) fn arrive(&mut self, request: &Request) {
+        if self.arrived == self.warm_up {
+            self.warm = self.arrived - self.done - self.rejected;
+        }
         self.arrived += 1;
         self.start = self.start.min(request.sent);
         if request.id >= self.warm_up {
@@ -258,6 +266,7 @@ impl Collector {
             rejected: self.rejected,
             overloaded: self.overloaded,
             backlog: self.backlog,
+            growth: self.backlog.saturating_sub(self.warm),
             span: Time::from_stored(span),
             output_tokens: Tokens::from_stored(self.output_tokens as f64),
             classes: self.classes,

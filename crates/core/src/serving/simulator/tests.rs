@@ -16,11 +16,15 @@ struct Plain {
     context: f64,
     window: Option<(f64, u32)>,
     pair: f64,
+    least: f64,
 }
 
 impl StepTime for Plain {
     fn tokens(&self, decode: f64, prefill: f64, _: f64) -> Time {
         Time::from_stored(self.step + self.token * (decode + prefill))
+    }
+    fn beneath(&self, decode: f64, prefill: f64) -> Time {
+        Time::from_stored(self.least * (decode + prefill))
     }
     fn context(&self) -> Time {
         Time::from_stored(self.context)
@@ -38,6 +42,7 @@ const LIMITS: Limits = Limits {
     tokens: 2048,
     blocks: 10_000,
     block: 16,
+    sets_aside: false,
     scheduler: Scheduler::DecodeFirst,
     stepping: Stepping::Leap,
 };
@@ -164,6 +169,11 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             if running.len() as u32 >= limits.sequences || need + growth > free {
                 break;
             }
+            let whole = |id: usize| block(arrivals[id].input + arrivals[id].output - 1);
+            let promised: u64 = running.iter().map(|j| whole(j.id)).sum();
+            if limits.sets_aside && promised + whole(waiting[0].id) > limits.blocks {
+                break;
+            }
             let mut job = waiting.remove(0);
             free -= need;
             job.blocks = need;
@@ -186,7 +196,8 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             job.blocks = blocks;
             job.made += 1;
         }
-        clock += duration;
+        let least = time.beneath(active.len() as f64, prefill.into()).value;
+        clock += duration.max(least);
         for i in prompts {
             let job = &mut running[i];
             if job.computed == job.target {
@@ -246,12 +257,15 @@ prop_compose! {
         alone in any::<bool>(),
         window in proptest::option::of((1e-6_f64..1e-5, 1_u32..200)),
         step in 1e-4_f64..2e-2,
+        least in prop_oneof![Just(0.0), 1e-5_f64..2e-3],
         cached in any::<bool>(),
+        sets_aside in any::<bool>(),
     ) -> (Plain, Limits, Vec<Arrival>) {
-        let time = Plain { step, token: 1.3e-5, context: 2.7e-6, window, pair: 1e-8 };
+        let time = Plain { step, token: 1.3e-5, context: 2.7e-6, window, pair: 1e-8, least };
         let scheduler = if alone { Scheduler::PrefillFirst } else { Scheduler::DecodeFirst };
         let blocks = u64::from((input + output).div_ceil(block)) + spare;
-        let limits = Limits { sequences, tokens, blocks, block, scheduler, ..LIMITS };
+        let limits =
+            Limits { sequences, tokens, blocks, block, sets_aside, scheduler, ..LIMITS };
         let mut arrivals = arrivals(seed, count, rate, input, output);
         if cached {
             for arrival in &mut arrivals {
@@ -291,8 +305,14 @@ proptest! {
 
 #[test]
 fn pressure_preempts_and_still_agrees() {
-    let time =
-        Plain { step: 1e-3, token: 1e-5, context: 1e-6, window: Some((1e-6, 64)), pair: 1e-8 };
+    let time = Plain {
+        step: 1e-3,
+        token: 1e-5,
+        context: 1e-6,
+        window: Some((1e-6, 64)),
+        pair: 1e-8,
+        ..FREE
+    };
     let limits = Limits { blocks: 120, ..LIMITS };
     let arrivals = arrivals(5, 500, 40.0, 300, 400);
     let leaping = records(&simulation(&time, limits), &arrivals);
@@ -300,7 +320,8 @@ fn pressure_preempts_and_still_agrees() {
     assert_same(leaping, naive(&time, limits, &arrivals));
 }
 
-const FREE: Plain = Plain { step: 0.0, token: 0.0, context: 0.0, window: None, pair: 0.0 };
+const FREE: Plain =
+    Plain { step: 0.0, token: 0.0, context: 0.0, window: None, pair: 0.0, least: 0.0 };
 
 #[test]
 fn deterministic_service_waits_as_queueing_theory_says() {
@@ -331,7 +352,7 @@ fn deterministic_service_waits_as_queueing_theory_says() {
 
 #[test]
 fn low_load_is_the_closed_form() {
-    let time = Plain { step: 5e-3, token: 2e-5, context: 3e-7, window: None, pair: 2e-9 };
+    let time = Plain { step: 5e-3, token: 2e-5, context: 3e-7, window: None, pair: 2e-9, ..FREE };
     let lone =
         Arrival { at: Time::from_stored(1.0), input: 1000, output: 251, cached: 0, class: 0 };
     let report = simulation(&time, LIMITS).open([lone]);
@@ -363,7 +384,7 @@ fn a_closed_load_holds_its_concurrency() {
 
 #[test]
 fn replicas_share_the_load() {
-    let time = Plain { step: 5e-3, token: 2e-5, context: 3e-7, window: None, pair: 2e-9 };
+    let time = Plain { step: 5e-3, token: 2e-5, context: 3e-7, window: None, pair: 2e-9, ..FREE };
     let load = arrivals(3, 4000, 60.0, 1000, 200);
     let mean = |replicas, router| {
         let fleet = Fleet { replicas, router, ..simulation(&time, LIMITS).fleet };
@@ -380,7 +401,7 @@ fn replicas_share_the_load() {
 
 #[test]
 fn disaggregated_pools_hand_over() {
-    let time = Plain { step: 5e-3, token: 2e-5, context: 3e-7, window: None, pair: 2e-9 };
+    let time = Plain { step: 5e-3, token: 2e-5, context: 3e-7, window: None, pair: 2e-9, ..FREE };
     let together = simulation(&time, LIMITS);
     let transfer = KvTransfer {
         decode: together.fleet,

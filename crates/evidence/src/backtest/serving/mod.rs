@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use flopcast_core::catalog::{Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Model;
+use flopcast_core::serving::calibration::{Engine as EngineFacts, Engines, Maturity, Regime};
 use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::step::{Deployment, Weights};
 
@@ -17,7 +18,7 @@ use super::table::{Row, Table};
 pub use run::Run;
 
 /// Columns that tell one run from another.
-const RUN: [&str; 19] = [
+const RUN: [&str; 20] = [
     "date",
     "model",
     "config",
@@ -31,6 +32,7 @@ const RUN: [&str; 19] = [
     "precision",
     "precision_moe",
     "engine",
+    "engine_published",
     "isl",
     "osl",
     "load",
@@ -45,14 +47,33 @@ const USUAL_PROMPT: u32 = 300;
 /// Reads the runs of a serving table.
 pub struct Reader<'a> {
     catalog: &'a Catalog,
+    facts: &'a Engines,
     model: &'a dyn Fn(&str) -> Result<Model>,
     served: BTreeMap<String, Result<ServedModel>>,
 }
 
 impl<'a> Reader<'a> {
-    /// `model` finds a model by the name in column `config`.
-    pub fn new(catalog: &'a Catalog, model: &'a dyn Fn(&str) -> Result<Model>) -> Self {
-        Self { catalog, model, served: BTreeMap::new() }
+    /// `model` finds a model by the name in column `config`; the calibration knows engines and the
+    /// accelerators of its fit.
+    pub fn new(
+        catalog: &'a Catalog,
+        facts: &'a Engines,
+        model: &'a dyn Fn(&str) -> Result<Model>,
+    ) -> Self {
+        Self { catalog, facts, model, served: BTreeMap::new() }
+    }
+
+    /// The engine of a row, which its free text begins with: where a table says apart who published
+    /// and who stands in, the former. Whoever is not known is taken for the first engine.
+    fn engine(&self, row: &Row<'_>) -> Result<(&'a str, &'a EngineFacts, Maturity)> {
+        let texts = ["engine_published", "engine"].map(|column| row.text(column));
+        let found = texts.into_iter().flatten().find_map(|text| self.facts.begins(text));
+        let first = || {
+            let (id, engine) = self.facts.engines.first()?;
+            Some((id.as_str(), engine, Maturity::Inherited))
+        };
+        let found = found.map(|(id, engine)| (id, engine, engine.maturity)).or_else(first);
+        found.ok_or_else(|| Error::input("the calibration has no engine"))
     }
 
     /// The runs that can be simulated, each with its figures, and the reasons of the other rows.
@@ -96,9 +117,7 @@ impl<'a> Reader<'a> {
         let served = served.clone()?;
         let accelerator = self.catalog.accelerator(needed(row, "accelerator")?)?;
         let device = Device::of(accelerator)?;
-        let name = row.text("engine").unwrap_or_default();
-        let engine = engine_of(name)
-            .ok_or_else(|| Error::input(format!("engine `{name}` is not calibrated")))?;
+        let (engine, settings, maturity) = self.engine(row)?;
         let weights = weights(row, config)?;
         // Whoever quantises a model for a benchmark quantises its cache.
         let kv_bytes = if weights == Weights::Sixteen { 2.0 } else { 1.0 };
@@ -132,12 +151,19 @@ impl<'a> Reader<'a> {
             Some(other) => return Err(Error::input(format!("load {other} is not replayed"))),
             None => return Err(Error::input("the row does not say how requests came")),
         };
-        // Dated runs are InferenceX's, whose lengths vary (random-range-ratio 0.8); the undated
-        // SGLang runs answer in lockstep, as fixed lengths do.
-        let varied =
-            matches!(load, Load::Closed(_)) && (row.text("date").is_some() || engine != "sglang");
+        // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients of
+        // an engine that reads prompts first then stay in lockstep; those of others drift apart.
+        let inferencex = row.text("source").is_some_and(|it| it.contains("aiconfigurator"));
+        let lockstep = settings.prefill_first && !(inferencex && row.text("date").is_some());
+        let varied = matches!(load, Load::Closed(_)) && !lockstep;
         let text = |column: &str| row.text(column).unwrap_or("?").to_owned();
         let many = count("n_devices")?.unwrap_or(deployment.devices()) > 16;
+        let seen = self.facts.accelerators.contains(&accelerator.id);
+        let regime = Regime {
+            apart,
+            wide: many,
+            unseen: !seen || maturity == Maturity::Inherited || !weights.fitted(&device),
+        };
         let devices = match (apart, many) {
             (true, _) => "disaggregated",
             (_, true) => "over 16",
@@ -149,7 +175,8 @@ impl<'a> Reader<'a> {
             deployment,
             replicas,
             prefill,
-            engine,
+            engine: engine.to_owned(),
+            regime,
             // A held batch spends its time on answers: a prompt of usual length stands in.
             input: match load {
                 Load::Held(_) => count("isl")?.unwrap_or(USUAL_PROMPT),
@@ -232,15 +259,6 @@ fn needed<'a>(row: &Row<'a>, column: &str) -> Result<&'a str> {
     row.text(column).ok_or_else(|| Error::input(format!("the row has no {column}")))
 }
 
-/// The calibrated engine that a row's free text names.
-fn engine_of(text: &str) -> Option<&'static str> {
-    let text = text.to_lowercase();
-    [("vllm", "vllm"), ("sglang", "sglang"), ("trtllm", "trtllm"), ("tensorrt", "trtllm")]
-        .into_iter()
-        .find(|(word, _)| text.starts_with(word))
-        .map(|(_, engine)| engine)
-}
-
 fn weights(row: &Row<'_>, config: &str) -> Result<Weights> {
     let precision = row.text("precision").or_else(|| row.text("precision_gemm"));
     let weights = match precision.unwrap_or("bf16") {
@@ -249,6 +267,9 @@ fn weights(row: &Row<'_>, config: &str) -> Result<Weights> {
         "fp4" | "nvfp4" => Weights::Nv4,
         "mxfp4" => Weights::Mx4,
         "int4" | "int4_wo" => Weights::Int4,
+        // Unless a table says that activations are quantised, too, integers are storage.
+        "int8" | "int8_wo" => Weights::Int8,
+        "w8a8" | "int8_sq" => Weights::Eight,
         other => return Err(Error::input(format!("precision {other} is not calibrated"))),
     };
     // Whatever a table calls its precision, gpt-oss is published in MXFP4 only.

@@ -1,7 +1,7 @@
 //! Serving runs as evidence for the serving constants: every run is simulated at every point.
 
 use flopcast_core::diagnostic::Result;
-use flopcast_core::serving::calibration::{Calibration, Engines};
+use flopcast_core::serving::calibration::{Calibration, Engines, Regime};
 
 use super::run::{Run, Setup};
 use crate::backtest::fit::{Evidence, Method, Start};
@@ -66,12 +66,20 @@ impl Evidence for Run {
         None
     }
 
-    /// Intervals are those of up to 16 devices.
+    /// Intervals are those of up to 16 devices that the fit has seen.
     fn tested(row: &Scored, _: bool) -> Option<&str> {
-        row.group("interval").filter(|_| row.group("devices") != Some("over 16"))
+        let Regime { wide, unseen, apart } = regime(row);
+        row.group("interval").filter(|_| !unseen && (apart || !wide))
     }
 
     fn half_width(calibration: &Calibration, row: &Scored, _: bool) -> f64 {
-        calibration.intervals.half_width(row.group("interval").unwrap_or_default())
+        calibration.half_width(row.group("interval").unwrap_or_default(), regime(row))
     }
+}
+
+/// The regime that a row was scored in.
+fn regime(row: &Scored) -> Regime {
+    let text = row.group("regime").unwrap_or_default();
+    let of = |word: &str| text.contains(word);
+    Regime { apart: of("apart"), wide: of("wide"), unseen: of("unseen") }
 }

@@ -3,7 +3,7 @@
 use flopcast_core::catalog::Device;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::{DevicePower, Measure as _, Time};
-use flopcast_core::serving::calibration::{Calibration, Constants, Power};
+use flopcast_core::serving::calibration::{Calibration, Constants, Power, Regime};
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::simulator::{
@@ -39,7 +39,8 @@ pub struct Run {
     pub(super) replicas: u32,
     /// The replicas that process prompts, if others do, and their number.
     pub(super) prefill: Option<(Deployment, u32)>,
-    pub(super) engine: &'static str,
+    pub(super) engine: String,
+    pub(super) regime: Regime,
     pub(super) input: u32,
     pub(super) output: u32,
     pub(super) load: Load,
@@ -95,7 +96,7 @@ impl Outcome<'_> {
         let devices = f64::from(deployment.devices());
         let tokens = 1.0 + f64::from(*input) / f64::from(*output);
         let flops = self.tokens_per_s * tokens * served.flops();
-        let share = self.power.share(flops / devices / device.peak16.value);
+        let share = self.power.share(device, flops / devices / device.peak16.value);
         tdp.map(|tdp| tdp.value * devices * share)
     }
 
@@ -187,13 +188,11 @@ impl Run {
             && self.group("devices") == Some("up to 16")
     }
 
-    /// The interval that applies to a figure of this run.
+    /// The interval that applies to a figure of this run, before the regime widens it.
     pub(super) fn interval(&self, figure: &Figure) -> &'static str {
         match (self.load, figure.interval) {
             (Load::Held(_), "tpot" | "output_tokens_per_s") => "held_batch",
-            (_, "ttft") if self.prefill.is_some() => "disaggregated_ttft",
-            (_, "tpot") if self.prefill.is_some() => "disaggregated_tpot",
-            (_, interval) => interval,
+            (_, interval) => self.regime.interval(interval),
         }
     }
 
@@ -212,15 +211,21 @@ impl Run {
             .filter_map(|(published, predicted)| {
                 let predicted = predicted?;
                 let Published { id, figure, measured } = published;
-                let width = calibration.width(self.interval(figure));
+                let width = calibration.half_width(self.interval(figure), self.regime).exp();
                 Some(Scored {
                     id: id.clone(),
                     figure: figure.name,
                     measured: *measured,
                     predicted,
                     interval: (predicted / width, predicted * width),
-                    groups: [&self.groups[..], &[("interval", self.interval(figure).to_owned())]]
-                        .concat(),
+                    groups: [
+                        &self.groups[..],
+                        &[
+                            ("interval", self.interval(figure).to_owned()),
+                            ("regime", self.regime.to_string()),
+                        ],
+                    ]
+                    .concat(),
                 })
             })
             .collect())
@@ -236,9 +241,10 @@ impl Run {
     /// # Errors
     /// The model does not fit.
     pub(super) fn setup(&self, calibration: &Calibration) -> Result<Setup> {
-        let mut engine = calibration.engine(self.engine)?.clone();
+        let (_, settings) = calibration.engine(&self.engine)?;
+        let mut engine = settings.clone();
         engine.memory_share = engine.memory_share.max(TUNED_MEMORY);
-        let constants = calibration.constants(self.engine)?;
+        let constants = calibration.constants(&self.engine)?;
         let constants = match self.load {
             Load::Closed(_) | Load::Held(_) => constants,
             Load::Offline => constants.offline(),
@@ -250,7 +256,8 @@ impl Run {
             KvCapacity::of(&self.served, &self.device, deployment, &engine, length)
         };
         let time_of = |deployment: &Deployment| {
-            Roofline::new(&self.served, &self.device, deployment, &constants)
+            let time = Roofline::new(&self.served, &self.device, deployment, &constants);
+            if settings.in_turn { time.in_turn() } else { time }
         };
         let capacity = capacity_of(&self.deployment)?;
         let (sequences, requests) = match self.load {
