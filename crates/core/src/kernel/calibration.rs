@@ -40,7 +40,7 @@ impl Facts for Documented {
     const SHIPPED: &'static str = flopcast_data::hardware::KERNEL_CALIBRATION;
 
     fn check(calibration: &Calibration) -> Result<()> {
-        General::read(&calibration.constants, "").map(drop)
+        calibration.general().map(drop)
     }
 }
 
@@ -123,7 +123,7 @@ impl Calibration {
     /// # Errors
     /// One of them is missing.
     pub fn general(&self) -> Result<General> {
-        General::read(&self.constants, "")
+        General::read(&self.constants, &|name| self.constants.value(name))
     }
 
     /// The constants of the family of an architecture, with whether they are its own; none of a
@@ -136,7 +136,8 @@ impl Calibration {
         let found = all.iter().find(|(_, it)| it.architectures.iter().any(|a| a == architecture));
         let Some((name, family)) = found else { return Ok(None) };
         let owner = family.inherits.as_deref().unwrap_or(name);
-        Ok(Some((Own::read(&self.constants, owner)?, family.inherits.is_none())))
+        let own = |name: &str| self.constants.value(&format!("{owner}.{name}"));
+        Ok(Some((Own::read(&self.constants, &own)?, family.inherits.is_none())))
     }
 
     /// The runtime that a text names; `None` where it says neither.
