@@ -5,9 +5,9 @@ use flopcast::model::Extents;
 use flopcast::training::calibration::Calibration;
 use flopcast::training::format::Format;
 use flopcast::training::layout::{Wish, plan};
-use flopcast::training::memory::ADAMW;
 use flopcast::training::parallelism::{Batch, Parallelism};
 use flopcast::training::platform::{ExpertKernels, Hardware, Platform, Software};
+use flopcast::training::state::ADAMW;
 use flopcast::training::step_time::step;
 
 fn main() {

@@ -19,6 +19,7 @@ fn main() -> io::Result<()> {
         let json = json(&root.join(format!("hardware/{name}.yaml")))?;
         fs::write(out.join(name).with_extension("json"), json.to_string())?;
     }
+    fs::write(out.join("jobs.rs"), dialects(&root.join("jobs"))?)?;
     let models = root.join("models");
     fs::write(out.join("models.rs"), families(&models)? + &presets(&models)?)
 }
@@ -69,6 +70,18 @@ fn presets(models: &Path) -> io::Result<String> {
         .to_owned();
     for (name, json, yaml) in presets {
         writeln!(text, "    ({name:?}, {json:?}, {yaml:?}),").ok();
+    }
+    text.push_str("];\n");
+    Ok(text)
+}
+
+/// `DIALECTS`, the words of frameworks for the settings of jobs.
+fn dialects(folder: &Path) -> io::Result<String> {
+    let mut text = "/// Dialects of job files: their file and their table as JSON.\n\
+                    pub static DIALECTS: &[(&str, &str)] = &[\n"
+        .to_owned();
+    for path in yaml_files(folder)? {
+        writeln!(text, "    ({:?}, {:?}),", stem(&path), json(&path)?.to_string()).ok();
     }
     text.push_str("];\n");
     Ok(text)

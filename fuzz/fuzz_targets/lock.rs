@@ -6,7 +6,7 @@ use flopcast_fuzz::{SCENARIO, forecast};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Ok(catalog) = Lock::parse(text).and_then(Catalog::locked) {
+    if let Ok(catalog) = Lock::parse(text).and_then(|lock| Catalog::locked(lock, &[])) {
         let _ = forecast(&SCENARIO, &catalog);
         let _ = catalog.check_lock();
     }

@@ -1,19 +1,15 @@
-//! Architectures that a command names: presets and files of any kind.
+//! Architectures that a command names: presets, and files and folders of any kind.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{Bindings, Input, Model, Spec, config};
-use flopcast_import::{model_file, onnx, safetensors};
+use flopcast_core::model::{Bindings, Input, Model, Spec};
+use flopcast_import::{Files, Source};
 
-use super::input::read_bytes;
+use super::input::{names, read_bytes, read_head, size};
 use super::{Global, hub};
 
-/// Larger model files are refused; the weights of a safetensors file are not read.
-const MAX_BYTES: u64 = 4 << 30;
-/// The longest header of a safetensors file that is read.
-const MAX_HEADER: u64 = 128 << 20;
-/// The longest configuration or model file.
+/// The longest table.
 const MAX_TEXT: u64 = 16 << 20;
 
 /// A model as a command names it: by its size, its name or its file, or by its repository on the
@@ -28,28 +24,40 @@ pub(super) fn named(spec: &str, input: &Input, bindings: &str, global: &Global) 
     Ok(model)
 }
 
-/// A preset's name, or a file by its ending.
+/// A preset's name, or a file or folder by its ending and content.
 ///
 /// # Errors
 /// A name or file that is not there, and as the reader of that kind of file.
 pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
+    /// Endings of files that are read; a name with one is no preset.
+    const ENDINGS: [&str; 6] = ["json", "yaml", "yml", "onnx", "safetensors", "gguf"];
     let path = Path::new(spec);
-    let name = file_name(path);
-    let build = || match ending(path) {
-        "onnx" => onnx::read(read_bytes(path, MAX_BYTES)?, &bindings.parse::<Bindings>()?),
-        "safetensors" => weights(path)?.model(name),
-        "json" if name.ends_with(".safetensors.index.json") => sharded(path, &text(path)?, name),
-        "json" => config::read(name, &text(path)?, input),
-        "yaml" | "yml" => model_file::read(name, &text(path)?, input),
-        _ if path.is_dir() => {
-            read(&path.join("config.json").display().to_string(), input, bindings)
-        }
-        _ => match Spec::named(spec).build(input) {
+    if !path.exists() && !ENDINGS.contains(&ending(path)) {
+        return match Spec::named(spec).build(input) {
             Some(model) => model,
             None => Err(Error::input(format!("{spec} is no model that is read by its name"))),
-        },
-    };
-    build().map_err(|error| if path.is_file() { error.within(spec) } else { error })
+        };
+    }
+    let bindings = bindings.parse::<Bindings>()?;
+    let model = Source::new(&Disk, input, &bindings).read(spec);
+    model.map_err(|error| if path.is_file() { error.within(spec) } else { error })
+}
+
+/// The files of this machine, by paths that the user typed.
+struct Disk;
+
+impl Files for Disk {
+    fn head(&self, path: &str, most: u64) -> Result<Vec<u8>> {
+        read_head(Path::new(path), most)
+    }
+
+    fn size(&self, path: &str) -> Option<u64> {
+        size(Path::new(path))
+    }
+
+    fn names(&self, path: &str) -> Option<Vec<String>> {
+        names(Path::new(path))
+    }
 }
 
 pub(super) fn file_name(path: &Path) -> &str {
@@ -64,35 +72,4 @@ pub(super) fn ending(path: &Path) -> &str {
 pub(super) fn text(path: &Path) -> Result<String> {
     String::from_utf8(read_bytes(path, MAX_TEXT)?)
         .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
-}
-
-/// The tensors of one file, from its header alone.
-fn weights(path: &Path) -> Result<safetensors::Weights> {
-    use std::io::Read;
-    let cannot =
-        |error: std::io::Error| Error::input(format!("cannot read {}: {error}", path.display()));
-    // An index may name anything: a pipe would keep us waiting.
-    if !path.is_file() {
-        return Err(Error::input(format!("{} is no regular file", path.display())));
-    }
-    let mut file = std::fs::File::open(path).map_err(cannot)?;
-    let size = file.metadata().map_err(cannot)?.len();
-    let mut bytes = vec![0; 8.min(usize::try_from(size).unwrap_or(8))];
-    file.read_exact(&mut bytes).map_err(cannot)?;
-    let header = safetensors::header_length(&bytes)? as u64;
-    file.take(header.min(MAX_HEADER)).read_to_end(&mut bytes).map_err(cannot)?;
-    // The header alone counts as well: it is what the Hub was asked for.
-    let alone = size == 8 + header;
-    safetensors::read(&bytes, (!alone).then_some(size))
-}
-
-/// The tensors of an index and the files that it names.
-fn sharded(path: &Path, text: &str, name: &str) -> Result<Model> {
-    let index = safetensors::Index::read(text)?;
-    let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-    let mut files = std::collections::BTreeMap::new();
-    for file in index.files.keys() {
-        files.insert(file.clone(), weights(&folder.join(file))?);
-    }
-    index.collect(files)?.model(name)
 }

@@ -54,6 +54,8 @@ enum What {
     TrainingThroughput,
     /// FLOPs, device-hours, energy and carbon of whole runs.
     Runs,
+    /// Tokens per second of training with adapters, and whether its layouts are said to fit.
+    Lora,
     /// Latency and throughput of serving engines.
     Serving,
 }
@@ -63,6 +65,7 @@ impl Options {
         let kind = match self.kind {
             What::TrainingThroughput => Kind::TrainingThroughput,
             What::Runs => Kind::Runs,
+            What::Lora => Kind::Lora,
             What::Serving => Kind::Serving,
         };
         if let Some(path) = &self.rows {

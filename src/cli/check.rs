@@ -9,7 +9,7 @@ use flopcast_report::subject::policy::Checked;
 use flopcast_scenario::document;
 use flopcast_study::aim::Aim;
 use flopcast_study::compare::compare;
-use flopcast_study::policy::Policy;
+use flopcast_study::policy::{Findings, Policy};
 use flopcast_study::snapshot::Snapshot;
 
 use super::compare::snapshots;
@@ -55,16 +55,24 @@ impl Options {
             let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
             let baseline = self.baseline_of(&earlier, &forecast);
             let findings = policy.judge(&forecast, baseline)?;
+            let given_by_lock = catalog.given_by_lock().to_vec();
+            let kept_by_lock = if given_by_lock.is_empty() {
+                Vec::new()
+            } else {
+                kept_by_lock(&findings, path, global, |known| policy.judge(known, baseline))
+            };
             let against = |baseline| compare(baseline, &forecast, Some(&engine), &aims);
             all.push(Checked {
                 name: forecast.name().to_owned(),
                 findings,
+                given_by_lock,
+                kept_by_lock,
                 comparison: baseline.map(against).transpose()?,
                 warnings: forecast.warnings().map(str::to_owned).collect(),
             });
         }
         global.print(&all)?;
-        let fails = all.iter().any(|checked| checked.findings.fails());
+        let fails = all.iter().any(Checked::fails);
         Ok(if fails { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
     }
 
@@ -73,6 +81,24 @@ impl Options {
         let only = || all.first().filter(|_| all.len() == 1 && self.files.len() == 1);
         all.iter().find(|earlier| earlier.name() == now.name()).or_else(only)
     }
+}
+
+/// The figures whose limits hold by rows that the lock alone has: without the lock they do not.
+/// Where the scenario cannot be forecast without it, nobody can tell.
+fn kept_by_lock(
+    findings: &Findings,
+    path: &Path,
+    global: &Global,
+    judge: impl Fn(&Snapshot) -> Result<Findings>,
+) -> Vec<String> {
+    let known = || {
+        let catalog = load::catalog(global)?;
+        judge(&load::snapshot(&load::scenario(path, &catalog, global)?, &catalog)?.0)
+    };
+    let known = known().map_or(Vec::new(), |known| known.verdicts);
+    let pairs = findings.verdicts.iter().zip(known);
+    let flips = pairs.filter(|(locked, known)| !locked.fails() && known.fails());
+    flips.map(|(locked, _)| locked.figure.clone()).collect()
 }
 
 /// Reads a policy file.

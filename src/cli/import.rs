@@ -6,18 +6,20 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{Input, spec};
-use flopcast_import::{export, model_file};
+use flopcast_import::{export, job, model_file};
 
-use super::{Global, architecture, hub, output, print};
+use super::project::Project;
+use super::{Global, architecture, hub, input, output, print};
 
 /// Options of `flopcast import`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// The path of a Hugging Face config.json, an .onnx file, a .safetensors file or its index; or
-    /// a preset, or hf:owner/name.
+    /// The path of a Hugging Face config.json, an .onnx file, a .safetensors file or its index; a
+    /// preset, or hf:owner/name; or a job file (a batch script, a launcher's or framework's
+    /// configuration), which becomes a scenario.
     spec: String,
-    /// The model file to write; standard output when left out.
-    #[arg(short, long, value_name = "MODEL.yaml")]
+    /// The model file, or the scenario of a job, to write; standard output when left out.
+    #[arg(short, long, value_name = "OUT.yaml")]
     output: Option<PathBuf>,
     /// Write over a file that exists.
     #[arg(long)]
@@ -44,6 +46,9 @@ impl Options {
     fn text(&self, global: &Global) -> Result<String> {
         let found = hub::file(&self.spec, global)?;
         let mut path = found.unwrap_or_else(|| PathBuf::from(&self.spec));
+        if let Some(scenario) = scenario(&path, &self.spec)? {
+            return Ok(scenario);
+        }
         if path.is_dir() {
             path.push("config.json");
         }
@@ -61,6 +66,20 @@ impl Options {
             },
         }
     }
+}
+
+/// The scenario of a job file; none of a file that is no job.
+fn scenario(path: &Path, name: &str) -> Result<Option<String>> {
+    let small = path.metadata().is_ok_and(|it| it.is_file() && it.len() <= job::MAX_BYTES as u64);
+    if !small || matches!(architecture::ending(path), "onnx" | "safetensors") {
+        return Ok(None);
+    }
+    let Ok(text) = architecture::text(path) else { return Ok(None) };
+    if !job::is_job(name, &text) {
+        return Ok(None);
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    input::read_job(name, &text, path, &Project::below(folder)).map(Some)
 }
 
 /// A configuration by its family and keys; what does not count as it stands is refused first.

@@ -4,11 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_scenario::document;
+use flopcast_import::job;
 use flopcast_scenario::document::{Node, Value};
+use flopcast_scenario::{document, spelling};
 
 use super::project::Project;
-use super::{Global, ask};
+use super::{Global, ask, tell};
 
 /// Reads a file of at most `limit` bytes.
 ///
@@ -46,6 +47,42 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads the first `most` bytes of a file, or all of a shorter one.
+///
+/// # Errors
+/// Missing, a directory or unreadable.
+pub(super) fn read_head(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let name = path.display();
+    // A pipe would keep us waiting, and what is not there has a better message.
+    if !path.is_file() {
+        return read_bytes(path, most);
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(most).read_to_end(&mut bytes))
+        .map_err(|error| Error::input(format!("cannot read {name}: {error}")))?;
+    Ok(bytes)
+}
+
+/// The size of a regular file.
+pub(super) fn size(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|it| it.len())
+}
+
+/// The names in a folder, in alphabetical order.
+pub(super) fn names(path: &Path) -> Option<Vec<String>> {
+    let mut names: Vec<String> = std::fs::read_dir(path)
+        .ok()?
+        .take(MOST_NAMES)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    Some(names)
+}
+
+/// A folder of more files is none of a model.
+const MOST_NAMES: usize = 100_000;
+
 /// Reads a text file of at most `limit` bytes.
 ///
 /// # Errors
@@ -75,6 +112,10 @@ pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
     for assignment in &global.set {
         node.set(assignment)?;
     }
+    let respelt = spelling::respell(&mut node);
+    if !respelt.is_empty() {
+        tell(&format!("note: read {}", respelt.join(", ")));
+    }
     Ok(node)
 }
 
@@ -86,9 +127,37 @@ fn folder(scenario: &Path) -> String {
     scenario.parent().unwrap_or(Path::new("")).join("").display().to_string()
 }
 
+/// The scenario that a job file of another tool makes; says what was assumed and not understood.
+fn job(name: &str, bytes: &[u8], path: &Path, project: &Project) -> Result<Option<Node>> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Ok(None) };
+    if !job::is_job(name, text) {
+        return Ok(None);
+    }
+    let scenario = read_job(name, text, path, project)?;
+    document::parse(&format!("{name} as a scenario"), scenario.as_bytes()).map(Some)
+}
+
+/// The text of the scenario that a job file makes.
+pub(super) fn read_job(name: &str, text: &str, path: &Path, project: &Project) -> Result<String> {
+    let beside =
+        |file: &str| read_bytes(&project.find(path, file).ok()?, job::MAX_BYTES as u64).ok();
+    let job = job::read(name, text, &beside)?;
+    tell(&format!("{name} is read as {}", job.spoken.join(", ")));
+    if !job.strange.is_empty() {
+        tell(&format!("not understood: {}", job.strange.join(", ")));
+    }
+    job.notes.iter().for_each(|note| tell(&format!("note: {note}")));
+    Ok(job.scenario)
+}
+
 fn extended(folder: &str, path: &Path, project: &Project, depth: u32) -> Result<Node> {
     let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
     let name = path.display().to_string();
+    if depth == 0
+        && let Some(node) = job(&name, &bytes, path, project)?
+    {
+        return Ok(node);
+    }
     let node = document::parse_in(folder, &name, &bytes).map_err(|error| {
         // A line of what a scenario names and is no YAML may be somebody's secret.
         let shown = depth == 0 || document::is_named_yaml(path);

@@ -6,15 +6,16 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
-use flopcast_live::Store;
+use flopcast_live::{Snapshot as Fetched, Store};
 use flopcast_report::{Report, json};
+use flopcast_scenario::document::Node;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::{Files, reader, resolve};
 use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty;
 use flopcast_study::uncertainty::Sampling;
 
-use super::input::{document, read_bytes, read_text};
+use super::input::{document, names, read_bytes, read_head, read_text, size};
 use super::project::Project;
 use super::{Global, hub, lock, tell};
 
@@ -82,7 +83,14 @@ pub(super) fn catalog_of(scenario: &Path, global: &Global) -> Result<Catalog> {
         return Err(Error::input(format!("{} pins the catalog", lock.path.display()))
             .hint("--as-of reads another one: --no-lock says so"));
     }
-    Catalog::locked(lock.lock).map_err(|error| error.within(&lock.path.display().to_string()))
+    let mut known = vec![catalog(global)?, Catalog::embedded()];
+    if lock.lock.has_fetched() {
+        let snapshots = store(global).all(&mut |_| {});
+        let over = |snapshot: Fetched| snapshot.over(Catalog::embedded());
+        known.extend(snapshots.into_iter().map(over).collect::<Result<Vec<_>>>()?);
+    }
+    Catalog::locked(lock.lock, &known)
+        .map_err(|error| error.within(&lock.path.display().to_string()))
 }
 
 /// Largest table of a user's data folder.
@@ -110,7 +118,17 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
 
 /// A scenario of a file, resolved.
 pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
-    resolved(&reader::read(&document(path, global)?)?, path, catalog, global)
+    resolved(&typed(&document(path, global)?)?, path, catalog, global)
+}
+
+/// A document as a scenario; all its faults are said, the last one as the command's own.
+pub(super) fn typed(document: &Node) -> Result<ScenarioFile> {
+    reader::read(document).map_err(|first| {
+        let mut faults = reader::faults::<ScenarioFile>(document);
+        let last = faults.pop().unwrap_or(first);
+        faults.iter().for_each(|fault| tell(&format!("error: {fault}")));
+        last
+    })
 }
 
 /// A scenario that was read from a file, resolved.
@@ -123,7 +141,20 @@ pub(super) fn resolved(
     let scenario = resolve(file, catalog, &Beside::new(path, global)?);
     // What a lock lacks may be the reason why something was not found.
     catalog.check_lock()?;
-    scenario
+    let mut scenario = scenario?;
+    scenario.warnings.extend(by_lock(catalog));
+    Ok(scenario)
+}
+
+/// Says how many rows of a lock are the lock's alone.
+fn by_lock(catalog: &Catalog) -> Option<String> {
+    let rows = catalog.given_by_lock();
+    let first = rows.first()?;
+    Some(format!(
+        "given by the lock, and neither in this build's tables nor in a known snapshot: {} row(s), \
+         `{first}` among them",
+        rows.len()
+    ))
 }
 
 /// A scenario made ready to be forecast.
@@ -161,13 +192,31 @@ impl<'a> Beside<'a> {
     pub(super) fn new(scenario: &'a Path, global: &'a Global) -> Result<Self> {
         Ok(Self { scenario, project: Project::of(scenario, global)?, global })
     }
+
+    /// Where a file is: in the Hub's cache, or in the project. What lies beside a model of the Hub
+    /// is not asked for.
+    fn place(&self, name: &str) -> Result<PathBuf> {
+        match hub::file(name, self.global)? {
+            Some(path) => Ok(path),
+            None => self.project.find(self.scenario, name),
+        }
+    }
 }
 
 impl Files for Beside<'_> {
     fn read(&self, name: &str) -> Result<Vec<u8>> {
-        match hub::file(name, self.global)? {
-            Some(path) => read_bytes(&path, MAX_MODEL_BYTES),
-            None => read_bytes(&self.project.find(self.scenario, name)?, MAX_MODEL_BYTES),
-        }
+        read_bytes(&self.place(name)?, MAX_MODEL_BYTES)
+    }
+
+    fn head(&self, name: &str, most: u64) -> Result<Vec<u8>> {
+        read_head(&self.place(name)?, most)
+    }
+
+    fn size(&self, name: &str) -> Option<u64> {
+        size(&self.project.find(self.scenario, name).ok()?)
+    }
+
+    fn names(&self, name: &str) -> Option<Vec<String>> {
+        names(&self.project.find(self.scenario, name).ok()?)
     }
 }

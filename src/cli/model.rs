@@ -8,7 +8,7 @@ use flopcast_core::catalog::Accelerator;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::compress::{Compressed, Compression, Target};
 use flopcast_core::model::roofline::Device;
-use flopcast_core::model::{AttentionCount, Input, Model, Spec, spec};
+use flopcast_core::model::{AttentionCount, Decode, Input, Model, Spec, spec};
 use flopcast_core::quantity::text::count;
 use flopcast_core::quantity::{Flop, Measure, Precision, Time, show};
 use flopcast_report::subject::compression::Comparison;
@@ -29,8 +29,9 @@ const MOST_PIXELS: u64 = 1 << 16;
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
     /// A preset by any of its names, a size (7B, 671B-A37B), hf:owner/name, or the path of a
-    /// Hugging Face config.json, an .onnx file, a model file (.yaml), a .safetensors file or its
-    /// index.
+    /// configuration (config.json, params.json, adapter_config.json, model_index.json, Megatron
+    /// YAML), an .onnx file, a model file (.yaml), weights (.safetensors, its index, .gguf), or a
+    /// folder of these.
     #[arg(required_unless_present_any = ["list", "metric"], value_name = "SPEC")]
     specs: Vec<String>,
     /// List the presets.
@@ -48,6 +49,21 @@ pub(super) struct Options {
     /// Height and width of an image in pixels.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS))]
     image_size: Option<u64>,
+    /// Images of a sample, of a model that reads text beside them; one where their size is given.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLES))]
+    images: Option<u64>,
+    /// Frames of video of a sample.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLES))]
+    frames: Option<u64>,
+    /// Length of the sound of a sample: 30s.
+    #[arg(long, value_name = "TIME", value_parser = sound)]
+    audio: Option<u64>,
+    /// Count one token of an answer: FLOPs, and the weights and the cache that it reads.
+    #[arg(long, conflicts_with_all = ["training", "metric", "compress", "layers"])]
+    decode: bool,
+    /// Tokens before the decoded one; those of --seq-len, else 2048.
+    #[arg(long, value_name = "TOKENS", requires = "decode", value_parser = clap::value_parser!(u64).range(1..=MOST_TOKENS))]
+    context: Option<u64>,
     /// How attention is counted.
     #[arg(long, value_enum, default_value_t = Attention::Causal)]
     attention: Attention,
@@ -63,9 +79,10 @@ pub(super) struct Options {
     /// Bound the time of each operator by this accelerator's roofline.
     #[arg(long, value_name = "ACCELERATOR")]
     on: Option<String>,
-    /// Number format of weights, activations and products.
-    #[arg(long, default_value = "bf16")]
-    precision: String,
+    /// Number format of weights, activations and products; bf16, and weights as their file stores
+    /// them.
+    #[arg(long)]
+    precision: Option<String>,
     /// What compression would save: quantization=fp8, pruning=2:4, pruning.mlp=30%,
     /// distillation=TEACHER; repeatable.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["metric", "layers"])]
@@ -110,7 +127,7 @@ impl Options {
             return print(&spec::preset_names().collect::<Vec<_>>().join("\n"));
         }
         let catalog = load::catalog(global)?;
-        let precision = precision(&self.precision)?;
+        let precision = self.precision.as_deref().map_or(Ok(Precision::Bf16), precision)?;
         let on = self.on.as_deref().map(|name| catalog.accelerator(name)).transpose()?;
         if !self.compress.is_empty() {
             return self.compressed(global, precision, on);
@@ -121,7 +138,13 @@ impl Options {
         let device = device(on, precision)?;
         let models: Vec<Model> =
             self.specs.iter().map(|spec| self.read(spec, None, global)).collect::<Result<_>>()?;
-        let reports = models.iter().map(|model| self.report(model, precision, device)).collect();
+        let mut reports: Vec<_> =
+            models.iter().map(|model| self.report(model, precision, device)).collect();
+        if self.decode {
+            for (report, spec) in reports.iter_mut().zip(&self.specs) {
+                report.decode = Some(self.decoded(spec, precision, global)?);
+            }
+        }
         global.print(&Models { reports, standings: Vec::new(), plot: None })
     }
 
@@ -131,8 +154,23 @@ impl Options {
         precision: Precision,
         device: Option<(&'a str, Device)>,
     ) -> ModelReport<'a> {
-        let (training, layers) = (self.training, self.layers);
-        ModelReport { model, attention: self.count(), precision, training, layers, device }
+        ModelReport {
+            model,
+            attention: self.count(),
+            precision,
+            stored: self.precision.is_none(),
+            training: self.training,
+            layers: self.layers,
+            device,
+            decode: None,
+        }
+    }
+
+    /// One token of an answer after the context.
+    fn decoded(&self, spec: &str, precision: Precision, global: &Global) -> Result<Decode> {
+        let context = self.context.or(self.seq_len).unwrap_or(2048);
+        let build = |input: &Input| architecture::named(spec, input, &self.bind, global);
+        Decode::of(build, &Input::default(), context, (precision.size(), precision.size()))
     }
 
     fn count(&self) -> AttentionCount {
@@ -148,6 +186,9 @@ impl Options {
             sequence: self.seq_len,
             decoder_sequence: self.decoder_seq_len,
             image_size: self.image_size.or(image_size),
+            images: self.images,
+            frames: self.frames,
+            sound: self.audio,
         };
         architecture::named(spec, &input, &self.bind, global)
     }
@@ -284,12 +325,24 @@ fn metric(name: &str) -> Result<Metric> {
 }
 
 fn precision(name: &str) -> Result<Precision> {
-    Precision::ALL.into_iter().find(|precision| precision.name() == name).ok_or_else(|| {
+    Precision::named(name).ok_or_else(|| {
         let known = Precision::ALL.map(Precision::name);
         Error::input(format!("`{name}` is not a precision"))
             .suggest(name, known)
             .hint(format!("one of {}", known.join(", ")))
     })
+}
+
+/// Milliseconds of sound.
+fn sound(text: &str) -> std::result::Result<u64, String> {
+    let time: Time =
+        flopcast_core::quantity::text::parse(text).map_err(|error| error.to_string())?;
+    let milliseconds = (time.value * 1e3).round();
+    if (1.0..=1e9).contains(&milliseconds) {
+        Ok(milliseconds as u64)
+    } else {
+        Err("sound lasts from 1 ms to some days: 30s".to_owned())
+    }
 }
 
 /// The accelerator as the roofline sees it.

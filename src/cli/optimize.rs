@@ -15,8 +15,6 @@ use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};
 use flopcast_core::training::plan::Work;
 use flopcast_report::subject::optimize::Found;
 use flopcast_report::subject::sizing::{Sized, Sizes};
-use flopcast_scenario::file::ScenarioFile;
-use flopcast_scenario::reader;
 use flopcast_study::aim::Aim;
 use flopcast_study::axis::{Axis, Setting};
 use flopcast_study::optimize::{Limit, Market, Request, offers, search};
@@ -125,7 +123,7 @@ impl Options {
         }
         let catalog = load::catalog(global)?;
         let mut document = document(path, global)?;
-        let file: ScenarioFile = reader::read(&document)?;
+        let file = load::typed(&document)?;
         let training = file.training.as_ref().ok_or_else(|| {
             Error::input("the scenario has no `training` section: there is no run to place")
                 .hint("`flopcast capacity` sizes a service")

@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::subject::portfolio::Portfolio;
-use flopcast_scenario::file::ScenarioFile;
-use flopcast_scenario::reader;
 use flopcast_study::portfolio::{Entry, tags};
 
 use super::input::document;
@@ -44,7 +42,7 @@ impl Options {
                 continue;
             }
             let catalog = load::catalog_of(&path, global)?;
-            let file: ScenarioFile = reader::read(&document)?;
+            let file = load::typed(&document)?;
             let scenario = load::resolved(&file, &path, &catalog, global)?;
             let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());

@@ -8,8 +8,6 @@ use flopcast_core::diagnostic::{Kind, Result};
 use flopcast_core::model::roofline::Device;
 use flopcast_core::quantity::Precision;
 use flopcast_report::subject::shapes;
-use flopcast_scenario::file::ScenarioFile;
-use flopcast_scenario::reader;
 use flopcast_study::shapes::{Limit, Question, Table, Take};
 
 use super::input::document;
@@ -51,7 +49,7 @@ impl Shapes {
         let name = scores.display().to_string();
         let scores = Table::read(&name, &architecture::text(scores)?)?;
         let document = document(scenario, global)?;
-        let file: ScenarioFile = reader::read(&document)?;
+        let file = load::typed(&document)?;
         let serving = file.inference.as_ref().map(|service| service.precision.value);
         let training = file.training.as_ref().map(|training| training.precision.value);
         let precision = serving.or(training).unwrap_or(Precision::Bf16);

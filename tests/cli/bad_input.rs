@@ -136,7 +136,7 @@ fn hostile_files_are_refused() {
 #[test]
 fn what_is_no_mapping_says_what_one_looks_like() {
     let hardware = "{accelerator: h100-sxm, count: 8}";
-    changed("scalar.yaml", hardware, "h100-sxm", &["expected keys with values", "h100-sxm", "^^^"]);
-    let inference = "inference: {traffic: {requests: 1/s, input_tokens: 3000}}\nplacement:";
-    changed("lengths.yaml", "placement:", inference, &["{mean: 900}", "integer `3000`", "^^^^"]);
+    changed("list.yaml", hardware, "[h100-sxm]", &["expected keys with values", "sequence", "^"]);
+    let inference = "inference: {traffic: {requests: 1/s, input_tokens: [3000]}}\nplacement:";
+    changed("lengths.yaml", "placement:", inference, &["{mean: 900}", "sequence", "^"]);
 }

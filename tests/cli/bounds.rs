@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::{flopcast, holds, refused, scratch, stdout, written};
+use crate::common::{holds, refused, scratch, stdout, written};
 
 const RUN: &str = "scenarios/gpt3-175b.yaml";
 
@@ -230,26 +230,83 @@ fn models_have_the_budgets_of_scenarios() {
     );
 }
 
+/// What asks for many rows, months, samples or requests, each in at most 512 MiB; nothing is
+/// printed where it is refused.
+#[test]
+fn no_scenario_takes_more_than_512_megabytes() {
+    let service = "scenarios/llama-3-70b-serving.yaml";
+    let simulated =
+        ["estimate", service, "--simulate", "--set", "inference.traffic.requests=1e9/s"];
+    let by_size = written("bounds", "memory.yaml", KNOWN_BY_SIZE);
+    let sweep = "training.hardware.count=1..100000";
+    let cases: [&[&str]; 8] = [
+        &["estimate", RUN, "--set", "finance.horizon=100 years"],
+        &["estimate", RUN, "--set", "training.goodput=1e-9"],
+        &["estimate", RUN, "--set", "training.hardware.count=1e9", "--format", "json"],
+        &["estimate", RUN, "--set", "inference.traffic.requests=1e12/s"],
+        &["estimate", &by_size, "--set", "inference.traffic.input_tokens.mean=1e9"],
+        &["explain", RUN, "tco.total_usd"],
+        &["sweep", RUN, "--vary", sweep, "--top", "3"],
+        &simulated,
+    ];
+    for case in cases {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flopcast"));
+        command.args(case).current_dir(crate::common::root());
+        let (output, most) = crate::common::peak(&mut command);
+        let code = output.status.code();
+        assert!(matches!(code, Some(0..=2)), "{case:?}: {output:?}");
+        assert!(code != Some(2) || output.stdout.is_empty(), "{case:?}");
+        assert!(most.is_none_or(|mib| mib < 512), "{case:?}: {most:?} MiB");
+    }
+}
+
+/// Every form of the same command, wherever and however it runs.
 #[test]
 fn the_same_bytes_wherever_it_runs() {
-    let run = |environment: &[(&str, &str)], format: &str| {
+    let folder = scratch("bounds-same");
+    let run = |environment: &[(&str, &str)], arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flopcast"));
-        command.args(["estimate", "scenarios/llama-3.1-8b-stages.yaml", "--format", format]);
-        command.current_dir(crate::common::root()).env_clear();
+        command.args(arguments).current_dir(crate::common::root()).env_clear();
         command.envs(environment.iter().copied());
-        command.output().expect("the binary runs").stdout
+        let output = command.output().expect("the binary runs");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        output.stdout
     };
-    for format in ["json", "csv", "markdown"] {
-        let plain = run(&[], format);
-        assert!(!plain.is_empty());
-        let environments: [&[(&str, &str)]; 3] = [
-            &[("LC_ALL", "de_DE.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Asia/Kathmandu")],
-            &[("RAYON_NUM_THREADS", "1"), ("COLUMNS", "40")],
-            &[("RAYON_NUM_THREADS", "7"), ("COLUMNS", "400"), ("TZ", "Pacific/Apia")],
-        ];
-        for environment in environments {
-            assert!(run(environment, format) == plain, "{format} under {environment:?}");
+    let environments: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("LC_ALL", "de_DE.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Asia/Kathmandu")],
+        &[("RAYON_NUM_THREADS", "1"), ("COLUMNS", "40")],
+        &[("RAYON_NUM_THREADS", "7"), ("COLUMNS", "400"), ("TZ", "Pacific/Apia")],
+    ];
+    let stages = "scenarios/llama-3.1-8b-stages.yaml";
+    let sweep = ["sweep", RUN, "--vary", "training.hardware.count=1000,2000,4000"];
+    let commands: [&[&str]; 4] = [
+        &["estimate", stages],
+        &["explain", stages, "tco.total_usd"],
+        &sweep,
+        &["catalog", "show", "h100-sxm"],
+    ];
+    for command in commands {
+        for format in ["json", "csv", "markdown"] {
+            let with_format = [command, &["--format", format]].concat();
+            let plain = run(environments[0], &with_format);
+            assert!(!plain.is_empty());
+            for environment in &environments[1..] {
+                let same = run(environment, &with_format) == plain;
+                assert!(same, "{with_format:?} under {environment:?}");
+            }
         }
     }
-    assert!(flopcast(&["--version"]).status.success());
+    for name in ["a.html", "a.svg", "a.md", "a.csv", "a.focus.csv", "a.sci.md", "a.xlsx", "a.json"]
+    {
+        let file = folder.join(name).display().to_string();
+        let document = |environment: &[(&str, &str)]| {
+            run(environment, &["report", stages, "-o", &file, "--samples", "50", "--force"]);
+            fs::read(&file).expect("a document")
+        };
+        let plain = document(environments[0]);
+        for environment in &environments[1..] {
+            assert!(document(environment) == plain, "{name} under {environment:?}");
+        }
+    }
 }

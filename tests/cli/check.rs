@@ -279,14 +279,15 @@ fn a_pull_request_does_not_write_its_own_verdict() {
         "provider: aws, region: us-east-1, purchase: on-demand",
     );
     let (honest, forged) = locks(&rented);
-    let said = ["changes flopcast.lock", "breaks 1 of 2 limits", own, "passes 2 limits"];
+    let kept = "keeps 1 limit only by rows that are given by the lock";
+    let said = ["changes flopcast.lock", "breaks 1 of 2 limits", own, kept];
     let forgery = [("flopcast.lock", forged.as_str())];
     check("forged", &[("run.yaml", &rented), ("flopcast.lock", &honest)], &forgery, &said);
     check("smuggled", &[("run.yaml", &rented)], &forgery, &said);
     // The base's lock has no row of the other region: nobody's lock answers.
     let moved = rented.replace("us-east-1", "us-west-2");
     let (_, forged) = locks(&moved);
-    let unlocked = ["lock lacks", "breaks 1 of 2 limits", own, "passes 2 limits"];
+    let unlocked = ["lock lacks", "breaks 1 of 2 limits", own, kept];
     check(
         "moved",
         &[("run.yaml", &rented), ("flopcast.lock", &honest)],

@@ -1,7 +1,10 @@
 //! A lock carries the rows that scenarios used, and nothing else is believed beside it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::common::{flopcast, holds, refused, root};
 
@@ -92,6 +95,71 @@ fn the_users_own_rows_are_locked_too() {
     let estimate = ["estimate", file, "--format", "json", "--data-dir", own];
     let before = flopcast(&estimate).stdout;
     assert!(flopcast(&["lock", file, "--data-dir", own]).status.success());
-    // Without the folder, the rows are still there.
-    assert_eq!(flopcast(&estimate[..4]).stdout, before);
+    // Without the folder the rows are still there, and are told apart.
+    let figures = |bytes: &[u8]| -> Vec<Value> {
+        let whole: Value = serde_json::from_slice(bytes).expect("JSON");
+        ["training", "inference", "tco"].iter().map(|section| whole[section].clone()).collect()
+    };
+    let after = flopcast(&estimate[..4]).stdout;
+    assert_eq!(figures(&after), figures(&before));
+    let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("given by the lock");
+    assert_eq!((told(&before), told(&after)), (false, true));
+}
+
+/// Writes other prices into a lock, each row with the hash that it then has.
+fn poison(path: &Path) {
+    let text = fs::read_to_string(path).expect("a lock");
+    let mut lock: Value = serde_json::from_str(&text).expect("JSON");
+    let table = &mut lock["tables"]["pricing/prices.csv"];
+    let columns = table["columns"].as_str().expect("columns").to_owned();
+    let prices: Vec<usize> = columns
+        .split(',')
+        .enumerate()
+        .filter(|(_, it)| it.ends_with("usd_per_h"))
+        .map(|(at, _)| at)
+        .collect();
+    for row in table["rows"].as_array_mut().expect("rows") {
+        let text = row["row"].as_str().expect("a row").to_owned();
+        let cell = |(at, cell): (usize, &str)| {
+            let price = prices.contains(&at) && !cell.is_empty();
+            if price { "0.001".to_owned() } else { cell.to_owned() }
+        };
+        let text: Vec<String> = text.split(',').enumerate().map(cell).collect();
+        let text = text.join(",");
+        let hash = Sha256::digest(&text);
+        row["sha256"] = hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        row["row"] = text.into();
+    }
+    fs::write(path, lock.to_string()).expect("a lock");
+}
+
+#[test]
+fn rows_that_the_lock_alone_has_are_told_apart_and_keep_no_limit() {
+    let folder = folder("poisoned");
+    let file = folder.join("gpt3-175b.yaml");
+    let file = file.to_str().expect("UTF-8");
+    let policy = folder.join("policy.yaml");
+    fs::write(&policy, "limits:\n  - {figure: cost, max: 1M USD}\n").expect("a policy");
+    let check = ["check", file, "--policy", policy.to_str().expect("UTF-8"), "--no-lock"];
+    let honest = flopcast(&check[..4]);
+    assert_eq!(honest.status.code(), Some(1));
+    assert!(!String::from_utf8_lossy(&honest.stdout).contains("by the lock"));
+    assert!(flopcast(&["lock", file]).status.success());
+    assert_eq!(flopcast(&check[..4]).stdout, honest.stdout, "an honest lock says nothing");
+    poison(&folder.join("flopcast.lock"));
+    let output = flopcast(&check[..4]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let parts =
+        ["given by the lock", "BROKEN without the lock: tco.total_usd", "pricing/prices.csv:"];
+    holds("check", &told, &parts);
+    let json = flopcast(&[&check[..4], &["--format", "json"]].concat()).stdout;
+    let json: Value = serde_json::from_slice(&json).expect("JSON");
+    assert_eq!(json["scenarios"][0]["kept_by_lock"][0], "tco.total_usd");
+    assert_eq!(flopcast(&check).stdout, honest.stdout, "without the lock");
+    for arguments in [&["estimate", file][..], &["explain", file, "training.cost_usd.total"]] {
+        let output = flopcast(arguments);
+        assert!(output.status.success());
+        holds(arguments[0], &String::from_utf8_lossy(&output.stdout), &["by the lock"]);
+    }
 }

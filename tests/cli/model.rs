@@ -43,7 +43,7 @@ fn one_model() {
       hot spots: lm_head 29.0%, layers.*.mlp.up_proj x12 21.2%,
         layers.*.mlp.down_proj x12 21.2%
       assumed: architecture = GPT-2 124M (Radford et al. 2019)
-      assumed: sequence = 1024 (the smaller of 2048 and the model's maximum)
+      assumed: sequence = 1024 (the model's maximum)
     "#);
 }
 
@@ -86,7 +86,7 @@ fn every_layer() {
       layers.*.mlp.down_proj x2             4.194 M  10.4%  16,384  131.1 KB      32
       norm                                  32.77 k   0.1%      64   32.9 KB  0.9961
       lm_head                               16.38 M  40.6%  64,000  400.4 KB   40.92
-      assumed: sequence = 128 (the smaller of 2048 and the model's maximum)
+      assumed: sequence = 128 (the model's maximum)
     "#);
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::common::{flopcast, holds, refused, root, scratch, stdout, written};
 
@@ -102,35 +102,75 @@ fn a_link_is_not_followed() {
     assert_eq!(fs::read_to_string(&victim).expect("the file"), "victim");
 }
 
-#[test]
-fn a_writer_that_is_stopped_leaves_the_old_file_or_the_new_one() {
-    let folder = scratch("writers-killed");
-    let out = folder.join("out.yaml");
-    let whole = stdout(&["init", "-", "--full"]);
+/// Kills of each writer; `FLOPCAST_KILLS=200` takes some minutes.
+fn kills() -> u32 {
+    let set = std::env::var("FLOPCAST_KILLS").ok();
+    set.map_or(6, |count| count.parse().expect("a number of kills"))
+}
+
+/// Runs a writer again and again and kills it, by turns after a part of its time and as soon as it
+/// has a file open; then either the old file or the whole new one is there.
+fn killed(what: &str, arguments: &[&str], out: &Path, old: Option<&str>) {
+    let folder = out.parent().expect("a folder");
     let run = || {
         Command::new(env!("CARGO_BIN_EXE_flopcast"))
-            .args(["init", "--full", "--force"])
-            .arg(&out)
+            .args(arguments)
+            .current_dir(root())
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .expect("the binary runs")
     };
     let start = now();
-    assert!(run().wait().expect("an end").success());
+    assert!(run().wait().expect("an end").success(), "{what}");
     let once = start.elapsed();
-    for kill in 0..200_u32 {
-        fs::write(&out, "old\n").expect("a file");
+    let whole = fs::read(out).expect("the file");
+    for kill in 0..kills() {
+        match old {
+            Some(old) => fs::write(out, old).expect("a file"),
+            None => fs::remove_file(out).expect("a file"),
+        }
         let mut child = run();
-        std::thread::sleep((once * kill / 200).min(Duration::from_millis(50)));
+        if kill % 2 == 0 {
+            std::thread::sleep(once * (kill + 1) / kills());
+        } else {
+            let writing = || names(folder).iter().any(|name| name.ends_with(".part"));
+            while child.try_wait().expect("a state").is_none() && !writing() {
+                std::thread::yield_now();
+            }
+        }
         let _ = child.kill();
         child.wait().expect("an end");
-        let left = fs::read_to_string(&out).expect("a file that is there");
-        assert!(left == "old\n" || left == whole, "kill {kill} leaves {} bytes", left.len());
+        let left = fs::read(out).ok();
+        let kept = left.as_deref() == old.map(str::as_bytes) || left.as_ref() == Some(&whole);
+        let bytes = left.map_or(0, |it| it.len());
+        assert!(kept, "{what}: kill {kill} leaves {bytes} bytes");
+        fs::write(out, &whole).expect("a file");
     }
-    // Somebody else's file of such a name stays; what was left behind goes.
+}
+
+#[test]
+fn a_writer_that_is_stopped_leaves_the_old_file_or_the_new_one() {
+    let folder = scratch("writers-killed");
+    for line in WRITERS {
+        let mut command = self::command(line, &folder.join("out"));
+        command.push("--force".to_owned());
+        let out = folder.join(format!("out{}", ending(line)));
+        killed(line, &words(&command), &out, Some("old\n"));
+    }
+    let scenario = folder.join("run.yaml");
+    fs::write(&scenario, crate::common::RUN).expect("a scenario");
+    let scenario = scenario.display().to_string();
+    killed("lock", &["lock", &scenario], &folder.join("flopcast.lock"), None);
+}
+
+#[test]
+fn what_a_killed_writer_leaves_goes_and_what_is_somebody_elses_stays() {
+    let folder = scratch("writers-leftovers");
+    let out = folder.join("out.yaml").display().to_string();
     fs::write(folder.join(".out.yaml.0123456789abcdef.part"), "half").expect("a file");
     fs::write(folder.join(".out.yaml.mine.part"), "mine").expect("a file");
-    assert!(run().wait().expect("an end").success());
+    stdout(&["init", &out]);
     assert_eq!(names(&folder), [".out.yaml.mine.part", "out.yaml"]);
 }
 

@@ -132,3 +132,34 @@ pub fn tool(names: &[&str]) -> Option<PathBuf> {
     }
     found
 }
+
+/// Runs a command and tells its output and, where the system says so, the most memory that it had
+/// resident, in MiB.
+pub fn peak(command: &mut Command) -> (Output, Option<u64>) {
+    let piped = || std::process::Stdio::piped();
+    let mut child = command.stdout(piped()).stderr(piped()).spawn().expect("the binary runs");
+    let status = format!("/proc/{}/status", child.id());
+    // Streams are read meanwhile, so that no pipe fills.
+    let drain = |mut stream: Box<dyn std::io::Read + Send>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).expect("a stream");
+            bytes
+        })
+    };
+    let stdout = drain(Box::new(child.stdout.take().expect("a stream")));
+    let stderr = drain(Box::new(child.stderr.take().expect("a stream")));
+    let mut most = None;
+    let status = loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        most = most.max(kib.map(|kib| kib >> 10));
+        if let Some(status) = child.try_wait().expect("a state") {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    let [stdout, stderr] = [stdout, stderr].map(|stream| stream.join().expect("a stream"));
+    (Output { status, stdout, stderr }, most)
+}

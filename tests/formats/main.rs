@@ -6,5 +6,6 @@ mod common;
 mod browser;
 mod figures;
 mod focus;
+mod jobs;
 mod report;
 mod spreadsheet;

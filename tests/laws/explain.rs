@@ -119,7 +119,7 @@ proptest! {
         let forecast = forecast(&text);
         let figures = forecast.figures();
         let value = |path: &str| figures.iter().find(|f| f.path == path).and_then(flopcast::estimate::Figure::value);
-        let usd = |line: &Line<Money>| line.amount.as_ref().expect("an amount").value().stored();
+        let usd = |line: &Line<Money>| line.amount.known().expect("an amount").value().stored();
         let sum = |stage: Stage| -> f64 {
             forecast.money().filter(|line| line.entry.stage == stage).map(usd).sum()
         };

@@ -160,8 +160,7 @@ fn a_reservation_keeps_its_price() {
     let prices = |plan: &str, years: u32| {
         let purchase = format!("inference.placement.purchase={plan}");
         let horizon = format!("finance.horizon={years} years");
-        let set = ["--set", &purchase, "--set", &horizon];
-        let value = asked(Way::Estimate, FILE, &set);
+        let value = asked(Way::Estimate, FILE, &[&purchase, &horizon]);
         let rows = value["ledger"].as_array().expect("a ledger").clone();
         let rent = rows.iter().filter(|row| row["resource"] == "compute");
         rent.map(|row| row["unit_price_usd"].as_f64().expect("a price")).collect::<Vec<_>>()

@@ -3,7 +3,7 @@
 use flopcast::catalog::Catalog;
 use flopcast::ledger::line::{Ledger, Period, Stage};
 use flopcast::ledger::plan::{Alternative, Amortisation, Owned};
-use flopcast::provenance::{Basis, Input, Traced};
+use flopcast::provenance::{Basis, Input, Traced, Value as Figure};
 use flopcast::quantity::{
     DevicePrice, DeviceTime, Energy, Measure, Money, Share, Time, YearlyRate, parse,
 };
@@ -190,10 +190,10 @@ fn written_off(owned: &Owned, years: u32) -> f64 {
     let mut money = Ledger::<Money>::default();
     for year in 1..=years {
         let when = (Stage::Serving(year), Period::of_months(12 * (year - 1), 12));
-        owned.enter(&mut money, when, (&time, None), &Ok(traced::<Energy>("9 MWh")));
+        owned.enter(&mut money, when, (&time, None), &traced::<Energy>("9 MWh").into());
     }
     let hardware = money.sum(|entry| entry.resource.key() == "hardware");
-    hardware.expect("rows").expect("known").value().stored()
+    hardware.known().expect("known rows").value().stored()
 }
 
 proptest! {
@@ -226,7 +226,7 @@ proptest! {
             let mut owned = owned(never_left.clone(), 1000.0, price);
             let rent = input("rent", &format!("{rent} USD/device-h"));
             owned.instead_of = Ok(Alternative { price: rent, committed: true });
-            let (time, energy) = (traced("1 device-h"), Ok(traced("1 kWh")));
+            let (time, energy) = (traced("1 device-h"), Figure::Known(traced("1 kWh")));
             let discount = given("discount", discount).trace();
             owned.rent_or_buy(&time, &energy, &discount).unwrap()
         };
@@ -262,7 +262,7 @@ fn dimensions_of_the_rates() {
     // 1.3 kW at 184 USD/kW-month; a month is a twelfth of a year.
     let owned =
         owned(Amortisation::StraightLine { residual: given("r", share(0.1)) }, 4.0, 30_000.0);
-    let rate: DevicePrice = owned.colocation_rate().unwrap().value();
+    let rate: DevicePrice = owned.colocation_rate().told().unwrap().value();
     close("colocation", rate.stored() * 3600.0 * 730.5, 1.3 * 184.0, 1e-12);
     // 30,000 x 1.64 / 0.81 x 0.9 / 4 years.
     close("amortisation", written_off(&owned, 1), 30_000.0 * 1.64 / 0.81 * 0.9 / 4.0, 1e-12);
@@ -282,7 +282,7 @@ fn a_service_pays_its_hardware_once() {
         "inference.placement.owned.utilisation=100 %",
         "inference.redundancy=3",
     ] {
-        let value = asked(Way::Estimate, OWNED, &["--set", set]);
+        let value = asked(Way::Estimate, OWNED, &[set]);
         let devices = value["inference"]["fleet"]["devices"].as_f64().expect("devices");
         close(set, sum(&value["ledger"]), 50_000.0 * devices, 1e-9);
         close(set, sum(&value["ledger"]), sum(&value["purchases"]), 1e-9);

@@ -322,12 +322,17 @@ fn an_unchanged_copy_is_not_sent_again() {
 
 /// Runs the binary with a cache of its own and the sources at these addresses.
 fn run(cache: &Path, bases: &[(&str, &str)], arguments: &[&str]) -> Output {
+    command(cache, bases, arguments).output().expect("the binary runs")
+}
+
+fn command(cache: &Path, bases: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flopcast"));
     command.args(arguments).current_dir(common::root()).env("FLOPCAST_CACHE", cache);
     for (name, base) in bases {
         command.env(format!("FLOPCAST_{name}_BASE"), base);
     }
-    command.env_remove("FLOPCAST_DATA").output().expect("the binary runs")
+    command.env_remove("FLOPCAST_DATA");
+    command
 }
 
 fn text(output: &Output) -> String {
@@ -494,6 +499,40 @@ fn what_takes_memory_is_refused() {
         "application/json",
         "12 MiB",
     );
+}
+
+#[test]
+fn no_answer_takes_more_than_256_megabytes() {
+    let model = |at: usize| {
+        let notes = "x".repeat(2300);
+        format!(
+            "\"m{at}\": {{\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"notes\": \
+             \"{notes}\", \"nested\": [{}], \"input_cost_per_token\": 1e-6, \
+             \"output_cost_per_token\": 1e-6}}",
+            "[1,{}],".repeat(16) + "0"
+        )
+    };
+    let models: Vec<String> = (0..19_000).map(model).collect();
+    let models = format!("{{{}}}", models.join(","));
+    let check = |name: &str, reply: fn(&str) -> Reply, body: &str| {
+        let body = body.to_owned();
+        let server = Server::new(move |_, _| reply(&body));
+        let upper = name.to_ascii_uppercase();
+        let cache = folder("peak");
+        let bases = [(upper.as_str(), server.base.as_str())];
+        let arguments = ["catalog", "refresh", "--source", name, "--timeout", "30"];
+        let (output, most) = common::peak(&mut command(&cache, &bases, &arguments));
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{name}: {}", text(&output));
+        assert!(most.is_none_or(|mib| mib < 256), "{name}: {most:?} MiB");
+        let list = run(&cache, &[], &["catalog", "list", "providers"]);
+        assert!(list.status.success(), "{name}: the cache is read: {}", text(&list));
+    };
+    let json = |body: &str| Reply::ok("application/json", body.to_owned());
+    check("litellm", json, &models);
+    check("azure", |_| Reply::Endless("application/json", b" "), "");
+    check("aws", |_| Reply::Endless("text/csv", b"x,"), "");
+    check("skypilot", |_| Reply::Endless("text/plain", b"\"a\n\","), "");
+    check("runpod", json, &format!("{{\"a\": [{}0]}}", "[],".repeat(3 << 20)));
 }
 
 #[test]

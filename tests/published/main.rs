@@ -4,8 +4,10 @@
 mod common;
 
 mod contradictions;
+mod files;
 mod glossary;
 mod hf_facts;
+mod memory;
 mod onnx;
 mod presets;
 mod scenarios;

@@ -57,7 +57,7 @@ fn dimensions_must_be_bound_and_bindings_used() {
     check(RESNET, "N=1,H=224", "dimension 3 of input `input` is `W`");
     check(VIT, "n=1,N=1", "did you mean `N`?");
     check(LSTM, "S=1", "all dimensions of this file are fixed");
-    for slip in ["N", "N=", "N=x", "=1", "N=0", "N=-1", "N=99999999999999999999"] {
+    for slip in ["N", "N=", "N=x", "=1", "N=-1", "N=99999999999999999999"] {
         assert!(slip.parse::<Bindings>().is_err(), "{slip}");
     }
 }

@@ -14,25 +14,25 @@ use crate::diagnostic::{Error, Result};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration<F> {
-    /// What the values were fitted to, and when.
+    /// The rows that the values were fitted to, and the date.
     pub fitted: String,
     /// Half-widths of the 80 % intervals.
     pub intervals: Intervals,
-    /// What is documented and no fit moves.
+    /// Constants that are documented and that no fit moves.
     pub facts: F,
     /// The constants by name. One that belongs to a generation or an engine begins with its name
     /// and a dot: `hopper.attention`, `vllm.step_ms`.
     pub constants: Constants,
 }
 
-/// What one kind of calibration knows beside constants.
+/// The documented part of one kind of calibration, beside constants.
 pub trait Facts: Clone + DeserializeOwned + Serialize + Send + Sync {
-    /// What an error calls the file.
+    /// The name of the file in errors.
     const KIND: &'static str;
     /// The calibration that ships with this version, as JSON.
     const SHIPPED: &'static str;
 
-    /// Whether the constants that the model reads are there.
+    /// True if the constants that the model reads are there.
     ///
     /// # Errors
     /// The first that is not.
@@ -46,20 +46,20 @@ pub trait Facts: Clone + DeserializeOwned + Serialize + Send + Sync {
 pub struct Constant {
     /// The value in use.
     pub value: f64,
-    /// What vendors and microbenchmarks say, before any fit.
+    /// The figure of vendors and microbenchmarks, before any fit.
     pub prior: f64,
     /// Standard deviation of the prior's logarithm; 0 where no fit moves it.
     pub spread: f64,
-    /// What it cannot exceed: a share of a datasheet's figure is 1 at most.
+    /// The upper bound: a share of a datasheet's figure is 1 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<f64>,
     /// The least and the most that it took over refits on parts of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
-    /// Whether whole runs have tested it; a microbenchmark alone is no such test.
+    /// True if whole runs have tested it; a microbenchmark alone is no such test.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub tested: bool,
-    /// What it is, and where the prior comes from.
+    /// A description, with the source of the prior.
     pub why: String,
 }
 

@@ -20,8 +20,8 @@ pub enum Kind {
     Live = 3,
 }
 
-/// A place in a text that the user wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A place in a text that the user wrote; the default is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// The file as the user named it.
     pub file: Arc<str>,
@@ -108,7 +108,7 @@ impl Error {
     /// Adds the place, unless a closer place is known already.
     #[must_use]
     pub fn at(mut self, place: Option<&Place>) -> Self {
-        self.place = self.place.or_else(|| place.cloned());
+        self.place = self.place.or_else(|| place.filter(|place| place.line > 0).cloned());
         self
     }
 

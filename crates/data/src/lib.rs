@@ -30,7 +30,7 @@ pub mod hardware {
         include_str!(concat!(env!("OUT_DIR"), "/serving-calibration.json"));
 }
 
-/// What devices, tokens and people cost.
+/// Prices of devices, tokens and people.
 pub mod pricing {
     /// Price lists of providers.
     pub const PRICES: &str = table!("pricing/prices.csv");
@@ -70,6 +70,11 @@ pub mod evidence {
     pub const MODELS: &str = table!("hardware/backtest/models.csv");
     /// Published training runs.
     pub const RUNS: &str = table!("hardware/backtest/runs.csv");
+}
+
+/// The words of training frameworks, launchers and serving engines.
+pub mod jobs {
+    include!(concat!(env!("OUT_DIR"), "/jobs.rs"));
 }
 
 /// Families of architectures, presets, and what is known about models.

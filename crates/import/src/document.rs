@@ -268,6 +268,38 @@ impl Node {
         }
     }
 
+    /// The value at a dotted path.
+    pub fn at(&self, path: &str) -> Option<&Node> {
+        path.split('.').try_fold(self, |node, name| node.get(name))
+    }
+
+    /// Takes the value at a dotted path out of the document.
+    pub fn take(&mut self, path: &str) -> Option<Node> {
+        let Value::Map(entries) = &mut self.value else { return None };
+        let (name, rest) =
+            path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+        let at = entries.iter().position(|(key, _)| key.name == name)?;
+        match rest {
+            Some(rest) => entries[at].1.take(rest),
+            None => Some(entries.remove(at).1),
+        }
+    }
+
+    /// Removes the entry whose key or value stands at a place; gives back its key.
+    pub fn remove(&mut self, place: &Place) -> Option<String> {
+        match &mut self.value {
+            Value::Map(entries) => {
+                let here = |(key, node): &(Key, Node)| key.place == *place || node.place == *place;
+                match entries.iter().position(here) {
+                    Some(at) => Some(entries.remove(at).0.name),
+                    None => entries.iter_mut().find_map(|(_, node)| node.remove(place)),
+                }
+            }
+            Value::List(items) => items.iter_mut().find_map(|item| item.remove(place)),
+            _ => None,
+        }
+    }
+
     /// This document over `base`: maps merge key by key, anything else replaces (`extends`).
     #[must_use]
     pub fn over(self, base: Node) -> Node {

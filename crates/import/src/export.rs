@@ -74,7 +74,7 @@ fn head(name: &str) -> String {
 }
 
 /// A key with its value as a line of YAML.
-fn line(key: &str, value: &Json) -> String {
+pub(crate) fn line(key: &str, value: &Json) -> String {
     format!("{}: {}\n", plain(key), flow(value))
 }
 

@@ -1,30 +1,37 @@
-//! Models in files of other tools: Hub configurations, ONNX, safetensors, and flopcast's own model
-//! files.
+//! Files of other tools: models (Hub configurations, ONNX, safetensors, GGUF, adapters, folders of
+//! these), jobs (batch scripts, launchers, configurations of frameworks), and flopcast's own model
+//! files. [`source`] finds the reader of a model's file or folder.
 
+pub mod adapter;
 pub mod document;
 pub mod export;
+pub mod gguf;
+pub mod job;
+mod joined;
+mod megatron;
 pub mod model_file;
 pub mod onnx;
+mod params;
 mod pattern;
 pub mod safetensors;
+pub mod source;
+pub mod tensors;
+
+pub use source::{Files, Source};
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{Input, Model, Spec, config};
+use flopcast_core::model::{Bindings, Input, Model, Spec};
 
-/// The model that a scenario names, on an input; `file` holds the bytes of [`Spec::path`].
+/// The model that a scenario names, on an input; `files` holds the file or folder of
+/// [`Spec::path`].
 ///
 /// # Errors
-/// If the file is not given or not of its kind: the error of that reader.
-pub fn build(spec: &Spec, file: Option<&[u8]>, input: &Input) -> Result<Model> {
-    let bytes = || file.ok_or_else(|| Error::input("the model's file was not read"));
-    let text = || {
-        std::str::from_utf8(bytes()?)
-            .map_err(|_| Error::input("the model's file is not UTF-8 text"))
-    };
+/// If the file is not there or not of its kind: the error of that reader.
+pub fn build(spec: &Spec, files: &dyn Files, input: &Input) -> Result<Model> {
+    let none = Bindings::default();
     match spec {
-        Spec::HfConfig(path) => config::read(path, text()?, input),
-        Spec::File(path) => model_file::read(path, text()?, input),
-        Spec::Onnx { bindings, .. } => onnx::read(bytes()?.to_vec(), bindings),
+        Spec::HfConfig(path) | Spec::File(path) => Source::new(files, input, &none).read(path),
+        Spec::Onnx { path, bindings } => Source::new(files, input, bindings).read(path),
         _ => {
             spec.build(input).unwrap_or_else(|| Err(Error::input("the model's file was not read")))
         }

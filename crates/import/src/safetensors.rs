@@ -17,13 +17,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{Assumption, Input, Layer, Model, Operator, Role, Unresolved};
+use flopcast_core::model::Model;
 use flopcast_core::quantity::Data;
 use flopcast_core::quantity::system::data::byte;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::pattern::pattern;
+use super::tensors::{self, Weight};
+
+mod packed;
 
 /// The longest header that is read, the limit of the reference implementation.
 pub const MAX_HEADER: u64 = 100_000_000;
@@ -64,40 +66,18 @@ impl Weights {
         self.tensors.values().map(|tensor| tensor.data).fold(Data::new::<byte>(0.0), |a, b| a + b)
     }
 
+    /// The weights that the tensors hold: packed integers unpacked, their scales and zeros as bytes
+    /// of the weight that they belong to.
+    pub fn weights(&self) -> Vec<Weight> {
+        packed::weights(&self.tensors)
+    }
+
     /// A model of these parameters, whose FLOPs are unknown.
     ///
     /// # Errors
     /// If there are more parameters than a model can have.
     pub fn model(&self, name: &str) -> Result<Model> {
-        let mut groups: BTreeMap<(String, u64), u64> = BTreeMap::new();
-        for (name, tensor) in &self.tensors {
-            *groups.entry((pattern(name), tensor.elements)).or_default() += 1;
-        }
-        let layers = groups.into_iter().map(|((name, elements), copies)| Layer {
-            count: 0,
-            weight_copies: copies,
-            ..Layer::new(name, Role::Other, Operator::Parameter(elements))
-        });
-        let mut model = Model::new(name, layers.collect(), Input::default(), None)?;
-        model.assumptions = self
-            .parameters()
-            .into_iter()
-            .map(|(dtype, elements)| Assumption {
-                what: format!("{dtype} parameters"),
-                value: elements.to_string(),
-                why: if is_integer(dtype) {
-                    "stored elements; an integer may pack several quantized weights".into()
-                } else {
-                    "stored elements".into()
-                },
-            })
-            .collect();
-        model.unresolved = vec![Unresolved {
-            kind: "tensor".into(),
-            count: self.tensors.len() as u64,
-            why: "a weight file does not say how its tensors are used, so FLOPs are unknown".into(),
-        }];
-        Ok(model)
+        tensors::model(name, &self.weights())
     }
 }
 
@@ -183,8 +163,11 @@ impl Index {
             }
             files.entry(file).or_default().push(tensor);
         }
-        let data = raw.metadata.total_size.filter(|size| *size >= 0.0).map(Data::new::<byte>);
-        Ok(Self { files, data, parameters: raw.metadata.total_parameters })
+        let metadata = raw.metadata.unwrap_or_default();
+        let data = metadata.total_size.filter(|size| *size >= 0.0).map(Data::new::<byte>);
+        let whole = |count: &f64| (0.0..1.8e19).contains(count) && count.fract().abs() <= 0.0;
+        let parameters = metadata.total_parameters.filter(whole).map(|count| count as u64);
+        Ok(Self { files, data, parameters })
     }
 
     /// The tensors of all files together.
@@ -212,17 +195,16 @@ impl Index {
 /// The index as its file has it.
 #[derive(Deserialize)]
 struct RawIndex {
-    #[serde(default)]
-    metadata: RawMetadata,
+    metadata: Option<RawMetadata>,
     weight_map: BTreeMap<String, String>,
 }
 
 /// The totals of an index.
 #[derive(Default, Deserialize)]
 struct RawMetadata {
-    // Bytes of all tensors. Some writers put a float here.
+    // Some writers put floats here.
     total_size: Option<f64>,
-    total_parameters: Option<u64>,
+    total_parameters: Option<f64>,
 }
 
 /// The header's entries in their order, duplicates included.
@@ -265,13 +247,15 @@ impl Entry {
 }
 
 /// Element types and their bits.
-const DTYPES: [(&str, u64); 20] = [
+const DTYPES: [(&str, u64); 22] = [
     ("F64", 64),
     ("F32", 32),
     ("F16", 16),
     ("BF16", 16),
     ("F8_E4M3", 8),
     ("F8_E5M2", 8),
+    ("F8_E4M3FNUZ", 8),
+    ("F8_E5M2FNUZ", 8),
     ("F8_E8M0", 8),
     ("F6_E2M3", 6),
     ("F6_E3M2", 6),
@@ -287,11 +271,6 @@ const DTYPES: [(&str, u64); 20] = [
     ("U8", 8),
     ("BOOL", 8),
 ];
-
-/// True for integer types, whose elements may pack several quantized weights.
-fn is_integer(dtype: &str) -> bool {
-    dtype.starts_with(['I', 'U'])
-}
 
 /// The error of a file that is not in the format.
 fn broken(message: impl fmt::Display) -> Error {
@@ -312,7 +291,7 @@ impl<'de> Deserialize<'de> for Header {
                 let mut entries = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if name == "__metadata__" {
-                        map.next_value::<BTreeMap<String, String>>()?;
+                        map.next_value::<Option<BTreeMap<String, serde::de::IgnoredAny>>>()?;
                     } else {
                         entries.push((name, map.next_value()?));
                     }

@@ -12,7 +12,7 @@ use super::sheet::MOST_ROWS;
 use super::snapshot::{MAX_BYTES, Part, SCHEMA, Snapshot, Store};
 use super::transport::{self, Answer, Policy, Server};
 
-/// What a refresh needs to know.
+/// The settings of a refresh.
 pub struct Refresh<'a> {
     /// The catalog, which says what is wanted and how it is named.
     pub catalog: &'a Catalog,
@@ -28,7 +28,7 @@ pub struct Refresh<'a> {
     pub policy: Policy<'a>,
 }
 
-/// What asking a source came to.
+/// The outcome of asking a source.
 #[derive(Debug)]
 pub enum Outcome {
     /// The rows as they now stand, not yet written.

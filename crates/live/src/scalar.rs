@@ -44,7 +44,7 @@ pub(super) fn fields<'de, D: Deserializer<'de>>(
 
 struct Fields<F>(F);
 
-/// What is read over.
+/// A value that is skipped.
 macro_rules! passed_over {
     ($value:expr; $($name:ident($kind:ty))*) => {
         $(fn $name<E: Error>(self, _: $kind) -> Result<Self::Value, E> { Ok($value) })*

@@ -1,8 +1,8 @@
-//! What must not be repeated: keys and tokens, in every form that a server may echo them in.
+//! Secrets that must not be repeated: keys and tokens, in every form that a server may echo.
 
 use std::cell::RefCell;
 
-/// What stands where a secret stood.
+/// The mark that replaces a secret.
 const MASK: &str = "***";
 /// A shorter secret is masked as a word of its own alone: it may be a part of any word.
 const LEAST: usize = 4;
@@ -48,7 +48,7 @@ impl Secrets {
         if masked == decoded { plain } else { masked }
     }
 
-    /// Whether the text holds one.
+    /// True if the text holds one.
     pub(super) fn are_in(&self, text: &str) -> bool {
         self.masked(text) != text
     }

@@ -38,7 +38,7 @@ impl Sheet {
         self.rows.insert(cells[..self.key].to_vec(), cells);
     }
 
-    /// Whether there were more rows than there is room for.
+    /// True if there were more rows than there is room for.
     pub(super) fn is_full(&self) -> bool {
         self.full
     }

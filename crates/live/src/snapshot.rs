@@ -1,4 +1,4 @@
-//! What a source said on a day, in a file of its own: whole or not at all.
+//! The rows of a source on a day, in a file of its own: whole or not at all.
 
 use std::fs;
 use std::io::Read;
@@ -18,9 +18,9 @@ pub struct Snapshot {
     pub schema: String,
     /// The source's name.
     pub source: String,
-    /// What it publishes.
+    /// The title of its publication.
     pub title: String,
-    /// Where it is described.
+    /// The address of its description.
     pub reference: String,
     /// Terms under which its figures may be used.
     pub licence: String,
@@ -28,18 +28,18 @@ pub struct Snapshot {
     pub date: NaiveDate,
     /// Name of a part, such as a region: its rows.
     pub parts: IndexMap<String, Part>,
-    /// What the source said and is not kept, each with the reason; the file does not hold it.
+    /// Rows of the source that are not kept, each with the reason; the file does not hold them.
     #[serde(skip)]
     pub held_back: Vec<String>,
 }
 
-/// What one part of a source said.
+/// The rows of one part of a source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// The day its rows were read, or were still right.
     pub date: NaiveDate,
-    /// What the server calls this copy.
+    /// The server's tag of this copy.
     pub etag: Option<String>,
     /// Path of a table of the catalog: columns, then rows.
     pub tables: IndexMap<String, Vec<String>>,
@@ -118,12 +118,12 @@ impl Store {
         Self { today: Some(today), ..self }
     }
 
-    /// Where a snapshot lies.
+    /// The path of a snapshot.
     pub fn path(&self, source: &str, date: NaiveDate) -> PathBuf {
         self.folder.join(source).join(format!("{date}.json"))
     }
 
-    /// Of every source the newest snapshot that can be used, by name; of no later day than `as_of`.
+    /// The newest usable snapshot of every source, by name; none later than `as_of`.
     /// What is passed over is said.
     pub fn newest(&self, as_of: Option<NaiveDate>, say: &mut dyn FnMut(&str)) -> Vec<Snapshot> {
         let mut sources = names(&self.folder);
@@ -152,6 +152,24 @@ impl Store {
             };
             snapshot.map_err(|error| say(&error.to_string())).ok()
         })
+    }
+
+    /// Every snapshot that can be used, whatever its day; what is passed over is said.
+    pub fn all(&self, say: &mut dyn FnMut(&str)) -> Vec<Snapshot> {
+        let mut sources = names(&self.folder);
+        sources.sort();
+        let mut found = Vec::new();
+        for source in sources {
+            let mut before = None;
+            while let Some(snapshot) = self.newest_of(&source, before, say) {
+                before = snapshot.date.pred_opt();
+                found.push(snapshot);
+                if before.is_none() {
+                    break;
+                }
+            }
+        }
+        found
     }
 
     /// The catalog with the newest snapshots over it; what is passed over is said.

@@ -24,7 +24,7 @@ pub struct Policy<'a> {
     pub pause: &'a dyn Fn(Duration),
 }
 
-/// What is asked for.
+/// The request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Request {
     /// Below the source's base address.
@@ -33,15 +33,15 @@ pub(super) struct Request {
     pub query: Vec<(&'static str, String)>,
     /// The JSON to post; without it, the request is a GET.
     pub post: Option<serde_json::Value>,
-    /// Whether this is the request that logs in with user and password.
+    /// True if this is the request that logs in with user and password.
     pub login: bool,
     /// The token that logging in gave.
     pub bearer: Option<String>,
-    /// What the server called the copy that is at hand.
+    /// The server's tag of the copy that is at hand.
     pub etag: Option<String>,
     /// The bytes that are wanted: where they begin and how many.
     pub range: Option<(u64, u64)>,
-    /// Whether the server may send on to another address, without the key to another host.
+    /// True if the server may send on to another address, without the key to another host.
     pub follow: bool,
 }
 
@@ -59,7 +59,7 @@ pub(super) enum Form {
 
 /// An answer that was read.
 pub(super) enum Answer<T> {
-    /// What it says, and what the server calls this copy.
+    /// The body, and the server's tag of this copy.
     New(T, Option<String>),
     /// The copy at hand is still right.
     Unchanged,
@@ -71,7 +71,7 @@ pub(super) struct Server<'a> {
     pub name: &'static str,
     pub base: String,
     pub key: Option<(Key, String)>,
-    /// What is never repeated.
+    /// Secrets that are never repeated.
     pub secrets: &'a Secrets,
     pub client: &'a Client,
     pub policy: &'a Policy<'a>,
@@ -105,11 +105,11 @@ const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, patience: 120 };
 const BYTES: Limits = Limits { bytes: 128 << 20, ..JSON };
 /// How often a server may send on.
 const MOST_HOPS: u32 = 4;
-/// What a refusal says is a courtesy.
+/// The text of a refusal is a courtesy.
 const REFUSAL: Limits = Limits { bytes: 4096, record: u64::MAX, patience: 1 };
 /// The first pause; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Who asks for a longer pause is asked again another day.
+/// A server that asks for a longer pause is asked again another day.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// A client for [`Server`]s. It follows no redirects, so that no key reaches another host.
@@ -162,7 +162,7 @@ impl Server<'_> {
         self.known(self.json(request)?)
     }
 
-    /// What was asked for without a copy at hand.
+    /// A request without a copy at hand.
     ///
     /// # Errors
     /// There is nothing new.
@@ -428,7 +428,7 @@ fn refused(response: &mut Response, timeout: Duration) -> Fault {
     if passing { Fault::Passing(why, wait) } else { Fault::Lasting(why) }
 }
 
-/// What the body of an error says: services put it in one of these places.
+/// The message in the body of an error: services put it in one of these places.
 fn message(body: &[u8]) -> Option<String> {
     let value: serde_json::Value = serde_json::from_slice(body).ok()?;
     let places =

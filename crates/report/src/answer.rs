@@ -47,7 +47,7 @@ fn devices(report: &Report, figure: Id) -> Option<String> {
     Some(if one { "1 device".to_owned() } else { format!("{number} {unit}") })
 }
 
-/// What the training takes, what serving starts with and costs, what it comes to in all.
+/// The training, the start and cost of serving, and the total.
 pub(super) fn sentences(report: &Report) -> String {
     let known = |figure: Id| known(report, figure);
     let mut sentences = Vec::new();

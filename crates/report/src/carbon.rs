@@ -5,9 +5,9 @@ use flopcast_core::estimate::Estimate;
 use flopcast_core::ledger::footprint::{Account, Footprint};
 use flopcast_core::ledger::line::Stage;
 use flopcast_core::ledger::plan::Scope;
-use flopcast_core::provenance::Known;
+use flopcast_core::provenance::Value as Figure;
+use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::convert;
-use flopcast_core::quantity::{Co2eMass, Energy, Measure};
 use serde_json::{Value, json};
 
 use super::fact::{self, Fact};
@@ -37,11 +37,11 @@ pub fn rows(estimate: &Estimate) -> Vec<Row> {
 pub fn json(row: &Row) -> Value {
     let Row { stage, account } = row;
     let mut out = json!({"stage": stage.path(), "item": account.item});
-    if let Some(energy) = &account.energy {
-        out["energy_kwh"] = json!(value(energy, "kWh"));
+    if !account.energy.is_absent() {
+        out["energy_kwh"] = json!(value(&account.energy, "kWh"));
     }
-    if let Some(mass) = &account.location {
-        out["co2e_kg_location"] = json!(value(mass, "kgCO2e"));
+    if !account.location.is_absent() {
+        out["co2e_kg_location"] = json!(value(&account.location, "kgCO2e"));
     }
     if let Some([low, mid, high]) = &account.embodied {
         let kg = |mass| value(mass, "kgCO2e");
@@ -50,8 +50,8 @@ pub fn json(row: &Row) -> Value {
     out
 }
 
-fn value<Q: Measure>(figure: &Known<Q>, unit: &str) -> Option<f64> {
-    figure.as_ref().ok().map(|figure| convert(figure.value().stored(), unit))
+fn value<Q: Measure>(figure: &Figure<Q>, unit: &str) -> Option<f64> {
+    figure.known().map(|figure| convert(figure.value().stored(), unit))
 }
 
 /// The rows as a table; later years of service are like the first.
@@ -64,19 +64,23 @@ pub(super) fn grid(rows: &[Row]) -> Grid {
         grid.push([
             Cell::text(stage.label()),
             Cell::text(&account.item),
-            account.energy.as_ref().map_or(Cell::Blank, cell::<Energy>),
-            account.location.as_ref().map_or(Cell::Blank, cell::<Co2eMass>),
-            mid.map_or(Cell::Blank, cell::<Co2eMass>),
+            cell(&account.energy),
+            cell(&account.location),
+            mid.map_or(Cell::Blank, cell),
         ]);
     }
     grid
 }
 
-fn cell<Q: Measure>(figure: &Known<Q>) -> Cell {
-    figure.as_ref().map_or(Cell::Unknown, |figure| Cell::quantity(figure.value()))
+fn cell<Q: Measure>(figure: &Figure<Q>) -> Cell {
+    match figure {
+        Figure::Absent => Cell::Blank,
+        Figure::Known(figure) => Cell::quantity(figure.value()),
+        Figure::Unknown(_) | Figure::Never(_) => Cell::Unknown,
+    }
 }
 
-/// What the carbon figures of each stage count and whose they are, and the best start.
+/// The basis and scope of each stage's carbon figures, and the best start.
 pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
     let mut say = |declared, value| facts.push(Fact { declared, value });
     if let Some(training) = &estimate.training {

@@ -11,14 +11,15 @@ use serde_json::Value;
 
 use crate::Report;
 
-/// What a subject says.
+/// The content of a document, as its subject says it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Doc {
-    /// What it is about.
+    /// The title.
     pub title: Option<String>,
-    /// What people read, from top to bottom.
+    /// The blocks that people read, from top to bottom.
     pub blocks: Vec<Block>,
-    /// What programs read: one row per figure. Without it, they read the grids among the blocks.
+    /// The rows that programs read, one per figure. Without them, they read the grids among the
+    /// blocks.
     pub rows: Option<Grid>,
 }
 
@@ -39,7 +40,7 @@ pub enum Block {
     Text(String),
     /// A name in bold, and the sentence about it.
     Lead {
-        /// Who or what it is about.
+        /// The name of the subject.
         name: String,
         /// The sentence.
         text: String,
@@ -48,11 +49,11 @@ pub enum Block {
     List(Vec<String>),
     /// Labels, each with what it says.
     Facts(Vec<(String, String)>),
-    /// What the reader should know before trusting the figures.
+    /// Warnings to read before trusting the figures.
     Warnings(Vec<String>),
     /// A table.
     Grid(Grid),
-    /// What the marks of a terminal's brief cells mean; other forms have no marks.
+    /// The meaning of the marks of a terminal's brief cells; other forms have no marks.
     Legend(String),
     /// Lines whose shape matters: a tree.
     Lines(Vec<String>),
@@ -63,11 +64,11 @@ pub enum Block {
         /// As SVG, for a page.
         svg: String,
     },
-    /// What a reader unfolds. A terminal cannot fold, and leaves it out.
+    /// Details that a reader unfolds. A terminal cannot fold, and leaves them out.
     Details {
-        /// What stands there folded.
+        /// The line that stands there folded.
         summary: String,
-        /// What is unfolded.
+        /// The blocks that are unfolded.
         blocks: Vec<Block>,
     },
     /// A mark by which a program finds the document again; only Markdown can hide one.
@@ -93,13 +94,13 @@ pub struct Column {
     /// Its heading for people. A terminal shows none where all are empty; Markdown, which must
     /// have some, shows the keys.
     pub heading: String,
-    /// What its cells are.
+    /// The kind of its cells.
     pub kind: Kind,
     /// The most characters that a terminal shows of a cell.
     pub most: usize,
 }
 
-/// What the cells of a column are.
+/// The kind of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Words, from the left; cut where a terminal has no room.
@@ -112,7 +113,7 @@ pub enum Kind {
     Quantities,
 }
 
-/// What stands in a row.
+/// The content of a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
     /// Nothing is to be said here.
@@ -147,7 +148,7 @@ pub enum Cell {
 
 /// Something to be shown.
 pub trait Subject {
-    /// What it says to people, and row by row to programs.
+    /// A grid: a table for people, rows for programs.
     fn doc(&self) -> Doc;
 
     /// Its stable JSON, where it has a schema of its own.
@@ -240,7 +241,7 @@ impl Grid {
         self.rows.push(row.into_iter().collect());
     }
 
-    /// Whether it has no rows.
+    /// True if it has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -354,7 +355,7 @@ impl Cell {
         value.map_or(Self::Blank, show)
     }
 
-    /// What people read.
+    /// The text for people.
     pub fn people(&self) -> String {
         match self {
             Self::Blank => String::new(),
@@ -369,7 +370,7 @@ impl Cell {
         }
     }
 
-    /// What programs read: every digit, nothing for what is not known.
+    /// The text for programs: every digit, and nothing for what is not known.
     pub fn plain(&self) -> String {
         match self {
             Self::Blank | Self::Gap | Self::Unknown => String::new(),

@@ -3,7 +3,7 @@
 use flopcast_core::estimate::Section;
 use serde_json::Value;
 
-/// What is said of such a result wherever it stands.
+/// The declaration of a fact, wherever it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declared {
     /// Its path in the JSON.
@@ -17,7 +17,7 @@ pub struct Declared {
 /// A result that is no number with a unit.
 #[derive(Clone, Debug)]
 pub struct Fact {
-    /// What it is.
+    /// The declaration.
     pub declared: Declared,
     /// Its value.
     pub value: Value,

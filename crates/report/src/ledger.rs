@@ -15,7 +15,7 @@ use crate::doc::{Cell, Column, Grid};
 /// A row, ready to be shown.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What, for what, when.
+    /// The resource, its stage and its period.
     pub entry: Entry,
     /// How much: number and unit; none where it is unknown.
     pub quantity: Option<(f64, String)>,
@@ -25,7 +25,7 @@ pub struct Row {
     pub amount: Option<f64>,
     /// USD by month from the start of the scenario.
     pub by_month: Vec<(u32, Option<f64>)>,
-    /// Where the unit price comes from.
+    /// The basis of the unit price.
     pub basis: Vec<String>,
     /// How quantity and unit price come about.
     pub steps: Option<(Arc<Step>, Arc<Step>)>,
@@ -55,7 +55,7 @@ impl Row {
             entry: line.entry,
             quantity,
             unit_price,
-            amount: line.amount.as_ref().ok().map(|amount| amount.value().stored()),
+            amount: line.amount.known().map(|amount| amount.value().stored()),
             by_month: line
                 .by_month()
                 .into_iter()
@@ -113,7 +113,7 @@ pub(super) fn json(row: &Row) -> Value {
     })
 }
 
-/// What commitments are worth, in words.
+/// The worth of commitments, in words.
 pub(super) fn commitments(commitments: &[Commitment]) -> Vec<String> {
     let worth = |Commitment { plan, price_ratio, share, saving }: &Commitment| {
         format!(
@@ -128,7 +128,7 @@ pub(super) fn commitments(commitments: &[Commitment]) -> Vec<String> {
     commitments.iter().map(worth).collect()
 }
 
-/// What a commitment is worth, with its keys as in the JSON of an estimate.
+/// The worth of a commitment, with its keys as in the JSON of an estimate.
 pub(super) fn commitment(commitment: &Commitment) -> Value {
     let Commitment { plan, price_ratio, share, saving } = commitment;
     json!({
@@ -139,7 +139,7 @@ pub(super) fn commitment(commitment: &Commitment) -> Value {
     })
 }
 
-/// Where a price comes from: the bases of the inputs that it is computed from.
+/// The basis of a price: the bases of the inputs that it is computed from.
 fn sources(step: &Arc<Step>, found: &mut Vec<String>) {
     match &step.how {
         Expr::Leaf(Basis::Derived { .. }) => {}

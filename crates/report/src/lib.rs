@@ -37,7 +37,7 @@ use crate::doc::Block;
 
 pub use self::fact::Fact;
 
-/// What a replica's requests wait for at a rate: P50, P95 and P99.
+/// The latencies of a replica at a rate: P50, P95 and P99.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     /// Requests per second and replica.
@@ -61,13 +61,13 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// The first day of the training, where the scenario says so.
     pub start: Option<NaiveDate>,
-    /// Whether the run fits the memory of its devices, as far as that is known.
+    /// True if the run fits the memory of its devices, as far as that is known.
     pub fits: bool,
     /// Days by which the run misses its deadline, where it does.
     pub late_days: Option<i64>,
     /// The rows of money that the costs are sums of.
     pub ledger: Vec<ledger::Row>,
-    /// What is paid for owned hardware: in the cash flow in place of the ledger's capex rows.
+    /// Payments for owned hardware: in the cash flow in place of the ledger's capex rows.
     pub purchases: Vec<ledger::Row>,
     /// Whom the rent is paid to, by stage and tariff.
     pub sellers: Vec<focus::Seller>,
@@ -79,22 +79,22 @@ pub struct Report {
     pub footprint: Vec<carbon::Row>,
     /// Every input that a figure rests on, in the order of first use.
     pub inputs: Vec<Arc<Step>>,
-    /// What is no number: the layout, whether it fits, the days.
+    /// Facts that are no numbers: the layout, whether it fits, the days.
     pub facts: Vec<Fact>,
     /// Ranges of the figures, where inputs are uncertain.
     pub intervals: Vec<Interval>,
     /// Simulated latencies of a replica at several rates, in seconds.
     pub load: Vec<Load>,
-    /// What a simulation says of the service, before the figures.
+    /// The simulation's answer about the service, before the figures.
     pub service: Vec<Block>,
     /// Figures of a service at the ends of the 80 % interval of its step time, where no interval was
     /// sampled.
     pub predicted: Option<uncertainty::Predicted>,
-    /// What was assumed about the model.
+    /// Assumptions about the model.
     pub model_assumptions: Vec<String>,
-    /// What was chosen because nobody did, beside quantities.
+    /// Choices that flopcast made because nobody did, beside quantities.
     pub choices: Vec<Choice>,
-    /// What the user should know before trusting the figures.
+    /// Warnings to read before trusting the figures.
     pub warnings: Vec<String>,
 }
 
@@ -322,7 +322,8 @@ fn unknowns(figures: &[Figure]) -> Vec<String> {
     causes.into_iter().map(|(why, paths)| format!("{} unknown: {why}", paths.join(", "))).collect()
 }
 
-/// Adds the inputs that a derivation starts from, one of a name, in the order in which they are met.
+/// Adds the inputs that a derivation starts from, one of a name, in the order in which they are
+/// met.
 fn collect(step: &Arc<Step>, walked: &mut BTreeSet<*const Step>, inputs: &mut Vec<Arc<Step>>) {
     // Derivations share most of their steps: each is walked once.
     if !walked.insert(Arc::as_ptr(step)) {

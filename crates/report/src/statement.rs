@@ -1,4 +1,4 @@
-//! What others ask for in their own words: the carbon of a model card, the statement of a software
+//! Statements that others ask for: the carbon of a model card, the statement of a software
 //! carbon intensity.
 
 use std::fmt::Write as _;

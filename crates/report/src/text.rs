@@ -38,7 +38,7 @@ pub fn cut(text: &str, width: usize) -> String {
     }
 }
 
-/// Whether a character has no shape of its own, but acts on a terminal or on what stands beside
+/// True if a character has no shape of its own, but acts on a terminal or on what stands beside
 /// it: control characters, marks of writing direction, characters without width, tags.
 fn acts(character: char) -> bool {
     let invisible = matches!(

@@ -13,7 +13,7 @@ mod speculative;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use flopcast_core::diagnostic::Result;
+use flopcast_core::diagnostic::{Place, Result};
 use flopcast_core::model::Spec;
 use flopcast_core::model::compress::Compression;
 use flopcast_core::quantity::{
@@ -115,6 +115,15 @@ pub struct Training {
     /// The optimizer; adamw.
     #[serde(default)]
     pub optimizer: Optimizer,
+    /// Formats of weights, gradients, master copy and state; those of the framework.
+    #[serde(default)]
+    pub formats: Formats,
+    /// Each gradient is applied in the backward pass and then dropped; false.
+    #[serde(default)]
+    pub optimizer_in_backward: bool,
+    /// What the host's memory holds instead of the devices'; nothing.
+    #[serde(default)]
+    pub offload: Offload,
     /// Tokens of one sequence; min(2048, the model's maximum).
     pub sequence_length: Option<Located<u64>>,
     /// Tokens (or samples, as `1024`) of one optimizer step.
@@ -156,17 +165,89 @@ pub struct Stage {
     pub sequence_length: Option<Located<u64>>,
 }
 
-/// An optimizer, by the state it keeps.
+macro_rules! optimizers {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $(or $alias:literal)*;)+) => {
+        /// An optimizer, by the state that it keeps of a trained weight.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+        pub enum Optimizer { $($(#[$doc])* #[serde(rename = $text $(, alias = $alias)*)] $name,)+ }
+
+        impl Optimizer {
+            /// All of them.
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its name in a scenario, and in the table of the core.
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+optimizers! {
+    /// Two moments in fp32 and a master copy: 12 bytes.
+    #[default]
+    Adamw = "adamw" or "adam";
+    /// Two moments in bf16.
+    AdamwBf16 = "adamw-bf16" or "adamw_bf16";
+    /// Two moments in 8 bits.
+    Adamw8bit = "adamw-8bit" or "adamw_8bit" or "adamw8bit";
+    /// Two moments in pages that may leave the device, no master copy.
+    PagedAdamw = "paged-adamw" or "paged_adamw" or "paged_adamw_32bit";
+    /// The same in 8 bits.
+    PagedAdamw8bit = "paged-adamw-8bit" or "paged_adamw_8bit";
+    /// One momentum in fp32 and a master copy.
+    Muon = "muon";
+    /// The same.
+    Lion = "lion";
+    /// One momentum in 8 bits and a master copy.
+    Lion8bit = "lion-8bit" or "lion_8bit";
+    /// No state and no master copy: the weights as they are, gradients of their format.
+    Sgd = "sgd";
+    /// One momentum in fp32 and a master copy.
+    SgdMomentum = "sgd-momentum" or "sgd_momentum";
+    /// A factored second moment and a master copy: about 4 bytes.
+    Adafactor = "adafactor";
+}
+
+/// Formats of what training keeps per trained weight; those of the framework and the optimizer
+/// where they are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Formats {
+    /// Of the weights that the products read.
+    pub weights: Option<Precision>,
+    /// Of gradients.
+    pub gradients: Option<Precision>,
+    /// Of the master copy; `none` where the optimizer works on the weights themselves.
+    pub master: Option<Master>,
+    /// Of the optimizer's state.
+    pub moments: Option<Precision>,
+}
+
+/// A master copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Master {
+    /// There is none.
+    None,
+    /// In 16 bits.
+    Bf16,
+    /// In 32 bits.
+    Fp32,
+}
+
+/// What is kept in the memory of the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Optimizer {
-    /// Two moments and a master copy in fp32: 12 bytes per parameter.
+pub enum Offload {
+    /// Nothing.
     #[default]
-    Adamw,
-    /// One moment and a master copy: 8 bytes per parameter.
-    Sgd,
-    /// A factored second moment and a master copy: about 4 bytes per parameter.
-    Adafactor,
+    None,
+    /// Master copy and state of the optimizer.
+    Optimizer,
+    /// Weights and gradients as well, but for the layers at work.
+    Weights,
 }
 
 /// The accelerators of a run or a service.
@@ -219,21 +300,23 @@ pub struct Parallelism {
     pub context: Option<u64>,
     /// Expert parallelism: devices that share the experts of a layer.
     pub expert: Option<u64>,
-    /// ZeRO stage, 0 to 3; 1.
+    /// ZeRO stage, 0 to 3; 3 under frameworks that shard weights (torchtitan, torchtune, maxtext),
+    /// else 1.
     pub zero: Option<u64>,
     /// Sequences of one forward pass of a copy.
     pub micro_batch: Option<u64>,
-    /// Activations computed anew in the backward pass; none.
+    /// Activations computed anew in the backward pass; none, or all where it does not fit otherwise.
     pub recompute: Option<Recomputation>,
 }
 
 impl Parallelism {
     /// The layout on this many devices. Data parallelism takes those that the other degrees leave:
-    /// devices / (tensor x pipeline x context), rounded down.
+    /// devices / (tensor x pipeline x context), rounded down. `usual` is the ZeRO stage where none is
+    /// given.
     ///
     /// # Errors
     /// If there is no such ZeRO stage.
-    pub fn over(&self, devices: u64) -> Result<Layout> {
+    pub fn over(&self, devices: u64, usual: Zero) -> Result<Layout> {
         let degree = |given: Option<u64>| given.unwrap_or(1);
         let (tensor, pipeline, context) =
             (degree(self.tensor), degree(self.pipeline), degree(self.context));
@@ -245,11 +328,13 @@ impl Parallelism {
             chunks: degree(self.chunks),
             data: self.data.unwrap_or(devices / rest),
             expert: degree(self.expert),
-            zero: self.zero.map_or(Ok(Zero::default()), Zero::stage)?,
+            zero: self.zero.map_or(Ok(usual), Zero::stage)?,
             micro_batch: degree(self.micro_batch),
             recompute: match self.recompute.unwrap_or_default() {
                 Recomputation::None => Recompute::None,
                 Recomputation::Selective => Recompute::Selective,
+                Recomputation::Half => Recompute::Half,
+                Recomputation::Products => Recompute::Products,
                 Recomputation::Full => Recompute::Full,
             },
             sequence: true,
@@ -266,6 +351,10 @@ pub enum Recomputation {
     None,
     /// The attention core is computed anew.
     Selective,
+    /// Every other block is.
+    Half,
+    /// Every other matrix product of each block is.
+    Products,
     /// Each block is computed anew from its input.
     Full,
 }
@@ -351,6 +440,11 @@ pub struct Placement {
     pub start_window: Option<Given<Time>>,
 }
 
+/// The format of a service that names none.
+fn bf16() -> Located<Precision> {
+    Located { value: Precision::Bf16, place: Place::default() }
+}
+
 /// The service.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -361,7 +455,8 @@ pub struct Inference {
     pub traffic: Located<Traffic>,
     /// The accelerators.
     pub hardware: Hardware,
-    /// Number format of weights and matrix products.
+    /// Number format of weights and matrix products; bf16, with weights as their file stores them.
+    #[serde(default = "bf16")]
     pub precision: Located<Precision>,
     /// Number format of the KV cache; that of `precision`.
     pub kv_precision: Option<Precision>,

@@ -7,6 +7,7 @@ pub mod given;
 pub mod purchase;
 pub mod reader;
 pub mod resolve;
+pub mod spelling;
 pub mod traffic;
 
 pub use flopcast_import::document;

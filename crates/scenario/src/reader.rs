@@ -15,6 +15,29 @@ pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T> {
     T::deserialize(Reader(node)).map_err(|Refusal(error)| error.at(Some(&node.place)))
 }
 
+/// All faults of a document, in the order in which they are met: what is wrong is left out, and the
+/// rest read on. At most 20, for more are one fault of another kind.
+pub fn faults<T: DeserializeOwned>(node: &Node) -> Vec<Error> {
+    let mut rest = node.clone();
+    let (mut faults, mut left_out): (Vec<Error>, Vec<String>) = (Vec::new(), Vec::new());
+    while let Err(error) = read::<T>(&rest) {
+        let caused = |key: &String| error.message().contains(&format!("key `{key}` is missing"));
+        // What was left out is missing now: that is no fault of the user's.
+        if left_out.iter().any(caused) {
+            let Some(section) = error.place().and_then(|place| rest.remove(place)) else { break };
+            left_out.push(section);
+            continue;
+        }
+        let key = error.place().and_then(|place| rest.remove(place));
+        faults.push(error);
+        match key {
+            Some(key) if faults.len() < 20 => left_out.push(key),
+            _ => break,
+        }
+    }
+    faults
+}
+
 /// A value with the place it was read from.
 #[derive(Clone, Debug)]
 pub struct Located<T> {
@@ -221,9 +244,25 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
+    /// A section is no list, though serde would take one in the order of its keys.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        match &self.0.value {
+            Value::List(_) => {
+                let found: Refusal = de::Error::invalid_type(de::Unexpected::Seq, &visitor);
+                self.located(Err(found))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit
-        unit_struct seq tuple map struct identifier ignored_any
+        unit_struct seq tuple map identifier ignored_any
     }
 }
 
@@ -253,5 +292,29 @@ impl<'de> de::SeqAccess<'de> for PlaceThenValue<'_> {
             _ => seed.deserialize(Reader(self.node)),
         }
         .map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flopcast_import::document;
+
+    use super::*;
+    use crate::file::ScenarioFile;
+
+    #[test]
+    fn all_faults_of_a_file_are_found() {
+        let text =
+            b"name: x\nmodel: gpt3-175b\ndata: {tokens: many}\ntraining:\n  recipe: pretrian\n  \
+                     precision: bf17\n  hardware: {accelerator: h100-sxm, cuont: 8}\nplacement: {provder: aws}\n";
+        let node = document::parse("test.yaml", text).expect("YAML");
+        let found: Vec<String> =
+            faults::<ScenarioFile>(&node).iter().map(|it| it.message().to_owned()).collect();
+        assert_eq!(found.len(), 5, "{found:?}");
+        assert!(found[0].contains("many"), "{found:?}");
+        assert!(found[1].contains("pretrian"), "{found:?}");
+        assert!(found[2].contains("bf17"), "{found:?}");
+        assert!(found[3].contains("cuont"), "{found:?}");
+        assert!(found[4].contains("provder"), "{found:?}");
     }
 }

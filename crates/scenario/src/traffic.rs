@@ -19,6 +19,13 @@ pub struct Traffic {
     pub input_tokens: Option<Lengths>,
     /// Output tokens; none for an encoder.
     pub output_tokens: Option<Lengths>,
+    /// Images of each request, whose tokens come on top of its input tokens; the model's tower runs
+    /// once for each.
+    pub images: Option<Located<u64>>,
+    /// Height and width of these images in pixels; the model's own size, else 224.
+    pub image_size: Option<Located<u64>>,
+    /// Sound of each request, whose tokens come on top of its input tokens: `30 s`.
+    pub audio: Option<Given<Time>>,
     /// Kinds of requests, each with its own lengths and SLO; shares add up to 100 %.
     #[serde(default)]
     pub classes: Vec<Class>,

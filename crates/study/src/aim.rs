@@ -1,4 +1,4 @@
-//! What people steer by: a figure under a short name, or any figure by its path.
+//! Aims: a figure under a short name, or any figure by its path.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::figure::DECLARED;
@@ -19,7 +19,7 @@ pub struct Aim {
     pub key: String,
     paths: Vec<String>,
     figures: Vec<Key>,
-    /// Whether more is better; less is, unless asked for with `max:`.
+    /// True if more is better; less is, unless asked for with `max:`.
     pub most: bool,
 }
 
@@ -52,12 +52,12 @@ impl Aim {
         estimate.value(self.figures.iter().find(there)?)
     }
 
-    /// Whether a forecast has it, be it unknown.
+    /// True if a forecast has it, be it unknown.
     pub fn is_in(&self, estimate: &Estimate) -> bool {
         self.figures.iter().any(|key| !estimate.read(key).is_absent())
     }
 
-    /// Whether it goes by a short name.
+    /// True if it goes by a short name.
     pub fn is_short(&self) -> bool {
         named().any(|(_, key, _)| key == self.key)
     }

@@ -1,4 +1,4 @@
-//! What varies: a key of the scenario and its values, as a list or a range.
+//! An axis: a key of the scenario and its values, as a list or a range.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::text::split_number;
@@ -7,7 +7,7 @@ use flopcast_scenario::document::{Node, parse};
 /// More values of one axis are a mistake.
 const MOST_CHOICES: usize = 100_000;
 
-/// What varies.
+/// The axes that vary.
 #[derive(Clone, Debug)]
 pub struct Axis {
     /// Its heading.

@@ -32,17 +32,17 @@ pub struct Capacity {
     pub forecast: Engine,
     /// See `forecast`.
     pub estimate: Estimate,
-    /// What a replica is.
+    /// A description of a replica.
     pub engaged: Engaged,
     /// The fleet and what it is sized from.
     pub found: Found,
     /// The SLO.
     pub objective: Objective,
-    /// What the user should know before trusting the figures.
+    /// Warnings to read before trusting the figures.
     pub warnings: Vec<String>,
 }
 
-/// What a replica is.
+/// A description of a replica.
 #[derive(Clone, Debug)]
 pub enum Engaged {
     /// An engine that generates tokens, whose constants apply; and what fits.
@@ -54,7 +54,7 @@ pub enum Engaged {
 /// A fleet and what it is sized from.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What one replica takes within its SLO.
+    /// The highest rate of one replica within its SLO.
     pub highest: HighestRate,
     /// A replica at the peak, the load being spread over those that it needs.
     pub planned: Report,
@@ -68,10 +68,10 @@ pub struct Found {
     pub interval: Interval,
 }
 
-/// What the error of the model, as the back-test found it, does to the fleet.
+/// The effect of the model's error, as the back-test found it, on the fleet.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// What limits the rate is off by this factor, either way.
+    /// The factor by which the limiting time is off, either way.
     pub factor: f64,
     /// The highest rate of a replica where latencies are longer and where they are shorter; none
     /// where longer ones break an SLO at any load.
@@ -154,7 +154,11 @@ fn generative(
     let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
     let kept = Simulation { records, ..simulation.clone() };
     let at_peak = |fleet: &Fleet, peak| at_peak(service, &kept, &traffic, fleet, peak, search);
-    let found = task.solve(&simulation, Limit::interval, at_peak, &mut warnings)?;
+    let held = engines.decode.memory.sequences.min(service.replica.max_batch.value).floor();
+    let found =
+        task.solve(&simulation, Limit::interval, at_peak, &mut warnings).map_err(|error| {
+            error.hint(format!("the memory holds {} requests at once", text::count(held)))
+        })?;
     if found.planned.rejected > 0 {
         let share = 100.0 * found.planned.rejected as f64 / found.planned.arrived.max(1) as f64;
         warnings.push(format!(
@@ -194,7 +198,7 @@ fn capacity(
     Ok(Capacity { forecast, estimate, engaged, found, objective, warnings })
 }
 
-/// What was seen beside what the forecast rests on.
+/// Statistics beside those that the forecast rests on.
 fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed {
     let planned = &found.planned;
     let used = planned.answering();

@@ -10,7 +10,7 @@ use flopcast_core::estimate::plan::Service;
 use flopcast_core::quantity::{Measure, Share};
 use flopcast_core::serving::traffic::Profile;
 
-/// What a commitment is worth to a service whose other devices are rented by the hour.
+/// The worth of a commitment to a service whose other devices are rented by the hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Commitment {
     /// The terms.
@@ -19,7 +19,7 @@ pub struct Commitment {
     pub price_ratio: f64,
     /// The best share of the peak's devices to commit.
     pub share: Share,
-    /// What that saves of the cost of the whole fleet on demand by the hour.
+    /// The saving against the whole fleet on demand by the hour.
     pub saving: Share,
 }
 

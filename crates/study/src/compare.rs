@@ -1,4 +1,4 @@
-//! What differs between two forecasts, and the inputs that explain it.
+//! The differences between two forecasts, and the inputs that explain them.
 
 use flopcast_core::diagnostic::Result;
 use flopcast_core::estimate::{Engine, Key, Place};
@@ -24,7 +24,7 @@ pub struct Comparison {
     pub stages: Vec<(String, usize)>,
     /// Inputs that differ; what moves the first aim most comes first.
     pub inputs: Vec<InputChange>,
-    /// What the effect of an input is measured by.
+    /// The aims that the effect of an input is measured by.
     pub aims: Vec<Aim>,
     /// The change of each aim as a whole.
     pub totals: Vec<Option<f64>>,
@@ -43,7 +43,7 @@ pub struct Line {
     pub after: Side,
 }
 
-/// What a forecast says of a figure.
+/// A forecast's value of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Side {
     /// Nothing: it was not computed.
@@ -78,7 +78,7 @@ pub struct InputChange {
     pub before: Option<Stated>,
     /// As it is.
     pub after: Option<Stated>,
-    /// What the figure of each aim would lack without this change, all others made.
+    /// The part of each aim's figure that is due to this change, all others made.
     pub effects: Vec<Option<f64>>,
 }
 
@@ -95,7 +95,7 @@ impl Line {
         stage(&self.path)
     }
 
-    /// Whether it is of a single year of service.
+    /// True if it is of a single year of service.
     pub fn is_of_a_year(&self) -> bool {
         self.figure.as_ref().is_some_and(|it| matches!(it.place, Place::Year(_)))
     }
@@ -232,7 +232,7 @@ fn same_kind(a: &Stated, b: &Stated) -> bool {
     a.unit == b.unit && (first(a) == first(b) || last(a) == last(b))
 }
 
-/// What each aim would lack without a change: its figure - its figure with the input as it was.
+/// The part of each aim that is due to a change: its figure - its figure with the input as it was.
 fn effects(engine: &Engine, change: &InputChange, aims: &[Aim]) -> Vec<Option<f64>> {
     let (Some(before), Some(after)) = (&change.before, &change.after) else {
         return vec![None; aims.len()];

@@ -1,4 +1,5 @@
-//! Which fleet: every combination of a space sized by simulation, but those that a closed-form bound
+//! Which fleet: every combination of a space sized by simulation, but those that a closed-form
+//! bound
 //! already excludes.
 //!
 //! A bound is the fleet at the rate that no engine exceeds ([`Replica::rate_bound`]). Combinations
@@ -26,7 +27,7 @@ const TOGETHER: usize = 4;
 /// More combinations take longer than anybody waits.
 const MOST: u64 = 10_000;
 
-/// What a fleet is judged by, in its first year.
+/// The merits of a fleet in its first year.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Merits {
     /// Devices.
@@ -50,7 +51,7 @@ pub struct Sized {
     pub bottleneck: String,
 }
 
-/// What became of a combination.
+/// The result of a combination.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// It was simulated.
@@ -123,11 +124,11 @@ impl Merits {
     fn of(estimate: &Estimate) -> Option<Self> {
         let inference = estimate.inference.as_ref()?;
         let year = inference.years.first()?;
-        let cost = inference.cost_of(year).and_then(Result::ok);
-        let co2e = year.footprint.location.as_ref().ok();
+        let cost = inference.cost_of(year);
+        let co2e = year.footprint.location.known();
         Some(Self {
             devices: year.devices.value().stored(),
-            cost_usd: cost.map(|cost| cost.value().stored()),
+            cost_usd: cost.known().map(|cost| cost.value().stored()),
             co2e_kg: co2e.map(|mass| mass.value().stored()),
         })
     }
@@ -209,7 +210,7 @@ pub fn choose(
     Ok(Choice { verdicts, cheapest, greenest, smallest })
 }
 
-/// Whether a bound is behind the best in every respect; an unknown merit wins nothing.
+/// True if a bound is behind the best in every respect; an unknown merit wins nothing.
 fn is_beaten(bound: &Merits, best: &[Option<f64>; 3]) -> bool {
     bound.all().iter().zip(best).all(|(bound, best)| match (bound, best) {
         (Some(bound), Some(best)) => bound > best,
@@ -217,7 +218,8 @@ fn is_beaten(bound: &Merits, best: &[Option<f64>; 3]) -> bool {
     })
 }
 
-/// What no fleet of this kind falls below: the forecast by closed form, for the part of its devices
+/// The lower bound of a fleet of this kind: the forecast by closed form, for the part of its
+/// devices
 /// that are needed at the highest rate of any engine.
 fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
     let service = scenario.inference.as_ref().ok_or_else(|| {

@@ -1,9 +1,9 @@
-//! What was computed before.
+//! A store of earlier results.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// What was computed before, up to a number of entries; shared by threads.
+/// Earlier results, up to a number of entries; shared by threads.
 #[derive(Debug)]
 pub(super) struct Memo<K, V>(Mutex<BTreeMap<K, V>>);
 
@@ -16,7 +16,7 @@ impl<K, V> Default for Memo<K, V> {
 impl<K: Ord, V: Clone> Memo<K, V> {
     const MOST: usize = 1024;
 
-    /// What is known under a key, or else computed now.
+    /// The result under a key, or else computed now.
     pub(super) fn of(&self, key: K, compute: impl FnOnce() -> V) -> V {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = known().get(&key) {

@@ -9,7 +9,7 @@ const TORCHVISION: &str = flopcast_data::models::TORCHVISION;
 /// A table of scores.
 #[derive(Clone, Debug)]
 pub struct Metric {
-    /// What the score is: the name of its column.
+    /// The score: the name of its column.
     pub name: String,
     /// The scores, in the order of the table; one per model.
     pub scores: Vec<Score>,

@@ -18,12 +18,12 @@ use super::sweep::{self, Question, Row};
 /// How many of the best are kept.
 const KEPT: usize = 10;
 
-/// What is wanted.
+/// The question of a search.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// What is to be least (or most).
+    /// The aims to be made least (or most).
     pub objective: Aim,
-    /// What may not be passed, in the figures' own units.
+    /// The limits, in the figures' own units.
     pub limits: Vec<Limit>,
     /// Figures that are shown beside these.
     pub beside: Vec<Aim>,
@@ -73,7 +73,7 @@ pub struct Limit {
     pub most: f64,
 }
 
-/// What was found.
+/// The result.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The figures of the rows: the objective, the limits, the others.
@@ -90,15 +90,15 @@ pub struct Answer {
     pub plans: Vec<Plan>,
     /// For each limit what comes nearest to it of all that can be done.
     pub least: Vec<Option<f64>>,
-    /// What passes its limits by least, where nothing is within all of them.
+    /// The combination that passes its limits by least, where none is within all of them.
     pub nearest: Option<Row>,
-    /// What stops those that cannot be done, the commonest first.
+    /// The reasons of combinations that cannot be done, the commonest first.
     pub obstacles: Vec<(String, u64)>,
     /// Offers that were left out at so many devices, by the reason, with how many combinations.
     pub left_out: Vec<(String, u64)>,
 }
 
-/// What the keys of a combination leave open.
+/// The scenario that the keys of a combination leave.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The parallelism, where a layout was chosen or given.

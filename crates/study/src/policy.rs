@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::aim::Aim;
 use super::snapshot::{Snapshot, Told, stage};
 
-/// What must hold.
+/// The limits that must hold.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
@@ -40,7 +40,7 @@ pub struct Limit {
     pub max_increase: Option<Located<String>>,
     /// No more below the baseline than this.
     pub max_decrease: Option<Located<String>>,
-    /// What breaking it does.
+    /// The consequence of breaking it.
     #[serde(default)]
     pub level: Level,
     /// Why there is this limit.
@@ -74,7 +74,7 @@ impl Percentile {
     }
 }
 
-/// What breaking a limit does.
+/// The consequence of breaking a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -85,7 +85,7 @@ pub enum Level {
     Fail,
 }
 
-/// What became of a bound.
+/// The verdict on a bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// The figure's path, with its percentile.
@@ -98,15 +98,15 @@ pub struct Verdict {
     pub value: Option<f64>,
     /// The baseline's value.
     pub baseline: Option<f64>,
-    /// Whether it holds.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What breaking it does.
+    /// The consequence of breaking it.
     pub level: Level,
     /// Why there is this limit.
     pub why: Option<String>,
 }
 
-/// Whether a bound holds.
+/// The outcome of a bound.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
     /// It does.
@@ -121,7 +121,7 @@ pub enum Outcome {
     NotComputed,
 }
 
-/// What became of a policy.
+/// The findings of a policy.
 #[derive(Clone, Debug)]
 pub struct Findings {
     /// Every bound, in the order of the policy.
@@ -131,19 +131,19 @@ pub struct Findings {
 }
 
 impl Verdict {
-    /// Whether it is one to speak about: broken, or nobody can tell.
+    /// True if it is one to speak about: broken, or nobody can tell.
     pub fn speaks(&self) -> bool {
         matches!(self.outcome, Outcome::Broken(_) | Outcome::Unknown)
     }
 
-    /// Whether the check fails by it.
+    /// True if the check fails by it.
     pub fn fails(&self) -> bool {
         self.level == Level::Fail && self.speaks()
     }
 }
 
 impl Findings {
-    /// Whether the check fails.
+    /// True if the check fails.
     pub fn fails(&self) -> bool {
         !self.assumed.is_empty() || self.verdicts.iter().any(Verdict::fails)
     }
@@ -327,7 +327,7 @@ impl Bound<'_> {
     }
 }
 
-/// Whether a name fits a pattern in which `*` stands for anything.
+/// True if a name fits a pattern in which `*` stands for anything.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {

@@ -11,7 +11,7 @@ use flopcast_core::quantity::text::convert;
 use super::aim::Aim;
 use super::snapshot::Snapshot;
 
-/// What is added up.
+/// The sums of a portfolio.
 pub const AIMS: [&str; 3] = ["cost", "energy", "co2e"];
 
 /// A value of each of [`AIMS`]; none is unknown.
@@ -26,7 +26,7 @@ pub struct Entry {
     pub name: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// What it takes.
+    /// The forecast.
     pub values: Values,
     /// The same by quarter, `2027Q1`; none where it names a quarter, or no start.
     pub quarters: Option<BTreeMap<String, Values>>,
@@ -67,7 +67,7 @@ impl Entry {
         self
     }
 
-    /// What falls to the values of a tag.
+    /// The sums by the values of a tag.
     fn parts(&self, tag: &str) -> Vec<(Option<String>, Values)> {
         match &self.quarters {
             Some(quarters) if tag == QUARTER => {
@@ -78,7 +78,7 @@ impl Entry {
     }
 }
 
-/// What falls into each quarter; unknown in all of them where the sum is.
+/// The sums of each quarter; unknown in all of them where the total is.
 fn quarters(start: NaiveDate, estimate: &Estimate, totals: Values) -> BTreeMap<String, Values> {
     let mut sums: BTreeMap<String, [f64; AIMS.len()]> = BTreeMap::new();
     let mut add = |aim: usize, parts: &mut dyn Iterator<Item = (u32, f64)>| {
@@ -99,10 +99,10 @@ fn quarters(start: NaiveDate, estimate: &Estimate, totals: Values) -> BTreeMap<S
         let Footprint { rows, facility, location, .. } = footprint;
         let Some(row) = rows.lines().first() else { continue };
         let period = row.entry.period;
-        if let Ok(energy) = facility {
+        if let Some(energy) = facility.known() {
             add(1, &mut period.by_month(convert(energy.value().stored(), "kWh")));
         }
-        if let Ok(mass) = location {
+        if let Some(mass) = location.known() {
             add(2, &mut period.by_month(convert(mass.value().stored(), "kgCO2e")));
         }
     }

@@ -1,4 +1,5 @@
-//! Shapes of a model against a user's table of how good each came out: which of them fit a budget of
+//! Shapes of a model against a user's table of how good each came out: which of them fit a budget
+//! of
 //! FLOPs, parameters, memory or latency, and which of those no other beats.
 //!
 //! A scaling law sees size, not shape; only measured scores tell a deep network from a wide one.
@@ -18,7 +19,7 @@ use super::pareto::Front;
 /// More rows are no table of measurements.
 const MOST_ROWS: usize = 100_000;
 
-/// What a shape takes for one forward pass of one sample.
+/// The cost of one forward pass of one sample of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Take {
     /// FLOPs of the matmul class.
@@ -69,7 +70,7 @@ impl Take {
 /// The most that a shape may take, in the unit of the key.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// Of what.
+    /// The quantity.
     pub take: Take,
     /// How much.
     pub most: f64,
@@ -104,16 +105,16 @@ pub struct Shape {
     pub cells: Vec<String>,
     /// Its score.
     pub score: f64,
-    /// What it takes, in the order of [`Take::ALL`]; without a device no latency.
+    /// The costs, in the order of [`Take::ALL`]; without a device no latency.
     pub takes: [Option<f64>; 4],
     /// The limits that it passes: by what part of the limit.
     pub over: Vec<(Take, f64)>,
-    /// Whether no other shape within the limits beats it.
+    /// True if no other shape within the limits beats it.
     pub on_front: bool,
 }
 
 impl Shape {
-    /// What it takes of something.
+    /// The cost in one quantity.
     pub fn take(&self, take: Take) -> Option<f64> {
         self.takes[take as usize]
     }
@@ -160,7 +161,7 @@ impl Table {
     }
 }
 
-/// What shapes are counted for.
+/// The conditions that shapes are counted under.
 pub struct Question<'a> {
     /// The scenario whose model has these shapes.
     pub document: &'a Node,
@@ -168,9 +169,9 @@ pub struct Question<'a> {
     pub files: &'a dyn Files,
     /// Number format of weights and activations.
     pub precision: Precision,
-    /// What the pass is timed on.
+    /// The device that the pass is timed on.
     pub device: Option<Device>,
-    /// What may not be passed.
+    /// The limits.
     pub limits: &'a [Limit],
 }
 

@@ -1,4 +1,5 @@
-//! The size of a model and of its data that a compute budget trains best, by published scaling laws.
+//! The size of a model and of its data that a compute budget trains best, by published scaling
+//! laws.
 //!
 //! Training computes C = 6ND FLOP for N parameters and D tokens. A law of the form
 //! L(N, D) = E + A / N^alpha + B / D^beta (Hoffmann et al. 2022, arXiv:2203.15556, eq. 2) has its
@@ -18,11 +19,11 @@ const LAWS: &str = flopcast_data::models::SCALING_LAWS;
 pub struct Law {
     /// Its short name.
     pub id: String,
-    /// Who fitted it.
+    /// The authors of the fit.
     pub name: String,
     /// The publication, by its id in `sources.csv`.
     pub source: String,
-    /// Where its constants stand in it.
+    /// The place of its constants in it.
     pub reference: String,
     form: Form,
 }

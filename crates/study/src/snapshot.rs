@@ -140,12 +140,12 @@ impl Snapshot {
         all.filter_map(|assumption| assumption["path"].as_str())
     }
 
-    /// What the user should know before trusting the figures.
+    /// Warnings to read before trusting the figures.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         self.json["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// What the location-based CO2e of a stage counts, where it says so.
+    /// The basis of a stage's location-based CO2e, where it is given.
     pub fn carbon_basis(&self, stage: &str) -> Option<GridBasis> {
         let name = self.json[stage]["co2e_basis"].as_str()?;
         GridBasis::NAMES.iter().find(|(known, _)| *known == name).map(|(_, basis)| *basis)

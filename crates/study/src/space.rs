@@ -38,7 +38,7 @@ pub struct Space<'a> {
     axes: Vec<Axis>,
     catalog: &'a Catalog,
     models: Models<'a>,
-    /// What each axis bears upon.
+    /// The part of the forecast that each axis bears upon.
     bearing: Vec<Vec<Aspect>>,
     engines: Memo<u64, Result<Arc<Engine>>>,
     runs: Memo<u64, Result<Part<TrainingPlan>>>,
@@ -46,10 +46,10 @@ pub struct Space<'a> {
     frames: Memo<u64, Result<Frame>>,
 }
 
-/// What of a forecast is settled apart from the rest.
+/// The parts of a forecast that are settled apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Aspect {
-    /// What a run computes and how fast.
+    /// The computation of a run and its speed.
     Pace,
     /// The run, with what it costs and emits.
     Run,
@@ -57,7 +57,7 @@ enum Aspect {
     Frame,
 }
 
-/// What a key bears upon; `apart` says that the service has a placement of its own.
+/// The part that a key bears upon; `apart` says that the service has a placement of its own.
 fn bearing(path: &str, apart: bool) -> &'static [Aspect] {
     use Aspect::{Frame, Pace, Run, Service};
     match path.split_once('.').unwrap_or((path, "")) {
@@ -124,12 +124,12 @@ impl<'a> Space<'a> {
         sizes.fold(1, u64::saturating_mul)
     }
 
-    /// Whether there is nothing in it.
+    /// True if there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What varies.
+    /// The axes that vary.
     pub fn axes(&self) -> &[Axis] {
         &self.axes
     }

@@ -24,7 +24,7 @@ pub struct Row {
     pub obstacle: Option<String>,
 }
 
-/// What a sweep asks for.
+/// The question of a sweep.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The figures of each row.
@@ -34,14 +34,14 @@ pub struct Question {
     pub front: Vec<Aim>,
 }
 
-/// What remains of a sweep when its rows have passed.
+/// The summary of a sweep when its rows have passed.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// Combinations.
     pub rows: u64,
     /// Those that can be done.
     pub feasible: u64,
-    /// What the front is measured by.
+    /// The aims of the front.
     pub aims: Vec<Aim>,
     /// The rows that no other beats, in order of the first aim.
     pub front: Vec<Row>,

@@ -23,7 +23,7 @@ pub struct Sampling {
     pub samples: usize,
     /// The same seed gives the same figures.
     pub seed: u64,
-    /// Whether the error of predictions counts.
+    /// True if the error of predictions counts.
     pub model_error: bool,
 }
 
@@ -57,7 +57,7 @@ impl Interval {
     }
 }
 
-/// What one factor alone does to a figure.
+/// The effect of one factor alone on a figure.
 #[derive(Clone, Debug)]
 pub struct Swing {
     /// The factor.
@@ -80,7 +80,7 @@ fn stored(estimate: &Estimate, key: &Key) -> Option<f64> {
     estimate.read(key).known().map(|figure| figure.value().stored)
 }
 
-/// Whether any input of the forecast is uncertain; a prediction's own error does not count here.
+/// True if any input of the forecast is uncertain; a prediction's own error does not count here.
 pub fn has_ranges(engine: &mut Engine) -> bool {
     factors(engine, false).0.iter().any(|factor| !PREDICTIONS.contains(&factor.name.as_str()))
 }

@@ -93,6 +93,12 @@ impl Lock {
         self.tables.values().map(|table| table.rows.len()).sum()
     }
 
+    /// Whether some of them were fetched.
+    pub fn has_fetched(&self) -> bool {
+        let mut rows = self.tables.values().flat_map(|table| &table.rows);
+        rows.any(|row| row.layer == Layer::Fetched)
+    }
+
     /// True if the look-up was made when the lock was written, whether it found a row or not.
     fn covers(&self, table: &str, name: &str) -> bool {
         let names = self.tables.get(table).map(|table| &table.names);
@@ -100,14 +106,18 @@ impl Lock {
         names.is_some_and(|names| ["", first, name].iter().any(|name| names.contains(*name)))
     }
 
-    /// Its tables as layers over an empty catalog, each row checked against its SHA-256.
-    fn overlays(&self) -> Result<Vec<Overlay>> {
+    /// Its tables as layers over an empty catalog, each row checked against its SHA-256; rows that
+    /// none of the `known` catalogs has are told apart.
+    fn overlays(&self, known: &Known) -> Result<Vec<Overlay>> {
         let mut overlays = Vec::new();
         for (file, table) in &self.tables {
-            for layer in [Layer::Embedded, Layer::Fetched, Layer::Own] {
+            let layers = [Layer::Embedded, Layer::Fetched, Layer::Own];
+            for (layer, by_lock) in layers.into_iter().flat_map(|it| [(it, false), (it, true)]) {
                 let mut text = format!("{}\n", table.columns);
                 let mut empty = true;
-                for row in table.rows.iter().filter(|row| row.layer == layer) {
+                let is =
+                    |row: &&LockedRow| row.layer == layer && by_lock != known.has(file, table, row);
+                for row in table.rows.iter().filter(is) {
                     if hash(&row.row) != row.sha256 {
                         let start: String = row.row.chars().take(60).collect();
                         let message =
@@ -120,7 +130,7 @@ impl Lock {
                     empty = false;
                 }
                 if !empty {
-                    overlays.push(Overlay { name: file.clone(), text, layer });
+                    overlays.push(Overlay { name: file.clone(), text, layer, by_lock });
                 }
             }
         }
@@ -180,14 +190,27 @@ impl Catalog {
         Ok(Lock { schema, flopcast, scenarios, as_of: self.as_of, tables })
     }
 
-    /// A catalog of the lock's rows alone.
+    /// A catalog of the lock's rows alone. A hash beside a row cannot say who wrote the row, so what
+    /// none of the `known` catalogs has is told apart as given by the lock.
     ///
     /// # Errors
     /// If a row is not as it was locked, or if this version cannot read it.
-    pub fn locked(lock: Lock) -> Result<Self> {
-        let overlays = lock.overlays()?;
-        let catalog = Self { as_of: lock.as_of, lock: Some(lock), ..Self::embedded() };
+    pub fn locked(lock: Lock, known: &[Self]) -> Result<Self> {
+        let known = Known::of(&lock, known)?;
+        let overlays = lock.overlays(&known)?;
+        let strange = lock.tables.iter().flat_map(|(file, table)| {
+            let rows = table.rows.iter().filter(|row| !known.has(file, table, row));
+            let key = |row: &LockedRow| row.row.split(',').take(3).collect::<Vec<_>>().join(",");
+            rows.map(move |row| format!("{file}:{}", key(row)))
+        });
+        let by_lock = strange.collect();
+        let catalog = Self { as_of: lock.as_of, lock: Some(lock), by_lock, ..Self::embedded() };
         catalog.recording().over(overlays)
+    }
+
+    /// The rows of the lock that no known catalog has, by table and first cells.
+    pub fn given_by_lock(&self) -> &[String] {
+        &self.by_lock
     }
 
     /// Checks that every look-up so far has its answer in the lock, if there is one. A row that the
@@ -218,6 +241,35 @@ impl Catalog {
     /// The publications as rows of text.
     fn stored_sources(&self) -> Result<Vec<Stored>> {
         Sources::stored(None, &self.overlays, self.lock.is_some())
+    }
+}
+
+/// The rows that catalogs have of the tables of a lock, with their layers, and the columns.
+struct Known(BTreeSet<(&'static str, Layer, String)>, IndexMap<&'static str, String>);
+
+impl Known {
+    fn of(lock: &Lock, catalogs: &[Catalog]) -> Result<Self> {
+        type Publication = std::sync::Arc<Source>;
+        let (mut known, mut headers) = (BTreeSet::new(), IndexMap::new());
+        for catalog in catalogs {
+            let sources = (Publication::FILE, Publication::columns(), catalog.stored_sources()?);
+            for (file, columns, rows) in catalog.stored()?.into_iter().chain([sources]) {
+                if lock.tables.contains_key(file) {
+                    headers.insert(file, columns.join(","));
+                    known.extend(rows.iter().map(|row| (file, row.layer, row.text())));
+                }
+            }
+        }
+        Ok(Self(known, headers))
+    }
+
+    /// Whether one of them has the row, column by column.
+    fn has(&self, file: &str, table: &LockedTable, row: &LockedRow) -> bool {
+        let file = Catalog::TABLES.iter().find(|known| **known == file);
+        let Some(file) = file else { return false };
+        // A row says something else under other columns.
+        self.1.get(file).is_some_and(|columns| *columns == table.columns)
+            && self.0.contains(&(*file, row.layer, row.row.clone()))
     }
 }
 

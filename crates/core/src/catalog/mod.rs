@@ -58,6 +58,8 @@ pub struct Catalog {
     /// The lock that replaces the embedded rows, if the catalog was made from one.
     lock: Option<Lock>,
     look_ups: Option<LookUps>,
+    /// Rows of the lock that no known catalog has.
+    by_lock: Vec<String>,
     tables: Tables,
 }
 
@@ -295,6 +297,15 @@ impl Catalog {
         self.zone_rows().iter()
     }
 
+    /// The day of the newest price that the binary carries.
+    pub fn newest_price() -> Option<NaiveDate> {
+        static NEWEST: OnceLock<Option<NaiveDate>> = OnceLock::new();
+        *NEWEST.get_or_init(|| {
+            let catalog = Self::embedded();
+            catalog.prices().filter_map(|price| Some(price.citation.as_of?.start)).max()
+        })
+    }
+
     /// Every price, of all dates up to the catalog's.
     pub fn prices(&self) -> impl Iterator<Item = &Price> {
         self.price_rows().iter().filter(|p| self.is_visible(p.citation.as_of))
@@ -368,7 +379,8 @@ impl Catalog {
 
 /// Checks that the file is a table of the catalog.
 fn layer((name, text): &(&str, &str), layer: Layer) -> Result<Overlay> {
-    let overlay = Overlay { name: (*name).to_owned(), text: (*text).to_owned(), layer };
+    let overlay =
+        Overlay { name: (*name).to_owned(), text: (*text).to_owned(), layer, by_lock: false };
     if Catalog::TABLES.iter().any(|file| overlay.is(file)) {
         return Ok(overlay);
     }

@@ -29,6 +29,8 @@ pub struct Source {
     pub as_of: Option<AsOf>,
     /// A warning to read before relying on it.
     pub note: String,
+    /// Whether the row that cites it, or its own, is a lock's alone.
+    pub by_lock: bool,
 }
 
 /// The source of one fact: the row of a table, the publications behind it, and a date.
@@ -77,17 +79,20 @@ pub enum Span {
 impl Citation {
     /// Titles of the publications, for a reader.
     pub fn titles(&self) -> String {
-        let titles: Vec<_> = self.sources.iter().map(|s| s.title.as_str()).collect();
-        titles.join("; ")
+        let title = |source: &Arc<Source>| {
+            let by_lock = if source.by_lock { ", as the lock says" } else { "" };
+            format!("{}{by_lock}", source.title)
+        };
+        self.sources.iter().map(title).collect::<Vec<_>>().join("; ")
     }
 
     /// The citation as the basis of a value that enters an estimate.
     pub fn basis(&self) -> Basis {
-        Basis::Catalog {
-            row: self.row.clone(),
-            source: self.titles(),
-            date: self.as_of.map(|as_of| as_of.start),
+        let (row, source) = (self.row.clone(), self.titles());
+        if self.sources.iter().any(|source| source.by_lock) {
+            return Basis::Locked { row, source };
         }
+        Basis::Catalog { row, source, date: self.as_of.map(|as_of| as_of.start) }
     }
 
     /// The citation of a value computed from two facts: both rows, all publications, and the older
@@ -188,6 +193,7 @@ impl Row for Arc<Source> {
             reference: cells.text("reference").to_owned(),
             as_of: cells.as_of("date")?,
             note: cells.text("note").to_owned(),
+            by_lock: cells.by_lock(),
         }))
     }
 

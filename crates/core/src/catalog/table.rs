@@ -86,6 +86,8 @@ pub(super) struct Overlay {
     pub text: String,
     /// The layer that its rows stand in.
     pub layer: Layer,
+    /// Whether its rows are a lock's alone.
+    pub by_lock: bool,
 }
 
 impl Overlay {
@@ -188,7 +190,7 @@ impl<T: Row> Table<T> {
         };
         if !bare {
             let header = T::TEXT.lines().next().unwrap_or_default();
-            let from = (T::FILE, Layer::Embedded);
+            let from = (T::FILE, Layer::Embedded, false);
             each_row::<T>(from, header, (body(T::TEXT), 2), sources, &mut read)?;
         }
         for overlay in overlays.iter().filter(|o| o.is(T::FILE)) {
@@ -221,7 +223,7 @@ impl<T: Row> Group<T> {
             let header = T::TEXT.lines().next().unwrap_or_default();
             let mut read = |cells: &Cells<'_>| T::read(cells).map(|row| rows.push(row));
             let text = (self.text, self.line);
-            each_row::<T>((T::FILE, Layer::Embedded), header, text, sources, &mut read)
+            each_row::<T>((T::FILE, Layer::Embedded, false), header, text, sources, &mut read)
                 .expect("a test reads every embedded row");
             rows
         })
@@ -246,13 +248,13 @@ fn each_row_of_overlay<T: Row>(
 ) -> Result<()> {
     let text = overlay.text.strip_prefix('\u{feff}').unwrap_or(&overlay.text);
     let header = text.lines().next().unwrap_or_default();
-    let from = (overlay.name.as_str(), overlay.layer);
+    let from = (overlay.name.as_str(), overlay.layer, overlay.by_lock);
     each_row::<T>(from, header, (body(text), 2), sources, read)
 }
 
 /// Reads the rows of `text.0`, the first of which is on line `text.1`.
 fn each_row<T: Row>(
-    (file, layer): (&str, Layer),
+    (file, layer, by_lock): (&str, Layer, bool),
     header: &str,
     text: (&str, usize),
     sources: Option<&Sources>,
@@ -271,7 +273,8 @@ fn each_row<T: Row>(
         columns,
         sources,
         layer,
-        own: (layer == Layer::Own).then(|| Arc::new(own_source(file))),
+        by_lock,
+        own: (layer == Layer::Own).then(|| Arc::new(own_source(file, by_lock))),
         record: Vec::new(),
         line: text.1,
         next: Cell::new(0),
@@ -325,7 +328,7 @@ fn unquoted(cell: &str) -> Cow<'_, str> {
 }
 
 /// The source of the user's own rows that cite nothing.
-fn own_source(file: &str) -> Source {
+fn own_source(file: &str, by_lock: bool) -> Source {
     Source {
         id: "own".to_owned(),
         title: format!("your own {file}"),
@@ -333,6 +336,7 @@ fn own_source(file: &str) -> Source {
         reference: file.to_owned(),
         as_of: None,
         note: String::new(),
+        by_lock,
     }
 }
 
@@ -343,6 +347,7 @@ pub(super) struct Cells<'a> {
     columns: Vec<Option<usize>>,
     sources: Option<&'a Sources>,
     layer: Layer,
+    by_lock: bool,
     own: Option<Arc<Source>>,
     record: Vec<Cow<'a, str>>,
     line: usize,
@@ -354,6 +359,11 @@ impl Cells<'_> {
     /// The layer that the row stands in.
     pub(super) fn layer(&self) -> Layer {
         self.layer
+    }
+
+    /// Whether the row is a lock's alone.
+    pub(super) fn by_lock(&self) -> bool {
+        self.by_lock
     }
 
     /// The cell that names the row's group.
@@ -503,11 +513,15 @@ impl Cells<'_> {
 
     /// The publication of a short name, or an error with the nearest that are known.
     fn find(&self, id: &str) -> Result<Arc<Source>> {
-        let sources = self.sources.into_iter();
-        sources.flat_map(|s| s.of(None, id)).next().cloned().ok_or_else(|| {
+        let source = self.sources.into_iter().flat_map(|s| s.of(None, id)).next().cloned();
+        let source = source.ok_or_else(|| {
             let error = self.error(format!("`{id}` is not a source in sources.csv"));
             error.suggest(id, self.sources.into_iter().flat_map(Table::keys))
-        })
+        })?;
+        if self.by_lock {
+            return Ok(Arc::new(Source { by_lock: true, ..(*source).clone() }));
+        }
+        Ok(source)
     }
 
     /// The citation of this row's facts, from the short names in `column`. If `as_of` is `None`,

@@ -6,7 +6,7 @@ use crate::ledger::api::{Fleet, RequestPrice};
 use crate::ledger::line::{Ledger, Stage};
 use crate::ledger::plan::Api;
 use crate::ledger::years;
-use crate::provenance::{Input, Known, Traced, Unknown, Value};
+use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{
     DevicesPerInstance, Measure, Money, Per, RequestRate, Time, Tokens, show, text,
 };
@@ -15,12 +15,12 @@ use crate::serving::plan::RequestKind;
 /// The service against a hosted model.
 #[derive(Clone, Debug)]
 pub struct AgainstApi {
-    /// What the hosted model charges for a request.
+    /// The hosted model's charge for a request.
     pub per_query: Traced<RequestPrice>,
-    /// What it charges for all requests of the first year.
+    /// Its charge for all requests of the first year.
     pub yearly: Traced<Money>,
-    /// What the fleet of the first year costs.
-    pub fleet: Known<Money>,
+    /// The cost of the fleet in the first year.
+    pub fleet: Value<Money>,
     /// The least volume at which a fleet of its size costs no more; absent where the fleet's cost
     /// is unknown.
     pub break_even: Value<RequestRate>,
@@ -42,24 +42,20 @@ impl AgainstApi {
         let mine = Stage::Serving(first.year);
         let fleet = money
             .sum(|entry| entry.stage == mine && entry.resource.is_of_the_fleet())
-            .unwrap_or_else(|| {
-                let why = "the service names neither a provider nor a price";
-                Err(Unknown { why: why.to_owned() })
-            })
-            .map(|cost| cost.named("fleet in the first year"));
+            .or_else(|| Unknown::new("the service names neither a provider nor a price").into())
+            .named("fleet in the first year");
         let load = &service.target_utilisation.trace();
         let replica_rate = &(max_rate * load) / &service.peak_to_mean.trace();
         let single = DevicesPerInstance::from_stored(1.0);
         let rent = service.rent.as_ref();
         let instance = rent.and_then(|rent| rent.instance.as_ref());
         let break_even: Value<RequestRate> = fleet
-            .clone()
-            .ok()
+            .known()
             .map(|cost| {
                 let paid = first.packing.as_ref().map_or(&first.devices, |packing| &packing.paid);
                 let year = years::one();
                 let fleet = Fleet {
-                    device: (&cost / &(paid * &year)).named("cost of a device of the fleet"),
+                    device: (cost / &(paid * &year)).named("cost of a device of the fleet"),
                     replica_rate: replica_rate.named("planned mean rate of a replica"),
                     replica_devices: service.replica.all_devices(),
                     instance_devices: instance
@@ -88,7 +84,7 @@ impl AgainstApi {
                 let per_day =
                     |rate: RequestRate| text::count(text::convert(rate.stored(), "requests/day"));
                 let cheaper = match &self.fleet {
-                    Ok(fleet) if fleet.value() <= self.yearly.value() => "the fleet",
+                    Value::Known(fleet) if fleet.value() <= self.yearly.value() => "the fleet",
                     _ => "the hosted model",
                 };
                 format!(
@@ -96,9 +92,7 @@ impl AgainstApi {
                      does, {} against {} a year",
                     per_day(rate.value()),
                     per_day(self.rate),
-                    self.fleet
-                        .as_ref()
-                        .map_or_else(|_| "unknown".to_owned(), |it| show(it.value())),
+                    self.fleet.known().map_or_else(|| "unknown".to_owned(), |it| show(it.value())),
                     show(self.yearly.value()),
                 )
             }

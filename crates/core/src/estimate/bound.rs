@@ -24,7 +24,7 @@ pub struct LowerBound {
 }
 
 impl LowerBound {
-    /// Of the first year.
+    /// The lower bound of the first year.
     pub(super) fn of(service: &Service, year: &Year) -> Self {
         let name = |figure: &str| format!("inference.lower_bound.{figure}");
         let flops = (&service.flops.trace() * &year.requests).named(name("flops"));

@@ -8,11 +8,11 @@ use super::{AgainstApi, Observed, Ownership, TrainingForecast, money};
 use crate::diagnostic::{Error, Result};
 use crate::estimate::plan::{Finance, Refresh, Service};
 use crate::ledger::energy::{Load, Phase, When};
-use crate::ledger::footprint::{Co2e, Footprint, Location};
+use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::packing::Packing;
 use crate::ledger::{energy, years};
-use crate::provenance::{Known, Traced};
+use crate::provenance::{Traced, Value};
 use crate::quantity::{
     Co2eMass, DeviceFlopRate, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate,
     Requests, Time, Tokens,
@@ -24,16 +24,17 @@ use crate::serving::network::Pass;
 use crate::serving::plan::FlopPerRequest;
 use crate::serving::traffic::Profile;
 
-/// What a service takes.
+/// The forecast of a service.
 #[derive(Clone, Debug)]
 pub struct InferenceForecast {
     /// Devices of one replica.
     pub replica_devices: Traced<Devices>,
     /// Those of them that read prompts, where others write answers.
     pub prefill_devices: Option<Traced<Devices>>,
-    /// What one replica can do.
+    /// The limits of one replica.
     pub limits: ReplicaLimits,
-    /// Mean latencies at the first year's peak, the load being spread over the replicas that it needs.
+    /// Mean latencies at the first year's peak, the load being spread over the replicas that it
+    /// needs.
     pub latency: Latency,
     /// FLOPs of one request.
     pub flops: Traced<FlopPerRequest>,
@@ -43,31 +44,33 @@ pub struct InferenceForecast {
     pub years: Vec<Year>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
     pub money: Ledger<Money>,
-    /// What is bought for it, where the hardware is owned.
+    /// The purchases for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
     /// Against a hosted model, where the scenario names one.
     pub api: Option<AgainstApi>,
-    /// The sum of the rows over the horizon.
-    pub cost: Option<Known<Money>>,
-    /// Cost per request over the horizon.
-    pub serving_cost: Option<Known<Per<Money, Requests>>>,
-    /// Cost per request with the training's cost spread over all requests.
-    pub loaded_cost: Option<Known<Per<Money, Requests>>>,
-    /// Facility energy per request.
-    pub energy: Known<Per<Energy, Requests>>,
-    /// Location-based CO2e per request.
-    pub location: Known<Per<Co2eMass, Requests>>,
-    /// Embodied CO2e per request, middle estimate.
-    pub embodied: Known<Per<Co2eMass, Requests>>,
-    /// What a token takes; none for a service without tokens.
+    /// The sum of the rows over the horizon, in nominal USD.
+    pub cost: Value<Money>,
+    /// Cost per request over the horizon: cost of serving / requests of all years.
+    pub serving_cost: Value<Per<Money, Requests>>,
+    /// Cost per request with the training's cost spread over all requests: (cost of serving + cost
+    /// of
+    /// training) / requests of all years.
+    pub loaded_cost: Value<Per<Money, Requests>>,
+    /// Facility energy per request: IT energy x PUE / requests of all years.
+    pub energy: Value<Per<Energy, Requests>>,
+    /// Location-based CO2e per request: facility energy x grid intensity / requests of all years.
+    pub location: Value<Per<Co2eMass, Requests>>,
+    /// Embodied CO2e per request, middle estimate: the fleet's share / requests of all years.
+    pub embodied: Value<Per<Co2eMass, Requests>>,
+    /// Money, energy and CO2e per token; none for a service without tokens.
     pub tokens: Option<PerToken>,
-    /// What FLOPs alone would take in the first year.
+    /// The lower bound that FLOPs alone set in the first year.
     pub lower_bound: LowerBound,
-    /// What a simulation saw of a replica, where one was run.
+    /// Statistics of a simulated replica, where a simulation was run.
     pub observed: Option<Arc<Observed>>,
 }
 
-/// What one replica can do, by closed form or by simulation.
+/// The limits of one replica, by closed form or by simulation.
 #[derive(Clone, Debug)]
 pub struct ReplicaLimits {
     /// Tokens that its KV cache holds; none for a model without one.
@@ -78,7 +81,7 @@ pub struct ReplicaLimits {
     pub max_rate: Traced<RequestRate>,
     /// Share of a full replica's time that prompts take; none where nothing is generated.
     pub prompt_share: Option<Traced<Ratio>>,
-    /// What guessing ahead does, where tokens are guessed.
+    /// The rounds of speculative decoding, where tokens are drafted.
     pub speculation: Option<Rounds>,
 }
 
@@ -109,13 +112,14 @@ impl From<Capability> for ReplicaLimits {
 pub struct Year {
     /// From 1.
     pub year: u32,
-    /// Requests of the year.
+    /// Requests of the year: rate x (1 + growth)^(year - 1) x one year.
     pub requests: Traced<Requests>,
-    /// The rate that the fleet is sized for.
+    /// The rate that the fleet is sized for: mean rate of the year x peak / mean.
     pub peak_rate: Traced<RequestRate>,
-    /// Replicas, redundancy included.
+    /// Replicas: ceil(peak rate / (highest rate of a replica x target utilisation)), at least one,
+    /// + redundancy.
     pub replicas: Traced<Ratio>,
-    /// Devices of the replicas.
+    /// Devices of the replicas: replicas x devices of a replica.
     pub devices: Traced<Devices>,
     /// Replicas hour by hour, where the fleet follows its load.
     pub scaling: Option<Autoscaling>,
@@ -129,10 +133,10 @@ pub struct Year {
 
 impl InferenceForecast {
     /// The sum of the rows of a year.
-    pub fn cost_of(&self, year: &Year) -> Option<Known<Money>> {
+    pub fn cost_of(&self, year: &Year) -> Value<Money> {
         let stage = Stage::Serving(year.year);
-        let cost = self.money.sum(|entry| entry.stage == stage)?;
-        Some(super::name(cost, &format!("{}.cost_usd", stage.path())))
+        let cost = self.money.sum(|entry| entry.stage == stage);
+        cost.named(format_args!("{}.cost_usd", stage.path()))
     }
 }
 
@@ -152,7 +156,7 @@ pub(super) fn forecast(
     serve(service, finance, training, limits, latency)
 }
 
-/// What a replica can do by closed form.
+/// The limits of a replica by closed form.
 ///
 /// # Errors
 /// It does not hold the model.
@@ -235,23 +239,19 @@ pub(super) fn serve(
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
         .named("requests over the horizon");
     let money = money::of_service(service, finance, &years, first_month);
-    let cost = money.sum(|_| true).map(|cost| super::name(cost, "inference.cost_usd.total"));
-    let facility = super::add(years.iter().map(|y| y.footprint.facility.clone()));
-    let location = super::add(years.iter().map(|y| y.footprint.location.clone()))
-        .map(Traced::<Co2e<Location>>::retype::<Co2eMass>);
-    let embodied = super::add(years.iter().map(|y| y.footprint.embodied[1].total.clone()));
+    let cost = money.sum(|_| true).named("inference.cost_usd.total");
+    let footprints = || years.iter().map(|year| &year.footprint);
+    let facility = Value::sum(footprints().map(|it| it.facility.clone()));
+    let location = Value::sum(footprints().map(|it| it.location.clone()));
+    let location: Value<Co2eMass> = location.map(Traced::retype);
+    let embodied = Value::sum(footprints().map(|it| it.embodied[1].total.clone()));
 
     let per_query = |figure: &str| format!("inference.per_query.{figure}");
-    let per_request = |cost: Known<Money>, name: &str| {
-        cost.map(|cost| (&cost / &sum_requests).named(per_query(name)))
-    };
-    let serving_cost = cost.clone().map(|cost| per_request(cost, "serving_usd"));
-    let training_cost = training.and_then(|training| training.cost.clone());
-    let loaded_cost = cost.clone().zip(training_cost).map(|(serving, training)| {
-        per_request(super::add([serving, training].into_iter()), "loaded_usd")
-    });
-    let energy = facility.map(|e| (&e / &sum_requests).named(per_query("energy_wh")));
-    let location = location.map(|c| (&c / &sum_requests).named(per_query("co2e_g.location")));
+    let serving_cost = (&cost / &sum_requests).named(per_query("serving_usd"));
+    let training_cost: Value<Money> = training.map(|training| &training.cost).into();
+    let loaded_cost = (&(&cost + &training_cost) / &sum_requests).named(per_query("loaded_usd"));
+    let energy = (&facility / &sum_requests).named(per_query("energy_wh"));
+    let location = (&location / &sum_requests).named(per_query("co2e_g.location"));
     Ok(InferenceForecast {
         replica_devices: service.replica.all_devices(),
         prefill_devices: service
@@ -260,9 +260,9 @@ pub(super) fn serve(
             .as_ref()
             .map(|pools| service.replica.prefill_pool(pools)),
         flops: service.flops.trace(),
-        tokens: PerToken::of(service, &limits, serving_cost.as_ref(), &energy, &location),
+        tokens: PerToken::of(service, &limits, &serving_cost, &energy, &location),
         lower_bound: LowerBound::of(service, first),
-        embodied: embodied.map(|c| (&c / &sum_requests).named(per_query("co2e_g.embodied"))),
+        embodied: (&embodied / &sum_requests).named(per_query("co2e_g.embodied")),
         api: service
             .api
             .as_ref()

@@ -19,7 +19,7 @@ use crate::estimate::plan::{Scenario, TrainingPlan};
 use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::line::Line;
 use crate::ledger::years;
-use crate::provenance::{Inputs as _, Known, Traced, Unknown, inputs};
+use crate::provenance::{Inputs as _, Traced, Unknown, Value, inputs};
 use crate::quantity::{Co2eMass, Energy, Money};
 use crate::serving::closed_form::{Latency, Rounds};
 use crate::training::predict;
@@ -35,7 +35,7 @@ pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};
 
-/// What a scenario takes.
+/// The forecast of a scenario.
 #[derive(Clone, Debug)]
 pub struct Estimate {
     /// The training run.
@@ -51,19 +51,20 @@ pub struct Estimate {
 pub struct Tco {
     /// Years of service; 0 without one.
     pub horizon_years: Traced<f64>,
-    /// The sum of all payments.
-    pub total: Known<Money>,
+    /// The sum of all payments: cost of training + cost of each year of serving, in nominal USD.
+    pub total: Value<Money>,
     /// All payments discounted to the start: training now, each year of serving at its end.
-    pub present_value: Known<Money>,
-    /// Facility energy.
-    pub energy: Known<Energy>,
-    /// Location-based CO2e of the electricity.
-    pub location: Known<Co2e<Location>>,
+    pub present_value: Value<Money>,
+    /// Facility energy of training and of every year: IT energy x PUE.
+    pub energy: Value<Energy>,
+    /// Location-based CO2e of the electricity: facility energy x grid intensity (GHG Protocol,
+    /// Scope 2 Guidance).
+    pub location: Value<Co2e<Location>>,
     /// Embodied CO2e, middle estimate.
-    pub embodied: Known<Co2eMass>,
+    pub embodied: Value<Co2eMass>,
     /// Software carbon intensity: (energy x intensity + embodied) of one functional unit of
     /// serving (ISO/IEC 21031), where the scenario names one.
-    pub sci: Option<Known<Co2eMass>>,
+    pub sci: Value<Co2eMass>,
 }
 
 impl Estimate {
@@ -90,14 +91,14 @@ pub struct Engine {
     records: bool,
 }
 
-/// What a simulation found of a service's replica, in place of the closed forms.
+/// The result of simulating a service's replica, in place of the closed forms.
 #[derive(Clone, Debug)]
 pub struct Simulated {
-    /// What one replica can do.
+    /// The limits of one replica.
     pub limits: ReplicaLimits,
     /// Mean latencies at the peak.
     pub latency: Latency,
-    /// What else was seen.
+    /// Further statistics.
     pub observed: Arc<Observed>,
 }
 
@@ -155,7 +156,7 @@ impl Engine {
         if self.records { moved.recorded() } else { moved }
     }
 
-    /// What the step-time model says of the run.
+    /// The step-time model's prediction of the run.
     pub fn predicted(&self) -> Option<&Predicted> {
         self.settled.as_ref()?.predicted.as_ref()
     }
@@ -227,61 +228,41 @@ fn tco(
     if training.is_none() && by_year.is_empty() {
         return None;
     }
-    let unpriced = |stage: &str| Unknown {
-        why: format!("{stage} names neither a provider nor a price, so the total cost is unknown"),
+    let priced = |cost: Value<Money>, stage: &str| {
+        cost.or_else(|| {
+            let why = "names neither a provider nor a price, so the total cost is unknown";
+            Unknown::new(format!("{stage} {why}")).into()
+        })
     };
-    let stated =
-        |cost: Option<Known<Money>>, stage: &str| cost.unwrap_or_else(|| Err(unpriced(stage)));
-    let once = training.map(|t| stated(t.cost.clone(), "training"));
-    let yearly: Vec<Known<Money>> = inference.map_or_else(Vec::new, |inference| {
-        by_year.iter().map(|year| stated(inference.cost_of(year), "inference")).collect()
+    let once = training.map(|training| priced(training.cost.clone(), "training"));
+    let yearly: Vec<Value<Money>> = inference.map_or_else(Vec::new, |inference| {
+        by_year.iter().map(|year| priced(inference.cost_of(year), "inference")).collect()
     });
-    let total = add(once.iter().chain(&yearly).cloned());
-    let present =
-        add(once.iter().cloned().chain(by_year.iter().zip(&yearly).map(|(year, cost)| {
-            cost.as_ref()
-                .map(|cost| years::discounted(cost, &rate, year.year))
-                .map_err(Clone::clone)
-        })));
-    let energy = add(training
+    let total = Value::sum(once.iter().chain(&yearly).cloned());
+    let discounted = by_year
         .iter()
-        .map(|t| t.footprint.facility.clone())
-        .chain(by_year.iter().map(|y| y.footprint.facility.clone())));
-    let location = add(training
-        .iter()
-        .map(|t| t.footprint.location.clone())
-        .chain(by_year.iter().map(|y| y.footprint.location.clone())));
-    let embodied = add(training
-        .iter()
-        .map(|t| t.footprint.embodied[1].total.clone())
-        .chain(by_year.iter().map(|y| y.footprint.embodied[1].total.clone())));
+        .zip(&yearly)
+        .map(|(year, cost)| cost.clone().map(|cost| years::discounted(&cost, &rate, year.year)));
+    let present_value = Value::sum(once.iter().cloned().chain(discounted));
+    let footprints = || {
+        let training = training.iter().map(|training| &training.footprint);
+        training.chain(by_year.iter().map(|year| &year.footprint))
+    };
+    let energy = Value::sum(footprints().map(|it| it.facility.clone()));
+    let location = Value::sum(footprints().map(|it| it.location.clone()));
+    let embodied = Value::sum(footprints().map(|it| it.embodied[1].total.clone()));
     let sci = scenario.functional_unit.as_ref().zip(inference).map(|(unit, inference)| {
-        let (location, embodied) = (inference.location.clone()?, inference.embodied.clone()?);
-        Ok((&(&location + &embodied) * &unit.trace()).named("sci.co2e_g"))
+        (&(&inference.location + &inference.embodied) * &unit.trace()).named("sci.co2e_g")
     });
     Some(Tco {
-        sci,
+        sci: sci.into(),
         horizon_years: rate.beside(by_year.len() as f64, || {
             ("years of service".to_owned(), "calendar".to_owned())
         }),
-        total: name(total, "tco.total_usd"),
-        present_value: name(present, "tco.present_value_usd"),
-        energy: name(energy, "tco.energy_kwh"),
-        location: name(location, "tco.co2e_kg.location"),
-        embodied: name(embodied, "tco.co2e_kg.embodied"),
+        total: total.named("tco.total_usd"),
+        present_value: present_value.named("tco.present_value_usd"),
+        energy: energy.named("tco.energy_kwh"),
+        location: location.named("tco.co2e_kg.location"),
+        embodied: embodied.named("tco.co2e_kg.embodied"),
     })
-}
-
-/// The sum of one or more figures; unknown as soon as one of them is.
-fn add<Q>(figures: impl Iterator<Item = Known<Q>>) -> Known<Q>
-where
-    Q: crate::quantity::Measure + std::ops::Add<Output = Q>,
-{
-    figures
-        .reduce(|sum, figure| Ok(&sum? + &figure?))
-        .unwrap_or_else(|| Err(Unknown { why: "there is nothing to add up".to_owned() }))
-}
-
-fn name<Q: crate::quantity::Measure>(figure: Known<Q>, name: &str) -> Known<Q> {
-    figure.map(|figure: Traced<Q>| figure.named(name))
 }

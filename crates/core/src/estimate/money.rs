@@ -8,17 +8,17 @@ use crate::ledger::packing::Packing;
 use crate::ledger::plan::Rent;
 use crate::ledger::rent::Term;
 use crate::ledger::years;
-use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{DataPerRequest, Devices, Energy, Measure, Money, Time};
 use crate::training::run::RunTime;
 
-/// What a training run costs.
+/// The rows of money of a training run.
 pub(super) fn of_training(
     plan: &TrainingPlan,
     run: &RunTime,
     devices: Option<&Traced<Devices>>,
     packing: Option<&Packing>,
-    facility: &Known<Energy>,
+    facility: &Value<Energy>,
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
@@ -36,8 +36,9 @@ pub(super) fn of_training(
     }
     if let Some(costs) = &plan.costs {
         enter_unpriced(&mut ledger, stage, term.period);
-        let length = run.wall_clock.clone().ok_or_else(|| Unknown {
-            why: "how long the run lasts is unknown without a number of devices".to_owned(),
+        let length = Value::from(run.wall_clock.clone()).or_else(|| {
+            let why = "how long the run lasts is unknown without a number of devices";
+            Unknown::new(why).into()
         });
         let span = Span { stage, period: term.period, length: &length };
         costs.enter(&mut ledger, span, Input::trace);
@@ -51,7 +52,7 @@ pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
     trained.map_or(0, |wall| Period::during(wall.value()).months())
 }
 
-/// What a service costs, year by year.
+/// The rows of money of a service, year by year.
 pub(super) fn of_service(
     service: &Service,
     finance: &Finance,
@@ -65,7 +66,7 @@ pub(super) fn of_service(
             enter_rent(rent, finance, years, period, &mut ledger);
         }
     }
-    let length = Ok(years::one());
+    let length = Value::Known(years::one());
     for year in years {
         let (stage, period) = (Stage::Serving(year.year), period(year));
         let service = service.in_year(year.year);
@@ -121,14 +122,10 @@ fn enter_rent(
 
 /// Other costs alone are no total: where nothing says what devices cost, their row is unknown.
 fn enter_unpriced(ledger: &mut Ledger<Money>, stage: Stage, period: Period) {
-    if ledger.sum(|entry| entry.stage == stage).is_some() {
+    if !ledger.sum(|entry| entry.stage == stage).is_absent() {
         return;
     }
     let why = "the scenario names neither a provider nor a price, so the rent is unknown";
-    ledger.enter(Line {
-        entry: Entry { stage, resource: Resource::Compute, detail: "", kind: Kind::Opex, period },
-        amount: Err(Unknown { why: why.to_owned() }),
-        quantity: None,
-        unit_price: None,
-    });
+    let entry = Entry { stage, resource: Resource::Compute, detail: "", kind: Kind::Opex, period };
+    ledger.enter(Line::unknown(entry, why));
 }

@@ -1,4 +1,4 @@
-//! What a simulation saw of a replica at the peak, beside what the forecast rests on.
+//! Statistics of a simulated replica at the peak, beside those that the forecast rests on.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::provenance::Step;
 use crate::quantity::{Data, Ratio, RequestRate, Time};
 use crate::serving::simulator::ClassReport;
 
-/// What a simulation saw; none is what it has not, or was not asked for.
+/// Statistics of a simulation; none where it has none, or was not asked for one.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// Latencies of all requests.
@@ -21,7 +21,7 @@ pub struct Observed {
     pub planned_rate: Option<RequestRate>,
     /// Weights on a replica.
     pub weights: Option<Data>,
-    /// What is left for its KV cache.
+    /// Memory that is left for its KV cache.
     pub kv_cache: Option<Data>,
     /// Share of the KV cache in use while busy: mean and most.
     pub kv_used: Option<[Ratio; 2]>,
@@ -35,7 +35,7 @@ pub struct Observed {
     pub busy: Option<Ratio>,
     /// Sequences in the batch while busy: mean and most.
     pub batch: Option<[Ratio; 2]>,
-    /// What the simulated requests are drawn from.
+    /// The traffic that the simulated requests are drawn from.
     pub inputs: Vec<Arc<Step>>,
     /// Share of the fleet's highest rate that is unused at the peak.
     pub headroom: Option<Ratio>,

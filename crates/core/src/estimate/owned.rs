@@ -1,11 +1,11 @@
-//! What it means that the hardware of a stage is owned, beside the rows of the ledger.
+//! Purchases of owned hardware and the comparison with a rent, beside the rows of the ledger.
 
 use super::{Year, money};
 use crate::estimate::plan::Service;
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::plan::Owned;
 use crate::ledger::rent_or_buy::RentOrBuy;
-use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{DeviceTime, Devices, Energy, Money};
 
 /// The purchase of the hardware, and whether a rent would have been cheaper.
@@ -18,11 +18,11 @@ pub struct Ownership {
 }
 
 impl Ownership {
-    /// Of a run on `bought` devices, which took energy in its device-time.
+    /// The ownership of a run on `bought` devices, which took energy in its device-time.
     pub(super) fn of_run(
         owned: &Owned,
         bought: Option<&Traced<Devices>>,
-        (time, facility): (&Traced<DeviceTime>, &Known<Energy>),
+        (time, facility): (&Traced<DeviceTime>, &Value<Energy>),
         discount: &Input<f64>,
     ) -> Self {
         let mut purchases = Ledger::default();
@@ -34,7 +34,8 @@ impl Ownership {
         Self { purchases, rent_or_buy: owned.rent_or_buy(time, facility, &discount) }
     }
 
-    /// Of a service: each year buys the devices that its fleet has more than the last, of a renewed
+    /// The ownership of a service: each year buys the devices that its fleet has more than the
+    /// last, of a renewed
     /// fleet all.
     pub(super) fn of_service(
         service: &Service,

@@ -16,7 +16,7 @@ use crate::training::plan::{Efficiency, Prediction, Run};
 /// A scenario, resolved: what [`crate::estimate`] computes from.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// What it is, in one line.
+    /// A description in one line.
     pub name: String,
     /// The training run.
     pub training: Option<Arc<TrainingPlan>>,
@@ -28,11 +28,11 @@ pub struct Scenario {
     pub functional_unit: Option<Input<Requests>>,
     /// Dates of the catalog's data that it rests on.
     pub dates: Vec<(String, String)>,
-    /// What was assumed about the model.
+    /// Assumptions about the model.
     pub model_assumptions: Vec<String>,
-    /// What was chosen because nobody did, beside quantities.
+    /// Choices that flopcast made because nobody did, beside quantities.
     pub choices: Vec<Choice>,
-    /// What the user should know before trusting the figures.
+    /// Warnings to read before trusting the figures.
     pub warnings: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ pub struct Scenario {
 pub struct Choice {
     /// The key of the scenario that would make it.
     pub path: &'static str,
-    /// What was chosen.
+    /// The choice.
     pub value: String,
     /// Why.
     pub why: String,
@@ -66,17 +66,17 @@ pub struct Service {
     pub start_up: Option<Input<Time>>,
     /// FLOPs of one request, prompt and answer.
     pub flops: Input<FlopPerRequest>,
-    /// What is paid; absent where the scenario names neither provider nor price.
+    /// The rent; absent where the scenario names neither provider nor price.
     pub rent: Option<Rent>,
-    /// What the hardware costs, where it is owned: then there is no rent.
+    /// The cost of owned hardware: then there is no rent.
     pub owned: Option<Owned>,
-    /// What is paid beside devices.
+    /// Costs beside devices.
     pub costs: Option<Costs<DataPerRequest>>,
     /// Power, grid and water.
     pub site: Site,
     /// A hosted model that it is compared with.
     pub api: Option<Api>,
-    /// What a simulation needs.
+    /// Inputs of a simulation.
     pub demand: Demand,
     /// The refresh of its fleet.
     pub refresh: Option<Refresh>,
@@ -117,23 +117,25 @@ pub struct Refresh {
 /// A training run and where it runs.
 #[derive(Clone, Debug)]
 pub struct TrainingPlan {
-    /// What is computed.
+    /// The computation of the run.
     pub run: Run,
     /// How well the devices are used; predicted where nobody said.
     pub efficiency: Option<Efficiency>,
-    /// What the step-time model needs, where devices, tokens and layout allow a prediction.
+    /// Inputs of the step-time model, where devices, tokens and layout allow a prediction.
     pub prediction: Option<Prediction>,
-    /// What is paid; absent where the scenario names neither provider nor price.
+    /// The rent; absent where the scenario names neither provider nor price.
     pub rent: Option<Rent>,
-    /// What the hardware costs, where it is owned: then there is no rent.
+    /// The cost of owned hardware: then there is no rent.
     pub owned: Option<Owned>,
-    /// What is paid beside devices.
+    /// Costs beside devices.
     pub costs: Option<Costs<Data>>,
     /// Power, grid and water.
     pub site: Site,
     /// Parameters of the model, in billions.
     pub billion_parameters: Input<f64>,
-    /// What a model card says of it.
+    /// Parameters that are trained, where adapters are.
+    pub trainable: Option<Input<f64>>,
+    /// Facts for its model card.
     pub card: Card,
     /// The first day.
     pub start: Option<chrono::NaiveDate>,
@@ -192,7 +194,7 @@ inputs!(Scenario {
     but name, dates, model_assumptions, choices, warnings,
 });
 inputs!(TrainingPlan {
-    run, efficiency, rent, owned, costs, site, billion_parameters;
+    run, efficiency, rent, owned, costs, site, billion_parameters, trainable;
     but prediction, card, start, deadline,
 });
 inputs!(Service {

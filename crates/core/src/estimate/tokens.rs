@@ -1,4 +1,4 @@
-//! What a token takes: the price of input and output apart, energy and carbon.
+//! Money, energy and carbon per token, with the prices of input and output apart.
 //!
 //! A replica's time is shared by prompts and answers, and whoever pays for the replica pays for
 //! both. With s the share of a full replica's time that prompts take and c the cost of a request:
@@ -10,33 +10,33 @@
 
 use super::ReplicaLimits;
 use crate::estimate::plan::Service;
-use crate::provenance::{Known, Traced};
-use crate::quantity::{Co2eMass, Energy, Money, Per, Requests, Tokens, TokensPerRequest};
+use crate::provenance::Value;
+use crate::quantity::{Co2eMass, Energy, Money, Per, Requests, Tokens};
 
-/// What a token takes.
+/// Money, energy and CO2e per token.
 #[derive(Clone, Debug)]
 pub struct PerToken {
-    /// Money, where anything is paid.
-    pub money: Option<Prices>,
+    /// Money; absent where nothing is paid.
+    pub money: Prices,
     /// Facility energy, input and output counted alike.
-    pub energy: Known<Per<Energy, Tokens>>,
+    pub energy: Value<Per<Energy, Tokens>>,
     /// Location-based CO2e, input and output counted alike.
-    pub location: Known<Per<Co2eMass, Tokens>>,
+    pub location: Value<Per<Co2eMass, Tokens>>,
     /// Facility energy of a request per token of its answer.
-    pub energy_per_output: Known<Per<Energy, Tokens>>,
+    pub energy_per_output: Value<Per<Energy, Tokens>>,
     /// Location-based CO2e of a request per token of its answer.
-    pub location_per_output: Known<Per<Co2eMass, Tokens>>,
+    pub location_per_output: Value<Per<Co2eMass, Tokens>>,
 }
 
 /// Cost of serving per token.
 #[derive(Clone, Debug)]
 pub struct Prices {
     /// Input and output counted alike.
-    pub all: Known<Per<Money, Tokens>>,
+    pub all: Value<Per<Money, Tokens>>,
     /// A token of the prompt.
-    pub input: Known<Per<Money, Tokens>>,
+    pub input: Value<Per<Money, Tokens>>,
     /// A token of the answer.
-    pub output: Known<Per<Money, Tokens>>,
+    pub output: Value<Per<Money, Tokens>>,
 }
 
 impl PerToken {
@@ -44,9 +44,9 @@ impl PerToken {
     pub(super) fn of(
         service: &Service,
         limits: &ReplicaLimits,
-        cost: Option<&Known<Per<Money, Requests>>>,
-        energy: &Known<Per<Energy, Requests>>,
-        location: &Known<Per<Co2eMass, Requests>>,
+        cost: &Value<Per<Money, Requests>>,
+        energy: &Value<Per<Energy, Requests>>,
+        location: &Value<Per<Co2eMass, Requests>>,
     ) -> Option<Self> {
         let output = service.replica.output.as_ref()?.trace();
         let share = limits.prompt_share.as_ref()?;
@@ -55,28 +55,16 @@ impl PerToken {
         let rest = 1.0 - share;
         let name = |figure: &str| format!("inference.per_million_tokens.{figure}");
         let of_output = |figure: &str| format!("inference.per_output_token.{figure}");
-        let each = |what: &Known<Per<Energy, Requests>>,
-                    tokens: &Traced<TokensPerRequest>,
-                    name: String| {
-            what.clone().map(|energy| (&energy / tokens).named(&name))
-        };
-        let mass = |tokens: &Traced<TokensPerRequest>, name: String| {
-            location.clone().map(|m| (&m / tokens).named(&name))
-        };
         Some(Self {
-            money: cost.map(|cost| Prices {
-                all: cost.clone().map(|cost| (&cost / &tokens).named(name("cost_usd"))),
-                input: cost
-                    .clone()
-                    .map(|cost| (&(&cost * share) / &input).named(name("input_usd"))),
-                output: cost
-                    .clone()
-                    .map(|cost| (&(&cost * &rest) / &output).named(name("output_usd"))),
-            }),
-            energy: each(energy, &tokens, name("energy_kwh")),
-            location: mass(&tokens, name("co2e_kg.location")),
-            energy_per_output: each(energy, &output, of_output("energy_j")),
-            location_per_output: mass(&output, of_output("co2e_g.location")),
+            money: Prices {
+                all: (cost / &tokens).named(name("cost_usd")),
+                input: (&(cost * share) / &input).named(name("input_usd")),
+                output: (&(cost * &rest) / &output).named(name("output_usd")),
+            },
+            energy: (energy / &tokens).named(name("energy_kwh")),
+            location: (location / &tokens).named(name("co2e_kg.location")),
+            energy_per_output: (energy / &output).named(of_output("energy_j")),
+            location_per_output: (location / &output).named(of_output("co2e_g.location")),
         })
     }
 }

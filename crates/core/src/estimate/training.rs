@@ -10,15 +10,15 @@ use crate::ledger::packing::Packing;
 use crate::ledger::rent::FlopPerMoney;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
-use crate::provenance::{Input, Known, Traced, Unknown};
+use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::dimension::CENTURY;
 use crate::quantity::text::number;
-use crate::quantity::{DeviceMemory, DeviceTime, Devices, Flop, Measure, Money, Time};
+use crate::quantity::{DeviceMemory, DeviceTime, Devices, Flop, Measure, Money, Ratio, Time};
 use crate::training::layout::Candidate;
 use crate::training::memory::Memory;
 use crate::training::run::{RunTime, Settled, Spent};
 
-/// What a training run takes.
+/// The forecast of a training run.
 #[derive(Clone, Debug)]
 pub struct TrainingForecast {
     /// FLOPs, utilisation and time.
@@ -29,21 +29,24 @@ pub struct TrainingForecast {
     pub packing: Option<Packing>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
     pub money: Ledger<Money>,
-    /// The sum of the rows.
-    pub cost: Option<Known<Money>>,
-    /// FLOP for a dollar at the dense peak.
-    pub peak_flops_per_usd: Option<Known<FlopPerMoney>>,
-    /// Model FLOP for a dollar.
-    pub achieved_flops_per_usd: Option<Known<FlopPerMoney>>,
+    /// The sum of the rows, in USD.
+    pub cost: Value<Money>,
+    /// FLOP for a dollar at the dense peak: device-time x peak / cost.
+    pub peak_flops_per_usd: Value<FlopPerMoney>,
+    /// Model FLOP for a dollar: model FLOPs / cost.
+    pub achieved_flops_per_usd: Value<FlopPerMoney>,
+    /// Parameters that are trained, where adapters are.
+    pub trainable: Option<Traced<Ratio>>,
     /// Memory of the fullest device, where the layout is known.
     pub memory: Option<Memory<Traced<DeviceMemory>>>,
     /// Energy, carbon and water.
     pub footprint: Footprint,
-    /// Software carbon intensity.
+    /// Software carbon intensity: (E x I + M) per run, token and billion parameters (ISO/IEC
+    /// 21031).
     pub sci: TrainingIntensity,
     /// The cleanest start, where the scenario asks for it.
     pub best_start: Option<std::result::Result<BestStart, Unknown>>,
-    /// What was bought for it, where the hardware is owned.
+    /// The purchases for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
     /// First and last day, where the start is known.
     pub calendar: Option<Calendar>,
@@ -89,10 +92,9 @@ pub(super) fn forecast(
         let used = (&run.device_time, facility);
         Ownership::of_run(owned, held.as_ref(), used, discount)
     });
-    let cost = money.sum(|_| true).map(|cost| super::name(cost, "training.cost_usd.total"));
+    let cost = money.sum(|_| true).named("training.cost_usd.total");
     let per_usd = |flops: &Traced<Flop>, name: &str| {
-        let cost = cost.clone()?;
-        Some(cost.map(|cost| (flops / &cost).named(format!("training.flops_per_usd.{name}"))))
+        (flops / &cost).named(format_args!("training.flops_per_usd.{name}"))
     };
     let at_peak = &run.device_time * &plan.run.peak.trace();
     let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
@@ -115,6 +117,7 @@ pub(super) fn forecast(
         peak_flops_per_usd: per_usd(&at_peak, "peak"),
         achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
         sci: TrainingIntensity::new(&footprint, run.tokens.as_ref(), &plan.billion_parameters),
+        trainable: plan.trainable.as_ref().map(|it| it.trace().retype::<Ratio>()),
         best_start: best_start(plan, run.wall_clock.as_ref()),
         footprint,
         ownership,
@@ -128,7 +131,8 @@ pub(super) fn forecast(
     })
 }
 
-/// What the devices are paid for, by how busy they are. Lost time of an unknown kind counts as
+/// The phases of paid device-time, by how busy the devices are. Lost time of an unknown kind counts
+/// as
 /// busy.
 fn phases(spent: &Spent) -> Vec<Phase> {
     let phase = |name, time: &Traced<DeviceTime>, load| Phase { name, time: time.clone(), load };
@@ -151,10 +155,7 @@ fn best_start(
     length: Option<&Traced<Time>>,
 ) -> Option<std::result::Result<BestStart, Unknown>> {
     let (window, start) = plan.site.start_window.as_ref().zip(plan.start)?;
-    Some(match length {
-        Some(length) => window.best_start(start, length),
-        None => Err(Unknown {
-            why: "the best start is unknown: nobody says on how many devices the run is".to_owned(),
-        }),
-    })
+    let why = "the best start is unknown: nobody says on how many devices the run is";
+    let unknown = || Err(Unknown::new(why));
+    Some(length.map_or_else(unknown, |length| window.best_start(start, length)))
 }

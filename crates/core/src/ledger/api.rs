@@ -13,7 +13,7 @@ use crate::quantity::{
     show,
 };
 
-/// What is paid or earned over time.
+/// Money paid or earned over time.
 type MoneyRate = Per<Money, Time>;
 
 /// Price of one request.
@@ -22,7 +22,7 @@ pub type RequestPrice = Per<Money, Requests>;
 /// A fleet that is sized by the load.
 #[derive(Clone, Debug)]
 pub struct Fleet {
-    /// What one device costs, whether it works or not.
+    /// The cost of one device, at work or idle.
     pub device: Traced<DevicePrice>,
     /// Requests that a replica is planned to take on average.
     pub replica_rate: Traced<RequestRate>,

@@ -6,17 +6,17 @@
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use crate::ledger::plan::{Draw, PowerModel};
-use crate::provenance::{Traced, Unknown};
+use crate::provenance::{Traced, Unknown, Value};
 use crate::quantity::{DevicePower, DeviceTime, Energy, Measure, Ratio};
 
 /// A stretch of device-time that is paid for.
 #[derive(Clone, Debug)]
 pub struct Phase {
-    /// What it is: `steps`, `spares`.
+    /// The name: `steps`, `spares`.
     pub name: &'static str,
     /// How long, times devices.
     pub time: Traced<DeviceTime>,
-    /// What the devices do.
+    /// The load of the devices.
     pub load: Load,
 }
 
@@ -46,17 +46,12 @@ pub fn rows(power: &Result<PowerModel, Unknown>, when: When, phases: &[Phase]) -
     let When { stage, period } = when;
     let entry = |resource, detail| Entry { stage, resource, detail, kind: Kind::Opex, period };
     match power {
-        Err(unknown) => ledger.enter(Line {
-            entry: entry(Resource::Power, ""),
-            amount: Err(unknown.clone()),
-            quantity: None,
-            unit_price: None,
-        }),
+        Err(unknown) => ledger.enter(Line::unknown(entry(Resource::Power, ""), &unknown.why)),
         Ok(PowerModel::Average(power)) => {
             let paid = phases.iter().map(|phase| phase.time.clone());
             if let Some(paid) = paid.reduce(|sum, time| &sum + &time) {
-                let power = power.trace();
-                ledger.enter(Line::new(entry(Resource::Power, ""), &Ok(paid), &Ok(power)));
+                let (paid, power) = (Value::Known(paid), Value::Known(power.trace()));
+                ledger.enter(Line::new(entry(Resource::Power, ""), &paid, &power));
             }
         }
         Ok(PowerModel::ByLoad { busy, idle, idle_host }) => {
@@ -67,7 +62,7 @@ pub fn rows(power: &Result<PowerModel, Unknown>, when: When, phases: &[Phase]) -
             }
             let idle = idle.named("power of an idle device with its host");
             let above = (&busy - &idle).or_nothing();
-            let (idle, above) = (Ok(idle), Ok(above));
+            let (idle, above) = (Value::Known(idle), Value::Known(above));
             for Phase { name, time, load } in phases {
                 let at_work = match load {
                     Load::Busy => Some(time.clone()),
@@ -76,9 +71,10 @@ pub fn rows(power: &Result<PowerModel, Unknown>, when: When, phases: &[Phase]) -
                 };
                 if let Some(at_work) = at_work {
                     let entry = entry(Resource::Work, name);
-                    ledger.enter(Line::new(entry, &Ok(at_work), &above));
+                    ledger.enter(Line::new(entry, &Value::Known(at_work), &above));
                 }
-                ledger.enter(Line::new(entry(Resource::Idle, name), &Ok(time.clone()), &idle));
+                let time = Value::Known(time.clone());
+                ledger.enter(Line::new(entry(Resource::Idle, name), &time, &idle));
             }
         }
     }

@@ -14,7 +14,7 @@ use super::line::{Entry, Ledger, Resource};
 use crate::catalog::GridBasis;
 use crate::diagnostic::{Error, Result};
 use crate::ledger::plan::{Contracts, Embodied, Scope, Site, trace};
-use crate::provenance::{Known, Traced, Unknown};
+use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{
     Co2eMass, DeviceCo2e, DeviceTime, Energy, GridIntensity, Measure, Pue, Water,
 };
@@ -76,71 +76,72 @@ pub struct Footprint {
     /// The rows of the IT energy.
     pub rows: Ledger<Energy>,
     /// Accelerators and their share of the host: the sum of the rows.
-    pub it: Known<Energy>,
+    pub it: Value<Energy>,
     /// With cooling and losses: IT x PUE.
-    pub facility: Known<Energy>,
-    /// Location-based CO2e of the electricity.
-    pub location: Known<Co2e<Location>>,
-    /// What `location` counts.
+    pub facility: Value<Energy>,
+    /// Location-based CO2e of the electricity: facility energy x grid intensity.
+    pub location: Value<Co2e<Location>>,
+    /// The basis of the emissions that `location` counts.
     pub basis: GridBasis,
-    /// The upstream of fuels and plants; none where `location` contains it.
-    pub upstream: Option<Known<Co2eMass>>,
-    /// Market-based CO2e of the electricity.
-    pub market: Known<Co2e<Market>>,
+    /// The upstream of fuels and plants; absent where `location` contains it.
+    pub upstream: Value<Co2eMass>,
+    /// Market-based CO2e of the electricity: facility energy x residual mix x (1 - contracted
+    /// part).
+    pub market: Value<Co2e<Market>>,
     /// Marginal CO2e of the electricity, where the grid has such a figure.
-    pub marginal: Option<Known<Co2e<Marginal>>>,
+    pub marginal: Value<Co2e<Marginal>>,
     /// Embodied CO2e: low, mid, high.
     pub embodied: [EmbodiedShare; 3],
     /// The scope of the electricity.
     pub scope: Option<Scope>,
-    /// Water evaporated on site.
-    pub water: Known<Water>,
-    /// Water that generating the electricity consumed.
-    pub grid_water: Known<Water>,
-    pue: Known<Pue>,
-    grid: Known<GridIntensity>,
+    /// Water evaporated on site: IT energy x WUE (The Green Grid, WP 35).
+    pub water: Value<Water>,
+    /// Water that generating the electricity consumed: facility energy x water of a kWh.
+    pub grid_water: Value<Water>,
+    pue: Value<Pue>,
+    grid: Value<GridIntensity>,
 }
 
 /// The part of the embodied CO2e that falls to a stretch of device-time.
 #[derive(Clone, Debug)]
 pub struct EmbodiedShare {
-    /// Of the devices.
-    pub devices: Known<Co2eMass>,
-    /// Of their servers.
-    pub servers: Known<Co2eMass>,
-    /// Of both.
-    pub total: Known<Co2eMass>,
+    /// The share of the devices.
+    pub devices: Value<Co2eMass>,
+    /// The share of their servers.
+    pub servers: Value<Co2eMass>,
+    /// The sum of both.
+    pub total: Value<Co2eMass>,
 }
 
-/// One row of a footprint: what does not apply is none.
+/// One row of a footprint: what does not apply is absent.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// What it is of.
+    /// The name of the row.
     pub item: String,
     /// Facility energy goes to the row "cooling and losses" beyond the IT energy of the others.
-    pub energy: Option<Known<Energy>>,
+    pub energy: Value<Energy>,
     /// Location-based CO2e of that energy.
-    pub location: Option<Known<Co2eMass>>,
+    pub location: Value<Co2eMass>,
     /// Embodied CO2e: low, mid, high.
-    pub embodied: Option<[Known<Co2eMass>; 3]>,
+    pub embodied: Option<[Value<Co2eMass>; 3]>,
 }
 
 impl Footprint {
     /// The rows: energy adds up to facility energy, CO2e to the location-based and the embodied
     /// figures.
     pub fn accounts(&self) -> Vec<Account> {
-        let electricity = |item: String, energy: Known<Energy>| Account {
-            location: Some(both(&energy, &self.grid).map(|(energy, grid)| &energy * &grid)),
-            energy: Some(energy),
+        let electricity = |item: String, energy: Value<Energy>| Account {
+            location: &energy * &self.grid,
+            energy,
             embodied: None,
             item,
         };
-        let cooling = both(&self.it, &self.pue).map(|(it, pue)| &it * &(pue - 1.0));
+        let cooling = &self.it * &self.pue.clone().map(|pue| pue - 1.0);
         let lines = self.rows.lines().iter();
-        let made = |item: &str, read: fn(&EmbodiedShare) -> &Known<Co2eMass>| Account {
+        let made = |item: &str, read: fn(&EmbodiedShare) -> &Value<Co2eMass>| Account {
             item: item.to_owned(),
-            energy: None,
-            location: None,
+            energy: Value::Absent,
+            location: Value::Absent,
             embodied: Some(self.embodied.each_ref().map(|share| read(share).clone())),
         };
         lines
@@ -153,19 +154,17 @@ impl Footprint {
             .collect()
     }
 
-    /// Facility energy of the rows that are meant; none where there are none.
-    pub fn facility_of(&self, meant: impl Fn(&Entry) -> bool) -> Option<Known<Energy>> {
-        let it = self.rows.sum(meant)?;
-        Some(both(&it, &self.pue).map(|(it, pue)| &it * &pue))
+    /// Facility energy of the rows that are meant; absent where there are none.
+    pub fn facility_of(&self, meant: impl Fn(&Entry) -> bool) -> Value<Energy> {
+        &self.rows.sum(meant) * &self.pue
     }
 
-    /// Location-based CO2e of the rows that are meant; none where there are none.
-    pub fn location_of(&self, meant: impl Fn(&Entry) -> bool) -> Option<Known<Co2eMass>> {
-        let facility = self.facility_of(meant)?;
-        Some(both(&facility, &self.grid).map(|(energy, grid)| &energy * &grid))
+    /// Location-based CO2e of the rows that are meant; absent where there are none.
+    pub fn location_of(&self, meant: impl Fn(&Entry) -> bool) -> Value<Co2eMass> {
+        &self.facility_of(meant) * &self.grid
     }
 
-    /// Whether idle draw and work are told apart.
+    /// True if idle draw and work are told apart.
     pub fn by_load(&self) -> bool {
         self.rows.lines().iter().any(|line| line.entry.resource == Resource::Idle)
     }
@@ -190,33 +189,26 @@ impl Site {
     pub fn footprint(&self, path: &str, when: When, phases: &[Phase]) -> Footprint {
         let name = |figure: &str| format!("{path}.{figure}");
         let rows = energy::rows(&self.power, when, phases);
-        let it = rows.sum(|_| true).unwrap_or_else(nothing);
-        let it = it.map(|it| it.named(name("energy_kwh.it")));
+        let it = rows.sum(|_| true).named(name("energy_kwh.it"));
         let pue = trace(&self.pue);
-        let facility =
-            both(&it, &pue).map(|(it, pue)| (&it * &pue).named(name("energy_kwh.facility")));
-        let grid = trace(&self.grid);
-        let emitted = |grid: &Known<GridIntensity>, figure: &str| {
-            both(&facility, grid).map(|(energy, grid)| (&energy * &grid).named(name(figure)))
+        let facility = (&it * &pue).named(name("energy_kwh.facility"));
+        let emitted = |grid: &Value<GridIntensity>, figure: &str| -> Value<Co2eMass> {
+            (&facility * grid).named(name(figure))
         };
-        let location = emitted(&grid, "co2e_kg.location").map(Traced::<Co2eMass>::retype);
-        let upstream = self.upstream.as_ref();
-        let upstream = upstream.map(|grid| emitted(&trace(grid), "co2e_kg.upstream"));
-        let marginal = self.marginal.as_ref().map(|grid| {
-            let mass = emitted(&Ok(grid.trace()), "co2e_kg.marginal");
-            mass.map(Traced::<Co2eMass>::retype)
-        });
-        let contracted = self.contracts.as_ref().map_err(Clone::clone);
-        let market = contracted
-            .and_then(|contracts| emitted(&Ok(contracts.intensity()), "co2e_kg.market"))
-            .map(Traced::<Co2eMass>::retype);
+        let grid = trace(&self.grid);
+        let location = emitted(&grid, "co2e_kg.location").map(Traced::retype);
+        let upstream = self.upstream.as_ref().map(trace).into();
+        let upstream = emitted(&upstream, "co2e_kg.upstream");
+        let marginal = self.marginal.as_ref().map(Input::trace).into();
+        let marginal = emitted(&marginal, "co2e_kg.marginal").map(Traced::retype);
+        let contracted = self.contracts.as_ref().map(Contracts::intensity);
+        let contracted = contracted.map_err(Clone::clone).into();
+        let market = emitted(&contracted, "co2e_kg.market").map(Traced::retype);
         let paid = phases.iter().map(|phase| phase.time.clone());
         let paid = paid.reduce(|sum, time| &sum + &time);
         let embodied = self.embodied.shares(paid.as_ref(), path);
-        let water = both(&it, &trace(&self.wue))
-            .map(|(energy, wue)| (&energy * &wue).named(name("water_l.on_site")));
-        let grid_water = both(&facility, &trace(&self.grid_water))
-            .map(|(energy, water)| (&energy * &water).named(name("water_l.off_site")));
+        let water = (&it * &trace(&self.wue)).named(name("water_l.on_site"));
+        let grid_water = (&facility * &trace(&self.grid_water)).named(name("water_l.off_site"));
         Footprint {
             rows,
             it,
@@ -256,32 +248,14 @@ impl Embodied {
     fn shares(&self, time: Option<&Traced<DeviceTime>>, path: &str) -> [EmbodiedShare; 3] {
         let together = self.together.trace();
         let in_use = &self.lifetime.trace() * &self.utilisation.trace();
-        let of = |each: Known<DeviceCo2e>| match time {
-            Some(time) => each.map(|each| &(&each * time) / &in_use),
-            None => nothing(),
-        };
-        let mut levels = self.device.iter().zip(&self.server).zip(["low", "mid", "high"]);
-        std::array::from_fn(|_| {
-            let Some(((device, server), level)) = levels.next() else {
-                return EmbodiedShare { devices: nothing(), servers: nothing(), total: nothing() };
-            };
-            let devices = of(trace(device));
-            let servers = of(trace(server).map(|server| &server / &together));
-            let total = both(&devices, &servers).map(|(devices, servers)| {
-                (&devices + &servers).named(format_args!("{path}.co2e_kg.embodied.{level}"))
-            });
+        let time: Value<DeviceTime> = time.into();
+        let share_of = |each: &Value<DeviceCo2e>| &(each * &time) / &in_use;
+        std::array::from_fn(|level| {
+            let devices = share_of(&trace(&self.device[level]));
+            let servers = share_of(&(&trace(&self.server[level]) / &together));
+            let name = ["low", "mid", "high"][level];
+            let total = (&devices + &servers).named(format_args!("{path}.co2e_kg.embodied.{name}"));
             EmbodiedShare { devices, servers, total }
         })
     }
-}
-
-fn nothing<Q>() -> Known<Q> {
-    Err(Unknown { why: "there is nothing to add up".to_owned() })
-}
-
-fn both<A: Measure, B: Measure>(
-    a: &Known<A>,
-    b: &Known<B>,
-) -> std::result::Result<(Traced<A>, Traced<B>), Unknown> {
-    Ok((a.clone()?, b.clone()?))
 }

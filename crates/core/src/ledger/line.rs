@@ -7,11 +7,11 @@
 use std::ops::{Add, Mul};
 use std::sync::Arc;
 
-use crate::provenance::{Known, Step, Traced, Unknown};
+use crate::provenance::{Step, Traced, Unknown, Value};
 use crate::quantity::system::time as unit;
 use crate::quantity::{Measure, Time};
 
-/// What the row is for.
+/// The stage that a row belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// The training run.
@@ -41,7 +41,7 @@ impl Stage {
     }
 }
 
-/// What is used or paid.
+/// The resource that a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
     /// Rent of devices, with whatever the price list puts into it.
@@ -56,9 +56,9 @@ pub enum Resource {
     Staff,
     /// Reserved devices that stand idle until their term ends.
     UnusedCommitment,
-    /// What owned hardware loses in value while it is used.
+    /// Amortisation of owned hardware while it is used.
     Hardware,
-    /// What owned hardware costs while it has no work.
+    /// The cost of owned hardware while it has no work.
     Unused,
     /// Rent of the contracted power of owned hardware.
     Colocation,
@@ -103,7 +103,7 @@ impl Resource {
         self.names().2
     }
 
-    /// Whether it grows with the devices of a fleet.
+    /// True if it grows with the devices of a fleet.
     pub fn is_of_the_fleet(self) -> bool {
         match self {
             Self::Compute
@@ -214,9 +214,9 @@ pub fn months(time: Time) -> f64 {
 /// Everything about a row but its figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// What it is for.
+    /// The stage.
     pub stage: Stage,
-    /// What is used.
+    /// The resource.
     pub resource: Resource,
     /// Which of several of this kind: `on-demand`, `checkpoints`; empty for the only one.
     pub detail: &'static str,
@@ -227,7 +227,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What is used, for people.
+    /// The name of the resource for people.
     pub fn label(&self) -> String {
         let comma = if self.detail.is_empty() { "" } else { ", " };
         format!("{}{comma}{}", self.resource.label(), self.detail)
@@ -237,56 +237,52 @@ impl Entry {
 /// A row: quantity x unit price = amount.
 #[derive(Clone, Debug)]
 pub struct Line<Q> {
-    /// What, for what, when.
+    /// The resource, its stage and its period.
     pub entry: Entry,
     /// Quantity x unit price.
-    pub amount: Known<Q>,
+    pub amount: Value<Q>,
     /// How much is used, where that was recorded.
     pub quantity: Option<Arc<Step>>,
-    /// What one unit costs, where that was recorded.
+    /// The price of one unit, where it was recorded.
     pub unit_price: Option<Arc<Step>>,
 }
 
 impl<Q: Measure> Line<Q> {
     /// A row of a quantity at a unit price; unknown where either is.
-    pub fn new<A, B>(entry: Entry, quantity: &Known<A>, unit_price: &Known<B>) -> Self
+    pub fn new<A, B>(entry: Entry, quantity: &Value<A>, unit_price: &Value<B>) -> Self
     where
         A: Measure + Mul<B, Output = Q>,
         B: Measure,
     {
-        let amount = match (quantity, unit_price) {
-            (Ok(quantity), Ok(price)) => {
-                let amount = quantity * price;
-                if !amount.value().stored().is_finite() {
-                    let why = format!("{} has no bound", entry.label());
-                    return Self {
-                        entry,
-                        amount: Err(Unknown { why }),
-                        quantity: None,
-                        unit_price: None,
-                    };
-                }
-                // Without a derivation nobody reads the name.
-                Ok(match amount.step() {
-                    Some(_) => amount.named(format!("{}: {}", entry.stage.label(), entry.label())),
-                    None => amount,
-                })
-            }
-            (Err(unknown), _) | (_, Err(unknown)) => Err(unknown.clone()),
+        let amount = quantity * unit_price;
+        if amount.known().is_some_and(|amount| !amount.value().stored().is_finite()) {
+            return Self::unknown(entry, format!("{} has no bound", entry.label()));
+        }
+        // Without a derivation nobody reads the name.
+        let recorded = amount.known().is_some_and(|amount| amount.step().is_some());
+        let amount = if recorded {
+            amount.named(format_args!("{}: {}", entry.stage.label(), entry.label()))
+        } else {
+            amount
         };
         Self { entry, amount, quantity: step(quantity), unit_price: step(unit_price) }
     }
 
+    /// A row whose amount is unknown, with the reason.
+    pub fn unknown(entry: Entry, why: impl Into<String>) -> Self {
+        Self { entry, amount: Unknown::new(why).into(), quantity: None, unit_price: None }
+    }
+
     /// The amount by month, in proportion to time; the parts add up to the amount.
     pub fn by_month(&self) -> Vec<(u32, Option<Q>)> {
-        let amount = self.amount.as_ref().ok().map(|amount| amount.value().stored());
+        let amount = self.amount.known().map(|amount| amount.value().stored());
         let parts = self.entry.period.by_month(amount.unwrap_or_default());
         parts.map(|(month, part)| (month, amount.map(|_| Q::from_stored(part)))).collect()
     }
 }
 
-fn step<Q: Measure>(figure: &Known<Q>) -> Option<Arc<Step>> {
-    figure.as_ref().ok().and_then(Traced::step).cloned()
+fn step<Q: Measure>(figure: &Value<Q>) -> Option<Arc<Step>> {
+    figure.known().and_then(Traced::step).cloned()
 }
 
 /// Rows of one kind of amount.
@@ -312,17 +308,17 @@ impl<Q: Measure + Add<Output = Q>> Ledger<Q> {
         &self.lines
     }
 
-    /// The sum of the rows that are meant: none where there are none, unknown where one is.
-    pub fn sum(&self, meant: impl Fn(&Entry) -> bool) -> Option<Known<Q>> {
+    /// The sum of the rows that are meant: absent where there are none, unknown where one is.
+    pub fn sum(&self, meant: impl Fn(&Entry) -> bool) -> Value<Q> {
         let amounts = self.lines.iter().filter(|line| meant(&line.entry));
-        amounts.map(|line| line.amount.clone()).reduce(|sum, amount| Ok(&sum? + &amount?))
+        Value::sum(amounts.map(|line| line.amount.clone()))
     }
 
     /// The sum of each resource that is meant, in the order of [`Resource`].
-    pub fn by_resource(&self, meant: impl Fn(&Entry) -> bool) -> Vec<(Resource, Known<Q>)> {
+    pub fn by_resource(&self, meant: impl Fn(&Entry) -> bool) -> Vec<(Resource, Value<Q>)> {
         let sum = |(resource, ..): &(Resource, _, _)| {
-            let sum = self.sum(|entry| entry.resource == *resource && meant(entry))?;
-            Some((*resource, sum))
+            let sum = self.sum(|entry| entry.resource == *resource && meant(entry));
+            (!sum.is_absent()).then_some((*resource, sum))
         };
         Resource::NAMES.iter().filter_map(sum).collect()
     }
@@ -344,7 +340,7 @@ mod tests {
         };
         let used = Traced::derived("used", DeviceTime::from_stored(3600.0), "test");
         let price = Traced::derived("price", DevicePrice::from_stored(0.1), "test");
-        Line::new(entry, &Ok(used), &Ok(price))
+        Line::new(entry, &Value::Known(used), &Value::Known(price))
     }
 
     #[test]
@@ -368,10 +364,9 @@ mod tests {
     #[test]
     fn a_sum_over_an_unknown_row_is_unknown() {
         let mut ledger = Ledger::default();
-        assert!(ledger.sum(|_| true).is_none());
+        assert!(ledger.sum(|_| true).is_absent());
         ledger.enter(line(0.0, 1.0));
-        let gap = crate::provenance::Unknown { why: "no price".to_owned() };
-        ledger.enter(Line { amount: Err(gap.clone()), ..line(0.0, 1.0) });
-        assert_eq!(ledger.sum(|_| true).unwrap().unwrap_err(), gap);
+        ledger.enter(Line::unknown(line(0.0, 1.0).entry, "no price"));
+        assert_eq!(ledger.sum(|_| true).unknown(), Some(&Unknown::new("no price")));
     }
 }

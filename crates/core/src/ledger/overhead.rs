@@ -2,7 +2,7 @@
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use crate::ledger::plan::{Costs, Staff, trace};
-use crate::provenance::{Input, Known, Traced};
+use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{Data, Measure, Money, Ratio, Time};
 
 /// The stage that costs arise in.
@@ -13,7 +13,7 @@ pub struct Span<'a> {
     /// When.
     pub period: Period,
     /// How long it is, where that is known.
-    pub length: &'a Known<Time>,
+    pub length: &'a Value<Time>,
 }
 
 impl<E: Measure> Costs<E> {
@@ -41,34 +41,35 @@ impl<E: Measure> Costs<E> {
                 Some(copies) => &data * &copies.trace(),
                 None => data,
             };
-            let quantity = length.clone().map(|length| match &kept {
-                Some(kept) => &data * &(&length + kept),
-                None => &data * &length,
-            });
+            let quantity = match &kept {
+                Some(kept) => &data * &(length + kept),
+                None => &data * length,
+            };
             ledger.enter(Line::new(entry, &quantity, &trace(&stored.price)));
         }
         if let Some(egress) = &self.egress {
             let entry = Entry { stage, resource: Resource::Egress, detail: "", kind, period };
             let price = trace(&egress.price);
-            ledger.enter(Line::new(entry, &Ok(moved(&egress.data)), &price));
+            ledger.enter(Line::new(entry, &Value::Known(moved(&egress.data)), &price));
         }
         let entry = Entry { stage, resource: Resource::Staff, detail: "", kind, period };
         match &self.staff {
             None => {}
             Some(Staff::Hired { fte, cost, duration }) => {
-                let time = match duration {
-                    Some(duration) => Ok(duration.trace()),
-                    None => length.clone(),
-                };
-                let work = time.map(|time| &time * &fte.trace());
-                ledger.enter(Line::new(entry, &work, &Ok(cost.trace())));
+                let time = duration.as_ref().map(Input::trace);
+                let time = time.map_or_else(|| length.clone(), Value::Known);
+                let work = &time * &fte.trace();
+                ledger.enter(Line::new(entry, &work, &Value::Known(cost.trace())));
             }
             Some(Staff::ShareOfTotal(share)) => {
-                let Some(others) = ledger.sum(|entry| entry.stage == stage) else { return };
+                let others = ledger.sum(|entry| entry.stage == stage);
+                if others.is_absent() {
+                    return;
+                }
                 let share = share.trace().number();
                 let ratio: Traced<Ratio> = (&share / (1.0 - &share)).retype();
-                let others = others.map(|others| others.named("all other costs"));
-                ledger.enter(Line::new(entry, &others, &Ok(ratio)));
+                let others = others.named("all other costs");
+                ledger.enter(Line::new(entry, &others, &Value::Known(ratio)));
             }
         }
     }

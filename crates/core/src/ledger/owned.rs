@@ -9,10 +9,10 @@ use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use super::years;
 use crate::catalog::PurchasePrice;
 use crate::ledger::plan::{Amortisation, Owned, trace};
-use crate::provenance::{Known, Traced, Unknown};
+use crate::provenance::{Traced, Unknown, Value};
 use crate::quantity::{DevicePrice, DeviceTime, Devices, Energy, Money, Time, YearlyRate};
 
-/// What one device and its share of the cluster cost on the first day of use.
+/// The price of one device with its share of the cluster on the first day of use.
 #[derive(Clone, Debug)]
 pub struct Capex {
     /// The parts, as [`PARTS`] names them.
@@ -31,7 +31,7 @@ fn grown(change: &Traced<YearlyRate>, time: &Traced<Time>) -> Traced<f64> {
 }
 
 impl Owned {
-    /// What one device costs, with its share of server and interconnect.
+    /// The price of one device, with its share of server and interconnect.
     ///
     /// # Errors
     /// The price of the chip is unknown.
@@ -86,9 +86,8 @@ impl Owned {
     }
 
     /// Rent of the contracted power of a device.
-    pub fn colocation_rate(&self) -> Known<DevicePrice> {
-        let power = self.power.as_ref().map_err(Clone::clone)?.trace();
-        Ok((&self.colocation.trace() * &power).named("colocation of a device"))
+    pub fn colocation_rate(&self) -> Value<DevicePrice> {
+        (&self.colocation.trace() * &trace(&self.power)).named("colocation of a device")
     }
 
     /// Repairs and support of a device.
@@ -110,7 +109,7 @@ impl Owned {
         money: &mut Ledger<Money>,
         (stage, period): (Stage, Period),
         (time, idle): (&Traced<DeviceTime>, Option<Traced<DeviceTime>>),
-        facility: &Known<Energy>,
+        facility: &Value<Energy>,
     ) {
         let entry = |resource, detail, kind| Entry { stage, resource, detail, kind, period };
         let electricity = trace(&self.electricity);
@@ -119,13 +118,14 @@ impl Owned {
 
         let capex = self.capex();
         let known = |rate: &dyn Fn(&Capex) -> Traced<DevicePrice>| {
-            capex.as_ref().map(rate).map_err(Clone::clone)
+            Value::from(capex.as_ref().map(rate).map_err(Clone::clone))
         };
         let loss = self.loss(stage);
         let colocation = self.colocation_rate();
         let maintenance = known(&|capex| self.maintenance_rate(capex));
-        let mut row = |resource, detail, kind, time: &Traced<DeviceTime>, rate: &Known<_>| {
-            money.enter(Line::new(entry(resource, detail, kind), &Ok(time.clone()), rate));
+        let mut row = |resource, detail, kind, time: &Traced<DeviceTime>, rate: &Value<_>| {
+            let time = Value::Known(time.clone());
+            money.enter(Line::new(entry(resource, detail, kind), &time, rate));
         };
         for (index, part) in PARTS.into_iter().enumerate() {
             let rate = known(&|capex| &capex.parts[index] * &loss);
@@ -152,9 +152,11 @@ impl Owned {
         let capex = self.capex();
         for (index, detail) in PARTS.into_iter().enumerate() {
             let price = capex.as_ref().map(|it| it.parts[index].clone()).map_err(Clone::clone);
+            let (devices, price): (_, Value<PurchasePrice>) =
+                (Value::Known(devices.clone()), price.into());
             let (resource, kind) = (Resource::Hardware, Kind::Capex);
             let entry = Entry { stage, resource, detail, kind, period };
-            money.enter(Line::new(entry, &Ok(devices.clone()), &price));
+            money.enter(Line::new(entry, &devices, &price));
         }
     }
 }

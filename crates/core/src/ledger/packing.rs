@@ -1,4 +1,5 @@
-//! How devices fill the instances that a provider sells. An engine sits within one instance, or spans
+//! How devices fill the instances that a provider sells. An engine sits within one instance, or
+//! spans
 //! whole ones: its devices are joined by the links of an instance. Training, the bill of a service and
 //! its sizing all pack here.
 

@@ -6,7 +6,7 @@ use std::ops::Mul;
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use super::packing::{Group, Packing};
 use crate::ledger::plan::{Includes, Price, Rent, Tariff, Terms};
-use crate::provenance::{Input, Traced, Unknown};
+use crate::provenance::{Input, Traced, Value};
 use crate::quantity::system::time;
 use crate::quantity::{DeviceTime, Devices, Flop, Measure, Money, Per, Ratio, Share, Time};
 
@@ -16,7 +16,7 @@ pub type FlopPerMoney = Per<Flop, Money>;
 /// For what and when rent is paid.
 #[derive(Clone, Copy, Debug)]
 pub struct Term<'a> {
-    /// What it is for.
+    /// The stage.
     pub stage: Stage,
     /// When.
     pub period: Period,
@@ -61,18 +61,13 @@ impl Rent {
     ) {
         for (tariff, years, charged) in self.reservations() {
             let Some(devices) = devices else {
-                ledger.enter(Line {
-                    entry: term.entry(Resource::UnusedCommitment, tariff),
-                    amount: Err(Unknown {
-                        why: format!(
-                            "how much of the {} commitment is unused depends on the number of \
-                             devices, which the scenario does not say",
-                            tariff.terms.name()
-                        ),
-                    }),
-                    quantity: None,
-                    unit_price: None,
-                });
+                let why = format!(
+                    "how much of the {} commitment is unused depends on the number of devices, \
+                     which the scenario does not say",
+                    tariff.terms.name()
+                );
+                let entry = term.entry(Resource::UnusedCommitment, tariff);
+                ledger.enter(Line::unknown(entry, why));
                 continue;
             };
             let (used, devices) = (tariff.part(paid), tariff.part(devices));
@@ -170,7 +165,7 @@ impl Tariff {
         }
     }
 
-    /// What of a quantity of devices is bought on these terms.
+    /// The part of a quantity of devices that is bought on these terms.
     fn part<Q: Measure + Mul<Share, Output = Q>>(&self, of: &Traced<Q>) -> Traced<Q> {
         self.share.as_ref().map_or_else(|| of.clone(), |share| of * &share.trace())
     }
@@ -192,10 +187,12 @@ impl Price {
         factors: &[Option<Traced<Ratio>>],
     ) -> Line<Money> {
         match self {
-            Self::Device(price) => Line::new(entry, &Ok(time.clone()), &Ok(net(price, factors))),
+            Self::Device(price) => {
+                Line::new(entry, &Value::Known(time.clone()), &Value::Known(net(price, factors)))
+            }
             Self::Instance { price, devices } => {
                 let instances = (time / &devices.trace()).named("instance-hours");
-                Line::new(entry, &Ok(instances), &Ok(net(price, factors)))
+                Line::new(entry, &Value::Known(instances), &Value::Known(net(price, factors)))
             }
         }
     }

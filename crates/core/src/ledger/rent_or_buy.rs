@@ -9,7 +9,7 @@ use super::owned::Capex;
 use super::years::{self, YEAR};
 use crate::catalog::PurchasePrice;
 use crate::ledger::plan::Owned;
-use crate::provenance::{Known, Traced, Unknown, Value};
+use crate::provenance::{Traced, Unknown, Value};
 use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
 
 /// Owned hardware against a rent, per device and hour of ownership.
@@ -17,7 +17,7 @@ use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
 pub struct RentOrBuy {
     /// Price of a device with its share of the cluster.
     pub capex: Traced<PurchasePrice>,
-    /// What its running costs: contracted power, maintenance, electricity.
+    /// The cost of running it: contracted power, maintenance, electricity.
     pub running: Traced<DevicePrice>,
     /// The rent that would be paid.
     pub rent: Traced<DevicePrice>,
@@ -50,16 +50,16 @@ impl Owned {
     pub fn rent_or_buy(
         &self,
         time: &Traced<DeviceTime>,
-        facility: &Known<Energy>,
+        facility: &Value<Energy>,
         discount: &Traced<f64>,
     ) -> Result<RentOrBuy, Unknown> {
         let instead = self.instead_of.as_ref().map_err(Clone::clone)?;
         let capex: Capex = self.capex()?;
         let used = self.utilisation.trace();
         let electricity = self.electricity.as_ref().map_err(Clone::clone)?.trace();
-        let power = &facility.clone()? / time;
+        let power = &facility.clone().told()? / time;
         let powered = &(&power * &electricity) * &used;
-        let colocation = self.colocation_rate()?;
+        let colocation = self.colocation_rate().told()?;
         let maintenance = self.maintenance_rate(&capex);
         let running = (&(&colocation + &maintenance) + &powered).named("running a device");
         let price = instead.price.trace();

@@ -2,18 +2,18 @@
 //! functional unit. Contracts and certificates do not enter: the intensity is location-based.
 
 use super::footprint::Footprint;
-use crate::provenance::{Input, Known, Traced};
+use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{Co2eMass, Per, Tokens};
 
-/// What a run emits by the units that are used of training.
+/// The emissions of a run by the units that are used of training.
 #[derive(Clone, Debug)]
 pub struct TrainingIntensity {
     /// By run: the whole of it.
-    pub run: Known<Co2eMass>,
+    pub run: Value<Co2eMass>,
     /// By token passed, where there are tokens.
-    pub token: Option<Known<Per<Co2eMass, Tokens>>>,
+    pub token: Value<Per<Co2eMass, Tokens>>,
     /// By billion parameters of the model.
-    pub billion_parameters: Known<Co2eMass>,
+    pub billion_parameters: Value<Co2eMass>,
 }
 
 impl TrainingIntensity {
@@ -23,21 +23,17 @@ impl TrainingIntensity {
         tokens: Option<&Traced<Tokens>>,
         billion_parameters: &Input<f64>,
     ) -> Self {
-        let run = operated_and_made(footprint).map(|mass| mass.named("sci.training.kg_per_run"));
-        let token = tokens.map(|tokens| {
-            run.clone().map(|mass| (&mass / tokens).named("sci.training.kg_per_million_tokens"))
-        });
-        let parameters = billion_parameters.trace();
-        let by_parameter = "sci.training.kg_per_billion_parameters";
-        let billion_parameters = run.clone().map(|mass| (&mass / &parameters).named(by_parameter));
-        Self { run, token, billion_parameters }
+        let name = |figure: &str| format!("sci.training.{figure}");
+        let run = operated_and_made(footprint).named(name("kg_per_run"));
+        let token = tokens.map(|tokens| (&run / tokens).named(name("kg_per_million_tokens")));
+        let parameters = &billion_parameters.trace();
+        let by_parameter = (&run / parameters).named(name("kg_per_billion_parameters"));
+        Self { run, token: token.into(), billion_parameters: by_parameter }
     }
 }
 
 /// Location-based + embodied, middle estimate: the numerator of the SCI.
-fn operated_and_made(footprint: &Footprint) -> Known<Co2eMass> {
-    let operated = footprint.location.clone()?;
-    let operated = operated.retype::<Co2eMass>();
-    let made = footprint.embodied[1].total.clone()?;
-    Ok(&operated + &made)
+fn operated_and_made(footprint: &Footprint) -> Value<Co2eMass> {
+    let operated: Value<Co2eMass> = footprint.location.clone().map(Traced::retype);
+    &operated + &footprint.embodied[1].total
 }

@@ -9,7 +9,7 @@
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, Timelike};
 
 use crate::ledger::plan::StartWindow;
-use crate::provenance::{Known, Traced, Unknown};
+use crate::provenance::{Traced, Unknown, Value};
 use crate::quantity::system::time as unit;
 use crate::quantity::{GridIntensity, Measure, Share, Time};
 
@@ -102,13 +102,12 @@ impl StartWindow {
 }
 
 impl BestStart {
-    /// What the other start saves of a location-based mass.
-    pub fn saved<Q>(&self, mass: &Known<Q>) -> Known<Q>
+    /// The saving of the other start in a location-based mass.
+    pub fn saved<Q>(&self, mass: &Value<Q>) -> Value<Q>
     where
         Q: Measure + std::ops::Mul<Share, Output = Q>,
     {
-        let mass = mass.clone()?;
-        Ok((&mass * &self.saving).named("training.start_window.saved_co2e_kg"))
+        (mass * &self.saving).named("training.start_window.saved_co2e_kg")
     }
 }
 

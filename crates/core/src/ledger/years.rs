@@ -22,7 +22,7 @@ pub fn discounted(amount: &Traced<Money>, rate: &Traced<f64>, year: u32) -> Trac
 /// Seconds in a year, the stored unit of a yearly rate being 1/s.
 pub(super) const YEAR: f64 = 31_557_600.0;
 
-/// The sum of amounts of one kind; `None` of none.
+/// The sum of amounts of one kind; `None` where there are none.
 pub fn total<Q>(amounts: impl IntoIterator<Item = Traced<Q>>) -> Option<Traced<Q>>
 where
     Q: Measure + std::ops::Add<Output = Q>,

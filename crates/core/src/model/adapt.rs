@@ -4,56 +4,247 @@
 //! Training with adapters therefore saves about a third of a step's FLOPs, and nearly all of the
 //! optimizer's memory.
 
+use std::collections::BTreeMap;
+
 use super::layer::{Layer, Role};
 use super::operator::{Dense, Operator};
 use super::total::Model;
 use crate::diagnostic::{Error, Result};
 
-/// The model with low-rank adapters beside frozen weights: y = W x + B A x, A of shape rank x in, B
-/// of shape out x rank (Hu et al. 2021, arXiv:2106.09685). Only the adapters are trained: rank x
-/// (in + out) parameters for each projection that has one.
-///
-/// `targets` are the last parts of layer names (`q_proj`); with none, every attention and MLP
-/// projection has an adapter.
+/// The projections that have an adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Every projection of attention, mixers and feed-forward layers.
+    Usual,
+    /// Every linear layer but the head, as PEFT's `all-linear`.
+    AllLinear,
+    /// Those whose names end in one of these, as the checkpoint or this library calls them.
+    Named(Vec<String>),
+}
+
+/// A low-rank adapter: y = W x + B A x, A of shape rank x in, B of shape out x rank (Hu et al. 2021,
+/// arXiv:2106.09685).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// The rank.
+    pub rank: u64,
+    /// The projections that have one.
+    pub targets: Targets,
+    /// Ranks of projections by the words of their names; the first whose last word fits counts.
+    pub ranks: Vec<(Vec<String>, u64)>,
+    /// Modules that are trained whole.
+    pub saved: Vec<String>,
+    /// A learned magnitude for each output (arXiv:2402.09353).
+    pub magnitudes: bool,
+}
+
+/// Names that checkpoints give to projections, with the projections that they are made of.
+const ALSO: [(&str, &[&str]); 27] = [
+    ("qkv_proj", &["q_proj", "k_proj", "v_proj"]),
+    ("query_key_value", &["q_proj", "k_proj", "v_proj"]),
+    ("qkv", &["q_proj", "k_proj", "v_proj"]),
+    ("Wqkv", &["q_proj", "k_proj", "v_proj"]),
+    ("W_pack", &["q_proj", "k_proj", "v_proj"]),
+    ("c_attn", &["q_proj", "k_proj", "v_proj"]),
+    ("gate_up_proj", &["gate_proj", "up_proj"]),
+    ("query", &["q_proj"]),
+    ("key", &["k_proj"]),
+    ("value", &["v_proj"]),
+    ("q", &["q_proj"]),
+    ("k", &["k_proj"]),
+    ("v", &["v_proj"]),
+    ("o", &["o_proj"]),
+    ("wq", &["q_proj"]),
+    ("wk", &["k_proj"]),
+    ("wv", &["v_proj"]),
+    ("wo", &["o_proj"]),
+    ("w1", &["gate_proj"]),
+    ("w2", &["down_proj"]),
+    ("w3", &["up_proj"]),
+    ("out_proj", &["o_proj"]),
+    ("fc1", &["up_proj"]),
+    ("c_fc", &["up_proj"]),
+    ("dense_h_to_4h", &["up_proj"]),
+    ("fc2", &["down_proj"]),
+    ("dense_4h_to_h", &["down_proj"]),
+];
+
+impl Targets {
+    /// True if a model has a projection of this name.
+    pub fn has(model: &Model, name: &str) -> bool {
+        model.layers.iter().any(|layer| {
+            matches!(layer.operator, Operator::Dense(_))
+                && members(model, name).contains(&last(&layer.name))
+        })
+    }
+}
+
+/// The projections of a model that a name means: its own, or those that a checkpoint fuses or calls
+/// otherwise.
+fn members<'n>(model: &Model, name: &'n str) -> Vec<&'n str> {
+    let own = model.layers.iter().any(|layer| last(&layer.name) == name);
+    let also = ALSO.iter().find(|(other, _)| !own && *other == name);
+    // The output projections of GPT-2's attention and feed-forward layer share a name, as do those
+    // of GPT-NeoX, BERT and BLOOM.
+    match (name, also) {
+        ("c_proj", None) if !own => vec!["o_proj", "down_proj"],
+        ("dense", None) if !own => vec!["o_proj"],
+        (_, Some((_, members))) => members.to_vec(),
+        _ => vec![name],
+    }
+}
+
+/// The model with low-rank adapters on the projections that `targets` name; with none, on every
+/// attention and MLP projection. `ranks` are those of single targets where they differ.
 ///
 /// # Errors
-/// If the rank is zero, or no layer has one of the targets.
-pub fn lora(model: &Model, rank: u64, targets: &[String]) -> Result<Model> {
-    if rank == 0 {
+/// As [`adapted`].
+pub fn lora(
+    model: &Model,
+    rank: u64,
+    targets: &[String],
+    ranks: &BTreeMap<String, u64>,
+) -> Result<Model> {
+    let targets =
+        if targets.is_empty() { Targets::Usual } else { Targets::Named(targets.to_vec()) };
+    let targets = match &targets {
+        Targets::Named(names) if names == &["all-linear"] => Targets::AllLinear,
+        _ => targets,
+    };
+    let of_target = |(name, rank): (&String, &u64)| {
+        let members = members(model, name).into_iter();
+        members.map(|member| (vec![member.to_owned()], *rank)).collect::<Vec<_>>()
+    };
+    let ranks = ranks.iter().flat_map(of_target).collect();
+    let saved = Vec::new();
+    adapted(model, &Adapter { rank, targets, ranks, saved, magnitudes: false })
+}
+
+/// The model with low-rank adapters beside frozen weights. Only the adapters are trained, rank x
+/// (in + out) parameters for each projection that has one, and the modules that are saved whole. A
+/// projection that the checkpoint fuses has one adapter: rank x (in + sum of outs).
+///
+/// # Errors
+/// If a rank is zero, or no layer has one of the names.
+pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
+    if adapter.rank == 0 {
         return Err(Error::input("the rank of an adapter is at least 1"));
     }
-    let mut found = vec![false; targets.len()];
-    let mut layers = Vec::with_capacity(model.layers.len() * 2);
-    for layer in first_apart(&model.layers) {
-        let adapted = match &layer.operator {
-            Operator::Dense(dense) if is_target(&layer, targets, &mut found) => {
-                let part = |name: &str, inputs, outputs| Layer {
-                    name: format!("{}.lora_{name}", layer.name),
-                    operator: Operator::Dense(Dense { inputs, outputs, bias: false, ..*dense }),
-                    ..layer.clone()
-                };
-                Some([part("a", dense.inputs, rank), part("b", rank, dense.outputs)])
+    let named: Vec<Vec<&str>> = match &adapter.targets {
+        Targets::Named(names) => names.iter().map(|name| members(model, name)).collect(),
+        Targets::Usual | Targets::AllLinear => Vec::new(),
+    };
+    check_names(model, &adapter.targets, &named)?;
+    let apart = first_apart(&model.layers);
+    let mut layers = Vec::with_capacity(apart.len() * 2);
+    for layer in &apart {
+        layers.push(layer.clone());
+        let Operator::Dense(dense) = &layer.operator else { continue };
+        let name = last(&layer.name);
+        let group = named.iter().position(|group| group.contains(&name));
+        let group: &[&str] = match (&adapter.targets, group) {
+            (Targets::Named(_), None) => continue,
+            (Targets::Usual, _)
+                if !matches!(layer.role, Role::Attention | Role::Mlp | Role::Mixer) =>
+            {
+                continue;
             }
-            _ => None,
+            (Targets::AllLinear, _) if matches!(layer.role, Role::Head | Role::Experts) => continue,
+            (_, Some(group)) => &named[group],
+            (_, None) => &[],
         };
-        layers.push(layer);
-        layers.extend(adapted.into_iter().flatten());
-    }
-    if let Some(missing) = found.iter().position(|found| !found) {
-        let names: Vec<&str> = model.layers.iter().map(|layer| last(&layer.name)).collect();
-        return Err(Error::input(format!(
-            "{} has no projection `{}`",
-            model.name, targets[missing]
-        ))
-        .suggest(&targets[missing], names));
+        let fused = fuses(group);
+        if fused && group.first() != Some(&name) {
+            continue;
+        }
+        let siblings = apart.iter().filter(|other| {
+            fused
+                && stem(&other.name) == stem(&layer.name)
+                && other.count == layer.count
+                && group.contains(&last(&other.name))
+        });
+        let fused_outputs: u64 = siblings.map(outputs).sum();
+        let outputs = if fused { fused_outputs } else { dense.outputs };
+        let rank = adapter.rank_of(&layer.name);
+        let part = |name: &str, inputs, outputs| Layer {
+            name: format!("{}.lora_{name}", layer.name),
+            operator: Operator::Dense(Dense { inputs, outputs, bias: false, ..*dense }),
+            stored: None,
+            ..layer.clone()
+        };
+        layers.extend([part("a", dense.inputs, rank), part("b", rank, outputs)]);
+        if adapter.magnitudes {
+            let operator = Operator::Parameter(outputs);
+            layers.push(Layer { operator, ..part("magnitude", 1, 1) });
+        }
     }
     let mut adapted =
         Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
     adapted.assumptions.clone_from(&model.assumptions);
     adapted.unresolved.clone_from(&model.unresolved);
     adapted.extents.assumed = model.extents.assumed;
-    adapted.train(|layer| layer.name.contains(".lora_"));
+    adapted.warnings.clone_from(&model.warnings);
+    adapted.storage.clone_from(&model.storage);
+    let saved = |layer: &Layer| adapter.saved.iter().any(|module| is_module(layer, module));
+    if let Some(module) =
+        adapter.saved.iter().find(|module| !model.layers.iter().any(|it| is_module(it, module)))
+    {
+        return Err(Error::input(format!(
+            "{} has no module `{module}` to train whole",
+            model.name
+        )));
+    }
+    adapted.train(|layer| layer.name.contains(".lora_") || saved(layer));
     Ok(adapted)
+}
+
+impl Adapter {
+    /// The rank of a projection.
+    fn rank_of(&self, name: &str) -> u64 {
+        let fits = |words: &[String]| words.last().is_some_and(|word| word == last(name));
+        self.ranks.iter().find(|(words, _)| fits(words)).map_or(self.rank, |(_, rank)| *rank)
+    }
+}
+
+/// # Errors
+/// If the model lacks a projection that is named.
+fn check_names(model: &Model, targets: &Targets, named: &[Vec<&str>]) -> Result<()> {
+    let Targets::Named(names) = targets else { return Ok(()) };
+    let dense = || model.layers.iter().filter(|it| matches!(it.operator, Operator::Dense(_)));
+    let missing = names
+        .iter()
+        .zip(named)
+        .find(|(_, group)| !dense().any(|layer| group.contains(&last(&layer.name))));
+    let Some((missing, _)) = missing else { return Ok(()) };
+    let known: Vec<&str> = dense().map(|layer| last(&layer.name)).collect();
+    Err(Error::input(format!("{} has no projection `{missing}`", model.name))
+        .suggest(missing, known))
+}
+
+/// True if projections share their input, so that a checkpoint keeps them as one matrix.
+fn fuses(group: &[&str]) -> bool {
+    group.len() > 1 && group != ["o_proj", "down_proj"]
+}
+
+fn outputs(layer: &Layer) -> u64 {
+    match &layer.operator {
+        Operator::Dense(dense) => dense.outputs,
+        _ => 0,
+    }
+}
+
+/// True if a layer is a module, or inside of it.
+fn is_module(layer: &Layer, module: &str) -> bool {
+    let table = module == "wte" || module == "embed_tokens" || module == "word_embeddings";
+    layer.name.split('.').any(|part| part == module)
+        || table
+            && layer.role == Role::Embedding
+            && matches!(layer.operator, Operator::Embedding(_))
+}
+
+/// A layer's name without its last part.
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(stem, _)| stem)
 }
 
 /// Repeated blocks with their first pass apart. Fewer weights lie below it than below the others,
@@ -87,21 +278,67 @@ fn first_apart(layers: &[Layer]) -> Vec<Layer> {
     apart
 }
 
-/// True if the layer gets an adapter; `found` notes the targets that a layer has.
-fn is_target(layer: &Layer, targets: &[String], found: &mut [bool]) -> bool {
-    if targets.is_empty() {
-        return matches!(layer.role, Role::Attention | Role::Mlp | Role::Mixer);
-    }
-    match targets.iter().position(|target| target == last(&layer.name)) {
-        Some(index) => {
-            found[index] = true;
-            true
-        }
-        None => false,
-    }
-}
-
 /// The last part of a layer's name.
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::config::saved;
+    use crate::model::input::Input;
+
+    fn phi3() -> Model {
+        let config = json!({"model_type": "phi3", "hidden_size": 3072, "intermediate_size": 8192,
+            "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32,
+            "vocab_size": 32064, "tie_word_embeddings": false});
+        saved("phi3", &config, &Input::default()).unwrap()
+    }
+
+    fn trainable(targets: &[&str], change: impl Fn(&mut Adapter)) -> Result<u64> {
+        let targets = match targets {
+            ["all-linear"] => Targets::AllLinear,
+            names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
+        };
+        let (ranks, saved) = (Vec::new(), Vec::new());
+        let mut adapter = Adapter { rank: 16, targets, ranks, saved, magnitudes: false };
+        change(&mut adapter);
+        Ok(adapted(&phi3(), &adapter)?.parameters().trainable)
+    }
+
+    /// Phi-3 mini by the checkpoint's fused modules and by its parts: 32 layers, rank 16.
+    #[test]
+    fn a_fused_projection_has_one_adapter() {
+        let layers = 32 * 16;
+        let (attention, output) = (3072 + 9216, 2 * 3072);
+        let (gate_up, down) = (3072 + 16384, 8192 + 3072);
+        let cases: [(&[&str], u64); 4] = [
+            (
+                &["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
+                attention + output + gate_up + down,
+            ),
+            (&["q_proj", "k_proj", "v_proj"], 3 * 2 * 3072),
+            (&["query_key_value"], attention),
+            (&["all-linear"], 4 * 2 * 3072 + 3 * (8192 + 3072)),
+        ];
+        for (targets, width) in cases {
+            assert_eq!(trainable(targets, |_| {}).unwrap(), layers * width, "{targets:?}");
+        }
+        assert!(trainable(&["c_proj_x"], |_| {}).unwrap_err().to_string().contains("c_proj_x"));
+    }
+
+    #[test]
+    fn ranks_magnitudes_and_saved_modules_count() {
+        let q = 32 * 2 * 3072;
+        let ranked = |it: &mut Adapter| it.ranks = vec![(vec!["q_proj".into()], 8)];
+        assert_eq!(trainable(&["q_proj"], ranked).unwrap(), 8 * q);
+        assert_eq!(trainable(&["q_proj"], |it| it.magnitudes = true).unwrap(), 16 * q + 32 * 3072);
+        let saved = |it: &mut Adapter| it.saved = vec!["lm_head".into(), "embed_tokens".into()];
+        assert_eq!(trainable(&["q_proj"], saved).unwrap(), 16 * q + 2 * 32064 * 3072);
+        let missing = |it: &mut Adapter| it.saved = vec!["classifier".into()];
+        assert!(trainable(&["q_proj"], missing).is_err());
+    }
 }

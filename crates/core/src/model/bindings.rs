@@ -29,7 +29,7 @@ impl Bindings {
 impl FromStr for Bindings {
     type Err = Error;
 
-    /// Reads `N=1,S=128`; sizes are positive and below 2^32.
+    /// Reads `N=1,S=128`; sizes are below 2^32, and 0 is one: a cache without tokens.
     ///
     /// # Errors
     /// If a part is not `SYMBOL=SIZE`.
@@ -37,9 +37,9 @@ impl FromStr for Bindings {
         let mut bindings = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let pair = part.rsplit_once('=').map(|(symbol, size)| (symbol.trim(), size.trim()));
-            let pair = pair.and_then(|(symbol, size)| Some((symbol, size.parse().ok()?)));
+            let pair = pair.and_then(|(symbol, size)| Some((symbol, size.parse::<u32>().ok()?)));
             match pair {
-                Some((symbol, size)) if size > 0 && !symbol.is_empty() => {
+                Some((symbol, size)) if !symbol.is_empty() => {
                     bindings = bindings.bind(symbol, size);
                 }
                 _ => {

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::layer::{Layer, Role, Routing};
-use super::operator::{Attention, Dense, Function, Mask, Operator};
+use super::layer::{Layer, Part, Role, Routing};
+use super::operator::{Attention, Convolution, Dense, Function, Mask, Operator};
 use crate::calibration::Intervals;
+use crate::quantity::Precision;
 
 /// Extents of a model. An extent that a model does not have is 0 or `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +48,9 @@ pub struct Extents {
     pub mixers: Vec<Mixer>,
     /// Parameters by their part in the model.
     pub weights: Weights,
+    /// Parameters that are in memory without being among `weights`: towers for images and sound,
+    /// and what the input does not reach.
+    pub beside: u64,
     /// True if nobody said the shape: it is the usual one of the model's size.
     pub assumed: bool,
 }
@@ -106,8 +110,13 @@ pub struct Mixer {
     pub kept: u64,
     /// The positions that are attended to.
     pub reach: Reach,
-    /// Elements kept whatever the length: the state of a scan.
+    /// True if the kept positions are those of another sequence (cross-attention).
+    pub cross: bool,
+    /// Elements kept whatever the length: the state of a scan, or the last inputs of a causal
+    /// convolution.
     pub state: u64,
+    /// The format of that state, where there is one.
+    pub stored: Option<Precision>,
 }
 
 /// The positions that a layer attends to.
@@ -159,7 +168,10 @@ impl Extents {
     pub fn of(layers: &[Layer], max_sequence: Option<u64>) -> Self {
         // A tower that the input does not reach owns parameters, but does not run.
         let parameters = layers.iter().fold(0, |sum: u64, l| sum.saturating_add(l.parameters()));
-        let layers: Vec<&Layer> = layers.iter().filter(|layer| layer.count > 0).collect();
+        let runs = |layer: &&Layer| layer.count > 0 && layer.part == Part::Main;
+        let beside = layers.iter().filter(|layer| !runs(layer));
+        let beside = beside.fold(0, |sum: u64, layer| sum.saturating_add(layer.parameters()));
+        let layers: Vec<&Layer> = layers.iter().filter(runs).collect();
         let mixers = mixers(&layers);
         let blocks = || mixers.iter().filter(|mixer| mixer.block);
         // The first kind wins if several occur equally often.
@@ -178,6 +190,7 @@ impl Extents {
             parameters,
             windows: windows(&mixers),
             weights: weights(&layers),
+            beside,
             mixers,
             ..Self::default()
         };
@@ -367,6 +380,14 @@ fn falling<'a>(layers: impl Iterator<Item = &'a &'a Layer>, hidden: u64) -> BTre
 
 /// Layers that mix positions, by kind, in the order of their first occurrence.
 fn mixers(layers: &[&Layer]) -> Vec<Mixer> {
+    // Beside layers that look back, those that see both ways belong to an encoder, of which
+    // generation keeps nothing.
+    let generates = layers.iter().any(|layer| match &layer.operator {
+        Operator::Attention(it) => !matches!(it.mask, Mask::Full | Mask::Band(_)),
+        _ => false,
+    });
+    let encodes =
+        |it: &Attention| generates && !it.cross && matches!(it.mask, Mask::Full | Mask::Band(_));
     let mut mixers: Vec<Mixer> = Vec::new();
     for layer in layers {
         let mixer = match &layer.operator {
@@ -374,10 +395,19 @@ fn mixers(layers: &[&Layer]) -> Vec<Mixer> {
                 // A pass over entries that were compressed, or kept by other layers, keeps less
                 // than a head's values.
                 block: layer.role != Role::Router && it.cached.is_none_or(|kept| kept >= it.v_dim),
+                kept: if encodes(it) { 0 } else { it.cached_per_key() },
                 ..attends(it)
             },
-            Operator::Scan(it) => {
-                Mixer { block: true, state: it.state() as u64, ..Mixer::default() }
+            Operator::Scan(it) => Mixer {
+                block: true,
+                state: it.state() as u64,
+                stored: Some(it.stored),
+                ..Mixer::default()
+            },
+            // The convolution before a scan, or in its place, keeps the inputs that its next window
+            // covers, in the model's own format.
+            Operator::Convolution(it) if layer.role == Role::Mixer => {
+                Mixer { state: remembered(it), stored: Some(Precision::Bf16), ..Mixer::default() }
             }
             _ => continue,
         };
@@ -389,6 +419,16 @@ fn mixers(layers: &[&Layer]) -> Vec<Mixer> {
     mixers
 }
 
+/// Inputs that a causal depthwise convolution over positions keeps: channels x (kernel - 1).
+fn remembered(it: &Convolution) -> u64 {
+    match &it.axes[..] {
+        [axis] if it.groups == it.in_channels => {
+            it.in_channels.saturating_mul(axis.kernel.saturating_sub(1))
+        }
+        _ => 0,
+    }
+}
+
 /// The kind of mixer that an attention operator makes.
 fn attends(it: &Attention) -> Mixer {
     Mixer {
@@ -397,6 +437,7 @@ fn attends(it: &Attention) -> Mixer {
         key_dim: it.qk_dim,
         value_dim: it.v_dim,
         kept: it.cached_per_key(),
+        cross: it.cross,
         reach: match it.mask {
             Mask::Sliding(window) | Mask::Chunked(window) => Reach::Window(window),
             Mask::Selected(window) => Reach::Selected(window),

@@ -25,11 +25,25 @@ pub struct Input {
     pub decoder_sequence: Option<u64>,
     /// Height and width of an image, in pixels.
     pub image_size: Option<u64>,
+    /// Images per sample of a model that also reads text; one where their size is given.
+    pub images: Option<u64>,
+    /// Frames of video per sample.
+    pub frames: Option<u64>,
+    /// Milliseconds of sound per sample.
+    pub sound: Option<u64>,
 }
 
 impl Default for Input {
     /// One sample at the model's default size.
     fn default() -> Self {
-        Self { batch: 1, sequence: None, decoder_sequence: None, image_size: None }
+        Self {
+            batch: 1,
+            sequence: None,
+            decoder_sequence: None,
+            image_size: None,
+            images: None,
+            frames: None,
+            sound: None,
+        }
     }
 }

@@ -62,6 +62,31 @@ pub struct Routing {
     pub top_k: u64,
 }
 
+/// The sequence that a layer works on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The model's own sequence.
+    #[default]
+    Main,
+    /// Images, video or sound beside a sequence of tokens: a tower and its projector.
+    Beside,
+    /// Tokens further ahead (multi-token prediction, DeepSeek-AI 2024, arXiv:2412.19437, section
+    /// 2.2). Such layers train or speculate; a forward pass of the model has none.
+    Ahead,
+}
+
+impl Part {
+    /// The part of a name that templates use.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "main" => Self::Main,
+            "beside" => Self::Beside,
+            "ahead" => Self::Ahead,
+            _ => return None,
+        })
+    }
+}
+
 /// An operator in its place in a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
@@ -80,6 +105,10 @@ pub struct Layer {
     /// The choice among experts, if there is one: weights are those of all experts, FLOPs those of
     /// `top_k`. The operator is one expert over all positions.
     pub routing: Option<Routing>,
+    /// Bytes of one of its weights as the file stores them, scales included.
+    pub stored: Option<Data>,
+    /// The sequence that it works on.
+    pub part: Part,
     /// True if its weights are trained.
     pub trained: bool,
     /// True if it reads the data itself: then no layer below it needs a gradient.
@@ -98,6 +127,8 @@ impl Layer {
             count: 1,
             weight_copies: 1,
             routing: None,
+            stored: None,
+            part: Part::Main,
             trained: true,
             reads_data: false,
             needs_input_gradient: true,

@@ -36,7 +36,10 @@ impl Device {
         let bandwidth = accelerator.bandwidth.as_ref().ok_or_else(|| {
             Error::input(format!("the memory bandwidth of {} is unknown", accelerator.id))
         })?;
-        Ok(Self { peak: accelerator.peak(precision)?.value, bandwidth: bandwidth.value })
+        Ok(Self {
+            peak: accelerator.peak(accelerator.products(precision)?)?.value,
+            bandwidth: bandwidth.value,
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! model: {hf_config: config.json}
 //! model: {onnx: model.onnx, bind: "N=1,S=128"}
 //! model: {file: model.yaml}
+//! model: checkpoints/llama/config.json
 //! model: {transformer: {layers: 80, hidden: 8192, heads: 64, ffn: 22016, vocab: 32000}}
 //! model: {layers: [{dense: {in: 3, out: 4}}]}
 //! model: {parameters: 671B, active: 37B, layers: 61}
@@ -38,7 +39,7 @@ pub enum Spec {
         /// The sizes of its symbolic dimensions.
         bindings: Bindings,
     },
-    /// The path of a model file (YAML, as `flopcast import` writes it).
+    /// The path of a file or folder of any kind that is read: a model file, a configuration, weights.
     File(String),
     /// A transformer by its extents, as papers name them.
     Transformer(Json),
@@ -71,6 +72,7 @@ impl Spec {
     /// number.
     pub fn from_json(json: &Json) -> Result<Self> {
         let map = match json {
+            Json::String(name) if is_path(name) => return Ok(Self::File(name.clone())),
             Json::String(name) => return Ok(Self::named(name)),
             Json::Object(map) if is_size(map) => return sized(map).map(Self::Parameters),
             Json::Object(map) => map,
@@ -141,6 +143,14 @@ impl<'de> Deserialize<'de> for Spec {
         let json = Json::deserialize(deserializer)?;
         Self::from_json(&json).map_err(serde::de::Error::custom)
     }
+}
+
+/// True for a text that names a file or folder: by its ending, or by a dot or slash at its ends.
+fn is_path(name: &str) -> bool {
+    const ENDINGS: [&str; 6] = [".json", ".yaml", ".yml", ".onnx", ".safetensors", ".gguf"];
+    ENDINGS.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
+        || name.starts_with(['.', '/'])
+        || name.ends_with('/')
 }
 
 /// The names of the presets in `models/`, in alphabetical order.

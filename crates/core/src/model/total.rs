@@ -5,8 +5,9 @@ use serde::Deserialize;
 use super::cost::Flops;
 use super::extents::Extents;
 use super::input::{AttentionCount, Input};
-use super::layer::Layer;
+use super::layer::{Layer, Part};
 use super::operator::Operator;
+use super::stored::Storage;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Data;
 
@@ -19,6 +20,13 @@ pub struct Assumption {
     pub value: String,
     /// The reason for this value.
     pub why: String,
+}
+
+impl Assumption {
+    /// An assumption: a value, and the reason for it.
+    pub fn of(what: &str, value: impl std::fmt::Display, why: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), value: value.to_string(), why: why.into() }
+    }
 }
 
 /// A part of the source that could not be costed.
@@ -53,14 +61,22 @@ pub struct Model {
     pub name: String,
     /// Its layers, in the order of a forward pass.
     pub layers: Vec<Layer>,
+    /// Its layers that predict tokens further ahead. They are in no sum of the model's.
+    pub ahead: Vec<Layer>,
     /// The input, with every default filled in.
     pub input: Input,
+    /// Tokens of the sequence that stand for images, video and sound.
+    pub media_tokens: u64,
     /// The extents that memory, parallelism and serving need.
     pub extents: Extents,
     /// The assumptions made while counting.
     pub assumptions: Vec<Assumption>,
     /// The parts of the source that could not be costed.
     pub unresolved: Vec<Unresolved>,
+    /// How the file stores its weights, if it says so.
+    pub storage: Option<Storage>,
+    /// Doubts whether the source is read as it is meant, each with what to do.
+    pub warnings: Vec<String>,
 }
 
 /// A bound above any real model; beyond it sums might overflow.
@@ -77,16 +93,21 @@ impl Model {
         input: Input,
         max_sequence: Option<u64>,
     ) -> Result<Self> {
+        let (ahead, layers) = layers.into_iter().partition(|layer| layer.part == Part::Ahead);
         let mut model = Self {
             name: name.into(),
             layers,
+            ahead,
             input,
+            media_tokens: 0,
             extents: Extents::default(),
             assumptions: Vec::new(),
             unresolved: Vec::new(),
+            storage: None,
+            warnings: Vec::new(),
         };
         let mut sum: u64 = 0;
-        for layer in &model.layers {
+        for layer in model.layers.iter().chain(&model.ahead) {
             sum = sum.saturating_add(layer.parameters());
             let flops = layer.forward(AttentionCount::Full).total();
             if sum > MOST_PARAMETERS || layer.count > MOST_PARAMETERS || !flops.is_finite() {
@@ -130,6 +151,17 @@ impl Model {
             }
         }
         sum
+    }
+
+    /// Parameters of the layers that predict tokens further ahead, which are in no other sum, and
+    /// the same with the copies of table and head that checkpoints hold for each of them.
+    pub fn ahead_parameters(&self) -> (u64, u64) {
+        let own =
+            self.ahead.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.parameters()));
+        let heads = self.ahead.iter().filter(|layer| layer.name == "mtp.*.eh_proj");
+        let copies: u64 = heads.map(|layer| layer.count).sum();
+        let tables = self.extents.weights.embedding.saturating_add(self.extents.weights.head);
+        (own, own.saturating_add(copies.saturating_mul(tables)))
     }
 
     /// FLOPs of one forward pass over the input.

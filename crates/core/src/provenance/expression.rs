@@ -103,7 +103,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    /// Whether it holds.
+    /// True if it holds.
     pub fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Self::Below => left < right,
@@ -141,7 +141,7 @@ impl Step {
         }
     }
 
-    /// Whether this is a product or a sum of quantities alone, without a constant.
+    /// True if this is a product or a sum of quantities alone, without a constant.
     fn is_plain(&self) -> bool {
         match &self.how {
             Expr::Product(parts) | Expr::Sum(parts) => {

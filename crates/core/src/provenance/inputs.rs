@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Input, Uncertain};
 use crate::quantity::Measure;
 
-/// What holds inputs, and can show them one after the other: to draw them, to let them record.
+/// A type that holds inputs and shows them one after the other: to draw them, to let them record.
 pub trait Inputs {
     /// Visits every input.
     fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain));

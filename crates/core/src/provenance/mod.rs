@@ -1,4 +1,4 @@
-//! Where a value comes from, and how a figure was computed from others.
+//! The basis of a value, and the computation of a figure from others.
 //!
 //! A [`Traced`] quantity carries, beside its value, the [`Step`] that made it. The arithmetic
 //! operators on traced quantities record their own steps, so the explanation of a figure is a
@@ -27,7 +27,7 @@ pub use expression::{Expr, Function, Relation, SLACK, Step};
 pub use inputs::Inputs;
 pub(crate) use inputs::inputs;
 pub use notation::{Notation, SPREADSHEET, TEXT};
-pub use traced::{Comparison, Known, Traced, Unknown};
+pub use traced::{Comparison, Traced, Unknown};
 pub use value::{Amount, Value};
 
 /// Why a value is what it is.
@@ -48,6 +48,13 @@ pub enum Basis {
         source: String,
         /// When it was so.
         date: Option<NaiveDate>,
+    },
+    /// A row of a lock says so that neither this build's tables nor a known snapshot have.
+    Locked {
+        /// The table and its row.
+        row: String,
+        /// The publication that the lock names for it.
+        source: String,
     },
     /// A default, because nobody said.
     Assumed {
@@ -72,6 +79,7 @@ impl fmt::Display for Basis {
             Self::Catalog { row, source, date: Some(date) } => {
                 write!(f, "catalog, {row}: {source}, {date}")
             }
+            Self::Locked { row, source } => write!(f, "given by the lock, {row}: {source}"),
             Self::Assumed { why, source: None } => write!(f, "assumed: {why}"),
             Self::Assumed { why, source: Some(source) } => write!(f, "assumed: {why} ({source})"),
             Self::Derived { formula } => write!(f, "derived: {formula}"),

@@ -22,8 +22,12 @@ pub struct Unknown {
     pub why: String,
 }
 
-/// A figure, unless it is unknown.
-pub type Known<Q> = Result<Traced<Q>, Unknown>;
+impl Unknown {
+    /// An unknown figure with the reason: one sentence for the user.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
 
 impl<Q: Copy> Traced<Q> {
     /// The quantity itself.

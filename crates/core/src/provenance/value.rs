@@ -1,11 +1,12 @@
 //! A figure's value: known, unknown, never reached, or not there.
 
+use std::fmt::Display;
 use std::ops::{Add, Div, Mul, Sub};
 
 use super::{Traced, Unknown};
 use crate::quantity::{Dimension, Measure};
 
-/// What there is to say of a figure.
+/// The value of a figure: known, unknown, never reached, or absent.
 #[derive(Clone, Debug)]
 pub enum Value<Q> {
     /// Its value.
@@ -28,7 +29,7 @@ pub struct Amount {
 }
 
 impl<Q> Value<Q> {
-    /// What is never reached, for a reason.
+    /// A figure that is never reached, with the reason.
     pub fn never(why: String) -> Self {
         Self::Never(Unknown { why })
     }
@@ -49,7 +50,25 @@ impl<Q> Value<Q> {
         }
     }
 
-    /// Whether the scenario has no such figure.
+    /// The known value, or why there is none.
+    ///
+    /// # Errors
+    /// It is unknown, never reached, or absent.
+    pub fn told(self) -> Result<Traced<Q>, Unknown> {
+        match self {
+            Self::Known(figure) => Ok(figure),
+            Self::Unknown(why) | Self::Never(why) => Err(why),
+            Self::Absent => Err(Unknown::new("the scenario has no such figure")),
+        }
+    }
+
+    /// Another value where this one is absent.
+    #[must_use]
+    pub fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        if self.is_absent() { other() } else { self }
+    }
+
+    /// True if the scenario has no such figure.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
@@ -69,7 +88,7 @@ impl<Q> Value<Q> {
 impl<Q: Measure> Value<Q> {
     /// Gives the figure its name, as in the JSON.
     #[must_use]
-    pub fn named(self, name: &str) -> Self {
+    pub fn named(self, name: impl Display) -> Self {
         self.map(|figure| figure.named(name))
     }
 
@@ -90,7 +109,7 @@ impl<Q: Measure> Value<Q> {
     }
 }
 
-/// What is not known on both sides: nothing at all where one side is absent, else the first reason.
+/// The value where not both sides are known: absent where one side is, else the first reason.
 fn lacking<A, B, R>(a: &Value<A>, b: &Value<B>) -> Value<R> {
     match (a, b) {
         (Value::Absent, _) | (_, Value::Absent) | (Value::Known(_), Value::Known(_)) => {
@@ -129,6 +148,18 @@ macro_rules! operator {
                 self.clone().map(|figure| (&figure).$method(other))
             }
         }
+
+        impl<A, B, R> $trait<&Value<B>> for &Traced<A>
+        where
+            A: Measure + $trait<B, Output = R>,
+            B: Measure,
+            R: Measure,
+        {
+            type Output = Value<R>;
+            fn $method(self, other: &Value<B>) -> Value<R> {
+                other.clone().map(|figure| self.$method(&figure))
+            }
+        }
     };
 }
 
@@ -140,6 +171,12 @@ operator!(Sub sub);
 impl<Q> From<Traced<Q>> for Value<Q> {
     fn from(figure: Traced<Q>) -> Self {
         Self::Known(figure)
+    }
+}
+
+impl<Q> From<Unknown> for Value<Q> {
+    fn from(why: Unknown) -> Self {
+        Self::Unknown(why)
     }
 }
 

@@ -12,20 +12,27 @@ pub enum Precision {
     /// 64-bit floating point.
     Fp64,
     /// 32-bit floating point.
+    #[serde(alias = "float32")]
     Fp32,
     /// NVIDIA's 19-bit TensorFloat, stored in 32 bits.
     Tf32,
     /// 16-bit IEEE floating point.
+    #[serde(alias = "half", alias = "float16")]
     Fp16,
     /// 16-bit brain floating point.
+    #[serde(alias = "bfloat16")]
     Bf16,
     /// 8-bit floating point, E4M3 or E5M2 (Micikevicius et al. 2022, arXiv:2209.05433).
+    #[serde(alias = "mxfp8")]
     Fp8,
     /// 8-bit integers.
+    #[serde(alias = "w8a8")]
     Int8,
     /// 4-bit floating point.
+    #[serde(alias = "nvfp4", alias = "mxfp4")]
     Fp4,
     /// 4-bit integers.
+    #[serde(alias = "w4a16")]
     Int4,
 }
 
@@ -52,6 +59,12 @@ impl Precision {
             Self::Fp8 | Self::Int8 => 1.0,
             Self::Fp4 | Self::Int4 => 0.5,
         })
+    }
+
+    /// The format of a name in scenarios, or of another name that it has.
+    pub fn named(name: &str) -> Option<Self> {
+        let text = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name);
+        Self::deserialize(text).ok()
     }
 
     /// Its name in scenarios and tables.

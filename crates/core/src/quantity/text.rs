@@ -98,10 +98,13 @@ const ATOMS: &[(&str, f64, Dimension, bool)] = {
         ("image", 1.0, Dimension::base(7, 1), false),
         ("request", 1.0, Dimension::base(8, 1), false),
         ("query", 1.0, Dimension::base(8, 1), false),
+        ("rps", 1.0, Dimension::base(8, 1).over_time(), false),
+        ("qps", 1.0, Dimension::base(8, 1).over_time(), false),
         ("L", 1.0, Dimension::base(9, 1), true),
         ("m3", 1e3, Dimension::base(9, 1), false),
         ("device", 1.0, Dimension::base(10, 1), false),
         ("GPU", 1.0, Dimension::base(10, 1), false),
+        ("gpu", 1.0, Dimension::base(10, 1), false),
         ("chip", 1.0, Dimension::base(10, 1), false),
         ("instance", 1.0, Dimension::base(11, 1), false),
         ("%", 0.01, Dimension::NONE, false),
@@ -125,6 +128,10 @@ const PREFIXES: &[(&str, f64)] = &[
 /// Multipliers right behind a number: `300B tokens`, `7.2M requests`.
 const MULTIPLIERS: &[(&str, f64)] =
     &[("K", 1e3), ("k", 1e3), ("M", 1e6), ("B", 1e9), ("G", 1e9), ("T", 1e12)];
+
+/// Multipliers in words: `2 trillion tokens`.
+const WORDS: &[(&str, f64)] =
+    &[("thousand", 1e3), ("million", 1e6), ("billion", 1e9), ("bn", 1e9), ("trillion", 1e12)];
 
 /// The units in which a quantity prints, by dimension, in rising size; each serves from the value
 /// that fits it. They are also the units that errors offer.
@@ -246,6 +253,12 @@ pub fn parse_in(text: &str, unit: &str) -> Result<f64, QuantityError> {
 /// Reads a value of the given dimension, in its stored unit.
 fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
     let text = text.trim();
+    // `$2.10/h` is 2.10 USD/h.
+    let dollars = text.strip_prefix('$').map(|rest| {
+        let (number, unit) = split_number(rest.trim_start());
+        format!("{number} USD{}", unit.trim_start())
+    });
+    let text = dollars.as_deref().unwrap_or(text);
     let (number, unit) = split_number(text);
     let value: f64 = number
         .replace('_', "")
@@ -295,8 +308,16 @@ pub fn split_number(text: &str) -> (&str, &str) {
 
 /// `B` right after the number is a billion, unless bytes are asked for.
 fn split_multiplier(rest: &str, wanted: Dimension) -> (f64, &str) {
-    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-    let (word, tail) = rest.split_at(end);
+    // `2 trillion`, `2 T`: a word apart is one only if no unit is called so.
+    let apart = rest.trim_start();
+    let end = apart.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(apart.len());
+    let (word, tail) = apart.split_at(end);
+    if let Some((_, factor)) = WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
+        return (*factor, tail);
+    }
+    if apart.len() < rest.len() && read_atom(word).is_some() {
+        return (1.0, rest);
+    }
     let counts_bytes = word == "B" && wanted.0[5] != 0;
     match MULTIPLIERS.iter().find(|(name, _)| *name == word) {
         Some((_, factor)) if !counts_bytes => (*factor, tail),
@@ -496,6 +517,13 @@ mod tests {
         check::<GridIntensity>("429", 0.429 / 3.6e6);
         check::<Tokens>("3.2M", 3.2e6);
         check::<Tokens>("15.6T tokens", 15.6e12);
+        check::<Tokens>("2 trillion", 2e12);
+        check::<Tokens>("2 Trillion tokens", 2e12);
+        check::<Tokens>("2 T", 2e12);
+        check::<DevicePrice>("$2.10/GPU-hr", 2.1 / 3600.0);
+        check::<DevicePrice>("$ 2.10 / device-h", 2.1 / 3600.0);
+        check::<RequestRate>("40 rps", 40.0);
+        check::<RequestRate>("40 qps", 40.0);
         check::<DevicePrice>("2.10 USD/device-h", 2.1 / 3600.0);
         check::<DevicePrice>("2.10 USD/GPU-hour", 2.1 / 3600.0);
         check::<InstancePrice>("16.80 USD/instance-h", 16.8 / 3600.0);

@@ -17,7 +17,7 @@ use crate::diagnostic::{Error, Result};
 /// engine.
 pub type Calibration = calibration::Calibration<Engines>;
 
-/// What is documented of engines.
+/// Documented facts of engines.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engines {
@@ -77,13 +77,13 @@ pub struct Engine {
     /// Other names of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
-    /// Whether prompts run alone, before decoding goes on.
+    /// True if prompts run alone, before decoding goes on.
     pub prefill_first: bool,
-    /// Whether the cache of a whole answer is set aside before its prompt is read, so that nothing is
+    /// True if the cache of a whole answer is set aside before its prompt is read, so that nothing is
     /// ever pre-empted.
     #[serde(default)]
     pub sets_aside: bool,
-    /// Whether the stages of a pipeline take turns instead of working side by side.
+    /// True if the stages of a pipeline take turns instead of working side by side.
     #[serde(default)]
     pub in_turn: bool,
     /// Tokens of one step at most.
@@ -92,7 +92,7 @@ pub struct Engine {
     pub max_batch: [u32; 2],
     /// Share of the memory that it takes.
     pub memory_share: f64,
-    /// Whether quantised models keep their KV cache in 8 bits.
+    /// True if quantised models keep their KV cache in 8 bits.
     pub kv_8_bit: bool,
 }
 
@@ -204,7 +204,7 @@ declared! {
     reduction = "reduction_us" * 1e-6;
     /// The same where they are joined by `PCIe`.
     pcie_reduction = "pcie_reduction_us" * 1e-6;
-    /// What each doubling of the devices adds.
+    /// The addition by each doubling of the devices.
     reduction_doubling = "reduction_doubling_us" * 1e-6;
     /// Per layer.
     layer = "layer_us" * 1e-6;

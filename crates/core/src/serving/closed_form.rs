@@ -40,7 +40,7 @@ type TimePerContext = Per<TimePerToken, TokensPerRequest>;
 /// Time of a prompt for each pair of tokens.
 type TimePerPair = Per<TimePerRequest, Product<TokensPerRequest, TokensPerRequest>>;
 
-/// What one replica can do.
+/// The limits of one replica.
 #[derive(Clone, Debug)]
 pub struct Capability {
     /// Tokens that its KV cache holds; none for a model without one.
@@ -52,7 +52,7 @@ pub struct Capability {
     /// Share of a full replica's time that prompts take, or of its devices; none where nothing is
     /// generated.
     pub prompt_share: Option<Traced<Ratio>>,
-    /// What drafting does, where tokens are drafted.
+    /// The rounds of speculative decoding, where tokens are drafted.
     pub speculation: Option<Rounds>,
     form: Form,
 }
@@ -60,13 +60,14 @@ pub struct Capability {
 /// How long requests take.
 #[derive(Clone, Debug)]
 enum Form {
-    /// Of an engine that generates.
+    /// The latencies of an engine that generates.
     Tokens(Arc<Generation>),
-    /// Of a network that answers in one pass, whose batches wait so long for requests.
+    /// The latencies of a network that answers in one pass, whose batches wait so long for
+    /// requests.
     Pass(Batches, Traced<TimePerRequest>),
 }
 
-/// What the latencies of an engine depend on beside the rate.
+/// The parameters of an engine's latencies beside the rate.
 #[derive(Clone, Debug)]
 struct Generation {
     engines: Engines,
@@ -92,7 +93,7 @@ struct Split {
     transfer: Traced<TimePerRequest>,
 }
 
-/// What the user says of the step time, which the times of a derivation are multiples of.
+/// The user's correction of the step time, which the times of a derivation are multiples of.
 #[derive(Clone, Debug)]
 struct Factors {
     /// Measured / forecast step.
@@ -280,7 +281,8 @@ impl Replica {
         })
     }
 
-    /// Tokens that the cache of an instance holds: what the engine says, or what weights and reserve
+    /// Tokens that the cache of an instance holds: what the engine says, or what weights and
+    /// reserve
     /// leave of the memory.
     fn kv_capacity(
         &self,
@@ -380,7 +382,8 @@ impl Factors {
         }
     }
 
-    /// A time of the step-time model, told where `input` is, as a multiple of what the user measured.
+    /// A time of the step-time model, told where `input` is, as a multiple of what the user
+    /// measured.
     fn time<I: Measure, Q>(&self, input: &Traced<I>, time: Q, name: &str, when: When) -> Traced<Q>
     where
         Q: Measure + Mul<f64, Output = Q>,

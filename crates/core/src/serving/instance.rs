@@ -1,4 +1,5 @@
-//! The instances of a replica: a model on devices behind an engine's scheduler. One that reads prompts
+//! The instances of a replica: a model on devices behind an engine's scheduler. One that reads
+//! prompts
 //! and generates, or prefill instances beside decode instances.
 //!
 //! An [`Instances`] holds what does not depend on the load; [`Instances::under`] adds what does, and is
@@ -19,7 +20,7 @@ use crate::diagnostic::{Error, Result};
 use crate::model::Model;
 use crate::quantity::{Data, Measure as _, Precision, Time};
 
-/// What a replica consists of, whatever its load.
+/// The parts of a replica, whatever its load.
 #[derive(Clone, Debug)]
 pub struct Instances {
     /// The name of the engine.
@@ -69,7 +70,7 @@ pub struct Engines {
 pub struct Pool {
     /// How long a step takes.
     pub time: Speculative<Roofline>,
-    /// What fits.
+    /// The part that fits.
     pub memory: KvCapacity,
     /// How many there are.
     pub count: u32,
@@ -96,7 +97,7 @@ impl From<Unfit> for Error {
     }
 }
 
-/// What [`Instances::new`] puts together.
+/// The arguments of [`Instances::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
     /// The name of the engine.
@@ -214,7 +215,7 @@ impl Instances {
         Arc::clone(&self.words)
     }
 
-    /// What its cache is counted from, in words.
+    /// The basis of its cache's size, in words.
     pub fn cache(&self) -> String {
         let bytes = self.decode.deployment.kv_bytes;
         format!("cached elements of a position x {bytes} B")
@@ -262,7 +263,7 @@ impl Instances {
         self.model.experts == 0
     }
 
-    /// What an instance holds of sequences of `length` tokens, on this or another device.
+    /// The sequences of `length` tokens that an instance holds, on this or another device.
     ///
     /// # Errors
     /// As [`KvCapacity::of`].
@@ -409,7 +410,7 @@ pub fn quantized(formats: Quantized) -> Weights {
     Weights::Each { experts: format(formats.experts), rest: format(formats.rest) }
 }
 
-/// Where a draft runs: on the devices of one pipeline stage.
+/// The devices of a draft: those of one pipeline stage.
 fn drafting(weights: Weights, deployment: &Deployment) -> Deployment {
     Deployment { pipeline: 1, expert_parallel: false, weights, ..*deployment }
 }

@@ -164,7 +164,7 @@ pub(super) fn sequence<'a>(
 ) -> f64 {
     let of = |(model, deployment): (&ServedModel, &Deployment)| {
         let copies = (f64::from(deployment.tensor) / model.kv_shards as f64).max(1.0);
-        model.cached(f64::from(length.max(1))) * deployment.kv_bytes * copies
+        model.cached(f64::from(length.max(1)), deployment.kv_bytes, copies).value
     };
     models.map(of).sum()
 }

@@ -23,7 +23,7 @@
 use super::request::MeanRequest;
 use super::simulator::{Limits, Scheduler, StepTime};
 
-/// What an instance does for a request.
+/// The work of an instance for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Reads the prompt and generates.
@@ -53,18 +53,19 @@ pub(crate) struct Busy {
     pub(crate) batch: f64,
     /// A decode step of that batch, without the caches that it reads.
     pub(crate) products: f64,
-    /// What a prompt adds to the steps that carry it, without its attention.
+    /// The time that a prompt adds to the steps that carry it, without its attention.
     pub(crate) carried: f64,
 }
 
-/// What a first token waits for; times in seconds.
+/// The parts of a first token's wait; times in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct First {
     /// The step of a prompt that no other shares, its attention included.
     pub(crate) own: f64,
-    /// What a further prompt adds to a step that has one.
+    /// The time that a further prompt adds to a step that has one.
     pub(crate) further: f64,
-    /// What a first prompt adds to a decode step beyond that, squared, x how far the number of
+    /// The time that a first prompt adds to a decode step beyond that, squared, x how far the
+    /// number of
     /// steps with prompts varies.
     pub(crate) fixed: f64,
     /// Share of the time that a step is under way.
@@ -144,7 +145,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
         (self.steps() * step + batch * prompt, products, carried)
     }
 
-    /// What a first token waits for at a rate.
+    /// The parts of a first token's wait at a rate.
     pub(crate) fn first(&self, busy: Busy, token: f64) -> First {
         let Busy { rate, batch, products, carried } = busy;
         let decoding = self.decoding(batch);
@@ -195,7 +196,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
         if self.steps() <= 0.0 { 0.0 } else { self.tokens(batch.max(1.0), 0.0, 0.0) }
     }
 
-    /// What a prompt adds to the steps that carry it.
+    /// The time that a prompt adds to the steps that carry it.
     fn carried(&self, batch: f64) -> f64 {
         if self.phase == Phase::Decode || self.request.computed <= 0.0 {
             return 0.0;

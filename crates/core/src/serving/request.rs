@@ -17,7 +17,7 @@ use crate::quantity::{Measure as _, Share, TokensPerRequest};
 pub(crate) struct Asked {
     /// Prompt tokens.
     pub(crate) input: Traced<TokensPerRequest>,
-    /// Of them, those that are computed: not found in the prefix cache.
+    /// The tokens of them that are computed: not found in the prefix cache.
     pub(crate) computed: Traced<TokensPerRequest>,
     /// Tokens of the answer; one of a class that is over with its prompt.
     pub(crate) output: Traced<TokensPerRequest>,

@@ -3,6 +3,7 @@
 use crate::diagnostic::{Error, Result};
 use crate::model::extents::{Mixer, Reach};
 use crate::model::{Layer, Model, Role};
+use crate::quantity::{Data, Measure as _};
 
 /// Parameters, FLOPs and KV cache of a generative model, summed over layers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,6 +46,10 @@ pub struct ServedModel {
     pub context_flops: (f64, f64),
     /// Numbers of recurrent state that each sequence keeps.
     pub state: u64,
+    /// Bytes of that state, in formats of its own.
+    pub state_data: Data,
+    /// Parameters that are loaded beside: towers for images and sound.
+    pub beside: u64,
 }
 
 impl ServedModel {
@@ -74,11 +79,16 @@ impl ServedModel {
             head: weights.head,
             embedding: weights.embedding.saturating_sub(shared),
             kv_shards: extents.kv_heads.max(1),
+            beside: extents.beside,
             ..Self::default()
         };
         for mixer in &extents.mixers {
             served.add(mixer);
         }
+        // An encoder-decoder keeps a prompt's tokens for cross-attention and an answer's for the
+        // decoder's own: a token is in one of both.
+        let crossed = extents.mixers.iter().filter(|mixer| mixer.cross);
+        served.kv = served.kv.max(crossed.map(|mixer| mixer.kept * mixer.layers).sum());
         if served.latent {
             served.kv_shards = 1;
         }
@@ -88,6 +98,12 @@ impl ServedModel {
     /// Adds layers that mix positions.
     fn add(&mut self, mixer: &Mixer) {
         self.state += mixer.state * mixer.layers;
+        if let Some(format) = mixer.stored {
+            self.state_data += format.size() * (mixer.state * mixer.layers) as f64;
+        }
+        if mixer.cross {
+            return;
+        }
         let kept = mixer.kept * mixer.layers;
         let pair = 2.0 * (mixer.heads * (mixer.key_dim + mixer.value_dim) * mixer.layers) as f64;
         // Scores and values both run over the latent.
@@ -103,7 +119,7 @@ impl ServedModel {
         } else {
             self.kv += kept;
             self.pair_flops.0 += pair;
-            self.context_flops.0 += context;
+            self.context_flops.0 += if mixer.kept > 0 { context } else { 0.0 };
         }
     }
 
@@ -118,11 +134,14 @@ impl ServedModel {
         2.0 * (self.attention + self.dense + self.expert * self.top_k + self.head) as f64
     }
 
-    /// Numbers in the KV cache of a sequence of this length.
-    pub fn cached(&self, tokens: f64) -> f64 {
+    /// Cache of a sequence of this length over all devices: its tokens at `kv_bytes` a number, as
+    /// often as `copies` says, and the recurrent state in its own formats. The state splits by heads,
+    /// of which there are more than devices.
+    pub fn cached(&self, tokens: f64, kv_bytes: f64, copies: f64) -> Data {
         let seen = self.window.map_or(0.0, |window| tokens.min(f64::from(window)));
         // A sparse layer keeps everything and reads a part.
         let kept = if self.sparse { tokens } else { seen };
-        self.kv as f64 * tokens + self.kv_windowed as f64 * kept + self.state as f64
+        let numbers = self.kv as f64 * tokens + self.kv_windowed as f64 * kept;
+        Data::from_stored(numbers * kv_bytes * copies) + self.state_data
     }
 }

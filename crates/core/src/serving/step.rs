@@ -77,7 +77,7 @@ impl Weights {
         }
     }
 
-    /// Whether runs in such formats entered the fit: those of current checkpoints on devices that
+    /// True if runs in such formats entered the fit: those of current checkpoints on devices that
     /// multiply them.
     pub fn fitted(self, device: &Device) -> bool {
         match self {
@@ -120,8 +120,8 @@ impl Deployment {
         self.tensor * self.pipeline * self.data
     }
 
-    /// Memory that the weights of a replica take: those of attention once per data-parallel rank,
-    /// embedding and head in 16 bits.
+    /// Memory that the weights of a replica take: those of attention once per data-parallel rank;
+    /// embedding, head and towers in 16 bits, a head that the embedding holds only once.
     pub fn weights(&self, model: &ServedModel, device: &Device) -> Data {
         let moe = model.experts > 0;
         let expert = self.weights.of_experts(device).bytes;
@@ -129,7 +129,7 @@ impl Deployment {
         Data::from_stored(
             f64::from(self.data) * model.attention as f64 * rest
                 + model.dense as f64 * rest
-                + 2.0 * (model.head + model.embedding) as f64
+                + 2.0 * (model.head + model.embedding + model.beside) as f64
                 + (model.expert * model.experts) as f64 * expert,
         )
     }

@@ -11,7 +11,7 @@ use crate::diagnostic::{Error, Result};
 /// `generation.attention` belong to a generation.
 pub type Calibration = calibration::Calibration<Documented>;
 
-/// What is documented of accelerators and frameworks.
+/// Documented facts of accelerators and frameworks.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Documented {
@@ -43,7 +43,7 @@ pub struct Generation {
     /// throttled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watts_per_tflops: Option<f64>,
-    /// Whether a host launches each kernel; not so where the compiler schedules whole programs.
+    /// True if a host launches each kernel; not so where the compiler schedules whole programs.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub host_launched: bool,
 }
@@ -52,7 +52,7 @@ fn yes() -> bool {
     true
 }
 
-/// What is documented of a training framework.
+/// Documented facts of a training framework.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Framework {
@@ -68,7 +68,7 @@ pub struct Framework {
     /// former where neither is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expert_kernels_since: Option<[f64; 2]>,
-    /// Where that is documented.
+    /// The source.
     pub why: String,
 }
 
@@ -83,14 +83,14 @@ impl Framework {
     }
 }
 
-/// What the fit knows about the conditions of a prediction.
+/// The coverage of the fit for the conditions of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Familiarity {
-    /// Whether the framework is one that the constants were fitted on.
+    /// True if the framework is one that the constants were fitted on.
     pub framework: bool,
-    /// Whether the accelerator's own constants were measured.
+    /// True if the accelerator's own constants were measured.
     pub accelerator: bool,
-    /// Whether the model routes to experts.
+    /// True if the model routes to experts.
     pub experts: bool,
 }
 
@@ -124,7 +124,7 @@ pub struct Rates {
     pub attention: f64,
     /// The same of the first generation of flash kernels.
     pub first_flash: f64,
-    /// Whether the products' efficiencies were measured on this generation.
+    /// True if the products' efficiencies were measured on this generation.
     pub own: bool,
 }
 

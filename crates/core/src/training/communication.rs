@@ -10,15 +10,15 @@ use super::platform::Platform;
 /// Bandwidths that the groups of a layout see, in bytes per second and device.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Links {
-    /// Of a tensor-parallel group.
+    /// The link of a tensor-parallel group.
     pub tensor: f64,
-    /// Of a context-parallel group.
+    /// The link of a context-parallel group.
     pub context: f64,
-    /// Of an expert-parallel group.
+    /// The link of an expert-parallel group.
     pub expert: f64,
     /// Between pipeline stages.
     pub pipeline: f64,
-    /// Of a data-parallel group.
+    /// The link of a data-parallel group.
     pub data: f64,
     /// Domains that an expert-parallel group spans.
     pub expert_domains: f64,

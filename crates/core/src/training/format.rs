@@ -3,7 +3,7 @@
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Precision;
 
-/// What the inputs of the matrix products are stored in.
+/// The format of the inputs of the matrix products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// bf16 or fp16: no scaling.

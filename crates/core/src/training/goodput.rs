@@ -26,7 +26,7 @@ pub struct Reliability {
     pub restart: Time,
 }
 
-/// What reliability makes of a run.
+/// The effect of reliability on a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
     /// Mean time between failures of the job.

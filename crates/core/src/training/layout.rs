@@ -1,8 +1,9 @@
 //! Choosing the parallelism: every layout that is worth trying, the fastest that fits.
 
-use super::memory::{Memory, State, memory};
+use super::memory::{Memory, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
+use super::state::State;
 use super::step_time::{Step, step};
 use crate::diagnostic::{Error, Result};
 use crate::model::Extents;
@@ -32,7 +33,7 @@ pub struct Plan {
     pub too_large: usize,
 }
 
-/// What the search may not choose itself.
+/// The degrees that the search may not choose itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
     /// Devices of the run.
@@ -41,7 +42,7 @@ pub struct Wish {
     pub batch: Batch,
     /// Bytes per parameter.
     pub state: State,
-    /// Whether pipelines may interleave.
+    /// True if pipelines may interleave.
     pub interleave: bool,
 }
 
@@ -220,8 +221,8 @@ mod tests {
     use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
-    use crate::training::memory::ADAMW;
     use crate::training::platform::{ExpertKernels, Hardware, Software};
+    use crate::training::state::ADAMW;
 
     fn platform(accelerator: &str) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());

@@ -6,6 +6,7 @@
 
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
+use super::state::{Offload, State};
 use super::step_time::FLASH;
 use crate::model::Extents;
 use crate::provenance::Traced;
@@ -33,9 +34,16 @@ pub struct Memory<T = DeviceMemory> {
 }
 
 impl Memory {
-    /// Whether what the process holds fits the device.
+    /// Whether what the process holds fits the device, whose makers count gigabytes of 2^30 bytes: an
+    /// A100 of 80 GB has 81,920 MiB.
     pub fn fits(&self) -> bool {
-        self.reserved <= self.capacity
+        self.reserved <= self.capacity * GIB
+    }
+
+    /// What the allocator of the framework holds: all but the device's context and the buffers of
+    /// the links.
+    pub fn of_allocator(&self) -> DeviceMemory {
+        self.allocated * FRAGMENTS
     }
 
     /// The same with its derivation, recorded where `run` is: what tensors occupy by kind, their
@@ -52,7 +60,7 @@ impl Memory {
             })
         };
         let weights = part("weights", self.weights, "weights, with copies in narrow formats");
-        let largest = "gradients, with the passing one of the largest matrix";
+        let largest = "gradients, beyond activations that they replace, with the largest";
         let gradients = part("gradients", self.gradients, largest);
         let optimizer = part("optimizer", self.optimizer, "optimizer state and master weights");
         let kept = "activations kept for the backward pass, logits and loss among them";
@@ -61,7 +69,7 @@ impl Memory {
         let tensors = [&weights, &gradients, &optimizer, &activations, &other];
         let allocated = Traced::total(tensors.into_iter().cloned());
         let allocated = allocated.named(format_args!("{FIGURES}.allocated"));
-        let context = Traced::constant(DeviceMemory::from_stored(CONTEXT));
+        let context = Traced::constant(DeviceMemory::from_stored(outside(layout)));
         let reserved = &allocated * FRAGMENTS + context;
         Memory {
             reserved: reserved.named(format_args!("{FIGURES}.reserved")),
@@ -81,36 +89,21 @@ const FIGURES: &str = "training.memory_gb";
 
 /// Bytes per logit of Megatron's fused loss: the bf16 logits and the fp32 softmax.
 const FUSED_LOSS: f64 = 6.0;
-/// The same of `PyTorch`'s: bf16 logits, and three times fp32.
+/// The same of `PyTorch`'s: bf16 logits, and three times fp32. Until it compiled the loss as well
+/// (torchtitan, summer of 2025) or cut it into chunks.
 const PLAIN_LOSS: f64 = 14.0;
+/// When that changed.
+const COMPILED_LOSS: f64 = 2025.5;
 /// Buffers of the libraries inside the allocator: workspaces of matrix products.
 const WORKSPACE: f64 = 0.4e9;
 /// Reserved by the allocator / allocated: fragments.
 const FRAGMENTS: f64 = 1.1;
-/// Memory outside the allocator: device context, communicators.
-const CONTEXT: f64 = 3e9;
-/// Bytes that training keeps per parameter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct State {
-    /// Of the weights that the products read.
-    pub weights: f64,
-    /// Of gradients.
-    pub gradients: f64,
-    /// Of the optimizer's state, master copy included.
-    pub optimizer: f64,
-}
-
-/// All weights trained by `AdamW`: bf16 weights, fp32 gradients, master copy and two moments.
-pub const ADAMW: State = State { weights: 2.0, gradients: 4.0, optimizer: 12.0 };
-
-impl State {
-    /// Only a part of the weights is trained, beside frozen ones of `weights` bytes each: 2 in
-    /// bf16, about 0.52 in 4 bits with their scales (arXiv:2305.14314 sec. 3).
-    pub fn partly_trained(trained: f64, weights: f64, optimizer: f64) -> Self {
-        Self { weights, gradients: 4.0 * trained, optimizer: optimizer * trained }
-    }
-}
-
+/// Bytes of a maker's gigabyte of memory / 1e9.
+const GIB: f64 = 1.073_741_824;
+/// Memory outside the allocator: the device's context.
+const CONTEXT: f64 = 0.6e9;
+/// The same of communicators, where there are other devices.
+const COMMUNICATORS: f64 = 2.4e9;
 /// Bytes of one pipeline stage on one device.
 #[derive(Clone, Copy)]
 struct Stage {
@@ -126,8 +119,13 @@ impl Stage {
     }
 }
 
+/// Bytes outside the allocator.
+fn outside(layout: &Parallelism) -> f64 {
+    CONTEXT + if layout.devices() > 1 { COMMUNICATORS } else { 0.0 }
+}
+
 /// Memory of a run on the stage that needs most; `state` are the bytes per parameter
-/// ([`ADAMW`]).
+/// ([`ADAMW`](super::state::ADAMW)).
 ///
 /// The first stage keeps the activations of up to `pipeline` micro-batches, the last one has the
 /// head and its logits.
@@ -150,7 +148,7 @@ pub fn memory(
         activations: bytes(fullest.activations),
         other: bytes(WORKSPACE),
         allocated: bytes(allocated),
-        reserved: bytes(allocated * FRAGMENTS + CONTEXT),
+        reserved: bytes(allocated * FRAGMENTS + outside(layout)),
         capacity: platform.memory(),
     }
 }
@@ -185,28 +183,43 @@ fn stage(
     // Copies of an expert: the devices of a stage that do not share them.
     let expert_copies = (tensor * copies / expert).max(1.0);
 
+    // Products in narrow formats read a copy of a trained weight; a frozen one is stored so.
     let narrow = if platform.format == super::format::Format::Half { 0.0 } else { 1.0 };
     let held = common + experts;
     let spread = common / copies + experts / expert_copies;
     let gathered = block.max(model.expert_weights() * (1.0 - dense_share)) / tensor;
-    let State { weights: copy, gradients, optimizer } = state;
-    let (weights, gradients, optimizer) = match layout.zero {
-        Zero::Off => ((copy + narrow) * held, gradients * held, optimizer * held),
-        Zero::Optimizer => ((copy + narrow) * held, gradients * held, optimizer * spread),
-        Zero::Gradients => ((copy + narrow) * held, gradients * spread, optimizer * spread),
-        // The master copy is the sharded weight, unless nothing is trained; two layers are
-        // gathered at a time. A pipeline keeps the weights of its stage gathered, and their
-        // gradients in fp32.
+    let (trained, frozen) = (state.trained, state.frozen * (1.0 - state.trained));
+    let copy = (state.weights + narrow) * trained + frozen;
+    let [collected, kept] = [state.gradients, state.optimizer()].map(|bytes| bytes * trained);
+    let (mut weights, mut gradients, mut optimizer) = match layout.zero {
+        Zero::Off => (copy * held, collected * held, kept * held),
+        Zero::Optimizer => (copy * held, collected * held, kept * spread),
+        Zero::Gradients => (copy * held, collected * spread, kept * spread),
+        // The master copy is the sharded weight, where there is one; two layers are gathered at a
+        // time. A pipeline keeps the weights of its stage gathered, and their gradients in fp32.
         Zero::Weights => {
-            let frozen = if gradients < 1.0 { copy * spread } else { 0.0 };
-            let (open, kept) =
-                if only { (2.0 * copy * gathered, 0.0) } else { (copy * held, gradients * held) };
-            (open + frozen, kept + gradients * spread, optimizer * spread)
+            let own = if state.master > 0.0 { 0.0 } else { state.weights * trained };
+            let read = state.weights * trained + frozen;
+            let (open, kept_open) =
+                if only { (2.0 * read * gathered, 0.0) } else { (read * held, collected * held) };
+            (open + (own + frozen) * spread, kept_open + collected * spread, kept * spread)
         }
     };
+    match state.offload {
+        Offload::Nothing => {}
+        Offload::Optimizer => optimizer = 0.0,
+        Offload::Weights => {
+            (optimizer, gradients) = (0.0, 0.0);
+            weights = weights.min(2.0 * copy * gathered);
+        }
+    }
+    if state.in_backward {
+        gradients = 0.0;
+    }
     let largest = if headed { model.embedding_weights() } else { 0.0 }
         .max((model.mlp_matrices() - 1.0) * (model.hidden * model.ffn) as f64);
-    let transient = if layout.zero == Zero::Weights { 2.0_f64 } else { 4.0 }.min(state.gradients)
+    let transient = if layout.zero == Zero::Weights { 2.0_f64 } else { 4.0 }
+        .min(state.gradients * trained)
         * largest
         / tensor;
 
@@ -226,18 +239,37 @@ fn stage(
         * match layout.recompute {
             Recompute::Full => input * whole + kept,
             Recompute::Half | Recompute::Custom => 0.5 * (input + kept) * layers * in_flight,
+            Recompute::Products => {
+                (input + products_per_token(model, layout, dense_share)) * layers * in_flight
+            }
             Recompute::None | Recompute::Selective | Recompute::Unknown => {
                 kept * layers * in_flight
             }
         };
-    let loss = if layout.zero == Zero::Weights { PLAIN_LOSS } else { FUSED_LOSS };
+    let plain = layout.zero == Zero::Weights && platform.software.year < COMPILED_LOSS;
+    let loss = if plain { PLAIN_LOSS } else { FUSED_LOSS };
     let logits = if headed { loss * tokens * model.vocabulary as f64 / tensor } else { 0.0 };
-    Stage {
-        weights,
-        gradients: gradients + transient,
-        optimizer,
-        activations: activations + logits,
+    let activations = activations + logits;
+    // Gradients that have no buffer come as activations go, unless they outlive a micro-batch.
+    let accumulated = state.buffered || micro_batches > 1.5 || !only;
+    if !accumulated {
+        gradients = (gradients - activations).max(0.0);
     }
+    Stage { weights, gradients: gradients + transient, optimizer, activations }
+}
+
+/// Bytes that one token leaves behind in one block where every other matrix product is computed anew
+/// (torchtitan's selective recomputation by operator): the results of the first, third... of queries,
+/// keys, values, output, gate, up and down, and that of attention.
+fn products_per_token(model: &Extents, layout: &Parallelism, dense_share: f64) -> f64 {
+    let tensor = layout.tensor as f64;
+    let residual = if layout.sequence { tensor } else { 1.0 };
+    let [d, heads, kv] = [model.hidden, model.heads, model.kv_heads].map(|n| n as f64);
+    let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
+    let routed = model.experts.map_or(0.0, |e| ((e.top_k + e.shared) * e.ffn) as f64);
+    let inner = dense_share * model.ffn as f64 + (1.0 - dense_share) * routed;
+    let attention = heads * key + kv * value + heads * value;
+    2.0 * ((attention + inner) / tensor + d / residual)
 }
 
 /// Bytes that one token leaves behind in one block with flash attention (arXiv:2205.05198, sec.
@@ -282,6 +314,7 @@ mod tests {
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
     use crate::training::platform::{ExpertKernels, Hardware, Software};
+    use crate::training::state::ADAMW;
 
     /// Peak allocated memory of Llama 3 blocks on 8 B200 (MooreThreads/SimuMax, docs/b200, April
     /// 2026), in GB: 12 blocks of the 70B, 4 of the 405B.

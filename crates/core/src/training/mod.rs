@@ -14,4 +14,5 @@ pub mod plan;
 pub mod platform;
 pub mod predict;
 pub mod run;
+pub mod state;
 pub mod step_time;

@@ -8,7 +8,7 @@ use crate::diagnostic::{Error, Result};
 pub struct Parallelism {
     /// Devices that share each matrix (Megatron-LM, arXiv:1909.08053).
     pub tensor: u64,
-    /// Whether norms and residuals are split over the tensor-parallel ranks too
+    /// True if norms and residuals are split over the tensor-parallel ranks too
     /// (arXiv:2205.05198).
     pub sequence: bool,
     /// Pipeline stages (1F1B, arXiv:2104.04473).
@@ -21,7 +21,7 @@ pub struct Parallelism {
     pub data: u64,
     /// Devices that share the experts of a layer; may span tensor x context x data ranks.
     pub expert: u64,
-    /// What the data-parallel copies share.
+    /// The states that the data-parallel copies shard.
     pub zero: Zero,
     /// Sequences of one forward pass of a copy.
     pub micro_batch: u64,
@@ -67,8 +67,10 @@ pub enum Recompute {
     None,
     /// The attention core only (arXiv:2205.05198); with a flash kernel there is nothing to gain.
     Selective,
-    /// Half of the block: every other matrix product, or every other block.
+    /// Every other block.
     Half,
+    /// Every other matrix product of each block.
+    Products,
     /// A policy of the user's own, as `MaxText`'s `custom` remat.
     Custom,
     /// All of each block, from its input.

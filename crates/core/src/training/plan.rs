@@ -1,4 +1,4 @@
-//! What a training run computes, and on what: inputs only. What follows from them is computed by
+//! The computation of a training run and its hardware: inputs only. They are evaluated by
 //! [`super::run`] and [`super::predict`].
 
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::parallelism::Parallelism;
+use super::state::State;
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
 use crate::provenance::{Input, inputs};
@@ -14,7 +15,7 @@ use crate::quantity::{
     FlopPerToken, Mfu, Precision, Samples, Share, Time, Tokens,
 };
 
-/// What a run has to compute, and on what.
+/// The computation of a run, and its hardware.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// The data that it passes.
@@ -67,7 +68,7 @@ pub enum Work {
 pub enum Goodput {
     /// As given.
     Given(Input<Share>),
-    /// What failures, checkpoints and restarts leave.
+    /// The goodput that failures, checkpoints and restarts leave.
     Failures {
         /// Failures that interrupt the run, per 1,000 devices and day.
         rate: Input<f64>,
@@ -99,7 +100,7 @@ pub struct Interruptions {
     pub restart: Input<Time>,
 }
 
-/// What the step-time model needs to predict a run.
+/// Inputs of the step-time model for a run.
 #[derive(Clone, Debug)]
 pub struct Prediction {
     /// The model, counted at the run's sequence length.
@@ -120,11 +121,13 @@ pub struct Prediction {
     pub sequence: u64,
     /// The layout; chosen where it is not given.
     pub layout: Option<Placed<Parallelism>>,
-    /// Where the number of devices is said.
+    /// The place where the number of devices is given.
     pub devices_place: Place,
-    /// Optimizer state per trained parameter, in bytes.
-    pub optimizer_bytes: f64,
-    /// Bytes of a weight that the products read.
+    /// Bytes per parameter.
+    pub state: State,
+    /// True if the given layout leaves open what is computed anew.
+    pub recompute_open: bool,
+    /// Bytes of a frozen weight that is widened before the products read it; 2 where none is.
     pub weight_bytes: f64,
     /// Part of the parameters that is trained.
     pub trained: f64,
@@ -136,7 +139,7 @@ pub struct Prediction {
     pub software_epoch: NaiveDate,
 }
 
-/// What is known of the utilisation.
+/// The given measure of utilisation.
 #[derive(Clone, Debug)]
 pub enum Efficiency {
     /// Useful FLOPs / (time x peak), in a convention.

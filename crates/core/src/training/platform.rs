@@ -1,4 +1,4 @@
-//! What a run runs on: devices, their links, and the software that drives them.
+//! The platform of a run: devices, their links, and the software that drives them.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -42,14 +42,14 @@ impl Hardware {
     }
 }
 
-/// What is known of the software.
+/// The facts that are known of the software.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Software {
     /// Date of the release, as a decimal year.
     pub year: f64,
-    /// Whether tensor-parallel communication overlaps with the products.
+    /// True if tensor-parallel communication overlaps with the products.
     pub overlaps_tensor: bool,
-    /// Whether gradients are reduced while the backward pass still runs.
+    /// True if gradients are reduced while the backward pass still runs.
     pub overlaps_gradients: bool,
     /// How far the kernels of routed experts have come.
     pub expert_kernels: ExpertKernels,
@@ -144,7 +144,7 @@ impl Platform {
         }
     }
 
-    /// Whether the constants were measured on this generation and precision.
+    /// True if the constants were measured on this generation and precision.
     pub fn calibrated(&self) -> bool {
         self.rates.own
     }

@@ -2,7 +2,7 @@
 
 use super::calibration::{Calibration, Familiarity};
 use super::format::Format;
-use super::memory::{ADAMW, State, memory};
+use super::memory::memory;
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::{Hardware, Platform, Software, decimal_year};
 use super::run::Settled;
@@ -15,7 +15,7 @@ use crate::quantity::{DeviceTokenRate, Devices, Distribution, Measure as _, Toke
 use crate::training::layout::{Candidate, Wish, plan};
 use crate::training::plan::{Efficiency, Pace, Prediction};
 
-/// What the step-time model says of a run.
+/// The step-time model's prediction of a run.
 #[derive(Clone, Debug)]
 pub struct Predicted {
     /// The layout, its step and its memory.
@@ -30,7 +30,7 @@ pub struct Predicted {
     pub widening: f64,
     /// Half-width of the 80 % interval of ln(measured / predicted).
     pub half_width: f64,
-    /// Whether the constants were measured on this generation and precision.
+    /// True if the constants were measured on this generation and precision.
     pub calibrated: bool,
 }
 
@@ -72,18 +72,21 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
                 wanted.devices, elsewhere.file, elsewhere.line
             ))
         })?;
-        let layout = layout.value;
-        let candidate = Candidate {
+        let of = |layout| Candidate {
             layout,
             step: step(model, &layout, batch, &platform),
-            memory: memory(model, &layout, batch, &platform, state(wanted)),
+            memory: memory(model, &layout, batch, &platform, wanted.state),
         };
-        (candidate, Vec::new(), (0, 0))
+        let given = of(layout.value);
+        // Recomputation that nobody stated is what it takes to fit.
+        let anew = of(Parallelism { recompute: Recompute::Full, ..layout.value });
+        let open = wanted.recompute_open && !given.memory.fits() && anew.memory.fits();
+        (if open { anew } else { given }, Vec::new(), (0, 0))
     } else {
         let wish = Wish {
             devices: wanted.devices,
             batch,
-            state: state(wanted),
+            state: wanted.state,
             interleave: framework
                 .is_none_or(|(_, f)| f.interleaves_since.is_some_and(|since| year >= since)),
         };
@@ -113,15 +116,6 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         half_width: model.widened(known.half_width(&calibration.intervals), &calibration.intervals),
         calibrated: platform.calibrated(),
     })
-}
-
-/// Bytes per parameter that a recipe keeps.
-fn state(wanted: &Prediction) -> State {
-    if wanted.trained < 1.0 {
-        State::partly_trained(wanted.trained, wanted.weight_bytes, wanted.optimizer_bytes)
-    } else {
-        State { optimizer: wanted.optimizer_bytes, ..ADAMW }
-    }
 }
 
 /// Settles how well a plan's devices are used: as given, or as predicted.

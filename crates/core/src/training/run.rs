@@ -28,14 +28,14 @@ pub struct RunFlops {
     pub hardware: Traced<Flop>,
 }
 
-/// What a plan leaves open, settled.
+/// A plan with its open choices settled.
 #[derive(Clone, Debug)]
 pub struct Settled {
     /// How well the devices are used, as given or predicted.
     pub efficiency: Efficiency,
     /// FLOPs of activations computed anew / model FLOPs, where any are.
     pub recomputation: Option<Input<f64>>,
-    /// What the step-time model says, where it was asked.
+    /// The step-time model's prediction, where it was asked.
     pub predicted: Option<Predicted>,
 }
 

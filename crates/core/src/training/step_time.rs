@@ -171,7 +171,7 @@ impl<'a> Job<'a> {
         let (repeated, attention_repeated) = match layout.recompute {
             Recompute::None => (0.0, 0.0),
             Recompute::Selective => (0.0, 1.0),
-            Recompute::Half => (0.5, 0.5),
+            Recompute::Half | Recompute::Products => (0.5, 0.5),
             Recompute::Custom => (general.recompute_custom, 0.0),
             Recompute::Unknown => (general.recompute_unknown, 0.0),
             Recompute::Full => (1.0, 1.0),

@@ -44,7 +44,7 @@ fn figure(column: &str) -> Option<(Figure, f64)> {
     known.map(|(_, figure, unit)| (*figure, *unit))
 }
 
-/// Whether a log has a column of hours or of energy.
+/// True if a log has a column of hours or of energy.
 pub(super) fn is_in(table: &Table) -> bool {
     let figures = || table.columns().filter_map(figure).map(|(figure, _)| figure);
     figures().any(|it| matches!(it, Figure::DeviceHours | Figure::Hours | Figure::It))

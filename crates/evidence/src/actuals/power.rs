@@ -81,7 +81,7 @@ pub(super) fn device_of(metric: &str) -> Option<String> {
     power.then(|| format!("{run} {index}").trim().to_owned())
 }
 
-/// Whether a log has samples of power.
+/// True if a log has samples of power.
 pub(super) fn is_in(table: &Table) -> bool {
     let times = table.first(TIMES).is_some();
     let long = table.has("key") && table.has("value") && times;
@@ -189,17 +189,15 @@ fn moment(row: Row<'_>, time: &str, unit: f64, odd: &mut Odd) -> Option<f64> {
 
 /// Device time is the time that samples cover. Energy is the integral of power by the trapezoidal
 /// rule: the sum of (p1 + p2) / 2 x seconds. Neither runs across a gap: in it nobody sampled. A
-/// sample without power is passed over; a GPU without any makes the energy unknown.
+/// sample without a reading has that of its neighbours; a GPU with fewer readings than two makes
+/// the energy unknown.
 pub(super) fn of_series(series: Series) -> Measured {
     let [mut time, mut energy] = [Sum::new(); 2];
     let (mut gaps, mut unsampled, mut longest) = (0, 0.0, 0.0_f64);
     let devices = series.len();
     for (_, mut samples) in series {
-        let all = samples.clone();
-        samples.retain(|(_, watts)| watts.is_some());
-        let metered = !samples.is_empty();
-        let mut samples = if metered { samples } else { all };
         samples.sort_by(|a, b| a.0.total_cmp(&b.0));
+        fill(&mut samples);
         let mut steps: Vec<f64> = samples.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
         steps.sort_by(f64::total_cmp);
         let usual = steps.get(steps.len() / 2).copied().unwrap_or_default();
@@ -216,9 +214,6 @@ pub(super) fn of_series(series: Series) -> Measured {
             time.add(Some(seconds));
             energy.add(first.zip(second).map(|(a, b)| f64::midpoint(a, b) * seconds));
         }
-        if !metered {
-            energy.add(None);
-        }
     }
     let mut notes = vec![format!("{devices} GPU(s), sampled at most {longest:.0} s apart")];
     if gaps > 0 {
@@ -233,6 +228,29 @@ pub(super) fn of_series(series: Series) -> Measured {
         devices_alone: true,
         notes,
         ..Measured::default()
+    }
+}
+
+/// Gives samples without a reading the mean of the readings before and after; the only one where
+/// there is but one. Fewer than two readings say nothing of the others.
+fn fill(samples: &mut [(f64, Option<f64>)]) {
+    if samples.iter().filter(|(_, watts)| watts.is_some()).count() < 2 {
+        return;
+    }
+    let mut after = vec![None; samples.len()];
+    let mut next = None;
+    for (place, (_, watts)) in after.iter_mut().zip(samples.iter()).rev() {
+        next = watts.or(next);
+        *place = next;
+    }
+    let mut before = None;
+    for ((_, watts), after) in samples.iter_mut().zip(after) {
+        let mean = match (before, after) {
+            (Some(before), Some(after)) => Some(f64::midpoint(before, after)),
+            (before, after) => before.or(after),
+        };
+        before = watts.or(before);
+        *watts = watts.or(mean);
     }
 }
 

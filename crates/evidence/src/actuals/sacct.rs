@@ -16,7 +16,7 @@ const TIMES: &[&str] = &["ElapsedRaw", "Elapsed"];
 /// Columns of what a job held.
 const RESOURCES: &[&str] = &["AllocTRES", "ReqTRES", "TRESUsageInTot"];
 
-/// Whether a log is one of jobs.
+/// True if a log is one of jobs.
 pub(super) fn is_in(table: &Table) -> bool {
     let time = table.first(TIMES).is_some() || table.has("Start") && table.has("End");
     table.has("JobID") && time && table.first(RESOURCES).is_some()

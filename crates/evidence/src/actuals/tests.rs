@@ -1,4 +1,5 @@
-//! Logs of every form and what they measured; each is of eight devices for ten hours, 56 kWh, unless
+//! Logs of every form and what they measured; each is of eight devices for ten hours, 56 kWh,
+//! unless
 //! it says so.
 
 use flopcast_core::catalog::Catalog;

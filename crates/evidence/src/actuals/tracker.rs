@@ -45,7 +45,7 @@ const STEPS: &[&str] = &["_step", "step", "global_step", "trainer/global_step"];
 /// Columns that name a run.
 const RUNS: &[&str] = &["run_id", "id", "ID", "run", "run_name", "Name", "name"];
 
-/// Whether a log is one of runs.
+/// True if a log is one of runs.
 pub(super) fn is_in(table: &Table) -> bool {
     table.first(SECONDS).is_some()
         || table.has("start_time") && table.has("end_time")

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::fit::{Evidence, Fit};
 use super::score::{Scored, Summary, quantile};
 
-/// What is left out of a fit, to be scored by it.
+/// The rows that are left out of a fit, to be scored by it.
 #[derive(Clone, Debug)]
 pub struct Fold {
     /// Its name: the number of a split, a publisher.

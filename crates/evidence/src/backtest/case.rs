@@ -7,11 +7,12 @@ use flopcast_core::model::extents::{Experts, Extents, Latent, Windows};
 use flopcast_core::quantity::{DeviceBandwidth, DeviceMemory, DeviceTokenRate, Measure};
 use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
-use flopcast_core::training::memory::{ADAMW, Memory, memory};
+use flopcast_core::training::memory::{Memory, memory};
 use flopcast_core::training::parallelism::{Batch, Parallelism, Recompute, Zero};
 use flopcast_core::training::platform::{
     ExpertKernels, Hardware, Platform, Software, decimal_year,
 };
+use flopcast_core::training::state::{self, State};
 use flopcast_core::training::step_time::{Step, step};
 
 use super::table::Row;
@@ -23,7 +24,7 @@ pub struct Case {
     pub id: String,
     /// The model's name.
     pub model: String,
-    /// Who published it.
+    /// The publisher.
     pub source: String,
     /// The framework, if the calibration knows it.
     pub framework: Option<String>,
@@ -35,29 +36,43 @@ pub struct Case {
     pub extents: Extents,
     /// How it was spread.
     pub layout: Parallelism,
-    /// What a step passes.
+    /// The tokens or samples of a step.
     pub batch: Batch,
     /// The devices and their links.
     pub hardware: Hardware,
     /// Format of the matrix products.
     pub format: Format,
-    /// What is known of the software.
+    /// The facts that are known of the software.
     pub software: Software,
     /// Published tokens per second and device.
     pub throughput: Option<DeviceTokenRate>,
     /// Published peak memory, and whether it is `allocated` or `reserved`.
     pub memory: Option<(DeviceMemory, MemoryKind)>,
-    /// What the row does not say and was assumed instead.
+    /// Bytes per parameter, by the framework.
+    pub state: State,
+    /// Assumptions in place of what the row does not say.
     pub assumptions: Vec<String>,
 }
 
 /// Which figure of memory was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryKind {
-    /// What tensors occupy.
+    /// The memory that tensors occupy.
     Allocated,
-    /// What the process holds.
+    /// The memory that the framework's allocator holds.
+    Allocator,
+    /// The memory that the process holds.
     Reserved,
+}
+
+/// Bytes per parameter of a run by a framework of this name. torchtune's recipes for a single device
+/// keep paged states in 8 bits and apply gradients as they come.
+fn trained(framework: &str, layout: &Parallelism) -> State {
+    let formats = state::formats(framework).unwrap_or(&state::MIXED);
+    let alone = formats.master <= 0.0 && layout.devices() == 1;
+    let optimizer = if alone { "paged-adamw-8bit" } else { "adamw" };
+    let kept = state::optimizer(optimizer).unwrap_or(&state::OPTIMIZERS[0]);
+    State { in_backward: alone, ..state::recipe(kept, formats) }
 }
 
 impl Case {
@@ -94,10 +109,18 @@ impl Case {
             expert_kernels: framework
                 .map_or(ExpertKernels::Grouped, |(_, f)| f.expert_kernels(year)),
         };
+        // PyTorch's sharding reports the counter of its allocator, other frameworks what the device
+        // says is taken.
         let memory_kind = match row.text("memory_kind") {
+            Some("reserved") if layout.zero == Zero::Weights => MemoryKind::Allocator,
             Some("reserved") => MemoryKind::Reserved,
             _ => MemoryKind::Allocated,
         };
+        let trainer = row
+            .text("framework")
+            .map(str::to_owned)
+            .or_else(|| framework.map(|(name, _)| name.to_owned()));
+        let state = trained(trainer.as_deref().unwrap_or_default(), &layout);
         Ok(Self {
             id: row.id(),
             generation: calibration
@@ -114,6 +137,7 @@ impl Case {
             extents,
             layout,
             batch,
+            state,
             hardware,
             format,
             software,
@@ -144,10 +168,10 @@ impl Case {
     /// As [`Case::platform`].
     pub fn memory(&self, calibration: &Calibration) -> Result<Memory> {
         let platform = self.platform(calibration)?;
-        Ok(memory(&self.extents, &self.layout, self.batch, &platform, ADAMW))
+        Ok(memory(&self.extents, &self.layout, self.batch, &platform, self.state))
     }
 
-    /// What the calibration knows of the case's conditions.
+    /// The calibration's coverage of the case's conditions.
     ///
     /// # Errors
     /// As [`Case::platform`].
@@ -326,7 +350,8 @@ fn layout(
         "unknown" => Recompute::Unknown,
         p if p.starts_with("full") => Recompute::Full,
         p if p.starts_with("custom") => Recompute::Custom,
-        p if p.starts_with("selective op") || p.starts_with("selective layer") => Recompute::Half,
+        p if p.starts_with("selective op") => Recompute::Products,
+        p if p.starts_with("selective layer") => Recompute::Half,
         p if p.starts_with("selective") => Recompute::Selective,
         other => {
             assumptions.push(format!("recomputation `{other}` as an unknown policy"));

@@ -15,20 +15,20 @@ use super::score::Scored;
 
 /// A row that constants are fitted to: a training step, a serving run.
 pub trait Evidence: Sync {
-    /// What its calibration knows beside constants.
+    /// The documented part of its calibration, beside constants.
     type Facts: Facts;
     /// All that its prediction depends on of a calibration: where it stays, the prediction does.
     type Setup: PartialEq + Send + Sync;
     /// How its constants are fitted.
     const METHOD: Method;
 
-    /// Whether it has a figure that can be predicted.
+    /// True if it has a figure that can be predicted.
     fn usable(&self, calibration: &Calibration<Self::Facts>) -> bool;
 
     /// Rows of one family are no independent evidence: a split leaves all of them out or none.
     fn family(&self) -> String;
 
-    /// Who published it, where constants are also tried on publishers that the fit has not seen.
+    /// The publisher, where constants are also tried on publishers that the fit has not seen.
     fn publisher(&self) -> Option<&str>;
 
     /// Rows that say this repeat each other.
@@ -37,7 +37,7 @@ pub trait Evidence: Sync {
     /// Figures that were published of it.
     fn figures(&self) -> usize;
 
-    /// Whether the constants are fitted to it; others are scored only.
+    /// True if the constants are fitted to it; others are scored only.
     fn binds(&self) -> bool {
         true
     }
@@ -76,13 +76,13 @@ pub struct Method {
     pub step: f64,
     /// Relative gain of an iteration below which a fit is done.
     pub gain: f64,
-    /// Where fits set out from.
+    /// The starting points of fits.
     pub start: Start,
     /// Families below which none is left out.
     pub families: usize,
 }
 
-/// Where a fit sets out from.
+/// The starting point of a fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// The priors, every fit anew.
@@ -103,7 +103,7 @@ pub(super) struct Fit<'a, E: Evidence> {
     weights: Vec<f64>,
 }
 
-/// What a fit came to.
+/// The result of a fit.
 pub(super) struct Fitted<F> {
     pub(super) calibration: Calibration<F>,
     point: Vec<f64>,

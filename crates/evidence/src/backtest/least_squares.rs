@@ -61,7 +61,8 @@ fn square(residuals: &[f64]) -> f64 {
     residuals.iter().map(|r| r * r).sum()
 }
 
-/// Solves the damped normal equations `(JᵀJ + damping diag JᵀJ) x = Jᵀr` by Cholesky's decomposition; `None` where that breaks
+/// Solves the damped normal equations `(JᵀJ + damping diag JᵀJ) x = Jᵀr` by Cholesky's
+/// decomposition; `None` where that breaks
 /// down.
 fn solve(jacobian: &[Vec<f64>], residuals: &[f64], damping: f64) -> Option<Vec<f64>> {
     let n = jacobian.len();

@@ -8,6 +8,7 @@ pub mod calibrate;
 pub mod case;
 pub mod fit;
 mod least_squares;
+pub mod lora;
 pub mod runs;
 pub mod score;
 pub mod serving;
@@ -22,18 +23,20 @@ use case::Case;
 use score::{Scored, Summary};
 use table::Table;
 
-/// What a back-test scores.
+/// The kind of rows that a back-test scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Throughput and memory of training steps.
     TrainingThroughput,
     /// FLOPs, device-hours, energy and carbon of whole runs.
     Runs,
+    /// Throughput and memory of training with adapters.
+    Lora,
     /// Latency and throughput of serving engines.
     Serving,
 }
 
-/// What scored figures are grouped by; each kind of table has some of them.
+/// The keys that scored figures are grouped by; each kind of table has some of them.
 const GROUPINGS: [&str; 10] = [
     "kind",
     "load",
@@ -50,7 +53,7 @@ const GROUPINGS: [&str; 10] = [
 /// A scored table.
 #[derive(Clone, Debug)]
 pub struct Backtest {
-    /// What was scored.
+    /// The scored rows.
     pub kind: Kind,
     /// Rows of the table.
     pub rows: usize,
@@ -60,14 +63,14 @@ pub struct Backtest {
     pub scored: Vec<Scored>,
     /// Rows or figures that were not, with the reason.
     pub skipped: Vec<(String, String)>,
-    /// What a rule of thumb reaches on the same rows.
+    /// The score of a rule of thumb on the same rows.
     pub baseline: Vec<Scored>,
 }
 
 /// A group of scored figures.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// What it is grouped by: `kind`, `accelerator`, `source`.
+    /// The key of the group: `kind`, `accelerator`, `source`.
     pub by: &'static str,
     /// Its name.
     pub name: String,
@@ -83,6 +86,7 @@ impl Kind {
         match self {
             Self::TrainingThroughput => "training-throughput",
             Self::Runs => "runs",
+            Self::Lora => "lora",
             Self::Serving => "serving",
         }
     }
@@ -96,8 +100,11 @@ impl Kind {
             Self::TrainingThroughput => Table::read(flopcast_data::evidence::THROUGHPUT)?
                 .join(flopcast_data::evidence::MODELS, "model"),
             Self::Runs => Table::read(flopcast_data::evidence::RUNS),
-            Self::Serving => Err(Error::input("flopcast ships no table of serving figures")
-                .hint("name one: flopcast backtest --kind serving FILE.csv")),
+            Self::Lora | Self::Serving => {
+                let name = self.name();
+                Err(Error::input(format!("flopcast ships no table of {name} figures"))
+                    .hint(format!("name one: flopcast backtest --kind {name} FILE.csv")))
+            }
         }
     }
 }
@@ -117,6 +124,10 @@ impl Backtest {
         Self::score(kind, table, |test, row| match kind {
             Kind::TrainingThroughput => test.step(row, catalog, calibration),
             Kind::Runs => test.whole_run(row, catalog, calibration),
+            Kind::Lora => {
+                test.scored.extend(lora::score(row, catalog)?);
+                Ok(())
+            }
             Kind::Serving => Err(Error::input("a serving figure needs the serving model")),
         })
     }

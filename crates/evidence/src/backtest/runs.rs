@@ -14,9 +14,9 @@ use flopcast_core::training::calibration::Calibration;
 use flopcast_core::training::format::Format;
 use flopcast_core::training::goodput::WHOLE_RUN;
 use flopcast_core::training::layout::{Wish, plan};
-use flopcast_core::training::memory::ADAMW;
 use flopcast_core::training::parallelism::Batch;
 use flopcast_core::training::platform::{ExpertKernels, Hardware, Platform, Software};
+use flopcast_core::training::state::ADAMW;
 
 use super::case::year;
 use super::score::Scored;

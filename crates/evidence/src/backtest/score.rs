@@ -15,7 +15,7 @@ pub struct Scored {
     pub predicted: f64,
     /// The 80 % interval of the prediction.
     pub interval: (f64, f64),
-    /// What the row can be grouped by: (`source`, `llm-foundry`) and so on.
+    /// The groups of the row: (`source`, `llm-foundry`) and so on.
     pub groups: Vec<(&'static str, String)>,
 }
 
@@ -40,7 +40,7 @@ impl Scored {
         self.predicted / self.measured - 1.0
     }
 
-    /// Whether the interval holds the measured figure.
+    /// True if the interval holds the measured figure.
     pub fn covered(&self) -> bool {
         (self.interval.0..=self.interval.1).contains(&self.measured)
     }

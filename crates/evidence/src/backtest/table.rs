@@ -67,7 +67,7 @@ impl Table {
         Ok(Self { columns, rows, also: None })
     }
 
-    /// Whether it has a column.
+    /// True if it has a column.
     pub fn has(&self, column: &str) -> bool {
         self.columns.contains_key(column)
     }

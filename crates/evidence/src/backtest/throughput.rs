@@ -50,6 +50,7 @@ pub fn score_memory(case: &Case, calibration: &Calibration) -> Result<Option<Sco
     let gigabytes = |memory: DeviceMemory| memory.stored() / 1e9;
     let (figure, predicted, width) = match kind {
         MemoryKind::Allocated => ("memory_allocated_gb", memory.allocated, ALLOCATED),
+        MemoryKind::Allocator => ("memory_reserved_gb", memory.of_allocator(), RESERVED),
         MemoryKind::Reserved => ("memory_reserved_gb", memory.reserved, RESERVED),
     };
     let predicted = gigabytes(predicted);
@@ -163,7 +164,7 @@ impl Evidence for Case {
     }
 }
 
-/// What a fit knew of a scored row, where it had seen the publisher or not.
+/// The coverage of a fit for a scored row, where it had seen the publisher or not.
 fn familiarity(row: &Scored, seen: bool) -> Familiarity {
     Familiarity {
         framework: seen,

@@ -75,6 +75,7 @@ pub(super) struct Reader<'a> {
     stored: HashMap<usize, Rc<Value>>,
     layers: Layers,
     unresolved: BTreeMap<(String, String), u64>,
+    chosen: BTreeMap<&'static str, u64>,
     runs: u64,
     kept: u64,
     folded: u64,
@@ -90,6 +91,7 @@ impl<'a> Reader<'a> {
             stored: HashMap::new(),
             layers: Layers::new(),
             unresolved: BTreeMap::new(),
+            chosen: BTreeMap::new(),
             runs: 0,
             kept: 0,
             folded: 0,
@@ -141,6 +143,8 @@ impl<'a> Reader<'a> {
             let place = format!("{}.{axis}", info.name);
             let size = match (dim.value, symbol) {
                 (Some(value), _) if value > 0 => Some(value),
+                // A size of 0 is a cache without tokens, unless it is bound.
+                (Some(0), _) => self.bindings.get(&place).or(Some(0)),
                 (_, Some(symbol)) => self.bindings.get(symbol),
                 _ => self.bindings.get(&place),
             };
@@ -155,8 +159,15 @@ impl<'a> Reader<'a> {
         }
         let what = || format!("input `{}`", info.name);
         let shape = shape_of(&dims, what)?;
-        elements(&shape, what)?;
-        Ok(Value::new(data_type, shape))
+        let count = elements(&shape, what)?;
+        let mut value = Value::new(data_type, shape);
+        // A condition may be bound, so that it chooses a branch.
+        if let (DataType::BOOL, 1, Some(condition)) =
+            (data_type, count, self.bindings.get(&info.name))
+        {
+            value.contents = Some([condition as f64].as_slice().into());
+        }
+        Ok(value)
     }
 
     /// A value as the file states it, if its shape is concrete once symbols are bound.
@@ -378,6 +389,7 @@ impl<'a> Reader<'a> {
     /// Adds the cost of a node. A node that depends on neither data nor parameters is computed
     /// once, ahead, and only its products are kept.
     fn cost(&mut self, call: &Call, outputs: &[Value], cost: Cost, joined: Origin) -> Inferred<()> {
+        self.layers.set_aside(call);
         let runs = joined.data || joined.gradient;
         let output = || outputs[0].shape.as_deref().ok_or(Stop::Unknown);
         let mut drafts = match cost {
@@ -393,7 +405,11 @@ impl<'a> Reader<'a> {
                 draft.operator,
                 Operator::Dense(_) | Operator::Convolution(_) | Operator::Matmul(_)
             );
-            runs || product
+            // A table of integers is a weight even where constant rows of it are looked up.
+            let table = || {
+                matches!(draft.operator, Operator::Embedding(_)) && call.data_type(0).is_quantized()
+            };
+            runs || product || table()
         });
         self.layers.add(call, outputs, drafts)
     }
@@ -470,14 +486,37 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// `If(condition)`: the branch that is taken.
+    /// `If(condition)`: the branch that is taken; if only the data can tell, the costlier.
     fn branch(&mut self, call: &Call, scope: &Scope<'_>) -> Result<Vec<Rc<Value>>> {
-        let Some(taken) = first(call, 0) else {
-            self.note(call, "its condition depends on the data");
-            return Ok(vec![]);
+        const BRANCHES: [&str; 2] = ["then_branch", "else_branch"];
+        if let Some(taken) = first(call, 0) {
+            let graph = body_of(call, BRANCHES[usize::from(taken == 0.0)])?;
+            return self.body(&graph, vec![], scope);
+        }
+        // Both run from the same state, and the state after the costlier stays.
+        let run = |reader: &mut Self, name: &str| -> Result<_> {
+            let graph = body_of(call, name)?;
+            reader.charge(1 + reader.layers.len() / 16)?;
+            let outputs = reader.body(&graph, vec![], scope)?;
+            Ok((outputs, reader.layers.mark(), reader.unresolved.clone()))
         };
-        let graph = body_of(call, if taken == 0.0 { "else_branch" } else { "then_branch" })?;
-        self.body(&graph, vec![], scope)
+        let before = (self.layers.mark(), self.unresolved.clone());
+        let then = run(self, BRANCHES[0])?;
+        self.layers.restore(before.0);
+        self.unresolved = before.1;
+        let otherwise = run(self, BRANCHES[1])?;
+        let costs = [then.1.flops(), otherwise.1.flops()];
+        let chosen = usize::from(costs[1] > costs[0]);
+        let (outputs, mark, unresolved) = if chosen == 0 { then } else { otherwise };
+        self.layers.restore(mark);
+        self.unresolved = unresolved;
+        self.chosen.entry(BRANCHES[chosen]).and_modify(|count| *count += 1).or_insert(1);
+        Ok(outputs)
+    }
+
+    /// The branches that were counted because they cost more, with their number.
+    pub(super) fn chosen(&self) -> BTreeMap<&'static str, u64> {
+        self.chosen.clone()
     }
 
     /// `Loop(trips, condition, carried...)`: body

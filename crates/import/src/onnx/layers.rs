@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use flopcast_core::model::AttentionCount;
 use flopcast_core::model::layer::{Layer, Role};
 use flopcast_core::model::operator::{Function, NormKind, Operator};
+use flopcast_core::quantity::system::data::byte;
+use flopcast_core::quantity::{Data, Measure as _};
 
 use super::call::{Call, Inferred};
 use super::lower::{Draft, pointwise};
@@ -23,6 +26,8 @@ pub(super) struct Stored {
     /// True for an initializer; a `Constant` node's tensor counts only as a layer's weights.
     pub(super) initializer: bool,
     claimed: bool,
+    /// Bytes of its scales and zeros.
+    beside: f64,
     /// True for running statistics of a norm, which are stored but not trained.
     statistic: bool,
 }
@@ -36,6 +41,21 @@ pub(super) struct Layers {
     places: HashMap<String, Vec<usize>>,
     /// The number of times that the present node runs: steps of a `Scan`.
     pub(super) times: u64,
+}
+
+/// A state of the layers.
+pub(super) struct Mark {
+    list: Vec<Layer>,
+    places: HashMap<String, Vec<usize>>,
+    claimed: Vec<bool>,
+}
+
+impl Mark {
+    /// FLOPs of a forward pass of its layers.
+    pub(super) fn flops(&self) -> f64 {
+        let forward = |layer: &Layer| layer.forward(AttentionCount::Full).total().stored();
+        self.list.iter().map(forward).sum()
+    }
 }
 
 impl Layers {
@@ -53,10 +73,55 @@ impl Layers {
         initializer: bool,
     ) -> usize {
         let name = name.to_owned();
-        let stored =
-            Stored { name, elements, data_type, initializer, claimed: false, statistic: false };
+        let stored = Stored {
+            name,
+            elements,
+            data_type,
+            initializer,
+            claimed: false,
+            beside: 0.0,
+            statistic: false,
+        };
         self.stored.push(stored);
         self.stored.len() - 1
+    }
+
+    /// Takes the scales and zeros that a node reads out of the parameters: they are bytes of the
+    /// weight that they go with.
+    pub(super) fn set_aside(&mut self, call: &Call) {
+        let Some((weight, beside)) = scales(&call.operator) else { return };
+        for &index in beside {
+            let Some(number) = parameter(call, index).filter(|it| !self.stored[*it].claimed) else {
+                continue;
+            };
+            self.stored[number].claimed = true;
+            let bytes = self.stored[number].elements as f64 * self.stored[number].data_type.bytes();
+            if let Some(weight) = parameter(call, weight) {
+                self.stored[weight].beside += bytes;
+            }
+        }
+    }
+
+    /// The number of layers so far.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The state, to return to it.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            list: self.list.clone(),
+            places: self.places.clone(),
+            claimed: self.stored.iter().map(|stored| stored.claimed).collect(),
+        }
+    }
+
+    /// Returns to a state. Tensors that were stored since belong to no layer.
+    pub(super) fn restore(&mut self, mark: Mark) {
+        for (number, stored) in self.stored.iter_mut().enumerate() {
+            stored.claimed = mark.claimed.get(number).copied().unwrap_or(false);
+        }
+        (self.list, self.places) = (mark.list, mark.places);
     }
 
     /// Adds the operators of a node as layers. A layer owns the stored tensors that no layer before
@@ -77,12 +142,13 @@ impl Layers {
         };
         for draft in drafts {
             let mut operator = draft.operator.clone();
-            let mut owned = self.owns(call, &operator, draft.count, &draft.weights);
+            let times = draft.count.saturating_mul(draft.routing.map_or(1, |it| it.experts));
+            let mut owned = self.owns(call, &operator, times, &draft.weights);
             if let Some(bias) = draft.bias {
                 // A bias shared with another layer is added all the same, as an addition.
                 let biased = with_bias(&operator);
                 let all = [draft.weights.as_slice(), &[bias]].concat();
-                if self.owns(call, &biased, draft.count, &all) {
+                if self.owns(call, &biased, times, &all) {
                     (operator, owned) = (biased, true);
                     self.claim(call, bias);
                 } else if let Some(shape) = outputs[0].shape.as_deref() {
@@ -98,6 +164,7 @@ impl Layers {
                     }
                 }
             }
+            let stored = owned.then(|| self.bytes(call, &draft, &operator, times)).flatten();
             if owned {
                 draft.weights.iter().for_each(|&index| self.claim(call, index));
             }
@@ -117,6 +184,8 @@ impl Layers {
             let layer = Layer {
                 count: draft.count,
                 weight_copies: copies,
+                routing: draft.routing,
+                stored,
                 trained,
                 needs_input_gradient: reached(&mut (0..call.inputs.len()).filter(|&i| data(i))),
                 ..Layer::new("", draft.role, operator)
@@ -185,6 +254,16 @@ impl Layers {
         !weights.is_empty() && elements == operator.parameters().saturating_mul(count)
     }
 
+    /// Bytes of a weight of a layer, with its scales and zeros.
+    fn bytes(&self, call: &Call, draft: &Draft, operator: &Operator, times: u64) -> Option<Data> {
+        let weights = draft.weights.iter().chain(draft.bias.as_ref());
+        let stored = weights.filter_map(|&index| parameter(call, index)).map(|it| &self.stored[it]);
+        let bytes: f64 =
+            stored.map(|it| it.elements as f64 * it.data_type.bytes() + it.beside).sum();
+        let parameters = operator.parameters().saturating_mul(times);
+        (parameters > 0).then(|| Data::new::<byte>(bytes / parameters as f64))
+    }
+
     /// Marks the stored tensor of an input as owned.
     fn claim(&mut self, call: &Call, index: usize) {
         if let Some(number) = parameter(call, index) {
@@ -205,13 +284,34 @@ impl Layers {
                 continue;
             }
             let operator = Operator::Parameter(stored.elements);
-            self.merge(bare(pattern(&stored.name), operator, !stored.statistic));
+            let layer = bare(pattern(&stored.name), operator, !stored.statistic);
+            let bytes = Some(Data::new::<byte>(stored.data_type.bytes()));
+            self.merge(Layer { stored: bytes, ..layer });
         }
         for (statistic, count) in scalars {
             self.merge(bare("scalars".into(), Operator::Parameter(count), !statistic));
         }
         self.list
     }
+}
+
+/// The inputs of a quantised operator that hold scales and zeros, and the weight that they go with.
+fn scales(operator: &str) -> Option<(usize, &'static [usize])> {
+    let name = operator.rsplit('.').next().unwrap_or(operator);
+    Some(match name {
+        "QuantizeLinear" | "DequantizeLinear" => (0, &[1, 2]),
+        "MatMulNBits" => (1, &[2, 3, 4]),
+        "MatMulBnb4" | "MatMulFpQ4" => (1, &[2]),
+        "MatMulInteger" | "ConvInteger" | "DynamicQuantizeMatMul" => (1, &[2, 3]),
+        "MatMulIntegerToFloat" => (1, &[2, 3, 4, 5]),
+        "QLinearMatMul" | "QLinearConv" | "QLinearAdd" | "QLinearMul" => (3, &[1, 2, 4, 5, 6, 7]),
+        "QGemm" => (3, &[1, 2, 4, 5, 7, 8]),
+        "QAttention" => (1, &[3, 4, 6, 7]),
+        "GatherBlockQuantized" => (0, &[2, 3]),
+        "QMoE" => (2, &[3, 6, 9, 11, 12, 13]),
+        name if name.starts_with("QLinear") => (0, &[1, 2, 3, 4]),
+        _ => return None,
+    })
 }
 
 /// A layer of parameters without an operator.

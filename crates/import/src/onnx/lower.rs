@@ -7,7 +7,7 @@
 //! operator; a product of two activations is one of attention's. Operators that only move data have
 //! no cost.
 
-use flopcast_core::model::layer::Role;
+use flopcast_core::model::layer::{Role, Routing};
 use flopcast_core::model::operator::{
     Attention, Axis, Cell, Convolution, Dense, Embedding, Function, Mask, Matmul, Norm, NormKind,
     Operator, Pointwise, Pool, Recurrent,
@@ -33,11 +33,13 @@ pub(super) struct Draft {
     pub(super) weights: Vec<usize>,
     /// The input that holds its bias, which `operator` does not yet have.
     pub(super) bias: Option<usize>,
+    /// The choice among experts, each of which is the operator.
+    pub(super) routing: Option<Routing>,
 }
 
 impl Draft {
     fn new(role: Role, operator: Operator, weights: Vec<usize>) -> Self {
-        Self { role, operator, count: 1, weights, bias: None }
+        Self { role, operator, count: 1, weights, bias: None, routing: None }
     }
 
     fn with_bias(self, call: &Call, index: usize) -> Self {
@@ -131,6 +133,64 @@ pub(super) fn gather(call: &Call) -> Drafts {
         return Ok(vec![look_up(table, rows, 0)]);
     }
     Ok(vec![])
+}
+
+/// `GatherBlockQuantized(table, indices, scales, zeros)`: a look-up in a table of packed integers.
+pub(super) fn gather_packed(call: &Call, outputs: &[Value]) -> Drafts {
+    let dim = outputs[0].shape.as_deref().and_then(|shape| shape.last().copied()).unwrap_or(1);
+    let entries = call.ranked(0, 2)?[0];
+    Ok(vec![look_up(&[entries, dim], total(call, call.shape(1)?)?, 0)])
+}
+
+/// `ScatterElements(x, indices, updates)`, `ScatterND`: an addition for each update where it
+/// reduces, as the messages of a graph network do; a move otherwise.
+pub(super) fn scatter(call: &Call, _: &[Value]) -> Drafts {
+    match call.text("reduction").as_deref() {
+        None | Some("none") => Ok(vec![]),
+        Some("mul") => pointwise(call, Function::Multiply, call.shape(2)?),
+        Some(_) => pointwise(call, Function::Add, call.shape(2)?),
+    }
+}
+
+/// `MoE(x, router, fc1, bias, fc2, bias, fc3, bias)`: for each row `k` experts of two or three
+/// products.
+pub(super) fn experts(call: &Call, _: &[Value]) -> Drafts {
+    routed(call, [(2, 3), (4, 5), (6, 7)], 1)
+}
+
+/// `QMoE(x, router, fc1, scales, bias, fc2, scales, bias, fc3, scales, bias, ...)`: the same of
+/// packed weights.
+pub(super) fn packed_experts(call: &Call, _: &[Value]) -> Drafts {
+    let bits = call.count("expert_weight_bits")?.unwrap_or(4).clamp(1, 8);
+    routed(call, [(2, 4), (5, 7), (8, 10)], 8 / bits)
+}
+
+/// Products of experts, whose matrices are `[experts, ...]` with `packed` weights in an element. The
+/// second one leads back to the width of the input.
+fn routed(call: &Call, matrices: [(usize, usize); 3], packed: u64) -> Drafts {
+    let x = call.ranked(0, 1)?;
+    let hidden = x[x.len() - 1];
+    let rows = total(call, &x[..x.len() - 1])?;
+    let top_k = call.count("k")?.unwrap_or(1);
+    let mut drafts = Vec::new();
+    for (at, (weight, bias)) in matrices.into_iter().enumerate() {
+        if call.optional(weight).is_none() {
+            continue;
+        }
+        let shape = call.ranked(weight, 3)?;
+        let experts = shape[0];
+        let elements = total(call, shape)?.saturating_mul(packed);
+        let width = elements.checked_div(experts.saturating_mul(hidden)).unwrap_or(0);
+        if experts == 0 || width == 0 || !(1..=experts).contains(&top_k) {
+            return Err(call.invalid(format!("{top_k} of {experts} experts of width {width}")));
+        }
+        let (inputs, outputs) = if at == 1 { (width, hidden) } else { (hidden, width) };
+        let dense = Dense { rows, inputs, outputs, bias: false };
+        let draft = Draft::new(Role::Experts, Operator::Dense(dense), vec![weight]);
+        let routing = Some(Routing { experts, top_k });
+        drafts.push(Draft { routing, ..draft.with_bias(call, bias) });
+    }
+    Ok(drafts)
 }
 
 /// `LRN(x)`: a window of `size` channels at each position.
@@ -355,8 +415,18 @@ pub(super) fn rnn(call: &Call, _: &[Value]) -> Drafts {
 /// The products of attention at these extents.
 fn attended(it: Extents, mask: Mask) -> Draft {
     let Extents { batch, heads, kv_heads, queries, keys, qk_dim, v_dim } = it;
-    let operator =
-        Attention { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, mask, cached: None };
+    let operator = Attention {
+        batch,
+        heads,
+        kv_heads,
+        queries,
+        keys,
+        qk_dim,
+        v_dim,
+        mask,
+        cached: None,
+        cross: false,
+    };
     Draft::new(Role::Attention, Operator::Attention(operator), vec![])
 }
 

@@ -25,10 +25,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::stored::Storage;
 use flopcast_core::model::{Assumption, Bindings, Input, Model};
+use flopcast_core::quantity::system::data::byte;
 use prost::bytes::Bytes;
 
 use graph::Reader;
@@ -56,6 +58,7 @@ pub fn read(file: impl Into<Bytes>, bindings: &Bindings) -> Result<Model> {
     let mut reader = Reader::new(bindings, functions);
     let inputs = reader.run(&graph)?;
 
+    let chosen = reader.chosen();
     let (layers, unresolved) = reader.finish();
     let layers = layers.finish();
     let gradients: Vec<bool> = layers.iter().map(|layer| layer.needs_input_gradient).collect();
@@ -75,6 +78,16 @@ pub fn read(file: impl Into<Bytes>, bindings: &Bindings) -> Result<Model> {
             why: "the shape that the file states, its symbols bound".into(),
         })
         .collect();
+    model.assumptions.extend(chosen.into_iter().map(|(branch, count)| Assumption {
+        what: format!("{count} If"),
+        value: branch.into(),
+        why: "the branch that costs more, since the condition depends on the data: bind a condition \
+              that is an input, --bind NAME=1, to choose"
+            .into(),
+    }));
+    if model.layers.iter().any(|layer| layer.stored.is_some()) {
+        model.storage = Some(storage(&model));
+    }
     model.assumptions.push(Assumption {
         what: "parameters".into(),
         value: model.parameters().total.to_string(),
@@ -85,6 +98,20 @@ pub fn read(file: impl Into<Bytes>, bindings: &Bindings) -> Result<Model> {
     Ok(model)
 }
 
+/// How the weights of a file are stored, by the bits of most of them.
+fn storage(model: &Model) -> Storage {
+    let mut bits: BTreeMap<u64, u64> = BTreeMap::new();
+    for layer in &model.layers {
+        if let Some(stored) = layer.stored {
+            let wide = (stored.get::<byte>() * 8.0).round() as u64;
+            let sum = bits.entry(wide).or_default();
+            *sum = sum.saturating_add(layer.parameters());
+        }
+    }
+    let most = bits.iter().max_by_key(|(_, parameters)| **parameters).map_or(32, |(wide, _)| *wide);
+    Storage { name: format!("onnx, most in {most} bits"), packed: most < 16, products: None }
+}
+
 /// Refuses a binding of a dimension that the file does not mention, which must be a slip.
 fn refuse_unused(bindings: &Bindings, graph: &GraphProto) -> Result<()> {
     let (mut symbols, mut places) = (BTreeSet::new(), BTreeSet::new());
@@ -92,7 +119,12 @@ fn refuse_unused(bindings: &Bindings, graph: &GraphProto) -> Result<()> {
         .chain(decode_all(&graph.value_info, "a value"))
     {
         let ValueInfoProto { name, r#type } = info?;
-        let shape = r#type.and_then(|it| it.tensor).and_then(|tensor| tensor.shape);
+        let tensor = r#type.and_then(|it| it.tensor);
+        // A truth is bound by the name of its input.
+        if tensor.as_ref().is_some_and(|tensor| tensor.elem_type == 9) {
+            places.insert(name.clone());
+        }
+        let shape = tensor.and_then(|tensor| tensor.shape);
         for (axis, dim) in shape.map(|shape| shape.dim).unwrap_or_default().into_iter().enumerate()
         {
             places.insert(format!("{name}.{axis}"));

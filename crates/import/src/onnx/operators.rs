@@ -143,7 +143,10 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
 
             "RandomNormalLike" | "RandomUniformLike" | "Bernoulli" | "Identity"
             | "ReorderInput" | "ReorderOutput" | "Trilu" | "EyeLike" | "ReverseSequence"
-            | "ScatterElements" | "ScatterND" | "Scatter" | "TensorScatter" => (same, Nothing),
+            | "TensorScatter" => (same, Nothing),
+            "ScatterElements" | "ScatterND" | "Scatter" => (same, Own(lower::scatter)),
+            "MoE" => (same, Own(lower::experts)),
+            "QMoE" => (same, Own(lower::packed_experts)),
             "Dropout" => (pointwise::dropped, Nothing),
             "Cast" | "CastLike" | "BitCast" => (pointwise::cast, Nothing),
             "Shape" => (pointwise::shape, Nothing),
@@ -162,6 +165,7 @@ pub(super) fn rule(operator: &str) -> Option<Rule> {
             "Split" => (layout::split, Nothing),
             "Slice" => (layout::slice, Nothing),
             "Gather" => (layout::gather, LookUp),
+            "GatherBlockQuantized" => (layout::gather_packed, Own(lower::gather_packed)),
             "GatherElements" => (layout::gather_elements, Nothing),
             "GatherND" => (layout::gather_nd, Nothing),
             "Expand" => (layout::expand, Nothing),

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use flopcast_core::model::cost::Flops;
 use flopcast_core::model::{AttentionCount, Model};
 use flopcast_core::quantity::system::compute::flop;
+use flopcast_core::quantity::system::data::byte as byte_unit;
 use prost::Message;
 use prost::bytes::Bytes;
 
@@ -437,8 +438,104 @@ fn a_branch_is_taken_where_its_condition_is_known() {
     };
     assert_eq!(macs(&choose(node("Constant", &[], &["c"], &[int("value_int", 1)]))), 128);
     assert_eq!(macs(&choose(node("Constant", &[], &["c"], &[int("value_int", 0)]))), 0);
-    let unknown = choose(node("Cast", &["x"], &["c"], &[int("to", 9)]));
-    assert_eq!(unknown.unresolved[0].kind, "If");
+}
+
+/// If only the data can tell, the costlier branch counts, wherever it stands; weights that both use
+/// belong to the one that counts, and those of the other stay parameters of the file.
+#[test]
+fn the_costlier_branch_counts_where_only_data_can_tell() {
+    let branch = |name: &str, nodes| with_body(name, body(&[], nodes, &["y"]));
+    let condition = || node("Cast", &["x"], &["c"], &[int("to", 9)]);
+    let dense = || vec![node("MatMul", &["x", "w"], &["y"], &[])];
+    let twice =
+        || vec![node("MatMul", &["x", "w"], &["h"], &[]), node("MatMul", &["h", "w"], &["y"], &[])];
+    for arms in [
+        [branch("then_branch", dense()), branch("else_branch", twice())],
+        [branch("then_branch", twice()), branch("else_branch", dense())],
+    ] {
+        let it = model(vec![condition(), node("If", &["c"], &["z"], &arms)], &[]).unwrap();
+        assert_eq!((macs(&it), it.parameters().total), (256, 64));
+        assert_eq!(it.unresolved, []);
+        assert!(it.assumptions.iter().any(|it| it.what == "1 If"), "{:?}", it.assumptions);
+    }
+}
+
+/// A graph of one node over input `x` `[2, 8]` and stored tensors.
+fn over(tensors: &[(&str, i32, &[i64])], nodes: Vec<Bytes>) -> Model {
+    let stored = |(name, data_type, dims): &(&str, i32, &[i64])| {
+        bytes(&TensorProto { dims: dims.to_vec(), data_type: *data_type, name: (*name).into() })
+    };
+    let graph = GraphProto {
+        node: nodes,
+        initializer: tensors.iter().map(stored).collect(),
+        input: vec![value("x", &[2, 8])],
+        ..GraphProto::default()
+    };
+    let file = ModelProto { graph: Some(bytes(&graph)), functions: vec![] };
+    read(file.encode_to_vec(), &Bindings::default()).unwrap()
+}
+
+/// Parameters, MACs and bytes of quantised operators: scales and zeros are bytes alone.
+#[test]
+fn quantised_weights_count_without_their_scales() {
+    let float = 1;
+    let byte = 2;
+    let packed = node(
+        "com.microsoft.MatMulNBits",
+        &["x", "w", "s"],
+        &["y"],
+        &[int("K", 8), int("N", 16), int("bits", 4), int("block_size", 8)],
+    );
+    let dequantized = [
+        node("DequantizeLinear", &["w", "s"], &["d"], &[]),
+        node("MatMul", &["x", "d"], &["y"], &[]),
+    ];
+    let integers = [
+        node("DynamicQuantizeLinear", &["x"], &["q", "qs", "qz"], &[]),
+        node("MatMulInteger", &["q", "w", "qz", "z"], &["y"], &[]),
+    ];
+    let cases: [(&[(&str, i32, &[i64])], Vec<Bytes>, f64); 3] = [
+        (&[("w", byte, &[16, 1, 4]), ("s", float, &[16])], vec![packed], 64.0 + 64.0),
+        (&[("w", 3, &[8, 16]), ("s", float, &[16])], dequantized.to_vec(), 128.0 + 64.0),
+        (&[("w", 3, &[8, 16]), ("z", 3, &[16])], integers.to_vec(), 128.0 + 16.0),
+    ];
+    for (tensors, nodes, expected) in cases {
+        let it = over(tensors, nodes);
+        assert_eq!((it.parameters().total, macs(&it)), (128, 2 * 8 * 16), "{tensors:?}");
+        let stored = it.stored_data(flopcast_core::model::stored::bits(16.0)).get::<byte_unit>();
+        assert!((stored - expected).abs() < 1e-9, "{tensors:?}: {stored}");
+    }
+}
+
+/// Two of four experts, each 8 -> 16 -> 8, for two rows.
+#[test]
+fn routed_experts_count_as_often_as_they_are_chosen() {
+    let tensors: [(&str, i32, &[i64]); 3] =
+        [("r", 1, &[8, 4]), ("a", 1, &[4, 16, 8]), ("b", 1, &[4, 8, 16])];
+    let router = node("MatMul", &["x", "r"], &["p"], &[]);
+    let experts = node("com.microsoft.MoE", &["x", "p", "a", "", "b"], &["y"], &[int("k", 2)]);
+    let it = over(&tensors, vec![router, experts]);
+    assert_eq!(it.parameters().total, 8 * 4 + 4 * 2 * 128);
+    assert_eq!(it.parameters().active, 8 * 4 + 2 * 2 * 128);
+    assert_eq!(macs(&it), 2 * (8 * 4 + 2 * 2 * 128));
+    assert_eq!(it.unresolved, []);
+}
+
+/// The messages of a graph network are added where they arrive.
+#[test]
+fn a_scatter_that_reduces_adds() {
+    let text = |name: &str, text: &str| AttributeProto {
+        name: name.into(),
+        s: Some(text.to_owned().into_bytes().into()),
+        ..AttributeProto::default()
+    };
+    let count = |reduction: &str| {
+        let node =
+            node("ScatterElements", &["x", "i", "x"], &["y"], &[text("reduction", reduction)]);
+        let it = over(&[("i", 7, &[2, 8])], vec![node]);
+        it.forward(AttentionCount::Full).elementwise.get::<flop>() as u64
+    };
+    assert_eq!((count("add"), count("none")), (16, 0));
 }
 
 #[test]

@@ -34,6 +34,19 @@ impl DataType {
         matches!(self.0, 1 | 10 | 11 | 16..=20 | 23 | 24)
     }
 
+    /// Bytes of an element.
+    pub(super) fn bytes(self) -> f64 {
+        match self.0 {
+            7 | 11 | 13 | 14 => 8.0,
+            15 => 16.0,
+            4 | 5 | 10 | 16 => 2.0,
+            2 | 3 | 9 | 17..=20 | 24 => 1.0,
+            21..=23 => 0.5,
+            25 | 26 => 0.25,
+            _ => 4.0,
+        }
+    }
+
     /// An integer of eight bits or fewer, as quantized weights are stored.
     pub(super) fn is_quantized(self) -> bool {
         matches!(self.0, 2 | 3 | 21 | 22 | 25 | 26)

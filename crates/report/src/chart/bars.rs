@@ -8,7 +8,7 @@ use crate::text::cut;
 /// One amount among others.
 #[derive(Clone, Debug)]
 pub struct Bar {
-    /// What it is.
+    /// The label.
     pub name: String,
     /// How much, zero or more.
     pub value: f64,

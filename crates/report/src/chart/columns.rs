@@ -5,7 +5,7 @@ use super::{Anchor, Frame, Picture, WIDTH, series};
 /// Amounts by moment and series.
 #[derive(Clone, Debug)]
 pub struct Columns {
-    /// What is shown.
+    /// The title.
     pub title: String,
     /// The series, from the bottom up.
     pub series: Vec<String>,

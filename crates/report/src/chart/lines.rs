@@ -7,9 +7,9 @@ use super::{Anchor, Frame, Picture, WIDTH};
 /// Values of several series at the same places.
 #[derive(Clone, Debug)]
 pub struct Lines {
-    /// What is shown.
+    /// The title.
     pub title: String,
-    /// What the horizontal axis is, with its unit.
+    /// The label of the horizontal axis, with its unit.
     pub across: String,
     /// The places.
     pub at: Vec<f64>,

@@ -30,7 +30,7 @@ struct Picture {
     body: String,
 }
 
-/// Where a text is anchored.
+/// The anchor of a text.
 #[derive(Clone, Copy)]
 enum Anchor {
     Start,

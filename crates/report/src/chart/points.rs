@@ -17,14 +17,14 @@ pub struct Point {
     pub up: f64,
 }
 
-/// What to show.
+/// A chart of points.
 #[derive(Clone, Debug)]
 pub struct Points<'a> {
     /// The choices.
     pub points: &'a [Point],
-    /// What the horizontal figure is.
+    /// The label of the horizontal figure.
     pub across: &'a str,
-    /// What the vertical figure is.
+    /// The label of the vertical figure.
     pub up: &'a str,
 }
 
@@ -32,7 +32,7 @@ const HEIGHT: f64 = 280.0;
 const FRAME: Frame = Frame { left: 62.0, right: WIDTH - 14.0, top: 34.0, floor: HEIGHT - 42.0 };
 
 impl Points<'_> {
-    /// Whether no other choice is at least as good in both figures and better in one.
+    /// True if no other choice is at least as good in both figures and better in one.
     fn on_front(&self, point: &Point) -> bool {
         !self.points.iter().any(|other| {
             other.across <= point.across

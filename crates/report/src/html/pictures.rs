@@ -146,7 +146,7 @@ pub(super) fn waiting(
     shown.then(|| chart::lines(&data, &milliseconds, &number))
 }
 
-/// What moves a figure.
+/// The inputs that move a figure.
 pub(crate) fn sensitivity(range: &Interval) -> String {
     chart::tornado(range, &|value| format!("{} {}", usd_short(value), range.short_unit()))
 }

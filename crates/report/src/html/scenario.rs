@@ -1,4 +1,4 @@
-//! What the page says of one scenario: the answer first, then pictures, money, figures, inputs.
+//! The page's section of one scenario: the answer first, then pictures, money, figures, inputs.
 
 use flopcast_core::quantity::text::count;
 use maud::{Markup, PreEscaped, html};

@@ -153,7 +153,7 @@ pub(super) fn ranges(report: &Report) -> Option<Markup> {
     ))
 }
 
-/// What the figures rest on.
+/// The inputs that the figures rest on.
 pub(super) fn inputs(report: &Report) -> Markup {
     let given = report.inputs.iter().filter_map(|step| match &step.how {
         Expr::Leaf(Basis::Derived { .. }) => None,
@@ -179,7 +179,7 @@ pub(super) fn inputs(report: &Report) -> Markup {
     )
 }
 
-/// What was assumed about the model, what is no number, and what to know before trusting it all.
+/// Assumptions about the model, facts that are no numbers, and warnings.
 pub(super) fn notes(report: &Report) -> Option<Markup> {
     if report.warnings.is_empty() && report.model_assumptions.is_empty() {
         return None;

@@ -59,7 +59,7 @@ impl Writer {
         let _ = self.0.write_record(cells.map(|cell| cell.into_owned().into_bytes()));
     }
 
-    /// What was written.
+    /// The text so far.
     pub(crate) fn text(self) -> String {
         let bytes = self.0.into_inner().unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()

@@ -40,7 +40,7 @@ pub enum Format {
     Sci,
 }
 
-/// What a form can carry.
+/// The content that a form can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carries {
     /// Every document.
@@ -56,11 +56,11 @@ pub struct Form {
     pub format: Format,
     /// Its name on the command line.
     pub name: &'static str,
-    /// What it is, in a sentence of help.
+    /// A description in a sentence of help.
     pub says: &'static str,
     /// Endings of the names of its files.
     pub endings: &'static [&'static str],
-    /// What it can carry.
+    /// The content that it can carry.
     pub carries: Carries,
 }
 

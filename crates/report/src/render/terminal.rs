@@ -41,7 +41,7 @@ pub fn text(doc: &Doc, width: usize) -> String {
     out
 }
 
-/// Whether a block follows another without an empty line.
+/// True if a block follows another without an empty line.
 fn stands_on(above: &Block, block: &Block) -> bool {
     match above {
         Block::Section(_) | Block::Subsection(_) | Block::Caption(_) => true,

@@ -1,4 +1,4 @@
-//! What a calibration is worth: `docs/accuracy.md` and the answer of `flopcast calibrate`.
+//! The accuracy of a calibration: `docs/accuracy.md` and the answer of `flopcast calibrate`.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +36,7 @@ impl Subject for Accuracy<'_> {
                     "Shipped rows with the shipped constants, memory among them"
                 }
                 Kind::Runs => "Published runs",
+                Kind::Lora => "Adapters",
                 Kind::Serving => "Serving",
             };
             doc.push(Block::Section(title.to_owned()));
@@ -61,7 +62,7 @@ const DOCUMENT: &str = flopcast_data::ACCURACY;
 /// The error of one figure on runs that no fit had seen, as `docs/accuracy.md` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// What was forecast.
+    /// The forecasts.
     pub figure: String,
     /// Runs compared.
     pub runs: &'static str,
@@ -78,7 +79,7 @@ const SERVING: [(&str, &str); 3] = [
     ("`output_tokens_per_s`, offline", "throughput of a saturated service"),
 ];
 
-/// What a document may say of its own accuracy.
+/// A document's statement of its own accuracy.
 pub fn statement() -> Vec<Statement> {
     let training = rows_under("### A model that the fit has not seen")
         .map(|(kind, cells)| (format!("training throughput, {kind} models"), cells));

@@ -21,7 +21,7 @@ impl Subject for Backtest {
         }
         if !self.skipped.is_empty() {
             let what = match self.kind {
-                Kind::TrainingThroughput | Kind::Serving => "rows",
+                Kind::TrainingThroughput | Kind::Lora | Kind::Serving => "rows",
                 Kind::Runs => "figures",
             };
             let caption = format!("{} {what} not scored:", self.skipped.len());

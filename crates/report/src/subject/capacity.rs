@@ -124,7 +124,7 @@ fn value(report: &Report, capacity: &Capacity) -> Value {
 pub struct Service<'a> {
     /// The forecast.
     pub report: Report,
-    /// What it rests on.
+    /// The basis of the answer.
     pub capacity: &'a Capacity,
 }
 
@@ -143,7 +143,7 @@ impl Subject for Service<'_> {
     }
 }
 
-/// What fits, and latencies beside their bounds.
+/// The largest load, and latencies beside their bounds.
 fn service(capacity: &Capacity) -> Vec<Block> {
     let mut doc = Doc::default();
     doc.section("What fits, weights and KV cache of an engine", memory(capacity));
@@ -195,7 +195,7 @@ fn latencies(capacity: &Capacity) -> Grid {
     grid
 }
 
-/// What one engine holds, beside what its load needs; nothing for networks without a cache.
+/// The cache of one engine beside the need of its load; nothing for networks without a cache.
 fn memory(capacity: &Capacity) -> Grid {
     let columns = [Column::words("what"), Column::numbers("how much")];
     let mut grid = Grid::new(columns.map(|column| column.headed("")));

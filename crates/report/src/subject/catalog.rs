@@ -1,4 +1,4 @@
-//! What the catalog knows: its tables, a fact by its name, and how old its facts are.
+//! The catalog's tables, a fact by its name, and the age of its facts.
 
 use chrono::NaiveDate;
 use flopcast_core::catalog::{AsOf, Card, Catalog, GridBasis, Price, Purchase, Sourced};
@@ -13,19 +13,19 @@ use crate::render::json as objects;
 pub enum Table {
     /// Devices.
     Accelerators,
-    /// What they rent for.
+    /// Rents.
     Prices,
-    /// Who rents them out.
+    /// Providers.
     Providers,
-    /// Where.
+    /// Regions.
     Regions,
     /// Grids, by year.
     Grid,
     /// Hosted models.
     Api,
-    /// What devices cost to buy.
+    /// Purchase prices of devices.
     Purchases,
-    /// What is assumed where nobody says.
+    /// Defaults where nobody says.
     Defaults,
     /// Publications.
     Sources,
@@ -121,7 +121,7 @@ const PER_HOUR: f64 = 1.0 / 3600.0;
 const PER_KWH: f64 = 1.0 / 3.6e6;
 const G_PER_KWH: f64 = 1e-3 / 3.6e6;
 
-/// What `catalog list` calls a table.
+/// The name of a table in `catalog list`.
 const LISTED: &[(&str, &str)] = &[
     ("accelerators", "hardware/accelerators.csv"),
     ("prices", "pricing/prices.csv"),
@@ -349,7 +349,7 @@ impl Subject for Vec<Card> {
     }
 }
 
-/// What a card is about, its quantities with the numbers of their sources, the sources, the note.
+/// A card: its subject, its quantities with the numbers of their sources, the sources, the note.
 fn card(card: &Card) -> Doc {
     let mut doc = Doc::default();
     doc.push(Block::Caption(format!("{} ({})", card.name, card.kind)));

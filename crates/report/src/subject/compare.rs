@@ -74,7 +74,7 @@ pub(super) fn inputs(it: &Comparison) -> Grid {
 const ALONE: &str = "The effect of an input is what the figure would lack without this one change; \
                      effects of inputs that multiply do not add up to the whole.";
 
-/// What the tables leave out, and how to read them.
+/// Notes on omissions of the tables, and on their reading.
 pub(super) fn notes(it: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
     let one_sided = |came: bool| {

@@ -15,13 +15,13 @@ pub struct Comparison<'a> {
     pub before: &'a Compressed,
     /// As it would be.
     pub after: &'a Compressed,
-    /// What is done, in words.
+    /// The compression, in words.
     pub words: String,
     /// How attention is counted.
     pub attention: AttentionCount,
     /// The accelerator of the time bound, and its name.
     pub target: Option<(&'a str, &'a Target)>,
-    /// Whether `before` is the teacher of `after`.
+    /// True if `before` is the teacher of `after`.
     pub distilled: bool,
 }
 
@@ -76,7 +76,7 @@ impl Comparison<'_> {
         groups.into_iter().map(|((role, kind), sums)| (group_name(role, kind), sums)).collect()
     }
 
-    /// What each layer saves: of the time bound, or without an accelerator of the bytes moved.
+    /// The saving of each layer: in the time bound, or without an accelerator in the bytes moved.
     /// Empty where the two sides have different layers.
     fn savings(&self) -> Vec<(&Layer, f64)> {
         if self.distilled {

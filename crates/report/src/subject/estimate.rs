@@ -49,7 +49,7 @@ pub(crate) fn rows(reports: &[Report]) -> Grid {
     grid
 }
 
-/// What people read of a forecast.
+/// The document of a forecast.
 pub(crate) fn document(report: &Report) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));
@@ -223,6 +223,7 @@ fn basis(step: &Step) -> (char, String) {
         }
         Expr::Leaf(Basis::Catalog { date: Some(date), .. }) => (' ', format!("catalog, {date}")),
         Expr::Leaf(Basis::Catalog { .. }) => (' ', "catalog".to_owned()),
+        Expr::Leaf(Basis::Locked { .. }) => (' ', "by the lock".to_owned()),
         Expr::Leaf(Basis::Assumed { .. }) => ('*', "assumed".to_owned()),
         _ => (' ', "derived".to_owned()),
     }

@@ -9,12 +9,12 @@ use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 /// Obstacles that a reader gets.
 const OBSTACLES: usize = 8;
 
-/// What became of every fleet of a space.
+/// The result of every fleet of a space.
 #[derive(Clone, Copy)]
 pub struct Fleets<'a> {
     /// The scenario.
     pub name: &'a str,
-    /// What varies.
+    /// The axes that vary.
     pub space: &'a Space<'a>,
     /// The verdicts.
     pub choice: &'a Choice,
@@ -114,7 +114,7 @@ fn rows(space: &Space<'_>, choice: &Choice) -> Grid {
     grid
 }
 
-/// What became of those that are not in the table.
+/// The fleets that are not in the table.
 fn rest(space: &Space<'_>, choice: &Choice) -> Vec<String> {
     let beaten = choice.verdicts.iter().filter(|it| matches!(it, Verdict::Beaten(_))).count();
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! What a document can be about: one file each, which builds a [`crate::doc::Doc`].
+//! The subjects of documents: one file each, which builds a [`crate::doc::Doc`].
 
 pub mod accuracy;
 pub mod actuals;

@@ -1,8 +1,8 @@
-//! What an architecture is.
+//! The document of an architecture.
 
 use flopcast_core::model::roofline::{Bound, Device};
-use flopcast_core::model::{AttentionCount, Flops, Layer, Model, Role, roofline};
-use flopcast_core::quantity::text::number;
+use flopcast_core::model::{AttentionCount, Decode, Flops, Layer, Model, Part, Role, roofline};
+use flopcast_core::quantity::text::{self, number};
 use flopcast_core::quantity::{Data, Flop, Measure, Precision, Time};
 use serde_json::{Value, json};
 
@@ -16,24 +16,28 @@ pub struct ModelReport<'a> {
     pub model: &'a Model,
     /// How attention is counted.
     pub attention: AttentionCount,
-    /// Number format of weights and activations.
+    /// Number format of activations, and of weights where they are not counted as stored.
     pub precision: Precision,
+    /// Weights count as their file stores them, where it says how.
+    pub stored: bool,
     /// Forward and backward instead of forward alone.
     pub training: bool,
     /// Every layer instead of a row per kind.
     pub layers: bool,
     /// The device of the roofline, and its name.
     pub device: Option<(&'a str, Device)>,
+    /// One token of an answer, where that is asked.
+    pub decode: Option<Decode>,
 }
 
-/// Where a model stands among others by a score.
+/// The rank of a model among others by a score.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing<'a> {
-    /// What the score is.
+    /// The name of the score.
     pub metric: &'a str,
     /// The score.
     pub score: f64,
-    /// Whether no other model is better at its cost.
+    /// True if no other model is better at its cost.
     pub on_front: bool,
 }
 
@@ -51,7 +55,7 @@ impl Standing<'_> {
 pub struct Models<'a> {
     /// The models.
     pub reports: Vec<ModelReport<'a>>,
-    /// Where each stands by a score, if they are weighed.
+    /// The rank of each by a score, if they are weighed.
     pub standings: Vec<Standing<'a>>,
     /// Their scores against their costs.
     pub plot: Option<Plot<'a>>,
@@ -139,6 +143,24 @@ impl ModelReport<'_> {
             .collect()
     }
 
+    /// The bytes of all weights.
+    fn weights(&self) -> Data {
+        let element = self.precision.size();
+        let model = self.model;
+        if self.stored { model.stored_data(element) } else { model.weight_data(element) }
+    }
+
+    /// The format of the weights, in words.
+    fn format(&self) -> String {
+        match &self.model.storage {
+            Some(storage) if self.stored && storage.packed => {
+                format!("as stored: {}", storage.name)
+            }
+            Some(storage) if self.stored => storage.name.clone(),
+            _ => self.precision.name().to_owned(),
+        }
+    }
+
     /// FLOPs that the shares refer to.
     fn counted(&self, row: &Row) -> Flop {
         if self.training { row.flops.total() + row.backward.total() } else { row.flops.total() }
@@ -156,13 +178,16 @@ pub(super) fn group_name(role: Role, kind: &str) -> String {
     if role.name() == kind { kind.to_owned() } else { format!("{} {kind}", role.name()) }
 }
 
-/// What the input is, in words.
+/// The input in words.
 pub(super) fn input_words(model: &Model) -> String {
     let input = &model.input;
     let mut parts = vec![format!("batch {}", input.batch)];
     parts.extend(input.sequence.map(|n| format!("sequence {n}")));
     parts.extend(input.decoder_sequence.map(|n| format!("decoder sequence {n}")));
     parts.extend(input.image_size.map(|n| format!("image {n} x {n}")));
+    parts.extend(input.images.map(|n| format!("{n} images")));
+    parts.extend(input.frames.map(|n| format!("{n} frames")));
+    parts.extend(input.sound.map(|n| format!("{} s of sound", number(n as f64 / 1e3))));
     parts.join(", ")
 }
 
@@ -171,6 +196,15 @@ fn alone(report: &ModelReport<'_>) -> Doc {
     let model = report.model;
     let pass = if report.training { "forward and backward" } else { "forward" };
     let mut doc = Doc::default();
+    if let Some(token) = &report.decode {
+        let context = token.context;
+        doc.push(Block::Caption(format!("{}: one token after {context} others", model.name)));
+        doc.push(Block::Grid(decoded(report, token)));
+        doc.push_some(Block::List(
+            notes(model).filter(|note| !note.contains("sequence")).collect(),
+        ));
+        return doc;
+    }
     doc.push(Block::Caption(format!("{}: {pass}, {}", model.name, input_words(model))));
     doc.push(Block::Grid(totals(report)));
     doc.push_some(Block::Grid(groups(report)));
@@ -181,6 +215,26 @@ fn alone(report: &ModelReport<'_>) -> Doc {
 
 fn flops(flops: Flop, unit: &str) -> Cell {
     Cell::shown(flops.stored(), show_flops(flops) + unit)
+}
+
+/// One token of an answer.
+fn decoded(report: &ModelReport<'_>, token: &Decode) -> Grid {
+    let precision = report.precision.name();
+    let mut grid = Grid::new([Column::words(""), Column::numbers(""), Column::words("")]);
+    let mut line =
+        |label: &str, value: Cell, note: &str| grid.push([label.into(), value, note.into()]);
+    line("parameters", Cell::counted(report.model.parameters().total as f64), "");
+    let active = Cell::counted(token.active as f64);
+    line("  active", active, "that the token passes through, tables left out");
+    line("FLOPs, matmul", flops(token.flops.matmul, "FLOP"), "2 per multiply-accumulate");
+    let mixing = flops(token.mixing.matmul, "FLOP");
+    line("  of attention and scans", mixing, "over the context");
+    line("weights read", Cell::quantity(token.weights), &format!("{precision}, once for a batch"));
+    line("KV cache read", Cell::quantity(token.cache), &format!("{precision}, for each sequence"));
+    let bytes = token.weights + token.cache;
+    let intensity = token.flops.matmul.value / bytes.value;
+    line("FLOP/B", Cell::number(intensity), "of one sequence alone");
+    grid
 }
 
 const MACS: &str = "what papers often call FLOPs";
@@ -201,8 +255,17 @@ fn totals(report: &ModelReport<'_>) -> Grid {
         line("  active", active, "that one position passes through");
     }
     line("  in embeddings", Cell::counted(parameters.embedding as f64), "");
-    let weights = model.weight_data(report.precision.size());
-    line("weights", Cell::quantity(weights), report.precision.name());
+    if parameters.trainable != parameters.total {
+        let note = format!("exactly {}", parameters.trainable);
+        line("  trainable", Cell::counted(parameters.trainable as f64), &note);
+    }
+    let (ahead, with_copies) = model.ahead_parameters();
+    if ahead > 0 {
+        let copies = text::count(with_copies as f64);
+        let note = format!("apart; {copies} with their copies of tables");
+        line("  MTP layers", Cell::counted(ahead as f64), &note);
+    }
+    line("weights", Cell::quantity(report.weights()), &report.format());
     line("forward FLOPs, matmul", flops(forward.matmul, "FLOP"), "2 per multiply-accumulate");
     if causal == full {
         line("  as MACs", flops(forward.matmul * 0.5, "MAC"), MACS);
@@ -210,6 +273,13 @@ fn totals(report: &ModelReport<'_>) -> Grid {
         line("  causal attention", flops(causal, "FLOP"), "what the mask lets through");
         line("  full attention", flops(full, "FLOP"), "every query against every key");
         line("  as MACs, full", flops(full * 0.5, "MAC"), MACS);
+    }
+    let beside = model.layers.iter().filter(|layer| layer.part == Part::Beside);
+    let beside: Flops = beside.map(|layer| layer.forward(report.attention)).sum();
+    if beside.matmul.value > 0.0 {
+        let tokens = text::count(model.media_tokens as f64);
+        let note = format!("of them; {tokens} tokens of images, sound");
+        line("  towers", flops(beside.matmul, "FLOP"), &note);
     }
     let elementwise = flops(forward.elementwise, "");
     line("forward FLOPs, elementwise", elementwise, "norms, activations, softmax");
@@ -274,7 +344,10 @@ fn notes(model: &Model) -> impl Iterator<Item = String> {
     let unresolved =
         unresolved.map(|it| format!("not counted: {} {} ({})", it.count, it.kind, it.why));
     let assumed = model.assumptions.iter();
-    unresolved.chain(assumed.map(|it| format!("assumed: {} = {} ({})", it.what, it.value, it.why)))
+    let warnings = model.warnings.iter().map(|warning| format!("warning: {warning}"));
+    warnings
+        .chain(unresolved)
+        .chain(assumed.map(|it| format!("assumed: {} = {} ({})", it.what, it.value, it.why)))
 }
 
 /// FLOPs with an SI prefix: `8.18 GFLOP`.
@@ -323,7 +396,7 @@ fn side_by_side(reports: &[ModelReport<'_>], standings: &[Standing<'_>]) -> Doc 
             cells.push(Cell::counted(parameters.active as f64));
         }
         cells.extend([flops(products, ""), flops(products * 0.5, "")]);
-        cells.push(Cell::quantity(report.model.weight_data(report.precision.size())));
+        cells.push(Cell::quantity(report.weights()));
         if timed {
             cells.push(report.time_bound().map_or(Cell::Blank, Cell::quantity));
         }
@@ -338,7 +411,12 @@ fn side_by_side(reports: &[ModelReport<'_>], standings: &[Standing<'_>]) -> Doc 
     let note = reports.first().map(|first| {
         format!(
             "forward pass of batch {}; FLOPs of the matmul class, 2 per MAC; weights in {}",
-            first.model.input.batch, first.precision
+            first.model.input.batch,
+            if reports.iter().any(|it| it.stored && it.model.storage.is_some()) {
+                "the formats of their files".to_owned()
+            } else {
+                first.precision.name().to_owned()
+            }
         )
     });
     doc.blocks.extend(note.map(Block::Text));
@@ -390,7 +468,7 @@ fn value(report: &ModelReport<'_>) -> Value {
                 "parameters": layer.parameters(),
                 "forward_flops": {"matmul": forward.matmul.value, "elementwise": forward.elementwise.value},
                 "backward_flops": {"matmul": backward.matmul.value, "elementwise": backward.elementwise.value},
-                "weight_bytes": layer.weight_data(element).value,
+                "weight_bytes": if report.stored { layer.stored_data(element) } else { layer.weight_data(element) }.value,
                 "activation_bytes": layer.activation_data(element).value,
             });
             if let Some((_, device)) = report.device {
@@ -409,10 +487,15 @@ fn value(report: &ModelReport<'_>) -> Value {
             "embedding": parameters.embedding,
             "trainable": parameters.trainable,
         },
+        "weights": {"bytes": report.weights().value, "format": report.format()},
         "forward": {
             "sequence_length": model.input.sequence,
             "decoder_sequence_length": model.input.decoder_sequence,
             "image_size": model.input.image_size,
+            "images": model.input.images,
+            "frames": model.input.frames,
+            "sound_ms": model.input.sound,
+            "media_tokens": model.media_tokens,
             "batch": model.input.batch,
             "attention": if report.attention == AttentionCount::Full { "full" } else { "causal" },
             "flops": {
@@ -427,7 +510,25 @@ fn value(report: &ModelReport<'_>) -> Value {
             .map(|u| json!({"kind": u.kind, "count": u.count, "why": u.why})).collect::<Vec<_>>(),
         "assumptions": model.assumptions.iter()
             .map(|a| json!({"what": a.what, "value": a.value, "why": a.why})).collect::<Vec<_>>(),
+        "warnings": model.warnings,
     });
+    let (ahead, with_copies) = model.ahead_parameters();
+    if ahead > 0 {
+        value["mtp"] = json!({"parameters": ahead, "with_copies": with_copies});
+    }
+    if let Some(token) = &report.decode {
+        value["decode"] = json!({
+            "context": token.context,
+            "active_parameters": token.active,
+            "flops": {
+                "matmul": token.flops.matmul.value,
+                "elementwise": token.flops.elementwise.value,
+                "attention_matmul": token.mixing.matmul.value,
+            },
+            "weight_bytes": token.weights.value,
+            "kv_bytes": token.cache.value,
+        });
+    }
     if report.training {
         let backward = model.backward(report.attention);
         value["backward"] = json!({"flops": {

@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Clone, Copy)]
 pub struct Found<'a> {
-    /// What varies.
+    /// The axes that vary.
     pub space: &'a Space<'a>,
     /// The limits.
     pub limits: &'a [Limit],

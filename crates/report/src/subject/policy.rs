@@ -1,4 +1,4 @@
-//! What became of a policy: a table for a terminal, the comment of a pull request.
+//! The verdicts of a policy: a table for a terminal, the comment of a pull request.
 
 use flopcast_core::estimate::{Id, Key};
 use flopcast_study::compare::Comparison;
@@ -13,12 +13,23 @@ use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
 pub struct Checked {
     /// The scenario's name.
     pub name: String,
-    /// What the policy says of it.
+    /// The findings of the policy.
     pub findings: Findings,
+    /// Rows that the lock alone has.
+    pub given_by_lock: Vec<String>,
+    /// The figures whose limits hold by these rows only.
+    pub kept_by_lock: Vec<String>,
     /// Against the baseline, where there is one.
     pub comparison: Option<Comparison>,
     /// Warnings of the forecast.
     pub warnings: Vec<String>,
+}
+
+impl Checked {
+    /// True if the check fails.
+    pub fn fails(&self) -> bool {
+        self.findings.fails() || !self.kept_by_lock.is_empty()
+    }
 }
 
 /// The tag by which a comment is found again, to be replaced.
@@ -72,6 +83,10 @@ fn sentence(it: &Checked) -> String {
     let mut parts = Vec::new();
     match (broken, it.findings.assumed.len()) {
         (0, assumed) if limits == 0 && assumed > 0 => {}
+        (0, _) if !it.kept_by_lock.is_empty() => {
+            let kept = counted(it.kept_by_lock.len(), "limit");
+            parts.push(format!("keeps {kept} only by rows that are given by the lock"));
+        }
         (0, _) => parts.push(format!("passes {}", counted(limits, "limit"))),
         _ => parts.push(format!("breaks {broken} of {}", counted(limits, "limit"))),
     }
@@ -105,6 +120,17 @@ fn reasons(it: &Checked) -> impl Iterator<Item = String> {
     spoken.filter_map(|verdict| Some(format!("{}: {}", verdict.figure, verdict.why.as_ref()?)))
 }
 
+/// The rows that are the lock's alone, the first few by name.
+fn lock_note(rows: &[String]) -> Option<String> {
+    const NAMED: usize = 3;
+    let named: Vec<&str> = rows.iter().take(NAMED).map(String::as_str).collect();
+    let more = if rows.len() > NAMED { "; ..." } else { "" };
+    (!rows.is_empty()).then(|| {
+        let count = counted(rows.len(), "row");
+        format!("{count} given by the lock, not by a catalog: {}{more}", named.join("; "))
+    })
+}
+
 fn document(it: &Checked) -> Doc {
     let mut doc = Doc::default();
     let (name, text) = (format!("flopcast: {}", it.name), sentence(it) + ".");
@@ -112,7 +138,10 @@ fn document(it: &Checked) -> Doc {
     doc.push_some(Block::Grid(grid(&it.findings)));
     let assumed = it.findings.assumed.iter();
     let assumed = assumed.map(|name| format!("ASSUMED, and the policy wants it given: {name}"));
-    doc.push_some(Block::List(reasons(it).chain(assumed).collect()));
+    let kept = it.kept_by_lock.iter();
+    let kept = kept.map(|name| format!("BROKEN without the lock: {name}"));
+    let reasons = reasons(it).chain(assumed).chain(kept);
+    doc.push_some(Block::List(reasons.chain(lock_note(&it.given_by_lock)).collect()));
     if let Some(comparison) = it.comparison.as_ref().filter(|it| !it.lines.is_empty()) {
         let mut changes = Doc::default();
         changes.push_some(Block::Grid(lines(comparison)));
@@ -183,14 +212,15 @@ fn value(all: &[Checked]) -> Value {
     };
     let scenario = |it: &Checked| {
         json!({
-            "scenario": it.name, "fails": it.findings.fails(),
+            "scenario": it.name, "fails": it.fails(),
             "verdicts": it.findings.verdicts.iter().map(verdict).collect::<Vec<_>>(),
             "assumed": it.findings.assumed,
+            "given_by_lock": it.given_by_lock, "kept_by_lock": it.kept_by_lock,
         })
     };
     json!({
         "schema": "flopcast.check/1",
-        "fails": all.iter().any(|it| it.findings.fails()),
+        "fails": all.iter().any(Checked::fails),
         "scenarios": all.iter().map(scenario).collect::<Vec<_>>(),
     })
 }

@@ -12,22 +12,22 @@ use crate::text::visible;
 pub struct Point {
     /// Its name.
     pub name: String,
-    /// Where it lies on the axis of cost, which is logarithmic; above zero.
+    /// The place on the axis of cost, which is logarithmic; above zero.
     pub cost: f64,
-    /// Where it lies on the axis of score.
+    /// The place on the axis of score.
     pub score: f64,
-    /// Whether no other point is better.
+    /// True if no other point is better.
     pub on_front: bool,
 }
 
-/// What to plot.
+/// A plot.
 #[derive(Clone, Debug)]
 pub struct Plot<'a> {
     /// The points.
     pub points: &'a [Point],
-    /// What the cost is, with its unit.
+    /// The name of the cost, with its unit.
     pub cost: &'a str,
-    /// What the score is.
+    /// The name of the score.
     pub score: &'a str,
     /// A cost as text.
     pub show_cost: fn(f64) -> String,

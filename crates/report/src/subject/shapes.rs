@@ -116,7 +116,7 @@ fn binding(limits: &[Limit], shapes: &[Shape]) -> Vec<String> {
     }
 }
 
-/// What is known of any shape.
+/// The facts of any shape.
 fn shown(shapes: &[Shape]) -> Vec<Take> {
     let known = |take: &Take| shapes.iter().any(|shape| shape.take(*take).is_some());
     Take::ALL.into_iter().filter(known).collect()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
-/// What laws say of a budget.
+/// The answer of scaling laws for a budget.
 #[derive(Clone, Debug)]
 pub struct Sizes {
     /// The compute of the training.

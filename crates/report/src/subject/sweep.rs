@@ -63,14 +63,14 @@ pub fn json_tail(summary: &Summary) -> String {
     )
 }
 
-/// What remains of a sweep.
+/// The summary of a sweep.
 #[derive(Clone, Copy)]
 pub struct Remains<'a> {
-    /// What varies.
+    /// The axes that vary.
     pub space: &'a Space<'a>,
-    /// What was asked.
+    /// The question.
     pub question: &'a Question,
-    /// What remains.
+    /// The summary.
     pub summary: &'a Summary,
 }
 

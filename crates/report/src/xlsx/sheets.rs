@@ -28,7 +28,7 @@ struct Look {
     note: Format,
     unit: Format,
     number: Format,
-    /// What a reader may change.
+    /// The inputs that a reader may change.
     input: Format,
     money: Format,
     total: Format,

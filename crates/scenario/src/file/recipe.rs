@@ -178,7 +178,11 @@ fn one() -> f64 {
 pub struct Lora {
     /// Rank of the adapter matrices.
     pub rank: u64,
-    /// Names of the projections that get an adapter; every attention and MLP projection.
+    /// Names of the projections that get an adapter, as the checkpoint has them (`q_proj`,
+    /// `query_key_value`, `gate_up_proj`), or `all-linear`; every attention and MLP projection.
     #[serde(default)]
     pub targets: Vec<String>,
+    /// Ranks of single projections where they differ: {down_proj: 64}.
+    #[serde(default)]
+    pub ranks: std::collections::BTreeMap<String, u64>,
 }

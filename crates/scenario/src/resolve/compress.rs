@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use flopcast_core::catalog::Accelerator;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::plan::Choice;
 use flopcast_core::model::compress::{Compressed, Compression, Format, Target};
 use flopcast_core::model::{AttentionCount, Model, Role};
 use flopcast_core::provenance::{Basis, Input};
@@ -18,6 +19,10 @@ pub(super) struct Served {
     model: Compressed,
     target: Target,
     words: String,
+    /// The format that the scenario names; products may run in a wider one.
+    precision: Precision,
+    /// Weights stay as the file packs them; the format that their products run in.
+    packed: Option<Precision>,
 }
 
 impl Served {
@@ -38,9 +43,19 @@ impl Served {
                     .hint("`training: {recipe: distill, teacher: MODEL}`"));
             }
             let precision = service.precision.value;
-            let model = Compressed::new(model, precision, compression)?;
-            let target = Target::new(device, precision, compression)?;
-            Ok(Self { model, target, words: compression.words() })
+            let products = device.products(precision)?;
+            let stored = model.storage.as_ref().filter(|storage| storage.packed);
+            let stored =
+                stored.map(|storage| storage.products.filter(|it| device.peak(*it).is_ok()));
+            let model = Compressed::new(model, products, compression)?;
+            let target = Target::new(device, products, compression)?;
+            let words = compression.words();
+            let packed = stored
+                .filter(|_| {
+                    words.is_empty() && matches!(precision, Precision::Bf16 | Precision::Fp16)
+                })
+                .map(|it| it.unwrap_or(products));
+            Ok(Self { model, target, words, precision, packed })
         };
         build().map_err(|error| error.at(Some(place)))
     }
@@ -57,19 +72,30 @@ impl Served {
 
     /// All weights as the device keeps them.
     pub(super) fn weights(&self) -> Input<Data> {
-        let formula = if self.words.is_empty() {
-            let (count, size) = (self.model().parameters().total, self.model.precision.size());
-            format!("{count} parameters x {}", show(size))
-        } else {
-            format!("{} after {}", self.model().name, self.words)
+        let size = self.precision.size();
+        let formula = match &self.model().storage {
+            Some(storage) if self.packed.is_some() => {
+                format!("{} as stored: {}", self.model().name, storage.name)
+            }
+            _ if self.words.is_empty() => {
+                format!("{} parameters x {}", self.model().parameters().total, show(size))
+            }
+            _ => format!("{} after {}", self.model().name, self.words),
         };
-        let weights = self.model.weight_data(Some(&self.target));
+        let weights = match (self.packed.is_some(), self.words.is_empty()) {
+            (true, _) => self.model().stored_data(size),
+            (false, true) => self.model().weight_data(size),
+            (false, false) => self.model.weight_data(Some(&self.target)),
+        };
         Input::new("weights", weights, Basis::Derived { formula })
     }
 
     /// The formats of routed experts and of the other weights, where they are not all `precision`;
     /// the head and the embedding are left out.
     pub(super) fn formats(&self) -> Option<Quantized> {
+        if let Some(products) = self.packed {
+            return self.stored(products);
+        }
         if self.words.is_empty() {
             return None;
         }
@@ -94,6 +120,22 @@ impl Served {
         Some(Quantized { experts, rest })
     }
 
+    /// The formats of weights that stay as they are stored.
+    fn stored(&self, products: Precision) -> Option<Quantized> {
+        let model = self.model();
+        let format = |of: &dyn Fn(Role) -> bool| {
+            let (mut data, mut parameters) = (Data::default(), 0);
+            for layer in model.layers.iter().filter(|layer| of(layer.role)) {
+                data += layer.stored_data(self.precision.size());
+                parameters += layer.parameters();
+            }
+            (parameters > 0).then(|| GroupFormat { weight: data / parameters as f64, products })
+        };
+        let rest = format(&|role| !matches!(role, Role::Experts | Role::Head | Role::Embedding))?;
+        let experts = format(&|role| role == Role::Experts).unwrap_or(rest);
+        Some(Quantized { experts, rest })
+    }
+
     /// Dense peak of the formats that the products run in.
     pub(super) fn peak(&self, device: &Accelerator) -> Result<Input<DeviceFlopRate>> {
         let precision = self.model.precision;
@@ -111,6 +153,26 @@ impl Served {
 
     /// Tells what the forecast leaves out.
     pub(super) fn note(&self, device: &Accelerator, notes: &mut Notes) {
+        if let Some(storage) = self.model().storage.as_ref().filter(|_| self.packed.is_some()) {
+            notes.choices.push(Choice {
+                path: "model.weights",
+                value: storage.name.clone(),
+                why: format!(
+                    "the checkpoint stores them so; {} is the format of activations",
+                    self.precision
+                ),
+            });
+        }
+        if self.model.precision != self.precision {
+            notes.choices.push(Choice {
+                path: "format of products",
+                value: self.model.precision.to_string(),
+                why: format!(
+                    "{} has no {} products: weights alone are stored so",
+                    device.id, self.precision
+                ),
+            });
+        }
         if self.words.is_empty() {
             return;
         }

@@ -4,7 +4,7 @@ use flopcast_core::catalog::{Accelerator, Catalog, Kind};
 use flopcast_core::diagnostic::Result;
 use flopcast_core::ledger::plan::{Embodied, Stated};
 use flopcast_core::provenance::{Basis, Input, Unknown};
-use flopcast_core::quantity::{DeviceCo2e, Devices, Measure};
+use flopcast_core::quantity::{Co2eMass, DeviceCo2e, Devices, Measure};
 
 use super::super::environment::EmbodiedCarbon;
 use super::default;
@@ -28,8 +28,7 @@ pub(super) fn embodied(
         },
         server: match &given.server {
             Some(given) => [(); 3].map(|()| Ok(given.input(&name("server")))),
-            None => levels(catalog, "embodied.server", "embodied CO2e of a server", "a usual one")?
-                .map(Ok),
+            None => of_server(catalog, device)?.map(Ok),
         },
         together: Input::new(
             "devices of a server",
@@ -55,6 +54,16 @@ pub(super) fn embodied(
             )?,
         },
     })
+}
+
+/// low, mid and high of what a device sits in: a server, unless the device is sold in another form.
+fn of_server(catalog: &Catalog, device: &Accelerator) -> Result<[Input<Co2eMass>; 3]> {
+    let form = format!("embodied.server.{}", device.id);
+    if catalog.has_default(&form) {
+        let why = "the machine that this device is sold in, which is no server";
+        return levels(catalog, &form, "embodied CO2e of the machine", why);
+    }
+    levels(catalog, "embodied.server", "embodied CO2e of a server", "a usual one")
 }
 
 /// low, mid and high of a device. What is usual of an accelerator fills a gap unless it

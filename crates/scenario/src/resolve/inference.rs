@@ -65,35 +65,55 @@ fn generation(
     let device = placement::accelerator(catalog, &service.hardware)?;
     let nowhere = Placement::default();
     let place = service.placement.as_ref().or(file.placement.as_ref()).unwrap_or(&nowhere);
-    let asked = traffic::asked(service, files, notes)?;
+    let mut asked = traffic::asked(service, files, notes)?;
 
+    let media = traffic::media(&service.traffic.value)?;
     let of = |input: &ModelInput| -> Result<(Served, Arc<Model>)> {
         let model = training::model_of(file, files, input)?;
         Ok((Served::new(file, service, device, &model)?, model))
     };
-    let at = |tokens: f64| ModelInput {
-        sequence: Some((tokens.round() as u64).max(1)),
-        ..ModelInput::default()
-    };
+    if media != ModelInput::default() {
+        let tokens = of(&media)?.1.media_tokens;
+        asked.classes.iter_mut().for_each(|class| class.lengthen(tokens));
+    }
+    let whole = |tokens: f64| (tokens.round() as u64).max(1);
+    let at = |tokens: f64| ModelInput { sequence: Some(whole(tokens)), ..media };
     let first = asked.classes.first().and_then(|class| class.input.as_ref());
-    let prompt = first.map_or_else(ModelInput::default, |length| at(length.mean.value.value));
+    let prompt = first.map_or(media, |length| at(length.mean.value.value));
     let (served, model) = of(&prompt)?;
-    let of_first = served.flops().value / model.input.batch as f64;
+    if service.precision.place.line == 0 {
+        notes.choices.push(Choice {
+            path: "inference.precision",
+            value: service.precision.value.to_string(),
+            why: "the format of activations where none is named".to_owned(),
+        });
+    }
+    // An encoder reads the prompt and a decoder writes the answer; a decoder alone passes both.
+    let encoded = model.input.decoder_sequence.is_some();
     served.note(device, notes);
+    let doubts = model.warnings.iter().map(|warning| format!("model: {warning}"));
+    notes.warnings.extend(doubts);
     // The answer's tokens pass the model one by one: forward of the whole less that of the prompt.
     // What is found in the cache is not computed again.
-    let (mut prefill, mut whole) = (0.0, 0.0);
-    for (i, class) in asked.classes.iter().enumerate() {
+    let (mut prefill, mut request) = (0.0, 0.0);
+    for class in &asked.classes {
         let (input, output) = class.tokens();
-        let forward = |tokens: f64| -> Result<f64> {
-            let (served, model) = of(&at(tokens))?;
+        let forward = |answer: f64| -> Result<f64> {
+            let input = match (&class.input, encoded && class.output.is_some()) {
+                (None, _) => media,
+                (Some(_), false) => at(input + answer),
+                (Some(_), true) => {
+                    ModelInput { decoder_sequence: Some(whole(answer)), ..at(input) }
+                }
+            };
+            let (served, model) = of(&input)?;
             Ok(served.flops().value / model.input.batch as f64)
         };
-        let first = if i == 0 { of_first } else { forward(input)? };
-        let all = if class.output.is_some() { forward(input + output)? } else { first };
+        let first = forward(0.0)?;
+        let all = if class.output.is_some() { forward(output)? } else { first };
         let found = first * class.cached.value.get();
         prefill += class.share.value.get() * (first - found);
-        whole += class.share.value.get() * (all - found);
+        request += class.share.value.get() * (all - found);
     }
     let counted = |name: &str, flops: f64, formula: String| {
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
@@ -143,7 +163,7 @@ fn generation(
             .map(|it| it.start_up.input("inference.autoscaling.start_up")),
         flops: counted(
             "FLOPs of a request",
-            whole,
+            request,
             format!("operators of {}, forward over prompt and answer", model.name),
         ),
         site: site::site(catalog, place, &service.hardware, device, "inference", notes)?,

@@ -39,13 +39,50 @@ pub trait Files {
     /// It cannot be read.
     fn read(&self, path: &str) -> Result<Vec<u8>>;
 
+    /// The first `most` bytes of a file; of a large one no more need be read.
+    ///
+    /// # Errors
+    /// As [`Files::read`].
+    fn head(&self, path: &str, most: u64) -> Result<Vec<u8>> {
+        let mut bytes = self.read(path)?;
+        bytes.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        Ok(bytes)
+    }
+
+    /// The size of a file in bytes; none for what is not there.
+    fn size(&self, path: &str) -> Option<u64> {
+        self.read(path).ok().map(|bytes| bytes.len() as u64)
+    }
+
+    /// The names in a folder, in alphabetical order; none for what is no folder.
+    fn names(&self, path: &str) -> Option<Vec<String>> {
+        let _ = path;
+        None
+    }
+
     /// A model on an input; who resolves many scenarios remembers those it has built.
     ///
     /// # Errors
     /// As [`Spec::build`]; its file cannot be read.
     fn model(&self, spec: &Spec, input: &Sample) -> Result<Arc<Model>> {
-        let bytes = spec.path().map(|path| self.read(path)).transpose()?;
-        flopcast_import::build(spec, bytes.as_deref(), input).map(Arc::new)
+        flopcast_import::build(spec, &Seen(self), input).map(Arc::new)
+    }
+}
+
+/// Files of a scenario, as the reader of a model sees them.
+struct Seen<'f, F: ?Sized>(&'f F);
+
+impl<F: Files + ?Sized> flopcast_import::Files for Seen<'_, F> {
+    fn head(&self, path: &str, most: u64) -> Result<Vec<u8>> {
+        self.0.head(path, most)
+    }
+
+    fn size(&self, path: &str) -> Option<u64> {
+        self.0.size(path)
+    }
+
+    fn names(&self, path: &str) -> Option<Vec<String>> {
+        self.0.names(path)
     }
 }
 

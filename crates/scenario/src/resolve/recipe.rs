@@ -92,7 +92,12 @@ pub(super) fn passes(
     let mut passes =
         Passes { policy: plain.clone(), trained: 1.0, plain, learned, asked: Vec::new() };
     if let Some(lora) = training.lora.as_ref().filter(|_| row.adapters) {
-        let adapted = flopcast_core::model::adapt::lora(&passes.plain, lora.rank, &lora.targets)?;
+        let adapted = flopcast_core::model::adapt::lora(
+            &passes.plain,
+            lora.rank,
+            &lora.targets,
+            &lora.ranks,
+        )?;
         let parameters = adapted.parameters();
         passes.trained = parameters.trainable as f64 / parameters.total as f64;
         passes.policy = Arc::new(adapted);

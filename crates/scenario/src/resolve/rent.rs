@@ -12,6 +12,9 @@ use super::super::file::Placement;
 use super::super::purchase::Purchase;
 use super::{Notes, assumed, default, share};
 
+/// Days after which a price is old: markets of devices move by a sixth in half a year.
+const OLD_DAYS: i64 = 180;
+
 /// Who asks for a rent, of what.
 #[derive(Clone, Copy)]
 pub(super) struct Tenant<'a> {
@@ -233,6 +236,20 @@ impl Tenant<'_> {
             warn(format!("price of {} at {}: {}", self.device.id, rental.provider, rental.note));
         }
         let date = rental.citation().as_of.map(|as_of| as_of.start);
+        // A lock carries few rows, so the day is that of the binary's own, or the one asked for.
+        let newest = Catalog::newest_price();
+        let newest = newest.map(|day| self.catalog.date().map_or(day, |asked| asked.min(day)));
+        if let Some((newest, date)) = newest.zip(date)
+            && (newest - date).num_days() > OLD_DAYS
+        {
+            warn(format!(
+                "the price of {} at {} is of {date}, {} days before the newest of the catalog: \
+                 `flopcast catalog refresh` asks for today's",
+                self.device.id,
+                rental.provider,
+                (newest - date).num_days()
+            ));
+        }
         notes.prices_as_of = notes.prices_as_of.max(date);
     }
 

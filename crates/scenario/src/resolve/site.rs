@@ -47,7 +47,7 @@ pub(super) fn site(
     };
     Ok(Site {
         power: power(catalog, hardware, device, stage, notes)?,
-        pue: at.pue()?,
+        pue: at.pue(&device.id)?,
         upstream: (basis == GridBasis::Direct).then(|| match &place.upstream {
             Some(given) => Ok(given.input(&at.name("upstream"))),
             None => Err(Unknown {
@@ -188,13 +188,18 @@ impl Local<'_> {
         }))
     }
 
-    fn pue(&self) -> Result<Stated<Pue>> {
+    fn pue(&self, device: &str) -> Result<Stated<Pue>> {
         let name = self.name("pue");
         if let Some(given) = &self.place.pue {
             return Ok(Ok(given.input(&name)));
         }
         if let Some(pue) = self.region.and_then(|region| region.pue.as_ref()) {
             return Ok(Ok(pue.input(&name)));
+        }
+        let own = format!("pue.{device}");
+        if self.place.provider.is_none() && self.catalog.has_default(&own) {
+            let why = "the device stands in no data centre";
+            return default(self.catalog, &name, &own, why).map(Ok);
         }
         let why = "the region publishes none; the average of surveyed data centres";
         default(self.catalog, &name, "pue.industry", why).map(Ok)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flopcast_core::diagnostic::{Error, Place, Result};
+use flopcast_core::model::Input as ModelInput;
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{Measure, RequestRate, Share, TokensPerRequest, YearlyRate};
 use flopcast_core::serving::capacity::{Limit, Objective, Slo};
@@ -11,6 +12,7 @@ use flopcast_core::serving::traffic::{Lengths, Profile, Recorded, Trace};
 
 use super::super::file::{Inference, Lengths as Stated, Percentiles, Traffic};
 use super::super::given::Given;
+use super::super::reader::Located;
 use super::{Files, Notes, assumed, share};
 
 /// What is asked of the service.
@@ -45,6 +47,19 @@ impl AskedClass {
         let mean =
             |length: &Option<Length>| length.as_ref().map_or(0.0, |length| length.mean.value.value);
         (mean(&self.input), mean(&self.output))
+    }
+
+    /// Puts tokens that stand for images and sound on top of its prompt.
+    pub(super) fn lengthen(&mut self, tokens: u64) {
+        let longer = |input: &Input<TokensPerRequest>, key: &str| {
+            let value = input.value + TokensPerRequest::from_stored(tokens as f64);
+            let formula = format!("{} of text and {tokens} of images and sound", input.value.value);
+            derived(&format!("inference.traffic.input_tokens.{key}"), value, &formula)
+        };
+        if let Some(length) = &mut self.input {
+            length.mean = longer(&length.mean, "mean");
+            length.p95 = longer(&length.p95, "p95");
+        }
     }
 
     /// The class as plans hold it.
@@ -102,6 +117,29 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
         },
         profile,
         trace: trace.map(Arc::new),
+    })
+}
+
+/// Images and sound of a request.
+pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
+    let sound = match &traffic.audio {
+        Some(given) if given.spread.central().value <= 0.0 => {
+            return Err(given.refuse("sound lasts some time: 30 s"));
+        }
+        given => given.as_ref().map(|given| (given.spread.central().value * 1e3).ceil() as u64),
+    };
+    let whole = |given: &Option<Located<u64>>| given.as_ref().map(|it| it.value);
+    for (given, most) in [(&traffic.images, 1 << 16), (&traffic.image_size, 1 << 16)] {
+        if let Some(it) = given.as_ref().filter(|it| !(1..=most).contains(&it.value)) {
+            return Err(Error::input(format!("{} is not between 1 and {most}", it.value))
+                .at(Some(&it.place)));
+        }
+    }
+    Ok(ModelInput {
+        images: whole(&traffic.images),
+        image_size: whole(&traffic.image_size),
+        sound,
+        ..ModelInput::default()
     })
 }
 

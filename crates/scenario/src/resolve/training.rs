@@ -13,12 +13,15 @@ use flopcast_core::quantity::{
     Data as Bytes, Devices, FlopPerSample, FlopPerToken, Measure, Mfu, Precision, Share, Time,
     Tokens, show,
 };
+use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, Work,
 };
+use flopcast_core::training::state::{self, Offload, State};
 
 use super::super::file::{
-    Data, Efficiency as EfficiencyFile, Optimizer, Placement, Reliability, ScenarioFile, Training,
+    Data, Efficiency as EfficiencyFile, Master, Offload as OffloadFile, Placement, Reliability,
+    ScenarioFile, Training,
 };
 use super::super::given::Given;
 use super::super::reader::Located;
@@ -53,10 +56,12 @@ pub(super) fn plan(
 ) -> Result<TrainingPlan> {
     let device = placement::accelerator(catalog, &training.hardware)?;
     let devices = devices(training)?;
-    let Counted { work, model, ratio, trained } = work(file, training, files)?;
+    let Counted { work, model, ratio, trained } = work(file, training, files, notes)?;
+    let adapted = model.parameters().total;
     notes
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
+    notes.warnings.extend(model.warnings.iter().map(|warning| format!("model: {warning}")));
     for unresolved in &model.unresolved {
         notes.warnings.push(format!(
             "{} {} of the model could not be counted: {}",
@@ -75,7 +80,15 @@ pub(super) fn plan(
         .hint("give what it reaches over all: efficiency: {mfu: 0.15, convention: model}"));
     }
     let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
-    let prediction = prediction.map(|asked| Prediction { work: ratio, trained, ..asked });
+    let prediction = prediction.map(|asked| Prediction {
+        work: ratio,
+        trained,
+        state: State { trained, ..asked.state },
+        ..asked
+    });
+    if !whole.extents.is_transformer() {
+        least_memory(&whole, device, devices.as_ref(), state(training)?, training)?;
+    }
     let efficiency = efficiency(
         catalog,
         training,
@@ -134,7 +147,9 @@ pub(super) fn plan(
     };
     let payer = Payer { catalog, placement: place, section: "training.costs" };
     let costs = match &training.costs {
-        Some(costs) => Some(payer.of_training(costs, checkpoint(training, &whole, trained))?),
+        Some(costs) => {
+            Some(payer.of_training(costs, checkpoint(state(training)?, &whole, trained))?)
+        }
         None => None,
     };
     Ok(TrainingPlan {
@@ -143,6 +158,11 @@ pub(super) fn plan(
         rent,
         owned,
         costs,
+        trainable: training.recipe.row().adapters.then(|| {
+            let count = (trained * adapted as f64).round();
+            let formula = format!("adapters of {}", whole.name);
+            Input::new("training.trainable_parameters", count, Basis::Derived { formula })
+        }),
         billion_parameters: Input::new(
             "parameters of the model, in billions",
             whole.parameters().total as f64 / 1e9,
@@ -242,7 +262,12 @@ fn prediction(
         sequence,
         layout: match &training.parallelism {
             Some(given) => {
-                let layout = given.value.over(devices.value.value as u64);
+                let count = devices.value.value as u64;
+                let framework = training.framework.as_deref().and_then(state::formats);
+                let alone = given.value.pipeline.unwrap_or(1) == 1 && count > 1;
+                let shards = framework.is_some_and(|formats| formats.sharded) && alone;
+                let usual = if shards { Zero::Weights } else { Zero::default() };
+                let layout = given.value.over(count, usual);
                 let value = layout.map_err(|error| {
                     let elsewhere = &devices_place;
                     error.at(Some(&given.place)).hint(format!(
@@ -255,7 +280,11 @@ fn prediction(
             None => None,
         },
         devices_place,
-        optimizer_bytes: training.optimizer.state_bytes(),
+        state: state(training)?,
+        recompute_open: training
+            .parallelism
+            .as_ref()
+            .is_some_and(|given| given.value.recompute.is_none()),
         weight_bytes: recipe.frozen_bytes,
         trained: 1.0,
         work: 1.0,
@@ -265,6 +294,78 @@ fn prediction(
             .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
             .unwrap_or(STATE_OF_THE_ART),
     }))
+}
+
+/// Bytes per parameter: those of the framework and the optimizer, with what the scenario says of
+/// formats, and frozen weights as they are stored.
+fn state(training: &Training) -> Result<State> {
+    let framework = training.framework.as_deref().and_then(state::formats);
+    let formats = framework.unwrap_or(&state::MIXED);
+    let mut state = state::recipe(state::optimizer(training.optimizer.name())?, formats);
+    let size = |precision: Precision| precision.size().value;
+    let given = &training.formats;
+    state.weights = given.weights.map_or(state.weights, size);
+    state.gradients = given.gradients.map_or(state.gradients, size);
+    if let Some(moments) = given.moments {
+        state.moments *= size(moments) / formats.moment;
+    }
+    match given.master {
+        None => {}
+        Some(Master::None) => {
+            // The gradients of weights that are trained as they are have their format.
+            state.gradients = given.gradients.map_or(state.gradients.min(state.weights), size);
+            (state.master, state.buffered) = (0.0, false);
+        }
+        Some(Master::Bf16) => state.master = 2.0,
+        Some(Master::Fp32) => state.master = 4.0,
+    }
+    state.in_backward = training.optimizer_in_backward;
+    state.offload = match training.offload {
+        OffloadFile::None => Offload::Nothing,
+        OffloadFile::Optimizer => Offload::Optimizer,
+        OffloadFile::Weights => Offload::Weights,
+    };
+    // A base that adapters leave alone is stored in the format of the products.
+    let stored = match training.precision.value {
+        Precision::Fp8 | Precision::Int8 => 1.0,
+        Precision::Fp4 => 0.5625,
+        _ => 2.0,
+    };
+    state.frozen = training.recipe.row().frozen_bytes.min(stored);
+    Ok(state)
+}
+
+/// Refuses a network whose weights, gradients and state exceed all devices together: tables of
+/// embeddings at 4 bytes a number, with nothing beside, all else by the recipe. Activations come on
+/// top.
+fn least_memory(
+    model: &Model,
+    device: &Accelerator,
+    devices: Option<&Input<Devices>>,
+    state: State,
+    training: &Training,
+) -> Result<()> {
+    /// A maker's gigabyte of memory is 2^30 bytes.
+    const GIB: f64 = 1.073_741_824;
+    let (Some(memory), Some(devices)) = (&device.memory, devices) else { return Ok(()) };
+    let parameters = model.parameters();
+    let tables = parameters.embedding as f64 * 4.0;
+    let each = state.weights + state.gradients + state.optimizer();
+    let needed = tables + (parameters.total - parameters.embedding) as f64 * each;
+    let there = memory.value.value * GIB * devices.value.value;
+    if needed <= there {
+        return Ok(());
+    }
+    let least = (needed / (memory.value.value * GIB)).ceil();
+    let place = training.hardware.count.as_ref().map(|count| &count.place);
+    Err(Error::limit(format!(
+        "{} does not fit: weights, gradients and state take {}, the devices have {}",
+        model.name,
+        show(Bytes::from_stored(needed)),
+        show(Bytes::from_stored(there))
+    ))
+    .at(place.or(Some(&training.precision.place)))
+    .hint(format!("at least {least} devices, over which tables and weights are spread")))
 }
 
 /// A number of sequences near `wanted` that the devices share evenly, or groups of 2, 4, 8... of
@@ -334,8 +435,8 @@ fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Goodput {
 }
 
 /// Size of a checkpoint: trained weights in 16 bits with the optimizer's state.
-fn checkpoint(training: &Training, model: &Model, trained: f64) -> Input<Bytes> {
-    let bytes = 2.0 + training.optimizer.state_bytes();
+fn checkpoint(state: State, model: &Model, trained: f64) -> Input<Bytes> {
+    let bytes = 2.0 + state.optimizer();
     let size = bytes * trained * model.parameters().total as f64;
     let formula = format!("trained parameters x {bytes} B of weights and optimizer state");
     Input::new("size of a checkpoint", Bytes::from_stored(size), Basis::Derived { formula })
@@ -381,7 +482,12 @@ struct Counted {
     trained: f64,
 }
 
-fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<Counted> {
+fn work(
+    file: &ScenarioFile,
+    training: &Training,
+    files: &dyn Files,
+    notes: &mut Notes,
+) -> Result<Counted> {
     let here = &training.precision.place;
     let data = file.data.clone().unwrap_or_default();
     let stages = recipe::stages(training, &data)?;
@@ -400,13 +506,10 @@ fn work(file: &ScenarioFile, training: &Training, files: &dyn Files) -> Result<C
     if let (Some(wanted), Some(most)) = (longest, model.extents.max_sequence)
         && wanted > most
     {
-        let place = training.sequence_length.as_ref().map(|length| &length.place);
-        return Err(Error::input(format!(
+        notes.warnings.push(format!(
             "a sequence of {wanted} tokens is longer than the {most} that {} was made for",
             model.name
-        ))
-        .at(place.or(Some(here)))
-        .hint(format!("at most {most}")));
+        ));
     }
     let epochs = epochs(&data);
     let trained = passes.trained;
@@ -593,13 +696,17 @@ fn assumed_mfu(catalog: &Catalog, training: &Training, device: &Accelerator) -> 
         })
 }
 
-impl Optimizer {
-    /// Bytes of state per trained parameter beside weights and gradients.
-    pub fn state_bytes(self) -> f64 {
-        match self {
-            Self::Adamw => 12.0,
-            Self::Sgd => 8.0,
-            Self::Adafactor => 4.0,
+#[cfg(test)]
+mod tests {
+    use flopcast_core::training::state;
+
+    use super::super::super::file::Optimizer;
+
+    #[test]
+    fn every_optimizer_has_a_row() {
+        for optimizer in Optimizer::ALL {
+            assert_eq!(state::optimizer(optimizer.name()).unwrap().name, optimizer.name());
         }
+        assert_eq!(Optimizer::ALL.len(), state::OPTIMIZERS.len());
     }
 }

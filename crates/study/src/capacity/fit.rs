@@ -1,4 +1,4 @@
-//! What would make a model fit that does not: each change alone, computed.
+//! Changes that make a model fit that does not: each change alone, computed.
 
 use flopcast_core::catalog::{Catalog, Device};
 use flopcast_core::diagnostic::Error;
@@ -35,14 +35,14 @@ pub(super) fn explained(
     replica.remedies(catalog).into_iter().fold(unfit.error, Error::hint)
 }
 
-/// What a replica that does not fit is to hold.
+/// The content that a replica does not hold.
 struct Replica<'a> {
     service: &'a Service,
     instances: &'a Instances,
     deployment: Deployment,
     /// Tokens of a request.
     length: u32,
-    /// Where its parallelism is said.
+    /// The place where its parallelism is given.
     parallelism: &'static str,
 }
 
@@ -74,10 +74,17 @@ impl Replica<'_> {
             with(format!("{parallelism}.tensor={tensor}"), memory);
         }
         let given = demand.precision.value;
-        let narrower =
-            |precision: &Precision| demand.quantized.is_none() && precision.size() < given.size();
-        let narrowed =
-            [Precision::Fp8, Precision::Int4].into_iter().filter(narrower).find_map(|precision| {
+        // Only a format that the device computes in.
+        let accelerator = catalog.accelerator(&demand.accelerator);
+        let narrower = |precision: &Precision| {
+            demand.quantized.is_none()
+                && precision.size() < given.size()
+                && accelerator.as_ref().is_ok_and(|it| it.peak(*precision).is_ok())
+        };
+        let narrowed = [Precision::Fp8, Precision::Int8, Precision::Fp4, Precision::Int4]
+            .into_iter()
+            .filter(narrower)
+            .find_map(|precision| {
                 let follows = demand.kv_precision == given;
                 let kv_bytes = if follows { precision.size().value } else { deployment.kv_bytes };
                 let narrow = Deployment { weights: weights(precision), kv_bytes, ..*deployment };

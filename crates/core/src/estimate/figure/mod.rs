@@ -27,7 +27,7 @@ pub struct Declared {
     pub unit: &'static str,
     /// The same without what the label says that it is of: the USD of a USD/request.
     pub short_unit: &'static str,
-    /// What the label says that it is of: `request`; empty where it is of nothing.
+    /// The unit that the label names: `request`; empty where it names none.
     per: &'static str,
     /// Its label among the figures of its section; set in where it is a part of the one above.
     label: &'static str,
@@ -260,7 +260,7 @@ impl Key {
         })
     }
 
-    /// Whether a view wants it; years are shown by themselves.
+    /// True if a view wants it; years are shown by themselves.
     pub fn is(&self, mark: Mark) -> bool {
         !matches!(self.place, Place::Year(_)) && self.id.declared().marks.contains(&mark)
     }
@@ -278,7 +278,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// What is said of it wherever it stands.
+    /// The declaration that it shares with the figure at other places.
     pub fn declared(&self) -> &'static Declared {
         self.key.id.declared()
     }
@@ -369,12 +369,12 @@ impl Figure {
 }
 
 impl Declared {
-    /// Whether a view wants it.
+    /// True if a view wants it.
     pub fn is(&self, mark: Mark) -> bool {
         self.marks.contains(&mark)
     }
 
-    /// Whether it is money, or money for something.
+    /// True if it is money, or money for something.
     pub fn is_money(&self) -> bool {
         dimension(self.unit).is_money()
     }
@@ -439,7 +439,7 @@ impl Estimate {
         key.id.declared().value(&self.read(key))
     }
 
-    /// What there is to say of a figure.
+    /// The value of a figure: known, unknown, never reached, or absent.
     pub fn read(&self, key: &Key) -> Value<Amount> {
         key.id.declared().read.of(self, key)
     }

@@ -11,7 +11,7 @@ use crate::ledger::packing::Packing;
 use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
-use crate::provenance::{Amount, Known, Traced, Unknown, Value};
+use crate::provenance::{Amount, Traced, Unknown, Value};
 use crate::quantity::text::count;
 use crate::quantity::{Co2eMass, DeviceMemory, Measure, Money, Per, Time, Tokens};
 use crate::serving::simulator::{ClassReport, Histogram};
@@ -19,14 +19,14 @@ use crate::training::memory::Memory;
 
 type Figure = Value<Amount>;
 
-/// What a row reads.
+/// The part of the forecast that a row reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
     /// The training run.
     Training(fn(&TrainingForecast) -> Figure),
     /// The service.
     Service(fn(&InferenceForecast) -> Figure),
-    /// What a simulation saw of a replica.
+    /// Statistics of a simulated replica.
     Observed(fn(&Observed) -> Figure),
     /// Latencies of all requests or of a class, by percentile.
     Latency(fn((&ClassReport, &str)) -> Figure),
@@ -36,9 +36,9 @@ pub(super) enum Read {
     Footprint(fn(&Footprint) -> Figure),
     /// The rows of money of a stage, resource by resource.
     Cost(fn((&Ledger<Money>, Resource)) -> Value<Money>),
-    /// What a stage bought, part by part.
+    /// The purchases of a stage, part by part.
     Purchase(fn((&Ownership, &str)) -> Figure),
-    /// What a stage bought.
+    /// The purchases of a stage.
     Owned(fn(&Ownership) -> Figure),
     /// The purchase against a rent.
     Compared(fn(&Ownership) -> Figure),
@@ -101,7 +101,7 @@ impl Read {
         }
     }
 
-    /// Whether there is such a part at the place.
+    /// True if there is such a part at the place.
     pub(super) fn stands_at(self, place: &Place) -> bool {
         match self {
             Self::Year(_) => matches!(place, Place::Year(_)),
@@ -151,7 +151,7 @@ impl Read {
                 let names = Resource::NAMES.iter();
                 let (resource, ..) = names.copied().find(|(_, name, _)| *name == key.member)?;
                 let money = if of_training { &training?.money } else { &service?.money };
-                read((money, resource)).named(&key.path()).amount()
+                read((money, resource)).named(key.path()).amount()
             }
             Self::Purchase(read) => read((owned()?, key.member)),
             Self::Owned(read) | Self::Compared(read) => read(owned()?),
@@ -173,7 +173,7 @@ fn bounded(figure: Figure) -> Figure {
     Value::Unknown(Unknown { why: why.to_owned() })
 }
 
-/// What was seen, if it was.
+/// A statistic of the simulation, if there is one.
 pub(super) fn seen<Q: Measure>(quantity: Option<Q>) -> Figure {
     quantity.map(|it| Traced::seen(it, "statistic of the simulated run at the peak")).into()
 }
@@ -205,11 +205,14 @@ impl TrainingForecast {
         self.best_start.as_ref()?.as_ref().ok()
     }
 
-    /// What the best start saves; unknown where the best start is.
+    /// The saving of the best start; unknown where the best start is.
     pub(super) fn saved(&self) -> Figure {
-        let location = || self.footprint.location.clone().map(Traced::retype::<Co2eMass>);
-        let start = self.best_start.as_ref();
-        start.map(|start| start.as_ref().map_err(Clone::clone)?.saved(&location())).into()
+        let location: Value<Co2eMass> = self.footprint.location.clone().map(Traced::retype);
+        match &self.best_start {
+            None => Value::Absent,
+            Some(Err(unknown)) => unknown.clone().into(),
+            Some(Ok(start)) => start.saved(&location).into(),
+        }
     }
 }
 
@@ -218,8 +221,8 @@ impl InferenceForecast {
         self.years.first().and_then(|it| it.packing.as_ref()).map(read).into()
     }
 
-    pub(super) fn priced(&self, read: fn(&Prices) -> &Known<Per<Money, Tokens>>) -> Figure {
-        self.tokens.as_ref().and_then(|it| it.money.as_ref()).map(read).into()
+    pub(super) fn priced(&self, read: fn(&Prices) -> &Value<Per<Money, Tokens>>) -> Figure {
+        self.tokens.as_ref().map(|it| read(&it.money)).into()
     }
 }
 
@@ -232,11 +235,11 @@ impl Ownership {
 /// Facility energy of a part of the draw, where idle draw and work are told apart.
 pub(super) fn energy_of(footprint: &Footprint, part: Resource) -> Figure {
     let meant = |entry: &Entry| entry.resource == part;
-    footprint.by_load().then(|| footprint.facility_of(meant)).flatten().into()
+    footprint.by_load().then(|| footprint.facility_of(meant)).into()
 }
 
 /// Location-based CO2e of a part of the draw, where idle draw and work are told apart.
 pub(super) fn co2e_of(footprint: &Footprint, part: Resource) -> Figure {
     let meant = |entry: &Entry| entry.resource == part;
-    footprint.by_load().then(|| footprint.location_of(meant)).flatten().into()
+    footprint.by_load().then(|| footprint.location_of(meant)).into()
 }

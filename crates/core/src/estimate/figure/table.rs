@@ -63,6 +63,7 @@ figures! {
         TrainingStranded: "stranded_devices" "devices" "  devices paid for but unused" => |it| it.packing.as_ref().map(|it| &it.stranded).into();
         DeviceHours: "device_hours" "device-h" "device-hours" as "device-hours of the training" [Headline, Range] => |it| (&it.run.device_time).into();
         WallClock: "wall_clock_days" "days" "wall clock" as "time of the training" [Headline, Range, Aim("days", "days")] => |it| (&it.run.wall_clock).into();
+        TrainableParameters: "trainable_parameters" "" "trainable parameters" => |it| (&it.trainable).into();
         MemoryWeights: "memory_gb.weights" "GB/device" "memory: weights" => |it| it.memory_of(|it| &it.weights);
         MemoryGradients: "memory_gb.gradients" "GB/device" "  gradients" => |it| it.memory_of(|it| &it.gradients);
         MemoryOptimizer: "memory_gb.optimizer" "GB/device" "  optimizer state" => |it| it.memory_of(|it| &it.optimizer);
@@ -150,7 +151,7 @@ figures! {
         StartSaved: "start_window.saved_co2e_kg" "kgCO2e" "  in CO2e, location-based" => TrainingForecast::saved;
     }
     Cost in [TrainingCost, ServiceCost] {
-        Cost: "cost_usd" "USD" "" => |(money, resource)| money.sum(|entry| entry.resource == resource).into();
+        Cost: "cost_usd" "USD" "" => |(money, resource)| money.sum(|entry| entry.resource == resource);
     }
     Training in [TrainingCost] {
         TrainingCost: "cost_usd.total" "USD" "total" as "cost of the training" [Headline, Range, Converted] => |it| (&it.cost).into();

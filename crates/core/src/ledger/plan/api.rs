@@ -3,7 +3,7 @@
 use crate::catalog::TokenPrice;
 use crate::provenance::{Input, inputs};
 
-/// What a hosted model charges by the token.
+/// The prices of a hosted model by the token.
 #[derive(Clone, Debug)]
 pub struct Api {
     /// Tokens of the prompt that are not found in the provider's cache.

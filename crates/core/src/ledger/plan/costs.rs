@@ -7,11 +7,11 @@ use crate::quantity::{Data, EgressPrice, Measure, PayRate, Share, StoragePrice, 
 /// Costs beside devices; `E` is what egress is counted by: data, or data per request.
 #[derive(Clone, Debug)]
 pub struct Costs<E> {
-    /// What is stored.
+    /// Stored data.
     pub stored: Vec<Stored>,
-    /// What leaves the provider.
+    /// Data that leaves the provider.
     pub egress: Option<Egress<E>>,
-    /// Who works on it.
+    /// Staff.
     pub staff: Option<Staff>,
 }
 
@@ -39,14 +39,14 @@ pub struct Egress<E> {
     pub price: Stated<EgressPrice>,
 }
 
-/// Who works on it.
+/// Staff.
 #[derive(Clone, Debug)]
 pub enum Staff {
     /// People by head.
     Hired {
         /// Full-time equivalents.
         fte: Input<f64>,
-        /// What one costs.
+        /// The yearly cost of one.
         cost: Input<PayRate>,
         /// How long they work on it, where it is not the length of the stage.
         duration: Option<Input<Time>>,

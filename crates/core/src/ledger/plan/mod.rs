@@ -1,4 +1,4 @@
-//! What devices cost, draw and emit at a place, as inputs. What follows from them is charged by the
+//! Inputs of the ledger: cost, power and emissions of devices at a place. They are charged by the
 //! other rooms of the ledger.
 
 mod api;
@@ -7,7 +7,7 @@ mod owned;
 mod rent;
 mod site;
 
-use crate::provenance::{Input, Known, Unknown};
+use crate::provenance::{Input, Unknown, Value};
 use crate::quantity::Measure;
 
 pub use api::Api;
@@ -20,6 +20,6 @@ pub use site::{Contracts, Draw, Embodied, PowerModel, Scope, Site, StartWindow};
 pub type Stated<Q> = Result<Input<Q>, Unknown>;
 
 /// The input as the start of a computation; unknown where it is.
-pub(super) fn trace<Q: Measure>(stated: &Stated<Q>) -> Known<Q> {
-    stated.as_ref().map(Input::trace).map_err(Clone::clone)
+pub(super) fn trace<Q: Measure>(stated: &Stated<Q>) -> Value<Q> {
+    stated.as_ref().map(Input::trace).map_err(Clone::clone).into()
 }

@@ -5,7 +5,7 @@ use crate::catalog::PurchasePrice;
 use crate::provenance::{Input, Unknown, inputs};
 use crate::quantity::{DevicePower, DevicePrice, EnergyPrice, Share, Time, YearlyRate};
 
-/// What hardware of one's own costs.
+/// The cost of owned hardware.
 #[derive(Clone, Debug)]
 pub struct Owned {
     /// Price of one accelerator.
@@ -37,7 +37,7 @@ pub struct Owned {
 pub enum Amortisation {
     /// In equal parts over the service life.
     StraightLine {
-        /// What is left at its end / price.
+        /// Residual value / price.
         residual: Input<Share>,
     },
     /// As the value falls.
@@ -54,7 +54,7 @@ pub enum Amortisation {
 pub struct Alternative {
     /// Rent of one device with all that it contains.
     pub price: Input<DevicePrice>,
-    /// Whether it is paid for unused time as well, as a reservation is.
+    /// True if it is paid for unused time as well, as a reservation is.
     pub committed: bool,
 }
 

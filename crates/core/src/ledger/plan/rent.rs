@@ -1,4 +1,4 @@
-//! What a provider charges for devices.
+//! The prices of a provider for devices.
 //!
 //! A rent has prices of devices and, at most, of their hosts. Electricity, cooling and building are
 //! in every rent, so there is no place here to charge them again.
@@ -7,7 +7,7 @@ use crate::catalog::Purchase;
 use crate::provenance::{Input, inputs};
 use crate::quantity::{DevicePrice, DevicesPerInstance, InstancePrice, Share};
 
-/// What is paid for devices, tariff by tariff.
+/// The rent of devices, tariff by tariff.
 #[derive(Clone, Debug)]
 pub struct Rent {
     /// Devices of one instance, where whole instances are sold.
@@ -38,7 +38,7 @@ pub struct Tariff {
     pub share: Option<Input<Share>>,
     /// The price of devices.
     pub price: Price,
-    /// What the price is the price of.
+    /// The thing that a price is for.
     pub includes: Includes,
     /// The offer of a price list; none for the user's own price.
     pub offer: Option<Offer>,
@@ -56,18 +56,18 @@ pub struct Offer {
 /// A price by the hour.
 #[derive(Clone, Debug)]
 pub enum Price {
-    /// Of a whole instance.
+    /// The price of a whole instance.
     Instance {
         /// Price of one instance.
         price: Input<InstancePrice>,
         /// Its devices.
         devices: Input<DevicesPerInstance>,
     },
-    /// Of one device.
+    /// The price of one device.
     Device(Input<DevicePrice>),
 }
 
-/// What a price of devices contains beside electricity, cooling and building.
+/// The contents of a price of devices beside electricity, cooling and building.
 #[derive(Clone, Debug)]
 pub enum Includes {
     /// The host.

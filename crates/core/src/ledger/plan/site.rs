@@ -1,4 +1,4 @@
-//! What a device draws, and what its electricity and its making weigh, at a place.
+//! Power of a device, and the emissions of its electricity and its making, at a place.
 
 use crate::catalog::{GridBasis, HourlyProfile};
 use crate::ledger::plan::Stated;
@@ -55,12 +55,12 @@ pub struct Contracts {
     pub residual: Input<GridIntensity>,
 }
 
-/// What making the devices and their servers emitted.
+/// Embodied emissions of the devices and their servers.
 #[derive(Clone, Debug)]
 pub struct Embodied {
-    /// Of one device: low, mid, high.
+    /// Emissions of one device: low, mid, high.
     pub device: [Stated<DeviceCo2e>; 3],
-    /// Of one server without its devices: low, mid, high.
+    /// Emissions of one server without its devices: low, mid, high.
     pub server: [Stated<Co2eMass>; 3],
     /// Devices of a server.
     pub together: Input<Devices>,
@@ -79,7 +79,7 @@ pub struct StartWindow {
     pub profile: Result<HourlyProfile, Unknown>,
 }
 
-/// What a device draws and where.
+/// The power of a device and its place.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Power of one device with its share of the host.
@@ -88,13 +88,13 @@ pub struct Site {
     pub pue: Stated<Pue>,
     /// Location-based carbon intensity.
     pub grid: Stated<GridIntensity>,
-    /// What `grid` counts.
+    /// The basis of the emissions that `grid` counts.
     pub basis: GridBasis,
     /// The upstream of fuels and plants; none where `grid` contains it.
     pub upstream: Option<Stated<GridIntensity>>,
-    /// What one more kWh causes, where that is known: another view, never part of a sum.
+    /// Marginal intensity, where it is known: another view, never part of a sum.
     pub marginal: Option<Input<GridIntensity>>,
-    /// What market-based CO2e rests on.
+    /// The contracts that market-based CO2e rests on.
     pub contracts: Result<Contracts, Unknown>,
     /// The scope of the electricity; unknown where nobody says who owns the devices.
     pub scope: Option<Scope>,

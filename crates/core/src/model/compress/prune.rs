@@ -62,6 +62,8 @@ pub(super) fn units(model: &Model, pruning: &ByGroup<Pruning>) -> Result<Model> 
     }
     pruned.assumptions.clone_from(&model.assumptions);
     pruned.unresolved.clone_from(&model.unresolved);
+    pruned.warnings.clone_from(&model.warnings);
+    pruned.storage.clone_from(&model.storage);
     pruned.extents.assumed = model.extents.assumed;
     Ok(pruned)
 }

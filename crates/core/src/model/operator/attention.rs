@@ -110,6 +110,9 @@ pub struct Attention {
     /// Elements cached per key, where not `kv_heads x (qk_dim + v_dim)`: the latent of MLA
     /// (DeepSeek-V2, arXiv:2405.04434), 0 where another layer's cache is used.
     pub cached: Option<u64>,
+    /// True if the keys are those of another sequence (cross-attention): they are cached once per
+    /// prompt and do not grow with the answer.
+    pub cross: bool,
 }
 
 impl Attention {

@@ -2,6 +2,7 @@
 
 use super::Moved;
 use crate::model::cost::{Flops, Gradients, product};
+use crate::quantity::Precision;
 
 /// The rule by which a position updates the state `S`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct Scan {
     /// Positions of a chunk, within which products of matrices stand in for the recurrence; without
     /// it, the recurrence is counted.
     pub chunk: Option<u64>,
+    /// Format in which an engine stores the state between two tokens.
+    pub stored: Precision,
 }
 
 impl Scan {
@@ -63,6 +66,9 @@ impl Scan {
     ///   `q q p`, and three products `q n p` with the state; the triangular system is solved, not
     ///   multiplied;
     /// - channel delta: scores are elementwise, the inverse is applied to keys and values.
+    ///
+    /// A single position is a chunk of its own length, whose state has none to pass through: it costs
+    /// what the recurrence does. Longer ones fill whole chunks, as libraries pad them.
     fn products(&self) -> f64 {
         let (n, p, length) = (self.key_dim as f64, self.value_dim as f64, self.length as f64);
         let recurrent = match self.kind {
@@ -73,10 +79,13 @@ impl Scan {
         let Some(chunk) = self.chunk.filter(|&chunk| chunk > 0) else {
             return recurrent;
         };
-        let (q, chunks) = (chunk as f64, self.length.div_ceil(chunk) as f64);
+        let short = self.length == 1;
+        let (q, chunks) =
+            if short { (length, 1.0) } else { (chunk as f64, self.length.div_ceil(chunk) as f64) };
         match self.kind {
             ScanKind::Decay => {
-                chunks * (q * q * (n + p) + 2.0 * q * n * p) + (chunks + 1.0).powi(2) * n * p
+                let passed = if short { 1.0 } else { (chunks + 1.0).powi(2) };
+                chunks * (q * q * (n + p) + 2.0 * q * n * p) + passed * n * p
             }
             ScanKind::Lightning => {
                 let (full, rest) = ((self.length / chunk) as f64, (self.length % chunk) as f64);
@@ -128,8 +137,17 @@ mod tests {
     fn chunks_cost_what_their_products_do() {
         use ScanKind::{ChannelDelta, Decay, Delta, Gated, Lightning, Selective, Wkv};
         let check = |kind, chunk, macs: f64| {
-            let scan =
-                Scan { kind, batch: 2, length: 10, heads: 3, key_dim: 5, value_dim: 7, chunk };
+            let stored = Precision::Bf16;
+            let scan = Scan {
+                kind,
+                batch: 2,
+                length: 10,
+                heads: 3,
+                key_dim: 5,
+                value_dim: 7,
+                chunk,
+                stored,
+            };
             let counted = scan.forward().matmul.get::<flop>();
             assert!((counted - 2.0 * 6.0 * macs).abs() < 1e-9, "{kind:?} {chunk:?}: {counted}");
         };
@@ -143,5 +161,22 @@ mod tests {
         check(Lightning, Some(4), (16.0 + 16.0 + 4.0) * 12.0 + 20.0 * 35.0);
         check(Delta, Some(4), 3.0 * (16.0 * 17.0 + 12.0 * 35.0));
         check(ChannelDelta, Some(4), 3.0 * (16.0 * 19.0 + 12.0 * 35.0));
+    }
+
+    #[test]
+    fn a_single_position_is_no_whole_chunk() {
+        use ScanKind::{ChannelDelta, Decay, Delta};
+        let stored = Precision::Bf16;
+        for (kind, macs) in [
+            (Decay, 12.0 + 2.0 * 35.0 + 35.0),
+            (Delta, 17.0 + 3.0 * 35.0),
+            (ChannelDelta, 19.0 + 3.0 * 35.0),
+        ] {
+            let (key_dim, value_dim, chunk) = (5, 7, Some(128));
+            let scan =
+                Scan { kind, batch: 2, length: 1, heads: 3, key_dim, value_dim, chunk, stored };
+            let counted = scan.forward().matmul.get::<flop>();
+            assert!((counted - 2.0 * 6.0 * macs).abs() < 1e-9, "{kind:?}: {counted}");
+        }
     }
 }

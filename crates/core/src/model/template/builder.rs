@@ -6,7 +6,8 @@
 //!
 //! Names that expressions may use, from the nearest on: locals (`repeat`, `use`, `let`), the
 //! template's `let`, the tensor (`features` or `channels`, `positions`, `height`, `width`,
-//! `windows`), the input (`batch`, `input_sequence`, `input_decoder_sequence`, `input_image_size`),
+//! `windows`), the input (`batch`, `input_sequence`, `input_decoder_sequence`, `input_image_size`,
+//! `input_images`, `input_frames`, and `input_sound` in milliseconds),
 //! `head` (the head of the class), `config`, and the keys of the configuration with their defaults.
 
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ use super::value::Value;
 use crate::diagnostic::{Error, Result};
 use crate::model::cost::count;
 use crate::model::input::Input;
-use crate::model::layer::{Layer, Role, Routing};
+use crate::model::layer::{Layer, Part, Role, Routing};
 use crate::model::operator::{Function, Operator, Pointwise};
 use crate::model::total::{Assumption, Model};
 
@@ -63,16 +64,37 @@ pub fn build(
         depth: 0,
         dynamic: 0,
         input: *input,
+        asked: [false; 4],
     };
     if input.batch == 0 {
         return Err(Error::input("a batch of 0 samples"));
     }
     builder.enter(chain, model_type, class, config, Vec::new())?;
     builder.run_frame()?;
+    builder.all_read(name)?;
+    let media = builder.name("media_tokens")?.and_then(|value| value.whole()).unwrap_or(0);
     let filled = builder.filled_input()?;
+    let length = filled.sequence.unwrap_or(0);
+    if media > length {
+        // A sequence that nobody stated is at least as long as what stands for images and sound.
+        return match input.sequence {
+            None => {
+                let longer = Input { sequence: Some(media), ..*input };
+                let mut model = build(name, chain, model_type, class, config, &longer)?;
+                let why = "the tokens that stand for images and sound";
+                model.assumptions.push(Assumption::of("sequence", media, why));
+                Ok(model)
+            }
+            Some(length) => Err(Error::input(format!(
+                "images and sound make {media} tokens, more than the {length} of the sequence"
+            ))
+            .hint("lengthen the sequence: what stands for images and sound is a part of it")),
+        };
+    }
     let max_sequence = builder.name("max_sequence")?.and_then(|value| value.whole());
     let mut model = Model::new(name, builder.layers, filled, max_sequence)?;
     model.assumptions = builder.assumptions;
+    model.media_tokens = media;
     Ok(model)
 }
 
@@ -115,12 +137,21 @@ pub(super) struct Scope {
     owned: bool,
     times: u64,
     routing: Option<Routing>,
+    part: Part,
     trained: bool,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { name: None, role: None, owned: true, times: 1, routing: None, trained: true }
+        Self {
+            name: None,
+            role: None,
+            owned: true,
+            times: 1,
+            routing: None,
+            part: Part::Main,
+            trained: true,
+        }
     }
 }
 
@@ -129,6 +160,8 @@ struct Frame<'t> {
     chain: Vec<&'t Template>,
     type_defaults: Option<&'t IndexMap<String, Value>>,
     config: Config,
+    /// Keys of single layers, by their number (`per_layer_config`).
+    by_layer: Vec<(u64, Arc<Config>)>,
     head: Value,
     locals: Vec<(Arc<str>, Value)>,
     /// Values of names that depend on no local.
@@ -155,6 +188,8 @@ pub(super) struct Builder<'t> {
     /// none stands for all.
     dynamic: u64,
     input: Input,
+    /// Which of image size, images, frames and sound the template asked for.
+    asked: [bool; 4],
 }
 
 impl Names for Builder<'_> {
@@ -204,16 +239,19 @@ impl Names for Builder<'_> {
             "batch" => given(Some(self.input.batch)),
             "input_sequence" => given(self.input.sequence),
             "input_decoder_sequence" => given(self.input.decoder_sequence),
-            "input_image_size" => given(self.input.image_size),
+            "input_image_size" => self.media(0, self.input.image_size),
+            "input_images" => self.media(1, self.input.images),
+            "input_frames" => self.media(2, self.input.frames),
+            "input_sound" => self.media(3, self.input.sound),
             "head" => Some(frame.head.clone()),
             "config" => Some(Value::Map(Arc::new(frame.config.clone()))),
-            key => frame.key(key),
+            key => self.own_key(key),
         })
     }
 
     fn key(&mut self, name: &str) -> Result<Option<Value>, Failure> {
         self.step()?;
-        Ok(self.frame().key(name))
+        Ok(self.own_key(name))
     }
 }
 
@@ -230,6 +268,21 @@ impl Frame<'_> {
 }
 
 impl<'t> Builder<'t> {
+    /// The value of a key, in a layer with sizes of its own the layer's.
+    fn own_key(&mut self, key: &str) -> Option<Value> {
+        let frame = self.frame();
+        if !frame.by_layer.iter().any(|(_, sizes)| sizes.contains_key(key)) {
+            return frame.key(key);
+        }
+        let layer = frame.locals.iter().rev().find(|(local, _)| &**local == "layer");
+        let layer = layer.and_then(|(_, layer)| layer.whole());
+        let of_layer = frame.by_layer.iter().find(|(at, _)| Some(*at) == layer);
+        let value = of_layer.and_then(|(_, sizes)| sizes.get(key)).cloned();
+        let value = value.or_else(|| frame.key(key));
+        self.dynamic += 1;
+        value
+    }
+
     /// The innermost configuration.
     fn frame(&self) -> &Frame<'t> {
         &self.frames[self.frames.len() - 1]
@@ -316,11 +369,16 @@ impl<'t> Builder<'t> {
         }
         canonical.insert("model_type".to_owned(), Value::text(model_type));
         let head = head_of(chain, class)?;
+        let by_layer = match canonical.get("per_layer_config") {
+            Some(Value::Map(map)) => layers_of(map)?,
+            _ => Vec::new(),
+        };
         let type_defaults = chain.iter().find_map(|template| template.types.get(model_type));
         self.frames.push(Frame {
             chain: chain.to_vec(),
             type_defaults,
             config: canonical,
+            by_layer,
             head,
             locals: Vec::new(),
             memo: given.into_iter().collect(),
@@ -349,11 +407,36 @@ impl<'t> Builder<'t> {
         self.run(layers)
     }
 
-    /// The input with every default that the template chose, each listed as an assumption.
+    /// A size of images or sound, with a note that the template asked for it.
+    fn media(&mut self, which: usize, size: Option<u64>) -> Option<Value> {
+        self.asked[which] = true;
+        Some(size.map_or(Value::Null, Value::count))
+    }
+
+    /// Refuses images or sound that the model has no use for.
+    fn all_read(&self, name: &str) -> Result<()> {
+        let given = [
+            (self.input.image_size, "an image size"),
+            (self.input.images, "images"),
+            (self.input.frames, "frames of video"),
+            (self.input.sound, "a length of sound"),
+        ];
+        let unread =
+            given.into_iter().zip(self.asked).find(|((size, _), asked)| size.is_some() && !asked);
+        match unread {
+            None => Ok(()),
+            Some(((_, what), _)) => {
+                Err(Error::input(format!("{name} has no use for {what}")).hint("leave it out"))
+            }
+        }
+    }
+
+    /// The input with every default that the template chose, each listed as an assumption. A
+    /// template says why by `NAME_why`.
     fn filled_input(&mut self) -> Result<Input> {
         let mut input = self.input;
         let sizes = [
-            ("sequence", &mut input.sequence, "the smaller of 2048 and the model's maximum"),
+            ("sequence", &mut input.sequence, ""),
             ("decoder_sequence", &mut input.decoder_sequence, "as long as the encoder's"),
             ("image", &mut input.image_size, "the model's own size, else 224"),
         ];
@@ -361,16 +444,44 @@ impl<'t> Builder<'t> {
             let defined = self.frame().chain.iter().any(|it| it.lets.contains_key(name));
             if size.is_none() && defined {
                 *size = self.name(name)?.and_then(|value| value.whole());
-                if let Some(size) = size {
-                    self.assumptions.push(Assumption {
-                        what: name.to_owned(),
-                        value: size.to_string(),
-                        why: why.to_owned(),
-                    });
+                if let Some(size) = *size {
+                    let why = if name == "sequence" { self.bound(size)? } else { why.to_owned() };
+                    let why = self.reason(name, &why)?;
+                    self.assumptions.push(Assumption::of(name, size, why));
+                }
+            }
+        }
+        // Samples and frames of sound are assumed where neither a sequence nor a duration is given.
+        if self.input.sequence.is_none() && self.input.sound.is_none() {
+            for name in ["samples", "sound_frames"] {
+                let defined = self.frame().chain.iter().any(|it| it.lets.contains_key(name));
+                let value = if defined { self.name(name)? } else { None };
+                if let Some(size) = value.and_then(|value| value.whole()) {
+                    let why = self.reason(name, "a usual length; --audio says another")?;
+                    self.assumptions.push(Assumption::of(name, size, why));
                 }
             }
         }
         Ok(input)
+    }
+
+    /// What bounds a length that nobody stated.
+    fn bound(&mut self, length: u64) -> Result<String> {
+        let most = self.name("max_sequence")?.and_then(|value| value.whole());
+        Ok(match most {
+            Some(most) if most == length => "the model's maximum".to_owned(),
+            Some(most) => format!("usual in its family; the model's maximum is {most}"),
+            None => "usual in its family, which has no maximum".to_owned(),
+        })
+    }
+
+    /// The reason that the template gives for a default.
+    fn reason(&mut self, name: &str, otherwise: &str) -> Result<String> {
+        let stated = self.name(&format!("{name}_why"))?;
+        Ok(match stated {
+            Some(Value::Text(why)) => why.to_string(),
+            _ => otherwise.to_owned(),
+        })
     }
 
     /// The value of a name, or none if it or a key in it is missing.
@@ -473,6 +584,13 @@ impl<'t> Builder<'t> {
                 "trained" => scope.trained &= self.value(knob, expression)?.holds(),
                 "count" => {
                     scope.times = scope.times.saturating_mul(self.whole(knob, expression)?);
+                }
+                "part" => {
+                    let name = expression.text();
+                    scope.part = Part::named(name).ok_or_else(|| {
+                        Error::input(format!("`{name}` is not a part"))
+                            .suggest(name, ["main", "beside", "ahead"])
+                    })?;
                 }
                 "experts" => routing.0 = Some(self.whole(knob, expression)?),
                 "top_k" => routing.1 = Some(self.whole(knob, expression)?),
@@ -673,6 +791,7 @@ impl<'t> Builder<'t> {
         layer.count = computed;
         layer.weight_copies = copies;
         layer.routing = scope.routing;
+        layer.part = scope.part;
         layer.trained = scope.trained;
         layer.reads_data = self.tensor.data;
         let same = |other: &Layer| {
@@ -701,6 +820,15 @@ impl<'t> Builder<'t> {
     }
 }
 
+/// The keys of single layers: sections by the number of their layer, as in `{"05": {...}}`.
+fn layers_of(map: &Config) -> Result<Vec<(u64, Arc<Config>)>> {
+    let layer = |(at, sizes): (&String, &Value)| match (at.parse(), sizes) {
+        (Ok(at), Value::Map(sizes)) => Ok((at, Arc::clone(sizes))),
+        _ => Err(Error::input(format!("`{at}` in `per_layer_config` is no layer with keys"))),
+    };
+    map.iter().map(layer).collect()
+}
+
 /// A setting with the text of its expression, for errors.
 fn in_text(knob: &str, expression: &Expression) -> String {
     format!("`{knob}` ({})", expression.text())
@@ -722,6 +850,16 @@ pub(super) fn role(name: &str) -> Result<Role> {
     })
 }
 
+/// The part of a class name that tells its head: from its last `For` on, or its ending `Model`.
+/// `Qwen2ForRewardModel` has the head `ForRewardModel`, not none.
+pub fn head_part(class: &str) -> &str {
+    const MODELS: [&str; 3] = ["LMHeadModel", "DoubleHeadsModel", "Model"];
+    let starts_word = |at: &usize| class[at + 3..].starts_with(|c: char| c.is_ascii_uppercase());
+    let for_what = class.rmatch_indices("For").map(|(at, _)| at).find(starts_word);
+    let model = || MODELS.iter().find(|ending| class.ends_with(**ending)).map_or(0, |it| it.len());
+    &class[for_what.unwrap_or_else(|| class.len() - model())..]
+}
+
 /// The head that a class name means, by the longest known ending.
 fn head_of(chain: &[&Template], class: Option<&str>) -> Result<Value> {
     let usual = chain.iter().find_map(|template| template.class.as_deref());
@@ -729,7 +867,9 @@ fn head_of(chain: &[&Template], class: Option<&str>) -> Result<Value> {
         return Ok(Value::Null);
     };
     let endings = || chain.iter().flat_map(|template| &template.classes);
-    let fitting = endings().filter(|(ending, _)| class.ends_with(ending.as_str()));
+    let part = head_part(class);
+    let fitting = endings()
+        .filter(|(ending, _)| ending.len() >= part.len() && class.ends_with(ending.as_str()));
     // If two endings have the same length, that of the more derived template comes first.
     let mut best: Option<(&String, &String)> = None;
     for (ending, head) in fitting {

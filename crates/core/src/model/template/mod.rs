@@ -11,7 +11,7 @@ mod node;
 mod operators;
 mod value;
 
-pub use builder::{Config, build};
+pub use builder::{Config, build, head_part};
 pub use expression::{Expression, Failure, Names};
 pub use family::{Template, bases, chain, known_types, preset, presets};
 pub use value::Value;

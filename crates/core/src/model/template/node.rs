@@ -198,7 +198,7 @@ pub(super) const OPERATORS: &[(&str, &[&str])] = {
             "attention",
             &[
                 "name", "batch", "heads", "kv_heads", "head_dim", "qk_dim", "v_dim", "queries",
-                "keys", "causal", "window", "band", "chunk", "selected", "cached", "role",
+                "keys", "causal", "window", "band", "chunk", "selected", "cached", "cross", "role",
             ],
         ),
         ("matmul", &["name", "batch", "rows", "inner", "columns", "role"]),
@@ -228,13 +228,25 @@ pub(super) const OPERATORS: &[(&str, &[&str])] = {
         ("gru", CELL),
         (
             "scan",
-            &["name", "kind", "batch", "length", "heads", "key_dim", "value_dim", "chunk", "role"],
+            &[
+                "name",
+                "kind",
+                "batch",
+                "length",
+                "heads",
+                "key_dim",
+                "value_dim",
+                "chunk",
+                "stored",
+                "role",
+            ],
         ),
     ]
 };
 
 /// Attributes of a scope or a repetition.
-const SCOPE: &[&str] = &["name", "as", "role", "weights", "count", "experts", "top_k", "trained"];
+const SCOPE: &[&str] =
+    &["name", "as", "role", "weights", "count", "experts", "top_k", "trained", "part"];
 /// Words that arrange layers.
 const ARRANGING: &[&str] =
     &["repeat", "scope", "then", "use", "fork", "add", "residual", "concat", "let", "model"];
@@ -368,7 +380,7 @@ fn parse(json: &Json, depth: usize) -> Result<Node> {
             nothing_else(&[])?;
             Kind::Model(settings(
                 value,
-                &["name", "config", "type", "class", "count", "role", "with", "leaves"],
+                &["name", "config", "type", "class", "count", "role", "part", "with", "leaves"],
             )?)
         }
         _ => {

@@ -15,6 +15,7 @@ use crate::model::operator::{
     Attention, Axis, Cell, Convolution, Dense, Embedding, Function, Mask, Matmul, Norm, NormKind,
     Operator, Pointwise, Pool, Recurrent, Scan, ScanKind,
 };
+use crate::quantity::Precision;
 
 /// One operator with its settings, about to become a layer.
 pub(super) struct Call<'b, 't> {
@@ -74,8 +75,13 @@ impl Call<'_, '_> {
 
     /// A list of extents, or one extent for every axis.
     fn extents(&mut self, knob: &str, axes: usize, otherwise: u64) -> Result<Vec<u64>> {
-        let wrong = |value: &Value| {
-            Error::input(format!("`{knob}` is {value}, not whole numbers for {axes} axes"))
+        let wrong = |value: &Value| match value {
+            Value::Float(it) if *it < 1.0 => short(),
+            Value::Int(it) if *it < 1 => short(),
+            Value::List(list) if list.iter().any(|it| it.whole().is_none_or(|it| it == 0)) => {
+                short()
+            }
+            _ => Error::input(format!("`{knob}` is {value}, not whole numbers for {axes} axes")),
         };
         match self.maybe(knob)? {
             None => Ok(vec![otherwise; axes]),
@@ -201,7 +207,7 @@ impl Call<'_, '_> {
         if self.knobs.get("extents").is_some() {
             tensor.extents = self.extents("extents", 0, 1)?;
             if tensor.extents.contains(&0) {
-                return Err(Error::input("an extent is 0"));
+                return Err(short());
             }
         }
         tensor.features = self.extent_or("features", tensor.features)?;
@@ -316,7 +322,7 @@ impl Call<'_, '_> {
         let extents = operator.output();
         if extents.contains(&0) {
             let shape = &self.builder.tensor.extents;
-            return Err(Error::input(format!("the kernel is larger than its input {shape:?}")));
+            return Err(short().hint(format!("the kernel is larger than its input {shape:?}")));
         }
         self.push(Role::Conv, Operator::Convolution(operator))?;
         let tensor = self.tensor();
@@ -365,6 +371,7 @@ impl Call<'_, '_> {
                     Error::input(format!("`cached` is {value}, not a whole number"))
                 })?),
             };
+        let cross = self.holds("cross", false)?;
         let batch = self.builder.tensor.batch;
         let operator = Operator::Attention(Attention {
             batch: self.extent_or("batch", batch)?,
@@ -376,6 +383,7 @@ impl Call<'_, '_> {
             v_dim,
             mask,
             cached,
+            cross,
         });
         self.push(Role::Attention, operator)?;
         let tensor = self.tensor();
@@ -517,12 +525,29 @@ impl Call<'_, '_> {
             key_dim: self.extent_or("key_dim", 1)?,
             value_dim: self.extent_or("value_dim", 1)?,
             chunk: self.extent("chunk")?,
+            stored: self.stored()?,
         };
         let features = count(&[operator.heads, operator.value_dim]);
         self.push(Role::Mixer, Operator::Scan(operator))?;
         self.tensor().features = features;
         Ok(())
     }
+
+    /// The format that `stored` names, as configurations spell types: 16 bits where it says
+    /// nothing or `auto`, which is the model's own.
+    fn stored(&mut self) -> Result<Precision> {
+        Ok(match self.text("stored")?.as_deref() {
+            Some("float32" | "fp32" | "torch.float32") => Precision::Fp32,
+            Some("float8" | "fp8" | "float8_e4m3fn" | "fp8_e4m3") => Precision::Fp8,
+            _ => Precision::Bf16,
+        })
+    }
+}
+
+/// The error of an input of which nothing is left at a layer.
+fn short() -> Error {
+    Error::input("the input is too short for this layer: nothing of it is left")
+        .hint("lengthen it: --seq-len, --audio or --image-size")
 }
 
 /// The function of a name, or an error with the nearest names.

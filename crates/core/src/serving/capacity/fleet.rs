@@ -18,7 +18,8 @@ pub struct Fleet {
     pub headroom: f64,
 }
 
-/// The smallest fleet for a peak rate: replicas = ceil(peak / (highest rate x target utilisation)) +
+/// The smallest fleet for a peak rate: replicas = ceil(peak / (highest rate x target utilisation))
+/// +
 /// redundancy, of so many devices each.
 ///
 /// # Errors

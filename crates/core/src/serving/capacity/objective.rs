@@ -17,15 +17,15 @@ pub struct Objective {
 pub struct Slo {
     /// The class of requests that it is made to; all of them together without.
     pub class: Option<u16>,
-    /// Of which latency: TTFT, TPOT or E2E.
+    /// The latency: TTFT, TPOT or E2E.
     pub latency: Limit,
     /// The percentile, 0 to 1.
     pub percentile: f64,
-    /// What it must not exceed.
+    /// The upper bound.
     pub bound: Time,
 }
 
-/// What keeps a replica from a higher rate.
+/// The bound that keeps a replica from a higher rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// The bound of the time to first token.
@@ -110,7 +110,7 @@ impl Objective {
         self.slos.iter().map(of).collect::<Vec<_>>().join(", ")
     }
 
-    /// What a single request of each of the classes must keep, for attainment.
+    /// The bounds that a single request of each class must keep, for attainment.
     pub fn bounds(&self) -> Vec<Bounds> {
         let of = |class: usize| {
             let tightest = |latency: Limit| {

@@ -50,7 +50,7 @@ pub struct HighestRate {
     pub rate: RequestRate,
     /// The lowest rate that was found to break one.
     pub breaks_at: RequestRate,
-    /// What breaks first.
+    /// The bound that breaks first.
     pub limit: Limit,
     /// The same in words, with what is used up.
     pub bottleneck: String,
@@ -156,7 +156,7 @@ struct Attempts<'a, S> {
     simulated: u64,
 }
 
-/// Where the highest rate lies.
+/// The highest rate and its bracket.
 struct Bracket {
     /// The highest rate that holds, with the run of its first seed; 0 without one.
     low: f64,
@@ -228,7 +228,7 @@ impl<S: Server> Attempts<'_, S> {
         }
     }
 
-    /// What breaks at a rate, if anything does, and the run of the first seed.
+    /// The bound that breaks at a rate, if any does, and the run of the first seed.
     fn attempt(&mut self, rate: f64, search: &Search) -> (Option<Verdict>, Option<Report>) {
         let rate = RequestRate::from_stored(rate);
         let (server, traffic) = (self.server, self.traffic);
@@ -254,14 +254,14 @@ impl<S: Server> Attempts<'_, S> {
     }
 }
 
-/// Whether the queue grew over the run: more wait at its end than a batch and a twentieth of all, or
+/// True if the queue grew over the run: more wait at its end than a batch and a twentieth of all, or
 /// than when it was warm and a twentieth of what came since.
 fn is_growing(report: &Report, batch: u64) -> bool {
     let since = report.arrived - report.arrived / 10;
     report.backlog > batch + report.arrived / 20 || report.growth > since / 20
 }
 
-/// What is used up most at the highest rate, and what is left.
+/// The resource that is used up most at the highest rate, and the part that is left.
 fn resource(report: &Report) -> String {
     let used = report.answering();
     let share = |part: f64| format!("{:.0} %", 100.0 * part);

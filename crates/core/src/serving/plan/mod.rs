@@ -52,9 +52,9 @@ pub struct Replica {
     pub memory: Input<DeviceMemory>,
     /// Part of the memory that the engine takes.
     pub memory_share: Input<Share>,
-    /// Of that, what a device needs beside weights and cache.
+    /// The part of it that a device needs beside weights and cache.
     pub reserve: Input<DeviceMemory>,
-    /// What a network that answers in one pass reaches; none where tokens are generated.
+    /// The efficiency of a network that answers in one pass; none where tokens are generated.
     pub reached: Option<Reached>,
     /// Most sequences that the engine batches.
     pub max_batch: Input<f64>,
@@ -62,7 +62,7 @@ pub struct Replica {
     pub speculation: Option<Speculation>,
 }
 
-/// What a network that answers in one pass reaches of a device.
+/// The efficiency of a device under a network that answers in one pass.
 #[derive(Clone, Debug)]
 pub struct Reached {
     /// Part of the peak.
@@ -76,9 +76,9 @@ pub struct Reached {
 /// Formats after compression.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantized {
-    /// Of routed experts; that of the rest where there are none.
+    /// The format of routed experts; that of the rest where there are none.
     pub experts: GroupFormat,
-    /// Of everything else but head and embedding.
+    /// The format of everything else but head and embedding.
     pub rest: GroupFormat,
 }
 
@@ -100,24 +100,24 @@ pub struct Spread {
     pub pipeline: u32,
     /// Ranks that attend to sequences of their own.
     pub data: u32,
-    /// Whether each device holds whole experts.
+    /// True if each device holds whole experts.
     pub whole_experts: bool,
 }
 
-/// What the simulation of a service needs beside the closed forms.
+/// Inputs of the simulation of a service beside those of the closed forms.
 #[derive(Clone, Debug)]
 pub struct Demand {
     /// The model, pruned as it is served.
     pub model: Arc<Model>,
     /// Id of the accelerator.
     pub accelerator: String,
-    /// What its replicas consist of; none for a network that answers in one pass.
+    /// The parts of its replicas; none for a network that answers in one pass.
     pub instances: Option<Arc<Instances>>,
     /// Number format of weights and matrix products.
     pub precision: Placed<Precision>,
     /// Number format of the KV cache.
     pub kv_precision: Precision,
-    /// Where compression changed it, the formats of weights and products.
+    /// The formats of weights and products, where compression changed them.
     pub quantized: Option<Quantized>,
     /// The kinds of requests; at least one. Shares add up to one.
     pub kinds: Vec<RequestKind>,
@@ -127,7 +127,7 @@ pub struct Demand {
     pub trace: Option<Arc<Trace>>,
     /// How the rate varies over a week; where nobody says, by `peak_to_mean` over each day.
     pub profile: Option<Profile>,
-    /// Who gets the next request.
+    /// The rule that chooses the replica of the next request.
     pub router: Router,
     /// The service-level objective.
     pub objective: Objective,
@@ -147,7 +147,8 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Mean tokens of the prompt and of the answer of a request; one of a class that is over with its
+    /// Mean tokens of the prompt and of the answer of a request; one of a class that is over with
+    /// its
     /// prompt.
     pub fn mean_lengths(&self) -> (f64, f64) {
         let mean = |length: &Option<Length>, without: f64| {
@@ -191,11 +192,11 @@ pub struct Length {
     pub mean: Input<TokensPerRequest>,
     /// The 95th percentile.
     pub p95: Input<TokensPerRequest>,
-    /// Where the length is stated.
+    /// The place where the length is stated.
     pub place: Place,
 }
 
-/// Who of the replicas gets the next request.
+/// The rule that chooses the replica of the next request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Router {
     /// Any: each replica then sees the same traffic as if it stood alone.

@@ -25,7 +25,7 @@ pub struct Draft {
     pub weights: Input<Data>,
     /// Its operators.
     pub model: Arc<Model>,
-    /// Where it is named.
+    /// The place where it is named.
     pub place: Place,
 }
 

@@ -28,7 +28,7 @@ pub use pool::Router;
 pub use replica::StepTime;
 pub use report::{Bounds, ClassReport, Record, Report, Utilisation};
 
-/// What a request asks of an engine.
+/// The size of a request for an engine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Arrival {
     /// When the client sends it.
@@ -72,7 +72,7 @@ pub struct Limits {
     pub blocks: u64,
     /// Tokens of one block, at least 1.
     pub block: u32,
-    /// Whether the blocks of a whole answer are set aside when its prompt is taken in.
+    /// True if the blocks of a whole answer are set aside when its prompt is taken in.
     pub sets_aside: bool,
     /// Which tokens a step takes first.
     pub scheduler: Scheduler,
@@ -85,11 +85,11 @@ pub struct Limits {
 pub struct Fleet<'a, S> {
     /// How long a replica's step takes.
     pub time: &'a S,
-    /// What a replica can hold.
+    /// The limits of a replica's memory and scheduler.
     pub limits: Limits,
     /// How many there are, at least 1.
     pub replicas: u32,
-    /// Who gets the next request.
+    /// The rule that chooses the replica of the next request.
     pub router: Router,
 }
 
@@ -107,9 +107,9 @@ pub struct KvTransfer<'a, S> {
 /// A run to simulate.
 #[derive(Debug)]
 pub struct Simulation<'a, S> {
-    /// Who serves; prompts only where there is a transfer.
+    /// The replicas that serve; for prompts only where there is a transfer.
     pub fleet: Fleet<'a, S>,
-    /// Where and how decoding happens, if elsewhere.
+    /// The pool that decodes and its transfer, if decoding happens elsewhere.
     pub transfer: Option<KvTransfer<'a, S>>,
     /// Time from the client to the engine's queue and back: network, HTTP, tokenizer.
     pub api_server: Time,
@@ -234,7 +234,7 @@ impl<S: StepTime> Simulation<'_, S> {
     }
 }
 
-/// What can be put under load.
+/// A server that can be put under load.
 pub trait Server: Sync {
     /// Serves requests as they arrive, in order of time; the first `warm_up` are not counted.
     fn serve(&self, arrivals: impl Iterator<Item = Arrival>, warm_up: u64) -> Report;

@@ -5,7 +5,7 @@ use super::replica::{Finished, Job, Replica, StepTime, Usage};
 use super::report::Utilisation;
 use crate::random::Stream;
 
-/// Who gets the next request.
+/// The rule that chooses the replica of the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Router {
     /// Each in turn.
@@ -48,6 +48,7 @@ impl<'a, S: StepTime> Pool<'a, S> {
 
     /// Gives a job that is there at `now` to a replica; returns how many wait for that replica, or
     /// `None` if no replica could ever hold the job.
+    #[inline]
     pub(crate) fn send(
         &mut self,
         now: f64,

@@ -102,7 +102,7 @@ impl Job {
     }
 }
 
-/// What became of a request; times in seconds.
+/// The course of a request; times in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Finished {
     pub request: Request,
@@ -201,8 +201,32 @@ impl Pace {
     }
 }
 
+/// Seconds of a step for the contexts that it reads; constants of a step time, asked for
+/// once.
+#[derive(Clone, Copy)]
+struct Attention {
+    /// For each token of context.
+    context: f64,
+    /// For each token within a window, and the window.
+    windowed: Option<(f64, u32)>,
+    /// For each pair of a prompt's token and a token before it: of full and of windowed attention.
+    pairs: [f64; 2],
+}
+
+impl Attention {
+    fn of(time: &impl StepTime) -> Self {
+        let (full, windowed) = time.pairs();
+        Self {
+            context: time.context().value,
+            windowed: time.windowed().map(|(each, window)| (each.value, window)),
+            pairs: [full.value, windowed.value],
+        }
+    }
+}
+
 pub(crate) struct Replica<'a, S> {
     time: &'a S,
+    attention: Attention,
     pub limits: Limits,
     pub clock: f64,
     /// Steps that every decoding sequence has taken part in.
@@ -235,6 +259,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
     pub(crate) fn new(time: &'a S, limits: Limits) -> Self {
         Self {
             time,
+            attention: Attention::of(time),
             limits,
             clock: 0.0,
             steps: 0,
@@ -259,7 +284,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         }
     }
 
-    /// Whether the cache could ever hold the job to its end.
+    /// True if the cache could ever hold the job to its end.
     pub(crate) fn can_hold(&self, job: &Job) -> bool {
         self.in_the_end(job) <= self.limits.blocks
     }
@@ -313,8 +338,8 @@ impl<'a, S: StepTime> Replica<'a, S> {
         let pace = self.pace(decoding, tokens, prompts);
         let used = self.blocks_used();
         let (count, duration) = if tokens > 0 {
-            let (full, windowed) = self.time.pairs();
-            let attention = full.value * pairs as f64 + windowed.value * windowed_pairs as f64;
+            let [full, windowed] = self.attention.pairs;
+            let attention = full * pairs as f64 + windowed * windowed_pairs as f64;
             (1, (pace.first + attention).max(pace.least))
         } else {
             let count = self.leap(pace, horizon, preempted);
@@ -366,7 +391,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
             chunks.tokens += chunk;
             chunks.prompts += 1;
             chunks.pairs += pairs(job.computed, chunk, u32::MAX);
-            if let Some((_, window)) = self.time.windowed() {
+            if let Some((_, window)) = self.attention.windowed {
                 chunks.windowed_pairs += pairs(job.computed, chunk, window);
             }
             job.computed += chunk;
@@ -432,12 +457,12 @@ impl<'a, S: StepTime> Replica<'a, S> {
         let least = self.time.beneath(decoding.into(), prefill.into()).value;
         let mut pace = Pace { first: step.value, growth: 0.0, least };
         if decoding > 0 {
-            let full = self.time.context().value;
+            let full = self.attention.context;
             pace.growth = full * f64::from(decoding);
             pace.first += full * (self.context + u64::from(decoding)) as f64;
-            if let Some((windowed, _)) = self.time.windowed() {
-                pace.growth += windowed.value * f64::from(self.below);
-                pace.first += windowed.value * (self.windowed + u64::from(self.below)) as f64;
+            if let Some((windowed, _)) = self.attention.windowed {
+                pace.growth += windowed * f64::from(self.below);
+                pace.first += windowed * (self.windowed + u64::from(self.below)) as f64;
             }
         }
         pace
@@ -520,7 +545,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         let (finish, life, context) = (*finish, *life, job.target);
         let residue = self.residue(context, steps);
         self.residues[residue] += 1;
-        if let Some((_, window)) = self.time.windowed() {
+        if let Some((_, window)) = self.attention.windowed {
             self.windowed += u64::from(context.min(window));
             if context < window {
                 self.below += 1;
@@ -547,7 +572,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.residues[residue] -= 1;
         self.decoding -= 1;
         self.context -= u64::from(now);
-        if let Some((_, window)) = self.time.windowed() {
+        if let Some((_, window)) = self.attention.windowed {
             self.windowed -= u64::from(now.min(window));
             self.below -= u32::from(now < window);
         }
@@ -620,6 +645,7 @@ fn pairs(before: u32, chunk: u32, window: u32) -> u64 {
 }
 
 /// The next live event.
+#[inline]
 fn next(events: &mut Events, slots: &[Sequence]) -> Option<(u64, usize)> {
     while let Some(&Reverse((step, slot, life))) = events.peek() {
         if slots[slot].life == life {
@@ -631,6 +657,7 @@ fn next(events: &mut Events, slots: &[Sequence]) -> Option<(u64, usize)> {
 }
 
 /// The next live event, if it is due at `step`.
+#[inline]
 fn next_due(events: &mut Events, slots: &[Sequence], step: u64) -> Option<usize> {
     next(events, slots).filter(|(due, _)| *due == step).map(|(_, slot)| slot)
 }

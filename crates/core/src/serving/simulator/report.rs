@@ -1,4 +1,4 @@
-//! What a simulation answers: latencies, attainment and use.
+//! The report of a simulation: latencies, attainment and use.
 
 use super::Arrival;
 use super::histogram::Histogram;

@@ -57,7 +57,8 @@ impl Lengths {
         Ok(Self::Lognormal { mu, sigma, most: most.unwrap_or(MOST).clamp(1, MOST) })
     }
 
-    /// Mean and 95th percentile of the lognormal with the mean and the variance of these numbers, as far
+    /// Mean and 95th percentile of the lognormal with the mean and the variance of these numbers,
+    /// as far
     /// as one has both.
     pub fn like(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
         let (count, sum, squares) = numbers

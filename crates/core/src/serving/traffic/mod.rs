@@ -1,4 +1,4 @@
-//! Who asks what, and when: random traffic from a few figures, or a recorded trace.
+//! The requests and their times: random traffic from a few figures, or a recorded trace.
 
 mod length;
 mod profile;
@@ -36,11 +36,11 @@ pub struct Traffic {
     pub rate: RequestRate,
     /// How the rate varies over the hours of a week; constant without.
     pub profile: Option<Profile>,
-    /// Where gaps and lengths come from.
+    /// The origin of gaps and lengths.
     pub source: Source,
 }
 
-/// Where the gaps between requests and their lengths come from.
+/// The origin of the gaps between requests and of their lengths.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// They are drawn.
@@ -48,7 +48,7 @@ pub enum Source {
         /// Coefficient of variation of the gaps between requests: 1 is Poisson, more is bursty
         /// (gamma distributed gaps of shape 1 / cv^2).
         burstiness: f64,
-        /// What is asked; at least one class.
+        /// The classes of requests, at least one.
         classes: Vec<Class>,
     },
     /// They were recorded; the trace begins anew where it ends.

@@ -34,7 +34,8 @@ pub struct Answered {
 }
 
 impl Recorded {
-    /// Time per output token after the first: (E2E - TTFT) / (output tokens - 1); none of answers of
+    /// Time per output token after the first: (E2E - TTFT) / (output tokens - 1); none of answers
+    /// of
     /// one token.
     pub fn tpot(&self) -> Option<Time> {
         let gaps = self.output.checked_sub(1).filter(|gaps| *gaps > 0)?;
@@ -49,7 +50,7 @@ pub struct Trace {
     pub requests: Vec<Recorded>,
     /// The stamps are those of an engine, to whose queue the front end had passed the requests on.
     pub at_engine: bool,
-    /// What was odd about the file and what was done about it, in words.
+    /// Oddities of the file and their treatment, in words.
     pub notes: Vec<String>,
 }
 
@@ -183,7 +184,8 @@ impl Trace {
         (last > 0.0).then(|| RequestRate::from_stored((self.requests.len() - 1) as f64 / last))
     }
 
-    /// Whether a text has the looks of a trace: its first record, or its header, names the tokens of
+    /// True if a text has the looks of a trace: its first record, or its header, names the tokens
+    /// of
     /// a prompt.
     pub fn looks_like(text: &str) -> bool {
         let named = |name: &str| INPUT.contains(&name.trim().to_lowercase().as_str());
@@ -317,7 +319,7 @@ fn csv(text: &str) -> Result<Rows> {
     Ok(Rows { rows, unit })
 }
 
-/// The unit that a column's name says, or its format: BurstGPT counts seconds.
+/// The unit that a column's name says, or its format: `BurstGPT` counts seconds.
 fn unit_of_column(time: &str, input: &str) -> Option<Unit> {
     let burst = input.trim().eq_ignore_ascii_case("request tokens");
     let named = TIME.iter().find(|(name, _)| time.trim().eq_ignore_ascii_case(name));
@@ -328,14 +330,14 @@ fn unit_of_column(time: &str, input: &str) -> Option<Unit> {
 fn records(text: &str) -> impl Iterator<Item = Result<(usize, Value)>> + '_ {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     let (mut line, mut counted) = (1, 0);
-    let mut next = move || {
+    let next = move || {
         let from = values.byte_offset();
         let from = from + text[from..].len() - text[from..].trim_start().len();
         line += text[counted..from].matches('\n').count();
         counted = from;
         Some((line, values.next()?))
     };
-    std::iter::from_fn(move || next()).flat_map(|(line, value)| match value {
+    std::iter::from_fn(next).flat_map(|(line, value)| match value {
         Ok(Value::Array(values)) => values.into_iter().map(|value| Ok((line, value))).collect(),
         Ok(value) => vec![Ok((line, value))],
         Err(error) => {

@@ -52,7 +52,7 @@ const RESOURCES: &[(&str, &str)] = &[
     ("Bytes", "egress"),
 ];
 
-/// Whether a table has the columns.
+/// True if a table has the columns.
 pub(super) fn is_in(table: &Table) -> bool {
     [TYPE, COST].iter().all(|column| table.first(column).is_some())
 }

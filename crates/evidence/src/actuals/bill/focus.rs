@@ -32,7 +32,7 @@ const NAMES: &[&str] = &[
     "ChargeDescription",
 ];
 
-/// Whether a table has the columns.
+/// True if a table has the columns.
 pub(super) fn is_in(table: &Table) -> bool {
     table.has("ChargeCategory") && (table.has("BilledCost") || table.has("EffectiveCost"))
 }

@@ -42,7 +42,7 @@ struct Charge<'a> {
 /// Hourly prices below this part of the dearest are those of other machines.
 const CHEAP: f64 = 0.1;
 
-/// Whether a log is a bill.
+/// True if a log is a bill.
 pub(super) fn is_in(table: &Table) -> bool {
     focus::is_in(table) || cur::is_in(table)
 }

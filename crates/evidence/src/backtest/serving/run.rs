@@ -34,10 +34,10 @@ const TUNED_MEMORY: f64 = 0.95 * 1.07;
 pub struct Run {
     pub(super) served: ServedModel,
     pub(super) device: Device,
-    /// Who serves, or decodes where prompts go elsewhere.
+    /// The replicas that serve, or that decode where prompts go elsewhere.
     pub(super) deployment: Deployment,
     pub(super) replicas: u32,
-    /// Who processes prompts, if others do, and how many there are.
+    /// The replicas that process prompts, if others do, and their number.
     pub(super) prefill: Option<(Deployment, u32)>,
     pub(super) engine: String,
     pub(super) regime: Regime,
@@ -81,7 +81,7 @@ pub(super) struct Figure {
     read: fn(&Outcome<'_>) -> Option<f64>,
 }
 
-/// What a run came to.
+/// The result of a run.
 struct Outcome<'a> {
     run: &'a Run,
     all: ClassReport,
@@ -179,7 +179,8 @@ struct Prefill {
 }
 
 impl Run {
-    /// Whether the constants are fitted to it: on up to 16 devices, by a benchmark whose lengths are
+    /// True if the constants are fitted to it: on up to 16 devices, by a benchmark whose lengths
+    /// are
     /// published. The others are scored only.
     pub(super) fn fitted(&self) -> bool {
         !matches!(self.load, Load::Held(_))

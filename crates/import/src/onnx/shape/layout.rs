@@ -223,6 +223,22 @@ pub(in super::super) fn gather(call: &Call) -> Outputs {
     shaped(call, shape)
 }
 
+/// `GatherBlockQuantized(table, indices, scales)`: rows of the table, unpacked to as many elements as
+/// scales times `block_size`, in the type of the scales.
+pub(in super::super) fn gather_packed(call: &Call) -> Outputs {
+    let (from, indices, scales) = (call.ranked(0, 2)?, call.shape(1)?, call.ranked(2, 2)?);
+    // A byte holds two weights of four bits; types of four bits hold one.
+    let bits = call.count("bits")?.unwrap_or(4).max(1);
+    let wide = if call.data_type(0).bytes() < 1.0 { 1 } else { 8 / bits.min(8) };
+    let last = from[from.len() - 1].checked_mul(wide);
+    let last = last.ok_or_else(|| call.invalid("too wide a table"))?;
+    if scales.len() != from.len() {
+        return Err(call.invalid(format!("scales {scales:?} of {from:?}")));
+    }
+    let shape = [indices.as_slice(), &from[1..from.len() - 1], &[last]].concat();
+    Ok(vec![Value::new(call.data_type(2), shape)])
+}
+
 /// `GatherElements(x, indices)`: one element per index, so the shape of the indices.
 pub(in super::super) fn gather_elements(call: &Call) -> Outputs {
     shaped(call, call.shape(1)?.clone())

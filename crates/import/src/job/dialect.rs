@@ -1,0 +1,233 @@
+//! The dialects of job files: which keys of a framework say what. They are data, in `jobs/`.
+
+use std::sync::LazyLock;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+use super::fact::{Fact, Facts};
+use super::setting::{Setting, matches};
+
+/// A framework's words.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dialect {
+    /// Its name in messages.
+    pub name: String,
+    /// What stands in it: arguments of a program, directives of a batch system, or a document.
+    pub form: Form,
+    /// Programs whose arguments are its settings.
+    #[serde(default)]
+    programs: Vec<String>,
+    /// Keys of which all stand in a document of this kind; `a | b` is either.
+    #[serde(default)]
+    signs: Vec<String>,
+    /// What the mere use of the framework says.
+    #[serde(default)]
+    says: IndexMap<Fact, String>,
+    /// Its keys and what they say: the value, or these words if the value is no `false`.
+    keys: IndexMap<String, Meaning>,
+    /// Keys that are understood and change no figure.
+    #[serde(default)]
+    ignored: Vec<String>,
+    /// Keys of commands in the document, whose programs have settings of their own.
+    #[serde(default)]
+    pub commands: Vec<String>,
+}
+
+/// Where a dialect is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Form {
+    /// After a program's name.
+    Arguments,
+    /// Behind `#SBATCH` or the like.
+    Directives,
+    /// A YAML, JSON or TOML document.
+    Document,
+}
+
+/// What a key says.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Meaning {
+    /// Its value is this.
+    Value(Fact),
+    /// Its presence says these, or what its value stands for.
+    Words(IndexMap<Fact, Words>),
+}
+
+/// The words for a fact, or by the value of the key: `=` is the value itself, `=key` the end of
+/// the key, an empty word nothing.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Words {
+    Fixed(String),
+    ByValue(IndexMap<String, String>),
+}
+
+static DIALECTS: LazyLock<Vec<Dialect>> = LazyLock::new(|| {
+    let read = |(name, text): &(&str, &str)| {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("jobs/{name}.yaml: {error}"))
+    };
+    flopcast_data::jobs::DIALECTS.iter().map(read).collect()
+});
+
+impl Dialect {
+    /// All of them.
+    pub(super) fn all() -> &'static [Self] {
+        &DIALECTS
+    }
+
+    /// The dialect of a program's arguments.
+    pub(super) fn of_program(program: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|dialect| dialect.programs.iter().any(|it| matches(it, program)))
+    }
+
+    /// The dialect of a batch system's directives.
+    pub(super) fn of_directives(system: &str) -> Option<&'static Self> {
+        let spoken = |dialect: &&Self| {
+            dialect.form == Form::Directives && dialect.programs.iter().any(|it| it == system)
+        };
+        Self::all().iter().find(spoken)
+    }
+
+    /// The dialect of a document: all signs are there, and it understands the most keys.
+    pub(super) fn of_document(settings: &[Setting]) -> Option<&'static Self> {
+        let has = |sign: &String| {
+            let any = |one: &str| settings.iter().any(|it| matches(one.trim(), &it.plain_key()));
+            sign.split('|').any(any)
+        };
+        let fits = |dialect: &&Self| !dialect.signs.is_empty() && dialect.signs.iter().all(has);
+        let understood = |dialect: &&Self| {
+            let known = |it: &&Setting| dialect.meaning(it).is_some() || dialect.ignores(it);
+            (dialect.signs.len(), settings.iter().filter(known).count())
+        };
+        Self::all().iter().filter(fits).max_by_key(understood)
+    }
+
+    /// Adds what settings say to the facts; gives back the keys that say nothing to it.
+    pub(super) fn read(&self, settings: &[Setting], facts: &mut Facts) -> Vec<String> {
+        for (fact, words) in &self.says {
+            facts.say(*fact, vec![words.clone()]);
+        }
+        let mut strange = Vec::new();
+        for setting in settings {
+            match self.meaning(setting) {
+                Some(meaning) => apply(setting, meaning, facts),
+                None if self.ignores(setting) => {}
+                None => strange.push(setting.key.clone()),
+            }
+        }
+        strange
+    }
+
+    fn meaning(&self, setting: &Setting) -> Option<&Meaning> {
+        let key = setting.plain_key();
+        let exact = self.keys.get(&key);
+        exact.or_else(|| {
+            let globs = self.keys.iter().filter(|(pattern, _)| pattern.contains('*'));
+            globs.into_iter().find(|(pattern, _)| matches(pattern, &key)).map(|(_, it)| it)
+        })
+    }
+
+    fn ignores(&self, setting: &Setting) -> bool {
+        let key = setting.plain_key();
+        let last = key.rsplit('.').next().unwrap_or_default();
+        let everywhere = EVERYWHERE.iter().any(|it| matches(it, last));
+        everywhere || self.ignored.iter().any(|pattern| matches(pattern, &key))
+    }
+}
+
+fn apply(setting: &Setting, meaning: &Meaning, facts: &mut Facts) {
+    match meaning {
+        Meaning::Value(fact) if setting.stands() => {
+            facts.say(*fact, setting.words.clone());
+        }
+        Meaning::Value(_) => {}
+        Meaning::Words(words) => {
+            for (fact, words) in words {
+                let value = setting.words.first().map_or("true", String::as_str);
+                let word = match words {
+                    Words::Fixed(word) => setting.stands().then_some(word),
+                    Words::ByValue(words) => {
+                        let value = value.trim().to_ascii_lowercase();
+                        let named = words.iter().find(|(it, _)| matches(it, &value));
+                        named.map(|(_, word)| word).filter(|word| !word.is_empty())
+                    }
+                };
+                let said = match word.map(String::as_str) {
+                    Some("=") => setting.words.clone(),
+                    Some("=key") => {
+                        setting.key.rsplit('.').next().map(str::to_owned).into_iter().collect()
+                    }
+                    Some(word) => vec![word.to_owned()],
+                    None => continue,
+                };
+                facts.say(*fact, said);
+            }
+        }
+    }
+}
+
+/// Keys that change no figure, whoever uses them.
+const EVERYWHERE: &[&str] = &[
+    "*seed",
+    "*log*",
+    "wandb*",
+    "*tensorboard*",
+    "report_to",
+    "run_name",
+    "*project*",
+    "*verbose*",
+    "output_dir",
+    "*save*",
+    "load*",
+    "*_load",
+    "*ckpt*",
+    "*path",
+    "*dir",
+    "*tokenizer*",
+    "lr",
+    "*learning_rate*",
+    "*warmup*",
+    "*decay*",
+    "*beta*",
+    "*eps",
+    "*epsilon",
+    "*grad_norm*",
+    "*clip*",
+    "*dropout*",
+    "init_std",
+    "*init_method*",
+    "*scheduler*",
+    "*timeout*",
+    "*num_workers*",
+    "*profil*",
+    "*eval*",
+    "*resume*",
+    "*debug*",
+    "*host*",
+    "*port",
+    "*addr*",
+    "*rdzv*",
+    "name",
+    "*entity*",
+    "*email*",
+    "*mail*",
+    "*hub*",
+    "*token_id*",
+    "*template*",
+    "*prefetch*",
+    "*shuffle*",
+    "master_*",
+    "*nccl*",
+    "image",
+    "image_id",
+    "env",
+    "envs*",
+    "*secret*",
+    "*label*",
+    "*annotation*",
+    "*namespace*",
+];

@@ -1,0 +1,223 @@
+//! What a job says in flopcast's own words, whatever framework said it.
+
+use std::collections::BTreeMap;
+
+/// A thing that a job file may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Fact {
+    /// The model's name, path or Hub name.
+    Model,
+    /// The model's size or variant, which follows the name of its family: `8B`.
+    Flavor,
+    /// Layers of a transformer.
+    Layers,
+    /// Width of the residual stream.
+    Hidden,
+    /// Query heads.
+    Heads,
+    /// Key and value heads.
+    KvHeads,
+    /// Width of a head.
+    HeadDim,
+    /// Width of the feed-forward block.
+    Ffn,
+    /// Words of the vocabulary.
+    Vocab,
+    /// Whether the feed-forward block is gated.
+    Gated,
+    /// Whether head and embedding are two matrices.
+    Untied,
+    /// Routed experts.
+    Experts,
+    /// Experts that a token passes.
+    TopK,
+    /// Width of an expert.
+    ExpertFfn,
+    /// Tokens of a sequence.
+    Sequence,
+    /// Sequences of one pass on one model replica.
+    MicroBatch,
+    /// Passes of a step.
+    Accumulation,
+    /// Sequences of a step.
+    GlobalBatch,
+    /// Tokens of a step.
+    GlobalBatchTokens,
+    /// Optimizer steps.
+    Steps,
+    /// Passes over the data.
+    Epochs,
+    /// Sequences, documents or prompts of the data.
+    Samples,
+    /// Tokens of the data.
+    Tokens,
+    /// Number format of the products.
+    Precision,
+    /// Number format of the weights where it is not that of the products.
+    Quantization,
+    /// The training framework.
+    Framework,
+    /// The optimizer.
+    Optimizer,
+    /// Recomputation of activations: `none`, `selective` or `full`.
+    Recompute,
+    /// What is trained: `pretrain`, `finetune`, `lora` ...
+    Recipe,
+    /// Rank of adapters.
+    Rank,
+    /// Projections that get an adapter.
+    Targets,
+    /// The teacher of a distillation.
+    Teacher,
+    /// Tensor-parallel degree.
+    Tensor,
+    /// Pipeline-parallel degree.
+    Pipeline,
+    /// Data-parallel degree.
+    Data,
+    /// Data-parallel degree over which nothing is sharded.
+    Replicate,
+    /// Context-parallel degree.
+    Context,
+    /// Expert-parallel degree.
+    Expert,
+    /// ZeRO stage.
+    Zero,
+    /// Machines.
+    Nodes,
+    /// Devices of a machine.
+    DevicesPerNode,
+    /// Devices in all.
+    Devices,
+    /// The device.
+    Accelerator,
+    /// The cloud's name of the machine.
+    Instance,
+    /// The cloud.
+    Provider,
+    /// Its region.
+    Region,
+    /// Whether the machines may be taken away.
+    Spot,
+    /// The longest time that the job may run.
+    TimeLimit,
+    /// The serving engine.
+    Engine,
+    /// Replicas of a service.
+    Replicas,
+    /// The longest sequence that is served.
+    MaxLength,
+    /// Requests of one step of the engine.
+    MaxBatch,
+    /// Tokens of one step of the engine.
+    MaxBatchTokens,
+    /// Number format of the KV cache.
+    KvPrecision,
+    /// The model that guesses tokens ahead.
+    Draft,
+    /// Tokens guessed ahead.
+    DraftTokens,
+    /// Nothing: the key is understood and changes no figure.
+    Nothing,
+}
+
+/// What a job says; what stands later in it holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts(BTreeMap<Fact, Vec<String>>);
+
+impl Facts {
+    /// A device may stand beside its count, as in `gpu:h100:8`. What a program would have to tell,
+    /// `$SLURM_NNODES` say, says nothing.
+    pub(super) fn say(&mut self, fact: Fact, words: Vec<String>) {
+        if words.iter().all(|word| word.is_empty() || word.contains('$')) {
+            return;
+        }
+        match fact {
+            Fact::Nothing => {}
+            Fact::Accelerator | Fact::DevicesPerNode | Fact::Devices => {
+                let (name, count) = device_words(&words);
+                let count_of = if fact == Fact::Devices { fact } else { Fact::DevicesPerNode };
+                self.0.extend(name.map(|name| (Fact::Accelerator, vec![name])));
+                self.0.extend(count.map(|count| (count_of, vec![count.to_string()])));
+            }
+            fact => {
+                self.0.insert(fact, words);
+            }
+        }
+    }
+
+    pub(super) fn has(&self, fact: Fact) -> bool {
+        self.0.contains_key(&fact)
+    }
+
+    /// All that was said of it, in the framework's words.
+    pub(super) fn words(&self, fact: Fact) -> Option<&[String]> {
+        self.0.get(&fact).map(Vec::as_slice)
+    }
+
+    /// The first word.
+    pub(super) fn word(&self, fact: Fact) -> Option<&str> {
+        self.0.get(&fact)?.first().map(|it| it.trim())
+    }
+
+    /// A number such as `4096`, `8k`, `1e6` or `2B`.
+    pub(super) fn number(&self, fact: Fact) -> Option<f64> {
+        let word = self.word(fact)?.replace(['_', ','], "");
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let scale = match word[letters.len()..].to_ascii_lowercase().as_str() {
+            "" | "tok" | "ba" | "ep" | "tokens" => 1.0,
+            "k" => 1e3,
+            "m" => 1e6,
+            "b" | "g" => 1e9,
+            "t" => 1e12,
+            _ => return None,
+        };
+        let value = letters.parse::<f64>().ok()? * scale;
+        (value.is_finite() && value > 0.0).then_some(value)
+    }
+
+    /// A whole number from 1.
+    pub(super) fn count(&self, fact: Fact) -> Option<u64> {
+        let value = self.number(fact)?;
+        (value >= 1.0 && value < 1e15 && value.fract() == 0.0).then_some(value as u64)
+    }
+}
+
+/// A device and a count: `gpu:h100:8`, `H100:8`, `8`, `nvidia-h100-80gb`.
+fn device_words(words: &[String]) -> (Option<String>, Option<u64>) {
+    let mut found = (None, None);
+    for part in words.iter().flat_map(|word| word.split([':', '='])) {
+        let part = part.trim().trim_matches(['"', '\'', '{', '}']);
+        match part.parse::<f64>() {
+            Ok(count) if count >= 1.0 => found.1 = Some(count as u64),
+            Ok(_) => {}
+            Err(_)
+                if part.is_empty() || part.eq_ignore_ascii_case("gpu") || part.starts_with('$') => {
+            }
+            Err(_) => found.0 = Some(part.to_ascii_lowercase()),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_by_the_words_that_jobs_have() {
+        let check = |word: &str, name: Option<&str>, count: Option<u64>| {
+            assert_eq!(
+                device_words(&[word.to_owned()]),
+                (name.map(str::to_owned), count),
+                "{word}"
+            );
+        };
+        check("gpu:h100:8", Some("h100"), Some(8));
+        check("H100:8", Some("h100"), Some(8));
+        check("A100-80GB", Some("a100-80gb"), None);
+        check("8", None, Some(8));
+        check("gpu:4", None, Some(4));
+    }
+}

@@ -1,0 +1,253 @@
+//! Job files of other tools as scenarios: batch scripts, launchers and the configurations of
+//! training frameworks and serving engines.
+//!
+//! A file becomes sheets of [`setting`]s, each in the words of a framework. A [`dialect`], which is
+//! data, turns them into [`fact`]s, and the facts become a [`scenario`]. Keys that nobody understands
+//! are named, never passed over in silence.
+
+mod dialect;
+mod fact;
+mod scenario;
+mod setting;
+mod shell;
+
+use flopcast_core::diagnostic::{Error, Result};
+use serde_json::Value as Json;
+
+use self::dialect::Dialect;
+use self::fact::Facts;
+use self::setting::Setting;
+use self::shell::Script;
+use crate::document;
+
+/// Larger files are no job files.
+pub const MAX_BYTES: usize = 1 << 20;
+/// Files that name files that name files: more is a circle.
+const MAX_DEPTH: usize = 3;
+
+/// A job as a scenario.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The scenario's text.
+    pub scenario: String,
+    /// The frameworks whose words were read, in their order.
+    pub spoken: Vec<String>,
+    /// Keys that were not understood, each with the framework that it stands under.
+    pub strange: Vec<String>,
+    /// What was assumed, and what could not be read.
+    pub notes: Vec<String>,
+}
+
+/// Reads the file that another one names, relative to it; none where it cannot be had.
+pub type Beside<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
+
+/// True if a file's text looks like a job file and like no scenario.
+pub fn is_job(name: &str, text: &str) -> bool {
+    let has = |key: &str| text.lines().any(|line| line.starts_with(key));
+    // A configuration of NeMo has a trainer beside a name and a model.
+    let named = has("name:") && has("model:") && !has("trainer:");
+    if !is_script(name, text) && (named || has("flopcast:") || has("extends:")) {
+        return false;
+    }
+    let mut reader = Reader::new(&|_| None);
+    reader.file(name, text, 0).is_ok() && !reader.spoken.is_empty()
+}
+
+/// Reads a job file.
+///
+/// # Errors
+/// Too large, of no framework that is known, or without a model.
+pub fn read(name: &str, text: &str, beside: &Beside<'_>) -> Result<Job> {
+    let mut reader = Reader::new(beside);
+    reader.file(name, text, 0)?;
+    if reader.spoken.is_empty() {
+        let known: Vec<&str> = Dialect::all().iter().map(|it| it.name.as_str()).collect();
+        return Err(Error::input(format!("{name} is a job of no framework that is known"))
+            .hint(format!("known are {}", known.join(", "))));
+    }
+    let mut notes = std::mem::take(&mut reader.notes);
+    let scenario = scenario::write(name, &reader.facts, &reader.spoken, &mut notes)?;
+    Ok(Job { scenario, spoken: reader.spoken, strange: reader.strange, notes })
+}
+
+struct Reader<'a> {
+    beside: &'a Beside<'a>,
+    facts: Facts,
+    spoken: Vec<String>,
+    strange: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(beside: &'a Beside<'a>) -> Self {
+        let facts = Facts::default();
+        Self { beside, facts, spoken: Vec::new(), strange: Vec::new(), notes: Vec::new() }
+    }
+
+    fn file(&mut self, name: &str, text: &str, depth: usize) -> Result<()> {
+        if text.len() > MAX_BYTES {
+            return Err(Error::input(format!("{name} is too large for a job file")));
+        }
+        if is_script(name, text) {
+            self.script(&Script::read(text), depth);
+            return Ok(());
+        }
+        for json in documents(name, text)? {
+            self.document(&json, depth);
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, json: &Json, depth: usize) {
+        let settings = setting::of_json(json);
+        let Some(dialect) = Dialect::of_document(&settings) else { return };
+        let command = |key: &str| dialect.commands.iter().any(|it| setting::matches(it, key));
+        let (commands, settings): (Vec<_>, Vec<_>) =
+            settings.into_iter().partition(|it| command(&it.plain_key()));
+        self.speak(dialect, &settings, depth);
+        let mut words: Vec<String> = Vec::new();
+        for command in commands {
+            match command.words.as_slice() {
+                // A text is a script; a list is a command, which may be a shell with a script.
+                [text] => self.script(&Script::read(text), depth),
+                list => words.extend(list.iter().cloned()),
+            }
+        }
+        if let Some(at) = words.iter().position(|word| word.trim_start_matches('-').ends_with('c'))
+        {
+            if let Some(text) = words.get(at + 1).filter(|text| text.contains(char::is_whitespace))
+            {
+                let script = Script::read(text);
+                self.script(&script, depth);
+                return;
+            }
+        }
+        self.command(&words, depth);
+    }
+
+    fn script(&mut self, script: &Script, depth: usize) {
+        let mut systems: Vec<&str> = script.directives.iter().map(|(it, _)| it.as_str()).collect();
+        systems.dedup();
+        for system in systems {
+            let of = script.directives.iter().filter(|(it, _)| it == system);
+            let settings: Vec<Setting> = of.map(|(_, setting)| setting.clone()).collect();
+            if let Some(dialect) = Dialect::of_directives(system) {
+                self.speak(dialect, &settings, depth);
+            }
+        }
+        for command in &script.commands {
+            self.command(&command.words, depth);
+        }
+    }
+
+    /// The programs of a command, each with the settings up to the next one.
+    fn command(&mut self, words: &[String], depth: usize) {
+        let mut heard: Option<&'static Dialect> = None;
+        let mut from = 0;
+        for at in 0..=words.len() {
+            let here = (at < words.len()).then(|| program(words, at)).flatten();
+            // The user's own script ends the arguments of its launcher.
+            let script = words.get(at).is_some_and(|word| word.ends_with(".py"));
+            if at < words.len() && here.is_none() && !script {
+                continue;
+            }
+            let part = &words[from..at];
+            // `-m` says that a module follows, which is the next program.
+            let part = part.strip_suffix(&["-m".to_owned()]).unwrap_or(part);
+            let (mut settings, alone) = shell::settings(part);
+            if let Some(dialect) = heard {
+                let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
+                settings.splice(0..0, first);
+                self.speak(dialect, &settings, depth);
+            } else if let Some(dialect) = Dialect::of_document(&settings) {
+                self.speak(dialect, &settings, depth);
+            } else {
+                settings.iter().for_each(|setting| self.named(setting, depth));
+            }
+            heard = here;
+            from = at + 1;
+        }
+    }
+
+    fn speak(&mut self, dialect: &'static Dialect, settings: &[Setting], depth: usize) {
+        // What a file says is overruled by the arguments beside it.
+        for setting in settings {
+            self.named(setting, depth);
+        }
+        if !self.spoken.contains(&dialect.name) {
+            self.spoken.push(dialect.name.clone());
+        }
+        for key in dialect.read(settings, &mut self.facts) {
+            let strange = format!("{} `{key}`", dialect.name);
+            if key != "$1" && !self.strange.contains(&strange) {
+                self.strange.push(strange);
+            }
+        }
+    }
+
+    /// Reads a configuration that a setting names.
+    fn named(&mut self, setting: &Setting, depth: usize) {
+        let [file] = setting.words.as_slice() else { return };
+        let ending = file.rsplit('.').next().unwrap_or_default();
+        let is_config = ["yaml", "yml", "json", "toml"].contains(&ending) && !file.contains("://");
+        let key = setting.plain_key();
+        let names = ["config", "deepspeed", "$1"].iter().any(|it| key.contains(it));
+        if !is_config || !names || depth >= MAX_DEPTH {
+            return;
+        }
+        let text = (self.beside)(file).and_then(|bytes| String::from_utf8(bytes).ok());
+        let read = text.is_some_and(|text| self.file(file, &text, depth + 1).is_ok());
+        if !read {
+            self.notes
+                .push(format!("{file} could not be read beside the job: what it says is missing"));
+        }
+    }
+}
+
+/// The dialect of the program at a word.
+fn program(words: &[String], at: usize) -> Option<&'static Dialect> {
+    let word = &words[at];
+    if word.starts_with('-') || word.contains('=') {
+        return None;
+    }
+    // `vllm serve` is a program of two words.
+    let two = at.checked_sub(1).map(|before| format!("{} {word}", stem(&words[before])));
+    let two = two.and_then(|two| Dialect::of_program(&two));
+    two.or_else(|| Dialect::of_program(&stem(word)))
+}
+
+/// A program without its folder and ending.
+fn stem(word: &str) -> String {
+    let file = word.rsplit('/').next().unwrap_or(word);
+    file.strip_suffix(".py").unwrap_or(file).to_ascii_lowercase()
+}
+
+fn is_script(name: &str, text: &str) -> bool {
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    let named = ["sh", "bash", "sbatch", "slurm", "sub", "pbs", "job", "qsub"].contains(&ending);
+    named || text.starts_with("#!") || text.lines().any(|line| line.starts_with("#SBATCH"))
+}
+
+/// The documents of a YAML, JSON or TOML file.
+fn documents(name: &str, text: &str) -> Result<Vec<Json>> {
+    if name.ends_with(".toml") {
+        let json = toml::from_str(text)
+            .map_err(|error| Error::input(format!("{name} is no TOML: {}", error.message())))?;
+        return Ok(vec![json]);
+    }
+    let mut all = Vec::new();
+    let mut part = String::new();
+    for line in text.lines().chain(["---"]) {
+        if line.trim_end() == "---" {
+            let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+            if !part.lines().all(blank) {
+                all.push(document::json(name, part.as_bytes())?);
+            }
+            part.clear();
+        } else {
+            part.push_str(line);
+            part.push('\n');
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,122 @@
+//! The settings of a job file: keys and the words that stand at them, whatever the form of the file.
+
+use serde_json::Value as Json;
+
+/// A key with its words: one of a scalar, several of a list of scalars, none of a bare flag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// The key as written, `optimizer.lr` or `tensor-model-parallel-size`.
+    pub key: String,
+    /// What stands there.
+    pub words: Vec<String>,
+}
+
+impl Setting {
+    /// A setting of one word.
+    pub(super) fn new(key: impl Into<String>, word: impl Into<String>) -> Self {
+        Self { key: key.into(), words: vec![word.into()] }
+    }
+
+    /// False if the setting says that something is not so: `false`, `null`, `none`, nothing.
+    pub(super) fn stands(&self) -> bool {
+        !self.words.first().is_some_and(|word| {
+            let word = word.trim().to_ascii_lowercase();
+            ["", "false", "no", "off", "none", "null", "~"].contains(&word.as_str())
+        })
+    }
+
+    /// The key as tables of keys have it: lower case, words joined by `_`.
+    pub(super) fn plain_key(&self) -> String {
+        plain(&self.key)
+    }
+}
+
+/// A key in lower case, its words joined by `_`.
+pub(super) fn plain(key: &str) -> String {
+    key.trim_start_matches('-').to_ascii_lowercase().replace('-', "_")
+}
+
+/// True if a key is the one of a pattern, in which `*` stands for any text.
+pub(super) fn matches(pattern: &str, key: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = key.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    true
+}
+
+/// The settings of a document: the path of every scalar and of every list of scalars.
+pub(super) fn of_json(json: &Json) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    walk("", json, &mut settings);
+    settings
+}
+
+fn walk(path: &str, json: &Json, settings: &mut Vec<Setting>) {
+    let join =
+        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match json {
+        Json::Object(entries) => {
+            for (key, value) in entries {
+                walk(&join(key), value, settings);
+            }
+        }
+        Json::Array(items) => {
+            let words: Option<Vec<String>> = items.iter().map(word).collect();
+            if let Some(words) = words {
+                settings.push(Setting { key: path.to_owned(), words });
+                return;
+            }
+            for (index, item) in items.iter().enumerate() {
+                walk(&join(&index.to_string()), item, settings);
+            }
+        }
+        scalar => settings.extend(word(scalar).map(|word| Setting::new(path, word))),
+    }
+}
+
+fn word(json: &Json) -> Option<String> {
+    match json {
+        Json::String(text) => Some(text.clone()),
+        Json::Array(_) | Json::Object(_) => None,
+        scalar => Some(scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_keys() {
+        let check = |pattern: &str, key: &str, wanted: bool| {
+            assert_eq!(matches(pattern, key), wanted, "{pattern} {key}");
+        };
+        check("optimizer", "optimizer", true);
+        check("optimizer", "optimizer.lr", false);
+        check("optimizer.*", "optimizer.lr", true);
+        check("*.lr", "optimizer.lr", true);
+        check("*_steps", "eval_steps", true);
+        check("a*b*c", "a1b2c", true);
+        check("a*b*c", "a1c2b", false);
+        check("wandb*", "wandb", true);
+    }
+
+    #[test]
+    fn a_document_becomes_paths() {
+        let text = b"a: {b: 1, c: [x, y]}\nd: [{e: true}, {e: null}]\n";
+        let json = crate::document::json("job.yaml", text).expect("YAML");
+        let found: Vec<String> =
+            of_json(&json).iter().map(|it| format!("{}={}", it.key, it.words.join(", "))).collect();
+        assert_eq!(found, ["a.b=1", "a.c=x, y", "d.0.e=true", "d.1.e=null"]);
+    }
+}

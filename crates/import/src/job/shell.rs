@@ -1,0 +1,491 @@
+//! Shell scripts as job files hold them: variables are filled in, and each command becomes a program
+//! with its settings. No command is run, and what a program would say in `$(...)` stays unknown.
+
+use std::collections::BTreeMap;
+
+use super::setting::Setting;
+
+/// A script has at most so many commands; more are no job file.
+const MOST_COMMANDS: usize = 10_000;
+/// Longer texts after the variables are filled in are cut short.
+const MOST_BYTES: usize = 1 << 20;
+
+/// A command of a script.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Command {
+    /// Program and arguments.
+    pub words: Vec<String>,
+}
+
+/// A script's directives to the batch system and its commands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Script {
+    /// `#SBATCH`, `#PBS` and the like: the word after `#`, and the settings.
+    pub directives: Vec<(String, Setting)>,
+    /// The commands in their order.
+    pub commands: Vec<Command>,
+    variables: BTreeMap<String, Vec<String>>,
+    written: usize,
+}
+
+impl Script {
+    /// Reads a script; it never fails, for what it cannot read stays as it is written.
+    pub(super) fn read(text: &str) -> Self {
+        let mut script = Self::default();
+        for line in text.lines() {
+            script.directive(line.trim());
+        }
+        for tokens in commands(text) {
+            script.command(tokens);
+        }
+        script
+    }
+
+    fn directive(&mut self, line: &str) {
+        let Some(rest) = line.strip_prefix('#') else { return };
+        let mut words = rest.split_whitespace();
+        let Some(system) =
+            words.next().filter(|it| ["SBATCH", "PBS", "BSUB", "FLUX:"].contains(it))
+        else {
+            return;
+        };
+        let words: Vec<String> =
+            words.take_while(|word| !word.starts_with('#')).map(str::to_owned).collect();
+        let (settings, _) = settings(&words);
+        self.directives.extend(settings.into_iter().map(|it| (system.to_owned(), it)));
+    }
+
+    fn command(&mut self, tokens: Vec<Token>) {
+        let mut filled = Vec::new();
+        for token in &tokens {
+            match token {
+                Token::Word(word) => filled.extend(self.fill(word)),
+                Token::Assign(name, words) if name.ends_with('+') => {
+                    let more: Vec<_> = words.iter().flat_map(|word| self.fill(word)).collect();
+                    let name = name.trim_end_matches('+').to_owned();
+                    self.variables.entry(name).or_default().extend(more);
+                }
+                Token::Assign(name, words) => {
+                    let value = words.iter().flat_map(|word| self.fill(word)).collect();
+                    self.variables.insert(name.clone(), value);
+                }
+            }
+        }
+        if !filled.is_empty() && self.commands.len() < MOST_COMMANDS {
+            self.commands.push(Command { words: filled });
+        }
+    }
+
+    /// A word with its variables; several words where an unquoted variable holds several.
+    fn fill(&mut self, word: &Word) -> Vec<String> {
+        let mut words = vec![String::new()];
+        for piece in &word.pieces {
+            if self.written > MOST_BYTES {
+                break;
+            }
+            let (text, split) = match piece {
+                Piece::Plain(text) => (vec![text.clone()], false),
+                Piece::Variable { name, quoted, default } => match self.variables.get(name) {
+                    // What a command would say stays one word.
+                    Some(value) => (value.clone(), !quoted && !value.concat().contains("$(")),
+                    None => (vec![default.clone().unwrap_or_else(|| format!("${name}"))], false),
+                },
+                Piece::Arithmetic(text) => {
+                    let text = self.plain(text);
+                    (vec![arithmetic(&text).map_or(text, |value| value.to_string())], false)
+                }
+            };
+            self.written += text.iter().map(String::len).sum::<usize>();
+            let mut parts: Vec<String> = if split {
+                text.iter().flat_map(|it| it.split_whitespace().map(str::to_owned)).collect()
+            } else {
+                text
+            };
+            if parts.is_empty() {
+                continue;
+            }
+            let first = parts.remove(0);
+            if let Some(last) = words.last_mut() {
+                last.push_str(&first);
+            }
+            words.extend(parts);
+        }
+        words.retain(|it| !it.is_empty() || word.quoted);
+        words
+    }
+
+    /// A text whose `$NAME` are filled in.
+    fn plain(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c == '$' || c.is_ascii_alphabetic() || c == '_') {
+            out.push_str(&rest[..at]);
+            rest = rest[at..].trim_start_matches(['$', '{']);
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let (name, after) = rest.split_at(end.unwrap_or(rest.len()));
+            let value = self.variables.get(name).map(|it| it.join(" "));
+            out.push_str(&value.unwrap_or_else(|| name.to_owned()));
+            rest = after.trim_start_matches('}');
+            if name.is_empty() && !rest.is_empty() {
+                let mut chars = rest.chars();
+                chars.next();
+                rest = chars.as_str();
+            }
+        }
+        out + rest
+    }
+}
+
+/// The settings of arguments (`--key value`, `--key=value`, `--flag`, `key=value`), and the words
+/// that stand alone.
+pub(super) fn settings(words: &[String]) -> (Vec<Setting>, Vec<String>) {
+    let mut settings: Vec<Setting> = Vec::new();
+    let mut alone = Vec::new();
+    let mut words = words.iter().peekable();
+    let is_key = |word: &str| {
+        let name = word.trim_start_matches('-');
+        name.len() < word.len() && name.starts_with(|c: char| c.is_ascii_alphabetic())
+    };
+    while let Some(word) = words.next() {
+        let assigned = word.split_once('=').filter(|(key, _)| {
+            !key.is_empty()
+                && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+~/@".contains(c))
+        });
+        if let Some((key, value)) = assigned {
+            let key = key.trim_start_matches(['-', '+', '~']);
+            settings.push(Setting { key: key.to_owned(), words: list(value) });
+        } else if is_key(word) {
+            let mut values = Vec::new();
+            while let Some(value) = words.next_if(|next| !is_key(next) && !next.contains("==")) {
+                values.push(value.clone());
+                // A program's own words seldom follow a key's: one value, or a list of numbers.
+                let list = |next: &String| !is_key(next) && next.parse::<f64>().is_ok();
+                if !words.peek().is_some_and(|next| list(next)) {
+                    break;
+                }
+            }
+            settings.push(Setting { key: word.trim_start_matches('-').to_owned(), words: values });
+        } else {
+            alone.push(word.clone());
+        }
+    }
+    (settings, alone)
+}
+
+/// `[a,b]` as a list, anything else as one word.
+fn list(value: &str) -> Vec<String> {
+    let inside = value.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let trim = |it: &str| it.trim().trim_matches(['"', '\'']).to_owned();
+    match inside {
+        Some(inside) => inside.split(',').map(trim).collect(),
+        None => vec![trim(value)],
+    }
+}
+
+/// Products, quotients, sums and differences of whole numbers, from left to right by precedence.
+fn arithmetic(text: &str) -> Option<i64> {
+    let text = text.replace(['(', ')', ' '], "");
+    let mut sum = 0_i64;
+    let mut terms = Vec::new();
+    let mut start = 0;
+    for (at, c) in text.char_indices().skip(1) {
+        if c == '+' || c == '-' {
+            terms.push(&text[start..at]);
+            start = at;
+        }
+    }
+    terms.push(text.get(start..)?);
+    for term in terms {
+        let sign = if term.starts_with('-') { -1 } else { 1 };
+        let mut value = None::<i64>;
+        let mut operator = '*';
+        for part in term.trim_start_matches(['+', '-']).split_inclusive(['*', '/']) {
+            let number: i64 = part.trim_end_matches(['*', '/']).parse().ok()?;
+            value = Some(match (value, operator) {
+                (None, _) => number,
+                (Some(before), '*') => before.checked_mul(number)?,
+                (Some(before), _) => before.checked_div(number)?,
+            });
+            operator = part.chars().last().filter(|c| "*/".contains(*c)).unwrap_or('*');
+        }
+        sum = sum.checked_add(sign * value?)?;
+    }
+    Some(sum)
+}
+
+/// A part of a command.
+#[derive(Clone, Debug)]
+enum Token {
+    Word(Word),
+    /// `NAME=value`, `NAME=(a b)`, `NAME+=...`.
+    Assign(String, Vec<Word>),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Word {
+    pieces: Vec<Piece>,
+    quoted: bool,
+}
+
+impl Word {
+    /// The text of a word without variables; nothing of one with some.
+    fn plain(&self) -> &str {
+        match self.pieces.as_slice() {
+            [Piece::Plain(text)] => text,
+            _ => "",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Plain(String),
+    Variable { name: String, quoted: bool, default: Option<String> },
+    Arithmetic(String),
+}
+
+/// Splits a script into commands of tokens.
+fn commands(text: &str) -> Vec<Vec<Token>> {
+    Lexer { rest: text.chars().collect(), at: 0 }.commands()
+}
+
+struct Lexer {
+    rest: Vec<char>,
+    at: usize,
+}
+
+impl Lexer {
+    fn peek(&self) -> Option<char> {
+        self.rest.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek();
+        self.at += 1;
+        c
+    }
+
+    fn commands(&mut self) -> Vec<Vec<Token>> {
+        let mut commands = Vec::new();
+        let mut tokens = Vec::new();
+        while let Some(c) = self.peek() {
+            match c {
+                '\n' | ';' | '|' | '&' => {
+                    self.at += 1;
+                    if !tokens.is_empty() {
+                        commands.push(std::mem::take(&mut tokens));
+                    }
+                }
+                '#' => {
+                    while self.peek().is_some_and(|c| c != '\n') {
+                        self.at += 1;
+                    }
+                }
+                '\\' if self.rest.get(self.at + 1).is_none_or(|c| *c == '\n' || *c == '\r') => {
+                    self.at += 2;
+                }
+                '<' | '>' | '(' | ')' | '{' | '}' if !self.starts_brace_word() => self.at += 1,
+                c if c.is_whitespace() => self.at += 1,
+                _ => {
+                    // Only what stands before the program is a variable.
+                    let before = tokens.iter().all(|it| matches!(it, Token::Assign(..)));
+                    let token = self.token(before);
+                    let declares =
+                        |word: &Word| ["export", "declare", "local"].contains(&word.plain());
+                    if !matches!(&token, Token::Word(word) if before && declares(word)) {
+                        tokens.push(token);
+                    }
+                }
+            }
+        }
+        if !tokens.is_empty() {
+            commands.push(tokens);
+        }
+        commands
+    }
+
+    /// True at `{` that begins a value such as JSON, not a group of commands.
+    fn starts_brace_word(&self) -> bool {
+        self.peek() == Some('{')
+            && self.rest.get(self.at + 1).is_some_and(|c| !c.is_whitespace() && *c != '}')
+    }
+
+    fn token(&mut self, may_assign: bool) -> Token {
+        let start = self.at;
+        let name: String = self.rest[start..]
+            .iter()
+            .take_while(|c| c.is_ascii_alphanumeric() || **c == '_')
+            .collect();
+        let after = start + name.len();
+        let plus = self.rest.get(after) == Some(&'+');
+        let equals = self.rest.get(after + usize::from(plus)) == Some(&'=');
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if !(may_assign && is_name && equals) {
+            return Token::Word(self.word());
+        }
+        self.at = after + usize::from(plus) + 1;
+        let name = if plus { name + "+" } else { name };
+        if self.peek() != Some('(') {
+            return Token::Assign(name, vec![self.word()]);
+        }
+        self.at += 1;
+        let mut words = Vec::new();
+        while let Some(c) = self.peek() {
+            match c {
+                ')' => {
+                    self.at += 1;
+                    break;
+                }
+                '#' => {
+                    while self.peek().is_some_and(|c| c != '\n') {
+                        self.at += 1;
+                    }
+                }
+                '\\' | ';' | '|' | '&' | '<' | '>' | '(' => self.at += 1,
+                c if c.is_whitespace() => self.at += 1,
+                _ => words.push(self.word()),
+            }
+        }
+        Token::Assign(name, words)
+    }
+
+    fn word(&mut self) -> Word {
+        let mut word = Word::default();
+        let mut plain = String::new();
+        let mut quote = None;
+        while let Some(c) = self.peek() {
+            match (c, quote) {
+                ('\'', None) | ('"', None) => {
+                    quote = Some(c);
+                    word.quoted = true;
+                }
+                (c, Some(end)) if c == end => quote = None,
+                ('\\', None | Some('"')) => {
+                    self.at += 1;
+                    match self.peek() {
+                        Some('\n' | '\r') | None => {}
+                        Some(c) => plain.push(c),
+                    }
+                }
+                ('$', None | Some('"')) => {
+                    self.at += 1;
+                    let piece = self.variable(quote.is_some());
+                    word.pieces.push(Piece::Plain(std::mem::take(&mut plain)));
+                    word.pieces.push(piece);
+                    continue;
+                }
+                (c, None) if c.is_whitespace() || ";|&<>()".contains(c) => break,
+                (c, _) => plain.push(c),
+            }
+            self.at += 1;
+        }
+        word.pieces.push(Piece::Plain(plain));
+        word
+    }
+
+    /// What follows a `$`.
+    fn variable(&mut self, quoted: bool) -> Piece {
+        let until = |lexer: &mut Self, open: char, close: char| {
+            let mut depth = 1;
+            let mut text = String::new();
+            while let Some(c) = lexer.next() {
+                depth += i32::from(c == open) - i32::from(c == close);
+                if depth == 0 {
+                    break;
+                }
+                text.push(c);
+            }
+            text
+        };
+        match self.peek() {
+            Some('(') if self.rest.get(self.at + 1) == Some(&'(') => {
+                self.at += 1;
+                self.at += 1;
+                let text = until(self, '(', ')');
+                if self.peek() == Some(')') {
+                    self.at += 1;
+                }
+                Piece::Arithmetic(text)
+            }
+            Some('(') => {
+                self.at += 1;
+                Piece::Plain(format!("$({})", until(self, '(', ')')))
+            }
+            Some('{') => {
+                self.at += 1;
+                let text = until(self, '{', '}');
+                let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                let (name, rest) = text.split_at(end.unwrap_or(text.len()));
+                let default = rest
+                    .strip_prefix(":-")
+                    .or_else(|| rest.strip_prefix('-'))
+                    .or_else(|| rest.strip_prefix(":="));
+                let default = default.map(|it| it.trim_matches('"').to_owned());
+                Piece::Variable { name: name.to_owned(), quoted, default }
+            }
+            _ => {
+                let mut name = String::new();
+                while let Some(c) = self.peek().filter(|c| c.is_ascii_alphanumeric() || *c == '_') {
+                    name.push(c);
+                    self.at += 1;
+                }
+                Piece::Variable { name, quoted, default: None }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_lists_and_sums_are_filled_in() {
+        let check = |text: &str, wanted: &[&str]| {
+            let script = Script::read(text);
+            let words = &script.commands.last().expect("a command").words;
+            assert_eq!(words, wanted, "{text}");
+        };
+        check("A=8\nrun --n $A", &["run", "--n", "8"]);
+        check("A=8\nB=$((A * 4))\nrun --n ${B} \\\n  --m x", &["run", "--n", "32", "--m", "x"]);
+        check(
+            "ARGS=(\n --a 1 # why\n --b\n)\nrun ${ARGS[@]} --c",
+            &["run", "--a", "1", "--b", "--c"],
+        );
+        check("O=\"--a 1 \\\n --b 2\"\nrun $O", &["run", "--a", "1", "--b", "2"]);
+        check("run ${N:-4} \"a b\"", &["run", "4", "a b"]);
+        check("A=1 B=2 run '$A' $A", &["run", "$A", "1"]);
+        check("cd x && run --x=1 > log 2>&1", &["1"]);
+        check("A+=(\"--y\")\nA+=(\"--z\")\nrun ${A[@]}", &["run", "--y", "--z"]);
+    }
+
+    #[test]
+    fn arguments_are_settings() {
+        let words = ["train.py", "--a", "1", "--flag", "--b=2", "m.c=[x,y]", "--list", "1", "2"];
+        let words: Vec<String> = words.map(str::to_owned).into();
+        let (settings, alone) = settings(&words);
+        let found: Vec<String> =
+            settings.iter().map(|it| format!("{}={}", it.key, it.words.join(", "))).collect();
+        assert_eq!(found, ["a=1", "flag=", "b=2", "m.c=x, y", "list=1, 2"]);
+        assert_eq!(alone, ["train.py"]);
+    }
+
+    #[test]
+    fn sums_of_products() {
+        let check =
+            |text: &str, wanted: Option<i64>| assert_eq!(arithmetic(text), wanted, "{text}");
+        check("8*4", Some(32));
+        check("2 + 3 * 4", Some(14));
+        check("(64 / 8)", Some(8));
+        check("-1+2", Some(1));
+        check("1/0", None);
+        check("x", None);
+    }
+
+    #[test]
+    fn nothing_panics() {
+        for text in ["$", "${", "$((", "'", "A=(", "\\", "a{", "{a", "$(x", "é=", "A=é $é"] {
+            let _ = Script::read(text);
+        }
+    }
+}

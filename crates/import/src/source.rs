@@ -1,0 +1,458 @@
+//! Models in files and folders of any kind: which reader reads what.
+
+use std::collections::BTreeMap;
+
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::{
+    Assumption, Bindings, Input, Layer, Model, Operator, Role, config, operator::Dense, spec,
+};
+use serde_json::{Map, Value as Json, json};
+
+use super::joined::joined;
+use super::{adapter, document, gguf, megatron, model_file, onnx, params, safetensors, tensors};
+
+/// The longest configuration or model file.
+const MAX_TEXT: u64 = 16 << 20;
+/// Larger graphs are refused.
+const MAX_GRAPH: u64 = 4 << 30;
+/// The most files of one model.
+const MAX_FILES: usize = 2048;
+
+/// Files by their paths, as the reader of a model sees them.
+pub trait Files {
+    /// The first `most` bytes of a file, or the whole of a shorter one.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be read.
+    fn head(&self, path: &str, most: u64) -> Result<Vec<u8>>;
+
+    /// The size of a file in bytes; none for what is not there or no file.
+    fn size(&self, path: &str) -> Option<u64>;
+
+    /// The names in a folder, in alphabetical order; none for what is no folder.
+    fn names(&self, path: &str) -> Option<Vec<String>>;
+}
+
+/// Deeper references from file to file are a mistake, most likely a circle.
+const MOST_DEPTH: u32 = 4;
+
+/// A model of a file or folder.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    files: &'a dyn Files,
+    input: &'a Input,
+    bindings: &'a Bindings,
+    depth: u32,
+}
+
+impl<'a> Source<'a> {
+    /// Models of these files, on an input; `bindings` are the sizes of a graph's symbolic
+    /// dimensions.
+    pub fn new(files: &'a dyn Files, input: &'a Input, bindings: &'a Bindings) -> Self {
+        Self { files, input, bindings, depth: 0 }
+    }
+
+    /// A file that another one names.
+    fn named(&self, path: &str) -> Result<Model> {
+        if self.depth >= MOST_DEPTH {
+            return Err(Error::input("files of the model name one another in a circle"));
+        }
+        Self { depth: self.depth + 1, ..*self }.read(path)
+    }
+
+    /// Reads a file by its ending and content, or a folder by the files in it.
+    ///
+    /// # Errors
+    /// As the reader of that kind of file; if there is none.
+    pub fn read(&self, path: &str) -> Result<Model> {
+        if let Some(names) = self.files.names(path) {
+            return self.folder(path, &names);
+        }
+        let name = last(path);
+        match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
+            "onnx" => onnx::read(self.whole(path, MAX_GRAPH)?, self.bindings),
+            "safetensors" => self.weights(path)?.model(name),
+            "gguf" => self.gguf(path)?.model(name, self.input),
+            "json" => self.json(path),
+            "yaml" | "yml" => self.yaml(path),
+            _ => self.by_content(path),
+        }
+    }
+
+    /// A file whose name says nothing.
+    fn by_content(&self, path: &str) -> Result<Model> {
+        let start = self.files.head(path, 64)?;
+        let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
+        match first {
+            Some(b'{' | b'[') => self.json(path),
+            _ if start.starts_with(b"GGUF") => self.gguf(path)?.model(last(path), self.input),
+            _ => self.yaml(path),
+        }
+    }
+
+    /// A folder: the first of the files that say what it holds.
+    fn folder(&self, path: &str, names: &[String]) -> Result<Model> {
+        const FIRST: [&str; 5] = [
+            "model_index.json",
+            "modules.json",
+            "adapter_config.json",
+            "config.json",
+            "params.json",
+        ];
+        let has = |name: &str| names.iter().any(|it| it == name);
+        if let Some(first) = FIRST.into_iter().find(|name| has(name)) {
+            return self.json(&join(path, first));
+        }
+        let ending = |ending: &str| names.iter().find(|name| name.ends_with(ending));
+        let found = [".safetensors.index.json", ".safetensors", ".gguf", ".onnx"];
+        match found.into_iter().find_map(ending) {
+            Some(name) => self.read(&join(path, name)),
+            None => Err(Error::input(format!("the folder {path} holds no model"))
+                .hint(format!("it may hold {}", FIRST.join(", ")))),
+        }
+    }
+
+    /// A JSON file by its keys.
+    fn json(&self, path: &str) -> Result<Model> {
+        let (json, warnings) = config::lenient::json(&self.text(path)?)?;
+        let mut model = self.of_json(path, &json)?;
+        model.warnings.splice(0..0, warnings);
+        Ok(model)
+    }
+
+    fn of_json(&self, path: &str, json: &Json) -> Result<Model> {
+        let (name, beside) = (last(path), folder_of(path));
+        if let Json::Array(modules) = json
+            && modules.iter().all(|module| module.get("type").is_some())
+        {
+            return self.sentence_transformer(beside, modules);
+        }
+        let Json::Object(map) = json else {
+            return Err(Error::input("a configuration is a section of keys"));
+        };
+        let has = |key: &str| map.contains_key(key);
+        if has("weight_map") {
+            return self.sharded(path)?.model(name);
+        }
+        if has("peft_type") {
+            return self.adapter(beside, json);
+        }
+        if params::is_it(map) {
+            return config::saved(name, &params::config(map)?, self.input);
+        }
+        if has("_class_name") {
+            return if map.values().any(is_component) {
+                self.pipeline(beside, map)
+            } else {
+                self.component(path, map)
+            };
+        }
+        self.refuse_other_libraries(map)?;
+        self.snapshot(path, map)
+    }
+
+    /// A configuration with the weights beside it: their types and bytes, if they are there.
+    fn snapshot(&self, path: &str, map: &Map<String, Json>) -> Result<Model> {
+        let beside = folder_of(path);
+        let mut map = map.clone();
+        // ModelOpt keeps its formats in a file of its own.
+        let quantized = join(beside, "hf_quant_config.json");
+        if !map.contains_key("quantization_config") && self.files.size(&quantized).is_some() {
+            let (json, _) = config::lenient::json(&self.text(&quantized)?)?;
+            if let Some(mut inner) = json.get("quantization").cloned() {
+                inner["quant_method"] = json!("modelopt");
+                map.insert("quantization_config".into(), inner);
+            }
+        }
+        let mut model = config::saved(last(path), &Json::Object(map), self.input)?;
+        if last(path) == "config.json" {
+            match self.weights_in(beside) {
+                Ok(Some(weights)) => tensors::store(&mut model, &weights.weights()),
+                Ok(None) => {}
+                Err(error) => model.warnings.push(format!(
+                    "the weights beside the configuration are not read: {}",
+                    error.message()
+                )),
+            }
+        }
+        Ok(model)
+    }
+
+    /// The weights of a folder, if they are all there.
+    fn weights_in(&self, folder: &str) -> Result<Option<safetensors::Weights>> {
+        let index = join(folder, "model.safetensors.index.json");
+        if self.files.size(&index).is_some() {
+            let files = safetensors::Index::read(&self.text(&index)?)?.files;
+            let there = |file: &String| self.files.size(&join(folder, file)).is_some();
+            return files.keys().all(there).then(|| self.sharded(&index)).transpose();
+        }
+        let one = join(folder, "model.safetensors");
+        self.files.size(&one).map(|_| self.weights(&one)).transpose()
+    }
+
+    /// The tensors of one file, from its header alone.
+    fn weights(&self, path: &str) -> Result<safetensors::Weights> {
+        let size = self
+            .files
+            .size(path)
+            .ok_or_else(|| Error::input(format!("{path} is no regular file")))?;
+        let length = safetensors::header_length(&self.files.head(path, 8)?)? as u64;
+        let bytes = self.files.head(path, 8 + length)?;
+        safetensors::read(&bytes, Some(size)).map_err(|error| error.within(last(path)))
+    }
+
+    /// The tensors of an index and the files that it names.
+    fn sharded(&self, path: &str) -> Result<safetensors::Weights> {
+        let index = safetensors::Index::read(&self.text(path)?)?;
+        if index.files.len() > MAX_FILES {
+            return Err(Error::input(format!("a model in {} files", index.files.len())));
+        }
+        let folder = folder_of(path);
+        let read = |file: &String| Ok((file.clone(), self.weights(&join(folder, file))?));
+        index.collect(index.files.keys().map(read).collect::<Result<BTreeMap<_, _>>>()?)
+    }
+
+    /// The header of a GGUF file, with those of the other files that the model is split into.
+    fn gguf(&self, path: &str) -> Result<gguf::Header> {
+        let read = |path: &str| gguf::read(|most| self.files.head(path, most));
+        let mut header = read(path)?;
+        let files = header.files();
+        if files < 2 {
+            return Ok(header);
+        }
+        let Some(stem) = path.strip_suffix(&format!("-00001-of-{files:05}.gguf")) else {
+            return Err(Error::input(format!("one of {files} files of a model"))
+                .hint("name the first of them: ...-00001-of-...gguf"));
+        };
+        for at in 2..=files.min(MAX_FILES as u64) {
+            header.extend(read(&format!("{stem}-{at:05}-of-{files:05}.gguf"))?);
+        }
+        Ok(header)
+    }
+
+    /// An adapter on its base: the configuration beside it, a path, or a preset.
+    fn adapter(&self, beside: &str, json: &Json) -> Result<Model> {
+        let file = adapter::File::read(json)?;
+        let named = file.base_model_name_or_path.clone().unwrap_or_default();
+        let here = join(beside, "config.json");
+        let local = join(beside, &named);
+        let base = if self.files.size(&here).is_some() {
+            self.named(&here)
+        } else if !named.is_empty() && self.files.names(&local).is_some() {
+            self.named(&local)
+        } else {
+            let short = last(&named).to_lowercase();
+            spec::from_preset(&named, self.input)
+                .or_else(|_| spec::from_preset(&short, self.input))
+                .or_else(|_| spec::from_preset(short.trim_end_matches("-instruct"), self.input))
+                .map_err(|_| {
+                    Error::input(format!("the base `{named}` of the adapter is not known"))
+                        .hint("put its config.json beside adapter_config.json")
+                })
+        };
+        let mut model = file.on(&base?)?;
+        model.assumptions.push(Assumption {
+            what: "base".into(),
+            value: model.name.clone(),
+            why: format!("`base_model_name_or_path` is {named}"),
+        });
+        Ok(model)
+    }
+
+    /// One component of a diffusion pipeline: the class names the family.
+    fn component(&self, path: &str, map: &Map<String, Json>) -> Result<Model> {
+        let mut map = map.clone();
+        let class = map.get("_class_name").cloned().unwrap_or_default();
+        if class.as_str().is_some_and(|class| class.ends_with("Pipeline")) {
+            return Err(Error::input("a pipeline without components"));
+        }
+        map.insert("model_type".into(), class);
+        config::saved(last(path), &Json::Object(map), self.input)
+    }
+
+    /// A diffusion pipeline: the sum of the components that have a configuration.
+    fn pipeline(&self, folder: &str, map: &Map<String, Json>) -> Result<Model> {
+        let mut parts = Vec::new();
+        let mut missing = Vec::new();
+        for (name, _) in map.iter().filter(|(_, value)| is_component(value)) {
+            let path = join(&join(folder, name), "config.json");
+            if self.files.size(&path).is_some() {
+                let part = self.named(&path).map_err(|error| error.within(name))?;
+                parts.push((name.clone(), part));
+            } else if !["scheduler", "tokenizer", "processor", "extractor"]
+                .iter()
+                .any(|it| name.contains(it))
+            {
+                missing.push(name.clone());
+            }
+        }
+        // What is denoised decides the input.
+        parts.sort_by_key(|(name, _)| !["transformer", "unet", "prior"].contains(&name.as_str()));
+        if parts.is_empty() {
+            return Err(Error::input("no component of the pipeline has its config.json here")
+                .hint("the folder holds transformer/ or unet/, vae/, text_encoder/"));
+        }
+        let class = map.get("_class_name").and_then(Json::as_str).unwrap_or("pipeline");
+        let mut model = joined(class, parts)?;
+        model.assumptions.push(Assumption {
+            what: "forward pass".into(),
+            value: "one pass of each component".into(),
+            why: "an image takes as many passes of the denoiser as it has steps".into(),
+        });
+        if !missing.is_empty() {
+            let names = missing.join(", ");
+            model.warnings.push(format!("{names}: no config.json here, not counted"));
+        }
+        Ok(model)
+    }
+
+    /// A sentence-transformers folder: an encoder and the layers on its answer.
+    fn sentence_transformer(&self, folder: &str, modules: &[Json]) -> Result<Model> {
+        let mut parts = Vec::new();
+        for (at, module) in modules.iter().enumerate() {
+            let text = |key: &str| module.get(key).and_then(Json::as_str).unwrap_or_default();
+            let kind = text("type").rsplit('.').next().unwrap_or_default();
+            let place = join(folder, text("path"));
+            match kind {
+                "Transformer" => parts.push((format!("{at}"), self.encoder(&place)?)),
+                "Dense" => {
+                    let sizes = self.parsed(&join(&place, "config.json"))?;
+                    parts.push((format!("{at}"), dense(&sizes)?));
+                }
+                "Pooling" | "Normalize" | "LayerNorm" | "Dropout" => {}
+                other => {
+                    return Err(Error::input(format!("a module {other} is not read"))
+                        .hint("Transformer, Pooling, Dense and Normalize are"));
+                }
+            }
+        }
+        if parts.is_empty() {
+            return Err(Error::input("modules.json names no module that has parameters"));
+        }
+        joined(last(folder), parts)
+    }
+
+    /// The encoder of a sentence-transformers folder: the model without a head.
+    fn encoder(&self, folder: &str) -> Result<Model> {
+        let path = join(folder, "config.json");
+        let mut json = self.parsed(&path)?;
+        let class = json.pointer("/architectures/0").and_then(Json::as_str);
+        if let Some((stem, _)) = class.and_then(|class| class.split_once("For")) {
+            let part = if stem.ends_with("T5") { "EncoderModel" } else { "Model" };
+            json["architectures"] = json!([format!("{stem}{part}")]);
+        }
+        match &json {
+            Json::Object(map) => self.snapshot(&path, map),
+            _ => Err(Error::input("a configuration is a section of keys")),
+        }
+    }
+
+    /// A model file, or a section of a Megatron or `NeMo` file.
+    fn yaml(&self, path: &str) -> Result<Model> {
+        let (name, text) = (last(path), self.text(path)?);
+        let json = document::json(name, text.as_bytes())?;
+        match megatron::section(&json) {
+            Some(map) => {
+                let sizes = megatron::transformer(&map)?;
+                config::from_json(name, &sizes, Some("transformer"), self.input)
+            }
+            None => model_file::read(name, &text, self.input),
+        }
+    }
+
+    /// # Errors
+    /// For configurations of libraries whose files do not describe an architecture.
+    #[expect(clippy::unused_self, reason = "reads as the other kinds do")]
+    fn refuse_other_libraries(&self, map: &Map<String, Json>) -> Result<()> {
+        let has = |key: &str| map.contains_key(key);
+        if has("model_type") || has("architectures") {
+            return Ok(());
+        }
+        if has("model_cfg") || has("vision_cfg") && has("text_cfg") {
+            return Err(Error::input("an open_clip configuration names its towers in its own way")
+                .hint("take the config.json of the same model for the transformers library (model_type `clip` or `siglip`), or a preset: `flopcast model --list`"));
+        }
+        if let (Some(name), true) = (
+            map.get("architecture").and_then(Json::as_str),
+            has("pretrained_cfg") || has("num_features"),
+        ) {
+            return Err(Error::input(format!("a timm configuration names an architecture, `{name}`, and no sizes"))
+                .suggest(&name.replace('_', "-"), spec::preset_names())
+                .hint("take a preset (`flopcast model --list`), or the config.json of the same model for the transformers library"));
+        }
+        if has("quantization") && has("producer") {
+            return Err(Error::input("hf_quant_config.json holds formats alone")
+                .hint("name the config.json beside it, or the folder"));
+        }
+        Ok(())
+    }
+
+    fn parsed(&self, path: &str) -> Result<Json> {
+        Ok(config::lenient::json(&self.text(path)?)?.0)
+    }
+
+    fn text(&self, path: &str) -> Result<String> {
+        String::from_utf8(self.whole(path, MAX_TEXT)?)
+            .map_err(|_| Error::input(format!("{path} is not UTF-8 text")))
+    }
+
+    /// All bytes of a file.
+    fn whole(&self, path: &str, most: u64) -> Result<Vec<u8>> {
+        if let Some(size) = self.files.size(path).filter(|size| *size > most) {
+            let (size, most) = (size as f64 / 1e6, most as f64 / 1e6);
+            return Err(Error::input(format!(
+                "{path} is {size:.0} MB large; at most {most:.0} MB are read"
+            )));
+        }
+        let bytes = self.files.head(path, most + 1)?;
+        if bytes.len() as u64 > most {
+            return Err(Error::input(format!("{path} holds more than {most} bytes")));
+        }
+        Ok(bytes)
+    }
+}
+
+/// True for an entry of `model_index.json`: a library and a class.
+fn is_component(value: &Json) -> bool {
+    matches!(value, Json::Array(pair) if pair.len() == 2 && pair.iter().all(Json::is_string))
+}
+
+/// A dense layer of a sentence-transformers folder.
+fn dense(json: &Json) -> Result<Model> {
+    let size = |key: &str| {
+        json.get(key)
+            .and_then(Json::as_u64)
+            .ok_or_else(|| Error::input(format!("`{key}` of a Dense module is no size")))
+    };
+    let dense = Dense {
+        rows: 1,
+        inputs: size("in_features")?,
+        outputs: size("out_features")?,
+        bias: json.get("bias").and_then(Json::as_bool).unwrap_or(true),
+    };
+    Model::new(
+        "dense",
+        vec![Layer::new("linear", Role::Head, Operator::Dense(dense))],
+        Input::default(),
+        None,
+    )
+}
+
+/// The last part of a path.
+fn last(path: &str) -> &str {
+    path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// The folder of a file; empty for a bare name.
+fn folder_of(path: &str) -> &str {
+    path.rfind(['/', '\\']).map_or("", |at| &path[..=at])
+}
+
+fn join(folder: &str, name: &str) -> String {
+    match (folder, name) {
+        ("", name) => name.to_owned(),
+        (folder, "") => folder.to_owned(),
+        (folder, name) if folder.ends_with(['/', '\\']) => format!("{folder}{name}"),
+        (folder, name) => format!("{folder}/{name}"),
+    }
+}
