@@ -13,10 +13,13 @@ use libfuzzer_sys::fuzz_target;
 static CALIBRATION: LazyLock<Calibration> =
     LazyLock::new(|| Calibration::shipped().expect("the shipped one"));
 
+static SERVING: LazyLock<flopcast::serving::calibration::Calibration> =
+    LazyLock::new(|| flopcast::serving::calibration::Calibration::shipped().expect("the shipped one"));
+
 fuzz_target!(|text: &str| {
     if let Ok(table) = Table::read(text) {
         let _ = backtest::cases(&table, &CATALOG, &CALIBRATION);
         let model = |name: &str| spec::from_preset(name, &Input::default());
-        let _ = serving::Reader::new(&CATALOG, &model).runs(&table);
+        let _ = serving::Reader::new(&CATALOG, &SERVING.facts, &model).runs(&table);
     }
 });

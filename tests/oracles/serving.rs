@@ -26,7 +26,7 @@ fn runs_left_out_of_the_fit_are_forecast_within_the_bars() {
         let text = std::fs::read_to_string(&path).expect("a config");
         config::read(config, &text, &Input::default())
     };
-    let (runs, _) = Reader::new(&catalog, &model).runs(&table);
+    let (runs, _) = Reader::new(&catalog, &calibration.facts, &model).runs(&table);
     let proof = prove(&runs, &calibration, 10, &calibration.fitted).expect("a fit");
     println!("{}", markdown::text(&proof.doc()));
     let few = |row: &&Scored| row.group("devices") == Some("up to 16");

@@ -79,11 +79,11 @@ pub struct Engine {
     pub names: Vec<String>,
     /// True if prompts run alone, before decoding goes on.
     pub prefill_first: bool,
-    /// Whether the cache of a whole answer is set aside before its prompt is read, so that nothing is
+    /// True if the cache of a whole answer is set aside before its prompt is read, so that nothing is
     /// ever pre-empted.
     #[serde(default)]
     pub sets_aside: bool,
-    /// Whether the stages of a pipeline take turns instead of working side by side.
+    /// True if the stages of a pipeline take turns instead of working side by side.
     #[serde(default)]
     pub in_turn: bool,
     /// Tokens of one step at most.

@@ -77,7 +77,7 @@ impl Weights {
         }
     }
 
-    /// Whether runs in such formats entered the fit: those of current checkpoints on devices that
+    /// True if runs in such formats entered the fit: those of current checkpoints on devices that
     /// multiply them.
     pub fn fitted(self, device: &Device) -> bool {
         match self {

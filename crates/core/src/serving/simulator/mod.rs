@@ -72,7 +72,7 @@ pub struct Limits {
     pub blocks: u64,
     /// Tokens of one block, at least 1.
     pub block: u32,
-    /// Whether the blocks of a whole answer are set aside when its prompt is taken in.
+    /// True if the blocks of a whole answer are set aside when its prompt is taken in.
     pub sets_aside: bool,
     /// Which tokens a step takes first.
     pub scheduler: Scheduler,
