@@ -70,10 +70,10 @@ impl Engine {
             weights: Weights::Sixteen,
             kv_bytes: 2.0,
         };
-        let engine = calibration.engine("vllm").expect("vllm");
+        let (_, engine) = calibration.engine("vllm").expect("vllm");
         let constants = calibration.constants("vllm").expect("constants");
-        let capacity = KvCapacity::of(&served, &device, &deployment, &engine, 2000).expect("fits");
-        let limits = Limits { tokens, ..capacity.limits(&engine, &deployment, sequences) };
+        let capacity = KvCapacity::of(&served, &device, &deployment, engine, 2000).expect("fits");
+        let limits = Limits { tokens, ..capacity.limits(engine, &deployment, sequences) };
         Self { base: Roofline::new(&served, &device, &deployment, &constants), limits }
     }
 

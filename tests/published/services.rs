@@ -28,7 +28,7 @@ fn traffic(rate: f64, input: f64, output: f64, fixed: bool) -> String {
 
 fn estimated(text: &str, path: &str) -> f64 {
     let scenario = resolved(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    number(&answer(Way::Estimate, &scenario).unwrap(), path)
+    number(&answer(Way::Estimate, &scenario).expect("a forecast"), path)
 }
 
 fn within(what: &str, found: f64, measured: f64, factor: f64) {

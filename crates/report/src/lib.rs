@@ -249,7 +249,7 @@ impl Report {
         let (low, high) = (100.0 * (1.0 / factor - 1.0), 100.0 * (factor - 1.0));
         let devices = predicted.figures.iter().find(|(id, ..)| *id == Id::FleetDevices);
         let devices = devices.map_or(String::new(), |(_, least, most)| {
-            if least == most {
+            if least.total_cmp(most).is_eq() {
                 let devices = if *most <= 1.0 { "device" } else { "devices" };
                 format!(": {least:.0} {devices}")
             } else {

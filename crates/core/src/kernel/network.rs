@@ -295,12 +295,12 @@ impl Kind {
             Operator::Dense(_)
             | Operator::Matmul(_)
             | Operator::Recurrent(_)
+            | Operator::Scan(_)
             | Operator::Bulk(_) => Self::Dense,
             Operator::Attention(it) => Self::Attention { windowed: it.batch > samples },
             Operator::Norm(it) if it.kind == NormKind::Batch => Self::Function,
             Operator::Norm(_) => Self::LayerNorm,
             Operator::Pointwise(_) | Operator::Pool(_) | Operator::Embedding(_) => Self::Function,
-            Operator::Scan(_) => Self::Dense,
             Operator::Parameter(_) => Self::Nothing,
         }
     }

@@ -88,6 +88,7 @@ impl Framework {
 
 /// The coverage of the fit for the conditions of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each condition is known or not by itself")]
 pub struct Familiarity {
     /// True if the framework is one that the constants were fitted on.
     pub framework: bool,
@@ -95,7 +96,7 @@ pub struct Familiarity {
     pub accelerator: bool,
     /// True if the model routes to experts.
     pub experts: bool,
-    /// Whether adapters are trained beside frozen weights.
+    /// True if adapters are trained beside frozen weights.
     pub adapters: bool,
 }
 

@@ -59,7 +59,7 @@ pub const CHECKPOINT_BYTES: f64 = 14.0;
 /// ```text
 /// elapsed = warm-up + useful (1 + evaluation + long (1 - exp(-useful / a day)))
 /// ```
-/// MLPerf's runs to a target of minutes to hours (v4.0 to v5.1: 1.05 to 1.15, and tens of seconds
+/// The runs of `MLPerf` to a target of minutes to hours (v4.0 to v5.1: 1.05 to 1.15, and tens of seconds
 /// more) hold evaluations; published runs of days to months hold restarts, repeated steps, batch
 /// ramps and phases on fewer devices too (Pythia, Falcon, BLOOM, OPT, Llama 3 405B: 1.1 to 1.8).
 pub fn whole_run(useful: Time) -> Share {

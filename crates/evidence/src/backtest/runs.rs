@@ -34,10 +34,11 @@ pub fn score_run(
     catalog: &Catalog,
     calibration: &Calibration,
 ) -> Result<(Vec<Scored>, Vec<String>)> {
+    type Figure<'a> = (&'static str, &'a str, Result<(f64, f64)>);
     let mut scored = Vec::new();
     let mut skipped = Vec::new();
     let exact = |value: f64| (value, ARITHMETIC);
-    let figures: [(&'static str, &str, Result<(f64, f64)>); 4] = [
+    let figures: [Figure<'_>; 4] = [
         ("flops", "published_training_flops", flops(row).map(exact)),
         ("device_hours", "device_hours", device_hours(row, catalog, calibration)),
         ("energy_mwh", "published_energy_mwh", energy_mwh(row).map(exact)),

@@ -92,7 +92,8 @@ pub fn accelerator<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Accelerat
         let parts: Vec<&str> = device.id.split('-').collect();
         let common = parts.iter().filter(|part| words.iter().any(|word| word == *part)).count();
         let named = words.iter().filter(chip).any(|word| parts.contains(&word.as_str()));
-        named.then_some(2 * common as i64 - parts.len() as i64)
+        let count = |parts: usize| i64::try_from(parts).unwrap_or(i64::MAX / 4);
+        named.then_some(2 * count(common) - count(parts.len()))
     };
     let mut best: Option<(i64, &Accelerator)> = None;
     for device in catalog.accelerators() {

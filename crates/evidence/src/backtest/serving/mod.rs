@@ -263,13 +263,13 @@ fn weights(row: &Row<'_>, config: &str) -> Result<Weights> {
     let precision = row.text("precision").or_else(|| row.text("precision_gemm"));
     let weights = match precision.unwrap_or("bf16") {
         "bf16" | "fp16" => Weights::Sixteen,
-        "fp8" | "fp8_block" => Weights::Eight,
+        // Quantised activations, too.
+        "fp8" | "fp8_block" | "w8a8" | "int8_sq" => Weights::Eight,
         "fp4" | "nvfp4" => Weights::Nv4,
         "mxfp4" => Weights::Mx4,
         "int4" | "int4_wo" => Weights::Int4,
-        // Unless a table says that activations are quantised, too, integers are storage.
+        // Integers are storage.
         "int8" | "int8_wo" => Weights::Int8,
-        "w8a8" | "int8_sq" => Weights::Eight,
         other => return Err(Error::input(format!("precision {other} is not calibrated"))),
     };
     // Whatever a table calls its precision, gpt-oss is published in MXFP4 only.
