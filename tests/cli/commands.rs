@@ -148,7 +148,9 @@ fn contradictions_of_a_layout_name_both_lines() {
         let message = refused(&["estimate", file, "--set", &set], 2);
         holds(layout, &message, &[part, "llama-3.1-405b.yaml:"]);
     }
-    refused(&["estimate", file, "--set", "training.sequence_length=10_000_000"], 2);
+    // A context beyond the model's own is told, not refused.
+    let longer = stdout(&["estimate", file, "--set", "training.sequence_length=262_144"]);
+    holds("longer", &longer, &["than the 131072"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ const SCENARIOS: &[(&str, &[&str])] = &[
     ("carbon-london", &["placement.start_window=7d"]),
     ("resnet50-imagenet", &[]),
     ("llama-3.1-405b", &["training.efficiency=auto"]),
+    ("lora-llama-3-8b", &[]),
     (
         "llama-3-70b-serving",
         &[

@@ -6,9 +6,9 @@
 //! holds at one input.
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::Model;
 use flopcast_core::model::layer::Layer;
 use flopcast_core::model::operator::{Axis, Function, Mask, NormKind, Operator, ScanKind};
+use flopcast_core::model::{Input, Model};
 use serde_json::{Map, Value as Json, json};
 
 use crate::model_file;
@@ -64,7 +64,15 @@ pub fn of_layers(model: &Model) -> Result<String> {
             out.push('\n');
         }
     }
-    model_file::read(&model.name, &out, &model.input)?;
+    // The layers have their extents written out: images and sound are asked for no more.
+    let input = &model.input;
+    let plain = Input {
+        batch: input.batch,
+        sequence: input.sequence,
+        decoder_sequence: input.decoder_sequence,
+        ..Input::default()
+    };
+    model_file::read(&model.name, &out, &plain)?;
     Ok(out)
 }
 

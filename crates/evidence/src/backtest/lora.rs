@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     /// Layouts that ran: `MLPerf` Training v4.0 and v5.0, Llama 2 70B LoRA (the repositories
-    /// `mlcommons/training_results_v4.0` and v5.0), and the README of torchtune.
+    /// `mlcommons/training_results_v4.0` and its successor), and the README of torchtune.
     #[test]
     fn layouts_that_ran_are_said_to_fit() {
         let table = Table::read(

@@ -89,8 +89,9 @@ impl<'a> Row<'a> {
                 return Some(cell);
             }
         }
-        let also = self.table.also.as_ref()?;
-        let index = *also.by_key.get(self.text(also.key).filter(|_| column != also.key)?)?;
+        // The key itself stands in this table alone.
+        let also = self.table.also.as_ref().filter(|also| also.key != column)?;
+        let index = *also.by_key.get(self.text(also.key)?)?;
         let record = also.table.rows.get(index)?;
         Row { table: &also.table, record, number: self.number }.text(column)
     }

@@ -74,22 +74,21 @@ impl Replica<'_> {
             with(format!("{parallelism}.tensor={tensor}"), memory);
         }
         let given = demand.precision.value;
-        // Only a format that the device computes in.
+        // Formats that the device computes in come first, then those of weights alone.
         let accelerator = catalog.accelerator(&demand.accelerator);
         let narrower = |precision: &Precision| {
             demand.quantized.is_none()
                 && precision.size() < given.size()
-                && accelerator.as_ref().is_ok_and(|it| it.peak(*precision).is_ok())
+                && accelerator.as_ref().is_ok_and(|it| it.products(*precision).is_ok())
         };
-        let narrowed = [Precision::Fp8, Precision::Int8, Precision::Fp4, Precision::Int4]
-            .into_iter()
-            .filter(narrower)
-            .find_map(|precision| {
-                let follows = demand.kv_precision == given;
-                let kv_bytes = if follows { precision.size().value } else { deployment.kv_bytes };
-                let narrow = Deployment { weights: weights(precision), kv_bytes, ..*deployment };
-                Some((precision, holds(device, &narrow, *length)?))
-            });
+        let mut formats = [Precision::Fp8, Precision::Int8, Precision::Int4, Precision::Fp4];
+        formats.sort_by_key(|it| !accelerator.as_ref().is_ok_and(|of| of.peak(*it).is_ok()));
+        let narrowed = formats.into_iter().filter(narrower).find_map(|precision| {
+            let follows = demand.kv_precision == given;
+            let kv_bytes = if follows { precision.size().value } else { deployment.kv_bytes };
+            let narrow = Deployment { weights: weights(precision), kv_bytes, ..*deployment };
+            Some((precision, holds(device, &narrow, *length)?))
+        });
         if let Some((precision, memory)) = narrowed {
             with(format!("inference.precision={}", precision.name()), memory);
         }

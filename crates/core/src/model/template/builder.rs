@@ -10,6 +10,9 @@
 //! `input_images`, `input_frames`, and `input_sound` in milliseconds),
 //! `head` (the head of the class), `config`, and the keys of the configuration with their defaults.
 
+mod head;
+mod sizes;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,6 +29,9 @@ use crate::model::input::Input;
 use crate::model::layer::{Layer, Part, Role, Routing};
 use crate::model::operator::{Function, Operator, Pointwise};
 use crate::model::total::{Assumption, Model};
+
+use head::head_of;
+pub use head::head_part;
 
 /// The most look-ups and layers that a model may take. It bounds time and memory.
 const MOST_STEPS: u64 = 1_000_000;
@@ -407,83 +413,6 @@ impl<'t> Builder<'t> {
         self.run(layers)
     }
 
-    /// A size of images or sound, with a note that the template asked for it.
-    fn media(&mut self, which: usize, size: Option<u64>) -> Value {
-        self.asked[which] = true;
-        size.map_or(Value::Null, Value::count)
-    }
-
-    /// Refuses images or sound that the model has no use for.
-    fn all_read(&self, name: &str) -> Result<()> {
-        let given = [
-            (self.input.image_size, "an image size"),
-            (self.input.images, "images"),
-            (self.input.frames, "frames of video"),
-            (self.input.sound, "a length of sound"),
-        ];
-        let unread =
-            given.into_iter().zip(self.asked).find(|((size, _), asked)| size.is_some() && !asked);
-        match unread {
-            None => Ok(()),
-            Some(((_, what), _)) => {
-                Err(Error::input(format!("{name} has no use for {what}")).hint("leave it out"))
-            }
-        }
-    }
-
-    /// The input with every default that the template chose, each listed as an assumption. A
-    /// template says why by `NAME_why`.
-    fn filled_input(&mut self) -> Result<Input> {
-        let mut input = self.input;
-        let sizes = [
-            ("sequence", &mut input.sequence, ""),
-            ("decoder_sequence", &mut input.decoder_sequence, "as long as the encoder's"),
-            ("image", &mut input.image_size, "the model's own size, else 224"),
-        ];
-        for (name, size, why) in sizes {
-            let defined = self.frame().chain.iter().any(|it| it.lets.contains_key(name));
-            if size.is_none() && defined {
-                *size = self.name(name)?.and_then(|value| value.whole());
-                if let Some(size) = *size {
-                    let why = if name == "sequence" { self.bound(size)? } else { why.to_owned() };
-                    let why = self.reason(name, &why)?;
-                    self.assumptions.push(Assumption::of(name, size, why));
-                }
-            }
-        }
-        // Samples and frames of sound are assumed where neither a sequence nor a duration is given.
-        if self.input.sequence.is_none() && self.input.sound.is_none() {
-            for name in ["samples", "sound_frames"] {
-                let defined = self.frame().chain.iter().any(|it| it.lets.contains_key(name));
-                let value = if defined { self.name(name)? } else { None };
-                if let Some(size) = value.and_then(|value| value.whole()) {
-                    let why = self.reason(name, "a usual length; --audio says another")?;
-                    self.assumptions.push(Assumption::of(name, size, why));
-                }
-            }
-        }
-        Ok(input)
-    }
-
-    /// What bounds a length that nobody stated.
-    fn bound(&mut self, length: u64) -> Result<String> {
-        let most = self.name("max_sequence")?.and_then(|value| value.whole());
-        Ok(match most {
-            Some(most) if most == length => "the model's maximum".to_owned(),
-            Some(most) => format!("usual in its family; the model's maximum is {most}"),
-            None => "usual in its family, which has no maximum".to_owned(),
-        })
-    }
-
-    /// The reason that the template gives for a default.
-    fn reason(&mut self, name: &str, otherwise: &str) -> Result<String> {
-        let stated = self.name(&format!("{name}_why"))?;
-        Ok(match stated {
-            Some(Value::Text(why)) => why.to_string(),
-            _ => otherwise.to_owned(),
-        })
-    }
-
     /// The value of a name, or none if it or a key in it is missing.
     fn name(&mut self, name: &str) -> Result<Option<Value>> {
         match self.lookup(name) {
@@ -847,40 +776,6 @@ pub(super) fn role(name: &str) -> Result<Role> {
     Role::ALL.iter().copied().find(|role| role.name() == name).ok_or_else(|| {
         Error::input(format!("`{name}` is not a role"))
             .suggest(name, Role::ALL.iter().map(|role| role.name()))
-    })
-}
-
-/// The part of a class name that tells its head: from its last `For` on, or its ending `Model`.
-/// `Qwen2ForRewardModel` has the head `ForRewardModel`, not none.
-pub fn head_part(class: &str) -> &str {
-    const MODELS: [&str; 3] = ["LMHeadModel", "DoubleHeadsModel", "Model"];
-    let starts_word = |at: &usize| class[at + 3..].starts_with(|c: char| c.is_ascii_uppercase());
-    let for_what = class.rmatch_indices("For").map(|(at, _)| at).find(starts_word);
-    let model = || MODELS.iter().find(|ending| class.ends_with(**ending)).map_or(0, |it| it.len());
-    &class[for_what.unwrap_or_else(|| class.len() - model())..]
-}
-
-/// The head that a class name means, by the longest known ending.
-fn head_of(chain: &[&Template], class: Option<&str>) -> Result<Value> {
-    let usual = chain.iter().find_map(|template| template.class.as_deref());
-    let Some(class) = class.or(usual) else {
-        return Ok(Value::Null);
-    };
-    let endings = || chain.iter().flat_map(|template| &template.classes);
-    let part = head_part(class);
-    let fitting = endings()
-        .filter(|(ending, _)| ending.len() >= part.len() && class.ends_with(ending.as_str()));
-    // If two endings have the same length, that of the more derived template comes first.
-    let mut best: Option<(&String, &String)> = None;
-    for (ending, head) in fitting {
-        if best.is_none_or(|(known, _)| ending.len() > known.len()) {
-            best = Some((ending, head));
-        }
-    }
-    best.map(|(_, head)| Value::text(head)).ok_or_else(|| {
-        let known: Vec<_> = endings().map(|(ending, _)| format!("...{ending}")).collect();
-        Error::input(format!("class `{class}` has a head that this family does not know"))
-            .hint(format!("it knows {}", known.join(", ")))
     })
 }
 
