@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Kind, Result};
-use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::estimate::plan::{Choice, Scenario};
 use flopcast_core::provenance::{Basis, Expr};
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
@@ -187,10 +187,18 @@ impl Options {
         let Some(best) = choice.cheapest.or(choice.smallest) else { return Ok(None) };
         let tensor = |number: u64| space.labels(number).next().unwrap_or_default().to_owned();
         let given = own.tensor.to_string();
-        Ok(Some(Layouts {
-            words: choice.layouts(best, tensor, (!open).then_some(&given)),
-            chosen: if open { Some(space.scenario(best)?) } else { None },
-        }))
+        let chosen = if open && tensor(best) != given {
+            let mut chosen = space.scenario(best)?;
+            chosen.choices.push(Choice {
+                path: "inference.parallelism.tensor",
+                value: tensor(best),
+                why: "the cheapest of the degrees that were tried".to_owned(),
+            });
+            Some(chosen)
+        } else {
+            None
+        };
+        Ok(Some(Layouts { words: choice.layouts(best, tensor, (!open).then_some(&given)), chosen }))
     }
 
     /// The fleets of every combination.
