@@ -52,6 +52,6 @@ fn a_request_takes_at_least_its_own_pass() {
 #[test]
 fn memory_bound_layers_are_explained() {
     let text = explained(FILES[1], &[], "inference.replica.max_rate_per_s");
-    let parts = ["latency of a kernel", "layers bound by memory", "requests of a full batch"];
+    let parts = ["least times of kernels", "passing over memory", "requests of a full batch"];
     holds("rate", &text, &parts);
 }
