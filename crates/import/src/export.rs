@@ -212,6 +212,7 @@ fn written(operator: &Operator) -> Result<(Settings, &'static str, Settings)> {
             };
             knobs.extend(mask.map(|(word, value)| (word.to_owned(), value)));
             knobs.extend(it.cached.map(|cached| ("cached".to_owned(), json!(cached))));
+            knobs.extend(it.cross.then(|| ("cross".to_owned(), json!(true))));
             (none(), "attention", knobs)
         }
         Operator::Matmul(it) => (
@@ -377,7 +378,8 @@ mod tests {
                 let (a, b) = (back.backward(attention), model.backward(attention));
                 same("backward", a.matmul.value, b.matmul.value);
             }
-            assert_eq!(back.extents.cached_elements(1000), model.extents.cached_elements(1000));
+            let cached = |it: &Model| it.extents.cached_elements(1000);
+            assert_eq!(cached(&back), cached(&model), "{name}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! Job files of other tools as scenarios: batch scripts, launchers and the configurations of
 //! training frameworks and serving engines.
 //!
-//! A file becomes sheets of [`setting`]s, each in the words of a framework. A [`dialect`], which is
-//! data, turns them into [`fact`]s, and the facts become a [`scenario`]. Keys that nobody understands
+//! A file becomes sheets of settings, each in the words of a framework. A `dialect`, which is
+//! data, turns them into facts, and the facts become a scenario. Keys that nobody understands
 //! are named, never passed over in silence.
 
 mod dialect;

@@ -1,6 +1,5 @@
 //! The sizes of the input: those that the user gives, and defaults that the template chooses.
 
-use super::super::expression::Names;
 use super::super::value::Value;
 use super::Builder;
 use crate::diagnostic::{Error, Result};
