@@ -144,8 +144,8 @@ mod tests {
     use super::super::table::Table;
     use super::*;
 
-    /// Layouts that ran: `MLPerf` Training v4.0 and v5.0, Llama 2 70B LoRA (the repositories
-    /// `mlcommons/training_results_v4.0` and its successor), and the README of torchtune.
+    /// Layouts that ran: Llama 2 70B with adapters in the results of `MLPerf` Training v4.0 and v5.0,
+    /// and the README of torchtune.
     #[test]
     fn layouts_that_ran_are_said_to_fit() {
         let table = Table::read(
