@@ -1,6 +1,7 @@
 //! What people type where a scenario has another word: keys by their usual names elsewhere, words in
 //! capitals, a device with its count in one text. Each is read, and said.
 
+use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
 
 /// A key as typed, the key that it means, and the unit of a bare number there.
@@ -118,10 +119,6 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("google", "gcp"),
     ("google cloud", "gcp"),
     ("microsoft", "azure"),
-    ("bfloat16", "bf16"),
-    ("float16", "fp16"),
-    ("half", "fp16"),
-    ("float32", "fp32"),
     ("ondemand", "on-demand"),
     ("on demand", "on-demand"),
     ("tensorrt-llm", "trtllm"),
@@ -209,7 +206,9 @@ fn lower(document: &mut Node, path: &str, notes: &mut Vec<String>) {
     let Some(node) = document.at(path) else { return };
     let Value::Text(typed) = &node.value else { return };
     let plain = typed.trim().to_lowercase();
-    let named = OTHERWISE.iter().find(|(other, _)| *other == plain).map(|(_, word)| *word);
+    let format = || Precision::named(&plain).filter(|_| path.ends_with("precision"));
+    let other = OTHERWISE.iter().find(|(other, _)| *other == plain).map(|(_, word)| *word);
+    let named = other.or_else(|| format().map(Precision::name));
     let word = named.unwrap_or(&plain).to_owned();
     if word != *typed {
         notes.push(format!("`{path}: {typed}` as `{word}`"));

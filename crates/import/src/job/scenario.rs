@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use flopcast_core::quantity::Precision;
 use serde_json::{Map, Value as Json, json};
 
 use super::fact::{Fact, Facts};
@@ -383,28 +384,25 @@ fn tokens(count: f64) -> String {
 /// A number format by the name that scenarios have for it.
 fn precision(word: &str) -> String {
     let word = word.to_ascii_lowercase();
+    if let Some(format) = Precision::named(&word) {
+        return format.name().to_owned();
+    }
+    // Words that hold a format: `bf16-mixed`, `amp_bf16`, `fp8_e4m3`, `awq_marlin`.
     let known = [
         ("fp8", "fp8"),
         ("float8", "fp8"),
-        ("mxfp4", "mxfp4"),
-        ("nvfp4", "nvfp4"),
+        ("fp4", "fp4"),
         ("bf16", "bf16"),
         ("bfloat16", "bf16"),
         ("fp16", "fp16"),
         ("float16", "fp16"),
-        ("half", "fp16"),
         ("16-mixed", "fp16"),
         ("awq", "int4"),
         ("gptq", "int4"),
-        ("w4a16", "int4"),
         ("int4", "int4"),
         ("4bit", "int4"),
         ("int8", "int8"),
-        ("w8a8", "int8"),
         ("8bit", "int8"),
-        ("tf32", "tf32"),
-        ("fp32", "fp32"),
-        ("float32", "fp32"),
         ("32", "fp32"),
         ("auto", "bf16"),
         ("16", "fp16"),
