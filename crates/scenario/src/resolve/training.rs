@@ -392,23 +392,22 @@ fn usual_batch(wanted: f64, devices: u64) -> u64 {
         copies /= 2;
     }
     let times = (wanted / copies as f64).log2().round().exp2().max(1.0) as u64;
-    copies * times
+    copies.saturating_mul(times)
 }
 
 /// The number within 5 % that shares evenly among most devices: batches are often said round
 /// ("16M tokens" for 2,048 sequences of 8,192).
 fn most_divisible(sequences: f64) -> u64 {
-    let (low, high) = ((sequences * 0.95).ceil() as u64, (sequences * 1.05).floor() as u64);
-    let nearest = sequences.round().max(1.0) as u64;
-    let mut step: u64 = 1 << 40;
-    while step > 1 {
-        let candidate = ((sequences / step as f64).round() as u64) * step;
-        if (low..=high).contains(&candidate) && candidate > 0 {
-            return candidate;
+    // Halving a power of two and rounding are exact, so that no number is too large to try.
+    let mut step = 2_f64.powi(40);
+    while step > 1.0 {
+        let candidate = (sequences / step).round() * step;
+        if candidate > 0.0 && (candidate / sequences - 1.0).abs() <= 0.05 {
+            return candidate as u64;
         }
-        step /= 2;
+        step /= 2.0;
     }
-    nearest
+    sequences.round().max(1.0) as u64
 }
 
 /// Release date of the newest software that the calibration has seen.
