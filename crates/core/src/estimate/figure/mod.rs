@@ -389,7 +389,8 @@ impl Declared {
 
     /// A value in the declared unit; none where it is unknown or never reached.
     pub fn value(&self, reading: &Value<Amount>) -> Option<f64> {
-        reading.known().map(|figure| convert(figure.value().stored, self.unit))
+        let value = convert(reading.known()?.value().stored, self.unit);
+        value.is_finite().then_some(value)
     }
 
     /// Its label among the figures of its section.
@@ -426,7 +427,11 @@ impl Estimate {
     /// A figure of the forecast, if it has it.
     pub fn figure(&self, key: impl Into<Key>) -> Option<Figure> {
         let key = key.into();
-        let reading = self.read(&key);
+        let mut reading = self.read(&key);
+        // What numbers do not hold, in the figure's own unit at the latest, is unknown.
+        if reading.known().is_some() && key.id.declared().value(&reading).is_none() {
+            reading = Value::Unknown(Unknown::new("it has no bound"));
+        }
         (!reading.is_absent()).then(|| {
             let path = key.path();
             Figure { reading: reading.map(|figure| figure.or_named(&path)), path, key }
