@@ -13,6 +13,7 @@ pub mod model_file;
 pub mod onnx;
 mod params;
 mod pattern;
+mod pipeline;
 pub mod safetensors;
 pub mod source;
 pub mod tensors;

@@ -9,6 +9,7 @@ use flopcast_core::model::{
 use serde_json::{Map, Value as Json, json};
 
 use super::joined::joined;
+use super::pipeline::pipeline;
 use super::{adapter, document, gguf, megatron, model_file, onnx, params, safetensors, tensors};
 
 /// The longest configuration or model file.
@@ -272,12 +273,15 @@ impl<'a> Source<'a> {
 
     /// A diffusion pipeline: the sum of the components that have a configuration.
     fn pipeline(&self, folder: &str, map: &Map<String, Json>) -> Result<Model> {
+        // A component alone has neither steps nor guidance.
+        let alone = Input { steps: None, guided: None, ..*self.input };
+        let components = Source { input: &alone, ..*self };
         let mut parts = Vec::new();
         let mut missing = Vec::new();
         for (name, _) in map.iter().filter(|(_, value)| is_component(value)) {
             let path = join(&join(folder, name), "config.json");
             if self.files.size(&path).is_some() {
-                let part = self.named(&path).map_err(|error| error.within(name))?;
+                let part = components.named(&path).map_err(|error| error.within(name))?;
                 parts.push((name.clone(), part));
             } else if !["scheduler", "tokenizer", "processor", "extractor"]
                 .iter()
@@ -286,19 +290,12 @@ impl<'a> Source<'a> {
                 missing.push(name.clone());
             }
         }
-        // What is denoised decides the input.
-        parts.sort_by_key(|(name, _)| !["transformer", "unet", "prior"].contains(&name.as_str()));
         if parts.is_empty() {
             return Err(Error::input("no component of the pipeline has its config.json here")
                 .hint("the folder holds transformer/ or unet/, vae/, text_encoder/"));
         }
         let class = map.get("_class_name").and_then(Json::as_str).unwrap_or("pipeline");
-        let mut model = joined(class, parts)?;
-        model.assumptions.push(Assumption {
-            what: "forward pass".into(),
-            value: "one pass of each component".into(),
-            why: "an image takes as many passes of the denoiser as it has steps".into(),
-        });
+        let mut model = pipeline(class, parts, self.input)?;
         if !missing.is_empty() {
             let names = missing.join(", ");
             model.warnings.push(format!("{names}: no config.json here, not counted"));

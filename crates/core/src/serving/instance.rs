@@ -120,6 +120,8 @@ pub struct Parts<'a> {
     pub drafted: u32,
     /// The model that drafts, and its formats.
     pub draft: Option<(&'a Model, Weights)>,
+    /// Time that towers for images and sound add to a token of a prompt, on one device.
+    pub tower: Time,
 }
 
 impl Parts<'_> {
@@ -177,7 +179,7 @@ impl Instances {
                 weights,
                 kv_bytes,
             };
-            let plain = roofline(&model, &deployment);
+            let plain = roofline(&model, &deployment).with_tower(parts.tower, &deployment);
             let time = Speculative {
                 verification: if drafted > 0 { plain.verifying(drafted + 1) } else { plain },
                 draft: draft.as_ref().map(|(draft, weights)| {

@@ -188,7 +188,7 @@ fn stage(
     let held = common + experts;
     let spread = common / copies + experts / expert_copies;
     let gathered = block.max(model.expert_weights() * (1.0 - dense_share)) / tensor;
-    let (trained, frozen) = (state.trained, state.frozen * (1.0 - state.trained));
+    let (trained, frozen) = (state.trained, state.frozen);
     let copy = (state.weights + narrow) * trained + frozen;
     let [collected, kept] = [state.gradients, state.optimizer()].map(|bytes| bytes * trained);
     let (mut weights, mut gradients, mut optimizer) = match layout.zero {
