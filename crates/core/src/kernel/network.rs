@@ -128,8 +128,8 @@ impl Cost {
     }
 }
 
-/// Keys of a sequence for which `attention` is stated.
-const SHORT: f64 = 256.0;
+/// Keys up to which the sequences go that `attention` is fitted to.
+const SHORT: f64 = 512.0;
 
 /// Bytes per parameter of the optimizer's update, in and out.
 const UPDATE_BYTES: f64 = 24.0;
@@ -222,10 +222,10 @@ impl Setup {
             Kind::Depthwise => {
                 (device.vector.value * general.depthwise, general.backward_depthwise)
             }
-            // Short sequences leave the kernel to its softmax and its edges.
+            // Softmax and edges of tiles are what longer sequences hide.
             Kind::Attention { keys, .. } => {
-                let more = general.attention * SHORT / keys.max(1) as f64;
-                (peak * share / (1.0 + more), 1.0)
+                let shown = (SHORT / keys.max(1) as f64).min(1.0);
+                (peak * share / (1.0 + (general.attention - 1.0) * shown), 1.0)
             }
         }
     }

@@ -187,6 +187,8 @@ pub(super) fn input_words(model: &Model) -> String {
     parts.extend(input.image_size.map(|n| format!("image {n} x {n}")));
     parts.extend(input.images.map(|n| format!("{n} images")));
     parts.extend(input.frames.map(|n| format!("{n} frames")));
+    parts.extend(input.steps.map(|n| format!("{n} steps")));
+    parts.extend(input.guided.filter(|guided| *guided).map(|_| "guided".to_owned()));
     parts.extend(input.sound.map(|n| format!("{} s of sound", number(n as f64 / 1e3))));
     parts.join(", ")
 }

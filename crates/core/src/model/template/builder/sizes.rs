@@ -69,7 +69,12 @@ impl Builder<'_> {
             (self.input.guided.is_some(), "guided", "usual for it; --guidance says otherwise"),
         ] {
             let asks = self.asked[4] && self.frame().chain.iter().any(|it| it.lets.contains_key(name));
-            if let (false, true, Some(value)) = (given, asks, self.name(name)?) {
+            let value = if asks { self.name(name)? } else { None };
+            match name {
+                "steps" => input.steps = value.as_ref().and_then(Value::whole).or(input.steps),
+                _ => input.guided = value.as_ref().map(Value::holds).or(input.guided),
+            }
+            if let (false, Some(value)) = (given, value) {
                 let why = if self.input.training { "a sample is denoised once" } else { why };
                 self.assumptions.push(Assumption::of(name, value, why));
             }
