@@ -75,7 +75,7 @@ const KINDS: [Kind; 47] = [
 const DENOISERS: [&str; 5] = ["transformer", "transformer_2", "unet", "prior", "decoder"];
 
 /// True for a component that runs at every step.
-fn denoises(component: &str) -> bool {
+pub(crate) fn denoises(component: &str) -> bool {
     DENOISERS.contains(&component)
 }
 
