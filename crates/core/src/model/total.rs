@@ -6,7 +6,7 @@ use super::cost::Flops;
 use super::extents::Extents;
 use super::input::{AttentionCount, Input};
 use super::layer::{Layer, Part};
-use super::operator::Operator;
+use super::operator::{Mask, Operator};
 use super::stored::Storage;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Data;
@@ -193,6 +193,18 @@ impl Model {
         };
         let layers = self.ahead.iter().map(one).collect();
         Self::new(format!("MTP layers of {}", self.name), layers, self.input, None)
+    }
+
+    /// True if it generates text token by token: it reads tokens, has a head over a vocabulary, and
+    /// looks back only, or scans.
+    pub fn generates(&self) -> bool {
+        let looks_back = |layer: &Layer| match &layer.operator {
+            Operator::Attention(it) => !matches!(it.mask, Mask::Full | Mask::Band(_)),
+            Operator::Scan(_) | Operator::Recurrent(_) | Operator::Bulk(_) => true,
+            _ => false,
+        };
+        let tokens = self.input.sequence.is_some() && self.extents.vocabulary > 0;
+        tokens && self.extents.weights.head > 0 && self.layers.iter().any(looks_back)
     }
 
     /// FLOPs of one forward pass over the input.
