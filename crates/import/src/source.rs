@@ -12,7 +12,8 @@ use serde_json::{Map, Value as Json, json};
 use super::joined::joined;
 use super::pipeline::{denoises, pipeline};
 use super::{
-    adapter, document, gguf, mamba_ssm, megatron, model_file, onnx, open_clip, params, safetensors, tensors,
+    adapter, document, gguf, mamba_ssm, megatron, model_file, onnx, open_clip, params, safetensors,
+    tensors,
 };
 
 /// The longest configuration or model file.
@@ -243,7 +244,9 @@ impl<'a> Source<'a> {
             }
         }
         let missing = (missing > 0).then(|| {
-            format!("{missing} of the {count} files of the model are not here: they are not counted")
+            format!(
+                "{missing} of the {count} files of the model are not here: they are not counted"
+            )
         });
         Ok((weights, missing))
     }
@@ -425,11 +428,11 @@ impl<'a> Source<'a> {
             why: format!("the preset called `{architecture}`; the file names no sizes"),
         });
         let classes = map.get("num_classes").and_then(Json::as_u64);
-        let heads = model.layers.iter().filter_map(|layer| match &layer.operator {
+        let mut heads = model.layers.iter().filter_map(|layer| match &layer.operator {
             Operator::Dense(dense) if layer.role == Role::Head => Some(dense.outputs),
             _ => None,
         });
-        if let (Some(classes), Some(own)) = (classes, heads.last())
+        if let (Some(classes), Some(own)) = (classes, heads.next_back())
             && classes != own
         {
             model.warnings.push(format!(

@@ -328,7 +328,9 @@ mod tests {
             names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         };
         let (ranks, saved) = (Vec::new(), Vec::new());
-        let mut adapter = Adapter { rank: 16, targets, ranks, saved, magnitudes: false };
+        let (excluded, layers) = (Vec::new(), None);
+        let mut adapter =
+            Adapter { rank: 16, targets, ranks, saved, magnitudes: false, excluded, layers };
         change(&mut adapter);
         Ok(adapted(&phi3(), &adapter)?.parameters().trainable)
     }

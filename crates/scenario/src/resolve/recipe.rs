@@ -131,8 +131,7 @@ impl Passes {
     /// Whether all weights are learned from every token once, and nothing else is asked: what
     /// 6 x parameters counts.
     pub(super) fn plain(&self) -> bool {
-        !self.adapted && self.asked.is_empty()
-            && (self.learned - 1.0).abs() < 1e-12
+        !self.adapted && self.asked.is_empty() && (self.learned - 1.0).abs() < 1e-12
     }
 
     /// FLOPs of one batch of the model's input, in the matrix units.
