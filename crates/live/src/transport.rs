@@ -100,7 +100,7 @@ struct Limits {
 const JSON: Limits = Limits { bytes: 12 << 20, record: u64::MAX, patience: 10 };
 const LONG_JSON: Limits = Limits { bytes: 48 << 20, ..JSON };
 /// The largest table is some gigabytes of which few lines are kept.
-const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, patience: 120 };
+const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, ..JSON };
 /// The header of the weights of the largest model.
 const BYTES: Limits = Limits { bytes: 128 << 20, ..JSON };
 /// How often a server may send on.
