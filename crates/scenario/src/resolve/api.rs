@@ -56,7 +56,10 @@ fn row<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a ApiPrice> {
     let mut same = catalog.api_prices().filter(|row| row.model == name);
     let error = match (same.next(), same.next()) {
         (Some(row), None) => return Ok(row),
-        (None, _) => format!("the catalog has no hosted model `{name}`"),
+        (None, _) => {
+            let day = catalog.date().map(|day| format!(" as of {day}")).unwrap_or_default();
+            format!("the catalog has no hosted model `{name}`{day}")
+        }
         (Some(_), Some(_)) => {
             format!("several providers host `{name}`: say which, as `openai/...`")
         }
