@@ -2,9 +2,11 @@
 //!
 //! A search has provider, region, device and terms ([`Wanted`]). It prefers, in this order,
 //!
-//! 1. the user's own prices over any list; 2. the basis that says most: whole instances,
-//! accelerators with their host, single devices, an index; 3. the region over prices for any region
-//! (`*`); 4. among the rows of a product the newest.
+//! - the user's own prices over any list;
+//! - the basis that says most: whole instances, accelerators with their host, single devices, an
+//!   index;
+//! - the region over prices for any region (`*`);
+//! - among the rows of a product the newest.
 //!
 //! Of the offers that remain, the cheapest that holds a group of devices together wins
 //! ([`Catalog::rental`]). A fetched list is whole: a product that it lacks is no longer sold.

@@ -68,9 +68,9 @@ impl Fleet {
     /// The break-even in requests per second; infinite where there is none.
     ///
     /// With n replicas more, n = m / gcd(d, m), the devices fill whole instances as exactly as
-    /// before, so that n replicas earn the same beyond the cost of their devices every time: n (a q
-    /// - c d). From each of the first n numbers of replicas the fleet grows in such leaps until it
-    /// pays, and the least of the n rates is the answer.
+    /// before, so that n replicas earn the same beyond the cost of their devices every time, n (a
+    /// q - c d). From each of the first n numbers of replicas the fleet grows in such leaps until
+    /// it pays, and the least of the n rates is the answer.
     fn least_rate(&self, price: &Traced<RequestPrice>) -> Traced<RequestRate> {
         let [size, instance] =
             [self.replica_devices.value().stored(), self.instance_devices.value().stored()];

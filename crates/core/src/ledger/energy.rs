@@ -46,9 +46,10 @@ pub struct When {
 
 /// The rows of IT energy of all phases, in joules.
 ///
-/// A known average power P gives one row, P x the device-time of all phases. A power by load gives
-/// for each phase a row of idle draw, P_idle x time, and where there is work a row of (P_busy -
-/// P_idle) x time x load, never below zero. An unknown power gives one unknown row.
+/// A known average power gives one row, power x the device-time of all phases. A power by load
+/// gives for each phase a row of idle draw, idle power x time, and where there is work a row of
+/// what it adds, (busy power - idle power) x time x load, never below zero. An unknown power gives
+/// one unknown row.
 pub fn rows(power: &Result<PowerModel, Unknown>, when: When, phases: &[Phase]) -> Ledger<Energy> {
     let mut ledger = Ledger::default();
     let When { stage, period } = when;

@@ -1,4 +1,4 @@
-//! Fine-tuning adapters (LoRA, DoRA).
+//! Fine-tuning adapters (`LoRA`, `DoRA`).
 //!
 //! A low-rank adapter beside a frozen projection W of shape out x in computes y = W x + B A x, with
 //! A of shape rank x in and B of shape out x rank (Hu et al. 2021, arXiv:2106.09685), so it trains
@@ -41,7 +41,7 @@ pub struct Adapter {
     pub ranks: Vec<(Vec<String>, u64)>,
     /// Names of modules that are trained whole (PEFT's `modules_to_save`).
     pub saved: Vec<String>,
-    /// True for a learned magnitude per output (DoRA, Liu et al. 2024, arXiv:2402.09353).
+    /// True for a learned magnitude per output (`DoRA`, Liu et al. 2024, arXiv:2402.09353).
     pub magnitudes: bool,
 }
 

@@ -397,7 +397,7 @@ pub fn unit_name(dimension: Dimension) -> String {
     ladder(dimension).map_or_else(|| dimension.stored_unit(), |units| units[0].1.to_owned())
 }
 
-/// The units that would do, as a hint: "use J, Wh, kWh, MWh".
+/// The units that would do, as a hint: `use J, Wh, kWh, MWh`.
 fn valid_units(wanted: Dimension) -> String {
     match ladder(wanted) {
         Some(units) => {
