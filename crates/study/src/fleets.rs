@@ -22,9 +22,10 @@ use rayon::prelude::*;
 use super::capacity::{Question, fleet_for, size};
 use super::space::Space;
 
-/// Combinations that are simulated together.
+/// The number of combinations that are simulated together. It is fixed, so that the answer does not
+/// depend on the number of cores.
 const TOGETHER: usize = 4;
-/// More combinations take longer than anybody waits.
+/// The most combinations that are compared.
 const MOST: u64 = 10_000;
 
 /// The merits of a fleet in its first year.
@@ -117,10 +118,12 @@ impl Choice {
 }
 
 impl Merits {
+    /// Cost, carbon and devices.
     fn all(&self) -> [Option<f64>; 3] {
         [self.cost_usd, self.co2e_kg, Some(self.devices)]
     }
 
+    /// The merits of a forecast in its first year; `None` without a service.
     fn of(estimate: &Estimate) -> Option<Self> {
         let inference = estimate.inference.as_ref()?;
         let year = inference.years.first()?;
@@ -244,6 +247,7 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
     Ok(merits.scaled(used.min(paid).min(1.0)))
 }
 
+/// The verdict on one combination, simulated.
 fn judge(
     scenario: &Scenario,
     catalog: &Catalog,

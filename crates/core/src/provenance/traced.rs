@@ -1,4 +1,8 @@
 //! Quantities that record how they were computed.
+//!
+//! A [`Traced`] quantity behaves like its quantity under `+ - * /`, `min`, `max`, `ceil`, `floor`,
+//! `pow`, `ln`, `exp` and choices by comparison. The compiler checks the dimensions. Where one side
+//! has a [`Step`], the result has one too, and a side without is written as a constant.
 
 use std::fmt;
 use std::ops::{Add, Neg};
@@ -18,7 +22,7 @@ pub struct Traced<Q> {
 /// A figure that cannot be told, with the reason; whatever is computed from it is unknown too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// Why, in one sentence for the user.
+    /// The reason, one sentence for the user.
     pub why: String,
 }
 
@@ -35,12 +39,13 @@ impl<Q: Copy> Traced<Q> {
         self.value
     }
 
-    /// The step that made it, if recorded.
+    /// The step that made it; `None` where the run does not record.
     pub fn step(&self) -> Option<&Arc<Step>> {
         self.step.as_ref()
     }
 
-    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
+    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`. A step that has a name
+    /// already is kept below as a step of its own.
     #[must_use]
     pub fn named(mut self, name: impl fmt::Display) -> Self {
         if let Some(step) = &mut self.step {
@@ -53,7 +58,7 @@ impl<Q: Copy> Traced<Q> {
         self
     }
 
-    /// Gives it a name where it has none.
+    /// Gives the figure a name where it has none.
     #[must_use]
     pub fn or_named(self, name: impl fmt::Display) -> Self {
         let nameless = self.step.as_ref().is_some_and(|step| step.name.is_none());
@@ -90,8 +95,8 @@ impl<Q: Measure> Traced<Q> {
         }
     }
 
-    /// A value that was counted outside, told where this one is: `told` is its name and how it was
-    /// counted.
+    /// A value that was counted outside the traced arithmetic. It records where `self` does; `told`
+    /// is its name and how it was counted, and is asked only then.
     pub fn beside<R: Measure>(
         &self,
         value: R,
@@ -105,13 +110,14 @@ impl<Q: Measure> Traced<Q> {
         }
     }
 
-    /// The value alone, as where nobody asks why.
+    /// The value alone, without its derivation.
     #[must_use]
     pub fn silent(&self) -> Self {
         Self { value: self.value, step: None }
     }
 
-    /// The same value as another type of the same dimension, to say what it means.
+    /// The same value as another type of the same dimension, to say what it means. A type of
+    /// another dimension does not compile.
     #[must_use]
     pub fn retype<R: Measure>(self) -> Traced<R> {
         const { assert!(Q::DIMENSION.same(R::DIMENSION), "a retyped quantity keeps its dimension") };
@@ -125,6 +131,8 @@ impl<Q: Measure> Traced<Q> {
         Traced { value: amount, step: self.step }
     }
 
+    /// A product (`product`) or a sum of two sides, whose value was computed already; `sign` is -1
+    /// for a quotient or a difference.
     pub(super) fn combine<B: Measure, R: Measure>(
         &self,
         other: &Traced<B>,
@@ -153,7 +161,7 @@ impl<Q: Measure> Traced<Q> {
     }
 }
 
-/// A side of an operation.
+/// A side of an operation: its value, and its step where it has one.
 #[derive(Clone, Copy)]
 struct Operand<'a> {
     value: f64,
@@ -249,13 +257,13 @@ impl<Q: Measure> Traced<Q> {
         Self { value: Q::from_stored(value), step }
     }
 
-    /// The lesser of two.
+    /// The lesser of two: `min(a, b)`.
     #[must_use]
     pub fn min(&self, other: &Self) -> Self {
         Self::call(Function::Min, [self, other])
     }
 
-    /// The greater of two.
+    /// The greater of two: `max(a, b)`.
     #[must_use]
     pub fn max(&self, other: &Self) -> Self {
         Self::call(Function::Max, [self, other])
@@ -267,13 +275,13 @@ impl<Q: Measure> Traced<Q> {
         self.max(&Self::constant(Q::from_stored(0.0)))
     }
 
-    /// The next whole number; an excess of [`super::SLACK`] is rounding.
+    /// The least whole number at or above; an excess of [`super::SLACK`] is rounding.
     #[must_use]
     pub fn ceil(&self) -> Self {
         Self::call(Function::Ceil, [self])
     }
 
-    /// The whole number at or below.
+    /// The greatest whole number at or below.
     #[must_use]
     pub fn floor(&self) -> Self {
         Self::call(Function::Floor, [self])
@@ -318,28 +326,28 @@ impl<Q: Measure> Traced<Q> {
 
 /// Functions of plain numbers, whatever their role.
 impl<Q: Measure> Traced<Q> {
-    /// The same number without its role.
+    /// The same value as a plain number. It must have no dimension; another one does not compile.
     pub fn number(&self) -> Traced<f64> {
         self.clone().retype()
     }
 
-    /// This number to a power.
+    /// This number to a power; both must be plain numbers.
     pub fn pow<E: Measure>(&self, exponent: &Traced<E>) -> Traced<f64> {
         Traced::call(Function::Pow, [&self.number(), &exponent.number()])
     }
 
-    /// Its natural logarithm.
+    /// Its natural logarithm; it must be a plain number.
     pub fn ln(&self) -> Traced<f64> {
         Traced::call(Function::Ln, [&self.number()])
     }
 
-    /// e to its power.
+    /// e to its power; it must be a plain number.
     pub fn exp(&self) -> Traced<f64> {
         Traced::call(Function::Exp, [&self.number()])
     }
 }
 
-/// A comparison that chooses between two values.
+/// A comparison of two quantities, by which a formula chooses between two values.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     relation: Relation,
@@ -358,7 +366,8 @@ impl Comparison {
         }
     }
 
-    /// The one value where the comparison holds, the other where it does not.
+    /// `then` where the comparison holds, `otherwise` where it does not. The step keeps both
+    /// branches, so that a workbook follows when the comparison turns.
     pub fn choose<Q: Measure>(&self, then: &Traced<Q>, otherwise: &Traced<Q>) -> Traced<Q> {
         let [left, right] = self.sides;
         let chosen = if self.relation.holds(left, right) { then } else { otherwise };

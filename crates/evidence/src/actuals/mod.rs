@@ -1,9 +1,12 @@
 //! The measured resources of a run or a service beside the forecast, item by item, with the reasons
 //! for a difference as far as the two sides tell them.
-//!
-//! Energy = device-hours x power, cost = device-hours x price, CO2e = facility energy x grid. If
-//! both sides know the factors, the ratio of an item is the product of the ratios of its factors. A
-//! figure that was not metered is unknown, never zero, and explains nothing.
+//! ```text
+//! energy = device-hours x power     cost = device-hours x price     CO2e = facility energy x grid
+//! actual / forecast of an item = product of the ratios of its factors, where both sides know them
+//! ```
+//! A log is recognised by its columns, whatever their order. A figure that was not metered is
+//! unknown, never zero, and explains nothing; a cell that cannot be read makes its sum unknown and
+//! is noted with its line.
 
 mod bill;
 mod codecarbon;

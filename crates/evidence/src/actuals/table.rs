@@ -134,6 +134,8 @@ impl Table {
 
 type Cells = (Vec<String>, Vec<(u64, Vec<String>)>);
 
+/// The cells of a table with a delimiter: the one of `|`, `,`, `;` and tab that the header has most
+/// of.
 fn delimited(text: &str, header: &str) -> Result<Cells> {
     let delimiter = ['|', ',', ';', '\t'].into_iter().max_by_key(|it| {
         let bar = *it == '|';
@@ -182,6 +184,7 @@ fn fixed(text: &str, dashes: &str) -> Cells {
     (header, rows.map(|(line, text)| (line, cells(text))).collect())
 }
 
+/// The leaves of an object, by their paths with dots.
 fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {

@@ -218,6 +218,7 @@ impl Backtest {
         Ok(test)
     }
 
+    /// Scores every row by `one`, and keeps the reasons of those that cannot be scored.
     fn score(
         kind: Kind,
         table: &Table,
@@ -239,6 +240,7 @@ impl Backtest {
         Ok(test)
     }
 
+    /// Scores a training step: its throughput, and its memory where the row has one.
     fn step(
         &mut self,
         row: table::Row<'_>,
@@ -258,6 +260,7 @@ impl Backtest {
         Ok(())
     }
 
+    /// Scores a whole run: FLOPs, device-hours, energy, carbon.
     fn whole_run(
         &mut self,
         row: table::Row<'_>,

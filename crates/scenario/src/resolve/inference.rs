@@ -1,4 +1,13 @@
-//! The inference section.
+//! The inference section: what a request computes, the replica that answers it, and the fleet's
+//! place.
+//!
+//! Each class of requests is counted at its mean lengths:
+//! ```text
+//! prefill = forward of the prompt x (1 - part found in the cache)
+//! request = forward of prompt and answer - the part found in the cache
+//! ```
+//! averaged over the classes by their shares. The engine's time of a step comes from
+//! `serving::instance`; a network that answers in one pass has operators timed one by one.
 
 use std::sync::Arc;
 
@@ -29,6 +38,11 @@ use super::{
     Files, Notes, api, assumed, owned, placement, pools, share, site, speculation, training,
 };
 
+/// Resolves the inference section into a service, with the fleet that takes over where one is
+/// planned.
+///
+/// # Errors
+/// If a part of it contradicts another, is impossible, or is unknown to the catalog.
 pub(super) fn plan(
     file: &ScenarioFile,
     service: &Inference,
@@ -54,7 +68,10 @@ pub(super) fn plan(
     Ok(Service { refresh: Some(Refresh { year, service: Box::new(later) }), ..first })
 }
 
-/// The service on one fleet.
+/// The service on one fleet: that of the first year, or the one that takes over.
+///
+/// # Errors
+/// As [`plan`].
 fn generation(
     file: &ScenarioFile,
     service: &Inference,
@@ -213,7 +230,10 @@ fn generation(
     })
 }
 
-/// What the user says of the engine itself.
+/// A setting of the engine that the user gives, named `inference.<key>`.
+///
+/// # Errors
+/// If it is not above zero.
 fn of_engine<Q: Measure>(given: Option<&Given<Q>>, key: &str) -> Result<Option<Input<Q>>> {
     match given {
         Some(given) if given.spread.central().stored() <= 0.0 => {
@@ -223,7 +243,11 @@ fn of_engine<Q: Measure>(given: Option<&Given<Q>>, key: &str) -> Result<Option<I
     }
 }
 
-/// How long a batch is waited for, where requests are answered batch by batch.
+/// The time for which a batch is waited for, where requests are answered batch by batch; zero where
+/// nobody says.
+///
+/// # Errors
+/// If it is negative, or the model generates tokens: an engine does not wait.
 fn max_wait(service: &Inference, generates: bool) -> Result<Option<Input<Time>>> {
     let name = "inference.max_wait";
     match &service.max_wait {
@@ -239,8 +263,8 @@ fn max_wait(service: &Inference, generates: bool) -> Result<Option<Input<Time>>>
     }
 }
 
-/// What serves: the device as the step-time model sees it, and the engine with the formats that it runs
-/// in, where tokens are generated.
+/// The serving engine: the device as the step-time model sees it, and the formats that the engine
+/// runs in, where tokens are generated.
 struct Engine {
     calibration: Calibration,
     device: Device,
@@ -252,6 +276,11 @@ struct Engine {
 }
 
 impl Engine {
+    /// Looks up the engine: as named, or the first of the calibrated ones as a choice that is
+    /// noted.
+    ///
+    /// # Errors
+    /// If the peak, memory or bandwidth of the device is unknown, or no such engine is calibrated.
     fn of(
         service: &Inference,
         accelerator: &Accelerator,
@@ -298,7 +327,10 @@ impl Engine {
         })
     }
 
-    /// The instances of a replica so spread.
+    /// The instances of a replica so spread; `None` for a network that answers in one pass.
+    ///
+    /// # Errors
+    /// If the calibration has no such combination.
     fn instances(
         &self,
         (accelerator, model): (&Accelerator, &Model),
@@ -324,7 +356,10 @@ impl Engine {
     }
 }
 
-/// A replica and, where tokens are generated, what it consists of.
+/// A replica and, where tokens are generated, the instances that it consists of.
+///
+/// # Errors
+/// If memory or bandwidth of the device is unknown, a batch is out of range, or degrees do not fit.
 fn replica(
     service: &Inference,
     device: &Accelerator,
@@ -426,7 +461,8 @@ fn max_batch(engine: &Engine) -> Result<Input<f64>> {
     Ok(Input::new("largest batch", most, Basis::Assumed { why, source: None }))
 }
 
-/// The error of the forecast of a step, where nobody measured it.
+/// The error of the forecast of a step as a lognormal factor around 1, where nobody measured it.
+/// Its width is that of the back-test for such an instance.
 fn step_error(
     service: &Inference,
     model: &Model,
@@ -444,8 +480,8 @@ fn step_error(
     })
 }
 
-/// What weights and cache may use of a device: the engine's share of its memory without what the
-/// engine needs itself; of a network that answers in one pass, without what the device keeps.
+/// The share of a device's memory that weights and cache may use, and the memory that is reserved
+/// beside them: those of the engine as it comes, or of a network that answers in one pass.
 fn room(engine: &Engine) -> Result<(Input<Share>, Input<DeviceMemory>)> {
     let fitted = || Some(engine.calibration.fitted.clone());
     let basis = |why: String, source| Basis::Assumed { why, source };
@@ -470,7 +506,7 @@ fn room(engine: &Engine) -> Result<(Input<Share>, Input<DeviceMemory>)> {
     ))
 }
 
-/// All weights of an instance.
+/// All weights of an instance in their formats, replicated where ranks hold copies.
 fn weights(instances: &Instances, model: &Model, spread: Spread) -> Input<Data> {
     let count = model.parameters().total;
     let copies = match spread.data {

@@ -1,4 +1,6 @@
-//! Speculative decoding: how many tokens are drafted, and by what.
+//! Speculative decoding: the number of tokens that are drafted, and the model that drafts them.
+//!
+//! `serving::speculative` computes what it saves (Leviathan et al. 2023, arXiv:2211.17192).
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{Input as ModelInput, Spec};
@@ -12,13 +14,13 @@ use super::Files;
 use super::traffic::Asked;
 use super::training::built;
 
-/// More draft tokens than any engine takes.
+/// The most draft tokens of an engine.
 const MOST: u32 = 64;
 
-/// What is drafted for a service.
+/// The speculation of a service.
 ///
 /// # Errors
-/// Drafts for a network that generates nothing, none, or too many.
+/// If the network generates nothing, or there are no drafts or too many.
 pub(super) fn plan(
     given: &Speculative,
     service: &Inference,
@@ -50,6 +52,10 @@ pub(super) fn plan(
     })
 }
 
+/// The draft model at the mean length of a request, with its weights in the format of the service.
+///
+/// # Errors
+/// If the model cannot be built.
 fn draft(
     spec: &Located<Spec>,
     service: &Inference,
