@@ -41,7 +41,7 @@ pub struct Reach {
 }
 
 /// Marketplaces that let machines of many owners, one by one.
-const MARKETPLACES: &[&str] = &["salad", "vast"];
+pub(super) const MARKETPLACES: &[&str] = &["salad", "vast"];
 
 impl Reach {
     /// Of an offer: a marketplace lets single machines, and devices whose link to other nodes is

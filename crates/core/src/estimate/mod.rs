@@ -20,7 +20,7 @@ use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::line::Line;
 use crate::ledger::years;
 use crate::provenance::{Inputs as _, Traced, Unknown, Value, inputs};
-use crate::quantity::{Co2eMass, Energy, Money};
+use crate::quantity::{Co2eMass, Energy, Money, RequestRate};
 use crate::serving::closed_form::{Latency, Rounds};
 use crate::training::predict;
 use crate::training::predict::Predicted;
@@ -98,6 +98,8 @@ pub struct Simulated {
     pub limits: ReplicaLimits,
     /// Mean latencies at the peak.
     pub latency: Latency,
+    /// The highest rate of a replica by closed form, from the same inputs.
+    pub closed: RequestRate,
     /// Further statistics.
     pub observed: Arc<Observed>,
 }
@@ -125,6 +127,7 @@ impl Simulated {
                 tpot: tpot.as_ref().map(Traced::silent),
                 e2e: e2e.silent(),
             },
+            closed: self.closed,
             observed: Arc::clone(&self.observed),
         }
     }
@@ -161,7 +164,13 @@ impl Engine {
         self.settled.as_ref()?.predicted.as_ref()
     }
 
-    /// With the figures of a simulated replica. They stay as they are where inputs are varied.
+    /// What a simulation found of its service, where there was one.
+    pub fn simulation(&self) -> Option<&Simulated> {
+        self.simulated.as_ref()
+    }
+
+    /// With the figures of a simulated replica. Where inputs are varied, its highest rate follows
+    /// that of the closed form, its latencies stay as they are.
     #[must_use]
     pub fn simulated(self, simulated: Simulated) -> Self {
         Self { simulated: Some(simulated), ..self }
@@ -195,7 +204,12 @@ impl Engine {
                     Some(simulated) => {
                         let simulated =
                             if self.records { simulated.clone() } else { simulated.silent() };
-                        let Simulated { limits, latency, observed } = simulated;
+                        let Simulated { mut limits, latency, closed, observed } = simulated;
+                        if !self.records {
+                            let moved = ReplicaLimits::of(plan)?.max_rate.value().value;
+                            let factor = Traced::constant(moved / closed.value);
+                            limits.max_rate = limits.max_rate * factor;
+                        }
                         let latency = |_: &Year| latency;
                         let served = inference::serve(plan, finance, training, limits, latency)?;
                         InferenceForecast { observed: Some(observed), ..served }

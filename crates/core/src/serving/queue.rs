@@ -387,7 +387,8 @@ mod tests {
                 records: false,
             };
             let search = Search { requests: 8000, seeds: 1, tolerance: 0.02, margin: 0.0 };
-            let found = highest_rate(&simulation, traffic, &Objective::default(), &search, &|_| ());
+            let found =
+                highest_rate(&simulation, traffic, &Objective::default(), &search, None, &|_| ());
             found.unwrap().rate.value
         }
     }

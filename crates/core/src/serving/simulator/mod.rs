@@ -241,6 +241,34 @@ pub trait Server: Sync {
 
     /// Requests that it works on at once, at most; of two fleets, the one that decodes.
     fn concurrency(&self) -> u64;
+
+    /// Replicas that share the load.
+    fn replicas(&self) -> u64 {
+        1
+    }
+}
+
+/// A server that consists of so many replicas behind a router.
+#[derive(Clone, Debug)]
+pub struct Replicas<S> {
+    /// All of them together.
+    pub server: S,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl<S: Server> Server for Replicas<S> {
+    fn serve(&self, arrivals: impl Iterator<Item = Arrival>, warm_up: u64) -> Report {
+        self.server.serve(arrivals, warm_up)
+    }
+
+    fn concurrency(&self) -> u64 {
+        self.server.concurrency()
+    }
+
+    fn replicas(&self) -> u64 {
+        self.count.max(1)
+    }
 }
 
 impl<S: StepTime + Sync> Server for Simulation<'_, S> {
