@@ -48,7 +48,6 @@ fn requests_one_by_one_and_over_time_are_written_on_demand() {
 fn the_command_says_what_the_library_says() {
     let mut report = json(&arguments(&["--format", "json"]));
     // The command searches the layout.
-    let layout = number(&report, "inference.replica.devices");
     let replica = report["inference"]["replica"].as_object_mut().expect("a replica");
     let layouts = replica.remove("layouts").expect("layouts");
     holds(

@@ -21,9 +21,9 @@ use flopcast_core::serving::instance::Instances;
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::plan::{Length, Router as GivenRouter};
 use flopcast_core::serving::simulator::{
-    ClassReport, Histogram, Replicas, Report, Router, Server, Simulation,
+    Arrival, ClassReport, Histogram, Replicas, Report, Router, Server, Simulation, StepTime,
 };
-use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
+use flopcast_core::serving::traffic::{Class, Lengths, Session, Source, Traffic};
 use rayon::prelude::*;
 
 /// A sized service.
@@ -139,7 +139,7 @@ fn generative(
 ) -> Result<Capacity> {
     let Question { search, .. } = *question;
     let mut warnings = Vec::new();
-    let traffic = traffic(service)?;
+    let mut traffic = traffic(service)?;
     let length = traffic.mean_lengths();
     let engines = instances
         .under(&service.replica, &service.demand, length)
@@ -151,6 +151,13 @@ fn generative(
         queue_limit: queue_limit(search) as usize,
         ..engines.simulation()
     };
+    if let Source::Random { classes, .. } = &mut traffic.source {
+        let alone = alone(&simulation, length);
+        for session in classes.iter_mut().filter_map(|class| class.session.as_mut()) {
+            session.held = engines.decode.memory.tokens.value * f64::from(engines.decode.count);
+            session.answer = alone;
+        }
+    }
     let regime = instances.regime();
     let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
     let servers = |count: u64, records: bool| {
@@ -181,6 +188,20 @@ fn generative(
         Engaged::Engine(instances.engine.clone(), engines.decode.memory),
         warnings,
     )
+}
+
+/// Time of an answer of mean lengths that is alone on a replica.
+fn alone<S: StepTime>(simulation: &Simulation<'_, S>, (input, output): (f64, f64)) -> Time {
+    let tokens = |mean: f64| mean.round().max(1.0) as u32;
+    let request = Arrival {
+        at: Time::default(),
+        input: tokens(input),
+        output: tokens(output),
+        cached: 0,
+        class: 0,
+    };
+    let answered = simulation.open([request]).all().e2e.mean();
+    Time::from_stored(answered.unwrap_or_default())
 }
 
 /// The forecast of a fleet that was found; `closed` are the limits by closed form.
@@ -304,7 +325,8 @@ impl Task<'_> {
         let search = Search { requests, seeds: usual.seeds.min(2), ..usual };
         let server = Replicas { server, count };
         let near = Some(near * count as f64);
-        let found = highest_rate(&server, self.traffic, self.objective, &search, near, progress)?;
+        let traffic = self.traffic.over(count);
+        let found = highest_rate(&server, &traffic, self.objective, &search, near, progress)?;
         let highest = HighestRate {
             rate: found.rate / count as f64,
             breaks_at: found.breaks_at / count as f64,
@@ -384,7 +406,7 @@ impl Task<'_> {
         error_of: impl Fn(Limit) -> &'static str,
         warnings: &mut Vec<String>,
     ) -> Result<Found> {
-        let Self { service, traffic, objective, regime, question } = *self;
+        let Self { service, objective, regime, question, .. } = *self;
         let Question { calibration, progress, records, .. } = *question;
         if objective.is_empty() {
             warnings.push(
@@ -396,6 +418,7 @@ impl Task<'_> {
             progress("the highest rate of a replica", 0.6 * share);
         })?;
         let count = server.count;
+        let traffic = &self.traffic.over(count);
         let load = (1..=10).into_par_iter().map(|tenth| {
             let rate = highest.rate * (f64::from(tenth) / 10.0);
             (rate, at_rate(&server, traffic, rate * count as f64, &search, 1).all())
@@ -409,7 +432,8 @@ impl Task<'_> {
         let shown = if count == 1 { 1 } else { fleet.needed.min(MOST_TOGETHER) };
         let shown = servers(shown, records).map(|server| Replicas { server, count: shown });
         let shown = shown.ok_or_else(|| Error::limit("there is no replica"))?;
-        let planned = at_rate(&shown, traffic, planned_rate * shown.count as f64, &search, 1);
+        let of_shown = self.traffic.over(shown.count);
+        let planned = at_rate(&shown, &of_shown, planned_rate * shown.count as f64, &search, 1);
 
         // A latency that is off by a factor is one whose bound is off by it; a queue that grows
         // without end says that the throughput is.
@@ -537,15 +561,24 @@ fn traffic(service: &Service) -> Result<Traffic> {
     };
     let mut classes = Vec::new();
     for kind in &demand.kinds {
+        let own = kind.own.as_ref().or(kind.input.as_ref());
         classes.push(Class {
             weight: kind.share.value.get(),
-            input: lengths(kind.input.as_ref(), "input_tokens")?,
+            input: lengths(own, "input_tokens")?,
             output: match (&kind.class, &kind.output) {
                 // A class without answers among others is over with its prompt.
                 (Some(_), None) => Lengths::Fixed(1),
                 (_, output) => lengths(output.as_ref(), "output_tokens")?,
             },
-            cached: kind.cached.value.get(),
+            cached: if demand.opening > 0 { 0.0 } else { kind.cached.value.get() },
+            opening: demand.opening,
+            session: kind.session.as_ref().map(|session| Session {
+                turns: session.turns,
+                think: session.think.value,
+                answer: Time::default(),
+                most: most.unwrap_or(u32::MAX),
+                held: f64::INFINITY,
+            }),
         });
     }
     let burstiness = demand.burstiness.value;

@@ -5,7 +5,7 @@
 //! [`Space`], pruned by its bounds ([`choose`]). [`settle`] takes the best of them for one document.
 
 use flopcast_core::catalog::Catalog;
-use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::diagnostic::Result;
 use flopcast_core::estimate::plan::{Choice as Chosen, Scenario, Service};
 use flopcast_core::provenance::{Basis, Expr};
 use flopcast_core::serving::calibration::Calibration;
@@ -234,7 +234,7 @@ fn words(space: &Space<'_>, choice: &Choice, best: u64, given: Option<&String>) 
 /// leaves open as the last one, and whether it was added.
 ///
 /// # Errors
-/// As [`Space::new`]; no combination that is possible.
+/// As [`Space::new`].
 pub fn beside(
     document: &Node,
     mut axes: Vec<Axis>,
@@ -247,17 +247,10 @@ pub fn beside(
     }
     let space = Space::new(document.clone(), axes.clone(), catalog, files)?;
     // What one combination can do, others can: the model is the same but where it varies.
-    let mut why = Error::input("there is nothing to compare");
-    for number in 0..space.len().min(1000) {
-        match space.scenario(number) {
-            Ok(scenario) => {
-                let layouts = scenario.inference.as_deref().map(axis).transpose()?.flatten();
-                let added = layouts.is_some();
-                axes.extend(layouts);
-                return Ok((axes, added));
-            }
-            Err(error) => why = error,
-        }
-    }
-    Err(why)
+    let first = (0..space.len().min(1000)).find_map(|number| space.scenario(number).ok());
+    let service = first.as_ref().and_then(|scenario| scenario.inference.as_deref());
+    let layouts = service.map(axis).transpose()?.flatten();
+    let added = layouts.is_some();
+    axes.extend(layouts);
+    Ok((axes, added))
 }

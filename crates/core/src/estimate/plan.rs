@@ -62,6 +62,8 @@ pub struct Service {
     pub growth: Input<YearlyRate>,
     /// Replicas beside those that the peak needs.
     pub redundancy: Input<f64>,
+    /// The time that a job may take, in place of requests without end.
+    pub within: Option<Input<Time>>,
     /// How long a replica takes to start, where the fleet follows its load.
     pub start_up: Option<Input<Time>>,
     /// FLOPs of one request, prompt and answer.
@@ -204,6 +206,7 @@ inputs!(Service {
     target_utilisation,
     growth,
     redundancy,
+    within,
     start_up,
     flops,
     demand,

@@ -351,6 +351,8 @@ mod tests {
                 input: input_lengths,
                 output: output_lengths,
                 cached: 0.0,
+                opening: 0,
+                session: None,
             }];
             let held = if limits.sets_aside {
                 input + output

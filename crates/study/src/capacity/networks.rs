@@ -63,6 +63,8 @@ pub(super) fn size(
         input: Lengths::Fixed(1),
         output: Lengths::Fixed(1),
         cached: 0.0,
+        opening: 0,
+        session: None,
     };
     let classes = demand.kinds.iter().map(|kind| class(kind.share.value.get())).collect();
     let burstiness = demand.burstiness.value;

@@ -315,6 +315,7 @@ mod tests {
             tokens: 2048,
             blocks,
             block: 16,
+            shared: 0,
             sets_aside: false,
             scheduler: Scheduler::DecodeFirst,
             stepping: Stepping::Leap,
@@ -336,6 +337,8 @@ mod tests {
             input: Lengths::lognormal(1000.0, 0.95, 3000.0, None).unwrap(),
             output: Lengths::Fixed(200),
             cached: 0.0,
+            opening: 0,
+            session: None,
         };
         Traffic {
             rate: RequestRate::from_stored(1.0),

@@ -72,12 +72,23 @@ pub struct Limits {
     pub blocks: u64,
     /// Tokens of one block, at least 1.
     pub block: u32,
+    /// Blocks that all prompts begin with: they are held once, beside those above.
+    pub shared: u32,
     /// True if the blocks of a whole answer are set aside when its prompt is taken in.
     pub sets_aside: bool,
     /// Which tokens a step takes first.
     pub scheduler: Scheduler,
     /// How the simulator advances.
     pub stepping: Stepping,
+}
+
+impl Limits {
+    /// The same where all prompts begin with the same tokens, held once for all.
+    #[must_use]
+    pub fn sharing(self, tokens: u32) -> Self {
+        let shared = tokens / self.block;
+        Self { shared, blocks: self.blocks.saturating_sub(u64::from(shared)), ..self }
+    }
 }
 
 /// Replicas that share a load.
