@@ -496,6 +496,8 @@ pub struct Inference {
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,
+    /// Low-rank adapters of the model, one of which each request is for.
+    pub adapters: Option<Adapters>,
     /// Speculative decoding with draft tokens.
     pub speculative: Option<Speculative>,
     /// A hosted model that the service is compared with, such as anthropic/claude-opus-5, or its
@@ -505,6 +507,16 @@ pub struct Inference {
     pub refresh: Option<Refresh>,
     /// The choice of the replica for the next request; any.
     pub router: Option<Router>,
+}
+
+/// Low-rank adapters of one model, all of which are loaded; each request is for one of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Adapters {
+    /// How many there are.
+    pub count: Located<u64>,
+    /// Their rank, on every projection of attention and feed-forward layers.
+    pub rank: Located<u64>,
 }
 
 /// The layout of one replica on tensor x pipeline x data devices. Degrees that are left out are 1.

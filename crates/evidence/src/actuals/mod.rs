@@ -8,6 +8,7 @@
 //! unknown, never zero, and explains nothing; a cell that cannot be read makes its sum unknown and
 //! is noted with its line.
 
+pub mod bench;
 mod bill;
 mod codecarbon;
 mod compare;
@@ -48,6 +49,8 @@ pub enum Form {
     Plain,
     /// Requests to a service with their latencies: see [`requests`].
     Requests,
+    /// Results of a load test: see [`bench`].
+    Bench,
 }
 
 /// What a log is held against, as far as reading it depends on that.
@@ -142,7 +145,8 @@ impl Form {
     /// The name of the kind of log.
     pub fn name(self) -> &'static str {
         let known = Self::KNOWN.iter().find(|(form, ..)| *form == self);
-        known.map_or("log of requests", |(_, name, ..)| name)
+        let other = if self == Self::Bench { "results of a load test" } else { "log of requests" };
+        known.map_or(other, |(_, name, ..)| name)
     }
 }
 
@@ -181,7 +185,7 @@ pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form,
             Form::Tracker => tracker::read(tables, expected),
             Form::Plain => plain::read(tables),
             // A log of requests has none of the columns above, and is read elsewhere.
-            Form::Requests => Measured::default(),
+            Form::Requests | Form::Bench => Measured::default(),
         };
         read.push((*form, measured));
     }
@@ -211,7 +215,9 @@ fn of_text(text: &str) -> Result<Log> {
     for (_, name, columns, _) in Form::KNOWN {
         error = error.hint(format!("{name}: columns such as {columns}"));
     }
-    Err(error.hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"))
+    Err(error
+        .hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s")
+        .hint("load test: the JSON of vllm bench serve, SGLang, guidellm, AIPerf, LLMPerf"))
 }
 
 /// What a JSON text holds.
