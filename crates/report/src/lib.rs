@@ -280,16 +280,11 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
     if !others.is_empty() {
         say(fact::RUNNERS_UP, json!(others));
     }
-    say(fact::PREDICTION_ERROR, json!(interval(predicted.half_width)));
+    let reasons = predicted.reasons.join("; ");
+    let because = if reasons.is_empty() { reasons } else { format!(": {reasons}") };
+    say(fact::PREDICTION_ERROR, json!(interval(predicted.half_width) + &because));
     if let Some(width) = predicted.run_half_width {
         say(fact::RUN_ERROR, json!(interval(width)));
-    }
-    if !predicted.calibrated {
-        warnings.push(
-            "no published run of this accelerator and precision entered the calibration: its \
-             constants are inherited from the nearest generation, and the interval is wider"
-                .to_owned(),
-        );
     }
     if !memory.fits() {
         warnings.push(format!(

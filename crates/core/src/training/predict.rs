@@ -34,8 +34,8 @@ pub struct Predicted {
     /// The same of ln(elapsed / expected) of the whole run, the step's error included; none where
     /// the step does not say how long the run takes.
     pub run_half_width: Option<f64>,
-    /// True if the constants were measured on this generation and precision.
-    pub calibrated: bool,
+    /// The reasons why the intervals are wider than those of tested conditions.
+    pub reasons: Vec<&'static str>,
 }
 
 /// Predicts a run; a layout that is not given is chosen.
@@ -106,12 +106,13 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     } else {
         0.0
     };
+    let precision = format.precision().name();
     let known = Familiarity {
-        // A user's cluster is a source that the fit has never seen.
-        framework: false,
-        accelerator: platform.calibrated(),
+        framework: framework.is_some(),
+        device: calibration.known(&wanted.accelerator, precision, platform.calibrated()),
         experts: model.experts.is_some(),
         adapters: wanted.trained < 1.0,
+        beyond: calibration.beyond(model.parameters, wanted.sequence, wanted.devices),
     };
     Ok(Predicted {
         candidate,
@@ -121,7 +122,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         widening,
         half_width: model.widened(known.half_width(&calibration.intervals), &calibration.intervals),
         run_half_width: None,
-        calibrated: platform.calibrated(),
+        reasons: known.reasons(),
     })
 }
 

@@ -378,10 +378,11 @@ fn steps(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<(
     let best = plan(&model, wish, &platform)?.best;
     let rate = best.step.throughput.stored();
     let known = Familiarity {
-        framework: false,
-        accelerator: platform.calibrated(),
+        framework: framework.is_some(),
+        device: calibration.known(name, format.precision().name(), platform.calibrated()),
         experts: model.experts.is_some(),
         adapters: false,
+        beyond: calibration.beyond(model.parameters, length, devices),
     };
     Ok((tokens / rate / 3600.0, known.half_width(&calibration.intervals)))
 }

@@ -146,6 +146,16 @@ impl Subject for Proof<Documented> {
         );
         part(&title, means(&self.splits));
         part("One publisher left out at a time", errors(&publishers(&self.publishers)));
+        for (kind, folds) in &self.apart {
+            let title = match *kind {
+                "device_new" => "A device that the fit has not seen",
+                "generation_new" => "A generation of devices that the fit has not seen",
+                _ => "Sizes outside of those that the fit has seen",
+            };
+            let each = folds.iter().filter_map(|f| Some((f.name.clone(), Summary::of(&f.rows)?)));
+            let lines: Vec<_> = by_kind(&rows(folds)).into_iter().chain(each).collect();
+            part(title, errors(&lines));
+        }
         doc.push(Block::Subsection("Constants".to_owned()));
         doc.push(Block::Text(
             "Fitted on a logarithmic scale; the spread is the standard deviation of the prior's \
