@@ -371,6 +371,13 @@ pub struct Reliability {
     pub checkpoint_interval: Option<Given<Time, Positive>>,
     /// Time from a failure until the run goes on; 10 minutes.
     pub restart: Option<Given<Time>>,
+    /// Time until all devices run at full speed; as fitted to published runs, under a minute.
+    pub warm_up: Option<Given<Time>>,
+    /// Time of evaluations / time of steps; as fitted to published runs, about 5 %.
+    pub evaluation: Option<Given<Share>>,
+    /// Time that runs of many days lose beside failures (steps taken again, batch ramps, fewer
+    /// devices) / time of steps; as fitted to published runs, about 40 %.
+    pub setbacks: Option<Given<Share>>,
 }
 
 /// The FLOPs that a utilisation counts.

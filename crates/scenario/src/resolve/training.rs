@@ -29,6 +29,7 @@ use flopcast_core::training::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, Work,
 };
 use flopcast_core::training::state::{self, Offload, State};
+use flopcast_core::training::whole_run::{self, Losses};
 
 use super::super::file::{
     Data, Efficiency as EfficiencyFile, Master, Offload as OffloadFile, Placement, Reliability,
@@ -121,7 +122,7 @@ pub(super) fn plan(
     let run = Run {
         work,
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
-        goodput: goodput(training, devices.as_ref()),
+        goodput: goodput(training, devices.as_ref())?,
         devices,
         interruptions: None,
         spares: or_zero(
@@ -445,36 +446,48 @@ const STATE_OF_THE_ART: NaiveDate = match NaiveDate::from_ymd_opt(2026, 8, 1) {
     None => NaiveDate::MIN,
 };
 
-/// The given goodput, or the inputs from which it follows: failures, stalls, checkpoints, restarts.
-fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Goodput {
+/// The given goodput, or the inputs to compute it from failures, checkpoints and what published
+/// runs lose beside them.
+fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Result<Goodput> {
     let name = "training.goodput";
-    let reliability = &training.reliability;
-    match (&training.goodput, devices) {
-        (Some(given), _) => Goodput::Given(given.input(name)),
+    let given = &training.reliability;
+    let devices = match (&training.goodput, devices) {
+        (Some(given), _) => return Ok(Goodput::Given(given.input(name))),
         (None, _) if training.efficiency.as_ref().is_some_and(|e| e.device_hours.is_some()) => {
             let why = "published device-hours are taken as all productive";
-            Goodput::Given(assumed(name, share(1.0), why))
+            return Ok(Goodput::Given(assumed(name, share(1.0), why)));
         }
         (None, None) => {
-            Goodput::Given(assumed(name, share(1.0), "without a number of devices, no failures"))
+            let why = "without a number of devices, no failures";
+            return Ok(Goodput::Given(assumed(name, share(1.0), why)));
         }
-        (None, Some(devices)) => Goodput::Failures {
-            rate: reliability.failures_per_1000_devices_day.as_ref().map_or_else(
-                || {
-                    let why = "Llama 3 405B: 419 in 54 days on 16,384 devices (arXiv:2407.21783); \
-                               published: 0.3 to 1.9";
-                    assumed("failures per 1,000 devices and day", 0.5, why)
-                },
-                |given| given.input("training.reliability.failures_per_1000_devices_day"),
-            ),
-            stall: reliability.checkpoint_stall.as_ref().map_or_else(
-                || assumed("checkpoint stall", seconds(40.0), "BLOOM-176B, bigscience chronicles"),
-                |given| given.input("training.reliability.checkpoint_stall"),
-            ),
-            interval: interval(reliability),
-            restart: restart(reliability),
-            devices: devices.clone(),
-        },
+        (None, Some(devices)) => devices.clone(),
+    };
+    let shipped = whole_run::Calibration::shipped()?;
+    let mut planned = Goodput::usual(devices, Losses::of_runs(&shipped)?);
+    if let Goodput::Failures { rate, stall, interval: every, losses, restart: again, .. } =
+        &mut planned
+    {
+        let said = |key: &str| format!("training.reliability.{key}");
+        let failures = given.failures_per_1000_devices_day.as_ref();
+        replace(rate, failures.map(|it| it.input(&said("failures_per_1000_devices_day"))));
+        let stalls = given.checkpoint_stall.as_ref();
+        replace(stall, stalls.map(|it| it.input(&said("checkpoint_stall"))));
+        replace(&mut losses.warm_up, given.warm_up.as_ref().map(|it| it.input(&said("warm_up"))));
+        let evaluation = given.evaluation.as_ref();
+        replace(&mut losses.evaluation, evaluation.map(|it| it.input(&said("evaluation"))));
+        let setbacks = given.setbacks.as_ref();
+        replace(&mut losses.setbacks, setbacks.map(|it| it.input(&said("setbacks"))));
+        *again = restart(given);
+        *every = interval(given);
+    }
+    Ok(planned)
+}
+
+/// What is given stands in for what is assumed.
+fn replace<Q>(assumed: &mut Input<Q>, given: Option<Input<Q>>) {
+    if let Some(given) = given {
+        *assumed = given;
     }
 }
 
