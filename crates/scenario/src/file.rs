@@ -112,6 +112,9 @@ pub struct Training {
     pub stages: Vec<Stage>,
     /// Number format of the matrix products.
     pub precision: Located<Precision>,
+    /// Layers that predict tokens further ahead (MTP) train as well; those of a model that has them
+    /// do in `pretrain`.
+    pub mtp: Option<Located<bool>>,
     /// The optimizer; adamw.
     #[serde(default)]
     pub optimizer: Optimizer,

@@ -140,12 +140,13 @@ fn generation(
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
     let speculation = match &service.speculative {
-        Some(given) => Some(speculation::plan(given, service, files, &asked)?),
+        Some(given) => Some(speculation::plan(given, service, (files, &model), &asked)?),
         None => None,
     };
     let engine = Engine::of(service, device, &served, &asked, notes)?;
+    let tower = tower(&model, device, service.precision.value, &asked)?;
     let (replica, instances) =
-        replica(service, device, &served, &asked, prefill, speculation, &engine)?;
+        replica(service, device, &served, &asked, (prefill, tower), speculation, &engine)?;
     super::network(notes, device, replica.devices.value.value);
     let rent = Tenant {
         catalog,
@@ -344,7 +345,7 @@ impl Engine {
     /// If the calibration has no such combination.
     fn instances(
         &self,
-        (accelerator, model): (&Accelerator, &Model),
+        (accelerator, model, tower): (&Accelerator, &Model, Time),
         speculation: Option<&Speculation>,
         precision: Precision,
         (spread, prefill): (Spread, Option<Spread>),
@@ -363,6 +364,7 @@ impl Engine {
             drafted: speculation.map_or(0, |it| it.tokens.value as u32),
             draft: draft.map(|draft| (&*draft.model, instance::weights(precision))),
             adapters: self.adapters,
+            tower,
         };
         Instances::new(&parts, &self.calibration).map(Some)
     }
@@ -385,6 +387,19 @@ fn adapters(service: &Inference, model: &Model, generates: bool) -> Result<Optio
     Ok(Some(Adapters { count: given.count.value as f64, each }))
 }
 
+/// Time that towers for images and sound add to a token of a prompt, on one device: a request's images
+/// and sound, over the tokens of its prompt.
+fn tower(
+    model: &Model,
+    accelerator: &Accelerator,
+    precision: Precision,
+    asked: &Asked,
+) -> Result<Time> {
+    let whole = network::beside(model, accelerator, precision)?;
+    let prompts = asked.classes.iter().map(|class| class.share.value.get() * class.tokens().0);
+    Ok(whole * (1.0 / prompts.sum::<f64>().max(1.0)))
+}
+
 /// A replica and, where tokens are generated, the instances that it consists of.
 ///
 /// # Errors
@@ -394,7 +409,7 @@ fn replica(
     device: &Accelerator,
     served: &Served,
     asked: &Asked,
-    prefill: f64,
+    (prefill, tower): (f64, Time),
     speculation: Option<Speculation>,
     engine: &Engine,
 ) -> Result<(Replica, Option<Instances>)> {
@@ -413,7 +428,8 @@ fn replica(
     let beside = draft.map_or(Data::default(), |draft| draft.weights.value);
     let one = Spread { tensor: 1, pipeline: 1, data: 1, whole_experts: false };
     let instances = |spreads| {
-        engine.instances((device, model), speculation.as_ref(), service.precision.value, spreads)
+        let precision = service.precision.value;
+        engine.instances((device, model, tower), speculation.as_ref(), precision, spreads)
     };
     let whole = instances((one, None))?;
     let least = whole.as_ref().map_or_else(|| served.weights().value, |it| it.weights().0) + beside;

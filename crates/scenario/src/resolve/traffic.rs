@@ -272,7 +272,9 @@ pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
         given => given.as_ref().map(|given| (given.spread.central().value * 1e3).ceil() as u64),
     };
     let whole = |given: &Option<Located<u64>>| given.as_ref().map(|it| it.value);
-    for (given, most) in [(&traffic.images, 1 << 16), (&traffic.image_size, 1 << 16)] {
+    for (given, most) in
+        [(&traffic.images, 1 << 16), (&traffic.image_size, 1 << 16), (&traffic.steps, 1 << 16)]
+    {
         if let Some(it) = given.as_ref().filter(|it| !(1..=most).contains(&it.value)) {
             return Err(Error::input(format!("{} is not between 1 and {most}", it.value))
                 .at(Some(&it.place)));
@@ -282,6 +284,8 @@ pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
         images: whole(&traffic.images),
         image_size: whole(&traffic.image_size),
         sound,
+        steps: whole(&traffic.steps),
+        guided: traffic.guidance.as_ref().map(|it| it.value > 1.0),
         ..ModelInput::default()
     })
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Placed, Result};
-use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
+use flopcast_core::estimate::plan::{Card, Choice, Deadline, TrainingPlan};
 use flopcast_core::kernel;
 use flopcast_core::kernel::network::{Setup, Task, half_width};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
@@ -79,7 +79,6 @@ pub(super) fn plan(
     let device = placement::accelerator(catalog, &training.hardware)?;
     let devices = devices(training)?;
     let Counted { work, model, ratio, trained } = work(file, training, files, notes)?;
-    let adapted = model.parameters().total;
     notes
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
@@ -104,7 +103,7 @@ pub(super) fn plan(
     let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
     let prediction = prediction.map(|asked| Prediction {
         work: ratio,
-        trained,
+        trained: trained.min(1.0),
         state: State { trained, ..asked.state },
         ..asked
     });
@@ -181,7 +180,7 @@ pub(super) fn plan(
         owned,
         costs,
         trainable: training.recipe.row().adapters.then(|| {
-            let count = (trained * adapted as f64).round();
+            let count = (trained * whole.parameters().total as f64).round();
             let formula = format!("adapters of {}", whole.name);
             Input::new("training.trainable_parameters", count, Basis::Derived { formula })
         }),
@@ -374,7 +373,8 @@ fn state(training: &Training) -> Result<State> {
         Precision::Fp4 => 0.5625,
         _ => 2.0,
     };
-    state.frozen = training.recipe.row().frozen_bytes.min(stored);
+    let recipe = training.recipe.row();
+    state.frozen = if recipe.adapters { recipe.frozen_bytes.min(stored) } else { 0.0 };
     Ok(state)
 }
 
@@ -542,7 +542,7 @@ struct Counted {
     model: Arc<Model>,
     /// FLOPs of the recipe / FLOPs of training all weights on the same data.
     ratio: f64,
-    /// Part of the parameters that is trained.
+    /// Parameters that are trained / those of the model as it is named.
     trained: f64,
 }
 
@@ -563,6 +563,7 @@ fn work(
     let at = |sequence: Option<u64>| ModelInput {
         sequence,
         image_size: data.image_size.as_ref().map(|s| s.value),
+        training: true,
         ..ModelInput::default()
     };
     let mut parts = Vec::new();
@@ -571,6 +572,15 @@ fn work(
     }
     let passes = &parts[0].1;
     let model = passes.policy.clone();
+    if training.mtp.is_none() && !passes.plain.ahead.is_empty() {
+        notes.choices.push(Choice {
+            path: "training.mtp",
+            value: passes.ahead.to_string(),
+            why: "layers that predict tokens further ahead train with the model, unless it is \
+                  tuned afterwards"
+                .to_owned(),
+        });
+    }
     if let (Some(wanted), Some(most)) = (longest, model.extents.max_sequence)
         && wanted > most
     {
@@ -621,7 +631,7 @@ fn work(
                 Input::new(name, FlopPerToken::from_stored(weighted), Basis::Derived { formula })
             };
             let halves = if model.input.decoder_sequence.is_some() { 2.0 } else { 1.0 };
-            let active = model.parameters().active as f64 / halves;
+            let active = passes.plain.parameters().active as f64 / halves;
             let six_nd = passes.plain().then(|| {
                 let formula = format!("6 x {active:.4e} parameters that a token passes");
                 let basis = Basis::Derived { formula };
