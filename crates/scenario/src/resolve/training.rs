@@ -268,6 +268,9 @@ fn prediction(
                 return Err(batch
                     .refuse(format!("a step holds at least one sequence of {sequence} tokens")));
             }
+            if sequences > MOST_SEQUENCES {
+                return Err(batch.refuse(format!("a step of {sequences:.0} sequences is none")));
+            }
             match training.parallelism {
                 Some(_) => sequences.round() as u64,
                 None => most_divisible(sequences),
@@ -769,6 +772,8 @@ fn efficiency(
 
 /// Samples that a device takes at once, where nobody says.
 const SAMPLES: f64 = 128.0;
+/// More sequences of a step are a mistake in the file: a count beyond it holds no product.
+const MOST_SEQUENCES: f64 = 4_294_967_296.0;
 
 /// The MFU of a network over whole samples: FLOPs / (peak x time), each operator timed by its
 /// kernel.
