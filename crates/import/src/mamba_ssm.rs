@@ -23,7 +23,8 @@ pub(crate) fn config(map: &Map<String, Json>) -> Result<Json> {
             Error::input(format!("`{}` of a Mamba configuration is no size", keys[0]))
         })
     };
-    let attends = map.get("attn_layer_idx").and_then(Json::as_array).is_some_and(|it| !it.is_empty());
+    let attends =
+        map.get("attn_layer_idx").and_then(Json::as_array).is_some_and(|it| !it.is_empty());
     let feeds = map.get("d_intermediate").and_then(Json::as_u64).unwrap_or(0) > 0;
     if attends || feeds {
         return Err(Error::input("layers of attention beside those of Mamba are not read")

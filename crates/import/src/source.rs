@@ -17,7 +17,8 @@ use serde_json::{Map, Value as Json, json};
 use super::joined::joined;
 use super::pipeline::{denoises, pipeline};
 use super::{
-    adapter, document, gguf, mamba_ssm, megatron, model_file, onnx, open_clip, params, safetensors, tensors,
+    adapter, document, gguf, mamba_ssm, megatron, model_file, onnx, open_clip, params, safetensors,
+    tensors,
 };
 
 /// The longest configuration or model file.
@@ -253,7 +254,9 @@ impl<'a> Source<'a> {
             }
         }
         let missing = (missing > 0).then(|| {
-            format!("{missing} of the {count} files of the model are not here: they are not counted")
+            format!(
+                "{missing} of the {count} files of the model are not here: they are not counted"
+            )
         });
         Ok((weights, missing))
     }

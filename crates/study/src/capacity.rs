@@ -549,33 +549,6 @@ impl WithinError {
     }
 }
 
-/// The most requests and replicas of a simulation of a whole fleet. Of a larger fleet, a part takes
-/// its part of the requests.
-const FLEET: (u64, u64) = (1_000_000, 500);
-
-/// The simulated fleet at the peak. Where any replica may get the next request, one stands for all.
-fn at_peak<S: StepTime + Sync>(
-    service: &Service,
-    simulation: &Simulation<'_, S>,
-    traffic: &Traffic,
-    fleet: &Fleet,
-    peak: RequestRate,
-    search: &Search,
-) -> Report {
-    let router = match service.demand.router {
-        GivenRouter::Random => {
-            return at_rate(simulation, traffic, peak / fleet.needed as f64, search, 1);
-        }
-        GivenRouter::RoundRobin => Router::RoundRobin,
-        GivenRouter::LeastOutstanding => Router::LeastOutstanding,
-    };
-    let replicas = fleet.needed.min(FLEET.1);
-    let requests = search.requests.saturating_mul(replicas).min(FLEET.0).max(search.requests);
-    let rate = peak * (replicas as f64 / fleet.needed as f64);
-    let search = Search { requests, ..*search };
-    at_rate(&simulation.times(replicas as u32, router), traffic, rate, &search, 1)
-}
-
 /// The fleet of a service for a peak, given the highest rate of a replica.
 ///
 /// # Errors

@@ -188,9 +188,8 @@ impl Model {
             let message = format!("{} has no layers that predict tokens further ahead", self.name);
             return Err(Error::input(message).hint("name a smaller model, or leave the draft out"));
         };
-        let one = |layer: &Layer| {
-            Layer { part: Part::Main, count: layer.count / depth, ..layer.clone() }
-        };
+        let one =
+            |layer: &Layer| Layer { part: Part::Main, count: layer.count / depth, ..layer.clone() };
         let layers = self.ahead.iter().map(one).collect();
         Self::new(format!("MTP layers of {}", self.name), layers, self.input, None)
     }

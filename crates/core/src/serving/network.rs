@@ -14,8 +14,8 @@ use crate::diagnostic::{Error, Result};
 use crate::kernel::Device;
 use crate::kernel::calibration::Calibration;
 use crate::kernel::network::{Setup, Task, Work, half_width};
-use crate::model::{Layer, Model, Part};
 use crate::model::input::AttentionCount;
+use crate::model::{Layer, Model, Part};
 use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{
     Data, DataPerRequest, Measure as _, Precision, Ratio, Requests, Share, Time, text,

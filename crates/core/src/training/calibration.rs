@@ -108,7 +108,9 @@ impl Known {
     fn reason(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Tested => None,
-            Self::Precision => Some(("never tested in this precision on this device", "device_new")),
+            Self::Precision => {
+                Some(("never tested in this precision on this device", "device_new"))
+            }
             Self::Kin => Some(("never tested on this device, but on its generation", "device_new")),
             Self::Relative => Some((
                 "neither this device nor its generation was ever tested in this precision",

@@ -307,7 +307,12 @@ fn kept_per_token(
     } else {
         0.0
     };
-    4.0 * d / residual + 2.0 * operand * d / gathered + 2.0 * attention / tensor + scores + mlp + routed
+    4.0 * d / residual
+        + 2.0 * operand * d / gathered
+        + 2.0 * attention / tensor
+        + scores
+        + mlp
+        + routed
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ pub fn prove<E: Evidence>(
     let enough = distinct >= E::METHOD.families;
     let (parts, mut known) = refit(random_splits(&families, if enough { splits } else { 0 }))?;
     let (_, mut new) = refit(one_out(&rows, |row| row.publisher().map(str::to_owned)))?;
-    let of_kind = |kind: &&'static str| Ok((*kind, refit(one_out(&rows, |row| row.apart(kind)))?.1));
+    let of_kind =
+        |kind: &&'static str| Ok((*kind, refit(one_out(&rows, |row| row.apart(kind)))?.1));
     let mut apart = E::APART.iter().map(of_kind).collect::<Result<Vec<_>>>()?;
     let mut after = whole.calibration.clone();
     fitted.clone_into(&mut after.fitted);
@@ -181,7 +182,8 @@ fn one_out<E: Evidence>(rows: &[&E], group: impl Fn(&E) -> Option<String>) -> Ve
     if names.len() < 2 {
         return Vec::new();
     }
-    let of = |name: &String| (0..rows.len()).filter(|&i| groups[i].as_ref() == Some(name)).collect();
+    let of =
+        |name: &String| (0..rows.len()).filter(|&i| groups[i].as_ref() == Some(name)).collect();
     names.iter().map(|name| Fold { name: (*name).clone(), held_out: of(name) }).collect()
 }
 

@@ -138,8 +138,7 @@ impl Passes {
     /// True if all weights are learned from every token once and no other model is asked, which is
     /// what 6 x parameters counts.
     pub(super) fn plain(&self) -> bool {
-        !self.adapted && self.asked.is_empty()
-            && (self.learned - 1.0).abs() < 1e-12
+        !self.adapted && self.asked.is_empty() && (self.learned - 1.0).abs() < 1e-12
     }
 
     /// Matmul FLOPs of one batch of the model's input.

@@ -68,7 +68,8 @@ impl Builder<'_> {
             (self.input.steps.is_some(), "steps", "usual for it; --steps says another number"),
             (self.input.guided.is_some(), "guided", "usual for it; --guidance says otherwise"),
         ] {
-            let asks = self.asked[4] && self.frame().chain.iter().any(|it| it.lets.contains_key(name));
+            let asks =
+                self.asked[4] && self.frame().chain.iter().any(|it| it.lets.contains_key(name));
             let value = if asks { self.name(name)? } else { None };
             match name {
                 "steps" => input.steps = value.as_ref().and_then(Value::whole).or(input.steps),
