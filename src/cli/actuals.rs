@@ -9,6 +9,7 @@ use flopcast_core::estimate::{Id, Place};
 use flopcast_core::quantity::text::QuantityError;
 use flopcast_core::quantity::{Time, text};
 use flopcast_core::serving::traffic::Trace;
+use flopcast_evidence::actuals::bench::{self, Bench};
 use flopcast_evidence::actuals::requests;
 use flopcast_evidence::actuals::{self, Expected};
 
@@ -20,7 +21,8 @@ use super::{Global, load};
 pub(super) struct Options {
     /// Logs of the run, one or several: `CodeCarbon`, Slurm's sacct, samples of power (nvidia-smi,
     /// DCGM, Prometheus), a bill (FOCUS, AWS CUR), exports of W&B, `MLflow` and Trackio, a line of
-    /// hours, kWh and cost; of a service, its requests, with their latencies, as CSV or JSON.
+    /// hours, kWh and cost; of a service, its requests, with their latencies, as CSV or JSON, or the
+    /// JSON of a load test (vllm bench serve, SGLang, guidellm, genai-perf, AIPerf, LLMPerf).
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The scenario that forecast it.
@@ -65,6 +67,12 @@ impl Options {
         }
         let catalog = load::catalog_of(&self.against, global)?;
         let scenario = load::scenario(&self.against, &catalog, global)?;
+        if let [(name, text)] = logs.as_slice()
+            && let Some(runs) = Bench::read(text).map_err(|error| error.within(name))?
+        {
+            let calibrate = self.calibrate_tpot.is_some();
+            return global.print(&bench::compare(&scenario, &runs, calibrate)?);
+        }
         let of_requests = logs.iter().find(|(_, text)| Trace::looks_like(text));
         let comparison = if let Some((name, log)) = of_requests {
             if logs.len() > 1 {

@@ -51,8 +51,7 @@ impl Options {
         let mut all = Vec::new();
         for path in &self.files {
             let catalog = load::catalog_of(path, global)?;
-            let scenario = load::scenario(path, &catalog, global)?;
-            let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
+            let (forecast, engine) = load::snapshot(path, &catalog, global)?;
             let baseline = self.baseline_of(&earlier, &forecast);
             let findings = policy.judge(&forecast, baseline)?;
             let given_by_lock = catalog.given_by_lock().to_vec();
@@ -93,7 +92,7 @@ fn kept_by_lock(
 ) -> Vec<String> {
     let known = || {
         let catalog = load::catalog(global)?;
-        judge(&load::snapshot(&load::scenario(path, &catalog, global)?, &catalog)?.0)
+        judge(&load::snapshot(path, &catalog, global)?.0)
     };
     let known = known().map_or(Vec::new(), |known| known.verdicts);
     let pairs = findings.verdicts.iter().zip(known);

@@ -6,8 +6,9 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::serving::capacity::Search;
 use flopcast_live::{Snapshot as Fetched, Store};
-use flopcast_report::{Report, json};
+use flopcast_report::json;
 use flopcast_scenario::document::Node;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::{Files, reader, resolve};
@@ -15,6 +16,7 @@ use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty;
 use flopcast_study::uncertainty::Sampling;
 
+use super::capacity::Ready;
 use super::input::{document, names, read_bytes, read_head, read_text, size};
 use super::project::Project;
 use super::{Global, hub, lock, tell};
@@ -166,16 +168,14 @@ pub(super) fn engine(scenario: &Scenario, catalog: &Catalog) -> Result<Engine> {
     engine
 }
 
-/// A scenario's forecast with the derivation of every figure.
-pub(super) fn report(scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
-    let engine = engine(scenario, catalog)?;
-    Ok(Report::new(scenario, &engine.recorded().run()?, engine.predicted()))
-}
-
 /// A scenario's forecast as a snapshot, with the engine that made it.
-pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapshot, Engine)> {
-    let mut engine = engine(scenario, catalog)?;
-    let mut report = Report::new(scenario, &engine.recorded().run()?, engine.predicted());
+pub(super) fn snapshot(
+    path: &Path,
+    catalog: &Catalog,
+    global: &Global,
+) -> Result<(Snapshot, Engine)> {
+    let ready = Ready::of(path, catalog, global, &Search::default(), false)?;
+    let (mut engine, mut report) = ready.report(catalog)?;
     if uncertainty::has_ranges(&mut engine) {
         report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
     }

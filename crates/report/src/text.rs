@@ -1,4 +1,13 @@
 //! Cutting, wrapping and escaping of text: the one place for each.
+//!
+//! Texts of users and of files they name reach a terminal, a page, a spreadsheet or a pull request.
+//! [`visible`] writes characters that act there (control characters, marks of writing direction,
+//! characters without width) as escapes; each renderer then escapes the marks of its own form.
+//!
+//! ```
+//! use flopcast_report::text::visible;
+//! assert_eq!(visible("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+//! ```
 
 use std::fmt::Write as _;
 
@@ -22,7 +31,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Characters of a text.
+/// The number of characters of a text, as a terminal counts them.
 pub fn length(text: &str) -> usize {
     text.chars().count()
 }
@@ -67,6 +76,7 @@ pub fn json(value: &serde_json::Value) -> String {
     out
 }
 
+/// The text with every character that acts written as an escape, unless it is `kept`.
 fn escaped(text: &str, kept: fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

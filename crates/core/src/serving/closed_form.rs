@@ -219,12 +219,16 @@ impl Replica {
         } else {
             &asked.context + Traced::constant(block)
         };
+        // What all prompts begin with is held once.
+        let shared = f64::from(pool.limits.shared * pool.limits.block);
+        let held = held - Traced::constant(TokensPerRequest::from_stored(shared));
         let most = room(&held).min(&limit);
         let most = most.max(&Traced::constant(1.0)).named("sequences of a full batch");
         let length = match &self.output {
             Some(output) => (self.input.trace() + output.trace()).ceil(),
             None => self.input.trace().ceil(),
         };
+        let length = length - Traced::constant(TokensPerRequest::from_stored(shared));
         let concurrency = room(&length).min(&limit);
         let factors = Factors::of(self, instances, demand);
         let split = self.split(instances, &engines, &asked, &factors);

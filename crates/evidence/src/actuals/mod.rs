@@ -1,10 +1,14 @@
 //! The measured resources of a run or a service beside the forecast, item by item, with the reasons
 //! for a difference as far as the two sides tell them.
-//!
-//! Energy = device-hours x power, cost = device-hours x price, CO2e = facility energy x grid. If
-//! both sides know the factors, the ratio of an item is the product of the ratios of its factors. A
-//! figure that was not metered is unknown, never zero, and explains nothing.
+//! ```text
+//! energy = device-hours x power     cost = device-hours x price     CO2e = facility energy x grid
+//! actual / forecast of an item = product of the ratios of its factors, where both sides know them
+//! ```
+//! A log is recognised by its columns, whatever their order. A figure that was not metered is
+//! unknown, never zero, and explains nothing; a cell that cannot be read makes its sum unknown and
+//! is noted with its line.
 
+pub mod bench;
 mod bill;
 mod codecarbon;
 mod compare;
@@ -47,6 +51,8 @@ pub enum Form {
     Plain,
     /// Requests to a service with their latencies: see [`requests`].
     Requests,
+    /// Results of a load test: see [`bench`].
+    Bench,
 }
 
 /// What a log is held against, as far as reading it depends on that.
@@ -141,7 +147,8 @@ impl Form {
     /// The name of the kind of log.
     pub fn name(self) -> &'static str {
         let known = Self::KNOWN.iter().find(|(form, ..)| *form == self);
-        known.map_or("log of requests", |(_, name, ..)| name)
+        let other = if self == Self::Bench { "results of a load test" } else { "log of requests" };
+        known.map_or(other, |(_, name, ..)| name)
     }
 }
 
@@ -180,7 +187,7 @@ pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form,
             Form::Tracker => tracker::read(tables, expected),
             Form::Plain => plain::read(tables),
             // A log of requests has none of the columns above, and is read elsewhere.
-            Form::Requests => Measured::default(),
+            Form::Requests | Form::Bench => Measured::default(),
         };
         read.push((*form, measured));
     }
@@ -210,7 +217,9 @@ fn of_text(text: &str) -> Result<Log> {
     for (_, name, columns, _) in Form::KNOWN {
         error = error.hint(format!("{name}: columns such as {columns}"));
     }
-    Err(error.hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"))
+    Err(error
+        .hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s")
+        .hint("load test: the JSON of vllm bench serve, SGLang, guidellm, AIPerf, LLMPerf"))
 }
 
 /// What a JSON text holds.

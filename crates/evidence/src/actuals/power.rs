@@ -63,7 +63,7 @@ const GPUS: &[&str] = &[
 ];
 /// Columns of the machine.
 const HOSTS: &[&str] = &["hostname", "Hostname", "host", "node", "instance", "run_name", "run_id"];
-/// A gap between two samples that is this many times the usual one was not sampled.
+/// The length of a gap, in usual gaps between two samples, from which on it was not sampled.
 const GAP: f64 = 5.0;
 /// The least gap that was not sampled, in seconds.
 const LEAST_GAP_S: f64 = 5.0;
@@ -108,6 +108,7 @@ pub(super) fn read(tables: &[Table]) -> Measured {
     measured
 }
 
+/// The samples of one table, by GPU.
 fn of_table(table: &Table, odd: &mut Odd) -> Series {
     let (time, power) = (table.first(TIMES).unwrap_or_default(), table.first(POWERS));
     let wide: Vec<(String, String)> = match power {
@@ -189,6 +190,7 @@ fn unit(table: &Table, time: &str) -> f64 {
     stamp::epoch(least).map_or(1.0, |(_, unit)| unit)
 }
 
+/// The moment of a row in seconds; one that cannot be read is noted.
 fn moment(row: Row<'_>, time: &str, unit: f64, odd: &mut Odd) -> Option<f64> {
     let moment = row.text(time).and_then(stamp::read);
     if moment.is_none() {
