@@ -335,8 +335,15 @@ mod tests {
             ["all-linear"] => Targets::AllLinear,
             names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         };
-        let (ranks, saved) = (Vec::new(), Vec::new());
-        let mut adapter = Adapter { rank: 16, targets, ranks, saved, magnitudes: false };
+        let mut adapter = Adapter {
+            rank: 16,
+            targets,
+            ranks: Vec::new(),
+            saved: Vec::new(),
+            magnitudes: false,
+            excluded: Vec::new(),
+            layers: None,
+        };
         change(&mut adapter);
         Ok(adapted(&phi3(), &adapter)?.parameters().trainable)
     }
