@@ -151,6 +151,7 @@ impl<'a> Space<'a> {
         self.axes.iter().zip(digits).map(|(axis, digit)| axis.choices[digit].shown.as_str())
     }
 
+    /// The scenario file of a combination.
     fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
         let mut document = self.document.clone();
         for (axis, digit) in self.axes.iter().zip(digits) {
@@ -183,6 +184,7 @@ impl<'a> Space<'a> {
         self.resolved(&self.digits(number))
     }
 
+    /// The scenario of a combination. Parts that several combinations share are resolved once.
     fn resolved(&self, digits: &[usize]) -> Result<Scenario> {
         let (catalog, models) = (self.catalog, &self.models);
         let file = LazyCell::new(|| self.file(digits));
@@ -218,6 +220,7 @@ impl<'a> Space<'a> {
 }
 
 impl Point {
+    /// A combination that cannot be forecast, with the reason.
     fn impossible(error: &Error) -> Self {
         Self { estimate: None, obstacle: Some(error.message().to_owned()) }
     }

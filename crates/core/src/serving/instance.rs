@@ -123,7 +123,7 @@ pub struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// What the fit knows of it.
+    /// The knowledge that the fit has of it.
     fn regime(&self, calibration: &Calibration, engine: &Engine) -> Regime {
         let wide = |spread: Spread| spread.tensor * spread.pipeline * spread.data > 16;
         let seen = calibration.facts.accelerators.iter().any(|it| it == self.accelerator);
@@ -136,6 +136,7 @@ impl Parts<'_> {
         }
     }
 
+    /// The source of the step time in words: engine, device and degrees.
     fn words(&self) -> String {
         let Spread { tensor, pipeline, data, .. } = self.spread;
         let spread = match (pipeline, data) {
@@ -243,7 +244,7 @@ impl Instances {
         (of(&self.decode), self.prefill.as_ref().map(|(prefill, _)| of(prefill)))
     }
 
-    /// What the fit knows of such a replica.
+    /// The knowledge that the fit has of such a replica.
     pub fn regime(&self) -> Regime {
         self.regime
     }
@@ -338,6 +339,8 @@ impl Instances {
 }
 
 impl Pool {
+    /// The instances as the simulator runs them: a request goes to the one with the fewest
+    /// unanswered.
     fn fleet(&self) -> Fleet<'_, Speculative<Roofline>> {
         let Self { time, limits, count, .. } = self;
         Fleet { time, limits: *limits, replicas: *count, router: Router::LeastOutstanding }

@@ -82,7 +82,7 @@ pub fn whole_run_spread(useful: Time) -> f64 {
 const WARM_UP: f64 = 40.0;
 /// Time of evaluations / time of steps.
 const EVALUATION: f64 = 0.06;
-/// What runs of many days lose beside it.
+/// The further loss of runs of many days.
 const LONG_RUNS: f64 = 0.4;
 
 /// Size of a full checkpoint.

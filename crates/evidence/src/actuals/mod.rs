@@ -50,14 +50,14 @@ pub enum Form {
     Requests,
 }
 
-/// What a log is held against, as far as reading it depends on that.
+/// The scenario's side of a comparison, as far as reading a log depends on it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Expected<'a> {
     /// Devices of the forecast.
     pub devices: Option<f64>,
     /// The forecast's hardware in words.
     pub hardware: &'a str,
-    /// Where instances are looked up.
+    /// The catalog in which instances are looked up.
     pub catalog: Option<&'a Catalog>,
 }
 
@@ -188,6 +188,10 @@ pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form,
     Ok(read)
 }
 
+/// The log that a text holds, by its first characters and its columns.
+///
+/// # Errors
+/// If it is of no form that is known.
 fn of_text(text: &str) -> Result<Log> {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     let table = if start.starts_with(['{', '[']) {
@@ -214,7 +218,7 @@ fn of_text(text: &str) -> Result<Log> {
     Err(error.hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"))
 }
 
-/// What a JSON text holds.
+/// The content of a JSON text.
 enum Objects {
     /// Series of Prometheus.
     Samples(Vec<Value>),

@@ -79,7 +79,7 @@ pub fn at_rate<S: Server>(
 /// rate and profile are not looked at. `progress` hears the share that is done.
 ///
 /// # Errors
-/// Where a single request on an idle replica breaks the objective: which bound forbids it; and
+/// If a single request on an idle replica breaks the objective: which bound forbids it; and
 /// where no request can be answered at all.
 pub fn highest_rate<S: Server>(
     server: &S,

@@ -229,6 +229,7 @@ impl<S: StepTime> Simulation<'_, S> {
         collector.report(|span| (pool.utilisation(span), None))
     }
 
+    /// The collector of the statistics that this simulation keeps.
     fn collector(&self) -> Collector {
         Collector::new(&self.slo, self.api_server, self.warm_up, self.records)
     }
@@ -254,6 +255,7 @@ impl<S: StepTime + Sync> Server for Simulation<'_, S> {
     }
 }
 
+/// The request of an arrival; a prompt and an answer have at least one token.
 fn request(id: u64, arrival: &Arrival) -> Request {
     Request {
         id,
@@ -302,6 +304,7 @@ struct TransferRun<'a, S> {
 }
 
 impl<'a, S: StepTime> TransferRun<'a, S> {
+    /// A KV transfer without prompts on the way.
     fn new(transfer: &KvTransfer<'a, S>) -> Self {
         Self {
             decode: Pool::new(&transfer.decode),
@@ -349,6 +352,7 @@ impl<'a, S: StepTime> TransferRun<'a, S> {
         waiting
     }
 
+    /// Lets every prompt end, arrive and be answered.
     fn drain(&mut self, prefill: &mut Pool<'a, S>, collector: &mut Collector) {
         let Self { handed, latency, per_token, .. } = self;
         prefill.drain(&mut |prompt: Finished| {

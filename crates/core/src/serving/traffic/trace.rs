@@ -116,7 +116,7 @@ fn pair(names: [&str; 2], number: &impl Fn(&str) -> Option<f64>) -> Option<[f64;
     Some([number(names[0])?, number(names[1])?])
 }
 
-/// What a row says of how long its answer took, in seconds.
+/// The time that an answer took by its row, in seconds.
 fn taken(number: &impl Fn(&str) -> Option<f64>) -> Option<[f64; 2]> {
     TAKEN.iter().find_map(|(names, unit)| pair(*names, number).map(|pair| pair.map(|x| x * unit)))
 }
