@@ -29,7 +29,7 @@ const NF4: f64 = 4.127 / 8.0;
 /// The verdict of memory of a row in the columns of `docs/backtest.md`.
 ///
 /// # Errors
-/// What is missing or unknown: the row cannot be scored.
+/// If something is missing or unknown: the row cannot be scored.
 pub fn verdict(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
     let named = |column: &str| row.text(column).ok_or_else(|| row.error(column, "empty"));
     let sequence = row.count("seq_len")?;

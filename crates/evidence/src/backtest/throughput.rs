@@ -193,6 +193,7 @@ fn familiarity(row: &Scored, seen: bool) -> Familiarity {
     }
 }
 
+/// The kind of a run: adapters, experts, or dense.
 fn kind(case: &Case) -> &'static str {
     if case.trained < 1.0 {
         "lora"
@@ -203,6 +204,7 @@ fn kind(case: &Case) -> &'static str {
     }
 }
 
+/// The groups that a run is scored in.
 fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {
     let table = case.table.iter().map(|table| ("table", table.clone()));
     let mut groups = vec![

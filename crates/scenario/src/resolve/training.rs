@@ -508,7 +508,7 @@ fn interval(reliability: &Reliability) -> Option<Input<Time>> {
     Some(given.input("training.reliability.checkpoint_interval"))
 }
 
-/// The time that a restart takes: as given, or ten minutes (MegaScale, arXiv:2402.15627).
+/// The time that a restart takes: as given, or ten minutes (`MegaScale`, arXiv:2402.15627).
 fn restart(reliability: &Reliability) -> Input<Time> {
     reliability.restart.as_ref().map_or_else(
         || assumed("restart", seconds(600.0), "MegaScale (arXiv:2402.15627)"),
@@ -516,6 +516,7 @@ fn restart(reliability: &Reliability) -> Input<Time> {
     )
 }
 
+/// A time in seconds.
 fn seconds(value: f64) -> Time {
     Time::new::<time::second>(value)
 }
