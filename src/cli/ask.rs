@@ -48,6 +48,9 @@ pub(super) struct Asked {
     /// Also write the scenario that these flags make, to go on from.
     #[arg(long, help_heading = HEADING, value_name = "OUT.yaml", requires = "model")]
     write_scenario: Option<PathBuf>,
+    /// Write over a result file that exists.
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 /// A scenario that flags made.
@@ -81,7 +84,7 @@ impl Asked {
         };
         let text = self.text(model, requests, global)?;
         if let Some(path) = &self.write_scenario {
-            output::write(path, &text, false)?;
+            output::write(path, &text, self.force)?;
         }
         let global = Global { asked: Some(Written { text }), ..global.clone() };
         Ok((global, Some(PathBuf::from(NAME))))
@@ -221,7 +224,7 @@ fn scalar(text: &str) -> String {
     if begins && text.chars().all(plain) && !words.contains(&text.to_lowercase().as_str()) || read {
         text.to_owned()
     } else {
-        serde_json::Value::from(text).to_string()
+        flopcast_import::export::quoted(&serde_json::Value::from(text))
     }
 }
 

@@ -1,4 +1,7 @@
 //! PEFT adapters: `adapter_config.json`, low-rank matrices beside the weights of a base.
+//!
+//! The base is a configuration beside the file, a path, or a preset by its name on the Hub
+//! ([`crate::source`] finds it); [`flopcast_core::model::adapt`] counts the adapter on it.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Model;
@@ -141,6 +144,7 @@ fn alternatives(pattern: &str) -> Vec<String> {
     done
 }
 
+/// The last part of a module's path.
 fn last(path: &str) -> String {
     path.rsplit('.').next().unwrap_or(path).to_owned()
 }

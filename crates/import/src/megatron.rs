@@ -1,4 +1,8 @@
 //! Models of Megatron and `NeMo`: YAML whose keys are the arguments of the trainer.
+//!
+//! They become the section `transformer` of a scenario. Arguments that change the architecture
+//! beyond a plain decoder (latent attention, hybrid layers) are refused, since leaving them out
+//! would count another model.
 
 use flopcast_core::diagnostic::{Error, Result};
 use serde_json::{Map, Value as Json, json};
@@ -30,6 +34,7 @@ fn plain(map: &Map<String, Json>) -> Map<String, Json> {
         .collect()
 }
 
+/// True for a section that has the sizes of a decoder.
 fn is_it(map: &Map<String, Json>) -> bool {
     ["num_layers", "hidden_size", "num_attention_heads"].iter().all(|key| map.contains_key(*key))
 }

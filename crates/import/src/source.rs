@@ -1,4 +1,9 @@
-//! Models in files and folders of any kind: which reader reads what.
+//! Models in files and folders of any kind: the choice of the reader.
+//!
+//! A file is read by its ending or, without one, by its first bytes; a folder by the first of the
+//! files that say what it holds (`model_index.json`, `modules.json`, `adapter_config.json`,
+//! `config.json`, `params.json`, then weights). Weights beside a configuration give the bytes of
+//! its parameters, from their headers alone. References from file to file are followed four deep.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +23,7 @@ use super::{
 
 /// The longest configuration or model file.
 const MAX_TEXT: u64 = 16 << 20;
-/// Larger graphs are refused.
+/// The largest graph in bytes.
 const MAX_GRAPH: u64 = 4 << 30;
 /// The most files of one model.
 const MAX_FILES: usize = 2048;
@@ -31,17 +36,17 @@ pub trait Files {
     /// If it is not there or cannot be read.
     fn head(&self, path: &str, most: u64) -> Result<Vec<u8>>;
 
-    /// The size of a file in bytes; none for what is not there or no file.
+    /// The size of a file in bytes; `None` if there is no such file.
     fn size(&self, path: &str) -> Option<u64>;
 
-    /// The names in a folder, in alphabetical order; none for what is no folder.
+    /// The names in a folder, in alphabetical order; `None` if it is no folder.
     fn names(&self, path: &str) -> Option<Vec<String>>;
 }
 
-/// Deeper references from file to file are a mistake, most likely a circle.
+/// The deepest reference from file to file; deeper ones are a circle.
 const MOST_DEPTH: u32 = 4;
 
-/// A model of a file or folder.
+/// The model of a file or folder, on an input.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     files: &'a dyn Files,
@@ -57,7 +62,10 @@ impl<'a> Source<'a> {
         Self { files, input, bindings, depth: 0 }
     }
 
-    /// A file that another one names.
+    /// The model of a file that another one names.
+    ///
+    /// # Errors
+    /// If references go too deep, or as [`Source::read`].
     fn named(&self, path: &str) -> Result<Model> {
         if self.depth >= MOST_DEPTH {
             return Err(Error::input("files of the model name one another in a circle"));
@@ -89,7 +97,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A file whose name says nothing.
+    /// The model of a file whose name says nothing, by its first bytes.
     fn by_content(&self, path: &str) -> Result<Model> {
         let start = self.files.head(path, 64)?;
         let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -130,6 +138,8 @@ impl<'a> Source<'a> {
         Ok(model)
     }
 
+    /// The model of a JSON file, by its keys: an index of weights, an adapter, `params.json`, a
+    /// pipeline or a component of one, else a configuration of the Hub.
     fn of_json(&self, path: &str, json: &Json) -> Result<Model> {
         let (name, beside) = (last(path), folder_of(path));
         if let Json::Array(modules) = json
@@ -457,10 +467,12 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
+    /// A JSON file, with the repairs of [`config::lenient`].
     fn parsed(&self, path: &str) -> Result<Json> {
         Ok(config::lenient::json(&self.text(path)?)?.0)
     }
 
+    /// A text file of at most 16 MiB.
     fn text(&self, path: &str) -> Result<String> {
         String::from_utf8(self.whole(path, MAX_TEXT)?)
             .map_err(|_| Error::input(format!("{path} is not UTF-8 text")))
@@ -535,6 +547,7 @@ fn folder_of(path: &str) -> &str {
     path.rfind(['/', '\\']).map_or("", |at| &path[..=at])
 }
 
+/// A name in a folder, as one path.
 fn join(folder: &str, name: &str) -> String {
     match (folder, name) {
         ("", name) => name.to_owned(),

@@ -12,6 +12,7 @@ use flopcast_core::provenance::Inputs as _;
 use flopcast_core::quantity::Distribution;
 use flopcast_core::quantity::text::convert;
 use flopcast_core::random::Stream;
+use flopcast_core::training::predict::RUN_ERROR;
 
 /// Percentiles that are reported.
 pub const PERCENTILES: [u32; 6] = [5, 10, 50, 80, 90, 95];
@@ -85,9 +86,9 @@ pub fn has_ranges(engine: &mut Engine) -> bool {
     factors(engine, false).0.iter().any(|factor| !PREDICTIONS.contains(&factor.name.as_str()))
 }
 
-/// The names of the inputs whose distribution is the error of a step-time model: of training, of
-/// serving.
-const PREDICTIONS: [&str; 2] = ["predicted throughput", STEP_ERROR];
+/// The names of the inputs whose distribution is the error of a model: of a step and of a run of
+/// training, of a step of serving.
+const PREDICTIONS: [&str; 3] = ["predicted throughput", RUN_ERROR, STEP_ERROR];
 /// See [`PREDICTIONS`].
 const STEP_ERROR: &str = "error of the predicted step";
 
@@ -136,7 +137,7 @@ pub fn predicted(engine: &Engine) -> Option<Predicted> {
 /// The ranges of the figures of a forecast.
 ///
 /// # Errors
-/// Where the forecast at the central values fails. Samples that fail (a model that does not fit
+/// If the forecast at the central values fails. Samples that fail (a model that does not fit
 /// at an extreme) are left out.
 pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let mut engine = engine.clone();
@@ -212,6 +213,7 @@ fn factors(engine: &mut Engine, model_error: bool) -> (Vec<Factor>, Vec<Option<u
     (factors, places)
 }
 
+/// Sets the inputs of each factor to its value.
 fn set(engine: &mut Engine, places: &[Option<usize>], value: impl Fn(usize) -> f64) {
     let mut index = 0;
     engine.for_each_input(&mut |input| {
@@ -245,6 +247,7 @@ enum Table<'a> {
 impl<'a> Table<'a> {
     const STEPS: usize = 2048;
 
+    /// The quantiles of a distribution: exact, or interpolated where the exact ones take long.
     fn of(distribution: &'a Distribution) -> Self {
         match distribution {
             Distribution::Range { .. } => Self::Exact(distribution),
@@ -258,6 +261,7 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The value below which a share of the distribution lies.
     fn quantile(&self, share: f64) -> f64 {
         match self {
             Self::Exact(distribution) => distribution.quantile(share.clamp(1e-12, 1.0 - 1e-12)),

@@ -1,4 +1,6 @@
-//! Speculative decoding: how many tokens are drafted, and by what.
+//! Speculative decoding: the number of tokens that are drafted, and the model that drafts them.
+//!
+//! `serving::speculative` computes what it saves (Leviathan et al. 2023, arXiv:2211.17192).
 
 use std::sync::Arc;
 
@@ -17,13 +19,13 @@ use super::training::built;
 /// The name of a draft that the model has in itself: its layers for tokens further ahead.
 const OWN: &str = "mtp";
 
-/// More draft tokens than any engine takes.
+/// The most draft tokens of an engine.
 const MOST: u32 = 64;
 
-/// What is drafted for a service.
+/// The speculation of a service.
 ///
 /// # Errors
-/// Drafts for a network that generates nothing, none, or too many.
+/// If the network generates nothing, or there are no drafts or too many.
 pub(super) fn plan(
     given: &Speculative,
     service: &Inference,
@@ -33,11 +35,11 @@ pub(super) fn plan(
     let name = |key: &str| format!("inference.speculative.{key}");
     let refuse = |what: &str| Error::input(what).at(Some(&given.tokens.place));
     if asked.classes.iter().all(|class| class.output.is_none()) {
-        return Err(refuse("there are no tokens to guess: the model answers in one pass")
+        return Err(refuse("there are no tokens to draft: the model answers in one pass")
             .hint("give inference.traffic.output_tokens, or leave speculative out"));
     }
     if !(1..=MOST).contains(&given.tokens.value) {
-        return Err(refuse(&format!("from 1 to {MOST} tokens are guessed for a verification"))
+        return Err(refuse(&format!("from 1 to {MOST} tokens are drafted for a verification"))
             .hint("3 to 8 are usual; leave inference.speculative out for none"));
     }
     let place = given.tokens.place.cited();
@@ -55,6 +57,10 @@ pub(super) fn plan(
     })
 }
 
+/// The draft model at the mean length of a request, with its weights in the format of the service.
+///
+/// # Errors
+/// If the model cannot be built.
 fn draft(
     spec: &Located<Spec>,
     service: &Inference,
