@@ -12,6 +12,7 @@ mod pools;
 mod power;
 mod recipe;
 mod rent;
+mod rollout;
 mod site;
 mod speculation;
 mod spread;
