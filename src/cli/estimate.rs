@@ -111,19 +111,6 @@ impl Ranges {
     }
 }
 
-/// The warning on what a fleet by means leaves out.
-fn by_means(objective: &Objective) -> String {
-    let what = if objective.is_empty() {
-        "the fleet is what throughput alone needs, from means in closed form".to_owned()
-    } else {
-        format!(
-            "the fleet is what throughput alone needs: the closed form does not hold {}",
-            objective.words()
-        )
-    };
-    format!("{what}; `--simulate` and `flopcast capacity` size it by percentiles of latency")
-}
-
 /// Refuses a forecast that assumes what the policy wants given.
 fn strictly(policy: &Policy, report: &Report) -> Result<()> {
     let assumed = policy.assumed(&Snapshot::new(json::estimate(report))?);
