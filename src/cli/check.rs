@@ -56,8 +56,7 @@ impl Options {
         let mut all = Vec::new();
         for path in &self.files {
             let catalog = load::catalog_of(path, global)?;
-            let scenario = load::scenario(path, &catalog, global)?;
-            let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
+            let (forecast, engine) = load::snapshot(path, &catalog, global)?;
             let baseline = self.baseline_of(&earlier, &forecast);
             let findings = policy.judge(&forecast, baseline)?;
             let given_by_lock = catalog.given_by_lock().to_vec();
@@ -89,7 +88,7 @@ impl Options {
 }
 
 /// The figures whose limits hold by rows that the lock alone has: without the lock they do not.
-/// Where the scenario cannot be forecast without it, nobody can tell.
+/// Nobody can tell if the scenario cannot be forecast without it.
 fn kept_by_lock(
     findings: &Findings,
     path: &Path,
@@ -98,7 +97,7 @@ fn kept_by_lock(
 ) -> Vec<String> {
     let known = || {
         let catalog = load::catalog(global)?;
-        judge(&load::snapshot(&load::scenario(path, &catalog, global)?, &catalog)?.0)
+        judge(&load::snapshot(path, &catalog, global)?.0)
     };
     let known = known().map_or(Vec::new(), |known| known.verdicts);
     let pairs = findings.verdicts.iter().zip(known);

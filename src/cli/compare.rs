@@ -75,8 +75,7 @@ fn side(path: &Path, global: &Global) -> Result<(Snapshot, Option<Engine>)> {
         };
     }
     let catalog = load::catalog_of(path, global)?;
-    let scenario = load::scenario(path, &catalog, global)?;
-    load::snapshot(&scenario, &catalog).map(|(snapshot, engine)| (snapshot, Some(engine)))
+    load::snapshot(path, &catalog, global).map(|(snapshot, engine)| (snapshot, Some(engine)))
 }
 
 /// The forecasts that a file holds.

@@ -6,8 +6,9 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::serving::capacity::Search;
 use flopcast_live::{Snapshot as Fetched, Store};
-use flopcast_report::{Report, json};
+use flopcast_report::json;
 use flopcast_scenario::document::Node;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::{Files, reader, resolve};
@@ -15,12 +16,13 @@ use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty;
 use flopcast_study::uncertainty::Sampling;
 
+use super::capacity::Ready;
 use super::input::{document, names, read_bytes, read_head, read_text, size};
 use super::project::Project;
 use super::{Global, hub, lock, tell};
 
-/// Larger model files are refused; weights need not be present.
-const MAX_MODEL_BYTES: u64 = 512 << 20;
+/// Longer traces are refused.
+const MAX_TRACE_BYTES: u64 = 128 << 20;
 
 /// A variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
@@ -171,16 +173,14 @@ pub(super) fn engine(scenario: &Scenario, catalog: &Catalog) -> Result<Engine> {
     engine
 }
 
-/// A scenario's forecast with the derivation of every figure.
-pub(super) fn report(scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
-    let engine = engine(scenario, catalog)?;
-    Ok(Report::new(scenario, &engine.recorded().run()?, engine.predicted()))
-}
-
 /// A scenario's forecast as a snapshot, with the engine that made it.
-pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapshot, Engine)> {
-    let mut engine = engine(scenario, catalog)?;
-    let mut report = Report::new(scenario, &engine.recorded().run()?, engine.predicted());
+pub(super) fn snapshot(
+    path: &Path,
+    catalog: &Catalog,
+    global: &Global,
+) -> Result<(Snapshot, Engine)> {
+    let ready = Ready::of(path, catalog, global, &Search::default(), false)?;
+    let (mut engine, mut report) = ready.report(catalog)?;
     if uncertainty::has_ranges(&mut engine) {
         report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
     }
@@ -212,7 +212,7 @@ impl<'a> Beside<'a> {
 
 impl Files for Beside<'_> {
     fn read(&self, name: &str) -> Result<Vec<u8>> {
-        read_bytes(&self.place(name)?, MAX_MODEL_BYTES)
+        read_bytes(&self.place(name)?, MAX_TRACE_BYTES)
     }
 
     fn head(&self, name: &str, most: u64) -> Result<Vec<u8>> {

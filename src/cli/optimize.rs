@@ -278,12 +278,18 @@ fn time(text: &str) -> Result<Time> {
 
 /// A quantity with its unit.
 fn parse<Q: Measure>(text: &str) -> Result<Q> {
-    text::parse(text).map_err(|error| Error::input(error.to_string()))
+    let value: Q = text::parse(text).map_err(|error| Error::input(error.to_string()))?;
+    value.check().map_err(Error::input)?;
+    Ok(value)
 }
 
 /// A quantity as a number of a unit.
 fn quantity(text: &str, unit: &str) -> Result<f64> {
-    text::parse_in(text, unit).map_err(|error| Error::input(error.to_string()))
+    let value = text::parse_in(text, unit).map_err(|error| Error::input(error.to_string()))?;
+    if !(0.0..=1e30).contains(&value) {
+        return Err(Error::input(format!("{text} is no limit that can be kept")));
+    }
+    Ok(value)
 }
 
 /// The terms of a purchase by name.

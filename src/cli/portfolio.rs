@@ -47,8 +47,7 @@ impl Options {
             }
             let catalog = load::catalog_of(&path, global)?;
             let file = load::typed(&document)?;
-            let scenario = load::resolved(&file, &path, &catalog, global)?;
-            let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
+            let (forecast, engine) = load::snapshot(&path, &catalog, global)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);
             let name = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();

@@ -13,10 +13,18 @@ pub(crate) fn section(json: &Json) -> Option<Map<String, Json>> {
     if is_it(&map) {
         return Some(map);
     }
-    let inner =
-        map.get("model").or_else(|| map.get("model_config")).or_else(|| map.get("config"))?;
-    let inner = plain(inner.as_object()?);
-    if is_it(&inner) { Some(inner) } else { section(&Json::Object(inner)) }
+    let inner = ["model", "model_config", "config"].iter().find_map(|key| map.get(*key));
+    if let Some(inner) = inner.and_then(Json::as_object) {
+        let mut inner = plain(inner);
+        // The tokenizer of a NeMo file may say how many words it has.
+        let words = inner.get("tokenizer").and_then(|it| it.get("vocab_size")).cloned();
+        if let (false, Some(words)) = (inner.contains_key("vocab_size"), words) {
+            inner.insert("vocab_size".to_owned(), words);
+        }
+        return if is_it(&inner) { Some(inner) } else { section(&Json::Object(inner)) };
+    }
+    // Scripts keep the arguments of the command line in sections: MODEL_ARGS.
+    map.values().filter_map(Json::as_object).map(plain).find(is_it)
 }
 
 /// Arguments may be written as on the command line: `num-layers`.

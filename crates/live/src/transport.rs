@@ -101,7 +101,7 @@ const JSON: Limits = Limits { bytes: 12 << 20, record: u64::MAX, patience: 10 };
 /// Limits of a long list in JSON.
 const LONG_JSON: Limits = Limits { bytes: 48 << 20, ..JSON };
 /// Limits of a table, the largest of which is some gigabytes; few of its lines are kept.
-const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, patience: 120 };
+const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, ..JSON };
 /// Limits of the header of a file of weights.
 const BYTES: Limits = Limits { bytes: 128 << 20, ..JSON };
 /// The most redirects of a server.

@@ -58,6 +58,7 @@ facts! {
     FITS "training.fits" "fits the memory" TRAINING;
     RUNNERS_UP "training.runners_up" "runners-up, by step time" TRAINING;
     PREDICTION_ERROR "training.prediction_error" "error of the predicted speed" TRAINING;
+    RUN_ERROR "training.run_error" "error of days, cost and carbon" TRAINING;
     FIRST_DAY "training.calendar.start" "first day" TRAINING;
     LAST_DAY "training.calendar.end" "last day" TRAINING;
     MARGIN "training.calendar.margin_days" "days left to the deadline" TRAINING;

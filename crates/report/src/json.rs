@@ -75,7 +75,7 @@ pub fn estimates(reports: &[Report]) -> String {
         [one] => estimate(one),
         many => many.iter().map(estimate).collect(),
     };
-    format!("{value:#}\n")
+    crate::text::json(&value)
 }
 
 /// The percentiles of a range, and the swing of each input.

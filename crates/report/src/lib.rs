@@ -291,15 +291,11 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
     if !others.is_empty() {
         say(fact::RUNNERS_UP, json!(others));
     }
-    let (low, high) = ((-predicted.half_width).exp() - 1.0, predicted.half_width.exp() - 1.0);
-    let interval = format!("{:+.0}% to {:+.0}% (80% interval)", 100.0 * low, 100.0 * high);
-    say(fact::PREDICTION_ERROR, json!(interval));
-    if !predicted.calibrated {
-        warnings.push(
-            "no published run of this accelerator and precision entered the calibration: its \
-             constants are inherited from the nearest generation, and the interval is wider"
-                .to_owned(),
-        );
+    let reasons = predicted.reasons.join("; ");
+    let because = if reasons.is_empty() { reasons } else { format!(": {reasons}") };
+    say(fact::PREDICTION_ERROR, json!(interval(predicted.half_width) + &because));
+    if let Some(width) = predicted.run_half_width {
+        say(fact::RUN_ERROR, json!(interval(width)));
     }
     if !memory.fits() {
         warnings.push(format!(
@@ -309,6 +305,12 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
             show(memory.capacity)
         ));
     }
+}
+
+/// The 80 % interval of a half-width of ln(measured / predicted).
+fn interval(half_width: f64) -> String {
+    let [low, high] = [-half_width, half_width].map(|end| 100.0 * end.exp_m1());
+    format!("{low:+.0}% to {high:+.0}% (80% interval)")
 }
 
 /// Adds the first and the last day.

@@ -112,6 +112,9 @@ pub struct Training {
     pub stages: Vec<Stage>,
     /// Number format of the matrix products.
     pub precision: Located<Precision>,
+    /// Layers that predict tokens further ahead (MTP) train as well; those of a model that has them
+    /// do in `pretrain`.
+    pub mtp: Option<Located<bool>>,
     /// The optimizer; adamw.
     #[serde(default)]
     pub optimizer: Optimizer,
@@ -371,6 +374,13 @@ pub struct Reliability {
     pub checkpoint_interval: Option<Given<Time, Positive>>,
     /// Time from a failure until the run goes on; 10 minutes.
     pub restart: Option<Given<Time>>,
+    /// Time until all devices run at full speed; as fitted to published runs, under a minute.
+    pub warm_up: Option<Given<Time>>,
+    /// Time of evaluations / time of steps; as fitted to published runs, about 5 %.
+    pub evaluation: Option<Given<Share>>,
+    /// Time that runs of many days lose beside failures (steps taken again, batch ramps, fewer
+    /// devices) / time of steps; as fitted to published runs, about 40 %.
+    pub setbacks: Option<Given<Share>>,
 }
 
 /// The FLOPs that a utilisation counts.
@@ -496,6 +506,8 @@ pub struct Inference {
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,
+    /// Low-rank adapters of the model, one of which each request is for.
+    pub adapters: Option<Adapters>,
     /// Speculative decoding with draft tokens.
     pub speculative: Option<Speculative>,
     /// A hosted model that the service is compared with, such as anthropic/claude-opus-5, or its
@@ -505,6 +517,16 @@ pub struct Inference {
     pub refresh: Option<Refresh>,
     /// The choice of the replica for the next request; any.
     pub router: Option<Router>,
+}
+
+/// Low-rank adapters of one model, all of which are loaded; each request is for one of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Adapters {
+    /// How many there are.
+    pub count: Located<u64>,
+    /// Their rank, on every projection of attention and feed-forward layers.
+    pub rank: Located<u64>,
 }
 
 /// The layout of one replica on tensor x pipeline x data devices. Degrees that are left out are 1.

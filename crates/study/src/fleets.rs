@@ -1,9 +1,8 @@
 //! Which fleet: every combination of a space sized by simulation, but those that a closed-form
-//! bound
-//! already excludes.
+//! bound already excludes.
 //!
 //! A bound is the fleet at the rate that no engine exceeds ([`Replica::rate_bound`]). Combinations
-//! are taken from the lowest bound up, a few at a time, and one whose bound is behind the best fleet
+//! are taken from the lowest forecast up, a few at a time, and one whose bound is behind the best fleet
 //! so far in devices, in cost and in carbon is not simulated. The few are of a fixed number, so the
 //! answer does not depend on how many cores share them.
 //!
@@ -77,43 +76,36 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// The layouts in words, the best first, each beside it; `given` is the file's own.
-    pub fn layouts(
-        &self,
-        best: u64,
-        name: impl Fn(u64) -> String,
-        given: Option<&String>,
-    ) -> String {
-        let of = |merits: &Merits| merits.cost_usd.unwrap_or(merits.devices);
-        let sized = |number: u64| match &self.verdicts[number as usize] {
+    /// The combination of this number, where it was simulated.
+    pub fn at(&self, number: u64) -> Option<&Sized> {
+        match self.verdicts.get(number as usize)? {
             Verdict::Sized(sized) => Some(sized),
             _ => None,
+        }
+    }
+
+    /// Those that were simulated and keep the SLO.
+    pub fn sized(&self) -> impl Iterator<Item = (u64, &Sized)> {
+        (0..self.verdicts.len() as u64).filter_map(|number| Some((number, self.at(number)?)))
+    }
+
+    /// The cheapest of each `together` combinations that follow each other, the cheapest first.
+    pub fn best_of_each(&self, together: u64) -> Vec<(u64, &Sized)> {
+        let key = |it: &Sized| (it.merits.cost_usd.unwrap_or(f64::INFINITY), it.merits.devices);
+        let before = |a: &Sized, b: &Sized| {
+            let (a, b) = (key(a), key(b));
+            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
         };
-        let Some(first) = sized(best).map(|sized| of(&sized.merits)) else {
-            return String::new();
-        };
-        let mut all: Vec<u64> = (0..self.verdicts.len() as u64).collect();
-        let order = |number: &u64| sized(*number).map_or(f64::INFINITY, |it| of(&it.merits));
-        all.sort_by(|a, b| order(a).total_cmp(&order(b)));
-        let words = all.into_iter().map(|number| {
-            let name = name(number);
-            let own = if given == Some(&name) { ", the file's own" } else { "" };
-            match &self.verdicts[number as usize] {
-                Verdict::Sized(sized) => {
-                    let (devices, more) = (sized.merits.devices, of(&sized.merits) / first - 1.0);
-                    let more = if number == best {
-                        String::new()
-                    } else {
-                        format!(", {:+.0} %", 100.0 * more)
-                    };
-                    let word = if devices <= 1.0 { "device" } else { "devices" };
-                    format!("tensor {name}: {devices:.0} {word}{more}{own}")
-                }
-                Verdict::Beaten(_) => format!("tensor {name}: behind by a bound{own}"),
-                Verdict::Infeasible(_) => format!("tensor {name}: not possible{own}"),
+        let mut best: Vec<(u64, &Sized)> = Vec::new();
+        for (number, sized) in self.sized() {
+            match best.last_mut().filter(|(last, _)| last / together == number / together) {
+                None => best.push((number, sized)),
+                Some(last) if before(sized, last.1).is_lt() => *last = (number, sized),
+                Some(_) => {}
             }
-        });
-        words.collect::<Vec<_>>().join("; ")
+        }
+        best.sort_by(|(_, a), (_, b)| before(a, b));
+        best
     }
 }
 
@@ -124,7 +116,7 @@ impl Merits {
     }
 
     /// The merits of a forecast in its first year; `None` without a service.
-    fn of(estimate: &Estimate) -> Option<Self> {
+    pub fn of(estimate: &Estimate) -> Option<Self> {
         let inference = estimate.inference.as_ref()?;
         let year = inference.years.first()?;
         let cost = inference.cost_of(year);
@@ -170,15 +162,15 @@ pub fn choose(
             Ok((bound(&scenario, catalog)?, scenario))
         });
         match bounded {
-            Ok((bound, scenario)) => {
+            Ok(((forecast, bound), scenario)) => {
                 verdicts.push(Verdict::Beaten(bound));
-                waiting.push((number as usize, bound, scenario));
+                waiting.push((number as usize, forecast, bound, scenario));
             }
             Err(error) => verdicts.push(Verdict::Infeasible(error.message().to_owned())),
         }
     }
     let order = |merits: &Merits| merits.cost_usd.unwrap_or(f64::INFINITY);
-    waiting.sort_by(|(_, a, _), (_, b, _)| {
+    waiting.sort_by(|(_, a, ..), (_, b, ..)| {
         order(a).total_cmp(&order(b)).then(a.devices.total_cmp(&b.devices))
     });
     let mut best = [None; 3];
@@ -186,12 +178,14 @@ pub fn choose(
     while waiting.peek().is_some() {
         let next: Vec<_> = waiting
             .by_ref()
-            .filter(|(_, bound, _)| !is_beaten(bound, &best))
+            .filter(|(_, _, bound, _)| !is_beaten(bound, &best))
             .take(TOGETHER)
             .collect();
         let sized: Vec<_> = next
             .into_par_iter()
-            .map(|(number, _, scenario)| (number, judge(&scenario, catalog, calibration, search)))
+            .map(|(number, _, _, scenario)| {
+                (number, judge(&scenario, catalog, calibration, search))
+            })
             .collect();
         for (number, verdict) in sized {
             if let Verdict::Sized(sized) = &verdict {
@@ -221,10 +215,9 @@ fn is_beaten(bound: &Merits, best: &[Option<f64>; 3]) -> bool {
     })
 }
 
-/// The lower bound of a fleet of this kind: the forecast by closed form, for the part of its
-/// devices
-/// that are needed at the highest rate of any engine.
-fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
+/// The forecast of a fleet of this kind by closed form, and its lower bound: that forecast for the
+/// part of its devices that are needed at the highest rate of any engine.
+fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<(Merits, Merits)> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
     })?;
@@ -244,7 +237,7 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
         .map_or(1.0, |(packing, least)| {
             least.instances.value().stored() / packing.instances.value().stored()
         });
-    Ok(merits.scaled(used.min(paid).min(1.0)))
+    Ok((merits, merits.scaled(used.min(paid).min(1.0))))
 }
 
 /// The verdict on one combination, simulated.

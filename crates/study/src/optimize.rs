@@ -44,7 +44,7 @@ pub struct Reach {
 }
 
 /// Providers that let machines of many owners, one by one.
-const MARKETPLACES: &[&str] = &["salad", "vast"];
+pub(super) const MARKETPLACES: &[&str] = &["salad", "vast"];
 
 impl Reach {
     /// The reach of an offer: a marketplace lets single machines, and devices whose link to other

@@ -60,7 +60,7 @@ impl AgainstApi {
             .known()
             .map(|cost| {
                 let paid = first.packing.as_ref().map_or(&first.devices, |packing| &packing.paid);
-                let year = years::one();
+                let year = first.length.clone();
                 let fleet = Fleet {
                     device: (cost / &(paid * &year)).named("cost of a device of the fleet"),
                     replica_rate: replica_rate.named("planned mean rate of a replica"),

@@ -22,7 +22,7 @@ use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::packing::Packing;
 use crate::ledger::{energy, years};
-use crate::provenance::{Traced, Value};
+use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{
     Co2eMass, DeviceFlopRate, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate,
     Requests, Time, Tokens,
@@ -133,6 +133,10 @@ pub struct Year {
     pub devices: Traced<Devices>,
     /// Replicas hour by hour, where the fleet follows its load.
     pub scaling: Option<Autoscaling>,
+    /// How long it is in use: a year, or the time of a job.
+    pub length: Traced<Time>,
+    /// The time of a job, where the service is one: requests / (replicas x highest rate of each).
+    pub job: Option<Traced<Time>>,
     /// Device-hours of the fleet: devices x one year, or the part of it that a fleet which follows
     /// its load pays for.
     pub fleet_time: Traced<DeviceTime>,
@@ -244,7 +248,9 @@ pub(super) fn serve(
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training);
     let refresh = HardwareRefresh::of(service, &limits, finance)?;
-    let years: Vec<Year> = (1..=finance.years)
+    // A job ends.
+    let horizon = if service.within.is_some() { 1 } else { finance.years };
+    let years: Vec<Year> = (1..=horizon)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);
             let when = When { stage: Stage::Serving(year), period };
@@ -314,8 +320,8 @@ fn one_year(
     let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
     let growth = years::growth(&service.growth.trace(), year);
     let rate = &service.rate.trace() * &growth;
-    let length = years::one();
-    let requests = (&rate * &length).named(format_args!("requests of year {year}"));
+    let span = service.within.as_ref().map_or_else(years::one, Input::trace);
+    let requests = (&rate * &span).named(format_args!("requests of year {year}"));
     let peak_rate = (&rate * &service.peak_to_mean.trace())
         .named(format_args!("{stage}.fleet.peak_rate_per_s"));
     let planned = max_rate * &service.target_utilisation.trace();
@@ -327,6 +333,11 @@ fn one_year(
     let devices =
         (&replicas * &service.replica.all_devices()).named(format_args!("{stage}.fleet.devices"));
     let packing = service.pack(&format!("{stage}.fleet"), &replicas);
+    let job = service.within.as_ref().map(|_| {
+        let time: Traced<Time> = (&(&requests / max_rate) / &working).retype();
+        time.min(&span).named(format_args!("{stage}.fleet.job_days"))
+    });
+    let length = job.clone().unwrap_or(span);
     let mut fleet_time = &devices * &length;
     let scaling = match &service.start_up {
         Some(start_up) => Some(scaling(service, rate.value(), max_rate.value(), start_up.value)?),
@@ -356,6 +367,8 @@ fn one_year(
         replicas,
         devices,
         scaling,
+        length,
+        job,
         fleet_time,
         packing,
         footprint,

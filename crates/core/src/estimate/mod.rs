@@ -37,7 +37,7 @@ use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::line::Line;
 use crate::ledger::years;
 use crate::provenance::{Inputs as _, Traced, Unknown, Value, inputs};
-use crate::quantity::{Co2eMass, Energy, Money};
+use crate::quantity::{Co2eMass, Energy, Money, RequestRate};
 use crate::serving::closed_form::{Latency, Rounds};
 use crate::training::predict;
 use crate::training::predict::Predicted;
@@ -115,6 +115,8 @@ pub struct Simulated {
     pub limits: ReplicaLimits,
     /// Mean latencies at the peak of the first year.
     pub latency: Latency,
+    /// The highest rate of a replica by closed form, from the same inputs.
+    pub closed: RequestRate,
     /// Statistics that the closed forms do not have: percentiles, batches, preemptions.
     pub observed: Arc<Observed>,
 }
@@ -142,6 +144,7 @@ impl Simulated {
                 tpot: tpot.as_ref().map(Traced::silent),
                 e2e: e2e.silent(),
             },
+            closed: self.closed,
             observed: Arc::clone(&self.observed),
         }
     }
@@ -176,6 +179,11 @@ impl Engine {
     /// The step-time model's prediction of the run; `None` where the scenario says how fast it is.
     pub fn predicted(&self) -> Option<&Predicted> {
         self.settled.as_ref()?.predicted.as_ref()
+    }
+
+    /// The findings of a simulation of its service; `None` where none ran.
+    pub fn simulation(&self) -> Option<&Simulated> {
+        self.simulated.as_ref()
     }
 
     /// The engine with the figures of a simulated replica. They stay as they are where inputs are
@@ -214,7 +222,12 @@ impl Engine {
                     Some(simulated) => {
                         let simulated =
                             if self.records { simulated.clone() } else { simulated.silent() };
-                        let Simulated { limits, latency, observed } = simulated;
+                        let Simulated { mut limits, latency, closed, observed } = simulated;
+                        if !self.records {
+                            let moved = ReplicaLimits::of(plan)?.max_rate.value().value;
+                            let factor = Traced::constant(moved / closed.value);
+                            limits.max_rate = limits.max_rate * factor;
+                        }
                         let latency = |_: &Year| latency;
                         let served = inference::serve(plan, finance, training, limits, latency)?;
                         InferenceForecast { observed: Some(observed), ..served }

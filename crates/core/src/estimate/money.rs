@@ -72,14 +72,14 @@ pub(super) fn of_service(
             enter_rent(rent, finance, years, period, &mut ledger);
         }
     }
-    let length = Value::Known(years::one());
     for year in years {
+        let length = Value::Known(year.length.clone());
         let (stage, period) = (Stage::Serving(year.year), period(year));
         let service = service.in_year(year.year);
         if let Some(owned) = &service.owned {
             let facility = &year.footprint.facility;
             // A fleet of one's own is there all year, also where it follows its load.
-            let held = &year.devices * &years::one();
+            let held = &year.devices * &year.length;
             let idle = year.scaling.as_ref().map(|_| &held - &year.fleet_time);
             owned.enter(&mut ledger, (stage, period), (&year.fleet_time, idle), facility);
         }

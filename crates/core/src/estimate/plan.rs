@@ -67,6 +67,8 @@ pub struct Service {
     pub growth: Input<YearlyRate>,
     /// Replicas beside those that the peak needs.
     pub redundancy: Input<f64>,
+    /// The time that a job may take, in place of requests without end.
+    pub within: Option<Input<Time>>,
     /// The time that a replica takes to start, where the fleet follows its load; `None` for a fixed
     /// fleet.
     pub start_up: Option<Input<Time>>,
@@ -211,6 +213,7 @@ inputs!(Service {
     target_utilisation,
     growth,
     redundancy,
+    within,
     start_up,
     flops,
     demand,

@@ -43,6 +43,10 @@ pub struct Adapter {
     pub saved: Vec<String>,
     /// True for a learned magnitude per output (`DoRA`, Liu et al. 2024, arXiv:2402.09353).
     pub magnitudes: bool,
+    /// Names of projections that have none, whatever the targets say.
+    pub excluded: Vec<String>,
+    /// The blocks that have adapters, by their number from 0; all where nobody says.
+    pub layers: Option<Vec<u64>>,
 }
 
 /// Names that checkpoints give to projections, with the projections that they are made of.
@@ -125,7 +129,8 @@ pub fn lora(
     };
     let ranks = ranks.iter().flat_map(of_target).collect();
     let saved = Vec::new();
-    adapted(model, &Adapter { rank, targets, ranks, saved, magnitudes: false })
+    let (excluded, layers) = (Vec::new(), None);
+    adapted(model, &Adapter { rank, targets, ranks, saved, magnitudes: false, excluded, layers })
 }
 
 /// The model with low-rank adapters beside frozen weights. Only the adapters are trained, rank x
@@ -149,6 +154,10 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         layers.push(layer.clone());
         let Operator::Dense(dense) = &layer.operator else { continue };
         let name = last(&layer.name);
+        let times = adapter.times(layer, &apart);
+        if times == 0 || adapter.excluded.iter().any(|it| members(model, it).contains(&name)) {
+            continue;
+        }
         let group = named.iter().position(|group| group.contains(&name));
         let group: &[&str] = match (&adapter.targets, group) {
             (Targets::Named(_), None) => continue,
@@ -178,6 +187,8 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
             name: format!("{}.lora_{name}", layer.name),
             operator: Operator::Dense(Dense { inputs, outputs, bias: false, ..*dense }),
             stored: None,
+            count: times.min(layer.count),
+            weight_copies: times.min(layer.weight_copies),
             ..layer.clone()
         };
         layers.extend([part("a", dense.inputs, rank), part("b", rank, outputs)]);
@@ -207,6 +218,19 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
 }
 
 impl Adapter {
+    /// How many of a layer's repetitions have an adapter. The first pass of a repeated block stands
+    /// apart from the rest, which are taken to follow it.
+    fn times(&self, layer: &Layer, apart: &[Layer]) -> u64 {
+        let Some(chosen) = self.layers.as_ref().filter(|_| layer.name.contains('*')) else {
+            return layer.count;
+        };
+        let same = |other: &&Layer| other.name == layer.name;
+        let first = apart.iter().find(same).is_some_and(|first| std::ptr::eq(first, layer));
+        let blocks: u64 = apart.iter().filter(same).map(|layer| layer.count).sum();
+        let within = |at: &&u64| if first { **at == 0 } else { (1..blocks).contains(*at) };
+        chosen.iter().filter(within).count() as u64
+    }
+
     /// The rank of a projection.
     fn rank_of(&self, name: &str) -> u64 {
         let fits = |words: &[String]| words.last().is_some_and(|word| word == last(name));
@@ -312,8 +336,15 @@ mod tests {
             ["all-linear"] => Targets::AllLinear,
             names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         };
-        let (ranks, saved) = (Vec::new(), Vec::new());
-        let mut adapter = Adapter { rank: 16, targets, ranks, saved, magnitudes: false };
+        let mut adapter = Adapter {
+            rank: 16,
+            targets,
+            ranks: Vec::new(),
+            saved: Vec::new(),
+            magnitudes: false,
+            excluded: Vec::new(),
+            layers: None,
+        };
         change(&mut adapter);
         Ok(adapted(&phi3(), &adapter)?.parameters().trainable)
     }

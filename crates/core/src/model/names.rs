@@ -65,6 +65,15 @@ pub fn find(name: &str) -> Result<Found> {
         }
         rest = shorter.to_owned();
     }
+    // timm puts a tag after a point, which says what a network was trained on: `.fb_in22k`.
+    let bare = plain.rsplit('/').next().unwrap_or(plain);
+    if let Some((network, tag)) = bare.split_once('.')
+        && tag.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && let Ok(found) = find(network)
+    {
+        let why = format!("`{tag}` says how it was trained");
+        return Ok(Found { preset: found.preset, read_as: read_as(found.preset, why) });
+    }
     // A name without its size, or with a part of it.
     let begun: Vec<&str> = begins(&words(plain));
     match only(name, &begun)? {

@@ -141,11 +141,9 @@ impl<Q: Measure> Traced<Q> {
         sign: i8,
         chain: Chain,
     ) -> Traced<R> {
-        let step =
-            recorded([self.operand(), other.operand()], R::DIMENSION, value.stored(), |ab| {
-                let [left, right] = ab;
-                joined(&left, &right, sign, chain)
-            });
+        let sides = [self.operand(), other.operand()];
+        let operation = Operation::Join { sides, sign, chain };
+        let step = operation.recorded(R::DIMENSION, value.stored());
         Traced { value, step }
     }
 
@@ -155,9 +153,8 @@ impl<Q: Measure> Traced<Q> {
         Q: Neg<Output = Q>,
     {
         let value = -self.value;
-        let step = recorded([self.operand()], Q::DIMENSION, value.stored(), |[step]| {
-            Expr::Sum(vec![(step, -1)])
-        });
+        let operation = Operation::Negate([self.operand()]);
+        let step = operation.recorded(Q::DIMENSION, value.stored());
         Self { value, step }
     }
 
@@ -184,22 +181,64 @@ struct Operand<'a> {
     step: Option<&'a Arc<Step>>,
 }
 
-/// The step of an operation, if one of its sides has a step; the others are constants then. Apart
-/// from the quantities' types, so that it is compiled once.
-fn recorded<const N: usize>(
-    sides: [Operand<'_>; N],
-    dimension: Dimension,
-    value: f64,
-    how: impl FnOnce([Arc<Step>; N]) -> Expr,
-) -> Option<Arc<Step>> {
-    if sides.iter().all(|side| side.step.is_none()) {
-        return None;
+impl Operand<'_> {
+    /// Its step; that of a constant where it has none.
+    fn step(self) -> Arc<Step> {
+        match self.step {
+            Some(step) => Arc::clone(step),
+            None => Arc::new(Step::constant(self.value, self.dimension)),
+        }
     }
-    let how = how(sides.map(|side| match side.step {
-        Some(step) => Arc::clone(step),
-        None => Arc::new(Step::constant(side.value, side.dimension)),
-    }));
-    Some(Arc::new(Step { name: None, value, dimension, how }))
+}
+
+/// An operation with its sides.
+#[derive(Clone, Copy)]
+enum Operation<'a> {
+    /// A product or a sum; `sign` is that of the right side, as a power or as a summand.
+    Join { sides: [Operand<'a>; 2], sign: i8, chain: Chain },
+    /// The side with the other sign.
+    Negate([Operand<'a>; 1]),
+    /// A function of its arguments.
+    Call(Function, &'a [Operand<'a>]),
+    /// The sides compared, then the two to choose from.
+    Choose(Relation, [Operand<'a>; 4]),
+}
+
+impl Operation<'_> {
+    /// The step of its result, if one of its sides has a step.
+    #[inline]
+    fn recorded(self, dimension: Dimension, value: f64) -> Option<Arc<Step>> {
+        let sides = match &self {
+            Self::Join { sides, .. } => &sides[..],
+            Self::Negate(sides) => sides,
+            Self::Call(_, sides) => sides,
+            Self::Choose(_, sides) => sides,
+        };
+        let any = sides.iter().any(|side| side.step.is_some());
+        any.then(|| Arc::new(Step { name: None, value, dimension, how: self.expression() }))
+    }
+
+    /// How the result comes from its sides, apart from the quantities' types so that it is compiled
+    /// once.
+    #[cold]
+    fn expression(self) -> Expr {
+        match self {
+            Self::Join { sides: [left, right], sign, chain } => {
+                joined(&left.step(), &right.step(), sign, chain)
+            }
+            Self::Negate([side]) => Expr::Sum(vec![(side.step(), -1)]),
+            Self::Call(function, sides) => {
+                Expr::Call(function, sides.iter().map(|side| side.step()).collect())
+            }
+            Self::Choose(relation, [left, right, then, otherwise]) => Expr::If {
+                left: left.step(),
+                relation,
+                right: right.step(),
+                then: then.step(),
+                otherwise: otherwise.step(),
+            },
+        }
+    }
 }
 
 /// The product or the sum of two steps; unnamed ones of the same kind are taken in.
@@ -226,9 +265,8 @@ impl<Q: Measure> Traced<Q> {
     /// The function of arguments of one dimension, which the result has too.
     fn call<const N: usize>(function: Function, arguments: [&Self; N]) -> Self {
         let value = function.apply(&arguments.map(|it| it.value.stored()));
-        let step = recorded(arguments.map(Self::operand), Q::DIMENSION, value, |steps| {
-            Expr::Call(function, steps.into())
-        });
+        let sides = arguments.map(Self::operand);
+        let step = Operation::Call(function, &sides).recorded(Q::DIMENSION, value);
         Self { value: Q::from_stored(value), step }
     }
 
@@ -266,12 +304,8 @@ impl<Q: Measure> Traced<Q> {
     pub fn least(values: &[Self]) -> Self {
         let stored: Vec<f64> = values.iter().map(|it| it.value.stored()).collect();
         let value = Function::Min.apply(&stored);
-        let step = values.iter().any(|it| it.step.is_some()).then(|| {
-            let constant = |it: &Self| Arc::new(Step::constant(it.value.stored(), Q::DIMENSION));
-            let steps = values.iter().map(|it| it.step.clone().unwrap_or_else(|| constant(it)));
-            let how = Expr::Call(Function::Min, steps.collect());
-            Arc::new(Step { name: None, value, dimension: Q::DIMENSION, how })
-        });
+        let sides: Vec<Operand> = values.iter().map(Self::operand).collect();
+        let step = Operation::Call(Function::Min, &sides).recorded(Q::DIMENSION, value);
         Self { value: Q::from_stored(value), step }
     }
 
@@ -354,11 +388,8 @@ impl Comparison {
             step: self.steps[at].as_ref(),
         };
         let sides = [side(0), side(1), then.operand(), otherwise.operand()];
-        let relation = self.relation;
-        let step = recorded(sides, Q::DIMENSION, chosen.value.stored(), |steps| {
-            let [left, right, then, otherwise] = steps;
-            Expr::If { left, relation, right, then, otherwise }
-        });
+        let operation = Operation::Choose(self.relation, sides);
+        let step = operation.recorded(Q::DIMENSION, chosen.value.stored());
         Traced { value: chosen.value, step }
     }
 }

@@ -10,9 +10,9 @@
 //! A first token waits for the API server, for the step under way and what came within it, for its own
 //! step and, where the batch is nearly full, for a place in it.
 //!
-//! Where prompts have instances of their own, n of them beside m that decode, p is no part of a
-//! decode step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a
-//! prompt passes the link between them before the second token.
+//! If prompts have instances of their own, n of them beside m that decode, p is no part of a decode
+//! step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a prompt
+//! passes the link between them before the second token.
 //!
 //! Percentiles are no part of it: an SLO is what the simulator holds.
 
@@ -224,12 +224,16 @@ impl Replica {
         } else {
             &asked.context + Traced::constant(block)
         };
+        // What all prompts begin with is held once.
+        let shared = f64::from(pool.limits.shared * pool.limits.block);
+        let held = held - Traced::constant(TokensPerRequest::from_stored(shared));
         let most = room(&held).min(&limit);
         let most = most.max(&Traced::constant(1.0)).named("sequences of a full batch");
         let length = match &self.output {
             Some(output) => (self.input.trace() + output.trace()).ceil(),
             None => self.input.trace().ceil(),
         };
+        let length = length - Traced::constant(TokensPerRequest::from_stored(shared));
         let concurrency = room(&length).min(&limit);
         let factors = Factors::of(self, instances, demand);
         let split = self.split(instances, &engines, &asked, &factors);

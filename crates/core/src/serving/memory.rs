@@ -46,10 +46,11 @@ impl KvCapacity {
         engine: &Engine,
         length: u32,
     ) -> Result<Self> {
-        Self::beside(None, (model, deployment), device, engine, length)
+        Self::beside(None, (model, deployment), device, engine, length, Data::default())
     }
 
-    /// The same where a draft with its own weights and cache is on the same devices.
+    /// The same where a draft with its own weights and cache is on the same devices, and `more`
+    /// weights.
     ///
     /// # Errors
     /// As [`KvCapacity::of`].
@@ -59,12 +60,13 @@ impl KvCapacity {
         device: &Device,
         engine: &Engine,
         length: u32,
+        more: Data,
     ) -> Result<Self> {
         let devices = f64::from(deployment.devices());
         let usable = device.memory.value * engine.memory_share - reserve(device).value;
         let usable = usable.max(0.0) * devices;
         let all = || std::iter::once((model, deployment)).chain(draft);
-        let weights = weights(all(), device);
+        let weights = weights(all(), device) + more;
         let show = |bytes: f64| text::show(Data::from_stored(bytes));
         let offer = match deployment.devices() {
             1 => "the device offers".to_owned(),
@@ -140,6 +142,7 @@ impl KvCapacity {
             tokens: engine.step_tokens.saturating_mul(deployment.data).max(1),
             blocks: (self.tokens.value / f64::from(BLOCK)) as u64,
             block: BLOCK,
+            shared: 0,
             sets_aside: engine.sets_aside,
             scheduler: engine.scheduler(),
             stepping: Stepping::Leap,

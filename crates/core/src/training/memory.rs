@@ -34,14 +34,14 @@ pub struct Memory<T = DeviceMemory> {
 }
 
 impl Memory {
-    /// Whether what the process holds fits the device, whose makers count gigabytes of 2^30 bytes: an
+    /// True if the device holds what the process reserves. Makers count gigabytes of 2^30 bytes: an
     /// A100 of 80 GB has 81,920 MiB.
     pub fn fits(&self) -> bool {
         self.reserved <= self.capacity * GIB
     }
 
-    /// What the allocator of the framework holds: all but the device's context and the buffers of
-    /// the links.
+    /// Bytes that the allocator of the framework holds: all but the device's context and the buffers
+    /// of the links.
     pub fn of_allocator(&self) -> DeviceMemory {
         self.allocated * FRAGMENTS
     }
@@ -104,6 +104,7 @@ const GIB: f64 = 1.073_741_824;
 const CONTEXT: f64 = 0.6e9;
 /// The same of communicators, where there are other devices.
 const COMMUNICATORS: f64 = 2.4e9;
+
 /// Bytes of one pipeline stage on one device.
 #[derive(Clone, Copy)]
 struct Stage {
@@ -114,6 +115,7 @@ struct Stage {
 }
 
 impl Stage {
+    /// Bytes of all parts.
     fn total(&self) -> f64 {
         self.weights + self.gradients + self.optimizer + self.activations
     }
@@ -153,6 +155,7 @@ pub fn memory(
     }
 }
 
+/// Bytes of the first or the last pipeline stage on one device.
 fn stage(
     model: &Extents,
     layout: &Parallelism,
@@ -188,7 +191,7 @@ fn stage(
     let held = common + experts;
     let spread = common / copies + experts / expert_copies;
     let gathered = block.max(model.expert_weights() * (1.0 - dense_share)) / tensor;
-    let (trained, frozen) = (state.trained, state.frozen * (1.0 - state.trained));
+    let (trained, frozen) = (state.trained, state.frozen);
     let copy = (state.weights + narrow) * trained + frozen;
     let [collected, kept] = [state.gradients, state.optimizer()].map(|bytes| bytes * trained);
     let (mut weights, mut gradients, mut optimizer) = match layout.zero {
@@ -234,7 +237,8 @@ fn stage(
     let kept = kept_per_token(model, layout, platform, dense_share, batch.length as f64);
     let residual = if layout.sequence { tensor } else { 1.0 };
     let input = 2.0 * model.hidden as f64 / residual;
-    let whole = layers.ceil() * in_flight;
+    // A stage keeps what it sent on as well, which a layer kept whole has anyway.
+    let whole = (layers.ceil() + if only { 0.0 } else { 1.0 }) * in_flight;
     let activations = tokens
         * match layout.recompute {
             Recompute::Full => input * whole + kept,
@@ -285,6 +289,9 @@ fn kept_per_token(
     let tensor = layout.tensor as f64;
     let residual = if layout.sequence { tensor } else { 1.0 };
     let operand = if platform.format == super::format::Format::Half { 2.0 } else { 1.0 };
+    // PyTorch keeps the inputs of products as gathered from the ranks of tensor parallelism; others
+    // gather them again (arXiv:2205.05198, sec. 4.2.2).
+    let gathered = if layout.zero == Zero::Weights { 1.0 } else { residual };
     let [d, heads, kv] = [model.hidden, model.heads, model.kv_heads].map(|n| n as f64);
     let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
     let attention = heads * key + kv * (key + value) + heads * value;
@@ -303,7 +310,12 @@ fn kept_per_token(
     } else {
         0.0
     };
-    (4.0 + 2.0 * operand) * d / residual + 2.0 * attention / tensor + scores + mlp + routed
+    4.0 * d / residual
+        + 2.0 * operand * d / gathered
+        + 2.0 * attention / tensor
+        + scores
+        + mlp
+        + routed
 }
 
 #[cfg(test)]

@@ -193,9 +193,18 @@ impl Case {
     pub fn familiarity(&self, calibration: &Calibration) -> Result<Familiarity> {
         Ok(Familiarity {
             framework: self.framework.is_some(),
-            accelerator: self.platform(calibration)?.calibrated(),
+            device: calibration.known(
+                &self.accelerator,
+                self.format.precision().name(),
+                self.platform(calibration)?.calibrated(),
+            ),
             experts: self.extents.experts.is_some(),
             adapters: self.trained < 1.0,
+            beyond: calibration.beyond(
+                self.extents.parameters,
+                self.batch.length,
+                self.layout.devices(),
+            ),
         })
     }
 

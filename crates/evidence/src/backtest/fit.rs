@@ -65,6 +65,15 @@ pub trait Evidence: Sync {
     /// publisher or not.
     fn tested(row: &Scored, seen: bool) -> Option<&str>;
 
+    /// Kinds of groups that are left out to see how much wider intervals of strangers are: names of
+    /// intervals that [`Evidence::half_width`] adds in squares.
+    const APART: &'static [&'static str] = &[];
+
+    /// The row's group of such a kind, where it has one.
+    fn apart(&self, _kind: &str) -> Option<String> {
+        None
+    }
+
     /// Half-width of the interval of a scored figure.
     fn half_width(calibration: &Calibration<Self::Facts>, row: &Scored, seen: bool) -> f64;
 }

@@ -43,9 +43,10 @@ pub enum Kind {
 }
 
 /// The keys that scored figures are grouped by; each kind of table has some of them.
-const GROUPINGS: [&str; 11] = [
+const GROUPINGS: [&str; 12] = [
     "kind",
     "table",
+    "length",
     "load",
     "devices",
     "engine",
@@ -267,7 +268,8 @@ impl Backtest {
         catalog: &Catalog,
         calibration: &Calibration,
     ) -> Result<()> {
-        let (scored, skipped) = runs::score_run(row, catalog, calibration)?;
+        let losses = flopcast_core::training::whole_run::Calibration::shipped()?;
+        let (scored, skipped) = runs::score_run(row, catalog, calibration, &losses)?;
         if scored.is_empty() && skipped.is_empty() {
             return Err(Error::input("no figure to compare with is published"));
         }

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use flopcast_core::diagnostic::acts;
 use flopcast_core::quantity::Precision;
 use serde_json::{Map, Value as Json, json};
 
@@ -38,11 +39,17 @@ pub(super) fn write(
         scenario.insert("training".to_owned(), training);
         put(&mut scenario, "placement", writer.placement());
     }
-    let mut text = format!("# From {name}: {}.\n", spoken.join(", "));
+    // Quoted, a name of several lines is none of YAML.
+    let mut text = format!("# From {}: {}.\n", comment(name), spoken.join(", "));
     for (key, value) in &scenario {
         block(&mut text, 0, key, value);
     }
     text
+}
+
+/// A name in a comment: quoted where it would leave its line.
+fn comment(name: &str) -> String {
+    if name.chars().any(acts) { export::quoted(&json!(name)) } else { name.to_owned() }
 }
 
 /// A key and its value, maps of maps as blocks and the innermost maps on a line.

@@ -7,7 +7,7 @@ use crate::doc::{Cell, Doc, Grid, Subject};
 /// The subject as JSON: its own schema, or the rows of its document.
 pub fn text(subject: &dyn Subject) -> String {
     let value = subject.json().unwrap_or_else(|| value(&subject.doc()));
-    format!("{value:#}\n")
+    crate::text::json(&value)
 }
 
 /// The rows that programs read: those meant for them, else those among the blocks.

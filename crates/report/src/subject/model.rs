@@ -192,6 +192,8 @@ pub(super) fn input_words(model: &Model) -> String {
     parts.extend(input.image_size.map(|n| format!("image {n} x {n}")));
     parts.extend(input.images.map(|n| format!("{n} images")));
     parts.extend(input.frames.map(|n| format!("{n} frames")));
+    parts.extend(input.steps.map(|n| format!("{n} steps")));
+    parts.extend(input.guided.filter(|guided| *guided).map(|_| "guided".to_owned()));
     parts.extend(input.sound.map(|n| format!("{} s of sound", number(n as f64 / 1e3))));
     parts.join(", ")
 }
@@ -297,6 +299,11 @@ fn totals(report: &ModelReport<'_>) -> Grid {
         line("backward FLOPs, matmul", flops(backward.matmul, ""), &ratio);
         let sum = forward.matmul + backward.matmul;
         line("training FLOPs, matmul", flops(sum, ""), "forward + backward");
+        if ahead > 0 {
+            let model = model.with_ahead();
+            let all = (model.forward(report.attention) + model.backward(report.attention)).matmul;
+            line("  with MTP layers", flops(all, ""), "where they train, with the head again");
+        }
     }
     if let (Some((name, _)), Some(time)) = (report.device, report.time_bound()) {
         let roofline = format!("roofline of {name}, {}", report.precision);
@@ -524,7 +531,12 @@ fn value(report: &ModelReport<'_>) -> Value {
     });
     let (ahead, with_copies) = model.ahead_parameters();
     if ahead > 0 {
-        value["mtp"] = json!({"parameters": ahead, "with_copies": with_copies});
+        let forward: Flops = model.ahead.iter().map(|it| it.forward(report.attention)).sum();
+        value["mtp"] = json!({
+            "parameters": ahead,
+            "with_copies": with_copies,
+            "forward_flops_matmul": forward.matmul.value,
+        });
     }
     if let Some(token) = &report.decode {
         value["decode"] = json!({

@@ -136,8 +136,9 @@ fn lock_note(rows: &[String]) -> Option<String> {
 /// The document of one scenario: the sentence, the bounds, the reasons, the changes.
 fn document(it: &Checked) -> Doc {
     let mut doc = Doc::default();
-    let (name, text) = (format!("flopcast: {}", it.name), sentence(it) + ".");
-    doc.push(Block::Lead { name, text });
+    // The verdict comes before any word of the scenario, which may read like one.
+    doc.push(Block::Lead { name: "flopcast".to_owned(), text: sentence(it) + "." });
+    doc.push(Block::Caption(it.name.clone()));
     doc.push_some(Block::Grid(grid(&it.findings)));
     let assumed = it.findings.assumed.iter();
     let assumed = assumed.map(|name| format!("ASSUMED, and the policy wants it given: {name}"));

@@ -9,12 +9,14 @@
 //! averaged over the classes by their shares. The engine's time of a step comes from
 //! `serving::instance`; a network that answers in one pass has operators timed one by one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flopcast_core::catalog::{Accelerator, Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Choice, Refresh, Service};
 use flopcast_core::ledger::plan::{Tariff, Terms};
+use flopcast_core::model::adapt::lora;
 use flopcast_core::model::{Input as ModelInput, Model};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{
@@ -23,7 +25,9 @@ use flopcast_core::quantity::{
 };
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::instance::{Instances, Parts};
-use flopcast_core::serving::plan::{Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread};
+use flopcast_core::serving::plan::{
+    Adapters, Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread,
+};
 use flopcast_core::serving::step::Weights;
 use flopcast_core::serving::{instance, memory, network};
 
@@ -136,12 +140,13 @@ fn generation(
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
     let speculation = match &service.speculative {
-        Some(given) => Some(speculation::plan(given, service, files, &asked)?),
+        Some(given) => Some(speculation::plan(given, service, (files, &model), &asked)?),
         None => None,
     };
     let engine = Engine::of(service, device, &served, &asked, notes)?;
+    let tower = tower(&model, device, service.precision.value, &asked)?;
     let (replica, instances) =
-        replica(service, device, &served, &asked, prefill, speculation, &engine)?;
+        replica(service, device, &served, &asked, (prefill, tower), speculation, &engine)?;
     super::network(notes, device, replica.devices.value.value);
     let rent = Tenant {
         catalog,
@@ -163,11 +168,15 @@ fn generation(
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
-        target_utilisation: assumed(
-            "target utilisation of a replica",
-            share(0.8),
-            "queues grow without bound at full load",
-        ),
+        target_utilisation: match asked.within {
+            Some(_) => assumed("target utilisation of a replica", share(1.0), "a job may queue"),
+            None => assumed(
+                "target utilisation of a replica",
+                share(0.8),
+                "queues grow without bound at full load",
+            ),
+        },
+        within: asked.within,
         growth: asked.growth,
         redundancy: Input::new(
             "inference.redundancy",
@@ -224,6 +233,7 @@ fn generation(
             kv_cache: of_engine(service.kv_cache.as_ref(), "kv_cache")?,
             step_time: of_engine(service.step_time.as_ref(), "step_time")?,
             max_wait: max_wait(service, replica.output.is_some())?,
+            opening: asked.opening,
         },
         replica,
         refresh: None,
@@ -273,6 +283,7 @@ struct Engine {
     kv: Precision,
     /// Its name; none for a network that answers in one pass.
     name: Option<String>,
+    adapters: Option<Adapters>,
 }
 
 impl Engine {
@@ -323,6 +334,7 @@ impl Engine {
             kv: service.kv_precision.unwrap_or(precision.value),
             calibration,
             peak,
+            adapters: adapters(service, served.model(), name.is_some())?,
             name,
         })
     }
@@ -333,7 +345,7 @@ impl Engine {
     /// If the calibration has no such combination.
     fn instances(
         &self,
-        (accelerator, model): (&Accelerator, &Model),
+        (accelerator, model, tower): (&Accelerator, &Model, Time),
         speculation: Option<&Speculation>,
         precision: Precision,
         (spread, prefill): (Spread, Option<Spread>),
@@ -351,9 +363,41 @@ impl Engine {
             prefill,
             drafted: speculation.map_or(0, |it| it.tokens.value as u32),
             draft: draft.map(|draft| (&*draft.model, instance::weights(precision))),
+            adapters: self.adapters,
+            tower,
         };
         Instances::new(&parts, &self.calibration).map(Some)
     }
+}
+
+/// Adapters of the model: rank x (in + out) weights of each projection, in 16 bits.
+fn adapters(service: &Inference, model: &Model, generates: bool) -> Result<Option<Adapters>> {
+    let Some(given) = &service.adapters else { return Ok(None) };
+    let refuse = |what: &str, place| Err(Error::input(what).at(Some(place)));
+    if !generates {
+        return refuse("adapters are served by engines that generate tokens", &given.count.place);
+    }
+    if !(1..=1_000_000).contains(&given.count.value) {
+        return refuse("a service has from 1 to 1,000,000 adapters", &given.count.place);
+    }
+    let with = lora(model, given.rank.value, &[], &BTreeMap::new())
+        .map_err(|error| error.at(Some(&given.rank.place)))?;
+    let more = with.parameters().total.saturating_sub(model.parameters().total);
+    let each = Data::from_stored(2.0 * more as f64);
+    Ok(Some(Adapters { count: given.count.value as f64, each }))
+}
+
+/// Time that towers for images and sound add to a token of a prompt, on one device: a request's images
+/// and sound, over the tokens of its prompt.
+fn tower(
+    model: &Model,
+    accelerator: &Accelerator,
+    precision: Precision,
+    asked: &Asked,
+) -> Result<Time> {
+    let whole = network::beside(model, accelerator, precision)?;
+    let prompts = asked.classes.iter().map(|class| class.share.value.get() * class.tokens().0);
+    Ok(whole * (1.0 / prompts.sum::<f64>().max(1.0)))
 }
 
 /// A replica and, where tokens are generated, the instances that it consists of.
@@ -365,7 +409,7 @@ fn replica(
     device: &Accelerator,
     served: &Served,
     asked: &Asked,
-    prefill: f64,
+    (prefill, tower): (f64, Time),
     speculation: Option<Speculation>,
     engine: &Engine,
 ) -> Result<(Replica, Option<Instances>)> {
@@ -384,7 +428,8 @@ fn replica(
     let beside = draft.map_or(Data::default(), |draft| draft.weights.value);
     let one = Spread { tensor: 1, pipeline: 1, data: 1, whole_experts: false };
     let instances = |spreads| {
-        engine.instances((device, model), speculation.as_ref(), service.precision.value, spreads)
+        let precision = service.precision.value;
+        engine.instances((device, model, tower), speculation.as_ref(), precision, spreads)
     };
     let whole = instances((one, None))?;
     let least = whole.as_ref().map_or_else(|| served.weights().value, |it| it.weights().0) + beside;

@@ -62,8 +62,12 @@ pub(super) struct Passes {
     pub policy: Arc<Model>,
     /// Part of the parameters that is trained, 0 to 1.
     pub trained: f64,
+    /// Its layers for tokens further ahead train.
+    pub ahead: bool,
     /// The whole model, all of it trained.
-    plain: Arc<Model>,
+    pub plain: Arc<Model>,
+    /// Adapters are trained in its place.
+    adapted: bool,
     /// Forward and backward passes of the trained model.
     learned: f64,
     /// Models that are only asked.
@@ -97,18 +101,28 @@ pub(super) fn passes(
         return Err(refuse("`rl.update_epochs` is a positive number".to_owned()));
     }
     let plain = model_of(file, files, input)?;
+    let ahead = match &training.mtp {
+        Some(given) if given.value && plain.ahead.is_empty() => {
+            let message = format!("{} has no MTP layers to train", plain.name);
+            return Err(Error::input(message).at(Some(&given.place)));
+        }
+        Some(given) => given.value,
+        None => recipe == Recipe::Pretrain && !plain.ahead.is_empty(),
+    };
+    let policy = if ahead { Arc::new(plain.with_ahead()) } else { plain.clone() };
     let mut passes =
-        Passes { policy: plain.clone(), trained: 1.0, plain, learned, asked: Vec::new() };
+        Passes { policy, trained: 1.0, ahead, adapted: false, plain, learned, asked: Vec::new() };
+    passes.trained = share(&passes.policy, &passes.plain);
     if let Some(lora) = training.lora.as_ref().filter(|_| row.adapters) {
         let adapted = flopcast_core::model::adapt::lora(
-            &passes.plain,
+            &passes.policy,
             lora.rank,
             &lora.targets,
             &lora.ranks,
         )?;
-        let parameters = adapted.parameters();
-        passes.trained = parameters.trainable as f64 / parameters.total as f64;
+        passes.trained = share(&adapted, &passes.plain);
         passes.policy = Arc::new(adapted);
+        passes.adapted = true;
     }
     for (name, asked) in (row.asked)(training) {
         let model = match asked {
@@ -124,9 +138,7 @@ impl Passes {
     /// True if all weights are learned from every token once and no other model is asked, which is
     /// what 6 x parameters counts.
     pub(super) fn plain(&self) -> bool {
-        Arc::ptr_eq(&self.policy, &self.plain)
-            && self.asked.is_empty()
-            && (self.learned - 1.0).abs() < 1e-12
+        !self.adapted && self.asked.is_empty() && (self.learned - 1.0).abs() < 1e-12
     }
 
     /// Matmul FLOPs of one batch of the model's input.
@@ -149,6 +161,11 @@ impl Passes {
         let flops = self.plain.forward(attention) + self.plain.backward(attention);
         flops.matmul.value / tokens(&self.plain)
     }
+}
+
+/// Trained parameters of a model / all of another.
+fn share(trained: &Model, of: &Model) -> f64 {
+    trained.parameters().trainable as f64 / of.parameters().total.max(1) as f64
 }
 
 /// Tokens of one batch, of encoder and decoder together.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Placed, Result};
-use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
+use flopcast_core::estimate::plan::{Card, Choice, Deadline, TrainingPlan};
 use flopcast_core::kernel;
 use flopcast_core::kernel::network::{Setup, Task, half_width};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
@@ -29,6 +29,7 @@ use flopcast_core::training::plan::{
     Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, Work,
 };
 use flopcast_core::training::state::{self, Offload, State};
+use flopcast_core::training::whole_run::{self, Losses};
 
 use super::super::file::{
     Data, Efficiency as EfficiencyFile, Master, Offload as OffloadFile, Placement, Reliability,
@@ -78,7 +79,6 @@ pub(super) fn plan(
     let device = placement::accelerator(catalog, &training.hardware)?;
     let devices = devices(training)?;
     let Counted { work, model, ratio, trained } = work(file, training, files, notes)?;
-    let adapted = model.parameters().total;
     notes
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
@@ -103,7 +103,7 @@ pub(super) fn plan(
     let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
     let prediction = prediction.map(|asked| Prediction {
         work: ratio,
-        trained,
+        trained: trained.min(1.0),
         state: State { trained, ..asked.state },
         ..asked
     });
@@ -121,7 +121,7 @@ pub(super) fn plan(
     let run = Run {
         work,
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
-        goodput: goodput(training, devices.as_ref()),
+        goodput: goodput(training, devices.as_ref())?,
         devices,
         interruptions: None,
         spares: or_zero(
@@ -180,7 +180,7 @@ pub(super) fn plan(
         owned,
         costs,
         trainable: training.recipe.row().adapters.then(|| {
-            let count = (trained * adapted as f64).round();
+            let count = (trained * whole.parameters().total as f64).round();
             let formula = format!("adapters of {}", whole.name);
             Input::new("training.trainable_parameters", count, Basis::Derived { formula })
         }),
@@ -267,6 +267,9 @@ fn prediction(
             if sequences < 1.0 {
                 return Err(batch
                     .refuse(format!("a step holds at least one sequence of {sequence} tokens")));
+            }
+            if sequences > MOST_SEQUENCES {
+                return Err(batch.refuse(format!("a step of {sequences:.0} sequences is none")));
             }
             match training.parallelism {
                 Some(_) => sequences.round() as u64,
@@ -373,7 +376,8 @@ fn state(training: &Training) -> Result<State> {
         Precision::Fp4 => 0.5625,
         _ => 2.0,
     };
-    state.frozen = training.recipe.row().frozen_bytes.min(stored);
+    let recipe = training.recipe.row();
+    state.frozen = if recipe.adapters { recipe.frozen_bytes.min(stored) } else { 0.0 };
     Ok(state)
 }
 
@@ -445,36 +449,48 @@ const STATE_OF_THE_ART: NaiveDate = match NaiveDate::from_ymd_opt(2026, 8, 1) {
     None => NaiveDate::MIN,
 };
 
-/// The given goodput, or the inputs from which it follows: failures, stalls, checkpoints, restarts.
-fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Goodput {
+/// The given goodput, or the inputs to compute it from failures, checkpoints and what published
+/// runs lose beside them.
+fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Result<Goodput> {
     let name = "training.goodput";
-    let reliability = &training.reliability;
-    match (&training.goodput, devices) {
-        (Some(given), _) => Goodput::Given(given.input(name)),
+    let given = &training.reliability;
+    let devices = match (&training.goodput, devices) {
+        (Some(given), _) => return Ok(Goodput::Given(given.input(name))),
         (None, _) if training.efficiency.as_ref().is_some_and(|e| e.device_hours.is_some()) => {
             let why = "published device-hours are taken as all productive";
-            Goodput::Given(assumed(name, share(1.0), why))
+            return Ok(Goodput::Given(assumed(name, share(1.0), why)));
         }
         (None, None) => {
-            Goodput::Given(assumed(name, share(1.0), "without a number of devices, no failures"))
+            let why = "without a number of devices, no failures";
+            return Ok(Goodput::Given(assumed(name, share(1.0), why)));
         }
-        (None, Some(devices)) => Goodput::Failures {
-            rate: reliability.failures_per_1000_devices_day.as_ref().map_or_else(
-                || {
-                    let why = "Llama 3 405B: 419 in 54 days on 16,384 devices (arXiv:2407.21783); \
-                               published: 0.3 to 1.9";
-                    assumed("failures per 1,000 devices and day", 0.5, why)
-                },
-                |given| given.input("training.reliability.failures_per_1000_devices_day"),
-            ),
-            stall: reliability.checkpoint_stall.as_ref().map_or_else(
-                || assumed("checkpoint stall", seconds(40.0), "BLOOM-176B, bigscience chronicles"),
-                |given| given.input("training.reliability.checkpoint_stall"),
-            ),
-            interval: interval(reliability),
-            restart: restart(reliability),
-            devices: devices.clone(),
-        },
+        (None, Some(devices)) => devices.clone(),
+    };
+    let shipped = whole_run::Calibration::shipped()?;
+    let mut planned = Goodput::usual(devices, Losses::of_runs(&shipped)?);
+    if let Goodput::Failures { rate, stall, interval: every, losses, restart: again, .. } =
+        &mut planned
+    {
+        let said = |key: &str| format!("training.reliability.{key}");
+        let failures = given.failures_per_1000_devices_day.as_ref();
+        replace(rate, failures.map(|it| it.input(&said("failures_per_1000_devices_day"))));
+        let stalls = given.checkpoint_stall.as_ref();
+        replace(stall, stalls.map(|it| it.input(&said("checkpoint_stall"))));
+        replace(&mut losses.warm_up, given.warm_up.as_ref().map(|it| it.input(&said("warm_up"))));
+        let evaluation = given.evaluation.as_ref();
+        replace(&mut losses.evaluation, evaluation.map(|it| it.input(&said("evaluation"))));
+        let setbacks = given.setbacks.as_ref();
+        replace(&mut losses.setbacks, setbacks.map(|it| it.input(&said("setbacks"))));
+        *again = restart(given);
+        *every = interval(given);
+    }
+    Ok(planned)
+}
+
+/// Replaces an assumed input by a given one.
+fn replace<Q>(assumed: &mut Input<Q>, given: Option<Input<Q>>) {
+    if let Some(given) = given {
+        *assumed = given;
     }
 }
 
@@ -530,7 +546,7 @@ struct Counted {
     model: Arc<Model>,
     /// FLOPs of the recipe / FLOPs of training all weights on the same data.
     ratio: f64,
-    /// Part of the parameters that is trained.
+    /// Parameters that are trained / those of the model as it is named.
     trained: f64,
 }
 
@@ -551,6 +567,7 @@ fn work(
     let at = |sequence: Option<u64>| ModelInput {
         sequence,
         image_size: data.image_size.as_ref().map(|s| s.value),
+        training: true,
         ..ModelInput::default()
     };
     let mut parts = Vec::new();
@@ -559,6 +576,15 @@ fn work(
     }
     let passes = &parts[0].1;
     let model = passes.policy.clone();
+    if training.mtp.is_none() && !passes.plain.ahead.is_empty() {
+        notes.choices.push(Choice {
+            path: "training.mtp",
+            value: passes.ahead.to_string(),
+            why: "layers that predict tokens further ahead train with the model, unless it is \
+                  tuned afterwards"
+                .to_owned(),
+        });
+    }
     if let (Some(wanted), Some(most)) = (longest, model.extents.max_sequence)
         && wanted > most
     {
@@ -609,7 +635,7 @@ fn work(
                 Input::new(name, FlopPerToken::from_stored(weighted), Basis::Derived { formula })
             };
             let halves = if model.input.decoder_sequence.is_some() { 2.0 } else { 1.0 };
-            let active = model.parameters().active as f64 / halves;
+            let active = passes.plain.parameters().active as f64 / halves;
             let six_nd = passes.plain().then(|| {
                 let formula = format!("6 x {active:.4e} parameters that a token passes");
                 let basis = Basis::Derived { formula };
@@ -747,6 +773,8 @@ fn efficiency(
 
 /// Samples that a device takes at once, where nobody says.
 const SAMPLES: f64 = 128.0;
+/// More sequences of a step are a mistake in the file: a count beyond it holds no product.
+const MOST_SEQUENCES: f64 = 4_294_967_296.0;
 
 /// The MFU of a network over whole samples: FLOPs / (peak x time), each operator timed by its
 /// kernel.

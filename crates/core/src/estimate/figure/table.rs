@@ -88,6 +88,7 @@ figures! {
         FleetReplicas: "fleet.replicas" "" "replicas" => |it| it.years.first().map(|it| &it.replicas).into();
         FleetDevices: "fleet.devices" "devices" "devices" as "devices of the fleet" [Headline, Range, Aim("devices", "devices")] => |it| it.years.first().map(|it| &it.devices).into();
         FleetDeviceHours: "fleet.device_hours" "device-h" "device-hours of a year" => |it| it.years.first().map(|it| &it.fleet_time).into();
+        JobTime: "fleet.job_days" "days" "time of the job" [Headline, Range] => |it| it.years.first().and_then(|it| it.job.as_ref()).into();
         FleetInstances: "fleet.instances" "instances" "instances" => |it| it.packed(|it| &it.instances);
         FleetStranded: "fleet.stranded_devices" "devices" "  devices paid for but unused" => |it| it.packed(|it| &it.stranded);
         PeakRate: "fleet.peak_rate_per_s" "requests/s" "peak rate" => |it| it.years.first().map(|it| &it.peak_rate).into();

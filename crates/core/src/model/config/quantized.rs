@@ -91,10 +91,12 @@ struct Group {
 }
 
 impl Group {
+    /// Bits of a stored weight.
     fn bits(&self) -> f64 {
         self.bits + if self.size > 0.0 { self.beside / self.size } else { 0.0 }
     }
 
+    /// The scheme in words.
     fn words(&self) -> String {
         let groups =
             if self.size > 1.0 { format!(" in groups of {}", self.size) } else { String::new() };
@@ -118,6 +120,8 @@ impl Scheme {
             "exclude",
             "exclude_modules",
             "llm_int8_skip_modules",
+            "skip_modules",
+            "linear_weights_not_to_quantize",
         ];
         let group = match method.as_str() {
             "compressed-tensors" | "compressed_tensors" => {
@@ -147,11 +151,20 @@ impl Scheme {
             }
             "quark" => quark(section)?,
             "eetq" => eight(),
+            // Codes of several books for a group of weights (arXiv:2401.06118).
+            "aqlm" => {
+                let of = |key: &str| number(&[key]);
+                let codes = of("num_codebooks")? * of("nbits_per_codebook")?;
+                let weights = of("in_group_size")? * of("out_group_size").unwrap_or(1.0);
+                Group { bits: codes / weights.max(1.0), size: 0.0, beside: 0.0 }
+            }
             "quanto" => by_word(&word("weights")?)?,
             "hqq" => {
                 let inner =
                     section.get("quant_config").or_else(|| section.get("weight_quant_params"));
                 let inner = inner.and_then(Json::as_object).unwrap_or(section);
+                let deeper = inner.get("weight_quant_params").and_then(Json::as_object);
+                let inner = deeper.unwrap_or(inner);
                 let of = |key: &str| inner.get(key).and_then(Json::as_f64);
                 grouped(of("nbits")?, of("group_size"))
             }
@@ -242,8 +255,8 @@ enum Kept {
     None,
 }
 
-/// Whether a pattern of a configuration means a layer: its words are parts of the layer's name, in
-/// their order; `re:` introduces an expression, of which the plain words count.
+/// Decides if a pattern of a configuration means a layer: its words are parts of the layer's name,
+/// in their order; `re:` introduces an expression, of which the plain words count.
 fn kept(pattern: &str, name: &str) -> Kept {
     let pattern =
         pattern.trim_start_matches("re:").trim_start_matches('^').replace(['\\', '$'], "");

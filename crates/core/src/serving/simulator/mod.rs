@@ -72,12 +72,23 @@ pub struct Limits {
     pub blocks: u64,
     /// Tokens of one block, at least 1.
     pub block: u32,
+    /// Blocks that all prompts begin with: they are held once, beside those above.
+    pub shared: u32,
     /// True if the blocks of a whole answer are set aside when its prompt is taken in.
     pub sets_aside: bool,
     /// Which tokens a step takes first.
     pub scheduler: Scheduler,
     /// How the simulator advances.
     pub stepping: Stepping,
+}
+
+impl Limits {
+    /// The same where all prompts begin with the same tokens, held once for all.
+    #[must_use]
+    pub fn sharing(self, tokens: u32) -> Self {
+        let shared = tokens / self.block;
+        Self { shared, blocks: self.blocks.saturating_sub(u64::from(shared)), ..self }
+    }
 }
 
 /// Replicas that share a load.
@@ -242,6 +253,34 @@ pub trait Server: Sync {
 
     /// Requests that it works on at once, at most; of two fleets, the one that decodes.
     fn concurrency(&self) -> u64;
+
+    /// Replicas that share the load.
+    fn replicas(&self) -> u64 {
+        1
+    }
+}
+
+/// A server that consists of so many replicas behind a router.
+#[derive(Clone, Debug)]
+pub struct Replicas<S> {
+    /// All of them together.
+    pub server: S,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl<S: Server> Server for Replicas<S> {
+    fn serve(&self, arrivals: impl Iterator<Item = Arrival>, warm_up: u64) -> Report {
+        self.server.serve(arrivals, warm_up)
+    }
+
+    fn concurrency(&self) -> u64 {
+        self.server.concurrency()
+    }
+
+    fn replicas(&self) -> u64 {
+        self.count.max(1)
+    }
 }
 
 impl<S: StepTime + Sync> Server for Simulation<'_, S> {

@@ -293,8 +293,13 @@ impl<'a, S: StepTime> Replica<'a, S> {
 
     /// Blocks that a job takes in the end.
     fn in_the_end(&self, job: &Job) -> u64 {
-        let tokens = u64::from(job.request.input) + u64::from(job.last) - 1;
-        tokens.div_ceil(u64::from(self.limits.block))
+        self.own(&job.request, u64::from(job.request.input) + u64::from(job.last) - 1)
+    }
+
+    /// Blocks that the cache of a request takes for itself.
+    fn own(&self, request: &Request, tokens: u64) -> u64 {
+        let shared = self.limits.shared.min(request.input / self.limits.block);
+        tokens.div_ceil(u64::from(self.limits.block)) - u64::from(shared)
     }
 
     /// Takes a job in that is there at `now`; every step that begins before must have run.
@@ -408,8 +413,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
     fn admit(&mut self) -> bool {
         let Some(&job) = self.waiting.front() else { return false };
         let ready = job.computed == job.target;
-        let block = self.limits.block;
-        let blocks = u64::from((job.target + u32::from(ready)).div_ceil(block));
+        let blocks = self.own(&job.request, u64::from(job.target + u32::from(ready)));
         if self.running >= self.limits.sequences || blocks + self.new_blocks(1) > self.free {
             return false;
         }
@@ -421,7 +425,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
             self.promised = promised;
         }
         self.waiting.pop_front();
-        self.free -= u64::from(job.target.div_ceil(block));
+        self.free -= self.own(&job.request, u64::from(job.target));
         self.running += 1;
         self.lives += 1;
         let mut sequence = Sequence {
@@ -604,7 +608,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.slots[slot].life = 0;
         self.unused.push(slot);
         self.running -= 1;
-        self.free += u64::from(tokens.div_ceil(self.limits.block));
+        self.free += self.own(&self.slots[slot].job.request, u64::from(tokens));
     }
 
     /// Ends the sequence of a slot: its blocks are free, and its answer is told.
@@ -628,7 +632,9 @@ impl<'a, S: StepTime> Replica<'a, S> {
             self.release(slot, job.target);
         }
         job.target = job.request.input + job.generated;
-        job.computed = 0;
+        // What all prompts begin with stays.
+        let shared = self.limits.shared.saturating_mul(self.limits.block);
+        job.computed = shared.min(job.request.cached).min(job.target - 1);
         job.preemptions += 1;
         self.usage.preemptions += 1;
         self.waiting.push_front(job);
