@@ -498,11 +498,11 @@ pub struct Inference {
     pub autoscaling: Option<Autoscaling>,
     /// Costs of the service beside its devices.
     pub costs: Option<ServingCosts>,
-    /// The service-level objective: percentiles of latency that `flopcast capacity` keeps.
+    /// The service-level objective: percentiles of latency that the fleet keeps.
     #[serde(default)]
     pub slo: Slo,
-    /// The serving engine that `flopcast capacity` simulates: vllm, sglang, trtllm, lmdeploy,
-    /// gpt-fast, llama.cpp, exllamav2, neuron, tgi, max; vllm.
+    /// The serving engine that is simulated: vllm, sglang, trtllm, vllm-0.11, lmdeploy, gpt-fast,
+    /// llama.cpp, exllamav2, neuron, tgi, max; vllm.
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,

@@ -268,7 +268,15 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
         },
         Engaged::Network(times) => {
             let ends = times.first().copied().zip(times.last().copied());
-            Observed { batch_times: ends.map(|(one, most)| [one, most]), ..general }
+            // Nothing is generated: the answer has no first token.
+            let whole = |it: ClassReport| ClassReport { ttft: Histogram::default(), ..it };
+            let classes = general.classes.iter().cloned().map(|(name, it)| (name, whole(it)));
+            Observed {
+                batch_times: ends.map(|(one, most)| [one, most]),
+                all: whole(general.all.clone()),
+                classes: classes.collect(),
+                ..general
+            }
         }
     }
 }
@@ -311,12 +319,12 @@ struct Group<S> {
 /// Replicas of a simulation of the whole fleet at most: a part of a larger one takes its part of the
 /// requests.
 const MOST_TOGETHER: u64 = 256;
-/// Requests of such a simulation at most.
-const MOST_OF_FLEET: u64 = 400_000;
+/// Requests of such a simulation at most / those of a run of one replica.
+const MOST_OF_FLEET: u64 = 20;
 /// Requests of each replica in it, for each that it works on at once.
 const TURNS: u64 = 4;
 /// Fleets that are tried.
-const TRIES: u32 = 8;
+const TRIES: u32 = 5;
 
 impl Task<'_> {
     /// The peak that the fleet is for.
@@ -334,7 +342,8 @@ impl Task<'_> {
     ) -> Result<Group<S>> {
         let usual = *self.question.search;
         let each = (server.concurrency() / count * TURNS).clamp(1000, usual.requests.max(1000));
-        let requests = (each * count).min(MOST_OF_FLEET).max(usual.requests);
+        let most = usual.requests.saturating_mul(MOST_OF_FLEET);
+        let requests = (each * count).clamp(usual.requests, most.max(usual.requests));
         let search = Search { requests, seeds: usual.seeds.min(2), ..usual };
         let server = Replicas { server, count };
         let near = Some(near * count as f64);
@@ -367,7 +376,7 @@ impl Task<'_> {
             |rate: RequestRate| Ok::<_, Error>(fleet_for(self.service, self.peak(), rate)?.needed);
         // What one replica cannot keep alone, since requests come together, many may.
         let by_means = ReplicaLimits::of(self.service)?.max_rate.value() * 0.5;
-        let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means * 0.2));
+        let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means));
         if is_one || alone.as_ref().is_ok_and(|it| needed(it.highest.rate).is_ok_and(|it| it == 1))
         {
             return alone;
@@ -547,33 +556,6 @@ impl WithinError {
             text::show(*promise)
         )
     }
-}
-
-/// The most requests and replicas of a simulation of a whole fleet. Of a larger fleet, a part takes
-/// its part of the requests.
-const FLEET: (u64, u64) = (1_000_000, 500);
-
-/// The simulated fleet at the peak. Where any replica may get the next request, one stands for all.
-fn at_peak<S: StepTime + Sync>(
-    service: &Service,
-    simulation: &Simulation<'_, S>,
-    traffic: &Traffic,
-    fleet: &Fleet,
-    peak: RequestRate,
-    search: &Search,
-) -> Report {
-    let router = match service.demand.router {
-        GivenRouter::Random => {
-            return at_rate(simulation, traffic, peak / fleet.needed as f64, search, 1);
-        }
-        GivenRouter::RoundRobin => Router::RoundRobin,
-        GivenRouter::LeastOutstanding => Router::LeastOutstanding,
-    };
-    let replicas = fleet.needed.min(FLEET.1);
-    let requests = search.requests.saturating_mul(replicas).min(FLEET.0).max(search.requests);
-    let rate = peak * (replicas as f64 / fleet.needed as f64);
-    let search = Search { requests, ..*search };
-    at_rate(&simulation.times(replicas as u32, router), traffic, rate, &search, 1)
 }
 
 /// The fleet of a service for a peak, given the highest rate of a replica.

@@ -15,7 +15,7 @@ use flopcast_scenario::Files;
 use flopcast_scenario::document::Node;
 
 use super::axis::{Axis, Choice as Value, Setting};
-use super::fleets::{Choice, Merits, Sized, Verdict, choose};
+use super::fleets::{Choice, Limits, Merits, Sized, Verdict, choose};
 use super::space::Space;
 
 /// The key of a layout.
@@ -162,9 +162,10 @@ pub fn settle(
     let own = Layout::of(&instances.decode.deployment).shown();
     let Means { catalog, files, calibration, search } = *means;
     let space = Space::new(document.clone(), vec![axis], catalog, files)?;
-    let choice = choose(&space, catalog, calibration, &rough(search), &|done| {
-        progress(done as f64 / space.len() as f64);
-    })?;
+    let choice =
+        choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|done| {
+            progress(done as f64 / space.len() as f64);
+        })?;
     let Some(best) = choice.cheapest.or(choice.smallest) else { return plain(scenario) };
     let tried = Some(words(&space, &choice, best, (!open).then_some(&own)));
     let chosen = space.labels(best).next().unwrap_or_default().to_owned();

@@ -11,7 +11,7 @@ use flopcast_scenario::purchase::PurchaseTerms;
 use flopcast_scenario::reader;
 
 use super::axis::{Axis, Choice, Setting};
-use super::optimize::MARKETPLACES;
+use super::optimize::{MARKETPLACES, Market};
 
 /// The key of a service's device.
 const DEVICE: &str = "inference.hardware.accelerator";
@@ -22,7 +22,12 @@ const DEVICE: &str = "inference.hardware.accelerator";
 ///
 /// # Errors
 /// As [`Axis::read`].
-pub fn axes(texts: &[String], document: &Node, catalog: &Catalog) -> Result<Vec<Axis>> {
+pub fn axes(
+    texts: &[String],
+    document: &Node,
+    market: &Market,
+    catalog: &Catalog,
+) -> Result<Vec<Axis>> {
     texts
         .iter()
         .map(|text| {
@@ -33,7 +38,7 @@ pub fn axes(texts: &[String], document: &Node, catalog: &Catalog) -> Result<Vec<
                 Some(_) => every_device(catalog)?,
                 None => Axis::read(text)?,
             };
-            if axis.name == DEVICE { placed(axis, document, catalog) } else { Ok(axis) }
+            if axis.name == DEVICE { placed(axis, document, market, catalog) } else { Ok(axis) }
         })
         .collect()
 }
@@ -54,12 +59,13 @@ fn every_device(catalog: &Catalog) -> Result<Axis> {
     Ok(Axis { name: DEVICE.to_owned(), choices })
 }
 
-/// Each device where it is sold: at the document's own place if that sells it, else at the cheapest
-/// one. A document with a price of its own, or that owns its hardware, stays as it is.
-fn placed(axis: Axis, document: &Node, catalog: &Catalog) -> Result<Axis> {
+/// Each device where it is sold: at the document's own place if that sells it and nobody asks for
+/// another, else at the cheapest one of the market. A document with a price of its own, or that owns its hardware, stays as it is.
+fn placed(axis: Axis, document: &Node, market: &Market, catalog: &Catalog) -> Result<Axis> {
     let Ok(file) = reader::read(document) else { return Ok(axis) };
     let (place, path) = place(&file);
     let Some(plan) = plan(place) else { return Ok(axis) };
+    let open = market.providers.is_empty() && market.regions.is_empty();
     let provider = place.and_then(|it| it.provider.as_ref()).map(|it| it.value.as_str());
     let region = place.and_then(|it| it.region.as_ref()).map(|it| it.value.as_str());
     let at = |choice: Choice| -> Result<Choice> {
@@ -68,8 +74,9 @@ fn placed(axis: Axis, document: &Node, catalog: &Catalog) -> Result<Axis> {
             |provider, region| Wanted { provider, region, accelerator: &device, purchase: plan };
         let own =
             provider.is_some_and(|provider| catalog.rentals(wanted(provider, region)).is_ok());
-        let market = (!own).then(|| cheapest(catalog, &device, plan, provider)).flatten();
-        let Some((provider, region)) = market else { return Ok(choice) };
+        let found =
+            (!own || !open).then(|| cheapest(catalog, &device, plan, provider, market)).flatten();
+        let Some((provider, region)) = found else { return Ok(choice) };
         let set = |key: &str, value: &str| Setting::new("place", &format!("{path}.{key}"), value);
         let any = region == "*";
         let mut sets = choice.sets;
@@ -116,12 +123,18 @@ fn cheapest<'a>(
     device: &str,
     plan: Purchase,
     preferred: Option<&str>,
+    market: &Market,
 ) -> Option<(&'a str, &'a str)> {
     let id = &catalog.accelerator(device).ok()?.id;
     let sells = catalog.prices().filter(|price| price.accelerator == *id && price.sells(plan));
     let places: BTreeSet<(&str, &str)> = sells
         .map(|price| (price.provider.as_str(), price.region.as_str()))
         .filter(|(provider, _)| !MARKETPLACES.contains(provider))
+        .filter(|(provider, region)| {
+            let of =
+                |list: &[String], it: &str| list.is_empty() || list.iter().any(|name| name == it);
+            of(&market.providers, provider) && of(&market.regions, region)
+        })
         .collect();
     let price = |(provider, region): (&'a str, &'a str)| {
         let at = (region != "*").then_some(region);

@@ -38,9 +38,20 @@ impl Engines {
         self.find(|own| own == plain(name))
     }
 
-    /// The engine that a text begins with: `vllm 0.19.0`.
+    /// The engine that a text begins with: `vllm 0.19.0`; that of the longest name.
     pub fn begins(&self, text: &str) -> Option<(&str, &Engine)> {
-        self.find(|own| plain(text).starts_with(own))
+        let text = plain(text);
+        let mut found: Option<(usize, &str, &Engine)> = None;
+        for (id, engine) in &self.engines {
+            let names = std::iter::once(id.as_str()).chain(engine.names.iter().map(String::as_str));
+            let own = names.map(plain).filter(|own| text.starts_with(own)).map(|own| own.len());
+            if let Some(length) = own.max()
+                && found.is_none_or(|(longest, ..)| length > longest)
+            {
+                found = Some((length, id, engine));
+            }
+        }
+        found.map(|(_, id, engine)| (id, engine))
     }
 
     /// The first engine one of whose names, in plain spelling, fits.

@@ -144,7 +144,7 @@ fn of_table(table: &Table, odd: &mut Odd) -> Series {
     if power.is_some() && table.first(GPUS).is_none() {
         names = number_in_turn(&mut rows);
     }
-    let mut series: BTreeMap<(usize, usize), Vec<(f64, Option<f64>)>> = BTreeMap::new();
+    let mut series: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let mut last: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
     for (device, at, watts) in rows {
         // Several rows of one name with one stamp are several GPUs.

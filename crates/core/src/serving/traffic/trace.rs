@@ -119,7 +119,7 @@ enum Came {
 /// The rows of a file, and the unit of their stamps where the file says it.
 #[derive(Default)]
 struct Rows {
-    rows: Vec<Row>,
+    all: Vec<Row>,
     hashes: usize,
     unit: Option<Unit>,
 }
@@ -128,13 +128,13 @@ impl Rows {
     /// Adds a row of a line.
     fn push(&mut self, row: Row, line: usize) -> Result<()> {
         self.hashes += row.hashes.len();
-        if self.rows.len() == MOST_REQUESTS || self.hashes > MOST_HASHES {
+        if self.all.len() == MOST_REQUESTS || self.hashes > MOST_HASHES {
             return Err(Error::input(format!(
                 "line {line}: more than {MOST_REQUESTS} requests, or {MOST_HASHES} hash_ids"
             ))
             .hint("give a part of the trace: a day or an hour of it"));
         }
-        self.rows.push(row);
+        self.all.push(row);
         Ok(())
     }
 }
@@ -238,7 +238,7 @@ impl Trace {
         (mean(|r| r.input), mean(|r| r.output), mean(|r| r.cached))
     }
 
-    fn of(Rows { mut rows, unit, .. }: Rows) -> Result<Self> {
+    fn of(Rows { all: mut rows, unit, .. }: Rows) -> Result<Self> {
         let mut notes = Vec::new();
         let numbers = rows.iter().filter_map(|row| match row.at {
             Stamp::Number(number) => Some(number),
@@ -387,7 +387,7 @@ fn object(record: records::Record<'_>, rows: &mut Rows) -> Result<()> {
     let times: Vec<&str> = TIME.iter().map(|(name, _)| *name).collect();
     let line = record.line;
     let Value::Object(record) = record.value()? else {
-        let entry = rows.rows.len() + 1;
+        let entry = rows.all.len() + 1;
         return Err(Error::input(format!("line {line} is no JSON object: entry {entry}")));
     };
     let field = |names: &[&str], what: &str| {
