@@ -136,7 +136,7 @@ impl Platform {
         let constants = (
             calibration.general()?,
             calibration.rates(name, format.precision().name())?,
-            calibration.maturity(software.framework),
+            calibration.maturity(&software, name),
         );
         Ok(Self::with_constants(hardware, format, software, generation, constants))
     }

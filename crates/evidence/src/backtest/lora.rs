@@ -85,6 +85,7 @@ pub fn verdict(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
             1 + (date.fract() * 364.0) as u32,
         )
         .unwrap_or_default(),
+        stages: Vec::new(),
         model: Arc::new(plain),
     };
     let predicted = predict(&wanted, catalog);

@@ -134,7 +134,7 @@ impl Evidence for Case {
                 case.format,
                 case.software,
                 generation,
-                (general, rates, calibration.maturity(case.software.framework)),
+                (general, rates, calibration.maturity(&case.software, &case.generation)),
             ));
         }
         Ok(setups)
