@@ -202,7 +202,7 @@ impl Whole {
     /// and hardware.
     ///
     /// # Errors
-    /// What is missing or unknown.
+    /// A column is missing, or a model, device or framework is unknown.
     pub fn read(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<Self> {
         let (hours, step) = steps(row, catalog, calibration)?;
         // Where no count is published: a month.
