@@ -287,7 +287,9 @@ impl Bench {
             Load::Clients(clients) if simulation.transfer.is_none() => {
                 simulation.closed(clients, arrivals)
             }
-            Load::Clients(clients) => in_flight(&simulation, clients, arrivals.collect()),
+            Load::Clients(clients) => {
+                in_flight(&simulation, clients, &arrivals.collect::<Vec<_>>())
+            }
         }
     }
 }
@@ -296,7 +298,7 @@ impl Bench {
 fn in_flight<S: flopcast_core::serving::simulator::StepTime>(
     simulation: &Simulation<'_, S>,
     clients: u32,
-    requests: Vec<Arrival>,
+    requests: &[Arrival],
 ) -> Report {
     let at_gap = |gap: f64| {
         let at = |i: usize| Time::from_stored(gap * i as f64);
