@@ -22,7 +22,7 @@ pub(super) struct Options {
     /// Logs of the run, one or several: `CodeCarbon`, Slurm's sacct, samples of power (nvidia-smi,
     /// DCGM, Prometheus), a bill (FOCUS, AWS CUR), exports of W&B, `MLflow` and Trackio, a line of
     /// hours, kWh and cost; of a service, its requests, with their latencies, as CSV or JSON, or the
-    /// JSON of a load test (vllm bench serve, SGLang, guidellm, genai-perf, AIPerf, LLMPerf).
+    /// JSON of a load test (`vllm bench serve`, `SGLang`, guidellm, genai-perf, `AIPerf`, `LLMPerf`).
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The scenario that forecast it.

@@ -271,7 +271,7 @@ impl Ready {
         self.unkept.is_none()
     }
 
-    /// What a fleet by means leaves out.
+    /// The warning on what a fleet by means leaves out.
     fn by_means(&self, objective: &Objective) -> String {
         let means = "the fleet is what throughput alone needs, from means in closed form";
         match &self.unkept {

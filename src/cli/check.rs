@@ -88,7 +88,7 @@ impl Options {
 }
 
 /// The figures whose limits hold by rows that the lock alone has: without the lock they do not.
-/// Where the scenario cannot be forecast without it, nobody can tell.
+/// Nobody can tell if the scenario cannot be forecast without it.
 fn kept_by_lock(
     findings: &Findings,
     path: &Path,

@@ -35,7 +35,8 @@ fn they_train_in_pre_training() {
     // 7168 x 129280.
     let visited = 9.0 * 3.0 * 7168.0 * 2048.0 + 2.0 * 7168.0 * 7168.0 + 7168.0 * 129_280.0;
     assert!(forward > 2.0 * 4096.0 * visited && forward < 2.6 * 4096.0 * visited, "{forward}");
-    assert_eq!(flops("  recipe: finetune\n")[1], without);
+    let tuned = flops("  recipe: finetune\n")[1];
+    assert!((tuned / without - 1.0).abs() < 1e-12, "{tuned} {without}");
 }
 
 /// The second token is accepted 85 to 90 % of the time and makes decoding 1.8 times as fast.

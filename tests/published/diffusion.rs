@@ -26,7 +26,8 @@ fn an_image_takes_its_steps() {
     let texts = guided - plain - 30.0 * step;
     assert!(texts > 0.0 && texts < 0.1 * step, "{texts}");
     // The denoiser of FLUX.1 takes the strength of guidance as an input.
-    assert_eq!(flops(&pipeline("flux.1-dev", 8, true)), flops(&pipeline("flux.1-dev", 8, false)));
+    let [with, without] = [true, false].map(|guided| flops(&pipeline("flux.1-dev", 8, guided)));
+    assert!((with / without - 1.0).abs() < 1e-12, "{with} {without}");
     let parameters = |steps| pipeline("sdxl", steps, true).parameters().total;
     assert_eq!(parameters(1), parameters(50));
 }
@@ -46,7 +47,7 @@ fn a_sample_is_denoised_once_in_training() {
     };
     let (forward, backward) = of("denoiser");
     assert!((backward / forward - 2.0).abs() < 0.02, "{}", backward / forward);
-    assert_eq!(of("text_encoders").1, 0.0);
+    assert!(of("text_encoders").1 == 0.0);
     let (encoded, learned) = of("vae.encoder");
     assert!(encoded > 0.0 && learned == 0.0 && of("vae.decoder").0 == 0.0);
     // 2,567,463,684 parameters of the UNet (diffusers 0.42 on the meta device).
@@ -63,7 +64,7 @@ fn latency(accelerator: &str) -> f64 {
     number(&json(&["estimate", &path, "--format", "json"]), "inference.e2e_ms.mean")
 }
 
-/// An image of 1024 x 1024 by SDXL base 1.0 in 30 guided steps, in ms: with TensorRT, and as PyTorch
+/// An image of 1024 x 1024 by SDXL base 1.0 in 30 guided steps, in ms: with `TensorRT`, and as PyTorch
 /// runs it (stabilityai/stable-diffusion-xl-1.0-tensorrt, README). Networks are compiled here, and
 /// 80 % of their speeds lie within a factor of e^0.292 (`hardware/kernel-calibration.yaml`).
 #[test]

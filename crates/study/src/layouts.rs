@@ -63,6 +63,7 @@ impl Layout {
         all
     }
 
+    /// The layout in words.
     fn shown(self) -> String {
         let experts = self.tensor * self.data;
         let parts = [
@@ -75,6 +76,7 @@ impl Layout {
         parts.map(|(name, degree, _)| format!("{name} {degree}")).collect::<Vec<_>>().join(" x ")
     }
 
+    /// The layout as `inference.parallelism` of a scenario.
     fn value(self) -> Result<Value> {
         let Self { tensor, pipeline, data, whole_experts } = self;
         let expert = if whole_experts { tensor * data } else { 1 };
@@ -109,7 +111,7 @@ pub fn axis(service: &Service) -> Result<Option<Axis>> {
     Ok(Some(Axis { name: KEY.to_owned(), choices }))
 }
 
-/// What a search of layouts computes with.
+/// Data that a search of layouts computes with.
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
     /// Devices, prices, regions.

@@ -43,6 +43,7 @@ pub fn axes(
         .collect()
 }
 
+/// The axis of all devices that have a price, and of which memory and bandwidth are known.
 fn every_device(catalog: &Catalog) -> Result<Axis> {
     let sold: BTreeSet<&str> = catalog.prices().map(|price| price.accelerator.as_str()).collect();
     let usable = catalog.accelerators().filter(|it| {
@@ -115,8 +116,8 @@ fn plan(place: Option<&Placement>) -> Option<Purchase> {
     }
 }
 
-/// Who rents a device out at the least price, and where: the preferred provider, if it does at all;
-/// marketplaces of single machines are left out.
+/// Provider and region that rent a device out at the least price: the preferred provider, if it
+/// rents it out at all. Marketplaces of single machines are left out.
 fn cheapest<'a>(
     catalog: &'a Catalog,
     device: &str,

@@ -102,8 +102,8 @@ pub struct Predicted {
     pub figures: Vec<(Id, f64, f64)>,
 }
 
-/// What the error of the step-time model makes of a service; none where its step was measured, or
-/// where nothing is generated. Where longer steps leave no answer, the figures are left out.
+/// The interval of a service by the error of the step-time model; none where its step was measured,
+/// or where nothing is generated. Figures to which longer steps leave no answer are left out.
 pub fn predicted(engine: &Engine) -> Option<Predicted> {
     let mut engine = engine.clone();
     let mut distribution = None;

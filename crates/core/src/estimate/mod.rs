@@ -183,7 +183,7 @@ impl Engine {
         self.settled.as_ref()?.predicted.as_ref()
     }
 
-    /// What a simulation found of its service, where there was one.
+    /// The findings of a simulation of its service; `None` where none ran.
     pub fn simulation(&self) -> Option<&Simulated> {
         self.simulated.as_ref()
     }

@@ -109,7 +109,7 @@ impl Rollout {
         let part: Data = deployment.weights(&served, &device) / f64::from(deployment.tensor);
         let links: DeviceBandwidth = device.links.scale_out;
         let sync = Time::from_stored(part.stored() / links.stored());
-        let unseen = !calibration.facts.accelerators.iter().any(|it| *it == self.accelerator);
+        let unseen = !calibration.facts.accelerators.contains(&self.accelerator);
         let regime = Regime { unseen, ..Regime::default() };
         let width = calibration.half_width("output_tokens_per_s", regime);
         Ok(Writing {

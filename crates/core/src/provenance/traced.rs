@@ -195,12 +195,10 @@ impl Operand<'_> {
 #[derive(Clone, Copy)]
 enum Operation<'a> {
     /// A product or a sum; `sign` is that of the right side, as a power or as a summand.
-    Join {
-        sides: [Operand<'a>; 2],
-        sign: i8,
-        chain: Chain,
-    },
+    Join { sides: [Operand<'a>; 2], sign: i8, chain: Chain },
+    /// The side with the other sign.
     Negate([Operand<'a>; 1]),
+    /// A function of its arguments.
     Call(Function, &'a [Operand<'a>]),
     /// The sides compared, then the two to choose from.
     Choose(Relation, [Operand<'a>; 4]),
@@ -306,12 +304,8 @@ impl<Q: Measure> Traced<Q> {
     pub fn least(values: &[Self]) -> Self {
         let stored: Vec<f64> = values.iter().map(|it| it.value.stored()).collect();
         let value = Function::Min.apply(&stored);
-        let step = values.iter().any(|it| it.step.is_some()).then(|| {
-            let constant = |it: &Self| Arc::new(Step::constant(it.value.stored(), Q::DIMENSION));
-            let steps = values.iter().map(|it| it.step.clone().unwrap_or_else(|| constant(it)));
-            let how = Expr::Call(Function::Min, steps.collect());
-            Arc::new(Step { name: None, value, dimension: Q::DIMENSION, how })
-        });
+        let sides: Vec<Operand> = values.iter().map(Self::operand).collect();
+        let step = Operation::Call(Function::Min, &sides).recorded(Q::DIMENSION, value);
         Self { value: Q::from_stored(value), step }
     }
 

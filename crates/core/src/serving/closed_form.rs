@@ -10,9 +10,9 @@
 //! A first token waits for the API server, for the step under way and what came within it, for its own
 //! step and, where the batch is nearly full, for a place in it.
 //!
-//! Where prompts have instances of their own, n of them beside m that decode, p is no part of a
-//! decode step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a
-//! prompt passes the link between them before the second token.
+//! If prompts have instances of their own, n of them beside m that decode, p is no part of a decode
+//! step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a prompt
+//! passes the link between them before the second token.
 //!
 //! Percentiles are no part of it: an SLO is what the simulator holds.
 

@@ -264,7 +264,7 @@ impl Instances {
         self.adapters.map_or(Data::default(), |it| it.each * it.count * copies)
     }
 
-    /// What the fit knows of such a replica.
+    /// The knowledge that the fit has of such a replica.
     pub fn regime(&self) -> Regime {
         self.regime
     }
@@ -299,13 +299,11 @@ impl Instances {
             self.draft.as_ref().map(|(draft, weights)| (draft, drafting(*weights, deployment)));
         let draft = draft.as_ref().map(|(draft, deployment)| (*draft, deployment));
         let both = (&self.model, deployment);
-        match &demand.kv_cache {
-            Some(tokens) => KvCapacity::stated(draft, both, device, tokens.value, length),
-            None => {
-                let more = self.adapters_on(deployment);
-                KvCapacity::beside(draft, both, device, &self.settings, length, more)
-            }
+        if let Some(tokens) = &demand.kv_cache {
+            return KvCapacity::stated(draft, both, device, tokens.value, length);
         }
+        let more = self.adapters_on(deployment);
+        KvCapacity::beside(draft, both, device, &self.settings, length, more)
     }
 
     /// The instances under requests of these mean lengths.

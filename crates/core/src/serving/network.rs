@@ -82,7 +82,7 @@ pub fn beside(model: &Model, accelerator: &Accelerator, precision: Precision) ->
     Ok(setup.cost(&work, &device).time(1.0))
 }
 
-/// What one pass of a network asks of any devices.
+/// The work of one pass of a network on any devices.
 #[derive(Clone, Debug)]
 pub struct Pass<'a> {
     replica: &'a Replica,

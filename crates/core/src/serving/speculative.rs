@@ -70,6 +70,7 @@ impl<S: StepTime> Speculative<S> {
         (Time::from_stored(draft), Time::from_stored(step(&self.verification)))
     }
 
+    /// Seconds of a round: the passes of the draft and the one that verifies.
     fn round(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
         let verified = self.verification.tokens(decode, prefill, prompts).value;
         verified + self.drafts(decode, prefill, prompts)

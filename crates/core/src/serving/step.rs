@@ -164,7 +164,7 @@ pub struct Roofline {
     context: Reading,
     windowed: Option<(Reading, u32)>,
     pairs: (f64, f64),
-    /// Of a prompt's token: towers for images and sound.
+    /// Towers for images and sound, per token of a prompt.
     tower: f64,
 }
 
@@ -379,7 +379,7 @@ impl Roofline {
     /// whole on each device of a tensor-parallel group.
     #[must_use]
     pub fn with_adapters(mut self, adapters: Adapters, device: &Device, tensor: u32) -> Self {
-        let part = (1.0 + 1.0 / f64::from(tensor)) / 2.0;
+        let part = f64::midpoint(1.0, 1.0 / f64::from(tensor));
         let bandwidth = device.bandwidth.value * self.constants.weights;
         self.adapters = Adapting {
             count: adapters.count,

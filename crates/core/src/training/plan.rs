@@ -81,7 +81,7 @@ pub enum Goodput {
         restart: Input<Time>,
         /// Devices that may fail.
         devices: Input<Devices>,
-        /// What the run loses beside failures.
+        /// Time that the run loses beside failures.
         losses: Losses,
     },
 }
@@ -140,8 +140,8 @@ pub struct Prediction {
     pub framework: Option<String>,
     /// Date of the software.
     pub software_epoch: NaiveDate,
-    /// Where the data comes in stages of other lengths: the part of the tokens and the prediction of
-    /// each; this one is that of the longest.
+    /// Stages of other sequence lengths, each with its part of the tokens and its prediction; empty if
+    /// all sequences are alike. This prediction is that of the longest.
     pub stages: Vec<(f64, Prediction)>,
 }
 

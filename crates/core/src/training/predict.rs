@@ -1,6 +1,6 @@
 //! The prediction of a planned run: layout, step time, memory.
 
-use super::calibration::{Calibration, Familiarity};
+use super::calibration::{Calibration, Familiarity, RunKind};
 use super::format::Format;
 use super::memory::memory;
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
@@ -110,8 +110,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     let known = Familiarity {
         framework: framework.is_some(),
         device: calibration.known(&wanted.accelerator, precision, platform.calibrated()),
-        experts: model.experts.is_some(),
-        adapters: wanted.trained < 1.0,
+        kind: RunKind::of(model, wanted.trained),
         beyond: calibration.beyond(model.parameters, wanted.sequence, wanted.devices),
     };
     Ok(Predicted {

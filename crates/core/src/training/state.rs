@@ -21,7 +21,7 @@ pub struct State {
     pub moments: f64,
     /// Trained parameters / those of the model without adapters.
     pub trained: f64,
-    /// Of weights that stay frozen beside adapters, scales included; 0 if all are trained.
+    /// Bytes of a weight that stays frozen beside adapters, scales included; 0 if all are trained.
     pub frozen: f64,
     /// The gradients are a buffer of their own that stands during the whole step. Those of plain
     /// `PyTorch` and JAX come into being as activations go.

@@ -23,14 +23,14 @@ const MOST: f64 = 20_000.0;
 /// Larger results are of no load test.
 const MOST_RUNS: usize = 1000;
 
-/// Where the JSON of a tool has what.
+/// Places of the figures in the JSON of a tool.
 struct Tool {
     name: &'static str,
     /// Keys by which a result is known.
     marks: &'static [&'static str],
     /// Latencies: TTFT, time per output token, end to end, each with its unit in milliseconds.
     latencies: [&'static [(&'static str, f64)]; 3],
-    /// Where a statistic of a latency stands: `{}` is the latency's name.
+    /// Paths of the statistics of a latency: `{}` is the latency's name.
     statistics: &'static [(&'static str, &'static str)],
     requests: &'static [&'static str],
     clients: &'static [&'static str],
@@ -159,7 +159,7 @@ enum Load {
     Rate(f64),
 }
 
-/// What came of a load.
+/// Measured throughput and latencies under a load.
 #[derive(Clone, Debug)]
 pub struct Bench {
     tool: &'static str,
@@ -287,7 +287,9 @@ impl Bench {
             Load::Clients(clients) if simulation.transfer.is_none() => {
                 simulation.closed(clients, arrivals)
             }
-            Load::Clients(clients) => in_flight(&simulation, clients, arrivals.collect()),
+            Load::Clients(clients) => {
+                in_flight(&simulation, clients, &arrivals.collect::<Vec<_>>())
+            }
         }
     }
 }
@@ -296,7 +298,7 @@ impl Bench {
 fn in_flight<S: flopcast_core::serving::simulator::StepTime>(
     simulation: &Simulation<'_, S>,
     clients: u32,
-    requests: Vec<Arrival>,
+    requests: &[Arrival],
 ) -> Report {
     let at_gap = |gap: f64| {
         let at = |i: usize| Time::from_stored(gap * i as f64);

@@ -108,9 +108,9 @@ fn device_hours(
 
 /// The billed resources, each beside its forecast, and the sum of all that was billed. A resource that
 /// was not forecast adds nothing to the forecast; an unknown cost makes the sum unknown.
-fn costs<'m>(
+fn costs(
     estimate: &Estimate,
-    measured: &'m [(&'static str, Money)],
+    measured: &[(&'static str, Money)],
 ) -> (Vec<(&'static str, Pair)>, Pair) {
     let (mut costs, mut billed) = (Vec::new(), Pair::new(Some(0.0), Some(0.0)));
     let total = Key { member: "total", ..Id::Cost.at(Place::Training) };

@@ -234,7 +234,7 @@ enum Objects<'a> {
     Rows(Vec<Record<'a>>),
 }
 
-/// Where an object holds rows, or the series of Prometheus.
+/// Keys under which an object holds rows, or the series of Prometheus.
 #[derive(Default, Deserialize)]
 struct Outer<'a> {
     #[serde(borrow)]

@@ -7,7 +7,7 @@ use flopcast_core::diagnostic::Result;
 use flopcast_core::model::extents::{Experts, Extents, Latent, Windows};
 use flopcast_core::model::{Input, spec};
 use flopcast_core::quantity::{DeviceBandwidth, DeviceMemory, DeviceTokenRate, Measure};
-use flopcast_core::training::calibration::{Calibration, Familiarity};
+use flopcast_core::training::calibration::{Calibration, Familiarity, RunKind};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::memory::{Memory, memory};
 use flopcast_core::training::parallelism::{Batch, Parallelism, Recompute, Zero};
@@ -198,8 +198,7 @@ impl Case {
                 self.format.precision().name(),
                 self.platform(calibration)?.calibrated(),
             ),
-            experts: self.extents.experts.is_some(),
-            adapters: self.trained < 1.0,
+            kind: RunKind::of(&self.extents, self.trained),
             beyond: calibration.beyond(
                 self.extents.parameters,
                 self.batch.length,

@@ -63,7 +63,7 @@ fn square(residuals: &[f64]) -> f64 {
     residuals.iter().map(|r| r * r).sum()
 }
 
-/// The step that solves (JᵀJ + damping diag(JᵀJ)) step = -Jᵀ residuals, by Cholesky's
+/// The step that solves `(JᵀJ + damping diag(JᵀJ)) step = -Jᵀ residuals`, by Cholesky's
 /// decomposition; `None` if that breaks down.
 fn solve(jacobian: &[Vec<f64>], residuals: &[f64], damping: f64) -> Option<Vec<f64>> {
     let n = jacobian.len();

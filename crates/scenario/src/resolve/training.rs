@@ -543,7 +543,7 @@ fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Result<Good
     Ok(planned)
 }
 
-/// What is given stands in for what is assumed.
+/// Replaces an assumed input by a given one.
 fn replace<Q>(assumed: &mut Input<Q>, given: Option<Input<Q>>) {
     if let Some(given) = given {
         *assumed = given;
