@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
     let root = if packed.is_dir() { packed } else { package.join("../..") };
     println!("cargo::rustc-env=FLOPCAST_FACTS={}", root.display());
     let out = folder("OUT_DIR")?;
-    for name in ["calibration", "kernel-calibration", "serving-calibration"] {
+    for name in ["calibration", "kernel-calibration", "run-calibration", "serving-calibration"] {
         let json = json(&root.join(format!("hardware/{name}.yaml")))?;
         fs::write(out.join(name).with_extension("json"), json.to_string())?;
     }

@@ -13,7 +13,7 @@ use flopcast_evidence::actuals::bench::{self, Bench};
 use flopcast_evidence::actuals::requests;
 use flopcast_evidence::actuals::{self, Expected};
 
-use super::input::read_bytes;
+use super::input::read_text;
 use super::{Global, load};
 
 /// Options of `flopcast actuals`.
@@ -51,16 +51,18 @@ impl Median {
     }
 }
 
-/// Larger logs are refused.
-const MAX_BYTES: u64 = 256 << 20;
+/// Larger logs, all together, are refused.
+const MAX_BYTES: u64 = 128 << 20;
 
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let mut logs = Vec::new();
+        let (mut logs, mut left) = (Vec::new(), MAX_BYTES);
         for file in &self.files {
             let name = file.display().to_string();
-            let text = String::from_utf8(read_bytes(file, MAX_BYTES)?)
-                .map_err(|_| Error::input(format!("{name} is not UTF-8 text")))?;
+            let text = read_text(file, left).map_err(|error| {
+                if left < MAX_BYTES { error.hint("of all logs together") } else { error }
+            })?;
+            left -= text.len() as u64;
             logs.push((name, text));
         }
         let catalog = load::catalog_of(&self.against, global)?;

@@ -21,7 +21,7 @@ use super::project::Project;
 use super::{Global, load, output};
 
 /// Larger tables and calibrations are refused.
-pub(super) const MAX_TABLE: u64 = 256 << 20;
+pub(super) const MAX_TABLE: u64 = 16 << 20;
 
 /// Options of `flopcast backtest`.
 #[derive(Args, Debug)]

@@ -6,8 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::training::calibration::Calibration;
+use flopcast_core::training::whole_run;
 use flopcast_evidence::backtest::calibrate::prove;
 use flopcast_evidence::backtest::networks::{SPEED, networks};
+use flopcast_evidence::backtest::runs::{DEVICE_HOURS, whole_runs};
 use flopcast_evidence::backtest::serving::Reader;
 use flopcast_evidence::backtest::table::Table;
 use flopcast_evidence::backtest::{Backtest, Kind, cases};
@@ -20,8 +23,8 @@ use super::{Global, load, output, tell};
 /// Options of `flopcast calibrate`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// A table of measured throughputs or of serving figures in the columns of docs/backtest.md;
-    /// the throughputs that flopcast ships when left out.
+    /// A table of measured throughputs, of whole runs or of serving figures in the columns of
+    /// docs/backtest.md; the throughputs that flopcast ships when left out.
     #[arg(value_name = "FILE.csv")]
     file: Option<PathBuf>,
     /// Where to write the fitted constants.
@@ -54,6 +57,10 @@ impl Options {
             // Tables of serving figures name the figure of each row.
             if table.has("figure") {
                 return self.serving(global, path, &table);
+            }
+            // Tables of whole runs name their device-hours.
+            if table.has(DEVICE_HOURS) {
+                return self.runs(global, &table, &path.display().to_string());
             }
             // Tables of networks name the speed in samples.
             if table.has(SPEED) {
@@ -88,7 +95,25 @@ impl Options {
         }
         let shipped = |kind: Kind| Backtest::run(kind, &kind.shipped()?, &catalog, &before);
         let tests = [shipped(Kind::TrainingThroughput)?, shipped(Kind::Runs)?];
-        global.print(&Accuracy { proof: &proof, tests: &tests })
+        let (runs, _) = whole_runs(&Kind::Runs.shipped()?, &catalog, &before);
+        let losses = whole_run::Calibration::shipped()?;
+        let runs = prove(&runs, &losses, 0, &losses.fitted)?;
+        global.print(&Accuracy { proof: &proof, runs: &runs, tests: &tests })
+    }
+
+    fn runs(&self, global: &Global, table: &Table, name: &str) -> Result<ExitCode> {
+        let catalog = load::catalog(global)?;
+        let before = calibration(self.calibration.as_deref())?;
+        let (rows, skipped) = whole_runs(table, &catalog, &Calibration::shipped()?);
+        for (id, why) in &skipped {
+            tell(&format!("left out: {id}: {why}"));
+        }
+        let fitted = format!("{name}, {} runs", rows.len());
+        let proof = prove(&rows, &before, usize::from(self.cross_validate), &fitted)?;
+        if let Some(path) = &self.output {
+            output::write(path, &calibration_file::write(&proof.calibration)?, self.force)?;
+        }
+        global.print(&proof)
     }
 
     fn networks(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {

@@ -51,9 +51,6 @@ pub(super) struct Options {
     /// Also draw how many requests wait, read their prompt and generate over time, as SVG.
     #[arg(long, value_name = "OUT.svg")]
     timeline: Option<PathBuf>,
-    /// Overwrite these files.
-    #[arg(long)]
-    force: bool,
 }
 
 /// How much is simulated.
@@ -114,7 +111,7 @@ impl Runs {
 impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         for path in self.per_request.iter().chain(&self.timeline) {
-            output::vacant(path, self.force)?;
+            output::vacant(path, self.asked.force)?;
         }
         let (global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         let global = &global;
@@ -135,10 +132,14 @@ impl Options {
         let sized = simulated(&scenario, &catalog, &search, records)?;
         let requests = &sized.found.planned.records;
         if let Some(path) = &self.per_request {
-            output::write(path, &requests::csv(requests, &sized.objective.classes), self.force)?;
+            output::write(
+                path,
+                &requests::csv(requests, &sized.objective.classes),
+                self.asked.force,
+            )?;
         }
         if let Some(path) = &self.timeline {
-            output::write(path, &timeline::svg(&scenario.name, requests), self.force)?;
+            output::write(path, &timeline::svg(&scenario.name, requests), self.asked.force)?;
         }
         let mut report = report(&scenario, &sized);
         report.facts.extend(settled.tried.map(tried));

@@ -50,7 +50,7 @@ impl Options {
             return Ok(scenario);
         }
         if path.is_dir() {
-            path.push("config.json");
+            path = Project::of_model(&path, global)?.find(&path.join(CONFIG), CONFIG)?;
         }
         let name = architecture::file_name(&path);
         let read = || architecture::named(&self.spec, &Input::default(), &self.bind, global);
@@ -67,6 +67,9 @@ impl Options {
         }
     }
 }
+
+/// The configuration of a model's folder.
+const CONFIG: &str = "config.json";
 
 /// The scenario of a job file; none of a file that is no job.
 fn scenario(path: &Path, name: &str) -> Result<Option<String>> {

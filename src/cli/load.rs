@@ -21,8 +21,8 @@ use super::input::{document, names, read_bytes, read_head, read_text, size};
 use super::project::Project;
 use super::{Global, hub, lock, tell};
 
-/// Larger model files are refused; weights need not be present.
-const MAX_MODEL_BYTES: u64 = 512 << 20;
+/// Longer traces are refused.
+const MAX_TRACE_BYTES: u64 = 128 << 20;
 
 /// A variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
@@ -207,7 +207,7 @@ impl<'a> Beside<'a> {
 
 impl Files for Beside<'_> {
     fn read(&self, name: &str) -> Result<Vec<u8>> {
-        read_bytes(&self.place(name)?, MAX_MODEL_BYTES)
+        read_bytes(&self.place(name)?, MAX_TRACE_BYTES)
     }
 
     fn head(&self, name: &str, most: u64) -> Result<Vec<u8>> {

@@ -41,7 +41,7 @@ use clap::{Args, Parser, Subcommand};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::doc::Subject;
 use flopcast_report::render::{Carries, FORMS, Format, Setting};
-use flopcast_report::text::visible_lines;
+use flopcast_report::text::{cut, visible_lines};
 use terminal_size::{Width, terminal_size};
 
 /// Forecast what an AI model takes before anyone rents a GPU: FLOPs, device-hours, dollars,
@@ -213,8 +213,13 @@ impl Cli {
 /// That nobody can be told is no error: the exit code stands.
 fn tell(text: &str) {
     let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{}", visible_lines(text)).and_then(|()| stderr.flush());
+    let lines = visible_lines(text);
+    let lines = lines.lines().map(|line| cut(line, MOST_SAID)).collect::<Vec<_>>().join("\n");
+    let _ = writeln!(stderr, "{lines}").and_then(|()| stderr.flush());
 }
+
+/// The longest line that is said beside the result, in characters; a file may hold longer words.
+const MOST_SAID: usize = 1000;
 
 /// Prints a result; a closed pipe is no error.
 fn print(text: &str) -> Result<ExitCode> {

@@ -58,6 +58,13 @@ pub(super) struct Options {
     /// Length of the sound of a sample: 30s.
     #[arg(long, value_name = "TIME", value_parser = sound)]
     audio: Option<u64>,
+    /// Steps in which a pipeline of diffusion denoises; those usual for it.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS))]
+    steps: Option<u64>,
+    /// Strength of classifier-free guidance: above 1 each step runs twice, unless the denoiser takes the
+    /// strength as an input.
+    #[arg(long, value_name = "SCALE")]
+    guidance: Option<f64>,
     /// Count one token of an answer: FLOPs, and the weights and the cache that it reads.
     #[arg(long, conflicts_with_all = ["training", "metric", "compress", "layers"])]
     decode: bool,
@@ -189,6 +196,9 @@ impl Options {
             images: self.images,
             frames: self.frames,
             sound: self.audio,
+            steps: self.steps,
+            guided: self.guidance.map(|scale| scale > 1.0),
+            training: self.training,
         };
         architecture::named(spec, &input, &self.bind, global)
     }

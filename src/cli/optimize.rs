@@ -308,11 +308,17 @@ fn time(text: &str) -> Result<Time> {
 }
 
 fn parse<Q: Measure>(text: &str) -> Result<Q> {
-    text::parse(text).map_err(|error| Error::input(error.to_string()))
+    let value: Q = text::parse(text).map_err(|error| Error::input(error.to_string()))?;
+    value.check().map_err(Error::input)?;
+    Ok(value)
 }
 
 fn quantity(text: &str, unit: &str) -> Result<f64> {
-    text::parse_in(text, unit).map_err(|error| Error::input(error.to_string()))
+    let value = text::parse_in(text, unit).map_err(|error| Error::input(error.to_string()))?;
+    if !(0.0..=1e30).contains(&value) {
+        return Err(Error::input(format!("{text} is no limit that can be kept")));
+    }
+    Ok(value)
 }
 
 fn plan(name: &str) -> Result<Purchase> {

@@ -29,6 +29,9 @@ pub mod hardware {
     pub const GEMM_SOURCE: &str = "aiconfigurator-core";
     /// Constants of training, as JSON.
     pub const CALIBRATION: &str = include_str!(concat!(env!("OUT_DIR"), "/calibration.json"));
+    /// Constants of whole runs, as JSON.
+    pub const RUN_CALIBRATION: &str =
+        include_str!(concat!(env!("OUT_DIR"), "/run-calibration.json"));
     /// Constants of operators, as JSON.
     pub const KERNEL_CALIBRATION: &str =
         include_str!(concat!(env!("OUT_DIR"), "/kernel-calibration.json"));

@@ -5,7 +5,9 @@
 //! other inputs. Any other model becomes a list of layers with every extent written out, which
 //! holds at one input.
 
-use flopcast_core::diagnostic::{Error, Result};
+use std::fmt::Write as _;
+
+use flopcast_core::diagnostic::{Error, Result, acts};
 use flopcast_core::model::layer::Layer;
 use flopcast_core::model::operator::{Axis, Function, Mask, NormKind, Operator, ScanKind};
 use flopcast_core::model::{Input, Model};
@@ -97,9 +99,21 @@ fn flow(value: &Json) -> String {
         Json::Array(items) => {
             format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
         }
-        // JSON's quoting is valid in YAML.
-        other => other.to_string(),
+        other => quoted(other),
     }
+}
+
+/// A scalar as JSON writes it, which is valid in YAML; what acts on a terminal is escaped.
+pub fn quoted(value: &Json) -> String {
+    let mut out = String::new();
+    for character in value.to_string().chars() {
+        if acts(character) {
+            let _ = write!(out, "\\U{:08x}", u32::from(character));
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 /// A key without quotes if it needs none.
@@ -107,7 +121,7 @@ fn plain(key: &str) -> String {
     let word = key.starts_with(|c: char| c.is_ascii_lowercase())
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !matches!(key, "null" | "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n");
-    if word { key.to_owned() } else { Json::from(key).to_string() }
+    if word { key.to_owned() } else { quoted(&Json::from(key)) }
 }
 
 /// The entries of a layer list that stand for a layer: the shape it reads, then the operator. Runs

@@ -1,4 +1,4 @@
-//! Energy and carbon row by row, what the carbon figures count, and the best start.
+//! Energy and carbon row by row, the basis and the scope of the carbon figures, and the best start.
 
 use flopcast_core::catalog::GridBasis;
 use flopcast_core::estimate::Estimate;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::fact::{self, Fact};
 use crate::doc::{Cell, Column, Grid};
 
-/// A row of energy, of CO2e, or of both.
+/// A row of energy, of CO2e, or of both, with its stage.
 #[derive(Clone, Debug)]
 pub struct Row {
     stage: Stage,
@@ -33,7 +33,8 @@ pub fn rows(estimate: &Estimate) -> Vec<Row> {
         .collect()
 }
 
-/// A row for programs; `null` is unknown, absent does not apply.
+/// A row for programs, energy in kWh and CO2e in kg; `null` is unknown, a missing key does not
+/// apply.
 pub fn json(row: &Row) -> Value {
     let Row { stage, account } = row;
     let mut out = json!({"stage": stage.path(), "item": account.item});
@@ -50,6 +51,7 @@ pub fn json(row: &Row) -> Value {
     out
 }
 
+/// A known figure in a unit.
 fn value<Q: Measure>(figure: &Figure<Q>, unit: &str) -> Option<f64> {
     figure.known().map(|figure| convert(figure.value().stored(), unit))
 }
@@ -72,6 +74,7 @@ pub(super) fn grid(rows: &[Row]) -> Grid {
     grid
 }
 
+/// A figure as a cell: blank where it does not apply, unknown where it is.
 fn cell<Q: Measure>(figure: &Figure<Q>) -> Cell {
     match figure {
         Figure::Absent => Cell::Blank,
@@ -106,6 +109,7 @@ pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
     }
 }
 
+/// The scope of the GHG Protocol in words; `None` if nobody says who owns the devices.
 fn scope(footprint: &Footprint) -> Option<&'static str> {
     Some(match (footprint.scope?, footprint.basis) {
         (Scope::Two, GridBasis::LifeCycle) => {

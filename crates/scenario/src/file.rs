@@ -112,6 +112,9 @@ pub struct Training {
     pub stages: Vec<Stage>,
     /// Number format of the matrix products.
     pub precision: Located<Precision>,
+    /// Layers that predict tokens further ahead (MTP) train as well; those of a model that has them
+    /// do in `pretrain`.
+    pub mtp: Option<Located<bool>>,
     /// The optimizer; adamw.
     #[serde(default)]
     pub optimizer: Optimizer,
@@ -371,6 +374,13 @@ pub struct Reliability {
     pub checkpoint_interval: Option<Given<Time, Positive>>,
     /// Time from a failure until the run goes on; 10 minutes.
     pub restart: Option<Given<Time>>,
+    /// Time until all devices run at full speed; as fitted to published runs, under a minute.
+    pub warm_up: Option<Given<Time>>,
+    /// Time of evaluations / time of steps; as fitted to published runs, about 5 %.
+    pub evaluation: Option<Given<Share>>,
+    /// Time that runs of many days lose beside failures (steps taken again, batch ramps, fewer
+    /// devices) / time of steps; as fitted to published runs, about 40 %.
+    pub setbacks: Option<Given<Share>>,
 }
 
 /// The FLOPs that a utilisation counts.

@@ -1,4 +1,11 @@
-//! The terms on which devices are rented, as the user types them.
+//! The terms on which devices are rented, as the user types them: a plan, a mix of plans by shares,
+//! or a price of one's own.
+//!
+//! ```text
+//! purchase: spot
+//! purchase: {reserved-1y: 60 %, on-demand: 40 %}
+//! purchase: {price: 2.10 USD/device-h}
+//! ```
 
 use std::borrow::Cow;
 
@@ -27,9 +34,9 @@ pub enum Purchase {
     PerInstance(Given<InstancePrice>),
 }
 
-/// Plans of a price list, by name.
+/// The plans of a price list, by name.
 const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
-/// Keys of a section: a price of one's own, or the plans of a mix.
+/// The keys of a section: a price of one's own, or the plans of a mix.
 const KEYS: &[&str] = &["price", "on-demand", "spot", "reserved-1y", "reserved-3y"];
 
 /// The plan of a name.
@@ -72,7 +79,10 @@ impl<'de> Deserialize<'de> for Purchase {
     }
 }
 
-/// A mix of plans, whose shares must add up to all devices.
+/// A mix of plans.
+///
+/// # Errors
+/// If the shares do not add up to 100 %, or one is a range.
 fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
     if mix.iter().any(|(_, share)| !matches!(share.spread, Spread::Point(_))) {
         return Err("the shares of a mix are single values, not ranges".to_owned());
@@ -85,6 +95,9 @@ fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
 }
 
 /// The user's own price; its unit says whether it is that of a device or of an instance.
+///
+/// # Errors
+/// If it is no price, or not above zero.
 fn own(price: Located<Json>) -> Result<Purchase, String> {
     if price.value.to_string().contains("instance") {
         Given::from_json(price).and_then(above_zero).map(Purchase::PerInstance)
@@ -93,7 +106,10 @@ fn own(price: Located<Json>) -> Result<Purchase, String> {
     }
 }
 
-/// The price, or an error if a part of its range is not above zero.
+/// The price.
+///
+/// # Errors
+/// If a part of its range is not above zero.
 fn above_zero<Q: Measure>(price: Given<Q>) -> Result<Given<Q>, String> {
     let lowest =
         price.spread.distribution().map_or(price.spread.central().stored(), |d| d.quantile(1e-9));

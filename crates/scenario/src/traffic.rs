@@ -33,6 +33,11 @@ pub struct Traffic {
     pub image_size: Option<Located<u64>>,
     /// Sound of each request, whose tokens come on top of its input tokens: `30 s`.
     pub audio: Option<Given<Time>>,
+    /// Steps in which a pipeline of diffusion makes each image or video; those usual for it.
+    pub steps: Option<Located<u64>>,
+    /// Strength of classifier-free guidance; above 1 each step runs twice, unless the denoiser takes
+    /// the strength as an input. As is usual for the pipeline.
+    pub guidance: Option<Located<f64>>,
     /// Kinds of requests, each with its own lengths and SLO; shares add up to 100 %.
     #[serde(default)]
     pub classes: Vec<Class>,

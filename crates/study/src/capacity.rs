@@ -1,5 +1,12 @@
-//! The fleet that keeps a service's SLO: the simulator finds what a replica takes, the ledger
-//! what the fleet costs.
+//! The fleet that keeps a service's SLO: the simulator finds what a replica takes, the ledger what
+//! the fleet costs.
+//!
+//! The highest rate of a replica is found by bisection over simulated runs (`serving::capacity`);
+//! the fleet is ceil(peak / (rate x target utilisation)) + redundancy. The interval of both comes
+//! from the back-test: a latency that is off by a factor is one whose bound is off by it, so the
+//! search is repeated with bounds that are tighter and looser by the 80 % interval of the latency
+//! that limits the rate. For a queue that grows without end the rate itself is divided and
+//! multiplied by the factor.
 
 mod fit;
 mod networks;
@@ -26,12 +33,12 @@ use flopcast_core::serving::simulator::{
 use flopcast_core::serving::traffic::{Class, Lengths, Session, Source, Traffic};
 use rayon::prelude::*;
 
-/// A sized service.
+/// A sized service: the fleet, the simulation that it rests on, and its forecast.
 #[derive(Clone, Debug)]
 pub struct Capacity {
     /// The scenario with the simulated replica in it, and its forecast.
     pub forecast: Engine,
-    /// See `forecast`.
+    /// The forecast of that engine, with derivations.
     pub estimate: Estimate,
     /// A description of a replica.
     pub engaged: Engaged,
@@ -65,7 +72,7 @@ pub struct Found {
     pub fleet: Fleet,
     /// Latencies of a replica from a tenth of its highest rate up to it.
     pub load: Vec<(RequestRate, ClassReport)>,
-    /// The 80 % interval.
+    /// The 80 % interval of the rate and of the fleet.
     pub interval: Interval,
 }
 
@@ -79,9 +86,10 @@ pub struct Interval {
     pub rate: (Option<RequestRate>, RequestRate),
     /// The fleets for these rates.
     pub fleet: (Option<Fleet>, Fleet),
-    /// Where longer latencies break an SLO at any load: what can be promised all the same.
+    /// The answer where longer latencies break an SLO at any load: what can be promised all the
+    /// same.
     pub within_error: Option<WithinError>,
-    /// What it is wider for, in words.
+    /// The reason why the interval is wider than usual, in words; `None` where it is the usual one.
     pub regime: Option<&'static str>,
 }
 
@@ -96,19 +104,20 @@ pub struct WithinError {
     pub promise: Time,
 }
 
-/// The standard normal quantile of 80 % / that of 90 %: half-widths are of two-sided 80 % intervals.
+/// The standard normal quantile of 80 % / that of 90 %, since half-widths are those of two-sided 80
+/// % intervals.
 const ONE_SIDED: f64 = 0.8416 / 1.2816;
 
-/// How a fleet is searched for.
+/// The settings of a search for a fleet.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The serving calibration.
     pub calibration: &'a Calibration,
-    /// How thorough the search is.
+    /// The length of the simulated runs and the width at which the search ends.
     pub search: &'a Search,
-    /// Every request at the peak is kept.
+    /// True if every request at the peak is kept.
     pub records: bool,
-    /// Hears what is being simulated and the share that is done.
+    /// A listener to what is being simulated and the share that is done.
     pub progress: &'a dyn Fn(&str, f64),
 }
 
@@ -116,8 +125,8 @@ pub struct Question<'a> {
 /// tokens, or of replicas that answer batch by batch. Ranges enter with their central value.
 ///
 /// # Errors
-/// A scenario without a service; a model that does not fit, with what would make it fit; an SLO
-/// that no load keeps, with the bound that forbids it.
+/// If the scenario has no service, the model does not fit (with what would make it fit), or no load
+/// keeps the SLO (with the bound that forbids it).
 pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Result<Capacity> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
@@ -131,6 +140,10 @@ pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> 
     }
 }
 
+/// Sizes a fleet of engines that generate tokens.
+///
+/// # Errors
+/// As [`size`].
 fn generative(
     scenario: &Scenario,
     (service, instances): (&Service, &Instances),
@@ -226,7 +239,7 @@ fn capacity(
     Ok(Capacity { forecast, estimate, engaged, found, objective, warnings })
 }
 
-/// Statistics beside those that the forecast rests on.
+/// The statistics of the run at the peak, beside those that the forecast rests on.
 fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed {
     let planned = &found.planned;
     let used = planned.answering();
@@ -268,12 +281,12 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
     }
 }
 
-/// Requests that wait where a load is given up as too high.
+/// The number of waiting requests at which a load is given up as too high.
 fn queue_limit(search: &Search) -> u64 {
     (search.requests / 2).max(1000)
 }
 
-/// A fleet to find.
+/// A fleet to find: the service, its traffic and SLO, and the settings of the search.
 struct Task<'a> {
     service: &'a Service,
     traffic: &'a Traffic,
@@ -406,9 +419,11 @@ impl Task<'_> {
         }
     }
 
-    /// The highest rate of a replica in its fleet, that fleet, and the error of both: the interval
-    /// of the calibration that `error_of` names for what limits the rate. `servers` are so many
-    /// replicas together, none where one stands for all; every request is kept where that is asked.
+    /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval
+    /// of the calibration that `error_of` names for the latency that limits the rate.
+    ///
+    /// # Errors
+    /// If no load keeps the SLO, or the calibration lacks an interval.
     fn solve<S: Server>(
         &self,
         servers: impl Fn(u64, bool) -> Option<S>,
@@ -523,7 +538,7 @@ fn nearest(
 }
 
 impl WithinError {
-    /// What the user should know, beside the fleet of the 50th percentile.
+    /// The warning about an SLO within the error of the model.
     fn words(&self, fleet: &Fleet) -> String {
         let Self { slo, p80, promise } = self;
         let fleets = match p80 {
@@ -543,6 +558,10 @@ impl WithinError {
     }
 }
 
+/// The fleet of a service for a peak, given the highest rate of a replica.
+///
+/// # Errors
+/// If the fleet is beyond any size.
 pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
     let replica = service.replica.all_devices().value().value as u64;
     let redundancy = service.redundancy.value as u64;
@@ -684,7 +703,7 @@ fn latency(planned: &Report) -> Result<Latency> {
     })
 }
 
-/// Seconds per request or per token.
+/// A time in seconds as a quantity per request or per token.
 fn per<Q: Measure>(seconds: f64) -> Q {
     Q::from_stored(seconds)
 }

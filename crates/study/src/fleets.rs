@@ -22,9 +22,10 @@ use rayon::prelude::*;
 use super::capacity::{Question, fleet_for, size};
 use super::space::Space;
 
-/// Combinations that are simulated together.
+/// The number of combinations that are simulated together. It is fixed, so that the answer does not
+/// depend on the number of cores.
 const TOGETHER: usize = 4;
-/// More combinations take longer than anybody waits.
+/// The most combinations that are compared.
 const MOST: u64 = 10_000;
 
 /// The merits of a fleet in its first year.
@@ -142,11 +143,12 @@ impl Choice {
 }
 
 impl Merits {
+    /// Cost, carbon and devices.
     fn all(&self) -> [Option<f64>; 3] {
         [self.cost_usd, self.co2e_kg, Some(self.devices)]
     }
 
-    /// Those of a forecast; none of one without a service.
+    /// The merits of a forecast in its first year; `None` without a service.
     pub fn of(estimate: &Estimate) -> Option<Self> {
         let inference = estimate.inference.as_ref()?;
         let year = inference.years.first()?;
@@ -241,10 +243,16 @@ pub fn choose(
     }
     let [cheapest, greenest, smallest] = [0, 1, 2].map(|merit| {
         let merits = verdicts.iter().zip(0_u64..).filter_map(|(verdict, number)| match verdict {
-            Verdict::Sized(sized) => Some((sized.merits.all()[merit]?, number)),
+            Verdict::Sized(sized) => {
+                Some((sized.merits.all()[merit]?, sized.merits.devices, number))
+            }
             _ => None,
         });
-        merits.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map(|(_, number)| number)
+        // Of equals the smaller, then the earlier.
+        let order = |a: &(f64, f64, u64), b: &(f64, f64, u64)| {
+            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
+        };
+        merits.min_by(order).map(|(.., number)| number)
     });
     Ok(Choice { verdicts, cheapest, greenest, smallest })
 }
@@ -282,6 +290,7 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<(Merits, Merits)> {
     Ok((merits, merits.scaled(used.min(paid).min(1.0))))
 }
 
+/// The verdict on one combination, simulated.
 fn judge(
     scenario: &Scenario,
     catalog: &Catalog,

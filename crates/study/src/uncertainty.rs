@@ -12,6 +12,7 @@ use flopcast_core::provenance::Inputs as _;
 use flopcast_core::quantity::Distribution;
 use flopcast_core::quantity::text::convert;
 use flopcast_core::random::Stream;
+use flopcast_core::training::predict::RUN_ERROR;
 
 /// Percentiles that are reported.
 pub const PERCENTILES: [u32; 6] = [5, 10, 50, 80, 90, 95];
@@ -85,9 +86,9 @@ pub fn has_ranges(engine: &mut Engine) -> bool {
     factors(engine, false).0.iter().any(|factor| !PREDICTIONS.contains(&factor.name.as_str()))
 }
 
-/// The names of the inputs whose distribution is the error of a step-time model: of training, of
-/// serving.
-const PREDICTIONS: [&str; 2] = ["predicted throughput", STEP_ERROR];
+/// The names of the inputs whose distribution is the error of a model: of a step and of a run of
+/// training, of a step of serving.
+const PREDICTIONS: [&str; 3] = ["predicted throughput", RUN_ERROR, STEP_ERROR];
 /// See [`PREDICTIONS`].
 const STEP_ERROR: &str = "error of the predicted step";
 

@@ -1,4 +1,8 @@
-//! Everything that the catalog says about one name, for people to read.
+//! Everything that the catalog says about one name, for people to read: `flopcast catalog show
+//! NAME`.
+//!
+//! A [`Card`] has facts that are quantities, each with its citation, and facts that are text. A gap
+//! in the tables is a fact that is left out.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +28,7 @@ pub struct Card {
     pub note: String,
 }
 
-/// A quantity of a card.
+/// A quantity of a card, with its source.
 #[derive(Clone, Debug)]
 pub struct Fact {
     /// The name, value and basis of the quantity.
@@ -129,7 +133,8 @@ impl Catalog {
     }
 }
 
-/// The card of a place: its grid intensities by basis, and its other figures.
+/// The card of a place: its grid intensities by basis, carbon-free share, PUE, WUE, electricity
+/// price.
 fn region_card(region: &Region) -> Card {
     let mut facts = Facts::default();
     for grid in &region.grids {
@@ -187,6 +192,7 @@ fn source_card(source: &Source) -> Card {
 struct Facts(Vec<Fact>);
 
 impl Facts {
+    /// Adds a fact under a name, unless it is unknown.
     fn add<Q: Measure>(&mut self, name: impl Into<String>, fact: Option<&Sourced<Q>>) {
         self.0.extend(fact.map(|fact| Fact {
             step: fact.input(name).leaf().clone(),

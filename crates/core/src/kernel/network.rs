@@ -128,6 +128,9 @@ impl Cost {
     }
 }
 
+/// Keys up to which the sequences go that `attention` is fitted to.
+const SHORT: f64 = 512.0;
+
 /// Bytes per parameter of the optimizer's update, in and out.
 const UPDATE_BYTES: f64 = 24.0;
 
@@ -219,7 +222,11 @@ impl Setup {
             Kind::Depthwise => {
                 (device.vector.value * general.depthwise, general.backward_depthwise)
             }
-            Kind::Attention { .. } => (peak * share / general.attention, 1.0),
+            // Softmax and edges of tiles are what longer sequences hide.
+            Kind::Attention { keys, .. } => {
+                let shown = (SHORT / keys.max(1) as f64).min(1.0);
+                (peak * share / (1.0 + (general.attention - 1.0) * shown), 1.0)
+            }
         }
     }
 
@@ -232,8 +239,8 @@ impl Setup {
             Kind::Nothing => 0.0,
             Kind::Dense | Kind::Depthwise => general.product_passes,
             Kind::Convolution | Kind::Grouped(_) => general.product_passes + layout,
-            Kind::Attention { windowed: true } => general.window_passes,
-            Kind::Attention { windowed: false } => 1.0,
+            Kind::Attention { windowed: true, .. } => general.window_passes,
+            Kind::Attention { windowed: false, .. } => 1.0,
             Kind::Function | Kind::LayerNorm if compiled => general.fused_passes,
             Kind::Function => general.passes,
             Kind::LayerNorm => general.passes * general.layer_norm,
@@ -277,6 +284,7 @@ enum Kind {
     Depthwise,
     Attention {
         windowed: bool,
+        keys: u64,
     },
     LayerNorm,
     Function,
@@ -297,7 +305,9 @@ impl Kind {
             | Operator::Recurrent(_)
             | Operator::Scan(_)
             | Operator::Bulk(_) => Self::Dense,
-            Operator::Attention(it) => Self::Attention { windowed: it.batch > samples },
+            Operator::Attention(it) => {
+                Self::Attention { windowed: it.batch > samples, keys: it.keys }
+            }
             Operator::Norm(it) if it.kind == NormKind::Batch => Self::Function,
             Operator::Norm(_) => Self::LayerNorm,
             Operator::Pointwise(_) | Operator::Pool(_) | Operator::Embedding(_) => Self::Function,

@@ -26,6 +26,9 @@ use super::total::{Assumption, Model};
 use crate::diagnostic::{Error, Result};
 
 /// The model that `model:` in a scenario names.
+///
+/// It is read from a scenario's `model:` and from the command line alike, and kept as it was named:
+/// an importer reads the file of a path before [`Spec::build`] can make a model of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Spec {
     /// A name in `models/`.

@@ -1,4 +1,8 @@
 //! `+ - * /` on traced quantities and plain numbers, by reference or by value.
+//!
+//! The type of the result is that of the operation on the plain quantities: energy x grid intensity
+//! is CO2e, money + energy does not compile. A number may scale any quantity, and may be added to
+//! or taken from plain numbers alone (`1.0 - share`).
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

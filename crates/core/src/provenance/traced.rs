@@ -1,4 +1,8 @@
 //! Quantities that record how they were computed.
+//!
+//! A [`Traced`] quantity behaves like its quantity under `+ - * /`, `min`, `max`, `ceil`, `floor`,
+//! `pow`, `ln`, `exp` and choices by comparison. The compiler checks the dimensions. Where one side
+//! has a [`Step`], the result has one too, and a side without is written as a constant.
 
 use std::fmt;
 use std::ops::{Add, Neg};
@@ -18,7 +22,7 @@ pub struct Traced<Q> {
 /// A figure that cannot be told, with the reason; whatever is computed from it is unknown too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// Why, in one sentence for the user.
+    /// The reason, one sentence for the user.
     pub why: String,
 }
 
@@ -35,12 +39,13 @@ impl<Q: Copy> Traced<Q> {
         self.value
     }
 
-    /// The step that made it, if recorded.
+    /// The step that made it; `None` where the run does not record.
     pub fn step(&self) -> Option<&Arc<Step>> {
         self.step.as_ref()
     }
 
-    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
+    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`. A step that has a name
+    /// already is kept below as a step of its own.
     #[must_use]
     pub fn named(mut self, name: impl fmt::Display) -> Self {
         if let Some(step) = &mut self.step {
@@ -53,7 +58,7 @@ impl<Q: Copy> Traced<Q> {
         self
     }
 
-    /// Gives it a name where it has none.
+    /// Gives the figure a name where it has none.
     #[must_use]
     pub fn or_named(self, name: impl fmt::Display) -> Self {
         let nameless = self.step.as_ref().is_some_and(|step| step.name.is_none());
@@ -90,8 +95,8 @@ impl<Q: Measure> Traced<Q> {
         }
     }
 
-    /// A value that was counted outside, told where this one is: `told` is its name and how it was
-    /// counted.
+    /// A value that was counted outside the traced arithmetic. It records where `self` does; `told`
+    /// is its name and how it was counted, and is asked only then.
     pub fn beside<R: Measure>(
         &self,
         value: R,
@@ -105,13 +110,14 @@ impl<Q: Measure> Traced<Q> {
         }
     }
 
-    /// The value alone, as where nobody asks why.
+    /// The value alone, without its derivation.
     #[must_use]
     pub fn silent(&self) -> Self {
         Self { value: self.value, step: None }
     }
 
-    /// The same value as another type of the same dimension, to say what it means.
+    /// The same value as another type of the same dimension, to say what it means. A type of
+    /// another dimension does not compile.
     #[must_use]
     pub fn retype<R: Measure>(self) -> Traced<R> {
         const { assert!(Q::DIMENSION.same(R::DIMENSION), "a retyped quantity keeps its dimension") };
@@ -125,6 +131,8 @@ impl<Q: Measure> Traced<Q> {
         Traced { value: amount, step: self.step }
     }
 
+    /// A product (`product`) or a sum of two sides, whose value was computed already; `sign` is -1
+    /// for a quotient or a difference.
     pub(super) fn combine<B: Measure, R: Measure>(
         &self,
         other: &Traced<B>,
@@ -132,11 +140,9 @@ impl<Q: Measure> Traced<Q> {
         sign: i8,
         product: bool,
     ) -> Traced<R> {
-        let step =
-            recorded([self.operand(), other.operand()], R::DIMENSION, value.stored(), |ab| {
-                let [left, right] = ab;
-                joined(&left, &right, sign, product)
-            });
+        let sides = [self.operand(), other.operand()];
+        let operation = Operation::Join { sides, sign, product };
+        let step = operation.recorded(R::DIMENSION, value.stored());
         Traced { value, step }
     }
 
@@ -145,9 +151,8 @@ impl<Q: Measure> Traced<Q> {
         Q: Neg<Output = Q>,
     {
         let value = -self.value;
-        let step = recorded([self.operand()], Q::DIMENSION, value.stored(), |[step]| {
-            Expr::Sum(vec![(step, -1)])
-        });
+        let operation = Operation::Negate([self.operand()]);
+        let step = operation.recorded(Q::DIMENSION, value.stored());
         Self { value, step }
     }
 
@@ -156,7 +161,7 @@ impl<Q: Measure> Traced<Q> {
     }
 }
 
-/// A side of an operation.
+/// A side of an operation: its value, and its step where it has one.
 #[derive(Clone, Copy)]
 struct Operand<'a> {
     value: f64,
@@ -164,22 +169,66 @@ struct Operand<'a> {
     step: Option<&'a Arc<Step>>,
 }
 
-/// The step of an operation, if one of its sides has a step; the others are constants then. Apart
-/// from the quantities' types, so that it is compiled once.
-fn recorded<const N: usize>(
-    sides: [Operand<'_>; N],
-    dimension: Dimension,
-    value: f64,
-    how: impl FnOnce([Arc<Step>; N]) -> Expr,
-) -> Option<Arc<Step>> {
-    if sides.iter().all(|side| side.step.is_none()) {
-        return None;
+impl Operand<'_> {
+    /// Its step; that of a constant where it has none.
+    fn step(self) -> Arc<Step> {
+        match self.step {
+            Some(step) => Arc::clone(step),
+            None => Arc::new(Step::constant(self.value, self.dimension)),
+        }
     }
-    let how = how(sides.map(|side| match side.step {
-        Some(step) => Arc::clone(step),
-        None => Arc::new(Step::constant(side.value, side.dimension)),
-    }));
-    Some(Arc::new(Step { name: None, value, dimension, how }))
+}
+
+/// An operation with its sides.
+#[derive(Clone, Copy)]
+enum Operation<'a> {
+    /// A product or a sum; `sign` is that of the right side, as a power or as a summand.
+    Join {
+        sides: [Operand<'a>; 2],
+        sign: i8,
+        product: bool,
+    },
+    Negate([Operand<'a>; 1]),
+    Call(Function, &'a [Operand<'a>]),
+    /// The sides compared, then the two to choose from.
+    Choose(Relation, [Operand<'a>; 4]),
+}
+
+impl Operation<'_> {
+    /// The step of its result, if one of its sides has a step.
+    #[inline]
+    fn recorded(self, dimension: Dimension, value: f64) -> Option<Arc<Step>> {
+        let sides = match &self {
+            Self::Join { sides, .. } => &sides[..],
+            Self::Negate(sides) => sides,
+            Self::Call(_, sides) => sides,
+            Self::Choose(_, sides) => sides,
+        };
+        let any = sides.iter().any(|side| side.step.is_some());
+        any.then(|| Arc::new(Step { name: None, value, dimension, how: self.expression() }))
+    }
+
+    /// How the result comes from its sides, apart from the quantities' types so that it is compiled
+    /// once.
+    #[cold]
+    fn expression(self) -> Expr {
+        match self {
+            Self::Join { sides: [left, right], sign, product } => {
+                joined(&left.step(), &right.step(), sign, product)
+            }
+            Self::Negate([side]) => Expr::Sum(vec![(side.step(), -1)]),
+            Self::Call(function, sides) => {
+                Expr::Call(function, sides.iter().map(|side| side.step()).collect())
+            }
+            Self::Choose(relation, [left, right, then, otherwise]) => Expr::If {
+                left: left.step(),
+                relation,
+                right: right.step(),
+                then: then.step(),
+                otherwise: otherwise.step(),
+            },
+        }
+    }
 }
 
 /// The product or the sum of two steps; unnamed ones of the same kind are taken in.
@@ -203,19 +252,18 @@ fn joined(left: &Arc<Step>, right: &Arc<Step>, sign: i8, product: bool) -> Expr 
 impl<Q: Measure> Traced<Q> {
     fn call<const N: usize>(function: Function, arguments: [&Self; N]) -> Self {
         let value = function.apply(&arguments.map(|it| it.value.stored()));
-        let step = recorded(arguments.map(Self::operand), Q::DIMENSION, value, |steps| {
-            Expr::Call(function, steps.into())
-        });
+        let sides = arguments.map(Self::operand);
+        let step = Operation::Call(function, &sides).recorded(Q::DIMENSION, value);
         Self { value: Q::from_stored(value), step }
     }
 
-    /// The lesser of two.
+    /// The lesser of two: `min(a, b)`.
     #[must_use]
     pub fn min(&self, other: &Self) -> Self {
         Self::call(Function::Min, [self, other])
     }
 
-    /// The greater of two.
+    /// The greater of two: `max(a, b)`.
     #[must_use]
     pub fn max(&self, other: &Self) -> Self {
         Self::call(Function::Max, [self, other])
@@ -227,13 +275,13 @@ impl<Q: Measure> Traced<Q> {
         self.max(&Self::constant(Q::from_stored(0.0)))
     }
 
-    /// The next whole number; an excess of [`super::SLACK`] is rounding.
+    /// The least whole number at or above; an excess of [`super::SLACK`] is rounding.
     #[must_use]
     pub fn ceil(&self) -> Self {
         Self::call(Function::Ceil, [self])
     }
 
-    /// The whole number at or below.
+    /// The greatest whole number at or below.
     #[must_use]
     pub fn floor(&self) -> Self {
         Self::call(Function::Floor, [self])
@@ -278,28 +326,28 @@ impl<Q: Measure> Traced<Q> {
 
 /// Functions of plain numbers, whatever their role.
 impl<Q: Measure> Traced<Q> {
-    /// The same number without its role.
+    /// The same value as a plain number. It must have no dimension; another one does not compile.
     pub fn number(&self) -> Traced<f64> {
         self.clone().retype()
     }
 
-    /// This number to a power.
+    /// This number to a power; both must be plain numbers.
     pub fn pow<E: Measure>(&self, exponent: &Traced<E>) -> Traced<f64> {
         Traced::call(Function::Pow, [&self.number(), &exponent.number()])
     }
 
-    /// Its natural logarithm.
+    /// Its natural logarithm; it must be a plain number.
     pub fn ln(&self) -> Traced<f64> {
         Traced::call(Function::Ln, [&self.number()])
     }
 
-    /// e to its power.
+    /// e to its power; it must be a plain number.
     pub fn exp(&self) -> Traced<f64> {
         Traced::call(Function::Exp, [&self.number()])
     }
 }
 
-/// A comparison that chooses between two values.
+/// A comparison of two quantities, by which a formula chooses between two values.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     relation: Relation,
@@ -318,7 +366,8 @@ impl Comparison {
         }
     }
 
-    /// The one value where the comparison holds, the other where it does not.
+    /// `then` where the comparison holds, `otherwise` where it does not. The step keeps both
+    /// branches, so that a workbook follows when the comparison turns.
     pub fn choose<Q: Measure>(&self, then: &Traced<Q>, otherwise: &Traced<Q>) -> Traced<Q> {
         let [left, right] = self.sides;
         let chosen = if self.relation.holds(left, right) { then } else { otherwise };
@@ -328,11 +377,8 @@ impl Comparison {
             step: self.steps[at].as_ref(),
         };
         let sides = [side(0), side(1), then.operand(), otherwise.operand()];
-        let relation = self.relation;
-        let step = recorded(sides, Q::DIMENSION, chosen.value.stored(), |steps| {
-            let [left, right, then, otherwise] = steps;
-            Expr::If { left, relation, right, then, otherwise }
-        });
+        let operation = Operation::Choose(self.relation, sides);
+        let step = operation.recorded(Q::DIMENSION, chosen.value.stored());
         Traced { value: chosen.value, step }
     }
 }

@@ -123,6 +123,8 @@ pub struct Parts<'a> {
     pub draft: Option<(&'a Model, Weights)>,
     /// Adapters of the model.
     pub adapters: Option<Adapters>,
+    /// Time that towers for images and sound add to a token of a prompt, on one device.
+    pub tower: Time,
 }
 
 impl Parts<'_> {
@@ -180,7 +182,7 @@ impl Instances {
                 weights,
                 kv_bytes,
             };
-            let plain = roofline(&model, &deployment);
+            let plain = roofline(&model, &deployment).with_tower(parts.tower, &deployment);
             let plain = match parts.adapters {
                 Some(adapters) => plain.with_adapters(adapters, &device, deployment.tensor),
                 None => plain,

@@ -14,8 +14,8 @@ use crate::diagnostic::{Error, Result};
 use crate::kernel::Device;
 use crate::kernel::calibration::Calibration;
 use crate::kernel::network::{Setup, Task, Work, half_width};
-use crate::model::Model;
 use crate::model::input::AttentionCount;
+use crate::model::{Layer, Model, Part};
 use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{
     Data, DataPerRequest, Measure as _, Precision, Ratio, Requests, Share, Time, text,
@@ -60,6 +60,26 @@ pub fn reached(model: &Model, accelerator: &Accelerator, precision: Precision) -
         ),
         half_width: half_width(&calibration.intervals, Task::Inference, setup.known).0,
     })
+}
+
+/// Time of a model's towers for images and sound on one device, for one request, in the 16 bits that
+/// their weights have; none where a request has neither.
+///
+/// # Errors
+/// As [`reached`].
+pub fn beside(model: &Model, accelerator: &Accelerator, precision: Precision) -> Result<Time> {
+    let runs = |layer: &&Layer| layer.part == Part::Beside && layer.count > 0;
+    let layers: Vec<Layer> = model.layers.iter().filter(runs).cloned().collect();
+    if layers.is_empty() {
+        return Ok(Time::default());
+    }
+    let sixteen = [Precision::Bf16, Precision::Fp16];
+    let format = sixteen.into_iter().find(|it| accelerator.peak(*it).is_ok()).unwrap_or(precision);
+    let calibration = Calibration::shipped()?;
+    let device = Device::of(accelerator, format)?;
+    let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
+    let work = Work::of(&Model { layers, ..model.clone() }, format.size(), Task::Inference);
+    Ok(setup.cost(&work, &device).time(1.0))
 }
 
 /// What one pass of a network asks of any devices.

@@ -60,7 +60,7 @@ impl ServedModel {
     pub fn of(model: &Model) -> Result<Self> {
         let extents = &model.extents;
         let weights = extents.weights;
-        if extents.layers == 0 || weights.head == 0 {
+        if extents.layers == 0 || weights.head == 0 || model.input.sequence.is_none() {
             return Err(Error::input(format!("{} does not generate tokens", model.name))
                 .hint("leave output tokens out of its traffic: it answers batch by batch"));
         }

@@ -164,6 +164,8 @@ pub struct Roofline {
     context: Reading,
     windowed: Option<(Reading, u32)>,
     pairs: (f64, f64),
+    /// Of a prompt's token: towers for images and sound.
+    tower: f64,
 }
 
 /// Adapters beside the weights: how many there are, seconds to read one, seconds of their kernels.
@@ -330,7 +332,16 @@ impl Roofline {
             context: attend(model.kv, model.context_flops.0),
             windowed,
             pairs: (pair(model.pair_flops.0), pair(model.pair_flops.1)),
+            tower: 0.0,
         }
+    }
+
+    /// The same engine, where towers for images and sound take `time` on one device for each token of
+    /// a prompt; they are split as the layers are.
+    #[must_use]
+    pub fn with_tower(mut self, time: Time, deployment: &Deployment) -> Self {
+        self.tower = time.value / f64::from(deployment.tensor) / self.ranks;
+        self
     }
 
     /// Time to move the KV cache of a prompt's token to an instance on another node.
@@ -445,7 +456,8 @@ impl Roofline {
             self.work(decode, prefill, prompts);
         let device = launched + dense + experts + links + moved;
         // Without a captured graph the host launches every kernel, and the device may wait for it.
-        host + if prefill > 0.0 { norm3(device, self.launches) } else { device }
+        let launched = if prefill > 0.0 { norm3(device, self.launches) } else { device };
+        host + launched + self.tower * prefill
     }
 }
 

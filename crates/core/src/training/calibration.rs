@@ -19,6 +19,10 @@ pub struct Documented {
     pub generations: IndexMap<String, Generation>,
     /// Training frameworks, by what is documented of them.
     pub software: IndexMap<String, Framework>,
+    /// Accelerators of the rows of the fit, with the precisions of their runs.
+    pub tested: IndexMap<String, Vec<String>>,
+    /// Sizes of the rows of the fit.
+    pub sizes: Sizes,
 }
 
 impl Facts for Documented {
@@ -86,44 +90,93 @@ impl Framework {
     }
 }
 
+/// The nearest that the fit has seen of a device in a precision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Known {
+    /// Runs on it in the precision.
+    Tested,
+    /// Runs on it in another precision, and runs of its generation in this one.
+    Precision,
+    /// Runs of its generation in the precision.
+    Kin,
+    /// Neither: the constants are those of a relative or of microbenchmarks.
+    Relative,
+}
+
+impl Known {
+    /// The reason for a wider interval, and the name of its width.
+    fn reason(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Tested => None,
+            Self::Precision => {
+                Some(("never tested in this precision on this device", "device_new"))
+            }
+            Self::Kin => Some(("never tested on this device, but on its generation", "device_new")),
+            Self::Relative => Some((
+                "neither this device nor its generation was ever tested in this precision",
+                "generation_new",
+            )),
+        }
+    }
+}
+
 /// The coverage of the fit for the conditions of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each condition is known or not by itself")]
 pub struct Familiarity {
     /// True if the framework is one that the constants were fitted on.
     pub framework: bool,
-    /// True if the accelerator's own constants were measured.
-    pub accelerator: bool,
+    /// The nearest to the accelerator that the fit has seen.
+    pub device: Known,
     /// True if the model routes to experts.
     pub experts: bool,
     /// True if adapters are trained beside frozen weights.
     pub adapters: bool,
+    /// True if model, sequence or cluster are larger or smaller than any of the fit.
+    pub beyond: bool,
 }
 
 impl Familiarity {
-    /// The interval that holds for it: `experts_new`. Everything is new on another generation.
+    /// The interval that holds on a tested device: `experts_new` of experts on a framework that the
+    /// fit has not seen.
     pub fn interval(self) -> &'static str {
-        if self.adapters {
-            return if self.framework && self.accelerator {
-                "adapters_known"
-            } else {
-                "adapters_new"
-            };
-        }
-        match (self.framework && self.accelerator, self.experts) {
-            (true, false) => "dense_known",
-            (true, true) => "experts_known",
-            (false, false) => "dense_new",
-            (false, true) => "experts_new",
+        match (self.framework, self.adapters, self.experts) {
+            (true, true, _) => "adapters_known",
+            (false, true, _) => "adapters_new",
+            (true, false, false) => "dense_known",
+            (true, false, true) => "experts_known",
+            (false, false, false) => "dense_new",
+            (false, false, true) => "experts_new",
         }
     }
 
-    /// Half-width of the 80 % interval of ln(measured / predicted): wider by the factor
-    /// `inherited` where the accelerator's constants come from another generation or precision.
+    /// Half-width of the 80 % interval of ln(measured / predicted): errors of their own add in
+    /// squares.
     pub fn half_width(self, intervals: &Intervals) -> f64 {
-        let width = intervals.half_width(self.interval());
-        if self.accelerator { width } else { width * intervals.half_width("inherited") }
+        let width = |name| intervals.half_width(name);
+        let device = self.device.reason().map_or(0.0, |(_, name)| width(name));
+        let size = if self.beyond { width("size_new") } else { 0.0 };
+        width(self.interval()).hypot(device).hypot(size)
     }
+
+    /// The reasons for an interval that is wider than that of a known framework on a tested device.
+    pub fn reasons(self) -> Vec<&'static str> {
+        let framework = (!self.framework).then_some("the framework is not said");
+        let device = self.device.reason().map(|(why, _)| why);
+        let size = "model, sequence or cluster are outside of what was ever tested";
+        framework.into_iter().chain(device).chain(self.beyond.then_some(size)).collect()
+    }
+}
+
+/// The least and the most that runs of the fit had.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sizes {
+    /// Parameters of the model.
+    pub parameters: [f64; 2],
+    /// Tokens of a sequence.
+    pub sequence: [f64; 2],
+    /// Devices of the run.
+    pub devices: [f64; 2],
 }
 
 /// Efficiencies of an accelerator.
@@ -257,6 +310,25 @@ impl Calibration {
             .suggest(generation, self.facts.generations.keys().map(String::as_str)))
     }
 
+    /// The nearest that the fit has seen of an accelerator in a precision; `own` says whether the
+    /// constants are those of its generation.
+    pub fn known(&self, accelerator: &str, precision: &str, own: bool) -> Known {
+        let tested = self.facts.tested.get(accelerator);
+        match tested.map(|precisions| precisions.iter().any(|it| it == precision)) {
+            Some(true) => Known::Tested,
+            _ if !own => Known::Relative,
+            Some(false) => Known::Precision,
+            None => Known::Kin,
+        }
+    }
+
+    /// True if a run is larger or smaller than any of the fit.
+    pub fn beyond(&self, parameters: u64, sequence: u64, devices: u64) -> bool {
+        let Sizes { parameters: p, sequence: s, devices: d } = &self.facts.sizes;
+        let pairs = [(parameters, p), (sequence, s), (devices, d)];
+        pairs.iter().any(|(n, [least, most])| !(*least..=*most).contains(&(*n as f64)))
+    }
+
     /// The framework that texts mention by its whole name: its place, name and facts. The first of
     /// the table wins, so that one of a project is told from another of the same owner.
     pub fn framework(&self, texts: &[&str]) -> Option<(usize, &str, &Framework)> {
@@ -342,14 +414,42 @@ mod tests {
     }
 
     #[test]
-    fn intervals_widen_with_what_is_unknown() {
+    fn intervals_widen_with_what_is_unknown_and_say_why() {
         let intervals = shipped().intervals;
-        let width = |framework, accelerator, experts| {
-            Familiarity { framework, accelerator, experts, adapters: false }.half_width(&intervals)
+        let usual = Familiarity {
+            framework: true,
+            device: Known::Tested,
+            experts: false,
+            adapters: false,
+            beyond: false,
         };
-        assert!(width(true, true, false) < width(false, true, false));
-        assert!(width(false, true, false) < width(false, true, true));
-        assert!(width(false, true, false) < width(false, false, false));
+        assert!(usual.reasons().is_empty());
+        for (stranger, why) in [
+            (Familiarity { framework: false, ..usual }, "framework"),
+            (Familiarity { device: Known::Kin, ..usual }, "on its generation"),
+            (Familiarity { device: Known::Precision, ..usual }, "precision"),
+            (Familiarity { device: Known::Relative, ..usual }, "neither"),
+            (Familiarity { beyond: true, ..usual }, "outside"),
+        ] {
+            assert!(stranger.half_width(&intervals) > 1.05 * usual.half_width(&intervals), "{why}");
+            assert!(stranger.reasons()[0].contains(why), "{why}");
+        }
+        let kin = Familiarity { device: Known::Kin, ..usual }.half_width(&intervals);
+        let relative = Familiarity { device: Known::Relative, ..usual }.half_width(&intervals);
+        assert!(kin < relative);
+    }
+
+    #[test]
+    fn devices_and_sizes_are_known_as_far_as_runs_tested_them() {
+        let calibration = shipped();
+        let known = |device, precision, own| calibration.known(device, precision, own);
+        assert_eq!(known("h100-sxm", "fp8", true), Known::Tested);
+        assert_eq!(known("a100-sxm-80gb", "int8", true), Known::Precision);
+        assert_eq!(known("h100-pcie", "bf16", true), Known::Kin);
+        assert_eq!(known("gaudi3", "bf16", false), Known::Relative);
+        assert!(!calibration.beyond(8_000_000_000, 8192, 1024));
+        assert!(calibration.beyond(8_000_000_000, 8192, 100_000));
+        assert!(calibration.beyond(5_000_000_000_000, 8192, 1024));
     }
 
     #[test]

@@ -54,37 +54,6 @@ impl Default for Reliability {
 /// 2.3 TB).
 pub const CHECKPOINT_BYTES: f64 = 14.0;
 
-/// Time at full speed / elapsed time of a whole run that spends `useful` at full speed:
-///
-/// ```text
-/// elapsed = warm-up + useful (1 + evaluation + long (1 - exp(-useful / a day)))
-/// ```
-/// The runs of `MLPerf` to a target of minutes to hours (v4.0 to v5.1: 1.05 to 1.15, and tens of seconds
-/// more) hold evaluations; published runs of days to months hold restarts, repeated steps, batch
-/// ramps and phases on fewer devices too (Pythia, Falcon, BLOOM, OPT, Llama 3 405B: 1.1 to 1.8).
-pub fn whole_run(useful: Time) -> Share {
-    let useful = useful.stored();
-    let long = LONG_RUNS * (1.0 - (-useful / Time::new::<day>(1.0).stored()).exp());
-    let elapsed = WARM_UP + useful * (1.0 + EVALUATION + long);
-    Share::from_stored(useful / elapsed)
-}
-
-/// Half-width of ln(elapsed / expected) beside that of the step: what a whole run loses differs
-/// more the longer it is.
-pub fn whole_run_spread(useful: Time) -> f64 {
-    0.1 + 0.25 * (1.0 - (-useful.stored() / Time::new::<day>(1.0).stored()).exp())
-}
-
-// These three and the spread are chosen by eye from the runs named above, not fitted: no run was left
-// out to prove them.
-
-/// Seconds until all devices run at full speed.
-const WARM_UP: f64 = 40.0;
-/// Time of evaluations / time of steps.
-const EVALUATION: f64 = 0.06;
-/// What runs of many days lose beside it.
-const LONG_RUNS: f64 = 0.4;
-
 /// Size of a full checkpoint.
 pub fn checkpoint_size(parameters: u64) -> Data {
     Data::from_stored(CHECKPOINT_BYTES * parameters as f64)
@@ -152,23 +121,49 @@ impl Reliability {
     }
 }
 
-/// The goodput of a plan: as given, or what failures leave at a checkpoint interval (the best one
-/// where none is given; Daly 2006, eq. 13 and 37, as [`Reliability::outcome`]).
+/// The productive part of a run's elapsed time, and the part in which its devices wait.
+#[derive(Clone, Debug)]
+pub struct Uptime {
+    /// Productive time / elapsed time.
+    pub goodput: Traced<Share>,
+    /// Time in which the devices wait for checkpoints and restarts / elapsed time: goodput x stall /
+    /// interval + restart / MTBF, at most what is not productive. None for a given goodput, of whose
+    /// loss nobody says what it is.
+    pub waiting: Option<Traced<Share>>,
+}
+
+/// The goodput of a plan that computes for `productive` device-time: as given, or what failures
+/// leave at a checkpoint interval (the best one where none is given; Daly 2006, eq. 13 and 37, as
+/// [`Reliability::outcome`]) and the run's own [`Losses`](super::whole_run::Losses):
+///
+/// ```text
+/// goodput = 1 / (1 / goodput of failures + evaluation + setbacks (1 - e^(-productive / a day)) + warm-up / productive)
+/// ```
+/// A run that is shorter than the interval takes no checkpoint on its way.
 ///
 /// # Errors
 /// The job fails before it gets anything done.
-pub fn of(planned: &Goodput) -> Result<Traced<Share>> {
-    let (rate, stall, interval, restart, devices) = match planned {
-        Goodput::Given(share) => return Ok(share.trace()),
-        Goodput::Failures { rate, stall, interval, restart, devices } => {
-            (rate, stall, interval, restart, devices)
+pub fn of(planned: &Goodput, productive: &Traced<DeviceTime>) -> Result<Uptime> {
+    let (rate, stall, interval, restart, devices, losses) = match planned {
+        Goodput::Given(share) => return Ok(Uptime { goodput: share.trace(), waiting: None }),
+        Goodput::Failures { rate, stall, interval, restart, devices, losses } => {
+            (rate, stall, interval, restart, devices, losses)
         }
     };
     // Checked once with words for the user, then computed where the derivation can repeat it.
     let every = interval.as_ref().map(|interval| interval.value);
     reliability(rate.value, stall.value, restart.value).outcome(devices.value, every)?;
-    let cycle = Cycle::of(rate, stall, interval.as_ref(), devices);
-    Ok(cycle.goodput(&stall.trace(), &restart.trace()))
+    let useful = (productive / devices.trace()).named("productive time");
+    let stall = stall.trace();
+    let cycle = Cycle::of(rate, &stall, interval.as_ref(), devices);
+    let (cycle, stall) = cycle.within(&useful, &stall);
+    let failures = cycle.goodput(&stall, &restart.trace());
+    let goodput = (1.0 / (1.0 / &failures + losses.of(&useful))).named("training.goodput");
+    let stalls = cycle.interval.as_ref().map(|interval| &goodput * (&stall / interval).number());
+    let restarts = cycle.mtbf.as_ref().map(|mtbf| (restart.trace() / mtbf).number());
+    let waiting = Traced::total(stalls.into_iter().chain(restarts));
+    let waiting = waiting.min(&(1.0 - &goodput)).retype();
+    Ok(Uptime { goodput: goodput.retype(), waiting: Some(waiting) })
 }
 
 /// How often a job fails and saves its work; none where it never fails.
@@ -182,7 +177,7 @@ struct Cycle {
 impl Cycle {
     fn of(
         rate: &Input<f64>,
-        stall: &Input<Time>,
+        stall: &Traced<Time>,
         interval: Option<&Input<Time>>,
         devices: &Input<Devices>,
     ) -> Self {
@@ -193,13 +188,12 @@ impl Cycle {
         });
         let interval = match (interval, &mtbf) {
             (Some(given), _) => Some(given.trace()).filter(|it| it.value().stored() > 0.0),
-            (None, Some(mtbf)) if stall.value.stored() > 0.0 => {
-                let stall = stall.trace();
+            (None, Some(mtbf)) if stall.value().stored() > 0.0 => {
                 let ratio =
-                    (&stall / (2.0 * mtbf)).named("checkpoint stall / 2 times between failures");
+                    (stall / (2.0 * mtbf)).named("checkpoint stall / 2 times between failures");
                 let root = ratio.pow(&Traced::constant(0.5));
                 let growth = 1.0 + &root / 3.0 + &ratio.number() / 9.0;
-                let best = 2.0 * mtbf * root * growth - &stall;
+                let best = 2.0 * mtbf * root * growth - stall;
                 let one = Traced::constant(Ratio::from_stored(1.0));
                 let interval = ratio.below(&one).choose(&best, mtbf).or_nothing();
                 Some(interval.named("best checkpoint interval"))
@@ -209,9 +203,20 @@ impl Cycle {
         Self { mtbf, interval }
     }
 
+    /// The cycle of a run of a length, with the stall of its checkpoints: one that ends before the
+    /// first is due takes none.
+    fn within(self, useful: &Traced<Time>, stall: &Traced<Time>) -> (Self, Traced<Time>) {
+        let Some(interval) = &self.interval else { return (self, stall.clone()) };
+        let none = Traced::constant(Time::from_stored(0.0));
+        let stall = useful.below(interval).choose(&none, stall);
+        let interval = useful.min(interval).named("time between checkpoints, at most the run");
+        let stall = stall.named("checkpoint stall, none of a run that takes no checkpoint");
+        (Self { interval: Some(interval), ..self }, stall)
+    }
+
     /// interval / (MTBF e^(restart / MTBF) (e^((interval + stall) / MTBF) - 1)).
-    fn goodput(&self, stall: &Traced<Time>, restart: &Traced<Time>) -> Traced<Share> {
-        let goodput = match (&self.mtbf, &self.interval) {
+    fn goodput(&self, stall: &Traced<Time>, restart: &Traced<Time>) -> Traced<f64> {
+        match (&self.mtbf, &self.interval) {
             (None, None) => Traced::constant(1.0),
             // Without failures, only the stall costs.
             (None, Some(interval)) => (interval / (interval + stall)).number(),
@@ -221,25 +226,8 @@ impl Cycle {
                 let lost = ((interval + stall) / mtbf).exp() - 1.0;
                 (interval / (mtbf * (restart / mtbf).exp() * lost)).number()
             }
-        };
-        goodput.retype()
+        }
     }
-}
-
-/// The part of the elapsed time in which the devices wait, for checkpoints and restarts:
-/// goodput x stall / interval + restart / MTBF, at most what is not productive. None for a given
-/// goodput, of whose loss nobody says what it is.
-pub fn waiting(planned: &Goodput, goodput: &Traced<Share>) -> Option<Traced<Share>> {
-    let Goodput::Failures { rate, stall, interval, restart, devices } = planned else {
-        return None;
-    };
-    let cycle = Cycle::of(rate, stall, interval.as_ref(), devices);
-    let goodput = goodput.number();
-    let stalls =
-        cycle.interval.as_ref().map(|interval| &goodput * (stall.trace() / interval).number());
-    let restarts = cycle.mtbf.as_ref().map(|mtbf| (restart.trace() / mtbf).number());
-    let waiting = Traced::total(stalls.into_iter().chain(restarts));
-    Some(waiting.min(&(1.0 - goodput)).retype())
 }
 
 /// Reliability from failures per 1,000 devices and day.

@@ -197,7 +197,7 @@ impl Search {
         ))
         .hint(format!(
             "about {} devices, a smaller optimizer state, or LoRA",
-            wish.devices * factor
+            wish.devices.saturating_mul(factor)
         ))
     }
 }

@@ -16,3 +16,4 @@ pub mod predict;
 pub mod run;
 pub mod state;
 pub mod step_time;
+pub mod whole_run;

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use super::parallelism::Parallelism;
 use super::state::State;
+use super::whole_run::Losses;
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
 use crate::provenance::{Input, inputs};
@@ -80,6 +81,8 @@ pub enum Goodput {
         restart: Input<Time>,
         /// Devices that may fail.
         devices: Input<Devices>,
+        /// What the run loses beside failures.
+        losses: Losses,
     },
 }
 
@@ -195,8 +198,8 @@ inputs!(enum Work {
 });
 inputs!(enum Goodput {
     Self::Given(share) => [share],
-    Self::Failures { rate, stall, interval, restart, devices } =>
-        [rate, stall, interval, restart, devices],
+    Self::Failures { rate, stall, interval, restart, devices, losses } =>
+        [rate, stall, interval, restart, devices, losses],
 });
 inputs!(Interruptions { rate, devices, share, instance, interval, restart });
 inputs!(enum Efficiency {

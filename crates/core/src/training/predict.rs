@@ -14,6 +14,7 @@ use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{DeviceTokenRate, Devices, Distribution, Measure as _, Tokens};
 use crate::training::layout::{Candidate, Wish, plan};
 use crate::training::plan::{Efficiency, Pace, Prediction};
+use crate::training::whole_run;
 
 /// The step-time model's prediction of a run.
 #[derive(Clone, Debug)]
@@ -30,8 +31,11 @@ pub struct Predicted {
     pub widening: f64,
     /// Half-width of the 80 % interval of ln(measured / predicted).
     pub half_width: f64,
-    /// True if the constants were measured on this generation and precision.
-    pub calibrated: bool,
+    /// The same of ln(elapsed / expected) of the whole run, the step's error included; none where
+    /// the step does not say how long the run takes.
+    pub run_half_width: Option<f64>,
+    /// The reasons why the intervals are wider than those of tested conditions.
+    pub reasons: Vec<&'static str>,
 }
 
 /// Predicts a run; a layout that is not given is chosen.
@@ -102,12 +106,13 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     } else {
         0.0
     };
+    let precision = format.precision().name();
     let known = Familiarity {
-        // A user's cluster is a source that the fit has never seen.
-        framework: false,
-        accelerator: platform.calibrated(),
+        framework: framework.is_some(),
+        device: calibration.known(&wanted.accelerator, precision, platform.calibrated()),
         experts: model.experts.is_some(),
         adapters: wanted.trained < 1.0,
+        beyond: calibration.beyond(model.parameters, wanted.sequence, wanted.devices),
     };
     Ok(Predicted {
         candidate,
@@ -116,7 +121,8 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         tried,
         widening,
         half_width: model.widened(known.half_width(&calibration.intervals), &calibration.intervals),
-        calibrated: platform.calibrated(),
+        run_half_width: None,
+        reasons: known.reasons(),
     })
 }
 
@@ -132,8 +138,9 @@ pub fn settle(
     // A layout guessed beside a given efficiency would say nothing about the run.
     let says = |wanted: &&Prediction| given.is_none() || wanted.layout.is_some();
     let asked = prediction.filter(says);
-    let predicted = asked.map(|wanted| predict(wanted, catalog)).transpose()?;
-    let efficiency = match (given, asked, &predicted) {
+    let mut predicted = asked.map(|wanted| predict(wanted, catalog)).transpose()?;
+    let mut run_error = None;
+    let efficiency = match (given, asked, &mut predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
             // The step knows what frozen weights save; what else the recipe adds runs at its
@@ -146,6 +153,11 @@ pub fn settle(
             let rate = Input::computed("predicted throughput", rate, &throughput(predicted, work))
                 .spread(Some(error));
             let (tokens, epochs) = (wanted.tokens.clone(), wanted.epochs.clone());
+            let devices = Devices::from_stored(wanted.devices as f64);
+            let useful = tokens.value * epochs.value / (rate.value * devices);
+            let whole = whole_run::Calibration::shipped()?.half_width(useful, predicted.half_width);
+            predicted.run_half_width = Some(whole);
+            run_error = Some(error_of_run(whole, predicted.half_width));
             Efficiency::Measured { tokens, epochs, pace: Pace::Throughput(rate) }
         }
         _ => {
@@ -156,8 +168,20 @@ pub fn settle(
     let recomputation = asked
         .zip(predicted.as_ref())
         .and_then(|(wanted, p)| recomputation(&wanted.model, p.candidate.layout.recompute));
-    Ok(Settled { efficiency, recomputation, predicted })
+    Ok(Settled { efficiency, recomputation, run_error, predicted })
 }
+
+/// Elapsed time of a whole run / expected, beside the error of its step.
+fn error_of_run(whole: f64, step: f64) -> Input<f64> {
+    let own = (whole * whole - step * step).max(0.0).sqrt();
+    let why = "runs of days lose more and less than the mean of published ones";
+    let basis = Basis::Assumed { why: why.to_owned(), source: None };
+    let spread = (own > 0.0).then(|| Distribution::lognormal(1.0, own / 1.2816));
+    Input::new(RUN_ERROR, 1.0, basis).spread(spread)
+}
+
+/// The name of the input whose distribution is the error of a predicted run beside its step's.
+pub const RUN_ERROR: &str = "error of the predicted run";
 
 /// Tokens of a step / (devices x the parts of its time) / `work`, the FLOPs of a token in the
 /// recipe over those of plain training.

@@ -5,7 +5,7 @@
 
 use std::ops::Mul;
 
-use super::goodput;
+use super::goodput::{self, Uptime};
 use super::predict::Predicted;
 use crate::diagnostic::Result;
 use crate::provenance::{Input, Traced, inputs};
@@ -13,7 +13,7 @@ use crate::quantity::{
     DeviceFlopRate, DeviceTime, DeviceTokenRate, Flop, Instances, Measure, Mfu, Ratio, Samples,
     Share, Time, Tokens,
 };
-use crate::training::plan::{Efficiency, FlopConvention, Interruptions, Pace, Run, Work};
+use crate::training::plan::{Efficiency, FlopConvention, Goodput, Interruptions, Pace, Run, Work};
 
 /// FLOPs of a run in the conventions that people use.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct Settled {
     pub efficiency: Efficiency,
     /// FLOPs of activations computed anew / model FLOPs, where any are.
     pub recomputation: Option<Input<f64>>,
+    /// Elapsed time of a whole run / expected, where the run is predicted: 1, with its spread.
+    pub run_error: Option<Input<f64>>,
     /// The step-time model's prediction, where it was asked.
     pub predicted: Option<Predicted>,
 }
@@ -87,9 +89,9 @@ impl Run {
     pub fn time(&self, settled: &Settled) -> Result<RunTime> {
         let flops = self.flops(settled);
         let peak = self.peak.trace();
-        let goodput = goodput::of(&self.goodput)?;
         let experiments = self.experiments.trace();
-        let productive = productive_time(&settled.efficiency, &flops, &peak, &goodput);
+        let productive = productive_time(&settled.efficiency, &flops, &peak, &self.goodput);
+        let Uptime { goodput, waiting } = goodput::of(&self.goodput, &productive)?;
         let run = if let Efficiency::DeviceHours(given) = &settled.efficiency {
             // Published device-hours are elapsed time: goodput and interruptions are in them.
             given.trace()
@@ -99,13 +101,17 @@ impl Run {
                 Some(overhead) => &elapsed + &(&elapsed * &overhead),
                 None => elapsed,
             }
-            .named("device-hours of the run")
         };
+        let run = match &settled.run_error {
+            Some(error) => &run * &error.trace(),
+            None => run,
+        }
+        .named("device-hours of the run");
         let standing_by = self.spares.trace();
         let spares = 1.0 + &standing_by;
         let experiments = 1.0 + experiments;
         let paid = &(&run * &spares) * &experiments;
-        let waiting = goodput::waiting(&self.goodput, &goodput).map(|share| &run * &share);
+        let waiting = waiting.map(|share| &run * &share);
         let idle_or_lost = &run - &productive;
         let lost = waiting.as_ref().map_or_else(|| idle_or_lost.clone(), |w| &idle_or_lost - w);
         let spent = Spent {
@@ -145,7 +151,7 @@ impl Run {
             throughput,
             tokens,
             samples,
-            goodput: goodput.named("training.goodput"),
+            goodput: goodput.or_named("training.goodput"),
             flops,
         })
     }
@@ -211,7 +217,7 @@ fn productive_time(
     efficiency: &Efficiency,
     flops: &RunFlops,
     peak: &Traced<DeviceFlopRate>,
-    goodput: &Traced<Share>,
+    goodput: &Goodput,
 ) -> Traced<DeviceTime> {
     let at_utilisation = |flops: &Traced<Flop>, share: &Input<Mfu>| {
         (flops / &(peak * &share.trace())).named("productive device-hours")
@@ -237,10 +243,15 @@ fn productive_time(
             }
             .named("productive device-hours")
         }
+        // Elapsed time, of which a goodput beside it says how much was productive.
         Efficiency::DeviceHours(hours) => {
-            (&hours.trace() * goodput).named("productive device-hours")
+            let productive = match goodput {
+                Goodput::Given(share) => &hours.trace() * &share.trace(),
+                Goodput::Failures { .. } => hours.trace(),
+            };
+            productive.named("productive device-hours")
         }
     }
 }
 
-inputs!(Settled { efficiency, recomputation; but predicted });
+inputs!(Settled { efficiency, recomputation, run_error; but predicted });

@@ -19,9 +19,9 @@ pub struct State {
     pub master: f64,
     /// Of the optimizer's own state of a trained weight.
     pub moments: f64,
-    /// Part of the parameters that is trained.
+    /// Trained parameters / those of the model without adapters.
     pub trained: f64,
-    /// Of a weight that stays frozen, scales included.
+    /// Of weights that stay frozen beside adapters, scales included; 0 if all are trained.
     pub frozen: f64,
     /// The gradients are a buffer of their own that stands during the whole step. Those of plain
     /// `PyTorch` and JAX come into being as activations go.
@@ -51,7 +51,7 @@ pub const ADAMW: State = State {
     master: 4.0,
     moments: 8.0,
     trained: 1.0,
-    frozen: 2.0,
+    frozen: 0.0,
     buffered: true,
     in_backward: false,
     offload: Offload::Nothing,

@@ -1,4 +1,5 @@
-//! The forecast of a training run beside what its logs measured.
+//! The forecast of a training run beside what its logs measured: one item per figure, with the
+//! factors that explain its ratio.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::{Estimate, Id, Key, Place};
@@ -168,6 +169,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// The two sides of a figure.
     fn new(forecast: Option<f64>, actual: Option<f64>) -> Self {
         Self { forecast, actual }
     }

@@ -1,4 +1,5 @@
-//! A published training throughput as a case for the step-time model.
+//! A published training throughput as a case for the step-time model: the row's model, layout,
+//! hardware, batch and software, with the assumptions that its gaps required.
 
 use chrono::NaiveDate;
 use flopcast_core::catalog::Catalog;
@@ -192,9 +193,18 @@ impl Case {
     pub fn familiarity(&self, calibration: &Calibration) -> Result<Familiarity> {
         Ok(Familiarity {
             framework: self.framework.is_some(),
-            accelerator: self.platform(calibration)?.calibrated(),
+            device: calibration.known(
+                &self.accelerator,
+                self.format.precision().name(),
+                self.platform(calibration)?.calibrated(),
+            ),
             experts: self.extents.experts.is_some(),
             adapters: self.trained < 1.0,
+            beyond: calibration.beyond(
+                self.extents.parameters,
+                self.batch.length,
+                self.layout.devices(),
+            ),
         })
     }
 
@@ -245,8 +255,10 @@ const SPECIAL: [Special; 9] = [
         windows: Some(Windows { share: 0.75, positions: 8192 }),
     },
 ];
+/// The ranks of `DeepSeek-V3`'s latent attention.
 const MLA: Latent = Latent { query_rank: 1536, key_value_rank: 512, rotary: 64 };
 
+/// The extents of the row's model: from its columns, or from a preset of the same name.
 fn extents(row: Row<'_>, name: &str) -> Result<Extents> {
     if row.text("n_layers").is_none() {
         // The shapes of a preset, where the table has none.
@@ -318,6 +330,10 @@ fn counted(model: &Extents, tied: bool) -> u64 {
     (blocks + if tied { 1.0 } else { 2.0 } * model.embedding_weights()) as u64
 }
 
+/// The layout that the row states, with the usual values for its gaps.
+///
+/// # Errors
+/// If the degrees do not divide the devices or the batch.
 fn layout(
     row: Row<'_>,
     model: &Extents,
@@ -428,6 +444,7 @@ fn chunks(
     chunks
 }
 
+/// The device of the row with the network that it states.
 fn hardware(
     row: Row<'_>,
     catalog: &Catalog,

@@ -1,4 +1,5 @@
-//! Layouts of published runs with adapters are to fit, since they ran.
+//! Published runs with adapters: their layouts are to fit, since they ran, and their memory is
+//! compared.
 
 use std::sync::Arc;
 
@@ -135,6 +136,7 @@ fn preset(name: &str, input: &ModelInput) -> Result<Model> {
     spec::from_preset(known, input)
 }
 
+/// An input of the row.
 fn given<Q: Measure>(name: &str, value: Q) -> Input<Q> {
     Input::new(name, value, Basis::Derived { formula: "of the row".to_owned() })
 }

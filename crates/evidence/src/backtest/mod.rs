@@ -43,9 +43,10 @@ pub enum Kind {
 }
 
 /// The keys that scored figures are grouped by; each kind of table has some of them.
-const GROUPINGS: [&str; 11] = [
+const GROUPINGS: [&str; 12] = [
     "kind",
     "table",
+    "length",
     "load",
     "devices",
     "engine",
@@ -218,6 +219,7 @@ impl Backtest {
         Ok(test)
     }
 
+    /// Scores every row by `one`, and keeps the reasons of those that cannot be scored.
     fn score(
         kind: Kind,
         table: &Table,
@@ -239,6 +241,7 @@ impl Backtest {
         Ok(test)
     }
 
+    /// Scores a training step: its throughput, and its memory where the row has one.
     fn step(
         &mut self,
         row: table::Row<'_>,
@@ -258,13 +261,15 @@ impl Backtest {
         Ok(())
     }
 
+    /// Scores a whole run: FLOPs, device-hours, energy, carbon.
     fn whole_run(
         &mut self,
         row: table::Row<'_>,
         catalog: &Catalog,
         calibration: &Calibration,
     ) -> Result<()> {
-        let (scored, skipped) = runs::score_run(row, catalog, calibration)?;
+        let losses = flopcast_core::training::whole_run::Calibration::shipped()?;
+        let (scored, skipped) = runs::score_run(row, catalog, calibration, &losses)?;
         if scored.is_empty() && skipped.is_empty() {
             return Err(Error::input("no figure to compare with is published"));
         }

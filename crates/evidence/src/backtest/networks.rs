@@ -1,5 +1,5 @@
-//! Speeds of networks that take a whole sample at once: images, sequences of encoders; inference
-//! and training.
+//! Speeds of networks that take a whole sample at once (images, sequences of encoders), in
+//! inference and in training, as evidence for the constants of operators.
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
@@ -90,6 +90,7 @@ impl Network {
         })
     }
 
+    /// The device with the constants of its runtime.
     fn setup(&self, calibration: &Calibration) -> Result<Setup> {
         Setup::new(&self.device, self.runtime, calibration)
     }
@@ -129,6 +130,7 @@ impl Network {
     }
 }
 
+/// The task in a word.
 fn task(task: Task) -> &'static str {
     match task {
         Task::Inference => "inference",

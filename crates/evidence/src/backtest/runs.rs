@@ -4,21 +4,26 @@
 //! FLOPs follow the convention that the row states. Device-hours come from the shape, tokens,
 //! hardware and count alone, or from the MFU where the row has one. Energy is device-hours x
 //! power, x PUE where the published figure contains it; carbon is that x the published grid.
+//! [`Whole`] runs are what the constants of `hardware/run-calibration.yaml` are fitted to.
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::extents::{Experts, Extents};
-use flopcast_core::quantity::system::time::{day, hour};
-use flopcast_core::quantity::{Measure, Mfu, Time};
+use flopcast_core::provenance::{Basis, Input, Traced};
+use flopcast_core::quantity::system::time::day;
+use flopcast_core::quantity::{DeviceTime, Devices, Measure, Mfu, Time};
 use flopcast_core::training::calibration::{Calibration, Familiarity};
 use flopcast_core::training::format::Format;
-use flopcast_core::training::goodput::{whole_run, whole_run_spread};
+use flopcast_core::training::goodput;
 use flopcast_core::training::layout::{Wish, plan};
 use flopcast_core::training::parallelism::Batch;
+use flopcast_core::training::plan::Goodput;
 use flopcast_core::training::platform::{Hardware, Platform};
 use flopcast_core::training::state::ADAMW;
+use flopcast_core::training::whole_run::{self, Fitted, Losses};
 
 use super::case::year;
+use super::fit::{Evidence, Method, Start};
 use super::score::Scored;
 use super::table::Row;
 
@@ -33,6 +38,7 @@ pub fn score_run(
     row: Row<'_>,
     catalog: &Catalog,
     calibration: &Calibration,
+    losses: &whole_run::Calibration,
 ) -> Result<(Vec<Scored>, Vec<String>)> {
     type Figure<'a> = (&'static str, &'a str, Result<(f64, f64)>);
     let mut scored = Vec::new();
@@ -40,7 +46,7 @@ pub fn score_run(
     let exact = |value: f64| (value, ARITHMETIC);
     let figures: [Figure<'_>; 4] = [
         ("flops", "published_training_flops", flops(row).map(exact)),
-        ("device_hours", "device_hours", device_hours(row, catalog, calibration)),
+        ("device_hours", "device_hours", device_hours(row, catalog, calibration, losses)),
         ("energy_mwh", "published_energy_mwh", energy_mwh(row).map(exact)),
         ("tco2e", "published_tco2e", tco2e(row).map(exact)),
     ];
@@ -61,6 +67,7 @@ pub fn score_run(
     Ok((scored, skipped))
 }
 
+/// The groups that a figure of the row is scored in.
 fn groups(row: Row<'_>, figure: &str) -> Vec<(&'static str, String)> {
     let text = |column: &str| row.text(column).unwrap_or("unknown").to_owned();
     let basis = match (figure, row.text("mfu")) {
@@ -71,10 +78,15 @@ fn groups(row: Row<'_>, figure: &str) -> Vec<(&'static str, String)> {
     vec![("kind", text("kind")), ("accelerator", text("accelerator")), ("basis", basis.to_owned())]
 }
 
+/// The error of a figure that is not published.
 fn missing(what: &str) -> Error {
     Error::input(format!("{what} is not published"))
 }
 
+/// The number of a column.
+///
+/// # Errors
+/// If the column is empty: the figure cannot be computed.
 fn needed(row: Row<'_>, column: &str) -> Result<f64> {
     row.number(column)?.ok_or_else(|| missing(column))
 }
@@ -152,9 +164,182 @@ fn tco2e(row: Row<'_>) -> Result<f64> {
     Ok(facility * grid / 1e3)
 }
 
-/// Device-hours: from the MFU where one is published, else predicted from shape, tokens and
-/// hardware; x what a whole run takes beside it ([`whole_run`]).
-fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<(f64, f64)> {
+/// Device-hours of a whole run with the half-width of their interval.
+fn device_hours(
+    row: Row<'_>,
+    catalog: &Catalog,
+    calibration: &Calibration,
+    losses: &whole_run::Calibration,
+) -> Result<(f64, f64)> {
+    let run = Whole::read(row, catalog, calibration)?;
+    let hours = run.elapsed(&losses.fitted_losses()?)?.stored() / 3600.0;
+    Ok((hours, losses.half_width(run.useful(), run.step)))
+}
+
+/// A published run: the time of its steps, predicted, beside the time that it took.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    id: String,
+    /// The submitter, or the family of models.
+    publisher: String,
+    /// Device-time of its steps.
+    productive: DeviceTime,
+    devices: Devices,
+    /// Published device-time.
+    measured: DeviceTime,
+    /// Half-width of the interval of ln of its step.
+    step: f64,
+    groups: Vec<(&'static str, String)>,
+}
+
+/// The figure of whole runs.
+pub const DEVICE_HOURS: &str = "device_hours";
+/// Standard deviation of ln(predicted / measured) that a good row is expected to have.
+const NOISE: f64 = 0.2;
+
+impl Whole {
+    /// Reads a row: the steps from the MFU where one is published, else predicted from shape, tokens
+    /// and hardware.
+    ///
+    /// # Errors
+    /// What is missing or unknown.
+    pub fn read(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<Self> {
+        let (hours, step) = steps(row, catalog, calibration)?;
+        // Where no count is published: a month.
+        let count = row.number("n_devices")?.unwrap_or(hours / 720.0);
+        let id = row.id();
+        let text = |column: &str| row.text(column).unwrap_or_default().to_owned();
+        let family = |name: &str| {
+            name.split(|c: char| !c.is_alphabetic()).next().unwrap_or(name).to_lowercase()
+        };
+        let time = |hours: f64| DeviceTime::from_stored(hours * 3600.0);
+        Ok(Self {
+            publisher: match row.text("org") {
+                Some(org) => org.to_lowercase(),
+                None => family(&text("id")),
+            },
+            productive: time(hours),
+            devices: Devices::from_stored(count),
+            measured: time(needed(row, "device_hours")?),
+            step,
+            groups: groups(row, DEVICE_HOURS),
+            id,
+        })
+    }
+
+    /// Time of its steps.
+    fn useful(&self) -> Time {
+        self.productive / self.devices
+    }
+
+    /// Device-time of the run, what it loses included: as `estimate` computes it.
+    fn elapsed(&self, fitted: &Fitted) -> Result<DeviceTime> {
+        let basis = Basis::Derived { formula: "of the row".to_owned() };
+        let devices = Input::new("devices", self.devices, basis);
+        let planned = Goodput::usual(devices, Losses::new(fitted, |_| String::new()));
+        let uptime = goodput::of(&planned, &Traced::constant(self.productive))?;
+        Ok(self.productive / uptime.goodput.value())
+    }
+
+    /// Runs of hours and runs of days have an interval each.
+    fn length(&self) -> &'static str {
+        if self.useful() < Time::new::<day>(0.5) { "hours" } else { "days" }
+    }
+}
+
+impl Evidence for Whole {
+    type Facts = whole_run::Documented;
+    type Setup = Fitted;
+    const METHOD: Method = Method { step: 1e-4, gain: 1e-6, start: Start::Priors, families: 4 };
+
+    fn usable(&self, _: &whole_run::Calibration) -> bool {
+        true
+    }
+
+    fn family(&self) -> String {
+        self.publisher.clone()
+    }
+
+    fn publisher(&self) -> Option<&str> {
+        Some(&self.publisher)
+    }
+
+    fn alike(&self) -> String {
+        self.publisher.clone()
+    }
+
+    fn figures(&self) -> usize {
+        1
+    }
+
+    fn setups(rows: &[&Self], calibration: &whole_run::Calibration) -> Result<Vec<Fitted>> {
+        Ok(vec![calibration.fitted_losses()?; rows.len()])
+    }
+
+    fn errors(&self, fitted: &Fitted) -> Vec<f64> {
+        let ratio = self.elapsed(fitted).map_or(1.0, |elapsed| (elapsed / self.measured).stored());
+        vec![ratio.ln() / NOISE]
+    }
+
+    fn score(&self, calibration: &whole_run::Calibration) -> Result<Vec<Scored>> {
+        let predicted = self.elapsed(&calibration.fitted_losses()?)?.stored() / 3600.0;
+        let width = calibration.half_width(self.useful(), self.step).exp();
+        let mut groups = self.groups.clone();
+        groups.push(("length", self.length().to_owned()));
+        Ok(vec![Scored {
+            id: self.id.clone(),
+            figure: DEVICE_HOURS,
+            measured: self.measured.stored() / 3600.0,
+            predicted,
+            interval: (predicted / width, predicted * width),
+            groups,
+        }])
+    }
+
+    /// Steps alone: nothing is lost.
+    fn rule_of_thumb(&self) -> Option<Scored> {
+        let predicted = self.productive.stored() / 3600.0;
+        let mut groups = self.groups.clone();
+        groups.push(("length", self.length().to_owned()));
+        Some(Scored {
+            id: self.id.clone(),
+            figure: DEVICE_HOURS,
+            measured: self.measured.stored() / 3600.0,
+            predicted,
+            interval: (predicted, predicted),
+            groups,
+        })
+    }
+
+    fn tested(row: &Scored, seen: bool) -> Option<&str> {
+        row.group("length").filter(|_| !seen)
+    }
+
+    /// The interval of the row's length, whatever its step's.
+    fn half_width(calibration: &whole_run::Calibration, row: &Scored, _: bool) -> f64 {
+        calibration.intervals.half_width(row.group("length").unwrap_or("days"))
+    }
+}
+
+/// The runs of a table whose device-hours can be predicted, and the reasons of the others.
+pub fn whole_runs(
+    table: &super::table::Table,
+    catalog: &Catalog,
+    calibration: &Calibration,
+) -> (Vec<Whole>, Vec<(String, String)>) {
+    let (mut runs, mut skipped) = (Vec::new(), Vec::new());
+    for row in table.rows().filter(|row| row.text("device_hours").is_some()) {
+        match Whole::read(row, catalog, calibration) {
+            Ok(run) => runs.push(run),
+            Err(error) => skipped.push((row.id(), error.message().to_owned())),
+        }
+    }
+    (runs, skipped)
+}
+
+/// Device-hours of the steps with the half-width of the interval of their speed: from the MFU where
+/// one is published, else predicted from shape, tokens and hardware.
+fn steps(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<(f64, f64)> {
     let kind = row.text("kind").unwrap_or("dense");
     if !["dense", "moe", "encoder", "encdec"].contains(&kind) {
         return Err(Error::input(format!(
@@ -170,7 +355,7 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
         // MFUs are stated of the 16-bit peak, also of runs in fp8.
         let mfu = Mfu::new(mfu).map_err(|error| row.error("mfu", &error.to_string()))?;
         let hours = flops / (hardware.device.peak16.stored() * mfu.get()) / 3600.0;
-        return elapsed(row, hours, 0.0);
+        return Ok((hours, 0.0));
     }
     let year = row.text("year_month").and_then(year).ok_or_else(|| missing("year_month"))?;
     let texts = [row.text("source").or(row.text("source_1")).unwrap_or_default()];
@@ -199,21 +384,13 @@ fn device_hours(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> R
     let best = plan(&model, wish, &platform)?.best;
     let rate = best.step.throughput.stored();
     let known = Familiarity {
-        framework: false,
-        accelerator: platform.calibrated(),
+        framework: framework.is_some(),
+        device: calibration.known(name, format.precision().name(), platform.calibrated()),
         experts: model.experts.is_some(),
         adapters: false,
+        beyond: calibration.beyond(model.parameters, length, devices),
     };
-    elapsed(row, tokens / rate / 3600.0, known.half_width(&calibration.intervals))
-}
-
-/// Device-hours of a whole run, given those of its steps, with the half-width of its interval.
-fn elapsed(row: Row<'_>, hours: f64, width: f64) -> Result<(f64, f64)> {
-    let useful = match row.number("n_devices")? {
-        Some(devices) => Time::new::<hour>(hours / devices),
-        None => Time::new::<day>(30.0),
-    };
-    Ok((hours / whole_run(useful).get(), width.hypot(whole_run_spread(useful))))
+    Ok((tokens / rate / 3600.0, known.half_width(&calibration.intervals)))
 }
 
 /// The nearest number of devices with few prime factors: a multiple of a power of two.

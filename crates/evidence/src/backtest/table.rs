@@ -54,6 +54,7 @@ impl Table {
         Ok(Self { also: Some(Box::new(Joined { key, table, by_key })), ..self })
     }
 
+    /// Reads the header and the rows.
     fn parse(text: &str) -> Result<Self> {
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)

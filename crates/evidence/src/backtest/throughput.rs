@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{DeviceMemory, Measure};
-use flopcast_core::training::calibration::{Calibration, Documented, Familiarity, Rates};
+use flopcast_core::training::calibration::{Calibration, Documented, Familiarity, Known, Rates};
 use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::platform::Platform;
 
@@ -152,25 +152,44 @@ impl Evidence for Case {
         constant_mfu(self)
     }
 
-    /// Rows on constants of another generation say nothing about those of their own.
     fn tested(row: &Scored, seen: bool) -> Option<&str> {
-        let known = familiarity(row, seen);
-        // The interval of a new publisher is that of a framework that the fit has not seen.
-        known.accelerator.then(|| known.interval())
+        // Rows that need more than the usual width say nothing about it. The interval of a new
+        // publisher is that of a framework that the fit has not seen.
+        let usual = row.group("constants") == Some(TESTED);
+        usual.then(|| familiarity(row, seen).interval())
     }
 
     fn half_width(calibration: &Calibration, row: &Scored, seen: bool) -> f64 {
         familiarity(row, seen).half_width(&calibration.intervals)
     }
+
+    const APART: &'static [&'static str] = &["device_new", "generation_new", "size_new"];
+
+    fn apart(&self, kind: &str) -> Option<String> {
+        let devices = self.layout.devices();
+        match kind {
+            "device_new" => Some(self.accelerator.clone()),
+            "generation_new" => Some(self.generation.clone()),
+            _ if self.batch.length > 32_768 => Some("sequences over 32,768".to_owned()),
+            _ if devices > 1024 => Some("over 1,024 devices".to_owned()),
+            _ if self.extents.parameters > 300_000_000_000 => Some("over 300B".to_owned()),
+            _ if self.extents.parameters < 2_000_000_000 => Some("under 2B".to_owned()),
+            _ => None,
+        }
+    }
 }
+
+/// The group of rows in whose conditions the fit has seen others.
+const TESTED: &str = "tested";
 
 /// The coverage of a fit for a scored row, where it had seen the publisher or not.
 fn familiarity(row: &Scored, seen: bool) -> Familiarity {
     Familiarity {
         framework: seen,
-        accelerator: row.group("constants") == Some("own"),
+        device: Known::Tested,
         experts: row.group("kind") == Some("moe"),
         adapters: row.group("kind") == Some("lora"),
+        beyond: false,
     }
 }
 
@@ -191,8 +210,44 @@ fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {
         ("accelerator", case.accelerator.clone()),
         ("source", case.publisher().to_owned()),
         ("sharding", if case.layout.zero == Zero::Weights { "ZeRO-3" } else { "other" }.to_owned()),
-        ("constants", if known.accelerator { "own" } else { "inherited" }.to_owned()),
+        ("constants", known.reasons().first().copied().unwrap_or(TESTED).to_owned()),
     ];
     groups.extend(table);
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use flopcast_core::catalog::Catalog;
+
+    use super::super::{Kind, cases};
+    use super::*;
+
+    /// What the calibration calls tested is what the shipped rows tested.
+    #[test]
+    fn tested_conditions_are_those_of_the_shipped_rows() {
+        let calibration = Calibration::shipped().expect("sound");
+        let table = Kind::TrainingThroughput.shipped().expect("shipped");
+        let (cases, _) = cases(&table, &Catalog::embedded(), &calibration);
+        let mut tested: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut ends = [[f64::INFINITY, 0.0]; 3];
+        for case in cases.iter().filter(|case| case.throughput.is_some()) {
+            tested.entry(&case.accelerator).or_default().insert(case.format.precision().name());
+            let sizes = [case.extents.parameters, case.batch.length, case.layout.devices()];
+            for (end, size) in ends.iter_mut().zip(sizes.map(|size| size as f64)) {
+                *end = [end[0].min(size), end[1].max(size)];
+            }
+        }
+        let facts = &calibration.facts;
+        let said = facts.tested.iter().map(|(device, precisions)| {
+            (device.as_str(), precisions.iter().map(String::as_str).collect())
+        });
+        assert_eq!(said.collect::<BTreeMap<&str, BTreeSet<&str>>>(), tested);
+        let said = [facts.sizes.parameters, facts.sizes.sequence, facts.sizes.devices];
+        for (said, ends) in said.iter().flatten().zip(ends.iter().flatten()) {
+            assert!((said / ends - 1.0).abs() < 0.05, "{said} of {ends}");
+        }
+    }
 }

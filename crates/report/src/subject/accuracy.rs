@@ -6,6 +6,7 @@ use flopcast_core::calibration::{Calibration, Facts};
 use flopcast_core::kernel::calibration::Documented as Runtimes;
 use flopcast_core::serving::calibration::Engines;
 use flopcast_core::training::calibration::Documented;
+use flopcast_core::training::whole_run::Documented as Losses;
 use flopcast_evidence::backtest::calibrate::{FoldScore, HELD_OUT, Proof, mean_of_folds};
 use flopcast_evidence::backtest::score::{Scored, Summary};
 use flopcast_evidence::backtest::{Backtest, Kind};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use super::backtest::errors;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
+/// The kinds of training run that have errors of their own.
 const KINDS: [&str; 3] = ["dense", "moe", "lora"];
 
 /// `docs/accuracy.md`: the proof of the shipped constants, and what they make of published
@@ -22,6 +24,8 @@ const KINDS: [&str; 3] = ["dense", "moe", "lora"];
 pub struct Accuracy<'a> {
     /// The proof of the constants.
     pub proof: &'a Proof<Documented>,
+    /// The proof of what whole runs lose.
+    pub runs: &'a Proof<Losses>,
     /// Back-tests with the shipped constants.
     pub tests: &'a [Backtest],
 }
@@ -46,6 +50,7 @@ impl Subject for Accuracy<'_> {
             doc.push(Block::Section(title.to_owned()));
             doc.blocks.extend(test.doc().blocks);
         }
+        doc.blocks.extend(self.runs.doc().blocks);
         doc
     }
 
@@ -66,7 +71,7 @@ const DOCUMENT: &str = flopcast_data::ACCURACY;
 /// The error of one figure on runs that no fit had seen, as `docs/accuracy.md` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// The forecasts.
+    /// The figure that is forecast, in words.
     pub figure: String,
     /// Runs compared.
     pub runs: &'static str,
@@ -83,7 +88,7 @@ const SERVING: [(&str, &str); 3] = [
     ("`output_tokens_per_s`, offline", "throughput of a saturated service"),
 ];
 
-/// A document's statement of its own accuracy.
+/// The errors of the forecasts, for a document to state: those of `docs/accuracy.md`.
 pub fn statement() -> Vec<Statement> {
     let training = rows_under("### A model that the fit has not seen")
         .map(|(kind, cells)| (format!("training throughput, {kind} models"), cells));
@@ -99,7 +104,7 @@ pub fn statement() -> Vec<Statement> {
     rows.map(|(figure, [runs, median, p90])| Statement { figure, runs, median, p90 }).collect()
 }
 
-/// The first cells of the table after the line that starts so.
+/// The first cells of each row of the table that follows the line which starts so.
 fn rows_under(heading: &str) -> impl Iterator<Item = (&'static str, [&'static str; 3])> + use<'_> {
     DOCUMENT
         .lines()
@@ -142,6 +147,16 @@ impl Subject for Proof<Documented> {
         );
         part(&title, means(&self.splits));
         part("One publisher left out at a time", errors(&publishers(&self.publishers)));
+        for (kind, folds) in &self.apart {
+            let title = match *kind {
+                "device_new" => "A device that the fit has not seen",
+                "generation_new" => "A generation of devices that the fit has not seen",
+                _ => "Sizes outside of those that the fit has seen",
+            };
+            let each = folds.iter().filter_map(|f| Some((f.name.clone(), Summary::of(&f.rows)?)));
+            let lines: Vec<_> = by_kind(&rows(folds)).into_iter().chain(each).collect();
+            part(title, errors(&lines));
+        }
         doc.push(Block::Subsection("Constants".to_owned()));
         doc.push(Block::Text(
             "Fitted on a logarithmic scale; the spread is the standard deviation of the prior's \
@@ -157,6 +172,7 @@ impl Subject for Proof<Documented> {
     }
 }
 
+/// Median and P90 over the folds of a proof, before and after the fit.
 fn means(splits: &[FoldScore]) -> Grid {
     let numbers = ["median", "P90"].map(Column::numbers);
     let mut grid = Grid::new([Column::words("")].into_iter().chain(numbers));
@@ -169,6 +185,7 @@ fn means(splits: &[FoldScore]) -> Grid {
     grid
 }
 
+/// Errors by publisher and kind: a fold leaves out all rows of one publisher.
 fn publishers(folds: &[FoldScore]) -> Vec<(String, Summary)> {
     let mut lines = Vec::new();
     for fold in folds {
@@ -232,6 +249,33 @@ impl Subject for Proof<Engines> {
 
     fn json(&self) -> Option<Value> {
         Some(serving_value(self))
+    }
+}
+
+/// The proof of what whole runs lose.
+impl Subject for Proof<Losses> {
+    fn doc(&self) -> Doc {
+        let mut doc = Doc::default();
+        doc.push(Block::Section("Whole runs".to_owned()));
+        doc.push(Block::Text(format!(
+            "Device-hours of {}, from minutes to months: {}. Fitted is what a run loses beside its \
+             steps and its failures; the errors are those of the step's speed too. `estimate` and \
+             `backtest` share it.",
+            self.calibration.fitted, self.calibration.facts.runs
+        )));
+        for (title, scored) in [
+            ("Fitted, on the rows of the fit", self.after.iter().collect::<Vec<_>>()),
+            ("Publishers that the fit has not seen", rows(&self.publishers)),
+            ("Steps alone", self.baseline.iter().collect()),
+        ] {
+            let grid = errors(&by(&scored, "length", &["hours", "days"]));
+            doc.blocks.extend([Block::Subsection(title.to_owned()), Block::Grid(grid)]);
+        }
+        doc.blocks.extend([
+            Block::Subsection("Constants".to_owned()),
+            Block::Grid(constants(&self.calibration)),
+        ]);
+        doc
     }
 }
 
@@ -346,12 +390,19 @@ fn rows(folds: &[FoldScore]) -> Vec<&Scored> {
     folds.iter().flat_map(|fold| &fold.rows).collect()
 }
 
+/// Errors by kind of run; a kind without rows is left out.
 fn by_kind(scored: &[&Scored]) -> Vec<(String, Summary)> {
-    let of = |kind: &&str| {
-        let some = scored.iter().copied().filter(|row| row.group("kind") == Some(kind));
-        Some(((*kind).to_owned(), Summary::of(some)?))
+    let kinds = [KINDS.as_slice(), &["inference", "training"]].concat();
+    by(scored, "kind", &kinds)
+}
+
+/// Errors of groups by their names, those that there are.
+fn by(scored: &[&Scored], group: &str, names: &[&str]) -> Vec<(String, Summary)> {
+    let of = |name: &&str| {
+        let some = scored.iter().copied().filter(|row| row.group(group) == Some(name));
+        Some(((*name).to_owned(), Summary::of(some)?))
     };
-    KINDS.iter().chain(&["inference", "training"]).filter_map(of).collect()
+    names.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:+.1} %", 100.0 * share)
 }
 
+/// One side of a comparison as a cell.
 fn told(value: Side) -> Cell {
     match value {
         Side::Absent => Cell::Blank,
@@ -71,6 +72,7 @@ pub(super) fn inputs(it: &Comparison) -> Grid {
     grid
 }
 
+/// The remark on how the effect of an input is to be read.
 const ALONE: &str = "The effect of an input is what the figure would lack without this one change; \
                      effects of inputs that multiply do not add up to the whole.";
 

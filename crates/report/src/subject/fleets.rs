@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
-/// Obstacles that a reader gets.
+/// The most obstacles that the table shows.
 const OBSTACLES: usize = 8;
 
 /// The result of every fleet of a space.
@@ -80,7 +80,7 @@ fn best(space: &Space<'_>, choice: &Choice) -> Vec<String> {
     lines
 }
 
-/// The best layout of every other combination.
+/// The fleets that are best in some respect, with rate, devices, cost and carbon.
 fn grid(space: &Space<'_>, choice: &Choice, together: u64) -> Grid {
     let names = space.axes().iter().map(|axis| axis.name.rsplit('.').next().unwrap_or_default());
     let columns = ["rate/s", "devices", "USD", "kgCO2e"].map(Column::numbers);

@@ -1,4 +1,9 @@
 //! Hardware of one's own: prices, ratios and rents looked up, every default named.
+//!
+//! A placement owns its hardware if it has a section `owned`, or names `owned` as its provider
+//! without a price. What the scenario leaves out comes from the catalog's newest purchase price and
+//! from defaults (Cottier et al. 2024, arXiv:2405.21015, for the ratios of server and
+//! interconnect).
 
 use std::collections::BTreeSet;
 
@@ -18,6 +23,9 @@ use super::super::reader::Located;
 use super::{Notes, assumed, default, placement, share};
 
 /// The hardware, where a placement says that it is owned; its inputs are named under `section`.
+///
+/// # Errors
+/// If the hardware is rented as well, or a ratio, life or share makes no sense.
 pub(super) fn plan(
     catalog: &Catalog,
     place: &Placement,
@@ -110,7 +118,7 @@ pub(super) fn plan(
     }))
 }
 
-/// What every look-up needs.
+/// The context of every look-up: catalog, device, and the path of the section.
 struct Keys<'a> {
     catalog: &'a Catalog,
     device: &'a Accelerator,
@@ -118,10 +126,12 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
+    /// The path of a key of the section `owned`.
     fn name(&self, key: &str) -> String {
         format!("{}.owned.{key}", self.section)
     }
 
+    /// The given value, or the catalog's default of this id with the reason for it.
     fn or_default<Q: Measure, D: Domain>(
         &self,
         given: Option<&Given<Q, D>>,
@@ -135,7 +145,8 @@ impl Keys<'_> {
         }
     }
 
-    /// The given price, or the newest of the catalog on the day of purchase.
+    /// Price of the device: as given, or the newest of the catalog on the day of purchase. Where
+    /// all are newer, it is the oldest. It is unknown where the catalog has none.
     fn chip(&self, file: &OwnedFile, notes: &mut Notes) -> Stated<PurchasePrice> {
         if let Some(given) = &file.chip {
             return Ok(given.input(&self.name("chip")));
@@ -160,6 +171,11 @@ impl Keys<'_> {
         Ok(row.price.input(format!("{}, {}", self.name("chip"), row.product)))
     }
 
+    /// The rule by which the price is written off: by value where `price_change` is given, else in
+    /// equal parts.
+    ///
+    /// # Errors
+    /// If both a residual value and a change are given, or the purchase is after the start.
     fn amortisation(
         &self,
         file: &OwnedFile,
@@ -205,7 +221,7 @@ impl Keys<'_> {
         Ok(Amortisation::Value { change: change.input(&self.name("price_change")), age })
     }
 
-    /// The given power, the server's nameplate, or TDP x the usual ratio of the two.
+    /// Contracted power: as given, the server's nameplate, or TDP x the usual ratio of the two.
     fn power(&self, file: &OwnedFile, family: &str) -> Result<Stated<DevicePower>> {
         let name = self.name("power");
         if let Some(given) = &file.power {
@@ -231,6 +247,8 @@ impl Keys<'_> {
         Ok(Ok(Input::new(name, tdp.value * ratio.value, basis)))
     }
 
+    /// Price of electricity: as given, or the industrial one of the place; unknown where there is
+    /// none.
     fn electricity(&self, file: &OwnedFile, place: &Placement) -> Result<Stated<EnergyPrice>> {
         let name = self.name("electricity");
         if let Some(given) = &file.electricity {
@@ -243,6 +261,11 @@ impl Keys<'_> {
         }))
     }
 
+    /// The rent to compare with: as asked for, or the cheapest on demand; unknown where the catalog
+    /// has none.
+    ///
+    /// # Errors
+    /// If it names several plans, or neither provider nor price.
     fn instead_of(
         &self,
         asked: Option<&Located<InsteadOf>>,
@@ -312,7 +335,7 @@ impl Keys<'_> {
     }
 }
 
-/// The rent of one device, named after who offers it.
+/// The rent of one device, with the provider, the product and the region in its name.
 fn rent(rental: &Rental, name: &str) -> Input<DevicePrice> {
     let region = if rental.is_for_any_region() { "any region" } else { &rental.region };
     let name = format!("{name}: {} {}, {region}", rental.provider, rental.sku);
@@ -325,6 +348,7 @@ fn family_default(catalog: &Catalog, id: &str, family: &str) -> String {
     if catalog.has_default(&own) { own } else { format!("{id}.other") }
 }
 
+/// An error about a value at its place, or without one where the value is a default.
 fn refuse<Q: Measure, D: Domain>(given: Option<&Given<Q, D>>, message: &str) -> Error {
     given.map_or_else(|| Error::input(message), |given| given.refuse(message))
 }

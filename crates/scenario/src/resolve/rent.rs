@@ -220,6 +220,8 @@ impl Tenant<'_> {
         Ok(Tariff { terms, share: None, price, includes, offer })
     }
 
+    /// Warns of a price that is old, or that stands for all regions, and passes on the row's own
+    /// note.
     fn note(self, rental: &Rental, notes: &mut Notes) {
         let mut warn = |text: String| {
             if !notes.warnings.contains(&text) {
@@ -265,10 +267,12 @@ impl Tenant<'_> {
         )
     }
 
+    /// The share of the devices that is bought on a plan of a mix.
     fn part(self, plan: Plan, given: &super::super::given::Given<Share>) -> Input<Share> {
         given.input(&format!("{}.{}", self.key("purchase"), plan.name()))
     }
 
+    /// The devices of a usual node, where nobody says how many an instance has.
     fn devices_of_a_node(self, why: &str) -> Input<DevicesPerInstance> {
         let devices = DevicesPerInstance::from_stored(self.device.devices_per_node as f64);
         let why = format!("devices of a usual node; {why}");
@@ -292,6 +296,7 @@ fn advertised(wanted: Wanted<'_>) -> Option<String> {
     Some(format!("reserved.{}.{years}y", wanted.provider))
 }
 
+/// The price of a charge as an input, per device or per instance.
 fn price(rental: &Rental, charge: &Charge, name: &str) -> Price {
     match charge {
         Charge::Device(price) => Price::Device(price.input(name)),
@@ -320,6 +325,7 @@ fn scaled(price: Price, ratio: Share, basis: Basis) -> Price {
     }
 }
 
+/// A time in hours.
 fn hours(value: f64) -> Time {
     Time::new::<time::hour>(value)
 }

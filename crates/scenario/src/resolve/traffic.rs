@@ -1,4 +1,8 @@
 //! The traffic section: rate, rhythm, and what a request of each class is like.
+//!
+//! Rate and lengths are given, or read from a recorded trace; not from both. A length without a
+//! 95th percentile has one of three times its mean, an assumption. The rhythm of a week (`hours`,
+//! `weekdays`) gives the peak; without it the peak is `peak_to_mean`.
 
 use std::sync::Arc;
 
@@ -16,7 +20,7 @@ use super::super::reader::Located;
 use super::super::traffic::Job;
 use super::{Files, Notes, assumed, share};
 
-/// What is asked of the service.
+/// The demand on a service.
 pub(super) struct Asked {
     pub rate: Input<RequestRate>,
     pub peak_to_mean: Input<f64>,
@@ -120,6 +124,11 @@ impl AskedClass {
     }
 }
 
+/// Resolves the traffic of a service.
+///
+/// # Errors
+/// If it says no rate, two rates or two peaks, a length that makes no sense, or names a trace that
+/// cannot be read.
 pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -> Result<Asked> {
     let traffic = &service.traffic.value;
     let place = &service.traffic.place;
@@ -251,7 +260,10 @@ fn conversation(
     Ok((opening, session))
 }
 
-/// Images and sound of a request.
+/// The images and the sound of a request, as an input of the model.
+///
+/// # Errors
+/// If a size is zero or beyond what a request may hold.
 pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
     let sound = match &traffic.audio {
         Some(given) if given.spread.central().value <= 0.0 => {
@@ -260,7 +272,9 @@ pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
         given => given.as_ref().map(|given| (given.spread.central().value * 1e3).ceil() as u64),
     };
     let whole = |given: &Option<Located<u64>>| given.as_ref().map(|it| it.value);
-    for (given, most) in [(&traffic.images, 1 << 16), (&traffic.image_size, 1 << 16)] {
+    for (given, most) in
+        [(&traffic.images, 1 << 16), (&traffic.image_size, 1 << 16), (&traffic.steps, 1 << 16)]
+    {
         if let Some(it) = given.as_ref().filter(|it| !(1..=most).contains(&it.value)) {
             return Err(Error::input(format!("{} is not between 1 and {most}", it.value))
                 .at(Some(&it.place)));
@@ -270,11 +284,14 @@ pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
         images: whole(&traffic.images),
         image_size: whole(&traffic.image_size),
         sound,
+        steps: whole(&traffic.steps),
+        guided: traffic.guidance.as_ref().map(|it| it.value > 1.0),
         ..ModelInput::default()
     })
 }
 
-/// Refuses sections of which only one can be true.
+/// Refuses sections of which only one can be true: lengths beside a trace or beside classes,
+/// burstiness beside a trace.
 fn contradictions(traffic: &Traffic) -> Result<()> {
     let single = traffic.input_tokens.as_ref().or(traffic.output_tokens.as_ref());
     let class = traffic.classes.first().map(|class| &class.name.place);
@@ -301,6 +318,11 @@ fn contradictions(traffic: &Traffic) -> Result<()> {
     Ok(())
 }
 
+/// Reads a recorded trace. A hit rate of the prefix cache that the scenario gives replaces the
+/// trace's own.
+///
+/// # Errors
+/// If the file cannot be read as a trace.
 fn trace(
     path: &str,
     place: &Place,
@@ -323,6 +345,7 @@ fn trace(
     Ok(trace)
 }
 
+/// The class of a trace: lengths as the trace has them, as the lognormal that varies alike.
 fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedClass {
     let (input, _, cached) = trace.means();
     let tokens = |key: &str, of: fn(&Recorded) -> u32| {
@@ -354,9 +377,15 @@ fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedCl
     }
 }
 
-/// A forecast is of kinds of requests, not of every customer: figures are told for each.
+/// The most classes of a scenario: figures are told for each, so they are kinds of requests, not
+/// customers.
 const MOST_CLASSES: usize = 100;
 
+/// The classes of requests; one where the scenario names none.
+///
+/// # Errors
+/// If shares do not add up to 100 %, are ranges, or names are empty or double; if an answer has no
+/// prompt.
 fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedClass>> {
     if let Some(class) = traffic.classes.get(MOST_CLASSES) {
         let count = traffic.classes.len();
@@ -474,14 +503,20 @@ fn objective(service: &Inference) -> Objective {
     }
 }
 
+/// The share of a single class: all requests.
 fn all() -> Input<Share> {
     derived("share of the requests", share(1.0), "there are no classes")
 }
 
+/// A value that follows from others of the scenario.
 fn derived<Q: Measure>(name: &str, value: Q, formula: &str) -> Input<Q> {
     Input::new(name, value, Basis::Derived { formula: formula.to_owned() })
 }
 
+/// The rhythm of a week; `None` where the scenario gives none.
+///
+/// # Errors
+/// If a weight is negative, or there are not 24 or 7 of them.
 fn profile(traffic: &Traffic) -> Result<Option<Profile>> {
     let (hours, days) = (&traffic.hours, &traffic.weekdays);
     let Some(place) = hours.as_ref().or(days.as_ref()).map(|it| &it.place) else {
@@ -493,6 +528,10 @@ fn profile(traffic: &Traffic) -> Result<Option<Profile>> {
     Profile::new(hours, days).map(Some).map_err(|error| error.at(Some(place)))
 }
 
+/// Peak rate / mean rate: as given, that of the weekly profile, or 2 by assumption.
+///
+/// # Errors
+/// If it is below 1, or given beside a profile.
 fn peak_to_mean(traffic: &Traffic, profile: Option<&Profile>) -> Result<Input<f64>> {
     let name = "inference.traffic.peak_to_mean";
     match (&traffic.peak_to_mean, profile) {

@@ -1,5 +1,9 @@
 //! Fleets of networks that answer in one pass: classifiers, encoders, embedding and vision models,
 //! in the cloud or on an edge device.
+//!
+//! A replica waits for a batch up to `max_wait`, then answers it whole; the time of a batch is the
+//! sum of its operators' times (`serving::network`). The error of that time is taken to be that of
+//! an engine's pass over a prompt.
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
@@ -14,6 +18,11 @@ use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
 
 use super::{Capacity, Engaged, Question, ReplicaLimits, Task, capacity, queue_limit};
 
+/// Sizes a fleet of replicas that answer batch by batch.
+///
+/// # Errors
+/// If the service names an engine of language models or an SLO of generated tokens, or no load
+/// keeps the SLO.
 pub(super) fn size(
     scenario: &Scenario,
     service: &Service,

@@ -2,6 +2,7 @@
 
 mod length;
 mod profile;
+pub mod records;
 pub mod stamp;
 mod trace;
 

@@ -55,6 +55,9 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// `model` finds a model by the name in column `config`; the calibration knows engines and the
     /// accelerators of its fit.
+    ///
+    /// # Errors
+    /// If a configuration beside the table cannot be read.
     pub fn new(
         catalog: &'a Catalog,
         facts: &'a Engines,
