@@ -413,10 +413,14 @@ impl Task<'_> {
             };
             count = count.clamp(1, MOST_TOGETHER);
         }
-        match (found, alone) {
-            (Some(group), _) => Ok(group),
-            (None, alone) => alone,
+        let Some(mut group) = found else { return alone };
+        // Fewer replicas than were simulated smooth less: they are not known to suffice.
+        let target = self.service.target_utilisation.value.get();
+        let each = self.peak() / (target * group.server.count as f64);
+        if group.server.count < MOST_TOGETHER && each < group.highest.rate {
+            group.highest.rate = each;
         }
+        Ok(group)
     }
 
     /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval

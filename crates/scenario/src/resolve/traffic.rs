@@ -182,9 +182,8 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
             None => {
                 let classes = classes(traffic, hit)?.into_iter();
                 let plain = opening <= 0.0 && session.is_none();
-                let within = |class: AskedClass| match plain {
-                    true => class,
-                    false => class.within(opening, session.clone()),
+                let within = |class: AskedClass| {
+                    if plain { class } else { class.within(opening, session.clone()) }
                 };
                 classes.map(within).collect()
             }
