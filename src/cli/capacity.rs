@@ -67,7 +67,7 @@ pub(super) struct Runs {
     seeds: u32,
 }
 
-/// What `--requests` says.
+/// The meanings of `--requests`.
 #[derive(Clone, Debug)]
 enum Requests {
     /// Requests of a simulated run.
@@ -90,6 +90,7 @@ impl std::str::FromStr for Requests {
 }
 
 impl Runs {
+    /// The settings of a search: requests of a run, seeds.
     pub(super) fn search(&self) -> Search {
         let said = self.requests.iter().rev().find_map(|it| match it {
             Requests::Simulated(number) => Some(*number),
@@ -109,6 +110,11 @@ impl Runs {
 }
 
 impl Options {
+    /// Sizes the fleet of a service and prints it with its forecast, or compares the fleets of
+    /// several layouts.
+    ///
+    /// # Errors
+    /// If the scenario has no service, nothing fits, or no load keeps the SLO.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         for path in self.per_request.iter().chain(&self.timeline) {
             output::vacant(path, self.asked.force)?;

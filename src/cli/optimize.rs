@@ -1,4 +1,5 @@
-//! `flopcast optimize`.
+//! `flopcast optimize`: the best device, place, purchase and size within limits, or the best size
+//! of model and data for a budget.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ pub(super) struct Options {
     /// The scenario file.
     #[arg(required_unless_present = "flops")]
     file: Option<PathBuf>,
-    /// What is to be least: cost, days, co2e, energy, devices, or a figure by its path.
+    /// Figure to minimise: cost, days, co2e, energy, devices, or a figure by its path.
     #[arg(long, value_name = "AIM", default_value = "cost")]
     objective: String,
     /// No more than this, in USD.
@@ -115,6 +116,11 @@ pub(super) struct Options {
 const FEWEST: u64 = 8;
 
 impl Options {
+    /// Searches the combinations and prints the best ones, or what stands in the way.
+    ///
+    /// # Errors
+    /// If a limit is no quantity of its figure, nothing is on offer, or no combination can be
+    /// forecast.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         if self.size {
             return self.sized(global);
@@ -236,7 +242,7 @@ impl Options {
         Ok(limits)
     }
 
-    /// What scaling laws say of a budget.
+    /// The sizes that scaling laws give for a budget.
     fn sized(&self, global: &Global) -> Result<ExitCode> {
         let budget = match (&self.flops, &self.file) {
             (Some(flops), _) => Flop::from_stored(quantity(flops, "FLOP")?),
@@ -303,16 +309,19 @@ impl Options {
 
 const DAY: f64 = 86_400.0;
 
+/// A time with its unit.
 fn time(text: &str) -> Result<Time> {
     parse(text)
 }
 
+/// A quantity with its unit.
 fn parse<Q: Measure>(text: &str) -> Result<Q> {
     let value: Q = text::parse(text).map_err(|error| Error::input(error.to_string()))?;
     value.check().map_err(Error::input)?;
     Ok(value)
 }
 
+/// A quantity as a number of a unit.
 fn quantity(text: &str, unit: &str) -> Result<f64> {
     let value = text::parse_in(text, unit).map_err(|error| Error::input(error.to_string()))?;
     if !(0.0..=1e30).contains(&value) {
@@ -321,6 +330,10 @@ fn quantity(text: &str, unit: &str) -> Result<f64> {
     Ok(value)
 }
 
+/// The terms of a purchase by name.
+///
+/// # Errors
+/// If there are no such terms, with those that there are.
 fn plan(name: &str) -> Result<Purchase> {
     let known = Purchase::ALL.map(Purchase::name);
     Purchase::ALL.into_iter().find(|plan| plan.name() == name).ok_or_else(|| {

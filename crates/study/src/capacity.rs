@@ -415,10 +415,9 @@ impl Task<'_> {
         }
         let Some(mut group) = found else { return alone };
         // Fewer replicas than were simulated smooth less: they are not known to suffice.
-        let target = self.service.target_utilisation.value.get();
-        let each = self.peak() / (target * group.server.count as f64);
-        if group.server.count < MOST_TOGETHER && each < group.highest.rate {
-            group.highest.rate = each;
+        let (count, target) = (group.server.count, self.service.target_utilisation.value.get());
+        if count < MOST_TOGETHER && needed(group.highest.rate)? < count {
+            group.highest.rate = self.peak() / (target * (count as f64 - 0.5));
         }
         Ok(group)
     }

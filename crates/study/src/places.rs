@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use flopcast_core::catalog::{Catalog, Purchase as Plan, Wanted};
+use flopcast_core::catalog::{Catalog, Purchase, Wanted};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::Measure as _;
 use flopcast_scenario::document::Node;
 use flopcast_scenario::file::{Placement, ScenarioFile};
-use flopcast_scenario::purchase::Purchase;
+use flopcast_scenario::purchase::PurchaseTerms;
 use flopcast_scenario::reader;
 
 use super::axis::{Axis, Choice, Setting};
@@ -102,15 +102,15 @@ fn place(file: &ScenarioFile) -> (Option<&Placement>, &'static str) {
 }
 
 /// The way to buy from a list; none where the file has a price, or hardware, of its own.
-fn plan(place: Option<&Placement>) -> Option<Plan> {
-    let Some(place) = place else { return Some(Plan::OnDemand) };
+fn plan(place: Option<&Placement>) -> Option<Purchase> {
+    let Some(place) = place else { return Some(Purchase::OnDemand) };
     let owned = place.provider.as_ref().is_some_and(|it| it.value == "owned");
     if owned || place.owned.is_some() {
         return None;
     }
     match place.purchase.as_ref().map(|it| &it.value) {
-        None => Some(Plan::OnDemand),
-        Some(Purchase::Plan(plan)) => Some(*plan),
+        None => Some(Purchase::OnDemand),
+        Some(PurchaseTerms::Plan(plan)) => Some(*plan),
         Some(_) => None,
     }
 }
@@ -120,7 +120,7 @@ fn plan(place: Option<&Placement>) -> Option<Plan> {
 fn cheapest<'a>(
     catalog: &'a Catalog,
     device: &str,
-    plan: Plan,
+    plan: Purchase,
     preferred: Option<&str>,
     market: &Market,
 ) -> Option<(&'a str, &'a str)> {

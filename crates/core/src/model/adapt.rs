@@ -258,6 +258,7 @@ fn fuses(group: &[&str]) -> bool {
     group.len() > 1 && group != ["o_proj", "down_proj"]
 }
 
+/// The features that a linear layer puts out; 0 for other layers.
 fn outputs(layer: &Layer) -> u64 {
     match &layer.operator {
         Operator::Dense(dense) => dense.outputs,

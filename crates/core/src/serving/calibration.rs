@@ -54,6 +54,7 @@ impl Engines {
         found.map(|(_, id, engine)| (id, engine))
     }
 
+    /// The first engine one of whose names, in plain spelling, fits.
     fn find(&self, fits: impl Fn(&str) -> bool) -> Option<(&str, &Engine)> {
         let mut engines = self.engines.iter().map(|(id, engine)| (id.as_str(), engine));
         engines.find(|(id, engine)| {
@@ -119,7 +120,7 @@ pub enum Maturity {
     Inherited,
 }
 
-/// What the fit knows of the conditions of a prediction.
+/// The knowledge that the fit has of the conditions of a prediction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Regime {
     /// Prompts are read by instances of their own.
@@ -150,7 +151,7 @@ impl Regime {
         }
     }
 
-    /// What is said of it beside an interval.
+    /// The remark on it that stands beside an interval.
     pub fn words(self) -> Option<&'static str> {
         match (self.apart, self.wide, self.unseen) {
             (true, ..) => Some("prompts and answers on instances of their own"),
@@ -341,7 +342,7 @@ impl Power {
         if device.links.card { self.card } else { self.base }
     }
 
-    /// What power / TDP gains per share of the 16-bit peak.
+    /// Gain of power / TDP per share of the 16-bit peak.
     pub fn slope(self) -> f64 {
         self.slope
     }

@@ -72,7 +72,7 @@ pub struct Framework {
     /// former where neither is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expert_kernels_since: Option<[f64; 2]>,
-    /// Whether its steps are captured as graphs.
+    /// True if its steps are captured as graphs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub captures_steps: bool,
     /// The source.
@@ -365,14 +365,16 @@ impl Calibration {
         })
     }
 
-    /// Speed of a framework / that of a usual one; 1 where nothing is known of it.
-    pub fn maturity(&self, framework: Option<usize>) -> f64 {
-        let name = framework.and_then(|place| self.facts.software.get_index(place));
+    /// Speed of a framework / that of a usual one; 1 where nothing is known of it. On a generation
+    /// whose kernels are tuned by hand for submissions, other software has a speed of its own.
+    pub fn maturity(&self, software: &Software, generation: &str) -> f64 {
+        let name = software.framework.and_then(|place| self.facts.software.get_index(place));
         let constant = name.and_then(|(name, _)| self.constants.get(&format!("{name}.maturity")));
-        constant.map_or(1.0, |constant| constant.value)
+        let untuned = self.inherited(generation, "untuned").ok().filter(|_| !software.captured);
+        constant.map_or(1.0, |constant| constant.value) * untuned.map_or(1.0, |(share, _)| share)
     }
 
-    /// What is known of the software of a framework in a (decimal) year.
+    /// The knowledge of the software of a framework in a (decimal) year.
     pub fn software(&self, framework: Option<(usize, &Framework)>, year: f64) -> Software {
         let Some((place, facts)) = framework else { return Software::usual(year) };
         Software {

@@ -27,9 +27,9 @@ pub struct Memory<T = DeviceMemory> {
     pub other: T,
     /// All of it: what tensors occupy.
     pub allocated: T,
-    /// What the process holds.
+    /// Memory that the process holds.
     pub reserved: T,
-    /// What the device has.
+    /// Memory that the device has.
     pub capacity: T,
 }
 
@@ -84,7 +84,7 @@ impl Memory {
     }
 }
 
-/// Where its figures stand in the JSON.
+/// The path of its figures in the JSON.
 const FIGURES: &str = "training.memory_gb";
 
 /// Bytes per logit of Megatron's fused loss: the bf16 logits and the fp32 softmax.

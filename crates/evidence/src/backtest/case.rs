@@ -83,7 +83,7 @@ impl Case {
     /// Reads a row in the columns of `docs/backtest.md`.
     ///
     /// # Errors
-    /// What is missing or contradictory: the row cannot be scored.
+    /// If something is missing or contradictory: the row cannot be scored.
     pub fn read(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<Self> {
         let mut assumptions = Vec::new();
         let source = row.text("source").unwrap_or_default().to_owned();

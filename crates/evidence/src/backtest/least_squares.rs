@@ -10,7 +10,7 @@ pub(super) trait Problem {
     /// The residuals at a point.
     ///
     /// # Errors
-    /// Where there are none.
+    /// If there are none.
     fn residuals(&self, point: &[f64]) -> Result<Vec<f64>>;
 
     /// Derivatives of the residuals, a column for each coordinate.

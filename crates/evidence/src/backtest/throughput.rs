@@ -132,7 +132,7 @@ impl Evidence for Case {
                 case.format,
                 case.software,
                 generation,
-                (general, rates, calibration.maturity(case.software.framework)),
+                (general, rates, calibration.maturity(&case.software, &case.generation)),
             ));
         }
         Ok(setups)
@@ -193,6 +193,7 @@ fn familiarity(row: &Scored, seen: bool) -> Familiarity {
     }
 }
 
+/// The kind of a run: adapters, experts, or dense.
 fn kind(case: &Case) -> &'static str {
     if case.trained < 1.0 {
         "lora"
@@ -203,6 +204,7 @@ fn kind(case: &Case) -> &'static str {
     }
 }
 
+/// The groups that a run is scored in.
 fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {
     let table = case.table.iter().map(|table| ("table", table.clone()));
     let mut groups = vec![
