@@ -413,10 +413,13 @@ impl Task<'_> {
             };
             count = count.clamp(1, MOST_TOGETHER);
         }
-        match (found, alone) {
-            (Some(group), _) => Ok(group),
-            (None, alone) => alone,
+        let Some(mut group) = found else { return alone };
+        // Fewer replicas than were simulated smooth less: they are not known to suffice.
+        let (count, target) = (group.server.count, self.service.target_utilisation.value.get());
+        if count < MOST_TOGETHER && needed(group.highest.rate)? < count {
+            group.highest.rate = self.peak() / (target * (count as f64 - 0.5));
         }
+        Ok(group)
     }
 
     /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval

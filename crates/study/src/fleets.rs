@@ -243,10 +243,16 @@ pub fn choose(
     }
     let [cheapest, greenest, smallest] = [0, 1, 2].map(|merit| {
         let merits = verdicts.iter().zip(0_u64..).filter_map(|(verdict, number)| match verdict {
-            Verdict::Sized(sized) => Some((sized.merits.all()[merit]?, number)),
+            Verdict::Sized(sized) => {
+                Some((sized.merits.all()[merit]?, sized.merits.devices, number))
+            }
             _ => None,
         });
-        merits.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map(|(_, number)| number)
+        // Of equals the smaller, then the earlier.
+        let order = |a: &(f64, f64, u64), b: &(f64, f64, u64)| {
+            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
+        };
+        merits.min_by(order).map(|(.., number)| number)
     });
     Ok(Choice { verdicts, cheapest, greenest, smallest })
 }

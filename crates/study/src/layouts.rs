@@ -60,6 +60,8 @@ impl Layout {
                 all.extend(data.map(|data| Self { data, whole_experts: true, ..plain(tensor, 1) }));
             }
         }
+        // Of equals the plainer comes first.
+        all.sort_by_key(|it| (it.data, it.pipeline, it.whole_experts, it.tensor));
         all
     }
 

@@ -10,7 +10,7 @@ use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure as _, RequestRate, Time, text};
 use flopcast_core::serving::instance::Engines;
-use flopcast_core::serving::simulator::{Arrival, Report, Simulation};
+use flopcast_core::serving::simulator::{Arrival, Report, Simulation, StepTime};
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
 use serde_json::Value;
 
@@ -207,8 +207,8 @@ impl Bench {
 
     fn of(tool: &Tool, run: &Value) -> Result<Self> {
         let first = |at: &[&str]| {
-            let numbers = at.iter().filter_map(|at| run.pointer(at)?.as_f64());
-            numbers.into_iter().find(|number| number.is_finite() && *number > 0.0)
+            let mut numbers = at.iter().filter_map(|at| run.pointer(at)?.as_f64());
+            numbers.find(|number| number.is_finite() && *number > 0.0)
         };
         let missing =
             |what: &str| Error::input(format!("the result of {} does not say {what}", tool.name));
@@ -295,7 +295,7 @@ impl Bench {
 }
 
 /// Requests that come evenly, at the rate that keeps so many of them under way (Little's law).
-fn in_flight<S: flopcast_core::serving::simulator::StepTime>(
+fn in_flight<S: StepTime>(
     simulation: &Simulation<'_, S>,
     clients: u32,
     requests: &[Arrival],
