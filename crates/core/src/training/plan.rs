@@ -12,8 +12,8 @@ use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
 use crate::provenance::{Input, inputs};
 use crate::quantity::{
-    DeviceFlopRate, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, FlopPerSample,
-    FlopPerToken, Mfu, Precision, Samples, Share, Time, Tokens,
+    DeviceBandwidth, DeviceFlopRate, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance,
+    FlopPerSample, FlopPerToken, Mfu, Precision, Samples, Share, Time, Tokens,
 };
 
 /// The computation of a run, and its hardware.
@@ -140,6 +140,8 @@ pub struct Prediction {
     pub framework: Option<String>,
     /// Date of the software.
     pub software_epoch: NaiveDate,
+    /// Bandwidth of a device to other nodes.
+    pub network: Input<DeviceBandwidth>,
     /// Where the data comes in stages of other lengths: the part of the tokens and the prediction of
     /// each; this one is that of the longest.
     pub stages: Vec<(f64, Prediction)>,
