@@ -276,6 +276,18 @@ mod tests {
         assert!(!plan.runners_up.is_empty() && plan.tried > plan.too_large);
     }
 
+    /// A batch that shares unevenly leaves a remainder, one that is small for its cluster lets devices
+    /// wait: neither is an error.
+    #[test]
+    fn uneven_and_small_batches_have_a_layout() {
+        let even = plan(&llama3_70b(), wish(96, 384), &platform("h100-sxm")).unwrap().best;
+        let uneven = plan(&llama3_70b(), wish(96, 385), &platform("h100-sxm")).unwrap().best;
+        assert!(uneven.step.throughput < even.step.throughput * 1.01);
+        let waiting = plan(&llama3_70b(), wish(16_384, 256), &platform("h100-sxm")).unwrap().best;
+        assert_eq!(waiting.layout.devices(), 16_384);
+        assert!(waiting.step.throughput < even.step.throughput * 0.5);
+    }
+
     #[test]
     fn says_by_how_much_nothing_fits() {
         let error = plan(&llama3_70b(), wish(8, 64), &platform("h100-sxm")).unwrap_err();
