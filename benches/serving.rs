@@ -32,6 +32,7 @@ fn one_replica(bencher: Bencher<'_, '_>, rate: f64) {
         tokens: 2048,
         blocks: 40_000,
         block: 16,
+        shared: 0,
         sets_aside: false,
         scheduler: Scheduler::DecodeFirst,
         stepping: Stepping::Leap,

@@ -1,4 +1,4 @@
-//! `flopcast actuals`.
+//! `flopcast actuals`: the logs, bills and meters of a run or a service beside its forecast.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,10 +9,11 @@ use flopcast_core::estimate::{Id, Place};
 use flopcast_core::quantity::text::QuantityError;
 use flopcast_core::quantity::{Time, text};
 use flopcast_core::serving::traffic::Trace;
+use flopcast_evidence::actuals::bench::{self, Bench};
 use flopcast_evidence::actuals::requests;
 use flopcast_evidence::actuals::{self, Expected};
 
-use super::input::read_bytes;
+use super::input::read_text;
 use super::{Global, load};
 
 /// Options of `flopcast actuals`.
@@ -20,7 +21,8 @@ use super::{Global, load};
 pub(super) struct Options {
     /// Logs of the run, one or several: `CodeCarbon`, Slurm's sacct, samples of power (nvidia-smi,
     /// DCGM, Prometheus), a bill (FOCUS, AWS CUR), exports of W&B, `MLflow` and Trackio, a line of
-    /// hours, kWh and cost; of a service, its requests, with their latencies, as CSV or JSON.
+    /// hours, kWh and cost; of a service, its requests, with their latencies, as CSV or JSON, or the
+    /// JSON of a load test (vllm bench serve, SGLang, guidellm, genai-perf, AIPerf, LLMPerf).
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The scenario that forecast it.
@@ -41,6 +43,7 @@ enum Median {
 }
 
 impl Median {
+    /// Reads `log`, which asks for the median of the log, or a time per token.
     fn read(text: &str) -> Result<Self, QuantityError> {
         match text {
             "log" => Ok(Self::OfTheLog),
@@ -49,20 +52,32 @@ impl Median {
     }
 }
 
-/// Larger logs are refused.
-const MAX_BYTES: u64 = 256 << 20;
+/// Larger logs, all together, are refused.
+const MAX_BYTES: u64 = 128 << 20;
 
 impl Options {
+    /// Reads the logs, compares them with the forecast, and prints the items with their reasons.
+    ///
+    /// # Errors
+    /// If a log is of no form that is known, or the scenario has nothing to compare with it.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let mut logs = Vec::new();
+        let (mut logs, mut left) = (Vec::new(), MAX_BYTES);
         for file in &self.files {
             let name = file.display().to_string();
-            let text = String::from_utf8(read_bytes(file, MAX_BYTES)?)
-                .map_err(|_| Error::input(format!("{name} is not UTF-8 text")))?;
+            let text = read_text(file, left).map_err(|error| {
+                if left < MAX_BYTES { error.hint("of all logs together") } else { error }
+            })?;
+            left -= text.len() as u64;
             logs.push((name, text));
         }
         let catalog = load::catalog_of(&self.against, global)?;
         let scenario = load::scenario(&self.against, &catalog, global)?;
+        if let [(name, text)] = logs.as_slice()
+            && let Some(runs) = Bench::read(text).map_err(|error| error.within(name))?
+        {
+            let calibrate = self.calibrate_tpot.is_some();
+            return global.print(&bench::compare(&scenario, &runs, calibrate)?);
+        }
         let of_requests = logs.iter().find(|(_, text)| Trace::looks_like(text));
         let comparison = if let Some((name, log)) = of_requests {
             if logs.len() > 1 {

@@ -1,12 +1,13 @@
 //! Architectures that a command names: presets, and files and folders of any kind.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{Bindings, Input, Model, Spec};
 use flopcast_import::{Files, Source};
 
 use super::input::{names, read_bytes, read_head, size};
+use super::project::Project;
 use super::{Global, hub};
 
 /// The longest table.
@@ -18,8 +19,8 @@ const MAX_TEXT: u64 = 16 << 20;
 /// # Errors
 /// As [`read`] and [`hub::file`].
 pub(super) fn named(spec: &str, input: &Input, bindings: &str, global: &Global) -> Result<Model> {
-    let Some(path) = hub::file(spec, global)? else { return read(spec, input, bindings) };
-    let mut model = read(&path.display().to_string(), input, bindings)?;
+    let Some(path) = hub::file(spec, global)? else { return read(spec, input, bindings, global) };
+    let mut model = read(&path.display().to_string(), input, bindings, global)?;
     spec.clone_into(&mut model.name);
     Ok(model)
 }
@@ -28,7 +29,7 @@ pub(super) fn named(spec: &str, input: &Input, bindings: &str, global: &Global) 
 ///
 /// # Errors
 /// A name or file that is not there, and as the reader of that kind of file.
-pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
+fn read(spec: &str, input: &Input, bindings: &str, global: &Global) -> Result<Model> {
     /// Endings of files that are read; a name with one is no preset.
     const ENDINGS: [&str; 6] = ["json", "yaml", "yml", "onnx", "safetensors", "gguf"];
     let path = Path::new(spec);
@@ -39,31 +40,57 @@ pub(super) fn read(spec: &str, input: &Input, bindings: &str) -> Result<Model> {
         };
     }
     let bindings = bindings.parse::<Bindings>()?;
-    let model = Source::new(&Disk, input, &bindings).read(spec);
+    let files = Typed::new(spec, global)?;
+    let model = Source::new(&files, input, &bindings).read(spec);
     model.map_err(|error| if path.is_file() { error.within(spec) } else { error })
 }
 
-/// The files of this machine, by paths that the user typed.
-struct Disk;
+/// A file or folder that the user typed, which may be anywhere, and the files that it names, which
+/// are those of its project.
+struct Typed<'a> {
+    spec: &'a Path,
+    folder: &'a Path,
+    project: Project,
+}
 
-impl Files for Disk {
-    fn head(&self, path: &str, most: u64) -> Result<Vec<u8>> {
-        read_head(Path::new(path), most)
+impl<'a> Typed<'a> {
+    fn new(spec: &'a str, global: &Global) -> Result<Self> {
+        let spec = Path::new(spec);
+        let folder = if spec.is_dir() { spec } else { spec.parent().unwrap_or(spec) };
+        Ok(Self { spec, folder, project: Project::of_model(folder, global)? })
     }
 
-    fn size(&self, path: &str) -> Option<u64> {
-        size(Path::new(path))
-    }
-
-    fn names(&self, path: &str) -> Option<Vec<String>> {
-        names(Path::new(path))
+    fn place(&self, path: &str) -> Result<PathBuf> {
+        let path = Path::new(path);
+        match path.strip_prefix(self.folder) {
+            Ok(name) if path != self.spec => {
+                self.project.find(&self.folder.join("config.json"), &name.display().to_string())
+            }
+            _ => Ok(path.to_owned()),
+        }
     }
 }
 
+impl Files for Typed<'_> {
+    fn head(&self, path: &str, most: u64) -> Result<Vec<u8>> {
+        read_head(&self.place(path)?, most)
+    }
+
+    fn size(&self, path: &str) -> Option<u64> {
+        size(&self.place(path).ok()?)
+    }
+
+    fn names(&self, path: &str) -> Option<Vec<String>> {
+        names(&self.place(path).ok()?)
+    }
+}
+
+/// The last part of a path; empty if it is no text.
 pub(super) fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
+/// The ending of a path, without its dot; empty if it has none.
 pub(super) fn ending(path: &Path) -> &str {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
 }

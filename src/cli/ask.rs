@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::Input;
 use flopcast_core::quantity::Precision;
 
 use super::{Global, architecture, load, output};
@@ -47,6 +48,9 @@ pub(super) struct Asked {
     /// Also write the scenario that these flags make, to go on from.
     #[arg(long, help_heading = HEADING, value_name = "OUT.yaml", requires = "model")]
     write_scenario: Option<PathBuf>,
+    /// Write over a result file that exists.
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 /// A scenario that flags made.
@@ -58,7 +62,7 @@ pub(super) struct Written {
 
 /// Mean lengths of the conversations in the Azure trace of 2023 (Patel et al. 2023,
 /// arXiv:2311.18677): tokens of a prompt and of an answer.
-const USUAL: [(&str, u32); 2] = [("input_tokens", 1155), ("output_tokens", 211)];
+const USUAL: [(&str, u64); 2] = [("input_tokens", 1155), ("output_tokens", 211)];
 
 impl Asked {
     /// The options with the scenario of the flags in them, and what stands for its path; the
@@ -80,7 +84,7 @@ impl Asked {
         };
         let text = self.text(model, requests, global)?;
         if let Some(path) = &self.write_scenario {
-            output::write(path, &text, false)?;
+            output::write(path, &text, self.force)?;
         }
         let global = Global { asked: Some(Written { text }), ..global.clone() };
         Ok((global, Some(PathBuf::from(NAME))))
@@ -115,6 +119,15 @@ impl Asked {
             scalar(&title),
             named(model)
         );
+        // An encoder has no answers, a pipeline of diffusion no tokens at all. A model that cannot be
+        // built is told of where the scenario is read.
+        let usual = match architecture::named(model, &Input::default(), "", global) {
+            Ok(built) if built.input.sequence.is_none() => Vec::new(),
+            Ok(built) if !built.generates() => {
+                built.input.sequence.map(|length| (USUAL[0].0, length, OWN)).into_iter().collect()
+            }
+            _ => USUAL.map(|(key, length)| (key, length, WHY)).to_vec(),
+        };
         let mut line = |indent: usize, key: &str, value: &str| {
             let pad = "  ".repeat(indent);
             let space = if value.is_empty() { "" } else { " " };
@@ -140,12 +153,16 @@ impl Asked {
             line(0, "inference", "");
             line(1, "traffic", "");
             line(2, "requests", &scalar(requests));
-            for ((key, usual), said) in
-                USUAL.into_iter().zip([&self.input_tokens, &self.output_tokens])
+            for (key, said) in
+                [("input_tokens", &self.input_tokens), ("output_tokens", &self.output_tokens)]
             {
-                let mean = match said {
-                    Some(said) => scalar(said),
-                    None => format!("{{value: {usual}, source: {}}}", scalar(WHY)),
+                let usual = usual.iter().find(|(usual, ..)| *usual == key);
+                let mean = match (said, usual) {
+                    (Some(said), _) => scalar(said),
+                    (None, Some((_, length, why))) => {
+                        format!("{{value: {length}, source: {}}}", scalar(why))
+                    }
+                    (None, None) => continue,
                 };
                 line(2, key, &format!("{{mean: {mean}}}"));
             }
@@ -160,6 +177,9 @@ impl Asked {
 }
 
 const WHY: &str = "not said: mean of the Azure conversation trace of 2023 (arXiv:2311.18677)";
+
+/// The reason for the length of what an encoder reads.
+const OWN: &str = "not said: what is usual for the model";
 
 /// `8xH100`, `8 x H100`: a number of devices and their name; a name alone has none.
 ///
@@ -187,11 +207,8 @@ fn named(model: &str) -> String {
     let key = match architecture::ending(path) {
         "json" => "hf_config",
         "onnx" => "onnx",
-        "yaml" | "yml" => "file",
-        _ if path.is_dir() => {
-            let config = path.join("config.json").display().to_string();
-            return format!("{{hf_config: {}}}", scalar(&config));
-        }
+        "yaml" | "yml" | "safetensors" | "gguf" => "file",
+        _ if path.is_dir() => "file",
         _ => return scalar(model),
     };
     format!("{{{key}: {}}}", scalar(model))
@@ -207,7 +224,7 @@ fn scalar(text: &str) -> String {
     if begins && text.chars().all(plain) && !words.contains(&text.to_lowercase().as_str()) || read {
         text.to_owned()
     } else {
-        serde_json::Value::from(text).to_string()
+        flopcast_import::export::quoted(&serde_json::Value::from(text))
     }
 }
 

@@ -6,19 +6,23 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Kind, Result};
-use flopcast_core::estimate::plan::{Choice, Scenario};
-use flopcast_core::provenance::{Basis, Expr};
+use flopcast_core::estimate::Engine;
+use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::serving::calibration::Calibration;
-use flopcast_core::serving::capacity::Search;
+use flopcast_core::serving::capacity::{Objective, Search};
+use flopcast_report::Report;
 use flopcast_report::fact::{self, Fact};
 use flopcast_report::subject::capacity::{Service, report};
 use flopcast_report::subject::fleets::Fleets;
 use flopcast_report::subject::{requests, timeline};
+use flopcast_scenario::document::Node;
 use flopcast_study::axis::Axis;
-use flopcast_study::capacity;
 use flopcast_study::capacity::{Capacity, Question};
-use flopcast_study::fleets::choose;
+use flopcast_study::fleets::{Limits, choose};
+use flopcast_study::layouts::{Means, Settled};
+use flopcast_study::optimize::Market;
 use flopcast_study::space::Space;
+use flopcast_study::{capacity, layouts, places};
 
 use super::ask::Asked;
 use super::input::document;
@@ -37,6 +41,8 @@ pub(super) struct Options {
     runs: Runs,
     /// Compare fleets: a key and its values, as for sweep; repeatable. Every combination is sized,
     /// but those that a bound already excludes: the cheapest, the greenest and the smallest.
+    /// `inference.hardware.accelerator=*` is every device that somebody rents out. Where the layout
+    /// of a replica is left open, each combination gets its best one.
     #[arg(long, value_name = "PATH=VALUES", conflicts_with_all = ["per_request", "timeline"])]
     vary: Vec<String>,
     /// Also write every request at the peak, with its latencies, as CSV.
@@ -45,9 +51,6 @@ pub(super) struct Options {
     /// Also draw how many requests wait, read their prompt and generate over time, as SVG.
     #[arg(long, value_name = "OUT.svg")]
     timeline: Option<PathBuf>,
-    /// Overwrite these files.
-    #[arg(long)]
-    force: bool,
 }
 
 /// How much is simulated.
@@ -64,7 +67,7 @@ pub(super) struct Runs {
     seeds: u32,
 }
 
-/// What `--requests` says.
+/// The meanings of `--requests`.
 #[derive(Clone, Debug)]
 enum Requests {
     /// Requests of a simulated run.
@@ -87,6 +90,7 @@ impl std::str::FromStr for Requests {
 }
 
 impl Runs {
+    /// The settings of a search: requests of a run, seeds.
     pub(super) fn search(&self) -> Search {
         let said = self.requests.iter().rev().find_map(|it| match it {
             Requests::Simulated(number) => Some(*number),
@@ -106,9 +110,14 @@ impl Runs {
 }
 
 impl Options {
+    /// Sizes the fleet of a service and prints it with its forecast, or compares the fleets of
+    /// several layouts.
+    ///
+    /// # Errors
+    /// If the scenario has no service, nothing fits, or no load keeps the SLO.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         for path in self.per_request.iter().chain(&self.timeline) {
-            output::vacant(path, self.force)?;
+            output::vacant(path, self.asked.force)?;
         }
         let (global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         let global = &global;
@@ -122,100 +131,155 @@ impl Options {
         let whole = load::scenario(file, &catalog, global)?;
         // Its training, if it has one, changes nothing about the fleet.
         let scenario = Scenario { training: None, ..whole };
-        let layouts = self.layouts(file, &scenario, &catalog, global)?;
-        let open = layouts.as_ref().and_then(|it| it.chosen.clone());
-        let scenario = open.map_or(scenario, |chosen| Scenario { training: None, ..chosen });
+        let search = self.runs.search();
+        let settled = settled((file, &catalog, global), scenario, true, &search)?;
+        let scenario = Scenario { training: None, ..settled.scenario };
         let records = self.per_request.is_some() || self.timeline.is_some();
-        let sized = simulated(&scenario, &catalog, &self.runs.search(), records)?;
+        let sized = simulated(&scenario, &catalog, &search, records)?;
         let requests = &sized.found.planned.records;
         if let Some(path) = &self.per_request {
-            output::write(path, &requests::csv(requests, &sized.objective.classes), self.force)?;
+            output::write(
+                path,
+                &requests::csv(requests, &sized.objective.classes),
+                self.asked.force,
+            )?;
         }
         if let Some(path) = &self.timeline {
-            output::write(path, &timeline::svg(&scenario.name, requests), self.force)?;
+            output::write(path, &timeline::svg(&scenario.name, requests), self.asked.force)?;
         }
         let mut report = report(&scenario, &sized);
-        if let Some(layouts) = layouts {
-            let value = layouts.words.into();
-            report.facts.push(Fact { declared: fact::LAYOUTS, value });
-        }
+        report.facts.extend(settled.tried.map(tried));
         global.print(&Service { report, capacity: &sized })
-    }
-}
-
-/// Tensor-parallel degrees that are tried where the file says no more of the layout.
-const DEGREES: &str = "inference.parallelism.tensor=1,2,4,8";
-
-/// The layouts of a replica that were tried.
-struct Layouts {
-    /// All of them with what they cost.
-    words: String,
-    /// The cheapest, where the file leaves the layout open.
-    chosen: Option<Scenario>,
-}
-
-impl Options {
-    /// Tries the layouts of a replica of an engine: the cheapest is the answer where the file leaves
-    /// it open, and stands beside the file's own where it does not. None for pools and degrees
-    /// beside tensor parallelism: those are the file's to say.
-    fn layouts(
-        &self,
-        file: &Path,
-        scenario: &Scenario,
-        catalog: &Catalog,
-        global: &Global,
-    ) -> Result<Option<Layouts>> {
-        let Some(service) = scenario.inference.as_ref() else { return Ok(None) };
-        let Some(instances) = service.demand.instances.as_ref() else { return Ok(None) };
-        let own = instances.decode.deployment;
-        if service.replica.pools.is_some() || own.pipeline > 1 || own.data > 1 || own.tensor > 8 {
-            return Ok(None);
-        }
-        let open = matches!(service.replica.devices.leaf().how, Expr::Leaf(Basis::Assumed { .. }));
-        let files = load::Beside::new(file, global)?;
-        let axis = vec![Axis::read(DEGREES)?];
-        let space = Space::new(document(file, global)?, axis, catalog, &files)?;
-        let search = self.runs.search();
-        let rough =
-            Search { requests: search.requests.min(5000), seeds: 1, tolerance: 0.05, ..search };
-        let calibration = Calibration::shipped()?;
-        let bar = Progress::new();
-        let choice = choose(&space, catalog, &calibration, &rough, &|done| {
-            bar.bar("layouts", done as f64 / space.len() as f64);
-        })?;
-        drop(bar);
-        let Some(best) = choice.cheapest.or(choice.smallest) else { return Ok(None) };
-        let tensor = |number: u64| space.labels(number).next().unwrap_or_default().to_owned();
-        let given = own.tensor.to_string();
-        let chosen = if open && tensor(best) != given {
-            let mut chosen = space.scenario(best)?;
-            chosen.choices.push(Choice {
-                path: "inference.parallelism.tensor",
-                value: tensor(best),
-                why: "the cheapest of the degrees that were tried".to_owned(),
-            });
-            Some(chosen)
-        } else {
-            None
-        };
-        Ok(Some(Layouts { words: choice.layouts(best, tensor, (!open).then_some(&given)), chosen }))
     }
 
     /// The fleets of every combination.
     fn compare(&self, file: &Path, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
-        let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
-        let files = load::Beside::new(file, global)?;
-        let space = Space::new(document(file, global)?, axes, catalog, &files)?;
-        let bar = Progress::new();
-        let calibration = Calibration::shipped()?;
-        let choice = choose(&space, catalog, &calibration, &self.runs.search(), &|done| {
-            bar.bar("fleets", done as f64 / space.len() as f64);
-        })?;
-        drop(bar);
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        global.print(&Fleets { name: &name, space: &space, choice: &choice })?;
-        let none = choice.smallest.is_none();
-        Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
+        let document = document(file, global)?;
+        let axes = places::axes(&self.vary, &document, &Market::default(), catalog)?;
+        let of = (file, document, axes);
+        fleets(of, catalog, global, &self.runs.search(), &Limits::default())
+    }
+}
+
+/// Prints the fleets of every combination of axes within limits, each in its best layout.
+pub(super) fn fleets(
+    (file, document, axes): (&Path, Node, Vec<Axis>),
+    catalog: &Catalog,
+    global: &Global,
+    search: &Search,
+    limits: &Limits,
+) -> Result<ExitCode> {
+    let files = load::Beside::new(file, global)?;
+    let (axes, searched) = layouts::beside(&document, axes, catalog, &files)?;
+    let space = Space::new(document, axes, catalog, &files)?;
+    let bar = Progress::new();
+    let calibration = Calibration::shipped()?;
+    let choice = choose(&space, catalog, &calibration, search, limits, &|done| {
+        bar.bar("fleets", done as f64 / space.len() as f64);
+    })?;
+    drop(bar);
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    global.print(&Fleets { name: &name, space: &space, choice: &choice, searched })?;
+    let none = choice.smallest.is_none();
+    Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
+}
+
+/// The layouts of a replica that were tried, as a fact of the report.
+pub(super) fn tried(words: String) -> Fact {
+    Fact { declared: fact::LAYOUTS, value: words.into() }
+}
+
+/// A service in the layout that is best for it, with a progress bar; with `beside`, others are tried
+/// beside the file's own.
+pub(super) fn settled(
+    (file, catalog, global): (&Path, &Catalog, &Global),
+    scenario: Scenario,
+    beside: bool,
+    search: &Search,
+) -> Result<Settled> {
+    let files = load::Beside::new(file, global)?;
+    let calibration = Calibration::shipped()?;
+    let means = Means { catalog, files: &files, calibration: &calibration, search };
+    let bar = Progress::new();
+    let progress = |share: f64| bar.bar("layouts", share);
+    layouts::settle(&document(file, global)?, scenario, beside, &means, &progress)
+}
+
+/// A scenario ready to be forecast: its service, where it has an SLO, in the best of the layouts that
+/// the file leaves open and of the size that a simulation finds.
+pub(super) struct Ready {
+    pub(super) scenario: Scenario,
+    /// The sized service; none without one, without an SLO, or where no fleet keeps it.
+    pub(super) sized: Option<Capacity>,
+    /// Why no fleet keeps the SLO.
+    unkept: Option<Error>,
+    tried: Option<String>,
+}
+
+impl Ready {
+    /// The scenario of a file; `always` simulates a service without an SLO, too, and takes no
+    /// forecast by means for an answer.
+    pub(super) fn of(
+        file: &Path,
+        catalog: &Catalog,
+        global: &Global,
+        search: &Search,
+        always: bool,
+    ) -> Result<Self> {
+        let scenario = load::scenario(file, catalog, global)?;
+        let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
+        let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
+        let idle = service.rate.value.value <= 0.0;
+        if !always && (service.demand.objective.is_empty() || idle) {
+            return Ok(plain(scenario));
+        }
+        let Settled { scenario, tried } =
+            settled((file, catalog, global), scenario, false, search)?;
+        match simulated(&scenario, catalog, search, false) {
+            Ok(sized) => Ok(Self { scenario, sized: Some(sized), unkept: None, tried }),
+            Err(error) if !always && error.exit_code() == Kind::Limit as u8 => {
+                Ok(Self { unkept: Some(error), ..plain(scenario) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its forecast, ready to run.
+    pub(super) fn engine(&self, catalog: &Catalog) -> Result<Engine> {
+        match &self.sized {
+            Some(sized) => Ok(sized.forecast.clone()),
+            None => load::engine(&self.scenario, catalog),
+        }
+    }
+
+    /// Its report, with an engine for what varies in it.
+    pub(super) fn report(&self, catalog: &Catalog) -> Result<(Engine, Report)> {
+        let engine = self.engine(catalog)?;
+        let mut report = match &self.sized {
+            Some(sized) => report(&self.scenario, sized),
+            None => Report::new(&self.scenario, &engine.recorded().run()?, engine.predicted()),
+        };
+        report.facts.extend(self.tried.clone().map(tried));
+        if let (None, Some(service)) = (&self.sized, &self.scenario.inference) {
+            report.warnings.push(self.by_means(&service.demand.objective));
+        }
+        Ok((engine, report))
+    }
+
+    /// True unless it has an SLO that no fleet keeps.
+    pub(super) fn is_kept(&self) -> bool {
+        self.unkept.is_none()
+    }
+
+    /// What a fleet by means leaves out.
+    fn by_means(&self, objective: &Objective) -> String {
+        let means = "the fleet is what throughput alone needs, from means in closed form";
+        match &self.unkept {
+            Some(error) => {
+                format!("no fleet keeps {}: {}; {means}", objective.words(), error.message())
+            }
+            None => format!("{means}; with an inference.slo it is sized by percentiles of latency"),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `flopcast check`.
+//! `flopcast check`: forecasts against the limits of a policy, for a pull request.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,6 +44,11 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Forecasts the scenarios, judges them by the policy, and prints the verdicts. The exit code
+    /// is 1 if a limit that fails is broken.
+    ///
+    /// # Errors
+    /// If the policy or a scenario cannot be read, or a limit names no figure.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let policy = policy(&self.policy)?;
         let earlier = self.baseline.as_deref().map_or(Ok(Vec::new()), snapshots)?;
@@ -51,8 +56,7 @@ impl Options {
         let mut all = Vec::new();
         for path in &self.files {
             let catalog = load::catalog_of(path, global)?;
-            let scenario = load::scenario(path, &catalog, global)?;
-            let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
+            let (forecast, engine) = load::snapshot(path, &catalog, global)?;
             let baseline = self.baseline_of(&earlier, &forecast);
             let findings = policy.judge(&forecast, baseline)?;
             let given_by_lock = catalog.given_by_lock().to_vec();
@@ -93,7 +97,7 @@ fn kept_by_lock(
 ) -> Vec<String> {
     let known = || {
         let catalog = load::catalog(global)?;
-        judge(&load::snapshot(&load::scenario(path, &catalog, global)?, &catalog)?.0)
+        judge(&load::snapshot(path, &catalog, global)?.0)
     };
     let known = known().map_or(Vec::new(), |known| known.verdicts);
     let pairs = findings.verdicts.iter().zip(known);
@@ -108,6 +112,7 @@ pub(super) fn policy(path: &Path) -> Result<Policy> {
         .map_err(|error| if error.place().is_some() { error } else { within(error, path) })
 }
 
+/// The error with the file's name before it.
 fn within(error: Error, path: &Path) -> Error {
     error.within(&path.display().to_string())
 }

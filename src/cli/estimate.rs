@@ -1,4 +1,4 @@
-//! `flopcast estimate`.
+//! `flopcast estimate`: the forecast of a scenario, or of a question in flags.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,19 +6,15 @@ use std::process::ExitCode;
 use clap::Args;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Kind, Result};
-use flopcast_core::estimate::plan::Scenario;
-use flopcast_core::serving::capacity::Objective;
-use flopcast_report::subject::capacity as sized;
 use flopcast_report::{Report, json};
-use flopcast_study::capacity::Capacity;
 use flopcast_study::policy::Policy;
 use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty::Sampling;
 use flopcast_study::{commitment, uncertainty};
 
 use super::ask::Asked;
-use super::capacity::Runs;
-use super::{Global, capacity, check, load};
+use super::capacity::{Ready, Runs};
+use super::{Global, check, load};
 
 /// Options of `flopcast estimate`.
 #[derive(Args, Debug)]
@@ -30,8 +26,8 @@ pub(super) struct Options {
     asked: Asked,
     #[command(flatten)]
     ranges: Ranges,
-    /// Simulate the service: percentiles of latency, and the fleet that keeps its SLO, as
-    /// `flopcast capacity` finds them.
+    /// Simulate the service though it has no SLO: percentiles of latency, as `flopcast capacity`
+    /// finds them. One that has an SLO is simulated anyhow.
     #[arg(long)]
     simulate: bool,
     #[command(flatten)]
@@ -64,51 +60,39 @@ pub(super) struct Ranges {
 }
 
 impl Options {
+    /// Forecasts each scenario and prints the reports, with ranges where inputs have some.
+    ///
+    /// # Errors
+    /// If a scenario cannot be read or forecast, or assumes what `--strict` wants given.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let (mut global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         global.set.extend(self.window.iter().map(|time| format!("placement.start_window={time}")));
         let global = &global;
-        let mut reports = Vec::new();
+        let (mut reports, mut kept) = (Vec::new(), true);
         for path in self.files.iter().chain(asked.as_ref()) {
             let catalog = load::catalog_of(path, global)?;
-            let scenario = load::scenario(path, &catalog, global)?;
-            let simulate = self.simulate && scenario.inference.is_some();
-            let sized = simulate
-                .then(|| capacity::simulated(&scenario, &catalog, &self.runs.search(), false))
-                .transpose()?;
-            reports.push(self.ranges.report(&scenario, &catalog, sized.as_ref())?);
+            let search = self.runs.search();
+            let ready = Ready::of(path, &catalog, global, &search, self.simulate)?;
+            kept &= ready.is_kept();
+            reports.push(self.ranges.report(&ready, &catalog)?);
         }
         global.print(&reports)?;
         if self.strict {
             let policy = self.policy.as_deref().map_or(Ok(Policy::strict()), check::policy)?;
             reports.iter().try_for_each(|report| strictly(&policy, report))?;
         }
-        // The forecast stands, and says that it does not fit, or comes too late.
-        let fits = reports.iter().all(|report| report.fits && report.late_days.is_none());
+        // The forecast stands, and says that it does not fit, comes too late or too slowly.
+        let fits = kept && reports.iter().all(|report| report.fits && report.late_days.is_none());
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
     }
 }
 
 impl Ranges {
     /// The report with ranges, where there are any or they are asked for.
-    pub(super) fn report(
-        &self,
-        scenario: &Scenario,
-        catalog: &Catalog,
-        simulated: Option<&Capacity>,
-    ) -> Result<Report> {
-        let (mut engine, mut report) = if let Some(capacity) = simulated {
-            (capacity.forecast.clone(), sized::report(scenario, capacity))
-        } else {
-            let engine = load::engine(scenario, catalog)?;
-            let report = Report::new(scenario, &engine.recorded().run()?, engine.predicted());
-            (engine, report)
-        };
-        if let Some(service) = &scenario.inference {
+    pub(super) fn report(&self, ready: &Ready, catalog: &Catalog) -> Result<Report> {
+        let (mut engine, mut report) = ready.report(catalog)?;
+        if let Some(service) = &ready.scenario.inference {
             report.commitments = commitment::of(service, catalog);
-        }
-        if let (None, Some(service)) = (simulated, &scenario.inference) {
-            report.warnings.push(by_means(&service.demand.objective));
         }
         if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
             let sampling = Sampling {
@@ -118,26 +102,13 @@ impl Ranges {
             };
             report.intervals = uncertainty::intervals(&engine, sampling)?;
         }
-        if simulated.is_none()
+        if ready.sized.is_none()
             && let Some(predicted) = uncertainty::predicted(&engine)
         {
             report.say_predicted(predicted);
         }
         Ok(report)
     }
-}
-
-/// What a fleet by means leaves out.
-fn by_means(objective: &Objective) -> String {
-    let what = if objective.is_empty() {
-        "the fleet is what throughput alone needs, from means in closed form".to_owned()
-    } else {
-        format!(
-            "the fleet is what throughput alone needs: the closed form does not hold {}",
-            objective.words()
-        )
-    };
-    format!("{what}; `--simulate` and `flopcast capacity` size it by percentiles of latency")
 }
 
 /// Refuses a forecast that assumes what the policy wants given.

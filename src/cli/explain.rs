@@ -1,15 +1,14 @@
-//! `flopcast explain`.
+//! `flopcast explain`: the derivation of one figure, or the formulas of all.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_report::subject::capacity as sized;
 use flopcast_report::subject::explain::{Derivation, Derivations};
 
 use super::ask::Asked;
-use super::capacity::{self, Runs};
+use super::capacity::{Ready, Runs};
 use super::{Global, load};
 
 /// Options of `flopcast explain`.
@@ -21,7 +20,7 @@ pub(super) struct Options {
     /// A figure's path in the JSON, such as `training.co2e_kg.location`; without it, all are
     /// listed with their formula.
     figure: Option<String>,
-    /// Simulate the service and explain what the forecast rests on then.
+    /// Simulate the service though it has no SLO, and explain what the forecast rests on then.
     #[arg(long)]
     simulate: bool,
     #[command(flatten)]
@@ -31,6 +30,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Prints the derivation of the figure that is asked for.
+    ///
+    /// # Errors
+    /// If the forecast has no such figure, with the nearest ones.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let (global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         let global = &global;
@@ -44,13 +47,8 @@ impl Options {
             (None, None) => return Err(Error::input("name a scenario file, or a --model")),
         };
         let catalog = load::catalog_of(file, global)?;
-        let scenario = load::scenario(file, &catalog, global)?;
-        let report = if self.simulate && scenario.inference.is_some() {
-            let search = self.runs.search();
-            sized::report(&scenario, &capacity::simulated(&scenario, &catalog, &search, false)?)
-        } else {
-            load::report(&scenario, &catalog)?
-        };
+        let ready = Ready::of(file, &catalog, global, &self.runs.search(), self.simulate)?;
+        let (_, report) = ready.report(&catalog)?;
         let Some(path) = &figure else {
             return global.print(&Derivations(&report));
         };

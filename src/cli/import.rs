@@ -1,4 +1,4 @@
-//! `flopcast import`.
+//! `flopcast import`: a foreign architecture as a model file, or a job file as a scenario.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,6 +30,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Writes the model file or the scenario to stdout, or to a file that does not exist yet.
+    ///
+    /// # Errors
+    /// If the file is of no kind that is read.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let text = self.text(global)?;
         let Some(path) = &self.output else {
@@ -43,6 +47,7 @@ impl Options {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// The text of the model file or of the scenario.
     fn text(&self, global: &Global) -> Result<String> {
         let found = hub::file(&self.spec, global)?;
         let mut path = found.unwrap_or_else(|| PathBuf::from(&self.spec));
@@ -50,7 +55,7 @@ impl Options {
             return Ok(scenario);
         }
         if path.is_dir() {
-            path.push("config.json");
+            path = Project::of_model(&path, global)?.find(&path.join(CONFIG), CONFIG)?;
         }
         let name = architecture::file_name(&path);
         let read = || architecture::named(&self.spec, &Input::default(), &self.bind, global);
@@ -67,6 +72,9 @@ impl Options {
         }
     }
 }
+
+/// The configuration of a model's folder.
+const CONFIG: &str = "config.json";
 
 /// The scenario of a job file; none of a file that is no job.
 fn scenario(path: &Path, name: &str) -> Result<Option<String>> {

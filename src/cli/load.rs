@@ -6,8 +6,9 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::serving::capacity::Search;
 use flopcast_live::{Snapshot as Fetched, Store};
-use flopcast_report::{Report, json};
+use flopcast_report::json;
 use flopcast_scenario::document::Node;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::{Files, reader, resolve};
@@ -15,12 +16,13 @@ use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty;
 use flopcast_study::uncertainty::Sampling;
 
+use super::capacity::Ready;
 use super::input::{document, names, read_bytes, read_head, read_text, size};
 use super::project::Project;
 use super::{Global, hub, lock, tell};
 
-/// Larger model files are refused; weights need not be present.
-const MAX_MODEL_BYTES: u64 = 512 << 20;
+/// Longer traces are refused.
+const MAX_TRACE_BYTES: u64 = 128 << 20;
 
 /// A variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
@@ -53,6 +55,7 @@ pub(super) fn passed_over(why: &str) {
     tell(&format!("warning: {why}"));
 }
 
+/// The time by this machine's clock.
 #[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
 pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
     std::time::SystemTime::now().into()
@@ -96,6 +99,10 @@ pub(super) fn catalog_of(scenario: &Path, global: &Global) -> Result<Catalog> {
 /// Largest table of a user's data folder.
 const MAX_TABLE_BYTES: u64 = 16 << 20;
 
+/// The catalog under the tables of a folder (`--data-dir`).
+///
+/// # Errors
+/// If a table in it is faulty, or none of its files is a table.
 fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
     let mut texts = Vec::new();
     for table in Catalog::TABLES {
@@ -166,16 +173,14 @@ pub(super) fn engine(scenario: &Scenario, catalog: &Catalog) -> Result<Engine> {
     engine
 }
 
-/// A scenario's forecast with the derivation of every figure.
-pub(super) fn report(scenario: &Scenario, catalog: &Catalog) -> Result<Report> {
-    let engine = engine(scenario, catalog)?;
-    Ok(Report::new(scenario, &engine.recorded().run()?, engine.predicted()))
-}
-
 /// A scenario's forecast as a snapshot, with the engine that made it.
-pub(super) fn snapshot(scenario: &Scenario, catalog: &Catalog) -> Result<(Snapshot, Engine)> {
-    let mut engine = engine(scenario, catalog)?;
-    let mut report = Report::new(scenario, &engine.recorded().run()?, engine.predicted());
+pub(super) fn snapshot(
+    path: &Path,
+    catalog: &Catalog,
+    global: &Global,
+) -> Result<(Snapshot, Engine)> {
+    let ready = Ready::of(path, catalog, global, &Search::default(), false)?;
+    let (mut engine, mut report) = ready.report(catalog)?;
     if uncertainty::has_ranges(&mut engine) {
         report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
     }
@@ -195,7 +200,7 @@ impl<'a> Beside<'a> {
         Ok(Self { scenario, project: Project::of(scenario, global)?, global })
     }
 
-    /// Where a file is: in the Hub's cache, or in the project. What lies beside a model of the Hub
+    /// The path of a file: in the Hub's cache, or in the project. What lies beside a model of the Hub
     /// is not asked for.
     fn place(&self, name: &str) -> Result<PathBuf> {
         match hub::file(name, self.global)? {
@@ -207,7 +212,7 @@ impl<'a> Beside<'a> {
 
 impl Files for Beside<'_> {
     fn read(&self, name: &str) -> Result<Vec<u8>> {
-        read_bytes(&self.place(name)?, MAX_MODEL_BYTES)
+        read_bytes(&self.place(name)?, MAX_TRACE_BYTES)
     }
 
     fn head(&self, name: &str, most: u64) -> Result<Vec<u8>> {

@@ -1,5 +1,9 @@
 //! The command line: the only code that prints and reads files, arguments, clock and environment.
-//! One file per command.
+//!
+//! One file per command, with its options (their doc comments are `--help`) and a `run` that reads
+//! the files, calls the library and prints a subject of `report`. A result goes to stdout,
+//! everything else to stderr ([`tell`]); the kind of an error is the exit code
+//! ([`flopcast_core::diagnostic::Kind`]).
 
 mod actuals;
 mod architecture;
@@ -41,7 +45,7 @@ use clap::{Args, Parser, Subcommand};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::doc::Subject;
 use flopcast_report::render::{Carries, FORMS, Format, Setting};
-use flopcast_report::text::visible_lines;
+use flopcast_report::text::{cut, visible_lines};
 use terminal_size::{Width, terminal_size};
 
 /// Forecast what an AI model takes before anyone rents a GPU: FLOPs, device-hours, dollars,
@@ -71,7 +75,7 @@ struct Global {
     /// A folder whose tables add to and replace rows of the built-in catalog.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR", env = "FLOPCAST_DATA")]
     data_dir: Option<PathBuf>,
-    /// Where `catalog refresh` keeps what it fetched; left out, `flopcast` in the user's folder
+    /// Folder in which `catalog refresh` keeps what it fetched; left out, `flopcast` in the user's folder
     /// of caches.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR", env = "FLOPCAST_CACHE")]
     cache_dir: Option<PathBuf>,
@@ -182,6 +186,7 @@ pub fn main() -> ExitCode {
 }
 
 impl Cli {
+    /// Runs the command that was asked for.
     fn run(&self) -> Result<ExitCode> {
         match &self.command {
             Command::Estimate(options) => options.run(&self.global),
@@ -213,8 +218,13 @@ impl Cli {
 /// That nobody can be told is no error: the exit code stands.
 fn tell(text: &str) {
     let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{}", visible_lines(text)).and_then(|()| stderr.flush());
+    let lines = visible_lines(text);
+    let lines = lines.lines().map(|line| cut(line, MOST_SAID)).collect::<Vec<_>>().join("\n");
+    let _ = writeln!(stderr, "{lines}").and_then(|()| stderr.flush());
 }
+
+/// The longest line that is said beside the result, in characters; a file may hold longer words.
+const MOST_SAID: usize = 1000;
 
 /// Prints a result; a closed pipe is no error.
 fn print(text: &str) -> Result<ExitCode> {

@@ -1,4 +1,4 @@
-//! `flopcast portfolio`.
+//! `flopcast portfolio`: a folder of scenarios as one budget, by tags and quarters.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +30,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Forecasts every scenario of the folder and prints the sums.
+    ///
+    /// # Errors
+    /// If the folder holds no scenario, or one cannot be forecast.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let mut entries = Vec::new();
         for path in self.files()? {
@@ -43,8 +47,7 @@ impl Options {
             }
             let catalog = load::catalog_of(&path, global)?;
             let file = load::typed(&document)?;
-            let scenario = load::resolved(&file, &path, &catalog, global)?;
-            let (forecast, engine) = load::snapshot(&scenario, &catalog)?;
+            let (forecast, engine) = load::snapshot(&path, &catalog, global)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);
             let name = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();

@@ -28,20 +28,36 @@ impl Project {
     /// out of its project.
     pub(super) fn of(document: &Path, global: &Global) -> Result<Self> {
         let own = real(folder(document));
-        let repository = own.ancestors().find(|above| above.join(GIT).exists());
-        let mut project = Self::below(repository.unwrap_or(&own));
+        let mut project = Self::of_folder(repository(&own).unwrap_or(&own), global)?;
         project.typed = global.asked.is_some();
+        let target = fs::canonicalize(document).ok().filter(|target| target.is_file());
+        if document.is_relative() && target.is_some_and(|target| !project.holds(&target)) {
+            let message = format!("{} is a link out of its project", document.display());
+            return Err(Error::input(message).hint("name the file itself, or --allow-path DIR"));
+        }
+        Ok(project)
+    }
+
+    /// The project of a model's folder: that of a document in it; in the Hub's cache, where a
+    /// snapshot is links into the blobs beside, the folder of the repository.
+    ///
+    /// # Errors
+    /// A folder of `--allow-path` that is not there.
+    pub(super) fn of_model(folder: &Path, global: &Global) -> Result<Self> {
+        let own = real(if folder == Path::new("") { Path::new(".") } else { folder });
+        let snapshots = own.parent().filter(|above| above.ends_with("snapshots"));
+        let cached = snapshots.and_then(Path::parent).filter(|it| it.join("blobs").is_dir());
+        Self::of_folder(cached.or_else(|| repository(&own)).unwrap_or(&own), global)
+    }
+
+    fn of_folder(root: &Path, global: &Global) -> Result<Self> {
+        let mut project = Self::below(root);
         for allowed in &global.allow_path {
             let found =
                 fs::canonicalize(allowed).and_then(|it| Ok([std::path::absolute(allowed)?, it]));
             project.allowed.extend(found.map_err(|error| {
                 Error::input(format!("--allow-path {}: {error}", allowed.display()))
             })?);
-        }
-        let target = fs::canonicalize(document).ok().filter(|target| target.is_file());
-        if document.is_relative() && target.is_some_and(|target| !project.holds(&target)) {
-            let message = format!("{} is a link out of its project", document.display());
-            return Err(Error::input(message).hint("name the file itself, or --allow-path DIR"));
         }
         Ok(project)
     }
@@ -95,6 +111,11 @@ impl Project {
 }
 
 const GIT: &str = ".git";
+
+/// The nearest folder above that holds `.git`.
+fn repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|above| above.join(GIT).exists())
+}
 
 /// The folder that a document's names start from.
 fn folder(document: &Path) -> &Path {

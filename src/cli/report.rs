@@ -1,4 +1,5 @@
-//! `flopcast report`.
+//! `flopcast report`: the forecast as a document for other people, in the form that the file's
+//! ending names.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,9 +9,9 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::html;
 use flopcast_report::render::{Format, Setting};
 
-use super::capacity::Runs;
+use super::capacity::{Ready, Runs};
 use super::input::read_text;
-use super::{Global, capacity, estimate, load, output, print, tell};
+use super::{Global, estimate, load, output, print, tell};
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]
@@ -33,8 +34,8 @@ pub(super) struct Options {
     /// Print the built-in page, to start your own from.
     #[arg(long, exclusive = true)]
     print_template: bool,
-    /// Simulate the service: percentiles of latency, against the load too, and the fleet that
-    /// keeps its SLO.
+    /// Simulate the service though it has no SLO: percentiles of latency, against the load too.
+    /// One that has an SLO is simulated anyhow.
     #[arg(long)]
     simulate: bool,
     #[command(flatten)]
@@ -47,6 +48,11 @@ pub(super) struct Options {
 const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
 
 impl Options {
+    /// Forecasts the scenarios and writes the document, never over another file unless told to.
+    ///
+    /// # Errors
+    /// If the ending is none that is known, the form does not carry several scenarios, or the file
+    /// exists.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         if self.print_template {
             return print(html::TEMPLATE);
@@ -61,12 +67,8 @@ impl Options {
         let mut reports = Vec::new();
         for file in &self.files {
             let catalog = load::catalog_of(file, global)?;
-            let scenario = load::scenario(file, &catalog, global)?;
-            let simulate = self.simulate && scenario.inference.is_some();
-            let sized = simulate
-                .then(|| capacity::simulated(&scenario, &catalog, &self.runs.search(), false))
-                .transpose()?;
-            reports.push(self.ranges.report(&scenario, &catalog, sized.as_ref())?);
+            let ready = Ready::of(file, &catalog, global, &self.runs.search(), self.simulate)?;
+            reports.push(self.ranges.report(&ready, &catalog)?);
         }
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
         let bytes = format.render(&reports, setting)?;

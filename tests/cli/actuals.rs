@@ -283,3 +283,31 @@ proptest::proptest! {
         read(&rows);
     }
 }
+
+/// Logs that take many times their size where cells are kept one by one.
+#[test]
+fn a_log_takes_little_more_memory_than_its_file() {
+    let run = written("actuals-memory", "run.yaml", crate::common::RUN);
+    let objects = |count: usize| {
+        let objects = (0..count).map(|at| format!("{{\"k{at}\": 1}}"));
+        format!("[{}]", objects.collect::<Vec<_>>().join(","))
+    };
+    let key = "k".repeat(1 << 20);
+    let inner: Vec<_> = (0..2000).map(|at| format!("\"{at}\": 1")).collect();
+    let cases = [
+        ("cells.json", objects(6000), "more than 16000000 cells"),
+        ("keys.json", format!("{{\"{key}\": {{{}}}}}", inner.join(",")), "no rows"),
+        ("long.json", format!("[{{\"a\": [0{}]}}]", ",0".repeat(7 << 20)), "a value of 14 MB"),
+        ("commas.csv", format!("hours,kWh\n{}", ",,,,,,,,,\n".repeat(1 << 19)), ""),
+    ];
+    for (name, text, part) in cases {
+        let log = written("actuals-memory", name, text);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flopcast"));
+        command.args(["actuals", &log, "--against", &run]);
+        let (output, most) = crate::common::peak(&mut command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 2)), "{name}: {said}");
+        assert!(said.contains(part), "{name}: {said}");
+        assert!(most.is_none_or(|mib| mib < 256), "{name}: {most:?} MiB");
+    }
+}

@@ -39,6 +39,9 @@ fn numbers_that_cannot_be_are_refused_with_their_place() {
         "inference.max_batch=-1",
         "training.reliability={failures_per_1000_devices_day: -0.5}",
     ];
+    let shipped = "scenarios/distill-llama-3-8b.yaml";
+    let batch = ["estimate", shipped, "--set", "training.global_batch=18446744073709551616"];
+    holds("batch", &refused(&batch, 2), &["sequences is none", "--set", "^"]);
     for assignment in negative {
         set(assignment, &["cannot be negative", "--set", "^"]);
     }
@@ -175,6 +178,50 @@ fn files_that_are_no_documents_tell_nothing() {
     }
 }
 
+/// The files of a model's folder, which the user did not type, are of its project.
+#[cfg(unix)]
+#[test]
+fn a_model_s_folder_leads_nowhere_else() {
+    use std::os::unix::fs::symlink;
+    let folder = project("bounds-model", true);
+    let model = folder.join("model");
+    let secret = folder.with_file_name("bounds-model-secret");
+    fs::write(&secret, "{\"model_type\": \"SECRET123\"}\n").expect("a file");
+    let at = |path: &Path| path.display().to_string();
+    let read = |parts: &[&str]| {
+        for command in ["model", "import"] {
+            let message = refused(&[command, &at(&model)], 2);
+            assert!(!message.contains("SECRET123"), "{command}: {message}");
+            holds(command, &message, parts);
+        }
+        fs::remove_dir_all(&model).expect("a folder");
+    };
+    let anew = || fs::create_dir_all(&model).expect("a folder");
+    anew();
+    symlink(&secret, model.join("config.json")).expect("a link");
+    read(&["outside the project"]);
+    anew();
+    let pipe = std::process::Command::new("mkfifo").arg(model.join("config.json")).status();
+    assert!(pipe.expect("mkfifo").success());
+    read(&["no regular file"]);
+    anew();
+    symlink(folder.join(".."), model.join("unet")).expect("a link");
+    let index = "{\"_class_name\": \"X\", \"unet\": [\"diffusers\", \"UNet2DConditionModel\"]}";
+    fs::write(model.join("model_index.json"), index).expect("a file");
+    let message = refused(&["model", &at(&model)], 2);
+    assert!(!message.contains("SECRET123"), "{message}");
+    fs::remove_dir_all(&model).expect("a folder");
+    // The Hub's cache has links into the folder beside, which is the repository's own.
+    let hub = folder.join("models--a--b");
+    for part in ["blobs", "snapshots/abc"] {
+        fs::create_dir_all(hub.join(part)).expect("a folder");
+    }
+    fs::write(hub.join("blobs/x"), "{\"model_type\": \"gpt2\"}").expect("a file");
+    let snapshot = hub.join("snapshots/abc");
+    symlink("../../blobs/x", snapshot.join("config.json")).expect("a link");
+    stdout(&["model", &at(&snapshot)]);
+}
+
 #[test]
 fn a_lock_names_scenarios_of_its_folder_alone() {
     let folder = project("bounds-lock", true);
@@ -228,6 +275,59 @@ fn models_have_the_budgets_of_scenarios() {
         &refused(&["model", "gpt2", "--batch", "18446744073709551615"], 2),
         &["--batch"],
     );
+}
+
+/// Words of a file are short in a message, and long ones take no time to be compared.
+#[test]
+fn a_message_is_short() {
+    let long = "x".repeat(100_000);
+    let policy =
+        written("bounds", "long.yaml", format!("limits:\n  - {{figure: {long}, max: 1}}\n"));
+    let folder = scratch("bounds-long");
+    fs::write(folder.join("prices.csv"), format!("{long},b\n1,2\n")).expect("a table");
+    let folder = folder.display().to_string();
+    let cases: [&[&str]; 5] = [
+        &["check", RUN, "--policy", &policy],
+        &["explain", RUN, &long],
+        &["estimate", RUN, "--set", &long],
+        &["estimate", RUN, "--set", &format!("{long}=1")],
+        &["estimate", RUN, "--data-dir", &folder],
+    ];
+    for case in cases {
+        let message = refused(case, 2);
+        assert!(message.len() < 5000, "{}: {} bytes", case[0], message.len());
+    }
+}
+
+/// Numbers that a file may hold and no forecast has.
+#[test]
+fn numbers_of_saved_forecasts_and_tables_are_bounded() {
+    let saved = stdout(&["estimate", RUN, "--format", "json"]);
+    let total = saved.lines().find(|line| line.contains("\"total_usd\": ")).expect("a total");
+    let (key, _) = total.split_once(": ").expect("a number");
+    let saved = saved.replace(total, &format!("{key}: 1e308,"));
+    let saved = written("bounds", "saved.json", saved);
+    let text = stdout(&["compare", RUN, &saved]);
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    assert!(!words.any(|word| ["inf", "NaN"].contains(&word)), "{text}");
+    for price in ["1e308", "1e-320", "-1", "inf", "NaN"] {
+        let folder = scratch("bounds-table");
+        let table = fs::read_to_string(crate::common::root().join("pricing/prices.csv"));
+        let table = table.expect("the prices");
+        let mut rows = csv::Reader::from_reader(table.as_bytes());
+        let header = rows.headers().expect("a header").clone();
+        let place = header.iter().position(|it| it == "on_demand_usd_per_h").expect("a column");
+        let mut out = csv::Writer::from_path(folder.join("prices.csv")).expect("a table");
+        out.write_record(&header).expect("a row");
+        let row = rows.records().next().expect("a row").expect("a row");
+        out.write_record(
+            row.iter().enumerate().map(|(at, cell)| if at == place { price } else { cell }),
+        )
+        .expect("a row");
+        out.flush().expect("a table");
+        let message = refused(&["estimate", RUN, "--data-dir", &folder.display().to_string()], 2);
+        holds(price, &message, &["prices.csv:2", "on_demand_usd_per_h"]);
+    }
 }
 
 /// What asks for many rows, months, samples or requests, each in at most 512 MiB; nothing is

@@ -47,13 +47,13 @@ fn requests_one_by_one_and_over_time_are_written_on_demand() {
 #[test]
 fn the_command_says_what_the_library_says() {
     let mut report = json(&arguments(&["--format", "json"]));
-    // The command tries other layouts, too.
+    // The command searches the layout.
     let replica = report["inference"]["replica"].as_object_mut().expect("a replica");
     let layouts = replica.remove("layouts").expect("layouts");
     holds(
         "layouts",
         layouts.as_str().unwrap(),
-        &["tensor 2: ", "tensor 4: ", "tensor 1: not possible"],
+        &["tensor 2: ", "tensor 4: ", "not possible: tensor 1"],
     );
     assert_eq!(report, printed(&asked(Way::Capacity, FILE, &[])));
 }

@@ -60,7 +60,12 @@ fn what_cannot_be_compared_says_why() {
 
 #[test]
 fn the_best_ratio_of_engines_is_found() {
-    let pools = ["--set", "inference.disaggregated={prefill: 1, decode: 1}"];
+    let pools = [
+        "--set",
+        "inference.disaggregated={prefill: 1, decode: 1}",
+        "--set",
+        "inference.parallelism.tensor=2",
+    ];
     let found = json(&arguments(
         &["inference.disaggregated.decode=1,2,4"],
         &[&pools[..], &["--format", "json"]].concat(),

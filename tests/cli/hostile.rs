@@ -86,6 +86,13 @@ fn a_terminal_shows_what_would_act_on_it() {
 }
 
 #[test]
+fn json_on_a_terminal_is_harmless_too() {
+    each("hostile-json", "json", |what, text| {
+        assert!(serde_json::from_str::<serde_json::Value>(text).is_ok(), "{what}: {text}");
+    });
+}
+
+#[test]
 fn markdown_has_no_html_mention_picture_or_second_line_of_a_user() {
     each("hostile-markdown", "markdown", |what, text| {
         // Lines between fences are code.
@@ -149,6 +156,19 @@ fn documents_hold_no_character_that_xml_forbids_and_no_path_of_this_machine() {
             assert!(!text.contains("<b>") && !text.contains("<img"), "{name}");
         }
     }
+}
+
+/// A scenario that is made of a job file has the file's name and words in it.
+#[test]
+fn a_job_s_words_stay_words() {
+    let folder = scratch("hostile-job");
+    let job = "train_batch_size: 8\nbase_model: \"a/b \\u202e\\x9b\\U000E0041\\nextends: x\"\nadapter: lora\n\
+               sequence_len: 2048\nmicro_batch_size: 1\ngradient_accumulation_steps: 2\n";
+    let file = folder.join("x\nextends: .yml");
+    fs::write(&file, job).expect("a job");
+    let text = stdout(&["import", &file.display().to_string()]);
+    harmless("import", &text);
+    assert!(!text.lines().any(|line| line.starts_with("extends")), "{text}");
 }
 
 #[test]

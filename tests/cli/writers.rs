@@ -12,6 +12,8 @@ use crate::common::{flopcast, holds, refused, root, scratch, stdout, written};
 /// Commands that write a file, with its name in place of OUT.
 const WRITERS: &[&str] = &[
     "init OUT.yaml",
+    "estimate --model gpt2 --tokens 1B --on 8xh100-sxm --write-scenario OUT.yaml",
+    "model resnet50 vit_b_16 --metric torchvision --svg OUT.svg",
     "import gpt2 -o OUT.yaml",
     "report RUN -o OUT.json",
     "sweep RUN --vary training.hardware.count=64,128 --svg OUT.svg",

@@ -1,12 +1,37 @@
 //! Whatever a scenario says, it is answered or refused: no panic, no figure without end, no amount
 //! below nothing, in any form.
 
+use std::io::{Cursor, Read as _};
+use std::process::Command;
+
 use flopcast::report::Report;
-use flopcast::report::render::{Format, Setting};
+use flopcast::report::render::{Carries, FORMS, Format, Setting};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::common::library::{report, shipped};
+use crate::common::{peak, root, written};
+
+/// Commands that forecast, FILE being the scenario.
+const COMMANDS: &[&str] = &[
+    "estimate FILE --samples 60",
+    "estimate FILE --format json",
+    "estimate FILE --format html",
+    "explain FILE",
+    "explain FILE tco.total_usd --format markdown",
+    "validate FILE",
+    "compare FILE FILE --format markdown",
+    "check FILE --policy POLICY --format markdown",
+    "check FILE --policy POLICY --format csv",
+    "sweep FILE --vary training.hardware.count=8,64,0 --format csv",
+    "optimize FILE --accelerator h100-sxm --provider aws --devices 64 --format json",
+    "capacity FILE --requests 100 --seeds 1 --format csv",
+    "report FILE -o OUT.svg --samples 60 --force",
+    "report FILE -o OUT.xlsx --force",
+    "report FILE -o OUT.focus.csv --force",
+];
+
+const POLICY: &str = "limits:\n  - {figure: cost, max: 1M USD}\n  - {figure: co2e, max: 1 t}\n";
 
 const FILES: &[&str] =
     &["scenarios/gpt3-175b.yaml", "scenarios/llama-65b.yaml", "scenarios/resnet50-edge.yaml"];
@@ -112,6 +137,24 @@ fn is_signed(path: &str) -> bool {
         .any(|word| path.contains(word))
 }
 
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// The sheets of a workbook and their words.
+fn cells(book: Vec<u8>) -> String {
+    let mut book = zip::ZipArchive::new(Cursor::new(book)).expect("a workbook");
+    let mut text = String::new();
+    for index in 0..book.len() {
+        let mut part = book.by_index(index).expect("a part");
+        let name = part.name().expect("a name").into_owned();
+        if name.contains("worksheets/") || name.ends_with("sharedStrings.xml") {
+            part.read_to_string(&mut text).expect("XML");
+        }
+    }
+    text
+}
+
 fn check(report: Report) -> Result<(), TestCaseError> {
     for figure in &report.figures {
         if let Some(value) = figure.value() {
@@ -123,10 +166,17 @@ fn check(report: Report) -> Result<(), TestCaseError> {
         prop_assert!(row.amount.is_none_or(f64::is_finite), "{}", row.path());
     }
     let reports = vec![report];
-    for format in [Format::Table, Format::Json, Format::Csv, Format::Markdown] {
-        let bytes = format.render(&reports, Setting::default());
-        let bytes = bytes.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let text = String::from_utf8_lossy(&bytes);
+    for form in FORMS {
+        let format = form.format;
+        let bytes = match format.render(&reports, Setting::default()) {
+            Ok(bytes) => bytes,
+            // A picture takes ranges, a statement of carbon a run with carbon.
+            Err(error) => {
+                prop_assert!(form.carries == Carries::Forecasts, "{format:?}: {error}");
+                continue;
+            }
+        };
+        let text = if format == Format::Xlsx { cells(bytes) } else { text(bytes) };
         let wrong = says_nonsense(&text);
         prop_assert!(wrong.is_none(), "{format:?} says {wrong:?}:\n{text}");
     }
@@ -150,5 +200,38 @@ proptest! {
                 prop_assert!(!error.message().is_empty());
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_command_answers_or_refuses(
+        command in select(COMMANDS),
+        file in select(FILES),
+        sets in prop::collection::vec((select(KEYS), select(VALUES)), 0..3),
+    ) {
+        let policy = written("any-input", "policy.yaml", POLICY);
+        let fill = |word: &str| match word {
+            "FILE" => file.to_owned(),
+            "POLICY" => policy.clone(),
+            word => word.replace("OUT", &policy.replace("policy.yaml", "out")),
+        };
+        let mut process = Command::new(env!("CARGO_BIN_EXE_flopcast"));
+        process.args(command.split(' ').map(fill)).current_dir(root());
+        process.env("FLOPCAST_CACHE", root().join("target/no-cache"));
+        for (key, value) in &sets {
+            process.args(["--set", &format!("{key}={value}")]);
+        }
+        let (output, most) = peak(&mut process);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code();
+        prop_assert!(matches!(code, Some(0..=3)), "{process:?}: {said}");
+        prop_assert!(code != Some(2) || output.stdout.is_empty(), "{process:?}: {said}");
+        prop_assert!(code == Some(0) || !said.is_empty() || !output.stdout.is_empty(), "{process:?}");
+        let text = text(output.stdout);
+        prop_assert!(says_nonsense(&text).is_none(), "{process:?}: {text}");
+        prop_assert!(most.is_none_or(|mib| mib < 512), "{process:?}: {most:?} MiB");
     }
 }

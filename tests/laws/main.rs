@@ -18,6 +18,7 @@ mod parallelism;
 mod ranges;
 mod recipes;
 mod refresh;
+mod search;
 mod speculative;
 mod token_prices;
 mod unknown;

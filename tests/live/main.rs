@@ -501,6 +501,73 @@ fn what_takes_memory_is_refused() {
     );
 }
 
+/// A type that every source takes for its own.
+const ANY: &str = "text/plain; json";
+
+/// Answers of servers that misbehave.
+fn misbehaviours() -> Vec<(&'static str, Reply)> {
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..128 {
+        bomb.write_all(&[b' '; 1 << 20]).expect("memory");
+    }
+    let gzip = vec![("content-encoding", "gzip".to_owned())];
+    let refusal = format!("{{\"error\": {{\"message\": \"{}\"}}}}", "x".repeat(48 << 20));
+    vec![
+        ("an endless body", Reply::Endless(ANY, b" ")),
+        ("an endless row", Reply::Endless(ANY, b"x,")),
+        ("an endless cell", Reply::Endless(ANY, b"\"a\n\",")),
+        ("a slow body", Reply::Dripping(200)),
+        ("a gzip bomb", Reply::Whole(200, ANY, gzip, bomb.finish().expect("memory"))),
+        ("deep lists", Reply::ok(ANY, "[".repeat(1 << 20))),
+        ("deep objects", Reply::ok(ANY, "{\"a\":".repeat(1 << 20))),
+        ("many values", Reply::ok(ANY, format!("{{\"data\": [{}0]}}", "[],".repeat(3 << 20)))),
+        ("wide rows", Reply::ok(ANY, format!("{}\n{0}\n", "a,".repeat(400_000)))),
+        ("half a body", Reply::Cut(ANY, b" ".repeat(1 << 20))),
+        ("another type", Reply::ok("text/html", "<html>".repeat(1 << 20))),
+        ("a redirect", Reply::status(302, &[("location", "http://127.0.0.1:1/")])),
+        ("a large refusal", Reply::Whole(403, ANY, Vec::new(), refusal.clone().into_bytes())),
+        ("a large failure", Reply::Whole(503, ANY, Vec::new(), refusal.into_bytes())),
+        ("a slow refusal", Reply::Dripping(404)),
+    ]
+}
+
+/// Every source meets every misbehaviour, with snapshots in its cache that are none. That a slow
+/// or endless answer ends at all is the source's clock: the server would go on.
+#[test]
+fn no_server_that_misbehaves_takes_memory_time_or_the_cache() {
+    for (what, reply) in misbehaviours() {
+        let cache = folder("misbehaviour");
+        let server = Server::new(move |_, _| reply.clone());
+        let mut arguments = vec!["catalog", "refresh", "--timeout", "0.1", "--retries", "0"];
+        for region in ["eastus", "us-east-1", "DE", "CAISO_NORTH"] {
+            arguments.extend(["--region", region]);
+        }
+        for feed in FEEDS {
+            arguments.extend(["--source", feed.name]);
+            let own = cache.join(feed.name);
+            fs::create_dir_all(&own).expect("a folder");
+            fs::write(own.join("2026-11-01.json"), "{\"half").expect("a file");
+            fs::write(own.join("2999-01-01.json"), "{}").expect("a file");
+        }
+        let mut command = command(&cache, &[], &arguments);
+        for feed in FEEDS {
+            command.env(feed.variable("BASE"), &server.base);
+            command.env(feed.variable("KEY"), format!("user:{SECRET}"));
+        }
+        let (output, most) = common::peak(&mut command);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(3), "{what}: {said}");
+        assert!(most.is_none_or(|mib| mib < 256), "{what}: {most:?} MiB");
+        for feed in FEEDS {
+            assert!(said.contains(&format!("error: {}: ", feed.name)), "{what}: {said}");
+        }
+        assert!(!said.contains(SECRET), "{what}: {said}");
+        let list = run(&cache, &[], &["catalog", "list", "providers"]);
+        assert!(list.status.success(), "{what}: the cache is read: {}", text(&list));
+        assert!(list.stdout.starts_with(b"provider"), "{what}: {}", text(&list));
+    }
+}
+
 #[test]
 fn no_answer_takes_more_than_256_megabytes() {
     let model = |at: usize| {

@@ -15,7 +15,7 @@ pub enum Reply {
     Cut(&'static str, Vec<u8>),
     /// The body stops coming, but the connection stays.
     Stuck(&'static str),
-    /// A refusal of which a byte comes now and then, without end.
+    /// An answer with this status of which a byte comes now and then, without end.
     Dripping(u16),
     /// A gigabyte of these bytes, over and over.
     Endless(&'static str, &'static [u8]),
@@ -126,7 +126,7 @@ fn write(mut stream: &TcpStream, reply: &Reply) -> std::io::Result<()> {
             Ok(())
         }
         Reply::Dripping(status) => {
-            let head = head(*status, "application/json", 1 << 20);
+            let head = head(*status, "text/plain; json", 1 << 20);
             stream.write_all(format!("{head}\r\n").as_bytes())?;
             loop {
                 stream.write_all(b" ")?;

@@ -155,14 +155,37 @@ impl fmt::Display for Error {
     }
 }
 
+/// True if a character has no shape of its own, but acts on a terminal or on what stands beside
+/// it: control characters, marks of writing direction, characters without width, tags.
+pub fn acts(character: char) -> bool {
+    let invisible = matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    character.is_control() || invisible
+}
+
 /// The entries of `known` that a misspelt `word` most likely meant: up to three, nearest first.
 ///
 /// An entry is near if its Jaro-Winkler similarity is above 0.8, or if one word contains the other;
 /// capitals do not matter.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    // Similarity takes the product of the lengths, and no name is as long.
+    if word.len() > MOST_SHOWN {
+        return Vec::new();
+    }
     let lower = word.to_lowercase();
     let mut scored: Vec<_> = known
         .into_iter()
+        .filter(|name| name.len() <= MOST_SHOWN)
         .map(|name| {
             let other = name.to_lowercase();
             let contains = !lower.is_empty() && (other.contains(&lower) || lower.contains(&other));

@@ -2,7 +2,16 @@
 //!
 //! Every stream is the `SplitMix64` sequence (Steele, Lea and Flood, OOPSLA 2014) of its own seed.
 //! Arrivals and lengths therefore stay the same while something else about a run changes: common
-//! random numbers, with which two rates can be compared with little noise.
+//! random numbers, with which two rates can be compared with little noise. The simulator draws its
+//! traffic and `study::uncertainty` its inputs from here; the same seed gives the same bytes on
+//! every machine.
+//!
+//! ```
+//! use flopcast_core::random::Stream;
+//! let (mut one, mut same) = (Stream::new(7, 1), Stream::new(7, 1));
+//! assert_eq!(one.bits(), same.bits());
+//! assert!((0.0..1.0).contains(&one.uniform()));
+//! ```
 
 /// One stream of random numbers.
 #[derive(Clone, Debug)]

@@ -1,4 +1,7 @@
 //! PEFT adapters: `adapter_config.json`, low-rank matrices beside the weights of a base.
+//!
+//! The base is a configuration beside the file, a path, or a preset by its name on the Hub
+//! ([`crate::source`] finds it); [`flopcast_core::model::adapt`] counts the adapter on it.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Model;
@@ -67,17 +70,25 @@ impl File {
                 .collect::<Result<_>>()?,
             saved: self.modules_to_save.clone().unwrap_or_default(),
             magnitudes: self.use_dora.unwrap_or(false),
+            excluded: match &self.exclude_modules {
+                Json::String(pattern) => words(pattern),
+                Json::Array(list) => list.iter().filter_map(Json::as_str).map(last).collect(),
+                _ => Vec::new(),
+            },
+            layers: match &self.layers_to_transform {
+                Json::Number(one) => one.as_u64().map(|one| vec![one]),
+                Json::Array(list) if !list.is_empty() => {
+                    list.iter().map(Json::as_u64).collect::<Option<Vec<_>>>()
+                }
+                _ => None,
+            },
         };
         let mut model = adapted(base, &adapter)?;
-        for (key, value) in [
-            ("exclude_modules", &self.exclude_modules),
-            ("layers_to_transform", &self.layers_to_transform),
-        ] {
-            if !value.is_null() {
-                model.warnings.push(format!(
-                    "`{key}` of the adapter is not read: every layer is taken to have the adapter"
-                ));
-            }
+        if !self.layers_to_transform.is_null() && adapter.layers.is_none() {
+            model.warnings.push(
+                "`layers_to_transform` of the adapter is not read: every layer is taken to have it"
+                    .to_owned(),
+            );
         }
         Ok(model)
     }
@@ -88,8 +99,14 @@ impl File {
             Json::Null => Ok(Targets::Named(vec!["q_proj".into(), "v_proj".into()])),
             Json::String(all) if all == "all-linear" => Ok(Targets::AllLinear),
             Json::String(pattern) => {
-                let named: Vec<String> =
-                    words(pattern).into_iter().filter(|word| Targets::has(base, word)).collect();
+                let of = |text: &str| -> Vec<String> {
+                    words(text).into_iter().filter(|word| Targets::has(base, word)).collect()
+                };
+                let mut named = of(pattern);
+                if named.is_empty() {
+                    // Alternatives may be parts of a name: `(gate|up|down)_proj`.
+                    named = alternatives(pattern).iter().flat_map(|text| of(text)).collect();
+                }
                 if named.is_empty() {
                     return Err(Error::input(format!("{} has no module `{pattern}`", base.name)));
                 }
@@ -106,6 +123,28 @@ impl File {
     }
 }
 
+/// An expression with each choice of its groups of alternatives written out; a bounded number.
+fn alternatives(pattern: &str) -> Vec<String> {
+    const MOST: usize = 64;
+    let mut done = Vec::new();
+    let mut open = vec![pattern.replace("(?:", "(")];
+    while let Some(text) = open.pop() {
+        // The innermost group has no other inside.
+        let group = text.find(')').and_then(|end| Some((text[..end].rfind('(')?, end)));
+        match group {
+            Some((start, end)) if done.len() + open.len() < MOST => {
+                let choices = text[start + 1..end].split('|');
+                open.extend(
+                    choices.map(|it| format!("{}{it}{}", &text[..start], &text[end + 1..])),
+                );
+            }
+            _ => done.push(text),
+        }
+    }
+    done
+}
+
+/// The last part of a module's path.
 fn last(path: &str) -> String {
     path.rsplit('.').next().unwrap_or(path).to_owned()
 }

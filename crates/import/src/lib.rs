@@ -1,6 +1,19 @@
-//! Files of other tools: models (Hub configurations, ONNX, safetensors, GGUF, adapters, folders of
-//! these), jobs (batch scripts, launchers, configurations of frameworks), and flopcast's own model
-//! files. [`source`] finds the reader of a model's file or folder.
+//! Files of other tools: models, jobs, and flopcast's own model files; and the one reader of the
+//! YAML that users write.
+//!
+//! | module | reads |
+//! |---|---|
+//! | [`source`] | a file or folder of any kind: it finds the reader |
+//! | [`mod@onnx`] | graphs, walked node by node with shapes in place of data |
+//! | [`safetensors`], [`gguf`] | headers of weight files: parameters and bytes, never the weights |
+//! | [`adapter`], `params`, `megatron` | PEFT adapters, `params.json`, Megatron and `NeMo` files |
+//! | [`model_file`], [`export`] | flopcast's own model files, in and out |
+//! | [`job`] | batch scripts, launchers, configurations of frameworks, as scenarios |
+//! | [`document`] | YAML with the place of every value |
+//!
+//! Files come from strangers, so every reader is bounded in time and memory and gives an error in
+//! place of a panic (`fuzz/` holds targets for each). A key or an operator that is not understood
+//! is named, never passed over.
 
 pub mod adapter;
 pub mod document;
@@ -8,11 +21,14 @@ pub mod export;
 pub mod gguf;
 pub mod job;
 mod joined;
+mod mamba_ssm;
 mod megatron;
 pub mod model_file;
 pub mod onnx;
+mod open_clip;
 mod params;
 mod pattern;
+mod pipeline;
 pub mod safetensors;
 pub mod source;
 pub mod tensors;
@@ -26,7 +42,7 @@ use flopcast_core::model::{Bindings, Input, Model, Spec};
 /// [`Spec::path`].
 ///
 /// # Errors
-/// If the file is not there or not of its kind: the error of that reader.
+/// If the file is not there or not of its kind: the error of that reader, with the file's name.
 pub fn build(spec: &Spec, files: &dyn Files, input: &Input) -> Result<Model> {
     let none = Bindings::default();
     match spec {

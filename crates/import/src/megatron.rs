@@ -1,4 +1,8 @@
 //! Models of Megatron and `NeMo`: YAML whose keys are the arguments of the trainer.
+//!
+//! They become the section `transformer` of a scenario. Arguments that change the architecture
+//! beyond a plain decoder (latent attention, hybrid layers) are refused, since leaving them out
+//! would count another model.
 
 use flopcast_core::diagnostic::{Error, Result};
 use serde_json::{Map, Value as Json, json};
@@ -9,10 +13,18 @@ pub(crate) fn section(json: &Json) -> Option<Map<String, Json>> {
     if is_it(&map) {
         return Some(map);
     }
-    let inner =
-        map.get("model").or_else(|| map.get("model_config")).or_else(|| map.get("config"))?;
-    let inner = plain(inner.as_object()?);
-    if is_it(&inner) { Some(inner) } else { section(&Json::Object(inner)) }
+    let inner = ["model", "model_config", "config"].iter().find_map(|key| map.get(*key));
+    if let Some(inner) = inner.and_then(Json::as_object) {
+        let mut inner = plain(inner);
+        // The tokenizer of a NeMo file may say how many words it has.
+        let words = inner.get("tokenizer").and_then(|it| it.get("vocab_size")).cloned();
+        if let (false, Some(words)) = (inner.contains_key("vocab_size"), words) {
+            inner.insert("vocab_size".to_owned(), words);
+        }
+        return if is_it(&inner) { Some(inner) } else { section(&Json::Object(inner)) };
+    }
+    // Scripts keep the arguments of the command line in sections: MODEL_ARGS.
+    map.values().filter_map(Json::as_object).map(plain).find(is_it)
 }
 
 /// Arguments may be written as on the command line: `num-layers`.
@@ -22,6 +34,7 @@ fn plain(map: &Map<String, Json>) -> Map<String, Json> {
         .collect()
 }
 
+/// True for a section that has the sizes of a decoder.
 fn is_it(map: &Map<String, Json>) -> bool {
     ["num_layers", "hidden_size", "num_attention_heads"].iter().all(|key| map.contains_key(*key))
 }

@@ -1,19 +1,29 @@
-//! Models in files and folders of any kind: which reader reads what.
+//! Models in files and folders of any kind: the choice of the reader.
+//!
+//! A file is read by its ending or, without one, by its first bytes; a folder by the first of the
+//! files that say what it holds (`model_index.json`, `modules.json`, `adapter_config.json`,
+//! `config.json`, `params.json`, then weights). Weights beside a configuration give the bytes of
+//! its parameters, from their headers alone. References from file to file are followed four deep.
 
 use std::collections::BTreeMap;
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{
-    Assumption, Bindings, Input, Layer, Model, Operator, Role, config, operator::Dense, spec,
+    Assumption, Bindings, Input, Layer, Model, Operator, Role, Unresolved, config, operator::Dense,
+    spec,
 };
 use serde_json::{Map, Value as Json, json};
 
 use super::joined::joined;
-use super::{adapter, document, gguf, megatron, model_file, onnx, params, safetensors, tensors};
+use super::pipeline::{denoises, pipeline};
+use super::{
+    adapter, document, gguf, mamba_ssm, megatron, model_file, onnx, open_clip, params, safetensors,
+    tensors,
+};
 
 /// The longest configuration or model file.
 const MAX_TEXT: u64 = 16 << 20;
-/// Larger graphs are refused.
+/// The largest graph in bytes.
 const MAX_GRAPH: u64 = 4 << 30;
 /// The most files of one model.
 const MAX_FILES: usize = 2048;
@@ -26,17 +36,17 @@ pub trait Files {
     /// If it is not there or cannot be read.
     fn head(&self, path: &str, most: u64) -> Result<Vec<u8>>;
 
-    /// The size of a file in bytes; none for what is not there or no file.
+    /// The size of a file in bytes; `None` if there is no such file.
     fn size(&self, path: &str) -> Option<u64>;
 
-    /// The names in a folder, in alphabetical order; none for what is no folder.
+    /// The names in a folder, in alphabetical order; `None` if it is no folder.
     fn names(&self, path: &str) -> Option<Vec<String>>;
 }
 
-/// Deeper references from file to file are a mistake, most likely a circle.
+/// The deepest reference from file to file; deeper ones are a circle.
 const MOST_DEPTH: u32 = 4;
 
-/// A model of a file or folder.
+/// The model of a file or folder, on an input.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     files: &'a dyn Files,
@@ -52,7 +62,10 @@ impl<'a> Source<'a> {
         Self { files, input, bindings, depth: 0 }
     }
 
-    /// A file that another one names.
+    /// The model of a file that another one names.
+    ///
+    /// # Errors
+    /// If references go too deep, or as [`Source::read`].
     fn named(&self, path: &str) -> Result<Model> {
         if self.depth >= MOST_DEPTH {
             return Err(Error::input("files of the model name one another in a circle"));
@@ -71,7 +84,12 @@ impl<'a> Source<'a> {
         let name = last(path);
         match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
             "onnx" => onnx::read(self.whole(path, MAX_GRAPH)?, self.bindings),
-            "safetensors" => self.weights(path)?.model(name),
+            "safetensors" => {
+                let (weights, missing) = self.split(path)?;
+                let mut model = weights.model(name)?;
+                model.warnings.extend(missing);
+                Ok(model)
+            }
             "gguf" => self.gguf(path)?.model(name, self.input),
             "json" => self.json(path),
             "yaml" | "yml" => self.yaml(path),
@@ -79,7 +97,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A file whose name says nothing.
+    /// The model of a file whose name says nothing, by its first bytes.
     fn by_content(&self, path: &str) -> Result<Model> {
         let start = self.files.head(path, 64)?;
         let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -120,6 +138,8 @@ impl<'a> Source<'a> {
         Ok(model)
     }
 
+    /// The model of a JSON file, by its keys: an index of weights, an adapter, `params.json`, a
+    /// pipeline or a component of one, else a configuration of the Hub.
     fn of_json(&self, path: &str, json: &Json) -> Result<Model> {
         let (name, beside) = (last(path), folder_of(path));
         if let Json::Array(modules) = json
@@ -137,6 +157,9 @@ impl<'a> Source<'a> {
         if has("peft_type") {
             return self.adapter(beside, json);
         }
+        if mamba_ssm::is_it(map) {
+            return config::saved(name, &mamba_ssm::config(map)?, self.input);
+        }
         if params::is_it(map) {
             return config::saved(name, &params::config(map)?, self.input);
         }
@@ -146,6 +169,14 @@ impl<'a> Source<'a> {
             } else {
                 self.component(path, map)
             };
+        }
+        if !has("model_type")
+            && let Some(towers) = open_clip::section(map)
+        {
+            return config::saved(name, &open_clip::config(towers)?, self.input);
+        }
+        if let Some(architecture) = timm(map) {
+            return self.timm(architecture, map);
         }
         self.refuse_other_libraries(map)?;
         self.snapshot(path, map)
@@ -187,7 +218,15 @@ impl<'a> Source<'a> {
             return files.keys().all(there).then(|| self.sharded(&index)).transpose();
         }
         let one = join(folder, "model.safetensors");
-        self.files.size(&one).map(|_| self.weights(&one)).transpose()
+        if self.files.size(&one).is_some() {
+            return self.weights(&one).map(Some);
+        }
+        // Split without an index.
+        let first = |name: &&String| name.starts_with("model-00001-of-") && one_of(name).is_some();
+        let names = self.files.names(folder.trim_end_matches('/')).unwrap_or_default();
+        let Some(first) = names.iter().find(first) else { return Ok(None) };
+        let (weights, missing) = self.split(&join(folder, first))?;
+        Ok(missing.is_none().then_some(weights))
     }
 
     /// The tensors of one file, from its header alone.
@@ -199,6 +238,27 @@ impl<'a> Source<'a> {
         let length = safetensors::header_length(&self.files.head(path, 8)?)? as u64;
         let bytes = self.files.head(path, 8 + length)?;
         safetensors::read(&bytes, Some(size)).map_err(|error| error.within(last(path)))
+    }
+
+    /// The tensors of a file, with those of the others that the model is split into where its name
+    /// says so: `...-00001-of-00003.safetensors`. Those that are not there are a warning.
+    fn split(&self, path: &str) -> Result<(safetensors::Weights, Option<String>)> {
+        let Some((stem, count)) = one_of(path) else { return Ok((self.weights(path)?, None)) };
+        let file = |at: u64| format!("{stem}-{at:05}-of-{count:05}.safetensors");
+        let mut weights = safetensors::Weights::default();
+        let mut missing = 0;
+        for file in (1..=count.min(MAX_FILES as u64)).map(file) {
+            match self.files.size(&file) {
+                Some(_) => weights.tensors.extend(self.weights(&file)?.tensors),
+                None => missing += 1,
+            }
+        }
+        let missing = (missing > 0).then(|| {
+            format!(
+                "{missing} of the {count} files of the model are not here: they are not counted"
+            )
+        });
+        Ok((weights, missing))
     }
 
     /// The tensors of an index and the files that it names.
@@ -272,13 +332,20 @@ impl<'a> Source<'a> {
 
     /// A diffusion pipeline: the sum of the components that have a configuration.
     fn pipeline(&self, folder: &str, map: &Map<String, Json>) -> Result<Model> {
+        // A component alone has neither steps nor guidance.
+        let alone = Input { steps: None, guided: None, ..*self.input };
+        let components = Source { input: &alone, ..*self };
         let mut parts = Vec::new();
-        let mut missing = Vec::new();
+        let (mut missing, mut unread) = (Vec::new(), Vec::new());
         for (name, _) in map.iter().filter(|(_, value)| is_component(value)) {
             let path = join(&join(folder, name), "config.json");
             if self.files.size(&path).is_some() {
-                let part = self.named(&path).map_err(|error| error.within(name))?;
-                parts.push((name.clone(), part));
+                match components.named(&path) {
+                    Ok(part) => parts.push((name.clone(), part)),
+                    // Without what is denoised there is no pipeline; the rest is told.
+                    Err(error) if denoises(name) => return Err(error.within(name)),
+                    Err(error) => unread.push((name.clone(), error.message().to_owned())),
+                }
             } else if !["scheduler", "tokenizer", "processor", "extractor"]
                 .iter()
                 .any(|it| name.contains(it))
@@ -286,19 +353,16 @@ impl<'a> Source<'a> {
                 missing.push(name.clone());
             }
         }
-        // What is denoised decides the input.
-        parts.sort_by_key(|(name, _)| !["transformer", "unet", "prior"].contains(&name.as_str()));
         if parts.is_empty() {
             return Err(Error::input("no component of the pipeline has its config.json here")
                 .hint("the folder holds transformer/ or unet/, vae/, text_encoder/"));
         }
         let class = map.get("_class_name").and_then(Json::as_str).unwrap_or("pipeline");
-        let mut model = joined(class, parts)?;
-        model.assumptions.push(Assumption {
-            what: "forward pass".into(),
-            value: "one pass of each component".into(),
-            why: "an image takes as many passes of the denoiser as it has steps".into(),
-        });
+        let mut model = pipeline(class, parts, self.input)?;
+        for (name, why) in unread {
+            model.warnings.push(format!("{name} is not counted: {why}"));
+            model.unresolved.push(Unresolved { kind: name, count: 1, why });
+        }
         if !missing.is_empty() {
             let names = missing.join(", ");
             model.warnings.push(format!("{names}: no config.json here, not counted"));
@@ -360,6 +424,34 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// A timm configuration: it names a network and no sizes, so that of a preset of the name is
+    /// taken.
+    fn timm(&self, architecture: &str, map: &Map<String, Json>) -> Result<Model> {
+        let mut model = spec::from_preset(architecture, self.input).map_err(|_| {
+            Error::input(format!("a timm configuration names an architecture, `{architecture}`, and no sizes"))
+                .suggest(&architecture.replace('_', "-"), spec::preset_names())
+                .hint("take a preset (`flopcast model --list`), or the config.json of the same model for the transformers library")
+        })?;
+        model.assumptions.push(Assumption {
+            what: "model".into(),
+            value: model.name.clone(),
+            why: format!("the preset called `{architecture}`; the file names no sizes"),
+        });
+        let classes = map.get("num_classes").and_then(Json::as_u64);
+        let mut heads = model.layers.iter().filter_map(|layer| match &layer.operator {
+            Operator::Dense(dense) if layer.role == Role::Head => Some(dense.outputs),
+            _ => None,
+        });
+        if let (Some(classes), Some(own)) = (classes, heads.next_back())
+            && classes != own
+        {
+            model.warnings.push(format!(
+                "the file has {classes} classes, the preset {own}: the head is the preset's"
+            ));
+        }
+        Ok(model)
+    }
+
     /// # Errors
     /// For configurations of libraries whose files do not describe an architecture.
     #[expect(clippy::unused_self, reason = "reads as the other kinds do")]
@@ -368,18 +460,6 @@ impl<'a> Source<'a> {
         if has("model_type") || has("architectures") {
             return Ok(());
         }
-        if has("model_cfg") || has("vision_cfg") && has("text_cfg") {
-            return Err(Error::input("an open_clip configuration names its towers in its own way")
-                .hint("take the config.json of the same model for the transformers library (model_type `clip` or `siglip`), or a preset: `flopcast model --list`"));
-        }
-        if let (Some(name), true) = (
-            map.get("architecture").and_then(Json::as_str),
-            has("pretrained_cfg") || has("num_features"),
-        ) {
-            return Err(Error::input(format!("a timm configuration names an architecture, `{name}`, and no sizes"))
-                .suggest(&name.replace('_', "-"), spec::preset_names())
-                .hint("take a preset (`flopcast model --list`), or the config.json of the same model for the transformers library"));
-        }
         if has("quantization") && has("producer") {
             return Err(Error::input("hf_quant_config.json holds formats alone")
                 .hint("name the config.json beside it, or the folder"));
@@ -387,10 +467,12 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
+    /// A JSON file, with the repairs of [`config::lenient`].
     fn parsed(&self, path: &str) -> Result<Json> {
         Ok(config::lenient::json(&self.text(path)?)?.0)
     }
 
+    /// A text file of at most 16 MiB.
     fn text(&self, path: &str) -> Result<String> {
         String::from_utf8(self.whole(path, MAX_TEXT)?)
             .map_err(|_| Error::input(format!("{path} is not UTF-8 text")))
@@ -410,6 +492,14 @@ impl<'a> Source<'a> {
         }
         Ok(bytes)
     }
+}
+
+/// The network that a timm configuration names.
+fn timm(map: &Map<String, Json>) -> Option<&str> {
+    let has = |key: &str| map.contains_key(key);
+    let own = has("pretrained_cfg") || has("num_features");
+    let other = has("model_type") || has("architectures");
+    map.get("architecture").and_then(Json::as_str).filter(|_| own && !other)
 }
 
 /// True for an entry of `model_index.json`: a library and a class.
@@ -438,6 +528,15 @@ fn dense(json: &Json) -> Result<Model> {
     )
 }
 
+/// The stem of a file that is one of several, and how many they are: `model-00001-of-00003.safetensors`.
+fn one_of(path: &str) -> Option<(&str, u64)> {
+    let (rest, count) = path.strip_suffix(".safetensors")?.rsplit_once("-of-")?;
+    let (stem, at) = rest.rsplit_once('-')?;
+    let number = |text: &str| (text.len() == 5).then(|| text.parse::<u64>().ok()).flatten();
+    number(at)?;
+    Some((stem, number(count).filter(|count| *count > 0)?))
+}
+
 /// The last part of a path.
 fn last(path: &str) -> &str {
     path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)
@@ -448,6 +547,7 @@ fn folder_of(path: &str) -> &str {
     path.rfind(['/', '\\']).map_or("", |at| &path[..=at])
 }
 
+/// A name in a folder, as one path.
 fn join(folder: &str, name: &str) -> String {
     match (folder, name) {
         ("", name) => name.to_owned(),

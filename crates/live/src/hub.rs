@@ -8,7 +8,7 @@ use super::Key;
 use super::secret::Secrets;
 use super::transport::{self, Answer, Form, Policy, Request, Server};
 
-/// Where the Hub is, unless `FLOPCAST_HUB_BASE` says otherwise.
+/// The address of the Hub, unless `FLOPCAST_HUB_BASE` names another.
 const BASE: &str = "https://huggingface.co";
 /// The longest configuration or index of weights.
 const MOST: u64 = 16 << 20;
@@ -125,7 +125,7 @@ impl Hub<'_> {
         }
     }
 
-    /// The error with what may help where the Hub lets nobody in.
+    /// The error with what may help, where the Hub lets nobody in.
     fn explained(error: Error, of: &Repository) -> Error {
         let closed = ["401", "403"].iter().any(|status| error.message().contains(status));
         if closed {

@@ -1,8 +1,10 @@
 //! Live data: what providers charge and grids emit today, asked for when the user says so.
 //!
-//! A [`Feed`] says what to ask and how to read it; `transport` bounds what a server may do; a
-//! refresh ends in a [`Snapshot`], which is whole or is not written. The catalog reads snapshots
-//! as one more layer of tables.
+//! A [`Feed`] says what to ask and how to read it; `transport` bounds what a server may do (time,
+//! size, type, repetition, redirects); a refresh ends in a [`Snapshot`], which is whole or is not
+//! written. The catalog reads snapshots as one more layer of tables. Nothing here dials unless
+//! `catalog refresh` or `--online` asks for it, and a key or token is masked in whatever a server
+//! echoes.
 
 mod feeds;
 mod hub;

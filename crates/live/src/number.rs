@@ -1,4 +1,5 @@
-//! Numbers as services write them: `1.5`, `"1.5"`, `null`.
+//! Numbers as services write them: `1.5`, `"1.5"`, `null`. A value of another kind is an error, and
+//! is not read on: a list of lists would take memory.
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};

@@ -110,7 +110,7 @@ impl Refresh<'_> {
     }
 
     /// Takes prices back that are a thousand times what was said last, or a thousandth: a unit went
-    /// wrong. What was there before stands. Whether there are any.
+    /// wrong. The price that was there before stands. It tells whether there are any.
     fn hold_back(
         &self,
         snapshot: &mut Snapshot,
@@ -142,6 +142,7 @@ impl Refresh<'_> {
         Ok(!snapshot.held_back.is_empty())
     }
 
+    /// The session with a source: its server, its key, the catalog.
     fn session<'s>(
         &'s self,
         feed: &'static Feed,
@@ -155,6 +156,7 @@ impl Refresh<'_> {
         Session { server, catalog: self.catalog, now: self.now, etag }
     }
 
+    /// The snapshot of a source with these parts, dated today.
     fn snapshot(&self, feed: &Feed, parts: IndexMap<String, Part>) -> Snapshot {
         Snapshot {
             schema: SCHEMA.to_owned(),
@@ -169,9 +171,10 @@ impl Refresh<'_> {
     }
 }
 
-/// Prices do not change by more; units do.
+/// The largest factor by which a price changes from one refresh to the next.
 const LARGEST_JUMP: f64 = 1000.0;
 
+/// True if the change is one of money.
 fn is_price(change: &Change) -> bool {
     change.column.contains("usd")
 }

@@ -1,4 +1,5 @@
-//! Entries of a server's JSON of which single values count: all else is read over, and not kept.
+//! Entries of a server's JSON of which single values count: every other value is read over and not
+//! kept, so that memory does not grow with the answer.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -16,6 +17,7 @@ pub(super) enum Scalar {
 }
 
 impl Scalar {
+    /// The text; `None` for other values.
     pub(super) fn text(self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text),
@@ -34,7 +36,7 @@ impl Scalar {
     }
 }
 
-/// Hands over the values of a section by key; whether it was one.
+/// Hands over the values of a section by key, and tells whether it was one.
 pub(super) fn fields<'de, D: Deserializer<'de>>(
     deserializer: D,
     take: impl FnMut(&str, Scalar),
@@ -42,6 +44,7 @@ pub(super) fn fields<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(Fields(take))
 }
 
+/// A section whose values go to a function, one by one.
 struct Fields<F>(F);
 
 /// A value that is skipped.

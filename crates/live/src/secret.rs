@@ -53,6 +53,7 @@ impl Secrets {
         self.masked(text) != text
     }
 
+    /// The text with every form of a secret replaced by the mark.
     fn replaced(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for form in self.0.borrow().iter() {
@@ -78,6 +79,7 @@ impl Secrets {
     }
 }
 
+/// True if the text between two places is a word of its own.
 fn stands_alone(text: &str, at: usize, end: usize) -> bool {
     let within = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     !within(text[..at].chars().next_back()) && !within(text[end..].chars().next())

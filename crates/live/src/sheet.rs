@@ -1,4 +1,5 @@
-//! Rows on their way into a table of the catalog.
+//! Rows on their way into a table of the catalog: sorted by key, bounded in number, masked and cut
+//! to one short line a cell.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub(super) struct Sheet {
 pub(super) const MOST_ROWS: usize = 20_000;
 
 impl Sheet {
+    /// An empty sheet of a table; the first `key` columns make a row that row.
     pub(super) fn new(file: &'static str, key: usize, columns: &'static [&'static str]) -> Self {
         Self { file, columns, key, rows: BTreeMap::new(), full: false }
     }
@@ -43,6 +45,7 @@ impl Sheet {
         self.full
     }
 
+    /// True if it has no rows.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -87,8 +90,7 @@ impl From<&Price> for Product {
     }
 }
 
-/// Prices by product and region. Where a list has several (availability zones, offers), the
-/// lowest stands, as in the embedded tables.
+/// A rent on its way: product, region and prices by terms.
 #[derive(Debug, Default)]
 pub(super) struct Rents {
     rents: BTreeMap<[String; 3], Rent>,
@@ -103,7 +105,7 @@ struct Rent {
     prices: [Option<f64>; Purchase::ALL.len()],
 }
 
-/// No device rents for more in an hour; such a figure is a marker of the list.
+/// The price per hour above which a figure is a marker of the list and no price.
 const DEAREST_PER_HOUR: f64 = 100_000.0;
 
 /// Bytes of the name of a region.

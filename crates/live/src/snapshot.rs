@@ -58,7 +58,7 @@ pub(super) const SCHEMA: &str = "flopcast.snapshot/1";
 pub(super) const MAX_BYTES: u64 = 64 << 20;
 
 impl Snapshot {
-    /// How many rows it has.
+    /// The number of its rows.
     pub fn rows(&self) -> usize {
         let tables = self.parts.values().flat_map(|part| part.tables.values());
         tables.map(|lines| lines.len().saturating_sub(1)).sum()
@@ -124,7 +124,7 @@ impl Store {
     }
 
     /// The newest usable snapshot of every source, by name; none later than `as_of`.
-    /// What is passed over is said.
+    /// A snapshot that is passed over is told.
     pub fn newest(&self, as_of: Option<NaiveDate>, say: &mut dyn FnMut(&str)) -> Vec<Snapshot> {
         let mut sources = names(&self.folder);
         sources.sort();
@@ -208,6 +208,10 @@ fn names(folder: &Path) -> Vec<String> {
     entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
 }
 
+/// A snapshot of a file.
+///
+/// # Errors
+/// If the file is missing, too large, or no snapshot.
 fn read(path: &Path) -> Result<Snapshot> {
     let failed = |error: &dyn std::fmt::Display| unusable(path, &error.to_string());
     if !fs::metadata(path).map_err(|error| failed(&error))?.is_file() {
@@ -226,6 +230,7 @@ fn read(path: &Path) -> Result<Snapshot> {
     Ok(snapshot)
 }
 
+/// The error of a snapshot that is passed over, with what to do.
 fn unusable(path: &Path, why: &str) -> Error {
     Error::input(format!("the snapshot {} is passed over: {why}", path.display()))
         .hint("delete it, or run `flopcast catalog refresh`")

@@ -77,7 +77,7 @@ pub(super) struct Server<'a> {
     pub policy: &'a Policy<'a>,
 }
 
-/// Why one attempt failed.
+/// The reason why one attempt failed.
 enum Fault {
     /// It may pass; the server may have said when.
     Passing(String, Option<Duration>),
@@ -85,7 +85,7 @@ enum Fault {
     Lasting(String),
 }
 
-/// How much of a body is read, and for how long.
+/// The most that is read of a body, and the longest time for it.
 #[derive(Clone, Copy)]
 struct Limits {
     /// All of it.
@@ -96,20 +96,21 @@ struct Limits {
     patience: u32,
 }
 
-/// Values of JSON take up to twenty times their text.
+/// Limits of a JSON answer, whose values take up to twenty times their text in memory.
 const JSON: Limits = Limits { bytes: 12 << 20, record: u64::MAX, patience: 10 };
+/// Limits of a long list in JSON.
 const LONG_JSON: Limits = Limits { bytes: 48 << 20, ..JSON };
-/// The largest table is some gigabytes of which few lines are kept.
-const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, patience: 120 };
-/// The header of the weights of the largest model.
+/// Limits of a table, the largest of which is some gigabytes; few of its lines are kept.
+const CSV: Limits = Limits { bytes: 12 << 30, record: 1 << 20, ..JSON };
+/// Limits of the header of a file of weights.
 const BYTES: Limits = Limits { bytes: 128 << 20, ..JSON };
-/// How often a server may send on.
+/// The most redirects of a server.
 const MOST_HOPS: u32 = 4;
-/// The text of a refusal is a courtesy.
+/// Limits of the text of a refusal.
 const REFUSAL: Limits = Limits { bytes: 4096, record: u64::MAX, patience: 1 };
-/// The first pause; each further one is twice as long.
+/// The first pause between two attempts; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// A server that asks for a longer pause is asked again another day.
+/// The longest pause; a server that asks for a longer one is asked again another day.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// A client for [`Server`]s. It follows no redirects, so that no key reaches another host.
@@ -144,6 +145,7 @@ impl Server<'_> {
         self.json_of(request, Form::LongJson)
     }
 
+    /// A JSON answer within the limits of a form.
     fn json_of<T: DeserializeOwned>(&self, request: &Request, form: Form) -> Result<Answer<T>> {
         self.ask(request, form, |body| {
             serde_json::from_reader(io::BufReader::new(body)).map_err(|error| {
@@ -201,6 +203,7 @@ impl Server<'_> {
         }
     }
 
+    /// One attempt: the request, redirects within bounds, and the answer read by `read`.
     fn attempt<T>(
         &self,
         request: &Request,
@@ -269,6 +272,7 @@ impl Server<'_> {
         Ok(Some(ranged(builder, request)))
     }
 
+    /// The request with its query, its key and its headers.
     fn prepared(&self, request: &Request) -> RequestBuilder {
         let url = format!("{}{}", self.base.trim_end_matches('/'), request.path);
         let mut query = request.query.clone();
@@ -325,6 +329,7 @@ fn ranged(builder: RequestBuilder, request: &Request) -> RequestBuilder {
 }
 
 impl Form {
+    /// True if the type of an answer is the one that was asked for.
     fn matches(self, kind: &str) -> bool {
         match self {
             // Files of a code host come as plain text.
@@ -335,6 +340,7 @@ impl Form {
         }
     }
 
+    /// The form in words, for errors.
     fn name(self) -> &'static str {
         match self {
             Self::Json | Self::LongJson => "JSON",
@@ -343,6 +349,7 @@ impl Form {
         }
     }
 
+    /// The limits of the form.
     fn limits(self) -> Limits {
         match self {
             Self::Json => JSON,
@@ -364,6 +371,7 @@ struct Bounded<R> {
 }
 
 impl<R: Read> Bounded<R> {
+    /// A body within these limits; the time begins now.
     #[expect(clippy::disallowed_methods, reason = "a server's slowness is measured in real time")]
     fn new(inner: R, limits: Limits, timeout: Duration) -> Self {
         let until = Instant::now() + timeout * limits.patience;
@@ -436,6 +444,7 @@ fn message(body: &[u8]) -> Option<String> {
     places.iter().find_map(|place| Some(value.pointer(place)?.as_str()?.to_owned()))
 }
 
+/// A header of an answer as text.
 fn header(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }

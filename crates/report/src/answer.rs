@@ -1,4 +1,6 @@
-//! The answer in a sentence or two, before every table.
+//! The answer in a sentence or two, which stands before every table: what the training takes, with
+//! how many devices serving starts, and what it all comes to. A figure that is unknown is left out
+//! of the sentence; where ranges were sampled, medians and the budget at P80 stand in it.
 
 use std::fmt::Write as _;
 
@@ -8,12 +10,12 @@ use flopcast_study::uncertainty::{Interval, PERCENTILES};
 
 use super::Report;
 
-/// The range of a figure, where one was sampled.
+/// The range of a figure; `None` if none was sampled.
 pub(super) fn interval(report: &Report, figure: Id) -> Option<&Interval> {
     report.intervals.iter().find(|interval| interval.figure == figure)
 }
 
-/// The value at a percentile of [`PERCENTILES`].
+/// The value at a percentile of [`PERCENTILES`]; `None` for one that is not kept.
 pub(super) fn at(interval: &Interval, percentile: u32) -> Option<f64> {
     let place = PERCENTILES.iter().position(|known| *known == percentile)?;
     interval.values.get(place).copied()
@@ -33,13 +35,13 @@ pub(super) fn shown(report: &Report, figure: Id) -> Option<[String; 2]> {
     })
 }
 
-/// The same as text, where the figure is known.
+/// The same as text; `None` if the figure is unknown.
 fn known(report: &Report, figure: Id) -> Option<String> {
     report.figure(figure)?.value()?;
     Some(shown(report, figure)?.join(" "))
 }
 
-/// A number of devices.
+/// A number of devices, `1 device` in the singular.
 fn devices(report: &Report, figure: Id) -> Option<String> {
     let [number, unit] = shown(report, figure)?;
     let one =
@@ -47,7 +49,7 @@ fn devices(report: &Report, figure: Id) -> Option<String> {
     Some(if one { "1 device".to_owned() } else { format!("{number} {unit}") })
 }
 
-/// The training, the start and cost of serving, and the total.
+/// The sentences: training, start and cost of serving, the total; empty if none of it is known.
 pub(super) fn sentences(report: &Report) -> String {
     let known = |figure: Id| known(report, figure);
     let mut sentences = Vec::new();

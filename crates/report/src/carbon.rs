@@ -1,19 +1,19 @@
-//! Energy and carbon row by row, what the carbon figures count, and the best start.
+//! Energy and carbon row by row, the basis and the scope of the carbon figures, and the best start.
 
 use flopcast_core::catalog::GridBasis;
 use flopcast_core::estimate::Estimate;
 use flopcast_core::ledger::footprint::{Account, Footprint};
 use flopcast_core::ledger::line::Stage;
 use flopcast_core::ledger::plan::Scope;
-use flopcast_core::provenance::Value as Figure;
+use flopcast_core::provenance::Value;
 use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::convert;
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
 use super::fact::{self, Fact};
 use crate::doc::{Cell, Column, Grid};
 
-/// A row of energy, of CO2e, or of both.
+/// A row of energy, of CO2e, or of both, with its stage.
 #[derive(Clone, Debug)]
 pub struct Row {
     stage: Stage,
@@ -33,8 +33,9 @@ pub fn rows(estimate: &Estimate) -> Vec<Row> {
         .collect()
 }
 
-/// A row for programs; `null` is unknown, absent does not apply.
-pub fn json(row: &Row) -> Value {
+/// A row for programs, energy in kWh and CO2e in kg; `null` is unknown, a missing key does not
+/// apply.
+pub fn json(row: &Row) -> Json {
     let Row { stage, account } = row;
     let mut out = json!({"stage": stage.path(), "item": account.item});
     if !account.energy.is_absent() {
@@ -50,7 +51,8 @@ pub fn json(row: &Row) -> Value {
     out
 }
 
-fn value<Q: Measure>(figure: &Figure<Q>, unit: &str) -> Option<f64> {
+/// A known figure in a unit.
+fn value<Q: Measure>(figure: &Value<Q>, unit: &str) -> Option<f64> {
     figure.known().map(|figure| convert(figure.value().stored(), unit))
 }
 
@@ -72,11 +74,12 @@ pub(super) fn grid(rows: &[Row]) -> Grid {
     grid
 }
 
-fn cell<Q: Measure>(figure: &Figure<Q>) -> Cell {
+/// A figure as a cell: blank where it does not apply, unknown where it is.
+fn cell<Q: Measure>(figure: &Value<Q>) -> Cell {
     match figure {
-        Figure::Absent => Cell::Blank,
-        Figure::Known(figure) => Cell::quantity(figure.value()),
-        Figure::Unknown(_) | Figure::Never(_) => Cell::Unknown,
+        Value::Absent => Cell::Blank,
+        Value::Known(figure) => Cell::quantity(figure.value()),
+        Value::Unknown(_) | Value::Never(_) => Cell::Unknown,
     }
 }
 
@@ -106,6 +109,7 @@ pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
     }
 }
 
+/// The scope of the GHG Protocol in words; `None` if nobody says who owns the devices.
 fn scope(footprint: &Footprint) -> Option<&'static str> {
     Some(match (footprint.scope?, footprint.basis) {
         (Scope::Two, GridBasis::LifeCycle) => {

@@ -1,7 +1,21 @@
 //! A document as data: what a subject says, apart from the form in which it is read.
 //!
-//! A subject of the report builds one [`Doc`]; every renderer of [`crate::render`] writes any of
-//! them. Texts in a document are plain: a renderer escapes them for where they go.
+//! A [`Doc`] is a title and blocks: headings, sentences, tables, facts, warnings, pictures,
+//! details. Every renderer of [`crate::render`] writes any of them. Texts in a document are plain:
+//! a renderer escapes them for its form. A [`Cell`] keeps a number beside its text, so that
+//! programs read all digits where people read four, and keeps "unknown" apart from zero and from
+//! nothing.
+//!
+//! ```
+//! use flopcast_report::doc::{Block, Cell, Column, Doc, Grid};
+//! use flopcast_report::render::{csv, markdown};
+//! let mut grid = Grid::new([Column::words("figure"), Column::quantities("value")]);
+//! grid.push([Cell::text("cost"), Cell::shown(1234.5, "1,235 USD")]);
+//! grid.push([Cell::text("energy"), Cell::Unknown]);
+//! let doc = Doc { blocks: vec![Block::Grid(grid)], ..Doc::titled("A run") };
+//! assert!(markdown::text(&doc).contains("| cost | 1,235 USD |"));
+//! assert!(csv::text(&doc).contains("cost,1234.5") && csv::text(&doc).contains("energy,\n"));
+//! ```
 
 use std::borrow::Cow;
 
@@ -14,7 +28,7 @@ use crate::Report;
 /// The content of a document, as its subject says it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Doc {
-    /// The title.
+    /// The title; `None` for an answer that needs none.
     pub title: Option<String>,
     /// The blocks that people read, from top to bottom.
     pub blocks: Vec<Block>,
@@ -47,15 +61,15 @@ pub enum Block {
     },
     /// Remarks, one a line.
     List(Vec<String>),
-    /// Labels, each with what it says.
+    /// Labels, each with its text.
     Facts(Vec<(String, String)>),
     /// Warnings to read before trusting the figures.
     Warnings(Vec<String>),
     /// A table.
     Grid(Grid),
-    /// The meaning of the marks of a terminal's brief cells; other forms have no marks.
+    /// The meaning of the marks of a terminal's brief cells; other forms have no such marks.
     Legend(String),
-    /// Lines whose shape matters: a tree.
+    /// Lines whose shape matters, such as a tree; they are neither wrapped nor joined.
     Lines(Vec<String>),
     /// A picture, drawn twice.
     Picture {
@@ -75,12 +89,12 @@ pub enum Block {
     Tag(&'static str),
 }
 
-/// Rows under columns.
+/// Rows under columns: a table for people, records for programs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grid {
     /// The columns.
     pub columns: Vec<Column>,
-    /// As many cells each as there are columns.
+    /// The rows; each has as many cells as there are columns.
     pub rows: Vec<Vec<Cell>>,
     /// Spaces before the first column in a terminal.
     pub indent: usize,
@@ -89,7 +103,7 @@ pub struct Grid {
 /// A column of a [`Grid`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// Its name for programs.
+    /// Its name for programs: a JSON key, a CSV heading.
     pub key: String,
     /// Its heading for people. A terminal shows none where all are empty; Markdown, which must
     /// have some, shows the keys.
@@ -100,7 +114,7 @@ pub struct Column {
     pub most: usize,
 }
 
-/// The kind of a column's cells.
+/// The kind of a column's cells, which says how they are aligned and cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Words, from the left; cut where a terminal has no room.
@@ -113,14 +127,14 @@ pub enum Kind {
     Quantities,
 }
 
-/// The content of a cell.
+/// The content of a cell. Programs read nothing for the first three.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Nothing is to be said here.
+    /// The cell has nothing to say, as a rate in a row of words.
     Blank,
-    /// Nobody says.
+    /// No source gives the figure.
     Gap,
-    /// A figure that cannot be known.
+    /// The figure cannot be known here.
     Unknown,
     /// Words.
     Text(String),
@@ -133,7 +147,7 @@ pub enum Cell {
     },
     /// A count.
     Count(u64),
-    /// Yes or no.
+    /// A yes or no.
     Flag(bool),
     /// A number.
     Number {
@@ -146,17 +160,18 @@ pub enum Cell {
     },
 }
 
-/// Something to be shown.
+/// Something that documents show.
 pub trait Subject {
-    /// A grid: a table for people, rows for programs.
+    /// The document, for every form.
     fn doc(&self) -> Doc;
 
-    /// Its stable JSON, where it has a schema of its own.
+    /// The subject's stable JSON; `None` where the rows of its document serve as JSON.
     fn json(&self) -> Option<Value> {
         None
     }
 
-    /// The forecasts that it consists of, for the forms that carry nothing else.
+    /// The forecasts that it consists of, for the forms that carry forecasts alone; `None` for
+    /// other subjects.
     fn forecasts(&self) -> Option<&[Report]> {
         None
     }
@@ -169,12 +184,12 @@ impl Subject for Doc {
 }
 
 impl Doc {
-    /// A document with this title.
+    /// A document with this title and no blocks.
     pub fn titled(title: impl Into<String>) -> Self {
         Self { title: Some(title.into()), ..Self::default() }
     }
 
-    /// Adds a block.
+    /// Adds a block at the end.
     pub fn push(&mut self, block: Block) {
         self.blocks.push(block);
     }
@@ -194,7 +209,7 @@ impl Doc {
         }
     }
 
-    /// A heading with a grid; nothing where that has no rows.
+    /// Adds a heading with a grid; nothing if the grid has no rows.
     pub fn section(&mut self, title: impl Into<String>, grid: Grid) {
         if !grid.rows.is_empty() {
             self.blocks.extend([Block::Section(title.into()), Block::Grid(grid)]);
@@ -225,12 +240,12 @@ impl Doc {
 }
 
 impl Grid {
-    /// A grid without rows, which a terminal sets in by two.
+    /// A grid without rows, which a terminal indents by two spaces.
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
         Self { columns: columns.into_iter().collect(), rows: Vec::new(), indent: 2 }
     }
 
-    /// The same from the left edge of a terminal.
+    /// The same grid from the left edge of a terminal.
     #[must_use]
     pub fn flush(self) -> Self {
         Self { indent: 0, ..self }
@@ -246,7 +261,7 @@ impl Grid {
         self.rows.is_empty()
     }
 
-    /// Keeps the rows in which every word occurs, in whatever case.
+    /// Keeps the rows in which every word occurs; capitals do not matter.
     pub fn filter(&mut self, words: &[String]) {
         let has = |row: &[Cell], word: &String| {
             row.iter().any(|cell| cell.plain().to_lowercase().contains(&word.to_lowercase()))
@@ -256,38 +271,39 @@ impl Grid {
 }
 
 impl Column {
+    /// A column whose key is its heading.
     fn new(heading: impl Into<String>, kind: Kind) -> Self {
         let heading = heading.into();
         Self { key: heading.clone(), heading, kind, most: usize::MAX }
     }
 
-    /// A column of words.
+    /// A column of words, which a terminal may cut.
     pub fn words(heading: impl Into<String>) -> Self {
         Self::new(heading, Kind::Words)
     }
 
-    /// A column of words that are not cut.
+    /// A column of words that a terminal wraps and does not cut.
     pub fn prose(heading: impl Into<String>) -> Self {
         Self::new(heading, Kind::Prose)
     }
 
-    /// A column of numbers.
+    /// A column of numbers, aligned on the right.
     pub fn numbers(heading: impl Into<String>) -> Self {
         Self::new(heading, Kind::Numbers)
     }
 
-    /// A column of numbers with units.
+    /// A column of numbers with units, the units aligned among themselves.
     pub fn quantities(heading: impl Into<String>) -> Self {
         Self::new(heading, Kind::Quantities)
     }
 
-    /// The same under another heading for people.
+    /// The same column under another heading for people; the key stays.
     #[must_use]
     pub fn headed(self, heading: impl Into<String>) -> Self {
         Self { heading: heading.into(), ..self }
     }
 
-    /// The same, of whose cells a terminal shows no more than so many characters.
+    /// The same column, of whose cells a terminal shows at most so many characters.
     #[must_use]
     pub fn at_most(self, most: usize) -> Self {
         Self { most, ..self }
@@ -295,38 +311,39 @@ impl Column {
 }
 
 impl Cell {
-    /// Words; blank where there are none.
+    /// Words; blank if there are none.
     pub fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         if text.is_empty() { Self::Blank } else { Self::Text(text) }
     }
 
-    /// A number with four digits for people.
+    /// A number, with four significant digits for people.
     pub fn number(value: f64) -> Self {
         Self::shown(value, number(value))
     }
 
-    /// A number, millions and above in short.
+    /// A number, millions and above in short (`1.28M`).
     pub fn short(value: f64) -> Self {
         Self::shown(value, short(value))
     }
 
-    /// The same with its sign.
+    /// A number with its sign, millions and above in short.
     pub fn signed(value: f64) -> Self {
         Self::shown(value, signed(value))
     }
 
-    /// A count of many: `70B`.
+    /// A count of many, in short: `70B`.
     pub fn counted(value: f64) -> Self {
         Self::shown(value, count(value))
     }
 
-    /// A quantity in a unit that fits it; programs read it in the stored unit.
+    /// A quantity in the unit that suits its size; programs read it in the stored unit.
     pub fn quantity<Q: Measure>(quantity: Q) -> Self {
         Self::shown(quantity.stored(), show(quantity))
     }
 
-    /// A number as people are to read it: the number and, after a space, its unit.
+    /// A number with its text for people: the number and, after a space, its unit. A value that is
+    /// not finite is unknown.
     pub fn shown(value: f64, shown: impl Into<String>) -> Self {
         if !value.is_finite() {
             return Self::Unknown;
@@ -340,22 +357,22 @@ impl Cell {
         }
     }
 
-    /// A share of one in percent.
+    /// A share of one, in percent for people: 0.4 is `40.0%`.
     pub fn percent(share: f64) -> Self {
         Self::shown(share, format!("{:.1}%", 100.0 * share))
     }
 
-    /// A value, or unknown.
+    /// A value as `show` makes a cell of it, or unknown.
     pub fn known(value: Option<f64>, show: fn(f64) -> Self) -> Self {
         value.map_or(Self::Unknown, show)
     }
 
-    /// A value, or nothing.
+    /// A value as `show` makes a cell of it, or nothing.
     pub fn maybe(value: Option<f64>, show: fn(f64) -> Self) -> Self {
         value.map_or(Self::Blank, show)
     }
 
-    /// The text for people.
+    /// The text for people: `-` for a gap, `unknown` for what cannot be known.
     pub fn people(&self) -> String {
         match self {
             Self::Blank => String::new(),
@@ -407,7 +424,7 @@ impl From<f64> for Cell {
     }
 }
 
-/// A figure as short as a column wants it.
+/// A number for a narrow column: millions to trillions in short, others with four digits.
 pub(crate) fn short(value: f64) -> String {
     if (1e6..1e15).contains(&value.abs()) { count(value) } else { number(value) }
 }

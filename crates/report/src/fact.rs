@@ -1,4 +1,5 @@
-//! Results that are no number with a unit, each declared once.
+//! Results that are no number with a unit (a layout, a date, a sentence), each declared once: its
+//! path in the JSON, its label and its section.
 
 use flopcast_core::estimate::Section;
 use serde_json::Value;
@@ -10,7 +11,7 @@ pub struct Declared {
     pub path: &'static str,
     /// Its label in a table.
     pub label: &'static str,
-    /// The section that it stands below; none stands in the JSON only.
+    /// The section that it stands below; `None` for a fact of the JSON alone.
     pub section: Option<Section>,
 }
 
@@ -24,7 +25,7 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// The value as people read it.
+    /// The value as people read it: lists with semicolons, `yes` and `no`.
     pub fn shown(&self) -> String {
         match &self.value {
             Value::Array(items) => {

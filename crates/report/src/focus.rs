@@ -1,7 +1,11 @@
 //! The ledger as charges in FOCUS 1.0 (the `FinOps` Open Cost and Usage Specification), by month.
 //!
 //! FOCUS records charges; these are forecasts of charges, for planning beside real ones, and each
-//! row says so in `x_Forecast`.
+//! row says so in `x_Forecast`. A row of the ledger becomes a charge per month that its period
+//! touches, in proportion to time. `BilledCost` and `EffectiveCost` are what is paid;
+//! `ContractedCost` undoes the discount of a commitment, `ListCost` the negotiated one as well.
+//! Energy and location-based CO2e of a stage stand in the first row of its devices, in columns of
+//! their own.
 
 use chrono::{Datelike, Months, NaiveDate};
 use flopcast_core::estimate::Id;
@@ -13,6 +17,7 @@ use serde_json::json;
 use super::{Report, ledger};
 use crate::render::csv::Writer;
 
+/// The columns, in the order of the specification; those of flopcast begin with `x_`.
 const COLUMNS: &[&str] = &[
     "AvailabilityZone",
     "BilledCost",
@@ -77,10 +82,10 @@ const COLUMNS: &[&str] = &[
     "x_Co2eKgLocation",
 ];
 
-/// Whom a tariff of a stage is paid to, and for what.
+/// The provider that a tariff of a stage is paid to, and the product.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seller {
-    /// The stage: the training, or the years from this one on.
+    /// The stage: the training, or the years of service from this one on.
     stage: Stage,
     /// The tariff's name in the ledger.
     tariff: &'static str,
@@ -88,7 +93,7 @@ pub struct Seller {
     provider: String,
     /// Its region, where one is named.
     region: Option<String>,
-    /// Its name of the product.
+    /// The provider's name of the product.
     sku: String,
     /// On-demand price / this price before any discount.
     list: f64,
@@ -96,7 +101,7 @@ pub struct Seller {
     discount: f64,
 }
 
-/// Everything that the scenario rents from a price list.
+/// The products that the scenario rents from a price list, by stage and tariff.
 pub(crate) fn sellers(scenario: &Scenario) -> Vec<Seller> {
     let training = scenario.training.as_ref().and_then(|it| it.rent.as_ref());
     let service = scenario.inference.as_ref();
@@ -110,6 +115,7 @@ pub(crate) fn sellers(scenario: &Scenario) -> Vec<Seller> {
     rents.flat_map(|(stage, rent)| of_rent(stage, rent)).collect()
 }
 
+/// The products of one rent; none for a price of the user's own.
 fn of_rent(stage: Stage, rent: &Rent) -> Vec<Seller> {
     let discount = rent.discount.as_ref().map_or(0.0, |discount| discount.value.get());
     let Some(listed) = &rent.listed else { return Vec::new() };
@@ -129,7 +135,7 @@ fn of_rent(stage: Stage, rent: &Rent) -> Vec<Seller> {
     rent.tariffs.iter().filter_map(seller).collect()
 }
 
-/// Providers as their bills name them, with their service of machines.
+/// Providers by the name on their bills, with the name of their service of machines.
 const PROVIDERS: &[(&str, &str, &str)] = &[
     ("aws", "AWS", "Amazon Elastic Compute Cloud"),
     ("azure", "Microsoft", "Virtual Machines"),
@@ -137,7 +143,7 @@ const PROVIDERS: &[(&str, &str, &str)] = &[
     ("oci", "Oracle", "Compute"),
 ];
 
-/// The charges of the reports, a row per month and row of the ledger.
+/// The charges of the reports as CSV: a row per month and row of the ledger.
 pub fn charges(reports: &[Report]) -> String {
     let mut out = Writer::default();
     out.record(COLUMNS.iter().copied());
@@ -145,10 +151,10 @@ pub fn charges(reports: &[Report]) -> String {
         let start = start(report);
         for (index, row) in report.ledger.iter().enumerate() {
             let footprint = carries(report, index).map(|stage| footprint(report, stage));
-            for (month, amount) in &row.by_month {
-                // A charge that is not known has no cost, and its description says so.
-                let whole = row.amount.filter(|whole| *whole != 0.0);
-                let share = amount.zip(whole).map(|(amount, whole)| amount / whole);
+            // A charge that is not known has no cost, and its description says so; how much is used
+            // is known all the same.
+            let shares = row.entry.period.by_month(1.0);
+            for ((month, amount), (_, share)) in row.by_month.iter().zip(shares) {
                 let charge = Charge { report, row, month: *month, amount: *amount, share, start };
                 let cells: Vec<String> =
                     COLUMNS.iter().map(|column| charge.cell(column, footprint)).collect();
@@ -168,7 +174,8 @@ fn start(report: &Report) -> NaiveDate {
     date.with_day(1).unwrap_or(date)
 }
 
-/// The stage whose energy and carbon the row carries: the first row of the stage's devices.
+/// The stage whose energy and carbon the row carries; `None` unless it is the first row of the
+/// stage's devices.
 fn carries(report: &Report, index: usize) -> Option<Stage> {
     let devices =
         |row: &ledger::Row| matches!(row.entry.resource, Resource::Compute | Resource::Hardware);
@@ -186,23 +193,21 @@ fn footprint(report: &Report, stage: Stage) -> [Option<f64>; 2] {
     [Id::FacilityEnergy, Id::LocationCo2e].map(value)
 }
 
-/// One month of a row.
+/// One month of a row of the ledger.
 struct Charge<'a> {
     report: &'a Report,
     row: &'a ledger::Row,
     month: u32,
     amount: Option<f64>,
-    share: Option<f64>,
+    share: f64,
     start: NaiveDate,
 }
 
 impl Charge<'_> {
+    /// The text of a column; empty where the column does not apply or the figure is unknown.
     fn cell(&self, column: &str, footprint: Option<[Option<f64>; 2]>) -> String {
         let entry = &self.row.entry;
-        let part = |whole: Option<f64>| {
-            let share = self.share?;
-            Some(decimal(whole? * share))
-        };
+        let part = |whole: Option<f64>| Some(decimal(whole? * self.share));
         let seller = self.seller();
         let committed = seller.filter(|seller| seller.tariff.starts_with("reserved"));
         let machine = matches!(
@@ -298,7 +303,8 @@ impl Charge<'_> {
         }
     }
 
-    /// Whom the row is paid to: by its tariff, other rows of a stage to the stage's provider.
+    /// The provider that the row is paid to: that of its tariff, for other rows of a stage the
+    /// stage's. Owned hardware and staff are paid to none.
     fn seller(&self) -> Option<&Seller> {
         let entry = &self.row.entry;
         let rented = !matches!(entry.kind, Kind::Capex) && entry.resource != Resource::Staff;
@@ -311,7 +317,7 @@ impl Charge<'_> {
         exact.or_else(|| all.next()).filter(|_| rented)
     }
 
-    /// The contracted and the list price as multiples of what is paid: without the discount of a
+    /// The contracted and the list price as multiples of the price paid: without the discount of a
     /// commitment, and without the negotiated one as well.
     fn prices(seller: Option<&Seller>) -> [f64; 2] {
         let (list, discount) = seller.map_or((1.0, 0.0), |it| (it.list, it.discount));
@@ -319,6 +325,7 @@ impl Charge<'_> {
         [list, if discount < 1.0 { list / (1.0 - discount) } else { list }]
     }
 
+    /// The first moment of a month, counted from the start, in RFC 3339.
     fn date(&self, month: u32) -> String {
         let day = self.start.checked_add_months(Months::new(month)).unwrap_or(self.start);
         format!("{day}T00:00:00Z")
@@ -330,13 +337,14 @@ fn known(seller: &Seller) -> Option<&'static (&'static str, &'static str, &'stat
     PROVIDERS.iter().find(|(id, ..)| *id == seller.provider)
 }
 
-/// A decimal with its point, also where it is whole, without errors of rounding.
+/// A decimal with its point, also if it is whole, with 14 significant digits so that errors of
+/// rounding do not show.
 fn decimal(value: f64) -> String {
     let rounded = format!("{value:.13e}").parse().unwrap_or(value);
     format!("{rounded:?}")
 }
 
-/// FOCUS writes units in words: `Hours`, `GB-Months`.
+/// The unit in the words of FOCUS: `Hours`, `GB-Months`.
 fn focus_unit(unit: &str) -> String {
     match unit {
         "" => "Units".to_owned(),
@@ -347,6 +355,7 @@ fn focus_unit(unit: &str) -> String {
     }
 }
 
+/// The service category of FOCUS that a resource belongs to.
 fn category(resource: Resource) -> &'static str {
     match resource {
         Resource::Storage => "Storage",
@@ -357,6 +366,7 @@ fn category(resource: Resource) -> &'static str {
     }
 }
 
+/// The subcategory, whose names FOCUS 1.1 gives within each category.
 fn subcategory(resource: Resource) -> &'static str {
     match resource {
         Resource::Storage => "Other (Storage)",

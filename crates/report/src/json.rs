@@ -1,4 +1,7 @@
-//! The JSON snapshot: stable keys, units in the key, `null` for what is unknown.
+//! The JSON snapshot: stable keys, units in the key, `null` for a figure that is unknown.
+//!
+//! The schema `flopcast.estimate/1` only grows: a key keeps its meaning and its unit. `compare`,
+//! policies and portfolios read snapshots of earlier versions.
 
 use flopcast_core::estimate::{Id, Key};
 use flopcast_core::provenance::Step;
@@ -72,9 +75,10 @@ pub fn estimates(reports: &[Report]) -> String {
         [one] => estimate(one),
         many => many.iter().map(estimate).collect(),
     };
-    format!("{value:#}\n")
+    crate::text::json(&value)
 }
 
+/// The percentiles of a range, and the swing of each input.
 fn percentiles(interval: &Interval) -> Value {
     let mut map: Map<String, Value> = PERCENTILES
         .iter()
@@ -114,6 +118,7 @@ pub fn derivation(step: &Step) -> Value {
     })
 }
 
+/// Adds a value under a path of keys.
 fn insert(map: &mut Map<String, Value>, keys: &[&str], value: Value) {
     match keys {
         [] => {}

@@ -1,4 +1,5 @@
-//! The rows of the ledger, in a table, in Markdown, in JSON and by month.
+//! The rows of the ledger for documents: quantity and unit price in units that suit them, the basis
+//! of the price, and the amount by month.
 
 use std::sync::Arc;
 
@@ -12,22 +13,22 @@ use serde_json::{Value, json};
 
 use crate::doc::{Cell, Column, Grid};
 
-/// A row, ready to be shown.
+/// A row of the ledger, ready to be shown.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The resource, its stage and its period.
     pub entry: Entry,
-    /// How much: number and unit; none where it is unknown.
+    /// Number and unit of the quantity; `None` where it is unknown.
     pub quantity: Option<(f64, String)>,
     /// USD per that unit.
     pub unit_price: Option<f64>,
-    /// USD.
+    /// The amount in USD; `None` where it is unknown.
     pub amount: Option<f64>,
     /// USD by month from the start of the scenario.
     pub by_month: Vec<(u32, Option<f64>)>,
-    /// The basis of the unit price.
+    /// The sources of the unit price, for the page and the JSON.
     pub basis: Vec<String>,
-    /// How quantity and unit price come about.
+    /// The derivations of quantity and unit price, for the workbook.
     pub steps: Option<(Arc<Step>, Arc<Step>)>,
 }
 
@@ -39,7 +40,7 @@ pub fn rows(estimate: &Estimate) -> Vec<Row> {
 }
 
 impl Row {
-    /// A row of an estimate that was made with explanations.
+    /// A row of an estimate whose inputs recorded.
     pub fn new(line: &Line<Money>) -> Self {
         let quantity = line.quantity.as_ref().map(|step| fitting(step.value, step.dimension));
         let unit_price =
@@ -66,7 +67,7 @@ impl Row {
         }
     }
 
-    /// Its name in lists: `training.compute.on-demand`.
+    /// Its name in lists: stage, resource and detail, as `training.compute.on-demand`.
     pub fn path(&self) -> String {
         let Entry { stage, resource, detail, .. } = self.entry;
         let dot = if detail.is_empty() { "" } else { "." };
@@ -74,7 +75,7 @@ impl Row {
     }
 }
 
-/// The rows as a table.
+/// The rows as a table, in the order of the stages.
 pub(super) fn grid(rows: &[Row]) -> Grid {
     let words = ["stage", "item"].map(Column::words);
     let numbers = ["quantity", "USD each", "USD"].map(Column::numbers);

@@ -1,5 +1,14 @@
 //! Documents for people and programs: a subject builds a [`doc::Doc`], a renderer per form writes
 //! any of them.
+//!
+//! ```text
+//! Report, Comparison, Capacity, ...  --Subject::doc-->  Doc  --render-->  table, Markdown, CSV, HTML
+//!                                    --Subject::json-->  JSON with a schema of its own
+//! Report alone                       -->  page with pictures, workbook, FOCUS, model card, SCI statement
+//! ```
+//! [`Report`] is what a document about one scenario may show. [`subject`] has a file per subject,
+//! [`mod@render`] one per form and the registry of forms. Texts of users are escaped where they are
+//! rendered, by [`text`] and the renderer of the form.
 
 mod answer;
 pub mod carbon;
@@ -51,11 +60,11 @@ pub struct Load {
 /// Everything that a document about one scenario may show.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The scenario's name.
+    /// The scenario's description in one line.
     pub name: String,
-    /// The training in the words of a model card.
+    /// The training in the words of a model card; `None` for a scenario without training.
     pub card: Option<Card>,
-    /// Newest price and grid dates that the figures rest on.
+    /// The newest dates of prices and grids that the figures rest on.
     pub dates: Vec<(String, String)>,
     /// Every figure, in the order of the JSON.
     pub figures: Vec<Figure>,
@@ -69,7 +78,7 @@ pub struct Report {
     pub ledger: Vec<ledger::Row>,
     /// Payments for owned hardware: in the cash flow in place of the ledger's capex rows.
     pub purchases: Vec<ledger::Row>,
-    /// Whom the rent is paid to, by stage and tariff.
+    /// The providers that rent is paid to, by stage and tariff.
     pub sellers: Vec<focus::Seller>,
     /// The currency that is shown beside USD.
     pub currency: Option<Currency>,
@@ -85,7 +94,7 @@ pub struct Report {
     pub intervals: Vec<Interval>,
     /// Simulated latencies of a replica at several rates, in seconds.
     pub load: Vec<Load>,
-    /// The simulation's answer about the service, before the figures.
+    /// The simulation's answer about the service, which stands before the figures.
     pub service: Vec<Block>,
     /// Figures of a service at the ends of the 80 % interval of its step time, where no interval was
     /// sampled.
@@ -99,7 +108,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of an estimate that was made with explanations.
+    /// The report of an estimate whose inputs recorded. `predicted` is the step-time model's
+    /// prediction of the run.
     pub fn new(scenario: &Scenario, estimate: &Estimate, predicted: Option<&Predicted>) -> Self {
         let figures = estimate.figures();
         let observed = estimate.inference.as_ref().and_then(|it| it.observed.as_ref());
@@ -177,7 +187,7 @@ impl Report {
         }
     }
 
-    /// The inputs that nobody gave: name, value, why, and the publication it rests on.
+    /// The inputs that nobody gave: name, value, reason, and the publication that it rests on.
     pub fn assumptions(&self) -> impl Iterator<Item = (&str, String, &str, Option<&str>)> {
         let chosen =
             self.choices.iter().map(|it| (it.path, it.value.clone(), it.why.as_str(), None));
@@ -191,19 +201,19 @@ impl Report {
         inputs.chain(chosen)
     }
 
-    /// The range whose causes matter most: that of the total cost, where it has one.
+    /// The range whose causes are shown: that of the total cost, where it has one, else the first.
     pub fn widest(&self) -> Option<&Interval> {
         let costly = self.intervals.iter().find(|range| range.figure == Id::TotalCost);
         costly.or(self.intervals.first())
     }
 
-    /// A figure.
+    /// A figure of the forecast; `None` where it has no such figure.
     pub fn figure(&self, key: impl Into<Key>) -> Option<&Figure> {
         let key = key.into();
         self.figures.iter().find(|figure| figure.key == key)
     }
 
-    /// The figures of a section.
+    /// The figures of a section, in the order of the JSON.
     pub fn section(&self, section: Section) -> impl Iterator<Item = &Figure> {
         self.figures.iter().filter(move |figure| figure.section() == section)
     }
@@ -215,7 +225,7 @@ impl Report {
         filled.filter(|(_, figures)| !figures.is_empty())
     }
 
-    /// The years of service, each with its figures.
+    /// The years of service in their order, each with its figures.
     pub fn years(&self) -> Vec<(u32, Vec<&Figure>)> {
         let mut years: Vec<(u32, Vec<&Figure>)> = Vec::new();
         for figure in &self.figures {
@@ -243,7 +253,7 @@ fn headlines() -> impl Iterator<Item = Id> {
 }
 
 impl Report {
-    /// Says how far the predicted speed of a service may be off, and what that makes of its fleet.
+    /// Adds the interval of the predicted speed of a service, and what its ends make of the fleet.
     pub fn say_predicted(&mut self, predicted: uncertainty::Predicted) {
         let factor = predicted.factor;
         let (low, high) = (100.0 * (1.0 / factor - 1.0), 100.0 * (factor - 1.0));
@@ -262,7 +272,8 @@ impl Report {
     }
 }
 
-/// The layout and what is known of its step.
+/// Adds the layout of a predicted run, its runners-up and the interval of its speed; warns of a
+/// layout that does not fit, and of a device that no calibration has seen.
 fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
     let mut say = |declared, value| facts.push(Fact { declared, value });
     let Candidate { layout, memory, .. } = predicted.candidate;
@@ -310,14 +321,14 @@ fn interval(half_width: f64) -> String {
     format!("{low:+.0}% to {high:+.0}% (80% interval)")
 }
 
-/// First and last day.
+/// Adds the first and the last day.
 fn days(calendar: Calendar, facts: &mut Vec<Fact>) {
     let mut say = |declared, value| facts.push(Fact { declared, value });
     say(fact::FIRST_DAY, json!(calendar.start.to_string()));
     say(fact::LAST_DAY, json!(calendar.end.to_string()));
 }
 
-/// One warning per cause, with the figures that it leaves unknown.
+/// Warnings about unknown figures: one per cause, with the paths that it leaves unknown.
 fn unknowns(figures: &[Figure]) -> Vec<String> {
     let mut causes: Vec<(&str, Vec<String>)> = Vec::new();
     for figure in figures {
@@ -332,7 +343,7 @@ fn unknowns(figures: &[Figure]) -> Vec<String> {
     causes.into_iter().map(|(why, paths)| format!("{} unknown: {why}", paths.join(", "))).collect()
 }
 
-/// Adds the inputs that a derivation starts from, one of a name, in the order in which they are
+/// Adds the inputs from which a derivation starts, one of a name, in the order in which they are
 /// met.
 fn collect(step: &Arc<Step>, walked: &mut BTreeSet<*const Step>, inputs: &mut Vec<Arc<Step>>) {
     // Derivations share most of their steps: each is walked once.

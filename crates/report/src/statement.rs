@@ -1,5 +1,5 @@
-//! Statements that others ask for: the carbon of a model card, the statement of a software
-//! carbon intensity.
+//! Statements in forms that others ask for: the carbon of a model card on the Hub, the statement of
+//! a software carbon intensity.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ use crate::doc::{Block, Cell, Column, Doc, Grid};
 use crate::render::markdown;
 use crate::text::visible;
 
-/// The metadata of a Hugging Face model card, in grams of CO2e.
+/// The metadata of a Hugging Face model card (`co2_eq_emissions`), in grams of location-based CO2e.
 ///
 /// # Errors
-/// Several scenarios, one without training, or one whose carbon is unknown.
+/// If there are several scenarios, the scenario trains nothing, or the carbon is unknown.
 pub fn model_card(reports: &[Report]) -> Result<String> {
     let report = single(reports, "a model card")?;
     let none = || Error::input("the scenario trains nothing, so there is nothing for a model card");
@@ -44,10 +44,11 @@ pub fn model_card(reports: &[Report]) -> Result<String> {
     Ok(text)
 }
 
-/// The terms of SCI = (E x I + M) per R (ISO/IEC 21031), as far as the scenario says them.
+/// The terms of SCI = (E x I + M) per R (ISO/IEC 21031) as Markdown, as far as the scenario says
+/// them.
 ///
 /// # Errors
-/// Several scenarios.
+/// If there are several scenarios.
 pub fn sci(reports: &[Report]) -> Result<String> {
     let report = single(reports, "a statement")?;
     let mut doc = Doc::titled(format!("Software carbon intensity: {}", report.name));
@@ -76,6 +77,10 @@ pub fn sci(reports: &[Report]) -> Result<String> {
     Ok(markdown::text(&doc))
 }
 
+/// The one report.
+///
+/// # Errors
+/// If there are several.
 fn single<'a>(reports: &'a [Report], what: &str) -> Result<&'a Report> {
     match reports {
         [report] => Ok(report),

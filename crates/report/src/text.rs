@@ -1,4 +1,17 @@
 //! Cutting, wrapping and escaping of text: the one place for each.
+//!
+//! Texts of users and of files they name reach a terminal, a page, a spreadsheet or a pull request.
+//! [`visible`] writes characters that act there (control characters, marks of writing direction,
+//! characters without width) as escapes; each renderer then escapes the marks of its own form.
+//!
+//! ```
+//! use flopcast_report::text::visible;
+//! assert_eq!(visible("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+//! ```
+
+use std::fmt::Write as _;
+
+use flopcast_core::diagnostic::acts;
 
 /// Breaks a text at spaces into lines of at most `width` characters where words allow it.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
@@ -18,7 +31,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Characters of a text.
+/// The number of characters of a text, as a terminal counts them.
 pub fn length(text: &str) -> usize {
     text.chars().count()
 }
@@ -38,24 +51,6 @@ pub fn cut(text: &str, width: usize) -> String {
     }
 }
 
-/// True if a character has no shape of its own, but acts on a terminal or on what stands beside
-/// it: control characters, marks of writing direction, characters without width, tags.
-fn acts(character: char) -> bool {
-    let invisible = matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    character.is_control() || invisible
-}
-
 /// The text in one line, with every character that acts written as an escape: `\n`, `\u{1b}`.
 pub fn visible(text: &str) -> String {
     escaped(text, |_| false)
@@ -66,6 +61,22 @@ pub fn visible_lines(text: &str) -> String {
     escaped(text, |character| matches!(character, '\n' | '\t'))
 }
 
+/// A value as JSON, in lines; what acts on a terminal is escaped as JSON does it.
+pub fn json(value: &serde_json::Value) -> String {
+    let mut out = String::new();
+    for character in format!("{value:#}\n").chars() {
+        if acts(character) && character != '\n' {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// The text with every character that acts written as an escape, unless it is `kept`.
 fn escaped(text: &str, kept: fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -103,6 +114,10 @@ mod tests {
         ] {
             assert_eq!(visible(text), expected);
         }
+        let value = serde_json::json!("a\u{9b}\u{202e}\u{e0041}\n");
+        let text = json(&value);
+        assert_eq!(text, "\"a\\u009b\\u202e\\udb40\\udc41\\n\"\n");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
         assert_eq!(visible_lines("a\n\tb\u{1b}[1m"), "a\n\tb\\u{1b}[1m");
     }
 }

@@ -1,4 +1,4 @@
-//! The derivation of a figure as a tree.
+//! The derivation of a figure as a tree, for `explain` on a terminal.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use flopcast_core::provenance::{Expr, Step};
 
 use crate::text::wrap;
 
-/// The tree from a figure down to the scenario's lines and the catalog's rows; a step that was
-/// printed once is only named again.
+/// The tree from a figure down to the scenario's lines and the catalog's rows. A step that was
+/// printed once is only named again. Lines are at most 80 columns wide where words allow it.
 pub fn derivation(step: &Arc<Step>) -> String {
     let mut out = String::new();
     let mut printed = Vec::new();
@@ -16,6 +16,8 @@ pub fn derivation(step: &Arc<Step>) -> String {
     out
 }
 
+/// Writes a step and those below it; `lead` stands before its first line, `below` before all
+/// others.
 fn write_step(
     step: &Arc<Step>,
     lead: &str,

@@ -1,8 +1,14 @@
 //! A quantity as the user gives it: a value, a range or an estimate of three points, perhaps with
 //! the reason for it.
 //!
-//! The forms in a file are `1.2 USD/h`, `1.1..1.3 USD/h`, `{value: 1.2 USD/h, source: "our bill"}`
-//! and `{low: ..., mode: ..., high: ...}`.
+//! ```text
+//! 1.2 USD/h
+//! 1.1..1.3 USD/h                                 5th and 95th percentile
+//! {value: 1.2 USD/h, source: "our bill"}
+//! {low: 0.9 USD/h, mode: 1.1 USD/h, high: 1.6 USD/h}   a PERT distribution
+//! ```
+//! A [`Given`] becomes an [`Input`] whose basis is its line in the file. The type of the quantity
+//! says which units do, the [`Domain`] which values.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -36,15 +42,15 @@ pub trait Domain {
     fn refuses(stored: f64) -> Option<&'static str>;
 }
 
-/// Every value that makes sense in the quantity.
+/// The domain of a key that takes every value which makes sense in the quantity.
 #[derive(Clone, Copy, Debug)]
 pub struct Any;
 
-/// Values above zero.
+/// The domain of a key that takes values above zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Positive;
 
-/// Changes that are not negative.
+/// The domain of a key that takes changes which are not negative.
 #[derive(Clone, Copy, Debug)]
 pub struct NonNegative;
 

@@ -1,8 +1,15 @@
-//! The terms on which devices are rented, as the user types them.
+//! The terms on which devices are rented, as the user types them: a plan, a mix of plans by shares,
+//! or a price of one's own.
+//!
+//! ```text
+//! purchase: spot
+//! purchase: {reserved-1y: 60 %, on-demand: 40 %}
+//! purchase: {price: 2.10 USD/device-h}
+//! ```
 
 use std::borrow::Cow;
 
-use flopcast_core::catalog::Purchase as Plan;
+use flopcast_core::catalog::Purchase;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{DevicePrice, InstancePrice, Measure, Share};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -15,11 +22,11 @@ use super::reader::Located;
 
 /// The terms on which devices are rented.
 #[derive(Clone, Debug)]
-pub enum Purchase {
+pub enum PurchaseTerms {
     /// A plan of the price list.
-    Plan(Plan),
+    Plan(Purchase),
     /// Several plans, each for a share of the devices; the shares add up to 100 %.
-    Mix(Vec<(Plan, Given<Share>)>),
+    Mix(Vec<(Purchase, Given<Share>)>),
     /// The user's own price of one device, such as 2.10 USD/device-h.
     PerDevice(Given<DevicePrice>),
     /// The user's own price of an instance, such as 16.80 USD/instance-h; the catalog knows the
@@ -27,32 +34,32 @@ pub enum Purchase {
     PerInstance(Given<InstancePrice>),
 }
 
-/// Plans of a price list, by name.
+/// The plans of a price list, by name.
 const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
-/// Keys of a section: a price of one's own, or the plans of a mix.
+/// The keys of a section: a price of one's own, or the plans of a mix.
 const KEYS: &[&str] = &["price", "on-demand", "spot", "reserved-1y", "reserved-3y"];
 
 /// The plan of a name.
-fn plan<E: serde::de::Error>(name: &str, expected: &'static [&'static str]) -> Result<Plan, E> {
-    let known = Plan::ALL.into_iter().find(|known| known.name() == name);
+fn plan<E: serde::de::Error>(name: &str, expected: &'static [&'static str]) -> Result<Purchase, E> {
+    let known = Purchase::ALL.into_iter().find(|known| known.name() == name);
     known.ok_or_else(|| E::unknown_variant(name, expected))
 }
 
-impl<'de> Deserialize<'de> for Purchase {
+impl<'de> Deserialize<'de> for PurchaseTerms {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Purchases;
         impl<'de> Visitor<'de> for Purchases {
-            type Value = Purchase;
+            type Value = PurchaseTerms;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(
                     "on-demand, spot, reserved-1y, reserved-3y, a mix such as \
                      {reserved-1y: 60 %, on-demand: 40 %}, or {price: 2.10 USD/device-h}",
                 )
             }
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Purchase, E> {
-                plan(name, PLANS).map(Purchase::Plan)
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<PurchaseTerms, E> {
+                plan(name, PLANS).map(PurchaseTerms::Plan)
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Purchase, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PurchaseTerms, A::Error> {
                 let (mut price, mut mix) = (None, Vec::new());
                 while let Some(key) = map.next_key::<String>()? {
                     if key == "price" {
@@ -72,8 +79,11 @@ impl<'de> Deserialize<'de> for Purchase {
     }
 }
 
-/// A mix of plans, whose shares must add up to all devices.
-fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
+/// A mix of plans.
+///
+/// # Errors
+/// If the shares do not add up to 100 %, or one is a range.
+fn mixed(mix: Vec<(Purchase, Given<Share>)>) -> Result<PurchaseTerms, String> {
     if mix.iter().any(|(_, share)| !matches!(share.spread, Spread::Point(_))) {
         return Err("the shares of a mix are single values, not ranges".to_owned());
     }
@@ -81,26 +91,32 @@ fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
     if (sum - 1.0).abs() > 1e-6 {
         return Err(format!("the shares of a mix add up to 100 %, not {} %", number(100.0 * sum)));
     }
-    Ok(Purchase::Mix(mix))
+    Ok(PurchaseTerms::Mix(mix))
 }
 
 /// The user's own price; its unit says whether it is that of a device or of an instance.
-fn own(price: Located<Json>) -> Result<Purchase, String> {
+///
+/// # Errors
+/// If it is no price, or not above zero.
+fn own(price: Located<Json>) -> Result<PurchaseTerms, String> {
     if price.value.to_string().contains("instance") {
-        Given::from_json(price).and_then(above_zero).map(Purchase::PerInstance)
+        Given::from_json(price).and_then(above_zero).map(PurchaseTerms::PerInstance)
     } else {
-        Given::from_json(price).and_then(above_zero).map(Purchase::PerDevice)
+        Given::from_json(price).and_then(above_zero).map(PurchaseTerms::PerDevice)
     }
 }
 
-/// The price, or an error if a part of its range is not above zero.
+/// The price.
+///
+/// # Errors
+/// If a part of its range is not above zero.
 fn above_zero<Q: Measure>(price: Given<Q>) -> Result<Given<Q>, String> {
     let lowest =
         price.spread.distribution().map_or(price.spread.central().stored(), |d| d.quantile(1e-9));
     if lowest > 0.0 { Ok(price) } else { Err("this price is not above zero".to_owned()) }
 }
 
-impl JsonSchema for Purchase {
+impl JsonSchema for PurchaseTerms {
     fn schema_name() -> Cow<'static, str> {
         "Purchase".into()
     }

@@ -43,7 +43,7 @@ pub fn faults<T: DeserializeOwned>(node: &Node) -> Vec<Error> {
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its place in the file.
     pub place: Place,
 }
 
@@ -124,6 +124,7 @@ impl de::Error for Refusal {
     }
 }
 
+/// Reads a node of the tree.
 #[derive(Clone, Copy)]
 struct Reader<'a>(&'a Node);
 
@@ -135,6 +136,7 @@ impl IntoDeserializer<'_, Refusal> for Reader<'_> {
 }
 
 impl Reader<'_> {
+    /// The result, whose error gets this node's place where it has none.
     fn located<T>(self, result: Result<T, Refusal>) -> Result<T, Refusal> {
         result.map_err(|Refusal(error)| Refusal(error.at(Some(&self.0.place))))
     }

@@ -1,7 +1,7 @@
 //! The requests to a service, as the user types them: rate, lengths, classes, objectives and the
 //! course of the load over a week.
 
-use flopcast_core::quantity::{RequestRate, Share, Time, TokensPerRequest, YearlyRate};
+use flopcast_core::quantity::{RequestRate, Requests, Share, Time, TokensPerRequest, YearlyRate};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,6 +19,13 @@ pub struct Traffic {
     pub input_tokens: Option<Lengths>,
     /// Output tokens; none for an encoder.
     pub output_tokens: Option<Lengths>,
+    /// Tokens that all prompts begin with, on top of their own: instructions, tools. They are computed
+    /// and held once.
+    pub system_prompt: Option<Given<TokensPerRequest>>,
+    /// Conversations: each request is a turn of one, `input_tokens` are those that it adds.
+    pub sessions: Option<Sessions>,
+    /// A job that ends, in place of requests without end.
+    pub job: Option<Job>,
     /// Images of each request, whose tokens come on top of its input tokens; the model's tower runs
     /// once for each.
     pub images: Option<Located<u64>>,
@@ -26,6 +33,11 @@ pub struct Traffic {
     pub image_size: Option<Located<u64>>,
     /// Sound of each request, whose tokens come on top of its input tokens: `30 s`.
     pub audio: Option<Given<Time>>,
+    /// Steps in which a pipeline of diffusion makes each image or video; those usual for it.
+    pub steps: Option<Located<u64>>,
+    /// Strength of classifier-free guidance; above 1 each step runs twice, unless the denoiser takes
+    /// the strength as an input. As is usual for the pipeline.
+    pub guidance: Option<Located<f64>>,
     /// Kinds of requests, each with its own lengths and SLO; shares add up to 100 %.
     #[serde(default)]
     pub classes: Vec<Class>,
@@ -43,6 +55,27 @@ pub struct Traffic {
     pub weekdays: Option<Located<Vec<f64>>>,
     /// Growth of the rate; 0 %/year.
     pub growth: Option<Given<YearlyRate>>,
+}
+
+/// Conversations. The prompt of a turn is all that came before it and a text of its own; what the
+/// cache still holds of it is not computed again.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    /// Turns of a conversation.
+    pub turns: Located<u64>,
+    /// Mean time from an answer to the next turn.
+    pub think_time: Given<Time>,
+}
+
+/// Requests that all must be answered by a time: documents, an evaluation, synthetic data.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// How many there are: `2M`.
+    pub requests: Given<Requests>,
+    /// The time that the job may take: `36 h`.
+    pub within: Given<Time>,
 }
 
 /// A kind of request.

@@ -1,4 +1,8 @@
-//! Aims: a figure under a short name, or any figure by its path.
+//! Aims: a figure under a short name, or any figure by its path, to be as low or as high as
+//! possible.
+//!
+//! `cost` and the other short names are marks in the table of figures; `max:training.mfu` names any
+//! path.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::figure::DECLARED;
@@ -6,8 +10,8 @@ use flopcast_core::estimate::{Estimate, Figure, Id, Key};
 
 use super::snapshot::Told;
 
-/// Figures that go by a short name, of which a forecast has the first that it has: the name, the
-/// key that tables give it, the figure.
+/// The figures that go by a short name: the name, the key that tables give it, the figure. A
+/// forecast has the first of a name that it has.
 fn named() -> impl Iterator<Item = (&'static str, &'static str, Id)> {
     DECLARED.iter().filter_map(|row| row.aim().map(|(name, key)| (name, key, row.id)))
 }
@@ -41,18 +45,18 @@ impl Aim {
         Self { key, paths, figures, most }
     }
 
-    /// The figure of a forecast, if it has it.
+    /// The figure of a forecast; `None` if the forecast has none.
     pub fn of<'a>(&self, figures: &'a [Figure]) -> Option<&'a Figure> {
         self.paths.iter().find_map(|path| figures.iter().find(|figure| figure.path == *path))
     }
 
-    /// Its value in a forecast; none where there is none or it is unknown.
+    /// Its value in a forecast; `None` if the forecast has no such figure or does not know it.
     pub fn value_in(&self, estimate: &Estimate) -> Option<f64> {
         let there = |key: &&Key| !estimate.read(key).is_absent();
         estimate.value(self.figures.iter().find(there)?)
     }
 
-    /// True if a forecast has it, be it unknown.
+    /// True if a forecast has the figure, known or not.
     pub fn is_in(&self, estimate: &Estimate) -> bool {
         self.figures.iter().any(|key| !estimate.read(key).is_absent())
     }
@@ -72,7 +76,8 @@ impl Aim {
         self.among(figures)?.value
     }
 
-    /// Its value, the less the better; none where the forecast lacks it or does not know it.
+    /// The value as a rank, the less the better; `None` if the forecast lacks it or does not know
+    /// it.
     pub fn rank(&self, value: Option<f64>) -> Option<f64> {
         value.map(|value| if self.most { -value } else { value })
     }

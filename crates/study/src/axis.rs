@@ -1,10 +1,16 @@
 //! An axis: a key of the scenario and its values, as a list or a range.
+//!
+//! ```text
+//! --vary training.hardware.count=64..1024*2        64, 128, 256, 512, 1024
+//! --vary training.hardware.count=64..256+64        64, 128, 192, 256
+//! --vary inference.precision=bf16,fp8
+//! ```
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::text::split_number;
 use flopcast_scenario::document::{Node, parse};
 
-/// More values of one axis are a mistake.
+/// The most values of one axis; more are a mistake.
 const MOST_CHOICES: usize = 100_000;
 
 /// The axes that vary.
@@ -94,7 +100,7 @@ impl Axis {
     }
 }
 
-/// Splits at commas that are not inside brackets or quotes.
+/// Splits at commas that are outside of brackets and quotes.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut quote, mut start) = (Vec::new(), 0_i32, None, 0);
     for (at, c) in text.char_indices() {
@@ -114,13 +120,13 @@ fn split(text: &str) -> Vec<&str> {
     parts.into_iter().filter(|part| !part.is_empty()).collect()
 }
 
-/// A number and, as it is written, its unit.
+/// A number and its unit as it is written; `None` if there is no number.
 fn number(text: &str) -> Option<(f64, &str)> {
     let (number, unit) = split_number(text.trim());
     Some((number.replace('_', "").parse().ok()?, unit))
 }
 
-/// The values of `low..high*factor` or `low..high+step`; none where the text is no range.
+/// The values of `low..high*factor` or `low..high+step`; `None` if the text is no range.
 fn range(text: &str) -> Option<Result<Vec<String>, String>> {
     let (low, rest) = text.split_once("..")?;
     let Some(at) = rest.find(['*', '+']) else {

@@ -1,5 +1,12 @@
-//! The fleet that keeps a service's SLO: the simulator finds what a replica takes, the ledger
-//! what the fleet costs.
+//! The fleet that keeps a service's SLO: the simulator finds what a replica takes, the ledger what
+//! the fleet costs.
+//!
+//! The highest rate of a replica is found by bisection over simulated runs (`serving::capacity`);
+//! the fleet is ceil(peak / (rate x target utilisation)) + redundancy. The interval of both comes
+//! from the back-test: a latency that is off by a factor is one whose bound is off by it, so the
+//! search is repeated with bounds that are tighter and looser by the 80 % interval of the latency
+//! that limits the rate. For a queue that grows without end the rate itself is divided and
+//! multiplied by the factor.
 
 mod fit;
 mod networks;
@@ -21,16 +28,17 @@ use flopcast_core::serving::instance::Instances;
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::plan::{Length, Router as GivenRouter};
 use flopcast_core::serving::simulator::{
-    ClassReport, Histogram, Report, Router, Server, Simulation, StepTime,
+    Arrival, ClassReport, Histogram, Replicas, Report, Router, Server, Simulation, StepTime,
 };
-use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
+use flopcast_core::serving::traffic::{Class, Lengths, Session, Source, Traffic};
+use rayon::prelude::*;
 
-/// A sized service.
+/// A sized service: the fleet, the simulation that it rests on, and its forecast.
 #[derive(Clone, Debug)]
 pub struct Capacity {
     /// The scenario with the simulated replica in it, and its forecast.
     pub forecast: Engine,
-    /// See `forecast`.
+    /// The forecast of that engine, with derivations.
     pub estimate: Estimate,
     /// A description of a replica.
     pub engaged: Engaged,
@@ -64,7 +72,7 @@ pub struct Found {
     pub fleet: Fleet,
     /// Latencies of a replica from a tenth of its highest rate up to it.
     pub load: Vec<(RequestRate, ClassReport)>,
-    /// The 80 % interval.
+    /// The 80 % interval of the rate and of the fleet.
     pub interval: Interval,
 }
 
@@ -78,9 +86,10 @@ pub struct Interval {
     pub rate: (Option<RequestRate>, RequestRate),
     /// The fleets for these rates.
     pub fleet: (Option<Fleet>, Fleet),
-    /// Where longer latencies break an SLO at any load: what can be promised all the same.
+    /// The answer where longer latencies break an SLO at any load: what can be promised all the
+    /// same.
     pub within_error: Option<WithinError>,
-    /// What it is wider for, in words.
+    /// The reason why the interval is wider than usual, in words; `None` where it is the usual one.
     pub regime: Option<&'static str>,
 }
 
@@ -95,19 +104,20 @@ pub struct WithinError {
     pub promise: Time,
 }
 
-/// The standard normal quantile of 80 % / that of 90 %: half-widths are of two-sided 80 % intervals.
+/// The standard normal quantile of 80 % / that of 90 %, since half-widths are those of two-sided 80
+/// % intervals.
 const ONE_SIDED: f64 = 0.8416 / 1.2816;
 
-/// How a fleet is searched for.
+/// The settings of a search for a fleet.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The serving calibration.
     pub calibration: &'a Calibration,
-    /// How thorough the search is.
+    /// The length of the simulated runs and the width at which the search ends.
     pub search: &'a Search,
-    /// Every request at the peak is kept.
+    /// True if every request at the peak is kept.
     pub records: bool,
-    /// Hears what is being simulated and the share that is done.
+    /// A listener to what is being simulated and the share that is done.
     pub progress: &'a dyn Fn(&str, f64),
 }
 
@@ -115,8 +125,8 @@ pub struct Question<'a> {
 /// tokens, or of replicas that answer batch by batch. Ranges enter with their central value.
 ///
 /// # Errors
-/// A scenario without a service; a model that does not fit, with what would make it fit; an SLO
-/// that no load keeps, with the bound that forbids it.
+/// If the scenario has no service, the model does not fit (with what would make it fit), or no load
+/// keeps the SLO (with the bound that forbids it).
 pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Result<Capacity> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
@@ -130,15 +140,19 @@ pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> 
     }
 }
 
+/// Sizes a fleet of engines that generate tokens.
+///
+/// # Errors
+/// As [`size`].
 fn generative(
     scenario: &Scenario,
     (service, instances): (&Service, &Instances),
     catalog: &Catalog,
     question: &Question<'_>,
 ) -> Result<Capacity> {
-    let Question { search, records, .. } = *question;
+    let Question { search, .. } = *question;
     let mut warnings = Vec::new();
-    let traffic = traffic(service)?;
+    let mut traffic = traffic(service)?;
     let length = traffic.mean_lengths();
     let engines = instances
         .under(&service.replica, &service.demand, length)
@@ -150,15 +164,27 @@ fn generative(
         queue_limit: queue_limit(search) as usize,
         ..engines.simulation()
     };
+    if let Source::Random { classes, .. } = &mut traffic.source {
+        let alone = alone(&simulation, length);
+        for session in classes.iter_mut().filter_map(|class| class.session.as_mut()) {
+            session.held = engines.decode.memory.tokens.value * f64::from(engines.decode.count);
+            session.answer = alone;
+        }
+    }
     let regime = instances.regime();
     let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
-    let kept = Simulation { records, ..simulation.clone() };
-    let at_peak = |fleet: &Fleet, peak| at_peak(service, &kept, &traffic, fleet, peak, search);
+    let servers = |count: u64, records: bool| {
+        let kept = Simulation { records, ..simulation.clone() };
+        match router(service) {
+            _ if count == 1 => Some(kept),
+            Some(router) => Some(kept.times(count as u32, router)),
+            None => None,
+        }
+    };
     let held = engines.decode.memory.sequences.min(service.replica.max_batch.value).floor();
-    let found =
-        task.solve(&simulation, Limit::interval, at_peak, &mut warnings).map_err(|error| {
-            error.hint(format!("the memory holds {} requests at once", text::count(held)))
-        })?;
+    let found = task.solve(servers, Limit::interval, &mut warnings).map_err(|error| {
+        error.hint(format!("the memory holds {} requests at once", text::count(held)))
+    })?;
     if found.planned.rejected > 0 {
         let share = 100.0 * found.planned.rejected as f64 / found.planned.arrived.max(1) as f64;
         warnings.push(format!(
@@ -166,25 +192,38 @@ fn generative(
         ));
     }
     let closed = ReplicaLimits::of(&service.recorded())?;
-    let limits = ReplicaLimits { max_rate: max_rate(&found.highest), ..closed };
     capacity(
         scenario,
         catalog,
         found,
         objective,
-        limits,
+        closed,
         Engaged::Engine(instances.engine.clone(), engines.decode.memory),
         warnings,
     )
 }
 
-/// The forecast of a fleet that was found.
+/// Time of an answer of mean lengths that is alone on a replica.
+fn alone<S: StepTime>(simulation: &Simulation<'_, S>, (input, output): (f64, f64)) -> Time {
+    let tokens = |mean: f64| mean.round().max(1.0) as u32;
+    let request = Arrival {
+        at: Time::default(),
+        input: tokens(input),
+        output: tokens(output),
+        cached: 0,
+        class: 0,
+    };
+    let answered = simulation.open([request]).all().e2e.mean();
+    Time::from_stored(answered.unwrap_or_default())
+}
+
+/// The forecast of a fleet that was found; `closed` are the limits by closed form.
 fn capacity(
     scenario: &Scenario,
     catalog: &Catalog,
     found: Found,
     objective: Objective,
-    limits: ReplicaLimits,
+    closed: ReplicaLimits,
     engaged: Engaged,
     warnings: Vec<String>,
 ) -> Result<Capacity> {
@@ -192,13 +231,15 @@ fn capacity(
     let inputs = scenario.inference.as_ref().map_or_else(Vec::new, |it| it.demand.leaves());
     let observed = Observed { inputs, ..observed(&found, &objective, &engaged) };
     let observed = Arc::new(observed);
-    let simulated = Simulated { limits, latency, observed };
+    let by_means = closed.max_rate.value();
+    let limits = ReplicaLimits { max_rate: max_rate(&found.highest), ..closed };
+    let simulated = Simulated { limits, latency, closed: by_means, observed };
     let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
     let estimate = forecast.recorded().run()?;
     Ok(Capacity { forecast, estimate, engaged, found, objective, warnings })
 }
 
-/// Statistics beside those that the forecast rests on.
+/// The statistics of the run at the peak, beside those that the forecast rests on.
 fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed {
     let planned = &found.planned;
     let used = planned.answering();
@@ -227,17 +268,25 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
         },
         Engaged::Network(times) => {
             let ends = times.first().copied().zip(times.last().copied());
-            Observed { batch_times: ends.map(|(one, most)| [one, most]), ..general }
+            // Nothing is generated: the answer has no first token.
+            let whole = |it: ClassReport| ClassReport { ttft: Histogram::default(), ..it };
+            let classes = general.classes.iter().cloned().map(|(name, it)| (name, whole(it)));
+            Observed {
+                batch_times: ends.map(|(one, most)| [one, most]),
+                all: whole(general.all.clone()),
+                classes: classes.collect(),
+                ..general
+            }
         }
     }
 }
 
-/// Requests that wait where a load is given up as too high.
+/// The number of waiting requests at which a load is given up as too high.
 fn queue_limit(search: &Search) -> u64 {
     (search.requests / 2).max(1000)
 }
 
-/// A fleet to find.
+/// A fleet to find: the service, its traffic and SLO, and the settings of the search.
 struct Task<'a> {
     service: &'a Service,
     traffic: &'a Traffic,
@@ -246,37 +295,169 @@ struct Task<'a> {
     question: &'a Question<'a>,
 }
 
+/// How the next request finds its replica; none where it makes no difference: any replica gets it, and
+/// requests are drawn one by one, so that those of each are drawn like those of all.
+fn router(service: &Service) -> Option<Router> {
+    let demand = &service.demand;
+    let poisson = demand.trace.is_none() && (demand.burstiness.value - 1.0).abs() < 1e-9;
+    match demand.router {
+        GivenRouter::Random if poisson => None,
+        GivenRouter::Random => Some(Router::Random(1)),
+        GivenRouter::RoundRobin => Some(Router::RoundRobin),
+        GivenRouter::LeastOutstanding => Some(Router::LeastOutstanding),
+    }
+}
+
+/// Replicas that are simulated together, and the highest rate of each.
+struct Group<S> {
+    server: Replicas<S>,
+    /// Runs that are long enough for so many.
+    search: Search,
+    highest: HighestRate,
+}
+
+/// Replicas of a simulation of the whole fleet at most: a part of a larger one takes its part of the
+/// requests.
+const MOST_TOGETHER: u64 = 256;
+/// Requests of such a simulation at most / those of a run of one replica.
+const MOST_OF_FLEET: u64 = 20;
+/// Requests of each replica in it, for each that it works on at once.
+const TURNS: u64 = 4;
+/// Fleets that are tried.
+const TRIES: u32 = 5;
+
 impl Task<'_> {
+    /// The peak that the fleet is for.
+    fn peak(&self) -> RequestRate {
+        self.service.rate.value * self.service.peak_to_mean.value
+    }
+
+    /// So many replicas together at their highest rate, which is near that.
+    fn together<S: Server>(
+        &self,
+        server: S,
+        count: u64,
+        near: RequestRate,
+        progress: &dyn Fn(f64),
+    ) -> Result<Group<S>> {
+        let usual = *self.question.search;
+        let each = (server.concurrency() / count * TURNS).clamp(1000, usual.requests.max(1000));
+        let most = usual.requests.saturating_mul(MOST_OF_FLEET);
+        let requests = (each * count).clamp(usual.requests, most.max(usual.requests));
+        let search = Search { requests, seeds: usual.seeds.min(2), ..usual };
+        let server = Replicas { server, count };
+        let near = Some(near * count as f64);
+        let traffic = self.traffic.over(count);
+        let found = highest_rate(&server, &traffic, self.objective, &search, near, progress)?;
+        let highest = HighestRate {
+            rate: found.rate / count as f64,
+            breaks_at: found.breaks_at / count as f64,
+            ..found
+        };
+        Ok(Group { server, search, highest })
+    }
+
+    /// The replicas that stand for the fleet: one where it sees in the fleet what it would see alone;
+    /// else as many behind the router as the peak needs at the rate that they keep together. More of
+    /// them smooth bursts better, so the least number that suffices is looked for between one that
+    /// does and one that does not.
+    fn group<S: Server>(
+        &self,
+        servers: &impl Fn(u64, bool) -> Option<S>,
+        progress: &dyn Fn(f64),
+    ) -> Result<Group<S>> {
+        let (search, none) = (*self.question.search, || Error::limit("there is no replica"));
+        let server = Replicas { server: servers(1, false).ok_or_else(none)?, count: 1 };
+        let is_one = servers(2, false).is_none();
+        let share = |share: f64| progress(if is_one { share } else { 0.3 * share });
+        let alone = highest_rate(&server, self.traffic, self.objective, &search, None, &share)
+            .map(|highest| Group { server, search, highest });
+        let needed =
+            |rate: RequestRate| Ok::<_, Error>(fleet_for(self.service, self.peak(), rate)?.needed);
+        // What one replica cannot keep alone, since requests come together, many may.
+        let by_means = ReplicaLimits::of(self.service)?.max_rate.value() * 0.5;
+        let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means));
+        if is_one || alone.as_ref().is_ok_and(|it| needed(it.highest.rate).is_ok_and(|it| it == 1))
+        {
+            return alone;
+        }
+        let (mut least, mut found, mut count) = (0, None, needed(rate)?.min(MOST_TOGETHER));
+        for tried in 0..TRIES {
+            let Some(server) = servers(count, false) else { break };
+            let part =
+                |share: f64| progress(0.3 + 0.7 * (f64::from(tried) + share) / f64::from(TRIES));
+            let enough = match self.together(server, count, rate, &part) {
+                Ok(group) => {
+                    rate = group.highest.rate;
+                    let enough = needed(rate)?.min(MOST_TOGETHER);
+                    if enough <= count {
+                        found = Some(group);
+                    }
+                    enough
+                }
+                // So few do not keep it at any rate.
+                Err(_) => 2 * count,
+            };
+            let high = found.as_ref().map_or(MOST_TOGETHER + 1, |it: &Group<S>| it.server.count);
+            if enough > count {
+                least = count;
+            }
+            // Within a twentieth it is the fleet.
+            if enough <= count && enough + count / 20 >= count || high <= least + 1 {
+                break;
+            }
+            count = if (least + 1..high).contains(&enough) {
+                enough
+            } else {
+                u64::midpoint(least, high)
+            };
+            count = count.clamp(1, MOST_TOGETHER);
+        }
+        match (found, alone) {
+            (Some(group), _) => Ok(group),
+            (None, alone) => alone,
+        }
+    }
+
     /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval
-    /// of the calibration that `error_of` names for what limits the rate.
+    /// of the calibration that `error_of` names for the latency that limits the rate.
+    ///
+    /// # Errors
+    /// If no load keeps the SLO, or the calibration lacks an interval.
     fn solve<S: Server>(
         &self,
-        server: &S,
+        servers: impl Fn(u64, bool) -> Option<S>,
         error_of: impl Fn(Limit) -> &'static str,
-        at_peak: impl FnOnce(&Fleet, RequestRate) -> Report,
         warnings: &mut Vec<String>,
     ) -> Result<Found> {
-        let Self { service, traffic, objective, regime, question } = *self;
-        let Question { calibration, search, progress, .. } = *question;
+        let Self { service, objective, regime, question, .. } = *self;
+        let Question { calibration, progress, records, .. } = *question;
         if objective.is_empty() {
             warnings.push(
                 "no inference.slo is given: a replica is loaded until its queue grows without end"
                     .to_owned(),
             );
         }
-        let highest = highest_rate(server, traffic, objective, search, &|share| {
+        let Group { server, search, highest } = self.group(&servers, &|share| {
             progress("the highest rate of a replica", 0.6 * share);
         })?;
-        let load = (1..=10).map(|tenth| {
+        let count = server.count;
+        let traffic = &self.traffic.over(count);
+        let load = (1..=10).into_par_iter().map(|tenth| {
             let rate = highest.rate * (f64::from(tenth) / 10.0);
-            (rate, at_rate(server, traffic, rate, search, 1).all())
+            (rate, at_rate(&server, traffic, rate * count as f64, &search, 1).all())
         });
         let load: Vec<_> = load.collect();
-        let peak = service.rate.value * service.peak_to_mean.value;
+        let peak = self.peak();
         let size = |rate: RequestRate| fleet_for(service, peak, rate);
         let fleet = size(highest.rate)?;
         progress("latencies at the peak", 0.6);
-        let planned = at_peak(&fleet, peak);
+        let planned_rate = peak / fleet.needed as f64;
+        let shown = if count == 1 { 1 } else { fleet.needed.min(MOST_TOGETHER) };
+        let shown = servers(shown, records).map(|server| Replicas { server, count: shown });
+        let shown = shown.ok_or_else(|| Error::limit("there is no replica"))?;
+        let of_shown = self.traffic.over(shown.count);
+        let planned = at_rate(&shown, &of_shown, planned_rate * shown.count as f64, &search, 1);
 
         // A latency that is off by a factor is one whose bound is off by it; a queue that grows
         // without end says that the throughput is.
@@ -289,10 +470,12 @@ impl Task<'_> {
             extents.widened(calibration.half_width(error_of(limit), regime), widths).exp()
         };
         let limiting = factor(highest.limit);
-        let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..*search };
+        let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..search };
+        let near = highest.rate * count as f64;
         let with = |objective: &Objective, words: &str, done: f64| {
             let progress = |share: f64| progress(words, done + 0.2 * share);
-            highest_rate(server, traffic, objective, &rough, &progress).map(|found| found.rate)
+            highest_rate(&server, traffic, objective, &rough, Some(near), &progress)
+                .map(|found| found.rate / count as f64)
         };
         let throughput = highest.limit == Limit::Throughput;
         let mut slow = with(&objective.tightened(factor), "the same with tighter bounds", 0.6).ok();
@@ -328,7 +511,6 @@ impl Task<'_> {
             regime: regime.words(),
         };
         warnings.extend(interval.within_error.as_ref().map(|it| it.words(&fleet)));
-        let planned_rate = peak / fleet.needed as f64;
         Ok(Found { highest, planned, planned_rate, fleet, load, interval })
     }
 }
@@ -356,7 +538,7 @@ fn nearest(
 }
 
 impl WithinError {
-    /// What the user should know, beside the fleet of the 50th percentile.
+    /// The warning about an SLO within the error of the model.
     fn words(&self, fleet: &Fleet) -> String {
         let Self { slo, p80, promise } = self;
         let fleets = match p80 {
@@ -376,33 +558,10 @@ impl WithinError {
     }
 }
 
-/// Requests and replicas of a simulation of the whole fleet at most: of a larger one, a part takes
-/// its part of the requests.
-const FLEET: (u64, u64) = (1_000_000, 500);
-
-/// The fleet at the peak. Where any replica gets the next request, one stands for all.
-fn at_peak<S: StepTime + Sync>(
-    service: &Service,
-    simulation: &Simulation<'_, S>,
-    traffic: &Traffic,
-    fleet: &Fleet,
-    peak: RequestRate,
-    search: &Search,
-) -> Report {
-    let router = match service.demand.router {
-        GivenRouter::Random => {
-            return at_rate(simulation, traffic, peak / fleet.needed as f64, search, 1);
-        }
-        GivenRouter::RoundRobin => Router::RoundRobin,
-        GivenRouter::LeastOutstanding => Router::LeastOutstanding,
-    };
-    let replicas = fleet.needed.min(FLEET.1);
-    let requests = search.requests.saturating_mul(replicas).min(FLEET.0).max(search.requests);
-    let rate = peak * (replicas as f64 / fleet.needed as f64);
-    let search = Search { requests, ..*search };
-    at_rate(&simulation.times(replicas as u32, router), traffic, rate, &search, 1)
-}
-
+/// The fleet of a service for a peak, given the highest rate of a replica.
+///
+/// # Errors
+/// If the fleet is beyond any size.
 pub(super) fn fleet_for(service: &Service, peak: RequestRate, rate: RequestRate) -> Result<Fleet> {
     let replica = service.replica.all_devices().value().value as u64;
     let redundancy = service.redundancy.value as u64;
@@ -430,15 +589,24 @@ fn traffic(service: &Service) -> Result<Traffic> {
     };
     let mut classes = Vec::new();
     for kind in &demand.kinds {
+        let own = kind.own.as_ref().or(kind.input.as_ref());
         classes.push(Class {
             weight: kind.share.value.get(),
-            input: lengths(kind.input.as_ref(), "input_tokens")?,
+            input: lengths(own, "input_tokens")?,
             output: match (&kind.class, &kind.output) {
                 // A class without answers among others is over with its prompt.
                 (Some(_), None) => Lengths::Fixed(1),
                 (_, output) => lengths(output.as_ref(), "output_tokens")?,
             },
-            cached: kind.cached.value.get(),
+            cached: if demand.opening > 0 { 0.0 } else { kind.cached.value.get() },
+            opening: demand.opening,
+            session: kind.session.as_ref().map(|session| Session {
+                turns: session.turns,
+                think: session.think.value,
+                answer: Time::default(),
+                most: most.unwrap_or(u32::MAX),
+                held: f64::INFINITY,
+            }),
         });
     }
     let burstiness = demand.burstiness.value;
@@ -535,7 +703,7 @@ fn latency(planned: &Report) -> Result<Latency> {
     })
 }
 
-/// Seconds per request or per token.
+/// A time in seconds as a quantity per request or per token.
 fn per<Q: Measure>(seconds: f64) -> Q {
     Q::from_stored(seconds)
 }

@@ -1,4 +1,7 @@
 //! The differences between two forecasts, and the inputs that explain them.
+//!
+//! The effect of an input on a figure is the figure - the figure with that input alone as it was
+//! before. Effects of inputs that multiply do not add up to the whole change.
 
 use flopcast_core::diagnostic::Result;
 use flopcast_core::estimate::{Engine, Key, Place};
@@ -8,7 +11,7 @@ use flopcast_core::provenance::Inputs as _;
 use super::aim::Aim;
 use super::snapshot::{Snapshot, Stated, Told, stage};
 
-/// Changes below this part of a figure are rounding.
+/// The part of a figure below which a change is rounding.
 const ROUNDING: f64 = 1e-9;
 
 /// Two forecasts side by side.
@@ -55,6 +58,7 @@ pub enum Side {
 }
 
 impl Side {
+    /// One side's value of a path: absent, unknown, or a number.
     fn by(figures: &[Told], path: &str) -> Self {
         match figures.iter().find(|figure| figure.path == path) {
             None => Self::Absent,
@@ -83,14 +87,14 @@ pub struct InputChange {
 }
 
 impl Comparison {
-    /// How many figures of a stage there are, where only one side has the stage.
+    /// The number of figures of a stage that only one side has; `None` if both or none have it.
     pub fn one_sided(&self, stage: &str) -> Option<usize> {
         self.stages.iter().find(|(name, _)| name == stage).map(|(_, count)| *count)
     }
 }
 
 impl Line {
-    /// The part of the forecast that it is in.
+    /// The part of the forecast that the figure is in.
     pub fn stage(&self) -> &str {
         stage(&self.path)
     }
@@ -100,7 +104,8 @@ impl Line {
         self.figure.as_ref().is_some_and(|it| matches!(it.place, Place::Year(_)))
     }
 
-    /// `+` came, `-` went, `~` changed.
+    /// The mark of the change: `+` for a new figure, `-` for one that is gone, `~` for another
+    /// value.
     pub fn mark(&self) -> char {
         match (self.before, self.after) {
             (Side::Absent, _) => '+',
@@ -114,7 +119,7 @@ impl Line {
         Some(self.after.value()? - self.before.value()?)
     }
 
-    /// After / before - 1, where that is a number.
+    /// After / before - 1; `None` where one is unknown or the figure was zero.
     pub fn relative(&self) -> Option<f64> {
         let before = self.before.value().filter(|before| *before != 0.0)?;
         Some(self.difference()? / before.abs())
@@ -186,6 +191,7 @@ fn one_sided(a: &[Told], b: &[Told]) -> Vec<(String, usize)> {
         .collect()
 }
 
+/// True if the two sides differ by more than rounding.
 fn differs(line: &Line) -> bool {
     match (line.before, line.after) {
         (Side::Value(before), Side::Value(after)) => {
@@ -226,6 +232,7 @@ fn changes(before: Vec<Stated>, after: Vec<Stated>) -> Vec<InputChange> {
     named.chain(pairs).chain(left.into_iter().map(|old| change(Some(old), None))).collect()
 }
 
+/// True if two inputs of different names are of one kind, such as `TDP of ...` of two devices.
 fn same_kind(a: &Stated, b: &Stated) -> bool {
     let first = |it: &Stated| it.name.split([' ', ',']).next().map(str::to_owned);
     let last = |it: &Stated| it.name.rsplit(' ').next().map(str::to_owned);
@@ -249,6 +256,7 @@ fn effects(engine: &Engine, change: &InputChange, aims: &[Aim]) -> Vec<Option<f6
     aims.iter().map(|aim| effect(aim).filter(|_| found)).collect()
 }
 
+/// The aim's value in the forecast of an engine; `None` if it cannot be forecast.
 fn measure(engine: &Engine, aim: &Aim) -> Option<f64> {
     aim.value_in(&engine.run().ok()?)
 }

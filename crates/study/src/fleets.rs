@@ -1,9 +1,8 @@
 //! Which fleet: every combination of a space sized by simulation, but those that a closed-form
-//! bound
-//! already excludes.
+//! bound already excludes.
 //!
 //! A bound is the fleet at the rate that no engine exceeds ([`Replica::rate_bound`]). Combinations
-//! are taken from the lowest bound up, a few at a time, and one whose bound is behind the best fleet
+//! are taken from the lowest forecast up, a few at a time, and one whose bound is behind the best fleet
 //! so far in devices, in cost and in carbon is not simulated. The few are of a fixed number, so the
 //! answer does not depend on how many cores share them.
 //!
@@ -14,6 +13,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Engine, Estimate};
 use flopcast_core::provenance::Traced;
+use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure as _, Ratio, RequestRate};
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
@@ -22,9 +22,10 @@ use rayon::prelude::*;
 use super::capacity::{Question, fleet_for, size};
 use super::space::Space;
 
-/// Combinations that are simulated together.
+/// The number of combinations that are simulated together. It is fixed, so that the answer does not
+/// depend on the number of cores.
 const TOGETHER: usize = 4;
-/// More combinations take longer than anybody waits.
+/// The most combinations that are compared.
 const MOST: u64 = 10_000;
 
 /// The merits of a fleet in its first year.
@@ -62,6 +63,38 @@ pub enum Verdict {
     Infeasible(String),
 }
 
+/// The most that a fleet may take in its first year.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// USD.
+    pub cost_usd: Option<f64>,
+    /// Kilograms of location-based CO2e.
+    pub co2e_kg: Option<f64>,
+    /// Devices.
+    pub devices: Option<f64>,
+}
+
+impl Limits {
+    fn all(&self) -> [(&'static str, Option<f64>); 3] {
+        [("USD", self.cost_usd), ("kgCO2e", self.co2e_kg), ("devices", self.devices)]
+    }
+
+    /// Which limit a fleet passes, in words; what is unknown is within none.
+    fn passed_by(&self, merits: &Merits) -> Option<String> {
+        self.all().into_iter().zip(merits.all()).find_map(|((unit, most), merit)| {
+            let most = most?;
+            match merit {
+                Some(merit) if merit <= most => None,
+                Some(merit) => {
+                    let [merit, most] = [merit, most].map(number);
+                    Some(format!("{merit} {unit} in the first year, {most} at most"))
+                }
+                None => Some(format!("its {unit} are unknown")),
+            }
+        })
+    }
+}
+
 /// The judged combinations.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -76,52 +109,47 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// The layouts in words, the best first, each beside it; `given` is the file's own.
-    pub fn layouts(
-        &self,
-        best: u64,
-        name: impl Fn(u64) -> String,
-        given: Option<&String>,
-    ) -> String {
-        let of = |merits: &Merits| merits.cost_usd.unwrap_or(merits.devices);
-        let sized = |number: u64| match &self.verdicts[number as usize] {
+    /// The combination of this number, where it was simulated.
+    pub fn at(&self, number: u64) -> Option<&Sized> {
+        match self.verdicts.get(number as usize)? {
             Verdict::Sized(sized) => Some(sized),
             _ => None,
+        }
+    }
+
+    /// Those that were simulated and keep the SLO.
+    pub fn sized(&self) -> impl Iterator<Item = (u64, &Sized)> {
+        (0..self.verdicts.len() as u64).filter_map(|number| Some((number, self.at(number)?)))
+    }
+
+    /// The cheapest of each `together` combinations that follow each other, the cheapest first.
+    pub fn best_of_each(&self, together: u64) -> Vec<(u64, &Sized)> {
+        let key = |it: &Sized| (it.merits.cost_usd.unwrap_or(f64::INFINITY), it.merits.devices);
+        let before = |a: &Sized, b: &Sized| {
+            let (a, b) = (key(a), key(b));
+            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
         };
-        let Some(first) = sized(best).map(|sized| of(&sized.merits)) else {
-            return String::new();
-        };
-        let mut all: Vec<u64> = (0..self.verdicts.len() as u64).collect();
-        let order = |number: &u64| sized(*number).map_or(f64::INFINITY, |it| of(&it.merits));
-        all.sort_by(|a, b| order(a).total_cmp(&order(b)));
-        let words = all.into_iter().map(|number| {
-            let name = name(number);
-            let own = if given == Some(&name) { ", the file's own" } else { "" };
-            match &self.verdicts[number as usize] {
-                Verdict::Sized(sized) => {
-                    let (devices, more) = (sized.merits.devices, of(&sized.merits) / first - 1.0);
-                    let more = if number == best {
-                        String::new()
-                    } else {
-                        format!(", {:+.0} %", 100.0 * more)
-                    };
-                    let word = if devices <= 1.0 { "device" } else { "devices" };
-                    format!("tensor {name}: {devices:.0} {word}{more}{own}")
-                }
-                Verdict::Beaten(_) => format!("tensor {name}: behind by a bound{own}"),
-                Verdict::Infeasible(_) => format!("tensor {name}: not possible{own}"),
+        let mut best: Vec<(u64, &Sized)> = Vec::new();
+        for (number, sized) in self.sized() {
+            match best.last_mut().filter(|(last, _)| last / together == number / together) {
+                None => best.push((number, sized)),
+                Some(last) if before(sized, last.1).is_lt() => *last = (number, sized),
+                Some(_) => {}
             }
-        });
-        words.collect::<Vec<_>>().join("; ")
+        }
+        best.sort_by(|(_, a), (_, b)| before(a, b));
+        best
     }
 }
 
 impl Merits {
+    /// Cost, carbon and devices.
     fn all(&self) -> [Option<f64>; 3] {
         [self.cost_usd, self.co2e_kg, Some(self.devices)]
     }
 
-    fn of(estimate: &Estimate) -> Option<Self> {
+    /// The merits of a forecast in its first year; `None` without a service.
+    pub fn of(estimate: &Estimate) -> Option<Self> {
         let inference = estimate.inference.as_ref()?;
         let year = inference.years.first()?;
         let cost = inference.cost_of(year);
@@ -144,7 +172,8 @@ impl Merits {
     }
 }
 
-/// Judges every combination. `progress` hears how many are done.
+/// Judges every combination. `progress` hears how many are done. Under limits, a combination is left
+/// out where its bound passes one; without, where it is behind the best in every respect.
 ///
 /// # Errors
 /// Too many combinations.
@@ -153,6 +182,7 @@ pub fn choose(
     catalog: &Catalog,
     calibration: &Calibration,
     search: &Search,
+    limits: &Limits,
     progress: &dyn Fn(u64),
 ) -> Result<Choice> {
     if space.len() > MOST {
@@ -167,15 +197,19 @@ pub fn choose(
             Ok((bound(&scenario, catalog)?, scenario))
         });
         match bounded {
-            Ok((bound, scenario)) => {
+            Ok(((forecast, bound), scenario)) => {
+                if let Some(why) = limits.passed_by(&bound) {
+                    verdicts.push(Verdict::Infeasible(format!("at least {why}")));
+                    continue;
+                }
                 verdicts.push(Verdict::Beaten(bound));
-                waiting.push((number as usize, bound, scenario));
+                waiting.push((number as usize, forecast, bound, scenario));
             }
             Err(error) => verdicts.push(Verdict::Infeasible(error.message().to_owned())),
         }
     }
     let order = |merits: &Merits| merits.cost_usd.unwrap_or(f64::INFINITY);
-    waiting.sort_by(|(_, a, _), (_, b, _)| {
+    waiting.sort_by(|(_, a, ..), (_, b, ..)| {
         order(a).total_cmp(&order(b)).then(a.devices.total_cmp(&b.devices))
     });
     let mut best = [None; 3];
@@ -183,14 +217,21 @@ pub fn choose(
     while waiting.peek().is_some() {
         let next: Vec<_> = waiting
             .by_ref()
-            .filter(|(_, bound, _)| !is_beaten(bound, &best))
+            .filter(|(_, _, bound, _)| *limits != Limits::default() || !is_beaten(bound, &best))
             .take(TOGETHER)
             .collect();
         let sized: Vec<_> = next
             .into_par_iter()
-            .map(|(number, _, scenario)| (number, judge(&scenario, catalog, calibration, search)))
+            .map(|(number, _, _, scenario)| {
+                (number, judge(&scenario, catalog, calibration, search))
+            })
             .collect();
         for (number, verdict) in sized {
+            let passed = match &verdict {
+                Verdict::Sized(sized) => limits.passed_by(&sized.merits),
+                _ => None,
+            };
+            let verdict = passed.map_or(verdict, Verdict::Infeasible);
             if let Verdict::Sized(sized) = &verdict {
                 for (best, merit) in best.iter_mut().zip(sized.merits.all()) {
                     *best = [*best, merit].into_iter().flatten().reduce(f64::min);
@@ -218,10 +259,9 @@ fn is_beaten(bound: &Merits, best: &[Option<f64>; 3]) -> bool {
     })
 }
 
-/// The lower bound of a fleet of this kind: the forecast by closed form, for the part of its
-/// devices
-/// that are needed at the highest rate of any engine.
-fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
+/// The forecast of a fleet of this kind by closed form, and its lower bound: that forecast for the
+/// part of its devices that are needed at the highest rate of any engine.
+fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<(Merits, Merits)> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
     })?;
@@ -241,9 +281,10 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Merits> {
         .map_or(1.0, |(packing, least)| {
             least.instances.value().stored() / packing.instances.value().stored()
         });
-    Ok(merits.scaled(used.min(paid).min(1.0)))
+    Ok((merits, merits.scaled(used.min(paid).min(1.0))))
 }
 
+/// The verdict on one combination, simulated.
 fn judge(
     scenario: &Scenario,
     catalog: &Catalog,

@@ -1,4 +1,19 @@
-//! Many estimates: what they hang on, which option to choose, how large a fleet must be.
+//! Many estimates: ranges, searches, comparisons, and the size of fleets.
+//!
+//! A study makes engines ([`flopcast_core::estimate::Engine`]) from one scenario or several,
+//! changes their inputs, and runs each. It prints nothing and reads no files; `report` shows what
+//! it finds.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`uncertainty`] | How wide is a figure, and which input moves it most? |
+//! | [`space`], [`axis`], [`sweep`] | What do the figures become over all combinations of some keys? |
+//! | [`optimize`], [`aim`], [`pareto`] | Which combination is best within limits, and which limit binds? |
+//! | [`capacity`], [`fleets`] | How large must a fleet be to keep its SLO, and which fleet is cheapest? |
+//! | [`commitment`] | Which share of a fleet is worth a reservation? |
+//! | [`compare`], [`snapshot`] | What changed between two forecasts, and by which input? |
+//! | [`policy`], [`portfolio`] | Does a forecast keep its limits, and what do many cost together? |
+//! | [`shapes`], [`sizing`], [`metric`] | Which model: by measured scores, or by scaling laws? |
 
 pub mod aim;
 pub mod axis;
@@ -6,10 +21,12 @@ pub mod capacity;
 pub mod commitment;
 pub mod compare;
 pub mod fleets;
+pub mod layouts;
 mod memo;
 pub mod metric;
 pub mod optimize;
 pub mod pareto;
+pub mod places;
 pub mod policy;
 pub mod portfolio;
 pub mod shapes;

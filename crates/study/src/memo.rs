@@ -1,4 +1,6 @@
-//! A store of earlier results.
+//! A store of earlier results, shared by the threads of a study. A result is computed at most once
+//! per thread that asks at the same time; the same key gives the same result, so it does not matter
+//! whose stays.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +18,7 @@ impl<K, V> Default for Memo<K, V> {
 impl<K: Ord, V: Clone> Memo<K, V> {
     const MOST: usize = 1024;
 
-    /// The result under a key, or else computed now.
+    /// The result under a key; it is computed now if there is none.
     pub(super) fn of(&self, key: K, compute: impl FnOnce() -> V) -> V {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = known().get(&key) {

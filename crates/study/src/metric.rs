@@ -26,6 +26,7 @@ pub struct Score {
     pub image_size: Option<u64>,
 }
 
+/// A row of the table: a model and its score.
 #[derive(Deserialize)]
 struct Row {
     model: String,

@@ -1,4 +1,7 @@
 //! The best of all combinations within limits, or which limit stands in the way and by how much.
+//!
+//! Every combination is forecast (`sweep`); those within the limits are ranked by the objective.
+//! For each limit that no combination keeps, the least excess says how far it would have to give.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +18,7 @@ use super::axis::{Axis, Choice, Setting};
 use super::space::Space;
 use super::sweep::{self, Question, Row};
 
-/// How many of the best are kept.
+/// The number of the best combinations that are kept.
 const KEPT: usize = 10;
 
 /// The question of a search.
@@ -40,12 +43,12 @@ pub struct Reach {
     pub why: String,
 }
 
-/// Marketplaces that let machines of many owners, one by one.
-const MARKETPLACES: &[&str] = &["salad", "vast"];
+/// Providers that let machines of many owners, one by one.
+pub(super) const MARKETPLACES: &[&str] = &["salad", "vast"];
 
 impl Reach {
-    /// Of an offer: a marketplace lets single machines, and devices whose link to other nodes is
-    /// unknown stay within what joins them.
+    /// The reach of an offer: a marketplace lets single machines, and devices whose link to other
+    /// nodes is unknown stay within what joins them.
     fn of(catalog: &Catalog, device: &str, provider: &str) -> Self {
         let Ok(device) = catalog.accelerator(device) else {
             return Self { most: None, why: String::new() };
@@ -110,6 +113,7 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The plan of a row: its layout, start and end.
     fn of(space: &Space<'_>, row: &Row) -> Result<Self> {
         let engine = space.engine(row.number)?;
         let training = engine.run()?.training;
@@ -225,7 +229,7 @@ pub fn search(space: &Space<'_>, request: &Request, progress: &dyn Fn(u64)) -> R
     Ok(answer)
 }
 
-/// The axis of the number of devices, after that of the offers.
+/// The position of the axis of the number of devices, after that of the offers.
 const COUNT: usize = 1;
 
 /// The devices of each value of that axis, where they are numbers.

@@ -216,12 +216,13 @@ impl Policy {
     }
 }
 
-/// A bound of a limit.
+/// A bound of a limit: its kind, and its text with the place in the file.
 struct Bound<'a> {
     kind: Kind,
     text: &'a Located<String>,
 }
 
+/// The kind of a bound: absolute, or a change against the baseline.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Max,
@@ -231,6 +232,7 @@ enum Kind {
 }
 
 impl Limit {
+    /// The bounds that the limit states.
     fn bounds(&self) -> impl Iterator<Item = Bound<'_>> {
         [
             (Kind::Max, &self.max),
@@ -285,6 +287,7 @@ impl Limit {
 }
 
 impl Bound<'_> {
+    /// The bound in words.
     fn words(&self) -> String {
         let text = &self.text.value;
         let text = text.parse().map_or_else(|_| text.clone(), number);
@@ -296,6 +299,10 @@ impl Bound<'_> {
         }
     }
 
+    /// The outcome of a bound for a value now and before.
+    ///
+    /// # Errors
+    /// If the bound is in another unit than the figure.
     fn judge(&self, value: Option<f64>, before: Option<f64>, units: [&str; 2]) -> Result<Outcome> {
         let text = self.text.value.trim();
         let changes = matches!(self.kind, Kind::Increase | Kind::Decrease);

@@ -78,7 +78,8 @@ impl Entry {
     }
 }
 
-/// The sums of each quarter; unknown in all of them where the total is.
+/// The sums of each quarter: money by the months of the ledger's rows, energy and CO2e evenly over
+/// each stage. A figure whose total is unknown is unknown in all quarters.
 fn quarters(start: NaiveDate, estimate: &Estimate, totals: Values) -> BTreeMap<String, Values> {
     let mut sums: BTreeMap<String, [f64; AIMS.len()]> = BTreeMap::new();
     let mut add = |aim: usize, parts: &mut dyn Iterator<Item = (u32, f64)>| {
@@ -132,6 +133,7 @@ pub fn total(entries: &[Entry]) -> Sum {
     sum(None, entries.iter().map(|entry| entry.values))
 }
 
+/// The sum of some scenarios; unknown where one is, with the sum of those that are known.
 fn sum(value: Option<String>, parts: impl IntoIterator<Item = Values>) -> Sum {
     let start =
         Sum { value, scenarios: 0, values: [Some(0.0); AIMS.len()], known: [0.0; AIMS.len()] };

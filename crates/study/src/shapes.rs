@@ -1,6 +1,5 @@
 //! Shapes of a model against a user's table of how good each came out: which of them fit a budget
-//! of
-//! FLOPs, parameters, memory or latency, and which of those no other beats.
+//! of FLOPs, parameters, memory or latency, and which of those no other beats.
 //!
 //! A scaling law sees size, not shape; only measured scores tell a deep network from a wide one.
 
@@ -16,7 +15,7 @@ use flopcast_scenario::{Files, reader};
 use super::axis::Setting;
 use super::pareto::Front;
 
-/// More rows are no table of measurements.
+/// The most rows of a table of measurements.
 const MOST_ROWS: usize = 100_000;
 
 /// The cost of one forward pass of one sample of a shape.
@@ -216,6 +215,7 @@ impl Question<'_> {
         Ok(shapes)
     }
 
+    /// The cost of a shape in every quantity.
     fn takes(&self, keys: &[String], cells: &[String]) -> Result<[Option<f64>; 4]> {
         let model = self.model(keys, cells)?;
         if let Some(unresolved) = model.unresolved.first() {

@@ -28,6 +28,7 @@ pub struct Told {
 }
 
 impl Told {
+    /// A figure of a saved forecast by its path.
     fn new(path: String, value: Option<f64>) -> Self {
         Self { figure: Key::parse(&path), path, value }
     }
@@ -111,7 +112,7 @@ impl Snapshot {
 
     /// The percentiles of a figure, `p5` to `p95`, where there are any.
     pub fn percentile(&self, path: &str, percentile: &str) -> Option<f64> {
-        self.json["intervals"][path][percentile].as_f64()
+        number(&self.json["intervals"][path][percentile])
     }
 
     /// The figures that have percentiles.
@@ -125,7 +126,7 @@ impl Snapshot {
             let text = |key: &str| input[key].as_str().unwrap_or_default().to_owned();
             Some(Stated {
                 name: input["name"].as_str()?.to_owned(),
-                value: input["value"].as_f64()?,
+                value: number(&input["value"])?,
                 unit: text("unit"),
                 shown: text("shown"),
                 basis: text("basis"),
@@ -152,10 +153,19 @@ impl Snapshot {
     }
 }
 
+/// A number that a forecast may have; a file may hold any.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|value| value.abs() < 1e100)
+}
+
+/// The longest path of a figure, in bytes; a file may hold longer keys, once for each figure below.
+const LONGEST_PATH: usize = 512;
+
 /// Numbers and nulls of a tree; an entry of a list goes by its year, or is left out.
 fn flatten(path: String, value: &Value, out: &mut Vec<Told>) {
     match value {
-        Value::Number(number) => out.push(Told::new(path, number.as_f64())),
+        _ if path.len() > LONGEST_PATH => {}
+        Value::Number(_) => out.push(Told::new(path, number(value))),
         Value::Null => out.push(Told::new(path, None)),
         Value::Object(map) => {
             for (key, value) in map.iter().filter(|(key, _)| *key != "year") {

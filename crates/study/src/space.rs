@@ -6,19 +6,25 @@ use std::sync::Arc;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service, TrainingPlan};
-use flopcast_core::estimate::{Engine, Estimate};
+use flopcast_core::estimate::{Engine, Estimate, Simulated};
 use flopcast_core::model::{Input, Model, Spec};
 use flopcast_core::quantity::show;
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::capacity::Search;
 use flopcast_scenario::document::{Node, Value};
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::resolve::{Frame, Part};
 use flopcast_scenario::{Files, reader};
 
 use super::axis::Axis;
+use super::capacity::{self, Question};
+use super::layouts::{Means, rough, settle};
 use super::memo::Memo;
 
 /// More combinations are a mistake.
 const MOST_POINTS: u64 = 100_000_000;
+/// More services are not simulated.
+const MOST_SIMULATED: u64 = 2000;
 
 /// A combination, forecast.
 #[derive(Clone, Debug)]
@@ -44,6 +50,13 @@ pub struct Space<'a> {
     runs: Memo<u64, Result<Part<TrainingPlan>>>,
     services: Memo<u64, Result<Part<Service>>>,
     frames: Memo<u64, Result<Frame>>,
+    sized: Memo<u64, Result<Option<Arc<Simulation>>>>,
+}
+
+/// A service of a combination in its best layout, and what a simulation found of it.
+struct Simulation {
+    service: Arc<Service>,
+    simulated: Simulated,
 }
 
 /// The parts of a forecast that are settled apart.
@@ -102,6 +115,7 @@ impl<'a> Space<'a> {
             runs: Memo::default(),
             services: Memo::default(),
             frames: Memo::default(),
+            sized: Memo::default(),
         };
         if space.len() > MOST_POINTS {
             let message = format!("{} combinations are too many", space.len());
@@ -151,14 +165,19 @@ impl<'a> Space<'a> {
         self.axes.iter().zip(digits).map(|(axis, digit)| axis.choices[digit].shown.as_str())
     }
 
+    /// The scenario file of a combination.
     fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
+        reader::read(&self.document(digits)?)
+    }
+
+    fn document(&self, digits: &[usize]) -> Result<Node> {
         let mut document = self.document.clone();
         for (axis, digit) in self.axes.iter().zip(digits) {
             for set in &axis.choices[*digit].sets {
                 set.put(&mut document)?;
             }
         }
-        reader::read(&document)
+        Ok(document)
     }
 
     /// A combination, forecast.
@@ -183,6 +202,7 @@ impl<'a> Space<'a> {
         self.resolved(&self.digits(number))
     }
 
+    /// The scenario of a combination. Parts that several combinations share are resolved once.
     fn resolved(&self, digits: &[usize]) -> Result<Scenario> {
         let (catalog, models) = (self.catalog, &self.models);
         let file = LazyCell::new(|| self.file(digits));
@@ -209,15 +229,68 @@ impl<'a> Space<'a> {
     /// As [`resolve()`](flopcast_scenario::resolve()) and [`Engine::new`].
     pub fn engine(&self, number: u64) -> Result<Engine> {
         let digits = self.digits(number);
-        let scenario = self.resolved(&digits)?;
+        let mut scenario = self.resolved(&digits)?;
+        let sized = self.sized(&digits, &scenario)?;
+        if let Some(sized) = &sized {
+            scenario.inference = Some(Arc::clone(&sized.service));
+        }
         let pace = self.key(&digits, Aspect::Pace);
         let settled =
             self.engines.of(pace, || Engine::new(&scenario, self.catalog).map(Arc::new))?;
-        Ok(settled.moved(scenario))
+        let engine = settled.moved(scenario);
+        Ok(match sized {
+            Some(sized) => engine.simulated(sized.simulated.clone()),
+            None => engine,
+        })
+    }
+
+    /// Services that differ in what a simulation sees of them.
+    fn services(&self) -> u64 {
+        let axes = self.axes.iter().zip(&self.bearing);
+        axes.filter(|(_, bearing)| bearing.contains(&Aspect::Service))
+            .fold(1, |all, (axis, _)| all.saturating_mul(axis.choices.len() as u64))
+    }
+
+    /// Why services with an SLO are forecast by means, where there are too many to simulate.
+    pub fn by_means(&self) -> Option<String> {
+        let services = self.services();
+        (services > MOST_SIMULATED).then(|| {
+            format!(
+                "{services} services are too many to simulate: they are forecast by means, which \
+                 keep no SLO; vary fewer keys of `inference`, at most {MOST_SIMULATED} combinations"
+            )
+        })
+    }
+
+    /// The service of a combination, where it has an SLO: its best layout, simulated by short runs.
+    fn sized(&self, digits: &[usize], scenario: &Scenario) -> Result<Option<Arc<Simulation>>> {
+        let Some(service) = &scenario.inference else { return Ok(None) };
+        let idle = service.rate.value.value <= 0.0;
+        if service.demand.objective.is_empty() || idle || self.services() > MOST_SIMULATED {
+            return Ok(None);
+        }
+        self.sized.of(self.key(digits, Aspect::Service), || {
+            let calibration = Calibration::shipped()?;
+            let search = rough(&Search::default());
+            let (catalog, calibration) = (self.catalog, &calibration);
+            let means = Means { catalog, files: &self.models, calibration, search: &search };
+            let alone = Scenario { training: None, ..scenario.clone() };
+            let document = self.document(digits)?;
+            let scenario = settle(&document, alone, false, &means, &|_| {})?.scenario;
+            let question =
+                Question { calibration, search: &search, records: false, progress: &|_, _| {} };
+            let capacity = capacity::size(&scenario, catalog, &question)?;
+            let simulated = capacity.forecast.simulation().cloned();
+            Ok(scenario
+                .inference
+                .zip(simulated)
+                .map(|(service, simulated)| Arc::new(Simulation { service, simulated })))
+        })
     }
 }
 
 impl Point {
+    /// A combination that cannot be forecast, with the reason.
     fn impossible(error: &Error) -> Self {
         Self { estimate: None, obstacle: Some(error.message().to_owned()) }
     }

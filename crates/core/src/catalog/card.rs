@@ -1,10 +1,14 @@
-//! Everything that the catalog says about one name, for people to read.
+//! Everything that the catalog says about one name, for people to read: `flopcast catalog show
+//! NAME`.
+//!
+//! A [`Card`] has facts that are quantities, each with its citation, and facts that are text. A gap
+//! in the tables is a fact that is left out.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::source::{Citation, Sourced};
-use super::{Accelerator, Catalog, Region, Source};
+use super::{Accelerator, Catalog, DefaultFigure, Region, Source};
 use crate::diagnostic::{Error, Result};
 use crate::provenance::Step;
 use crate::quantity::Measure;
@@ -24,7 +28,7 @@ pub struct Card {
     pub note: String,
 }
 
-/// A quantity of a card.
+/// A quantity of a card, with its source.
 #[derive(Clone, Debug)]
 pub struct Fact {
     /// The name, value and basis of the quantity.
@@ -129,7 +133,8 @@ impl Catalog {
     }
 }
 
-/// The card of a place: its grid intensities by basis, and its other figures.
+/// The card of a place: its grid intensities by basis, carbon-free share, PUE, WUE, electricity
+/// price.
 fn region_card(region: &Region) -> Card {
     let mut facts = Facts::default();
     for grid in &region.grids {
@@ -157,7 +162,7 @@ fn region_card(region: &Region) -> Card {
 }
 
 /// The card of a default. It has texts, because only the reader of a default knows its dimension.
-fn default_card(default: &super::Default) -> Card {
+fn default_card(default: &DefaultFigure) -> Card {
     let mut about = vec![
         ("value", default.value.clone()),
         ("low", default.low.clone()),
@@ -183,10 +188,11 @@ fn source_card(source: &Source) -> Card {
 }
 
 /// The facts of a card so far; a figure that is unknown is left out.
-#[derive(std::default::Default)]
+#[derive(Default)]
 struct Facts(Vec<Fact>);
 
 impl Facts {
+    /// Adds a fact under a name, unless it is unknown.
     fn add<Q: Measure>(&mut self, name: impl Into<String>, fact: Option<&Sourced<Q>>) {
         self.0.extend(fact.map(|fact| Fact {
             step: fact.input(name).leaf().clone(),

@@ -1,4 +1,8 @@
 //! The differences between two catalogs: figures that are new or have changed.
+//!
+//! `flopcast catalog refresh` lists them after it fetched newer prices and intensities. Only tables
+//! that are continued in time are compared ([`SERIES`]); for each thing, the newest figure before
+//! is set against the newest figure now.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +30,15 @@ pub struct Change {
     pub source: String,
 }
 
-/// A table whose rows follow one another in time: the columns that name a thing, the column that
-/// dates it, and the columns of its figures.
+/// A table whose rows follow one another in time.
 struct Series {
+    /// Path of the table.
     table: &'static str,
+    /// The columns that name a thing.
     about: &'static [&'static str],
+    /// The column that dates a row.
     date: &'static str,
+    /// The columns of its figures.
     values: &'static [&'static str],
 }
 

@@ -1,4 +1,8 @@
 //! Other prices: hosted models by the token, devices to buy, the path of rents over time.
+//!
+//! Hosted prices enter the comparison of a fleet with an API (`ledger::api`), purchase prices the
+//! cost of owned hardware (`ledger::owned`). The rent index is shown for orientation and enters no
+//! estimate.
 
 use std::sync::Arc;
 

@@ -2,9 +2,32 @@
 //! its source and date.
 //!
 //! A [`Catalog`] reads a table the first time it is asked for, so an estimate pays only for the
-//! tables that it uses. A gap in a table is a `None`, never a zero. The user's own tables lie over
-//! the embedded ones ([`Catalog::with_overlay`]); [`Catalog::as_of`] hides what is newer than a
-//! date.
+//! tables that it uses. A gap in a table is a `None`, never a zero. Rows lie in layers: the
+//! embedded ones, a list that was fetched ([`Catalog::with_fetched`]), the user's own
+//! ([`Catalog::with_overlay`]); a later layer replaces rows of the same key. [`Catalog::as_of`]
+//! hides what is newer than a date, and a lock ([`Lock`]) carries the rows that a scenario used.
+//!
+//! | table | rows | module |
+//! |---|---|---|
+//! | `hardware/accelerators.csv`, `aliases.csv` | devices and their other names | `accelerator` |
+//! | `pricing/prices.csv` | rents | `price`, `rental` |
+//! | `pricing/api.csv`, `purchase.csv`, `index.csv` | hosted models, purchases, the rent index | `market` |
+//! | `pricing/defaults.csv` | candidates for assumptions | `defaults` |
+//! | `regions/*.csv` | places, grids, water, electricity | `place`, `region` |
+//! | `regions/signals.csv` | intensities by the hour, fetched only | `signal` |
+//! | `sources.csv` | publications | `source` |
+//!
+//! `scenario::resolve` looks facts up here and turns each into an input with its citation.
+//!
+//! ```
+//! use flopcast_core::catalog::Catalog;
+//! use flopcast_core::quantity::{Precision, show};
+//! let catalog = Catalog::embedded();
+//! let h100 = catalog.accelerator("H100 SXM").unwrap();
+//! let peak = h100.peak(Precision::Bf16).unwrap();
+//! assert_eq!(show(peak.value), "989.4 TFLOP/s/device");
+//! assert!(!peak.citation.sources.is_empty());
+//! ```
 
 mod accelerator;
 mod card;
@@ -38,7 +61,7 @@ use table::{Layer, Overlay, Row, Sources, Stored, Table};
 pub use accelerator::{Accelerator, Confidence, Embodied, Kind};
 pub use card::{Card, Fact};
 pub use changes::Change;
-pub use defaults::Default;
+pub use defaults::DefaultFigure;
 pub use device::{Device, Links};
 pub use doctor::{SourceAge, TableHealth};
 pub use lock::Lock;
@@ -50,7 +73,7 @@ pub use signal::{Signal, SignalZones};
 pub use source::{AsOf, Citation, Source, Sourced, Span};
 pub use table::quoted;
 
-/// The tables, with the user's own over them.
+/// The tables, with fetched ones and the user's own over them.
 #[derive(Debug, Default)]
 pub struct Catalog {
     as_of: Option<NaiveDate>,
@@ -152,7 +175,11 @@ macro_rules! tables {
                 Rows { table, sources, look_ups: self.look_ups.as_ref() }
             })+
 
-            /// Reads every overlay, so that its mistakes surface here.
+            /// Reads every overlay, so that its mistakes surface when it is laid and not in a
+            /// look-up later.
+            ///
+            /// # Errors
+            /// If an overlay is faulty.
             fn check_overlays(&self) -> Result<()> {
                 let sources = Sources::new(None, &self.overlays, self.lock.is_some())?;
                 let sources = self.tables.sources.get_or_init(|| sources);
@@ -191,7 +218,7 @@ macro_rules! tables {
 /// A table as text: its path, its columns, and the rows that remain after overlays replaced theirs.
 type StoredTable = (&'static str, Vec<&'static str>, Vec<Stored>);
 
-/// The reason why a table of this catalog can be read.
+/// The reason why reading a table of this catalog does not fail.
 const CHECKED: &str = "overlays were read when they were laid over";
 
 tables! {
@@ -201,7 +228,7 @@ tables! {
     api_rows: ApiPrice;
     purchase_rows: Purchased;
     index_rows: IndexValue;
-    default_rows: Default;
+    default_rows: DefaultFigure;
     places: Place;
     zone_rows: Zone;
     grid_rows: GridRow;
@@ -214,7 +241,7 @@ tables! {
 impl Catalog {
     /// The catalog of the tables that the binary carries. Nothing is read yet.
     pub fn embedded() -> Self {
-        <Self as std::default::Default>::default()
+        <Self as Default>::default()
     }
 
     /// Lays the user's tables over these: `(path, text)`, the path as in [`Catalog::TABLES`] or
@@ -244,8 +271,8 @@ impl Catalog {
         Ok(self)
     }
 
-    /// The catalog as it stood: prices and annual figures of a later date are hidden. Devices
-    /// and defaults are not dated.
+    /// The catalog as it stood on a date: prices, annual figures and profiles of a later date are
+    /// hidden. Devices, defaults and sources are not dated.
     #[must_use]
     pub fn as_of(mut self, date: NaiveDate) -> Self {
         self.as_of = Some(date);
@@ -277,18 +304,18 @@ impl Catalog {
         })
     }
 
-    /// Every device.
+    /// Every device, in the order of the table.
     pub fn accelerators(&self) -> impl Iterator<Item = &Accelerator> {
         self.devices().iter()
     }
 
-    /// Prices of hosted models by the token.
+    /// Prices of hosted models by the token, of all dates up to the catalog's.
     pub fn api_prices(&self) -> impl Iterator<Item = &ApiPrice> {
-        self.api_rows().iter()
+        self.api_rows().iter().filter(|row| self.is_visible(row.input.citation.as_of))
     }
 
     /// Every default.
-    pub fn defaults(&self) -> impl Iterator<Item = &Default> {
+    pub fn defaults(&self) -> impl Iterator<Item = &DefaultFigure> {
         self.default_rows().iter()
     }
 
@@ -328,7 +355,7 @@ impl Catalog {
         rows.filter(|p| self.is_visible(p.citation.as_of))
     }
 
-    /// The purchase prices of a device, oldest first.
+    /// The purchase prices of a device up to the catalog's date, oldest first.
     pub fn purchases(&self, accelerator: &str) -> Vec<&Purchased> {
         let mut rows: Vec<_> = self
             .purchase_rows()
@@ -340,7 +367,7 @@ impl Catalog {
         rows
     }
 
-    /// The path of a device's median rent at smaller clouds, oldest first.
+    /// The path of a device's median rent at smaller clouds up to the catalog's date, oldest first.
     pub fn rent_index(&self, accelerator: &str) -> Vec<&IndexValue> {
         let rows = self.index_rows().of(accelerator).iter();
         rows.filter(|v| self.is_visible(v.median.citation.as_of)).collect()
@@ -351,7 +378,7 @@ impl Catalog {
         self.price_rows().keys().chain(self.places().keys()).filter(|p| *p != "*").collect()
     }
 
-    /// Every publication that rows may cite.
+    /// A publication by its short name; `None` if `sources.csv` lacks it.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.source_table().iter(None).map(Arc::as_ref)
     }
@@ -377,7 +404,10 @@ impl Catalog {
     }
 }
 
-/// Checks that the file is a table of the catalog.
+/// A file that lies over a table, as an overlay of this layer.
+///
+/// # Errors
+/// If the file is no table of the catalog: the error lists the tables.
 fn layer((name, text): &(&str, &str), layer: Layer) -> Result<Overlay> {
     let overlay =
         Overlay { name: (*name).to_owned(), text: (*text).to_owned(), layer, by_lock: false };

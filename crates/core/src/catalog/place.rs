@@ -1,4 +1,7 @@
 //! The rows of the tables in `regions/`, from which [`super::region`] describes a place.
+//!
+//! Each row type reads one table. Intensities are stored in kgCO2e/J (1 gCO2e/kWh = 1e-3 / 3.6e6),
+//! water in L/J, electricity in USD/J. A figure without a source is an error of the table.
 
 use std::sync::Arc;
 
@@ -129,6 +132,7 @@ impl Row for Zone {
     const FILE: &'static str = "regions/zones.csv";
     const TEXT: &'static str = flopcast_data::regions::ZONES;
 
+    /// Reads a row; code, name and kind are required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         Ok(Self {
             code: cells.required("zone")?.to_owned(),
@@ -175,6 +179,7 @@ impl Row for GridRow {
     const FILE: &'static str = "regions/grid.csv";
     const TEXT: &'static str = flopcast_data::regions::GRID;
 
+    /// Reads a row; a year without a figure is a gap.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         Ok(Self {
             zone: cells.required("zone")?.to_owned(),
@@ -250,6 +255,7 @@ impl Row for GridWater {
     const FILE: &'static str = "regions/water.csv";
     const TEXT: &'static str = flopcast_data::regions::WATER;
 
+    /// Reads a row; the figure is required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let zone = cells.required("zone")?.to_owned();
         let citation = cells.citation(&zone, "source", None)?;
@@ -257,6 +263,7 @@ impl Row for GridWater {
         Ok(Self { intensity: intensity.ok_or_else(|| cells.empty("l_per_kwh"))?, zone })
     }
 
+    /// The country.
     fn key(&self) -> String {
         self.zone.clone()
     }
@@ -274,6 +281,7 @@ impl Row for Tariff {
     const FILE: &'static str = "regions/electricity.csv";
     const TEXT: &'static str = flopcast_data::regions::ELECTRICITY;
 
+    /// Reads a row; the period (a month or a year) and the price are required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
         let zone = cells.required("zone")?.to_owned();
         let period = cells.as_of("period")?;

@@ -211,10 +211,11 @@ impl Catalog {
     }
 
     /// The mean intensity by month and hour of a country or zone that has such a profile (`GBR`),
-    /// in the latest year that the table has.
+    /// in the latest year that the table has and the catalog's date lets it see.
     pub fn hourly_profile(&self, zone: &str) -> Option<HourlyProfile> {
         let rows = self.hours().of(zone);
-        let year = rows.iter().map(|row| row.year).max()?;
+        let years = rows.iter().map(|row| row.year);
+        let year = years.filter(|year| self.is_visible(AsOf::year(*year))).max()?;
         let mut intensity = [[None; 24]; 12];
         for row in rows.iter().filter(|row| row.year == year) {
             intensity[row.month - 1][row.hour] = Some(row.intensity);

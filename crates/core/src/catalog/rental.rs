@@ -1,8 +1,15 @@
 //! The search for the price that answers a question, and the error that lists the prices there are.
 //!
-//! The search prefers the user's own prices, then the basis that says most (whole instances first,
-//! index values last), then the region before prices for any region, and among the rows of a
-//! product the newest. The cheapest offer that holds a group of devices together wins.
+//! A search has provider, region, device and terms ([`Wanted`]). It prefers, in this order,
+//!
+//! - the user's own prices over any list;
+//! - the basis that says most: whole instances, accelerators with their host, single devices, an
+//!   index;
+//! - the region over prices for any region (`*`);
+//! - among the rows of a product the newest.
+//!
+//! The cheapest of the offers that remain and hold a group of devices together wins
+//! ([`Catalog::rental`]). A fetched list is whole: a product that it lacks is no longer sold.
 
 use std::collections::BTreeSet;
 
@@ -130,7 +137,8 @@ impl Catalog {
     }
 }
 
-/// The error that there is no such price, with hints at the prices that there are.
+/// The error that there is no such price, with hints at the prices that there are: on other terms,
+/// in other regions, at other providers.
 fn no_price(catalog: &Catalog, wanted: Wanted<'_>) -> Error {
     let Wanted { provider, region, accelerator, purchase } = wanted;
     let rows = catalog.prices_of(provider).filter(|p| p.accelerator == accelerator);

@@ -1,5 +1,8 @@
-//! Carbon intensity hour by hour, as grid operators and services report and forecast it. Nothing is
-//! embedded: these rows are fetched, and they are out of date within days.
+//! Carbon intensity hour by hour, as grid operators and services report and forecast it. No such
+//! row is embedded: they are fetched, and out of date within days.
+//!
+//! A signal says its basis (average or marginal, direct or life-cycle); only signals of one basis
+//! are compared with each other.
 
 use chrono::{DateTime, Duration, Utc};
 

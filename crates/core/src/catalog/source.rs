@@ -29,7 +29,7 @@ pub struct Source {
     pub as_of: Option<AsOf>,
     /// A warning to read before relying on it.
     pub note: String,
-    /// Whether the row that cites it, or its own, is a lock's alone.
+    /// True if the row that cites it, or its own, is a lock's alone.
     pub by_lock: bool,
 }
 
@@ -63,7 +63,7 @@ pub struct AsOf {
     pub span: Span,
 }
 
-/// Length of the period that a date stands for.
+/// The length of the period that a date stands for: how exactly it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Span {
     /// A day.

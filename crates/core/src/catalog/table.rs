@@ -48,6 +48,9 @@ pub(super) struct Stored {
     pub cells: Vec<String>,
 }
 
+/// Numbers of a table that are not zero: products of several of them stay finite.
+const SENSIBLE: std::ops::RangeInclusive<f64> = 1e-18..=1e18;
+
 impl Stored {
     /// The row as a line of a table.
     pub(super) fn text(&self) -> String {
@@ -86,7 +89,7 @@ pub(super) struct Overlay {
     pub text: String,
     /// The layer that its rows stand in.
     pub layer: Layer,
-    /// Whether its rows are a lock's alone.
+    /// True if its rows are a lock's alone.
     pub by_lock: bool,
 }
 
@@ -361,7 +364,7 @@ impl Cells<'_> {
         self.layer
     }
 
-    /// Whether the row is a lock's alone.
+    /// True if the row is a lock's alone.
     pub(super) fn by_lock(&self) -> bool {
         self.by_lock
     }
@@ -407,7 +410,10 @@ impl Cells<'_> {
             return Ok(None);
         }
         match text.parse::<f64>() {
-            Ok(value) if value.is_finite() && value >= 0.0 => Ok(Some(value)),
+            Ok(value) if value == 0.0 || SENSIBLE.contains(&value) => Ok(Some(value)),
+            Ok(value) if value.is_finite() && value > 0.0 => {
+                Err(self.error(format!("`{column}` is {value:e}: no table has such a number")))
+            }
             _ => Err(self.error(format!("`{text}` in `{column}` is not a number of 0 or more"))),
         }
     }

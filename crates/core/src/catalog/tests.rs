@@ -312,6 +312,16 @@ fn series_and_profiles() {
     assert!(profile.intensity.iter().flatten().all(Option::is_some));
     let past = Catalog::embedded().as_of(date("2020-06-01"));
     assert_eq!(past.grid_series("FRA").keys().max(), Some(&2020));
+    assert_eq!(past.hourly_profile("GBR").unwrap().year, 2020);
+    assert!(Catalog::embedded().as_of(date("2019-12-31")).hourly_profile("GBR").is_none());
+}
+
+#[test]
+fn prices_of_hosted_models_are_those_of_their_day() {
+    let count = |day| Catalog::embedded().as_of(date(day)).api_prices().count();
+    let newest = catalog().api_prices().filter_map(|row| row.input.citation.as_of).max().unwrap();
+    assert_eq!(count("2020-01-01"), 0);
+    assert_eq!(count(&newest.start.to_string()), catalog().api_prices().count());
 }
 
 #[test]

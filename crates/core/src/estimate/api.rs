@@ -1,4 +1,8 @@
 //! The service against a hosted model, in the first year.
+//!
+//! A hosted model charges for the tokens of a request: prompt tokens, those of them in its cache,
+//! tokens of the answer. The fleet is charged for its devices, busy or not, so its cost per request
+//! falls with the volume; [`crate::ledger::api`] finds the volume at which both cost the same.
 
 use super::Year;
 use crate::estimate::plan::Service;
@@ -12,25 +16,28 @@ use crate::quantity::{
 };
 use crate::serving::plan::RequestKind;
 
-/// The service against a hosted model.
+/// The service against a hosted model, in the first year.
 #[derive(Clone, Debug)]
 pub struct AgainstApi {
-    /// The hosted model's charge for a request.
+    /// The hosted model's charge for a request of mean length, in USD/request.
     pub per_query: Traced<RequestPrice>,
-    /// Its charge for all requests of the first year.
+    /// Its charge for all requests of the first year, in USD.
     pub yearly: Traced<Money>,
-    /// The cost of the fleet in the first year.
+    /// The cost of the fleet in the first year in USD, without storage, egress and staff.
     pub fleet: Value<Money>,
-    /// The least volume at which a fleet of its size costs no more; absent where the fleet's cost
-    /// is unknown.
+    /// The least volume in requests per second at which a fleet of its size costs no more; never
+    /// where no volume is large enough, absent where the fleet's cost is unknown.
     pub break_even: Value<RequestRate>,
-    /// The same in tokens, where requests have tokens.
+    /// The same in tokens per second: requests x (input + output tokens); `None` where requests
+    /// have no tokens.
     pub break_even_tokens: Option<Traced<Per<Tokens, Time>>>,
     rate: RequestRate,
 }
 
 impl AgainstApi {
-    /// Compares the service's first year, its rows of money and a replica's highest rate.
+    /// Compares the service's first year with the hosted model, from its rows of money and a
+    /// replica's highest rate. A replica's planned mean rate is its highest rate x target
+    /// utilisation / (peak / mean).
     pub(super) fn new(
         (service, api): (&Service, &Api),
         first: &Year,
@@ -53,7 +60,7 @@ impl AgainstApi {
             .known()
             .map(|cost| {
                 let paid = first.packing.as_ref().map_or(&first.devices, |packing| &packing.paid);
-                let year = years::one();
+                let year = first.length.clone();
                 let fleet = Fleet {
                     device: (cost / &(paid * &year)).named("cost of a device of the fleet"),
                     replica_rate: replica_rate.named("planned mean rate of a replica"),
@@ -75,7 +82,7 @@ impl AgainstApi {
         Self { rate: service.rate.value, per_query, yearly, fleet, break_even, break_even_tokens }
     }
 
-    /// The answer in a sentence, where it is known.
+    /// The answer in a sentence; `None` where the break-even is absent.
     pub fn answer(&self) -> Option<String> {
         Some(match &self.break_even {
             Value::Absent => return None,
@@ -100,8 +107,12 @@ impl AgainstApi {
     }
 }
 
-/// Input and output tokens at their prices; of the prompts that kinds of requests have in a cache,
-/// the part that they have of all prompt tokens at the price of cached ones.
+/// The charge for a request of mean length:
+/// ```text
+/// input (1 - share) x price + input x share x price of cached tokens + output x price
+/// share = sum over the kinds of requests: share of requests x mean input / input x cached part
+/// ```
+/// All prompt tokens cost the same if the provider has no price for cached ones.
 fn per_query(api: &Api, service: &Service) -> Traced<RequestPrice> {
     let input = service.replica.input.trace();
     let kinds = &service.demand.kinds;

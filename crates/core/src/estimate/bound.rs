@@ -1,6 +1,11 @@
-//! The lower bound that FLOPs set: what a year of requests would take at the dense peak of the
-//! devices, every second of them used. A fleet takes more, because decoding waits for memory, load
-//! comes in peaks and devices stand by; the share says how much more.
+//! The lower bound that FLOPs set: the device-time that a year of requests would take at the dense
+//! peak of the devices, every second of them used.
+//! ```text
+//! device-time = FLOP per request x requests / dense peak
+//! share       = device-time / device-hours of the fleet
+//! ```
+//! A fleet takes more, because decoding waits for memory, load comes in peaks and devices stand by;
+//! the share says how much more.
 
 use super::Year;
 use crate::estimate::plan::Service;
@@ -10,16 +15,16 @@ use crate::ledger::line::{Period, Stage};
 use crate::provenance::Traced;
 use crate::quantity::{DeviceTime, Flop, Ratio};
 
-/// The first year at peak.
+/// The first year at the dense peak.
 #[derive(Clone, Debug)]
 pub struct LowerBound {
-    /// FLOPs of a request x requests.
+    /// FLOPs of a request x requests of the year.
     pub flops: Traced<Flop>,
-    /// FLOPs / dense peak.
+    /// FLOPs / dense peak of a device.
     pub device_time: Traced<DeviceTime>,
-    /// That of the fleet's device-hours.
+    /// This device-time / the device-hours of the fleet.
     pub share: Traced<Ratio>,
-    /// Energy and carbon of these device-hours.
+    /// Energy and carbon of this device-time, the devices being busy.
     pub footprint: Footprint,
 }
 

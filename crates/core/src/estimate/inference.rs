@@ -1,4 +1,14 @@
-//! The forecast of a service: latency, fleet, and what each year of it takes.
+//! The forecast of a service: latency, the fleet of each year, and what each year takes.
+//!
+//! A replica's highest rate and its latencies come from the engine's closed form or from a
+//! simulation. From there on both go the same way:
+//! ```text
+//! peak rate = mean rate x (1 + growth)^(year - 1) x peak / mean
+//! replicas  = max(1, ceil(peak rate / (highest rate x target utilisation))) + redundancy
+//! devices   = replicas x devices of a replica          device-hours = devices x 1 year
+//! ```
+//! A fleet that follows its load pays the hours of `serving::capacity::autoscale` in place of the
+//! whole year. Hardware that is refreshed has another highest rate from its year on.
 
 use std::sync::Arc;
 
@@ -12,31 +22,32 @@ use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::packing::Packing;
 use crate::ledger::{energy, years};
-use crate::provenance::{Traced, Value};
+use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{
     Co2eMass, DeviceFlopRate, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate,
     Requests, Time, Tokens,
 };
 use crate::serving::capacity::{Autoscaling, autoscale};
-use crate::serving::closed_form::{Capability, Latency, Rounds};
+use crate::serving::closed_form::{Capability, Latency, Rounds, TimePerRequest};
 use crate::serving::instance::Instances;
 use crate::serving::network::Pass;
 use crate::serving::plan::FlopPerRequest;
 use crate::serving::traffic::Profile;
 
-/// The forecast of a service.
+/// The forecast of a service over its horizon.
 #[derive(Clone, Debug)]
 pub struct InferenceForecast {
     /// Devices of one replica.
     pub replica_devices: Traced<Devices>,
-    /// Those of them that read prompts, where others write answers.
+    /// The devices of a replica's prefill instances, where others decode; `None` for an engine that
+    /// does both.
     pub prefill_devices: Option<Traced<Devices>>,
     /// The limits of one replica.
     pub limits: ReplicaLimits,
     /// Mean latencies at the first year's peak, the load being spread over the replicas that it
     /// needs.
     pub latency: Latency,
-    /// FLOPs of one request.
+    /// FLOPs of one request, prompt and answer, forward.
     pub flops: Traced<FlopPerRequest>,
     /// The fleet that takes over, where it is renewed.
     pub refresh: Option<HardwareRefresh>,
@@ -53,8 +64,7 @@ pub struct InferenceForecast {
     /// Cost per request over the horizon: cost of serving / requests of all years.
     pub serving_cost: Value<Per<Money, Requests>>,
     /// Cost per request with the training's cost spread over all requests: (cost of serving + cost
-    /// of
-    /// training) / requests of all years.
+    /// of training) / requests of all years.
     pub loaded_cost: Value<Per<Money, Requests>>,
     /// Facility energy per request: IT energy x PUE / requests of all years.
     pub energy: Value<Per<Energy, Requests>>,
@@ -75,9 +85,9 @@ pub struct InferenceForecast {
 pub struct ReplicaLimits {
     /// Tokens that its KV cache holds; none for a model without one.
     pub kv_capacity: Option<Traced<Tokens>>,
-    /// Concurrent requests of mean length.
+    /// Concurrent requests of mean length that it holds.
     pub max_concurrency: Traced<Ratio>,
-    /// The highest rate that it is to take.
+    /// The highest rate of requests that it takes within its SLO.
     pub max_rate: Traced<RequestRate>,
     /// Share of a full replica's time that prompts take; none where nothing is generated.
     pub prompt_share: Option<Traced<Ratio>>,
@@ -86,10 +96,10 @@ pub struct ReplicaLimits {
 }
 
 impl ReplicaLimits {
-    /// Those of a service by closed form.
+    /// The limits of a service's replica by closed form.
     ///
     /// # Errors
-    /// A replica that does not hold the model.
+    /// If a replica does not hold the model.
     pub fn of(service: &Service) -> Result<Self> {
         capability(service).map(Self::from)
     }
@@ -107,10 +117,10 @@ impl From<Capability> for ReplicaLimits {
     }
 }
 
-/// One year of service.
+/// One year of service: its load, its fleet and what that takes.
 #[derive(Clone, Debug)]
 pub struct Year {
-    /// From 1.
+    /// The number of the year, from 1.
     pub year: u32,
     /// Requests of the year: rate x (1 + growth)^(year - 1) x one year.
     pub requests: Traced<Requests>,
@@ -123,16 +133,26 @@ pub struct Year {
     pub devices: Traced<Devices>,
     /// Replicas hour by hour, where the fleet follows its load.
     pub scaling: Option<Autoscaling>,
-    /// Devices x the year.
+    /// How long it is in use: a year, or the time of a job.
+    pub length: Traced<Time>,
+    /// The time of a job, where the service is one: requests / (replicas x highest rate of each).
+    pub job: Option<Traced<Time>>,
+    /// Device-hours of the fleet: devices x one year, or the part of it that a fleet which follows
+    /// its load pays for.
     pub fleet_time: Traced<DeviceTime>,
-    /// The instances that hold them, where instances are sold.
+    /// The instances that hold the devices, where instances are sold.
     pub packing: Option<Packing>,
     /// Energy, carbon and water of the fleet, all year.
     pub footprint: Footprint,
 }
 
 impl InferenceForecast {
-    /// The sum of the rows of a year.
+    /// The time to the first token; none where nothing is generated: the answer is then one.
+    pub fn first_token(&self) -> Option<&Traced<TimePerRequest>> {
+        self.limits.prompt_share.as_ref().map(|_| &self.latency.ttft)
+    }
+
+    /// The sum of the rows of a year in USD.
     pub fn cost_of(&self, year: &Year) -> Value<Money> {
         let stage = Stage::Serving(year.year);
         let cost = self.money.sum(|entry| entry.stage == stage);
@@ -141,6 +161,9 @@ impl InferenceForecast {
 }
 
 /// Forecasts a service over the horizon by closed forms.
+///
+/// # Errors
+/// As `capability` and [`serve`].
 pub(super) fn forecast(
     service: &Service,
     finance: &Finance,
@@ -156,10 +179,11 @@ pub(super) fn forecast(
     serve(service, finance, training, limits, latency)
 }
 
-/// The limits of a replica by closed form.
+/// The limits of a replica by closed form: that of an engine with continuous batching, or the batch
+/// by batch one of a model that answers in a single pass.
 ///
 /// # Errors
-/// It does not hold the model.
+/// If the replica does not hold the model: the hint names what would make it fit.
 fn capability(service: &Service) -> Result<Capability> {
     let (replica, demand) = (&service.replica, &service.demand);
     let Some(instances) = &demand.instances else {
@@ -173,12 +197,12 @@ fn capability(service: &Service) -> Result<Capability> {
     })
 }
 
-/// The fleet that takes over from a year on.
+/// The fleet on other hardware that takes over from a year on.
 #[derive(Clone, Debug)]
 pub struct HardwareRefresh {
     /// Its first year.
     pub year: u32,
-    /// Id of its accelerator.
+    /// Id of its accelerator in the catalog.
     pub accelerator: String,
     /// Devices of one of its replicas.
     pub replica_devices: Traced<Devices>,
@@ -188,6 +212,12 @@ pub struct HardwareRefresh {
 }
 
 impl HardwareRefresh {
+    /// The refresh of a service within the horizon. Its highest rate is the first fleet's, whoever
+    /// computed it, x the ratio of both by closed form, so that a simulation need not be repeated
+    /// for it.
+    ///
+    /// # Errors
+    /// If the horizon ends before the refresh, or the model does not fit the new hardware.
     fn of(service: &Service, limits: &ReplicaLimits, finance: &Finance) -> Result<Option<Self>> {
         let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
         if *year > finance.years {
@@ -209,11 +239,11 @@ impl HardwareRefresh {
     }
 }
 
-/// Forecasts a service over the horizon, its replicas being known; `latency` is asked once, with
-/// the first year.
+/// Forecasts a service over the horizon from the limits of its replica. `latency` is asked once,
+/// with the first year, whose peak it is told for.
 ///
 /// # Errors
-/// A horizon below one year.
+/// If the horizon is below one year, or a replica does not hold the model.
 pub(super) fn serve(
     service: &Service,
     finance: &Finance,
@@ -223,7 +253,9 @@ pub(super) fn serve(
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training);
     let refresh = HardwareRefresh::of(service, &limits, finance)?;
-    let years: Vec<Year> = (1..=finance.years)
+    // A job ends.
+    let horizon = if service.within.is_some() { 1 } else { finance.years };
+    let years: Vec<Year> = (1..=horizon)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);
             let when = When { stage: Stage::Serving(year), period };
@@ -282,6 +314,8 @@ pub(super) fn serve(
     })
 }
 
+/// One year of service: its load, the fleet that is planned for it, and energy and carbon of that
+/// fleet.
 fn one_year(
     service: &Service,
     max_rate: &Traced<RequestRate>,
@@ -291,8 +325,8 @@ fn one_year(
     let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
     let growth = years::growth(&service.growth.trace(), year);
     let rate = &service.rate.trace() * &growth;
-    let length = years::one();
-    let requests = (&rate * &length).named(format_args!("requests of year {year}"));
+    let span = service.within.as_ref().map_or_else(years::one, Input::trace);
+    let requests = (&rate * &span).named(format_args!("requests of year {year}"));
     let peak_rate = (&rate * &service.peak_to_mean.trace())
         .named(format_args!("{stage}.fleet.peak_rate_per_s"));
     let planned = max_rate * &service.target_utilisation.trace();
@@ -304,6 +338,11 @@ fn one_year(
     let devices =
         (&replicas * &service.replica.all_devices()).named(format_args!("{stage}.fleet.devices"));
     let packing = service.pack(&format!("{stage}.fleet"), &replicas);
+    let job = service.within.as_ref().map(|_| {
+        let time: Traced<Time> = (&(&requests / max_rate) / &working).retype();
+        time.min(&span).named(format_args!("{stage}.fleet.job_days"))
+    });
+    let length = job.clone().unwrap_or(span);
     let mut fleet_time = &devices * &length;
     let scaling = match &service.start_up {
         Some(start_up) => Some(scaling(service, rate.value(), max_rate.value(), start_up.value)?),
@@ -333,23 +372,26 @@ fn one_year(
         replicas,
         devices,
         scaling,
+        length,
+        job,
         fleet_time,
         packing,
         footprint,
     })
 }
 
-/// Where between idle and full the devices of a fleet of engines draw, on average.
+/// The load at which the devices of a fleet of engines draw, on average, between idle and full.
 ///
-/// An engine with `N` requests at once on average (Little's law) has none of them for `e^-N` of the time
-/// (M/G/inf); else it steps on, whatever its batch, and a step that waits for memory draws most of what
-/// a full one does:
+/// An engine with `N` requests at once on average (Little's law) has none of them for `e^-N` of the
+/// time (M/G/inf); else it steps on, whatever its batch, and a step that waits for memory draws
+/// most of what a full one does:
 /// ```text
 /// busy  = 1 - e^-N
 /// level = min(1, base + slope x FLOP/s while busy / 16-bit peak)     of the TDP
 /// share = busy x (level - idle) / (1 - idle)
 /// ```
-/// with the constants of `hardware/serving-calibration.yaml`; replicas that stand by are none of them.
+/// The constants are those of `hardware/serving-calibration.yaml`. Replicas that stand by are not
+/// counted here.
 fn drawing(
     service: &Service,
     instances: &Instances,
@@ -381,7 +423,8 @@ fn drawing(
     Ok(share.retype::<Ratio>().named("drawn between idle and full"))
 }
 
-/// Replicas hour by hour for a mean rate.
+/// Replicas hour by hour for a mean rate: along the scenario's profile of traffic, or a daily one
+/// of the same peak / mean.
 fn scaling(
     service: &Service,
     rate: RequestRate,

@@ -1,4 +1,21 @@
 //! The forecast: runs the stages over a resolved scenario.
+//!
+//! An [`Engine`] is a scenario made ready. [`Engine::new`] settles what takes long (the choice of a
+//! layout, the prediction of a step); [`Engine::run`] then takes microseconds: training, then
+//! serving year by year, then the totals of both. The result, an [`Estimate`], holds typed
+//! quantities, and [`figure`] reads every figure off it by one table.
+//!
+//! | module | stage |
+//! |---|---|
+//! | `training` | time, device-hours, footprint and money of the run |
+//! | `inference` | limits of a replica, latency, the fleet of each year and what it takes |
+//! | `money`, `owned` | the rows that the ledger enters for either |
+//! | `tokens`, `api`, `bound` | per token; against a hosted model; against the FLOPs alone |
+//! | `observed` | statistics of a simulated replica |
+//! | [`plan`] | the resolved scenario that all of them compute from |
+//!
+//! Studies run an engine many times with other inputs; reports run it once, recording
+//! ([`Engine::recorded`]).
 
 mod api;
 mod bound;
@@ -21,7 +38,7 @@ use crate::ledger::footprint::{Co2e, Location};
 use crate::ledger::line::Line;
 use crate::ledger::years;
 use crate::provenance::{Inputs as _, Traced, Unknown, Value, inputs};
-use crate::quantity::{Co2eMass, Energy, Money};
+use crate::quantity::{Co2eMass, Energy, Money, RequestRate};
 use crate::serving::closed_form::{Latency, Rounds};
 use crate::training::predict;
 use crate::training::predict::Predicted;
@@ -36,18 +53,18 @@ pub use owned::Ownership;
 pub use tokens::{PerToken, Prices};
 pub use training::{Calendar, TrainingForecast};
 
-/// The forecast of a scenario.
+/// The forecast of a scenario. A stage that the scenario does not have is `None`.
 #[derive(Clone, Debug)]
 pub struct Estimate {
-    /// The training run.
+    /// The training run: time, device-hours, footprint, money.
     pub training: Option<TrainingForecast>,
-    /// The service.
+    /// The service over its horizon.
     pub inference: Option<InferenceForecast>,
-    /// Both, over the years.
+    /// Both together, over the years; `None` for a scenario without either.
     pub tco: Option<Tco>,
 }
 
-/// Total cost of ownership: training once, serving year by year.
+/// Total cost of ownership: training once, serving year by year, with the carbon of both.
 #[derive(Clone, Debug)]
 pub struct Tco {
     /// Years of service; 0 without one.
@@ -61,7 +78,7 @@ pub struct Tco {
     /// Location-based CO2e of the electricity: facility energy x grid intensity (GHG Protocol,
     /// Scope 2 Guidance).
     pub location: Value<Co2e<Location>>,
-    /// Embodied CO2e, middle estimate.
+    /// Embodied CO2e of training and of every year, middle estimate, in kgCO2e.
     pub embodied: Value<Co2eMass>,
     /// Software carbon intensity: (energy x intensity + embodied) of one functional unit of
     /// serving (ISO/IEC 21031), where the scenario names one.
@@ -69,13 +86,13 @@ pub struct Tco {
 }
 
 impl Estimate {
-    /// The rows of money, training first.
+    /// The rows of money, those of training first.
     pub fn money(&self) -> impl Iterator<Item = &Line<Money>> {
         let training = self.training.iter().flat_map(|training| training.money.lines());
         training.chain(self.inference.iter().flat_map(|inference| inference.money.lines()))
     }
 
-    /// The hardware that is owned, by stage.
+    /// The hardware that is owned, with the stage that it is bought for.
     pub fn ownerships(&self) -> impl Iterator<Item = (Place, &Ownership)> {
         let training = self.training.iter().map(|it| (Place::Training, it.ownership.as_ref()));
         let service = self.inference.iter().map(|it| (Place::Service, it.ownership.as_ref()));
@@ -83,7 +100,7 @@ impl Estimate {
     }
 }
 
-/// A scenario made ready: what takes long, such as the choice of a layout, is done once.
+/// A scenario made ready to be forecast, once or many times.
 #[derive(Clone, Debug)]
 pub struct Engine {
     scenario: Scenario,
@@ -92,19 +109,21 @@ pub struct Engine {
     records: bool,
 }
 
-/// The result of simulating a service's replica, in place of the closed forms.
+/// The result of simulating a service's replica, which takes the place of the closed forms.
 #[derive(Clone, Debug)]
 pub struct Simulated {
-    /// The limits of one replica.
+    /// The limits of one replica at the SLO.
     pub limits: ReplicaLimits,
-    /// Mean latencies at the peak.
+    /// Mean latencies at the peak of the first year.
     pub latency: Latency,
-    /// Further statistics.
+    /// The highest rate of a replica by closed form, from the same inputs.
+    pub closed: RequestRate,
+    /// Statistics that the closed forms do not have: percentiles, batches, preemptions.
     pub observed: Arc<Observed>,
 }
 
 impl Simulated {
-    /// The same without derivations.
+    /// The same values without their derivations.
     fn silent(&self) -> Self {
         let ReplicaLimits { kv_capacity, max_concurrency, max_rate, prompt_share, speculation } =
             &self.limits;
@@ -126,6 +145,7 @@ impl Simulated {
                 tpot: tpot.as_ref().map(Traced::silent),
                 e2e: e2e.silent(),
             },
+            closed: self.closed,
             observed: Arc::clone(&self.observed),
         }
     }
@@ -137,8 +157,8 @@ impl Engine {
     /// Chooses the layout of the run, predicts its step, settles its efficiency.
     ///
     /// # Errors
-    /// The run cannot be predicted although nobody said how fast it is; a layout that contradicts
-    /// itself; nothing fits.
+    /// If the run cannot be predicted although nobody said how fast it is, if its layout
+    /// contradicts itself, or if no layout fits the devices.
     pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
         let settle = |plan: &Arc<TrainingPlan>| {
             let (given, prediction) = (plan.efficiency.as_ref(), plan.prediction.as_ref());
@@ -150,20 +170,26 @@ impl Engine {
         Ok(Self { scenario, settled, simulated: None, records: false })
     }
 
-    /// The same run in another scenario that changes nothing of the model, the data and the
-    /// training but what is paid, drawn and emitted: what was settled stands.
+    /// The engine of another scenario that changes nothing of the model, the data and the training
+    /// but what is paid, drawn and emitted: the layout and the efficiency that were settled stand.
     #[must_use]
     pub fn moved(&self, scenario: Scenario) -> Self {
         let moved = Self { scenario, records: false, ..self.clone() };
         if self.records { moved.recorded() } else { moved }
     }
 
-    /// The step-time model's prediction of the run.
+    /// The step-time model's prediction of the run; `None` where the scenario says how fast it is.
     pub fn predicted(&self) -> Option<&Predicted> {
         self.settled.as_ref()?.predicted.as_ref()
     }
 
-    /// With the figures of a simulated replica. They stay as they are where inputs are varied.
+    /// What a simulation found of its service, where there was one.
+    pub fn simulation(&self) -> Option<&Simulated> {
+        self.simulated.as_ref()
+    }
+
+    /// The engine with the figures of a simulated replica. They stay as they are where inputs are
+    /// varied, so a range says nothing of their spread.
     #[must_use]
     pub fn simulated(self, simulated: Simulated) -> Self {
         Self { simulated: Some(simulated), ..self }
@@ -178,10 +204,11 @@ impl Engine {
         recorded
     }
 
-    /// The forecast.
+    /// Forecasts the scenario with its inputs as they are now.
     ///
     /// # Errors
-    /// A model that does not fit the devices that are to serve it; a job that fails all the time.
+    /// If the model does not fit the devices that are to serve it, if a job fails all the time, if
+    /// a run takes more than a century, or if the horizon is below a year.
     pub fn run(&self) -> Result<Estimate> {
         let scenario = &self.scenario;
         let discount = &scenario.finance.discount_rate;
@@ -197,7 +224,12 @@ impl Engine {
                     Some(simulated) => {
                         let simulated =
                             if self.records { simulated.clone() } else { simulated.silent() };
-                        let Simulated { limits, latency, observed } = simulated;
+                        let Simulated { mut limits, latency, closed, observed } = simulated;
+                        if !self.records {
+                            let moved = ReplicaLimits::of(plan)?.max_rate.value().value;
+                            let factor = Traced::constant(moved / closed.value);
+                            limits.max_rate = limits.max_rate * factor;
+                        }
                         let latency = |_: &Year| latency;
                         let served = inference::serve(plan, finance, training, limits, latency)?;
                         InferenceForecast { observed: Some(observed), ..served }
@@ -219,6 +251,12 @@ pub fn estimate(scenario: &Scenario, catalog: &Catalog) -> Result<Estimate> {
     Engine::new(scenario, catalog)?.run()
 }
 
+/// The totals of both stages. A stage without a price makes the total unknown, never cheaper.
+/// ```text
+/// total          = training + sum of the years
+/// present value  = training + sum of year / (1 + rate)^year
+/// SCI of serving = (location-based + embodied CO2e of a request) x requests of the functional unit
+/// ```
 fn tco(
     scenario: &Scenario,
     training: Option<&TrainingForecast>,

@@ -1,4 +1,8 @@
-//! The rows of money of a forecast.
+//! The rows of money of a forecast: which rent, purchase and other costs a stage enters, and when.
+//!
+//! The ledger says how a row is charged; this module says what is charged for. A run pays for the
+//! device-hours that it took, a service for those of each year. Renewed hardware has a rent or a
+//! price of its own from its year on.
 
 use super::{TrainingForecast, Year};
 use crate::estimate::plan::{Finance, Service, TrainingPlan};
@@ -12,7 +16,8 @@ use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{DataPerRequest, Devices, Energy, Measure, Money, Time};
 use crate::training::run::RunTime;
 
-/// The rows of money of a training run.
+/// The rows of money of a training run: rent, unused commitments or owned hardware, then storage,
+/// egress and staff. They fall due over the run's wall-clock time, or at once where it is unknown.
 pub(super) fn of_training(
     plan: &TrainingPlan,
     run: &RunTime,
@@ -46,13 +51,14 @@ pub(super) fn of_training(
     ledger
 }
 
-/// The month in which a service begins: the first after the training.
+/// The month in which a service begins, from 0: the first after the training.
 pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
     let trained = training.and_then(|training| training.run.wall_clock.as_ref());
     trained.map_or(0, |wall| Period::during(wall.value()).months())
 }
 
-/// The rows of money of a service, year by year.
+/// The rows of money of a service, year by year, from `first_month` on. Rent goes by the fleet's
+/// device-hours, owned hardware by the devices that are there all year.
 pub(super) fn of_service(
     service: &Service,
     finance: &Finance,
@@ -66,14 +72,14 @@ pub(super) fn of_service(
             enter_rent(rent, finance, years, period, &mut ledger);
         }
     }
-    let length = Value::Known(years::one());
     for year in years {
+        let length = Value::Known(year.length.clone());
         let (stage, period) = (Stage::Serving(year.year), period(year));
         let service = service.in_year(year.year);
         if let Some(owned) = &service.owned {
             let facility = &year.footprint.facility;
             // A fleet of one's own is there all year, also where it follows its load.
-            let held = &year.devices * &years::one();
+            let held = &year.devices * &year.length;
             let idle = year.scaling.as_ref().map(|_| &held - &year.fleet_time);
             owned.enter(&mut ledger, (stage, period), (&year.fleet_time, idle), facility);
         }
@@ -87,7 +93,7 @@ pub(super) fn of_service(
     ledger
 }
 
-/// The fleets of a service, each with its years.
+/// The fleets of a service, each with its years: the years before the refresh and those from it on.
 pub(super) fn generations<'a>(
     service: &'a Service,
     years: &'a [Year],
@@ -98,7 +104,7 @@ pub(super) fn generations<'a>(
         .map(|years| (service.in_year(years[0].year), years))
 }
 
-/// The rent of a fleet, year by year, and what its commitments leave unused.
+/// Enters the rent of a fleet, year by year, and what its commitments leave unused.
 fn enter_rent(
     rent: &Rent,
     finance: &Finance,
@@ -120,7 +126,8 @@ fn enter_rent(
     rent.enter_unused_years(ledger, &needed);
 }
 
-/// Other costs alone are no total: where nothing says what devices cost, their row is unknown.
+/// Enters an unknown row of rent where nothing says what devices cost, because other costs alone
+/// are no total.
 fn enter_unpriced(ledger: &mut Ledger<Money>, stage: Stage, period: Period) {
     if !ledger.sum(|entry| entry.stage == stage).is_absent() {
         return;

@@ -1,4 +1,7 @@
 //! Statistics of a simulated replica at the peak, beside those that the forecast rests on.
+//!
+//! The room `serving::simulator` makes them, `study` puts them here, and the table of figures reads
+//! them. They carry no formula: `explain` says what they are statistics of.
 
 use std::sync::Arc;
 
@@ -6,26 +9,27 @@ use crate::provenance::Step;
 use crate::quantity::{Data, Ratio, RequestRate, Time};
 use crate::serving::simulator::ClassReport;
 
-/// Statistics of a simulation; none where it has none, or was not asked for one.
+/// Statistics of a simulation; each is `None` where the simulation has none, or was not asked for
+/// it.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// Latencies of all requests.
     pub all: ClassReport,
     /// Latencies by class, where there are several.
     pub classes: Vec<(Arc<str>, ClassReport)>,
-    /// Share of the requests that kept the SLO.
+    /// Share of the requests that kept the SLO, 0 to 1.
     pub slo_attainment: Option<Ratio>,
-    /// Rate of the requests that kept it.
+    /// Rate of the requests that kept the SLO.
     pub goodput: Option<RequestRate>,
-    /// Rate of a replica.
+    /// Rate of requests that the simulated replica was given.
     pub planned_rate: Option<RequestRate>,
-    /// Weights on a replica.
+    /// Bytes of the weights on a replica.
     pub weights: Option<Data>,
-    /// Memory that is left for its KV cache.
+    /// Bytes of memory that are left for its KV cache.
     pub kv_cache: Option<Data>,
     /// Share of the KV cache in use while busy: mean and most.
     pub kv_used: Option<[Ratio; 2]>,
-    /// Sequences thrown out for want of memory.
+    /// Preemptions, sequences evicted for want of memory, per request.
     pub preemptions: Option<Ratio>,
     /// How long a batch of one and the largest take, where requests are answered batch by batch.
     pub batch_times: Option<[Time; 2]>,

@@ -1,4 +1,8 @@
 //! Purchases of owned hardware and the comparison with a rent, beside the rows of the ledger.
+//!
+//! The ledger spreads the price of hardware over the device-time that uses it; the cash flow has it
+//! on the day of the purchase. A run buys its devices, spares included, on its first day; a service
+//! buys at the start of a year what its fleet grew by, and a refreshed fleet as a whole.
 
 use super::{Year, money};
 use crate::estimate::plan::Service;
@@ -8,17 +12,17 @@ use crate::ledger::rent_or_buy::RentOrBuy;
 use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{DeviceTime, Devices, Energy, Money};
 
-/// The purchase of the hardware, and whether a rent would have been cheaper.
+/// The purchase of the hardware, and the comparison with a rent.
 #[derive(Clone, Debug)]
 pub struct Ownership {
     /// The payments for the hardware: what the cash flow has in place of the amortisation.
     pub purchases: Ledger<Money>,
-    /// Against the rent of the same devices.
+    /// The comparison with the rent of the same devices, or why there is none.
     pub rent_or_buy: Result<RentOrBuy, Unknown>,
 }
 
 impl Ownership {
-    /// The ownership of a run on `bought` devices, which took energy in its device-time.
+    /// The ownership of a run on `bought` devices, whose device-time took the facility energy.
     pub(super) fn of_run(
         owned: &Owned,
         bought: Option<&Traced<Devices>>,
@@ -35,8 +39,7 @@ impl Ownership {
     }
 
     /// The ownership of a service: each year buys the devices that its fleet has more than the
-    /// last, of a renewed
-    /// fleet all.
+    /// last, of a renewed fleet all. The comparison with a rent is that of the first year.
     pub(super) fn of_service(
         service: &Service,
         years: &[Year],

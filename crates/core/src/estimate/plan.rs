@@ -1,4 +1,7 @@
 //! The scenario resolved: every reference looked up, every default named, ready to compute.
+//!
+//! `scenario::resolve` makes a [`Scenario`] from the file that the user wrote. It holds inputs with
+//! their basis and the plans of the rooms that compute with them; no type of the file goes further.
 
 use std::sync::Arc;
 
@@ -14,22 +17,23 @@ use crate::quantity::{
 use crate::serving::plan::{Demand, FlopPerRequest, Replica};
 use crate::training::plan::{Efficiency, Prediction, Run};
 
-/// A scenario, resolved: what [`crate::estimate`] computes from.
+/// A resolved scenario: what [`crate::estimate`] computes from.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// A description in one line.
+    /// The scenario's description in one line.
     pub name: String,
     /// The training run.
     pub training: Option<Arc<TrainingPlan>>,
     /// The service.
     pub inference: Option<Arc<Service>>,
-    /// How money over time is added up.
+    /// The rules by which money over time is added up.
     pub finance: Finance,
-    /// The unit of the software carbon intensity.
+    /// Requests in a functional unit of the software carbon intensity; `None` where the scenario
+    /// names none.
     pub functional_unit: Option<Input<Requests>>,
-    /// Dates of the catalog's data that it rests on.
+    /// Tables of the catalog that it rests on, with the dates of their data.
     pub dates: Vec<(String, String)>,
-    /// Assumptions about the model.
+    /// Assumptions about the model, one sentence each.
     pub model_assumptions: Vec<String>,
     /// Choices that flopcast made because nobody did, beside quantities.
     pub choices: Vec<Choice>,
@@ -42,28 +46,32 @@ pub struct Scenario {
 pub struct Choice {
     /// The key of the scenario that would make it.
     pub path: &'static str,
-    /// The choice.
+    /// The choice, as the key would name it.
     pub value: String,
-    /// Why.
+    /// The reason for it, one sentence.
     pub why: String,
 }
 
-/// A service: one replica, what is asked of the fleet, and where it runs.
+/// A service: one replica, the demand on the fleet, and the place where it runs.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// One copy of the model on its devices.
     pub replica: Replica,
-    /// Mean rate in the first year.
+    /// Mean rate of requests in the first year.
     pub rate: Input<RequestRate>,
-    /// Peak rate / mean rate.
+    /// Peak rate / mean rate, at least 1.
     pub peak_to_mean: Input<f64>,
-    /// Part of a replica's highest rate that the fleet is planned for.
+    /// Part of a replica's highest rate that the fleet is planned for, so that it holds its SLO at
+    /// the peak.
     pub target_utilisation: Input<Share>,
-    /// Growth of the rate.
+    /// Growth of the rate per year.
     pub growth: Input<YearlyRate>,
     /// Replicas beside those that the peak needs.
     pub redundancy: Input<f64>,
-    /// How long a replica takes to start, where the fleet follows its load.
+    /// The time that a job may take, in place of requests without end.
+    pub within: Option<Input<Time>>,
+    /// The time that a replica takes to start, where the fleet follows its load; `None` for a fixed
+    /// fleet.
     pub start_up: Option<Input<Time>>,
     /// FLOPs of one request, prompt and answer.
     pub flops: Input<FlopPerRequest>,
@@ -77,19 +85,20 @@ pub struct Service {
     pub site: Site,
     /// A hosted model that it is compared with.
     pub api: Option<Api>,
-    /// Inputs of a simulation.
+    /// Traffic, SLO and router: the inputs of the engine's closed form and of a simulation.
     pub demand: Demand,
-    /// The refresh of its fleet.
+    /// The refresh of its fleet by other hardware, where one is planned.
     pub refresh: Option<Refresh>,
 }
 
 impl Service {
-    /// Its replicas in whole instances; `None` where devices are sold singly.
+    /// Its replicas in whole instances, with figures named after `stage`; `None` where devices are
+    /// sold singly.
     pub fn pack(&self, stage: &str, replicas: &Traced<Ratio>) -> Option<Packing> {
         self.rent.as_ref()?.pack(stage, &self.replica.groups(&replicas.number()))
     }
 
-    /// The same service, every input of which records.
+    /// The same service with inputs that record.
     #[must_use]
     pub fn recorded(&self) -> Self {
         let mut recorded = self.clone();
@@ -106,21 +115,21 @@ impl Service {
     }
 }
 
-/// A fleet that takes over from a year on.
+/// A fleet on other hardware that takes over from a year on.
 #[derive(Clone, Debug)]
 pub struct Refresh {
     /// Its first year, at least 2.
     pub year: u32,
-    /// The same service on it.
+    /// The same service on the other hardware.
     pub service: Box<Service>,
 }
 
-/// A training run and where it runs.
+/// A training run and the place where it runs.
 #[derive(Clone, Debug)]
 pub struct TrainingPlan {
-    /// The computation of the run.
+    /// Model, data, devices and interruptions: the computation of the run.
     pub run: Run,
-    /// How well the devices are used; predicted where nobody said.
+    /// The efficiency of the devices, as the scenario gives it; `None` where it is predicted.
     pub efficiency: Option<Efficiency>,
     /// Inputs of the step-time model, where devices, tokens and layout allow a prediction.
     pub prediction: Option<Prediction>,
@@ -136,7 +145,7 @@ pub struct TrainingPlan {
     pub site: Site,
     /// Parameters of the model, in billions.
     pub billion_parameters: Input<f64>,
-    /// Parameters that are trained, where adapters are.
+    /// Parameters that are trained, where only those of adapters are.
     pub trainable: Option<Input<f64>>,
     /// Facts for its model card.
     pub card: Card,
@@ -146,7 +155,7 @@ pub struct TrainingPlan {
     pub deadline: Option<Deadline>,
 }
 
-/// When a run must have ended.
+/// The time by which a run must have ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Deadline {
     /// On a day.
@@ -155,7 +164,7 @@ pub enum Deadline {
     Within(Time),
 }
 
-/// A run in the words of a model card.
+/// A run in the words of a model card (the Hub's `co2_eq_emissions`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
     /// `pre-training` or `fine-tuning`.
@@ -166,12 +175,12 @@ pub struct Card {
     pub place: Option<String>,
 }
 
-/// How money over time is added up.
+/// The rules by which money over time is added up.
 #[derive(Clone, Debug)]
 pub struct Finance {
-    /// Years of service.
+    /// Years of service, the horizon.
     pub years: u32,
-    /// Nominal, year-end.
+    /// Discount rate per year, nominal; payments of a year are discounted from its end.
     pub discount_rate: Input<f64>,
     /// Change of the price of serving per year.
     pub price_change: Input<YearlyRate>,
@@ -179,16 +188,16 @@ pub struct Finance {
     pub currency: Option<Currency>,
 }
 
-/// A currency that reports show beside USD.
+/// A currency in which reports show money beside USD.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Currency {
-    /// `EUR`.
+    /// Its ISO 4217 code: `EUR`.
     pub code: String,
-    /// Units of it for one USD.
+    /// Units of the currency for one USD.
     pub per_usd: f64,
     /// The day of the rate.
     pub date: NaiveDate,
-    /// Whose rate it is.
+    /// The publisher of the rate, where the scenario names one.
     pub source: Option<String>,
 }
 
@@ -207,6 +216,7 @@ inputs!(Service {
     target_utilisation,
     growth,
     redundancy,
+    within,
     start_up,
     flops,
     demand,

@@ -13,7 +13,7 @@ use crate::estimate::plan::Service;
 use crate::provenance::Value;
 use crate::quantity::{Co2eMass, Energy, Money, Per, Requests, Tokens};
 
-/// Money, energy and CO2e per token.
+/// Money, energy and CO2e per token over the horizon.
 #[derive(Clone, Debug)]
 pub struct PerToken {
     /// Money; absent where nothing is paid.
@@ -28,19 +28,19 @@ pub struct PerToken {
     pub location_per_output: Value<Per<Co2eMass, Tokens>>,
 }
 
-/// Cost of serving per token.
+/// Cost of serving per token, in USD/token.
 #[derive(Clone, Debug)]
 pub struct Prices {
-    /// Input and output counted alike.
+    /// Cost of a request / (input + output tokens).
     pub all: Value<Per<Money, Tokens>>,
-    /// A token of the prompt.
+    /// Cost of a token of the prompt: cost of a request x share of prompts / input tokens.
     pub input: Value<Per<Money, Tokens>>,
-    /// A token of the answer.
+    /// Cost of a token of the answer: cost of a request x (1 - share of prompts) / output tokens.
     pub output: Value<Per<Money, Tokens>>,
 }
 
 impl PerToken {
-    /// From what a request takes; `None` where the service has no tokens.
+    /// The figures per token from those per request; `None` where the service has no tokens.
     pub(super) fn of(
         service: &Service,
         limits: &ReplicaLimits,

@@ -1,4 +1,9 @@
-//! The forecast of a training run.
+//! The forecast of a training run: its time, the devices that it holds, and what they cost and
+//! emit.
+//!
+//! `training::run` computes time and device-hours from the settled efficiency; this module hands
+//! them to the ledger. Device-hours with work draw full power, those of restarts and spares idle
+//! power (`phases`).
 
 use super::{Ownership, money};
 use crate::diagnostic::{Error, Result};
@@ -23,13 +28,13 @@ use crate::training::run::{RunTime, Settled, Spent};
 pub struct TrainingForecast {
     /// FLOPs, utilisation and time.
     pub run: RunTime,
-    /// Devices that train.
+    /// Devices that train, spares left out; `None` where nobody says how many.
     pub devices: Option<Traced<Devices>>,
-    /// The instances that hold them, where instances are sold.
+    /// The instances that hold them and the spares, where instances are sold.
     pub packing: Option<Packing>,
     /// Money, row by row; empty where the scenario names neither provider nor price.
     pub money: Ledger<Money>,
-    /// The sum of the rows, in USD.
+    /// The sum of the rows in USD; absent without rows, unknown where one is.
     pub cost: Value<Money>,
     /// FLOP for a dollar at the dense peak: device-time x peak / cost.
     pub peak_flops_per_usd: Value<FlopPerMoney>,
@@ -44,17 +49,17 @@ pub struct TrainingForecast {
     /// Software carbon intensity: (E x I + M) per run, token and billion parameters (ISO/IEC
     /// 21031).
     pub sci: TrainingIntensity,
-    /// The cleanest start, where the scenario asks for it.
+    /// The cleanest start, where the scenario asks for it, or why it is unknown.
     pub best_start: Option<std::result::Result<BestStart, Unknown>>,
     /// The purchases for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
     /// First and last day, where the start is known.
     pub calendar: Option<Calendar>,
-    /// Whole days left to the deadline, if there is one; negative when it is missed.
+    /// Whole days left to the deadline, if there is one; negative if the run misses it.
     pub margin_days: Option<i64>,
 }
 
-/// First and last day of a run.
+/// The first and the last day of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calendar {
     /// The first day.
@@ -63,7 +68,10 @@ pub struct Calendar {
     pub end: chrono::NaiveDate,
 }
 
-/// Forecasts a training run.
+/// Forecasts a training run whose efficiency is settled.
+///
+/// # Errors
+/// If the job fails all the time, or the run takes more than a century: a unit may be wrong then.
 pub(super) fn forecast(
     plan: &TrainingPlan,
     settled: &Settled,
@@ -132,8 +140,7 @@ pub(super) fn forecast(
 }
 
 /// The phases of paid device-time, by how busy the devices are. Lost time of an unknown kind counts
-/// as
-/// busy.
+/// as busy, so that energy is not told too low.
 fn phases(spent: &Spent) -> Vec<Phase> {
     let phase = |name, time: &Traced<DeviceTime>, load| Phase { name, time: time.clone(), load };
     let mut phases = vec![phase("steps", &spent.steps, Load::Busy)];
@@ -149,7 +156,8 @@ fn phases(spent: &Spent) -> Vec<Phase> {
     phases
 }
 
-/// The cleanest start of the run, where the scenario asks for it.
+/// The cleanest start of the run; `None` where the scenario does not ask for it, unknown where the
+/// run's length is.
 fn best_start(
     plan: &TrainingPlan,
     length: Option<&Traced<Time>>,

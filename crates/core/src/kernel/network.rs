@@ -20,7 +20,7 @@ use crate::model::operator::{NormKind, Operator};
 use crate::model::{AttentionCount, Layer, Model};
 use crate::quantity::{Data, Measure as _, Time};
 
-/// What a network is asked to do.
+/// The task of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// A forward pass.
@@ -35,11 +35,11 @@ pub struct Setup {
     general: General,
     own: Option<Own>,
     runtime: Runtime,
-    /// Whether a run on this device is among those fitted to, and if not, why it is like them.
+    /// The relation of this device to those that the constants were fitted to.
     pub known: Known,
 }
 
-/// What the fit knows of a device.
+/// The knowledge that the fit has of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// Networks were measured on it.
@@ -50,7 +50,7 @@ pub enum Known {
     Foreign,
 }
 
-/// What a network asks of any device: its operators, summed by kind.
+/// The work of a network on any device: its operators, summed by kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work {
     task: Task,
@@ -127,6 +127,9 @@ impl Cost {
         (self.arithmetic + self.traffic) * samples + self.weights + self.kernels
     }
 }
+
+/// Keys up to which the sequences go that `attention` is fitted to.
+const SHORT: f64 = 512.0;
 
 /// Bytes per parameter of the optimizer's update, in and out.
 const UPDATE_BYTES: f64 = 24.0;
@@ -219,7 +222,11 @@ impl Setup {
             Kind::Depthwise => {
                 (device.vector.value * general.depthwise, general.backward_depthwise)
             }
-            Kind::Attention { .. } => (peak * share / general.attention, 1.0),
+            // Softmax and edges of tiles are what longer sequences hide.
+            Kind::Attention { keys, .. } => {
+                let shown = (SHORT / keys.max(1) as f64).min(1.0);
+                (peak * share / (1.0 + (general.attention - 1.0) * shown), 1.0)
+            }
         }
     }
 
@@ -232,8 +239,8 @@ impl Setup {
             Kind::Nothing => 0.0,
             Kind::Dense | Kind::Depthwise => general.product_passes,
             Kind::Convolution | Kind::Grouped(_) => general.product_passes + layout,
-            Kind::Attention { windowed: true } => general.window_passes,
-            Kind::Attention { windowed: false } => 1.0,
+            Kind::Attention { windowed: true, .. } => general.window_passes,
+            Kind::Attention { windowed: false, .. } => 1.0,
             Kind::Function | Kind::LayerNorm if compiled => general.fused_passes,
             Kind::Function => general.passes,
             Kind::LayerNorm => general.passes * general.layer_norm,
@@ -277,14 +284,16 @@ enum Kind {
     Depthwise,
     Attention {
         windowed: bool,
+        keys: u64,
     },
     LayerNorm,
     Function,
-    /// What no kernel computes.
+    /// The work that no kernel computes.
     Nothing,
 }
 
 impl Kind {
+    /// The kind of kernel that computes a layer on a number of samples.
     fn of(layer: &Layer, samples: u64) -> Self {
         match &layer.operator {
             Operator::Convolution(it) if it.groups > 1 => match it.in_channels / it.groups {
@@ -297,7 +306,9 @@ impl Kind {
             | Operator::Recurrent(_)
             | Operator::Scan(_)
             | Operator::Bulk(_) => Self::Dense,
-            Operator::Attention(it) => Self::Attention { windowed: it.batch > samples },
+            Operator::Attention(it) => {
+                Self::Attention { windowed: it.batch > samples, keys: it.keys }
+            }
             Operator::Norm(it) if it.kind == NormKind::Batch => Self::Function,
             Operator::Norm(_) => Self::LayerNorm,
             Operator::Pointwise(_) | Operator::Pool(_) | Operator::Embedding(_) => Self::Function,

@@ -1,11 +1,19 @@
 //! Serving one's own fleet against a hosted model that is paid by the token: at which volume the
 //! fleet, idle time and all, costs less.
 //!
-//! The fleet is sized anew at each volume. With k replicas that each take q requests a second on
-//! average, r more for redundancy, d devices in a replica and m in an instance, it costs
-//! C(k) = c m ceil((k + r) d / m) a second and serves up to k q. The hosted model charges a per
-//! request. The break-even is C(k) / a for the least k with C(k) <= a k q. There is none where the
-//! price of a replica's devices is above what the hosted model would charge for all it can serve.
+//! The fleet is sized anew at each volume. It has k replicas, each of which takes q requests a
+//! second on average, and r more for redundancy; a replica has d devices, an instance m, and a
+//! device costs c a second. The hosted model charges a per request.
+//! ```text
+//! cost of the fleet   C(k) = c m ceil((k + r) d / m)      USD/s
+//! requests it serves       <= k q                          requests/s
+//! break-even               C(k) / a for the least k with C(k) <= a k q
+//! ```
+//! There is no break-even where the devices of a replica cost more than the hosted model would
+//! charge for all that the replica can serve.
+//!
+//! Assumptions: the mix of requests and the prices stand at every volume, and a replica's rate does
+//! not change with the size of the fleet. `estimate::api` compares the first year of a service so.
 
 use crate::provenance::{Traced, Value};
 use crate::quantity::{
@@ -13,30 +21,35 @@ use crate::quantity::{
     show,
 };
 
-/// Money paid or earned over time.
+/// A flow of money: USD/s.
 type MoneyRate = Per<Money, Time>;
 
-/// Price of one request.
+/// The price of one request: USD/request.
 pub type RequestPrice = Per<Money, Requests>;
 
-/// A fleet that is sized by the load.
+/// A fleet that is sized by its load: the costs and capacities from which its break-even follows.
 #[derive(Clone, Debug)]
 pub struct Fleet {
-    /// The cost of one device, at work or idle.
+    /// Cost of one device, at work or idle, in USD/device-s: cost of the first year / devices paid
+    /// for.
     pub device: Traced<DevicePrice>,
-    /// Requests that a replica is planned to take on average.
+    /// Requests per second that a replica is planned to take on average: its highest rate x target
+    /// utilisation / (peak rate / mean rate).
     pub replica_rate: Traced<RequestRate>,
-    /// Devices of one replica.
+    /// Devices of one replica, d.
     pub replica_devices: Traced<Devices>,
-    /// Devices of one instance; one where devices are had singly.
+    /// Devices of one instance, m; one where devices are sold singly.
     pub instance_devices: Traced<DevicesPerInstance>,
-    /// Replicas beside those that the load needs.
+    /// Replicas beside those that the load needs, r.
     pub redundancy: Traced<f64>,
 }
 
 impl Fleet {
-    /// The least volume at which the fleet costs no more than a hosted model does at `price` a
-    /// request; never, with the reason, where there is no such volume.
+    /// The least volume, in requests per second, at which the fleet costs no more than a hosted
+    /// model does at `price` a request.
+    ///
+    /// It is [`Value::Never`] where no volume is large enough: the reason then names the cost of a
+    /// request on a fleet that is as busy as planned beside the price of the hosted model.
     pub fn break_even(&self, price: &Traced<RequestPrice>) -> Value<RequestRate> {
         let rate = self.least_rate(price);
         if rate.value().value.is_finite() {
@@ -52,11 +65,12 @@ impl Fleet {
 }
 
 impl Fleet {
-    /// The break-even; infinite where there is none.
+    /// The break-even in requests per second; infinite where there is none.
     ///
     /// With n replicas more, n = m / gcd(d, m), the devices fill whole instances as exactly as
-    /// before, so that what n replicas earn beyond their devices is the same every time. From each
-    /// of the first n numbers of replicas the fleet grows in such leaps until it pays.
+    /// before, so that n replicas earn the same beyond the cost of their devices every time, n (a
+    /// q - c d). From each of the first n numbers of replicas the fleet grows in such leaps until
+    /// it pays, and the least of the n rates is the answer.
     fn least_rate(&self, price: &Traced<RequestPrice>) -> Traced<RequestRate> {
         let [size, instance] =
             [self.replica_devices.value().stored(), self.instance_devices.value().stored()];
@@ -84,7 +98,7 @@ impl Fleet {
     }
 }
 
-/// The greatest common divisor of two whole numbers.
+/// The greatest common divisor of two whole numbers (Euclid's algorithm).
 fn greatest_divisor(a: f64, b: f64) -> f64 {
     if b < 1.0 { a.max(1.0) } else { greatest_divisor(b, a % b) }
 }

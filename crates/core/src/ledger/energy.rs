@@ -1,37 +1,41 @@
 //! Energy by what the devices do: power x device-time, row by row.
 //!
-//! A device draws idle + (busy - idle) x load, so the energy of a stretch of device-time is two
-//! rows: the idle draw of all of it, and what work adds. Where the power is given as an average,
-//! one row holds everything.
+//! A device draws idle + (busy - idle) x load, which Fan, Weber and Barroso (ISCA 2007) found for
+//! servers. The energy of a stretch of device-time is therefore two rows: the idle draw during all
+//! of it, and what work adds during the part with work. Where the scenario gives the power as an
+//! average, one row holds everything.
+//!
+//! This is IT energy, of the devices with their share of the host; `footprint` multiplies it by
+//! PUE. The two ends of the line are inputs ([`PowerModel`]) with sources of their own.
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use crate::ledger::plan::{Draw, PowerModel};
 use crate::provenance::{Traced, Unknown, Value};
 use crate::quantity::{DevicePower, DeviceTime, Energy, Measure, Ratio};
 
-/// A stretch of device-time that is paid for.
+/// A stretch of device-time that is paid for, during which the devices are equally busy.
 #[derive(Clone, Debug)]
 pub struct Phase {
     /// The name: `steps`, `spares`.
     pub name: &'static str,
-    /// How long, times devices.
+    /// Devices x elapsed time.
     pub time: Traced<DeviceTime>,
-    /// The load of the devices.
+    /// How busy the devices are during it.
     pub load: Load,
 }
 
-/// How busy devices are.
+/// How busy devices are: the factor of (busy - idle) in their power.
 #[derive(Clone, Debug)]
 pub enum Load {
-    /// At work all the time.
+    /// Load 1: at work all the time.
     Busy,
-    /// Powered, and waiting.
+    /// Load 0: powered, and waiting for a restart, a checkpoint or a request.
     Waiting,
-    /// At work for a part of the time.
+    /// A load between 0 and 1, averaged over the stretch.
     Partly(Traced<Ratio>),
 }
 
-/// For which stage and when.
+/// The stage that energy is entered for, and its time.
 #[derive(Clone, Copy, Debug)]
 pub struct When {
     /// The stage.
@@ -40,7 +44,12 @@ pub struct When {
     pub period: Period,
 }
 
-/// The rows of IT energy of all phases.
+/// The rows of IT energy of all phases, in joules.
+///
+/// A known average power gives one row, power x the device-time of all phases. A power by load
+/// gives for each phase a row of idle draw, idle power x time, and where there is work a row of
+/// what it adds, (busy power - idle power) x time x load, never below zero. An unknown power gives
+/// one unknown row.
 pub fn rows(power: &Result<PowerModel, Unknown>, when: When, phases: &[Phase]) -> Ledger<Energy> {
     let mut ledger = Ledger::default();
     let When { stage, period } = when;
@@ -82,12 +91,14 @@ pub fn rows(power: &Result<PowerModel, Unknown>, when: When, phases: &[Phase]) -
 }
 
 /// The part of its time that a fleet is at work, at most 1: the device-time that its requests take
-/// at the highest rate of a replica / the device-time of the fleet.
+/// at the highest rate of a replica / the device-time of the fleet. It is the load of a model that
+/// answers batch by batch, where a replica is either at its highest rate or idle.
 pub fn utilisation(work: &Traced<DeviceTime>, fleet: &Traced<DeviceTime>) -> Traced<Ratio> {
     (work / fleet).min(&Traced::constant(Measure::from_stored(1.0)))
 }
 
 impl Draw {
+    /// The power of one device in W/device: as given, or TDP x share.
     fn trace(&self) -> Traced<DevicePower> {
         match self {
             Self::Watts(power) => power.trace(),

@@ -1,11 +1,20 @@
 //! Energy, carbon and water of a stretch of device-time.
+//! ```text
+//! facility energy       = IT energy x PUE                                   ISO/IEC 30134-2
+//! location-based CO2e   = facility energy x grid intensity                  GHG Protocol, Scope 2 Guidance
+//! market-based CO2e     = facility energy x (1 - contracted part) x residual mix
+//! marginal CO2e         = facility energy x what one more kWh causes
+//! embodied CO2e         = (device + server / devices of a server) x device-time / (service life x utilisation)
+//! water on site         = IT energy x WUE                                   The Green Grid, WP 35
+//! water off site        = facility energy x water of a kWh generated
+//! ```
+//! IT energy is a sum of rows (see [`super::energy`]). The three kinds of operational CO2e are
+//! views of one thing: their types differ ([`Co2e`]), so they cannot be added to each other.
+//! Embodied CO2e is added to the location-based one in the software carbon intensity alone (ISO/IEC
+//! 21031).
 //!
-//! IT energy is a sum of rows (see [`super::energy`]); facility energy = IT x PUE. Location-based
-//! CO2e = facility energy x grid intensity; market-based = facility energy x the part that no
-//! contract covers x residual mix; marginal = facility energy x what one more kWh causes. Embodied
-//! CO2e is what making the devices and their servers emitted, spread over their time in use. These
-//! are views of one thing and are never added to each other, except that the software carbon
-//! intensity (ISO/IEC 21031) is defined as location-based + embodied.
+//! A figure is unknown where one of its factors is, and absent where the scenario has no such
+//! figure (a marginal intensity that no source gives).
 
 use std::marker::PhantomData;
 
@@ -19,21 +28,21 @@ use crate::quantity::{
     Co2eMass, DeviceCo2e, DeviceTime, Energy, GridIntensity, Measure, Pue, Water,
 };
 
-/// Marks CO2e by the grid where the electricity is used.
+/// The method that counts CO2e by the grid where the electricity is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Location;
-/// Marks CO2e by the contracts under which the electricity is bought.
+/// The method that counts CO2e by the contracts under which the electricity is bought.
 #[derive(Clone, Copy, Debug)]
 pub struct Market;
 
-/// Marks CO2e by what one more kWh causes.
+/// The method that counts the CO2e that one more kWh causes.
 #[derive(Clone, Copy, Debug)]
 pub struct Marginal;
 
 /// CO2e by one accounting method; figures of different methods do not add up.
 ///
 /// ```compile_fail,E0308
-/// use flopcast::ledger::footprint::{Co2e, Location, Market};
+/// use flopcast_core::ledger::footprint::{Co2e, Location, Market};
 /// fn total(location: Co2e<Location>, market: Co2e<Market>) -> Co2e<Location> {
 ///     location + market
 /// }
@@ -42,12 +51,12 @@ pub struct Marginal;
 pub struct Co2e<Method>(Co2eMass, PhantomData<Method>);
 
 impl<Method> Co2e<Method> {
-    /// A mass by this method.
+    /// Marks a mass as counted by this method.
     pub fn new(mass: Co2eMass) -> Self {
         Self(mass, PhantomData)
     }
 
-    /// The mass.
+    /// The mass without its method, in kgCO2e.
     pub fn mass(self) -> Co2eMass {
         self.0
     }
@@ -70,55 +79,59 @@ impl<Method: Copy> Measure for Co2e<Method> {
     }
 }
 
-/// Energy, carbon and water.
+/// Energy, CO2e and water of one stage: the run, or a year of service.
 #[derive(Clone, Debug)]
 pub struct Footprint {
-    /// The rows of the IT energy.
+    /// The rows of the IT energy, in joules.
     pub rows: Ledger<Energy>,
-    /// Accelerators and their share of the host: the sum of the rows.
+    /// IT energy, the accelerators and their share of the host: the sum of the rows.
     pub it: Value<Energy>,
-    /// With cooling and losses: IT x PUE.
+    /// Facility energy, with cooling and losses: IT energy x PUE.
     pub facility: Value<Energy>,
     /// Location-based CO2e of the electricity: facility energy x grid intensity.
     pub location: Value<Co2e<Location>>,
     /// The basis of the emissions that `location` counts.
     pub basis: GridBasis,
-    /// The upstream of fuels and plants; absent where `location` contains it.
+    /// CO2e of the upstream of fuels and plants; absent where `location` contains it, as it does on
+    /// the life-cycle basis.
     pub upstream: Value<Co2eMass>,
     /// Market-based CO2e of the electricity: facility energy x residual mix x (1 - contracted
     /// part).
     pub market: Value<Co2e<Market>>,
-    /// Marginal CO2e of the electricity, where the grid has such a figure.
+    /// Marginal CO2e of the electricity; absent where no source has such an intensity for the grid.
     pub marginal: Value<Co2e<Marginal>>,
-    /// Embodied CO2e: low, mid, high.
+    /// Embodied CO2e by the low, the mid and the high estimate of what making a device emitted.
     pub embodied: [EmbodiedShare; 3],
-    /// The scope of the electricity.
+    /// The scope of the electricity under the GHG Protocol; `None` where nobody says who owns the
+    /// devices.
     pub scope: Option<Scope>,
     /// Water evaporated on site: IT energy x WUE (The Green Grid, WP 35).
     pub water: Value<Water>,
-    /// Water that generating the electricity consumed: facility energy x water of a kWh.
+    /// Water that generating the electricity consumed: facility energy x water of a kWh (L/kWh).
     pub grid_water: Value<Water>,
     pue: Value<Pue>,
     grid: Value<GridIntensity>,
 }
 
-/// The part of the embodied CO2e that falls to a stretch of device-time.
+/// The part of the embodied CO2e that falls to a stretch of device-time, in kgCO2e.
 #[derive(Clone, Debug)]
 pub struct EmbodiedShare {
-    /// The share of the devices.
+    /// The share of the devices: device x time / (service life x utilisation).
     pub devices: Value<Co2eMass>,
-    /// The share of their servers.
+    /// The share of their servers: server / devices of a server x time / (service life x
+    /// utilisation).
     pub servers: Value<Co2eMass>,
     /// The sum of both.
     pub total: Value<Co2eMass>,
 }
 
-/// One row of a footprint: what does not apply is absent.
+/// One row of a footprint as the carbon report shows it; a column that does not apply is absent.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The name of the row.
+    /// The name of the row, for people.
     pub item: String,
-    /// Facility energy goes to the row "cooling and losses" beyond the IT energy of the others.
+    /// Facility energy. The rows of devices and hosts hold IT energy; what cooling and losses add
+    /// to it stands in a row of its own.
     pub energy: Value<Energy>,
     /// Location-based CO2e of that energy.
     pub location: Value<Co2eMass>,
@@ -127,8 +140,11 @@ pub struct Account {
 }
 
 impl Footprint {
-    /// The rows: energy adds up to facility energy, CO2e to the location-based and the embodied
-    /// figures.
+    /// The footprint as rows: their energy adds up to the facility energy, their CO2e to the
+    /// location-based and the embodied figures.
+    ///
+    /// After the rows of IT energy come "cooling and losses", IT x (PUE - 1), and the two rows of
+    /// embodied CO2e, which have no energy.
     pub fn accounts(&self) -> Vec<Account> {
         let electricity = |item: String, energy: Value<Energy>| Account {
             location: &energy * &self.grid,
@@ -154,27 +170,29 @@ impl Footprint {
             .collect()
     }
 
-    /// Facility energy of the rows that are meant; absent where there are none.
+    /// Facility energy of the rows that `meant` accepts: their sum x PUE; absent where there are
+    /// none.
     pub fn facility_of(&self, meant: impl Fn(&Entry) -> bool) -> Value<Energy> {
         &self.rows.sum(meant) * &self.pue
     }
 
-    /// Location-based CO2e of the rows that are meant; absent where there are none.
+    /// Location-based CO2e of the rows that `meant` accepts: their facility energy x grid
+    /// intensity; absent where there are none.
     pub fn location_of(&self, meant: impl Fn(&Entry) -> bool) -> Value<Co2eMass> {
         &self.facility_of(meant) * &self.grid
     }
 
-    /// True if idle draw and work are told apart.
+    /// True if idle draw and work are told apart, which an average power does not allow.
     pub fn by_load(&self) -> bool {
         self.rows.lines().iter().any(|line| line.entry.resource == Resource::Idle)
     }
 }
 
 /// Refuses to compare CO2e of different bases: a life-cycle figure contains the upstream of fuels
-/// and plants, a direct one does not, a marginal one answers another question.
+/// and plants, a direct one does not, and a marginal one answers another question.
 ///
 /// # Errors
-/// The bases differ.
+/// If the bases differ: the error names both and tells how to get one that every region has.
 pub fn comparable(one: GridBasis, other: GridBasis) -> Result<()> {
     if one == other {
         return Ok(());
@@ -185,7 +203,9 @@ pub fn comparable(one: GridBasis, other: GridBasis) -> Result<()> {
 }
 
 impl Site {
-    /// The footprint of device-time here; figures are named under `path`.
+    /// The footprint of the phases at this place. Figures are named under `path`, such as
+    /// `training.energy_kwh.it`; device-time for embodied CO2e is that of all phases, idle ones
+    /// included.
     pub fn footprint(&self, path: &str, when: When, phases: &[Phase]) -> Footprint {
         let name = |figure: &str| format!("{path}.{figure}");
         let rows = energy::rows(&self.power, when, phases);
@@ -229,8 +249,8 @@ impl Site {
 }
 
 impl Contracts {
-    /// Intensity of the electricity as it is contracted: the part that nothing covers x residual
-    /// mix.
+    /// Intensity of the electricity as it is contracted, in kgCO2e/J: residual mix x (1 - sum of
+    /// the parts that contracts cover), at least zero.
     fn intensity(&self) -> Traced<GridIntensity> {
         let residual = self.residual.trace();
         if self.covered.is_empty() {
@@ -243,8 +263,8 @@ impl Contracts {
 }
 
 impl Embodied {
-    /// low, mid and high: (device + server / devices of a server) x time / (service life x
-    /// utilisation).
+    /// The low, mid and high shares of `time`: (device + server / devices of a server) x time /
+    /// (service life x utilisation). They are absent where no time is paid for.
     fn shares(&self, time: Option<&Traced<DeviceTime>>, path: &str) -> [EmbodiedShare; 3] {
         let together = self.together.trace();
         let in_use = &self.lifetime.trace() * &self.utilisation.trace();

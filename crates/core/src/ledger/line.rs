@@ -2,7 +2,11 @@
 //!
 //! A row's amount is its quantity x its unit price by construction, and a total is nothing but a
 //! sum of rows, so that the figures reconcile. The amount is money, or whatever else is counted by
-//! row: energy, CO2e, water.
+//! row: energy, CO2e, water. The types of quantity and unit price must multiply to the type of the
+//! amount, so a rent per instance-hour cannot be charged for device-hours.
+//!
+//! A row spreads over its period in proportion to time, which gives the cash flow by month.
+//! `ledger`'s other modules enter rows, `estimate` sums them, `report` shows them.
 
 use std::ops::{Add, Mul};
 use std::sync::Arc;
@@ -11,20 +15,20 @@ use crate::provenance::{Step, Traced, Unknown, Value};
 use crate::quantity::system::time as unit;
 use crate::quantity::{Measure, Time};
 
-/// The stage that a row belongs to.
+/// The stage that a row belongs to: one table of the report each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// The training run.
     Training,
-    /// A year of service, from 1.
+    /// A year of service, numbered from 1.
     Serving(u32),
 }
 
-/// The path of the years of service in the JSON; the number follows.
+/// The prefix of the JSON path of a year of service; the number of the year follows.
 pub const YEARS: &str = "inference.years.";
 
 impl Stage {
-    /// Its path in the JSON: `training`, `inference.years.1`.
+    /// The stage's path in the JSON: `training`, `inference.years.1`.
     pub fn path(self) -> String {
         match self {
             Self::Training => "training".to_owned(),
@@ -32,7 +36,7 @@ impl Stage {
         }
     }
 
-    /// Its name for people.
+    /// The stage's name for people: `training`, `year 1`.
     pub fn label(self) -> String {
         match self {
             Self::Training => "training".to_owned(),
@@ -41,7 +45,7 @@ impl Stage {
     }
 }
 
-/// The resource that a row is about.
+/// The resource that a row is about: what is paid for, or what draws energy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
     /// Rent of devices, with whatever the price list puts into it.
@@ -75,7 +79,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// Each with its key in the JSON and its name for people.
+    /// Each resource with its key in the JSON and its name for people, in the order of reports.
     pub const NAMES: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Compute, "compute", "rent"),
         (Self::Host, "host", "hosts"),
@@ -93,17 +97,18 @@ impl Resource {
         (Self::Idle, "idle", "idle draw"),
     ];
 
-    /// Its key: `cost_usd.<key>`.
+    /// The resource's key in the JSON: `cost_usd.<key>`.
     pub fn key(self) -> &'static str {
         self.names().1
     }
 
-    /// Its name for people.
+    /// The resource's name for people.
     pub fn label(self) -> &'static str {
         self.names().2
     }
 
-    /// True if it grows with the devices of a fleet.
+    /// True if the resource grows with the number of devices of a fleet, so that it counts when the
+    /// fleet is compared with a hosted model. Storage, egress and staff do not.
     pub fn is_of_the_fleet(self) -> bool {
         match self {
             Self::Compute
@@ -121,23 +126,24 @@ impl Resource {
         }
     }
 
+    /// The resource's row of [`Resource::NAMES`].
     fn names(self) -> (Self, &'static str, &'static str) {
         let found = Self::NAMES.iter().find(|(resource, ..)| *resource == self);
         found.copied().unwrap_or((self, "", ""))
     }
 }
 
-/// How accountants take a payment.
+/// How accountants take a payment: as an investment or as an expense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Something is bought that lasts.
+    /// Capital expenditure: something is bought that lasts longer than the period.
     Capex,
-    /// Something is used up.
+    /// Operating expenditure: something is used up within the period.
     Opex,
 }
 
 impl Kind {
-    /// `capex` or `opex`.
+    /// The name in reports, `capex` or `opex`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Capex => "capex",
@@ -146,45 +152,55 @@ impl Kind {
     }
 }
 
-/// When, from the start of the scenario. A length of zero is a single moment.
+/// A stretch of time, counted from the start of the scenario. A length of zero is a single moment.
+///
+/// An amount is spread over the months that its period touches, in proportion to time:
+/// ```
+/// use flopcast_core::ledger::line::Period;
+/// let period = Period::of_months(2, 3);
+/// let parts: Vec<(u32, f64)> = period.by_month(30.0).collect();
+/// assert_eq!(parts.iter().map(|(month, _)| *month).collect::<Vec<_>>(), [2, 3, 4]);
+/// assert!((parts.iter().map(|(_, part)| part).sum::<f64>() - 30.0).abs() < 1e-12);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Period {
-    /// When it begins.
+    /// The time from the start of the scenario to its beginning.
     pub start: Time,
     /// How long it lasts.
     pub length: Time,
 }
 
 impl Period {
-    /// A moment.
+    /// The moment `start`, a period of length zero.
     pub fn once(start: Time) -> Self {
         Self { start, length: Time::from_stored(0.0) }
     }
 
-    /// From the start of the scenario on.
+    /// The period of this length from the start of the scenario on.
     pub fn during(length: Time) -> Self {
         Self { start: Time::from_stored(0.0), length }
     }
 
-    /// Whole months.
+    /// A period of `count` whole months of a twelfth of a year each; `first` counts from 0.
     pub fn of_months(first: u32, count: u32) -> Self {
         let [start, length] =
             [first, count].map(|months| Time::new::<unit::year>(f64::from(months) / 12.0));
         Self { start, length }
     }
 
-    /// The first month, from 0.
+    /// The month in which it begins, counted from 0.
     pub fn month(self) -> u32 {
         (months(self.start) + ROUNDING).floor() as u32
     }
 
-    /// Calendar months that it touches, at least one.
+    /// The number of months that it touches, at least one.
     pub fn months(self) -> u32 {
         let end = (months(self.start + self.length) - ROUNDING).ceil() as u32;
         end.saturating_sub(self.month()).max(1)
     }
 
-    /// An amount by month, in proportion to time; the parts add up to the amount.
+    /// An amount by month, in proportion to time: (month, part). The parts add up to the amount,
+    /// since each is the difference of what is due by the end of two months.
     pub fn by_month(self, amount: f64) -> impl Iterator<Item = (u32, f64)> {
         let mut before = 0.0;
         (self.month()..self.month() + self.months()).map(move |month| {
@@ -194,7 +210,7 @@ impl Period {
         })
     }
 
-    /// The part of the period that has passed when the month ends.
+    /// The part of the period, 0 to 1, that has passed when the month ends.
     fn passed_by_end_of(self, month: u32) -> f64 {
         if month + 1 >= self.month() + self.months() {
             return 1.0;
@@ -203,52 +219,53 @@ impl Period {
     }
 }
 
-/// Less than this part of a month is an error of rounding.
+/// The part of a month below which a difference is an error of rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// A time in months of a twelfth of a year.
+/// A time in months of a twelfth of a Julian year.
 pub fn months(time: Time) -> f64 {
     12.0 * time.get::<unit::year>()
 }
 
-/// Everything about a row but its figures.
+/// All that identifies a row: its stage, resource, kind and period, without its figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// The stage.
+    /// The stage that it is charged to.
     pub stage: Stage,
-    /// The resource.
+    /// The resource that it is about.
     pub resource: Resource,
     /// Which of several of this kind: `on-demand`, `checkpoints`; empty for the only one.
     pub detail: &'static str,
     /// Capital or operating expense.
     pub kind: Kind,
-    /// When.
+    /// The time over which it falls due.
     pub period: Period,
 }
 
 impl Entry {
-    /// The name of the resource for people.
+    /// The name of the row for people: the resource, and the detail where there is one.
     pub fn label(&self) -> String {
         let comma = if self.detail.is_empty() { "" } else { ", " };
         format!("{}{comma}{}", self.resource.label(), self.detail)
     }
 }
 
-/// A row: quantity x unit price = amount.
+/// A row of the ledger: quantity x unit price = amount, in the unit of `Q`.
 #[derive(Clone, Debug)]
 pub struct Line<Q> {
     /// The resource, its stage and its period.
     pub entry: Entry,
     /// Quantity x unit price.
     pub amount: Value<Q>,
-    /// How much is used, where that was recorded.
+    /// The step of the quantity, where the run records derivations.
     pub quantity: Option<Arc<Step>>,
-    /// The price of one unit, where it was recorded.
+    /// The step of the price of one unit, where the run records derivations.
     pub unit_price: Option<Arc<Step>>,
 }
 
 impl<Q: Measure> Line<Q> {
-    /// A row of a quantity at a unit price; unknown where either is.
+    /// A row of a quantity at a unit price. Its amount is their product; it is unknown where one of
+    /// them is, and where the product is not finite.
     pub fn new<A, B>(entry: Entry, quantity: &Value<A>, unit_price: &Value<B>) -> Self
     where
         A: Measure + Mul<B, Output = Q>,
@@ -268,12 +285,13 @@ impl<Q: Measure> Line<Q> {
         Self { entry, amount, quantity: step(quantity), unit_price: step(unit_price) }
     }
 
-    /// A row whose amount is unknown, with the reason.
+    /// A row whose amount is unknown, with the reason: one sentence for the user.
     pub fn unknown(entry: Entry, why: impl Into<String>) -> Self {
         Self { entry, amount: Unknown::new(why).into(), quantity: None, unit_price: None }
     }
 
-    /// The amount by month, in proportion to time; the parts add up to the amount.
+    /// The amount by month, in proportion to time: (month, part). The parts add up to the amount,
+    /// and each is `None` where the amount is not known.
     pub fn by_month(&self) -> Vec<(u32, Option<Q>)> {
         let amount = self.amount.known().map(|amount| amount.value().stored());
         let parts = self.entry.period.by_month(amount.unwrap_or_default());
@@ -281,11 +299,12 @@ impl<Q: Measure> Line<Q> {
     }
 }
 
+/// The step behind a known figure, if it was recorded.
 fn step<Q: Measure>(figure: &Value<Q>) -> Option<Arc<Step>> {
     figure.known().and_then(Traced::step).cloned()
 }
 
-/// Rows of one kind of amount.
+/// Rows of one kind of amount `Q`: money, energy, CO2e or water.
 #[derive(Clone, Debug)]
 pub struct Ledger<Q> {
     lines: Vec<Line<Q>>,
@@ -298,7 +317,7 @@ impl<Q> Default for Ledger<Q> {
 }
 
 impl<Q: Measure + Add<Output = Q>> Ledger<Q> {
-    /// Adds a row.
+    /// Adds a row after the others.
     pub fn enter(&mut self, line: Line<Q>) {
         self.lines.push(line);
     }
@@ -308,13 +327,15 @@ impl<Q: Measure + Add<Output = Q>> Ledger<Q> {
         &self.lines
     }
 
-    /// The sum of the rows that are meant: absent where there are none, unknown where one is.
+    /// The sum of the rows that `meant` accepts: absent where there are none, unknown where one of
+    /// them is.
     pub fn sum(&self, meant: impl Fn(&Entry) -> bool) -> Value<Q> {
         let amounts = self.lines.iter().filter(|line| meant(&line.entry));
         Value::sum(amounts.map(|line| line.amount.clone()))
     }
 
-    /// The sum of each resource that is meant, in the order of [`Resource`].
+    /// The sums by resource of the rows that `meant` accepts, in the order of [`Resource::NAMES`];
+    /// resources without a row are left out.
     pub fn by_resource(&self, meant: impl Fn(&Entry) -> bool) -> Vec<(Resource, Value<Q>)> {
         let sum = |(resource, ..): &(Resource, _, _)| {
             let sum = self.sum(|entry| entry.resource == *resource && meant(entry));

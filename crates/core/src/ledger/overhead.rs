@@ -1,27 +1,36 @@
-//! Costs beside devices: storage, egress, staff.
+//! Costs beside devices: storage, egress and staff.
+//! ```text
+//! storage = data x copies x (length of the stage + retention) x USD/GB-month
+//! egress  = data that leaves the provider x USD/GB
+//! staff   = full-time equivalents x time x USD/year,   or   other costs x share / (1 - share)
+//! ```
+//! A share of staff is one of the total, staff included, as studies of development cost state it
+//! (Cottier et al. 2024, arXiv:2405.21015); therefore the staff row is entered last.
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use crate::ledger::plan::{Costs, Staff, trace};
 use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{Data, Measure, Money, Ratio, Time};
 
-/// The stage that costs arise in.
+/// The stage that costs arise in, with the time that it takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Span<'a> {
-    /// Which.
+    /// The stage that the rows belong to.
     pub stage: Stage,
-    /// When.
+    /// The period over which the rows fall due.
     pub period: Period,
-    /// How long it is, where that is known.
+    /// The length of the stage, unknown where no number of devices gives one; rows by time are
+    /// unknown then.
     pub length: &'a Value<Time>,
 }
 
 impl<E: Measure> Costs<E> {
-    /// Enters the rows of a stage, after those of its devices: staff may be a part of the total.
-    /// `moved` says how much data egress is.
+    /// Enters the rows of a stage, after those of its devices, because staff may be a part of their
+    /// total. `moved` turns the input of egress into data: itself for a run, data per request x
+    /// requests for a service.
     ///
-    /// Storage = data x copies x (length of the stage + retention); staff = people x time x pay, or
-    /// others x share / (1 - share).
+    /// A row is unknown where its price is, or where it goes by a length that is unknown. Storage
+    /// with a retention falls due over a period that is longer by the retention.
     pub fn enter(
         &self,
         ledger: &mut Ledger<Money>,

@@ -1,9 +1,14 @@
 //! Hardware of one's own: what it costs to buy, and what a stretch of device-time pays for it.
-//!
-//! A cluster costs chips x server / (1 - interconnect), the ratios being server / chips and
-//! interconnect / cluster (Cottier et al. 2024, arXiv:2405.21015). Device-time pays its share of
-//! that, the contracted power, repairs, and the electricity that it used; time without work is
-//! paid as well, in rows of its own.
+//! ```text
+//! chips        = price of the accelerator                        x (1 + change)^age, where written off by value
+//! servers      = chips x (server / chips - 1)
+//! interconnect = (chips + servers) x share / (1 - share)         share of the cluster's cost
+//! capex        = chips + servers + interconnect                   USD/device
+//! device-time  pays  capex x amortisation + colocation + maintenance,  electricity by the kWh
+//! ```
+//! The ratios and the rule of amortisation are those of Cottier et al. 2024 (arXiv:2405.21015).
+//! Time without work is paid as well, in rows of its own, since hardware that waits loses value all
+//! the same; its rows are time with work x (1 / utilisation - 1).
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use super::years;
@@ -12,12 +17,12 @@ use crate::ledger::plan::{Amortisation, Owned, trace};
 use crate::provenance::{Traced, Unknown, Value};
 use crate::quantity::{DevicePrice, DeviceTime, Devices, Energy, Money, Time, YearlyRate};
 
-/// The price of one device with its share of the cluster on the first day of use.
+/// The price of one device with its share of server and interconnect on the first day of use.
 #[derive(Clone, Debug)]
 pub struct Capex {
-    /// The parts, as [`PARTS`] names them.
+    /// The parts, as [`PARTS`] names them, in USD/device.
     pub parts: [Traced<PurchasePrice>; 3],
-    /// Their sum.
+    /// Their sum, in USD/device.
     pub total: Traced<PurchasePrice>,
 }
 
@@ -25,7 +30,7 @@ pub struct Capex {
 /// servers.
 pub const PARTS: [&str; 3] = ["chips", "servers", "interconnect"];
 
-/// The factor (1 + change)^time of a value that changes by a rate per year.
+/// The factor (1 + change)^(time / 1 year) of a value that changes by a rate per year.
 fn grown(change: &Traced<YearlyRate>, time: &Traced<Time>) -> Traced<f64> {
     (1.0 + change * years::one()).pow(&(time / years::one()))
 }
@@ -34,7 +39,7 @@ impl Owned {
     /// The price of one device, with its share of server and interconnect.
     ///
     /// # Errors
-    /// The price of the chip is unknown.
+    /// If the price of the chip is unknown: the reason, for the rows that rest on it.
     pub fn capex(&self) -> Result<Capex, Unknown> {
         let price = self.chip.as_ref().map_err(Clone::clone)?.trace();
         let chips = match &self.amortisation {
@@ -54,11 +59,12 @@ impl Owned {
         Ok(Capex { parts, total })
     }
 
-    /// Part of the price that a year of use pays.
+    /// The part of the price that a year of use pays, 1/year.
     ///
-    /// In equal parts: (1 - residual) / service life. By value, a run pays at the rate at which
-    /// the value falls on its first day, -ln(1 + change), as Cottier et al. do; a year of service
-    /// pays what the value falls by in that year.
+    /// Written off in equal parts it is (1 - residual) / service life. Written off by value, a run
+    /// pays at the rate at which the value falls on its first day, -ln(1 + change), as Cottier et
+    /// al. 2024 do; a year of service pays what the value falls by in that year, -change x (1 +
+    /// change)^(year - 1).
     pub fn loss(&self, stage: Stage) -> Traced<YearlyRate> {
         let loss = match (&self.amortisation, stage) {
             (Amortisation::StraightLine { residual }, _) => {
@@ -75,7 +81,8 @@ impl Owned {
         loss.named("amortisation")
     }
 
-    /// Part of the price that is left after the service life.
+    /// The part of the price that is left after the service life, 0 to 1: as given, or (1 +
+    /// change)^life.
     pub fn residual(&self) -> Traced<f64> {
         match &self.amortisation {
             Amortisation::StraightLine { residual } => residual.trace().retype(),
@@ -85,25 +92,29 @@ impl Owned {
         }
     }
 
-    /// Rent of the contracted power of a device.
+    /// Rent of the contracted power of a device in USD/device-h: power of a device x USD/kW-month.
     pub fn colocation_rate(&self) -> Value<DevicePrice> {
         (&self.colocation.trace() * &trace(&self.power)).named("colocation of a device")
     }
 
-    /// Repairs and support of a device.
+    /// Repairs and support of a device in USD/device-h: capex x share per year.
     pub fn maintenance_rate(&self, capex: &Capex) -> Traced<DevicePrice> {
         (&capex.total * &self.maintenance.trace()).named("maintenance of a device")
     }
 
-    /// The time without work that comes with time with work in a run: time x (1 / utilisation - 1);
-    /// none where the hardware always has work.
+    /// The time without work that comes with time with work in a run: time x (1 / utilisation - 1).
+    /// `None` where the hardware always has work.
     pub fn idle_beside(&self, time: &Traced<DeviceTime>) -> Option<Traced<DeviceTime>> {
         (self.utilisation.value.get() < 1.0)
             .then(|| time * (1.0 / self.utilisation.trace().number() - 1.0))
     }
 
-    /// Enters what device-time pays: `time` with work, which took `facility` energy, and the time
-    /// without, where there is any.
+    /// Enters what device-time pays: `time` with work, which took `facility` energy, and `idle`
+    /// time without, where there is any.
+    ///
+    /// Rows: electricity (facility energy x price), amortisation by part, colocation and
+    /// maintenance of the time with work, and the latter three once more for the time without, as
+    /// [`Resource::Unused`]. A price that is unknown makes the rows that rest on it unknown.
     pub fn enter(
         &self,
         money: &mut Ledger<Money>,
@@ -142,7 +153,8 @@ impl Owned {
         }
     }
 
-    /// Enters the payment for `devices`, which the cash flow has in place of the amortisation.
+    /// Enters the payment for `devices` at the start of `period`, part by part: devices x
+    /// USD/device. The cash flow has it in place of the amortisation.
     pub fn purchase(
         &self,
         money: &mut Ledger<Money>,

@@ -1,29 +1,51 @@
-//! How devices fill the instances that a provider sells. An engine sits within one instance, or
-//! spans
-//! whole ones: its devices are joined by the links of an instance. Training, the bill of a service and
-//! its sizing all pack here.
+//! How devices fill the instances that a provider sells.
+//!
+//! An engine sits within one instance, or spans whole ones: its devices are joined by the links of
+//! an instance. With n engines of d devices and instances of m devices,
+//! ```text
+//! instances = n ceil(d / m)          where d >= m
+//!           = ceil(n / floor(m / d)) where several engines share an instance
+//! stranded  = instances x m - n d
+//! ```
+//! Training, the bill of a service and its sizing all pack here, so they agree on the number of
+//! instances.
 
 use crate::provenance::Traced;
 use crate::quantity::{Devices, DevicesPerInstance, Instances, Measure as _, Ratio};
 
-/// Engines that are alike, or devices that are on their own: how many, and the devices of each.
+/// Engines that are alike, or devices that stand on their own: their number, and the devices of
+/// each.
 pub type Group = (Traced<f64>, Traced<Devices>);
 
-/// How many instances hold the devices, and what is left over in them.
+/// The instances that hold a set of engines, and what is left over in them.
 #[derive(Clone, Debug)]
 pub struct Packing {
-    /// Whole instances.
+    /// The number of whole instances.
     pub instances: Traced<Instances>,
-    /// Devices paid for but unused.
+    /// Devices paid for but unused: paid - used.
     pub stranded: Traced<Devices>,
-    /// Devices paid for.
+    /// Devices paid for: instances x devices of an instance.
     pub paid: Traced<Devices>,
-    /// Devices paid for / devices used.
+    /// Devices paid for / devices used, at least 1: the factor from device-hours used to
+    /// device-hours paid.
     pub paid_per_used: Traced<Ratio>,
 }
 
 impl Packing {
-    /// Packs groups of engines into instances of `size` devices; `stage` names the figures.
+    /// Packs groups of engines into instances of `size` devices. Groups do not share an instance
+    /// with each other; the figures are named `<stage>.instances` and `<stage>.stranded_devices`.
+    ///
+    /// ```
+    /// use flopcast_core::ledger::packing::Packing;
+    /// use flopcast_core::provenance::Traced;
+    /// use flopcast_core::quantity::{Devices, DevicesPerInstance, Measure};
+    /// // Fourteen engines of three devices in instances of eight: two engines to an instance.
+    /// let engines = (Traced::constant(14.0), Traced::constant(Devices::from_stored(3.0)));
+    /// let size = Traced::constant(DevicesPerInstance::from_stored(8.0));
+    /// let packing = Packing::of("fleet", &[engines], &size);
+    /// assert_eq!(packing.instances.value().stored(), 7.0);
+    /// assert_eq!(packing.stranded.value().stored(), 14.0);
+    /// ```
     pub fn of(stage: &str, groups: &[Group], size: &Traced<DevicesPerInstance>) -> Self {
         let devices = Traced::total(groups.iter().map(|(count, each)| count * each));
         let instances = Traced::total(groups.iter().map(|group| held(group, size)));
@@ -38,8 +60,9 @@ impl Packing {
     }
 }
 
-/// Instances of a group: count x ceil(devices / size) where an engine spans instances, and
-/// ceil(count / floor(size / devices)) where several sit in one.
+/// Instances of one group: count x ceil(devices / size) where an engine spans instances, and
+/// ceil(count / floor(size / devices)) where several sit in one. Single devices fill instances
+/// exactly.
 fn held((count, each): &Group, size: &Traced<DevicesPerInstance>) -> Traced<Instances> {
     let one = || Traced::constant(Instances::from_stored(1.0));
     let instance = size * one();

@@ -1,5 +1,13 @@
 //! Rent: devices are packed into the instances that a provider sells, and paid by the hour, tariff
 //! by tariff.
+//! ```text
+//! row = device-hours paid x share of the tariff x list price x (1 - discount) x price then / price today
+//! device-hours paid = device-hours used x devices paid for / devices used
+//! ```
+//! A host that is billed apart has a row of its own. A reservation is paid to the end of its term:
+//! what remains of it unused is a row [`Resource::UnusedCommitment`], of which this scenario bears
+//! a share that is an input. A reservation keeps the price of the year in which its term began; the
+//! other terms follow the price of each year.
 
 use std::ops::Mul;
 
@@ -10,30 +18,32 @@ use crate::provenance::{Input, Traced, Value};
 use crate::quantity::system::time;
 use crate::quantity::{DeviceTime, Devices, Flop, Measure, Money, Per, Ratio, Share, Time};
 
-/// FLOP for a dollar.
+/// FLOP for a dollar: FLOP/USD.
 pub type FlopPerMoney = Per<Flop, Money>;
 
-/// For what and when rent is paid.
+/// The stage, the time and the prices that a row of rent is entered with.
 #[derive(Clone, Copy, Debug)]
 pub struct Term<'a> {
-    /// The stage.
+    /// The stage that pays.
     pub stage: Stage,
-    /// When.
+    /// The time over which the rent falls due.
     pub period: Period,
-    /// Price then / price today, by year from the first of the fleet; empty where prices stand.
+    /// Price then / price today by year, from the first of the fleet; empty where prices stand.
     pub changes: &'a [Traced<Ratio>],
-    /// Its year among these, from 0.
+    /// The row's year among `changes`, from 0.
     pub year: usize,
 }
 
 impl Rent {
-    /// Packs engines into whole instances; `None` where devices are sold singly.
+    /// Packs engines into whole instances and names the figures after `stage`; `None` where devices
+    /// are sold singly.
     pub fn pack(&self, stage: &str, groups: &[Group]) -> Option<Packing> {
         let size = self.instance.as_ref()?.trace();
         Some(Packing::of(stage, groups, &size))
     }
 
-    /// Device-hours paid for those used, stranded devices included.
+    /// Device-hours paid for those used, stranded devices included: used x devices paid / devices
+    /// used.
     pub fn paid_time(
         &self,
         used: &Traced<DeviceTime>,
@@ -42,7 +52,8 @@ impl Rent {
         packing.map_or_else(|| used.clone(), |packing| used * &packing.paid_per_used)
     }
 
-    /// Enters the rent of device-hours paid for, of devices and of hosts that are billed apart.
+    /// Enters the rent of `paid` device-hours, tariff by tariff, and that of hosts that are billed
+    /// apart.
     pub fn enter(&self, ledger: &mut Ledger<Money>, term: Term<'_>, paid: &Traced<DeviceTime>) {
         for tariff in &self.tariffs {
             let time = tariff.part(paid);
@@ -51,7 +62,9 @@ impl Rent {
     }
 
     /// Enters what is left unused of the terms that a run of `paid` device-hours on `devices` has
-    /// begun: ceil(paid / (devices x term)) terms are paid to their end.
+    /// begun: terms begun = ceil(paid / (devices x term)), and unused = terms begun x devices x
+    /// term - paid, of which the run bears the share [`Terms::Reserved::charged`]. The row is
+    /// unknown where the number of devices is.
     pub fn enter_unused_terms(
         &self,
         ledger: &mut Ledger<Money>,
@@ -79,9 +92,12 @@ impl Rent {
         }
     }
 
-    /// Enters what a service leaves unused of its commitments. `needed` are the devices paid for
-    /// year by year: what a year needs beyond the terms that still run is committed at its start.
-    /// Unused is what runs without being needed, and what runs on after the last year.
+    /// Enters what a service leaves unused of its commitments, year by year.
+    ///
+    /// `needed` are the devices paid for in each year. What a year needs beyond the terms that
+    /// still run is committed at its start, for the whole term. Unused is what runs in a year
+    /// without being needed, and what runs on after the last year of the horizon; both are entered
+    /// at the price of the year in which the term began.
     pub fn enter_unused_years(
         &self,
         ledger: &mut Ledger<Money>,
@@ -122,7 +138,8 @@ impl Rent {
         }
     }
 
-    /// Enters a tariff's price of a device-time, and its host's where that is billed apart.
+    /// Enters a tariff's price of a device-time, and its host's where that is billed apart. The
+    /// factors are 1 - discount and price then / price today, where they apply.
     fn charge(
         &self,
         ledger: &mut Ledger<Money>,
@@ -143,6 +160,8 @@ impl Rent {
         }
     }
 
+    /// The reserved tariffs, each with the years of its term and the charged share of what is
+    /// unused.
     fn reservations(&self) -> impl Iterator<Item = (&Tariff, usize, &Input<Share>)> {
         self.tariffs.iter().filter_map(|tariff| match &tariff.terms {
             Terms::Reserved { years, charged, .. } => Some((tariff, *years as usize, charged)),
@@ -151,13 +170,14 @@ impl Rent {
     }
 }
 
+/// A time of whole years.
 fn years_long(years: usize) -> Traced<Time> {
     Traced::constant(Time::new::<time::year>(1.0) * years as f64)
 }
 
 impl Tariff {
     /// The year whose price is paid in a year, both from 0: a reservation fixes the price of the
-    /// year in which its term began.
+    /// year in which its term began, year - year mod term.
     fn priced_in(&self, year: usize) -> usize {
         match &self.terms {
             Terms::Reserved { years, .. } => year - year % (*years).max(1) as usize,
@@ -165,13 +185,14 @@ impl Tariff {
         }
     }
 
-    /// The part of a quantity of devices that is bought on these terms.
+    /// The part of a quantity of devices that is bought on these terms: quantity x share.
     fn part<Q: Measure + Mul<Share, Output = Q>>(&self, of: &Traced<Q>) -> Traced<Q> {
         self.share.as_ref().map_or_else(|| of.clone(), |share| of * &share.trace())
     }
 }
 
 impl Term<'_> {
+    /// The row of a resource of this tariff: an operating expense, with the terms as its detail.
     fn entry(&self, resource: Resource, tariff: &Tariff) -> Entry {
         let (stage, period) = (self.stage, self.period);
         Entry { stage, resource, detail: tariff.terms.name(), kind: Kind::Opex, period }
@@ -179,7 +200,8 @@ impl Term<'_> {
 }
 
 impl Price {
-    /// A device-time at this price x the factors that apply.
+    /// A row of device-time at this price x the factors that apply. A price per instance is charged
+    /// for instance-hours: device-time / devices of an instance.
     fn line(
         &self,
         entry: Entry,
@@ -198,6 +220,7 @@ impl Price {
     }
 }
 
+/// The list price x the factors that apply.
 fn net<P: Measure + Mul<Ratio, Output = P>>(
     list: &Input<P>,
     factors: &[Option<Traced<Ratio>>],

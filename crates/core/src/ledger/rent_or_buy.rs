@@ -1,9 +1,15 @@
 //! Rent or buy: after how long the hardware has earned its price in rent that is not paid.
 //!
 //! Buying costs C on the first day and o a day to run; renting costs r a day. With a discount rate
-//! i per year, cumulated payments are C + o a(t) and r a(t), where a(t) = (1 - (1 + i)^-t) / ln(1 + i)
-//! is the present value of one per year, paid day by day. They meet where C = (r - o) a(t):
-//! t = -ln(1 - C ln(1 + i) / (r - o)) / ln(1 + i), which is C / (r - o) without discounting.
+//! i per year, cumulated payments are C + o a(t) and r a(t), where
+//! ```text
+//! a(t) = (1 - (1 + i)^-t) / ln(1 + i)        the present value of one per year, paid day by day
+//! t    = -ln(1 - C ln(1 + i) / (r - o)) / ln(1 + i)     where C = (r - o) a(t)
+//!      = C / (r - o)                                     without discounting, i = 0
+//! NPV  = (r - o) a(life) - C (1 - residual (1 + i)^-life)
+//! ```
+//! Assumptions: rent and running cost stand over the service life, and a rent that is paid by use
+//! is paid for the part of the time in which the hardware has work.
 
 use super::owned::Capex;
 use super::years::{self, YEAR};
@@ -15,20 +21,23 @@ use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
 /// Owned hardware against a rent, per device and hour of ownership.
 #[derive(Clone, Debug)]
 pub struct RentOrBuy {
-    /// Price of a device with its share of the cluster.
+    /// Price of a device with its share of the cluster, C, in USD/device.
     pub capex: Traced<PurchasePrice>,
-    /// The cost of running it: contracted power, maintenance, electricity.
+    /// The cost of running it, o, in USD/device-h: contracted power, maintenance, electricity.
     pub running: Traced<DevicePrice>,
-    /// The rent that would be paid.
+    /// The rent that would be paid, r, in USD/device-h of ownership: the price as it is for a
+    /// commitment, price x utilisation for what is paid by use.
     pub rent: Traced<DevicePrice>,
-    /// When the cumulated payments meet.
+    /// The time after which the cumulated payments meet; never where running costs more than
+    /// renting, where the saving does not pay the interest, or where the hardware does not last so
+    /// long.
     pub break_even: Value<Time>,
-    /// Present value of buying over renting, over the service life, resale included.
+    /// Present value of buying over renting in USD/device, over the service life, resale included.
     pub net_present_value: Traced<PurchasePrice>,
 }
 
 impl RentOrBuy {
-    /// The answer in a sentence.
+    /// The answer in a sentence; empty where there is none.
     pub fn answer(&self) -> String {
         match &self.break_even {
             Value::Known(time) => {
@@ -43,10 +52,11 @@ impl RentOrBuy {
 
 impl Owned {
     /// Compares the hardware with the rent of the same devices, `time` of which took `facility`
-    /// energy.
+    /// energy. `discount` is the rate i per year.
     ///
     /// # Errors
-    /// A price that is unknown.
+    /// If the rent, the price of the chip, the power or the price of electricity is unknown: the
+    /// reason.
     pub fn rent_or_buy(
         &self,
         time: &Traced<DeviceTime>,
@@ -81,8 +91,8 @@ impl Owned {
     }
 }
 
-/// Present value of one per year over the service life, paid day by day; `left` is that of one at
-/// its end.
+/// Present value of one per year over the service life, paid day by day: (1 - left) / ln(1 + i), or
+/// the years themselves where i is zero. `left` is the present value of one at the end of the life.
 fn annuity(discount: &Traced<f64>, life: &Traced<Time>, left: &Traced<f64>) -> Traced<f64> {
     let years = (life / years::one()).number();
     let paid = (1.0 - left) / (1.0 + discount).ln();
@@ -90,6 +100,8 @@ fn annuity(discount: &Traced<f64>, life: &Traced<Time>, left: &Traced<f64>) -> T
     annuity.named("present value of one per year of the service life")
 }
 
+/// The time t at which the cumulated payments meet; never, with the reason, where they do not
+/// within the service life.
 fn break_even(
     capex: &Traced<PurchasePrice>,
     rent: &Traced<DevicePrice>,
@@ -127,6 +139,7 @@ fn break_even(
     time.into()
 }
 
+/// A time in years, for a sentence.
 fn in_years(time: Time) -> String {
     format!("{:.1} years", time.value / YEAR)
 }

@@ -1,23 +1,29 @@
-//! Software carbon intensity of training (ISO/IEC 21031): (energy x intensity + embodied) per
-//! functional unit. Contracts and certificates do not enter: the intensity is location-based.
+//! Software carbon intensity of training (ISO/IEC 21031).
+//! ```text
+//! SCI = (E x I + M) / R
+//! ```
+//! E is the facility energy, I the location-based intensity of the grid, M the embodied CO2e by the
+//! middle estimate, R the functional unit: the run, a token passed, a billion parameters. Contracts
+//! and certificates do not enter, as the standard demands. `estimate` computes the SCI of serving
+//! from the same numerator per request.
 
 use super::footprint::Footprint;
 use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{Co2eMass, Per, Tokens};
 
-/// The emissions of a run by the units that are used of training.
+/// The emissions of a run per functional unit of training.
 #[derive(Clone, Debug)]
 pub struct TrainingIntensity {
-    /// By run: the whole of it.
+    /// kgCO2e of the run: R = 1.
     pub run: Value<Co2eMass>,
-    /// By token passed, where there are tokens.
+    /// kgCO2e per token passed; absent where the run has samples in place of tokens.
     pub token: Value<Per<Co2eMass, Tokens>>,
-    /// By billion parameters of the model.
+    /// kgCO2e per billion parameters of the model.
     pub billion_parameters: Value<Co2eMass>,
 }
 
 impl TrainingIntensity {
-    /// The intensity of a run with this footprint.
+    /// The intensity of a run with this footprint; `tokens` are those passed, all epochs counted.
     pub fn new(
         footprint: &Footprint,
         tokens: Option<&Traced<Tokens>>,
@@ -32,7 +38,7 @@ impl TrainingIntensity {
     }
 }
 
-/// Location-based + embodied, middle estimate: the numerator of the SCI.
+/// Location-based + embodied CO2e by the middle estimate: the numerator E x I + M.
 fn operated_and_made(footprint: &Footprint) -> Value<Co2eMass> {
     let operated: Value<Co2eMass> = footprint.location.clone().map(Traced::retype);
     &operated + &footprint.embodied[1].total

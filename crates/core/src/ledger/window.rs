@@ -1,10 +1,15 @@
 //! When to start: the mean intensity of the grid over a run, by the hour of its start.
-//!
+//! ```text
+//! mean(s) = (sum of the intensity of the whole hours from s on + part x the intensity of the last hour) / length
+//! saving  = 1 - mean(best) / mean(planned)
+//! ```
 //! A profile of month x hour tells two things apart: the hour of the day and the season. A run of
 //! whole days meets every hour alike, so only the season is left to choose by, and within a few
-//! days there is next to none: the saving shrinks to zero as a run grows to a day and beyond.
-//! The profile says how much cleaner another start is; how clean the grid is at all, the annual
-//! figure says.
+//! days there is next to none: the saving shrinks to zero as a run grows to a day and beyond. The
+//! profile says how much cleaner another start is; how clean the grid is at all, the annual figure
+//! says, and the saving is applied to that.
+//!
+//! Times are UTC, as the profiles in `regions/hourly.csv` are.
 
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, Timelike};
 
@@ -20,25 +25,28 @@ pub struct BestStart {
     pub planned: NaiveDateTime,
     /// The best one, on the hour (UTC).
     pub best: NaiveDateTime,
-    /// Mean intensity over the run from the planned start.
+    /// Mean intensity over the run from the planned start, by the profile.
     pub at_planned: Traced<GridIntensity>,
-    /// Mean intensity over the run from the best start.
+    /// Mean intensity over the run from the best start, by the profile.
     pub at_best: Traced<GridIntensity>,
-    /// 1 - best / planned.
+    /// The part of the CO2e that the best start saves: 1 - best / planned.
     pub saving: Traced<Share>,
     /// The year that the profile is of.
     pub profile_year: i32,
 }
 
-/// Longer runs meet every season several times: there is nothing to choose.
+/// The longest run, in days, that has a best start. Longer ones meet every season several times, so
+/// there is nothing to choose.
 const LONGEST_DAYS: f64 = 5.0 * 366.0;
 
 impl StartWindow {
-    /// The earliest of the starts on the hour that see the cleanest grid, the planned one
-    /// included.
+    /// The earliest of the starts on the hour that see the cleanest grid, the planned one included.
+    /// Starts up to [`StartWindow::within`] after midnight UTC of the planned day are compared, in
+    /// O(starts + hours of the run).
     ///
     /// # Errors
-    /// The grid has no profile, the profile has a gap, or the run is longer than five years.
+    /// If the grid has no profile, the profile has a gap among the hours of the run, or the run is
+    /// longer than five years: the reason.
     pub fn best_start(
         &self,
         planned: NaiveDate,
@@ -102,7 +110,7 @@ impl StartWindow {
 }
 
 impl BestStart {
-    /// The saving of the other start in a location-based mass.
+    /// The CO2e that the other start saves of a location-based mass: mass x saving.
     pub fn saved<Q>(&self, mass: &Value<Q>) -> Value<Q>
     where
         Q: Measure + std::ops::Mul<Share, Output = Q>,
@@ -111,6 +119,7 @@ impl BestStart {
     }
 }
 
+/// The time a number of hours later; the time itself where the calendar ends.
 fn later(start: NaiveDateTime, hours: usize) -> NaiveDateTime {
     let hours = i64::try_from(hours).map(Duration::hours);
     hours.ok().and_then(|hours| start.checked_add_signed(hours)).unwrap_or(start)

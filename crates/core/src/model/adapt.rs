@@ -1,8 +1,14 @@
-//! Fine-tuning adapters.
+//! Fine-tuning adapters (`LoRA`, `DoRA`).
 //!
-//! Frozen weights need no gradient of their own, but pass one on to the adapters below them.
-//! Training with adapters therefore saves about a third of a step's FLOPs, and nearly all of the
-//! optimizer's memory.
+//! A low-rank adapter beside a frozen projection W of shape out x in computes y = W x + B A x, with
+//! A of shape rank x in and B of shape out x rank (Hu et al. 2021, arXiv:2106.09685), so it trains
+//! rank x (in + out) parameters. Frozen weights need no gradient of their own, but pass one on to
+//! the adapters below them. Training with adapters therefore saves about a third of a step's FLOPs,
+//! and nearly all of the optimizer's memory.
+//!
+//! Projections are found by name: those of the checkpoint, those of this library, or PEFT's words
+//! for groups of them. Where a checkpoint fuses projections (`qkv_proj`), one adapter serves them
+//! all.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +20,33 @@ use crate::diagnostic::{Error, Result};
 /// The projections that have an adapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Targets {
-    /// Every projection of attention, mixers and feed-forward layers.
+    /// Every projection of attention, mixers and feed-forward layers, the usual choice of recipes.
     Usual,
-    /// Every linear layer but the head, as PEFT's `all-linear`.
+    /// Every linear layer but the head and routed experts, as PEFT's `all-linear`.
     AllLinear,
-    /// Those whose names end in one of these, as the checkpoint or this library calls them.
+    /// The projections whose names end in one of these, as the checkpoint or this library calls
+    /// them.
     Named(Vec<String>),
 }
 
-/// A low-rank adapter: y = W x + B A x, A of shape rank x in, B of shape out x rank (Hu et al. 2021,
-/// arXiv:2106.09685).
+/// An adapter of a model: rank, targets, and the modules that are trained whole beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adapter {
-    /// The rank.
+    /// The rank, at least 1.
     pub rank: u64,
     /// The projections that have one.
     pub targets: Targets,
-    /// Ranks of projections by the words of their names; the first whose last word fits counts.
+    /// Ranks of single projections by the words of their names; the first entry whose last word
+    /// fits counts.
     pub ranks: Vec<(Vec<String>, u64)>,
-    /// Modules that are trained whole.
+    /// Names of modules that are trained whole (PEFT's `modules_to_save`).
     pub saved: Vec<String>,
-    /// A learned magnitude for each output (arXiv:2402.09353).
+    /// True for a learned magnitude per output (`DoRA`, Liu et al. 2024, arXiv:2402.09353).
     pub magnitudes: bool,
+    /// Names of projections that have none, whatever the targets say.
+    pub excluded: Vec<String>,
+    /// The blocks that have adapters, by their number from 0; all where nobody says.
+    pub layers: Option<Vec<u64>>,
 }
 
 /// Names that checkpoints give to projections, with the projections that they are made of.
@@ -95,7 +106,8 @@ fn members<'n>(model: &Model, name: &'n str) -> Vec<&'n str> {
 }
 
 /// The model with low-rank adapters on the projections that `targets` name; with none, on every
-/// attention and MLP projection. `ranks` are those of single targets where they differ.
+/// attention and MLP projection; `all-linear` means PEFT's. `ranks` are those of single targets
+/// where they differ.
 ///
 /// # Errors
 /// As [`adapted`].
@@ -117,7 +129,8 @@ pub fn lora(
     };
     let ranks = ranks.iter().flat_map(of_target).collect();
     let saved = Vec::new();
-    adapted(model, &Adapter { rank, targets, ranks, saved, magnitudes: false })
+    let (excluded, layers) = (Vec::new(), None);
+    adapted(model, &Adapter { rank, targets, ranks, saved, magnitudes: false, excluded, layers })
 }
 
 /// The model with low-rank adapters beside frozen weights. Only the adapters are trained, rank x
@@ -125,7 +138,7 @@ pub fn lora(
 /// projection that the checkpoint fuses has one adapter: rank x (in + sum of outs).
 ///
 /// # Errors
-/// If a rank is zero, or no layer has one of the names.
+/// If a rank is zero, no layer has one of the names, or the model becomes too large to count.
 pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
     if adapter.rank == 0 {
         return Err(Error::input("the rank of an adapter is at least 1"));
@@ -141,6 +154,10 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         layers.push(layer.clone());
         let Operator::Dense(dense) = &layer.operator else { continue };
         let name = last(&layer.name);
+        let times = adapter.times(layer, &apart);
+        if times == 0 || adapter.excluded.iter().any(|it| members(model, it).contains(&name)) {
+            continue;
+        }
         let group = named.iter().position(|group| group.contains(&name));
         let group: &[&str] = match (&adapter.targets, group) {
             (Targets::Named(_), None) => continue,
@@ -170,6 +187,8 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
             name: format!("{}.lora_{name}", layer.name),
             operator: Operator::Dense(Dense { inputs, outputs, bias: false, ..*dense }),
             stored: None,
+            count: times.min(layer.count),
+            weight_copies: times.min(layer.weight_copies),
             ..layer.clone()
         };
         layers.extend([part("a", dense.inputs, rank), part("b", rank, outputs)]);
@@ -199,6 +218,19 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
 }
 
 impl Adapter {
+    /// How many of a layer's repetitions have an adapter. The first pass of a repeated block stands
+    /// apart from the rest, which are taken to follow it.
+    fn times(&self, layer: &Layer, apart: &[Layer]) -> u64 {
+        let Some(chosen) = self.layers.as_ref().filter(|_| layer.name.contains('*')) else {
+            return layer.count;
+        };
+        let same = |other: &&Layer| other.name == layer.name;
+        let first = apart.iter().find(same).is_some_and(|first| std::ptr::eq(first, layer));
+        let blocks: u64 = apart.iter().filter(same).map(|layer| layer.count).sum();
+        let within = |at: &&u64| if first { **at == 0 } else { (1..blocks).contains(*at) };
+        chosen.iter().filter(within).count() as u64
+    }
+
     /// The rank of a projection.
     fn rank_of(&self, name: &str) -> u64 {
         let fits = |words: &[String]| words.last().is_some_and(|word| word == last(name));
@@ -226,6 +258,7 @@ fn fuses(group: &[&str]) -> bool {
     group.len() > 1 && group != ["o_proj", "down_proj"]
 }
 
+/// The features that a linear layer puts out; 0 for other layers.
 fn outputs(layer: &Layer) -> u64 {
     match &layer.operator {
         Operator::Dense(dense) => dense.outputs,
@@ -303,8 +336,15 @@ mod tests {
             ["all-linear"] => Targets::AllLinear,
             names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         };
-        let (ranks, saved) = (Vec::new(), Vec::new());
-        let mut adapter = Adapter { rank: 16, targets, ranks, saved, magnitudes: false };
+        let mut adapter = Adapter {
+            rank: 16,
+            targets,
+            ranks: Vec::new(),
+            saved: Vec::new(),
+            magnitudes: false,
+            excluded: Vec::new(),
+            layers: None,
+        };
         change(&mut adapter);
         Ok(adapted(&phi3(), &adapter)?.parameters().trainable)
     }

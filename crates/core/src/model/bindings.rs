@@ -1,4 +1,11 @@
-//! Sizes of symbolic dimensions.
+//! Sizes of symbolic dimensions, which ONNX files leave open: `N=1,S=128`.
+//!
+//! ```
+//! use flopcast_core::model::Bindings;
+//! let bindings: Bindings = "N=1, S=128".parse().unwrap();
+//! assert_eq!(bindings.get("S"), Some(128));
+//! assert!("N=many".parse::<Bindings>().is_err());
+//! ```
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -192,7 +192,10 @@ impl<'de> Deserialize<'de> for Compression {
     }
 }
 
-/// One value for all usual groups, or a section of groups; the group `""` means all.
+/// Reads one value for all usual groups, or a section of groups; the group `""` means all.
+///
+/// # Errors
+/// If a group is unknown or a value cannot be read.
 fn by_group<T>(key: &str, json: &Json, read: fn(&str) -> Result<T>) -> Result<ByGroup<T>> {
     let one = |json: &Json| match json {
         Json::String(text) => read(text),
@@ -240,6 +243,9 @@ fn format(text: &str) -> Result<Format> {
 }
 
 /// Reads `{teacher: SPEC}` or, from a command line, the name alone.
+///
+/// # Errors
+/// If it is no model.
 fn teacher(json: &Json) -> Result<Spec> {
     match json {
         Json::Object(map) if map.len() == 1 => match map.get("teacher").or(map.get("")) {
@@ -281,7 +287,7 @@ pub struct Target {
     pub skips_zeros: bool,
 }
 
-/// The cost of one layer in one forward pass.
+/// The cost of one layer in one forward pass after compression.
 #[derive(Clone, Copy, Debug)]
 pub struct Take {
     /// FLOPs; products with weights that pruning set to zero are left out.

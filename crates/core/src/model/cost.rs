@@ -1,4 +1,8 @@
 //! The cost of computing an operator once, forward and backward.
+//!
+//! FLOPs come in two classes, because two kinds of units compute them at rates that differ by more
+//! than an order of magnitude: matrix units the first, vector units the second. A roofline sets the
+//! first against the dense peak; the second runs beside the memory traffic.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul};
@@ -6,13 +10,13 @@ use std::ops::{Add, AddAssign, Mul};
 use crate::quantity::Flop;
 use crate::quantity::system::compute::flop;
 
-/// FLOPs in their two classes; 1 multiply-accumulate is 2 FLOP. Matrix units run the first class,
-/// vector units the second.
+/// FLOPs in their two classes; 1 multiply-accumulate is 2 FLOP.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Flops {
-    /// Dense layers, convolutions, attention products, recurrent cells.
+    /// FLOPs of matrix units: dense layers, convolutions, attention products, recurrent cells.
     pub matmul: Flop,
-    /// Norms, activations, softmax, pooling, rotary embeddings, residuals, scans.
+    /// FLOPs of vector units: norms, activations, softmax, pooling, rotary embeddings, residuals,
+    /// scans.
     pub elementwise: Flop,
 }
 

@@ -1,4 +1,9 @@
 //! One token of an answer: what its forward pass computes and reads.
+//!
+//! A decode step of a batch reads the weights once and each sequence's cache, so these four numbers
+//! and the batch make its roofline: FLOPs x batch against weights + cache x batch. `flopcast model
+//! --decode` shows them; the serving engine has a model of its own (`serving::step`), which counts
+//! the same cache.
 
 use super::extents::Reach;
 use super::input::{AttentionCount, Input};
@@ -10,15 +15,16 @@ use crate::quantity::{Data, Measure as _, Precision};
 /// The forward pass of one token that follows a context, for one sequence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decode {
-    /// Tokens before it: those of the prompt, of an encoder-decoder.
+    /// Tokens before it: those of the prompt for an encoder-decoder.
     pub context: u64,
     /// FLOPs of the token.
     pub flops: Flops,
-    /// Those of them that attention and scans take: they grow with the context, or keep a state.
+    /// Part of the FLOPs that attention and scans take; it grows with the context, or works on a
+    /// state.
     pub mixing: Flops,
-    /// Weights that it passes through, read once for all sequences of a batch.
+    /// Bytes of the weights that it passes through, read once for all sequences of a batch.
     pub weights: Data,
-    /// Keys, values and recurrent states that it reads.
+    /// Bytes of keys, values and recurrent states that it reads, per sequence.
     pub cache: Data,
     /// Parameters that it passes through, tables of tokens left out.
     pub active: u64,
@@ -97,7 +103,8 @@ impl Decode {
     }
 }
 
-/// FLOPs of a layer at one position that attends to `keys`.
+/// FLOPs of a layer at one position that attends to `keys`. Latent attention works on the latent
+/// itself: its queries are projected into it, and its values out of it.
 fn after(layer: &Layer, keys: u64, model: &Model) -> Flops {
     let Operator::Attention(it) = &layer.operator else {
         return layer.forward(AttentionCount::Causal);
@@ -115,8 +122,8 @@ fn after(layer: &Layer, keys: u64, model: &Model) -> Flops {
     layer.forward(AttentionCount::Causal)
 }
 
-/// What the second model has more than the first, layer by layer: FLOPs, those of attention, and the
-/// parameters of the layers that have more.
+/// The difference between two models, layer by layer: FLOPs, those of attention, and the parameters
+/// of the layers that have more.
 fn added(first: &Model, second: &Model) -> (Flops, Flops, u64) {
     let (mut flops, mut mixing, mut active) = (Flops::default(), Flops::default(), 0);
     for (one, two) in first.layers.iter().zip(&second.layers) {

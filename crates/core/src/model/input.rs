@@ -31,6 +31,14 @@ pub struct Input {
     pub frames: Option<u64>,
     /// Milliseconds of sound per sample.
     pub sound: Option<u64>,
+    /// Steps in which a pipeline of diffusion denoises; as many as are usual for it.
+    pub steps: Option<u64>,
+    /// True if each step is guided by a second pass without the text (classifier-free guidance, Ho &
+    /// Salimans 2022, arXiv:2207.12598); as is usual for the pipeline.
+    pub guided: Option<bool>,
+    /// True for a pass of training: a pipeline of diffusion denoises a sample once, at a step that is
+    /// drawn.
+    pub training: bool,
 }
 
 impl Default for Input {
@@ -44,6 +52,9 @@ impl Default for Input {
             images: None,
             frames: None,
             sound: None,
+            steps: None,
+            guided: None,
+            training: false,
         }
     }
 }

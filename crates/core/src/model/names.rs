@@ -2,7 +2,15 @@
 //!
 //! `models/names.csv` lists them. Capitals do not count, and `_`, `.`, `-`, `:` and a space are
 //! alike. Where nothing is called so, the endings that repositories append (`-Instruct`, `-hf`,
-//! `-AWQ`) are taken off one by one.
+//! `-AWQ`) are taken off one by one, and the model is taken to have the architecture of the rest:
+//! an assumption that is listed. Last, a name that only one preset begins with means that preset.
+//!
+//! ```
+//! use flopcast_core::model::names::find;
+//! assert_eq!(find("meta-llama/Meta-Llama-3-8B").unwrap().preset, "llama-3-8b");
+//! assert!(find("llama-3-8b-awq").unwrap().read_as.is_some());
+//! assert!(find("no such model").is_err());
+//! ```
 
 use flopcast_data::models::NAMES;
 
@@ -15,14 +23,14 @@ use crate::diagnostic::{Error, Result, nearest};
 pub struct Found {
     /// The preset's own name.
     pub preset: &'static str,
-    /// What the name says beside it, where it is not one of the preset's names.
+    /// The assumption by which the name was read, where it is not one of the preset's names.
     pub read_as: Option<Assumption>,
 }
 
 /// The preset that a name means.
 ///
 /// # Errors
-/// No preset has such a name, with the nearest; several have, with all of them.
+/// If no preset has such a name (the error has the nearest), or if several have (it lists them).
 pub fn find(name: &str) -> Result<Found> {
     let known = |it| Found { preset: it, read_as: None };
     if let Some((own, ..)) = preset(name) {
@@ -57,6 +65,15 @@ pub fn find(name: &str) -> Result<Found> {
         }
         rest = shorter.to_owned();
     }
+    // timm puts a tag after a point, which says what a network was trained on: `.fb_in22k`.
+    let bare = plain.rsplit('/').next().unwrap_or(plain);
+    if let Some((network, tag)) = bare.split_once('.')
+        && tag.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && let Ok(found) = find(network)
+    {
+        let why = format!("`{tag}` says how it was trained");
+        return Ok(Found { preset: found.preset, read_as: read_as(found.preset, why) });
+    }
     // A name without its size, or with a part of it.
     let begun: Vec<&str> = begins(&words(plain));
     match only(name, &begun)? {
@@ -68,7 +85,7 @@ pub fn find(name: &str) -> Result<Found> {
     }
 }
 
-/// A line of the table of names.
+/// A line of the table of names: the preset, its repository on the Hub, other names.
 struct Row {
     preset: &'static str,
     hub: &'static str,
@@ -166,7 +183,7 @@ const FORMATS: [&str; 30] = [
     "nf4",
 ];
 
-/// The name without its last ending, and that ending.
+/// The name without its last ending, and that ending; `None` if the ending is none that is known.
 fn shortened(words: &str) -> Option<(&str, &str)> {
     let (rest, ending) = words.rsplit_once('-')?;
     let dated = ending.len() == 4 && ending.bytes().all(|letter| letter.is_ascii_digit());
@@ -181,10 +198,10 @@ fn shortened(words: &str) -> Option<(&str, &str)> {
     (listed || dated || ggml).then_some((rest, ending))
 }
 
-/// The one that was found, if any was.
+/// The one preset that was found, if any was.
 ///
 /// # Errors
-/// There are several.
+/// If there are several: the error lists up to eight.
 fn only(name: &str, found: &[&'static str]) -> Result<Option<&'static str>> {
     if found.len() < 2 {
         return Ok(found.first().copied());
@@ -197,6 +214,7 @@ fn only(name: &str, found: &[&'static str]) -> Result<Option<&'static str>> {
         .hint("name one of them; `flopcast model --list` names all"))
 }
 
+/// The error of a name that no preset has, with the nearest names.
 fn unknown(name: &str) -> Error {
     let near = nearest(&words(name), presets());
     let error = Error::input(format!("there is no model `{name}`"));

@@ -34,9 +34,9 @@ const KV_HEADS: u64 = 8;
 /// Fewer parameters make no decoder; only their number counts.
 const FEWEST: u64 = 100_000;
 
-/// What is said of a model known by its size.
+/// The statement of a model that is known by its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sized {
+pub struct ModelSize {
     /// All parameters.
     pub total: u64,
     /// Parameters that one token passes through.
@@ -92,7 +92,7 @@ shape! {
     expert_ffn,
 }
 
-/// The extents of a decoder.
+/// The extents of a decoder, said or usual.
 #[derive(Clone, Copy, Debug)]
 struct Settled {
     layers: u64,
@@ -105,6 +105,7 @@ struct Settled {
     experts: Option<Experts>,
 }
 
+/// Routed experts of a layer: their number, how many a token visits, the inner width of one.
 #[derive(Clone, Copy, Debug)]
 struct Experts {
     count: u64,
@@ -112,13 +113,20 @@ struct Experts {
     ffn: u64,
 }
 
-impl Sized {
-    /// A size without more.
+impl ModelSize {
+    /// A size without further extents: `total` parameters, `active` of them per token.
     pub fn new(total: u64, active: u64) -> Self {
         Self { total, active, shape: Shape::default() }
     }
 
-    /// Reads a size as people say it: `7B`, `1.5T`, `671B-A37B`; none where it is no size.
+    /// Reads a size as people say it: `7B`, `1.5T`, `671B-A37B`; `None` if it is no size.
+    ///
+    /// ```
+    /// use flopcast_core::model::sized::ModelSize;
+    /// let size = ModelSize::named("671B-A37B").unwrap();
+    /// assert_eq!((size.total, size.active), (671_000_000_000, 37_000_000_000));
+    /// assert!(ModelSize::named("seven").is_none());
+    /// ```
     pub fn named(text: &str) -> Option<Self> {
         let text = text.trim();
         let (total, active) = match text.split_once(['-', ' ', '_']) {
@@ -146,7 +154,7 @@ impl Sized {
     /// The model on an input: a decoder of the usual shape with exactly these parameters.
     ///
     /// # Errors
-    /// The extents that are said make more parameters than there are, or do not fit together.
+    /// If the extents that are said make more parameters than there are, or do not fit together.
     pub fn build(&self, input: &Input) -> Result<Model> {
         let dense = self.active == self.total;
         if dense && let Some(key) = self.shape.first(&["experts", "top_k", "expert_ffn"]) {
@@ -194,7 +202,7 @@ impl Sized {
     }
 
     /// A model too small for a decoder: 2 FLOP per active parameter and token (Kaplan et al. 2020,
-    /// arXiv:2001.08361, section 2.1).
+    /// arXiv:2001.08361, section 2.1), attention products left out.
     fn bulk(&self, input: &Input) -> Result<Model> {
         let sequence = input.sequence.unwrap_or(2048);
         let rows = input.batch.saturating_mul(sequence);
@@ -292,7 +300,7 @@ impl Sized {
         Ok(Some(Experts { count, top_k, ffn }))
     }
 
-    /// The list of what nobody said.
+    /// The extents that nobody said, each with its value and the reason for it.
     fn assumptions(&self, settled: &Settled) -> Vec<Assumption> {
         let shape = &self.shape;
         let experts = settled.experts;
@@ -457,9 +465,9 @@ mod tests {
             ("7B-chat", None),
         ];
         for (text, expected) in cases {
-            let read = Sized::named(text).map(|it| (it.total, it.active));
+            let read = ModelSize::named(text).map(|it| (it.total, it.active));
             assert_eq!(read, expected, "{text}");
         }
-        assert_eq!(Sized::new(671_000_000_000, 37_000_000_000).name(), "671B-A37B");
+        assert_eq!(ModelSize::new(671_000_000_000, 37_000_000_000).name(), "671B-A37B");
     }
 }

@@ -6,7 +6,7 @@ use super::cost::Flops;
 use super::extents::Extents;
 use super::input::{AttentionCount, Input};
 use super::layer::{Layer, Part};
-use super::operator::Operator;
+use super::operator::{Mask, Operator};
 use super::stored::Storage;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::Data;
@@ -78,6 +78,9 @@ pub struct Model {
     /// Doubts whether the source is read as it is meant, each with what to do.
     pub warnings: Vec<String>,
 }
+
+/// The projection of stream and next token that each layer for tokens further ahead begins with.
+const COMBINED: &str = "mtp.*.eh_proj";
 
 /// A bound above any real model; beyond it sums might overflow.
 const MOST_PARAMETERS: u64 = 1 << 56;
@@ -158,10 +161,49 @@ impl Model {
     pub fn ahead_parameters(&self) -> (u64, u64) {
         let own =
             self.ahead.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.parameters()));
-        let heads = self.ahead.iter().filter(|layer| layer.name == "mtp.*.eh_proj");
+        let heads = self.ahead.iter().filter(|layer| layer.name == COMBINED);
         let copies: u64 = heads.map(|layer| layer.count).sum();
         let tables = self.extents.weights.embedding.saturating_add(self.extents.weights.head);
         (own, own.saturating_add(copies.saturating_mul(tables)))
+    }
+
+    /// The model as it trains with its layers for tokens further ahead: they are layers as others
+    /// are (DeepSeek-V3, arXiv:2412.19437, section 2.2). Its extents stay.
+    #[must_use]
+    pub fn with_ahead(&self) -> Self {
+        let mut model = self.clone();
+        model.layers.append(&mut model.ahead);
+        model.train(|layer| layer.trained);
+        model
+    }
+
+    /// The layers for tokens further ahead as a model that drafts for this one, with the head of
+    /// this one. Each draft token passes one of them; their weights are those of all.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn drafting(&self) -> Result<Self> {
+        let depth = self.ahead.iter().find(|layer| layer.name == COMBINED);
+        let Some(depth) = depth.map(|layer| layer.count.max(1)) else {
+            let message = format!("{} has no layers that predict tokens further ahead", self.name);
+            return Err(Error::input(message).hint("name a smaller model, or leave the draft out"));
+        };
+        let one =
+            |layer: &Layer| Layer { part: Part::Main, count: layer.count / depth, ..layer.clone() };
+        let layers = self.ahead.iter().map(one).collect();
+        Self::new(format!("MTP layers of {}", self.name), layers, self.input, None)
+    }
+
+    /// True if it generates text token by token: it reads tokens, has a head over a vocabulary, and
+    /// looks back only, or scans.
+    pub fn generates(&self) -> bool {
+        let looks_back = |layer: &Layer| match &layer.operator {
+            Operator::Attention(it) => !matches!(it.mask, Mask::Full | Mask::Band(_)),
+            Operator::Scan(_) | Operator::Recurrent(_) | Operator::Bulk(_) => true,
+            _ => false,
+        };
+        let tokens = self.input.sequence.is_some() && self.extents.vocabulary > 0;
+        tokens && self.extents.weights.head > 0 && self.layers.iter().any(looks_back)
     }
 
     /// FLOPs of one forward pass over the input.

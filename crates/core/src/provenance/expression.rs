@@ -2,7 +2,8 @@
 //!
 //! Operators on [`super::Traced`] build an [`Expr`]. Its value ([`Step::evaluate`]), its text
 //! ([`Step::formula`]) and its spreadsheet formula ([`Step::spelled`]) are computed from it, so
-//! that none of them can say anything else.
+//! that none of them can say anything else. A step is shared between the formulas that use it: a
+//! derivation is a directed acyclic graph whose leaves are inputs and constants.
 
 use std::sync::Arc;
 
@@ -24,16 +25,16 @@ pub struct Step {
     pub how: Expr,
 }
 
-/// How a step's value follows from others.
+/// The operation by which a step's value follows from others.
 #[derive(Clone, Debug)]
 pub enum Expr {
-    /// It entered from outside.
+    /// The value entered from outside; the basis says why it is what it is.
     Leaf(Basis),
     /// A constant of the formula.
     Constant,
-    /// The product of powers: factors with exponent 1 or -1.
+    /// The product of factors with exponent 1 or -1: a quotient has the divisor with -1.
     Product(Vec<(Arc<Step>, i8)>),
-    /// The signed sum.
+    /// The sum of terms with sign 1 or -1.
     Sum(Vec<(Arc<Step>, i8)>),
     /// A function of its arguments.
     Call(Function, Vec<Arc<Step>>),
@@ -75,7 +76,7 @@ pub enum Function {
 pub const SLACK: f64 = 1e-9;
 
 impl Function {
-    /// Its value.
+    /// The function's value; NaN where arguments are missing. Min and Max of nothing are infinite.
     pub fn apply(self, arguments: &[f64]) -> f64 {
         match (self, arguments) {
             (Self::Min, all) => all.iter().copied().fold(f64::INFINITY, f64::min),
@@ -103,7 +104,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    /// True if it holds.
+    /// True if the comparison of the two values holds.
     pub fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Self::Below => left < right,
@@ -112,7 +113,7 @@ impl Relation {
         }
     }
 
-    /// Its sign.
+    /// The sign of the comparison in formulas.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Below => "<",
@@ -123,15 +124,18 @@ impl Relation {
 }
 
 impl Step {
+    /// A value that entered from outside, named.
     pub(super) fn leaf(name: String, value: f64, dimension: Dimension, basis: Basis) -> Self {
         Self { name: Some(name), value, dimension, how: Expr::Leaf(basis) }
     }
 
+    /// A constant of a formula.
     pub(super) fn constant(value: f64, dimension: Dimension) -> Self {
         Self { name: None, value, dimension, how: Expr::Constant }
     }
 
-    /// The steps that the formula is directly over, constants included.
+    /// The steps that the formula is directly over, constants included, in the order of the
+    /// formula.
     pub fn operands(&self) -> Vec<&Arc<Step>> {
         match &self.how {
             Expr::Leaf(_) | Expr::Constant => Vec::new(),
@@ -163,6 +167,8 @@ impl Step {
         found
     }
 
+    /// Adds the named steps and inputs that the formula is over, each once, in the order of the
+    /// formula.
     fn gather<'a>(&'a self, found: &mut Vec<&'a Arc<Step>>) {
         for step in self.operands() {
             match &step.how {
@@ -207,8 +213,8 @@ impl Step {
         }
     }
 
-    /// The formula in a notation. `known` says how a step is referred to: by its name, by a cell;
-    /// one without an answer is written out.
+    /// The formula in a notation. `known` says how a step is referred to: by its name, by a cell; a
+    /// step without an answer is written out in place.
     pub fn spelled(
         &self,
         notation: &Notation,
@@ -242,7 +248,7 @@ impl Step {
     }
 }
 
-/// Writes the parts of a formula.
+/// Writes the parts of a formula in a notation.
 struct Writer<'a> {
     notation: &'a Notation,
     known: &'a mut dyn FnMut(&Arc<Step>) -> Option<String>,
@@ -273,6 +279,7 @@ impl Writer<'_> {
         })
     }
 
+    /// The parts of a product or of a sum with their signs between them.
     fn chain(&mut self, parts: &[(Arc<Step>, i8)], plus: &str, minus: &str) -> String {
         let mut text = String::new();
         for (index, (step, sign)) in parts.iter().enumerate() {

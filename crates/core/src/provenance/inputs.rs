@@ -1,4 +1,9 @@
 //! The inputs of a plan, whatever holds them.
+//!
+//! Ranges draw every input of a scenario anew, and `explain` lets every input record. Both walk the
+//! plan by one trait, [`Inputs`], which the macro `inputs!` implements from a list of the fields.
+//! The order of the walk is that of the list, and it is part of the result: sampled values are
+//! drawn in it.
 
 use std::sync::Arc;
 
@@ -7,7 +12,7 @@ use crate::quantity::Measure;
 
 /// A type that holds inputs and shows them one after the other: to draw them, to let them record.
 pub trait Inputs {
-    /// Visits every input.
+    /// Visits every input, in the order that the type declares.
     fn for_each_input(&mut self, visit: &mut dyn FnMut(&mut dyn Uncertain));
 }
 

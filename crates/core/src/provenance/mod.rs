@@ -1,11 +1,27 @@
 //! The basis of a value, and the computation of a figure from others.
 //!
-//! A [`Traced`] quantity carries, beside its value, the [`Step`] that made it. The arithmetic
-//! operators on traced quantities record their own steps, so the explanation of a figure is a
-//! by-product of computing it and cannot say anything else. An operator records as soon as one of
-//! its sides has a step; the other is a constant then. The inputs of a run that someone will ask
-//! about have steps ([`Uncertain::record`]); in one of many runs they have none, and a traced
-//! quantity costs a null pointer.
+//! An [`Input`] enters an estimate from outside with its [`Basis`]: given by the user, taken from
+//! the catalog, assumed, or derived. A [`Traced`] quantity carries, beside its value, the [`Step`]
+//! that made it. The arithmetic operators on traced quantities record their own steps, so the
+//! explanation of a figure is a by-product of computing it and cannot say anything else.
+//!
+//! An operator records as soon as one of its sides has a step; the other is a constant then. The
+//! inputs of a run that someone will ask about have steps ([`Uncertain::record`]); in one of many
+//! runs they have none, and a traced quantity costs a null pointer.
+//!
+//! ```
+//! use flopcast_core::provenance::{Basis, Input, Uncertain as _};
+//! use flopcast_core::quantity::{Energy, Measure, Pue};
+//! let basis = || Basis::Assumed { why: "for the example".to_owned(), source: None };
+//! let mut it = Input::new("IT energy", Energy::from_stored(3.6e6), basis());
+//! let mut pue = Input::new("PUE", Pue::from_stored(1.2), basis());
+//! it.record();
+//! pue.record();
+//! let facility = (&it.trace() * &pue.trace()).named("facility energy");
+//! let step = facility.step().expect("recorded");
+//! assert_eq!(step.formula(), "IT energy x PUE");
+//! assert_eq!(step.evaluate(), facility.value().stored());
+//! ```
 
 mod expression;
 mod inputs;
@@ -30,7 +46,7 @@ pub use notation::{Notation, SPREADSHEET, TEXT};
 pub use traced::{Comparison, Traced, Unknown};
 pub use value::{Amount, Value};
 
-/// Why a value is what it is.
+/// The reason why a value is what it is. Reports list the assumed ones; `--strict` refuses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Basis {
     /// The user's scenario says so.
@@ -40,7 +56,7 @@ pub enum Basis {
         /// The user's stated reason, if any.
         source: Option<String>,
     },
-    /// A catalog row says so.
+    /// A row of the catalog says so.
     Catalog {
         /// The table and its row: `hardware/accelerators.csv:h100-sxm`.
         row: String,
@@ -49,23 +65,23 @@ pub enum Basis {
         /// When it was so.
         date: Option<NaiveDate>,
     },
-    /// A row of a lock says so that neither this build's tables nor a known snapshot have.
+    /// A row of a lock says so, which neither this build's tables nor a known snapshot have.
     Locked {
         /// The table and its row.
         row: String,
         /// The publication that the lock names for it.
         source: String,
     },
-    /// A default, because nobody said.
+    /// It is a default, because nobody said.
     Assumed {
         /// Why this value is a sensible one.
         why: String,
         /// The publication that it rests on, if it rests on one.
         source: Option<String>,
     },
-    /// Counted or computed outside the traced arithmetic.
+    /// It was counted or computed outside the traced arithmetic.
     Derived {
-        /// The formula.
+        /// The formula, in words.
         formula: String,
     },
 }
@@ -87,7 +103,8 @@ impl fmt::Display for Basis {
     }
 }
 
-/// A value that enters an estimate from outside, with its basis.
+/// A value that enters an estimate from outside, with its basis and, where it is uncertain, its
+/// distribution.
 #[derive(Clone, Debug)]
 pub struct Input<Q> {
     /// The value.
@@ -97,15 +114,15 @@ pub struct Input<Q> {
     records: bool,
 }
 
-/// An input of any quantity, for sampling.
+/// An input of any quantity, so that all inputs of a plan can be drawn or recorded alike.
 pub trait Uncertain {
-    /// Its name.
+    /// Its name, in the scenario's or the field's words.
     fn name(&self) -> &str;
-    /// Its distribution, if it has one.
+    /// Its distribution over stored values; `None` where it is certain.
     fn distribution(&self) -> Option<Distribution>;
-    /// Gives it another (stored) value.
+    /// Gives it another value, in the stored unit.
     fn set(&mut self, stored: f64);
-    /// Lets what is computed from it record its derivation.
+    /// Lets all that is computed from it record its derivation.
     fn record(&mut self);
 }
 
@@ -125,13 +142,13 @@ impl<Q: Measure> Uncertain for Input<Q> {
 }
 
 impl<Q: Measure> Input<Q> {
-    /// An input named in the scenario's or the field's words.
+    /// An input, named in the scenario's or the field's words.
     pub fn new(name: impl Into<String>, value: Q, basis: Basis) -> Self {
         let leaf = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
         Self { value, leaf: Arc::new(leaf), spread: None, records: false }
     }
 
-    /// An input that was computed, with its derivation.
+    /// An input whose value was computed, with the derivation of that value.
     pub fn computed(name: &str, value: Q, derivation: &Traced<Q>) -> Self {
         let derivation = derivation.clone().named(name);
         let constant = || Arc::new(Step::constant(value.stored(), Q::DIMENSION));
@@ -139,14 +156,14 @@ impl<Q: Measure> Input<Q> {
         Self { value, leaf, spread: None, records: false }
     }
 
-    /// The same input with its distribution, where it is uncertain.
+    /// The same input with its distribution; `None` where it is certain.
     #[must_use]
     pub fn spread(mut self, distribution: Option<Distribution>) -> Self {
         self.spread = distribution;
         self
     }
 
-    /// The name and the basis.
+    /// Name, value and basis, as the leaf of a derivation.
     pub fn leaf(&self) -> &Step {
         &self.leaf
     }

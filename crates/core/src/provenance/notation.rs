@@ -1,11 +1,14 @@
-//! How a formula is written: for people, and for a spreadsheet.
+//! The notations of a formula: one for people, one for a spreadsheet.
+//!
+//! A [`Notation`] is a table of signs and spellings; [`Step::spelled`](super::Step::spelled) folds
+//! an expression with it. A third notation is another such table.
 
 use super::expression::Function;
 use crate::quantity::system::time::year;
 use crate::quantity::text::{number, show_stored};
 use crate::quantity::{Dimension, Measure as _, Time};
 
-/// The signs and the functions of a way to write formulas.
+/// The signs and the spellings of functions by which a formula is written.
 pub struct Notation {
     pub(super) plus: &'static str,
     pub(super) minus: &'static str,
@@ -21,7 +24,7 @@ pub struct Notation {
     pub(super) choice: fn(&str, &str, &str, &str, &str) -> String,
 }
 
-/// For people: `prefill time / (1 - utilisation)`.
+/// The notation for people: `prefill time / (1 - utilisation)`.
 pub static TEXT: Notation = Notation {
     plus: " + ",
     minus: " - ",
@@ -47,7 +50,7 @@ pub static TEXT: Notation = Notation {
     },
 };
 
-/// For a spreadsheet, over stored values: seconds, joules, per second.
+/// The notation for a spreadsheet, over stored values: seconds, joules, per second.
 pub static SPREADSHEET: Notation = Notation {
     plus: "+",
     minus: "-",

@@ -1,4 +1,8 @@
 //! Quantities that record how they were computed.
+//!
+//! A [`Traced`] quantity behaves like its quantity under `+ - * /`, `min`, `max`, `ceil`, `floor`,
+//! `pow`, `ln`, `exp` and choices by comparison. The compiler checks the dimensions. Where one side
+//! has a [`Step`], the result has one too, and a side without is written as a constant.
 
 use std::fmt;
 use std::ops::{Add, Neg};
@@ -18,7 +22,7 @@ pub struct Traced<Q> {
 /// A figure that cannot be told, with the reason; whatever is computed from it is unknown too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// Why, in one sentence for the user.
+    /// The reason, one sentence for the user.
     pub why: String,
 }
 
@@ -35,12 +39,13 @@ impl<Q: Copy> Traced<Q> {
         self.value
     }
 
-    /// The step that made it, if recorded.
+    /// The step that made it; `None` where the run does not record.
     pub fn step(&self) -> Option<&Arc<Step>> {
         self.step.as_ref()
     }
 
-    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`.
+    /// Gives the figure its name, as in the JSON: `training.energy_kwh.it`. A step that has a name
+    /// already is kept below as a step of its own.
     #[must_use]
     pub fn named(mut self, name: impl fmt::Display) -> Self {
         if let Some(step) = &mut self.step {
@@ -53,7 +58,7 @@ impl<Q: Copy> Traced<Q> {
         self
     }
 
-    /// Gives it a name where it has none.
+    /// Gives the figure a name where it has none.
     #[must_use]
     pub fn or_named(self, name: impl fmt::Display) -> Self {
         let nameless = self.step.as_ref().is_some_and(|step| step.name.is_none());
@@ -62,6 +67,7 @@ impl<Q: Copy> Traced<Q> {
 }
 
 impl<Q: Measure> Traced<Q> {
+    /// A quantity with its step, where the run records.
     pub(super) fn new(value: Q, step: Option<Arc<Step>>) -> Self {
         Self { value, step }
     }
@@ -90,8 +96,8 @@ impl<Q: Measure> Traced<Q> {
         }
     }
 
-    /// A value that was counted outside, told where this one is: `told` is its name and how it was
-    /// counted.
+    /// A value that was counted outside the traced arithmetic. It records where `self` does; `told`
+    /// is its name and how it was counted, and is asked only then.
     pub fn beside<R: Measure>(
         &self,
         value: R,
@@ -105,13 +111,14 @@ impl<Q: Measure> Traced<Q> {
         }
     }
 
-    /// The value alone, as where nobody asks why.
+    /// The value alone, without its derivation.
     #[must_use]
     pub fn silent(&self) -> Self {
         Self { value: self.value, step: None }
     }
 
-    /// The same value as another type of the same dimension, to say what it means.
+    /// The same value as another type of the same dimension, to say what it means. A type of
+    /// another dimension does not compile.
     #[must_use]
     pub fn retype<R: Measure>(self) -> Traced<R> {
         const { assert!(Q::DIMENSION.same(R::DIMENSION), "a retyped quantity keeps its dimension") };
@@ -125,38 +132,48 @@ impl<Q: Measure> Traced<Q> {
         Traced { value: amount, step: self.step }
     }
 
+    /// A product or a sum of two sides, whose value was computed already; `sign` is -1 for a quotient
+    /// or a difference.
     pub(super) fn combine<B: Measure, R: Measure>(
         &self,
         other: &Traced<B>,
         value: R,
         sign: i8,
-        product: bool,
+        chain: Chain,
     ) -> Traced<R> {
-        let step =
-            recorded([self.operand(), other.operand()], R::DIMENSION, value.stored(), |ab| {
-                let [left, right] = ab;
-                joined(&left, &right, sign, product)
-            });
+        let sides = [self.operand(), other.operand()];
+        let operation = Operation::Join { sides, sign, chain };
+        let step = operation.recorded(R::DIMENSION, value.stored());
         Traced { value, step }
     }
 
+    /// The quantity with the other sign: a sum of one term with sign -1.
     pub(super) fn negated(&self) -> Self
     where
         Q: Neg<Output = Q>,
     {
         let value = -self.value;
-        let step = recorded([self.operand()], Q::DIMENSION, value.stored(), |[step]| {
-            Expr::Sum(vec![(step, -1)])
-        });
+        let operation = Operation::Negate([self.operand()]);
+        let step = operation.recorded(Q::DIMENSION, value.stored());
         Self { value, step }
     }
 
+    /// The quantity as a side of an operation.
     fn operand(&self) -> Operand<'_> {
         Operand { value: self.value.stored(), dimension: Q::DIMENSION, step: self.step.as_ref() }
     }
 }
 
-/// A side of an operation.
+/// The chain that an operation adds to: factors, or terms.
+#[derive(Clone, Copy)]
+pub(super) enum Chain {
+    /// `x` and `/`.
+    Product,
+    /// `+` and `-`.
+    Sum,
+}
+
+/// A side of an operation: its value, and its step where it has one.
 #[derive(Clone, Copy)]
 struct Operand<'a> {
     value: f64,
@@ -164,58 +181,104 @@ struct Operand<'a> {
     step: Option<&'a Arc<Step>>,
 }
 
-/// The step of an operation, if one of its sides has a step; the others are constants then. Apart
-/// from the quantities' types, so that it is compiled once.
-fn recorded<const N: usize>(
-    sides: [Operand<'_>; N],
-    dimension: Dimension,
-    value: f64,
-    how: impl FnOnce([Arc<Step>; N]) -> Expr,
-) -> Option<Arc<Step>> {
-    if sides.iter().all(|side| side.step.is_none()) {
-        return None;
+impl Operand<'_> {
+    /// Its step; that of a constant where it has none.
+    fn step(self) -> Arc<Step> {
+        match self.step {
+            Some(step) => Arc::clone(step),
+            None => Arc::new(Step::constant(self.value, self.dimension)),
+        }
     }
-    let how = how(sides.map(|side| match side.step {
-        Some(step) => Arc::clone(step),
-        None => Arc::new(Step::constant(side.value, side.dimension)),
-    }));
-    Some(Arc::new(Step { name: None, value, dimension, how }))
+}
+
+/// An operation with its sides.
+#[derive(Clone, Copy)]
+enum Operation<'a> {
+    /// A product or a sum; `sign` is that of the right side, as a power or as a summand.
+    Join {
+        sides: [Operand<'a>; 2],
+        sign: i8,
+        chain: Chain,
+    },
+    Negate([Operand<'a>; 1]),
+    Call(Function, &'a [Operand<'a>]),
+    /// The sides compared, then the two to choose from.
+    Choose(Relation, [Operand<'a>; 4]),
+}
+
+impl Operation<'_> {
+    /// The step of its result, if one of its sides has a step.
+    #[inline]
+    fn recorded(self, dimension: Dimension, value: f64) -> Option<Arc<Step>> {
+        let sides = match &self {
+            Self::Join { sides, .. } => &sides[..],
+            Self::Negate(sides) => sides,
+            Self::Call(_, sides) => sides,
+            Self::Choose(_, sides) => sides,
+        };
+        let any = sides.iter().any(|side| side.step.is_some());
+        any.then(|| Arc::new(Step { name: None, value, dimension, how: self.expression() }))
+    }
+
+    /// How the result comes from its sides, apart from the quantities' types so that it is compiled
+    /// once.
+    #[cold]
+    fn expression(self) -> Expr {
+        match self {
+            Self::Join { sides: [left, right], sign, chain } => {
+                joined(&left.step(), &right.step(), sign, chain)
+            }
+            Self::Negate([side]) => Expr::Sum(vec![(side.step(), -1)]),
+            Self::Call(function, sides) => {
+                Expr::Call(function, sides.iter().map(|side| side.step()).collect())
+            }
+            Self::Choose(relation, [left, right, then, otherwise]) => Expr::If {
+                left: left.step(),
+                relation,
+                right: right.step(),
+                then: then.step(),
+                otherwise: otherwise.step(),
+            },
+        }
+    }
 }
 
 /// The product or the sum of two steps; unnamed ones of the same kind are taken in.
-fn joined(left: &Arc<Step>, right: &Arc<Step>, sign: i8, product: bool) -> Expr {
+fn joined(left: &Arc<Step>, right: &Arc<Step>, sign: i8, chain: Chain) -> Expr {
     let mut parts = Vec::new();
     for (step, sign) in [(left, 1), (right, sign)] {
-        match &step.how {
-            Expr::Product(inner) if product && step.name.is_none() => {
-                parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
-            }
-            Expr::Sum(inner) if !product && step.name.is_none() => {
+        match (&step.how, chain) {
+            (Expr::Product(inner), Chain::Product) | (Expr::Sum(inner), Chain::Sum)
+                if step.name.is_none() =>
+            {
                 parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
             }
             _ => parts.push((Arc::clone(step), sign)),
         }
     }
-    if product { Expr::Product(parts) } else { Expr::Sum(parts) }
+    match chain {
+        Chain::Product => Expr::Product(parts),
+        Chain::Sum => Expr::Sum(parts),
+    }
 }
 
 /// Functions that keep the dimension.
 impl<Q: Measure> Traced<Q> {
+    /// The function of arguments of one dimension, which the result has too.
     fn call<const N: usize>(function: Function, arguments: [&Self; N]) -> Self {
         let value = function.apply(&arguments.map(|it| it.value.stored()));
-        let step = recorded(arguments.map(Self::operand), Q::DIMENSION, value, |steps| {
-            Expr::Call(function, steps.into())
-        });
+        let sides = arguments.map(Self::operand);
+        let step = Operation::Call(function, &sides).recorded(Q::DIMENSION, value);
         Self { value: Q::from_stored(value), step }
     }
 
-    /// The lesser of two.
+    /// The lesser of two: `min(a, b)`.
     #[must_use]
     pub fn min(&self, other: &Self) -> Self {
         Self::call(Function::Min, [self, other])
     }
 
-    /// The greater of two.
+    /// The greater of two: `max(a, b)`.
     #[must_use]
     pub fn max(&self, other: &Self) -> Self {
         Self::call(Function::Max, [self, other])
@@ -227,13 +290,13 @@ impl<Q: Measure> Traced<Q> {
         self.max(&Self::constant(Q::from_stored(0.0)))
     }
 
-    /// The next whole number; an excess of [`super::SLACK`] is rounding.
+    /// The least whole number at or above; an excess of [`super::SLACK`] is rounding.
     #[must_use]
     pub fn ceil(&self) -> Self {
         Self::call(Function::Ceil, [self])
     }
 
-    /// The whole number at or below.
+    /// The greatest whole number at or below.
     #[must_use]
     pub fn floor(&self) -> Self {
         Self::call(Function::Floor, [self])
@@ -243,9 +306,10 @@ impl<Q: Measure> Traced<Q> {
     pub fn least(values: &[Self]) -> Self {
         let stored: Vec<f64> = values.iter().map(|it| it.value.stored()).collect();
         let value = Function::Min.apply(&stored);
-        let steps: Option<Vec<_>> = values.iter().map(|it| it.step.clone()).collect();
-        let step = steps.filter(|steps| !steps.is_empty()).map(|steps| {
-            let how = Expr::Call(Function::Min, steps);
+        let step = values.iter().any(|it| it.step.is_some()).then(|| {
+            let constant = |it: &Self| Arc::new(Step::constant(it.value.stored(), Q::DIMENSION));
+            let steps = values.iter().map(|it| it.step.clone().unwrap_or_else(|| constant(it)));
+            let how = Expr::Call(Function::Min, steps.collect());
             Arc::new(Step { name: None, value, dimension: Q::DIMENSION, how })
         });
         Self { value: Q::from_stored(value), step }
@@ -278,28 +342,28 @@ impl<Q: Measure> Traced<Q> {
 
 /// Functions of plain numbers, whatever their role.
 impl<Q: Measure> Traced<Q> {
-    /// The same number without its role.
+    /// The same value as a plain number. It must have no dimension; another one does not compile.
     pub fn number(&self) -> Traced<f64> {
         self.clone().retype()
     }
 
-    /// This number to a power.
+    /// This number to a power; both must be plain numbers.
     pub fn pow<E: Measure>(&self, exponent: &Traced<E>) -> Traced<f64> {
         Traced::call(Function::Pow, [&self.number(), &exponent.number()])
     }
 
-    /// Its natural logarithm.
+    /// Its natural logarithm; it must be a plain number.
     pub fn ln(&self) -> Traced<f64> {
         Traced::call(Function::Ln, [&self.number()])
     }
 
-    /// e to its power.
+    /// e to its power; it must be a plain number.
     pub fn exp(&self) -> Traced<f64> {
         Traced::call(Function::Exp, [&self.number()])
     }
 }
 
-/// A comparison that chooses between two values.
+/// A comparison of two quantities, by which a formula chooses between two values.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     relation: Relation,
@@ -309,6 +373,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The comparison of two quantities of one dimension.
     fn new<Q: Measure>(left: &Traced<Q>, relation: Relation, right: &Traced<Q>) -> Self {
         Self {
             relation,
@@ -318,7 +383,8 @@ impl Comparison {
         }
     }
 
-    /// The one value where the comparison holds, the other where it does not.
+    /// `then` where the comparison holds, `otherwise` where it does not. The step keeps both
+    /// branches, so that a workbook follows when the comparison turns.
     pub fn choose<Q: Measure>(&self, then: &Traced<Q>, otherwise: &Traced<Q>) -> Traced<Q> {
         let [left, right] = self.sides;
         let chosen = if self.relation.holds(left, right) { then } else { otherwise };
@@ -328,11 +394,8 @@ impl Comparison {
             step: self.steps[at].as_ref(),
         };
         let sides = [side(0), side(1), then.operand(), otherwise.operand()];
-        let relation = self.relation;
-        let step = recorded(sides, Q::DIMENSION, chosen.value.stored(), |steps| {
-            let [left, right, then, otherwise] = steps;
-            Expr::If { left, relation, right, then, otherwise }
-        });
+        let operation = Operation::Choose(self.relation, sides);
+        let step = operation.recorded(Q::DIMENSION, chosen.value.stored());
         Traced { value: chosen.value, step }
     }
 }

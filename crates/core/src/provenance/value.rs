@@ -1,4 +1,18 @@
-//! A figure's value: known, unknown, never reached, or not there.
+//! A figure's value: known, unknown, never reached, or absent.
+//!
+//! Arithmetic keeps the four apart. A product or a sum of known values is known; one with an
+//! unknown side is unknown with that side's reason; one with an absent side is absent, since the
+//! scenario has no such figure. [`Value::sum`] adds what there is and skips what is absent, for
+//! totals over stages.
+//! ```
+//! use flopcast_core::provenance::{Traced, Unknown, Value};
+//! use flopcast_core::quantity::{Measure, Money};
+//! let paid = Value::Known(Traced::constant(Money::from_stored(2.0)));
+//! let unknown: Value<Money> = Unknown::new("nobody says").into();
+//! let sum = Value::sum([paid.clone(), Value::Absent]);
+//! assert_eq!(sum.known().expect("known").value().stored(), 2.0);
+//! assert!((&paid + &unknown).unknown().is_some());
+//! ```
 
 use std::fmt::Display;
 use std::ops::{Add, Div, Mul, Sub};
@@ -9,11 +23,12 @@ use crate::quantity::{Dimension, Measure};
 /// The value of a figure: known, unknown, never reached, or absent.
 #[derive(Clone, Debug)]
 pub enum Value<Q> {
-    /// Its value.
+    /// A known value, with its derivation where the run records.
     Known(Traced<Q>),
-    /// It has a value that cannot be told; whatever is computed from it is unknown too.
+    /// The figure has a value that cannot be told; whatever is computed from it is unknown too.
     Unknown(Unknown),
-    /// It is a moment or a volume that is never reached; the reason is a sentence for the user.
+    /// The figure is a moment or a volume that is never reached; the reason is a sentence for the
+    /// user.
     Never(Unknown),
     /// The scenario has no such figure.
     Absent,
@@ -29,12 +44,12 @@ pub struct Amount {
 }
 
 impl<Q> Value<Q> {
-    /// A figure that is never reached, with the reason.
+    /// A figure that is never reached, with the reason: one sentence for the user.
     pub fn never(why: String) -> Self {
         Self::Never(Unknown { why })
     }
 
-    /// The known value.
+    /// The known value; `None` in the other three cases.
     pub fn known(&self) -> Option<&Traced<Q>> {
         match self {
             Self::Known(figure) => Some(figure),
@@ -42,7 +57,7 @@ impl<Q> Value<Q> {
         }
     }
 
-    /// Why it is unknown.
+    /// The reason why it is unknown; `None` in the other three cases.
     pub fn unknown(&self) -> Option<&Unknown> {
         match self {
             Self::Unknown(why) => Some(why),
@@ -62,7 +77,7 @@ impl<Q> Value<Q> {
         }
     }
 
-    /// Another value where this one is absent.
+    /// The value, or another one where this one is absent.
     #[must_use]
     pub fn or_else(self, other: impl FnOnce() -> Self) -> Self {
         if self.is_absent() { other() } else { self }
@@ -73,7 +88,7 @@ impl<Q> Value<Q> {
         matches!(self, Self::Absent)
     }
 
-    /// The same with the known value changed.
+    /// The same with the known value changed; the other cases stay as they are.
     #[must_use]
     pub fn map<R>(self, change: impl FnOnce(Traced<Q>) -> Traced<R>) -> Value<R> {
         match self {
@@ -92,7 +107,8 @@ impl<Q: Measure> Value<Q> {
         self.map(|figure| figure.named(name))
     }
 
-    /// The sum; what is absent adds nothing, and without any part there is no sum.
+    /// The sum of the parts. Absent parts add nothing, and without any part the sum is absent; an
+    /// unknown part makes it unknown.
     #[must_use]
     pub fn sum(parts: impl IntoIterator<Item = Self>) -> Self
     where
@@ -109,7 +125,8 @@ impl<Q: Measure> Value<Q> {
     }
 }
 
-/// The value where not both sides are known: absent where one side is, else the first reason.
+/// The result of an operation whose sides are not both known: absent where one side is, else
+/// unknown or never for the first reason.
 fn lacking<A, B, R>(a: &Value<A>, b: &Value<B>) -> Value<R> {
     match (a, b) {
         (Value::Absent, _) | (_, Value::Absent) | (Value::Known(_), Value::Known(_)) => {

@@ -1,13 +1,17 @@
 //! The dimension of a quantity as a value, for the parts that handle any quantity alike: text and
 //! derivations.
+//!
+//! A [`Dimension`] is the twelve exponents of the base quantities of [`super::system`]. [`Measure`]
+//! ties it to the types: a value can be read and written by its stored number and its dimension
+//! alone, which is how text, ranges, derivations and figures treat all quantities by the same code.
 
 use uom::typenum::Integer;
 
 use super::spread::Scale;
 use super::system::{Dimension as StaticDimension, Quantity, Units};
 
-/// Exponents of the base quantities, in the order of [`BASES`]: `J/device/s` is 1 for J, -1 for s
-/// and device.
+/// The exponents of the base quantities, in the order of [`BASES`]: `J/device/s` is 1 for J, -1 for
+/// s and device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dimension(pub [i8; BASES.len()]);
 
@@ -26,7 +30,7 @@ pub const CENTURY: f64 = 100.0 * YEAR;
 const MOST: f64 = 1e24;
 
 impl Dimension {
-    /// No dimension: a plain number.
+    /// The dimension of a plain number.
     pub const NONE: Self = Self([0; BASES.len()]);
     /// Positions of the base quantities that are merely counted (token, sample, request, device,
     /// instance). A text may leave these unsaid ("330 W" of a device), except in a price.
@@ -41,7 +45,7 @@ impl Dimension {
         Self(exponents)
     }
 
-    /// Equality, at compile time.
+    /// True if both are the same, at compile time too.
     pub const fn same(self, other: Self) -> bool {
         let mut i = 0;
         while i < BASES.len() {
@@ -131,7 +135,7 @@ impl Dimension {
 
 /// A value with a dimension known to the compiler.
 pub trait Measure: Copy {
-    /// Its dimension.
+    /// The value's dimension.
     const DIMENSION: Dimension;
     /// The scale on which a range of it is normally distributed when quantiles are drawn.
     const SCALE: Scale = Scale::Log;

@@ -7,7 +7,7 @@
 //! A sum of unlike quantities does not compile. A count and a rate:
 //!
 //! ```compile_fail,E0308
-//! use flopcast::quantity::{Flop, Per, Time};
+//! use flopcast_core::quantity::{Flop, Per, Time};
 //! fn sum(count: Flop, rate: Per<Flop, Time>) -> Flop {
 //!     count + rate
 //! }
@@ -16,13 +16,21 @@
 //! Nor does a price per hour where the price of a device-hour is meant:
 //!
 //! ```compile_fail,E0308
-//! use flopcast::quantity::{DevicePrice, DeviceTime, Money, Per, Time};
+//! use flopcast_core::quantity::{DevicePrice, DeviceTime, Money, Per, Time};
 //! fn bill(price: DevicePrice, time: DeviceTime) -> Money {
 //!     price * time
 //! }
 //! fn misread(per_hour: Per<Money, Time>, time: DeviceTime) -> Money {
 //!     bill(per_hour, time)
 //! }
+//! ```
+//!
+//! [`text`] chooses the unit in which a quantity is shown; in a formula there are no units:
+//! ```
+//! use flopcast_core::quantity::{DeviceTime, Money, Per, parse, show};
+//! let time: DeviceTime = parse("2.79 million device-h").unwrap();
+//! let price: Per<Money, DeviceTime> = parse("2 USD/device-h").unwrap();
+//! assert_eq!(show(price * time), "5,580,000 USD");
 //! ```
 
 pub mod dimension;

@@ -1,4 +1,7 @@
-//! Number formats.
+//! Number formats of weights, caches and matrix products.
+//!
+//! A format says two things: the bytes that a number takes in memory ([`Precision::size`]), and the
+//! peak of a device that applies to products in it (`catalog::Accelerator::peak`).
 
 use serde::Deserialize;
 
@@ -28,10 +31,10 @@ pub enum Precision {
     /// 8-bit integers.
     #[serde(alias = "w8a8")]
     Int8,
-    /// 4-bit floating point.
+    /// 4-bit floating point, E2M1 with block scales (MXFP4, NVFP4).
     #[serde(alias = "nvfp4", alias = "mxfp4")]
     Fp4,
-    /// 4-bit integers.
+    /// 4-bit integers with group scales.
     #[serde(alias = "w4a16")]
     Int4,
 }
@@ -50,7 +53,7 @@ impl Precision {
         Self::Int4,
     ];
 
-    /// Storage of one number in bytes; scales of block formats are not in it.
+    /// Storage of one number: 8 to 0.5 bytes. Scales of block formats are not in it.
     pub fn size(self) -> Data {
         Data::new::<super::system::data::byte>(match self {
             Self::Fp64 => 8.0,
@@ -61,13 +64,14 @@ impl Precision {
         })
     }
 
-    /// The format of a name in scenarios, or of another name that it has.
+    /// The format of a name in scenarios (`bf16`), or of another name that it has (`bfloat16`);
+    /// `None` if there is no such format.
     pub fn named(name: &str) -> Option<Self> {
         let text = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name);
         Self::deserialize(text).ok()
     }
 
-    /// Its name in scenarios and tables.
+    /// The format's name in scenarios and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fp64 => "fp64",

@@ -1,7 +1,14 @@
 //! Dimensionless quantities by the role they play, each with the bounds that make sense of it.
 //!
 //! A role multiplies and divides any quantity and leaves its dimension as it is: a peak x an MFU is
-//! a rate of useful FLOPs.
+//! a rate of useful FLOPs. Its bounds catch a share given in percent or a PUE below 1 where it is
+//! read, and its scale says how a range of it is distributed (see [`super::spread`]).
+//!
+//! ```
+//! use flopcast_core::quantity::{Pue, Share};
+//! assert!(Share::new(0.4).is_ok());
+//! assert_eq!(Pue::new(0.9).unwrap_err().to_string(), "PUE 0.9 is not between 1 and 5");
+//! ```
 
 use std::ops::{Div, Mul};
 
@@ -9,7 +16,7 @@ use super::dimension::{Dimension, Measure};
 use super::spread::Scale;
 use super::system::{Dimension as StaticDimension, Quantity, Units};
 
-/// A number that cannot play a role, with the role and its bounds.
+/// A number outside the bounds of a role; the message names the role and its bounds.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{name} {value} is not between {low} and {high}")]
 pub struct OutOfRange {

@@ -3,7 +3,11 @@
 //!
 //! Only the base quantities are declared; a derived one is the quotient or product that its name
 //! says, so the compiler checks every formula. Values are stored in SI units, US dollars, bytes and
-//! counts, so a formula holds no factor of a unit.
+//! counts, so a formula holds no factor of a unit: one device-hour is stored as 3,600
+//! device-seconds, one kWh as 3.6e6 J.
+//!
+//! Counted things (tokens, samples, requests, devices, instances) are base quantities as well: a
+//! price per device-hour and one per instance-hour then have different types.
 
 macro_rules! base_quantities {
     ($($(#[$doc:meta])* $module:ident $name:ident $symbol:ident [$($exponent:ident)+]

@@ -1,9 +1,25 @@
 //! Quantities as people write them: `300B tokens`, `2.10 USD/device-h`, `57 gCO2e/kWh`.
 //!
-//! One grammar serves every quantity: a number, perhaps with `K M B T` (1e3, 1e6, 1e9, 1e12), then
-//! a unit that is a product (`-`, `*`) and quotient (`/`) of atoms. The atoms' dimensions must
-//! multiply out to the dimension that is asked for. An atom is a word of `ATOMS`, perhaps with an
-//! SI prefix; every written quantity reads back as the same value within its digits.
+//! One grammar serves every quantity:
+//! ```text
+//! quantity   = number [multiplier] [unit]      1_000, 2.5e3, 300B, 2 trillion
+//! unit       = atom {("-" | "*") atom} {"/" atom {("-" | "*") atom}}
+//! atom       = [SI prefix] word [plural "s"]   kWh, tokens, device, h
+//! multiplier = K | M | B | G | T | thousand | million | billion | trillion
+//! ```
+//! All atoms behind the first `/` divide. Their dimensions must multiply out to the dimension that
+//! is asked for, where counted things may be left unsaid except in a price. Every written quantity
+//! reads back as the same value within its digits.
+//!
+//! ```
+//! use flopcast_core::quantity::{DevicePrice, Energy, Tokens, parse, show};
+//! let energy: Energy = parse("1287 MWh").unwrap();
+//! assert_eq!(show(energy), "1,287 MWh");
+//! let tokens: Tokens = parse("300B tokens").unwrap();
+//! assert_eq!(tokens.value, 3e11);
+//! let error = parse::<DevicePrice>("2 USD/h").unwrap_err();
+//! assert!(error.to_string().contains("USD/device-h"));
+//! ```
 
 use std::sync::LazyLock;
 
@@ -284,7 +300,7 @@ fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
     }
 }
 
-/// The leading number (sign, digits, underscores, fraction, exponent) and the rest.
+/// Splits a text behind its leading number: sign, digits, underscores, fraction, exponent.
 pub fn split_number(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
     let mut end = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
@@ -306,7 +322,8 @@ pub fn split_number(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// `B` right after the number is a billion, unless bytes are asked for.
+/// The multiplier right behind a number, and the rest. `B` is a billion, unless bytes are asked
+/// for.
 fn split_multiplier(rest: &str, wanted: Dimension) -> (f64, &str) {
     // `2 trillion`, `2 T`: a word apart is one only if no unit is called so.
     let apart = rest.trim_start();
@@ -348,6 +365,7 @@ fn read_unit(unit: &str, wanted: Dimension) -> Result<(f64, Dimension), Quantity
     Ok((factor, dimension))
 }
 
+/// Factor to the stored unit and dimension of one word, singular or plural, perhaps with a prefix.
 fn read_atom(word: &str) -> Option<(f64, Dimension)> {
     let exact = |word: &str| ATOMS.iter().find(|(name, ..)| *name == word);
     let plain = exact(word).or_else(|| match word.strip_suffix("ies") {
@@ -366,7 +384,7 @@ fn read_atom(word: &str) -> Option<(f64, Dimension)> {
 }
 
 /// A stored value in another unit, such as `kWh`: stored / factor. The unit is one of this crate's
-/// own texts.
+/// own texts; any other gives NaN.
 pub fn convert(stored: f64, unit: &str) -> f64 {
     match read_unit(unit, Dimension::NONE) {
         Ok((factor, _)) => stored / factor,
@@ -374,12 +392,12 @@ pub fn convert(stored: f64, unit: &str) -> f64 {
     }
 }
 
-/// The unit that stands for a dimension: `gCO2e/kWh`.
+/// The unit that stands for a dimension in tables: the smallest of those it is shown in.
 pub fn unit_name(dimension: Dimension) -> String {
     ladder(dimension).map_or_else(|| dimension.stored_unit(), |units| units[0].1.to_owned())
 }
 
-/// "use FLOP" and the like, for errors.
+/// The units that would do, as a hint: `use J, Wh, kWh, MWh`.
 fn valid_units(wanted: Dimension) -> String {
     match ladder(wanted) {
         Some(units) => {
@@ -421,7 +439,7 @@ pub fn show_stored(value: f64, dimension: Dimension) -> String {
     if unit.is_empty() { number } else { format!("{number} {unit}") }
 }
 
-/// Number and unit of [`show_stored`].
+/// Number and unit of [`show_stored`]; the unit of a plain number is empty.
 pub fn shown_parts(value: f64, dimension: Dimension) -> [String; 2] {
     let (value, unit) = fitting(value, dimension);
     let counted = COUNTS.contains(&unit.as_str());
@@ -439,7 +457,7 @@ pub fn fitting(value: f64, dimension: Dimension) -> (f64, String) {
     (value / factor, unit)
 }
 
-/// The unit that suits a stored value's size, with what it is in the stored one.
+/// The unit that suits a stored value's size, and its factor: the stored value of one such unit.
 pub fn fitting_unit(value: f64, dimension: Dimension) -> (f64, String) {
     let units = ladder(dimension).unwrap_or_default();
     let fitting = units.iter().rev().find(|(factor, _)| value.abs() >= *factor).or(units.first());
@@ -452,7 +470,7 @@ pub fn fitting_unit(value: f64, dimension: Dimension) -> (f64, String) {
 /// Units of things that are counted by the million, billion and trillion.
 const COUNTS: &[&str] = &["tokens", "samples", "requests"];
 
-/// A count as people say it: `300B`, `1.28M`.
+/// A count as people say it: `300B`, `1.28M`, `3,552`.
 pub fn count(value: f64) -> String {
     let steps = [(1e12, "T"), (1e9, "B"), (1e6, "M")];
     match steps.iter().find(|(step, _)| value.abs() >= *step) {

@@ -203,6 +203,11 @@ impl Replica {
         }
     }
 
+    /// The capability of a replica of engines: what its memory holds, and the rate that its steps
+    /// allow.
+    ///
+    /// # Errors
+    /// If the model does not fit the devices.
     fn computed(&self, instances: &Instances, demand: &Demand) -> Result<Capability, Box<Unfit>> {
         let asked = Asked::of(demand, instances.window());
         let lengths = demand.mean_lengths();
@@ -219,12 +224,16 @@ impl Replica {
         } else {
             &asked.context + Traced::constant(block)
         };
+        // What all prompts begin with is held once.
+        let shared = f64::from(pool.limits.shared * pool.limits.block);
+        let held = held - Traced::constant(TokensPerRequest::from_stored(shared));
         let most = room(&held).min(&limit);
         let most = most.max(&Traced::constant(1.0)).named("sequences of a full batch");
         let length = match &self.output {
             Some(output) => (self.input.trace() + output.trace()).ceil(),
             None => self.input.trace().ceil(),
         };
+        let length = length - Traced::constant(TokensPerRequest::from_stored(shared));
         let concurrency = room(&length).min(&limit);
         let factors = Factors::of(self, instances, demand);
         let split = self.split(instances, &engines, &asked, &factors);
@@ -307,6 +316,8 @@ impl Replica {
         free / per_token
     }
 
+    /// The times of a disaggregated replica: prompts on their own instances, and the KV transfer.
+    /// `None` where one engine does both.
     fn split(
         &self,
         instances: &Instances,
@@ -371,6 +382,7 @@ impl std::fmt::Display for When {
 }
 
 impl Factors {
+    /// The factors on a step: the measured step time, the tokens of a round of speculation.
     fn of(replica: &Replica, instances: &Instances, demand: &Demand) -> Self {
         Self {
             step: demand.step_time.as_ref().map(Input::trace),
@@ -410,6 +422,7 @@ impl Factors {
 }
 
 impl Generation {
+    /// The queue of the instances that answer, at most `most` sequences at once.
     fn queue(&self) -> Queue<'_, Speculative<Roofline>> {
         let Self { engines, asked, most, split, .. } = self;
         let phase = if split.is_some() { Phase::Decode } else { Phase::Both };
@@ -650,6 +663,7 @@ impl Capability {
     }
 }
 
+/// The number 1, as a constant of formulas.
 fn one() -> Traced<f64> {
     Traced::constant(1.0)
 }

@@ -1,4 +1,4 @@
-//! What the devices of a replica send each other within a step, over both levels of links.
+//! The data that the devices of a replica send each other within a step, over both levels of links.
 //!
 //! Of `D` devices, `t` of a tensor-parallel group and `d` data-parallel attention ranks, with `h` the
 //! bytes of a token's residual stream in 16 bits:

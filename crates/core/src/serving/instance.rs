@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use super::calibration::{Calibration, Engine, Maturity, Power, Regime};
 use super::closed_form::Capability;
 use super::memory::{self, KvCapacity};
-use super::plan::{Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
+use super::plan::{Adapters, Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
 use super::served::ServedModel;
 use super::simulator::{Bounds, Fleet, KvTransfer, Limits, Router, Simulation};
 use super::speculative::Speculative;
@@ -32,6 +32,7 @@ pub struct Instances {
     power: Power,
     model: ServedModel,
     draft: Option<(ServedModel, Weights)>,
+    adapters: Option<Adapters>,
     /// The decode instance, or the one that does both.
     pub decode: Instance,
     /// The prefill instance, where it is another, and the time to move the KV cache of a token.
@@ -120,10 +121,14 @@ pub struct Parts<'a> {
     pub drafted: u32,
     /// The model that drafts, and its formats.
     pub draft: Option<(&'a Model, Weights)>,
+    /// Adapters of the model.
+    pub adapters: Option<Adapters>,
+    /// Time that towers for images and sound add to a token of a prompt, on one device.
+    pub tower: Time,
 }
 
 impl Parts<'_> {
-    /// What the fit knows of it.
+    /// The knowledge that the fit has of it.
     fn regime(&self, calibration: &Calibration, engine: &Engine) -> Regime {
         let wide = |spread: Spread| spread.tensor * spread.pipeline * spread.data > 16;
         let seen = calibration.facts.accelerators.iter().any(|it| it == self.accelerator);
@@ -136,6 +141,7 @@ impl Parts<'_> {
         }
     }
 
+    /// The source of the step time in words: engine, device and degrees.
     fn words(&self) -> String {
         let Spread { tensor, pipeline, data, .. } = self.spread;
         let spread = match (pipeline, data) {
@@ -177,7 +183,11 @@ impl Instances {
                 weights,
                 kv_bytes,
             };
-            let plain = roofline(&model, &deployment);
+            let plain = roofline(&model, &deployment).with_tower(parts.tower, &deployment);
+            let plain = match parts.adapters {
+                Some(adapters) => plain.with_adapters(adapters, &device, deployment.tensor),
+                None => plain,
+            };
             let time = Speculative {
                 verification: if drafted > 0 { plain.verifying(drafted + 1) } else { plain },
                 draft: draft.as_ref().map(|(draft, weights)| {
@@ -204,6 +214,7 @@ impl Instances {
             regime: parts.regime(calibration, settings),
             power: calibration.power()?,
             settings: settings.clone(),
+            adapters: parts.adapters,
             device,
             model,
             draft,
@@ -239,8 +250,18 @@ impl Instances {
 
     /// Weights of an instance, and of one that only reads prompts.
     pub fn weights(&self) -> (Data, Option<Data>) {
-        let of = |instance: &Instance| instance.deployment.weights(&self.model, &self.device);
+        let of = |instance: &Instance| {
+            let deployment = &instance.deployment;
+            deployment.weights(&self.model, &self.device) + self.adapters_on(deployment)
+        };
         (of(&self.decode), self.prefill.as_ref().map(|(prefill, _)| of(prefill)))
+    }
+
+    /// Weights of all adapters on a replica: of each, one factor is whole on every device of a
+    /// tensor-parallel group, the other is split.
+    fn adapters_on(&self, deployment: &Deployment) -> Data {
+        let copies = f64::from(deployment.data) * (1.0 + f64::from(deployment.tensor)) / 2.0;
+        self.adapters.map_or(Data::default(), |it| it.each * it.count * copies)
     }
 
     /// What the fit knows of such a replica.
@@ -280,7 +301,10 @@ impl Instances {
         let both = (&self.model, deployment);
         match &demand.kv_cache {
             Some(tokens) => KvCapacity::stated(draft, both, device, tokens.value, length),
-            None => KvCapacity::beside(draft, both, device, &self.settings, length),
+            None => {
+                let more = self.adapters_on(deployment);
+                KvCapacity::beside(draft, both, device, &self.settings, length, more)
+            }
         }
     }
 
@@ -316,7 +340,9 @@ impl Instances {
                         .map_or(1.0, |it| it.tokens_per_verification().value().value),
                     ..time.clone().scaled(factor)
                 },
-                limits: memory.limits(&settings, deployment, replica.max_batch.value as u32),
+                limits: memory
+                    .limits(&settings, deployment, replica.max_batch.value as u32)
+                    .sharing(demand.opening),
                 memory,
                 count: count as u32,
                 devices: deployment.devices(),
@@ -338,6 +364,8 @@ impl Instances {
 }
 
 impl Pool {
+    /// The instances as the simulator runs them: a request goes to the one with the fewest
+    /// unanswered.
     fn fleet(&self) -> Fleet<'_, Speculative<Roofline>> {
         let Self { time, limits, count, .. } = self;
         Fleet { time, limits: *limits, replicas: *count, router: Router::LeastOutstanding }

@@ -1,4 +1,4 @@
-//! What fits: weights first, then the KV cache.
+//! The memory of a replica: weights first, then the KV cache.
 
 use super::calibration::Engine;
 use super::plan::KvPerToken;
@@ -23,7 +23,7 @@ const BLOCK: u32 = 16;
 pub struct KvCapacity {
     /// Weights of the replica, all devices together.
     pub weights: Data,
-    /// What is left for the KV cache.
+    /// Memory that is left for the KV cache.
     pub cache: Data,
     /// Tokens that it holds, at the length asked about.
     pub tokens: Tokens,
@@ -32,13 +32,13 @@ pub struct KvCapacity {
 }
 
 impl KvCapacity {
-    /// What a replica holds of sequences of `length` tokens.
+    /// The capacity of a replica for sequences of `length` tokens.
     ///
     /// Capacity = engine's share of the memory - reserve - weights; a cache that tensor
     /// parallelism cannot split further is there as often as the degree exceeds its heads.
     ///
     /// # Errors
-    /// Where the weights or a single sequence do not fit.
+    /// If the weights or a single sequence do not fit.
     pub fn of(
         model: &ServedModel,
         device: &Device,
@@ -46,10 +46,11 @@ impl KvCapacity {
         engine: &Engine,
         length: u32,
     ) -> Result<Self> {
-        Self::beside(None, (model, deployment), device, engine, length)
+        Self::beside(None, (model, deployment), device, engine, length, Data::default())
     }
 
-    /// The same where a draft with its own weights and cache is on the same devices.
+    /// The same where a draft with its own weights and cache is on the same devices, and `more`
+    /// weights.
     ///
     /// # Errors
     /// As [`KvCapacity::of`].
@@ -59,12 +60,13 @@ impl KvCapacity {
         device: &Device,
         engine: &Engine,
         length: u32,
+        more: Data,
     ) -> Result<Self> {
         let devices = f64::from(deployment.devices());
         let usable = device.memory.value * engine.memory_share - reserve(device).value;
         let usable = usable.max(0.0) * devices;
         let all = || std::iter::once((model, deployment)).chain(draft);
-        let weights = weights(all(), device);
+        let weights = weights(all(), device) + more;
         let show = |bytes: f64| text::show(Data::from_stored(bytes));
         let offer = match deployment.devices() {
             1 => "the device offers".to_owned(),
@@ -99,7 +101,7 @@ impl KvCapacity {
     /// The same where the engine itself says how many tokens its cache holds.
     ///
     /// # Errors
-    /// Where a single sequence does not fit.
+    /// If a single sequence does not fit.
     pub fn stated(
         draft: Option<(&ServedModel, &Deployment)>,
         model: (&ServedModel, &Deployment),
@@ -128,7 +130,7 @@ impl KvCapacity {
         KvPerToken::from_stored(self.cache.value / self.tokens.value)
     }
 
-    /// Whether sequences leave anything in it.
+    /// True if sequences leave anything in it.
     pub fn caches(&self) -> bool {
         self.sequences < f64::from(u32::MAX)
     }
@@ -140,6 +142,7 @@ impl KvCapacity {
             tokens: engine.step_tokens.saturating_mul(deployment.data).max(1),
             blocks: (self.tokens.value / f64::from(BLOCK)) as u64,
             block: BLOCK,
+            shared: 0,
             sets_aside: engine.sets_aside,
             scheduler: engine.scheduler(),
             stepping: Stepping::Leap,

@@ -14,14 +14,14 @@ use crate::diagnostic::{Error, Result};
 use crate::kernel::Device;
 use crate::kernel::calibration::Calibration;
 use crate::kernel::network::{Setup, Task, Work, half_width};
-use crate::model::Model;
 use crate::model::input::AttentionCount;
+use crate::model::{Layer, Model, Part};
 use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{
     Data, DataPerRequest, Measure as _, Precision, Ratio, Requests, Share, Time, text,
 };
 
-/// What a network reaches of a device in a precision, compiled.
+/// The share of a device that a compiled network reaches in a precision.
 ///
 /// # Errors
 /// The calibration lacks a constant, or the catalog a figure of the device.
@@ -60,6 +60,26 @@ pub fn reached(model: &Model, accelerator: &Accelerator, precision: Precision) -
         ),
         half_width: half_width(&calibration.intervals, Task::Inference, setup.known).0,
     })
+}
+
+/// Time of a model's towers for images and sound on one device, for one request, in the 16 bits that
+/// their weights have; none where a request has neither.
+///
+/// # Errors
+/// As [`reached`].
+pub fn beside(model: &Model, accelerator: &Accelerator, precision: Precision) -> Result<Time> {
+    let runs = |layer: &&Layer| layer.part == Part::Beside && layer.count > 0;
+    let layers: Vec<Layer> = model.layers.iter().filter(runs).cloned().collect();
+    if layers.is_empty() {
+        return Ok(Time::default());
+    }
+    let sixteen = [Precision::Bf16, Precision::Fp16];
+    let format = sixteen.into_iter().find(|it| accelerator.peak(*it).is_ok()).unwrap_or(precision);
+    let calibration = Calibration::shipped()?;
+    let device = Device::of(accelerator, format)?;
+    let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
+    let work = Work::of(&Model { layers, ..model.clone() }, format.size(), Task::Inference);
+    Ok(setup.cost(&work, &device).time(1.0))
 }
 
 /// What one pass of a network asks of any devices.
@@ -108,7 +128,7 @@ impl<'a> Pass<'a> {
     /// batch and that its memory holds beside the weights.
     ///
     /// # Errors
-    /// Where weights and the largest activations of a single request exceed the memory.
+    /// If weights and the largest activations of a single request exceed the memory.
     pub fn times(&self) -> Result<Vec<Time>> {
         let Self { replica, reached, .. } = self;
         let devices = replica.devices.value.value;

@@ -351,6 +351,8 @@ mod tests {
                 input: input_lengths,
                 output: output_lengths,
                 cached: 0.0,
+                opening: 0,
+                session: None,
             }];
             let held = if limits.sets_aside {
                 input + output
@@ -387,7 +389,8 @@ mod tests {
                 records: false,
             };
             let search = Search { requests: 8000, seeds: 1, tolerance: 0.02, margin: 0.0 };
-            let found = highest_rate(&simulation, traffic, &Objective::default(), &search, &|_| ());
+            let found =
+                highest_rate(&simulation, traffic, &Objective::default(), &search, None, &|_| ());
             found.unwrap().rate.value
         }
     }

@@ -56,11 +56,11 @@ impl ServedModel {
     /// Reads a model's extents.
     ///
     /// # Errors
-    /// Where the model does not generate: it has no attention or scan, or no head.
+    /// If the model does not generate: it has no attention or scan, or no head.
     pub fn of(model: &Model) -> Result<Self> {
         let extents = &model.extents;
         let weights = extents.weights;
-        if extents.layers == 0 || weights.head == 0 {
+        if extents.layers == 0 || weights.head == 0 || model.input.sequence.is_none() {
             return Err(Error::input(format!("{} does not generate tokens", model.name))
                 .hint("leave output tokens out of its traffic: it answers batch by batch"));
         }

@@ -16,7 +16,7 @@
 //! sequences and prompts of the step, and a token passes all stages before the step ends. Long
 //! prompts are taken to be cut into enough chunks to fill the stages.
 //!
-//! Where the exchange runs beside products, T is no less than the exchange.
+//! T is no less than the exchange that runs beside products.
 //!
 //! `norm3(a, b) = (a^3 + b^3)^(1/3)` softens the corner of the roofline. Everything but the last
 //! two terms depends on the number of tokens only, and those are linear in the context: the form
@@ -24,6 +24,7 @@
 
 use super::calibration::Constants;
 use super::exchange::Exchange;
+use super::plan::Adapters;
 use super::served::ServedModel;
 use super::simulator::StepTime;
 use crate::catalog::Device;
@@ -142,6 +143,7 @@ pub struct Roofline {
     scale: f64,
     /// Share of a layer's work that one device does, and pipeline stages.
     stages: f64,
+    layers: f64,
     ranks: f64,
     dense_bytes: f64,
     dense_flops: f64,
@@ -156,11 +158,38 @@ pub struct Roofline {
     overhead: f64,
     launches: f64,
     exchange: Exchange,
+    adapters: Adapting,
     /// Tokens of a decoding sequence that a step computes: more than one where draft tokens are verified.
     verified: f64,
     context: Reading,
     windowed: Option<(Reading, u32)>,
     pairs: (f64, f64),
+    /// Of a prompt's token: towers for images and sound.
+    tower: f64,
+}
+
+/// Adapters beside the weights: how many there are, seconds to read one, seconds of their kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Adapting {
+    count: f64,
+    read: f64,
+    launched: f64,
+}
+
+/// Seconds that the kernels of adapters add to a layer: 2 ms a token of Llama 2 7B, 32 layers, by
+/// Punica (Chen et al. 2023, arXiv:2310.18547).
+const ADAPTED_LAYER: f64 = 2e-3 / 32.0;
+
+impl Adapting {
+    /// Seconds that a step of so many sequences takes longer: each adapter that one of them is for is
+    /// read once, n (1 - (1 - 1/n)^rows) of n.
+    fn over(self, rows: f64) -> f64 {
+        if self.count <= 0.0 {
+            return 0.0;
+        }
+        let met = self.count * (1.0 - (1.0 - 1.0 / self.count).powf(rows.max(1.0)));
+        met * self.read + self.launched
+    }
 }
 
 /// Decode attention, per token of context: the cache is read once, the products are computed for each
@@ -172,6 +201,7 @@ struct Reading {
 }
 
 impl Reading {
+    /// The time of a group of products: the longer of reading its weights and computing its tokens.
     fn over(self, tokens: f64) -> f64 {
         self.read.max(self.compute * tokens)
     }
@@ -187,11 +217,12 @@ struct Parts {
     moved: f64,
 }
 
-/// What is left of a rate where the kernels have a most of their own: 1 / (1 / rate + 1 / most).
+/// The rest of a rate where the kernels have a most of their own: 1 / (1 / rate + 1 / most).
 fn beside(rate: f64, most: f64) -> f64 {
     rate * (most / (rate + most))
 }
 
+/// (a³ + b³)^(1/3): two times of which the greater one hides most of the lesser.
 fn norm3(a: f64, b: f64) -> f64 {
     (a * a * a + b * b * b).cbrt()
 }
@@ -273,6 +304,7 @@ impl Roofline {
             constants: *c,
             scale: 1.0,
             stages,
+            layers,
             ranks: data,
             dense_bytes: weights(model.attention, rest, tensor) + weights(model.dense, rest, all),
             dense_flops: flops(model.attention, rest, all) + flops(model.dense, rest, all),
@@ -297,11 +329,21 @@ impl Roofline {
                 + moe * c.prompt_moe_layer
                 + latent * c.prompt_latent_layer,
             exchange: Exchange { latency: c.engine * exchange.latency, ..exchange },
+            adapters: Adapting::default(),
             verified: 1.0,
             context: attend(model.kv, model.context_flops.0),
             windowed,
             pairs: (pair(model.pair_flops.0), pair(model.pair_flops.1)),
+            tower: 0.0,
         }
+    }
+
+    /// The same engine, where towers for images and sound take `time` on one device for each token of
+    /// a prompt; they are split as the layers are.
+    #[must_use]
+    pub fn with_tower(mut self, time: Time, deployment: &Deployment) -> Self {
+        self.tower = time.value / f64::from(deployment.tensor) / self.ranks;
+        self
     }
 
     /// Time to move the KV cache of a prompt's token to an instance on another node.
@@ -330,6 +372,20 @@ impl Roofline {
     #[must_use]
     pub fn verifying(mut self, tokens: u32) -> Self {
         self.verified = f64::from(tokens);
+        self
+    }
+
+    /// The same engine with adapters, which are read beside the weights: one of their two factors is
+    /// whole on each device of a tensor-parallel group.
+    #[must_use]
+    pub fn with_adapters(mut self, adapters: Adapters, device: &Device, tensor: u32) -> Self {
+        let part = (1.0 + 1.0 / f64::from(tensor)) / 2.0;
+        let bandwidth = device.bandwidth.value * self.constants.weights;
+        self.adapters = Adapting {
+            count: adapters.count,
+            read: adapters.each.value * part / bandwidth / self.stages,
+            launched: self.layers * ADAPTED_LAYER,
+        };
         self
     }
 
@@ -369,6 +425,7 @@ impl Roofline {
         .map(|(name, seconds)| (name, Time::from_stored(self.scale * seconds)))
     }
 
+    /// The parts of a step with so many decoding sequences, prompt tokens and prompts.
     fn work(&self, decode: f64, prefill: f64, prompts: f64) -> Parts {
         let c = &self.constants;
         let (decode, prefill) = (decode / self.stages, prefill / self.stages);
@@ -389,7 +446,7 @@ impl Roofline {
         Parts {
             // Each data-parallel rank has a scheduler of its own, and they run side by side.
             host: c.step + c.sequence * (decode + prompts) * self.stages / self.ranks,
-            launched: self.overhead,
+            launched: self.overhead + self.adapters.over(rows),
             dense,
             experts,
             links: self.exchange.latency + self.exchange.per_token * tokens,
@@ -397,12 +454,15 @@ impl Roofline {
         }
     }
 
+    /// The time of a step in seconds, without attention: the sum of its parts, or the host's
+    /// launches where they take longer.
     fn seconds(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
         let Parts { host, launched, dense, experts, links, moved } =
             self.work(decode, prefill, prompts);
         let device = launched + dense + experts + links + moved;
         // Without a captured graph the host launches every kernel, and the device may wait for it.
-        host + if prefill > 0.0 { norm3(device, self.launches) } else { device }
+        let launched = if prefill > 0.0 { norm3(device, self.launches) } else { device };
+        host + launched + self.tower * prefill
     }
 }
 

@@ -72,7 +72,7 @@ pub struct Framework {
     /// former where neither is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expert_kernels_since: Option<[f64; 2]>,
-    /// Whether its steps are captured as graphs.
+    /// True if its steps are captured as graphs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub captures_steps: bool,
     /// The source.
@@ -378,7 +378,7 @@ impl Calibration {
         constant.map_or(1.0, |constant| constant.value) * untuned.map_or(1.0, |(share, _)| share)
     }
 
-    /// What is known of the software of a framework in a (decimal) year.
+    /// The knowledge of the software of a framework in a (decimal) year.
     pub fn software(&self, framework: Option<(usize, &Framework)>, year: f64) -> Software {
         let Some((place, facts)) = framework else { return Software::usual(year) };
         Software {

@@ -228,7 +228,7 @@ impl Search {
         ))
         .hint(format!(
             "about {} devices, a smaller optimizer state, or LoRA",
-            wish.devices * factor
+            wish.devices.saturating_mul(factor)
         ))
     }
 }

@@ -27,9 +27,9 @@ pub struct Memory<T = DeviceMemory> {
     pub other: T,
     /// All of it: what tensors occupy.
     pub allocated: T,
-    /// What the process holds.
+    /// Memory that the process holds.
     pub reserved: T,
-    /// What the device has.
+    /// Memory that the device has.
     pub capacity: T,
 }
 
@@ -84,7 +84,7 @@ impl Memory {
     }
 }
 
-/// Where its figures stand in the JSON.
+/// The path of its figures in the JSON.
 const FIGURES: &str = "training.memory_gb";
 
 /// Bytes per logit of Megatron's fused loss: the bf16 logits and the fp32 softmax.
@@ -188,7 +188,7 @@ fn stage(
     let held = common + experts;
     let spread = common / copies + experts / expert_copies;
     let gathered = block.max(model.expert_weights() * (1.0 - dense_share)) / tensor;
-    let (trained, frozen) = (state.trained, state.frozen * (1.0 - state.trained));
+    let (trained, frozen) = (state.trained, state.frozen);
     let copy = (state.weights + narrow) * trained + frozen;
     let [collected, kept] = [state.gradients, state.optimizer()].map(|bytes| bytes * trained);
     let (mut weights, mut gradients, mut optimizer) = match layout.zero {
@@ -234,7 +234,8 @@ fn stage(
     let kept = kept_per_token(model, layout, platform, dense_share, batch.length as f64);
     let residual = if layout.sequence { tensor } else { 1.0 };
     let input = 2.0 * model.hidden as f64 / residual;
-    let whole = layers.ceil() * in_flight;
+    // A stage keeps what it sent on as well, which a layer kept whole has anyway.
+    let whole = (layers.ceil() + if only { 0.0 } else { 1.0 }) * in_flight;
     let activations = tokens
         * match layout.recompute {
             Recompute::Full => input * whole + kept,
@@ -285,6 +286,9 @@ fn kept_per_token(
     let tensor = layout.tensor as f64;
     let residual = if layout.sequence { tensor } else { 1.0 };
     let operand = if platform.format == super::format::Format::Half { 2.0 } else { 1.0 };
+    // PyTorch keeps the inputs of products as gathered from the ranks of tensor parallelism; others
+    // gather them again (arXiv:2205.05198, sec. 4.2.2).
+    let gathered = if layout.zero == Zero::Weights { 1.0 } else { residual };
     let [d, heads, kv] = [model.hidden, model.heads, model.kv_heads].map(|n| n as f64);
     let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
     let attention = heads * key + kv * (key + value) + heads * value;
@@ -303,7 +307,12 @@ fn kept_per_token(
     } else {
         0.0
     };
-    (4.0 + 2.0 * operand) * d / residual + 2.0 * attention / tensor + scores + mlp + routed
+    4.0 * d / residual
+        + 2.0 * operand * d / gathered
+        + 2.0 * attention / tensor
+        + scores
+        + mlp
+        + routed
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use indexmap::IndexMap;
 use super::table::{Odd, Row, Sum, Table, number};
 use super::{Expected, Measured};
 
+/// Trackers of which each is held against each.
+const MOST_TRACKERS: usize = 5000;
 /// Joules of a kWh.
 const JOULES_PER_KWH: f64 = 3.6e6;
 /// Columns of numbers: in a row of another width than the header's, nothing counts from the first
@@ -165,9 +167,9 @@ fn machines<'a>(
     expected: &Expected<'_>,
     notes: &mut Vec<String>,
 ) -> Vec<Tracked<'a>> {
-    let hardware = |row: Row<'_>| {
+    let hardware = |row: Row<'a>| {
         ["cpu_model", "gpu_model", "gpu_count", "ram_total_size", "region"]
-            .map(|column| row.text(column).unwrap_or_default().to_owned())
+            .map(|column| row.text(column).unwrap_or_default())
     };
     let is_task = |it: &Tracked<'_>| it.row.text("task_name").is_some();
     let same_run = |a: &Tracked<'_>, b: &Tracked<'_>| {
@@ -179,6 +181,12 @@ fn machines<'a>(
         let shared = a.1.min(b.1) - a.0.max(b.0);
         shared > 0.5 * a.2.min(b.2)
     };
+    if tracked.len() > MOST_TRACKERS {
+        notes.push(format!(
+            "more than {MOST_TRACKERS} trackers: it was not looked which of them ran at once"
+        ));
+        return tracked;
+    }
     let mut order: Vec<usize> = (0..tracked.len()).collect();
     let length = |i: usize| tracked[i].seconds.unwrap_or_default();
     order.sort_by(|a, b| length(*b).total_cmp(&length(*a)));
@@ -188,8 +196,8 @@ fn machines<'a>(
         let mine = &tracked[i];
         let beside = kept.iter().filter(|other| {
             let other = &tracked[**other];
-            let same = hardware(other.row) == hardware(mine.row) && !same_run(other, mine);
-            same && at_once(other, mine)
+            let at_once = at_once(other, mine) && !same_run(other, mine);
+            at_once && hardware(other.row) == hardware(mine.row)
         });
         let together = (beside.count() + 1) as f64 * mine.devices.unwrap_or_default();
         let room = expected.devices.is_some_and(|devices| together <= devices);

@@ -1,4 +1,7 @@
 //! The assumptions of the scenario that would have made the forecast agree with the measurement.
+//!
+//! Each factor that differs gives the value of one input: MFU / ratio of device-hours, power x
+//! ratio, PUE, grid, price. A factor that both sides share exactly says nothing.
 
 use flopcast_core::estimate::Id;
 use flopcast_core::quantity::text::number;

@@ -1,10 +1,14 @@
 //! The measured resources of a run or a service beside the forecast, item by item, with the reasons
 //! for a difference as far as the two sides tell them.
-//!
-//! Energy = device-hours x power, cost = device-hours x price, CO2e = facility energy x grid. If
-//! both sides know the factors, the ratio of an item is the product of the ratios of its factors. A
-//! figure that was not metered is unknown, never zero, and explains nothing.
+//! ```text
+//! energy = device-hours x power     cost = device-hours x price     CO2e = facility energy x grid
+//! actual / forecast of an item = product of the ratios of its factors, where both sides know them
+//! ```
+//! A log is recognised by its columns, whatever their order. A figure that was not metered is
+//! unknown, never zero, and explains nothing; a cell that cannot be read makes its sum unknown and
+//! is noted with its line.
 
+pub mod bench;
 mod bill;
 mod codecarbon;
 mod compare;
@@ -21,7 +25,9 @@ mod tracker;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::{Co2eMass, DevicePower, DeviceTime, Energy, Money, Time};
-use serde_json::Value;
+use flopcast_core::serving::traffic::records::{Record, records};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use table::Table;
 
@@ -45,16 +51,18 @@ pub enum Form {
     Plain,
     /// Requests to a service with their latencies: see [`requests`].
     Requests,
+    /// Results of a load test: see [`bench`].
+    Bench,
 }
 
-/// What a log is held against, as far as reading it depends on that.
+/// The scenario's side of a comparison, as far as reading a log depends on it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Expected<'a> {
     /// Devices of the forecast.
     pub devices: Option<f64>,
     /// The forecast's hardware in words.
     pub hardware: &'a str,
-    /// Where instances are looked up.
+    /// The catalog in which instances are looked up.
     pub catalog: Option<&'a Catalog>,
 }
 
@@ -139,7 +147,8 @@ impl Form {
     /// The name of the kind of log.
     pub fn name(self) -> &'static str {
         let known = Self::KNOWN.iter().find(|(form, ..)| *form == self);
-        known.map_or("log of requests", |(_, name, ..)| name)
+        let other = if self == Self::Bench { "results of a load test" } else { "log of requests" };
+        known.map_or(other, |(_, name, ..)| name)
     }
 }
 
@@ -178,19 +187,23 @@ pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form,
             Form::Tracker => tracker::read(tables, expected),
             Form::Plain => plain::read(tables),
             // A log of requests has none of the columns above, and is read elsewhere.
-            Form::Requests => Measured::default(),
+            Form::Requests | Form::Bench => Measured::default(),
         };
         read.push((*form, measured));
     }
     Ok(read)
 }
 
+/// The log that a text holds, by its first characters and its columns.
+///
+/// # Errors
+/// If it is of no form that is known.
 fn of_text(text: &str) -> Result<Log> {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     let table = if start.starts_with(['{', '[']) {
         match objects(start)? {
             Objects::Samples(result) => {
-                return Ok(Log::Measured(Form::Power, power::of_prometheus(&result)));
+                return Ok(Log::Measured(Form::Power, power::of_prometheus(&result)?));
             }
             Objects::Rows(rows) => Table::of_objects(&rows)?,
         }
@@ -208,32 +221,65 @@ fn of_text(text: &str) -> Result<Log> {
     for (_, name, columns, _) in Form::KNOWN {
         error = error.hint(format!("{name}: columns such as {columns}"));
     }
-    Err(error.hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s"))
+    Err(error
+        .hint("log of requests: arrival_s, input_tokens, output_tokens, ttft_s, e2e_s")
+        .hint("load test: the JSON of vllm bench serve, SGLang, guidellm, AIPerf, LLMPerf"))
 }
 
-/// What a JSON text holds.
-enum Objects {
+/// The content of a JSON text.
+enum Objects<'a> {
     /// Series of Prometheus.
-    Samples(Vec<Value>),
+    Samples(Vec<Record<'a>>),
     /// A row each.
-    Rows(Vec<Value>),
+    Rows(Vec<Record<'a>>),
+}
+
+/// Where an object holds rows, or the series of Prometheus.
+#[derive(Default, Deserialize)]
+struct Outer<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    runs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    rows: Option<&'a RawValue>,
+    #[serde(borrow)]
+    logs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
 }
 
 /// The objects of a JSON text: one after another, in an array, or in one under `data` or `runs`.
-fn objects(text: &str) -> Result<Objects> {
+fn objects(text: &str) -> Result<Objects<'_>> {
+    let outer = |text| serde_json::from_str::<Outer<'_>>(text).unwrap_or_default();
     let mut rows = Vec::new();
-    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
-        let value = value.map_err(|error| Error::input(format!("the log is no JSON: {error}")))?;
-        if let Some(result) = value.pointer("/data/result").and_then(Value::as_array) {
-            return Ok(Objects::Samples(result.clone()));
+    for record in records(text) {
+        let record = record.map_err(|error| error.within("the log is no JSON"))?;
+        let Outer { data, runs, rows: below, logs, .. } = outer(record.text);
+        if let Some(result) = data.and_then(|data| outer(data.get()).result)
+            && let Some(series) = elements(record, result)?
+        {
+            return Ok(Objects::Samples(series));
         }
-        let inner = ["data", "runs", "rows", "logs"].into_iter().find_map(|key| value.get(key));
-        match (&value, inner) {
-            (_, Some(Value::Array(inner))) | (Value::Array(inner), _) => {
-                rows.extend(inner.iter().cloned());
-            }
-            _ => rows.push(value),
+        let inner = data.or(runs).or(below).or(logs);
+        match inner.map(|inner| elements(record, inner)).transpose()?.flatten() {
+            Some(inner) => rows.extend(inner),
+            None => match record.elements()? {
+                Some(inner) => rows.extend(inner),
+                None => rows.push(record),
+            },
+        }
+        if rows.len() > MOST_ROWS {
+            return Err(Error::input(format!("the log has more than {MOST_ROWS} rows")));
         }
     }
     Ok(Objects::Rows(rows))
 }
+
+/// The values of an array in a record.
+fn elements<'a>(record: Record<'a>, inner: &'a RawValue) -> Result<Option<Vec<Record<'a>>>> {
+    Record { text: inner.get(), ..record }.elements()
+}
+
+/// The most rows of a log in JSON.
+const MOST_ROWS: usize = 4_000_000;

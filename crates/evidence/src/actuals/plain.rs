@@ -1,4 +1,9 @@
 //! A plain line of what a run took: `hours, kWh, cost`, under a header or with units.
+//! ```text
+//! 80 device-h, 56 kWh, 160 USD
+//! device_hours,energy_kwh,cost
+//! 80,56,160
+//! ```
 
 use flopcast_core::quantity::text::parse;
 use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure, Money};
@@ -6,7 +11,7 @@ use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure, Money};
 use super::Measured;
 use super::table::{Odd, Row, Sum, Table};
 
-/// What a column is of.
+/// The figure that a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Figure {
     DeviceHours,
@@ -35,6 +40,7 @@ const COLUMNS: &[(&[&str], Figure, f64)] = &[
     (&["cost", "cost_usd", "usd", "total_cost", "price_usd"], Figure::Cost, 1.0),
 ];
 
+/// The figure of a column and its unit; `None` for other columns.
 fn figure(column: &str) -> Option<(Figure, f64)> {
     let name: String = column.trim().to_lowercase();
     let name: String =

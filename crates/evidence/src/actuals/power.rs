@@ -6,8 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{DeviceTime, Energy, Measure};
+use flopcast_core::serving::traffic::records::Record;
 use flopcast_core::serving::traffic::stamp::{self, Stamp};
+use indexmap::IndexSet;
 
 use super::Measured;
 use super::table::{Odd, Row, Sum, Table, number};
@@ -60,7 +63,7 @@ const GPUS: &[&str] = &[
 ];
 /// Columns of the machine.
 const HOSTS: &[&str] = &["hostname", "Hostname", "host", "node", "instance", "run_name", "run_id"];
-/// A gap between two samples that is this many times the usual one was not sampled.
+/// The length of a gap, in usual gaps between two samples, from which on it was not sampled.
 const GAP: f64 = 5.0;
 /// The least gap that was not sampled, in seconds.
 const LEAST_GAP_S: f64 = 5.0;
@@ -105,6 +108,7 @@ pub(super) fn read(tables: &[Table]) -> Measured {
     measured
 }
 
+/// The samples of one table, by GPU.
 fn of_table(table: &Table, odd: &mut Odd) -> Series {
     let (time, power) = (table.first(TIMES).unwrap_or_default(), table.first(POWERS));
     let wide: Vec<(String, String)> = match power {
@@ -115,7 +119,9 @@ fn of_table(table: &Table, odd: &mut Odd) -> Series {
             .collect(),
     };
     let unit = unit(table, time);
-    let mut rows: Vec<(String, f64, Option<f64>)> = Vec::new();
+    // There are many samples of few GPUs.
+    let mut names: IndexSet<String> = IndexSet::new();
+    let mut rows: Vec<Sample> = Vec::new();
     for row in table.rows() {
         let Some(at) = moment(row, time, unit, odd) else { continue };
         let host = row.any(HOSTS).unwrap_or_default();
@@ -123,37 +129,44 @@ fn of_table(table: &Table, odd: &mut Odd) -> Series {
         if let Some(power) = power {
             let gpu = row.any(GPUS).unwrap_or_default();
             let device = if gpu.starts_with("GPU-") { gpu.to_owned() } else { named(gpu) };
-            rows.push((device, at, odd.number(row, power)));
+            rows.push((names.insert_full(device).0, at, odd.number(row, power)));
         } else if wide.is_empty() {
             let Some(device) = row.text("key").and_then(device_of) else { continue };
-            rows.push((named(&device), at, odd.number(row, "value")));
+            rows.push((names.insert_full(named(&device)).0, at, odd.number(row, "value")));
         } else {
             for (column, device) in &wide {
                 if row.text(column).is_some() {
-                    rows.push((named(device), at, odd.number(row, column)));
+                    rows.push((names.insert_full(named(device)).0, at, odd.number(row, column)));
                 }
             }
         }
     }
     if power.is_some() && table.first(GPUS).is_none() {
-        number_in_turn(&mut rows);
+        names = number_in_turn(&mut rows);
     }
-    let mut series = Series::new();
-    let mut last: BTreeMap<String, (f64, usize)> = BTreeMap::new();
+    let mut series: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut last: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
     for (device, at, watts) in rows {
         // Several rows of one name with one stamp are several GPUs.
         let seen = last.get(&device).filter(|(stamp, _)| stamp.total_cmp(&at).is_eq());
         let turn = seen.map_or(0, |(_, turn)| turn + 1);
-        last.insert(device.clone(), (at, turn));
-        let device = if turn == 0 { device } else { format!("{device} #{turn}") };
-        series.entry(device).or_default().push((at, watts));
+        last.insert(device, (at, turn));
+        series.entry((device, turn)).or_default().push((at, watts));
     }
-    series
+    let name = |device: usize, turn: usize| match turn {
+        0 => names[device].clone(),
+        turn => format!("{} #{turn}", names[device]),
+    };
+    series.into_iter().map(|((device, turn), samples)| (name(device, turn), samples)).collect()
 }
 
+/// A sample: the GPU among those of its table, the time in seconds, the power in watts.
+type Sample = (usize, f64, Option<f64>);
+
 /// Names the GPUs of rows that do not: as many as come in one go, again and again.
-fn number_in_turn(rows: &mut [(String, f64, Option<f64>)]) {
-    let stamps: Vec<f64> = rows.iter().map(|(_, at, _)| *at).collect();
+fn number_in_turn(rows: &mut [Sample]) -> IndexSet<String> {
+    // The first rows show it as well as all.
+    let stamps: Vec<f64> = rows.iter().map(|(_, at, _)| *at).take(20_000).collect();
     let in_one_go = |count: usize| {
         let rounds: Vec<&[f64]> = stamps.chunks_exact(count).collect();
         let mut periods: Vec<f64> = rounds.windows(2).map(|it| it[1][0] - it[0][0]).collect();
@@ -165,8 +178,9 @@ fn number_in_turn(rows: &mut [(String, f64, Option<f64>)]) {
     let most = (stamps.len() / 2).min(256);
     let count = (2..=most).rev().find(|count| in_one_go(*count)).unwrap_or(1);
     for (index, row) in rows.iter_mut().enumerate() {
-        row.0 = format!("row {}", index % count);
+        row.0 = index % count;
     }
+    (0..count).map(|turn| format!("row {turn}")).collect()
 }
 
 /// Seconds of a unit of the stamps of a table, those since 1970 told by their size.
@@ -176,6 +190,7 @@ fn unit(table: &Table, time: &str) -> f64 {
     stamp::epoch(least).map_or(1.0, |(_, unit)| unit)
 }
 
+/// The moment of a row in seconds; one that cannot be read is noted.
 fn moment(row: Row<'_>, time: &str, unit: f64, odd: &mut Odd) -> Option<f64> {
     let moment = row.text(time).and_then(stamp::read);
     if moment.is_none() {
@@ -256,10 +271,14 @@ fn fill(samples: &mut [(f64, Option<f64>)]) {
 
 /// The samples of the answer to a range query of Prometheus: a series per GPU, as DCGM's exporter
 /// labels them.
-pub(super) fn of_prometheus(result: &[serde_json::Value]) -> Measured {
+///
+/// # Errors
+/// If a series is too long to be read.
+pub(super) fn of_prometheus(result: &[Record<'_>]) -> Result<Measured> {
     use serde_json::Value;
     let (mut series, mut whole, mut others) = (Series::new(), false, 0);
     for (index, each) in result.iter().enumerate() {
+        let each = each.value()?;
         let label = |name: &str| each.get("metric")?.get(name)?.as_str();
         let name = label("__name__").unwrap_or("power").to_lowercase();
         if !name.contains("power") {
@@ -294,7 +313,7 @@ pub(super) fn of_prometheus(result: &[serde_json::Value]) -> Measured {
     if others > 0 {
         measured.notes.push(format!("{others} series of other metrics than power are left out"));
     }
-    measured
+    Ok(measured)
 }
 
 /// The mean power of the rows of `dcgmi dmon` or `nvidia-smi dmon`, which have no stamps.

@@ -47,20 +47,12 @@ pub fn median_tpot(trace: &Trace) -> Result<Time> {
 /// If the scenario has no engine that generates tokens, the model does not fit, or no factor from
 /// 0.1 to 10 gives the median.
 pub fn compare(scenario: &Scenario, trace: &Trace, tpot: Option<Time>) -> Result<Comparison> {
-    let service = scenario.inference.as_ref();
-    let instances = service.and_then(|service| service.demand.instances.as_ref());
-    let (service, instances) = service.zip(instances).ok_or_else(|| {
-        Error::input("the scenario has no service that generates tokens to compare with")
-    })?;
     let (input, output, _) = trace.means();
     let mut notes = trace.notes.clone();
-    let engines = instances
-        .under(&service.replica, &service.demand, (input, output))
-        .map_err(|unfit| Error::from(*unfit))?;
+    let (engines, given) = engines_of(scenario, (input, output))?;
     notes
         .insert(0, format!("{} requests on one replica", text::count(trace.requests.len() as f64)));
 
-    let given = service.demand.step_time.as_ref().map_or(1.0, |factor| factor.value);
     let factor = match tpot {
         Some(tpot) => {
             let factor = factor_for(tpot, &engines, trace)?;
@@ -92,6 +84,20 @@ pub fn compare(scenario: &Scenario, trace: &Trace, tpot: Option<Time>) -> Result
     })
 }
 
+/// The engines of a replica of the scenario's service under requests of these mean lengths, and
+/// what it says of their steps.
+pub(super) fn engines_of(scenario: &Scenario, lengths: (f64, f64)) -> Result<(Engines, f64)> {
+    let service = scenario.inference.as_ref();
+    let instances = service.and_then(|service| service.demand.instances.as_ref());
+    let (service, instances) = service.zip(instances).ok_or_else(|| {
+        Error::input("the scenario has no service that generates tokens to compare with")
+    })?;
+    let engines = instances
+        .under(&service.replica, &service.demand, lengths)
+        .map_err(|unfit| Error::from(*unfit))?;
+    Ok((engines, service.demand.step_time.as_ref().map_or(1.0, |factor| factor.value)))
+}
+
 /// Serves the requests at their recorded times, by engines whose steps take `factor` times as long.
 fn replay(engines: &Engines, factor: f64, trace: &Trace) -> Report {
     let engines = engines.clone().scaled(factor);
@@ -108,10 +114,12 @@ fn replay(engines: &Engines, factor: f64, trace: &Trace) -> Report {
 
 /// The factor on every step that gives a median TPOT, by bisection on a logarithmic scale.
 fn factor_for(tpot: Time, engines: &Engines, trace: &Trace) -> Result<f64> {
-    let slower = |factor: f64| {
-        let median = replay(engines, factor, trace).all().tpot.quantile(0.5);
-        median.is_some_and(|median| median > tpot.value)
-    };
+    factor_that(tpot, |factor| replay(engines, factor, trace).all().tpot.quantile(0.5))
+}
+
+/// The factor that gives a time per output token, `of` being that of a factor, in seconds.
+pub(super) fn factor_that(tpot: Time, of: impl Fn(f64) -> Option<f64>) -> Result<f64> {
+    let slower = |factor: f64| of(factor).is_some_and(|it| it > tpot.value);
     let (mut low, mut high) = FACTORS;
     if slower(low) || !slower(high) {
         return Err(Error::limit(format!(

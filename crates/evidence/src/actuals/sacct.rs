@@ -74,7 +74,7 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     }
 }
 
-/// GPUs of a job; `None` where the cell cannot be read.
+/// The GPUs of a job; the number is `None` where the cell cannot be read.
 struct Held {
     devices: Option<f64>,
     slices: bool,
@@ -125,6 +125,7 @@ fn sevenths(kind: &str) -> Option<f64> {
     memory.contains("gb").then(|| compute.parse::<u32>().ok().map(f64::from)).flatten()
 }
 
+/// The elapsed seconds of a job.
 fn elapsed(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
     if row.text("ElapsedRaw").is_some() {
         return odd.number(row, "ElapsedRaw");

@@ -4,21 +4,29 @@
 use std::collections::BTreeMap;
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::serving::traffic::records::Record;
 use serde_json::Value;
 
-/// A log with a header.
+/// A log with a header. All cells are parts of one text, so that it takes little more memory than
+/// its file.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     columns: BTreeMap<String, usize>,
-    rows: Vec<(u64, Vec<String>)>,
+    text: String,
+    /// Where each cell ends in the text; it begins where the one before ends.
+    ends: Vec<u32>,
+    /// The line of each row, and where its cells end.
+    rows: Vec<(u32, u32)>,
 }
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row<'a> {
     table: &'a Table,
-    line: u64,
-    cells: &'a [String],
+    line: u32,
+    /// The place of its first cell among all, and how many it has.
+    first: usize,
+    count: usize,
 }
 
 /// Cells that could not be read. Each is taken as unknown.
@@ -30,6 +38,8 @@ pub(super) struct Odd {
 
 /// The longest line in bytes. A longer one is of no table, and its cells alone would take memory.
 const LONGEST_LINE: usize = 1 << 20;
+/// The most cells, which bounds the memory of a log of commas.
+const MOST_CELLS: usize = 16_000_000;
 /// Odd cells that are named one by one.
 const NAMED: usize = 4;
 /// Cells that say that nothing is known; Slurm's are those of its unset numbers.
@@ -74,36 +84,60 @@ impl Table {
         let mut lines = text.lines();
         let (header, below) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
         let dashes = below.contains("--") && below.chars().all(|c| c == '-' || c == ' ');
-        let (header, rows) = if dashes { fixed(text, below) } else { delimited(text, header)? };
-        if rows.is_empty() {
+        let mut table = Self::default();
+        let header =
+            if dashes { table.fixed(text, below)? } else { table.delimited(text, header)? };
+        if table.rows.is_empty() {
             return Err(Error::input("the log has no rows"));
         }
         // The header `power.draw [W]` names a unit that the cells repeat.
         let name = |column: &str| column.split(" [").next().unwrap_or_default().trim().to_owned();
-        let mut columns = BTreeMap::new();
         for (index, column) in header.iter().enumerate() {
-            columns.entry(name(column)).or_insert(index);
+            table.columns.entry(name(column)).or_insert(index);
         }
-        Ok(Self { columns, rows })
+        Ok(table)
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// If the table has more cells than fit into memory.
+    fn push(&mut self, line: u64, cells: impl Iterator<Item = impl AsRef<str>>) -> Result<()> {
+        for cell in cells {
+            self.text.push_str(cell.as_ref());
+            self.end_cell()?;
+        }
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        self.rows.push((line, self.ends.len() as u32));
+        Ok(())
+    }
+
+    fn end_cell(&mut self) -> Result<()> {
+        let end = u32::try_from(self.text.len()).ok().filter(|_| self.ends.len() < MOST_CELLS);
+        self.ends.push(end.ok_or_else(|| {
+            Error::input(format!("the log has more than {MOST_CELLS} cells"))
+                .hint("leave out columns, or give a sample in ten or in sixty")
+        })?);
+        Ok(())
     }
 
     /// The objects of a JSON text as rows; objects in objects are columns `outer.inner`.
     ///
     /// # Errors
     /// If there is no object with a value.
-    pub(super) fn of_objects(objects: &[Value]) -> Result<Self> {
+    pub(super) fn of_objects(objects: &[Record<'_>]) -> Result<Self> {
         let mut table = Self::default();
         for (index, object) in objects.iter().enumerate() {
             let mut cells = Vec::new();
-            flatten("", object, &mut cells);
-            let mut row = Vec::new();
+            flatten("", &object.value()?, &mut cells);
+            let mut row: BTreeMap<usize, String> = BTreeMap::new();
             for (name, cell) in cells {
                 let next = table.columns.len();
-                let place = *table.columns.entry(name).or_insert(next);
-                row.resize(row.len().max(place + 1), String::new());
-                row[place] = cell;
+                row.insert(*table.columns.entry(name).or_insert(next), cell);
             }
-            table.rows.push((index as u64 + 1, row));
+            let width = row.last_key_value().map_or(0, |(place, _)| place + 1);
+            let cell = |place| row.get(&place).map_or("", String::as_str);
+            table.push(index as u64 + 1, (0..width).map(cell))?;
         }
         if table.columns.is_empty() {
             return Err(Error::input("the log has no rows"));
@@ -128,62 +162,78 @@ impl Table {
 
     /// The rows below the header.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|(line, cells)| Row { table: self, line: *line, cells })
+        let mut first = 0;
+        self.rows.iter().map(move |(line, end)| {
+            let count = *end as usize - first;
+            let row = Row { table: self, line: *line, first, count };
+            first += count;
+            row
+        })
+    }
+
+    fn cell(&self, index: usize) -> &str {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start as usize..self.ends[index] as usize]
     }
 }
 
-type Cells = (Vec<String>, Vec<(u64, Vec<String>)>);
-
-fn delimited(text: &str, header: &str) -> Result<Cells> {
-    let delimiter = ['|', ',', ';', '\t'].into_iter().max_by_key(|it| {
-        let bar = *it == '|';
-        // A bar delimits where there is any: the cells of sacct have commas.
-        (bar && header.contains('|'), header.matches(*it).count())
-    });
-    let bars = header.contains('|');
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter.map_or(b',', |it| it as u8))
-        .quoting(!bars)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let fault = |error: csv::Error| Error::input(format!("the log cannot be read: {error}"));
-    let owned = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
-    let header = owned(reader.headers().map_err(fault)?);
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(fault)?;
-        rows.push((record.position().map_or(0, csv::Position::line), owned(&record)));
-    }
-    Ok((header, rows))
-}
-
-/// A table of fixed width: each column is as wide as its dashes in the second line.
-fn fixed(text: &str, dashes: &str) -> Cells {
-    let mut columns = Vec::new();
-    let mut from = 0;
-    for width in dashes.split(' ').map(str::len) {
-        if width > 0 {
-            columns.push(from..from + width);
+impl Table {
+    /// Reads cells between delimiters; returns the header.
+    fn delimited(&mut self, text: &str, header: &str) -> Result<Vec<String>> {
+        let delimiter = ['|', ',', ';', '\t'].into_iter().max_by_key(|it| {
+            let bar = *it == '|';
+            // A bar delimits where there is any: the cells of sacct have commas.
+            (bar && header.contains('|'), header.matches(*it).count())
+        });
+        let bars = header.contains('|');
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter.map_or(b',', |it| it as u8))
+            .quoting(!bars)
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let fault = |error: csv::Error| Error::input(format!("the log cannot be read: {error}"));
+        let header = reader.headers().map_err(fault)?.iter().map(str::to_owned).collect();
+        let mut record = csv::StringRecord::new();
+        while reader.read_record(&mut record).map_err(fault)? {
+            self.push(record.position().map_or(0, csv::Position::line), record.iter())?;
         }
-        from += width + 1;
+        Ok(header)
     }
-    let cells = |line: &str| {
-        let letters: Vec<char> = line.chars().collect();
-        let cell = |at: &std::ops::Range<usize>| {
-            let at = at.start.min(letters.len())..at.end.min(letters.len());
-            letters[at].iter().collect::<String>().trim().to_owned()
+
+    /// Reads a table of fixed width: each column is as wide as its dashes in the second line.
+    /// Returns the header.
+    fn fixed(&mut self, text: &str, dashes: &str) -> Result<Vec<String>> {
+        let mut columns = Vec::new();
+        let mut from = 0;
+        for width in dashes.split(' ').map(str::len) {
+            if width > 0 {
+                columns.push(from..from + width);
+            }
+            from += width + 1;
+        }
+        let cells = |line: &str| {
+            let letters: Vec<char> = line.chars().collect();
+            let cell = |at: &std::ops::Range<usize>| {
+                let at = at.start.min(letters.len())..at.end.min(letters.len());
+                letters[at].iter().collect::<String>().trim().to_owned()
+            };
+            columns.iter().map(cell).collect::<Vec<_>>()
         };
-        columns.iter().map(cell).collect::<Vec<_>>()
-    };
-    let lines = (1..).zip(text.lines());
-    let rows = lines.clone().skip(2).filter(|(_, line)| !line.trim().is_empty());
-    let header = text.lines().next().map(cells).unwrap_or_default();
-    (header, rows.map(|(line, text)| (line, cells(text))).collect())
+        let rows = (1..).zip(text.lines()).skip(2).filter(|(_, line)| !line.trim().is_empty());
+        for (line, text) in rows {
+            self.push(line, cells(text).into_iter())?;
+        }
+        Ok(text.lines().next().map(cells).unwrap_or_default())
+    }
 }
+
+/// The longest name of a column, in bytes; a file may hold longer keys, once for each value below.
+const LONGEST_NAME: usize = 512;
 
 fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
     match value {
+        _ if path.len() > LONGEST_NAME => {}
         Value::Object(fields) => {
             for (name, value) in fields {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
@@ -200,7 +250,8 @@ fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
 impl<'a> Row<'a> {
     /// The text of a cell; `None` if the log has no such column or marks the cell as unknown.
     pub(super) fn text(self, column: &str) -> Option<&'a str> {
-        let text = self.cells.get(*self.table.columns.get(column)?)?.as_str();
+        let place = self.place(column).filter(|place| *place < self.count)?;
+        let text = self.table.cell(self.first + place);
         (!GAPS.contains(&text)).then_some(text)
     }
 
@@ -211,17 +262,17 @@ impl<'a> Row<'a> {
 
     /// Its line in the file.
     pub(super) fn line(self) -> u64 {
-        self.line
+        u64::from(self.line)
     }
 
     /// Cells that it has, and that the header has.
     pub(super) fn width(self) -> (usize, usize) {
-        (self.cells.len(), self.table.columns.len())
+        (self.count, self.table.columns.len())
     }
 
     /// The row as far as its first `cells` cells.
     pub(super) fn until(self, cells: usize) -> Self {
-        Self { cells: &self.cells[..cells.min(self.cells.len())], ..self }
+        Self { count: cells.min(self.count), ..self }
     }
 
     /// The place of a column.

@@ -93,6 +93,7 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     Measured { device_time, notes, ..Measured::default() }
 }
 
+/// The length of a run in seconds: as the tracker has it, or end - start.
 fn length(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
     if let Some(column) = SECONDS.iter().find(|column| row.text(column).is_some()) {
         return odd.number(row, column);

@@ -1,4 +1,5 @@
-//! A published training throughput as a case for the step-time model.
+//! A published training throughput as a case for the step-time model: the row's model, layout,
+//! hardware, batch and software, with the assumptions that its gaps required.
 
 use chrono::NaiveDate;
 use flopcast_core::catalog::Catalog;
@@ -82,7 +83,7 @@ impl Case {
     /// Reads a row in the columns of `docs/backtest.md`.
     ///
     /// # Errors
-    /// What is missing or contradictory: the row cannot be scored.
+    /// If something is missing or contradictory: the row cannot be scored.
     pub fn read(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<Self> {
         let mut assumptions = Vec::new();
         let source = row.text("source").unwrap_or_default().to_owned();
@@ -254,8 +255,10 @@ const SPECIAL: [Special; 9] = [
         windows: Some(Windows { share: 0.75, positions: 8192 }),
     },
 ];
+/// The ranks of `DeepSeek-V3`'s latent attention.
 const MLA: Latent = Latent { query_rank: 1536, key_value_rank: 512, rotary: 64 };
 
+/// The extents of the row's model: from its columns, or from a preset of the same name.
 fn extents(row: Row<'_>, name: &str) -> Result<Extents> {
     if row.text("n_layers").is_none() {
         // The shapes of a preset, where the table has none.
@@ -327,6 +330,10 @@ fn counted(model: &Extents, tied: bool) -> u64 {
     (blocks + if tied { 1.0 } else { 2.0 } * model.embedding_weights()) as u64
 }
 
+/// The layout that the row states, with the usual values for its gaps.
+///
+/// # Errors
+/// If the degrees do not divide the devices or the batch.
 fn layout(
     row: Row<'_>,
     model: &Extents,
@@ -437,6 +444,7 @@ fn chunks(
     chunks
 }
 
+/// The device of the row with the network that it states.
 fn hardware(
     row: Row<'_>,
     catalog: &Catalog,

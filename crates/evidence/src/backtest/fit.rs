@@ -148,6 +148,7 @@ impl<'a, E: Evidence> Fit<'a, E> {
         Ok(Fitted { calibration: self.at(&point), point })
     }
 
+    /// The point from which the search starts: the calibration's values, or the priors.
     fn start(&self) -> Vec<f64> {
         if E::METHOD.start == Start::Priors {
             return vec![0.0; self.free.len()];
@@ -169,6 +170,7 @@ impl<'a, E: Evidence> Fit<'a, E> {
         calibration
     }
 
+    /// The predictions' set-ups at a point.
     fn setups(&self, point: &[f64]) -> Result<Vec<E::Setup>> {
         E::setups(&self.rows, &self.at(point))
     }
@@ -255,7 +257,7 @@ impl<E: Evidence> Problem for Fit<'_, E> {
     }
 }
 
-/// A fit with derivatives from nearby.
+/// A fit that takes its derivatives from another one nearby.
 struct Near<'a, E: Evidence> {
     fit: Fit<'a, E>,
     jacobian: Vec<Vec<f64>>,

@@ -2,6 +2,7 @@
 
 use flopcast_core::diagnostic::Result;
 
+/// The most steps of the method.
 const ITERATIONS: usize = 25;
 
 /// Residuals as a function of a point, and their derivatives.
@@ -9,7 +10,7 @@ pub(super) trait Problem {
     /// The residuals at a point.
     ///
     /// # Errors
-    /// Where there are none.
+    /// If there are none.
     fn residuals(&self, point: &[f64]) -> Result<Vec<f64>>;
 
     /// Derivatives of the residuals, a column for each coordinate.
@@ -57,13 +58,13 @@ pub(super) fn robust(x: f64) -> f64 {
     (2.0 * ((1.0 + x * x).sqrt() - 1.0)).sqrt().copysign(x)
 }
 
+/// The sum of the squares.
 fn square(residuals: &[f64]) -> f64 {
     residuals.iter().map(|r| r * r).sum()
 }
 
-/// Solves the damped normal equations `(JᵀJ + damping diag JᵀJ) x = Jᵀr` by Cholesky's
-/// decomposition; `None` where that breaks
-/// down.
+/// The step that solves (JᵀJ + damping diag(JᵀJ)) step = -Jᵀ residuals, by Cholesky's
+/// decomposition; `None` if that breaks down.
 fn solve(jacobian: &[Vec<f64>], residuals: &[f64], damping: f64) -> Option<Vec<f64>> {
     let n = jacobian.len();
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();

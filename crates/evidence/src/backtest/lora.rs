@@ -1,4 +1,5 @@
-//! Layouts of published runs with adapters are to fit, since they ran.
+//! Published runs with adapters: their layouts are to fit, since they ran, and their memory is
+//! compared.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ const NF4: f64 = 4.127 / 8.0;
 /// The verdict of memory of a row in the columns of `docs/backtest.md`.
 ///
 /// # Errors
-/// What is missing or unknown: the row cannot be scored.
+/// If something is missing or unknown: the row cannot be scored.
 pub fn verdict(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
     let named = |column: &str| row.text(column).ok_or_else(|| row.error(column, "empty"));
     let sequence = row.count("seq_len")?;
@@ -137,6 +138,7 @@ fn preset(name: &str, input: &ModelInput) -> Result<Model> {
     spec::from_preset(known, input)
 }
 
+/// An input of the row.
 fn given<Q: Measure>(name: &str, value: Q) -> Input<Q> {
     Input::new(name, value, Basis::Derived { formula: "of the row".to_owned() })
 }

@@ -219,6 +219,7 @@ impl Backtest {
         Ok(test)
     }
 
+    /// Scores every row by `one`, and keeps the reasons of those that cannot be scored.
     fn score(
         kind: Kind,
         table: &Table,
@@ -240,6 +241,7 @@ impl Backtest {
         Ok(test)
     }
 
+    /// Scores a training step: its throughput, and its memory where the row has one.
     fn step(
         &mut self,
         row: table::Row<'_>,
@@ -259,6 +261,7 @@ impl Backtest {
         Ok(())
     }
 
+    /// Scores a whole run: FLOPs, device-hours, energy, carbon.
     fn whole_run(
         &mut self,
         row: table::Row<'_>,

@@ -1,5 +1,5 @@
-//! Speeds of networks that take a whole sample at once: images, sequences of encoders; inference
-//! and training.
+//! Speeds of networks that take a whole sample at once (images, sequences of encoders), in
+//! inference and in training, as evidence for the constants of operators.
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
@@ -39,7 +39,7 @@ impl Network {
     /// Reads a row in the columns of `docs/backtest.md`.
     ///
     /// # Errors
-    /// What is missing or unknown: the row cannot be scored.
+    /// If something is missing or unknown: the row cannot be scored.
     pub fn read(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<Self> {
         let text = |column: &str| row.text(column).ok_or_else(|| row.error(column, "empty"));
         let name = row.text("flopcast_model").map_or_else(|| text("model"), Ok)?;
@@ -90,6 +90,7 @@ impl Network {
         })
     }
 
+    /// The device with the constants of its runtime.
     fn setup(&self, calibration: &Calibration) -> Result<Setup> {
         Setup::new(&self.device, self.runtime, calibration)
     }
@@ -129,6 +130,7 @@ impl Network {
     }
 }
 
+/// The task in a word.
 fn task(task: Task) -> &'static str {
     match task {
         Task::Inference => "inference",

@@ -67,6 +67,7 @@ pub fn score_run(
     Ok((scored, skipped))
 }
 
+/// The groups that a figure of the row is scored in.
 fn groups(row: Row<'_>, figure: &str) -> Vec<(&'static str, String)> {
     let text = |column: &str| row.text(column).unwrap_or("unknown").to_owned();
     let basis = match (figure, row.text("mfu")) {
@@ -77,10 +78,15 @@ fn groups(row: Row<'_>, figure: &str) -> Vec<(&'static str, String)> {
     vec![("kind", text("kind")), ("accelerator", text("accelerator")), ("basis", basis.to_owned())]
 }
 
+/// The error of a figure that is not published.
 fn missing(what: &str) -> Error {
     Error::input(format!("{what} is not published"))
 }
 
+/// The number of a column.
+///
+/// # Errors
+/// If the column is empty: the figure cannot be computed.
 fn needed(row: Row<'_>, column: &str) -> Result<f64> {
     row.number(column)?.ok_or_else(|| missing(column))
 }

@@ -54,6 +54,7 @@ impl Table {
         Ok(Self { also: Some(Box::new(Joined { key, table, by_key })), ..self })
     }
 
+    /// Reads the header and the rows.
     fn parse(text: &str) -> Result<Self> {
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
@@ -148,6 +149,10 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// A number as a whole one of at least 1.
+    ///
+    /// # Errors
+    /// If it is none.
     fn whole(&self, column: &str, number: f64) -> Result<u64> {
         if number >= 1.0 && number.fract() == 0.0 && number < 1e18 {
             Ok(number as u64)

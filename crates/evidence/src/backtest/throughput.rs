@@ -163,13 +163,13 @@ impl Evidence for Case {
         familiarity(row, seen).half_width(&calibration.intervals)
     }
 
-    const APART: &'static [&'static str] = &["device_new", "generation_new", "size_new"];
+    const APART: &'static [&'static str] = &["device_new", "own_prior", "size_new"];
 
     fn apart(&self, kind: &str) -> Option<String> {
         let devices = self.layout.devices();
         match kind {
             "device_new" => Some(self.accelerator.clone()),
-            "generation_new" => Some(self.generation.clone()),
+            "own_prior" => Some(self.generation.clone()),
             _ if self.batch.length > 32_768 => Some("sequences over 32,768".to_owned()),
             _ if devices > 1024 => Some("over 1,024 devices".to_owned()),
             _ if self.extents.parameters > 300_000_000_000 => Some("over 300B".to_owned()),
@@ -193,6 +193,7 @@ fn familiarity(row: &Scored, seen: bool) -> Familiarity {
     }
 }
 
+/// The kind of a run: adapters, experts, or dense.
 fn kind(case: &Case) -> &'static str {
     if case.trained < 1.0 {
         "lora"
@@ -203,6 +204,7 @@ fn kind(case: &Case) -> &'static str {
     }
 }
 
+/// The groups that a run is scored in.
 fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {
     let table = case.table.iter().map(|table| ("table", table.clone()));
     let mut groups = vec![

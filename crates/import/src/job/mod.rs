@@ -1,9 +1,18 @@
 //! Job files of other tools as scenarios: batch scripts, launchers and the configurations of
 //! training frameworks and serving engines.
 //!
-//! A file becomes sheets of settings, each in the words of a framework. A `dialect`, which is
-//! data, turns them into facts, and the facts become a scenario. Keys that nobody understands
-//! are named, never passed over in silence.
+//! A file becomes settings, each in the words of a framework. A `dialect`, which is data
+//! (`jobs/*.yaml`), turns them into facts, and the facts become a scenario. Files that a job names
+//! are read beside it, three deep; what stands nearer to the command overrules them. Keys that no
+//! dialect understands are named, never passed over in silence.
+//!
+//! ```
+//! use flopcast_import::job;
+//! let text = "vllm serve Qwen/Qwen3-8B --tensor-parallel-size 2\n";
+//! assert!(job::is_job("serve.sh", text));
+//! let job = job::read("serve.sh", text, &|_| None).unwrap();
+//! assert!(job.scenario.contains("tensor: 2") && job.strange.is_empty());
+//! ```
 
 mod dialect;
 mod fact;
@@ -20,9 +29,9 @@ use self::setting::Setting;
 use self::shell::Script;
 use crate::document;
 
-/// Larger files are no job files.
+/// The longest job file in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
-/// Files that name files that name files: more is a circle.
+/// The deepest naming of files by files; deeper ones are a circle.
 const MAX_DEPTH: usize = 3;
 
 /// A job as a scenario.
@@ -34,11 +43,11 @@ pub struct Job {
     pub spoken: Vec<String>,
     /// Keys that were not understood, each with the framework that it stands under.
     pub strange: Vec<String>,
-    /// What was assumed, and what could not be read.
+    /// The assumptions that were made, and the files that could not be read.
     pub notes: Vec<String>,
 }
 
-/// Reads the file that another one names, relative to it; none where it cannot be had.
+/// A reader of the file that another one names, relative to it; `None` if it cannot be had.
 pub type Beside<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 
 /// True if a file's text looks like a job file and like no scenario.
@@ -53,10 +62,10 @@ pub fn is_job(name: &str, text: &str) -> bool {
     reader.file(name, text, 0).is_ok() && !reader.spoken.is_empty()
 }
 
-/// Reads a job file.
+/// Reads a job file; `beside` reads the files that it names.
 ///
 /// # Errors
-/// Too large, of no framework that is known, or without a model.
+/// If it is too large, is no text of its kind, or is of no framework that is known.
 pub fn read(name: &str, text: &str, beside: &Beside<'_>) -> Result<Job> {
     let mut reader = Reader::new(beside);
     reader.file(name, text, 0)?;
@@ -70,6 +79,7 @@ pub fn read(name: &str, text: &str, beside: &Beside<'_>) -> Result<Job> {
     Ok(Job { scenario, spoken: reader.spoken, strange: reader.strange, notes })
 }
 
+/// Reads a job and the files that it names, and gathers the facts.
 struct Reader<'a> {
     beside: &'a Beside<'a>,
     facts: Facts,
@@ -79,11 +89,16 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// A reader without facts.
     fn new(beside: &'a Beside<'a>) -> Self {
         let facts = Facts::default();
         Self { beside, facts, spoken: Vec::new(), strange: Vec::new(), notes: Vec::new() }
     }
 
+    /// Reads a script, or the documents of a configuration.
+    ///
+    /// # Errors
+    /// If it is too large, or no YAML, JSON or TOML.
     fn file(&mut self, name: &str, text: &str, depth: usize) -> Result<()> {
         if text.len() > MAX_BYTES {
             return Err(Error::input(format!("{name} is too large for a job file")));
@@ -98,6 +113,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Reads a document in the dialect of its keys; commands in it are read as scripts.
     fn document(&mut self, json: &Json, depth: usize) {
         let settings = setting::of_json(json);
         let Some(dialect) = Dialect::of_document(&settings) else { return };
@@ -123,6 +139,7 @@ impl<'a> Reader<'a> {
         self.command(&words, depth);
     }
 
+    /// Reads the directives and the commands of a script.
     fn script(&mut self, script: &Script, depth: usize) {
         let mut systems: Vec<&str> = script.directives.iter().map(|(it, _)| it.as_str()).collect();
         systems.dedup();
@@ -169,6 +186,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads settings in a dialect: files that they name first, then the settings themselves.
     fn speak(&mut self, dialect: &'static Dialect, settings: &[Setting], depth: usize) {
         // What a file says is overruled by the arguments beside it.
         for setting in settings {
@@ -222,12 +240,14 @@ fn stem(word: &str) -> String {
     file.strip_suffix(".py").unwrap_or(file).to_ascii_lowercase()
 }
 
+/// True for a shell script, by its ending, its first line or its directives.
 fn is_script(name: &str, text: &str) -> bool {
     let endings = ["sh", "bash", "sbatch", "slurm", "sub", "pbs", "job", "qsub"];
     let named = endings.contains(&ending(name));
     named || text.starts_with("#!") || text.lines().any(|line| line.starts_with("#SBATCH"))
 }
 
+/// The ending of a file's name, without the dot; empty if it has none.
 fn ending(name: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, ending)| ending)
 }

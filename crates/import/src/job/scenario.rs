@@ -1,14 +1,20 @@
-//! The scenario that a job's facts make, and what had to be assumed for it.
+//! The scenario that a job's facts make, and the assumptions that it took.
+//!
+//! Facts are in the field's terms already ([`Fact`]); here they are put under the keys of a
+//! scenario. Where a job leaves a size open that other sizes give (devices from degrees, tokens
+//! from steps x batch), it is computed; where nothing gives it, a note names the `--set` that does.
 
 use std::fmt::Write as _;
 
+use flopcast_core::diagnostic::acts;
 use flopcast_core::quantity::Precision;
 use serde_json::{Map, Value as Json, json};
 
 use super::fact::{Fact, Facts};
 use crate::export;
 
-/// Writes the scenario of a job. A model that it does not name is left to `--set model=...`.
+/// Writes the scenario of a job as YAML. A model that it does not name is left to `--set
+/// model=...`.
 pub(super) fn write(
     name: &str,
     facts: &Facts,
@@ -33,11 +39,17 @@ pub(super) fn write(
         scenario.insert("training".to_owned(), training);
         put(&mut scenario, "placement", writer.placement());
     }
-    let mut text = format!("# From {name}: {}.\n", spoken.join(", "));
+    // Quoted, a name of several lines is none of YAML.
+    let mut text = format!("# From {}: {}.\n", comment(name), spoken.join(", "));
     for (key, value) in &scenario {
         block(&mut text, 0, key, value);
     }
     text
+}
+
+/// A name in a comment: quoted where it would leave its line.
+fn comment(name: &str) -> String {
+    if name.chars().any(acts) { export::quoted(&json!(name)) } else { name.to_owned() }
 }
 
 /// A key and its value, maps of maps as blocks and the innermost maps on a line.
@@ -59,18 +71,21 @@ fn block(out: &mut String, depth: usize, key: &str, value: &Json) {
     }
 }
 
+/// Adds a key, if it has a value.
 fn put(map: &mut Map<String, Json>, key: &str, value: Option<Json>) {
     if let Some(value) = value {
         map.insert(key.to_owned(), value);
     }
 }
 
+/// Writes the sections of a scenario from the facts, and notes what it assumes.
 struct Writer<'a> {
     facts: &'a Facts,
     notes: &'a mut Vec<String>,
 }
 
 impl Writer<'_> {
+    /// Adds a note for the user.
     fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
@@ -117,7 +132,8 @@ impl Writer<'_> {
         Some(json!({"transformer": sizes}))
     }
 
-    /// The device and how many there are.
+    /// The device and the number of them: nodes x devices of a node, as stated, or the product of
+    /// the degrees.
     fn devices(&mut self) -> (Option<String>, Option<u64>) {
         let facts = self.facts;
         let count = |fact| facts.count(fact);
@@ -142,6 +158,7 @@ impl Writer<'_> {
         (name, count)
     }
 
+    /// The sections `data` and `training`.
     fn training(&mut self) -> (Option<Json>, Json) {
         let facts = self.facts;
         let (accelerator, devices) = self.devices();
@@ -203,7 +220,8 @@ impl Writer<'_> {
         (self.data(sequence, batch), Json::Object(training))
     }
 
-    /// The tokens of the data: stated, those of all steps, or those of all samples.
+    /// The tokens of the data: as stated, those of all steps (steps x batch), or those of all
+    /// samples (samples x sequence). `None` with a note where the job says none of them.
     fn data(&mut self, sequence: Option<u64>, batch: Option<f64>) -> Option<Json> {
         let facts = self.facts;
         let steps = facts.number(Fact::Steps).zip(batch).map(|(steps, batch)| steps * batch);
@@ -228,6 +246,8 @@ impl Writer<'_> {
         Some(Json::Object(data))
     }
 
+    /// The recipe by the scenario's name: `pt` is pretrain, `sft` finetune, and adapters make it
+    /// lora.
     fn recipe(&mut self) -> Option<String> {
         let said = self.facts.word(Fact::Recipe).map(str::to_ascii_lowercase);
         let adapters = self.facts.has(Fact::Rank) || self.facts.has(Fact::Targets);
@@ -241,6 +261,7 @@ impl Writer<'_> {
         Some(said)
     }
 
+    /// The adapters: rank (8 by assumption, with a note) and targets.
     fn lora(&mut self) -> Json {
         let rank = self.facts.count(Fact::Rank).unwrap_or_else(|| {
             self.notes.push("the rank of the adapters is not in the job: 8 is assumed".to_owned());
@@ -261,6 +282,7 @@ impl Writer<'_> {
         Json::Object(lora)
     }
 
+    /// The number format; bf16 by assumption, with a note.
     fn precision(&mut self) -> String {
         let Some(word) = self.facts.word(Fact::Precision) else {
             self.note("the number format is not in the job: bf16 is assumed");
@@ -269,17 +291,28 @@ impl Writer<'_> {
         precision(word)
     }
 
-    /// The optimizer by the name that scenarios have for it.
+    /// The optimizer by the name that scenarios have for it. Tools write `adamw_bnb_8bit`,
+    /// `paged_adamw_32bit`, `Lion8bit`: family, pages and 8-bit states are told apart.
     fn optimizer(&mut self) -> Option<String> {
         let word = self.facts.word(Fact::Optimizer)?.to_ascii_lowercase().replace(['_', '-'], "");
         let known = ["adafactor", "lion", "muon", "sgd", "adam"];
-        let name = *known.iter().find(|it| word.contains(**it))?;
-        if word.contains("8bit") {
-            self.note(format!("the 8-bit states of {word} are taken for those of 32 bits"));
-        }
-        Some(if name == "adam" { "adamw" } else { name }.to_owned())
+        let family = *known.iter().find(|it| word.contains(**it))?;
+        let name = match (family, word.contains("paged"), word.contains("8bit")) {
+            ("adam", false, false) => "adamw",
+            ("adam", false, true) => "adamw-8bit",
+            ("adam", true, false) => "paged-adamw",
+            ("adam", true, true) => "paged-adamw-8bit",
+            ("lion", _, true) => "lion-8bit",
+            (family, _, true) => {
+                self.note(format!("the 8-bit states of {word} are taken for those of 32 bits"));
+                family
+            }
+            (family, ..) => family,
+        };
+        Some(name.to_owned())
     }
 
+    /// Provider, region and spot purchase, as far as the job says them.
     fn placement(&mut self) -> Option<Json> {
         let mut placement = Map::new();
         let lower = |fact| self.facts.word(fact).map(|it| json!(it.to_ascii_lowercase()));
@@ -291,6 +324,8 @@ impl Writer<'_> {
         (!placement.is_empty()).then_some(Json::Object(placement))
     }
 
+    /// The section `inference` of a serving engine. A command line says nothing of its traffic, so
+    /// one request a second of 1,000 tokens in and 250 out is assumed, with a note.
     fn service(&mut self) -> Json {
         let facts = self.facts;
         let mut service = Map::new();
@@ -368,7 +403,7 @@ fn model_name(word: &str) -> String {
         .collect()
 }
 
-/// `4_194_304 tokens`.
+/// A count of tokens with its unit: `4_194_304 tokens`.
 fn tokens(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut text = String::new();
@@ -423,6 +458,7 @@ fn zero(word: Option<&str>) -> Option<u64> {
         .or_else(|| named.iter().find(|(it, _)| word.contains(it)).map(|(_, stage)| *stage))
 }
 
+/// The recomputation by the scenario's name: selective, none or full.
 fn recompute(word: &str) -> String {
     match word.to_ascii_lowercase().as_str() {
         "selective" | "minimal" | "save_dot_except_mlpwi" => "selective".to_owned(),

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 pub(super) struct Setting {
     /// The key as written, `optimizer.lr` or `tensor-model-parallel-size`.
     pub key: String,
-    /// What stands there.
+    /// The words at the key.
     pub words: Vec<String>,
 }
 
@@ -61,6 +61,7 @@ pub(super) fn of_json(json: &Json) -> Vec<Setting> {
     settings
 }
 
+/// Adds the settings below a path.
 fn walk(path: &str, json: &Json, settings: &mut Vec<Setting>) {
     let join =
         |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -84,6 +85,7 @@ fn walk(path: &str, json: &Json, settings: &mut Vec<Setting>) {
     }
 }
 
+/// A scalar as a word; `None` for lists and sections.
 fn word(json: &Json) -> Option<String> {
     match json {
         Json::String(text) => Some(text.clone()),

@@ -1,13 +1,18 @@
-//! Shell scripts as job files hold them: variables are filled in, and each command becomes a program
-//! with its settings. No command is run, and what a program would say in `$(...)` stays unknown.
+//! Shell scripts as job files hold them: variables are filled in, and each command becomes a
+//! program with its settings. No command is run, and what a program would say in `$(...)` stays
+//! unknown.
+//!
+//! The reader knows words, quotes, comments, assignments, arrays, `${NAME:-default}`, `$((...))` of
+//! whole numbers, and the directives of batch systems. Loops and conditions are read as if every
+//! branch ran, because job files seldom branch.
 
 use std::collections::BTreeMap;
 
 use super::setting::Setting;
 
-/// A script has at most so many commands; more are no job file.
+/// The most commands of a script; longer ones are no job file.
 const MOST_COMMANDS: usize = 10_000;
-/// Longer texts after the variables are filled in are cut short.
+/// The most bytes that filling in variables may write; the rest is cut.
 const MOST_BYTES: usize = 1 << 20;
 
 /// A command of a script.
@@ -41,6 +46,7 @@ impl Script {
         script
     }
 
+    /// Reads a line of directives to a batch system, if it is one.
     fn directive(&mut self, line: &str) {
         let Some(rest) = line.strip_prefix('#') else { return };
         let mut words = rest.split_whitespace();
@@ -55,6 +61,7 @@ impl Script {
         self.directives.extend(settings.into_iter().map(|it| (system.to_owned(), it)));
     }
 
+    /// Fills in the variables of a command, or keeps its assignments.
     fn command(&mut self, tokens: &[Token]) {
         let mut filled = Vec::new();
         for token in tokens {
@@ -182,7 +189,8 @@ fn list(value: &str) -> Vec<String> {
     }
 }
 
-/// Products, quotients, sums and differences of whole numbers, from left to right by precedence.
+/// The value of `$((...))`: products, quotients, sums and differences of whole numbers by
+/// precedence; `None` if it is more than that, or overflows.
 fn arithmetic(text: &str) -> Option<i64> {
     let text = text.replace(['(', ')', ' '], "");
     let mut sum = 0_i64;
@@ -213,7 +221,7 @@ fn arithmetic(text: &str) -> Option<i64> {
     Some(sum)
 }
 
-/// A part of a command.
+/// A part of a command: a word, or an assignment.
 #[derive(Clone, Debug)]
 enum Token {
     Word(Word),
@@ -221,6 +229,7 @@ enum Token {
     Assign(String, Vec<Word>),
 }
 
+/// A word: pieces that stand together, and whether one of them was quoted.
 #[derive(Clone, Debug, Default)]
 struct Word {
     pieces: Vec<Piece>,
@@ -237,6 +246,7 @@ impl Word {
     }
 }
 
+/// A piece of a word: text, a variable, or arithmetic.
 #[derive(Clone, Debug)]
 enum Piece {
     Plain(String),
@@ -249,22 +259,26 @@ fn commands(text: &str) -> Vec<Vec<Token>> {
     Lexer { rest: text.chars().collect(), at: 0 }.commands()
 }
 
+/// Splits a script into commands and words, character by character.
 struct Lexer {
     rest: Vec<char>,
     at: usize,
 }
 
 impl Lexer {
+    /// The next character, which stays.
     fn peek(&self) -> Option<char> {
         self.rest.get(self.at).copied()
     }
 
+    /// The next character.
     fn next(&mut self) -> Option<char> {
         let c = self.peek();
         self.at += 1;
         c
     }
 
+    /// All commands of the script, split at line ends, `;`, `|` and `&`.
     fn commands(&mut self) -> Vec<Vec<Token>> {
         let mut commands = Vec::new();
         let mut tokens = Vec::new();
@@ -310,6 +324,7 @@ impl Lexer {
             && self.rest.get(self.at + 1).is_some_and(|c| !c.is_whitespace() && *c != '}')
     }
 
+    /// The next word, or an assignment if one may stand here.
     fn token(&mut self, may_assign: bool) -> Token {
         let start = self.at;
         let name: String = self.rest[start..]
@@ -349,6 +364,7 @@ impl Lexer {
         Token::Assign(name, words)
     }
 
+    /// The next word, up to a space or a sign outside of quotes.
     fn word(&mut self) -> Word {
         let mut word = Word::default();
         let mut plain = String::new();
@@ -383,7 +399,7 @@ impl Lexer {
         word
     }
 
-    /// What follows a `$`.
+    /// The piece that follows a `$`.
     fn variable(&mut self, quoted: bool) -> Piece {
         let until = |lexer: &mut Self, open: char, close: char| {
             let mut depth = 1;

@@ -16,6 +16,7 @@ pub struct Bar {
     pub shown: String,
 }
 
+/// The height of a row.
 const ROW: f64 = 38.0;
 
 /// A row per amount, the largest first.

@@ -24,7 +24,7 @@ pub const STYLE: &str = include_str!("chart.css");
 /// Width of every picture, in its own units.
 const WIDTH: f64 = 440.0;
 
-/// A picture in the making.
+/// A picture in the making: its height, and the elements so far.
 struct Picture {
     height: f64,
     body: String,
@@ -39,10 +39,12 @@ enum Anchor {
 }
 
 impl Picture {
+    /// An empty picture of this height.
     fn new(height: f64) -> Self {
         Self { height, body: String::new() }
     }
 
+    /// A text at a place, anchored there by its start, middle or end.
     fn text(&mut self, x: f64, y: f64, anchor: Anchor, class: &str, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "",
@@ -71,6 +73,7 @@ impl Picture {
         );
     }
 
+    /// A path of SVG commands in the style of a class.
     fn path(&mut self, path: &str, class: &str) {
         let _ = write!(self.body, "<path d=\"{path}\" class=\"{class}\"/>");
     }
@@ -129,6 +132,7 @@ struct Axis {
 }
 
 impl Axis {
+    /// The height of a value, from the top of the picture.
     fn down(&self, value: f64) -> f64 {
         let share = (value - self.low) / (self.high - self.low);
         self.frame.floor - share * (self.frame.floor - self.frame.top)
@@ -157,6 +161,7 @@ fn series(index: usize) -> String {
     format!("s{}", index % 6 + 1)
 }
 
+/// An attribute, or nothing for an empty value.
 fn attribute(name: &str, value: &str) -> String {
     if value.is_empty() { String::new() } else { format!(" {name}=\"{value}\"") }
 }

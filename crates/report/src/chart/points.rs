@@ -6,7 +6,7 @@ use super::{Anchor, Frame, Picture, WIDTH, series};
 use crate::render::svg::escape;
 use crate::text::cut;
 
-/// One choice.
+/// One choice, placed by its two figures.
 #[derive(Clone, Debug)]
 pub struct Point {
     /// Its name.

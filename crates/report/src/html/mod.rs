@@ -20,12 +20,13 @@ pub(super) use pictures::sensitivity;
 /// The built-in template, for a house to start from.
 pub const TEMPLATE: &str = include_str!("page.html");
 
+/// The built-in style sheet, for light, dark and paper.
 const STYLE: &str = include_str!("style.css");
 
-/// The reports on one page.
+/// The reports on one page, side by side where there are several.
 ///
 /// # Errors
-/// A template without a place for the content.
+/// If the template has no place for the content.
 pub fn page(reports: &[Report], template: &str) -> Result<String> {
     let title = match reports {
         [one] => one.name.clone(),
@@ -75,6 +76,7 @@ pub(crate) fn filled(template: &str, title: &str, content: &Markup) -> Result<St
     Ok(out + rest)
 }
 
+/// The content of the page: the head, each scenario, the statement of accuracy.
 fn content(reports: &[Report], title: &str) -> Markup {
     html! {
         a .skip href="#content" { "Skip to the content" }
@@ -106,6 +108,7 @@ fn content(reports: &[Report], title: &str) -> Markup {
     }
 }
 
+/// The dates of prices and grids in a line.
 fn dates(reports: &[Report]) -> String {
     let mut dates: Vec<String> = Vec::new();
     for (what, date) in reports.iter().flat_map(|report| &report.dates) {
@@ -117,6 +120,7 @@ fn dates(reports: &[Report]) -> String {
     if dates.is_empty() { String::new() } else { format!(" · {}", dates.join(" · ")) }
 }
 
+/// The headline figures of several scenarios beside each other.
 fn side_by_side(reports: &[Report]) -> Markup {
     let known = |figure: &Id| reports.iter().any(|report| report.figure(*figure).is_some());
     html! {
@@ -144,6 +148,7 @@ fn side_by_side(reports: &[Report]) -> Markup {
     }
 }
 
+/// The errors of the forecasts on runs that no fit had seen.
 fn accuracy_statement() -> Markup {
     html! {
         section aria-labelledby="accuracy" {

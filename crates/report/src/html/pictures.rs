@@ -1,4 +1,5 @@
-//! Which figures of a report become which picture.
+//! The pictures of a report: which figures become which chart. A picture is left out where a figure
+//! of it is unknown, since a bar of zero would be read as none.
 
 use flopcast_core::estimate::{Id, Place};
 use flopcast_core::ledger::line::{Kind, Stage};
@@ -9,11 +10,12 @@ use flopcast_study::uncertainty::Interval;
 use super::super::chart::{self, Bar, Columns, Lines, Point, Points};
 use super::super::{Load, Report};
 
+/// Money in short, with its unit.
 fn usd(value: f64) -> String {
     format!("{} USD", count(value))
 }
 
-/// Money by resource, over all stages; none where a row is unknown.
+/// Money by resource over all stages; `None` if a row is unknown.
 pub(super) fn costs(report: &Report) -> Option<String> {
     let mut bars: Vec<Bar> = Vec::new();
     for row in &report.ledger {
@@ -37,7 +39,7 @@ pub(super) fn costs(report: &Report) -> Option<String> {
     (!bars.is_empty()).then(|| chart::bars("Cost by item", &bars))
 }
 
-/// CO2e by stage and source.
+/// CO2e by stage and source; `None` if a part is unknown.
 pub(super) fn carbon(report: &Report) -> Option<String> {
     let mut bars = Vec::new();
     let mut enter = |name: &str, kg: Option<f64>| {
@@ -91,6 +93,7 @@ pub(super) fn payments(report: &Report) -> Option<String> {
     (data.columns.len() > 1).then(|| chart::columns(&data, &usd_short))
 }
 
+/// Money in short, thousands too.
 fn usd_short(value: f64) -> String {
     if value.abs() >= 1e3 && value.abs() < 1e6 {
         format!("{}K", flopcast_core::quantity::text::number(value / 1e3))
@@ -99,6 +102,7 @@ fn usd_short(value: f64) -> String {
     }
 }
 
+/// Payments by a number of months, capital and operating apart.
 fn periods(
     report: &Report,
     months: u32,

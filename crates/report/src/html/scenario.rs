@@ -45,6 +45,7 @@ pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
     }
 }
 
+/// The headline figures on tiles.
 fn summary(report: &Report) -> Markup {
     let tiles = headlines().filter_map(|figure| {
         let value = shown(report, figure)?;
@@ -74,6 +75,7 @@ fn quantity([number, unit]: &[String; 2]) -> Markup {
     html! { span .value { (number) " " span .unit { (unit) } } }
 }
 
+/// The pictures of the scenario; `None` if it has none.
 fn all_pictures(report: &Report) -> Option<Markup> {
     let costly = report.widest();
     let figures = [

@@ -16,6 +16,7 @@ fn scroll(name: &str, table: &Markup) -> Markup {
     html! { div .scroll tabindex="0" role="region" aria-label=(name) { (table) } }
 }
 
+/// Money in whole dollars, cents below a hundred.
 fn money(amount: f64) -> String {
     // Whole dollars for people; cents where they are all there is.
     if amount.abs() >= 100.0 { number(amount.round()) } else { number(amount) }
@@ -115,6 +116,7 @@ pub(super) fn figures(report: &Report) -> Markup {
     }
 }
 
+/// A figure's row; its derivation unfolds.
 fn figure_row(figure: &Figure) -> Markup {
     let (label, shown) = (figure.label(), figure.shown());
     let label = label.trim();

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::doc::{Cell, Doc, Grid};
 use crate::text::visible_lines;
 
-/// The rows of a document; several tables have an empty line between them.
+/// The rows of a document as CSV; several tables have an empty line between them.
 pub fn text(doc: &Doc) -> String {
     let grids: Vec<&Grid> = crate::render::json::grids(doc).collect();
     let tables = grids.into_iter().map(|grid| {
@@ -27,7 +27,7 @@ pub fn record<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
     out.text()
 }
 
-/// One row of cells.
+/// One row of cells, numbers with all their digits.
 pub fn row(cells: &[Cell]) -> String {
     let mut out = Writer::default();
     out.cells(cells);
@@ -51,6 +51,7 @@ impl Writer {
         let _ = self.0.write_record(cells.map(|cell| cell.into_owned().into_bytes()));
     }
 
+    /// Adds a row of cells.
     fn cells(&mut self, cells: &[Cell]) {
         let cells = cells.iter().map(|cell| match cell {
             Cell::Text(text) | Cell::Said { text, .. } => guarded(text),
@@ -59,14 +60,15 @@ impl Writer {
         let _ = self.0.write_record(cells.map(|cell| cell.into_owned().into_bytes()));
     }
 
-    /// The text so far.
+    /// The text that was written so far.
     pub(crate) fn text(self) -> String {
         let bytes = self.0.into_inner().unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
-/// A text that no spreadsheet computes. A number in words stays one, and a sign alone is none.
+/// A text that no spreadsheet takes for a formula (OWASP, CSV injection). A number in words stays
+/// one, and a sign alone is none.
 fn guarded(text: &str) -> Cow<'_, str> {
     let starts = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if !starts && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {

@@ -1,4 +1,5 @@
-//! Any document as a page; forecasts have one of their own with pictures of their figures.
+//! Any document as a page without scripts and without requests; forecasts have one of their own
+//! with pictures of their figures ([`crate::html`]).
 
 use flopcast_core::diagnostic::Result;
 use maud::{Markup, PreEscaped, html};
@@ -7,10 +8,10 @@ use crate::doc::{Block, Doc, Grid, Kind};
 use crate::html as page;
 use crate::text::visible;
 
-/// The document on a page of this template.
+/// The document in the template.
 ///
 /// # Errors
-/// A template without a place for the content.
+/// If the template has no place for the content.
 pub fn page(doc: &Doc, template: &str) -> Result<String> {
     let title = doc.title.as_deref().unwrap_or("flopcast");
     let content = html! {
@@ -23,10 +24,12 @@ pub fn page(doc: &Doc, template: &str) -> Result<String> {
     page::filled(template, title, &content)
 }
 
+/// The blocks, from top to bottom.
 fn blocks(blocks: &[Block]) -> Markup {
     html! { @for block in blocks { (self::block(block)) } }
 }
 
+/// One block as markup; texts are escaped by the template language.
 fn block(block: &Block) -> Markup {
     match block {
         Block::Title(text) => html! { h2 { (visible(text)) } },

@@ -4,10 +4,10 @@ use serde_json::{Map, Number, Value};
 
 use crate::doc::{Cell, Doc, Grid, Subject};
 
-/// The subject as JSON.
+/// The subject as JSON: its own schema, or the rows of its document.
 pub fn text(subject: &dyn Subject) -> String {
     let value = subject.json().unwrap_or_else(|| value(&subject.doc()));
-    format!("{value:#}\n")
+    crate::text::json(&value)
 }
 
 /// The rows that programs read: those meant for them, else those among the blocks.
@@ -35,6 +35,7 @@ pub fn rows(grid: &Grid) -> Value {
     Value::Array(grid.rows.iter().map(row).collect())
 }
 
+/// A cell as JSON: a number with all digits, `null` where there is none.
 fn cell(cell: &Cell) -> Value {
     match cell {
         Cell::Blank | Cell::Gap | Cell::Unknown => Value::Null,

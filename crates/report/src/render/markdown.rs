@@ -16,6 +16,7 @@ pub fn text(doc: &Doc) -> String {
     out
 }
 
+/// Writes the blocks with an empty line between them.
 fn blocks<'a>(all: impl Iterator<Item = &'a Block>, out: &mut String) {
     // A tag opens a comment, and lies right before what follows.
     let mut tight = true;
@@ -33,6 +34,7 @@ fn blocks<'a>(all: impl Iterator<Item = &'a Block>, out: &mut String) {
     }
 }
 
+/// Writes one block.
 fn block(block: &Block, out: &mut String) {
     let _ = match block {
         Block::Title(text) => writeln!(out, "# {}", inline(text)),
@@ -74,6 +76,7 @@ fn fenced(lines: &[String], out: &mut String) -> std::fmt::Result {
     writeln!(out, "{fence}")
 }
 
+/// Writes a grid as a table, quantities on the right; nothing for an empty one.
 fn table(grid: &Grid, out: &mut String) {
     if grid.is_empty() {
         return;

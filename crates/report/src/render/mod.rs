@@ -1,5 +1,8 @@
-//! Forms in which a document is read: one registry for `--format` and for the endings of files,
-//! and one renderer per form.
+//! Forms in which a document is read: one registry for `--format` and for the endings of files, and
+//! one renderer per form.
+//!
+//! A form is a row of [`FORMS`]: its name, its endings, what it can carry. Some forms carry
+//! forecasts alone (a workbook, FOCUS); all others carry every document.
 
 pub mod csv;
 pub mod html;
@@ -49,7 +52,7 @@ pub enum Carries {
     Forecasts,
 }
 
-/// A form with all that is known of it.
+/// A form of a document with its names and the content that it can carry.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
     /// The form.
@@ -64,6 +67,7 @@ pub struct Form {
     pub carries: Carries,
 }
 
+/// A row of the registry.
 const fn form(
     format: Format,
     name: &'static str,
@@ -112,7 +116,7 @@ pub const FORMS: &[Form] = &[
     form(Format::Xlsx, "xlsx", &[".xlsx"], Carries::Forecasts, "A workbook with live formulas"),
 ];
 
-/// How a document is set.
+/// The settings of a rendering.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
     /// Columns of a terminal.
@@ -180,6 +184,10 @@ impl Format {
     }
 }
 
+/// The picture of what moves the widest range of one scenario.
+///
+/// # Errors
+/// If there are several scenarios, or the scenario has no ranges.
 fn tornado(reports: &[Report]) -> Result<String> {
     let [report] = reports else {
         return Err(

@@ -1,4 +1,8 @@
-//! A document for a terminal: 80 columns, unless it is said to have more or fewer.
+//! A document as aligned text for a terminal: 80 columns, unless it has more or fewer.
+//!
+//! Columns keep their width where there is room; else columns of words are cut or wrapped, the
+//! widest first, and a table never runs over the edge unless its numbers alone do. Two columns of a
+//! quantity, the number and its unit, are aligned apart.
 
 use std::fmt::Write as _;
 
@@ -10,16 +14,16 @@ use tabled::settings::{Alignment, Padding, Style};
 use crate::doc::{Block, Cell, Column, Doc, Grid, Kind};
 use crate::text::{cut, length, visible, wrap};
 
-/// Columns of a terminal that does not say how many it has.
+/// The columns of a terminal whose width is not known.
 pub const WIDTH: usize = 80;
-/// Words are not cut below this.
+/// The width below which words are not cut.
 const LEAST: usize = 10;
-/// Spaces between two columns.
+/// The spaces between two columns.
 const GAP: usize = 2;
-/// Longer lines of prose are hard to read.
+/// The longest line of prose, since longer ones are hard to read.
 const LINE: usize = 78;
 
-/// The document as aligned text.
+/// The document as aligned text, `width` columns wide.
 pub fn text(doc: &Doc, width: usize) -> String {
     let mut out = String::new();
     let title = doc.title.clone().map(Block::Title);
@@ -56,6 +60,7 @@ fn stands_on(above: &Block, block: &Block) -> bool {
     }
 }
 
+/// One block as text.
 fn block(block: &Block, width: usize) -> String {
     let line = LINE.min(width.saturating_sub(2));
     let paragraph =
@@ -178,6 +183,7 @@ fn split(column: &Column) -> Vec<(Kind, usize)> {
     }
 }
 
+/// The cells of a row as text, quantities as number and unit.
 fn cells(grid: &Grid, row: &[Cell]) -> Vec<String> {
     let each = row.iter().zip(&grid.columns).flat_map(|(cell, column)| match (column.kind, cell) {
         (Kind::Quantities, Cell::Number { shown, unit, .. }) => {
@@ -190,6 +196,7 @@ fn cells(grid: &Grid, row: &[Cell]) -> Vec<String> {
     each.collect()
 }
 
+/// A heading with its unit on a second line, where the column is narrower than both.
 fn stacked(heading: &str, width: usize) -> String {
     match heading.rsplit_once(' ') {
         Some((words, unit)) if length(heading) > width => format!("{words}\n{unit}"),

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::backtest::errors;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
+/// The kinds of training run that have errors of their own.
 const KINDS: [&str; 3] = ["dense", "moe", "lora"];
 
 /// `docs/accuracy.md`: the proof of the shipped constants, and what they make of published
@@ -70,7 +71,7 @@ const DOCUMENT: &str = flopcast_data::ACCURACY;
 /// The error of one figure on runs that no fit had seen, as `docs/accuracy.md` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// The forecasts.
+    /// The figure that is forecast, in words.
     pub figure: String,
     /// Runs compared.
     pub runs: &'static str,
@@ -87,7 +88,7 @@ const SERVING: [(&str, &str); 3] = [
     ("`output_tokens_per_s`, offline", "throughput of a saturated service"),
 ];
 
-/// A document's statement of its own accuracy.
+/// The errors of the forecasts, for a document to state: those of `docs/accuracy.md`.
 pub fn statement() -> Vec<Statement> {
     let training = rows_under("### A model that the fit has not seen")
         .map(|(kind, cells)| (format!("training throughput, {kind} models"), cells));
@@ -103,7 +104,7 @@ pub fn statement() -> Vec<Statement> {
     rows.map(|(figure, [runs, median, p90])| Statement { figure, runs, median, p90 }).collect()
 }
 
-/// The first cells of the table after the line that starts so.
+/// The first cells of each row of the table that follows the line which starts so.
 fn rows_under(heading: &str) -> impl Iterator<Item = (&'static str, [&'static str; 3])> + use<'_> {
     DOCUMENT
         .lines()
@@ -149,7 +150,7 @@ impl Subject for Proof<Documented> {
         for (kind, folds) in &self.apart {
             let title = match *kind {
                 "device_new" => "A device that the fit has not seen",
-                "generation_new" => "A generation of devices that the fit has not seen",
+                "own_prior" => "A generation of devices known by microbenchmarks alone",
                 _ => "Sizes outside of those that the fit has seen",
             };
             let each = folds.iter().filter_map(|f| Some((f.name.clone(), Summary::of(&f.rows)?)));
@@ -171,6 +172,7 @@ impl Subject for Proof<Documented> {
     }
 }
 
+/// Median and P90 over the folds of a proof, before and after the fit.
 fn means(splits: &[FoldScore]) -> Grid {
     let numbers = ["median", "P90"].map(Column::numbers);
     let mut grid = Grid::new([Column::words("")].into_iter().chain(numbers));
@@ -183,6 +185,7 @@ fn means(splits: &[FoldScore]) -> Grid {
     grid
 }
 
+/// Errors by publisher and kind: a fold leaves out all rows of one publisher.
 fn publishers(folds: &[FoldScore]) -> Vec<(String, Summary)> {
     let mut lines = Vec::new();
     for fold in folds {
@@ -383,10 +386,12 @@ fn value(proof: &Proof<Documented>) -> Value {
     })
 }
 
+/// The rows that the folds left out.
 fn rows(folds: &[FoldScore]) -> Vec<&Scored> {
     folds.iter().flat_map(|fold| &fold.rows).collect()
 }
 
+/// Errors by kind of run; a kind without rows is left out.
 fn by_kind(scored: &[&Scored]) -> Vec<(String, Summary)> {
     let kinds = [KINDS.as_slice(), &["inference", "training"]].concat();
     by(scored, "kind", &kinds)

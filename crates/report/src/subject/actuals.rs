@@ -1,4 +1,5 @@
-//! Forecast beside fact.
+//! A forecast beside the actuals of logs: each item's ratio, and the factors that it is a product
+//! of.
 
 use flopcast_core::quantity::text::number;
 use flopcast_evidence::actuals::{Comparison, Item};
@@ -66,6 +67,7 @@ fn names(comparison: &Comparison) -> String {
     comparison.forms.iter().map(|form| form.name()).collect::<Vec<_>>().join(", ")
 }
 
+/// Actual / forecast; `None` where either is unknown or the forecast is zero.
 fn ratio(item: &Item) -> Option<f64> {
     Some(item.actual? / item.forecast.filter(|forecast| *forecast > 0.0)?)
 }

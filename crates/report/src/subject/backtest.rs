@@ -1,4 +1,5 @@
-//! Errors on published figures.
+//! Errors of forecasts on published figures: predicted / measured - 1 by figure and group, with the
+//! share of rows within their 80 % interval.
 
 use flopcast_evidence::backtest::score::{Scored, Summary};
 use flopcast_evidence::backtest::{Backtest, Kind};

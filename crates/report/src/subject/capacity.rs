@@ -1,4 +1,5 @@
-//! A sized service: latencies beside their bounds, then the forecast of its fleet.
+//! A sized service: latencies beside their bounds, the reason for the size of the fleet, then the
+//! forecast of that fleet.
 
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Id, Key};
@@ -13,7 +14,7 @@ use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 use crate::fact::{self, Fact};
 use crate::{Load, Report};
 
-/// The forecast of the fleet with the simulated percentiles among its figures.
+/// The report of the fleet's forecast, with the simulated percentiles among its figures.
 pub fn report(scenario: &Scenario, capacity: &Capacity) -> Report {
     let mut report = Report::new(scenario, &capacity.estimate, capacity.forecast.predicted());
     let engine = match &capacity.engaged {
@@ -151,6 +152,7 @@ fn service(capacity: &Capacity) -> Vec<Block> {
     doc.blocks
 }
 
+/// The heading over the latencies: the rate at which they were simulated.
 fn title(capacity: &Capacity) -> String {
     format!("Latency at the peak, {} per replica", text::show(capacity.found.planned_rate))
 }
@@ -162,7 +164,7 @@ fn groups(capacity: &Capacity) -> Vec<(Option<&str>, ClassReport)> {
     std::iter::once(all).chain(classes.map(|(n, it)| (Some(n.as_str()), it.clone()))).collect()
 }
 
-/// Latencies by percentile, and the SLO.
+/// Latencies by percentile beside their bounds, for all requests and by class.
 fn latencies(capacity: &Capacity) -> Grid {
     let numbers = ["mean", "P50", "P90", "P95", "P99", "SLO"].map(Column::numbers);
     let mut grid = Grid::new([Column::prose("")].into_iter().chain(numbers));
@@ -195,7 +197,8 @@ fn latencies(capacity: &Capacity) -> Grid {
     grid
 }
 
-/// The cache of one engine beside the need of its load; nothing for networks without a cache.
+/// The memory of one engine: weights, cache, and the need of its load; empty for networks without a
+/// cache.
 fn memory(capacity: &Capacity) -> Grid {
     let columns = [Column::words("what"), Column::numbers("how much")];
     let mut grid = Grid::new(columns.map(|column| column.headed("")));

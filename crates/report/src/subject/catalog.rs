@@ -46,7 +46,8 @@ impl Table {
     ];
 }
 
-/// The rows of a table, or what tables there are.
+/// The rows of a table of the catalog, or the list of tables. `purchase` chooses the terms of
+/// prices.
 pub fn list(
     catalog: &Catalog,
     table: Option<Table>,
@@ -67,7 +68,7 @@ pub fn list(
     }
 }
 
-/// A document that is one table.
+/// A document that is one table, without a title.
 pub fn listing(grid: Grid) -> Doc {
     Doc { blocks: vec![Block::Grid(grid)], ..Doc::default() }
 }
@@ -108,6 +109,7 @@ pub fn number(value: Option<f64>) -> Cell {
     value.map_or(Cell::Gap, |value| Cell::number(tidy(value)))
 }
 
+/// A date to the precision that the catalog knows it; a gap without one.
 fn date(date: Option<AsOf>) -> Cell {
     text(date.map(|date| date.to_string()).unwrap_or_default())
 }
@@ -133,6 +135,7 @@ const LISTED: &[(&str, &str)] = &[
     ("sources", "sources.csv"),
 ];
 
+/// The list of tables: rows, sources, and the date of the newest fact.
 fn tables(catalog: &Catalog, today: Option<NaiveDate>) -> Grid {
     let rows = catalog.doctor(today.unwrap_or_default()).into_iter().map(|table| {
         let newest = table.sources.iter().filter_map(|s| s.newest).max();
@@ -148,6 +151,7 @@ fn tables(catalog: &Catalog, today: Option<NaiveDate>) -> Grid {
     grid(&["list", "table", "rows", "sources", "newest"], rows)
 }
 
+/// The devices with peaks, memory, links, power.
 fn accelerators(catalog: &Catalog) -> Grid {
     let rows = catalog.accelerators().map(|device| {
         let peak = |precision| {
@@ -182,6 +186,7 @@ fn accelerators(catalog: &Catalog) -> Grid {
     )
 }
 
+/// The rents on the given terms in USD/h, as the lists state them and per device.
 fn prices(catalog: &Catalog, purchase: Purchase) -> Grid {
     let mut rows: Vec<&Price> = catalog.prices().filter(|p| p.sells(purchase)).collect();
     let newest_first = |p: &&Price| std::cmp::Reverse(p.citation.as_of);
@@ -216,6 +221,7 @@ fn prices(catalog: &Catalog, purchase: Purchase) -> Grid {
     )
 }
 
+/// The providers with the number of their regions, prices and devices.
 fn providers(catalog: &Catalog) -> Grid {
     let rows = catalog.providers().into_iter().map(|provider| {
         let prices = || catalog.prices().filter(move |p| p.provider == provider);
@@ -233,6 +239,7 @@ fn providers(catalog: &Catalog) -> Grid {
     grid(&["provider", "regions", "prices", "accelerators", "newest_price"], rows)
 }
 
+/// The regions with intensities by basis in gCO2e/kWh, PUE, WUE and electricity in USD/kWh.
 fn regions(catalog: &Catalog) -> Grid {
     let rows = catalog.regions().map(|region| {
         let intensity = |basis| value(region.grid(basis).map(|grid| &grid.intensity), G_PER_KWH);
@@ -264,6 +271,7 @@ fn regions(catalog: &Catalog) -> Grid {
     )
 }
 
+/// The annual intensities of countries and states in gCO2e/kWh.
 fn zones(catalog: &Catalog) -> Grid {
     let rows = catalog.zones().flat_map(|zone| {
         catalog.grid_series(&zone.code).into_iter().map(|(year, entry)| {
@@ -280,6 +288,7 @@ fn zones(catalog: &Catalog) -> Grid {
     grid(&["zone", "name", "kind", "year", "g_per_kwh", "basis"], rows)
 }
 
+/// The hosted models with prices in USD per million tokens.
 fn api(catalog: &Catalog) -> Grid {
     let rows = catalog.api_prices().map(|price| {
         vec![
@@ -304,6 +313,7 @@ fn api(catalog: &Catalog) -> Grid {
     )
 }
 
+/// The purchase prices of devices in USD.
 fn purchases(catalog: &Catalog) -> Grid {
     let devices = catalog.accelerators().map(|a| a.id.as_str()).chain([""]);
     let rows = devices.flat_map(|id| catalog.purchases(id)).map(|bought| {
@@ -318,6 +328,7 @@ fn purchases(catalog: &Catalog) -> Grid {
     grid(&["accelerator", "product", "usd_per_device", "as_of"], rows)
 }
 
+/// The candidates for assumptions, with their range.
 fn defaults(catalog: &Catalog) -> Grid {
     let rows = catalog.defaults().map(|default| {
         vec![
@@ -331,6 +342,7 @@ fn defaults(catalog: &Catalog) -> Grid {
     grid(&["id", "low", "value", "high", "as_of"], rows)
 }
 
+/// The publications with date and licence.
 fn sources(catalog: &Catalog) -> Grid {
     let rows = catalog.sources().map(|source| {
         vec![text(&source.id), text(&source.title), date(source.as_of), text(&source.licence)]
@@ -399,6 +411,7 @@ fn facts(cards: &[Card]) -> Grid {
     grid(&["name", "fact", "value", "source", "as_of"], rows)
 }
 
+/// A card as JSON: text by label, quantities with value, unit and source.
 fn card_json(card: &Card) -> Value {
     let facts: Vec<Value> = card
         .facts
@@ -424,7 +437,7 @@ fn card_json(card: &Card) -> Value {
     })
 }
 
-/// How old the facts of each table are, and where its gaps are.
+/// The age of each table's facts by source, and the gaps of each table.
 #[derive(Clone, Debug)]
 pub struct Checkup {
     /// The day from which ages count.

@@ -11,6 +11,7 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:+.1} %", 100.0 * share)
 }
 
+/// One side of a comparison as a cell.
 fn told(value: Side) -> Cell {
     match value {
         Side::Absent => Cell::Blank,
@@ -71,6 +72,7 @@ pub(super) fn inputs(it: &Comparison) -> Grid {
     grid
 }
 
+/// The remark on how the effect of an input is to be read.
 const ALONE: &str = "The effect of an input is what the figure would lack without this one change; \
                      effects of inputs that multiply do not add up to the whole.";
 
@@ -92,6 +94,7 @@ pub(super) fn notes(it: &Comparison) -> Vec<String> {
     notes
 }
 
+/// The document of a comparison: names, figures, inputs, notes.
 fn document(it: &Comparison) -> Doc {
     let [before, after] = &it.names;
     let mut doc = Doc::default();
@@ -139,6 +142,7 @@ impl Subject for Vec<Comparison> {
     }
 }
 
+/// The JSON of one comparison: the other side's name, the figures that differ, the inputs.
 fn other(it: &Comparison) -> Value {
     let lines: Vec<_> = it.lines.iter().map(line).collect();
     let effects = |change: &InputChange| {
@@ -163,6 +167,7 @@ fn other(it: &Comparison) -> Value {
     json!({"after": it.names[1], "lines": lines, "same": it.same, "inputs": inputs})
 }
 
+/// The JSON of a figure that differs.
 fn line(line: &Line) -> Value {
     let mut value = json!({
         "mark": line.mark().to_string(),

@@ -1,4 +1,5 @@
-//! A model before and after compression.
+//! A model before and after compression, or a student beside its teacher: parameters, bytes, FLOPs,
+//! least time, and the layers that save most.
 
 use flopcast_core::model::compress::{Compressed, Take, Target};
 use flopcast_core::model::{AttentionCount, Layer, Role};
@@ -25,7 +26,7 @@ pub struct Comparison<'a> {
     pub distilled: bool,
 }
 
-/// Sums of one side.
+/// The sums of one side of a group.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     flops: Flop,
@@ -36,6 +37,7 @@ struct Sum {
 }
 
 impl Sum {
+    /// Adds a layer.
     fn add(&mut self, take: &Take) {
         self.flops += take.flops.total();
         self.parameters += take.parameters;
@@ -46,10 +48,12 @@ impl Sum {
 }
 
 impl Comparison<'_> {
+    /// The costs of the layers of a side on the target.
     fn takes(&self, side: &Compressed) -> Vec<Take> {
         side.takes(self.attention, self.target.map(|(_, target)| target))
     }
 
+    /// The sums over all layers of a side.
     fn sum(&self, side: &Compressed) -> Sum {
         let mut sum = Sum::default();
         self.takes(side).iter().for_each(|take| sum.add(take));
@@ -109,6 +113,7 @@ impl Comparison<'_> {
     }
 }
 
+/// The relative change between two sums; blank where there was nothing before.
 fn change(before: f64, after: f64) -> Cell {
     if before <= 0.0 {
         return Cell::Blank;
@@ -118,10 +123,12 @@ fn change(before: f64, after: f64) -> Cell {
     Cell::shown(share, if same { "same".to_owned() } else { format!("{:+.1}%", 100.0 * share) })
 }
 
+/// FLOPs with an SI prefix.
 fn flops(flops: Flop) -> Cell {
     Cell::shown(flops.stored(), show_flops(flops))
 }
 
+/// The table of totals before and after.
 fn totals(it: &Comparison<'_>) -> Grid {
     let (before, after) = (it.sum(it.before), it.sum(it.after));
     let products = |side: &Compressed| side.forward(it.attention).matmul;
@@ -154,6 +161,7 @@ fn totals(it: &Comparison<'_>) -> Grid {
     grid
 }
 
+/// The table of groups of layers before and after.
 fn groups(it: &Comparison<'_>) -> Grid {
     let mut numbers = vec!["FLOP", "after", "weights", "after"];
     if it.target.is_some() {
@@ -177,6 +185,7 @@ fn groups(it: &Comparison<'_>) -> Grid {
     grid
 }
 
+/// The document of one comparison.
 fn document(it: &Comparison<'_>) -> Doc {
     let mut doc = Doc::default();
     doc.push(Block::Caption(title(it)));
@@ -226,6 +235,7 @@ impl Subject for Vec<Comparison<'_>> {
     }
 }
 
+/// The heading: the model, the settings, the input and the device.
 fn title(it: &Comparison<'_>) -> String {
     let (before, after) = (&it.before.model, &it.after.model);
     let what = if it.distilled {
@@ -238,6 +248,7 @@ fn title(it: &Comparison<'_>) -> String {
     format!("{what}; {} from {}{on}", input_words(after), it.before.precision)
 }
 
+/// The largest savings, and what the comparison leaves out.
 fn notes(it: &Comparison<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let savings = it.savings();

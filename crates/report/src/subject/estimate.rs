@@ -29,8 +29,8 @@ impl Subject for Vec<Report> {
     }
 }
 
-/// One row per figure and per row of the ledger: scenario, path, and the value, `unknown` or
-/// `never`.
+/// The figures and the rows of the ledger as records: scenario, path, and the value, which may be
+/// unknown or never reached.
 pub(crate) fn rows(reports: &[Report]) -> Grid {
     let words = ["scenario", "figure"].map(Column::words);
     let mut grid = Grid::new(words.into_iter().chain([Column::numbers("value")]));
@@ -98,12 +98,13 @@ fn cell(figure: &Figure, shown: String, unit: String) -> Cell {
     }
 }
 
+/// The facts of a section as label and text.
 fn facts(report: &Report, section: Section) -> Vec<(String, String)> {
     let said = report.facts_of(section);
     said.map(|fact| (fact.declared.label.to_owned(), fact.shown())).collect()
 }
 
-/// Years that fit side by side.
+/// The most years that stand side by side.
 const BESIDE: usize = 3;
 
 /// A row per figure of some years, a column per year.
@@ -144,7 +145,7 @@ fn ranges(report: &Report) -> Grid {
     grid
 }
 
-/// Bars of what each factor alone does to a figure, P10 to P90.
+/// Bars of what each factor alone does to a figure between its P10 and its P90, for a terminal.
 fn tornado(interval: &Interval) -> Vec<String> {
     let ends = |pick: fn(f64, f64) -> f64, start: f64| {
         interval.swings.iter().fold(start, |end, swing| pick(pick(end, swing.low), swing.high))

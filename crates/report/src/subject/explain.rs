@@ -1,4 +1,4 @@
-//! Why a figure is what it is, or how every figure comes about.
+//! The derivation of a figure as a tree, or the formulas of all figures.
 
 use flopcast_core::estimate::Figure;
 use serde_json::Value;
@@ -49,6 +49,7 @@ impl Subject for Derivations<'_> {
     }
 }
 
+/// The formula of a figure, or the reason why it has no value.
 fn how(figure: &Figure) -> String {
     match (figure.step(), figure.unknown()) {
         (Some(step), _) => step.formula(),

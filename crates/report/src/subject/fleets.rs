@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
-/// Obstacles that a reader gets.
+/// The most obstacles that the table shows.
 const OBSTACLES: usize = 8;
 
 /// The result of every fleet of a space.
@@ -18,21 +18,31 @@ pub struct Fleets<'a> {
     pub space: &'a Space<'a>,
     /// The verdicts.
     pub choice: &'a Choice,
+    /// The last axis is of layouts, searched for every combination of the others.
+    pub searched: bool,
+}
+
+impl Fleets<'_> {
+    /// Combinations of which a reader gets the best.
+    fn together(&self) -> u64 {
+        let last = self.space.axes().last().filter(|_| self.searched);
+        last.map_or(1, |axis| axis.choices.len() as u64)
+    }
 }
 
 impl Subject for Fleets<'_> {
     fn doc(&self) -> Doc {
-        let Self { name, space, choice } = self;
+        let Self { name, space, choice, .. } = self;
         let mut doc = Doc { rows: Some(rows(space, choice)), ..Doc::titled(*name) };
         doc.push(Block::Section("Fleets that keep the SLO, first year".to_owned()));
         doc.push_some(Block::List(best(space, choice)));
-        let grid = grid(space, choice);
+        let grid = grid(space, choice, self.together());
         doc.push(if grid.is_empty() {
             Block::List(vec!["none".to_owned()])
         } else {
             Block::Grid(grid)
         });
-        let mut others = rest(space, choice);
+        let mut others = rest(space, choice, self.together());
         if others.len() > OBSTACLES + 1 {
             let more = others.split_off(OBSTACLES + 1);
             others.push(format!("and {} more", more.len()));
@@ -48,40 +58,34 @@ impl Subject for Fleets<'_> {
     }
 }
 
-/// The best in each respect, a line each.
+/// The best in each respect, a line each, and the next cheapest.
 fn best(space: &Space<'_>, choice: &Choice) -> Vec<String> {
+    let name = |at: u64| space.labels(at).collect::<Vec<_>>().join(", ");
     let best = [
         ("cheapest", choice.cheapest),
         ("greenest", choice.greenest),
         ("smallest", choice.smallest),
     ];
-    best.into_iter()
-        .filter_map(|(title, at)| {
-            let labels: Vec<_> = space.labels(at?).collect();
-            Some(format!("{title}: {}", labels.join(", ")))
-        })
-        .collect()
+    let mut lines: Vec<String> = best
+        .into_iter()
+        .filter_map(|(title, at)| Some(format!("{title}: {}", name(at?))))
+        .collect();
+    let cost = |at: u64| choice.at(at)?.merits.cost_usd;
+    let least = choice.cheapest.and_then(cost);
+    let others = choice.best_of_each(1).into_iter().filter(|(at, _)| Some(*at) != choice.cheapest);
+    let next = others.take(1).find_map(|(at, it)| Some((at, it.merits.cost_usd? / least? - 1.0)));
+    if let Some((at, more)) = next {
+        lines.push(format!("next: {}, {:+.0} %", name(at), 100.0 * more));
+    }
+    lines
 }
 
-fn grid(space: &Space<'_>, choice: &Choice) -> Grid {
+/// The fleets that are best in some respect, with rate, devices, cost and carbon.
+fn grid(space: &Space<'_>, choice: &Choice, together: u64) -> Grid {
     let names = space.axes().iter().map(|axis| axis.name.rsplit('.').next().unwrap_or_default());
     let columns = ["rate/s", "devices", "USD", "kgCO2e"].map(Column::numbers);
     let mut grid = Grid::new(names.map(Column::words).chain(columns));
-    let mut sized: Vec<_> = choice
-        .verdicts
-        .iter()
-        .zip(0_u64..)
-        .filter_map(|(verdict, at)| match verdict {
-            Verdict::Sized(sized) => Some((at, sized)),
-            _ => None,
-        })
-        .collect();
-    let key = |merits: &Merits| (merits.cost_usd.unwrap_or(f64::INFINITY), merits.devices);
-    sized.sort_by(|(_, a), (_, b)| {
-        let (a, b) = (key(&a.merits), key(&b.merits));
-        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
-    });
-    for (at, sized) in sized {
+    for (at, sized) in choice.best_of_each(together) {
         let merits = sized.merits;
         grid.push(space.labels(at).map(Cell::from).chain([
             Cell::number(sized.rate.value),
@@ -115,7 +119,7 @@ fn rows(space: &Space<'_>, choice: &Choice) -> Grid {
 }
 
 /// The fleets that are not in the table.
-fn rest(space: &Space<'_>, choice: &Choice) -> Vec<String> {
+fn rest(space: &Space<'_>, choice: &Choice, together: u64) -> Vec<String> {
     let beaten = choice.verdicts.iter().filter(|it| matches!(it, Verdict::Beaten(_))).count();
     let mut lines = Vec::new();
     if beaten > 0 {
@@ -123,9 +127,17 @@ fn rest(space: &Space<'_>, choice: &Choice) -> Vec<String> {
             "{beaten} not simulated: their bound is behind the best in devices, cost and carbon"
         ));
     }
-    for (verdict, at) in choice.verdicts.iter().zip(0_u64..) {
-        if let Verdict::Infeasible(why) = verdict {
-            lines.push(format!("{}: {why}", space.labels(at).collect::<Vec<_>>().join(", ")));
+    let verdicts = choice.verdicts.chunks(together.max(1) as usize);
+    for (group, first) in verdicts.zip((0_u64..).step_by(together.max(1) as usize)) {
+        // One layout that is possible stands for all.
+        let why = group.iter().map(|it| match it {
+            Verdict::Infeasible(why) => Some(why),
+            _ => None,
+        });
+        if let Some(why) = why.collect::<Option<Vec<_>>>().and_then(|all| all.last().copied()) {
+            let axes = space.axes().len() - usize::from(together > 1);
+            let labels: Vec<_> = space.labels(first).take(axes).collect();
+            lines.push(format!("{}: {why}", labels.join(", ")));
         }
     }
     lines

@@ -1,4 +1,7 @@
 //! The subjects of documents: one file each, which builds a [`crate::doc::Doc`].
+//!
+//! A subject has a table for people, rows for programs and, where programs rely on it, a JSON with
+//! a schema of its own (`flopcast.sweep/1`). It knows no form.
 
 pub mod accuracy;
 pub mod actuals;

@@ -1,4 +1,8 @@
-//! The document of an architecture.
+//! The document of an architecture: parameters, FLOPs, bytes and, with a device, the least time of
+//! each group of layers.
+//!
+//! FLOPs are those of the counts in [`flopcast_core::model`]; a multiply-accumulate is two. The
+//! least time is the roofline's, max(FLOPs / peak, bytes / bandwidth), summed over layers.
 
 use flopcast_core::model::roofline::{Bound, Device};
 use flopcast_core::model::{AttentionCount, Decode, Flops, Layer, Model, Part, Role, roofline};
@@ -9,7 +13,7 @@ use serde_json::{Value, json};
 use super::scatter::{self, Plot};
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
-/// A model with what the user wants to know of it.
+/// A model with the settings of its document.
 #[derive(Clone, Debug)]
 pub struct ModelReport<'a> {
     /// The model.
@@ -30,7 +34,7 @@ pub struct ModelReport<'a> {
     pub decode: Option<Decode>,
 }
 
-/// The rank of a model among others by a score.
+/// The rank of a model among others by a score of the user's.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing<'a> {
     /// The name of the score.
@@ -85,7 +89,7 @@ impl Subject for Models<'_> {
     }
 }
 
-/// A row of the table: layers of one role and kind, or one layer.
+/// A row of the table: the layers of one role and kind, or one layer.
 struct Row {
     name: String,
     flops: Flops,
@@ -96,6 +100,7 @@ struct Row {
 }
 
 impl ModelReport<'_> {
+    /// The sums over some layers, with their least time on the device.
     fn row(&self, name: String, layers: &[&Layer]) -> Row {
         let element = self.precision.size();
         let bounds: Vec<Bound> = match self.device {
@@ -116,7 +121,7 @@ impl ModelReport<'_> {
         }
     }
 
-    /// A row per role and kind, or per layer.
+    /// The rows of the table: one per role and kind, or per layer, in the order of a forward pass.
     fn rows(&self) -> Vec<Row> {
         let layers = self.model.layers.iter().filter(|layer| layer.count > 0);
         if self.layers {
@@ -143,7 +148,7 @@ impl ModelReport<'_> {
             .collect()
     }
 
-    /// The bytes of all weights.
+    /// Bytes of all weights, as stored or in the format of the run.
     fn weights(&self) -> Data {
         let element = self.precision.size();
         let model = self.model;
@@ -161,12 +166,12 @@ impl ModelReport<'_> {
         }
     }
 
-    /// FLOPs that the shares refer to.
+    /// The FLOPs that shares refer to: forward, or forward and backward for training.
     fn counted(&self, row: &Row) -> Flop {
         if self.training { row.flops.total() + row.backward.total() } else { row.flops.total() }
     }
 
-    /// The least time of one forward pass.
+    /// The least time of one forward pass; `None` without a device.
     pub fn time_bound(&self) -> Option<Time> {
         self.device?;
         Some(self.rows().iter().filter_map(|row| row.bound).map(|(time, _)| time).sum())
@@ -178,7 +183,7 @@ pub(super) fn group_name(role: Role, kind: &str) -> String {
     if role.name() == kind { kind.to_owned() } else { format!("{} {kind}", role.name()) }
 }
 
-/// The input in words.
+/// The input in words: batch, sequence, images.
 pub(super) fn input_words(model: &Model) -> String {
     let input = &model.input;
     let mut parts = vec![format!("batch {}", input.batch)];
@@ -187,6 +192,8 @@ pub(super) fn input_words(model: &Model) -> String {
     parts.extend(input.image_size.map(|n| format!("image {n} x {n}")));
     parts.extend(input.images.map(|n| format!("{n} images")));
     parts.extend(input.frames.map(|n| format!("{n} frames")));
+    parts.extend(input.steps.map(|n| format!("{n} steps")));
+    parts.extend(input.guided.filter(|guided| *guided).map(|_| "guided".to_owned()));
     parts.extend(input.sound.map(|n| format!("{} s of sound", number(n as f64 / 1e3))));
     parts.join(", ")
 }
@@ -213,11 +220,12 @@ fn alone(report: &ModelReport<'_>) -> Doc {
     doc
 }
 
+/// FLOPs with an SI prefix and a unit behind.
 fn flops(flops: Flop, unit: &str) -> Cell {
     Cell::shown(flops.stored(), show_flops(flops) + unit)
 }
 
-/// One token of an answer.
+/// The table of one token of an answer: what it computes and reads.
 fn decoded(report: &ModelReport<'_>, token: &Decode) -> Grid {
     let precision = report.precision.name();
     let mut grid = Grid::new([Column::words(""), Column::numbers(""), Column::words("")]);
@@ -237,8 +245,10 @@ fn decoded(report: &ModelReport<'_>, token: &Decode) -> Grid {
     grid
 }
 
+/// The remark beside multiply-accumulates, which papers and libraries often call FLOPs.
 const MACS: &str = "what papers often call FLOPs";
 
+/// The table of totals: parameters, FLOPs, weights, activations, least time.
 fn totals(report: &ModelReport<'_>) -> Grid {
     let model = report.model;
     let parameters = model.parameters();
@@ -289,6 +299,11 @@ fn totals(report: &ModelReport<'_>) -> Grid {
         line("backward FLOPs, matmul", flops(backward.matmul, ""), &ratio);
         let sum = forward.matmul + backward.matmul;
         line("training FLOPs, matmul", flops(sum, ""), "forward + backward");
+        if ahead > 0 {
+            let model = model.with_ahead();
+            let all = (model.forward(report.attention) + model.backward(report.attention)).matmul;
+            line("  with MTP layers", flops(all, ""), "where they train, with the head again");
+        }
     }
     if let (Some((name, _)), Some(time)) = (report.device, report.time_bound()) {
         let roofline = format!("roofline of {name}, {}", report.precision);
@@ -297,6 +312,7 @@ fn totals(report: &ModelReport<'_>) -> Grid {
     grid
 }
 
+/// The table of layers by role and kind, with the share of each.
 fn groups(report: &ModelReport<'_>) -> Grid {
     let rows = report.rows();
     let total: Flop = rows.iter().map(|row| report.counted(row)).sum();
@@ -324,7 +340,7 @@ fn groups(report: &ModelReport<'_>) -> Grid {
     grid
 }
 
-/// The few layers that most FLOPs are spent in.
+/// A sentence with the few layers that take most FLOPs; `None` where every layer has a row anyhow.
 fn hot_spots(report: &ModelReport<'_>) -> Option<String> {
     if report.layers {
         return None;
@@ -339,6 +355,7 @@ fn hot_spots(report: &ModelReport<'_>) -> Option<String> {
     (!hot.is_empty()).then(|| format!("hot spots: {}", hot.join(", ")))
 }
 
+/// Remarks: parts that were not counted, assumptions, warnings.
 fn notes(model: &Model) -> impl Iterator<Item = String> {
     let unresolved = model.unresolved.iter();
     let unresolved =
@@ -361,7 +378,7 @@ pub fn show_flops(flops: Flop) -> String {
     }
 }
 
-/// A share in percent; nothing where it is of nothing.
+/// A share in percent; blank if the whole is zero.
 pub(super) fn percent(share: f64) -> Cell {
     if share.is_finite() { Cell::percent(share) } else { Cell::Blank }
 }
@@ -514,7 +531,12 @@ fn value(report: &ModelReport<'_>) -> Value {
     });
     let (ahead, with_copies) = model.ahead_parameters();
     if ahead > 0 {
-        value["mtp"] = json!({"parameters": ahead, "with_copies": with_copies});
+        let forward: Flops = model.ahead.iter().map(|it| it.forward(report.attention)).sum();
+        value["mtp"] = json!({
+            "parameters": ahead,
+            "with_copies": with_copies,
+            "forward_flops_matmul": forward.matmul.value,
+        });
     }
     if let Some(token) = &report.decode {
         value["decode"] = json!({

@@ -1,4 +1,5 @@
-//! The best within limits.
+//! The best combinations within limits, how each is run, and which limits stand in the way of
+//! others.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,7 @@ pub struct Found<'a> {
     pub answer: &'a Answer,
 }
 
+/// The remark that prices are no offers.
 const LIST_PRICES: &str = "Prices are list prices: a price is not availability, and large orders \
                            are negotiated.";
 
@@ -65,6 +67,7 @@ impl Subject for Found<'_> {
 }
 
 impl Found<'_> {
+    /// The best combinations for people: the last word of each axis, and the columns asked for.
     fn grid(&self) -> Grid {
         let axes = self.space.axes().iter();
         let axes = axes.map(|axis| axis.name.rsplit('.').next().unwrap_or_default());
@@ -76,6 +79,7 @@ impl Found<'_> {
         self.cells(self.space.axes().iter().map(|axis| axis.name.as_str()), Cell::number)
     }
 
+    /// A row per kept combination, the best first, with numbers as `show` makes them.
     fn cells<'n>(&self, axes: impl Iterator<Item = &'n str>, show: fn(f64) -> Cell) -> Grid {
         let keys = self.answer.columns.iter().map(|aim| Column::numbers(&aim.key));
         let mut grid = Grid::new(axes.map(Column::words).chain(keys));
@@ -87,7 +91,7 @@ impl Found<'_> {
     }
 }
 
-/// How each is run, one fact for those that are run alike; and what is unknown of their starts.
+/// How a combination is run: layout, start, end.
 fn plans(plans: &[Plan]) -> (Vec<(String, String)>, Vec<String>) {
     let mut alike: Vec<(String, Vec<String>)> = Vec::new();
     for (words, number) in plans.iter().map(plan).zip(1..) {
@@ -103,6 +107,7 @@ fn plans(plans: &[Plan]) -> (Vec<(String, String)>, Vec<String>) {
     (how.collect(), unknown.into_iter().map(|why| format!("unknown: {why}")).collect())
 }
 
+/// How a combination is run: layout, start, end.
 fn plan(plan: &Plan) -> String {
     let layout = plan.layout.map(|layout| format!("{layout}"));
     let start = match (&plan.best_start, plan.start) {
@@ -155,6 +160,7 @@ fn binding(space: &Space<'_>, limits: &[Limit], answer: &Answer) -> Vec<String> 
     lines
 }
 
+/// A reason with the number of combinations that it excludes.
 fn left_out((why, count): &(String, u64)) -> String {
     format!("{why} ({} combinations)", number(*count as f64))
 }

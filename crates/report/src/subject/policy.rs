@@ -35,6 +35,7 @@ impl Checked {
 /// The tag by which a comment is found again, to be replaced.
 pub const TAG: &str = "<!-- flopcast:check -->";
 
+/// The verdict in a word: kept, broken, warned, waived, unknown.
 fn word(verdict: &Verdict) -> &'static str {
     match (verdict.outcome, verdict.level) {
         (Outcome::Kept, _) => "kept",
@@ -47,6 +48,7 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
+/// The bounds that were checked, with the figure's value before and now.
 fn grid(findings: &Findings) -> Grid {
     let words = ["", "figure", "limit"].map(Column::words);
     let numbers = ["value", "before", "over"].map(Column::numbers);
@@ -131,10 +133,12 @@ fn lock_note(rows: &[String]) -> Option<String> {
     })
 }
 
+/// The document of one scenario: the sentence, the bounds, the reasons, the changes.
 fn document(it: &Checked) -> Doc {
     let mut doc = Doc::default();
-    let (name, text) = (format!("flopcast: {}", it.name), sentence(it) + ".");
-    doc.push(Block::Lead { name, text });
+    // The verdict comes before any word of the scenario, which may read like one.
+    doc.push(Block::Lead { name: "flopcast".to_owned(), text: sentence(it) + "." });
+    doc.push(Block::Caption(it.name.clone()));
     doc.push_some(Block::Grid(grid(&it.findings)));
     let assumed = it.findings.assumed.iter();
     let assumed = assumed.map(|name| format!("ASSUMED, and the policy wants it given: {name}"));

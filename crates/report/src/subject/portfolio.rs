@@ -1,4 +1,4 @@
-//! A budget of many scenarios.
+//! A budget of many scenarios: each with its figures, sums by tag, and the cash flow by year.
 
 use flopcast_study::aim::Aim;
 use flopcast_study::portfolio::{AIMS, Entry, Sum, Values, by, total};
@@ -15,16 +15,20 @@ pub struct Portfolio<'a> {
     pub tags: &'a [&'a str],
 }
 
+/// The remark on sums of which a part is unknown.
 const UNKNOWN: &str = "A sum is unknown where one of its scenarios is; \"of\" is what is known.";
 
+/// The keys of the figures that are added up.
 fn keys() -> [String; AIMS.len()] {
     AIMS.map(|aim| Aim::read(aim).key)
 }
 
+/// A column per figure that is added up.
 fn figures() -> impl Iterator<Item = Column> {
     keys().into_iter().map(Column::numbers)
 }
 
+/// The cells of a sum; one with an unknown part shows what is known of it.
 fn sums(sum: &Sum) -> impl Iterator<Item = Cell> {
     sum.values.into_iter().zip(sum.known).map(|(value, known)| match value {
         Some(value) => Cell::short(value),
@@ -32,6 +36,7 @@ fn sums(sum: &Sum) -> impl Iterator<Item = Cell> {
     })
 }
 
+/// The table of scenarios.
 fn scenarios(entries: &[Entry]) -> Grid {
     let mut grid = Grid::new(["scenario", "file"].map(Column::words).into_iter().chain(figures()));
     for entry in entries {
@@ -44,6 +49,7 @@ fn scenarios(entries: &[Entry]) -> Grid {
     grid
 }
 
+/// The table of sums by the values of a tag.
 fn groups(entries: &[Entry], tag: &str) -> Grid {
     let heading = [Column::words(tag), Column::numbers("scenarios")];
     let mut grid = Grid::new(heading.into_iter().chain(figures()));

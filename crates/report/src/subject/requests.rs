@@ -5,6 +5,7 @@ use flopcast_core::serving::simulator::Record;
 
 use crate::render::csv::Writer;
 
+/// The columns.
 const HEADING: [&str; 11] = [
     "id",
     "class",

@@ -33,16 +33,18 @@ pub struct Plot<'a> {
     pub show_cost: fn(f64) -> String,
 }
 
+/// Columns and rows of the plot on a terminal.
 const COLUMNS: usize = 66;
 const ROWS: usize = 18;
 
-/// The position of values between the least and the greatest, with a margin on either side.
+/// The range of an axis, with a margin on either side.
 struct Scale {
     low: f64,
     high: f64,
 }
 
 impl Scale {
+    /// The range of these values.
     fn over(values: impl Iterator<Item = f64> + Clone) -> Self {
         let low = values.clone().fold(f64::INFINITY, f64::min);
         let high = values.fold(f64::NEG_INFINITY, f64::max);
@@ -50,12 +52,14 @@ impl Scale {
         Self { low: low - margin, high: high + margin }
     }
 
+    /// The position of a value, 0 to 1 from the low to the high end.
     fn share(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
     }
 }
 
 impl Plot<'_> {
+    /// The axes: the logarithm of the cost, and the score.
     fn scales(&self) -> (Scale, Scale) {
         let costs = self.points.iter().map(|point| point.cost.ln());
         (Scale::over(costs), Scale::over(self.points.iter().map(|point| point.score)))
@@ -120,6 +124,7 @@ pub fn lines(plot: &Plot<'_>) -> Vec<String> {
     out
 }
 
+/// The row of a score on a terminal, from the top.
 fn place_row(y: &Scale, value: f64) -> usize {
     ((1.0 - y.share(value)) * (ROWS - 1) as f64).round() as usize
 }

@@ -1,4 +1,4 @@
-//! Shapes of a model within limits.
+//! Shapes of a model within limits: the scores are the user's table's, and the costs are counted.
 
 use flopcast_core::quantity::text::{count, number};
 use flopcast_study::shapes::{Limit, Shape, Table, Take};
@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
+/// The remark on what scores and costs are.
 const MEASURED: &str = "Scores are those of your table. A scaling law sees size, not shape: it could \
                         not tell these apart. Memory and latency are lower bounds of one forward \
                         pass of one sample.";
@@ -49,6 +50,7 @@ impl Subject for Shapes<'_> {
 }
 
 impl Shapes<'_> {
+    /// The shapes for people, those within the limits first.
     fn grid(&self) -> Grid {
         let shown = shown(self.shapes);
         // `sequence_length` is understood as `sequence`, and there is room for 80 columns.
@@ -122,6 +124,7 @@ fn shown(shapes: &[Shape]) -> Vec<Take> {
     Take::ALL.into_iter().filter(known).collect()
 }
 
+/// A cost in words.
 fn name(take: Take) -> &'static str {
     match take {
         Take::Flops => "FLOPs",
@@ -131,10 +134,12 @@ fn name(take: Take) -> &'static str {
     }
 }
 
+/// A share in percent.
 fn percent(share: f64) -> String {
     format!("{} %", number(100.0 * share))
 }
 
+/// A cost with its unit.
 fn with_unit(take: Take, value: f64) -> String {
     match take {
         Take::Flops | Take::Parameters => count(value),

@@ -15,7 +15,7 @@ pub struct Sizes {
     pub laws: Vec<Sized>,
 }
 
-/// A law with what it says of a budget.
+/// A law and the sizes that it gives for a budget.
 #[derive(Clone, Debug)]
 pub struct Sized {
     /// The law.
@@ -26,6 +26,7 @@ pub struct Sized {
     pub used: Option<Size>,
 }
 
+/// The remark on what a scaling law knows.
 const SIZE_ONLY: &str = "A scaling law sees size, not shape, data or recipe: it says how to split \
                          a budget, not how good a model of yours will be.";
 
@@ -43,6 +44,7 @@ impl Subject for Sizes {
     }
 }
 
+/// The sizes by law: parameters, tokens, tokens per parameter, loss.
 fn grid(all: &[Sized]) -> Grid {
     let words = ["law", ""].map(Column::words);
     let numbers = ["parameters", "tokens", "per parameter", "loss"].map(Column::numbers);

@@ -1,4 +1,5 @@
-//! A sweep: rows as they come, then what remains of them.
+//! A sweep: rows are written as they come, so that memory does not grow with their number; the
+//! summary follows, with the Pareto front, the reasons for infeasible combinations and a plot.
 
 use flopcast_core::quantity::text::number;
 use flopcast_study::space::Space;
@@ -9,8 +10,9 @@ use super::scatter::{self, Plot, Point};
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
 use crate::render::csv;
 
-/// Rows of the front and obstacles that a reader gets.
+/// The most rows of the front that the table shows.
 const SHOWN: usize = 40;
+/// The most reasons for infeasible combinations that the table shows.
 const OBSTACLES: usize = 8;
 
 /// The heading of the CSV.
@@ -113,6 +115,7 @@ pub fn svg(space: &Space<'_>, question: &Question, summary: &Summary) -> Option<
     Some(scatter::svg(&plot(summary, &points)))
 }
 
+/// The counts in a sentence: combinations, feasible ones, those on the front.
 fn standing(summary: &Summary) -> String {
     format!(
         "{} combinations, {} feasible, {} on the Pareto front",
@@ -122,11 +125,13 @@ fn standing(summary: &Summary) -> String {
     )
 }
 
+/// The aims of the front in words.
 fn by(summary: &Summary) -> String {
     let keys: Vec<_> = summary.aims.iter().map(|aim| aim.key.as_str()).collect();
     keys.join(" and ")
 }
 
+/// The table of the front, and the number of rows that it leaves out.
 fn front(space: &Space<'_>, question: &Question, summary: &Summary) -> (Grid, usize) {
     let axes = space.axes().iter().map(|axis| axis.name.as_str());
     let last = axes.map(|name| name.rsplit('.').next().unwrap_or(name));
@@ -139,6 +144,7 @@ fn front(space: &Space<'_>, question: &Question, summary: &Summary) -> (Grid, us
     (grid, summary.front.len().saturating_sub(SHOWN))
 }
 
+/// The reasons for infeasible combinations, with their counts.
 fn obstacles(summary: &Summary) -> Grid {
     let mut grid =
         Grid::new([Column::numbers("rows"), Column::prose("why")].map(|column| column.headed("")));
@@ -172,6 +178,7 @@ fn points(space: &Space<'_>, question: &Question, summary: &Summary) -> Option<V
     (points.len() > 1).then_some(points)
 }
 
+/// The plot of the first two aims.
 fn plot<'a>(summary: &'a Summary, points: &'a [Point]) -> Plot<'a> {
     Plot { points, cost: &summary.aims[0].key, score: &summary.aims[1].key, show_cost: short }
 }

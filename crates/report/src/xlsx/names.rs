@@ -1,4 +1,4 @@
-//! Names of a workbook's cells.
+//! Names of a workbook's cells: letters, digits and underscores, each given once.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,7 @@
 //! The sheets: summary, inputs, calculation, ledger, cash flow, years.
+//!
+//! A step is written when a figure first asks for it, below the steps that it is computed from, so
+//! the calculation sheet is in the order of the derivation.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use crate::{Report, currency, ledger};
 
 type Done<T = ()> = Result<T, XlsxError>;
 
-/// How cells look.
+/// The formats of cells.
 struct Look {
     title: Format,
     head: Format,
@@ -36,6 +39,7 @@ struct Look {
 }
 
 impl Look {
+    /// The formats of the built-in look.
     fn new() -> Self {
         let head = Format::new().set_bold().set_border_bottom(FormatBorder::Thin);
         let text = Format::new().set_align(FormatAlign::Top);
@@ -61,7 +65,7 @@ impl Look {
     }
 }
 
-/// Four digits or more, and no more decimals than tell something.
+/// The format of a number: four digits or more, and no more decimals than tell something.
 fn number_format(look: &Look, value: f64) -> Format {
     let size = value.abs();
     let digits = match size {
@@ -128,6 +132,7 @@ pub(super) fn write(report: &Report, book: &mut Workbook) -> Done {
     Ok(())
 }
 
+/// Writes a row of headings; those from column `right` on are aligned on the right.
 fn head(sheet: &mut Worksheet, look: &Look, headings: &[&str], right: usize) -> Done {
     for (column, heading) in headings.iter().enumerate() {
         let format = if column == right { &look.head_right } else { &look.head };
@@ -150,6 +155,7 @@ fn wrapped(
     Ok(())
 }
 
+/// Sets the widths of the columns.
 fn layout(sheet: &mut Worksheet, widths: &[f64]) -> Done {
     for (column, width) in widths.iter().enumerate() {
         sheet.set_column_width(column as u16, *width)?;
@@ -158,7 +164,7 @@ fn layout(sheet: &mut Worksheet, widths: &[f64]) -> Done {
     Ok(())
 }
 
-/// Which cell holds which step.
+/// The cells that hold the steps which were written already.
 #[derive(Default)]
 struct Cells {
     steps: HashMap<*const Step, String>,
@@ -191,6 +197,7 @@ impl Book<'_> {
         Ok(cell)
     }
 
+    /// The cell of an input; a named one, with its basis beside it.
     fn leaf(&mut self, step: &Step, basis: &Basis) -> Done<String> {
         let name = step.name.clone().unwrap_or_default();
         let key = (name.clone(), step.value.to_bits());
@@ -215,6 +222,7 @@ impl Book<'_> {
         Ok(cell)
     }
 
+    /// The cell of a computed step: its formula over the cells of its inputs.
     fn computed(&mut self, step: &Arc<Step>) -> Done<String> {
         let mut failed = None;
         let inputs = step.inputs();
@@ -254,11 +262,12 @@ impl Book<'_> {
     }
 }
 
-/// All digits.
+/// A number with all its digits, as a formula takes it.
 fn exact(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// The summary: headline figures, then all figures by section, each live.
 fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
     let look = book.look;
     sheet.write_with_format(0, 0, &report.name, &look.title)?;
@@ -332,7 +341,7 @@ fn currency_rows(
     Ok(row + 1)
 }
 
-/// A figure in the unit of its path: live where its derivation is known.
+/// A figure in its declared unit: live where its derivation is known, else its value or `unknown`.
 fn write_figure(
     sheet: &mut Worksheet,
     [row, column]: [u32; 2],

@@ -13,7 +13,8 @@ use crate::reader::Located;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Speculative {
-    /// The draft model, as `model`, on the same devices in the same precision. Without it, draft
+    /// The draft model, as `model`, on the same devices in the same precision; `mtp` for the model's
+    /// own layers that predict tokens further ahead. Without it, draft
     /// tokens are looked up in the context (n-grams) and cost nothing.
     #[schemars(with = "Option<serde_json::Value>")]
     pub draft: Option<Located<Spec>>,

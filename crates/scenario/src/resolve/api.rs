@@ -1,4 +1,5 @@
-//! The hosted model that a service is compared with.
+//! The hosted model that a service is compared with: prices that the scenario gives, or those of a
+//! row of the catalog, by `provider/model`.
 
 use flopcast_core::catalog::{ApiPrice, Catalog};
 use flopcast_core::diagnostic::{Error, Result};
@@ -9,6 +10,10 @@ use super::super::reader::Located;
 use super::Notes;
 
 /// The prices of the hosted model; `answers` tells whether the service writes tokens.
+///
+/// # Errors
+/// If the catalog has no such model, several providers host it, or it has no price of output
+/// tokens.
 pub(super) fn plan(
     catalog: &Catalog,
     asked: &Located<ApiFile>,
@@ -48,6 +53,9 @@ pub(super) fn plan(
 }
 
 /// The row of a model, by `provider/model` or by a model that only one provider has.
+///
+/// # Errors
+/// If there is none, or several are.
 fn row<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a ApiPrice> {
     let key = |row: &ApiPrice| format!("{}/{}", row.provider, row.model);
     if let Some(row) = catalog.api_prices().find(|row| key(row) == name) {
@@ -56,7 +64,10 @@ fn row<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a ApiPrice> {
     let mut same = catalog.api_prices().filter(|row| row.model == name);
     let error = match (same.next(), same.next()) {
         (Some(row), None) => return Ok(row),
-        (None, _) => format!("the catalog has no hosted model `{name}`"),
+        (None, _) => {
+            let day = catalog.date().map(|day| format!(" as of {day}")).unwrap_or_default();
+            format!("the catalog has no hosted model `{name}`{day}")
+        }
         (Some(_), Some(_)) => {
             format!("several providers host `{name}`: say which, as `openai/...`")
         }

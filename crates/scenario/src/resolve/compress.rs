@@ -1,4 +1,8 @@
 //! The compress section: the model as it is served.
+//!
+//! Weights run in the format that `compress` asks for, or as the checkpoint packs them, or in the
+//! service's precision, in this order. Products run in the narrowest of these formats for which the
+//! device has a peak.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +31,10 @@ pub(super) struct Served {
 
 impl Served {
     /// Compresses the model for the device of the service.
+    ///
+    /// # Errors
+    /// If the compression asks for a teacher, for groups that the model lacks, or for formats that
+    /// the device lacks.
     pub(super) fn new(
         file: &ScenarioFile,
         service: &Inference,
@@ -60,17 +68,17 @@ impl Served {
         build().map_err(|error| error.at(Some(place)))
     }
 
-    /// What of the model is left.
+    /// The layers that remain of the model.
     pub(super) fn model(&self) -> &Model {
         &self.model.model
     }
 
-    /// FLOPs that the device runs for one forward pass.
+    /// Matmul FLOPs that the device runs for one forward pass.
     pub(super) fn flops(&self) -> Flop {
         self.model.run(AttentionCount::Causal, &self.target).0
     }
 
-    /// All weights as the device keeps them.
+    /// All weights in bytes, as the device keeps them.
     pub(super) fn weights(&self) -> Input<Data> {
         let size = self.precision.size();
         let formula = match &self.model().storage {
@@ -120,7 +128,7 @@ impl Served {
         Some(Quantized { experts, rest })
     }
 
-    /// The formats of weights that stay as they are stored.
+    /// The formats of weights that stay as they are stored, with products in this format.
     fn stored(&self, products: Precision) -> Option<Quantized> {
         let model = self.model();
         let format = |of: &dyn Fn(Role) -> bool| {
@@ -136,7 +144,8 @@ impl Served {
         Some(Quantized { experts, rest })
     }
 
-    /// Dense peak of the formats that the products run in.
+    /// Dense peak of the formats that the products run in: the mean over their FLOPs where they
+    /// differ.
     pub(super) fn peak(&self, device: &Accelerator) -> Result<Input<DeviceFlopRate>> {
         let precision = self.model.precision;
         let peak = device.peak(precision)?;
@@ -151,7 +160,7 @@ impl Served {
         Ok(Input::new(format!("dense peak of {}", device.id), rate, Basis::Derived { formula }))
     }
 
-    /// Tells what the forecast leaves out.
+    /// Notes the choices that were made, and warns of what the forecast leaves out.
     pub(super) fn note(&self, device: &Accelerator, notes: &mut Notes) {
         if let Some(storage) = self.model().storage.as_ref().filter(|_| self.packed.is_some()) {
             notes.choices.push(Choice {

@@ -1,4 +1,7 @@
 //! The costs beside devices, with the provider's prices where none are given.
+//!
+//! Storage and egress have list prices by provider among the catalog's defaults (`storage.aws`,
+//! `egress.gcp`); at another provider their price is unknown until the scenario gives it.
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
@@ -13,7 +16,8 @@ use super::super::file::Placement;
 use super::super::given::Given;
 use super::default;
 
-/// Where costs arise: the catalog's price list there, and the section of the scenario.
+/// The context of a stage's costs: the catalog's price list, the placement, and the section of the
+/// file.
 #[derive(Clone, Copy)]
 pub(super) struct Payer<'a> {
     pub catalog: &'a Catalog,
@@ -24,6 +28,9 @@ pub(super) struct Payer<'a> {
 
 impl Payer<'_> {
     /// The costs of a run; `checkpoint` is the size of one.
+    ///
+    /// # Errors
+    /// If staff is given in two ways or in none.
     pub(super) fn of_training(
         self,
         costs: &TrainingCosts,
@@ -58,6 +65,9 @@ impl Payer<'_> {
     }
 
     /// The costs of a service.
+    ///
+    /// # Errors
+    /// As [`Payer::of_training`].
     pub(super) fn of_service(self, costs: &ServingCosts) -> Result<Costs<DataPerRequest>> {
         let mut stored = Vec::new();
         if let Some(ServingStorage { data, price }) = &costs.storage {
@@ -76,14 +86,17 @@ impl Payer<'_> {
         Ok(Costs { stored, egress, staff: self.staff(costs.staff.as_ref())? })
     }
 
+    /// The scenario's own path of a key.
     fn name(self, key: &str) -> String {
         format!("{}.{key}", self.section)
     }
 
+    /// The time for which data is kept after the stage, where the scenario gives it.
     fn retention(self, of: &str, given: Option<&Given<Time>>) -> Option<Input<Time>> {
         given.map(|given| given.input(&self.name(&format!("{of}.retention"))))
     }
 
+    /// Data that leaves the provider, with its price.
     fn egress<E: Measure>(
         self,
         data: &Given<E>,
@@ -115,6 +128,10 @@ impl Payer<'_> {
         default(self.catalog, &name, &id, &why).map(Ok)
     }
 
+    /// The people: by head, or as a share of the total.
+    ///
+    /// # Errors
+    /// If neither or both are given, or the share is the whole.
     fn staff(self, staff: Option<&StaffFile>) -> Result<Option<Staff>> {
         let Some(staff) = staff else { return Ok(None) };
         let name = |key: &str| self.name(&format!("staff.{key}"));

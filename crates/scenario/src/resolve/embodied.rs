@@ -1,4 +1,7 @@
-//! What making the devices and their servers emitted.
+//! Embodied carbon: what making the devices and their servers emitted, with the time that shares
+//! it.
+//!
+//! Sources differ by a factor of four for one card, so low, mid and high are kept apart throughout.
 
 use flopcast_core::catalog::{Accelerator, Catalog, Kind};
 use flopcast_core::diagnostic::Result;
@@ -9,8 +12,11 @@ use flopcast_core::quantity::{Co2eMass, DeviceCo2e, Devices, Measure};
 use super::super::environment::EmbodiedCarbon;
 use super::default;
 
-/// As given, else what the catalog knows of the device, else what is usual of its kind. `section`
-/// is the path of the placement.
+/// Embodied emissions as given, else as the catalog has them for the device, else the usual ones of
+/// its kind. `section` is the path of the placement.
+///
+/// # Errors
+/// If a default is missing from the catalog.
 pub(super) fn embodied(
     catalog: &Catalog,
     given: Option<&EmbodiedCarbon>,
@@ -56,7 +62,8 @@ pub(super) fn embodied(
     })
 }
 
-/// low, mid and high of what a device sits in: a server, unless the device is sold in another form.
+/// low, mid and high of the machine that a device sits in: a server, unless the device is sold in
+/// another form.
 fn of_server(catalog: &Catalog, device: &Accelerator) -> Result<[Input<Co2eMass>; 3]> {
     let form = format!("embodied.server.{}", device.id);
     if catalog.has_default(&form) {
@@ -90,9 +97,10 @@ fn of_device(catalog: &Catalog, device: &Accelerator) -> Result<[Stated<DeviceCo
     }))
 }
 
+/// The names of the three levels.
 const LEVELS: [&str; 3] = ["low", "mid", "high"];
 
-/// A default's low, middle and high figure.
+/// A default's low, mid and high figure; the middle one three times where no range is known.
 fn levels<Q: Measure>(catalog: &Catalog, id: &str, name: &str, why: &str) -> Result<[Input<Q>; 3]> {
     let mid = default(catalog, &format!("mid {name}"), id, why)?;
     let Some([low, high]) = catalog.default_range::<Q>(id)? else {

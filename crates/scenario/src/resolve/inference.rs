@@ -1,11 +1,22 @@
-//! The inference section.
+//! The inference section: what a request computes, the replica that answers it, and the fleet's
+//! place.
+//!
+//! Each class of requests is counted at its mean lengths:
+//! ```text
+//! prefill = forward of the prompt x (1 - part found in the cache)
+//! request = forward of prompt and answer - the part found in the cache
+//! ```
+//! averaged over the classes by their shares. The engine's time of a step comes from
+//! `serving::instance`; a network that answers in one pass has operators timed one by one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flopcast_core::catalog::{Accelerator, Catalog, Device};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Choice, Refresh, Service};
 use flopcast_core::ledger::plan::{Tariff, Terms};
+use flopcast_core::model::adapt::lora;
 use flopcast_core::model::{Input as ModelInput, Model};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{
@@ -14,7 +25,9 @@ use flopcast_core::quantity::{
 };
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::instance::{Instances, Parts};
-use flopcast_core::serving::plan::{Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread};
+use flopcast_core::serving::plan::{
+    Adapters, Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread,
+};
 use flopcast_core::serving::step::Weights;
 use flopcast_core::serving::{instance, memory, network};
 
@@ -29,6 +42,11 @@ use super::{
     Files, Notes, api, assumed, owned, placement, pools, share, site, speculation, training,
 };
 
+/// Resolves the inference section into a service, with the fleet that takes over where one is
+/// planned.
+///
+/// # Errors
+/// If a part of it contradicts another, is impossible, or is unknown to the catalog.
 pub(super) fn plan(
     file: &ScenarioFile,
     service: &Inference,
@@ -54,7 +72,10 @@ pub(super) fn plan(
     Ok(Service { refresh: Some(Refresh { year, service: Box::new(later) }), ..first })
 }
 
-/// The service on one fleet.
+/// The service on one fleet: that of the first year, or the one that takes over.
+///
+/// # Errors
+/// As [`plan`].
 fn generation(
     file: &ScenarioFile,
     service: &Inference,
@@ -119,12 +140,13 @@ fn generation(
         Input::new(name, FlopPerRequest::from_stored(flops), Basis::Derived { formula })
     };
     let speculation = match &service.speculative {
-        Some(given) => Some(speculation::plan(given, service, files, &asked)?),
+        Some(given) => Some(speculation::plan(given, service, (files, &model), &asked)?),
         None => None,
     };
     let engine = Engine::of(service, device, &served, &asked, notes)?;
+    let tower = tower(&model, device, service.precision.value, &asked)?;
     let (replica, instances) =
-        replica(service, device, &served, &asked, prefill, speculation, &engine)?;
+        replica(service, device, &served, &asked, (prefill, tower), speculation, &engine)?;
     super::network(notes, device, replica.devices.value.value);
     let rent = Tenant {
         catalog,
@@ -146,11 +168,15 @@ fn generation(
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
-        target_utilisation: assumed(
-            "target utilisation of a replica",
-            share(0.8),
-            "queues grow without bound at full load",
-        ),
+        target_utilisation: match asked.within {
+            Some(_) => assumed("target utilisation of a replica", share(1.0), "a job may queue"),
+            None => assumed(
+                "target utilisation of a replica",
+                share(0.8),
+                "queues grow without bound at full load",
+            ),
+        },
+        within: asked.within,
         growth: asked.growth,
         redundancy: Input::new(
             "inference.redundancy",
@@ -207,13 +233,17 @@ fn generation(
             kv_cache: of_engine(service.kv_cache.as_ref(), "kv_cache")?,
             step_time: of_engine(service.step_time.as_ref(), "step_time")?,
             max_wait: max_wait(service, replica.output.is_some())?,
+            opening: asked.opening,
         },
         replica,
         refresh: None,
     })
 }
 
-/// What the user says of the engine itself.
+/// A setting of the engine that the user gives, named `inference.<key>`.
+///
+/// # Errors
+/// If it is not above zero.
 fn of_engine<Q: Measure>(given: Option<&Given<Q>>, key: &str) -> Result<Option<Input<Q>>> {
     match given {
         Some(given) if given.spread.central().stored() <= 0.0 => {
@@ -223,7 +253,11 @@ fn of_engine<Q: Measure>(given: Option<&Given<Q>>, key: &str) -> Result<Option<I
     }
 }
 
-/// How long a batch is waited for, where requests are answered batch by batch.
+/// The time for which a batch is waited for, where requests are answered batch by batch; zero where
+/// nobody says.
+///
+/// # Errors
+/// If it is negative, or the model generates tokens: an engine does not wait.
 fn max_wait(service: &Inference, generates: bool) -> Result<Option<Input<Time>>> {
     let name = "inference.max_wait";
     match &service.max_wait {
@@ -239,8 +273,8 @@ fn max_wait(service: &Inference, generates: bool) -> Result<Option<Input<Time>>>
     }
 }
 
-/// What serves: the device as the step-time model sees it, and the engine with the formats that it runs
-/// in, where tokens are generated.
+/// The serving engine: the device as the step-time model sees it, and the formats that the engine
+/// runs in, where tokens are generated.
 struct Engine {
     calibration: Calibration,
     device: Device,
@@ -249,9 +283,15 @@ struct Engine {
     kv: Precision,
     /// Its name; none for a network that answers in one pass.
     name: Option<String>,
+    adapters: Option<Adapters>,
 }
 
 impl Engine {
+    /// Looks up the engine: as named, or the first of the calibrated ones as a choice that is
+    /// noted.
+    ///
+    /// # Errors
+    /// If the peak, memory or bandwidth of the device is unknown, or no such engine is calibrated.
     fn of(
         service: &Inference,
         accelerator: &Accelerator,
@@ -294,14 +334,18 @@ impl Engine {
             kv: service.kv_precision.unwrap_or(precision.value),
             calibration,
             peak,
+            adapters: adapters(service, served.model(), name.is_some())?,
             name,
         })
     }
 
-    /// The instances of a replica so spread.
+    /// The instances of a replica so spread; `None` for a network that answers in one pass.
+    ///
+    /// # Errors
+    /// If the calibration has no such combination.
     fn instances(
         &self,
-        (accelerator, model): (&Accelerator, &Model),
+        (accelerator, model, tower): (&Accelerator, &Model, Time),
         speculation: Option<&Speculation>,
         precision: Precision,
         (spread, prefill): (Spread, Option<Spread>),
@@ -319,18 +363,53 @@ impl Engine {
             prefill,
             drafted: speculation.map_or(0, |it| it.tokens.value as u32),
             draft: draft.map(|draft| (&*draft.model, instance::weights(precision))),
+            adapters: self.adapters,
+            tower,
         };
         Instances::new(&parts, &self.calibration).map(Some)
     }
 }
 
-/// A replica and, where tokens are generated, what it consists of.
+/// Adapters of the model: rank x (in + out) weights of each projection, in 16 bits.
+fn adapters(service: &Inference, model: &Model, generates: bool) -> Result<Option<Adapters>> {
+    let Some(given) = &service.adapters else { return Ok(None) };
+    let refuse = |what: &str, place| Err(Error::input(what).at(Some(place)));
+    if !generates {
+        return refuse("adapters are served by engines that generate tokens", &given.count.place);
+    }
+    if !(1..=1_000_000).contains(&given.count.value) {
+        return refuse("a service has from 1 to 1,000,000 adapters", &given.count.place);
+    }
+    let with = lora(model, given.rank.value, &[], &BTreeMap::new())
+        .map_err(|error| error.at(Some(&given.rank.place)))?;
+    let more = with.parameters().total.saturating_sub(model.parameters().total);
+    let each = Data::from_stored(2.0 * more as f64);
+    Ok(Some(Adapters { count: given.count.value as f64, each }))
+}
+
+/// Time that towers for images and sound add to a token of a prompt, on one device: a request's images
+/// and sound, over the tokens of its prompt.
+fn tower(
+    model: &Model,
+    accelerator: &Accelerator,
+    precision: Precision,
+    asked: &Asked,
+) -> Result<Time> {
+    let whole = network::beside(model, accelerator, precision)?;
+    let prompts = asked.classes.iter().map(|class| class.share.value.get() * class.tokens().0);
+    Ok(whole * (1.0 / prompts.sum::<f64>().max(1.0)))
+}
+
+/// A replica and, where tokens are generated, the instances that it consists of.
+///
+/// # Errors
+/// If memory or bandwidth of the device is unknown, a batch is out of range, or degrees do not fit.
 fn replica(
     service: &Inference,
     device: &Accelerator,
     served: &Served,
     asked: &Asked,
-    prefill: f64,
+    (prefill, tower): (f64, Time),
     speculation: Option<Speculation>,
     engine: &Engine,
 ) -> Result<(Replica, Option<Instances>)> {
@@ -349,7 +428,8 @@ fn replica(
     let beside = draft.map_or(Data::default(), |draft| draft.weights.value);
     let one = Spread { tensor: 1, pipeline: 1, data: 1, whole_experts: false };
     let instances = |spreads| {
-        engine.instances((device, model), speculation.as_ref(), service.precision.value, spreads)
+        let precision = service.precision.value;
+        engine.instances((device, model, tower), speculation.as_ref(), precision, spreads)
     };
     let whole = instances((one, None))?;
     let least = whole.as_ref().map_or_else(|| served.weights().value, |it| it.weights().0) + beside;
@@ -426,7 +506,8 @@ fn max_batch(engine: &Engine) -> Result<Input<f64>> {
     Ok(Input::new("largest batch", most, Basis::Assumed { why, source: None }))
 }
 
-/// The error of the forecast of a step, where nobody measured it.
+/// The error of the forecast of a step as a lognormal factor around 1, where nobody measured it.
+/// Its width is that of the back-test for such an instance.
 fn step_error(
     service: &Inference,
     model: &Model,
@@ -444,8 +525,8 @@ fn step_error(
     })
 }
 
-/// What weights and cache may use of a device: the engine's share of its memory without what the
-/// engine needs itself; of a network that answers in one pass, without what the device keeps.
+/// The share of a device's memory that weights and cache may use, and the memory that is reserved
+/// beside them: those of the engine as it comes, or of a network that answers in one pass.
 fn room(engine: &Engine) -> Result<(Input<Share>, Input<DeviceMemory>)> {
     let fitted = || Some(engine.calibration.fitted.clone());
     let basis = |why: String, source| Basis::Assumed { why, source };
@@ -470,7 +551,7 @@ fn room(engine: &Engine) -> Result<(Input<Share>, Input<DeviceMemory>)> {
     ))
 }
 
-/// All weights of an instance.
+/// All weights of an instance in their formats, replicated where ranks hold copies.
 fn weights(instances: &Instances, model: &Model, spread: Spread) -> Input<Data> {
     let count = model.parameters().total;
     let copies = match spread.data {

@@ -1,5 +1,18 @@
 //! From what the user typed to a plan: references looked up, defaults named, contradictions
 //! refused.
+//!
+//! A stage is resolved apart from the other ([`Part`]), so that a study which varies one of them
+//! resolves the other once; [`Frame::around`] puts them together. Whatever nobody gave becomes an
+//! input whose basis is [`Basis::Assumed`], with the reason and the source: reports list it, and
+//! `--strict` refuses it. A fact that no source has stays unknown, with a sentence that says what
+//! to give.
+//!
+//! | module | section of the file |
+//! |---|---|
+//! | `training`, `recipe` | `data`, `training`: the work, the efficiency, the layout |
+//! | `inference`, `traffic`, `spread`, `pools`, `speculation`, `compress` | `inference`, `compress` |
+//! | `rent`, `owned`, `costs`, `api` | prices of `placement`, `costs`, `inference.api` |
+//! | `site`, `power`, `embodied`, `placement` | power, grid, water and embodied carbon of a place |
 
 mod api;
 mod compress;
@@ -32,15 +45,18 @@ use flopcast_core::quantity::{Measure, Requests, Share, YearlyRate, show};
 
 use super::file::{Finance as FinanceFile, ScenarioFile};
 
-/// Reads the files that a scenario refers to; paths are as written in the scenario.
+/// A reader of the files that a scenario refers to; paths are as written in the scenario.
+///
+/// The command line reads them from disk, below the scenario's folder; tests and the web page have
+/// them in memory.
 pub trait Files {
-    /// The file's bytes.
+    /// Reads a file whole.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// If the file cannot be read, or may not be.
     fn read(&self, path: &str) -> Result<Vec<u8>>;
 
-    /// The first `most` bytes of a file; of a large one no more need be read.
+    /// Reads the first `most` bytes of a file; of a large one no more need be read.
     ///
     /// # Errors
     /// As [`Files::read`].
@@ -50,27 +66,28 @@ pub trait Files {
         Ok(bytes)
     }
 
-    /// The size of a file in bytes; none for what is not there.
+    /// The size of a file in bytes; `None` if there is no such file.
     fn size(&self, path: &str) -> Option<u64> {
         self.read(path).ok().map(|bytes| bytes.len() as u64)
     }
 
-    /// The names in a folder, in alphabetical order; none for what is no folder.
+    /// The names in a folder, in alphabetical order; `None` if it is no folder.
     fn names(&self, path: &str) -> Option<Vec<String>> {
         let _ = path;
         None
     }
 
-    /// A model on an input; who resolves many scenarios remembers those it has built.
+    /// A model on an input. An implementation that resolves many scenarios remembers those it has
+    /// built.
     ///
     /// # Errors
-    /// As [`Spec::build`]; its file cannot be read.
+    /// If its file cannot be read, or the model cannot be built (see [`Spec::build`]).
     fn model(&self, spec: &Spec, input: &Sample) -> Result<Arc<Model>> {
         flopcast_import::build(spec, &Seen(self), input).map(Arc::new)
     }
 }
 
-/// Files of a scenario, as the reader of a model sees them.
+/// The files of a scenario, as the reader of a model sees them.
 struct Seen<'f, F: ?Sized>(&'f F);
 
 impl<F: Files + ?Sized> flopcast_import::Files for Seen<'_, F> {
@@ -87,7 +104,8 @@ impl<F: Files + ?Sized> flopcast_import::Files for Seen<'_, F> {
     }
 }
 
-/// What resolving learns beside the plans.
+/// The side results of resolving: assumptions about the model, choices, warnings, dates of the
+/// data.
 #[derive(Clone, Debug, Default)]
 struct Notes {
     model_assumptions: Vec<String>,
@@ -97,14 +115,15 @@ struct Notes {
     grid_as_of: Option<chrono::NaiveDate>,
 }
 
-/// A stage of a scenario, resolved apart from the other; none where the scenario has no such stage.
+/// A stage of a scenario, resolved apart from the other; empty where the scenario has no such
+/// stage.
 #[derive(Clone, Debug)]
 pub struct Part<P> {
     plan: Option<Arc<P>>,
     notes: Arc<Notes>,
 }
 
-/// What surrounds the stages: a name, how money over time is added up, the functional unit.
+/// The surroundings of the stages: a name, the rules of money over time, the functional unit.
 #[derive(Clone, Debug)]
 pub struct Frame {
     name: String,
@@ -116,7 +135,8 @@ pub struct Frame {
 /// Resolves a scenario against a catalog.
 ///
 /// # Errors
-/// What is contradictory, impossible or unknown to the catalog; with place and hint.
+/// If something is contradictory, impossible or unknown to the catalog. The error has the place in
+/// the file and a hint.
 pub fn resolve(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Scenario> {
     let frame = Frame::resolve(file, files)?;
     let training = Part::training(file, catalog, files)?;
@@ -149,6 +169,7 @@ impl Part<plan::Service> {
 }
 
 impl<P> Part<P> {
+    /// Resolves a section, if the scenario has it, with notes of its own.
     fn of<S>(section: Option<S>, plan: impl FnOnce(S, &mut Notes) -> Result<P>) -> Result<Self> {
         let mut notes = Notes::default();
         let plan = section.map(|section| plan(section, &mut notes)).transpose()?.map(Arc::new);
@@ -160,7 +181,7 @@ impl Frame {
     /// Resolves all but the stages.
     ///
     /// # Errors
-    /// As [`resolve()`].
+    /// As [`resolve()`]; a model that no stage uses must still be right.
     pub fn resolve(file: &ScenarioFile, files: &dyn Files) -> Result<Self> {
         if let Some(version) = &file.flopcast
             && version.value != 1
@@ -186,7 +207,7 @@ impl Frame {
 }
 
 impl Frame {
-    /// The scenario that has these stages.
+    /// The scenario that has these stages. Warnings of both are told once.
     pub fn around(
         self,
         training: Part<plan::TrainingPlan>,
@@ -228,7 +249,8 @@ impl Frame {
     }
 }
 
-/// Tells of a network that nobody describes, where so many devices work together over it.
+/// Notes that a network is assumed, where so many devices work together over links that no source
+/// gives.
 fn network(notes: &mut Notes, device: &Accelerator, together: f64) {
     let links = Links::of(device);
     if links.scale_out_assumed && together > links.domain as f64 {
@@ -244,23 +266,32 @@ fn network(notes: &mut Notes, device: &Accelerator, together: f64) {
     }
 }
 
-/// An input that nobody gave.
+/// An input that nobody gave, with the reason why the value is a sensible one.
 fn assumed<Q: Measure>(name: &str, value: Q, why: &str) -> Input<Q> {
     Input::new(name, value, Basis::Assumed { why: why.to_owned(), source: None })
 }
 
-/// A default of the catalog, which is an assumption with a source.
+/// A default of the catalog: an assumption with a source.
+///
+/// # Errors
+/// If the catalog has no such default.
 fn default<Q: Measure>(catalog: &Catalog, name: &str, id: &str, why: &str) -> Result<Input<Q>> {
     let fact = catalog.default_value::<Q>(id)?;
     let source = Some(fact.citation.to_string());
     Ok(Input::new(name, fact.value, Basis::Assumed { why: why.to_owned(), source }))
 }
 
-/// A share that makes sense by construction.
+/// A share that makes sense by construction; what rounding left outside 0 to 1 is put inside.
 fn share(value: f64) -> Share {
     Share::from_stored(value.clamp(0.0, 1.0))
 }
 
+/// Resolves the horizon, rates and currency: 3 years, 8 % a year, and no price change where nobody
+/// says.
+///
+/// # Errors
+/// If the horizon is no whole number of years from 1 to 50, the rate is outside 0 to 100 % a year,
+/// or the currency lacks its rate.
 fn finance(file: &FinanceFile) -> Result<plan::Finance> {
     let years = match &file.horizon {
         None => 3,
@@ -297,7 +328,11 @@ fn finance(file: &FinanceFile) -> Result<plan::Finance> {
     })
 }
 
-/// The currency of reports; the catalog has no rates, which would be old when they are read.
+/// The currency of reports. The catalog has no rates, which would be old when they are read.
+///
+/// # Errors
+/// If one of currency and rate is missing, the code is no three capitals, or the rate is not above
+/// zero.
 fn currency(file: &FinanceFile) -> Result<Option<plan::Currency>> {
     let (code, rate) = match (&file.currency, &file.exchange_rate) {
         (None, None) => return Ok(None),

@@ -1,9 +1,14 @@
 //! Hardware of one's own: prices, ratios and rents looked up, every default named.
+//!
+//! A placement owns its hardware if it has a section `owned`, or names `owned` as its provider
+//! without a price. What the scenario leaves out comes from the catalog's newest purchase price and
+//! from defaults (Cottier et al. 2024, arXiv:2405.21015, for the ratios of server and
+//! interconnect).
 
 use std::collections::BTreeSet;
 
 use flopcast_core::catalog::{
-    Accelerator, Catalog, PriceBasis, Purchase as Plan, PurchasePrice, Rental, Wanted,
+    Accelerator, Catalog, PriceBasis, Purchase, PurchasePrice, Rental, Wanted,
 };
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::ledger::plan::{Alternative, Amortisation, Owned, Stated};
@@ -13,11 +18,14 @@ use flopcast_core::quantity::{DevicePower, DevicePrice, EnergyPrice, Measure, Ti
 
 use super::super::file::{InsteadOf, Owned as OwnedFile, Placement};
 use super::super::given::{Domain, Given};
-use super::super::purchase::Purchase;
+use super::super::purchase::PurchaseTerms;
 use super::super::reader::Located;
 use super::{Notes, assumed, default, placement, share};
 
 /// The hardware, where a placement says that it is owned; its inputs are named under `section`.
+///
+/// # Errors
+/// If the hardware is rented as well, or a ratio, life or share makes no sense.
 pub(super) fn plan(
     catalog: &Catalog,
     place: &Placement,
@@ -25,26 +33,7 @@ pub(super) fn plan(
     section: &str,
     notes: &mut Notes,
 ) -> Result<Option<Owned>> {
-    let provider = place.provider.as_ref().filter(|provider| provider.value != "owned");
-    let file = match (&place.owned, &place.purchase, provider) {
-        (Some(owned), _, Some(provider)) => {
-            return Err(Error::input(format!(
-                "hardware is either owned or rented from {}",
-                provider.value
-            ))
-            .at(Some(&owned.place))
-            .hint("drop `owned` or `provider`; what it is compared with is owned.instead_of"));
-        }
-        (Some(_), Some(purchase), None) => {
-            return Err(Error::input("hardware is either owned or bought by the hour")
-                .at(Some(&purchase.place))
-                .hint("drop `owned` or `purchase`"));
-        }
-        (Some(owned), None, None) => owned.value.clone(),
-        // A price given beside `provider: owned` is the user's own rate.
-        (None, None, None) if place.provider.is_some() => OwnedFile::default(),
-        _ => return Ok(None),
-    };
+    let Some(file) = asked(place)? else { return Ok(None) };
     let keys = Keys { catalog, device, section };
     let chip = keys.chip(&file, notes);
     let life = keys.or_default(
@@ -110,7 +99,34 @@ pub(super) fn plan(
     }))
 }
 
-/// What every look-up needs.
+/// The section `owned` of a placement that owns its hardware; `None` where it is rented.
+///
+/// # Errors
+/// If it is both owned and rented.
+fn asked(place: &Placement) -> Result<Option<OwnedFile>> {
+    let provider = place.provider.as_ref().filter(|provider| provider.value != "owned");
+    Ok(match (&place.owned, &place.purchase, provider) {
+        (Some(owned), _, Some(provider)) => {
+            return Err(Error::input(format!(
+                "hardware is either owned or rented from {}",
+                provider.value
+            ))
+            .at(Some(&owned.place))
+            .hint("drop `owned` or `provider`; what it is compared with is owned.instead_of"));
+        }
+        (Some(_), Some(purchase), None) => {
+            return Err(Error::input("hardware is either owned or bought by the hour")
+                .at(Some(&purchase.place))
+                .hint("drop `owned` or `purchase`"));
+        }
+        (Some(owned), None, None) => Some(owned.value.clone()),
+        // A price given beside `provider: owned` is the user's own rate.
+        (None, None, None) if place.provider.is_some() => Some(OwnedFile::default()),
+        _ => None,
+    })
+}
+
+/// The context of every look-up: catalog, device, and the path of the section.
 struct Keys<'a> {
     catalog: &'a Catalog,
     device: &'a Accelerator,
@@ -118,10 +134,12 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
+    /// The path of a key of the section `owned`.
     fn name(&self, key: &str) -> String {
         format!("{}.owned.{key}", self.section)
     }
 
+    /// The given value, or the catalog's default of this id with the reason for it.
     fn or_default<Q: Measure, D: Domain>(
         &self,
         given: Option<&Given<Q, D>>,
@@ -135,7 +153,8 @@ impl Keys<'_> {
         }
     }
 
-    /// The given price, or the newest of the catalog on the day of purchase.
+    /// Price of the device: as given, or the newest of the catalog on the day of purchase. Where
+    /// all are newer, it is the oldest. It is unknown where the catalog has none.
     fn chip(&self, file: &OwnedFile, notes: &mut Notes) -> Stated<PurchasePrice> {
         if let Some(given) = &file.chip {
             return Ok(given.input(&self.name("chip")));
@@ -160,6 +179,11 @@ impl Keys<'_> {
         Ok(row.price.input(format!("{}, {}", self.name("chip"), row.product)))
     }
 
+    /// The rule by which the price is written off: by value where `price_change` is given, else in
+    /// equal parts.
+    ///
+    /// # Errors
+    /// If both a residual value and a change are given, or the purchase is after the start.
     fn amortisation(
         &self,
         file: &OwnedFile,
@@ -205,7 +229,7 @@ impl Keys<'_> {
         Ok(Amortisation::Value { change: change.input(&self.name("price_change")), age })
     }
 
-    /// The given power, the server's nameplate, or TDP x the usual ratio of the two.
+    /// Contracted power: as given, the server's nameplate, or TDP x the usual ratio of the two.
     fn power(&self, file: &OwnedFile, family: &str) -> Result<Stated<DevicePower>> {
         let name = self.name("power");
         if let Some(given) = &file.power {
@@ -231,6 +255,8 @@ impl Keys<'_> {
         Ok(Ok(Input::new(name, tdp.value * ratio.value, basis)))
     }
 
+    /// Price of electricity: as given, or the industrial one of the place; unknown where there is
+    /// none.
     fn electricity(&self, file: &OwnedFile, place: &Placement) -> Result<Stated<EnergyPrice>> {
         let name = self.name("electricity");
         if let Some(given) = &file.electricity {
@@ -243,6 +269,11 @@ impl Keys<'_> {
         }))
     }
 
+    /// The rent to compare with: as asked for, or the cheapest on demand; unknown where the catalog
+    /// has none.
+    ///
+    /// # Errors
+    /// If it names several plans, or neither provider nor price.
     fn instead_of(
         &self,
         asked: Option<&Located<InsteadOf>>,
@@ -255,11 +286,11 @@ impl Keys<'_> {
             }));
         };
         let plan = match asked.purchase.as_ref().map(|purchase| &purchase.value) {
-            Some(Purchase::PerDevice(price)) => {
+            Some(PurchaseTerms::PerDevice(price)) => {
                 return Ok(Ok(Alternative { price: price.input(&name), committed: false }));
             }
-            Some(Purchase::Plan(plan)) => *plan,
-            None => Plan::OnDemand,
+            Some(PurchaseTerms::Plan(plan)) => *plan,
+            None => Purchase::OnDemand,
             Some(_) => {
                 return Err(Error::input("the rent to compare with is one plan or one price")
                     .at(Some(place))
@@ -279,7 +310,7 @@ impl Keys<'_> {
         let rental = rental.map_err(|error| error.at(Some(place)))?;
         Ok(Ok(Alternative {
             price: rent(&rental, &name),
-            committed: matches!(plan, Plan::Reserved1y | Plan::Reserved3y),
+            committed: matches!(plan, Purchase::Reserved1y | Purchase::Reserved3y),
         }))
     }
 
@@ -288,7 +319,7 @@ impl Keys<'_> {
         let sellers: BTreeSet<(&str, &str)> = self
             .catalog
             .prices()
-            .filter(|price| price.accelerator == self.device.id && price.sells(Plan::OnDemand))
+            .filter(|price| price.accelerator == self.device.id && price.sells(Purchase::OnDemand))
             .map(|price| (price.provider.as_str(), price.region.as_str()))
             .collect();
         let offers = sellers.into_iter().filter_map(|(provider, region)| {
@@ -296,7 +327,7 @@ impl Keys<'_> {
                 provider,
                 region: Some(region),
                 accelerator: &self.device.id,
-                purchase: Plan::OnDemand,
+                purchase: Purchase::OnDemand,
             };
             self.catalog.rental(wanted, self.device.devices_per_node).ok()
         });
@@ -312,7 +343,7 @@ impl Keys<'_> {
     }
 }
 
-/// The rent of one device, named after who offers it.
+/// The rent of one device, with the provider, the product and the region in its name.
 fn rent(rental: &Rental, name: &str) -> Input<DevicePrice> {
     let region = if rental.is_for_any_region() { "any region" } else { &rental.region };
     let name = format!("{name}: {} {}, {region}", rental.provider, rental.sku);
@@ -325,6 +356,7 @@ fn family_default(catalog: &Catalog, id: &str, family: &str) -> String {
     if catalog.has_default(&own) { own } else { format!("{id}.other") }
 }
 
+/// An error about a value at its place, or without one where the value is a default.
 fn refuse<Q: Measure, D: Domain>(given: Option<&Given<Q, D>>, message: &str) -> Error {
     given.map_or_else(|| Error::input(message), |given| given.refuse(message))
 }

@@ -1,4 +1,4 @@
-//! Where something runs: accelerator, region, rent.
+//! The place of a stage: its accelerator and its region, looked up.
 
 use flopcast_core::catalog::{Accelerator, Catalog, Region};
 use flopcast_core::diagnostic::Result;
@@ -6,6 +6,9 @@ use flopcast_core::diagnostic::Result;
 use super::super::file::{Hardware, Placement};
 
 /// The accelerator that a scenario names.
+///
+/// # Errors
+/// If the catalog lacks it, with the nearest that are known.
 pub(super) fn accelerator<'a>(
     catalog: &'a Catalog,
     hardware: &Hardware,
@@ -14,7 +17,10 @@ pub(super) fn accelerator<'a>(
     catalog.accelerator(&name.value).map_err(|error| error.at(Some(&name.place)))
 }
 
-/// The region, where the placement names one, with the grid of a year.
+/// The region with its grid in a year; `None` where the placement names no region.
+///
+/// # Errors
+/// If the provider or its region is unknown; the error points at the one of the two that is.
 pub(super) fn region(
     catalog: &Catalog,
     placement: &Placement,

@@ -1,4 +1,7 @@
 //! Disaggregated prefill and decode: the instances of a replica.
+//!
+//! A replica then has whole prefill instances and whole decode instances, and the KV cache of a
+//! prompt travels from the former to the latter over the network.
 
 use flopcast_core::catalog::{Accelerator, Links};
 use flopcast_core::diagnostic::Result;
@@ -12,14 +15,14 @@ use super::super::given::Given;
 use super::assumed;
 use super::spread::{self, Spreading};
 
-/// More instances than any group has.
+/// The most instances of a group.
 const MOST: f64 = 1024.0;
 
 /// The pools of a service whose model and draft have these weights, and how a prefill instance is
 /// spread; `usable` is the memory of a device.
 ///
 /// # Errors
-/// Pools of a network that generates nothing; counts that are not whole; degrees as those of
+/// If the network generates nothing, counts are not whole, or degrees do not fit as those of
 /// `inference.parallelism`.
 pub(super) fn plan(
     given: &Disaggregated,
@@ -59,6 +62,10 @@ pub(super) fn plan(
     Ok((pools, spread))
 }
 
+/// The number of instances of a pool.
+///
+/// # Errors
+/// If it is no whole number from 1 to 1,024.
 fn count(given: &Given<f64>, pool: &str) -> Result<Input<f64>> {
     let engines = given.spread.central();
     if given.spread.distribution().is_some()

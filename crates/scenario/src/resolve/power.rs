@@ -1,4 +1,9 @@
 //! The power of a device with its share of the host.
+//!
+//! Given power is taken as it is. Else a busy device draws TDP x a load factor, which the catalog
+//! has as measured for the device or for its kind, and which contains the host where it was
+//! measured so. An idle one draws its idle power, or TDP x 'power.idle', and its share of an idle
+//! host.
 
 use flopcast_core::catalog::{Accelerator, Catalog, Kind};
 use flopcast_core::diagnostic::Result;
@@ -9,7 +14,7 @@ use flopcast_core::quantity::DevicePower;
 use super::super::file::Hardware;
 use super::{Notes, default};
 
-/// The given average, or the draw by load.
+/// The given average, or the draw by load; unknown for a device without TDP.
 pub(super) fn power(
     catalog: &Catalog,
     hardware: &Hardware,
@@ -72,7 +77,7 @@ fn busy(
     Ok(Draw::OfTdp { tdp, share: default(catalog, &format!("{stage} power / TDP"), &id, why)? })
 }
 
-/// The idle power of the device without its host.
+/// The idle power of the device without its host: as published, or TDP x the usual ratio.
 fn idle_alone(
     catalog: &Catalog,
     device: &Accelerator,

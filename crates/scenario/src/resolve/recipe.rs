@@ -1,4 +1,12 @@
-//! Recipes: which models a token passes, forward and backward, and in which stages.
+//! Recipes: the models that a token passes, forward and backward, and in which stages.
+//!
+//! A recipe is a row of `file::recipe`. It says which passes learn, which sections it needs, and
+//! which other models are asked for a forward pass (a teacher, a reference, a reward model).
+//! ```text
+//! FLOPs of a batch = learned x (forward + backward of the policy) + sum of the forward passes of the others
+//! ```
+//! A run in stages has FLOPs per token weighted by the tokens of each stage, since attention grows
+//! with the sequence.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,18 +20,18 @@ use super::super::file::{Data, Recipe, ScenarioFile, Training};
 use super::Files;
 use super::training::{built, model_of};
 
-/// A stretch of the data with its own sequence length.
+/// A stage of the data with its own sequence length.
 pub(super) struct Part {
-    /// Tokens; 1 where the run is counted in samples.
+    /// Tokens of the stage; 1 where the run is counted in samples.
     pub tokens: f64,
-    /// Tokens of a sequence, where said.
+    /// Tokens of a sequence, where the scenario says.
     pub sequence: Option<u64>,
 }
 
-/// The stages of a run; one without `stages`.
+/// The stages of a run; one for a run without `stages`.
 ///
 /// # Errors
-/// Both `stages` and a size of the data.
+/// If both `stages` and a size of the data are given, or a stage has no tokens.
 pub(super) fn stages(training: &Training, data: &Data) -> Result<Vec<Part>> {
     let usual = training.sequence_length.as_ref().map(|length| length.value);
     let Some(first) = training.stages.first() else {
@@ -48,14 +56,18 @@ pub(super) fn stages(training: &Training, data: &Data) -> Result<Vec<Part>> {
     }
 }
 
-/// What a token passes in a recipe.
+/// The passes of a token in a recipe.
 pub(super) struct Passes {
     /// The model as it is trained.
     pub policy: Arc<Model>,
-    /// Part of the parameters that is trained.
+    /// Part of the parameters that is trained, 0 to 1.
     pub trained: f64,
+    /// Its layers for tokens further ahead train.
+    pub ahead: bool,
     /// The whole model, all of it trained.
-    plain: Arc<Model>,
+    pub plain: Arc<Model>,
+    /// Adapters are trained in its place.
+    adapted: bool,
     /// Forward and backward passes of the trained model.
     learned: f64,
     /// Models that are only asked.
@@ -65,7 +77,7 @@ pub(super) struct Passes {
 /// The passes of the scenario's recipe at an input.
 ///
 /// # Errors
-/// The recipe lacks what it needs, or has what it does not use.
+/// If the recipe lacks a section that it needs, or the scenario has one that it does not use.
 pub(super) fn passes(
     file: &ScenarioFile,
     training: &Training,
@@ -90,18 +102,28 @@ pub(super) fn passes(
         return Err(refuse("`rl.update_epochs` is a positive number".to_owned()));
     }
     let plain = model_of(file, files, input)?;
+    let ahead = match &training.mtp {
+        Some(given) if given.value && plain.ahead.is_empty() => {
+            let message = format!("{} has no MTP layers to train", plain.name);
+            return Err(Error::input(message).at(Some(&given.place)));
+        }
+        Some(given) => given.value,
+        None => recipe == Recipe::Pretrain && !plain.ahead.is_empty(),
+    };
+    let policy = if ahead { Arc::new(plain.with_ahead()) } else { plain.clone() };
     let mut passes =
-        Passes { policy: plain.clone(), trained: 1.0, plain, learned, asked: Vec::new() };
+        Passes { policy, trained: 1.0, ahead, adapted: false, plain, learned, asked: Vec::new() };
+    passes.trained = share(&passes.policy, &passes.plain);
     if let Some(lora) = training.lora.as_ref().filter(|_| row.adapters) {
         let adapted = flopcast_core::model::adapt::lora(
-            &passes.plain,
+            &passes.policy,
             lora.rank,
             &lora.targets,
             &lora.ranks,
         )?;
-        let parameters = adapted.parameters();
-        passes.trained = parameters.trainable as f64 / parameters.total as f64;
+        passes.trained = share(&adapted, &passes.plain);
         passes.policy = Arc::new(adapted);
+        passes.adapted = true;
     }
     for (name, asked) in (row.asked)(training) {
         let model = match asked {
@@ -114,12 +136,10 @@ pub(super) fn passes(
 }
 
 impl Passes {
-    /// Whether all weights are learned from every token once, and nothing else is asked: what
-    /// 6 x parameters counts.
+    /// True if all weights are learned from every token once and no other model is asked, which is
+    /// what 6 x parameters counts.
     pub(super) fn plain(&self) -> bool {
-        Arc::ptr_eq(&self.policy, &self.plain)
-            && self.asked.is_empty()
-            && (self.learned - 1.0).abs() < 1e-12
+        !self.adapted && self.asked.is_empty() && (self.learned - 1.0).abs() < 1e-12
     }
 
     /// Parameters of frozen models that lie beside the policy, each once / those of the policy.
@@ -137,7 +157,7 @@ impl Passes {
         flops.sum::<Flops>().matmul.value / tokens(&self.policy)
     }
 
-    /// FLOPs of one batch of the model's input, in the matrix units.
+    /// Matmul FLOPs of one batch of the model's input.
     pub(super) fn flops(&self, attention: AttentionCount) -> Flop {
         let Self { policy, learned, .. } = self;
         let learned = policy.forward(attention) * *learned + policy.backward(attention) * *learned;
@@ -145,12 +165,13 @@ impl Passes {
         (learned + asked.sum::<Flops>()).matmul
     }
 
-    /// FLOPs of one token; encoder and decoder see their own, each passes half of the network.
+    /// Matmul FLOPs of one token: those of a batch / its tokens. An encoder and a decoder see
+    /// tokens of their own, each of which passes half of the network.
     pub(super) fn per_token(&self, attention: AttentionCount) -> f64 {
         self.flops(attention).value / tokens(&self.policy)
     }
 
-    /// FLOPs of one token where all weights are trained and nothing else is asked.
+    /// Matmul FLOPs of one token where all weights are trained and no other model is asked.
     pub(super) fn plain_per_token(&self) -> f64 {
         let attention = AttentionCount::Causal;
         let flops = self.plain.forward(attention) + self.plain.backward(attention);
@@ -158,14 +179,19 @@ impl Passes {
     }
 }
 
-/// Tokens of one batch.
+/// Trained parameters of a model / all of another.
+fn share(trained: &Model, of: &Model) -> f64 {
+    trained.parameters().trainable as f64 / of.parameters().total.max(1) as f64
+}
+
+/// Tokens of one batch, of encoder and decoder together.
 fn tokens(model: &Model) -> f64 {
     let input = &model.input;
     let length = input.sequence.unwrap_or(1) + input.decoder_sequence.unwrap_or(0);
     (length * input.batch.max(1)) as f64
 }
 
-/// What is counted, in words.
+/// The passes that are counted, in words, for `explain`.
 pub(super) fn formula(passes: &Passes, stages: usize, count: &str) -> String {
     let model = &passes.policy;
     let learned = passes.learned;

@@ -1,4 +1,8 @@
 //! Power, grid, water and embodied carbon of devices at a place.
+//!
+//! Each figure is the scenario's own, else the one that is published for the region, else unknown
+//! with a sentence that says what to give. Only the PUE has a default beside these: the average of
+//! surveyed data centres.
 
 use chrono::{Datelike, NaiveDate};
 use flopcast_core::catalog::{Accelerator, Catalog, GridBasis, Region};
@@ -13,7 +17,10 @@ use super::embodied::embodied;
 use super::power::power;
 use super::{Notes, default, placement};
 
-/// The site of a stage's devices.
+/// The site of a stage's devices; the grid is that of the year in which the stage starts.
+///
+/// # Errors
+/// If the region is unknown, contracts cover more than there is, or the start window has no start.
 pub(super) fn site(
     catalog: &Catalog,
     place: &Placement,
@@ -70,16 +77,18 @@ pub(super) fn site(
     })
 }
 
-/// A cloud rents, an owner owns; nobody knows of a mere place.
+/// The scope of the electricity under the GHG Protocol: 2 for owned devices, 3 for rented ones,
+/// `None` where nobody says which they are.
 fn scope(place: &Placement) -> Option<Scope> {
     match (&place.provider, &place.purchase) {
         (Some(provider), _) if provider.value == "owned" => Some(Scope::Two),
+        (None, _) if place.owned.is_some() => Some(Scope::Two),
         (Some(_), _) | (None, Some(_)) => Some(Scope::Three),
         (None, None) => None,
     }
 }
 
-/// A placement with what the catalog knows of its region.
+/// A placement with the catalog's facts about its region.
 struct Local<'a> {
     catalog: &'a Catalog,
     place: &'a Placement,
@@ -88,11 +97,12 @@ struct Local<'a> {
 }
 
 impl Local<'_> {
+    /// The scenario's own path of a key: `placement.pue`.
     fn name(&self, key: &str) -> String {
         format!("{}.{key}", self.section)
     }
 
-    /// What the region's row has, or why nothing is known.
+    /// A figure of the region's row, or the reason why it is unknown.
     fn published<T>(
         &self,
         what: &str,
@@ -108,6 +118,7 @@ impl Local<'_> {
         Err(Unknown { why })
     }
 
+    /// The carbon intensity on a basis: as given, or that of the region; its year is noted.
     fn grid(&self, basis: GridBasis, notes: &mut Notes) -> Stated<GridIntensity> {
         if let Some(given) = &self.place.grid {
             return Ok(given.input(&self.name("grid")));
@@ -132,6 +143,7 @@ impl Local<'_> {
         })
     }
 
+    /// The marginal intensity: as given, or that of the region; `None` where neither is known.
     fn marginal(&self) -> Option<Input<GridIntensity>> {
         let name = self.name("marginal");
         match (&self.place.marginal, self.region) {
@@ -141,8 +153,11 @@ impl Local<'_> {
         }
     }
 
-    /// Contracts as given. Where they leave the residual mix open, the grid's average stands in,
-    /// as the GHG Protocol's Scope 2 Guidance allows.
+    /// Contracts as given. Where they leave the residual mix open, the grid's average stands in, as
+    /// the GHG Protocol's Scope 2 Guidance allows, with a warning.
+    ///
+    /// # Errors
+    /// If they cover more than all of the electricity.
     fn contracts(
         &self,
         grid: &Stated<GridIntensity>,
@@ -188,6 +203,8 @@ impl Local<'_> {
         }))
     }
 
+    /// The PUE: as given, that of the region, that of a device which stands in no data centre, or
+    /// the average of surveyed data centres.
     fn pue(&self, device: &str) -> Result<Stated<Pue>> {
         let name = self.name("pue");
         if let Some(given) = &self.place.pue {
@@ -205,6 +222,10 @@ impl Local<'_> {
         default(self.catalog, &name, "pue.industry", why).map(Ok)
     }
 
+    /// The window in which the run may start, where the scenario asks for one.
+    ///
+    /// # Errors
+    /// If it is shorter than an hour or longer than a year, or the run has no planned start.
     fn start_window(&self, start: Option<NaiveDate>) -> Result<Option<StartWindow>> {
         let Some(given) = &self.place.start_window else { return Ok(None) };
         let within = given.spread.central();
@@ -220,5 +241,28 @@ impl Local<'_> {
             self.catalog.hourly_profile(region.zone.as_deref().unwrap_or(&region.country))
         });
         Ok(Some(StartWindow { within: Time::new::<day>(within.get::<day>()), profile }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flopcast_import::document;
+
+    use super::*;
+    use crate::reader;
+
+    #[test]
+    fn the_scope_follows_from_who_owns_the_devices() {
+        for (placement, expected) in [
+            ("{region: FRA}", None),
+            ("{provider: aws, region: us-east-2}", Some(Scope::Three)),
+            ("{purchase: {price: 2 USD/device-h}}", Some(Scope::Three)),
+            ("{provider: owned, region: FRA}", Some(Scope::Two)),
+            ("{owned: {chip: 25000 USD/device}, region: FRA}", Some(Scope::Two)),
+        ] {
+            let node = document::parse("s.yaml", placement.as_bytes()).unwrap();
+            let place: Placement = reader::read(&node).unwrap();
+            assert_eq!(scope(&place), expected, "{placement}");
+        }
     }
 }

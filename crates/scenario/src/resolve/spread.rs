@@ -1,4 +1,8 @@
-//! How a replica is spread over devices: what is given, or the fewest that hold the weights.
+//! How a replica is spread over devices: by the degrees that are given, or over the fewest devices
+//! that hold the weights.
+//!
+//! tensor x pipeline x data devices make a replica. Data-parallel ranks exist inside a replica only
+//! for models with experts, which they share.
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Model;
@@ -19,7 +23,7 @@ pub(super) struct Spreading {
 /// Spreads a model over devices of which each offers `usable`; `weights` are its own and a draft's.
 ///
 /// # Errors
-/// Degrees of zero or beyond any replica, and those that the model or an engine cannot have.
+/// If a degree is zero or beyond any replica, or the model or an engine cannot have it.
 pub(super) fn over_devices(
     parallelism: Option<&Located<ServingParallelism>>,
     model: &Model,
@@ -80,7 +84,8 @@ pub(super) fn over_devices(
     Ok(Spreading { spread, devices })
 }
 
-/// Devices that hold the weights with a fifth of the memory left for the KV cache.
+/// The least power of two of devices that hold the weights with a fifth of the memory left for the
+/// KV cache.
 fn smallest_power_of_two(weights: Data, usable: Data) -> u32 {
     let mut devices: u32 = 1;
     while weights > 0.8 * usable * f64::from(devices) && devices < 1 << 20 {

@@ -1,21 +1,26 @@
 //! The traffic section: rate, rhythm, and what a request of each class is like.
+//!
+//! Rate and lengths are given, or read from a recorded trace; not from both. A length without a
+//! 95th percentile has one of three times its mean, an assumption. The rhythm of a week (`hours`,
+//! `weekdays`) gives the peak; without it the peak is `peak_to_mean`.
 
 use std::sync::Arc;
 
 use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::model::Input as ModelInput;
 use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::{Measure, RequestRate, Share, TokensPerRequest, YearlyRate};
+use flopcast_core::quantity::{Measure, RequestRate, Share, Time, TokensPerRequest, YearlyRate};
 use flopcast_core::serving::capacity::{Limit, Objective, Slo};
-use flopcast_core::serving::plan::{Length, RequestKind};
+use flopcast_core::serving::plan::{Length, RequestKind, Session};
 use flopcast_core::serving::traffic::{Lengths, Profile, Recorded, Trace};
 
 use super::super::file::{Inference, Lengths as Stated, Percentiles, Traffic};
 use super::super::given::Given;
 use super::super::reader::Located;
+use super::super::traffic::Job;
 use super::{Files, Notes, assumed, share};
 
-/// What is asked of the service.
+/// The demand on a service.
 pub(super) struct Asked {
     pub rate: Input<RequestRate>,
     pub peak_to_mean: Input<f64>,
@@ -26,6 +31,10 @@ pub(super) struct Asked {
     pub objective: Objective,
     /// At least one.
     pub classes: Vec<AskedClass>,
+    /// Tokens that all prompts begin with.
+    pub opening: u32,
+    /// The time that a job may take.
+    pub within: Option<Input<Time>>,
 }
 
 /// A class of requests: its share of them, and their lengths.
@@ -35,6 +44,8 @@ pub(super) struct AskedClass {
     pub input: Option<Length>,
     pub output: Option<Length>,
     pub cached: Input<Share>,
+    pub own: Option<Length>,
+    pub session: Option<Session>,
 }
 
 /// 95th percentile of a length / its mean, where nobody says: between those of the Azure LLM
@@ -56,19 +67,68 @@ impl AskedClass {
             let formula = format!("{} of text and {tokens} of images and sound", input.value.value);
             derived(&format!("inference.traffic.input_tokens.{key}"), value, &formula)
         };
-        if let Some(length) = &mut self.input {
+        for length in [&mut self.input, &mut self.own].into_iter().flatten() {
             length.mean = longer(&length.mean, "mean");
             length.p95 = longer(&length.p95, "p95");
         }
     }
 
+    /// The prompts of requests that begin with so many tokens of all, and are turns of
+    /// conversations: with `a` tokens of their own, answers of `b` and n turns, each as frequent, the
+    /// mean is opening + (n - 1) / 2 (a + b) + a, of which all but a is found.
+    fn within(self, opening: f64, session: Option<Session>) -> Self {
+        let (Some(own), Some(answer)) = (self.input.clone(), self.output.as_ref()) else {
+            return self;
+        };
+        let of = |length: &Length| {
+            let (mean, p95) = (length.mean.value.value, length.p95.value.value);
+            (mean, Lengths::variance_of(mean, p95))
+        };
+        let ((added, added_variance), (said, said_variance)) = (of(&own), of(answer));
+        let turns = session.as_ref().map_or(1.0, |it| f64::from(it.turns));
+        let before = (turns - 1.0) / 2.0;
+        let mean = opening + before * (added + said) + added;
+        // The turn is uniform: its variance is (n^2 - 1) / 12.
+        let variance = (turns * turns - 1.0) / 12.0 * (added + said).powi(2)
+            + before * (added_variance + said_variance)
+            + added_variance;
+        let p95 = Lengths::p95_of(mean, variance);
+        let formula = format!(
+            "{opening} that all begin with + {before} turns before it on average x ({added} + \
+             {said}) + {added} of its own"
+        );
+        let tokens = |key: &str, value: f64| {
+            let name = format!("inference.traffic.input_tokens.{key} of a whole prompt");
+            derived(&name, TokensPerRequest::from_stored(value), &formula)
+        };
+        let found = share((mean - added) / mean);
+        let why = "all of a prompt but the request's own text";
+        let input = Length {
+            mean: tokens("mean", mean),
+            p95: tokens("p95", p95),
+            place: own.place.clone(),
+        };
+        Self {
+            input: Some(input),
+            cached: derived("inference.prefix_cache_hit", found, why),
+            own: Some(own),
+            session,
+            ..self
+        }
+    }
+
     /// The class as plans hold it.
     pub(super) fn kind(self) -> RequestKind {
-        let Self { name, share, input, output, cached } = self;
-        RequestKind { class: name, share, input, output, cached }
+        let Self { name, share, input, output, cached, own, session } = self;
+        RequestKind { class: name, share, input, output, cached, own, session }
     }
 }
 
+/// Resolves the traffic of a service.
+///
+/// # Errors
+/// If it says no rate, two rates or two peaks, a length that makes no sense, or names a trace that
+/// cannot be read.
 pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -> Result<Asked> {
     let traffic = &service.traffic.value;
     let place = &service.traffic.place;
@@ -78,7 +138,10 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
         Some(path) => Some(trace(&path.value, &path.place, hit, files, notes)?),
         None => None,
     };
+    let (opening, session) = conversation(traffic, service, notes)?;
+    let job = traffic.job.as_ref().map(|job| rate_of(job, traffic)).transpose()?;
     let rate = match (&traffic.requests, &trace) {
+        _ if job.is_some() => job.clone().map(|(rate, _)| rate).ok_or_else(no_rate)?,
         (Some(given), _) => given.input("inference.traffic.requests"),
         (None, Some(trace)) => {
             let rate = trace.rate().ok_or_else(|| {
@@ -89,16 +152,19 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
             })?;
             derived("inference.traffic.requests", rate, "1 / mean gap of the trace")
         }
-        (None, None) => {
-            return Err(Error::input("inference.traffic says no rate")
-                .at(Some(place))
-                .hint("give `requests`, such as 2M/day, or a `trace`"));
-        }
+        (None, None) => return Err(no_rate().at(Some(place))),
     };
     let profile = profile(traffic)?;
     Ok(Asked {
         rate,
-        peak_to_mean: peak_to_mean(traffic, profile.as_ref())?,
+        peak_to_mean: match &job {
+            Some(_) => {
+                assumed("inference.traffic.peak_to_mean", 1.0, "a job is there from the start")
+            }
+            None => peak_to_mean(traffic, profile.as_ref())?,
+        },
+        opening: opening as u32,
+        within: job.map(|(_, within)| within),
         growth: traffic.growth.as_ref().map_or_else(
             || {
                 let none = YearlyRate::from_stored(0.0);
@@ -113,14 +179,91 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
         objective: objective(service),
         classes: match &trace {
             Some(trace) => vec![recorded(trace, place, hit)],
-            None => classes(traffic, hit)?,
+            None => {
+                let classes = classes(traffic, hit)?.into_iter();
+                let plain = opening <= 0.0 && session.is_none();
+                let within = |class: AskedClass| match plain {
+                    true => class,
+                    false => class.within(opening, session.clone()),
+                };
+                classes.map(within).collect()
+            }
         },
         profile,
         trace: trace.map(Arc::new),
     })
 }
 
-/// Images and sound of a request.
+fn no_rate() -> Error {
+    Error::input("inference.traffic says no rate")
+        .hint("give `requests`, such as 2M/day, a `trace`, or a `job`")
+}
+
+/// The mean rate of a job, and the time that it may take.
+fn rate_of(job: &Job, traffic: &Traffic) -> Result<(Input<RequestRate>, Input<Time>)> {
+    let other = traffic.requests.as_ref().map(|it| it.refuse("a job has a rate of its own"));
+    if let Some(error) = other {
+        return Err(error.hint("leave inference.traffic.requests out, or the job"));
+    }
+    let (count, within) = (job.requests.spread.central(), job.within.spread.central());
+    if within.value <= 0.0 {
+        return Err(job.within.refuse("a job takes some time: 36 h"));
+    }
+    let rate = RequestRate::from_stored(count.value / within.value);
+    let rate = derived("inference.traffic.requests", rate, "requests of the job / its time");
+    Ok((rate, job.within.input("inference.traffic.job.within")))
+}
+
+/// What all prompts begin with, in tokens, and the conversations that requests are turns of.
+fn conversation(
+    traffic: &Traffic,
+    service: &Inference,
+    notes: &mut Notes,
+) -> Result<(f64, Option<Session>)> {
+    let opening = traffic.system_prompt.as_ref().map_or(0.0, |it| it.spread.central().value);
+    let session = match &traffic.sessions {
+        None => None,
+        Some(given) => {
+            let turns = u32::try_from(given.turns.value).ok().filter(|it| (1..=1000).contains(it));
+            let turns = turns.ok_or_else(|| {
+                Error::input("a conversation has from 1 to 1,000 turns")
+                    .at(Some(&given.turns.place))
+            })?;
+            let think = given.think_time.input("inference.traffic.sessions.think_time");
+            if think.value.value <= 0.0 {
+                return Err(given
+                    .think_time
+                    .refuse("the next turn comes some time after an answer"));
+            }
+            notes.warnings.push(
+                "the turns of a conversation go to the replica that holds its cache, and come as \
+                 requests at random: many conversations are under way"
+                    .to_owned(),
+            );
+            Some(Session { turns, think })
+        }
+    };
+    if opening <= 0.0 && session.is_none() {
+        return Ok((0.0, None));
+    }
+    let of_class = traffic.classes.iter().find_map(|class| class.prefix_cache_hit.as_ref());
+    if let Some(hit) = service.prefix_cache_hit.as_ref().or(of_class) {
+        return Err(hit
+            .refuse("system_prompt and sessions say what the prefix cache finds")
+            .hint("leave prefix_cache_hit out, or them"));
+    }
+    if let Some(trace) = &traffic.trace {
+        return Err(Error::input(format!("`{}` has prompts of its own", trace.value))
+            .at(Some(&trace.place))
+            .hint("leave system_prompt and sessions out beside a trace"));
+    }
+    Ok((opening, session))
+}
+
+/// The images and the sound of a request, as an input of the model.
+///
+/// # Errors
+/// If a size is zero or beyond what a request may hold.
 pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
     let sound = match &traffic.audio {
         Some(given) if given.spread.central().value <= 0.0 => {
@@ -129,7 +272,9 @@ pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
         given => given.as_ref().map(|given| (given.spread.central().value * 1e3).ceil() as u64),
     };
     let whole = |given: &Option<Located<u64>>| given.as_ref().map(|it| it.value);
-    for (given, most) in [(&traffic.images, 1 << 16), (&traffic.image_size, 1 << 16)] {
+    for (given, most) in
+        [(&traffic.images, 1 << 16), (&traffic.image_size, 1 << 16), (&traffic.steps, 1 << 16)]
+    {
         if let Some(it) = given.as_ref().filter(|it| !(1..=most).contains(&it.value)) {
             return Err(Error::input(format!("{} is not between 1 and {most}", it.value))
                 .at(Some(&it.place)));
@@ -139,11 +284,14 @@ pub(super) fn media(traffic: &Traffic) -> Result<ModelInput> {
         images: whole(&traffic.images),
         image_size: whole(&traffic.image_size),
         sound,
+        steps: whole(&traffic.steps),
+        guided: traffic.guidance.as_ref().map(|it| it.value > 1.0),
         ..ModelInput::default()
     })
 }
 
-/// Refuses sections of which only one can be true.
+/// Refuses sections of which only one can be true: lengths beside a trace or beside classes,
+/// burstiness beside a trace.
 fn contradictions(traffic: &Traffic) -> Result<()> {
     let single = traffic.input_tokens.as_ref().or(traffic.output_tokens.as_ref());
     let class = traffic.classes.first().map(|class| &class.name.place);
@@ -170,6 +318,11 @@ fn contradictions(traffic: &Traffic) -> Result<()> {
     Ok(())
 }
 
+/// Reads a recorded trace. A hit rate of the prefix cache that the scenario gives replaces the
+/// trace's own.
+///
+/// # Errors
+/// If the file cannot be read as a trace.
 fn trace(
     path: &str,
     place: &Place,
@@ -192,6 +345,7 @@ fn trace(
     Ok(trace)
 }
 
+/// The class of a trace: lengths as the trace has them, as the lognormal that varies alike.
 fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedClass {
     let (input, _, cached) = trace.means();
     let tokens = |key: &str, of: fn(&Recorded) -> u32| {
@@ -218,12 +372,20 @@ fn recorded(trace: &Trace, place: &Place, hit: Option<&Given<Share>>) -> AskedCl
         input: tokens("input_tokens", |it| it.input),
         output: tokens("output_tokens", |it| it.output),
         cached: hit.map_or_else(own, |given| given.input("inference.prefix_cache_hit")),
+        own: None,
+        session: None,
     }
 }
 
-/// A forecast is of kinds of requests, not of every customer: figures are told for each.
+/// The most classes of a scenario: figures are told for each, so they are kinds of requests, not
+/// customers.
 const MOST_CLASSES: usize = 100;
 
+/// The classes of requests; one where the scenario names none.
+///
+/// # Errors
+/// If shares do not add up to 100 %, are ranges, or names are empty or double; if an answer has no
+/// prompt.
 fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedClass>> {
     if let Some(class) = traffic.classes.get(MOST_CLASSES) {
         let count = traffic.classes.len();
@@ -295,6 +457,8 @@ fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedCla
                 input: length(kind.input, "input_tokens"),
                 output: length(kind.output, "output_tokens"),
                 cached,
+                own: None,
+                session: None,
             })
         })
         .collect()
@@ -339,14 +503,20 @@ fn objective(service: &Inference) -> Objective {
     }
 }
 
+/// The share of a single class: all requests.
 fn all() -> Input<Share> {
     derived("share of the requests", share(1.0), "there are no classes")
 }
 
+/// A value that follows from others of the scenario.
 fn derived<Q: Measure>(name: &str, value: Q, formula: &str) -> Input<Q> {
     Input::new(name, value, Basis::Derived { formula: formula.to_owned() })
 }
 
+/// The rhythm of a week; `None` where the scenario gives none.
+///
+/// # Errors
+/// If a weight is negative, or there are not 24 or 7 of them.
 fn profile(traffic: &Traffic) -> Result<Option<Profile>> {
     let (hours, days) = (&traffic.hours, &traffic.weekdays);
     let Some(place) = hours.as_ref().or(days.as_ref()).map(|it| &it.place) else {
@@ -358,6 +528,10 @@ fn profile(traffic: &Traffic) -> Result<Option<Profile>> {
     Profile::new(hours, days).map(Some).map_err(|error| error.at(Some(place)))
 }
 
+/// Peak rate / mean rate: as given, that of the weekly profile, or 2 by assumption.
+///
+/// # Errors
+/// If it is below 1, or given beside a profile.
 fn peak_to_mean(traffic: &Traffic, profile: Option<&Profile>) -> Result<Input<f64>> {
     let name = "inference.traffic.peak_to_mean";
     match (&traffic.peak_to_mean, profile) {

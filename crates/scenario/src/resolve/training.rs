@@ -1,11 +1,20 @@
-//! The training section.
+//! The training section: the work, the efficiency, the prediction's inputs, memory, and the run's
+//! place.
+//!
+//! The work is FLOPs per token x tokens (or per sample x samples). Its time follows from one of:
+//!
+//! - a pace that the scenario gives: MFU, HFU, a step time, tokens/s per device, device-hours;
+//! - the step-time model (`training::predict`), where devices, tokens and format allow a
+//!   prediction;
+//! - for a network over samples, its operators timed one by one (`kernel::network`);
+//! - else a dated default of the device's generation, an assumption.
 
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use flopcast_core::catalog::{Accelerator, Catalog, Links};
 use flopcast_core::diagnostic::{Error, Placed, Result};
-use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
+use flopcast_core::estimate::plan::{Card, Choice, Deadline, TrainingPlan};
 use flopcast_core::kernel;
 use flopcast_core::kernel::network::{Setup, Task, half_width};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
@@ -33,6 +42,9 @@ use super::rent::Tenant;
 use super::{Files, Notes, assumed, default, owned, placement, recipe, rollout, share, site};
 
 /// The scenario's model at an input.
+///
+/// # Errors
+/// As [`built`].
 pub(super) fn model_of(
     file: &ScenarioFile,
     files: &dyn Files,
@@ -42,6 +54,9 @@ pub(super) fn model_of(
 }
 
 /// A model that the scenario names, at an input.
+///
+/// # Errors
+/// If it cannot be built: the error has the place of its name.
 pub(super) fn built(
     spec: &Located<Spec>,
     files: &dyn Files,
@@ -50,6 +65,10 @@ pub(super) fn built(
     files.model(&spec.value, input).map_err(|error| error.at(Some(&spec.place)))
 }
 
+/// Resolves the training section into a plan.
+///
+/// # Errors
+/// If a part of it contradicts another, is impossible, or is unknown to the catalog.
 pub(super) fn plan(
     file: &ScenarioFile,
     training: &Training,
@@ -60,7 +79,6 @@ pub(super) fn plan(
     let device = placement::accelerator(catalog, &training.hardware)?;
     let devices = devices(training)?;
     let Counted { work, model, ratio, trained, held } = work(file, training, files, notes)?;
-    let adapted = model.parameters().total;
     notes
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
@@ -78,7 +96,7 @@ pub(super) fn plan(
     let prediction = prediction(file, training, device, &work, learners, &whole)?;
     let settled = |asked: Prediction| Prediction {
         work: ratio,
-        trained,
+        trained: trained.min(1.0),
         state: State { trained, ..beside(asked.state, held, training) },
         ..asked
     };
@@ -172,7 +190,7 @@ pub(super) fn plan(
         owned,
         costs,
         trainable: training.recipe.row().adapters.then(|| {
-            let count = (trained * adapted as f64).round();
+            let count = (trained * whole.parameters().total as f64).round();
             let formula = format!("adapters of {}", whole.name);
             Input::new("training.trainable_parameters", count, Basis::Derived { formula })
         }),
@@ -190,7 +208,7 @@ pub(super) fn plan(
     })
 }
 
-/// Refuses a day before the start, or without a start to count from.
+/// Refuses a deadline before the start, or a day without a start to count from.
 fn due(
     deadline: &Located<super::super::file::Deadline>,
     start: Option<&Located<chrono::NaiveDate>>,
@@ -224,7 +242,11 @@ fn card(training: &Training, place: &Placement, device: &str) -> Card {
     }
 }
 
-/// What the step-time model needs, where the scenario says enough.
+/// The inputs of the step-time model; `None` where the scenario says too little for a prediction:
+/// no tokens, no number of devices, a format without calibration, a recipe that writes.
+///
+/// # Errors
+/// If a step holds less than one sequence, or the layout does not divide the devices.
 fn prediction(
     file: &ScenarioFile,
     training: &Training,
@@ -257,6 +279,9 @@ fn prediction(
             if sequences < 1.0 {
                 return Err(batch
                     .refuse(format!("a step holds at least one sequence of {sequence} tokens")));
+            }
+            if sequences > MOST_SEQUENCES {
+                return Err(batch.refuse(format!("a step of {sequences:.0} sequences is none")));
             }
             match training.parallelism {
                 Some(_) => sequences.round() as u64,
@@ -374,7 +399,7 @@ fn beside(state: State, held: f64, training: &Training) -> State {
 }
 
 /// Tokens of a step of pre-training where nobody says: from 1M below a billion parameters to 16M
-/// above a hundred (Llama 3 405B).
+/// above a hundred (Llama 3 405B, arXiv:2407.21783).
 fn usual_tokens(model: &Model) -> f64 {
     match model.parameters().total {
         0..1_000_000_000 => 1e6,
@@ -385,6 +410,9 @@ fn usual_tokens(model: &Model) -> f64 {
 
 /// Bytes per parameter: those of the framework and the optimizer, with what the scenario says of
 /// formats, and frozen weights as they are stored.
+///
+/// # Errors
+/// If the core has no such optimizer.
 fn state(training: &Training) -> Result<State> {
     let framework = training.framework.as_deref().and_then(state::formats);
     let formats = framework.unwrap_or(&state::MIXED);
@@ -418,13 +446,17 @@ fn state(training: &Training) -> Result<State> {
         Precision::Fp4 => 0.5625,
         _ => 2.0,
     };
-    state.frozen = training.recipe.row().frozen_bytes.min(stored);
+    let recipe = training.recipe.row();
+    state.frozen = if recipe.adapters { recipe.frozen_bytes.min(stored) } else { 0.0 };
     Ok(state)
 }
 
 /// Refuses a network whose weights, gradients and state exceed all devices together: tables of
 /// embeddings at 4 bytes a number, with nothing beside, all else by the recipe. Activations come on
-/// top.
+/// top, so a network that passes may still not fit.
+///
+/// # Errors
+/// If it does not fit: the hint has the least number of devices.
 fn least_memory(
     model: &Model,
     device: &Accelerator,
@@ -466,8 +498,8 @@ fn usual_batch(wanted: f64, devices: u64) -> u64 {
     copies.saturating_mul(times)
 }
 
-/// The number within 5 % that shares evenly among most devices: batches are often said round
-/// ("16M tokens" for 2,048 sequences of 8,192).
+/// The number within 5 % of `sequences` that the largest power of two divides: batches are often
+/// said round ("16M tokens" for 2,048 sequences of 8,192).
 fn most_divisible(sequences: f64) -> u64 {
     // Halving a power of two and rounding are exact, so that no number is too large to try.
     let mut step = 2_f64.powi(40);
@@ -532,7 +564,7 @@ fn replace<Q>(assumed: &mut Input<Q>, given: Option<Input<Q>>) {
     }
 }
 
-/// Size of a checkpoint: trained weights in 16 bits with the optimizer's state.
+/// Size of a checkpoint: trained parameters x (2 bytes of weights + the optimizer's state).
 fn checkpoint(state: State, model: &Model, trained: f64) -> Input<Bytes> {
     let bytes = 2.0 + state.optimizer();
     let size = bytes * trained * model.parameters().total as f64;
@@ -540,11 +572,13 @@ fn checkpoint(state: State, model: &Model, trained: f64) -> Input<Bytes> {
     Input::new("size of a checkpoint", Bytes::from_stored(size), Basis::Derived { formula })
 }
 
+/// The time between checkpoints, where the scenario gives it.
 fn interval(reliability: &Reliability) -> Option<Input<Time>> {
     let given = reliability.checkpoint_interval.as_ref()?;
     Some(given.input("training.reliability.checkpoint_interval"))
 }
 
+/// The time that a restart takes: as given, or ten minutes (`MegaScale`, arXiv:2402.15627).
 fn restart(reliability: &Reliability) -> Input<Time> {
     reliability.restart.as_ref().map_or_else(
         || assumed("restart", seconds(600.0), "MegaScale (arXiv:2402.15627)"),
@@ -552,10 +586,15 @@ fn restart(reliability: &Reliability) -> Input<Time> {
     )
 }
 
+/// A time in seconds.
 fn seconds(value: f64) -> Time {
     Time::new::<time::second>(value)
 }
 
+/// The number of devices, where the scenario gives one.
+///
+/// # Errors
+/// If it is no whole number from 1.
 fn devices(training: &Training) -> Result<Option<Input<Devices>>> {
     let Some(count) = &training.hardware.count else { return Ok(None) };
     let devices = count.spread.central().value;
@@ -565,6 +604,7 @@ fn devices(training: &Training) -> Result<Option<Input<Devices>>> {
     Ok(Some(count.input("training.hardware.count")))
 }
 
+/// A share that is zero where nobody gives it, as an assumption with its reason.
 fn or_zero(given: Option<&Given<Share>>, name: &str, why: &str) -> Input<Share> {
     given.map_or_else(|| assumed(name, share(0.0), why), |given| given.input(name))
 }
@@ -576,12 +616,16 @@ struct Counted {
     model: Arc<Model>,
     /// FLOPs of the recipe / FLOPs of training all weights on the same data.
     ratio: f64,
-    /// Part of the parameters that is trained.
+    /// Parameters that are trained / those of the model as it is named.
     trained: f64,
     /// Parameters of frozen models beside it / its own.
     held: f64,
 }
 
+/// Counts the run: tokens or samples, epochs, and FLOPs per unit, causal and full.
+///
+/// # Errors
+/// If the data has no size or two, if the model reads no tokens, or as [`recipe::passes`].
 fn work(
     file: &ScenarioFile,
     training: &Training,
@@ -595,6 +639,7 @@ fn work(
     let at = |sequence: Option<u64>| ModelInput {
         sequence,
         image_size: data.image_size.as_ref().map(|s| s.value),
+        training: true,
         ..ModelInput::default()
     };
     let mut parts = Vec::new();
@@ -603,6 +648,15 @@ fn work(
     }
     let passes = &parts[0].1;
     let model = passes.policy.clone();
+    if training.mtp.is_none() && !passes.plain.ahead.is_empty() {
+        notes.choices.push(Choice {
+            path: "training.mtp",
+            value: passes.ahead.to_string(),
+            why: "layers that predict tokens further ahead train with the model, unless it is \
+                  tuned afterwards"
+                .to_owned(),
+        });
+    }
     if let (Some(wanted), Some(most)) = (longest, model.extents.max_sequence)
         && wanted > most
     {
@@ -653,7 +707,7 @@ fn work(
                 Input::new(name, FlopPerToken::from_stored(weighted), Basis::Derived { formula })
             };
             let halves = if model.input.decoder_sequence.is_some() { 2.0 } else { 1.0 };
-            let active = model.parameters().active as f64 / halves;
+            let active = passes.plain.parameters().active as f64 / halves;
             let six_nd = passes.plain().then(|| {
                 let formula = format!("6 x {active:.4e} parameters that a token passes");
                 let basis = Basis::Derived { formula };
@@ -689,11 +743,13 @@ fn work(
     Ok(Counted { work, ratio: spent / plain, trained, held: passes.held(), model })
 }
 
+/// FLOPs per unit, counted from every operator of the model.
 fn derived<Q: Measure>(model: &Model, value: f64, unit: &str) -> Input<Q> {
     let formula = format!("every operator of {}, forward + backward", model.name);
     Input::new(format!("FLOPs per {unit}"), Q::from_stored(value), Basis::Derived { formula })
 }
 
+/// Passes over the data; one where nobody says.
 fn epochs(data: &Data) -> Input<f64> {
     data.epochs.as_ref().map_or_else(
         || assumed("data.epochs", 1.0, "the data is passed once"),
@@ -701,6 +757,12 @@ fn epochs(data: &Data) -> Input<f64> {
     )
 }
 
+/// The efficiency of the run: as given, or assumed where the step-time model cannot predict it.
+/// `None` where it can.
+///
+/// # Errors
+/// If two keys say how fast the run is, the convention does not count this run, or a step time
+/// lacks the batch or the devices.
 fn efficiency(
     catalog: &Catalog,
     training: &Training,
@@ -788,8 +850,14 @@ fn efficiency(
 
 /// Samples that a device takes at once, where nobody says.
 const SAMPLES: f64 = 128.0;
+/// More sequences of a step are a mistake in the file: a count beyond it holds no product.
+const MOST_SEQUENCES: f64 = 4_294_967_296.0;
 
-/// The MFU of a network over whole samples, timed operator by operator.
+/// The MFU of a network over whole samples: FLOPs / (peak x time), each operator timed by its
+/// kernel.
+///
+/// # Errors
+/// If the device has no peak in the format, or the calibration cannot be read.
 fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Result<Efficiency> {
     let precision = training.precision.value;
     let machine = kernel::Device::of(device, precision)
@@ -815,6 +883,9 @@ fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Resu
 }
 
 /// A dated default of the accelerator's generation and the precision.
+///
+/// # Errors
+/// If no published run of this generation is known.
 fn assumed_mfu(catalog: &Catalog, training: &Training, device: &Accelerator) -> Result<Efficiency> {
     let generation = device.architecture.to_lowercase();
     let generation = generation.split(' ').next().unwrap_or_default();

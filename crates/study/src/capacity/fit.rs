@@ -1,4 +1,8 @@
-//! Changes that make a model fit that does not: each change alone, computed.
+//! Changes that make a model fit that does not fit: each change alone, computed.
+//!
+//! Wider tensor parallelism, a narrower precision, a narrower cache, another device and a shorter
+//! request are tried in turn, and those that fit are told with the number of requests that the
+//! memory then holds.
 
 use flopcast_core::catalog::{Catalog, Device};
 use flopcast_core::diagnostic::Error;
@@ -8,12 +12,12 @@ use flopcast_core::serving::instance::{Instances, Unfit, weights};
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::step::Deployment;
 
-/// Devices that are named, those with the least memory first.
+/// The most devices that are named, those with the least memory first.
 const DEVICES: usize = 3;
 /// The widest tensor parallelism that is tried.
 const WIDEST: u32 = 64;
 
-/// Why a replica does not fit, with changes that would make it fit.
+/// The error of a replica that does not fit, with the changes that would make it fit as hints.
 pub(super) fn explained(
     unfit: Unfit,
     service: &Service,
@@ -35,7 +39,7 @@ pub(super) fn explained(
     replica.remedies(catalog).into_iter().fold(unfit.error, Error::hint)
 }
 
-/// The content that a replica does not hold.
+/// The replica that does not fit, with all that a change may touch.
 struct Replica<'a> {
     service: &'a Service,
     instances: &'a Instances,
@@ -47,7 +51,7 @@ struct Replica<'a> {
 }
 
 impl Replica<'_> {
-    /// Changes that make it fit, in words.
+    /// The changes that make it fit, in words.
     fn remedies(&self, catalog: &Catalog) -> Vec<String> {
         let Self { service, instances, deployment, length, parallelism } = self;
         let (demand, device) = (&service.demand, &instances.device);

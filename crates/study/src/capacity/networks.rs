@@ -1,19 +1,28 @@
 //! Fleets of networks that answer in one pass: classifiers, encoders, embedding and vision models,
 //! in the cloud or on an edge device.
+//!
+//! A replica waits for a batch up to `max_wait`, then answers it whole; the time of a batch is the
+//! sum of its operators' times (`serving::network`). The error of that time is taken to be that of
+//! an engine's pass over a prompt.
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service};
 use flopcast_core::quantity::{Measure as _, Time, text};
 use flopcast_core::serving::calibration::Regime;
-use flopcast_core::serving::capacity::{Fleet, Limit, at_rate};
+use flopcast_core::serving::capacity::Limit;
 use flopcast_core::serving::network::Pass;
 use flopcast_core::serving::plan::Router;
 use flopcast_core::serving::simulator::Batching;
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
 
-use super::{Capacity, Engaged, Question, ReplicaLimits, Task, capacity, max_rate, queue_limit};
+use super::{Capacity, Engaged, Question, ReplicaLimits, Task, capacity, queue_limit};
 
+/// Sizes a fleet of replicas that answer batch by batch.
+///
+/// # Errors
+/// If the service names an engine of language models or an SLO of generated tokens, or no load
+/// keeps the SLO.
 pub(super) fn size(
     scenario: &Scenario,
     service: &Service,
@@ -35,7 +44,7 @@ pub(super) fn size(
         ))
         .hint("give an SLO of e2e, the whole request"));
     }
-    let Question { search, records, .. } = *question;
+    let search = question.search;
     let activation = demand.precision.value.size();
     let pass = Pass::of(&demand.model, activation, &service.replica)?;
     let times = pass.times()?;
@@ -63,6 +72,8 @@ pub(super) fn size(
         input: Lengths::Fixed(1),
         output: Lengths::Fixed(1),
         cached: 0.0,
+        opening: 0,
+        session: None,
     };
     let classes = demand.kinds.iter().map(|kind| class(kind.share.value.get())).collect();
     let burstiness = demand.burstiness.value;
@@ -73,14 +84,10 @@ pub(super) fn size(
     };
     let regime = Regime::default();
     let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
-    let kept = Batching { records, ..server.clone() };
-    let at_peak =
-        |fleet: &Fleet, peak| at_rate(&kept, &traffic, peak / fleet.needed as f64, search, 1);
+    let servers =
+        |count: u64, records: bool| (count == 1).then(|| Batching { records, ..server.clone() });
     // One pass is what an engine does with a prompt.
-    let found = task.solve(&server, |_| Limit::Ttft.interval(), at_peak, &mut warnings)?;
-    let limits = ReplicaLimits {
-        max_rate: max_rate(&found.highest),
-        ..ReplicaLimits::of(&service.recorded())?
-    };
-    capacity(scenario, catalog, found, objective, limits, Engaged::Network(times), warnings)
+    let found = task.solve(servers, |_| Limit::Ttft.interval(), &mut warnings)?;
+    let closed = ReplicaLimits::of(&service.recorded())?;
+    capacity(scenario, catalog, found, objective, closed, Engaged::Network(times), warnings)
 }

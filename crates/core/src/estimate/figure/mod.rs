@@ -1,5 +1,12 @@
-//! The forecast as figures: what is declared in `table` and read off an [`Estimate`] serves the
-//! JSON, the tables, the page, the workbook, `explain` and whatever asks for a figure by its path.
+//! The forecast as figures: each is declared in `table` and read off an [`Estimate`] by its id.
+//!
+//! A [`Declared`] row says of a figure its key, unit, label and section, and the part of the
+//! forecast that it is read off. A [`Key`] is such a row at a [`Place`] (the run, a year of
+//! service), and a [`Figure`] is its value there. JSON, CSV, tables, page, workbook, `explain`,
+//! ranges, aims and policies iterate the rows, so that a figure is added in one place.
+//!
+//! A value is known, unknown with a reason, never reached, or absent ([`Value`]); an absent figure
+//! is no figure of the forecast.
 
 mod read;
 mod table;
@@ -19,19 +26,19 @@ pub use self::table::{DECLARED, Id};
 /// A row of the table: what is said of a figure wherever it stands.
 #[derive(Debug)]
 pub struct Declared {
-    /// Which it is.
+    /// The figure's id.
     pub id: Id,
     /// Its key below its place in the JSON: `energy_kwh.it`.
     pub key: &'static str,
     /// The unit of its value in the JSON.
     pub unit: &'static str,
-    /// The same without what the label says that it is of: the USD of a USD/request.
+    /// The unit without what the label says it is per: the USD of USD/request.
     pub short_unit: &'static str,
     /// The unit that the label names: `request`; empty where it names none.
     per: &'static str,
     /// Its label among the figures of its section; set in where it is a part of the one above.
     label: &'static str,
-    /// Its name outside of its section.
+    /// Its name outside of its section, where "per request" would not be understood.
     pub name: &'static str,
     /// The views that want it.
     marks: &'static [Mark],
@@ -42,17 +49,17 @@ pub struct Declared {
 /// A view that shows some of the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// It stands on a tile of the page, and where scenarios are compared at a glance.
+    /// The page shows it on a tile, and comparisons show it at a glance.
     Headline,
-    /// Its range is told, and what moves it.
+    /// `--range` tells its interval, and which inputs move it.
     Range,
-    /// It is shown in the user's currency.
+    /// It is shown in the user's currency too.
     Converted,
-    /// It is shown in the unit of the JSON.
+    /// It is shown in the unit of the JSON, not in the one that suits its size.
     AsDeclared,
     /// It is a term of the statement of the software carbon intensity, under this label.
     Term(&'static str),
-    /// It goes by a short name, and tables head it so.
+    /// It can be aimed at: its short name in `--objective`, and the heading that tables give it.
     Aim(&'static str, &'static str),
 }
 
@@ -97,7 +104,7 @@ impl Section {
         Self::Years,
     ];
 
-    /// Its heading.
+    /// The section's heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Training => "Training",
@@ -119,14 +126,14 @@ impl Section {
     }
 }
 
-/// Which of several parts of a forecast a figure is of.
+/// The part of a forecast that a figure is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// The training run.
     Training,
     /// The service.
     Service,
-    /// A class of its requests.
+    /// A class of the service's requests, by name.
     Class(Arc<str>),
     /// A year of service, from 1.
     Year(u32),
@@ -134,7 +141,7 @@ pub enum Place {
     TrainingPurchase,
     /// The hardware that was bought for the service.
     ServicePurchase,
-    /// All of it.
+    /// Training and service together.
     Total,
     /// The software carbon intensity of the functional unit.
     Unit,
@@ -153,7 +160,7 @@ const PLACES: &[(Place, &str)] = &[
     (Place::TrainingUnit, "sci.training"),
 ];
 
-/// The path of the classes of requests; the name follows.
+/// The prefix of the JSON path of a class of requests; its name follows.
 const CLASSES: &str = "inference.classes.";
 
 impl From<Stage> for Place {
@@ -166,7 +173,7 @@ impl From<Stage> for Place {
 }
 
 impl Place {
-    /// Its path in the JSON.
+    /// The place's path in the JSON: `inference.years.1`.
     pub fn path(&self) -> String {
         match self {
             Self::Class(name) => format!("{CLASSES}{name}"),
@@ -178,7 +185,7 @@ impl Place {
         }
     }
 
-    /// The parts of the JSON that hold figures.
+    /// The top-level keys of the JSON that hold figures, each once.
     pub fn stages() -> impl Iterator<Item = &'static str> {
         let stages = PLACES.iter().filter_map(|(_, path)| path.split('.').next());
         let mut seen = Vec::new();
@@ -190,6 +197,7 @@ impl Place {
         })
     }
 
+    /// The place of a path; `None` if there is no such place.
     fn parse(path: &str) -> Option<Self> {
         if let Some(year) = path.strip_prefix(YEARS) {
             return year.parse().ok().map(Self::Year);
@@ -202,23 +210,31 @@ impl Place {
 }
 
 /// One figure of a forecast: a row of the table, at a place, of a family the member.
+///
+/// ```
+/// use flopcast_core::estimate::{Id, Key, Place};
+/// let key = Key::parse("training.mfu").expect("a figure");
+/// assert_eq!(key, Id::Mfu.at(Place::Training));
+/// assert_eq!(key.path(), "training.mfu");
+/// assert_eq!(key.id.declared().name, "MFU");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The row.
+    /// The row of the table.
     pub id: Id,
     /// The place.
     pub place: Place,
-    /// The member: `compute` of the costs; empty where the row is no family.
+    /// The member of the row's family, `compute` of the costs; empty where the row is no family.
     pub member: &'static str,
 }
 
 impl Id {
-    /// The row of the table.
+    /// The row of the table that declares it.
     pub fn declared(self) -> &'static Declared {
         &DECLARED[self as usize]
     }
 
-    /// The figure at a place.
+    /// This figure at a place.
     pub fn at(self, place: Place) -> Key {
         Key { id: self, place, member: "" }
     }
@@ -232,13 +248,13 @@ impl From<Id> for Key {
 }
 
 impl Key {
-    /// The figure's path in the JSON.
+    /// The figure's path in the JSON: place, key and member, with dots between.
     pub fn path(&self) -> String {
         let dot = if self.member.is_empty() { "" } else { "." };
         format!("{}.{}{dot}{}", self.place.path(), self.id.declared().key, self.member)
     }
 
-    /// The path with a star for the number of the year.
+    /// The path with a star for the number of a year: `inference.years.*.requests`.
     pub fn pattern(&self) -> String {
         match self.place {
             Place::Year(_) => format!("{YEARS}*.{}", self.id.declared().key),
@@ -246,7 +262,7 @@ impl Key {
         }
     }
 
-    /// The figure of a path.
+    /// The figure of a path; `None` if no row has such a key at that place.
     pub fn parse(path: &str) -> Option<Self> {
         DECLARED.iter().find_map(|row| {
             row.read.members().iter().find_map(|(member, _)| {
@@ -260,7 +276,7 @@ impl Key {
         })
     }
 
-    /// True if a view wants it; years are shown by themselves.
+    /// True if a view shows it. Figures of a year are shown in the table of years alone.
     pub fn is(&self, mark: Mark) -> bool {
         !matches!(self.place, Place::Year(_)) && self.id.declared().marks.contains(&mark)
     }
@@ -269,7 +285,7 @@ impl Key {
 /// A figure as it was read off a forecast.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// Which it is.
+    /// The figure's row and place.
     pub key: Key,
     /// Its path in the JSON: `training.energy_kwh.it`.
     pub path: String,
@@ -278,27 +294,27 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// The declaration that it shares with the figure at other places.
+    /// The declaration that it shares with the same figure at other places.
     pub fn declared(&self) -> &'static Declared {
         self.key.id.declared()
     }
 
-    /// Its value in the declared unit; none where it is unknown or never reached.
+    /// Its value in the declared unit; `None` where it is unknown or never reached.
     pub fn value(&self) -> Option<f64> {
         self.declared().value(&self.reading)
     }
 
-    /// How it came about, where that was recorded.
+    /// The step that computed it, where the run recorded.
     pub fn step(&self) -> Option<&Arc<Step>> {
         self.reading.known().and_then(|figure| figure.step())
     }
 
-    /// Why it is unknown.
+    /// The reason why it is unknown; `None` where it is not.
     pub fn unknown(&self) -> Option<&Unknown> {
         self.reading.unknown()
     }
 
-    /// Its label among the figures of its section; set in where it is a part of the one above.
+    /// Its label among the figures of its section; indented where it is a part of the one above.
     pub fn label(&self) -> String {
         let row = self.declared();
         let member = row.read.members().iter().find(|(member, _)| *member == self.key.member);
@@ -309,7 +325,7 @@ impl Figure {
         }
     }
 
-    /// The year of service that it is of.
+    /// The year of service that it is of, from 1.
     pub fn year(&self) -> Option<u32> {
         match self.key.place {
             Place::Year(year) => Some(year),
@@ -317,12 +333,13 @@ impl Figure {
         }
     }
 
-    /// The section of documents that it stands in.
+    /// The section of documents in which it stands.
     pub fn section(&self) -> Section {
         self.declared().section_at(&self.key.place)
     }
 
-    /// Its label in the statement of the software carbon intensity, where it is a term of it.
+    /// Its label in the statement of the software carbon intensity; `None` where it is no term of
+    /// it.
     pub fn term(&self) -> Option<&'static str> {
         let label = self.declared().marks.iter().find_map(|mark| match mark {
             Mark::Term(label) => Some(*label),
@@ -331,23 +348,25 @@ impl Figure {
         label.filter(|_| !matches!(self.key.place, Place::Year(_)))
     }
 
-    /// Number and unit as people read them.
+    /// Number and unit as people read them: `1,287 MWh`, `unknown`, `never`.
     pub fn shown(&self) -> String {
         self.as_text("").join(" ").trim_end().to_owned()
     }
 
-    /// The same in a table, where the label may say what it counts.
+    /// The same for a cell of a table, without the unit where the label says what it counts.
     pub fn cell(&self) -> String {
         let [number, unit] = self.short();
         let said = unit.is_empty() || unit == self.declared().label;
         if said { number } else { format!("{number} {unit}") }
     }
 
-    /// The same in two parts, where the label says what it is of: a USD/request as USD.
+    /// Number and unit in two parts, the unit without what the label says it is per: USD/request as
+    /// USD.
     pub fn short(&self) -> [String; 2] {
         self.as_text(self.declared().per)
     }
 
+    /// Number and unit, the latter without a trailing `/per`.
     fn as_text(&self, per: &str) -> [String; 2] {
         let word = |word: &str| [word.to_owned(), String::new()];
         match &self.reading {
@@ -369,17 +388,17 @@ impl Figure {
 }
 
 impl Declared {
-    /// True if a view wants it.
+    /// True if a view shows the figure.
     pub fn is(&self, mark: Mark) -> bool {
         self.marks.contains(&mark)
     }
 
-    /// True if it is money, or money for something.
+    /// True if its unit is money, or money for something.
     pub fn is_money(&self) -> bool {
         dimension(self.unit).is_money()
     }
 
-    /// The short name that it goes by, and the key that tables give it then.
+    /// The short name that it goes by in `--objective`, and the heading that tables give it then.
     pub fn aim(&self) -> Option<(&'static str, &'static str)> {
         self.marks.iter().find_map(|mark| match mark {
             Mark::Aim(name, key) => Some((*name, *key)),
@@ -387,7 +406,8 @@ impl Declared {
         })
     }
 
-    /// A value in the declared unit; none where it is unknown or never reached.
+    /// A value in the declared unit; `None` where it is unknown, never reached, or not finite in
+    /// that unit.
     pub fn value(&self, reading: &Value<Amount>) -> Option<f64> {
         let value = convert(reading.known()?.value().stored, self.unit);
         value.is_finite().then_some(value)
@@ -398,11 +418,12 @@ impl Declared {
         self.label
     }
 
-    /// The section that it stands in, at its first place.
+    /// The section in which it stands, at its first place.
     pub fn section(&self) -> Section {
         self.sections[0]
     }
 
+    /// The section in which it stands at a place: rows of both stages have one for each.
     fn section_at(&self, place: &Place) -> Section {
         let later = matches!(place, Place::Year(_) | Place::Service | Place::ServicePurchase);
         self.sections[usize::from(later && self.sections.len() > 1)]
@@ -424,7 +445,8 @@ impl Estimate {
         figures
     }
 
-    /// A figure of the forecast, if it has it.
+    /// A figure of the forecast; `None` where the forecast has no such figure. A value that is not
+    /// finite in the figure's own unit is unknown.
     pub fn figure(&self, key: impl Into<Key>) -> Option<Figure> {
         let key = key.into();
         let mut reading = self.read(&key);
@@ -438,7 +460,7 @@ impl Estimate {
         })
     }
 
-    /// A figure's value, in the declared unit; none where the forecast lacks it or does not know
+    /// A figure's value in the declared unit; `None` where the forecast lacks it or does not know
     /// it.
     pub fn value(&self, key: &Key) -> Option<f64> {
         key.id.declared().value(&self.read(key))
@@ -449,6 +471,7 @@ impl Estimate {
         key.id.declared().read.of(self, key)
     }
 
+    /// The places of the forecast at which figures may stand, in the order of the JSON.
     fn places(&self) -> Vec<Place> {
         let years = self.inference.iter().flat_map(|it| &it.years).map(|it| Place::Year(it.year));
         let observed = self.inference.iter().filter_map(|it| it.observed.as_ref());

@@ -1,4 +1,9 @@
-//! How a row of the table is read: off which part of the forecast, and where such parts are.
+//! The readers of the table of figures: the part of the forecast that a row is read off, and the
+//! places at which such parts stand.
+//!
+//! A row names its part once, as a function from that part to a value. A part that occurs several
+//! times (a footprint, the money of a stage) makes the row a family: one figure per place, or per
+//! member.
 
 use super::{Key, Place};
 use crate::estimate::{
@@ -19,7 +24,7 @@ use crate::training::memory::Memory;
 
 type Figure = Value<Amount>;
 
-/// The part of the forecast that a row reads.
+/// The part of the forecast that a row reads, with the function that reads it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
     /// The training run.
@@ -50,13 +55,16 @@ pub(super) enum Read {
     TrainingUnit(fn(&TrainingIntensity) -> Figure),
 }
 
-/// Members of a family, with what they add to its label.
+/// Members of a family: the key of each, and what it adds to the row's label.
 type Members = &'static [(&'static str, &'static str)];
 
+/// The single member of a row that is no family.
 const ONE: Members = &[("", "")];
 
+/// The parts of a purchase: chips, servers, interconnect.
 const BOUGHT: Members = &[(PARTS[0], PARTS[0]), (PARTS[1], PARTS[1]), (PARTS[2], PARTS[2])];
 
+/// The resources of the ledger as members: key and name of each.
 const PAID: [(&str, &str); Resource::NAMES.len()] = {
     let mut paid = [("", ""); Resource::NAMES.len()];
     let mut at = 0;
@@ -67,14 +75,15 @@ const PAID: [(&str, &str); Resource::NAMES.len()] = {
     paid
 };
 
-/// The mean of all requests is a figure of the service, whoever computed it.
+/// The member for the mean. Over all requests it is a figure of the service, whoever computed it.
 const MEAN: &str = "mean";
 
+/// The mean and the percentiles of a latency.
 const PERCENTILES: Members =
     &[(MEAN, ", mean"), ("p50", ", P50"), ("p90", ", P90"), ("p95", ", P95"), ("p99", ", P99")];
 
 impl Read {
-    /// The members of the family; one without a name where it is none.
+    /// The members of the row's family; one without a name where it is none.
     pub(super) fn members(self) -> Members {
         match self {
             Self::Cost(_) => &PAID,
@@ -84,7 +93,7 @@ impl Read {
         }
     }
 
-    /// The first place.
+    /// The first place at which the row stands.
     pub(super) fn place(self) -> Place {
         match self {
             Self::Training(_)
@@ -101,7 +110,7 @@ impl Read {
         }
     }
 
-    /// True if there is such a part at the place.
+    /// True if the row stands at the place.
     pub(super) fn stands_at(self, place: &Place) -> bool {
         match self {
             Self::Year(_) => matches!(place, Place::Year(_)),
@@ -115,11 +124,12 @@ impl Read {
         }
     }
 
-    /// The figure of a forecast.
+    /// The row's value in a forecast; absent where the forecast lacks the part.
     pub(super) fn of(self, estimate: &Estimate, key: &Key) -> Figure {
         bounded(self.part(estimate, key).unwrap_or(Value::Absent))
     }
 
+    /// The row's value as its reader gives it; `None` where the forecast lacks the part.
     fn part(self, estimate: &Estimate, key: &Key) -> Option<Figure> {
         let (training, service) = (estimate.training.as_ref(), estimate.inference.as_ref());
         let year = || match key.place {
@@ -161,7 +171,7 @@ impl Read {
     }
 }
 
-/// A value without end, or of nothing divided by nothing, is none.
+/// The figure, or unknown with the reason where its value is infinite or not a number.
 fn bounded(figure: Figure) -> Figure {
     let why = match &figure {
         Value::Known(known) if known.value().stored.is_nan() => "a part of nothing has no size",
@@ -173,12 +183,12 @@ fn bounded(figure: Figure) -> Figure {
     Value::Unknown(Unknown { why: why.to_owned() })
 }
 
-/// A statistic of the simulation, if there is one.
+/// A statistic of the simulation; absent where it has none.
 pub(super) fn seen<Q: Measure>(quantity: Option<Q>) -> Figure {
     quantity.map(|it| Traced::seen(it, "statistic of the simulated run at the peak")).into()
 }
 
-/// A latency: its mean, or the percentile of a member's name.
+/// A latency in seconds: its mean, or the percentile that a member's name says (`p95`).
 pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
     let percentile = member.strip_prefix('p').and_then(|number| number.parse::<f64>().ok());
     let seconds = match percentile {
@@ -194,6 +204,7 @@ pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
 }
 
 impl TrainingForecast {
+    /// A part of the memory of the fullest device; absent where the layout is not known.
     pub(super) fn memory_of(
         &self,
         read: fn(&Memory<Traced<DeviceMemory>>) -> &Traced<DeviceMemory>,
@@ -201,6 +212,7 @@ impl TrainingForecast {
         self.memory.as_ref().map(|memory| read(memory).clone()).into()
     }
 
+    /// The best start; `None` where it is not asked for or unknown.
     pub(super) fn start(&self) -> Option<&BestStart> {
         self.best_start.as_ref()?.as_ref().ok()
     }
@@ -217,16 +229,19 @@ impl TrainingForecast {
 }
 
 impl InferenceForecast {
+    /// A number of the first year's packing; absent where devices are sold singly.
     pub(super) fn packed<Q: Measure>(&self, read: fn(&Packing) -> &Traced<Q>) -> Figure {
         self.years.first().and_then(|it| it.packing.as_ref()).map(read).into()
     }
 
+    /// A price per token; absent for a service without tokens.
     pub(super) fn priced(&self, read: fn(&Prices) -> &Value<Per<Money, Tokens>>) -> Figure {
         self.tokens.as_ref().map(|it| read(&it.money)).into()
     }
 }
 
 impl Ownership {
+    /// A figure of the comparison with a rent; unknown where there is none.
     pub(super) fn compared<Q: Measure>(&self, read: fn(&RentOrBuy) -> &Traced<Q>) -> Figure {
         self.rent_or_buy.as_ref().map(|it| read(it).clone()).map_err(Clone::clone).into()
     }

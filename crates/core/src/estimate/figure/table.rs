@@ -74,7 +74,7 @@ figures! {
         MemoryCapacity: "memory_gb.capacity" "GB/device" "  there" => |it| it.memory_of(|it| &it.capacity);
     }
     Service in [Serving] {
-        Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" => |it| (&it.latency.ttft).into();
+        Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" => |it| it.first_token().into();
         Tpot: "tpot_ms.mean" "ms/token" "mean time per output token" => |it| (&it.latency.tpot).into();
         E2e: "e2e_ms.mean" "ms" per "request" "mean time of a request" => |it| (&it.latency.e2e).into();
         ReplicaDevices: "replica.devices" "devices" "devices of a replica" => |it| (&it.replica_devices).into();
@@ -88,6 +88,7 @@ figures! {
         FleetReplicas: "fleet.replicas" "" "replicas" => |it| it.years.first().map(|it| &it.replicas).into();
         FleetDevices: "fleet.devices" "devices" "devices" as "devices of the fleet" [Headline, Range, Aim("devices", "devices")] => |it| it.years.first().map(|it| &it.devices).into();
         FleetDeviceHours: "fleet.device_hours" "device-h" "device-hours of a year" => |it| it.years.first().map(|it| &it.fleet_time).into();
+        JobTime: "fleet.job_days" "days" "time of the job" [Headline, Range] => |it| it.years.first().and_then(|it| it.job.as_ref()).into();
         FleetInstances: "fleet.instances" "instances" "instances" => |it| it.packed(|it| &it.instances);
         FleetStranded: "fleet.stranded_devices" "devices" "  devices paid for but unused" => |it| it.packed(|it| &it.stranded);
         PeakRate: "fleet.peak_rate_per_s" "requests/s" "peak rate" => |it| it.years.first().map(|it| &it.peak_rate).into();

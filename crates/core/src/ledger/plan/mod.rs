@@ -1,5 +1,9 @@
-//! Inputs of the ledger: cost, power and emissions of devices at a place. They are charged by the
-//! other rooms of the ledger.
+//! Inputs of the ledger: cost, power and emissions of devices at a place.
+//!
+//! They are made by `scenario::resolve` and hold [`Input`]s alone: a value with its basis, and its
+//! range where it is uncertain. What they mean stands where they are charged: [`Rent`] in
+//! `ledger::rent`, [`Owned`] in `ledger::owned`, [`Costs`] in `ledger::overhead`, [`Site`] in
+//! `ledger::footprint`.
 
 mod api;
 mod costs;
@@ -16,10 +20,11 @@ pub use owned::{Alternative, Amortisation, Owned};
 pub use rent::{Includes, Listed, Offer, Price, Rent, Tariff, Terms};
 pub use site::{Contracts, Draw, Embodied, PowerModel, Scope, Site, StartWindow};
 
-/// An input that may be unknown.
+/// An input that may be unknown: the reason is a sentence for the user, and every figure that rests
+/// on the input gives it.
 pub type Stated<Q> = Result<Input<Q>, Unknown>;
 
-/// The input as the start of a computation; unknown where it is.
+/// The input as the start of a computation; unknown where the input is.
 pub(super) fn trace<Q: Measure>(stated: &Stated<Q>) -> Value<Q> {
     stated.as_ref().map(Input::trace).map_err(Clone::clone).into()
 }

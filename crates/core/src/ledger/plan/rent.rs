@@ -1,7 +1,8 @@
-//! The prices of a provider for devices.
+//! Inputs of a rent: the prices of a provider for devices, tariff by tariff.
 //!
 //! A rent has prices of devices and, at most, of their hosts. Electricity, cooling and building are
-//! in every rent, so there is no place here to charge them again.
+//! in every rent, so there is no place here to charge them again. `ledger::rent` charges
+//! device-time.
 
 use crate::catalog::Purchase;
 use crate::provenance::{Input, inputs};
@@ -20,25 +21,25 @@ pub struct Rent {
     pub listed: Option<Listed>,
 }
 
-/// A price list.
+/// The price list that a rent is taken from.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// The provider.
+    /// The provider, as the catalog names it.
     pub provider: String,
-    /// Its region, where one is named.
+    /// Its region, where the scenario names one.
     pub region: Option<String>,
 }
 
-/// One way of buying.
+/// One way of buying: terms, a share of the devices, a price.
 #[derive(Clone, Debug)]
 pub struct Tariff {
     /// The terms.
     pub terms: Terms,
-    /// Part of the devices that is bought so; all of them where there is but one way.
+    /// Part of the devices that is bought so; `None` for all of them, where there is but one way.
     pub share: Option<Input<Share>>,
     /// The price of devices.
     pub price: Price,
-    /// The thing that a price is for.
+    /// The contents of the price, and the price of what it lacks.
     pub includes: Includes,
     /// The offer of a price list; none for the user's own price.
     pub offer: Option<Offer>,
@@ -53,17 +54,17 @@ pub struct Offer {
     pub list: Option<f64>,
 }
 
-/// A price by the hour.
+/// A price by the hour, of whole instances or of single devices.
 #[derive(Clone, Debug)]
 pub enum Price {
-    /// The price of a whole instance.
+    /// The price of a whole instance, in USD/instance-h.
     Instance {
         /// Price of one instance.
         price: Input<InstancePrice>,
         /// Its devices.
         devices: Input<DevicesPerInstance>,
     },
-    /// The price of one device.
+    /// The price of one device, in USD/device-h.
     Device(Input<DevicePrice>),
 }
 

@@ -1,4 +1,5 @@
-//! Power of a device, and the emissions of its electricity and its making, at a place.
+//! Inputs of a place: the power of a device, and the emissions of its electricity and of its
+//! making. `ledger::energy` and `ledger::footprint` compute with them.
 
 use crate::catalog::{GridBasis, HourlyProfile};
 use crate::ledger::plan::Stated;
@@ -7,26 +8,26 @@ use crate::quantity::{
     Co2eMass, DeviceCo2e, DevicePower, Devices, GridIntensity, Pue, Share, Time, WaterIntensity,
 };
 
-/// The power of one device with its share of the host.
+/// The power of one device with its share of the host, in W/device.
 #[derive(Clone, Debug)]
 pub enum PowerModel {
-    /// The average over all the time that is paid for, as given.
+    /// One average over all the time that is paid for, as the scenario gives it.
     Average(Input<DevicePower>),
-    /// idle + (busy - idle) x load.
+    /// A power that rises with the load: idle + (busy - idle) x load.
     ByLoad {
-        /// At work.
+        /// Power at load 1.
         busy: Draw,
-        /// Waiting: for a checkpoint, for a restart, for requests.
+        /// Power at load 0: waiting for a checkpoint, a restart, a request.
         idle: Draw,
         /// The host's draw while the device waits, where `idle` is the device's alone.
         idle_host: Option<Input<DevicePower>>,
     },
 }
 
-/// A power, as such or as a share of the thermal design power.
+/// A power, as such or as a share of the thermal design power (TDP).
 #[derive(Clone, Debug)]
 pub enum Draw {
-    /// As such.
+    /// The power in W/device.
     Watts(Input<DevicePower>),
     /// TDP x share, which is above 1 where the host is in it.
     OfTdp {
@@ -37,56 +38,57 @@ pub enum Draw {
     },
 }
 
-/// Whose emissions the electricity's are under the GHG Protocol.
+/// The scope of the electricity's emissions under the GHG Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Own devices: the electricity is bought.
+    /// Scope 2: the devices are one's own, and the electricity is bought.
     Two,
-    /// A rented cloud: the provider's scope 2 is the customer's scope 3.
+    /// Scope 3: the devices are a provider's, whose scope 2 is the customer's scope 3.
     Three,
 }
 
-/// Under which contracts the electricity is bought.
+/// The contracts under which the electricity is bought, for market-based CO2e.
 #[derive(Clone, Debug)]
 pub struct Contracts {
-    /// Parts of the electricity that are claimed as carbon-free.
+    /// Parts of the electricity, 0 to 1 each, that are claimed as carbon-free.
     pub covered: Vec<Input<Share>>,
-    /// Intensity of the rest.
+    /// Intensity of the rest, the residual mix, in gCO2e/kWh.
     pub residual: Input<GridIntensity>,
 }
 
 /// Embodied emissions of the devices and their servers.
 #[derive(Clone, Debug)]
 pub struct Embodied {
-    /// Emissions of one device: low, mid, high.
+    /// Emissions of making one device in kgCO2e/device: low, mid, high.
     pub device: [Stated<DeviceCo2e>; 3],
-    /// Emissions of one server without its devices: low, mid, high.
+    /// Emissions of making one server without its devices in kgCO2e: low, mid, high.
     pub server: [Stated<Co2eMass>; 3],
-    /// Devices of a server.
+    /// Devices of a server, which share its emissions.
     pub together: Input<Devices>,
-    /// Service life.
+    /// Service life over which the emissions are spread.
     pub lifetime: Input<Time>,
-    /// Part of the service life in use.
+    /// Part of the service life in use: the emissions fall to that part alone.
     pub utilisation: Input<Share>,
 }
 
-/// The hours in which the grid is cleanest, to choose the start of a run by.
+/// The starts of a run that are compared by how clean the grid is.
 #[derive(Clone, Debug)]
 pub struct StartWindow {
-    /// Starts up to this long after the planned one are considered.
+    /// The latest start that is considered, counted from the planned one.
     pub within: Time,
-    /// The grid by month and hour.
+    /// The grid by month and hour, or why there is none.
     pub profile: Result<HourlyProfile, Unknown>,
 }
 
-/// The power of a device and its place.
+/// A place with the power of a device there: all that turns device-time into energy, CO2e and
+/// water.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Power of one device with its share of the host.
     pub power: Result<PowerModel, Unknown>,
-    /// Facility energy / IT energy.
+    /// Facility energy / IT energy, at least 1 (ISO/IEC 30134-2).
     pub pue: Stated<Pue>,
-    /// Location-based carbon intensity.
+    /// Location-based carbon intensity in gCO2e/kWh, annual mean.
     pub grid: Stated<GridIntensity>,
     /// The basis of the emissions that `grid` counts.
     pub basis: GridBasis,
@@ -98,9 +100,9 @@ pub struct Site {
     pub contracts: Result<Contracts, Unknown>,
     /// The scope of the electricity; unknown where nobody says who owns the devices.
     pub scope: Option<Scope>,
-    /// Water evaporated on site per IT energy.
+    /// Water evaporated on site per IT energy, in L/kWh (The Green Grid, WP 35).
     pub wue: Stated<WaterIntensity>,
-    /// Water that generating the electricity consumes.
+    /// Water that generating the electricity consumes, in L/kWh.
     pub grid_water: Stated<WaterIntensity>,
     /// CO2e of making the devices.
     pub embodied: Embodied,

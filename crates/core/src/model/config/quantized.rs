@@ -118,6 +118,8 @@ impl Scheme {
             "exclude",
             "exclude_modules",
             "llm_int8_skip_modules",
+            "skip_modules",
+            "linear_weights_not_to_quantize",
         ];
         let group = match method.as_str() {
             "compressed-tensors" | "compressed_tensors" => {
@@ -147,11 +149,20 @@ impl Scheme {
             }
             "quark" => quark(section)?,
             "eetq" => eight(),
+            // Codes of several books for a group of weights (arXiv:2401.06118).
+            "aqlm" => {
+                let of = |key: &str| number(&[key]);
+                let codes = of("num_codebooks")? * of("nbits_per_codebook")?;
+                let weights = of("in_group_size")? * of("out_group_size").unwrap_or(1.0);
+                Group { bits: codes / weights.max(1.0), size: 0.0, beside: 0.0 }
+            }
             "quanto" => by_word(&word("weights")?)?,
             "hqq" => {
                 let inner =
                     section.get("quant_config").or_else(|| section.get("weight_quant_params"));
                 let inner = inner.and_then(Json::as_object).unwrap_or(section);
+                let deeper = inner.get("weight_quant_params").and_then(Json::as_object);
+                let inner = deeper.unwrap_or(inner);
                 let of = |key: &str| inner.get(key).and_then(Json::as_f64);
                 grouped(of("nbits")?, of("group_size"))
             }

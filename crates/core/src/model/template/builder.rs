@@ -7,7 +7,8 @@
 //! Names that expressions may use, from the nearest on: locals (`repeat`, `use`, `let`), the
 //! template's `let`, the tensor (`features` or `channels`, `positions`, `height`, `width`,
 //! `windows`), the input (`batch`, `input_sequence`, `input_decoder_sequence`, `input_image_size`,
-//! `input_images`, `input_frames`, and `input_sound` in milliseconds),
+//! `input_images`, `input_frames`, `input_sound` in milliseconds, `input_steps`, `input_guided`,
+//! `input_training`),
 //! `head` (the head of the class), `config`, and the keys of the configuration with their defaults.
 
 mod head;
@@ -70,7 +71,7 @@ pub fn build(
         depth: 0,
         dynamic: 0,
         input: *input,
-        asked: [false; 4],
+        asked: [false; 6],
     };
     if input.batch == 0 {
         return Err(Error::input("a batch of 0 samples"));
@@ -194,8 +195,8 @@ pub(super) struct Builder<'t> {
     /// none stands for all.
     dynamic: u64,
     input: Input,
-    /// Which of image size, images, frames and sound the template asked for.
-    asked: [bool; 4],
+    /// Which of image size, images, frames, sound, steps and guidance the template asked for.
+    asked: [bool; 6],
 }
 
 impl Names for Builder<'_> {
@@ -249,6 +250,12 @@ impl Names for Builder<'_> {
             "input_images" => Some(self.media(1, self.input.images)),
             "input_frames" => Some(self.media(2, self.input.frames)),
             "input_sound" => Some(self.media(3, self.input.sound)),
+            "input_steps" => Some(self.media(4, self.input.steps)),
+            "input_guided" => {
+                self.asked[5] = true;
+                Some(self.input.guided.map_or(Value::Null, Value::Bool))
+            }
+            "input_training" => Some(Value::Bool(self.input.training)),
             "head" => Some(frame.head.clone()),
             "config" => Some(Value::Map(Arc::new(frame.config.clone()))),
             key => self.own_key(key),

@@ -81,6 +81,7 @@ pub(super) struct Check {
 }
 
 impl Check {
+    /// True if the measured latency keeps the bound with a margin of so many standard errors.
     pub(super) fn holds(&self, margin: f64) -> bool {
         self.measured + margin * self.error <= self.slo.bound.value
     }
@@ -137,6 +138,7 @@ impl Objective {
         Self { classes: self.classes.clone(), slos }
     }
 
+    /// Every SLO beside its latency: the mean over the runs, and its standard error.
     pub(super) fn checks(&self, reports: &[Report]) -> Vec<Check> {
         let all: Vec<_> = reports.iter().map(Report::all).collect();
         let n = all.len() as f64;

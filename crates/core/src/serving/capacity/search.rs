@@ -28,8 +28,9 @@ const WIDE: u64 = 4096;
 impl Search {
     /// Runs that are long beside a batch of so many requests: its warm-up fills it. Longer runs vary
     /// less, so fewer of them are asked for.
-    fn beside(&self, batch: u64) -> Self {
-        let least = if batch > WIDE { batch.saturating_mul(10) } else { 0 };
+    fn beside(&self, batch: u64, replicas: u64) -> Self {
+        let wide = batch / replicas.max(1) > WIDE;
+        let least = if wide { batch.saturating_mul(10) } else { 0 };
         let requests = self.requests.max(least);
         let seeds = u64::from(self.seeds) * self.requests / requests.max(1);
         Self { requests, seeds: (seeds as u32).clamp(1, self.seeds.max(1)), ..*self }
@@ -74,29 +75,32 @@ pub fn at_rate<S: Server>(
 }
 
 /// The highest rate of one replica (or of the simulation's fleet) within the objective, by
-/// bisection on the simulator: short runs find where to look, runs of full length decide. Every
-/// rate sees the same requests and the same gaps, scaled: common random numbers. The traffic's own
-/// rate and profile are not looked at. `progress` hears the share that is done.
+/// bisection on the simulator: short runs find where to look, unless `near` says it, runs of full
+/// length decide. Every rate sees the same requests and the same gaps, scaled: common random
+/// numbers. The traffic's own rate and profile are not looked at. `progress` hears the share that is
+/// done.
 ///
 /// # Errors
-/// Where a single request on an idle replica breaks the objective: which bound forbids it; and
+/// If a single request on an idle replica breaks the objective: which bound forbids it; and
 /// where no request can be answered at all.
 pub fn highest_rate<S: Server>(
     server: &S,
     traffic: &Traffic,
     objective: &Objective,
     search: &Search,
+    near: Option<RequestRate>,
     progress: &dyn Fn(f64),
 ) -> Result<HighestRate> {
     let traffic = Traffic { profile: None, ..traffic.clone() };
     let batch = server.concurrency();
-    let search = &search.beside(batch);
+    let search = &search.beside(batch, server.replicas());
     let mean = floor(server, &traffic, objective)?;
     let mut attempts = Attempts { server, traffic: &traffic, objective, simulated: 0 };
-    // The rate of one replica that is always busy with one request is a start.
-    let (mut start, mut step, mut done) = (1.0 / mean, 2.0, 0.0);
+    // The rate of replicas that are always busy with one request each is a start.
+    let alone = server.replicas() as f64 / mean;
+    let (mut start, mut step, mut done) = near.map_or((alone, 2.0, 0.0), |it| (it.value, 1.1, 0.0));
     let short = Search { requests: search.requests / 16, tolerance: 0.1, ..*search };
-    if short.requests >= batch.max(500) {
+    if near.is_none() && short.requests >= batch.max(500) {
         done = 0.3;
         let share = |share: f64| progress(done * share);
         // Where short runs find nothing, long ones begin at the start.
@@ -214,7 +218,7 @@ impl<S: Server> Attempts<'_, S> {
             if !open && high - low <= search.tolerance * high {
                 return Ok(bracket);
             }
-            if !(1e-6..1e7).contains(&(rate * mean)) {
+            if !(1e-6..1e9).contains(&(rate * mean)) {
                 return Err(bracket.hopeless(self.traffic));
             }
             rate = match (low > 0.0, high.is_finite()) {
@@ -311,6 +315,7 @@ mod tests {
             tokens: 2048,
             blocks,
             block: 16,
+            shared: 0,
             sets_aside: false,
             scheduler: Scheduler::DecodeFirst,
             stepping: Stepping::Leap,
@@ -332,6 +337,8 @@ mod tests {
             input: Lengths::lognormal(1000.0, 0.95, 3000.0, None).unwrap(),
             output: Lengths::Fixed(200),
             cached: 0.0,
+            opening: 0,
+            session: None,
         };
         Traffic {
             rate: RequestRate::from_stored(1.0),
@@ -352,7 +359,8 @@ mod tests {
     fn a_looser_objective_admits_more_and_no_objective_the_most() {
         let rate = |objective: &Objective| {
             let found =
-                highest_rate(&simulation(40_000), &traffic(), objective, &QUICK, &|_| ()).unwrap();
+                highest_rate(&simulation(40_000), &traffic(), objective, &QUICK, None, &|_| ())
+                    .unwrap();
             assert!(found.rate < found.breaks_at && found.simulated > 3000);
             found.rate.value
         };
@@ -368,7 +376,8 @@ mod tests {
     fn the_rate_found_holds_and_more_breaks() {
         let objective = objective(400.0);
         let found =
-            highest_rate(&simulation(40_000), &traffic(), &objective, &QUICK, &|_| ()).unwrap();
+            highest_rate(&simulation(40_000), &traffic(), &objective, &QUICK, None, &|_| ())
+                .unwrap();
         let p95 = |rate: f64| {
             let rate = RequestRate::from_stored(rate);
             let report = at_rate(&simulation(40_000), &traffic(), rate, &QUICK, 1);
@@ -382,10 +391,11 @@ mod tests {
     #[test]
     fn what_no_fleet_can_do_is_said() {
         let error =
-            highest_rate(&simulation(40_000), &traffic(), &objective(20.0), &QUICK, &|_| ());
+            highest_rate(&simulation(40_000), &traffic(), &objective(20.0), &QUICK, None, &|_| ());
         let error = error.unwrap_err();
         assert!(error.message().contains("TTFT p95 of 20 ms cannot be met"), "{error}");
-        let error = highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, &|_| ());
+        let error =
+            highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, None, &|_| ());
         assert!(error.unwrap_err().message().contains("no request of this traffic fits"));
         let rate = RequestRate::from_stored;
         let most = Share::from_stored(0.9);

@@ -146,6 +146,8 @@ pub struct Demand {
     pub step_error: Option<Input<f64>>,
     /// How long the first request of a batch waits for others; none where tokens are generated.
     pub max_wait: Option<Input<Time>>,
+    /// Tokens that all prompts begin with.
+    pub opening: u32,
 }
 
 impl Demand {
@@ -185,6 +187,29 @@ pub struct RequestKind {
     pub output: Option<Length>,
     /// Share of the prompt tokens found in the prefix cache.
     pub cached: Input<Share>,
+    /// Tokens of a request's own text, where its prompt has more: what all begin with, or the turns
+    /// before it. `input` and `cached` are then those of whole prompts, with a cache of any size.
+    pub own: Option<Length>,
+    /// The conversations that the requests are turns of.
+    pub session: Option<Session>,
+}
+
+/// Conversations: the prompt of a turn is all that came before it and a text of its own.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Turns of a conversation.
+    pub turns: u32,
+    /// Mean time from an answer to the next turn.
+    pub think: Input<Time>,
+}
+
+/// Low-rank adapters of one model, one of which each request is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adapters {
+    /// How many there are.
+    pub count: f64,
+    /// Weights of one, in 16 bits.
+    pub each: Data,
 }
 
 /// How long prompts or answers are: lognormal with this mean and 95th percentile.
@@ -274,7 +299,8 @@ inputs!(Reached { compute, passes, kernel; but half_width });
 inputs!(Demand {
     max_wait, max_batch_tokens, kv_cache, step_time, step_error, burstiness, kinds;
     but model, accelerator, instances, precision, kv_precision, quantized, trace, profile, router,
-    objective, engine,
+    objective, engine, opening,
 });
-inputs!(RequestKind { share, input, output, cached; but class });
+inputs!(RequestKind { share, input, output, cached, own, session; but class });
+inputs!(Session { think; but turns });
 inputs!(Length { mean, p95; but place });

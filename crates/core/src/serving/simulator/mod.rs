@@ -72,12 +72,23 @@ pub struct Limits {
     pub blocks: u64,
     /// Tokens of one block, at least 1.
     pub block: u32,
+    /// Blocks that all prompts begin with: they are held once, beside those above.
+    pub shared: u32,
     /// True if the blocks of a whole answer are set aside when its prompt is taken in.
     pub sets_aside: bool,
     /// Which tokens a step takes first.
     pub scheduler: Scheduler,
     /// How the simulator advances.
     pub stepping: Stepping,
+}
+
+impl Limits {
+    /// The same where all prompts begin with the same tokens, held once for all.
+    #[must_use]
+    pub fn sharing(self, tokens: u32) -> Self {
+        let shared = tokens / self.block;
+        Self { shared, blocks: self.blocks.saturating_sub(u64::from(shared)), ..self }
+    }
 }
 
 /// Replicas that share a load.
@@ -229,6 +240,7 @@ impl<S: StepTime> Simulation<'_, S> {
         collector.report(|span| (pool.utilisation(span), None))
     }
 
+    /// The collector of the statistics that this simulation keeps.
     fn collector(&self) -> Collector {
         Collector::new(&self.slo, self.api_server, self.warm_up, self.records)
     }
@@ -241,6 +253,34 @@ pub trait Server: Sync {
 
     /// Requests that it works on at once, at most; of two fleets, the one that decodes.
     fn concurrency(&self) -> u64;
+
+    /// Replicas that share the load.
+    fn replicas(&self) -> u64 {
+        1
+    }
+}
+
+/// A server that consists of so many replicas behind a router.
+#[derive(Clone, Debug)]
+pub struct Replicas<S> {
+    /// All of them together.
+    pub server: S,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl<S: Server> Server for Replicas<S> {
+    fn serve(&self, arrivals: impl Iterator<Item = Arrival>, warm_up: u64) -> Report {
+        self.server.serve(arrivals, warm_up)
+    }
+
+    fn concurrency(&self) -> u64 {
+        self.server.concurrency()
+    }
+
+    fn replicas(&self) -> u64 {
+        self.count.max(1)
+    }
 }
 
 impl<S: StepTime + Sync> Server for Simulation<'_, S> {
@@ -254,6 +294,7 @@ impl<S: StepTime + Sync> Server for Simulation<'_, S> {
     }
 }
 
+/// The request of an arrival; a prompt and an answer have at least one token.
 fn request(id: u64, arrival: &Arrival) -> Request {
     Request {
         id,
@@ -302,6 +343,7 @@ struct TransferRun<'a, S> {
 }
 
 impl<'a, S: StepTime> TransferRun<'a, S> {
+    /// A KV transfer without prompts on the way.
     fn new(transfer: &KvTransfer<'a, S>) -> Self {
         Self {
             decode: Pool::new(&transfer.decode),
@@ -349,6 +391,7 @@ impl<'a, S: StepTime> TransferRun<'a, S> {
         waiting
     }
 
+    /// Lets every prompt end, arrive and be answered.
     fn drain(&mut self, prefill: &mut Pool<'a, S>, collector: &mut Collector) {
         let Self { handed, latency, per_token, .. } = self;
         prefill.drain(&mut |prompt: Finished| {

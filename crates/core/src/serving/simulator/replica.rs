@@ -214,6 +214,7 @@ struct Attention {
 }
 
 impl Attention {
+    /// The terms of a step time that grow with the context.
     fn of(time: &impl StepTime) -> Self {
         let (full, windowed) = time.pairs();
         Self {
@@ -256,6 +257,7 @@ pub(crate) struct Replica<'a, S> {
 }
 
 impl<'a, S: StepTime> Replica<'a, S> {
+    /// An idle replica at time zero.
     pub(crate) fn new(time: &'a S, limits: Limits) -> Self {
         Self {
             time,
@@ -291,8 +293,13 @@ impl<'a, S: StepTime> Replica<'a, S> {
 
     /// Blocks that a job takes in the end.
     fn in_the_end(&self, job: &Job) -> u64 {
-        let tokens = u64::from(job.request.input) + u64::from(job.last) - 1;
-        tokens.div_ceil(u64::from(self.limits.block))
+        self.own(&job.request, u64::from(job.request.input) + u64::from(job.last) - 1)
+    }
+
+    /// Blocks that the cache of a request takes for itself.
+    fn own(&self, request: &Request, tokens: u64) -> u64 {
+        let shared = self.limits.shared.min(request.input / self.limits.block);
+        tokens.div_ceil(u64::from(self.limits.block)) - u64::from(shared)
     }
 
     /// Takes a job in that is there at `now`; every step that begins before must have run.
@@ -303,6 +310,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.waiting.push_back(job);
     }
 
+    /// True if nothing runs or waits here.
     pub(crate) fn is_idle(&self) -> bool {
         self.running == 0 && self.waiting.is_empty()
     }
@@ -313,10 +321,12 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.running + self.waiting.len() as u32 + late
     }
 
+    /// The number of requests that wait for a place in the batch.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
+    /// Blocks of the KV cache in use.
     pub(crate) fn blocks_used(&self) -> u64 {
         self.limits.blocks - self.free
     }
@@ -403,8 +413,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
     fn admit(&mut self) -> bool {
         let Some(&job) = self.waiting.front() else { return false };
         let ready = job.computed == job.target;
-        let block = self.limits.block;
-        let blocks = u64::from((job.target + u32::from(ready)).div_ceil(block));
+        let blocks = self.own(&job.request, u64::from(job.target + u32::from(ready)));
         if self.running >= self.limits.sequences || blocks + self.new_blocks(1) > self.free {
             return false;
         }
@@ -416,7 +425,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
             self.promised = promised;
         }
         self.waiting.pop_front();
-        self.free -= u64::from(job.target.div_ceil(block));
+        self.free -= self.own(&job.request, u64::from(job.target));
         self.running += 1;
         self.lives += 1;
         let mut sequence = Sequence {
@@ -522,6 +531,8 @@ impl<'a, S: StepTime> Replica<'a, S> {
         }
     }
 
+    /// Adds steps to the use of the replica: time, batch, and the mean of the blocks before and
+    /// after them.
     fn tally(&mut self, duration: f64, count: u64, decoding: u32, prefill: u32, used: u64) {
         let usage = &mut self.usage;
         let after = self.limits.blocks - self.free;
@@ -559,6 +570,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         }
     }
 
+    /// The residue of the step, modulo the block, at which a sequence needs its next block.
     fn residue(&self, context: u32, since: u64) -> usize {
         let block = u64::from(self.limits.block);
         ((u64::from(context) + block - since % block) % block) as usize
@@ -596,9 +608,10 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.slots[slot].life = 0;
         self.unused.push(slot);
         self.running -= 1;
-        self.free += u64::from(tokens.div_ceil(self.limits.block));
+        self.free += self.own(&self.slots[slot].job.request, u64::from(tokens));
     }
 
+    /// Ends the sequence of a slot: its blocks are free, and its answer is told.
     fn retire(&mut self, slot: usize, out: &mut impl FnMut(Finished)) {
         let tokens = self.stop_decoding(slot);
         self.release(slot, tokens);
@@ -619,7 +632,9 @@ impl<'a, S: StepTime> Replica<'a, S> {
             self.release(slot, job.target);
         }
         job.target = job.request.input + job.generated;
-        job.computed = 0;
+        // What all prompts begin with stays.
+        let shared = self.limits.shared.saturating_mul(self.limits.block);
+        job.computed = shared.min(job.request.cached).min(job.target - 1);
         job.preemptions += 1;
         self.usage.preemptions += 1;
         self.waiting.push_front(job);

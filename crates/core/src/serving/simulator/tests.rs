@@ -42,6 +42,7 @@ const LIMITS: Limits = Limits {
     tokens: 2048,
     blocks: 10_000,
     block: 16,
+    shared: 0,
     sets_aside: false,
     scheduler: Scheduler::DecodeFirst,
     stepping: Stepping::Leap,
@@ -89,7 +90,11 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
         first: Option<f64>,
         preempted: u32,
     }
-    let block = |tokens: u32| u64::from(tokens.div_ceil(limits.block));
+    // Whole blocks that all prompts begin with are there once.
+    let block = |id: usize, tokens: u32| {
+        let shared = limits.shared.min(arrivals[id].input / limits.block);
+        u64::from(tokens.div_ceil(limits.block) - shared)
+    };
     let (mut clock, mut free, mut next) = (0.0, limits.blocks, 0);
     let mut waiting: Vec<Job> = Vec::new();
     let mut running: Vec<Job> = Vec::new();
@@ -102,7 +107,7 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             }
         }
         while let Some(a) = arrivals.get(next).filter(|a| a.at.value <= clock) {
-            if block(a.input + a.output - 1) <= limits.blocks {
+            if block(next, a.input + a.output - 1) <= limits.blocks {
                 waiting.push(Job {
                     id: next,
                     computed: a.cached.min(a.input - 1),
@@ -125,7 +130,7 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             let need: u64 = running
                 .iter()
                 .filter(|j| j.computed >= j.target)
-                .map(|j| block(j.computed + 1) - j.blocks)
+                .map(|j| block(j.id, j.computed + 1) - j.blocks)
                 .sum();
             if need <= free {
                 break;
@@ -133,7 +138,8 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             let mut job = running.pop().unwrap();
             free += job.blocks;
             job.target = arrivals[job.id].input + job.made;
-            (job.computed, job.blocks) = (0, 0);
+            let kept = (limits.shared * limits.block).min(arrivals[job.id].cached);
+            (job.computed, job.blocks) = (kept.min(job.target - 1), 0);
             job.preempted += 1;
             waiting.insert(0, job);
             preempted = true;
@@ -141,8 +147,10 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
         let alone = limits.scheduler == Scheduler::PrefillFirst;
         let decoding: Vec<usize> =
             (0..running.len()).filter(|&i| running[i].computed >= running[i].target).collect();
-        let growth: u64 =
-            decoding.iter().map(|&i| block(running[i].computed + 1) - running[i].blocks).sum();
+        let growth: u64 = decoding
+            .iter()
+            .map(|&i| block(running[i].id, running[i].computed + 1) - running[i].blocks)
+            .sum();
         let mut budget =
             limits.tokens.saturating_sub(if alone { 0 } else { decoding.len() as u32 });
         let (mut prefill, mut cost) = (0, 0.0);
@@ -165,11 +173,11 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             }
         }
         while !preempted && budget > 0 && !waiting.is_empty() {
-            let need = block(waiting[0].target);
+            let need = block(waiting[0].id, waiting[0].target);
             if running.len() as u32 >= limits.sequences || need + growth > free {
                 break;
             }
-            let whole = |id: usize| block(arrivals[id].input + arrivals[id].output - 1);
+            let whole = |id: usize| block(id, arrivals[id].input + arrivals[id].output - 1);
             let promised: u64 = running.iter().map(|j| whole(j.id)).sum();
             if limits.sets_aside && promised + whole(waiting[0].id) > limits.blocks {
                 break;
@@ -191,7 +199,7 @@ fn naive(time: &Plain, limits: Limits, arrivals: &[Arrival]) -> Vec<(u64, f64, f
             if let Some((cost, window)) = time.window {
                 duration += cost * f64::from(job.computed.min(window));
             }
-            let blocks = block(job.computed);
+            let blocks = block(job.id, job.computed);
             free -= blocks - job.blocks;
             job.blocks = blocks;
             job.made += 1;
@@ -260,12 +268,13 @@ prop_compose! {
         least in prop_oneof![Just(0.0), 1e-5_f64..2e-3],
         cached in any::<bool>(),
         sets_aside in any::<bool>(),
+        shared in 0_u32..6,
     ) -> (Plain, Limits, Vec<Arrival>) {
         let time = Plain { step, token: 1.3e-5, context: 2.7e-6, window, pair: 1e-8, least };
         let scheduler = if alone { Scheduler::PrefillFirst } else { Scheduler::DecodeFirst };
         let blocks = u64::from((input + output).div_ceil(block)) + spare;
         let limits =
-            Limits { sequences, tokens, blocks, block, sets_aside, scheduler, ..LIMITS };
+            Limits { sequences, tokens, blocks, block, shared, sets_aside, scheduler, ..LIMITS };
         let mut arrivals = arrivals(seed, count, rate, input, output);
         if cached {
             for arrival in &mut arrivals {

@@ -31,7 +31,7 @@ impl Lengths {
     /// sigma^2/2 - z sigma + ln(value / mean) = 0 and mu = ln(mean) - sigma^2/2.
     ///
     /// # Errors
-    /// Where no lognormal has that mean and that percentile.
+    /// If no lognormal has that mean and that percentile.
     pub fn lognormal(mean: f64, share: f64, value: f64, most: Option<u32>) -> Result<Self> {
         if !(mean >= 1.0 && value.is_finite() && mean.is_finite()) {
             return Err(Error::input(format!("a mean of {mean} tokens is not possible"))
@@ -66,10 +66,21 @@ impl Lengths {
                 (count + 1.0, sum + it, squares + it * it)
             });
         let mean = sum / count.max(1.0);
-        let square = squares / count.max(1.0);
+        (mean, Self::p95_of(mean, (squares / count.max(1.0) - mean * mean).max(0.0)))
+    }
+
+    /// 95th percentile of the lognormal with this mean and variance, as far as one has both.
+    pub fn p95_of(mean: f64, variance: f64) -> f64 {
         let z = normal_quantile(0.95);
-        let sigma = (square / (mean * mean).max(f64::MIN_POSITIVE)).max(1.0).ln().sqrt().min(z);
-        (mean, mean * (z * sigma - sigma * sigma / 2.0).exp())
+        let sigma = (1.0 + variance / (mean * mean).max(f64::MIN_POSITIVE)).ln().sqrt().min(z);
+        mean * (z * sigma - sigma * sigma / 2.0).exp()
+    }
+
+    /// The variance of the lognormal of a mean and a 95th percentile, as far as one has both.
+    pub fn variance_of(mean: f64, p95: f64) -> f64 {
+        let z = normal_quantile(0.95);
+        let sigma = z - (z * z - 2.0 * (p95 / mean).max(1.0).ln()).max(0.0).sqrt();
+        mean * mean * (sigma * sigma).exp_m1()
     }
 
     /// The mean, the cut-off left out of account.
@@ -87,6 +98,7 @@ impl Lengths {
         std::iter::repeat_with(move || (input.draw(&mut stream), output.draw(&mut stream)))
     }
 
+    /// A length from this distribution, at least one token.
     pub(crate) fn draw(&self, stream: &mut Stream) -> u32 {
         match self {
             Self::Fixed(tokens) => (*tokens).max(1),

@@ -2,6 +2,7 @@
 
 mod length;
 mod profile;
+pub mod records;
 pub mod stamp;
 mod trace;
 
@@ -25,8 +26,47 @@ pub struct Class {
     pub input: Lengths,
     /// Tokens to generate.
     pub output: Lengths,
-    /// Share of the prompt found in the prefix cache, 0 to 1.
+    /// Share of the prompt found in the prefix cache, 0 to 1; of sessions, what their own cache
+    /// holds comes in its place.
     pub cached: f64,
+    /// Tokens that all prompts begin with, which are always found.
+    pub opening: u32,
+    /// Each request is a turn of a conversation.
+    pub session: Option<Session>,
+}
+
+/// Conversations: a turn's prompt is all that came before it and a text of its own, of length
+/// [`Class::input`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// Turns of a conversation, each of which is as frequent.
+    pub turns: u32,
+    /// Mean time from an answer to the next turn; exponential.
+    pub think: Time,
+    /// Time that an answer takes.
+    pub answer: Time,
+    /// Longest prompt of a model.
+    pub most: u32,
+    /// Tokens that the caches of the replicas hold together; a conversation stays with its replica.
+    pub held: f64,
+}
+
+impl Session {
+    /// The probability that the cache of a conversation is still there at its next turn, at so many
+    /// turns a second of these mean lengths.
+    ///
+    /// Caches are dropped least recently used first, so one is there unless its turn comes later
+    /// than T after the last: with S the tokens of a conversation after a mean turn, held for the
+    /// answer and for at most T of thinking, the cache holds (Che's approximation)
+    /// ```text
+    /// held = rate x S (answer + think (1 - e^(-T / think)))
+    /// ```
+    /// and the probability is 1 - e^(-T / think).
+    fn found(&self, rate: f64, added: f64, answered: f64) -> f64 {
+        let tokens = (f64::from(self.turns) + 1.0) / 2.0 * (added + answered);
+        let waiting = self.held / (rate * tokens).max(f64::MIN_POSITIVE) - self.answer.value;
+        (waiting / self.think.value.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0)
+    }
 }
 
 /// Requests at a rate.
@@ -61,7 +101,9 @@ impl Traffic {
     /// request, other seeds elsewhere.
     pub fn requests(&self, seed: u64) -> impl Iterator<Item = Arrival> + '_ {
         let mut draw: Box<dyn FnMut() -> (f64, Arrival)> = match &self.source {
-            Source::Random { burstiness, classes } => Box::new(random(*burstiness, classes, seed)),
+            Source::Random { burstiness, classes } => {
+                Box::new(random(*burstiness, classes, self.rate.value, seed))
+            }
             Source::Recorded(trace) => Box::new(recorded(trace, seed)),
         };
         let mut now = 0.0;
@@ -73,6 +115,17 @@ impl Traffic {
         })
     }
 
+    /// The same requests for so many replicas, each of which has a cache.
+    #[must_use]
+    pub fn over(&self, replicas: u64) -> Self {
+        let mut over = self.clone();
+        if let Source::Random { classes, .. } = &mut over.source {
+            let sessions = classes.iter_mut().filter_map(|class| class.session.as_mut());
+            sessions.for_each(|session| session.held *= replicas as f64);
+        }
+        over
+    }
+
     /// Mean prompt and output tokens of a request.
     pub fn mean_lengths(&self) -> (f64, f64) {
         match &self.source {
@@ -81,7 +134,7 @@ impl Traffic {
                 let mean = |of: fn(&Class) -> f64| {
                     classes.iter().map(|class| class.weight * of(class)).sum::<f64>() / total
                 };
-                (mean(|class| class.input.mean()), mean(|class| class.output.mean()))
+                (mean(Class::mean_prompt), mean(|class| class.output.mean()))
             }
             Source::Recorded(trace) => {
                 let (input, output, _) = trace.means();
@@ -91,12 +144,53 @@ impl Traffic {
     }
 }
 
+impl Class {
+    /// Mean tokens of a prompt: of a conversation, over its turns.
+    fn mean_prompt(&self) -> f64 {
+        let (added, answered) = (self.input.mean(), self.output.mean());
+        let before = self
+            .session
+            .as_ref()
+            .map_or(0.0, |session| f64::from(session.turns - 1) / 2.0 * (added + answered));
+        f64::from(self.opening) + before + added
+    }
+
+    /// Tokens of a prompt and those of them that are found, where a conversation's cache is there
+    /// with this probability.
+    fn prompt(&self, lengths: &mut Stream, dice: &mut Stream, kept: f64) -> (u32, u32) {
+        let Some(session) = &self.session else {
+            let own = self.input.draw(lengths);
+            let cached = (f64::from(own) * self.cached) as u32;
+            return (own.saturating_add(self.opening), cached.saturating_add(self.opening));
+        };
+        let turn = dice.between(0, session.turns.max(1) - 1);
+        let before = (0..turn).fold(0_u32, |sum, _| {
+            sum.saturating_add(self.input.draw(lengths)).saturating_add(self.output.draw(lengths))
+        });
+        let found = if dice.uniform() < kept { before } else { 0 };
+        let input = before.saturating_add(self.input.draw(lengths)).saturating_add(self.opening);
+        (input.min(session.most), found.saturating_add(self.opening))
+    }
+}
+
 /// Gaps in units of their mean, and requests.
-fn random(burstiness: f64, classes: &[Class], seed: u64) -> impl FnMut() -> (f64, Arrival) {
+fn random(
+    burstiness: f64,
+    classes: &[Class],
+    rate: f64,
+    seed: u64,
+) -> impl FnMut() -> (f64, Arrival) {
     let mut gaps = Stream::new(seed, 1);
     let mut dice = Stream::new(seed, 2);
     let mut lengths = Stream::new(seed, 3);
     let total: f64 = classes.iter().map(|class| class.weight).sum();
+    let kept = |class: &Class| {
+        let share = class.weight / total;
+        let (added, answered) = (class.input.mean(), class.output.mean());
+        let session = class.session.as_ref();
+        session.map_or(0.0, |session| session.found(rate * share, added, answered))
+    };
+    let kept: Vec<f64> = classes.iter().map(kept).collect();
     let shape = 1.0 / (burstiness * burstiness);
     let poisson = (burstiness - 1.0).abs() < 1e-9;
     move || {
@@ -111,12 +205,12 @@ fn random(burstiness: f64, classes: &[Class], seed: u64) -> impl FnMut() -> (f64
             }
         }
         let class = &classes[chosen];
-        let input = class.input.draw(&mut lengths);
+        let (input, cached) = class.prompt(&mut lengths, &mut dice, kept[chosen]);
         let request = Arrival {
             at: Time::from_stored(0.0),
             input,
             output: class.output.draw(&mut lengths),
-            cached: (f64::from(input) * class.cached) as u32,
+            cached,
             class: chosen as u16,
         };
         (gap, request)
@@ -153,6 +247,8 @@ mod tests {
             input: Lengths::Fixed(tokens),
             output: Lengths::Fixed(10),
             cached: 0.5,
+            opening: 0,
+            session: None,
         };
         Traffic {
             rate: RequestRate::from_stored(20.0),
@@ -177,6 +273,49 @@ mod tests {
             assert!((large - 0.25).abs() < 0.01, "mix {large}");
             assert!(requests.iter().all(|r| r.cached * 2 == r.input));
         }
+    }
+
+    #[test]
+    fn a_conversation_grows_and_its_cache_is_found_while_there_is_room() {
+        let session = |held: f64| Session {
+            turns: 5,
+            think: Time::from_stored(60.0),
+            answer: Time::from_stored(10.0),
+            most: 10_000,
+            held,
+        };
+        let of = |held: f64, rate: f64| {
+            let class = Class {
+                weight: 1.0,
+                input: Lengths::Fixed(100),
+                output: Lengths::Fixed(50),
+                cached: 0.0,
+                opening: 1000,
+                session: Some(session(held)),
+            };
+            let source = Source::Random { burstiness: 1.0, classes: vec![class] };
+            Traffic { rate: RequestRate::from_stored(rate), profile: None, source }
+        };
+        // Two turns of 150 tokens on average before one of 100, after 1000 that all begin with.
+        assert!((of(1e9, 1.0).mean_lengths().0 - 1400.0).abs() < 1e-9);
+        let drawn = |traffic: &Traffic| -> (f64, f64) {
+            let all: Vec<_> = traffic.requests(1).take(20_000).collect();
+            let mean = |of: fn(&Arrival) -> u32| {
+                all.iter().map(|it| f64::from(of(it))).sum::<f64>() / all.len() as f64
+            };
+            assert!(all.iter().all(|it| it.cached + 100 <= it.input && it.cached >= 1000));
+            (mean(|it| it.input), mean(|it| it.cached))
+        };
+        let (input, cached) = drawn(&of(1e9, 1.0));
+        assert!((input / 1400.0 - 1.0).abs() < 0.01, "{input}");
+        assert!((cached / 1300.0 - 1.0).abs() < 0.01, "{cached}");
+        // 450 tokens after a mean turn, a turn a second, held for 10 + 60 / 2 s: half are found.
+        let (_, cached) = drawn(&of(450.0 * 40.0, 1.0));
+        assert!((cached / 1150.0 - 1.0).abs() < 0.02, "{cached}");
+        assert!(drawn(&of(450.0 * 9.0, 1.0)).1 < 1000.5);
+        // As many replicas as the load is larger find as much.
+        let (_, more) = drawn(&of(450.0 * 40.0, 4.0).over(4));
+        assert!((more / cached - 1.0).abs() < 0.02, "{more}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::records;
 use super::stamp::{self, Stamp, Unit};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, RequestRate, Time};
@@ -94,21 +95,47 @@ const HASH_BLOCKS: [u64; 8] = [512, 16, 32, 64, 128, 256, 1024, 8];
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = 0.01..=500.0;
 /// More tokens than any request has: a mistake in the file.
 const MOST: u64 = 1 << 28;
+/// The most requests of a trace, and the most entries of `hash_ids`: what they take in memory.
+const MOST_REQUESTS: usize = 2_000_000;
+const MOST_HASHES: usize = 16_000_000;
 
 /// A request as the file has it; times are in the file's unit until all of them are known.
 struct Row {
     at: Stamp,
-    input: u64,
-    output: u64,
-    hashes: Vec<u64>,
-    stamps: Option<[f64; 2]>,
-    taken: Option<[f64; 2]>,
+    input: u32,
+    output: u32,
+    hashes: Box<[u64]>,
+    tokens_came: Option<Came>,
+}
+
+/// When the first and the last token came.
+enum Came {
+    /// By the clock of the arrivals.
+    Stamps([f64; 2]),
+    /// So many seconds after the request.
+    After([f64; 2]),
 }
 
 /// The rows of a file, and the unit of their stamps where the file says it.
+#[derive(Default)]
 struct Rows {
-    rows: Vec<Row>,
+    all: Vec<Row>,
+    hashes: usize,
     unit: Option<Unit>,
+}
+
+impl Rows {
+    fn push(&mut self, row: Row, line: usize) -> Result<()> {
+        self.hashes += row.hashes.len();
+        if self.all.len() == MOST_REQUESTS || self.hashes > MOST_HASHES {
+            return Err(Error::input(format!(
+                "line {line}: more than {MOST_REQUESTS} requests, or {MOST_HASHES} hash_ids"
+            ))
+            .hint("give a part of the trace: a day or an hour of it"));
+        }
+        self.all.push(row);
+        Ok(())
+    }
 }
 
 /// A pair of columns, `number` finding one.
@@ -116,9 +143,12 @@ fn pair(names: [&str; 2], number: &impl Fn(&str) -> Option<f64>) -> Option<[f64;
     Some([number(names[0])?, number(names[1])?])
 }
 
-/// What a row says of how long its answer took, in seconds.
-fn taken(number: &impl Fn(&str) -> Option<f64>) -> Option<[f64; 2]> {
-    TAKEN.iter().find_map(|(names, unit)| pair(*names, number).map(|pair| pair.map(|x| x * unit)))
+/// What a row says of how long its answer took.
+fn came(number: &impl Fn(&str) -> Option<f64>) -> Option<Came> {
+    let taken =
+        |(names, unit): &([&str; 2], f64)| Some(pair(*names, number)?.map(|taken| taken * unit));
+    let after = || TAKEN.iter().find_map(taken).map(Came::After);
+    pair(STAMPS, number).map(Came::Stamps).or_else(after)
 }
 
 impl Row {
@@ -133,8 +163,10 @@ impl Row {
     /// How long its answer took.
     fn answered(&self, unit: f64) -> Option<Answered> {
         let at = self.at(unit);
-        let since = |stamps: [f64; 2]| stamps.map(|stamp| stamp * unit - at);
-        let [ttft, e2e] = self.stamps.map(since).or(self.taken)?;
+        let [ttft, e2e] = match self.tokens_came.as_ref()? {
+            Came::Stamps(stamps) => stamps.map(|stamp| stamp * unit - at),
+            Came::After(taken) => *taken,
+        };
         // Stamps of another clock, or a request that failed.
         (0.0 <= ttft && ttft <= e2e).then_some(())?;
         let [ttft, e2e] = [ttft, e2e].map(Time::from_stored);
@@ -150,7 +182,8 @@ fn block(rows: &[Row]) -> Option<u64> {
     let fit = |size: u64| {
         let fits = |row: &&Row| {
             let blocks = row.hashes.len() as u64;
-            row.input.div_ceil(size) == blocks || row.input / size == blocks
+            let input = u64::from(row.input);
+            input.div_ceil(size) == blocks || input / size == blocks
         };
         hashed().filter(fits).count()
     };
@@ -190,10 +223,7 @@ impl Trace {
     pub fn looks_like(text: &str) -> bool {
         let named = |name: &str| INPUT.contains(&name.trim().to_lowercase().as_str());
         if is_json(text) {
-            return records(text).next().is_some_and(|record| match record {
-                Ok((_, Value::Object(record))) => record.keys().any(|name| named(name)),
-                _ => false,
-            });
+            return first(text).is_some_and(|record| record.keys().any(|name| named(name)));
         }
         text.trim_start().lines().next().unwrap_or_default().split(',').any(named)
     }
@@ -207,7 +237,7 @@ impl Trace {
         (mean(|r| r.input), mean(|r| r.output), mean(|r| r.cached))
     }
 
-    fn of(Rows { mut rows, unit }: Rows) -> Result<Self> {
+    fn of(Rows { all: mut rows, unit, .. }: Rows) -> Result<Self> {
         let mut notes = Vec::new();
         let numbers = rows.iter().filter_map(|row| match row.at {
             Stamp::Number(number) => Some(number),
@@ -262,9 +292,9 @@ impl Trace {
             seen.extend(row.hashes);
             Recorded {
                 at: Time::from_stored(at - first),
-                input: row.input as u32,
-                output: row.output as u32,
-                cached: (known * block.unwrap_or_default()).min(row.input) as u32,
+                input: row.input,
+                output: row.output,
+                cached: (known * block.unwrap_or_default()).min(u64::from(row.input)) as u32,
                 answered,
             }
         };
@@ -293,7 +323,7 @@ fn csv(text: &str) -> Result<Rows> {
         place(OUTPUT, "the generated tokens")?,
     );
     let unit = unit_of_column(&header[time], &header[input]);
-    let mut rows = Vec::new();
+    let mut rows = Rows { unit, ..Rows::default() };
     for record in reader.records() {
         let record = record.map_err(|e| Error::input(format!("the trace is no CSV: {e}")))?;
         let line = record.position().map_or(0, |p| p.line() as usize);
@@ -307,16 +337,16 @@ fn csv(text: &str) -> Result<Rows> {
             let column = header.iter().position(|h| h.trim().eq_ignore_ascii_case(name))?;
             record.get(column)?.trim().parse().ok()
         };
-        rows.push(Row {
+        let row = Row {
             at: moment(field(time)?, line)?,
             input: tokens(field(input)?, line)?,
             output: tokens(field(output)?, line)?,
-            hashes: Vec::new(),
-            stamps: pair(STAMPS, &number),
-            taken: taken(&number),
-        });
+            hashes: Box::default(),
+            tokens_came: came(&number),
+        };
+        rows.push(row, line)?;
     }
-    Ok(Rows { rows, unit })
+    Ok(rows)
 }
 
 /// The unit that a column's name says, or its format: `BurstGPT` counts seconds.
@@ -326,62 +356,56 @@ fn unit_of_column(time: &str, input: &str) -> Option<Unit> {
     named.and_then(|(_, unit)| *unit).or(burst.then_some(stamp::SECONDS))
 }
 
-/// The JSON values of a text, one after another or in arrays, each with its line.
-fn records(text: &str) -> impl Iterator<Item = Result<(usize, Value)>> + '_ {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let (mut line, mut counted) = (1, 0);
-    let next = move || {
-        let from = values.byte_offset();
-        let from = from + text[from..].len() - text[from..].trim_start().len();
-        line += text[counted..from].matches('\n').count();
-        counted = from;
-        Some((line, values.next()?))
-    };
-    std::iter::from_fn(next).flat_map(|(line, value)| match value {
-        Ok(Value::Array(values)) => values.into_iter().map(|value| Ok((line, value))).collect(),
-        Ok(value) => vec![Ok((line, value))],
-        Err(error) => {
-            let line = error.line();
-            vec![Err(Error::input(format!("line {line} is no JSON object: {error}")))]
-        }
-    })
+/// The first object of a text, if it is one of requests.
+fn first(text: &str) -> Option<serde_json::Map<String, Value>> {
+    let record = records::records(text).next()?.ok()?;
+    let inner = record.elements().ok()?.map(|elements| elements.first().copied());
+    match inner.unwrap_or(Some(record))?.value().ok()? {
+        Value::Object(record) => Some(record),
+        _ => None,
+    }
 }
 
 fn json(text: &str) -> Result<Rows> {
-    let times: Vec<&str> = TIME.iter().map(|(name, _)| *name).collect();
-    let (mut rows, mut unit) = (Vec::new(), None);
-    for (index, record) in records(text).enumerate() {
-        let (line, record) = record?;
-        let Value::Object(record) = record else {
-            return Err(Error::input(format!(
-                "line {line} is no JSON object: entry {}",
-                index + 1
-            )));
-        };
-        let field = |names: &[&str], what: &str| {
-            let value = names.iter().find_map(|name| record.get(*name));
-            value.map(ToString::to_string).ok_or_else(|| {
-                Error::input(format!("line {line} has no {what}"))
-                    .hint(format!("call it one of {}", names.join(", ")))
-            })
-        };
-        let name = times.iter().find(|name| record.contains_key(**name));
-        unit = unit.or(name.and_then(|name| unit_of_column(name, "")));
-        let text = field(&times, "time of arrival")?;
-        let hashes = record.get("hash_ids").and_then(Value::as_array);
-        let number = |name: &str| record.get(name)?.as_f64();
-        rows.push(Row {
-            at: moment(text.trim_matches('"'), line)?,
-            input: tokens(&field(INPUT, "prompt tokens")?, line)?,
-            output: tokens(&field(OUTPUT, "generated tokens")?, line)?,
-            hashes: hashes
-                .map(|ids| ids.iter().filter_map(Value::as_u64).collect())
-                .unwrap_or_default(),
-            stamps: pair(STAMPS, &number),
-            taken: taken(&number),
-        });
+    let mut rows = Rows::default();
+    for record in records::records(text) {
+        let record = record?;
+        match record.elements()? {
+            Some(records) => records.into_iter().try_for_each(|it| object(it, &mut rows))?,
+            None => object(record, &mut rows)?,
+        }
     }
-    Ok(Rows { rows, unit })
+    Ok(rows)
+}
+
+/// Reads a request.
+fn object(record: records::Record<'_>, rows: &mut Rows) -> Result<()> {
+    let times: Vec<&str> = TIME.iter().map(|(name, _)| *name).collect();
+    let line = record.line;
+    let Value::Object(record) = record.value()? else {
+        let entry = rows.all.len() + 1;
+        return Err(Error::input(format!("line {line} is no JSON object: entry {entry}")));
+    };
+    let field = |names: &[&str], what: &str| {
+        let value = names.iter().find_map(|name| record.get(*name));
+        value.map(ToString::to_string).ok_or_else(|| {
+            Error::input(format!("line {line} has no {what}"))
+                .hint(format!("call it one of {}", names.join(", ")))
+        })
+    };
+    let name = times.iter().find(|name| record.contains_key(**name));
+    rows.unit = rows.unit.or(name.and_then(|name| unit_of_column(name, "")));
+    let text = field(&times, "time of arrival")?;
+    let hashes = record.get("hash_ids").and_then(Value::as_array);
+    let number = |name: &str| record.get(name)?.as_f64();
+    let row = Row {
+        at: moment(text.trim_matches('"'), line)?,
+        input: tokens(&field(INPUT, "prompt tokens")?, line)?,
+        output: tokens(&field(OUTPUT, "generated tokens")?, line)?,
+        hashes: hashes.map_or(Box::default(), |ids| ids.iter().filter_map(Value::as_u64).collect()),
+        tokens_came: came(&number),
+    };
+    rows.push(row, line)
 }
 
 fn moment(text: &str, line: usize) -> Result<Stamp> {
@@ -391,10 +415,10 @@ fn moment(text: &str, line: usize) -> Result<Stamp> {
     })
 }
 
-fn tokens(text: &str, line: usize) -> Result<u64> {
+fn tokens(text: &str, line: usize) -> Result<u32> {
     let number: Option<f64> = text.parse().ok().filter(|n: &f64| n.fract() == 0.0);
     match number {
-        Some(n) if (0.0..=MOST as f64).contains(&n) => Ok(n as u64),
+        Some(n) if (0.0..=MOST as f64).contains(&n) => Ok(n as u32),
         Some(n) if n > 0.0 => Err(Error::input(format!("line {line}: {n} tokens in one request"))),
         _ => Err(Error::input(format!("line {line}: `{text}` is no number of tokens"))),
     }

@@ -7,19 +7,21 @@ use crate::model::input::Input;
 use crate::model::total::Assumption;
 
 impl Builder<'_> {
-    /// A size of images or sound, with a note that the template asked for it.
+    /// A size of images, sound or steps, with a note that the template asked for it.
     pub(super) fn media(&mut self, which: usize, size: Option<u64>) -> Value {
         self.asked[which] = true;
         size.map_or(Value::Null, Value::count)
     }
 
-    /// Refuses images or sound that the model has no use for.
+    /// Refuses images, sound or steps that the model has no use for.
     pub(super) fn all_read(&self, name: &str) -> Result<()> {
         let given = [
             (self.input.image_size, "an image size"),
             (self.input.images, "images"),
             (self.input.frames, "frames of video"),
             (self.input.sound, "a length of sound"),
+            (self.input.steps, "steps of denoising"),
+            (self.input.guided.map(u64::from), "guidance"),
         ];
         let unread =
             given.into_iter().zip(self.asked).find(|((size, _), asked)| size.is_some() && !asked);
@@ -62,10 +64,26 @@ impl Builder<'_> {
                 }
             }
         }
+        for (given, name, why) in [
+            (self.input.steps.is_some(), "steps", "usual for it; --steps says another number"),
+            (self.input.guided.is_some(), "guided", "usual for it; --guidance says otherwise"),
+        ] {
+            let asks =
+                self.asked[4] && self.frame().chain.iter().any(|it| it.lets.contains_key(name));
+            let value = if asks { self.name(name)? } else { None };
+            match name {
+                "steps" => input.steps = value.as_ref().and_then(Value::whole).or(input.steps),
+                _ => input.guided = value.as_ref().map(Value::holds).or(input.guided),
+            }
+            if let (false, Some(value)) = (given, value) {
+                let why = if self.input.training { "a sample is denoised once" } else { why };
+                self.assumptions.push(Assumption::of(name, value, why));
+            }
+        }
         Ok(input)
     }
 
-    /// What bounds a length that nobody stated.
+    /// The bound of a length that nobody stated.
     fn bound(&mut self, length: u64) -> Result<String> {
         let most = self.name("max_sequence")?.and_then(|value| value.whole());
         Ok(match most {

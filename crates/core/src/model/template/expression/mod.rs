@@ -35,9 +35,15 @@ pub struct Expression {
 /// The source of an expression's names.
 pub trait Names {
     /// The value of `name`; `None` if nothing is called that.
+    ///
+    /// # Errors
+    /// If the name stands for an expression that has no value.
     fn lookup(&mut self, name: &str) -> Result<Option<Value>, Failure>;
 
     /// The value of the configuration's key `name`, whatever else has that name: `config.name`.
+    ///
+    /// # Errors
+    /// As [`Names::lookup`].
     fn key(&mut self, name: &str) -> Result<Option<Value>, Failure>;
 }
 

@@ -1,0 +1,85 @@
+//! The search of layouts: what it leaves out is never better than what it finds.
+
+use flopcast::estimate::plan::Scenario;
+use flopcast::scenario::document;
+use flopcast::serving::calibration::Calibration;
+use flopcast::serving::capacity::Search;
+use flopcast::study::axis::Axis;
+use flopcast::study::capacity::{Question, size};
+use flopcast::study::fleets::{Limits, Merits, Verdict, choose};
+use flopcast::study::space::Space;
+
+use crate::common::library::{Beside, CATALOG};
+
+const LAYOUTS: &str = "inference.parallelism={tensor: 1},{tensor: 2, pipeline: 2},{tensor: 8}";
+const QUICK: Search = Search { requests: 100, seeds: 1, margin: 0.0, tolerance: 0.1 };
+
+/// A service drawn at random.
+fn service(seed: u64) -> String {
+    // Splitmix64.
+    let mut state = seed;
+    let mut one = |among: &[&str]| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        among[((mixed ^ (mixed >> 31)) % among.len() as u64) as usize].to_owned()
+    };
+    let model = one(&["llama-3.1-8b", "llama-3-70b", "qwen2.5-7b", "mixtral-8x7b"]);
+    let device = one(&["h100-sxm", "h200-sxm", "a100-sxm-80gb"]);
+    let precision = one(&["fp8", "bf16"]);
+    let precision = if device.starts_with('a') { "bf16".to_owned() } else { precision };
+    let (ttft, tpot) = (one(&["300 ms", "1 s", "5 s"]), one(&["20 ms", "50 ms", "100 ms"]));
+    let (input, output) = (one(&["100", "800", "3000"]), one(&["20", "150", "400"]));
+    let (rate, engine) = (one(&["3/s", "40/s", "300/s"]), one(&["vllm", "sglang", "trtllm"]));
+    format!(
+        "flopcast: 1\nname: service {seed}\nmodel: {model}\ninference:\n  placement: {{provider: aws, region: us-east-2}}\n  \
+         traffic: {{requests: {rate}, input_tokens: {{mean: {input}}}, output_tokens: {{mean: \
+         {output}}}}}\n  hardware: {{accelerator: {device}}}\n  precision: {precision}\n  engine: \
+         {engine}\n  slo: {{ttft: {{p90: {ttft}}}, tpot: {{p90: {tpot}}}}}\n"
+    )
+}
+
+#[test]
+fn no_fleet_that_an_exhaustive_run_finds_is_better() {
+    let calibration = Calibration::shipped().expect("a calibration");
+    let question = Question {
+        calibration: &calibration,
+        search: &QUICK,
+        records: false,
+        progress: &|_, _| {},
+    };
+    let files = Beside::root();
+    let (mut kept, mut left_out) = (0, 0);
+    for seed in 0..100 {
+        let text = service(seed);
+        let node = document::parse("test.yaml", text.as_bytes()).expect("YAML");
+        let axis = Axis::read(LAYOUTS).expect("an axis");
+        let space = Space::new(node, vec![axis], &CATALOG, &files).expect("a space");
+        let choice = choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| {})
+            .expect("a choice");
+        // What was simulated is what an exhaustive run finds; the rest is simulated now.
+        let all = |number: u64| match &choice.verdicts[number as usize] {
+            Verdict::Sized(sized) => Some(sized.merits),
+            Verdict::Infeasible(_) => None,
+            Verdict::Beaten(_) => {
+                let scenario = Scenario { training: None, ..space.scenario(number).ok()? };
+                Merits::of(&size(&scenario, &CATALOG, &question).ok()?.estimate)
+            }
+        };
+        let all: Vec<Merits> = (0..space.len()).filter_map(all).collect();
+        let least =
+            |merit: fn(&Merits) -> Option<f64>| all.iter().filter_map(merit).min_by(f64::total_cmp);
+        let found = |number: Option<u64>| number.and_then(|number| choice.at(number));
+        for (name, best, merit) in [
+            ("cheapest", choice.cheapest, (|it| it.cost_usd) as fn(&Merits) -> Option<f64>),
+            ("greenest", choice.greenest, |it| it.co2e_kg),
+            ("smallest", choice.smallest, |it| Some(it.devices)),
+        ] {
+            let found = found(best).and_then(|it| merit(&it.merits));
+            assert_eq!(found, least(merit), "{name}, seed {seed}\n{text}");
+            kept += usize::from(found.is_some());
+        }
+        left_out += space.len() - choice.sized().count() as u64;
+    }
+    assert!(kept > 150 && left_out > 20, "{kept} answers, {left_out} left out");
+}
