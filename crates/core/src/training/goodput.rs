@@ -299,7 +299,7 @@ mod tests {
         assert!(all[1] > 0.9 && all[1] > all[2] && all[2] > all[3], "{all:?}");
         assert!((0.6..0.75).contains(&all[3]), "{all:?}");
         let width = |hours: f64| calibration.half_width(Time::new::<hour>(hours), 0.168);
-        assert!(width(1.0) < 1.02 * 0.168 && width(240.0) > 1.5 * 0.168);
+        assert!(width(1.0) < 1.05 * 0.168 && width(240.0) > 1.5 * 0.168);
     }
 
     #[test]
