@@ -132,6 +132,8 @@ fn reasons_multiply_out_and_hints_repair_the_forecast() {
     for set in &sets {
         arguments.extend(["--set", set]);
     }
+    // The hint on the MFU names the goodput that it holds at.
+    arguments.extend(["--set", "training.goodput=1"]);
     let repaired = json(&arguments);
     for item in repaired["items"].as_array().expect("items") {
         if let Some(ratio) = item["ratio"].as_f64() {

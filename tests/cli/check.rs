@@ -150,6 +150,7 @@ training:
   sequence_length: 8192
   hardware: {accelerator: h100-sxm, count: 64, power: 900 W}
   efficiency: {mfu: 0.4}
+  goodput: 98 %
 placement: {purchase: {price: 2 USD/device-h}, pue: 1.1, grid: 400 gCO2e/kWh}
 ";
     const POLICY: &str = "\

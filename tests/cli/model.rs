@@ -290,7 +290,9 @@ fn a_scenario_serves_what_is_left() {
     let scenario = "scenarios/llama-3-70b-serving.yaml";
     let served = |compress: &str| {
         let arguments = ["estimate", scenario, "--format", "json"];
-        json(&[&arguments[..], &["--set", "inference.precision=bf16", "--set", compress]].concat())
+        // Without an SLO a replica is the fewest devices that hold the model.
+        let sets = ["--set", "inference.precision=bf16", "--set", "inference.slo={}", "--set"];
+        json(&[&arguments[..], &sets, &[compress]].concat())
     };
     let plain = served("compress.quantization={}");
     let devices = |estimate: &serde_json::Value| number(estimate, "inference.replica.devices");

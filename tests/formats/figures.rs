@@ -36,7 +36,11 @@ const SIMULATED: &[(&str, &[&str])] = &[
     ("two-classes-serving", &[]),
     ("llama-3-70b-serving", &["inference.disaggregated={prefill: 1, decode: 1}"]),
     ("bert-base-serving", &[]),
+    ("llama-3-8b-ledger", &["inference.traffic.requests=null", JOB]),
 ];
+
+/// A service that ends when all is answered.
+const JOB: &str = "inference.traffic.job={requests: 2M, within: 36 h}";
 
 /// A report in all its forms.
 struct Forms {

@@ -97,5 +97,7 @@ fn the_error_of_a_prediction_is_a_factor() {
     let sampling = Sampling { samples: 500, seed: 1, model_error: true };
     let predicted = sampled(&["training.efficiency=auto"], sampling);
     let swings = &predicted["intervals"]["training.device_hours"]["sensitivity"];
-    assert_eq!(swings[0]["factor"], "predicted throughput");
+    let factors: Vec<_> =
+        swings.as_array().unwrap().iter().map(|it| it["factor"].as_str().unwrap()).collect();
+    assert!(factors.contains(&"predicted throughput"), "{factors:?}");
 }

@@ -32,7 +32,9 @@ fn a_teacher_adds_its_forward_pass() {
     let same = "  recipe: distill\n  teacher: llama-3-8b\n";
     close("distill from itself", figure(same, FLOPS), plain * 4.0 / 3.0, 2e-3);
     let large = "  recipe: distill\n  teacher: llama-3-70b\n";
-    let ratio = figure(large, HOURS) / figure("", HOURS);
+    // Of the same goodput: a longer run loses a larger part of its time.
+    let goodput = "  goodput: 95 %\n";
+    let ratio = figure(&format!("{goodput}{large}"), HOURS) / figure(goodput, HOURS);
     // 70.6B / 8.0B x one third, and a little less: the head counts less.
     assert!((3.5..4.5).contains(&ratio), "{ratio}");
 }
@@ -75,7 +77,7 @@ fn answers_take_the_time_that_the_engine_needs() {
     let learned = figure("  recipe: dpo\n", HOURS);
     let short = hours(&answers(500));
     assert!(short > 1.2 * learned, "writing takes time: {short} of {learned}");
-    let spread = hours("prompt_tokens: 256, answer_tokens: {mean: 500, p95: 2000}");
+    let spread = hours("prompt_tokens: 256, answer_tokens: {mean: 500, p95: 1500}");
     assert!(spread > short, "all wait for the longest answer: {spread} of {short}");
     let apart = hours(&format!("{}, devices: 8", answers(500)));
     let beside = hours(&format!("{}, devices: 8, asynchronous: true", answers(500)));

@@ -11,6 +11,7 @@ use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure as _, RequestRate, Time, text};
 use flopcast_core::serving::instance::Engines;
 use flopcast_core::serving::simulator::{Arrival, Report, Simulation, StepTime};
+use flopcast_core::serving::traffic::records::records;
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
 use serde_json::Value;
 
@@ -182,18 +183,22 @@ impl Bench {
             return Ok(None);
         }
         let mut found = Vec::new();
-        for value in serde_json::Deserializer::from_str(start).into_iter::<Value>() {
-            let Ok(value) = value else { return Ok(None) };
-            let several = ["/benchmarks", "/records"].into_iter().find_map(|at| value.pointer(at));
-            match (&value, several) {
-                (Value::Array(runs), _) | (_, Some(Value::Array(runs))) => {
-                    found.extend(runs.iter().cloned());
-                }
-                (_, Some(run @ Value::Object(_))) => found.push(run.clone()),
-                _ => found.push(value),
-            }
-            if found.len() > MOST_RUNS {
+        for record in records(start) {
+            let Ok(record) = record else { return Ok(None) };
+            let Ok(runs) = record.elements() else { return Ok(None) };
+            let runs = runs.unwrap_or_else(|| vec![record]);
+            if found.len() + runs.len() > MOST_RUNS {
                 return Ok(None);
+            }
+            for run in runs {
+                let Ok(value) = run.value() else { return Ok(None) };
+                let several =
+                    ["/benchmarks", "/records"].into_iter().find_map(|at| value.pointer(at));
+                match several {
+                    Some(Value::Array(runs)) => found.extend(runs.iter().cloned()),
+                    Some(run @ Value::Object(_)) => found.push(run.clone()),
+                    _ => found.push(value),
+                }
             }
         }
         let known = |run: &Value| {

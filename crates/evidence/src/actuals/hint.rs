@@ -55,9 +55,12 @@ pub(super) fn hints(
     let differs = |pair: Pair| pair.ratio().filter(|ratio| (ratio - 1.0).abs() > SAME);
     let mut hints = Vec::new();
     if let (Some(ratio), Some(mfu)) = (differs(hours), forecast(Id::Mfu)) {
+        let goodput = forecast(Id::Goodput).map_or(String::new(), |goodput| {
+            format!(", `--set training.goodput={}`", number(goodput))
+        });
         let why = format!(
             "device-hours came to {} times the forecast; the MFU of {} would have been this, at \
-             the same goodput",
+             the same goodput{goodput}",
             number(ratio),
             number(mfu)
         );

@@ -17,7 +17,9 @@
 mod api;
 mod compress;
 mod costs;
+mod efficiency;
 mod embodied;
+mod goodput;
 mod inference;
 mod owned;
 mod placement;

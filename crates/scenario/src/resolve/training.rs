@@ -15,31 +15,24 @@ use chrono::NaiveDate;
 use flopcast_core::catalog::{Accelerator, Catalog, Links};
 use flopcast_core::diagnostic::{Error, Placed, Result};
 use flopcast_core::estimate::plan::{Card, Choice, Deadline, TrainingPlan};
-use flopcast_core::kernel;
-use flopcast_core::kernel::network::{Setup, Task, half_width};
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::system::time;
 use flopcast_core::quantity::{
-    Data as Bytes, DeviceBandwidth, Devices, Distribution, FlopPerSample, FlopPerToken, Measure,
-    Mfu, Precision, Share, Time, Tokens, show,
+    Data as Bytes, DeviceBandwidth, Devices, FlopPerSample, FlopPerToken, Measure, Precision,
+    Share, Tokens, show,
 };
 use flopcast_core::training::parallelism::Zero;
-use flopcast_core::training::plan::{
-    Efficiency, FlopConvention, Goodput, Pace, Prediction, Run, Work,
-};
+use flopcast_core::training::plan::{Prediction, Run, Work};
 use flopcast_core::training::state::{self, Offload, State};
-use flopcast_core::training::whole_run::{self, Losses};
 
-use super::super::file::{
-    Data, Efficiency as EfficiencyFile, Master, Offload as OffloadFile, Placement, Reliability,
-    ScenarioFile, Training,
-};
+use super::super::file::{Data, Master, Offload as OffloadFile, Placement, ScenarioFile, Training};
 use super::super::given::Given;
 use super::super::reader::Located;
 use super::costs::Payer;
 use super::rent::Tenant;
-use super::{Files, Notes, assumed, default, owned, placement, recipe, rollout, share, site};
+use super::{
+    Files, Notes, assumed, efficiency, goodput, owned, placement, recipe, rollout, share, site,
+};
 
 /// The scenario's model at an input.
 ///
@@ -120,7 +113,7 @@ pub(super) fn plan(
     if !whole.extents.is_transformer() {
         least_memory(&whole, device, devices.as_ref(), state(training)?, training)?;
     }
-    let efficiency = efficiency(
+    let efficiency = efficiency::efficiency(
         catalog,
         training,
         device,
@@ -131,7 +124,7 @@ pub(super) fn plan(
     let run = Run {
         work,
         peak: peak.input(format!("dense {} peak of {}", precision.value, device.id)),
-        goodput: goodput(training, devices.as_ref())?,
+        goodput: goodput::goodput(training, devices.as_ref())?,
         devices,
         interruptions: None,
         spares: or_zero(
@@ -172,7 +165,12 @@ pub(super) fn plan(
     let interruptions = match &rent {
         Some(rent) => {
             let reliability = &training.reliability;
-            tenant.interruptions(rent, &run, interval(reliability), restart(reliability))?
+            tenant.interruptions(
+                rent,
+                &run,
+                goodput::interval(reliability),
+                goodput::restart(reliability),
+            )?
         }
         None => None,
     };
@@ -513,56 +511,14 @@ fn most_divisible(sequences: f64) -> u64 {
     sequences.round().max(1.0) as u64
 }
 
+/// More sequences of a step are a mistake in the file: a count beyond it holds no product.
+const MOST_SEQUENCES: f64 = 4_294_967_296.0;
+
 /// Release date of the newest software that the calibration has seen.
 const STATE_OF_THE_ART: NaiveDate = match NaiveDate::from_ymd_opt(2026, 8, 1) {
     Some(date) => date,
     None => NaiveDate::MIN,
 };
-
-/// The given goodput, or the inputs to compute it from failures, checkpoints and what published
-/// runs lose beside them.
-fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Result<Goodput> {
-    let name = "training.goodput";
-    let given = &training.reliability;
-    let devices = match (&training.goodput, devices) {
-        (Some(given), _) => return Ok(Goodput::Given(given.input(name))),
-        (None, _) if training.efficiency.as_ref().is_some_and(|e| e.device_hours.is_some()) => {
-            let why = "published device-hours are taken as all productive";
-            return Ok(Goodput::Given(assumed(name, share(1.0), why)));
-        }
-        (None, None) => {
-            let why = "without a number of devices, no failures";
-            return Ok(Goodput::Given(assumed(name, share(1.0), why)));
-        }
-        (None, Some(devices)) => devices.clone(),
-    };
-    let shipped = whole_run::Calibration::shipped()?;
-    let mut planned = Goodput::usual(devices, Losses::of_runs(&shipped)?);
-    if let Goodput::Failures { rate, stall, interval: every, losses, restart: again, .. } =
-        &mut planned
-    {
-        let said = |key: &str| format!("training.reliability.{key}");
-        let failures = given.failures_per_1000_devices_day.as_ref();
-        replace(rate, failures.map(|it| it.input(&said("failures_per_1000_devices_day"))));
-        let stalls = given.checkpoint_stall.as_ref();
-        replace(stall, stalls.map(|it| it.input(&said("checkpoint_stall"))));
-        replace(&mut losses.warm_up, given.warm_up.as_ref().map(|it| it.input(&said("warm_up"))));
-        let evaluation = given.evaluation.as_ref();
-        replace(&mut losses.evaluation, evaluation.map(|it| it.input(&said("evaluation"))));
-        let setbacks = given.setbacks.as_ref();
-        replace(&mut losses.setbacks, setbacks.map(|it| it.input(&said("setbacks"))));
-        *again = restart(given);
-        *every = interval(given);
-    }
-    Ok(planned)
-}
-
-/// Replaces an assumed input by a given one.
-fn replace<Q>(assumed: &mut Input<Q>, given: Option<Input<Q>>) {
-    if let Some(given) = given {
-        *assumed = given;
-    }
-}
 
 /// Size of a checkpoint: trained parameters x (2 bytes of weights + the optimizer's state).
 fn checkpoint(state: State, model: &Model, trained: f64) -> Input<Bytes> {
@@ -570,25 +526,6 @@ fn checkpoint(state: State, model: &Model, trained: f64) -> Input<Bytes> {
     let size = bytes * trained * model.parameters().total as f64;
     let formula = format!("trained parameters x {bytes} B of weights and optimizer state");
     Input::new("size of a checkpoint", Bytes::from_stored(size), Basis::Derived { formula })
-}
-
-/// The time between checkpoints, where the scenario gives it.
-fn interval(reliability: &Reliability) -> Option<Input<Time>> {
-    let given = reliability.checkpoint_interval.as_ref()?;
-    Some(given.input("training.reliability.checkpoint_interval"))
-}
-
-/// The time that a restart takes: as given, or ten minutes (`MegaScale`, arXiv:2402.15627).
-fn restart(reliability: &Reliability) -> Input<Time> {
-    reliability.restart.as_ref().map_or_else(
-        || assumed("restart", seconds(600.0), "MegaScale (arXiv:2402.15627)"),
-        |given| given.input("training.reliability.restart"),
-    )
-}
-
-/// A time in seconds.
-fn seconds(value: f64) -> Time {
-    Time::new::<time::second>(value)
 }
 
 /// The number of devices, where the scenario gives one.
@@ -755,155 +692,6 @@ fn epochs(data: &Data) -> Input<f64> {
         || assumed("data.epochs", 1.0, "the data is passed once"),
         |given| given.input("data.epochs"),
     )
-}
-
-/// The efficiency of the run: as given, or assumed where the step-time model cannot predict it.
-/// `None` where it can.
-///
-/// # Errors
-/// If two keys say how fast the run is, the convention does not count this run, or a step time
-/// lacks the batch or the devices.
-fn efficiency(
-    catalog: &Catalog,
-    training: &Training,
-    device: &Accelerator,
-    (work, model): (&Work, &Model),
-    devices: Option<&Input<Devices>>,
-    predictable: bool,
-) -> Result<Option<Efficiency>> {
-    let nothing = EfficiencyFile::default();
-    let EfficiencyFile {
-        mfu,
-        convention,
-        hfu,
-        step_time,
-        tokens_per_second_per_device,
-        device_hours,
-    } = training.efficiency.as_ref().unwrap_or(&nothing);
-    let given = [
-        mfu.as_ref().map(|g| ("mfu", &g.place)),
-        hfu.as_ref().map(|g| ("hfu", &g.place)),
-        step_time.as_ref().map(|g| ("step_time", &g.place)),
-        tokens_per_second_per_device.as_ref().map(|g| ("tokens_per_second_per_device", &g.place)),
-        device_hours.as_ref().map(|g| ("device_hours", &g.place)),
-    ];
-    let given: Vec<_> = given.into_iter().flatten().collect();
-    if let [(first, _), (second, place), ..] = given.as_slice() {
-        return Err(Error::input(format!("`{first}` and `{second}` both say how fast the run is"))
-            .at(Some(place))
-            .hint("give one of them"));
-    }
-    let counted = matches!(work, Work::Tokens { six_nd: Some(_), .. });
-    // Of a model known by its size, 6ND is what is known.
-    let usual = if counted && model.extents.assumed {
-        FlopConvention::SixNd
-    } else {
-        FlopConvention::Model
-    };
-    let convention = convention.map_or(usual, Into::into);
-    if let (Some(mfu), FlopConvention::SixNd, false) = (mfu, convention, counted) {
-        return Err(mfu
-            .refuse("6ND does not count this run: it passes no tokens or trains adapters")
-            .hint("use `convention: model`"));
-    }
-    let pace = |pace: Pace, place| match work {
-        Work::Tokens { tokens, epochs, .. } => {
-            Ok(Some(Efficiency::Measured { tokens: tokens.clone(), epochs: epochs.clone(), pace }))
-        }
-        Work::Samples { .. } => {
-            Err(Error::input("a pace in tokens needs a run over tokens").at(Some(place)))
-        }
-    };
-    let name = |key: &str| format!("training.efficiency.{key}");
-    if let Some(mfu) = mfu {
-        return Ok(Some(Efficiency::Mfu(mfu.input(&name("mfu")), convention)));
-    }
-    if let Some(hfu) = hfu {
-        return Ok(Some(Efficiency::Hfu(hfu.input(&name("hfu")))));
-    }
-    if let Some(hours) = device_hours {
-        return Ok(Some(Efficiency::DeviceHours(hours.input(&name("device_hours")))));
-    }
-    if let Some(rate) = tokens_per_second_per_device {
-        let input = rate.input(&name("tokens_per_second_per_device"));
-        return pace(Pace::Throughput(input), &rate.place);
-    }
-    if let Some(time) = step_time {
-        let (Some(batch), Some(devices)) = (&training.global_batch, devices) else {
-            return Err(time.refuse("a step time needs `global_batch` and `hardware.count`"));
-        };
-        let step = Pace::Step {
-            time: time.input(&name("step_time")),
-            batch: batch.input("training.global_batch"),
-            devices: devices.clone(),
-        };
-        return pace(step, &time.place);
-    }
-    match (predictable, work) {
-        (true, _) => Ok(None),
-        (false, Work::Samples { .. }) if model.layers.len() > 1 => {
-            network_mfu(training, device, model).map(Some)
-        }
-        _ => assumed_mfu(catalog, training, device).map(Some),
-    }
-}
-
-/// Samples that a device takes at once, where nobody says.
-const SAMPLES: f64 = 128.0;
-/// More sequences of a step are a mistake in the file: a count beyond it holds no product.
-const MOST_SEQUENCES: f64 = 4_294_967_296.0;
-
-/// The MFU of a network over whole samples: FLOPs / (peak x time), each operator timed by its
-/// kernel.
-///
-/// # Errors
-/// If the device has no peak in the format, or the calibration cannot be read.
-fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Result<Efficiency> {
-    let precision = training.precision.value;
-    let machine = kernel::Device::of(device, precision)
-        .map_err(|error| error.at(Some(&training.hardware.accelerator.place)))?;
-    let calibration = kernel::calibration::Calibration::shipped()?;
-    let runtime = calibration.runtime(training.framework.as_deref().unwrap_or_default());
-    let setup = Setup::new(&machine, runtime, &calibration)?;
-    let cost =
-        setup.cost(&kernel::network::Work::of(model, precision.size(), Task::Training), &machine);
-    let flops = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
-    let flops = flops.matmul.value * SAMPLES / model.input.batch.max(1) as f64;
-    let mfu = flops / (machine.peak.value * cost.time(SAMPLES).value);
-    let (width, reason) = half_width(&calibration.intervals, Task::Training, setup.known);
-    let reason = reason.map_or(String::new(), |reason| format!("; {reason}"));
-    let why = format!(
-        "forward, backward and update operator by operator, {}, {SAMPLES} samples a device{reason}",
-        setup.runtime().name()
-    );
-    let basis = Basis::Assumed { why, source: Some(calibration.fitted.clone()) };
-    let error = Distribution::lognormal(mfu, width / 1.2816);
-    let mfu = Input::new("training.efficiency.mfu", Mfu::from_stored(mfu.min(1.0)), basis);
-    Ok(Efficiency::Mfu(mfu.spread(Some(error)), FlopConvention::Model))
-}
-
-/// A dated default of the accelerator's generation and the precision.
-///
-/// # Errors
-/// If no published run of this generation is known.
-fn assumed_mfu(catalog: &Catalog, training: &Training, device: &Accelerator) -> Result<Efficiency> {
-    let generation = device.architecture.to_lowercase();
-    let generation = generation.split(' ').next().unwrap_or_default();
-    let narrow =
-        matches!(training.precision.value, Precision::Fp8 | Precision::Fp4 | Precision::Int8);
-    let suffix = if narrow { "-fp8" } else { "" };
-    let id = format!("training.mfu.{generation}{suffix}");
-    let why = "what published runs of this generation reached; replace it by your own";
-    default::<Mfu>(catalog, "training.efficiency.mfu", &id, why)
-        .map(|mfu| Efficiency::Mfu(mfu, FlopConvention::SixNd))
-        .map_err(|_| {
-            Error::input(format!(
-                "no published run says how well {} is used in {}",
-                device.id, training.precision.value
-            ))
-            .at(Some(&training.hardware.accelerator.place))
-            .hint("give it: efficiency: {mfu: 0.35, convention: model}")
-        })
 }
 
 #[cfg(test)]
