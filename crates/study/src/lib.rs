@@ -29,6 +29,7 @@ pub mod pareto;
 pub mod places;
 pub mod policy;
 pub mod portfolio;
+pub mod search;
 pub mod shapes;
 pub mod sizing;
 pub mod snapshot;
