@@ -15,6 +15,7 @@
 //! | [`policy`], [`portfolio`] | Does a forecast keep its limits, and what do many cost together? |
 //! | [`shapes`], [`sizing`], [`metric`] | Which model: by measured scores, or by scaling laws? |
 
+pub mod advice;
 pub mod aim;
 pub mod axis;
 pub mod capacity;
