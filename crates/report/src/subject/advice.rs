@@ -1,5 +1,7 @@
 //! Hot layers of models on a device, and what each compression would save there.
 
+use std::collections::BTreeSet;
+
 use flopcast_core::quantity::{Energy, Measure as _, Time};
 use flopcast_study::advice::{Action, Advice, Hot};
 use serde_json::{Value, json};
@@ -95,8 +97,7 @@ impl Advised<'_> {
         if !idle.is_empty() {
             notes.push(format!("saves no time there: {}", idle.join(", ")));
         }
-        let mut whys: Vec<&str> = advice.refused.iter().map(|(_, why)| why.as_str()).collect();
-        whys.dedup();
+        let whys: BTreeSet<&str> = advice.refused.iter().map(|(_, why)| why.as_str()).collect();
         for why in whys {
             let those = advice.refused.iter().filter(|(_, other)| other == why);
             let those: Vec<_> = those.map(|(setting, _)| setting.as_str()).collect();
