@@ -1,4 +1,4 @@
-//! `flopcast actuals`.
+//! `flopcast actuals`: the logs, bills and meters of a run or a service beside its forecast.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ pub(super) struct Options {
     /// Logs of the run, one or several: `CodeCarbon`, Slurm's sacct, samples of power (nvidia-smi,
     /// DCGM, Prometheus), a bill (FOCUS, AWS CUR), exports of W&B, `MLflow` and Trackio, a line of
     /// hours, kWh and cost; of a service, its requests, with their latencies, as CSV or JSON, or the
-    /// JSON of a load test (vllm bench serve, SGLang, guidellm, genai-perf, AIPerf, LLMPerf).
+    /// JSON of a load test (`vllm bench serve`, `SGLang`, guidellm, genai-perf, `AIPerf`, `LLMPerf`).
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The scenario that forecast it.
@@ -43,6 +43,7 @@ enum Median {
 }
 
 impl Median {
+    /// Reads `log`, which asks for the median of the log, or a time per token.
     fn read(text: &str) -> Result<Self, QuantityError> {
         match text {
             "log" => Ok(Self::OfTheLog),
@@ -55,6 +56,10 @@ impl Median {
 const MAX_BYTES: u64 = 128 << 20;
 
 impl Options {
+    /// Reads the logs, compares them with the forecast, and prints the items with their reasons.
+    ///
+    /// # Errors
+    /// If a log is of no form that is known, or the scenario has nothing to compare with it.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let (mut logs, mut left) = (Vec::new(), MAX_BYTES);
         for file in &self.files {

@@ -85,10 +85,12 @@ impl Files for Typed<'_> {
     }
 }
 
+/// The last part of a path; empty if it is no text.
 pub(super) fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
+/// The ending of a path, without its dot; empty if it has none.
 pub(super) fn ending(path: &Path) -> &str {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
 }

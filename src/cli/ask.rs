@@ -207,8 +207,7 @@ fn named(model: &str) -> String {
     let key = match architecture::ending(path) {
         "json" => "hf_config",
         "onnx" => "onnx",
-        "yaml" | "yml" => "file",
-        "safetensors" | "gguf" => "file",
+        "yaml" | "yml" | "safetensors" | "gguf" => "file",
         _ if path.is_dir() => "file",
         _ => return scalar(model),
     };

@@ -1,4 +1,4 @@
-//! `flopcast backtest`.
+//! `flopcast backtest`: predictions beside published figures, with their errors by group.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ pub(super) struct Options {
     /// ships when left out.
     #[arg(value_name = "FILE.csv")]
     file: Option<PathBuf>,
-    /// What to score.
+    /// Kind of table to score.
     #[arg(long, value_enum, default_value_t = What::TrainingThroughput)]
     kind: What,
     /// Write every scored figure: id, figure, measured, predicted, low, high.
@@ -65,6 +65,10 @@ enum What {
 }
 
 impl Options {
+    /// Scores the shipped table of a kind, or the user's own, and prints the errors.
+    ///
+    /// # Errors
+    /// If the table is none of its kind, or no row can be scored.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let kind = match self.kind {
             What::TrainingThroughput => Kind::TrainingThroughput,
@@ -95,6 +99,7 @@ impl Options {
         global.print(&test)
     }
 
+    /// Scores a table of serving figures, whose models lie beside it.
     fn serving(&self, rows: &Table, catalog: &Catalog) -> Result<Backtest> {
         let calibration = calibration(self.calibration.as_deref())?;
         let model = configs(self.file.as_deref(), self.configs.as_deref());

@@ -1,4 +1,4 @@
-//! `flopcast calibrate`.
+//! `flopcast calibrate`: the fit of a calibration's constants to measured figures, with the proof.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(super) struct Options {
     /// docs/backtest.md; the throughputs that flopcast ships when left out.
     #[arg(value_name = "FILE.csv")]
     file: Option<PathBuf>,
-    /// Where to write the fitted constants.
+    /// File to write the fitted constants to.
     #[arg(long, short, value_name = "FILE.yaml")]
     output: Option<PathBuf>,
     /// Write over a file that exists.
@@ -47,6 +47,11 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Fits the constants, writes them where asked, and prints the proof. Without a table it prints
+    /// the proof of the shipped constants: `docs/accuracy.md`.
+    ///
+    /// # Errors
+    /// If the table cannot be read, no row can be predicted, or the output exists already.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         if let Some(path) = &self.output {
             output::vacant(path, self.force)?;
@@ -116,6 +121,7 @@ impl Options {
         global.print(&proof)
     }
 
+    /// Fits the constants of operators to speeds of networks.
     fn networks(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let before = calibration(self.calibration.as_deref())?;
@@ -132,6 +138,7 @@ impl Options {
         global.print(&proof)
     }
 
+    /// Fits the constants of engines to serving figures.
     fn serving(&self, global: &Global, path: &Path, table: &Table) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let before = calibration(self.calibration.as_deref())?;

@@ -15,9 +15,12 @@ use flopcast_report::fact::{self, Fact};
 use flopcast_report::subject::capacity::{Service, report};
 use flopcast_report::subject::fleets::Fleets;
 use flopcast_report::subject::{requests, timeline};
+use flopcast_scenario::document::Node;
+use flopcast_study::axis::Axis;
 use flopcast_study::capacity::{Capacity, Question};
-use flopcast_study::fleets::choose;
+use flopcast_study::fleets::{Limits, choose};
 use flopcast_study::layouts::{Means, Settled};
+use flopcast_study::optimize::Market;
 use flopcast_study::space::Space;
 use flopcast_study::{capacity, layouts, places};
 
@@ -64,7 +67,7 @@ pub(super) struct Runs {
     seeds: u32,
 }
 
-/// What `--requests` says.
+/// The meanings of `--requests`.
 #[derive(Clone, Debug)]
 enum Requests {
     /// Requests of a simulated run.
@@ -87,6 +90,7 @@ impl std::str::FromStr for Requests {
 }
 
 impl Runs {
+    /// The settings of a search: requests of a run, seeds.
     pub(super) fn search(&self) -> Search {
         let said = self.requests.iter().rev().find_map(|it| match it {
             Requests::Simulated(number) => Some(*number),
@@ -106,6 +110,11 @@ impl Runs {
 }
 
 impl Options {
+    /// Sizes the fleet of a service and prints it with its forecast, or compares the fleets of
+    /// several layouts.
+    ///
+    /// # Errors
+    /// If the scenario has no service, nothing fits, or no load keeps the SLO.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         for path in self.per_request.iter().chain(&self.timeline) {
             output::vacant(path, self.asked.force)?;
@@ -146,21 +155,33 @@ impl Options {
     /// The fleets of every combination.
     fn compare(&self, file: &Path, global: &Global, catalog: &Catalog) -> Result<ExitCode> {
         let document = document(file, global)?;
-        let files = load::Beside::new(file, global)?;
-        let axes = places::axes(&self.vary, &document, catalog)?;
-        let (axes, searched) = layouts::beside(&document, axes, catalog, &files)?;
-        let space = Space::new(document, axes, catalog, &files)?;
-        let bar = Progress::new();
-        let calibration = Calibration::shipped()?;
-        let choice = choose(&space, catalog, &calibration, &self.runs.search(), &|done| {
-            bar.bar("fleets", done as f64 / space.len() as f64);
-        })?;
-        drop(bar);
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        global.print(&Fleets { name: &name, space: &space, choice: &choice, searched })?;
-        let none = choice.smallest.is_none();
-        Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
+        let axes = places::axes(&self.vary, &document, &Market::default(), catalog)?;
+        let of = (file, document, axes);
+        fleets(of, catalog, global, &self.runs.search(), &Limits::default())
     }
+}
+
+/// Prints the fleets of every combination of axes within limits, each in its best layout.
+pub(super) fn fleets(
+    (file, document, axes): (&Path, Node, Vec<Axis>),
+    catalog: &Catalog,
+    global: &Global,
+    search: &Search,
+    limits: &Limits,
+) -> Result<ExitCode> {
+    let files = load::Beside::new(file, global)?;
+    let (axes, searched) = layouts::beside(&document, axes, catalog, &files)?;
+    let space = Space::new(document, axes, catalog, &files)?;
+    let bar = Progress::new();
+    let calibration = Calibration::shipped()?;
+    let choice = choose(&space, catalog, &calibration, search, limits, &|done| {
+        bar.bar("fleets", done as f64 / space.len() as f64);
+    })?;
+    drop(bar);
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    global.print(&Fleets { name: &name, space: &space, choice: &choice, searched })?;
+    let none = choice.smallest.is_none();
+    Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
 }
 
 /// The layouts of a replica that were tried, as a fact of the report.
@@ -250,7 +271,7 @@ impl Ready {
         self.unkept.is_none()
     }
 
-    /// What a fleet by means leaves out.
+    /// The warning on what a fleet by means leaves out.
     fn by_means(&self, objective: &Objective) -> String {
         let means = "the fleet is what throughput alone needs, from means in closed form";
         match &self.unkept {

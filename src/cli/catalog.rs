@@ -1,4 +1,4 @@
-//! `flopcast catalog`.
+//! `flopcast catalog`: list, show, refresh, doctor.
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -63,6 +63,7 @@ fn named<T: Copy + Send + Sync + 'static>(
 }
 
 impl Options {
+    /// Runs the subcommand.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let today = global.as_of.or_else(today);
@@ -95,6 +96,7 @@ fn today() -> Option<NaiveDate> {
     NaiveDate::from_epoch_days(days)
 }
 
+/// Prints the age of the tables' facts on a day, or what changed since the embedded ones.
 fn doctor(
     catalog: &Catalog,
     max_age: Option<i64>,

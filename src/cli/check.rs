@@ -1,4 +1,4 @@
-//! `flopcast check`.
+//! `flopcast check`: forecasts against the limits of a policy, for a pull request.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,6 +44,11 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Forecasts the scenarios, judges them by the policy, and prints the verdicts. The exit code
+    /// is 1 if a limit that fails is broken.
+    ///
+    /// # Errors
+    /// If the policy or a scenario cannot be read, or a limit names no figure.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let policy = policy(&self.policy)?;
         let earlier = self.baseline.as_deref().map_or(Ok(Vec::new()), snapshots)?;
@@ -83,7 +88,7 @@ impl Options {
 }
 
 /// The figures whose limits hold by rows that the lock alone has: without the lock they do not.
-/// Where the scenario cannot be forecast without it, nobody can tell.
+/// Nobody can tell if the scenario cannot be forecast without it.
 fn kept_by_lock(
     findings: &Findings,
     path: &Path,
@@ -107,6 +112,7 @@ pub(super) fn policy(path: &Path) -> Result<Policy> {
         .map_err(|error| if error.place().is_some() { error } else { within(error, path) })
 }
 
+/// The error with the file's name before it.
 fn within(error: Error, path: &Path) -> Error {
     error.within(&path.display().to_string())
 }

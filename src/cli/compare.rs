@@ -1,4 +1,4 @@
-//! `flopcast compare`.
+//! `flopcast compare`: two forecasts line by line, with the inputs that explain the difference.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,12 +27,12 @@ const MAX_SNAPSHOT: u64 = 64 << 20;
 
 + came, - went, ~ changed. --set applies to the scenarios after the first; --set-before to the first.")]
 pub(super) struct Options {
-    /// What the others are compared with: a scenario, or what `estimate --format json` saved.
+    /// Forecast to compare the others with: a scenario, or what `estimate --format json` saved.
     before: PathBuf,
     /// Scenarios or saved forecasts.
     #[arg(required = true)]
     after: Vec<PathBuf>,
-    /// What the effect of an input is measured by: cost, days, co2e, energy, devices, or figures
+    /// Figures to measure the effect of an input by: cost, days, co2e, energy, devices, or figures
     /// by their path.
     #[arg(long, value_name = "AIM,...", value_delimiter = ',', default_value = "cost,co2e")]
     by: Vec<String>,
@@ -42,6 +42,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Reads both sides, each a scenario or a saved forecast, and prints what differs.
+    ///
+    /// # Errors
+    /// If a side cannot be read, or their carbon intensities are of different bases.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let mut first = global.clone();
         first.set.clone_from(&self.set_before);

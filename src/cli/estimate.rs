@@ -1,4 +1,4 @@
-//! `flopcast estimate`.
+//! `flopcast estimate`: the forecast of a scenario, or of a question in flags.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,6 +60,10 @@ pub(super) struct Ranges {
 }
 
 impl Options {
+    /// Forecasts each scenario and prints the reports, with ranges where inputs have some.
+    ///
+    /// # Errors
+    /// If a scenario cannot be read or forecast, or assumes what `--strict` wants given.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let (mut global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         global.set.extend(self.window.iter().map(|time| format!("placement.start_window={time}")));

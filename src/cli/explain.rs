@@ -1,4 +1,4 @@
-//! `flopcast explain`.
+//! `flopcast explain`: the derivation of one figure, or the formulas of all.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +30,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Prints the derivation of the figure that is asked for.
+    ///
+    /// # Errors
+    /// If the forecast has no such figure, with the nearest ones.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let (global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         let global = &global;

@@ -12,7 +12,7 @@ use flopcast_live::{Hub, Policy, Repository};
 use super::input::read_bytes;
 use super::{Global, load, output};
 
-/// What a name of a repository begins with.
+/// The beginning of a name of a repository.
 const PREFIX: &str = "hf:";
 const CONFIG: &str = "config.json";
 
@@ -79,7 +79,7 @@ fn snapshot(repository: &Path, of: &Repository) -> Option<PathBuf> {
     (known && path.is_dir()).then_some(path)
 }
 
-/// What the Hub says of a repository, kept in flopcast's own cache.
+/// The Hub's files of a repository, kept in flopcast's own cache.
 fn fetched(of: &Repository, kept: &Path) -> Result<PathBuf> {
     let hub = Hub {
         variable: &load::variable,

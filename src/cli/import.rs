@@ -1,4 +1,4 @@
-//! `flopcast import`.
+//! `flopcast import`: a foreign architecture as a model file, or a job file as a scenario.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,6 +30,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Writes the model file or the scenario to stdout, or to a file that does not exist yet.
+    ///
+    /// # Errors
+    /// If the file is of no kind that is read.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let text = self.text(global)?;
         let Some(path) = &self.output else {
@@ -43,6 +47,7 @@ impl Options {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// The text of the model file or of the scenario.
     fn text(&self, global: &Global) -> Result<String> {
         let found = hub::file(&self.spec, global)?;
         let mut path = found.unwrap_or_else(|| PathBuf::from(&self.spec));

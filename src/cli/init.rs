@@ -1,4 +1,4 @@
-//! `flopcast init`.
+//! `flopcast init`: a commented scenario to start from, short or with every key.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,6 +26,7 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Writes the scenario; it never replaces a file.
     pub(super) fn run(&self) -> Result<ExitCode> {
         let text = if self.full { FULL } else { STARTER };
         if self.file.as_os_str() == "-" {

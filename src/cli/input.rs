@@ -92,6 +92,7 @@ pub(super) fn read_text(path: &Path, limit: u64) -> Result<String> {
         .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
 }
 
+/// The names in the folder of a missing file that are nearest to its own, as a hint.
 fn nearest_files(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names: Vec<String> = std::fs::read_dir(folder)
@@ -150,6 +151,10 @@ pub(super) fn read_job(name: &str, text: &str, path: &Path, project: &Project) -
     Ok(job.scenario)
 }
 
+/// The document that another one extends, with what that one extends in turn.
+///
+/// # Errors
+/// If it cannot be read, or documents extend one another in a circle.
 fn extended(folder: &str, path: &Path, project: &Project, depth: u32) -> Result<Node> {
     let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
     let name = path.display().to_string();

@@ -55,6 +55,7 @@ pub(super) fn passed_over(why: &str) {
     tell(&format!("warning: {why}"));
 }
 
+/// The time by this machine's clock.
 #[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
 pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
     std::time::SystemTime::now().into()
@@ -98,6 +99,10 @@ pub(super) fn catalog_of(scenario: &Path, global: &Global) -> Result<Catalog> {
 /// Largest table of a user's data folder.
 const MAX_TABLE_BYTES: u64 = 16 << 20;
 
+/// The catalog under the tables of a folder (`--data-dir`).
+///
+/// # Errors
+/// If a table in it is faulty, or none of its files is a table.
 fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
     let mut texts = Vec::new();
     for table in Catalog::TABLES {
@@ -195,7 +200,7 @@ impl<'a> Beside<'a> {
         Ok(Self { scenario, project: Project::of(scenario, global)?, global })
     }
 
-    /// Where a file is: in the Hub's cache, or in the project. What lies beside a model of the Hub
+    /// The path of a file: in the Hub's cache, or in the project. What lies beside a model of the Hub
     /// is not asked for.
     fn place(&self, name: &str) -> Result<PathBuf> {
         match hub::file(name, self.global)? {

@@ -1,4 +1,4 @@
-//! `flopcast lock`, and the lock beside a scenario.
+//! `flopcast lock`: the catalog's rows that scenarios use, pinned beside them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,6 +32,10 @@ const NAME: &str = "flopcast.lock";
 const MAX_BYTES: u64 = 64 << 20;
 
 impl Options {
+    /// Forecasts the scenarios, and writes the rows that they looked up to `flopcast.lock`.
+    ///
+    /// # Errors
+    /// If a scenario cannot be forecast, or they lie in different folders.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let folder = folder(&self.files[0]);
         if let Some(other) = self.files.iter().find(|file| self::folder(file) != folder) {
@@ -82,10 +86,12 @@ pub(super) fn beside(scenario: &Path, global: &Global) -> Result<Option<Found>> 
     Ok(Some(Found { path, lock }))
 }
 
+/// The folder of a file.
 fn folder(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new(""))
 }
 
+/// The name of a file without its folder.
 fn name(file: &Path) -> String {
     file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

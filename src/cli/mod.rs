@@ -1,5 +1,9 @@
 //! The command line: the only code that prints and reads files, arguments, clock and environment.
-//! One file per command.
+//!
+//! One file per command, with its options (their doc comments are `--help`) and a `run` that reads
+//! the files, calls the library and prints a subject of `report`. A result goes to stdout,
+//! everything else to stderr ([`tell`]); the kind of an error is the exit code
+//! ([`flopcast_core::diagnostic::Kind`]).
 
 mod actuals;
 mod architecture;
@@ -72,7 +76,7 @@ struct Global {
     /// A folder whose tables add to and replace rows of the built-in catalog.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR", env = "FLOPCAST_DATA")]
     data_dir: Option<PathBuf>,
-    /// Where `catalog refresh` keeps what it fetched; left out, `flopcast` in the user's folder
+    /// Folder in which `catalog refresh` keeps what it fetched; left out, `flopcast` in the user's folder
     /// of caches.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR", env = "FLOPCAST_CACHE")]
     cache_dir: Option<PathBuf>,
@@ -183,6 +187,7 @@ pub fn main() -> ExitCode {
 }
 
 impl Cli {
+    /// Runs the command that was asked for.
     fn run(&self) -> Result<ExitCode> {
         match &self.command {
             Command::Estimate(options) => options.run(&self.global),

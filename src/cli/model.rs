@@ -1,4 +1,5 @@
-//! `flopcast model`.
+//! `flopcast model`: parameters, FLOPs and bytes of architectures, alone, side by side, compressed,
+//! or weighed against a score.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -92,7 +93,7 @@ pub(super) struct Options {
     /// them.
     #[arg(long)]
     precision: Option<String>,
-    /// What compression would save: quantization=fp8, pruning=2:4, pruning.mlp=30%,
+    /// Compression to compare with: quantization=fp8, pruning=2:4, pruning.mlp=30%,
     /// distillation=TEACHER; repeatable.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["metric", "layers"])]
     compress: Vec<String>,
@@ -107,7 +108,7 @@ pub(super) struct Options {
     /// accuracies that flopcast ships. Without SPEC, every model of the table.
     #[arg(long, value_name = "FILE.csv|torchvision")]
     metric: Option<String>,
-    /// What the score is weighed against.
+    /// Cost to weigh the score against.
     #[arg(long, value_enum, default_value_t = Against::Flops, requires = "metric")]
     against: Against,
     /// Draw score against cost into this file.
@@ -118,7 +119,7 @@ pub(super) struct Options {
     force: bool,
 }
 
-/// What a score costs.
+/// The costs that a score is weighed against.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Against {
     /// FLOPs of one forward pass, matmul class.
@@ -131,13 +132,17 @@ enum Against {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Attention {
-    /// What the mask lets through.
+    /// The pairs that the mask lets through.
     Causal,
     /// Every query against every key.
     Full,
 }
 
 impl Options {
+    /// Counts the models and prints them, or lists the presets.
+    ///
+    /// # Errors
+    /// If a model cannot be read or built, or a combination of options makes no sense.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         if self.list {
             return print(&spec::preset_names().collect::<Vec<_>>().join("\n"));
@@ -167,6 +172,7 @@ impl Options {
         global.print(&Models { reports, standings: Vec::new(), plot: None })
     }
 
+    /// The document of one model, with its settings.
     fn report<'a>(
         &self,
         model: &'a Model,
@@ -192,6 +198,7 @@ impl Options {
         Decode::of(build, &Input::default(), context, (precision.size(), precision.size()))
     }
 
+    /// The rule by which attention is counted.
     fn count(&self) -> AttentionCount {
         match self.attention {
             Attention::Causal => AttentionCount::Causal,
@@ -199,6 +206,7 @@ impl Options {
         }
     }
 
+    /// A model at the input that the options name.
     fn read(&self, spec: &str, image_size: Option<u64>, global: &Global) -> Result<Model> {
         let input = Input {
             batch: self.batch,
@@ -361,6 +369,7 @@ fn scored_as(spec: &str) -> String {
     }
 }
 
+/// The table of scores of a name, or of a file.
 fn metric(name: &str) -> Result<Metric> {
     match name {
         "torchvision" => Metric::torchvision(),
@@ -368,6 +377,10 @@ fn metric(name: &str) -> Result<Metric> {
     }
 }
 
+/// The number format of a name.
+///
+/// # Errors
+/// If there is no such format, with those that there are.
 fn precision(name: &str) -> Result<Precision> {
     Precision::named(name).ok_or_else(|| {
         let known = Precision::ALL.map(Precision::name);

@@ -1,31 +1,35 @@
-//! `flopcast optimize`.
+//! `flopcast optimize`: the best device, place, purchase and size within limits, or the best size
+//! of model and data for a budget.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
 use clap::Args;
-use flopcast_core::catalog::Purchase;
+use flopcast_core::catalog::{Catalog, Purchase};
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Engine, Id, Key};
 use flopcast_core::provenance::Inputs as _;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};
+use flopcast_core::serving::capacity::Search;
 use flopcast_core::training::plan::Work;
 use flopcast_report::subject::optimize::Found;
 use flopcast_report::subject::sizing::{Sized, Sizes};
+use flopcast_scenario::document::Node;
 use flopcast_study::aim::Aim;
 use flopcast_study::axis::{Axis, Setting};
 use flopcast_study::optimize::{Limit, Market, Request, offers, search};
 use flopcast_study::sizing::Law;
 use flopcast_study::space::Space;
+use flopcast_study::{fleets, layouts, places};
 
 use super::input::document;
 use super::progress::Progress;
 use super::search::Space as Architectures;
 use super::shapes::Shapes;
-use super::{Global, load};
+use super::{Global, capacity, load};
 
 /// Options of `flopcast optimize`.
 #[derive(Args, Debug)]
@@ -37,7 +41,8 @@ use super::{Global, load};
   flopcast optimize plan.yaml --shapes accuracy.csv --max-flops 5G --max-params 30M
   flopcast optimize --search space.yaml --propose 3 -o next
 
-The first two try every offer of the catalog with 8, 16, 32... devices. Leave efficiency and
+The first two try every offer of the catalog with 8, 16, 32... devices. Of a service, every device is
+tried in its best layout, where it is cheapest: the fleets that keep its SLO within the limits. Leave efficiency and
 power out of the scenario: they are predicted for each device. --size asks scaling laws for
 the model and the data that a budget trains best; the budget is --flops, or what the
 scenario's cluster computes within the limits. --shapes weighs depth, width and the like
@@ -48,7 +53,7 @@ pub(super) struct Options {
     /// The scenario file.
     #[arg(required_unless_present_any = ["flops", "search"])]
     file: Option<PathBuf>,
-    /// What is to be least: cost, days, co2e, energy, devices, or a figure by its path.
+    /// Figure to minimise: cost, days, co2e, energy, devices, or a figure by its path.
     #[arg(long, value_name = "AIM", default_value = "cost")]
     objective: String,
     /// No more than this, in USD.
@@ -60,9 +65,9 @@ pub(super) struct Options {
     /// No more CO2e than this, location-based: `100 t`; a bare number is in kg.
     #[arg(long, value_name = "CO2E")]
     max_co2e: Option<String>,
-    /// No more than these devices.
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    devices: u64,
+    /// No more than these devices; of a run, 1,024 when left out.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    devices: Option<u64>,
     /// Time until the devices are there: the run starts that much later.
     #[arg(long, value_name = "TIME")]
     lead_time: Option<String>,
@@ -117,6 +122,11 @@ pub(super) struct Options {
 const FEWEST: u64 = 8;
 
 impl Options {
+    /// Searches the combinations and prints the best ones, or what stands in the way.
+    ///
+    /// # Errors
+    /// If a limit is no quantity of its figure, nothing is on offer, or no combination can be
+    /// forecast.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         if self.size {
             return self.sized(global);
@@ -133,10 +143,9 @@ impl Options {
         let catalog = load::catalog(global)?;
         let mut document = document(path, global)?;
         let file = load::typed(&document)?;
-        let training = file.training.as_ref().ok_or_else(|| {
-            Error::input("the scenario has no `training` section: there is no run to place")
-                .hint("`flopcast capacity` sizes a service")
-        })?;
+        let Some(training) = file.training.as_ref() else {
+            return self.service(path, document, &catalog, global);
+        };
         let start = file.placement.as_ref().and_then(|it| it.start.as_ref()).map(|it| it.value);
         let limits = self.limits(start)?;
         if let (Some(start), Some(lead)) = (start, &self.lead_time) {
@@ -157,10 +166,11 @@ impl Options {
         let precision = training.precision.value;
         let (offers, reach) = offers(&catalog, precision, &market)?;
         let mut axes = vec![offers];
-        let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= self.devices);
+        let most = self.devices.unwrap_or(1024);
+        let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= most);
         let mut counts: Vec<String> = doublings.map(|count| count.to_string()).collect();
-        if counts.last().is_none_or(|last| *last != self.devices.to_string()) {
-            counts.push(self.devices.to_string());
+        if counts.last().is_none_or(|last| *last != most.to_string()) {
+            counts.push(most.to_string());
         }
         axes.push(Axis::read(&format!("training.hardware.count={}", counts.join(",")))?);
         axes.extend(self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?);
@@ -180,6 +190,40 @@ impl Options {
         global.print(&Found { space: &space, limits: &request.limits, answer: &answer })?;
         let none = answer.best.is_empty();
         Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
+    }
+
+    /// Fleets of a service that keep its SLO: each device in its best layout where it is cheapest.
+    fn service(
+        &self,
+        path: &Path,
+        document: Node,
+        catalog: &Catalog,
+        global: &Global,
+    ) -> Result<ExitCode> {
+        if let Some(deadline) = &self.deadline {
+            return Err(Error::input(format!("a service has no deadline of {deadline}"))
+                .hint("a job has: inference.traffic.job={requests: 2M, within: 36 h}"));
+        }
+        let devices = self.accelerator.join(",");
+        let devices = if devices.is_empty() { "*" } else { &devices };
+        let mut texts = vec![format!("inference.hardware.accelerator={devices}")];
+        texts.extend(self.vary.iter().cloned());
+        let market = Market {
+            providers: self.provider.clone(),
+            regions: self.region.clone(),
+            ..Market::default()
+        };
+        let axes = places::axes(&texts, &document, &market, catalog)?;
+        let bound = |text: &Option<String>, unit| {
+            text.as_ref().map(|text| quantity(text, unit)).transpose()
+        };
+        let limits = fleets::Limits {
+            cost_usd: bound(&self.max_cost, "USD")?,
+            co2e_kg: bound(&self.max_co2e, "kgCO2e")?,
+            devices: self.devices.map(|most| most as f64),
+        };
+        let search = layouts::rough(&Search::default());
+        capacity::fleets((path, document, axes), catalog, global, &search, &limits)
     }
 
     /// The limits on the figures, in their units.
@@ -207,7 +251,7 @@ impl Options {
         Ok(limits)
     }
 
-    /// What scaling laws say of a budget.
+    /// The sizes that scaling laws give for a budget.
     fn sized(&self, global: &Global) -> Result<ExitCode> {
         let budget = match (&self.flops, &self.file) {
             (Some(flops), _) => Flop::from_stored(quantity(flops, "FLOP")?),
@@ -274,16 +318,19 @@ impl Options {
 
 const DAY: f64 = 86_400.0;
 
+/// A time with its unit.
 fn time(text: &str) -> Result<Time> {
     parse(text)
 }
 
+/// A quantity with its unit.
 fn parse<Q: Measure>(text: &str) -> Result<Q> {
     let value: Q = text::parse(text).map_err(|error| Error::input(error.to_string()))?;
     value.check().map_err(Error::input)?;
     Ok(value)
 }
 
+/// A quantity as a number of a unit.
 fn quantity(text: &str, unit: &str) -> Result<f64> {
     let value = text::parse_in(text, unit).map_err(|error| Error::input(error.to_string()))?;
     if !(0.0..=1e30).contains(&value) {
@@ -292,6 +339,10 @@ fn quantity(text: &str, unit: &str) -> Result<f64> {
     Ok(value)
 }
 
+/// The terms of a purchase by name.
+///
+/// # Errors
+/// If there are no such terms, with those that there are.
 fn plan(name: &str) -> Result<Purchase> {
     let known = Purchase::ALL.map(Purchase::name);
     Purchase::ALL.into_iter().find(|plan| plan.name() == name).ok_or_else(|| {

@@ -62,6 +62,7 @@ pub(super) fn write(path: &Path, bytes: &(impl AsRef<[u8]> + ?Sized), force: boo
     }
 }
 
+/// Writes the bytes beside the path and gives the whole file its name, in one step.
 fn attempt(path: &Path, bytes: &[u8], force: bool) -> io::Result<()> {
     let beside = path.with_file_name(format!("{}{:016x}{END}", start(path), random()));
     let mode = fs::symlink_metadata(path).ok().map(|there| there.permissions());

@@ -1,4 +1,4 @@
-//! `flopcast portfolio`.
+//! `flopcast portfolio`: a folder of scenarios as one budget, by tags and quarters.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +30,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Forecasts every scenario of the folder and prints the sums.
+    ///
+    /// # Errors
+    /// If the folder holds no scenario, or one cannot be forecast.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let mut entries = Vec::new();
         for path in self.files()? {

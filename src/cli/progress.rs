@@ -1,4 +1,4 @@
-//! What a long command is at, on a terminal only.
+//! The progress of a long command, on a terminal only.
 
 use std::io::{IsTerminal, Write, stderr};
 
@@ -8,6 +8,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// A line of progress, shown on a terminal only.
     pub(super) fn new() -> Self {
         Self { shown: stderr().is_terminal() }
     }

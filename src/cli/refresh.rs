@@ -35,12 +35,18 @@ pub(super) struct Options {
     retries: u32,
 }
 
+/// A number of seconds above zero.
 fn seconds(text: &str) -> Result<f64, String> {
     let value = text.parse::<f64>().map_err(|error| error.to_string())?;
     (0.01..=3600.0).contains(&value).then_some(value).ok_or_else(|| "from 0.01 to 3600".to_owned())
 }
 
 impl Options {
+    /// Asks the sources, writes a snapshot of each that answers, and prints what changed. A source
+    /// that fails does not keep the others from being asked; the exit code says so.
+    ///
+    /// # Errors
+    /// If a source is unknown or needs a key that is not there.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let named = self.source.iter().map(|name| feed(name)).collect::<Result<Vec<_>>>()?;
         let feeds = if named.is_empty() { FEEDS.iter().collect() } else { named };
@@ -120,6 +126,7 @@ pub(super) fn changed(global: &Global) -> Result<ExitCode> {
     global.print(&listing(changes(&at(Catalog::embedded()), &at(after))?))
 }
 
+/// The figures that differ between two catalogs, as a table.
 fn changes(before: &Catalog, after: &Catalog) -> Result<Grid> {
     let changes = after.changes_since(before)?.into_iter().map(|change| {
         let percent = change.before.map(|before| 100.0 * (change.after / before - 1.0));

@@ -1,4 +1,5 @@
-//! `flopcast report`.
+//! `flopcast report`: the forecast as a document for other people, in the form that the file's
+//! ending names.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +48,11 @@ pub(super) struct Options {
 const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
 
 impl Options {
+    /// Forecasts the scenarios and writes the document, never over another file unless told to.
+    ///
+    /// # Errors
+    /// If the ending is none that is known, the form does not carry several scenarios, or the file
+    /// exists.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         if self.print_template {
             return print(html::TEMPLATE);

@@ -1,4 +1,4 @@
-//! `flopcast sweep`.
+//! `flopcast sweep`: all combinations of some values, row by row, and what remains of them.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(super) struct Options {
     /// all combinations are forecast.
     #[arg(long, required = true, value_name = "PATH=VALUES")]
     vary: Vec<String>,
-    /// What the front is measured by: cost, days, co2e, energy, devices, or figures by their
+    /// Figures to measure the front by: cost, days, co2e, energy, devices, or figures by their
     /// path; less is better, `max:training.mfu` turns that round.
     #[arg(long, value_name = "AIM,...", value_delimiter = ',', default_value = "cost,days,co2e")]
     pareto: Vec<String>,
@@ -55,6 +55,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Forecasts every combination; rows are written as they come, and the summary follows.
+    ///
+    /// # Errors
+    /// If an axis makes no sense, or a row cannot be written.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
@@ -123,17 +127,20 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// A writer of rows in a form.
     fn new(space: &'a Space<'a>, question: &'a Question, format: Format) -> Self {
         let out = BufWriter::new(io::stdout().lock());
         Self { space, question, json: format == Format::Json, out, written: 0, closed: false }
     }
 
+    /// Writes what stands before the first row.
     fn head(&mut self) -> Result<()> {
         let head =
             if self.json { json_head(self.space) } else { csv_head(self.space, self.question) };
         self.write(&head)
     }
 
+    /// Writes a row.
     fn row(&mut self, row: &Row) -> Result<()> {
         let text = if self.json {
             let comma = if self.written > 0 { ",\n" } else { "" };
@@ -145,6 +152,7 @@ impl<'a> Rows<'a> {
         self.write(&text)
     }
 
+    /// Writes what stands after the last row.
     fn tail(&mut self, summary: &Summary) -> Result<()> {
         if self.json {
             self.write(&json_tail(summary))?;
@@ -153,11 +161,13 @@ impl<'a> Rows<'a> {
         self.settle(flushed)
     }
 
+    /// Writes a text to stdout.
     fn write(&mut self, text: &str) -> Result<()> {
         let written = self.out.write_all(text.as_bytes());
         self.settle(written)
     }
 
+    /// The result of writing; a closed pipe ends the rows without an error.
     fn settle(&mut self, written: io::Result<()>) -> Result<()> {
         written.map_err(|error| {
             self.closed = error.kind() == io::ErrorKind::BrokenPipe;

@@ -59,8 +59,8 @@ fn the_command_says_what_the_library_says() {
 }
 
 #[test]
-fn an_estimate_can_simulate_its_service() {
-    let mut all = vec!["estimate", FILE, "--simulate", "--format", "json"];
+fn an_estimate_of_a_service_with_an_slo_is_that_of_capacity() {
+    let mut all = vec!["estimate", FILE, "--format", "json"];
     all.extend(QUICK);
     let (estimate, capacity) = (json(&all), json(&arguments(&["--format", "json"])));
     assert_eq!(estimate["schema"], "flopcast.estimate/1");

@@ -43,7 +43,7 @@ fn without_an_slo_both_find_the_same_highest_rate() {
 #[test]
 fn a_request_takes_at_least_its_own_pass() {
     for file in FILES {
-        let mean = number(&asked(Way::Estimate, file, &[]), "inference.ttft_ms.mean");
+        let mean = number(&asked(Way::Estimate, file, &[]), "inference.e2e_ms.mean");
         let one = number(&asked(Way::Capacity, file, &[]), "inference.replica.batch_ms.one");
         assert!(mean >= one * (1.0 - 1e-9), "{file}: {mean} {one}");
     }

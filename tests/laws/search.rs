@@ -6,7 +6,7 @@ use flopcast::serving::calibration::Calibration;
 use flopcast::serving::capacity::Search;
 use flopcast::study::axis::Axis;
 use flopcast::study::capacity::{Question, size};
-use flopcast::study::fleets::{Merits, Verdict, choose};
+use flopcast::study::fleets::{Limits, Merits, Verdict, choose};
 use flopcast::study::space::Space;
 
 use crate::common::library::{Beside, CATALOG};
@@ -55,7 +55,8 @@ fn no_fleet_that_an_exhaustive_run_finds_is_better() {
         let node = document::parse("test.yaml", text.as_bytes()).expect("YAML");
         let axis = Axis::read(LAYOUTS).expect("an axis");
         let space = Space::new(node, vec![axis], &CATALOG, &files).expect("a space");
-        let choice = choose(&space, &CATALOG, &calibration, &QUICK, &|_| {}).expect("a choice");
+        let choice = choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| {})
+            .expect("a choice");
         // What was simulated is what an exhaustive run finds; the rest is simulated now.
         let all = |number: u64| match &choice.verdicts[number as usize] {
             Verdict::Sized(sized) => Some(sized.merits),

@@ -64,7 +64,7 @@ fn guesses_that_cannot_be_are_refused() {
         (file("{tokens: 65, acceptance: 70 %}"), 2, "from 1 to 64 tokens"),
         (file("{tokens: 4}"), 2, "acceptance"),
         (file("{draft: llama-3-9b, tokens: 4, acceptance: 0.7}"), 2, "llama-3-8b"),
-        (network, 2, "there are no tokens to guess"),
+        (network, 2, "there are no tokens to draft"),
     ] {
         refuses(Way::Estimate, path, &[&set], code, part);
     }

@@ -240,12 +240,13 @@ pub const GOOD: &[Good] = &[
                     "price": {price}, "price-units": "cents per kilowatt-hour"}}"#
                 )
             };
-            let rows = if seen.line.contains("offset=0") {
-                [row("VA", "\"8.92\""), row("US", "\"8.00\"")].join(",")
+            // The first page does not say how many rows there are.
+            let (total, rows) = if seen.line.contains("offset=0") {
+                ("null", [row("US", "\"8.00\""), row("OH", "null")].join(","))
             } else {
-                row("OH", "null")
+                ("\"3\"", row("VA", "\"8.92\""))
             };
-            Reply::ok(JSON, format!(r#"{{"response": {{"total": "3", "data": [{rows}]}}}}"#))
+            Reply::ok(JSON, format!(r#"{{"response": {{"total": {total}, "data": [{rows}]}}}}"#))
         },
         row: "US-VA,2025,0.089200,industrial",
     },

@@ -6,6 +6,7 @@ use flopcast::evidence::backtest::runs::score_run;
 use flopcast::evidence::backtest::table::Table;
 use flopcast::quantity::{Measure, Precision};
 use flopcast::training::calibration::Calibration;
+use flopcast::training::whole_run;
 
 #[track_caller]
 fn near(found: f64, expected: f64, tolerance: f64) {
@@ -21,7 +22,8 @@ fn flops(cells: &str) -> f64 {
     let table = Table::read(&text).unwrap();
     let row = table.rows().next().unwrap();
     let calibration = Calibration::shipped().unwrap();
-    let (scored, skipped) = score_run(row, &Catalog::embedded(), &calibration).unwrap();
+    let losses = whole_run::Calibration::shipped().unwrap();
+    let (scored, skipped) = score_run(row, &Catalog::embedded(), &calibration, &losses).unwrap();
     assert!(skipped.is_empty(), "{skipped:?}");
     scored[0].predicted
 }

@@ -3,7 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ahead;
 mod contradictions;
+mod diffusion;
 mod files;
 mod glossary;
 mod hf_facts;

@@ -230,3 +230,23 @@ fn tables_larger_than_the_devices_do_not_fit() {
     assert!(error.contains("does not fit") && error.contains("at least 2 devices"), "{error}");
     stdout(&["estimate", &path, "--set", "training.hardware.count=2"]);
 }
+
+/// A request with images waits for the tower to pass them: four of 1024 x 1024 take 4 x 5.80 TFLOP
+/// in Qwen3-VL-8B beside what their 4,096 tokens take in the text.
+#[test]
+fn a_first_token_waits_for_the_images() {
+    let first = |traffic: &str| {
+        let text = format!(
+            "flopcast: 1\nname: images\nmodel: qwen3-vl-8b\ninference:\n  placement: {{purchase: \
+             {{price: 2 USD/device-h}}, region: USA}}\n  traffic: {{requests: 1/day, output_tokens: \
+             {{mean: 200}}, {traffic}}}\n  hardware: {{accelerator: h100-sxm}}\n  precision: bf16\n"
+        );
+        let path = written("memory", "images.yaml", text);
+        number(&json(&["estimate", &path, "--format", "json"]), "inference.ttft_ms.mean")
+    };
+    let seen = first("input_tokens: {mean: 200, p95: 200}, images: 4, image_size: 1024");
+    let read = first("input_tokens: {mean: 4296, p95: 4296}");
+    let least = 4.0 * 5.80e12 / 989.4e12 * 1e3;
+    let more = seen - read;
+    assert!(more > least && more < 6.0 * least, "{more} ms more, at least {least}");
+}

@@ -1,7 +1,7 @@
 //! Models known by their size alone: what they train at, and what the usual shape costs against the
 //! shapes that presets have.
 
-use flopcast::model::sized::Sized;
+use flopcast::model::sized::ModelSize;
 use flopcast::model::spec::{from_preset, preset_names};
 use flopcast::model::{AttentionCount, Input, Model};
 use flopcast::serving::calibration::Calibration as Serving;
@@ -60,7 +60,7 @@ fn a_shape_has_the_parameters_that_were_given() {
     for total in sizes.into_iter().chain(larger) {
         for active in [total, total - total / 10, total / 2, total / 18, total / 100] {
             let active = active.max(1);
-            let model = Sized::new(total, active).build(&Input::default());
+            let model = ModelSize::new(total, active).build(&Input::default());
             let model = model.unwrap_or_else(|error| panic!("{total}, {active}: {error}"));
             let counted = model.parameters();
             assert_eq!((counted.total, counted.active), (total, active));
@@ -75,7 +75,7 @@ fn a_shape_has_the_parameters_that_were_given() {
 }
 
 /// Decoders of presets, each shape once, with the size alone beside them: dense, with experts.
-fn beside(experts: bool) -> Vec<(&'static str, Sized)> {
+fn beside(experts: bool) -> Vec<(&'static str, ModelSize)> {
     let mut seen = Vec::new();
     let mut all = Vec::new();
     for name in preset_names() {
@@ -94,14 +94,14 @@ fn beside(experts: bool) -> Vec<(&'static str, Sized)> {
         let key = (shape.layers, shape.hidden, shape.ffn, shape.experts);
         if plain && !seen.contains(&key) {
             seen.push(key);
-            all.push((name, Sized::new(counted.total, counted.active)));
+            all.push((name, ModelSize::new(counted.total, counted.active)));
         }
     }
     all
 }
 
 /// |ln| of a figure of the usual shape over that of the preset's own.
-fn error(of: &dyn Fn(&str) -> String, (name, size): &(&str, Sized), path: &str) -> Option<f64> {
+fn error(of: &dyn Fn(&str) -> String, (name, size): &(&str, ModelSize), path: &str) -> Option<f64> {
     let ask = |model: &str| {
         let scenario = resolved(&of(model)).ok()?;
         Some(number(&answer(Way::Estimate, &scenario).ok()?, path))

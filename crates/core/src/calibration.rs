@@ -63,6 +63,7 @@ pub struct Constant {
     pub why: String,
 }
 
+/// The default of a flag that a calibration's file leaves out.
 fn yes() -> bool {
     true
 }

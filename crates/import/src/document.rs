@@ -25,7 +25,7 @@ pub const MAX_DEPTH: usize = 64;
 pub struct Node {
     /// The value.
     pub value: Value,
-    /// Where it stands.
+    /// Its place in the file.
     pub place: Place,
 }
 
@@ -51,7 +51,7 @@ pub enum Value {
 pub struct Key {
     /// The key.
     pub name: String,
-    /// Where it stands.
+    /// Its place in the file.
     pub place: Place,
 }
 
@@ -91,6 +91,10 @@ pub fn json(file: &str, bytes: &[u8]) -> Result<Json> {
     read(&Source::new(file, 0, text), text, (1_000_000, shown))
 }
 
+/// The bytes as text.
+///
+/// # Errors
+/// If they are too many, or no UTF-8: the error has the place.
 fn text<'a>(file: &str, bytes: &'a [u8], limit: usize) -> Result<&'a str> {
     if bytes.len() > limit {
         let (size, most) = (bytes.len() / 1_000_000, limit >> 20);
@@ -104,12 +108,13 @@ fn text<'a>(file: &str, bytes: &'a [u8], limit: usize) -> Result<&'a str> {
     })
 }
 
-/// Whether a file is YAML by its name.
+/// True if a file is YAML by its name.
 pub fn is_named_yaml(file: &Path) -> bool {
     let ending = file.extension().unwrap_or_default();
     ["yaml", "yml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known))
 }
 
+/// Reads a document of at most so many nodes; `shown` says whether errors quote the line.
 fn read<T: DeserializeOwned>(
     source: &Source,
     text: &str,
@@ -132,6 +137,7 @@ fn read<T: DeserializeOwned>(
         .map_err(|error| syntax_error(source, &error, shown))
 }
 
+/// The parser's error in the user's words, at its place.
 fn syntax_error(source: &Source, error: &serde_saphyr::Error, shown: bool) -> Error {
     use serde_saphyr::Error as Yaml;
     let place = error.location().filter(|_| shown).map(|at| source.place(at));
@@ -220,12 +226,14 @@ struct Source {
 }
 
 impl Source {
+    /// A source of this text; lines are kept for snippets, cut where no screen shows them.
     fn new(file: &str, inside: usize, text: &str) -> Self {
         // A line that does not fit a screen is no help in a snippet.
         let shorten = |line: &str| Arc::from(line.chars().take(160).collect::<String>());
         Self { file: file.into(), inside, lines: text.lines().map(shorten).collect() }
     }
 
+    /// The place of the parser's location.
     fn place(&self, at: Location) -> Place {
         let line = usize::try_from(at.line()).unwrap_or(1).max(1);
         let text = self.lines.get(line - 1).cloned().unwrap_or_else(|| "".into());
@@ -235,6 +243,7 @@ impl Source {
         Place { file: Arc::clone(&self.file), inside: self.inside, line, column, width, text }
     }
 
+    /// The tree with the place of every value.
     fn node(&self, raw: Spanned<Raw>) -> Node {
         let place = self.place(raw.referenced);
         let value = match raw.value {
@@ -378,6 +387,7 @@ impl Node {
         Ok(())
     }
 
+    /// Moves the value, and all within it, to another place.
     fn relocate(&mut self, place: &Place) {
         self.place = place.clone();
         match &mut self.value {

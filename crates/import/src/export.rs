@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 
 use flopcast_core::diagnostic::{Error, Result, acts};
 use flopcast_core::model::layer::Layer;
-use flopcast_core::model::operator::{Axis, Function, Mask, NormKind, Operator, ScanKind};
+use flopcast_core::model::operator::{
+    Attention, Axis, Convolution, Function, Mask, NormKind, Operator, Scan, ScanKind,
+};
 use flopcast_core::model::{Input, Model};
 use serde_json::{Map, Value as Json, json};
 
@@ -183,52 +185,15 @@ type Settings = Map<String, Json>;
 /// # Errors
 /// If a layer list has no form for it: a dilated pool, a bare parameter count.
 fn written(operator: &Operator) -> Result<(Settings, &'static str, Settings)> {
-    let settings = |json: Json| match json {
-        Json::Object(map) => map,
-        _ => Map::new(),
-    };
     let none = Map::new;
-    let shape = |batch: u64, extents: &[u64], features: u64| {
-        settings(json!({"batch": batch, "extents": extents, "features": features}))
-    };
     Ok(match operator {
         Operator::Dense(it) => (
             none(),
             "dense",
             settings(json!({"rows": it.rows, "in": it.inputs, "out": it.outputs, "bias": it.bias})),
         ),
-        Operator::Convolution(it) => {
-            let window = Window::new(&it.axes, it.transposed);
-            let mut knobs = window.knobs();
-            knobs.extend(settings(json!({
-                "out": it.out_channels, "groups": it.groups, "bias": it.bias,
-                "transposed": it.transposed,
-                "dilation": it.axes.iter().map(|axis| axis.dilation).collect::<Vec<_>>(),
-            })));
-            if it.transposed {
-                knobs.insert("output_padding".to_owned(), json!(window.extra));
-            }
-            let word = ["conv1d", "conv2d", "conv3d"][it.axes.len().clamp(1, 3) - 1];
-            (shape(it.batch, &window.extents, it.in_channels), word, knobs)
-        }
-        Operator::Attention(it) => {
-            let mut knobs = settings(json!({
-                "batch": it.batch, "heads": it.heads, "kv_heads": it.kv_heads,
-                "queries": it.queries, "keys": it.keys, "qk_dim": it.qk_dim, "v_dim": it.v_dim,
-            }));
-            let mask = match it.mask {
-                Mask::Full => None,
-                Mask::Causal => Some(("causal", json!(true))),
-                Mask::Sliding(window) => Some(("window", json!(window))),
-                Mask::Band(reach) => Some(("band", json!(reach))),
-                Mask::Chunked(chunk) => Some(("chunk", json!(chunk))),
-                Mask::Selected(most) => Some(("selected", json!(most))),
-            };
-            knobs.extend(mask.map(|(word, value)| (word.to_owned(), value)));
-            knobs.extend(it.cached.map(|cached| ("cached".to_owned(), json!(cached))));
-            knobs.extend(it.cross.then(|| ("cross".to_owned(), json!(true))));
-            (none(), "attention", knobs)
-        }
+        Operator::Convolution(it) => convolution(it),
+        Operator::Attention(it) => (none(), "attention", attention(it)),
         Operator::Matmul(it) => (
             none(),
             "matmul",
@@ -273,28 +238,80 @@ fn written(operator: &Operator) -> Result<(Settings, &'static str, Settings)> {
                 json!({"hidden": it.hidden, "directions": it.directions, "biases": it.biases}),
             ),
         ),
-        Operator::Scan(it) => {
-            let kind = match it.kind {
-                ScanKind::Selective => "'selective'",
-                ScanKind::Decay => "'decay'",
-                ScanKind::Lightning => "'lightning'",
-                ScanKind::Delta => "'delta'",
-                ScanKind::ChannelDelta => "'channel_delta'",
-                ScanKind::Gated => "'gated'",
-                ScanKind::Wkv => "'wkv'",
-            };
-            let mut knobs = settings(json!({
-                "kind": kind, "batch": it.batch, "length": it.length, "heads": it.heads,
-                "key_dim": it.key_dim, "value_dim": it.value_dim,
-            }));
-            knobs.extend(it.chunk.map(|chunk| ("chunk".to_owned(), json!(chunk))));
-            (none(), "scan", knobs)
-        }
+        Operator::Scan(it) => (none(), "scan", scan(it)),
         Operator::Parameter(size) => (none(), "parameter", settings(json!({"size": size}))),
         Operator::Bulk(_) => {
             return Err(Error::input("a bare parameter count is no layer list"));
         }
     })
+}
+
+/// An object as settings.
+fn settings(json: Json) -> Settings {
+    match json {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The running shape `batch x extents x features`.
+fn shape(batch: u64, extents: &[u64], features: u64) -> Settings {
+    settings(json!({"batch": batch, "extents": extents, "features": features}))
+}
+
+/// A convolution: the shape before it, its word by the number of axes, its settings.
+fn convolution(it: &Convolution) -> (Settings, &'static str, Settings) {
+    let window = Window::new(&it.axes, it.transposed);
+    let mut knobs = window.knobs();
+    knobs.extend(settings(json!({
+        "out": it.out_channels, "groups": it.groups, "bias": it.bias,
+        "transposed": it.transposed,
+        "dilation": it.axes.iter().map(|axis| axis.dilation).collect::<Vec<_>>(),
+    })));
+    if it.transposed {
+        knobs.insert("output_padding".to_owned(), json!(window.extra));
+    }
+    let word = ["conv1d", "conv2d", "conv3d"][it.axes.len().clamp(1, 3) - 1];
+    (shape(it.batch, &window.extents, it.in_channels), word, knobs)
+}
+
+/// The products of attention with their mask; the full mask has no word.
+fn attention(it: &Attention) -> Settings {
+    let mut knobs = settings(json!({
+        "batch": it.batch, "heads": it.heads, "kv_heads": it.kv_heads,
+        "queries": it.queries, "keys": it.keys, "qk_dim": it.qk_dim, "v_dim": it.v_dim,
+    }));
+    let mask = match it.mask {
+        Mask::Full => None,
+        Mask::Causal => Some(("causal", json!(true))),
+        Mask::Sliding(window) => Some(("window", json!(window))),
+        Mask::Band(reach) => Some(("band", json!(reach))),
+        Mask::Chunked(chunk) => Some(("chunk", json!(chunk))),
+        Mask::Selected(most) => Some(("selected", json!(most))),
+    };
+    knobs.extend(mask.map(|(word, value)| (word.to_owned(), value)));
+    knobs.extend(it.cached.map(|cached| ("cached".to_owned(), json!(cached))));
+    knobs.extend(it.cross.then(|| ("cross".to_owned(), json!(true))));
+    knobs
+}
+
+/// A scan by its kind and state, in chunks where it has them.
+fn scan(it: &Scan) -> Settings {
+    let kind = match it.kind {
+        ScanKind::Selective => "'selective'",
+        ScanKind::Decay => "'decay'",
+        ScanKind::Lightning => "'lightning'",
+        ScanKind::Delta => "'delta'",
+        ScanKind::ChannelDelta => "'channel_delta'",
+        ScanKind::Gated => "'gated'",
+        ScanKind::Wkv => "'wkv'",
+    };
+    let mut knobs = settings(json!({
+        "kind": kind, "batch": it.batch, "length": it.length, "heads": it.heads,
+        "key_dim": it.key_dim, "value_dim": it.value_dim,
+    }));
+    knobs.extend(it.chunk.map(|chunk| ("chunk".to_owned(), json!(chunk))));
+    knobs
 }
 
 /// The window of a convolution or a pool as settings. The setting `padding` is the same on both
@@ -311,6 +328,8 @@ struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
+    /// The window as settings: odd paddings go to the extent, or to the output of a transposed
+    /// convolution.
     fn new(axes: &'a [Axis], transposed: bool) -> Self {
         let odd = |axis: &Axis| axis.padding % 2;
         let gather = |axis: &Axis| u64::from(!transposed) * odd(axis);

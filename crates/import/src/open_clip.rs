@@ -1,4 +1,5 @@
-//! Configurations of `open_clip`: two towers by their widths (mlfoundations/open_clip, `src/open_clip/model.py`).
+//! Configurations of `open_clip`: two towers by their widths (`src/open_clip/model.py` of its
+//! repository).
 
 use flopcast_core::diagnostic::{Error, Result};
 use serde_json::{Map, Value as Json, json};

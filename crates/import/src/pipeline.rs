@@ -16,6 +16,7 @@ struct Kind {
     guided: bool,
 }
 
+/// A kind of pipeline by its class, with its usual steps and guidance.
 const fn kind(class: &'static str, steps: u64, guided: bool) -> Kind {
     Kind { class, steps, guided }
 }

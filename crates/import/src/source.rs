@@ -438,11 +438,11 @@ impl<'a> Source<'a> {
             why: format!("the preset called `{architecture}`; the file names no sizes"),
         });
         let classes = map.get("num_classes").and_then(Json::as_u64);
-        let heads = model.layers.iter().filter_map(|layer| match &layer.operator {
+        let mut heads = model.layers.iter().filter_map(|layer| match &layer.operator {
             Operator::Dense(dense) if layer.role == Role::Head => Some(dense.outputs),
             _ => None,
         });
-        if let (Some(classes), Some(own)) = (classes, heads.last())
+        if let (Some(classes), Some(own)) = (classes, heads.next_back())
             && classes != own
         {
             model.warnings.push(format!(

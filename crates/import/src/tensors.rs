@@ -106,6 +106,7 @@ fn storage(weights: &[Weight]) -> Storage {
     }
 }
 
+/// Bytes per parameter; `None` of no parameters.
 fn per_parameter(data: Data, parameters: u64) -> Option<Data> {
     (parameters > 0).then(|| data / parameters as f64)
 }
@@ -121,6 +122,7 @@ enum Group {
 }
 
 impl Group {
+    /// The group of a role.
     fn of_role(role: Role) -> Self {
         match role {
             Role::Embedding => Self::Embedding,

@@ -124,7 +124,7 @@ impl Store {
     }
 
     /// The newest usable snapshot of every source, by name; none later than `as_of`.
-    /// What is passed over is said.
+    /// A snapshot that is passed over is told.
     pub fn newest(&self, as_of: Option<NaiveDate>, say: &mut dyn FnMut(&str)) -> Vec<Snapshot> {
         let mut sources = names(&self.folder);
         sources.sort();

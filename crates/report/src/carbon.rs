@@ -5,10 +5,10 @@ use flopcast_core::estimate::Estimate;
 use flopcast_core::ledger::footprint::{Account, Footprint};
 use flopcast_core::ledger::line::Stage;
 use flopcast_core::ledger::plan::Scope;
-use flopcast_core::provenance::Value as Figure;
+use flopcast_core::provenance::Value;
 use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::convert;
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
 use super::fact::{self, Fact};
 use crate::doc::{Cell, Column, Grid};
@@ -35,7 +35,7 @@ pub fn rows(estimate: &Estimate) -> Vec<Row> {
 
 /// A row for programs, energy in kWh and CO2e in kg; `null` is unknown, a missing key does not
 /// apply.
-pub fn json(row: &Row) -> Value {
+pub fn json(row: &Row) -> Json {
     let Row { stage, account } = row;
     let mut out = json!({"stage": stage.path(), "item": account.item});
     if !account.energy.is_absent() {
@@ -52,7 +52,7 @@ pub fn json(row: &Row) -> Value {
 }
 
 /// A known figure in a unit.
-fn value<Q: Measure>(figure: &Figure<Q>, unit: &str) -> Option<f64> {
+fn value<Q: Measure>(figure: &Value<Q>, unit: &str) -> Option<f64> {
     figure.known().map(|figure| convert(figure.value().stored(), unit))
 }
 
@@ -75,11 +75,11 @@ pub(super) fn grid(rows: &[Row]) -> Grid {
 }
 
 /// A figure as a cell: blank where it does not apply, unknown where it is.
-fn cell<Q: Measure>(figure: &Figure<Q>) -> Cell {
+fn cell<Q: Measure>(figure: &Value<Q>) -> Cell {
     match figure {
-        Figure::Absent => Cell::Blank,
-        Figure::Known(figure) => Cell::quantity(figure.value()),
-        Figure::Unknown(_) | Figure::Never(_) => Cell::Unknown,
+        Value::Absent => Cell::Blank,
+        Value::Known(figure) => Cell::quantity(figure.value()),
+        Value::Unknown(_) | Value::Never(_) => Cell::Unknown,
     }
 }
 

@@ -78,6 +78,7 @@ pub fn estimates(reports: &[Report]) -> String {
     crate::text::json(&value)
 }
 
+/// The percentiles of a range, and the swing of each input.
 fn percentiles(interval: &Interval) -> Value {
     let mut map: Map<String, Value> = PERCENTILES
         .iter()
@@ -117,6 +118,7 @@ pub fn derivation(step: &Step) -> Value {
     })
 }
 
+/// Adds a value under a path of keys.
 fn insert(map: &mut Map<String, Value>, keys: &[&str], value: Value) {
     match keys {
         [] => {}

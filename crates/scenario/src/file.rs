@@ -27,7 +27,7 @@ use serde::Deserialize;
 use super::costs::{ServingCosts, TrainingCosts};
 use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
 use super::given::{Given, Positive};
-use super::purchase::Purchase;
+use super::purchase::PurchaseTerms;
 use super::reader::Located;
 
 pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, Traffic};
@@ -124,7 +124,7 @@ pub struct Training {
     /// Each gradient is applied in the backward pass and then dropped; false.
     #[serde(default)]
     pub optimizer_in_backward: bool,
-    /// What the host's memory holds instead of the devices'; nothing.
+    /// State that the host's memory holds instead of the devices'; none.
     #[serde(default)]
     pub offload: Offload,
     /// Tokens of one sequence; min(2048, the model's maximum).
@@ -218,13 +218,13 @@ optimizers! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Formats {
-    /// Of the weights that the products read.
+    /// Format of the weights that the products read.
     pub weights: Option<Precision>,
-    /// Of gradients.
+    /// Format of gradients.
     pub gradients: Option<Precision>,
-    /// Of the master copy; `none` where the optimizer works on the weights themselves.
+    /// Format of the master copy; `none` where the optimizer works on the weights themselves.
     pub master: Option<Master>,
-    /// Of the optimizer's state.
+    /// Format of the optimizer's state.
     pub moments: Option<Precision>,
 }
 
@@ -240,7 +240,7 @@ pub enum Master {
     Fp32,
 }
 
-/// What is kept in the memory of the host.
+/// State that is kept in the memory of the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Offload {
@@ -415,7 +415,7 @@ pub struct Placement {
     /// A region of that provider, or a country or US state of regions/regions.csv.
     pub region: Option<Located<String>>,
     /// The terms on which the devices are rented; on-demand.
-    pub purchase: Option<Located<Purchase>>,
+    pub purchase: Option<Located<PurchaseTerms>>,
     /// The costs of hardware of one's own, instead of a rent; `provider: owned` takes the defaults.
     pub owned: Option<Located<Owned>>,
     /// Negotiated discount on the provider's list price, as a share of it; 0 %.
@@ -498,11 +498,11 @@ pub struct Inference {
     pub autoscaling: Option<Autoscaling>,
     /// Costs of the service beside its devices.
     pub costs: Option<ServingCosts>,
-    /// The service-level objective: percentiles of latency that `flopcast capacity` keeps.
+    /// The service-level objective: percentiles of latency that the fleet keeps.
     #[serde(default)]
     pub slo: Slo,
-    /// The serving engine that `flopcast capacity` simulates: vllm, sglang, trtllm, lmdeploy,
-    /// gpt-fast, llama.cpp, exllamav2, neuron, tgi, max; vllm.
+    /// The serving engine that is simulated: vllm, sglang, trtllm, vllm-0.11, lmdeploy, gpt-fast,
+    /// llama.cpp, exllamav2, neuron, tgi, max; vllm.
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,

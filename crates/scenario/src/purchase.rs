@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use flopcast_core::catalog::Purchase as Plan;
+use flopcast_core::catalog::Purchase;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{DevicePrice, InstancePrice, Measure, Share};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -22,11 +22,11 @@ use super::reader::Located;
 
 /// The terms on which devices are rented.
 #[derive(Clone, Debug)]
-pub enum Purchase {
+pub enum PurchaseTerms {
     /// A plan of the price list.
-    Plan(Plan),
+    Plan(Purchase),
     /// Several plans, each for a share of the devices; the shares add up to 100 %.
-    Mix(Vec<(Plan, Given<Share>)>),
+    Mix(Vec<(Purchase, Given<Share>)>),
     /// The user's own price of one device, such as 2.10 USD/device-h.
     PerDevice(Given<DevicePrice>),
     /// The user's own price of an instance, such as 16.80 USD/instance-h; the catalog knows the
@@ -40,26 +40,26 @@ const PLANS: &[&str] = &["on-demand", "spot", "reserved-1y", "reserved-3y"];
 const KEYS: &[&str] = &["price", "on-demand", "spot", "reserved-1y", "reserved-3y"];
 
 /// The plan of a name.
-fn plan<E: serde::de::Error>(name: &str, expected: &'static [&'static str]) -> Result<Plan, E> {
-    let known = Plan::ALL.into_iter().find(|known| known.name() == name);
+fn plan<E: serde::de::Error>(name: &str, expected: &'static [&'static str]) -> Result<Purchase, E> {
+    let known = Purchase::ALL.into_iter().find(|known| known.name() == name);
     known.ok_or_else(|| E::unknown_variant(name, expected))
 }
 
-impl<'de> Deserialize<'de> for Purchase {
+impl<'de> Deserialize<'de> for PurchaseTerms {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Purchases;
         impl<'de> Visitor<'de> for Purchases {
-            type Value = Purchase;
+            type Value = PurchaseTerms;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(
                     "on-demand, spot, reserved-1y, reserved-3y, a mix such as \
                      {reserved-1y: 60 %, on-demand: 40 %}, or {price: 2.10 USD/device-h}",
                 )
             }
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Purchase, E> {
-                plan(name, PLANS).map(Purchase::Plan)
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<PurchaseTerms, E> {
+                plan(name, PLANS).map(PurchaseTerms::Plan)
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Purchase, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PurchaseTerms, A::Error> {
                 let (mut price, mut mix) = (None, Vec::new());
                 while let Some(key) = map.next_key::<String>()? {
                     if key == "price" {
@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Purchase {
 ///
 /// # Errors
 /// If the shares do not add up to 100 %, or one is a range.
-fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
+fn mixed(mix: Vec<(Purchase, Given<Share>)>) -> Result<PurchaseTerms, String> {
     if mix.iter().any(|(_, share)| !matches!(share.spread, Spread::Point(_))) {
         return Err("the shares of a mix are single values, not ranges".to_owned());
     }
@@ -91,18 +91,18 @@ fn mixed(mix: Vec<(Plan, Given<Share>)>) -> Result<Purchase, String> {
     if (sum - 1.0).abs() > 1e-6 {
         return Err(format!("the shares of a mix add up to 100 %, not {} %", number(100.0 * sum)));
     }
-    Ok(Purchase::Mix(mix))
+    Ok(PurchaseTerms::Mix(mix))
 }
 
 /// The user's own price; its unit says whether it is that of a device or of an instance.
 ///
 /// # Errors
 /// If it is no price, or not above zero.
-fn own(price: Located<Json>) -> Result<Purchase, String> {
+fn own(price: Located<Json>) -> Result<PurchaseTerms, String> {
     if price.value.to_string().contains("instance") {
-        Given::from_json(price).and_then(above_zero).map(Purchase::PerInstance)
+        Given::from_json(price).and_then(above_zero).map(PurchaseTerms::PerInstance)
     } else {
-        Given::from_json(price).and_then(above_zero).map(Purchase::PerDevice)
+        Given::from_json(price).and_then(above_zero).map(PurchaseTerms::PerDevice)
     }
 }
 
@@ -116,7 +116,7 @@ fn above_zero<Q: Measure>(price: Given<Q>) -> Result<Given<Q>, String> {
     if lowest > 0.0 { Ok(price) } else { Err("this price is not above zero".to_owned()) }
 }
 
-impl JsonSchema for Purchase {
+impl JsonSchema for PurchaseTerms {
     fn schema_name() -> Cow<'static, str> {
         "Purchase".into()
     }

@@ -43,7 +43,7 @@ pub fn faults<T: DeserializeOwned>(node: &Node) -> Vec<Error> {
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its place in the file.
     pub place: Place,
 }
 

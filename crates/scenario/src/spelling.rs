@@ -1,5 +1,5 @@
-//! What people type where a scenario has another word: keys by their usual names elsewhere, words in
-//! capitals, a device with its count in one text. Each is read, and said.
+//! Spellings that people type where a scenario has another word: keys by their usual names
+//! elsewhere, words in capitals, a device with its count in one text. Each is read, and said.
 
 use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};

@@ -268,7 +268,15 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
         },
         Engaged::Network(times) => {
             let ends = times.first().copied().zip(times.last().copied());
-            Observed { batch_times: ends.map(|(one, most)| [one, most]), ..general }
+            // Nothing is generated: the answer has no first token.
+            let whole = |it: ClassReport| ClassReport { ttft: Histogram::default(), ..it };
+            let classes = general.classes.iter().cloned().map(|(name, it)| (name, whole(it)));
+            Observed {
+                batch_times: ends.map(|(one, most)| [one, most]),
+                all: whole(general.all.clone()),
+                classes: classes.collect(),
+                ..general
+            }
         }
     }
 }
@@ -311,12 +319,12 @@ struct Group<S> {
 /// Replicas of a simulation of the whole fleet at most: a part of a larger one takes its part of the
 /// requests.
 const MOST_TOGETHER: u64 = 256;
-/// Requests of such a simulation at most.
-const MOST_OF_FLEET: u64 = 400_000;
+/// Requests of such a simulation at most / those of a run of one replica.
+const MOST_OF_FLEET: u64 = 20;
 /// Requests of each replica in it, for each that it works on at once.
 const TURNS: u64 = 4;
 /// Fleets that are tried.
-const TRIES: u32 = 8;
+const TRIES: u32 = 5;
 
 impl Task<'_> {
     /// The peak that the fleet is for.
@@ -334,7 +342,8 @@ impl Task<'_> {
     ) -> Result<Group<S>> {
         let usual = *self.question.search;
         let each = (server.concurrency() / count * TURNS).clamp(1000, usual.requests.max(1000));
-        let requests = (each * count).min(MOST_OF_FLEET).max(usual.requests);
+        let most = usual.requests.saturating_mul(MOST_OF_FLEET);
+        let requests = (each * count).clamp(usual.requests, most.max(usual.requests));
         let search = Search { requests, seeds: usual.seeds.min(2), ..usual };
         let server = Replicas { server, count };
         let near = Some(near * count as f64);
@@ -367,7 +376,7 @@ impl Task<'_> {
             |rate: RequestRate| Ok::<_, Error>(fleet_for(self.service, self.peak(), rate)?.needed);
         // What one replica cannot keep alone, since requests come together, many may.
         let by_means = ReplicaLimits::of(self.service)?.max_rate.value() * 0.5;
-        let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means * 0.2));
+        let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means));
         if is_one || alone.as_ref().is_ok_and(|it| needed(it.highest.rate).is_ok_and(|it| it == 1))
         {
             return alone;
@@ -404,10 +413,13 @@ impl Task<'_> {
             };
             count = count.clamp(1, MOST_TOGETHER);
         }
-        match (found, alone) {
-            (Some(group), _) => Ok(group),
-            (None, alone) => alone,
+        let Some(mut group) = found else { return alone };
+        // Fewer replicas than were simulated smooth less: they are not known to suffice.
+        let (count, target) = (group.server.count, self.service.target_utilisation.value.get());
+        if count < MOST_TOGETHER && needed(group.highest.rate)? < count {
+            group.highest.rate = self.peak() / (target * (count as f64 - 0.5));
         }
+        Ok(group)
     }
 
     /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval

@@ -13,6 +13,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Engine, Estimate};
 use flopcast_core::provenance::Traced;
+use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure as _, Ratio, RequestRate};
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
@@ -60,6 +61,38 @@ pub enum Verdict {
     Beaten(Merits),
     /// It cannot keep the SLO, or cannot be.
     Infeasible(String),
+}
+
+/// The most that a fleet may take in its first year.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// USD.
+    pub cost_usd: Option<f64>,
+    /// Kilograms of location-based CO2e.
+    pub co2e_kg: Option<f64>,
+    /// Devices.
+    pub devices: Option<f64>,
+}
+
+impl Limits {
+    fn all(&self) -> [(&'static str, Option<f64>); 3] {
+        [("USD", self.cost_usd), ("kgCO2e", self.co2e_kg), ("devices", self.devices)]
+    }
+
+    /// Which limit a fleet passes, in words; what is unknown is within none.
+    fn passed_by(&self, merits: &Merits) -> Option<String> {
+        self.all().into_iter().zip(merits.all()).find_map(|((unit, most), merit)| {
+            let most = most?;
+            match merit {
+                Some(merit) if merit <= most => None,
+                Some(merit) => {
+                    let [merit, most] = [merit, most].map(number);
+                    Some(format!("{merit} {unit} in the first year, {most} at most"))
+                }
+                None => Some(format!("its {unit} are unknown")),
+            }
+        })
+    }
 }
 
 /// The judged combinations.
@@ -139,7 +172,8 @@ impl Merits {
     }
 }
 
-/// Judges every combination. `progress` hears how many are done.
+/// Judges every combination. `progress` hears how many are done. Under limits, a combination is left
+/// out where its bound passes one; without, where it is behind the best in every respect.
 ///
 /// # Errors
 /// Too many combinations.
@@ -148,6 +182,7 @@ pub fn choose(
     catalog: &Catalog,
     calibration: &Calibration,
     search: &Search,
+    limits: &Limits,
     progress: &dyn Fn(u64),
 ) -> Result<Choice> {
     if space.len() > MOST {
@@ -163,6 +198,10 @@ pub fn choose(
         });
         match bounded {
             Ok(((forecast, bound), scenario)) => {
+                if let Some(why) = limits.passed_by(&bound) {
+                    verdicts.push(Verdict::Infeasible(format!("at least {why}")));
+                    continue;
+                }
                 verdicts.push(Verdict::Beaten(bound));
                 waiting.push((number as usize, forecast, bound, scenario));
             }
@@ -178,7 +217,7 @@ pub fn choose(
     while waiting.peek().is_some() {
         let next: Vec<_> = waiting
             .by_ref()
-            .filter(|(_, _, bound, _)| !is_beaten(bound, &best))
+            .filter(|(_, _, bound, _)| *limits != Limits::default() || !is_beaten(bound, &best))
             .take(TOGETHER)
             .collect();
         let sized: Vec<_> = next
@@ -188,6 +227,11 @@ pub fn choose(
             })
             .collect();
         for (number, verdict) in sized {
+            let passed = match &verdict {
+                Verdict::Sized(sized) => limits.passed_by(&sized.merits),
+                _ => None,
+            };
+            let verdict = passed.map_or(verdict, Verdict::Infeasible);
             if let Verdict::Sized(sized) = &verdict {
                 for (best, merit) in best.iter_mut().zip(sized.merits.all()) {
                     *best = [*best, merit].into_iter().flatten().reduce(f64::min);
@@ -199,10 +243,16 @@ pub fn choose(
     }
     let [cheapest, greenest, smallest] = [0, 1, 2].map(|merit| {
         let merits = verdicts.iter().zip(0_u64..).filter_map(|(verdict, number)| match verdict {
-            Verdict::Sized(sized) => Some((sized.merits.all()[merit]?, number)),
+            Verdict::Sized(sized) => {
+                Some((sized.merits.all()[merit]?, sized.merits.devices, number))
+            }
             _ => None,
         });
-        merits.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map(|(_, number)| number)
+        // Of equals the smaller, then the earlier.
+        let order = |a: &(f64, f64, u64), b: &(f64, f64, u64)| {
+            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
+        };
+        merits.min_by(order).map(|(.., number)| number)
     });
     Ok(Choice { verdicts, cheapest, greenest, smallest })
 }

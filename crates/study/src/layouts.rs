@@ -15,7 +15,7 @@ use flopcast_scenario::Files;
 use flopcast_scenario::document::Node;
 
 use super::axis::{Axis, Choice as Value, Setting};
-use super::fleets::{Choice, Merits, Sized, Verdict, choose};
+use super::fleets::{Choice, Limits, Merits, Sized, Verdict, choose};
 use super::space::Space;
 
 /// The key of a layout.
@@ -60,9 +60,12 @@ impl Layout {
                 all.extend(data.map(|data| Self { data, whole_experts: true, ..plain(tensor, 1) }));
             }
         }
+        // Of equals the plainer comes first.
+        all.sort_by_key(|it| (it.data, it.pipeline, it.whole_experts, it.tensor));
         all
     }
 
+    /// The layout in words.
     fn shown(self) -> String {
         let experts = self.tensor * self.data;
         let parts = [
@@ -75,6 +78,7 @@ impl Layout {
         parts.map(|(name, degree, _)| format!("{name} {degree}")).collect::<Vec<_>>().join(" x ")
     }
 
+    /// The layout as `inference.parallelism` of a scenario.
     fn value(self) -> Result<Value> {
         let Self { tensor, pipeline, data, whole_experts } = self;
         let expert = if whole_experts { tensor * data } else { 1 };
@@ -109,7 +113,7 @@ pub fn axis(service: &Service) -> Result<Option<Axis>> {
     Ok(Some(Axis { name: KEY.to_owned(), choices }))
 }
 
-/// What a search of layouts computes with.
+/// Data that a search of layouts computes with.
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
     /// Devices, prices, regions.
@@ -160,9 +164,10 @@ pub fn settle(
     let own = Layout::of(&instances.decode.deployment).shown();
     let Means { catalog, files, calibration, search } = *means;
     let space = Space::new(document.clone(), vec![axis], catalog, files)?;
-    let choice = choose(&space, catalog, calibration, &rough(search), &|done| {
-        progress(done as f64 / space.len() as f64);
-    })?;
+    let choice =
+        choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|done| {
+            progress(done as f64 / space.len() as f64);
+        })?;
     let Some(best) = choice.cheapest.or(choice.smallest) else { return plain(scenario) };
     let tried = Some(words(&space, &choice, best, (!open).then_some(&own)));
     let chosen = space.labels(best).next().unwrap_or_default().to_owned();

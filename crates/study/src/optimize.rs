@@ -113,6 +113,7 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The plan of a row: its layout, start and end.
     fn of(space: &Space<'_>, row: &Row) -> Result<Self> {
         let engine = space.engine(row.number)?;
         let training = engine.run()?.training;

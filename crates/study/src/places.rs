@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use flopcast_core::catalog::{Catalog, Purchase as Plan, Wanted};
+use flopcast_core::catalog::{Catalog, Purchase, Wanted};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::Measure as _;
 use flopcast_scenario::document::Node;
 use flopcast_scenario::file::{Placement, ScenarioFile};
-use flopcast_scenario::purchase::Purchase;
+use flopcast_scenario::purchase::PurchaseTerms;
 use flopcast_scenario::reader;
 
 use super::axis::{Axis, Choice, Setting};
-use super::optimize::MARKETPLACES;
+use super::optimize::{MARKETPLACES, Market};
 
 /// The key of a service's device.
 const DEVICE: &str = "inference.hardware.accelerator";
@@ -22,7 +22,12 @@ const DEVICE: &str = "inference.hardware.accelerator";
 ///
 /// # Errors
 /// As [`Axis::read`].
-pub fn axes(texts: &[String], document: &Node, catalog: &Catalog) -> Result<Vec<Axis>> {
+pub fn axes(
+    texts: &[String],
+    document: &Node,
+    market: &Market,
+    catalog: &Catalog,
+) -> Result<Vec<Axis>> {
     texts
         .iter()
         .map(|text| {
@@ -33,11 +38,12 @@ pub fn axes(texts: &[String], document: &Node, catalog: &Catalog) -> Result<Vec<
                 Some(_) => every_device(catalog)?,
                 None => Axis::read(text)?,
             };
-            if axis.name == DEVICE { placed(axis, document, catalog) } else { Ok(axis) }
+            if axis.name == DEVICE { placed(axis, document, market, catalog) } else { Ok(axis) }
         })
         .collect()
 }
 
+/// The axis of all devices that have a price, and of which memory and bandwidth are known.
 fn every_device(catalog: &Catalog) -> Result<Axis> {
     let sold: BTreeSet<&str> = catalog.prices().map(|price| price.accelerator.as_str()).collect();
     let usable = catalog.accelerators().filter(|it| {
@@ -53,12 +59,13 @@ fn every_device(catalog: &Catalog) -> Result<Axis> {
     Ok(Axis { name: DEVICE.to_owned(), choices })
 }
 
-/// Each device where it is sold: at the document's own place if that sells it, else at the cheapest
-/// one. A document with a price of its own, or that owns its hardware, stays as it is.
-fn placed(axis: Axis, document: &Node, catalog: &Catalog) -> Result<Axis> {
+/// Each device where it is sold: at the document's own place if that sells it and nobody asks for
+/// another, else at the cheapest one of the market. A document with a price of its own, or that owns its hardware, stays as it is.
+fn placed(axis: Axis, document: &Node, market: &Market, catalog: &Catalog) -> Result<Axis> {
     let Ok(file) = reader::read(document) else { return Ok(axis) };
     let (place, path) = place(&file);
     let Some(plan) = plan(place) else { return Ok(axis) };
+    let open = market.providers.is_empty() && market.regions.is_empty();
     let provider = place.and_then(|it| it.provider.as_ref()).map(|it| it.value.as_str());
     let region = place.and_then(|it| it.region.as_ref()).map(|it| it.value.as_str());
     let at = |choice: Choice| -> Result<Choice> {
@@ -67,8 +74,9 @@ fn placed(axis: Axis, document: &Node, catalog: &Catalog) -> Result<Axis> {
             |provider, region| Wanted { provider, region, accelerator: &device, purchase: plan };
         let own =
             provider.is_some_and(|provider| catalog.rentals(wanted(provider, region)).is_ok());
-        let market = (!own).then(|| cheapest(catalog, &device, plan, provider)).flatten();
-        let Some((provider, region)) = market else { return Ok(choice) };
+        let found =
+            (!own || !open).then(|| cheapest(catalog, &device, plan, provider, market)).flatten();
+        let Some((provider, region)) = found else { return Ok(choice) };
         let set = |key: &str, value: &str| Setting::new("place", &format!("{path}.{key}"), value);
         let any = region == "*";
         let mut sets = choice.sets;
@@ -95,32 +103,38 @@ fn place(file: &ScenarioFile) -> (Option<&Placement>, &'static str) {
 }
 
 /// The way to buy from a list; none where the file has a price, or hardware, of its own.
-fn plan(place: Option<&Placement>) -> Option<Plan> {
-    let Some(place) = place else { return Some(Plan::OnDemand) };
+fn plan(place: Option<&Placement>) -> Option<Purchase> {
+    let Some(place) = place else { return Some(Purchase::OnDemand) };
     let owned = place.provider.as_ref().is_some_and(|it| it.value == "owned");
     if owned || place.owned.is_some() {
         return None;
     }
     match place.purchase.as_ref().map(|it| &it.value) {
-        None => Some(Plan::OnDemand),
-        Some(Purchase::Plan(plan)) => Some(*plan),
+        None => Some(Purchase::OnDemand),
+        Some(PurchaseTerms::Plan(plan)) => Some(*plan),
         Some(_) => None,
     }
 }
 
-/// Who rents a device out at the least price, and where: the preferred provider, if it does at all;
-/// marketplaces of single machines are left out.
+/// Provider and region that rent a device out at the least price: the preferred provider, if it
+/// rents it out at all. Marketplaces of single machines are left out.
 fn cheapest<'a>(
     catalog: &'a Catalog,
     device: &str,
-    plan: Plan,
+    plan: Purchase,
     preferred: Option<&str>,
+    market: &Market,
 ) -> Option<(&'a str, &'a str)> {
     let id = &catalog.accelerator(device).ok()?.id;
     let sells = catalog.prices().filter(|price| price.accelerator == *id && price.sells(plan));
     let places: BTreeSet<(&str, &str)> = sells
         .map(|price| (price.provider.as_str(), price.region.as_str()))
         .filter(|(provider, _)| !MARKETPLACES.contains(provider))
+        .filter(|(provider, region)| {
+            let of =
+                |list: &[String], it: &str| list.is_empty() || list.iter().any(|name| name == it);
+            of(&market.providers, provider) && of(&market.regions, region)
+        })
         .collect();
     let price = |(provider, region): (&'a str, &'a str)| {
         let at = (region != "*").then_some(region);

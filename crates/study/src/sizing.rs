@@ -92,6 +92,10 @@ impl Law {
             .collect()
     }
 
+    /// The law of a row of the table.
+    ///
+    /// # Errors
+    /// If the row has the constants of neither form.
     fn of(row: Row) -> Result<Self> {
         let line = || {
             let (exponent, flop, parameters) = (row.exponent?, row.flop?, row.parameters?);
@@ -150,6 +154,7 @@ impl Law {
         Some(law.at(parameters, tokens.stored()))
     }
 
+    /// A size with the loss that the law gives it.
     fn size(&self, parameters: f64, tokens: f64, served: f64) -> Size {
         Size {
             parameters,
@@ -172,6 +177,7 @@ impl Size {
 }
 
 impl Loss {
+    /// The loss E + A / N^alpha + B / D^beta (Hoffmann et al. 2022, arXiv:2203.15556).
     fn at(&self, parameters: f64, tokens: f64) -> f64 {
         self.e + self.a / parameters.powf(self.alpha) + self.b / tokens.powf(self.beta)
     }

@@ -28,6 +28,7 @@ pub struct Told {
 }
 
 impl Told {
+    /// A figure of a saved forecast by its path.
     fn new(path: String, value: Option<f64>) -> Self {
         Self { figure: Key::parse(&path), path, value }
     }

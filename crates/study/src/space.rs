@@ -165,6 +165,7 @@ impl<'a> Space<'a> {
         self.axes.iter().zip(digits).map(|(axis, digit)| axis.choices[digit].shown.as_str())
     }
 
+    /// The scenario file of a combination.
     fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
         reader::read(&self.document(digits)?)
     }
@@ -201,6 +202,7 @@ impl<'a> Space<'a> {
         self.resolved(&self.digits(number))
     }
 
+    /// The scenario of a combination. Parts that several combinations share are resolved once.
     fn resolved(&self, digits: &[usize]) -> Result<Scenario> {
         let (catalog, models) = (self.catalog, &self.models);
         let file = LazyCell::new(|| self.file(digits));
@@ -288,6 +290,7 @@ impl<'a> Space<'a> {
 }
 
 impl Point {
+    /// A combination that cannot be forecast, with the reason.
     fn impossible(error: &Error) -> Self {
         Self { estimate: None, obstacle: Some(error.message().to_owned()) }
     }

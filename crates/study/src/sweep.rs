@@ -82,6 +82,10 @@ pub fn run(
     Ok(collector.finish())
 }
 
+/// The row of a combination.
+///
+/// # Errors
+/// If a column is no figure of the forecast.
 fn row(space: &Space<'_>, question: &Question, number: u64) -> Result<Row> {
     let point = space.point(number);
     if let Some(estimate) = &point.estimate {
@@ -110,6 +114,7 @@ struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
+    /// The summary of no rows.
     fn new(question: &'a Question) -> Self {
         Self {
             question,
@@ -121,6 +126,7 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Adds a row.
     fn add(&mut self, row: Row) {
         self.summary.rows += 1;
         if let Some(obstacle) = &row.obstacle {
@@ -153,6 +159,7 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// The summary of the rows so far.
     fn finish(mut self) -> Summary {
         self.summary.aims = self.aims.iter().map(|&at| self.question.columns[at].clone()).collect();
         self.summary.front = self.front.into_best();

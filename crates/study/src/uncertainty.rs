@@ -102,8 +102,8 @@ pub struct Predicted {
     pub figures: Vec<(Id, f64, f64)>,
 }
 
-/// What the error of the step-time model makes of a service; none where its step was measured, or
-/// where nothing is generated. Where longer steps leave no answer, the figures are left out.
+/// The interval of a service by the error of the step-time model; none where its step was measured,
+/// or where nothing is generated. Figures to which longer steps leave no answer are left out.
 pub fn predicted(engine: &Engine) -> Option<Predicted> {
     let mut engine = engine.clone();
     let mut distribution = None;
@@ -137,7 +137,7 @@ pub fn predicted(engine: &Engine) -> Option<Predicted> {
 /// The ranges of the figures of a forecast.
 ///
 /// # Errors
-/// Where the forecast at the central values fails. Samples that fail (a model that does not fit
+/// If the forecast at the central values fails. Samples that fail (a model that does not fit
 /// at an extreme) are left out.
 pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let mut engine = engine.clone();
@@ -213,6 +213,7 @@ fn factors(engine: &mut Engine, model_error: bool) -> (Vec<Factor>, Vec<Option<u
     (factors, places)
 }
 
+/// Sets the inputs of each factor to its value.
 fn set(engine: &mut Engine, places: &[Option<usize>], value: impl Fn(usize) -> f64) {
     let mut index = 0;
     engine.for_each_input(&mut |input| {
@@ -246,6 +247,7 @@ enum Table<'a> {
 impl<'a> Table<'a> {
     const STEPS: usize = 2048;
 
+    /// The quantiles of a distribution: exact, or interpolated where the exact ones take long.
     fn of(distribution: &'a Distribution) -> Self {
         match distribution {
             Distribution::Range { .. } => Self::Exact(distribution),
@@ -259,6 +261,7 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The value below which a share of the distribution lies.
     fn quantile(&self, share: f64) -> f64 {
         match self {
             Self::Exact(distribution) => distribution.quantile(share.clamp(1e-12, 1.0 - 1e-12)),

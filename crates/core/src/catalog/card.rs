@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::source::{Citation, Sourced};
-use super::{Accelerator, Catalog, Region, Source};
+use super::{Accelerator, Catalog, DefaultFigure, Region, Source};
 use crate::diagnostic::{Error, Result};
 use crate::provenance::Step;
 use crate::quantity::Measure;
@@ -162,7 +162,7 @@ fn region_card(region: &Region) -> Card {
 }
 
 /// The card of a default. It has texts, because only the reader of a default knows its dimension.
-fn default_card(default: &super::Default) -> Card {
+fn default_card(default: &DefaultFigure) -> Card {
     let mut about = vec![
         ("value", default.value.clone()),
         ("low", default.low.clone()),
@@ -188,7 +188,7 @@ fn source_card(source: &Source) -> Card {
 }
 
 /// The facts of a card so far; a figure that is unknown is left out.
-#[derive(std::default::Default)]
+#[derive(Default)]
 struct Facts(Vec<Fact>);
 
 impl Facts {

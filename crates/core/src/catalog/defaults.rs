@@ -16,7 +16,7 @@ use crate::quantity::{Measure, parse};
 /// A row of `pricing/defaults.csv`. Its figures are texts with units until a reader asks for them
 /// as a quantity.
 #[derive(Clone, Debug)]
-pub struct Default {
+pub struct DefaultFigure {
     /// Dotted name: `colocation.rent`.
     pub id: String,
     /// The figure; empty where only a range is known, or nothing.
@@ -66,7 +66,7 @@ impl Catalog {
     ///
     /// # Errors
     /// If the id is unknown, with the nearest that are known.
-    pub fn default(&self, id: &str) -> Result<&Default> {
+    pub fn default(&self, id: &str) -> Result<&DefaultFigure> {
         self.default_rows().of(id).first().ok_or_else(|| {
             let error = Error::input(format!("the catalog has no default `{id}`"));
             error.suggest(id, self.default_rows().keys())
@@ -75,14 +75,18 @@ impl Catalog {
 }
 
 /// Reads a figure of the row as a quantity.
-impl Default {
+impl DefaultFigure {
+    /// A figure of the row as a quantity.
+    ///
+    /// # Errors
+    /// If the text is no quantity of this dimension: the row and the units that would do.
     fn read<Q: Measure>(&self, text: &str) -> Result<Sourced<Q>> {
         let value = parse(text).map_err(|e| Error::input(format!("{}: {e}", self.citation.row)))?;
         Ok(Sourced { value, citation: Arc::clone(&self.citation) })
     }
 }
 
-impl Row for Default {
+impl Row for DefaultFigure {
     const FILE: &'static str = "pricing/defaults.csv";
     const TEXT: &'static str = flopcast_data::pricing::DEFAULTS;
 

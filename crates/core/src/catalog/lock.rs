@@ -93,7 +93,7 @@ impl Lock {
         self.tables.values().map(|table| table.rows.len()).sum()
     }
 
-    /// Whether some of them were fetched.
+    /// True if some of them were fetched.
     pub fn has_fetched(&self) -> bool {
         let mut rows = self.tables.values().flat_map(|table| &table.rows);
         rows.any(|row| row.layer == Layer::Fetched)
@@ -248,6 +248,10 @@ impl Catalog {
 struct Known(BTreeSet<(&'static str, Layer, String)>, IndexMap<&'static str, String>);
 
 impl Known {
+    /// The rows that the catalogs have of the tables of a lock.
+    ///
+    /// # Errors
+    /// If an overlay of a catalog is faulty.
     fn of(lock: &Lock, catalogs: &[Catalog]) -> Result<Self> {
         type Publication = std::sync::Arc<Source>;
         let (mut known, mut headers) = (BTreeSet::new(), IndexMap::new());
@@ -263,7 +267,7 @@ impl Known {
         Ok(Self(known, headers))
     }
 
-    /// Whether one of them has the row, column by column.
+    /// True if one of them has the row, column by column.
     fn has(&self, file: &str, table: &LockedTable, row: &LockedRow) -> bool {
         let file = Catalog::TABLES.iter().find(|known| **known == file);
         let Some(file) = file else { return false };

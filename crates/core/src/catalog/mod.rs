@@ -61,7 +61,7 @@ use table::{Layer, Overlay, Row, Sources, Stored, Table};
 pub use accelerator::{Accelerator, Confidence, Embodied, Kind};
 pub use card::{Card, Fact};
 pub use changes::Change;
-pub use defaults::Default;
+pub use defaults::DefaultFigure;
 pub use device::{Device, Links};
 pub use doctor::{SourceAge, TableHealth};
 pub use lock::Lock;
@@ -228,7 +228,7 @@ tables! {
     api_rows: ApiPrice;
     purchase_rows: Purchased;
     index_rows: IndexValue;
-    default_rows: Default;
+    default_rows: DefaultFigure;
     places: Place;
     zone_rows: Zone;
     grid_rows: GridRow;
@@ -241,7 +241,7 @@ tables! {
 impl Catalog {
     /// The catalog of the tables that the binary carries. Nothing is read yet.
     pub fn embedded() -> Self {
-        <Self as std::default::Default>::default()
+        <Self as Default>::default()
     }
 
     /// Lays the user's tables over these: `(path, text)`, the path as in [`Catalog::TABLES`] or
@@ -315,7 +315,7 @@ impl Catalog {
     }
 
     /// Every default.
-    pub fn defaults(&self) -> impl Iterator<Item = &Default> {
+    pub fn defaults(&self) -> impl Iterator<Item = &DefaultFigure> {
         self.default_rows().iter()
     }
 

@@ -8,7 +8,7 @@
 //! - the region over prices for any region (`*`);
 //! - among the rows of a product the newest.
 //!
-//! Of the offers that remain, the cheapest that holds a group of devices together wins
+//! The cheapest of the offers that remain and hold a group of devices together wins
 //! ([`Catalog::rental`]). A fetched list is whole: a product that it lacks is no longer sold.
 
 use std::collections::BTreeSet;

@@ -89,7 +89,7 @@ pub(super) struct Overlay {
     pub text: String,
     /// The layer that its rows stand in.
     pub layer: Layer,
-    /// Whether its rows are a lock's alone.
+    /// True if its rows are a lock's alone.
     pub by_lock: bool,
 }
 
@@ -364,7 +364,7 @@ impl Cells<'_> {
         self.layer
     }
 
-    /// Whether the row is a lock's alone.
+    /// True if the row is a lock's alone.
     pub(super) fn by_lock(&self) -> bool {
         self.by_lock
     }

@@ -112,7 +112,7 @@ impl AgainstApi {
 /// input (1 - share) x price + input x share x price of cached tokens + output x price
 /// share = sum over the kinds of requests: share of requests x mean input / input x cached part
 /// ```
-/// Where the provider has no price for cached tokens, all prompt tokens cost the same.
+/// All prompt tokens cost the same if the provider has no price for cached ones.
 fn per_query(api: &Api, service: &Service) -> Traced<RequestPrice> {
     let input = service.replica.input.trace();
     let kinds = &service.demand.kinds;

@@ -28,7 +28,7 @@ use crate::quantity::{
     Requests, Time, Tokens,
 };
 use crate::serving::capacity::{Autoscaling, autoscale};
-use crate::serving::closed_form::{Capability, Latency, Rounds};
+use crate::serving::closed_form::{Capability, Latency, Rounds, TimePerRequest};
 use crate::serving::instance::Instances;
 use crate::serving::network::Pass;
 use crate::serving::plan::FlopPerRequest;
@@ -147,6 +147,11 @@ pub struct Year {
 }
 
 impl InferenceForecast {
+    /// The time to the first token; none where nothing is generated: the answer is then one.
+    pub fn first_token(&self) -> Option<&Traced<TimePerRequest>> {
+        self.limits.prompt_share.as_ref().map(|_| &self.latency.ttft)
+    }
+
     /// The sum of the rows of a year in USD.
     pub fn cost_of(&self, year: &Year) -> Value<Money> {
         let stage = Stage::Serving(year.year);

@@ -25,6 +25,7 @@ mod money;
 mod observed;
 mod owned;
 pub mod plan;
+pub mod rollout;
 mod tokens;
 mod training;
 
@@ -161,7 +162,8 @@ impl Engine {
     pub fn new(scenario: &Scenario, catalog: &Catalog) -> Result<Self> {
         let settle = |plan: &Arc<TrainingPlan>| {
             let (given, prediction) = (plan.efficiency.as_ref(), plan.prediction.as_ref());
-            predict::settle(given, prediction, catalog).map(Arc::new)
+            let writing = plan.rollout.as_ref().map(|rollout| rollout.time(catalog)).transpose()?;
+            predict::settle(given, prediction, writing.as_ref(), catalog).map(Arc::new)
         };
         let settled = scenario.training.as_ref().map(settle).transpose()?;
         let scenario = scenario.clone();
@@ -181,7 +183,7 @@ impl Engine {
         self.settled.as_ref()?.predicted.as_ref()
     }
 
-    /// What a simulation found of its service, where there was one.
+    /// The findings of a simulation of its service; `None` where none ran.
     pub fn simulation(&self) -> Option<&Simulated> {
         self.simulated.as_ref()
     }

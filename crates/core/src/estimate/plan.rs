@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::rollout::Rollout;
 use crate::ledger::packing::Packing;
 use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
 use crate::provenance::{Input, Inputs as _, Traced, inputs};
@@ -132,6 +133,8 @@ pub struct TrainingPlan {
     pub efficiency: Option<Efficiency>,
     /// Inputs of the step-time model, where devices, tokens and layout allow a prediction.
     pub prediction: Option<Prediction>,
+    /// The answers that the model writes to learn from, where it does and their time is predicted.
+    pub rollout: Option<Rollout>,
     /// The rent; absent where the scenario names neither provider nor price.
     pub rent: Option<Rent>,
     /// The cost of owned hardware: then there is no rent.
@@ -204,7 +207,7 @@ inputs!(Scenario {
 });
 inputs!(TrainingPlan {
     run, efficiency, rent, owned, costs, site, billion_parameters, trainable;
-    but prediction, card, start, deadline,
+    but prediction, rollout, card, start, deadline,
 });
 inputs!(Service {
     replica,

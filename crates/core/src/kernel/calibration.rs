@@ -10,7 +10,7 @@ use crate::diagnostic::Result;
 /// belong to a family of accelerators.
 pub type Calibration = calibration::Calibration<Documented>;
 
-/// What is documented of runtimes and accelerators.
+/// The documented facts of runtimes and accelerators.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Documented {
@@ -47,10 +47,10 @@ impl Facts for Documented {
 /// How a network's operators are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Runtime {
-    /// Whether a compiler fuses functions and norms with each other, or each is a kernel of its
+    /// True if a compiler fuses functions and norms with each other; else each is a kernel of its
     /// own.
     pub compiled: bool,
-    /// Whether images keep their channels innermost, as matrix units want them.
+    /// True if images keep their channels innermost, as matrix units want them.
     pub channels_last: bool,
 }
 

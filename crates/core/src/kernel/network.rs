@@ -20,7 +20,7 @@ use crate::model::operator::{NormKind, Operator};
 use crate::model::{AttentionCount, Layer, Model};
 use crate::quantity::{Data, Measure as _, Time};
 
-/// What a network is asked to do.
+/// The task of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// A forward pass.
@@ -35,11 +35,11 @@ pub struct Setup {
     general: General,
     own: Option<Own>,
     runtime: Runtime,
-    /// Whether a run on this device is among those fitted to, and if not, why it is like them.
+    /// The relation of this device to those that the constants were fitted to.
     pub known: Known,
 }
 
-/// What the fit knows of a device.
+/// The knowledge that the fit has of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// Networks were measured on it.
@@ -50,7 +50,7 @@ pub enum Known {
     Foreign,
 }
 
-/// What a network asks of any device: its operators, summed by kind.
+/// The work of a network on any device: its operators, summed by kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work {
     task: Task,
@@ -300,11 +300,12 @@ enum Kind {
     },
     LayerNorm,
     Function,
-    /// What no kernel computes.
+    /// The work that no kernel computes.
     Nothing,
 }
 
 impl Kind {
+    /// The kind of kernel that computes a layer on a number of samples.
     fn of(layer: &Layer, samples: u64) -> Self {
         match &layer.operator {
             Operator::Convolution(it) if it.groups > 1 => match it.in_channels / it.groups {

@@ -62,6 +62,8 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// A line of the table of timed products; `None` if it has too few cells or a number cannot be
+    /// read.
     fn read(line: &'a str) -> Option<Self> {
         let cells: Vec<&str> = line.split(',').collect();
         let [device, architecture, format, _, numbers @ ..] = cells.as_slice() else {

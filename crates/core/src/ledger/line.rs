@@ -126,6 +126,7 @@ impl Resource {
         }
     }
 
+    /// The resource's row of [`Resource::NAMES`].
     fn names(self) -> (Self, &'static str, &'static str) {
         let found = Self::NAMES.iter().find(|(resource, ..)| *resource == self);
         found.copied().unwrap_or((self, "", ""))

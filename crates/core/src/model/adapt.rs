@@ -258,6 +258,7 @@ fn fuses(group: &[&str]) -> bool {
     group.len() > 1 && group != ["o_proj", "down_proj"]
 }
 
+/// The features that a linear layer puts out; 0 for other layers.
 fn outputs(layer: &Layer) -> u64 {
     match &layer.operator {
         Operator::Dense(dense) => dense.outputs,
@@ -335,8 +336,15 @@ mod tests {
             ["all-linear"] => Targets::AllLinear,
             names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         };
-        let (ranks, saved) = (Vec::new(), Vec::new());
-        let mut adapter = Adapter { rank: 16, targets, ranks, saved, magnitudes: false };
+        let mut adapter = Adapter {
+            rank: 16,
+            targets,
+            ranks: Vec::new(),
+            saved: Vec::new(),
+            magnitudes: false,
+            excluded: Vec::new(),
+            layers: None,
+        };
         change(&mut adapter);
         Ok(adapted(&phi3(), &adapter)?.parameters().trainable)
     }

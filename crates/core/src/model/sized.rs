@@ -34,9 +34,9 @@ const KV_HEADS: u64 = 8;
 /// Fewer parameters make no decoder; only their number counts.
 const FEWEST: u64 = 100_000;
 
-/// What is said of a model known by its size.
+/// The statement of a model that is known by its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sized {
+pub struct ModelSize {
     /// All parameters.
     pub total: u64,
     /// Parameters that one token passes through.
@@ -113,7 +113,7 @@ struct Experts {
     ffn: u64,
 }
 
-impl Sized {
+impl ModelSize {
     /// A size without further extents: `total` parameters, `active` of them per token.
     pub fn new(total: u64, active: u64) -> Self {
         Self { total, active, shape: Shape::default() }
@@ -122,10 +122,10 @@ impl Sized {
     /// Reads a size as people say it: `7B`, `1.5T`, `671B-A37B`; `None` if it is no size.
     ///
     /// ```
-    /// use flopcast_core::model::sized::Sized;
-    /// let size = Sized::named("671B-A37B").unwrap();
+    /// use flopcast_core::model::sized::ModelSize;
+    /// let size = ModelSize::named("671B-A37B").unwrap();
     /// assert_eq!((size.total, size.active), (671_000_000_000, 37_000_000_000));
-    /// assert!(Sized::named("seven").is_none());
+    /// assert!(ModelSize::named("seven").is_none());
     /// ```
     pub fn named(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -465,9 +465,9 @@ mod tests {
             ("7B-chat", None),
         ];
         for (text, expected) in cases {
-            let read = Sized::named(text).map(|it| (it.total, it.active));
+            let read = ModelSize::named(text).map(|it| (it.total, it.active));
             assert_eq!(read, expected, "{text}");
         }
-        assert_eq!(Sized::new(671_000_000_000, 37_000_000_000).name(), "671B-A37B");
+        assert_eq!(ModelSize::new(671_000_000_000, 37_000_000_000).name(), "671B-A37B");
     }
 }

@@ -20,7 +20,7 @@ use super::bindings::Bindings;
 use super::config;
 use super::input::Input;
 use super::names;
-use super::sized::{Shape, Sized, bounded, parse};
+use super::sized::{ModelSize, Shape, bounded, parse};
 use super::template::{Config, Template, Value, bases, build, preset, presets};
 use super::total::{Assumption, Model};
 use crate::diagnostic::{Error, Result};
@@ -49,7 +49,7 @@ pub enum Spec {
     /// A list of layers, or a section with `let`, `blocks` and `layers`.
     Layers(Json),
     /// A number of parameters, and what else is known of the shape.
-    Parameters(Sized),
+    Parameters(ModelSize),
 }
 
 /// Keys that name a model (the first six), then keys that go with one.
@@ -63,7 +63,7 @@ impl Spec {
         if name.starts_with("hf:") {
             return Self::HfConfig(name.to_owned());
         }
-        Sized::named(name).map_or_else(|| Self::Preset(name.to_owned()), Self::Parameters)
+        ModelSize::named(name).map_or_else(|| Self::Preset(name.to_owned()), Self::Parameters)
     }
 
     /// Reads the value of `model:`: a name, or a section with one of `hf_config`, `onnx`, `file`,
@@ -260,13 +260,13 @@ fn is_size(map: &Map<String, Json>) -> bool {
 }
 
 /// A size: `parameters`, `active` and the extents that are known.
-fn sized(map: &Map<String, Json>) -> Result<Sized> {
+fn sized(map: &Map<String, Json>) -> Result<ModelSize> {
     let total = parameter_count("parameters", &map["parameters"])?;
     let active = map.get("active").map_or(Ok(total), |it| parameter_count("active", it))?;
     if active > total {
         return Err(Error::input(format!("{active} of {total} parameters active")));
     }
-    let mut size = Sized::new(total, active);
+    let mut size = ModelSize::new(total, active);
     for (key, value) in map {
         match key.as_str() {
             "parameters" | "active" => {}

@@ -124,10 +124,12 @@ impl Relation {
 }
 
 impl Step {
+    /// A value that entered from outside, named.
     pub(super) fn leaf(name: String, value: f64, dimension: Dimension, basis: Basis) -> Self {
         Self { name: Some(name), value, dimension, how: Expr::Leaf(basis) }
     }
 
+    /// A constant of a formula.
     pub(super) fn constant(value: f64, dimension: Dimension) -> Self {
         Self { name: None, value, dimension, how: Expr::Constant }
     }

@@ -6,12 +6,12 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::traced::Traced;
+use super::traced::{Chain, Traced};
 use crate::quantity::Measure;
 
 /// Quantity with quantity: the types say what comes of it.
 macro_rules! between {
-    ($trait:ident $method:ident $sign:literal $product:literal: $(($left:ty, $right:ty))+) => {$(
+    ($trait:ident $method:ident $sign:literal $chain:ident: $(($left:ty, $right:ty))+) => {$(
         impl<A, B, R> $trait<$right> for $left
         where
             A: Measure + $trait<B, Output = R>,
@@ -20,7 +20,7 @@ macro_rules! between {
         {
             type Output = Traced<R>;
             fn $method(self, other: $right) -> Traced<R> {
-                self.combine(&other, self.value().$method(other.value()), $sign, $product)
+                self.combine(&other, self.value().$method(other.value()), $sign, Chain::$chain)
             }
         }
     )+};
@@ -33,7 +33,7 @@ macro_rules! scaled {
             type Output = Traced<Q>;
             fn $method(self, other: f64) -> Traced<Q> {
                 let value = Q::from_stored(self.value().stored().$method(other));
-                self.combine(&Traced::constant(other), value, $sign, true)
+                self.combine(&Traced::constant(other), value, $sign, Chain::Product)
             }
         }
     )+};
@@ -46,7 +46,7 @@ macro_rules! shifted {
             type Output = Traced<f64>;
             fn $method(self, other: f64) -> Traced<f64> {
                 let number = self.number();
-                number.combine(&Traced::constant(other), number.value().$method(other), $sign, false)
+                number.combine(&Traced::constant(other), number.value().$method(other), $sign, Chain::Sum)
             }
         }
 
@@ -55,7 +55,7 @@ macro_rules! shifted {
             fn $method(self, other: $traced) -> Traced<f64> {
                 let number = other.number();
                 let value = self.$method(number.value());
-                Traced::constant(self).combine(&number, value, $sign, false)
+                Traced::constant(self).combine(&number, value, $sign, Chain::Sum)
             }
         }
     )+};
@@ -68,14 +68,14 @@ macro_rules! from_number {
             type Output = Traced<Q>;
             fn mul(self, other: $right) -> Traced<Q> {
                 let value = Q::from_stored(self * other.value().stored());
-                Traced::constant(self).combine(&other, value, 1, true)
+                Traced::constant(self).combine(&other, value, 1, Chain::Product)
             }
         }
 
         impl Div<$plain> for f64 {
             type Output = Traced<f64>;
             fn div(self, other: $plain) -> Traced<f64> {
-                Traced::constant(self).combine(&other, self / other.value(), -1, true)
+                Traced::constant(self).combine(&other, self / other.value(), -1, Chain::Product)
             }
         }
     )+};
@@ -94,8 +94,8 @@ macro_rules! negative {
 }
 
 macro_rules! operator {
-    ($trait:ident $method:ident $sign:literal $product:literal) => {
-        between!($trait $method $sign $product:
+    ($trait:ident $method:ident $sign:literal $chain:ident) => {
+        between!($trait $method $sign $chain:
             (&Traced<A>, &Traced<B>)
             (&Traced<A>, Traced<B>)
             (Traced<A>, &Traced<B>)
@@ -104,10 +104,10 @@ macro_rules! operator {
     };
 }
 
-operator!(Mul mul 1 true);
-operator!(Div div -1 true);
-operator!(Add add 1 false);
-operator!(Sub sub -1 false);
+operator!(Mul mul 1 Product);
+operator!(Div div -1 Product);
+operator!(Add add 1 Sum);
+operator!(Sub sub -1 Sum);
 scaled!(Mul mul 1: &Traced<Q> Traced<Q>);
 scaled!(Div div -1: &Traced<Q> Traced<Q>);
 shifted!(Add add 1: &Traced<Q> Traced<Q>);

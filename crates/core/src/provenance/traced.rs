@@ -67,6 +67,7 @@ impl<Q: Copy> Traced<Q> {
 }
 
 impl<Q: Measure> Traced<Q> {
+    /// A quantity with its step, where the run records.
     pub(super) fn new(value: Q, step: Option<Arc<Step>>) -> Self {
         Self { value, step }
     }
@@ -131,21 +132,22 @@ impl<Q: Measure> Traced<Q> {
         Traced { value: amount, step: self.step }
     }
 
-    /// A product (`product`) or a sum of two sides, whose value was computed already; `sign` is -1
-    /// for a quotient or a difference.
+    /// A product or a sum of two sides, whose value was computed already; `sign` is -1 for a quotient
+    /// or a difference.
     pub(super) fn combine<B: Measure, R: Measure>(
         &self,
         other: &Traced<B>,
         value: R,
         sign: i8,
-        product: bool,
+        chain: Chain,
     ) -> Traced<R> {
         let sides = [self.operand(), other.operand()];
-        let operation = Operation::Join { sides, sign, product };
+        let operation = Operation::Join { sides, sign, chain };
         let step = operation.recorded(R::DIMENSION, value.stored());
         Traced { value, step }
     }
 
+    /// The quantity with the other sign: a sum of one term with sign -1.
     pub(super) fn negated(&self) -> Self
     where
         Q: Neg<Output = Q>,
@@ -156,9 +158,19 @@ impl<Q: Measure> Traced<Q> {
         Self { value, step }
     }
 
+    /// The quantity as a side of an operation.
     fn operand(&self) -> Operand<'_> {
         Operand { value: self.value.stored(), dimension: Q::DIMENSION, step: self.step.as_ref() }
     }
+}
+
+/// The chain that an operation adds to: factors, or terms.
+#[derive(Clone, Copy)]
+pub(super) enum Chain {
+    /// `x` and `/`.
+    Product,
+    /// `+` and `-`.
+    Sum,
 }
 
 /// A side of an operation: its value, and its step where it has one.
@@ -183,12 +195,10 @@ impl Operand<'_> {
 #[derive(Clone, Copy)]
 enum Operation<'a> {
     /// A product or a sum; `sign` is that of the right side, as a power or as a summand.
-    Join {
-        sides: [Operand<'a>; 2],
-        sign: i8,
-        product: bool,
-    },
+    Join { sides: [Operand<'a>; 2], sign: i8, chain: Chain },
+    /// The side with the other sign.
     Negate([Operand<'a>; 1]),
+    /// A function of its arguments.
     Call(Function, &'a [Operand<'a>]),
     /// The sides compared, then the two to choose from.
     Choose(Relation, [Operand<'a>; 4]),
@@ -213,8 +223,8 @@ impl Operation<'_> {
     #[cold]
     fn expression(self) -> Expr {
         match self {
-            Self::Join { sides: [left, right], sign, product } => {
-                joined(&left.step(), &right.step(), sign, product)
+            Self::Join { sides: [left, right], sign, chain } => {
+                joined(&left.step(), &right.step(), sign, chain)
             }
             Self::Negate([side]) => Expr::Sum(vec![(side.step(), -1)]),
             Self::Call(function, sides) => {
@@ -232,24 +242,27 @@ impl Operation<'_> {
 }
 
 /// The product or the sum of two steps; unnamed ones of the same kind are taken in.
-fn joined(left: &Arc<Step>, right: &Arc<Step>, sign: i8, product: bool) -> Expr {
+fn joined(left: &Arc<Step>, right: &Arc<Step>, sign: i8, chain: Chain) -> Expr {
     let mut parts = Vec::new();
     for (step, sign) in [(left, 1), (right, sign)] {
-        match &step.how {
-            Expr::Product(inner) if product && step.name.is_none() => {
-                parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
-            }
-            Expr::Sum(inner) if !product && step.name.is_none() => {
+        match (&step.how, chain) {
+            (Expr::Product(inner), Chain::Product) | (Expr::Sum(inner), Chain::Sum)
+                if step.name.is_none() =>
+            {
                 parts.extend(inner.iter().map(|(s, e)| (Arc::clone(s), e * sign)));
             }
             _ => parts.push((Arc::clone(step), sign)),
         }
     }
-    if product { Expr::Product(parts) } else { Expr::Sum(parts) }
+    match chain {
+        Chain::Product => Expr::Product(parts),
+        Chain::Sum => Expr::Sum(parts),
+    }
 }
 
 /// Functions that keep the dimension.
 impl<Q: Measure> Traced<Q> {
+    /// The function of arguments of one dimension, which the result has too.
     fn call<const N: usize>(function: Function, arguments: [&Self; N]) -> Self {
         let value = function.apply(&arguments.map(|it| it.value.stored()));
         let sides = arguments.map(Self::operand);
@@ -291,11 +304,8 @@ impl<Q: Measure> Traced<Q> {
     pub fn least(values: &[Self]) -> Self {
         let stored: Vec<f64> = values.iter().map(|it| it.value.stored()).collect();
         let value = Function::Min.apply(&stored);
-        let steps: Option<Vec<_>> = values.iter().map(|it| it.step.clone()).collect();
-        let step = steps.filter(|steps| !steps.is_empty()).map(|steps| {
-            let how = Expr::Call(Function::Min, steps);
-            Arc::new(Step { name: None, value, dimension: Q::DIMENSION, how })
-        });
+        let sides: Vec<Operand> = values.iter().map(Self::operand).collect();
+        let step = Operation::Call(Function::Min, &sides).recorded(Q::DIMENSION, value);
         Self { value: Q::from_stored(value), step }
     }
 
@@ -357,6 +367,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The comparison of two quantities of one dimension.
     fn new<Q: Measure>(left: &Traced<Q>, relation: Relation, right: &Traced<Q>) -> Self {
         Self {
             relation,

@@ -25,7 +25,7 @@
 //! }
 //! ```
 //!
-//! Where quantities are shown, `text` chooses the unit; where one enters a formula, none does:
+//! [`text`] chooses the unit in which a quantity is shown; in a formula there are no units:
 //! ```
 //! use flopcast_core::quantity::{DeviceTime, Money, Per, parse, show};
 //! let time: DeviceTime = parse("2.79 million device-h").unwrap();

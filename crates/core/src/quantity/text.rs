@@ -472,9 +472,10 @@ const COUNTS: &[&str] = &["tokens", "samples", "requests"];
 
 /// A count as people say it: `300B`, `1.28M`, `3,552`.
 pub fn count(value: f64) -> String {
-    let steps = [(1e12, "T"), (1e9, "B"), (1e6, "M")];
-    match steps.iter().find(|(step, _)| value.abs() >= *step) {
-        Some((step, letter)) => format!("{}{letter}", number(value / step)),
+    // 999.96 million is a billion in four digits.
+    let steps = [(1e12, 0.99996, "T"), (1e9, 0.99996, "B"), (1e6, 1.0, "M")];
+    match steps.iter().find(|(step, from, _)| value.abs() >= step * from) {
+        Some((step, _, letter)) => format!("{}{letter}", number(value / step)),
         None => number(value),
     }
 }
@@ -489,7 +490,7 @@ pub fn number(value: f64) -> String {
     if size >= 1e9 || (size > 0.0 && size < 1e-5) {
         return format!("{value:.3e}");
     }
-    if size >= 1e3 {
+    if size >= 999.95 {
         return group(&format!("{value:.0}"));
     }
     if value.fract() == 0.0 {
@@ -586,6 +587,15 @@ mod tests {
         assert_eq!(show(parse::<GridIntensity>("429 g/kWh").unwrap()), "429 gCO2e/kWh");
         assert_eq!(show(parse::<YearlyRate>("40 %/year").unwrap()), "40 %/year");
         assert_eq!(show(parse::<DevicePrice>("2.1 USD/device-h").unwrap()), "2.1 USD/device-h");
+    }
+
+    #[test]
+    fn what_rounds_up_takes_the_next_unit() {
+        let cases = [(999.96e6, "1B"), (999.9e6, "999.9M"), (999.97e9, "1T"), (1.28e6, "1.28M")];
+        for (value, expected) in cases {
+            assert_eq!(count(value), expected);
+        }
+        assert_eq!([number(999.97), number(999.9)], ["1,000", "999.9"]);
     }
 
     #[test]

@@ -38,11 +38,23 @@ impl Engines {
         self.find(|own| own == plain(name))
     }
 
-    /// The engine that a text begins with: `vllm 0.19.0`.
+    /// The engine that a text begins with: `vllm 0.19.0`; that of the longest name.
     pub fn begins(&self, text: &str) -> Option<(&str, &Engine)> {
-        self.find(|own| plain(text).starts_with(own))
+        let text = plain(text);
+        let mut found: Option<(usize, &str, &Engine)> = None;
+        for (id, engine) in &self.engines {
+            let names = std::iter::once(id.as_str()).chain(engine.names.iter().map(String::as_str));
+            let own = names.map(plain).filter(|own| text.starts_with(own)).map(|own| own.len());
+            if let Some(length) = own.max()
+                && found.is_none_or(|(longest, ..)| length > longest)
+            {
+                found = Some((length, id, engine));
+            }
+        }
+        found.map(|(_, id, engine)| (id, engine))
     }
 
+    /// The first engine one of whose names, in plain spelling, fits.
     fn find(&self, fits: impl Fn(&str) -> bool) -> Option<(&str, &Engine)> {
         let mut engines = self.engines.iter().map(|(id, engine)| (id.as_str(), engine));
         engines.find(|(id, engine)| {
@@ -108,7 +120,7 @@ pub enum Maturity {
     Inherited,
 }
 
-/// What the fit knows of the conditions of a prediction.
+/// The knowledge that the fit has of the conditions of a prediction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Regime {
     /// Prompts are read by instances of their own.
@@ -139,7 +151,7 @@ impl Regime {
         }
     }
 
-    /// What is said of it beside an interval.
+    /// The remark on it that stands beside an interval.
     pub fn words(self) -> Option<&'static str> {
         match (self.apart, self.wide, self.unseen) {
             (true, ..) => Some("prompts and answers on instances of their own"),
@@ -330,7 +342,7 @@ impl Power {
         if device.links.card { self.card } else { self.base }
     }
 
-    /// What power / TDP gains per share of the 16-bit peak.
+    /// Gain of power / TDP per share of the 16-bit peak.
     pub fn slope(self) -> f64 {
         self.slope
     }

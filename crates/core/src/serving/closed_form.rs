@@ -10,9 +10,9 @@
 //! A first token waits for the API server, for the step under way and what came within it, for its own
 //! step and, where the batch is nearly full, for a place in it.
 //!
-//! Where prompts have instances of their own, n of them beside m that decode, p is no part of a
-//! decode step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a
-//! prompt passes the link between them before the second token.
+//! If prompts have instances of their own, n of them beside m that decode, p is no part of a decode
+//! step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a prompt
+//! passes the link between them before the second token.
 //!
 //! Percentiles are no part of it: an SLO is what the simulator holds.
 
@@ -203,6 +203,11 @@ impl Replica {
         }
     }
 
+    /// The capability of a replica of engines: what its memory holds, and the rate that its steps
+    /// allow.
+    ///
+    /// # Errors
+    /// If the model does not fit the devices.
     fn computed(&self, instances: &Instances, demand: &Demand) -> Result<Capability, Box<Unfit>> {
         let asked = Asked::of(demand, instances.window());
         let lengths = demand.mean_lengths();
@@ -311,6 +316,8 @@ impl Replica {
         free / per_token
     }
 
+    /// The times of a disaggregated replica: prompts on their own instances, and the KV transfer.
+    /// `None` where one engine does both.
     fn split(
         &self,
         instances: &Instances,
@@ -375,6 +382,7 @@ impl std::fmt::Display for When {
 }
 
 impl Factors {
+    /// The factors on a step: the measured step time, the tokens of a round of speculation.
     fn of(replica: &Replica, instances: &Instances, demand: &Demand) -> Self {
         Self {
             step: demand.step_time.as_ref().map(Input::trace),
@@ -414,6 +422,7 @@ impl Factors {
 }
 
 impl Generation {
+    /// The queue of the instances that answer, at most `most` sequences at once.
     fn queue(&self) -> Queue<'_, Speculative<Roofline>> {
         let Self { engines, asked, most, split, .. } = self;
         let phase = if split.is_some() { Phase::Decode } else { Phase::Both };
@@ -654,6 +663,7 @@ impl Capability {
     }
 }
 
+/// The number 1, as a constant of formulas.
 fn one() -> Traced<f64> {
     Traced::constant(1.0)
 }

@@ -1,7 +1,7 @@
-//! What the devices of a replica send each other within a step, over both levels of links.
+//! The data that the devices of a replica send each other within a step, over both levels of links.
 //!
-//! Of `D` devices, `t` of a tensor-parallel group and `d` data-parallel attention ranks, with `h` the
-//! bytes of a token's residual stream in 16 bits:
+//! Bytes by `D` devices, `t` of a tensor-parallel group and `d` data-parallel attention ranks, with
+//! `h` the bytes of a token's residual stream in 16 bits:
 //! ```text
 //! reductions    2 (t - 1) / t x h per half layer, each rank its own tokens
 //! experts, d=1  2 (D - 1) / D x h per layer with experts, every token

@@ -128,7 +128,7 @@ pub struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// What the fit knows of it.
+    /// The knowledge that the fit has of it.
     fn regime(&self, calibration: &Calibration, engine: &Engine) -> Regime {
         let wide = |spread: Spread| spread.tensor * spread.pipeline * spread.data > 16;
         let seen = calibration.facts.accelerators.iter().any(|it| it == self.accelerator);
@@ -141,6 +141,7 @@ impl Parts<'_> {
         }
     }
 
+    /// The source of the step time in words: engine, device and degrees.
     fn words(&self) -> String {
         let Spread { tensor, pipeline, data, .. } = self.spread;
         let spread = match (pipeline, data) {
@@ -263,7 +264,7 @@ impl Instances {
         self.adapters.map_or(Data::default(), |it| it.each * it.count * copies)
     }
 
-    /// What the fit knows of such a replica.
+    /// The knowledge that the fit has of such a replica.
     pub fn regime(&self) -> Regime {
         self.regime
     }
@@ -298,13 +299,11 @@ impl Instances {
             self.draft.as_ref().map(|(draft, weights)| (draft, drafting(*weights, deployment)));
         let draft = draft.as_ref().map(|(draft, deployment)| (*draft, deployment));
         let both = (&self.model, deployment);
-        match &demand.kv_cache {
-            Some(tokens) => KvCapacity::stated(draft, both, device, tokens.value, length),
-            None => {
-                let more = self.adapters_on(deployment);
-                KvCapacity::beside(draft, both, device, &self.settings, length, more)
-            }
+        if let Some(tokens) = &demand.kv_cache {
+            return KvCapacity::stated(draft, both, device, tokens.value, length);
         }
+        let more = self.adapters_on(deployment);
+        KvCapacity::beside(draft, both, device, &self.settings, length, more)
     }
 
     /// The instances under requests of these mean lengths.
@@ -363,6 +362,8 @@ impl Instances {
 }
 
 impl Pool {
+    /// The instances as the simulator runs them: a request goes to the one with the fewest
+    /// unanswered.
     fn fleet(&self) -> Fleet<'_, Speculative<Roofline>> {
         let Self { time, limits, count, .. } = self;
         Fleet { time, limits: *limits, replicas: *count, router: Router::LeastOutstanding }

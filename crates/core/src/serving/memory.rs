@@ -1,4 +1,4 @@
-//! What fits: weights first, then the KV cache.
+//! The memory of a replica: weights first, then the KV cache.
 
 use super::calibration::Engine;
 use super::plan::KvPerToken;
@@ -23,7 +23,7 @@ const BLOCK: u32 = 16;
 pub struct KvCapacity {
     /// Weights of the replica, all devices together.
     pub weights: Data,
-    /// What is left for the KV cache.
+    /// Memory that is left for the KV cache.
     pub cache: Data,
     /// Tokens that it holds, at the length asked about.
     pub tokens: Tokens,
@@ -32,13 +32,13 @@ pub struct KvCapacity {
 }
 
 impl KvCapacity {
-    /// What a replica holds of sequences of `length` tokens.
+    /// The capacity of a replica for sequences of `length` tokens.
     ///
     /// Capacity = engine's share of the memory - reserve - weights; a cache that tensor
     /// parallelism cannot split further is there as often as the degree exceeds its heads.
     ///
     /// # Errors
-    /// Where the weights or a single sequence do not fit.
+    /// If the weights or a single sequence do not fit.
     pub fn of(
         model: &ServedModel,
         device: &Device,
@@ -101,7 +101,7 @@ impl KvCapacity {
     /// The same where the engine itself says how many tokens its cache holds.
     ///
     /// # Errors
-    /// Where a single sequence does not fit.
+    /// If a single sequence does not fit.
     pub fn stated(
         draft: Option<(&ServedModel, &Deployment)>,
         model: (&ServedModel, &Deployment),
@@ -130,7 +130,7 @@ impl KvCapacity {
         KvPerToken::from_stored(self.cache.value / self.tokens.value)
     }
 
-    /// Whether sequences leave anything in it.
+    /// True if sequences leave anything in it.
     pub fn caches(&self) -> bool {
         self.sequences < f64::from(u32::MAX)
     }

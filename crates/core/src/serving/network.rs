@@ -21,7 +21,7 @@ use crate::quantity::{
     Data, DataPerRequest, Measure as _, Precision, Ratio, Requests, Share, Time, text,
 };
 
-/// What a network reaches of a device in a precision, compiled.
+/// The share of a device that a compiled network reaches in a precision.
 ///
 /// # Errors
 /// The calibration lacks a constant, or the catalog a figure of the device.
@@ -82,7 +82,7 @@ pub fn beside(model: &Model, accelerator: &Accelerator, precision: Precision) ->
     Ok(setup.cost(&work, &device).time(1.0))
 }
 
-/// What one pass of a network asks of any devices.
+/// The work of one pass of a network on any devices.
 #[derive(Clone, Debug)]
 pub struct Pass<'a> {
     replica: &'a Replica,
@@ -128,7 +128,7 @@ impl<'a> Pass<'a> {
     /// batch and that its memory holds beside the weights.
     ///
     /// # Errors
-    /// Where weights and the largest activations of a single request exceed the memory.
+    /// If weights and the largest activations of a single request exceed the memory.
     pub fn times(&self) -> Result<Vec<Time>> {
         let Self { replica, reached, .. } = self;
         let devices = replica.devices.value.value;

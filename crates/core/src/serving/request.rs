@@ -139,6 +139,8 @@ impl Asked {
 }
 
 impl Class {
+    /// The moments of a kind's prompts and answers, cut at the model's longest sequence and at its
+    /// window.
     fn of(kind: &RequestKind, most: Option<f64>, window: Option<u32>) -> Self {
         let moments = |length: &Option<Length>, what: &str, without: f64| {
             let without = || Traced::constant(TokensPerRequest::from_stored(without));

@@ -56,7 +56,7 @@ impl ServedModel {
     /// Reads a model's extents.
     ///
     /// # Errors
-    /// Where the model does not generate: it has no attention or scan, or no head.
+    /// If the model does not generate: it has no attention or scan, or no head.
     pub fn of(model: &Model) -> Result<Self> {
         let extents = &model.extents;
         let weights = extents.weights;

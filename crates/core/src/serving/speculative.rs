@@ -55,7 +55,8 @@ impl<S: StepTime> Speculative<S> {
         Self { verification: time, draft: None, drafted: 0, accepted_length: 1.0 }
     }
 
-    /// A step of the draft and a verification over `sequences`, each with this context.
+    /// The time of a round in seconds: the verification of the drafted tokens, and the draft's
+    /// passes.
     pub fn round_parts(&self, sequences: f64, context: f64) -> (Time, Time) {
         let step = |time: &S| {
             let windowed = time.windowed().map_or(0.0, |(per_token, window)| {
@@ -69,6 +70,7 @@ impl<S: StepTime> Speculative<S> {
         (Time::from_stored(draft), Time::from_stored(step(&self.verification)))
     }
 
+    /// Seconds of a round: the passes of the draft and the one that verifies.
     fn round(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
         let verified = self.verification.tokens(decode, prefill, prompts).value;
         verified + self.drafts(decode, prefill, prompts)
@@ -119,6 +121,7 @@ impl<S: StepTime> Speculative<S> {
         (full, windowed)
     }
 
+    /// Seconds per token of context: over the whole of it, and within a window.
     fn of_context(time: &S) -> (f64, f64) {
         (time.context().value, time.windowed().map_or(0.0, |(time, _)| time.value))
     }

@@ -16,7 +16,7 @@
 //! sequences and prompts of the step, and a token passes all stages before the step ends. Long
 //! prompts are taken to be cut into enough chunks to fill the stages.
 //!
-//! Where the exchange runs beside products, T is no less than the exchange.
+//! T is no less than the exchange that runs beside products.
 //!
 //! `norm3(a, b) = (a^3 + b^3)^(1/3)` softens the corner of the roofline. Everything but the last
 //! two terms depends on the number of tokens only, and those are linear in the context: the form
@@ -164,7 +164,7 @@ pub struct Roofline {
     context: Reading,
     windowed: Option<(Reading, u32)>,
     pairs: (f64, f64),
-    /// Of a prompt's token: towers for images and sound.
+    /// Towers for images and sound, per token of a prompt.
     tower: f64,
 }
 
@@ -201,6 +201,7 @@ struct Reading {
 }
 
 impl Reading {
+    /// The time of a group of products: the longer of reading its weights and computing its tokens.
     fn over(self, tokens: f64) -> f64 {
         self.read.max(self.compute * tokens)
     }
@@ -216,11 +217,12 @@ struct Parts {
     moved: f64,
 }
 
-/// What is left of a rate where the kernels have a most of their own: 1 / (1 / rate + 1 / most).
+/// The rest of a rate where the kernels have a most of their own: 1 / (1 / rate + 1 / most).
 fn beside(rate: f64, most: f64) -> f64 {
     rate * (most / (rate + most))
 }
 
+/// (a³ + b³)^(1/3): two times of which the greater one hides most of the lesser.
 fn norm3(a: f64, b: f64) -> f64 {
     (a * a * a + b * b * b).cbrt()
 }
@@ -377,7 +379,7 @@ impl Roofline {
     /// whole on each device of a tensor-parallel group.
     #[must_use]
     pub fn with_adapters(mut self, adapters: Adapters, device: &Device, tensor: u32) -> Self {
-        let part = (1.0 + 1.0 / f64::from(tensor)) / 2.0;
+        let part = f64::midpoint(1.0, 1.0 / f64::from(tensor));
         let bandwidth = device.bandwidth.value * self.constants.weights;
         self.adapters = Adapting {
             count: adapters.count,
@@ -423,6 +425,7 @@ impl Roofline {
         .map(|(name, seconds)| (name, Time::from_stored(self.scale * seconds)))
     }
 
+    /// The parts of a step with so many decoding sequences, prompt tokens and prompts.
     fn work(&self, decode: f64, prefill: f64, prompts: f64) -> Parts {
         let c = &self.constants;
         let (decode, prefill) = (decode / self.stages, prefill / self.stages);
@@ -451,6 +454,8 @@ impl Roofline {
         }
     }
 
+    /// The time of a step in seconds, without attention: the sum of its parts, or the host's
+    /// launches where they take longer.
     fn seconds(&self, decode: f64, prefill: f64, prompts: f64) -> f64 {
         let Parts { host, launched, dense, experts, links, moved } =
             self.work(decode, prefill, prompts);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::platform::{ExpertKernels, Software};
 use crate::calibration::{self, Facts, Intervals, declared};
 use crate::diagnostic::{Error, Result};
+use crate::model::Extents;
 
 /// The constants of `hardware/calibration.yaml`; `generation.gemm.precision` and
 /// `generation.attention` belong to a generation.
@@ -72,7 +73,7 @@ pub struct Framework {
     /// former where neither is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expert_kernels_since: Option<[f64; 2]>,
-    /// Whether its steps are captured as graphs.
+    /// True if its steps are captured as graphs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub captures_steps: bool,
     /// The source.
@@ -120,6 +121,37 @@ impl Known {
     }
 }
 
+/// The kind of a run; predictions of each err by a width of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// All weights of a dense model are trained.
+    Dense,
+    /// All weights of a model that routes to experts are trained.
+    Experts,
+    /// Adapters are trained beside frozen weights.
+    Adapters,
+}
+
+impl RunKind {
+    /// The kind of a run that trains a part of a model's weights; 1 is all of them.
+    pub fn of(model: &Extents, trained: f64) -> Self {
+        match model.experts {
+            _ if trained < 1.0 => Self::Adapters,
+            Some(_) => Self::Experts,
+            None => Self::Dense,
+        }
+    }
+
+    /// Its name in tables: `dense`, `moe`, `lora`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dense => "dense",
+            Self::Experts => "moe",
+            Self::Adapters => "lora",
+        }
+    }
+}
+
 /// The coverage of the fit for the conditions of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Familiarity {
@@ -127,10 +159,8 @@ pub struct Familiarity {
     pub framework: bool,
     /// The nearest to the accelerator that the fit has seen.
     pub device: Known,
-    /// True if the model routes to experts.
-    pub experts: bool,
-    /// True if adapters are trained beside frozen weights.
-    pub adapters: bool,
+    /// The kind of the run.
+    pub kind: RunKind,
     /// True if model, sequence or cluster are larger or smaller than any of the fit.
     pub beyond: bool,
 }
@@ -139,13 +169,13 @@ impl Familiarity {
     /// The interval that holds on a tested device: `experts_new` of experts on a framework that the
     /// fit has not seen.
     pub fn interval(self) -> &'static str {
-        match (self.framework, self.adapters, self.experts) {
-            (true, true, _) => "adapters_known",
-            (false, true, _) => "adapters_new",
-            (true, false, false) => "dense_known",
-            (true, false, true) => "experts_known",
-            (false, false, false) => "dense_new",
-            (false, false, true) => "experts_new",
+        match (self.kind, self.framework) {
+            (RunKind::Adapters, true) => "adapters_known",
+            (RunKind::Adapters, false) => "adapters_new",
+            (RunKind::Dense, true) => "dense_known",
+            (RunKind::Dense, false) => "dense_new",
+            (RunKind::Experts, true) => "experts_known",
+            (RunKind::Experts, false) => "experts_new",
         }
     }
 
@@ -365,14 +395,16 @@ impl Calibration {
         })
     }
 
-    /// Speed of a framework / that of a usual one; 1 where nothing is known of it.
-    pub fn maturity(&self, framework: Option<usize>) -> f64 {
-        let name = framework.and_then(|place| self.facts.software.get_index(place));
+    /// Speed of a framework / that of a usual one; 1 where nothing is known of it. On a generation
+    /// whose kernels are tuned by hand for submissions, other software has a speed of its own.
+    pub fn maturity(&self, software: &Software, generation: &str) -> f64 {
+        let name = software.framework.and_then(|place| self.facts.software.get_index(place));
         let constant = name.and_then(|(name, _)| self.constants.get(&format!("{name}.maturity")));
-        constant.map_or(1.0, |constant| constant.value)
+        let untuned = self.inherited(generation, "untuned").ok().filter(|_| !software.captured);
+        constant.map_or(1.0, |constant| constant.value) * untuned.map_or(1.0, |(share, _)| share)
     }
 
-    /// What is known of the software of a framework in a (decimal) year.
+    /// The knowledge of the software of a framework in a (decimal) year.
     pub fn software(&self, framework: Option<(usize, &Framework)>, year: f64) -> Software {
         let Some((place, facts)) = framework else { return Software::usual(year) };
         Software {
@@ -419,8 +451,7 @@ mod tests {
         let usual = Familiarity {
             framework: true,
             device: Known::Tested,
-            experts: false,
-            adapters: false,
+            kind: RunKind::Dense,
             beyond: false,
         };
         assert!(usual.reasons().is_empty());

@@ -25,6 +25,8 @@ pub(super) struct Links {
 }
 
 impl Links {
+    /// The links of a layout on a platform, bytes/s: a group within a scale-up domain has its
+    /// bandwidth, a wider one that of the network, both times the measured share of the bus.
     pub(super) fn new(layout: &Parallelism, platform: &Platform) -> Self {
         let [tensor, context, pipeline, data, expert] =
             [layout.tensor, layout.context, layout.pipeline, layout.data, layout.expert]

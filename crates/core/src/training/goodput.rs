@@ -175,6 +175,8 @@ struct Cycle {
 }
 
 impl Cycle {
+    /// Time between failures = 1 / (rate x devices); the interval is the given one, or the best by
+    /// Daly's series (FGCS 22, 2006, eq. 37).
     fn of(
         rate: &Input<f64>,
         stall: &Traced<Time>,

@@ -124,6 +124,7 @@ fn expert_degrees(model: &Extents, stage: u64) -> impl Iterator<Item = u64> {
         .filter(move |&e| e <= experts && experts.is_multiple_of(e) && stage.is_multiple_of(e))
 }
 
+/// All divisors of n, ascending.
 fn divisors(n: u64) -> impl Iterator<Item = u64> {
     let small = (1..).take_while(move |d| d * d <= n).filter(move |d| n.is_multiple_of(*d));
     let mut all: Vec<u64> = small.flat_map(|d| [d, n / d]).collect();
@@ -132,16 +133,20 @@ fn divisors(n: u64) -> impl Iterator<Item = u64> {
     all.into_iter()
 }
 
+/// A search in progress.
 struct Search {
     /// The fastest variant of each combination of degrees that fits, fastest first.
     best: Vec<Candidate>,
     /// The smallest layout that did not fit.
     closest: Option<(Parallelism, Memory)>,
+    /// Layouts considered.
     tried: usize,
+    /// Layouts whose memory exceeds the device's.
     too_large: usize,
 }
 
 impl Search {
+    /// Times a layout and keeps it if it fits and no variant of the same degrees is faster.
     fn consider(&mut self, model: &Extents, layout: Parallelism, wish: Wish, platform: &Platform) {
         self.tried += 1;
         let memory = memory(model, &layout, wish.batch, platform, wish.state);
@@ -164,6 +169,7 @@ impl Search {
         self.best.truncate(RUNNERS_UP * 4);
     }
 
+    /// The simplest of the layouts within [`INDIFFERENCE`] of the fastest, and its runners-up.
     fn finish(mut self, model: &Extents, wish: Wish) -> Result<Plan> {
         let Some(fastest) = self.best.first() else {
             return Err(self.nothing_fits(model, wish));
@@ -176,6 +182,7 @@ impl Search {
         Ok(Plan { best, runners_up: self.best, tried: self.tried, too_large: self.too_large })
     }
 
+    /// The error of a search of which nothing fits: what the smallest layout lacks.
     fn nothing_fits(&self, model: &Extents, wish: Wish) -> Error {
         let Some((layout, memory)) = &self.closest else {
             return Error::input(format!(
@@ -202,6 +209,7 @@ impl Search {
     }
 }
 
+/// The degrees of parallelism that set a layout apart from others.
 fn degrees(layout: &Parallelism) -> [u64; 4] {
     [layout.tensor, layout.pipeline, layout.context, layout.expert]
 }

@@ -27,21 +27,21 @@ pub struct Memory<T = DeviceMemory> {
     pub other: T,
     /// All of it: what tensors occupy.
     pub allocated: T,
-    /// What the process holds.
+    /// Memory that the process holds.
     pub reserved: T,
-    /// What the device has.
+    /// Memory that the device has.
     pub capacity: T,
 }
 
 impl Memory {
-    /// Whether what the process holds fits the device, whose makers count gigabytes of 2^30 bytes: an
+    /// True if the device holds what the process reserves. Makers count gigabytes of 2^30 bytes: an
     /// A100 of 80 GB has 81,920 MiB.
     pub fn fits(&self) -> bool {
         self.reserved <= self.capacity * GIB
     }
 
-    /// What the allocator of the framework holds: all but the device's context and the buffers of
-    /// the links.
+    /// Bytes that the allocator of the framework holds: all but the device's context and the buffers
+    /// of the links.
     pub fn of_allocator(&self) -> DeviceMemory {
         self.allocated * FRAGMENTS
     }
@@ -84,7 +84,7 @@ impl Memory {
     }
 }
 
-/// Where its figures stand in the JSON.
+/// The path of its figures in the JSON.
 const FIGURES: &str = "training.memory_gb";
 
 /// Bytes per logit of Megatron's fused loss: the bf16 logits and the fp32 softmax.
@@ -104,6 +104,7 @@ const GIB: f64 = 1.073_741_824;
 const CONTEXT: f64 = 0.6e9;
 /// The same of communicators, where there are other devices.
 const COMMUNICATORS: f64 = 2.4e9;
+
 /// Bytes of one pipeline stage on one device.
 #[derive(Clone, Copy)]
 struct Stage {
@@ -114,6 +115,7 @@ struct Stage {
 }
 
 impl Stage {
+    /// Bytes of all parts.
     fn total(&self) -> f64 {
         self.weights + self.gradients + self.optimizer + self.activations
     }
@@ -153,6 +155,7 @@ pub fn memory(
     }
 }
 
+/// Bytes of the first or the last pipeline stage on one device.
 fn stage(
     model: &Extents,
     layout: &Parallelism,

@@ -81,7 +81,7 @@ pub enum Goodput {
         restart: Input<Time>,
         /// Devices that may fail.
         devices: Input<Devices>,
-        /// What the run loses beside failures.
+        /// Time that the run loses beside failures.
         losses: Losses,
     },
 }
@@ -140,6 +140,26 @@ pub struct Prediction {
     pub framework: Option<String>,
     /// Date of the software.
     pub software_epoch: NaiveDate,
+    /// Stages of other sequence lengths, each with its part of the tokens and its prediction; empty if
+    /// all sequences are alike. This prediction is that of the longest.
+    pub stages: Vec<(f64, Prediction)>,
+}
+
+/// The answers of one step that the model writes before it learns from them.
+#[derive(Clone, Debug)]
+pub struct Writing {
+    /// Time from the first to the last answer.
+    pub time: Time,
+    /// Time for handing the new weights to those who write.
+    pub sync: Time,
+    /// Devices that do nothing else; none where the same devices learn.
+    pub apart: Option<u64>,
+    /// True if the next answers are written while the model learns from the last.
+    pub asynchronous: bool,
+    /// Half-width of the 80 % interval of ln(measured / predicted).
+    pub half_width: f64,
+    /// How it was found.
+    pub how: String,
 }
 
 /// The given measure of utilisation.

@@ -57,7 +57,7 @@ pub struct Software {
     pub overlaps_gradients: bool,
     /// How far the kernels of routed experts have come.
     pub expert_kernels: ExpertKernels,
-    /// Whether whole steps are captured as graphs, so that the host does little between them.
+    /// True if whole steps are captured as graphs, so that the host does little between them.
     pub captured: bool,
     /// Place of the framework among those of the calibration.
     pub framework: Option<usize>,
@@ -136,7 +136,7 @@ impl Platform {
         let constants = (
             calibration.general()?,
             calibration.rates(name, format.precision().name())?,
-            calibration.maturity(software.framework),
+            calibration.maturity(&software, name),
         );
         Ok(Self::with_constants(hardware, format, software, generation, constants))
     }

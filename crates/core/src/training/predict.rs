@@ -1,6 +1,6 @@
 //! The prediction of a planned run: layout, step time, memory.
 
-use super::calibration::{Calibration, Familiarity};
+use super::calibration::{Calibration, Familiarity, RunKind};
 use super::format::Format;
 use super::memory::memory;
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
@@ -13,7 +13,7 @@ use crate::model::{AttentionCount, Layer, Model, Operator, Role};
 use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{DeviceTokenRate, Devices, Distribution, Measure as _, Tokens};
 use crate::training::layout::{Candidate, Wish, plan};
-use crate::training::plan::{Efficiency, Pace, Prediction};
+use crate::training::plan::{Efficiency, Pace, Prediction, Writing};
 use crate::training::whole_run;
 
 /// The step-time model's prediction of a run.
@@ -110,8 +110,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     let known = Familiarity {
         framework: framework.is_some(),
         device: calibration.known(&wanted.accelerator, precision, platform.calibrated()),
-        experts: model.experts.is_some(),
-        adapters: wanted.trained < 1.0,
+        kind: RunKind::of(model, wanted.trained),
         beyond: calibration.beyond(model.parameters, wanted.sequence, wanted.devices),
     };
     Ok(Predicted {
@@ -126,13 +125,15 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     })
 }
 
-/// Settles how well a plan's devices are used: as given, or as predicted.
+/// Settles how well a plan's devices are used: as given, or as predicted; `writing` is what comes
+/// before each step.
 ///
 /// # Errors
 /// As [`predict`], where the plan depends on it.
 pub fn settle(
     given: Option<&Efficiency>,
     prediction: Option<&Prediction>,
+    writing: Option<&Writing>,
     catalog: &Catalog,
 ) -> Result<Settled> {
     // A layout guessed beside a given efficiency would say nothing about the run.
@@ -143,22 +144,23 @@ pub fn settle(
     let efficiency = match (given, asked, &mut predicted) {
         (Some(given), ..) => given.clone(),
         (None, Some(wanted), Some(predicted)) => {
-            // The step knows what frozen weights save; what else the recipe adds runs at its
-            // utilisation.
-            let timed = (2.0 + wanted.trained) / 3.0;
-            let work = wanted.work / timed + predicted.widening;
-            let rate = predicted.candidate.step.throughput / work;
+            let rate = pace(wanted, predicted, writing, catalog)?;
+            if let Some(writing) = writing {
+                predicted.half_width = with_writing(wanted, predicted, writing);
+                predicted.reasons.push("rollouts were never compared with published runs");
+            }
             // The model's own error is a factor like any other; 80 % lie within 1.2816 deviations.
-            let error = Distribution::lognormal(rate.value, predicted.half_width / 1.2816);
-            let rate = Input::computed("predicted throughput", rate, &throughput(predicted, work))
-                .spread(Some(error));
+            let error = Distribution::lognormal(rate.value().value, predicted.half_width / 1.2816);
+            let rate = Input::computed("predicted throughput", rate.value(), &rate);
             let (tokens, epochs) = (wanted.tokens.clone(), wanted.epochs.clone());
-            let devices = Devices::from_stored(wanted.devices as f64);
+            let devices = wanted.devices + writing.and_then(|it| it.apart).unwrap_or(0);
+            let devices = Devices::from_stored(devices as f64);
             let useful = tokens.value * epochs.value / (rate.value * devices);
             let whole = whole_run::Calibration::shipped()?.half_width(useful, predicted.half_width);
             predicted.run_half_width = Some(whole);
             run_error = Some(error_of_run(whole, predicted.half_width));
-            Efficiency::Measured { tokens, epochs, pace: Pace::Throughput(rate) }
+            let pace = Pace::Throughput(rate.spread(Some(error)));
+            Efficiency::Measured { tokens, epochs, pace }
         }
         _ => {
             return Err(Error::input("nothing says how fast the run is")
@@ -169,6 +171,43 @@ pub fn settle(
         .zip(predicted.as_ref())
         .and_then(|(wanted, p)| recomputation(&wanted.model, p.candidate.layout.recompute));
     Ok(Settled { efficiency, recomputation, run_error, predicted })
+}
+
+/// Tokens per second and device of a run: of all its stages, each at its own pace, or with the
+/// answers that are written before each step.
+fn pace(
+    wanted: &Prediction,
+    predicted: &Predicted,
+    writing: Option<&Writing>,
+    catalog: &Catalog,
+) -> Result<Traced<DeviceTokenRate>> {
+    if wanted.stages.is_empty() {
+        return Ok(throughput(predicted, work(wanted, predicted), writing));
+    }
+    let mut times = Vec::new();
+    for (share, stage) in &wanted.stages {
+        let predicted = predict(stage, catalog)?;
+        let rate = throughput(&predicted, work(stage, &predicted), None);
+        let name = format!("pace of the stage of {} tokens", stage.sequence);
+        let share = Traced::derived("part of the tokens", *share, "tokens of the stage / all");
+        times.push(share / rate.named(name));
+    }
+    Ok(Traced::constant(1.0) / Traced::total(times))
+}
+
+/// FLOPs of a token in the recipe / those that the step times: the step knows what frozen weights
+/// save; what else the recipe adds runs at its utilisation. The widening of weights comes on top.
+fn work(wanted: &Prediction, predicted: &Predicted) -> f64 {
+    wanted.work / ((2.0 + wanted.trained) / 3.0) + predicted.widening
+}
+
+/// Half-width of the interval of a step with what is written before it: the errors of both are their
+/// own.
+fn with_writing(wanted: &Prediction, predicted: &Predicted, writing: &Writing) -> f64 {
+    let learning = predicted.candidate.step.total.stored() * work(wanted, predicted);
+    let written = (writing.time + writing.sync).stored();
+    let share = learning / (learning + written);
+    (share * predicted.half_width).hypot((1.0 - share) * writing.half_width)
 }
 
 /// Elapsed time of a whole run / expected, beside the error of its step.
@@ -183,9 +222,14 @@ fn error_of_run(whole: f64, step: f64) -> Input<f64> {
 /// The name of the input whose distribution is the error of a predicted run beside its step's.
 pub const RUN_ERROR: &str = "error of the predicted run";
 
-/// Tokens of a step / (devices x the parts of its time) / `work`, the FLOPs of a token in the
-/// recipe over those of plain training.
-fn throughput(predicted: &Predicted, work: f64) -> Traced<DeviceTokenRate> {
+/// Tokens of a step / (devices x its time): the parts of the step-time model x `work`, the FLOPs of a
+/// token in the recipe over those of plain training, and the writing of answers before it, or beside
+/// it.
+fn throughput(
+    predicted: &Predicted,
+    work: f64,
+    writing: Option<&Writing>,
+) -> Traced<DeviceTokenRate> {
     let Predicted { candidate: Candidate { layout, step, .. }, batch, .. } = predicted;
     let tokens = Tokens::from_stored((batch.sequences * batch.length) as f64);
     let tokens = Traced::derived(
@@ -199,12 +243,29 @@ fn throughput(predicted: &Predicted, work: f64) -> Traced<DeviceTokenRate> {
         Traced::derived(format!("step: {name}"), time, format!("step-time model: {what}"))
     });
     let time = Traced::total(parts).named("predicted step time");
-    let rate = tokens / (devices * time);
-    if (work - 1.0).abs() < 1e-9 {
-        return rate;
-    }
-    let how = "FLOPs of a token in the recipe / in plain training, with the widening of weights";
-    rate / Traced::derived("work of the recipe", work, how)
+    let time = if (work - 1.0).abs() < 1e-9 {
+        time
+    } else {
+        let how =
+            "FLOPs of a token in the recipe / in plain training, with the widening of weights";
+        (time * Traced::derived("work of the recipe", work, how)).named("time of learning")
+    };
+    let Some(writing) = writing else { return tokens / (devices * time) };
+    let written = Traced::derived("step: writing answers", writing.time, writing.how.clone());
+    let how = "new weights to those who write, over the links between nodes";
+    let written = written + Traced::derived("step: weight synchronisation", writing.sync, how);
+    let whole = match (writing.apart, writing.asynchronous) {
+        (Some(_), true) => time.max(&written),
+        _ => time + written,
+    };
+    let devices = match writing.apart {
+        Some(apart) => {
+            let apart = Devices::from_stored(apart as f64);
+            devices + Traced::derived("devices that write", apart, "training.rl.rollout.devices")
+        }
+        None => devices,
+    };
+    tokens / (devices * whole.named("time of a step with its answers"))
 }
 
 /// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model.

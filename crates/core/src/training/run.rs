@@ -182,6 +182,7 @@ impl Run {
     }
 }
 
+/// units per epoch x epochs x FLOPs per unit
 fn total<U, P>(units: &Input<U>, epochs: &Input<f64>, per: &Input<P>) -> Traced<Flop>
 where
     U: Measure + Mul<f64, Output = U> + Mul<P, Output = Flop>,

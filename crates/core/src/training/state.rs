@@ -11,28 +11,28 @@ use crate::diagnostic::{Error, Result};
 /// Bytes that training keeps per parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct State {
-    /// Of trained weights, as the products read them.
+    /// Bytes of a trained weight, as the products read it.
     pub weights: f64,
-    /// Of gradients.
+    /// Bytes of a gradient.
     pub gradients: f64,
-    /// Of the master copy of a trained weight; 0 if the optimizer works on the weights themselves.
+    /// Bytes of the master copy of a weight; 0 if the optimizer works on the weights themselves.
     pub master: f64,
-    /// Of the optimizer's own state of a trained weight.
+    /// Bytes of the optimizer's own state of a trained weight.
     pub moments: f64,
     /// Trained parameters / those of the model without adapters.
     pub trained: f64,
-    /// Of weights that stay frozen beside adapters, scales included; 0 if all are trained.
+    /// Bytes of a weight that stays frozen beside adapters, scales included; 0 if all are trained.
     pub frozen: f64,
     /// The gradients are a buffer of their own that stands during the whole step. Those of plain
     /// `PyTorch` and JAX come into being as activations go.
     pub buffered: bool,
     /// Each gradient is applied as soon as it is there, and then gone.
     pub in_backward: bool,
-    /// What is kept on the host.
+    /// The state that is kept on the host.
     pub offload: Offload,
 }
 
-/// What a run keeps on the host instead of the device.
+/// The state that a run keeps on the host instead of the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Offload {
     /// Nothing.
@@ -64,7 +64,7 @@ impl State {
     }
 }
 
-/// What an optimizer keeps of a weight.
+/// The state that an optimizer keeps of a weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kept {
     /// Its name in a scenario.
@@ -108,13 +108,13 @@ pub const OPTIMIZERS: &[Kept] = &[
 pub struct Formats {
     /// Beginnings of its names.
     pub names: &'static [&'static str],
-    /// Of the weights that the products read.
+    /// Bytes of a weight that the products read.
     pub weights: f64,
-    /// Of gradients.
+    /// Bytes of a gradient.
     pub gradients: f64,
-    /// Of the master copy.
+    /// Bytes of a number of the master copy.
     pub master: f64,
-    /// Of a number of the optimizer's state.
+    /// Bytes of a number of the optimizer's state.
     pub moment: f64,
     /// Gradients are a buffer of their own.
     pub buffered: bool,

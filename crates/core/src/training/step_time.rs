@@ -89,6 +89,7 @@ struct Layer {
 }
 
 impl Layer {
+    /// Seconds of all parts.
     fn total(&self) -> f64 {
         self.products
             + self.experts
@@ -177,6 +178,7 @@ pub fn widening(
 }
 
 impl<'a> Job<'a> {
+    /// A run of all weights, with the constants that its layout and its year take.
     fn new(
         model: &'a Extents,
         layout: &'a Parallelism,
@@ -217,13 +219,14 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Forward + backward time of `count` products (m x k) (k x n) in the run's precision.
+    /// Forward + backward time of one product (m x k) (k x n) in the run's precision, seconds:
     ///
     /// t = (2 + trained + repeated) x (2mnk / (peak x efficiency) + traffic x operand bytes / bandwidth)
     fn product(&self, m: f64, n: f64, k: f64) -> f64 {
         self.products(m, n, k, 1.0, self.platform.rates.gemm, self.operand_traffic)
     }
 
+    /// The same of `count` products at a part of the peak, with `traffic` passes over the operands.
     fn products(&self, m: f64, n: f64, k: f64, count: f64, efficiency: f64, traffic: f64) -> f64 {
         let format = self.platform.format.bytes();
         let rate = self.platform.peak * efficiency * self.clock;
@@ -410,6 +413,8 @@ impl<'a> Job<'a> {
         products + loss / platform.bandwidth
     }
 
+    /// The step: `m` micro-batches on the slowest stage, the bubble, exposed gradients, the update,
+    /// and the overhead of a step.
     fn step(&self, batch: Batch) -> Step {
         let (model, layout, platform) = (self.model, self.layout, self.platform);
         let general = &platform.general;
@@ -489,9 +494,10 @@ impl<'a> Job<'a> {
 }
 
 /// Width of an expert / (that + a width): what kernels that pay for each routed token leave of it.
+/// They read and write both the inner and the outer width, so the narrower one counts most.
 fn part_of_width(model: &Extents, half: f64) -> f64 {
-    let width = model.experts.map_or(f64::INFINITY, |experts| experts.ffn as f64);
-    1.0 / (1.0 + half / width)
+    let inner = model.experts.map_or(f64::INFINITY, |experts| experts.ffn as f64);
+    1.0 / (1.0 + half * (1.0 / inner + 1.0 / model.hidden as f64))
 }
 
 /// (a⁴ + b⁴)^¼: the larger one, and a little more where both are alike.

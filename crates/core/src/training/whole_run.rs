@@ -1,7 +1,11 @@
-//! What a whole run loses beside its steps and its failures.
+//! Time that a whole run loses beside its steps and its failures: warm-up, evaluations, setbacks.
 //!
+//! ```text
+//! lost / productive = evaluation + setbacks (1 - e^(-productive / a day)) + warm-up / productive
+//! ```
 //! The constants of `hardware/run-calibration.yaml` are fitted to elapsed times of published runs,
-//! from minutes (`MLPerf` to a target) to months; `flopcast calibrate hardware/backtest/runs.csv` fits them again.
+//! from minutes (`MLPerf` to a target) to months; `flopcast calibrate
+//! hardware/backtest/runs.csv` fits them again.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,13 +38,13 @@ impl Facts for Documented {
 }
 
 declared! {
-    /// What runs lose.
+    /// The fitted losses of published runs.
     struct Fitted;
     /// Seconds until all devices run at full speed.
     warm_up = "warm-up-s";
     /// Time of evaluations / time of steps.
     evaluation = "evaluation";
-    /// What runs of many days lose beside it / time of steps.
+    /// Further loss of runs of many days / time of steps.
     setbacks = "setbacks";
 }
 
@@ -71,22 +75,22 @@ fn long(useful: f64) -> f64 {
     1.0 - (-useful / Time::new::<day>(1.0).stored()).exp()
 }
 
-/// What a run loses beside failures, with who says so.
+/// Time that a run loses beside failures, each part with its source.
 #[derive(Clone, Debug)]
 pub struct Losses {
     /// Time until all devices run at full speed.
     pub warm_up: Input<Time>,
     /// Time of evaluations / time of steps.
     pub evaluation: Input<Share>,
-    /// What runs of many days lose: steps taken again, batch ramps, phases on fewer devices, stops
-    /// by hand / time of steps.
+    /// Further loss of runs of many days / time of steps: steps taken again, batch ramps, phases on
+    /// fewer devices, stops by hand.
     pub setbacks: Input<Share>,
 }
 
 inputs!(Losses { warm_up, evaluation, setbacks });
 
 impl Losses {
-    /// As fitted to published runs.
+    /// The losses that were fitted to published runs.
     ///
     /// # Errors
     /// A constant is missing.
@@ -96,7 +100,7 @@ impl Losses {
         }))
     }
 
-    /// Those of some constants, with the reason of each by its name.
+    /// The losses of some constants, with the reason of each by its name.
     pub fn new(fitted: &Fitted, why: impl Fn(&str) -> String) -> Self {
         let basis = |name: &str| Basis::Assumed {
             why: why(name),
@@ -127,7 +131,7 @@ impl Losses {
 }
 
 impl Goodput {
-    /// That of a cluster of usual reliability, with fitted losses.
+    /// The goodput of a cluster of usual reliability, with fitted losses.
     pub fn usual(devices: Input<Devices>, losses: Losses) -> Self {
         let usual = Reliability::default();
         let assumed = |why: &str| Basis::Assumed { why: why.to_owned(), source: None };

@@ -10,7 +10,7 @@ use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure as _, RequestRate, Time, text};
 use flopcast_core::serving::instance::Engines;
-use flopcast_core::serving::simulator::{Arrival, Report, Simulation};
+use flopcast_core::serving::simulator::{Arrival, Report, Simulation, StepTime};
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
 use serde_json::Value;
 
@@ -23,14 +23,14 @@ const MOST: f64 = 20_000.0;
 /// Larger results are of no load test.
 const MOST_RUNS: usize = 1000;
 
-/// Where the JSON of a tool has what.
+/// Places of the figures in the JSON of a tool.
 struct Tool {
     name: &'static str,
     /// Keys by which a result is known.
     marks: &'static [&'static str],
     /// Latencies: TTFT, time per output token, end to end, each with its unit in milliseconds.
     latencies: [&'static [(&'static str, f64)]; 3],
-    /// Where a statistic of a latency stands: `{}` is the latency's name.
+    /// Paths of the statistics of a latency: `{}` is the latency's name.
     statistics: &'static [(&'static str, &'static str)],
     requests: &'static [&'static str],
     clients: &'static [&'static str],
@@ -159,7 +159,7 @@ enum Load {
     Rate(f64),
 }
 
-/// What came of a load.
+/// Measured throughput and latencies under a load.
 #[derive(Clone, Debug)]
 pub struct Bench {
     tool: &'static str,
@@ -207,8 +207,8 @@ impl Bench {
 
     fn of(tool: &Tool, run: &Value) -> Result<Self> {
         let first = |at: &[&str]| {
-            let numbers = at.iter().filter_map(|at| run.pointer(at)?.as_f64());
-            numbers.into_iter().find(|number| number.is_finite() && *number > 0.0)
+            let mut numbers = at.iter().filter_map(|at| run.pointer(at)?.as_f64());
+            numbers.find(|number| number.is_finite() && *number > 0.0)
         };
         let missing =
             |what: &str| Error::input(format!("the result of {} does not say {what}", tool.name));
@@ -287,16 +287,18 @@ impl Bench {
             Load::Clients(clients) if simulation.transfer.is_none() => {
                 simulation.closed(clients, arrivals)
             }
-            Load::Clients(clients) => in_flight(&simulation, clients, arrivals.collect()),
+            Load::Clients(clients) => {
+                in_flight(&simulation, clients, &arrivals.collect::<Vec<_>>())
+            }
         }
     }
 }
 
 /// Requests that come evenly, at the rate that keeps so many of them under way (Little's law).
-fn in_flight<S: flopcast_core::serving::simulator::StepTime>(
+fn in_flight<S: StepTime>(
     simulation: &Simulation<'_, S>,
     clients: u32,
-    requests: Vec<Arrival>,
+    requests: &[Arrival],
 ) -> Report {
     let at_gap = |gap: f64| {
         let at = |i: usize| Time::from_stored(gap * i as f64);

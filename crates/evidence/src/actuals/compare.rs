@@ -4,8 +4,8 @@
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::{Estimate, Id, Key, Place};
 use flopcast_core::ledger::line::Resource;
-use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::{convert, number};
+use flopcast_core::quantity::{DeviceTime, Measure, Money, Time};
 
 use super::{Comparison, Form, Item, Measured, hint};
 
@@ -25,20 +25,7 @@ pub fn compare(estimate: &Estimate, read: &[(Form, Measured)]) -> Result<Compari
     let forms: Vec<Form> = read.iter().map(|(form, _)| *form).collect();
     let measured = together(read);
     let mut notes = measured.notes;
-    let metered = in_unit(measured.device_time, "device-h");
-    let billed_hours = in_unit(measured.instance_time, "h").map(|instance_hours| {
-        // Devices that are sold singly are instances of one.
-        let held = forecast(Id::TrainingDevices).unwrap_or(0.0)
-            + forecast(Id::TrainingStranded).unwrap_or(0.0);
-        let size = forecast(Id::TrainingInstances).map_or(1.0, |instances| held / instances);
-        notes.push(format!("device-hours are billed hours x devices per instance ({size})"));
-        instance_hours * size
-    });
-    let sum = match (metered, billed_hours) {
-        (Some(metered), Some(billed)) => Some(metered + billed),
-        (metered, billed) => metered.or(billed),
-    };
-    let hours = Pair::new(forecast(Id::DeviceHours), sum);
+    let hours = device_hours(&forecast, measured.device_time, measured.instance_time, &mut notes);
     let it = Pair::new(forecast(Id::ItEnergy), in_unit(measured.it, "kWh"));
     let facility = Pair::new(forecast(Id::FacilityEnergy), in_unit(measured.facility, "kWh"));
     let co2e = Pair::new(forecast(Id::LocationCo2e), in_unit(measured.co2e, "kgCO2e"));
@@ -49,24 +36,7 @@ pub fn compare(estimate: &Estimate, read: &[(Form, Measured)]) -> Result<Compari
     let of_machines = Pair { actual: it.actual.filter(|_| facility.actual.is_none()), ..facility };
     let emitting = Pair { actual: facility.actual.or(of_machines.actual), ..facility };
     let grid = co2e.over(emitting).times(1000.0);
-    let (mut costs, mut billed) = (Vec::new(), Pair::new(Some(0.0), Some(0.0)));
-    let total = Key { member: "total", ..Id::Cost.at(Place::Training) };
-    let rent = Key { member: Resource::Compute.key(), ..Id::Cost.at(Place::Training) };
-    let only_rent = estimate
-        .value(&total)
-        .zip(estimate.value(&rent))
-        .is_some_and(|(total, rent)| (total - rent).abs() <= 1e-9 * total.abs());
-    for (key, money) in &measured.costs {
-        let key = if *key == "total" && only_rent { Resource::Compute.key() } else { *key };
-        let figure = Key { member: key, ..Id::Cost.at(Place::Training) };
-        let cost = Pair::new(estimate.value(&figure), in_unit(Some(*money), "USD"));
-        billed.actual = billed.actual.zip(cost.actual).map(|(sum, cost)| sum + cost);
-        // A resource that was not forecast adds nothing; an unknown cost makes the sum unknown.
-        if !estimate.read(&figure).is_absent() {
-            billed.forecast = billed.forecast.zip(cost.forecast).map(|(sum, cost)| sum + cost);
-        }
-        costs.push((key, cost));
-    }
+    let (costs, billed) = costs(estimate, &measured.costs);
     let rent = costs.iter().find(|(key, _)| *key == Resource::Compute.key()).map(|(_, cost)| *cost);
     let price = rent.unwrap_or_default().over(hours);
     let key = |figure: Id| figure.declared().key;
@@ -111,6 +81,55 @@ pub fn compare(estimate: &Estimate, read: &[(Form, Measured)]) -> Result<Compari
     let kept = if measured.devices_alone { Pair::default() } else { power };
     let hints = hint::hints(&forecast, (hours, kept, pue, grid, price), &mut notes);
     Ok(Comparison { forms, items, hints, notes })
+}
+
+/// Device-hours: metered, plus billed hours x devices per instance.
+fn device_hours(
+    forecast: &dyn Fn(Id) -> Option<f64>,
+    device_time: Option<DeviceTime>,
+    instance_time: Option<Time>,
+    notes: &mut Vec<String>,
+) -> Pair {
+    let metered = in_unit(device_time, "device-h");
+    let billed_hours = in_unit(instance_time, "h").map(|instance_hours| {
+        // Devices that are sold singly are instances of one.
+        let held = forecast(Id::TrainingDevices).unwrap_or(0.0)
+            + forecast(Id::TrainingStranded).unwrap_or(0.0);
+        let size = forecast(Id::TrainingInstances).map_or(1.0, |instances| held / instances);
+        notes.push(format!("device-hours are billed hours x devices per instance ({size})"));
+        instance_hours * size
+    });
+    let sum = match (metered, billed_hours) {
+        (Some(metered), Some(billed)) => Some(metered + billed),
+        (metered, billed) => metered.or(billed),
+    };
+    Pair::new(forecast(Id::DeviceHours), sum)
+}
+
+/// The billed resources, each beside its forecast, and the sum of all that was billed. A resource that
+/// was not forecast adds nothing to the forecast; an unknown cost makes the sum unknown.
+fn costs(
+    estimate: &Estimate,
+    measured: &[(&'static str, Money)],
+) -> (Vec<(&'static str, Pair)>, Pair) {
+    let (mut costs, mut billed) = (Vec::new(), Pair::new(Some(0.0), Some(0.0)));
+    let total = Key { member: "total", ..Id::Cost.at(Place::Training) };
+    let rent = Key { member: Resource::Compute.key(), ..Id::Cost.at(Place::Training) };
+    let only_rent = estimate
+        .value(&total)
+        .zip(estimate.value(&rent))
+        .is_some_and(|(total, rent)| (total - rent).abs() <= 1e-9 * total.abs());
+    for (key, money) in measured {
+        let key = if *key == "total" && only_rent { Resource::Compute.key() } else { *key };
+        let figure = Key { member: key, ..Id::Cost.at(Place::Training) };
+        let cost = Pair::new(estimate.value(&figure), in_unit(Some(*money), "USD"));
+        billed.actual = billed.actual.zip(cost.actual).map(|(sum, cost)| sum + cost);
+        if !estimate.read(&figure).is_absent() {
+            billed.forecast = billed.forecast.zip(cost.forecast).map(|(sum, cost)| sum + cost);
+        }
+        costs.push((key, cost));
+    }
+    (costs, billed)
 }
 
 /// Logs of several forms as one: each figure is that of the first that has it, the machines' energy

@@ -55,14 +55,14 @@ pub enum Form {
     Bench,
 }
 
-/// What a log is held against, as far as reading it depends on that.
+/// The scenario's side of a comparison, as far as reading a log depends on it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Expected<'a> {
     /// Devices of the forecast.
     pub devices: Option<f64>,
     /// The forecast's hardware in words.
     pub hardware: &'a str,
-    /// Where instances are looked up.
+    /// The catalog in which instances are looked up.
     pub catalog: Option<&'a Catalog>,
 }
 
@@ -194,6 +194,10 @@ pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form,
     Ok(read)
 }
 
+/// The log that a text holds, by its first characters and its columns.
+///
+/// # Errors
+/// If it is of no form that is known.
 fn of_text(text: &str) -> Result<Log> {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     let table = if start.starts_with(['{', '[']) {
@@ -222,7 +226,7 @@ fn of_text(text: &str) -> Result<Log> {
         .hint("load test: the JSON of vllm bench serve, SGLang, guidellm, AIPerf, LLMPerf"))
 }
 
-/// What a JSON text holds.
+/// The content of a JSON text.
 enum Objects<'a> {
     /// Series of Prometheus.
     Samples(Vec<Record<'a>>),
@@ -230,7 +234,7 @@ enum Objects<'a> {
     Rows(Vec<Record<'a>>),
 }
 
-/// Where an object holds rows, or the series of Prometheus.
+/// Keys under which an object holds rows, or the series of Prometheus.
 #[derive(Default, Deserialize)]
 struct Outer<'a> {
     #[serde(borrow)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(super) struct Table {
     columns: BTreeMap<String, usize>,
     text: String,
-    /// Where each cell ends in the text; it begins where the one before ends.
+    /// End of each cell in the text; it begins where the one before ends.
     ends: Vec<u32>,
     /// The line of each row, and where its cells end.
     rows: Vec<(u32, u32)>,
@@ -112,6 +112,7 @@ impl Table {
         Ok(())
     }
 
+    /// Ends a cell at the end of the text so far.
     fn end_cell(&mut self) -> Result<()> {
         let end = u32::try_from(self.text.len()).ok().filter(|_| self.ends.len() < MOST_CELLS);
         self.ends.push(end.ok_or_else(|| {
@@ -171,6 +172,7 @@ impl Table {
         })
     }
 
+    /// The text of a cell.
     fn cell(&self, index: usize) -> &str {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start as usize..self.ends[index] as usize]
@@ -231,6 +233,7 @@ impl Table {
 /// The longest name of a column, in bytes; a file may hold longer keys, once for each value below.
 const LONGEST_NAME: usize = 512;
 
+/// Adds the values below a path, each by its path with dots.
 fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
     match value {
         _ if path.len() > LONGEST_NAME => {}

@@ -150,6 +150,9 @@ fn intervals<E: Evidence>(
     }
 }
 
+/// Least width beside the usual one: what lies outside is never as sure as what lies inside.
+const LEAST: f64 = 0.1;
+
 /// The width beside the usual one with which intervals hold 80 % of the rows of strangers: errors of
 /// their own add in squares.
 fn widen<E: Evidence>(
@@ -157,16 +160,24 @@ fn widen<E: Evidence>(
     kind: &str,
     folds: &mut [FoldScore],
 ) {
-    let rows = || folds.iter().flat_map(|fold| &fold.rows);
-    let beside: Vec<f64> = rows()
-        .map(|row| {
-            let usual = E::half_width(calibration, row, true);
-            let error = (row.predicted / row.measured).ln();
-            (error * error - usual * usual).max(0.0).sqrt()
-        })
-        .collect();
-    if beside.len() >= HANDFUL {
-        calibration.intervals.set(kind, quantile(&beside, 0.8).unwrap_or(f64::INFINITY));
+    let beside = |row: &Scored| {
+        let usual = E::half_width(calibration, row, true);
+        let error = (row.predicted / row.measured).ln();
+        (error * error - usual * usual).max(0.0).sqrt()
+    };
+    // A stranger is a group and no row: each counts the same, however many rows it has.
+    let each = |fold: &FoldScore| -> Vec<(f64, f64)> {
+        fold.rows.iter().map(|row| (beside(row), 1.0 / fold.rows.len() as f64)).collect()
+    };
+    let mut widths: Vec<(f64, f64)> = folds.iter().flat_map(each).collect();
+    if widths.len() >= HANDFUL {
+        widths.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut held = 0.0;
+        let enough = widths.iter().find(|(_, weight)| {
+            held += weight;
+            held >= 0.8 * folds.len() as f64
+        });
+        calibration.intervals.set(kind, enough.map_or(LEAST, |(width, _)| width.max(LEAST)));
     }
     let more = calibration.intervals.half_width(kind);
     for row in folds.iter_mut().flat_map(|fold| &mut fold.rows) {

@@ -7,7 +7,7 @@ use flopcast_core::diagnostic::Result;
 use flopcast_core::model::extents::{Experts, Extents, Latent, Windows};
 use flopcast_core::model::{Input, spec};
 use flopcast_core::quantity::{DeviceBandwidth, DeviceMemory, DeviceTokenRate, Measure};
-use flopcast_core::training::calibration::{Calibration, Familiarity};
+use flopcast_core::training::calibration::{Calibration, Familiarity, RunKind};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::memory::{Memory, memory};
 use flopcast_core::training::parallelism::{Batch, Parallelism, Recompute, Zero};
@@ -83,7 +83,7 @@ impl Case {
     /// Reads a row in the columns of `docs/backtest.md`.
     ///
     /// # Errors
-    /// What is missing or contradictory: the row cannot be scored.
+    /// If something is missing or contradictory: the row cannot be scored.
     pub fn read(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<Self> {
         let mut assumptions = Vec::new();
         let source = row.text("source").unwrap_or_default().to_owned();
@@ -198,8 +198,7 @@ impl Case {
                 self.format.precision().name(),
                 self.platform(calibration)?.calibrated(),
             ),
-            experts: self.extents.experts.is_some(),
-            adapters: self.trained < 1.0,
+            kind: RunKind::of(&self.extents, self.trained),
             beyond: calibration.beyond(
                 self.extents.parameters,
                 self.batch.length,

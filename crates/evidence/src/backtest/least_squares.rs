@@ -10,7 +10,7 @@ pub(super) trait Problem {
     /// The residuals at a point.
     ///
     /// # Errors
-    /// Where there are none.
+    /// If there are none.
     fn residuals(&self, point: &[f64]) -> Result<Vec<f64>>;
 
     /// Derivatives of the residuals, a column for each coordinate.
@@ -63,7 +63,7 @@ fn square(residuals: &[f64]) -> f64 {
     residuals.iter().map(|r| r * r).sum()
 }
 
-/// The step that solves (JᵀJ + damping diag(JᵀJ)) step = -Jᵀ residuals, by Cholesky's
+/// The step that solves `(JᵀJ + damping diag(JᵀJ)) step = -Jᵀ residuals`, by Cholesky's
 /// decomposition; `None` if that breaks down.
 fn solve(jacobian: &[Vec<f64>], residuals: &[f64], damping: f64) -> Option<Vec<f64>> {
     let n = jacobian.len();

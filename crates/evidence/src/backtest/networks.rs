@@ -39,7 +39,7 @@ impl Network {
     /// Reads a row in the columns of `docs/backtest.md`.
     ///
     /// # Errors
-    /// What is missing or unknown: the row cannot be scored.
+    /// If something is missing or unknown: the row cannot be scored.
     pub fn read(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<Self> {
         let text = |column: &str| row.text(column).ok_or_else(|| row.error(column, "empty"));
         let name = row.text("flopcast_model").map_or_else(|| text("model"), Ok)?;

@@ -12,7 +12,7 @@ use flopcast_core::model::extents::{Experts, Extents};
 use flopcast_core::provenance::{Basis, Input, Traced};
 use flopcast_core::quantity::system::time::day;
 use flopcast_core::quantity::{DeviceTime, Devices, Measure, Mfu, Time};
-use flopcast_core::training::calibration::{Calibration, Familiarity};
+use flopcast_core::training::calibration::{Calibration, Familiarity, RunKind};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::goodput;
 use flopcast_core::training::layout::{Wish, plan};
@@ -202,7 +202,7 @@ impl Whole {
     /// and hardware.
     ///
     /// # Errors
-    /// What is missing or unknown.
+    /// A column is missing, or a model, device or framework is unknown.
     pub fn read(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<Self> {
         let (hours, step) = steps(row, catalog, calibration)?;
         // Where no count is published: a month.
@@ -386,8 +386,7 @@ fn steps(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<(
     let known = Familiarity {
         framework: framework.is_some(),
         device: calibration.known(name, format.precision().name(), platform.calibrated()),
-        experts: model.experts.is_some(),
-        adapters: false,
+        kind: RunKind::of(&model, 1.0),
         beyond: calibration.beyond(model.parameters, length, devices),
     };
     Ok((tokens / rate / 3600.0, known.half_width(&calibration.intervals)))

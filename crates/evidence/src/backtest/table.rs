@@ -149,6 +149,10 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// A number as a whole one of at least 1.
+    ///
+    /// # Errors
+    /// If it is none.
     fn whole(&self, column: &str, number: f64) -> Result<u64> {
         if number >= 1.0 && number.fract() == 0.0 && number < 1e18 {
             Ok(number as u64)

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{DeviceMemory, Measure};
-use flopcast_core::training::calibration::{Calibration, Documented, Familiarity, Known, Rates};
+use flopcast_core::training::calibration::{
+    Calibration, Documented, Familiarity, Known, Rates, RunKind,
+};
 use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::platform::Platform;
 
@@ -83,7 +85,7 @@ pub fn constant_mfu(case: &Case) -> Option<Scored> {
         measured,
         predicted,
         interval: (predicted, predicted),
-        groups: vec![("kind", kind(case).to_owned())],
+        groups: vec![("kind", kind(case).name().to_owned())],
     })
 }
 
@@ -132,7 +134,7 @@ impl Evidence for Case {
                 case.format,
                 case.software,
                 generation,
-                (general, rates, calibration.maturity(case.software.framework)),
+                (general, rates, calibration.maturity(&case.software, &case.generation)),
             ));
         }
         Ok(setups)
@@ -187,26 +189,25 @@ fn familiarity(row: &Scored, seen: bool) -> Familiarity {
     Familiarity {
         framework: seen,
         device: Known::Tested,
-        experts: row.group("kind") == Some("moe"),
-        adapters: row.group("kind") == Some("lora"),
+        kind: match row.group("kind") {
+            Some("lora") => RunKind::Adapters,
+            Some("moe") => RunKind::Experts,
+            _ => RunKind::Dense,
+        },
         beyond: false,
     }
 }
 
-fn kind(case: &Case) -> &'static str {
-    if case.trained < 1.0 {
-        "lora"
-    } else if case.extents.experts.is_some() {
-        "moe"
-    } else {
-        "dense"
-    }
+/// The kind of a run.
+fn kind(case: &Case) -> RunKind {
+    RunKind::of(&case.extents, case.trained)
 }
 
+/// The groups that a run is scored in.
 fn groups(case: &Case, known: Familiarity) -> Vec<(&'static str, String)> {
     let table = case.table.iter().map(|table| ("table", table.clone()));
     let mut groups = vec![
-        ("kind", kind(case).to_owned()),
+        ("kind", kind(case).name().to_owned()),
         ("accelerator", case.accelerator.clone()),
         ("source", case.publisher().to_owned()),
         ("sharding", if case.layout.zero == Zero::Weights { "ZeRO-3" } else { "other" }.to_owned()),

@@ -115,6 +115,10 @@ struct Cursor<'b> {
 }
 
 impl<'b> Cursor<'b> {
+    /// The next bytes.
+    ///
+    /// # Errors
+    /// If fewer are here.
     fn take(&mut self, count: u64) -> Result<&'b [u8], Unread> {
         let count = usize::try_from(count).map_err(|_| Unread::Short)?;
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(Unread::Short)?;
@@ -122,20 +126,27 @@ impl<'b> Cursor<'b> {
         Ok(taken)
     }
 
+    /// The next bytes of a number.
     fn number<const N: usize>(&mut self) -> Result<[u8; N], Unread> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Unread::Short)?;
         self.rest = rest;
         Ok(*taken)
     }
 
+    /// The next 32-bit number, little-endian.
     fn u32(&mut self) -> Result<u32, Unread> {
         self.number().map(u32::from_le_bytes)
     }
 
+    /// The next 64-bit number, little-endian.
     fn u64(&mut self) -> Result<u64, Unread> {
         self.number().map(u64::from_le_bytes)
     }
 
+    /// The next text: its length, then its bytes.
+    ///
+    /// # Errors
+    /// If it is longer than any name, or not all here.
     fn name(&mut self) -> Result<String, Unread> {
         let length = self.u64()?;
         if length > MOST_NAME {
@@ -197,6 +208,10 @@ impl<'b> Cursor<'b> {
         (0..length).map(|_| self.value(kind)).collect::<Result<_, _>>().map(Value::List)
     }
 
+    /// The next tensor: rank, sizes, element type, place.
+    ///
+    /// # Errors
+    /// If it has more dimensions than any tensor, or its type is unknown.
     fn tensor(&mut self, name: &str) -> Result<Tensor, Unread> {
         let rank = self.u32()?;
         if rank > 8 {

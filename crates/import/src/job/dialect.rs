@@ -14,7 +14,7 @@ use super::setting::{Setting, matches};
 pub(super) struct Dialect {
     /// Its name in messages.
     pub name: String,
-    /// What stands in it: arguments of a program, directives of a batch system, or a document.
+    /// Its content: arguments of a program, directives of a batch system, or a document.
     pub form: Form,
     /// Programs whose arguments are its settings.
     #[serde(default)]
@@ -22,7 +22,7 @@ pub(super) struct Dialect {
     /// Keys of which all stand in a document of this kind; `a | b` is either.
     #[serde(default)]
     signs: Vec<String>,
-    /// What the mere use of the framework says.
+    /// The facts that the mere use of the framework tells.
     #[serde(default)]
     says: IndexMap<Fact, String>,
     /// Its keys and what they say: the value, or these words if the value is no `false`.
@@ -35,7 +35,7 @@ pub(super) struct Dialect {
     pub commands: Vec<String>,
 }
 
-/// Where a dialect is spoken.
+/// The places in which a dialect is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Form {
@@ -47,7 +47,7 @@ pub(super) enum Form {
     Document,
 }
 
-/// What a key says.
+/// The meaning of a key.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Meaning {
@@ -122,6 +122,7 @@ impl Dialect {
         strange
     }
 
+    /// The meaning of a setting's key: its own, or that of a pattern with `*`.
     fn meaning(&self, setting: &Setting) -> Option<&Meaning> {
         let key = setting.plain_key();
         let exact = self.keys.get(&key);
@@ -131,6 +132,7 @@ impl Dialect {
         })
     }
 
+    /// True if the key is known to change nothing.
     fn ignores(&self, setting: &Setting) -> bool {
         let key = setting.plain_key();
         let last = key.rsplit('.').next().unwrap_or_default();
@@ -139,6 +141,7 @@ impl Dialect {
     }
 }
 
+/// Adds the facts that a setting means.
 fn apply(setting: &Setting, meaning: &Meaning, facts: &mut Facts) {
     match meaning {
         Meaning::Value(fact) if setting.stands() => {

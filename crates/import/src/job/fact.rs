@@ -1,4 +1,4 @@
-//! What a job says in flopcast's own words, whatever framework said it.
+//! The facts of a job in flopcast's own words, whatever framework said them.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +24,9 @@ pub(super) enum Fact {
     Ffn,
     /// Words of the vocabulary.
     Vocab,
-    /// Whether the feed-forward block is gated.
+    /// The feed-forward block is gated.
     Gated,
-    /// Whether head and embedding are two matrices.
+    /// Head and embedding are two matrices.
     Untied,
     /// Routed experts.
     Experts,
@@ -62,7 +62,7 @@ pub(super) enum Fact {
     Optimizer,
     /// Recomputation of activations: `none`, `selective` or `full`.
     Recompute,
-    /// What is trained: `pretrain`, `finetune`, `lora` ...
+    /// The recipe: `pretrain`, `finetune`, `lora` ...
     Recipe,
     /// Rank of adapters.
     Rank,
@@ -98,7 +98,7 @@ pub(super) enum Fact {
     Provider,
     /// Its region.
     Region,
-    /// Whether the machines may be taken away.
+    /// The machines may be taken away.
     Spot,
     /// The longest time that the job may run.
     TimeLimit,
@@ -114,15 +114,15 @@ pub(super) enum Fact {
     MaxBatchTokens,
     /// Number format of the KV cache.
     KvPrecision,
-    /// The model that guesses tokens ahead.
+    /// The model that drafts tokens.
     Draft,
-    /// Tokens guessed ahead.
+    /// Tokens that are drafted at once.
     DraftTokens,
     /// Nothing: the key is understood and changes no figure.
     Nothing,
 }
 
-/// What a job says; what stands later in it holds.
+/// The facts of a job; what stands later in it holds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts(BTreeMap<Fact, Vec<String>>);
 
@@ -147,6 +147,7 @@ impl Facts {
         }
     }
 
+    /// True if the job says the fact.
     pub(super) fn has(&self, fact: Fact) -> bool {
         self.0.contains_key(&fact)
     }

@@ -324,6 +324,7 @@ impl Lexer {
             && self.rest.get(self.at + 1).is_some_and(|c| !c.is_whitespace() && *c != '}')
     }
 
+    /// The next word, or an assignment if one may stand here.
     fn token(&mut self, may_assign: bool) -> Token {
         let start = self.at;
         let name: String = self.rest[start..]
@@ -363,6 +364,7 @@ impl Lexer {
         Token::Assign(name, words)
     }
 
+    /// The next word, up to a space or a sign outside of quotes.
     fn word(&mut self) -> Word {
         let mut word = Word::default();
         let mut plain = String::new();
@@ -397,7 +399,7 @@ impl Lexer {
         word
     }
 
-    /// What follows a `$`.
+    /// The piece that follows a `$`.
     fn variable(&mut self, quoted: bool) -> Piece {
         let until = |lexer: &mut Self, open: char, close: char| {
             let mut depth = 1;

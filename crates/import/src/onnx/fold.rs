@@ -129,6 +129,7 @@ fn unary(operator: &str) -> Option<fn(f64) -> f64> {
 }
 
 // Integers up to 2^53 compare exactly.
+/// The function of an operator of two elements, whole or real by their type.
 #[allow(clippy::float_cmp)]
 fn binary(operator: &str, call: &Call) -> Option<fn(f64, f64) -> f64> {
     let whole = !call.data_type(0).is_float();

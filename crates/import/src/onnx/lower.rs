@@ -38,10 +38,12 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// A draft that is computed once.
     fn new(role: Role, operator: Operator, weights: Vec<usize>) -> Self {
         Self { role, operator, count: 1, weights, bias: None, routing: None }
     }
 
+    /// The draft with a bias, where the node has that input.
     fn with_bias(self, call: &Call, index: usize) -> Self {
         Self { bias: call.optional(index).map(|_| index), ..self }
     }

@@ -78,6 +78,7 @@ struct Unpacked {
 }
 
 impl Unpacked {
+    /// An element that is a weight.
     fn plain(tensor: &Tensor) -> Self {
         Self { kind: tensor.dtype.clone(), times: 1, per: 1 }
     }
@@ -155,10 +156,12 @@ fn stem(name: &str) -> &str {
     packed.unwrap_or_else(|| parent(name))
 }
 
+/// The module of a tensor.
 fn parent(name: &str) -> &str {
     name.rsplit_once('.').map_or("", |(module, _)| module)
 }
 
+/// The name of the scales that go with blocks.
 fn scales_of(blocks: &str) -> String {
     format!("{}_scales", blocks.trim_end_matches("_blocks"))
 }

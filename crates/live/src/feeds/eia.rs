@@ -78,8 +78,9 @@ pub(super) fn read(session: &Session<'_>, _: &str) -> Result<Answer<Sheet>> {
             sheet.row(vec![zone, row.period.clone(), price, "industrial".to_owned()]);
         }
         offset += response.data.len();
-        let total = response.total.0.unwrap_or(0.0);
-        if response.data.is_empty() || offset as f64 >= total {
+        // An answer that does not say how many rows there are is read to its empty page.
+        let all = response.total.0.is_some_and(|total| offset as f64 >= total);
+        if response.data.is_empty() || all {
             return Ok(Answer::New(sheet, None));
         }
     }

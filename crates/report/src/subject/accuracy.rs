@@ -386,6 +386,7 @@ fn value(proof: &Proof<Documented>) -> Value {
     })
 }
 
+/// The rows that the folds left out.
 fn rows(folds: &[FoldScore]) -> Vec<&Scored> {
     folds.iter().flat_map(|fold| &fold.rows).collect()
 }

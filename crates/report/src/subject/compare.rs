@@ -94,6 +94,7 @@ pub(super) fn notes(it: &Comparison) -> Vec<String> {
     notes
 }
 
+/// The document of a comparison: names, figures, inputs, notes.
 fn document(it: &Comparison) -> Doc {
     let [before, after] = &it.names;
     let mut doc = Doc::default();
@@ -141,6 +142,7 @@ impl Subject for Vec<Comparison> {
     }
 }
 
+/// The JSON of one comparison: the other side's name, the figures that differ, the inputs.
 fn other(it: &Comparison) -> Value {
     let lines: Vec<_> = it.lines.iter().map(line).collect();
     let effects = |change: &InputChange| {
@@ -165,6 +167,7 @@ fn other(it: &Comparison) -> Value {
     json!({"after": it.names[1], "lines": lines, "same": it.same, "inputs": inputs})
 }
 
+/// The JSON of a figure that differs.
 fn line(line: &Line) -> Value {
     let mut value = json!({
         "mark": line.mark().to_string(),

@@ -107,6 +107,7 @@ fn plans(plans: &[Plan]) -> (Vec<(String, String)>, Vec<String>) {
     (how.collect(), unknown.into_iter().map(|why| format!("unknown: {why}")).collect())
 }
 
+/// How a combination is run: layout, start, end.
 fn plan(plan: &Plan) -> String {
     let layout = plan.layout.map(|layout| format!("{layout}"));
     let start = match (&plan.best_start, plan.start) {

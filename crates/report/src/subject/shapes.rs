@@ -134,6 +134,7 @@ fn name(take: Take) -> &'static str {
     }
 }
 
+/// A share in percent.
 fn percent(share: f64) -> String {
     format!("{} %", number(100.0 * share))
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::given::{Given, NonNegative};
-use crate::purchase::Purchase;
+use crate::purchase::PurchaseTerms;
 use crate::reader::Located;
 
 /// The costs of hardware of one's own; keys that are left out follow the catalog.
@@ -52,5 +52,5 @@ pub struct InsteadOf {
     /// A region of that provider.
     pub region: Option<Located<String>>,
     /// The terms on which the devices would be rented; on-demand.
-    pub purchase: Option<Located<Purchase>>,
+    pub purchase: Option<Located<PurchaseTerms>>,
 }

@@ -2,11 +2,14 @@
 //! frozen and their format, and the models that it runs forward only.
 
 use flopcast_core::model::Spec;
+use flopcast_core::quantity::TokensPerRequest;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Training;
+use crate::given::Given;
 use crate::reader::Located;
+use crate::traffic::Lengths;
 
 /// Bytes of a weight in 4 bits with its doubly quantized scales: 4 bits and 0.127 (Dettmers et al.
 /// 2023, arXiv:2305.14314, sec. 3).
@@ -26,6 +29,8 @@ pub(crate) struct Row {
     /// True if the model generates the data that it learns from. The time is then that of decoding,
     /// which the step-time model of training does not know.
     pub writes: bool,
+    /// True if a critic of the same size learns beside the model.
+    pub critic: bool,
     /// Times that the model learns from each token.
     pub learned: fn(&Training) -> f64,
     /// The models that each token passes forward only, beside learning.
@@ -50,6 +55,8 @@ pub(crate) struct Section {
     pub given: fn(&Training) -> bool,
     /// True if it contradicts a recipe that does not need it.
     pub exclusive: bool,
+    /// True if the recipe has defaults for all of it.
+    pub optional: bool,
 }
 
 /// Training of all weights: forward and backward passes on every token, nothing frozen.
@@ -59,6 +66,7 @@ const PLAIN: Row = Row {
     adapters: false,
     frozen_bytes: 2.0,
     writes: false,
+    critic: false,
     learned: |_| 1.0,
     asked: |_| Vec::new(),
 };
@@ -69,7 +77,38 @@ const LORA: Section = Section {
     example: "`lora: {rank: ...}`",
     given: |training| training.lora.is_some(),
     exclusive: false,
+    optional: false,
 };
+
+/// The section of recipes that learn from answers which the model writes, where its defaults do.
+const ANSWERS: Section = Section {
+    key: "rl",
+    example: "`rl: {}`",
+    given: |training| training.rl.is_some(),
+    exclusive: true,
+    optional: true,
+};
+
+/// A frozen copy of the model, asked once about each token.
+fn reference(training: &Training, usual: bool) -> Option<(&'static str, Asked<'_>)> {
+    let wanted = training.rl.as_ref().and_then(|rl| rl.reference).unwrap_or(usual);
+    wanted.then_some(("reference", Asked::Itself))
+}
+
+/// The reward model that a scenario names.
+fn reward(training: &Training) -> Option<(&'static str, Asked<'_>)> {
+    let reward = training.rl.as_ref()?.reward.as_ref()?;
+    Some(("reward", Asked::Other(reward)))
+}
+
+/// Generating a token is one forward pass; then the model is asked again for the probabilities that
+/// it is trained against.
+const WRITTEN: [(&str, Asked<'_>); 2] =
+    [("generation", Asked::Itself), ("old probabilities", Asked::Itself)];
+
+fn update_epochs(training: &Training) -> f64 {
+    training.rl.as_ref().map_or(1.0, |rl| rl.update_epochs)
+}
 
 macro_rules! recipes {
     ($($(#[$meta:meta])+ $name:ident = $key:literal {
@@ -115,6 +154,7 @@ recipes! {
             example: "`teacher: ...`",
             given: |training| training.teacher.is_some(),
             exclusive: true,
+            optional: false,
         }),
         asked: |training| {
             training.teacher.iter().map(|teacher| ("teacher", Asked::Other(teacher))).collect()
@@ -127,17 +167,63 @@ recipes! {
             example: "`rl: {}`, empty for the defaults",
             given: |training| training.rl.is_some(),
             exclusive: true,
+            optional: false,
         }),
         writes: true,
-        learned: |training| training.rl.as_ref().map_or(1.0, |rl| rl.update_epochs),
+        learned: update_epochs,
         asked: |training| {
             // Generating a token is one forward pass; then the model learns from it.
-            let mut asked = vec![("generation", Asked::Itself)];
-            if let Some(rl) = &training.rl {
-                asked.extend(rl.reference.then_some(("reference", Asked::Itself)));
-                asked.extend(rl.reward.iter().map(|reward| ("reward", Asked::Other(reward))));
-            }
-            asked
+            let written = [("generation", Asked::Itself)];
+            written.into_iter().chain(reference(training, true)).chain(reward(training)).collect()
+        },
+    }
+    /// Supervised fine-tuning: all weights, from a checkpoint, on prompts and their answers.
+    Sft = "sft" {}
+    /// Direct preference optimisation (Rafailov et al. 2023): a frozen reference is asked about each
+    /// token of the chosen and the rejected answers.
+    Dpo = "dpo" { asked: |_| vec![("reference", Asked::Itself)], }
+    /// Odds-ratio preference optimisation (Hong et al. 2024): pairs, without a reference.
+    Orpo = "orpo" {}
+    /// Kahneman-Tversky optimisation (Ethayarajh et al. 2024): reference, and both models asked about
+    /// mismatched answers.
+    Kto = "kto" {
+        asked: |_| vec![
+            ("reference", Asked::Itself),
+            ("mismatched answers", Asked::Itself),
+            ("reference on them", Asked::Itself),
+        ],
+    }
+    /// A reward model: all weights, with a head of one number, on pairs of answers.
+    Reward = "reward" {}
+    /// Proximal policy optimisation (Ouyang et al. 2022): the model writes, reward model, reference
+    /// and a critic of the same size are asked, model and critic learn.
+    Ppo = "ppo" {
+        section: Some(&ANSWERS),
+        writes: true,
+        critic: true,
+        learned: |training| 2.0 * update_epochs(training),
+        asked: |training| {
+            let judge = reward(training).unwrap_or(("reward", Asked::Itself));
+            let others = [("critic", Asked::Itself), judge];
+            WRITTEN.into_iter().chain(reference(training, true)).chain(others).collect()
+        },
+    }
+    /// Group-relative policy optimisation (Shao et al. 2024): several answers to a prompt, no critic.
+    Grpo = "grpo" {
+        section: Some(&ANSWERS),
+        writes: true,
+        learned: update_epochs,
+        asked: |training| {
+            WRITTEN.into_iter().chain(reference(training, true)).chain(reward(training)).collect()
+        },
+    }
+    /// The same with rewards that programs verify, without a reference unless `rl` has one.
+    Rlvr = "rlvr" {
+        section: Some(&ANSWERS),
+        writes: true,
+        learned: update_epochs,
+        asked: |training| {
+            WRITTEN.into_iter().chain(reference(training, false)).chain(reward(training)).collect()
         },
     }
 }
@@ -153,19 +239,38 @@ impl Recipe {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rl {
-    /// A frozen copy of the model keeps it from drifting (a KL penalty); true.
-    #[serde(default = "yes")]
-    pub reference: bool,
+    /// A frozen copy of the model keeps it from drifting (a KL penalty); true, of `rlvr` false.
+    pub reference: Option<bool>,
     /// The reward model, as `model`; none for rules and tests.
     #[schemars(with = "Option<serde_json::Value>")]
     pub reward: Option<Located<Spec>>,
     /// Times that the model learns from each token; 1.
     #[serde(default = "one")]
     pub update_epochs: f64,
+    /// The answers that the model writes, and the devices that it writes them on.
+    #[serde(default)]
+    pub rollout: Rollout,
 }
 
-fn yes() -> bool {
-    true
+/// The answers of each step: `global_batch` / (prompt + answer) of them.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// The serving engine that writes them; the first that is calibrated.
+    pub engine: Option<Located<String>>,
+    /// Answers to the same prompt; 8, of `ppo` 1.
+    pub group: Option<Located<u64>>,
+    /// Tokens of a prompt; an eighth of `sequence_length`.
+    pub prompt_tokens: Option<Given<TokensPerRequest>>,
+    /// Tokens of an answer; on average half of what is left of `sequence_length`.
+    pub answer_tokens: Option<Lengths>,
+    /// Devices of one replica; the fewest that hold it.
+    pub tensor: Option<Located<u64>>,
+    /// Devices of `hardware.count` that only write; none: all devices write, then learn.
+    pub devices: Option<Located<u64>>,
+    /// The next answers are written while the model learns from the last; false.
+    #[serde(default)]
+    pub asynchronous: bool,
 }
 
 fn one() -> f64 {

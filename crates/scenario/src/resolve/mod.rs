@@ -25,6 +25,7 @@ mod pools;
 mod power;
 mod recipe;
 mod rent;
+mod rollout;
 mod site;
 mod speculation;
 mod spread;

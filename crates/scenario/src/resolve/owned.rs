@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use flopcast_core::catalog::{
-    Accelerator, Catalog, PriceBasis, Purchase as Plan, PurchasePrice, Rental, Wanted,
+    Accelerator, Catalog, PriceBasis, Purchase, PurchasePrice, Rental, Wanted,
 };
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::ledger::plan::{Alternative, Amortisation, Owned, Stated};
@@ -18,7 +18,7 @@ use flopcast_core::quantity::{DevicePower, DevicePrice, EnergyPrice, Measure, Ti
 
 use super::super::file::{InsteadOf, Owned as OwnedFile, Placement};
 use super::super::given::{Domain, Given};
-use super::super::purchase::Purchase;
+use super::super::purchase::PurchaseTerms;
 use super::super::reader::Located;
 use super::{Notes, assumed, default, placement, share};
 
@@ -33,26 +33,7 @@ pub(super) fn plan(
     section: &str,
     notes: &mut Notes,
 ) -> Result<Option<Owned>> {
-    let provider = place.provider.as_ref().filter(|provider| provider.value != "owned");
-    let file = match (&place.owned, &place.purchase, provider) {
-        (Some(owned), _, Some(provider)) => {
-            return Err(Error::input(format!(
-                "hardware is either owned or rented from {}",
-                provider.value
-            ))
-            .at(Some(&owned.place))
-            .hint("drop `owned` or `provider`; what it is compared with is owned.instead_of"));
-        }
-        (Some(_), Some(purchase), None) => {
-            return Err(Error::input("hardware is either owned or bought by the hour")
-                .at(Some(&purchase.place))
-                .hint("drop `owned` or `purchase`"));
-        }
-        (Some(owned), None, None) => owned.value.clone(),
-        // A price given beside `provider: owned` is the user's own rate.
-        (None, None, None) if place.provider.is_some() => OwnedFile::default(),
-        _ => return Ok(None),
-    };
+    let Some(file) = asked(place)? else { return Ok(None) };
     let keys = Keys { catalog, device, section };
     let chip = keys.chip(&file, notes);
     let life = keys.or_default(
@@ -116,6 +97,33 @@ pub(super) fn plan(
         )?,
         instead_of: keys.instead_of(file.instead_of.as_ref())?,
     }))
+}
+
+/// The section `owned` of a placement that owns its hardware; `None` where it is rented.
+///
+/// # Errors
+/// If it is both owned and rented.
+fn asked(place: &Placement) -> Result<Option<OwnedFile>> {
+    let provider = place.provider.as_ref().filter(|provider| provider.value != "owned");
+    Ok(match (&place.owned, &place.purchase, provider) {
+        (Some(owned), _, Some(provider)) => {
+            return Err(Error::input(format!(
+                "hardware is either owned or rented from {}",
+                provider.value
+            ))
+            .at(Some(&owned.place))
+            .hint("drop `owned` or `provider`; what it is compared with is owned.instead_of"));
+        }
+        (Some(_), Some(purchase), None) => {
+            return Err(Error::input("hardware is either owned or bought by the hour")
+                .at(Some(&purchase.place))
+                .hint("drop `owned` or `purchase`"));
+        }
+        (Some(owned), None, None) => Some(owned.value.clone()),
+        // A price given beside `provider: owned` is the user's own rate.
+        (None, None, None) if place.provider.is_some() => Some(OwnedFile::default()),
+        _ => None,
+    })
 }
 
 /// The context of every look-up: catalog, device, and the path of the section.
@@ -278,11 +286,11 @@ impl Keys<'_> {
             }));
         };
         let plan = match asked.purchase.as_ref().map(|purchase| &purchase.value) {
-            Some(Purchase::PerDevice(price)) => {
+            Some(PurchaseTerms::PerDevice(price)) => {
                 return Ok(Ok(Alternative { price: price.input(&name), committed: false }));
             }
-            Some(Purchase::Plan(plan)) => *plan,
-            None => Plan::OnDemand,
+            Some(PurchaseTerms::Plan(plan)) => *plan,
+            None => Purchase::OnDemand,
             Some(_) => {
                 return Err(Error::input("the rent to compare with is one plan or one price")
                     .at(Some(place))
@@ -302,7 +310,7 @@ impl Keys<'_> {
         let rental = rental.map_err(|error| error.at(Some(place)))?;
         Ok(Ok(Alternative {
             price: rent(&rental, &name),
-            committed: matches!(plan, Plan::Reserved1y | Plan::Reserved3y),
+            committed: matches!(plan, Purchase::Reserved1y | Purchase::Reserved3y),
         }))
     }
 
@@ -311,7 +319,7 @@ impl Keys<'_> {
         let sellers: BTreeSet<(&str, &str)> = self
             .catalog
             .prices()
-            .filter(|price| price.accelerator == self.device.id && price.sells(Plan::OnDemand))
+            .filter(|price| price.accelerator == self.device.id && price.sells(Purchase::OnDemand))
             .map(|price| (price.provider.as_str(), price.region.as_str()))
             .collect();
         let offers = sellers.into_iter().filter_map(|(provider, region)| {
@@ -319,7 +327,7 @@ impl Keys<'_> {
                 provider,
                 region: Some(region),
                 accelerator: &self.device.id,
-                purchase: Plan::OnDemand,
+                purchase: Purchase::OnDemand,
             };
             self.catalog.rental(wanted, self.device.devices_per_node).ok()
         });

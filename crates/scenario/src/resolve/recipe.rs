@@ -86,7 +86,8 @@ pub(super) fn passes(
 ) -> Result<Passes> {
     let refuse = |what: String| Error::input(what).at(Some(&training.precision.place));
     let (recipe, row) = (training.recipe, training.recipe.row());
-    if let Some(section) = row.section.filter(|section| !(section.given)(training)) {
+    let lacks = |section: &&Section| !section.optional && !(section.given)(training);
+    if let Some(section) = row.section.filter(lacks) {
         return Err(refuse(format!("recipe {} needs {}", recipe.key(), section.example)));
     }
     let idle = |section: &Section| row.section.is_none_or(|own| own.key != section.key);
@@ -139,6 +140,21 @@ impl Passes {
     /// what 6 x parameters counts.
     pub(super) fn plain(&self) -> bool {
         !self.adapted && self.asked.is_empty() && (self.learned - 1.0).abs() < 1e-12
+    }
+
+    /// Parameters of frozen models that lie beside the policy, each once / those of the policy.
+    pub(super) fn held(&self) -> f64 {
+        let own = self.plain.parameters().total as f64;
+        let beside = |(name, _): &&(&str, Arc<Model>)| matches!(*name, "reference" | "reward");
+        let held = self.asked.iter().filter(beside);
+        held.map(|(_, model)| model.parameters().total as f64 / own).sum()
+    }
+
+    /// FLOPs of writing one token.
+    pub(super) fn writing_per_token(&self) -> f64 {
+        let writes = self.asked.iter().filter(|(name, _)| *name == "generation");
+        let flops = writes.map(|(_, model)| model.forward(AttentionCount::Causal));
+        flops.sum::<Flops>().matmul.value / tokens(&self.policy)
     }
 
     /// Matmul FLOPs of one batch of the model's input.

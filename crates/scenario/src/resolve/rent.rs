@@ -1,6 +1,6 @@
-//! What a placement pays for devices: the purchase, looked up tariff by tariff.
+//! The rent of a placement: the purchase, looked up tariff by tariff.
 
-use flopcast_core::catalog::{Accelerator, Catalog, Charge, Purchase as Plan, Rental, Wanted};
+use flopcast_core::catalog::{Accelerator, Catalog, Charge, Purchase, Rental, Wanted};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::ledger::plan::{Includes, Listed, Offer, Price, Rent, Tariff, Terms};
 use flopcast_core::provenance::{Basis, Input};
@@ -9,13 +9,13 @@ use flopcast_core::quantity::{DevicesPerInstance, Measure, Share, Time};
 use flopcast_core::training::plan::{Interruptions, Run};
 
 use super::super::file::Placement;
-use super::super::purchase::Purchase;
+use super::super::purchase::PurchaseTerms;
 use super::{Notes, assumed, default, share};
 
 /// Days after which a price is old: markets of devices move by a sixth in half a year.
 const OLD_DAYS: i64 = 180;
 
-/// Who asks for a rent, of what.
+/// A stage that asks for a rent: its devices, its placement, the catalog.
 #[derive(Clone, Copy)]
 pub(super) struct Tenant<'a> {
     pub catalog: &'a Catalog,
@@ -41,17 +41,17 @@ impl Tenant<'_> {
         let discount = self.placement.discount.as_ref();
         let purchase = self.placement.purchase.as_ref();
         let tariffs = match purchase.map(|purchase| &purchase.value) {
-            Some(Purchase::PerDevice(price)) => vec![own(Price::Device(price.input(&name)))],
-            Some(Purchase::PerInstance(price)) => {
+            Some(PurchaseTerms::PerDevice(price)) => vec![own(Price::Device(price.input(&name)))],
+            Some(PurchaseTerms::PerInstance(price)) => {
                 let devices = self.devices_of_a_node("a price per instance does not say how many");
                 vec![own(Price::Instance { price: price.input(&name), devices })]
             }
-            Some(Purchase::Plan(plan)) => self.listed(&[(*plan, None)], notes)?,
-            Some(Purchase::Mix(mix)) => {
-                let part = |(plan, given): &(Plan, _)| (*plan, Some(self.part(*plan, given)));
+            Some(PurchaseTerms::Plan(plan)) => self.listed(&[(*plan, None)], notes)?,
+            Some(PurchaseTerms::Mix(mix)) => {
+                let part = |(plan, given): &(Purchase, _)| (*plan, Some(self.part(*plan, given)));
                 self.listed(&mix.iter().map(part).collect::<Vec<_>>(), notes)?
             }
-            None => self.listed(&[(Plan::OnDemand, None)], notes)?,
+            None => self.listed(&[(Purchase::OnDemand, None)], notes)?,
         };
         if let (Some(discount), Some(Terms::Own) | None) =
             (discount, tariffs.first().map(|tariff| &tariff.terms))
@@ -114,7 +114,7 @@ impl Tenant<'_> {
     /// Tariffs of the provider's list; none where no provider is named.
     fn listed(
         self,
-        plans: &[(Plan, Option<Input<Share>>)],
+        plans: &[(Purchase, Option<Input<Share>>)],
         notes: &mut Notes,
     ) -> Result<Vec<Tariff>> {
         let Some(provider) = &self.placement.provider else {
@@ -150,7 +150,7 @@ impl Tenant<'_> {
     fn tariff(self, wanted: Wanted<'_>, notes: &mut Notes) -> Result<Tariff> {
         let Self { catalog, placement, together, stage, .. } = self;
         let plan = wanted.purchase;
-        let on_demand = Wanted { purchase: Plan::OnDemand, ..wanted };
+        let on_demand = Wanted { purchase: Purchase::OnDemand, ..wanted };
         let found = catalog.rental(wanted, together);
         let ratio = match (&found, advertised(wanted)) {
             (Err(_), Some(id)) if catalog.has_default(&id) => Some(id),
@@ -164,7 +164,7 @@ impl Tenant<'_> {
         let place = place.or(placement.provider.as_ref().map(|provider| &provider.place));
         let rental = rental.map_err(|error| error.at(place))?;
         self.note(&rental, notes);
-        if let (Plan::Reserved1y | Plan::Reserved3y, None) = (plan, &ratio)
+        if let (Purchase::Reserved1y | Purchase::Reserved3y, None) = (plan, &ratio)
             && let Ok(now) = catalog.rental(on_demand, together)
             && now.per_device() <= rental.per_device()
         {
@@ -209,10 +209,10 @@ impl Tenant<'_> {
         };
         let reserved = |years| Terms::Reserved { plan, years, charged: self.charged() };
         let terms = match plan {
-            Plan::OnDemand => Terms::OnDemand,
-            Plan::Spot => Terms::Spot,
-            Plan::Reserved1y => reserved(1),
-            Plan::Reserved3y => reserved(3),
+            Purchase::OnDemand => Terms::OnDemand,
+            Purchase::Spot => Terms::Spot,
+            Purchase::Reserved1y => reserved(1),
+            Purchase::Reserved3y => reserved(3),
         };
         let mine = rental.per_device().stored() * scale;
         let list = on_list.ok().map(|list| list / mine).filter(|list| list.is_finite());
@@ -268,7 +268,7 @@ impl Tenant<'_> {
     }
 
     /// The share of the devices that is bought on a plan of a mix.
-    fn part(self, plan: Plan, given: &super::super::given::Given<Share>) -> Input<Share> {
+    fn part(self, plan: Purchase, given: &super::super::given::Given<Share>) -> Input<Share> {
         given.input(&format!("{}.{}", self.key("purchase"), plan.name()))
     }
 
@@ -289,9 +289,9 @@ impl Tenant<'_> {
 /// The default that has a provider's advertised price of a reservation / on-demand.
 fn advertised(wanted: Wanted<'_>) -> Option<String> {
     let years = match wanted.purchase {
-        Plan::Reserved1y => 1,
-        Plan::Reserved3y => 3,
-        Plan::OnDemand | Plan::Spot => return None,
+        Purchase::Reserved1y => 1,
+        Purchase::Reserved3y => 3,
+        Purchase::OnDemand | Purchase::Spot => return None,
     };
     Some(format!("reserved.{}.{years}y", wanted.provider))
 }
@@ -313,6 +313,7 @@ fn price(rental: &Rental, charge: &Charge, name: &str) -> Price {
 
 /// A price x a ratio, on another basis.
 fn scaled(price: Price, ratio: Share, basis: Basis) -> Price {
+    /// A price x the ratio, under its own name.
     fn times<Q: Measure>(price: &Input<Q>, ratio: Share, basis: Basis) -> Input<Q> {
         let name = price.leaf().name.clone().unwrap_or_default();
         Input::new(name, Q::from_stored(price.value.stored() * ratio.get()), basis)

@@ -35,11 +35,11 @@ pub(super) fn plan(
     let name = |key: &str| format!("inference.speculative.{key}");
     let refuse = |what: &str| Error::input(what).at(Some(&given.tokens.place));
     if asked.classes.iter().all(|class| class.output.is_none()) {
-        return Err(refuse("there are no tokens to guess: the model answers in one pass")
+        return Err(refuse("there are no tokens to draft: the model answers in one pass")
             .hint("give inference.traffic.output_tokens, or leave speculative out"));
     }
     if !(1..=MOST).contains(&given.tokens.value) {
-        return Err(refuse(&format!("from 1 to {MOST} tokens are guessed for a verification"))
+        return Err(refuse(&format!("from 1 to {MOST} tokens are drafted for a verification"))
             .hint("3 to 8 are usual; leave inference.speculative out for none"));
     }
     let place = given.tokens.place.cited();

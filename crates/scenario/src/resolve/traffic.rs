@@ -182,9 +182,8 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
             None => {
                 let classes = classes(traffic, hit)?.into_iter();
                 let plain = opening <= 0.0 && session.is_none();
-                let within = |class: AskedClass| match plain {
-                    true => class,
-                    false => class.within(opening, session.clone()),
+                let within = |class: AskedClass| {
+                    if plain { class } else { class.within(opening, session.clone()) }
                 };
                 classes.map(within).collect()
             }
@@ -194,6 +193,7 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
     })
 }
 
+/// The error of a service without a rate of requests.
 fn no_rate() -> Error {
     Error::input("inference.traffic says no rate")
         .hint("give `requests`, such as 2M/day, a `trace`, or a `job`")
@@ -214,7 +214,7 @@ fn rate_of(job: &Job, traffic: &Traffic) -> Result<(Input<RequestRate>, Input<Ti
     Ok((rate, job.within.input("inference.traffic.job.within")))
 }
 
-/// What all prompts begin with, in tokens, and the conversations that requests are turns of.
+/// Tokens that all prompts begin with, and the conversations that requests are turns of.
 fn conversation(
     traffic: &Traffic,
     service: &Inference,

@@ -39,7 +39,7 @@ use super::super::given::Given;
 use super::super::reader::Located;
 use super::costs::Payer;
 use super::rent::Tenant;
-use super::{Files, Notes, assumed, default, owned, placement, recipe, share, site};
+use super::{Files, Notes, assumed, default, owned, placement, recipe, rollout, share, site};
 
 /// The scenario's model at an input.
 ///
@@ -78,7 +78,7 @@ pub(super) fn plan(
 ) -> Result<TrainingPlan> {
     let device = placement::accelerator(catalog, &training.hardware)?;
     let devices = devices(training)?;
-    let Counted { work, model, ratio, trained } = work(file, training, files, notes)?;
+    let Counted { work, model, ratio, trained, held } = work(file, training, files, notes)?;
     notes
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
@@ -92,21 +92,31 @@ pub(super) fn plan(
     let precision = &training.precision;
     let peak = device.peak(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
     let whole = model_of(file, files, &model.input)?;
-    if training.recipe.row().writes && training.efficiency.is_none() {
-        return Err(Error::input(
-            "nothing says how fast the run is: writing answers is decoding, whose time no training \
-             run tells",
-        )
-        .at(Some(&precision.place))
-        .hint("give what it reaches over all: efficiency: {mfu: 0.15, convention: model}"));
-    }
-    let prediction = prediction(file, training, device, &work, devices.as_ref(), &whole)?;
-    let prediction = prediction.map(|asked| Prediction {
+    let learners = rollout::learners(training, devices.as_ref())?;
+    let prediction = prediction(file, training, device, &work, learners, &whole)?;
+    let settled = |asked: Prediction| Prediction {
         work: ratio,
         trained: trained.min(1.0),
-        state: State { trained, ..asked.state },
+        state: State { trained, ..beside(asked.state, held, training) },
         ..asked
-    });
+    };
+    let rollout = prediction
+        .as_ref()
+        .and_then(|asked| rollout::of(training, device, devices.as_ref(), asked).transpose());
+    let rollout = rollout.transpose()?;
+    if training.recipe.row().writes && training.efficiency.is_none() && rollout.is_none() {
+        return Err(Error::input(
+            "nothing says how fast the run is: rollouts are timed of language models on a number \
+             of devices in a format of matrix products",
+        )
+        .at(Some(&precision.place))
+        .hint(
+            "give `hardware: {count: ...}`, or what it reaches over all: efficiency: {mfu: 0.15, \
+             convention: model}",
+        ));
+    }
+    let prediction =
+        prediction.map(|asked| in_stages(settled(asked), file, training, files)).transpose()?;
     if !whole.extents.is_transformer() {
         least_memory(&whole, device, devices.as_ref(), state(training)?, training)?;
     }
@@ -193,6 +203,7 @@ pub(super) fn plan(
         deadline: training.deadline.as_ref().map(|deadline| deadline.value.0),
         efficiency,
         prediction,
+        rollout,
         run: Run { interruptions, ..run },
     })
 }
@@ -241,7 +252,7 @@ fn prediction(
     training: &Training,
     device: &Accelerator,
     work: &Work,
-    devices: Option<&Input<Devices>>,
+    devices: Option<u64>,
     model: &Arc<Model>,
 ) -> Result<Option<Prediction>> {
     let recipe = training.recipe.row();
@@ -254,13 +265,14 @@ fn prediction(
     else {
         return Ok(None);
     };
-    if recipe.writes || !matrix_format || model.input.decoder_sequence.is_some() {
+    let timed = recipe.writes && training.efficiency.is_some();
+    if timed || !matrix_format || model.input.decoder_sequence.is_some() {
         return Ok(None);
     }
     let sequences = match &training.global_batch {
         None => {
             let wanted = usual_tokens(recipe.adapters, model) / sequence as f64;
-            usual_batch(wanted, devices.value.value as u64)
+            usual_batch(wanted, devices)
         }
         Some(batch) => {
             let sequences = batch.spread.central().value / sequence as f64;
@@ -287,13 +299,13 @@ fn prediction(
         tokens: tokens.clone(),
         epochs: epochs.clone(),
         accelerator: device.id.clone(),
-        devices: devices.value.value as u64,
+        devices,
         precision: training.precision.value,
         sequences,
         sequence,
         layout: match &training.parallelism {
             Some(given) => {
-                let count = devices.value.value as u64;
+                let count = devices;
                 let framework = training.framework.as_deref().and_then(state::formats);
                 let alone = given.value.pipeline.unwrap_or(1) == 1 && count > 1;
                 let shards = framework.is_some_and(|formats| formats.sharded) && alone;
@@ -303,7 +315,7 @@ fn prediction(
                     let elsewhere = &devices_place;
                     error.at(Some(&given.place)).hint(format!(
                         "{} devices are said in {}:{}",
-                        devices.value.value, elsewhere.file, elsewhere.line
+                        devices, elsewhere.file, elsewhere.line
                     ))
                 })?;
                 Some(Placed { value, place: given.place.clone() })
@@ -324,7 +336,51 @@ fn prediction(
             .software_epoch
             .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
             .unwrap_or(STATE_OF_THE_ART),
+        stages: Vec::new(),
     }))
+}
+
+/// The prediction of each stage where their lengths differ: the longest decides the layout that is
+/// shown.
+fn in_stages(
+    asked: Prediction,
+    file: &ScenarioFile,
+    training: &Training,
+    files: &dyn Files,
+) -> Result<Prediction> {
+    let parts = recipe::stages(training, &file.data.clone().unwrap_or_default())?;
+    let all: f64 = parts.iter().map(|part| part.tokens).sum();
+    let mut stages = Vec::new();
+    for part in &parts {
+        let input = ModelInput { sequence: part.sequence, ..ModelInput::default() };
+        let model = model_of(file, files, &input)?;
+        let sequence = model.input.sequence.unwrap_or(asked.sequence);
+        let tokens = asked.sequences.saturating_mul(asked.sequence);
+        let sequences = match training.parallelism {
+            Some(_) => (tokens / sequence).max(1),
+            None => most_divisible(tokens as f64 / sequence as f64),
+        };
+        let stage = Prediction { model, sequence, sequences, ..asked.clone() };
+        stages.push((part.tokens / all, stage));
+    }
+    let same = stages.iter().all(|(_, stage)| stage.sequence == asked.sequence);
+    let longest = stages.iter().map(|(_, stage)| stage).max_by_key(|stage| stage.sequence);
+    match longest.cloned() {
+        Some(longest) if !same => Ok(Prediction { stages, ..longest }),
+        _ => Ok(asked),
+    }
+}
+
+/// Bytes per parameter with the frozen models and the critic that lie beside the policy.
+fn beside(state: State, held: f64, training: &Training) -> State {
+    let times = if training.recipe.row().critic { 2.0 } else { 1.0 };
+    State {
+        weights: times * state.weights + 2.0 * held,
+        gradients: times * state.gradients,
+        master: times * state.master,
+        moments: times * state.moments,
+        ..state
+    }
 }
 
 /// Tokens of a step where nobody says: adapters learn from little at a time; pre-training from 1M
@@ -487,7 +543,7 @@ fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> Result<Good
     Ok(planned)
 }
 
-/// What is given stands in for what is assumed.
+/// Replaces an assumed input by a given one.
 fn replace<Q>(assumed: &mut Input<Q>, given: Option<Input<Q>>) {
     if let Some(given) = given {
         *assumed = given;
@@ -508,7 +564,7 @@ fn interval(reliability: &Reliability) -> Option<Input<Time>> {
     Some(given.input("training.reliability.checkpoint_interval"))
 }
 
-/// The time that a restart takes: as given, or ten minutes (MegaScale, arXiv:2402.15627).
+/// The time that a restart takes: as given, or ten minutes (`MegaScale`, arXiv:2402.15627).
 fn restart(reliability: &Reliability) -> Input<Time> {
     reliability.restart.as_ref().map_or_else(
         || assumed("restart", seconds(600.0), "MegaScale (arXiv:2402.15627)"),
@@ -516,6 +572,7 @@ fn restart(reliability: &Reliability) -> Input<Time> {
     )
 }
 
+/// A time in seconds.
 fn seconds(value: f64) -> Time {
     Time::new::<time::second>(value)
 }
@@ -547,6 +604,8 @@ struct Counted {
     ratio: f64,
     /// Parameters that are trained / those of the model as it is named.
     trained: f64,
+    /// Parameters of frozen models beside it / its own.
+    held: f64,
 }
 
 /// Counts the run: tokens or samples, epochs, and FLOPs per unit, causal and full.
@@ -659,10 +718,15 @@ fn work(
     let all: f64 = stages.iter().map(|stage| stage.tokens).sum();
     let spent: f64 = parts
         .iter()
-        .map(|(stage, passes)| stage.tokens / all * passes.per_token(AttentionCount::Causal))
+        .map(|(stage, passes)| {
+            // Writing is timed by the serving engine.
+            let learning = passes.per_token(AttentionCount::Causal) - passes.writing_per_token();
+            stage.tokens / all * learning
+        })
         .sum();
-    let ratio = spent / passes.plain_per_token();
-    Ok(Counted { work, model, ratio, trained })
+    let plain: f64 =
+        parts.iter().map(|(stage, passes)| stage.tokens / all * passes.plain_per_token()).sum();
+    Ok(Counted { work, ratio: spent / plain, trained, held: passes.held(), model })
 }
 
 /// FLOPs per unit, counted from every operator of the model.

@@ -204,6 +204,7 @@ pub(super) fn latency(histogram: &Histogram, member: &str) -> Figure {
 }
 
 impl TrainingForecast {
+    /// A part of the memory of the fullest device; absent where the layout is not known.
     pub(super) fn memory_of(
         &self,
         read: fn(&Memory<Traced<DeviceMemory>>) -> &Traced<DeviceMemory>,
@@ -211,6 +212,7 @@ impl TrainingForecast {
         self.memory.as_ref().map(|memory| read(memory).clone()).into()
     }
 
+    /// The best start; `None` where it is not asked for or unknown.
     pub(super) fn start(&self) -> Option<&BestStart> {
         self.best_start.as_ref()?.as_ref().ok()
     }
@@ -227,16 +229,19 @@ impl TrainingForecast {
 }
 
 impl InferenceForecast {
+    /// A number of the first year's packing; absent where devices are sold singly.
     pub(super) fn packed<Q: Measure>(&self, read: fn(&Packing) -> &Traced<Q>) -> Figure {
         self.years.first().and_then(|it| it.packing.as_ref()).map(read).into()
     }
 
+    /// A price per token; absent for a service without tokens.
     pub(super) fn priced(&self, read: fn(&Prices) -> &Value<Per<Money, Tokens>>) -> Figure {
         self.tokens.as_ref().map(|it| read(&it.money)).into()
     }
 }
 
 impl Ownership {
+    /// A figure of the comparison with a rent; unknown where there is none.
     pub(super) fn compared<Q: Measure>(&self, read: fn(&RentOrBuy) -> &Traced<Q>) -> Figure {
         self.rent_or_buy.as_ref().map(|it| read(it).clone()).map_err(Clone::clone).into()
     }

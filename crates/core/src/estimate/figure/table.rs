@@ -74,7 +74,7 @@ figures! {
         MemoryCapacity: "memory_gb.capacity" "GB/device" "  there" => |it| it.memory_of(|it| &it.capacity);
     }
     Service in [Serving] {
-        Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" => |it| (&it.latency.ttft).into();
+        Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" => |it| it.first_token().into();
         Tpot: "tpot_ms.mean" "ms/token" "mean time per output token" => |it| (&it.latency.tpot).into();
         E2e: "e2e_ms.mean" "ms" per "request" "mean time of a request" => |it| (&it.latency.e2e).into();
         ReplicaDevices: "replica.devices" "devices" "devices of a replica" => |it| (&it.replica_devices).into();

@@ -90,6 +90,7 @@ pub(super) fn named(config: &Config, model_type: Option<&str>) -> Result<Named> 
     Ok(it)
 }
 
+/// The text of a value; `None` for other kinds.
 fn text(value: &Value) -> Option<&str> {
     match value {
         Value::Text(text) => Some(text),
@@ -97,6 +98,7 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
+/// True if a family covers the model type.
 fn is_known(model_type: &str) -> bool {
     known_types().any(|known| known == model_type)
 }

@@ -91,10 +91,12 @@ struct Group {
 }
 
 impl Group {
+    /// Bits of a stored weight.
     fn bits(&self) -> f64 {
         self.bits + if self.size > 0.0 { self.beside / self.size } else { 0.0 }
     }
 
+    /// The scheme in words.
     fn words(&self) -> String {
         let groups =
             if self.size > 1.0 { format!(" in groups of {}", self.size) } else { String::new() };
@@ -253,8 +255,8 @@ enum Kept {
     None,
 }
 
-/// Whether a pattern of a configuration means a layer: its words are parts of the layer's name, in
-/// their order; `re:` introduces an expression, of which the plain words count.
+/// Decides if a pattern of a configuration means a layer: its words are parts of the layer's name,
+/// in their order; `re:` introduces an expression, of which the plain words count.
 fn kept(pattern: &str, name: &str) -> Kept {
     let pattern =
         pattern.trim_start_matches("re:").trim_start_matches('^').replace(['\\', '$'], "");

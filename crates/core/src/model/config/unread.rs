@@ -14,7 +14,8 @@ pub(super) struct Keys<'t> {
 }
 
 impl<'t> Keys<'t> {
-    /// The keys of a chain of templates and of one model type in it.
+    /// The keys of a configuration that its family does not read, with the nearest ones that it
+    /// does.
     pub(super) fn of(chain: &[&'t Template], model_type: &str) -> Self {
         let mut keys = Self { read: BTreeSet::new(), ignored: BTreeSet::new() };
         for template in chain {
@@ -160,12 +161,14 @@ impl Unread {
         }
     }
 
+    /// The model type in backticks, for messages.
     fn of_type(&self) -> String {
         format!("`{}`", self.model_type)
     }
 }
 
 impl Key {
+    /// The key in backticks, for messages.
     fn quoted(&self) -> String {
         format!("`{}`", self.name)
     }

@@ -247,6 +247,9 @@ pub(super) const OPERATORS: &[(&str, &[&str])] = {
 /// Attributes of a scope or a repetition.
 const SCOPE: &[&str] =
     &["name", "as", "role", "weights", "count", "experts", "top_k", "trained", "part"];
+/// Settings of `model`: another model as a part of this one.
+const MODEL: &[&str] =
+    &["name", "config", "type", "class", "count", "role", "part", "with", "leaves"];
 /// Words that arrange layers.
 const ARRANGING: &[&str] =
     &["repeat", "scope", "then", "use", "fork", "add", "residual", "concat", "let", "model"];
@@ -291,8 +294,10 @@ pub(super) fn parse_list(json: &Json, depth: usize) -> Result<Vec<Node>> {
 }
 
 /// Reads one entry: a word alone, or a section with one word and the settings that go with it.
+///
+/// # Errors
+/// As [`parse_list`].
 fn parse(json: &Json, depth: usize) -> Result<Node> {
-    let empty = Map::new();
     let map = match json {
         Json::Object(map) => map,
         Json::String(word) => {
@@ -306,90 +311,129 @@ fn parse(json: &Json, depth: usize) -> Result<Node> {
         }
     };
     let condition = map.get("if").map(Expression::from_json).transpose()?;
-    let list = |key: &str| parse_list(map.get(key).unwrap_or(&Json::Null), depth + 1);
-    let paths = |json: &Json| match json {
-        Json::Array(items) => items.iter().map(|item| parse_list(item, depth + 1)).collect(),
-        _ => Err(Error::input("paths are a list of layer lists")),
-    };
-    let mut words = map
-        .keys()
-        .map(String::as_str)
-        .filter(|key| ARRANGING.contains(key) || OPERATORS.iter().any(|(name, _)| name == key));
-    let word = words.next().ok_or_else(|| {
-        let unknown = map.keys().map(String::as_str).find(|key| *key != "if").unwrap_or("");
-        operator(unknown).err().unwrap_or_else(|| Error::input("an empty layer"))
-    })?;
-    let rest = |extra: &[&str]| -> Map<String, Json> {
-        let own = |key: &str| key == word || key == "if" || extra.contains(&key);
-        map.iter().filter(|(key, _)| !own(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
-    };
-    let nothing_else = |extra: &[&str]| match rest(extra).keys().next() {
-        None => Ok(()),
-        Some(key) => Err(Error::input(format!("`{key}` does not go with `{word}`"))),
-    };
-    let value = &map[word];
-    let name = |value: &Json| match value {
-        Json::String(name) => Ok::<Arc<str>, Error>(Arc::from(name.as_str())),
-        _ => Err(Error::input(format!("`{word}` takes a name"))),
-    };
-    let settings = |value: &Json, known: &[&str]| match value {
-        Json::Object(map) => Knobs::parse(word, map, known),
-        Json::Null => Knobs::parse(word, &empty, known),
-        _ => Err(Error::input(format!("`{word}` takes settings such as {{out: 10}}"))),
-    };
-    let kind = match word {
-        "repeat" => {
-            let knobs = Knobs::parse(word, &rest(&["layers"]), SCOPE)?;
-            Kind::Repeat(Expression::from_json(value)?, knobs, list("layers")?)
-        }
-        "scope" => {
-            let mut attributes = rest(&["layers"]);
-            attributes.insert("name".into(), Json::String(name(value)?.to_string()));
-            Kind::Scope(Knobs::parse(word, &attributes, SCOPE)?, list("layers")?)
-        }
-        "then" => {
-            nothing_else(&["else"])?;
-            if condition.is_none() {
-                return Err(Error::input("`then` without `if`"));
-            }
-            Kind::Choose(list("then")?, list("else")?)
-        }
-        "use" => {
-            nothing_else(&["with"])?;
-            let with = map.get("with").unwrap_or(&Json::Null);
-            Kind::Use(name(value)?, settings(with, &[])?)
-        }
-        "fork" | "add" | "concat" => {
-            nothing_else(&[])?;
-            let join = match word {
-                "fork" => Join::Fork,
-                "add" => Join::Add,
-                _ => Join::Concat,
-            };
-            Kind::Paths(join, paths(value)?)
-        }
-        "residual" => {
-            nothing_else(&[])?;
-            Kind::Paths(Join::Add, vec![parse_list(value, depth + 1)?, Vec::new()])
-        }
-        "let" => {
-            nothing_else(&[])?;
-            Kind::Let(settings(value, &[])?)
-        }
-        "model" => {
-            nothing_else(&[])?;
-            Kind::Model(settings(
-                value,
-                &["name", "config", "type", "class", "count", "role", "part", "with", "leaves"],
-            )?)
-        }
-        _ => {
-            nothing_else(&[])?;
-            let (name, known) = operator(word)?;
-            Kind::Operator(name, settings(value, known)?)
-        }
-    };
+    let kind = Entry::new(map, depth)?.kind()?;
+    if condition.is_none() && matches!(kind, Kind::Choose(..)) {
+        return Err(Error::input("`then` without `if`"));
+    }
     Ok(Node { condition, kind })
+}
+
+/// An entry that is a section: its word, the value of the word, and the keys beside it.
+struct Entry<'a> {
+    map: &'a Map<String, Json>,
+    word: &'a str,
+    depth: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// Finds the word of a section.
+    ///
+    /// # Errors
+    /// If no key is a word, with the nearest ones.
+    fn new(map: &'a Map<String, Json>, depth: usize) -> Result<Self> {
+        let is_word =
+            |key: &&str| ARRANGING.contains(key) || OPERATORS.iter().any(|(name, _)| name == key);
+        let word = map.keys().map(String::as_str).find(is_word).ok_or_else(|| {
+            let unknown = map.keys().map(String::as_str).find(|key| *key != "if").unwrap_or("");
+            operator(unknown).err().unwrap_or_else(|| Error::input("an empty layer"))
+        })?;
+        Ok(Self { map, word, depth })
+    }
+
+    /// The kind of the entry.
+    ///
+    /// # Errors
+    /// If its value or its other keys do not go with its word.
+    fn kind(&self) -> Result<Kind> {
+        let value = &self.map[self.word];
+        Ok(match self.word {
+            "repeat" => {
+                let knobs = Knobs::parse(self.word, &self.rest(&["layers"]), SCOPE)?;
+                Kind::Repeat(Expression::from_json(value)?, knobs, self.list("layers")?)
+            }
+            "scope" => {
+                let mut attributes = self.rest(&["layers"]);
+                attributes.insert("name".into(), Json::String(self.name(value)?.to_string()));
+                Kind::Scope(Knobs::parse(self.word, &attributes, SCOPE)?, self.list("layers")?)
+            }
+            "then" => {
+                self.nothing_but(&["else"])?;
+                Kind::Choose(self.list("then")?, self.list("else")?)
+            }
+            "use" => {
+                self.nothing_but(&["with"])?;
+                let with = self.map.get("with").unwrap_or(&Json::Null);
+                Kind::Use(self.name(value)?, self.settings(with, &[])?)
+            }
+            word => {
+                self.nothing_but(&[])?;
+                match word {
+                    "fork" => Kind::Paths(Join::Fork, self.paths(value)?),
+                    "add" => Kind::Paths(Join::Add, self.paths(value)?),
+                    "concat" => Kind::Paths(Join::Concat, self.paths(value)?),
+                    "residual" => Kind::Paths(Join::Add, vec![self.layers(value)?, Vec::new()]),
+                    "let" => Kind::Let(self.settings(value, &[])?),
+                    "model" => Kind::Model(self.settings(value, MODEL)?),
+                    _ => {
+                        let (name, known) = operator(word)?;
+                        Kind::Operator(name, self.settings(value, known)?)
+                    }
+                }
+            }
+        })
+    }
+
+    /// The keys beside the word, the condition and the `extra` ones.
+    fn rest(&self, extra: &[&str]) -> Map<String, Json> {
+        let own = |key: &str| key == self.word || key == "if" || extra.contains(&key);
+        self.map.iter().filter(|(key, _)| !own(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    /// Refuses keys beside the word, the condition and the `extra` ones.
+    fn nothing_but(&self, extra: &[&str]) -> Result<()> {
+        match self.rest(extra).keys().next() {
+            None => Ok(()),
+            Some(key) => Err(Error::input(format!("`{key}` does not go with `{}`", self.word))),
+        }
+    }
+
+    /// A layer list below this entry.
+    fn layers(&self, json: &Json) -> Result<Vec<Node>> {
+        parse_list(json, self.depth + 1)
+    }
+
+    /// The layer list of a key; empty without the key.
+    fn list(&self, key: &str) -> Result<Vec<Node>> {
+        self.layers(self.map.get(key).unwrap_or(&Json::Null))
+    }
+
+    /// A list of layer lists.
+    fn paths(&self, json: &Json) -> Result<Vec<Vec<Node>>> {
+        match json {
+            Json::Array(items) => items.iter().map(|item| self.layers(item)).collect(),
+            _ => Err(Error::input("paths are a list of layer lists")),
+        }
+    }
+
+    /// A value that is a name.
+    fn name(&self, value: &Json) -> Result<Arc<str>> {
+        match value {
+            Json::String(name) => Ok(name.as_str().into()),
+            _ => Err(Error::input(format!("`{}` takes a name", self.word))),
+        }
+    }
+
+    /// A value that is settings, of which only the `known` ones may occur.
+    fn settings(&self, value: &Json, known: &[&str]) -> Result<Knobs> {
+        match value {
+            Json::Object(map) => Knobs::parse(self.word, map, known),
+            Json::Null => Knobs::parse(self.word, &Map::new(), known),
+            _ => {
+                let message = format!("`{}` takes settings such as {{out: 10}}", self.word);
+                Err(Error::input(message))
+            }
+        }
+    }
 }
 
 /// The operator of a word and its settings, or an error with the nearest words.

@@ -23,7 +23,7 @@ pub struct Fleet {
 /// redundancy, of so many devices each.
 ///
 /// # Errors
-/// Where the highest rate is zero or a count leaves the range of whole numbers.
+/// If the highest rate is zero or a count leaves the range of whole numbers.
 pub fn fleet(
     peak: RequestRate,
     highest: RequestRate,

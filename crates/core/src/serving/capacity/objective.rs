@@ -81,6 +81,7 @@ pub(super) struct Check {
 }
 
 impl Check {
+    /// True if the measured latency keeps the bound with a margin of so many standard errors.
     pub(super) fn holds(&self, margin: f64) -> bool {
         self.measured + margin * self.error <= self.slo.bound.value
     }
@@ -137,14 +138,15 @@ impl Objective {
         Self { classes: self.classes.clone(), slos }
     }
 
+    /// Every SLO beside its latency: the mean over the runs, and its standard error. A run without
+    /// a request that has the latency (a rare class, answers of one token) does not count.
     pub(super) fn checks(&self, reports: &[Report]) -> Vec<Check> {
         let all: Vec<_> = reports.iter().map(Report::all).collect();
-        let n = all.len() as f64;
         let check = |slo: &Slo| {
             let measured: Vec<f64> = reports
                 .iter()
                 .zip(&all)
-                .map(|(report, all)| {
+                .filter_map(|(report, all)| {
                     let class = match slo.class {
                         None => all,
                         Some(class) => &report.classes[usize::from(class)],
@@ -154,14 +156,34 @@ impl Objective {
                         Limit::Tpot => &class.tpot,
                         _ => &class.e2e,
                     };
-                    histogram.quantile(slo.percentile).unwrap_or(0.0)
+                    histogram.quantile(slo.percentile)
                 })
                 .collect();
-            let mean = measured.iter().sum::<f64>() / n;
-            let spread = measured.iter().map(|it| (it - mean).powi(2)).sum::<f64>();
-            let error = if n > 1.0 { (spread / (n - 1.0) / n).sqrt() } else { 0.0 };
-            Check { slo: *slo, measured: mean, error }
+            let (measured, error) = mean(&measured);
+            Check { slo: *slo, measured, error }
         };
         self.slos.iter().map(check).collect()
+    }
+}
+
+/// The mean of some values and its standard error, sqrt(sum (x - mean)^2 / (n (n - 1))); both are 0
+/// of no value, the error of a single one too.
+fn mean(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n.max(1.0);
+    let spread = values.iter().map(|it| (it - mean).powi(2)).sum::<f64>();
+    let error = if n > 1.0 { (spread / (n - 1.0) / n).sqrt() } else { 0.0 };
+    (mean, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_mean_is_that_of_its_values() {
+        let (value, error) = mean(&[1.0, 2.0, 3.0]);
+        assert!((value - 2.0).abs() < 1e-12 && (error - (1.0 / 3.0_f64).sqrt()).abs() < 1e-12);
+        assert_eq!([mean(&[4.0]), mean(&[])], [(4.0, 0.0), (0.0, 0.0)]);
     }
 }

@@ -81,7 +81,7 @@ pub fn at_rate<S: Server>(
 /// done.
 ///
 /// # Errors
-/// Where a single request on an idle replica breaks the objective: which bound forbids it; and
+/// If a single request on an idle replica breaks the objective: which bound forbids it; and
 /// where no request can be answered at all.
 pub fn highest_rate<S: Server>(
     server: &S,

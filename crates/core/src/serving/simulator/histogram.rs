@@ -83,6 +83,7 @@ fn bucket(value: f64) -> usize {
     top.saturating_sub(LOWEST << BITS).min(last) as usize
 }
 
+/// The geometric mean of the edges of a bucket, which stands for the values in it.
 fn middle(bucket: usize) -> f64 {
     let edge = |b: u64| f64::from_bits((b + (u64::from(LOWEST) << BITS)) << (52 - BITS));
     let b = bucket as u64;

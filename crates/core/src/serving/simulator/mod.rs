@@ -240,6 +240,7 @@ impl<S: StepTime> Simulation<'_, S> {
         collector.report(|span| (pool.utilisation(span), None))
     }
 
+    /// The collector of the statistics that this simulation keeps.
     fn collector(&self) -> Collector {
         Collector::new(&self.slo, self.api_server, self.warm_up, self.records)
     }
@@ -293,6 +294,7 @@ impl<S: StepTime + Sync> Server for Simulation<'_, S> {
     }
 }
 
+/// The request of an arrival; a prompt and an answer have at least one token.
 fn request(id: u64, arrival: &Arrival) -> Request {
     Request {
         id,
@@ -341,6 +343,7 @@ struct TransferRun<'a, S> {
 }
 
 impl<'a, S: StepTime> TransferRun<'a, S> {
+    /// A KV transfer without prompts on the way.
     fn new(transfer: &KvTransfer<'a, S>) -> Self {
         Self {
             decode: Pool::new(&transfer.decode),
@@ -388,6 +391,7 @@ impl<'a, S: StepTime> TransferRun<'a, S> {
         waiting
     }
 
+    /// Lets every prompt end, arrive and be answered.
     fn drain(&mut self, prefill: &mut Pool<'a, S>, collector: &mut Collector) {
         let Self { handed, latency, per_token, .. } = self;
         prefill.drain(&mut |prompt: Finished| {

@@ -24,6 +24,7 @@ pub(crate) struct Pool<'a, S> {
 }
 
 impl<'a, S: StepTime> Pool<'a, S> {
+    /// A pool of idle replicas.
     pub(crate) fn new(fleet: &Fleet<'a, S>) -> Self {
         let seed = if let Router::Random(seed) = fleet.router { seed } else { 0 };
         let replica = |_| Replica::new(fleet.time, fleet.limits);
@@ -35,6 +36,7 @@ impl<'a, S: StepTime> Pool<'a, S> {
         }
     }
 
+    /// True if a replica can ever hold the job.
     pub(crate) fn can_hold(&self, job: &Job) -> bool {
         self.replicas[0].can_hold(job)
     }
@@ -78,6 +80,7 @@ impl<'a, S: StepTime> Pool<'a, S> {
         Some(replica.waiting())
     }
 
+    /// Runs every replica until it is idle.
     pub(crate) fn drain(&mut self, out: &mut impl FnMut(Finished)) {
         self.run_until(f64::INFINITY, out);
     }

@@ -214,6 +214,7 @@ struct Attention {
 }
 
 impl Attention {
+    /// The terms of a step time that grow with the context.
     fn of(time: &impl StepTime) -> Self {
         let (full, windowed) = time.pairs();
         Self {
@@ -256,6 +257,7 @@ pub(crate) struct Replica<'a, S> {
 }
 
 impl<'a, S: StepTime> Replica<'a, S> {
+    /// An idle replica at time zero.
     pub(crate) fn new(time: &'a S, limits: Limits) -> Self {
         Self {
             time,
@@ -308,6 +310,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.waiting.push_back(job);
     }
 
+    /// True if nothing runs or waits here.
     pub(crate) fn is_idle(&self) -> bool {
         self.running == 0 && self.waiting.is_empty()
     }
@@ -318,10 +321,12 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.running + self.waiting.len() as u32 + late
     }
 
+    /// The number of requests that wait for a place in the batch.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
+    /// Blocks of the KV cache in use.
     pub(crate) fn blocks_used(&self) -> u64 {
         self.limits.blocks - self.free
     }
@@ -526,6 +531,8 @@ impl<'a, S: StepTime> Replica<'a, S> {
         }
     }
 
+    /// Adds steps to the use of the replica: time, batch, and the mean of the blocks before and
+    /// after them.
     fn tally(&mut self, duration: f64, count: u64, decoding: u32, prefill: u32, used: u64) {
         let usage = &mut self.usage;
         let after = self.limits.blocks - self.free;
@@ -563,6 +570,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         }
     }
 
+    /// The residue of the step, modulo the block, at which a sequence needs its next block.
     fn residue(&self, context: u32, since: u64) -> usize {
         let block = u64::from(self.limits.block);
         ((u64::from(context) + block - since % block) % block) as usize
@@ -603,6 +611,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.free += self.own(&self.slots[slot].job.request, u64::from(tokens));
     }
 
+    /// Ends the sequence of a slot: its blocks are free, and its answer is told.
     fn retire(&mut self, slot: usize, out: &mut impl FnMut(Finished)) {
         let tokens = self.stop_decoding(slot);
         self.release(slot, tokens);

@@ -185,6 +185,7 @@ impl Collector {
         }
     }
 
+    /// Counts a request as it arrives. Those of the warm-up are counted, but not measured.
     pub(crate) fn arrive(&mut self, request: &Request) {
         if self.arrived == self.warm_up {
             self.warm = self.arrived - self.done - self.rejected;
@@ -206,10 +207,12 @@ impl Collector {
         self.backlog = backlog;
     }
 
+    /// Counts a request that no replica can hold.
     pub(crate) fn reject(&mut self) {
         self.rejected += 1;
     }
 
+    /// Records the latencies of an answer, unless its request belongs to the warm-up.
     pub(crate) fn record(&mut self, done: &Finished) {
         let Finished { request, scheduled, first_token, ended, preemptions } = *done;
         self.done += 1;

@@ -31,7 +31,7 @@ impl Lengths {
     /// sigma^2/2 - z sigma + ln(value / mean) = 0 and mu = ln(mean) - sigma^2/2.
     ///
     /// # Errors
-    /// Where no lognormal has that mean and that percentile.
+    /// If no lognormal has that mean and that percentile.
     pub fn lognormal(mean: f64, share: f64, value: f64, most: Option<u32>) -> Result<Self> {
         if !(mean >= 1.0 && value.is_finite() && mean.is_finite()) {
             return Err(Error::input(format!("a mean of {mean} tokens is not possible"))
@@ -98,6 +98,7 @@ impl Lengths {
         std::iter::repeat_with(move || (input.draw(&mut stream), output.draw(&mut stream)))
     }
 
+    /// A length from this distribution, at least one token.
     pub(crate) fn draw(&self, stream: &mut Stream) -> u32 {
         match self {
             Self::Fixed(tokens) => (*tokens).max(1),

@@ -63,7 +63,7 @@ impl Session {
     /// ```
     /// and the probability is 1 - e^(-T / think).
     fn found(&self, rate: f64, added: f64, answered: f64) -> f64 {
-        let tokens = (f64::from(self.turns) + 1.0) / 2.0 * (added + answered);
+        let tokens = f64::midpoint(f64::from(self.turns), 1.0) * (added + answered);
         let waiting = self.held / (rate * tokens).max(f64::MIN_POSITIVE) - self.answer.value;
         (waiting / self.think.value.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0)
     }

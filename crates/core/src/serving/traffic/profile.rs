@@ -39,7 +39,7 @@ impl Profile {
     /// at zero and brought back to mean 1. The peak is at 3 p.m.
     ///
     /// # Errors
-    /// Where the peak is below the mean.
+    /// If the peak is below the mean.
     pub fn daily(peak_to_mean: f64) -> Result<Self> {
         if !(1.0..=24.0).contains(&peak_to_mean) {
             return Err(Error::input(format!(

@@ -78,10 +78,12 @@ pub fn records(text: &str) -> impl Iterator<Item = Result<Record<'_>>> {
     })
 }
 
+/// Line ends of a text.
 fn newlines(text: &str) -> usize {
     text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
+/// The error of a line that is no JSON.
 fn no_json(line: usize, error: &serde_json::Error) -> Error {
     Error::input(format!("line {line} is no JSON object: {error}"))
 }

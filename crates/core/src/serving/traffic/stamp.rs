@@ -55,6 +55,7 @@ pub fn read(text: &str) -> Option<Stamp> {
     date.map(|date| Stamp::Date(seconds(date)))
 }
 
+/// Seconds since 1970 of a moment, with their fraction.
 fn seconds(date: chrono::DateTime<chrono::Utc>) -> f64 {
     date.timestamp() as f64 + f64::from(date.timestamp_subsec_nanos()) * 1e-9
 }

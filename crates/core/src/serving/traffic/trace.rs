@@ -57,7 +57,7 @@ pub struct Trace {
 
 /// When vLLM queued a request; its other stamps are of the same clock.
 const QUEUED: &str = "queued_ts";
-/// What a column of arrivals may be called, and its unit where the name or the format says it.
+/// Names of a column of arrivals, each with its unit where the name or the format says it.
 const TIME: &[(&str, Option<Unit>)] = &[
     (QUEUED, Some(stamp::SECONDS)),
     ("timestamp", None),
@@ -125,6 +125,7 @@ struct Rows {
 }
 
 impl Rows {
+    /// Adds a row of a line.
     fn push(&mut self, row: Row, line: usize) -> Result<()> {
         self.hashes += row.hashes.len();
         if self.all.len() == MOST_REQUESTS || self.hashes > MOST_HASHES {
@@ -143,7 +144,7 @@ fn pair(names: [&str; 2], number: &impl Fn(&str) -> Option<f64>) -> Option<[f64;
     Some([number(names[0])?, number(names[1])?])
 }
 
-/// What a row says of how long its answer took.
+/// The time that an answer took by its row.
 fn came(number: &impl Fn(&str) -> Option<f64>) -> Option<Came> {
     let taken =
         |(names, unit): &([&str; 2], f64)| Some(pair(*names, number)?.map(|taken| taken * unit));
@@ -302,10 +303,12 @@ impl Trace {
     }
 }
 
+/// True if the first character opens an object or an array.
 fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }
 
+/// The rows of a CSV with a header.
 fn csv(text: &str) -> Result<Rows> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| Error::input(format!("no header: {e}")))?.clone();
@@ -366,6 +369,7 @@ fn first(text: &str) -> Option<serde_json::Map<String, Value>> {
     }
 }
 
+/// The rows of JSON Lines or of a JSON array.
 fn json(text: &str) -> Result<Rows> {
     let mut rows = Rows::default();
     for record in records::records(text) {

@@ -17,7 +17,7 @@ use super::table::{Odd, Sum, Table};
 use super::{Expected, Measured};
 use sku::Machine;
 
-/// What a charge is for.
+/// The subject of a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Charged {
     Usage,

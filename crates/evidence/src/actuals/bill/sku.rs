@@ -1,4 +1,4 @@
-//! What a bill's row names: its currency, its unit of time, its machine.
+//! The names in a bill's row: its currency, its unit of time, its machine.
 
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
@@ -21,9 +21,9 @@ pub(super) enum Machine {
 /// A time as billed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Hours {
-    /// Of devices.
+    /// The hours are those of devices.
     OfDevices(f64),
-    /// Of whatever the charge is for.
+    /// The hours are those of whatever the charge is for.
     OfInstances(f64),
 }
 

@@ -104,13 +104,12 @@ impl<'a> Reader<'a> {
         (runs, skipped)
     }
 
+    /// The run of a row, without its figures.
+    ///
+    /// # Errors
+    /// If the row lacks a column that a simulation needs, or names what is not known.
     fn run(&mut self, row: &Row<'_>) -> Result<Run> {
-        let count = |column: &str| -> Result<Option<u32>> {
-            Ok(row.number(column)?.filter(|n| *n >= 1.0).map(|n| n as u32))
-        };
-        let need = |column: &str| -> Result<u32> {
-            count(column)?.ok_or_else(|| Error::input(format!("the row has no {column}")))
-        };
+        let (count, need) = (|column| count(row, column), |column| required(row, column));
         let config = needed(row, "config")?;
         let model = self.model;
         let served = self
@@ -146,14 +145,7 @@ impl<'a> Reader<'a> {
         } else {
             (None, (aggregated()?, 1))
         };
-        let load = match row.text("load") {
-            Some("closed") => Load::Closed(need("concurrency")?),
-            Some("offline") => Load::Offline,
-            Some("static") => Load::Static(need("concurrency").or_else(|_| need("average_batch"))?),
-            Some("max-seqs") => Load::Held(need("average_batch")?),
-            Some(other) => return Err(Error::input(format!("load {other} is not replayed"))),
-            None => return Err(Error::input("the row does not say how requests came")),
-        };
+        let load = load(row)?;
         // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients of
         // an engine that reads prompts first then stay in lockstep; those of others drift apart.
         let inferencex = row.text("source").is_some_and(|it| it.contains("aiconfigurator"));
@@ -247,6 +239,42 @@ fn pools(
     }
 }
 
+/// A whole number from 1 on; `None` where the cell is empty or below.
+///
+/// # Errors
+/// If the cell is no number.
+fn count(row: &Row<'_>, column: &str) -> Result<Option<u32>> {
+    Ok(row.number(column)?.filter(|n| *n >= 1.0).map(|n| n as u32))
+}
+
+/// A whole number from 1 on.
+///
+/// # Errors
+/// If the row has none.
+fn required(row: &Row<'_>, column: &str) -> Result<u32> {
+    count(row, column)?.ok_or_else(|| Error::input(format!("the row has no {column}")))
+}
+
+/// The way in which the requests of a row came.
+///
+/// # Errors
+/// If the row does not say, or the way is not simulated.
+fn load(row: &Row<'_>) -> Result<Load> {
+    let need = |column| required(row, column);
+    Ok(match row.text("load") {
+        Some("closed") => Load::Closed(need("concurrency")?),
+        Some("offline") => Load::Offline,
+        Some("static") => Load::Static(need("concurrency").or_else(|_| need("average_batch"))?),
+        Some("max-seqs") => Load::Held(need("average_batch")?),
+        Some(other) => return Err(Error::input(format!("load {other} is not replayed"))),
+        None => return Err(Error::input("the row does not say how requests came")),
+    })
+}
+
+/// The published figure of a row.
+///
+/// # Errors
+/// If the figure is unknown, or its value is not above zero.
 fn published(row: &Row<'_>) -> Result<Published> {
     Ok(Published {
         id: row.id(),
@@ -258,10 +286,18 @@ fn published(row: &Row<'_>) -> Result<Published> {
     })
 }
 
+/// The text of a column.
+///
+/// # Errors
+/// If the cell is empty.
 fn needed<'a>(row: &Row<'a>, column: &str) -> Result<&'a str> {
     row.text(column).ok_or_else(|| Error::input(format!("the row has no {column}")))
 }
 
+/// The format of the weights that a row states.
+///
+/// # Errors
+/// If the format is not one that an engine's constants are known for.
 fn weights(row: &Row<'_>, config: &str) -> Result<Weights> {
     let precision = row.text("precision").or_else(|| row.text("precision_gemm"));
     let weights = match precision.unwrap_or("bf16") {

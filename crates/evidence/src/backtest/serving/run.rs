@@ -100,6 +100,7 @@ impl Outcome<'_> {
         tdp.map(|tdp| tdp.value * devices * share)
     }
 
+    /// Joules per output token: power / tokens per second.
     fn joules_per_token(&self) -> Option<f64> {
         self.watts().map(|watts| watts / self.tokens_per_s)
     }
@@ -149,10 +150,12 @@ figures! {
     "gpu_power_w_total": "power", |it| it.watts();
 }
 
+/// Seconds in milliseconds.
 fn ms(seconds: Option<f64>) -> Option<f64> {
     seconds.map(|seconds| seconds * 1e3)
 }
 
+/// A quantile of a latency in milliseconds.
 fn at(histogram: &Histogram, quantile: f64) -> Option<f64> {
     ms(histogram.quantile(quantile))
 }
@@ -196,6 +199,7 @@ impl Run {
         }
     }
 
+    /// The group of the run by a key.
     pub(super) fn group(&self, by: &str) -> Option<&str> {
         self.groups.iter().find(|(name, _)| *name == by).map(|(_, group)| group.as_str())
     }
@@ -374,6 +378,7 @@ fn in_flight(simulation: &Simulation<'_, Roofline>, clients: u32, requests: &[Ar
     at_gap(long.exp())
 }
 
+/// The time of the API server for a request, in seconds: a constant and a part per prompt token.
 fn api_server(constants: &Constants, input: u32) -> f64 {
     constants.api_server + constants.api_server_token * f64::from(input)
 }

@@ -83,7 +83,7 @@ impl Builder<'_> {
         Ok(input)
     }
 
-    /// What bounds a length that nobody stated.
+    /// The bound of a length that nobody stated.
     fn bound(&mut self, length: u64) -> Result<String> {
         let most = self.name("max_sequence")?.and_then(|value| value.whole());
         Ok(match most {

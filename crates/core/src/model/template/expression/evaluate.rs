@@ -1,5 +1,6 @@
 //! The value of an expression's tree.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -171,6 +172,9 @@ fn arithmetic(operation: Operation, left: &Value, right: &Value) -> Result<Value
 }
 
 /// The value of a function call.
+///
+/// # Errors
+/// If there are too many values or too few, or they are of a kind that the function does not take.
 fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
     let needs = |count: usize| {
         let names = Function::ALL.iter().find(|(_, known)| *known as u8 == function as u8);
@@ -181,66 +185,24 @@ fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
             Err(wrong(format!("`{name}` takes {count} values, not {}", arguments.len())))
         }
     };
-    let number = |value: &Value| {
-        value.number().ok_or_else(|| wrong(format!("{value} is {}, not a number", value.kind())))
-    };
-    let whole = |number: f64| {
-        if number.abs() < 9.0e18 { Value::Int(number as i64) } else { Value::Float(number) }
-    };
-    let items = |values: &[Value]| -> Vec<Value> {
-        match values {
-            [Value::List(list)] => list.to_vec(),
-            _ => values.to_vec(),
-        }
-    };
     match function {
-        Function::Min | Function::Max => {
-            let wants = if matches!(function, Function::Min) {
-                std::cmp::Ordering::Less
-            } else {
-                std::cmp::Ordering::Greater
-            };
-            let mut best: Option<Value> = None;
-            for value in items(arguments) {
-                let better = match &best {
-                    Some(best) => number(&value)?.total_cmp(&number(best)?) == wants,
-                    None => number(&value).map(|_| true)?,
-                };
-                if better {
-                    best = Some(value);
-                }
-            }
-            best.ok_or_else(|| wrong("the least or greatest of nothing".to_owned()))
-        }
+        Function::Min => extreme(items(arguments), Ordering::Less),
+        Function::Max => extreme(items(arguments), Ordering::Greater),
         Function::Sum => items(arguments)
             .iter()
             .try_fold(Value::Int(0), |sum, value| arithmetic(Operation::Add, &sum, value)),
         Function::Count => {
             needs(2)?;
-            let found =
-                items(&arguments[..1]).iter().filter(|item| item.same(&arguments[1])).count();
+            let found = items(&arguments[..1]).iter().filter(|it| it.same(&arguments[1])).count();
             Ok(Value::count(found as u64))
         }
         Function::First => {
             needs(2)?;
-            let most = arguments[1].whole().and_then(|most| usize::try_from(most).ok());
-            match (&arguments[0], most) {
-                (Value::List(list), Some(most)) => {
-                    Ok(Value::List(list.iter().take(most).cloned().collect()))
-                }
-                (list, _) => Err(wrong(format!("the first of {}", list.kind()))),
-            }
+            first(&arguments[0], &arguments[1])
         }
         Function::Multiple => {
-            // The multiple of `step` that is nearest to `x`, at least `step`, at most 10 % below x.
-            // MobileNets and EfficientNets round channels in this way.
             needs(2)?;
-            let (x, step) = (number(&arguments[0])?, number(&arguments[1])?);
-            if step <= 0.0 {
-                return Err(wrong("multiples of nothing".to_owned()));
-            }
-            let nearest = ((x + step / 2.0) / step).floor().max(1.0) * step;
-            Ok(whole(if nearest < 0.9 * x { nearest + step } else { nearest }))
+            multiple(number(&arguments[0])?, number(&arguments[1])?)
         }
         Function::At => {
             // The entry of a list, or the one value that serves all entries.
@@ -252,42 +214,99 @@ fn call(function: Function, arguments: &[Value]) -> Result<Value, Failure> {
         }
         Function::Len => {
             needs(1)?;
-            match &arguments[0] {
-                Value::List(list) => Ok(Value::count(list.len() as u64)),
-                Value::Map(map) => Ok(Value::count(map.len() as u64)),
-                Value::Text(text) => Ok(Value::count(text.chars().count() as u64)),
-                Value::Int(_) | Value::Float(_) => Ok(Value::count(1)),
-                other => Err(wrong(format!("{} has no length", other.kind()))),
-            }
+            length(&arguments[0])
         }
         Function::StartsWith | Function::EndsWith => {
             needs(2)?;
-            match (&arguments[0], &arguments[1]) {
-                (Value::Text(text), Value::Text(part)) => {
-                    Ok(Value::Bool(if matches!(function, Function::StartsWith) {
-                        text.starts_with(&**part)
-                    } else {
-                        text.ends_with(&**part)
-                    }))
-                }
-                _ => Ok(Value::Bool(false)),
-            }
+            let (Value::Text(text), Value::Text(part)) = (&arguments[0], &arguments[1]) else {
+                return Ok(Value::Bool(false));
+            };
+            let starts = matches!(function, Function::StartsWith);
+            let holds = if starts { text.starts_with(&**part) } else { text.ends_with(&**part) };
+            Ok(Value::Bool(holds))
         }
         Function::Ceil | Function::Floor | Function::Round | Function::Abs | Function::Sqrt => {
             needs(1)?;
             let x = number(&arguments[0])?;
-            Ok(match function {
-                Function::Ceil => whole(x.ceil()),
-                Function::Floor => whole(x.floor()),
-                Function::Round => whole(x.round_ties_even()),
-                Function::Abs if arguments[0].whole().is_some() => arguments[0].clone(),
-                Function::Abs => Value::Float(x.abs()),
-                _ if x < 0.0 => return Err(wrong(format!("{x} has no square root"))),
-                _ => {
-                    let root = x.sqrt();
-                    if root.fract().abs() <= 0.0 { whole(root) } else { Value::Float(root) }
-                }
-            })
+            match function {
+                Function::Ceil => Ok(whole(x.ceil())),
+                Function::Floor => Ok(whole(x.floor())),
+                Function::Round => Ok(whole(x.round_ties_even())),
+                Function::Abs if arguments[0].whole().is_some() => Ok(arguments[0].clone()),
+                Function::Abs => Ok(Value::Float(x.abs())),
+                _ => root(x),
+            }
         }
     }
+}
+
+/// The number of a value.
+fn number(value: &Value) -> Result<f64, Failure> {
+    value.number().ok_or_else(|| wrong(format!("{value} is {}, not a number", value.kind())))
+}
+
+/// A whole number as such; one beyond 9e18 stays a real number.
+fn whole(number: f64) -> Value {
+    if number.abs() < 9.0e18 { Value::Int(number as i64) } else { Value::Float(number) }
+}
+
+/// The values that a function is over: those of its one list, or its arguments.
+fn items(values: &[Value]) -> Vec<Value> {
+    match values {
+        [Value::List(list)] => list.to_vec(),
+        _ => values.to_vec(),
+    }
+}
+
+/// The least or the greatest of some numbers, the first of equals.
+fn extreme(values: Vec<Value>, wanted: Ordering) -> Result<Value, Failure> {
+    let mut best: Option<(f64, Value)> = None;
+    for value in values {
+        let found = number(&value)?;
+        if best.as_ref().is_none_or(|(best, _)| found.total_cmp(best) == wanted) {
+            best = Some((found, value));
+        }
+    }
+    best.map(|(_, value)| value).ok_or_else(|| wrong("the least or greatest of nothing".to_owned()))
+}
+
+/// The first entries of a list, as many as `most` says.
+fn first(list: &Value, most: &Value) -> Result<Value, Failure> {
+    let most = most.whole().and_then(|most| usize::try_from(most).ok());
+    match (list, most) {
+        (Value::List(list), Some(most)) => {
+            Ok(Value::List(list.iter().take(most).cloned().collect()))
+        }
+        (list, _) => Err(wrong(format!("the first of {}", list.kind()))),
+    }
+}
+
+/// The multiple of `step` that is nearest to `x`, at least `step`, at most 10 % below x.
+/// Image networks for phones round their channels in this way.
+fn multiple(x: f64, step: f64) -> Result<Value, Failure> {
+    if step <= 0.0 {
+        return Err(wrong("multiples of nothing".to_owned()));
+    }
+    let nearest = ((x + step / 2.0) / step).floor().max(1.0) * step;
+    Ok(whole(if nearest < 0.9 * x { nearest + step } else { nearest }))
+}
+
+/// Entries of a list, keys of a section, letters of a text; a number is one entry.
+fn length(value: &Value) -> Result<Value, Failure> {
+    match value {
+        Value::List(list) => Ok(Value::count(list.len() as u64)),
+        Value::Map(map) => Ok(Value::count(map.len() as u64)),
+        Value::Text(text) => Ok(Value::count(text.chars().count() as u64)),
+        Value::Int(_) | Value::Float(_) => Ok(Value::count(1)),
+        other => Err(wrong(format!("{} has no length", other.kind()))),
+    }
+}
+
+/// The square root, a whole number where it is one.
+fn root(x: f64) -> Result<Value, Failure> {
+    if x < 0.0 {
+        return Err(wrong(format!("{x} has no square root")));
+    }
+    let root = x.sqrt();
+    Ok(if root.fract().abs() <= 0.0 { whole(root) } else { Value::Float(root) })
 }

@@ -1,0 +1,98 @@
+//! Rollouts: the answers that a model writes in each step, and the devices that it writes them on.
+
+use std::sync::Arc;
+
+use flopcast_core::catalog::Accelerator;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::rollout::Rollout;
+use flopcast_core::provenance::Input;
+use flopcast_core::quantity::Devices;
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::traffic::Lengths;
+use flopcast_core::training::plan::Prediction;
+
+use super::super::file::Training;
+use super::super::file::recipe::Rollout as File;
+
+/// Devices that learn: all but those that only write.
+///
+/// # Errors
+/// None would be left.
+pub(super) fn learners(
+    training: &Training,
+    devices: Option<&Input<Devices>>,
+) -> Result<Option<u64>> {
+    let Some(devices) = devices else { return Ok(None) };
+    let all = devices.value.value as u64;
+    let apart = training.rl.as_ref().and_then(|rl| rl.rollout.devices.as_ref());
+    let Some(apart) = apart.filter(|_| training.recipe.row().writes) else { return Ok(Some(all)) };
+    match all.checked_sub(apart.value).filter(|left| *left > 0 && apart.value > 0) {
+        Some(left) => Ok(Some(left)),
+        None => Err(Error::input(format!("of {all} devices, {} cannot only write", apart.value))
+            .at(Some(&apart.place))
+            .hint("at least one writes and at least one learns; leave it out to share all")),
+    }
+}
+
+/// The rollout of a recipe that writes.
+///
+/// # Errors
+/// An engine that is not known, lengths that no distribution has.
+pub(super) fn of(
+    training: &Training,
+    device: &Accelerator,
+    devices: Option<&Input<Devices>>,
+    asked: &Prediction,
+) -> Result<Option<Rollout>> {
+    let recipe = training.recipe.row();
+    let Some(devices) = devices.filter(|_| recipe.writes) else { return Ok(None) };
+    let usual = File::default();
+    let given = training.rl.as_ref().map_or(&usual, |rl| &rl.rollout);
+    let longest = asked.sequence.min(u64::from(u32::MAX)) as u32;
+    let prompt = given.prompt_tokens.as_ref().map(|it| it.spread.central().value as u32);
+    let prompt = prompt.unwrap_or(longest / 8).clamp(1, longest.saturating_sub(1).max(1));
+    let left = f64::from(longest.saturating_sub(prompt).max(1));
+    let (mean, answer) = match &given.answer_tokens {
+        None => (left / 2.0, spread((left / 2.0).max(1.0), 0.95 * left)?),
+        Some(lengths) => {
+            let mean = lengths.mean.spread.central().value;
+            let p95 = lengths.p95.as_ref().map_or(mean, |p95| p95.spread.central().value);
+            (mean, spread(mean, p95).map_err(|error| error.at(Some(&lengths.mean.place)))?)
+        }
+    };
+    let calibration = Calibration::shipped()?;
+    let engine = match &given.engine {
+        Some(name) => {
+            let found = calibration.engine(&name.value);
+            found.map_err(|error| error.at(Some(&name.place)))?.0.to_owned()
+        }
+        None => calibration.facts.engines.keys().next().cloned().unwrap_or_default(),
+    };
+    let batch = (asked.sequences * asked.sequence) as f64;
+    let answers = (batch / (f64::from(prompt) + mean)).round().max(1.0) as u64;
+    let apart = given.devices.as_ref().map(|devices| devices.value);
+    let group = given.group.as_ref().map(|group| group.value);
+    Ok(Some(Rollout {
+        model: Arc::clone(&asked.model),
+        accelerator: device.id.clone(),
+        engine,
+        precision: training.precision.value,
+        tensor: given.tensor.as_ref().map(|tensor| tensor.value.clamp(1, 1 << 16) as u32),
+        devices: apart.unwrap_or(devices.value.value as u64),
+        apart: apart.is_some(),
+        asynchronous: given.asynchronous && apart.is_some(),
+        answers,
+        group: group.unwrap_or(if recipe.critic { 1 } else { 8 }).clamp(1, 1 << 16) as u32,
+        prompt,
+        answer,
+        longest,
+    }))
+}
+
+/// Lengths of a mean and a 95th percentile; all alike where both are the same.
+fn spread(mean: f64, p95: f64) -> Result<Lengths> {
+    if p95 <= mean {
+        return Ok(Lengths::Fixed(mean.round().max(1.0) as u32));
+    }
+    Lengths::lognormal(mean, 0.95, p95, None)
+}
