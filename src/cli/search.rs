@@ -12,6 +12,7 @@ use flopcast_study::search::evolve::{Settings, search};
 use flopcast_study::search::plan::Plan;
 use flopcast_study::search::point::{Facts, Frame, Points};
 use flopcast_study::search::propose::propose;
+use flopcast_study::search::student::student;
 use serde_json::Value as Json;
 
 use super::input::{document as scenario_of, read_bytes};
@@ -26,7 +27,7 @@ const MAX_BYTES: u64 = 1 << 20;
 #[command(next_help_heading = "A space of architectures and compressions")]
 pub(super) struct Space {
     /// Search a space of architectures and compressions: a file with `model`, `knobs`,
-    /// `constraints`, `devices`, `limits`, `objectives`, `quality` (docs/search.md). With a
+    /// `constraints`, `devices`, `limits`, `objectives`, `quality`, `teacher` (docs/search.md). With a
     /// scenario, any figure of `estimate` is a limit or an objective.
     #[arg(long = "search", id = "search", value_name = "SPACE.yaml", conflicts_with_all = ["size", "shapes"])]
     space: Option<PathBuf>,
@@ -96,12 +97,15 @@ impl Space {
             Some(count) if !front.is_empty() => propose(&points, &tally, count as usize)?,
             _ => Vec::new(),
         };
+        let best = tally.front.first().filter(|_| plan.teacher.is_some());
+        let student = best.map(|(digits, _)| student(&points, digits)).transpose()?;
         let found = Found {
             points: &points,
             tally: &tally,
             front: &front,
             nearest: nearest.as_ref(),
             proposals: &proposals,
+            student: student.as_ref(),
         };
         if let Some(folder) = &self.out {
             let proposed = proposals.iter().map(|it| &it.facts);

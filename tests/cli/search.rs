@@ -140,6 +140,38 @@ fn a_scenario_lends_its_figures() {
     }
 }
 
+/// What the answer says of the student is what `estimate` says of its scenario.
+#[test]
+fn a_student_pays_after_some_queries() {
+    let folder = space(
+        "search-student",
+        "teacher: llama-3-8b\nknobs: {num_hidden_layers: [8, 12, 16]}\nlimits: {memory: 2.2 GB}\n",
+    );
+    let plan = folder.join("plan.yaml");
+    let text = "name: Student\nmodel: llama-3.2-1b\ndata: {tokens: 20B}\n\
+        training: {precision: bf16, sequence_length: 2048, hardware: {accelerator: h100-sxm, count: 16}, efficiency: {mfu: 0.4}}\n\
+        placement: {provider: aws, region: us-east-1, purchase: on-demand}\n\
+        inference: {precision: bf16, hardware: {accelerator: h100-sxm}, traffic: {requests: 20M/day, input_tokens: 500, output_tokens: 200}}\n";
+    fs::write(&plan, text).expect("a plan");
+    let plan = plan.display().to_string();
+    let path = folder.join("space.yaml").display().to_string();
+    let out = folder.join("out").display().to_string();
+    let answer = json(&["optimize", &plan, "--search", &path, "-o", &out, "--format", "json"]);
+    let student = &answer["student"];
+    assert_eq!(student["values"]["num_hidden_layers"], 12, "{answer:#}");
+    let forecast = json(&["estimate", &format!("{out}/front-01.yaml"), "--format", "json"]);
+    let cost = number(&forecast, "training.cost_usd.total");
+    close("cost", number(student, "distillation.cost_usd"), cost, 1e-9);
+    let own = number(&forecast, "inference.per_query.serving_usd");
+    close("query", number(student, "per_query_usd"), own, 1e-9);
+    // Llama 3 8B reads 20B tokens once: two FLOPs per weight, and attention beside.
+    let passes = number(student, "teacher_forward_flops") / (2.0 * 7.5e9 * 20e9);
+    assert!((1.0..1.2).contains(&passes), "{passes}");
+    let saved = number(student, "teacher_per_query_usd") - own;
+    assert!(saved > 0.0);
+    close("pays", number(student, "pays_after_queries"), cost / saved, 1e-9);
+}
+
 #[test]
 fn spaces_that_make_no_sense() {
     let cases: [(&str, &str, &[&str]); 16] = [

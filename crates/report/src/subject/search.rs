@@ -1,10 +1,12 @@
 //! The front of a search over architectures and compressions, and what it rests on.
 
 use flopcast_core::quantity::text::{count, number};
+use flopcast_core::quantity::{Measure as _, Money, show};
 use flopcast_study::search::evolve::Tally;
 use flopcast_study::search::figure::{Figure, Limit};
 use flopcast_study::search::point::{Facts, Points, Source};
 use flopcast_study::search::propose::Proposal;
+use flopcast_study::search::student::Student;
 use serde_json::{Map, Value, json};
 
 use super::scatter::{self, Plot, Point};
@@ -26,6 +28,8 @@ pub struct Found<'a> {
     pub nearest: Option<&'a Facts>,
     /// What to measure next.
     pub proposals: &'a [Proposal],
+    /// The student for the budget, where there is a teacher.
+    pub student: Option<&'a Student>,
 }
 
 impl Subject for Found<'_> {
@@ -43,6 +47,14 @@ impl Subject for Found<'_> {
                 doc.push(Block::Caption("The nearest point:".to_owned()));
                 doc.push(Block::Grid(self.grid([nearest].into_iter())));
             }
+        }
+        if let Some(student) = self.student {
+            doc.push(Block::Caption(format!(
+                "The student of {} for this budget: {}",
+                student.teacher,
+                self.labels(&student.facts).join(" ")
+            )));
+            doc.push(Block::Facts(facts_of(student)));
         }
         if !self.proposals.is_empty() {
             let caption = "Worth measuring next, by the hypervolume that each is expected to add:";
@@ -88,6 +100,17 @@ impl Subject for Found<'_> {
                 value["expected_gain"] = json!(it.gain);
                 value
             }).collect::<Vec<_>>(),
+            "student": self.student.map(|it| {
+                let mut value = self.value(&it.facts);
+                value["teacher"] = json!(it.teacher);
+                value["teacher_forward_flops"] = json!(it.passes.map(|it| it.stored()));
+                let run = it.run.iter().map(|(key, value)| ((*key).to_owned(), json!(value)));
+                value["distillation"] = Value::Object(run.collect());
+                value["per_query_usd"] = json!(it.query[0].map(|it| it.stored()));
+                value["teacher_per_query_usd"] = json!(it.query[1].map(|it| it.stored()));
+                value["pays_after_queries"] = json!(it.pays.map(|it| it.stored()));
+                value
+            }),
             "reasons": self.tally.reasons,
             "contradiction": contradiction,
         }))
@@ -335,6 +358,29 @@ impl Found<'_> {
         }
         value
     }
+}
+
+/// A student's distillation in lines.
+fn facts_of(student: &Student) -> Vec<(String, String)> {
+    let unknown = || "unknown".to_owned();
+    let usd =
+        |it: Option<Money>| it.map_or_else(unknown, |it| format!("{} USD", number(it.stored())));
+    let passes = student.passes.map_or_else(unknown, show);
+    let mut facts = vec![("teacher's forward passes".to_owned(), passes)];
+    for (key, value) in &student.run {
+        let value = value.map_or_else(unknown, number);
+        facts.push((format!("distillation, {}", key.replace('_', " ")), value));
+    }
+    let [own, teacher] = student.query;
+    facts.push(("a query to the student".to_owned(), usd(own)));
+    facts.push(("a query to the teacher".to_owned(), usd(teacher)));
+    let pays = match (student.pays, own.zip(teacher)) {
+        (Some(queries), _) => format!("{} queries", count(queries.stored())),
+        (None, Some(_)) => "never: a query to the student costs no less".to_owned(),
+        (None, None) => "unknown: the scenario has no service, or no price".to_owned(),
+    };
+    facts.push(("pays after".to_owned(), pays));
+    facts
 }
 
 /// A figure over its column.

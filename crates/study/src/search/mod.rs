@@ -6,7 +6,8 @@
 //! [`plan`] reads the file; [`architecture`] is the model whose keys vary; [`point`] forecasts a
 //! point by its [`figure`]s. [`evolve`] judges every point of a small space and breeds in a large
 //! one. [`quality`] says what a table of measured results tells of other points, by the process of
-//! [`gaussian`]; [`volume`] measures fronts, and [`propose`] names what to measure next.
+//! [`gaussian`]; [`volume`] measures fronts, and [`propose`] names what to measure next; [`student`]
+//! says what distilling into the best point takes.
 
 pub mod architecture;
 pub mod evolve;
@@ -16,4 +17,5 @@ pub mod plan;
 pub mod point;
 pub mod propose;
 pub mod quality;
+pub mod student;
 pub mod volume;

@@ -14,6 +14,7 @@
 //! limits: {flops: 9 GFLOP, latency: {l4: 2 ms}, training.cost_usd.total: 2000}
 //! objectives: [quality, latency@l4]
 //! quality: {table: results.csv, score: top1}
+//! teacher: llama-3-70b                  the scenario's run distils it
 //! ```
 
 use flopcast_core::diagnostic::{Error, Result};
@@ -56,6 +57,7 @@ struct File {
     #[serde(default)]
     objectives: Vec<Located<String>>,
     quality: Option<Quality>,
+    teacher: Option<String>,
 }
 
 /// Where quality comes from.
@@ -137,6 +139,8 @@ pub struct Plan {
     pub objectives: Vec<Objective>,
     /// Where quality comes from.
     pub quality: Option<Quality>,
+    /// The model that the points learn from.
+    pub teacher: Option<String>,
 }
 
 /// The values of a point: those of the knobs, then what is derived from them.
@@ -171,7 +175,11 @@ impl Plan {
         let mut objectives: Vec<_> =
             file.objectives.iter().map(objective).collect::<Result<_>>()?;
         if objectives.is_empty() {
-            let usual = if file.quality.is_some() { &["quality"][..] } else { &[] };
+            let usual = match (&file.quality, &file.teacher) {
+                (Some(_), _) => &["quality"][..],
+                (None, Some(_)) => &["max:parameters"],
+                (None, None) => &[],
+            };
             let cost = if file.devices.is_empty() {
                 "flops".to_owned()
             } else {
@@ -201,6 +209,7 @@ impl Plan {
             limits,
             objectives,
             quality: file.quality,
+            teacher: file.teacher,
         };
         plan.check(scenario)?;
         for (at, constraint) in plan.constraints.iter().enumerate() {
@@ -224,6 +233,10 @@ impl Plan {
                     "quality: {table: results.csv, score: top1}; flopcast invents no score",
                 ));
             }
+        }
+        if self.teacher.is_some() && !scenario {
+            return Err(Error::input("a teacher teaches in a scenario")
+                .hint("name one: flopcast optimize plan.yaml --search space.yaml"));
         }
         for (name, expression) in &self.derived {
             let base = name.split('.').next().unwrap_or_default();

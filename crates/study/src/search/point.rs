@@ -382,7 +382,53 @@ impl<'a> Points<'a> {
                 _ => {}
             }
         }
+        for (path, text) in self.distillation() {
+            put(path, &Json::from(text).to_string())?;
+        }
         Ok(document)
+    }
+
+    /// The keys that make the scenario's run one that learns from the teacher.
+    fn distillation(&self) -> Vec<(&'static str, &str)> {
+        let teacher = self.plan.teacher.as_deref();
+        let keys = |teacher| vec![("training.recipe", "distill"), ("training.teacher", teacher)];
+        teacher.map(keys).unwrap_or_default()
+    }
+
+    /// The forecast of a point that learns from nobody.
+    ///
+    /// # Errors
+    /// As [`Points::facts`].
+    pub(super) fn alone(&self, facts: &Facts) -> Result<Estimate> {
+        let frame = self.frame.as_ref().ok_or_else(|| Error::input("there is no scenario"))?;
+        let compress = self.compression(&facts.values);
+        let mut document = self.scenario(&frame.document, MODEL, &compress, &facts.values)?;
+        document.take("training.recipe");
+        document.take("training.teacher");
+        forecast(frame, document, &self.file(&facts.values))
+    }
+
+    /// The forecast of the scenario's service with the teacher as its model; none where there is
+    /// no service.
+    ///
+    /// # Errors
+    /// The teacher cannot be served there.
+    pub(super) fn taught(&self) -> Result<Option<Estimate>> {
+        let (Some(frame), Some(teacher)) = (&self.frame, &self.plan.teacher) else {
+            return Ok(None);
+        };
+        if frame.document.get("inference").is_none() {
+            return Ok(None);
+        }
+        let mut document = frame.document.clone();
+        for section in ["training", "compress"] {
+            document.take(section);
+        }
+        document.put(
+            "model",
+            document::parse("teacher", Json::from(teacher.as_str()).to_string().as_bytes())?,
+        )?;
+        forecast(frame, document, &Json::Null).map(Some).map_err(|error| error.within(teacher))
     }
 
     /// The quality of a point: none where nothing says it.
@@ -477,6 +523,11 @@ impl<'a> Points<'a> {
                 at = &mut at[key];
             }
             at.clone_from(value);
+        }
+        for (path, text) in self.distillation().into_iter().filter(|_| extends.is_some()) {
+            let (first, key) = path.split_once('.').unwrap_or((path, ""));
+            let at = sections.entry(first).or_insert_with(|| Json::Object(Map::new()));
+            at[key] = Json::from(text);
         }
         lines.extend(sections.iter().map(|(key, value)| format!("{key}: {value}")));
         (model, lines.join("\n") + "\n")
