@@ -145,7 +145,7 @@ fn a_scenario_lends_its_figures() {
 fn a_student_pays_after_some_queries() {
     let folder = space(
         "search-student",
-        "teacher: llama-3-8b\nknobs: {num_hidden_layers: [8, 12, 16]}\nlimits: {memory: 2.2 GB}\n",
+        "teacher: llama-3-8b\nknobs: {num_hidden_layers: [8, 12, 16]}\nlimits: {memory: 2.6 GB}\n",
     );
     let plan = folder.join("plan.yaml");
     let text = "name: Student\nmodel: llama-3.2-1b\ndata: {tokens: 20B}\n\
@@ -183,7 +183,11 @@ fn spaces_that_make_no_sense() {
             "model: vit-small-patch16-224\nknobs: {hiden_size: [384]}\n",
             &["no key `hiden_size`", "did you mean `hidden_size`"],
         ),
-        ("template", "model: resnet50\nknobs: {depth: [1]}\n", &["no key `depth`", "`depths`"]),
+        (
+            "template",
+            "model: resnet50\nknobs: {depth: [1, 2]}\n",
+            &["`depth` changes nothing", "`depths`"],
+        ),
         ("size", "model: {parameters: 7B}\nknobs: {layers: [1]}\n", &["no knobs to turn"]),
         (
             "contradiction",

@@ -169,8 +169,33 @@ impl<'a> Points<'a> {
             }
         }
         let mut points = Self { plan, source: None, sizes: plan.sizes(), devices, frame, figures };
+        points.turns()?;
         points.source = points.read_quality(files)?;
         Ok(points)
+    }
+
+    /// Refuses a knob of the model whose values all give the same layers.
+    fn turns(&self) -> Result<()> {
+        for (at, knob) in self.plan.knobs.iter().enumerate() {
+            if knob.turns != Turns::Model || knob.values.len() < 2 {
+                continue;
+            }
+            let layers = |value: usize| {
+                let mut digits = vec![0; self.sizes.len()];
+                digits[at] = value;
+                let values = self.plan.values(&digits).ok()?;
+                let model = build(&self.file(&values), &self.input(&values)).ok()?;
+                Some(format!("{:?}", model.layers))
+            };
+            let Some(first) = layers(0) else { continue };
+            if (1..knob.values.len()).all(|value| layers(value).as_ref() == Some(&first)) {
+                let name = self.plan.architecture.name();
+                let message = format!("turning `{}` changes nothing of {name}", knob.name);
+                let others = self.plan.architecture.known().filter(|it| *it != knob.name);
+                return Err(Error::input(message).suggest(&knob.name, others));
+            }
+        }
+        Ok(())
     }
 
     /// The figures that facts hold.
