@@ -30,7 +30,7 @@ pub(super) struct Space {
     /// `constraints`, `devices`, `limits`, `objectives`, `quality`, `teacher` (docs/search.md). With a
     /// scenario, any figure of `estimate` is a limit or an objective.
     #[arg(long = "search", id = "search", value_name = "SPACE.yaml", conflicts_with_all = ["size", "shapes"])]
-    space: Option<PathBuf>,
+    plan: Option<PathBuf>,
     /// Points judged at most; a larger space is searched by NSGA-II.
     #[arg(long, value_name = "N", default_value_t = 20_000, requires = "search", value_parser = clap::value_parser!(u64).range(16..=10_000_000))]
     evaluations: u64,
@@ -55,7 +55,7 @@ pub(super) struct Space {
 impl Space {
     /// The space that is asked about, if one is.
     pub(super) fn asked(&self) -> Option<&Path> {
-        self.space.as_deref()
+        self.plan.as_deref()
     }
 
     /// Searches the space, in a scenario where there is one.

@@ -1,7 +1,7 @@
 //! `optimize --search` and `model --advise`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::common::{close, flopcast, holds, json, number, refused, scratch, stdout};
 
@@ -38,7 +38,7 @@ fn space(name: &str, text: &str) -> PathBuf {
     folder
 }
 
-fn search(folder: &PathBuf) -> Vec<String> {
+fn search(folder: &Path) -> Vec<String> {
     let path = folder.join("space.yaml").display().to_string();
     vec!["optimize".to_owned(), "--search".to_owned(), path]
 }

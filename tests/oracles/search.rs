@@ -1,5 +1,5 @@
 //! What a table of half of the networks says of the other half: top-1 of timm's models on
-//! ImageNet, images per second on an RTX 4090.
+//! `ImageNet`, images per second on an RTX 4090.
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use flopcast_core::quantity::{Energy, Measure as _, Time};
+use flopcast_core::quantity::{Energy, Measure, Time};
 use flopcast_study::advice::{Action, Advice, Hot};
 use serde_json::{Value, json};
 
@@ -115,7 +115,7 @@ impl Advised<'_> {
 
     fn value(&self) -> Value {
         let advice = &self.advice;
-        let joules = |energy: Option<Energy>| energy.map(|it| it.stored());
+        let joules = |energy: Option<Energy>| energy.map(Measure::stored);
         json!({
             "schema": "flopcast.advice/1",
             "model": self.model,

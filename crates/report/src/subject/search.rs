@@ -1,7 +1,7 @@
 //! The front of a search over architectures and compressions, and what it rests on.
 
 use flopcast_core::quantity::text::{count, number};
-use flopcast_core::quantity::{Measure as _, Money, show};
+use flopcast_core::quantity::{Measure, Money, show};
 use flopcast_study::search::evolve::Tally;
 use flopcast_study::search::figure::{Figure, Limit};
 use flopcast_study::search::point::{Facts, Points, Source};
@@ -103,12 +103,12 @@ impl Subject for Found<'_> {
             "student": self.student.map(|it| {
                 let mut value = self.value(&it.facts);
                 value["teacher"] = json!(it.teacher);
-                value["teacher_forward_flops"] = json!(it.passes.map(|it| it.stored()));
+                value["teacher_forward_flops"] = json!(it.passes.map(Measure::stored));
                 let run = it.run.iter().map(|(key, value)| ((*key).to_owned(), json!(value)));
                 value["distillation"] = Value::Object(run.collect());
-                value["per_query_usd"] = json!(it.query[0].map(|it| it.stored()));
-                value["teacher_per_query_usd"] = json!(it.query[1].map(|it| it.stored()));
-                value["pays_after_queries"] = json!(it.pays.map(|it| it.stored()));
+                value["per_query_usd"] = json!(it.query[0].map(Measure::stored));
+                value["teacher_per_query_usd"] = json!(it.query[1].map(Measure::stored));
+                value["pays_after_queries"] = json!(it.pays.map(Measure::stored));
                 value
             }),
             "reasons": self.tally.reasons,
@@ -188,7 +188,14 @@ impl Found<'_> {
         let short = |name: String| name.replace("num_", "").replace("hidden_layers", "layers");
         let knobs =
             self.turned().iter().map(last).map(short).map(Column::words).collect::<Vec<_>>();
-        let figures = self.points.figures();
+        // What nobody asked for is left to programs.
+        let plan = self.points.plan;
+        let asked = |figure: &&Figure| {
+            let aimed = plan.objectives.iter().any(|it| it.figure == **figure);
+            let always = matches!(figure, Figure::Quality | Figure::Flops | Figure::Parameters);
+            always || aimed || plan.limits.iter().any(|it| it.figure == **figure)
+        };
+        let figures: Vec<&Figure> = self.points.figures().iter().filter(asked).collect();
         let heads = figures.iter().map(|figure| Column::numbers(heading(figure)));
         let mut grid = Grid::new(knobs.into_iter().chain(heads));
         for facts in facts {

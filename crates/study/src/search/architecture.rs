@@ -1,6 +1,8 @@
 //! A model file whose keys vary: the keys of its family's configuration, or the names of its
 //! template.
 
+use std::fmt::Write as _;
+
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::spec;
 use flopcast_core::model::template::{Template, bases, chain};
@@ -158,12 +160,14 @@ pub fn text(file: &Json, name: &str, comment: &str) -> String {
             // The name and the source are those of the model that it was.
             _ if key == "name" || key == "source" => {}
             Json::Object(section) => {
-                text.push_str(&format!("{key}:\n"));
+                let _ = writeln!(text, "{key}:");
                 for (key, value) in section {
-                    text.push_str(&format!("  {key}: {value}\n"));
+                    let _ = writeln!(text, "  {key}: {value}");
                 }
             }
-            plain => text.push_str(&format!("{key}: {plain}\n")),
+            plain => {
+                let _ = writeln!(text, "{key}: {plain}");
+            }
         }
     }
     text

@@ -111,9 +111,9 @@ pub fn search<P: Problem>(problem: &P, settings: Settings, progress: &dyn Fn(u64
                 .map(|number| digits(sizes, number))
                 .map(|digits| (problem.judge(&digits), digits))
                 .collect();
-            judged.into_iter().for_each(|(verdict, digits)| {
+            for (verdict, digits) in judged {
                 collector.add(digits, verdict);
-            });
+            }
             progress(end);
             start = end;
         }
@@ -125,7 +125,7 @@ pub fn search<P: Problem>(problem: &P, settings: Settings, progress: &dyn Fn(u64
         settings,
         collector,
         seen: BTreeSet::new(),
-        random: Stream::new(settings.seed, 0x5ea2c4),
+        random: Stream::new(settings.seed, 0x005e_a2c4),
     }
     .run(progress)
 }

@@ -369,15 +369,13 @@ mod tests {
     #[test]
     fn texts_are_told_apart_by_their_words() {
         assert_eq!(words("convnext_base.fb_in22k"), ["convnext", "base", "fb", "in", "22", "k"]);
-        let text: String = (0..24)
-            .map(|at| {
-                let (depth, int8) = (6 + at / 2, at % 2 == 1);
-                let format = if int8 { "int8" } else { "none" };
-                let score = 60.0 + 2.0 * f64::from(depth).ln() - if int8 { 1.5 } else { 0.0 };
-                format!("{depth},{format},{score}\n")
-            })
-            .collect();
-        let text = format!("depth,format,top1\n{text}");
+        let mut text = "depth,format,top1\n".to_owned();
+        for at in 0..24 {
+            let (depth, int8) = (6 + at / 2, at % 2 == 1);
+            let format = if int8 { "int8" } else { "none" };
+            let score = 60.0 + 2.0 * f64::from(depth).ln() - if int8 { 1.5 } else { 0.0 };
+            text.extend([depth.to_string(), format!(",{format},{score}\n")]);
+        }
         let surrogate = Surrogate::fit(Table::read("r.csv", &text, "top1", None).unwrap()).unwrap();
         let of =
             |format: &str| surrogate.predict(&["12".to_owned(), format.to_owned()]).unwrap().score;

@@ -31,11 +31,12 @@ fn slices(points: &mut [&[f64]], reference: &[f64]) -> f64 {
 
 /// A reference just beyond the worst point in every respect: by a tenth of the range, so that the
 /// ends of the front count.
-pub fn reference<'a>(points: impl Iterator<Item = &'a [f64]> + Clone) -> Vec<f64> {
-    let respects = points.clone().map(<[f64]>::len).max().unwrap_or_default();
+pub fn reference<'a>(points: impl Iterator<Item = &'a [f64]>) -> Vec<f64> {
+    let points: Vec<&[f64]> = points.collect();
+    let respects = points.iter().map(|point| point.len()).max().unwrap_or_default();
     (0..respects)
         .map(|at| {
-            let values = points.clone().map(|point| point[at]);
+            let values = points.iter().map(|point| point[at]);
             let low = values.clone().fold(f64::INFINITY, f64::min);
             let high = values.fold(f64::NEG_INFINITY, f64::max);
             let range = if high > low { high - low } else { high.abs().max(1.0) };
