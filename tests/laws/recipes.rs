@@ -45,8 +45,41 @@ fn reinforcement_learning_writes_asks_and_learns() {
     close("generation and reference", figure(&rl, FLOPS), plain * 5.0 / 3.0, 2e-3);
     let rules = format!("  recipe: rl\n  rl: {{reference: false, update_epochs: 2}}\n{mfu}");
     close("two updates", figure(&rules, FLOPS), plain * 7.0 / 3.0, 2e-3);
-    let auto = estimate("  recipe: rl\n  rl: {}\n", DATA).unwrap_err();
-    holds("auto", &auto.to_string(), &["efficiency"]);
+}
+
+/// What a recipe passes beside learning, in FLOPs of plain training (a third is one forward pass).
+#[test]
+fn recipes_of_post_training_pass_what_their_papers_say() {
+    let plain = figure("", FLOPS);
+    for (recipe, passes) in [
+        ("sft", 3.0),
+        ("reward", 3.0),
+        ("orpo", 3.0),
+        ("dpo", 4.0),
+        ("kto", 6.0),
+        // Generation, old probabilities; reference; model and critic learn, critic and reward are
+        // asked.
+        ("rlvr", 5.0),
+        ("grpo", 6.0),
+        ("ppo", 11.0),
+    ] {
+        let found = figure(&format!("  recipe: {recipe}\n"), FLOPS);
+        close(recipe, found, plain * passes / 3.0, 2e-3);
+    }
+}
+
+#[test]
+fn answers_take_the_time_that_the_engine_needs() {
+    let hours = |rl: &str| figure(&format!("  recipe: grpo\n  rl: {{rollout: {{{rl}}}}}\n"), HOURS);
+    let answers = |mean: u32| format!("prompt_tokens: 256, answer_tokens: {{mean: {mean}}}");
+    let learned = figure("  recipe: dpo\n", HOURS);
+    let short = hours(&answers(500));
+    assert!(short > 1.2 * learned, "writing takes time: {short} of {learned}");
+    let spread = hours("prompt_tokens: 256, answer_tokens: {mean: 500, p95: 2000}");
+    assert!(spread > short, "all wait for the longest answer: {spread} of {short}");
+    let apart = hours(&format!("{}, devices: 8", answers(500)));
+    let beside = hours(&format!("{}, devices: 8, asynchronous: true", answers(500)));
+    assert!(beside < apart, "who writes need not wait for who learns: {beside} of {apart}");
 }
 
 #[test]
@@ -84,6 +117,10 @@ fn stages_add_up() {
     let long = "  stages: [{tokens: 2B, sequence_length: 8192}]\n";
     let long = estimate(long, "").unwrap();
     close("FLOPs", number(&staged, FLOPS), number(&short, FLOPS) + number(&long, FLOPS), 1e-6);
+    // Each stage runs at its own pace.
+    let pace = |answer: &Value| number(answer, "training.tokens_per_second_per_device");
+    let apart = 1.0 / (0.8 / pace(&short) + 0.2 / pace(&long));
+    close("pace", pace(&staged), apart, 1e-6);
     close("6ND", number(&staged, "training.flops.six_nd"), 6.0 * 8.03e9 * 10e9, 0.01);
 }
 
@@ -95,6 +132,7 @@ fn recipes_that_lack_or_contradict() {
         ("idle", "  teacher: gpt2\n", DATA, ["`teacher` belongs", "distill"]),
         ("twice", "  stages: [{tokens: 1B}]\n", DATA, ["both say how much", "leave out"]),
         ("no-rl", "  recipe: rl\n", DATA, ["needs `rl", "recipe rl"]),
+        ("none-learns", "  recipe: grpo\n  rl: {rollout: {devices: 16}}\n", DATA, ["16", "learns"]),
     ] {
         let error = estimate(training, data).expect_err(name);
         holds(name, &error.to_string(), &parts);

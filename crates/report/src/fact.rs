@@ -54,6 +54,7 @@ const SIMULATED: Option<Section> = Some(Section::Simulated);
 
 facts! {
     LAYOUT "training.parallelism" "layout" TRAINING;
+    NETWORK "training.network" "network between nodes" TRAINING;
     SEQUENCES "training.sequences_per_step" "sequences per step" TRAINING;
     FITS "training.fits" "fits the memory" TRAINING;
     RUNNERS_UP "training.runners_up" "runners-up, by step time" TRAINING;

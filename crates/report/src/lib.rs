@@ -278,6 +278,14 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
     let mut say = |declared, value| facts.push(Fact { declared, value });
     let Candidate { layout, memory, .. } = predicted.candidate;
     say(fact::LAYOUT, json!(layout.to_string()));
+    if layout.devices() > 1 {
+        let network = &predicted.network;
+        let basis = match &network.leaf().how {
+            Expr::Leaf(basis) => format!(", {basis}"),
+            _ => String::new(),
+        };
+        say(fact::NETWORK, json!(format!("{}{basis}", show(network.value))));
+    }
     say(fact::SEQUENCES, json!(predicted.batch.sequences));
     say(fact::FITS, json!(memory.fits()));
     let others: Vec<String> = predicted

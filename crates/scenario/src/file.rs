@@ -17,8 +17,8 @@ use flopcast_core::diagnostic::{Place, Result};
 use flopcast_core::model::Spec;
 use flopcast_core::model::compress::Compression;
 use flopcast_core::quantity::{
-    DevicePower, DeviceTime, DeviceTokenRate, Devices, GridIntensity, Mfu, Precision, Pue, Samples,
-    Share, Time, Tokens, WaterIntensity, YearlyRate,
+    DeviceBandwidth, DevicePower, DeviceTime, DeviceTokenRate, Devices, GridIntensity, Mfu,
+    Precision, Pue, Samples, Share, Time, Tokens, WaterIntensity, YearlyRate,
 };
 use flopcast_core::training::parallelism::{Parallelism as Layout, Recompute, Zero};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -266,6 +266,9 @@ pub struct Hardware {
     pub power: Option<Given<DevicePower, Positive>>,
     /// Power of one device with its share of the host while it waits.
     pub idle: Option<Given<DevicePower>>,
+    /// Bandwidth of one device to other nodes, one direction: `50 GB/s/device` of a 400 Gbit/s card;
+    /// that of the catalog. Training only.
+    pub network: Option<Given<DeviceBandwidth, Positive>>,
 }
 
 /// The utilisation of the accelerators, in one of several measures.

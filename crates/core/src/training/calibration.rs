@@ -326,18 +326,22 @@ impl Calibration {
 
     /// A constant of a generation or of its nearest ancestor, and whether it is its own and tested.
     fn inherited(&self, generation: &str, what: &str) -> Result<(f64, bool)> {
+        self.of_line(generation, what).ok_or_else(|| {
+            Error::input(format!("no {what} efficiency is known of the generation `{generation}`"))
+                .suggest(generation, self.facts.generations.keys().map(String::as_str))
+        })
+    }
+
+    /// The same, where there is one.
+    fn of_line(&self, generation: &str, what: &str) -> Option<(f64, bool)> {
         let mut at = generation;
         for _ in 0..=self.facts.generations.len() {
             if let Some(constant) = self.constants.get(&format!("{at}.{what}")) {
-                return Ok((constant.value, at == generation && constant.tested));
+                return Some((constant.value, at == generation && constant.tested));
             }
-            match self.facts.generations.get(at).and_then(|g| g.inherits.as_deref()) {
-                Some(parent) => at = parent,
-                None => break,
-            }
+            at = self.facts.generations.get(at)?.inherits.as_deref()?;
         }
-        Err(Error::input(format!("no {what} efficiency is known of the generation `{generation}`"))
-            .suggest(generation, self.facts.generations.keys().map(String::as_str)))
+        None
     }
 
     /// The nearest that the fit has seen of an accelerator in a precision; `own` says whether the
@@ -400,7 +404,7 @@ impl Calibration {
     pub fn maturity(&self, software: &Software, generation: &str) -> f64 {
         let name = software.framework.and_then(|place| self.facts.software.get_index(place));
         let constant = name.and_then(|(name, _)| self.constants.get(&format!("{name}.maturity")));
-        let untuned = self.inherited(generation, "untuned").ok().filter(|_| !software.captured);
+        let untuned = self.of_line(generation, "untuned").filter(|_| !software.captured);
         constant.map_or(1.0, |constant| constant.value) * untuned.map_or(1.0, |(share, _)| share)
     }
 

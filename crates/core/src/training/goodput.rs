@@ -280,6 +280,28 @@ mod tests {
         }
     }
 
+    /// A run of minutes takes no checkpoint and loses little; one of weeks loses what published ones
+    /// did; a given goodput stands.
+    #[test]
+    fn what_a_run_loses_grows_with_its_length() {
+        use crate::provenance::Basis;
+        use crate::training::whole_run::{Calibration, Losses};
+        let calibration = Calibration::shipped().unwrap();
+        let basis = Basis::Derived { formula: String::new() };
+        let devices = Input::new("devices", devices(1024.0), basis);
+        let planned = Goodput::usual(devices, Losses::of_runs(&calibration).unwrap());
+        let goodput = |hours: f64| {
+            let productive = DeviceTime::from_stored(hours * 3600.0 * 1024.0);
+            of(&planned, &Traced::constant(productive)).unwrap().goodput.value().get()
+        };
+        let all = [0.05, 0.5, 24.0, 24.0 * 30.0].map(goodput);
+        assert!(all[0] < all[1], "the warm-up weighs on minutes: {all:?}");
+        assert!(all[1] > 0.9 && all[1] > all[2] && all[2] > all[3], "{all:?}");
+        assert!((0.6..0.75).contains(&all[3]), "{all:?}");
+        let width = |hours: f64| calibration.half_width(Time::new::<hour>(hours), 0.168);
+        assert!(width(1.0) < 1.05 * 0.168 && width(240.0) > 1.5 * 0.168);
+    }
+
     #[test]
     fn extremes_are_told() {
         let fragile = Reliability { restart: Time::new::<hour>(48.0), ..Reliability::default() };

@@ -65,26 +65,49 @@ pub fn plan(model: &Extents, wish: Wish, platform: &Platform) -> Result<Plan> {
         return Err(Error::input("a run needs at least one device and one sequence per step"));
     }
     let mut search = Search { best: Vec::new(), closest: None, tried: 0, too_large: 0 };
-    layouts(model, wish, platform, |layout| search.consider(model, layout, wish, platform));
+    for habit in [Habit::Usual, Habit::Waiting] {
+        layouts(model, wish, platform, habit, |it| search.consider(model, it, wish, platform));
+        if search.tried > 0 {
+            break;
+        }
+    }
     search.finish(model, wish)
 }
 
+/// Which layouts are worth trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    /// Those that keep all devices at work.
+    Usual,
+    /// Those too whose devices mostly wait, where a batch is small for its cluster: pipelines with
+    /// fewer micro-batches than stages, sequences over many devices.
+    Waiting,
+}
+
 /// Calls `with` every layout that is worth trying.
-fn layouts(model: &Extents, wish: Wish, platform: &Platform, mut with: impl FnMut(Parallelism)) {
+fn layouts(
+    model: &Extents,
+    wish: Wish,
+    platform: &Platform,
+    habit: Habit,
+    mut with: impl FnMut(Parallelism),
+) {
     let Wish { devices, batch, .. } = wish;
     let widest = (platform.domain as u64).min(16).min(model.heads);
     for tensor in divisors(devices).filter(|&t| t <= widest && model.heads.is_multiple_of(t)) {
         for pipeline in divisors(devices / tensor).filter(|&p| p <= model.layers) {
             let rest = devices / tensor / pipeline;
-            let longest = (batch.length / 4096).max(1);
+            let part = if habit == Habit::Usual { 4096 } else { 512 };
+            let longest = (batch.length / part).max(1);
             for context in divisors(rest).filter(|&c| c <= longest && c.is_power_of_two()) {
                 let data = rest / context;
-                if data > batch.sequences || !batch.sequences.is_multiple_of(data) {
+                // The last micro-batch may lack sequences of some copies.
+                if data > batch.sequences {
                     continue;
                 }
                 let one = Parallelism { tensor, pipeline, context, data, ..Parallelism::SINGLE };
                 for expert in expert_degrees(model, tensor * rest) {
-                    variants(model, Parallelism { expert, ..one }, wish, &mut with);
+                    variants(model, Parallelism { expert, ..one }, wish, habit, &mut with);
                 }
             }
         }
@@ -92,13 +115,20 @@ fn layouts(model: &Extents, wish: Wish, platform: &Platform, mut with: impl FnMu
 }
 
 /// Variants of a layout in everything but its degrees.
-fn variants(model: &Extents, layout: Parallelism, wish: Wish, with: &mut impl FnMut(Parallelism)) {
-    let local = wish.batch.sequences / layout.data;
+fn variants(
+    model: &Extents,
+    layout: Parallelism,
+    wish: Wish,
+    habit: Habit,
+    with: &mut impl FnMut(Parallelism),
+) {
+    let local = wish.batch.sequences.div_ceil(layout.data);
     let stage = model.layers.div_ceil(layout.pipeline);
     let interleaves = wish.interleave && layout.pipeline > 1 && stage > 1;
     for micro_batch in [1, 2, 4, 8, 16].into_iter().filter(|&b| local.is_multiple_of(b)) {
         // A pipeline with fewer micro-batches than stages mostly waits.
-        if layout.pipeline > 1 && local / micro_batch < layout.pipeline {
+        let waits = layout.pipeline > 1 && local / micro_batch < layout.pipeline;
+        if waits && habit == Habit::Usual {
             continue;
         }
         for zero in [Zero::Optimizer, Zero::Weights] {
@@ -186,10 +216,11 @@ impl Search {
     fn nothing_fits(&self, model: &Extents, wish: Wish) -> Error {
         let Some((layout, memory)) = &self.closest else {
             return Error::input(format!(
-                "no layout of {} devices divides {} sequences per step and {} layers",
-                wish.devices, wish.batch.sequences, model.layers
+                "no layout of {} devices has work for all of them: a step has {} sequences, the model \
+                 {} layers and {} heads",
+                wish.devices, wish.batch.sequences, model.layers, model.heads
             ))
-            .hint("a batch with more factors, or another number of devices");
+            .hint("a larger `global_batch`, or a number of devices with more factors");
         };
         let [needs, has] = [memory.reserved, memory.capacity].map(|m| m.stored() / 1e9);
         let factor = (needs / has).ceil() as u64;
@@ -251,6 +282,18 @@ mod tests {
         // NVIDIA's own recipe reaches 1118 tokens/s (see `step_time`).
         assert!(plan.best.step.throughput.stored() > 1000.0, "{:?}", plan.best);
         assert!(!plan.runners_up.is_empty() && plan.tried > plan.too_large);
+    }
+
+    /// A batch that shares unevenly leaves a remainder, one that is small for its cluster lets devices
+    /// wait: neither is an error.
+    #[test]
+    fn uneven_and_small_batches_have_a_layout() {
+        let even = plan(&llama3_70b(), wish(96, 384), &platform("h100-sxm")).unwrap().best;
+        let uneven = plan(&llama3_70b(), wish(96, 385), &platform("h100-sxm")).unwrap().best;
+        assert!(uneven.step.throughput < even.step.throughput * 1.01);
+        let waiting = plan(&llama3_70b(), wish(16_384, 256), &platform("h100-sxm")).unwrap().best;
+        assert_eq!(waiting.layout.devices(), 16_384);
+        assert!(waiting.step.throughput < even.step.throughput * 0.5);
     }
 
     #[test]

@@ -108,9 +108,9 @@ impl Parallelism {
         self.tensor * self.pipeline * self.context * self.data
     }
 
-    /// Micro-batches that each copy runs in one step.
+    /// Micro-batches that each copy runs in one step; the last may lack sequences.
     pub fn micro_batches(&self, batch: Batch) -> f64 {
-        batch.sequences as f64 / (self.data * self.micro_batch) as f64
+        batch.sequences.div_ceil(self.data * self.micro_batch) as f64
     }
 
     /// Checks the degrees against devices, layers, experts and batch.

@@ -12,8 +12,8 @@ use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
 use crate::provenance::{Input, inputs};
 use crate::quantity::{
-    DeviceFlopRate, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance, FlopPerSample,
-    FlopPerToken, Mfu, Precision, Samples, Share, Time, Tokens,
+    DeviceBandwidth, DeviceFlopRate, DeviceTime, DeviceTokenRate, Devices, DevicesPerInstance,
+    FlopPerSample, FlopPerToken, Mfu, Precision, Samples, Share, Time, Tokens,
 };
 
 /// The computation of a run, and its hardware.
@@ -140,6 +140,8 @@ pub struct Prediction {
     pub framework: Option<String>,
     /// Date of the software.
     pub software_epoch: NaiveDate,
+    /// Bandwidth of a device to other nodes.
+    pub network: Input<DeviceBandwidth>,
     /// Stages of other sequence lengths, each with its part of the tokens and its prediction; empty if
     /// all sequences are alike. This prediction is that of the longest.
     pub stages: Vec<(f64, Prediction)>,

@@ -11,7 +11,9 @@ use crate::catalog::Catalog;
 use crate::diagnostic::{Error, Result};
 use crate::model::{AttentionCount, Layer, Model, Operator, Role};
 use crate::provenance::{Basis, Input, Traced};
-use crate::quantity::{DeviceTokenRate, Devices, Distribution, Measure as _, Tokens};
+use crate::quantity::{
+    DeviceBandwidth, DeviceTokenRate, Devices, Distribution, Measure as _, Tokens,
+};
 use crate::training::layout::{Candidate, Wish, plan};
 use crate::training::plan::{Efficiency, Pace, Prediction, Writing};
 use crate::training::whole_run;
@@ -29,6 +31,8 @@ pub struct Predicted {
     pub tried: (usize, usize),
     /// Time for widening frozen narrow weights / time of the step.
     pub widening: f64,
+    /// Bandwidth of a device to other nodes.
+    pub network: Input<DeviceBandwidth>,
     /// Half-width of the 80 % interval of ln(measured / predicted).
     pub half_width: f64,
     /// The same of ln(elapsed / expected) of the whole run, the step's error included; none where
@@ -54,7 +58,8 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     }
     let calibration = Calibration::shipped()?;
     let format = Format::of(wanted.precision)?;
-    let hardware = Hardware::of(catalog, &wanted.accelerator, format)?;
+    let mut hardware = Hardware::of(catalog, &wanted.accelerator, format)?;
+    hardware.device.links.scale_out = wanted.network.value;
     let framework =
         wanted.framework.as_deref().map(|name| calibration.framework_named(name)).transpose()?;
     let year = decimal_year(wanted.software_epoch);
@@ -119,6 +124,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         runners_up,
         tried,
         widening,
+        network: wanted.network.clone(),
         half_width: model.widened(known.half_width(&calibration.intervals), &calibration.intervals),
         run_half_width: None,
         reasons: known.reasons(),

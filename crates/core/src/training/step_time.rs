@@ -494,10 +494,9 @@ impl<'a> Job<'a> {
 }
 
 /// Width of an expert / (that + a width): what kernels that pay for each routed token leave of it.
-/// They read and write both the inner and the outer width, so the narrower one counts most.
 fn part_of_width(model: &Extents, half: f64) -> f64 {
-    let inner = model.experts.map_or(f64::INFINITY, |experts| experts.ffn as f64);
-    1.0 / (1.0 + half * (1.0 / inner + 1.0 / model.hidden as f64))
+    let width = model.experts.map_or(f64::INFINITY, |experts| experts.ffn as f64);
+    1.0 / (1.0 + half / width)
 }
 
 /// (a⁴ + b⁴)^¼: the larger one, and a little more where both are alike.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use flopcast_core::catalog::Catalog;
+use flopcast_core::catalog::{Catalog, Links};
 use flopcast_core::diagnostic::{Error, Place, Placed, Result};
 use flopcast_core::model::adapt::lora;
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, spec};
@@ -86,6 +86,7 @@ pub fn verdict(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
         )
         .unwrap_or_default(),
         stages: Vec::new(),
+        network: given("network", Links::of(catalog.accelerator(named("accelerator")?)?).scale_out),
         model: Arc::new(plain),
     };
     let predicted = predict(&wanted, catalog);

@@ -165,13 +165,13 @@ impl Evidence for Case {
         familiarity(row, seen).half_width(&calibration.intervals)
     }
 
-    const APART: &'static [&'static str] = &["device_new", "generation_new", "size_new"];
+    const APART: &'static [&'static str] = &["device_new", "own_prior", "size_new"];
 
     fn apart(&self, kind: &str) -> Option<String> {
         let devices = self.layout.devices();
         match kind {
             "device_new" => Some(self.accelerator.clone()),
-            "generation_new" => Some(self.generation.clone()),
+            "own_prior" => Some(self.generation.clone()),
             _ if self.batch.length > 32_768 => Some("sequences over 32,768".to_owned()),
             _ if devices > 1024 => Some("over 1,024 devices".to_owned()),
             _ if self.extents.parameters > 300_000_000_000 => Some("over 300B".to_owned()),

@@ -150,7 +150,7 @@ impl Subject for Proof<Documented> {
         for (kind, folds) in &self.apart {
             let title = match *kind {
                 "device_new" => "A device that the fit has not seen",
-                "generation_new" => "A generation of devices that the fit has not seen",
+                "own_prior" => "A generation of devices known by microbenchmarks alone",
                 _ => "Sizes outside of those that the fit has seen",
             };
             let each = folds.iter().filter_map(|f| Some((f.name.clone(), Summary::of(&f.rows)?)));

@@ -15,6 +15,14 @@ use crate::traffic::Lengths;
 /// 2023, arXiv:2305.14314, sec. 3).
 const NF4_BYTES: f64 = 4.127 / 8.0;
 
+/// Tokens of a step of adapters, which learn from little at a time.
+const ADAPTED: f64 = 262_144.0;
+/// Tokens of a step that starts from a checkpoint: 128 sequences of 4,096 (Tulu 3,
+/// arXiv:2411.15124).
+const TUNED: f64 = 524_288.0;
+/// Tokens of a step that learns from its own answers: 1,024 of 2,048 (arXiv:2402.03300).
+const WRITING: f64 = 2_097_152.0;
+
 /// The properties in which a recipe differs from [`PLAIN`] training of all weights.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
@@ -31,6 +39,8 @@ pub(crate) struct Row {
     pub writes: bool,
     /// True if a critic of the same size learns beside the model.
     pub critic: bool,
+    /// Tokens of a step where nobody says; by the size of the model where it is none.
+    pub batch: Option<f64>,
     /// Times that the model learns from each token.
     pub learned: fn(&Training) -> f64,
     /// The models that each token passes forward only, beside learning.
@@ -67,6 +77,7 @@ const PLAIN: Row = Row {
     frozen_bytes: 2.0,
     writes: false,
     critic: false,
+    batch: Some(TUNED),
     learned: |_| 1.0,
     asked: |_| Vec::new(),
 };
@@ -140,15 +151,16 @@ macro_rules! recipes {
 recipes! {
     /// All weights, from scratch.
     #[default]
-    Pretrain = "pretrain" { card: "pre-training" }
+    Pretrain = "pretrain" { card: "pre-training", batch: None }
     /// All weights, from a checkpoint.
     Finetune = "finetune" {}
     /// Low-rank adapters beside frozen weights (Hu et al. 2021).
-    Lora = "lora" { adapters: true, section: Some(&LORA) }
+    Lora = "lora" { adapters: true, batch: Some(ADAPTED), section: Some(&LORA) }
     /// Low-rank adapters beside frozen weights in 4 bits (Dettmers et al. 2023).
-    Qlora = "qlora" { adapters: true, frozen_bytes: NF4_BYTES, section: Some(&LORA) }
+    Qlora = "qlora" { adapters: true, batch: Some(ADAPTED), frozen_bytes: NF4_BYTES, section: Some(&LORA) }
     /// All weights, trained to answer as a larger model does, whose forward pass is paid as well.
     Distill = "distill" {
+        batch: None,
         section: Some(&Section {
             key: "teacher",
             example: "`teacher: ...`",
@@ -170,6 +182,7 @@ recipes! {
             optional: false,
         }),
         writes: true,
+        batch: Some(WRITING),
         learned: update_epochs,
         asked: |training| {
             // Generating a token is one forward pass; then the model learns from it.
@@ -200,6 +213,7 @@ recipes! {
     Ppo = "ppo" {
         section: Some(&ANSWERS),
         writes: true,
+        batch: Some(WRITING),
         critic: true,
         learned: |training| 2.0 * update_epochs(training),
         asked: |training| {
@@ -212,6 +226,7 @@ recipes! {
     Grpo = "grpo" {
         section: Some(&ANSWERS),
         writes: true,
+        batch: Some(WRITING),
         learned: update_epochs,
         asked: |training| {
             WRITTEN.into_iter().chain(reference(training, true)).chain(reward(training)).collect()
@@ -221,6 +236,7 @@ recipes! {
     Rlvr = "rlvr" {
         section: Some(&ANSWERS),
         writes: true,
+        batch: Some(WRITING),
         learned: update_epochs,
         asked: |training| {
             WRITTEN.into_iter().chain(reference(training, false)).chain(reward(training)).collect()

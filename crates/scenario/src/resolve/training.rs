@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use flopcast_core::catalog::{Accelerator, Catalog};
+use flopcast_core::catalog::{Accelerator, Catalog, Links};
 use flopcast_core::diagnostic::{Error, Placed, Result};
 use flopcast_core::estimate::plan::{Card, Choice, Deadline, TrainingPlan};
 use flopcast_core::kernel;
@@ -21,8 +21,8 @@ use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
 use flopcast_core::quantity::{
-    Data as Bytes, Devices, Distribution, FlopPerSample, FlopPerToken, Measure, Mfu, Precision,
-    Share, Time, Tokens, show,
+    Data as Bytes, DeviceBandwidth, Devices, Distribution, FlopPerSample, FlopPerToken, Measure,
+    Mfu, Precision, Share, Time, Tokens, show,
 };
 use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::plan::{
@@ -156,7 +156,7 @@ pub(super) fn plan(
     let nowhere = super::super::file::Placement::default();
     let place = file.placement.as_ref().unwrap_or(&nowhere);
     let together = run.devices.as_ref().map_or(1.0, |d| d.value.value).max(1.0) as u64;
-    if run.devices.is_some() && efficiency.is_none() {
+    if run.devices.is_some() && efficiency.is_none() && training.hardware.network.is_none() {
         super::network(notes, device, together as f64);
     }
     let together = together.min(device.devices_per_node);
@@ -271,7 +271,7 @@ fn prediction(
     }
     let sequences = match &training.global_batch {
         None => {
-            let wanted = usual_tokens(recipe.adapters, model) / sequence as f64;
+            let wanted = recipe.batch.unwrap_or_else(|| usual_tokens(model)) / sequence as f64;
             usual_batch(wanted, devices)
         }
         Some(batch) => {
@@ -337,7 +337,22 @@ fn prediction(
             .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
             .unwrap_or(STATE_OF_THE_ART),
         stages: Vec::new(),
+        network: network(training, device),
     }))
+}
+
+/// The link of a device to other nodes: as given, or as the catalog has it.
+fn network(training: &Training, device: &Accelerator) -> Input<DeviceBandwidth> {
+    let name = "training.hardware.network";
+    let links = Links::of(device);
+    match (&training.hardware.network, &device.scale_out) {
+        (Some(given), _) => given.input(name),
+        (None, Some(fact)) => fact.input(name),
+        (None, None) => {
+            let why = "the catalog has none: a 100 Gbit/s card each, or in a pod the link within";
+            assumed(name, links.scale_out, why)
+        }
+    }
 }
 
 /// The prediction of each stage where their lengths differ: the longest decides the layout that is
@@ -383,11 +398,10 @@ fn beside(state: State, held: f64, training: &Training) -> State {
     }
 }
 
-/// Tokens of a step where nobody says: adapters learn from little at a time; pre-training from 1M
-/// below a billion parameters to 16M above a hundred (Llama 3 405B, arXiv:2407.21783).
-fn usual_tokens(adapters: bool, model: &Model) -> f64 {
+/// Tokens of a step of pre-training where nobody says: from 1M below a billion parameters to 16M
+/// above a hundred (Llama 3 405B, arXiv:2407.21783).
+fn usual_tokens(model: &Model) -> f64 {
     match model.parameters().total {
-        _ if adapters => 262_144.0,
         0..1_000_000_000 => 1e6,
         1_000_000_000..100_000_000_000 => 4e6,
         _ => 16e6,
