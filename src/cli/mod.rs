@@ -32,6 +32,7 @@ mod project;
 mod refresh;
 mod report;
 mod schema;
+mod search;
 mod shapes;
 mod sweep;
 mod validate;

@@ -12,9 +12,11 @@ use flopcast_core::model::roofline::Device;
 use flopcast_core::model::{AttentionCount, Decode, Input, Model, Spec, spec};
 use flopcast_core::quantity::text::count;
 use flopcast_core::quantity::{Flop, Measure, Precision, Time, show};
+use flopcast_report::subject::advice::Advised;
 use flopcast_report::subject::compression::Comparison;
-use flopcast_report::subject::model::{ModelReport, Models, Standing, show_flops};
+use flopcast_report::subject::model::{ModelReport, Models, Standing, input_words, show_flops};
 use flopcast_report::subject::scatter::{self, Plot, Point};
+use flopcast_study::advice;
 use flopcast_study::metric::{Metric, Score};
 use flopcast_study::pareto::front;
 
@@ -95,6 +97,13 @@ pub(super) struct Options {
     /// distillation=TEACHER; repeatable.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["metric", "layers"])]
     compress: Vec<String>,
+    /// Name the layers that take most time, bytes and energy on the accelerator of --on, and what each
+    /// compression of each group of layers would save there.
+    #[arg(long, requires = "on", conflicts_with_all = ["metric", "layers", "compress", "decode", "training"])]
+    advise: bool,
+    /// What compressions do to a score, as you measured it: a table with the columns compress,delta.
+    #[arg(long, value_name = "FILE.csv", requires = "advise")]
+    deltas: Option<PathBuf>,
     /// Compare models by a score: a table with the columns model,score, or `torchvision` for the
     /// accuracies that flopcast ships. Without SPEC, every model of the table.
     #[arg(long, value_name = "FILE.csv|torchvision")]
@@ -141,6 +150,9 @@ impl Options {
         let catalog = load::catalog(global)?;
         let precision = self.precision.as_deref().map_or(Ok(Precision::Bf16), precision)?;
         let on = self.on.as_deref().map(|name| catalog.accelerator(name)).transpose()?;
+        if let Some(on) = on.filter(|_| self.advise) {
+            return self.advised(global, on);
+        }
         if !self.compress.is_empty() {
             return self.compressed(global, precision, on);
         }
@@ -209,6 +221,28 @@ impl Options {
             training: self.training,
         };
         architecture::named(spec, &input, &self.bind, global)
+    }
+
+    /// What to do about each model on a device.
+    fn advised(&self, global: &Global, on: &Accelerator) -> Result<ExitCode> {
+        let said = self.precision.as_deref().map(precision).transpose()?;
+        let precision = said.map_or_else(|| advice::plain(on), Ok)?;
+        let deltas = match &self.deltas {
+            Some(path) => advice::deltas(&path.display().to_string(), &architecture::text(path)?)?,
+            None => Vec::new(),
+        };
+        let models: Vec<Model> =
+            self.specs.iter().map(|spec| self.read(spec, None, global)).collect::<Result<_>>()?;
+        let mut all = Vec::new();
+        for model in &models {
+            all.push(Advised {
+                model: &model.name,
+                input: input_words(model),
+                device: &on.id,
+                advice: advice::advise(model, on, precision, self.count(), &deltas)?,
+            });
+        }
+        global.print(&all)
     }
 
     /// Each model before and after compression.

@@ -27,6 +27,7 @@ use flopcast_study::{fleets, layouts, places};
 
 use super::input::document;
 use super::progress::Progress;
+use super::search::Space as Architectures;
 use super::shapes::Shapes;
 use super::{Global, capacity, load};
 
@@ -38,16 +39,19 @@ use super::{Global, capacity, load};
   flopcast optimize --size --flops 3.14e23 --served 1T
   flopcast optimize plan.yaml --size --max-cost 5M
   flopcast optimize plan.yaml --shapes accuracy.csv --max-flops 5G --max-params 30M
+  flopcast optimize --search space.yaml --propose 3 -o next
 
 The first two try every offer of the catalog with 8, 16, 32... devices. Of a service, every device is
 tried in its best layout, where it is cheapest: the fleets that keep its SLO within the limits. Leave efficiency and
 power out of the scenario: they are predicted for each device. --size asks scaling laws for
 the model and the data that a budget trains best; the budget is --flops, or what the
 scenario's cluster computes within the limits. --shapes weighs depth, width and the like
-by a table of accuracies that you measured: a scaling law sees size, not shape.")]
+by a table of accuracies that you measured: a scaling law sees size, not shape. --search
+varies any key of a model and of `compress` within constraints and limits, and predicts
+quality from your table.")]
 pub(super) struct Options {
     /// The scenario file.
-    #[arg(required_unless_present = "flops")]
+    #[arg(required_unless_present_any = ["flops", "search"])]
     file: Option<PathBuf>,
     /// Figure to minimise: cost, days, co2e, energy, devices, or a figure by its path.
     #[arg(long, value_name = "AIM", default_value = "cost")]
@@ -110,6 +114,8 @@ pub(super) struct Options {
     served: Option<String>,
     #[command(flatten)]
     shapes: Shapes,
+    #[command(flatten)]
+    space: Architectures,
 }
 
 /// Devices of a combination: doublings from a node's usual eight.
@@ -124,6 +130,9 @@ impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         if self.size {
             return self.sized(global);
+        }
+        if let Some(space) = self.space.asked() {
+            return self.space.run(space, self.file.as_deref(), global);
         }
         let Some(path) = &self.file else {
             return Err(Error::input("a scenario is needed").hint("flopcast optimize plan.yaml"));

@@ -18,6 +18,7 @@ mod hostile;
 mod lock;
 mod model;
 mod optimize;
+mod search;
 mod shapes;
 mod sweep;
 mod writers;

@@ -9,6 +9,7 @@ mod backtest;
 mod hf;
 mod onnx;
 mod replay;
+mod search;
 mod serving;
 mod vision;
 

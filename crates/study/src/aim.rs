@@ -61,6 +61,11 @@ impl Aim {
         self.figures.iter().any(|key| !estimate.read(key).is_absent())
     }
 
+    /// The unit of its value; none where no forecast has such a figure.
+    pub fn unit(&self) -> Option<&'static str> {
+        self.figures.first().map(|key| key.id.declared().unit)
+    }
+
     /// True if it goes by a short name.
     pub fn is_short(&self) -> bool {
         named().any(|(_, key, _)| key == self.key)

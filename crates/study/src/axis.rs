@@ -75,15 +75,8 @@ impl Axis {
         let (path, values) = text.split_once('=').ok_or_else(|| refuse("has no `=`"))?;
         let path = path.trim();
         let mut choices = Vec::new();
-        for part in split(values) {
-            let several = if part.starts_with(['{', '[', '"', '\'']) { None } else { range(part) };
-            let shown = match several {
-                Some(values) => values.map_err(|what| refuse(&what))?,
-                None => vec![part.to_owned()],
-            };
-            for shown in shown {
-                choices.push(Choice { sets: vec![Setting::new("--vary", path, &shown)?], shown });
-            }
+        for shown in self::values(values).map_err(|what| refuse(&what))? {
+            choices.push(Choice { sets: vec![Setting::new("--vary", path, &shown)?], shown });
         }
         if choices.is_empty() || path.is_empty() {
             return Err(refuse("names no value"));
@@ -98,6 +91,19 @@ impl Axis {
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.choices.iter().flat_map(|choice| &choice.sets).map(Setting::path)
     }
+}
+
+/// The values of `a,b,c`, `64..1024*2` or `10..50+20`, as texts.
+///
+/// # Errors
+/// What is wrong with a range, as the end of a sentence.
+pub(super) fn values(text: &str) -> Result<Vec<String>, String> {
+    let mut values = Vec::new();
+    for part in split(text) {
+        let several = if part.starts_with(['{', '[', '"', '\'']) { None } else { range(part) };
+        values.extend(several.unwrap_or_else(|| Ok(vec![part.to_owned()]))?);
+    }
+    Ok(values)
 }
 
 /// Splits at commas that are outside of brackets and quotes.

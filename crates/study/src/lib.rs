@@ -13,8 +13,11 @@
 //! | [`commitment`] | Which share of a fleet is worth a reservation? |
 //! | [`compare`], [`snapshot`] | What changed between two forecasts, and by which input? |
 //! | [`policy`], [`portfolio`] | Does a forecast keep its limits, and what do many cost together? |
+//! | [`search`] | Which architecture and compression, of a space, by measured quality within a budget? |
+//! | [`advice`] | Which layers take a device's time, and what would compressing them save? |
 //! | [`shapes`], [`sizing`], [`metric`] | Which model: by measured scores, or by scaling laws? |
 
+pub mod advice;
 pub mod aim;
 pub mod axis;
 pub mod capacity;
@@ -29,6 +32,7 @@ pub mod pareto;
 pub mod places;
 pub mod policy;
 pub mod portfolio;
+pub mod search;
 pub mod shapes;
 pub mod sizing;
 pub mod snapshot;

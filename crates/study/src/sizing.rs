@@ -147,6 +147,13 @@ impl Law {
         Some(self.size(parameters, law.tokens(parameters, target), served.stored()))
     }
 
+    /// The loss of a model of so many parameters trained on so many tokens, in nats per token; none
+    /// by a law of the optimum alone.
+    pub fn loss(&self, parameters: f64, tokens: Tokens) -> Option<f64> {
+        let Form::Loss(law) = self.form else { return None };
+        Some(law.at(parameters, tokens.stored()))
+    }
+
     /// A size with the loss that the law gives it.
     fn size(&self, parameters: f64, tokens: f64, served: f64) -> Size {
         Size {

@@ -104,6 +104,18 @@ impl Work {
         }
         work
     }
+
+    /// The same with other weights: products of `products` as many FLOPs, and bytes of weights
+    /// `weights` times as many.
+    #[must_use]
+    pub fn with_weights(mut self, products: f64, weights: f64) -> Self {
+        for part in self.parts.values_mut() {
+            part.forward *= products;
+            part.backward *= products;
+            part.weights *= weights;
+        }
+        self
+    }
 }
 
 /// The time of a network: linear in the samples of a batch.

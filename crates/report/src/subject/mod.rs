@@ -5,6 +5,7 @@
 
 pub mod accuracy;
 pub mod actuals;
+pub mod advice;
 pub mod backtest;
 pub mod capacity;
 pub mod catalog;
@@ -19,6 +20,7 @@ pub mod policy;
 pub mod portfolio;
 pub mod requests;
 pub mod scatter;
+pub mod search;
 pub mod shapes;
 pub mod sizing;
 pub mod sweep;

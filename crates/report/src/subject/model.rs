@@ -184,7 +184,7 @@ pub(super) fn group_name(role: Role, kind: &str) -> String {
 }
 
 /// The input in words: batch, sequence, images.
-pub(super) fn input_words(model: &Model) -> String {
+pub fn input_words(model: &Model) -> String {
     let input = &model.input;
     let mut parts = vec![format!("batch {}", input.batch)];
     parts.extend(input.sequence.map(|n| format!("sequence {n}")));

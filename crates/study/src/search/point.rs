@@ -1,0 +1,697 @@
+//! The points of a plan: each a model, a compression and a scenario, forecast and judged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flopcast_core::catalog::{Accelerator, Catalog};
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::Estimate;
+use flopcast_core::kernel::Device;
+use flopcast_core::kernel::calibration::Calibration;
+use flopcast_core::kernel::network::{Setup, Task, Work};
+use flopcast_core::model::compress::{Compressed, Compression, Form, Format};
+use flopcast_core::model::{AttentionCount, Input, Model, Spec};
+use flopcast_core::quantity::system::data::byte;
+use flopcast_core::quantity::text::{convert, parse};
+use flopcast_core::quantity::{Data, Measure as _, Precision, Time, Tokens};
+use flopcast_scenario::Files;
+use flopcast_scenario::document::{self, Node};
+use serde_json::{Map, Value as Json};
+
+use super::architecture::{build, text};
+use super::evolve::{Judged, Problem, Verdict};
+use super::figure::{Figure, Limit};
+use super::plan::{Plan, Turns, Values};
+use super::quality::{Predicted, Surrogate, Table};
+use crate::sizing::Law;
+use crate::space::Space;
+
+/// The path under which a scenario sees the model of a point.
+const MODEL: &str = "point.yaml";
+/// A rank or an excess that is not known because a limit has decided before.
+const FAR: f64 = 1e300;
+
+/// The scenario that the points are forecast in.
+pub struct Frame<'a> {
+    /// The scenario.
+    pub document: Node,
+    /// Devices, prices, regions.
+    pub catalog: &'a Catalog,
+    /// The files that it names.
+    pub files: &'a (dyn Files + Sync),
+}
+
+/// Where quality comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// The user's results, and what compressions add: the settings of each row and its delta.
+    Table(Box<Surrogate>, Option<Deltas>),
+    /// A scaling law and the tokens of training. It sees size, not shape.
+    Law(Law, Tokens),
+}
+
+/// What compressions add to the score, as somebody measured it.
+#[derive(Clone, Debug)]
+pub struct Deltas {
+    /// The knobs of its columns.
+    pub columns: Vec<String>,
+    rows: Vec<(Vec<String>, f64)>,
+}
+
+impl Deltas {
+    /// Reads a table of knobs of `compress` and a column `delta`.
+    ///
+    /// # Errors
+    /// No such column, no row, a delta that is no number.
+    pub fn read(name: &str, text: &str) -> Result<Self> {
+        let wrong = |message: String| {
+            Error::input(message).within(name).hint("a header `compress.quantization,delta`")
+        };
+        let mut reader =
+            csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|error| wrong(error.to_string()))?.clone();
+        let at = header.iter().position(|it| it == "delta");
+        let at = at.ok_or_else(|| wrong("there is no column `delta`".to_owned()))?;
+        let others = |record: &csv::StringRecord| -> Vec<String> {
+            let cells = record.iter().enumerate().filter(|(column, _)| *column != at);
+            cells.map(|(_, cell)| cell.to_owned()).collect()
+        };
+        let mut rows = Vec::new();
+        for (record, line) in reader.records().zip(2..) {
+            let record = record.map_err(|error| wrong(error.to_string()))?;
+            let delta = record[at].parse().ok().filter(|value: &f64| value.is_finite());
+            let message = || wrong(format!("line {line}: `{}` is no delta", &record[at]));
+            rows.push((others(&record), delta.ok_or_else(message)?));
+        }
+        if rows.is_empty() {
+            return Err(wrong("it holds no rows".to_owned()));
+        }
+        Ok(Self { columns: others(&header), rows })
+    }
+
+    /// What a compression adds; none where nobody measured it. Nothing adds nothing.
+    fn of(&self, values: &BTreeMap<&str, &str>) -> Option<f64> {
+        let asked: Vec<&str> = self
+            .columns
+            .iter()
+            .map(|it| values.get(it.as_str()).copied().unwrap_or("none"))
+            .collect();
+        if asked.iter().all(|it| *it == "none") {
+            return Some(0.0);
+        }
+        let row = self.rows.iter().find(|(cells, _)| cells.iter().eq(asked.iter()));
+        row.map(|(_, delta)| *delta)
+    }
+}
+
+/// A device that passes are timed on.
+struct Timed {
+    accelerator: Accelerator,
+    setup: Setup,
+}
+
+/// The points of a plan.
+pub struct Points<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Where quality comes from; none where the plan asks for none.
+    pub source: Option<Source>,
+    sizes: Vec<usize>,
+    devices: Vec<Timed>,
+    frame: Option<Frame<'a>>,
+    /// The figures of a point: objectives, limits, and what is always shown.
+    figures: Vec<Figure>,
+}
+
+/// A point with its figures.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The values of its knobs and what is derived.
+    pub values: Values,
+    /// Its figures, in the order of [`Points::figures`]; what was not needed any more is unknown.
+    pub figures: Vec<Option<f64>>,
+    /// Its quality, with its interval.
+    pub quality: Option<Predicted>,
+    /// Its forecast, where the scenario was asked.
+    pub estimate: Option<Box<Estimate>>,
+}
+
+impl<'a> Points<'a> {
+    /// The points of a plan, in a scenario where there is one.
+    ///
+    /// # Errors
+    /// An unknown device, or one whose peak or bandwidth is unknown; a table that cannot be read;
+    /// a column of it that is no knob.
+    pub fn new(
+        plan: &'a Plan,
+        frame: Option<Frame<'a>>,
+        catalog: &Catalog,
+        files: &dyn Files,
+    ) -> Result<Self> {
+        let calibration = Calibration::shipped()?;
+        let timed = |name: &String| {
+            let accelerator = catalog.accelerator(name)?;
+            let precision = accelerator.products(plan.precision)?;
+            let device = Device::of(accelerator, precision)?;
+            let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
+            Ok(Timed { accelerator: accelerator.clone(), setup })
+        };
+        let devices: Vec<_> = plan.devices.iter().map(timed).collect::<Result<_>>()?;
+        let mut figures: Vec<Figure> = Vec::new();
+        let latencies = plan.devices.iter().cloned().enumerate();
+        let asked = plan.objectives.iter().map(|it| it.figure.clone());
+        let asked = asked.chain(plan.limits.iter().map(|it| it.figure.clone()));
+        let shown = [Figure::Flops, Figure::Parameters, Figure::Memory].into_iter();
+        let shown = shown.chain(latencies.map(|(at, name)| Figure::Latency(at, name)));
+        for figure in asked.chain(plan.quality.iter().map(|_| Figure::Quality)).chain(shown) {
+            if !figures.contains(&figure) {
+                figures.push(figure);
+            }
+        }
+        let mut points = Self { plan, source: None, sizes: plan.sizes(), devices, frame, figures };
+        points.turns()?;
+        points.source = points.read_quality(files)?;
+        Ok(points)
+    }
+
+    /// Refuses a knob of the model whose values all give the same layers.
+    fn turns(&self) -> Result<()> {
+        for (at, knob) in self.plan.knobs.iter().enumerate() {
+            if knob.turns != Turns::Model || knob.values.len() < 2 {
+                continue;
+            }
+            let layers = |value: usize| {
+                let mut digits = vec![0; self.sizes.len()];
+                digits[at] = value;
+                let values = self.plan.values(&digits).ok()?;
+                let model = build(&self.file(&values), &self.input(&values)).ok()?;
+                Some(format!("{:?}", model.layers))
+            };
+            let Some(first) = layers(0) else { continue };
+            if (1..knob.values.len()).all(|value| layers(value).as_ref() == Some(&first)) {
+                let name = self.plan.architecture.name();
+                let message = format!("turning `{}` changes nothing of {name}", knob.name);
+                let others = self.plan.architecture.known().filter(|it| *it != knob.name);
+                return Err(Error::input(message).suggest(&knob.name, others));
+            }
+        }
+        Ok(())
+    }
+
+    /// The figures that facts hold.
+    pub fn figures(&self) -> &[Figure] {
+        &self.figures
+    }
+
+    fn read_quality(&self, files: &dyn Files) -> Result<Option<Source>> {
+        let Some(quality) = &self.plan.quality else { return Ok(None) };
+        if let Some(name) = &quality.law {
+            let laws = Law::shipped()?;
+            let known: Vec<String> = laws.iter().map(|law| law.id.clone()).collect();
+            let law = laws.into_iter().find(|law| law.id == *name).ok_or_else(|| {
+                Error::input(format!("there is no scaling law `{name}`"))
+                    .suggest(name, known.iter().map(String::as_str))
+                    .hint(known.join(", "))
+            })?;
+            let tokens = self.tokens(quality.tokens.as_ref())?;
+            if law.loss(1e9, tokens).is_none() {
+                return Err(Error::input(format!("{name} predicts no loss"))
+                    .hint("hoffmann-3 and besiroglu do"));
+            }
+            return Ok(Some(Source::Law(law, tokens)));
+        }
+        let name = quality.table.as_ref().ok_or_else(|| {
+            Error::input("`quality` names no table and no law")
+                .hint("quality: {table: results.csv, score: top1}, or {law: besiroglu}")
+        })?;
+        let text = utf8(name, files.read(name)?)?;
+        let table = Table::read(name, &text, quality.score().0, quality.columns.as_deref())?;
+        for column in &table.columns {
+            let knob = self.plan.knobs.iter().any(|knob| knob.name == *column);
+            let figure = ["flops", "parameters", "memory"].contains(&column.as_str());
+            if !knob && !figure {
+                let known = self.plan.knobs.iter().map(|knob| knob.name.as_str());
+                return Err(Error::input(format!("{name}: column `{column}` is no knob"))
+                    .suggest(column, known)
+                    .hint(
+                        "columns are knobs or flops, parameters, memory; `quality.columns` \
+                           names those that count",
+                    ));
+            }
+        }
+        let deltas =
+            quality.deltas.as_ref().map(|name| Deltas::read(name, &utf8(name, files.read(name)?)?));
+        Ok(Some(Source::Table(Box::new(Surrogate::fit(table)?), deltas.transpose()?)))
+    }
+
+    /// Tokens of training, as the file or the scenario says.
+    fn tokens(&self, said: Option<&Json>) -> Result<Tokens> {
+        let lacks = || {
+            Error::input("a scaling law needs the tokens of training")
+                .hint("quality: {law: besiroglu, tokens: 300B}")
+        };
+        let text = match said {
+            Some(Json::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => {
+                let document = self.frame.as_ref().map(|frame| &frame.document);
+                let node = document.and_then(|it| it.at("data.tokens")).ok_or_else(lacks)?;
+                match &node.value {
+                    document::Value::Text(text) => text.clone(),
+                    document::Value::Number(number) => number.to_string(),
+                    _ => return Err(lacks()),
+                }
+            }
+        };
+        parse(&text).map_err(|error| Error::input(error.to_string()))
+    }
+
+    /// The model file of a point.
+    pub fn file(&self, values: &Values) -> Json {
+        let of_model = |(name, _): &&(String, Json)| {
+            let knob = self.plan.knobs.iter().find(|knob| knob.name == *name);
+            knob.is_none_or(|knob| knob.turns == Turns::Model)
+        };
+        let sets = values.iter().filter(of_model).map(|(name, value)| (name.as_str(), value));
+        self.plan.architecture.with(sets)
+    }
+
+    /// The compression of a point, as `compress:` of a scenario; empty where there is none.
+    pub fn compression(&self, values: &Values) -> Map<String, Json> {
+        let mut compress: Map<String, Json> = Map::new();
+        for (name, value) in values {
+            let Some(path) = name.strip_prefix("compress.") else { continue };
+            let none = value.is_null() || value.as_str() == Some("none");
+            if none || value.as_f64() == Some(0.0) {
+                continue;
+            }
+            let (key, group) = path.split_once('.').unwrap_or((path, ""));
+            let groups = compress.entry(key).or_insert_with(|| Json::Object(Map::new()));
+            groups[group] = value.clone();
+        }
+        compress
+    }
+
+    /// The input of a point.
+    fn input(&self, values: &Values) -> Input {
+        let said = |name: &str, usual: Option<u64>| {
+            let knob = self.plan.knobs.iter().any(|it| it.name == name && it.turns == Turns::Input);
+            let value = values.iter().find(|(known, _)| known == name && knob);
+            value.and_then(|(_, value)| value.as_u64()).or(usual)
+        };
+        Input {
+            image_size: said("image_size", self.plan.image_size),
+            sequence: said("sequence_length", self.plan.sequence),
+            ..Input::default()
+        }
+    }
+
+    /// A point with its figures. Limits on figures that are cheap to know decide first; `all` wants
+    /// the others all the same.
+    ///
+    /// # Errors
+    /// Why the point cannot be.
+    pub fn facts(&self, digits: &[usize], all: bool) -> Result<Facts> {
+        let values = self.plan.values(digits)?;
+        if let Some(constraint) = self.plan.broken(&values)? {
+            return Err(Error::input(format!("breaks `{}`", constraint.text())));
+        }
+        let file = self.file(&values);
+        let model = build(&file, &self.input(&values))?;
+        if let Some(unresolved) = model.unresolved.first() {
+            return Err(Error::input(format!("{} cannot be counted", unresolved.kind)));
+        }
+        let compress = self.compression(&values);
+        let compression = Compression::from_json(&Json::Object(compress.clone()))?;
+        let counted = Counted::new(model, self.plan.precision, &compression)?;
+        let mut figures: Vec<Option<f64>> = self
+            .figures
+            .iter()
+            .map(|figure| match figure {
+                Figure::Flops => Ok(Some(counted.flops)),
+                Figure::Parameters => Ok(Some(counted.parameters)),
+                Figure::Memory => Ok(Some(convert(counted.memory, "GB"))),
+                Figure::Latency(at, _) => {
+                    let time = counted.time(&self.devices[*at], self.plan.precision)?;
+                    Ok(Some(convert(time(self.plan.batch as f64).stored(), "ms")))
+                }
+                Figure::Quality | Figure::Forecast(_) => Ok(None),
+            })
+            .collect::<Result<_>>()?;
+        let mut facts = Facts { values, figures: Vec::new(), quality: None, estimate: None };
+        let known = |figure: &Figure, figures: &[Option<f64>]| {
+            figures[self.figures.iter().position(|it| it == figure)?]
+        };
+        facts.quality = self.quality(&facts.values, &counted);
+        let over = |limit: &Limit, figures: &[Option<f64>]| {
+            known(&limit.figure, figures).is_some_and(|value| limit.over(value) > 0.0)
+        };
+        let set = |of: &Figure, value: Option<f64>, figures: &mut Vec<Option<f64>>| {
+            if let Some(at) = self.figures.iter().position(|it| it == of) {
+                figures[at] = value;
+            }
+        };
+        set(&Figure::Quality, facts.quality.map(|it| it.score), &mut figures);
+        let decided = self.plan.limits.iter().any(|limit| over(limit, &figures));
+        let wanted = all || self.figures.iter().any(Figure::is_forecast);
+        if let Some(frame) = self.frame.as_ref().filter(|_| wanted && (all || !decided)) {
+            let estimate = self.forecast(frame, &file, &compress, &facts.values)?;
+            for (figure, value) in self.figures.iter().zip(&mut figures) {
+                if let Figure::Forecast(aim) = figure {
+                    *value = aim.value_in(&estimate);
+                }
+            }
+            facts.estimate = Some(Box::new(estimate));
+        }
+        facts.figures = figures;
+        Ok(facts)
+    }
+
+    /// The scenario's forecast with the model and the settings of a point.
+    fn forecast(
+        &self,
+        frame: &Frame<'_>,
+        file: &Json,
+        compress: &Map<String, Json>,
+        values: &Values,
+    ) -> Result<Estimate> {
+        let document = self.scenario(&frame.document, MODEL, compress, values)?;
+        forecast(frame, document, file)
+    }
+
+    /// A scenario with the model of a file and the settings of a point.
+    fn scenario(
+        &self,
+        document: &Node,
+        model: &str,
+        compress: &Map<String, Json>,
+        values: &Values,
+    ) -> Result<Node> {
+        let mut document = document.clone();
+        let mut put =
+            |path: &str, text: &str| document.put(path, document::parse(path, text.as_bytes())?);
+        put("model", &format!("{{file: {}}}", Json::from(model)))?;
+        if !compress.is_empty() {
+            put("compress", &Json::Object(compress.clone()).to_string())?;
+        }
+        for (name, value) in values {
+            let knob = self.plan.knobs.iter().find(|knob| knob.name == *name);
+            match knob.map(|knob| knob.turns) {
+                Some(Turns::Scenario) => {
+                    put(name.trim_start_matches("scenario."), &value.to_string())?;
+                }
+                Some(Turns::Input) if name == "image_size" => {
+                    put("data.image_size", &value.to_string())?;
+                }
+                Some(Turns::Input) => put("training.sequence_length", &value.to_string())?,
+                _ => {}
+            }
+        }
+        for (path, text) in self.distillation() {
+            put(path, &Json::from(text).to_string())?;
+        }
+        Ok(document)
+    }
+
+    /// The keys that make the scenario's run one that learns from the teacher.
+    fn distillation(&self) -> Vec<(&'static str, &str)> {
+        let teacher = self.plan.teacher.as_deref();
+        let keys = |teacher| vec![("training.recipe", "distill"), ("training.teacher", teacher)];
+        teacher.map(keys).unwrap_or_default()
+    }
+
+    /// The forecast of a point that learns from nobody.
+    ///
+    /// # Errors
+    /// As [`Points::facts`].
+    pub(super) fn alone(&self, facts: &Facts) -> Result<Estimate> {
+        let frame = self.frame.as_ref().ok_or_else(|| Error::input("there is no scenario"))?;
+        let compress = self.compression(&facts.values);
+        let mut document = self.scenario(&frame.document, MODEL, &compress, &facts.values)?;
+        document.take("training.recipe");
+        document.take("training.teacher");
+        forecast(frame, document, &self.file(&facts.values))
+    }
+
+    /// The forecast of the scenario's service with the teacher as its model; none where there is
+    /// no service.
+    ///
+    /// # Errors
+    /// The teacher cannot be served there.
+    pub(super) fn taught(&self) -> Result<Option<Estimate>> {
+        let (Some(frame), Some(teacher)) = (&self.frame, &self.plan.teacher) else {
+            return Ok(None);
+        };
+        if frame.document.get("inference").is_none() {
+            return Ok(None);
+        }
+        let mut document = frame.document.clone();
+        for section in ["training", "compress"] {
+            document.take(section);
+        }
+        document.put(
+            "model",
+            document::parse("teacher", Json::from(teacher.as_str()).to_string().as_bytes())?,
+        )?;
+        forecast(frame, document, &Json::Null).map(Some).map_err(|error| error.within(teacher))
+    }
+
+    /// The quality of a point: none where nothing says it.
+    fn quality(&self, values: &Values, counted: &Counted) -> Option<Predicted> {
+        match self.source.as_ref()? {
+            Source::Law(law, tokens) => {
+                // Pruning and quantization are no part of the law.
+                let plain = !counted.compressed;
+                let score = law.loss(counted.parameters, *tokens).filter(|_| plain)?;
+                Some(Predicted { score, half_width: f64::NAN })
+            }
+            Source::Table(surrogate, deltas) => {
+                let texts: Vec<(&str, String)> = values
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), self.shown(name, value)))
+                    .collect();
+                let of: BTreeMap<&str, &str> =
+                    texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+                let columns = &surrogate.table.columns;
+                // What no column says must not have happened, unless a delta says it.
+                let silent: Vec<&str> = of
+                    .iter()
+                    .filter(|(name, text)| {
+                        let said = columns.iter().any(|column| column == *name);
+                        name.starts_with("compress.") && !said && **text != "none" && **text != "0"
+                    })
+                    .map(|(name, _)| *name)
+                    .collect();
+                let delta = match deltas {
+                    _ if silent.is_empty() => 0.0,
+                    Some(deltas)
+                        if silent.iter().all(|it| deltas.columns.iter().any(|c| c == it)) =>
+                    {
+                        deltas.of(&of)?
+                    }
+                    _ => return None,
+                };
+                let cell = |column: &String| match column.as_str() {
+                    "flops" => counted.flops.to_string(),
+                    "parameters" => counted.parameters.to_string(),
+                    "memory" => convert(counted.memory, "GB").to_string(),
+                    name => of.get(name).copied().unwrap_or_default().to_owned(),
+                };
+                let cells: Vec<String> = columns.iter().map(cell).collect();
+                let predicted = surrogate.predict(&cells)?;
+                Some(Predicted { score: predicted.score + delta, ..predicted })
+            }
+        }
+    }
+
+    /// A value as tables have it.
+    fn shown(&self, name: &str, value: &Json) -> String {
+        let knob = self.plan.knobs.iter().find(|knob| knob.name == name);
+        let at = knob.and_then(|knob| knob.values.iter().position(|it| it == value));
+        match knob.zip(at) {
+            Some((knob, at)) => knob.shown[at].clone(),
+            None => value.to_string(),
+        }
+    }
+
+    /// The model file of a point as text, and the scenario around it: the name of the file, and
+    /// either the scenario to extend or none.
+    pub fn written(&self, facts: &Facts, name: &str, extends: Option<&str>) -> (String, String) {
+        let values: Vec<String> = facts
+            .values
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", self.shown(name, value)))
+            .collect();
+        let model = text(&self.file(&facts.values), name, &values.join(", "));
+        let mut lines = vec![format!("# {}", values.join(", "))];
+        lines.extend(extends.map(|path| format!("extends: {}", Json::from(path))));
+        lines.push(format!("name: {}", Json::from(name)));
+        lines.push(format!("model: {{file: {}}}", Json::from(format!("{name}.model.yaml"))));
+        let compress = self.compression(&facts.values);
+        if !compress.is_empty() {
+            lines.push(format!("compress: {}", Json::Object(compress)));
+        }
+        let mut sections: BTreeMap<&str, Json> = BTreeMap::new();
+        for (name, value) in &facts.values {
+            let knob = self.plan.knobs.iter().find(|knob| knob.name == *name);
+            let path = match knob.map(|knob| knob.turns) {
+                Some(Turns::Scenario) => name.trim_start_matches("scenario."),
+                Some(Turns::Input) if name == "image_size" => "data.image_size",
+                _ => continue,
+            };
+            let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+            let mut at = sections.entry(first).or_insert_with(|| Json::Object(Map::new()));
+            for key in rest.split('.').filter(|key| !key.is_empty()) {
+                if !at.is_object() {
+                    *at = Json::Object(Map::new());
+                }
+                at = &mut at[key];
+            }
+            at.clone_from(value);
+        }
+        for (path, text) in self.distillation().into_iter().filter(|_| extends.is_some()) {
+            let (first, key) = path.split_once('.').unwrap_or((path, ""));
+            let at = sections.entry(first).or_insert_with(|| Json::Object(Map::new()));
+            at[key] = Json::from(text);
+        }
+        lines.extend(sections.iter().map(|(key, value)| format!("{key}: {value}")));
+        (model, lines.join("\n") + "\n")
+    }
+}
+
+/// The scenario's forecast with a model, whose document names it by [`MODEL`].
+fn forecast(frame: &Frame<'_>, document: Node, file: &Json) -> Result<Estimate> {
+    let files = WithModel { files: frame.files, file };
+    let space = Space::new(document, Vec::new(), frame.catalog, &files)?;
+    let point = space.point(0);
+    if let Some(obstacle) = point.obstacle {
+        return Err(Error::limit(obstacle));
+    }
+    point.estimate.ok_or_else(|| Error::limit("it has no forecast"))
+}
+
+/// The files of a scenario and the model of a point among them.
+struct WithModel<'a> {
+    files: &'a (dyn Files + Sync),
+    file: &'a Json,
+}
+
+impl Files for WithModel<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        self.files.read(path)
+    }
+
+    fn model(&self, spec: &Spec, input: &Input) -> Result<Arc<Model>> {
+        if spec.path() == Some(MODEL) {
+            return build(self.file, input).map(Arc::new);
+        }
+        self.files.model(spec, input)
+    }
+}
+
+impl Problem for Points<'_> {
+    fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    fn judge(&self, digits: &[usize]) -> Verdict {
+        let facts = match self.facts(digits, false) {
+            Ok(facts) => facts,
+            Err(error) => return Verdict::Out(error.message().to_owned()),
+        };
+        let value =
+            |figure: &Figure| facts.figures[self.figures.iter().position(|it| it == figure)?];
+        let over: Vec<Option<f64>> = self
+            .plan
+            .limits
+            .iter()
+            .map(|limit| value(&limit.figure).map(|value| limit.over(value)))
+            .collect();
+        let decided = over.iter().flatten().any(|over| *over > 0.0);
+        let unknown = |figure: &&Figure| value(figure).is_none();
+        let asked = self.plan.objectives.iter().map(|it| &it.figure);
+        let asked = asked.chain(self.plan.limits.iter().map(|it| &it.figure));
+        if !decided && let Some(figure) = asked.clone().find(unknown) {
+            return Verdict::Out(format!("its {} is unknown", figure.key()));
+        }
+        let ranks =
+            self.plan.objectives.iter().map(|objective| {
+                value(&objective.figure).map_or(FAR, |value| objective.rank(value))
+            });
+        Verdict::In(Judged { ranks: ranks.collect(), over })
+    }
+}
+
+/// A model after compression, counted.
+struct Counted {
+    flops: f64,
+    parameters: f64,
+    memory: f64,
+    compressed: bool,
+    forms: Vec<(Form, Model)>,
+}
+
+impl Counted {
+    fn new(model: Model, precision: Precision, compression: &Compression) -> Result<Self> {
+        let element = precision.size();
+        let largest = |model: &Model| {
+            let each =
+                model.layers.iter().map(|layer| layer.operator.activations(element).stored());
+            each.fold(0.0, f64::max)
+        };
+        let attention = AttentionCount::Causal;
+        if compression.is_empty() {
+            return Ok(Self {
+                flops: model.forward(attention).matmul.stored(),
+                parameters: model.parameters().total as f64,
+                memory: model.weight_data(element).stored() + largest(&model),
+                compressed: false,
+                forms: vec![(Form::default(), model)],
+            });
+        }
+        let after = Compressed::new(&model, precision, compression)?;
+        let takes = after.takes(attention, None);
+        let memory = after.weight_data(None).stored() + largest(&after.model);
+        let mut forms: Vec<(Form, Model)> = Vec::new();
+        let empty = Model { layers: Vec::new(), ..after.model.clone() };
+        for (layer, form) in after.model.layers.iter().zip(&after.forms) {
+            let at = forms.iter().position(|(known, _)| known == form).unwrap_or_else(|| {
+                forms.push((*form, empty.clone()));
+                forms.len() - 1
+            });
+            forms[at].1.layers.push(layer.clone());
+        }
+        Ok(Self {
+            flops: takes.iter().map(|take| take.flops.matmul.stored()).sum(),
+            parameters: takes.iter().map(|take| take.parameters as f64).sum(),
+            memory,
+            compressed: true,
+            forms,
+        })
+    }
+
+    /// The time of a pass on a device, by the samples of its batch: the layers of each form by the
+    /// peak of its products and the bytes of its weights.
+    fn time(&self, timed: &Timed, precision: Precision) -> Result<impl Fn(f64) -> Time> {
+        let accelerator = &timed.accelerator;
+        let mut costs = Vec::new();
+        for (form, model) in &self.forms {
+            let products = form.format.and_then(Format::products).unwrap_or(precision);
+            let products = accelerator.products(products)?;
+            let device = Device::of(accelerator, products)?;
+            let element = products.size();
+            let dense = form.format.map_or(precision.size(), Format::weight);
+            let skips = form.sparse && accelerator.sparsity == "2:4";
+            let (kept, stored) =
+                if skips { (0.5, (dense + Data::new::<byte>(0.25)) * 0.5) } else { (1.0, dense) };
+            let work = Work::of(model, element, Task::Inference)
+                .with_weights(kept, stored.stored() / element.stored());
+            costs.push(timed.setup.cost(&work, &device));
+        }
+        Ok(move |samples| costs.iter().map(|cost| cost.time(samples)).sum())
+    }
+}
+
+fn utf8(name: &str, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|_| Error::input(format!("{name} is not UTF-8 text")))
+}
