@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::library::{Way, asked};
 use crate::common::{json, scenarios, scratch, stdout, tool};
 
 fn export(scenario: &Path, folder: &Path) -> PathBuf {
@@ -25,7 +24,7 @@ fn rows_add_up_to_the_forecast() {
     let folder = scratch("focus-sums");
     for scenario in scenarios() {
         let path = export(&scenario, &folder);
-        let estimate = asked(Way::Estimate, scenario.to_str().expect("UTF-8"), &[]);
+        let estimate = json(&["estimate", scenario.to_str().expect("UTF-8"), "--format", "json"]);
         let stages = ["/training/cost_usd/total", "/inference/cost_usd/total"];
         let costs = stages.map(|stage| estimate.pointer(stage).and_then(serde_json::Value::as_f64));
         let total: f64 = costs.into_iter().flatten().sum();
