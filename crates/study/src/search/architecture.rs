@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn any_model_with_keys_has_knobs() {
         let cases = [
-            (json!("vit-base-patch16-224"), "num_hidden_layers", json!(6), 43_922_920),
+            (json!("vit-base-patch16-224"), "num_hidden_layers", json!(6), 44_040_424),
             (json!("resnet50"), "depths", json!([3, 4, 23, 3]), 44_549_160),
             (json!({"type": "vit"}), "hidden_size", json!(768), 85_798_656),
             (
