@@ -177,16 +177,14 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
             |given| given.input("inference.traffic.burstiness"),
         ),
         objective: objective(service),
-        classes: match &trace {
-            Some(trace) => vec![recorded(trace, place, hit)],
-            None => {
-                let classes = classes(traffic, hit)?.into_iter();
-                let plain = opening <= 0.0 && session.is_none();
-                let within = |class: AskedClass| {
-                    if plain { class } else { class.within(opening, session.clone()) }
-                };
-                classes.map(within).collect()
-            }
+        classes: if let Some(trace) = &trace {
+            vec![recorded(trace, place, hit)]
+        } else {
+            let plain = opening <= 0.0 && session.is_none();
+            let within = |class: AskedClass| {
+                if plain { class } else { class.within(opening, session.clone()) }
+            };
+            classes(traffic, hit)?.into_iter().map(within).collect()
         },
         profile,
         trace: trace.map(Arc::new),

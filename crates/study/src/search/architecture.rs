@@ -205,7 +205,7 @@ mod tests {
         let cases = [
             (json!("vit-base-patch16-224"), "num_hidden_layers", json!(6), 44_040_424),
             (json!("resnet50"), "depths", json!([3, 4, 23, 3]), 44_549_160),
-            (json!({"type": "vit"}), "hidden_size", json!(768), 85_798_656),
+            (json!({"type": "vit"}), "hidden_size", json!(768), 85_800_194),
             (
                 json!({"transformer": {"layers": 12, "hidden": 768, "heads": 12, "vocab": 1000}}),
                 "layers",

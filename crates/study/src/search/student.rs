@@ -6,7 +6,7 @@
 //! ```
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::estimate::{Estimate, Key};
+use flopcast_core::estimate::{Estimate, Id, Key};
 use flopcast_core::quantity::{Flop, Measure as _, Money, Requests};
 
 use super::point::{Facts, Points};
@@ -29,17 +29,17 @@ pub struct Student {
     pub pays: Option<Requests>,
 }
 
-/// Figures of the distillation that are told, with their paths.
-const TOLD: [(&str, &str); 5] = [
-    ("device_hours", "training.device_hours"),
-    ("wall_clock_days", "training.wall_clock_days"),
-    ("cost_usd", "training.cost_usd.total"),
-    ("energy_kwh", "training.energy_kwh.facility"),
-    ("co2e_kg", "training.co2e_kg.location"),
+/// Figures of the distillation that are told, by their keys.
+const TOLD: [(&str, Id); 5] = [
+    ("device_hours", Id::DeviceHours),
+    ("wall_clock_days", Id::WallClock),
+    ("cost_usd", Id::TrainingCost),
+    ("energy_kwh", Id::FacilityEnergy),
+    ("co2e_kg", Id::LocationCo2e),
 ];
 
-fn value(estimate: &Estimate, path: &str) -> Option<f64> {
-    estimate.value(&Key::parse(path)?)
+fn value(estimate: &Estimate, id: Id) -> Option<f64> {
+    estimate.value(&Key::from(id))
 }
 
 /// The student that a search found: the first of its front, which is best in the first objective.
@@ -56,16 +56,16 @@ pub fn student(points: &Points<'_>, digits: &[usize]) -> Result<Student> {
         Error::input("a student is sized in a scenario")
             .hint("flopcast optimize plan.yaml --search space.yaml")
     })?;
-    let query = "inference.per_query.serving_usd";
+    let query = Id::ServingCost;
     let alone = points.alone(&facts)?;
-    let flops = |estimate: &Estimate| value(estimate, "training.flops.model");
+    let flops = |estimate: &Estimate| value(estimate, Id::ModelFlops);
     let passes = flops(estimate).zip(flops(&alone)).map(|(all, own)| Flop::from_stored(all - own));
     let taught = points.taught()?;
     let costs = [value(estimate, query), taught.as_ref().and_then(|it| value(it, query))];
-    let cost = value(estimate, "training.cost_usd.total");
+    let cost = value(estimate, Id::TrainingCost);
     let saved = costs[1].zip(costs[0]).map(|(teacher, own)| teacher - own);
     let pays = cost.zip(saved.filter(|saved| *saved > 0.0)).map(|(cost, saved)| cost / saved);
-    let run = TOLD.map(|(key, path)| (key, value(estimate, path))).to_vec();
+    let run = TOLD.map(|(key, id)| (key, value(estimate, id))).to_vec();
     Ok(Student {
         teacher,
         passes,
