@@ -205,12 +205,14 @@ mod tests {
         let cases = [
             (json!("vit-base-patch16-224"), "num_hidden_layers", json!(6), 44_040_424),
             (json!("resnet50"), "depths", json!([3, 4, 23, 3]), 44_549_160),
+            // ViT-B of 85,798,656 without a head, and one of two classes: 2 x 768 + 2.
             (json!({"type": "vit"}), "hidden_size", json!(768), 85_800_194),
             (
                 json!({"transformer": {"layers": 12, "hidden": 768, "heads": 12, "vocab": 1000}}),
                 "layers",
                 json!(1),
-                7_817_472,
+                // 12 h² of a block, two tables of the vocabulary, three norms.
+                12 * 768 * 768 + 2 * 768 * 1000 + 3 * 768,
             ),
         ];
         for (spec, key, value, parameters) in cases {
