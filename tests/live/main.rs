@@ -681,3 +681,52 @@ fn a_snapshot_that_is_none_is_passed_over_and_said() {
     assert_eq!(full.status.code(), Some(3), "{}", text(&full));
     assert!(text(&full).contains("not written"), "{}", text(&full));
 }
+
+/// Kills of a refresh; `FLOPCAST_KILLS=200` asks for more.
+#[expect(clippy::disallowed_methods, reason = "a longer run is asked for by the environment")]
+fn kills() -> u32 {
+    let set = std::env::var("FLOPCAST_KILLS").ok();
+    set.map_or(6, |count| count.parse().expect("a number of kills"))
+}
+
+/// A refresh that is killed at any moment leaves the old snapshot or the whole new one.
+#[test]
+fn a_killed_refresh_leaves_a_whole_snapshot() {
+    let cache = folder("killed");
+    let runpod = cache.join("runpod");
+    let good = GOOD.iter().find(|good| good.feed == "runpod").expect("runpod");
+    let server = Server::new(|seen, _| (good.answer)(seen));
+    let refresh = ["catalog", "refresh", "--source", "runpod", "--retries", "0"];
+    let whole = run(&cache, &[("RUNPOD", &server.base)], &refresh);
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole));
+    let snapshots = || {
+        let entries = fs::read_dir(&runpod).expect("the source's folder");
+        let paths = entries.map(|entry| entry.expect("a file").path());
+        paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect::<Vec<_>>()
+    };
+    let [kept] = &snapshots()[..] else { panic!("{:?}", snapshots()) };
+    let expected = fs::read(kept).expect("a snapshot");
+    let mut left = 0;
+    for kill in 0..kills() {
+        let old = kill % 3 == 0;
+        if !old {
+            fs::remove_file(kept).expect("a file");
+        }
+        let mut child = command(&cache, &[("RUNPOD", &server.base)], &refresh)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        std::thread::sleep(Duration::from_millis(u64::from(kill % 40)));
+        let _ = child.kill();
+        child.wait().expect("an end");
+        let found: Vec<_> = snapshots().iter().map(|path| fs::read(path).expect("it")).collect();
+        left += found.len();
+        assert!(found.iter().all(|bytes| *bytes == expected), "kill {kill}: {found:?}");
+        assert!(!old || found.len() == 1, "kill {kill} lost the old snapshot");
+        if found.is_empty() {
+            fs::write(kept, &expected).expect("a file");
+        }
+    }
+    assert!(left > 0, "no kill left a snapshot");
+}
