@@ -2,7 +2,7 @@
 //!
 //! One file per command, with its options (their doc comments are `--help`) and a `run` that reads
 //! the files, calls the library and prints a subject of `report`. A result goes to stdout,
-//! everything else to stderr ([`tell`]); the kind of an error is the exit code
+//! everything else to stderr (`tell`); the kind of an error is the exit code
 //! ([`flopcast_core::diagnostic::Kind`]).
 
 mod actuals;

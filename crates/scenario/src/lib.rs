@@ -4,7 +4,7 @@
 //! text -> document (a tree with places) -> respell -> ScenarioFile -> resolve -> estimate::plan::Scenario
 //! ```
 //! [`document`] reads YAML, [`spelling`] puts what people type into the scenario's own words,
-//! [`reader`] turns the tree into the typed [`file`], and [`mod@resolve`] looks up devices, prices,
+//! [`reader`] turns the tree into the typed [`mod@file`], and [`mod@resolve`] looks up devices, prices,
 //! regions and models, names every default, and refuses what contradicts itself. The result holds
 //! inputs with their basis; no type of the file goes further.
 

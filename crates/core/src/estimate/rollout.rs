@@ -27,7 +27,7 @@ pub struct Rollout {
     pub engine: String,
     /// Number format in which it writes.
     pub precision: Precision,
-    /// Devices of a replica; the fewest that hold it and [`ROOM`] answers where it is not given.
+    /// Devices of a replica; the fewest that hold it and 16 answers where it is not given.
     pub tensor: Option<u32>,
     /// Devices that write.
     pub devices: u64,

@@ -2,7 +2,7 @@
 //!
 //! A stage (the training run, a year of service) hands over device-time, and this room charges it.
 //! Every amount is a row, quantity x unit price, with its stage, its resource and its period
-//! ([`line`]); totals are sums of rows and nothing else, so money by month, by resource and by
+//! ([`mod@line`]); totals are sums of rows and nothing else, so money by month, by resource and by
 //! stage agree to the last digit. The same rows carry energy ([`energy`]), from which CO2e and
 //! water follow ([`footprint`]).
 //!

@@ -1,7 +1,7 @@
 //! Results of load tests: what `vllm bench serve`, `SGLang`'s `bench_serving`, guidellm, genai-perf and
 //! `AIPerf`, and `LLMPerf` write, beside the scenario's service under the same load.
 //!
-//! Each tool is a row of [`TOOLS`]: where in its JSON the load and the latencies stand. The load is
+//! Each tool is a row of `TOOLS`: where in its JSON the load and the latencies stand. The load is
 //! replayed on one replica: so many clients that wait for their answers, or requests at a rate, of
 //! mean lengths.
 

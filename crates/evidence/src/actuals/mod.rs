@@ -51,7 +51,7 @@ pub enum Form {
     Plain,
     /// Requests to a service with their latencies: see [`requests`].
     Requests,
-    /// Results of a load test: see [`bench`].
+    /// Results of a load test: see [`mod@bench`].
     Bench,
 }
 
