@@ -222,8 +222,8 @@ const CHANGES: [Change; 5] = [
 #[test]
 fn the_workbook_follows_a_change_as_the_engine_does() {
     let Some(office) = tool(&["soffice"]) else { return };
-    let folder = scratch("spreadsheet-walk");
     for (index, Change { scenario, input, value, set }) in CHANGES.iter().enumerate() {
+        let folder = scratch(&format!("spreadsheet-walk-{index}"));
         let book = workbook(scenario, &folder);
         let sheets = recalculated(&office, &book);
         let (_, inputs) = sheets.iter().find(|(name, _)| name == "Inputs").expect("the inputs");
