@@ -12,6 +12,8 @@ pub mod costs;
 pub mod environment;
 pub mod file;
 pub mod given;
+pub mod memo;
+mod models;
 pub mod purchase;
 pub mod reader;
 pub mod resolve;
@@ -19,4 +21,5 @@ pub mod spelling;
 pub mod traffic;
 
 pub use flopcast_import::document;
+pub use models::Models;
 pub use resolve::{Files, resolve};

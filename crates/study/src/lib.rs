@@ -25,7 +25,6 @@ pub mod commitment;
 pub mod compare;
 pub mod fleets;
 pub mod layouts;
-mod memo;
 pub mod metric;
 pub mod optimize;
 pub mod pareto;

@@ -7,19 +7,18 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service, TrainingPlan};
 use flopcast_core::estimate::{Engine, Estimate, Simulated};
-use flopcast_core::model::{Input, Model, Spec};
 use flopcast_core::quantity::show;
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
 use flopcast_scenario::document::{Node, Value};
 use flopcast_scenario::file::ScenarioFile;
+use flopcast_scenario::memo::Memo;
 use flopcast_scenario::resolve::{Frame, Part};
-use flopcast_scenario::{Files, reader};
+use flopcast_scenario::{Files, Models, reader};
 
 use super::axis::Axis;
 use super::capacity::{self, Question};
 use super::layouts::{Means, rough, settle};
-use super::memo::Memo;
 
 /// More combinations are a mistake.
 const MOST_POINTS: u64 = 100_000_000;
@@ -43,7 +42,8 @@ pub struct Space<'a> {
     document: Node,
     axes: Vec<Axis>,
     catalog: &'a Catalog,
-    models: Models<'a>,
+    /// The models that combinations share.
+    models: Models<'a, dyn Files + Sync + 'a>,
     /// The part of the forecast that each axis bears upon.
     bearing: Vec<Vec<Aspect>>,
     engines: Memo<u64, Result<Arc<Engine>>>,
@@ -110,7 +110,7 @@ impl<'a> Space<'a> {
             document,
             axes,
             catalog,
-            models: Models { files, built: Memo::default() },
+            models: Models::new(files),
             engines: Memo::default(),
             runs: Memo::default(),
             services: Memo::default(),
@@ -305,21 +305,4 @@ fn obstacle(engine: &Engine, estimate: &Estimate) -> Option<String> {
     }
     let margin = estimate.training.as_ref()?.margin_days?;
     (margin < 0).then(|| format!("ends {} days after its deadline", -margin))
-}
-
-/// The models that combinations share, each built once.
-struct Models<'a> {
-    files: &'a (dyn Files + Sync),
-    built: Memo<String, Result<Arc<Model>>>,
-}
-
-impl Files for Models<'_> {
-    fn read(&self, path: &str) -> Result<Vec<u8>> {
-        self.files.read(path)
-    }
-
-    fn model(&self, spec: &Spec, input: &Input) -> Result<Arc<Model>> {
-        let key = format!("{spec:?} {input:?}");
-        self.built.of(key, || self.files.model(spec, input))
-    }
 }

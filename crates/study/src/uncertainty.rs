@@ -275,8 +275,8 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The percentile of a sorted column, interpolated between ranks.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
+/// The percentile of a sorted column with values, interpolated between ranks.
+pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
     let at = share * (sorted.len() - 1) as f64;
     let index = (at as usize).min(sorted.len().saturating_sub(2));
     let next = sorted.get(index + 1).unwrap_or(&sorted[index]);

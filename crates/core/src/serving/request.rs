@@ -8,9 +8,9 @@
 use statrs::function::erf::erfc;
 
 use super::plan::{Demand, Length, RequestKind};
-use super::traffic::normal_quantile;
 use crate::provenance::Traced;
 use crate::quantity::{Measure as _, Share, TokensPerRequest};
+use crate::random::normal_quantile;
 
 /// Means over the requests of a load.
 #[derive(Clone, Debug)]

@@ -46,6 +46,7 @@ use flopcast_core::quantity::system::time::year;
 use flopcast_core::quantity::{Measure, Requests, Share, YearlyRate, show};
 
 use super::file::{Finance as FinanceFile, ScenarioFile};
+use super::models::Models;
 
 /// A reader of the files that a scenario refers to; paths are as written in the scenario.
 ///
@@ -140,6 +141,7 @@ pub struct Frame {
 /// If something is contradictory, impossible or unknown to the catalog. The error has the place in
 /// the file and a hint.
 pub fn resolve(file: &ScenarioFile, catalog: &Catalog, files: &dyn Files) -> Result<Scenario> {
+    let files = &Models::new(files);
     let frame = Frame::resolve(file, files)?;
     let training = Part::training(file, catalog, files)?;
     let inference = Part::inference(file, catalog, files)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flopcast_core::catalog::Accelerator;
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::estimate::plan::Choice;
 use flopcast_core::estimate::rollout::Rollout;
 use flopcast_core::provenance::Input;
 use flopcast_core::quantity::Devices;
@@ -13,6 +14,7 @@ use flopcast_core::training::plan::Prediction;
 
 use super::super::file::Training;
 use super::super::file::recipe::Rollout as File;
+use super::Notes;
 
 /// Devices that learn: all but those that only write.
 ///
@@ -34,7 +36,7 @@ pub(super) fn learners(
     }
 }
 
-/// The rollout of a recipe that writes.
+/// The rollout of a recipe that writes; what nobody gives is a choice that the forecast tells.
 ///
 /// # Errors
 /// An engine that is not known, lengths that no distribution has.
@@ -43,6 +45,7 @@ pub(super) fn of(
     device: &Accelerator,
     devices: Option<&Input<Devices>>,
     asked: &Prediction,
+    notes: &mut Notes,
 ) -> Result<Option<Rollout>> {
     let recipe = training.recipe.row();
     let Some(devices) = devices.filter(|_| recipe.writes) else { return Ok(None) };
@@ -71,7 +74,42 @@ pub(super) fn of(
     let batch = (asked.sequences * asked.sequence) as f64;
     let answers = (batch / (f64::from(prompt) + mean)).round().max(1.0) as u64;
     let apart = given.devices.as_ref().map(|devices| devices.value);
-    let group = given.group.as_ref().map(|group| group.value);
+    let usual_group = if recipe.critic { 1 } else { 8 };
+    let group = given.group.as_ref().map_or(usual_group, |group| group.value);
+    let half = "the sequence is an eighth prompt, and answers fill half of the rest";
+    let choices = [
+        (
+            given.engine.is_none(),
+            "training.rl.rollout.engine",
+            engine.clone(),
+            "an engine in wide use",
+        ),
+        (
+            given.prompt_tokens.is_none(),
+            "training.rl.rollout.prompt_tokens",
+            prompt.to_string(),
+            half,
+        ),
+        (
+            given.answer_tokens.is_none(),
+            "training.rl.rollout.answer_tokens",
+            format!("{{mean: {mean:.0}, p95: {:.0}}}", 0.95 * left),
+            half,
+        ),
+        (
+            given.group.is_none(),
+            "training.rl.rollout.group",
+            group.to_string(),
+            "answers to the same prompt that are compared; one where a critic judges",
+        ),
+    ];
+    notes.choices.extend(
+        choices.into_iter().filter(|it| it.0).map(|(_, path, value, why)| Choice {
+            path,
+            value,
+            why: why.to_owned(),
+        }),
+    );
     Ok(Some(Rollout {
         model: Arc::clone(&asked.model),
         accelerator: device.id.clone(),
@@ -82,7 +120,7 @@ pub(super) fn of(
         apart: apart.is_some(),
         asynchronous: given.asynchronous && apart.is_some(),
         answers,
-        group: group.unwrap_or(if recipe.critic { 1 } else { 8 }).clamp(1, 1 << 16) as u32,
+        group: group.clamp(1, 1 << 16) as u32,
         prompt,
         answer,
         longest,

@@ -93,9 +93,9 @@ pub(super) fn plan(
         state: State { trained, ..beside(asked.state, held, training) },
         ..asked
     };
-    let rollout = prediction
-        .as_ref()
-        .and_then(|asked| rollout::of(training, device, devices.as_ref(), asked).transpose());
+    let rollout = prediction.as_ref().and_then(|asked| {
+        rollout::of(training, device, devices.as_ref(), asked, notes).transpose()
+    });
     let rollout = rollout.transpose()?;
     if training.recipe.row().writes && training.efficiency.is_none() && rollout.is_none() {
         return Err(Error::input(

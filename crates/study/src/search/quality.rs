@@ -11,6 +11,7 @@
 use flopcast_core::diagnostic::{Error, Result};
 
 use super::gaussian::Gaussian;
+use crate::uncertainty::percentile;
 
 /// The most rows of a table of measurements.
 const MOST_ROWS: usize = 2000;
@@ -306,13 +307,10 @@ impl LeftOut {
     }
 }
 
-/// The value that a share of the values does not exceed, between neighbours by their distance.
+/// The percentile of values in any order; not a number where there are none.
 pub fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
-    let at = share * last as f64;
-    let (low, rest) = (at.floor() as usize, at.fract());
-    values[low] + rest * (values[(low + 1).min(last)] - values[low])
+    if values.is_empty() { f64::NAN } else { percentile(&values, share) }
 }
 
 /// Spearman's rank correlation; equal values share their mean rank.

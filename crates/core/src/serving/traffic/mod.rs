@@ -13,7 +13,6 @@ use crate::quantity::{Measure as _, RequestRate, Time};
 use crate::random::Stream;
 
 pub use length::Lengths;
-pub(crate) use length::normal_quantile;
 pub use profile::Profile;
 pub use trace::{Answered, Recorded, Trace};
 

@@ -1,4 +1,4 @@
-//! A store of earlier results, shared by the threads of a study. A result is computed at most once
+//! A store of earlier results, shared by threads. A result is computed at most once
 //! per thread that asks at the same time; the same key gives the same result, so it does not matter
 //! whose stays.
 
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Earlier results, up to a number of entries; shared by threads.
 #[derive(Debug)]
-pub(super) struct Memo<K, V>(Mutex<BTreeMap<K, V>>);
+pub struct Memo<K, V>(Mutex<BTreeMap<K, V>>);
 
 impl<K, V> Default for Memo<K, V> {
     fn default() -> Self {
@@ -19,7 +19,7 @@ impl<K: Ord, V: Clone> Memo<K, V> {
     const MOST: usize = 1024;
 
     /// The result under a key; it is computed now if there is none.
-    pub(super) fn of(&self, key: K, compute: impl FnOnce() -> V) -> V {
+    pub fn of(&self, key: K, compute: impl FnOnce() -> V) -> V {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = known().get(&key) {
             return value.clone();
