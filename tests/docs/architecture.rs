@@ -129,7 +129,8 @@ fn what_strangers_reach_opens_no_file() {
             assert!(!text.contains(word), "{path}: {word}");
         }
     }
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/api/Cargo.toml"));
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/api/Cargo.toml"));
     let manifest = manifest.expect("a manifest");
     for outside in ["clap", "tokio", "axum", "rmcp", "flopcast-live", "flopcast-serve"] {
         assert!(!manifest.contains(outside), "the questions depend on {outside}");
