@@ -87,7 +87,7 @@ fn no_file_of_the_machine_is_opened() {
     assert_eq!(answer.status, 422);
     // What a request brings along is there.
     let scenario = "extends: base.yaml\ndata: {tokens: 2T}\n";
-    let base = "model: 7B\ndata: {tokens: 1T}\ntraining: {precision: bf16, hardware: {accelerator: \
+    let base = "name: a run\nmodel: 7B\ndata: {tokens: 1T}\ntraining: {precision: bf16, hardware: {accelerator: \
                 h100-sxm, count: 8}, efficiency: {mfu: 40%}}\n";
     let request = json!({"scenario": scenario, "files": {"base.yaml": base}});
     assert_eq!(server.post("/v1/estimate", &request).status, 200);

@@ -40,6 +40,7 @@ pub struct Question {
     /// True if it may take long, so that fronts run it as a job.
     pub long: bool,
     request: fn(&mut SchemaGenerator) -> Schema,
+    check: fn(&str) -> Result<(), Fault>,
     ask: fn(Session<'_>, &str) -> Result<Answer, Fault>,
 }
 
@@ -47,6 +48,14 @@ impl Question {
     /// The JSON Schema of its request.
     pub fn request(&self, generator: &mut SchemaGenerator) -> Schema {
         (self.request)(generator)
+    }
+
+    /// Reads a request without answering it.
+    ///
+    /// # Errors
+    /// If it is none of this question.
+    pub fn check(&self, request: &str) -> Result<(), Fault> {
+        (self.check)(request)
     }
 
     /// The answer to a request, which is JSON.

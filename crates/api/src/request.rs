@@ -106,6 +106,8 @@ macro_rules! about_a_scenario {
         pub struct $name {
             /// The scenario: its YAML text, or the same keys as an object.
             pub scenario: $crate::request::Source,
+            /// Its file's name, by which errors and the sources of inputs call it; `scenario` when left out.
+            pub name: Option<String>,
             /// Overrides of its keys, such as `training.hardware.count=512`.
             #[serde(default)]
             pub set: Vec<String>,
@@ -119,8 +121,8 @@ macro_rules! about_a_scenario {
         impl $name {
             /// Its scenario.
             fn whole(&self) -> $crate::request::Whole<'_> {
-                let Self { scenario, set, files, .. } = self;
-                $crate::request::Whole { source: scenario, set, files }
+                let Self { scenario, name, set, files, .. } = self;
+                $crate::request::Whole { source: scenario, name: name.as_deref(), set, files }
             }
         }
     };
@@ -136,6 +138,11 @@ pub(crate) fn read<T: DeserializeOwned>(request: &str) -> Result<T, Fault> {
         .map_err(|error| Error::input(format!("the request is no JSON: {error}")))?;
     if !json.is_object() {
         return Err(Error::input("a request is an object: {\"scenario\": ...}").into());
+    }
+    // In a scenario keys that begin with x- are the user's own; a request has none.
+    let own = json.as_object().into_iter().flatten().find(|(key, _)| key.starts_with("x-"));
+    if let Some((key, _)) = own {
+        return Err(Error::input(format!("unknown key `{key}`")).into());
     }
     let node = node(json, &mut 0);
     reader::read(&node).map_err(|error| Fault::of_request(&error, &node))
@@ -216,8 +223,8 @@ impl<'a> Asking<'a> {
             Some(path) => self.session.files.read(path)?,
             None => of.source.bytes(),
         };
-        let name = path.unwrap_or("scenario");
-        let inside = path.and_then(|path| Some(path.rfind('/')? + 1)).unwrap_or_default();
+        let name = path.or(of.name).unwrap_or("scenario");
+        let inside = name.rfind('/').map_or(0, |at| at + 1);
         let text = whole::Text { folder: &name[..inside], name, bytes: &bytes };
         let open = |from: &str, name: &str| {
             let folder = from.get(inside..).and_then(|from| Some(from.rsplit_once('/')?.0));
@@ -278,6 +285,7 @@ impl<'a> Asking<'a> {
 /// A scenario of a request: its source, what is set in it, the files that it names.
 pub(crate) struct Whole<'a> {
     pub(crate) source: &'a Source,
+    pub(crate) name: Option<&'a str>,
     pub(crate) set: &'a [String],
     pub(crate) files: &'a Texts,
 }

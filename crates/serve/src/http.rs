@@ -285,6 +285,7 @@ async fn start(
         return Err(Refusal::unknown(&message));
     }
     let request = body(request, server.asker.limits.body).await?;
+    question.check(&request)?;
     let (id, state) = server.jobs.start(&server.asker, question, request)?;
     let mut response = json(StatusCode::ACCEPTED, state.to_string());
     if let Ok(place) = HeaderValue::from_str(&format!("/v1/jobs/{id}")) {

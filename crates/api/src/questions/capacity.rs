@@ -120,7 +120,8 @@ impl Declared for Request {
         if !self.vary.is_empty() {
             let Opened { document, files } = asking.open(&self.whole())?;
             let session = asking.with(&files);
-            let of = ("scenario", document.clone(), axes(&self.vary, &document, &session)?);
+            let name = self.name.as_deref().unwrap_or("scenario");
+            let of = (name, document.clone(), axes(&self.vary, &document, &session)?);
             return Ok(fleets(&session, of, &search, &Limits::default(), &mut show)?);
         }
         let (asked, files) = asking.asked(&self.whole())?;

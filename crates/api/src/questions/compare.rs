@@ -20,6 +20,10 @@ pub struct Request {
     pub before: Source,
     /// The second.
     pub after: Source,
+    /// The name of the first scenario's file.
+    pub name_before: Option<String>,
+    /// The name of the second scenario's file.
+    pub name: Option<String>,
     /// Overrides of the second scenario's keys, such as `placement.region=eu-north-1`.
     #[serde(default)]
     pub set: Vec<String>,
@@ -53,9 +57,17 @@ impl Declared for Request {
         "Compare two forecasts line by line, with the inputs that explain the difference.";
 
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
-        let whole = |source, set| Whole { source, set, files: &self.files };
-        let (before, _) = side(asking, &whole(&self.before, &self.set_before))?;
-        let (after, engine) = side(asking, &whole(&self.after, &self.set))?;
+        let files = &self.files;
+        let before = Whole {
+            source: &self.before,
+            name: self.name_before.as_deref(),
+            set: &self.set_before,
+            files,
+        };
+        let after =
+            Whole { source: &self.after, name: self.name.as_deref(), set: &self.set, files };
+        let (before, _) = side(asking, &before)?;
+        let (after, engine) = side(asking, &after)?;
         let by = self.by.clone().unwrap_or_else(|| vec!["cost".to_owned(), "co2e".to_owned()]);
         let aims: Vec<Aim> = by.iter().map(|text| Aim::read(text)).collect();
         out.show(&vec![compare(&before, &after, engine.as_ref(), &aims)?])?;

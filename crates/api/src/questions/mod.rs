@@ -60,6 +60,7 @@ const fn question<R: Declared>() -> Question {
         says: R::SAYS,
         long: R::LONG,
         request: |generator| R::json_schema(generator),
+        check: |request| read::<R>(request).map(drop),
         ask: ask::<R>,
     }
 }

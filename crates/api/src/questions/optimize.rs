@@ -291,6 +291,7 @@ impl Declared for Request {
             vary: self.vary.clone(),
         };
         let session = asking.with(&files);
-        Ok(wanted.run(&session, "scenario", asked, &mut |subject| out.show(subject))?)
+        let name = self.name.as_deref().unwrap_or("scenario");
+        Ok(wanted.run(&session, name, asked, &mut |subject| out.show(subject))?)
     }
 }
