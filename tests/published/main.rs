@@ -4,6 +4,7 @@
 mod common;
 
 mod ahead;
+mod commands;
 mod contradictions;
 mod diffusion;
 mod files;
