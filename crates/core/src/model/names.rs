@@ -325,7 +325,7 @@ fn only(name: &str, found: &[&'static str]) -> Result<Option<&'static str>> {
     let others = if more > 0 { format!(" and {more} more") } else { String::new() };
     let error = Error::input(format!("several models are called `{name}`: {listed}{others}"));
     let error = match usual.first() {
-        Some(usual) => error.hint(format!("`{usual}` is what Ollama takes `{name}` for")),
+        Some(usual) => error.hint(format!("`{usual}` is the usual one")),
         None => error,
     };
     Err(error.hint("name one of them; `flopcast model --list` names all"))
@@ -426,7 +426,7 @@ mod tests {
     #[test]
     fn what_is_unclear_names_what_it_may_be() {
         let cases = [
-            ("qwen3-vl", "qwen3-vl-2b, qwen3-vl-4b, qwen3-vl-8b"),
+            ("qwen3-vl", "qwen3-vl-8b, qwen3-vl-2b, qwen3-vl-4b"),
             ("gemma2", "gemma-2-2b, gemma-2-9b, gemma-2-27b"),
             ("gpt-4o", "OpenAI publishes no size"),
             ("Huihui-gemma-2-9b-tuned", "did you mean `gemma-2-9b`"),
