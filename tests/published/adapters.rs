@@ -36,7 +36,10 @@ fn what_is_not_counted_is_said() {
         assert!(error.to_string().contains(part), "{error}");
     };
     refused(json!({"peft_type": "XLORA"}), "ADALORA, LOHA");
-    refused(json!({"peft_type": "OFT", "oft_block_size": 0, "target_modules": ["q_proj"]}), "both 0");
+    refused(
+        json!({"peft_type": "OFT", "oft_block_size": 0, "target_modules": ["q_proj"]}),
+        "both 0",
+    );
     refused(json!({"peft_type": "IA3"}), "`target_modules` of the adapter is missing");
     refused(json!({"peft_type": "PROMPT_TUNING"}), "`num_virtual_tokens`");
     let file = json!({"peft_type": "LORA", "r": 8, "target_modules": ["q_proj"], "bias": "all"});

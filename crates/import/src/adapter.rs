@@ -33,7 +33,17 @@ pub struct File {
 
 /// The kinds that train something beside projections.
 const BESIDE: [&str; 12] = [
-    "LORA", "ADALORA", "LOHA", "LOKR", "IA3", "VERA", "OFT", "BOFT", "HRA", "MISS", "BONE",
+    "LORA",
+    "ADALORA",
+    "LOHA",
+    "LOKR",
+    "IA3",
+    "VERA",
+    "OFT",
+    "BOFT",
+    "HRA",
+    "MISS",
+    "BONE",
     "FOURIERFT",
 ];
 
@@ -164,9 +174,7 @@ impl File {
             _ => ("r", None),
         };
         let given = self.rest.get(key).and_then(Json::as_u64);
-        given
-            .or(usual)
-            .ok_or_else(|| Error::input(format!("`{key}` of the adapter is missing")))
+        given.or(usual).ok_or_else(|| Error::input(format!("`{key}` of the adapter is missing")))
     }
 
     /// Keys that change what is trained and that this reader does not count.
@@ -181,7 +189,9 @@ impl File {
         let keys = ["bias", "lora_bias", "target_parameters", "layer_replication"];
         let keys = keys.into_iter().chain(["trainable_token_indices", "use_bdlora"]);
         keys.filter(set)
-            .map(|key| format!("`{key}` of the adapter is not counted: it trains more than is shown"))
+            .map(|key| {
+                format!("`{key}` of the adapter is not counted: it trains more than is shown")
+            })
             .collect()
     }
 
@@ -208,7 +218,10 @@ impl File {
             }
             "P_TUNING" => {
                 let encoder = [linear(dim, wide), linear(wide, wide), linear(wide, dim)];
-                vec![("embedding", prompt), ("mlp_head", encoder.iter().sum())]
+                vec![
+                    ("embedding", prompt),
+                    ("mlp_head", encoder.into_iter().fold(0, u64::saturating_add)),
+                ]
             }
             "PREFIX_TUNING" => {
                 let (layers, cached) = caches(base);
@@ -301,7 +314,9 @@ fn caches(model: &Model) -> (u64, u64) {
         Operator::Attention(it) => Some((layer.count, it.kv_heads.saturating_mul(it.qk_dim))),
         _ => None,
     });
-    attended.fold((0, 0), |(layers, widest), (count, width)| (layers + count, widest.max(width)))
+    attended.fold((0, 0), |(layers, widest): (u64, u64), (count, width)| {
+        (layers.saturating_add(count), widest.max(width))
+    })
 }
 
 /// An expression with each choice of its groups of alternatives written out; a bounded number.

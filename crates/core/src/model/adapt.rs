@@ -198,10 +198,8 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
             weight_copies: times.min(layer.weight_copies),
             ..layer.clone()
         };
-        let beside = |word, elements| Layer {
-            operator: Operator::Parameter(elements),
-            ..part(word, 1, 1)
-        };
+        let beside =
+            |word, elements| Layer { operator: Operator::Parameter(elements), ..part(word, 1, 1) };
         match adapter.kind {
             Kind::LowRank => {
                 layers.extend([part("a", dense.inputs, rank), part("b", rank, outputs)]);

@@ -65,10 +65,8 @@ impl Blocks {
     /// divisor, and of two equally near the smaller one.
     fn of(self, inputs: u64) -> (u64, u64) {
         let near = |wanted: u64| {
-            let divides = |it: &u64| inputs.is_multiple_of(*it);
-            let above = (wanted.max(1)..=inputs).find(divides).unwrap_or(inputs);
-            let below = (1..=wanted.clamp(1, inputs)).rev().find(divides).unwrap_or(1);
-            if wanted.saturating_sub(below) <= above.saturating_sub(wanted) { below } else { above }
+            let pairs = divisors(inputs).flat_map(|it| [it, inputs / it]);
+            pairs.min_by_key(|it| (it.abs_diff(wanted), *it)).unwrap_or(1)
         };
         match self {
             Self::Number(number) => (near(number), inputs / near(number)),
@@ -104,7 +102,7 @@ impl Kind {
             Self::Rotation { blocks, shared } => {
                 let (number, size) = blocks.of(inputs);
                 let number = if *shared { 1 } else { number };
-                number.saturating_mul(size * size.saturating_sub(1) / 2)
+                number.saturating_mul(size.saturating_mul(size.saturating_sub(1)) / 2)
             }
             Self::Butterfly { blocks, factors } => {
                 let (_, size) = blocks.of(inputs);
@@ -144,7 +142,6 @@ pub(super) fn is_adapter(name: &str) -> bool {
 /// The two factors of an extent, the smaller first: one of them the wanted factor where it divides
 /// the extent, else the pair of the smallest sum whose first is at most that.
 fn factors(extent: u64, wanted: Option<u64>) -> (u64, u64) {
-    let pair = |first: u64| (first.min(extent / first), first.max(extent / first));
     let most = match wanted {
         Some(factor) if factor > 0 && extent.is_multiple_of(factor) => {
             return (factor, extent / factor);
@@ -152,8 +149,15 @@ fn factors(extent: u64, wanted: Option<u64>) -> (u64, u64) {
         Some(factor) => factor.max(1),
         None => extent,
     };
-    let first = (1..=extent.isqrt().min(most).max(1)).rev().find(|it| extent.is_multiple_of(*it));
-    pair(first.unwrap_or(1).max(1))
+    let first = divisors(extent).take_while(|it| *it <= most).last().unwrap_or(1);
+    (first, extent / first)
+}
+
+/// The divisors of an extent up to its square root, rising; of what is larger than any real one,
+/// the small ones.
+fn divisors(extent: u64) -> impl Iterator<Item = u64> {
+    const MOST: u64 = 1 << 16;
+    (1..=extent.isqrt().clamp(1, MOST)).filter(move |it| extent.is_multiple_of(*it))
 }
 
 #[cfg(test)]
