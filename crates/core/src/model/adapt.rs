@@ -139,10 +139,10 @@ pub fn lora(
     adapted(model, &Adapter { kind, rank, targets, ranks, saved, magnitudes, excluded, layers })
 }
 
-/// The model with adapters beside frozen weights. Only the adapters are trained, of LoRA rank x
+/// The model with adapters beside frozen weights. Only the adapters are trained, of `LoRA` rank x
 /// (in + out) parameters for each projection that has one, and the modules that are saved whole. A
 /// projection that the checkpoint fuses has one adapter: rank x (in + sum of outs). The products of
-/// other kinds than LoRA are of weights, not of tokens, and cost nothing here.
+/// other kinds than `LoRA` are of weights, not of tokens, and cost nothing here.
 ///
 /// # Errors
 /// If a rank is zero, no layer has one of the names, or the model becomes too large to count.
@@ -189,34 +189,7 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         });
         let fused_outputs: u64 = siblings.map(outputs).sum();
         let outputs = if fused { fused_outputs } else { dense.outputs };
-        let rank = adapter.rank_of(&layer.name);
-        let part = |name: &str, inputs, outputs| Layer {
-            name: format!("{}.{}_{name}", layer.name, adapter.kind.word()),
-            operator: Operator::Dense(Dense { inputs, outputs, bias: false, ..*dense }),
-            stored: None,
-            count: times.min(layer.count),
-            weight_copies: times.min(layer.weight_copies),
-            ..layer.clone()
-        };
-        let beside =
-            |word, elements| Layer { operator: Operator::Parameter(elements), ..part(word, 1, 1) };
-        match adapter.kind {
-            Kind::LowRank => {
-                layers.extend([part("a", dense.inputs, rank), part("b", rank, outputs)]);
-            }
-            Kind::Adaptive => layers.extend([
-                part("a", dense.inputs, rank),
-                part("b", rank, outputs),
-                beside("e", rank),
-            ]),
-            ref kind => {
-                let elements = kind.elements(name, rank, dense.inputs, outputs);
-                layers.push(beside("weights", elements));
-            }
-        }
-        if adapter.magnitudes {
-            layers.push(beside("magnitude", outputs));
-        }
+        layers.extend(adapter.beside(layer, *dense, outputs, times));
     }
     let mut adapted = with_layers(model, layers)?;
     let saved = |layer: &Layer| adapter.saved.iter().any(|module| is_module(layer, module));
@@ -265,6 +238,35 @@ pub fn prompted(model: &Model, learned: &[(&str, u64)]) -> Result<Model> {
 }
 
 impl Adapter {
+    /// What is trained beside a projection whose adapter puts out so many features.
+    fn beside(&self, layer: &Layer, dense: Dense, outputs: u64, times: u64) -> Vec<Layer> {
+        let rank = self.rank_of(&layer.name);
+        let tensor = |name: &str, operator| Layer {
+            name: format!("{}.{}_{name}", layer.name, self.kind.word()),
+            operator,
+            stored: None,
+            count: times.min(layer.count),
+            weight_copies: times.min(layer.weight_copies),
+            ..layer.clone()
+        };
+        let product = |name: &str, inputs, outputs| {
+            tensor(name, Operator::Dense(Dense { inputs, outputs, bias: false, ..dense }))
+        };
+        let low = || vec![product("a", dense.inputs, rank), product("b", rank, outputs)];
+        let mut tensors = match &self.kind {
+            Kind::LowRank => low(),
+            Kind::Adaptive => [low(), vec![tensor("e", Operator::Parameter(rank))]].concat(),
+            kind => {
+                let elements = kind.elements(last(&layer.name), rank, dense.inputs, outputs);
+                vec![tensor("weights", Operator::Parameter(elements))]
+            }
+        };
+        if self.magnitudes {
+            tensors.push(tensor("magnitude", Operator::Parameter(outputs)));
+        }
+        tensors
+    }
+
     /// How many of a layer's repetitions have an adapter. The first pass of a repeated block stands
     /// apart from the rest, which are taken to follow it.
     fn times(&self, layer: &Layer, apart: &[Layer]) -> u64 {

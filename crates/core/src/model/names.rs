@@ -408,7 +408,7 @@ mod tests {
             ("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", "llama-3.1-8b", "awq"),
             ("gpt2-GPTQ", "gpt2", "stored"),
             ("gpt2-128k", "gpt2", "architecture"),
-            ("granite-4-tiny", "granite-4.0-h-tiny", "has the words of"),
+            ("deepseek-67b", "deepseek-llm-67b", "has the words of"),
             ("llama-3.1-8b-instruct-q4_K_M", "llama-3.1-8b", "stored"),
             ("alia", "alia-40b", "begins with"),
         ];
@@ -427,7 +427,7 @@ mod tests {
     fn what_is_unclear_names_what_it_may_be() {
         let cases = [
             ("qwen3-vl", "qwen3-vl-8b, qwen3-vl-2b, qwen3-vl-4b"),
-            ("gemma2", "gemma-2-2b, gemma-2-9b, gemma-2-27b"),
+            ("gemma2", "gemma-2-9b, gemma-2-2b, gemma-2-27b"),
             ("gpt-4o", "OpenAI publishes no size"),
             ("Huihui-gemma-2-9b-tuned", "did you mean `gemma-2-9b`"),
             ("lama-3-8b", "did you mean `llama-3-8b`"),

@@ -76,7 +76,7 @@ impl Blocks {
 }
 
 impl Kind {
-    /// Trained elements beside a projection of `inputs` features to `outputs`: for LoRA
+    /// Trained elements beside a projection of `inputs` features to `outputs`: for `LoRA`
     /// rank x (inputs + outputs). `name` is the projection's.
     pub(super) fn elements(&self, name: &str, rank: u64, inputs: u64, outputs: u64) -> u64 {
         let low = |rows: u64, columns: u64| rank.saturating_mul(rows.saturating_add(columns));
