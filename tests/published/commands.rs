@@ -26,7 +26,7 @@ fn commands_print_the_published_figures() {
     let mut checked = 0;
     for row in rows.records() {
         let row = row.expect("a row");
-        let number_of = |column: usize| row[column].parse().expect("a number");
+        let number_of = |column: usize| -> f64 { row[column].parse().expect("a number") };
         close(&row[0], number(&answer(&row[0]), &row[1]), number_of(2), number_of(3));
         checked += 1;
     }
