@@ -10,7 +10,7 @@ use flopcast_report::{Report, json};
 use flopcast_study::policy::Policy;
 use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty::Sampling;
-use flopcast_study::{commitment, uncertainty};
+use flopcast_study::{commitment, leaning, uncertainty};
 
 use super::ask::Asked;
 use super::capacity::{Ready, Runs};
@@ -91,6 +91,7 @@ impl Ranges {
     /// The report with ranges, where there are any or they are asked for.
     pub(super) fn report(&self, ready: &Ready, catalog: &Catalog) -> Result<Report> {
         let (mut engine, mut report) = ready.report(catalog)?;
+        report.leanings = leaning::of(&engine);
         if let Some(service) = &ready.scenario.inference {
             report.commitments = commitment::of(service, catalog);
         }

@@ -7,6 +7,7 @@
 //! | module | question |
 //! |---|---|
 //! | [`uncertainty`] | How wide is a figure, and which input moves it most? |
+//! | [`leaning`] | Which of the assumed inputs moves a figure most? |
 //! | [`space`], [`axis`], [`sweep`] | What do the figures become over all combinations of some keys? |
 //! | [`optimize`], [`aim`], [`pareto`] | Which combination is best within limits, and which limit binds? |
 //! | [`capacity`], [`fleets`] | How large must a fleet be to keep its SLO, and which fleet is cheapest? |
@@ -25,6 +26,7 @@ pub mod commitment;
 pub mod compare;
 pub mod fleets;
 pub mod layouts;
+pub mod leaning;
 pub mod metric;
 pub mod optimize;
 pub mod pareto;

@@ -117,14 +117,26 @@ impl<'a> Reader<'a> {
     fn document(&mut self, json: &Json, depth: usize) {
         let settings = setting::of_json(json);
         let Some(dialect) = Dialect::of_document(&settings) else { return };
-        let command = |key: &str| dialect.commands.iter().any(|it| setting::matches(it, key));
+        let among = |patterns: &[String], it: &Setting| {
+            patterns.iter().any(|pattern| setting::matches(pattern, &it.plain_key()))
+        };
+        let (images, settings): (Vec<_>, Vec<_>) =
+            settings.into_iter().partition(|it| among(&dialect.images, it));
         let (commands, settings): (Vec<_>, Vec<_>) =
-            settings.into_iter().partition(|it| command(&it.plain_key()));
+            settings.into_iter().partition(|it| among(&dialect.commands, it));
         self.speak(dialect, &settings, depth);
-        let mut words: Vec<String> = Vec::new();
+        // The first image that is a known program; arguments may follow that name none.
+        let image = images.iter().flat_map(|it| it.words.first());
+        let image = image.map(|image| stem(image)).find(|it| Dialect::of_program(it).is_some());
+        let mut words: Vec<String> = image.into_iter().collect();
         for command in commands {
             match command.words.as_slice() {
-                // A text is a script; a list is a command, which may be a shell with a script.
+                // Arguments in a text belong to the image, and any other text is a script; a list
+                // is a command, which may be a shell with a script.
+                [text] if text.starts_with('-') => {
+                    let script = Script::read(text);
+                    words.extend(script.commands.into_iter().flat_map(|it| it.words));
+                }
                 [text] => self.script(&Script::read(text), depth),
                 list => words.extend(list.iter().cloned()),
             }

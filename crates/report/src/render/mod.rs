@@ -121,14 +121,16 @@ pub const FORMS: &[Form] = &[
 pub struct Setting<'a> {
     /// Columns of a terminal.
     pub width: usize,
+    /// True for all of a document on a terminal, false for the first screen of those that have one.
+    pub full: bool,
     /// The page around the content of HTML; the built-in one when left out.
     pub template: Option<&'a str>,
 }
 
 impl Default for Setting<'_> {
-    /// A terminal of 80 columns and the built-in page.
+    /// All of it, on a terminal of 80 columns or the built-in page.
     fn default() -> Self {
-        Self { width: terminal::WIDTH, template: None }
+        Self { width: terminal::WIDTH, full: true, template: None }
     }
 }
 
@@ -163,7 +165,10 @@ impl Format {
             })
         };
         let text = match self {
-            Self::Table => terminal::text(&subject.doc(), setting.width),
+            Self::Table => {
+                let first = if setting.full { None } else { subject.first_screen() };
+                terminal::text(&first.unwrap_or_else(|| subject.doc()), setting.width)
+            }
             Self::Json => json::text(subject),
             Self::Csv => csv::text(&subject.doc()),
             Self::Markdown => markdown::text(&subject.doc()),
