@@ -153,7 +153,9 @@ pub fn settle(
             let rate = pace(wanted, predicted, writing, catalog)?;
             if let Some(writing) = writing {
                 predicted.half_width = with_writing(wanted, predicted, writing);
-                predicted.reasons.push("rollouts were compared with few published runs, of one framework");
+                predicted
+                    .reasons
+                    .push("rollouts were compared with few published runs, of one framework");
             }
             // The model's own error is a factor like any other; 80 % lie within 1.2816 deviations.
             let error = Distribution::lognormal(rate.value().value, predicted.half_width / 1.2816);

@@ -92,7 +92,8 @@ pub fn prove<E: Evidence>(
     let (_, mut new) = refit(one_out(&rows, |row| row.publisher().map(str::to_owned)))?;
     let of_kind = |kind: &&'static str| {
         let folds = one_out(&rows, |row| row.apart(kind));
-        let strangers: Vec<&'static str> = folds.iter().map(|fold| stranger(&rows, fold, kind)).collect();
+        let strangers: Vec<&'static str> =
+            folds.iter().map(|fold| stranger(&rows, fold, kind)).collect();
         let mut scored = refit(folds)?.1;
         for (fold, stranger) in scored.iter_mut().zip(strangers) {
             fold.stranger = Some(stranger);
