@@ -19,6 +19,7 @@ pub mod fact;
 pub mod focus;
 pub mod html;
 pub mod json;
+mod launch;
 pub mod ledger;
 pub mod render;
 pub mod statement;
@@ -43,6 +44,7 @@ use flopcast_study::uncertainty::{self, Interval};
 use serde_json::json;
 
 use crate::doc::Block;
+pub use crate::launch::Launch;
 
 pub use self::fact::Fact;
 
@@ -101,6 +103,8 @@ pub struct Report {
     pub predicted: Option<uncertainty::Predicted>,
     /// Assumptions about the model.
     pub model_assumptions: Vec<String>,
+    /// The plan as far as a job file says it.
+    pub launch: Launch,
     /// The assumed inputs that the answer leans on, where somebody asked.
     pub leanings: Option<Leanings>,
     /// Choices that flopcast made because nobody did, beside quantities.
@@ -184,6 +188,7 @@ impl Report {
             load: Vec::new(),
             service: Vec::new(),
             model_assumptions: scenario.model_assumptions.clone(),
+            launch: Launch::new(scenario, predicted),
             leanings: None,
             choices: scenario.choices.clone(),
             warnings,

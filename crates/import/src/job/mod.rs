@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
         // The first image that is a known program; arguments may follow that name none.
         let image = images.iter().flat_map(|it| it.words.first());
         let image = image.map(|image| stem(image)).find(|it| Dialect::of_program(it).is_some());
-        let mut words: Vec<String> = image.into_iter().collect();
+        let mut words: Vec<String> = Vec::new();
         for command in commands {
             match command.words.as_slice() {
                 // Arguments in a text belong to the image, and any other text is a script; a list
@@ -140,6 +140,9 @@ impl<'a> Reader<'a> {
                 [text] => self.script(&Script::read(text), depth),
                 list => words.extend(list.iter().cloned()),
             }
+        }
+        if words.first().is_some_and(|word| word.starts_with('-')) {
+            words.splice(0..0, image);
         }
         let shell = words.iter().position(|word| word.trim_start_matches('-').ends_with('c'));
         let text = shell.and_then(|at| words.get(at + 1));
