@@ -14,6 +14,7 @@ mod hf_facts;
 mod memory;
 mod onnx;
 mod presets;
+mod rollouts;
 mod scenarios;
 mod services;
 mod sizes;
