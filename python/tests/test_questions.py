@@ -33,15 +33,15 @@ def test_other_questions(cli: Cli, tmp_path: Any) -> None:
             ["sweep", RUN, "--vary", f"{count}=8,16", "--pareto", "cost,days"],
         ),
         (
-            flopcast.compare(RUN, RUN, set={"placement.region": "us-east-2"}),
-            ["compare", RUN, RUN, "--set", "placement.region=us-east-2"],
+            flopcast.compare(RUN, RUN, set={"placement.region": "us-west-2"}),
+            ["compare", RUN, RUN, "--set", "placement.region=us-west-2"],
         ),
         (flopcast.check(RUN, policy=POLICY), ["check", RUN, "--policy", str(policy)]),
         (flopcast.check(RUN, policy=policy), ["check", RUN, "--policy", str(policy)]),
         (flopcast.catalog("accelerators", "h100"), ["catalog", "list", "accelerators", "h100"]),
         (flopcast.catalog(show="h100-sxm"), ["catalog", "show", "h100-sxm"]),
         (flopcast.estimate(RUN).explain(), ["explain", RUN]),
-        (flopcast.estimate(RUN).explain("training.days"), ["explain", RUN, "training.days"]),
+        (flopcast.estimate(RUN).explain("training.wall_clock_days"), ["explain", RUN, "training.wall_clock_days"]),
     ]
     for answer, command in pairs:
         told = cli(*command)

@@ -23,7 +23,7 @@ COLUMNS = ["cost_usd", "days", "co2e_kg"]
 
 @pytest.fixture(scope="session")
 def params(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Counts, PUEs and prices in 16 row groups; nearly every row is another combination."""
+    """Counts, PUEs and grids in 16 row groups; nearly every row is another combination."""
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     number = range(ROWS)
     table = pa.table(
@@ -31,7 +31,7 @@ def params(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "id": list(number),
             "training.hardware.count": [8 * (1 + i % 32) for i in number],
             "placement.pue": [1.05 + (i * 7919 % 500) / 1000 for i in number],
-            "placement.price": [f"{1 + (i * 104729 % 1000) / 100} USD/h" for i in number],
+            "placement.grid": [f"{20 + (i * 104729 % 1000) / 2} gCO2e/kWh" for i in number],
         }
     )
     path = tmp_path_factory.mktemp("scale") / "params.parquet"
@@ -62,7 +62,7 @@ def whole(params: Path) -> Any:
         ROOT / RUN,
         set={name: table[name][ROWS - 1].as_py() for name in table.column_names if name != "id"},
     )
-    assert answer["cost_usd"][ROWS - 1].as_py() == alone.training.cost_usd
+    assert answer["cost_usd"][ROWS - 1].as_py() == alone.training.cost_usd.total
     return answer.select(["id", *COLUMNS])
 
 

@@ -10,11 +10,11 @@ import pytest
 import flopcast
 from conftest import RUN
 
-COUNT, PUE, PRICE = "training.hardware.count", "placement.pue", "placement.price"
+COUNT, PUE, GRID = "training.hardware.count", "placement.pue", "placement.grid"
 COLUMNS: dict[str, list[Any]] = {
     COUNT: [8, 16, 24, None, 16],
     PUE: [1.1, 1.25, None, 1.07, 1.3],
-    PRICE: ["2.10 USD/h", "1.9 USD/h", None, "4 USD/h", "2.345678 USD/h"],
+    GRID: ["400 gCO2e/kWh", "37.5 gCO2e/kWh", None, "0.4 kgCO2e/kWh", "123.456789 gCO2e/kWh"],
 }
 FIGURES = ["cost", "days", "co2e", "energy", "devices", "training.mfu"]
 
@@ -29,8 +29,8 @@ def test_digits_are_those_of_estimate() -> None:
     for row in range(5):
         keys = {key: column[row] for key, column in COLUMNS.items() if column[row] is not None}
         alone = flopcast.estimate(RUN, set=keys)
-        assert table["cost_usd"][row] == alone.training.cost_usd
-        assert table["days"][row] == alone.training.days
+        assert table["cost_usd"][row] == alone.training.cost_usd.total
+        assert table["days"][row] == alone.training.wall_clock_days
         assert table["co2e_kg"][row] == alone["training.co2e_kg.location"]
         assert table["training.mfu"][row] == alone.training.mfu
 
@@ -50,7 +50,7 @@ def test_a_row_that_cannot_be_done_says_why() -> None:
 
 
 def test_one_value_stands_for_all_rows() -> None:
-    table = flopcast.many(RUN, {COUNT: [8, 16], PUE: 1.2, "placement.region": "us-east-2"})
+    table = flopcast.many(RUN, {COUNT: [8, 16], PUE: 1.2, GRID: "100 gCO2e/kWh"})
     assert table[PUE] == [1.2, 1.2]
     assert table["days"][0] > table["days"][1]
 
@@ -78,7 +78,7 @@ def test_threads_do_not_matter() -> None:
 
 def test_empty_tables() -> None:
     alone = flopcast.many(RUN, {"id": [1, 2]}, keep=["id"], figures=["days"])
-    assert alone["days"] == [flopcast.estimate(RUN).training.days] * 2
+    assert alone["days"] == [flopcast.estimate(RUN).training.wall_clock_days] * 2
     assert len(flopcast.many(RUN, {COUNT: []})) == 0
     assert flopcast.many(RUN, {COUNT: []}).column_names[0] == COUNT
 
@@ -101,17 +101,17 @@ def frames() -> list[Any]:
     import polars as pl
     import pyarrow as pa
 
-    frame = pd.DataFrame({COUNT: [8.0, 16, 24, np.nan, 16], PUE: COLUMNS[PUE], PRICE: COLUMNS[PRICE]})
+    frame = pd.DataFrame({COUNT: [8.0, 16, 24, np.nan, 16], PUE: COLUMNS[PUE], GRID: COLUMNS[GRID]})
     arrow = pa.table(COLUMNS)
     return [
         frame,
-        frame.astype({PRICE: "category"}),
+        frame.astype({GRID: "category"}),
         pl.DataFrame(COLUMNS),
-        pl.DataFrame(COLUMNS).with_columns(pl.col(PRICE).cast(pl.Categorical)),
+        pl.DataFrame(COLUMNS).with_columns(pl.col(GRID).cast(pl.Categorical)),
         arrow,
-        arrow.cast(pa.schema([(COUNT, pa.int16()), (PUE, pa.float64()), (PRICE, pa.large_string())])),
+        arrow.cast(pa.schema([(COUNT, pa.int16()), (PUE, pa.float64()), (GRID, pa.large_string())])),
         pa.concat_tables([arrow.slice(0, 2), arrow.slice(2)]),
-        {COUNT: COLUMNS[COUNT], PUE: COLUMNS[PUE], PRICE: np.array(COLUMNS[PRICE], dtype=object)},
+        {COUNT: COLUMNS[COUNT], PUE: COLUMNS[PUE], GRID: np.array(COLUMNS[GRID], dtype=object)},
     ]
 
 
@@ -125,14 +125,14 @@ def test_tables_of_other_libraries() -> None:
 def test_other_libraries_read_it() -> None:
     pl, pa, pd = (pytest.importorskip(name) for name in ("polars", "pyarrow", "pandas"))
     duckdb = pytest.importorskip("duckdb")
-    table = flopcast.many(RUN, COLUMNS)
+    forecasts = table = flopcast.many(RUN, COLUMNS)
     cost = table["cost_usd"]
     assert pl.DataFrame(table)["cost_usd"].to_list() == cost
     assert pa.table(table)["cost_usd"].to_pylist() == cost
     assert table.to_pandas()["cost_usd"].tolist() == cost
     assert isinstance(table.to_pandas(), pd.DataFrame)
-    told = duckdb.sql('select max("cost_usd"), count(*) from table').fetchone()
-    assert told == (max(cost), 5)
+    told = duckdb.sql('select max("cost_usd"), count(*) from forecasts').fetchall()
+    assert told == [(max(cost), 5)]
 
 
 def test_columns_of_duckdb_come_in() -> None:

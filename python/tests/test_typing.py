@@ -13,7 +13,7 @@ import datetime
 import flopcast
 
 r = flopcast.estimate("run.yaml", training__hardware__count=512)
-days: float = r.training.days
+days: float = r.training.wall_clock_days
 figures: dict[str, float | None] = r.figures()
 page = r.report("x.html", force=True)
 reveal_type(page)
