@@ -74,6 +74,9 @@ struct Global {
     /// Form of the result.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_parser = formats(), default_value = "table")]
     format: Format,
+    /// Print the whole table of a forecast, not its first screen.
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    full: bool,
     /// Override a key of the scenario, such as `training.hardware.count=512`; repeatable.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -121,7 +124,7 @@ impl Global {
 
     /// Prints a result in the form asked for.
     fn print(&self, subject: &dyn Subject) -> Result<ExitCode> {
-        let setting = Setting { width: width(), ..Setting::default() };
+        let setting = Setting { width: width(), full: self.full, ..Setting::default() };
         print(&String::from_utf8_lossy(&self.format.render(subject, setting)?))
     }
 }

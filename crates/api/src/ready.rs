@@ -16,7 +16,7 @@ use flopcast_study::capacity::{Capacity, Question};
 use flopcast_study::layouts::{Means, Settled};
 use flopcast_study::snapshot::Snapshot;
 use flopcast_study::uncertainty::Sampling;
-use flopcast_study::{capacity, commitment, layouts, uncertainty};
+use flopcast_study::{capacity, commitment, layouts, leaning, uncertainty};
 
 use crate::session::Session;
 
@@ -186,6 +186,7 @@ impl Ranges {
     /// As [`Ready::report`].
     pub fn report(&self, session: &Session<'_>, ready: &Ready) -> Result<Report> {
         let (mut engine, mut report) = ready.report(session)?;
+        report.leanings = leaning::of(&engine);
         if let Some(service) = &ready.scenario.inference {
             report.commitments = commitment::of(service, session.catalog);
         }

@@ -7,6 +7,7 @@
 //! | module | question |
 //! |---|---|
 //! | [`uncertainty`] | How wide is a figure, and which input moves it most? |
+//! | [`leaning`] | Which of the assumed inputs moves a figure most? |
 //! | [`space`], [`axis`], [`sweep`] | What do the figures become over all combinations of some keys? |
 //! | [`rows`] | What do they become in each row of a table of values? |
 //! | [`optimize`], [`aim`], [`pareto`] | Which combination is best within limits, and which limit binds? |
@@ -26,6 +27,7 @@ pub mod commitment;
 pub mod compare;
 pub mod fleets;
 pub mod layouts;
+pub mod leaning;
 pub mod metric;
 pub mod optimize;
 pub mod pareto;
