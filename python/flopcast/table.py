@@ -167,7 +167,7 @@ def many(
         flopcast.many("run.yaml", {"training.hardware.count": [64, 128], "placement.pue": 1.1})
         flopcast.many("run.yaml", polars_frame, figures=["cost", "training.mfu"], keep=["id"])
 
-    An empty cell leaves the scenario's own value. The result has the columns that came in, then the
+    Names may have two underscores for each dot. An empty cell leaves the scenario's own value. The result has the columns that came in, then the
     figures (short names or paths), then ``obstacle``: why a row cannot be done. Digits are those of
     :func:`estimate`; services that have an SLO are simulated by shorter runs, as ``sweep`` does. All
     cores work, or ``threads`` of them, without the interpreter's lock.

@@ -22,7 +22,7 @@ def arrow(kernel: Kernel) -> Callable[[Any], Any]:
 
 
 def spark(kernel: Kernel) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    """From batches to batches: ``mapInArrow`` of Spark."""
+    """From batches to batches: ``mapInArrow`` of Spark, whose columns have ``__`` for dots."""
     return _Spark(kernel)
 
 

@@ -63,7 +63,8 @@ impl Rows {
     }
 
     /// Forecasts the rows of a table whose columns are keys, but for those of `keep`: the same columns,
-    /// then the figures, then why a row cannot be done. `watch(rows)` hears of progress.
+    /// then the figures, then why a row cannot be done. In the name of a column, `__` stands for a dot,
+    /// too. `watch(rows)` hears of progress.
     #[pyo3(signature = (table, keep, watch=None))]
     fn forecast(
         &self,
@@ -73,13 +74,13 @@ impl Rows {
         watch: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Table> {
         let names: Vec<String> = table.names().collect();
-        let keys: Vec<String> = names.into_iter().filter(|name| !keep.contains(name)).collect();
+        let names: Vec<String> = names.into_iter().filter(|name| !keep.contains(name)).collect();
         let (mut pieces, mut before) = (Vec::new(), 0);
         for batch in table.batches() {
             for start in (0..batch.num_rows()).step_by(TOGETHER) {
                 let piece = batch.slice(start, TOGETHER.min(batch.num_rows() - start));
                 let forecasts = py
-                    .detach(|| self.pool.install(|| self.piece(&piece, &keys, before)))
+                    .detach(|| self.pool.install(|| self.piece(&piece, &names, before)))
                     .map_err(|error| raise(py, &Fault::from(error)))?;
                 before += piece.num_rows();
                 pieces.push((piece, forecasts));
@@ -99,15 +100,16 @@ impl Rows {
     fn piece(
         &self,
         batch: &RecordBatch,
-        keys: &[String],
+        names: &[String],
         before: usize,
     ) -> Result<Forecasts, Error> {
-        let cells = keys.iter().map(|key| Cells::of(batch, key)).collect::<Result<Vec<_>, _>>()?;
+        let cells = names.iter().map(|it| Cells::of(batch, it)).collect::<Result<Vec<_>, _>>()?;
+        let keys: Vec<String> = names.iter().map(|name| name.replace("__", ".")).collect();
         let columns: Vec<&dyn Column> = cells.iter().map(|it| it as _).collect();
         let Opening { files, folder, .. } = self.opening.clone();
         let files = Given { files, folder, beneath: &self.project };
         self.rows.forecast(
-            Piece { keys, columns: &columns, length: batch.num_rows(), before },
+            Piece { keys: &keys, columns: &columns, length: batch.num_rows(), before },
             &CATALOG,
             &files,
         )

@@ -63,6 +63,13 @@ def test_tables_in_pieces_are_as_whole_ones() -> None:
     assert rows(again(COLUMNS)) == rows(kernel(COLUMNS))
 
 
+def test_names_may_have_underscores_for_dots() -> None:
+    table = flopcast.many(RUN, {name.replace(".", "__"): column for name, column in COLUMNS.items()})
+    assert table["cost_usd"] == flopcast.many(RUN, COLUMNS)["cost_usd"]
+    with pytest.raises(flopcast.InputError, match="two columns"):
+        flopcast.many(RUN, {PUE: [1.1], PUE.replace(".", "__"): [1.2]})
+
+
 def test_threads_do_not_matter() -> None:
     count = list(range(8, 808, 8))
     alone = rows(flopcast.many(RUN, {COUNT: count}, threads=1))

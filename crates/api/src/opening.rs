@@ -34,6 +34,9 @@ impl Opening {
         let asking = Asking::new(*session);
         let opened = asking.open(&request.whole())?;
         let files = opened.files;
-        Ok((opened.document, Self { files: files.files, folder: files.folder, notes: asking.notes() }))
+        Ok((
+            opened.document,
+            Self { files: files.files, folder: files.folder, notes: asking.notes() },
+        ))
     }
 }

@@ -41,6 +41,8 @@ pub struct Point {
 pub struct Space<'a> {
     document: Node,
     axes: Vec<Axis>,
+    /// True if keys or values of the axes may be spelled as people do.
+    respell: bool,
     catalog: &'a Catalog,
     /// The models that combinations share.
     models: Models<'a, dyn Files + Sync + 'a>,
@@ -134,10 +136,18 @@ impl<'a> Space<'a> {
         let may_go = |path| matches!(path, "inference" | "inference.placement");
         let apart = own.is_some_and(|place| matches!(place.value, Value::Map(_)))
             && !axes.iter().flat_map(Axis::paths).any(may_go);
-        let of =
-            |axis: &Axis| axis.paths().flat_map(|path| bearing(path, apart)).copied().collect();
+        let of = |axis: &Axis| {
+            let mut parts = Vec::new();
+            for part in axis.paths().flat_map(|path| bearing(path, apart)) {
+                if !parts.contains(part) {
+                    parts.push(*part);
+                }
+            }
+            parts
+        };
         let bearing = axes.iter().map(of).collect();
-        Self { bearing, document, axes, catalog, models: Models::new(files), parts }
+        let respell = axes.iter().flat_map(Axis::paths).any(spelling::concerns);
+        Self { bearing, respell, document, axes, catalog, models: Models::new(files), parts }
     }
 
     /// Its axes and the parts that it found, for [`Space::open`].
@@ -190,8 +200,9 @@ impl<'a> Space<'a> {
                 set.put(&mut document)?;
             }
         }
-        // Keys are spelled as people spell them in a file, too.
-        spelling::respell(&mut document);
+        if self.respell {
+            spelling::respell(&mut document);
+        }
         Ok(document)
     }
 
