@@ -139,7 +139,7 @@ class Answer(Figures):
 
 
 class Estimate(Answer):
-    """The forecast of a scenario. It prints as ``flopcast estimate`` does."""
+    """The forecast of a scenario. It prints as ``flopcast estimate --full`` does."""
 
     def __init__(
         self,
