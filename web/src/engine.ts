@@ -73,8 +73,9 @@ export class Engine {
       waiting?.reject(new Error("the engine stopped: this is a fault of flopcast, not of the scenario"));
       this.restart();
     };
+    // Nobody waits for an answer to these.
     for (const [name, { bytes, size }] of this.files.all) {
-      void this.ask({ ask: "keep", name, size }, bytes).catch(() => {});
+      this.#worker.postMessage({ id: -1, json: JSON.stringify({ ask: "keep", name, size }), file: bytes });
     }
   }
 }

@@ -45,15 +45,10 @@ export interface Forecast {
   stands: boolean;
   tiles: Tile[];
   sections: Section[];
-  years: Grid | null;
-  ledger: Grid | null;
-  footprint: Grid | null;
-  ranges: Grid | null;
   pictures: { title: string; below: string; svg: string }[];
   warnings: string[];
-  assumptions: { name: string; value: string; why: string; source: string | null }[];
-  model: string[];
-  inputs: { name: string; shown: string; kind: "given" | "catalog" | "assumed"; basis: string }[];
+  /** Null where a move of a slider left them out. */
+  tables: { title: string; grid: Grid }[] | null;
   derivations: Record<string, Step>;
   notes: string[];
   /** True where a simulation will make it another one. */

@@ -30,6 +30,7 @@ class Page {
   #scenario = new Scenario("");
   #forecast: Forecast | null = null;
   #before: { text: string; forecast: Forecast } | null = null;
+  #asking = false;
   #wanted = false;
   #pause = 0;
   #turn = 0;
@@ -53,6 +54,8 @@ class Page {
 
   /** Shows a scenario; `by` is the part of the page that it comes from, which is left as it is. */
   open(text: string, by?: HTMLElement): void {
+    // The way back leads to the start.
+    if (!byId("start").hidden) history.pushState(null, "", location.href);
     this.#scenario = new Scenario(text);
     if (by !== this.#yaml && this.#yaml.value !== text) this.#yaml.value = text;
     for (const [id, shown] of [["start", false], ["desk", true], ["tools", true], ["loading", false]] as const) {
@@ -85,16 +88,20 @@ class Page {
 
   /** Asks for what can be told within a frame; while an answer is on its way, only the last counts. */
   #askQuick(): void {
-    if (this.quick.busy) {
+    if (this.#asking) {
       this.#wanted = true;
       return;
     }
+    this.#asking = true;
     this.#wanted = false;
     const text = this.text;
     const explain = [...this.results.explained];
     this.quick.ask<Forecast>({ ask: "view", scenario: text, explain })
       .then(({ answer }) => this.#show(answer, false), (error) => this.#refused(error))
-      .finally(() => this.#wanted && this.#askQuick());
+      .finally(() => {
+        this.#asking = false;
+        if (this.#wanted) this.#askQuick();
+      });
   }
 
   /** Asks for the derivations that were opened, of the forecast that is shown. */
@@ -135,17 +142,19 @@ class Page {
     write(byId("sentence"), forecast.sentence ?? "");
     byId("cited").hidden = !forecast.sentence;
     this.results.show({ forecast, before: this.#before?.forecast ?? null, whole });
+    glance(forecast);
     this.#form.show(this.#scenario, forecast);
     document.documentElement.dataset.shown = whole ? "whole" : "quick";
     document.dispatchEvent(new Event("shown"));
   }
 
-  #refused(error: Error): void {
+  #refused(error: Error, home = byId("fault")): void {
     if (error instanceof Superseded) return;
     document.dispatchEvent(new Event("shown"));
     byId("desk").classList.add("stale");
     write(byId("status"), "");
-    byId("fault").replaceChildren(error instanceof Refusal ? faultOf(error.fault) : h("p", {}, error.message));
+    if (!byId("name").textContent) write(byId("name"), this.#scenario.get("name") || "A scenario");
+    home.replaceChildren(error instanceof Refusal ? faultOf(error.fault) : h("p", {}, error.message));
   }
 
   async #writeLink(): Promise<void> {
@@ -181,9 +190,7 @@ class Page {
   }
 
   #pressed(): void {
-    const button = byId("compare");
-    button.setAttribute("aria-pressed", String(this.#before !== null));
-    write(button, this.#before ? "End comparison" : "Compare");
+    byId("compare").setAttribute("aria-pressed", String(this.#before !== null));
   }
 
   /** Compares with another scenario. */
@@ -224,8 +231,7 @@ class Page {
         if (dropped.scenario !== undefined) this.open(dropped.scenario);
         else if (dropped.model) this.#useModel(...dropped.model);
       } catch (error) {
-        if (byId("desk").hidden) this.open(`name: ${JSON.stringify(file.name)}\nmodel: llama-3-8b\n`);
-        this.#refused(error as Error);
+        this.#refused(error as Error, byId(byId("desk").hidden ? "start-fault" : "fault"));
       }
     }
   }
@@ -235,10 +241,18 @@ class Page {
     if (byId("desk").hidden) {
       return this.open(`flopcast: 1\nname: ${name}\nmodel: ${model}\ndata: {tokens: 1T}\ntraining:\n  precision: bf16\n  hardware: {accelerator: h100-sxm, count: 512}\n`);
     }
-    const keys = ["hf_config", "onnx", "file"].filter((known) => known !== key);
-    const clears = this.#scenario.kind("model") === "complex" ? keys.map((known) => [`model.${known}`, null] as const) : [["model", null] as const];
-    this.#edit([...clears, [`model.${key}`, name]]);
+    // A description of another kind goes; a name is replaced where it stands.
+    const others = ["hf_config", "onnx", "file", "parameters", "transformer", "layers"].filter((known) =>
+      known !== key && this.#scenario.has(`model.${known}`));
+    this.#edit([[`model.${key}`, name], ...others.map((known) => [`model.${known}`, null] as const)]);
   }
+}
+
+/** On a phone, the answer while one moves the sliders: the first figures of three units. */
+function glance(forecast: Forecast): void {
+  const units = new Set<string>();
+  const first = forecast.tiles.filter(({ unit }) => unit && !units.has(unit) && units.add(unit)).slice(0, 3);
+  byId("glance").replaceChildren(...first.map(({ number, unit }) => h("span", {}, `${number} ${unit}`)));
 }
 
 /** The dates that the figures rest on. */

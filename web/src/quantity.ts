@@ -28,8 +28,7 @@ export function short(value: number): string {
 /** How a figure differs from another one, in words. */
 export function change(before: number | null, after: number | null): string {
   if (before === null || after === null) return "";
-  if (before === after) return "same";
-  if (before === 0) return "";
+  if (before === after || before === 0) return "";
   const percent = 100 * (after / before - 1);
   if (after / before >= 10) return `× ${short(after / before)}`;
   const digits = Math.abs(percent) < 10 ? 1 : 0;

@@ -62,12 +62,15 @@ export class Results {
       this.#makeFigures(forecast, before !== null);
     }
     const rows = new Map(before?.sections.flatMap((section) => section.rows).map((row) => [row.path, row]));
+    this.#figures.classList.toggle("compared", before !== null);
     this.#fill(forecast, rows, whole);
+    if (before) this.#beside(before);
     this.#draw(forecast, whole);
     this.#figures.classList.toggle("stale", false);
     this.#tables.classList.toggle("stale", !whole);
     if (whole) this.#makeTables(forecast);
-    this.#makeNotes(forecast);
+    // Some warnings come with the whole forecast alone: what stands below them is not to jump.
+    if (whole || !this.#notes.hasChildNodes()) this.#makeNotes(forecast);
   }
 
   #makeHead(forecast: Forecast): void {
@@ -164,6 +167,14 @@ export class Results {
     }
   }
 
+  /** On the tiles, what each was. */
+  #beside(before: Forecast): void {
+    for (const { path, number, unit } of before.tiles) {
+      const parts = this.#tiles.get(path);
+      if (parts) write(parts.note, `before: ${number} ${unit}`);
+    }
+  }
+
   #draw(forecast: Forecast, whole: boolean): void {
     const titles = new Set(forecast.pictures.map(({ title }) => title));
     for (const [title, { figure }] of this.#pictures) {
@@ -195,30 +206,11 @@ export class Results {
   }
 
   #makeTables(forecast: Forecast): void {
-    const inputs: Grid = {
-      columns: [["input", false], ["value", true], ["basis and source", false]],
-      rows: forecast.inputs.map(({ name, shown, basis }) => [name, shown, basis]),
-    };
-    const assumed: Grid = {
-      columns: [["assumed", false], ["value", true], ["why", false]],
-      rows: [
-        ...forecast.assumptions.map(({ name, value, why, source }) =>
-          [name, value, source ? `${why} (${source})` : why]),
-        ...forecast.model.map((why) => ["model", "", why]),
-      ],
-    };
-    const tables: [title: string, grid: Grid | null][] = [
-      ["Ranges", forecast.ranges], ["Years of service", forecast.years], ["Ledger", forecast.ledger],
-      ["Energy and carbon by row", forecast.footprint],
-      [`Assumptions: ${assumed.rows.length}`, assumed], [`Inputs: ${inputs.rows.length}`, inputs],
-    ];
     const open = new Set([...this.#tables.querySelectorAll("details[open]")].map((it) => it.getAttribute("data-title")));
-    this.#tables.replaceChildren(...tables.flatMap(([title, grid]) => {
-      if (!grid || grid.rows.length === 0) return [];
-      const name = title.split(":")[0]!;
-      return [h("details", { open: open.has(name), "data-title": name }, h("summary", {}, title),
-        h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, table(grid)))];
-    }));
+    this.#tables.replaceChildren(...(forecast.tables ?? []).map(({ title, grid }) =>
+      h("details", { open: open.has(title), "data-title": title },
+        h("summary", {}, title, h("span", { class: "count" }, String(grid.rows.length))),
+        h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, table(grid)))));
   }
 
   #makeNotes(forecast: Forecast): void {

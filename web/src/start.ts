@@ -49,7 +49,10 @@ export function start(lists: Lists, open: (text: string) => void, choose: (files
   }), label);
   const chosen = h("input", {
     type: "file", id: "start-file", class: "away", accept: ".json,.onnx,.safetensors,.gguf,.yaml,.yml",
-    onchange: () => chosen.files && choose(chosen.files),
+    onchange: () => {
+      if (chosen.files) choose(chosen.files);
+      chosen.value = "";
+    },
   });
   const form = byId<HTMLFormElement>("short");
   form.append(

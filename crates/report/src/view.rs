@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 
-use flopcast_core::estimate::{Figure, Id};
+use flopcast_core::estimate::{Figure, Id, Key};
 use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::count;
 use flopcast_study::uncertainty::Interval;
 use serde_json::{Map, Value, json};
 
-use crate::doc::{Grid, Kind};
+use crate::doc::{Cell, Grid, Kind};
 use crate::html::pictures;
 use crate::subject::estimate;
 use crate::{Report, answer, carbon, ledger, statement};
 
-/// The forecast: its answer, tiles, figures by section, tables, pictures, inputs and warnings. Of the
-/// figures of these paths it holds the derivations.
-pub fn view(report: &Report, explained: &[String]) -> Value {
+/// The forecast: its answer, tiles, figures by section, pictures, warnings and, where they are wanted,
+/// its tables. Of the figures of the paths in `explained` it holds the derivations.
+pub fn view(report: &Report, explained: &[String], tables: bool) -> Value {
     let tiles = answer::tiles(report).into_iter().map(|tile| {
         let [number, unit] = tile.value;
         json!({"path": tile.path, "name": tile.name, "number": number, "unit": unit, "note": tile.note})
@@ -32,9 +32,6 @@ pub fn view(report: &Report, explained: &[String]) -> Value {
     let pictures = pictures::all(report).into_iter().map(
         |picture| json!({"title": picture.title, "below": picture.below, "svg": picture.svg}),
     );
-    let assumptions = report.assumptions().map(|(name, value, why, source)| {
-        json!({"name": name, "value": value, "why": why, "source": source})
-    });
     let derivations = report.figures.iter().filter(|it| explained.contains(&it.path));
     json!({
         "name": report.name,
@@ -44,17 +41,36 @@ pub fn view(report: &Report, explained: &[String]) -> Value {
         "stands": report.fits && report.late_days.is_none(),
         "tiles": tiles.collect::<Vec<_>>(),
         "sections": sections.collect::<Vec<_>>(),
-        "years": grid(&estimate::years(&report.years())),
-        "ledger": grid(&ledger::grid(&report.ledger)),
-        "footprint": grid(&carbon::grid(&report.footprint)),
-        "ranges": grid(&estimate::ranges(report)),
         "pictures": pictures.collect::<Vec<_>>(),
         "warnings": report.warnings,
-        "assumptions": assumptions.collect::<Vec<_>>(),
-        "model": report.model_assumptions,
-        "inputs": report.inputs.iter().filter_map(input).collect::<Vec<_>>(),
+        "tables": tables.then(|| self::tables(report)),
         "derivations": derivations.map(derived).collect::<Map<_, _>>(),
     })
+}
+
+/// The tables with their titles; empty ones are left out.
+fn tables(report: &Report) -> Vec<Value> {
+    let assumed = report.assumptions().map(|(name, value, why, source)| {
+        let source = source.map_or_else(String::new, |source| format!(" ({source})"));
+        vec![name.to_owned(), value, format!("{why}{source}")]
+    });
+    let model = report.model_assumptions.iter();
+    let model = model.map(|why| vec!["model".to_owned(), String::new(), why.clone()]);
+    let columns = |what| json!([[what, false], ["value", true], ["basis and source", false]]);
+    let own = |what, rows: Vec<Vec<String>>| {
+        (!rows.is_empty()).then(|| json!({"columns": columns(what), "rows": rows}))
+    };
+    [
+        ("Ranges", grid(&estimate::ranges(report))),
+        ("Years of service", grid(&estimate::years(&report.years()))),
+        ("Ledger", grid(&ledger::grid(&report.ledger))),
+        ("Energy and carbon by row", grid(&carbon::grid(&report.footprint))),
+        ("Assumptions", own("assumed", assumed.chain(model).collect())),
+        ("Inputs", own("input", report.inputs.iter().filter_map(input).collect())),
+    ]
+    .into_iter()
+    .filter_map(|(title, grid)| Some(json!({"title": title, "grid": grid?})))
+    .collect()
 }
 
 /// A figure of a section, with its range where it has one.
@@ -78,7 +94,7 @@ fn range(report: &Report, figure: &Figure) -> Option<String> {
     let ends = |interval: &Interval| Some((answer::at(interval, 10)?, answer::at(interval, 90)?));
     let predicted = || {
         let figures = report.predicted.as_ref()?.figures.iter();
-        let same = |(id, ..): &&(Id, f64, f64)| flopcast_core::estimate::Key::from(*id).path() == figure.path;
+        let same = |(id, ..): &&(Id, f64, f64)| Key::from(*id).path() == figure.path;
         let (_, short, long) = figures.clone().find(same)?;
         Some((short.min(*long), short.max(*long)))
     };
@@ -89,27 +105,24 @@ fn range(report: &Report, figure: &Figure) -> Option<String> {
     Some(format!("{} to {} {}", count(low), count(high), figure.declared().short_unit))
 }
 
-/// A table; empty ones are nothing.
-fn grid(grid: &Grid) -> Value {
-    if grid.is_empty() {
-        return Value::Null;
-    }
+/// A table; none where it has no rows.
+fn grid(grid: &Grid) -> Option<Value> {
     let number = |kind: Kind| matches!(kind, Kind::Numbers | Kind::Quantities);
     let columns = grid.columns.iter().map(|it| json!([it.heading, number(it.kind)]));
-    let rows = grid.rows.iter().map(|row| row.iter().map(|cell| cell.people()).collect());
-    json!({"columns": columns.collect::<Vec<_>>(), "rows": rows.collect::<Vec<Vec<String>>>()})
+    let rows = grid.rows.iter().map(|row| row.iter().map(Cell::people).collect());
+    let rows: Vec<Vec<String>> = rows.collect();
+    (!rows.is_empty()).then(|| json!({"columns": columns.collect::<Vec<_>>(), "rows": rows}))
 }
 
 /// An input that somebody or something gave, with its basis.
-fn input(step: &Arc<Step>) -> Option<Value> {
-    let Expr::Leaf(basis) = &step.how else { return None };
-    let kind = match basis {
-        Basis::Given { .. } => "given",
-        Basis::Assumed { .. } => "assumed",
-        Basis::Derived { .. } => return None,
-        _ => "catalog",
-    };
-    Some(json!({"name": step.name, "shown": step.shown(), "kind": kind, "basis": basis.to_string()}))
+fn input(step: &Arc<Step>) -> Option<Vec<String>> {
+    match &step.how {
+        Expr::Leaf(Basis::Derived { .. }) => None,
+        Expr::Leaf(basis) => {
+            Some(vec![step.name.clone()?, step.shown(), basis.to_string()])
+        }
+        _ => None,
+    }
 }
 
 /// The path of a figure and its derivation, or why it has none.

@@ -10,7 +10,6 @@ use flopcast_core::serving::capacity::Search;
 use flopcast_report::{Report, view};
 use flopcast_scenario::{Files as _, whole};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::files::Kept;
@@ -29,7 +28,7 @@ pub struct Page {
 /// A request.
 #[derive(Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase", deny_unknown_fields)]
-enum Request<'a> {
+enum Request {
     /// The lists of the form.
     Lists,
     /// Keep the file behind the request, or the head of one of this size.
@@ -46,11 +45,7 @@ enum Request<'a> {
         explain: Vec<String>,
     },
     /// A question of the API.
-    Api {
-        question: String,
-        #[serde(borrow)]
-        request: &'a RawValue,
-    },
+    Api { question: String, request: Value },
 }
 
 impl Page {
@@ -86,7 +81,7 @@ impl Page {
                 alone(self.view(&scenario, whole, &explain)?)
             }
             Request::Api { question, request } => {
-                let answer = flopcast_api::answer(&self.session(), &question, request.get())?;
+                let answer = flopcast_api::answer(&self.session(), &question, &request.to_string())?;
                 let told = json!({"kept": answer.kept, "notes": answer.notes});
                 Ok((told, answer.bytes))
             }
@@ -104,20 +99,18 @@ impl Page {
 
     /// The forecast of a scenario's text.
     fn view(&mut self, text: &str, whole: bool, explain: &[String]) -> Result<Value, Fault> {
-        let shown = if whole {
-            if self.last.as_ref().is_none_or(|(of, ..)| of != text) {
-                let (report, notes) = self.whole(text)?;
-                self.last = Some((text.to_owned(), report, notes));
-            }
-            let told = |(_, report, notes): &(String, Report, Vec<String>)| {
-                told(view::view(report, explain), notes, false)
-            };
-            self.last.as_ref().map(told).unwrap_or_default()
-        } else {
+        if !whole {
             let (asked, notes) = self.asked(text)?;
             let (report, open) = by_means(&self.session(), &asked, !explain.is_empty())?;
-            told(view::view(&report, explain), &notes, open)
+            let shown = view::view(&report, explain, false);
+            return Ok(beside(shown, &notes, open));
+        }
+        let (report, notes) = match self.last.take() {
+            Some((of, report, notes)) if of == text => (report, notes),
+            _ => self.whole(text)?,
         };
+        let shown = beside(view::view(&report, explain, true), &notes, false);
+        self.last = Some((text.to_owned(), report, notes));
         Ok(shown)
     }
 
@@ -143,7 +136,7 @@ impl Page {
 }
 
 /// A forecast with notes beside it; `open` says that a simulation would make it another one.
-fn told(mut forecast: Value, notes: &[String], open: bool) -> Value {
+fn beside(mut forecast: Value, notes: &[String], open: bool) -> Value {
     forecast["notes"] = json!(notes);
     forecast["open"] = json!(open);
     forecast
