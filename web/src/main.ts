@@ -216,11 +216,7 @@ class Page {
 
   /** The forecast in a form, byte for byte as the command line writes it. */
   async document(name: string, scenario = this.text): Promise<Uint8Array> {
-    const files: Record<string, string> = {};
-    const [question, request] = name === "json"
-      ? ["estimate", { scenario, files }] as const
-      : ["report", { scenario, files, format: name }] as const;
-    return (await this.thorough.ask({ ask: "api", question, request })).file;
+    return (await this.thorough.ask({ ask: "document", scenario, form: name })).file;
   }
 
   /** Takes files that were dropped or chosen. */

@@ -7,6 +7,7 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Input;
 use flopcast_core::serving::capacity::Search;
+use flopcast_report::render::{FORMS, Format, Setting};
 use flopcast_report::{Report, view};
 use flopcast_scenario::{Files as _, whole};
 use serde::Deserialize;
@@ -44,8 +45,8 @@ enum Request {
         #[serde(default)]
         explain: Vec<String>,
     },
-    /// A question of the API.
-    Api { question: String, request: Value },
+    /// The whole forecast in a form, byte for byte as the command line writes it.
+    Document { scenario: String, form: String },
 }
 
 impl Page {
@@ -80,10 +81,15 @@ impl Page {
             Request::View { scenario, whole, explain } => {
                 alone(self.view(&scenario, whole, &explain)?)
             }
-            Request::Api { question, request } => {
-                let answer = flopcast_api::answer(&self.session(), &question, &request.to_string())?;
-                let told = json!({"kept": answer.kept, "notes": answer.notes});
-                Ok((told, answer.bytes))
+            Request::Document { scenario, form } => {
+                let known = FORMS.iter().find(|known| known.name == form);
+                let format = known.ok_or_else(|| Error::input(format!("`{form}` is no form")))?;
+                let (report, _) = self.whole(&scenario)?;
+                let mut bytes = format.format.render(&vec![report.clone()], Setting::default())?;
+                if format.format != Format::Xlsx && !bytes.ends_with(b"\n") {
+                    bytes.push(b'\n');
+                }
+                Ok((Value::Null, bytes))
             }
         }
     }
@@ -105,21 +111,21 @@ impl Page {
             let shown = view::view(&report, explain, false);
             return Ok(beside(shown, &notes, open));
         }
-        let (report, notes) = match self.last.take() {
-            Some((of, report, notes)) if of == text => (report, notes),
-            _ => self.whole(text)?,
-        };
-        let shown = beside(view::view(&report, explain, true), &notes, false);
-        self.last = Some((text.to_owned(), report, notes));
-        Ok(shown)
+        let (report, notes) = self.whole(text)?;
+        Ok(beside(view::view(report, explain, true), notes, false))
     }
 
     /// The forecast as the command line makes it, and what there is to tell beside it.
-    fn whole(&self, text: &str) -> Result<(Report, Vec<String>), Fault> {
-        let session = self.session();
-        let (asked, notes) = self.asked(text)?;
-        let ready = Ready::of(&session, &asked, &Search::default(), false)?;
-        Ok((Ranges::default().report(&session, &ready)?, notes))
+    fn whole(&mut self, text: &str) -> Result<(&Report, &[String]), Fault> {
+        if self.last.as_ref().is_none_or(|(of, ..)| of != text) {
+            let session = self.session();
+            let (asked, notes) = self.asked(text)?;
+            let ready = Ready::of(&session, &asked, &Search::default(), false)?;
+            let report = Ranges::default().report(&session, &ready)?;
+            self.last = Some((text.to_owned(), report, notes));
+        }
+        let (_, report, notes) = self.last.as_ref().ok_or_else(|| Error::input("no forecast"))?;
+        Ok((report, notes))
     }
 
     /// A text as a scenario, and how it was read.
@@ -150,4 +156,62 @@ fn by_means(session: &Session<'_>, asked: &Asked, recorded: bool) -> Result<(Rep
     let service = scenario.inference.as_ref();
     let open = service.is_some_and(|service| !service.demand.objective.is_empty());
     Ok((Report::new(&scenario, &estimate, engine.predicted()), open))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GPT_3: &str = include_str!("../../../scenarios/gpt3-175b.yaml");
+
+    fn ask(page: &mut Page, request: &Value, file: &[u8]) -> Value {
+        let (json, _) = page.answer(request.to_string().as_bytes(), file);
+        serde_json::from_str(&json).expect("JSON")
+    }
+
+    #[test]
+    fn a_move_leaves_out_what_a_rest_tells() {
+        let mut page = Page::default();
+        let quick = ask(&mut page, &json!({"ask": "view", "scenario": GPT_3}), b"");
+        let explain = ["training.mfu"];
+        let whole = json!({"ask": "view", "scenario": GPT_3, "whole": true, "explain": explain});
+        let whole = ask(&mut page, &whole, b"");
+        assert!(quick["tables"].is_null() && whole["tables"].is_array());
+        assert_eq!(quick["answer"], whole["answer"]);
+        assert_eq!(quick["sections"].as_array().map(Vec::len), whole["sections"].as_array().map(Vec::len));
+        assert_eq!(whole["derivations"]["training.mfu"]["name"], "training.mfu");
+    }
+
+    #[test]
+    fn a_document_is_behind_the_reply() {
+        let mut page = Page::default();
+        let request = json!({"ask": "document", "scenario": GPT_3, "form": "json"});
+        let (_, document) = page.answer(request.to_string().as_bytes(), b"");
+        let document: Value = serde_json::from_slice(&document).expect("JSON");
+        assert_eq!(document["schema"], "flopcast.estimate/1");
+    }
+
+    #[test]
+    fn refusals_are_errors() {
+        let mut page = Page::default();
+        for request in [
+            json!({"ask": "nothing"}),
+            json!({"ask": "view", "scenario": "model: [\n"}),
+            json!({"ask": "view", "scenario": "extends: other.yaml\n"}),
+            json!({"ask": "model", "name": "noise.onnx", "size": 3}),
+            json!({"ask": "document", "scenario": GPT_3, "form": "weather"}),
+        ] {
+            let reply = ask(&mut page, &request, b"\xff\x00\x13");
+            assert!(reply["error"]["message"].is_string(), "{request}: {reply}");
+        }
+        assert!(page.answer(b"", b"").0.contains("error"));
+    }
+
+    #[test]
+    fn a_head_is_not_taken_for_a_file() {
+        let mut kept = Kept::default();
+        kept.keep("a.safetensors", b"head", 400);
+        assert_eq!(kept.head("./a.safetensors", 2).expect("bytes"), b"he");
+        assert!(kept.read("a.safetensors").is_err() && kept.size("a.safetensors") == Some(400));
+    }
 }
