@@ -276,9 +276,9 @@ impl<'a> Space<'a> {
             let means = Means { catalog, files: &self.models, calibration, search: &search };
             let alone = Scenario { training: None, ..scenario.clone() };
             let document = self.document(digits)?;
-            let scenario = settle(&document, alone, false, &means, &|_| {})?.scenario;
+            let scenario = settle(&document, alone, false, &means, &|_| Ok(()))?.scenario;
             let question =
-                Question { calibration, search: &search, records: false, progress: &|_, _| {} };
+                Question { calibration, search: &search, records: false, progress: &|_, _| Ok(()) };
             let capacity = capacity::size(&scenario, catalog, &question)?;
             let simulated = capacity.forecast.simulation().cloned();
             Ok(scenario

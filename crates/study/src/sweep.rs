@@ -58,12 +58,12 @@ const SAMPLE: usize = 2000;
 /// Forecasts every combination; `each` gets the rows in order, `progress` the number that is done.
 ///
 /// # Errors
-/// A column that no forecast has; what `each` refuses.
+/// A column that no forecast has; what `each` or `progress` refuses.
 pub fn run(
     space: &Space<'_>,
     question: &Question,
     each: &mut dyn FnMut(&Row) -> Result<()>,
-    progress: &dyn Fn(u64),
+    progress: &dyn Fn(u64) -> Result<()>,
 ) -> Result<Summary> {
     let mut collector = Collector::new(question);
     let mut start = 0;
@@ -76,7 +76,7 @@ pub fn run(
             each(&row)?;
             collector.add(row);
         }
-        progress(end);
+        progress(end)?;
         start = end;
     }
     Ok(collector.finish())
