@@ -50,7 +50,17 @@ export async function visit(chromium, address, { width = 1280, height = 900, dar
   return { page, seen, close: () => context.close() };
 }
 
-/** Waits until the whole forecast of a text is there. */
-export async function settled(page, timeout = 120_000) {
-  await page.waitForFunction(() => document.documentElement.dataset.shown === "whole", { timeout });
+/** Waits until something is so, also on a page that is not in front. */
+export function wait(page, so, ...given) {
+  return page.waitForFunction(so, { polling: 50, timeout: 300_000 }, ...given);
+}
+
+/** Waits until the whole forecast of the text is there. */
+export function settled(page) {
+  return wait(page, () => document.documentElement.dataset.shown === "whole");
+}
+
+/** Waits until the page refuses something. */
+export function refused(page) {
+  return wait(page, () => [...document.querySelectorAll("[role=alert]")].some((it) => it.textContent));
 }

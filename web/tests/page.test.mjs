@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { browser, serve, settled, visit } from "./browser.mjs";
+import { browser, refused, serve, settled, visit, wait } from "./browser.mjs";
 
 const root = new URL("../../", import.meta.url);
 const flopcast = process.env.FLOPCAST ?? new URL("target/debug/flopcast", root).pathname;
@@ -128,7 +128,7 @@ test("the keyboard reaches and moves everything", async () => {
   assert.deepEqual(order.filter((id) => wanted.includes(id)), wanted);
   await page.focus("#field-data-tokens ~ input[type=range]");
   await page.keyboard.press("ArrowRight");
-  await page.waitForFunction((old) => document.getElementById("answer").textContent !== old, {}, first);
+  await wait(page, (old) => document.getElementById("answer").textContent !== old, first);
   // A figure opens by Enter.
   await page.focus(".figures button");
   await page.keyboard.press("Enter");
@@ -143,7 +143,7 @@ test("a link restores the state", async () => {
   await page.focus("#field-training-hardware-count ~ input[type=range]");
   for (let press = 0; press < 40; press++) await page.keyboard.press("ArrowRight");
   await settled(page);
-  await page.waitForFunction(() => location.hash.length > 20);
+  await wait(page, () => location.hash.length > 20);
   await new Promise((done) => setTimeout(done, 300));
   const state = (page) => page.evaluate(() => [
     document.getElementById("yaml").value, document.getElementById("answer").textContent,
@@ -175,7 +175,7 @@ test("hostile scenarios are refused or shown as text", async () => {
   const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\n${Array.from({ length: 12 }, (_, at) =>
     `${String.fromCharCode(98 + at)}: &${String.fromCharCode(98 + at)} [${Array(9).fill(`*${String.fromCharCode(97 + at)}`)}]`).join("\n")}`;
   const cases = [
-    [`name: "${IMAGE}"\nmodel: nonsense\ndata: {tokens: 1T}\ntraining: {hardware: {accelerator: h100-sxm, count: 8}}\n`, /nonsense/],
+    [`name: "${IMAGE}"\nmodel: nonsense\ndata: {tokens: 1T}\ntraining: {precision: bf16, hardware: {accelerator: h100-sxm, count: 8}}\n`, /nonsense/],
     [`"${IMAGE}": 1\n`, /img/],
     [bomb, /YAML/],
     [`model: ${"[".repeat(5000)}`, /YAML/],
@@ -187,7 +187,7 @@ test("hostile scenarios are refused or shown as text", async () => {
   ];
   for (const [text, expected] of cases) {
     const { page, seen, close } = await open(text);
-    await page.waitForFunction(() => [...document.querySelectorAll("[role=alert]")].some((it) => it.textContent));
+    await refused(page);
     await harmless(page, seen, expected);
     assert.equal(await page.evaluate(() => ({}).polluted), undefined);
     await close();
@@ -234,13 +234,13 @@ test("model files are read, and hostile ones refused", async () => {
     const input = await page.$("#start-file");
     await input.uploadFile(path);
     if (expected) {
-      await page.waitForFunction(() => [...document.querySelectorAll("[role=alert]")].some((it) => it.textContent));
+      await refused(page);
       await harmless(page, seen, expected);
     } else {
       await settled(page);
       assert.match(await answer(page), /The training takes/);
       // A small configuration travels with the link.
-      await page.waitForFunction(() => location.hash.length > 20);
+      await wait(page, () => location.hash.length > 20);
       const again = await visit(chromium, await page.evaluate(() => location.href));
       await settled(again.page);
       assert.equal(await answer(again.page), await answer(page));

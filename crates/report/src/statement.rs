@@ -63,7 +63,8 @@ pub fn sentence(report: &Report) -> Option<String> {
     if let Some(mass) = shown(Id::LocationCo2e) {
         let _ = write!(text, " and emitted {mass}, location-based");
     }
-    let dates: Vec<String> = report.dates.iter().map(|(what, on)| format!("{} {on}", what.replace('_', " "))).collect();
+    let dates: Vec<String> =
+        report.dates.iter().map(|(what, on)| format!("{} {on}", what.replace('_', " "))).collect();
     let dated = if dates.is_empty() { String::new() } else { format!("; {}", dates.join(", ")) };
     let _ = write!(text, " (flopcast {}{dated}).", env!("CARGO_PKG_VERSION"));
     Some(visible(&text))

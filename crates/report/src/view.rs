@@ -29,9 +29,9 @@ pub fn view(report: &Report, explained: &[String], tables: bool) -> Value {
             "facts": facts.collect::<Vec<_>>(),
         })
     });
-    let pictures = pictures::all(report).into_iter().map(
-        |picture| json!({"title": picture.title, "below": picture.below, "svg": picture.svg}),
-    );
+    let pictures = pictures::all(report)
+        .into_iter()
+        .map(|picture| json!({"title": picture.title, "below": picture.below, "svg": picture.svg}));
     let derivations = report.figures.iter().filter(|it| explained.contains(&it.path));
     json!({
         "name": report.name,
@@ -118,9 +118,7 @@ fn grid(grid: &Grid) -> Option<Value> {
 fn input(step: &Arc<Step>) -> Option<Vec<String>> {
     match &step.how {
         Expr::Leaf(Basis::Derived { .. }) => None,
-        Expr::Leaf(basis) => {
-            Some(vec![step.name.clone()?, step.shown(), basis.to_string()])
-        }
+        Expr::Leaf(basis) => Some(vec![step.name.clone()?, step.shown(), basis.to_string()]),
         _ => None,
     }
 }

@@ -145,10 +145,14 @@ mod tests {
         let mut equal = 0;
         let (mut calls, mut state) = (0, 1_u64);
         for _ in 0..20_000 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let share = (state >> 11) as f64 / (1_u64 << 53) as f64;
             let (x, y) = (40.0 * share - 20.0, 1e-3 + 50.0 * share);
-            for (own, library) in [(exp(x), x.exp()), (log(y), y.ln()), (pow(y, x / 7.0), y.powf(x / 7.0))] {
+            for (own, library) in
+                [(exp(x), x.exp()), (log(y), y.ln()), (pow(y, x / 7.0), y.powf(x / 7.0))]
+            {
                 assert!((own - library).abs() <= digit(library), "{x} {y}: {own} {library}");
                 equal += u32::from(own.to_bits() == library.to_bits());
                 calls += 1;
@@ -159,8 +163,22 @@ mod tests {
 
     #[test]
     fn the_ends_are_the_librarys() {
-        for x in [0.0, -0.0, 1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-310, -1.0, 1e308, 710.0, -746.0] {
-            let same = |own: f64, other: f64| own.to_bits() == other.to_bits() || own.is_nan() && other.is_nan();
+        for x in [
+            0.0,
+            -0.0,
+            1.0,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            1e-310,
+            -1.0,
+            1e308,
+            710.0,
+            -746.0,
+        ] {
+            let same = |own: f64, other: f64| {
+                own.to_bits() == other.to_bits() || own.is_nan() && other.is_nan()
+            };
             assert!(same(exp(x), x.exp()) && same(log(x), x.ln()), "{x}");
             for y in [0.0, 2.0, -1.0, 0.5, f64::INFINITY] {
                 assert!(same(pow(x, y), x.powf(y)), "{x} {y}");

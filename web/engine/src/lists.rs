@@ -12,8 +12,10 @@ pub(crate) fn lists(catalog: &Catalog) -> Value {
         json!([device.id, format!("{} {memory}", device.name).trim()])
     });
     let places = catalog.regions().map(|place| json!([place.provider, place.code, place.location]));
-    let offers: std::collections::BTreeSet<(&str, &str)> =
-        catalog.prices().map(|price| (price.provider.as_str(), price.accelerator.as_str())).collect();
+    let offers: std::collections::BTreeSet<(&str, &str)> = catalog
+        .prices()
+        .map(|price| (price.provider.as_str(), price.accelerator.as_str()))
+        .collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "models": spec::preset_names().collect::<Vec<_>>(),

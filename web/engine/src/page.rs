@@ -60,8 +60,9 @@ impl Page {
     }
 
     fn try_answer(&mut self, request: &[u8], file: &[u8]) -> Result<(Value, Vec<u8>), Fault> {
-        let request: Request = serde_json::from_slice(request)
-            .map_err(|error| Error::input(format!("the page asks what the engine does not know: {error}")))?;
+        let request: Request = serde_json::from_slice(request).map_err(|error| {
+            Error::input(format!("the page asks what the engine does not know: {error}"))
+        })?;
         let alone = |json| Ok((json, Vec::new()));
         match request {
             Request::Lists => alone(lists(&CATALOG)),
@@ -178,7 +179,10 @@ mod tests {
         let whole = ask(&mut page, &whole, b"");
         assert!(quick["tables"].is_null() && whole["tables"].is_array());
         assert_eq!(quick["answer"], whole["answer"]);
-        assert_eq!(quick["sections"].as_array().map(Vec::len), whole["sections"].as_array().map(Vec::len));
+        assert_eq!(
+            quick["sections"].as_array().map(Vec::len),
+            whole["sections"].as_array().map(Vec::len)
+        );
         assert_eq!(whole["derivations"]["training.mfu"]["name"], "training.mfu");
     }
 

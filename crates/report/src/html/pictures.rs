@@ -165,11 +165,7 @@ fn periods(
 }
 
 /// Percentiles of a latency over the rate of a replica; none without a simulation.
-fn waiting(
-    report: &Report,
-    title: &str,
-    latency: fn(&Load) -> [f64; 3],
-) -> Option<String> {
+fn waiting(report: &Report, title: &str, latency: fn(&Load) -> [f64; 3]) -> Option<String> {
     let at: Vec<f64> = report.load.iter().map(|load| load.rate).collect();
     let series = ["P50", "P95", "P99"].iter().enumerate().map(|(index, name)| {
         let values = report.load.iter().map(|load| 1e3 * latency(load)[index]).collect();
