@@ -17,6 +17,7 @@
 //! ```
 
 mod fault;
+pub mod opening;
 pub mod questions;
 mod ready;
 pub mod request;
@@ -26,6 +27,7 @@ use flopcast_core::diagnostic::Error;
 use schemars::{Schema, SchemaGenerator};
 
 pub use self::fault::Fault;
+pub use self::opening::Opening;
 pub use self::ready::{Asked, Ranges, Ready, settled, simulated, snapshot, tried};
 pub use self::request::{Answer, Source};
 pub use self::session::{Given, NoFiles, Session, Watch};

@@ -265,6 +265,11 @@ impl<'a> Asking<'a> {
         bytes
     }
 
+    /// What there is to tell so far.
+    pub(crate) fn notes(self) -> Vec<String> {
+        self.notes.into_inner()
+    }
+
     /// The answer that a question gives in a form.
     pub(crate) fn answer(
         self,
