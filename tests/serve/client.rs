@@ -10,28 +10,28 @@ use serde_json::Value;
 use crate::common::root;
 
 /// A server on a free port of loopback, which ends with the test.
-pub struct Server {
-    pub child: Child,
-    pub address: String,
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) address: String,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Status line and headers, in lower case.
-    pub head: String,
-    pub body: Vec<u8>,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The error of a refusal.
-    pub fn error(&self) -> Value {
+    pub(crate) fn error(&self) -> Value {
         let error = self.json()["error"].clone();
         assert!(error["kind"].is_string() && error["message"].is_string(), "{error}");
         assert!(error["hints"].is_array(), "{error}");
@@ -41,7 +41,7 @@ impl Answer {
 
 impl Server {
     /// A server with these arguments and variables beside the usual ones.
-    pub fn with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_flopcast"))
             .args(["serve", "--bind", "127.0.0.1:0"])
             .args(arguments)
@@ -63,12 +63,12 @@ impl Server {
         Self { child, address }
     }
 
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(&[], &[])
     }
 
     /// An open connection on which a request was written.
-    pub fn written(&self, request: &[u8]) -> TcpStream {
+    pub(crate) fn written(&self, request: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(300))).expect("a timeout");
         // A server that refuses early need not read all of it.
@@ -77,16 +77,16 @@ impl Server {
     }
 
     /// The answer to a request as it stands.
-    pub fn raw(&self, request: &[u8]) -> Answer {
+    pub(crate) fn raw(&self, request: &[u8]) -> Answer {
         answer(self.written(request))
     }
 
     /// The answer to a request with these headers, each with its line's end.
-    pub fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
         self.raw(&self.request(method, path, headers, body))
     }
 
-    pub fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
             self.address,
@@ -95,19 +95,19 @@ impl Server {
         [head.as_bytes(), body].concat()
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, "", b"")
     }
 
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         self.ask("POST", path, JSON, body.to_string().as_bytes())
     }
 }
 
-pub const JSON: &str = "Content-Type: application/json\r\n";
+pub(crate) const JSON: &str = "Content-Type: application/json\r\n";
 
 /// Reads an answer to the end of its connection.
-pub fn answer(mut stream: TcpStream) -> Answer {
+pub(crate) fn answer(mut stream: TcpStream) -> Answer {
     let mut bytes = Vec::new();
     // A server that refuses early may reset the connection after its answer.
     let _ = stream.read_to_end(&mut bytes);

@@ -26,6 +26,7 @@ pub mod statement;
 pub mod subject;
 pub mod text;
 pub mod tree;
+pub mod view;
 pub mod xlsx;
 
 use std::collections::BTreeSet;

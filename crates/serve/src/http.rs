@@ -375,7 +375,9 @@ pub(crate) fn media(format: Format) -> &'static str {
         Format::Markdown | Format::ModelCard | Format::Sci => "text/markdown; charset=utf-8",
         Format::Html => "text/html; charset=utf-8",
         Format::Svg => "image/svg+xml",
-        Format::Table => "text/plain; charset=utf-8",
+        Format::Table | Format::Slurm | Format::SkyPilot | Format::Vllm => {
+            "text/plain; charset=utf-8"
+        }
         Format::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     }
 }

@@ -11,7 +11,8 @@ about_a_scenario! {
     /// The forecast as a document.
     pub struct Request {
         /// The document: `html`, `markdown`, `xlsx`, `csv`, `json`, `table`, `focus` (charges), `card`
-        /// (model card), `sci` (SCI statement) or `svg` (what moves the answer).
+        /// (model card), `sci` (SCI statement), `svg` (what moves the answer), or a plan to launch: `slurm`,
+        /// `skypilot`, `vllm`.
         pub format: String,
         /// Samples for the ranges of the figures; 10,000 where an input is a range, else none.
         #[schemars(range(min = 20, max = 10_000_000))]

@@ -3,7 +3,7 @@
 //! The page comes from a template with the places `{{ title }}`, `{{ style }}` and
 //! `{{ content }}`; the built-in one and a house's own go the same way.
 
-mod pictures;
+pub(crate) mod pictures;
 mod scenario;
 mod tables;
 

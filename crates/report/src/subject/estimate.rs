@@ -136,7 +136,7 @@ pub(crate) fn years(years: &[(u32, Vec<&Figure>)]) -> Grid {
 }
 
 /// Ranges of the figures; a document has room for four of the percentiles, the JSON has all.
-fn ranges(report: &Report) -> Grid {
+pub(crate) fn ranges(report: &Report) -> Grid {
     let shown: Vec<usize> =
         (0..PERCENTILES.len()).filter(|i| [5, 50, 80, 95].contains(&PERCENTILES[*i])).collect();
     let words = [Column::words("figure").at_most(32), Column::words("unit")];
