@@ -21,18 +21,23 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; 
 pub(crate) fn asset(path: &str) -> Option<Response> {
     let name = path.strip_prefix('/')?;
     let name = if name.is_empty() { "index.html" } else { name };
-    let file = FILES.iter().find(|(file, _)| *file == name).map(|(_, bytes)| Body::from(*bytes));
-    let body = match file {
-        Some(body) => body,
-        None if name == "index.html" => Body::from(index()),
-        None => return None,
-    };
+    // A page without its engine shows nothing: the list of questions is there in its place.
+    let whole = FILES.iter().any(|(file, _)| file.contains(".wasm"));
+    if name == "index.html" && !whole {
+        return Some(response(name, Body::from(index())));
+    }
+    let (_, bytes) = FILES.iter().find(|(file, _)| *file == name)?;
+    Some(response(name, Body::from(*bytes)))
+}
+
+/// A file of the page.
+fn response(name: &str, body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media(name)));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Some(response)
+    response
 }
 
 /// The media type of a file, by its ending.
@@ -42,6 +47,7 @@ fn media(name: &str) -> &'static str {
         "js" | "mjs" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "wasm" => "application/wasm",
+        "gz" => "application/gzip",
         "json" | "webmanifest" => "application/json",
         "svg" => "image/svg+xml",
         "png" => "image/png",
