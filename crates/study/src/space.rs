@@ -1,6 +1,7 @@
 //! A space of scenarios: one document and axes along which its keys vary, in all combinations.
 
 use std::cell::LazyCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flopcast_core::catalog::Catalog;
@@ -15,6 +16,7 @@ use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::memo::Memo;
 use flopcast_scenario::resolve::{Frame, Part};
 use flopcast_scenario::{Files, Models, reader};
+use rayon::prelude::*;
 
 use super::axis::Axis;
 use super::capacity::{self, Question};
@@ -44,9 +46,10 @@ pub struct Space<'a> {
     catalog: &'a Catalog,
     /// The models that combinations share.
     models: Models<'a, dyn Files + Sync + 'a>,
-    /// The part of the forecast that each axis bears upon.
-    bearing: Vec<Vec<Aspect>>,
-    engines: Memo<u64, Result<Arc<Engine>>>,
+    /// The parts of the forecast that each axis bears upon.
+    bearing: Vec<BTreeSet<Aspect>>,
+    /// What an engine settles once; without the scenario it is small.
+    engines: Memo<u64, Result<Arc<Engine>>, 16_384>,
     runs: Memo<u64, Result<Part<TrainingPlan>>>,
     services: Memo<u64, Result<Part<Service>>>,
     frames: Memo<u64, Result<Frame>>,
@@ -60,7 +63,7 @@ struct Simulation {
 }
 
 /// The parts of a forecast that are settled apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Aspect {
     /// The computation of a run and its speed.
     Pace,
@@ -123,10 +126,13 @@ impl<'a> Space<'a> {
         }
         // A value that no scenario can have, wherever it comes, is a mistake of the question.
         for (axis, values) in space.axes.iter().enumerate() {
-            for choice in 0..values.choices.len() {
+            let wrong = (0..values.choices.len()).into_par_iter().find_map_first(|choice| {
                 let mut digits = vec![0; space.axes.len()];
                 digits[axis] = choice;
-                space.file(&digits)?;
+                space.file(&digits).err()
+            });
+            if let Some(error) = wrong {
+                return Err(error);
             }
         }
         Ok(space)
@@ -235,8 +241,10 @@ impl<'a> Space<'a> {
             scenario.inference = Some(Arc::clone(&sized.service));
         }
         let pace = self.key(&digits, Aspect::Pace);
-        let settled =
-            self.engines.of(pace, || Engine::new(&scenario, self.catalog).map(Arc::new))?;
+        let settled = self.engines.of(pace, || {
+            let bare = Scenario { training: None, inference: None, ..scenario.clone() };
+            Ok(Arc::new(Engine::new(&scenario, self.catalog)?.moved(bare)))
+        })?;
         let engine = settled.moved(scenario);
         Ok(match sized {
             Some(sized) => engine.simulated(sized.simulated.clone()),
