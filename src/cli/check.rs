@@ -53,10 +53,8 @@ impl Options {
         let policy = policy(&self.policy)?;
         let earlier = self.baseline.as_deref().map_or(Ok(Vec::new()), snapshots)?;
         let aims = ["cost", "co2e"].map(Aim::read);
-        let mut all = Vec::new();
-        for path in &self.files {
-            let catalog = load::catalog_of(path, global)?;
-            let (forecast, engine) = load::snapshot(path, &catalog, global)?;
+        let all = load::each(&self.files, global, |path, catalog| {
+            let (forecast, engine) = load::snapshot(path, catalog, global)?;
             let baseline = self.baseline_of(&earlier, &forecast);
             let findings = policy.judge(&forecast, baseline)?;
             let given_by_lock = catalog.given_by_lock().to_vec();
@@ -66,15 +64,15 @@ impl Options {
                 kept_by_lock(&findings, path, global, |known| policy.judge(known, baseline))
             };
             let against = |baseline| compare(baseline, &forecast, Some(&engine), &aims);
-            all.push(Checked {
+            Ok(Checked {
                 name: forecast.name().to_owned(),
                 findings,
                 given_by_lock,
                 kept_by_lock,
                 comparison: baseline.map(against).transpose()?,
                 warnings: forecast.warnings().map(str::to_owned).collect(),
-            });
-        }
+            })
+        })?;
         global.print(&all)?;
         let fails = all.iter().any(Checked::fails);
         Ok(if fails { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })

@@ -68,20 +68,20 @@ impl Options {
         let (mut global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         global.set.extend(self.window.iter().map(|time| format!("placement.start_window={time}")));
         let global = &global;
-        let (mut reports, mut kept) = (Vec::new(), true);
-        for path in self.files.iter().chain(asked.as_ref()) {
-            let catalog = load::catalog_of(path, global)?;
+        let files: Vec<_> = self.files.iter().chain(asked.as_ref()).collect();
+        let reports = load::each(&files, global, |path, catalog| {
             let search = self.runs.search();
-            let ready = Ready::of(path, &catalog, global, &search, self.simulate)?;
-            kept &= ready.is_kept();
-            reports.push(self.ranges.report(&ready, &catalog)?);
-        }
+            let ready = Ready::of(path, catalog, global, &search, self.simulate)?;
+            Ok((ready.is_kept(), self.ranges.report(&ready, catalog)?))
+        })?;
+        let (kept, reports): (Vec<bool>, Vec<Report>) = reports.into_iter().unzip();
         global.print(&reports)?;
         if self.strict {
             let policy = self.policy.as_deref().map_or(Ok(Policy::strict()), check::policy)?;
             reports.iter().try_for_each(|report| strictly(&policy, report))?;
         }
         // The forecast stands, and says that it does not fit, comes too late or too slowly.
+        let kept = kept.into_iter().all(|kept| kept);
         let fits = kept && reports.iter().all(|report| report.fits && report.late_days.is_none());
         Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
     }

@@ -64,12 +64,10 @@ impl Options {
         output::vacant(path, self.force)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
-        let mut reports = Vec::new();
-        for file in &self.files {
-            let catalog = load::catalog_of(file, global)?;
-            let ready = Ready::of(file, &catalog, global, &self.runs.search(), self.simulate)?;
-            reports.push(self.ranges.report(&ready, &catalog)?);
-        }
+        let reports = load::each(&self.files, global, |file, catalog| {
+            let ready = Ready::of(file, catalog, global, &self.runs.search(), self.simulate)?;
+            self.ranges.report(&ready, catalog)
+        })?;
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
         let bytes = format.render(&reports, setting)?;
         output::write(path, &bytes, self.force)?;
