@@ -43,7 +43,7 @@ impl Options {
             if document.get("model").is_none() {
                 return Ok(Err(format!("{}: no `model`, passed over", path.display())));
             }
-            let file = load::typed(&document)?;
+            let file = load::typed(document)?.file;
             let (forecast, engine) = load::snapshot(path, catalog, global)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);

@@ -9,7 +9,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::html;
 use flopcast_report::render::{Format, Setting};
 
-use super::capacity::{Ready, Runs};
+use super::capacity::Runs;
 use super::input::read_text;
 use super::{Global, estimate, load, output, print, tell};
 
@@ -65,8 +65,8 @@ impl Options {
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
         let reports = load::each(&self.files, global, |file, catalog| {
-            let ready = Ready::of(file, catalog, global, &self.runs.search(), self.simulate)?;
-            self.ranges.report(&ready, catalog)
+            let search = self.runs.search();
+            Ok(self.ranges.report((file, catalog), global, &search, self.simulate)?.0)
         })?;
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
         let bytes = format.render(&reports, setting)?;

@@ -53,6 +53,9 @@ fn devices(report: &Report, figure: Id) -> Option<String> {
 pub(super) fn sentences(report: &Report) -> String {
     let known = |figure: Id| known(report, figure);
     let mut sentences = Vec::new();
+    if !report.fits {
+        sentences.push("The run does not fit the memory of its devices".to_owned());
+    }
     if let Some(days) = report.late_days {
         let days = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
         sentences.push(format!("The run misses its deadline by {days}"));

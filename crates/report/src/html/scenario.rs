@@ -4,7 +4,7 @@ use flopcast_core::quantity::text::count;
 use maud::{Markup, PreEscaped, html};
 
 use super::super::answer::{at, interval, shown};
-use super::super::{Report, answer, headlines};
+use super::super::{Report, answer};
 use super::{pictures, tables};
 
 /// The parts of a section: the end of its id, its heading.
@@ -47,7 +47,7 @@ pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
 
 /// The headline figures on tiles.
 fn summary(report: &Report) -> Markup {
-    let tiles = headlines().filter_map(|figure| {
+    let tiles = flopcast_study::leaning::headlines().filter_map(|figure| {
         let value = shown(report, figure)?;
         let name = figure.declared().name;
         let note = interval(report, figure).and_then(|range| {
