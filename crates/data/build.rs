@@ -19,6 +19,8 @@ fn main() -> io::Result<()> {
         let json = json(&root.join(format!("hardware/{name}.yaml")))?;
         fs::write(out.join(name).with_extension("json"), json.to_string())?;
     }
+    let prices = newest(&root.join("pricing/prices.csv"), "as_of")?;
+    println!("cargo::rustc-env=FLOPCAST_NEWEST_PRICE={prices}");
     fs::write(out.join("jobs.rs"), dialects(&root.join("jobs"))?)?;
     let models = root.join("models");
     fs::write(out.join("models.rs"), families(&models)? + &presets(&models)?)
@@ -85,6 +87,16 @@ fn dialects(folder: &Path) -> io::Result<String> {
     }
     text.push_str("];\n");
     Ok(text)
+}
+
+/// The last of the dates in a column of a table, none of whose cells before it has a comma.
+fn newest(path: &Path, column: &str) -> io::Result<String> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(path)?;
+    let mut lines = text.lines().map(|line| line.split(',').map(str::trim));
+    let place = lines.next().and_then(|mut header| header.position(|name| name == column));
+    let place = place.ok_or_else(|| io::Error::other(format!("no column {column}")))?;
+    Ok(lines.filter_map(|mut cells| cells.nth(place)).max().unwrap_or_default().to_owned())
 }
 
 fn folder(variable: &str) -> io::Result<PathBuf> {

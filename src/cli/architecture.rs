@@ -6,7 +6,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{Bindings, Input, Model, Spec};
 use flopcast_import::{Files, Source};
 
-use super::input::{names, read_bytes, read_head, size};
+use super::input::{names, read_bytes, read_head, read_part, size};
 use super::project::Project;
 use super::{Global, hub};
 
@@ -74,6 +74,10 @@ impl<'a> Typed<'a> {
 impl Files for Typed<'_> {
     fn head(&self, path: &str, most: u64) -> Result<Vec<u8>> {
         read_head(&self.place(path)?, most)
+    }
+
+    fn part(&self, path: &str, from: u64, most: u64) -> Result<Vec<u8>> {
+        read_part(&self.place(path)?, from, most)
     }
 
     fn size(&self, path: &str) -> Option<u64> {

@@ -51,10 +51,8 @@ impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let policy = policy(&self.policy)?;
         let earlier = self.baseline.as_deref().map_or(Ok(Vec::new()), snapshots)?;
-        let mut all = Vec::new();
-        for path in &self.files {
-            let catalog = load::catalog_of(path, global)?;
-            let (forecast, engine) = load::snapshot(path, &catalog, global)?;
+        let all = load::each(&self.files, global, |path, catalog| {
+            let (forecast, engine) = load::snapshot(path, catalog, global)?;
             let baseline = baseline_of(&earlier, &forecast, self.files.len() == 1);
             let findings = policy.judge(&forecast, baseline)?;
             let given_by_lock = catalog.given_by_lock().to_vec();
@@ -64,8 +62,8 @@ impl Options {
                 kept_by_lock(&findings, path, global, |known| policy.judge(known, baseline))
             };
             let checked = checked((&forecast, &engine), baseline, findings)?;
-            all.push(Checked { given_by_lock, kept_by_lock, ..checked });
-        }
+            Ok(Checked { given_by_lock, kept_by_lock, ..checked })
+        })?;
         global.print(&all)?;
         let fails = all.iter().any(Checked::fails);
         Ok(exit(!fails))

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_api::Ready;
+use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::serving::capacity::Search;
 use flopcast_report::{Report, json};
@@ -67,19 +68,19 @@ impl Options {
         let (mut global, asked) = self.asked.scenario(self.runs.rate(), global)?;
         global.set.extend(self.window.iter().map(|time| format!("placement.start_window={time}")));
         let global = &global;
-        let (mut reports, mut kept) = (Vec::new(), true);
-        for path in self.files.iter().chain(asked.as_ref()) {
+        let files: Vec<_> = self.files.iter().chain(asked.as_ref()).collect();
+        let reports = load::each(&files, global, |path, catalog| {
             let search = self.runs.search();
-            let (report, keeps) = self.ranges.report(path, global, &search, self.simulate)?;
-            kept &= keeps;
-            reports.push(report);
-        }
+            self.ranges.report((path, catalog), global, &search, self.simulate)
+        })?;
+        let (reports, kept): (Vec<Report>, Vec<bool>) = reports.into_iter().unzip();
         global.print(&reports)?;
         if self.strict {
             let policy = self.policy.as_deref().map_or(Ok(Policy::strict()), check::policy)?;
             reports.iter().try_for_each(|report| strictly(&policy, report))?;
         }
         // The forecast stands, and says that it does not fit, comes too late or too slowly.
+        let kept = kept.into_iter().all(|kept| kept);
         let fits = kept && reports.iter().all(|report| report.fits && report.late_days.is_none());
         Ok(exit(fits))
     }
@@ -96,14 +97,13 @@ impl Ranges {
     /// fleet keeps its SLO.
     pub(super) fn report(
         &self,
-        path: &Path,
+        (path, catalog): (&Path, &Catalog),
         global: &Global,
         search: &Search,
         always: bool,
     ) -> Result<(Report, bool)> {
-        let catalog = load::catalog_of(path, global)?;
         let asked = load::asked(path, global)?;
-        load::About::new(path, &catalog, global)?.ask(|session| {
+        load::About::new(path, catalog, global)?.ask(|session| {
             let ready = Ready::of(session, &asked, search, always)?;
             Ok((self.sampled().report(session, &ready)?, ready.is_kept()))
         })

@@ -1,6 +1,6 @@
 //! Files that a command reads: scenarios and what they refer to.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use flopcast_core::diagnostic::{Error, Result};
@@ -52,15 +52,19 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// Missing, a directory or unreadable.
 pub(super) fn read_head(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let name = path.display();
     // A pipe would keep us waiting, and what is not there has a better message.
-    if !path.is_file() {
-        return read_bytes(path, most);
-    }
+    if path.is_file() { read_part(path, 0, most) } else { read_bytes(path, most) }
+}
+
+/// At most `most` bytes of a regular file from a place on.
+pub(super) fn read_part(path: &Path, from: u64, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(most).read_to_end(&mut bytes))
-        .map_err(|error| Error::input(format!("cannot read {name}: {error}")))?;
+        .and_then(|mut file| {
+            file.seek(std::io::SeekFrom::Start(from))?;
+            file.take(most).read_to_end(&mut bytes)
+        })
+        .map_err(|error| Error::input(format!("cannot read {}: {error}", path.display())))?;
     Ok(bytes)
 }
 

@@ -1,6 +1,7 @@
 //! From the command line's files to resolved scenarios.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use flopcast_api::{Asked, Session};
 use flopcast_core::catalog::Catalog;
@@ -11,8 +12,9 @@ use flopcast_live::{Snapshot as Fetched, Store};
 use flopcast_scenario::Files;
 use flopcast_scenario::document::Node;
 use flopcast_study::snapshot::Snapshot;
+use rayon::prelude::*;
 
-use super::input::{document, names, read_bytes, read_head, read_text, size};
+use super::input::{document, names, read_bytes, read_head, read_part, read_text, size};
 use super::progress::Progress;
 use super::project::Project;
 use super::{Global, hub, lock, tell};
@@ -70,14 +72,49 @@ pub(super) fn catalog(global: &Global) -> Result<Catalog> {
     })
 }
 
+/// Does the same with several scenarios, side by side; the results and the first error are in the
+/// order of the files. Scenarios without a lock share a catalog.
+///
+/// # Errors
+/// As [`catalog_of`] and `of`.
+pub(super) fn each<T: Send>(
+    files: &[impl AsRef<Path> + Sync],
+    global: &Global,
+    of: impl Fn(&Path, &Catalog) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let shared = OnceLock::new();
+    let one = |path: &Path| match binding(path, global)? {
+        None => match shared.get_or_init(|| catalog(global)) {
+            Ok(catalog) => of(path, catalog),
+            Err(error) => Err(error.clone()),
+        },
+        Some(lock) => of(path, &locked(lock, global)?),
+    };
+    // One alone wakes no other thread.
+    if let [file] = files {
+        return Ok(vec![one(file.as_ref())?]);
+    }
+    let all: Vec<_> = files.par_iter().map(|path| one(path.as_ref())).collect();
+    all.into_iter().collect()
+}
+
 /// The catalog that a scenario is read with: the rows that `flopcast.lock` beside it pins, or the
 /// one of [`catalog`].
 pub(super) fn catalog_of(scenario: &Path, global: &Global) -> Result<Catalog> {
-    let Some(lock) =
-        lock::beside(scenario, global)?.filter(|lock| !global.no_lock && lock.binds(scenario))
-    else {
-        return catalog(global);
-    };
+    match binding(scenario, global)? {
+        None => catalog(global),
+        Some(lock) => locked(lock, global),
+    }
+}
+
+/// The lock beside a scenario, where it binds it.
+fn binding(scenario: &Path, global: &Global) -> Result<Option<lock::Found>> {
+    let lock = lock::beside(scenario, global)?;
+    Ok(lock.filter(|lock| !global.no_lock && lock.binds(scenario)))
+}
+
+/// The catalog that a lock pins.
+fn locked(lock: lock::Found, global: &Global) -> Result<Catalog> {
     if global.as_of.is_some_and(|date| lock.lock.as_of != Some(date)) {
         return Err(Error::input(format!("{} pins the catalog", lock.path.display()))
             .hint("--as-of reads another one: --no-lock says so"));
@@ -212,6 +249,10 @@ impl Files for Beside<'_> {
 
     fn head(&self, name: &str, most: u64) -> Result<Vec<u8>> {
         read_head(&self.place(name)?, most)
+    }
+
+    fn part(&self, name: &str, from: u64, most: u64) -> Result<Vec<u8>> {
+        read_part(&self.place(name)?, from, most)
     }
 
     fn size(&self, name: &str) -> Option<u64> {

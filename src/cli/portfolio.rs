@@ -35,27 +35,26 @@ impl Options {
     /// # Errors
     /// If the folder holds no scenario, or one cannot be forecast.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
-        let mut entries = Vec::new();
-        for path in self.files()? {
+        let entries = load::each(&self.files()?, global, |path, catalog| {
             // A link among them leads nowhere else.
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Project::of(&path, global)?.find(&path, &name)?;
-            let document = document(&path, global)?;
+            Project::of(path, global)?.find(path, &name)?;
+            let document = document(path, global)?;
             if document.get("model").is_none() {
-                tell(&format!("{}: no `model`, passed over", path.display()));
-                continue;
+                return Ok(Err(format!("{}: no `model`, passed over", path.display())));
             }
-            let catalog = load::catalog_of(&path, global)?;
             let file = load::typed(document)?.file;
-            let (forecast, engine) = load::snapshot(&path, &catalog, global)?;
+            let (forecast, engine) = load::snapshot(path, catalog, global)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);
-            let name = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
-            match Entry::new(name, file.tags.clone(), &forecast) {
-                Some(entry) => entries.push(entry.from(start, &engine.run()?)),
-                None => tell(&format!("{}: nothing is forecast, passed over", path.display())),
-            }
-        }
+            let name = path.strip_prefix(&self.folder).unwrap_or(path).display().to_string();
+            Ok(match Entry::new(name, file.tags.clone(), &forecast) {
+                Some(entry) => Ok(entry.from(start, &engine.run()?)),
+                None => Err(format!("{}: nothing is forecast, passed over", path.display())),
+            })
+        })?;
+        let read = entries.into_iter().filter_map(|it| it.map_err(|why| tell(&why)).ok());
+        let entries: Vec<_> = read.collect();
         if entries.is_empty() {
             let folder = self.folder.display();
             return Err(Error::input(format!("{folder} holds no scenario with a forecast")));

@@ -11,7 +11,7 @@ use flopcast_report::render::{Format, Setting};
 
 use super::capacity::Runs;
 use super::input::read_text;
-use super::{Global, estimate, output, print, tell};
+use super::{Global, estimate, load, output, print, tell};
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]
@@ -64,11 +64,10 @@ impl Options {
         output::vacant(path, self.force)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
-        let mut reports = Vec::new();
-        for file in &self.files {
+        let reports = load::each(&self.files, global, |file, catalog| {
             let search = self.runs.search();
-            reports.push(self.ranges.report(file, global, &search, self.simulate)?.0);
-        }
+            Ok(self.ranges.report((file, catalog), global, &search, self.simulate)?.0)
+        })?;
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
         let bytes = format.render(&reports, setting)?;
         output::write(path, &bytes, self.force)?;

@@ -44,6 +44,8 @@ pub mod hardware {
 pub mod pricing {
     /// Price lists of providers.
     pub const PRICES: &str = table!("pricing/prices.csv");
+    /// The newest of their dates.
+    pub const NEWEST: &str = env!("FLOPCAST_NEWEST_PRICE");
     /// Prices of hosted models.
     pub const API: &str = table!("pricing/api.csv");
     /// Purchase prices of accelerators.

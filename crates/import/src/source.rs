@@ -25,6 +25,8 @@ use super::{
 const MAX_TEXT: u64 = 16 << 20;
 /// The largest graph in bytes.
 const MAX_GRAPH: u64 = 4 << 30;
+/// The size from which on a graph is read without its weights.
+const WEIGHTS: u64 = 1 << 20;
 /// The most files of one model.
 const MAX_FILES: usize = 2048;
 
@@ -35,6 +37,16 @@ pub trait Files {
     /// # Errors
     /// If it is not there or cannot be read.
     fn head(&self, path: &str, most: u64) -> Result<Vec<u8>>;
+
+    /// At most `most` bytes of a file from a place on.
+    ///
+    /// # Errors
+    /// As [`Files::head`].
+    fn part(&self, path: &str, from: u64, most: u64) -> Result<Vec<u8>> {
+        let mut head = self.head(path, from.saturating_add(most))?;
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(head.len());
+        Ok(head.split_off(from))
+    }
 
     /// The size of a file in bytes; `None` if there is no such file.
     fn size(&self, path: &str) -> Option<u64>;
@@ -83,7 +95,7 @@ impl<'a> Source<'a> {
         }
         let name = last(path);
         match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
-            "onnx" => onnx::read(self.whole(path, MAX_GRAPH)?, self.bindings),
+            "onnx" => onnx::read(self.graph(path)?, self.bindings),
             "safetensors" => {
                 let (weights, missing) = self.split(path)?;
                 let mut model = weights.model(name)?;
@@ -94,6 +106,16 @@ impl<'a> Source<'a> {
             "json" => self.json(path),
             "yaml" | "yml" => self.yaml(path),
             _ => self.by_content(path),
+        }
+    }
+
+    /// A graph without its weights; a file that is none, whole, for its error.
+    fn graph(&self, path: &str) -> Result<Vec<u8>> {
+        let size = self.files.size(path).filter(|size| (WEIGHTS..=MAX_GRAPH).contains(size));
+        let part = |from, most| self.files.part(path, from, most);
+        match size.map(|size| onnx::sieve(size, &part)).transpose()?.flatten() {
+            Some(graph) => Ok(graph),
+            None => self.whole(path, MAX_GRAPH),
         }
     }
 

@@ -182,10 +182,10 @@ impl Store {
         as_of: Option<NaiveDate>,
         say: &mut dyn FnMut(&str),
     ) -> Result<Catalog> {
-        self.newest(as_of, say).into_iter().try_fold(catalog, |catalog, snapshot| {
-            let path = self.path(&snapshot.source, snapshot.date);
-            snapshot.over(catalog).map_err(|error| unusable(&path, error.message()))
-        })
+        let snapshots = self.newest(as_of, say);
+        let tables: Vec<_> = snapshots.iter().flat_map(Snapshot::tables).collect();
+        let tables: Vec<_> = tables.iter().map(|(f, text)| (f.as_str(), text.as_str())).collect();
+        if tables.is_empty() { Ok(catalog) } else { catalog.with_fetched(&tables) }
     }
 }
 

@@ -48,10 +48,7 @@ impl Row {
                 // USD per stored unit; a plain number has none.
                 if unit.is_empty() { step.value } else { step.value / convert(1.0, unit) }
             });
-        let mut basis = Vec::new();
-        if let Some(price) = &line.unit_price {
-            sources(price, &mut basis);
-        }
+        let basis = line.unit_price.as_ref().map(sources).unwrap_or_default();
         Self {
             entry: line.entry,
             quantity,
@@ -141,15 +138,19 @@ pub(super) fn commitment(commitment: &Commitment) -> Value {
 }
 
 /// The basis of a price: the bases of the inputs that it is computed from.
-fn sources(step: &Arc<Step>, found: &mut Vec<String>) {
-    match &step.how {
-        Expr::Leaf(Basis::Derived { .. }) => {}
-        Expr::Leaf(basis) => {
-            let basis = basis.to_string();
-            if !found.contains(&basis) {
-                found.push(basis);
+fn sources(step: &Arc<Step>) -> Vec<String> {
+    let mut found = Vec::new();
+    for leaf in Step::leaves([step]) {
+        match &leaf.how {
+            Expr::Leaf(Basis::Derived { .. }) => {}
+            Expr::Leaf(basis) => {
+                let basis = basis.to_string();
+                if !found.contains(&basis) {
+                    found.push(basis);
+                }
             }
+            _ => {}
         }
-        _ => step.inputs().into_iter().for_each(|input| sources(input, found)),
     }
+    found
 }

@@ -121,10 +121,14 @@ impl Report {
         let figures = estimate.figures();
         let observed = estimate.inference.as_ref().and_then(|it| it.observed.as_ref());
         let observed = observed.iter().flat_map(|observed| &observed.inputs);
-        let (mut walked, mut inputs) = (BTreeSet::new(), Vec::new());
-        for step in figures.iter().filter_map(Figure::step).chain(observed) {
-            collect(step, &mut walked, &mut inputs);
-        }
+        // Of inputs of one name the first stands for all; the calendar is arithmetic.
+        let mut names = BTreeSet::new();
+        let mut inputs = Step::leaves(figures.iter().filter_map(Figure::step).chain(observed));
+        inputs.retain(|step| match &step.how {
+            Expr::Leaf(Basis::Derived { formula }) if formula == "calendar" => false,
+            _ => names.insert(step.name.as_deref()),
+        });
+        let inputs = inputs.into_iter().cloned().collect();
         let mut warnings = scenario.warnings.clone();
         warnings.extend(unknowns(&figures));
         let mut facts = Vec::new();
@@ -342,23 +346,4 @@ fn unknowns(figures: &[Figure]) -> Vec<String> {
         }
     }
     causes.into_iter().map(|(why, paths)| format!("{} unknown: {why}", paths.join(", "))).collect()
-}
-
-/// Adds the inputs from which a derivation starts, one of a name, in the order in which they are
-/// met.
-fn collect(step: &Arc<Step>, walked: &mut BTreeSet<*const Step>, inputs: &mut Vec<Arc<Step>>) {
-    // Derivations share most of their steps: each is walked once.
-    if !walked.insert(Arc::as_ptr(step)) {
-        return;
-    }
-    if let Expr::Leaf(basis) = &step.how {
-        let arithmetic = matches!(basis, Basis::Derived { formula } if formula == "calendar");
-        let seen = inputs.iter().any(|other| other.name == step.name);
-        if !arithmetic && !seen {
-            inputs.push(Arc::clone(step));
-        }
-    }
-    for input in step.inputs() {
-        collect(input, walked, inputs);
-    }
 }

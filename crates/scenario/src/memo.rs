@@ -5,19 +5,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Earlier results, up to a number of entries; shared by threads.
+/// Earlier results, up to `MOST` entries; shared by threads.
 #[derive(Debug)]
-pub struct Memo<K, V>(Mutex<BTreeMap<K, V>>);
+pub struct Memo<K, V, const MOST: usize = 1024>(Mutex<BTreeMap<K, V>>);
 
-impl<K, V> Default for Memo<K, V> {
+impl<K, V, const MOST: usize> Default for Memo<K, V, MOST> {
     fn default() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 }
 
-impl<K: Ord, V: Clone> Memo<K, V> {
-    const MOST: usize = 1024;
-
+impl<K: Ord, V: Clone, const MOST: usize> Memo<K, V, MOST> {
     /// The result under a key; it is computed now if there is none.
     pub fn of(&self, key: K, compute: impl FnOnce() -> V) -> V {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -27,7 +25,7 @@ impl<K: Ord, V: Clone> Memo<K, V> {
         // Nobody waits meanwhile; what two compute at once is the same.
         let value = compute();
         let mut known = known();
-        if known.len() >= Self::MOST {
+        if known.len() >= MOST {
             known.clear();
         }
         known.insert(key, value.clone());
@@ -41,10 +39,10 @@ mod tests {
 
     #[test]
     fn computes_once_and_forgets_in_time() {
-        let memo = Memo::default();
+        let memo: Memo<i32, &str> = Memo::default();
         assert_eq!(memo.of(1, || "one"), "one");
         assert_eq!(memo.of(1, || "another"), "one");
         (2..5000).for_each(|key| assert_eq!(memo.of(key, || "more"), "more"));
-        assert!(memo.0.lock().unwrap().len() <= Memo::<i32, &str>::MOST);
+        assert!(memo.0.lock().unwrap().len() <= 1024);
     }
 }

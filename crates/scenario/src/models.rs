@@ -30,6 +30,10 @@ impl<F: Files + ?Sized> Files for Models<'_, F> {
         self.files.head(path, most)
     }
 
+    fn part(&self, path: &str, from: u64, most: u64) -> Result<Vec<u8>> {
+        self.files.part(path, from, most)
+    }
+
     fn size(&self, path: &str) -> Option<u64> {
         self.files.size(path)
     }

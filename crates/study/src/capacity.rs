@@ -128,28 +128,132 @@ pub struct Question<'a> {
 /// If the scenario has no service, the model does not fit (with what would make it fit), or no load
 /// keeps the SLO (with the bound that forbids it).
 pub fn size(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Result<Capacity> {
+    let (service, answer) = solve::<Whole>(scenario, catalog, question)?;
+    let Answer { found, objective, engaged, mut warnings } = answer;
+    let planned = &found.planned;
+    if planned.rejected > 0 {
+        let share = 100.0 * planned.rejected as f64 / planned.arrived.max(1) as f64;
+        warnings.push(format!(
+            "{share:.2} % of the requests are longer than the KV cache of a replica and are refused"
+        ));
+    }
+    let inputs = service.demand.leaves();
+    let observed = Observed { inputs, ..observed(&found, &objective, &engaged) };
+    let at_peak = latency(&found.planned)?;
+    let forecast = forecast(scenario, service, catalog, &found.highest, (at_peak, observed))?;
+    let estimate = forecast.recorded().run()?;
+    Ok(Capacity { forecast, estimate, engaged, found, objective, warnings })
+}
+
+/// The highest rate of a replica, the fleet for the peak of the first year and its forecast: all
+/// that a comparison of many fleets looks at. Latencies at the peak and the interval, which take
+/// as long again, are left out; those of the forecast are of the highest rate.
+///
+/// # Errors
+/// As [`size`].
+pub fn rate(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    question: &Question<'_>,
+) -> Result<(HighestRate, Fleet, Estimate)> {
+    let (service, answer) = solve::<Rate>(scenario, catalog, question)?;
+    let highest = answer.found;
+    let fleet = fleet_for(service, peak(service), highest.rate)?;
+    let beside = (latency(&highest.report)?, Observed::default());
+    let estimate = forecast(scenario, service, catalog, &highest, beside)?.run()?;
+    Ok((highest, fleet, estimate))
+}
+
+/// What is asked of simulated replicas.
+trait Ask {
+    /// What is found.
+    type Found;
+
+    /// Simulates; `servers` makes so many replicas behind the router, none where one stands for all.
+    ///
+    /// # Errors
+    /// As [`size`].
+    fn of<S: Server>(
+        task: &Task<'_>,
+        servers: &impl Fn(u64, bool) -> Option<S>,
+        error_of: fn(Limit) -> &'static str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self::Found>;
+}
+
+/// All that is found about a fleet.
+struct Whole;
+
+impl Ask for Whole {
+    type Found = Found;
+
+    fn of<S: Server>(
+        task: &Task<'_>,
+        servers: &impl Fn(u64, bool) -> Option<S>,
+        error_of: fn(Limit) -> &'static str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Found> {
+        task.solve(servers, error_of, warnings)
+    }
+}
+
+/// The highest rate of a replica alone.
+struct Rate;
+
+impl Ask for Rate {
+    type Found = HighestRate;
+
+    fn of<S: Server>(
+        task: &Task<'_>,
+        servers: &impl Fn(u64, bool) -> Option<S>,
+        _: fn(Limit) -> &'static str,
+        _: &mut Vec<String>,
+    ) -> Result<HighestRate> {
+        let progress = |share| (task.question.progress)("the highest rate of a replica", share);
+        Ok(task.group(servers, &progress)?.highest)
+    }
+}
+
+/// What is found, and about which replica and SLO.
+struct Answer<F> {
+    found: F,
+    objective: Objective,
+    engaged: Engaged,
+    warnings: Vec<String>,
+}
+
+/// Asks about the service of a scenario.
+///
+/// # Errors
+/// As [`size`].
+fn solve<'a, A: Ask>(
+    scenario: &'a Scenario,
+    catalog: &Catalog,
+    question: &Question<'_>,
+) -> Result<(&'a Service, Answer<A::Found>)> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
     })?;
     if service.rate.value.value <= 0.0 {
         return Err(Error::input("the service gets no requests: there is nothing to size"));
     }
-    match &service.demand.instances {
-        Some(instances) => generative(scenario, (service, instances), catalog, question),
-        None => networks::size(scenario, service, catalog, question),
-    }
+    let answer = match &service.demand.instances {
+        Some(instances) => generative::<A>(service, instances, catalog, question)?,
+        None => networks::solve::<A>(service, question)?,
+    };
+    Ok((service, answer))
 }
 
-/// Sizes a fleet of engines that generate tokens.
+/// Asks about engines that generate tokens.
 ///
 /// # Errors
 /// As [`size`].
-fn generative(
-    scenario: &Scenario,
-    (service, instances): (&Service, &Instances),
+fn generative<A: Ask>(
+    service: &Service,
+    instances: &Instances,
     catalog: &Catalog,
     question: &Question<'_>,
-) -> Result<Capacity> {
+) -> Result<Answer<A::Found>> {
     let Question { search, .. } = *question;
     let mut warnings = Vec::new();
     let mut traffic = traffic(service)?;
@@ -182,25 +286,11 @@ fn generative(
         }
     };
     let held = engines.decode.memory.sequences.min(service.replica.max_batch.value).floor();
-    let found = task.solve(servers, Limit::interval, &mut warnings).map_err(|error| {
+    let found = A::of(&task, &servers, Limit::interval, &mut warnings).map_err(|error| {
         error.hint(format!("the memory holds {} requests at once", text::count(held)))
     })?;
-    if found.planned.rejected > 0 {
-        let share = 100.0 * found.planned.rejected as f64 / found.planned.arrived.max(1) as f64;
-        warnings.push(format!(
-            "{share:.2} % of the requests are longer than the KV cache of a replica and are refused"
-        ));
-    }
-    let closed = ReplicaLimits::of(&service.recorded())?;
-    capacity(
-        scenario,
-        catalog,
-        found,
-        objective,
-        closed,
-        Engaged::Engine(instances.engine.clone(), engines.decode.memory),
-        warnings,
-    )
+    let engaged = Engaged::Engine(instances.engine.clone(), engines.decode.memory);
+    Ok(Answer { found, objective, engaged, warnings })
 }
 
 /// Time of an answer of mean lengths that is alone on a replica.
@@ -217,26 +307,22 @@ fn alone<S: StepTime>(simulation: &Simulation<'_, S>, (input, output): (f64, f64
     Time::from_stored(answered.unwrap_or_default())
 }
 
-/// The forecast of a fleet that was found; `closed` are the limits by closed form.
-fn capacity(
+/// The forecast of a fleet of replicas of this highest rate, with these latencies and statistics.
+///
+/// # Errors
+/// As [`Engine::new`], and if a replica does not hold the model.
+fn forecast(
     scenario: &Scenario,
+    service: &Service,
     catalog: &Catalog,
-    found: Found,
-    objective: Objective,
-    closed: ReplicaLimits,
-    engaged: Engaged,
-    warnings: Vec<String>,
-) -> Result<Capacity> {
-    let latency = latency(&found.planned)?;
-    let inputs = scenario.inference.as_ref().map_or_else(Vec::new, |it| it.demand.leaves());
-    let observed = Observed { inputs, ..observed(&found, &objective, &engaged) };
-    let observed = Arc::new(observed);
+    highest: &HighestRate,
+    (latency, observed): (Latency, Observed),
+) -> Result<Engine> {
+    let closed = ReplicaLimits::of(&service.recorded())?;
     let by_means = closed.max_rate.value();
-    let limits = ReplicaLimits { max_rate: max_rate(&found.highest), ..closed };
-    let simulated = Simulated { limits, latency, closed: by_means, observed };
-    let forecast = Engine::new(scenario, catalog)?.simulated(simulated);
-    let estimate = forecast.recorded().run()?;
-    Ok(Capacity { forecast, estimate, engaged, found, objective, warnings })
+    let limits = ReplicaLimits { max_rate: max_rate(highest), ..closed };
+    let simulated = Simulated { limits, latency, closed: by_means, observed: Arc::new(observed) };
+    Ok(Engine::new(scenario, catalog)?.simulated(simulated))
 }
 
 /// The statistics of the run at the peak, beside those that the forecast rests on.
@@ -327,11 +413,6 @@ const TURNS: u64 = 4;
 const TRIES: u32 = 5;
 
 impl Task<'_> {
-    /// The peak that the fleet is for.
-    fn peak(&self) -> RequestRate {
-        self.service.rate.value * self.service.peak_to_mean.value
-    }
-
     /// So many replicas together at their highest rate, which is near that.
     fn together<S: Server>(
         &self,
@@ -372,8 +453,9 @@ impl Task<'_> {
         let share = |share: f64| progress(if is_one { share } else { 0.3 * share });
         let alone = highest_rate(&server, self.traffic, self.objective, &search, None, &share)
             .map(|highest| Group { server, search, highest });
-        let needed =
-            |rate: RequestRate| Ok::<_, Error>(fleet_for(self.service, self.peak(), rate)?.needed);
+        let needed = |rate: RequestRate| {
+            Ok::<_, Error>(fleet_for(self.service, peak(self.service), rate)?.needed)
+        };
         // What one replica cannot keep alone, since requests come together, many may.
         let by_means = ReplicaLimits::of(self.service)?.max_rate.value() * 0.5;
         let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means));
@@ -417,7 +499,7 @@ impl Task<'_> {
         // Fewer replicas than were simulated smooth less: they are not known to suffice.
         let (count, target) = (group.server.count, self.service.target_utilisation.value.get());
         if count < MOST_TOGETHER && needed(group.highest.rate)? < count {
-            group.highest.rate = self.peak() / (target * (count as f64 - 0.5));
+            group.highest.rate = peak(self.service) / (target * (count as f64 - 0.5));
         }
         Ok(group)
     }
@@ -429,7 +511,7 @@ impl Task<'_> {
     /// If no load keeps the SLO, or the calibration lacks an interval.
     fn solve<S: Server>(
         &self,
-        servers: impl Fn(u64, bool) -> Option<S>,
+        servers: &impl Fn(u64, bool) -> Option<S>,
         error_of: impl Fn(Limit) -> &'static str,
         warnings: &mut Vec<String>,
     ) -> Result<Found> {
@@ -442,7 +524,7 @@ impl Task<'_> {
             );
         }
         let Group { server, search, highest } =
-            self.group(&servers, &|share| progress("the highest rate of a replica", 0.6 * share))?;
+            self.group(servers, &|share| progress("the highest rate of a replica", 0.6 * share))?;
         let count = server.count;
         let traffic = &self.traffic.over(count);
         let load = (1..=10).into_par_iter().map(|tenth| {
@@ -450,7 +532,7 @@ impl Task<'_> {
             (rate, at_rate(&server, traffic, rate * count as f64, &search, 1).all())
         });
         let load: Vec<_> = load.collect();
-        let peak = self.peak();
+        let peak = peak(service);
         let size = |rate: RequestRate| fleet_for(service, peak, rate);
         let fleet = size(highest.rate)?;
         progress("latencies at the peak", 0.6)?;
@@ -558,6 +640,11 @@ impl WithinError {
             text::show(*promise)
         )
     }
+}
+
+/// The peak that the fleet is for.
+fn peak(service: &Service) -> RequestRate {
+    service.rate.value * service.peak_to_mean.value
 }
 
 /// The fleet of a service for a peak, given the highest rate of a replica.

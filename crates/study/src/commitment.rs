@@ -41,13 +41,12 @@ pub fn of(service: &Service, catalog: &Catalog) -> Vec<Commitment> {
             accelerator: &demand.accelerator,
             purchase: plan,
         };
-        let reserved = catalog.rental(wanted, together).ok()?;
+        let reserved = catalog.sold(wanted, together).ok()??;
         let of_it = |price: &&Price| {
-            price.provider == reserved.provider
-                && (&price.region, &price.sku) == (&reserved.region, &reserved.sku)
+            (&price.region, &price.sku) == (&reserved.region, &reserved.sku)
                 && price.citation.as_of == reserved.citation().as_of
         };
-        let row = catalog.prices().find(of_it)?;
+        let row = catalog.prices_of(&reserved.provider).find(of_it)?;
         let price = |purchase| row.per_device(purchase).map(|price| price.value.stored());
         Some(price(plan)? / price(Purchase::OnDemand)?)
     };

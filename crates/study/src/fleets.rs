@@ -19,7 +19,7 @@ use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
 use rayon::prelude::*;
 
-use super::capacity::{Question, fleet_for, size};
+use super::capacity::{Question, fleet_for, rate};
 use super::space::Space;
 
 /// The number of combinations that are simulated together. It is fixed, so that the answer does not
@@ -298,13 +298,12 @@ fn judge(
     search: &Search,
 ) -> Verdict {
     let question = Question { calibration, search, records: false, progress: &|_, _| Ok(()) };
-    let sized = size(scenario, catalog, &question);
-    match sized.map(|sized| (Merits::of(&sized.estimate), sized)) {
-        Ok((Some(merits), sized)) => Verdict::Sized(Sized {
+    match rate(scenario, catalog, &question).map(|it| (Merits::of(&it.2), it)) {
+        Ok((Some(merits), (highest, fleet, _))) => Verdict::Sized(Sized {
             merits,
-            rate: sized.found.highest.rate,
-            replicas: sized.found.fleet.replicas,
-            bottleneck: sized.found.highest.bottleneck,
+            rate: highest.rate,
+            replicas: fleet.replicas,
+            bottleneck: highest.bottleneck,
         }),
         Ok((None, _)) => Verdict::Infeasible("nothing is served".to_owned()),
         Err(error) => Verdict::Infeasible(error.message().to_owned()),

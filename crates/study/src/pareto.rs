@@ -1,5 +1,8 @@
 //! Pareto fronts: options that no other beats in both respects.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
 /// Which points no other point dominates. A point is a cost and a score; another dominates it that
 /// costs no more and scores no less, and is better in one of the two. O(n log n).
 pub fn front(points: &[(f64, f64)]) -> Vec<bool> {
@@ -22,35 +25,76 @@ pub fn front(points: &[(f64, f64)]) -> Vec<bool> {
 
 /// The options that no other beats, of those offered so far; each is ranked in several respects,
 /// the less the better. Of equal ones the first stays.
+///
+/// They are kept in order of their ranks, so an option is only beaten by one before it and beats
+/// those after it. In two respects, where the second falls as the first rises, only its neighbours
+/// need be looked at: O(log n) an option.
 #[derive(Clone, Debug)]
-pub struct Front<T>(Vec<(Vec<f64>, T)>);
+pub struct Front<T>(BTreeMap<Ranks, T>);
+
+/// Ranks, compared respect by respect.
+#[derive(Clone, Debug)]
+struct Ranks(Vec<f64>);
+
+impl Ranks {
+    /// True if these are nowhere worse than others.
+    fn cover(&self, others: &Self) -> bool {
+        self.0.iter().zip(&others.0).all(|(a, b)| a <= b)
+    }
+}
+
+impl Ord for Ranks {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = self.0.iter().zip(&other.0).map(|(a, b)| a.total_cmp(b));
+        order.fold(Ordering::Equal, Ordering::then)
+    }
+}
+
+impl PartialOrd for Ranks {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranks {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ranks {}
 
 impl<T> Default for Front<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(BTreeMap::new())
     }
 }
 
 impl<T> Front<T> {
     /// Takes an option in, unless one is there that is nowhere worse.
     pub fn offer(&mut self, ranks: Vec<f64>, option: T) {
-        let covers = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a <= b);
-        // Where options come in some order, what beats a new one is most often a late one.
-        if self.0.iter().rev().any(|(known, _)| covers(known, &ranks)) {
+        // Zero has one sign here, as it has where ranks are compared.
+        let ranks = Ranks(ranks.into_iter().map(|rank| rank + 0.0).collect());
+        let neighbours = if ranks.0.len() <= 2 { 1 } else { usize::MAX };
+        let before = self.0.range(..=&ranks).rev().take(neighbours);
+        if before.into_iter().any(|(known, _)| known.cover(&ranks)) {
             return;
         }
-        self.0.retain(|(known, _)| !covers(&ranks, known));
-        self.0.push((ranks, option));
+        let after = self.0.range(&ranks..).map(|(known, _)| known);
+        let beaten: Vec<Ranks> = if ranks.0.len() <= 2 {
+            after.take_while(|known| ranks.cover(known)).cloned().collect()
+        } else {
+            after.filter(|known| ranks.cover(known)).cloned().collect()
+        };
+        for known in &beaten {
+            self.0.remove(known);
+        }
+        self.0.insert(ranks, option);
     }
 
     /// The options in order of the first respect, then the next.
-    pub fn into_best(mut self) -> Vec<T> {
-        let before = |a: &[f64], b: &[f64]| {
-            let order = a.iter().zip(b).map(|(a, b)| a.total_cmp(b));
-            order.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
-        };
-        self.0.sort_by(|a, b| before(&a.0, &b.0));
-        self.0.into_iter().map(|(_, option)| option).collect()
+    pub fn into_best(self) -> Vec<T> {
+        self.0.into_values().collect()
     }
 }
 
@@ -74,13 +118,16 @@ mod tests {
         }
 
         #[test]
-        fn a_front_is_what_nothing_beats(points in prop::collection::vec((0..9_i8, 0..9_i8, 0..9_i8), 0..60)) {
+        fn a_front_is_what_nothing_beats(
+            points in prop::collection::vec((0..9_i8, 0..9_i8, 0..9_i8), 0..60),
+            respects in 1..=3_usize,
+        ) {
             let points: Vec<[f64; 3]> =
                 points.iter().map(|&(a, b, c)| [a, b, c].map(f64::from)).collect();
-            let covers = |a: &[f64; 3], b: &[f64; 3]| (0..3).all(|i| a[i] <= b[i]);
+            let covers = |a: &[f64; 3], b: &[f64; 3]| (0..respects).all(|i| a[i] <= b[i]);
             let mut front = Front::default();
             for point in &points {
-                front.offer(point.to_vec(), *point);
+                front.offer(point[..respects].to_vec(), *point);
             }
             let front = front.into_best();
             let sums: Vec<f64> = front.iter().map(|point| point[0]).collect();

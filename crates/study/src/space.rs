@@ -15,6 +15,7 @@ use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::memo::Memo;
 use flopcast_scenario::resolve::{Frame, Part};
 use flopcast_scenario::{Files, Models, reader, spelling};
+use rayon::prelude::*;
 
 use super::axis::Axis;
 use super::capacity::{self, Question};
@@ -54,7 +55,8 @@ pub struct Space<'a> {
 /// The parts of forecasts that are known, by the digits of the axes that bear upon them.
 #[derive(Default)]
 pub(crate) struct Parts {
-    engines: Memo<Vec<usize>, Result<Arc<Engine>>>,
+    /// What an engine settles once; without the scenario it is small.
+    engines: Memo<Vec<usize>, Result<Arc<Engine>>, 16_384>,
     runs: Memo<Vec<usize>, Result<Part<TrainingPlan>>>,
     services: Memo<Vec<usize>, Result<Part<Service>>>,
     frames: Memo<Vec<usize>, Result<Frame>>,
@@ -114,10 +116,13 @@ impl<'a> Space<'a> {
         }
         // A value that no scenario can have, wherever it comes, is a mistake of the question.
         for (axis, values) in space.axes.iter().enumerate() {
-            for choice in 0..values.choices.len() {
+            let wrong = (0..values.choices.len()).into_par_iter().find_map_first(|choice| {
                 let mut digits = vec![0; space.axes.len()];
                 digits[axis] = choice;
-                space.file(&digits)?;
+                space.file(&digits).err()
+            });
+            if let Some(error) = wrong {
+                return Err(error);
             }
         }
         Ok(space)
@@ -265,8 +270,10 @@ impl<'a> Space<'a> {
             scenario.inference = Some(Arc::clone(&sized.service));
         }
         let pace = self.key(digits, Aspect::Pace);
-        let new = || Engine::new(&scenario, self.catalog).map(Arc::new);
-        let settled = self.parts.engines.of(pace, new)?;
+        let settled = self.parts.engines.of(pace, || {
+            let bare = Scenario { training: None, inference: None, ..scenario.clone() };
+            Ok(Arc::new(Engine::new(&scenario, self.catalog)?.moved(bare)))
+        })?;
         let engine = settled.moved(scenario);
         Ok(match sized {
             Some(sized) => engine.simulated(sized.simulated.clone()),

@@ -5,6 +5,8 @@
 //! 1979), so every percentile of every factor is met evenly. The error of a predicted step time is
 //! a factor of its own.
 
+use std::ops::Range;
+
 use flopcast_core::diagnostic::Result;
 use flopcast_core::estimate::figure::DECLARED;
 use flopcast_core::estimate::{Engine, Estimate, Id, Key, Mark};
@@ -13,6 +15,10 @@ use flopcast_core::quantity::Distribution;
 use flopcast_core::quantity::text::convert;
 use flopcast_core::random::Stream;
 use flopcast_core::training::predict::RUN_ERROR;
+use rayon::prelude::*;
+
+/// Samples that one thread draws at a time.
+const TOGETHER: usize = 512;
 
 /// Percentiles that are reported.
 pub const PERCENTILES: [u32; 6] = [5, 10, 50, 80, 90, 95];
@@ -145,22 +151,28 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let (factors, places) = factors(&mut engine, sampling.model_error);
     let ranged = DECLARED.iter().filter(|row| row.is(Mark::Range)).map(|row| Key::from(row.id));
     let shown: Vec<Key> = ranged.filter(|key| stored(&central, key).is_some()).collect();
-    let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(sampling.samples); shown.len()];
     let draws: Vec<Vec<f64>> = factors
         .iter()
         .enumerate()
         .map(|(index, factor)| stratified(&factor.distribution, sampling, index as u64))
         .collect();
-    let mut sample = vec![0.0; factors.len()];
-    for index in 0..sampling.samples {
-        for (value, column) in sample.iter_mut().zip(&draws) {
-            *value = column[index];
+    let sampled = |samples: Range<usize>| {
+        let mut engine = engine.clone();
+        let mut columns = vec![Vec::with_capacity(samples.len()); shown.len()];
+        for index in samples {
+            set(&mut engine, &places, |factor| draws[factor][index]);
+            let Ok(estimate) = engine.run() else { continue };
+            for (key, column) in shown.iter().zip(&mut columns) {
+                column.extend(stored(&estimate, key));
+            }
         }
-        set(&mut engine, &places, |factor| sample[factor]);
-        let Ok(estimate) = engine.run() else { continue };
-        for (key, column) in shown.iter().zip(&mut columns) {
-            column.extend(stored(&estimate, key));
-        }
+        columns
+    };
+    let parts = (0..sampling.samples).step_by(TOGETHER).collect::<Vec<_>>().into_par_iter();
+    let parts = parts.map(|start| sampled(start..sampling.samples.min(start + TOGETHER)));
+    let mut columns = vec![Vec::with_capacity(sampling.samples); shown.len()];
+    for part in parts.collect::<Vec<_>>() {
+        columns.iter_mut().zip(part).for_each(|(column, part)| column.extend(part));
     }
     let medians: Vec<f64> = factors.iter().map(|f| f.distribution.quantile(0.5)).collect();
     let mut at = |moved: usize, share: f64| {

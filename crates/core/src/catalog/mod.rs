@@ -146,6 +146,11 @@ impl<'a, T: Row> Rows<'a, T> {
         }
     }
 
+    /// True if a row has that first cell; such a look is not noted.
+    fn has(&self, key: &str) -> bool {
+        self.table.has(key)
+    }
+
     /// The first cells, without reading the rows; such a look is not noted.
     fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a, T> {
         self.table.keys()
@@ -326,11 +331,7 @@ impl Catalog {
 
     /// The day of the newest price that the binary carries.
     pub fn newest_price() -> Option<NaiveDate> {
-        static NEWEST: OnceLock<Option<NaiveDate>> = OnceLock::new();
-        *NEWEST.get_or_init(|| {
-            let catalog = Self::embedded();
-            catalog.prices().filter_map(|price| Some(price.citation.as_of?.start)).max()
-        })
+        AsOf::parse(flopcast_data::pricing::NEWEST).map(|as_of| as_of.start)
     }
 
     /// Every price, of all dates up to the catalog's.
@@ -339,7 +340,7 @@ impl Catalog {
     }
 
     /// Every price of a provider, of all dates up to the catalog's.
-    fn prices_of(&self, provider: &str) -> impl Iterator<Item = &Price> {
+    pub fn prices_of(&self, provider: &str) -> impl Iterator<Item = &Price> {
         let rows = self.price_rows().of(provider).iter();
         rows.filter(|p| self.is_visible(p.citation.as_of))
     }

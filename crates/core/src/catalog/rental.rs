@@ -43,8 +43,15 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::rentals`].
     pub fn rental(&self, wanted: Wanted<'_>, together: u64) -> Result<Rental> {
-        let mut offers = self.rentals(wanted)?;
-        let missing = || no_price(self, wanted);
+        self.sold(wanted, together)?.ok_or_else(|| no_price(self, wanted))
+    }
+
+    /// As [`Catalog::rental`]; `None` where there is no such price.
+    ///
+    /// # Errors
+    /// If the device or provider is unknown.
+    pub fn sold(&self, wanted: Wanted<'_>, together: u64) -> Result<Option<Rental>> {
+        let mut offers = self.offers(wanted)?;
         let held = |offer: &Rental| {
             if offer.holds(together) {
                 u64::MAX
@@ -59,7 +66,7 @@ impl Catalog {
             let rent = a.rent_of_group(together).total_cmp(&b.rent_of_group(together));
             held(b).cmp(&held(a)).then(rent)
         });
-        offers.into_iter().next().ok_or_else(missing)
+        Ok(offers.into_iter().next())
     }
 
     /// The provider's offers in that region: one entry per product, each at its newest price, the
@@ -74,6 +81,12 @@ impl Catalog {
     /// If the device or provider is unknown, or there is no such price: the error lists those there
     /// are.
     pub fn rentals(&self, wanted: Wanted<'_>) -> Result<Vec<Rental>> {
+        let offers = self.offers(wanted)?;
+        if offers.is_empty() { Err(no_price(self, wanted)) } else { Ok(offers) }
+    }
+
+    /// As [`Catalog::rentals`]; empty where there is no such price.
+    fn offers(&self, wanted: Wanted<'_>) -> Result<Vec<Rental>> {
         let device = self.accelerator(wanted.accelerator)?;
         self.known_provider(wanted.provider)?;
         let wanted = Wanted { accelerator: &device.id, ..wanted };
@@ -81,7 +94,7 @@ impl Catalog {
         let group = |p: &Price| (p.layer != Layer::Own, p.basis, p.region == "*");
         let mut offers: Vec<(&Price, Rental)> = rows
             .filter(|p| p.accelerator == device.id)
-            .filter_map(|p| Some((p, p.rental(wanted.purchase, self.host_of(p))?)))
+            .filter_map(|p| Some((p, self.rental_of(p, wanted.purchase)?)))
             .collect();
         // A fetched list is whole: a product that it lacks is no longer sold.
         let newest = offers.iter().map(|(p, _)| (p.citation.as_of, p.layer)).max();
@@ -96,9 +109,7 @@ impl Catalog {
                 .then_with(|| a.sku.cmp(&b.sku))
                 .then_with(newest)
         });
-        let Some(best) = offers.first().map(|(p, _)| group(p)) else {
-            return Err(no_price(self, wanted));
-        };
+        let Some(best) = offers.first().map(|(p, _)| group(p)) else { return Ok(Vec::new()) };
         offers.retain(|(p, _)| group(p) == best);
         if matches!(best.1, PriceBasis::PerDevice | PriceBasis::Index) {
             // Such rows name their product freely: only the newest list counts.
@@ -107,6 +118,13 @@ impl Catalog {
         }
         offers.dedup_by(|(a, _), (b, _)| a.sku == b.sku);
         Ok(offers.into_iter().map(|(_, rental)| rental).collect())
+    }
+
+    /// The rent of a row, the host included.
+    fn rental_of(&self, price: &Price, purchase: Purchase) -> Option<Rental> {
+        let apart = price.basis == PriceBasis::AcceleratorOnly && price.sells(purchase);
+        let host = if apart { self.host_of(price) } else { None };
+        price.rental(purchase, host)
     }
 
     /// The host row that an accelerator-only price needs: the newest of that product and region.
@@ -123,14 +141,14 @@ impl Catalog {
     /// # Errors
     /// If no table has the provider, with the nearest that are known.
     pub(super) fn known_provider(&self, provider: &str) -> Result<()> {
-        let known = self.providers();
+        let known = self.price_rows().has(provider) || self.places().has(provider);
         // A lock carries few providers, so an unknown one may exist.
         let left_out = self.lock.is_some();
-        if left_out || known.contains(provider) || super::region::OWNED.contains(&provider) {
+        if left_out || known && provider != "*" || super::region::OWNED.contains(&provider) {
             return Ok(());
         }
         let error = Error::input(format!("the catalog has no provider `{provider}`"));
-        let mut names: Vec<_> = known.into_iter().collect();
+        let mut names: Vec<_> = self.providers().into_iter().collect();
         let error = error.suggest(provider, names.iter().copied());
         names.push(super::region::OWNED[0]);
         Err(error.hint(format!("it knows {}", names.join(", "))))
@@ -166,15 +184,13 @@ fn no_price(catalog: &Catalog, wanted: Wanted<'_>) -> Error {
     }
     let terms = Purchase::ALL
         .into_iter()
-        .filter(|term| {
-            rows.iter().filter(here).any(|p| p.rental(*term, catalog.host_of(p)).is_some())
-        })
+        .filter(|term| rows.iter().filter(here).any(|p| catalog.rental_of(p, *term).is_some()))
         .map(Purchase::name)
         .collect::<BTreeSet<_>>();
     if !terms.is_empty() {
         error = error.hint(format!("{provider} has it{place}: {}", list(terms)));
     }
-    let sells = |p: &&Price| p.rental(purchase, catalog.host_of(p)).is_some();
+    let sells = |p: &&Price| catalog.rental_of(p, purchase).is_some();
     let regions: BTreeSet<_> =
         rows.iter().copied().filter(sells).map(|p| p.region.as_str()).collect();
     if !regions.is_empty() {

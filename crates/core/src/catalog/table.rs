@@ -10,7 +10,8 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
@@ -128,7 +129,9 @@ impl<T: Row> Table<T> {
         let (mut rest, mut line) = (if bare { "" } else { body(T::TEXT) }, 2);
         while !rest.is_empty() {
             let key = first_cell(rest);
-            let lines = rest.split_inclusive('\n').take_while(|line| first_cell(line) == key);
+            let lines = rest.split_inclusive('\n').take_while(|line| {
+                line.strip_prefix(key).is_some_and(|after| after.starts_with([',', '\n', '\r']))
+            });
             let (mut count, mut length) = (0, 0);
             for line in lines {
                 count += 1;
@@ -150,25 +153,28 @@ impl<T: Row> Table<T> {
     /// its first cell.
     fn lay_over(&mut self, sources: Option<&Sources>, overlay: &Overlay) -> Result<()> {
         let mut keys = BTreeSet::new();
+        // The places of the rows of each group that the overlay adds to.
+        let mut known: BTreeMap<usize, HashMap<String, usize>> = BTreeMap::new();
         let mut read = |cells: &Cells<'_>| {
             let row = T::read(cells)?;
             let key = row.key();
+            if !keys.insert(key.clone()) {
+                return Err(cells.error(format!("a second row for `{key}`")));
+            }
             let place = self.places.entry(Cow::Owned(cells.first().to_owned()));
             let group = *place.or_insert_with(|| {
                 self.groups.push(Group { text: "", line: 0, rows: OnceLock::new() });
                 self.groups.len() - 1
             });
-            let group = &mut self.groups[group];
-            group.read(sources);
-            let rows = group.rows.get_mut().into_iter().next();
-            let same = rows.as_ref().and_then(|rows| rows.iter().position(|r| r.key() == key));
-            if !keys.insert(key.clone()) {
-                return Err(cells.error(format!("a second row for `{key}`")));
-            }
-            match (rows, same) {
-                (Some(rows), Some(i)) => rows[i] = row,
-                (Some(rows), None) => rows.push(row),
-                (None, _) => {}
+            let rows = self.groups[group].read_mut(sources);
+            let places =
+                known.entry(group).or_insert_with(|| rows.iter().map(Row::key).zip(0..).collect());
+            match places.entry(key) {
+                Entry::Occupied(place) => rows[*place.get()] = row,
+                Entry::Vacant(place) => {
+                    place.insert(rows.len());
+                    rows.push(row);
+                }
             }
             Ok(())
         };
@@ -202,6 +208,11 @@ impl<T: Row> Table<T> {
         Ok(rows.into_values().collect())
     }
 
+    /// True if there is a group of that name.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.places.contains_key(key)
+    }
+
     /// The first cells of the groups, in the order of their names.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.places.keys().map(AsRef::as_ref)
@@ -219,6 +230,12 @@ impl<T: Row> Table<T> {
 }
 
 impl<T: Row> Group<T> {
+    /// The rows of the group, to change them.
+    fn read_mut(&mut self, sources: Option<&Sources>) -> &mut Vec<T> {
+        self.read(sources);
+        self.rows.get_mut().expect("they were just read")
+    }
+
     /// The rows of the group. They are read once; embedded rows are known to be right.
     fn read(&self, sources: Option<&Sources>) -> &[T] {
         self.rows.get_or_init(|| {

@@ -5,6 +5,7 @@
 //! that none of them can say anything else. A step is shared between the formulas that use it: a
 //! derivation is a directed acyclic graph whose leaves are inputs and constants.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Basis;
@@ -137,11 +138,22 @@ impl Step {
     /// The steps that the formula is directly over, constants included, in the order of the
     /// formula.
     pub fn operands(&self) -> Vec<&Arc<Step>> {
+        let mut operands = Vec::new();
+        self.each_operand(&mut |operand| operands.push(operand));
+        operands
+    }
+
+    /// Visits [`Step::operands`].
+    fn each_operand<'a>(&'a self, visit: &mut dyn FnMut(&'a Arc<Step>)) {
         match &self.how {
-            Expr::Leaf(_) | Expr::Constant => Vec::new(),
-            Expr::Product(parts) | Expr::Sum(parts) => parts.iter().map(|(step, _)| step).collect(),
-            Expr::Call(_, arguments) => arguments.iter().collect(),
-            Expr::If { left, right, then, otherwise, .. } => vec![left, right, then, otherwise],
+            Expr::Leaf(_) | Expr::Constant => {}
+            Expr::Product(parts) | Expr::Sum(parts) => {
+                parts.iter().for_each(|(step, _)| visit(step));
+            }
+            Expr::Call(_, arguments) => arguments.iter().for_each(visit),
+            Expr::If { left, right, then, otherwise, .. } => {
+                [left, right, then, otherwise].into_iter().for_each(visit);
+            }
         }
     }
 
@@ -179,6 +191,29 @@ impl Step {
                 _ => step.gather(found),
             }
         }
+    }
+
+    /// The inputs from which some derivations start, in the order in which they are met. Derivations
+    /// share most of their steps: each is walked once.
+    pub fn leaves<'a>(of: impl IntoIterator<Item = &'a Arc<Self>>) -> Vec<&'a Arc<Self>> {
+        fn walk<'a>(
+            step: &'a Arc<Step>,
+            walked: &mut HashSet<*const Step>,
+            leaves: &mut Vec<&'a Arc<Step>>,
+        ) {
+            if !walked.insert(Arc::as_ptr(step)) {
+                return;
+            }
+            if matches!(step.how, Expr::Leaf(_)) {
+                leaves.push(step);
+            }
+            step.each_operand(&mut |operand| walk(operand, walked, leaves));
+        }
+        let (mut walked, mut leaves) = (HashSet::new(), Vec::new());
+        for step in of {
+            walk(step, &mut walked, &mut leaves);
+        }
+        leaves
     }
 
     /// The value computed anew from the leaves: equals [`Step::value`] up to rounding.

@@ -20,6 +20,7 @@ mod operators;
 mod proto;
 mod sequence;
 mod shape;
+mod sieve;
 mod value;
 
 #[cfg(test)]
@@ -32,6 +33,8 @@ use flopcast_core::model::stored::Storage;
 use flopcast_core::model::{Assumption, Bindings, Input, Model};
 use flopcast_core::quantity::system::data::byte;
 use prost::bytes::Bytes;
+
+pub(crate) use sieve::sieve;
 
 use graph::Reader;
 use proto::{GraphProto, ModelProto, ValueInfoProto, decode, decode_all};

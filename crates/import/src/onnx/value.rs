@@ -16,6 +16,9 @@ pub(super) const MAX_RANK: usize = 64;
 
 /// Contents are kept up to this many elements: shapes, axes, scales, window indices.
 pub(super) const MAX_CONTENTS: u64 = 2048;
+/// The longest message of a tensor whose contents are kept: a number of 64 bits takes at most ten
+/// bytes.
+pub(super) const MOST_STORED: usize = 16 * MAX_CONTENTS as usize + 65_536;
 
 /// An element type by its number in `TensorProto.DataType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,8 +170,7 @@ fn contents(
     bytes: &Bytes,
     name: &str,
 ) -> Result<Option<Rc<[f64]>>> {
-    // A varint of 64 bits takes ten bytes; a longer message holds no small tensor.
-    if bytes.len() > 16 * MAX_CONTENTS as usize + 65_536 {
+    if bytes.len() > MOST_STORED {
         return Ok(None);
     }
     let data: TensorDataProto = decode(bytes, &format!("tensor `{name}`"))?;

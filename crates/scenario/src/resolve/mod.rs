@@ -69,6 +69,16 @@ pub trait Files {
         Ok(bytes)
     }
 
+    /// At most `most` bytes of a file from a place on.
+    ///
+    /// # Errors
+    /// As [`Files::read`].
+    fn part(&self, path: &str, from: u64, most: u64) -> Result<Vec<u8>> {
+        let mut head = self.head(path, from.saturating_add(most))?;
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(head.len());
+        Ok(head.split_off(from))
+    }
+
     /// The size of a file in bytes; `None` if there is no such file.
     fn size(&self, path: &str) -> Option<u64> {
         self.read(path).ok().map(|bytes| bytes.len() as u64)
@@ -96,6 +106,10 @@ pub struct Seen<'f, F: ?Sized>(pub &'f F);
 impl<F: Files + ?Sized> flopcast_import::Files for Seen<'_, F> {
     fn head(&self, path: &str, most: u64) -> Result<Vec<u8>> {
         self.0.head(path, most)
+    }
+
+    fn part(&self, path: &str, from: u64, most: u64) -> Result<Vec<u8>> {
+        self.0.part(path, from, most)
     }
 
     fn size(&self, path: &str) -> Option<u64> {

@@ -151,21 +151,15 @@ impl Tenant<'_> {
         let Self { catalog, placement, together, stage, .. } = self;
         let plan = wanted.purchase;
         let on_demand = Wanted { purchase: Purchase::OnDemand, ..wanted };
-        let found = catalog.rental(wanted, together);
-        let ratio = match (&found, advertised(wanted)) {
-            (Err(_), Some(id)) if catalog.has_default(&id) => Some(id),
-            _ => None,
-        };
-        let rental = match &ratio {
-            Some(_) => catalog.rental(on_demand, together),
-            None => found,
-        };
+        let is_sold = catalog.sold(wanted, together).is_ok_and(|it| it.is_some());
+        let ratio = advertised(wanted).filter(|id| !is_sold && catalog.has_default(id));
+        let rental = catalog.rental(if ratio.is_some() { on_demand } else { wanted }, together);
         let place = placement.purchase.as_ref().map(|purchase| &purchase.place);
         let place = place.or(placement.provider.as_ref().map(|provider| &provider.place));
         let rental = rental.map_err(|error| error.at(place))?;
         self.note(&rental, notes);
         if let (Purchase::Reserved1y | Purchase::Reserved3y, None) = (plan, &ratio)
-            && let Ok(now) = catalog.rental(on_demand, together)
+            && let Ok(Some(now)) = catalog.sold(on_demand, together)
             && now.per_device() <= rental.per_device()
         {
             notes.warnings.push(format!(
@@ -175,7 +169,8 @@ impl Tenant<'_> {
                 rental.provider
             ));
         }
-        let on_list = catalog.rental(on_demand, together).map(|it| it.per_device().stored());
+        let on_list = catalog.sold(on_demand, together).ok().flatten();
+        let on_list = on_list.map(|it| it.per_device().stored());
         let name = format!("{stage} price, {} {}, {}", rental.provider, rental.sku, plan.name());
         let (price, includes) = match &rental.apart {
             None => (price(&rental, &rental.charge, &name), Includes::Host),
@@ -215,7 +210,7 @@ impl Tenant<'_> {
             Purchase::Reserved3y => reserved(3),
         };
         let mine = rental.per_device().stored() * scale;
-        let list = on_list.ok().map(|list| list / mine).filter(|list| list.is_finite());
+        let list = on_list.map(|list| list / mine).filter(|list| list.is_finite());
         let offer = Some(Offer { sku: rental.sku.clone(), list });
         Ok(Tariff { terms, share: None, price, includes, offer })
     }

@@ -5,9 +5,8 @@
 //! sum of its operators' times (`serving::network`). The error of that time is taken to be that of
 //! an engine's pass over a prompt.
 
-use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::estimate::plan::{Scenario, Service};
+use flopcast_core::estimate::plan::Service;
 use flopcast_core::quantity::{Measure as _, Time, text};
 use flopcast_core::serving::calibration::Regime;
 use flopcast_core::serving::capacity::Limit;
@@ -16,19 +15,17 @@ use flopcast_core::serving::plan::Router;
 use flopcast_core::serving::simulator::Batching;
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
 
-use super::{Capacity, Engaged, Question, ReplicaLimits, Task, capacity, queue_limit};
+use super::{Answer, Ask, Engaged, Question, Task, queue_limit};
 
-/// Sizes a fleet of replicas that answer batch by batch.
+/// Asks about replicas that answer batch by batch.
 ///
 /// # Errors
 /// If the service names an engine of language models or an SLO of generated tokens, or no load
 /// keeps the SLO.
-pub(super) fn size(
-    scenario: &Scenario,
+pub(super) fn solve<A: Ask>(
     service: &Service,
-    catalog: &Catalog,
     question: &Question<'_>,
-) -> Result<Capacity> {
+) -> Result<Answer<A::Found>> {
     let demand = &service.demand;
     if let Some(engine) = &demand.engine {
         return Err(Error::input("an engine of language models generates tokens")
@@ -87,7 +84,6 @@ pub(super) fn size(
     let servers =
         |count: u64, records: bool| (count == 1).then(|| Batching { records, ..server.clone() });
     // One pass is what an engine does with a prompt.
-    let found = task.solve(servers, |_| Limit::Ttft.interval(), &mut warnings)?;
-    let closed = ReplicaLimits::of(&service.recorded())?;
-    capacity(scenario, catalog, found, objective, closed, Engaged::Network(times), warnings)
+    let found = A::of(&task, &servers, |_| Limit::Ttft.interval(), &mut warnings)?;
+    Ok(Answer { found, objective, engaged: Engaged::Network(times), warnings })
 }

@@ -70,6 +70,7 @@ pub fn build(
         steps: 0,
         depth: 0,
         dynamic: 0,
+        repeats: Vec::new(),
         input: *input,
         asked: [false; 6],
     };
@@ -177,6 +178,17 @@ struct Frame<'t> {
     busy: Vec<(Arc<str>, usize)>,
 }
 
+/// A repetition under way: where its index stands, and what this iteration took from it.
+struct Repeat {
+    frame: usize,
+    local: usize,
+    /// Reads of the index but for those by the names below.
+    reads: u64,
+    /// Names whose definitions depend on the index and on nothing else that may change, with their
+    /// values in this iteration.
+    indexed: Vec<(Arc<str>, Value)>,
+}
+
 /// The state of a run: the tensor, the scopes around it, and the layers so far.
 pub(super) struct Builder<'t> {
     frames: Vec<Frame<'t>>,
@@ -191,9 +203,10 @@ pub(super) struct Builder<'t> {
     assumptions: Vec<Assumption>,
     steps: u64,
     depth: usize,
-    /// Reads of values that may differ next time: locals and the tensor. An iteration that made
-    /// none stands for all.
+    /// Reads of values that may differ next time: locals and the tensor.
     dynamic: u64,
+    /// The repetitions around the next entry, outermost first.
+    repeats: Vec<Repeat>,
     input: Input,
     /// Which of image size, images, frames, sound, steps and guidance the template asked for.
     asked: [bool; 6],
@@ -219,10 +232,8 @@ impl Names for Builder<'_> {
             _ => None,
         };
         let frame = self.frame();
-        if let Some((_, value)) = frame.locals.iter().rev().find(|(local, _)| &**local == name) {
-            let value = value.clone();
-            self.dynamic += 1;
-            return Ok(Some(value));
+        if let Some(place) = frame.locals.iter().rposition(|(local, _)| &**local == name) {
+            return Ok(Some(self.read_local(place)));
         }
         let busy = frame.busy.iter().rev().find(|(other, _)| &**other == name);
         let from = busy.map_or(0, |(_, level)| level + 1);
@@ -287,13 +298,22 @@ impl<'t> Builder<'t> {
         if !frame.by_layer.iter().any(|(_, sizes)| sizes.contains_key(key)) {
             return frame.key(key);
         }
-        let layer = frame.locals.iter().rev().find(|(local, _)| &**local == "layer");
-        let layer = layer.and_then(|(_, layer)| layer.whole());
+        let place = frame.locals.iter().rposition(|(local, _)| &**local == "layer");
+        let layer = place.and_then(|place| self.read_local(place).whole());
+        self.dynamic += 1;
+        let frame = self.frame();
         let of_layer = frame.by_layer.iter().find(|(at, _)| Some(*at) == layer);
         let value = of_layer.and_then(|(_, sizes)| sizes.get(key)).cloned();
-        let value = value.or_else(|| frame.key(key));
+        value.or_else(|| frame.key(key))
+    }
+
+    /// The value of a local of the innermost frame.
+    fn read_local(&mut self, local: usize) -> Value {
         self.dynamic += 1;
-        value
+        let frame = self.frames.len();
+        let indexed = self.repeats.iter_mut().filter(|it| (it.frame, it.local) == (frame, local));
+        indexed.for_each(|repeat| repeat.reads += 1);
+        self.frame().locals[local].1.clone()
     }
 
     /// The innermost configuration.
@@ -339,14 +359,28 @@ impl<'t> Builder<'t> {
             return Err(Error::input(format!("`{name}` is defined in circles")).into());
         }
         let before = self.dynamic;
+        let reads: Vec<u64> = self.repeats.iter().map(|repeat| repeat.reads).collect();
         self.depth += 1;
         self.frame_mut().busy.push((name.clone(), level));
         let value = expression.evaluate(self);
         self.frame_mut().busy.pop();
         self.depth -= 1;
         let value = value?;
-        if outermost && self.dynamic == before && self.frame().busy.is_empty() {
-            self.frame_mut().memo.insert(name, value.clone());
+        if outermost && self.frame().busy.is_empty() {
+            let dynamic = self.dynamic - before;
+            if dynamic == 0 {
+                self.frame_mut().memo.insert(name, value.clone());
+                return Ok(value);
+            }
+            // What depends on one index alone stands for its reads.
+            for (repeat, before) in self.repeats.iter_mut().zip(reads) {
+                if repeat.reads - before == dynamic {
+                    repeat.reads = before;
+                    if repeat.indexed.iter().all(|(known, _)| *known != name) {
+                        repeat.indexed.push((name.clone(), value.clone()));
+                    }
+                }
+            }
         }
         Ok(value)
     }
@@ -562,33 +596,64 @@ impl<'t> Builder<'t> {
         let index: Arc<str> = knobs.get("as").map_or("index", |name| name.text()).into();
         let mut done = 0;
         while done < times {
+            let (frame, local) = (self.frames.len(), self.frame().locals.len());
             self.frame_mut().locals.push((index.clone(), Value::count(done)));
-            let (start, first, dynamic) = (self.tensor.clone(), self.emitted.len(), self.dynamic);
+            self.repeats.push(Repeat { frame, local, reads: 0, indexed: Vec::new() });
+            let (start, first) = (self.tensor.clone(), self.emitted.len());
             let result = self.scope(knobs, true).and_then(|scope| {
                 self.scopes.push(scope);
                 let result = self.run(layers);
                 self.scopes.pop();
                 result
             });
-            self.frame_mut().locals.pop();
-            result?;
+            let repeat = self.repeats.pop();
             done += 1;
-            // An iteration that read nothing variable and ended where it began stands for the rest.
-            if self.dynamic == dynamic && self.tensor == start && done < times {
-                let rest = times - done;
-                for at in first..self.emitted.len() {
-                    let (layer, computed, copies) = self.emitted[at];
-                    self.emitted[at] =
-                        (layer, computed.saturating_mul(rest + 1), copies.saturating_mul(rest + 1));
-                    let layer = &mut self.layers[layer];
-                    layer.count = layer.count.saturating_add(computed.saturating_mul(rest));
-                    layer.weight_copies =
-                        layer.weight_copies.saturating_add(copies.saturating_mul(rest));
+            // Nothing but its index and the tensor differs in the next iteration.
+            let alike = match &repeat {
+                Some(Repeat { reads: 0, indexed, .. })
+                    if result.is_ok() && self.tensor == start =>
+                {
+                    self.alike(local, indexed, done..times)
                 }
-                done = times;
+                _ => 0,
+            };
+            self.frame_mut().locals.truncate(local);
+            result?;
+            done += alike;
+            if alike == 0 {
+                continue;
+            }
+            for at in first..self.emitted.len() {
+                let (layer, computed, copies) = self.emitted[at];
+                self.emitted[at] =
+                    (layer, computed.saturating_mul(alike + 1), copies.saturating_mul(alike + 1));
+                let layer = &mut self.layers[layer];
+                layer.count = layer.count.saturating_add(computed.saturating_mul(alike));
+                layer.weight_copies =
+                    layer.weight_copies.saturating_add(copies.saturating_mul(alike));
             }
         }
         Ok(())
+    }
+
+    /// How many iterations from the next one on have the same values of what depends on the index.
+    fn alike(
+        &mut self,
+        local: usize,
+        indexed: &[(Arc<str>, Value)],
+        mut rest: std::ops::Range<u64>,
+    ) -> u64 {
+        if indexed.is_empty() {
+            return rest.end - rest.start;
+        }
+        let start = rest.start;
+        let differs = rest.find(|index| {
+            self.frame_mut().locals[local].1 = Value::count(*index);
+            indexed.iter().any(
+                |(name, value)| !matches!(self.lookup(name), Ok(Some(other)) if other == *value),
+            )
+        });
+        differs.unwrap_or(rest.end) - start
     }
 
     /// Runs a block with values for its names.

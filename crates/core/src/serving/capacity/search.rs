@@ -95,7 +95,7 @@ pub fn highest_rate<S: Server>(
     let batch = server.concurrency();
     let search = &search.beside(batch, server.replicas());
     let mean = floor(server, &traffic, objective)?;
-    let mut attempts = Attempts { server, traffic: &traffic, objective, simulated: 0 };
+    let mut attempts = Attempts::new(server, &traffic, objective, search);
     // The rate of replicas that are always busy with one request each is a start.
     let alone = server.replicas() as f64 / mean;
     let (mut start, mut step, mut done) = near.map_or((alone, 2.0, 0.0), |it| (it.value, 1.1, 0.0));
@@ -152,12 +152,17 @@ fn floor<S: Server>(server: &S, traffic: &Traffic, objective: &Objective) -> Res
 /// Why a rate is too high, for programs and for people.
 type Verdict = (Limit, String);
 
+/// Most requests that are kept for further rates, over all seeds: 16 MB.
+const MOST_KEPT: u64 = 1 << 19;
+
 /// Rates that were tried.
 struct Attempts<'a, S> {
     server: &'a S,
     traffic: &'a Traffic,
     objective: &'a Objective,
     simulated: u64,
+    /// The requests by seed, where they are the same at every rate and few enough.
+    drawn: Option<Vec<Vec<(f64, Arrival)>>>,
 }
 
 /// The highest rate and its bracket.
@@ -187,7 +192,30 @@ impl Bracket {
     }
 }
 
-impl<S: Server> Attempts<'_, S> {
+impl<'a, S: Server> Attempts<'a, S> {
+    /// No rate was tried yet; runs are those of a search, or shorter.
+    fn new(server: &'a S, traffic: &'a Traffic, objective: &'a Objective, search: &Search) -> Self {
+        let seeds = search.seeds.max(1);
+        let drawn = |seed: u32| {
+            let draws = std::iter::repeat_with(traffic.draws(seed.into()));
+            draws.take(search.requests as usize).collect()
+        };
+        let few = search.requests.saturating_mul(seeds.into()) <= MOST_KEPT;
+        let drawn = (few && traffic.is_scaled()).then(|| (1..=seeds).map(drawn).collect());
+        Self { server, traffic, objective, simulated: 0, drawn }
+    }
+
+    /// The run at a rate, as [`at_rate`].
+    fn run(&self, rate: RequestRate, search: &Search, seed: u32) -> Report {
+        let drawn = self.drawn.as_ref().and_then(|drawn| drawn.get(seed as usize - 1));
+        let Some(drawn) = drawn else {
+            return at_rate(self.server, self.traffic, rate, search, seed.into());
+        };
+        let traffic = Traffic { rate, ..self.traffic.clone() };
+        let requests = drawn.iter().copied().take(search.requests as usize);
+        self.server.serve(traffic.timed(requests), search.requests / 10)
+    }
+
     /// Widens a bracket around `start` by factors of `step` and more, then halves it. A request
     /// alone takes `mean` seconds.
     fn bisect(
@@ -235,12 +263,10 @@ impl<S: Server> Attempts<'_, S> {
     /// The bound that breaks at a rate, if any does, and the run of the first seed.
     fn attempt(&mut self, rate: f64, search: &Search) -> (Option<Verdict>, Option<Report>) {
         let rate = RequestRate::from_stored(rate);
-        let (server, traffic) = (self.server, self.traffic);
         let seeds = (1..=search.seeds.max(1)).into_par_iter();
-        let run = |seed| at_rate(server, traffic, rate, search, u64::from(seed));
-        let reports: Vec<Report> = seeds.map(run).collect();
+        let reports: Vec<Report> = seeds.map(|seed| self.run(rate, search, seed)).collect();
         self.simulated += reports.iter().map(|report| report.arrived).sum::<u64>();
-        let batch = server.concurrency();
+        let batch = self.server.concurrency();
         let beyond = |report: &Report| report.overloaded || is_growing(report, batch);
         let verdict = if reports.iter().any(beyond) {
             Some((Limit::Throughput, "the queue grows without end".to_owned()))

@@ -1,5 +1,7 @@
 //! Percentiles of a stream in constant memory.
 
+use std::ops::Range;
+
 /// Buckets per factor of two: a percentile is off by at most half a bucket, 0.14 %.
 const BITS: u32 = 8;
 /// The smallest value that has a bucket of its own: 2^-30 s is about a nanosecond. What is below
@@ -8,9 +10,14 @@ const LOWEST: u32 = 1023 - 30;
 /// Octaves covered: up to 2^34 s, 500 years.
 const OCTAVES: u32 = 64;
 
-/// Counts of durations in logarithmic buckets, with the exact count, sum and extremes.
+/// Counts of durations in logarithmic buckets, with the exact count, sum and extremes. Only the
+/// octaves between the extremes are kept.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
+    /// Values in the first bucket.
+    zeros: u64,
+    /// The number of the first other bucket that is kept, that of an octave.
+    first: usize,
     buckets: Vec<u64>,
     count: u64,
     sum: f64,
@@ -21,16 +28,37 @@ pub struct Histogram {
 impl Histogram {
     /// Adds a value in seconds; what is not above zero counts as zero.
     pub(crate) fn record(&mut self, value: f64) {
-        if self.buckets.is_empty() {
-            self.buckets = vec![0; (OCTAVES << BITS) as usize];
+        if self.count == 0 {
             (self.least, self.most) = (f64::INFINITY, 0.0);
         }
         let value = value.max(0.0);
-        self.buckets[bucket(value)] += 1;
+        let bucket = bucket(value);
+        if bucket == 0 {
+            self.zeros += 1;
+        } else {
+            if !(self.first..self.first + self.buckets.len()).contains(&bucket) {
+                self.cover(bucket..bucket + 1);
+            }
+            self.buckets[bucket - self.first] += 1;
+        }
         self.count += 1;
         self.sum += value;
         self.least = self.least.min(value);
         self.most = self.most.max(value);
+    }
+
+    /// Makes room for a range of buckets, by whole octaves.
+    fn cover(&mut self, range: Range<usize>) {
+        let octave = 1 << BITS;
+        let (start, end) = (range.start / octave * octave, range.end.next_multiple_of(octave));
+        if self.buckets.is_empty() {
+            self.first = start;
+        }
+        let before = self.first.saturating_sub(start);
+        self.buckets.splice(..0, std::iter::repeat_n(0, before));
+        self.first -= before;
+        let length = end.saturating_sub(self.first).max(self.buckets.len());
+        self.buckets.resize(length, 0);
     }
 
     /// How many values there are.
@@ -46,12 +74,14 @@ impl Histogram {
     /// The value that a share `q` of the values does not exceed, in seconds (nearest rank).
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let rank = ((q * self.count as f64).ceil() as u64).clamp(1, self.count.max(1));
-        let mut seen = 0;
-        for (i, n) in self.buckets.iter().enumerate() {
+        let mut seen = self.zeros;
+        if seen >= rank {
+            return Some(0.0_f64.clamp(self.least, self.most));
+        }
+        for (i, n) in (self.first..).zip(&self.buckets) {
             seen += n;
             if seen >= rank {
-                let value = if i == 0 { 0.0 } else { middle(i) };
-                return Some(value.clamp(self.least, self.most));
+                return Some(middle(i).clamp(self.least, self.most));
             }
         }
         None
@@ -66,8 +96,13 @@ impl Histogram {
             self.clone_from(other);
             return;
         }
-        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
-            *mine += theirs;
+        self.zeros += other.zeros;
+        if !other.buckets.is_empty() {
+            self.cover(other.first..other.first + other.buckets.len());
+            let mine = &mut self.buckets[other.first - self.first..];
+            for (mine, theirs) in mine.iter_mut().zip(&other.buckets) {
+                *mine += theirs;
+            }
         }
         self.count += other.count;
         self.sum += other.sum;

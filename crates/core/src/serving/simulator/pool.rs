@@ -21,6 +21,15 @@ pub(crate) struct Pool<'a, S> {
     router: Router,
     turn: usize,
     dice: Stream,
+    /// The state of each replica when the router last looked at it.
+    seen: Vec<Seen>,
+}
+
+/// A replica as the router knows it: so many outstanding requests until then.
+#[derive(Clone, Copy)]
+struct Seen {
+    outstanding: u32,
+    until: f64,
 }
 
 impl<'a, S: StepTime> Pool<'a, S> {
@@ -28,8 +37,10 @@ impl<'a, S: StepTime> Pool<'a, S> {
     pub(crate) fn new(fleet: &Fleet<'a, S>) -> Self {
         let seed = if let Router::Random(seed) = fleet.router { seed } else { 0 };
         let replica = |_| Replica::new(fleet.time, fleet.limits);
+        let count = fleet.replicas.max(1);
         Self {
-            replicas: (0..fleet.replicas.max(1)).map(replica).collect(),
+            seen: vec![Seen { outstanding: 0, until: f64::INFINITY }; count as usize],
+            replicas: (0..count).map(replica).collect(),
             router: fleet.router,
             turn: 0,
             dice: Stream::new(seed, 0x0072_6f75_7465),
@@ -42,7 +53,7 @@ impl<'a, S: StepTime> Pool<'a, S> {
     }
 
     /// Runs every step of every replica that begins before `now`.
-    pub(crate) fn run_until(&mut self, now: f64, out: &mut impl FnMut(Finished)) {
+    pub(crate) fn run_until(&mut self, now: f64, out: &mut dyn FnMut(Finished)) {
         for replica in &mut self.replicas {
             replica.run_until(now, out);
         }
@@ -55,7 +66,7 @@ impl<'a, S: StepTime> Pool<'a, S> {
         &mut self,
         now: f64,
         job: Job,
-        out: &mut impl FnMut(Finished),
+        out: &mut dyn FnMut(Finished),
     ) -> Option<usize> {
         if !self.can_hold(&job) {
             return None;
@@ -68,20 +79,32 @@ impl<'a, S: StepTime> Pool<'a, S> {
                 self.turn
             }
             Router::Random(_) => self.dice.between(0, count as u32 - 1) as usize,
-            Router::LeastOutstanding => {
-                self.run_until(now, out);
-                let load = |i: &usize| self.replicas[*i].outstanding(now);
-                (0..count).min_by_key(load).unwrap_or(0)
-            }
+            Router::LeastOutstanding => self.least_outstanding(now, out),
         };
         let replica = &mut self.replicas[chosen];
         replica.run_until(now, out);
         replica.enqueue(now, job);
+        self.seen[chosen] =
+            Seen { outstanding: replica.outstanding(now), until: replica.quiet_until(now) };
         Some(replica.waiting())
     }
 
+    /// The replica with the fewest unanswered requests. Those of which none can have been answered
+    /// since the router last looked are left where they are, so that they leap.
+    fn least_outstanding(&mut self, now: f64, out: &mut dyn FnMut(Finished)) -> usize {
+        for (replica, seen) in self.replicas.iter_mut().zip(&mut self.seen) {
+            if now > seen.until {
+                replica.run_until(now, out);
+                let outstanding = replica.outstanding(now);
+                *seen = Seen { outstanding, until: replica.quiet_until(now) };
+            }
+        }
+        let least = (0..self.seen.len()).min_by_key(|i| self.seen[*i].outstanding);
+        least.unwrap_or(0)
+    }
+
     /// Runs every replica until it is idle.
-    pub(crate) fn drain(&mut self, out: &mut impl FnMut(Finished)) {
+    pub(crate) fn drain(&mut self, out: &mut dyn FnMut(Finished)) {
         self.run_until(f64::INFINITY, out);
     }
 }

@@ -228,6 +228,8 @@ impl Attention {
 pub(crate) struct Replica<'a, S> {
     time: &'a S,
     attention: Attention,
+    /// Seconds of a step that only decodes, attention left out, and the least of it, by sequences.
+    decoding_alone: Vec<Option<(f64, f64)>>,
     pub limits: Limits,
     pub clock: f64,
     /// Steps that every decoding sequence has taken part in.
@@ -262,6 +264,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         Self {
             time,
             attention: Attention::of(time),
+            decoding_alone: Vec::new(),
             limits,
             clock: 0.0,
             steps: 0,
@@ -332,14 +335,14 @@ impl<'a, S: StepTime> Replica<'a, S> {
     }
 
     /// Runs every step that begins before `horizon`.
-    pub(crate) fn run_until(&mut self, horizon: f64, out: &mut impl FnMut(Finished)) {
+    pub(crate) fn run_until(&mut self, horizon: f64, out: &mut dyn FnMut(Finished)) {
         while self.clock < horizon && !self.is_idle() {
             self.step(horizon, out);
         }
     }
 
     /// One step, or as many alike as there are before the next event or `horizon`.
-    pub(crate) fn step(&mut self, horizon: f64, out: &mut impl FnMut(Finished)) {
+    pub(crate) fn step(&mut self, horizon: f64, out: &mut dyn FnMut(Finished)) {
         self.finished_last = 0;
         let preempted = self.make_room();
         let Chunks { tokens, prompts, pairs, windowed_pairs, completed } = self.schedule(preempted);
@@ -460,11 +463,28 @@ impl<'a, S: StepTime> Replica<'a, S> {
         true
     }
 
+    /// Seconds of a step, attention left out, and the least of it. Most steps only decode, and their
+    /// batches are the same ones again and again.
+    fn tokens(&mut self, decoding: u32, prefill: u32, prompts: u32) -> (f64, f64) {
+        let time = self.time;
+        let asked = || {
+            let step = time.tokens(decoding.into(), prefill.into(), prompts.into());
+            (step.value, time.beneath(decoding.into(), prefill.into()).value)
+        };
+        if prefill > 0 {
+            return asked();
+        }
+        let batch = decoding as usize;
+        if batch >= self.decoding_alone.len() {
+            self.decoding_alone.resize(batch + 1, None);
+        }
+        *self.decoding_alone[batch].get_or_insert_with(asked)
+    }
+
     /// Time of the next step and its growth while nothing but the context changes.
-    fn pace(&self, decoding: u32, prefill: u32, prompts: u32) -> Pace {
-        let step = self.time.tokens(decoding.into(), prefill.into(), prompts.into());
-        let least = self.time.beneath(decoding.into(), prefill.into()).value;
-        let mut pace = Pace { first: step.value, growth: 0.0, least };
+    fn pace(&mut self, decoding: u32, prefill: u32, prompts: u32) -> Pace {
+        let (first, least) = self.tokens(decoding, prefill, prompts);
+        let mut pace = Pace { first, growth: 0.0, least };
         if decoding > 0 {
             let full = self.attention.context;
             pace.growth = full * f64::from(decoding);
@@ -482,10 +502,34 @@ impl<'a, S: StepTime> Replica<'a, S> {
         if self.limits.stepping == Stepping::Token || preempted && !self.waiting.is_empty() {
             return 1;
         }
+        let most = self.to_event();
+        pace.steps_to(horizon - self.clock, most)
+    }
+
+    /// How many steps the batch stays as it is, were time endless.
+    fn to_event(&mut self) -> u64 {
         let finish = next(&mut self.finish, &self.slots).map_or(u64::MAX, |(step, _)| step);
         let crossing = next(&mut self.crossing, &self.slots).map_or(u64::MAX, |(step, _)| step);
-        let most = self.fitting(finish.min(crossing) - self.steps);
-        pace.steps_to(horizon - self.clock, most)
+        self.fitting(finish.min(crossing) - self.steps)
+    }
+
+    /// The last moment at which as many are outstanding as at `now` and no step is under way in which
+    /// an answer ends, if no request comes.
+    pub(crate) fn quiet_until(&mut self, now: f64) -> f64 {
+        let is_late = self.clock > now && self.finished_last > 0;
+        if is_late {
+            return self.clock.next_down();
+        }
+        if self.is_idle() {
+            return f64::INFINITY;
+        }
+        let only_decodes = self.waiting.is_empty() && self.prefilling.is_empty();
+        let leaps = only_decodes && self.limits.stepping == Stepping::Leap;
+        if !leaps || self.new_blocks(1) > self.free {
+            return self.clock;
+        }
+        let most = self.to_event();
+        self.clock + self.pace(self.decoding, 0, 0).run(most - 1)
     }
 
     /// Blocks that `count` further steps of the present batch take.
@@ -546,7 +590,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
     }
 
     /// The sequence has its whole context in the cache: it decodes from the next step on.
-    fn decode(&mut self, slot: usize, out: &mut impl FnMut(Finished)) {
+    fn decode(&mut self, slot: usize, out: &mut dyn FnMut(Finished)) {
         let steps = self.steps;
         let Sequence { job, decoding, context, since, finish, life, .. } = &mut self.slots[slot];
         (*decoding, *context, *since) = (true, job.target, steps);
@@ -612,7 +656,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
     }
 
     /// Ends the sequence of a slot: its blocks are free, and its answer is told.
-    fn retire(&mut self, slot: usize, out: &mut impl FnMut(Finished)) {
+    fn retire(&mut self, slot: usize, out: &mut dyn FnMut(Finished)) {
         let tokens = self.stop_decoding(slot);
         self.release(slot, tokens);
         self.finished_last += 1;

@@ -297,6 +297,16 @@ proptest! {
     }
 
     #[test]
+    fn leaping_agrees_behind_a_router((time, limits, arrivals) in workload(), replicas in 2_u32..6) {
+        let of = |limits| {
+            let one = simulation(&time, limits);
+            let fleet = Fleet { replicas, router: Router::LeastOutstanding, ..one.fleet };
+            records(&Simulation { fleet, ..one.clone() }, &arrivals)
+        };
+        assert_same(of(limits), of(Limits { stepping: Stepping::Token, ..limits }));
+    }
+
+    #[test]
     fn leaping_agrees_where_tokens_are_guessed(
         (time, limits, arrivals) in workload(),
         drafted in 1_u32..9,

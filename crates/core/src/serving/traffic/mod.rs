@@ -99,15 +99,35 @@ impl Traffic {
     /// same requests at every rate: common random numbers. Of a trace, seed 1 begins with its first
     /// request, other seeds elsewhere.
     pub fn requests(&self, seed: u64) -> impl Iterator<Item = Arrival> + '_ {
-        let mut draw: Box<dyn FnMut() -> (f64, Arrival)> = match &self.source {
+        self.timed(std::iter::repeat_with(self.draws(seed)))
+    }
+
+    /// Gaps in units of their mean, and requests, one after the other. They are the same at every
+    /// rate unless caches are, see [`Traffic::is_scaled`].
+    pub(crate) fn draws(&self, seed: u64) -> Box<dyn FnMut() -> (f64, Arrival) + '_> {
+        match &self.source {
             Source::Random { burstiness, classes } => {
                 Box::new(random(*burstiness, classes, self.rate.value, seed))
             }
             Source::Recorded(trace) => Box::new(recorded(trace, seed)),
-        };
+        }
+    }
+
+    /// True if another rate changes the gaps alone: more turns of conversations find less in a cache.
+    pub(crate) fn is_scaled(&self) -> bool {
+        match &self.source {
+            Source::Random { classes, .. } => classes.iter().all(|class| class.session.is_none()),
+            Source::Recorded(_) => true,
+        }
+    }
+
+    /// Requests of such draws at the times that the rate gives them.
+    pub(crate) fn timed(
+        &self,
+        draws: impl Iterator<Item = (f64, Arrival)>,
+    ) -> impl Iterator<Item = Arrival> {
         let mut now = 0.0;
-        std::iter::repeat_with(move || {
-            let (gap, request) = draw();
+        draws.map(move |(gap, request)| {
             let wait = gap / self.rate.value;
             now = self.profile.as_ref().map_or(now + wait, |profile| profile.after(now, wait));
             Arrival { at: Time::from_stored(now), ..request }

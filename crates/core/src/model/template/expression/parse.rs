@@ -19,7 +19,12 @@ const MOST_DEPTH: usize = 40;
 pub(super) fn parse(text: &str) -> Result<Node> {
     let tokens = tokens(text)?;
     let mut parser = Parser { text, tokens, next: 0, nodes: 0, depth: 0 };
-    let root = parser.choice()?;
+    // Most are a name or a number.
+    let root = match parser.tokens.as_slice() {
+        [Token::Word(word)] if &**word == "not" => parser.choice()?,
+        [_] => parser.unary()?,
+        _ => parser.choice()?,
+    };
     match parser.peek() {
         None => Ok(root),
         Some(token) => Err(parser.unexpected(&token.to_string())),
