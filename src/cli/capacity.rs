@@ -11,7 +11,7 @@ use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::{Objective, Search};
 use flopcast_report::Report;
-use flopcast_report::fact::{self, Fact};
+use flopcast_report::fact::{self, Declared, Fact};
 use flopcast_report::subject::capacity::{Service, report};
 use flopcast_report::subject::fleets::Fleets;
 use flopcast_report::subject::{requests, timeline};
@@ -149,6 +149,8 @@ impl Options {
         }
         let mut report = report(&scenario, &sized);
         report.facts.extend(settled.tried.map(tried));
+        let offer = |words: String| Fact { declared: fact::OFFERS, value: words.into() };
+        report.facts.extend(settled.offers.map(offer));
         global.print(&Service { report, capacity: &sized })
     }
 
@@ -205,8 +207,8 @@ pub(super) fn settled(
     layouts::settle(&document(file, global)?, scenario, beside, &means, &progress)
 }
 
-/// A scenario ready to be forecast: its service, where it has an SLO, in the best of the layouts that
-/// the file leaves open and of the size that a simulation finds.
+/// A scenario ready to be forecast: its service in the best of the layouts that the file leaves open
+/// and, where it has an SLO, of the size that a simulation finds.
 pub(super) struct Ready {
     pub(super) scenario: Scenario,
     /// The sized service; none without one, without an SLO, or where no fleet keeps it.
@@ -229,12 +231,15 @@ impl Ready {
         let scenario = load::scenario(file, catalog, global)?;
         let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
         let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
-        let idle = service.rate.value.value <= 0.0;
-        if !always && (service.demand.objective.is_empty() || idle) {
+        if !always && service.rate.value.value <= 0.0 {
             return Ok(plain(scenario));
         }
-        let Settled { scenario, tried } =
+        let by_means = !always && service.demand.objective.is_empty();
+        let Settled { scenario, tried, .. } =
             settled((file, catalog, global), scenario, false, search)?;
+        if by_means {
+            return Ok(Self { scenario, sized: None, unkept: None, tried });
+        }
         match simulated(&scenario, catalog, search, false) {
             Ok(sized) => Ok(Self { scenario, sized: Some(sized), unkept: None, tried }),
             Err(error) if !always && error.exit_code() == Kind::Limit as u8 => {
@@ -259,7 +264,14 @@ impl Ready {
             Some(sized) => report(&self.scenario, sized),
             None => Report::new(&self.scenario, &engine.recorded().run()?, engine.predicted()),
         };
-        report.facts.extend(self.tried.clone().map(tried));
+        let section = match &self.sized {
+            Some(_) => fact::LAYOUTS.section,
+            None => fact::SERVING_ERROR.section,
+        };
+        report.facts.extend(self.tried.clone().map(|words| {
+            let Fact { declared, value } = tried(words);
+            Fact { declared: Declared { section, ..declared }, value }
+        }));
         if let (None, Some(service)) = (&self.sized, &self.scenario.inference) {
             report.warnings.push(self.by_means(&service.demand.objective));
         }

@@ -26,6 +26,7 @@ pub mod compare;
 pub mod fleets;
 pub mod layouts;
 pub mod metric;
+mod offers;
 pub mod optimize;
 pub mod pareto;
 pub mod places;
