@@ -490,7 +490,11 @@ impl Generation {
         let [mut low, mut high] = ends;
         for _ in 0..40 {
             let rate = f64::midpoint(low, high);
-            if highest(&conversations.asked(rate)).0 > rate { low = rate } else { high = rate }
+            if highest(&conversations.asked(rate)).0 > rate {
+                low = rate
+            } else {
+                high = rate
+            }
             if high - low <= 1e-6 * high {
                 break;
             }

@@ -283,7 +283,11 @@ impl<'a, S: StepTime> Queue<'a, S> {
             let time = self.reading_step(coming / steps);
             let rate = coming / (step + steps * time);
             let follow = -(-rate * step).exp_m1() * (rate * time).exp();
-            if follow > steps { low = steps } else { high = steps }
+            if follow > steps {
+                low = steps
+            } else {
+                high = steps
+            }
             if high - low <= 1e-6 * high {
                 break;
             }
