@@ -498,6 +498,10 @@ mod tests {
             let mut last = (0.0, 0.0);
             for share in [0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99] {
                 let busy = queue.at_rate(share * full.rate);
+                // An engine that reads prompts first fills its batch before its highest rate.
+                if queue.prompts_first() && busy.batch >= full.batch {
+                    break;
+                }
                 let found = queue.at_batch(busy.batch).rate;
                 assert!((found / busy.rate - 1.0).abs() < 1e-6, "{found} {}", busy.rate);
                 assert!(busy.batch > last.0 && busy.batch <= full.batch, "{busy:?}");
