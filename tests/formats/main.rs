@@ -9,3 +9,4 @@ mod focus;
 mod jobs;
 mod report;
 mod spreadsheet;
+mod traces;

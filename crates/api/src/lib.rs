@@ -28,7 +28,7 @@ use schemars::{Schema, SchemaGenerator};
 
 pub use self::fault::Fault;
 pub use self::opening::Opening;
-pub use self::ready::{Asked, Ranges, Ready, settled, simulated, snapshot, tried};
+pub use self::ready::{Asked, Ranges, Ready, offered, settled, simulated, snapshot, tried};
 pub use self::request::{Answer, Source};
 pub use self::session::{Given, NoFiles, Session, Watch};
 

@@ -6,7 +6,7 @@ use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::{Objective, Search};
-use flopcast_report::fact::{self, Fact};
+use flopcast_report::fact::{self, Declared, Fact};
 use flopcast_report::subject::capacity::report;
 use flopcast_report::{Report, json};
 use flopcast_scenario::document::Node;
@@ -48,6 +48,11 @@ impl Asked {
 /// The layouts of a replica that were tried, as a fact of the report.
 pub fn tried(words: String) -> Fact {
     Fact { declared: fact::LAYOUTS, value: words.into() }
+}
+
+/// What settings that the file leaves open would save, as a fact of the report.
+pub fn offered(words: String) -> Fact {
+    Fact { declared: fact::OFFERS, value: words.into() }
 }
 
 /// A service in the layout that is best for it; with `beside`, others are tried beside the file's
@@ -105,12 +110,15 @@ impl Ready {
         let scenario = session.resolve(&asked.file)?;
         let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
         let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
-        let idle = service.rate.value.value <= 0.0;
-        if !always && (service.demand.objective.is_empty() || idle) {
+        if !always && service.rate.value.value <= 0.0 {
             return Ok(plain(scenario));
         }
-        let Settled { scenario, tried } =
+        let by_means = !always && service.demand.objective.is_empty();
+        let Settled { scenario, tried, .. } =
             settled(session, &asked.document, scenario, false, search)?;
+        if by_means {
+            return Ok(Self { scenario, sized: None, unkept: None, tried });
+        }
         match simulated(session, &scenario, search, false) {
             Ok(sized) => Ok(Self { scenario, sized: Some(sized), unkept: None, tried }),
             Err(error) if !always && error.kind() == Kind::Limit => {
@@ -138,7 +146,14 @@ impl Ready {
             Some(sized) => report(&self.scenario, sized),
             None => Report::new(&self.scenario, &engine.recorded().run()?, engine.predicted()),
         };
-        report.facts.extend(self.tried.clone().map(tried));
+        let section = match &self.sized {
+            Some(_) => fact::LAYOUTS.section,
+            None => fact::SERVING_ERROR.section,
+        };
+        report.facts.extend(self.tried.clone().map(|words| {
+            let Fact { declared, value } = tried(words);
+            Fact { declared: Declared { section, ..declared }, value }
+        }));
         if let (None, Some(service)) = (&self.sized, &self.scenario.inference) {
             report.warnings.push(self.by_means(&service.demand.objective));
         }

@@ -79,6 +79,7 @@ facts! {
     BOTTLENECK "inference.replica.bottleneck" "a higher rate fails because" SIMULATED;
     FLEET "inference.fleet.why" "fleet" SIMULATED;
     LAYOUTS "inference.replica.layouts" "layouts, the cheapest first" SIMULATED;
+    OFFERS "inference.replica.offers" "settings left open" SIMULATED;
     AUTOSCALING "inference.fleet.autoscaling" "over a week" SIMULATED;
     REPLICAS_BY_HOUR "inference.fleet.replicas_by_hour" "replicas by hour, Monday 0 h first" None;
 }

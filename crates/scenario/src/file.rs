@@ -496,6 +496,8 @@ pub struct Inference {
     /// Replicas beside those that the peak needs; 0.
     #[serde(default)]
     pub redundancy: u64,
+    /// Share of a replica's highest rate that the peak may take; 80 %, of a job 100 %.
+    pub target_utilisation: Option<Given<Share>>,
     /// The fleet follows its load over the hours of a week; without it, the fleet always has the
     /// size that the peak needs.
     pub autoscaling: Option<Autoscaling>,

@@ -21,7 +21,7 @@ use flopcast_core::provenance::Traced;
 use flopcast_core::quantity::{Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, text};
 use flopcast_core::serving::calibration::{Calibration, Regime};
 use flopcast_core::serving::capacity::{
-    Fleet, HighestRate, Limit, Objective, Search, Slo, at_rate, fleet, highest_rate,
+    Fleet, HighestRate, Limit, Objective, Search, Slo, fleet, highest_rate, in_balance,
 };
 use flopcast_core::serving::closed_form::Latency;
 use flopcast_core::serving::instance::Instances;
@@ -428,7 +428,7 @@ impl Task<'_> {
         let search = Search { requests, seeds: usual.seeds.min(2), ..usual };
         let server = Replicas { server, count };
         let near = Some(near * count as f64);
-        let traffic = self.traffic.over(count);
+        let traffic = self.traffic.over(count as f64);
         let found = highest_rate(&server, &traffic, self.objective, &search, near, progress)?;
         let highest = HighestRate {
             rate: found.rate / count as f64,
@@ -459,8 +459,10 @@ impl Task<'_> {
         // What one replica cannot keep alone, since requests come together, many may.
         let by_means = ReplicaLimits::of(self.service)?.max_rate.value() * 0.5;
         let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means));
-        if is_one || alone.as_ref().is_ok_and(|it| needed(it.highest.rate).is_ok_and(|it| it == 1))
-        {
+        // Where nobody bounds how long a request waits, a router moves what waits, not what is answered.
+        let waits = self.objective.is_empty();
+        let suffices = |it: &Group<S>| waits || needed(it.highest.rate).is_ok_and(|it| it == 1);
+        if is_one || alone.as_ref().is_ok_and(suffices) {
             return alone;
         }
         let (mut least, mut found, mut count) = (0, None, needed(rate)?.min(MOST_TOGETHER));
@@ -526,10 +528,10 @@ impl Task<'_> {
         let Group { server, search, highest } =
             self.group(servers, &|share| progress("the highest rate of a replica", 0.6 * share))?;
         let count = server.count;
-        let traffic = &self.traffic.over(count);
+        let traffic = &self.traffic.over(count as f64);
         let load = (1..=10).into_par_iter().map(|tenth| {
             let rate = highest.rate * (f64::from(tenth) / 10.0);
-            (rate, at_rate(&server, traffic, rate * count as f64, &search, 1).all())
+            (rate, in_balance(&server, traffic, rate * count as f64, &search, 1).all())
         });
         let load: Vec<_> = load.collect();
         let peak = peak(service);
@@ -537,11 +539,12 @@ impl Task<'_> {
         let fleet = size(highest.rate)?;
         progress("latencies at the peak", 0.6)?;
         let planned_rate = peak / fleet.needed as f64;
-        let shown = if count == 1 { 1 } else { fleet.needed.min(MOST_TOGETHER) };
+        let alike = servers(2, false).is_none();
+        let shown = if alike { 1 } else { fleet.needed.min(MOST_TOGETHER) };
         let shown = servers(shown, records).map(|server| Replicas { server, count: shown });
         let shown = shown.ok_or_else(|| Error::limit("there is no replica"))?;
-        let of_shown = self.traffic.over(shown.count);
-        let planned = at_rate(&shown, &of_shown, planned_rate * shown.count as f64, &search, 1);
+        let of_shown = self.traffic.over(shown.count as f64);
+        let planned = in_balance(&shown, &of_shown, planned_rate * shown.count as f64, &search, 1);
 
         // A latency that is off by a factor is one whose bound is off by it; a queue that grows
         // without end says that the throughput is.

@@ -297,6 +297,10 @@ fn judge(
     calibration: &Calibration,
     search: &Search,
 ) -> Verdict {
+    if scenario.inference.as_ref().is_some_and(|it| it.demand.objective.is_empty()) {
+        return by_means(scenario, catalog)
+            .unwrap_or_else(|error| Verdict::Infeasible(error.message().to_owned()));
+    }
     let question = Question { calibration, search, records: false, progress: &|_, _| Ok(()) };
     match rate(scenario, catalog, &question).map(|it| (Merits::of(&it.2), it)) {
         Ok((Some(merits), (highest, fleet, _))) => Verdict::Sized(Sized {
@@ -308,4 +312,23 @@ fn judge(
         Ok((None, _)) => Verdict::Infeasible("nothing is served".to_owned()),
         Err(error) => Verdict::Infeasible(error.message().to_owned()),
     }
+}
+
+/// The verdict on a service without an SLO: throughput alone counts, of which the closed form knows as
+/// much as a simulation.
+///
+/// # Errors
+/// If a replica does not hold the model.
+fn by_means(scenario: &Scenario, catalog: &Catalog) -> Result<Verdict> {
+    let none = || Error::input("nothing is served");
+    let estimate = Engine::new(scenario, catalog)?.run()?;
+    let merits = Merits::of(&estimate).ok_or_else(none)?;
+    let service = estimate.inference.as_ref().ok_or_else(none)?;
+    let first = service.years.first().ok_or_else(none)?;
+    Ok(Verdict::Sized(Sized {
+        merits,
+        rate: service.limits.max_rate.value(),
+        replicas: first.replicas.value().value as u64,
+        bottleneck: "the highest rate by closed form".to_owned(),
+    }))
 }

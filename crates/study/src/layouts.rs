@@ -16,6 +16,7 @@ use flopcast_scenario::document::Node;
 
 use super::axis::{Axis, Choice as Value, Setting};
 use super::fleets::{Choice, Limits, Merits, Sized, Verdict, choose};
+use super::offers;
 use super::space::Space;
 
 /// The key of a layout.
@@ -133,6 +134,9 @@ pub struct Settled {
     pub scenario: Scenario,
     /// The layouts that were tried, in words.
     pub tried: Option<String>,
+    /// Other settings that the document leaves open and that would cost less, in words; where others
+    /// are tried beside the document's own.
+    pub offers: Option<String>,
 }
 
 /// Runs that tell layouts apart.
@@ -153,7 +157,7 @@ pub fn settle(
     means: &Means<'_>,
     progress: &dyn Fn(f64) -> Result<()>,
 ) -> Result<Settled> {
-    let plain = |scenario| Ok(Settled { scenario, tried: None });
+    let plain = |scenario| Ok(Settled { scenario, tried: None, offers: None });
     let Some(service) = scenario.inference.as_ref() else { return plain(scenario) };
     let open = is_open(service);
     if service.rate.value.value <= 0.0 || !(open || beside) {
@@ -171,8 +175,12 @@ pub fn settle(
     let Some(best) = choice.cheapest.or(choice.smallest) else { return plain(scenario) };
     let tried = Some(words(&space, &choice, best, (!open).then_some(&own)));
     let chosen = space.labels(best).next().unwrap_or_default().to_owned();
+    let offers = match choice.at(best).filter(|_| beside) {
+        Some(sized) => offers::words(document, space.settings(best), service, sized, means)?,
+        None => None,
+    };
     if !open || chosen == own {
-        return Ok(Settled { scenario, tried });
+        return Ok(Settled { scenario, tried, offers });
     }
     let mut scenario = Scenario { warnings: scenario.warnings, ..space.scenario(best)? };
     scenario.choices.push(Chosen {
@@ -180,7 +188,7 @@ pub fn settle(
         value: chosen,
         why: "the cheapest of the layouts that were tried".to_owned(),
     });
-    Ok(Settled { scenario, tried })
+    Ok(Settled { scenario, tried, offers })
 }
 
 /// The layouts in words, the cheapest first, each beside it; `given` is the file's own.

@@ -29,6 +29,7 @@ pub mod fleets;
 pub mod layouts;
 pub mod leaning;
 pub mod metric;
+mod offers;
 pub mod optimize;
 pub mod pareto;
 pub mod places;

@@ -17,9 +17,9 @@ use flopcast_scenario::resolve::{Frame, Part};
 use flopcast_scenario::{Files, Models, reader, spelling};
 use rayon::prelude::*;
 
-use super::axis::Axis;
+use super::axis::{Axis, Setting};
 use super::capacity::{self, Question};
-use super::layouts::{Means, rough, settle};
+use super::layouts::{Means, is_open, rough, settle};
 
 /// More combinations are a mistake.
 const MOST_POINTS: u64 = 100_000_000;
@@ -63,10 +63,11 @@ pub(crate) struct Parts {
     sized: Memo<Vec<usize>, Result<Option<Arc<Simulation>>>>,
 }
 
-/// A service of a combination in its best layout, and what a simulation found of it.
+/// A service of a combination in its best layout, and what a simulation found of it where it has an
+/// SLO.
 struct Simulation {
     service: Arc<Service>,
-    simulated: Simulated,
+    simulated: Option<Simulated>,
 }
 
 /// The parts of a forecast that are settled apart.
@@ -193,6 +194,13 @@ impl<'a> Space<'a> {
         self.axes.iter().zip(digits).map(|(axis, digit)| axis.choices[digit].shown.as_str())
     }
 
+    /// The settings of a combination.
+    pub fn settings(&self, number: u64) -> Vec<Setting> {
+        let digits = self.digits(number);
+        let chosen = self.axes.iter().zip(digits).map(|(axis, digit)| &axis.choices[digit]);
+        chosen.flat_map(|choice| choice.sets.iter().cloned()).collect()
+    }
+
     /// The scenario file of a combination.
     pub(crate) fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
         reader::read(&self.document(digits)?)
@@ -275,8 +283,8 @@ impl<'a> Space<'a> {
             Ok(Arc::new(Engine::new(&scenario, self.catalog)?.moved(bare)))
         })?;
         let engine = settled.moved(scenario);
-        Ok(match sized {
-            Some(sized) => engine.simulated(sized.simulated.clone()),
+        Ok(match sized.and_then(|sized| sized.simulated.clone()) {
+            Some(simulated) => engine.simulated(simulated),
             None => engine,
         })
     }
@@ -299,11 +307,12 @@ impl<'a> Space<'a> {
         })
     }
 
-    /// The service of a combination, where it has an SLO: its best layout, simulated by short runs.
+    /// The service of a combination in its best layout; where it has an SLO, simulated by short runs.
     fn sized(&self, digits: &[usize], scenario: &Scenario) -> Result<Option<Arc<Simulation>>> {
         let Some(service) = &scenario.inference else { return Ok(None) };
         let idle = service.rate.value.value <= 0.0;
-        if service.demand.objective.is_empty() || idle || self.services() > MOST_SIMULATED {
+        let by_means = service.demand.objective.is_empty();
+        if idle || by_means && !is_open(service) || self.services() > MOST_SIMULATED {
             return Ok(None);
         }
         self.parts.sized.of(self.key(digits, Aspect::Service), || {
@@ -314,6 +323,10 @@ impl<'a> Space<'a> {
             let alone = Scenario { training: None, ..scenario.clone() };
             let document = self.document(digits)?;
             let scenario = settle(&document, alone, false, &means, &|_| Ok(()))?.scenario;
+            if by_means {
+                let settled = |service| Arc::new(Simulation { service, simulated: None });
+                return Ok(scenario.inference.map(settled));
+            }
             let question =
                 Question { calibration, search: &search, records: false, progress: &|_, _| Ok(()) };
             let capacity = capacity::size(&scenario, catalog, &question)?;
@@ -321,7 +334,7 @@ impl<'a> Space<'a> {
             Ok(scenario
                 .inference
                 .zip(simulated)
-                .map(|(service, simulated)| Arc::new(Simulation { service, simulated })))
+                .map(|(service, it)| Arc::new(Simulation { service, simulated: Some(it) })))
         })
     }
 }

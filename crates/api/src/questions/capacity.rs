@@ -17,7 +17,7 @@ use flopcast_study::{layouts, places};
 
 use super::{Declared, Show, search};
 use crate::request::{Asking, Opened, Out, Tried, about_a_scenario};
-use crate::{Asked, Session, settled, simulated, tried};
+use crate::{Asked, Session, offered, settled, simulated, tried};
 
 about_a_scenario! {
     /// The fleet of a service.
@@ -65,6 +65,7 @@ impl Fleet {
         let capacity = simulated(session, &scenario, search, records)?;
         let mut report = report(&scenario, &capacity);
         report.facts.extend(settled.tried.map(tried));
+        report.facts.extend(settled.offers.map(offered));
         Ok(Self { report, capacity, scenario })
     }
 

@@ -14,17 +14,21 @@
 //! step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a prompt
 //! passes the link between them before the second token.
 //!
+//! Of conversations the cache holds the more the fewer come: what a prompt computes is that of the
+//! rate in question ([`Conversations`]).
+//!
 //! Percentiles are no part of it: an SLO is what the simulator holds.
 
 use std::ops::{Div, Mul};
 use std::sync::{Arc, OnceLock};
 
 use super::instance::{Engines, Instances, Pool, Unfit};
-use super::plan::{Demand, KvPerToken, Pools, Replica, Speculation};
+use super::plan::{Demand, KvPerToken, Pools, Replica, RequestKind, Speculation};
 use super::queue::{Busy, Phase, Queue};
 use super::request::Asked;
 use super::speculative::Speculative;
 use super::step::Roofline;
+use super::traffic::Session;
 use crate::provenance::{Input, Traced};
 use crate::quantity::{
     Devices, Measure, Per, Ratio, RequestRate, Requests, Share, Time, Times as Product, Tokens,
@@ -67,11 +71,23 @@ enum Form {
     Pass(Batches, Traced<TimePerRequest>),
 }
 
+/// Turns of conversations, whose caches compete for the memory of a replica.
+#[derive(Clone, Debug)]
+struct Conversations {
+    demand: Demand,
+    window: Option<u32>,
+    /// Tokens that a replica's caches hold.
+    held: f64,
+    /// Time of an answer alone on a replica.
+    answer: Time,
+}
+
 /// The parameters of an engine's latencies beside the rate.
 #[derive(Clone, Debug)]
 struct Generation {
     engines: Engines,
     asked: Asked,
+    conversations: Option<Conversations>,
     /// Sequences of a decode instance at once, at most.
     most: Traced<f64>,
     split: Option<Split>,
@@ -209,7 +225,7 @@ impl Replica {
     /// # Errors
     /// If the model does not fit the devices.
     fn computed(&self, instances: &Instances, demand: &Demand) -> Result<Capability, Box<Unfit>> {
-        let asked = Asked::of(demand, instances.window());
+        let asked = Asked::of(demand, instances.window(), &|_| 1.0);
         let lengths = demand.mean_lengths();
         let engines = instances.under(self, demand, lengths)?;
         let pool = &engines.decode;
@@ -246,6 +262,7 @@ impl Replica {
                     ("API-server overhead".to_owned(), how)
                 },
             ),
+            conversations: Conversations::of(demand, instances, &engines),
             engines,
             asked,
             most,
@@ -253,6 +270,7 @@ impl Replica {
             factors,
             memo: OnceLock::new(),
         };
+        let generation = generation.at_most(self, instances);
         let full = generation.load(generation.queue().full());
         let steps = generation.asked.steps();
         let share = &full.step / &generation.most + &full.sequence;
@@ -421,7 +439,75 @@ impl Factors {
     }
 }
 
+impl Conversations {
+    /// Those of a service, if its requests are turns of some.
+    fn of(demand: &Demand, instances: &Instances, engines: &Engines) -> Option<Self> {
+        demand.kinds.iter().any(|kind| kind.session.is_some()).then_some(())?;
+        let window = instances.window();
+        let pool = &engines.decode;
+        let request = Asked::of(demand, window, &|_| 1.0).numbers();
+        let queue = Queue::new(&pool.time, pool.limits, request, Phase::Both, 1.0);
+        let answer = Time::from_stored(1.0 / queue.full().rate.max(f64::MIN_POSITIVE));
+        let held = pool.memory.tokens.value * f64::from(pool.count);
+        Some(Self { demand: demand.clone(), window, held, answer })
+    }
+
+    /// The mean request where a replica gets so many a second.
+    fn asked(&self, rate: f64) -> Asked {
+        let opening = f64::from(self.demand.opening);
+        let there = |kind: &RequestKind| {
+            let lengths = [&kind.input, &kind.own, &kind.output];
+            let means = lengths.map(|it| it.as_ref().map_or(0.0, |it| it.mean.value.value));
+            let [whole, own, answered] = means;
+            let Some(session) = &kind.session else { return 1.0 };
+            let session = Session {
+                turns: session.turns,
+                think: session.think.value,
+                answer: self.answer,
+                most: u32::MAX,
+                held: self.held,
+            };
+            let kept = session.found(rate * kind.share.value.get(), own, answered);
+            // What all prompts begin with is always there.
+            let before = (whole - own).max(f64::MIN_POSITIVE);
+            (opening + kept * (before - opening)) / before
+        };
+        Asked::of(&self.demand, self.window, &there)
+    }
+}
+
 impl Generation {
+    /// The same whose conversations find in the cache what is there at the highest rate. A higher
+    /// rate leaves less there, and less there a lower highest rate: one root.
+    fn at_most(self, replica: &Replica, instances: &Instances) -> Self {
+        let Some(conversations) = &self.conversations else { return self };
+        let highest = |asked: &Asked| {
+            let split = replica.split(instances, &self.engines, asked, &self.factors);
+            let generation = Self { asked: asked.clone(), split, ..self.clone() };
+            (generation.queue().full().rate, generation)
+        };
+        let ends = [f64::INFINITY, 0.0].map(|rate| highest(&conversations.asked(rate)).0);
+        let [mut low, mut high] = ends;
+        for _ in 0..40 {
+            let rate = f64::midpoint(low, high);
+            if highest(&conversations.asked(rate)).0 > rate {
+                low = rate
+            } else {
+                high = rate
+            }
+            if high - low <= 1e-6 * high {
+                break;
+            }
+        }
+        highest(&conversations.asked(low)).1
+    }
+
+    /// The same at a rate of a replica whose engines read and write.
+    fn at(&self, rate: f64) -> Option<Self> {
+        let conversations = self.conversations.as_ref().filter(|_| self.split.is_none())?;
+        Some(Self { asked: conversations.asked(rate), conversations: None, ..self.clone() })
+    }
+
     /// The queue of the instances that answer, at most `most` sequences at once.
     fn queue(&self) -> Queue<'_, Speculative<Roofline>> {
         let Self { engines, asked, most, split, .. } = self;
@@ -504,6 +590,9 @@ impl Generation {
 
     /// Mean latencies with `rate` requests per second on the replica, below its highest rate.
     fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
+        if let Some(generation) = self.at(rate.value().value) {
+            return generation.latency(rate);
+        }
         let Self { asked, split, most, gaps, api_server, .. } = self;
         let decoding = match split {
             None => rate.clone(),
@@ -565,6 +654,14 @@ impl Generation {
         let rho = (rate * &further).number().min(&Traced::constant(1.0 - 1e-9));
         let rho = rho.named("share of the time that prompts take");
         let token = tpot * Traced::constant(TokensPerRequest::from_stored(1.0));
+        let token = if first.step < 1.0 {
+            let share = asked.output.beside::<f64>(first.step, || {
+                ("step under way / time of a token".to_owned(), factors.how.to_string())
+            });
+            token * share
+        } else {
+            token
+        };
         let spread = rate * &further * &further * (1.0 + &asked.prompts)
             / (1.0 - rho.pow(&Traced::constant(2.0)));
         let wait = under_way * (0.5 + &rho) * (token + spread + fixed);

@@ -10,6 +10,14 @@
 //!       (Poisson, m = b / g of them), and no step takes more than its budget of tokens:
 //!       f = max((1 - e^-m) / m, i / (budget - b)), n = i / f
 //! ```
+//! Where prompts go first, those that come while others are read are read before the next decode step,
+//! too: of P such steps of time t between two decode steps,
+//! ```text
+//! P = (1 - e^(-r s)) e^(r t), r = m / (s + P t), f = P / m
+//! ```
+//! as a step is followed by one of prompts unless none came in it. A full batch takes prompts in as
+//! answers end, after a decode step: there P is 1 - e^-m, as above.
+//!
 //! a token takes TPOT = s + p b / g, and by Little's law the rate is r = b / (g TPOT) =
 //! b / (g s + b p). The highest rate is that of a full batch, what [`super::simulator`] calls a queue
 //! that grows without end.
@@ -70,6 +78,9 @@ pub(crate) struct First {
     pub(crate) fixed: f64,
     /// Share of the time that a step is under way.
     pub(crate) under_way: f64,
+    /// The step that a request finds under way / the time of a token: less than one where a token
+    /// waits for several steps.
+    pub(crate) step: f64,
 }
 
 /// Times of a step that a context adds, per token of it; in seconds.
@@ -103,20 +114,28 @@ impl<'a, S: StepTime> Queue<'a, S> {
 
     /// The instance with so many sequences at once.
     pub(crate) fn at_batch(&self, batch: f64) -> Busy {
-        let (stay, products, carried) = self.stay(batch);
-        Busy { rate: batch / stay.max(f64::MIN_POSITIVE), batch, products, carried }
+        self.busy(batch, self.carriers(batch))
     }
 
-    /// The instance at its highest rate.
+    /// The instance at its highest rate: requests come in as answers end.
     pub(crate) fn full(&self) -> Busy {
-        self.at_batch(self.most)
+        self.busy(self.most, self.shared(self.most))
+    }
+
+    /// The instance with so many sequences at once and steps with prompts / prompts.
+    fn busy(&self, batch: f64, carriers: f64) -> Busy {
+        let (stay, products, carried) = self.stay(batch, carriers);
+        Busy { rate: batch / stay.max(f64::MIN_POSITIVE), batch, products, carried }
     }
 
     /// The instance at a rate below its highest: by Little's law the batch is the root of
     /// batch - rate x time that a request stays, found by the Illinois method.
     pub(crate) fn at_rate(&self, rate: f64) -> Busy {
-        let miss = |batch: f64| batch - rate * self.stay(batch).0;
+        let miss = |batch: f64| batch - rate * self.stay(batch, self.carriers(batch)).0;
         let (mut low, mut high) = ((0.0, miss(0.0)), (self.most, miss(self.most)));
+        if high.1 < 0.0 && self.prompts_first() {
+            return self.crowded(rate);
+        }
         let mut moved_high = false;
         while high.0 - low.0 > 1e-9 * high.0 && high.1 > 0.0 && low.1 < 0.0 {
             let batch = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
@@ -137,9 +156,18 @@ impl<'a, S: StepTime> Queue<'a, S> {
         Busy { rate, ..self.at_batch(high.0) }
     }
 
+    /// A full batch below its highest rate, whose prompts come in fewer at a time than answers end:
+    /// by Little's law each adds what is left of its stay.
+    fn crowded(&self, rate: f64) -> Busy {
+        let full = self.full();
+        let step = full.products + full.batch * self.context();
+        let prompt = 1.0 / rate - self.steps() * step / full.batch;
+        Busy { rate, carried: full.carried.max(prompt - self.attention()), ..full }
+    }
+
     /// How long a request is in the batch, its part of others' prompts included.
-    fn stay(&self, batch: f64) -> (f64, f64, f64) {
-        let (products, carried) = (self.products(batch), self.carried(batch));
+    fn stay(&self, batch: f64, carriers: f64) -> (f64, f64, f64) {
+        let (products, carried) = (self.products(batch), self.carried(batch, carriers));
         let step = products + batch * self.context();
         let prompt = carried + self.attention();
         (self.steps() * step + batch * prompt, products, carried)
@@ -162,10 +190,19 @@ impl<'a, S: StepTime> Queue<'a, S> {
             / (full - lone).max(1.0);
         let further = self.request.computed * slope.max(0.0) + attention;
         let step = products + batch * self.context();
+        let under_way = -(-(batch + rate * (carried + attention))).exp_m1();
+        if self.prompts_first() {
+            // The step under way is one of those between two tokens, the longer the likelier.
+            let between = (token - step).max(0.0);
+            let reading = self.carriers(batch) * batch / self.steps().max(1e-9);
+            let longer = between * between / reading.max(1e-9);
+            let share = ((step * step + longer) / (token * token)).min(1.0);
+            return First { own, further, fixed: 0.0, under_way, step: share };
+        }
         let fixed = (own - step - further).max(0.0);
         let alone = -(-rate * token).exp_m1();
-        let under_way = -(-(batch + rate * (carried + attention))).exp_m1();
-        First { own, further, fixed: alone * (1.0 - alone) * fixed * fixed, under_way }
+        let fixed = alone * (1.0 - alone) * fixed * fixed;
+        First { own, further, fixed, under_way, step: 1.0 }
     }
 
     /// Steps that only carry prompts: time of one prompt, prompts of a full step, its time.
@@ -196,12 +233,11 @@ impl<'a, S: StepTime> Queue<'a, S> {
         if self.steps() <= 0.0 { 0.0 } else { self.tokens(batch.max(1.0), 0.0, 0.0) }
     }
 
-    /// The time that a prompt adds to the steps that carry it.
-    fn carried(&self, batch: f64) -> f64 {
+    /// The time that a prompt adds to the steps that carry it, of which there are so many / prompts.
+    fn carried(&self, batch: f64, carriers: f64) -> f64 {
         if self.phase == Phase::Decode || self.request.computed <= 0.0 {
             return 0.0;
         }
-        let carriers = self.carriers(batch);
         let (tokens, prompts) = (self.request.computed / carriers, (1.0 / carriers).max(1.0));
         let decoding = self.decoding(batch);
         let with = self.tokens(decoding, tokens, prompts);
@@ -226,8 +262,47 @@ impl<'a, S: StepTime> Queue<'a, S> {
         (f64::from(self.limits.tokens) - self.decoding(batch)).max(1.0)
     }
 
-    /// Steps that carry a part of a prompt / prompts.
+    /// True if decoding waits while prompts are there.
+    fn prompts_first(&self) -> bool {
+        self.phase == Phase::Both && self.limits.scheduler == Scheduler::PrefillFirst
+    }
+
+    /// Steps that carry a part of a prompt / prompts, where prompts are taken in as they come.
     fn carriers(&self, batch: f64) -> f64 {
+        let shared = self.shared(batch);
+        let coming = batch / self.steps();
+        if !self.prompts_first() || self.request.computed <= 0.0 || !(1e-6..1e6).contains(&coming) {
+            return shared;
+        }
+        // More of them are shorter, and leave less time for others to come: one root between the
+        // fewest, which all prompts of a token share, and one for each prompt.
+        let step = self.products(batch) + batch * self.context();
+        let (mut low, mut high) = (shared * coming, coming.max(shared * coming));
+        for _ in 0..30 {
+            let steps = f64::midpoint(low, high);
+            let time = self.reading_step(coming / steps);
+            let rate = coming / (step + steps * time);
+            let follow = -(-rate * step).exp_m1() * (rate * time).exp();
+            if follow > steps {
+                low = steps
+            } else {
+                high = steps
+            }
+            if high - low <= 1e-6 * high {
+                break;
+            }
+        }
+        low / coming
+    }
+
+    /// Time of a step that reads so many prompts and nothing else.
+    fn reading_step(&self, prompts: f64) -> f64 {
+        self.tokens(0.0, self.request.computed * prompts, prompts.max(1.0))
+            + prompts * self.attention()
+    }
+
+    /// Steps that carry a part of a prompt / prompts, where those that come within a step share the next.
+    fn shared(&self, batch: f64) -> f64 {
         let full = self.request.computed / self.budget(batch);
         let steps = self.steps();
         if steps <= 0.0 {
@@ -423,6 +498,10 @@ mod tests {
             let mut last = (0.0, 0.0);
             for share in [0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99] {
                 let busy = queue.at_rate(share * full.rate);
+                // An engine that reads prompts first fills its batch before its highest rate.
+                if queue.prompts_first() && busy.batch >= full.batch {
+                    break;
+                }
                 let found = queue.at_batch(busy.batch).rate;
                 assert!((found / busy.rate - 1.0).abs() < 1e-6, "{found} {}", busy.rate);
                 assert!(busy.batch > last.0 && busy.batch <= full.batch, "{busy:?}");

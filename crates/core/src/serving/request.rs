@@ -74,11 +74,16 @@ struct Class {
 type Of = fn(&Class) -> &Traced<TokensPerRequest>;
 
 impl Asked {
-    /// That of a service, for layers that see a window of so many tokens.
-    pub(crate) fn of(demand: &Demand, window: Option<u32>) -> Self {
+    /// That of a service, for layers that see a window of so many tokens, where this share of what
+    /// a kind of requests could find in the prefix cache is there.
+    pub(crate) fn of(
+        demand: &Demand,
+        window: Option<u32>,
+        there: &dyn Fn(&RequestKind) -> f64,
+    ) -> Self {
         let most = demand.model.extents.max_sequence.map(|most| most as f64);
-        let classes: Vec<_> =
-            demand.kinds.iter().map(|kind| Class::of(kind, most, window)).collect();
+        let class = |kind| Class::of(kind, most, window, there(kind));
+        let classes: Vec<_> = demand.kinds.iter().map(class).collect();
         let requests = |of: Of| match &classes[..] {
             [only] => of(only).clone(),
             _ => Traced::total(classes.iter().map(|class| of(class) * &class.share)),
@@ -141,7 +146,7 @@ impl Asked {
 impl Class {
     /// The moments of a kind's prompts and answers, cut at the model's longest sequence and at its
     /// window.
-    fn of(kind: &RequestKind, most: Option<f64>, window: Option<u32>) -> Self {
+    fn of(kind: &RequestKind, most: Option<f64>, window: Option<u32>, there: f64) -> Self {
         let moments = |length: &Option<Length>, what: &str, without: f64| {
             let without = || Traced::constant(TokensPerRequest::from_stored(without));
             length.as_ref().map_or_else(
@@ -155,6 +160,15 @@ impl Class {
         let context = &input.mean + &output.of_token / 2.0;
         // Every token that is computed attends to those found and to those before it.
         let found = kind.cached.trace().number();
+        let found = if there < 1.0 {
+            let how = || {
+                let how = "conversations whose cache is not dropped before their next turn";
+                ("part of it that is still there".to_owned(), how.to_owned())
+            };
+            &found * input.mean.beside::<f64>(there, how)
+        } else {
+            found
+        };
         let (computed, keys) = if kind.cached.value.get() > 0.0 {
             (&input.mean * (1.0 - &found), &input.of_token * ((1.0 + &found) / 2.0))
         } else {

@@ -146,9 +146,12 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
         (None, Some(trace)) => {
             let rate = trace.rate().ok_or_else(|| {
                 let place = traffic.trace.as_ref().map(|path| &path.place);
-                Error::input("all requests of the trace came at once: it says no rate")
-                    .at(place)
-                    .hint("give inference.traffic.requests")
+                Error::input(match trace.untimed {
+                    true => "the trace has no times: it says no rate",
+                    false => "all requests of the trace came at once: it says no rate",
+                })
+                .at(place)
+                .hint("give inference.traffic.requests")
             })?;
             derived("inference.traffic.requests", rate, "1 / mean gap of the trace")
         }

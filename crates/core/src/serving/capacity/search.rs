@@ -22,6 +22,10 @@ pub struct Search {
     pub tolerance: f64,
 }
 
+/// Requests of a run / those that are there at once, at least: a tenth of them warms it up.
+const FILLED: f64 = 20.0;
+/// Requests of such a run / those of a usual one, at most.
+const LONGEST: u64 = 20;
 /// Sequences at once above which a replica takes longer to fill than a usual run is.
 const WIDE: u64 = 4096;
 
@@ -74,7 +78,29 @@ pub fn at_rate<S: Server>(
     server.serve(requests, search.requests / 10)
 }
 
-/// The highest rate of one replica (or of the simulation's fleet) within the objective, by
+/// The same by a run that is long beside what the server has at once: its warm-up fills the batch.
+pub fn in_balance<S: Server>(
+    server: &S,
+    traffic: &Traffic,
+    rate: RequestRate,
+    search: &Search,
+    seed: u64,
+) -> Report {
+    let most = search.requests.saturating_mul(LONGEST);
+    let mut search = *search;
+    loop {
+        let report = at_rate(server, traffic, rate, &search, seed);
+        let at_once = rate.value * report.all().e2e.mean().unwrap_or_default();
+        let least = (FILLED * at_once) as u64;
+        if report.overloaded || least <= search.requests || search.requests >= most {
+            return report;
+        }
+        search.requests = (least + least / 4).min(most);
+    }
+}
+
+/// The highest rate of one replica (or of the simulation's fleet) within the objective. Without one
+/// it is what the replica answers while others wait ([`Attempts::saturated`]); else it is found by
 /// bisection on the simulator: short runs find where to look, unless `near` says it, runs of full
 /// length decide. Every rate sees the same requests and the same gaps, scaled: common random
 /// numbers. The traffic's own rate and profile are not looked at. `progress` hears the share that is
@@ -98,6 +124,9 @@ pub fn highest_rate<S: Server>(
     let mut attempts = Attempts::new(server, &traffic, objective, search);
     // The rate of replicas that are always busy with one request each is a start.
     let alone = server.replicas() as f64 / mean;
+    if objective.is_empty() {
+        return attempts.saturated(near.map_or(alone, |it| it.value), search, progress);
+    }
     let (mut start, mut step, mut done) = near.map_or((alone, 2.0, 0.0), |it| (it.value, 1.1, 0.0));
     let short = Search { requests: search.requests / 16, tolerance: 0.1, ..*search };
     if near.is_none() && short.requests >= batch.max(500) {
@@ -192,6 +221,11 @@ impl Bracket {
     }
 }
 
+/// Share of the requests that wait in the end, where they come faster than they are answered: enough
+/// to keep the batch full, and aimed at in the middle.
+const WAITING: std::ops::RangeInclusive<f64> = 0.1..=0.35;
+const AIMED: f64 = 0.2;
+
 impl<'a, S: Server> Attempts<'a, S> {
     /// No rate was tried yet; runs are those of a search, or shorter.
     fn new(server: &'a S, traffic: &'a Traffic, objective: &'a Objective, search: &Search) -> Self {
@@ -214,6 +248,65 @@ impl<'a, S: Server> Attempts<'a, S> {
         let traffic = Traffic { rate, ..self.traffic.clone() };
         let requests = drawn.iter().copied().take(search.requests as usize);
         self.server.serve(traffic.timed(requests), search.requests / 10)
+    }
+
+    /// What is answered while requests wait: of runs at a rate r, where a share w of the requests that
+    /// came after the warm-up waits in the end, r (1 - w). Runs are long beside the batch.
+    fn saturated(
+        &mut self,
+        start: f64,
+        search: &Search,
+        progress: &dyn Fn(f64) -> Result<()>,
+    ) -> Result<HighestRate> {
+        // Conversations find in the cache what is there at the rate of the answers.
+        let traffic = self.traffic.over(1.0 / (1.0 - AIMED));
+        let most = search.requests.saturating_mul(LONGEST);
+        // Short runs find where to look.
+        let short = (search.requests / 16).clamp(500.min(search.requests), search.requests);
+        let (mut rate, mut requests) = (start / (1.0 - AIMED), short);
+        for tried in 0..100 {
+            progress(f64::from(tried) / f64::from(tried + 6))?;
+            let run = Search { requests, ..*search };
+            let (waiting, report) = self.waiting(rate, &traffic, &run);
+            let answered = (1.0 - waiting).max(0.01);
+            let fits = WAITING.contains(&waiting);
+            let least = (FILLED * f64::from(report.answering().batch.1)) as u64;
+            let least = least.saturating_mul(self.server.replicas()).clamp(search.requests, most);
+            if fits && requests >= least {
+                return Ok(HighestRate {
+                    rate: RequestRate::from_stored(rate * answered),
+                    breaks_at: RequestRate::from_stored(rate * answered * (1.0 + search.tolerance)),
+                    limit: Limit::Throughput,
+                    bottleneck: format!("the queue grows without end; {}", resource(&report)),
+                    report,
+                    simulated: self.simulated,
+                });
+            }
+            let none = waiting < 0.02;
+            rate *= if none { 2.0 } else { answered / (1.0 - AIMED) };
+            if !none {
+                requests = least;
+            }
+        }
+        Err(Error::limit("no rate is too high: the traffic asks for next to nothing"))
+    }
+
+    /// The share of the requests that wait in the end at a rate, in the mean of the seeds, and the run
+    /// of the first of them.
+    fn waiting(&mut self, rate: f64, traffic: &Traffic, search: &Search) -> (f64, Report) {
+        let (server, asked) = (self.server, RequestRate::from_stored(rate));
+        let run = |seed: u32| at_rate(server, traffic, asked, search, u64::from(seed));
+        let further: Vec<Report> = (2..=search.seeds.max(1)).into_par_iter().map(run).collect();
+        let first = run(1);
+        let warm = search.requests / 10;
+        // A run that is given up early has the warm-up in it.
+        let share = |report: &Report| match report.arrived.checked_sub(warm) {
+            Some(since) if since > 2 * warm => report.growth as f64 / since as f64,
+            _ => report.backlog as f64 / report.arrived.max(1) as f64,
+        };
+        let all = || std::iter::once(&first).chain(&further);
+        self.simulated += all().map(|report| report.arrived).sum::<u64>();
+        (all().map(share).sum::<f64>() / all().count() as f64, first)
     }
 
     /// Widens a bracket around `start` by factors of `step` and more, then halves it. A request

@@ -61,7 +61,7 @@ impl Session {
     /// held = rate x S (answer + think (1 - e^(-T / think)))
     /// ```
     /// and the probability is 1 - e^(-T / think).
-    fn found(&self, rate: f64, added: f64, answered: f64) -> f64 {
+    pub(crate) fn found(&self, rate: f64, added: f64, answered: f64) -> f64 {
         let tokens = f64::midpoint(f64::from(self.turns), 1.0) * (added + answered);
         let waiting = self.held / (rate * tokens).max(f64::MIN_POSITIVE) - self.answer.value;
         (waiting / self.think.value.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0)
@@ -136,11 +136,11 @@ impl Traffic {
 
     /// The same requests for so many replicas, each of which has a cache.
     #[must_use]
-    pub fn over(&self, replicas: u64) -> Self {
+    pub fn over(&self, replicas: f64) -> Self {
         let mut over = self.clone();
         if let Source::Random { classes, .. } = &mut over.source {
             let sessions = classes.iter_mut().filter_map(|class| class.session.as_mut());
-            sessions.for_each(|session| session.held *= replicas as f64);
+            sessions.for_each(|session| session.held *= replicas);
         }
         over
     }
@@ -236,19 +236,22 @@ fn random(
     }
 }
 
-/// The same of a trace, whose end is followed by its beginning after a mean gap.
+/// The same of a trace, whose end is followed by its beginning after a mean gap; of lengths alone, with
+/// gaps of a Poisson process.
 fn recorded(trace: &Trace, seed: u64) -> impl FnMut() -> (f64, Arrival) {
     let requests = &trace.requests;
     let rate = trace.rate().map_or(0.0, |rate| rate.value);
     let last = (requests.len() - 1) as u32;
     let mut next = if seed == 1 { 0 } else { Stream::new(seed, 4).between(0, last) as usize };
     let mut first = true;
+    let mut gaps = trace.untimed.then(|| Stream::new(seed, 1));
     move || {
         let request = requests[next];
-        let gap = match next {
+        let gap = match (next, &mut gaps) {
             _ if first => 0.0,
-            0 => 1.0,
-            _ => (request.at - requests[next - 1].at).value * rate,
+            (_, Some(gaps)) => gaps.exponential(),
+            (0, None) => 1.0,
+            (_, None) => (request.at - requests[next - 1].at).value * rate,
         };
         (first, next) = (false, (next + 1) % requests.len());
         let (input, output, cached) = (request.input, request.output, request.cached);
@@ -333,7 +336,7 @@ mod tests {
         assert!((cached / 1150.0 - 1.0).abs() < 0.02, "{cached}");
         assert!(drawn(&of(450.0 * 9.0, 1.0)).1 < 1000.5);
         // As many replicas as the load is larger find as much.
-        let (_, more) = drawn(&of(450.0 * 40.0, 4.0).over(4));
+        let (_, more) = drawn(&of(450.0 * 40.0, 4.0).over(4.0));
         assert!((more / cached - 1.0).abs() < 0.02, "{more}");
     }
 

@@ -51,6 +51,8 @@ pub struct Trace {
     pub requests: Vec<Recorded>,
     /// The stamps are those of an engine, to whose queue the front end had passed the requests on.
     pub at_engine: bool,
+    /// The file has lengths alone: requests come at random, one second after the other on average.
+    pub untimed: bool,
     /// Oddities of the file and their treatment, in words.
     pub notes: Vec<String>,
 }
@@ -75,6 +77,10 @@ const INPUT: &[&str] = &[
     "input_length",
     "input_toks",
     "request tokens",
+    "prompt_len",
+    "prompt_length",
+    "input_len",
+    "num_prompt_tokens",
 ];
 const OUTPUT: &[&str] = &[
     "generatedtokens",
@@ -83,6 +89,10 @@ const OUTPUT: &[&str] = &[
     "output_length",
     "output_toks",
     "response tokens",
+    "output_len",
+    "response_length",
+    "completion_len",
+    "num_output_tokens",
 ];
 /// When the first and the last token came: stamps of the clock of the arrivals.
 const STAMPS: [&str; 2] = ["first_token_ts", "last_token_ts"];
@@ -98,6 +108,9 @@ const MOST: u64 = 1 << 28;
 /// The most requests of a trace, and the most entries of `hash_ids`: what they take in memory.
 const MOST_REQUESTS: usize = 2_000_000;
 const MOST_HASHES: usize = 16_000_000;
+
+/// The stamp of a request without one.
+const NEVER: Stamp = Stamp::Date(0.0);
 
 /// A request as the file has it; times are in the file's unit until all of them are known.
 struct Row {
@@ -122,6 +135,8 @@ struct Rows {
     all: Vec<Row>,
     hashes: usize,
     unit: Option<Unit>,
+    /// True if one of them has no time.
+    untimed: bool,
 }
 
 impl Rows {
@@ -200,7 +215,8 @@ impl Trace {
     /// name, else found from all of them and said in the notes. The first request is at zero. Where every line has them, the latencies of
     /// the answers are read: `first_token_ts` and `last_token_ts`, or `ttft_s` and `e2e_s` (or
     /// `_ms`). `hash_ids`, where there are any, become
-    /// cached prompt tokens as an unbounded prefix cache would find them.
+    /// cached prompt tokens as an unbounded prefix cache would find them. A file without a column of
+    /// times has lengths alone, such as those of `ShareGPT`'s conversations.
     ///
     /// # Errors
     /// On a missing column, a field that is missing or no number, and more than 2^28 tokens, with
@@ -212,8 +228,11 @@ impl Trace {
         Ok(Self { at_engine: head.contains(QUEUED), ..Self::of(rows)? })
     }
 
-    /// One over the mean gap between requests; none where all came at once.
+    /// One over the mean gap between requests; none where all came at once, or nobody noted when.
     pub fn rate(&self) -> Option<RequestRate> {
+        if self.untimed {
+            return None;
+        }
         let last = self.requests.last()?.at.value;
         (last > 0.0).then(|| RequestRate::from_stored((self.requests.len() - 1) as f64 / last))
     }
@@ -238,13 +257,18 @@ impl Trace {
         (mean(|r| r.input), mean(|r| r.output), mean(|r| r.cached))
     }
 
-    fn of(Rows { all: mut rows, unit, .. }: Rows) -> Result<Self> {
+    fn of(Rows { all: mut rows, unit, untimed, .. }: Rows) -> Result<Self> {
         let mut notes = Vec::new();
+        if untimed {
+            notes
+                .push("no times: the requests come at random, in the order of the file".to_owned());
+            rows.iter_mut().zip(0_u32..).for_each(|(row, at)| row.at = Stamp::Date(at.into()));
+        }
         let numbers = rows.iter().filter_map(|row| match row.at {
             Stamp::Number(number) => Some(number),
             Stamp::Date(_) => None,
         });
-        let guessed = unit.is_none() && numbers.clone().next().is_some();
+        let guessed = !untimed && unit.is_none() && numbers.clone().next().is_some();
         let (name, unit) = unit.unwrap_or_else(|| stamp::unit_of(numbers));
         if guessed && rows.len() > 1 {
             notes.push(format!(
@@ -280,7 +304,7 @@ impl Trace {
             notes.push(format!("the trace has a hole of {gap:.0} s in which no request came"));
         }
         let rate = (rows.len() - 1) as f64 / span;
-        if rate.is_finite() && rate > 0.0 && !PLAUSIBLE.contains(&rate) {
+        if !untimed && rate.is_finite() && rate > 0.0 && !PLAUSIBLE.contains(&rate) {
             notes.push(format!(
                 "the trace has {} requests a second: look at the unit of its stamps",
                 crate::quantity::text::number(rate)
@@ -299,7 +323,8 @@ impl Trace {
                 answered,
             }
         };
-        Ok(Self { requests: rows.into_iter().map(request).collect(), at_engine: false, notes })
+        let requests = rows.into_iter().map(request).collect();
+        Ok(Self { requests, at_engine: false, untimed, notes })
     }
 }
 
@@ -312,21 +337,21 @@ fn is_json(text: &str) -> bool {
 fn csv(text: &str) -> Result<Rows> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| Error::input(format!("no header: {e}")))?.clone();
+    let found = |names: &[&str]| {
+        header.iter().position(|h| names.contains(&h.trim().to_lowercase().as_str()))
+    };
     let place = |names: &[&str], what: &str| {
-        let named = |h: &str| names.contains(&h.trim().to_lowercase().as_str());
-        header.iter().position(named).ok_or_else(|| {
+        found(names).ok_or_else(|| {
             Error::input(format!("the trace has no column for {what}"))
                 .hint(format!("call it one of {}", names.join(", ")))
         })
     };
     let times: Vec<&str> = TIME.iter().map(|(name, _)| *name).collect();
-    let (time, input, output) = (
-        place(&times, "the time of arrival")?,
-        place(INPUT, "the prompt's tokens")?,
-        place(OUTPUT, "the generated tokens")?,
-    );
-    let unit = unit_of_column(&header[time], &header[input]);
-    let mut rows = Rows { unit, ..Rows::default() };
+    let (input, output) =
+        (place(INPUT, "the prompt's tokens")?, place(OUTPUT, "the generated tokens")?);
+    let time = found(&times);
+    let unit = time.and_then(|time| unit_of_column(&header[time], &header[input]));
+    let mut rows = Rows { unit, untimed: time.is_none(), ..Rows::default() };
     for record in reader.records() {
         let record = record.map_err(|e| Error::input(format!("the trace is no CSV: {e}")))?;
         let line = record.position().map_or(0, |p| p.line() as usize);
@@ -341,7 +366,7 @@ fn csv(text: &str) -> Result<Rows> {
             record.get(column)?.trim().parse().ok()
         };
         let row = Row {
-            at: moment(field(time)?, line)?,
+            at: time.map_or(Ok(NEVER), |time| moment(field(time)?, line))?,
             input: tokens(field(input)?, line)?,
             output: tokens(field(output)?, line)?,
             hashes: Box::default(),
@@ -399,11 +424,14 @@ fn object(record: records::Record<'_>, rows: &mut Rows) -> Result<()> {
     };
     let name = times.iter().find(|name| record.contains_key(**name));
     rows.unit = rows.unit.or(name.and_then(|name| unit_of_column(name, "")));
-    let text = field(&times, "time of arrival")?;
+    rows.untimed |= name.is_none();
     let hashes = record.get("hash_ids").and_then(Value::as_array);
     let number = |name: &str| record.get(name)?.as_f64();
     let row = Row {
-        at: moment(text.trim_matches('"'), line)?,
+        at: match name {
+            Some(name) => moment(record[*name].to_string().trim_matches('"'), line)?,
+            None => NEVER,
+        },
         input: tokens(&field(INPUT, "prompt tokens")?, line)?,
         output: tokens(&field(OUTPUT, "generated tokens")?, line)?,
         hashes: hashes.map_or(Box::default(), |ids| ids.iter().filter_map(Value::as_u64).collect()),
@@ -566,6 +594,19 @@ mod tests {
     }
 
     #[test]
+    fn lengths_alone_are_a_trace_without_a_rate() {
+        for text in [
+            "prompt_len,output_len\n17,20\n900,31\n",
+            "[{\"prompt_len\": 17, \"output_len\": 20}, {\"prompt_len\": 900, \"output_len\": 31}]",
+        ] {
+            assert!(Trace::looks_like(text), "{text}");
+            check(text, &[(0.0, 17, 20, 0), (1.0, 900, 31, 0)], 1);
+            let trace = Trace::read(text).unwrap();
+            assert!(trace.untimed && trace.rate().is_none(), "{text}");
+        }
+    }
+
+    #[test]
     fn broken_traces_are_refused_with_the_line() {
         let head = "timestamp,input_tokens,output_tokens\n";
         for (text, says) in [
@@ -577,8 +618,8 @@ mod tests {
             (format!("{head}0,1e12,1\n"), "1000000000000 tokens in one request"),
             (format!("{head}NaN,1,1\n"), "is no time"),
             (head.to_owned(), "no request with tokens"),
-            (String::new(), "no column for the time"),
-            ("a,b\n1,2\n".to_owned(), "no column for the time"),
+            (String::new(), "no column for the prompt's tokens"),
+            ("a,b\n1,2\n".to_owned(), "no column for the prompt's tokens"),
             ("{\"timestamp\": 1}\n".to_owned(), "line 1 has no prompt tokens"),
             ("{oops\n".to_owned(), "line 1 is no JSON object"),
         ] {
