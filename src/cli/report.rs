@@ -65,7 +65,9 @@ impl Options {
         let Some(path) = &self.output else {
             return Err(Error::input("`--output FILE` is missing"));
         };
-        let format = Format::of(path)?;
+        // A PDF is the page, printed: the library, which starts no program, has no such form.
+        let printed = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("pdf"));
+        let format = if printed { Format::Html } else { Format::of(path)? };
         output::vacant(path, self.force)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
@@ -76,7 +78,7 @@ impl Options {
         }
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
         let mut bytes = format.render(&reports, setting)?;
-        if format == Format::Pdf {
+        if printed {
             bytes = browser::pdf(&bytes, self.browser.as_deref())?;
         }
         output::write(path, &bytes, self.force)?;

@@ -55,8 +55,6 @@ pub enum Format {
     Latex,
     /// What the sentence cites.
     Bibtex,
-    /// The page, for a browser to print: the front that has one does.
-    Pdf,
     /// The plan as a batch script of Slurm.
     Slurm,
     /// The plan as a task of `SkyPilot`.
@@ -169,7 +167,6 @@ pub const FORMS: &[Form] = &[
         Carries::Anything,
         "One page for a browser or the printer",
     ),
-    form(Format::Pdf, "pdf", &[".pdf"], Carries::Forecasts, "The page, printed by a browser"),
     form(Format::Latex, "latex", &[".tex"], Carries::Forecasts, "A sentence for a paper"),
     form(Format::Bibtex, "bibtex", &[".bib"], Carries::Forecasts, "What the sentence cites"),
     form(Format::Svg, "svg", &[".svg"], Carries::Forecasts, "What moves the answer most"),
@@ -247,7 +244,7 @@ impl Format {
             Self::Json => json::text(subject),
             Self::Csv => csv::text(&subject.doc()),
             Self::Markdown => markdown::text(&subject.doc()),
-            Self::Html | Self::Pdf => {
+            Self::Html => {
                 let template = setting.template.unwrap_or(page::TEMPLATE);
                 match subject.forecasts() {
                     Some(reports) => page::page(reports, template)?,
