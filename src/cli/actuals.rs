@@ -96,10 +96,10 @@ impl Options {
         } else {
             let estimate = load::engine(&scenario, &catalog)?.run()?;
             let devices = Id::TrainingDevices.at(Place::Training);
-            let card = scenario.training.as_ref().map(|training| training.card.hardware.as_str());
+            let card = scenario.training.as_ref().map(|training| training.card.hardware());
             let expected = Expected {
                 devices: estimate.value(&devices),
-                hardware: card.unwrap_or_default(),
+                hardware: card.as_deref().unwrap_or_default(),
                 catalog: Some(&catalog),
             };
             let logs: Vec<_> = logs.iter().map(|(name, text)| (&**name, &**text)).collect();

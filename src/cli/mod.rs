@@ -9,6 +9,7 @@ mod actuals;
 mod architecture;
 mod ask;
 mod backtest;
+mod browser;
 mod calibrate;
 mod capacity;
 mod catalog;

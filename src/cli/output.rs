@@ -116,6 +116,39 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// A folder of one's own for files that a program beside this one reads; it is gone when dropped.
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A new folder among the temporary ones, for this user alone.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(super) fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("flopcast-{:016x}", random()));
+        #[cfg_attr(not(unix), allow(unused_mut))]
+        let mut folder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder
+            .create(&path)
+            .map_err(|error| Error::input(format!("cannot make {}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+
+    /// Its path.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays is a temporary file, and no second error.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// Removes what writers of this file left that were stopped: files that nobody holds the lock of.
 fn sweep(path: &Path) {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -11,7 +11,7 @@ use flopcast_report::render::{Format, Setting};
 
 use super::capacity::Runs;
 use super::input::read_text;
-use super::{Global, estimate, load, output, print, tell};
+use super::{Global, browser, estimate, load, output, print, tell};
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]
@@ -20,8 +20,10 @@ pub(super) struct Options {
     /// Scenario files; several stand side by side.
     #[arg(required_unless_present = "print_template", value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The document, by its ending: .html .xlsx .md .csv .json, .focus.csv (charges), .card.md
-    /// (model card), .sci.md (SCI statement), .svg (what moves the answer).
+    /// The document, by its ending: .html .pdf .xlsx .md .csv .json, .focus.csv (charges),
+    /// .card.md (model card), .sci.md (SCI statement), .eu.md (EU AI Act), .spdx.json and .cdx.json
+    /// (bills of materials), .boamps.json and .codecarbon.csv (energy reports), .tex and .bib (for
+    /// a paper), .svg (what moves the answer).
     #[arg(short, long, value_name = "FILE", required_unless_present = "print_template")]
     output: Option<PathBuf>,
     /// Overwrite the document.
@@ -34,6 +36,9 @@ pub(super) struct Options {
     /// Print the built-in page, to start your own from.
     #[arg(long, exclusive = true)]
     print_template: bool,
+    /// The browser that prints a .pdf; left out, Chromium, Chrome or Edge where installed.
+    #[arg(long, value_name = "PROGRAM", env = "FLOPCAST_BROWSER")]
+    browser: Option<PathBuf>,
     /// Simulate the service though it has no SLO: percentiles of latency, against the load too.
     /// One that has an SLO is simulated anyhow.
     #[arg(long)]
@@ -60,7 +65,9 @@ impl Options {
         let Some(path) = &self.output else {
             return Err(Error::input("`--output FILE` is missing"));
         };
-        let format = Format::of(path)?;
+        // A PDF is the page, printed: the library, which starts no program, has no such form.
+        let printed = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("pdf"));
+        let format = if printed { Format::Html } else { Format::of(path)? };
         output::vacant(path, self.force)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
@@ -69,7 +76,10 @@ impl Options {
             Ok(self.ranges.report((file, catalog), global, &search, self.simulate)?.0)
         })?;
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
-        let bytes = format.render(&reports, setting)?;
+        let mut bytes = format.render(&reports, setting)?;
+        if printed {
+            bytes = browser::pdf(&bytes, self.browser.as_deref())?;
+        }
         output::write(path, &bytes, self.force)?;
         tell(&format!("wrote {}", path.display()));
         Ok(ExitCode::SUCCESS)

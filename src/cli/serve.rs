@@ -93,7 +93,7 @@ impl Tracked {
         let catalog = load::catalog_of(path, global)?;
         let scenario = load::scenario(path, &catalog, global)?;
         let estimate = load::engine(&scenario, &catalog)?.run()?;
-        let card = scenario.training.as_ref().map(|training| training.card.hardware.clone());
+        let card = scenario.training.as_ref().map(|training| training.card.hardware());
         let tracked = Self {
             name: scenario.name,
             estimate,

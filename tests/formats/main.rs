@@ -4,6 +4,7 @@
 mod common;
 
 mod browser;
+mod documents;
 mod figures;
 mod focus;
 mod jobs;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 
-use crate::common::{flopcast, json, number, root, scratch, stdout};
+use crate::common::{close, flopcast, json, number, root, scratch, stdout};
 
 fn write(scenario: &str, name: &str) -> String {
     let path = scratch(&format!("report-{name}")).join(name);
@@ -17,10 +17,16 @@ const GPT3: &str = "scenarios/gpt3-175b.yaml";
 #[test]
 fn a_model_card_counts_in_grams() {
     let text = write(GPT3, "gpt3.card.md");
-    let yaml = text.trim().trim_matches('-');
+    let (yaml, words) = text.trim_start_matches("---").split_once("\n---\n").expect("two parts");
     let card: serde_json::Value = serde_yaml::from_str(yaml).expect("YAML");
     let card = &card["co2_eq_emissions"];
-    let kg = number(&json(&["estimate", GPT3, "--format", "json"]), "training.co2e_kg.location");
+    let forecast = json(&["estimate", GPT3, "--format", "json"]);
+    let kg = number(&forecast, "training.co2e_kg.location");
+    let kwh = number(&forecast, "training.energy_kwh.facility");
+    let hours = 24.0 * number(&forecast, "training.wall_clock_days");
+    close("kWh", card["energy_consumed"].as_f64().expect("a number"), kwh, 1e-6);
+    close("hours", card["hours_used"].as_f64().expect("a number"), hours, 1e-5);
+    assert!(words.contains("| Training compute | 3.186e23 FLOP |"), "{words}");
     let grams = card["emissions"].as_f64().expect("a number");
     assert!((grams - 1e3 * kg).abs() <= 0.5, "{grams}");
     assert_eq!(card["training_type"], "pre-training");

@@ -371,14 +371,19 @@ fn document(answer: Answer) -> Response {
 /// The media type of a form.
 pub(crate) fn media(format: Format) -> &'static str {
     match format {
-        Format::Json => "application/json",
-        Format::Csv | Format::Focus => "text/csv; charset=utf-8",
-        Format::Markdown | Format::ModelCard | Format::Sci => "text/markdown; charset=utf-8",
+        Format::Json | Format::Spdx | Format::CycloneDx | Format::BoAmps => "application/json",
+        Format::Csv | Format::Focus | Format::CodeCarbon => "text/csv; charset=utf-8",
+        Format::Markdown | Format::ModelCard | Format::Sci | Format::EuAiAct => {
+            "text/markdown; charset=utf-8"
+        }
         Format::Html => "text/html; charset=utf-8",
         Format::Svg => "image/svg+xml",
-        Format::Table | Format::Slurm | Format::SkyPilot | Format::Vllm => {
-            "text/plain; charset=utf-8"
-        }
+        Format::Table
+        | Format::Slurm
+        | Format::SkyPilot
+        | Format::Vllm
+        | Format::Latex
+        | Format::Bibtex => "text/plain; charset=utf-8",
         Format::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     }
 }

@@ -11,8 +11,9 @@ use super::rollout::Rollout;
 use crate::ledger::packing::Packing;
 use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
 use crate::provenance::{Input, Inputs as _, Traced, inputs};
+use crate::quantity::text::number;
 use crate::quantity::{
-    Data, DataPerRequest, Ratio, RequestRate, Requests, Share, Time, YearlyRate,
+    Data, DataPerRequest, Precision, Ratio, RequestRate, Requests, Share, Time, YearlyRate,
 };
 use crate::serving::plan::{Demand, FlopPerRequest, Replica};
 use crate::training::plan::{Efficiency, Prediction, Run};
@@ -164,15 +165,49 @@ pub enum Deadline {
     Within(Time),
 }
 
-/// A run in the words of a model card (the Hub's `co2_eq_emissions`).
+/// The facts of a run that are no figures, as model cards, bills of materials and statements to
+/// regulators ask for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
-    /// `pre-training` or `fine-tuning`.
+    /// The model's name.
+    pub model: String,
+    /// Its parameters, all of them.
+    pub parameters: u64,
+    /// True if it writes text token by token.
+    pub generates: bool,
+    /// `pre-training` or `fine-tuning` (the Hub's `co2_eq_emissions`).
     pub training_type: &'static str,
-    /// The accelerator, with how many where that is known.
-    pub hardware: String,
-    /// Provider and region, where they are known.
-    pub place: Option<String>,
+    /// True if the run goes on from trained weights.
+    pub adapts: bool,
+    /// The number format of the products.
+    pub precision: Precision,
+    /// The accelerator's name in the catalog.
+    pub accelerator: String,
+    /// The number of accelerators, where it is known.
+    pub devices: Option<u64>,
+    /// The provider, where one is named.
+    pub provider: Option<String>,
+    /// The region, where one is named.
+    pub region: Option<String>,
+    /// The region's country, ISO 3166 alpha-3.
+    pub country: Option<String>,
+}
+
+impl Card {
+    /// The accelerator, with how many where that is known: `10,000 x v100-sxm2-32gb`.
+    pub fn hardware(&self) -> String {
+        match self.devices {
+            Some(devices) => format!("{} x {}", number(devices as f64), self.accelerator),
+            None => self.accelerator.clone(),
+        }
+    }
+
+    /// Provider and region, as far as they are known.
+    pub fn place(&self) -> Option<String> {
+        let named: Vec<&str> =
+            [&self.provider, &self.region].into_iter().flatten().map(|it| &**it).collect();
+        (!named.is_empty()).then(|| named.join(" "))
+    }
 }
 
 /// The rules by which money over time is added up.

@@ -13,7 +13,7 @@
 //! ```
 
 use statrs::distribution::{Beta, ContinuousCDF};
-use statrs::function::erf::erf_inv;
+use statrs::function::erf::{erf, erf_inv};
 
 /// The scale on which a quantity known by a range is normally distributed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,6 +111,25 @@ impl Distribution {
             }
         }
     }
+
+    /// The part of the distribution that lies below a value, 0 to 1: the inverse of
+    /// [`Self::quantile`].
+    pub fn below(&self, value: f64) -> f64 {
+        match *self {
+            Self::Range { low, high, scale } => {
+                let (low, high) = (scale.forward(low), scale.forward(high));
+                let z =
+                    (scale.forward(value) - f64::midpoint(low, high)) / (high - low) * 2.0 * Z95;
+                f64::midpoint(1.0, erf(z / std::f64::consts::SQRT_2))
+            }
+            Self::Pert { low, mode, high } => {
+                let width = high - low;
+                let (a, b) = (1.0 + 4.0 * (mode - low) / width, 1.0 + 4.0 * (high - mode) / width);
+                let at = (value - low) / width;
+                Beta::new(a, b).map_or(f64::from(value > mode), |beta| beta.cdf(at))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +141,8 @@ mod tests {
         let check = |d: Distribution, share: f64, expected: f64| {
             let value = d.quantile(share);
             assert!((value / expected - 1.0).abs() < 1e-6, "{d:?} at {share}: {value}");
+            let below = d.below(value);
+            assert!((below - share).abs() < 1e-6, "{d:?} below {value}: {below}");
         };
         let price = Distribution::range(2.0, 3.0, Scale::Log);
         check(price, 0.05, 2.0);

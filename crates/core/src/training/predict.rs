@@ -220,7 +220,7 @@ fn with_writing(wanted: &Prediction, predicted: &Predicted, writing: &Writing) -
 
 /// Time of a step with its answers / that of engine and trainer alone: padding, states that make
 /// room for each other, weights laid out anew, rewards, waiting. The geometric mean of eight runs of
-/// NeMo RL 0.4 on H100 (`docs/performance-summary.md` of NVIDIA-NeMo/RL at r0.4.0), 1.5 to 2.7.
+/// `NeMo` RL 0.4 on H100 (`docs/performance-summary.md` of NVIDIA-NeMo/RL at r0.4.0), 1.5 to 2.7.
 const BESIDE: f64 = 1.88;
 
 /// Elapsed time of a whole run / expected, beside the error of its step.

@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
             settings.into_iter().partition(|it| among(&dialect.commands, it));
         self.speak(dialect, &settings, depth);
         // The first image that is a known program; arguments may follow that name none.
-        let image = images.iter().flat_map(|it| it.words.first());
+        let image = images.iter().filter_map(|it| it.words.first());
         let image = image.map(|image| stem(image)).find(|it| Dialect::of_program(it).is_some());
         let mut words: Vec<String> = Vec::new();
         for command in commands {

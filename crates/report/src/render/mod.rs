@@ -41,6 +41,20 @@ pub enum Format {
     ModelCard,
     /// The statement of a software carbon intensity.
     Sci,
+    /// The fields of the EU AI Act on compute, time and energy, with verdicts.
+    EuAiAct,
+    /// A bill of materials in SPDX with the model's energy.
+    Spdx,
+    /// A bill of materials in `CycloneDX` with the model's energy and carbon.
+    CycloneDx,
+    /// A report of `BoAmps` on the energy of the task.
+    BoAmps,
+    /// The run as a row of `CodeCarbon`'s file.
+    CodeCarbon,
+    /// A sentence for a paper.
+    Latex,
+    /// What the sentence cites.
+    Bibtex,
     /// The plan as a batch script of Slurm.
     Slurm,
     /// The plan as a task of `SkyPilot`.
@@ -87,6 +101,27 @@ const fn form(
 /// Every form. An ending stands before those that it ends in.
 pub const FORMS: &[Form] = &[
     form(Format::Table, "table", &[".txt"], Carries::Anything, "Aligned text for a terminal"),
+    form(
+        Format::Spdx,
+        "spdx",
+        &[".spdx.json"],
+        Carries::Forecasts,
+        "SPDX 3.0.1 with the energy of its AI profile",
+    ),
+    form(
+        Format::CycloneDx,
+        "cyclonedx",
+        &[".cdx.json"],
+        Carries::Forecasts,
+        "CycloneDX 1.7 with environmental considerations",
+    ),
+    form(
+        Format::BoAmps,
+        "boamps",
+        &[".boamps.json"],
+        Carries::Forecasts,
+        "BoAmps, the energy of the task",
+    ),
     form(Format::Json, "json", &[".json"], Carries::Anything, "The stable snapshot"),
     form(
         Format::Focus,
@@ -94,6 +129,13 @@ pub const FORMS: &[Form] = &[
         &[".focus.csv"],
         Carries::Forecasts,
         "Forecast charges in the columns of FOCUS",
+    ),
+    form(
+        Format::CodeCarbon,
+        "codecarbon",
+        &[".codecarbon.csv"],
+        Carries::Forecasts,
+        "The run as a row of CodeCarbon's emissions.csv",
     ),
     form(Format::Csv, "csv", &[".csv"], Carries::Anything, "One row per figure"),
     form(
@@ -104,6 +146,13 @@ pub const FORMS: &[Form] = &[
         "The carbon of a model card",
     ),
     form(Format::Sci, "sci", &[".sci.md"], Carries::Forecasts, "The statement of an SCI"),
+    form(
+        Format::EuAiAct,
+        "eu-ai-act",
+        &[".eu.md"],
+        Carries::Forecasts,
+        "The EU AI Act's fields on compute, time and energy, with verdicts",
+    ),
     form(
         Format::Markdown,
         "markdown",
@@ -118,6 +167,8 @@ pub const FORMS: &[Form] = &[
         Carries::Anything,
         "One page for a browser or the printer",
     ),
+    form(Format::Latex, "latex", &[".tex"], Carries::Forecasts, "A sentence for a paper"),
+    form(Format::Bibtex, "bibtex", &[".bib"], Carries::Forecasts, "What the sentence cites"),
     form(Format::Svg, "svg", &[".svg"], Carries::Forecasts, "What moves the answer most"),
     form(Format::Xlsx, "xlsx", &[".xlsx"], Carries::Forecasts, "A workbook with live formulas"),
     form(Format::Slurm, "slurm", &[".sbatch"], Carries::Forecasts, "The plan as a Slurm script"),
@@ -203,8 +254,15 @@ impl Format {
             Self::Svg => tornado(forecasts()?)?,
             Self::Xlsx => return xlsx::workbook(forecasts()?),
             Self::Focus => focus::charges(forecasts()?),
-            Self::ModelCard => statement::model_card(forecasts()?)?,
-            Self::Sci => statement::sci(forecasts()?)?,
+            Self::ModelCard => statement::card::card(forecasts()?)?,
+            Self::Sci => statement::sci::statement(forecasts()?)?,
+            Self::EuAiAct => statement::eu::form(forecasts()?)?,
+            Self::Spdx => statement::spdx::document(forecasts()?)?,
+            Self::CycloneDx => statement::cyclonedx::document(forecasts()?)?,
+            Self::BoAmps => statement::boamps::report(forecasts()?)?,
+            Self::CodeCarbon => statement::codecarbon::emissions(forecasts()?)?,
+            Self::Latex => statement::paper::sentence(forecasts()?)?,
+            Self::Bibtex => statement::paper::bibliography(forecasts()?)?,
             Self::Slurm => launch::slurm(forecasts()?)?,
             Self::SkyPilot => launch::skypilot(forecasts()?)?,
             Self::Vllm => launch::vllm(forecasts()?)?,

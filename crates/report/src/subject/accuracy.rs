@@ -104,6 +104,16 @@ pub fn statement() -> Vec<Statement> {
     rows.map(|(figure, [runs, median, p90])| Statement { figure, runs, median, p90 }).collect()
 }
 
+/// The error of FLOPs counted from architecture and data, on published runs that state theirs.
+pub fn of_flops() -> Option<Statement> {
+    rows_under("flops").find(|(kind, _)| *kind == "all").map(|(_, [runs, median, p90])| Statement {
+        figure: "FLOPs of published runs".to_owned(),
+        runs,
+        median,
+        p90,
+    })
+}
+
 /// The first cells of each row of the table that follows the line which starts so.
 fn rows_under(heading: &str) -> impl Iterator<Item = (&'static str, [&'static str; 3])> + use<'_> {
     DOCUMENT

@@ -25,7 +25,9 @@ use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::plan::{Prediction, Run, Work};
 use flopcast_core::training::state::{self, Offload, State};
 
-use super::super::file::{Data, Master, Offload as OffloadFile, Placement, ScenarioFile, Training};
+use super::super::file::{
+    Data, Master, Offload as OffloadFile, Placement, Recipe, ScenarioFile, Training,
+};
 use super::super::given::Given;
 use super::super::reader::Located;
 use super::costs::Payer;
@@ -182,7 +184,7 @@ pub(super) fn plan(
         None => None,
     };
     Ok(TrainingPlan {
-        card: card(training, place, &device.id),
+        card: card(training, place, &device.id, &whole, catalog)?,
         site,
         rent,
         owned,
@@ -224,20 +226,34 @@ fn due(
     }
 }
 
-/// The run in the words of a model card.
-fn card(training: &Training, place: &Placement, device: &str) -> Card {
-    let count = training.hardware.count.as_ref();
-    let hardware = match count {
-        Some(count) => format!("{} x {device}", show(count.input("").value)),
-        None => device.to_owned(),
-    };
-    let named = [&place.provider, &place.region].map(|name| name.as_ref().map(|n| n.value.clone()));
-    let named: Vec<String> = named.into_iter().flatten().collect();
-    Card {
-        training_type: training.recipe.row().card,
-        hardware: hardware.replace(" devices", ""),
-        place: (!named.is_empty()).then(|| named.join(" ")),
-    }
+/// The facts of the run that documents state.
+///
+/// # Errors
+/// If the region is unknown.
+fn card(
+    training: &Training,
+    place: &Placement,
+    device: &str,
+    model: &Model,
+    catalog: &Catalog,
+) -> Result<Card> {
+    let recipe = training.recipe.row();
+    let named = |name: &Option<Located<String>>| name.as_ref().map(|name| name.value.clone());
+    let region = placement::region(catalog, place, None)?;
+    let count = training.hardware.count.as_ref().map(|count| count.input("").value);
+    Ok(Card {
+        model: model.name.clone(),
+        parameters: model.parameters().total,
+        generates: model.generates(),
+        training_type: recipe.card,
+        adapts: !matches!(training.recipe, Recipe::Pretrain | Recipe::Distill),
+        precision: training.precision.value,
+        accelerator: device.to_owned(),
+        devices: count.map(|count: Devices| count.value as u64),
+        provider: named(&place.provider),
+        region: named(&place.region),
+        country: region.map(|region| region.country),
+    })
 }
 
 /// The inputs of the step-time model; `None` where the scenario says too little for a prediction:

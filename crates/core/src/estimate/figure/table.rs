@@ -50,7 +50,7 @@ figures! {
         TrainingTokens: "tokens" "tokens" "tokens passed" => |it| (&it.run.tokens).into();
         TrainingSamples: "samples" "samples" "samples passed" => |it| (&it.run.samples).into();
         SixNd: "flops.six_nd" "FLOP" "FLOPs by 6ND" => |it| (&it.run.flops.six_nd).into();
-        ModelFlops: "flops.model" "FLOP" "FLOPs, operator-exact" => |it| (&it.run.flops.model).into();
+        ModelFlops: "flops.model" "FLOP" "FLOPs, operator-exact" as "FLOPs of the training" [Range] => |it| (&it.run.flops.model).into();
         FullFlops: "flops.model_full" "FLOP" "  with attention in full" => |it| (&it.run.flops.model_full).into();
         HardwareFlops: "flops.hardware" "FLOP" "  with recomputation" => |it| (&it.run.flops.hardware).into();
         Mfu: "mfu" "" "MFU (operator-exact, dense peak)" as "MFU" [Headline, First] => |it| (&it.run.mfu).into();
