@@ -52,7 +52,7 @@ impl Options {
             let start = start.map(|start| start.value);
             let name = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
             match Entry::new(name, file.tags.clone(), &forecast) {
-                Some(entry) => entries.push(entry.from(start, &engine.run()?)),
+                Some(entry) => entries.push(entry.from(start, engine.scenario(), &engine.run()?)),
                 None => tell(&format!("{}: nothing is forecast, passed over", path.display())),
             }
         }

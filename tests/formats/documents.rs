@@ -2,35 +2,40 @@
 //! carries, and what they say is what the forecast says.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use flopcast::report::render::{Carries, FORMS};
+use flopcast::report::Report;
+use flopcast::report::json;
+use flopcast::report::render::{Carries, FORMS, Form, Setting};
 use serde_json::Value;
 
+use crate::common::library::{report, shipped};
 use crate::common::{
-    close, flopcast, holds, json, number, root, scenarios, scratch, stdout, tool, written,
+    RUN, close, flopcast, holds, json as answer, number, root, scenarios, scratch, stdout, tool,
+    written,
 };
 
-/// The endings of forms that carry forecasts alone and are texts.
-fn prescribed() -> impl Iterator<Item = &'static str> {
+/// The forms that carry forecasts alone and that `.ci/documents` checks.
+fn prescribed() -> impl Iterator<Item = &'static Form> {
     let alone = FORMS.iter().filter(|form| form.carries == Carries::Forecasts);
-    let texts = alone.filter(|form| !matches!(form.name, "xlsx" | "svg" | "pdf" | "focus" | "sci"));
-    texts.map(|form| form.endings[0])
+    alone.filter(|form| !matches!(form.name, "xlsx" | "svg" | "pdf" | "focus" | "sci"))
 }
 
-/// The document of a scenario; `None` where it is refused with a reason.
-fn document(scenario: &str, path: &Path) -> Option<String> {
-    let output = flopcast(&["report", scenario, "-o", path.to_str().expect("UTF-8")]);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(0) => Some(fs::read_to_string(path).expect("the document")),
-        Some(2) => {
+fn forecast(scenario: &str, sets: &[&str]) -> Report {
+    let scenario = shipped(scenario, sets).unwrap_or_else(|error| panic!("{scenario}: {error}"));
+    report(&scenario).expect("a forecast")
+}
+
+/// The document of a forecast; `None` where it is refused with a reason.
+fn document(form: &Form, report: &Report) -> Option<String> {
+    match form.format.render(&vec![report.clone()], Setting::default()) {
+        Ok(bytes) => Some(String::from_utf8(bytes).expect("UTF-8")),
+        Err(error) => {
             let reasons = ["trains nothing", "unknown", "known"];
-            assert!(reasons.iter().any(|reason| errors.contains(reason)), "{scenario}: {errors}");
+            let said = error.to_string();
+            assert!(reasons.iter().any(|reason| said.contains(reason)), "{}: {said}", form.name);
             None
         }
-        code => panic!("{scenario}: {code:?}: {errors}"),
     }
 }
 
@@ -41,9 +46,11 @@ fn the_validators_take_them_all() {
     let mut count = 0;
     for scenario in scenarios() {
         let name = scenario.file_stem().and_then(|name| name.to_str()).expect("a name");
-        for ending in prescribed() {
-            let path = folder.join(format!("{name}{ending}"));
-            count += usize::from(document(scenario.to_str().expect("UTF-8"), &path).is_some());
+        let report = forecast(scenario.to_str().expect("UTF-8"), &[]);
+        for form in prescribed() {
+            let Some(text) = document(form, &report) else { continue };
+            fs::write(folder.join(format!("{name}{}", form.endings[0])), text).expect("written");
+            count += 1;
         }
     }
     assert!(count > 100, "{count} documents");
@@ -57,11 +64,11 @@ fn the_validators_take_them_all() {
 
 const GPT3: &str = "scenarios/gpt3-175b.yaml";
 
-/// A document, and the forecast that it is of.
+/// The document of an ending, and the forecast that it is of.
 fn of(scenario: &str, ending: &str) -> (String, Value) {
-    let path = scratch(&format!("document{ending}")).join(format!("it{ending}"));
-    let text = document(scenario, &path).expect("a document");
-    (text, json(&["estimate", scenario, "--format", "json"]))
+    let form = FORMS.iter().find(|form| form.endings.contains(&ending)).expect("a form");
+    let report = forecast(scenario, &[]);
+    (document(form, &report).expect("a document"), json::estimate(&report))
 }
 
 #[test]
@@ -95,7 +102,7 @@ fn they_say_what_the_forecast_says() {
 fn the_row_of_codecarbon_is_read_back() {
     let (text, forecast) = of(GPT3, ".codecarbon.csv");
     let log = written("documents-log", "gpt3.codecarbon.csv", text);
-    let actuals = json(&["actuals", &log, "--against", GPT3, "--format", "json"]);
+    let actuals = answer(&["actuals", &log, "--against", GPT3, "--format", "json"]);
     let found = actuals.to_string();
     for (figure, path) in [
         ("device_hours", "training.device_hours"),
@@ -103,9 +110,8 @@ fn the_row_of_codecarbon_is_read_back() {
         ("energy_kwh.facility", "training.energy_kwh.facility"),
         ("co2e_kg.location", "training.co2e_kg.location"),
     ] {
-        let rows = actuals["figures"].as_array().unwrap_or_else(|| panic!("{found}"));
-        let row =
-            rows.iter().find(|row| row["figure"].as_str().is_some_and(|it| it.ends_with(figure)));
+        let rows = actuals["items"].as_array().unwrap_or_else(|| panic!("{found}"));
+        let row = rows.iter().find(|row| row["item"] == figure);
         let row = row.unwrap_or_else(|| panic!("no {figure}: {found}"));
         close(figure, number(row, "actual"), number(&forecast, path), 1e-9);
     }
@@ -116,9 +122,9 @@ fn the_row_of_codecarbon_is_read_back() {
 /// arXiv:2412.19437), which stand on either side of 1e23 and 1e25.
 #[test]
 fn the_thresholds_of_the_ai_act_are_judged() {
-    const CERTAIN: &str = ">99.9%";
-    const EXCLUDED: &str = "<0.1%";
-    let small = written("documents-eu", "7b.yaml", crate::common::RUN);
+    const CERTAIN: &str = "over 99.9%";
+    const EXCLUDED: &str = "under 0.1%";
+    let small = written("documents-eu", "7b.yaml", RUN);
     for (scenario, general, systemic, says) in [
         (GPT3, CERTAIN, EXCLUDED, "| met |"),
         ("scenarios/llama-3.1-405b.yaml", CERTAIN, CERTAIN, "presumed: the Commission is notified"),
@@ -143,7 +149,7 @@ fn the_thresholds_of_the_ai_act_are_judged() {
 #[test]
 fn a_threshold_within_the_range_is_open() {
     let path = scratch("document-open").join("open.eu.md");
-    let run = written("documents-open", "run.yaml", crate::common::RUN);
+    let run = written("documents-open", "run.yaml", RUN);
     // 6 x 7e9 x 2.4e12 = 1.0e23, the middle of the range.
     stdout(&[
         "report",

@@ -2,13 +2,14 @@
 //! of it is unknown, since a bar of zero would be read as none.
 
 use flopcast_core::estimate::{Id, Place};
-use flopcast_core::ledger::line::{Kind, Stage};
+use flopcast_core::ledger::line::Stage;
 use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::{convert, count, number, show_stored};
 use flopcast_study::uncertainty::Interval;
 
 use super::super::chart::{self, Bar, Columns, Lines, Point, Points};
 use super::super::{Load, Report};
+use crate::cash::{CashFlow, Paid};
 
 /// Money in short, with its unit.
 fn usd(value: f64) -> String {
@@ -82,14 +83,13 @@ pub(super) fn years(report: &Report) -> Option<String> {
 
 /// Money by quarter, capital and operating.
 pub(super) fn payments(report: &Report) -> Option<String> {
-    let data = periods(
-        report,
-        3,
-        "Payments by quarter",
-        |q| format!("Q{}", q + 1),
-        |row| usize::from(row.kind == Kind::Opex),
-    )?;
-    let data = Columns { series: vec!["capex".to_owned(), "opex".to_owned()], ..data };
+    let cash = CashFlow::of(report)?;
+    let bar = |it: &Paid| (it.period.clone(), vec![it.capex.max(0.0), it.opex.max(0.0)]);
+    let data = Columns {
+        title: format!("Payments by {}", cash.unit),
+        series: vec!["capex".to_owned(), "opex".to_owned()],
+        columns: cash.periods.iter().map(bar).collect(),
+    };
     (data.columns.len() > 1).then(|| chart::columns(&data, &usd_short))
 }
 

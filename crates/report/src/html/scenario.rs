@@ -82,7 +82,7 @@ fn all_pictures(report: &Report) -> Option<Markup> {
         ("Cost by item", "over the whole horizon", pictures::costs(report)),
         ("CO2e by source", "location-based and embodied stand apart", pictures::carbon(report)),
         ("Cost by year", "nominal; the training falls into the first", pictures::years(report)),
-        ("Payments by quarter", "capital and operating expense", pictures::payments(report)),
+        ("Payments", "when they are due: capital and operating", pictures::payments(report)),
         (
             "Time to first token against load",
             "simulated: percentiles of one replica",

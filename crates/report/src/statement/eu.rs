@@ -225,8 +225,8 @@ const CERTAIN: f64 = 0.95;
 /// A probability in percent; nothing is certain.
 fn probability(share: f64) -> String {
     match 100.0 * share {
-        percent if percent > 99.9 => ">99.9%".to_owned(),
-        percent if percent < 0.1 => "<0.1%".to_owned(),
+        percent if percent > 99.9 => "over 99.9%".to_owned(),
+        percent if percent < 0.1 => "under 0.1%".to_owned(),
         percent => format!("{percent:.1}%"),
     }
 }
