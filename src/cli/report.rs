@@ -9,9 +9,9 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::html;
 use flopcast_report::render::{Format, Setting};
 
-use super::capacity::{Ready, Runs};
+use super::capacity::Runs;
 use super::input::read_text;
-use super::{Global, browser, estimate, load, output, print, tell};
+use super::{Global, browser, estimate, output, print, tell};
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]
@@ -65,19 +65,20 @@ impl Options {
         let Some(path) = &self.output else {
             return Err(Error::input("`--output FILE` is missing"));
         };
-        let format = Format::of(path)?;
+        // A PDF is the page, printed: the library, which starts no program, has no such form.
+        let printed = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("pdf"));
+        let format = if printed { Format::Html } else { Format::of(path)? };
         output::vacant(path, self.force)?;
         let template = self.template.as_ref();
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
         let mut reports = Vec::new();
         for file in &self.files {
-            let catalog = load::catalog_of(file, global)?;
-            let ready = Ready::of(file, &catalog, global, &self.runs.search(), self.simulate)?;
-            reports.push(self.ranges.report(&ready, &catalog)?);
+            let search = self.runs.search();
+            reports.push(self.ranges.report(file, global, &search, self.simulate)?.0);
         }
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
         let mut bytes = format.render(&reports, setting)?;
-        if format == Format::Pdf {
+        if printed {
             bytes = browser::pdf(&bytes, self.browser.as_deref())?;
         }
         output::write(path, &bytes, self.force)?;

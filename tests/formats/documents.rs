@@ -18,7 +18,9 @@ use crate::common::{
 /// The forms that carry forecasts alone and that `.ci/documents` checks.
 fn prescribed() -> impl Iterator<Item = &'static Form> {
     let alone = FORMS.iter().filter(|form| form.carries == Carries::Forecasts);
-    alone.filter(|form| !matches!(form.name, "xlsx" | "svg" | "pdf" | "focus" | "sci"))
+    alone.filter(|form| {
+        !matches!(form.name, "xlsx" | "svg" | "focus" | "sci" | "slurm" | "skypilot" | "vllm")
+    })
 }
 
 fn forecast(scenario: &str, sets: &[&str]) -> Report {

@@ -46,7 +46,7 @@ fn no_fleet_that_an_exhaustive_run_finds_is_better() {
         calibration: &calibration,
         search: &QUICK,
         records: false,
-        progress: &|_, _| {},
+        progress: &|_, _| Ok(()),
     };
     let files = Beside::root();
     let (mut kept, mut left_out) = (0, 0);
@@ -55,8 +55,9 @@ fn no_fleet_that_an_exhaustive_run_finds_is_better() {
         let node = document::parse("test.yaml", text.as_bytes()).expect("YAML");
         let axis = Axis::read(LAYOUTS).expect("an axis");
         let space = Space::new(node, vec![axis], &CATALOG, &files).expect("a space");
-        let choice = choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| {})
-            .expect("a choice");
+        let choice =
+            choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| Ok(()))
+                .expect("a choice");
         // What was simulated is what an exhaustive run finds; the rest is simulated now.
         let all = |number: u64| match &choice.verdicts[number as usize] {
             Verdict::Sized(sized) => Some(sized.merits),

@@ -23,6 +23,8 @@ pub mod paper;
 pub mod sci;
 pub mod spdx;
 
+use std::fmt::Write as _;
+
 use chrono::NaiveDate;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Card;
@@ -51,6 +53,32 @@ fn trained<'a>(report: &'a Report, what: &str) -> Result<&'a Card> {
     report.card.as_ref().ok_or_else(|| {
         Error::input(format!("the scenario trains nothing, so there is nothing for {what}"))
     })
+}
+
+/// A sentence for the methods of a paper: time, energy and carbon of the training, on which devices
+/// and where, as far as they are known; `None` where nothing is trained or its time is unknown.
+pub fn sentence(report: &Report) -> Option<String> {
+    let card = report.card.as_ref()?;
+    let shown = |id: Id| {
+        let figure = report.figure(id)?;
+        figure.value().map(|_| figure.short().join(" "))
+    };
+    let mut text = format!("We estimate that training took {}", shown(Id::DeviceHours)?);
+    let _ = write!(text, " on {}", card.hardware());
+    if let Some(place) = card.place() {
+        let _ = write!(text, " in {place}");
+    }
+    if let Some(energy) = shown(Id::FacilityEnergy) {
+        let _ = write!(text, ", drew {energy} with the overhead of the site");
+    }
+    if let Some(mass) = shown(Id::LocationCo2e) {
+        let _ = write!(text, " and emitted {mass}, location-based");
+    }
+    let dates: Vec<String> =
+        report.dates.iter().map(|(what, on)| format!("{} {on}", what.replace('_', " "))).collect();
+    let dated = if dates.is_empty() { String::new() } else { format!("; {}", dates.join(", ")) };
+    let _ = write!(text, " (flopcast {VERSION}{dated}).");
+    Some(visible(&text))
 }
 
 /// The version of flopcast that forecasts.

@@ -78,7 +78,7 @@ pub fn at_rate<S: Server>(
 /// bisection on the simulator: short runs find where to look, unless `near` says it, runs of full
 /// length decide. Every rate sees the same requests and the same gaps, scaled: common random
 /// numbers. The traffic's own rate and profile are not looked at. `progress` hears the share that is
-/// done.
+/// done; its error ends the search.
 ///
 /// # Errors
 /// If a single request on an idle replica breaks the objective: which bound forbids it; and
@@ -89,7 +89,7 @@ pub fn highest_rate<S: Server>(
     objective: &Objective,
     search: &Search,
     near: Option<RequestRate>,
-    progress: &dyn Fn(f64),
+    progress: &dyn Fn(f64) -> Result<()>,
 ) -> Result<HighestRate> {
     let traffic = Traffic { profile: None, ..traffic.clone() };
     let batch = server.concurrency();
@@ -196,7 +196,7 @@ impl<S: Server> Attempts<'_, S> {
         step: f64,
         mean: f64,
         search: &Search,
-        progress: &dyn Fn(f64),
+        progress: &dyn Fn(f64) -> Result<()>,
     ) -> Result<Bracket> {
         let (mut rate, mut step, mut tried) = (start, step, 0.0);
         let mut bracket = Bracket {
@@ -214,7 +214,7 @@ impl<S: Server> Attempts<'_, S> {
             tried += 1.0;
             let open = low <= 0.0 || high.is_infinite();
             let left = ((high - low) / (search.tolerance * high)).log2();
-            progress(tried / (tried + if open { 8.0 } else { left.clamp(0.0, 8.0) }));
+            progress(tried / (tried + if open { 8.0 } else { left.clamp(0.0, 8.0) }))?;
             if !open && high - low <= search.tolerance * high {
                 return Ok(bracket);
             }
@@ -359,7 +359,7 @@ mod tests {
     fn a_looser_objective_admits_more_and_no_objective_the_most() {
         let rate = |objective: &Objective| {
             let found =
-                highest_rate(&simulation(40_000), &traffic(), objective, &QUICK, None, &|_| ())
+                highest_rate(&simulation(40_000), &traffic(), objective, &QUICK, None, &|_| Ok(()))
                     .unwrap();
             assert!(found.rate < found.breaks_at && found.simulated > 3000);
             found.rate.value
@@ -376,7 +376,7 @@ mod tests {
     fn the_rate_found_holds_and_more_breaks() {
         let objective = objective(400.0);
         let found =
-            highest_rate(&simulation(40_000), &traffic(), &objective, &QUICK, None, &|_| ())
+            highest_rate(&simulation(40_000), &traffic(), &objective, &QUICK, None, &|_| Ok(()))
                 .unwrap();
         let p95 = |rate: f64| {
             let rate = RequestRate::from_stored(rate);
@@ -391,11 +391,13 @@ mod tests {
     #[test]
     fn what_no_fleet_can_do_is_said() {
         let error =
-            highest_rate(&simulation(40_000), &traffic(), &objective(20.0), &QUICK, None, &|_| ());
+            highest_rate(&simulation(40_000), &traffic(), &objective(20.0), &QUICK, None, &|_| {
+                Ok(())
+            });
         let error = error.unwrap_err();
         assert!(error.message().contains("TTFT p95 of 20 ms cannot be met"), "{error}");
         let error =
-            highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, None, &|_| ());
+            highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, None, &|_| Ok(()));
         assert!(error.unwrap_err().message().contains("no request of this traffic fits"));
         let rate = RequestRate::from_stored;
         let most = Share::from_stored(0.9);
