@@ -49,7 +49,7 @@ impl Options {
             let start = start.map(|start| start.value);
             let name = path.strip_prefix(&self.folder).unwrap_or(path).display().to_string();
             Ok(match Entry::new(name, file.tags.clone(), &forecast) {
-                Some(entry) => Ok(entry.from(start, &engine.run()?)),
+                Some(entry) => Ok(entry.from(start, engine.scenario(), &engine.run()?)),
                 None => Err(format!("{}: nothing is forecast, passed over", path.display())),
             })
         })?;

@@ -262,3 +262,30 @@ fn edit(from: &Path, to: &Path, cell: &str, value: f64) {
     }
     copy.finish().expect("a book");
 }
+
+/// Shares of a mix of tariffs may be set to nothing and to everything.
+#[test]
+fn shares_of_nothing_and_everything_break_no_cell() {
+    let Some(office) = tool(&["soffice"]) else { return };
+    let folder = scratch("spreadsheet-shares");
+    let book = workbook("llama-3-8b-ledger", &folder);
+    let sheets = recalculated(&office, &book);
+    let (_, inputs) = sheets.iter().find(|(name, _)| name == "Inputs").expect("the inputs");
+    let shares = inputs.iter().zip(1..).filter(|(row, _)| row[0].contains("purchase."));
+    let shares: Vec<(bool, u32)> =
+        shares.map(|(row, line)| (row[0].contains("reserved"), line)).collect();
+    assert!(shares.len() >= 4, "{shares:?}");
+    for reserved in [0.0, 1.0] {
+        let mut from = book.clone();
+        for (of_reserved, line) in &shares {
+            let to = folder.join(format!("changed-{reserved}-{line}.xlsx"));
+            let value = if *of_reserved { reserved } else { 1.0 - reserved };
+            edit(&from, &to, &format!("B{line}"), value);
+            from = to;
+        }
+        for (sheet, rows) in recalculated(&office, &from) {
+            let wrong = |cell: &&str| ["#", "Err:"].iter().any(|mark| cell.starts_with(mark));
+            assert_eq!(rows.iter().flatten().find(wrong), None, "{reserved}, {sheet}");
+        }
+    }
+}

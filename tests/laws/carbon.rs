@@ -161,6 +161,38 @@ fn contracts_make_the_market_based_figure() {
         let found = market(contracts).expect("contracts are named");
         assert!((found - intensity).abs() < 1e-6, "{contracts}: {found}");
     }
+    // The published residual mix stands where no other is given: AIB, 2024 and 2025.
+    let published = |place: &str| {
+        let estimate = forecast(&run(place));
+        let kwh = value(&estimate, "training.energy_kwh.facility").expect("energy");
+        value(&estimate, "training.co2e_kg.market").map(|kg| 1e3 * kg / kwh)
+    };
+    for (place, intensity) in [
+        ("region: DEU, start: 2024-06-01", Some(724.56)),
+        ("region: DEU, start: 2026-06-01", Some(701.47)),
+        ("region: FRA, start: 2024-06-01, contracts: {carbon_free: 50 %}", Some(11.76)),
+        ("region: AUS", Some(810.0)),
+        ("region: CHN", None),
+        ("region: AUT", None),
+        // Certificates of another decade or another continent cover nothing.
+        (
+            "region: DEU, start: 2024-06-01, contracts: {certificates: 50 %, vintage: 2024, market: NOR}",
+            Some(362.28),
+        ),
+        (
+            "region: DEU, start: 2024-06-01, contracts: {certificates: 50 %, vintage: 2015}",
+            Some(724.56),
+        ),
+        (
+            "region: DEU, start: 2024-06-01, contracts: {certificates: 50 %, market: US-TX}",
+            Some(724.56),
+        ),
+    ] {
+        match (published(place), intensity) {
+            (Some(found), Some(right)) => assert!((found - right).abs() < 1e-6, "{place}: {found}"),
+            (found, right) => assert_eq!(found, right, "{place}"),
+        }
+    }
     let both = run("region: FRA, contracts: {carbon_free: 60 %, certificates: 50 %}");
     let refused = resolved(&both).unwrap_err().to_string();
     assert!(refused.contains("110 %"), "{refused}");

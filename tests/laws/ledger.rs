@@ -1,14 +1,17 @@
 //! The rows of the ledger against the arithmetic that a bill is checked with.
 
 use flopcast::diagnostic::Result;
+use flopcast::estimate::Id;
+use flopcast::report::Report;
+use flopcast::report::cash::CashFlow;
 use serde_json::Value;
 
-use crate::common::library::{Way, answer, asked, resolved};
+use crate::common::library::{Way, answer, asked, report, resolved};
 use crate::common::{close, holds, number};
 
 /// A run of 1,000 H100 for 100,000 productive device-hours.
-fn tried(rest: &str) -> Result<Value> {
-    let text = format!(
+fn run(rest: &str) -> String {
+    format!(
         "
 name: a run
 model: llama-3-8b
@@ -20,8 +23,11 @@ training:
   efficiency: {{tokens_per_second_per_device: 2777.7777777777778}}
   goodput: 1
 {rest}"
-    );
-    answer(Way::Estimate, &resolved(&text)?)
+    )
+}
+
+fn tried(rest: &str) -> Result<Value> {
+    answer(Way::Estimate, &resolved(&run(rest))?)
 }
 
 fn estimate(rest: &str) -> Value {
@@ -177,4 +183,57 @@ fn a_reservation_keeps_its_price() {
     check("reserved-3y", 5, &[1.0, 1.0, 1.0, 0.729, 0.729]);
     check("reserved-1y", 3, &[1.0, 0.9, 0.81]);
     check("on-demand", 3, &[1.0, 0.9, 0.81]);
+}
+
+/// The cash of the run, from the first of January 2027.
+fn cash(rest: &str) -> (Report, CashFlow) {
+    let report = report(&resolved(&run(rest)).expect("a scenario")).expect("a forecast");
+    let cash = CashFlow::of(&report).expect("all amounts are known");
+    (report, cash)
+}
+
+#[test]
+fn a_reservation_is_paid_by_its_option_over_its_term() {
+    for (payment, parts) in [
+        ("", [0.25, 0.25, 0.25, 0.25]),
+        (", payment: no-upfront", [0.25, 0.25, 0.25, 0.25]),
+        (", payment: partial-upfront", [0.625, 0.125, 0.125, 0.125]),
+        (", payment: all-upfront", [1.0, 0.0, 0.0, 0.0]),
+    ] {
+        let (report, cash) = cash(&format!(
+            "placement: {{provider: aws, region: us-east-2, purchase: reserved-1y, start: 2027-01-01{payment}}}"
+        ));
+        let total = report.figure(Id::TrainingCost).and_then(|figure| figure.value()).expect("USD");
+        for (index, part) in parts.into_iter().enumerate() {
+            let paid = cash.periods.get(index).map_or(0.0, |it| it.opex);
+            assert!(
+                (paid - part * total).abs() < 1e-6 * total,
+                "{payment} {index}: {paid} {total}"
+            );
+        }
+        assert_eq!(cash.periods[0].period, "2027Q1");
+        close(payment, cash.periods.last().expect("a period").so_far, total, 1e-9);
+    }
+}
+
+#[test]
+fn owned_hardware_is_paid_when_it_is_bought() {
+    let (report, cash) = cash(
+        "placement: {region: USA, start: 2026-12-15, owned: {chip: 25000 USD/device, electricity: 0.1 USD/kWh}}
+finance: {fiscal_year: 4}",
+    );
+    let bought = report.figure(Id::CapexTotal).and_then(|figure| figure.value()).expect("USD");
+    close("purchases", cash.periods[0].capex, bought, 1e-12);
+    assert!(cash.owned && cash.periods[0].amortisation < 0.5 * bought);
+    let paid: f64 = cash.fiscal_years.iter().map(|(_, paid)| paid).sum();
+    close("fiscal years", paid, cash.periods.last().expect("a period").so_far, 1e-12);
+    assert_eq!(cash.fiscal_years[0].0, "FY2027", "December 2026 lies in the year to March 2027");
+}
+
+#[test]
+fn staff_is_paid_over_its_time() {
+    let costs = "  costs: {staff: {fte: 1, cost: 120000 USD/year, duration: 6 months}}
+placement: {purchase: {price: 2 USD/device-h}, start: 2027-01-01}";
+    let (_, cash) = cash(costs);
+    close("the second quarter", cash.periods[1].opex, 30_000.0, 1e-3);
 }

@@ -66,6 +66,8 @@ pub mod regions {
     pub const GRID: &str = table!("regions/grid.csv");
     /// Carbon intensity by month and hour.
     pub const HOURLY: &str = table!("regions/hourly.csv");
+    /// Residual mixes of electricity.
+    pub const RESIDUAL: &str = table!("regions/residual.csv");
     /// Water of electricity.
     pub const WATER: &str = table!("regions/water.csv");
     /// Prices of electricity.

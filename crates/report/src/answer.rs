@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use flopcast_core::estimate::Id;
+use flopcast_core::ledger::line::Resource;
 use flopcast_core::quantity::text::count;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 
@@ -124,8 +125,29 @@ pub(super) fn sentences(report: &Report) -> String {
             sentences.push(format!("Over {horizon} it all comes to {}", listed(&sums)));
         }
     }
+    sentences.extend(unused(report));
     sentences.join(". ") + if sentences.is_empty() { "" } else { "." }
 }
+
+/// What a commitment costs that nobody uses, where it is more than a tenth of all costs.
+fn unused(report: &Report) -> Option<String> {
+    let sum = |meant: &dyn Fn(Resource) -> bool| -> Option<f64> {
+        let rows = report.ledger.iter().filter(|row| meant(row.entry.resource));
+        rows.map(|row| row.amount).sum()
+    };
+    let unused = sum(&|resource| resource == Resource::UnusedCommitment)?;
+    let share = unused / sum(&|_| true)?;
+    (share > NOTABLE).then(|| {
+        format!(
+            "Of the cost, {} USD ({:.0} %) is commitment left unused",
+            count(unused),
+            100.0 * share
+        )
+    })
+}
+
+/// The part of the cost from which on an unused commitment is told first.
+const NOTABLE: f64 = 0.1;
 
 /// `a`, `a and b`, `a, b and c`.
 fn listed(clauses: &[String]) -> String {

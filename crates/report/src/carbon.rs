@@ -113,9 +113,12 @@ pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
 fn scope(footprint: &Footprint) -> Option<&'static str> {
     Some(match (footprint.scope?, footprint.basis) {
         (Scope::Two, GridBasis::LifeCycle) => {
-            "scope 2, with the upstream fuel of scope 3 in the life-cycle factor; embodied scope 3"
+            "scope 2, with the upstream fuel of scope 3 category 3 in the life-cycle factor; embodied: \
+             scope 3 category 2, capital goods"
         }
-        (Scope::Two, _) => "scope 2; upstream fuel and embodied scope 3",
-        (Scope::Three, _) => "scope 3: a rented cloud",
+        (Scope::Two, _) => {
+            "scope 2; upstream fuel: scope 3 category 3; embodied: scope 3 category 2, capital goods"
+        }
+        (Scope::Three, _) => "scope 3 category 1, purchased services: a rented cloud",
     })
 }

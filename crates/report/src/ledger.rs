@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use flopcast_core::estimate::Estimate;
+use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::ledger::line::{Entry, Line};
 use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::{convert, fitting, number};
@@ -24,8 +25,10 @@ pub struct Row {
     pub unit_price: Option<f64>,
     /// The amount in USD; `None` where it is unknown.
     pub amount: Option<f64>,
-    /// USD by month from the start of the scenario.
+    /// USD by month from the start of the scenario, as an expense.
     pub by_month: Vec<(u32, Option<f64>)>,
+    /// USD by month, as it is paid; nothing for amortisation, whose hardware is bought.
+    pub paid: Vec<(u32, Option<f64>)>,
     /// The sources of the unit price, for the page and the JSON.
     pub basis: Vec<String>,
     /// The derivations of quantity and unit price, for the workbook.
@@ -33,14 +36,18 @@ pub struct Row {
 }
 
 /// The rows of an estimate that was made with explanations, stage by stage.
-pub fn rows(estimate: &Estimate) -> Vec<Row> {
+pub fn rows(scenario: &Scenario, estimate: &Estimate) -> Vec<Row> {
     let mut rows: Vec<Row> = estimate.money().map(Row::new).collect();
+    for (row, paid) in rows.iter_mut().zip(estimate.payments(scenario)) {
+        let in_usd = |(month, part): (u32, Option<Money>)| (month, part.map(Measure::stored));
+        row.paid = paid.into_iter().map(in_usd).collect();
+    }
     rows.sort_by_key(|row| row.entry.stage);
     rows
 }
 
 impl Row {
-    /// A row of an estimate whose inputs recorded.
+    /// A row of an estimate whose inputs recorded, paid when it is an expense.
     pub fn new(line: &Line<Money>) -> Self {
         let quantity = line.quantity.as_ref().map(|step| fitting(step.value, step.dimension));
         let unit_price =
@@ -49,16 +56,18 @@ impl Row {
                 if unit.is_empty() { step.value } else { step.value / convert(1.0, unit) }
             });
         let basis = line.unit_price.as_ref().map(sources).unwrap_or_default();
+        let by_month: Vec<_> = line
+            .by_month()
+            .into_iter()
+            .map(|(month, part)| (month, part.map(Measure::stored)))
+            .collect();
         Self {
             entry: line.entry,
             quantity,
             unit_price,
             amount: line.amount.known().map(|amount| amount.value().stored()),
-            by_month: line
-                .by_month()
-                .into_iter()
-                .map(|(month, part)| (month, part.map(Measure::stored)))
-                .collect(),
+            paid: by_month.clone(),
+            by_month,
             basis,
             steps: line.quantity.clone().zip(line.unit_price.clone()),
         }

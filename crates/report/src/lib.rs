@@ -12,6 +12,7 @@
 
 mod answer;
 pub mod carbon;
+pub mod cash;
 pub mod chart;
 pub mod currency;
 pub mod doc;
@@ -71,8 +72,10 @@ pub struct Report {
     pub dates: Vec<(String, String)>,
     /// Every figure, in the order of the JSON.
     pub figures: Vec<Figure>,
-    /// The first day of the training, where the scenario says so.
+    /// The first day, where the scenario says so.
     pub start: Option<NaiveDate>,
+    /// The first month of the fiscal year, 1 to 12.
+    pub fiscal_year: u32,
     /// True if the run fits the memory of its devices, as far as that is known.
     pub fits: bool,
     /// Days by which the run misses its deadline, where it does.
@@ -174,9 +177,10 @@ impl Report {
             dates: scenario.dates.clone(),
             figures,
             late_days: margin.filter(|margin| *margin < 0).map(|margin| -margin),
-            start: calendar.map(|calendar| calendar.start),
+            start: scenario.start,
+            fiscal_year: scenario.finance.fiscal_year,
             fits: predicted.is_none_or(|predicted| predicted.candidate.memory.fits()),
-            ledger: ledger::rows(estimate),
+            ledger: ledger::rows(scenario, estimate),
             purchases: estimate
                 .ownerships()
                 .flat_map(|(_, ownership)| ownership.purchases.lines())

@@ -1,11 +1,13 @@
 //! Keys of a placement for the environmental impact of its electricity and its devices.
 
 use flopcast_core::catalog::GridBasis;
+use flopcast_core::ledger::plan::Upfront;
 use flopcast_core::quantity::{Co2eMass, DeviceCo2e, GridIntensity, Share, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::given::{Given, Positive};
+use super::reader::Located;
 
 /// The emissions that an annual average intensity counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -27,6 +29,29 @@ impl From<AverageBasis> for GridBasis {
     }
 }
 
+/// When a reservation is paid.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Payment {
+    /// Month by month over the term.
+    #[default]
+    NoUpfront,
+    /// Half at the begin of the term, half month by month.
+    PartialUpfront,
+    /// All of it at the begin of the term.
+    AllUpfront,
+}
+
+impl From<Payment> for Upfront {
+    fn from(payment: Payment) -> Self {
+        match payment {
+            Payment::NoUpfront => Self::No,
+            Payment::PartialUpfront => Self::Partial,
+            Payment::AllUpfront => Self::All,
+        }
+    }
+}
+
 /// The contracts under which the electricity is bought, for market-based CO2e.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +61,14 @@ pub struct Contracts {
     pub carbon_free: Option<Given<Share>>,
     /// Share that is covered by certificates alone (guarantees of origin, RECs).
     pub certificates: Option<Given<Share>>,
-    /// Intensity of electricity that nobody has claimed; the grid's average.
+    /// The year in which the electricity of the certificates was generated; it must be that of the
+    /// use, or the year beside it, for them to count.
+    pub vintage: Option<Located<i32>>,
+    /// The country that issued the certificates, as in `region` (`NOR`, `US-TX`); they count in
+    /// their own market alone.
+    pub market: Option<Located<String>>,
+    /// Intensity of electricity that nobody has claimed; left out, the published residual mix of
+    /// the country or state, else the grid's average.
     pub residual_mix: Option<Given<GridIntensity>>,
 }
 

@@ -25,7 +25,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::costs::{ServingCosts, TrainingCosts};
-use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
+use super::environment::{AverageBasis, Contracts, EmbodiedCarbon, Payment};
 use super::given::{Given, Positive};
 use super::purchase::PurchaseTerms;
 use super::reader::Located;
@@ -428,6 +428,9 @@ pub struct Placement {
     /// Share of a reservation's unused time that this scenario pays for: less than all if others
     /// use the rest; 100 %.
     pub unused_commitment: Option<Given<Share>>,
+    /// When reservations are paid; `no-upfront`. It moves the cash flow, not the cost: give the price
+    /// of the option where the list has another.
+    pub payment: Option<Payment>,
     /// The first day.
     pub start: Option<Located<chrono::NaiveDate>>,
     /// Facility energy / IT energy; the region's.
@@ -559,6 +562,8 @@ pub struct Finance {
     pub discount_rate: Option<Given<f64>>,
     /// Change of the price of serving per year, which may be negative; 0 %/year.
     pub price_change: Option<Given<YearlyRate>>,
+    /// The first month of the fiscal year, 1 to 12; 1. Cash is added up by it.
+    pub fiscal_year: Option<Located<u32>>,
     /// The currency that reports show beside USD, such as EUR; needs `exchange_rate`.
     pub currency: Option<Located<String>>,
     /// The currency's rate, with its day.

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike, Months, NaiveDate};
+use chrono::NaiveDate;
 use flopcast_core::estimate::Estimate;
+use flopcast_core::estimate::cash::quarter;
+use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::ledger::footprint::Footprint;
 use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::convert;
@@ -57,12 +59,17 @@ impl Entry {
         (!figures.is_empty()).then_some(Self { file, name, tags, values, quarters: None })
     }
 
-    /// The same, spread over the quarters from a day on, unless it names a quarter: money by the
-    /// months of the ledger's rows, energy and CO2e evenly over each stage.
+    /// The same, spread over the quarters from a day on, unless it names a quarter: money when it is
+    /// paid, energy and CO2e evenly over each stage.
     #[must_use]
-    pub fn from(mut self, start: Option<NaiveDate>, estimate: &Estimate) -> Self {
+    pub fn from(
+        mut self,
+        start: Option<NaiveDate>,
+        scenario: &Scenario,
+        estimate: &Estimate,
+    ) -> Self {
         if let Some(start) = start.filter(|_| !self.tags.contains_key(QUARTER)) {
-            self.quarters = Some(quarters(start, estimate, self.values));
+            self.quarters = Some(quarters(start, scenario, estimate, self.values));
         }
         self
     }
@@ -78,21 +85,28 @@ impl Entry {
     }
 }
 
-/// The sums of each quarter: money by the months of the ledger's rows, energy and CO2e evenly over
-/// each stage. A figure whose total is unknown is unknown in all quarters.
-fn quarters(start: NaiveDate, estimate: &Estimate, totals: Values) -> BTreeMap<String, Values> {
+/// The sums of each quarter: money when it is paid, energy and CO2e evenly over each stage. A figure
+/// whose total is unknown is unknown in all quarters.
+fn quarters(
+    start: NaiveDate,
+    scenario: &Scenario,
+    estimate: &Estimate,
+    mut totals: Values,
+) -> BTreeMap<String, Values> {
     let mut sums: BTreeMap<String, [f64; AIMS.len()]> = BTreeMap::new();
     let mut add = |aim: usize, parts: &mut dyn Iterator<Item = (u32, f64)>| {
         for (month, part) in parts {
-            let day = start.checked_add_months(Months::new(month)).unwrap_or(start);
-            let quarter = format!("{}Q{}", day.year(), day.month0() / 3 + 1);
-            sums.entry(quarter).or_default()[aim] += part;
+            sums.entry(quarter(start, month)).or_default()[aim] += part;
         }
     };
-    for line in estimate.money() {
-        let months = line.by_month().into_iter();
-        let known = months.filter_map(|(month, part)| Some((month, part?.stored())));
-        add(0, &mut known.map(|(month, usd)| (month, convert(usd, "USD"))));
+    let bought = estimate.ownerships().flat_map(|(_, it)| it.purchases.lines());
+    let bought = bought.flat_map(|line| line.by_month());
+    let payments = estimate.payments(scenario).into_iter().flatten().chain(bought);
+    for (month, paid) in payments {
+        match paid {
+            Some(paid) => add(0, &mut std::iter::once((month, convert(paid.stored(), "USD")))),
+            None => totals[0] = None,
+        }
     }
     let training = estimate.training.iter().map(|training| &training.footprint);
     let years = estimate.inference.iter().flat_map(|it| it.years.iter().map(|it| &it.footprint));

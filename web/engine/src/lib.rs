@@ -7,6 +7,7 @@
 //! Both are a message: the length of its JSON (4 bytes, little-endian), the JSON, and the bytes of a
 //! file behind it. [`Page`] answers; it and the two messages are all that the engine keeps.
 
+#[cfg(any(target_arch = "wasm32", test))]
 mod exact;
 mod files;
 mod lists;

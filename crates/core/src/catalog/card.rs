@@ -141,6 +141,10 @@ fn region_card(region: &Region) -> Card {
         let name = format!("grid, {}, of the {}", grid.basis.name(), grid.extent.name());
         facts.add(name, Some(&grid.intensity));
     }
+    if let Some(mix) = &region.residual {
+        let name = format!("residual mix, {} of {}", mix.year, mix.zone);
+        facts.add(name, Some(&mix.intensity));
+    }
     if let Some(free) = &region.carbon_free {
         let matched = if free.hourly { "hourly" } else { "annual" };
         facts.add(format!("carbon-free share, {matched}"), Some(&free.share));

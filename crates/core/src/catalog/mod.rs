@@ -67,7 +67,7 @@ pub use doctor::{SourceAge, TableHealth};
 pub use lock::Lock;
 pub use market::{ApiPrice, IndexValue, PurchasePrice, Purchased, TokenPrice};
 pub use price::{Charge, Price, PriceBasis, Purchase, Quality, Rental};
-pub use region::{CarbonFree, Extent, Grid, GridBasis, HourlyProfile, Region, Zone};
+pub use region::{CarbonFree, Extent, Grid, GridBasis, HourlyProfile, Region, ResidualMix, Zone};
 pub use rental::Wanted;
 pub use signal::{Signal, SignalZones};
 pub use source::{AsOf, Citation, Source, Sourced, Span};
@@ -238,6 +238,7 @@ tables! {
     zone_rows: Zone;
     grid_rows: GridRow;
     hours: MonthHour;
+    residual_rows: ResidualMix;
     grid_water: GridWater;
     tariffs: Tariff;
     signal_rows: Signal;

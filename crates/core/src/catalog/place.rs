@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::region::{CarbonFree, Extent, Grid, GridBasis, Zone};
+use super::region::{CarbonFree, Extent, Grid, GridBasis, ResidualMix, Zone};
 use super::source::{AsOf, Citation, Source, Sourced};
 use super::table::{Cells, Row};
 use crate::diagnostic::Result;
@@ -239,6 +239,30 @@ impl Row for MonthHour {
     /// Zone, year, month and hour.
     fn key(&self) -> String {
         format!("{}/{}/{}/{}", self.zone, self.year, self.month, self.hour)
+    }
+}
+
+impl Row for ResidualMix {
+    const FILE: &'static str = "regions/residual.csv";
+    const TEXT: &'static str = flopcast_data::regions::RESIDUAL;
+
+    /// Reads a row; all of it is required.
+    fn read(cells: &Cells<'_>) -> Result<Self> {
+        let zone = cells.required("zone")?.to_owned();
+        let year = cells.year("year")?;
+        let citation = cells.citation(&format!("{zone}/{year}"), "source", AsOf::year(year))?;
+        let intensity = cells.sourced("g_per_kwh", G_PER_KWH, &citation)?;
+        Ok(Self {
+            market: cells.required("market")?.to_owned(),
+            intensity: intensity.ok_or_else(|| cells.empty("g_per_kwh"))?,
+            zone,
+            year,
+        })
+    }
+
+    /// Zone and year.
+    fn key(&self) -> String {
+        format!("{}/{}", self.zone, self.year)
     }
 }
 

@@ -44,11 +44,28 @@ pub struct Region {
     pub wue: Option<Sourced<WaterIntensity>>,
     /// Litres of water that generating a kWh consumes in the country.
     pub grid_water: Option<Sourced<WaterIntensity>>,
+    /// What a kWh emits that nobody has claimed, where that is published.
+    pub residual: Option<ResidualMix>,
     /// The price of electricity for industry (or all non-household use, as the source has it) in
     /// the state or country, in USD/kWh.
     pub electricity: Option<Sourced<EnergyPrice>>,
     /// The publications that describe the place.
     pub citation: Arc<Citation>,
+}
+
+/// The residual mix: the emissions of the electricity of a zone and year that is left when what
+/// certificates and contracts claim is taken out (GHG Protocol, Scope 2 Guidance, chapter 6). It
+/// counts what plants emit (direct), without the upstream of fuels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResidualMix {
+    /// Country, ISO 3166 alpha-3, or state.
+    pub zone: String,
+    /// The year of the mix, its vintage.
+    pub year: i32,
+    /// The area in which certificates are traded, or the part of it that the mix is of.
+    pub market: String,
+    /// The intensity.
+    pub intensity: Sourced<GridIntensity>,
 }
 
 /// The emissions that an intensity counts. Figures of different bases must not be compared.
@@ -257,6 +274,7 @@ impl Catalog {
         }
         grids.sort_by_key(|grid| (grid.basis, grid.extent));
         grids.dedup_by_key(|grid| grid.basis);
+        let residual = areas.iter().find_map(|(area, _)| self.residual_mix((*area)?, year));
         let electricity = areas.iter().find_map(|(area, _)| self.electricity((*area)?));
         Region {
             provider: place.provider.clone(),
@@ -270,9 +288,30 @@ impl Catalog {
             pue_of_fleet: place.pue_of_fleet,
             wue: place.wue.clone().filter(|wue| seen(&wue.citation)),
             grid_water: self.grid_water().of(&place.country).first().map(|w| w.intensity.clone()),
+            residual,
             electricity,
             citation: Arc::clone(&place.citation),
         }
+    }
+
+    /// The residual mix of a state or country in a year, or in the nearest before it that is
+    /// published, or after.
+    pub fn residual_mix(&self, zone: &str, year: Option<i32>) -> Option<ResidualMix> {
+        let rows = self.residual_rows().of(zone).iter();
+        let rows = rows.filter(|row| self.is_visible(row.intensity.citation.as_of));
+        let meant = year.unwrap_or(i32::MAX);
+        rows.min_by_key(|row| (row.year > meant, meant.abs_diff(row.year))).cloned()
+    }
+
+    /// True if certificates of one zone cover use in the other: the zones are one, or lie in an
+    /// area that trades them (the members of the AIB; the United States).
+    pub fn one_market(&self, zone: &str, other: &str) -> bool {
+        let area = |zone: &str| match zone.split_once('-') {
+            Some((country, _)) => Some(country.to_owned()),
+            None if zone == "USA" => Some("US".to_owned()),
+            None => self.residual_rows().of(zone).last().map(|mix| mix.market.clone()),
+        };
+        zone == other || area(zone).zip(area(other)).is_some_and(|(one, other)| one == other)
     }
 
     /// The newest price of electricity for industry in a state or country.

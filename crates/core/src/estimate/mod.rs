@@ -10,6 +10,7 @@
 //! | `training` | time, device-hours, footprint and money of the run |
 //! | `inference` | limits of a replica, latency, the fleet of each year and what it takes |
 //! | `money`, `owned` | the rows that the ledger enters for either |
+//! | [`cash`] | when each row is paid |
 //! | `tokens`, `api`, `bound` | per token; against a hosted model; against the FLOPs alone |
 //! | `observed` | statistics of a simulated replica |
 //! | [`plan`] | the resolved scenario that all of them compute from |
@@ -19,6 +20,7 @@
 
 mod api;
 mod bound;
+pub mod cash;
 pub mod figure;
 mod inference;
 mod money;
@@ -154,6 +156,11 @@ impl Simulated {
 inputs!(Engine { scenario, settled; but simulated, records });
 
 impl Engine {
+    /// The scenario that it forecasts.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
     /// Chooses the layout of the run, predicts its step, settles its efficiency.
     ///
     /// # Errors

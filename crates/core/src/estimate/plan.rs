@@ -29,6 +29,8 @@ pub struct Scenario {
     pub inference: Option<Arc<Service>>,
     /// The rules by which money over time is added up.
     pub finance: Finance,
+    /// The first day.
+    pub start: Option<NaiveDate>,
     /// Requests in a functional unit of the software carbon intensity; `None` where the scenario
     /// names none.
     pub functional_unit: Option<Input<Requests>>,
@@ -221,6 +223,8 @@ pub struct Finance {
     pub price_change: Input<YearlyRate>,
     /// The currency of reports, where it is not USD.
     pub currency: Option<Currency>,
+    /// The first month of the fiscal year, 1 to 12.
+    pub fiscal_year: u32,
 }
 
 /// A currency in which reports show money beside USD.
@@ -238,7 +242,7 @@ pub struct Currency {
 
 inputs!(Scenario {
     training, inference, finance, functional_unit;
-    but name, dates, model_assumptions, choices, warnings,
+    but name, start, dates, model_assumptions, choices, warnings,
 });
 inputs!(TrainingPlan {
     run, efficiency, rent, owned, costs, site, billion_parameters, trainable;
@@ -263,4 +267,4 @@ inputs!(Service {
     refresh,
 });
 inputs!(Refresh { service; but year });
-inputs!(Finance { discount_rate, price_change; but years, currency });
+inputs!(Finance { discount_rate, price_change; but years, currency, fiscal_year });

@@ -66,6 +66,8 @@ impl<E: Measure> Costs<E> {
             None => {}
             Some(Staff::Hired { fte, cost, duration }) => {
                 let time = duration.as_ref().map(Input::trace);
+                let length_of = time.as_ref().map_or(period.length, Traced::value);
+                let entry = Entry { period: Period { length: length_of, ..period }, ..entry };
                 let time = time.map_or_else(|| length.clone(), Value::Known);
                 let work = &time * &fte.trace();
                 ledger.enter(Line::new(entry, &work, &Value::Known(cost.trace())));

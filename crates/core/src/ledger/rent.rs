@@ -83,10 +83,10 @@ impl Rent {
                 ledger.enter(Line::unknown(entry, why));
                 continue;
             };
-            let (used, devices) = (tariff.part(paid), tariff.part(devices));
-            let term_time = devices * years_long(years);
-            let begun = (&used / &term_time).ceil().or_nothing().named("terms begun");
-            let unused = begun * term_time - used;
+            // The tariff's share is in both, so that a share of nothing begins no fewer terms.
+            let term_time = devices * &years_long(years);
+            let begun = (paid / &term_time).ceil().or_nothing().named("terms begun");
+            let unused = begun * tariff.part(&term_time) - tariff.part(paid);
             let unused = (unused * charged.trace()).named("device-hours unused");
             self.charge(ledger, term, tariff, Resource::UnusedCommitment, &unused);
         }

@@ -2,13 +2,14 @@
 //! of it is unknown, since a bar of zero would be read as none.
 
 use flopcast_core::estimate::{Id, Place};
-use flopcast_core::ledger::line::{Kind, Stage};
+use flopcast_core::ledger::line::Stage;
 use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::{convert, count, number, show_stored};
 use flopcast_study::uncertainty::Interval;
 
 use super::super::chart::{self, Bar, Columns, Lines, Point, Points};
 use super::super::{Load, Report};
+use crate::cash::{CashFlow, Paid};
 
 /// A picture with its title.
 pub(crate) struct Picture {
@@ -25,7 +26,7 @@ pub(crate) fn all(report: &Report) -> Vec<Picture> {
         ("Cost by item", "over the whole horizon", costs(report)),
         ("CO2e by source", "location-based and embodied stand apart", carbon(report)),
         ("Cost by year", "nominal; the training falls into the first", years(report)),
-        ("Payments by quarter", "capital and operating expense", payments(report)),
+        ("Payments", "when they are due: capital and operating", payments(report)),
         (
             "Time to first token against load",
             "simulated: percentiles of one replica",
@@ -118,14 +119,13 @@ fn years(report: &Report) -> Option<String> {
 
 /// Money by quarter, capital and operating.
 fn payments(report: &Report) -> Option<String> {
-    let data = periods(
-        report,
-        3,
-        "Payments by quarter",
-        |q| format!("Q{}", q + 1),
-        |row| usize::from(row.kind == Kind::Opex),
-    )?;
-    let data = Columns { series: vec!["capex".to_owned(), "opex".to_owned()], ..data };
+    let cash = CashFlow::of(report)?;
+    let bar = |it: &Paid| (it.period.clone(), vec![it.capex.max(0.0), it.opex.max(0.0)]);
+    let data = Columns {
+        title: format!("Payments by {}", cash.unit),
+        series: vec!["capex".to_owned(), "opex".to_owned()],
+        columns: cash.periods.iter().map(bar).collect(),
+    };
     (data.columns.len() > 1).then(|| chart::columns(&data, &usd_short))
 }
 

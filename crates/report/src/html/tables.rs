@@ -1,7 +1,6 @@
 //! The tables of a scenario: payments, ledger, figures with their derivation, inputs, notes.
 
 use flopcast_core::estimate::{Figure, Section};
-use flopcast_core::ledger::line::Kind;
 use flopcast_core::provenance::{Basis, Expr};
 use flopcast_core::quantity::text::{count, number};
 use flopcast_study::uncertainty::PERCENTILES;
@@ -9,6 +8,7 @@ use maud::{Markup, html};
 
 use super::super::subject::estimate;
 use super::super::{Report, currency, tree};
+use crate::cash::{CashFlow, Paid};
 use crate::render::html::table;
 
 /// A table that scrolls by itself where the page is narrow.
@@ -22,46 +22,48 @@ fn money(amount: f64) -> String {
     if amount.abs() >= 100.0 { number(amount.round()) } else { number(amount) }
 }
 
-/// Payments by month (up to a year and a half) or quarter: capex and opex apart, and their sum
-/// so far.
+/// Payments by quarter, or by month where a short scenario has no start: capex and opex apart,
+/// their sum so far, the amortisation beside them; then the sums by fiscal year.
 pub(super) fn cash_flow(report: &Report) -> Option<Markup> {
-    let months = report.ledger.iter().flat_map(|row| row.by_month.iter().map(|(month, _)| month));
-    let last = *months.max()?;
-    let (step, unit) = if last < 18 { (1, "month") } else { (3, "quarter") };
-    let mut sums = vec![[0.0; 2]; (last / step + 1) as usize];
-    for row in &report.ledger {
-        for (month, amount) in &row.by_month {
-            sums[(month / step) as usize][usize::from(row.entry.kind == Kind::Opex)] += (*amount)?;
-        }
-    }
-    let mut paid = 0.0;
-    let rows: Vec<_> = sums
-        .iter()
-        .map(|[capex, opex]| {
-            paid += capex + opex;
-            [*capex, *opex, capex + opex, paid]
-        })
-        .collect();
-    let total = |kind: usize| sums.iter().map(|row| row[kind]).sum::<f64>();
-    Some(scroll(
-        "Cash flow",
-        &html! { table {
+    let CashFlow { unit, periods, fiscal_years, owned } = CashFlow::of(report)?;
+    let mut headings = vec!["capex, USD", "opex, USD", "together, USD", "paid so far, USD"];
+    headings.extend(owned.then_some("amortisation, no payment, USD"));
+    let row = |it: &Paid| {
+        let mut row = vec![it.capex, it.opex, it.capex + it.opex, it.so_far];
+        row.extend(owned.then_some(it.amortisation));
+        row
+    };
+    let total = periods.iter().fold(Paid::default(), |sum, it| Paid {
+        capex: sum.capex + it.capex,
+        opex: sum.opex + it.opex,
+        so_far: it.so_far,
+        amortisation: sum.amortisation + it.amortisation,
+        ..sum
+    });
+    Some(html! {
+        (scroll("Cash flow", &html! { table {
             thead { tr {
                 th scope="col" { (unit) }
-                @for heading in ["capex, USD", "opex, USD", "together, USD", "paid so far, USD"] {
-                    th scope="col" .num { (heading) }
-                }
+                @for heading in &headings { th scope="col" .num { (heading) } }
             } }
-            tbody { @for (index, row) in rows.iter().enumerate() { tr {
-                th scope="row" { (index + 1) }
-                @for amount in row { td .num { (money(*amount)) } }
+            tbody { @for it in &periods { tr {
+                th scope="row" { (it.period) }
+                @for amount in row(it) { td .num { (money(amount)) } }
             } } }
             tfoot { tr {
                 th scope="row" { "total" }
-                @for amount in [total(0), total(1), paid, paid] { td .num { (money(amount)) } }
+                @for amount in row(&total) { td .num { (money(amount)) } }
             } }
-        } },
-    ))
+        } }))
+        @if fiscal_years.len() > 1 { (scroll("Cash by fiscal year", &html! { table {
+            thead { tr {
+                th scope="col" { "fiscal year" } th scope="col" .num { "paid, USD" }
+            } }
+            tbody { @for (year, amount) in &fiscal_years { tr {
+                th scope="row" { (year) } td .num { (money(*amount)) }
+            } } }
+        } })) }
+    })
 }
 
 /// The rows that the costs are sums of.

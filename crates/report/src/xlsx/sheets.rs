@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use flopcast_core::estimate::plan::Currency;
 use flopcast_core::estimate::{Figure, Id, Section};
-use flopcast_core::ledger::line::Kind;
 use flopcast_core::provenance::{Basis, Expr, SPREADSHEET, Step};
 use flopcast_core::quantity::text::{convert, fitting_unit};
 use rust_xlsxwriter::{
@@ -16,26 +15,28 @@ use rust_xlsxwriter::{
     XlsxError,
 };
 
+use super::money;
 use super::names::Names;
+use crate::cash::CashFlow;
 use crate::{Report, currency, ledger};
 
-type Done<T = ()> = Result<T, XlsxError>;
+pub(super) type Done<T = ()> = Result<T, XlsxError>;
 
 /// The formats of cells.
-struct Look {
+pub(super) struct Look {
     title: Format,
-    head: Format,
-    head_right: Format,
-    text: Format,
-    wrapped: Format,
+    pub(super) head: Format,
+    pub(super) head_right: Format,
+    pub(super) text: Format,
+    pub(super) wrapped: Format,
     note: Format,
     unit: Format,
     number: Format,
     /// The inputs that a reader may change.
     input: Format,
-    money: Format,
-    total: Format,
-    total_text: Format,
+    pub(super) money: Format,
+    pub(super) total: Format,
+    pub(super) total_text: Format,
 }
 
 impl Look {
@@ -66,7 +67,7 @@ impl Look {
 }
 
 /// The format of a number: four digits or more, and no more decimals than tell something.
-fn number_format(look: &Look, value: f64) -> Format {
+pub(super) fn number_format(look: &Look, value: f64) -> Format {
     let size = value.abs();
     let digits = match size {
         _ if size.fract() == 0.0 && size < 1e15 => "#,##0",
@@ -97,15 +98,21 @@ pub(super) fn write(report: &Report, book: &mut Workbook) -> Done {
     if !report.ledger.is_empty() {
         let mut sheet = Worksheet::new();
         sheet.set_name("Ledger")?;
-        let last = ledger_sheet(&report.ledger, &mut sheet, &mut book_of)?;
+        ledger_sheet(&report.ledger, &mut sheet, &mut book_of)?;
         sheets.push(sheet);
         // Sums by quarter without an unknown row would look like all that is paid.
-        if report.ledger.iter().all(|row| row.amount.is_some()) {
+        if CashFlow::of(report).is_some() {
             let mut cash = Worksheet::new();
             cash.set_name("Cash flow")?;
-            cash_sheet(&report.ledger, &mut cash, &look, last)?;
+            money::cash_sheet(report, &mut cash, &mut book_of)?;
             sheets.push(cash);
         }
+    }
+    if !report.intervals.is_empty() {
+        let mut sheet = Worksheet::new();
+        sheet.set_name("Ranges")?;
+        money::ranges_sheet(report, &mut sheet, &look)?;
+        sheets.push(sheet);
     }
     if !report.years().is_empty() {
         let mut sheet = Worksheet::new();
@@ -133,7 +140,7 @@ pub(super) fn write(report: &Report, book: &mut Workbook) -> Done {
 }
 
 /// Writes a row of headings; those from column `right` on are aligned on the right.
-fn head(sheet: &mut Worksheet, look: &Look, headings: &[&str], right: usize) -> Done {
+pub(super) fn head(sheet: &mut Worksheet, look: &Look, headings: &[&str], right: usize) -> Done {
     for (column, heading) in headings.iter().enumerate() {
         let format = if column == right { &look.head_right } else { &look.head };
         sheet.write_with_format(0, column as u16, *heading, format)?;
@@ -156,7 +163,7 @@ fn wrapped(
 }
 
 /// Sets the widths of the columns.
-fn layout(sheet: &mut Worksheet, widths: &[f64]) -> Done {
+pub(super) fn layout(sheet: &mut Worksheet, widths: &[f64]) -> Done {
     for (column, width) in widths.iter().enumerate() {
         sheet.set_column_width(column as u16, *width)?;
     }
@@ -176,8 +183,8 @@ struct Cells {
 }
 
 /// The two sheets that grow as figures are asked for.
-struct Book<'a> {
-    look: &'a Look,
+pub(super) struct Book<'a> {
+    pub(super) look: &'a Look,
     inputs: Worksheet,
     calculation: Worksheet,
     cells: &'a mut Cells,
@@ -185,7 +192,7 @@ struct Book<'a> {
 
 impl Book<'_> {
     /// The cell that holds a step's value in base units; written when it is first asked for.
-    fn cell(&mut self, step: &Arc<Step>) -> Done<String> {
+    pub(super) fn cell(&mut self, step: &Arc<Step>) -> Done<String> {
         if let Some(cell) = self.cells.steps.get(&Arc::as_ptr(step)) {
             return Ok(cell.clone());
         }
@@ -263,7 +270,7 @@ impl Book<'_> {
 }
 
 /// A number with all its digits, as a formula takes it.
-fn exact(value: f64) -> String {
+pub(super) fn exact(value: f64) -> String {
     format!("{value:?}")
 }
 
@@ -307,7 +314,7 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
         sheet.merge_range(row, 0, row, 3, "", &look.wrapped)?;
         wrapped(sheet, look, [row, 0], &format!("warning: {warning}"), 120)?;
     }
-    layout(sheet, &[46.0, 20.0, 16.0, 48.0])
+    layout(sheet, &[46.0, 20.0, 26.0, 48.0])
 }
 
 /// The main figures of money at the user's rate, which is a cell; returns the next row.
@@ -362,8 +369,8 @@ fn write_figure(
     Ok(())
 }
 
-/// The ledger with its total; returns the last row of money, from 1.
-fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>) -> Done<u32> {
+/// The ledger with its total.
+fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
     let look = book.look;
     let headings =
         ["stage", "item", "kind", "first month", "months", "quantity", "unit", "USD each", "USD"];
@@ -413,65 +420,16 @@ fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>
     let mut chart = Chart::new(ChartType::Bar);
     chart
         .add_series()
-        .set_categories(("Ledger", 1, 1, last - 1, 1))
+        .set_categories(("Ledger", 1, 0, last - 1, 1))
         .set_values(("Ledger", 1, 8, last - 1, 8))
         .set_name("USD");
     chart.title().set_name("Cost by row");
     chart.legend().set_hidden();
+    // Each row has its label, with its stage.
+    chart.x_axis().set_label_interval(1);
+    chart.set_width(900).set_height(120 + 24 * last);
     sheet.insert_chart(last + 2, 0, &chart)?;
-    layout(sheet, &[14.0, 34.0, 9.0, 12.0, 9.0, 18.0, 16.0, 14.0, 18.0])?;
-    Ok(last)
-}
-
-/// The rows by quarter, each a share of its amount; capex and opex apart.
-fn cash_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, look: &Look, last: u32) -> Done {
-    let quarters = rows
-        .iter()
-        .flat_map(|row| row.by_month.iter().map(|(month, _)| month / 3 + 1))
-        .max()
-        .unwrap_or(1);
-    head(sheet, look, &["item", "kind"], 9)?;
-    for quarter in 0..quarters {
-        let heading = format!("Q{}", quarter + 1);
-        sheet.write_with_format(0, quarter as u16 + 2, heading, &look.head_right)?;
-    }
-    for (index, row) in rows.iter().enumerate() {
-        let line = index as u32 + 1;
-        let label = format!("{}: {}", row.entry.stage.label(), row.entry.label());
-        sheet.write_with_format(line, 0, label, &look.text)?;
-        sheet.write_with_format(line, 1, row.entry.kind.name(), &look.text)?;
-        let Some(amount) = row.amount.filter(|amount| *amount != 0.0) else { continue };
-        for quarter in 0..quarters {
-            let months = row.by_month.iter().filter(|(month, _)| month / 3 == quarter);
-            let part: f64 = months.filter_map(|(_, part)| *part).sum();
-            let text = format!("=Ledger!$I${}*{:?}", line + 1, part / amount);
-            let live = Formula::new(text).set_result(exact(part));
-            sheet.write_with_format(line, quarter as u16 + 2, live, &look.money)?;
-        }
-    }
-    for (below, kind) in [(0, Kind::Capex), (1, Kind::Opex)] {
-        let line = last + 1 + below;
-        sheet.write_with_format(line, 0, kind.name(), &look.total_text)?;
-        sheet.write_with_format(line, 1, "", &look.total_text)?;
-        for quarter in 0..quarters {
-            let column = quarter as u16 + 2;
-            let letter = rust_xlsxwriter::column_number_to_name(column);
-            let sum: f64 = rows
-                .iter()
-                .filter(|row| row.entry.kind == kind)
-                .flat_map(|row| &row.by_month)
-                .filter(|(month, _)| month / 3 == quarter)
-                .filter_map(|(_, part)| *part)
-                .sum();
-            let text =
-                format!("=SUMIF($B$2:$B${last},\"{}\",{letter}$2:{letter}${last})", kind.name());
-            let live = Formula::new(text).set_result(exact(sum));
-            sheet.write_with_format(line, column, live, &look.total)?;
-        }
-    }
-    let mut widths = vec![40.0, 8.0];
-    widths.extend(std::iter::repeat_n(15.0, quarters as usize));
-    layout(sheet, &widths)
+    layout(sheet, &[14.0, 34.0, 9.0, 12.0, 9.0, 18.0, 16.0, 14.0, 18.0])
 }
 
 /// A row per year, a column per figure.

@@ -145,6 +145,7 @@ pub struct Part<P> {
 pub struct Frame {
     name: String,
     finance: plan::Finance,
+    start: Option<chrono::NaiveDate>,
     functional_unit: Option<Input<Requests>>,
     warning: Option<&'static str>,
 }
@@ -211,10 +212,15 @@ impl Frame {
             // The model itself must still be right.
             training::model_of(file, files, &Sample::default())?;
         }
+        let served = file.inference.as_ref().and_then(|it| it.placement.as_ref());
         let idle = file.compress.is_some() && file.inference.is_none();
         Ok(Self {
             name: file.name.clone(),
             finance: finance(&file.finance)?,
+            start: [file.placement.as_ref(), served]
+                .into_iter()
+                .flatten()
+                .find_map(|place| Some(place.start.as_ref()?.value)),
             functional_unit: file
                 .functional_unit
                 .as_ref()
@@ -255,6 +261,7 @@ impl Frame {
             training: training.plan,
             inference: inference.plan,
             finance: frame.finance,
+            start: frame.start,
             functional_unit: frame.functional_unit,
             dates: dates.into_iter().filter_map(dated).collect(),
             model_assumptions: notes
@@ -343,6 +350,14 @@ fn finance(file: &FinanceFile) -> Result<plan::Finance> {
             |given| given.input("finance.price_change"),
         ),
         currency: currency(file)?,
+        fiscal_year: match &file.fiscal_year {
+            None => 1,
+            Some(month) if (1..=12).contains(&month.value) => month.value,
+            Some(month) => {
+                return Err(Error::input("the fiscal year begins in a month from 1 to 12")
+                    .at(Some(&month.place)));
+            }
+        },
     })
 }
 

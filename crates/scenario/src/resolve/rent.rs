@@ -202,7 +202,8 @@ impl Tenant<'_> {
             }
             None => (price, includes),
         };
-        let reserved = |years| Terms::Reserved { plan, years, charged: self.charged() };
+        let upfront = self.placement.payment.unwrap_or_default().into();
+        let reserved = |years| Terms::Reserved { plan, years, charged: self.charged(), upfront };
         let terms = match plan {
             Purchase::OnDemand => Terms::OnDemand,
             Purchase::Spot => Terms::Spot,

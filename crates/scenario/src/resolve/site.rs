@@ -10,7 +10,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::ledger::plan::{Contracts, Scope, Site, StartWindow, Stated};
 use flopcast_core::provenance::{Input, Unknown};
 use flopcast_core::quantity::system::time::day;
-use flopcast_core::quantity::{GridIntensity, Pue, Time};
+use flopcast_core::quantity::{GridIntensity, Pue, Share, Time};
 
 use super::super::file::{Hardware, Placement};
 use super::embodied::embodied;
@@ -66,7 +66,7 @@ pub(super) fn site(
             }),
         }),
         marginal: at.marginal(),
-        contracts: at.contracts(&grid, notes)?,
+        contracts: at.contracts(&grid, start, notes)?,
         scope: scope(place),
         basis,
         grid,
@@ -153,45 +153,39 @@ impl Local<'_> {
         }
     }
 
-    /// Contracts as given. Where they leave the residual mix open, the grid's average stands in, as
-    /// the GHG Protocol's Scope 2 Guidance allows, with a warning.
+    /// The electricity as it is bought: what contracts cover, and the intensity of the rest. That is
+    /// as given, or the residual mix that is published for the state or country. Where contracts
+    /// are named and neither is known, the grid's average stands in, as the GHG Protocol's Scope 2
+    /// Guidance allows, with a warning.
     ///
     /// # Errors
-    /// If they cover more than all of the electricity.
+    /// If contracts cover more than all of the electricity.
     fn contracts(
         &self,
         grid: &Stated<GridIntensity>,
+        start: Option<NaiveDate>,
         notes: &mut Notes,
     ) -> Result<Result<Contracts, Unknown>> {
-        let Some(given) = &self.place.contracts else {
-            return Ok(Err(Unknown {
-                why: "market-based CO2e needs contracts or a residual mix, and the scenario names \
-                      none"
-                    .to_owned(),
-            }));
-        };
-        let shares = [("carbon_free", &given.carbon_free), ("certificates", &given.certificates)];
-        let mut covered = Vec::new();
-        for (key, share) in shares {
-            if let Some(share) = share {
-                covered.push(share.input(&self.name(&format!("contracts.{key}"))));
-                let total: f64 = covered.iter().map(|share| share.value.get()).sum();
-                if total > 1.0 + 1e-9 {
-                    return Err(share
-                        .refuse(format!(
-                            "contracts cover {:.0} % of the electricity, more than there is",
-                            100.0 * total
-                        ))
-                        .hint("what an agreement covers is not covered by certificates again"));
-                }
-            }
-        }
-        if covered.is_empty() && given.residual_mix.is_none() {
-            return Ok(Err(Unknown { why: format!("{} says nothing", self.name("contracts")) }));
-        }
+        let published = self.region.and_then(|region| region.residual.as_ref());
+        let none = super::super::environment::Contracts::default();
+        let given = self.place.contracts.as_ref().unwrap_or(&none);
+        let covered = self.covered(given, start, notes)?;
+        let name = self.name("contracts.residual_mix");
         if let Some(residual) = &given.residual_mix {
-            let residual = residual.input(&self.name("contracts.residual_mix"));
-            return Ok(Ok(Contracts { covered, residual }));
+            return Ok(Ok(Contracts { covered, residual: residual.input(&name) }));
+        }
+        if let Some(mix) = published {
+            let name = format!("{name}, direct, {}, {}", mix.zone, mix.year);
+            return Ok(Ok(Contracts { covered, residual: mix.intensity.input(name) }));
+        }
+        if given.carbon_free.is_none() && given.certificates.is_none() {
+            let place = self.region.map_or("the place", |region| &region.code);
+            return Ok(Err(Unknown {
+                why: format!(
+                    "market-based CO2e needs contracts or a residual mix; the scenario names none, \
+                     and none is published for {place}"
+                ),
+            }));
         }
         Ok(grid.clone().map(|grid| {
             notes.warnings.push(format!(
@@ -201,6 +195,64 @@ impl Local<'_> {
             ));
             Contracts { covered, residual: grid }
         }))
+    }
+
+    /// The parts of the electricity that contracts cover. Certificates that miss a quality criterion
+    /// of the GHG Protocol (vintage, market) cover nothing, with a warning.
+    ///
+    /// # Errors
+    /// If they cover more than all of the electricity.
+    fn covered(
+        &self,
+        given: &super::super::environment::Contracts,
+        start: Option<NaiveDate>,
+        notes: &mut Notes,
+    ) -> Result<Vec<Input<Share>>> {
+        let missed = given.certificates.as_ref().and_then(|_| self.missed(given, start));
+        let certificates = given.certificates.as_ref().filter(|_| missed.is_none());
+        let shares = [("carbon_free", given.carbon_free.as_ref()), ("certificates", certificates)];
+        notes.warnings.extend(missed.map(|why| {
+            let name = self.name("contracts.certificates");
+            format!("{name} do not count in the market-based view: {why}")
+        }));
+        let mut covered = Vec::new();
+        for (key, share) in shares {
+            let Some(share) = share else { continue };
+            covered.push(share.input(&self.name(&format!("contracts.{key}"))));
+            let total: f64 = covered.iter().map(|share| share.value.get()).sum();
+            if total > 1.0 + 1e-9 {
+                return Err(share
+                    .refuse(format!(
+                        "contracts cover {:.0} % of the electricity, more than there is",
+                        100.0 * total
+                    ))
+                    .hint("what an agreement covers is not covered by certificates again"));
+            }
+        }
+        Ok(covered)
+    }
+
+    /// The quality criterion of the GHG Protocol's Scope 2 Guidance that the certificates miss, as
+    /// far as the scenario says of what year and market they are.
+    fn missed(
+        &self,
+        given: &super::super::environment::Contracts,
+        start: Option<NaiveDate>,
+    ) -> Option<String> {
+        let used = start.map(|start| start.year());
+        if let Some((vintage, used)) = given.vintage.as_ref().zip(used)
+            && vintage.value.abs_diff(used) > 1
+        {
+            return Some(format!(
+                "their vintage is {}, the electricity is used in {used}",
+                vintage.value
+            ));
+        }
+        let (market, region) = (given.market.as_ref()?, self.region?);
+        let zone = region.zone.as_deref().unwrap_or(&region.country);
+        (!self.catalog.one_market(&market.value, zone)).then(|| {
+            format!("they are of the market of {}, which is not that of {zone}", market.value)
+        })
     }
 
     /// The PUE: as given, that of the region, that of a device which stands in no data centre, or

@@ -92,9 +92,34 @@ pub enum Terms {
         years: u32,
         /// Part of the unused commitment that this scenario bears.
         charged: Input<Share>,
+        /// When it is paid.
+        upfront: Upfront,
     },
     /// At the user's own price, paid while used.
     Own,
+}
+
+/// When a reservation is paid, by the names of the price lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upfront {
+    /// Month by month over the term.
+    #[default]
+    No,
+    /// Half at its begin, half month by month.
+    Partial,
+    /// All of it at its begin.
+    All,
+}
+
+impl Upfront {
+    /// The part that is paid at the begin of a term.
+    pub fn share(self) -> f64 {
+        match self {
+            Self::No => 0.0,
+            Self::Partial => 0.5,
+            Self::All => 1.0,
+        }
+    }
 }
 
 impl Terms {
@@ -117,6 +142,6 @@ inputs!(enum Price {
 });
 inputs!(enum Includes { Self::Host => [], Self::NoHost(price) => [price] });
 inputs!(enum Terms {
-    Self::Reserved { plan: _, years: _, charged } => [charged],
+    Self::Reserved { plan: _, years: _, charged, upfront: _ } => [charged],
     Self::OnDemand | Self::Spot | Self::Own => [],
 });
