@@ -145,7 +145,11 @@ pub(crate) fn read<T: DeserializeOwned>(request: &str) -> Result<T, Fault> {
         return Err(Error::input(format!("unknown key `{key}`")).into());
     }
     let node = node(json, &mut 0);
-    reader::read(&node).map_err(|error| Fault::of_request(&error, &node))
+    reader::read::<T>(&node).map_err(|error| Fault::of_request(&error, &node))?;
+    // A scenario may say a number for a text, and keep keys of its own; a request may not.
+    serde_json::from_str(request).map_err(|error| {
+        Error::input(format!("the request is not what it should be: {error}")).into()
+    })
 }
 
 /// JSON as the reader of scenarios takes it. Places are numbers, by which keys are found again.
