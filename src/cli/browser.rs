@@ -36,8 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn pdf(page: &[u8], browser: Option<&Path>) -> Result<Vec<u8>> {
     let folder = output::Scratch::new()?;
     let (source, target) = (folder.path().join("page.html"), folder.path().join("page.pdf"));
-    fs::write(&source, page)
-        .map_err(|error| Error::input(format!("cannot write {}: {error}", source.display())))?;
+    output::write(&source, page, false)?;
     let named: Vec<PathBuf> = match browser {
         Some(browser) => vec![browser.to_owned()],
         None => BROWSERS.iter().map(PathBuf::from).collect(),
@@ -95,6 +94,7 @@ fn print(
     Ok(bytes.filter(|bytes| bytes.starts_with(b"%PDF-")))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
 /// True if the program ended by itself; one that takes too long is stopped.
 fn ended(mut child: Child) -> bool {
     let start = Instant::now();

@@ -110,13 +110,12 @@ fn nearest_files(path: &Path) -> Option<String> {
 
 /// Reads a scenario's document: the file, what it extends, and `--set` over both.
 pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
-    let (name, folder, bytes, project) = match &global.asked {
-        Some(asked) => (ask::NAME.to_owned(), String::new(), asked.text.clone().into(), None),
-        None => {
-            let project = Project::of(path, global)?;
-            let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
-            (path.display().to_string(), folder(path), bytes, Some(project))
-        }
+    let (name, folder, bytes, project) = if let Some(asked) = &global.asked {
+        (ask::NAME.to_owned(), String::new(), asked.text.clone().into(), None)
+    } else {
+        let project = Project::of(path, global)?;
+        let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
+        (path.display().to_string(), folder(path), bytes, Some(project))
     };
     let open = |from: &str, name: &str| {
         let named = project.as_ref().map(|project| project.find(Path::new(from), name));
@@ -126,7 +125,9 @@ pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
     };
     let text = whole::Text { folder: &folder, name: &name, bytes: &bytes };
     let (node, notes) = whole::read(text, &global.set, &open)?;
-    notes.iter().for_each(|note| tell(note));
+    for note in &notes {
+        tell(note);
+    }
     Ok(node)
 }
 

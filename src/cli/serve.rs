@@ -28,7 +28,7 @@ POST /v1/QUESTION answers as the command does with --format json; /openapi.json 
 question, /mcp offers them as tools, /metrics counts them. A request's scenario opens no file of this
 machine: it brings what it names under `files`.")]
 pub(super) struct Options {
-    /// Address and port; beyond loopback every request must carry the token in FLOPCAST_TOKEN.
+    /// Address and port; beyond loopback every request must carry the token in `FLOPCAST_TOKEN`.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8642")]
     bind: SocketAddr,
     /// The most bytes of a request.

@@ -1,6 +1,5 @@
 //! Many scenarios at once.
 
-use crate::common::library::{Way, asked};
 use crate::common::{flopcast, holds, json, number, refused, scratch, stdout};
 
 const FILE: &str = "scenarios/llama-3.1-8b-stages.yaml";
@@ -52,7 +51,9 @@ fn check(file: &str, axes: &[&str], numbers: &[usize], combinations: usize) {
             .iter()
             .map(|(key, value)| format!("{key}={}", value.as_str().expect("a text")))
             .collect();
-        let alone = asked(Way::Estimate, file, &set.iter().map(String::as_str).collect::<Vec<_>>());
+        let sets = set.iter().flat_map(|set| ["--set", set.as_str()]);
+        let command = ["estimate", file, "--format", "json"].into_iter().chain(sets);
+        let alone = json(&command.collect::<Vec<_>>());
         for (key, path) in [("cost_usd", "tco.total_usd"), ("days", "training.wall_clock_days")] {
             let (swept, alone) = (number(row, &format!("figures.{key}")), number(&alone, path));
             assert!((swept - alone).abs() <= 1e-12 * alone, "{set:?}: {swept} against {alone}");

@@ -52,7 +52,7 @@ fn the_snapshot_is_the_estimate() {
 #[test]
 fn the_page_says_what_the_estimate_says() {
     let page = write(GPT3, "gpt3.html");
-    let estimate = stdout(&["estimate", GPT3]);
+    let estimate = stdout(&["estimate", "--full", GPT3]);
     assert!(estimate.contains("1,287  MWh") && page.contains("1,287 MWh"));
     assert_eq!(page, write(GPT3, "gpt3.html"), "the same input gives the same bytes");
 }

@@ -17,7 +17,7 @@ fn every_published_form_is_read() {
         let text = std::fs::read_to_string(folder.join(file)).expect("a trace");
         let trace = Trace::read(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(trace.requests.len().to_string(), requests, "{file}");
-        let found = trace.rate().map(|rate| rate.stored());
+        let found = trace.rate().map(flopcast::quantity::Measure::stored);
         match rate.parse::<f64>() {
             Ok(rate) => close(file, found.expect("a rate"), rate, 1e-6),
             Err(_) => assert_eq!(found, None, "{file}"),

@@ -203,7 +203,10 @@ fn a_reservation_is_paid_by_its_option_over_its_term() {
         let (report, cash) = cash(&format!(
             "placement: {{provider: aws, region: us-east-2, purchase: reserved-1y, start: 2027-01-01{payment}}}"
         ));
-        let total = report.figure(Id::TrainingCost).and_then(|figure| figure.value()).expect("USD");
+        let total = report
+            .figure(Id::TrainingCost)
+            .and_then(flopcast::estimate::Figure::value)
+            .expect("USD");
         for (index, part) in parts.into_iter().enumerate() {
             let paid = cash.periods.get(index).map_or(0.0, |it| it.opex);
             assert!(
@@ -222,7 +225,8 @@ fn owned_hardware_is_paid_when_it_is_bought() {
         "placement: {region: USA, start: 2026-12-15, owned: {chip: 25000 USD/device, electricity: 0.1 USD/kWh}}
 finance: {fiscal_year: 4}",
     );
-    let bought = report.figure(Id::CapexTotal).and_then(|figure| figure.value()).expect("USD");
+    let bought =
+        report.figure(Id::CapexTotal).and_then(flopcast::estimate::Figure::value).expect("USD");
     close("purchases", cash.periods[0].capex, bought, 1e-12);
     assert!(cash.owned && cash.periods[0].amortisation < 0.5 * bought);
     let paid: f64 = cash.fiscal_years.iter().map(|(_, paid)| paid).sum();

@@ -65,7 +65,7 @@ fn owned_hardware_is_bought_anew() {
 
 #[test]
 fn the_years_say_when_and_with_what() {
-    let text = stdout(&["estimate", FILE, "--set", RENEWED]);
+    let text = stdout(&["estimate", "--full", FILE, "--set", RENEWED]);
     holds("table", &text, &["renewed: from year 3 on b200-sxm, at"]);
 }
 

@@ -33,7 +33,7 @@ fn service(seed: u64) -> String {
     let (input, output) = (one(&["100", "800", "3000"]), one(&["20", "150", "400"]));
     let (rate, engine) = (one(&["3/s", "40/s", "300/s"]), one(&["vllm", "sglang", "trtllm"]));
     format!(
-        "flopcast: 1\nname: service {seed}\nmodel: {model}\ninference:\n  placement: {{provider: aws, region: us-east-2}}\n  \
+        "flopcast: 1\nname: service {seed}\nmodel: {model}\ninference:\n  placement: {{provider: aws, region: us-east-1}}\n  \
          traffic: {{requests: {rate}, input_tokens: {{mean: {input}}}, output_tokens: {{mean: \
          {output}}}}}\n  hardware: {{accelerator: {device}}}\n  precision: {precision}\n  engine: \
          {engine}\n  slo: {{ttft: {{p90: {ttft}}}, tpot: {{p90: {tpot}}}}}\n"

@@ -1,5 +1,5 @@
 //! Post-training that writes its own answers against published steps: GRPO on OpenMathInstruct-2,
-//! NeMo RL 0.4, DGX H100, bf16 (`docs/about/performance-summary.md` of NVIDIA-NeMo/RL at r0.4.0).
+//! `NeMo` RL 0.4, DGX H100, bf16 (`docs/about/performance-summary.md` of NVIDIA-NeMo/RL at r0.4.0).
 
 use crate::common::library::{Way, answer, resolved};
 use crate::common::number;

@@ -27,7 +27,7 @@ impl Fault {
     pub(crate) fn of_request(error: &Error, request: &Node) -> Self {
         let path = error.place().and_then(|place| path_of(request, place));
         let bare = Error::input(error.message());
-        let bare = error.hints().iter().fold(bare, |bare, hint| bare.hint(hint));
+        let bare = error.hints().iter().fold(bare, flopcast_core::diagnostic::Error::hint);
         Self { faults: vec![(bare, path)] }
     }
 

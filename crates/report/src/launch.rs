@@ -300,7 +300,7 @@ pub(crate) fn skypilot(reports: &[Report]) -> Result<String> {
         (&service.accelerator, devices.div_ceil(each), each, body)
     };
     let name = accelerator.split('-').next().unwrap_or_default().to_ascii_uppercase();
-    let body: String = body.lines().map(|line| format!("  {line}\n")).collect();
+    let body = body.lines().fold(String::new(), |all, line| all + "  " + line + "\n");
     Ok(format!(
         "# {}: the plan of a forecast by flopcast, on {accelerator}.\n\
          resources:\n  accelerators: {name}:{each}\nnum_nodes: {nodes}\nrun: |\n{body}",

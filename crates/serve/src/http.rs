@@ -180,7 +180,8 @@ impl Server {
     fn admits(&self, request: &Request) -> Result<(), Refusal> {
         let headers = request.headers();
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| request.uri().authority().map(|it| it.as_str()));
+        let host =
+            host.or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str));
         // A page elsewhere whose name resolves to loopback must not reach the server by that name.
         if self.local && !host.is_some_and(is_local) {
             let hint = "name 127.0.0.1 or localhost";

@@ -19,9 +19,12 @@ pub struct Gauge {
 }
 
 /// Numbers of questions by name and outcome, with their seconds.
+type Answered = BTreeMap<(&'static str, &'static str), (u64, f64)>;
+
+/// The counters of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    answered: Mutex<BTreeMap<(&'static str, &'static str), (u64, f64)>>,
+    answered: Mutex<Answered>,
 }
 
 impl Metrics {

@@ -100,7 +100,7 @@ fn quarters(
         }
     };
     let bought = estimate.ownerships().flat_map(|(_, it)| it.purchases.lines());
-    let bought = bought.flat_map(|line| line.by_month());
+    let bought = bought.flat_map(flopcast_core::ledger::line::Line::by_month);
     let payments = estimate.payments(scenario).into_iter().flatten().chain(bought);
     for (month, paid) in payments {
         match paid {

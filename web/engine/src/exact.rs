@@ -8,6 +8,17 @@
 //! Arithmetic of pairs: T. J. Dekker 1971, "A floating-point technique for extending the available
 //! precision", Numerische Mathematik 18.
 
+#![allow(
+    clippy::many_single_char_names,
+    clippy::unreadable_literal,
+    clippy::excessive_precision,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "the letters and digits of the source"
+)]
+
 /// A sum of two numbers, the second below the last digit of the first.
 #[derive(Clone, Copy)]
 struct Pair(f64, f64);

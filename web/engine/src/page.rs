@@ -149,14 +149,18 @@ fn beside(mut forecast: Value, notes: &[String], open: bool) -> Value {
     forecast
 }
 
-/// The forecast in closed form, and whether a simulation would make it another one.
+/// The forecast without a simulation, and whether one would make it another.
 fn by_means(session: &Session<'_>, asked: &Asked, recorded: bool) -> Result<(Report, bool)> {
     let scenario = session.resolve(&asked.file)?;
+    let simulated =
+        scenario.inference.as_ref().is_some_and(|service| !service.demand.objective.is_empty());
+    if !simulated {
+        let ready = Ready::of(session, asked, &Search::default(), false)?;
+        return Ok((ready.report(session)?.1, false));
+    }
     let engine = session.engine(&scenario)?;
     let estimate = if recorded { engine.recorded().run()? } else { engine.run()? };
-    let service = scenario.inference.as_ref();
-    let open = service.is_some_and(|service| !service.demand.objective.is_empty());
-    Ok((Report::new(&scenario, &estimate, engine.predicted()), open))
+    Ok((Report::new(&scenario, &estimate, engine.predicted()), true))
 }
 
 #[cfg(test)]

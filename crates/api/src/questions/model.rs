@@ -25,6 +25,7 @@ pub const MOST_TOKENS: u64 = 1 << 28;
 pub const MOST_PIXELS: u64 = 1 << 16;
 
 /// Architectures to count.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command")]
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {

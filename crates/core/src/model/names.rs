@@ -208,7 +208,7 @@ fn unpublished(name: &str) -> Option<&'static str> {
             matches!(rest.trim_start_matches('o').chars().next(), None | Some('-'))
         })
     };
-    UNPUBLISHED.iter().find(|(_, names)| names.iter().any(|word| starts(word))).map(|it| it.0)
+    UNPUBLISHED.iter().find(|(_, names)| names.iter().any(&starts)).map(|it| it.0)
 }
 
 /// Models whose makers publish no size.

@@ -20,9 +20,9 @@ use crate::diagnostic::{Error, Result};
 use crate::quantity::text::count as shown;
 
 /// Width of a decoder of 1B parameters.
-const WIDTH: f64 = 1547.0;
+const WIDTH: f64 = 1495.0;
 /// Growth of the width with the parameters: (N / 1B)^this.
-const WIDTH_EXPONENT: f64 = 0.409;
+const WIDTH_EXPONENT: f64 = 0.420;
 /// Inner width of the MLPs that a token passes / width.
 const FFN: f64 = 3.2;
 /// Experts that a token visits: the mode of the presets with routed experts.

@@ -148,7 +148,9 @@ impl Step {
         match &self.how {
             Expr::Leaf(_) | Expr::Constant => {}
             Expr::Product(parts) | Expr::Sum(parts) => {
-                parts.iter().for_each(|(step, _)| visit(step));
+                for (step, _) in parts {
+                    visit(step);
+                }
             }
             Expr::Call(_, arguments) => arguments.iter().for_each(visit),
             Expr::If { left, right, then, otherwise, .. } => {

@@ -491,9 +491,9 @@ impl Generation {
         for _ in 0..40 {
             let rate = f64::midpoint(low, high);
             if highest(&conversations.asked(rate)).0 > rate {
-                low = rate
+                low = rate;
             } else {
-                high = rate
+                high = rate;
             }
             if high - low <= 1e-6 * high {
                 break;

@@ -284,9 +284,9 @@ impl<'a, S: StepTime> Queue<'a, S> {
             let rate = coming / (step + steps * time);
             let follow = -(-rate * step).exp_m1() * (rate * time).exp();
             if follow > steps {
-                low = steps
+                low = steps;
             } else {
-                high = steps
+                high = steps;
             }
             if high - low <= 1e-6 * high {
                 break;

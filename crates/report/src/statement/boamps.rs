@@ -21,7 +21,7 @@ pub fn report(reports: &[Report]) -> Result<String> {
         (true, false) => "training",
         (false, _) => "inference",
     };
-    let value = |id: Id| report.figure(id).and_then(|figure| figure.value());
+    let value = |id: Id| report.figure(id).and_then(flopcast_core::estimate::Figure::value);
     let requests = report.years().first().and_then(|(_, figures)| {
         figures.iter().find(|figure| figure.key.id == Id::YearRequests)?.value()
     });
@@ -70,7 +70,11 @@ pub fn report(reports: &[Report]) -> Result<String> {
             card.and_then(|card| card.country.as_ref()).map(|country| {
                 object([
                     ("country", Some(words(country))),
-                    ("location", card.and_then(|card| card.place()).map(|place| words(&place))),
+                    (
+                        "location",
+                        card.and_then(flopcast_core::estimate::plan::Card::place)
+                            .map(|place| words(&place)),
+                    ),
                     (
                         "powerSourceCarbonIntensity",
                         activity
@@ -106,7 +110,7 @@ fn algorithm(report: &Report) -> Value {
 /// The devices of the run, or of the fleet.
 fn infrastructure(report: &Report, training: bool) -> Value {
     let card = report.card.as_ref().filter(|_| training);
-    let fleet = report.figure(Id::FleetDevices).and_then(|figure| figure.value());
+    let fleet = report.figure(Id::FleetDevices).and_then(flopcast_core::estimate::Figure::value);
     let devices = card.map_or(fleet.map(|it| it as u64), |card| card.devices).unwrap_or(1);
     let kind = match card.and_then(|card| card.provider.as_deref()) {
         Some("owned") => "onPremise",

@@ -22,7 +22,7 @@ pub fn card(reports: &[Report]) -> Result<String> {
     let report = single(reports, "a model card")?;
     let card = trained(report, "a model card")?;
     let figure = report.figure(Id::LocationCo2e);
-    let kg = figure.and_then(|figure| figure.value()).ok_or_else(|| {
+    let kg = figure.and_then(flopcast_core::estimate::Figure::value).ok_or_else(|| {
         let why = figure.and_then(|figure| figure.unknown());
         let why = why.map_or("", |unknown| unknown.why.as_str());
         Error::input(format!("the CO2e of the training is unknown: {why}"))
@@ -33,7 +33,7 @@ pub fn card(reports: &[Report]) -> Result<String> {
         report.name
     );
     let mut text = format!("---\nco2_eq_emissions:\n  emissions: {:.0}\n", 1e3 * kg);
-    let value = |id: Id| report.figure(id).and_then(|figure| figure.value());
+    let value = |id: Id| report.figure(id).and_then(flopcast_core::estimate::Figure::value);
     if let Some(energy) = value(Id::FacilityEnergy) {
         let _ = writeln!(text, "  energy_consumed: {energy:.3}");
     }

@@ -60,7 +60,7 @@ const COLUMNS: &[&str] = &[
 pub fn emissions(reports: &[Report]) -> Result<String> {
     let report = single(reports, "a row of CodeCarbon")?;
     let card = trained(report, "a row of CodeCarbon")?;
-    let value = |id: Id| report.figure(id).and_then(|figure| figure.value());
+    let value = |id: Id| report.figure(id).and_then(flopcast_core::estimate::Figure::value);
     let seconds = value(Id::WallClock).map(|days| 86_400.0 * days);
     let facility = value(Id::FacilityEnergy);
     if seconds.is_none() && facility.is_none() {

@@ -56,7 +56,8 @@ fn consumption(report: &Report, activity: &Activity) -> Value {
     };
     let energy = json!({"value": activity.energy, "unit": "kWh"});
     // Nobody says what the grid's electricity is made of, only what it emits.
-    let place = card.filter(|_| activity.training).and_then(|card| card.place());
+    let place =
+        card.filter(|_| activity.training).and_then(flopcast_core::estimate::plan::Card::place);
     let provider = json!({
         "organization": {"name": words(place.as_deref().unwrap_or("the grid"))},
         "energySource": "unknown",

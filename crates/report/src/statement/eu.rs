@@ -109,7 +109,7 @@ pub fn form(reports: &[Report]) -> Result<String> {
 /// # Errors
 /// If the count is unknown.
 fn compute(report: &Report) -> Result<Distribution> {
-    let flop = |id: Id| report.figure(id).and_then(|figure| figure.value());
+    let flop = |id: Id| report.figure(id).and_then(flopcast_core::estimate::Figure::value);
     let exact = flop(Id::ModelFlops).filter(|flop| *flop > 0.0);
     let exact = exact.ok_or_else(|| Error::input("the FLOPs of the training are unknown"))?;
     let sampled = report.intervals.iter().find(|range| range.figure == Id::ModelFlops);
@@ -137,7 +137,7 @@ fn fields(report: &Report, card: &Card, compute: &Distribution) -> Grid {
     let mut say = |field: &str, value: String, how: String| {
         grid.push([field.into(), Cell::text(value), Cell::text(how)]);
     };
-    let value = |id: Id| report.figure(id).and_then(|figure| figure.value());
+    let value = |id: Id| report.figure(id).and_then(flopcast_core::estimate::Figure::value);
     let unknown = |id: Id| {
         let why = report.figure(id).and_then(|figure| figure.unknown());
         why.map_or_else(|| "not in the scenario".to_owned(), |unknown| unknown.why.clone())
@@ -145,7 +145,7 @@ fn fields(report: &Report, card: &Card, compute: &Distribution) -> Grid {
     say("model", card.model.clone(), card.training_type.to_owned());
     let parameters = card.parameters as f64;
     say("parameters", two_digits(parameters), "all of them, to two significant figures".to_owned());
-    let devices = report.figure(Id::DeviceHours).map(|figure| figure.shown());
+    let devices = report.figure(Id::DeviceHours).map(flopcast_core::estimate::Figure::shown);
     say(
         "training time",
         value(Id::WallClock)

@@ -21,7 +21,7 @@ use crate::text::visible;
 pub fn sentence(reports: &[Report]) -> Result<String> {
     let report = single(reports, "a sentence")?;
     let card = trained(report, "a sentence")?;
-    let value = |id: Id| report.figure(id).and_then(|figure| figure.value());
+    let value = |id: Id| report.figure(id).and_then(flopcast_core::estimate::Figure::value);
     let said = |id: Id, unit: &str, scale: f64| {
         let middle = number(value(id)? / scale);
         let range = report.intervals.iter().find(|range| range.figure == id);

@@ -1,5 +1,7 @@
 //! Sheets for finance: the cash flow by calendar, and the ranges with their contingency.
 
+use std::fmt::Write as _;
+
 use flopcast_core::ledger::line::Kind;
 use flopcast_study::uncertainty::PERCENTILES;
 use rust_xlsxwriter::{Formula, Worksheet, column_number_to_name};
@@ -133,10 +135,10 @@ fn amortisation(
             continue;
         }
         let cell = format!("Ledger!$I${}", index + 2);
-        whole += &format!("+{cell}");
+        let _ = write!(whole, "+{cell}");
         let parts = shares(row, &row.by_month, place, texts.len());
         for (text, share) in texts.iter_mut().zip(parts).filter(|(_, share)| *share != 0.0) {
-            *text += &format!("+{cell}*{share:?}");
+            let _ = write!(text, "+{cell}*{share:?}");
         }
     }
     sheet.write_with_format(line, 0, "amortisation, no payment", &look.text)?;
@@ -173,7 +175,7 @@ fn fiscal_years(
             let paid: f64 = within.filter_map(|(_, part)| *part).sum();
             let amount = row.amount.filter(|amount| *amount != 0.0 && paid != 0.0);
             if let Some(amount) = amount {
-                text += &format!("+{cell}*{:?}", paid / amount);
+                let _ = write!(text, "+{cell}*{:?}", paid / amount);
             }
         }
         sheet.write_with_format(line, 0, year, &look.text)?;

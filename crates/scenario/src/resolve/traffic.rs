@@ -146,9 +146,10 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
         (None, Some(trace)) => {
             let rate = trace.rate().ok_or_else(|| {
                 let place = traffic.trace.as_ref().map(|path| &path.place);
-                Error::input(match trace.untimed {
-                    true => "the trace has no times: it says no rate",
-                    false => "all requests of the trace came at once: it says no rate",
+                Error::input(if trace.untimed {
+                    "the trace has no times: it says no rate"
+                } else {
+                    "all requests of the trace came at once: it says no rate"
                 })
                 .at(place)
                 .hint("give inference.traffic.requests")

@@ -502,12 +502,12 @@ impl<'a, S: StepTime> Replica<'a, S> {
         if self.limits.stepping == Stepping::Token || preempted && !self.waiting.is_empty() {
             return 1;
         }
-        let most = self.to_event();
+        let most = self.steps_to_event();
         pace.steps_to(horizon - self.clock, most)
     }
 
     /// How many steps the batch stays as it is, were time endless.
-    fn to_event(&mut self) -> u64 {
+    fn steps_to_event(&mut self) -> u64 {
         let finish = next(&mut self.finish, &self.slots).map_or(u64::MAX, |(step, _)| step);
         let crossing = next(&mut self.crossing, &self.slots).map_or(u64::MAX, |(step, _)| step);
         self.fitting(finish.min(crossing) - self.steps)
@@ -528,7 +528,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         if !leaps || self.new_blocks(1) > self.free {
             return self.clock;
         }
-        let most = self.to_event();
+        let most = self.steps_to_event();
         self.clock + self.pace(self.decoding, 0, 0).run(most - 1)
     }
 
