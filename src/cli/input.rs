@@ -141,6 +141,8 @@ pub(super) fn read_job(name: &str, text: &str, path: &Path, project: &Project) -
     let beside =
         |file: &str| read_bytes(&project.find(path, file).ok()?, job::MAX_BYTES as u64).ok();
     let job = job::read(name, text, &beside)?;
-    whole::told(name, &job).iter().for_each(|note| tell(note));
+    for note in whole::told(name, &job) {
+        tell(&note);
+    }
     Ok(job.scenario)
 }

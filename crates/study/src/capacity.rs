@@ -8,6 +8,7 @@
 //! that limits the rate. For a queue that grows without end the rate itself is divided and
 //! multiplied by the factor.
 
+mod datasheet;
 mod fit;
 mod networks;
 
@@ -18,7 +19,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service};
 use flopcast_core::estimate::{Engine, Estimate, Observed, ReplicaLimits, Simulated};
 use flopcast_core::provenance::Traced;
-use flopcast_core::quantity::{Data, DeviceFlopRate, Measure, Ratio, RequestRate, Time, text};
+use flopcast_core::quantity::{Measure, Ratio, RequestRate, Time, text};
 use flopcast_core::serving::calibration::{Calibration, Regime};
 use flopcast_core::serving::capacity::{
     Fleet, HighestRate, Limit, Objective, Search, Slo, fleet, highest_rate, in_balance,
@@ -262,7 +263,7 @@ fn generative<A: Ask>(
         .under(&service.replica, &service.demand, length)
         .map_err(|unfit| fit::explained(*unfit, service, instances, catalog, length))?;
     let objective = service.demand.objective.clone();
-    datasheet_allows(service, instances.dense(), &objective)?;
+    datasheet::allows(service, instances.dense(), &objective)?;
     let simulation = Simulation {
         slo: objective.bounds(),
         queue_limit: queue_limit(search) as usize,
@@ -703,57 +704,6 @@ fn traffic(service: &Service) -> Result<Traffic> {
     }
     let burstiness = demand.burstiness.value;
     Ok(Traffic { rate, profile: None, source: Source::Random { burstiness, classes } })
-}
-
-/// Refuses an SLO that the datasheet forbids whatever the engine does: a token reads every weight
-/// of a dense model, a prompt computes its FLOPs.
-fn datasheet_allows(service: &Service, dense: bool, objective: &Objective) -> Result<()> {
-    let replica = &service.replica;
-    let devices = replica.devices.value;
-    let refuse = |slo: &Slo, why: String| {
-        Err(Error::limit(format!(
-            "{} of {} is below the physical floor: {why}",
-            objective.name(slo),
-            text::show(slo.bound)
-        ))
-        .hint("use a faster device, more tensor parallelism, or a narrower precision"))
-    };
-    let (mut weights, mut yields) = (replica.weights.value, 1.0);
-    if let Some(speculation) = &replica.speculation {
-        let draft = speculation.draft.as_ref().map_or(Data::default(), |it| it.weights.value);
-        weights += draft * speculation.tokens.value;
-        yields = speculation.tokens_per_verification().value().value;
-    }
-    let read = weights / (replica.bandwidth.value * devices) / yields;
-    let peak: DeviceFlopRate = replica.peak.value;
-    let reading = replica.pools.as_ref().map_or(devices, |pools| pools.prefill_devices.value);
-    let compute = Time::from_stored(replica.prefill.value.value / (peak.value * reading.value));
-    for slo in &objective.slos {
-        let tokens = slo.latency == Limit::Tpot && dense;
-        if tokens && slo.bound.value < read.value {
-            let each = if yields > 1.0 { &format!("{yields:.2} tokens") } else { "token" };
-            let why = format!(
-                "reading {} of weights for each {each} takes {} a token at the memory bandwidth \
-                 of {}",
-                text::show(weights),
-                text::show(read),
-                text::show(devices)
-            );
-            return refuse(slo, why);
-        }
-        // Nine in ten requests are no longer than the mean only where lengths hardly vary; of a
-        // class the mean is another.
-        let prompts = slo.latency == Limit::Ttft && slo.percentile >= 0.9;
-        if prompts && slo.class.is_none() && slo.bound < compute {
-            let why = format!(
-                "the FLOPs of the mean prompt take {} at the dense peak of {}",
-                text::show(compute),
-                text::show(reading)
-            );
-            return refuse(slo, why);
-        }
-    }
-    Ok(())
 }
 
 /// The highest rate as the forecast takes it.

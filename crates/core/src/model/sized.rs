@@ -1,7 +1,7 @@
 //! A model known by its size: its parameters, those that a token passes, and what else is said of
 //! its shape. The rest is the usual shape of a decoder of that size, listed as assumed.
 //!
-//! The width follows the size, h = 1,547 N^0.409 with N in billions of parameters that a token
+//! The width follows the size, h = 1,495 N^0.420 with N in billions of parameters that a token
 //! passes: the least-squares fit over the presets that are dense decoders of 1B parameters and more,
 //! which a test repeats (Kaplan et al. 2020, arXiv:2001.08361, section 3.1, found that loss hardly
 //! depends on the shape; Levine et al. 2020, arXiv:2006.12467, that the best depth grows slower than
