@@ -1,7 +1,6 @@
 //! Traces of requests in the forms in which they are published: Azure's of 2023 and 2024, Mooncake's,
 //! `AIPerf`'s, Bailian's, `BurstGPT`'s, and lengths alone as those of `ShareGPT`.
 
-use flopcast::quantity::Measure as _;
 use flopcast::serving::traffic::Trace;
 
 use crate::common::{close, holds, root};

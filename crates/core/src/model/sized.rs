@@ -416,7 +416,7 @@ mod tests {
     /// more among the presets, each shape once.
     #[test]
     fn the_width_follows_the_presets() {
-        let mut shapes: Vec<(u64, u64, u64)> = Vec::new();
+        let mut shapes: Vec<(u64, u64, u64, bool)> = Vec::new();
         let mut points: Vec<(f64, f64)> = Vec::new();
         for name in preset_names() {
             let Ok(model) = from_preset(name, &Input::default()) else { continue };
@@ -424,7 +424,7 @@ mod tests {
             let parts = it.weights;
             let told = parts.mixing + parts.dense + parts.head + parts.embedding;
             let plain = it.is_transformer() && it.experts.is_none() && parts.head > 0;
-            let shape = (it.layers, it.hidden, it.ffn);
+            let shape = (it.layers, it.hidden, it.ffn, it.gated);
             let whole = told as f64 > 0.98 * total as f64;
             if plain && whole && total >= 1_000_000_000 && !shapes.contains(&shape) {
                 shapes.push(shape);
@@ -442,7 +442,8 @@ mod tests {
         assert!((exponent - WIDTH_EXPONENT).abs() < 0.005, "{fit}");
         assert!((width / WIDTH - 1.0).abs() < 0.01, "{fit}");
         let mut ratios: Vec<f64> =
-            shapes.iter().map(|(_, hidden, ffn)| *ffn as f64 / *hidden as f64).collect();
+            // Those without a gate are four times as wide and have two matrices for three.
+            shapes.iter().filter(|it| it.3).map(|it| it.2 as f64 / it.1 as f64).collect();
         ratios.sort_by(f64::total_cmp);
         let median = ratios[ratios.len() / 2];
         assert!((median - FFN).abs() < 0.3, "{median}");
