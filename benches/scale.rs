@@ -8,6 +8,7 @@ use flopcast::serving::simulator::{
     Arrival, Bounds, Fleet, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
 };
 use flopcast::study::pareto::Front;
+use std::fmt::Write as _;
 
 fn main() {
     divan::main();
@@ -19,7 +20,7 @@ fn price_rows(bencher: Bencher<'_, '_>, rows: u32) {
     let mut text =
         "provider,region,sku,accelerator,devices,basis,on_demand_usd_per_h,as_of\n".to_owned();
     for row in 0..rows {
-        text += &format!("aws,us-east-2,c{row},h100-sxm,8,instance,55.{row},2026-10-01\n");
+        let _ = writeln!(text, "aws,us-east-2,c{row},h100-sxm,8,instance,55.{row},2026-10-01");
     }
     bencher.counter(ItemsCount::new(rows)).bench(|| {
         Catalog::embedded().with_overlay(&[("pricing/prices.csv", &text)]).expect("a table")

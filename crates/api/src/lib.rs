@@ -2,7 +2,7 @@
 //! its request, the function from request to answer.
 //!
 //! Every front takes them from here: the command line calls the functions, an HTTP server, an agent's
-//! tools, a page and a Python package iterate [`questions`] and call [`answer`]. The answer is what
+//! tools, a page and a Python package iterate [`questions()`] and call [`answer`]. The answer is what
 //! the command prints with `--format json`, byte for byte; a refusal ([`Fault`]) has its words.
 //!
 //! ```

@@ -1,6 +1,6 @@
 //! The HTTP interface: `POST /v1/{question}`, jobs, the description of both, metrics, the page.
 //!
-//! A request passes the [`guard`] first: the host that it names, the page that it comes from, the
+//! A request passes the `guard` first: the host that it names, the page that it comes from, the
 //! token. Its body is JSON of bounded length that comes within a bounded time.
 
 use std::hint::black_box;

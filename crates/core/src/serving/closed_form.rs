@@ -15,7 +15,7 @@
 //! passes the link between them before the second token.
 //!
 //! Of conversations the cache holds the more the fewer come: what a prompt computes is that of the
-//! rate in question ([`Conversations`]).
+//! rate in question (`Conversations`).
 //!
 //! Percentiles are no part of it: an SLO is what the simulator holds.
 

@@ -100,7 +100,7 @@ pub fn in_balance<S: Server>(
 }
 
 /// The highest rate of one replica (or of the simulation's fleet) within the objective. Without one
-/// it is what the replica answers while others wait ([`Attempts::saturated`]); else it is found by
+/// it is what the replica answers while others wait (`Attempts::saturated`); else it is found by
 /// bisection on the simulator: short runs find where to look, unless `near` says it, runs of full
 /// length decide. Every rate sees the same requests and the same gaps, scaled: common random
 /// numbers. The traffic's own rate and profile are not looked at. `progress` hears the share that is
