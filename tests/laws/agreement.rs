@@ -80,8 +80,7 @@ fn service(seed: u64) -> String {
     )
 }
 
-/// How many of so many random services the two agree on in every figure, of those that can be; the
-/// others are printed.
+/// How many of so many random services the two agree on in every figure, of those that can be.
 fn agreed(seeds: std::ops::Range<u64>, requests: u64) -> (usize, usize) {
     let (mut agreed, mut all) = (0, 0);
     for seed in seeds {
@@ -90,8 +89,6 @@ fn agreed(seeds: std::ops::Range<u64>, requests: u64) -> (usize, usize) {
         let apart = apart(&ratios);
         all += 1;
         agreed += usize::from(apart.is_empty());
-        if !apart.is_empty() {
-        }
     }
     (agreed, all)
 }
