@@ -16,6 +16,7 @@
 //! assert_eq!(fault.json()["error"]["path"], "traning");
 //! ```
 
+mod bounds;
 mod fault;
 pub mod opening;
 pub mod questions;

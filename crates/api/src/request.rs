@@ -15,6 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Map, Value as Json};
 
+use crate::bounds;
 use crate::fault::Fault;
 use crate::ready::Asked;
 use crate::session::{Given, Session, plain};
@@ -132,8 +133,8 @@ pub(crate) use about_a_scenario;
 /// Reads a request; a wrong key or value is refused in the words of scenarios.
 ///
 /// # Errors
-/// No JSON; an unknown or missing key, a value that is none.
-pub(crate) fn read<T: DeserializeOwned>(request: &str) -> Result<T, Fault> {
+/// No JSON; an unknown or missing key, a value that is none or out of its bounds.
+pub(crate) fn read<T: DeserializeOwned + JsonSchema>(request: &str) -> Result<T, Fault> {
     let json: Json = serde_json::from_str(request)
         .map_err(|error| Error::input(format!("the request is no JSON: {error}")))?;
     if !json.is_object() {
@@ -144,6 +145,7 @@ pub(crate) fn read<T: DeserializeOwned>(request: &str) -> Result<T, Fault> {
     if let Some((key, _)) = own {
         return Err(Error::input(format!("unknown key `{key}`")).into());
     }
+    json.as_object().map_or(Ok(()), bounds::kept::<T>)?;
     let node = node(json, &mut 0);
     reader::read::<T>(&node).map_err(|error| Fault::of_request(&error, &node))?;
     // A scenario may say a number for a text, and keep keys of its own; a request may not.

@@ -32,6 +32,7 @@ pub struct Asker {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     permits: Arc<Semaphore>,
+    jobs: Arc<Semaphore>,
     waiting: AtomicUsize,
     stopping: AtomicBool,
 }
@@ -91,6 +92,7 @@ impl Asker {
             limits,
             metrics: Metrics::default(),
             permits: Arc::new(Semaphore::new(limits.together.max(1))),
+            jobs: Arc::new(Semaphore::new(limits.together.saturating_sub(1).max(1))),
             waiting: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
         })
@@ -100,6 +102,7 @@ impl Asker {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.permits.close();
+        self.jobs.close();
     }
 
     /// Questions that wait, and that are being answered.
@@ -122,6 +125,19 @@ impl Asker {
         let outcome = result.as_ref().map_or_else(|refusal| refusal.kind, |_| "ok");
         self.metrics.answered(question.name, outcome, begun.elapsed());
         result
+    }
+
+    /// The answer to a job. Jobs take hours where questions take seconds: they leave a place to
+    /// questions that somebody waits for, and wait for one another.
+    pub(crate) async fn job(
+        self: &Arc<Self>,
+        question: &'static Question,
+        request: String,
+        progress: Arc<Progress>,
+    ) -> Result<Answer, Refusal> {
+        let place = Arc::clone(&self.jobs).acquire_owned().await;
+        let _place = place.map_err(|_| Refusal::stopping())?;
+        self.ask(question, request, progress, self.limits.job).await
     }
 
     async fn in_turn(

@@ -61,8 +61,7 @@ impl Jobs {
         };
         let (jobs, asker, of) = (Arc::clone(self), Arc::clone(asker), name.clone());
         tokio::spawn(async move {
-            let most = asker.limits.job;
-            let end = asker.ask(question, request, progress, most).await;
+            let end = asker.job(question, request, progress).await;
             if let Some(job) = jobs.all().1.get_mut(&of) {
                 job.end = Some(end);
             }

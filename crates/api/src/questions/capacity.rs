@@ -116,7 +116,7 @@ impl Declared for Request {
     const LONG: bool = true;
 
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
-        let search = search(self.requests, self.seeds)?;
+        let search = search(self.requests, self.seeds);
         let mut show = |subject: &dyn flopcast_report::doc::Subject| out.show(subject);
         if !self.vary.is_empty() {
             let Opened { document, files } = asking.open(&self.whole())?;

@@ -1,9 +1,8 @@
 //! The forecast of a scenario.
 
-use flopcast_core::diagnostic::Result;
 use flopcast_report::Report;
 
-use super::{Declared, search, within};
+use super::{Declared, search};
 use crate::request::{Asking, Out, Tried, Whole, about_a_scenario};
 use crate::{Ranges, Ready};
 
@@ -46,21 +45,20 @@ impl Means {
     pub(super) fn forecast(&self, asking: &Asking<'_>, of: &Whole<'_>) -> Tried<(Report, bool)> {
         let (asked, files) = asking.asked(of)?;
         let session = asking.with(&files);
-        let search = search(self.requests, self.seeds)?;
+        let search = search(self.requests, self.seeds);
         let ready = Ready::of(&session, &asked, &search, self.simulate)?;
-        let report = self.ranges()?.report(&session, &ready)?;
+        let report = self.ranges().report(&session, &ready)?;
         let stands = ready.is_kept() && report.fits && report.late_days.is_none();
         Ok((report, stands))
     }
 
-    fn ranges(&self) -> Result<Ranges> {
+    fn ranges(&self) -> Ranges {
         let usual = Ranges::default();
-        let samples = self.samples.map(|it| within("samples", it.into(), 20, 10_000_000));
-        Ok(Ranges {
-            samples: samples.transpose()?.map(|samples| samples as u32),
+        Ranges {
+            samples: self.samples,
             seed: self.seed.unwrap_or(usual.seed),
             model_error: self.model_error.unwrap_or(usual.model_error),
-        })
+        }
     }
 }
 

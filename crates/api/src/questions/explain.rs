@@ -43,7 +43,7 @@ impl Declared for Request {
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
         let (asked, files) = asking.asked(&self.whole())?;
         let session = asking.with(&files);
-        let ready = Ready::of(&session, &asked, &search(None, None)?, self.simulate)?;
+        let ready = Ready::of(&session, &asked, &search(None, None), self.simulate)?;
         let (_, report) = ready.report(&session)?;
         show(&report, self.figure.as_deref(), &mut |subject| out.show(subject))?;
         Ok(true)

@@ -14,7 +14,7 @@ use flopcast_study::optimize::{Limit, Market, Request as Sought, offers, search}
 use flopcast_study::space::Space;
 use flopcast_study::{fleets, layouts, places};
 
-use super::{Declared, Show, capacity, within};
+use super::{Declared, Show, capacity};
 use crate::request::{Asking, Out, Tried, about_a_scenario};
 use crate::{Asked, Session};
 
@@ -271,7 +271,7 @@ impl Declared for Request {
 
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
         let (asked, files) = asking.asked(&self.whole())?;
-        let devices = self.devices.map(|it| within("devices", it, 1, 1_000_000)).transpose()?;
+        let devices = self.devices;
         let text = |said: Option<&String>, usual: &str| {
             said.map_or_else(|| usual.to_owned(), String::clone)
         };
