@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use flopcast_core::estimate::Id;
+use flopcast_core::estimate::figure::headlines;
 use flopcast_core::ledger::line::Resource;
 use flopcast_core::quantity::text::count;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
@@ -62,7 +63,7 @@ pub(super) fn tiles(report: &Report) -> Vec<Tile> {
         let path = report.figure(figure)?.path.clone();
         Some(Tile { path, name: figure.declared().name, value, note })
     };
-    flopcast_study::leaning::headlines().filter_map(tile).collect()
+    headlines().filter_map(tile).collect()
 }
 
 /// The same as text; `None` if the figure is unknown.

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use flopcast_core::estimate::figure::DECLARED;
-use flopcast_core::estimate::{Engine, Id, Key, Mark, Section};
+use flopcast_core::estimate::figure::headlines;
+use flopcast_core::estimate::{Engine, Id, Key};
 use flopcast_core::provenance::{Basis, Expr, Inputs as _, Step};
 use flopcast_core::quantity::{Devices, Measure as _};
 
@@ -76,12 +76,4 @@ pub fn of(engine: &Engine) -> Option<Leanings> {
     }
     inputs.sort_by(|a, b| b.change.abs().total_cmp(&a.change.abs()));
     Some(Leanings { figure, inputs })
-}
-
-/// The figures that answer at a glance, totals first.
-pub fn headlines() -> impl Iterator<Item = Id> {
-    let all = || DECLARED.iter().filter(|row| row.is(Mark::Headline));
-    let is_total = |id: &Id| id.declared().section() == Section::Total;
-    let ids = move || all().map(|row| row.id);
-    ids().filter(is_total).chain(ids().filter(move |id| !is_total(id)))
 }

@@ -54,6 +54,8 @@ pub enum Distribution {
 
 /// The 95th percentile of the standard normal distribution.
 const Z95: f64 = 1.644_853_626_951_472_2;
+/// The quantile 0.9 of the standard normal distribution.
+const Z90: f64 = 1.2816;
 
 impl Scale {
     /// f: from a value to the scale.
@@ -90,6 +92,12 @@ impl Distribution {
     pub fn lognormal(median: f64, deviation: f64) -> Self {
         let factor = (Z95 * deviation).exp();
         Self::Range { low: median / factor, high: median * factor, scale: Scale::Log }
+    }
+
+    /// The lognormal distribution of a median, 80 % of which lies within median x exp(-half width) to
+    /// median x exp(half width): the interval of a prediction.
+    pub fn of_half_width(median: f64, half_width: f64) -> Self {
+        Self::lognormal(median, half_width / Z90)
     }
 
     /// The value below which a part `share` of the distribution lies, 0 < `share` < 1.

@@ -157,8 +157,8 @@ pub fn settle(
                     .reasons
                     .push("rollouts were compared with few published runs, of one framework");
             }
-            // The model's own error is a factor like any other; 80 % lie within 1.2816 deviations.
-            let error = Distribution::lognormal(rate.value().value, predicted.half_width / 1.2816);
+            // The model's own error is a factor like any other.
+            let error = Distribution::of_half_width(rate.value().value, predicted.half_width);
             let rate = Input::computed("predicted throughput", rate.value(), &rate);
             let (tokens, epochs) = (wanted.tokens.clone(), wanted.epochs.clone());
             let devices = wanted.devices + writing.and_then(|it| it.apart).unwrap_or(0);
@@ -228,7 +228,7 @@ fn error_of_run(whole: f64, step: f64) -> Input<f64> {
     let own = (whole * whole - step * step).max(0.0).sqrt();
     let why = "runs of days lose more and less than the mean of published ones";
     let basis = Basis::Assumed { why: why.to_owned(), source: None };
-    let spread = (own > 0.0).then(|| Distribution::lognormal(1.0, own / 1.2816));
+    let spread = (own > 0.0).then(|| Distribution::of_half_width(1.0, own));
     Input::new(RUN_ERROR, 1.0, basis).spread(spread)
 }
 

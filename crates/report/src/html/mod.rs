@@ -9,6 +9,7 @@ mod tables;
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Id;
+use flopcast_core::estimate::figure::headlines;
 use maud::{Markup, PreEscaped, html};
 
 use super::subject::accuracy;
@@ -131,7 +132,7 @@ fn side_by_side(reports: &[Report]) -> Markup {
                     th scope="col" { "figure" }
                     @for report in reports { th scope="col" .num { (report.name) } }
                 } }
-                tbody { @for figure in flopcast_study::leaning::headlines().filter(known) { tr {
+                tbody { @for figure in headlines().filter(known) { tr {
                     th scope="row" { (figure.declared().name) }
                     @for report in reports {
                         td .num { (report.figure(figure).map_or("–".to_owned(), |it| it.short().join(" "))) }

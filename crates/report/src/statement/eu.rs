@@ -23,9 +23,6 @@ use crate::doc::{Block, Cell, Column, Doc, Grid};
 use crate::render::markdown;
 use crate::subject::accuracy;
 
-/// The 90th percentile of the standard normal distribution, the end of an 80 % interval.
-const Z90: f64 = 1.281_551_565_544_6;
-
 /// Whom a threshold concerns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Concerns {
@@ -107,7 +104,7 @@ pub fn form(reports: &[Report]) -> Result<String> {
 /// The distribution of the training compute, in FLOP.
 ///
 /// # Errors
-/// If the count is unknown.
+/// If the count, or the error of such counts, is unknown.
 fn compute(report: &Report) -> Result<Distribution> {
     let flop = |id: Id| report.figure(id).and_then(flopcast_core::estimate::Figure::value);
     let exact = flop(Id::ModelFlops).filter(|flop| *flop > 0.0);
@@ -119,15 +116,19 @@ fn compute(report: &Report) -> Result<Distribution> {
     };
     let others = [Id::SixNd, Id::FullFlops].into_iter().filter_map(flop).filter(|it| *it > 0.0);
     let convention = others.map(|other| (other / exact).ln().abs()).fold(0.0, f64::max);
-    let half_width = [sampled, convention, counting_error()].map(|it| it * it).iter().sum::<f64>();
-    Ok(Distribution::lognormal(median, half_width.sqrt() / Z90))
+    let half_width = [sampled, convention, counting_error()?].map(|it| it * it).iter().sum::<f64>();
+    Ok(Distribution::of_half_width(median, half_width.sqrt()))
 }
 
 /// Nine of ten counts of published runs are within this, as a logarithm.
-fn counting_error() -> f64 {
+///
+/// # Errors
+/// If the document of the errors does not say it: without it every verdict would look certain.
+fn counting_error() -> Result<f64> {
     let percent =
-        accuracy::of_flops().and_then(|it| it.p90.trim_end_matches('%').trim().parse().ok());
-    percent.map_or(0.0, |percent: f64| (percent / 100.0).ln_1p())
+        accuracy::of_flops().and_then(|it| it.p90.trim_end_matches('%').trim().parse::<f64>().ok());
+    let percent = percent.ok_or_else(|| Error::input("the error of counted FLOPs is not known"))?;
+    Ok((percent / 100.0).ln_1p())
 }
 
 /// The fields that a forecast fills.

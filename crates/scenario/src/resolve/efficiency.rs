@@ -130,7 +130,7 @@ fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Resu
         setup.runtime().name()
     );
     let basis = Basis::Assumed { why, source: Some(calibration.fitted.clone()) };
-    let error = Distribution::lognormal(mfu, width / 1.2816);
+    let error = Distribution::of_half_width(mfu, width);
     let mfu = Input::new("training.efficiency.mfu", Mfu::from_stored(mfu.min(1.0)), basis);
     Ok(Efficiency::Mfu(mfu.spread(Some(error)), FlopConvention::Model))
 }

@@ -526,8 +526,7 @@ fn step_error(
     let half_width = calibration.half_width("output_tokens_per_s", instances.regime());
     let half_width = model.extents.widened(half_width, &calibration.intervals);
     let formula = "1: measured / forecast, as the back-test found it".to_owned();
-    // 80 % lie within 1.2816 standard deviations.
-    let error = Distribution::lognormal(1.0, half_width / 1.2816);
+    let error = Distribution::of_half_width(1.0, half_width);
     service.step_time.is_none().then(|| {
         Input::new("error of the predicted step", 1.0, Basis::Derived { formula })
             .spread(Some(error))

@@ -389,6 +389,14 @@ impl Figure {
     }
 }
 
+/// The figures that answer at a glance, totals first.
+pub fn headlines() -> impl Iterator<Item = Id> {
+    let all = || DECLARED.iter().filter(|row| row.is(Mark::Headline));
+    let is_total = |id: &Id| id.declared().section() == Section::Total;
+    let ids = move || all().map(|row| row.id);
+    ids().filter(is_total).chain(ids().filter(move |id| !is_total(id)))
+}
+
 impl Declared {
     /// True if a view shows the figure.
     pub fn is(&self, mark: Mark) -> bool {
