@@ -35,7 +35,7 @@ fn front(bencher: Bencher<'_, '_>, options: u32) {
         for option in 0..options {
             // In no order: 7,919 is prime.
             let place = f64::from(option.wrapping_mul(7919) % options);
-            front.offer(vec![place, -place], option);
+            front.offer(vec![place, -place], || option);
         }
         front.into_best().len()
     });

@@ -168,7 +168,7 @@ fn generation(
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
-        target_utilisation: target_utilisation(service, asked.within.is_some())?,
+        target_utilisation: target_utilisation(service, asked.within.is_some()),
         within: asked.within,
         growth: asked.growth,
         redundancy: Input::new(
@@ -234,18 +234,12 @@ fn generation(
 }
 
 /// Share of a replica's highest rate that the peak may take.
-///
-/// # Errors
-/// If nothing is left of it.
-fn target_utilisation(service: &Inference, job: bool) -> Result<Input<Share>> {
+fn target_utilisation(service: &Inference, job: bool) -> Input<Share> {
     let plain = "target utilisation of a replica";
     match &service.target_utilisation {
-        Some(given) if given.spread.central().get() < 0.01 => {
-            Err(given.refuse("a replica is used: inference.target_utilisation is 1 % or more"))
-        }
-        Some(given) => Ok(given.input("inference.target_utilisation")),
-        None if job => Ok(assumed(plain, share(1.0), "a job may queue")),
-        None => Ok(assumed(plain, share(0.8), "queues grow without bound at full load")),
+        Some(given) => given.input("inference.target_utilisation"),
+        None if job => assumed(plain, share(1.0), "a job may queue"),
+        None => assumed(plain, share(0.8), "queues grow without bound at full load"),
     }
 }
 

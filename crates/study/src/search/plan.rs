@@ -114,6 +114,17 @@ pub enum Turns {
     Scenario,
 }
 
+/// What of a point follows from a knob: all of a level, and of those after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The model.
+    Model,
+    /// What else is known without the scenario: constraints, compression, quality.
+    Point,
+    /// The scenario alone.
+    Scenario,
+}
+
 /// A search, read.
 #[derive(Debug)]
 pub struct Plan {
@@ -269,6 +280,27 @@ impl Plan {
             ))
             .suggest(&name, known.iter().copied().chain(self.architecture.known()))),
         }
+    }
+
+    /// What follows from each knob; `quality` are the knobs that quality is read from.
+    pub(super) fn levels(&self, quality: &[String]) -> Vec<Level> {
+        let named_in = |knob: &Knob, expression: &Expression| {
+            let mut named = false;
+            let first = knob.name.split('.').next();
+            expression.names(&mut |name, _| named |= Some(name) == first);
+            named
+        };
+        let level = |knob: &Knob| {
+            let derives = self.derived.iter().any(|(_, it)| named_in(knob, it));
+            let constrains = self.constraints.iter().any(|it| named_in(knob, it));
+            match knob.turns {
+                Turns::Model | Turns::Input => Level::Model,
+                _ if derives => Level::Model,
+                Turns::Scenario if !constrains && !quality.contains(&knob.name) => Level::Scenario,
+                _ => Level::Point,
+            }
+        };
+        self.knobs.iter().map(level).collect()
     }
 
     /// How many values each knob has.

@@ -21,13 +21,15 @@ use serde_json::{Map, Value as Json};
 use super::architecture::{build, text};
 use super::evolve::{Judged, Problem, Verdict};
 use super::figure::{Figure, Limit};
-use super::plan::{Plan, Turns, Values};
+use super::plan::{Knob, Level, Plan, Turns, Values};
 use super::quality::{Predicted, Surrogate, Table};
+use crate::axis::{Axis, Choice, Setting};
+use crate::batch::{Walk, is_plain};
 use crate::sizing::Law;
-use crate::space::Space;
+use crate::space::{self, Parts, Space};
 
-/// The path under which a scenario sees the model of a point.
-const MODEL: &str = "point.yaml";
+/// The beginning of the path under which a scenario sees the model of a point; its digits follow.
+const MODEL: &str = "point:";
 /// A rank or an excess that is not known because a limit has decided before.
 const FAR: f64 = 1e300;
 
@@ -119,6 +121,9 @@ pub struct Points<'a> {
     sizes: Vec<usize>,
     devices: Vec<Timed>,
     frame: Option<Frame<'a>>,
+    levels: Vec<Level>,
+    /// The axes of the scenario: the knobs that turn it alone.
+    axes: Vec<Axis>,
     /// The figures of a point: objectives, limits, and what is always shown.
     figures: Vec<Figure>,
 }
@@ -168,9 +173,22 @@ impl<'a> Points<'a> {
                 figures.push(figure);
             }
         }
-        let mut points = Self { plan, source: None, sizes: plan.sizes(), devices, frame, figures };
+        let (levels, axes) = (Vec::new(), Vec::new());
+        let sizes = plan.sizes();
+        let mut points = Self { plan, source: None, sizes, devices, frame, figures, levels, axes };
         points.turns()?;
         points.source = points.read_quality(files)?;
+        let columns = match &points.source {
+            Some(Source::Table(surrogate, deltas)) => {
+                let deltas = deltas.iter().flat_map(|it| &it.columns);
+                surrogate.table.columns.iter().chain(deltas).cloned().collect()
+            }
+            _ => Vec::new(),
+        };
+        points.levels = plan.levels(&columns);
+        let knobs = plan.knobs.iter().zip(&points.levels);
+        let alone = knobs.filter(|(_, level)| **level == Level::Scenario);
+        points.axes = alone.map(|(knob, _)| axis(knob)).collect::<Result<_>>()?;
         Ok(points)
     }
 
@@ -312,85 +330,105 @@ impl<'a> Points<'a> {
     /// # Errors
     /// Why the point cannot be.
     pub fn facts(&self, digits: &[usize], all: bool) -> Result<Facts> {
+        let mut shared = Shared::default();
+        let (figures, estimate) = self.worth(&mut shared, digits, all)?;
+        let quality = shared.base(self, digits)?.quality;
         let values = self.plan.values(digits)?;
-        if let Some(constraint) = self.plan.broken(&values)? {
-            return Err(Error::input(format!("breaks `{}`", constraint.text())));
+        Ok(Facts { values, figures, quality, estimate: estimate.map(Box::new) })
+    }
+
+    /// The figures of a point, and its forecast where the scenario was asked.
+    fn worth<'p>(
+        &'p self,
+        shared: &mut Shared<'p>,
+        digits: &[usize],
+        all: bool,
+    ) -> Result<(Vec<Option<f64>>, Option<Estimate>)> {
+        let base = shared.base(self, digits)?;
+        let mut figures = base.figures.clone();
+        let wanted = all || !base.decided && self.figures.iter().any(Figure::is_forecast);
+        let Some(frame) = self.frame.as_ref().filter(|_| wanted) else {
+            return Ok((figures, None));
+        };
+        let estimate = base.forecast(self, frame, digits)?;
+        for (figure, value) in self.figures.iter().zip(&mut figures) {
+            if let Figure::Forecast(aim) = figure {
+                *value = aim.value_in(&estimate);
+            }
         }
-        let file = self.file(&values);
-        let model = build(&file, &self.input(&values))?;
-        if let Some(unresolved) = model.unresolved.first() {
-            return Err(Error::input(format!("{} cannot be counted", unresolved.kind)));
-        }
+        Ok((figures, Some(estimate)))
+    }
+
+    /// What is known of a point without the scenario.
+    fn base(&self, model: &Model, values: Values) -> Result<Base<'_>> {
         let compress = self.compression(&values);
         let compression = Compression::from_json(&Json::Object(compress.clone()))?;
-        let counted = Counted::new(model, self.plan.precision, &compression)?;
-        let mut figures: Vec<Option<f64>> = self
+        let counted = Counted::new(model, self, &compression)?;
+        let quality = self.quality(&values, &counted);
+        let figures: Vec<Option<f64>> = self
             .figures
             .iter()
             .map(|figure| match figure {
-                Figure::Flops => Ok(Some(counted.flops)),
-                Figure::Parameters => Ok(Some(counted.parameters)),
-                Figure::Memory => Ok(Some(convert(counted.memory, "GB"))),
-                Figure::Latency(at, _) => {
-                    let time = counted.time(&self.devices[*at], self.plan.precision)?;
-                    Ok(Some(convert(time(self.plan.batch as f64).stored(), "ms")))
-                }
-                Figure::Quality | Figure::Forecast(_) => Ok(None),
+                Figure::Flops => Some(counted.flops),
+                Figure::Parameters => Some(counted.parameters),
+                Figure::Memory => Some(convert(counted.memory, "GB")),
+                Figure::Latency(at, _) => Some(convert(counted.times[*at].stored(), "ms")),
+                Figure::Quality => quality.map(|it| it.score),
+                Figure::Forecast(_) => None,
             })
-            .collect::<Result<_>>()?;
-        let mut facts = Facts { values, figures: Vec::new(), quality: None, estimate: None };
-        let known = |figure: &Figure, figures: &[Option<f64>]| {
-            figures[self.figures.iter().position(|it| it == figure)?]
+            .collect();
+        let over = |limit: &Limit| {
+            let at = self.figures.iter().position(|it| *it == limit.figure);
+            at.and_then(|at| figures[at]).is_some_and(|value| limit.over(value) > 0.0)
         };
-        facts.quality = self.quality(&facts.values, &counted);
-        let over = |limit: &Limit, figures: &[Option<f64>]| {
-            known(&limit.figure, figures).is_some_and(|value| limit.over(value) > 0.0)
-        };
-        let set = |of: &Figure, value: Option<f64>, figures: &mut Vec<Option<f64>>| {
-            if let Some(at) = self.figures.iter().position(|it| it == of) {
-                figures[at] = value;
-            }
-        };
-        set(&Figure::Quality, facts.quality.map(|it| it.score), &mut figures);
-        let decided = self.plan.limits.iter().any(|limit| over(limit, &figures));
-        let wanted = all || self.figures.iter().any(Figure::is_forecast);
-        if let Some(frame) = self.frame.as_ref().filter(|_| wanted && (all || !decided)) {
-            let estimate = self.forecast(frame, &file, &compress, &facts.values)?;
-            for (figure, value) in self.figures.iter().zip(&mut figures) {
-                if let Figure::Forecast(aim) = figure {
-                    *value = aim.value_in(&estimate);
-                }
-            }
-            facts.estimate = Some(Box::new(estimate));
+        let decided = self.plan.limits.iter().any(over);
+        Ok(Base { values, compress, figures, quality, decided, scenario: None })
+    }
+
+    /// The model of a point, and its values.
+    fn modelled(&self, digits: &[usize]) -> Result<Model> {
+        let values = self.plan.values(digits)?;
+        let model = build(&self.file(&values), &self.input(&values))?;
+        match model.unresolved.first() {
+            Some(unresolved) => Err(Error::input(format!("{} cannot be counted", unresolved.kind))),
+            None => Ok(model),
         }
-        facts.figures = figures;
-        Ok(facts)
     }
 
-    /// The scenario's forecast with the model and the settings of a point.
-    fn forecast(
-        &self,
-        frame: &Frame<'_>,
-        file: &Json,
-        compress: &Map<String, Json>,
-        values: &Values,
-    ) -> Result<Estimate> {
-        let document = self.scenario(&frame.document, MODEL, compress, values)?;
-        forecast(frame, document, file)
+    /// The digits of a point with those of all knobs beyond a level at their first value.
+    fn upto(&self, level: Level, digits: &[usize], into: &mut Vec<usize>) {
+        let kept = digits.iter().zip(&self.levels);
+        into.clear();
+        into.extend(kept.map(|(digit, it)| if *it <= level { *digit } else { 0 }));
     }
 
-    /// A scenario with the model of a file and the settings of a point.
+    /// The path by which a scenario names the model of a point.
+    fn path(digits: &[usize]) -> String {
+        let digits: Vec<String> = digits.iter().map(ToString::to_string).collect();
+        format!("{MODEL}{}.yaml", digits.join("-"))
+    }
+
+    /// The point whose model a path names.
+    fn named(&self, path: &str) -> Option<Vec<usize>> {
+        let digits = path.strip_prefix(MODEL)?.strip_suffix(".yaml")?;
+        let digits: Vec<usize> = digits.split('-').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let there = digits.len() == self.sizes.len();
+        let within = digits.iter().zip(&self.sizes).all(|(digit, size)| digit < size);
+        (there && within).then_some(digits)
+    }
+
+    /// A scenario with the model and the settings of a point.
     fn scenario(
         &self,
         document: &Node,
-        model: &str,
+        digits: &[usize],
         compress: &Map<String, Json>,
         values: &Values,
     ) -> Result<Node> {
         let mut document = document.clone();
         let mut put =
             |path: &str, text: &str| document.put(path, document::parse(path, text.as_bytes())?);
-        put("model", &format!("{{file: {}}}", Json::from(model)))?;
+        put("model", &format!("{{file: {}}}", Json::from(Self::path(digits))))?;
         if !compress.is_empty() {
             put("compress", &Json::Object(compress.clone()).to_string())?;
         }
@@ -424,13 +462,14 @@ impl<'a> Points<'a> {
     ///
     /// # Errors
     /// As [`Points::facts`].
-    pub(super) fn alone(&self, facts: &Facts) -> Result<Estimate> {
+    pub(super) fn alone(&self, digits: &[usize]) -> Result<Estimate> {
         let frame = self.frame.as_ref().ok_or_else(|| Error::input("there is no scenario"))?;
-        let compress = self.compression(&facts.values);
-        let mut document = self.scenario(&frame.document, MODEL, &compress, &facts.values)?;
+        let values = self.plan.values(digits)?;
+        let compress = self.compression(&values);
+        let mut document = self.scenario(&frame.document, digits, &compress, &values)?;
         document.take("training.recipe");
         document.take("training.teacher");
-        forecast(frame, document, &self.file(&facts.values))
+        forecast(frame, document, self)
     }
 
     /// The forecast of the scenario's service with the teacher as its model; none where there is
@@ -453,7 +492,7 @@ impl<'a> Points<'a> {
             "model",
             document::parse("teacher", Json::from(teacher.as_str()).to_string().as_bytes())?,
         )?;
-        forecast(frame, document, &Json::Null).map(Some).map_err(|error| error.within(teacher))
+        forecast(frame, document, self).map(Some).map_err(|error| error.within(teacher))
     }
 
     /// The quality of a point: none where nothing says it.
@@ -559,48 +598,163 @@ impl<'a> Points<'a> {
     }
 }
 
-/// The scenario's forecast with a model, whose document names it by [`MODEL`].
-fn forecast(frame: &Frame<'_>, document: Node, file: &Json) -> Result<Estimate> {
-    let files = WithModel { files: frame.files, file };
-    let space = Space::new(document, Vec::new(), frame.catalog, &files)?;
-    let point = space.point(0);
+/// A knob of the scenario as an axis.
+fn axis(knob: &Knob) -> Result<Axis> {
+    let path = knob.name.trim_start_matches("scenario.");
+    let choice = |(value, shown): (&Json, &String)| {
+        let sets = vec![Setting::new("knob", path, &value.to_string())?];
+        Ok(Choice { shown: shown.clone(), sets })
+    };
+    let choices = knob.values.iter().zip(&knob.shown).map(choice).collect::<Result<_>>()?;
+    Ok(Axis { name: path.to_owned(), choices })
+}
+
+/// The forecast of a scenario.
+fn forecast(frame: &Frame<'_>, document: Node, files: &Points<'_>) -> Result<Estimate> {
+    forecast_of(Space::new(document, Vec::new(), frame.catalog, files)?.point(0))
+}
+
+/// The forecast of a combination that can be.
+fn forecast_of(point: space::Point) -> Result<Estimate> {
     if let Some(obstacle) = point.obstacle {
         return Err(Error::limit(obstacle));
     }
     point.estimate.ok_or_else(|| Error::limit("it has no forecast"))
 }
 
-/// The files of a scenario and the model of a point among them.
-struct WithModel<'a> {
-    files: &'a (dyn Files + Sync),
-    file: &'a Json,
-}
-
-impl Files for WithModel<'_> {
+/// The files of a scenario, and the models of points among them.
+impl Files for Points<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>> {
-        self.files.read(path)
+        match &self.frame {
+            Some(frame) => frame.files.read(path),
+            None => Err(Error::input(format!("there is no scenario that names {path}"))),
+        }
     }
 
     fn model(&self, spec: &Spec, input: &Input) -> Result<Arc<Model>> {
-        if spec.path() == Some(MODEL) {
-            return build(self.file, input).map(Arc::new);
+        if let Some(digits) = spec.path().and_then(|path| self.named(path)) {
+            let values = self.plan.values(&digits)?;
+            return build(&self.file(&values), input).map(Arc::new);
         }
-        self.files.model(spec, input)
+        match &self.frame {
+            Some(frame) => frame.files.model(spec, input),
+            None => Err(Error::input("there is no scenario")),
+        }
+    }
+}
+
+/// What points share that agree in some of their knobs: the model, and what is known without the
+/// scenario.
+#[derive(Default)]
+pub struct Shared<'p> {
+    model: Option<(Vec<usize>, Result<Model>)>,
+    base: Option<(Vec<usize>, Result<Base<'p>>)>,
+    digits: Vec<usize>,
+}
+
+/// What is known of points that differ in the scenario alone.
+struct Base<'p> {
+    values: Values,
+    compress: Map<String, Json>,
+    /// Figures without those of the forecast.
+    figures: Vec<Option<f64>>,
+    quality: Option<Predicted>,
+    /// True if a limit on one of them is passed.
+    decided: bool,
+    scenario: Option<(Space<'p>, Walk)>,
+}
+
+impl<'p> Shared<'p> {
+    /// What is known of a point without the scenario.
+    fn base(&mut self, points: &'p Points<'_>, digits: &[usize]) -> Result<&mut Base<'p>> {
+        points.upto(Level::Point, digits, &mut self.digits);
+        if self.base.as_ref().is_none_or(|(known, _)| *known != self.digits) {
+            let base = self.new_base(points);
+            self.base = Some((self.digits.clone(), base));
+        }
+        match &mut self.base {
+            Some((_, Ok(base))) => Ok(base),
+            Some((_, Err(error))) => Err(error.clone()),
+            None => Err(Error::input("there is no point")),
+        }
+    }
+
+    fn new_base(&mut self, points: &'p Points<'_>) -> Result<Base<'p>> {
+        let values = points.plan.values(&self.digits)?;
+        if let Some(constraint) = points.plan.broken(&values)? {
+            return Err(Error::input(format!("breaks `{}`", constraint.text())));
+        }
+        let mut of_model = Vec::with_capacity(self.digits.len());
+        points.upto(Level::Model, &self.digits, &mut of_model);
+        let model = match &mut self.model {
+            Some((known, model)) if *known == of_model => model,
+            known => {
+                let model = points.modelled(&of_model);
+                &mut known.insert((of_model, model)).1
+            }
+        };
+        points.base(model.as_ref().map_err(|error| error.clone())?, values)
+    }
+}
+
+impl<'p> Base<'p> {
+    /// The forecast of a point in the scenario.
+    fn forecast(
+        &mut self,
+        points: &'p Points<'_>,
+        frame: &'p Frame<'_>,
+        digits: &[usize],
+    ) -> Result<Estimate> {
+        let (space, walk) = match &mut self.scenario {
+            Some(scenario) => scenario,
+            none => {
+                let mut of_model = Vec::with_capacity(digits.len());
+                points.upto(Level::Model, digits, &mut of_model);
+                let document =
+                    points.scenario(&frame.document, &of_model, &self.compress, &self.values)?;
+                let axes = points.axes.clone();
+                let space = Space::open(document, axes, Parts::default(), frame.catalog, points);
+                none.insert((space, Walk::default()))
+            }
+        };
+        let alone = digits.iter().zip(&points.levels);
+        let alone = alone.filter(|(_, level)| **level == Level::Scenario);
+        let digits: Vec<usize> = alone.map(|(digit, _)| *digit).collect();
+        forecast_of(walk.forecast(space, &digits)?)
     }
 }
 
 impl Problem for Points<'_> {
+    type Shared<'p>
+        = Shared<'p>
+    where
+        Self: 'p;
+
     fn sizes(&self) -> &[usize] {
         &self.sizes
     }
 
-    fn judge(&self, digits: &[usize]) -> Verdict {
-        let facts = match self.facts(digits, false) {
-            Ok(facts) => facts,
+    /// Points of one model come together, then those of one base, then those of one engine.
+    fn group(&self, digits: &[usize]) -> u64 {
+        let of = |level: Level| {
+            let all = digits.iter().zip(&self.sizes).zip(&self.levels).zip(&self.plan.knobs);
+            all.filter(move |(((..), it), knob)| {
+                let plain = is_plain(knob.name.trim_start_matches("scenario."));
+                **it == level && !(level == Level::Scenario && plain)
+            })
+        };
+        let ordered = [Level::Model, Level::Point, Level::Scenario].into_iter().flat_map(of);
+        ordered.fold(0, |number: u64, (((digit, size), _), _)| {
+            number.wrapping_mul(*size as u64).wrapping_add(*digit as u64)
+        })
+    }
+
+    fn judge<'p>(&'p self, shared: &mut Shared<'p>, digits: &[usize]) -> Verdict {
+        let figures = match self.worth(shared, digits, false) {
+            Ok((figures, _)) => figures,
             Err(error) => return Verdict::Out(error.message().to_owned()),
         };
-        let value =
-            |figure: &Figure| facts.figures[self.figures.iter().position(|it| it == figure)?];
+        let value = |figure: &Figure| figures[self.figures.iter().position(|it| it == figure)?];
         let over: Vec<Option<f64>> = self
             .plan
             .limits
@@ -610,8 +764,8 @@ impl Problem for Points<'_> {
         let decided = over.iter().flatten().any(|over| *over > 0.0);
         let unknown = |figure: &&Figure| value(figure).is_none();
         let asked = self.plan.objectives.iter().map(|it| &it.figure);
-        let asked = asked.chain(self.plan.limits.iter().map(|it| &it.figure));
-        if !decided && let Some(figure) = asked.clone().find(unknown) {
+        let mut asked = asked.chain(self.plan.limits.iter().map(|it| &it.figure));
+        if !decided && let Some(figure) = asked.find(unknown) {
             return Verdict::Out(format!("its {} is unknown", figure.key()));
         }
         let ranks =
@@ -628,11 +782,13 @@ struct Counted {
     parameters: f64,
     memory: f64,
     compressed: bool,
-    forms: Vec<(Form, Model)>,
+    /// Time of a pass on each device.
+    times: Vec<Time>,
 }
 
 impl Counted {
-    fn new(model: Model, precision: Precision, compression: &Compression) -> Result<Self> {
+    fn new(model: &Model, points: &Points<'_>, compression: &Compression) -> Result<Self> {
+        let precision = points.plan.precision;
         let element = precision.size();
         let largest = |model: &Model| {
             let each =
@@ -644,12 +800,12 @@ impl Counted {
             return Ok(Self {
                 flops: model.forward(attention).matmul.stored(),
                 parameters: model.parameters().total as f64,
-                memory: model.weight_data(element).stored() + largest(&model),
+                memory: model.weight_data(element).stored() + largest(model),
                 compressed: false,
-                forms: vec![(Form::default(), model)],
+                times: times(points, &[(Form::default(), model)])?,
             });
         }
-        let after = Compressed::new(&model, precision, compression)?;
+        let after = Compressed::new(model, precision, compression)?;
         let takes = after.takes(attention, None);
         let memory = after.weight_data(None).stored() + largest(&after.model);
         let mut forms: Vec<(Form, Model)> = Vec::new();
@@ -661,35 +817,45 @@ impl Counted {
             });
             forms[at].1.layers.push(layer.clone());
         }
+        let forms: Vec<(Form, &Model)> = forms.iter().map(|(form, model)| (*form, model)).collect();
         Ok(Self {
             flops: takes.iter().map(|take| take.flops.matmul.stored()).sum(),
             parameters: takes.iter().map(|take| take.parameters as f64).sum(),
             memory,
             compressed: true,
-            forms,
+            times: times(points, &forms)?,
         })
     }
+}
 
-    /// The time of a pass on a device, by the samples of its batch: the layers of each form by the
-    /// peak of its products and the bytes of its weights.
-    fn time(&self, timed: &Timed, precision: Precision) -> Result<impl Fn(f64) -> Time> {
-        let accelerator = &timed.accelerator;
-        let mut costs = Vec::new();
-        for (form, model) in &self.forms {
+/// The time of a pass on each device: the layers of each form by the peak of its products and the
+/// bytes of its weights.
+fn times(points: &Points<'_>, forms: &[(Form, &Model)]) -> Result<Vec<Time>> {
+    let precision = points.plan.precision;
+    let samples = points.plan.batch as f64;
+    let mut times = vec![Time::default(); points.devices.len()];
+    for (form, model) in forms {
+        // Devices that multiply in one format do the same work.
+        let mut known: Vec<(Precision, Work)> = Vec::new();
+        for (timed, time) in points.devices.iter().zip(&mut times) {
+            let accelerator = &timed.accelerator;
             let products = form.format.and_then(Format::products).unwrap_or(precision);
             let products = accelerator.products(products)?;
             let device = Device::of(accelerator, products)?;
             let element = products.size();
+            if !known.iter().any(|(of, _)| *of == products) {
+                known.push((products, Work::of(model, element, Task::Inference)));
+            }
+            let Some((_, work)) = known.iter().find(|(of, _)| *of == products) else { continue };
             let dense = form.format.map_or(precision.size(), Format::weight);
             let skips = form.sparse && accelerator.sparsity == "2:4";
             let (kept, stored) =
                 if skips { (0.5, (dense + Data::new::<byte>(0.25)) * 0.5) } else { (1.0, dense) };
-            let work = Work::of(model, element, Task::Inference)
-                .with_weights(kept, stored.stored() / element.stored());
-            costs.push(timed.setup.cost(&work, &device));
+            let work = work.clone().with_weights(kept, stored.stored() / element.stored());
+            *time += timed.setup.cost(&work, &device).time(samples);
         }
-        Ok(move |samples| costs.iter().map(|cost| cost.time(samples)).sum())
     }
+    Ok(times)
 }
 
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String> {
