@@ -267,7 +267,8 @@ impl Batch<'_> {
         let work = |places: &[u32]| -> Result<(Vec<f64>, Vec<(usize, String)>)> {
             let mut walk = Walk::default();
             let mut digits = vec![0; space.axes().len()];
-            let (mut values, mut obstacles) = (Vec::with_capacity(places.len() * width), Vec::new());
+            let (mut values, mut obstacles) =
+                (Vec::with_capacity(places.len() * width), Vec::new());
             for at in places.iter().map(|at| *at as usize) {
                 (self.digits)(at, &mut digits);
                 let point = match walk.forecast(space, &digits) {

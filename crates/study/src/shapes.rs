@@ -195,8 +195,7 @@ impl Question<'_> {
             Ok(Shape { cells: cells.clone(), score: *score, takes, over, on_front: false })
         };
         // Collected before the errors are looked at, so that the same one is always the first.
-        let counted: Vec<Result<Shape>> =
-            table.rows.par_iter().enumerate().map(count).collect();
+        let counted: Vec<Result<Shape>> = table.rows.par_iter().enumerate().map(count).collect();
         let mut shapes: Vec<Shape> = counted.into_iter().collect::<Result<_>>()?;
         let mut against: Vec<Take> = self.limits.iter().map(|limit| limit.take).collect();
         if against.is_empty() {

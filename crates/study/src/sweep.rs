@@ -75,8 +75,7 @@ pub fn run(
         let digits = |at: usize, into: &mut [usize]| space.write_digits(start + at as u64, into);
         let batch = Batch { count, digits: &digits, columns: &question.columns };
         let wrong = |_: usize, _: &[usize], error: Error| Ok(Point::impossible(&error));
-        let mut figures =
-            batch.run(space, &wrong, &mut |done| progress(start + done as u64))?;
+        let mut figures = batch.run(space, &wrong, &mut |done| progress(start + done as u64))?;
         for at in 0..count {
             row.number = start + at as u64;
             row.obstacle = figures.read(at, &mut row.values);

@@ -91,7 +91,8 @@ impl Model {
     /// # Errors
     /// As [`Model::new`].
     pub(super) fn relaid(&self, layers: Vec<Layer>) -> Result<Self> {
-        let mut model = Self::new(self.name.clone(), layers, self.input, self.extents.max_sequence)?;
+        let mut model =
+            Self::new(self.name.clone(), layers, self.input, self.extents.max_sequence)?;
         model.assumptions.clone_from(&self.assumptions);
         model.unresolved.clone_from(&self.unresolved);
         model.warnings.clone_from(&self.warnings);

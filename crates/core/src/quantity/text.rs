@@ -592,7 +592,9 @@ mod tests {
         assert!(error(parse_stored("2.1 USD/h", price)).contains("per device or per instance"));
         assert!(error(parse_stored("2.1 USD/instance-h", price)).contains("USD/device-h"));
         assert!(error(parse_stored("300 kWh", Tokens::DIMENSION)).contains("use tokens"));
-        assert!(error(parse_stored("300 tokns", Tokens::DIMENSION)).contains("`tokns` is not a unit"));
+        assert!(
+            error(parse_stored("300 tokns", Tokens::DIMENSION)).contains("`tokns` is not a unit")
+        );
         assert!(error(parse_stored("3", Time::DIMENSION)).contains("has no unit"));
         for bad in ["NaN", "inf", "", "tokens", "1e999", "--3", "1.2.3"] {
             assert!(parse_stored(bad, Tokens::DIMENSION).is_err(), "{bad}");

@@ -58,7 +58,9 @@ fn values(key: &str) -> &'static str {
     match key.rsplit_once('.').map_or(key, |(_, last)| last) {
         "pue" => "1.1,1.37",
         "wue" | "grid_water" => "0.5 L/kWh,1900 mL/kWh",
-        "grid" | "upstream" | "marginal" | "residual_mix" => "20 gCO2e/kWh,0.4 kgCO2e/kWh,{value: 390 gCO2e/kWh}",
+        "grid" | "upstream" | "marginal" | "residual_mix" => {
+            "20 gCO2e/kWh,0.4 kgCO2e/kWh,{value: 390 gCO2e/kWh}"
+        }
         "discount" => "0,12.5 %,30 %",
         "interruptions" | "unused_commitment" => "0.1,35 %",
         "price" if key.contains("purchase") => "1.9 USD/device-h,16 USD/instance-h",
@@ -105,7 +107,8 @@ const OTHERS: &[&str] = &[
 
 fn document(stages: usize, place: usize) -> Node {
     let stage = [TRAINING, SERVICE][stages % 2];
-    let mut document = parse("s.yaml", (stage.to_owned() + PLACES[place]).as_bytes()).expect("YAML");
+    let mut document =
+        parse("s.yaml", (stage.to_owned() + PLACES[place]).as_bytes()).expect("YAML");
     if stages == 2 {
         let other = parse("s.yaml", SERVICE.as_bytes()).expect("YAML");
         document = parse("s.yaml", (TRAINING.to_owned() + PLACES[place]).as_bytes()).expect("YAML");

@@ -1,37 +1,28 @@
-//! The points of a plan: each a model, a compression and a scenario, forecast and judged.
+//! The points of a plan: each a model, a compression and a scenario, with the figures of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use flopcast_core::catalog::{Accelerator, Catalog};
+use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Estimate;
 use flopcast_core::kernel::Device;
 use flopcast_core::kernel::calibration::Calibration;
-use flopcast_core::kernel::network::{Setup, Task, Work};
-use flopcast_core::model::compress::{Compressed, Compression, Form, Format};
-use flopcast_core::model::{AttentionCount, Input, Model, Spec};
-use flopcast_core::quantity::system::data::byte;
+use flopcast_core::kernel::network::Setup;
+use flopcast_core::model::Input;
+use flopcast_core::quantity::Tokens;
 use flopcast_core::quantity::text::{convert, parse};
-use flopcast_core::quantity::{Data, Measure as _, Precision, Time, Tokens};
 use flopcast_scenario::Files;
 use flopcast_scenario::document::{self, Node};
 use serde_json::{Map, Value as Json};
 
 use super::architecture::{build, text};
-use super::evolve::{Judged, Problem, Verdict};
-use super::figure::{Figure, Limit};
-use super::plan::{Knob, Level, Plan, Turns, Values};
+use super::counted::{Counted, Timed};
+use super::figure::Figure;
+use super::plan::{Level, Plan, Turns, Values, compression};
 use super::quality::{Predicted, Surrogate, Table};
-use crate::axis::{Axis, Choice, Setting};
-use crate::batch::{Walk, is_plain};
+use super::shared::{Shared, axis, forecast};
+use crate::axis::Axis;
 use crate::sizing::Law;
-use crate::space::{self, Parts, Space};
-
-/// The beginning of the path under which a scenario sees the model of a point; its digits follow.
-const MODEL: &str = "point:";
-/// A rank or an excess that is not known because a limit has decided before.
-const FAR: f64 = 1e300;
 
 /// The scenario that the points are forecast in.
 pub struct Frame<'a> {
@@ -106,26 +97,20 @@ impl Deltas {
     }
 }
 
-/// A device that passes are timed on.
-struct Timed {
-    accelerator: Accelerator,
-    setup: Setup,
-}
-
 /// The points of a plan.
 pub struct Points<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// Where quality comes from; none where the plan asks for none.
     pub source: Option<Source>,
-    sizes: Vec<usize>,
-    devices: Vec<Timed>,
-    frame: Option<Frame<'a>>,
-    levels: Vec<Level>,
+    pub(super) sizes: Vec<usize>,
+    pub(super) devices: Vec<Timed>,
+    pub(super) frame: Option<Frame<'a>>,
+    pub(super) levels: Vec<Level>,
     /// The axes of the scenario: the knobs that turn it alone.
-    axes: Vec<Axis>,
+    pub(super) axes: Vec<Axis>,
     /// The figures of a point: objectives, limits, and what is always shown.
-    figures: Vec<Figure>,
+    pub(super) figures: Vec<Figure>,
 }
 
 /// A point with its figures.
@@ -296,22 +281,11 @@ impl<'a> Points<'a> {
 
     /// The compression of a point, as `compress:` of a scenario; empty where there is none.
     pub fn compression(&self, values: &Values) -> Map<String, Json> {
-        let mut compress: Map<String, Json> = Map::new();
-        for (name, value) in values {
-            let Some(path) = name.strip_prefix("compress.") else { continue };
-            let none = value.is_null() || value.as_str() == Some("none");
-            if none || value.as_f64() == Some(0.0) {
-                continue;
-            }
-            let (key, group) = path.split_once('.').unwrap_or((path, ""));
-            let groups = compress.entry(key).or_insert_with(|| Json::Object(Map::new()));
-            groups[group] = value.clone();
-        }
-        compress
+        compression(values.iter().map(|(name, value)| (name.as_str(), value)))
     }
 
     /// The input of a point.
-    fn input(&self, values: &Values) -> Input {
+    pub(super) fn input(&self, values: &Values) -> Input {
         let said = |name: &str, usual: Option<u64>| {
             let knob = self.plan.knobs.iter().any(|it| it.name == name && it.turns == Turns::Input);
             let value = values.iter().find(|(known, _)| known == name && knob);
@@ -338,7 +312,7 @@ impl<'a> Points<'a> {
     }
 
     /// The figures of a point, and its forecast where the scenario was asked.
-    fn worth<'p>(
+    pub(super) fn worth<'p>(
         &'p self,
         shared: &mut Shared<'p>,
         digits: &[usize],
@@ -359,66 +333,8 @@ impl<'a> Points<'a> {
         Ok((figures, Some(estimate)))
     }
 
-    /// What is known of a point without the scenario.
-    fn base(&self, model: &Model, values: Values) -> Result<Base<'_>> {
-        let compress = self.compression(&values);
-        let compression = Compression::from_json(&Json::Object(compress.clone()))?;
-        let counted = Counted::new(model, self, &compression)?;
-        let quality = self.quality(&values, &counted);
-        let figures: Vec<Option<f64>> = self
-            .figures
-            .iter()
-            .map(|figure| match figure {
-                Figure::Flops => Some(counted.flops),
-                Figure::Parameters => Some(counted.parameters),
-                Figure::Memory => Some(convert(counted.memory, "GB")),
-                Figure::Latency(at, _) => Some(convert(counted.times[*at].stored(), "ms")),
-                Figure::Quality => quality.map(|it| it.score),
-                Figure::Forecast(_) => None,
-            })
-            .collect();
-        let over = |limit: &Limit| {
-            let at = self.figures.iter().position(|it| *it == limit.figure);
-            at.and_then(|at| figures[at]).is_some_and(|value| limit.over(value) > 0.0)
-        };
-        let decided = self.plan.limits.iter().any(over);
-        Ok(Base { values, compress, figures, quality, decided, scenario: None })
-    }
-
-    /// The model of a point, and its values.
-    fn modelled(&self, digits: &[usize]) -> Result<Model> {
-        let values = self.plan.values(digits)?;
-        let model = build(&self.file(&values), &self.input(&values))?;
-        match model.unresolved.first() {
-            Some(unresolved) => Err(Error::input(format!("{} cannot be counted", unresolved.kind))),
-            None => Ok(model),
-        }
-    }
-
-    /// The digits of a point with those of all knobs beyond a level at their first value.
-    fn upto(&self, level: Level, digits: &[usize], into: &mut Vec<usize>) {
-        let kept = digits.iter().zip(&self.levels);
-        into.clear();
-        into.extend(kept.map(|(digit, it)| if *it <= level { *digit } else { 0 }));
-    }
-
-    /// The path by which a scenario names the model of a point.
-    fn path(digits: &[usize]) -> String {
-        let digits: Vec<String> = digits.iter().map(ToString::to_string).collect();
-        format!("{MODEL}{}.yaml", digits.join("-"))
-    }
-
-    /// The point whose model a path names.
-    fn named(&self, path: &str) -> Option<Vec<usize>> {
-        let digits = path.strip_prefix(MODEL)?.strip_suffix(".yaml")?;
-        let digits: Vec<usize> = digits.split('-').map(str::parse).collect::<Result<_, _>>().ok()?;
-        let there = digits.len() == self.sizes.len();
-        let within = digits.iter().zip(&self.sizes).all(|(digit, size)| digit < size);
-        (there && within).then_some(digits)
-    }
-
     /// A scenario with the model and the settings of a point.
-    fn scenario(
+    pub(super) fn scenario(
         &self,
         document: &Node,
         digits: &[usize],
@@ -496,7 +412,7 @@ impl<'a> Points<'a> {
     }
 
     /// The quality of a point: none where nothing says it.
-    fn quality(&self, values: &Values, counted: &Counted) -> Option<Predicted> {
+    pub(super) fn quality(&self, values: &Values, counted: &Counted) -> Option<Predicted> {
         match self.source.as_ref()? {
             Source::Law(law, tokens) => {
                 // Pruning and quantization are no part of the law.
@@ -596,266 +512,6 @@ impl<'a> Points<'a> {
         lines.extend(sections.iter().map(|(key, value)| format!("{key}: {value}")));
         (model, lines.join("\n") + "\n")
     }
-}
-
-/// A knob of the scenario as an axis.
-fn axis(knob: &Knob) -> Result<Axis> {
-    let path = knob.name.trim_start_matches("scenario.");
-    let choice = |(value, shown): (&Json, &String)| {
-        let sets = vec![Setting::new("knob", path, &value.to_string())?];
-        Ok(Choice { shown: shown.clone(), sets })
-    };
-    let choices = knob.values.iter().zip(&knob.shown).map(choice).collect::<Result<_>>()?;
-    Ok(Axis { name: path.to_owned(), choices })
-}
-
-/// The forecast of a scenario.
-fn forecast(frame: &Frame<'_>, document: Node, files: &Points<'_>) -> Result<Estimate> {
-    forecast_of(Space::new(document, Vec::new(), frame.catalog, files)?.point(0))
-}
-
-/// The forecast of a combination that can be.
-fn forecast_of(point: space::Point) -> Result<Estimate> {
-    if let Some(obstacle) = point.obstacle {
-        return Err(Error::limit(obstacle));
-    }
-    point.estimate.ok_or_else(|| Error::limit("it has no forecast"))
-}
-
-/// The files of a scenario, and the models of points among them.
-impl Files for Points<'_> {
-    fn read(&self, path: &str) -> Result<Vec<u8>> {
-        match &self.frame {
-            Some(frame) => frame.files.read(path),
-            None => Err(Error::input(format!("there is no scenario that names {path}"))),
-        }
-    }
-
-    fn model(&self, spec: &Spec, input: &Input) -> Result<Arc<Model>> {
-        if let Some(digits) = spec.path().and_then(|path| self.named(path)) {
-            let values = self.plan.values(&digits)?;
-            return build(&self.file(&values), input).map(Arc::new);
-        }
-        match &self.frame {
-            Some(frame) => frame.files.model(spec, input),
-            None => Err(Error::input("there is no scenario")),
-        }
-    }
-}
-
-/// What points share that agree in some of their knobs: the model, and what is known without the
-/// scenario.
-#[derive(Default)]
-pub struct Shared<'p> {
-    model: Option<(Vec<usize>, Result<Model>)>,
-    base: Option<(Vec<usize>, Result<Base<'p>>)>,
-    digits: Vec<usize>,
-}
-
-/// What is known of points that differ in the scenario alone.
-struct Base<'p> {
-    values: Values,
-    compress: Map<String, Json>,
-    /// Figures without those of the forecast.
-    figures: Vec<Option<f64>>,
-    quality: Option<Predicted>,
-    /// True if a limit on one of them is passed.
-    decided: bool,
-    scenario: Option<(Space<'p>, Walk)>,
-}
-
-impl<'p> Shared<'p> {
-    /// What is known of a point without the scenario.
-    fn base(&mut self, points: &'p Points<'_>, digits: &[usize]) -> Result<&mut Base<'p>> {
-        points.upto(Level::Point, digits, &mut self.digits);
-        if self.base.as_ref().is_none_or(|(known, _)| *known != self.digits) {
-            let base = self.new_base(points);
-            self.base = Some((self.digits.clone(), base));
-        }
-        match &mut self.base {
-            Some((_, Ok(base))) => Ok(base),
-            Some((_, Err(error))) => Err(error.clone()),
-            None => Err(Error::input("there is no point")),
-        }
-    }
-
-    fn new_base(&mut self, points: &'p Points<'_>) -> Result<Base<'p>> {
-        let values = points.plan.values(&self.digits)?;
-        if let Some(constraint) = points.plan.broken(&values)? {
-            return Err(Error::input(format!("breaks `{}`", constraint.text())));
-        }
-        let mut of_model = Vec::with_capacity(self.digits.len());
-        points.upto(Level::Model, &self.digits, &mut of_model);
-        let model = match &mut self.model {
-            Some((known, model)) if *known == of_model => model,
-            known => {
-                let model = points.modelled(&of_model);
-                &mut known.insert((of_model, model)).1
-            }
-        };
-        points.base(model.as_ref().map_err(|error| error.clone())?, values)
-    }
-}
-
-impl<'p> Base<'p> {
-    /// The forecast of a point in the scenario.
-    fn forecast(
-        &mut self,
-        points: &'p Points<'_>,
-        frame: &'p Frame<'_>,
-        digits: &[usize],
-    ) -> Result<Estimate> {
-        let (space, walk) = match &mut self.scenario {
-            Some(scenario) => scenario,
-            none => {
-                let mut of_model = Vec::with_capacity(digits.len());
-                points.upto(Level::Model, digits, &mut of_model);
-                let document =
-                    points.scenario(&frame.document, &of_model, &self.compress, &self.values)?;
-                let axes = points.axes.clone();
-                let space = Space::open(document, axes, Parts::default(), frame.catalog, points);
-                none.insert((space, Walk::default()))
-            }
-        };
-        let alone = digits.iter().zip(&points.levels);
-        let alone = alone.filter(|(_, level)| **level == Level::Scenario);
-        let digits: Vec<usize> = alone.map(|(digit, _)| *digit).collect();
-        forecast_of(walk.forecast(space, &digits)?)
-    }
-}
-
-impl Problem for Points<'_> {
-    type Shared<'p>
-        = Shared<'p>
-    where
-        Self: 'p;
-
-    fn sizes(&self) -> &[usize] {
-        &self.sizes
-    }
-
-    /// Points of one model come together, then those of one base, then those of one engine.
-    fn group(&self, digits: &[usize]) -> u64 {
-        let of = |level: Level| {
-            let all = digits.iter().zip(&self.sizes).zip(&self.levels).zip(&self.plan.knobs);
-            all.filter(move |(((..), it), knob)| {
-                let plain = is_plain(knob.name.trim_start_matches("scenario."));
-                **it == level && !(level == Level::Scenario && plain)
-            })
-        };
-        let ordered = [Level::Model, Level::Point, Level::Scenario].into_iter().flat_map(of);
-        ordered.fold(0, |number: u64, (((digit, size), _), _)| {
-            number.wrapping_mul(*size as u64).wrapping_add(*digit as u64)
-        })
-    }
-
-    fn judge<'p>(&'p self, shared: &mut Shared<'p>, digits: &[usize]) -> Verdict {
-        let figures = match self.worth(shared, digits, false) {
-            Ok((figures, _)) => figures,
-            Err(error) => return Verdict::Out(error.message().to_owned()),
-        };
-        let value = |figure: &Figure| figures[self.figures.iter().position(|it| it == figure)?];
-        let over: Vec<Option<f64>> = self
-            .plan
-            .limits
-            .iter()
-            .map(|limit| value(&limit.figure).map(|value| limit.over(value)))
-            .collect();
-        let decided = over.iter().flatten().any(|over| *over > 0.0);
-        let unknown = |figure: &&Figure| value(figure).is_none();
-        let asked = self.plan.objectives.iter().map(|it| &it.figure);
-        let mut asked = asked.chain(self.plan.limits.iter().map(|it| &it.figure));
-        if !decided && let Some(figure) = asked.find(unknown) {
-            return Verdict::Out(format!("its {} is unknown", figure.key()));
-        }
-        let ranks =
-            self.plan.objectives.iter().map(|objective| {
-                value(&objective.figure).map_or(FAR, |value| objective.rank(value))
-            });
-        Verdict::In(Judged { ranks: ranks.collect(), over })
-    }
-}
-
-/// A model after compression, counted.
-struct Counted {
-    flops: f64,
-    parameters: f64,
-    memory: f64,
-    compressed: bool,
-    /// Time of a pass on each device.
-    times: Vec<Time>,
-}
-
-impl Counted {
-    fn new(model: &Model, points: &Points<'_>, compression: &Compression) -> Result<Self> {
-        let precision = points.plan.precision;
-        let element = precision.size();
-        let largest = |model: &Model| {
-            let each =
-                model.layers.iter().map(|layer| layer.operator.activations(element).stored());
-            each.fold(0.0, f64::max)
-        };
-        let attention = AttentionCount::Causal;
-        if compression.is_empty() {
-            return Ok(Self {
-                flops: model.forward(attention).matmul.stored(),
-                parameters: model.parameters().total as f64,
-                memory: model.weight_data(element).stored() + largest(model),
-                compressed: false,
-                times: times(points, &[(Form::default(), model)])?,
-            });
-        }
-        let after = Compressed::new(model, precision, compression)?;
-        let takes = after.takes(attention, None);
-        let memory = after.weight_data(None).stored() + largest(&after.model);
-        let mut forms: Vec<(Form, Model)> = Vec::new();
-        let empty = Model { layers: Vec::new(), ..after.model.clone() };
-        for (layer, form) in after.model.layers.iter().zip(&after.forms) {
-            let at = forms.iter().position(|(known, _)| known == form).unwrap_or_else(|| {
-                forms.push((*form, empty.clone()));
-                forms.len() - 1
-            });
-            forms[at].1.layers.push(layer.clone());
-        }
-        let forms: Vec<(Form, &Model)> = forms.iter().map(|(form, model)| (*form, model)).collect();
-        Ok(Self {
-            flops: takes.iter().map(|take| take.flops.matmul.stored()).sum(),
-            parameters: takes.iter().map(|take| take.parameters as f64).sum(),
-            memory,
-            compressed: true,
-            times: times(points, &forms)?,
-        })
-    }
-}
-
-/// The time of a pass on each device: the layers of each form by the peak of its products and the
-/// bytes of its weights.
-fn times(points: &Points<'_>, forms: &[(Form, &Model)]) -> Result<Vec<Time>> {
-    let precision = points.plan.precision;
-    let samples = points.plan.batch as f64;
-    let mut times = vec![Time::default(); points.devices.len()];
-    for (form, model) in forms {
-        // Devices that multiply in one format do the same work.
-        let mut known: Vec<(Precision, Work)> = Vec::new();
-        for (timed, time) in points.devices.iter().zip(&mut times) {
-            let accelerator = &timed.accelerator;
-            let products = form.format.and_then(Format::products).unwrap_or(precision);
-            let products = accelerator.products(products)?;
-            let device = Device::of(accelerator, products)?;
-            let element = products.size();
-            if !known.iter().any(|(of, _)| *of == products) {
-                known.push((products, Work::of(model, element, Task::Inference)));
-            }
-            let Some((_, work)) = known.iter().find(|(of, _)| *of == products) else { continue };
-            let dense = form.format.map_or(precision.size(), Format::weight);
-            let skips = form.sparse && accelerator.sparsity == "2:4";
-            let (kept, stored) =
-                if skips { (0.5, (dense + Data::new::<byte>(0.25)) * 0.5) } else { (1.0, dense) };
-            let work = work.clone().with_weights(kept, stored.stored() / element.stored());
-            *time += timed.setup.cost(&work, &device).time(samples);
-        }
-    }
-    Ok(times)
 }
 
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String> {

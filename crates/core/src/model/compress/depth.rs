@@ -34,8 +34,11 @@ pub(super) fn blocks(model: &Model, share: Option<f64>) -> Result<Model> {
         }
     }
     if layers == model.layers {
-        return Err(Error::input(format!("no block of {} can go: none is repeated alike", model.name))
-            .hint("a larger share, or the number of layers by its key in a model file"));
+        return Err(Error::input(format!(
+            "no block of {} can go: none is repeated alike",
+            model.name
+        ))
+        .hint("a larger share, or the number of layers by its key in a model file"));
     }
     model.relaid(layers)
 }

@@ -61,11 +61,16 @@ fn factored(operator: &Operator, rank: Rank) -> Option<[Operator; 2]> {
             ]
         }
         Operator::Convolution(it) if it.groups == 1 && !it.transposed => {
-            let read = it.axes.iter().fold(it.in_channels, |all, axis| all.saturating_mul(axis.kernel));
+            let read =
+                it.axes.iter().fold(it.in_channels, |all, axis| all.saturating_mul(axis.kernel));
             let rank = rank.of(read.min(it.out_channels));
             let axes = it.output().into_iter().map(|output| Axis::new(output, 1, 1, 0)).collect();
             [
-                Operator::Convolution(Convolution { out_channels: rank, bias: false, ..it.clone() }),
+                Operator::Convolution(Convolution {
+                    out_channels: rank,
+                    bias: false,
+                    ..it.clone()
+                }),
                 Operator::Convolution(Convolution { in_channels: rank, axes, ..it.clone() }),
             ]
         }
