@@ -24,9 +24,11 @@ use super::space::{Point, Space, obstacle};
 /// choice, no error, no other input. By their section.
 const PLAIN: &[(&str, &[&str])] = &[
     ("placement", PLACE),
+    ("placement", &["interruptions"]),
     ("inference.placement", PLACE),
     ("finance", &["discount_rate", "price_change"]),
     ("training.costs", COSTS),
+    ("training.costs", &["storage.retention", "checkpoints.price", "checkpoints.retention"]),
     ("inference.costs", COSTS),
     ("inference.api", &["input_price", "cached_input_price", "output_price"]),
     ("inference", &["target_utilisation", "traffic.requests", "traffic.growth"]),
@@ -40,7 +42,6 @@ const PLACE: &[&str] = &[
     "marginal",
     "contracts.residual_mix",
     "discount",
-    "interruptions",
     "unused_commitment",
     "purchase.price",
     "embodied.device",
@@ -51,9 +52,6 @@ const PLACE: &[&str] = &[
 const COSTS: &[&str] = &[
     "storage.data",
     "storage.price",
-    "storage.retention",
-    "checkpoints.price",
-    "checkpoints.retention",
     "egress.data",
     "egress.price",
     "staff.fte",

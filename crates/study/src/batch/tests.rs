@@ -48,7 +48,7 @@ functional_unit: 1000 requests
 const PLACES: &[&str] = &[
     "placement: {provider: aws, region: us-east-1, purchase: on-demand, start: 2026-06-01}\n",
     "placement: {provider: aws, region: us-east-1, purchase: spot, grid_basis: direct}\n",
-    "placement: {provider: aws, region: eu-west-1, purchase: reserved-1y, discount: 10 %}\n",
+    "placement: {provider: aws, region: us-east-1, purchase: reserved-1y, discount: 10 %}\n",
     "placement: {region: FRA, purchase: {price: 2 USD/device-h}, contracts: {carbon_free: 50 %}}\n",
     "placement: {provider: owned, region: USA, owned: {chip: 25000 USD/device}}\n",
 ];
@@ -63,7 +63,9 @@ fn values(key: &str) -> &'static str {
         }
         "discount" => "0,12.5 %,30 %",
         "interruptions" | "unused_commitment" => "0.1,35 %",
-        "price" if key.contains("purchase") => "1.9 USD/device-h,16 USD/instance-h",
+        "price" if key.contains("purchase") => {
+            "1.9 USD/device-h,2.5 USD/device-h,16 USD/instance-h"
+        }
         "price" if key.contains("egress") => "0.09 USD/GB,50 USD/TB",
         "price" => "0.023 USD/GB-month,15 USD/TB-month",
         "device" => "100 kgCO2e/device,170 kgCO2e/device",
@@ -105,16 +107,18 @@ const OTHERS: &[&str] = &[
     "finance.horizon=1 year,3 years",
 ];
 
-fn document(stages: usize, place: usize) -> Node {
-    let stage = [TRAINING, SERVICE][stages % 2];
-    let mut document =
-        parse("s.yaml", (stage.to_owned() + PLACES[place]).as_bytes()).expect("YAML");
+/// A run, a service, or both; `apart` says that the service has the placement for its own.
+fn document(stages: usize, place: usize, apart: bool) -> Node {
+    let read = |text: &str| parse("s.yaml", text.as_bytes()).expect("YAML");
+    let mut document = read(&([TRAINING, SERVICE, TRAINING][stages].to_owned() + PLACES[place]));
     if stages == 2 {
-        let other = parse("s.yaml", SERVICE.as_bytes()).expect("YAML");
-        document = parse("s.yaml", (TRAINING.to_owned() + PLACES[place]).as_bytes()).expect("YAML");
-        for section in ["inference", "functional_unit"] {
-            document.put(section, other.get(section).expect("a section").clone()).expect("a key");
+        for (section, value) in ["inference", "functional_unit"].map(|it| (it, read(SERVICE))) {
+            document.put(section, value.get(section).expect("a section").clone()).expect("a key");
         }
+    }
+    if apart && stages > 0 {
+        let own = document.get("placement").expect("a placement").clone();
+        document.put("inference.placement", own).expect("a key");
     }
     document
 }
@@ -149,13 +153,15 @@ fn check(document: &Node, axes: &[String]) -> Result<usize> {
 
 #[test]
 fn every_plain_key_is_set_in_place_somewhere() {
-    for axis in plain() {
+    let held = |axis: &String| {
+        let apart = axis.starts_with("inference.placement");
         let somewhere = (0..3).flat_map(|stages| (0..PLACES.len()).map(move |at| (stages, at)));
         let moved = somewhere
-            .filter_map(|(stages, at)| check(&document(stages, at), &[axis.clone()]).ok())
-            .max();
-        assert!(moved >= Some(2), "{axis}: {moved:?}");
-    }
+            .filter_map(|(stages, at)| check(&document(stages, at, apart), &[axis.clone()]).ok());
+        moved.max() >= Some(2)
+    };
+    let nowhere: Vec<String> = plain().into_iter().filter(|axis| !held(axis)).collect();
+    assert!(nowhere.is_empty(), "{nowhere:#?}");
 }
 
 proptest! {
@@ -166,12 +172,12 @@ proptest! {
         place in 0..PLACES.len(),
         axes in subsequence(plain(), 1..=3),
         other in select(OTHERS),
-        first in any::<bool>(),
+        (first, apart) in any::<(bool, bool)>(),
     ) {
         let mut axes = axes;
         let at = if first { 0 } else { axes.len() };
         axes.insert(at, other.to_owned());
         // What no scenario of the kind can have is refused before.
-        let _ = check(&document(stages, place), &axes);
+        let _ = check(&document(stages, place, apart), &axes);
     }
 }

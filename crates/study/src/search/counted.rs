@@ -32,7 +32,11 @@ impl Counted {
     ///
     /// # Errors
     /// A group that the model lacks, a format that a device lacks.
-    pub fn new(model: &Model, points: &Points<'_>, compression: &Compression) -> Result<Self> {
+    pub(super) fn new(
+        model: &Model,
+        points: &Points<'_>,
+        compression: &Compression,
+    ) -> Result<Self> {
         let precision = points.plan.precision;
         let element = precision.size();
         let largest = |model: &Model| {
