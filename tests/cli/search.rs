@@ -198,7 +198,7 @@ fn spaces_that_make_no_sense() {
         (
             "format",
             "model: resnet50\nknobs: {compress.quantization: [none, int9]}\n",
-            &["`int9` is no quantization", "`int8`"],
+            &["`int9` is no quantization", "int8, fp8"],
         ),
         ("size", "model: {parameters: 7B}\nknobs: {layers: [1]}\n", &["no knobs to turn"]),
         (

@@ -12,6 +12,8 @@ use super::space::{Point, Space};
 
 /// Values that are held at a time until their rows have passed: 16 MB.
 const HELD: usize = 1 << 21;
+/// Rows that are held at a time where their order shares nothing.
+const TOGETHER: usize = 1 << 13;
 
 /// One combination.
 #[derive(Clone, Debug)]
@@ -68,7 +70,9 @@ pub fn run(
 ) -> Result<Summary> {
     let mut collector = Collector::new(question);
     let mut row = Row { number: 0, values: Vec::new(), obstacle: None };
-    let together = (HELD / question.columns.len().max(1)) as u64;
+    let shared = space.plain().contains(&true);
+    let most = if shared { HELD / question.columns.len().max(1) } else { TOGETHER };
+    let together = most as u64;
     let mut start = 0;
     while start < space.len() {
         let count = together.min(space.len() - start) as usize;
