@@ -3,6 +3,7 @@
 
 mod table;
 
+use flopcast_core::diagnostic::Place;
 use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
 
@@ -16,6 +17,9 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     kv_format(document, &mut notes);
     layout(document, &mut notes);
     promises(document, &mut notes);
+    for (path, spelt) in TEXTS {
+        texts(document, path, *spelt, &mut notes);
+    }
     for row in KEYS {
         for section in row.sections {
             rename(document, row, section, &mut notes);
@@ -53,17 +57,30 @@ pub fn concerns(path: &str) -> bool {
     let inside = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    let typed = KEYS.iter().flat_map(|row| {
+    let mut typed = KEYS.iter().flat_map(|row| {
         let names = move |section: &'static str| {
             let own = move |name: &&str| join(section, name) != row.key;
             row.typed.iter().copied().filter(own).map(move |name| join(section, name))
         };
         row.sections.iter().copied().flat_map(names)
     });
-    let mut typed = typed;
     let sections = SECTIONS.iter().map(|(section, _)| *section);
     typed.any(|typed| inside(path, &typed) || inside(&typed, path))
         || sections.chain(WORDS.iter().copied()).any(|known| inside(known, path))
+}
+
+/// How many devices a run takes, where an assignment sets them: `training.hardware=64xH100`,
+/// `gpus=8`.
+pub fn devices(assignment: &str) -> Option<u64> {
+    let mut node = Node { value: Value::Map(Vec::new()), place: Place::default() };
+    node.set(assignment).ok()?;
+    respell(&mut node);
+    match node.at("training.hardware.count")?.value {
+        Value::Number(count) if count >= 1.0 && count.fract() == 0.0 && count < 1e15 => {
+            Some(count as u64)
+        }
+        _ => None,
+    }
 }
 
 /// The path of a key in a section.
@@ -108,9 +125,8 @@ fn rename(document: &mut Node, row: &Row, section: &str, notes: &mut Vec<String>
             key = hardware;
             meant = value.clone();
         }
-        if key.ends_with(".accelerator")
-            && let (Some(hardware), Value::Text(text)) =
-                (key.strip_suffix(".accelerator"), &value.value)
+        if let (Some(hardware), Value::Text(text)) =
+            (key.strip_suffix(".accelerator"), &value.value)
             && count_and_device(text).is_some()
             && document.at(hardware).is_none()
         {
@@ -152,6 +168,26 @@ fn region(text: &str) -> String {
     if zone(bare) { bare.to_owned() } else { text.to_owned() }
 }
 
+/// Values of which a part is spelled otherwise, each by its path.
+const TEXTS: &[(&str, fn(&str) -> String)] = &[
+    ("inference.traffic.requests", rate),
+    ("placement.region", |text| text.replace('_', "-")),
+    ("training.deadline", |text| text.strip_prefix("in ").unwrap_or(text).to_owned()),
+    ("model", |text| text.replace(" billion", "B").replace(" million", "M")),
+];
+
+/// Puts a text into the scenario's spelling.
+fn texts(document: &mut Node, path: &str, spelt: fn(&str) -> String, notes: &mut Vec<String>) {
+    let Some(node) = document.at(path) else { return };
+    let Value::Text(typed) = &node.value else { return };
+    let word = spelt(typed);
+    if word != *typed {
+        notes.push(format!("`{path}: {typed}` as `{word}`"));
+        let value = text_like(node, word);
+        let _ = document.put(path, value);
+    }
+}
+
 /// A model that is only named, in a map of its own: `model: {name: ...}`.
 fn alone(document: &mut Node, notes: &mut Vec<String>) {
     let Some(Value::Map(entries)) = document.at("model").map(|model| &model.value) else { return };
@@ -170,7 +206,8 @@ fn alone(document: &mut Node, notes: &mut Vec<String>) {
 fn nodes(document: &mut Node, notes: &mut Vec<String>) {
     for section in ["training.hardware", "training", ""] {
         let nodes = typed_in(document, section, &["nodes", "num_nodes", "n_nodes"]);
-        let each = ["gpus_per_node", "devices_per_node", "num_gpus_per_node", "accelerators_per_node"];
+        let each =
+            ["gpus_per_node", "devices_per_node", "num_gpus_per_node", "accelerators_per_node"];
         let each = typed_in(document, section, &each);
         let ([nodes], [each]) = (nodes.as_slice(), each.as_slice()) else { continue };
         let number = |path: &str| match document.at(path).map(|node| &node.value) {
@@ -296,7 +333,7 @@ fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>)
         _ => None,
     };
     if let (Value::Text(text), "placement") = (&value.value, section) {
-        place(document, text.clone(), &value, notes);
+        place(document, text, &value, notes);
         return;
     }
     let value = match &value.value {
@@ -320,8 +357,8 @@ fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>)
 }
 
 /// A provider, and its region behind a `/`: `aws/us-east-1`.
-fn place(document: &mut Node, text: String, value: &Node, notes: &mut Vec<String>) {
-    let (provider, region) = text.split_once('/').unwrap_or((&text, ""));
+fn place(document: &mut Node, text: &str, value: &Node, notes: &mut Vec<String>) {
+    let (provider, region) = text.split_once('/').unwrap_or((text, ""));
     for (key, word) in [("provider", provider), ("region", region)] {
         let key = format!("placement.{key}");
         if !word.is_empty() && document.put(&key, text_like(value, word.trim())).is_ok() {
@@ -395,7 +432,11 @@ fn lower(document: &mut Node, path: &str, notes: &mut Vec<String>) {
     let spaced = plain.replace(['-', '_'], " ");
     let format = || Precision::named(&plain).filter(|_| path.ends_with("precision"));
     let table = if path.ends_with("zero") { SHARDING } else { OTHERWISE };
-    let other = table.iter().find(|(other, _)| [&plain, &spaced].iter().any(|it| *it == other));
+    // `full` is a recomputation too.
+    let own = |word: &str| path.ends_with("recompute") && word == "full";
+    let other = table
+        .iter()
+        .find(|(other, _)| [&plain, &spaced].iter().any(|it| *it == other) && !own(other));
     let named = other.map(|(_, word)| *word).or_else(|| format().map(Precision::name));
     // An engine may have its version behind it.
     let engine = plain.split_whitespace().next().filter(|_| path.ends_with("engine"));
@@ -484,7 +525,10 @@ mod tests {
         check("training: {efficiency: auto}", "training: {efficiency: auto}");
         check("training: {lora: 16}", "training: {lora: {rank: 16}}");
         check("placement: aws/us-east-1", "placement: {provider: aws, region: us-east-1}");
-        check("training: {parallelism: tp8 pp4}", "training: {parallelism: {tensor: 8, pipeline: 4}}");
+        check(
+            "training: {parallelism: tp8 pp4}",
+            "training: {parallelism: {tensor: 8, pipeline: 4}}",
+        );
     }
 
     #[test]
@@ -510,7 +554,24 @@ mod tests {
             "training: {nodes: 8, gpus_per_node: 8, gpu: H100}",
             "training: {hardware: {count: 64, accelerator: H100}}",
         );
-        check("training: {devices: 64xH100}", "training: {hardware: {count: 64, accelerator: H100}}");
+        check(
+            "training: {devices: 64xH100}",
+            "training: {hardware: {count: 64, accelerator: H100}}",
+        );
+    }
+
+    #[test]
+    fn devices_of_an_assignment() {
+        for (assignment, wanted) in [
+            ("training.hardware=64xH100", Some(64)),
+            ("gpus=8", Some(8)),
+            ("training.hardware={accelerator: h100-sxm, count: 16}", Some(16)),
+            ("training.hardware=H100", None),
+            ("training.precision=fp8", None),
+            ("inference.hardware=H100", None),
+        ] {
+            assert_eq!(devices(assignment), wanted, "{assignment}");
+        }
     }
 
     #[test]
@@ -532,10 +593,15 @@ mod tests {
             "inference: {traffic: {requests: 1000/minute}}",
         );
         check("placement: {zone: us-central1-a}", "placement: {region: us-central1}");
+        check("placement: {carbon_intensity: 50 gCO2/kWh}", "placement: {grid: 50 gCO2e/kWh}");
         check(
-            "placement: {carbon_intensity: 50 gCO2/kWh}",
-            "placement: {grid: 50 gCO2e/kWh}",
+            "inference: {traffic: {requests: 600 requests per minute}}",
+            "inference: {traffic: {requests: 600/minute}}",
         );
+        check("training: {recompute: true}", "training: {parallelism: {recompute: full}}");
+        check("placement: {region: us_east_1}", "placement: {region: us-east-1}");
+        check("training: {deadline: in 30 days}", "training: {deadline: 30 days}");
+        check("model: 8 billion", "model: 8B");
         check("inference: {kv_cache: fp8}", "inference: {kv_precision: fp8}");
         check("training: {strategy: FSDP}", "training: {parallelism: {zero: 3}}");
         check("model: {name: gpt2}", "model: gpt2");

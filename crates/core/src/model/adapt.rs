@@ -198,7 +198,9 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
     let mut adapted = with_layers(model, layers)?;
     if !lacking.is_empty() {
         let lacking = lacking.join(", ");
-        adapted.warnings.push(format!("{} has no projection {lacking}: no adapter there", model.name));
+        adapted
+            .warnings
+            .push(format!("{} has no projection {lacking}: no adapter there", model.name));
     }
     let saved = |layer: &Layer| adapter.saved.iter().any(|module| is_module(layer, module));
     if let Some(module) =
@@ -300,19 +302,14 @@ impl Adapter {
 ///
 /// # Errors
 /// If the model has none of them, or if one that it lacks is no usual name.
-fn lacking<'t>(
-    model: &Model,
-    targets: &'t Targets,
-    named: &[Vec<&str>],
-) -> Result<Vec<&'t str>> {
+fn lacking<'t>(model: &Model, targets: &'t Targets, named: &[Vec<&str>]) -> Result<Vec<&'t str>> {
     let Targets::Named(names) = targets else { return Ok(Vec::new()) };
     let dense = || model.layers.iter().filter(|it| matches!(it.operator, Operator::Dense(_)));
     let has = |group: &Vec<&str>| dense().any(|layer| group.contains(&last(&layer.name)));
     let missing = names.iter().zip(named).filter(|(_, group)| !has(group));
     let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
-    let usual = |name: &&&str| {
-        USUAL.contains(*name) || ALSO.iter().any(|(other, _)| other == *name)
-    };
+    let usual =
+        |name: &&&str| USUAL.contains(*name) || ALSO.iter().any(|(other, _)| other == *name);
     let wrong = missing.iter().find(|name| !usual(name) || missing.len() == names.len());
     let Some(wrong) = wrong else { return Ok(missing) };
     let known: Vec<&str> = dense().map(|layer| last(&layer.name)).collect();

@@ -94,7 +94,8 @@ pub fn find(name: &str) -> Result<Found> {
     if let Some((inside, preset)) = inside(plain)
         && !sizes(&words(inside)).is_empty()
     {
-        let why = format!("`{name}` has `{inside}` in its name, whose architecture it is taken to have");
+        let why =
+            format!("`{name}` has `{inside}` in its name, whose architecture it is taken to have");
         return Ok(Found { preset, read_as: read_as(preset, why) });
     }
     Err(unknown(name))

@@ -82,6 +82,8 @@ pub(super) enum Fact {
     Context,
     /// Expert-parallel degree.
     Expert,
+    /// Data-parallel ranks of a service share its experts.
+    Spread,
     /// ZeRO stage.
     Zero,
     /// Machines.
@@ -151,6 +153,15 @@ impl Facts {
                 self.0.insert(fact, words);
             }
         }
+    }
+
+    /// Overrules how many devices the job takes.
+    pub(super) fn take(&mut self, devices: u64) {
+        use Fact::{Data, Devices, DevicesPerNode, DevicesPerTask, Nodes, Replicate, Tasks};
+        for fact in [Nodes, DevicesPerNode, Tasks, DevicesPerTask, Data, Replicate] {
+            self.0.remove(&fact);
+        }
+        self.0.insert(Devices, vec![devices.to_string()]);
     }
 
     /// True if the job says the fact.

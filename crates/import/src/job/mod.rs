@@ -76,8 +76,19 @@ pub fn is_job(name: &str, text: &str) -> bool {
 /// # Errors
 /// If it is too large, is no text of its kind, or is of no framework that is known.
 pub fn read(name: &str, text: &str, beside: &Beside<'_>) -> Result<Job> {
+    read_on(name, text, beside, None)
+}
+
+/// The same where the user says how many devices a run takes: its copies and its batch follow.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_on(name: &str, text: &str, beside: &Beside<'_>, devices: Option<u64>) -> Result<Job> {
     let mut reader = Reader::new(beside);
     reader.file(name, text, 0)?;
+    if let Some(devices) = devices {
+        reader.facts.take(devices);
+    }
     if reader.spoken.is_empty() {
         let known: Vec<&str> = Dialect::all().iter().map(|it| it.name.as_str()).collect();
         return Err(Error::input(format!("{name} is a job of no framework that is known"))
@@ -188,6 +199,12 @@ impl<'a> Reader<'a> {
                 [text] if text.trim().contains(char::is_whitespace) => {
                     self.script(text, depth + 1);
                 }
+                // Lines of a script, not words of a command.
+                [first, ..]
+                    if first.trim().contains(char::is_whitespace) && !first.starts_with('-') =>
+                {
+                    self.script(&command.words.join("\n"), depth + 1);
+                }
                 list => words.extend(list.iter().cloned()),
             }
         }
@@ -211,8 +228,7 @@ impl<'a> Reader<'a> {
             .collect();
         for setting in settings {
             let key = setting.plain_key();
-            let among =
-                |patterns: &[String]| patterns.iter().any(|it| setting::matches(it, &key));
+            let among = |patterns: &[String]| patterns.iter().any(|it| setting::matches(it, &key));
             if among(&dialect.files) {
                 let name = setting.key.split_once('.').map_or("", |(_, name)| name);
                 self.files.insert(name.to_owned(), setting.words.join("\n"));
@@ -230,9 +246,9 @@ impl<'a> Reader<'a> {
                 (Some(name), [word]) if stem.is_some() || !word.contains('=') => {
                     self.variables.insert(name.to_owned(), vec![word.clone()]);
                 }
-                _ => self.variables.extend(
-                    pairs.map(|(name, word)| (name.to_owned(), vec![word.to_owned()])),
-                ),
+                _ => self
+                    .variables
+                    .extend(pairs.map(|(name, word)| (name.to_owned(), vec![word.to_owned()]))),
             }
         }
     }
@@ -244,10 +260,7 @@ impl<'a> Reader<'a> {
         let all = devices.zip(nodes).and_then(|(devices, nodes)| devices.checked_mul(nodes));
         for (count, names) in [
             (nodes, ["SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SKYPILOT_NUM_NODES"]),
-            (
-                devices,
-                ["SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_NODE", "SKYPILOT_NUM_GPUS_PER_NODE"],
-            ),
+            (devices, ["SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_NODE", "SKYPILOT_NUM_GPUS_PER_NODE"]),
             (all, ["SLURM_GPUS", "DSTACK_GPUS_NUM", "SLURM_GPUS_TOTAL"]),
         ] {
             for name in names {
@@ -315,8 +328,9 @@ impl<'a> Reader<'a> {
         let mut from = 0;
         for at in 0..=words.len() {
             let here = (at < words.len()).then(|| program(words, at)).flatten();
-            // The user's own script ends the arguments of its launcher.
-            let script = words.get(at).is_some_and(|word| ending(word) == "py");
+            // The user's own script or module ends the arguments of its launcher.
+            let module = at > 0 && ["-m", "--module"].contains(&words[at - 1].as_str());
+            let script = words.get(at).is_some_and(|word| ending(word) == "py" || module);
             if at < words.len() && here.is_none() && !script {
                 continue;
             }
@@ -331,7 +345,8 @@ impl<'a> Reader<'a> {
             } else if let Some(dialect) = Dialect::of_document(&settings) {
                 self.speak(dialect, &settings, depth);
             } else {
-                for setting in &settings {
+                let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
+                for setting in settings.iter().chain(&first) {
                     self.named(setting, depth);
                 }
             }

@@ -26,7 +26,7 @@ pub(super) fn write(
     spoken: &[String],
     notes: &mut Vec<String>,
 ) -> String {
-    let mut writer = Writer { facts, notes, assumed: Vec::new() };
+    let mut writer = Writer { facts, notes, sized: false, assumed: Vec::new() };
     let model = writer.model();
     if model.is_none() {
         writer.note("the job names no model: --set model=llama-3.1-8b");
@@ -43,6 +43,10 @@ pub(super) fn write(
         scenario.insert("data".to_owned(), data);
         scenario.insert("training".to_owned(), training);
         put(&mut scenario, "placement", writer.placement());
+    }
+    if !scenario.contains_key("placement") && !facts.has(Fact::Provider) {
+        let key = "--set placement.provider=aws --set placement.region=us-east-1";
+        writer.note(format!("the job does not say where it runs, so that its cost is open: {key}"));
     }
     // Quoted, a name of several lines is none of YAML.
     let mut text = format!("# From {}: {}.\n", comment(name), spoken.join(", "));
@@ -95,6 +99,8 @@ pub(super) fn put(map: &mut Map<String, Json>, key: &str, value: Option<Json>) {
 pub(super) struct Writer<'a> {
     pub(super) facts: &'a Facts,
     notes: &'a mut Vec<String>,
+    /// The model is one of which only the size is known.
+    pub(super) sized: bool,
     /// Paths of the scenario, and what is assumed there.
     pub(super) assumed: Vec<(&'static str, &'static str)>,
 }
@@ -148,18 +154,25 @@ impl Writer<'_> {
         Some(json!({"transformer": sizes}))
     }
 
-    /// A model's name; the size that it says where no model is called so, with a note.
+    /// A model's name; the size that it says where no model is called so, with a note. A size
+    /// behind a name that needs none is left out: `deepseek-v3-671B`.
     fn known(&mut self, name: String) -> String {
-        match words::size_in(&name) {
-            Some(size) if names::find(&name).is_err() => {
-                self.note(format!(
-                    "no model is known as {name}: a usual transformer of the size in its name, \
-                     {size}, is counted; --set model=config.json counts its own"
-                ));
-                size
-            }
-            _ => name,
+        let Some(size) = words::size_in(&name).filter(|_| names::find(&name).is_err()) else {
+            return name;
+        };
+        let base = &name[..name.len() - size.len().min(name.len())];
+        let base = base.trim_end_matches(['-', '_']);
+        if name.to_ascii_uppercase().ends_with(&size)
+            && names::find(base).is_ok_and(|found| words::is_size_of(&size, found.preset))
+        {
+            return base.to_owned();
         }
+        self.note(format!(
+            "no model is known as {name}: a usual transformer of the size in its name, {size}, is \
+             counted; --set model=config.json counts its own"
+        ));
+        self.sized = true;
+        size
     }
 
     /// The sections `data` and `training`.
@@ -170,7 +183,10 @@ impl Writer<'_> {
         let degree = |fact| facts.count(fact);
         let (tensor, pipeline) = (degree(Fact::Tensor), degree(Fact::Pipeline));
         let context = degree(Fact::Context);
-        let sharded = [tensor, pipeline, context].into_iter().flatten().fold(1, u64::saturating_mul);
+        // A model of which only the size is known has no experts to spread.
+        let expert = degree(Fact::Expert).filter(|_| !self.sized);
+        let sharded =
+            [tensor, pipeline, context].into_iter().flatten().fold(1, u64::saturating_mul);
         let copies = Some((devices / sharded.max(1)).max(1));
         let data = degree(Fact::Data)
             .and_then(|data| data.checked_mul(degree(Fact::Replicate).unwrap_or(1)));
@@ -198,14 +214,14 @@ impl Writer<'_> {
         let hardware = json!({"accelerator": accelerator, "count": devices});
         training.insert("hardware".to_owned(), hardware);
         let mut layout = Map::new();
-        let stated = [tensor, pipeline, context, degree(Fact::Expert)].iter().any(Option::is_some);
+        let stated = [tensor, pipeline, context, expert].iter().any(Option::is_some);
         if stated || facts.has(Fact::Zero) {
             for (key, value) in [
                 ("tensor", tensor),
                 ("pipeline", pipeline),
                 ("data", data),
                 ("context", context),
-                ("expert", degree(Fact::Expert)),
+                ("expert", expert),
                 ("micro_batch", micro),
             ] {
                 put(&mut layout, key, value.map(Json::from));
@@ -351,17 +367,30 @@ impl Writer<'_> {
         // Nothing said is the format that the weights are stored in.
         let stated = facts.word(Fact::Quantization).or_else(|| facts.word(Fact::Precision));
         let stated = stated.filter(|it| *it != "auto").and_then(precision);
+        let published = || facts.word(Fact::Model).and_then(words::stored);
+        let stated = stated.or_else(|| published().map(str::to_owned));
         put(&mut service, "precision", stated.map(Json::from));
         let kv = facts.word(Fact::KvPrecision).filter(|it| *it != "auto").and_then(precision);
         put(&mut service, "kv_precision", kv.map(Json::from));
         let mut layout = Map::new();
+        let shares = facts.has(Fact::Spread) || facts.count(Fact::Expert).is_some_and(|it| it > 1);
         for (key, fact) in [
             ("tensor", Fact::Tensor),
             ("pipeline", Fact::Pipeline),
             ("data", Fact::Data),
             ("expert", Fact::Expert),
         ] {
-            put(&mut layout, key, facts.count(fact).map(Json::from));
+            let count = facts.count(fact);
+            match count {
+                Some(copies) if fact == Fact::Data && !shares => {
+                    if copies > 1 {
+                        self.note(format!(
+                            "the job runs {copies} copies; here the traffic says how many it takes"
+                        ));
+                    }
+                }
+                count => put(&mut layout, key, count.map(Json::from)),
+            }
         }
         put(&mut service, "parallelism", (!layout.is_empty()).then_some(Json::Object(layout)));
         put(&mut service, "max_batch", facts.count(Fact::MaxBatch).map(Json::from));

@@ -3,8 +3,9 @@
 //! unknown.
 //!
 //! The reader knows words, quotes, comments, assignments, arrays, `${NAME:-default}`, `$((...))` of
-//! whole numbers, and the directives of batch systems. Loops and conditions are read as if every
-//! branch ran, because job files seldom branch.
+//! whole numbers, the texts of files (`<<END`), and the directives of batch systems. Of a condition
+//! that compares words it reads the branch that holds; any other one, and loops, are read as if
+//! every branch ran.
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,19 @@ pub(super) struct Script {
     /// The variables as its last line leaves them.
     pub variables: Variables,
     written: usize,
+    /// The conditions that are open, innermost last.
+    branches: Vec<Branch>,
+}
+
+/// An open `if`.
+#[derive(Clone, Copy, Debug)]
+struct Branch {
+    /// The branch that is read now does not run.
+    skipped: bool,
+    /// An earlier branch ran, so that no later one does.
+    taken: bool,
+    /// Its condition is still being read.
+    asking: bool,
 }
 
 impl Script {
@@ -77,6 +91,14 @@ impl Script {
 
     /// Fills in the variables of a command, or keeps its assignments.
     fn command(&mut self, tokens: &[Token]) {
+        let keyword = match tokens.first() {
+            Some(Token::Word(word)) => word.plain(),
+            _ => "",
+        };
+        let within = self.branches.last().is_some_and(|branch| branch.skipped && !branch.asking);
+        if within && !["if", "elif", "else", "fi"].contains(&keyword) {
+            return;
+        }
         let mut filled = Vec::new();
         let (mut here, mut into) = (None, None);
         for token in tokens {
@@ -95,6 +117,9 @@ impl Script {
                 }
             }
         }
+        if self.branch(&filled, within) {
+            return;
+        }
         if let Some(here) = here {
             let tee = filled.first().is_some_and(|word| word == "tee");
             match into.or_else(|| filled.get(1).filter(|_| tee).cloned()) {
@@ -105,6 +130,44 @@ impl Script {
         if !filled.is_empty() && self.commands.len() < MOST_COMMANDS {
             self.commands.push(Command { words: filled });
         }
+    }
+
+    /// Follows `if`, `elif`, `else`, `then` and `fi`; true if the command is one of them and
+    /// nothing else. `within` says that it stands in a branch that does not run.
+    fn branch(&mut self, words: &[String], within: bool) -> bool {
+        let Some(keyword) = words.first() else { return false };
+        let holds = || condition(&words[1..]);
+        match (keyword.as_str(), self.branches.last_mut()) {
+            ("if", _) if within => {
+                self.branches.push(Branch { skipped: true, taken: true, asking: false });
+            }
+            ("if", _) => {
+                let holds = holds();
+                let (skipped, taken) = (holds == Some(false), holds == Some(true));
+                self.branches.push(Branch { skipped, taken, asking: true });
+            }
+            ("elif", Some(branch)) => {
+                branch.skipped = branch.taken || holds() == Some(false);
+                branch.taken |= holds() == Some(true);
+                branch.asking = !branch.taken;
+            }
+            ("else", Some(branch)) => {
+                branch.skipped = branch.taken;
+                branch.asking = false;
+            }
+            ("fi", _) => drop(self.branches.pop()),
+            ("then", Some(branch)) => {
+                branch.asking = false;
+                return words.len() == 1;
+            }
+            // More than one comparison: nobody says which branch runs.
+            (_, Some(branch)) if branch.asking => {
+                (branch.skipped, branch.taken) = (false, false);
+                return words[0].starts_with('[');
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// A word with its variables; several words where an unquoted variable holds several.
@@ -164,6 +227,38 @@ impl Script {
             }
         }
         out + rest
+    }
+}
+
+/// True if words compare what they say: `[ a = b ]`, `[[ $N -gt 1 ]]`; `None` if they ask anything
+/// else, or something that is not known.
+fn condition(words: &[String]) -> Option<bool> {
+    let inner = words
+        .strip_prefix(&["[".to_owned()][..])
+        .or_else(|| words.strip_prefix(&["[[".to_owned()][..]))?;
+    let inner = inner.split_last().filter(|(last, _)| last.starts_with(']'))?.1;
+    let known = |word: &String| !word.contains(['$', '*']);
+    match inner {
+        [flag, word] if known(word) => match flag.as_str() {
+            "-z" => Some(word.is_empty()),
+            "-n" => Some(!word.is_empty()),
+            _ => None,
+        },
+        [left, sign, right] if known(left) && known(right) => {
+            let numbers = left.parse::<i64>().ok().zip(right.parse::<i64>().ok());
+            match sign.as_str() {
+                "=" | "==" => Some(left == right),
+                "!=" => Some(left != right),
+                "-eq" => numbers.map(|(left, right)| left == right),
+                "-ne" => numbers.map(|(left, right)| left != right),
+                "-gt" => numbers.map(|(left, right)| left > right),
+                "-ge" => numbers.map(|(left, right)| left >= right),
+                "-lt" => numbers.map(|(left, right)| left < right),
+                "-le" => numbers.map(|(left, right)| left <= right),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
@@ -399,8 +494,7 @@ impl Lexer {
     fn here(&mut self, (end, quoted): &(String, bool)) -> Token {
         let mut text = String::new();
         while self.at < self.rest.len() {
-            let line: String =
-                self.rest[self.at..].iter().take_while(|c| **c != '\n').collect();
+            let line: String = self.rest[self.at..].iter().take_while(|c| **c != '\n').collect();
             self.at += line.chars().count() + 1;
             if line.trim() == end {
                 break;
@@ -617,6 +711,25 @@ mod tests {
     }
 
     #[test]
+    fn the_branch_that_holds_is_read() {
+        let check = |text: &str, wanted: &[&str]| {
+            let script = Script::read(text, &Variables::new());
+            let words: Vec<&str> = script.commands.iter().map(|it| it.words[0].as_str()).collect();
+            assert_eq!(words, wanted, "{text}");
+        };
+        check("A=1\nif [ $A -eq 1 ]; then\n x\nelse\n y\nfi\nz", &["x", "z"]);
+        check(
+            "A=0\nif [ \"$A\" = 1 ]\nthen\n x\nelif [ $A = 0 ]; then y\nelse w\nfi\nz",
+            &["y", "z"],
+        );
+        check("if [ \"$A\" = 1 ]; then\n x\nelse\n y\nfi", &["x", "y"]);
+        check("if [[ a == b ]] || [[ c ]]; then\n x\nfi", &["x"]);
+        check("if [ a = b ]; then\n if [ a = a ]; then x; fi\n y\nfi\nz", &["z"]);
+        check("if test -f x; then\n x\nfi", &["x"]);
+        check("fi\nelse\nx", &["x"]);
+    }
+
+    #[test]
     fn files_are_written_by_scripts() {
         let text = "N=4\ncat <<EOT > $D/a.json\n{\"n\": $N}\nEOT\ncat > b <<'E'\n$N\nE\n\
                     kubectl apply -f - <<-EOF\nkind: Job\n\tEOF\ntee c <<X\nx\nX\n";
@@ -659,7 +772,10 @@ mod tests {
 
     #[test]
     fn nothing_panics() {
-        for text in ["$", "${", "$((", "'", "A=(", "\\", "a{", "{a", "$(x", "é=", "A=é $é", "<<", "x <<\"", ">", ">&"] {
+        for text in [
+            "$", "${", "$((", "'", "A=(", "\\", "a{", "{a", "$(x", "é=", "A=é $é", "<<", "x <<\"",
+            ">", ">&",
+        ] {
             let _ = Script::read(text, &Variables::new());
         }
     }

@@ -1,5 +1,6 @@
 //! Words of jobs by the names that scenarios have for them: models, formats, recipes, projections.
 
+use flopcast_core::model::sized::ModelSize;
 use flopcast_core::quantity::Precision;
 
 /// A model's name: a local path's last folder; `llama3_1_8b` as `llama3.1.8b`.
@@ -13,7 +14,7 @@ pub(super) fn model_name(word: &str) -> String {
     }
     let word = if local { word.rsplit('/').next().unwrap_or(word) } else { word };
     let word = word.rsplit("://").next().unwrap_or(word);
-    let word = word.replacen("code_llama2", "codellama", 1);
+    let word = word.replace("code_llama2", "codellama");
     let word = word.as_str();
     // torchtune's builders and configurations: `torchtune.models.qwen2.lora_qwen2_7b`,
     // `llama3_1/8B_full`.
@@ -56,6 +57,49 @@ pub(super) fn size_in(name: &str) -> Option<String> {
     Some(format!("{}{active}", words[at]))
 }
 
+/// The published parameters of a preset; `None` of one whose table has none.
+pub(super) fn published(preset: &str) -> Option<f64> {
+    let row = flopcast_data::models::NAMES
+        .lines()
+        .find(|line| line.strip_prefix(preset).is_some_and(|rest| rest.starts_with(',')))?;
+    row.split(',').nth(3)?.parse().ok().filter(|it: &f64| *it > 0.0)
+}
+
+/// True if a size is about that of a preset.
+pub(super) fn is_size_of(size: &str, preset: &str) -> bool {
+    let Some((size, real)) = parameters(size).zip(published(preset)) else { return false };
+    (size / real - 1.0).abs() < 0.1
+}
+
+/// The parameters of a size such as `7B` or `30B-A3B`.
+pub(super) fn parameters(size: &str) -> Option<f64> {
+    ModelSize::named(size).map(|size| size.total as f64)
+}
+
+/// The number format in which a model's weights are published, where its name says it or the model
+/// is known to come in none else.
+pub(super) fn stored(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let known = [
+        ("fp8", "fp8"),
+        ("awq", "int4"),
+        ("gptq", "int4"),
+        ("int4", "int4"),
+        ("w4a16", "int4"),
+        ("4bit", "int4"),
+        ("q4_", "int4"),
+        ("w8a8", "int8"),
+        ("int8", "int8"),
+        // Their model cards: 8 bits of DeepSeek and Kimi, 4 bits of gpt-oss.
+        ("deepseek-v3", "fp8"),
+        ("deepseek-r1", "fp8"),
+        ("kimi-k2", "fp8"),
+        ("gpt-oss", "int4"),
+    ];
+    let found = known.iter().find(|(part, _)| name.contains(part)).map(|(_, format)| *format);
+    found.filter(|_| !name.contains("distill") && !name.contains("-bf16"))
+}
+
 /// The recipe by the scenario's name; `None` if it has none.
 pub(super) fn recipe(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
@@ -89,17 +133,46 @@ pub(super) fn recipe(word: &str) -> Option<&'static str> {
     ];
     let named = known.iter().find(|(it, _)| *it == word).map(|(_, name)| *name);
     // Kin of adapters: `dora`, `loha`, `adalora`.
-    named.or_else(|| ["lora", "dora", "loha", "vera"].iter().any(|it| word.contains(it)).then_some("lora"))
+    named.or_else(|| {
+        ["lora", "dora", "loha", "vera"].iter().any(|it| word.contains(it)).then_some("lora")
+    })
 }
 
 /// The projections that words name, each once, and the words that name none. A pattern names those
 /// that it spells: `.*(q|v)_proj`.
 pub(super) fn projections(words: &[String]) -> (Vec<String>, Vec<String>) {
     let known = [
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "qkv_proj",
-        "gate_up_proj", "query_key_value", "Wqkv", "W_pack", "c_attn", "c_proj", "c_fc", "dense",
-        "dense_h_to_4h", "dense_4h_to_h", "out_proj", "fc1", "fc2", "w1", "w2", "w3", "wq", "wk",
-        "wv", "wo", "query", "key", "value",
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+        "qkv_proj",
+        "gate_up_proj",
+        "query_key_value",
+        "Wqkv",
+        "W_pack",
+        "c_attn",
+        "c_proj",
+        "c_fc",
+        "dense",
+        "dense_h_to_4h",
+        "dense_4h_to_h",
+        "out_proj",
+        "fc1",
+        "fc2",
+        "w1",
+        "w2",
+        "w3",
+        "wq",
+        "wk",
+        "wv",
+        "wo",
+        "query",
+        "key",
+        "value",
     ];
     let mut found: Vec<String> = Vec::new();
     let mut strange = Vec::new();
@@ -219,7 +292,10 @@ mod tests {
         check(&["q_proj,v_proj"], &["q_proj", "v_proj"]);
         check(&["q_proj", "output_proj"], &["q_proj", "o_proj"]);
         check(&["self_attn.q_proj", "q_proj"], &["q_proj"]);
-        check(&["model.layers.[\\d]+.(mlp|attn).(up|down|q)_proj"], &["up_proj", "down_proj", "q_proj"]);
+        check(
+            &["model.layers.[\\d]+.(mlp|attn).(up|down|q)_proj"],
+            &["up_proj", "down_proj", "q_proj"],
+        );
         check(&["all-linear"], &[]);
         assert_eq!(projections(&["in_proj_ba".to_owned()]).1, ["in_proj_ba"]);
     }

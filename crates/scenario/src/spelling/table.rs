@@ -23,49 +23,102 @@ const fn row(
 }
 
 const DEVICE: &[&str] = &[
-    "gpu", "accelerator", "accelerators", "device", "gpu_type", "device_type", "accelerator_type",
-    "gpu_model", "gpu_name", "chip", "chips",
+    "gpu",
+    "accelerator",
+    "accelerators",
+    "device",
+    "gpu_type",
+    "device_type",
+    "accelerator_type",
+    "gpu_model",
+    "gpu_name",
+    "chip",
+    "chips",
 ];
 const COUNT: &[&str] = &[
-    "gpus", "num_gpus", "n_gpus", "gpu_count", "devices", "num_devices", "n_devices", "world_size",
+    "gpus",
+    "num_gpus",
+    "n_gpus",
+    "gpu_count",
+    "devices",
+    "num_devices",
+    "n_devices",
+    "world_size",
     "num_accelerators",
 ];
 const TENSOR: &[&str] = &[
-    "tp", "tp_size", "tensor_parallel", "tensor_parallelism", "tensor_parallel_size",
-    "tensor_parallel_degree", "tensor_model_parallel_size",
+    "tp",
+    "tp_size",
+    "tensor_parallel",
+    "tensor_parallelism",
+    "tensor_parallel_size",
+    "tensor_parallel_degree",
+    "tensor_model_parallel_size",
 ];
 const PIPELINE: &[&str] = &[
-    "pp", "pp_size", "pipeline_parallel", "pipeline_parallelism", "pipeline_parallel_size",
-    "pipeline_parallel_degree", "pipeline_model_parallel_size",
+    "pp",
+    "pp_size",
+    "pipeline_parallel",
+    "pipeline_parallelism",
+    "pipeline_parallel_size",
+    "pipeline_parallel_degree",
+    "pipeline_model_parallel_size",
 ];
 const DATA: &[&str] =
     &["dp", "dp_size", "data_parallel", "data_parallelism", "data_parallel_size", "dp_degree"];
 const CONTEXT: &[&str] =
     &["cp", "cp_size", "context_parallel", "context_parallelism", "context_parallel_size"];
 const EXPERT: &[&str] = &[
-    "ep", "ep_size", "expert_parallel", "expert_parallelism", "expert_parallel_size",
+    "ep",
+    "ep_size",
+    "expert_parallel",
+    "expert_parallelism",
+    "expert_parallel_size",
     "expert_model_parallel_size",
 ];
 const ZERO: &[&str] = &["zero", "zero_stage", "fsdp", "sharding", "strategy", "sharding_strategy"];
 const MICRO: &[&str] = &[
-    "micro_batch", "micro_batch_size", "microbatch", "mbs", "local_batch_size",
-    "per_device_batch_size", "per_device_train_batch_size",
+    "micro_batch",
+    "micro_batch_size",
+    "microbatch",
+    "mbs",
+    "local_batch_size",
+    "per_device_batch_size",
+    "per_device_train_batch_size",
 ];
 const RECOMPUTE: &[&str] = &[
-    "recompute", "recomputation", "activation_checkpointing", "gradient_checkpointing", "remat",
+    "recompute",
+    "recomputation",
+    "activation_checkpointing",
+    "gradient_checkpointing",
+    "remat",
     "activation_recomputation",
 ];
 const TOKENS: &[&str] = &[
-    "tokens", "num_tokens", "n_tokens", "token_count", "total_tokens", "dataset_tokens",
-    "training_tokens", "train_tokens",
+    "tokens",
+    "num_tokens",
+    "n_tokens",
+    "token_count",
+    "total_tokens",
+    "dataset_tokens",
+    "training_tokens",
+    "train_tokens",
 ];
 const SAMPLES: &[&str] = &["samples", "images", "num_samples", "examples", "num_examples"];
 const EPOCHS: &[&str] = &["epochs", "num_epochs", "n_epochs", "num_train_epochs"];
 const FORMAT: &[&str] = &["dtype", "precision", "mixed_precision", "torch_dtype"];
 const RATE: &[&str] = &["rps", "qps", "rate", "requests", "requests_per_second", "request_rate"];
 const PRICE: &[&str] = &[
-    "price", "hourly_price", "price_per_hour", "price_per_gpu_hour", "price_per_device_hour",
-    "gpu_price", "usd_per_hour", "usd_per_gpu_hour", "gpu_hour_price", "cost_per_hour",
+    "price",
+    "hourly_price",
+    "price_per_hour",
+    "price_per_gpu_hour",
+    "price_per_device_hour",
+    "gpu_price",
+    "usd_per_hour",
+    "usd_per_gpu_hour",
+    "gpu_hour_price",
+    "cost_per_hour",
 ];
 
 /// Keys by their other names; what is nearer to the key it means stands first.
@@ -76,7 +129,12 @@ pub(super) const KEYS: &[Row] = &[
     row(&[""], &["traffic"], "inference.traffic", ""),
     row(&[""], &["dataset"], "data", ""),
     row(&[""], &["model_name", "model_id", "base_model", "hf_model"], "model", ""),
-    row(&["model"], &["params", "num_params", "n_params", "num_parameters"], "model.parameters", ""),
+    row(
+        &["model"],
+        &["params", "num_params", "n_params", "num_parameters"],
+        "model.parameters",
+        "",
+    ),
     row(&["model"], &["active_params", "active_parameters", "activated"], "model.active", ""),
     row(&["data"], &["size", "dataset_size"], "data.tokens", ""),
     row(&["data", "", "training"], TOKENS, "data.tokens", ""),
@@ -85,15 +143,30 @@ pub(super) const KEYS: &[Row] = &[
     row(&["placement", ""], &["provider", "cloud", "vendor", "csp"], "placement.provider", ""),
     row(&["placement", ""], &["region", "country", "location", "zone"], "placement.region", ""),
     row(&["placement", ""], PRICE, "placement.purchase.price", " USD/device-h"),
-    row(&["placement"], &["carbon_intensity", "grid_intensity", "carbon"], "placement.grid", " gCO2e/kWh"),
+    row(
+        &["placement"],
+        &["carbon_intensity", "grid_intensity", "carbon"],
+        "placement.grid",
+        " gCO2e/kWh",
+    ),
     row(&["placement"], &["purchasing", "pricing", "spot", "billing"], "placement.purchase", ""),
     row(&["training", ""], &["start_date", "start"], "placement.start", ""),
     row(&[""], &["hardware"], "training.hardware", ""),
-    row(&["training.hardware"], &["name", "type", "model", "kind"], "training.hardware.accelerator", ""),
+    row(
+        &["training.hardware"],
+        &["name", "type", "model", "kind"],
+        "training.hardware.accelerator",
+        "",
+    ),
     row(&["training.hardware"], &["num", "n", "number", "quantity"], "training.hardware.count", ""),
     row(&["training.hardware", "training", ""], DEVICE, "training.hardware.accelerator", ""),
     row(&["training.hardware", "training", ""], COUNT, "training.hardware.count", ""),
-    row(&["inference.hardware"], &["name", "type", "model", "kind"], "inference.hardware.accelerator", ""),
+    row(
+        &["inference.hardware"],
+        &["name", "type", "model", "kind"],
+        "inference.hardware.accelerator",
+        "",
+    ),
     row(&["inference.hardware", "inference"], DEVICE, "inference.hardware.accelerator", ""),
     row(&[""], &["deadline"], "training.deadline", ""),
     row(&["training", ""], &["mfu"], "training.efficiency.mfu", ""),
@@ -101,15 +174,32 @@ pub(super) const KEYS: &[Row] = &[
     row(&["training", ""], FORMAT, "training.precision", ""),
     row(
         &["training", ""],
-        &["seq_len", "seqlen", "seq_length", "context_length", "max_seq_len", "max_length",
-            "max_seq_length", "sequence", "context", "block_size", "ctx_len"],
+        &[
+            "seq_len",
+            "seqlen",
+            "seq_length",
+            "context_length",
+            "max_seq_len",
+            "max_length",
+            "max_seq_length",
+            "sequence",
+            "context",
+            "block_size",
+            "ctx_len",
+        ],
         "training.sequence_length",
         "",
     ),
     row(
         &["training", ""],
-        &["batch", "batch_size", "global_batch_size", "batch_tokens", "tokens_per_batch",
-            "tokens_per_step"],
+        &[
+            "batch",
+            "batch_size",
+            "global_batch_size",
+            "batch_tokens",
+            "tokens_per_batch",
+            "tokens_per_step",
+        ],
         "training.global_batch",
         "",
     ),
@@ -123,7 +213,12 @@ pub(super) const KEYS: &[Row] = &[
     row(&["training.parallelism", "training"], ZERO, "training.parallelism.zero", ""),
     row(&["training.parallelism", "training"], MICRO, "training.parallelism.micro_batch", ""),
     row(&["training.parallelism", "training"], RECOMPUTE, "training.parallelism.recompute", ""),
-    row(&["inference"], &["dtype", "quantization", "quant", "torch_dtype"], "inference.precision", ""),
+    row(
+        &["inference"],
+        &["dtype", "quantization", "quant", "torch_dtype"],
+        "inference.precision",
+        "",
+    ),
     row(&["inference"], &["kv_cache_dtype", "kv_dtype"], "inference.kv_precision", ""),
     row(&["inference"], &["framework", "backend", "server", "runtime"], "inference.engine", ""),
     row(
@@ -152,20 +247,46 @@ pub(super) const KEYS: &[Row] = &[
     ),
     row(
         &["inference.traffic"],
-        &["input", "inputs", "input_length", "input_len", "prompt", "prompt_tokens", "prompt_len",
-            "prompt_length", "isl", "tokens_in"],
+        &[
+            "input",
+            "inputs",
+            "input_length",
+            "input_len",
+            "prompt",
+            "prompt_tokens",
+            "prompt_len",
+            "prompt_length",
+            "isl",
+            "tokens_in",
+        ],
         "inference.traffic.input_tokens",
         "",
     ),
     row(
         &["inference.traffic"],
-        &["output", "outputs", "output_length", "output_len", "completion_tokens", "gen_len",
-            "generation_length", "max_tokens", "osl", "tokens_out", "generated_tokens"],
+        &[
+            "output",
+            "outputs",
+            "output_length",
+            "output_len",
+            "completion_tokens",
+            "gen_len",
+            "generation_length",
+            "max_tokens",
+            "osl",
+            "tokens_out",
+            "generated_tokens",
+        ],
         "inference.traffic.output_tokens",
         "",
     ),
     row(&["inference.slo"], &["time_to_first_token"], "inference.slo.ttft", ""),
-    row(&["inference.slo"], &["itl", "time_per_output_token", "inter_token_latency"], "inference.slo.tpot", ""),
+    row(
+        &["inference.slo"],
+        &["itl", "time_per_output_token", "inter_token_latency"],
+        "inference.slo.tpot",
+        "",
+    ),
     row(&["inference.slo"], &["latency", "e2e_latency", "end_to_end"], "inference.slo.e2e", ""),
 ];
 
@@ -173,10 +294,28 @@ pub(super) const KEYS: &[Row] = &[
 pub(super) const UNREAD: &[(&str, &[&str])] = &[
     (
         "training",
-        &["lr", "learning_rate", "min_lr", "warmup", "warmup_steps", "warmup_ratio", "weight_decay",
-            "lr_scheduler", "scheduler", "seed", "dropout", "clip_grad", "grad_clip", "beta1", "beta2"],
+        &[
+            "lr",
+            "learning_rate",
+            "min_lr",
+            "warmup",
+            "warmup_steps",
+            "warmup_ratio",
+            "weight_decay",
+            "lr_scheduler",
+            "scheduler",
+            "seed",
+            "dropout",
+            "clip_grad",
+            "grad_clip",
+            "beta1",
+            "beta2",
+        ],
     ),
-    ("inference", &["port", "host", "gpu_memory_utilization", "temperature", "top_p"]),
+    (
+        "inference",
+        &["port", "host", "gpu_memory_utilization", "max_model_len", "temperature", "top_p"],
+    ),
 ];
 
 /// Sections that people write as a single value, and the key in them that it means.
