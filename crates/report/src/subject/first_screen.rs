@@ -23,17 +23,30 @@ const WARNING: usize = 69;
 
 /// The first screen of a forecast.
 pub(super) fn document(report: &Report) -> Doc {
+    let figures = [Block::Grid(figures(report, |_| true)), Block::Text(leanings(report))];
+    around(report, figures)
+}
+
+/// The first screen of a fleet: its latencies by percentile in place of one percentile of each.
+pub(super) fn of_fleet(report: &Report, title: String, latencies: Grid) -> Doc {
+    let others = figures(report, |figure| figure.key.member.is_empty());
+    around(report, [Block::Caption(title), Block::Grid(latencies), Block::Grid(others)])
+}
+
+/// The answer, blocks below it, the gravest warning and the way to the rest.
+fn around(report: &Report, blocks: impl IntoIterator<Item = Block>) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));
-    doc.push_some(Block::Grid(figures(report)));
-    doc.push_some(Block::Text(leanings(report)));
+    for block in blocks {
+        doc.push_some(block);
+    }
     let warning = gravest(report).map(|it| format!("warning: {}", cut(it, WARNING)));
     doc.push(Block::Lines(warning.into_iter().chain([rest(report)]).collect()));
     doc
 }
 
-/// The figures, each with its 80 % interval where one was sampled.
-fn figures(report: &Report) -> Grid {
+/// The figures that are wanted, each with its 80 % interval where one was sampled.
+fn figures(report: &Report, wanted: impl Fn(&Figure) -> bool) -> Grid {
     let ranged = !report.intervals.is_empty();
     let mut columns =
         vec![Column::words("figure").headed(""), Column::quantities("value").headed("")];
@@ -41,7 +54,7 @@ fn figures(report: &Report) -> Grid {
         columns.push(Column::words("80 % interval"));
     }
     let mut grid = Grid::new(columns);
-    for figure in report.figures.iter().filter(|figure| is_shown(report, figure)) {
+    for figure in report.figures.iter().filter(|it| is_shown(report, it) && wanted(it)) {
         let [number, unit] = figure.short();
         let mut row = vec![Cell::text(name(figure)), cell(figure, number, unit)];
         if ranged {
