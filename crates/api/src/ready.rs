@@ -180,7 +180,7 @@ impl Ready {
 /// How the ranges of the figures are sampled.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranges {
-    /// Samples; none samples 10,000 where an input is a range.
+    /// Samples; none takes 10,000 where an input is a range, else 256.
     pub samples: Option<u32>,
     /// The same seed gives the same ranges.
     pub seed: u64,
@@ -195,7 +195,7 @@ impl Default for Ranges {
 }
 
 impl Ranges {
-    /// The report with ranges, where there are any or they are asked for.
+    /// The report with the ranges of its figures, where any input is uncertain.
     ///
     /// # Errors
     /// As [`Ready::report`].
@@ -205,14 +205,13 @@ impl Ranges {
         if let Some(service) = &ready.scenario.inference {
             report.commitments = commitment::of(service, session.catalog);
         }
-        if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
-            let sampling = Sampling {
-                samples: self.samples.unwrap_or(10_000) as usize,
-                seed: self.seed,
-                model_error: self.model_error,
-            };
-            report.intervals = uncertainty::intervals(&engine, sampling)?;
-        }
+        let usual = Sampling::usual(&mut engine);
+        let sampling = Sampling {
+            samples: self.samples.map_or(usual.samples, |samples| samples as usize),
+            seed: self.seed,
+            model_error: self.model_error,
+        };
+        report.intervals = uncertainty::intervals(&engine, sampling)?;
         if ready.sized.is_none()
             && let Some(predicted) = uncertainty::predicted(&engine)
         {
@@ -229,8 +228,7 @@ impl Ranges {
 pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Engine)> {
     let ready = Ready::of(session, asked, &Search::default(), false)?;
     let (mut engine, mut report) = ready.report(session)?;
-    if uncertainty::has_ranges(&mut engine) {
-        report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
-    }
+    let sampling = Sampling::usual(&mut engine);
+    report.intervals = uncertainty::intervals(&engine, sampling)?;
     Ok((Snapshot::new(json::estimate(&report))?, engine))
 }

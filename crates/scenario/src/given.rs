@@ -142,7 +142,7 @@ impl<Q: Measure> Spread<Q> {
 impl<Q: Measure, D: Domain> Given<Q, D> {
     /// The given value as an input of the estimate, under `name`.
     pub fn input(&self, name: &str) -> Input<Q> {
-        Input::new(name, self.spread.central(), self.basis()).spread(self.spread.distribution())
+        Input::new(name, self.spread.central(), self.basis()).ranged(self.spread.distribution())
     }
 
     /// A quantity from a value that was read before its dimension was known.

@@ -458,6 +458,11 @@ pub fn show_stored(value: f64, dimension: Dimension) -> String {
 /// Number and unit of [`show_stored`]; the unit of a plain number is empty.
 pub fn shown_parts(value: f64, dimension: Dimension) -> [String; 2] {
     let (value, unit) = fitting(value, dimension);
+    shown_in(value, unit)
+}
+
+/// Number and unit of a value in a unit.
+pub fn shown_in(value: f64, unit: String) -> [String; 2] {
     let counted = COUNTS.contains(&unit.as_str());
     [if counted { count(value) } else { number(value) }, unit]
 }
@@ -475,12 +480,21 @@ pub fn fitting(value: f64, dimension: Dimension) -> (f64, String) {
 
 /// The unit that suits a stored value's size, and its factor: the stored value of one such unit.
 pub fn fitting_unit(value: f64, dimension: Dimension) -> (f64, String) {
-    let units = ladder(dimension).unwrap_or_default();
-    let fitting = units.iter().rev().find(|(factor, _)| value.abs() >= *factor).or(units.first());
-    match fitting {
+    match rung(value, dimension) {
         Some((factor, unit)) => (*factor, (*unit).to_owned()),
         None => (1.0, dimension.stored_unit()),
     }
+}
+
+/// The name of the unit that suits a stored value's size, where its dimension has several.
+pub fn fitting_name(value: f64, dimension: Dimension) -> Option<&'static str> {
+    rung(value, dimension).map(|(_, unit)| *unit)
+}
+
+/// The largest unit of a dimension that a stored value reaches, or the smallest.
+fn rung(value: f64, dimension: Dimension) -> Option<&'static (f64, &'static str)> {
+    let units = ladder(dimension).unwrap_or_default();
+    units.iter().rev().find(|(factor, _)| value.abs() >= *factor).or(units.first())
 }
 
 /// Units of things that are counted by the million, billion and trillion.

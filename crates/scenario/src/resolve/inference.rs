@@ -86,7 +86,7 @@ fn generation(
     let device = placement::accelerator(catalog, &service.hardware)?;
     let nowhere = Placement::default();
     let place = service.placement.as_ref().or(file.placement.as_ref()).unwrap_or(&nowhere);
-    let mut asked = traffic::asked(service, files, notes)?;
+    let mut asked = traffic::asked(service, files, notes)?.uncertain(catalog, notes)?;
 
     let media = traffic::media(&service.traffic.value)?;
     let of = |input: &ModelInput| -> Result<(Served, Arc<Model>)> {
