@@ -245,12 +245,14 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
     let used = planned.answering();
     let share = |value: f64| Ratio::from_stored(value);
     let has_slo = !objective.is_empty();
+    let bounded = planned.refused > 0 || objective.refused > 0.0;
     let named = objective.classes.iter().map(|name| Arc::from(name.as_str()));
     let general = Observed {
         all: planned.all(),
         classes: named.zip(planned.classes.iter().cloned()).collect(),
         slo_attainment: has_slo.then(|| share(planned.slo_attainment())),
         goodput: has_slo.then(|| planned.goodput()),
+        refused: bounded.then(|| share(planned.refused_share())),
         planned_rate: Some(found.planned_rate),
         prefill_busy: planned.decode.as_ref().map(|_| share(planned.fleet.busy)),
         busy: Some(share(used.busy)),

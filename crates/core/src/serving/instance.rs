@@ -338,9 +338,17 @@ impl Instances {
                         .map_or(1.0, |it| it.tokens_per_verification().value().value),
                     ..time.clone().scaled(factor)
                 },
-                limits: memory
-                    .limits(&settings, deployment, replica.max_batch.value as u32)
-                    .sharing(demand.opening),
+                limits: Limits {
+                    // Those whose prompt was read elsewhere have been taken in.
+                    admission: if prefill || replica.pools.is_none() {
+                        demand.admission
+                    } else {
+                        Admission::ALL
+                    },
+                    ..memory
+                        .limits(&settings, deployment, replica.max_batch.value as u32)
+                        .sharing(demand.opening)
+                },
                 memory,
                 count: count as u32,
                 devices: deployment.devices(),

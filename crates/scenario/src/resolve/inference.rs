@@ -28,6 +28,7 @@ use flopcast_core::serving::instance::{Instances, Parts};
 use flopcast_core::serving::plan::{
     Adapters, Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread,
 };
+use flopcast_core::serving::simulator::Admission;
 use flopcast_core::serving::step::Weights;
 use flopcast_core::serving::{instance, memory, network};
 
@@ -227,10 +228,30 @@ fn generation(
             step_time: of_engine(service.step_time.as_ref(), "step_time")?,
             max_wait: max_wait(service, replica.output.is_some())?,
             opening: asked.opening,
+            admission: admission(service, replica.output.is_some())?,
         },
         replica,
         refresh: None,
     })
+}
+
+/// The admission control of an engine.
+///
+/// # Errors
+/// If it admits nothing, or nothing is generated: a network that answers batch by batch has none.
+fn admission(service: &Inference, generates: bool) -> Result<Admission> {
+    let Some(given) = &service.admission else { return Ok(Admission::ALL) };
+    if !generates {
+        return Err(Error::input("admission control is that of an engine that generates tokens")
+            .at(Some(&service.traffic.place))
+            .hint("leave inference.admission out, or give output_tokens"));
+    }
+    let queue = given.queue.as_ref().map(|queue| u32::try_from(queue.value).unwrap_or(u32::MAX));
+    let timeout = given.timeout.as_ref();
+    if let Some(timeout) = timeout.filter(|timeout| timeout.spread.central().value <= 0.0) {
+        return Err(timeout.refuse("a request may wait some time: 10 s"));
+    }
+    Ok(Admission { queue, timeout: timeout.map(|timeout| timeout.spread.central()) })
 }
 
 /// Share of a replica's highest rate that the peak may take.

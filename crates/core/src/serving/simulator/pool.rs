@@ -76,7 +76,7 @@ impl<'a, S: StepTime> Pool<'a, S> {
         };
         let replica = &mut self.replicas[chosen];
         replica.run_until(now, out);
-        replica.enqueue(now, job);
+        replica.offer(now, job, out);
         Some(replica.waiting())
     }
 

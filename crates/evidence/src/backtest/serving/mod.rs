@@ -146,10 +146,10 @@ impl<'a> Reader<'a> {
             (None, (aggregated()?, 1))
         };
         let load = load(row)?;
-        // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients of
-        // an engine that reads prompts first then stay in lockstep; those of others drift apart.
+        // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients stay
+        // in lockstep.
         let inferencex = row.text("source").is_some_and(|it| it.contains("aiconfigurator"));
-        let lockstep = settings.prefill_first && !(inferencex && row.text("date").is_some());
+        let lockstep = !(inferencex && row.text("date").is_some());
         let varied = matches!(load, Load::Closed(_)) && !lockstep;
         let text = |column: &str| row.text(column).unwrap_or("?").to_owned();
         let many = count("n_devices")?.unwrap_or(deployment.devices()) > 16;
