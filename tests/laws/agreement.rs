@@ -86,6 +86,11 @@ fn service(seed: u64) -> String {
     )
 }
 
+/// The classes of the shipped service, without their SLOs.
+const CLASSES: &str = "inference.traffic.classes=[{name: chat, share: 80 %, input_tokens: {mean: 1155, p95: \
+                       4000}, output_tokens: {mean: 211, p95: 450}}, {name: summary, share: 20 %, \
+                       input_tokens: {mean: 6000, p95: 12000}, output_tokens: {mean: 150, p95: 300}}]";
+
 /// How many of so many random services the two agree on in every figure, of those that can be; the
 /// others are printed.
 fn agreed(seeds: std::ops::Range<u64>, requests: u64) -> (usize, usize) {
@@ -108,7 +113,11 @@ fn on_the_shipped_services() {
     for file in ["llama-3-70b-serving", "two-classes-serving", "bert-base-serving", "resnet50-edge"]
     {
         let file = format!("scenarios/{file}.yaml");
-        let scenario = shipped(&file, &["inference.slo={}"]).unwrap();
+        let mut sets = vec!["inference.slo={}"];
+        if file.contains("classes") {
+            sets.push(CLASSES);
+        }
+        let scenario = shipped(&file, &sets).unwrap();
         let apart = apart(&ratios(&scenario, 6000).unwrap());
         assert!(apart.is_empty(), "{file}: {}", apart.join(", "));
     }
@@ -116,8 +125,8 @@ fn on_the_shipped_services() {
 
 #[test]
 fn on_random_services() {
-    let (agreed, all) = agreed(0..24, 3000);
-    assert!(all >= 15 && 10 * agreed >= 9 * all, "{agreed} of {all}");
+    let (agreed, all) = agreed(0..20, 2000);
+    assert!(all >= 12 && 10 * agreed >= 9 * all, "{agreed} of {all}");
 }
 
 #[test]

@@ -37,7 +37,8 @@ pub(super) fn words(
     means: &Means<'_>,
 ) -> Result<Option<String>> {
     let mut told = Vec::new();
-    let written = document.at("compress").is_some() || document.at("inference.disaggregated").is_some();
+    let written =
+        document.at("compress").is_some() || document.at("inference.disaggregated").is_some();
     if document.at(FORMAT).is_none() && !written {
         for format in formats(service, means)? {
             let mut narrower = document.clone();
@@ -69,9 +70,7 @@ pub(super) fn words(
 fn formats(service: &Service, means: &Means<'_>) -> Result<Vec<Precision>> {
     let device = means.catalog.accelerator(&service.demand.accelerator)?;
     let own = service.demand.precision.value.size().stored();
-    let native = |format: &Precision| {
-        format.size().stored() < own && device.peak(*format).is_ok()
-    };
+    let native = |format: &Precision| format.size().stored() < own && device.peak(*format).is_ok();
     let first = |formats: &[Precision]| formats.iter().copied().find(native);
     Ok(FORMATS.into_iter().filter_map(first).collect())
 }
@@ -80,8 +79,7 @@ fn formats(service: &Service, means: &Means<'_>) -> Result<Vec<Precision>> {
 fn saved(document: Node, axis: Axis, than: &Sized, means: &Means<'_>) -> Result<Option<String>> {
     let Means { catalog, files, calibration, search } = *means;
     let space = Space::new(document, vec![axis], catalog, files)?;
-    let choice =
-        choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|_| {})?;
+    let choice = choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|_| {})?;
     let of = |merits: &Merits| merits.cost_usd.unwrap_or(merits.devices);
     let best = choice.cheapest.or(choice.smallest).and_then(|best| Some((best, choice.at(best)?)));
     Ok(best.and_then(|(number, sized)| {

@@ -490,7 +490,11 @@ impl Generation {
         let [mut low, mut high] = ends;
         for _ in 0..40 {
             let rate = f64::midpoint(low, high);
-            if highest(&conversations.asked(rate)).0 > rate { low = rate } else { high = rate }
+            if highest(&conversations.asked(rate)).0 > rate {
+                low = rate
+            } else {
+                high = rate
+            }
             if high - low <= 1e-6 * high {
                 break;
             }
@@ -599,15 +603,32 @@ impl Generation {
         let steps = asked.steps().named("decode steps of a request");
         let answers = load.sequence * &steps;
         let busy = (&decoding * (&load.prompt + answers)).number();
-        let tpot = (load.step / (1.0 - busy)).named("inference.tpot_ms.mean");
-        let stay = &steps * &tpot;
-        let rho = ((&decoding * &stay).number() / most).named("share of the batch in use");
+        let token = load.step / (1.0 - busy);
+        let crowd = queue.crowd(load.busy, token.value().value, asked.prompts.value());
+        let count = steps.value().value;
+        let first_steps = |share: f64, name: &str| {
+            let longer = TimePerToken::from_stored(crowd.longer * share);
+            self.factors.time(&asked.output, longer, name, When::Batch(load.busy.batch))
+        };
+        // Of a short answer they are a larger part, and it counts as much as a long one.
+        let short = count / (1.0 + asked.answers.value());
+        let (tpot, stay) = if crowd.steps * crowd.longer > 0.0 && count > 0.0 {
+            let more =
+                first_steps(crowd.among(short) / short, "longer steps after the first token");
+            let stay = first_steps(crowd.among(count) / count, "the same over all tokens");
+            (&token + more, &steps * (&token + stay))
+        } else {
+            (token.clone(), &steps * &token)
+        };
+        let tpot = tpot.named("inference.tpot_ms.mean");
+        let plain = &steps * &token;
+        let rho = ((&decoding * &plain).number() / most).named("share of the batch in use");
         let root = (2.0 * &(most + 1.0)).pow(&Traced::constant(0.5));
         let variation = (gaps + &asked.answers) / 2.0;
-        let place = variation * (rho.pow(&root) / (most * (1.0 - &rho))) * &stay;
+        let place = variation * (rho.pow(&root) / (most * (1.0 - &rho))) * plain;
         let place = place.named("wait for a place in the batch");
         let first = match split {
-            None => self.first(&queue, load.busy, &decoding, &tpot),
+            None => self.first(&queue, load.busy, &decoding, &token),
             Some(split) => {
                 let reading = (rate / &split.prefill).named("rate of a prefill instance");
                 split.prompts.latency(&reading)

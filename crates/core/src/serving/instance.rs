@@ -12,7 +12,7 @@ use super::closed_form::Capability;
 use super::memory::{self, KvCapacity};
 use super::plan::{Adapters, Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
 use super::served::ServedModel;
-use super::simulator::{Bounds, Fleet, KvTransfer, Limits, Router, Simulation};
+use super::simulator::{Admission, Bounds, Fleet, KvTransfer, Limits, Router, Simulation};
 use super::speculative::Speculative;
 use super::step::{Deployment, Format, Roofline, Weights};
 use crate::catalog::Device;

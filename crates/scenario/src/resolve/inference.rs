@@ -246,6 +246,10 @@ fn admission(service: &Inference, generates: bool) -> Result<Admission> {
             .at(Some(&service.traffic.place))
             .hint("leave inference.admission out, or give output_tokens"));
     }
+    if let Some(queue) = given.queue.as_ref().filter(|queue| queue.value == 0) {
+        return Err(Error::input("a request waits for the next step: a queue of 1 or more")
+            .at(Some(&queue.place)));
+    }
     let queue = given.queue.as_ref().map(|queue| u32::try_from(queue.value).unwrap_or(u32::MAX));
     let timeout = given.timeout.as_ref();
     if let Some(timeout) = timeout.filter(|timeout| timeout.spread.central().value <= 0.0) {

@@ -153,8 +153,8 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
                     true => "the trace has no times: it says no rate",
                     false => "all requests of the trace came at once: it says no rate",
                 })
-                    .at(place)
-                    .hint("give inference.traffic.requests")
+                .at(place)
+                .hint("give inference.traffic.requests")
             })?;
             derived("inference.traffic.requests", rate, "1 / mean gap of the trace")
         }

@@ -268,8 +268,7 @@ impl<S: Server> Attempts<'_, S> {
     fn waiting(&mut self, rate: f64, traffic: &Traffic, search: &Search) -> (f64, Report) {
         let (server, asked) = (self.server, RequestRate::from_stored(rate));
         let run = |seed: u32| at_rate(server, traffic, asked, search, u64::from(seed));
-        let further: Vec<Report> =
-            (2..=search.seeds.max(1)).into_par_iter().map(run).collect();
+        let further: Vec<Report> = (2..=search.seeds.max(1)).into_par_iter().map(run).collect();
         let first = run(1);
         let warm = search.requests / 10;
         // A run that is given up early has the warm-up in it.
@@ -360,7 +359,8 @@ impl<S: Server> Attempts<'_, S> {
     fn refused(&self, reports: &[Report]) -> Option<String> {
         let shares = reports.iter().map(Report::refused_share).sum::<f64>();
         let (share, most) = (shares / reports.len().max(1) as f64, self.objective.refused);
-        (share > most).then(|| format!("more than {:.1} % of the requests are refused", 100.0 * most))
+        (share > most)
+            .then(|| format!("more than {:.1} % of the requests are refused", 100.0 * most))
     }
 }
 

@@ -260,7 +260,8 @@ impl Trace {
     fn of(Rows { all: mut rows, unit, untimed, .. }: Rows) -> Result<Self> {
         let mut notes = Vec::new();
         if untimed {
-            notes.push("no times: the requests come at random, in the order of the file".to_owned());
+            notes
+                .push("no times: the requests come at random, in the order of the file".to_owned());
             rows.iter_mut().zip(0_u32..).for_each(|(row, at)| row.at = Stamp::Date(at.into()));
         }
         let numbers = rows.iter().filter_map(|row| match row.at {

@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
         let served = served.clone()?;
         let accelerator = self.catalog.accelerator(needed(row, "accelerator")?)?;
         let device = Device::of(accelerator)?;
-        let (engine, settings, maturity) = self.engine(row)?;
+        let (engine, _, maturity) = self.engine(row)?;
         let weights = weights(row, config)?;
         // Whoever quantises a model for a benchmark quantises its cache.
         let kv_bytes = if weights == Weights::Sixteen { 2.0 } else { 1.0 };
