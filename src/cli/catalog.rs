@@ -6,9 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::NaiveDate;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use flopcast_api::questions::catalog::{show_cards, show_list};
 use flopcast_core::catalog::{Catalog, Purchase};
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_report::subject::catalog::{Checkup, Table, list, listing};
+use flopcast_report::subject::catalog::{Checkup, Table};
 
 use super::{Global, load, refresh};
 
@@ -69,17 +70,13 @@ impl Options {
         let today = global.as_of.or_else(today);
         match &self.command {
             Command::List { what, words, purchase } => {
-                let mut rows = list(&catalog, *what, *purchase, today);
-                rows.filter(words);
-                if rows.is_empty() {
-                    let error = Error::input("no row has all of these words");
-                    return Err(error.hint("`flopcast catalog list` says what there is"));
-                }
-                global.print(&listing(rows))
+                let table = (*what, *purchase);
+                show_list(&catalog, table, words, today, &mut |subject| global.show(subject))?;
+                Ok(ExitCode::SUCCESS)
             }
             Command::Show { names } => {
-                let cards = names.iter().map(|name| catalog.card(name));
-                global.print(&cards.collect::<Result<Vec<_>>>()?)
+                show_cards(&catalog, names, &mut |subject| global.show(subject))?;
+                Ok(ExitCode::SUCCESS)
             }
             Command::Doctor { diff: true, .. } => refresh::changed(global),
             Command::Doctor { max_age, .. } => doctor(&catalog, *max_age, today, global),
@@ -90,7 +87,7 @@ impl Options {
 
 /// The day by this machine's clock (UTC).
 #[expect(clippy::disallowed_methods, reason = "the command line may read the clock")]
-fn today() -> Option<NaiveDate> {
+pub(super) fn today() -> Option<NaiveDate> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     let days = i32::try_from(since.as_secs() / 86400).ok()?;
     NaiveDate::from_epoch_days(days)

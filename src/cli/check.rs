@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_api::questions::check::{baseline_of, checked};
+use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::subject::policy::Checked;
 use flopcast_scenario::document;
-use flopcast_study::aim::Aim;
-use flopcast_study::compare::compare;
 use flopcast_study::policy::{Findings, Policy};
 use flopcast_study::snapshot::Snapshot;
 
 use super::compare::snapshots;
 use super::input::read_bytes;
-use super::{Global, load};
+use super::{Global, exit, load};
 
 /// Options of `flopcast check`.
 #[derive(Args, Debug)]
@@ -52,12 +51,11 @@ impl Options {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         let policy = policy(&self.policy)?;
         let earlier = self.baseline.as_deref().map_or(Ok(Vec::new()), snapshots)?;
-        let aims = ["cost", "co2e"].map(Aim::read);
         let mut all = Vec::new();
         for path in &self.files {
             let catalog = load::catalog_of(path, global)?;
             let (forecast, engine) = load::snapshot(path, &catalog, global)?;
-            let baseline = self.baseline_of(&earlier, &forecast);
+            let baseline = baseline_of(&earlier, &forecast, self.files.len() == 1);
             let findings = policy.judge(&forecast, baseline)?;
             let given_by_lock = catalog.given_by_lock().to_vec();
             let kept_by_lock = if given_by_lock.is_empty() {
@@ -65,25 +63,12 @@ impl Options {
             } else {
                 kept_by_lock(&findings, path, global, |known| policy.judge(known, baseline))
             };
-            let against = |baseline| compare(baseline, &forecast, Some(&engine), &aims);
-            all.push(Checked {
-                name: forecast.name().to_owned(),
-                findings,
-                given_by_lock,
-                kept_by_lock,
-                comparison: baseline.map(against).transpose()?,
-                warnings: forecast.warnings().map(str::to_owned).collect(),
-            });
+            let checked = checked((&forecast, &engine), baseline, findings)?;
+            all.push(Checked { given_by_lock, kept_by_lock, ..checked });
         }
         global.print(&all)?;
         let fails = all.iter().any(Checked::fails);
-        Ok(if fails { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
-    }
-
-    /// The earlier forecast of the same name; of a single scenario, the single one.
-    fn baseline_of<'a>(&self, all: &'a [Snapshot], now: &Snapshot) -> Option<&'a Snapshot> {
-        let only = || all.first().filter(|_| all.len() == 1 && self.files.len() == 1);
-        all.iter().find(|earlier| earlier.name() == now.name()).or_else(only)
+        Ok(exit(!fails))
     }
 }
 

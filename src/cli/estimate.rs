@@ -1,20 +1,19 @@
 //! `flopcast estimate`: the forecast of a scenario, or of a question in flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use flopcast_core::catalog::Catalog;
-use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_api::Ready;
+use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::serving::capacity::Search;
 use flopcast_report::{Report, json};
 use flopcast_study::policy::Policy;
 use flopcast_study::snapshot::Snapshot;
-use flopcast_study::uncertainty::Sampling;
-use flopcast_study::{commitment, uncertainty};
 
 use super::ask::Asked;
-use super::capacity::{Ready, Runs};
-use super::{Global, check, load};
+use super::capacity::Runs;
+use super::{Global, check, exit, load};
 
 /// Options of `flopcast estimate`.
 #[derive(Args, Debug)]
@@ -70,11 +69,10 @@ impl Options {
         let global = &global;
         let (mut reports, mut kept) = (Vec::new(), true);
         for path in self.files.iter().chain(asked.as_ref()) {
-            let catalog = load::catalog_of(path, global)?;
             let search = self.runs.search();
-            let ready = Ready::of(path, &catalog, global, &search, self.simulate)?;
-            kept &= ready.is_kept();
-            reports.push(self.ranges.report(&ready, &catalog)?);
+            let (report, keeps) = self.ranges.report(path, global, &search, self.simulate)?;
+            kept &= keeps;
+            reports.push(report);
         }
         global.print(&reports)?;
         if self.strict {
@@ -83,31 +81,32 @@ impl Options {
         }
         // The forecast stands, and says that it does not fit, comes too late or too slowly.
         let fits = kept && reports.iter().all(|report| report.fits && report.late_days.is_none());
-        Ok(if fits { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) })
+        Ok(exit(fits))
     }
 }
 
 impl Ranges {
-    /// The report with ranges, where there are any or they are asked for.
-    pub(super) fn report(&self, ready: &Ready, catalog: &Catalog) -> Result<Report> {
-        let (mut engine, mut report) = ready.report(catalog)?;
-        if let Some(service) = &ready.scenario.inference {
-            report.commitments = commitment::of(service, catalog);
-        }
-        if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
-            let sampling = Sampling {
-                samples: self.samples.unwrap_or(10_000) as usize,
-                seed: self.seed,
-                model_error: !self.no_model_error,
-            };
-            report.intervals = uncertainty::intervals(&engine, sampling)?;
-        }
-        if ready.sized.is_none()
-            && let Some(predicted) = uncertainty::predicted(&engine)
-        {
-            report.say_predicted(predicted);
-        }
-        Ok(report)
+    /// The same as the library takes it.
+    fn sampled(&self) -> flopcast_api::Ranges {
+        let Self { samples, seed, no_model_error } = *self;
+        flopcast_api::Ranges { samples, seed, model_error: !no_model_error }
+    }
+
+    /// The report of a scenario with ranges, where there are any or they are asked for; and whether a
+    /// fleet keeps its SLO.
+    pub(super) fn report(
+        &self,
+        path: &Path,
+        global: &Global,
+        search: &Search,
+        always: bool,
+    ) -> Result<(Report, bool)> {
+        let catalog = load::catalog_of(path, global)?;
+        let asked = load::asked(path, global)?;
+        load::About::new(path, &catalog, global)?.ask(|session| {
+            let ready = Ready::of(session, &asked, search, always)?;
+            Ok((self.sampled().report(session, &ready)?, ready.is_kept()))
+        })
     }
 }
 

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_api::Ready;
+use flopcast_api::questions::explain;
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_report::subject::explain::{Derivation, Derivations};
 
 use super::ask::Asked;
-use super::capacity::{Ready, Runs};
+use super::capacity::Runs;
 use super::{Global, load};
 
 /// Options of `flopcast explain`.
@@ -47,17 +48,12 @@ impl Options {
             (None, None) => return Err(Error::input("name a scenario file, or a --model")),
         };
         let catalog = load::catalog_of(file, global)?;
-        let ready = Ready::of(file, &catalog, global, &self.runs.search(), self.simulate)?;
-        let (_, report) = ready.report(&catalog)?;
-        let Some(path) = &figure else {
-            return global.print(&Derivations(&report));
-        };
-        let Some(figure) = report.figures.iter().find(|figure| figure.path == *path) else {
-            let known = report.figures.iter().map(|figure| figure.path.as_str());
-            return Err(Error::input(format!("this forecast has no figure `{path}`"))
-                .suggest(path, known)
-                .hint("`flopcast explain FILE` lists them all"));
-        };
-        global.print(&Derivation(figure))
+        let asked = load::asked(file, global)?;
+        let search = self.runs.search();
+        let about = load::About::new(file, &catalog, global)?;
+        let (_, report) = about
+            .ask(|session| Ready::of(session, &asked, &search, self.simulate)?.report(session))?;
+        explain::show(&report, figure.as_deref(), &mut |subject| global.show(subject))?;
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_import::job;
-use flopcast_scenario::document::{Node, Value};
-use flopcast_scenario::{document, spelling};
+use flopcast_scenario::document::Node;
+use flopcast_scenario::{document, whole};
 
 use super::project::Project;
 use super::{Global, ask, tell};
@@ -106,81 +106,36 @@ fn nearest_files(path: &Path) -> Option<String> {
 
 /// Reads a scenario's document: the file, what it extends, and `--set` over both.
 pub(super) fn document(path: &Path, global: &Global) -> Result<Node> {
-    let mut node = match &global.asked {
-        Some(asked) => document::parse_in("", ask::NAME, asked.text.as_bytes())?,
-        None => extended(&folder(path), path, &Project::of(path, global)?, 0)?,
+    let (name, folder, bytes, project) = match &global.asked {
+        Some(asked) => (ask::NAME.to_owned(), String::new(), asked.text.clone().into(), None),
+        None => {
+            let project = Project::of(path, global)?;
+            let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
+            (path.display().to_string(), folder(path), bytes, Some(project))
+        }
     };
-    for assignment in &global.set {
-        node.set(assignment)?;
-    }
-    let respelt = spelling::respell(&mut node);
-    if !respelt.is_empty() {
-        tell(&format!("note: read {}", respelt.join(", ")));
-    }
+    let open = |from: &str, name: &str| {
+        let named = project.as_ref().map(|project| project.find(Path::new(from), name));
+        let path = named.unwrap_or_else(|| Ok(name.into()))?;
+        let bytes = read_bytes(&path, document::MAX_BYTES as u64)?;
+        Ok((path.display().to_string(), bytes))
+    };
+    let text = whole::Text { folder: &folder, name: &name, bytes: &bytes };
+    let (node, notes) = whole::read(text, &global.set, &open)?;
+    notes.iter().for_each(|note| tell(note));
     Ok(node)
 }
-
-/// Deeper chains of `extends` are a mistake, most likely a circle.
-const MAX_EXTENDS: u32 = 8;
 
 /// The folder of a scenario as it is written before the names of files in it.
 fn folder(scenario: &Path) -> String {
     scenario.parent().unwrap_or(Path::new("")).join("").display().to_string()
 }
 
-/// The scenario that a job file of another tool makes; says what was assumed and not understood.
-fn job(name: &str, bytes: &[u8], path: &Path, project: &Project) -> Result<Option<Node>> {
-    let Ok(text) = std::str::from_utf8(bytes) else { return Ok(None) };
-    if !job::is_job(name, text) {
-        return Ok(None);
-    }
-    let scenario = read_job(name, text, path, project)?;
-    document::parse(&format!("{name} as a scenario"), scenario.as_bytes()).map(Some)
-}
-
-/// The text of the scenario that a job file makes.
+/// The text of the scenario that a job file makes; says what was assumed and not understood.
 pub(super) fn read_job(name: &str, text: &str, path: &Path, project: &Project) -> Result<String> {
     let beside =
         |file: &str| read_bytes(&project.find(path, file).ok()?, job::MAX_BYTES as u64).ok();
     let job = job::read(name, text, &beside)?;
-    tell(&format!("{name} is read as {}", job.spoken.join(", ")));
-    if !job.strange.is_empty() {
-        tell(&format!("not understood: {}", job.strange.join(", ")));
-    }
-    job.notes.iter().for_each(|note| tell(&format!("note: {note}")));
+    whole::told(name, &job).iter().for_each(|note| tell(note));
     Ok(job.scenario)
-}
-
-/// The document that another one extends, with what that one extends in turn.
-///
-/// # Errors
-/// If it cannot be read, or documents extend one another in a circle.
-fn extended(folder: &str, path: &Path, project: &Project, depth: u32) -> Result<Node> {
-    let bytes = read_bytes(path, document::MAX_BYTES as u64)?;
-    let name = path.display().to_string();
-    if depth == 0
-        && let Some(node) = job(&name, &bytes, path, project)?
-    {
-        return Ok(node);
-    }
-    let node = document::parse_in(folder, &name, &bytes).map_err(|error| {
-        // A line of what a scenario names and is no YAML may be somebody's secret.
-        let shown = depth == 0 || document::is_named_yaml(path);
-        if shown { error } else { Error::input(format!("{name} is not a valid YAML document")) }
-    })?;
-    if depth > 0 && !matches!(node.value, Value::Map(_)) {
-        return Err(Error::input(format!("{} holds no keys to extend", path.display())));
-    }
-    let Some(base) = node.get("extends") else { return Ok(node) };
-    let Value::Text(name) = &base.value else {
-        return Err(Error::input("`extends` names a file").at(Some(&base.place)));
-    };
-    if depth >= MAX_EXTENDS {
-        return Err(Error::input("`extends` goes in a circle").at(Some(&base.place)));
-    }
-    let inherited = project
-        .find(path, name)
-        .and_then(|path| extended(folder, &path, project, depth + 1))
-        .map_err(|error| error.at(Some(&base.place)))?;
-    Ok(node.over(inherited))
 }

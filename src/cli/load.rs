@@ -2,22 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use flopcast_api::{Asked, Session};
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
-use flopcast_core::serving::capacity::Search;
 use flopcast_live::{Snapshot as Fetched, Store};
-use flopcast_report::json;
+use flopcast_scenario::Files;
 use flopcast_scenario::document::Node;
-use flopcast_scenario::file::ScenarioFile;
-use flopcast_scenario::{Files, reader, resolve};
 use flopcast_study::snapshot::Snapshot;
-use flopcast_study::uncertainty;
-use flopcast_study::uncertainty::Sampling;
 
-use super::capacity::Ready;
 use super::input::{document, names, read_bytes, read_head, read_text, size};
+use super::progress::Progress;
 use super::project::Project;
 use super::{Global, hub, lock, tell};
 
@@ -123,16 +119,41 @@ fn overlay(catalog: Catalog, folder: &Path) -> Result<Catalog> {
     catalog.with_overlay(&files)
 }
 
-/// A scenario of a file, resolved.
-pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
-    resolved(&typed(&document(path, global)?)?, path, catalog, global)
+/// A session about a scenario: its files, and a bar of progress.
+pub(super) struct About<'a> {
+    catalog: &'a Catalog,
+    files: Beside<'a>,
+    bar: Progress,
 }
 
-/// A document as a scenario; all its faults are said, the last one as the command's own.
-pub(super) fn typed(document: &Node) -> Result<ScenarioFile> {
-    reader::read(document).map_err(|first| {
-        let mut faults = reader::faults::<ScenarioFile>(document);
-        let last = faults.pop().unwrap_or(first);
+impl<'a> About<'a> {
+    /// The session of a scenario's file.
+    pub(super) fn new(path: &'a Path, catalog: &'a Catalog, global: &'a Global) -> Result<Self> {
+        Ok(Self { catalog, files: Beside::new(path, global)?, bar: Progress::new() })
+    }
+
+    /// Asks within the session; the bar is gone then.
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&Session<'_>) -> T) -> T {
+        let Self { catalog, files, bar } = self;
+        let watch = |what: &str, share: f64| {
+            bar.bar(what, share);
+            Ok(())
+        };
+        let answer = question(&Session { catalog, files, today: None, watch: &watch });
+        bar.show("");
+        answer
+    }
+}
+
+/// A scenario of a file, typed; all its faults are said, the last one as the command's own.
+pub(super) fn asked(path: &Path, global: &Global) -> Result<Asked> {
+    typed(document(path, global)?)
+}
+
+/// A document as a scenario; see [`asked`].
+pub(super) fn typed(document: Node) -> Result<Asked> {
+    Asked::read(document).map_err(|mut faults| {
+        let last = faults.pop().unwrap_or_else(|| Error::input("this is no scenario"));
         for fault in &faults {
             tell(&format!("error: {fault}"));
         }
@@ -140,37 +161,15 @@ pub(super) fn typed(document: &Node) -> Result<ScenarioFile> {
     })
 }
 
-/// A scenario that was read from a file, resolved.
-pub(super) fn resolved(
-    file: &ScenarioFile,
-    path: &Path,
-    catalog: &Catalog,
-    global: &Global,
-) -> Result<Scenario> {
-    let scenario = resolve(file, catalog, &Beside::new(path, global)?);
-    // What a lock lacks may be the reason why something was not found.
-    catalog.check_lock()?;
-    let mut scenario = scenario?;
-    scenario.warnings.extend(by_lock(catalog));
-    Ok(scenario)
-}
-
-/// Says how many rows of a lock are the lock's alone.
-fn by_lock(catalog: &Catalog) -> Option<String> {
-    let rows = catalog.given_by_lock();
-    let first = rows.first()?;
-    Some(format!(
-        "given by the lock, and neither in this build's tables nor in a known snapshot: {} row(s), \
-         `{first}` among them",
-        rows.len()
-    ))
+/// A scenario of a file, resolved.
+pub(super) fn scenario(path: &Path, catalog: &Catalog, global: &Global) -> Result<Scenario> {
+    let asked = asked(path, global)?;
+    About::new(path, catalog, global)?.ask(|session| session.resolve(&asked.file))
 }
 
 /// A scenario made ready to be forecast.
 pub(super) fn engine(scenario: &Scenario, catalog: &Catalog) -> Result<Engine> {
-    let engine = Engine::new(scenario, catalog);
-    catalog.check_lock()?;
-    engine
+    Session::new(catalog).engine(scenario)
 }
 
 /// A scenario's forecast as a snapshot, with the engine that made it.
@@ -179,12 +178,8 @@ pub(super) fn snapshot(
     catalog: &Catalog,
     global: &Global,
 ) -> Result<(Snapshot, Engine)> {
-    let ready = Ready::of(path, catalog, global, &Search::default(), false)?;
-    let (mut engine, mut report) = ready.report(catalog)?;
-    if uncertainty::has_ranges(&mut engine) {
-        report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
-    }
-    Ok((Snapshot::new(json::estimate(&report))?, engine))
+    let asked = asked(path, global)?;
+    About::new(path, catalog, global)?.ask(|session| flopcast_api::snapshot(session, &asked))
 }
 
 /// Files that a scenario names.

@@ -23,6 +23,8 @@ mod init;
 mod input;
 mod load;
 mod lock;
+#[cfg(feature = "serve")]
+mod mcp;
 mod model;
 mod optimize;
 mod output;
@@ -33,6 +35,8 @@ mod refresh;
 mod report;
 mod schema;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod shapes;
 mod sweep;
 mod validate;
@@ -43,7 +47,7 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_report::doc::Subject;
 use flopcast_report::render::{Carries, FORMS, Format, Setting};
 use flopcast_report::text::{cut, visible_lines};
@@ -70,6 +74,9 @@ struct Global {
     /// Form of the result.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_parser = formats(), default_value = "table")]
     format: Format,
+    /// Print the whole table of a forecast, not its first screen.
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    full: bool,
     /// Override a key of the scenario, such as `training.hardware.count=512`; repeatable.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -110,9 +117,14 @@ fn formats() -> impl TypedValueParser<Value = Format> {
 }
 
 impl Global {
+    /// Prints the result of a question in the form asked for.
+    fn show(&self, subject: &dyn Subject) -> Result<()> {
+        self.print(subject).map(|_| ())
+    }
+
     /// Prints a result in the form asked for.
     fn print(&self, subject: &dyn Subject) -> Result<ExitCode> {
-        let setting = Setting { width: width(), ..Setting::default() };
+        let setting = Setting { width: width(), full: self.full, ..Setting::default() };
         print(&String::from_utf8_lossy(&self.format.render(subject, setting)?))
     }
 }
@@ -166,6 +178,12 @@ enum Command {
     Lock(lock::Options),
     /// Write a commented scenario to start from.
     Init(init::Options),
+    /// Serve the page and the questions over HTTP, on this machine alone unless told otherwise.
+    #[cfg(feature = "serve")]
+    Serve(serve::Options),
+    /// Offer the questions as tools of an agent, by the Model Context Protocol over standard streams.
+    #[cfg(feature = "serve")]
+    Mcp,
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Print completions for a shell.
@@ -208,11 +226,20 @@ impl Cli {
             Command::Catalog(options) => options.run(&self.global),
             Command::Lock(options) => options.run(&self.global),
             Command::Init(options) => options.run(),
+            #[cfg(feature = "serve")]
+            Command::Serve(options) => options.run(&self.global),
+            #[cfg(feature = "serve")]
+            Command::Mcp => mcp::run(&self.global),
             Command::Schema => print(&schema::text()),
             Command::Completions(options) => print(&options.script()),
             Command::Man => print(&completions::manual()?),
         }
     }
+}
+
+/// The exit code of a result: success, or that of a limit that is broken.
+fn exit(kept: bool) -> ExitCode {
+    if kept { ExitCode::SUCCESS } else { ExitCode::from(Kind::Limit as u8) }
 }
 
 /// Says something beside the result, on stderr, with whatever would act on a terminal written out.

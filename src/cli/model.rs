@@ -5,27 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use flopcast_core::catalog::Accelerator;
+use flopcast_api::Session;
+use flopcast_api::questions::model::{
+    self, MOST_PIXELS, MOST_SAMPLES, MOST_TOKENS, Request, device,
+};
+use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::compress::{Compressed, Compression, Target};
-use flopcast_core::model::roofline::Device;
-use flopcast_core::model::{AttentionCount, Decode, Input, Model, Spec, spec};
+use flopcast_core::model::{Input, Model, spec};
 use flopcast_core::quantity::text::count;
-use flopcast_core::quantity::{Flop, Measure, Precision, Time, show};
-use flopcast_report::subject::advice::Advised;
-use flopcast_report::subject::compression::Comparison;
-use flopcast_report::subject::model::{ModelReport, Models, Standing, input_words, show_flops};
+use flopcast_core::quantity::{Flop, Measure, Time, show};
+use flopcast_report::doc::Subject;
+use flopcast_report::subject::model::{ModelReport, Models, Standing, show_flops};
 use flopcast_report::subject::scatter::{self, Plot, Point};
 use flopcast_study::advice;
 use flopcast_study::metric::{Metric, Score};
 use flopcast_study::pareto::front;
 
 use super::{Global, architecture, load, output, print};
-
-/// A larger batch, a longer sample or a larger image is a slip of units.
-const MOST_SAMPLES: u64 = 1 << 24;
-const MOST_TOKENS: u64 = 1 << 28;
-const MOST_PIXELS: u64 = 1 << 16;
 
 /// Options of `flopcast model`.
 #[derive(Args, Debug)]
@@ -59,8 +55,8 @@ pub(super) struct Options {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLES))]
     frames: Option<u64>,
     /// Length of the sound of a sample: 30s.
-    #[arg(long, value_name = "TIME", value_parser = sound)]
-    audio: Option<u64>,
+    #[arg(long, value_name = "TIME", value_parser = heard)]
+    audio: Option<String>,
     /// Steps in which a pipeline of diffusion denoises; those usual for it.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS))]
     steps: Option<u64>,
@@ -148,147 +144,60 @@ impl Options {
             return print(&spec::preset_names().collect::<Vec<_>>().join("\n"));
         }
         let catalog = load::catalog(global)?;
-        let precision = self.precision.as_deref().map_or(Ok(Precision::Bf16), precision)?;
-        let on = self.on.as_deref().map(|name| catalog.accelerator(name)).transpose()?;
-        if let Some(on) = on.filter(|_| self.advise) {
-            return self.advised(global, on);
-        }
-        if !self.compress.is_empty() {
-            return self.compressed(global, precision, on);
-        }
+        let request = self.request();
         if let Some(name) = &self.metric {
-            return self.weighed(global, precision, on, &metric(name)?);
+            return self.weighed(global, &catalog, &request, &metric(name)?);
         }
-        let device = device(on, precision)?;
-        let models: Vec<Model> =
-            self.specs.iter().map(|spec| self.read(spec, None, global)).collect::<Result<_>>()?;
-        let mut reports: Vec<_> =
-            models.iter().map(|model| self.report(model, precision, device)).collect();
-        if self.decode {
-            for (report, spec) in reports.iter_mut().zip(&self.specs) {
-                report.decode = Some(self.decoded(spec, precision, global)?);
-            }
-        }
-        global.print(&Models { reports, standings: Vec::new(), plot: None })
-    }
-
-    /// The document of one model, with its settings.
-    fn report<'a>(
-        &self,
-        model: &'a Model,
-        precision: Precision,
-        device: Option<(&'a str, Device)>,
-    ) -> ModelReport<'a> {
-        ModelReport {
-            model,
-            attention: self.count(),
-            precision,
-            stored: self.precision.is_none(),
-            training: self.training,
-            layers: self.layers,
-            device,
-            decode: None,
-        }
-    }
-
-    /// One token of an answer after the context.
-    fn decoded(&self, spec: &str, precision: Precision, global: &Global) -> Result<Decode> {
-        let context = self.context.or(self.seq_len).unwrap_or(2048);
-        let build = |input: &Input| architecture::named(spec, input, &self.bind, global);
-        Decode::of(build, &Input::default(), context, (precision.size(), precision.size()))
-    }
-
-    /// The rule by which attention is counted.
-    fn count(&self) -> AttentionCount {
-        match self.attention {
-            Attention::Causal => AttentionCount::Causal,
-            Attention::Full => AttentionCount::Full,
-        }
-    }
-
-    /// A model at the input that the options name.
-    fn read(&self, spec: &str, image_size: Option<u64>, global: &Global) -> Result<Model> {
-        let input = Input {
-            batch: self.batch,
-            sequence: self.seq_len,
-            decoder_sequence: self.decoder_seq_len,
-            image_size: self.image_size.or(image_size),
-            images: self.images,
-            frames: self.frames,
-            sound: self.audio,
-            steps: self.steps,
-            guided: self.guidance.map(|scale| scale > 1.0),
-            training: self.training,
-        };
-        architecture::named(spec, &input, &self.bind, global)
-    }
-
-    /// What to do about each model on a device.
-    fn advised(&self, global: &Global, on: &Accelerator) -> Result<ExitCode> {
-        let said = self.precision.as_deref().map(precision).transpose()?;
-        let precision = said.map_or_else(|| advice::plain(on), Ok)?;
         let deltas = match &self.deltas {
             Some(path) => advice::deltas(&path.display().to_string(), &architecture::text(path)?)?,
             None => Vec::new(),
         };
-        let models: Vec<Model> =
-            self.specs.iter().map(|spec| self.read(spec, None, global)).collect::<Result<_>>()?;
-        let mut all = Vec::new();
-        for model in &models {
-            all.push(Advised {
-                model: &model.name,
-                input: input_words(model),
-                device: &on.id,
-                advice: advice::advise(model, on, precision, self.count(), &deltas)?,
-            });
-        }
-        global.print(&all)
+        let build =
+            |spec: &str, input: &Input| architecture::named(spec, input, &self.bind, global);
+        let show = &mut |subject: &dyn Subject| global.show(subject);
+        request.run(&Session::new(&catalog), &build, &deltas, show)?;
+        Ok(ExitCode::SUCCESS)
     }
 
-    /// Each model before and after compression.
-    fn compressed(
-        &self,
-        global: &Global,
-        precision: Precision,
-        on: Option<&Accelerator>,
-    ) -> Result<ExitCode> {
-        let compression = Compression::from_settings(self.compress.iter().map(String::as_str))?;
-        let target = on.map(|on| Target::new(on, precision, &compression)).transpose()?;
-        let target = on.map(|on| on.id.as_str()).zip(target.as_ref());
-        let plain = Compression::default();
-        let teacher = match &compression.teacher {
-            Some(Spec::Preset(name)) => Some(self.read(name, None, global)?),
-            Some(_) => return Err(Error::input("a teacher is named as a model is")),
-            None => None,
-        };
-        let mut sides = Vec::new();
-        for spec in &self.specs {
-            let model = self.read(spec, None, global)?;
-            let before = Compressed::new(teacher.as_ref().unwrap_or(&model), precision, &plain)?;
-            sides.push((before, Compressed::new(&model, precision, &compression)?));
+    /// The question of these options.
+    fn request(&self) -> Request {
+        Request {
+            models: self.specs.clone(),
+            batch: Some(self.batch),
+            seq_len: self.seq_len,
+            decoder_seq_len: self.decoder_seq_len,
+            image_size: self.image_size,
+            images: self.images,
+            frames: self.frames,
+            audio: self.audio.clone(),
+            steps: self.steps,
+            guidance: self.guidance,
+            decode: self.decode,
+            context: self.context,
+            attention: match self.attention {
+                Attention::Causal => model::Attention::Causal,
+                Attention::Full => model::Attention::Full,
+            },
+            training: self.training,
+            layers: self.layers,
+            on: self.on.clone(),
+            precision: self.precision.clone(),
+            compress: self.compress.clone(),
+            advise: self.advise,
+            ..Request::default()
         }
-        let comparisons: Vec<_> = sides
-            .iter()
-            .map(|(before, after)| Comparison {
-                before,
-                after,
-                words: compression.words(),
-                attention: self.count(),
-                target,
-                distilled: teacher.is_some(),
-            })
-            .collect();
-        global.print(&comparisons)
     }
 
     /// Models side by side with a score, its cost and the Pareto front of the two.
     fn weighed(
         &self,
         global: &Global,
-        precision: Precision,
-        on: Option<&Accelerator>,
+        catalog: &Catalog,
+        request: &Request,
         metric: &Metric,
     ) -> Result<ExitCode> {
+        let precision = request.precision()?;
+        let on = self.on.as_deref().map(|name| catalog.accelerator(name)).transpose()?;
         if matches!(self.against, Against::Time) && on.is_none() {
             return Err(
                 Error::input("--against time needs an accelerator").hint("name one: --on h100-sxm")
@@ -301,14 +210,18 @@ impl Options {
             let score = |spec: &String| Ok((spec.clone(), metric.of(&scored_as(spec))?));
             self.specs.iter().map(score).collect::<Result<_>>()?
         };
+        let input = request.input()?;
         let models: Vec<Model> = scored
             .iter()
-            .map(|(spec, score)| self.read(spec, score.image_size, global))
+            .map(|(spec, score)| {
+                let image_size = input.image_size.or(score.image_size);
+                architecture::named(spec, &Input { image_size, ..input }, &self.bind, global)
+            })
             .collect::<Result<_>>()?;
         let reports: Vec<_> =
-            models.iter().map(|model| self.report(model, precision, device)).collect();
+            models.iter().map(|model| request.report(model, precision, device)).collect();
         let cost = |report: &ModelReport<'_>| match self.against {
-            Against::Flops => report.model.forward(self.count()).matmul.stored(),
+            Against::Flops => report.model.forward(request.count()).matmul.stored(),
             Against::Parameters => report.model.parameters().total as f64,
             Against::Time => report.time_bound().unwrap_or_default().stored(),
         };
@@ -377,32 +290,7 @@ fn metric(name: &str) -> Result<Metric> {
     }
 }
 
-/// The number format of a name.
-///
-/// # Errors
-/// If there is no such format, with those that there are.
-fn precision(name: &str) -> Result<Precision> {
-    Precision::named(name).ok_or_else(|| {
-        let known = Precision::ALL.map(Precision::name);
-        Error::input(format!("`{name}` is not a precision"))
-            .suggest(name, known)
-            .hint(format!("one of {}", known.join(", ")))
-    })
-}
-
-/// Milliseconds of sound.
-fn sound(text: &str) -> std::result::Result<u64, String> {
-    let time: Time =
-        flopcast_core::quantity::text::parse(text).map_err(|error| error.to_string())?;
-    let milliseconds = (time.value * 1e3).round();
-    if (1.0..=1e9).contains(&milliseconds) {
-        Ok(milliseconds as u64)
-    } else {
-        Err("sound lasts from 1 ms to some days: 30s".to_owned())
-    }
-}
-
-/// The accelerator as the roofline sees it.
-fn device(on: Option<&Accelerator>, precision: Precision) -> Result<Option<(&str, Device)>> {
-    on.map(|on| Ok((on.id.as_str(), Device::of(on, precision)?))).transpose()
+/// A length of sound.
+fn heard(text: &str) -> std::result::Result<String, String> {
+    model::sound(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }

@@ -4,32 +4,21 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chrono::NaiveDate;
 use clap::Args;
-use flopcast_core::catalog::{Catalog, Purchase};
-use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_api::questions::optimize::{Wanted, parse, quantity};
+use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Engine, Id, Key};
 use flopcast_core::provenance::Inputs as _;
-use flopcast_core::quantity::text::number;
-use flopcast_core::quantity::{Flop, Measure, Time, Tokens, text};
-use flopcast_core::serving::capacity::Search;
+use flopcast_core::quantity::{Flop, Measure, Tokens};
 use flopcast_core::training::plan::Work;
-use flopcast_report::subject::optimize::Found;
 use flopcast_report::subject::sizing::{Sized, Sizes};
-use flopcast_scenario::document::Node;
-use flopcast_study::aim::Aim;
-use flopcast_study::axis::{Axis, Setting};
-use flopcast_study::optimize::{Limit, Market, Request, offers, search};
+use flopcast_study::optimize::Limit;
 use flopcast_study::sizing::Law;
-use flopcast_study::space::Space;
-use flopcast_study::{fleets, layouts, places};
 
-use super::input::document;
-use super::progress::Progress;
 use super::search::Space as Architectures;
 use super::shapes::Shapes;
-use super::{Global, capacity, load};
+use super::{Global, capacity, exit, load};
 
 /// Options of `flopcast optimize`.
 #[derive(Args, Debug)]
@@ -118,9 +107,6 @@ pub(super) struct Options {
     space: Architectures,
 }
 
-/// Devices of a combination: doublings from a node's usual eight.
-const FEWEST: u64 = 8;
-
 impl Options {
     /// Searches the combinations and prints the best ones, or what stands in the way.
     ///
@@ -141,114 +127,32 @@ impl Options {
             return self.shapes.run(scores, path, global);
         }
         let catalog = load::catalog(global)?;
-        let mut document = document(path, global)?;
-        let file = load::typed(&document)?;
-        let Some(training) = file.training.as_ref() else {
-            return self.service(path, document, &catalog, global);
-        };
-        let start = file.placement.as_ref().and_then(|it| it.start.as_ref()).map(|it| it.value);
-        let limits = self.limits(start)?;
-        if let (Some(start), Some(lead)) = (start, &self.lead_time) {
-            let days = chrono::Days::new((time(lead)?.stored() / DAY).ceil() as u64);
-            let later = start.checked_add_days(days).unwrap_or(start);
-            let set = Setting::new("--lead-time", "placement.start", &later.to_string())?;
-            set.put(&mut document)?;
-        }
-        if let Some(window) = &self.window {
-            Setting::new("--window", "placement.start_window", window)?.put(&mut document)?;
-        }
-        let market = Market {
+        let asked = load::asked(path, global)?;
+        let about = load::About::new(path, &catalog, global)?;
+        let name = capacity::file_name(path);
+        let kept = about.ask(|session| {
+            self.wanted().run(session, &name, asked, &mut |subject| global.show(subject))
+        })?;
+        Ok(exit(kept))
+    }
+
+    /// What is sought, as the library takes it.
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            objective: self.objective.clone(),
+            max_cost: self.max_cost.clone(),
+            deadline: self.deadline.clone(),
+            max_co2e: self.max_co2e.clone(),
+            devices: self.devices,
+            lead_time: self.lead_time.clone(),
+            window: self.window.clone(),
             accelerators: self.accelerator.clone(),
             providers: self.provider.clone(),
             regions: self.region.clone(),
-            purchases: self.purchase.iter().map(|name| plan(name)).collect::<Result<_>>()?,
-        };
-        let precision = training.precision.value;
-        let (offers, reach) = offers(&catalog, precision, &market)?;
-        let mut axes = vec![offers];
-        let most = self.devices.unwrap_or(1024);
-        let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= most);
-        let mut counts: Vec<String> = doublings.map(|count| count.to_string()).collect();
-        if counts.last().is_none_or(|last| *last != most.to_string()) {
-            counts.push(most.to_string());
+            purchases: self.purchase.clone(),
+            any_network: self.any_network,
+            vary: self.vary.clone(),
         }
-        axes.push(Axis::read(&format!("training.hardware.count={}", counts.join(",")))?);
-        axes.extend(self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?);
-        let files = load::Beside::new(path, global)?;
-        let space = Space::new(document, axes, &catalog, &files)?;
-        let request = Request {
-            objective: Aim::read(&self.objective),
-            limits,
-            beside: ["cost", "days", "co2e"].map(Aim::read).to_vec(),
-            reach: if self.any_network { Vec::new() } else { reach },
-        };
-        let bar = Progress::new();
-        let answer = search(&space, &request, &|done| {
-            bar.show(&format!("{} of {}", number(done as f64), number(space.len() as f64)));
-        })?;
-        drop(bar);
-        global.print(&Found { space: &space, limits: &request.limits, answer: &answer })?;
-        let none = answer.best.is_empty();
-        Ok(if none { ExitCode::from(Kind::Limit as u8) } else { ExitCode::SUCCESS })
-    }
-
-    /// Fleets of a service that keep its SLO: each device in its best layout where it is cheapest.
-    fn service(
-        &self,
-        path: &Path,
-        document: Node,
-        catalog: &Catalog,
-        global: &Global,
-    ) -> Result<ExitCode> {
-        if let Some(deadline) = &self.deadline {
-            return Err(Error::input(format!("a service has no deadline of {deadline}"))
-                .hint("a job has: inference.traffic.job={requests: 2M, within: 36 h}"));
-        }
-        let devices = self.accelerator.join(",");
-        let devices = if devices.is_empty() { "*" } else { &devices };
-        let mut texts = vec![format!("inference.hardware.accelerator={devices}")];
-        texts.extend(self.vary.iter().cloned());
-        let market = Market {
-            providers: self.provider.clone(),
-            regions: self.region.clone(),
-            ..Market::default()
-        };
-        let axes = places::axes(&texts, &document, &market, catalog)?;
-        let bound = |text: &Option<String>, unit| {
-            text.as_ref().map(|text| quantity(text, unit)).transpose()
-        };
-        let limits = fleets::Limits {
-            cost_usd: bound(&self.max_cost, "USD")?,
-            co2e_kg: bound(&self.max_co2e, "kgCO2e")?,
-            devices: self.devices.map(|most| most as f64),
-        };
-        let search = layouts::rough(&Search::default());
-        capacity::fleets((path, document, axes), catalog, global, &search, &limits)
-    }
-
-    /// The limits on the figures, in their units.
-    fn limits(&self, start: Option<NaiveDate>) -> Result<Vec<Limit>> {
-        let mut limits = Vec::new();
-        let bounds = [("cost", "USD", &self.max_cost), ("co2e", "kgCO2e", &self.max_co2e)];
-        for (aim, unit, bound) in bounds {
-            if let Some(text) = bound {
-                limits.push(Limit { aim: Aim::read(aim), most: quantity(text, unit)? });
-            }
-        }
-        if let Some(text) = &self.deadline {
-            let lead = self.lead_time.as_deref().map_or(Ok(Time::default()), time)?.stored() / DAY;
-            let days = match (text.parse::<NaiveDate>(), start) {
-                (Ok(end), Some(start)) => (end - start).num_days() as f64,
-                (Ok(_), None) => {
-                    return Err(Error::input("a deadline needs a start to count from").hint(
-                        "give `placement: {start: 2027-01-01}`, or a time: --deadline '60 days'",
-                    ));
-                }
-                (Err(_), _) => time(text)?.stored() / DAY,
-            };
-            limits.push(Limit { aim: Aim::read("days"), most: (days - lead).max(0.0) });
-        }
-        Ok(limits)
     }
 
     /// The sizes that scaling laws give for a budget.
@@ -276,7 +180,8 @@ impl Options {
     fn affordable(&self, path: &Path, global: &Global) -> Result<Flop> {
         let catalog = load::catalog(global)?;
         let scenario: Scenario = load::scenario(path, &catalog, global)?;
-        let limits = self.limits(scenario.training.as_ref().and_then(|plan| plan.start))?;
+        let limits =
+            self.wanted().limits(scenario.training.as_ref().and_then(|plan| plan.start))?;
         let engine = Engine::new(&scenario, &catalog)?;
         let compute = Key::from(Id::SixNd);
         let once = engine.run()?.value(&compute).ok_or_else(|| {
@@ -314,40 +219,4 @@ impl Options {
         }
         Ok(Flop::from_stored(once * low.exp()))
     }
-}
-
-const DAY: f64 = 86_400.0;
-
-/// A time with its unit.
-fn time(text: &str) -> Result<Time> {
-    parse(text)
-}
-
-/// A quantity with its unit.
-fn parse<Q: Measure>(text: &str) -> Result<Q> {
-    let value: Q = text::parse(text).map_err(|error| Error::input(error.to_string()))?;
-    value.check().map_err(Error::input)?;
-    Ok(value)
-}
-
-/// A quantity as a number of a unit.
-fn quantity(text: &str, unit: &str) -> Result<f64> {
-    let value = text::parse_in(text, unit).map_err(|error| Error::input(error.to_string()))?;
-    if !(0.0..=1e30).contains(&value) {
-        return Err(Error::input(format!("{text} is no limit that can be kept")));
-    }
-    Ok(value)
-}
-
-/// The terms of a purchase by name.
-///
-/// # Errors
-/// If there are no such terms, with those that there are.
-fn plan(name: &str) -> Result<Purchase> {
-    let known = Purchase::ALL.map(Purchase::name);
-    Purchase::ALL.into_iter().find(|plan| plan.name() == name).ok_or_else(|| {
-        Error::input(format!("`{name}` is no way to buy"))
-            .suggest(name, known)
-            .hint(known.join(", "))
-    })
 }

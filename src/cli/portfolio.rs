@@ -46,7 +46,7 @@ impl Options {
                 continue;
             }
             let catalog = load::catalog_of(&path, global)?;
-            let file = load::typed(&document)?;
+            let file = load::typed(document)?.file;
             let (forecast, engine) = load::snapshot(&path, &catalog, global)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);

@@ -9,9 +9,9 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_report::html;
 use flopcast_report::render::{Format, Setting};
 
-use super::capacity::{Ready, Runs};
+use super::capacity::Runs;
 use super::input::read_text;
-use super::{Global, estimate, load, output, print, tell};
+use super::{Global, estimate, output, print, tell};
 
 /// Options of `flopcast report`.
 #[derive(Args, Debug)]
@@ -66,9 +66,8 @@ impl Options {
         let template = template.map(|path| read_text(path, MAX_TEMPLATE_BYTES)).transpose()?;
         let mut reports = Vec::new();
         for file in &self.files {
-            let catalog = load::catalog_of(file, global)?;
-            let ready = Ready::of(file, &catalog, global, &self.runs.search(), self.simulate)?;
-            reports.push(self.ranges.report(&ready, &catalog)?);
+            let search = self.runs.search();
+            reports.push(self.ranges.report(file, global, &search, self.simulate)?.0);
         }
         let setting = Setting { template: template.as_deref(), ..Setting::default() };
         let bytes = format.render(&reports, setting)?;

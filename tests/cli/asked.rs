@@ -25,8 +25,16 @@ fn a_service_is_asked_in_one_line() {
     let sized = stdout(&[&["capacity"], &asked[..], &quick[..]].concat());
     holds("capacity", &sized, &["devices", "KV cache"]);
     assert!(!sized.contains("unknownT"), "{sized}");
-    let known =
-        stdout(&["estimate", "--model", "671B-A37B", "--requests", "1/s", "--on", "16xH200"]);
+    let known = stdout(&[
+        "estimate",
+        "--full",
+        "--model",
+        "671B-A37B",
+        "--requests",
+        "1/s",
+        "--on",
+        "16xH200",
+    ]);
     assert!(!known.contains("unknownT") && known.contains("KV cache of a replica"), "{known}");
 }
 
@@ -118,7 +126,7 @@ fn a_model_of_the_hubs_cache_is_read() {
         holds(spec, &told(&["model", spec]), &[spec, "parameters"]);
     }
     let run = ["estimate", "--model", "hf:owner/Tiny-1", "--tokens", "1B", "--on", "8xH100"];
-    holds("a run", &told(&run), &["tokens passed"]);
+    holds("a run", &told(&run), &["time of the training"]);
     // Without it, and without being told to ask, nothing is asked.
     for (spec, part) in [
         ("hf:owner/other", "--online"),

@@ -85,7 +85,7 @@ fn no_figure_is_without_end_or_a_part_of_nothing() {
     ];
     for case in cases {
         for format in ["table", "json", "csv", "markdown"] {
-            let text = stdout(&[case, &["--format", format]].concat());
+            let text = stdout(&[case, &["--full", "--format", format]].concat());
             let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
             for word in words {
                 let wrong = ["inf", "-inf", "nan", "unknownt"].contains(&&*word.to_lowercase());

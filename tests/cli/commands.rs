@@ -60,7 +60,7 @@ fn one_forecast_in_four_forms() {
     assert!(
         stdout(&["estimate", file, "--format", "markdown"]).contains("| device-hours | 1,022,362")
     );
-    assert!(stdout(&["estimate", file]).contains("1,022,362"));
+    assert!(stdout(&["estimate", "--full", file]).contains("1,022,362"));
     let two = json(&["estimate", file, "scenarios/bloom-176b.yaml", "--format", "json"]);
     assert_eq!(two.as_array().map(Vec::len), Some(2));
 }
@@ -149,7 +149,7 @@ fn contradictions_of_a_layout_name_both_lines() {
         holds(layout, &message, &[part, "llama-3.1-405b.yaml:"]);
     }
     // A context beyond the model's own is told, not refused.
-    let longer = stdout(&["estimate", file, "--set", "training.sequence_length=262_144"]);
+    let longer = stdout(&["estimate", "--full", file, "--set", "training.sequence_length=262_144"]);
     holds("longer", &longer, &["than the 131072"]);
 }
 
@@ -203,9 +203,26 @@ fn a_seed_gives_the_same_ranges() {
 
 #[test]
 fn a_window_is_a_key_of_the_scenario() {
-    let file = ["estimate", "scenarios/carbon-london.yaml"];
+    let file = ["estimate", "--full", "scenarios/carbon-london.yaml"];
     let option = stdout(&[&file[..], &["--window", "2 h"]].concat());
     let key = stdout(&[&file[..], &["--set", "placement.start_window=2 h"]].concat());
     assert_eq!(option, key);
     assert_ne!(option, stdout(&file));
+}
+
+/// The first screen of every shipped scenario fits 80 x 24 with the prompt below it, and `--full`
+/// says the rest.
+#[test]
+fn the_first_screen_fits_a_terminal() {
+    for path in scenarios() {
+        let file = path.display().to_string();
+        let screen = stdout(&["estimate", &file]);
+        assert!(screen.lines().count() < 24, "{file}: {} lines", screen.lines().count());
+        let widest = screen.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{file}: {widest:?} columns");
+        holds(&file, &screen, &["--full: ", "inputs ("]);
+        let full = stdout(&["estimate", "--full", &file]);
+        assert!(full.lines().count() > screen.lines().count(), "{file}");
+        holds(&file, &full, &["Inputs\n"]);
+    }
 }

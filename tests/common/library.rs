@@ -123,7 +123,7 @@ fn sized(scenario: &Scenario, requests: u64) -> Result<(Report, Capacity)> {
         calibration: &calibration,
         search: &search,
         records: false,
-        progress: &|_, _| {},
+        progress: &|_, _| Ok(()),
     };
     let capacity = capacity::size(&scenario, &CATALOG, &question)?;
     Ok((sized_up::report(&scenario, &capacity), capacity))

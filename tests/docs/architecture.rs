@@ -23,7 +23,7 @@ const ROOMS: &[&[&str]] = &[
 ];
 
 /// Folders of crates that print, read files, clock and environment, or dial.
-const OUTSIDE: &[&str] = &["crates/live", "src/cli"];
+const OUTSIDE: &[&str] = &["crates/live", "crates/serve", "src/cli"];
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of sources") {
@@ -116,6 +116,25 @@ fn only_the_outside_prints_and_reads_clock_environment_and_network() {
         }
     }
     assert!(found.is_empty(), "not allowed below the fronts and live:\n{}", found.join("\n"));
+}
+
+/// A server answers strangers: it opens no file and reads no variable, and what it asks has no way to.
+#[test]
+fn what_strangers_reach_opens_no_file() {
+    for (path, text) in modules() {
+        if !path.starts_with("crates/serve/src") {
+            continue;
+        }
+        for word in ["std::fs", "std::env", "tokio::fs", "File::open", "std::process", "println!"] {
+            assert!(!text.contains(word), "{path}: {word}");
+        }
+    }
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/api/Cargo.toml"));
+    let manifest = manifest.expect("a manifest");
+    for outside in ["clap", "tokio", "axum", "rmcp", "flopcast-live", "flopcast-serve"] {
+        assert!(!manifest.contains(outside), "the questions depend on {outside}");
+    }
 }
 
 /// Places that may spell the path of a figure, with what they may: all, or one text.

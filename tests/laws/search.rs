@@ -61,7 +61,7 @@ fn compared(axis: impl Fn(&Service) -> Axis) -> (usize, u64) {
         calibration: &calibration,
         search: &QUICK,
         records: false,
-        progress: &|_, _| {},
+        progress: &|_, _| Ok(()),
     };
     let files = Beside::root();
     let (mut kept, mut left_out) = (0, 0);
@@ -71,8 +71,9 @@ fn compared(axis: impl Fn(&Service) -> Axis) -> (usize, u64) {
         let scenario = resolved(&text).expect("a scenario");
         let axis = axis(scenario.inference.as_ref().expect("a service"));
         let space = Space::new(node, vec![axis], &CATALOG, &files).expect("a space");
-        let choice = choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| {})
-            .expect("a choice");
+        let choice =
+            choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| Ok(()))
+                .expect("a choice");
         // What was simulated is what an exhaustive run finds; the rest is simulated now.
         let all = |number: u64| match &choice.verdicts[number as usize] {
             Verdict::Sized(sized) => Some(sized.merits),

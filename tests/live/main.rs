@@ -5,6 +5,7 @@ mod answers;
 #[path = "../common/mod.rs"]
 mod common;
 mod hub;
+mod install;
 mod server;
 
 use std::cell::RefCell;

@@ -211,7 +211,7 @@ fn the_highest_rate_is_what_a_saturated_engine_gets_through() {
             ("P95 of TPOT as recorded", vec![p95(Limit::Tpot, tpot)]),
         ] {
             let objective = Objective { slos, ..Objective::default() };
-            let found = highest_rate(&simulation, &traffic, &objective, &search, None, &|_| ());
+            let found = highest_rate(&simulation, &traffic, &objective, &search, None, &|_| Ok(()));
             let found = found.expect("a rate").rate.value;
             println!(
                 "{run}, {name}: {found:.3}/s, log {generated:.3}/s by tokens, {read:.3}/s by \

@@ -3,7 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod adapters;
 mod ahead;
+mod commands;
 mod contradictions;
 mod diffusion;
 mod files;
@@ -12,6 +14,7 @@ mod hf_facts;
 mod memory;
 mod onnx;
 mod presets;
+mod rollouts;
 mod scenarios;
 mod services;
 mod sizes;

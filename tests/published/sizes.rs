@@ -88,6 +88,9 @@ fn beside(experts: bool) -> Vec<(&'static str, ModelSize)> {
         let plain = shape.is_transformer()
             && shape.experts.is_some() == experts
             && parts.head > 0
+            // Encoders keep no keys, and translate to a decoder of their own.
+            && shape.cached_elements(1000) > 0
+            && model.input.decoder_sequence.is_none()
             // No tower for images or sound.
             && told as f64 > 0.98 * counted.total as f64
             && counted.total >= 1_000_000_000;

@@ -30,6 +30,28 @@ fn networks_have_their_published_size() {
     }
 }
 
+/// GMACs of torchvision's own metadata (0.29.2) for networks that answer with maps and boxes; its
+/// image of noise has 1,000 proposals.
+#[test]
+fn maps_and_boxes_cost_what_torchvision_says() {
+    let published = [
+        ("fcn_resnet50", 152.717),
+        ("fcn_resnet101", 232.738),
+        ("deeplabv3_resnet50", 178.722),
+        ("deeplabv3_resnet101", 258.743),
+        ("fasterrcnn_resnet50_fpn", 134.38),
+    ];
+    for (name, gmacs) in published {
+        let counted = matmul_macs(&build(name, None)) / 1e9;
+        assert!((counted - gmacs).abs() < 5.01e-4, "{name}: {counted} GMACs, not {gmacs}");
+    }
+    // Ultralytics counts activations and norms as well: 8.9 to 258.5 GFLOPs.
+    for (name, gflops) in [("yolov8n", 8.9), ("yolov8m", 79.3), ("yolov8x", 258.5)] {
+        let counted = 2.0 * matmul_macs(&build(name, None)) / 1e9;
+        assert!(counted < gflops && counted > 0.97 * gflops, "{name}: {counted} GFLOP");
+    }
+}
+
 /// Backward over forward as measured with torch's FLOP counter on torchvision's models
 /// (convolution gradients corrected for groups): the image needs no gradient.
 #[test]

@@ -112,6 +112,11 @@ impl Error {
         self
     }
 
+    /// The reason.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
         self.kind as u8
@@ -120,6 +125,11 @@ impl Error {
     /// The message, without place and hints.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Sentences on what the user can do next.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
     }
 
     /// The place in the user's file, if it is known.

@@ -1,23 +1,22 @@
-//! PEFT adapters: `adapter_config.json`, low-rank matrices beside the weights of a base.
+//! PEFT adapters: `adapter_config.json`, what is trained beside the weights of a base, by the
+//! definitions of huggingface/peft 0.21.
 //!
 //! The base is a configuration beside the file, a path, or a preset by its name on the Hub
 //! ([`crate::source`] finds it); [`flopcast_core::model::adapt`] counts the adapter on it.
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::Model;
-use flopcast_core::model::adapt::{Adapter, Targets, adapted};
+use flopcast_core::model::adapt::{Adapter, Blocks, Kind, Targets, adapted, prompted};
+use flopcast_core::model::{Assumption, Model, Operator};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-/// An adapter as its file has it (huggingface/peft, `LoraConfig`); other keys change no count.
+/// An adapter as its file has it; keys that nobody reads change no count.
 #[derive(Clone, Debug, Deserialize)]
 pub struct File {
     peft_type: String,
     /// The base: a name on the Hub or a path.
     #[serde(default)]
     pub base_model_name_or_path: Option<String>,
-    #[serde(default)]
-    r: Option<u64>,
     #[serde(default)]
     target_modules: Json,
     #[serde(default)]
@@ -28,24 +27,44 @@ pub struct File {
     exclude_modules: Json,
     #[serde(default)]
     layers_to_transform: Json,
-    #[serde(default)]
-    use_dora: Option<bool>,
+    #[serde(flatten)]
+    rest: Map<String, Json>,
 }
+
+/// The kinds that train something beside projections.
+const BESIDE: [&str; 12] = [
+    "LORA",
+    "ADALORA",
+    "LOHA",
+    "LOKR",
+    "IA3",
+    "VERA",
+    "OFT",
+    "BOFT",
+    "HRA",
+    "MISS",
+    "BONE",
+    "FOURIERFT",
+];
+
+/// The kinds that train something before the input.
+const BEFORE: [&str; 4] = ["PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "TRAINABLE_TOKENS"];
 
 impl File {
     /// Reads an adapter.
     ///
     /// # Errors
-    /// If it is of another kind than `LORA`, or has no rank.
+    /// If it is of a kind that is not counted.
     pub fn read(json: &Json) -> Result<Self> {
         let file = Self::deserialize(json)
             .map_err(|error| Error::input(format!("not an adapter_config.json: {error}")))?;
-        if file.peft_type != "LORA" {
-            return Err(Error::input(format!(
-                "adapters of the kind {} are not counted",
-                file.peft_type
-            ))
-            .hint("LORA is; of others the parameters are in adapter_model.safetensors"));
+        let kind = file.peft_type.as_str();
+        let known = || BESIDE.iter().chain(&BEFORE).copied();
+        if known().all(|it| it != kind) {
+            let names: Vec<_> = known().collect();
+            return Err(Error::input(format!("adapters of the kind {kind} are not counted"))
+                .hint(format!("those that are: {}", names.join(", ")))
+                .hint("of others the parameters are in adapter_model.safetensors"));
         }
         Ok(file)
     }
@@ -54,14 +73,19 @@ impl File {
     /// that it saves whole.
     ///
     /// # Errors
-    /// If the base lacks a module that the adapter names.
+    /// If the base lacks a module that the adapter names, or a size is missing.
     pub fn on(&self, base: &Model) -> Result<Model> {
-        let rank = self.r.ok_or_else(|| Error::input("`r` of the adapter is missing"))?;
+        if BEFORE.contains(&self.peft_type.as_str()) {
+            return self.before(base);
+        }
         let ranks = self.rank_pattern.iter().flatten();
+        let kind = self.kind()?;
         let adapter = Adapter {
-            rank,
+            rank: self.rank()?,
             targets: self.targets(base)?,
             ranks: ranks
+                // AdaLoRA's own pattern is the mask of ranks that it kept.
+                .filter(|_| self.peft_type != "ADALORA")
                 .map(|(module, rank)| {
                     let rank = rank.as_u64().filter(|rank| *rank > 0);
                     let error = || Error::input(format!("the rank of `{module}` is no number"));
@@ -69,7 +93,8 @@ impl File {
                 })
                 .collect::<Result<_>>()?,
             saved: self.modules_to_save.clone().unwrap_or_default(),
-            magnitudes: self.use_dora.unwrap_or(false),
+            magnitudes: kind == Kind::LowRank && self.says("use_dora"),
+            kind,
             excluded: match &self.exclude_modules {
                 Json::String(pattern) => words(pattern),
                 Json::Array(list) => list.iter().filter_map(Json::as_str).map(last).collect(),
@@ -90,13 +115,165 @@ impl File {
                     .to_owned(),
             );
         }
+        model.warnings.extend(self.unread());
         Ok(model)
+    }
+
+    /// What is trained beside a projection.
+    fn kind(&self) -> Result<Kind> {
+        // OFT and BOFT give the number of blocks or their size, and 0 for the other.
+        let blocks = |number: &str, size: &str, usual: u64| match (
+            self.number(number, 0),
+            self.number(size, usual),
+        ) {
+            (0, 0) => Err(Error::input(format!("`{number}` and `{size}` are both 0"))
+                .hint("one of them says how the inputs are cut into blocks")),
+            (0, size) => Ok(Blocks::Size(size)),
+            (number, _) => Ok(Blocks::Number(number)),
+        };
+        Ok(match self.peft_type.as_str() {
+            "ADALORA" => Kind::Adaptive,
+            "LOHA" => Kind::Hadamard,
+            "LOKR" => Kind::Kronecker {
+                factor: self.rest.get("decompose_factor").and_then(Json::as_u64),
+                both: self.says("decompose_both"),
+            },
+            "IA3" => Kind::Scales {
+                inputs_of: match self.rest.get("feedforward_modules") {
+                    Some(Json::String(pattern)) => words(pattern),
+                    Some(Json::Array(list)) => {
+                        list.iter().filter_map(Json::as_str).map(last).collect()
+                    }
+                    _ => Vec::new(),
+                },
+            },
+            "VERA" => Kind::Shared,
+            "OFT" => Kind::Rotation {
+                blocks: blocks("r", "oft_block_size", 32)?,
+                shared: self.says("block_share"),
+            },
+            "BOFT" => Kind::Butterfly {
+                blocks: blocks("boft_block_num", "boft_block_size", 4)?,
+                factors: self.number("boft_n_butterfly_factor", 1),
+            },
+            "HRA" => Kind::Reflections,
+            "MISS" | "BONE" => Kind::Shards,
+            "FOURIERFT" => Kind::Spectrum(self.number("n_frequency", 1000)),
+            _ => Kind::LowRank,
+        })
+    }
+
+    /// The rank, with the default of each kind; 0 where a kind has none.
+    fn rank(&self) -> Result<u64> {
+        let (key, usual) = match self.peft_type.as_str() {
+            "ADALORA" => ("init_r", Some(12)),
+            "VERA" => ("r", Some(256)),
+            "LOHA" | "LOKR" | "HRA" => ("r", Some(8)),
+            "MISS" | "BONE" => ("r", Some(64)),
+            "IA3" | "OFT" | "BOFT" | "FOURIERFT" => return Ok(0),
+            _ => ("r", None),
+        };
+        let given = self.rest.get(key).and_then(Json::as_u64);
+        given.or(usual).ok_or_else(|| Error::input(format!("`{key}` of the adapter is missing")))
+    }
+
+    /// Keys that change what is trained and that this reader does not count.
+    fn unread(&self) -> Vec<String> {
+        let set = |key: &&str| match self.rest.get(*key) {
+            None | Some(Json::Null | Json::Bool(false)) => false,
+            Some(Json::String(word)) => word != "none",
+            Some(Json::Array(list)) => !list.is_empty(),
+            Some(Json::Object(map)) => !map.is_empty(),
+            Some(_) => true,
+        };
+        let keys = ["bias", "lora_bias", "target_parameters", "layer_replication"];
+        let keys = keys.into_iter().chain(["trainable_token_indices", "use_bdlora"]);
+        keys.filter(set)
+            .map(|key| {
+                format!("`{key}` of the adapter is not counted: it trains more than is shown")
+            })
+            .collect()
+    }
+
+    /// A learned prompt before the input of the base.
+    fn before(&self, base: &Model) -> Result<Model> {
+        let tokens = self.number("num_virtual_tokens", 0);
+        let dim = table(base).ok_or_else(|| {
+            Error::input(format!("{} has no table of tokens for a prompt", base.name))
+        })?;
+        let both = self.rest.get("task_type").and_then(Json::as_str) == Some("SEQ_2_SEQ_LM");
+        let sides = self.number("num_transformer_submodules", if both { 2 } else { 1 });
+        let dim = self.number("token_dim", dim);
+        let wide = self.number("encoder_hidden_size", dim);
+        let linear = |from: u64, to: u64| from.saturating_add(1).saturating_mul(to);
+        let prompt = tokens.saturating_mul(sides).saturating_mul(dim);
+        let learned: Vec<(&str, u64)> = match self.peft_type.as_str() {
+            "TRAINABLE_TOKENS" => {
+                let chosen = self.rest.get("token_indices").and_then(Json::as_array);
+                vec![("tokens", chosen.map_or(0, |it| it.len() as u64).saturating_mul(dim))]
+            }
+            "P_TUNING" if self.text("encoder_reparameterization_type") == Some("LSTM") => {
+                return Err(Error::input("the LSTM encoder of p-tuning is not counted")
+                    .hint("`encoder_reparameterization_type: MLP` is"));
+            }
+            "P_TUNING" => {
+                let encoder = [linear(dim, wide), linear(wide, wide), linear(wide, dim)];
+                vec![
+                    ("embedding", prompt),
+                    ("mlp_head", encoder.into_iter().fold(0, u64::saturating_add)),
+                ]
+            }
+            "PREFIX_TUNING" => {
+                let (layers, cached) = caches(base);
+                let dim = self.number("token_dim", cached);
+                let wide = self.number("encoder_hidden_size", dim);
+                let pairs = self.number("num_layers", layers).saturating_mul(2).saturating_mul(dim);
+                if self.says("prefix_projection") {
+                    let encoder = linear(dim, wide).saturating_add(linear(wide, pairs));
+                    vec![("embedding", tokens.saturating_mul(dim)), ("transform", encoder)]
+                } else {
+                    vec![("embedding", tokens.saturating_mul(pairs))]
+                }
+            }
+            _ => vec![("embedding", prompt)],
+        };
+        if learned.iter().all(|(_, elements)| *elements == 0) {
+            return Err(Error::input("`num_virtual_tokens` of the adapter is missing"));
+        }
+        let mut model = prompted(base, &learned)?;
+        if tokens > 0 {
+            model.assumptions.push(Assumption {
+                what: "virtual tokens".into(),
+                value: tokens.to_string(),
+                why: "of the adapter; the sequence is counted without them (--seq-len)".into(),
+            });
+        }
+        Ok(model)
+    }
+
+    /// A number of the file, where it has one.
+    fn number(&self, key: &str, usual: u64) -> u64 {
+        self.rest.get(key).and_then(Json::as_u64).unwrap_or(usual)
+    }
+
+    /// True if a switch of the file is on.
+    fn says(&self, key: &str) -> bool {
+        self.rest.get(key).and_then(Json::as_bool).unwrap_or(false)
+    }
+
+    /// A word of the file.
+    fn text(&self, key: &str) -> Option<&str> {
+        self.rest.get(key).and_then(Json::as_str)
     }
 
     /// The modules that it names: a list, `all-linear`, or an expression of which the words count.
     fn targets(&self, base: &Model) -> Result<Targets> {
         match &self.target_modules {
-            Json::Null => Ok(Targets::Named(vec!["q_proj".into(), "v_proj".into()])),
+            Json::Null if self.peft_type == "LORA" => {
+                Ok(Targets::Named(vec!["q_proj".into(), "v_proj".into()]))
+            }
+            Json::Null => Err(Error::input("`target_modules` of the adapter is missing")
+                .hint("PEFT writes the names into the file that it saves")),
             Json::String(all) if all == "all-linear" => Ok(Targets::AllLinear),
             Json::String(pattern) => {
                 let of = |text: &str| -> Vec<String> {
@@ -121,6 +298,25 @@ impl File {
             other => Err(Error::input(format!("`target_modules` is {other}, not a list of names"))),
         }
     }
+}
+
+/// The width of the first table of the model.
+fn table(model: &Model) -> Option<u64> {
+    model.layers.iter().find_map(|layer| match &layer.operator {
+        Operator::Embedding(table) => Some(table.dim),
+        _ => None,
+    })
+}
+
+/// The layers of attention, and the width of the keys of one.
+fn caches(model: &Model) -> (u64, u64) {
+    let attended = model.layers.iter().filter_map(|layer| match &layer.operator {
+        Operator::Attention(it) => Some((layer.count, it.kv_heads.saturating_mul(it.qk_dim))),
+        _ => None,
+    });
+    attended.fold((0, 0), |(layers, widest): (u64, u64), (count, width)| {
+        (layers.saturating_add(count), widest.max(width))
+    })
 }
 
 /// An expression with each choice of its groups of alternatives written out; a bounded number.

@@ -1,6 +1,8 @@
 //! `params.json`, as Meta and Mistral ship it with their own checkpoints.
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::Assumption;
+use flopcast_core::model::spec::presets_of;
 use serde_json::{Map, Value as Json, json};
 
 /// True for such a file.
@@ -14,9 +16,12 @@ pub(crate) fn is_it(map: &Map<String, Json>) -> bool {
 /// `models/llama3/model.py`): two thirds of 4 x dim, times `ffn_dim_multiplier`, up to the next
 /// multiple of `multiple_of`. Mistral gives `hidden_dim` (mistralai/mistral-inference, `args.py`).
 ///
+/// Meta's file does not say whether the head is the table of tokens again: the second value is the
+/// assumption that this takes.
+///
 /// # Errors
 /// If a size is missing.
-pub(crate) fn config(map: &Map<String, Json>) -> Result<Json> {
+pub(crate) fn config(map: &Map<String, Json>) -> Result<(Json, Option<Assumption>)> {
     let size = |key: &str| {
         map.get(key).and_then(Json::as_u64).filter(|size| *size > 0).ok_or_else(|| {
             Error::input(format!("`{key}` of params.json is no size")).hint(
@@ -77,10 +82,39 @@ pub(crate) fn config(map: &Map<String, Json>) -> Result<Json> {
         }
     }
     unread(map)?;
-    Ok(match map.get("vision_encoder").and_then(Json::as_object) {
+    let tied = (text["model_type"] == "llama" && !text.contains_key(TIED)).then(|| tied(&text));
+    if let Some(assumed) = &tied {
+        text.insert(TIED.to_owned(), json!(assumed.value == "true"));
+    }
+    let config = match map.get("vision_encoder").and_then(Json::as_object) {
         Some(vision) => with_vision(text, vision),
         None => Json::Object(text),
-    })
+    };
+    Ok((config, tied))
+}
+
+const TIED: &str = "tie_word_embeddings";
+
+/// Whether the head of a Llama is its table of tokens: as in the presets of the same extents.
+fn tied(text: &Map<String, Json>) -> Assumption {
+    let extents = [
+        "vocab_size",
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+    ];
+    let same = |config: &Json| extents.iter().all(|key| config[*key] == text[*key]);
+    let mut like = presets_of("llama").filter(|(_, config)| same(config));
+    let (value, why) = match like.next() {
+        Some((name, config)) => {
+            (config[TIED] == json!(true), format!("as in `{name}`, of the same extents"))
+        }
+        None => (false, "the head is taken to have weights of its own".to_owned()),
+    };
+    let why = format!("params.json does not say; {why}");
+    Assumption { what: TIED.to_owned(), value: value.to_string(), why }
 }
 
 /// The width of Meta's feed-forward layers.

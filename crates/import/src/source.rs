@@ -161,7 +161,10 @@ impl<'a> Source<'a> {
             return config::saved(name, &mamba_ssm::config(map)?, self.input);
         }
         if params::is_it(map) {
-            return config::saved(name, &params::config(map)?, self.input);
+            let (config, assumed) = params::config(map)?;
+            let mut model = config::saved(name, &config, self.input)?;
+            model.assumptions.extend(assumed);
+            return Ok(model);
         }
         if has("_class_name") {
             return if map.values().any(is_component) {

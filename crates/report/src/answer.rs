@@ -35,6 +35,35 @@ pub(super) fn shown(report: &Report, figure: Id) -> Option<[String; 2]> {
     })
 }
 
+/// A headline figure.
+pub(super) struct Tile {
+    /// Its path in the JSON.
+    pub(super) path: String,
+    pub(super) name: &'static str,
+    /// Number and unit.
+    pub(super) value: [String; 2],
+    /// Its range, where one was sampled.
+    pub(super) note: Option<String>,
+}
+
+/// The figures that answer at a glance.
+pub(super) fn tiles(report: &Report) -> Vec<Tile> {
+    let tile = |figure: Id| {
+        let value = shown(report, figure)?;
+        let note = interval(report, figure).and_then(|range| {
+            Some(format!(
+                "P80 {} · P5 to P95 {} to {}",
+                count(at(range, 80)?),
+                count(at(range, 5)?),
+                count(at(range, 95)?)
+            ))
+        });
+        let path = report.figure(figure)?.path.clone();
+        Some(Tile { path, name: figure.declared().name, value, note })
+    };
+    flopcast_study::leaning::headlines().filter_map(tile).collect()
+}
+
 /// The same as text; `None` if the figure is unknown.
 fn known(report: &Report, figure: Id) -> Option<String> {
     report.figure(figure)?.value()?;
@@ -53,6 +82,9 @@ fn devices(report: &Report, figure: Id) -> Option<String> {
 pub(super) fn sentences(report: &Report) -> String {
     let known = |figure: Id| known(report, figure);
     let mut sentences = Vec::new();
+    if !report.fits {
+        sentences.push("The run does not fit the memory of its devices".to_owned());
+    }
     if let Some(days) = report.late_days {
         let days = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
         sentences.push(format!("The run misses its deadline by {days}"));

@@ -165,6 +165,11 @@ pub trait Subject {
     /// The document, for every form.
     fn doc(&self) -> Doc;
 
+    /// What a terminal shows first, in 24 lines or about; `None` where the document is short.
+    fn first_screen(&self) -> Option<Doc> {
+        None
+    }
+
     /// The subject's stable JSON; `None` where the rows of its document serve as JSON.
     fn json(&self) -> Option<Value> {
         None

@@ -19,30 +19,33 @@ pub mod fact;
 pub mod focus;
 pub mod html;
 pub mod json;
+mod launch;
 pub mod ledger;
 pub mod render;
 pub mod statement;
 pub mod subject;
 pub mod text;
 pub mod tree;
+pub mod view;
 pub mod xlsx;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use flopcast_core::estimate::figure::{DECLARED, Declared};
 use flopcast_core::estimate::plan::{Card, Choice, Currency, Scenario};
-use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Mark, Place, Section};
+use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Place, Section};
 use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::show;
 use flopcast_core::training::layout::Candidate;
 use flopcast_core::training::predict::Predicted;
 use flopcast_study::commitment::Commitment;
+use flopcast_study::leaning::Leanings;
 use flopcast_study::uncertainty::{self, Interval};
 use serde_json::json;
 
 use crate::doc::Block;
+pub use crate::launch::Launch;
 
 pub use self::fact::Fact;
 
@@ -101,6 +104,10 @@ pub struct Report {
     pub predicted: Option<uncertainty::Predicted>,
     /// Assumptions about the model.
     pub model_assumptions: Vec<String>,
+    /// The plan as far as a job file says it.
+    pub launch: Launch,
+    /// The assumed inputs that the answer leans on, where somebody asked.
+    pub leanings: Option<Leanings>,
     /// Choices that flopcast made because nobody did, beside quantities.
     pub choices: Vec<Choice>,
     /// Warnings to read before trusting the figures.
@@ -182,6 +189,8 @@ impl Report {
             load: Vec::new(),
             service: Vec::new(),
             model_assumptions: scenario.model_assumptions.clone(),
+            launch: Launch::new(scenario, predicted),
+            leanings: None,
             choices: scenario.choices.clone(),
             warnings,
         }
@@ -242,14 +251,6 @@ impl Report {
     pub fn facts_of(&self, section: Section) -> impl Iterator<Item = &Fact> {
         self.facts.iter().filter(move |fact| fact.declared.section == Some(section))
     }
-}
-
-/// The figures that answer at a glance, totals first.
-fn headlines() -> impl Iterator<Item = Id> {
-    let all = || DECLARED.iter().filter(|row| row.is(Mark::Headline));
-    let total = |row: &&Declared| row.section() == Section::Total;
-    let rest = all().filter(move |row| !total(row));
-    all().filter(total).chain(rest).map(|row| row.id)
 }
 
 impl Report {

@@ -44,6 +44,32 @@ pub fn model_card(reports: &[Report]) -> Result<String> {
     Ok(text)
 }
 
+/// A sentence for the methods of a paper: time, energy and carbon of the training, on which devices
+/// and where, as far as they are known; `None` where nothing is trained or its time is unknown.
+pub fn sentence(report: &Report) -> Option<String> {
+    let card = report.card.as_ref()?;
+    let shown = |id: Id| {
+        let figure = report.figure(id)?;
+        figure.value().map(|_| figure.short().join(" "))
+    };
+    let mut text = format!("We estimate that training took {}", shown(Id::DeviceHours)?);
+    let _ = write!(text, " on {}", card.hardware);
+    if let Some(place) = &card.place {
+        let _ = write!(text, " in {place}");
+    }
+    if let Some(energy) = shown(Id::FacilityEnergy) {
+        let _ = write!(text, ", drew {energy} with the overhead of the site");
+    }
+    if let Some(mass) = shown(Id::LocationCo2e) {
+        let _ = write!(text, " and emitted {mass}, location-based");
+    }
+    let dates: Vec<String> =
+        report.dates.iter().map(|(what, on)| format!("{} {on}", what.replace('_', " "))).collect();
+    let dated = if dates.is_empty() { String::new() } else { format!("; {}", dates.join(", ")) };
+    let _ = write!(text, " (flopcast {}{dated}).", env!("CARGO_PKG_VERSION"));
+    Some(visible(&text))
+}
+
 /// The terms of SCI = (E x I + M) per R (ISO/IEC 21031) as Markdown, as far as the scenario says
 /// them.
 ///

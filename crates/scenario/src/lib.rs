@@ -3,7 +3,7 @@
 //! ```text
 //! text -> document (a tree with places) -> respell -> ScenarioFile -> resolve -> estimate::plan::Scenario
 //! ```
-//! [`document`] reads YAML, [`spelling`] puts what people type into the scenario's own words,
+//! [`document`] reads YAML, [`whole`] lays it over what it extends, [`spelling`] puts what people type into the scenario's own words,
 //! [`reader`] turns the tree into the typed [`mod@file`], and [`mod@resolve`] looks up devices, prices,
 //! regions and models, names every default, and refuses what contradicts itself. The result holds
 //! inputs with their basis; no type of the file goes further.
@@ -19,7 +19,8 @@ pub mod reader;
 pub mod resolve;
 pub mod spelling;
 pub mod traffic;
+pub mod whole;
 
 pub use flopcast_import::document;
 pub use models::Models;
-pub use resolve::{Files, resolve};
+pub use resolve::{Files, Seen, resolve};

@@ -161,6 +161,16 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     notes
 }
 
+/// True if what is set at a path may be of another spelling.
+pub fn concerns(path: &str) -> bool {
+    let inside = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let sections = SECTIONS.iter().map(|(section, _)| *section);
+    KEYS.iter().any(|(typed, ..)| inside(path, typed) || inside(typed, path))
+        || sections.chain(WORDS.iter().copied()).any(|known| inside(known, path))
+}
+
 /// Makes a section of the single value that stands for it.
 fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>) {
     let is_scalar = |node: &&Node| {
@@ -245,6 +255,14 @@ mod tests {
             Value::Text(text) => text.clone(),
             other => format!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn paths_that_may_be_spelled_otherwise() {
+        let concerned = ["gpus", "train.hardware.count", "training", "training.precision", "data"];
+        assert!(concerned.iter().all(|path| concerns(path)));
+        let plain = ["training.hardware.count", "placement.pue", "data.tokens", "gpusx"];
+        assert!(plain.iter().all(|path| !concerns(path)));
     }
 
     #[test]

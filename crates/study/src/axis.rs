@@ -87,9 +87,16 @@ impl Axis {
         Ok(Self { name: path.to_owned(), choices })
     }
 
-    /// The keys that its values set.
+    /// The keys that its values set, those of many values once.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.choices.iter().flat_map(|choice| &choice.sets).map(Setting::path)
+        let mut before: &[Setting] = &[];
+        let news = self.choices.iter().filter(move |choice| {
+            let same = choice.sets.len() == before.len()
+                && choice.sets.iter().zip(before).all(|(set, other)| set.path == other.path);
+            before = &choice.sets;
+            !same
+        });
+        news.flat_map(|choice| &choice.sets).map(Setting::path)
     }
 }
 

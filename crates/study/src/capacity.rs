@@ -117,8 +117,8 @@ pub struct Question<'a> {
     pub search: &'a Search,
     /// True if every request at the peak is kept.
     pub records: bool,
-    /// A listener to what is being simulated and the share that is done.
-    pub progress: &'a dyn Fn(&str, f64),
+    /// Hears what is being simulated and the share that is done; its error ends the search.
+    pub progress: &'a dyn Fn(&str, f64) -> Result<()>,
 }
 
 /// Sizes the fleet of a scenario's service for the peak of its first year: of engines that generate
@@ -340,7 +340,7 @@ impl Task<'_> {
         server: S,
         count: u64,
         near: RequestRate,
-        progress: &dyn Fn(f64),
+        progress: &dyn Fn(f64) -> Result<()>,
     ) -> Result<Group<S>> {
         let usual = *self.question.search;
         let each = (server.concurrency() / count * TURNS).clamp(1000, usual.requests.max(1000));
@@ -366,7 +366,7 @@ impl Task<'_> {
     fn group<S: Server>(
         &self,
         servers: &impl Fn(u64, bool) -> Option<S>,
-        progress: &dyn Fn(f64),
+        progress: &dyn Fn(f64) -> Result<()>,
     ) -> Result<Group<S>> {
         let (search, none) = (*self.question.search, || Error::limit("there is no replica"));
         let server = Replicas { server: servers(1, false).ok_or_else(none)?, count: 1 };
@@ -445,9 +445,8 @@ impl Task<'_> {
                     .to_owned(),
             );
         }
-        let Group { server, search, highest } = self.group(&servers, &|share| {
-            progress("the highest rate of a replica", 0.6 * share);
-        })?;
+        let Group { server, search, highest } =
+            self.group(&servers, &|share| progress("the highest rate of a replica", 0.6 * share))?;
         let count = server.count;
         let traffic = &self.traffic.over(count as f64);
         let load = (1..=10).into_par_iter().map(|tenth| {
@@ -458,7 +457,7 @@ impl Task<'_> {
         let peak = self.peak();
         let size = |rate: RequestRate| fleet_for(service, peak, rate);
         let fleet = size(highest.rate)?;
-        progress("latencies at the peak", 0.6);
+        progress("latencies at the peak", 0.6)?;
         let planned_rate = peak / fleet.needed as f64;
         let alike = servers(2, false).is_none();
         let shown = if alike { 1 } else { fleet.needed.min(MOST_TOGETHER) };

@@ -172,7 +172,7 @@ impl Merits {
     }
 }
 
-/// Judges every combination. `progress` hears how many are done. Under limits, a combination is left
+/// Judges every combination. `progress` hears how many are done; its error ends the search. Under limits, a combination is left
 /// out where its bound passes one; without, where it is behind the best in every respect.
 ///
 /// # Errors
@@ -183,7 +183,7 @@ pub fn choose(
     calibration: &Calibration,
     search: &Search,
     limits: &Limits,
-    progress: &dyn Fn(u64),
+    progress: &dyn Fn(u64) -> Result<()>,
 ) -> Result<Choice> {
     if space.len() > MOST {
         return Err(Error::input(format!("{} fleets are too many to simulate", space.len()))
@@ -239,7 +239,7 @@ pub fn choose(
             }
             verdicts[number] = verdict;
         }
-        progress(space.len() - waiting.len() as u64);
+        progress(space.len() - waiting.len() as u64)?;
     }
     let [cheapest, greenest, smallest] = [0, 1, 2].map(|merit| {
         let merits = verdicts.iter().zip(0_u64..).filter_map(|(verdict, number)| match verdict {
@@ -301,7 +301,7 @@ fn judge(
         return by_means(scenario, catalog)
             .unwrap_or_else(|error| Verdict::Infeasible(error.message().to_owned()));
     }
-    let question = Question { calibration, search, records: false, progress: &|_, _| {} };
+    let question = Question { calibration, search, records: false, progress: &|_, _| Ok(()) };
     let sized = size(scenario, catalog, &question);
     match sized.map(|sized| (Merits::of(&sized.estimate), sized)) {
         Ok((Some(merits), sized)) => Verdict::Sized(Sized {

@@ -155,7 +155,7 @@ pub fn settle(
     scenario: Scenario,
     beside: bool,
     means: &Means<'_>,
-    progress: &dyn Fn(f64),
+    progress: &dyn Fn(f64) -> Result<()>,
 ) -> Result<Settled> {
     let plain = |scenario| Ok(Settled { scenario, tried: None, offers: None });
     let Some(service) = scenario.inference.as_ref() else { return plain(scenario) };
@@ -170,7 +170,7 @@ pub fn settle(
     let space = Space::new(document.clone(), vec![axis], catalog, files)?;
     let choice =
         choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|done| {
-            progress(done as f64 / space.len() as f64);
+            progress(done as f64 / space.len() as f64)
         })?;
     let Some(best) = choice.cheapest.or(choice.smallest) else { return plain(scenario) };
     let tried = Some(words(&space, &choice, best, (!open).then_some(&own)));

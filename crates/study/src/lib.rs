@@ -7,7 +7,9 @@
 //! | module | question |
 //! |---|---|
 //! | [`uncertainty`] | How wide is a figure, and which input moves it most? |
+//! | [`leaning`] | Which of the assumed inputs moves a figure most? |
 //! | [`space`], [`axis`], [`sweep`] | What do the figures become over all combinations of some keys? |
+//! | [`rows`] | What do they become in each row of a table of values? |
 //! | [`optimize`], [`aim`], [`pareto`] | Which combination is best within limits, and which limit binds? |
 //! | [`capacity`], [`fleets`] | How large must a fleet be to keep its SLO, and which fleet is cheapest? |
 //! | [`commitment`] | Which share of a fleet is worth a reservation? |
@@ -25,6 +27,7 @@ pub mod commitment;
 pub mod compare;
 pub mod fleets;
 pub mod layouts;
+pub mod leaning;
 pub mod metric;
 mod offers;
 pub mod optimize;
@@ -32,6 +35,7 @@ pub mod pareto;
 pub mod places;
 pub mod policy;
 pub mod portfolio;
+pub mod rows;
 pub mod search;
 pub mod shapes;
 pub mod sizing;

@@ -79,7 +79,8 @@ fn formats(service: &Service, means: &Means<'_>) -> Result<Vec<Precision>> {
 fn saved(document: Node, axis: Axis, than: &Sized, means: &Means<'_>) -> Result<Option<String>> {
     let Means { catalog, files, calibration, search } = *means;
     let space = Space::new(document, vec![axis], catalog, files)?;
-    let choice = choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|_| {})?;
+    let choice =
+        choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|_| Ok(()))?;
     let of = |merits: &Merits| merits.cost_usd.unwrap_or(merits.devices);
     let best = choice.cheapest.or(choice.smallest).and_then(|best| Some((best, choice.at(best)?)));
     Ok(best.and_then(|(number, sized)| {

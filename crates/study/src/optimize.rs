@@ -142,7 +142,11 @@ impl Request {
 ///
 /// # Errors
 /// As [`sweep::run`].
-pub fn search(space: &Space<'_>, request: &Request, progress: &dyn Fn(u64)) -> Result<Answer> {
+pub fn search(
+    space: &Space<'_>,
+    request: &Request,
+    progress: &dyn Fn(u64) -> Result<()>,
+) -> Result<Answer> {
     let columns = request.columns();
     let limits: Vec<(usize, f64)> = request
         .limits

@@ -14,7 +14,7 @@ use flopcast_scenario::document::{Node, Value};
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::memo::Memo;
 use flopcast_scenario::resolve::{Frame, Part};
-use flopcast_scenario::{Files, Models, reader};
+use flopcast_scenario::{Files, Models, reader, spelling};
 
 use super::axis::{Axis, Setting};
 use super::capacity::{self, Question};
@@ -41,16 +41,24 @@ pub struct Point {
 pub struct Space<'a> {
     document: Node,
     axes: Vec<Axis>,
+    /// True if keys or values of the axes may be spelled as people do.
+    respell: bool,
     catalog: &'a Catalog,
     /// The models that combinations share.
     models: Models<'a, dyn Files + Sync + 'a>,
     /// The part of the forecast that each axis bears upon.
     bearing: Vec<Vec<Aspect>>,
-    engines: Memo<u64, Result<Arc<Engine>>>,
-    runs: Memo<u64, Result<Part<TrainingPlan>>>,
-    services: Memo<u64, Result<Part<Service>>>,
-    frames: Memo<u64, Result<Frame>>,
-    sized: Memo<u64, Result<Option<Arc<Simulation>>>>,
+    parts: Parts,
+}
+
+/// The parts of forecasts that are known, by the digits of the axes that bear upon them.
+#[derive(Default)]
+pub(crate) struct Parts {
+    engines: Memo<Vec<usize>, Result<Arc<Engine>>>,
+    runs: Memo<Vec<usize>, Result<Part<TrainingPlan>>>,
+    services: Memo<Vec<usize>, Result<Part<Service>>>,
+    frames: Memo<Vec<usize>, Result<Frame>>,
+    sized: Memo<Vec<usize>, Result<Option<Arc<Simulation>>>>,
 }
 
 /// A service of a combination in its best layout, and what a simulation found of it where it has an
@@ -100,24 +108,7 @@ impl<'a> Space<'a> {
         catalog: &'a Catalog,
         files: &'a (dyn Files + Sync),
     ) -> Result<Self> {
-        let own = document.get("inference").and_then(|service| service.get("placement"));
-        let may_go = |path| matches!(path, "inference" | "inference.placement");
-        let apart = own.is_some_and(|place| matches!(place.value, Value::Map(_)))
-            && !axes.iter().flat_map(Axis::paths).any(may_go);
-        let of =
-            |axis: &Axis| axis.paths().flat_map(|path| bearing(path, apart)).copied().collect();
-        let space = Self {
-            bearing: axes.iter().map(of).collect(),
-            document,
-            axes,
-            catalog,
-            models: Models::new(files),
-            engines: Memo::default(),
-            runs: Memo::default(),
-            services: Memo::default(),
-            frames: Memo::default(),
-            sized: Memo::default(),
-        };
+        let space = Self::open(document, axes, Parts::default(), catalog, files);
         if space.len() > MOST_POINTS {
             let message = format!("{} combinations are too many", space.len());
             return Err(Error::input(message).hint(format!("at most {MOST_POINTS}")));
@@ -131,6 +122,38 @@ impl<'a> Space<'a> {
             }
         }
         Ok(space)
+    }
+
+    /// A document and what varies in it, with the parts of forecasts that an earlier space of the
+    /// same document and the same first choices of its axes found.
+    pub(crate) fn open(
+        document: Node,
+        axes: Vec<Axis>,
+        parts: Parts,
+        catalog: &'a Catalog,
+        files: &'a (dyn Files + Sync),
+    ) -> Self {
+        let own = document.get("inference").and_then(|service| service.get("placement"));
+        let may_go = |path| matches!(path, "inference" | "inference.placement");
+        let apart = own.is_some_and(|place| matches!(place.value, Value::Map(_)))
+            && !axes.iter().flat_map(Axis::paths).any(may_go);
+        let of = |axis: &Axis| {
+            let mut parts = Vec::new();
+            for part in axis.paths().flat_map(|path| bearing(path, apart)) {
+                if !parts.contains(part) {
+                    parts.push(*part);
+                }
+            }
+            parts
+        };
+        let bearing = axes.iter().map(of).collect();
+        let respell = axes.iter().flat_map(Axis::paths).any(spelling::concerns);
+        Self { bearing, respell, document, axes, catalog, models: Models::new(files), parts }
+    }
+
+    /// Its axes and the parts that it found, for [`Space::open`].
+    pub(crate) fn close(self) -> (Vec<Axis>, Parts) {
+        (self.axes, self.parts)
     }
 
     /// How many combinations there are.
@@ -174,7 +197,7 @@ impl<'a> Space<'a> {
     }
 
     /// The scenario file of a combination.
-    fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
+    pub(crate) fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
         reader::read(&self.document(digits)?)
     }
 
@@ -185,21 +208,25 @@ impl<'a> Space<'a> {
                 set.put(&mut document)?;
             }
         }
+        if self.respell {
+            spelling::respell(&mut document);
+        }
         Ok(document)
     }
 
     /// A combination, forecast.
     pub fn point(&self, number: u64) -> Point {
-        let engine = match self.engine(number) {
-            Ok(engine) => engine,
-            Err(error) => return Point::impossible(&error),
-        };
-        match engine.run() {
-            Ok(estimate) => {
-                Point { obstacle: obstacle(&engine, &estimate), estimate: Some(estimate) }
-            }
-            Err(error) => Point::impossible(&error),
-        }
+        self.forecast(&self.digits(number)).unwrap_or_else(|error| Point::impossible(&error))
+    }
+
+    /// The forecast of a combination, with what hinders it.
+    ///
+    /// # Errors
+    /// As [`Space::engine`] and [`Engine::run`].
+    pub(crate) fn forecast(&self, digits: &[usize]) -> Result<Point> {
+        let engine = self.ready(digits)?;
+        let estimate = engine.run()?;
+        Ok(Point { obstacle: obstacle(&engine, &estimate), estimate: Some(estimate) })
     }
 
     /// A combination, resolved.
@@ -216,19 +243,19 @@ impl<'a> Space<'a> {
         let file = LazyCell::new(|| self.file(digits));
         let file = || file.as_ref().map_err(Clone::clone);
         let frame = self.key(digits, Aspect::Frame);
-        let frame = self.frames.of(frame, || Frame::resolve(file()?, models))?;
+        let frame = self.parts.frames.of(frame, || Frame::resolve(file()?, models))?;
         let run = self.key(digits, Aspect::Run);
-        let run = self.runs.of(run, || Part::training(file()?, catalog, models))?;
+        let run = self.parts.runs.of(run, || Part::training(file()?, catalog, models))?;
         let service = self.key(digits, Aspect::Service);
-        let service = self.services.of(service, || Part::inference(file()?, catalog, models))?;
+        let service =
+            self.parts.services.of(service, || Part::inference(file()?, catalog, models))?;
         Ok(frame.around(run, service))
     }
 
-    /// The number of a combination among those of the axes that bear upon an aspect.
-    fn key(&self, digits: &[usize], of: Aspect) -> u64 {
-        let axes = self.axes.iter().zip(digits).zip(&self.bearing);
-        axes.filter(|(_, bearing)| bearing.contains(&of))
-            .fold(0, |key, ((axis, digit), _)| key * axis.choices.len() as u64 + *digit as u64)
+    /// The digits of a combination in the axes that bear upon an aspect.
+    fn key(&self, digits: &[usize], of: Aspect) -> Vec<usize> {
+        let digits = digits.iter().zip(&self.bearing);
+        digits.filter(|(_, bearing)| bearing.contains(&of)).map(|(digit, _)| *digit).collect()
     }
 
     /// The forecast of a combination, ready to run.
@@ -236,15 +263,18 @@ impl<'a> Space<'a> {
     /// # Errors
     /// As [`resolve()`](flopcast_scenario::resolve()) and [`Engine::new`].
     pub fn engine(&self, number: u64) -> Result<Engine> {
-        let digits = self.digits(number);
-        let mut scenario = self.resolved(&digits)?;
-        let sized = self.sized(&digits, &scenario)?;
+        self.ready(&self.digits(number))
+    }
+
+    fn ready(&self, digits: &[usize]) -> Result<Engine> {
+        let mut scenario = self.resolved(digits)?;
+        let sized = self.sized(digits, &scenario)?;
         if let Some(sized) = &sized {
             scenario.inference = Some(Arc::clone(&sized.service));
         }
-        let pace = self.key(&digits, Aspect::Pace);
-        let settled =
-            self.engines.of(pace, || Engine::new(&scenario, self.catalog).map(Arc::new))?;
+        let pace = self.key(digits, Aspect::Pace);
+        let new = || Engine::new(&scenario, self.catalog).map(Arc::new);
+        let settled = self.parts.engines.of(pace, new)?;
         let engine = settled.moved(scenario);
         Ok(match sized.and_then(|sized| sized.simulated.clone()) {
             Some(simulated) => engine.simulated(simulated),
@@ -278,20 +308,20 @@ impl<'a> Space<'a> {
         if idle || by_means && !is_open(service) || self.services() > MOST_SIMULATED {
             return Ok(None);
         }
-        self.sized.of(self.key(digits, Aspect::Service), || {
+        self.parts.sized.of(self.key(digits, Aspect::Service), || {
             let calibration = Calibration::shipped()?;
             let search = rough(&Search::default());
             let (catalog, calibration) = (self.catalog, &calibration);
             let means = Means { catalog, files: &self.models, calibration, search: &search };
             let alone = Scenario { training: None, ..scenario.clone() };
             let document = self.document(digits)?;
-            let scenario = settle(&document, alone, false, &means, &|_| {})?.scenario;
+            let scenario = settle(&document, alone, false, &means, &|_| Ok(()))?.scenario;
             if by_means {
                 let settled = |service| Arc::new(Simulation { service, simulated: None });
                 return Ok(scenario.inference.map(settled));
             }
             let question =
-                Question { calibration, search: &search, records: false, progress: &|_, _| {} };
+                Question { calibration, search: &search, records: false, progress: &|_, _| Ok(()) };
             let capacity = capacity::size(&scenario, catalog, &question)?;
             let simulated = capacity.forecast.simulation().cloned();
             Ok(scenario
@@ -304,7 +334,7 @@ impl<'a> Space<'a> {
 
 impl Point {
     /// A combination that cannot be forecast, with the reason.
-    fn impossible(error: &Error) -> Self {
+    pub(crate) fn impossible(error: &Error) -> Self {
         Self { estimate: None, obstacle: Some(error.message().to_owned()) }
     }
 }

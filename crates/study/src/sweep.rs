@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::aim::Aim;
 use super::pareto;
-use super::space::Space;
+use super::space::{Point, Space};
 
 /// Combinations that are forecast together; between them progress is told.
 const TOGETHER: u64 = 2048;
@@ -58,12 +58,12 @@ const SAMPLE: usize = 2000;
 /// Forecasts every combination; `each` gets the rows in order, `progress` the number that is done.
 ///
 /// # Errors
-/// A column that no forecast has; what `each` refuses.
+/// A column that no forecast has; what `each` or `progress` refuses.
 pub fn run(
     space: &Space<'_>,
     question: &Question,
     each: &mut dyn FnMut(&Row) -> Result<()>,
-    progress: &dyn Fn(u64),
+    progress: &dyn Fn(u64) -> Result<()>,
 ) -> Result<Summary> {
     let mut collector = Collector::new(question);
     let mut start = 0;
@@ -76,7 +76,7 @@ pub fn run(
             each(&row)?;
             collector.add(row);
         }
-        progress(end);
+        progress(end)?;
         start = end;
     }
     Ok(collector.finish())
@@ -88,18 +88,22 @@ pub fn run(
 /// If a column is no figure of the forecast.
 fn row(space: &Space<'_>, question: &Question, number: u64) -> Result<Row> {
     let point = space.point(number);
+    Ok(Row { number, values: values(&point, &question.columns)?, obstacle: point.obstacle })
+}
+
+/// Some figures of a combination; none is absent or unknown.
+///
+/// # Errors
+/// If a column is no figure of the forecast.
+pub(crate) fn values(point: &Point, columns: &[Aim]) -> Result<Vec<Option<f64>>> {
     if let Some(estimate) = &point.estimate {
         let missing = |column: &&Aim| !column.is_short() && !column.is_in(estimate);
-        if let Some(column) = question.columns.iter().find(missing) {
+        if let Some(column) = columns.iter().find(missing) {
             column.check(&estimate.figures())?;
         }
     }
     let value = |aim: &Aim| aim.value_in(point.estimate.as_ref()?);
-    Ok(Row {
-        number,
-        values: question.columns.iter().map(value).collect(),
-        obstacle: point.obstacle,
-    })
+    Ok(columns.iter().map(value).collect())
 }
 
 struct Collector<'a> {

@@ -77,7 +77,7 @@ struct Factor {
 }
 
 /// The stored value of a figure, where it is known.
-fn stored(estimate: &Estimate, key: &Key) -> Option<f64> {
+pub(crate) fn stored(estimate: &Estimate, key: &Key) -> Option<f64> {
     estimate.read(key).known().map(|figure| figure.value().stored)
 }
 
@@ -88,7 +88,7 @@ pub fn has_ranges(engine: &mut Engine) -> bool {
 
 /// The names of the inputs whose distribution is the error of a model: of a step and of a run of
 /// training, of a step of serving.
-const PREDICTIONS: [&str; 3] = ["predicted throughput", RUN_ERROR, STEP_ERROR];
+pub(crate) const PREDICTIONS: [&str; 3] = ["predicted throughput", RUN_ERROR, STEP_ERROR];
 /// See [`PREDICTIONS`].
 const STEP_ERROR: &str = "error of the predicted step";
 

@@ -10,6 +10,7 @@
 pub mod calibration;
 pub mod network;
 pub mod product;
+mod timed;
 
 use crate::catalog::Accelerator;
 use crate::diagnostic::{Error, Result};

@@ -7,6 +7,7 @@
 //! shape. The rate is the caller's: in bursts kernels reach `share_of_peak`, in training that runs
 //! at the limit of its power less.
 
+use super::timed::{Row, bent};
 use crate::catalog::Accelerator;
 use crate::quantity::Precision;
 
@@ -29,59 +30,24 @@ impl Product {
     /// The timed products of an accelerator, or of another of its architecture; none where no one
     /// timed any.
     pub fn of(accelerator: &Accelerator, precision: Precision) -> Option<Self> {
-        let rows = || flopcast_data::hardware::GEMM.lines().skip(1).filter_map(Row::read);
-        let format = match precision {
-            Precision::Fp16 | Precision::Bf16 => "bf16",
-            narrow => narrow.name(),
-        };
-        let own = rows().find(|row| row.format == format && row.device == accelerator.id);
-        let kin = || {
-            rows().find(|row| row.format == format && row.architecture == accelerator.architecture)
-        };
-        own.or_else(kin).map(|row| row.product)
+        let row = Row::of(flopcast_data::hardware::GEMM, accelerator, |row| row.runs_in(precision));
+        row.and_then(|row| Self::read(&row))
+    }
+
+    /// The numbers of a line; `None` if one of them is missing or no number.
+    pub(super) fn read(row: &Row) -> Option<Self> {
+        Some(Self {
+            share: row.number("share_of_peak")?,
+            bandwidth: row.number("share_of_bandwidth")?,
+            latency: row.micros("latency_us")?,
+            corner: row.number("corner")?,
+            error: row.number("median")?,
+        })
     }
 
     /// Seconds of a product at a rate in FLOP/s on a memory in B/s.
     pub fn time(&self, flops: f64, bytes: f64, rate: f64, bandwidth: f64) -> f64 {
-        let (fast, wide) = (flops / rate, bytes / (bandwidth * self.bandwidth));
-        let bent = if self.corner > 1.0 {
-            (fast.powf(self.corner) + wide.powf(self.corner)).powf(1.0 / self.corner)
-        } else {
-            fast + wide
-        };
-        bent + self.latency
-    }
-}
-
-/// A line of the table.
-struct Row<'a> {
-    device: &'a str,
-    architecture: &'a str,
-    format: &'a str,
-    product: Product,
-}
-
-impl<'a> Row<'a> {
-    /// A line of the table of timed products; `None` if it has too few cells or a number cannot be
-    /// read.
-    fn read(line: &'a str) -> Option<Self> {
-        let cells: Vec<&str> = line.split(',').collect();
-        let [device, architecture, format, _, numbers @ ..] = cells.as_slice() else {
-            return None;
-        };
-        let number = |i: usize| numbers.get(i)?.parse::<f64>().ok();
-        Some(Self {
-            device,
-            architecture,
-            format,
-            product: Product {
-                share: number(0)?,
-                bandwidth: number(1)?,
-                latency: 1e-6 * number(2)?,
-                corner: number(3)?,
-                error: number(4)?,
-            },
-        })
+        bent(flops / rate, bytes / (bandwidth * self.bandwidth), self.corner) + self.latency
     }
 }
 
@@ -105,8 +71,8 @@ mod tests {
         let none = Product::of(catalog.accelerator("mi300x").unwrap(), Precision::Bf16);
         assert_eq!(none, None);
         // Every line of the table is read.
-        let lines = flopcast_data::hardware::GEMM.lines().skip(1);
-        assert!(lines.into_iter().all(|line| Row::read(line).is_some()));
+        let mut rows = Row::all(flopcast_data::hardware::GEMM);
+        assert!(rows.all(|row| Product::read(&row).is_some()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Fine-tuning adapters (`LoRA`, `DoRA`).
+//! Fine-tuning adapters: `LoRA` and its kin ([`Kind`]), learned prompts.
 //!
 //! A low-rank adapter beside a frozen projection W of shape out x in computes y = W x + B A x, with
 //! A of shape rank x in and B of shape out x rank (Hu et al. 2021, arXiv:2106.09685), so it trains
@@ -10,8 +10,11 @@
 //! for groups of them. Where a checkpoint fuses projections (`qkv_proj`), one adapter serves them
 //! all.
 
+mod kind;
+
 use std::collections::BTreeMap;
 
+pub use self::kind::{Blocks, Kind};
 use super::layer::{Layer, Role};
 use super::operator::{Dense, Operator};
 use super::total::Model;
@@ -32,7 +35,9 @@ pub enum Targets {
 /// An adapter of a model: rank, targets, and the modules that are trained whole beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adapter {
-    /// The rank, at least 1.
+    /// What is trained beside a projection.
+    pub kind: Kind,
+    /// The rank, at least 1; kinds without one ignore it.
     pub rank: u64,
     /// The projections that have one.
     pub targets: Targets,
@@ -130,17 +135,19 @@ pub fn lora(
     let ranks = ranks.iter().flat_map(of_target).collect();
     let saved = Vec::new();
     let (excluded, layers) = (Vec::new(), None);
-    adapted(model, &Adapter { rank, targets, ranks, saved, magnitudes: false, excluded, layers })
+    let (kind, magnitudes) = (Kind::LowRank, false);
+    adapted(model, &Adapter { kind, rank, targets, ranks, saved, magnitudes, excluded, layers })
 }
 
-/// The model with low-rank adapters beside frozen weights. Only the adapters are trained, rank x
+/// The model with adapters beside frozen weights. Only the adapters are trained, of `LoRA` rank x
 /// (in + out) parameters for each projection that has one, and the modules that are saved whole. A
-/// projection that the checkpoint fuses has one adapter: rank x (in + sum of outs).
+/// projection that the checkpoint fuses has one adapter: rank x (in + sum of outs). The products of
+/// other kinds than `LoRA` are of weights, not of tokens, and cost nothing here.
 ///
 /// # Errors
 /// If a rank is zero, no layer has one of the names, or the model becomes too large to count.
 pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
-    if adapter.rank == 0 {
+    if adapter.rank == 0 && adapter.kind.has_rank() {
         return Err(Error::input("the rank of an adapter is at least 1"));
     }
     let named: Vec<Vec<&str>> = match &adapter.targets {
@@ -182,28 +189,9 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         });
         let fused_outputs: u64 = siblings.map(outputs).sum();
         let outputs = if fused { fused_outputs } else { dense.outputs };
-        let rank = adapter.rank_of(&layer.name);
-        let part = |name: &str, inputs, outputs| Layer {
-            name: format!("{}.lora_{name}", layer.name),
-            operator: Operator::Dense(Dense { inputs, outputs, bias: false, ..*dense }),
-            stored: None,
-            count: times.min(layer.count),
-            weight_copies: times.min(layer.weight_copies),
-            ..layer.clone()
-        };
-        layers.extend([part("a", dense.inputs, rank), part("b", rank, outputs)]);
-        if adapter.magnitudes {
-            let operator = Operator::Parameter(outputs);
-            layers.push(Layer { operator, ..part("magnitude", 1, 1) });
-        }
+        layers.extend(adapter.beside(layer, *dense, outputs, times));
     }
-    let mut adapted =
-        Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
-    adapted.assumptions.clone_from(&model.assumptions);
-    adapted.unresolved.clone_from(&model.unresolved);
-    adapted.extents.assumed = model.extents.assumed;
-    adapted.warnings.clone_from(&model.warnings);
-    adapted.storage.clone_from(&model.storage);
+    let mut adapted = with_layers(model, layers)?;
     let saved = |layer: &Layer| adapter.saved.iter().any(|module| is_module(layer, module));
     if let Some(module) =
         adapter.saved.iter().find(|module| !model.layers.iter().any(|it| is_module(it, module)))
@@ -213,11 +201,72 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
             model.name
         )));
     }
-    adapted.train(|layer| layer.name.contains(".lora_") || saved(layer));
+    adapted.train(|layer| kind::is_adapter(last(&layer.name)) || saved(layer));
     Ok(adapted)
 }
 
+/// The model with other layers.
+fn with_layers(model: &Model, layers: Vec<Layer>) -> Result<Model> {
+    let mut other =
+        Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
+    other.assumptions.clone_from(&model.assumptions);
+    other.unresolved.clone_from(&model.unresolved);
+    other.extents.assumed = model.extents.assumed;
+    other.media_tokens = model.media_tokens;
+    other.warnings.clone_from(&model.warnings);
+    other.storage.clone_from(&model.storage);
+    Ok(other)
+}
+
+/// The model with learned tensors that stand before or beside its input (prompt, prefix and p-tuning,
+/// trained tokens), each with its elements. All other weights are frozen.
+///
+/// # Errors
+/// If the model becomes too large to count.
+pub fn prompted(model: &Model, learned: &[(&str, u64)]) -> Result<Model> {
+    let table = |layer: &Layer| layer.role == Role::Embedding;
+    let behind = model.layers.iter().position(table).map_or(0, |first| first + 1);
+    let mut layers = model.layers.clone();
+    let tensors = learned.iter().map(|(name, elements)| {
+        let operator = Operator::Parameter(*elements);
+        Layer::new(format!("prompt.{name}"), Role::Embedding, operator)
+    });
+    layers.splice(behind..behind, tensors);
+    let mut prompted = with_layers(model, layers)?;
+    prompted.train(|layer| layer.name.starts_with("prompt."));
+    Ok(prompted)
+}
+
 impl Adapter {
+    /// What is trained beside a projection whose adapter puts out so many features.
+    fn beside(&self, layer: &Layer, dense: Dense, outputs: u64, times: u64) -> Vec<Layer> {
+        let rank = self.rank_of(&layer.name);
+        let tensor = |name: &str, operator| Layer {
+            name: format!("{}.{}_{name}", layer.name, self.kind.word()),
+            operator,
+            stored: None,
+            count: times.min(layer.count),
+            weight_copies: times.min(layer.weight_copies),
+            ..layer.clone()
+        };
+        let product = |name: &str, inputs, outputs| {
+            tensor(name, Operator::Dense(Dense { inputs, outputs, bias: false, ..dense }))
+        };
+        let low = || vec![product("a", dense.inputs, rank), product("b", rank, outputs)];
+        let mut tensors = match &self.kind {
+            Kind::LowRank => low(),
+            Kind::Adaptive => [low(), vec![tensor("e", Operator::Parameter(rank))]].concat(),
+            kind => {
+                let elements = kind.elements(last(&layer.name), rank, dense.inputs, outputs);
+                vec![tensor("weights", Operator::Parameter(elements))]
+            }
+        };
+        if self.magnitudes {
+            tensors.push(tensor("magnitude", Operator::Parameter(outputs)));
+        }
+        tensors
+    }
+
     /// How many of a layer's repetitions have an adapter. The first pass of a repeated block stands
     /// apart from the rest, which are taken to follow it.
     fn times(&self, layer: &Layer, apart: &[Layer]) -> u64 {
@@ -337,6 +386,7 @@ mod tests {
             names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         };
         let mut adapter = Adapter {
+            kind: Kind::LowRank,
             rank: 16,
             targets,
             ranks: Vec::new(),
@@ -378,6 +428,8 @@ mod tests {
         assert_eq!(trainable(&["q_proj"], |it| it.magnitudes = true).unwrap(), 16 * q + 32 * 3072);
         let saved = |it: &mut Adapter| it.saved = vec!["lm_head".into(), "embed_tokens".into()];
         assert_eq!(trainable(&["q_proj"], saved).unwrap(), 16 * q + 2 * 32064 * 3072);
+        let adaptive = |it: &mut Adapter| it.kind = Kind::Adaptive;
+        assert_eq!(trainable(&["q_proj"], adaptive).unwrap(), 16 * q + 32 * 16);
         let missing = |it: &mut Adapter| it.saved = vec!["classifier".into()];
         assert!(trainable(&["q_proj"], missing).is_err());
     }

@@ -1,9 +1,10 @@
 //! The names of presets: their own, those of repositories on the Hub, and those in common use.
 //!
-//! `models/names.csv` lists them. Capitals do not count, and `_`, `.`, `-`, `:` and a space are
-//! alike. Where nothing is called so, the endings that repositories append (`-Instruct`, `-hf`,
-//! `-AWQ`) are taken off one by one, and the model is taken to have the architecture of the rest:
-//! an assumption that is listed. Last, a name that only one preset begins with means that preset.
+//! `models/names.csv` lists them. Capitals and the order of words do not count, and `_`, `.`, `-`,
+//! `:` and a space are alike. Where nothing is called so, the endings that repositories append
+//! (`-Instruct`, `-hf`, `-AWQ`) are taken off one by one, and the model is taken to have the
+//! architecture of the rest: an assumption that is listed. Last, a name that only one preset begins
+//! with, or whose words only one has in this order, means that preset.
 //!
 //! ```
 //! use flopcast_core::model::names::find;
@@ -38,10 +39,14 @@ pub fn find(name: &str) -> Result<Found> {
     }
     // Epoch AI puts the vendor's word for a model after its name: `GPT-3 175B (davinci)`.
     let plain = name.split('(').next().filter(|rest| !rest.trim().is_empty()).unwrap_or(name);
-    for same in [str::to_lowercase, words, letters] {
+    for same in [str::to_lowercase, words, letters, any_order] {
         if let Some(it) = only(name, &called(plain, same))? {
             return Ok(known(it));
         }
+    }
+    if let Some(maker) = unpublished(plain) {
+        return Err(Error::input(format!("{maker} publishes no size of `{name}`"))
+            .hint("give a size that you assume, such as 200B, or 1T-A100B with its active part"));
     }
     let read_as = |preset: &str, why: String| {
         Some(Assumption { what: "model".to_owned(), value: preset.to_owned(), why })
@@ -50,7 +55,7 @@ pub fn find(name: &str) -> Result<Found> {
     let mut rest = words(plain.rsplit('/').next().unwrap_or(plain));
     let mut stored = None;
     loop {
-        for same in [words, letters] {
+        for same in [words, letters, any_order] {
             if let Some(it) = only(name, &called(&rest, same))? {
                 let stored = stored.as_ref().map_or_else(String::new, |format| {
                     format!("; `{format}` says how its weights are stored: give the precision")
@@ -59,8 +64,8 @@ pub fn find(name: &str) -> Result<Found> {
                 return Ok(Found { preset: it, read_as: read_as(it, why) });
             }
         }
-        let Some((shorter, ending)) = shortened(&rest) else { break };
-        if !VARIANTS.contains(&ending) {
+        let Some((shorter, ending, is_format)) = shortened(&rest) else { break };
+        if is_format {
             stored = Some(ending.to_owned());
         }
         rest = shorter.to_owned();
@@ -75,14 +80,17 @@ pub fn find(name: &str) -> Result<Found> {
         return Ok(Found { preset: found.preset, read_as: read_as(found.preset, why) });
     }
     // A name without its size, or with a part of it.
-    let begun: Vec<&str> = begins(&words(plain));
-    match only(name, &begun)? {
-        Some(it) => {
-            let why = format!("the only model whose name begins with `{name}`");
-            Ok(Found { preset: it, read_as: read_as(it, why) })
+    for (fits, told) in
+        [(begins as fn(&str, &str) -> bool, "begins with"), (has_in_order, "has the words of")]
+    {
+        let named = |row: &Row| row.names().any(|it| fits(it, plain));
+        let begun: Vec<&str> = rows().filter(named).map(|row| row.preset).collect();
+        if let Some(it) = only(name, &begun)? {
+            let why = format!("the only model whose name {told} `{name}`");
+            return Ok(Found { preset: it, read_as: read_as(it, why) });
         }
-        None => Err(unknown(name)),
     }
+    Err(unknown(name))
 }
 
 /// A line of the table of names: the preset, its repository on the Hub, other names.
@@ -116,22 +124,51 @@ fn called(name: &str, same: impl Fn(&str) -> String) -> Vec<&'static str> {
     if wanted.is_empty() { Vec::new() } else { all.map(|row| row.preset).collect() }
 }
 
-/// The presets whose own name begins with these words, each once.
-fn begins(wanted: &str) -> Vec<&'static str> {
-    let starts =
-        |name: &str| words(name).strip_prefix(wanted).is_some_and(|rest| rest.starts_with('-'));
-    let all = rows().filter(|row| !wanted.is_empty() && starts(row.preset));
-    all.map(|row| row.preset).collect()
+/// True if a name begins with these letters, and they end where a word does. A version goes on
+/// behind its point: `qwen2` does not begin `qwen2.5-7b`.
+fn begins(name: &str, wanted: &str) -> bool {
+    let wanted = letters(wanted);
+    let mut rest = name;
+    for letter in wanted.chars() {
+        let Some(next) = without(rest.trim_start_matches(SEPARATORS), letter) else {
+            return false;
+        };
+        rest = next;
+    }
+    let digits = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let goes_on = wanted.ends_with(|c: char| c.is_ascii_digit())
+        && rest.strip_prefix('.').is_some_and(digits);
+    !wanted.is_empty() && rest.starts_with(SEPARATORS) && !goes_on
 }
+
+/// The text behind its first letter, if it is this one, whatever its case.
+fn without(text: &str, letter: char) -> Option<&str> {
+    let first = text.chars().next()?;
+    first.to_lowercase().eq([letter]).then(|| &text[first.len_utf8()..])
+}
+
+/// True if a name has all these words in this order, the first of them at its beginning. A family's
+/// name and its version are two words: `qwen3`.
+fn has_in_order(name: &str, wanted: &str) -> bool {
+    let wanted = parts(wanted);
+    let name = parts(name.rsplit('/').next().unwrap_or(name));
+    let mut left = name.iter();
+    wanted.len() > 1
+        && name.first() == wanted.first()
+        && wanted.iter().all(|word| left.any(|it| it == word))
+}
+
+/// What separates the words of a name.
+const SEPARATORS: [char; 5] = ['_', '.', '-', ':', ' '];
 
 /// Lower case, with `-` for whatever separates words.
 fn words(name: &str) -> String {
     let mut words = String::with_capacity(name.len());
     for letter in name.trim().chars().flat_map(char::to_lowercase) {
         match letter {
-            '_' | '.' | '-' | ':' | ' ' if words.ends_with('-') || words.is_empty() => {}
-            '_' | '.' | '-' | ':' | ' ' => words.push('-'),
-            letter => words.push(letter),
+            it if !SEPARATORS.contains(&it) => words.push(it),
+            _ if words.ends_with('-') || words.is_empty() => {}
+            _ => words.push('-'),
         }
     }
     words.truncate(words.trim_end_matches('-').len());
@@ -143,14 +180,73 @@ fn letters(name: &str) -> String {
     words(name).replace('-', "")
 }
 
+/// The words in the order of the alphabet, with numbers whole: makers write `Jamba-1.5-Large` and
+/// `Jamba-Large-1.5`.
+fn any_order(name: &str) -> String {
+    let name = name.to_lowercase();
+    let mut words: Vec<&str> =
+        name.split(['_', '-', ':', ' ']).filter(|word| !word.is_empty()).collect();
+    words.sort_unstable();
+    words.join("-")
+}
+
+/// The words of a name, with the version behind a family's name apart.
+fn parts(name: &str) -> Vec<String> {
+    let words = words(name);
+    let split = words.split('-').flat_map(|word| {
+        let family = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        [family, &word[family.len()..]]
+    });
+    split.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Who makes a model of this name and does not say how large it is.
+fn unpublished(name: &str) -> Option<&'static str> {
+    let name = words(name.rsplit('/').next().unwrap_or(name));
+    let starts = |word: &&str| {
+        name.strip_prefix(word).is_some_and(|rest| {
+            matches!(rest.trim_start_matches('o').chars().next(), None | Some('-'))
+        })
+    };
+    UNPUBLISHED.iter().find(|(_, names)| names.iter().any(|word| starts(&word))).map(|it| it.0)
+}
+
+/// Models whose makers publish no size.
+const UNPUBLISHED: [(&str, &[&str]); 5] = [
+    ("OpenAI", &["gpt-3-5", "gpt-4", "gpt-5", "gpt4", "gpt5", "chatgpt", "o1", "o3", "o4"]),
+    ("Anthropic", &["claude"]),
+    ("Google", &["gemini", "bard"]),
+    ("xAI", &["grok-3", "grok-4", "grok-5", "grok3", "grok4"]),
+    ("Mistral AI", &["mistral-medium"]),
+];
+
 /// Endings of repositories that were trained further, without another architecture.
-const VARIANTS: [&str; 12] = [
-    "instruct", "it", "chat", "base", "hf", "pt", "latest", "preview", "thinking", "text", "sft",
+const VARIANTS: [&str; 21] = [
+    "instruct",
+    "it",
+    "chat",
+    "base",
+    "hf",
+    "pt",
+    "latest",
+    "preview",
+    "thinking",
+    "reasoning",
+    "text",
+    "sft",
     "dpo",
+    "rl",
+    "diffusers",
+    "abliterated",
+    "uncensored",
+    "heretic",
+    "deduped",
+    "finetuned",
+    "merged",
 ];
 
 /// Endings of repositories whose weights are stored in another format.
-const FORMATS: [&str; 30] = [
+const FORMATS: [&str; 37] = [
     "awq",
     "gptq",
     "fp8",
@@ -181,12 +277,23 @@ const FORMATS: [&str; 30] = [
     "q4",
     "q8",
     "nf4",
+    "1bit",
+    "2bit",
+    "5bit",
+    "block",
+    "unquantized",
+    "autoround",
+    "safetensors",
 ];
 
-/// The name without its last ending, and that ending; `None` if the ending is none that is known.
-fn shortened(words: &str) -> Option<(&str, &str)> {
+/// The name without its last ending, that ending, and whether it says how weights are stored;
+/// `None` if the ending is none that is known.
+fn shortened(words: &str) -> Option<(&str, &str, bool)> {
     let (rest, ending) = words.rsplit_once('-')?;
-    let dated = ending.len() == 4 && ending.bytes().all(|letter| letter.is_ascii_digit());
+    let digits = |text: &str| text.bytes().all(|letter| letter.is_ascii_digit());
+    // `2507`, `20241022`; and the context that a model was trained on: `128k`, `1m`.
+    let dated = matches!(ending.len(), 4 | 6 | 8) && digits(ending);
+    let context = ending.strip_suffix(['k', 'm']).is_some_and(|it| !it.is_empty() && digits(it));
     // `q4_k_m` and its kin of llama.cpp.
     let ggml = matches!(ending, "0" | "1" | "k" | "m" | "s" | "l" | "xl") && {
         let before = rest.rsplit('-').find(|word| *word != "k")?;
@@ -194,32 +301,66 @@ fn shortened(words: &str) -> Option<(&str, &str)> {
     } || (ending.len() == 2
         && ending.starts_with('q')
         && ending.ends_with(|c: char| c.is_ascii_digit()));
-    let listed = VARIANTS.contains(&ending) || FORMATS.contains(&ending);
-    (listed || dated || ggml).then_some((rest, ending))
+    let is_format = FORMATS.contains(&ending) || ggml;
+    let is_variant = VARIANTS.contains(&ending) || dated || context;
+    (is_format || is_variant).then_some((rest, ending, is_format))
 }
 
 /// The one preset that was found, if any was.
 ///
 /// # Errors
-/// If there are several: the error lists up to eight.
+/// If there are several: the error lists up to eight, the usual one first, then those of the
+/// shortest names by their size.
 fn only(name: &str, found: &[&'static str]) -> Result<Option<&'static str>> {
     if found.len() < 2 {
         return Ok(found.first().copied());
     }
+    let tag = words(&format!("{name} latest"));
+    let usual: Vec<&str> = called(&tag, words);
+    let mut sorted = found.to_vec();
+    sorted.sort_by_key(|it| (!usual.contains(it), words(it).matches('-').count(), sizes(it), *it));
     let most = 8;
-    let more = found.len().saturating_sub(most);
-    let listed = found[..found.len() - more].join(", ");
+    let more = sorted.len().saturating_sub(most);
+    let listed = sorted[..sorted.len() - more].join(", ");
     let others = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Err(Error::input(format!("several models are called `{name}`: {listed}{others}"))
-        .hint("name one of them; `flopcast model --list` names all"))
+    let error = Error::input(format!("several models are called `{name}`: {listed}{others}"));
+    let error = match usual.first() {
+        Some(usual) => error.hint(format!("`{usual}` is the usual one")),
+        None => error,
+    };
+    Err(error.hint("name one of them; `flopcast model --list` names all"))
 }
 
-/// The error of a name that no preset has, with the nearest names.
+/// The numbers of a name, for sorting by size: `0.6b` before `14b`.
+fn sizes(name: &str) -> Vec<u64> {
+    let size = |word: &str| {
+        let (number, unit) = word.split_at(word.len().checked_sub(1)?);
+        let factor = match unit {
+            "m" => 1e6,
+            "b" => 1e9,
+            _ => return None,
+        };
+        Some((number.parse::<f64>().ok()? * factor) as u64)
+    };
+    name.split('-').filter_map(size).collect()
+}
+
+/// The error of a name that no preset has, with the nearest names: first the longest that it has
+/// inside, as what is trained further has.
 fn unknown(name: &str) -> Error {
+    let bare = name.rsplit('/').next().unwrap_or(name);
+    let padded = format!("-{}-", words(bare));
+    let mut inside: Vec<&str> = rows()
+        .flat_map(|row| row.names().collect::<Vec<_>>())
+        .filter(|it| it.contains('-') && padded.contains(&format!("-{}-", words(it))))
+        .collect();
+    inside.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    inside.truncate(1);
     let near = nearest(&words(name), presets());
     let error = Error::input(format!("there is no model `{name}`"));
-    let error = if near.is_empty() {
-        let bare = name.rsplit('/').next().unwrap_or(name);
+    let error = if !inside.is_empty() {
+        error.suggest(bare, inside)
+    } else if near.is_empty() {
         error.suggest(bare, rows().flat_map(|row| row.names().collect::<Vec<_>>()))
     } else {
         error.suggest(&words(name), near)
@@ -247,6 +388,7 @@ mod tests {
             ("meta-llama/Llama-3.3-70B-Instruct", "llama-3.3-70b"),
             ("Mixtral-8x7B-Instruct-v0.1", "mixtral-8x7b"),
             ("deepseek-ai/DeepSeek-V3", "deepseek-v3"),
+            ("AI21-Jamba-1.5-Large", "jamba-large-1.6"),
             // As Epoch AI writes them.
             ("Llama 3.1-405B", "llama-3.1-405b"),
             ("GPT-3 175B (davinci)", "gpt3-175b"),
@@ -265,6 +407,8 @@ mod tests {
         let cases = [
             ("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", "llama-3.1-8b", "awq"),
             ("gpt2-GPTQ", "gpt2", "stored"),
+            ("gpt2-128k", "gpt2", "architecture"),
+            ("deepseek-67b", "deepseek-llm-67b", "has the words of"),
             ("llama-3.1-8b-instruct-q4_K_M", "llama-3.1-8b", "stored"),
             ("alia", "alia-40b", "begins with"),
         ];
@@ -282,8 +426,10 @@ mod tests {
     #[test]
     fn what_is_unclear_names_what_it_may_be() {
         let cases = [
-            ("qwen3-vl", "qwen3-vl-32b, qwen3-vl-4b"),
-            ("llama", "and 12 more"),
+            ("qwen3-vl", "qwen3-vl-8b, qwen3-vl-2b, qwen3-vl-4b"),
+            ("gemma2", "gemma-2-9b, gemma-2-2b, gemma-2-27b"),
+            ("gpt-4o", "OpenAI publishes no size"),
+            ("Huihui-gemma-2-9b-tuned", "did you mean `gemma-2-9b`"),
             ("lama-3-8b", "did you mean `llama-3-8b`"),
             ("no such thing", "--list"),
             ("", "there is no model"),

@@ -184,6 +184,15 @@ pub fn from_preset(name: &str, input: &Input) -> Result<Model> {
     Ok(model)
 }
 
+/// The presets of a family, each with its configuration.
+pub fn presets_of(family: &str) -> impl Iterator<Item = (&'static str, Json)> {
+    preset_names().filter_map(move |name| {
+        let (_, json, _) = preset(name).filter(|(_, json, _)| json.contains(family))?;
+        let mut file: Json = serde_json::from_str(json).ok()?;
+        (file["type"] == family).then(|| (name, file["config"].take()))
+    })
+}
+
 /// The error of a name in the table of names that has no preset, which a test excludes.
 fn lost(name: &str) -> Error {
     Error::input(format!("the preset `{name}` is not there"))

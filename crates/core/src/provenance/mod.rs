@@ -124,6 +124,8 @@ pub trait Uncertain {
     fn set(&mut self, stored: f64);
     /// Lets all that is computed from it record its derivation.
     fn record(&mut self);
+    /// The step that derivations start from: its value as it was found, and its basis.
+    fn leaf(&self) -> &Arc<Step>;
 }
 
 impl<Q: Measure> Uncertain for Input<Q> {
@@ -138,6 +140,9 @@ impl<Q: Measure> Uncertain for Input<Q> {
     }
     fn record(&mut self) {
         self.records = true;
+    }
+    fn leaf(&self) -> &Arc<Step> {
+        &self.leaf
     }
 }
 

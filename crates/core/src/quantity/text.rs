@@ -146,8 +146,14 @@ const MULTIPLIERS: &[(&str, f64)] =
     &[("K", 1e3), ("k", 1e3), ("M", 1e6), ("B", 1e9), ("G", 1e9), ("T", 1e12)];
 
 /// Multipliers in words: `2 trillion tokens`.
-const WORDS: &[(&str, f64)] =
-    &[("thousand", 1e3), ("million", 1e6), ("billion", 1e9), ("bn", 1e9), ("trillion", 1e12)];
+const WORDS: &[(&str, f64)] = &[
+    ("thousand", 1e3),
+    ("million", 1e6),
+    ("billion", 1e9),
+    ("bn", 1e9),
+    ("trillion", 1e12),
+    ("tn", 1e12),
+];
 
 /// The units in which a quantity prints, by dimension, in rising size; each serves from the value
 /// that fits it. They are also the units that errors offer.
@@ -330,6 +336,13 @@ fn split_multiplier(rest: &str, wanted: Dimension) -> (f64, &str) {
     let end = apart.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(apart.len());
     let (word, tail) = apart.split_at(end);
     if let Some((_, factor)) = WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
+        return (*factor, tail);
+    }
+    // Tokens, samples and requests come in no bytes, tonnes or thousandths: `2t`, `15 b`.
+    let counted = [6, 7, 8].iter().any(|count| wanted == Dimension::base(*count, 1));
+    if counted
+        && let Some((_, factor)) = MULTIPLIERS.iter().find(|it| it.0.eq_ignore_ascii_case(word))
+    {
         return (*factor, tail);
     }
     if apart.len() < rest.len() && read_atom(word).is_some() {
@@ -539,6 +552,11 @@ mod tests {
         check::<Tokens>("2 trillion", 2e12);
         check::<Tokens>("2 Trillion tokens", 2e12);
         check::<Tokens>("2 T", 2e12);
+        check::<Tokens>("2t", 2e12);
+        check::<Tokens>("15b tokens", 15e9);
+        check::<Tokens>("15 B", 15e9);
+        check::<Tokens>("1.5tn", 1.5e12);
+        check::<Data>("15 B", 15.0);
         check::<DevicePrice>("$2.10/GPU-hr", 2.1 / 3600.0);
         check::<DevicePrice>("$ 2.10 / device-h", 2.1 / 3600.0);
         check::<RequestRate>("40 rps", 40.0);

@@ -508,7 +508,9 @@ mod tests {
             };
             let search = Search { requests: 8000, seeds: 1, tolerance: 0.02, margin: 0.0 };
             let found =
-                highest_rate(&simulation, traffic, &Objective::default(), &search, None, &|_| ());
+                highest_rate(&simulation, traffic, &Objective::default(), &search, None, &|_| {
+                    Ok(())
+                });
             found.unwrap().rate.value
         }
     }

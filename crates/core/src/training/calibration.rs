@@ -51,11 +51,24 @@ pub struct Generation {
     /// True if a host launches each kernel; not so where the compiler schedules whole programs.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub host_launched: bool,
+    /// Runs of the fit on its accelerators.
+    #[serde(default)]
+    pub runs: u32,
 }
 
 fn yes() -> bool {
     true
 }
+
+impl Generation {
+    /// True if more than a [`HANDFUL`] of runs stand for it.
+    fn seen(&self) -> bool {
+        self.runs >= HANDFUL
+    }
+}
+
+/// The number of runs from which on they stand for a generation: fewer are those of one publisher.
+pub const HANDFUL: u32 = 10;
 
 /// Documented facts of a training framework.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -114,7 +127,8 @@ impl Known {
             }
             Self::Kin => Some(("never tested on this device, but on its generation", "device_new")),
             Self::Relative => Some((
-                "neither this device nor its generation was ever tested in this precision",
+                "neither this device nor its generation was tested by more than a few runs in this \
+                 precision",
                 "generation_new",
             )),
         }
@@ -220,7 +234,7 @@ pub struct Rates {
     pub attention: f64,
     /// The same of the first generation of flash kernels.
     pub first_flash: f64,
-    /// True if the products' efficiencies were measured on this generation.
+    /// True if the products' efficiencies were measured on this generation, by enough runs.
     pub own: bool,
 }
 
@@ -321,7 +335,8 @@ impl Calibration {
         let (attention, _) = self.inherited(generation, "attention")?;
         let (first_flash, _) =
             self.inherited(generation, "first-flash").unwrap_or((attention, false));
-        Ok(Rates { gemm, gemm16, attention, first_flash, own: own && own16 })
+        let seen = self.facts.generations.get(generation).is_some_and(Generation::seen);
+        Ok(Rates { gemm, gemm16, attention, first_flash, own: own && own16 && seen })
     }
 
     /// A constant of a generation or of its nearest ancestor, and whether it is its own and tested.
@@ -437,7 +452,9 @@ mod tests {
     fn generations_without_constants_inherit_and_say_so() {
         let calibration = shipped();
         let rates = |name: &str, precision: &str| calibration.rates(name, precision).unwrap();
-        assert!(rates("hopper", "fp8").own && rates("volta", "bf16").own);
+        assert!(rates("hopper", "fp8").own && rates("trainium", "bf16").own);
+        // Three runs stand for no generation.
+        assert!(!rates("volta", "bf16").own);
         let gaudi = rates("gaudi", "bf16");
         assert!(!gaudi.own && (gaudi.gemm - rates("hopper", "bf16").gemm).abs() < 1e-12);
         // A microbenchmark is better than a cousin, but no training run has tested it.

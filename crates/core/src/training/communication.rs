@@ -20,6 +20,9 @@ pub(super) struct Links {
     pub pipeline: f64,
     /// The link of a data-parallel group.
     pub data: f64,
+    /// The link of the copies of an expert. Where neighbours hold other experts, each reduces its
+    /// own over its own network card.
+    pub copies: f64,
     /// Domains that an expert-parallel group spans.
     pub expert_domains: f64,
 }
@@ -35,6 +38,14 @@ impl Links {
         let out = platform.scale_out * platform.general.scale_out_bus;
         let within = |devices: f64| if devices <= platform.domain { up } else { out };
         let inside = tensor * expert <= platform.domain;
+        // The cards of a domain that reduce the same weights, of groups that hold all of them.
+        let copied = |group: f64| {
+            if tensor * data * context <= platform.domain {
+                up
+            } else {
+                up.min(out * (platform.domain / group).max(1.0))
+            }
+        };
         Self {
             tensor: within(tensor),
             context: within(tensor * context),
@@ -44,11 +55,8 @@ impl Links {
             } else {
                 platform.scale_out
             } * platform.general.scale_out_bus,
-            data: if tensor * data * context <= platform.domain {
-                up
-            } else {
-                up.min(out * (platform.domain / tensor).max(1.0))
-            },
+            data: copied(tensor),
+            copies: copied(tensor * expert),
             expert_domains: if inside { 1.0 } else { (expert / platform.domain).max(1.0) },
         }
     }
@@ -111,7 +119,7 @@ pub(super) fn sharded_weights(
     layout: &Parallelism,
     platform: &Platform,
     links: &Links,
-    weights: f64,
+    weights: [f64; 2],
     micro_batches: f64,
 ) -> f64 {
     let passes = match layout.zero {
@@ -120,10 +128,9 @@ pub(super) fn sharded_weights(
         Zero::Weights => 3.0 * micro_batches,
         Zero::Gradients => 2.0 * micro_batches + 1.0,
     };
-    let ranks = (layout.data * layout.context) as f64;
     let early = layout.zero == Zero::Weights && platform.software.year < 2022.0;
     let bus = if early { platform.general.early_sharding } else { 1.0 };
-    passes * 2.0 * weights * (ranks - 1.0) / ranks / links.data / bus
+    passes * 2.0 * of_a_byte(layout, links, weights) / bus
 }
 
 /// Exposed time of the gradient all-reduce (fp32 scatter, bf16 gather) of one step.
@@ -131,15 +138,22 @@ pub(super) fn gradients(
     layout: &Parallelism,
     platform: &Platform,
     links: &Links,
-    weights: f64,
+    weights: [f64; 2],
 ) -> f64 {
     if layout.zero >= Zero::Gradients {
         return 0.0;
     }
-    let ranks = (layout.data * layout.context) as f64;
     let exposed =
         if platform.software.overlaps_gradients { platform.general.exposed_gradients } else { 1.0 };
-    6.0 * weights * (ranks - 1.0) / ranks / links.data * exposed
+    6.0 * of_a_byte(layout, links, weights) * exposed
+}
+
+/// Time in which the copies of a device's weights, of experts and of the rest, exchange a byte of
+/// each. Experts that are spread over devices have fewer copies.
+fn of_a_byte(layout: &Parallelism, links: &Links, [experts, rest]: [f64; 2]) -> f64 {
+    let ranks = (layout.data * layout.context) as f64;
+    let copies = (ranks / layout.expert as f64).max(1.0);
+    rest * (ranks - 1.0) / ranks / links.data + experts * (copies - 1.0) / copies / links.copies
 }
 
 /// Part of the transfers between pipeline stages that is not hidden behind the other

@@ -311,6 +311,14 @@ impl<'a> Job<'a> {
             * (28.0 * d / residual
                 + 8.0 * heads * key / tensor
                 + 10.0 * ffn * (matrices / 2.0 + 0.3) / tensor);
+        // An adapter reads what its product reads, and adds to what that has written: forward once,
+        // backward twice, on the projections of attention.
+        let adapted = if self.trained < 1.0 {
+            let results = (heads * key + kv * (key + value)) / tensor + d;
+            6.0 * t * (2.0 * d + heads * value / tensor + 3.0 * results)
+        } else {
+            0.0
+        };
         let narrow = if platform.host_launched { 1.0 } else { 0.5 };
         let converted = platform.format.conversion_bytes()
             * narrow
@@ -321,7 +329,8 @@ impl<'a> Job<'a> {
             products: projections,
             attention: self.attention(),
             elementwise: (general.elementwise_traffic * bytes * (1.0 + self.repeated / 3.0)
-                + general.conversion_traffic * converted)
+                + general.conversion_traffic * converted
+                + adapted)
                 / platform.bandwidth,
             tensor: comm::tensor(self.layout, platform, &self.links, t * d, self.repeated),
             ..Layer::default()
@@ -433,10 +442,10 @@ impl<'a> Job<'a> {
         let busy = m * slowest + bubble;
 
         let [experts, weights] = self.local_weights();
-        let sharded = comm::sharded_weights(layout, platform, &self.links, experts + weights, m);
+        let local = [experts, weights];
+        let sharded = comm::sharded_weights(layout, platform, &self.links, local, m);
         let gathered = smooth_max(busy, sharded) - busy + general.exposed_weights * sharded;
-        let reduced =
-            self.trained * comm::gradients(layout, platform, &self.links, experts + weights);
+        let reduced = self.trained * comm::gradients(layout, platform, &self.links, local);
         let between = comm::pipeline(
             layout,
             &self.links,

@@ -29,6 +29,8 @@ pub struct FoldScore {
     pub name: String,
     /// Its rows.
     pub rows: Vec<Scored>,
+    /// The interval that widens for its rows, where they are strangers.
+    pub stranger: Option<&'static str>,
 }
 
 /// A calibration with what it is worth.
@@ -79,7 +81,7 @@ pub fn prove<E: Evidence>(
             let held_out = fold.held_out.iter().map(|&i| rows[i].score(&part));
             let scored: Vec<Scored> =
                 held_out.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-            Ok((part, FoldScore { name: fold.name.clone(), rows: scored }))
+            Ok((part, FoldScore { name: fold.name.clone(), rows: scored, stranger: None }))
         };
         Ok(side_by_side(&folds, one)?.into_iter().unzip())
     };
@@ -88,8 +90,16 @@ pub fn prove<E: Evidence>(
     let enough = distinct >= E::METHOD.families;
     let (parts, mut known) = refit(random_splits(&families, if enough { splits } else { 0 }))?;
     let (_, mut new) = refit(one_out(&rows, |row| row.publisher().map(str::to_owned)))?;
-    let of_kind =
-        |kind: &&'static str| Ok((*kind, refit(one_out(&rows, |row| row.apart(kind)))?.1));
+    let of_kind = |kind: &&'static str| {
+        let folds = one_out(&rows, |row| row.apart(kind));
+        let strangers: Vec<&'static str> =
+            folds.iter().map(|fold| stranger(&rows, fold, kind)).collect();
+        let mut scored = refit(folds)?.1;
+        for (fold, stranger) in scored.iter_mut().zip(strangers) {
+            fold.stranger = Some(stranger);
+        }
+        Ok((*kind, scored))
+    };
     let mut apart = E::APART.iter().map(of_kind).collect::<Result<Vec<_>>>()?;
     let mut after = whole.calibration.clone();
     fitted.clone_into(&mut after.fitted);
@@ -153,6 +163,14 @@ fn intervals<E: Evidence>(
 /// Least width beside the usual one: what lies outside is never as sure as what lies inside.
 const LEAST: f64 = 0.1;
 
+/// The interval that widens for the rows of a fold, given those that the fit keeps.
+fn stranger<E: Evidence>(rows: &[&E], fold: &Fold, kind: &'static str) -> &'static str {
+    let out: BTreeSet<usize> = fold.held_out.iter().copied().collect();
+    let kept: Vec<&E> =
+        rows.iter().enumerate().filter(|(i, _)| !out.contains(i)).map(|(_, row)| *row).collect();
+    fold.held_out.first().map_or(kind, |&first| rows[first].stranger(kind, &kept))
+}
+
 /// The width beside the usual one with which intervals hold 80 % of the rows of strangers: errors of
 /// their own add in squares.
 fn widen<E: Evidence>(
@@ -169,20 +187,24 @@ fn widen<E: Evidence>(
     let each = |fold: &FoldScore| -> Vec<(f64, f64)> {
         fold.rows.iter().map(|row| (beside(row), 1.0 / fold.rows.len() as f64)).collect()
     };
-    let mut widths: Vec<(f64, f64)> = folds.iter().flat_map(each).collect();
+    let usual: Vec<&FoldScore> =
+        folds.iter().filter(|fold| fold.stranger.is_none_or(|name| name == kind)).collect();
+    let mut widths: Vec<(f64, f64)> = usual.iter().flat_map(|fold| each(fold)).collect();
     if widths.len() >= HANDFUL {
         widths.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut held = 0.0;
         let enough = widths.iter().find(|(_, weight)| {
             held += weight;
-            held >= 0.8 * folds.len() as f64
+            held >= 0.8 * usual.len() as f64
         });
         calibration.intervals.set(kind, enough.map_or(LEAST, |(width, _)| width.max(LEAST)));
     }
-    let more = calibration.intervals.half_width(kind);
-    for row in folds.iter_mut().flat_map(|fold| &mut fold.rows) {
-        let width = E::half_width(calibration, row, true).hypot(more).exp();
-        row.interval = (row.predicted / width, row.predicted * width);
+    for fold in folds {
+        let more = calibration.intervals.half_width(fold.stranger.unwrap_or(kind));
+        for row in &mut fold.rows {
+            let width = E::half_width(calibration, row, true).hypot(more).exp();
+            row.interval = (row.predicted / width, row.predicted * width);
+        }
     }
 }
 

@@ -74,6 +74,12 @@ pub trait Evidence: Sync {
         None
     }
 
+    /// The interval that widens for a row of such a group, given the rows that a fit without the
+    /// group keeps.
+    fn stranger(&self, kind: &'static str, _kept: &[&Self]) -> &'static str {
+        kind
+    }
+
     /// Half-width of the interval of a scored figure.
     fn half_width(calibration: &Calibration<Self::Facts>, row: &Scored, seen: bool) -> f64;
 }

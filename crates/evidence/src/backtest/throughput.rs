@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{DeviceMemory, Measure};
 use flopcast_core::training::calibration::{
-    Calibration, Documented, Familiarity, Known, Rates, RunKind,
+    Calibration, Documented, Familiarity, HANDFUL, Known, Rates, RunKind,
 };
 use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::platform::Platform;
@@ -179,6 +179,12 @@ impl Evidence for Case {
             _ => None,
         }
     }
+
+    /// A device whose generation few other runs stand for is as strange as its generation.
+    fn stranger(&self, kind: &'static str, kept: &[&Self]) -> &'static str {
+        let kin = kept.iter().filter(|row| row.generation == self.generation).count();
+        if kind == "device_new" && kin < HANDFUL as usize { "generation_new" } else { kind }
+    }
 }
 
 /// The group of rows in whose conditions the fit has seen others.
@@ -246,6 +252,10 @@ mod tests {
             (device.as_str(), precisions.iter().map(String::as_str).collect())
         });
         assert_eq!(said.collect::<BTreeMap<&str, BTreeSet<&str>>>(), tested);
+        for (name, generation) in &facts.generations {
+            let runs = cases.iter().filter(|it| it.throughput.is_some() && it.generation == *name);
+            assert_eq!(generation.runs as usize, runs.count(), "{name}");
+        }
         let said = [facts.sizes.parameters, facts.sizes.sequence, facts.sizes.devices];
         for (said, ends) in said.iter().flatten().zip(ends.iter().flatten()) {
             assert!((said / ends - 1.0).abs() < 0.05, "{said} of {ends}");

@@ -33,6 +33,9 @@ pub(super) struct Dialect {
     /// Keys of commands in the document, whose programs have settings of their own.
     #[serde(default)]
     pub commands: Vec<String>,
+    /// Keys of a container's image or entry point, which stands before arguments without a program.
+    #[serde(default)]
+    pub images: Vec<String>,
 }
 
 /// The places in which a dialect is spoken.

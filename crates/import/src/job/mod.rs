@@ -117,17 +117,32 @@ impl<'a> Reader<'a> {
     fn document(&mut self, json: &Json, depth: usize) {
         let settings = setting::of_json(json);
         let Some(dialect) = Dialect::of_document(&settings) else { return };
-        let command = |key: &str| dialect.commands.iter().any(|it| setting::matches(it, key));
+        let among = |patterns: &[String], it: &Setting| {
+            patterns.iter().any(|pattern| setting::matches(pattern, &it.plain_key()))
+        };
+        let (images, settings): (Vec<_>, Vec<_>) =
+            settings.into_iter().partition(|it| among(&dialect.images, it));
         let (commands, settings): (Vec<_>, Vec<_>) =
-            settings.into_iter().partition(|it| command(&it.plain_key()));
+            settings.into_iter().partition(|it| among(&dialect.commands, it));
         self.speak(dialect, &settings, depth);
+        // The first image that is a known program; arguments may follow that name none.
+        let image = images.iter().flat_map(|it| it.words.first());
+        let image = image.map(|image| stem(image)).find(|it| Dialect::of_program(it).is_some());
         let mut words: Vec<String> = Vec::new();
         for command in commands {
             match command.words.as_slice() {
-                // A text is a script; a list is a command, which may be a shell with a script.
+                // Arguments in a text belong to the image, and any other text is a script; a list
+                // is a command, which may be a shell with a script.
+                [text] if text.starts_with('-') => {
+                    let script = Script::read(text);
+                    words.extend(script.commands.into_iter().flat_map(|it| it.words));
+                }
                 [text] => self.script(&Script::read(text), depth),
                 list => words.extend(list.iter().cloned()),
             }
+        }
+        if words.first().is_some_and(|word| word.starts_with('-')) {
+            words.splice(0..0, image);
         }
         let shell = words.iter().position(|word| word.trim_start_matches('-').ends_with('c'));
         let text = shell.and_then(|at| words.get(at + 1));

@@ -193,6 +193,9 @@ impl Writer<'_> {
         let mut hardware = Map::new();
         put(&mut hardware, "accelerator", accelerator.map(Json::from));
         put(&mut hardware, "count", devices.map(Json::from));
+        if !hardware.is_empty() {
+            training.insert("hardware".to_owned(), Json::Object(hardware));
+        }
         let mut layout = Map::new();
         let stated = [tensor, pipeline, context, degree(Fact::Expert)].iter().any(Option::is_some);
         if stated || facts.has(Fact::Zero) {

@@ -3,7 +3,7 @@
 //! The page comes from a template with the places `{{ title }}`, `{{ style }}` and
 //! `{{ content }}`; the built-in one and a house's own go the same way.
 
-mod pictures;
+pub(crate) mod pictures;
 mod scenario;
 mod tables;
 
@@ -13,7 +13,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::subject::accuracy;
 use super::text::{visible, visible_lines};
-use super::{Report, chart, headlines};
+use super::{Report, chart};
 
 pub(super) use pictures::sensitivity;
 
@@ -131,7 +131,7 @@ fn side_by_side(reports: &[Report]) -> Markup {
                     th scope="col" { "figure" }
                     @for report in reports { th scope="col" .num { (report.name) } }
                 } }
-                tbody { @for figure in headlines().filter(known) { tr {
+                tbody { @for figure in flopcast_study::leaning::headlines().filter(known) { tr {
                     th scope="row" { (figure.declared().name) }
                     @for report in reports {
                         td .num { (report.figure(figure).map_or("–".to_owned(), |it| it.short().join(" "))) }

@@ -10,13 +10,49 @@ use flopcast_study::uncertainty::Interval;
 use super::super::chart::{self, Bar, Columns, Lines, Point, Points};
 use super::super::{Load, Report};
 
+/// A picture with its title.
+pub(crate) struct Picture {
+    pub(crate) title: &'static str,
+    /// What there is to say of it in a line below the title.
+    pub(crate) below: &'static str,
+    pub(crate) svg: String,
+}
+
+/// The pictures that the report has the figures for.
+pub(crate) fn all(report: &Report) -> Vec<Picture> {
+    let costly = report.widest();
+    let pictures = [
+        ("Cost by item", "over the whole horizon", costs(report)),
+        ("CO2e by source", "location-based and embodied stand apart", carbon(report)),
+        ("Cost by year", "nominal; the training falls into the first", years(report)),
+        ("Payments by quarter", "capital and operating expense", payments(report)),
+        (
+            "Time to first token against load",
+            "simulated: percentiles of one replica",
+            waiting(report, "Time to first token", |load| load.ttft),
+        ),
+        (
+            "Time per output token against load",
+            "simulated: percentiles of one replica",
+            waiting(report, "Time per output token", |load| load.tpot),
+        ),
+        (
+            "What moves the answer most",
+            costly.map_or("", |range| range.figure.declared().name),
+            costly.map(sensitivity),
+        ),
+    ];
+    let drawn = pictures.into_iter();
+    drawn.filter_map(|(title, below, svg)| Some(Picture { title, below, svg: svg? })).collect()
+}
+
 /// Money in short, with its unit.
 fn usd(value: f64) -> String {
     format!("{} USD", count(value))
 }
 
 /// Money by resource over all stages; `None` if a row is unknown.
-pub(super) fn costs(report: &Report) -> Option<String> {
+fn costs(report: &Report) -> Option<String> {
     let mut bars: Vec<Bar> = Vec::new();
     for row in &report.ledger {
         let amount = row.amount?;
@@ -40,7 +76,7 @@ pub(super) fn costs(report: &Report) -> Option<String> {
 }
 
 /// CO2e by stage and source; `None` if a part is unknown.
-pub(super) fn carbon(report: &Report) -> Option<String> {
+fn carbon(report: &Report) -> Option<String> {
     let mut bars = Vec::new();
     let mut enter = |name: &str, kg: Option<f64>| {
         if let Some(kg) = kg.filter(|kg| *kg > 0.0) {
@@ -68,7 +104,7 @@ fn convert_back(value: f64, unit: &str) -> f64 {
 }
 
 /// Money by year of payment; none for less than two years or with an unknown row.
-pub(super) fn years(report: &Report) -> Option<String> {
+fn years(report: &Report) -> Option<String> {
     let data = periods(
         report,
         12,
@@ -81,7 +117,7 @@ pub(super) fn years(report: &Report) -> Option<String> {
 }
 
 /// Money by quarter, capital and operating.
-pub(super) fn payments(report: &Report) -> Option<String> {
+fn payments(report: &Report) -> Option<String> {
     let data = periods(
         report,
         3,
@@ -129,11 +165,7 @@ fn periods(
 }
 
 /// Percentiles of a latency over the rate of a replica; none without a simulation.
-pub(super) fn waiting(
-    report: &Report,
-    title: &str,
-    latency: fn(&Load) -> [f64; 3],
-) -> Option<String> {
+fn waiting(report: &Report, title: &str, latency: fn(&Load) -> [f64; 3]) -> Option<String> {
     let at: Vec<f64> = report.load.iter().map(|load| load.rate).collect();
     let series = ["P50", "P95", "P99"].iter().enumerate().map(|(index, name)| {
         let values = report.load.iter().map(|load| 1e3 * latency(load)[index]).collect();

@@ -1,10 +1,8 @@
 //! The page's section of one scenario: the answer first, then pictures, money, figures, inputs.
 
-use flopcast_core::quantity::text::count;
 use maud::{Markup, PreEscaped, html};
 
-use super::super::answer::{at, interval, shown};
-use super::super::{Report, answer, headlines};
+use super::super::{Report, answer};
 use super::{pictures, tables};
 
 /// The parts of a section: the end of its id, its heading.
@@ -47,25 +45,12 @@ pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
 
 /// The headline figures on tiles.
 fn summary(report: &Report) -> Markup {
-    let tiles = headlines().filter_map(|figure| {
-        let value = shown(report, figure)?;
-        let name = figure.declared().name;
-        let note = interval(report, figure).and_then(|range| {
-            Some(format!(
-                "P80 {} · P5 to P95 {} to {}",
-                count(at(range, 80)?),
-                count(at(range, 5)?),
-                count(at(range, 95)?)
-            ))
-        });
-        Some((name, value, note))
-    });
     html! {
         p .lead { (answer::sentences(report)) }
-        dl .tiles { @for (name, value, note) in tiles { div .tile {
-            dt { (name) }
-            dd { (quantity(&value))
-                 @if let Some(note) = note { div .note { (note) } } }
+        dl .tiles { @for tile in answer::tiles(report) { div .tile {
+            dt { (tile.name) }
+            dd { (quantity(&tile.value))
+                 @if let Some(note) = tile.note { div .note { (note) } } }
         } } }
     }
 }
@@ -77,36 +62,11 @@ fn quantity([number, unit]: &[String; 2]) -> Markup {
 
 /// The pictures of the scenario; `None` if it has none.
 fn all_pictures(report: &Report) -> Option<Markup> {
-    let costly = report.widest();
-    let figures = [
-        ("Cost by item", "over the whole horizon", pictures::costs(report)),
-        ("CO2e by source", "location-based and embodied stand apart", pictures::carbon(report)),
-        ("Cost by year", "nominal; the training falls into the first", pictures::years(report)),
-        ("Payments by quarter", "capital and operating expense", pictures::payments(report)),
-        (
-            "Time to first token against load",
-            "simulated: percentiles of one replica",
-            pictures::waiting(report, "Time to first token", |load| load.ttft),
-        ),
-        (
-            "Time per output token against load",
-            "simulated: percentiles of one replica",
-            pictures::waiting(report, "Time per output token", |load| load.tpot),
-        ),
-        (
-            "What moves the answer most",
-            costly.map_or("", |range| range.figure.declared().name),
-            costly.map(pictures::sensitivity),
-        ),
-    ];
-    let shown: Vec<_> = figures
-        .into_iter()
-        .filter_map(|(title, below, picture)| Some((title, below, picture?)))
-        .collect();
+    let shown = pictures::all(report);
     (!shown.is_empty()).then(|| {
-        html! { div .charts { @for (title, below, picture) in shown { figure {
-            figcaption { (title) span { (below) } }
-            (PreEscaped(picture))
+        html! { div .charts { @for picture in shown { figure {
+            figcaption { (picture.title) span { (picture.below) } }
+            (PreEscaped(picture.svg))
         } } } }
     })
 }

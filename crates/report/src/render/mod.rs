@@ -16,7 +16,7 @@ use std::path::Path;
 use flopcast_core::diagnostic::{Error, Result};
 
 use crate::doc::Subject;
-use crate::{Report, focus, html as page, statement, xlsx};
+use crate::{Report, focus, html as page, launch, statement, xlsx};
 
 /// A form of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,12 @@ pub enum Format {
     ModelCard,
     /// The statement of a software carbon intensity.
     Sci,
+    /// The plan as a batch script of Slurm.
+    Slurm,
+    /// The plan as a task of `SkyPilot`.
+    SkyPilot,
+    /// A replica of the service as a command line of vLLM.
+    Vllm,
 }
 
 /// The content that a form can carry.
@@ -114,6 +120,21 @@ pub const FORMS: &[Form] = &[
     ),
     form(Format::Svg, "svg", &[".svg"], Carries::Forecasts, "What moves the answer most"),
     form(Format::Xlsx, "xlsx", &[".xlsx"], Carries::Forecasts, "A workbook with live formulas"),
+    form(Format::Slurm, "slurm", &[".sbatch"], Carries::Forecasts, "The plan as a Slurm script"),
+    form(
+        Format::SkyPilot,
+        "skypilot",
+        &[".sky.yaml"],
+        Carries::Forecasts,
+        "The plan as a task of SkyPilot",
+    ),
+    form(
+        Format::Vllm,
+        "vllm",
+        &[".vllm.sh"],
+        Carries::Forecasts,
+        "A replica as a command line of vLLM",
+    ),
 ];
 
 /// The settings of a rendering.
@@ -121,14 +142,16 @@ pub const FORMS: &[Form] = &[
 pub struct Setting<'a> {
     /// Columns of a terminal.
     pub width: usize,
+    /// True for all of a document on a terminal, false for the first screen of those that have one.
+    pub full: bool,
     /// The page around the content of HTML; the built-in one when left out.
     pub template: Option<&'a str>,
 }
 
 impl Default for Setting<'_> {
-    /// A terminal of 80 columns and the built-in page.
+    /// All of it, on a terminal of 80 columns or the built-in page.
     fn default() -> Self {
-        Self { width: terminal::WIDTH, template: None }
+        Self { width: terminal::WIDTH, full: true, template: None }
     }
 }
 
@@ -163,7 +186,10 @@ impl Format {
             })
         };
         let text = match self {
-            Self::Table => terminal::text(&subject.doc(), setting.width),
+            Self::Table => {
+                let first = if setting.full { None } else { subject.first_screen() };
+                terminal::text(&first.unwrap_or_else(|| subject.doc()), setting.width)
+            }
             Self::Json => json::text(subject),
             Self::Csv => csv::text(&subject.doc()),
             Self::Markdown => markdown::text(&subject.doc()),
@@ -179,6 +205,9 @@ impl Format {
             Self::Focus => focus::charges(forecasts()?),
             Self::ModelCard => statement::model_card(forecasts()?)?,
             Self::Sci => statement::sci(forecasts()?)?,
+            Self::Slurm => launch::slurm(forecasts()?)?,
+            Self::SkyPilot => launch::skypilot(forecasts()?)?,
+            Self::Vllm => launch::vllm(forecasts()?)?,
         };
         Ok(text.into_bytes())
     }

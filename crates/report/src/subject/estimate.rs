@@ -7,6 +7,7 @@ use flopcast_core::quantity::text::shown_parts;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 use serde_json::Value;
 
+use super::first_screen;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
 use crate::text::cut;
 use crate::{Report, answer, carbon, currency, html, json, ledger};
@@ -15,6 +16,10 @@ use crate::{Report, answer, carbon, currency, html, json, ledger};
 impl Subject for Vec<Report> {
     fn doc(&self) -> Doc {
         Doc { rows: Some(rows(self)), ..Doc::joined(self.iter().map(document)) }
+    }
+
+    fn first_screen(&self) -> Option<Doc> {
+        Some(Doc::joined(self.iter().map(first_screen::document)))
     }
 
     fn json(&self) -> Option<Value> {
@@ -88,8 +93,8 @@ pub(crate) fn document(report: &Report) -> Doc {
     doc
 }
 
-/// A figure's cell; one without a value is unknown, or never reached.
-fn cell(figure: &Figure, shown: String, unit: String) -> Cell {
+/// A figure's cell, with its number and unit as they are shown; one without a value is unknown, or never reached.
+pub(super) fn cell(figure: &Figure, shown: String, unit: String) -> Cell {
     match figure.value() {
         Some(value) if value.is_finite() => Cell::Number { value, shown, unit: unit.into() },
         Some(_) => Cell::Unknown,
@@ -131,7 +136,7 @@ pub(crate) fn years(years: &[(u32, Vec<&Figure>)]) -> Grid {
 }
 
 /// Ranges of the figures; a document has room for four of the percentiles, the JSON has all.
-fn ranges(report: &Report) -> Grid {
+pub(crate) fn ranges(report: &Report) -> Grid {
     let shown: Vec<usize> =
         (0..PERCENTILES.len()).filter(|i| [5, 50, 80, 95].contains(&PERCENTILES[*i])).collect();
     let words = [Column::words("figure").at_most(32), Column::words("unit")];

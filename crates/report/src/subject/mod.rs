@@ -13,6 +13,7 @@ pub mod compare;
 pub mod compression;
 pub mod estimate;
 pub mod explain;
+mod first_screen;
 pub mod fleets;
 pub mod model;
 pub mod optimize;

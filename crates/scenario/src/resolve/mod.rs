@@ -91,7 +91,7 @@ pub trait Files {
 }
 
 /// The files of a scenario, as the reader of a model sees them.
-struct Seen<'f, F: ?Sized>(&'f F);
+pub struct Seen<'f, F: ?Sized>(pub &'f F);
 
 impl<F: Files + ?Sized> flopcast_import::Files for Seen<'_, F> {
     fn head(&self, path: &str, most: u64) -> Result<Vec<u8>> {

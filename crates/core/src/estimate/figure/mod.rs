@@ -51,6 +51,8 @@ pub struct Declared {
 pub enum Mark {
     /// The page shows it on a tile, and comparisons show it at a glance.
     Headline,
+    /// The first screen of a terminal shows it.
+    First,
     /// `--range` tells its interval, and which inputs move it.
     Range,
     /// It is shown in the user's currency too.

@@ -8,7 +8,7 @@
 //! A part that occurs several times (a footprint of the training and of each year) makes its rows
 //! families: one row, a figure per place. Rows stand in the order of the JSON.
 
-use super::Mark::{Aim, AsDeclared, Converted, Headline, Range, Term};
+use super::Mark::{Aim, AsDeclared, Converted, First, Headline, Range, Term};
 use super::Section::{
     Api, Footprint, LowerBound, PerMillionTokens, PerOutputToken, PerRequest, ServiceCost,
     ServicePurchase, Serving, Simulated, Total, Training, TrainingCost, TrainingPurchase, Years,
@@ -53,7 +53,7 @@ figures! {
         ModelFlops: "flops.model" "FLOP" "FLOPs, operator-exact" => |it| (&it.run.flops.model).into();
         FullFlops: "flops.model_full" "FLOP" "  with attention in full" => |it| (&it.run.flops.model_full).into();
         HardwareFlops: "flops.hardware" "FLOP" "  with recomputation" => |it| (&it.run.flops.hardware).into();
-        Mfu: "mfu" "" "MFU (operator-exact, dense peak)" as "MFU" [Headline] => |it| (&it.run.mfu).into();
+        Mfu: "mfu" "" "MFU (operator-exact, dense peak)" as "MFU" [Headline, First] => |it| (&it.run.mfu).into();
         Hfu: "hfu" "" "HFU" => |it| (&it.run.hfu).into();
         Goodput: "goodput" "" "goodput" => |it| (&it.run.goodput).into();
         StepTime: "step_time_s" "s" "step time" => |it| (&it.run.step_time).into();
@@ -62,7 +62,7 @@ figures! {
         TrainingInstances: "instances" "instances" "instances" => |it| it.packing.as_ref().map(|it| &it.instances).into();
         TrainingStranded: "stranded_devices" "devices" "  devices paid for but unused" => |it| it.packing.as_ref().map(|it| &it.stranded).into();
         DeviceHours: "device_hours" "device-h" "device-hours" as "device-hours of the training" [Headline, Range] => |it| (&it.run.device_time).into();
-        WallClock: "wall_clock_days" "days" "wall clock" as "time of the training" [Headline, Range, Aim("days", "days")] => |it| (&it.run.wall_clock).into();
+        WallClock: "wall_clock_days" "days" "wall clock" as "time of the training" [Headline, Range, Aim("days", "days"), First] => |it| (&it.run.wall_clock).into();
         TrainableParameters: "trainable_parameters" "" "trainable parameters" => |it| (&it.trainable).into();
         MemoryWeights: "memory_gb.weights" "GB/device" "memory: weights" => |it| it.memory_of(|it| &it.weights);
         MemoryGradients: "memory_gb.gradients" "GB/device" "  gradients" => |it| it.memory_of(|it| &it.gradients);
@@ -70,12 +70,12 @@ figures! {
         MemoryActivations: "memory_gb.activations" "GB/device" "  activations" => |it| it.memory_of(|it| &it.activations);
         MemoryOther: "memory_gb.other" "GB/device" "  context of device and libraries" => |it| it.memory_of(|it| &it.other);
         MemoryAllocated: "memory_gb.allocated" "GB/device" "  allocated, with the rest" => |it| it.memory_of(|it| &it.allocated);
-        MemoryReserved: "memory_gb.reserved" "GB/device" "  reserved by the process" => |it| it.memory_of(|it| &it.reserved);
-        MemoryCapacity: "memory_gb.capacity" "GB/device" "  there" => |it| it.memory_of(|it| &it.capacity);
+        MemoryReserved: "memory_gb.reserved" "GB/device" "  reserved by the process" as "memory of a device" [First] => |it| it.memory_of(|it| &it.reserved);
+        MemoryCapacity: "memory_gb.capacity" "GB/device" "  there" as "memory that it has" => |it| it.memory_of(|it| &it.capacity);
     }
     Service in [Serving] {
-        Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" => |it| it.first_token().into();
-        Tpot: "tpot_ms.mean" "ms/token" "mean time per output token" => |it| (&it.latency.tpot).into();
+        Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" [First] => |it| it.first_token().into();
+        Tpot: "tpot_ms.mean" "ms/token" "mean time per output token" [First] => |it| (&it.latency.tpot).into();
         E2e: "e2e_ms.mean" "ms" per "request" "mean time of a request" => |it| (&it.latency.e2e).into();
         ReplicaDevices: "replica.devices" "devices" "devices of a replica" => |it| (&it.replica_devices).into();
         PrefillDevices: "replica.prefill_devices" "devices" "  of them for prefill" => |it| (&it.prefill_devices).into();
@@ -86,9 +86,9 @@ figures! {
         TokensPerVerification: "speculative.tokens_per_verification" "" "  tokens that a verification yields" => |it| it.limits.speculation.as_ref().map(|it| &it.tokens).into();
         DraftShare: "speculative.draft_share" "" "  share of a round that drafting takes" => |it| it.limits.speculation.as_ref().map(|it| &it.draft_share).into();
         FleetReplicas: "fleet.replicas" "" "replicas" => |it| it.years.first().map(|it| &it.replicas).into();
-        FleetDevices: "fleet.devices" "devices" "devices" as "devices of the fleet" [Headline, Range, Aim("devices", "devices")] => |it| it.years.first().map(|it| &it.devices).into();
+        FleetDevices: "fleet.devices" "devices" "devices" as "devices of the fleet" [Headline, Range, Aim("devices", "devices"), First] => |it| it.years.first().map(|it| &it.devices).into();
         FleetDeviceHours: "fleet.device_hours" "device-h" "device-hours of a year" => |it| it.years.first().map(|it| &it.fleet_time).into();
-        JobTime: "fleet.job_days" "days" "time of the job" [Headline, Range] => |it| it.years.first().and_then(|it| it.job.as_ref()).into();
+        JobTime: "fleet.job_days" "days" "time of the job" [Headline, Range, First] => |it| it.years.first().and_then(|it| it.job.as_ref()).into();
         FleetInstances: "fleet.instances" "instances" "instances" => |it| it.packed(|it| &it.instances);
         FleetStranded: "fleet.stranded_devices" "devices" "  devices paid for but unused" => |it| it.packed(|it| &it.stranded);
         PeakRate: "fleet.peak_rate_per_s" "requests/s" "peak rate" => |it| it.years.first().map(|it| &it.peak_rate).into();
@@ -96,8 +96,8 @@ figures! {
         RefreshRate: "refresh.max_rate_per_s" "requests/s" "  its highest rate" => |it| it.refresh.as_ref().map(|it| &it.max_rate).into();
     }
     Latency in [Simulated] {
-        TtftAt: "ttft_ms" "ms" "time to first token" => |(it, at)| latency(&it.ttft, at);
-        TpotAt: "tpot_ms" "ms" "time per output token" => |(it, at)| latency(&it.tpot, at);
+        TtftAt: "ttft_ms" "ms" "time to first token" [First] => |(it, at)| latency(&it.ttft, at);
+        TpotAt: "tpot_ms" "ms" "time per output token" [First] => |(it, at)| latency(&it.tpot, at);
         E2eAt: "e2e_ms" "ms" "whole request" => |(it, at)| latency(&it.e2e, at);
         QueueingAt: "queueing_ms" "ms" "queueing" => |(it, at)| latency(&it.queueing, at);
     }
@@ -156,7 +156,7 @@ figures! {
         Cost: "cost_usd" "USD" "" => |(money, resource)| money.sum(|entry| entry.resource == resource);
     }
     Training in [TrainingCost] {
-        TrainingCost: "cost_usd.total" "USD" "total" as "cost of the training" [Headline, Range, Converted] => |it| (&it.cost).into();
+        TrainingCost: "cost_usd.total" "USD" "total" as "cost of the training" [Headline, Range, Converted, First] => |it| (&it.cost).into();
     }
     Service in [ServiceCost] {
         ServiceCost: "cost_usd.total" "USD" "total" as "cost of serving" [Converted] => |it| (&it.cost).into();
@@ -186,7 +186,7 @@ figures! {
         RequestEmbodied: "per_query.co2e_g.embodied" "gCO2e" per "request" "CO2e, embodied" [Term("M, devices and hosts of a request")] => |it| (&it.embodied).into();
     }
     Service in [PerMillionTokens] {
-        TokenCost: "per_million_tokens.cost_usd" "USD" per "Mtoken" "cost of serving" => |it| it.priced(|it| &it.all);
+        TokenCost: "per_million_tokens.cost_usd" "USD" per "Mtoken" "cost of serving" as "cost of a million tokens" [First] => |it| it.priced(|it| &it.all);
         InputCost: "per_million_tokens.input_usd" "USD" per "Mtoken" "  input tokens" => |it| it.priced(|it| &it.input);
         OutputCost: "per_million_tokens.output_usd" "USD" per "Mtoken" "  output tokens" => |it| it.priced(|it| &it.output);
         TokenEnergy: "per_million_tokens.energy_kwh" "kWh" per "Mtoken" "facility energy" => |it| it.tokens.as_ref().map(|it| &it.energy).into();
@@ -212,10 +212,10 @@ figures! {
     }
     Total in [Total] {
         Horizon: "horizon_years" "" "years of service" => |it| (&it.horizon_years).into();
-        TotalCost: "total_usd" "USD" "cost" as "total cost" [Headline, Range, Converted, Aim("cost", "cost_usd")] => |it| (&it.total).into();
+        TotalCost: "total_usd" "USD" "cost" as "total cost" [Headline, Range, Converted, Aim("cost", "cost_usd"), First] => |it| (&it.total).into();
         PresentValue: "present_value_usd" "USD" "  as a present value" as "present value of the cost" [Headline, Range, Converted] => |it| (&it.present_value).into();
-        TotalEnergy: "energy_kwh" "kWh" "facility energy" as "total energy" [Headline, Range, Aim("energy", "energy_kwh")] => |it| (&it.energy).into();
-        TotalCo2e: "co2e_kg.location" "kgCO2e" "CO2e, location-based" as "total CO2e, location-based" [Headline, Range, Aim("co2e", "co2e_kg")] => |it| (&it.location).into();
+        TotalEnergy: "energy_kwh" "kWh" "facility energy" as "total energy" [Headline, Range, Aim("energy", "energy_kwh"), First] => |it| (&it.energy).into();
+        TotalCo2e: "co2e_kg.location" "kgCO2e" "CO2e, location-based" as "total CO2e, location-based" [Headline, Range, Aim("co2e", "co2e_kg"), First] => |it| (&it.location).into();
         TotalEmbodied: "co2e_kg.embodied" "kgCO2e" "CO2e, embodied" as "total CO2e, embodied" [Headline] => |it| (&it.embodied).into();
     }
     Unit in [Total] {

@@ -104,7 +104,7 @@ pub fn in_balance<S: Server>(
 /// bisection on the simulator: short runs find where to look, unless `near` says it, runs of full
 /// length decide. Every rate sees the same requests and the same gaps, scaled: common random
 /// numbers. The traffic's own rate and profile are not looked at. `progress` hears the share that is
-/// done.
+/// done; its error ends the search.
 ///
 /// # Errors
 /// If a single request on an idle replica breaks the objective: which bound forbids it; and
@@ -115,7 +115,7 @@ pub fn highest_rate<S: Server>(
     objective: &Objective,
     search: &Search,
     near: Option<RequestRate>,
-    progress: &dyn Fn(f64),
+    progress: &dyn Fn(f64) -> Result<()>,
 ) -> Result<HighestRate> {
     let traffic = Traffic { profile: None, ..traffic.clone() };
     let batch = server.concurrency();
@@ -228,7 +228,7 @@ impl<S: Server> Attempts<'_, S> {
         &mut self,
         start: f64,
         search: &Search,
-        progress: &dyn Fn(f64),
+        progress: &dyn Fn(f64) -> Result<()>,
     ) -> Result<HighestRate> {
         // Conversations find in the cache what is there at the rate of the answers.
         let traffic = self.traffic.over(1.0 / (1.0 - AIMED));
@@ -237,7 +237,7 @@ impl<S: Server> Attempts<'_, S> {
         let short = (search.requests / 16).clamp(500.min(search.requests), search.requests);
         let (mut rate, mut requests) = (start / (1.0 - AIMED), short);
         for tried in 0..100 {
-            progress(f64::from(tried) / f64::from(tried + 6));
+            progress(f64::from(tried) / f64::from(tried + 6))?;
             let run = Search { requests, ..*search };
             let (waiting, report) = self.waiting(rate, &traffic, &run);
             let answered = (1.0 - waiting).max(0.01);
@@ -291,7 +291,7 @@ impl<S: Server> Attempts<'_, S> {
         step: f64,
         mean: f64,
         search: &Search,
-        progress: &dyn Fn(f64),
+        progress: &dyn Fn(f64) -> Result<()>,
     ) -> Result<Bracket> {
         let (mut rate, mut step, mut tried) = (start, step, 0.0);
         let mut bracket = Bracket {
@@ -309,7 +309,7 @@ impl<S: Server> Attempts<'_, S> {
             tried += 1.0;
             let open = low <= 0.0 || high.is_infinite();
             let left = ((high - low) / (search.tolerance * high)).log2();
-            progress(tried / (tried + if open { 8.0 } else { left.clamp(0.0, 8.0) }));
+            progress(tried / (tried + if open { 8.0 } else { left.clamp(0.0, 8.0) }))?;
             if !open && high - low <= search.tolerance * high {
                 return Ok(bracket);
             }
@@ -466,7 +466,7 @@ mod tests {
     fn a_looser_objective_admits_more_and_no_objective_the_most() {
         let rate = |objective: &Objective| {
             let found =
-                highest_rate(&simulation(40_000), &traffic(), objective, &QUICK, None, &|_| ())
+                highest_rate(&simulation(40_000), &traffic(), objective, &QUICK, None, &|_| Ok(()))
                     .unwrap();
             assert!(found.rate < found.breaks_at && found.simulated > 3000);
             found.rate.value
@@ -483,7 +483,7 @@ mod tests {
     fn the_rate_found_holds_and_more_breaks() {
         let objective = objective(400.0);
         let found =
-            highest_rate(&simulation(40_000), &traffic(), &objective, &QUICK, None, &|_| ())
+            highest_rate(&simulation(40_000), &traffic(), &objective, &QUICK, None, &|_| Ok(()))
                 .unwrap();
         let p95 = |rate: f64| {
             let rate = RequestRate::from_stored(rate);
@@ -498,11 +498,13 @@ mod tests {
     #[test]
     fn what_no_fleet_can_do_is_said() {
         let error =
-            highest_rate(&simulation(40_000), &traffic(), &objective(20.0), &QUICK, None, &|_| ());
+            highest_rate(&simulation(40_000), &traffic(), &objective(20.0), &QUICK, None, &|_| {
+                Ok(())
+            });
         let error = error.unwrap_err();
         assert!(error.message().contains("TTFT p95 of 20 ms cannot be met"), "{error}");
         let error =
-            highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, None, &|_| ());
+            highest_rate(&simulation(2), &traffic(), &objective(500.0), &QUICK, None, &|_| Ok(()));
         assert!(error.unwrap_err().message().contains("no request of this traffic fits"));
         let rate = RequestRate::from_stored;
         let most = Share::from_stored(0.9);

@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
         let served = served.clone()?;
         let accelerator = self.catalog.accelerator(needed(row, "accelerator")?)?;
         let device = Device::of(accelerator)?;
-        let (engine, _, maturity) = self.engine(row)?;
+        let (engine, settings, maturity) = self.engine(row)?;
         let weights = weights(row, config)?;
         // Whoever quantises a model for a benchmark quantises its cache.
         let kv_bytes = if weights == Weights::Sixteen { 2.0 } else { 1.0 };
@@ -146,10 +146,10 @@ impl<'a> Reader<'a> {
             (None, (aggregated()?, 1))
         };
         let load = load(row)?;
-        // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients stay
-        // in lockstep.
+        // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients of
+        // an engine that reads prompts first then stay in lockstep; those of others drift apart.
         let inferencex = row.text("source").is_some_and(|it| it.contains("aiconfigurator"));
-        let lockstep = !(inferencex && row.text("date").is_some());
+        let lockstep = settings.prefill_first && !(inferencex && row.text("date").is_some());
         let varied = matches!(load, Load::Closed(_)) && !lockstep;
         let text = |column: &str| row.text(column).unwrap_or("?").to_owned();
         let many = count("n_devices")?.unwrap_or(deployment.devices()) > 16;

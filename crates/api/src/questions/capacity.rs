@@ -1,0 +1,131 @@
+//! The fleet that keeps a service's latency SLO, or the fleets of several layouts.
+
+use flopcast_core::diagnostic::Result;
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::capacity::Search;
+use flopcast_report::Report;
+use flopcast_report::subject::capacity::{Service, report};
+use flopcast_report::subject::fleets::Fleets;
+use flopcast_scenario::document::Node;
+use flopcast_study::axis::Axis;
+use flopcast_study::capacity::Capacity;
+use flopcast_study::fleets::{Limits, choose};
+use flopcast_study::optimize::Market;
+use flopcast_study::space::Space;
+use flopcast_study::{layouts, places};
+
+use super::{Declared, Show, search};
+use crate::request::{Asking, Opened, Out, Tried, about_a_scenario};
+use crate::{Asked, Session, offered, settled, simulated, tried};
+
+about_a_scenario! {
+    /// The fleet of a service.
+    pub struct Request {
+        /// Requests of each simulated run; 20,000 when left out.
+        #[schemars(range(min = 100, max = 100_000_000))]
+        pub requests: Option<u64>,
+        /// Runs per rate, each with other arrivals: an SLO must hold in their mean with 95 % confidence.
+        #[schemars(range(min = 1, max = 1000))]
+        pub seeds: Option<u32>,
+        /// Compare fleets: keys and their values, `inference.hardware.accelerator=h100-sxm,l40s` or `=*`;
+        /// every combination is sized.
+        #[serde(default)]
+        pub vary: Vec<String>,
+    }
+}
+
+/// A sized service with its report.
+pub struct Fleet {
+    /// Its forecast.
+    pub report: Report,
+    /// What was found.
+    pub capacity: Capacity,
+    /// The scenario that was sized.
+    pub scenario: Scenario,
+}
+
+impl Fleet {
+    /// The fleet of a scenario's service, in the layout that is best for it; with `records`, every
+    /// request at the peak is kept.
+    ///
+    /// # Errors
+    /// If the scenario has no service, nothing fits, or no load keeps the SLO.
+    pub fn of(
+        session: &Session<'_>,
+        asked: &Asked,
+        search: &Search,
+        records: bool,
+    ) -> Result<Self> {
+        // Its training, if it has one, changes nothing about the fleet.
+        let whole = session.resolve(&asked.file)?;
+        let scenario = Scenario { training: None, ..whole };
+        let settled = settled(session, &asked.document, scenario, true, search)?;
+        let scenario = Scenario { training: None, ..settled.scenario };
+        let capacity = simulated(session, &scenario, search, records)?;
+        let mut report = report(&scenario, &capacity);
+        report.facts.extend(settled.tried.map(tried));
+        report.facts.extend(settled.offers.map(offered));
+        Ok(Self { report, capacity, scenario })
+    }
+
+    /// Shows it.
+    ///
+    /// # Errors
+    /// What `show` refuses.
+    pub fn show(self, show: &mut Show<'_>) -> Result<()> {
+        show(&Service { report: self.report, capacity: &self.capacity })
+    }
+}
+
+/// The axes of `vary` over a service's document: each device at a place that sells it.
+///
+/// # Errors
+/// As [`places::axes`].
+pub fn axes(vary: &[String], document: &Node, session: &Session<'_>) -> Result<Vec<Axis>> {
+    places::axes(vary, document, &Market::default(), session.catalog)
+}
+
+/// Shows the fleets of every combination of axes within limits, each in its best layout; false if
+/// there is none. `name` is the scenario's.
+///
+/// # Errors
+/// As [`choose`].
+pub fn fleets(
+    session: &Session<'_>,
+    (name, document, axes): (&str, Node, Vec<Axis>),
+    search: &Search,
+    limits: &Limits,
+    show: &mut Show<'_>,
+) -> Result<bool> {
+    let Session { catalog, files, watch, .. } = *session;
+    let (axes, searched) = layouts::beside(&document, axes, catalog, files)?;
+    let space = Space::new(document, axes, catalog, files)?;
+    let calibration = Calibration::shipped()?;
+    let choice = choose(&space, catalog, &calibration, search, limits, &|done| {
+        watch("fleets", done as f64 / space.len() as f64)
+    })?;
+    show(&Fleets { name, space: &space, choice: &choice, searched })?;
+    Ok(choice.smallest.is_some())
+}
+
+impl Declared for Request {
+    const NAME: &'static str = "capacity";
+    const SAYS: &'static str = "Size the fleet that keeps a service's latency SLO at its traffic, and \
+         price it; with `vary`, compare the fleets of several devices or layouts.";
+    const LONG: bool = true;
+
+    fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
+        let search = search(self.requests, self.seeds)?;
+        let mut show = |subject: &dyn flopcast_report::doc::Subject| out.show(subject);
+        if !self.vary.is_empty() {
+            let Opened { document, files } = asking.open(&self.whole())?;
+            let session = asking.with(&files);
+            let of = ("scenario", document.clone(), axes(&self.vary, &document, &session)?);
+            return Ok(fleets(&session, of, &search, &Limits::default(), &mut show)?);
+        }
+        let (asked, files) = asking.asked(&self.whole())?;
+        Fleet::of(&asking.with(&files), &asked, &search, false)?.show(&mut show)?;
+        Ok(true)
+    }
+}

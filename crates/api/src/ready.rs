@@ -1,0 +1,236 @@
+//! A scenario made ready: its service in the best of the layouts that the file leaves open, and of
+//! the size that a simulation finds.
+
+use flopcast_core::diagnostic::{Error, Kind, Result};
+use flopcast_core::estimate::Engine;
+use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::serving::calibration::Calibration;
+use flopcast_core::serving::capacity::{Objective, Search};
+use flopcast_report::fact::{self, Declared, Fact};
+use flopcast_report::subject::capacity::report;
+use flopcast_report::{Report, json};
+use flopcast_scenario::document::Node;
+use flopcast_scenario::file::ScenarioFile;
+use flopcast_scenario::reader;
+use flopcast_study::capacity::{Capacity, Question};
+use flopcast_study::layouts::{Means, Settled};
+use flopcast_study::snapshot::Snapshot;
+use flopcast_study::uncertainty::Sampling;
+use flopcast_study::{capacity, commitment, layouts, leaning, uncertainty};
+
+use crate::session::Session;
+
+/// A document and the scenario that it reads as.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The document.
+    pub document: Node,
+    /// The same, typed.
+    pub file: ScenarioFile,
+}
+
+impl Asked {
+    /// A document as a scenario.
+    ///
+    /// # Errors
+    /// All its faults, in the order of the document; at least one.
+    pub fn read(document: Node) -> Result<Self, Vec<Error>> {
+        match reader::read(&document) {
+            Ok(file) => Ok(Self { document, file }),
+            Err(first) => {
+                let faults = reader::faults::<ScenarioFile>(&document);
+                Err(if faults.is_empty() { vec![first] } else { faults })
+            }
+        }
+    }
+}
+
+/// The layouts of a replica that were tried, as a fact of the report.
+pub fn tried(words: String) -> Fact {
+    Fact { declared: fact::LAYOUTS, value: words.into() }
+}
+
+/// What settings that the file leaves open would save, as a fact of the report.
+pub fn offered(words: String) -> Fact {
+    Fact { declared: fact::OFFERS, value: words.into() }
+}
+
+/// A service in the layout that is best for it; with `beside`, others are tried beside the file's
+/// own.
+///
+/// # Errors
+/// As [`layouts::settle`].
+pub fn settled(
+    session: &Session<'_>,
+    document: &Node,
+    scenario: Scenario,
+    beside: bool,
+    search: &Search,
+) -> Result<Settled> {
+    let Session { catalog, files, watch, .. } = *session;
+    let calibration = Calibration::shipped()?;
+    let means = Means { catalog, files, calibration: &calibration, search };
+    layouts::settle(document, scenario, beside, &means, &|share| watch("layouts", share))
+}
+
+/// A sized service; with `records`, every request at the peak is kept.
+///
+/// # Errors
+/// As [`capacity::size`].
+pub fn simulated(
+    session: &Session<'_>,
+    scenario: &Scenario,
+    search: &Search,
+    records: bool,
+) -> Result<Capacity> {
+    let calibration = Calibration::shipped()?;
+    let question =
+        Question { calibration: &calibration, search, records, progress: &session.watch };
+    capacity::size(scenario, session.catalog, &question)
+}
+
+/// A scenario ready to be forecast.
+pub struct Ready {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The sized service; none without one, without an SLO, or where no fleet keeps it.
+    pub sized: Option<Capacity>,
+    /// Why no fleet keeps the SLO.
+    unkept: Option<Error>,
+    tried: Option<String>,
+}
+
+impl Ready {
+    /// A scenario made ready; `always` simulates a service without an SLO, too, and takes no
+    /// forecast by means for an answer.
+    ///
+    /// # Errors
+    /// If it cannot be resolved or, where it must be, not be sized.
+    pub fn of(session: &Session<'_>, asked: &Asked, search: &Search, always: bool) -> Result<Self> {
+        let scenario = session.resolve(&asked.file)?;
+        let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
+        let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
+        if !always && service.rate.value.value <= 0.0 {
+            return Ok(plain(scenario));
+        }
+        let by_means = !always && service.demand.objective.is_empty();
+        let Settled { scenario, tried, .. } =
+            settled(session, &asked.document, scenario, false, search)?;
+        if by_means {
+            return Ok(Self { scenario, sized: None, unkept: None, tried });
+        }
+        match simulated(session, &scenario, search, false) {
+            Ok(sized) => Ok(Self { scenario, sized: Some(sized), unkept: None, tried }),
+            Err(error) if !always && error.kind() == Kind::Limit => {
+                Ok(Self { unkept: Some(error), ..plain(scenario) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its forecast, ready to run.
+    fn engine(&self, session: &Session<'_>) -> Result<Engine> {
+        match &self.sized {
+            Some(sized) => Ok(sized.forecast.clone()),
+            None => session.engine(&self.scenario),
+        }
+    }
+
+    /// Its report, with an engine for what varies in it.
+    ///
+    /// # Errors
+    /// As [`Session::engine`] and [`Engine::run`].
+    pub fn report(&self, session: &Session<'_>) -> Result<(Engine, Report)> {
+        let engine = self.engine(session)?;
+        let mut report = match &self.sized {
+            Some(sized) => report(&self.scenario, sized),
+            None => Report::new(&self.scenario, &engine.recorded().run()?, engine.predicted()),
+        };
+        let section = match &self.sized {
+            Some(_) => fact::LAYOUTS.section,
+            None => fact::SERVING_ERROR.section,
+        };
+        report.facts.extend(self.tried.clone().map(|words| {
+            let Fact { declared, value } = tried(words);
+            Fact { declared: Declared { section, ..declared }, value }
+        }));
+        if let (None, Some(service)) = (&self.sized, &self.scenario.inference) {
+            report.warnings.push(self.by_means(&service.demand.objective));
+        }
+        Ok((engine, report))
+    }
+
+    /// True unless it has an SLO that no fleet keeps.
+    pub fn is_kept(&self) -> bool {
+        self.unkept.is_none()
+    }
+
+    /// The warning on what a fleet by means leaves out.
+    fn by_means(&self, objective: &Objective) -> String {
+        let means = "the fleet is what throughput alone needs, from means in closed form";
+        match &self.unkept {
+            Some(error) => {
+                format!("no fleet keeps {}: {}; {means}", objective.words(), error.message())
+            }
+            None => format!("{means}; with an inference.slo it is sized by percentiles of latency"),
+        }
+    }
+}
+
+/// How the ranges of the figures are sampled.
+#[derive(Clone, Copy, Debug)]
+pub struct Ranges {
+    /// Samples; none samples 10,000 where an input is a range.
+    pub samples: Option<u32>,
+    /// The same seed gives the same ranges.
+    pub seed: u64,
+    /// True if the error of predicted step times counts.
+    pub model_error: bool,
+}
+
+impl Default for Ranges {
+    fn default() -> Self {
+        Self { samples: None, seed: 1, model_error: true }
+    }
+}
+
+impl Ranges {
+    /// The report with ranges, where there are any or they are asked for.
+    ///
+    /// # Errors
+    /// As [`Ready::report`].
+    pub fn report(&self, session: &Session<'_>, ready: &Ready) -> Result<Report> {
+        let (mut engine, mut report) = ready.report(session)?;
+        report.leanings = leaning::of(&engine);
+        if let Some(service) = &ready.scenario.inference {
+            report.commitments = commitment::of(service, session.catalog);
+        }
+        if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
+            let sampling = Sampling {
+                samples: self.samples.unwrap_or(10_000) as usize,
+                seed: self.seed,
+                model_error: self.model_error,
+            };
+            report.intervals = uncertainty::intervals(&engine, sampling)?;
+        }
+        if ready.sized.is_none()
+            && let Some(predicted) = uncertainty::predicted(&engine)
+        {
+            report.say_predicted(predicted);
+        }
+        Ok(report)
+    }
+}
+
+/// A scenario's forecast as a snapshot, with the engine that made it.
+///
+/// # Errors
+/// As [`Ready::of`] and [`Ready::report`].
+pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Engine)> {
+    let ready = Ready::of(session, asked, &Search::default(), false)?;
+    let (mut engine, mut report) = ready.report(session)?;
+    if uncertainty::has_ranges(&mut engine) {
+        report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
+    }
+    Ok((Snapshot::new(json::estimate(&report))?, engine))
+}

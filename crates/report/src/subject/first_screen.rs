@@ -1,0 +1,122 @@
+//! The first screen of a forecast: the answer, the figures that people ask for first, the assumed
+//! inputs that the answer leans on, and how to see the rest. It fits a terminal of 24 lines.
+
+use std::sync::Arc;
+
+use flopcast_core::estimate::{Figure, Id, Key, Mark};
+use flopcast_core::provenance::{Basis, Expr, Step};
+use flopcast_study::leaning::Leaning;
+
+use super::estimate::cell;
+use crate::doc::{Block, Cell, Column, Doc, Grid, short};
+use crate::text::cut;
+use crate::{Report, answer};
+
+/// The percentile at which a figure that has percentiles is shown: that of most promises.
+const PROMISED: &str = "p95";
+
+/// The inputs that are named.
+const LEANINGS: usize = 2;
+
+/// The letters of a warning: a line.
+const WARNING: usize = 69;
+
+/// The first screen of a forecast.
+pub(super) fn document(report: &Report) -> Doc {
+    let mut doc = Doc::titled(&report.name);
+    doc.push_some(Block::Text(answer::sentences(report)));
+    doc.push_some(Block::Grid(figures(report)));
+    doc.push_some(Block::Text(leanings(report)));
+    let warning = gravest(report).map(|it| format!("warning: {}", cut(it, WARNING)));
+    doc.push(Block::Lines(warning.into_iter().chain([rest(report)]).collect()));
+    doc
+}
+
+/// The figures, each with its 80 % interval where one was sampled.
+fn figures(report: &Report) -> Grid {
+    let ranged = !report.intervals.is_empty();
+    let mut columns =
+        vec![Column::words("figure").headed(""), Column::quantities("value").headed("")];
+    if ranged {
+        columns.push(Column::words("80 % interval"));
+    }
+    let mut grid = Grid::new(columns);
+    for figure in report.figures.iter().filter(|figure| is_shown(report, figure)) {
+        let [number, unit] = figure.short();
+        let mut row = vec![Cell::text(name(figure)), cell(figure, number, unit)];
+        if ranged {
+            row.push(interval(report, figure).map_or(Cell::Blank, Cell::Text));
+        }
+        grid.push(row);
+    }
+    grid
+}
+
+/// The name of a figure, with its percentile where it has several.
+fn name(figure: &Figure) -> String {
+    let name = figure.declared().name;
+    if figure.key.member.is_empty() { name.to_owned() } else { format!("{name}, P95") }
+}
+
+/// True for a figure of the first screen. Simulated latencies take the place of the closed form's
+/// means, and a figure that does not apply takes none.
+fn is_shown(report: &Report, figure: &Figure) -> bool {
+    let key = &figure.key;
+    let simulated = report.figures.iter().any(|other| other.key.id == Id::TtftAt);
+    let mean = matches!(key.id, Id::Ttft | Id::Tpot);
+    let place = Key::from(key.id).place == key.place;
+    let member = key.member.is_empty() || key.member == PROMISED;
+    let known = figure.value().is_some() || figure.unknown().is_some();
+    key.is(Mark::First) && place && member && known && !(mean && simulated)
+}
+
+/// The 80 % interval of a figure.
+fn interval(report: &Report, figure: &Figure) -> Option<String> {
+    let range = answer::interval(report, figure.key.id)?;
+    let [low, high] = [10, 90].map(|percentile| answer::at(range, percentile).map(short));
+    Some(format!("{} to {} {}", low?, high?, range.short_unit()))
+}
+
+/// A sentence about the assumed inputs that move the answer most; empty where none does.
+fn leanings(report: &Report) -> String {
+    let Some(leanings) = &report.leanings else { return String::new() };
+    let named: Vec<String> = leanings.inputs.iter().take(LEANINGS).map(leaning).collect();
+    if named.is_empty() {
+        return String::new();
+    }
+    let figure = leanings.figure.declared().name;
+    format!("Assumed, and felt most (a tenth more changes {figure}): {}.", named.join("; "))
+}
+
+/// An assumed input with its value, and what a tenth more of it does.
+fn leaning(leaning: &Leaning) -> String {
+    let name = leaning.input.name.as_deref().unwrap_or_default();
+    format!("{name} {} ({:+.1} %)", leaning.input.shown(), 100.0 * leaning.change)
+}
+
+/// The warning that is read first: why a figure of the screen is unknown, else the first.
+fn gravest(report: &Report) -> Option<&String> {
+    let shown = report.figures.iter().filter(|figure| is_shown(report, figure));
+    let mut causes = shown.filter_map(|figure| Some(&figure.unknown()?.why));
+    let said =
+        |why: &String| report.warnings.iter().find(|warning| warning.ends_with(why.as_str()));
+    causes.find_map(said).or(report.warnings.first())
+}
+
+/// The way to the rest.
+fn rest(report: &Report) -> String {
+    let assumed = report.assumptions().count();
+    let inputs = report.inputs.len() + report.choices.len();
+    let warnings = match report.warnings.len() {
+        0 | 1 => String::new(),
+        many => format!("{many} warnings, "),
+    };
+    let locked = |step: &&Arc<Step>| matches!(step.how, Expr::Leaf(Basis::Locked { .. }));
+    let lock = match report.inputs.iter().filter(locked).count() {
+        0 => String::new(),
+        some => format!(", {some} by the lock"),
+    };
+    format!(
+        "--full: {warnings}all figures, costs by row, {inputs} inputs ({assumed} assumed{lock})"
+    )
+}

@@ -1,0 +1,1 @@
+docker run --runtime nvidia --gpus all -v ~/.cache/huggingface:/root/.cache/huggingface --env "HUGGING_FACE_HUB_TOKEN=$HF_TOKEN" -p 8000:8000 --ipc=host vllm/vllm-openai:latest --model Qwen/Qwen3-30B-A3B --tensor-parallel-size 2 --max-num-seqs 256 --kv-cache-dtype fp8

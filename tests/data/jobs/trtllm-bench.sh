@@ -1,0 +1,1 @@
+trtllm-serve nvidia/Llama-3.3-70B-Instruct-FP4 --host 0.0.0.0 --port 8000 --backend pytorch --max_batch_size 256 --max_num_tokens 8192 --max_seq_len 8192 --tp_size 4 --ep_size 1 --kv_cache_free_gpu_memory_fraction 0.9

@@ -1,0 +1,43 @@
+// Bundles the page: src/ becomes dist/index.html, app.js and style.css, the engine dist/flopcast.wasm.gz.
+//
+//   node bundle.mjs ENGINE.wasm
+import { readdirSync, readFileSync, writeFileSync, mkdirSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+
+const usual = { bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", logLevel: "warning" };
+
+/** `worker:PATH` is the script of a worker, as a text. */
+const worker = {
+  name: "worker",
+  setup(build) {
+    build.onResolve({ filter: /^worker:/ }, ({ path }) => ({ path: `src/${path.slice(9)}`, namespace: "worker" }));
+    build.onLoad({ filter: /.*/, namespace: "worker" }, async ({ path }) => {
+      const script = await esbuild.build({ ...usual, entryPoints: [path], format: "iife", write: false });
+      return { contents: script.outputFiles[0].text, loader: "text" };
+    });
+  },
+};
+
+/** `examples:all` are the shipped scenarios, by name. */
+const examples = {
+  name: "examples",
+  setup(build) {
+    build.onResolve({ filter: /^examples:/ }, ({ path }) => ({ path, namespace: "examples" }));
+    build.onLoad({ filter: /.*/, namespace: "examples" }, () => {
+      const names = readdirSync("../scenarios").filter((name) => name.endsWith(".yaml")).sort();
+      const texts = names.map((name) => [name, readFileSync(`../scenarios/${name}`, "utf8")]);
+      return { contents: JSON.stringify(texts), loader: "json" };
+    });
+  },
+};
+
+mkdirSync("dist", { recursive: true });
+await esbuild.build({
+  ...usual, entryPoints: ["src/main.ts"], format: "esm", outfile: "dist/app.js", plugins: [worker, examples],
+});
+const style = readFileSync("../crates/report/src/chart/chart.css", "utf8") + readFileSync("src/style.css", "utf8");
+const { code } = await esbuild.transform(style, { loader: "css", minify: true, charset: "utf8" });
+writeFileSync("dist/style.css", code);
+writeFileSync("dist/index.html", readFileSync("src/index.html"));
+if (process.argv[2]) writeFileSync("dist/flopcast.wasm.gz", gzipSync(readFileSync(process.argv[2]), { level: 9 }));
