@@ -21,10 +21,12 @@ mod efficiency;
 mod embodied;
 mod goodput;
 mod inference;
+mod memory;
 mod owned;
 mod placement;
 mod pools;
 mod power;
+mod prediction;
 mod recipe;
 mod rent;
 mod rollout;
@@ -33,6 +35,7 @@ mod speculation;
 mod spread;
 mod traffic;
 mod training;
+mod work;
 
 use std::sync::Arc;
 
