@@ -98,6 +98,7 @@ pub struct Ready {
     /// Why no fleet keeps the SLO.
     unkept: Option<Error>,
     tried: Option<String>,
+    search: Search,
 }
 
 impl Ready {
@@ -108,7 +109,8 @@ impl Ready {
     /// If it cannot be resolved or, where it must be, not be sized.
     pub fn of(session: &Session<'_>, asked: &Asked, search: &Search, always: bool) -> Result<Self> {
         let scenario = session.resolve(&asked.file)?;
-        let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
+        let plain =
+            |scenario| Self { scenario, sized: None, unkept: None, tried: None, search: *search };
         let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
         if !always && service.rate.value.value <= 0.0 {
             return Ok(plain(scenario));
@@ -117,10 +119,10 @@ impl Ready {
         let Settled { scenario, tried, .. } =
             settled(session, &asked.document, scenario, false, search)?;
         if by_means {
-            return Ok(Self { scenario, sized: None, unkept: None, tried });
+            return Ok(Self { tried, ..plain(scenario) });
         }
         match simulated(session, &scenario, search, false) {
-            Ok(sized) => Ok(Self { scenario, sized: Some(sized), unkept: None, tried }),
+            Ok(sized) => Ok(Self { sized: Some(sized), tried, ..plain(scenario) }),
             Err(error) if !always && error.kind() == Kind::Limit => {
                 Ok(Self { unkept: Some(error), ..plain(scenario) })
             }
@@ -132,7 +134,7 @@ impl Ready {
     fn engine(&self, session: &Session<'_>) -> Result<Engine> {
         match &self.sized {
             Some(sized) => Ok(sized.forecast.clone()),
-            None => session.engine(&self.scenario),
+            None => capacity::played(session.engine(&self.scenario)?, &self.search),
         }
     }
 

@@ -260,6 +260,8 @@ pub enum Offload {
 pub struct Hardware {
     /// A name or alias of hardware/accelerators.csv.
     pub accelerator: Located<String>,
+    /// A slice of that GPU as the device of a service, as NVIDIA's MIG names it: `1g.10gb`.
+    pub slice: Option<Located<String>>,
     /// The number of accelerators; a service sizes its own fleet.
     pub count: Option<Given<Devices>>,
     /// Average power of one device with its share of the host; modelled when left out. With
@@ -500,6 +502,8 @@ pub struct Inference {
     /// Replicas beside those that the peak needs; 0.
     #[serde(default)]
     pub redundancy: u64,
+    /// Requests that an engine refuses rather than let them wait; it takes all in.
+    pub admission: Option<Admission>,
     /// Share of a replica's highest rate that the peak may take; 80 %, of a job 100 %.
     pub target_utilisation: Option<Given<Share, Used>>,
     /// The fleet follows its load over the hours of a week; without it, the fleet always has the
@@ -526,6 +530,18 @@ pub struct Inference {
     pub refresh: Option<Refresh>,
     /// The choice of the replica for the next request; any.
     pub router: Option<Router>,
+}
+
+/// Admission control of each replica.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Admission {
+    /// Requests that wait for a place in the batch, at most: one that finds so many is refused.
+    pub queue: Option<Located<u64>>,
+    /// Time for which a request waits for its place in the batch, at most.
+    pub timeout: Option<Given<Time>>,
+    /// Share of the requests that may be refused; 1 %.
+    pub refused: Option<Given<Share>>,
 }
 
 /// Low-rank adapters of one model, all of which are loaded; each request is for one of them.
