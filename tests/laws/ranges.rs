@@ -15,7 +15,7 @@ fn sampled(sets: &[&str], sampling: Sampling) -> Value {
     let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
     let estimate = engine.recorded().run().expect("an estimate");
     let mut report = Report::new(&scenario, &estimate, engine.predicted());
-    report.intervals = intervals(&engine, sampling).expect("ranges");
+    report.intervals = intervals(&engine, sampling, &|_| Ok(())).expect("ranges");
     json::estimate(&report)
 }
 

@@ -160,6 +160,17 @@ impl Ready {
         Ok((engine, report))
     }
 
+    /// The layouts that were tried, in words; none where the file leaves none open.
+    pub fn tried(&self) -> Option<&str> {
+        self.tried.as_deref()
+    }
+
+    /// The same with words on layouts that were tried before.
+    #[must_use]
+    pub fn told(self, tried: Option<String>) -> Self {
+        Self { tried: self.tried.or(tried), ..self }
+    }
+
     /// True unless it has an SLO that no fleet keeps.
     pub fn is_kept(&self) -> bool {
         self.unkept.is_none()
@@ -211,7 +222,7 @@ impl Ranges {
                 seed: self.seed,
                 model_error: self.model_error,
             };
-            report.intervals = uncertainty::intervals(&engine, sampling)?;
+            report.intervals = sampled(session, &engine, sampling)?;
         }
         if ready.sized.is_none()
             && let Some(predicted) = uncertainty::predicted(&engine)
@@ -222,6 +233,18 @@ impl Ranges {
     }
 }
 
+/// The ranges of the figures of a forecast.
+///
+/// # Errors
+/// As [`uncertainty::intervals`].
+fn sampled(
+    session: &Session<'_>,
+    engine: &Engine,
+    sampling: Sampling,
+) -> Result<Vec<uncertainty::Interval>> {
+    uncertainty::intervals(engine, sampling, &|share| (session.watch)("ranges", share))
+}
+
 /// A scenario's forecast as a snapshot, with the engine that made it.
 ///
 /// # Errors
@@ -230,7 +253,7 @@ pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Engin
     let ready = Ready::of(session, asked, &Search::default(), false)?;
     let (mut engine, mut report) = ready.report(session)?;
     if uncertainty::has_ranges(&mut engine) {
-        report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
+        report.intervals = sampled(session, &engine, Sampling::default())?;
     }
     Ok((Snapshot::new(json::estimate(&report))?, engine))
 }
