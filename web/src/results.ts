@@ -37,6 +37,9 @@ export class Results {
   #figures = h("div", { class: "columns" });
   #drawn = h("div", { class: "charts" });
   #tables = h("div", {});
+  /** Whether the pictures are near the screen, and the forecast that they are still to show. */
+  #near = true;
+  #awaited: Forecast | null = null;
   #notes = h("div", {});
 
   constructor(head: HTMLElement, body: HTMLElement, readonly explain: () => void) {
@@ -49,6 +52,11 @@ export class Results {
       part("Pictures", "pictures", this.#drawn),
       part("Tables", "tables", this.#tables),
     );
+    // What nobody sees is drawn when it comes near.
+    new IntersectionObserver((seen) => {
+      this.#near = seen.some(({ isIntersecting }) => isIntersecting);
+      if (this.#near && this.#awaited) this.#draw(this.#awaited, false);
+    }, { rootMargin: "50%" }).observe(this.#drawn.parentElement!);
   }
 
   show({ forecast, before, whole }: Shown): void {
@@ -65,7 +73,8 @@ export class Results {
     this.#figures.classList.toggle("compared", before !== null);
     this.#fill(forecast, rows, whole);
     if (before) this.#beside(before);
-    this.#draw(forecast, whole);
+    if (whole || this.#near) this.#draw(forecast, whole);
+    else this.#awaited = forecast;
     this.#figures.classList.toggle("stale", false);
     this.#tables.classList.toggle("stale", !whole);
     if (whole) this.#makeTables(forecast);
@@ -176,6 +185,7 @@ export class Results {
   }
 
   #draw(forecast: Forecast, whole: boolean): void {
+    this.#awaited = null;
     const titles = new Set(forecast.pictures.map(({ title }) => title));
     for (const [title, { figure }] of this.#pictures) {
       if (titles.has(title)) continue;
