@@ -155,6 +155,7 @@ class Page {
     write(byId("sentence"), forecast.sentence ?? "");
     byId("cited").hidden = !forecast.sentence;
     this.results.show({ forecast, before: this.#before?.forecast ?? null, whole });
+    document.documentElement.classList.toggle("moving", !whole);
     glance(forecast);
     this.#form.show(this.#scenario, forecast);
     document.documentElement.dataset.shown = whole ? "whole" : "quick";

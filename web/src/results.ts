@@ -97,7 +97,7 @@ export class Results {
     this.#lines.clear();
     this.#facts.clear();
     const columns = ["figure", ...(compared ? ["before", "now", "change"] : ["value"])];
-    this.#figures.replaceChildren(...forecast.sections.map((section) => {
+    const sections = forecast.sections.map((section) => {
       const id = `section-${count++}`;
       const rows = section.rows.flatMap((row) => this.#row(row, compared));
       const facts = section.facts.flatMap(([label]) => {
@@ -112,7 +112,13 @@ export class Results {
             h("th", { scope: "col", class: at ? "num" : "" }, column)))),
           h("tbody", {}, ...rows)),
         facts.length ? h("dl", { class: "facts" }, ...facts) : null);
-    }));
+    });
+    // Two columns of about one length. Columns of CSS would be balanced anew at every move of a slider.
+    const lengths = forecast.sections.map(({ rows, facts }) => 2 + rows.length + facts.length);
+    const ends = lengths.map((length, at) => lengths.slice(0, at).reduce((sum, it) => sum + it, length / 2));
+    const half = lengths.reduce((sum, it) => sum + it, 0) / 2;
+    this.#figures.replaceChildren(...[true, false].map((first) =>
+      h("div", {}, ...sections.filter((_, at) => ends[at]! <= half === first))));
   }
 
   #row(row: Row, compared: boolean): HTMLElement[] {

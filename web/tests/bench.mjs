@@ -3,11 +3,11 @@
 //   node tests/bench.mjs [SCENARIO [MOVES]]
 import { readFileSync } from "node:fs";
 import { deflateRawSync } from "node:zlib";
-import { browser, serve, settled, visit } from "./browser.mjs";
+import { browser, built, serve, settled, visit } from "./browser.mjs";
 
 const [name = "gpt3-175b", moves = "10000"] = process.argv.slice(2);
 const root = new URL("../../", import.meta.url);
-const site = await serve(new URL("web/dist/", root));
+const site = await serve(built);
 // Frames are drawn as soon as there is something to draw: what counts is the work, not the screen's pace.
 const chromium = await browser("--disable-frame-rate-limit", "--disable-gpu-vsync");
 const text = readFileSync(new URL(`scenarios/${name}.yaml`, root), "utf8");

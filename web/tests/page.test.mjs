@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { browser, refused, serve, settled, visit, wait } from "./browser.mjs";
+import { browser, built, refused, serve, settled, visit, wait } from "./browser.mjs";
 
 const root = new URL("../../", import.meta.url);
 const flopcast = process.env.FLOPCAST ?? new URL("target/debug/flopcast", root).pathname;
@@ -15,7 +15,7 @@ const scratch = mkdtempSync(join(tmpdir(), "flopcast-page-"));
 let site, chromium;
 
 before(async () => {
-  site = await serve(new URL("web/dist/", root));
+  site = await serve(built);
   chromium = await browser();
   assert.ok(chromium, "Chromium is installed by .ci/tools");
 });

@@ -107,7 +107,20 @@ impl Ready {
     /// # Errors
     /// If it cannot be resolved or, where it must be, not be sized.
     pub fn of(session: &Session<'_>, asked: &Asked, search: &Search, always: bool) -> Result<Self> {
-        let scenario = session.resolve(&asked.file)?;
+        Self::resolved(session, asked, session.resolve(&asked.file)?, search, always)
+    }
+
+    /// The same of a document that is resolved already.
+    ///
+    /// # Errors
+    /// As [`Ready::of`].
+    pub fn resolved(
+        session: &Session<'_>,
+        asked: &Asked,
+        scenario: Scenario,
+        search: &Search,
+        always: bool,
+    ) -> Result<Self> {
         let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
         let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
         if !always && service.rate.value.value <= 0.0 {
@@ -142,10 +155,24 @@ impl Ready {
     /// As [`Session::engine`] and [`Engine::run`].
     pub fn report(&self, session: &Session<'_>) -> Result<(Engine, Report)> {
         let engine = self.engine(session)?;
-        let mut report = match &self.sized {
+        let report = match &self.sized {
             Some(sized) => report(&self.scenario, sized),
             None => Report::new(&self.scenario, &engine.recorded().run()?, engine.predicted()),
         };
+        Ok((engine, self.beside(report)))
+    }
+
+    /// Its report without the derivations of the figures, which take longer than the figures.
+    ///
+    /// # Errors
+    /// As [`Ready::report`].
+    pub fn figures(&self, session: &Session<'_>) -> Result<Report> {
+        let engine = self.engine(session)?;
+        Ok(self.beside(Report::new(&self.scenario, &engine.run()?, engine.predicted())))
+    }
+
+    /// A report with what there is to tell beside the figures.
+    fn beside(&self, mut report: Report) -> Report {
         let section = match &self.sized {
             Some(_) => fact::LAYOUTS.section,
             None => fact::SERVING_ERROR.section,
@@ -157,7 +184,7 @@ impl Ready {
         if let (None, Some(service)) = (&self.sized, &self.scenario.inference) {
             report.warnings.push(self.by_means(&service.demand.objective));
         }
-        Ok((engine, report))
+        report
     }
 
     /// The layouts that were tried, in words; none where the file leaves none open.

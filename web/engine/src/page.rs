@@ -218,8 +218,10 @@ fn by_means(
     let simulated =
         scenario.inference.as_ref().is_some_and(|service| !service.demand.objective.is_empty());
     if !simulated {
-        let ready = Ready::of(session, asked, &Search::default(), false)?.told(tried);
-        return Ok((ready.report(session)?.1, false, Layout::of(&ready)));
+        let ready =
+            Ready::resolved(session, asked, scenario, &Search::default(), false)?.told(tried);
+        let report = if recorded { ready.report(session)?.1 } else { ready.figures(session)? };
+        return Ok((report, false, Layout::of(&ready)));
     }
     let engine = session.engine(&scenario)?;
     let estimate = if recorded { engine.recorded().run()? } else { engine.run()? };
