@@ -61,18 +61,15 @@ def _sweep(asked: Any) -> int:
 def _reader(path: Path) -> Iterator[Iterator[Any]]:
     """The rows of a file, batch by batch."""
     import pyarrow
+    import pyarrow.parquet
 
-    try:
+    with _or("read", path):
         if path.suffix == ".parquet":
-            import pyarrow.parquet
-
             with pyarrow.parquet.ParquetFile(path) as file:
                 yield (pyarrow.Table.from_batches([it]) for it in file.iter_batches(TOGETHER))
         else:
             with pyarrow.ipc.open_file(path) as file:
                 yield (pyarrow.Table.from_batches([file.get_batch(at)]) for at in range(file.num_record_batches))
-    except (OSError, pyarrow.ArrowInvalid) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
 
 
 @contextmanager
@@ -82,24 +79,38 @@ def _writer(path: Path) -> Iterator[Any]:
     import pyarrow.parquet
 
     open_ = pyarrow.parquet.ParquetWriter if path.suffix == ".parquet" else pyarrow.ipc.new_file
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
+    with _or("write", path):
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
     writer: Any = None
 
     def write(table: Any) -> None:
         nonlocal writer
         rows = pyarrow.table(table)
-        writer = writer or open_(beside, rows.schema)
-        writer.write_table(rows)
+        with _or("write", path):
+            writer = writer or open_(beside, rows.schema)
+            writer.write_table(rows)
 
     try:
         yield write
         if writer is None:
             raise InputError("the table has no rows")
-        writer.close()
-        os.replace(beside, path)
+        with _or("write", path):
+            writer.close()
+            os.replace(beside, path)
     finally:
         Path(beside).unlink(missing_ok=True)
+
+
+@contextmanager
+def _or(verb: str, path: Path) -> Iterator[None]:
+    """Says of which file an error is."""
+    import pyarrow
+
+    try:
+        yield
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"cannot {verb} {path}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ class Page {
   #compare(): void {
     this.#before = this.#before || !this.#forecast ? null : { text: this.text, forecast: this.#forecast };
     this.#pressed();
-    if (this.#forecast) this.results.show({ forecast: this.#forecast, before: this.#before?.forecast ?? null, whole: false });
+    this.#showBeside();
     this.#later();
   }
 
@@ -212,7 +212,14 @@ class Page {
     const { answer } = await this.thorough.ask<Forecast>({ ask: "view", scenario: text, whole: true });
     this.#before = { text, forecast: answer };
     this.#pressed();
-    if (this.#forecast) this.results.show({ forecast: this.#forecast, before: answer, whole: false });
+    this.#showBeside();
+  }
+
+  /** The forecast that is there, with what it is compared with now. */
+  #showBeside(): void {
+    const whole = document.documentElement.dataset.shown === "whole";
+    const before = this.#before?.forecast ?? null;
+    if (this.#forecast) this.results.show({ forecast: this.#forecast, before, whole });
   }
 
   async #download(name: string, ending: string, type: string): Promise<void> {
