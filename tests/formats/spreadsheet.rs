@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::common::{flopcast, json, root, scratch, stdout, tool};
 
 /// 512 owned H100, then a service on reservations: the scenario of the walk through the cash.
-pub const CFO: &str = "owned-then-reserved";
+pub(crate) const CFO: &str = "owned-then-reserved";
 
 const SCENARIOS: [&str; 6] = [
     "gpt3-175b",
@@ -37,10 +37,10 @@ fn workbook(name: &str, folder: &Path) -> PathBuf {
 }
 
 /// Sheets with their names, each as rows of cells.
-pub type Sheets = Vec<(String, Vec<csv::StringRecord>)>;
+pub(crate) type Sheets = Vec<(String, Vec<csv::StringRecord>)>;
 
 /// The sheets of books as the office suite computes them, which is started once for all.
-pub fn recalculated(office: &Path, books: &[PathBuf]) -> Vec<Sheets> {
+pub(crate) fn recalculated(office: &Path, books: &[PathBuf]) -> Vec<Sheets> {
     let folder = books[0].with_extension("sheets");
     let profile = folder.join("profile");
     fs::create_dir_all(profile.join("user")).expect("a profile");
@@ -79,7 +79,7 @@ pub fn recalculated(office: &Path, books: &[PathBuf]) -> Vec<Sheets> {
 }
 
 /// The rows of a sheet.
-pub fn sheet<'a>(sheets: &'a Sheets, name: &str) -> &'a [csv::StringRecord] {
+pub(crate) fn sheet<'a>(sheets: &'a Sheets, name: &str) -> &'a [csv::StringRecord] {
     let found = sheets.iter().find(|(sheet, _)| sheet == name);
     &found.unwrap_or_else(|| panic!("no sheet {name}")).1
 }
