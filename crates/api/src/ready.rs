@@ -98,6 +98,7 @@ pub struct Ready {
     /// Why no fleet keeps the SLO.
     unkept: Option<Error>,
     tried: Option<String>,
+    search: Search,
 }
 
 impl Ready {
@@ -108,7 +109,8 @@ impl Ready {
     /// If it cannot be resolved or, where it must be, not be sized.
     pub fn of(session: &Session<'_>, asked: &Asked, search: &Search, always: bool) -> Result<Self> {
         let scenario = session.resolve(&asked.file)?;
-        let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
+        let plain =
+            |scenario| Self { scenario, sized: None, unkept: None, tried: None, search: *search };
         let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
         if !always && service.rate.value.value <= 0.0 {
             return Ok(plain(scenario));
@@ -117,10 +119,10 @@ impl Ready {
         let Settled { scenario, tried, .. } =
             settled(session, &asked.document, scenario, false, search)?;
         if by_means {
-            return Ok(Self { scenario, sized: None, unkept: None, tried });
+            return Ok(Self { tried, ..plain(scenario) });
         }
         match simulated(session, &scenario, search, false) {
-            Ok(sized) => Ok(Self { scenario, sized: Some(sized), unkept: None, tried }),
+            Ok(sized) => Ok(Self { sized: Some(sized), tried, ..plain(scenario) }),
             Err(error) if !always && error.kind() == Kind::Limit => {
                 Ok(Self { unkept: Some(error), ..plain(scenario) })
             }
@@ -132,7 +134,7 @@ impl Ready {
     fn engine(&self, session: &Session<'_>) -> Result<Engine> {
         match &self.sized {
             Some(sized) => Ok(sized.forecast.clone()),
-            None => session.engine(&self.scenario),
+            None => capacity::played(session.engine(&self.scenario)?, &self.search),
         }
     }
 
@@ -180,7 +182,7 @@ impl Ready {
 /// How the ranges of the figures are sampled.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranges {
-    /// Samples; none samples 10,000 where an input is a range.
+    /// Samples; none takes 10,000 where an input is a range, else 256.
     pub samples: Option<u32>,
     /// The same seed gives the same ranges.
     pub seed: u64,
@@ -195,7 +197,7 @@ impl Default for Ranges {
 }
 
 impl Ranges {
-    /// The report with ranges, where there are any or they are asked for.
+    /// The report with the ranges of its figures, where any input is uncertain.
     ///
     /// # Errors
     /// As [`Ready::report`].
@@ -205,14 +207,13 @@ impl Ranges {
         if let Some(service) = &ready.scenario.inference {
             report.commitments = commitment::of(service, session.catalog);
         }
-        if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
-            let sampling = Sampling {
-                samples: self.samples.unwrap_or(10_000) as usize,
-                seed: self.seed,
-                model_error: self.model_error,
-            };
-            report.intervals = uncertainty::intervals(&engine, sampling)?;
-        }
+        let usual = Sampling::usual(&mut engine);
+        let sampling = Sampling {
+            samples: self.samples.map_or(usual.samples, |samples| samples as usize),
+            seed: self.seed,
+            model_error: self.model_error,
+        };
+        report.intervals = uncertainty::intervals(&engine, sampling)?;
         if ready.sized.is_none()
             && let Some(predicted) = uncertainty::predicted(&engine)
         {
@@ -229,8 +230,7 @@ impl Ranges {
 pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Engine)> {
     let ready = Ready::of(session, asked, &Search::default(), false)?;
     let (mut engine, mut report) = ready.report(session)?;
-    if uncertainty::has_ranges(&mut engine) {
-        report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
-    }
+    let sampling = Sampling::usual(&mut engine);
+    report.intervals = uncertainty::intervals(&engine, sampling)?;
     Ok((Snapshot::new(json::estimate(&report))?, engine))
 }

@@ -73,10 +73,10 @@ impl Estimate {
                     Payments { amount: amount(line), shares: Vec::new() }
                 }
                 (Kind::Capex, _) => Payments { amount: None, shares: once() },
-                (Kind::Opex, Some(terms)) => {
-                    let shares = terms.shares(line, &lines, scenario);
-                    Payments { amount: amount(line), shares }
-                }
+                (Kind::Opex, Some(terms)) => match terms.shares(line, &lines, scenario) {
+                    Some(shares) => Payments { amount: amount(line), shares },
+                    None => Payments { amount: None, ..Payments::even(line) },
+                },
                 (Kind::Opex, None) => Payments::even(line),
             });
         }
@@ -105,15 +105,15 @@ fn rent(scenario: &Scenario, stage: Stage) -> Option<&Rent> {
 }
 
 impl Reserved {
-    /// The shares of a row of the reservation by month.
+    /// The shares of a row of the reservation by month; unknown where what is paid upfront is.
     fn shares(
         &self,
         line: &Line<Money>,
         all: &[&Line<Money>],
         scenario: &Scenario,
-    ) -> Vec<(u32, f64)> {
+    ) -> Option<Vec<(u32, f64)>> {
         let term = 12 * self.years;
-        let (begins, monthly) = match line.entry.stage {
+        let (begins, monthly): (Vec<(u32, f64)>, Period) = match line.entry.stage {
             // The term is the run's.
             _ if line.entry.resource == Resource::LentCommitment => {
                 let begin = line.entry.period.month() / term * term;
@@ -127,26 +127,28 @@ impl Reserved {
             Stage::Serving(_) if self.years == 1 => {
                 (vec![(line.entry.period.month(), 1.0)], line.entry.period)
             }
-            Stage::Serving(year) => {
-                (self.commitments(&line.entry, year, all, scenario), line.entry.period)
-            }
+            Stage::Serving(year) => match self.commitments(&line.entry, year, all, scenario) {
+                Some(begins) => (begins, line.entry.period),
+                None if self.upfront == Upfront::No => (Vec::new(), line.entry.period),
+                None => return None,
+            },
         };
         let upfront = self.upfront.share();
         let at_once = begins.into_iter().map(|(month, part)| (month, upfront * part));
         let later = monthly.by_month(1.0 - upfront);
-        at_once.chain(later).filter(|(_, share)| *share != 0.0).collect()
+        Some(at_once.chain(later).filter(|(_, share)| *share != 0.0).collect())
     }
 
     /// The months in which a service begins terms of several years, each with its part of all that
     /// it commits. A year needs what its rows of rent cost; what the terms of the years before do
-    /// not cover is new.
+    /// not cover is new. `None` where one of those costs is unknown: so are the parts then.
     fn commitments(
         &self,
         entry: &Entry,
         year: u32,
         all: &[&Line<Money>],
         scenario: &Scenario,
-    ) -> Vec<(u32, f64)> {
+    ) -> Option<Vec<(u32, f64)>> {
         let renewed = scenario.inference.as_ref().and_then(|it| Some(it.refresh.as_ref()?.year));
         let generation = |year: u32| renewed.is_some_and(|renewed| year >= renewed);
         let mut needs: Vec<(u32, f64)> = Vec::new();
@@ -157,7 +159,7 @@ impl Reserved {
             if !same || others.contains(&line.entry.resource) {
                 continue;
             }
-            let known = line.amount.known().map_or(0.0, |amount| amount.value().stored());
+            let known = line.amount.known()?.value().stored();
             let month = line.entry.period.month();
             match needs.last_mut().filter(|(last, _)| *last == month) {
                 Some((_, need)) => *need += known,
@@ -171,9 +173,9 @@ impl Reserved {
         }
         let whole: f64 = new.iter().sum();
         if whole <= 0.0 {
-            return vec![(entry.period.month(), 1.0)];
+            return Some(vec![(entry.period.month(), 1.0)]);
         }
-        needs.into_iter().zip(new).map(|((month, _), new)| (month, new / whole)).collect()
+        Some(needs.into_iter().zip(new).map(|((month, _), new)| (month, new / whole)).collect())
     }
 }
 

@@ -12,6 +12,7 @@ const PARTS: &[(&str, &str)] = &[
     ("ledger", "Ledger"),
     ("figures", "Figures"),
     ("ranges", "Ranges"),
+    ("scopes", "Emissions by scope"),
     ("inputs", "Inputs"),
     ("notes", "Assumptions and warnings"),
 ];
@@ -32,6 +33,7 @@ fn contents(report: &Report, part: &str) -> Option<Markup> {
         "ledger" => tables::ledger(report),
         "figures" => Some(tables::figures(report)),
         "ranges" => tables::ranges(report),
+        "scopes" => tables::by_scope(report),
         "inputs" => Some(tables::inputs(report)),
         _ => tables::notes(report),
     }

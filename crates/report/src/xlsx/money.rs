@@ -11,6 +11,7 @@ use super::sheets::{Done, head, layout, number_format};
 use crate::Report;
 use crate::cash::{self, CashFlow};
 use crate::ledger::Row;
+use crate::subject::estimate::spreads;
 
 /// The sheet that says which share of a row is paid when.
 pub(super) const TIMING: &str = "Timing";
@@ -260,7 +261,7 @@ pub(super) fn timing_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Bo
 }
 
 /// The percentiles of the figures: the forecast, which is live, x what the samples were of it; and
-/// the contingency, what lies between P50 and P80.
+/// the contingency, what lies between it and P80.
 pub(super) fn ranges_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
     let look = book.look;
     let units = Units::of(report);
@@ -273,12 +274,14 @@ pub(super) fn ranges_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Bo
         let heading = format!("P{percentile} / forecast");
         sheet.write_with_format(0, column - first + ratios, heading, &look.head_right)?;
     }
-    for (heading, column) in ["contingency, P50 to P80", "of P50"].iter().zip(contingency..) {
+    for (heading, column) in
+        ["contingency, forecast to P80", "of the forecast"].iter().zip(contingency..)
+    {
         sheet.write_with_format(0, column, *heading, &look.head_right)?;
     }
     let at = |percentile: u32| PERCENTILES.iter().position(|it| *it == percentile).unwrap_or(0);
-    let [p50, p80] = [50, 80].map(at);
-    let [from, to] = [p50, p80].map(|place| column_number_to_name(first + place as u16));
+    let (p50, p80) = (at(50), at(80));
+    let to = column_number_to_name(first + p80 as u16);
     for (range, line) in report.intervals.iter().zip(1..) {
         let (factor, unit) = units.of_unit(range.figure.declared().unit);
         let unit = if factor == 1.0 { range.short_unit() } else { unit };
@@ -309,22 +312,33 @@ pub(super) fn ranges_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Bo
             let live = live.set_result(exact(value * factor));
             sheet.write_with_format(line, column, live, &format)?;
         }
-        let more = (range.values[p80] - range.values[p50]) * factor;
+        // From the forecast, which headline and tables show; from P50 where it is nothing.
+        let central = forecast.as_ref().map_or(range.values[p50], |(value, _)| *value);
+        let from = if forecast.is_some() { 2 } else { first + p50 as u16 };
+        let from = column_number_to_name(from);
+        let more = (range.values[p80] - central) * factor;
         let text = format!("={to}{0}-{from}{0}", line + 1);
         let live = Formula::new(text).set_result(exact(more));
         sheet.write_with_format(line, contingency, live, &number_format(look, more))?;
-        let part = more / (range.values[p50] * factor);
+        let part = more / (central * factor);
         let letter = column_number_to_name(contingency);
         let text = format!("=IF({from}{0}=0,\"\",{letter}{0}/{from}{0})", line + 1);
         let live = Formula::new(text).set_result(exact(if part.is_finite() { part } else { 0.0 }));
         let percent = look.text.clone().set_num_format("0.0%");
         sheet.write_with_format(line, contingency + 1, live, &percent)?;
     }
-    let note = "The percentiles were sampled when the workbook was made: as parts of the forecast they follow it.";
-    sheet.write_with_format(report.intervals.len() as u32 + 2, 0, note, &look.text)?;
+    let uncertain = spreads(report).into_iter().map(|(what, why)| format!("{what}: {why}"));
+    let notes = std::iter::once(SAMPLED.to_owned()).chain(uncertain);
+    for (note, line) in notes.zip(report.intervals.len() as u32 + 2..) {
+        sheet.write_with_format(line, 0, note, &look.text)?;
+    }
     let mut widths = vec![44.0, 14.0, 16.0];
     widths.extend(std::iter::repeat_n(16.0, usize::from(count)));
     widths.extend([24.0, 10.0, 4.0]);
     widths.extend(std::iter::repeat_n(14.0, usize::from(count)));
     layout(sheet, &widths)
 }
+
+/// The note below the ranges.
+const SAMPLED: &str = "The percentiles were sampled when the workbook was made: as parts of the \
+                       forecast they follow it.";

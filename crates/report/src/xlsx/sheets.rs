@@ -11,7 +11,7 @@ use rust_xlsxwriter::{
 use super::book::{Book, CALCULATION, INPUTS, Units, exact};
 use super::{buy, money};
 use crate::cash::CashFlow;
-use crate::{Report, currency, ledger};
+use crate::{Report, currency, ledger, text};
 
 pub(super) type Done<T = ()> = Result<T, XlsxError>;
 
@@ -172,12 +172,7 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
     let look = book.look;
     let units = Units::of(report);
     sheet.write_with_format(0, 0, &report.name, &look.title)?;
-    let dates: Vec<String> = report
-        .dates
-        .iter()
-        .map(|(what, date)| format!("{} {date}", what.replace('_', " ")))
-        .collect();
-    sheet.write_with_format(1, 0, dates.join(", "), &look.wrapped)?;
+    sheet.write_with_format(1, 0, text::dates(&report.dates), &look.wrapped)?;
     sheet.write_with_format(
         2,
         0,
