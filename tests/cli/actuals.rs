@@ -189,45 +189,22 @@ fn a_log_of_requests_says_how_much_slower_the_steps_are() {
     assert!(message.contains("no service that generates tokens"), "{message}");
 }
 
-/// Logs in forms that people hand in, with the right values; what was wrong with each stands beside
-/// it in `tests/data/ledger/README.md`. `None` is unknown.
+/// Logs in forms that people hand in: what they lead to besides figures, which
+/// `tests/data/ledger/expected.csv` holds.
 #[test]
-fn logs_as_people_hand_them_in() {
-    let against = |log: &str, scenario: &str| {
+fn logs_as_people_hand_them_in_mislead_nobody() {
+    let hints = |log: &str, scenario: &str| {
         let path = |name: &str| format!("tests/data/ledger/{name}");
         let (log, scenario) = (path(log), path(scenario));
-        json(&["actuals", &log, "--against", &scenario, "--format", "json"])
+        json(&["actuals", &log, "--against", &scenario, "--format", "json"])["hints"].to_string()
     };
-    let check = |log: &str, scenario: &str, expected: &[(&str, Option<f64>)]| {
-        let value = against(log, scenario);
-        for (path, right) in expected {
-            let actual = item(&value, path)["actual"].as_f64();
-            match (actual, right) {
-                (Some(actual), Some(right)) => {
-                    close(&format!("{log} {path}"), actual, *right, 1e-9);
-                }
-                (actual, right) => assert_eq!(actual, *right, "{log} {path}"),
-            }
-        }
-        value["hints"].to_string()
-    };
-    let (hours, it) = ("device_hours", "energy_kwh.it");
-    let pue = [("energy_kwh.facility", None), ("pue", None), (hours, Some(80.0)), (it, Some(56.0))];
-    let hints = check("cc_default_pue.csv", "run8.yaml", &pue);
-    assert!(!hints.contains("placement.pue"), "{hints}");
-    check("cc_tasks.csv", "run8.yaml", &[(hours, Some(80.0)), (it, Some(56.0))]);
-    check("cc_misaligned.csv", "run8.yaml", &[(hours, Some(160.0))]);
-    check("sl_typed.txt", "run8.yaml", &[(hours, Some(80.0))]);
-    check("sl_noval.txt", "run8.yaml", &[(hours, Some(80.0)), (it, None)]);
+    let pue = hints("cc_default_pue.csv", "run8.yaml");
+    assert!(!pue.contains("placement.pue"), "{pue}");
     for log in ["smi_noindex.csv", "smi_gap.csv", "smi_index.csv"] {
-        let hints = check(log, "run8.yaml", &[(hours, Some(80.0)), (it, Some(48.0))]);
+        let hints = hints(log, "run8.yaml");
         assert!(!hints.contains("training.hardware.power"), "{log}: {hints}");
     }
-    check("fo_bastion.csv", "runaws.yaml", &[(hours, Some(80.0))]);
-    let hints = check("fo_rifee.csv", "runaws.yaml", &[(hours, Some(5760.0))]);
-    assert_eq!(hints, "[]", "hints from another run");
-    let corrected = [(hours, Some(80.0)), ("cost_usd.compute", Some(550.4))];
-    check("fo_corr.csv", "runaws.yaml", &corrected);
+    assert_eq!(hints("fo_rifee.csv", "runaws.yaml"), "[]", "hints from another run");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod common;
 
 mod browser;
+mod cash;
 mod documents;
 mod figures;
 mod focus;

@@ -241,3 +241,57 @@ placement: {purchase: {price: 2 USD/device-h}, start: 2027-01-01}";
     let (_, cash) = cash(costs);
     close("the second quarter", cash.periods[1].opex, 30_000.0, 1e-3);
 }
+
+/// What a run leaves of its reservation serves, while the term lasts, at the price that was paid for
+/// it; nothing of it is paid twice, and nothing is lent where the scenario says who uses the rest,
+/// or where the service is elsewhere.
+#[test]
+fn a_run_lends_its_terms_to_its_service() {
+    let scenario = |unused: &str, region: &str| {
+        run(&format!(
+            "placement: {{provider: aws, region: us-east-1, purchase: reserved-1y{unused}, start: 2027-01-01}}
+inference:
+  placement: {{provider: aws, region: {region}, purchase: on-demand}}
+  traffic: {{requests: 20M/day, input_tokens: {{mean: 900}}, output_tokens: {{mean: 200}}}}
+  hardware: {{accelerator: h100-sxm}}
+  precision: bf16
+finance: {{horizon: 2 years}}"
+        ))
+    };
+    let of = |unused: &str, region: &str| {
+        answer(Way::Estimate, &resolved(&scenario(unused, region)).expect("a scenario"))
+            .expect("a forecast")
+    };
+    let own = of(", unused_commitment: 100 %", "us-east-1");
+    let lent = of("", "us-east-1");
+    for apart in [of("", "us-east-2"), own.clone()] {
+        assert!(rows(&apart, "lent_commitment").is_empty());
+    }
+    let sum = |value: &Value, resource: &str| -> [f64; 2] {
+        let rows = rows(value, resource);
+        [rows.iter().map(|row| row.0).sum(), rows.iter().map(|row| row.1).sum()]
+    };
+    let [hours, amount] = sum(&lent, "lent_commitment");
+    assert!(hours > 0.0, "{}", lent["ledger"]);
+    let [idle_before, idle] = [&own, &lent].map(|value| sum(value, "unused_commitment"));
+    close("a term is paid once", idle[1] + amount, idle_before[1], 1e-9);
+    close("instance-hours of a term", idle[0] + hours, idle_before[0], 1e-9);
+    // The service rents by so many device-hours less: eleven months of its fleet.
+    let devices = number(&own, "inference.fleet.devices");
+    close("what is lent", 8.0 * hours, devices * 8766.0 * 11.0 / 12.0, 1e-9);
+    let total = |value: &Value| number(value, "tco.total_usd");
+    assert!(total(&lent) < total(&own), "{} {}", total(&lent), total(&own));
+    // The cash of a year's term is even over it, whoever uses it.
+    let report = report(&resolved(&scenario("", "us-east-1")).expect("it")).expect("a forecast");
+    let of_term = report.ledger.iter().filter(|row| {
+        ["reserved-1y"].contains(&row.entry.detail) && row.amount.is_some_and(|it| it > 0.0)
+    });
+    let mut months = [0.0; 12];
+    for (month, part) in of_term.flat_map(|row| &row.paid) {
+        months[*month as usize] += part.expect("known");
+    }
+    let whole: f64 = months.iter().sum();
+    for part in months {
+        close("a month of the term", part, whole / 12.0, 1e-9);
+    }
+}

@@ -5,6 +5,7 @@ mod common;
 
 mod adapters;
 mod ahead;
+mod cases;
 mod commands;
 mod contradictions;
 mod diffusion;

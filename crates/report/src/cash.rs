@@ -38,6 +38,25 @@ pub struct CashFlow {
     pub owned: bool,
 }
 
+/// Money to the cent: `26,570,332.85`.
+///
+/// ```
+/// use flopcast_report::cash::cents;
+/// assert_eq!(cents(26_570_332.854), "26,570,332.85");
+/// assert_eq!(cents(-0.001), "0.00");
+/// assert_eq!(cents(-1234.5), "-1,234.50");
+/// ```
+pub fn cents(amount: f64) -> String {
+    let text = format!("{:.2}", amount.abs());
+    let (whole, part) = text.split_once('.').unwrap_or((&text, "00"));
+    let groups: Vec<&str> = (0..whole.len())
+        .filter(|at| (whole.len() - at) % 3 == 0 || *at == 0)
+        .map(|at| &whole[at..at + (whole.len() - at - 1) % 3 + 1])
+        .collect();
+    let sign = if amount < 0.0 && text != "0.00" { "-" } else { "" };
+    format!("{sign}{}.{part}", groups.join(","))
+}
+
 /// All rows that are paid: those of the ledger, then the purchases.
 pub fn rows(report: &Report) -> impl Iterator<Item = &Row> {
     report.ledger.iter().chain(&report.purchases)

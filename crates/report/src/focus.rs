@@ -212,7 +212,10 @@ impl Charge<'_> {
         let committed = seller.filter(|seller| seller.tariff.starts_with("reserved"));
         let machine = matches!(
             entry.resource,
-            Resource::Compute | Resource::Host | Resource::UnusedCommitment
+            Resource::Compute
+                | Resource::Host
+                | Resource::UnusedCommitment
+                | Resource::LentCommitment
         );
         let committed = committed.filter(|_| machine);
         let [contracted, list] = Self::prices(seller.filter(|_| machine));
@@ -308,7 +311,9 @@ impl Charge<'_> {
     fn seller(&self) -> Option<&Seller> {
         let entry = &self.row.entry;
         let rented = !matches!(entry.kind, Kind::Capex) && entry.resource != Resource::Staff;
-        let of_stage = |seller: &&Seller| match (seller.stage, entry.stage) {
+        let lent = entry.resource == Resource::LentCommitment;
+        let stage = if lent { Stage::Training } else { entry.stage };
+        let of_stage = |seller: &&Seller| match (seller.stage, stage) {
             (Stage::Serving(from), Stage::Serving(year)) => from <= year,
             (mine, other) => mine == other,
         };
@@ -361,7 +366,10 @@ fn category(resource: Resource) -> &'static str {
         Resource::Storage => "Storage",
         Resource::Egress => "Networking",
         Resource::Staff => "Other",
-        Resource::Compute | Resource::Host | Resource::UnusedCommitment => "Compute",
+        Resource::Compute
+        | Resource::Host
+        | Resource::UnusedCommitment
+        | Resource::LentCommitment => "Compute",
         _ => "AI and Machine Learning",
     }
 }
@@ -372,7 +380,10 @@ fn subcategory(resource: Resource) -> &'static str {
         Resource::Storage => "Other (Storage)",
         Resource::Egress => "Other (Networking)",
         Resource::Staff => "Other (Other)",
-        Resource::Compute | Resource::Host | Resource::UnusedCommitment => "Virtual Machines",
+        Resource::Compute
+        | Resource::Host
+        | Resource::UnusedCommitment
+        | Resource::LentCommitment => "Virtual Machines",
         _ => "Other (AI and Machine Learning)",
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use flopcast_core::estimate::Estimate;
+use flopcast_core::estimate::cash::Payments;
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::ledger::line::{Entry, Line};
 use flopcast_core::provenance::{Basis, Expr, Step};
@@ -29,6 +30,8 @@ pub struct Row {
     pub by_month: Vec<(u32, Option<f64>)>,
     /// USD by month, as it is paid; nothing for amortisation, whose hardware is bought.
     pub paid: Vec<(u32, Option<f64>)>,
+    /// The shares of the amount that are paid by month; of an amount of nothing too.
+    pub shares: Vec<(u32, f64)>,
     /// The sources of the unit price, for the page and the JSON.
     pub basis: Vec<String>,
     /// The derivations of quantity and unit price, for the workbook.
@@ -39,8 +42,7 @@ pub struct Row {
 pub fn rows(scenario: &Scenario, estimate: &Estimate) -> Vec<Row> {
     let mut rows: Vec<Row> = estimate.money().map(Row::new).collect();
     for (row, paid) in rows.iter_mut().zip(estimate.payments(scenario)) {
-        let in_usd = |(month, part): (u32, Option<Money>)| (month, part.map(Measure::stored));
-        row.paid = paid.into_iter().map(in_usd).collect();
+        row.pay(&paid);
     }
     rows.sort_by_key(|row| row.entry.stage);
     rows
@@ -61,16 +63,26 @@ impl Row {
             .into_iter()
             .map(|(month, part)| (month, part.map(Measure::stored)))
             .collect();
-        Self {
+        let mut row = Self {
             entry: line.entry,
             quantity,
             unit_price,
             amount: line.amount.known().map(|amount| amount.value().stored()),
-            paid: by_month.clone(),
+            paid: Vec::new(),
+            shares: Vec::new(),
             by_month,
             basis,
             steps: line.quantity.clone().zip(line.unit_price.clone()),
-        }
+        };
+        row.pay(&Payments::even(line));
+        row
+    }
+
+    /// Sets when it is paid.
+    fn pay(&mut self, payments: &Payments) {
+        let in_usd = |(month, part): (u32, Option<Money>)| (month, part.map(Measure::stored));
+        self.paid = payments.by_month().map(in_usd).collect();
+        self.shares.clone_from(&payments.shares);
     }
 
     /// Its name in lists: stage, resource and detail, as `training.compute.on-demand`.

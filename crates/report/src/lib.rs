@@ -36,6 +36,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use flopcast_core::estimate::plan::{Card, Choice, Currency, Scenario, UsualSpread};
 use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Place, Section};
+use flopcast_core::ledger::rent_or_buy::RentOrBuy;
 use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::show;
 use flopcast_core::training::layout::Candidate;
@@ -85,6 +86,8 @@ pub struct Report {
     pub ledger: Vec<ledger::Row>,
     /// Payments for owned hardware: in the cash flow in place of the ledger's capex rows.
     pub purchases: Vec<ledger::Row>,
+    /// Owned hardware against a rent, by the stage that bought it, where both are known.
+    pub rent_or_buy: Vec<(Place, RentOrBuy)>,
     /// The providers that rent is paid to, by stage and tariff.
     pub sellers: Vec<focus::Seller>,
     /// The currency that is shown beside USD.
@@ -190,6 +193,10 @@ impl Report {
                 .ownerships()
                 .flat_map(|(_, ownership)| ownership.purchases.lines())
                 .map(ledger::Row::new)
+                .collect(),
+            rent_or_buy: estimate
+                .ownerships()
+                .filter_map(|(place, it)| Some((place, it.rent_or_buy.as_ref().ok()?.clone())))
                 .collect(),
             sellers: focus::sellers(scenario),
             currency: scenario.finance.currency.clone(),

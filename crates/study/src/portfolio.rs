@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use flopcast_core::estimate::Estimate;
-use flopcast_core::estimate::cash::quarter;
+use flopcast_core::estimate::cash::{Payments, quarter};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::ledger::footprint::Footprint;
 use flopcast_core::quantity::Measure;
@@ -100,9 +100,8 @@ fn quarters(
         }
     };
     let bought = estimate.ownerships().flat_map(|(_, it)| it.purchases.lines());
-    let bought = bought.flat_map(flopcast_core::ledger::line::Line::by_month);
-    let payments = estimate.payments(scenario).into_iter().flatten().chain(bought);
-    for (month, paid) in payments {
+    let payments = estimate.payments(scenario).into_iter().chain(bought.map(Payments::even));
+    for (month, paid) in payments.flat_map(|it| it.by_month().collect::<Vec<_>>()) {
         match paid {
             Some(paid) => add(0, &mut std::iter::once((month, convert(paid.stored(), "USD")))),
             None => totals[0] = None,
@@ -140,6 +139,13 @@ pub fn by(entries: &[Entry], tag: &str) -> Vec<Sum> {
         groups.entry((value.is_none(), value)).or_default().push(values);
     }
     groups.into_iter().map(|((_, value), parts)| sum(value, parts)).collect()
+}
+
+/// What the sums by a tag add up to, over all scenarios. By quarter that is what is paid in all of
+/// them, which for owned hardware is more than it costs.
+pub fn total_by(entries: &[Entry], tag: &str) -> Sum {
+    let parts = entries.iter().flat_map(|entry| entry.parts(tag)).map(|(_, values)| values);
+    Sum { scenarios: entries.len(), ..sum(None, parts) }
 }
 
 /// The whole budget.

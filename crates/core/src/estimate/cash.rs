@@ -16,10 +16,37 @@ use super::plan::Scenario;
 use super::{Estimate, Place};
 use crate::ledger::line::{Entry, Kind, Line, Period, Resource, Stage};
 use crate::ledger::plan::{Rent, Terms, Upfront};
+use crate::provenance::Traced;
 use crate::quantity::{Measure, Money};
 
-/// Payments by month from the start of the scenario; `None` where the amount is unknown.
-pub type Payments = Vec<(u32, Option<Money>)>;
+/// The payments of a row of money: its amount, and when which share of it is paid.
+#[derive(Clone, Debug)]
+pub struct Payments {
+    /// The amount; `None` where it is unknown.
+    pub amount: Option<Money>,
+    /// Shares of the amount by month from the start of the scenario, which add up to one; empty for
+    /// what is no payment.
+    pub shares: Vec<(u32, f64)>,
+}
+
+impl Payments {
+    /// A row that is paid in proportion to time.
+    pub fn even(line: &Line<Money>) -> Self {
+        Self { amount: amount(line), shares: line.entry.period.by_month(1.0).collect() }
+    }
+
+    /// What is paid by month; `None` where the amount is unknown.
+    pub fn by_month(&self) -> impl Iterator<Item = (u32, Option<Money>)> + '_ {
+        let stored = self.amount.map(Measure::stored);
+        let part = move |share: f64| stored.map(|stored| Money::from_stored(stored * share));
+        self.shares.iter().map(move |(month, share)| (*month, part(*share)))
+    }
+}
+
+/// The amount of a row, where it is known.
+fn amount(line: &Line<Money>) -> Option<Money> {
+    line.amount.known().map(Traced::value)
+}
 
 /// A reservation, with the years of its term and its upfront share.
 struct Reserved {
@@ -40,11 +67,17 @@ impl Estimate {
         let mut out = Vec::with_capacity(lines.len());
         for line in &lines {
             let entry = &line.entry;
+            let once = || vec![(entry.period.month(), 1.0)];
             out.push(match (entry.kind, reserved(scenario, entry)) {
-                (Kind::Capex, _) if bought(entry.stage) => Vec::new(),
-                (Kind::Capex, _) => vec![(entry.period.month(), None)],
-                (Kind::Opex, Some(terms)) => terms.payments(line, &lines, scenario),
-                (Kind::Opex, None) => line.by_month(),
+                (Kind::Capex, _) if bought(entry.stage) => {
+                    Payments { amount: amount(line), shares: Vec::new() }
+                }
+                (Kind::Capex, _) => Payments { amount: None, shares: once() },
+                (Kind::Opex, Some(terms)) => match terms.shares(line, &lines, scenario) {
+                    Some(shares) => Payments { amount: amount(line), shares },
+                    None => Payments { amount: None, ..Payments::even(line) },
+                },
+                (Kind::Opex, None) => Payments::even(line),
             });
         }
         out
@@ -53,7 +86,8 @@ impl Estimate {
 
 /// The reservation that a row is of, where it is of one.
 fn reserved(scenario: &Scenario, entry: &Entry) -> Option<Reserved> {
-    let rent = rent(scenario, entry.stage)?;
+    let lent = entry.resource == Resource::LentCommitment;
+    let rent = rent(scenario, if lent { Stage::Training } else { entry.stage })?;
     rent.tariffs.iter().find_map(|tariff| match &tariff.terms {
         Terms::Reserved { plan, years, upfront, .. } if plan.name() == entry.detail => {
             Some(Reserved { years: (*years).max(1), upfront: *upfront })
@@ -71,13 +105,20 @@ fn rent(scenario: &Scenario, stage: Stage) -> Option<&Rent> {
 }
 
 impl Reserved {
-    /// The payments of a row of the reservation.
-    fn payments(&self, line: &Line<Money>, all: &[&Line<Money>], scenario: &Scenario) -> Payments {
-        let Some(amount) = line.amount.known().map(|amount| amount.value().stored()) else {
-            return line.by_month();
-        };
+    /// The shares of a row of the reservation by month; unknown where what is paid upfront is.
+    fn shares(
+        &self,
+        line: &Line<Money>,
+        all: &[&Line<Money>],
+        scenario: &Scenario,
+    ) -> Option<Vec<(u32, f64)>> {
         let term = 12 * self.years;
         let (begins, monthly): (Vec<(u32, f64)>, Period) = match line.entry.stage {
+            // The term is the run's.
+            _ if line.entry.resource == Resource::LentCommitment => {
+                let begin = line.entry.period.month() / term * term;
+                (vec![(begin, 1.0)], Period::of_months(begin, term))
+            }
             Stage::Training => {
                 let terms = line.entry.period.months().div_ceil(term).max(1);
                 let begins = (0..terms).map(|n| (n * term, 1.0 / f64::from(terms))).collect();
@@ -89,17 +130,13 @@ impl Reserved {
             Stage::Serving(year) => match self.commitments(&line.entry, year, all, scenario) {
                 Some(begins) => (begins, line.entry.period),
                 None if self.upfront == Upfront::No => (Vec::new(), line.entry.period),
-                None => return line.by_month().into_iter().map(|(at, _)| (at, None)).collect(),
+                None => return None,
             },
         };
-        let share = self.upfront.share();
-        let at_once = begins.into_iter().map(|(month, part)| (month, share * part));
-        let later = monthly.by_month(1.0 - share);
-        at_once
-            .chain(later)
-            .filter(|(_, part)| *part != 0.0)
-            .map(|(month, part)| (month, Some(Money::from_stored(amount * part))))
-            .collect()
+        let upfront = self.upfront.share();
+        let at_once = begins.into_iter().map(|(month, part)| (month, upfront * part));
+        let later = monthly.by_month(1.0 - upfront);
+        Some(at_once.chain(later).filter(|(_, share)| *share != 0.0).collect())
     }
 
     /// The months in which a service begins terms of several years, each with its part of all that
@@ -118,7 +155,8 @@ impl Reserved {
         for line in all {
             let Stage::Serving(of) = line.entry.stage else { continue };
             let same = line.entry.detail == entry.detail && generation(of) == generation(year);
-            if !same || line.entry.resource == Resource::UnusedCommitment {
+            let others = [Resource::UnusedCommitment, Resource::LentCommitment];
+            if !same || others.contains(&line.entry.resource) {
                 continue;
             }
             let known = line.amount.known()?.value().stored();

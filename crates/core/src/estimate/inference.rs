@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use super::bound::LowerBound;
 use super::tokens::PerToken;
-use super::{AgainstApi, Observed, Ownership, TrainingForecast, money};
+use super::{AgainstApi, Observed, Ownership, TrainingForecast, lending, money};
 use crate::diagnostic::{Error, Result};
-use crate::estimate::plan::{Finance, Refresh, Service};
+use crate::estimate::plan::{Finance, Refresh, Service, TrainingPlan};
 use crate::ledger::energy::{Load, Phase, When};
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
@@ -34,6 +34,9 @@ use crate::serving::instance::Instances;
 use crate::serving::network::Pass;
 use crate::serving::plan::FlopPerRequest;
 use crate::serving::traffic::Profile;
+
+/// The run that comes before a service: its plan, and its forecast, whose terms the service may use.
+pub(super) type Run<'a> = (&'a TrainingPlan, &'a mut TrainingForecast);
 
 /// The forecast of a service over its horizon.
 #[derive(Clone, Debug)]
@@ -169,7 +172,7 @@ impl InferenceForecast {
 pub(super) fn forecast(
     service: &Service,
     finance: &Finance,
-    training: Option<&TrainingForecast>,
+    training: Option<Run<'_>>,
     correction: Option<&Correction>,
 ) -> Result<InferenceForecast> {
     let capability = capability(service)?;
@@ -250,11 +253,11 @@ impl HardwareRefresh {
 pub(super) fn serve(
     service: &Service,
     finance: &Finance,
-    training: Option<&TrainingForecast>,
+    training: Option<Run<'_>>,
     limits: ReplicaLimits,
     latency: impl FnOnce(&Year) -> Latency,
 ) -> Result<InferenceForecast> {
-    let first_month = money::first_month(training);
+    let first_month = money::first_month(training.as_ref().map(|(_, run)| &**run));
     let refresh = HardwareRefresh::of(service, &limits, finance)?;
     // A job ends.
     let horizon = if service.within.is_some() { 1 } else { finance.years };
@@ -273,7 +276,17 @@ pub(super) fn serve(
     let sum_requests = years::total(years.iter().map(|y| y.requests.clone()))
         .ok_or_else(|| Error::input("finance.horizon is below one year"))?
         .named("requests over the horizon");
-    let money = money::of_service(service, finance, &years, first_month);
+    let mut lent = Vec::new();
+    let training = training.map(|(plan, run)| {
+        lent = lending::of(plan, run, service, &years);
+        if !lent.is_empty() {
+            run.lend(plan, &lent);
+        }
+        (plan, &*run)
+    });
+    let lender = training.and_then(|(plan, _)| plan.rent.as_ref()).filter(|_| !lent.is_empty());
+    let money = money::of_service(service, finance, &years, first_month, (lender, &lent));
+    let training = training.map(|(_, run)| run);
     let cost = money.sum(|_| true).named("inference.cost_usd.total");
     let footprints = || years.iter().map(|year| &year.footprint);
     let facility = Value::sum(footprints().map(|it| it.facility.clone()));

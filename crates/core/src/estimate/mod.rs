@@ -10,6 +10,7 @@
 //! | `training` | time, device-hours, footprint and money of the run |
 //! | `inference` | limits of a replica, latency, the fleet of each year and what it takes |
 //! | `money`, `owned` | the rows that the ledger enters for either |
+//! | `lending` | terms that the run reserved and the service uses |
 //! | [`cash`] | when each row is paid |
 //! | `tokens`, `api`, `bound` | per token; against a hosted model; against the FLOPs alone |
 //! | `observed` | statistics of a simulated replica |
@@ -23,6 +24,7 @@ mod bound;
 pub mod cash;
 pub mod figure;
 mod inference;
+mod lending;
 mod money;
 mod observed;
 mod owned;
@@ -227,13 +229,14 @@ impl Engine {
     pub fn run(&self) -> Result<Estimate> {
         let scenario = &self.scenario;
         let discount = &scenario.finance.discount_rate;
-        let training = match scenario.training.as_ref().zip(self.settled.as_ref()) {
+        let mut training = match scenario.training.as_ref().zip(self.settled.as_ref()) {
             Some((plan, settled)) => Some(training::forecast(plan, settled, discount)?),
             None => None,
         };
         let inference = match &scenario.inference {
             Some(plan) => {
-                let (finance, training) = (&scenario.finance, training.as_ref());
+                let finance = &scenario.finance;
+                let training = scenario.training.as_deref().zip(training.as_mut());
                 Some(match &self.simulated {
                     None => {
                         let correction = self.correction.as_ref();

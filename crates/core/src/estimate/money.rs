@@ -10,20 +10,21 @@ use crate::ledger::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use crate::ledger::overhead::Span;
 use crate::ledger::packing::Packing;
 use crate::ledger::plan::Rent;
-use crate::ledger::rent::Term;
+use crate::ledger::rent::{Lent, Term};
 use crate::ledger::years;
 use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{DataPerRequest, Devices, Energy, Measure, Money, Time};
 use crate::training::run::RunTime;
 
 /// The rows of money of a training run: rent, unused commitments or owned hardware, then storage,
-/// egress and staff. They fall due over the run's wall-clock time, or at once where it is unknown.
+/// egress and staff. What its service uses of a term, `lent`, is the service's. They fall due over the run's wall-clock time, or at once where it is unknown.
 pub(super) fn of_training(
     plan: &TrainingPlan,
     run: &RunTime,
     devices: Option<&Traced<Devices>>,
     packing: Option<&Packing>,
     facility: &Value<Energy>,
+    lent: &[Lent],
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
@@ -33,7 +34,7 @@ pub(super) fn of_training(
         let paid = rent.paid_time(&run.device_time, packing);
         let held = packing.map(|packing| &packing.paid).or(devices);
         rent.enter(&mut ledger, term, &paid);
-        rent.enter_unused_terms(&mut ledger, term, &paid, held);
+        rent.enter_unused_terms(&mut ledger, term, &paid, held, lent);
     }
     if let Some(owned) = &plan.owned {
         let idle = owned.idle_beside(&run.device_time);
@@ -58,18 +59,22 @@ pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
 }
 
 /// The rows of money of a service, year by year, from `first_month` on. Rent goes by the fleet's
-/// device-hours, owned hardware by the devices that are there all year.
+/// device-hours, owned hardware by the devices that are there all year. What the run lends comes
+/// first, at the price of its own rent.
 pub(super) fn of_service(
     service: &Service,
     finance: &Finance,
     years: &[Year],
     first_month: u32,
+    lent: (Option<&Rent>, &[Lent]),
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
     let period = |year: &Year| Period::of_months(first_month + 12 * (year.year - 1), 12);
     for (service, years) in generations(service, years) {
         if let Some(rent) = &service.rent {
-            enter_rent(rent, finance, years, period, &mut ledger);
+            // A renewed fleet is of other devices.
+            let lent = if years[0].year == 1 { lent } else { (None, &[][..]) };
+            enter_rent(rent, finance, years, period, &mut ledger, lent);
         }
     }
     for year in years {
@@ -111,6 +116,7 @@ fn enter_rent(
     years: &[Year],
     period: impl Fn(&Year) -> Period,
     ledger: &mut Ledger<Money>,
+    (lender, lent): (Option<&Rent>, &[Lent]),
 ) {
     let change = finance.price_change.trace();
     let changes: Vec<_> = years.iter().map(|year| years::growth(&change, year.year)).collect();
@@ -118,10 +124,18 @@ fn enter_rent(
     for (index, year) in years.iter().enumerate() {
         let stage = Stage::Serving(year.year);
         let term = Term { stage, period: period(year), changes: &changes, year: index };
-        let paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
-        rent.enter(ledger, term, &paid);
+        let mut paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
         let held = year.packing.as_ref().map_or(&year.devices, |packing| &packing.paid);
-        needed.push((term, held.clone()));
+        let mut held = held.clone();
+        for used in lent.iter().filter_map(|lent| lent.years.get(index)) {
+            paid = (paid - used).or_nothing();
+            held = (held - used / &year.length).or_nothing();
+        }
+        rent.enter(ledger, term, &paid);
+        if let Some(lender) = lender {
+            lender.enter_lent(ledger, Term { changes: &[], year: 0, ..term }, lent, index);
+        }
+        needed.push((term, held));
     }
     rent.enter_unused_years(ledger, &needed);
 }

@@ -12,7 +12,7 @@ use crate::ledger::energy::{Load, Phase, When};
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
 use crate::ledger::packing::Packing;
-use crate::ledger::rent::FlopPerMoney;
+use crate::ledger::rent::{FlopPerMoney, Lent};
 use crate::ledger::sci::TrainingIntensity;
 use crate::ledger::window::BestStart;
 use crate::provenance::{Input, Traced, Unknown, Value};
@@ -95,16 +95,12 @@ pub(super) fn forecast(
     let footprint = plan.site.footprint("training", when, &phases(&run.spent));
     let facility = &footprint.facility;
     let (trains, packed) = (devices.as_ref(), packing.as_ref());
-    let money = money::of_training(plan, &run, trains, packed, facility);
+    let money = money::of_training(plan, &run, trains, packed, facility, &[]);
     let ownership = plan.owned.as_ref().map(|owned| {
         let used = (&run.device_time, facility);
         Ownership::of_run(owned, held.as_ref(), used, discount)
     });
-    let cost = money.sum(|_| true).named("training.cost_usd.total");
-    let per_usd = |flops: &Traced<Flop>, name: &str| {
-        (flops / &cost).named(format_args!("training.flops_per_usd.{name}"))
-    };
-    let at_peak = &run.device_time * &plan.run.peak.trace();
+    let (cost, [peak_flops_per_usd, achieved_flops_per_usd]) = priced(plan, &run, &money);
     let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
         let days = (wall.value().value / 86_400.0).ceil();
         let end = start.checked_add_days(chrono::Days::new(days.min(1e6) as u64))?;
@@ -122,8 +118,8 @@ pub(super) fn forecast(
             let Candidate { layout, memory, .. } = &predicted.candidate;
             memory.traced(layout, &run.device_time)
         }),
-        peak_flops_per_usd: per_usd(&at_peak, "peak"),
-        achieved_flops_per_usd: per_usd(&run.flops.model, "achieved"),
+        peak_flops_per_usd,
+        achieved_flops_per_usd,
         sci: TrainingIntensity::new(&footprint, run.tokens.as_ref(), &plan.billion_parameters),
         trainable: plan.trainable.as_ref().map(|it| it.trace().retype::<Ratio>()),
         best_start: best_start(plan, run.wall_clock.as_ref()),
@@ -137,6 +133,34 @@ pub(super) fn forecast(
         calendar,
         margin_days,
     })
+}
+
+/// The sum of the rows, and the FLOP for a dollar at the peak and as achieved.
+fn priced(
+    plan: &TrainingPlan,
+    run: &RunTime,
+    money: &Ledger<Money>,
+) -> (Value<Money>, [Value<FlopPerMoney>; 2]) {
+    let cost = money.sum(|_| true).named("training.cost_usd.total");
+    let per_usd = |flops: &Traced<Flop>, name: &str| {
+        (flops / &cost).named(format_args!("training.flops_per_usd.{name}"))
+    };
+    let at_peak = &run.device_time * &plan.run.peak.trace();
+    let per_usd = [per_usd(&at_peak, "peak"), per_usd(&run.flops.model, "achieved")];
+    (cost, per_usd)
+}
+
+impl TrainingForecast {
+    /// Gives the service what it uses of the run's terms.
+    pub(super) fn lend(&mut self, plan: &TrainingPlan, lent: &[Lent]) {
+        let facility = &self.footprint.facility;
+        let (devices, packing) = (self.devices.as_ref(), self.packing.as_ref());
+        self.money = money::of_training(plan, &self.run, devices, packing, facility, lent);
+        let (cost, [peak, achieved]) = priced(plan, &self.run, &self.money);
+        self.cost = cost;
+        self.peak_flops_per_usd = peak;
+        self.achieved_flops_per_usd = achieved;
+    }
 }
 
 /// The phases of paid device-time, by how busy the devices are. Lost time of an unknown kind counts

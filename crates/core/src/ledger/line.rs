@@ -60,6 +60,8 @@ pub enum Resource {
     Staff,
     /// Reserved devices that stand idle until their term ends.
     UnusedCommitment,
+    /// Reserved devices of a run that serve until their term ends.
+    LentCommitment,
     /// Amortisation of owned hardware while it is used.
     Hardware,
     /// The cost of owned hardware while it has no work.
@@ -84,6 +86,7 @@ impl Resource {
         (Self::Compute, "compute", "rent"),
         (Self::Host, "host", "hosts"),
         (Self::UnusedCommitment, "unused_commitment", "unused"),
+        (Self::LentCommitment, "lent_commitment", "lent by the run"),
         (Self::Hardware, "hardware", "amortisation"),
         (Self::Unused, "unused", "owned, unused"),
         (Self::Colocation, "colocation", "colocation"),
@@ -114,6 +117,7 @@ impl Resource {
             Self::Compute
             | Self::Host
             | Self::UnusedCommitment
+            | Self::LentCommitment
             | Self::Hardware
             | Self::Unused
             | Self::Colocation

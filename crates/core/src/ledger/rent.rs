@@ -34,6 +34,15 @@ pub struct Term<'a> {
     pub year: usize,
 }
 
+/// Device-time of a run's reservation that the service of the same scenario uses after it.
+#[derive(Clone, Debug)]
+pub struct Lent {
+    /// The plan's name.
+    pub plan: &'static str,
+    /// Device-time by year of service, as far as the term reaches.
+    pub years: Vec<Traced<DeviceTime>>,
+}
+
 impl Rent {
     /// Packs engines into whole instances and names the figures after `stage`; `None` where devices
     /// are sold singly.
@@ -61,9 +70,25 @@ impl Rent {
         }
     }
 
+    /// Enters what a year of service uses of a run's reservation, at the run's price.
+    pub fn enter_lent(
+        &self,
+        ledger: &mut Ledger<Money>,
+        term: Term<'_>,
+        lent: &[Lent],
+        year: usize,
+    ) {
+        for (tariff, ..) in self.reservations() {
+            let of = lent.iter().find(|lent| lent.plan == tariff.terms.name());
+            if let Some(time) = of.and_then(|lent| lent.years.get(year)) {
+                self.charge(ledger, term, tariff, Resource::LentCommitment, time);
+            }
+        }
+    }
+
     /// Enters what is left unused of the terms that a run of `paid` device-hours on `devices` has
     /// begun: terms begun = ceil(paid / (devices x term)), and unused = terms begun x devices x
-    /// term - paid, of which the run bears the share [`Terms::Reserved::charged`]. The row is
+    /// term - paid - what is lent to the service, of which the run bears the share [`Terms::Reserved::charged`]. The row is
     /// unknown where the number of devices is.
     pub fn enter_unused_terms(
         &self,
@@ -71,6 +96,7 @@ impl Rent {
         term: Term<'_>,
         paid: &Traced<DeviceTime>,
         devices: Option<&Traced<Devices>>,
+        lent: &[Lent],
     ) {
         for (tariff, years, charged) in self.reservations() {
             let Some(devices) = devices else {
@@ -86,7 +112,11 @@ impl Rent {
             // The tariff's share is in both, so that a share of nothing begins no fewer terms.
             let term_time = devices * &years_long(years);
             let begun = (paid / &term_time).ceil().or_nothing().named("terms begun");
-            let unused = begun * tariff.part(&term_time) - tariff.part(paid);
+            let mut unused = begun * tariff.part(&term_time) - tariff.part(paid);
+            let of = lent.iter().filter(|lent| lent.plan == tariff.terms.name());
+            for used in of.flat_map(|lent| &lent.years) {
+                unused = (unused - used).or_nothing();
+            }
             let unused = (unused * charged.trace()).named("device-hours unused");
             self.charge(ledger, term, tariff, Resource::UnusedCommitment, &unused);
         }
@@ -186,7 +216,7 @@ impl Tariff {
     }
 
     /// The part of a quantity of devices that is bought on these terms: quantity x share.
-    fn part<Q: Measure + Mul<Share, Output = Q>>(&self, of: &Traced<Q>) -> Traced<Q> {
+    pub(crate) fn part<Q: Measure + Mul<Share, Output = Q>>(&self, of: &Traced<Q>) -> Traced<Q> {
         self.share.as_ref().map_or_else(|| of.clone(), |share| of * &share.trace())
     }
 }

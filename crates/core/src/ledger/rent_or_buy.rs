@@ -28,6 +28,12 @@ pub struct RentOrBuy {
     /// The rent that would be paid, r, in USD/device-h of ownership: the price as it is for a
     /// commitment, price x utilisation for what is paid by use.
     pub rent: Traced<DevicePrice>,
+    /// The discount rate i per year.
+    pub discount: Traced<f64>,
+    /// The service life.
+    pub life: Traced<Time>,
+    /// The part of the price that is left after it.
+    pub residual: Traced<f64>,
     /// The time after which the cumulated payments meet; never where running costs more than
     /// renting, where the saving does not pay the interest, or where the hardware does not last so
     /// long.
@@ -80,13 +86,16 @@ impl Owned {
         let left = 1.0 / (1.0 + discount).pow(&(&life / years::one()));
         let left = left.named("present value of one at the end of the service life");
         let saved = (&rent - &running) * years::one() * annuity(discount, &life, &left);
-        let net = saved + &capex.total * (residual * left - 1.0);
+        let net = saved + &capex.total * (&residual * left - 1.0);
         Ok(RentOrBuy {
             break_even: break_even(&capex.total, &rent, &running, discount, &life),
             net_present_value: net,
             capex: capex.total,
             running,
             rent,
+            discount: discount.clone(),
+            life,
+            residual,
         })
     }
 }

@@ -67,8 +67,8 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     let (mut unmetered, mut stated) = (0, 0);
     for Tracked { row, seconds, devices, .. } in &tracked {
         time.add(seconds.zip(*devices).map(|(seconds, devices)| seconds * devices));
-        let idle = odd.number(*row, "gpu_energy").is_some_and(|energy| energy <= 0.0);
-        let blind = idle && devices.is_some();
+        // Without a meter of GPUs the tool sees the processor alone, and may count no GPU.
+        let blind = odd.number(*row, "gpu_energy").is_some_and(|energy| energy <= 0.0);
         unmetered += u32::from(blind);
         let consumed = odd.number(*row, "energy_consumed").filter(|_| !blind);
         let pue = odd.number(*row, "pue").filter(|pue| *pue > 1.0);

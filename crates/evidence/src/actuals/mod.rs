@@ -167,7 +167,7 @@ pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form,
     let mut tables: Vec<(Form, Vec<Table>)> = Vec::new();
     let mut read = Vec::new();
     for (name, text) in logs {
-        match of_text(text).map_err(|error| error.within(name))? {
+        match of_text(text, expected).map_err(|error| error.within(name))? {
             Log::Measured(form, measured) => read.push((form, measured)),
             Log::Table(form, table) => match tables.iter_mut().find(|(other, _)| *other == form) {
                 Some((_, tables)) => tables.push(table),
@@ -185,7 +185,7 @@ pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form,
                 bill::read(tables, expected).map_err(|error| error.within(name))?
             }
             Form::Tracker => tracker::read(tables, expected),
-            Form::Plain => plain::read(tables),
+            Form::Plain => plain::read(tables, expected),
             // A log of requests has none of the columns above, and is read elsewhere.
             Form::Requests | Form::Bench => Measured::default(),
         };
@@ -198,7 +198,7 @@ pub fn read(logs: &[(&str, &str)], expected: &Expected<'_>) -> Result<Vec<(Form,
 ///
 /// # Errors
 /// If it is of no form that is known.
-fn of_text(text: &str) -> Result<Log> {
+fn of_text(text: &str, expected: &Expected<'_>) -> Result<Log> {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     let table = if start.starts_with(['{', '[']) {
         match objects(start)? {
@@ -209,10 +209,10 @@ fn of_text(text: &str) -> Result<Log> {
         }
     } else if let Some(measured) = power::of_monitor(text) {
         return Ok(Log::Measured(Form::Power, measured));
-    } else if let Some(measured) = plain::of_words(text) {
+    } else if let Some(measured) = plain::of_words(text, expected) {
         return Ok(Log::Measured(Form::Plain, measured));
     } else {
-        Table::read(text)?
+        Table::read(&power::headed(text))?
     };
     if let Some((form, ..)) = Form::KNOWN.iter().find(|(.., is_in)| is_in(&table)) {
         return Ok(Log::Table(*form, table));
@@ -246,6 +246,8 @@ struct Outer<'a> {
     #[serde(borrow)]
     logs: Option<&'a RawValue>,
     #[serde(borrow)]
+    jobs: Option<&'a RawValue>,
+    #[serde(borrow)]
     result: Option<&'a RawValue>,
 }
 
@@ -255,13 +257,13 @@ fn objects(text: &str) -> Result<Objects<'_>> {
     let mut rows = Vec::new();
     for record in records(text) {
         let record = record.map_err(|error| error.within("the log is no JSON"))?;
-        let Outer { data, runs, rows: below, logs, .. } = outer(record.text);
+        let Outer { data, runs, rows: below, logs, jobs, .. } = outer(record.text);
         if let Some(result) = data.and_then(|data| outer(data.get()).result)
             && let Some(series) = elements(record, result)?
         {
             return Ok(Objects::Samples(series));
         }
-        let inner = data.or(runs).or(below).or(logs);
+        let inner = data.or(runs).or(below).or(logs).or(jobs);
         match inner.map(|inner| elements(record, inner)).transpose()?.flatten() {
             Some(inner) => rows.extend(inner),
             None => match record.elements()? {

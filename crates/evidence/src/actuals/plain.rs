@@ -1,18 +1,27 @@
-//! A plain line of what a run took: `hours, kWh, cost`, under a header or with units.
+//! A plain line of what a run took: `hours, kWh, cost`, under a header, with units or with names.
 //! ```text
 //! 80 device-h, 56 kWh, 160 USD
+//! 10 h, 8 GPUs, 56 kWh
+//! hours=10 gpus=8 kWh=56 cost=160
 //! device_hours,energy_kwh,cost
 //! 80,56,160
 //! ```
+//! Hours beside a number of devices are those of the clock. Hours alone are those of devices, unless
+//! no device could have drawn the energy in them: then they are the clock's too.
+
+use std::collections::BTreeMap;
 
 use flopcast_core::quantity::text::parse;
-use flopcast_core::quantity::{Co2eMass, DeviceTime, Energy, Measure, Money};
+use flopcast_core::quantity::{Co2eMass, DeviceTime, Devices, Energy, Measure, Money, Time};
 
-use super::Measured;
-use super::table::{Odd, Row, Sum, Table};
+use super::table::{Odd, Row, Sum, Table, number};
+use super::{Expected, Measured};
+
+/// Watts that no device draws with its share of a host: those of today draw up to half of it.
+const MOST_WATTS: f64 = 4000.0;
 
 /// The figure that a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Figure {
     DeviceHours,
     Hours,
@@ -56,34 +65,77 @@ pub(super) fn is_in(table: &Table) -> bool {
     figures().any(|it| matches!(it, Figure::DeviceHours | Figure::Hours | Figure::It))
 }
 
-/// Sums over the rows. Hours beside a number of devices are those of the clock, else those of
-/// devices.
-pub(super) fn read(tables: &[Table]) -> Measured {
+/// The figures of one line: those that it has, where they can be read.
+type Line = BTreeMap<Figure, Option<f64>>;
+
+/// Sums over the rows.
+pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     let mut odd = Odd::default();
-    let [mut time, mut it, mut facility, mut co2e, mut cost] = [Sum::new(); 5];
-    let mut bare = false;
+    let (mut lines, mut foreign) = (Vec::new(), Vec::new());
     for table in tables {
         let columns: Vec<_> = table.columns().filter_map(|it| Some((it, figure(it)?))).collect();
-        for row in table.rows() {
-            let mut value = |row: Row<'_>, wanted: Figure| {
-                let (column, (_, unit)) = columns.iter().find(|(_, (it, _))| *it == wanted)?;
-                odd.number(row, column).map(|number| number * unit)
-            };
-            let [hours, devices] = [Figure::Hours, Figure::Devices].map(|it| value(row, it));
-            let direct = value(row, Figure::DeviceHours);
-            bare |= direct.is_none() && hours.is_some() && devices.is_none();
-            time.add(direct.or(hours.map(|hours| hours * devices.unwrap_or(1.0))));
-            it.add(value(row, Figure::It));
-            facility.add(value(row, Figure::Facility));
-            co2e.add(value(row, Figure::Co2e));
-            cost.add(value(row, Figure::Cost));
-        }
+        foreign.extend(table.columns().filter(|it| is_foreign(it)).map(str::to_owned));
+        let mut line = |row: Row<'_>| -> Line {
+            let mut line = Line::new();
+            for (column, (figure, unit)) in &columns {
+                if row.text(column).is_some() {
+                    let value = odd.number(row, column).map(|number| number * unit);
+                    line.entry(*figure).or_insert(value);
+                }
+            }
+            line
+        };
+        lines.extend(table.rows().map(&mut line));
     }
-    let mut notes = vec!["energy is taken as that of the machines".to_owned()];
+    let mut measured = sums(&lines, expected);
+    measured.notes.insert(0, "energy is taken as that of the machines".to_owned());
+    measured.notes.extend(
+        foreign.iter().map(|it| format!("`{it}` is not in USD, and in no sum: convert it first")),
+    );
+    measured.notes.extend(odd.notes());
+    measured
+}
+
+/// True for a column of money in a currency other than USD.
+fn is_foreign(column: &str) -> bool {
+    let name = column.to_lowercase();
+    let coded = ["eur", "gbp", "chf", "jpy", "cny", "inr", "€", "£", "¥"];
+    figure(column).is_none()
+        && ["cost", "price", "total"].iter().any(|it| name.contains(it))
+        && coded.iter().any(|code| name.contains(code))
+}
+
+/// The sums over lines. A figure that one line lacks is unknown.
+fn sums(lines: &[Line], expected: &Expected<'_>) -> Measured {
+    let mut notes = Vec::new();
+    let [mut time, mut it, mut facility, mut co2e, mut cost] = [Sum::new(); 5];
+    let (mut bare, mut clock) = (false, None);
+    for line in lines {
+        let value = |wanted: Figure| line.get(&wanted).copied().flatten();
+        let [hours, devices] = [Figure::Hours, Figure::Devices].map(value);
+        let direct = value(Figure::DeviceHours);
+        let alone = hours.filter(|_| direct.is_none() && devices.is_none());
+        let watts = alone.zip(value(Figure::It).or(value(Figure::Facility)));
+        let watts = watts.map(|(hours, kwh)| 1e3 * kwh / hours);
+        let held = expected.devices.filter(|_| watts.is_some_and(|watts| watts > MOST_WATTS));
+        clock = clock.or(held);
+        bare |= alone.is_some() && held.is_none();
+        let devices = devices.or(held).unwrap_or(1.0);
+        time.add(direct.or(hours.map(|hours| hours * devices)));
+        it.add(value(Figure::It));
+        facility.add(value(Figure::Facility));
+        co2e.add(value(Figure::Co2e));
+        cost.add(value(Figure::Cost));
+    }
     if bare {
         notes.push("hours without a number of devices are taken as device-hours".to_owned());
     }
-    notes.extend(odd.notes());
+    if let Some(devices) = clock {
+        notes.push(format!(
+            "no device draws so much in the hours alone: they are taken as those of the clock, on \
+             the forecast's {devices} devices"
+        ));
+    }
     Measured {
         device_time: time.positive().map(|hours| DeviceTime::from_stored(hours * 3600.0)),
         it: it.positive().map(|kwh| Energy::from_stored(kwh * 3.6e6)),
@@ -95,23 +147,55 @@ pub(super) fn read(tables: &[Table]) -> Measured {
     }
 }
 
-/// Quantities with their units, `80 device-h, 56 kWh, 160 USD`; none if one part is no quantity.
-pub(super) fn of_words(text: &str) -> Option<Measured> {
-    let mut measured = Measured::default();
+/// Quantities with their units or names, `80 device-h, 56 kWh, cost: 160`; none if one part is no
+/// quantity.
+pub(super) fn of_words(text: &str, expected: &Expected<'_>) -> Option<Measured> {
+    let mut line = Line::new();
     let parts = text.lines().flat_map(|line| line.split([',', ';'])).map(str::trim);
     for part in parts.filter(|part| !part.is_empty()) {
-        let part = part.replace("GPU", "device").replace("gpu", "device").replace("hours", "h");
-        let part = part.replace("device h", "device-h");
-        if let Ok(time) = parse::<DeviceTime>(&part) {
-            measured.device_time = Some(time);
-        } else if let Ok(energy) = parse::<Energy>(&part) {
-            measured.it = Some(energy);
-        } else if let Ok(mass) = parse::<Co2eMass>(&part) {
-            measured.co2e = Some(mass);
-        } else {
-            measured.costs = vec![("total", parse::<Money>(&part).ok()?)];
+        // Names beside numbers may stand one after another: `hours=10 kWh=56`.
+        let several = part.matches('=').count() > 1;
+        let words: Vec<&str> = if several { part.split(' ').collect() } else { vec![part] };
+        for word in words.into_iter().filter(|word| !word.is_empty()) {
+            let (figure, value) = quantity(word)?;
+            line.insert(figure, Some(value));
         }
     }
-    let known = measured.device_time.is_some() || measured.it.is_some();
-    known.then_some(measured)
+    let told = [Figure::DeviceHours, Figure::Hours, Figure::It, Figure::Facility];
+    told.iter().any(|it| line.contains_key(it)).then(|| sums(&[line], expected))
+}
+
+/// The figure of `80 device-h`, `8 GPUs`, `energy: 56 kWh` or `cost=160`, in hours, kWh, kg or USD.
+fn quantity(part: &str) -> Option<(Figure, f64)> {
+    let (name, text) = part.split_once([':', '=']).map_or((None, part), |(n, t)| (Some(n), t));
+    let (name, text) = (name.and_then(figure), text.trim());
+    if let Some(((figure, unit), value)) = name.zip(text.parse::<f64>().ok()) {
+        return number(text).filter(|_| value >= 0.0).map(|value| (figure, value * unit));
+    }
+    let said = text.to_lowercase();
+    let said = said.replace("gpus", "devices").replace("gpu", "device").replace("hours", "h");
+    let said = said.replace("devices h", "device-h").replace("device h", "device-h");
+    let of_devices = said.contains("device");
+    // Units are written as people write them, apart from the words that were replaced.
+    let text = if of_devices || said.ends_with(" h") { said.as_str() } else { text };
+    let found = if of_devices && said.contains("-h") {
+        (Figure::DeviceHours, parse::<DeviceTime>(text).ok()?.stored() / 3600.0)
+    } else if let Ok(time) = parse::<Time>(text) {
+        (Figure::Hours, time.stored() / 3600.0)
+    } else if let Ok(energy) = parse::<Energy>(text) {
+        (Figure::It, energy.stored() / 3.6e6)
+    } else if let Ok(mass) = parse::<Co2eMass>(text) {
+        (Figure::Co2e, mass.stored())
+    } else if let Ok(money) = parse::<Money>(text) {
+        (Figure::Cost, money.stored())
+    } else {
+        (Figure::Devices, parse::<Devices>(text).ok().filter(|_| of_devices)?.stored())
+    };
+    let figure = match (name, found.0) {
+        // A name tells the energy of a building, or hours of devices.
+        (Some((Figure::Facility, _)), Figure::It) => Figure::Facility,
+        (Some((Figure::DeviceHours, _)), Figure::Hours) => Figure::DeviceHours,
+        (_, figure) => figure,
+    };
+    Some((figure, found.1))
 }

@@ -4,10 +4,11 @@
 //! Rows are a GPU at a time (columns for the stamp, the GPU and its power), all GPUs at a time (a
 //! column per GPU, `system.gpu.0.powerWatts`), or a metric at a time (columns `key` and `value`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use flopcast_core::diagnostic::Result;
-use flopcast_core::quantity::{DeviceTime, Energy, Measure};
+use flopcast_core::quantity::{DevicePower, DeviceTime, Energy, Measure};
 use flopcast_core::serving::traffic::records::Record;
 use flopcast_core::serving::traffic::stamp::{self, Stamp};
 use indexmap::IndexSet;
@@ -41,6 +42,9 @@ pub(super) const POWERS: &[&str] = &[
     "power_draw_w",
     "power_w",
     "socket_power",
+    "Average Graphics Package Power (W)",
+    "Current Socket Graphics Package Power (W)",
+    "Socket Power (W)",
     "POWER",
     "POWR",
 ];
@@ -90,6 +94,32 @@ pub(super) fn is_in(table: &Table) -> bool {
     let long = table.has("key") && table.has("value") && times;
     times && (table.first(POWERS).is_some() || table.columns().any(|it| device_of(it).is_some()))
         || long && table.rows().any(|row| row.text("key").is_some_and(|it| device_of(it).is_some()))
+}
+
+/// The text with a header where a sample of nvidia-smi is its first line, which `noheader` leaves
+/// away: a stamp, `600.00 W`, and perhaps what tells the GPU.
+pub(super) fn headed(text: &str) -> Cow<'_, str> {
+    let first = text.lines().next().unwrap_or_default();
+    let mut powers = 0;
+    let names: Vec<&str> = first
+        .split(',')
+        .enumerate()
+        .map(|(place, cell)| match cell.trim() {
+            cell if matches!(stamp::read(cell), Some(Stamp::Date(_))) => "timestamp",
+            cell if cell.ends_with(" W") && number(cell).is_some() => {
+                powers += 1;
+                if powers == 1 { "power.draw" } else { "limit" }
+            }
+            cell if cell.starts_with("GPU-") => "uuid",
+            cell if cell.matches(':').count() == 2 && cell.contains('.') => "pci.bus_id",
+            cell if place < 3 && cell.parse::<u32>().is_ok() => "index",
+            _ => "other",
+        })
+        .collect();
+    if powers == 0 || !names.contains(&"timestamp") {
+        return text.into();
+    }
+    format!("{}\n{text}", names.join(",")).into()
 }
 
 /// The samples of logs, and the sums over them.
@@ -277,11 +307,13 @@ fn fill(samples: &mut [(f64, Option<f64>)]) {
 pub(super) fn of_prometheus(result: &[Record<'_>]) -> Result<Measured> {
     use serde_json::Value;
     let (mut series, mut whole, mut others) = (Series::new(), false, 0);
+    let (mut counted, mut once) = (Counters::default(), Vec::new());
     for (index, each) in result.iter().enumerate() {
         let each = each.value()?;
         let label = |name: &str| each.get("metric")?.get(name)?.as_str();
         let name = label("__name__").unwrap_or("power").to_lowercase();
-        if !name.contains("power") {
+        let counter = COUNTERS.iter().find(|(metric, _)| *metric == name);
+        if !name.contains("power") && counter.is_none() {
             others += 1;
             continue;
         }
@@ -299,9 +331,26 @@ pub(super) fn of_prometheus(result: &[Record<'_>]) -> Result<Measured> {
             let watts = pair.get(1)?.as_str().and_then(number);
             Some((pair.get(0)?.as_f64()?, watts))
         };
+        if let Some((_, joules)) = counter {
+            counted.add(values.iter().filter_map(sample).collect(), *joules);
+            continue;
+        }
+        // An instant query has one value.
+        once.extend(each.get("value").and_then(sample).and_then(|(_, watts)| watts));
         series.entry(device).or_default().extend(values.iter().filter_map(sample));
     }
     let mut measured = of_series(series);
+    let sampled = measured.device_time.is_some();
+    if !once.is_empty() && !sampled {
+        let mean = once.iter().sum::<f64>() / once.len() as f64;
+        measured.power = Some(DevicePower::from_stored(mean)).filter(|_| !whole);
+        measured.notes = vec![format!("{} GPU(s) at one moment: power alone is known", once.len())];
+    }
+    if counted.series > 0 && !sampled {
+        measured.device_time = counted.time.positive().map(DeviceTime::from_stored);
+        measured.it = counted.energy.positive().map(Energy::from_stored);
+        measured.notes = vec![format!("{} counter(s) of energy", counted.series)];
+    }
     if whole {
         measured.device_time = None;
         measured.notes.push(
@@ -316,20 +365,72 @@ pub(super) fn of_prometheus(result: &[Record<'_>]) -> Result<Measured> {
     Ok(measured)
 }
 
-/// The mean power of the rows of `dcgmi dmon` or `nvidia-smi dmon`, which have no stamps.
+/// Metrics that count energy from some start on, in lower case, with the joules of their unit.
+const COUNTERS: &[(&str, f64)] = &[
+    ("dcgm_fi_dev_total_energy_consumption", 1e-3),
+    ("kepler_node_gpu_joules_total", 1.0),
+    ("amd_gpu_energy_consumed", 1e-6),
+];
+
+/// The sums over counters of energy.
+struct Counters {
+    series: u32,
+    time: Sum,
+    energy: Sum,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { series: 0, time: Sum::new(), energy: Sum::new() }
+    }
+}
+
+impl Counters {
+    /// Adds what a counter rose by, and over what time; it begins anew where it falls.
+    fn add(&mut self, mut samples: Vec<(f64, Option<f64>)>, joules: f64) {
+        samples.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let read: Vec<(f64, f64)> =
+            samples.into_iter().filter_map(|(at, count)| Some((at, count?))).collect();
+        let rises = read.windows(2).map(|pair| match pair[1].1 - pair[0].1 {
+            rise if rise < 0.0 => pair[1].1,
+            rise => rise,
+        });
+        self.series += 1;
+        self.energy.add((read.len() > 1).then(|| joules * rises.sum::<f64>()));
+        self.time.add(read.first().zip(read.last()).map(|(first, last)| last.0 - first.0));
+    }
+}
+
+/// The mean power of the rows of `dcgmi dmon` or `nvidia-smi dmon`, which have no stamps, and the
+/// energy by their counters (`TOTEC`, mJ).
 pub(super) fn of_monitor(text: &str) -> Option<Measured> {
     let header = text.lines().find(|line| line.trim_start().starts_with('#'))?;
     let names: Vec<&str> = header.trim_start().trim_start_matches('#').split_whitespace().collect();
-    let power = names.iter().position(|name| ["POWER", "POWR", "pwr"].contains(name))?;
     // The entity `GPU 0` is two words.
-    let place = power + usize::from(names.first() == Some(&"Entity"));
-    let words = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let watts = words.filter_map(|line| line.split_whitespace().nth(place)?.parse::<f64>().ok());
-    let watts: Vec<f64> = watts.filter(|it| it.is_finite() && *it > 0.0).collect();
+    let shift = usize::from(names.first() == Some(&"Entity"));
+    let place = |wanted: &[&str]| Some(names.iter().position(|it| wanted.contains(it))? + shift);
+    let (power, counter) = (place(&["POWER", "POWR", "pwr"]), place(&["TOTEC"]));
+    let mut watts = Vec::new();
+    let mut counts: BTreeMap<String, Vec<(f64, Option<f64>)>> = BTreeMap::new();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    for (at, line) in lines.enumerate() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let read = |place: Option<usize>| words.get(place?)?.parse::<f64>().ok();
+        watts.extend(read(power).filter(|it| it.is_finite() && *it > 0.0));
+        if let Some(count) = read(counter).filter(|it| it.is_finite()) {
+            let gpu = words[..=shift.min(words.len() - 1)].join(" ");
+            counts.entry(gpu).or_default().push((at as f64, Some(count)));
+        }
+    }
+    let mut counted = Counters::default();
+    counts.into_values().for_each(|samples| counted.add(samples, 1e-3));
     let mean = watts.iter().sum::<f64>() / watts.len() as f64;
-    let notes = vec![format!("{} samples without stamps: power alone is known", watts.len())];
-    (!watts.is_empty()).then(|| Measured {
-        power: Some(flopcast_core::quantity::DevicePower::from_stored(mean)),
+    let it = counted.energy.positive().map(Energy::from_stored);
+    let what = if it.is_some() { "power and energy are" } else { "power alone is" };
+    let notes = vec![format!("{} samples without stamps: {what} known", watts.len())];
+    (!watts.is_empty() || it.is_some()).then(|| Measured {
+        power: Some(DevicePower::from_stored(mean)).filter(|_| !watts.is_empty()),
+        it,
         devices_alone: true,
         notes,
         ..Measured::default()

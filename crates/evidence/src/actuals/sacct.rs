@@ -1,25 +1,38 @@
 //! `sacct` of Slurm: a row per job and step. A job's row covers the time of its steps.
 //!
 //! Columns read: `JobID` (steps have a dot in it), `ElapsedRaw` (s) or `Elapsed` or `Start` and
-//! `End`, `AllocTRES` or `ReqTRES`, `ConsumedEnergyRaw` (J) or `ConsumedEnergy`, `State`.
+//! `End`, `AllocTRES` or `ReqTRES` or the older `AllocGRES` and `ReqGRES`, `ConsumedEnergyRaw` (J) or
+//! `ConsumedEnergy` or the energy among the resources, `State`; of `sacct --json` the same by its
+//! own names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use flopcast_core::quantity::{DeviceTime, Energy, Measure};
 use flopcast_core::serving::traffic::stamp::{self, Stamp};
+use indexmap::IndexMap;
 
 use super::table::{Odd, Row, Sum, Table};
 use super::{Expected, Measured};
 
+/// Columns of a job's number.
+const IDS: &[&str] = &["JobID", "JobIDRaw", "job_id"];
 /// Columns of the time of a job: one of them, or `Start` and `End`.
-const TIMES: &[&str] = &["ElapsedRaw", "Elapsed"];
+const TIMES: &[&str] = &["ElapsedRaw", "Elapsed", "time.elapsed"];
+/// Columns of its begin.
+const BEGINS: &[&str] = &["Start", "time.start"];
+/// Columns of its state.
+const STATES: &[&str] = &["State", "state.current"];
 /// Columns of what a job held.
-const RESOURCES: &[&str] = &["AllocTRES", "ReqTRES", "TRESUsageInTot"];
+const RESOURCES: &[&str] =
+    &["AllocTRES", "ReqTRES", "tres.allocated", "TRESUsageInTot", "AllocGRES", "ReqGRES"];
+/// Columns of its nodes.
+const NODES: &[&str] = &["NNodes", "AllocNodes"];
 
 /// True if a log is one of jobs.
 pub(super) fn is_in(table: &Table) -> bool {
     let time = table.first(TIMES).is_some() || table.has("Start") && table.has("End");
-    table.has("JobID") && time && table.first(RESOURCES).is_some()
+    table.first(IDS).is_some() && time && table.first(RESOURCES).is_some()
 }
 
 /// Sums over jobs with GPUs: device time = elapsed seconds x GPUs, energy in J. The energy is
@@ -28,14 +41,8 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     let [mut time, mut energy] = [Sum::new(); 2];
     let (mut jobs, mut without, mut unmetered, mut slices) = (0, 0, 0, false);
     let mut states: BTreeMap<&str, u32> = BTreeMap::new();
-    let (mut seen, mut odd) = (BTreeSet::new(), Odd::default());
-    for row in tables.iter().flat_map(Table::rows) {
-        let id = row.text("JobID").unwrap_or_default();
-        // An export of an overlapping time has the same job again; a requeued one starts later.
-        let again = !seen.insert((id, row.text("Start"), row.any(TIMES)));
-        if id.is_empty() || id.contains('.') || again {
-            continue;
-        }
+    let mut odd = Odd::default();
+    for row in once(tables).into_values() {
         let Some(held) = devices(row, expected, &mut odd) else {
             without += 1;
             continue;
@@ -46,7 +53,7 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
         }
         jobs += 1;
         slices |= held.slices;
-        let state = row.text("State").unwrap_or("unknown");
+        let state = row.any(STATES).unwrap_or("unknown");
         let state = state.split_whitespace().next().unwrap_or(state).trim_end_matches('+');
         *states.entry(state).or_default() += 1;
         time.add(seconds.zip(held.devices).map(|(seconds, devices)| seconds * devices));
@@ -74,6 +81,24 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     }
 }
 
+/// The jobs, each once. An export of an overlapping time has the same job again, perhaps longer by
+/// then; a requeued one begins anew, or ended in another state.
+fn once(tables: &[Table]) -> IndexMap<[Option<&str>; 4], Row<'_>> {
+    let mut jobs: IndexMap<_, Row<'_>> = IndexMap::new();
+    let rows = tables.iter().flat_map(Table::rows);
+    for row in rows.filter(|row| row.any(IDS).is_some_and(|id| !id.contains('.'))) {
+        let begin = row.any(BEGINS);
+        let told = if begin.is_some() { [None; 2] } else { [row.any(TIMES), row.any(STATES)] };
+        let key = [row.any(IDS), begin, told[0], told[1]];
+        let mut quiet = Odd::default();
+        let mut longer = |known: &Row<'_>| elapsed(row, &mut quiet) >= elapsed(*known, &mut quiet);
+        if jobs.get(&key).is_none_or(&mut longer) {
+            jobs.insert(key, row);
+        }
+    }
+    jobs
+}
+
 /// The GPUs of a job; the number is `None` where the cell cannot be read.
 struct Held {
     devices: Option<f64>,
@@ -85,6 +110,8 @@ struct Held {
 fn devices(row: Row<'_>, expected: &Expected<'_>, odd: &mut Odd) -> Option<Held> {
     let column = RESOURCES.iter().find(|column| row.text(column).is_some())?;
     let text = row.text(column)?;
+    let text =
+        if column.ends_with("GRES") { of_gres(row, column, text, odd)? } else { text.into() };
     if text.ends_with('+') && !text.contains("gres/gpu=") {
         odd.note(row, column, "is cut off by sacct's width (use --parsable2)");
         return Some(Held { devices: None, slices: false });
@@ -118,6 +145,31 @@ fn devices(row: Row<'_>, expected: &Expected<'_>, odd: &mut Odd) -> Option<Held>
     Some(Held { devices: Some(devices), slices })
 }
 
+/// `gpu:a100:4,nvme:1` as `gres/gpu:a100=4`. What is requested is so on each node; of what is
+/// allocated on several nodes the column does not say whether it is on each: unknown.
+fn of_gres(row: Row<'_>, column: &str, text: &str, odd: &mut Odd) -> Option<Cow<'static, str>> {
+    let nodes = row.any(NODES).and_then(|text| text.parse::<u32>().ok()).unwrap_or(1);
+    let each = if column == "ReqGRES" { nodes } else { 1 };
+    let mut parts = Vec::new();
+    for part in text.split(',') {
+        let part = part.split('(').next().unwrap_or(part).trim_start_matches("gres:");
+        let Some(rest) = part.strip_prefix("gpu:") else { continue };
+        let (kind, count) = rest.rsplit_once(':').map_or((None, rest), |(k, n)| (Some(k), n));
+        let count =
+            count.parse::<u32>().map(|count| (u64::from(count) * u64::from(each)).to_string());
+        let kind = kind.map(|kind| format!(":{kind}")).unwrap_or_default();
+        parts.push(format!("gres/gpu{kind}={}", count.unwrap_or_else(|_| rest.to_owned())));
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    if column == "AllocGRES" && nodes > 1 {
+        odd.note(row, column, "is per node or in all (export AllocTRES)");
+        return Some("gres/gpu=unknown".into());
+    }
+    Some(parts.join(",").into())
+}
+
 /// Sevenths of a GPU that a MIG slice `3g.40gb` has.
 fn sevenths(kind: &str) -> Option<f64> {
     let slice = kind.rsplit(['_', ':']).next()?;
@@ -127,8 +179,8 @@ fn sevenths(kind: &str) -> Option<f64> {
 
 /// The elapsed seconds of a job.
 fn elapsed(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
-    if row.text("ElapsedRaw").is_some() {
-        return odd.number(row, "ElapsedRaw");
+    if let Some(seconds) = ["ElapsedRaw", "time.elapsed"].iter().find(|it| row.text(it).is_some()) {
+        return odd.number(row, seconds);
     }
     if let Some(text) = row.text("Elapsed") {
         let seconds = clock(text);
@@ -174,6 +226,11 @@ fn joules(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
         }
         number.map(|number| number * unit.map_or(1.0, |(_, factor)| *factor))
     });
+    let among = || {
+        let held = RESOURCES.iter().find_map(|column| row.text(column)?.split("energy=").nth(1));
+        held?.split(',').next()?.parse::<f64>().ok()
+    };
+    let joules = joules.or_else(among);
     // More than 1e17 J in one job is an unset value in floating point.
     joules.filter(|joules| *joules > 0.0 && *joules < 1e17)
 }

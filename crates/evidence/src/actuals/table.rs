@@ -243,10 +243,40 @@ fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
                 flatten(&path, value, cells);
             }
         }
-        Value::Null | Value::Array(_) => {}
+        // Parameters as MLflow lists them.
+        Value::Array(items) if items.iter().any(|it| it.get("key").is_some()) => {
+            for item in items {
+                if let Some((key, value)) =
+                    item.get("key").and_then(Value::as_str).zip(item.get("value"))
+                {
+                    flatten(&format!("{path}.{key}"), value, cells);
+                }
+            }
+        }
+        Value::Array(items) => {
+            let parts: Vec<String> = items.iter().filter_map(counted).collect();
+            if !path.is_empty() && !parts.is_empty() {
+                cells.push((path.to_owned(), parts.join(",")));
+            }
+        }
+        Value::Null => {}
         _ if path.is_empty() => {}
         Value::String(text) => cells.push((path.to_owned(), text.clone())),
         other => cells.push((path.to_owned(), other.to_string())),
+    }
+}
+
+/// A word of a list, or a counted resource of Slurm as it writes it in tables: `gres/gpu=8`.
+fn counted(item: &Value) -> Option<String> {
+    let word = |key: &str| item.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
+    let count = item.get("count").and_then(Value::as_i64);
+    match (item, word("type"), count) {
+        (Value::String(text), ..) => Some(text.clone()),
+        (_, Some(kind), Some(count)) => {
+            let name = word("name").map(|name| format!("/{name}")).unwrap_or_default();
+            Some(format!("{kind}{name}={count}"))
+        }
+        _ => None,
     }
 }
 

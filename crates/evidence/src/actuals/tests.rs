@@ -69,6 +69,8 @@ fn codecarbon_of_every_version_and_mode() {
     );
     let blind = row("a", "19:00:00", "0", "6", "1");
     check("GPUs that were not metered", &[&file(&[blind])], EIGHTY, None);
+    let none = "run_id,duration,emissions,gpu_energy,energy_consumed,gpu_count\na,36000,3,0.0,8,\n";
+    check("GPUs that were not seen", &[none], None, None);
     check(
         "the same file twice",
         &[&file(std::slice::from_ref(&plain)), &file(&[plain])],
@@ -122,6 +124,31 @@ fn jobs_of_slurm_in_every_form() {
                  7_1.batch|COMPLETED|18000|gres/gpu=8\n7_2|TIMEOUT|18000|gres/gpu=8\n";
     check("an array", &[array], EIGHTY, None);
     check("an export of it again", &[array, array], EIGHTY, None);
+    let runs = |state: &str, seconds: u32| {
+        format!("JobID|State|Start|ElapsedRaw|AllocTRES\n1|{state}|a|{seconds}|gres/gpu=8\n")
+    };
+    let growing = [&*runs("RUNNING", 3600), &runs("COMPLETED", 36000)];
+    check("exported as it ran", &growing, EIGHTY, None);
+    let requeued = "JobID|State|ElapsedRaw|AllocTRES\n1|NODE_FAIL|18000|gres/gpu=8\n\
+                    1|COMPLETED|18000|gres/gpu=8\n";
+    check("a requeued job", &[requeued], EIGHTY, None);
+    check(
+        "energy in the resources",
+        &[&job("ElapsedRaw|AllocTRES", "36000|energy=201600000,gres/gpu=8")],
+        EIGHTY,
+        Some(56.0),
+    );
+    let old = |column: &str, cell: &str, nodes: u32| {
+        format!("JobID,State,ElapsedRaw,{column},NNodes\n1,COMPLETED,36000,{cell},{nodes}\n")
+    };
+    check("older columns", &[&old("AllocGRES", "gpu:h100:8", 1)], EIGHTY, None);
+    check("requested on each node", &[&old("ReqGRES", "gpu:4", 2)], EIGHTY, None);
+    check("allocated on nodes", &[&old("AllocGRES", "gpu:4", 2)], None, None);
+    noted(&[&old("AllocGRES", "gpu:4", 2)], "per node or in all");
+    let json = r#"{"jobs": [{"job_id": 5, "state": {"current": ["COMPLETED"]}, "time": {"elapsed": 36000},
+        "tres": {"allocated": [{"type": "cpu", "name": "", "count": 96}, {"type": "energy", "count": 201600000},
+        {"type": "gres", "name": "gpu", "count": 8}, {"type": "gres", "name": "gpu:h100", "count": 8}]}}]}"#;
+    check("sacct --json", &[json], EIGHTY, Some(56.0));
     let line = |cells: [&str; 5]| {
         let [id, state, time, tres, energy] = cells;
         format!("{id:<12} {state:>10} {time:>10} {tres:>24} {energy:>14} \n")
@@ -242,6 +269,27 @@ fn samples_of_power_in_every_form() {
         EIGHTY,
         None,
     );
+    let bare = samples(|hour, gpu| row(hour, gpu));
+    check("without a header", &[&bare], EIGHTY, full);
+    let ids = samples(|hour, gpu| {
+        format!("2026/03/01 {hour:02}:00:00.000, GPU-{gpu}a-b, 98 %, 700.00 W, 700.00 W\n")
+    });
+    check("without a header, uuids and limits", &[&ids], EIGHTY, full);
+    let counted = prometheus(labels, 700).replace("POWER_USAGE", "TOTAL_ENERGY_CONSUMPTION");
+    // 700 W for an hour are 2.52e9 mJ; the counter begins anew after five hours.
+    let counted = (0..=10).fold(counted, |text, hour: u64| {
+        let stamp = 1_772_352_000 + hour * 3600;
+        let count = 2_520_000_000 * if hour > 5 { hour - 5 } else { hour };
+        text.replace(&format!("[{stamp},\"700\"]"), &format!("[{stamp},\"{count}\"]"))
+    });
+    check("counters of energy", &[&counted], EIGHTY, full);
+    let once = r#"{"status":"success","data":{"resultType":"vector","result":[
+        {"metric":{"__name__":"DCGM_FI_DEV_POWER_USAGE","gpu":"0"},"value":[1772352000,"650"]}]}}"#;
+    let power = measured(&[once], &Expected::default())[0].power;
+    assert!((power.map(|it| convert(it.stored(), "W/device")).unwrap() - 650.0).abs() < 1e-9);
+    let totals = "#Entity  TOTEC\nID       mJ\nGPU 0    0\nGPU 1    0\nGPU 0    100800000000\n\
+                  GPU 1    100800000000\n";
+    check("counters without stamps", &[totals], None, full);
     let dmon = "#Entity   GPUTL  POWER\nID               W\nGPU 0     98     600.0\nGPU 1     98     700.0\n";
     let power = measured(&[dmon], &Expected::default())[0].power;
     assert!((power.map(|it| convert(it.stored(), "W/device")).unwrap() - 650.0).abs() < 1e-9);
@@ -283,11 +331,24 @@ fn runs_of_trackers_and_plain_lines() {
         "hours,gpus,kWh\n10,8,56\n",
         "80 device-h, 56 kWh, 160 USD\n",
         "80 GPU hours, 56 kWh",
+        "hours,kWh,cost\n10,56,160\n",
+        "10 hours, 56 kWh, 160 USD",
+        "10 h, 8 GPUs, 56 kWh, 160 USD",
+        "hours=10 gpus=8 kWh=56 cost=160\n",
+        "device-hours: 80\nenergy: 0.056 MWh\ncost: 160 USD\n",
+        "80 device-hours; 201.6 MJ",
         r#"{"gpu_hours": 80, "kwh": 56, "cost": 160}"#,
         r#"[{"gpu_hours": 30, "kwh": 26}, {"gpu_hours": 50, "kwh": 30}]"#,
     ] {
         check(line, &[line], EIGHTY, Some(56.0));
     }
+    check("hours that may be a device's", &["hours,kWh\n10,7\n"], Some(10.0), Some(7.0));
+    noted(&["device_hours,cost_eur\n80,150\n"], "`cost_eur` is not in USD");
+    let listed = r#"{"runs": [{"info": {"run_id": "a", "start_time": 1772352000000, "end_time": 1772388000000},
+        "data": {"params": [{"key": "num_gpus", "value": "8"}], "metrics": []}}]}"#;
+    check("MLflow's service", &[listed], EIGHTY, None);
+    let page = "Start Time,Duration,Run ID,Name,num_gpus\n2026-03-01 08:00:00,10.0h,a,run,8\n";
+    check("MLflow, from the page", &[page], EIGHTY, None);
 }
 
 #[test]
@@ -324,6 +385,27 @@ fn bills_of_every_kind() {
         EIGHTY,
         &[("compute", 500.0), ("unused_commitment", 100.0)],
     );
+    let reserved = head.replace("CommitmentDiscountStatus", "CapacityReservationStatus")
+        + "USD,Usage,Compute,p5.48xlarge,500,500,10,Hours,Used\n\
+           USD,Usage,Compute,p5.48xlarge,100,100,2,Hours,Unused\n";
+    check_cost(
+        "a capacity reservation",
+        &reserved,
+        EIGHTY,
+        &[("compute", 500.0), ("unused_commitment", 100.0)],
+    );
+    let export = "line_item_line_item_type,line_item_usage_type,line_item_usage_amount,line_item_unblended_cost\n\
+                  Usage,USE1-BoxUsage:p5.48xlarge,10,500\nUsage,USE1-UnusedBox:p5.48xlarge,2,100\n\
+                  Usage,USE1-Reservation:p5.48xlarge,12,0\n";
+    check_cost(
+        "AWS, a capacity reservation",
+        export,
+        EIGHTY,
+        &[("compute", 500.0), ("unused_commitment", 100.0)],
+    );
+    let export = "line_item_line_item_type,line_item_usage_type,line_item_usage_amount,line_item_unblended_cost\n\
+                  Fee,USE1-CapacityBlock:p5.48xlarge,1,314.64\nUsage,USE1-BoxUsage:p5.48xlarge,10,0\n";
+    check_cost("AWS, a capacity block", export, EIGHTY, &[("compute", 314.64)]);
     check_cost(
         "a bastion that nobody names",
         &bill(

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use flopcast_core::quantity::{DeviceTime, Measure};
+use flopcast_core::quantity::text::parse;
+use flopcast_core::quantity::{DeviceTime, Measure, Time};
 use flopcast_core::serving::traffic::stamp::{self, Stamp};
 
 use super::power::device_of;
@@ -37,18 +38,27 @@ const GPUS: &[&str] = &[
     "params.num_gpus",
     "params.n_gpus",
     "params.gpus",
+    "data.params.world_size",
+    "data.params.num_gpus",
+    "data.params.n_gpus",
     "gpus",
     "n_gpus",
 ];
+/// Columns of the first and the last moment of a run.
+const SPANS: &[[&str; 2]] = &[["start_time", "end_time"], ["info.start_time", "info.end_time"]];
+/// The column of the length of a run with its unit, `10.0h`.
+const SPOKEN: &str = "Duration";
 /// Columns of the place of a row in the history of one run.
 const STEPS: &[&str] = &["_step", "step", "global_step", "trainer/global_step"];
 /// Columns that name a run.
-const RUNS: &[&str] = &["run_id", "id", "ID", "run", "run_name", "Name", "name"];
+const RUNS: &[&str] =
+    &["run_id", "info.run_id", "Run ID", "id", "ID", "run", "run_name", "Name", "name"];
 
 /// True if a log is one of runs.
 pub(super) fn is_in(table: &Table) -> bool {
     table.first(SECONDS).is_some()
-        || table.has("start_time") && table.has("end_time")
+        || SPANS.iter().any(|span| span.iter().all(|column| table.has(column)))
+        || table.has(SPOKEN) && table.first(RUNS).is_some()
         || table.has("gpu_count") && table.has("gpu")
 }
 
@@ -98,11 +108,21 @@ fn length(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
     if let Some(column) = SECONDS.iter().find(|column| row.text(column).is_some()) {
         return odd.number(row, column);
     }
-    let moment = |column| match stamp::read(row.text(column)?)? {
+    if let Some(text) = row.text(SPOKEN) {
+        let spaced = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(spaced);
+        let length = parse::<Time>(&format!("{} {unit}", number.trim())).ok();
+        if length.is_none() {
+            odd.note(row, SPOKEN, "is not a time such as 10.0h");
+        }
+        return length.map(Measure::stored).filter(|seconds| *seconds > 0.0);
+    }
+    let moment = |column: &str| match stamp::read(row.text(column)?)? {
         Stamp::Date(seconds) => Some(seconds),
         Stamp::Number(number) => Some(number * stamp::epoch(number).map_or(1.0, |(_, unit)| unit)),
     };
-    Some(moment("end_time")? - moment("start_time")?).filter(|seconds| *seconds > 0.0)
+    let span = SPANS.iter().find(|span| span.iter().all(|column| row.text(column).is_some()))?;
+    Some(moment(span[1])? - moment(span[0])?).filter(|seconds| *seconds > 0.0)
 }
 
 /// The GPUs of a run: as it says, else as many as it has metrics of power of.

@@ -13,6 +13,8 @@ pub struct Columns {
     pub columns: Vec<(String, Vec<f64>)>,
 }
 
+/// The width of a letter of a label.
+const LETTER: f64 = 7.0;
 const HEIGHT: f64 = 230.0;
 const FRAME: Frame = Frame { left: 62.0, right: WIDTH, top: 34.0, floor: HEIGHT - 24.0 };
 
@@ -28,7 +30,7 @@ pub fn columns(data: &Columns, show: &dyn Fn(f64) -> String) -> String {
     let width = (0.62 * step).min(64.0);
     // Where labels would touch, every n-th is shown.
     let longest = data.columns.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(1);
-    let every = ((7.0 * longest as f64 + 8.0) / step).ceil().max(1.0) as usize;
+    let every = ((LETTER * longest as f64 + 14.0) / step).ceil().max(1.0) as usize;
     let mut words = Vec::new();
     for (index, ((label, parts), sum)) in data.columns.iter().zip(sums).enumerate() {
         let middle = FRAME.left + step * (index as f64 + 0.5);
@@ -39,7 +41,9 @@ pub fn columns(data: &Columns, show: &dyn Fn(f64) -> String) -> String {
             picture.rect(place, &series(number), &format!("{label}, {name}: {}", show(*part)));
             below += part;
         }
-        if index % every == 0 {
+        // One that would run out of the picture is left out, as those between are.
+        let ends = middle + LETTER / 2.0 * label.chars().count() as f64;
+        if index % every == 0 && (every == 1 || ends <= WIDTH) {
             picture.text(middle, HEIGHT - 6.0, Anchor::Middle, "quiet", label);
         }
         words.push(format!("{label}: {}", show(sum)));

@@ -88,7 +88,7 @@ fn content(reports: &[Report], title: &str) -> Markup {
                 @for (index, report) in reports.iter().enumerate().filter(|_| reports.len() > 1) {
                     li { a href={ "#s" (index) } { (report.name) } }
                 }
-                @for (id, name) in scenario::PARTS.iter().filter(|_| reports.len() == 1) {
+                @for (id, name) in scenario::parts(reports) {
                     li { a href={ "#s0-" (id) } { (name) } }
                 }
                 li { a href="#accuracy" { "Accuracy" } }

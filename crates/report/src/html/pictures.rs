@@ -22,15 +22,23 @@ pub(crate) struct Picture {
 /// The pictures that the report has the figures for.
 pub(crate) fn all(report: &Report) -> Vec<Picture> {
     let costly = report.widest();
+    let trained = report.ledger.iter().any(|row| row.entry.stage == Stage::Training);
+    let nominal = if trained { "nominal; the training falls into the first" } else { "nominal" };
+    let tokens = report.load.iter().any(|load| load.tpot.iter().any(|time| *time > 0.0));
+    let [first, against] = if tokens {
+        ["Time to first token", "Time to first token against load"]
+    } else {
+        ["Time of a request", "Time of a request against load"]
+    };
     let pictures = [
         ("Cost by item", "over the whole horizon", costs(report)),
         ("CO2e by source", "location-based and embodied stand apart", carbon(report)),
-        ("Cost by year", "nominal; the training falls into the first", years(report)),
+        ("Cost by year", nominal, years(report)),
         ("Payments", "when they are due: capital and operating", payments(report)),
         (
-            "Time to first token against load",
+            against,
             "simulated: percentiles of one replica",
-            waiting(report, "Time to first token", |load| load.ttft),
+            waiting(report, first, |load| load.ttft),
         ),
         (
             "Time per output token against load",
@@ -71,7 +79,12 @@ fn costs(report: &Report) -> Option<String> {
     bars.retain(|bar| bar.value > 0.0);
     let sum: f64 = bars.iter().map(|bar| bar.value).sum();
     for bar in &mut bars {
-        bar.shown = format!("{} ({:.0} %)", usd(bar.value), 100.0 * bar.value / sum);
+        let percent = 100.0 * bar.value / sum;
+        let share = match percent {
+            _ if percent > 0.0 && percent < 0.5 => "< 1 %".to_owned(),
+            _ => format!("{percent:.0} %"),
+        };
+        bar.shown = format!("{} ({share})", usd(bar.value));
     }
     (!bars.is_empty()).then(|| chart::bars("Cost by item", &bars))
 }

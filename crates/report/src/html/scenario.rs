@@ -6,7 +6,7 @@ use super::super::{Report, answer};
 use super::{pictures, tables};
 
 /// The parts of a section: the end of its id, its heading.
-pub(super) const PARTS: &[(&str, &str)] = &[
+const PARTS: &[(&str, &str)] = &[
     ("pictures", "Pictures"),
     ("cash", "Cash flow"),
     ("ledger", "Ledger"),
@@ -17,10 +17,17 @@ pub(super) const PARTS: &[(&str, &str)] = &[
     ("notes", "Assumptions and warnings"),
 ];
 
-/// The section; its title is left out where it is the page's.
-pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
-    let id = |part: &str| format!("s{index}-{part}");
-    let contents = |part: &str| match part {
+/// The parts that the page of one scenario has; none of a page of several.
+pub(super) fn parts(reports: &[Report]) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let one = reports.first().filter(|_| reports.len() == 1);
+    let there =
+        move |part: &&(&str, &str)| one.is_some_and(|report| contents(report, part.0).is_some());
+    PARTS.iter().filter(there).copied()
+}
+
+/// A part; `None` where the scenario has nothing to show in it.
+fn contents(report: &Report, part: &str) -> Option<Markup> {
+    match part {
         "pictures" => all_pictures(report),
         "cash" => tables::cash_flow(report),
         "ledger" => tables::ledger(report),
@@ -29,14 +36,19 @@ pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
         "scopes" => tables::by_scope(report),
         "inputs" => Some(tables::inputs(report)),
         _ => tables::notes(report),
-    };
+    }
+}
+
+/// The section; its title is left out where it is the page's.
+pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
+    let id = |part: &str| format!("s{index}-{part}");
     html! {
         section #{ "s" (index) } {
             @if titled { h2 { (report.name) } }
             @else { h2 .first { "In short" } }
             (summary(report))
             @for (part, heading) in PARTS {
-                @if let Some(content) = contents(part) {
+                @if let Some(content) = contents(report, part) {
                     h3 #(id(part)) { (heading) }
                     (content)
                 }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::super::subject::estimate;
 use super::super::{Report, currency, tree};
-use crate::cash::{CashFlow, Paid};
+use crate::cash::{CashFlow, Paid, cents};
 use crate::render::html::table;
 use crate::statement::ghg;
 
@@ -24,7 +24,8 @@ fn money(amount: f64) -> String {
 }
 
 /// Payments by quarter, or by month where a short scenario has no start: capex and opex apart,
-/// their sum so far, the amortisation beside them; then the sums by fiscal year.
+/// their sum so far, the amortisation beside them; then the sums by fiscal year. To the cent, as in
+/// the workbook and the portfolio.
 pub(super) fn cash_flow(report: &Report) -> Option<Markup> {
     let CashFlow { unit, periods, fiscal_years, owned } = CashFlow::of(report)?;
     let mut headings = vec!["capex, USD", "opex, USD", "together, USD", "paid so far, USD"];
@@ -49,11 +50,11 @@ pub(super) fn cash_flow(report: &Report) -> Option<Markup> {
             } }
             tbody { @for it in &periods { tr {
                 th scope="row" { (it.period) }
-                @for amount in row(it) { td .num { (money(amount)) } }
+                @for amount in row(it) { td .num { (cents(amount)) } }
             } } }
             tfoot { tr {
                 th scope="row" { "total" }
-                @for amount in row(&total) { td .num { (money(amount)) } }
+                @for amount in row(&total) { td .num { (cents(amount)) } }
             } }
         } }))
         @if fiscal_years.len() > 1 { (scroll("Cash by fiscal year", &html! { table {
@@ -61,7 +62,7 @@ pub(super) fn cash_flow(report: &Report) -> Option<Markup> {
                 th scope="col" { "fiscal year" } th scope="col" .num { "paid, USD" }
             } }
             tbody { @for (year, amount) in &fiscal_years { tr {
-                th scope="row" { (year) } td .num { (money(*amount)) }
+                th scope="row" { (year) } td .num { (cents(*amount)) }
             } } }
         } })) }
     })

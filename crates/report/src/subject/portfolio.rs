@@ -1,7 +1,7 @@
 //! A budget of many scenarios: each with its figures, sums by tag, and the cash flow by year.
 
 use flopcast_study::aim::Aim;
-use flopcast_study::portfolio::{AIMS, Entry, Sum, Values, by, total};
+use flopcast_study::portfolio::{AIMS, Entry, QUARTER, Sum, Values, by, total, total_by};
 use serde_json::{Map, Value, json};
 
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
@@ -17,6 +17,10 @@ pub struct Portfolio<'a> {
 
 /// The remark on sums of which a part is unknown.
 const UNKNOWN: &str = "A sum is unknown where one of its scenarios is; \"of\" is what is known.";
+
+/// The remark on quarters where hardware is bought or a term is paid ahead.
+const PAID: &str = "By quarter, cost_usd is what is paid then: purchases when they are made, terms \
+                    as they are paid. It adds up to more than the cost where hardware outlasts it.";
 
 /// The keys of the figures that are added up.
 fn keys() -> [String; AIMS.len()] {
@@ -59,7 +63,7 @@ fn groups(entries: &[Entry], tag: &str) -> Grid {
     for sum in by(entries, tag) {
         grid.push(row(sum.value.clone().unwrap_or("(none)".to_owned()), &sum));
     }
-    grid.push(row("total".to_owned(), &total(entries)));
+    grid.push(row("total".to_owned(), &total_by(entries, tag)));
     grid
 }
 
@@ -81,6 +85,14 @@ impl Subject for Portfolio<'_> {
         let mut doc = Doc { rows: Some(rows(entries, tags)), ..Doc::default() };
         doc.push(Block::Grid(scenarios(entries)));
         doc.blocks.extend(tags.iter().map(|tag| Block::Grid(groups(entries, tag))));
+        let differ = |tag: &&str| {
+            let paid = [total(entries), total_by(entries, tag)].map(|it| it.values[0]);
+            let [whole, paid] = paid.map(|it| it.unwrap_or_default());
+            *tag == QUARTER && (whole - paid).abs() > 0.005
+        };
+        if tags.iter().any(differ) {
+            doc.push(Block::Text(PAID.to_owned()));
+        }
         if total(entries).values.contains(&None) {
             doc.push(Block::Text(UNKNOWN.to_owned()));
         }
@@ -106,10 +118,13 @@ fn value(entries: &[Entry], tags: &[&str]) -> Value {
         .iter()
         .map(|tag| ((*tag).to_owned(), by(entries, tag).iter().map(sum).collect()))
         .collect();
+    let totals: Map<_, _> =
+        tags.iter().map(|tag| ((*tag).to_owned(), sum(&total_by(entries, tag)))).collect();
     json!({
         "schema": "flopcast.portfolio/1",
         "scenarios": entries.iter().map(entry).collect::<Vec<_>>(),
         "by": by,
+        "total_by": totals,
         "total": sum(&total(entries)),
     })
 }

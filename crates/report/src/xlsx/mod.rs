@@ -5,6 +5,8 @@
 //! carries flopcast's own value for readers that do not recalculate. Inputs are cells with names; a
 //! calculation sheet holds the steps in stored units, and the figures convert from there.
 
+mod book;
+mod buy;
 mod money;
 mod names;
 mod sheets;

@@ -1,231 +1,344 @@
-//! Sheets for finance: the cash flow by calendar, and the ranges with their contingency.
+//! Sheets for finance: the cash flow by calendar with when each row is paid, and the ranges with
+//! their contingency.
 
-use std::fmt::Write as _;
-
+use flopcast_core::estimate::cash::fiscal_year;
 use flopcast_core::ledger::line::Kind;
 use flopcast_study::uncertainty::PERCENTILES;
 use rust_xlsxwriter::{Formula, Worksheet, column_number_to_name};
 
-use super::sheets::{Book, Done, Look, exact, head, layout, number_format};
+use super::book::{Book, Units, exact};
+use super::sheets::{Done, head, layout, number_format};
 use crate::Report;
 use crate::cash::{self, CashFlow};
 use crate::ledger::Row;
 use crate::subject::estimate::spreads;
 
+/// The sheet that says which share of a row is paid when.
+pub(super) const TIMING: &str = "Timing";
+
 /// The column of amounts; periods follow it.
 const AMOUNT: u16 = 2;
 
-/// Parts of an amount by period, in the order of the periods: each share of it is paid then.
-fn shares(row: &Row, of: &[(u32, Option<f64>)], place: &[usize], periods: usize) -> Vec<f64> {
-    let mut parts = vec![0.0; periods];
-    let amount = row.amount.filter(|amount| *amount != 0.0);
-    for (month, part) in of {
-        if let Some((amount, part)) = amount.zip(*part) {
-            parts[place[*month as usize]] += part / amount;
-        }
-    }
-    parts
+/// The rows and columns of the cash flow and of its timing, which lie one over the other.
+struct Plan<'a> {
+    flow: CashFlow,
+    /// The rows that are paid, then those that are amortised; each with the formula of its amount.
+    paid: Vec<Part<'a>>,
+    amortised: Vec<Part<'a>>,
 }
 
-/// The payments by period, each a live share of its row; sums by kind, of all, so far; the
-/// amortisation, which is no payment; and the sums by fiscal year.
-pub(super) fn cash_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
-    let look = book.look;
-    let Some(flow) = CashFlow::of(report) else { return Ok(()) };
-    let (_, months) = cash::periods(report);
-    let at = |name: &String| flow.periods.iter().position(|it| it.period == *name).unwrap_or(0);
-    let place: Vec<usize> = months.iter().map(at).collect();
-    let count = flow.periods.len();
-    head(sheet, look, &["item", "kind", "USD"], AMOUNT.into())?;
-    for (index, it) in flow.periods.iter().enumerate() {
-        let name = if report.start.is_some() {
-            it.period.clone()
-        } else {
-            format!("{} {}", flow.unit, it.period)
+/// A row with its label and its shares by period and by fiscal year.
+struct Part<'a> {
+    label: String,
+    row: &'a Row,
+    /// Its place: in the ledger, or among the purchases.
+    listed: Option<usize>,
+    periods: Vec<f64>,
+    years: Vec<f64>,
+}
+
+impl Plan<'_> {
+    /// The plan of a report; `None` where the cash flow is unknown.
+    fn of(report: &Report) -> Option<Plan<'_>> {
+        let flow = CashFlow::of(report)?;
+        let (_, months) = cash::periods(report);
+        let place: Vec<usize> = months
+            .iter()
+            .map(|name| flow.periods.iter().position(|it| it.period == *name).unwrap_or(0))
+            .collect();
+        let year = |month: u32| {
+            let name = fiscal_year(report.start?, month, report.fiscal_year);
+            flow.fiscal_years.iter().position(|(known, _)| *known == name)
         };
-        sheet.write_with_format(0, AMOUNT + 1 + index as u16, name, &look.head_right)?;
-    }
-    let mut line = 0;
-    let mut terms: Vec<(String, &Row)> = Vec::new();
-    for (index, row) in cash::rows(report).enumerate() {
-        if row.paid.is_empty() {
-            continue;
-        }
-        line += 1;
-        let bought = index >= report.ledger.len();
-        let what = if bought { "purchase, " } else { "" };
-        let label = format!("{}: {what}{}", row.entry.stage.label(), row.entry.label());
-        sheet.write_with_format(line, 0, label, &look.text)?;
-        sheet.write_with_format(line, 1, row.entry.kind.name(), &look.text)?;
-        let amount = row.amount.unwrap_or_default();
-        let text = match &row.steps {
-            Some((quantity, price)) if bought => {
-                format!("={}*{}", book.cell(quantity)?, book.cell(price)?)
+        let part = |label: String, row, listed, shares: &[(u32, f64)]| {
+            let mut periods = vec![0.0; flow.periods.len()];
+            let mut years = vec![0.0; flow.fiscal_years.len()];
+            for (month, share) in shares {
+                periods[place[*month as usize]] += share;
+                if let Some(at) = year(*month) {
+                    years[at] += share;
+                }
             }
-            _ if bought => format!("={amount:?}"),
-            _ => format!("=Ledger!$I${}", index + 2),
+            Part { label, row, listed, periods, years }
         };
-        let live = Formula::new(text).set_result(exact(amount));
-        sheet.write_with_format(line, AMOUNT, live, &look.money)?;
-        let own = format!("$C${}", line + 1);
-        for (period, share) in shares(row, &row.paid, &place, count).into_iter().enumerate() {
-            let live = Formula::new(format!("={own}*{share:?}")).set_result(exact(share * amount));
-            sheet.write_with_format(line, AMOUNT + 1 + period as u16, live, &look.money)?;
-        }
-        terms.push((own, row));
+        let named = |row: &Row| format!("{}: {}", row.entry.stage.label(), row.entry.label());
+        let mut paid: Vec<_> = (report.ledger.iter().enumerate())
+            .filter(|(_, row)| !row.shares.is_empty())
+            .map(|(index, row)| part(named(row), row, Some(index), &row.shares))
+            .collect();
+        paid.extend(report.purchases.iter().map(|row| {
+            let label = format!("{}: purchase, {}", row.entry.stage.label(), row.entry.detail);
+            part(label, row, None, &row.shares)
+        }));
+        let capital = |(_, row): &(usize, &Row)| row.entry.kind == Kind::Capex;
+        let amortised = (report.ledger.iter().enumerate())
+            .filter(capital)
+            .map(|(index, row)| {
+                let shares: Vec<_> = row.entry.period.by_month(1.0).collect();
+                part(named(row), row, Some(index), &shares)
+            })
+            .collect();
+        Some(Plan { flow, paid, amortised })
     }
-    sums(&flow, sheet, look, line)?;
-    let below = amortisation(report, &flow, &place, sheet, look, line + 5)?;
-    fiscal_years(report, &flow, &terms, sheet, look, below + 2)?;
-    let mut widths = vec![40.0, 8.0, 16.0];
-    widths.extend(std::iter::repeat_n(15.0, count));
+
+    /// The headings of both sheets from the first period on: periods, then fiscal years.
+    fn headings(&self, report: &Report) -> Vec<String> {
+        let dated = report.start.is_some();
+        let unit = self.flow.unit;
+        let periods = self.flow.periods.iter().map(|it| match dated {
+            true => it.period.clone(),
+            false => format!("{unit} {}", it.period),
+        });
+        periods.chain(self.flow.fiscal_years.iter().map(|(year, _)| year.clone())).collect()
+    }
+
+    /// The first line of what is amortised, from 0, on both sheets: below the rows and four sums.
+    fn amortised_from(&self) -> u32 {
+        self.paid.len() as u32 + 6
+    }
+}
+
+/// The columns of periods and of fiscal years, for which a column stays free between them.
+fn column(index: usize, periods: usize) -> u16 {
+    AMOUNT + 1 + index as u16 + u16::from(index >= periods)
+}
+
+/// The amount of a row: its cell in the ledger, or quantity x price of a purchase.
+fn amount(part: &Part<'_>, book: &mut Book<'_>) -> Done<Formula> {
+    let value = part.row.amount.unwrap_or_default();
+    let text = match (part.listed, &part.row.steps) {
+        (Some(index), _) => format!("=Ledger!$I${}", index + 2),
+        (None, Some((quantity, price))) => {
+            format!("={}*{}", book.term(quantity)?, book.term(price)?)
+        }
+        (None, None) => format!("={value:?}"),
+    };
+    Ok(Formula::new(text).set_result(exact(value)))
+}
+
+/// The payments by period and by fiscal year, each its share of the row's amount; sums by kind, of
+/// all, so far; below, the amortisation, which is no payment.
+pub(super) fn cash_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+    let Some(plan) = Plan::of(report) else { return Ok(()) };
+    let look = book.look;
+    let headings = plan.headings(report);
+    let periods = plan.flow.periods.len();
+    head(sheet, look, &["item", "kind", "USD"], AMOUNT.into())?;
+    for (index, name) in headings.iter().enumerate() {
+        sheet.write_with_format(0, column(index, periods), name, &look.head_right)?;
+    }
+    let below = plan.amortised_from();
+    for (parts, from) in [(&plan.paid, 1), (&plan.amortised, below)] {
+        for (part, line) in parts.iter().zip(from..) {
+            sheet.write_with_format(line, 0, &part.label, &look.text)?;
+            sheet.write_with_format(line, 1, part.row.entry.kind.name(), &look.text)?;
+            sheet.write_with_format(line, AMOUNT, amount(part, book)?, &look.money)?;
+            let value = part.row.amount.unwrap_or_default();
+            let shares = part.periods.iter().chain(&part.years);
+            for (index, share) in shares.enumerate() {
+                let at = column(index, periods);
+                let text = format!("=$C${0}*{TIMING}!{1}${0}", line + 1, column_number_to_name(at));
+                let live = Formula::new(text).set_result(exact(share * value));
+                sheet.write_with_format(line, at, live, &look.money)?;
+            }
+        }
+    }
+    let columns: Vec<u16> = std::iter::once(AMOUNT)
+        .chain((0..headings.len()).map(|index| column(index, periods)))
+        .collect();
+    sums(&plan, &columns, sheet, book)?;
+    if !plan.amortised.is_empty() {
+        let last = below + plan.amortised.len() as u32;
+        sheet.write_with_format(below - 1, 0, "No payment:", &look.text)?;
+        sheet.write_with_format(last, 0, "amortisation, no payment", &look.total_text)?;
+        sheet.write_with_format(last, 1, "", &look.total_text)?;
+        for (index, at) in columns.iter().enumerate() {
+            let value = plan.amortised.iter().map(|part| part.at(index, periods)).sum();
+            add_up(sheet, book, last, *at, [below + 1, last], value)?;
+        }
+    }
+    let mut widths = vec![44.0, 8.0, 16.0];
+    widths.extend(std::iter::repeat_n(15.0, headings.len() + 1));
     layout(sheet, &widths)
 }
 
-/// The sums below the rows, of which `last` is the last.
-fn sums(flow: &CashFlow, sheet: &mut Worksheet, look: &Look, last: u32) -> Done {
+impl Part<'_> {
+    /// USD in a column: the whole amount, then periods, then fiscal years.
+    fn at(&self, index: usize, periods: usize) -> f64 {
+        let share = match index.checked_sub(1) {
+            None => 1.0,
+            Some(index) if index < periods => self.periods[index],
+            Some(index) => self.years[index - periods],
+        };
+        share * self.row.amount.unwrap_or_default()
+    }
+}
+
+/// A sum over lines, counted from 1, of a column.
+fn add_up(
+    sheet: &mut Worksheet,
+    book: &Book<'_>,
+    line: u32,
+    at: u16,
+    [first, last]: [u32; 2],
+    value: f64,
+) -> Done {
+    let letter = column_number_to_name(at);
+    let live = Formula::new(format!("=SUM({letter}{first}:{letter}{last})"));
+    sheet.write_with_format(line, at, live.set_result(exact(value)), &book.look.total)?;
+    Ok(())
+}
+
+/// The four sums below the payments: by kind, of all, and so far.
+fn sums(plan: &Plan<'_>, columns: &[u16], sheet: &mut Worksheet, book: &Book<'_>) -> Done {
+    let look = book.look;
+    let (rows, periods) = (plan.paid.len() as u32 + 1, plan.flow.periods.len());
     let names = [Kind::Capex.name(), Kind::Opex.name(), "together", "paid so far"];
-    for (below, name) in names.into_iter().enumerate() {
-        let line = last + 1 + below as u32;
+    for (name, line) in names.into_iter().zip(rows..) {
         sheet.write_with_format(line, 0, name, &look.total_text)?;
         sheet.write_with_format(line, 1, "", &look.total_text)?;
-        for column in AMOUNT..=AMOUNT + flow.periods.len() as u16 {
-            let letter = column_number_to_name(column);
-            let period = (column > AMOUNT).then(|| &flow.periods[usize::from(column - AMOUNT) - 1]);
-            let all = |read: fn(&cash::Paid) -> f64| match period {
-                Some(it) => read(it),
-                None => flow.periods.iter().map(read).sum(),
-            };
-            let (capex, opex) = (all(|it| it.capex), all(|it| it.opex));
-            let rows = last + 1;
-            let (text, value) = match below {
-                0 | 1 => (
-                    format!("=SUMIF($B$2:$B${rows},\"{name}\",{letter}$2:{letter}${rows})"),
-                    [capex, opex][below],
-                ),
-                2 => (format!("={letter}{}+{letter}{}", last + 2, last + 3), capex + opex),
-                _ if column == AMOUNT => (format!("={letter}{}", last + 4), capex + opex),
-                _ => (
-                    format!("=SUM($D{0}:{letter}{0})", last + 4),
-                    period.map_or(0.0, |it| it.so_far),
-                ),
-            };
+    }
+    for (index, at) in columns.iter().enumerate() {
+        let letter = column_number_to_name(*at);
+        let of = |kind: Kind| -> f64 {
+            let parts = plan.paid.iter().filter(|part| part.row.entry.kind == kind);
+            parts.map(|part| part.at(index, periods)).sum()
+        };
+        let (capex, opex) = (of(Kind::Capex), of(Kind::Opex));
+        for (name, value, line) in [(names[0], capex, rows), (names[1], opex, rows + 1)] {
+            let text = format!("=SUMIF($B$2:$B${rows},\"{name}\",{letter}$2:{letter}${rows})");
             let live = Formula::new(text).set_result(exact(value));
-            sheet.write_with_format(line, column, live, &look.total)?;
+            sheet.write_with_format(line, *at, live, &look.total)?;
         }
+        let text = format!("={letter}{}+{letter}{}", rows + 1, rows + 2);
+        let live = Formula::new(text).set_result(exact(capex + opex));
+        sheet.write_with_format(rows + 2, *at, live, &look.total)?;
+        // So far: within the periods, and again within the fiscal years.
+        let (from, passed) = match index.checked_sub(1) {
+            None => (0, 0),
+            Some(period) if period < periods => (1, period),
+            Some(year) => (1 + periods, year - periods),
+        };
+        let so_far: f64 = (from..=from + passed)
+            .map(|index| plan.paid.iter().map(|part| part.at(index, periods)).sum::<f64>())
+            .sum();
+        let first = column_number_to_name(columns[from]);
+        let live = Formula::new(format!("=SUM(${first}{0}:{letter}{0})", rows + 3));
+        sheet.write_with_format(rows + 3, *at, live.set_result(exact(so_far)), &look.total)?;
     }
     Ok(())
 }
 
-/// A row of amortisation by period, live; returns the line below it.
-fn amortisation(
-    report: &Report,
-    flow: &CashFlow,
-    place: &[usize],
-    sheet: &mut Worksheet,
-    look: &Look,
-    line: u32,
-) -> Done<u32> {
-    if !flow.owned {
-        return Ok(line);
+/// Which share of each row of the cash flow is paid when: inputs, on the lines of the cash flow.
+pub(super) fn timing_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+    let Some(plan) = Plan::of(report) else { return Ok(()) };
+    let look = book.look;
+    let headings = plan.headings(report);
+    let periods = plan.flow.periods.len();
+    head(sheet, look, &["share of the amount that is paid then", "kind", "together"], 2)?;
+    for (index, name) in headings.iter().enumerate() {
+        sheet.write_with_format(0, column(index, periods), name, &look.head_right)?;
     }
-    let mut texts = vec![String::from("=0"); flow.periods.len()];
-    let mut whole = String::from("=0");
-    for (index, row) in report.ledger.iter().enumerate() {
-        if row.entry.kind != Kind::Capex {
-            continue;
-        }
-        let cell = format!("Ledger!$I${}", index + 2);
-        let _ = write!(whole, "+{cell}");
-        let parts = shares(row, &row.by_month, place, texts.len());
-        for (text, share) in texts.iter_mut().zip(parts).filter(|(_, share)| *share != 0.0) {
-            let _ = write!(text, "+{cell}*{share:?}");
-        }
-    }
-    sheet.write_with_format(line, 0, "amortisation, no payment", &look.text)?;
-    let sum: f64 = flow.periods.iter().map(|it| it.amortisation).sum();
-    let live = Formula::new(whole).set_result(exact(sum));
-    sheet.write_with_format(line, AMOUNT, live, &look.money)?;
-    for ((text, it), column) in texts.into_iter().zip(&flow.periods).zip(AMOUNT + 1..) {
-        let live = Formula::new(text).set_result(exact(it.amortisation));
-        sheet.write_with_format(line, column, live, &look.money)?;
-    }
-    Ok(line + 1)
-}
-
-/// The sums by fiscal year, live, where the scenario says when it starts.
-fn fiscal_years(
-    report: &Report,
-    flow: &CashFlow,
-    terms: &[(String, &Row)],
-    sheet: &mut Worksheet,
-    look: &Look,
-    mut line: u32,
-) -> Done {
-    let Some(start) = report.start.filter(|_| flow.fiscal_years.len() > 1) else { return Ok(()) };
-    sheet.write_with_format(line, 0, "fiscal year", &look.head)?;
-    sheet.write_with_format(line, AMOUNT, "paid, USD", &look.head_right)?;
-    for (year, sum) in &flow.fiscal_years {
-        line += 1;
-        let mut text = String::from("=0");
-        for (cell, row) in terms {
-            let within = row.paid.iter().filter(|(month, _)| {
-                flopcast_core::estimate::cash::fiscal_year(start, *month, report.fiscal_year)
-                    == *year
-            });
-            let paid: f64 = within.filter_map(|(_, part)| *part).sum();
-            let amount = row.amount.filter(|amount| *amount != 0.0 && paid != 0.0);
-            if let Some(amount) = amount {
-                let _ = write!(text, "+{cell}*{:?}", paid / amount);
+    let last = column_number_to_name(column(periods.max(1) - 1, periods));
+    for (parts, from) in [(&plan.paid, 1), (&plan.amortised, plan.amortised_from())] {
+        for (part, line) in parts.iter().zip(from..) {
+            sheet.write_with_format(line, 0, &part.label, &look.text)?;
+            sheet.write_with_format(line, 1, part.row.entry.kind.name(), &look.text)?;
+            let all = Formula::new(format!("=SUM(D{0}:{last}{0})", line + 1));
+            let percent = look.text.clone().set_num_format("0.00%");
+            sheet.write_with_format(line, AMOUNT, all.set_result("1"), &percent)?;
+            for (index, share) in part.periods.iter().chain(&part.years).enumerate() {
+                sheet.write_with_format(line, column(index, periods), *share, &look.share)?;
             }
         }
-        sheet.write_with_format(line, 0, year, &look.text)?;
-        let live = Formula::new(text).set_result(exact(*sum));
-        sheet.write_with_format(line, AMOUNT, live, &look.money)?;
     }
-    Ok(())
+    let note = "The days of payment stay as they were when the workbook was made; amounts follow the inputs.";
+    let line = plan.amortised_from() + plan.amortised.len() as u32 + 1;
+    sheet.write_with_format(line, 0, note, &look.text)?;
+    let mut widths = vec![44.0, 8.0, 12.0];
+    widths.extend(std::iter::repeat_n(10.0, headings.len() + 1));
+    layout(sheet, &widths)
 }
 
-/// The central values of the figures, their percentiles, and what lies between the central value and
-/// P80: the contingency.
-pub(super) fn ranges_sheet(report: &Report, sheet: &mut Worksheet, look: &Look) -> Done {
-    head(sheet, look, &["figure", "unit", "central"], 2)?;
-    for (percentile, column) in PERCENTILES.iter().zip(3..) {
+/// The percentiles of the figures: the forecast, which is live, x what the samples were of it; and
+/// the contingency, what lies between it and P80.
+pub(super) fn ranges_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+    let look = book.look;
+    let units = Units::of(report);
+    let count = PERCENTILES.len() as u16;
+    let (first, contingency) = (3, 3 + count);
+    let ratios = contingency + 3;
+    head(sheet, look, &["figure", "unit", "forecast"], 2)?;
+    for (percentile, column) in PERCENTILES.iter().zip(first..) {
         sheet.write_with_format(0, column, format!("P{percentile}"), &look.head_right)?;
+        let heading = format!("P{percentile} / forecast");
+        sheet.write_with_format(0, column - first + ratios, heading, &look.head_right)?;
     }
-    let last = 3 + PERCENTILES.len() as u16;
-    sheet.write_with_format(0, last, "contingency, central to P80", &look.head_right)?;
-    let p80 = PERCENTILES.iter().position(|it| *it == 80).unwrap_or(0);
-    let mut line = 0;
-    for range in &report.intervals {
+    for (heading, column) in
+        ["contingency, forecast to P80", "of the forecast"].iter().zip(contingency..)
+    {
+        sheet.write_with_format(0, column, *heading, &look.head_right)?;
+    }
+    let at = |percentile: u32| PERCENTILES.iter().position(|it| *it == percentile).unwrap_or(0);
+    let (p50, p80) = (at(50), at(80));
+    let to = column_number_to_name(first + p80 as u16);
+    for (range, line) in report.intervals.iter().zip(1..) {
+        let (factor, unit) = units.of_unit(range.figure.declared().unit);
+        let unit = if factor == 1.0 { range.short_unit() } else { unit };
+        sheet.write_with_format(line, 0, range.figure.declared().name, &look.text)?;
+        sheet.write_with_format(line, 1, unit, &look.unit)?;
         let figure = report.figure(range.figure);
-        let Some((figure, central)) = figure.and_then(|it| Some((it, it.value()?))) else {
-            continue;
+        let forecast = match figure {
+            Some(figure) => figure.value().zip(book.formula(figure)?),
+            None => None,
         };
-        line += 1;
-        sheet.write_with_format(line, 0, figure.declared().name, &look.text)?;
-        sheet.write_with_format(line, 1, &figure.short()[1], &look.text)?;
-        let shown = |value: f64| figure.in_shown_unit(value);
-        for (value, column) in std::iter::once(&central).chain(&range.values).zip(2..) {
-            let value = shown(*value);
-            sheet.write_with_format(line, column, value, &number_format(look, value))?;
+        // A ratio to nothing is none: such percentiles stand alone.
+        let forecast = forecast.filter(|(value, _)| *value != 0.0);
+        if let Some((value, text)) = &forecast {
+            let live = Formula::new(format!("={text}*{factor:?}"));
+            let live = live.set_result(exact(value * factor));
+            sheet.write_with_format(line, 2, live, &number_format(look, value * factor))?;
         }
-        let [from, to] = [2, 3 + p80 as u16].map(column_number_to_name);
-        let more = shown(range.values[p80]) - shown(central);
+        for (value, column) in range.values.iter().zip(first..) {
+            let format = number_format(look, value * factor);
+            let Some((central, _)) = &forecast else {
+                sheet.write_with_format(line, column, value * factor, &format)?;
+                continue;
+            };
+            let beside = column - first + ratios;
+            sheet.write_with_format(line, beside, value / central, &look.input)?;
+            let letter = column_number_to_name(beside);
+            let live = Formula::new(format!("=$C{0}*{letter}{0}", line + 1));
+            let live = live.set_result(exact(value * factor));
+            sheet.write_with_format(line, column, live, &format)?;
+        }
+        // From the forecast, which headline and tables show; from P50 where it is nothing.
+        let central = forecast.as_ref().map_or(range.values[p50], |(value, _)| *value);
+        let from = if forecast.is_some() { 2 } else { first + p50 as u16 };
+        let from = column_number_to_name(from);
+        let more = (range.values[p80] - central) * factor;
         let text = format!("={to}{0}-{from}{0}", line + 1);
         let live = Formula::new(text).set_result(exact(more));
-        sheet.write_with_format(line, last, live, &number_format(look, more))?;
+        sheet.write_with_format(line, contingency, live, &number_format(look, more))?;
+        let part = more / (central * factor);
+        let letter = column_number_to_name(contingency);
+        let text = format!("=IF({from}{0}=0,\"\",{letter}{0}/{from}{0})", line + 1);
+        let live = Formula::new(text).set_result(exact(if part.is_finite() { part } else { 0.0 }));
+        let percent = look.text.clone().set_num_format("0.0%");
+        sheet.write_with_format(line, contingency + 1, live, &percent)?;
     }
-    line += 1;
-    for note in std::iter::once(SAMPLED.to_owned())
-        .chain(spreads(report).into_iter().map(|(what, why)| format!("{what}: {why}")))
-    {
-        line += 1;
-        sheet.write_with_format(line, 0, note, &look.wrapped)?;
+    let uncertain = spreads(report).into_iter().map(|(what, why)| format!("{what}: {why}"));
+    let notes = std::iter::once(SAMPLED.to_owned()).chain(uncertain);
+    for (note, line) in notes.zip(report.intervals.len() as u32 + 2..) {
+        sheet.write_with_format(line, 0, note, &look.text)?;
     }
-    layout(sheet, &[44.0, 14.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 26.0])
+    let mut widths = vec![44.0, 14.0, 16.0];
+    widths.extend(std::iter::repeat_n(16.0, usize::from(count)));
+    widths.extend([24.0, 10.0, 4.0]);
+    widths.extend(std::iter::repeat_n(14.0, usize::from(count)));
+    layout(sheet, &widths)
 }
 
 /// The note below the ranges.
-const SAMPLED: &str =
-    "Sampled when the workbook was made: they do not follow a change of the inputs.";
+const SAMPLED: &str = "The percentiles were sampled when the workbook was made: as parts of the \
+                       forecast they follow it.";

@@ -1,22 +1,15 @@
 //! The sheets: summary, inputs, calculation, ledger, cash flow, years.
-//!
-//! A step is written when a figure first asks for it, below the steps that it is computed from, so
-//! the calculation sheet is in the order of the derivation.
-
-use std::collections::HashMap;
-use std::sync::Arc;
 
 use flopcast_core::estimate::plan::Currency;
 use flopcast_core::estimate::{Figure, Id, Section};
-use flopcast_core::provenance::{Basis, Expr, SPREADSHEET, Step};
-use flopcast_core::quantity::text::{convert, fitting_unit};
+use flopcast_core::quantity::text::convert;
 use rust_xlsxwriter::{
     Chart, ChartType, Color, Format, FormatAlign, FormatBorder, Formula, Workbook, Worksheet,
     XlsxError,
 };
 
-use super::money;
-use super::names::Names;
+use super::book::{Book, CALCULATION, INPUTS, Units, exact};
+use super::{buy, money};
 use crate::cash::CashFlow;
 use crate::{Report, currency, ledger, text};
 
@@ -24,16 +17,18 @@ pub(super) type Done<T = ()> = Result<T, XlsxError>;
 
 /// The formats of cells.
 pub(super) struct Look {
-    title: Format,
+    pub(super) title: Format,
     pub(super) head: Format,
     pub(super) head_right: Format,
     pub(super) text: Format,
     pub(super) wrapped: Format,
     note: Format,
-    unit: Format,
+    pub(super) unit: Format,
     number: Format,
     /// The inputs that a reader may change.
-    input: Format,
+    pub(super) input: Format,
+    /// The same for a share of an amount.
+    pub(super) share: Format,
     pub(super) money: Format,
     pub(super) total: Format,
     pub(super) total_text: Format,
@@ -45,17 +40,18 @@ impl Look {
         let head = Format::new().set_bold().set_border_bottom(FormatBorder::Thin);
         let text = Format::new().set_align(FormatAlign::Top);
         let number = text.clone();
+        let input = number
+            .clone()
+            .set_font_color(Color::RGB(0x00_0A_64_A4))
+            .set_background_color(Color::RGB(0x00_FF_F8_E1));
         Self {
             title: Format::new().set_bold().set_font_size(16),
             head_right: head.clone().set_align(FormatAlign::Right),
             wrapped: text.clone().set_text_wrap().set_font_color(Color::Gray),
             note: text.clone().set_font_color(Color::Gray),
             unit: text.clone().set_align(FormatAlign::Left).set_indent(1),
-            input: number
-                .clone()
-                .set_num_format("#,##0.########")
-                .set_font_color(Color::RGB(0x00_0A_64_A4))
-                .set_background_color(Color::RGB(0x00_FF_F8_E1)),
+            share: input.clone().set_num_format("0.00%;-0.00%;"),
+            input: input.set_num_format("#,##0.########"),
             money: text.clone().set_num_format("#,##0.00"),
             total: head.clone().set_num_format("#,##0.00").set_border_top(FormatBorder::Thin),
             total_text: head.clone().set_border_top(FormatBorder::Thin),
@@ -82,62 +78,61 @@ pub(super) fn number_format(look: &Look, value: f64) -> Format {
 /// Writes all sheets into the book.
 pub(super) fn write(report: &Report, book: &mut Workbook) -> Done {
     let look = Look::new();
-    let mut cells = Cells::default();
-    let mut inputs = Worksheet::new();
-    let mut calculation = Worksheet::new();
-    inputs.set_name("Inputs")?;
-    calculation.set_name("Calculation")?;
-    head(&mut inputs, &look, &["input", "value", "unit", "in base units", "basis and source"], 1)?;
-    head(&mut calculation, &look, &["figure", "value in base units", "unit", "how"], 1)?;
-
-    let mut summary = Worksheet::new();
-    summary.set_name("Summary")?;
-    let mut book_of = Book { look: &look, inputs, calculation, cells: &mut cells };
-    summary_sheet(report, &mut summary, &mut book_of)?;
+    let mut book_of = Book::new(report, &look)?;
     let mut sheets = vec![];
-    if !report.ledger.is_empty() {
+    let mut sheet = |name: &str, book: &mut Book<'_>, fill: Fill| -> Done {
         let mut sheet = Worksheet::new();
-        sheet.set_name("Ledger")?;
-        ledger_sheet(&report.ledger, &mut sheet, &mut book_of)?;
+        sheet.set_name(name)?;
+        fill(report, &mut sheet, book)?;
         sheets.push(sheet);
+        Ok(())
+    };
+    if !report.rent_or_buy.is_empty() {
+        sheet(buy::SHEET, &mut book_of, buy::sheet)?;
+    }
+    sheet("Summary", &mut book_of, summary_sheet)?;
+    if !report.ledger.is_empty() {
+        sheet("Ledger", &mut book_of, ledger_sheet)?;
         // Sums by quarter without an unknown row would look like all that is paid.
         if CashFlow::of(report).is_some() {
-            let mut cash = Worksheet::new();
-            cash.set_name("Cash flow")?;
-            money::cash_sheet(report, &mut cash, &mut book_of)?;
-            sheets.push(cash);
+            sheet("Cash flow", &mut book_of, money::cash_sheet)?;
+            sheet(money::TIMING, &mut book_of, money::timing_sheet)?;
         }
     }
     if !report.intervals.is_empty() {
-        let mut sheet = Worksheet::new();
-        sheet.set_name("Ranges")?;
-        money::ranges_sheet(report, &mut sheet, &look)?;
-        sheets.push(sheet);
+        sheet("P50 and P80", &mut book_of, money::ranges_sheet)?;
     }
     if !report.years().is_empty() {
-        let mut sheet = Worksheet::new();
-        sheet.set_name("Years")?;
-        years_sheet(report, &mut sheet, &mut book_of)?;
-        sheets.push(sheet);
+        sheet("Years", &mut book_of, years_sheet)?;
     }
-    let Book { mut inputs, mut calculation, .. } = book_of;
-    for (sheet, widths) in [
-        (&mut inputs, &[44.0, 18.0, 20.0, 18.0, 90.0][..]),
-        (&mut calculation, &[46.0, 20.0, 20.0, 90.0][..]),
-    ] {
-        layout(sheet, widths)?;
-    }
-    book.push_worksheet(summary);
-    book.push_worksheet(inputs);
-    book.push_worksheet(calculation);
+    let (own, names) = book_of.finish()?;
+    sheets.extend(own);
+    sheets.sort_by_key(|sheet| ORDER.iter().position(|name| *name == sheet.name()));
     for sheet in sheets {
         book.push_worksheet(sheet);
     }
-    for (name, cell) in &cells.names {
+    for (name, cell) in names {
         book.define_name(name.as_str(), &format!("={cell}"))?;
     }
     Ok(())
 }
+
+/// The sheets in their order: the answer, what a reader may change, and last how the one comes of
+/// the other.
+const ORDER: [&str; 9] = [
+    "Summary",
+    INPUTS,
+    "Ledger",
+    "Cash flow",
+    "P50 and P80",
+    buy::SHEET,
+    "Years",
+    money::TIMING,
+    CALCULATION,
+];
+
+/// What writes a sheet.
+type Fill = fn(&Report, &mut Worksheet, &mut Book<'_>) -> Done;
 
 /// Writes a row of headings; those from column `right` on are aligned on the right.
 pub(super) fn head(sheet: &mut Worksheet, look: &Look, headings: &[&str], right: usize) -> Done {
@@ -150,7 +145,7 @@ pub(super) fn head(sheet: &mut Worksheet, look: &Look, headings: &[&str], right:
 }
 
 /// A text that takes as many lines as it needs in a cell as wide as `width` letters.
-fn wrapped(
+pub(super) fn wrapped(
     sheet: &mut Worksheet,
     look: &Look,
     [row, column]: [u32; 2],
@@ -171,112 +166,11 @@ pub(super) fn layout(sheet: &mut Worksheet, widths: &[f64]) -> Done {
     Ok(())
 }
 
-/// The cells that hold the steps which were written already.
-#[derive(Default)]
-struct Cells {
-    steps: HashMap<*const Step, String>,
-    leaves: HashMap<(String, u64), String>,
-    naming: Names,
-    names: Vec<(String, String)>,
-    input_rows: u32,
-    steps_rows: u32,
-}
-
-/// The two sheets that grow as figures are asked for.
-pub(super) struct Book<'a> {
-    pub(super) look: &'a Look,
-    inputs: Worksheet,
-    calculation: Worksheet,
-    cells: &'a mut Cells,
-}
-
-impl Book<'_> {
-    /// The cell that holds a step's value in base units; written when it is first asked for.
-    pub(super) fn cell(&mut self, step: &Arc<Step>) -> Done<String> {
-        if let Some(cell) = self.cells.steps.get(&Arc::as_ptr(step)) {
-            return Ok(cell.clone());
-        }
-        let cell = match &step.how {
-            Expr::Leaf(basis) => self.leaf(step, basis)?,
-            _ => self.computed(step)?,
-        };
-        self.cells.steps.insert(Arc::as_ptr(step), cell.clone());
-        Ok(cell)
-    }
-
-    /// The cell of an input; a named one, with its basis beside it.
-    fn leaf(&mut self, step: &Step, basis: &Basis) -> Done<String> {
-        let name = step.name.clone().unwrap_or_default();
-        let key = (name.clone(), step.value.to_bits());
-        if let Some(cell) = self.cells.leaves.get(&key) {
-            return Ok(cell.clone());
-        }
-        self.cells.input_rows += 1;
-        let row = self.cells.input_rows;
-        let (factor, unit) = fitting_unit(step.value, step.dimension);
-        let look = self.look;
-        let sheet = &mut self.inputs;
-        sheet.write_with_format(row, 0, &name, &look.text)?;
-        sheet.write_with_format(row, 1, step.value / factor, &look.input)?;
-        sheet.write_with_format(row, 2, &unit, &look.unit)?;
-        let base = Formula::new(format!("=B{}*{factor:?}", row + 1)).set_result(exact(step.value));
-        sheet.write_with_format(row, 3, base, &number_format(look, step.value))?;
-        wrapped(sheet, look, [row, 4], &basis.to_string(), 90)?;
-        let cell = format!("Inputs!$D${}", row + 1);
-        let defined = self.cells.naming.of(&name);
-        self.cells.names.push((defined, format!("Inputs!$B${}", row + 1)));
-        self.cells.leaves.insert(key, cell.clone());
-        Ok(cell)
-    }
-
-    /// The cell of a computed step: its formula over the cells of its inputs.
-    fn computed(&mut self, step: &Arc<Step>) -> Done<String> {
-        let mut failed = None;
-        let inputs = step.inputs();
-        let text = step.spelled(&SPREADSHEET, &mut |part| {
-            let own = inputs.iter().any(|input| Arc::ptr_eq(input, part));
-            own.then(|| {
-                self.cell(part).unwrap_or_else(|error| {
-                    failed = Some(error);
-                    String::new()
-                })
-            })
-        });
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        self.cells.steps_rows += 1;
-        let row = self.cells.steps_rows;
-        let look = self.look;
-        let sheet = &mut self.calculation;
-        let name = step.name.clone().unwrap_or_default();
-        sheet.write_with_format(row, 0, &name, &look.text)?;
-        let format = number_format(look, step.value);
-        let live = Formula::new(format!("={text}")).set_result(exact(step.value));
-        sheet.write_with_format(row, 1, live, &format)?;
-        sheet.write_with_format(row, 2, step.dimension.stored_unit(), &look.unit)?;
-        wrapped(sheet, look, [row, 3], &step.formula(), 90)?;
-        Ok(format!("Calculation!$B${}", row + 1))
-    }
-
-    /// A formula, without its sign of equality, for a figure in the unit of its path.
-    fn formula(&mut self, figure: &Figure) -> Done<Option<String>> {
-        let Some((step, value)) = figure.step().zip(figure.value()) else { return Ok(None) };
-        let cell = self.cell(step)?;
-        let factor = if step.value == 0.0 { 1.0 } else { value / step.value };
-        let same = (factor - 1.0).abs() < 1e-12;
-        Ok(Some(if same { cell } else { format!("{cell}*{factor:?}") }))
-    }
-}
-
-/// A number with all its digits, as a formula takes it.
-pub(super) fn exact(value: f64) -> String {
-    format!("{value:?}")
-}
-
-/// The summary: headline figures, then all figures by section, each live.
+/// The summary: totals, then all figures by section, each live, in one unit of energy and one of
+/// mass for the whole book; beside each its path in the JSON and its value there.
 fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
     let look = book.look;
+    let units = Units::of(report);
     sheet.write_with_format(0, 0, &report.name, &look.title)?;
     sheet.write_with_format(1, 0, text::dates(&report.dates), &look.wrapped)?;
     sheet.write_with_format(
@@ -289,17 +183,22 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
     // The order of the answer: totals first.
     let total = |(section, _): &(Section, Vec<&Figure>)| *section == Section::Total;
     let (totals, rest): (Vec<_>, Vec<_>) = report.sections().partition(total);
-    for (section, figures) in totals.into_iter().chain(rest) {
+    for (index, (section, figures)) in totals.into_iter().chain(rest).enumerate() {
         row += 1;
+        let beside = if index == 0 { ["", "", "path in the JSON", "value there"] } else { [""; 4] };
         sheet.write_with_format(row, 0, section.title(), &look.head)?;
-        sheet.write_with_format(row, 1, "", &look.head)?;
-        sheet.write_with_format(row, 2, "", &look.head)?;
+        for (text, column) in beside.into_iter().zip(1..) {
+            let format = if column == 4 { &look.head_right } else { &look.head };
+            sheet.write_with_format(row, column, text, format)?;
+        }
         for figure in figures {
             row += 1;
             sheet.write_with_format(row, 0, figure.label().trim(), &look.text)?;
-            write_figure(sheet, [row, 1], figure, book)?;
-            sheet.write_with_format(row, 2, figure.declared().unit, &look.unit)?;
+            let (factor, unit) = units.shown(figure);
+            write_figure(sheet, [row, 1], figure, factor, book)?;
+            sheet.write_with_format(row, 2, unit, &look.unit)?;
             sheet.write_with_format(row, 3, &figure.path, &look.note)?;
+            write_figure(sheet, [row, 4], figure, 1.0, book)?;
         }
         row += 1;
     }
@@ -309,25 +208,24 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
         sheet.merge_range(row, 0, row, 3, "", &look.wrapped)?;
         wrapped(sheet, look, [row, 0], &format!("warning: {warning}"), 120)?;
     }
-    layout(sheet, &[46.0, 20.0, 26.0, 48.0])
+    layout(sheet, &[46.0, 20.0, 26.0, 48.0, 20.0])
 }
 
-/// The main figures of money at the user's rate, which is a cell; returns the next row.
+/// The main figures of money at the user's rate, which is an input; returns the next row.
 fn currency_rows(
     report: &Report,
     sheet: &mut Worksheet,
     mut row: u32,
     book: &mut Book<'_>,
 ) -> Done<u32> {
-    let Some(Currency { code, per_usd, .. }) = &report.currency else { return Ok(row) };
+    let Some((Currency { code, per_usd, .. }, rate)) =
+        report.currency.as_ref().zip(book.exchange_rate.clone())
+    else {
+        return Ok(row);
+    };
     let title = report.currency.as_ref().map(currency::title).unwrap_or_default();
     row += 1;
     sheet.write_with_format(row, 0, title, &book.look.head)?;
-    row += 1;
-    let rate = format!("B{}", row + 1);
-    sheet.write_with_format(row, 0, "exchange rate", &book.look.text)?;
-    sheet.write_with_format(row, 1, *per_usd, &book.look.input)?;
-    sheet.write_with_format(row, 2, format!("{code}/USD"), &book.look.unit)?;
     for figure in currency::shown(report) {
         row += 1;
         sheet.write_with_format(row, 0, figure.declared().name, &book.look.text)?;
@@ -336,26 +234,35 @@ fn currency_rows(
             let format = number_format(book.look, value * per_usd);
             sheet.write_with_format(row, 1, live, &format)?;
         } else {
-            write_figure(sheet, [row, 1], figure, book)?;
+            write_figure(sheet, [row, 1], figure, 1.0, book)?;
         }
         sheet.write_with_format(row, 2, code, &book.look.unit)?;
     }
     Ok(row + 1)
 }
 
-/// A figure in its declared unit: live where its derivation is known, else its value or `unknown`.
+/// A figure in its declared unit x `factor`: live where its derivation is known, else its value or
+/// `unknown`.
 fn write_figure(
     sheet: &mut Worksheet,
     [row, column]: [u32; 2],
     figure: &Figure,
+    factor: f64,
     book: &mut Book<'_>,
 ) -> Done {
-    let format = number_format(book.look, figure.value().unwrap_or_default());
+    let shown = figure.value().map(|value| value * factor);
+    let format = number_format(book.look, shown.unwrap_or_default());
     let column = column as u16;
-    if let Some((value, text)) = figure.value().zip(book.formula(figure)?) {
-        let live = Formula::new(format!("={text}")).set_result(exact(value));
+    if let Some(cell) = book.answers.get(&figure.key) {
+        let result = shown.map_or_else(|| figure.shown(), exact);
+        let right = format.set_align(FormatAlign::Right);
+        let live = Formula::new(format!("={cell}")).set_result(result);
+        sheet.write_with_format(row, column, live, &right)?;
+    } else if let Some((value, text)) = shown.zip(book.formula(figure)?) {
+        let times = if factor == 1.0 { String::new() } else { format!("*{factor:?}") };
+        let live = Formula::new(format!("={text}{times}")).set_result(exact(value));
         sheet.write_with_format(row, column, live, &format)?;
-    } else if let Some(value) = figure.value() {
+    } else if let Some(value) = shown {
         sheet.write_with_format(row, column, value, &format)?;
     } else {
         let right = book.look.text.clone().set_align(FormatAlign::Right);
@@ -365,7 +272,8 @@ fn write_figure(
 }
 
 /// The ledger with its total.
-fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+fn ledger_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
+    let rows: &[ledger::Row] = &report.ledger;
     let look = book.look;
     let headings =
         ["stage", "item", "kind", "first month", "months", "quantity", "unit", "USD each", "USD"];
@@ -384,8 +292,8 @@ fn ledger_sheet(rows: &[ledger::Row], sheet: &mut Worksheet, book: &mut Book<'_>
                 for (column, step, factor, value) in
                     [(5, used, factor, *quantity), (7, price, 1.0 / factor, each)]
                 {
-                    let cell = book.cell(step)?;
-                    let live = Formula::new(format!("={cell}*{factor:?}")).set_result(exact(value));
+                    let live = format!("={}*{factor:?}", book.term(step)?);
+                    let live = Formula::new(live).set_result(exact(value));
                     sheet.write_with_format(line, column, live, &number_format(look, value))?;
                 }
                 sheet.write_with_format(line, 6, unit, &look.unit)?;
@@ -448,7 +356,7 @@ fn years_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> D
         sheet.write_with_format(row, 0, *year, &look.text)?;
         for (id, column) in columns.iter().zip(1..) {
             if let Some(figure) = figures.iter().find(|figure| figure.key.id == *id) {
-                write_figure(sheet, [row, column], figure, book)?;
+                write_figure(sheet, [row, column], figure, 1.0, book)?;
             }
         }
         last = row;

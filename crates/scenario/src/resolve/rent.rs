@@ -278,7 +278,8 @@ impl Tenant<'_> {
         let name = self.key("unused_commitment");
         self.placement.unused_commitment.as_ref().map_or_else(
             || {
-                let why = "a term is paid to its end, and nobody said that others use the rest";
+                let why = "a term is paid to its end; the service of the same devices uses what it can of \
+                           the rest, and nobody said that others do";
                 assumed(&name, share(1.0), why)
             },
             |given| given.input(&name),

@@ -45,6 +45,8 @@ const USED: Column = ["savings_plan_used_commitment", "savingsPlan/UsedCommitmen
 const RESOURCES: &[(&str, &str)] = &[
     ("Usage:", "compute"),
     ("Reservation", "compute"),
+    ("CapacityBlock", "compute"),
+    ("UnusedBox", "compute"),
     ("ComputeSP", "compute"),
     ("EBS", "storage"),
     ("TimedStorage", "storage"),
@@ -95,6 +97,12 @@ pub(super) fn charge<'a>(row: Row<'a>, odd: &mut Odd) -> Result<Option<Charge<'a
         _ => (Charged::Usage, unblended),
     };
     let usage = row.any(&USAGE).unwrap_or_default();
+    let charged = match charged {
+        // A capacity reservation has lines of what ran in it, of what did not, and of all.
+        Charged::Usage if usage.contains("UnusedBox:") => Charged::Unused,
+        Charged::Usage if usage.contains("Reservation:") => Charged::Purchase,
+        charged => charged,
+    };
     let operation = row.any(&OPERATION).unwrap_or_default();
     let found = RESOURCES.iter().find(|(word, _)| usage.contains(word));
     let runs = operation.starts_with("RunInstances") && found.is_none();

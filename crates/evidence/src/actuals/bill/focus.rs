@@ -1,8 +1,8 @@
 //! The columns of FOCUS (the open cost and usage specification), versions 0.5 to 1.2.
 //!
 //! Columns read: `EffectiveCost` or `BilledCost`, `BillingCurrency` (USD, or none),
-//! `ChargeCategory`, `CommitmentDiscountStatus`, `ServiceCategory`, `PricingUnit`,
-//! `PricingQuantity`, `ConsumedUnit`, `ConsumedQuantity`, and what may name the machine.
+//! `ChargeCategory`, `CommitmentDiscountStatus`, `CapacityReservationStatus`, `ServiceCategory`,
+//! `PricingUnit`, `PricingQuantity`, `ConsumedUnit`, `ConsumedQuantity`, and what may name the machine.
 
 use flopcast_core::diagnostic::Result;
 
@@ -45,7 +45,8 @@ pub(super) fn charge<'a>(row: Row<'a>, odd: &mut Odd) -> Result<Option<Charge<'a
     sku::in_usd(row, "BillingCurrency")?;
     let column = ["EffectiveCost", "BilledCost"].into_iter().find(|it| row.text(it).is_some());
     let cost = column.and_then(|column| odd.signed(row, column));
-    let unused = row.text("CommitmentDiscountStatus") == Some("Unused");
+    let statuses = ["CommitmentDiscountStatus", "CapacityReservationStatus"];
+    let unused = statuses.iter().any(|status| row.text(status) == Some("Unused"));
     let charged = match row.text("ChargeCategory").unwrap_or("Usage") {
         "Usage" if unused => Charged::Unused,
         "Usage" => Charged::Usage,
