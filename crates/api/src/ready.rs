@@ -98,6 +98,7 @@ pub struct Ready {
     /// Why no fleet keeps the SLO.
     unkept: Option<Error>,
     tried: Option<String>,
+    search: Search,
 }
 
 impl Ready {
@@ -121,7 +122,8 @@ impl Ready {
         search: &Search,
         always: bool,
     ) -> Result<Self> {
-        let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
+        let plain =
+            |scenario| Self { scenario, sized: None, unkept: None, tried: None, search: *search };
         let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
         if !always && service.rate.value.value <= 0.0 {
             return Ok(plain(scenario));
@@ -130,10 +132,10 @@ impl Ready {
         let Settled { scenario, tried, .. } =
             settled(session, &asked.document, scenario, false, search)?;
         if by_means {
-            return Ok(Self { scenario, sized: None, unkept: None, tried });
+            return Ok(Self { tried, ..plain(scenario) });
         }
         match simulated(session, &scenario, search, false) {
-            Ok(sized) => Ok(Self { scenario, sized: Some(sized), unkept: None, tried }),
+            Ok(sized) => Ok(Self { sized: Some(sized), tried, ..plain(scenario) }),
             Err(error) if !always && error.kind() == Kind::Limit => {
                 Ok(Self { unkept: Some(error), ..plain(scenario) })
             }
@@ -145,7 +147,7 @@ impl Ready {
     fn engine(&self, session: &Session<'_>) -> Result<Engine> {
         match &self.sized {
             Some(sized) => Ok(sized.forecast.clone()),
-            None => session.engine(&self.scenario),
+            None => capacity::played(session.engine(&self.scenario)?, &self.search, &session.watch),
         }
     }
 
@@ -162,13 +164,15 @@ impl Ready {
         Ok((engine, self.beside(report)))
     }
 
-    /// Its report without the derivations of the figures, which take longer than the figures.
+    /// Its report by means in closed form, which takes no longer than a frame; derivations are there
+    /// where they are asked for, since they take longer than the figures.
     ///
     /// # Errors
-    /// As [`Ready::report`].
-    pub fn figures(&self, session: &Session<'_>) -> Result<Report> {
-        let engine = self.engine(session)?;
-        Ok(self.beside(Report::new(&self.scenario, &engine.run()?, engine.predicted())))
+    /// As [`Session::engine`] and [`Engine::run`].
+    pub fn means(&self, session: &Session<'_>, derived: bool) -> Result<Report> {
+        let engine = session.engine(&self.scenario)?;
+        let estimate = if derived { engine.recorded().run()? } else { engine.run()? };
+        Ok(self.beside(Report::new(&self.scenario, &estimate, engine.predicted())))
     }
 
     /// A report with what there is to tell beside the figures.
@@ -218,7 +222,7 @@ impl Ready {
 /// How the ranges of the figures are sampled.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranges {
-    /// Samples; none samples 10,000 where an input is a range.
+    /// Samples; none takes 10,000 where an input is a range, else 256.
     pub samples: Option<u32>,
     /// The same seed gives the same ranges.
     pub seed: u64,
@@ -233,7 +237,7 @@ impl Default for Ranges {
 }
 
 impl Ranges {
-    /// The report with ranges, where there are any or they are asked for.
+    /// The report with the ranges of its figures, where any input is uncertain.
     ///
     /// # Errors
     /// As [`Ready::report`].
@@ -243,14 +247,13 @@ impl Ranges {
         if let Some(service) = &ready.scenario.inference {
             report.commitments = commitment::of(service, session.catalog);
         }
-        if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
-            let sampling = Sampling {
-                samples: self.samples.unwrap_or(10_000) as usize,
-                seed: self.seed,
-                model_error: self.model_error,
-            };
-            report.intervals = sampled(session, &engine, sampling)?;
-        }
+        let usual = Sampling::usual(&mut engine);
+        let sampling = Sampling {
+            samples: self.samples.map_or(usual.samples, |samples| samples as usize),
+            seed: self.seed,
+            model_error: self.model_error,
+        };
+        report.intervals = sampled(session, &engine, sampling)?;
         if ready.sized.is_none()
             && let Some(predicted) = uncertainty::predicted(&engine)
         {
@@ -279,8 +282,7 @@ fn sampled(
 pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Engine)> {
     let ready = Ready::of(session, asked, &Search::default(), false)?;
     let (mut engine, mut report) = ready.report(session)?;
-    if uncertainty::has_ranges(&mut engine) {
-        report.intervals = sampled(session, &engine, Sampling::default())?;
-    }
+    let sampling = Sampling::usual(&mut engine);
+    report.intervals = sampled(session, &engine, sampling)?;
     Ok((Snapshot::new(json::estimate(&report))?, engine))
 }

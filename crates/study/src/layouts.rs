@@ -16,7 +16,7 @@ use flopcast_scenario::document::Node;
 
 use super::axis::{Axis, Choice as Value, Setting};
 use super::fleets::{Choice, Limits, Merits, Sized, Verdict, choose};
-use super::offers;
+use super::offers::{self, Saving};
 use super::space::Space;
 
 /// The key of a layout.
@@ -28,6 +28,8 @@ const TENSOR: [u32; 4] = [1, 2, 4, 8];
 const PIPELINE: [u32; 3] = [1, 2, 4];
 /// Devices over which attention is replicated and experts are spread.
 const WIDE: [u32; 6] = [2, 4, 8, 16, 32, 64];
+/// The least saving for which a batch is taken: above what runs of this length tell apart.
+const TAKEN: f64 = 0.05;
 /// Layouts that are told one by one.
 const TOLD: usize = 6;
 
@@ -190,19 +192,38 @@ pub fn settle(
     let Some(best) = choice.cheapest.or(choice.smallest) else { return plain(scenario) };
     let tried = Some(words(&space, &choice, best, (!open).then_some(&own)));
     let chosen = space.labels(best).next().unwrap_or_default().to_owned();
-    let offers = match choice.at(best).filter(|_| beside) {
-        Some(sized) => offers::words(document, space.settings(best), service, sized, means)?,
+    let bounded = open && !service.demand.objective.is_empty();
+    let batch = match choice.at(best).filter(|_| beside || bounded) {
+        Some(sized) => offers::batch(document, space.settings(best), service, sized, means)?,
         None => None,
     };
-    if !open || chosen == own {
+    let (taken, told) = match batch {
+        Some(batch) if bounded && batch.change <= -TAKEN => (Some(batch), None),
+        batch => (None, batch),
+    };
+    let offers = match choice.at(best).filter(|_| beside) {
+        Some(sized) => {
+            let formats = offers::narrower(document, service, sized, means)?;
+            let told = formats.iter().chain(&told).map(Saving::words).collect::<Vec<_>>();
+            (!told.is_empty()).then(|| told.join("; "))
+        }
+        None => None,
+    };
+    if !open || chosen == own && taken.is_none() {
         return Ok(Settled { scenario, tried, offers });
     }
-    let mut scenario = Scenario { warnings: scenario.warnings, ..space.scenario(best)? };
-    scenario.choices.push(Chosen {
-        path: KEY,
-        value: chosen,
-        why: "the cheapest of the layouts that were tried".to_owned(),
-    });
+    let (found, batch) = match taken {
+        Some(Saving { scenario, value, .. }) => (scenario, Some(value)),
+        None => (space.scenario(best)?, None),
+    };
+    let mut scenario = Scenario { warnings: scenario.warnings, ..found };
+    let mut choose = |path, value, why: &str| {
+        scenario.choices.push(Chosen { path, value, why: why.to_owned() });
+    };
+    choose(KEY, chosen, "the cheapest of the layouts that were tried");
+    if let Some(batch) = batch {
+        choose(offers::BATCH, batch, "the cheapest of the batches that were tried");
+    }
     Ok(Settled { scenario, tried, offers })
 }
 

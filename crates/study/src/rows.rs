@@ -11,12 +11,11 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_scenario::Files;
 use flopcast_scenario::document::Node;
-use rayon::prelude::*;
 
 use super::aim::Aim;
 use super::axis::{Axis, Choice, Setting};
+use super::batch::Batch;
 use super::space::{Parts, Point, Space};
-use super::sweep::values;
 
 /// More values of a key are not remembered from table to table.
 const MOST_KNOWN: usize = 100_000;
@@ -141,28 +140,25 @@ impl Rows {
         digits: &[Vec<usize>],
         Piece { name, length, .. }: Piece<'_>,
     ) -> Result<Forecasts> {
-        let figures = vec![Vec::with_capacity(length); self.figures.len()];
-        let mut all = Forecasts { figures, obstacles: Vec::with_capacity(length) };
-        let row = |row: usize| {
-            let digits: Vec<usize> = digits.iter().map(|column| column[row]).collect();
+        let wrong = |row: usize, digits: &[usize], error: Error| {
+            // A value that no scenario can have is a mistake of the question.
             let told = |error: Error| error.within(&name(row));
-            let point = match space.forecast(&digits) {
-                Ok(point) => point,
-                Err(error) => {
-                    // A value that no scenario can have is a mistake of the question.
-                    space.file(&digits).map_err(told)?;
-                    Point::impossible(&error)
-                }
-            };
-            Ok((values(&point, &self.figures).map_err(told)?, point.obstacle))
+            space.file(digits).map_err(told)?;
+            Ok(Point::impossible(&error))
         };
-        let rows: Vec<Result<_>> = (0..length).into_par_iter().map(row).collect();
-        for row in rows {
-            let (values, obstacle) = row?;
-            for (column, value) in all.figures.iter_mut().zip(values) {
-                column.push(value);
+        let place = |row: usize, into: &mut [usize]| {
+            into.iter_mut().zip(digits).for_each(|(digit, column)| *digit = column[row]);
+        };
+        let batch = Batch { count: length, digits: &place, columns: &self.figures };
+        let mut figures = batch.run(space, &wrong, &mut |_| Ok(()))?;
+        let columns = vec![Vec::with_capacity(length); self.figures.len()];
+        let mut all = Forecasts { figures: columns, obstacles: Vec::with_capacity(length) };
+        let mut values = Vec::new();
+        for row in 0..length {
+            all.obstacles.push(figures.read(row, &mut values));
+            for (column, value) in all.figures.iter_mut().zip(&values) {
+                column.push(*value);
             }
-            all.obstacles.push(obstacle);
         }
         Ok(all)
     }

@@ -9,7 +9,7 @@ use crate::{Ranges, Ready};
 about_a_scenario! {
     /// The forecast of a scenario.
     pub struct Request {
-        /// Samples for the ranges of the figures; 10,000 where an input is a range, else none.
+        /// Samples for the ranges of the figures; when left out 10,000 where an input is a range, else 256.
         #[schemars(range(min = 20, max = 1_000_000))]
         pub samples: Option<u32>,
         /// The same seed gives the same ranges; 1 when left out.

@@ -14,7 +14,7 @@ about_a_scenario! {
         /// (model card), `sci` (SCI statement), `svg` (what moves the answer), or a plan to launch: `slurm`,
         /// `skypilot`, `vllm`.
         pub format: String,
-        /// Samples for the ranges of the figures; 10,000 where an input is a range, else none.
+        /// Samples for the ranges of the figures; when left out 10,000 where an input is a range, else 256.
         #[schemars(range(min = 20, max = 1_000_000))]
         pub samples: Option<u32>,
         /// The same seed gives the same ranges; 1 when left out.

@@ -62,7 +62,7 @@ pub(super) fn solve<A: Ask>(
         times: &times,
         delay: demand.max_wait.as_ref().map_or(Time::from_stored(0.0), |wait| wait.value),
         slo: objective.bounds(),
-        queue_limit: queue_limit(search),
+        queue_limit: queue_limit(search, &objective),
         records: false,
     };
     let class = |share: f64| Class {
