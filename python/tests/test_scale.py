@@ -5,6 +5,7 @@ rows share what bears upon the run.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,8 @@ def test_spark(params: Path, whole: Any, workers: int) -> None:
     session = (
         SparkSession.builder.master(f"local[{workers}]")
         .config("spark.ui.enabled", "false")
+        # Its workers are of this environment, whatever python3 is.
+        .config("spark.pyspark.python", sys.executable)
         .config("spark.driver.memory", "4g")
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", "65536")
         .config("spark.sql.files.maxPartitionBytes", "1m")
