@@ -130,7 +130,8 @@ fn demand_is_uncertain_where_no_range_is_given() {
     let service = |sets: &[&str]| {
         let scenario = shipped("scenarios/gpt3-175b.yaml", sets).expect("a scenario");
         let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
-        let all = intervals(&engine, Sampling { samples: 300, ..Sampling::default() }, &|_| Ok(()));
+        let sampling = Sampling { samples: 300, ..Sampling::default() };
+        let all = intervals(&engine, sampling, &|_| Ok(()));
         let all = all.expect("ranges");
         let total = all.into_iter().find(|it| it.path() == "tco.total_usd").expect("a total");
         let swing = |factor: &str| {

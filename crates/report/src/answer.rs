@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use flopcast_core::estimate::{Figure, Id};
 use flopcast_core::estimate::figure::headlines;
+use flopcast_core::estimate::{Figure, Id};
 use flopcast_core::ledger::line::Resource;
 use flopcast_core::quantity::text::count;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
@@ -127,7 +127,10 @@ fn contingency(report: &Report) -> Option<String> {
     let more = high - report.figure(Id::TotalCost)?.value()?;
     let high = count(high);
     Some(if more > 0.0 {
-        format!("These are central values: P80 of the cost is {high} USD, a contingency of {} USD", count(more))
+        format!(
+            "These are central values: P80 of the cost is {high} USD, a contingency of {} USD",
+            count(more)
+        )
     } else {
         format!("These are central values: P80 of the cost is {high} USD, without contingency")
     })

@@ -70,7 +70,8 @@ impl Ages<'_> {
         (kind, name): (&str, &str),
         notes: &mut Notes,
     ) -> Result<Drift> {
-        let (listed, paid) = (citation.as_of.map(|as_of| as_of.start), self.start.or(self.newest()));
+        let (listed, paid) =
+            (citation.as_of.map(|as_of| as_of.start), self.start.or(self.newest()));
         let Some((listed, paid)) = listed.zip(paid) else { return Ok(Drift(None)) };
         let yearly = self.catalog.default_value::<f64>(&format!("spread.price.{kind}"))?;
         let days = (paid - listed).num_days();
