@@ -92,15 +92,17 @@ def test_ray(params: Path, whole: Any, workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_spark(params: Path, whole: Any, workers: int) -> None:
+def test_spark(
+    params: Path, whole: Any, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its workers are of this environment, whatever python3 is.
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     pytest.importorskip("pyspark")
     from pyspark.sql import SparkSession
 
     session = (
         SparkSession.builder.master(f"local[{workers}]")
         .config("spark.ui.enabled", "false")
-        # Its workers are of this environment, whatever python3 is.
-        .config("spark.pyspark.python", sys.executable)
         .config("spark.driver.memory", "4g")
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", "65536")
         .config("spark.sql.files.maxPartitionBytes", "1m")
