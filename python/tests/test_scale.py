@@ -5,6 +5,7 @@ rows share what bears upon the run.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -91,7 +92,11 @@ def test_ray(params: Path, whole: Any, workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_spark(params: Path, whole: Any, workers: int) -> None:
+def test_spark(
+    params: Path, whole: Any, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its workers are of this environment, whatever python3 is.
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     pytest.importorskip("pyspark")
     from pyspark.sql import SparkSession
 

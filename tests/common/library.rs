@@ -85,7 +85,7 @@ pub fn report(scenario: &Scenario) -> Result<Report> {
 /// The report of a scenario, whose latencies are those of a run of so many requests.
 pub fn report_after(scenario: &Scenario, requests: u64) -> Result<Report> {
     let search = Search { requests, seeds: 1, ..Search::default() };
-    let engine = capacity::played(Engine::new(scenario, &CATALOG)?, &search)?;
+    let engine = capacity::played(Engine::new(scenario, &CATALOG)?, &search, &|_, _| Ok(()))?;
     Ok(Report::new(scenario, &engine.recorded().run()?, engine.predicted()))
 }
 

@@ -147,7 +147,7 @@ impl Ready {
     fn engine(&self, session: &Session<'_>) -> Result<Engine> {
         match &self.sized {
             Some(sized) => Ok(sized.forecast.clone()),
-            None => capacity::played(session.engine(&self.scenario)?, &self.search),
+            None => capacity::played(session.engine(&self.scenario)?, &self.search, &session.watch),
         }
     }
 
@@ -164,13 +164,15 @@ impl Ready {
         Ok((engine, self.beside(report)))
     }
 
-    /// Its report without the derivations of the figures, which take longer than the figures.
+    /// Its report by means in closed form, which takes no longer than a frame; derivations are there
+    /// where they are asked for, since they take longer than the figures.
     ///
     /// # Errors
-    /// As [`Ready::report`].
-    pub fn figures(&self, session: &Session<'_>) -> Result<Report> {
-        let engine = self.engine(session)?;
-        Ok(self.beside(Report::new(&self.scenario, &engine.run()?, engine.predicted())))
+    /// As [`Session::engine`] and [`Engine::run`].
+    pub fn means(&self, session: &Session<'_>, derived: bool) -> Result<Report> {
+        let engine = session.engine(&self.scenario)?;
+        let estimate = if derived { engine.recorded().run()? } else { engine.run()? };
+        Ok(self.beside(Report::new(&self.scenario, &estimate, engine.predicted())))
     }
 
     /// A report with what there is to tell beside the figures.

@@ -220,8 +220,9 @@ fn by_means(
     if !simulated {
         let ready =
             Ready::resolved(session, asked, scenario, &Search::default(), false)?.told(tried);
-        let report = if recorded { ready.report(session)?.1 } else { ready.figures(session)? };
-        return Ok((report, false, Layout::of(&ready)));
+        // Latencies of a service are simulated at rest.
+        let open = ready.scenario.inference.is_some();
+        return Ok((ready.means(session, recorded)?, open, Layout::of(&ready)));
     }
     let engine = session.engine(&scenario)?;
     let estimate = if recorded { engine.recorded().run()? } else { engine.run()? };

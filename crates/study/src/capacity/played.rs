@@ -10,6 +10,7 @@ use flopcast_core::serving::closed_form::Latency;
 use flopcast_core::serving::instance::Instances;
 use flopcast_core::serving::simulator::Simulation;
 
+use super::watched::Watched;
 use super::{MOST_TOGETHER, converse, latency, router, traffic};
 
 /// An engine whose mean latencies are those of the simulator at the peak of the first year, by the run
@@ -17,8 +18,12 @@ use super::{MOST_TOGETHER, converse, latency, router, traffic};
 /// be answered.
 ///
 /// # Errors
-/// As [`Engine::run`].
-pub fn played(engine: Engine, search: &Search) -> Result<Engine> {
+/// As [`Engine::run`]; what `progress` refuses.
+pub fn played(
+    engine: Engine,
+    search: &Search,
+    progress: &(dyn Fn(&str, f64) -> Result<()> + Sync),
+) -> Result<Engine> {
     let Some(service) = engine.scenario().inference.clone() else { return Ok(engine) };
     let Some(instances) = &service.demand.instances else { return Ok(engine) };
     if service.rate.value.value <= 0.0 {
@@ -28,7 +33,11 @@ pub fn played(engine: Engine, search: &Search) -> Result<Engine> {
     let Some(year) = forecast.years.first() else { return Ok(engine) };
     let working = year.replicas.value().stored() - service.redundancy.value;
     let rate = year.peak_rate.value() / working.max(1.0);
-    let simulated = at_peak(&service, instances, (rate, working as u64), search);
+    let told = || progress("latencies at the peak", 0.0);
+    let goes_on = || told().is_ok();
+    let simulated = at_peak(&service, instances, (rate, working as u64), search, &goes_on);
+    // A run that was ended early is no result.
+    told()?;
     let correction = simulated
         .and_then(|(simulated, how)| Correction::between(&forecast.latency, &simulated, &how));
     Ok(match correction {
@@ -43,6 +52,7 @@ fn at_peak(
     instances: &Instances,
     (rate, replicas): (RequestRate, u64),
     search: &Search,
+    goes_on: &(dyn Fn() -> bool + Sync),
 ) -> Option<(Latency, String)> {
     let mut traffic = traffic(service).ok()?;
     let length = traffic.mean_lengths();
@@ -57,6 +67,7 @@ fn at_peak(
         _ => (1, simulation),
     };
     let traffic = traffic.over(count as f64);
+    let simulation = Watched { server: simulation, goes_on };
     let report = in_balance(&simulation, &traffic, rate * count as f64, search, 1);
     let how = format!("at the peak, over {} requests", text::count(report.answered as f64));
     Some((latency(&report).ok()?, how))

@@ -12,9 +12,9 @@ use super::{Ask, Question, Task};
 const EVERY: usize = 1 << 13;
 
 /// A server whose runs stop where nobody waits for them any more. Such a run is no result.
-struct Watched<'a, S> {
-    server: S,
-    goes_on: &'a (dyn Fn() -> bool + Sync),
+pub(super) struct Watched<'a, S> {
+    pub(super) server: S,
+    pub(super) goes_on: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<S: Server> Server for Watched<'_, S> {
