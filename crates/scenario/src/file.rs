@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 use super::costs::{ServingCosts, TrainingCosts};
 use super::environment::{AverageBasis, Contracts, EmbodiedCarbon, Payment};
-use super::given::{Given, Positive};
+use super::given::{Discounting, Given, Positive, Used};
 use super::purchase::PurchaseTerms;
 use super::reader::Located;
 
@@ -59,8 +59,9 @@ pub struct ScenarioFile {
     /// those that are known).
     #[schemars(with = "serde_json::Value")]
     pub model: Located<Spec>,
-    /// Compression of the model before it is served: quantization (int8, fp8, fp4, int4) and
-    /// pruning (2:4, or a share of units), for all layers or by group: {mlp: int4}.
+    /// Compression of the model before it is served: quantization (int8, fp8, fp4, int4), pruning
+    /// (2:4, or a share of units) and low_rank (a rank, or a share of the largest), for all layers
+    /// or by group: {mlp: int4}; layer_drop, the share of its blocks that goes.
     #[schemars(with = "Option<serde_json::Value>")]
     pub compress: Option<Located<Compression>>,
     /// The data that the model is trained on.
@@ -504,7 +505,7 @@ pub struct Inference {
     /// Requests that an engine refuses rather than let them wait; it takes all in.
     pub admission: Option<Admission>,
     /// Share of a replica's highest rate that the peak may take; 80 %, of a job 100 %.
-    pub target_utilisation: Option<Given<Share>>,
+    pub target_utilisation: Option<Given<Share, Used>>,
     /// The fleet follows its load over the hours of a week; without it, the fleet always has the
     /// size that the peak needs.
     pub autoscaling: Option<Autoscaling>,
@@ -575,7 +576,7 @@ pub struct Finance {
     /// Years of service; 3.
     pub horizon: Option<Given<Time>>,
     /// Nominal discount rate per year, with payments at the end of a year; 8 %.
-    pub discount_rate: Option<Given<f64>>,
+    pub discount_rate: Option<Given<f64, Discounting>>,
     /// Change of the price of serving per year, which may be negative; 0 %/year.
     pub price_change: Option<Given<YearlyRate>>,
     /// The first month of the fiscal year, 1 to 12; 1. Cash is added up by it.

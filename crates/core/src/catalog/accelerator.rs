@@ -271,6 +271,18 @@ impl Row for Accelerator {
     }
 }
 
+/// A device's name without its vendor, its kind of memory and what separates words:
+/// `NVIDIA-H100-80GB-HBM3` is `h10080gb`.
+pub(super) fn letters(name: &str) -> String {
+    const UNSAID: [&str; 16] = [
+        "nvidia", "tesla", "geforce", "quadro", "google", "amd", "instinct", "intel", "aws",
+        "hbm2", "hbm2e", "hbm3", "hbm3e", "slice", "podslice", "gpu",
+    ];
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !UNSAID.contains(word)).collect()
+}
+
 /// Another name of a device: a row of `hardware/aliases.csv`.
 #[derive(Clone, Debug)]
 pub(super) struct Alias {

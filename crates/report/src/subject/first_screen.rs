@@ -8,7 +8,7 @@ use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_study::leaning::Leaning;
 
 use super::estimate::cell;
-use crate::doc::{Block, Cell, Column, Doc, Grid, short};
+use crate::doc::{Block, Cell, Column, Doc, Grid};
 use crate::text::cut;
 use crate::{Report, answer};
 
@@ -23,29 +23,46 @@ const WARNING: usize = 69;
 
 /// The first screen of a forecast.
 pub(super) fn document(report: &Report) -> Doc {
+    let figures = [Block::Grid(figures(report, |_| true)), Block::Text(leanings(report))];
+    around(report, figures)
+}
+
+/// The first screen of a fleet: its latencies by percentile in place of one percentile of each.
+pub(super) fn of_fleet(report: &Report, title: String, latencies: Grid) -> Doc {
+    let others = figures(report, |figure| figure.key.member.is_empty());
+    around(report, [Block::Caption(title), Block::Grid(latencies), Block::Grid(others)])
+}
+
+/// The answer, blocks below it, the gravest warning and the way to the rest.
+fn around(report: &Report, blocks: impl IntoIterator<Item = Block>) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));
-    doc.push_some(Block::Grid(figures(report)));
-    doc.push_some(Block::Text(leanings(report)));
+    for block in blocks {
+        doc.push_some(block);
+    }
     let warning = gravest(report).map(|it| format!("warning: {}", cut(it, WARNING)));
     doc.push(Block::Lines(warning.into_iter().chain([rest(report)]).collect()));
     doc
 }
 
-/// The figures, each with its 80 % interval where one was sampled.
-fn figures(report: &Report) -> Grid {
+/// The percentiles of a figure that has a range.
+const PERCENTILES: [u32; 3] = [50, 80, 90];
+
+/// The figures that are wanted, each with its percentiles where it has a range.
+fn figures(report: &Report, wanted: impl Fn(&Figure) -> bool) -> Grid {
     let ranged = !report.intervals.is_empty();
+    let value = Column::quantities("value");
     let mut columns =
-        vec![Column::words("figure").headed(""), Column::quantities("value").headed("")];
+        vec![Column::words("figure").headed(""), value.headed(if ranged { "central" } else { "" })];
     if ranged {
-        columns.push(Column::words("80 % interval"));
+        columns.extend(PERCENTILES.map(|it| Column::numbers(format!("P{it}"))));
     }
     let mut grid = Grid::new(columns);
-    for figure in report.figures.iter().filter(|figure| is_shown(report, figure)) {
+    for figure in report.figures.iter().filter(|it| is_shown(report, it) && wanted(it)) {
         let [number, unit] = figure.short();
         let mut row = vec![Cell::text(name(figure)), cell(figure, number, unit)];
         if ranged {
-            row.push(interval(report, figure).map_or(Cell::Blank, Cell::Text));
+            row.extend(PERCENTILES.map(|it| percentile(report, figure, it)));
         }
         grid.push(row);
     }
@@ -70,11 +87,11 @@ fn is_shown(report: &Report, figure: &Figure) -> bool {
     key.is(Mark::First) && place && member && known && !(mean && simulated)
 }
 
-/// The 80 % interval of a figure.
-fn interval(report: &Report, figure: &Figure) -> Option<String> {
-    let range = answer::interval(report, figure.key.id)?;
-    let [low, high] = [10, 90].map(|percentile| answer::at(range, percentile).map(short));
-    Some(format!("{} to {} {}", low?, high?, range.short_unit()))
+/// A percentile of a figure, in the unit in which the figure stands beside it.
+fn percentile(report: &Report, figure: &Figure, percentile: u32) -> Cell {
+    let range = answer::interval(report, figure.key.id);
+    let value = range.and_then(|range| answer::along(figure, range, percentile));
+    value.map_or(Cell::Blank, Cell::short)
 }
 
 /// A sentence about the assumed inputs that move the answer most; empty where none does.

@@ -88,7 +88,7 @@ fn generation(
     let device = &*device;
     let nowhere = Placement::default();
     let place = service.placement.as_ref().or(file.placement.as_ref()).unwrap_or(&nowhere);
-    let mut asked = traffic::asked(service, files, notes)?;
+    let mut asked = traffic::asked(service, files, notes)?.uncertain(catalog, notes)?;
 
     let media = traffic::media(&service.traffic.value)?;
     let of = |input: &ModelInput| -> Result<(Served, Arc<Model>)> {
@@ -170,7 +170,7 @@ fn generation(
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
-        target_utilisation: target_utilisation(service, asked.within.is_some())?,
+        target_utilisation: target_utilisation(service, asked.within.is_some()),
         within: asked.within,
         growth: asked.growth,
         redundancy: Input::new(
@@ -260,18 +260,12 @@ fn admission(service: &Inference, generates: bool) -> Result<Admission> {
 }
 
 /// Share of a replica's highest rate that the peak may take.
-///
-/// # Errors
-/// If nothing is left of it.
-fn target_utilisation(service: &Inference, job: bool) -> Result<Input<Share>> {
+fn target_utilisation(service: &Inference, job: bool) -> Input<Share> {
     let plain = "target utilisation of a replica";
     match &service.target_utilisation {
-        Some(given) if given.spread.central().get() < 0.01 => {
-            Err(given.refuse("a replica is used: inference.target_utilisation is 1 % or more"))
-        }
-        Some(given) => Ok(given.input("inference.target_utilisation")),
-        None if job => Ok(assumed(plain, share(1.0), "a job may queue")),
-        None => Ok(assumed(plain, share(0.8), "queues grow without bound at full load")),
+        Some(given) => given.input("inference.target_utilisation"),
+        None if job => assumed(plain, share(1.0), "a job may queue"),
+        None => assumed(plain, share(0.8), "queues grow without bound at full load"),
     }
 }
 
