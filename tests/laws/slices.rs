@@ -19,8 +19,8 @@ fn of(device: &str) -> Value {
     answer(Way::Estimate, &resolved(&service(device, "")).unwrap()).unwrap()
 }
 
-/// Seven slices fill a card, so eight cards hold 56 of them; a slice answers less than a card and more
-/// than its eighth of the processors, since small batches wait for memory.
+/// Seven slices fill a card, so eight cards hold 56 of them; a slice answers more than its eighth of the
+/// card, whose steps have overheads of their own.
 #[test]
 fn a_slice_is_a_part_of_a_card() {
     let (whole, slice) = (of("h100-sxm"), of("h100-sxm, slice: 1g.10gb"));
@@ -29,7 +29,7 @@ fn a_slice_is_a_part_of_a_card() {
         |report: &Value| at(report, "fleet.devices") + at(report, "fleet.stranded_devices");
     close("devices of an instance", instance(&slice), 7.0 * instance(&whole), 1e-9);
     let [rate, small] = [&whole, &slice].map(|it| at(it, "replica.max_rate_per_s"));
-    assert!(small < rate / 6.0 && small > rate / 16.0, "{small} {rate}");
+    assert!(small < rate / 4.0 && small > rate / 9.0, "{small} {rate}");
     let [all, part] = [&whole, &slice].map(|it| at(it, "replica.kv_capacity_tokens"));
     assert!(part < all / 8.0, "{part} {all}");
 }

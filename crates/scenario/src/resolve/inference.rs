@@ -149,15 +149,6 @@ fn generation(
     let tower = tower(&model, device, service.precision.value, &asked)?;
     let (replica, instances) =
         replica(service, device, &served, &asked, (prefill, tower), speculation, &engine)?;
-    if let Some(slice) =
-        service.hardware.slice.as_ref().filter(|_| replica.devices.value.value > 1.0)
-    {
-        return Err(Error::limit(
-            "the model does not fit a slice: slices have no link to each other",
-        )
-        .at(Some(&slice.place))
-        .hint("take a larger slice, a narrower precision, or a whole device"));
-    }
     super::network(notes, device, replica.devices.value.value);
     let rent = Tenant {
         catalog,
@@ -390,6 +381,14 @@ impl Engine {
     ) -> Result<Option<Instances>> {
         let Some(engine) = &self.name else { return Ok(None) };
         let draft = speculation.and_then(|it| it.draft.as_ref());
+        let together = spread.tensor * spread.pipeline * spread.data > 1 || prefill.is_some();
+        if accelerator.slices.is_some() && together {
+            return Err(Error::limit(format!(
+                "the model does not fit a slice of {}: slices have no link to each other",
+                accelerator.id
+            ))
+            .hint("take a larger slice, a narrower precision, or a whole device"));
+        }
         let parts = Parts {
             engine,
             device: self.device,
