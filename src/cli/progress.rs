@@ -16,6 +16,11 @@ impl Progress {
     /// A bar of the share that is done, with what is being done.
     pub(super) fn bar(&self, what: &str, share: f64) {
         const WIDTH: usize = 30;
+        // What is done makes room for the result.
+        if share >= 1.0 {
+            self.show("");
+            return;
+        }
         let full = (share.clamp(0.0, 1.0) * WIDTH as f64).round() as usize;
         let bar = "=".repeat(full) + &" ".repeat(WIDTH - full);
         self.show(&format!("[{bar}] {:3.0} % {what}", 100.0 * share));

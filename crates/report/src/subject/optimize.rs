@@ -91,17 +91,27 @@ impl Found<'_> {
     }
 }
 
+/// Rising numbers with their runs in short: `1 to 3, 5`.
+fn spans(numbers: &[usize]) -> String {
+    let runs = numbers.chunk_by(|before, next| before + 1 == *next);
+    let run = |run: &[usize]| match run {
+        [first, .., last] if run.len() > 2 => format!("{first} to {last}"),
+        few => few.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+    };
+    runs.map(run).collect::<Vec<_>>().join(", ")
+}
+
 /// How a combination is run: layout, start, end.
 fn plans(plans: &[Plan]) -> (Vec<(String, String)>, Vec<String>) {
-    let mut alike: Vec<(String, Vec<String>)> = Vec::new();
+    let mut alike: Vec<(String, Vec<usize>)> = Vec::new();
     for (words, number) in plans.iter().map(plan).zip(1..) {
         match alike.iter_mut().find(|(known, _)| *known == words) {
-            Some((_, numbers)) => numbers.push(number.to_string()),
+            Some((_, numbers)) => numbers.push(number),
             None if words.is_empty() => {}
-            None => alike.push((words, vec![number.to_string()])),
+            None => alike.push((words, vec![number])),
         }
     }
-    let how = alike.into_iter().map(|(words, numbers)| (numbers.join(", "), words));
+    let how = alike.into_iter().map(|(words, numbers)| (spans(&numbers), words));
     let starts = plans.iter().filter_map(|plan| plan.best_start.as_ref());
     let unknown: BTreeSet<&str> = starts.filter_map(|it| Some(&*it.as_ref().err()?.why)).collect();
     (how.collect(), unknown.into_iter().map(|why| format!("unknown: {why}")).collect())
