@@ -19,7 +19,10 @@ use crate::common::{
 fn prescribed() -> impl Iterator<Item = &'static Form> {
     let alone = FORMS.iter().filter(|form| form.carries == Carries::Forecasts);
     alone.filter(|form| {
-        !matches!(form.name, "xlsx" | "svg" | "focus" | "sci" | "ghg" | "slurm" | "skypilot" | "vllm")
+        !matches!(
+            form.name,
+            "xlsx" | "svg" | "focus" | "sci" | "ghg" | "slurm" | "skypilot" | "vllm"
+        )
     })
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::doc::{Cell, Grid, Kind};
 use crate::html::pictures;
-use crate::subject::estimate;
 use crate::statement::{self, ghg};
+use crate::subject::estimate;
 use crate::{Report, answer, carbon, ledger};
 
 /// The forecast: its answer, tiles, figures by section, pictures, warnings and, where they are wanted,

@@ -310,11 +310,16 @@ fn series_and_profiles() {
     let profile = catalog.hourly_profile("GBR").unwrap();
     assert_eq!(profile.year, 2020);
     assert!(profile.intensity.iter().flatten().all(Option::is_some));
-    let profiles: Vec<_> = catalog.zones().filter_map(|it| catalog.hourly_profile(&it.code)).collect();
+    let profiles: Vec<_> =
+        catalog.zones().filter_map(|it| catalog.hourly_profile(&it.code)).collect();
     assert!(profiles.len() >= 15, "{} grids by the hour", profiles.len());
     for profile in profiles {
         let known = profile.intensity.iter().flatten().map(|it| it.unwrap().stored() / G_PER_KWH);
-        assert!(known.into_iter().all(|it| (5.0..1000.0).contains(&it)), "{}", profile.citation.row);
+        assert!(
+            known.into_iter().all(|it| (5.0..1000.0).contains(&it)),
+            "{}",
+            profile.citation.row
+        );
     }
     let past = Catalog::embedded().as_of(date("2020-06-01"));
     assert_eq!(past.grid_series("FRA").keys().max(), Some(&2020));

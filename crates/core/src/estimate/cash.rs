@@ -86,13 +86,11 @@ impl Reserved {
             Stage::Serving(_) if self.years == 1 => {
                 (vec![(line.entry.period.month(), 1.0)], line.entry.period)
             }
-            Stage::Serving(year) => {
-                match self.commitments(&line.entry, year, all, scenario) {
-                    Some(begins) => (begins, line.entry.period),
-                    None if self.upfront == Upfront::No => (Vec::new(), line.entry.period),
-                    None => return line.by_month().into_iter().map(|(at, _)| (at, None)).collect(),
-                }
-            }
+            Stage::Serving(year) => match self.commitments(&line.entry, year, all, scenario) {
+                Some(begins) => (begins, line.entry.period),
+                None if self.upfront == Upfront::No => (Vec::new(), line.entry.period),
+                None => return line.by_month().into_iter().map(|(at, _)| (at, None)).collect(),
+            },
         };
         let share = self.upfront.share();
         let at_once = begins.into_iter().map(|(month, part)| (month, share * part));

@@ -151,7 +151,8 @@ fn in_all(all: &[Emitted]) -> Vec<Group<'_>> {
     let (training, service): (Vec<_>, Vec<_>) =
         all.iter().partition(|it| it.stage == Stage::Training);
     let both = !training.is_empty() && !service.is_empty();
-    let mut groups: Vec<Group<'_>> = vec![("training".into(), training), ("service".into(), service)];
+    let mut groups: Vec<Group<'_>> =
+        vec![("training".into(), training), ("service".into(), service)];
     groups.retain(|(_, stages)| !stages.is_empty());
     if both {
         groups.push(("together".into(), all.iter().collect()));
@@ -160,14 +161,9 @@ fn in_all(all: &[Emitted]) -> Vec<Group<'_>> {
 }
 
 /// A table of amounts: a row per label, a column per group of stages.
-fn table(
-    heading: &str,
-    groups: &[Group<'_>],
-    rows: &[(&str, Read)],
-    unit: &'static str,
-) -> Grid {
+fn table(heading: &str, groups: &[Group<'_>], rows: &[(&str, Read)], unit: &'static str) -> Grid {
     let numbers = groups.iter().map(|(name, _)| Column::numbers(format!("{name}, {unit}")));
-    let mut grid = Grid::new([Column::words(heading)].into_iter().chain(numbers));
+    let mut grid = Grid::new([Column::prose(heading)].into_iter().chain(numbers));
     grid.push(
         std::iter::once(Cell::text("Scope 1, direct"))
             .chain(groups.iter().map(|_| Cell::text("not forecast"))),
@@ -200,10 +196,8 @@ fn mass(amount: &Value<Co2eMass>, unit: &str) -> Cell {
 fn rows() -> Vec<(&'static str, Read)> {
     let location: Read = |it| total(it, View::Location);
     let market: Read = |it| total(it, View::Market);
-    let totals = [
-        ("Total of these, location-based", location),
-        ("Total of these, market-based", market),
-    ];
+    let totals =
+        [("Total of these, location-based", location), ("Total of these, market-based", market)];
     ROWS.iter().map(|row| (row.label, row.read)).chain(totals).collect()
 }
 
@@ -293,7 +287,8 @@ pub fn statement(reports: &[Report]) -> Result<String> {
 
 /// The energy of own operations, and that of rented devices beside it.
 fn energy(report: &Report) -> Grid {
-    let columns = report.emitted.iter().map(|it| Column::numbers(format!("{}, MWh", it.stage.label())));
+    let columns =
+        report.emitted.iter().map(|it| Column::numbers(format!("{}, MWh", it.stage.label())));
     let mut grid = Grid::new([Column::words("MWh")].into_iter().chain(columns));
     for (label, scope) in [
         ("total energy consumption of own operations", OWNED),

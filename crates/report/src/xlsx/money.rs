@@ -8,9 +8,9 @@ use rust_xlsxwriter::{Formula, Worksheet, column_number_to_name};
 
 use super::sheets::{Book, Done, Look, exact, head, layout, number_format};
 use crate::Report;
-use crate::subject::estimate::spreads;
 use crate::cash::{self, CashFlow};
 use crate::ledger::Row;
+use crate::subject::estimate::spreads;
 
 /// The column of amounts; periods follow it.
 const AMOUNT: u16 = 2;
@@ -199,7 +199,9 @@ pub(super) fn ranges_sheet(report: &Report, sheet: &mut Worksheet, look: &Look) 
     let mut line = 0;
     for range in &report.intervals {
         let figure = report.figure(range.figure);
-        let Some((figure, central)) = figure.and_then(|it| Some((it, it.value()?))) else { continue };
+        let Some((figure, central)) = figure.and_then(|it| Some((it, it.value()?))) else {
+            continue;
+        };
         line += 1;
         sheet.write_with_format(line, 0, figure.declared().name, &look.text)?;
         sheet.write_with_format(line, 1, &figure.short()[1], &look.text)?;

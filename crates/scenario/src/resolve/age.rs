@@ -70,18 +70,15 @@ impl Ages<'_> {
         (kind, name): (&str, &str),
         notes: &mut Notes,
     ) -> Result<Drift> {
-        let (listed, paid) = (citation.as_of.map(|as_of| as_of.start), self.start.or(self.newest()));
+        let (listed, paid) =
+            (citation.as_of.map(|as_of| as_of.start), self.start.or(self.newest()));
         let Some((listed, paid)) = listed.zip(paid) else { return Ok(Drift(None)) };
         let yearly = self.catalog.default_value::<f64>(&format!("spread.price.{kind}"))?;
         let days = (paid - listed).num_days();
         let drift = Distribution::drift(1.0, yearly.value, days as f64 / YEAR_DAYS);
         if let Some(drift) = drift {
-            let why = format!(
-                "{} days between list and payment; prices of the catalog that were replaced moved so \
-                 ({})",
-                days.abs(),
-                yearly.citation
-            );
+            let (days, row) = (days.abs(), &yearly.citation.row);
+            let why = format!("{days} days between list and payment ({row})");
             notes.spread(name, &drift, why);
         }
         Ok(Drift(drift))

@@ -203,7 +203,8 @@ impl Tenant<'_> {
         };
         // A price that is a ratio of the one on demand moves as that does.
         let moves = if scale < 1.0 { Purchase::OnDemand } else { plan };
-        let drift = self.ages().drift(rental.citation(), (age::plan(moves), name.as_str()), notes)?;
+        let drift =
+            self.ages().drift(rental.citation(), (age::plan(moves), name.as_str()), notes)?;
         let price = drifting(drift, price);
         let includes = match includes {
             Includes::Host => Includes::Host,

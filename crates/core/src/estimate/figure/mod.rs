@@ -379,7 +379,8 @@ impl Figure {
 
     /// The unit that an amount is shown in, and the stored value of one of it.
     fn shown_unit(&self, Amount { stored, dimension }: Amount) -> (f64, String) {
-        let fixed = if self.key.is(Mark::AsDeclared) { Some(self.declared().unit) } else { self.mass };
+        let fixed =
+            if self.key.is(Mark::AsDeclared) { Some(self.declared().unit) } else { self.mass };
         match fixed {
             Some(unit) => (1.0 / convert(1.0, unit), unit.to_owned()),
             None => fitting_unit(stored, dimension),
