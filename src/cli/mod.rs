@@ -40,9 +40,10 @@ mod search;
 mod serve;
 mod shapes;
 mod sweep;
+mod table;
 mod validate;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,8 +52,8 @@ use clap::{Args, Parser, Subcommand};
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_report::doc::Subject;
 use flopcast_report::render::{Carries, FORMS, Format, Setting};
-use flopcast_report::text::{cut, visible_lines};
-use terminal_size::{Width, terminal_size};
+use flopcast_report::text::{cut, visible_lines, wrap};
+use terminal_size::{Width, terminal_size, terminal_size_of};
 
 /// Forecast what an AI model takes before anyone rents a GPU: FLOPs, device-hours, dollars,
 /// energy, carbon and water of training and serving.
@@ -82,25 +83,25 @@ struct Global {
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "PATH=VALUE")]
     set: Vec<String>,
     /// A folder whose tables add to and replace rows of the built-in catalog.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR", env = "FLOPCAST_DATA")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true, value_name = "DIR", env = "FLOPCAST_DATA")]
     data_dir: Option<PathBuf>,
     /// Folder in which `catalog refresh` keeps what it fetched; left out, `flopcast` in the user's folder
     /// of caches.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR", env = "FLOPCAST_CACHE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true, value_name = "DIR", env = "FLOPCAST_CACHE")]
     cache_dir: Option<PathBuf>,
     /// Read the catalog as it stood on this day.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DATE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true, value_name = "DATE")]
     as_of: Option<chrono::NaiveDate>,
     /// Read the catalog even where `flopcast.lock` pins its rows.
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true)]
     no_lock: bool,
     /// A folder whose files scenarios may name although it is outside their project, which is the
     /// nearest folder with `.git` or the scenario's own; repeatable.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true, value_name = "DIR")]
     allow_path: Vec<PathBuf>,
     /// Ask the Hub for the configuration of a model `hf:owner/name` that its local cache lacks; a
     /// token is read from `HF_TOKEN`.
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true)]
     online: bool,
     /// The scenario that flags make, in place of a file.
     #[arg(skip)]
@@ -126,8 +127,48 @@ impl Global {
     /// Prints a result in the form asked for.
     fn print(&self, subject: &dyn Subject) -> Result<ExitCode> {
         let setting = Setting { width: width(), full: self.full, ..Setting::default() };
-        print(&String::from_utf8_lossy(&self.format.render(subject, setting)?))
+        let text = String::from_utf8_lossy(&self.format.render(subject, setting)?).into_owned();
+        let bright = self.format == Format::Table && paints(io::stdout().is_terminal());
+        print(&if bright { highlighted(&text) } else { text })
     }
+}
+
+/// True if a stream takes colours: it is a terminal that nobody calls dumb, and `NO_COLOR` is not
+/// set (<https://no-color.org>).
+#[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+fn paints(terminal: bool) -> bool {
+    let set = |name| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let dumb = std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
+    terminal && !dumb && !set("NO_COLOR")
+}
+
+/// The words that a message begins with, and how a terminal shows them: bold, and errors red, which
+/// is read on dark and on light ground alike.
+const SIGNALS: [(&str, &str); 4] =
+    [("error:", "1;31"), ("warning:", "1"), ("note:", "1"), ("hint:", "1")];
+
+/// A line whose first word is shown as a signal where it is one.
+fn signalled(line: &str) -> String {
+    let start = line.len() - line.trim_start().len();
+    let (margin, rest) = line.split_at(start);
+    match SIGNALS.iter().find(|(word, _)| rest.starts_with(word)) {
+        Some((word, code)) => {
+            format!("{margin}\u{1b}[{code}m{word}\u{1b}[0m{}", &rest[word.len()..])
+        }
+        None => line.to_owned(),
+    }
+}
+
+/// A result with its title in bold and its warnings marked.
+fn highlighted(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(signalled).collect();
+    if let [title, blank, ..] = lines.as_mut_slice()
+        && blank.is_empty()
+        && !title.is_empty()
+    {
+        *title = format!("\u{1b}[1m{title}\u{1b}[0m");
+    }
+    lines.join("\n") + "\n"
 }
 
 /// Columns that a table may take: those of `COLUMNS`, of the terminal, or 80.
@@ -193,8 +234,30 @@ enum Command {
     Man,
 }
 
+/// What a call without a command says: the ways to a first answer, on one screen.
+const FIRST_WORDS: &str = "\
+flopcast forecasts what an AI model takes: time, cost, energy, CO2e, fleet.
+
+A first answer:
+  flopcast estimate --model 7B --tokens 2T --on 64xH100
+  flopcast estimate train.sbatch        a job file of your own, as it is
+  flopcast capacity --model llama-3.3-70b --requests 40/s --on H100
+  flopcast init -o scenario.yaml        a scenario to change
+
+With a scenario or a job:
+  estimate   time, cost, energy and CO2e    explain    where a figure is from
+  capacity   the fleet that keeps an SLO    optimize   best device and place
+  sweep      combinations of values         compare    two forecasts
+  report     a page, workbook or job        check      limits of a policy
+
+flopcast --help lists every command, flopcast COMMAND --help its options.";
+
 /// Runs the command line; the exit code is the process's.
 pub fn main() -> ExitCode {
+    if std::env::args_os().len() < 2 {
+        tell(FIRST_WORDS);
+        return ExitCode::from(Kind::Input as u8);
+    }
     let cli = Cli::parse();
     match cli.run() {
         Ok(code) => code,
@@ -248,8 +311,28 @@ fn exit(kept: bool) -> ExitCode {
 fn tell(text: &str) {
     let mut stderr = io::stderr().lock();
     let lines = visible_lines(text);
-    let lines = lines.lines().map(|line| cut(line, MOST_SAID)).collect::<Vec<_>>().join("\n");
-    let _ = writeln!(stderr, "{lines}").and_then(|()| stderr.flush());
+    let columns = terminal_size_of(&stderr).map(|(Width(columns), _)| usize::from(columns));
+    let lines = lines.lines().map(|line| cut(line, MOST_SAID));
+    let bright = paints(stderr.is_terminal());
+    let lines: Vec<String> = lines
+        .flat_map(|line| by_words(&line, columns))
+        .map(|line| if bright { signalled(&line) } else { line })
+        .collect();
+    let _ = writeln!(stderr, "{}", lines.join("\n")).and_then(|()| stderr.flush());
+}
+
+/// A line of words in lines that a terminal shows whole, those behind the first indented; a line
+/// that quotes a file stays as it is, for marks below it point into it.
+fn by_words(line: &str, columns: Option<usize>) -> Vec<String> {
+    let margin = line.len() - line.trim_start().len();
+    let quotes = line.contains('|') || line.trim_start().starts_with("-->");
+    let Some(columns) = columns.filter(|columns| !quotes && *columns > margin + 20) else {
+        return vec![line.to_owned()];
+    };
+    let lines = wrap(line.trim_start(), columns - margin - 2);
+    let indent =
+        |(at, line): (usize, String)| " ".repeat(margin + if at > 0 { 2 } else { 0 }) + &line;
+    lines.into_iter().enumerate().map(indent).collect()
 }
 
 /// The longest line that is said beside the result, in characters; a file may hold longer words.

@@ -23,7 +23,10 @@ fn a_service_is_asked_in_one_line() {
     close("peak", number(found, "inference.fleet.peak_rate_per_s"), 80.0, 1e-9);
     let quick = ["--requests", "600", "--seeds", "1"];
     let sized = stdout(&[&["capacity"], &asked[..], &quick[..]].concat());
-    holds("capacity", &sized, &["devices", "KV cache"]);
+    holds("capacity", &sized, &["devices", "P95", "SLO", "--full"]);
+    assert!(sized.lines().count() <= 24, "{sized}");
+    let whole = stdout(&[&["capacity"], &asked[..], &quick[..], &["--full"]].concat());
+    holds("capacity --full", &whole, &["devices", "KV cache"]);
     assert!(!sized.contains("unknownT"), "{sized}");
     let known = stdout(&[
         "estimate",

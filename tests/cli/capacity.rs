@@ -5,7 +5,7 @@ use crate::common::library::{Way, asked};
 use crate::common::{close, holds, json, number, printed, refused, stdout, written};
 
 const FILE: &str = "scenarios/llama-3-70b-serving.yaml";
-const QUICK: [&str; 4] = ["--requests", "600", "--seeds", "1"];
+const QUICK: [&str; 5] = ["--requests", "600", "--seeds", "1", "--full"];
 
 fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["capacity", FILE][..], &QUICK, more].concat()

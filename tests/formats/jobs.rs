@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use flopcast::import::{document, job};
 use flopcast::scenario::file::ScenarioFile;
 use flopcast::scenario::reader;
 
-use super::common::{holds, scratch, stdout};
+use super::common::{close, flopcast, holds, json, number, scratch, stdout, tool};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/jobs");
 
@@ -48,28 +49,59 @@ fn jobs_become_scenarios() {
     insta::assert_snapshot!(all);
 }
 
+/// Every job is forecast as it stands: what it leaves open is assumed.
 #[test]
-fn their_scenarios_have_only_known_keys() {
-    for (name, text) in jobs() {
-        let job = read(&name, &text);
-        let mut node = document::parse(&name, job.scenario.as_bytes()).expect("YAML");
-        // What the job does not say, the user does.
-        let stage = if job.scenario.contains("\ninference:") { "inference" } else { "training" };
-        node.set(&format!("{stage}.hardware.accelerator=h100-sxm")).expect("a key");
-        let file = reader::read::<ScenarioFile>(&node);
-        assert!(
-            file.is_ok(),
-            "{name}: {}\n{}",
-            file.err().map(|it| it.to_string()).unwrap_or_default(),
-            job.scenario
-        );
-    }
+fn every_job_is_a_forecast() {
+    let jobs = jobs();
+    assert!(jobs.len() >= 100, "{} jobs", jobs.len());
+    let failed: Vec<String> = jobs
+        .iter()
+        .filter_map(|(name, text)| {
+            let job = read(name, text);
+            let node = document::parse(name, job.scenario.as_bytes()).expect("YAML");
+            let file = reader::read::<ScenarioFile>(&node);
+            file.err().map(|error| format!("{name}: {error}\n{}", job.scenario))
+        })
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    let workers = 4;
+    let run = |first: usize| {
+        let mut failed = Vec::new();
+        for (name, _) in jobs.iter().skip(first).step_by(workers) {
+            let file = format!("tests/data/jobs/{name}");
+            let output = flopcast(&["estimate", &file, "--format", "json"]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            if output.stdout.is_empty() {
+                failed.push(format!("{name}: {said}"));
+            }
+        }
+        failed
+    };
+    let run = &run;
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|first| scope.spawn(move || run(first))).collect();
+        threads.into_iter().flat_map(|it| it.join().expect("a thread")).collect()
+    });
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 #[test]
 fn a_key_that_nobody_understands_is_named() {
     let text = "vllm serve Qwen/Qwen3-8B --tensor-parallel-size 2 --frobnicate 3\n";
     assert_eq!(read("serve.sh", text).strange, ["vLLM `frobnicate`"]);
+}
+
+/// Devices that the user sets are those of the job: its copies and its batch follow.
+#[test]
+fn devices_that_are_set_are_those_of_the_job() {
+    let file = "tests/data/jobs/torchtitan.toml";
+    let at = |hardware: &str| {
+        let set = format!("training.hardware={hardware}");
+        json(&["estimate", file, "--set", &set, "--format", "json"])
+    };
+    let batch = |found: &serde_json::Value| number(found, "training.sequences_per_step");
+    let (few, many) = (at("64xH100"), at("128xH100"));
+    close("sequences of a step", batch(&many), 2.0 * batch(&few), 1e-9);
 }
 
 #[test]
@@ -102,15 +134,42 @@ fn a_plan_written_as_a_job_is_read_again() {
         let command = ["report", "scenarios/llama-3.1-405b.yaml", "-o", &file];
         stdout(&command.into_iter().chain(sets).collect::<Vec<_>>());
         let text = fs::read_to_string(&file).expect("the job");
+        assert_is_shell(name, &file, &text);
         let job = read(name, &text);
         assert!(job.strange.is_empty(), "{name}: {:?}\n{text}", job.strange);
         let parts = ["tensor: 8", "pipeline: 16", "sequence_length: 8192", "16384"];
         holds(name, &job.scenario, &parts);
     }
     let file = folder.join("replica.vllm.sh").display().to_string();
-    stdout(&["report", "scenarios/llama-3-70b-serving.yaml", "-o", &file]);
+    let sets = [
+        "inference.parallelism={tensor: 4, pipeline: 2}",
+        "inference.kv_precision=fp8",
+        "inference.max_batch=96",
+    ];
+    let command = ["report", "scenarios/llama-3-70b-serving.yaml", "-o", &file];
+    let sets = sets.iter().flat_map(|set| ["--set", *set]);
+    stdout(&command.into_iter().chain(sets).collect::<Vec<_>>());
     let text = fs::read_to_string(&file).expect("the command");
+    assert_is_shell("replica.vllm.sh", &file, &text);
     let job = read("replica.vllm.sh", &text);
     assert!(job.strange.is_empty(), "{:?}\n{text}", job.strange);
-    holds("vLLM", &job.scenario, &["tensor: ", "engine: \"vllm\"", "max_batch: "]);
+    let parts = [
+        "precision: \"fp8\"",
+        "kv_precision: \"fp8\"",
+        "{tensor: 4, pipeline: 2}",
+        "max_batch: 96",
+        "engine: \"vllm\"",
+    ];
+    holds("vLLM", &job.scenario, &parts);
+}
+
+/// A shell takes a script without running it.
+fn assert_is_shell(name: &str, file: &str, text: &str) {
+    let Some(bash) = tool(&["bash"]).filter(|_| !name.ends_with("yaml")) else { return };
+    let checked = Command::new(bash).args(["-n", file]).output().expect("a shell");
+    assert!(
+        checked.status.success(),
+        "{name}: {}\n{text}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
 }

@@ -1,155 +1,35 @@
 //! Spellings that people type where a scenario has another word: keys by their usual names
 //! elsewhere, words in capitals, a device with its count in one text. Each is read, and said.
 
+mod table;
+
+use flopcast_core::diagnostic::Place;
 use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
 
-/// A key as typed, the key that it means, and the unit of a bare number there.
-const KEYS: &[(&str, &str, &str)] = &[
-    ("serving", "inference", ""),
-    ("service", "inference", ""),
-    ("train", "training", ""),
-    ("slo", "inference.slo", ""),
-    ("traffic", "inference.traffic", ""),
-    ("tokens", "data.tokens", ""),
-    ("dataset_tokens", "data.tokens", ""),
-    ("samples", "data.samples", ""),
-    ("images", "data.samples", ""),
-    ("epochs", "data.epochs", ""),
-    ("data.images", "data.samples", ""),
-    ("data.size", "data.tokens", ""),
-    ("provider", "placement.provider", ""),
-    ("cloud", "placement.provider", ""),
-    ("region", "placement.region", ""),
-    ("placement.cloud", "placement.provider", ""),
-    ("placement.country", "placement.region", ""),
-    ("placement.location", "placement.region", ""),
-    ("placement.price", "placement.purchase.price", ""),
-    ("placement.carbon_intensity", "placement.grid", ""),
-    ("hardware", "training.hardware", ""),
-    ("gpu", "training.hardware.accelerator", ""),
-    ("gpus", "training.hardware.count", ""),
-    ("precision", "training.precision", ""),
-    ("deadline", "training.deadline", ""),
-    ("mfu", "training.efficiency.mfu", ""),
-    ("training.mfu", "training.efficiency.mfu", ""),
-    ("training.hfu", "training.efficiency.hfu", ""),
-    ("training.gpu", "training.hardware.accelerator", ""),
-    ("training.gpus", "training.hardware.count", ""),
-    ("training.accelerator", "training.hardware.accelerator", ""),
-    ("training.hardware.gpu", "training.hardware.accelerator", ""),
-    ("training.hardware.type", "training.hardware.accelerator", ""),
-    ("training.hardware.device", "training.hardware.accelerator", ""),
-    ("training.hardware.gpus", "training.hardware.count", ""),
-    ("training.hardware.num", "training.hardware.count", ""),
-    ("training.hardware.devices", "training.hardware.count", ""),
-    ("training.dtype", "training.precision", ""),
-    ("training.seq_len", "training.sequence_length", ""),
-    ("training.seq_length", "training.sequence_length", ""),
-    ("training.context_length", "training.sequence_length", ""),
-    ("training.max_seq_len", "training.sequence_length", ""),
-    ("training.batch_size", "training.global_batch", ""),
-    ("training.global_batch_size", "training.global_batch", ""),
-    ("training.tokens", "data.tokens", ""),
-    ("training.epochs", "data.epochs", ""),
-    ("training.optim", "training.optimizer", ""),
-    ("training.gradient_checkpointing", "training.parallelism.recompute", ""),
-    ("training.activation_checkpointing", "training.parallelism.recompute", ""),
-    ("training.parallelism.tp", "training.parallelism.tensor", ""),
-    ("training.parallelism.pp", "training.parallelism.pipeline", ""),
-    ("training.parallelism.dp", "training.parallelism.data", ""),
-    ("training.parallelism.cp", "training.parallelism.context", ""),
-    ("training.parallelism.ep", "training.parallelism.expert", ""),
-    ("training.parallelism.micro_batch_size", "training.parallelism.micro_batch", ""),
-    ("inference.gpu", "inference.hardware.accelerator", ""),
-    ("inference.accelerator", "inference.hardware.accelerator", ""),
-    ("inference.hardware.gpu", "inference.hardware.accelerator", ""),
-    ("inference.hardware.type", "inference.hardware.accelerator", ""),
-    ("inference.dtype", "inference.precision", ""),
-    ("inference.kv_cache_dtype", "inference.kv_precision", ""),
-    ("inference.max_num_seqs", "inference.max_batch", ""),
-    ("inference.rps", "inference.traffic.requests", "/s"),
-    ("inference.qps", "inference.traffic.requests", "/s"),
-    ("inference.requests", "inference.traffic.requests", "/s"),
-    ("inference.traffic.rps", "inference.traffic.requests", "/s"),
-    ("inference.traffic.qps", "inference.traffic.requests", "/s"),
-    ("inference.traffic.rate", "inference.traffic.requests", "/s"),
-    ("inference.traffic.prompt_tokens", "inference.traffic.input_tokens", ""),
-    ("inference.traffic.completion_tokens", "inference.traffic.output_tokens", ""),
-    ("inference.parallelism.tp", "inference.parallelism.tensor", ""),
-    ("inference.parallelism.pp", "inference.parallelism.pipeline", ""),
-    ("inference.parallelism.dp", "inference.parallelism.data", ""),
-    ("inference.parallelism.ep", "inference.parallelism.expert", ""),
-];
-
-/// Sections that people write as a single value, and the key in them that it means.
-const SECTIONS: &[(&str, &str)] = &[
-    ("data", "tokens"),
-    ("training.efficiency", "mfu"),
-    ("inference.traffic", "requests"),
-    ("inference.slo.ttft", "p95"),
-    ("inference.slo.tpot", "p95"),
-    ("inference.slo.e2e", "p95"),
-    ("inference.traffic.input_tokens", "mean"),
-    ("inference.traffic.output_tokens", "mean"),
-    ("training.hardware", "accelerator"),
-    ("inference.hardware", "accelerator"),
-];
-
-/// Keys whose values are words of flopcast's own, in lower case.
-const WORDS: &[&str] = &[
-    "placement.provider",
-    "placement.purchase",
-    "inference.placement.provider",
-    "inference.placement.purchase",
-    "training.precision",
-    "training.optimizer",
-    "training.recipe",
-    "training.framework",
-    "training.parallelism.recompute",
-    "inference.precision",
-    "inference.kv_precision",
-    "inference.engine",
-    "inference.router",
-];
-
-/// Other names of such words.
-const OTHERWISE: &[(&str, &str)] = &[
-    ("amazon", "aws"),
-    ("google", "gcp"),
-    ("google cloud", "gcp"),
-    ("microsoft", "azure"),
-    ("ondemand", "on-demand"),
-    ("on demand", "on-demand"),
-    ("tensorrt-llm", "trtllm"),
-    ("adam", "adamw"),
-    ("lora-4bit", "qlora"),
-    ("sft", "finetune"),
-    ("fine-tune", "finetune"),
-    ("fine-tuning", "finetune"),
-    ("pretraining", "pretrain"),
-    ("pre-training", "pretrain"),
-];
+use self::table::{KEYS, OTHERWISE, Row, SECTIONS, SHARDING, UNREAD, WORDS};
 
 /// Puts what people type into the scenario's own words; says each that it read so.
 pub fn respell(document: &mut Node) -> Vec<String> {
     let mut notes = Vec::new();
-    for (typed, key, unit) in KEYS {
-        if document.at(key).is_some() {
-            continue;
+    alone(document, &mut notes);
+    nodes(document, &mut notes);
+    kv_format(document, &mut notes);
+    layout(document, &mut notes);
+    promises(document, &mut notes);
+    for (path, spelt) in TEXTS {
+        texts(document, path, *spelt, &mut notes);
+    }
+    for row in KEYS {
+        for section in row.sections {
+            rename(document, row, section, &mut notes);
         }
-        let Some(mut value) = document.take(typed) else { continue };
-        if let (Value::Number(number), false) = (&value.value, unit.is_empty()) {
-            value.value = Value::Text(format!("{number}{unit}"));
-        }
-        if matches!(value.value, Value::Bool(true)) && key.ends_with("recompute") {
-            value.value = Value::Text("full".to_owned());
-        }
-        if document.put(key, value.clone()).is_ok() {
-            notes.push(format!("`{typed}` as `{key}`"));
-        } else {
-            // Where it does not fit, the reader says what is wrong with it as typed.
-            let _ = document.put(typed, value);
+    }
+    for (section, names) in UNREAD {
+        for typed in typed_in(document, section, names) {
+            if document.take(&typed).is_some() {
+                notes.push(format!("`{typed}` as nothing, for it changes no figure"));
+            }
         }
     }
     for (section, key) in SECTIONS {
@@ -158,17 +38,281 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     for path in WORDS {
         lower(document, path, &mut notes);
     }
+    let has_training = document.at("training").is_some_and(|it| matches!(it.value, Value::Map(_)));
+    if has_training && document.at("training.precision").is_none() {
+        let place = document.at("training").map(|it| it.place.clone()).unwrap_or_default();
+        let format = Node { value: Value::Text(USUAL_FORMAT.to_owned()), place };
+        if document.put("training.precision", format).is_ok() {
+            notes.push(format!("no `training.precision` as `{USUAL_FORMAT}`"));
+        }
+    }
     notes
 }
+
+/// The number format of training where nobody says it.
+const USUAL_FORMAT: &str = "bf16";
 
 /// True if what is set at a path may be of another spelling.
 pub fn concerns(path: &str) -> bool {
     let inside = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
+    let mut typed = KEYS.iter().flat_map(|row| {
+        let names = move |section: &'static str| {
+            let own = move |name: &&str| join(section, name) != row.key;
+            row.typed.iter().copied().filter(own).map(move |name| join(section, name))
+        };
+        row.sections.iter().copied().flat_map(names)
+    });
     let sections = SECTIONS.iter().map(|(section, _)| *section);
-    KEYS.iter().any(|(typed, ..)| inside(path, typed) || inside(typed, path))
+    typed.any(|typed| inside(path, &typed) || inside(&typed, path))
         || sections.chain(WORDS.iter().copied()).any(|known| inside(known, path))
+}
+
+/// How many devices a run takes, where an assignment sets them: `training.hardware=64xH100`,
+/// `gpus=8`.
+pub fn devices(assignment: &str) -> Option<u64> {
+    let mut node = Node { value: Value::Map(Vec::new()), place: Place::default() };
+    node.set(assignment).ok()?;
+    respell(&mut node);
+    match node.at("training.hardware.count")?.value {
+        Value::Number(count) if count >= 1.0 && count.fract() == 0.0 && count < 1e15 => {
+            Some(count as u64)
+        }
+        _ => None,
+    }
+}
+
+/// The path of a key in a section.
+fn join(section: &str, name: &str) -> String {
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
+}
+
+/// The paths of the keys of a section that have one of these names, whatever their capitals.
+fn typed_in(document: &Node, section: &str, names: &[&str]) -> Vec<String> {
+    let node = if section.is_empty() { Some(document) } else { document.at(section) };
+    let Some(Value::Map(entries)) = node.map(|node| &node.value) else { return Vec::new() };
+    let plain = |name: &str| name.to_lowercase().replace(['-', ' '], "_");
+    let here = entries.iter().filter(|(key, _)| names.contains(&plain(&key.name).as_str()));
+    // A dotted path cannot name a key that has a dot itself.
+    let named = here.filter(|(key, _)| !key.name.contains('.'));
+    named.map(|(key, _)| join(section, &key.name)).collect()
+}
+
+/// A text as a value that stands where another one stood.
+fn text_like(node: &Node, text: impl Into<String>) -> Node {
+    Node { value: Value::Text(text.into()), place: node.place.clone() }
+}
+
+/// Gives the keys of a section that a row names the name that they mean.
+fn rename(document: &mut Node, row: &Row, section: &str, notes: &mut Vec<String>) {
+    for typed in typed_in(document, section, row.typed) {
+        if typed == row.key || document.at(row.key).is_some() {
+            continue;
+        }
+        let Some(value) = document.take(&typed) else { continue };
+        let mut key = row.key;
+        let mut meant = meant(&value, row);
+        if matches!(value.value, Value::Bool(false)) && !key.ends_with("zero") {
+            notes.push(format!("`{typed}: false` as nothing"));
+            continue;
+        }
+        // A count that has its device beside it is the whole hardware.
+        if let (Some(hardware), Value::Text(text)) = (key.strip_suffix(".count"), &value.value)
+            && count_and_device(text).is_some()
+            && document.at(hardware).is_none()
+        {
+            key = hardware;
+            meant = value.clone();
+        }
+        if let (Some(hardware), Value::Text(text)) =
+            (key.strip_suffix(".accelerator"), &value.value)
+            && count_and_device(text).is_some()
+            && document.at(hardware).is_none()
+        {
+            key = hardware;
+        }
+        if document.put(key, meant).is_ok() {
+            notes.push(format!("`{typed}` as `{key}`"));
+        } else {
+            // Where it does not fit, the reader says what is wrong with it as typed.
+            let _ = document.put(&typed, value);
+        }
+    }
+}
+
+/// The value that a typed one means: with the unit of the key, by the word for a switch.
+fn meant(value: &Node, row: &Row) -> Node {
+    match &value.value {
+        Value::Number(number) if !row.unit.is_empty() => {
+            text_like(value, format!("{number}{}", row.unit))
+        }
+        Value::Text(text) if row.key.ends_with(".price") && !text.contains('/') => {
+            text_like(value, format!("{text}/device-h"))
+        }
+        Value::Text(text) if row.key == "placement.grid" => {
+            text_like(value, text.replace("CO2/", "CO2e/"))
+        }
+        Value::Text(text) if row.key == "placement.region" => text_like(value, region(text)),
+        Value::Bool(true) if row.key.ends_with("recompute") => text_like(value, "full"),
+        Value::Bool(true) if row.key.ends_with("purchase") => text_like(value, "spot"),
+        _ => value.clone(),
+    }
+}
+
+/// The region of a zone: `us-central1` of `us-central1-a`, `us-east-1` of `us-east-1a`.
+fn region(text: &str) -> String {
+    let zone = |rest: &str| rest.ends_with(|c: char| c.is_ascii_digit()) && rest.contains('-');
+    let bare = text.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(text);
+    let bare = bare.strip_suffix('-').unwrap_or(bare);
+    if zone(bare) { bare.to_owned() } else { text.to_owned() }
+}
+
+/// Values of which a part is spelled otherwise, each by its path.
+const TEXTS: &[(&str, fn(&str) -> String)] = &[
+    ("inference.traffic.requests", rate),
+    ("placement.region", |text| text.replace('_', "-")),
+    ("training.deadline", |text| text.strip_prefix("in ").unwrap_or(text).to_owned()),
+    ("model", |text| text.replace(" billion", "B").replace(" million", "M")),
+];
+
+/// Puts a text into the scenario's spelling.
+fn texts(document: &mut Node, path: &str, spelt: fn(&str) -> String, notes: &mut Vec<String>) {
+    let Some(node) = document.at(path) else { return };
+    let Value::Text(typed) = &node.value else { return };
+    let word = spelt(typed);
+    if word != *typed {
+        notes.push(format!("`{path}: {typed}` as `{word}`"));
+        let value = text_like(node, word);
+        let _ = document.put(path, value);
+    }
+}
+
+/// A model that is only named, in a map of its own: `model: {name: ...}`.
+fn alone(document: &mut Node, notes: &mut Vec<String>) {
+    let Some(Value::Map(entries)) = document.at("model").map(|model| &model.value) else { return };
+    let [(key, value)] = entries.as_slice() else { return };
+    let names = ["name", "id", "preset", "hf", "hub", "path"];
+    if !names.contains(&key.name.as_str()) || !matches!(value.value, Value::Text(_)) {
+        return;
+    }
+    let (typed, value) = (key.name.clone(), value.clone());
+    if document.put("model", value).is_ok() {
+        notes.push(format!("`model.{typed}` as `model`"));
+    }
+}
+
+/// Nodes and the devices of each, as the count of devices.
+fn nodes(document: &mut Node, notes: &mut Vec<String>) {
+    for section in ["training.hardware", "training", ""] {
+        let nodes = typed_in(document, section, &["nodes", "num_nodes", "n_nodes"]);
+        let each =
+            ["gpus_per_node", "devices_per_node", "num_gpus_per_node", "accelerators_per_node"];
+        let each = typed_in(document, section, &each);
+        let ([nodes], [each]) = (nodes.as_slice(), each.as_slice()) else { continue };
+        let number = |path: &str| match document.at(path).map(|node| &node.value) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        };
+        let Some(count) = number(nodes).zip(number(each)).map(|(nodes, each)| nodes * each) else {
+            continue;
+        };
+        let Some(node) = document.take(nodes) else { continue };
+        document.take(each);
+        let count = Node { value: Value::Number(count), place: node.place };
+        if document.put("training.hardware.count", count).is_ok() {
+            notes.push(format!("`{nodes}` x `{each}` as `training.hardware.count`"));
+        }
+    }
+}
+
+/// A cache that is named by its number format.
+fn kv_format(document: &mut Node, notes: &mut Vec<String>) {
+    let Some(node) = document.at("inference.kv_cache") else { return };
+    let Value::Text(text) = &node.value else { return };
+    if Precision::named(&text.trim().to_lowercase()).is_none() {
+        return;
+    }
+    if let Some(value) = document.take("inference.kv_cache")
+        && document.put("inference.kv_precision", value).is_ok()
+    {
+        notes.push("`inference.kv_cache` as `inference.kv_precision`".to_owned());
+    }
+}
+
+/// A layout in one text: `tp8pp4`, `TP=8, PP=4`.
+fn layout(document: &mut Node, notes: &mut Vec<String>) {
+    for section in ["training.parallelism", "inference.parallelism"] {
+        let Some(node) = document.at(section) else { continue };
+        let Value::Text(text) = &node.value else { continue };
+        let degrees = [
+            ("tp", "tensor"),
+            ("pp", "pipeline"),
+            ("dp", "data"),
+            ("cp", "context"),
+            ("ep", "expert"),
+        ];
+        let lower = text.to_lowercase();
+        let mut rest = lower.trim_start();
+        let mut entries = Vec::new();
+        while let Some((word, key)) = degrees.iter().find(|(word, _)| rest.starts_with(word)) {
+            rest = rest[word.len()..].trim_start_matches(['=', ':', ' ', '-']);
+            let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let Ok(degree) = rest[..digits].parse::<f64>() else { break };
+            rest = rest[digits..].trim_start_matches([',', ' ', '-', '_', 'x', '+', ';']);
+            let key = Key { name: (*key).to_owned(), place: node.place.clone() };
+            entries.push((key, Node { value: Value::Number(degree), place: node.place.clone() }));
+        }
+        if rest.is_empty() && !entries.is_empty() {
+            let place = node.place.clone();
+            notes.push(format!("`{section}: {text}` as its degrees"));
+            let _ = document.put(section, Node { value: Value::Map(entries), place });
+        }
+    }
+}
+
+/// Promises with their percentile or their unit in the key: `ttft_p95`, `tpot_ms`.
+fn promises(document: &mut Node, notes: &mut Vec<String>) {
+    let Some(Value::Map(entries)) = document.at("inference.slo").map(|slo| &slo.value) else {
+        return;
+    };
+    let found: Vec<(String, String, String, String)> = entries
+        .iter()
+        .filter(|(key, _)| !key.name.contains('.'))
+        .filter_map(|(key, _)| {
+            let lower = key.name.to_lowercase();
+            let mut words = lower.split('_');
+            let promise = words.next().filter(|it| ["ttft", "tpot", "e2e"].contains(it))?;
+            let (mut percentile, mut unit) = ("p95".to_owned(), String::new());
+            let mut any = promise != key.name;
+            for word in words {
+                match word {
+                    "ms" | "s" => word.clone_into(&mut unit),
+                    _ if word.starts_with('p') && word[1..].parse::<u8>().is_ok() => {
+                        word.clone_into(&mut percentile);
+                    }
+                    _ => return None,
+                }
+                any = true;
+            }
+            any.then(|| (key.name.clone(), promise.to_owned(), percentile, unit))
+        })
+        .collect();
+    for (typed, promise, percentile, unit) in found {
+        let typed = format!("inference.slo.{typed}");
+        let key = format!("inference.slo.{promise}.{percentile}");
+        let Some(value) = document.take(&typed) else { continue };
+        let meant = match (&value.value, unit.as_str()) {
+            (Value::Number(number), "") => text_like(&value, number.to_string()),
+            (Value::Number(number), unit) => text_like(&value, format!("{number} {unit}")),
+            _ => value.clone(),
+        };
+        if document.put(&key, meant).is_ok() {
+            notes.push(format!("`{typed}` as `{key}`"));
+        } else {
+            let _ = document.put(&typed, value);
+        }
+    }
 }
 
 /// Makes a section of the single value that stands for it.
@@ -188,6 +332,14 @@ fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>)
         Value::Text(text) if key == "accelerator" => count_and_device(text),
         _ => None,
     };
+    if let (Value::Text(text), "placement") = (&value.value, section) {
+        place(document, text, &value, notes);
+        return;
+    }
+    let value = match &value.value {
+        Value::Text(text) if section == "inference.traffic" => text_like(&value, rate(text)),
+        _ => value,
+    };
     let place = value.place.clone();
     let (entries, said) = match counted {
         Some((count, device)) => {
@@ -195,7 +347,7 @@ fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>)
                 |text: &str| Node { value: Value::Text(text.to_owned()), place: place.clone() };
             let count_node = Node { value: Value::Number(count), place: place.clone() };
             let said = format!("`{section}` as `{{count: {count}, accelerator: {device}}}`");
-            (vec![entry("count", count_node), entry("accelerator", text(device))], said)
+            (vec![entry("count", count_node), entry("accelerator", text(&device))], said)
         }
         None => (vec![entry(key, value.clone())], format!("`{section}` as `{section}.{key}`")),
     };
@@ -204,26 +356,99 @@ fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>)
     }
 }
 
-/// `64x H100`, `8 x a100-80gb`.
-fn count_and_device(text: &str) -> Option<(f64, &str)> {
-    let (count, device) = text.trim().split_once(['x', 'X', '×'])?;
-    let count = count.trim().replace(['_', ','], "").parse().ok().filter(|it: &f64| *it >= 1.0)?;
-    Some((count, device.trim())).filter(|(_, device)| !device.is_empty())
+/// A provider, and its region behind a `/`: `aws/us-east-1`.
+fn place(document: &mut Node, text: &str, value: &Node, notes: &mut Vec<String>) {
+    let (provider, region) = text.split_once('/').unwrap_or((text, ""));
+    for (key, word) in [("provider", provider), ("region", region)] {
+        let key = format!("placement.{key}");
+        if !word.is_empty() && document.put(&key, text_like(value, word.trim())).is_ok() {
+            notes.push(format!("`placement: {text}` as `{key}: {word}`"));
+        }
+    }
+}
+
+/// A rate without the words around it: `1000/minute` of `1000 requests per minute`.
+fn rate(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let bare = lower.replace("requests", "").replace("queries", "").replace(" per ", "/");
+    let words: Vec<&str> = bare.split_whitespace().collect();
+    if lower.contains(" per ") { words.join(" ").replace(" /", "/") } else { text.to_owned() }
+}
+
+/// A device and how many: `64x H100`, `H100:64`, `8 nodes of 8 H100`. Numbers behind the device's
+/// name belong to it (`RTX 4090`), unless an `x` stands between.
+fn count_and_device(text: &str) -> Option<(f64, String)> {
+    let number = |word: &str| {
+        let digits = word.replace(['_', ','], "");
+        let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<f64>().ok().filter(|it| whole && *it >= 1.0)
+    };
+    let (mut count, mut device, mut times) = (None::<f64>, Vec::new(), false);
+    let mut add = |more: f64| count = Some(count.unwrap_or(1.0) * more);
+    for word in text.split_whitespace() {
+        let mut word = word;
+        // `64x`, `8x8`, `64xH100`.
+        while let Some((first, rest)) = word.split_once(['x', 'X', '×', '*'])
+            && device.is_empty()
+            && let Some(first) = number(first)
+        {
+            add(first);
+            word = rest;
+        }
+        // `H100:64`, `H100x64`.
+        if let Some((name, last)) = word.rsplit_once([':', '*', '×'])
+            && let Some(last) = number(last)
+            && !name.is_empty()
+        {
+            add(last);
+            word = name;
+        }
+        match word.to_lowercase().as_str() {
+            "" => {}
+            "x" | "×" | "*" => times = !device.is_empty(),
+            "of" | "nodes" | "node" | "with" | "gpus" | "each" => {}
+            _ => match number(word) {
+                Some(more) if device.is_empty() || times => add(more),
+                _ => device.push(word),
+            },
+        }
+    }
+    let device = device.join(" ");
+    // `64 H100s`.
+    let one = device.strip_suffix('s').filter(|it| it.ends_with(|c: char| c.is_ascii_digit()));
+    let device = one.unwrap_or(&device).to_owned();
+    count.map(|count| (count, device)).filter(|(_, device)| !device.is_empty())
 }
 
 /// A word in lower case, or by the name that it has here.
 fn lower(document: &mut Node, path: &str, notes: &mut Vec<String>) {
     let Some(node) = document.at(path) else { return };
-    let Value::Text(typed) = &node.value else { return };
+    let typed = match &node.value {
+        Value::Text(typed) => typed.clone(),
+        Value::Bool(switch) if path.ends_with("zero") => switch.to_string(),
+        _ => return,
+    };
     let plain = typed.trim().to_lowercase();
+    let spaced = plain.replace(['-', '_'], " ");
     let format = || Precision::named(&plain).filter(|_| path.ends_with("precision"));
-    let other = OTHERWISE.iter().find(|(other, _)| *other == plain).map(|(_, word)| *word);
-    let named = other.or_else(|| format().map(Precision::name));
-    let word = named.unwrap_or(&plain).to_owned();
-    if word != *typed {
+    let table = if path.ends_with("zero") { SHARDING } else { OTHERWISE };
+    // `full` is a recomputation too.
+    let own = |word: &str| path.ends_with("recompute") && word == "full";
+    let other = table
+        .iter()
+        .find(|(other, _)| [&plain, &spaced].iter().any(|it| *it == other) && !own(other));
+    let named = other.map(|(_, word)| *word).or_else(|| format().map(Precision::name));
+    // An engine may have its version behind it.
+    let engine = plain.split_whitespace().next().filter(|_| path.ends_with("engine"));
+    let word = named.or(engine).unwrap_or(&plain).to_owned();
+    if word != typed {
         notes.push(format!("`{path}: {typed}` as `{word}`"));
+        let value = match word.parse::<f64>() {
+            Ok(stage) if path.ends_with("zero") => Value::Number(stage),
+            _ => Value::Text(word),
+        };
         let place = node.place.clone();
-        let _ = document.put(path, Node { value: Value::Text(word), place });
+        let _ = document.put(path, Node { value, place });
     }
 }
 
@@ -237,7 +462,9 @@ mod tests {
         let mut node = document::parse("test.yaml", text.as_bytes()).expect("YAML");
         let notes = respell(&mut node);
         let mut expected = document::parse("test.yaml", wanted.as_bytes()).expect("YAML");
-        assert!(respell(&mut expected).is_empty(), "{wanted} is not in the scenario's words");
+        let again = respell(&mut expected);
+        let known = |note: &String| note.contains("no `training.precision`");
+        assert!(again.iter().all(known), "{wanted} is not in the scenario's words: {again:?}");
         assert_eq!(plain(&node), plain(&expected), "{text}: {notes:?}");
     }
 
@@ -296,6 +523,88 @@ mod tests {
         check("inference: {slo: {ttft: 500 ms}}", "inference: {slo: {ttft: {p95: 500 ms}}}");
         check("data: 2T", "data: {tokens: 2T}");
         check("training: {efficiency: auto}", "training: {efficiency: auto}");
+        check("training: {lora: 16}", "training: {lora: {rank: 16}}");
+        check("placement: aws/us-east-1", "placement: {provider: aws, region: us-east-1}");
+        check(
+            "training: {parallelism: tp8 pp4}",
+            "training: {parallelism: {tensor: 8, pipeline: 4}}",
+        );
+    }
+
+    #[test]
+    fn devices_and_how_many() {
+        for (text, count, device) in [
+            ("64x H100", 64.0, "H100"),
+            ("8 x a100-80gb", 8.0, "a100-80gb"),
+            ("H100 x 64", 64.0, "H100"),
+            ("H100:64", 64.0, "H100"),
+            ("64 H100s", 64.0, "H100"),
+            ("64 * NVIDIA H100 80GB", 64.0, "NVIDIA H100 80GB"),
+            ("8 nodes of 8 H100", 64.0, "H100"),
+            ("8x8 H100", 64.0, "H100"),
+            ("2x RTX 4090", 2.0, "RTX 4090"),
+            ("1,024 MI300X", 1024.0, "MI300X"),
+        ] {
+            assert_eq!(count_and_device(text), Some((count, device.to_owned())), "{text}");
+        }
+        for text in ["H100", "RTX 4090", "h100-sxm", "mi300x", "", "8", "x"] {
+            assert_eq!(count_and_device(text), None, "{text}");
+        }
+        check(
+            "training: {nodes: 8, gpus_per_node: 8, gpu: H100}",
+            "training: {hardware: {count: 64, accelerator: H100}}",
+        );
+        check(
+            "training: {devices: 64xH100}",
+            "training: {hardware: {count: 64, accelerator: H100}}",
+        );
+    }
+
+    #[test]
+    fn devices_of_an_assignment() {
+        for (assignment, wanted) in [
+            ("training.hardware=64xH100", Some(64)),
+            ("gpus=8", Some(8)),
+            ("training.hardware={accelerator: h100-sxm, count: 16}", Some(16)),
+            ("training.hardware=H100", None),
+            ("training.precision=fp8", None),
+            ("inference.hardware=H100", None),
+        ] {
+            assert_eq!(devices(assignment), wanted, "{assignment}");
+        }
+    }
+
+    #[test]
+    fn what_changes_no_figure_is_left_out() {
+        check("training: {lr: 1e-4, optimizer: adamw}", "training: {optimizer: adamw}");
+        check("training: {}", "training: {precision: bf16}");
+    }
+
+    #[test]
+    fn percentiles_and_rates_as_they_are_typed() {
+        check("inference: {slo: {TTFT_p95: 0.5s}}", "inference: {slo: {ttft: {p95: 0.5s}}}");
+        check(
+            "inference: {slo: {ttft_ms: 500, tpot_p99: 40 ms}}",
+            "inference: {slo: {ttft: {p95: 500 ms}, tpot: {p99: 40 ms}}}",
+        );
+        check("inference: {rpm: 600}", "inference: {traffic: {requests: 600/min}}");
+        check(
+            "inference: {traffic: 1000 requests per minute}",
+            "inference: {traffic: {requests: 1000/minute}}",
+        );
+        check("placement: {zone: us-central1-a}", "placement: {region: us-central1}");
+        check("placement: {carbon_intensity: 50 gCO2/kWh}", "placement: {grid: 50 gCO2e/kWh}");
+        check(
+            "inference: {traffic: {requests: 600 requests per minute}}",
+            "inference: {traffic: {requests: 600/minute}}",
+        );
+        check("training: {recompute: true}", "training: {parallelism: {recompute: full}}");
+        check("placement: {region: us_east_1}", "placement: {region: us-east-1}");
+        check("training: {deadline: in 30 days}", "training: {deadline: 30 days}");
+        check("model: 8 billion", "model: 8B");
+        check("inference: {kv_cache: fp8}", "inference: {kv_precision: fp8}");
+        check("training: {strategy: FSDP}", "training: {parallelism: {zero: 3}}");
+        check("model: {name: gpt2}", "model: gpt2");
     }
 
     #[test]

@@ -34,7 +34,7 @@ const MAX_EXTENDS: u32 = 8;
 /// If a text is no document, a file that it extends cannot be opened, or a key cannot be set.
 pub fn read(text: Text<'_>, set: &[String], open: &Open<'_>) -> Result<(Node, Vec<String>)> {
     let mut notes = Vec::new();
-    let mut node = match job(text, open, &mut notes)? {
+    let mut node = match job(text, set, open, &mut notes)? {
         Some(node) => node,
         None => extended(text, open, 0)?,
     };
@@ -60,13 +60,19 @@ pub fn told(name: &str, job: &Job) -> Vec<String> {
 }
 
 /// The document of a job file of another tool; none where the text is a scenario.
-fn job(text: Text<'_>, open: &Open<'_>, notes: &mut Vec<String>) -> Result<Option<Node>> {
+fn job(
+    text: Text<'_>,
+    set: &[String],
+    open: &Open<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Option<Node>> {
     let name = text.name;
     let Ok(written) = std::str::from_utf8(text.bytes) else { return Ok(None) };
     if text.bytes.len() > document::MAX_BYTES || !job::is_job(name, written) {
         return Ok(None);
     }
-    let job = job::read(name, written, &|file| Some(open(name, file).ok()?.1))?;
+    let devices = set.iter().rev().find_map(|assignment| spelling::devices(assignment));
+    let job = job::read_on(name, written, &|file| Some(open(name, file).ok()?.1), devices)?;
     notes.extend(told(name, &job));
     document::parse(&format!("{name} as a scenario"), job.scenario.as_bytes()).map(Some)
 }

@@ -290,7 +290,9 @@ impl Catalog {
         self.as_of
     }
 
-    /// A device by id or by another name that sources use; capitals do not matter.
+    /// A device by id or by another name that sources use; capitals and separators do not matter,
+    /// nor do the vendor and the kind of memory that labels of clusters add:
+    /// `nvidia_h100_80gb_hbm3`.
     ///
     /// # Errors
     /// If the device is unknown, with the nearest that are known.
@@ -302,7 +304,17 @@ impl Catalog {
         };
         let same = |device: &&Accelerator| device.name.eq_ignore_ascii_case(name);
         let by_name = || Some(self.accelerators().find(same)?.id.as_str());
-        let id = by_id().or_else(by_alias).or_else(by_name).unwrap_or_default();
+        let by_letters = || {
+            let letters = accelerator::letters(name);
+            let ids = self.accelerators().map(|it| (it.id.as_str(), it.id.as_str()));
+            let aliases =
+                self.aliases().iter().map(|it| (it.alias.as_str(), it.accelerator.as_str()));
+            let mut names = ids.chain(aliases);
+            let same = |(name, _): &(&str, &str)| accelerator::letters(name) == letters;
+            names.find(same).filter(|_| !letters.is_empty()).map(|(_, id)| id)
+        };
+        let id = by_id().or_else(by_alias).or_else(by_name).or_else(by_letters);
+        let id = id.unwrap_or_default();
         self.devices().of(id).first().ok_or_else(|| {
             Error::input(format!("the catalog has no accelerator `{name}`"))
                 .suggest(name, self.devices().keys())

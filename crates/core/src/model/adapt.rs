@@ -85,6 +85,10 @@ const ALSO: [(&str, &[&str]); 27] = [
     ("dense_4h_to_h", &["down_proj"]),
 ];
 
+/// Projections of the usual decoder.
+const USUAL: [&str; 7] =
+    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
 impl Targets {
     /// True if a model has a projection of this name.
     pub fn has(model: &Model, name: &str) -> bool {
@@ -154,7 +158,7 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         Targets::Named(names) => names.iter().map(|name| members(model, name)).collect(),
         Targets::Usual | Targets::AllLinear => Vec::new(),
     };
-    check_names(model, &adapter.targets, &named)?;
+    let lacking = lacking(model, &adapter.targets, &named)?;
     let apart = first_apart(&model.layers);
     let mut layers = Vec::with_capacity(apart.len() * 2);
     for layer in &apart {
@@ -192,6 +196,12 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         layers.extend(adapter.beside(layer, *dense, outputs, times));
     }
     let mut adapted = with_layers(model, layers)?;
+    if !lacking.is_empty() {
+        let lacking = lacking.join(", ");
+        adapted
+            .warnings
+            .push(format!("{} has no projection {lacking}: no adapter there", model.name));
+    }
     let saved = |layer: &Layer| adapter.saved.iter().any(|module| is_module(layer, module));
     if let Some(module) =
         adapter.saved.iter().find(|module| !model.layers.iter().any(|it| is_module(it, module)))
@@ -287,19 +297,23 @@ impl Adapter {
     }
 }
 
+/// The named projections that a model lacks while it has others of those named, as in PEFT: recipes
+/// name those of the usual decoder, whatever the model.
+///
 /// # Errors
-/// If the model lacks a projection that is named.
-fn check_names(model: &Model, targets: &Targets, named: &[Vec<&str>]) -> Result<()> {
-    let Targets::Named(names) = targets else { return Ok(()) };
+/// If the model has none of them, or if one that it lacks is no usual name.
+fn lacking<'t>(model: &Model, targets: &'t Targets, named: &[Vec<&str>]) -> Result<Vec<&'t str>> {
+    let Targets::Named(names) = targets else { return Ok(Vec::new()) };
     let dense = || model.layers.iter().filter(|it| matches!(it.operator, Operator::Dense(_)));
-    let missing = names
-        .iter()
-        .zip(named)
-        .find(|(_, group)| !dense().any(|layer| group.contains(&last(&layer.name))));
-    let Some((missing, _)) = missing else { return Ok(()) };
+    let has = |group: &Vec<&str>| dense().any(|layer| group.contains(&last(&layer.name)));
+    let missing = names.iter().zip(named).filter(|(_, group)| !has(group));
+    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+    let usual =
+        |name: &&&str| USUAL.contains(*name) || ALSO.iter().any(|(other, _)| other == *name);
+    let wrong = missing.iter().find(|name| !usual(name) || missing.len() == names.len());
+    let Some(wrong) = wrong else { return Ok(missing) };
     let known: Vec<&str> = dense().map(|layer| last(&layer.name)).collect();
-    Err(Error::input(format!("{} has no projection `{missing}`", model.name))
-        .suggest(missing, known))
+    Err(Error::input(format!("{} has no projection `{wrong}`", model.name)).suggest(wrong, known))
 }
 
 /// True if projections share their input, so that a checkpoint keeps them as one matrix.

@@ -3,8 +3,9 @@
 //! `models/names.csv` lists them. Capitals and the order of words do not count, and `_`, `.`, `-`,
 //! `:` and a space are alike. Where nothing is called so, the endings that repositories append
 //! (`-Instruct`, `-hf`, `-AWQ`) are taken off one by one, and the model is taken to have the
-//! architecture of the rest: an assumption that is listed. Last, a name that only one preset begins
-//! with, or whose words only one has in this order, means that preset.
+//! architecture of the rest: an assumption that is listed. Then, a name that only one preset begins
+//! with, or whose words only one has in this order, means that preset. Last, a name that has a
+//! preset's name with its size inside is taken for a model trained further from it.
 //!
 //! ```
 //! use flopcast_core::model::names::find;
@@ -90,7 +91,23 @@ pub fn find(name: &str) -> Result<Found> {
             return Ok(Found { preset: it, read_as: read_as(it, why) });
         }
     }
+    if let Some((inside, preset)) = inside(plain)
+        && !sizes(&words(inside)).is_empty()
+    {
+        let why =
+            format!("`{name}` has `{inside}` in its name, whose architecture it is taken to have");
+        return Ok(Found { preset, read_as: read_as(preset, why) });
+    }
     Err(unknown(name))
+}
+
+/// The longest name of a preset inside a name, as what is trained further has, and the preset.
+fn inside(name: &str) -> Option<(&'static str, &'static str)> {
+    let padded = format!("-{}-", words(name.rsplit('/').next().unwrap_or(name)));
+    rows()
+        .flat_map(|row| row.names().map(|it| (it, row.preset)).collect::<Vec<_>>())
+        .filter(|(it, _)| it.contains('-') && padded.contains(&format!("-{}-", words(it))))
+        .max_by_key(|(it, _)| it.len())
 }
 
 /// A line of the table of names: the preset, its repository on the Hub, other names.
@@ -349,17 +366,10 @@ fn sizes(name: &str) -> Vec<u64> {
 /// inside, as what is trained further has.
 fn unknown(name: &str) -> Error {
     let bare = name.rsplit('/').next().unwrap_or(name);
-    let padded = format!("-{}-", words(bare));
-    let mut inside: Vec<&str> = rows()
-        .flat_map(|row| row.names().collect::<Vec<_>>())
-        .filter(|it| it.contains('-') && padded.contains(&format!("-{}-", words(it))))
-        .collect();
-    inside.sort_by_key(|it| std::cmp::Reverse(it.len()));
-    inside.truncate(1);
     let near = nearest(&words(name), presets());
     let error = Error::input(format!("there is no model `{name}`"));
-    let error = if !inside.is_empty() {
-        error.suggest(bare, inside)
+    let error = if let Some((inside, _)) = inside(bare) {
+        error.suggest(bare, [inside])
     } else if near.is_empty() {
         error.suggest(bare, rows().flat_map(|row| row.names().collect::<Vec<_>>()))
     } else {
@@ -411,6 +421,7 @@ mod tests {
             ("deepseek-67b", "deepseek-llm-67b", "has the words of"),
             ("llama-3.1-8b-instruct-q4_K_M", "llama-3.1-8b", "stored"),
             ("alia", "alia-40b", "begins with"),
+            ("someone/Huihui-gemma-2-9b-tuned", "gemma-2-9b", "in its name"),
         ];
         for (name, preset, part) in cases {
             let bare = name.rsplit('/').next().unwrap_or(name);
@@ -429,7 +440,7 @@ mod tests {
             ("qwen3-vl", "qwen3-vl-8b, qwen3-vl-2b, qwen3-vl-4b"),
             ("gemma2", "gemma-2-9b, gemma-2-2b, gemma-2-27b"),
             ("gpt-4o", "OpenAI publishes no size"),
-            ("Huihui-gemma-2-9b-tuned", "did you mean `gemma-2-9b`"),
+            ("sentence-bert-base-uncased-tuned", "did you mean `bert-base-uncased`"),
             ("lama-3-8b", "did you mean `llama-3-8b`"),
             ("no such thing", "--list"),
             ("", "there is no model"),

@@ -252,7 +252,7 @@ impl Dimension {
 /// # Errors
 /// [`QuantityError`], which names the units that would do.
 pub fn parse<Q: Measure>(text: &str) -> Result<Q, QuantityError> {
-    read(text, Q::DIMENSION).map(Q::from_stored)
+    parse_stored(text, Q::DIMENSION).map(Q::from_stored)
 }
 
 /// Reads a quantity as a number of `unit`, which is one of this crate's own texts. A bare number is
@@ -265,15 +265,18 @@ pub fn parse_in(text: &str, unit: &str) -> Result<f64, QuantityError> {
     let (number, rest) = split_number(text.trim());
     let bare = split_multiplier(rest, dimension).1.trim().is_empty();
     let stored = if bare {
-        read(&format!("{number}{rest} {unit}"), dimension)
+        parse_stored(&format!("{number}{rest} {unit}"), dimension)
     } else {
-        read(text, dimension)
+        parse_stored(text, dimension)
     };
     Ok(stored? / factor)
 }
 
 /// Reads a value of the given dimension, in its stored unit.
-fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_stored(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
     let text = text.trim();
     // `$2.10/h` is 2.10 USD/h.
     let dollars = text.strip_prefix('$').map(|rest| {
@@ -600,13 +603,15 @@ mod tests {
     fn refuses_with_the_units_that_would_do() {
         let error = |e: Result<f64, QuantityError>| e.unwrap_err().to_string();
         let price = DevicePrice::DIMENSION;
-        assert!(error(read("2.1 USD/h", price)).contains("per device or per instance"));
-        assert!(error(read("2.1 USD/instance-h", price)).contains("USD/device-h"));
-        assert!(error(read("300 kWh", Tokens::DIMENSION)).contains("use tokens"));
-        assert!(error(read("300 tokns", Tokens::DIMENSION)).contains("`tokns` is not a unit"));
-        assert!(error(read("3", Time::DIMENSION)).contains("has no unit"));
+        assert!(error(parse_stored("2.1 USD/h", price)).contains("per device or per instance"));
+        assert!(error(parse_stored("2.1 USD/instance-h", price)).contains("USD/device-h"));
+        assert!(error(parse_stored("300 kWh", Tokens::DIMENSION)).contains("use tokens"));
+        assert!(
+            error(parse_stored("300 tokns", Tokens::DIMENSION)).contains("`tokns` is not a unit")
+        );
+        assert!(error(parse_stored("3", Time::DIMENSION)).contains("has no unit"));
         for bad in ["NaN", "inf", "", "tokens", "1e999", "--3", "1.2.3"] {
-            assert!(read(bad, Tokens::DIMENSION).is_err(), "{bad}");
+            assert!(parse_stored(bad, Tokens::DIMENSION).is_err(), "{bad}");
         }
     }
 

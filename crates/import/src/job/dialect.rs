@@ -36,6 +36,12 @@ pub(super) struct Dialect {
     /// Keys of a container's image or entry point, which stands before arguments without a program.
     #[serde(default)]
     pub images: Vec<String>,
+    /// Keys of variables that the commands of the document see.
+    #[serde(default)]
+    pub variables: Vec<String>,
+    /// Keys of files that the document holds.
+    #[serde(default)]
+    pub files: Vec<String>,
 }
 
 /// The places in which a dialect is spoken.
@@ -128,7 +134,8 @@ impl Dialect {
     /// The meaning of a setting's key: its own, or that of a pattern with `*`.
     fn meaning(&self, setting: &Setting) -> Option<&Meaning> {
         let key = setting.plain_key();
-        let exact = self.keys.get(&key);
+        // A batch system's short keys differ in their case alone: `-N` and `-n`.
+        let exact = self.keys.get(&setting.key).or_else(|| self.keys.get(&key));
         exact.or_else(|| {
             let globs = self.keys.iter().filter(|(pattern, _)| pattern.contains('*'));
             globs.into_iter().find(|(pattern, _)| matches(pattern, &key)).map(|(_, it)| it)

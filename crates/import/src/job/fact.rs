@@ -82,6 +82,8 @@ pub(super) enum Fact {
     Context,
     /// Expert-parallel degree.
     Expert,
+    /// Data-parallel ranks of a service share its experts.
+    Spread,
     /// ZeRO stage.
     Zero,
     /// Machines.
@@ -90,8 +92,14 @@ pub(super) enum Fact {
     DevicesPerNode,
     /// Devices in all.
     Devices,
+    /// Processes of a batch job.
+    Tasks,
+    /// Devices of such a process.
+    DevicesPerTask,
     /// The device.
     Accelerator,
+    /// Features that a machine must have, its device perhaps among them.
+    Feature,
     /// The cloud's name of the machine.
     Instance,
     /// The cloud.
@@ -147,6 +155,15 @@ impl Facts {
         }
     }
 
+    /// Overrules how many devices the job takes.
+    pub(super) fn take(&mut self, devices: u64) {
+        use Fact::{Data, Devices, DevicesPerNode, DevicesPerTask, Nodes, Replicate, Tasks};
+        for fact in [Nodes, DevicesPerNode, Tasks, DevicesPerTask, Data, Replicate] {
+            self.0.remove(&fact);
+        }
+        self.0.insert(Devices, vec![devices.to_string()]);
+    }
+
     /// True if the job says the fact.
     pub(super) fn has(&self, fact: Fact) -> bool {
         self.0.contains_key(&fact)
@@ -194,12 +211,21 @@ fn device_words(words: &[String]) -> (Option<String>, Option<u64>) {
             Ok(count) if count >= 1.0 => found.1 = Some(count as u64),
             Ok(_) => {}
             Err(_)
-                if part.is_empty() || part.eq_ignore_ascii_case("gpu") || part.starts_with('$') => {
-            }
+                if part.starts_with('$')
+                    || is_memory(part)
+                    || ["", "gpu", "gpus", "all", "auto", "null", "true"]
+                        .contains(&&*part.to_ascii_lowercase()) => {}
             Err(_) => found.0 = Some(part.to_ascii_lowercase()),
         }
     }
     found
+}
+
+/// True for a size of memory, by which some clusters ask for a device: `80GB`, `24gb..`.
+fn is_memory(part: &str) -> bool {
+    let lower = part.to_ascii_lowercase();
+    let digits = lower.trim_start_matches(|c: char| c.is_ascii_digit());
+    digits.len() < lower.len() && digits.starts_with("gb")
 }
 
 #[cfg(test)]
@@ -220,5 +246,7 @@ mod tests {
         check("A100-80GB", Some("a100-80gb"), None);
         check("8", None, Some(8));
         check("gpu:4", None, Some(4));
+        check("80GB:8", None, Some(8));
+        check("all", None, None);
     }
 }

@@ -14,25 +14,34 @@
 //! assert!(job.scenario.contains("tensor: 2") && job.strange.is_empty());
 //! ```
 
+mod cluster;
 mod dialect;
 mod fact;
 mod scenario;
 mod setting;
 mod shell;
+mod words;
+
+use std::collections::BTreeMap;
 
 use flopcast_core::diagnostic::{Error, Result};
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use self::dialect::Dialect;
-use self::fact::Facts;
+use self::fact::{Fact, Facts};
 use self::setting::Setting;
-use self::shell::Script;
+use self::shell::{Script, Variables};
 use crate::document;
 
 /// The longest job file in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 /// The deepest naming of files by files; deeper ones are a circle.
 const MAX_DEPTH: usize = 3;
+/// The most files, scripts within scripts and containers that are read of one job.
+const MOST_PARTS: usize = 200;
+/// The most variables of a job's containers.
+const MOST_VARIABLES: usize = 1000;
 
 /// A job as a scenario.
 #[derive(Clone, Debug)]
@@ -67,8 +76,19 @@ pub fn is_job(name: &str, text: &str) -> bool {
 /// # Errors
 /// If it is too large, is no text of its kind, or is of no framework that is known.
 pub fn read(name: &str, text: &str, beside: &Beside<'_>) -> Result<Job> {
+    read_on(name, text, beside, None)
+}
+
+/// The same where the user says how many devices a run takes: its copies and its batch follow.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_on(name: &str, text: &str, beside: &Beside<'_>, devices: Option<u64>) -> Result<Job> {
     let mut reader = Reader::new(beside);
     reader.file(name, text, 0)?;
+    if let Some(devices) = devices {
+        reader.facts.take(devices);
+    }
     if reader.spoken.is_empty() {
         let known: Vec<&str> = Dialect::all().iter().map(|it| it.name.as_str()).collect();
         return Err(Error::input(format!("{name} is a job of no framework that is known"))
@@ -86,13 +106,33 @@ struct Reader<'a> {
     spoken: Vec<String>,
     strange: Vec<String>,
     notes: Vec<String>,
+    /// Variables that hold wherever a command stands.
+    variables: Variables,
+    /// The files that the job itself writes or holds.
+    files: BTreeMap<String, String>,
+    /// The parts that were read.
+    parts: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A reader without facts.
     fn new(beside: &'a Beside<'a>) -> Self {
-        let facts = Facts::default();
-        Self { beside, facts, spoken: Vec::new(), strange: Vec::new(), notes: Vec::new() }
+        Self {
+            beside,
+            facts: Facts::default(),
+            spoken: Vec::new(),
+            strange: Vec::new(),
+            notes: Vec::new(),
+            variables: Variables::new(),
+            files: BTreeMap::new(),
+            parts: 0,
+        }
+    }
+
+    /// Counts a part of the job; false once it has too many, or lies too deep.
+    fn enters(&mut self, depth: usize) -> bool {
+        self.parts += 1;
+        self.parts <= MOST_PARTS && depth <= MAX_DEPTH
     }
 
     /// Reads a script, or the documents of a configuration.
@@ -104,7 +144,7 @@ impl<'a> Reader<'a> {
             return Err(Error::input(format!("{name} is too large for a job file")));
         }
         if is_script(name, text) {
-            self.script(&Script::read(text), depth);
+            self.script(text, depth);
             return Ok(());
         }
         for json in documents(name, text)? {
@@ -124,60 +164,173 @@ impl<'a> Reader<'a> {
             settings.into_iter().partition(|it| among(&dialect.images, it));
         let (commands, settings): (Vec<_>, Vec<_>) =
             settings.into_iter().partition(|it| among(&dialect.commands, it));
+        self.surroundings(dialect, &settings);
         self.speak(dialect, &settings, depth);
-        // The first image that is a known program; arguments may follow that name none.
-        let image = images.iter().filter_map(|it| it.words.first());
-        let image = image.map(|image| stem(image)).find(|it| Dialect::of_program(it).is_some());
+        self.cluster();
+        let program = |image: &Setting| {
+            let name = stem(image.words.first()?);
+            Dialect::of_program(&name).map(|_| name)
+        };
+        let mut containers: IndexMap<String, Vec<Setting>> = IndexMap::new();
+        for command in commands {
+            containers.entry(owner(&command).to_owned()).or_default().push(command);
+        }
+        for (container, mut commands) in containers {
+            // A container's command stands before its arguments, wherever the file has them.
+            commands.sort_by_key(|it| it.key.ends_with("args"));
+            let own = images.iter().find(|it| owner(it) == container).and_then(program);
+            let image = own.or_else(|| images.iter().find_map(program));
+            self.container(&commands, image, depth);
+        }
+    }
+
+    /// Reads what a container runs: scripts, or the words of a command, which follow its image
+    /// where they name no program.
+    fn container(&mut self, commands: &[Setting], image: Option<String>, depth: usize) {
+        let mut known = Script::read("", &self.variables);
         let mut words: Vec<String> = Vec::new();
         for command in commands {
             match command.words.as_slice() {
-                // Arguments in a text belong to the image, and any other text is a script; a list
-                // is a command, which may be a shell with a script.
+                // Arguments in a text are split into words; any other text is a script.
                 [text] if text.starts_with('-') => {
-                    let script = Script::read(text);
+                    let script = Script::read(&known.filled(text), &self.variables);
                     words.extend(script.commands.into_iter().flat_map(|it| it.words));
                 }
-                [text] => self.script(&Script::read(text), depth),
+                [text] if text.trim().contains(char::is_whitespace) => {
+                    self.script(text, depth + 1);
+                }
+                // Lines of a script, not words of a command.
+                [first, ..]
+                    if first.trim().contains(char::is_whitespace) && !first.starts_with('-') =>
+                {
+                    self.script(&command.words.join("\n"), depth + 1);
+                }
                 list => words.extend(list.iter().cloned()),
             }
         }
-        if words.first().is_some_and(|word| word.starts_with('-')) {
-            words.splice(0..0, image);
+        // What a shell runs is filled in with the variables that it sets itself.
+        if shell_text(&words).is_none() {
+            for word in &mut words {
+                *word = known.filled(word);
+            }
         }
-        let shell = words.iter().position(|word| word.trim_start_matches('-').ends_with('c'));
-        let text = shell.and_then(|at| words.get(at + 1));
-        if let Some(text) = text.filter(|text| text.contains(char::is_whitespace)) {
-            let script = Script::read(text);
-            self.script(&script, depth);
-            return;
+        if words.first().is_some_and(|word| word.starts_with('-') && !is_run_flag(word)) {
+            words.splice(0..0, image);
         }
         self.command(&words, depth);
     }
 
-    /// Reads the directives and the commands of a script.
-    fn script(&mut self, script: &Script, depth: usize) {
-        let mut systems: Vec<&str> = script.directives.iter().map(|(it, _)| it.as_str()).collect();
+    /// The variables of a document's containers, and the files that it holds.
+    fn surroundings(&mut self, dialect: &Dialect, settings: &[Setting]) {
+        let named: BTreeMap<&str, &str> = settings
+            .iter()
+            .filter_map(|it| Some((it.key.strip_suffix(".name")?, it.words.first()?.as_str())))
+            .collect();
+        for setting in settings {
+            let key = setting.plain_key();
+            let among = |patterns: &[String]| patterns.iter().any(|it| setting::matches(it, &key));
+            if among(&dialect.files) {
+                let name = setting.key.split_once('.').map_or("", |(_, name)| name);
+                self.files.insert(name.to_owned(), setting.words.join("\n"));
+            }
+            if !among(&dialect.variables) || self.variables.len() > MOST_VARIABLES {
+                continue;
+            }
+            // `NAME: value`, `{name: NAME, value: ...}`, or a list of `NAME=value`.
+            let last = setting.key.rsplit('.').next().unwrap_or_default();
+            let stem = setting.key.strip_suffix(".value");
+            let name = stem.map_or(Some(last), |stem| named.get(stem).copied());
+            let pairs = setting.words.iter().filter_map(|word| word.split_once('='));
+            match (name, setting.words.as_slice()) {
+                (Some("name"), _) => {}
+                (Some(name), [word]) if stem.is_some() || !word.contains('=') => {
+                    self.variables.insert(name.to_owned(), vec![word.clone()]);
+                }
+                _ => self
+                    .variables
+                    .extend(pairs.map(|(name, word)| (name.to_owned(), vec![word.to_owned()]))),
+            }
+        }
+    }
+
+    /// The variables by which a cluster tells a job its size.
+    fn cluster(&mut self) {
+        let nodes = self.facts.count(Fact::Nodes).or(Some(1));
+        let devices = self.facts.count(Fact::DevicesPerNode);
+        let all = devices.zip(nodes).and_then(|(devices, nodes)| devices.checked_mul(nodes));
+        for (count, names) in [
+            (nodes, ["SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SKYPILOT_NUM_NODES"]),
+            (devices, ["SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_NODE", "SKYPILOT_NUM_GPUS_PER_NODE"]),
+            (all, ["SLURM_GPUS", "DSTACK_GPUS_NUM", "SLURM_GPUS_TOTAL"]),
+        ] {
+            for name in names {
+                let value = count.map(|count| (name.to_owned(), vec![count.to_string()]));
+                self.variables.extend(value);
+            }
+        }
+    }
+
+    /// Reads the directives and the commands of a script, and what it writes for others.
+    fn script(&mut self, text: &str, depth: usize) {
+        if !self.enters(depth) {
+            return;
+        }
+        let directives = shell::directives(text);
+        let mut systems: Vec<&str> = directives.iter().map(|(it, _)| it.as_str()).collect();
         systems.dedup();
         for system in systems {
-            let of = script.directives.iter().filter(|(it, _)| it == system);
+            let of = directives.iter().filter(|(it, _)| it == system);
             let settings: Vec<Setting> = of.map(|(_, setting)| setting.clone()).collect();
             if let Some(dialect) = Dialect::of_directives(system) {
                 self.speak(dialect, &settings, depth);
             }
         }
+        self.cluster();
+        let script = Script::read(text, &self.variables);
+        self.files.extend(script.files);
+        for text in &script.texts {
+            // A text for another program may be of any kind.
+            let _ = self.file("text.yaml", text, depth + 1);
+        }
+        // `CONFIG_FILE=train.toml ./run.sh`: what a variable names is read where it can be.
+        for (name, value) in &script.variables {
+            if let [file] = value.as_slice()
+                && name.to_ascii_lowercase().contains("config")
+            {
+                self.configuration(file, depth);
+            }
+        }
         for command in &script.commands {
             self.command(&command.words, depth);
+        }
+        let visible = script.variables.get("CUDA_VISIBLE_DEVICES").map(|it| it.join(","));
+        let visible = visible.filter(|it| it.split(',').all(|one| one.parse::<u32>().is_ok()));
+        let unsaid = !self.facts.has(Fact::DevicesPerNode) && !self.facts.has(Fact::Devices);
+        if let Some(visible) = visible.filter(|_| unsaid) {
+            let count = visible.split(',').count().to_string();
+            self.facts.say(Fact::DevicesPerNode, vec![count]);
         }
     }
 
     /// The programs of a command, each with the settings up to the next one.
     fn command(&mut self, words: &[String], depth: usize) {
+        let text = shell_text(words);
+        let words = text.map_or(words, |(shell, _)| &words[..shell]);
+        self.programs(words, depth);
+        if let Some((_, text)) = text {
+            self.script(text, depth + 1);
+        }
+    }
+
+    /// As [`Self::command`], of a command that is no shell.
+    fn programs(&mut self, words: &[String], depth: usize) {
         let mut heard: Option<&'static Dialect> = None;
         let mut from = 0;
         for at in 0..=words.len() {
             let here = (at < words.len()).then(|| program(words, at)).flatten();
-            // The user's own script ends the arguments of its launcher.
-            let script = words.get(at).is_some_and(|word| ending(word) == "py");
+            // The user's own script or module ends the arguments of its launcher.
+            let module = at > 0 && ["-m", "--module"].contains(&words[at - 1].as_str());
+            let script = words.get(at).is_some_and(|word| ending(word) == "py" || module);
             if at < words.len() && here.is_none() && !script {
                 continue;
             }
@@ -192,7 +345,8 @@ impl<'a> Reader<'a> {
             } else if let Some(dialect) = Dialect::of_document(&settings) {
                 self.speak(dialect, &settings, depth);
             } else {
-                for setting in &settings {
+                let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
+                for setting in settings.iter().chain(&first) {
                     self.named(setting, depth);
                 }
             }
@@ -225,16 +379,54 @@ impl<'a> Reader<'a> {
             ["yaml", "yml", "json", "toml"].contains(&ending(file)) && !file.contains("://");
         let key = setting.plain_key();
         let names = ["config", "deepspeed", "$1"].iter().any(|it| key.contains(it));
-        if !is_config || !names || depth >= MAX_DEPTH {
+        // Hydra's configurations by name are the framework's own.
+        if !is_config || !names || key == "config_name" || depth >= MAX_DEPTH {
             return;
         }
-        let text = (self.beside)(file).and_then(|bytes| String::from_utf8(bytes).ok());
-        let read = text.is_some_and(|text| self.file(file, &text, depth + 1).is_ok());
-        if !read {
+        if !self.configuration(file, depth) {
             self.notes
                 .push(format!("{file} could not be read beside the job: what it says is missing"));
         }
     }
+
+    /// Reads a configuration that the job holds itself or that lies beside it, at its path or under
+    /// its name; false if there is none.
+    fn configuration(&mut self, file: &str, depth: usize) -> bool {
+        if !["yaml", "yml", "json", "toml"].contains(&ending(file)) || !self.enters(depth + 1) {
+            return false;
+        }
+        let bare = file.rsplit('/').next().unwrap_or(file);
+        let held = self.files.get(file).or_else(|| self.files.get(bare)).cloned();
+        let read = |file: &str| String::from_utf8((self.beside)(file)?).ok();
+        // A job's paths are those of the machine that it runs on.
+        let text = held
+            .or_else(|| read(file))
+            .or_else(|| read(file.trim_start_matches('/')))
+            .or_else(|| read(bare));
+        text.is_some_and(|text| self.file(file, &text, depth + 1).is_ok())
+    }
+}
+
+/// The place of a shell among the words of a command, and the text that it runs: `bash -c "..."`.
+fn shell_text(words: &[String]) -> Option<(usize, &str)> {
+    let shell = words.iter().position(|word| ["bash", "sh", "zsh"].contains(&&*stem(word)));
+    // A container's arguments may begin with the shell's flag.
+    let from = shell.map_or(0, |shell| shell + 1);
+    let flags = words[from..].iter().take_while(|word| word.starts_with('-'));
+    let flag = flags.take(3).position(|word| is_run_flag(word))? + from;
+    let text = words.get(flag + 1)?;
+    let runs = shell.is_some() || flag == 0;
+    runs.then_some((shell.unwrap_or(0), text.as_str()))
+}
+
+/// True for a shell's `-c`, alone or behind other flags.
+fn is_run_flag(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|flags| flags.len() <= 4 && flags.ends_with('c'))
+}
+
+/// The path of the container that a setting belongs to.
+fn owner(setting: &Setting) -> &str {
+    setting.key.rsplit_once('.').map_or("", |(owner, _)| owner)
 }
 
 /// The dialect of the program at a word.

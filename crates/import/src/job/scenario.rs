@@ -7,11 +7,16 @@
 use std::fmt::Write as _;
 
 use flopcast_core::diagnostic::acts;
-use flopcast_core::quantity::Precision;
+use flopcast_core::model::names;
 use serde_json::{Map, Value as Json, json};
 
+use super::cluster::USUAL_DEVICE;
 use super::fact::{Fact, Facts};
+use super::words::{self, model_name, precision};
 use crate::export;
+
+/// The tokens of the data where a job does not say them.
+const USUAL_TOKENS: f64 = 1e8;
 
 /// Writes the scenario of a job as YAML. A model that it does not name is left to `--set
 /// model=...`.
@@ -21,7 +26,7 @@ pub(super) fn write(
     spoken: &[String],
     notes: &mut Vec<String>,
 ) -> String {
-    let mut writer = Writer { facts, notes };
+    let mut writer = Writer { facts, notes, sized: false, assumed: Vec::new() };
     let model = writer.model();
     if model.is_none() {
         writer.note("the job names no model: --set model=llama-3.1-8b");
@@ -35,14 +40,18 @@ pub(super) fn write(
         scenario.insert("inference".to_owned(), writer.service());
     } else {
         let (data, training) = writer.training();
-        put(&mut scenario, "data", data);
+        scenario.insert("data".to_owned(), data);
         scenario.insert("training".to_owned(), training);
         put(&mut scenario, "placement", writer.placement());
+    }
+    if !scenario.contains_key("placement") && !facts.has(Fact::Provider) {
+        let key = "--set placement.provider=aws --set placement.region=us-east-1";
+        writer.note(format!("the job does not say where it runs, so that its cost is open: {key}"));
     }
     // Quoted, a name of several lines is none of YAML.
     let mut text = format!("# From {}: {}.\n", comment(name), spoken.join(", "));
     for (key, value) in &scenario {
-        block(&mut text, 0, key, value);
+        block(&mut text, key, value, &writer.assumed);
     }
     text
 }
@@ -52,41 +61,53 @@ fn comment(name: &str) -> String {
     if name.chars().any(acts) { export::quoted(&json!(name)) } else { name.to_owned() }
 }
 
-/// A key and its value, maps of maps as blocks and the innermost maps on a line.
-fn block(out: &mut String, depth: usize, key: &str, value: &Json) {
+/// The value at a path, maps of maps as blocks and the innermost maps on a line. A comment says
+/// what is assumed there.
+fn block(out: &mut String, path: &str, value: &Json, assumed: &[(&str, &str)]) {
     let nested = |map: &Map<String, Json>| map.values().any(Json::is_object) || map.len() > 4;
-    let margin = "  ".repeat(depth);
+    let key = path.rsplit('.').next().unwrap_or(path);
+    let margin = "  ".repeat(path.matches('.').count());
     match value {
         Json::Object(map) if nested(map) => {
             let _ = writeln!(out, "{margin}{key}:");
             for (key, value) in map {
-                block(out, depth + 1, key, value);
+                block(out, &format!("{path}.{key}"), value, assumed);
             }
         }
         Json::Null => {}
         value => {
-            out.push_str(&margin);
-            out.push_str(&export::line(key, value));
+            let line = export::line(key, value);
+            let here = assumed.iter().filter(|(at, _)| *at == path);
+            let words: Vec<&str> = here.map(|(_, what)| *what).collect();
+            let comment = match words.as_slice() {
+                [] => String::new(),
+                words => format!("  # assumed: {}", words.join(", ")),
+            };
+            let _ = writeln!(out, "{margin}{}{comment}", line.trim_end());
         }
     }
 }
 
 /// Adds a key, if it has a value.
-fn put(map: &mut Map<String, Json>, key: &str, value: Option<Json>) {
+pub(super) fn put(map: &mut Map<String, Json>, key: &str, value: Option<Json>) {
     if let Some(value) = value {
         map.insert(key.to_owned(), value);
     }
 }
 
 /// Writes the sections of a scenario from the facts, and notes what it assumes.
-struct Writer<'a> {
-    facts: &'a Facts,
+pub(super) struct Writer<'a> {
+    pub(super) facts: &'a Facts,
     notes: &'a mut Vec<String>,
+    /// The model is one of which only the size is known.
+    pub(super) sized: bool,
+    /// Paths of the scenario, and what is assumed there.
+    pub(super) assumed: Vec<(&'static str, &'static str)>,
 }
 
 impl Writer<'_> {
     /// Adds a note for the user.
-    fn note(&mut self, text: impl Into<String>) {
+    pub(super) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
 
@@ -106,7 +127,8 @@ impl Writer<'_> {
         let has_shape = self.facts.has(Fact::Layers) && self.facts.has(Fact::Hidden);
         if !has_shape {
             let named = named.filter(|name| !name.is_empty())?;
-            return Some(json!(flavor.map_or(named.clone(), |flavor| format!("{named}-{flavor}"))));
+            let named = flavor.map_or(named.clone(), |flavor| format!("{named}-{flavor}"));
+            return Some(json!(self.known(named)));
         }
         let mut sizes = Map::new();
         for (fact, key) in shape {
@@ -132,48 +154,47 @@ impl Writer<'_> {
         Some(json!({"transformer": sizes}))
     }
 
-    /// The device and the number of them: nodes x devices of a node, as stated, or the product of
-    /// the degrees.
-    fn devices(&mut self) -> (Option<String>, Option<u64>) {
-        let facts = self.facts;
-        let count = |fact| facts.count(fact);
-        let name = facts.word(Fact::Accelerator).map(str::to_owned);
-        let nodes = count(Fact::Nodes).unwrap_or(1);
-        let all = count(Fact::DevicesPerNode).and_then(|of_node| of_node.checked_mul(nodes));
-        let degrees = [Fact::Data, Fact::Replicate, Fact::Tensor, Fact::Pipeline, Fact::Context];
-        let product = || degrees.into_iter().filter_map(count).try_fold(1, u64::checked_mul);
-        let of_layout = || count(Fact::Data).and_then(|_| product());
-        let count = all.or_else(|| count(Fact::Devices)).or_else(of_layout);
-        if let Some(lacks) = match (&name, count) {
-            (None, None) => Some("its devices"),
-            (None, _) => Some("the kind of its devices"),
-            (_, None) => Some("how many devices it takes"),
-            _ => None,
-        } {
-            let known = count.unwrap_or(8);
-            self.note(format!(
-                "the job does not say {lacks}: --set training.hardware={known}xH100"
-            ));
+    /// A model's name; the size that it says where no model is called so, with a note. A size
+    /// behind a name that needs none is left out: `deepseek-v3-671B`.
+    fn known(&mut self, name: String) -> String {
+        let Some(size) = words::size_in(&name).filter(|_| names::find(&name).is_err()) else {
+            return name;
+        };
+        let base = &name[..name.len() - size.len().min(name.len())];
+        let base = base.trim_end_matches(['-', '_']);
+        if name.to_ascii_uppercase().ends_with(&size)
+            && names::find(base).is_ok_and(|found| words::is_size_of(&size, found.preset))
+        {
+            return base.to_owned();
         }
-        (name, count)
+        self.note(format!(
+            "no model is known as {name}: a usual transformer of the size in its name, {size}, is \
+             counted; --set model=config.json counts its own"
+        ));
+        self.sized = true;
+        size
     }
 
     /// The sections `data` and `training`.
-    fn training(&mut self) -> (Option<Json>, Json) {
+    fn training(&mut self) -> (Json, Json) {
         let facts = self.facts;
         let (accelerator, devices) = self.devices();
         let sequence = facts.count(Fact::Sequence);
         let degree = |fact| facts.count(fact);
         let (tensor, pipeline) = (degree(Fact::Tensor), degree(Fact::Pipeline));
         let context = degree(Fact::Context);
-        let sharded = [tensor, pipeline, context].into_iter().flatten().product::<u64>();
-        let copies = devices.map(|devices| (devices / sharded.max(1)).max(1));
-        let data = degree(Fact::Data).map(|data| data * degree(Fact::Replicate).unwrap_or(1));
-        let data = data.filter(|data| Some(data * sharded) == devices).or(copies);
+        // A model of which only the size is known has no experts to spread.
+        let expert = degree(Fact::Expert).filter(|_| !self.sized);
+        let sharded =
+            [tensor, pipeline, context].into_iter().flatten().fold(1, u64::saturating_mul);
+        let copies = Some((devices / sharded.max(1)).max(1));
+        let data = degree(Fact::Data)
+            .and_then(|data| data.checked_mul(degree(Fact::Replicate).unwrap_or(1)));
+        let data = data.filter(|data| data.checked_mul(sharded) == Some(devices)).or(copies);
         let micro = degree(Fact::MicroBatch);
         let accumulation = degree(Fact::Accumulation);
         let batch = degree(Fact::GlobalBatch)
-            .or_else(|| Some(micro? * accumulation.unwrap_or(1) * data?))
+            .or_else(|| micro?.checked_mul(accumulation.unwrap_or(1))?.checked_mul(data?))
             .map(|sequences| sequences as f64 * sequence.unwrap_or(2048) as f64)
             .or_else(|| facts.number(Fact::GlobalBatchTokens));
         let mut training = Map::new();
@@ -190,30 +211,26 @@ impl Writer<'_> {
         put(&mut training, "optimizer", self.optimizer().map(Json::from));
         put(&mut training, "sequence_length", sequence.map(Json::from));
         put(&mut training, "global_batch", batch.map(|it| json!(tokens(it))));
-        let mut hardware = Map::new();
-        put(&mut hardware, "accelerator", accelerator.map(Json::from));
-        put(&mut hardware, "count", devices.map(Json::from));
-        if !hardware.is_empty() {
-            training.insert("hardware".to_owned(), Json::Object(hardware));
-        }
+        let hardware = json!({"accelerator": accelerator, "count": devices});
+        training.insert("hardware".to_owned(), hardware);
         let mut layout = Map::new();
-        let stated = [tensor, pipeline, context, degree(Fact::Expert)].iter().any(Option::is_some);
+        let stated = [tensor, pipeline, context, expert].iter().any(Option::is_some);
         if stated || facts.has(Fact::Zero) {
             for (key, value) in [
                 ("tensor", tensor),
                 ("pipeline", pipeline),
                 ("data", data),
                 ("context", context),
-                ("expert", degree(Fact::Expert)),
+                ("expert", expert),
                 ("micro_batch", micro),
             ] {
                 put(&mut layout, key, value.map(Json::from));
             }
-            put(&mut layout, "zero", zero(facts.word(Fact::Zero)).map(Json::from));
+            put(&mut layout, "zero", words::zero(facts.word(Fact::Zero)).map(Json::from));
             put(
                 &mut layout,
                 "recompute",
-                facts.word(Fact::Recompute).map(recompute).map(Json::from),
+                facts.word(Fact::Recompute).map(words::recompute).map(Json::from),
             );
         }
         if !layout.is_empty() && data.is_some() {
@@ -224,8 +241,8 @@ impl Writer<'_> {
     }
 
     /// The tokens of the data: as stated, those of all steps (steps x batch), or those of all
-    /// samples (samples x sequence). `None` with a note where the job says none of them.
-    fn data(&mut self, sequence: Option<u64>, batch: Option<f64>) -> Option<Json> {
+    /// samples (samples x sequence). Where the job says none of them, so many are assumed with a note.
+    fn data(&mut self, sequence: Option<u64>, batch: Option<f64>) -> Json {
         let facts = self.facts;
         let steps = facts.number(Fact::Steps).zip(batch).map(|(steps, batch)| steps * batch);
         let samples = facts.number(Fact::Samples).zip(sequence);
@@ -238,30 +255,33 @@ impl Writer<'_> {
             }
             _ => {
                 self.note(
-                    "the size of the data is not in the job: --set 'data.tokens=100M tokens'",
+                    "the size of the data is not in the job: 100M tokens are assumed, and cost \
+                     and time grow with them; --set 'data.tokens=2B tokens'",
                 );
-                return None;
+                self.assumed.push(("data", "tokens"));
+                (USUAL_TOKENS, false)
             }
         };
         let mut data = Map::new();
         data.insert("tokens".to_owned(), json!(self::tokens(tokens)));
         put(&mut data, "epochs", facts.number(Fact::Epochs).filter(|_| !once).map(Json::from));
-        Some(Json::Object(data))
+        Json::Object(data)
     }
 
-    /// The recipe by the scenario's name: `pt` is pretrain, `sft` finetune, and adapters make it
-    /// lora.
+    /// The recipe by the scenario's name; adapters make one of plain training lora.
     fn recipe(&mut self) -> Option<String> {
         let said = self.facts.word(Fact::Recipe).map(str::to_ascii_lowercase);
         let adapters = self.facts.has(Fact::Rank) || self.facts.has(Fact::Targets);
-        let said = match said.as_deref() {
-            None | Some("full" | "finetune" | "sft" | "pretrain") if adapters => "lora".to_owned(),
-            None => return None,
-            Some("full" | "sft" | "freeze") => "finetune".to_owned(),
-            Some("pt") => "pretrain".to_owned(),
-            Some(said) => said.to_owned(),
-        };
-        Some(said)
+        let named = said.as_deref().map(|said| words::recipe(said).unwrap_or_default());
+        match named {
+            None | Some("finetune" | "pretrain") if adapters => Some("lora".to_owned()),
+            Some("") => {
+                let said = said.unwrap_or_default();
+                self.note(format!("no recipe is called {said}: it is counted as fine-tuning"));
+                Some("finetune".to_owned())
+            }
+            named => named.map(str::to_owned),
+        }
     }
 
     /// The adapters: rank (8 by assumption, with a note) and targets.
@@ -272,13 +292,10 @@ impl Writer<'_> {
         });
         let mut lora = Map::new();
         lora.insert("rank".to_owned(), json!(rank));
-        let targets = self.facts.words(Fact::Targets).map(<[String]>::to_vec);
-        let named: Vec<String> = targets
-            .into_iter()
-            .flatten()
-            .flat_map(|it| it.split(',').map(|it| it.trim().to_owned()).collect::<Vec<_>>())
-            .filter(|it| !["all", "all-linear", ""].contains(&it.as_str()))
-            .collect();
+        let (named, strange) = words::projections(self.facts.words(Fact::Targets).unwrap_or(&[]));
+        if !strange.is_empty() {
+            self.note(format!("adapters of {} are not counted", strange.join(", ")));
+        }
         if !named.is_empty() {
             lora.insert("targets".to_owned(), json!(named));
         }
@@ -287,11 +304,11 @@ impl Writer<'_> {
 
     /// The number format; bf16 by assumption, with a note.
     fn precision(&mut self) -> String {
-        let Some(word) = self.facts.word(Fact::Precision) else {
+        let said = self.facts.word(Fact::Precision).and_then(precision);
+        said.unwrap_or_else(|| {
             self.note("the number format is not in the job: bf16 is assumed");
-            return "bf16".to_owned();
-        };
-        precision(word)
+            "bf16".to_owned()
+        })
     }
 
     /// The optimizer by the name that scenarios have for it. Tools write `adamw_bnb_8bit`,
@@ -315,55 +332,72 @@ impl Writer<'_> {
         Some(name.to_owned())
     }
 
-    /// Provider, region and spot purchase, as far as the job says them.
-    fn placement(&mut self) -> Option<Json> {
-        let mut placement = Map::new();
-        let lower = |fact| self.facts.word(fact).map(|it| json!(it.to_ascii_lowercase()));
-        put(&mut placement, "provider", lower(Fact::Provider));
-        put(&mut placement, "region", lower(Fact::Region));
-        if self.facts.has(Fact::Spot) && placement.contains_key("provider") {
-            placement.insert("purchase".to_owned(), json!("spot"));
-        }
-        (!placement.is_empty()).then_some(Json::Object(placement))
-    }
-
     /// The section `inference` of a serving engine. A command line says nothing of its traffic, so
     /// one request a second of 1,000 tokens in and 250 out is assumed, with a note.
     fn service(&mut self) -> Json {
         let facts = self.facts;
         let mut service = Map::new();
+        for (path, what) in [
+            ("inference.traffic.requests", "requests"),
+            ("inference.traffic.input_tokens", "length"),
+            ("inference.traffic.output_tokens", "length"),
+        ] {
+            self.assumed.push((path, what));
+        }
         self.note(
             "a command line says nothing of its traffic: one request a second of 1,000 tokens in \
              and 250 out is assumed; --set inference.traffic.requests=20/s",
         );
         let lengths = json!({"requests": "1/s", "input_tokens": {"mean": 1000}, "output_tokens": {"mean": 250}});
         service.insert("traffic".to_owned(), lengths);
-        match facts.word(Fact::Accelerator) {
-            Some(device) => {
-                service.insert("hardware".to_owned(), json!({"accelerator": device}));
-            }
-            None => self
-                .note("the job does not say which devices it takes: --set inference.hardware=H100"),
+        let device = self.device().unwrap_or_else(|| {
+            self.note(format!(
+                "the job does not say which devices it takes: {USUAL_DEVICE} is assumed; \
+                 --set inference.hardware=A100"
+            ));
+            self.assumed.push(("inference.hardware", "accelerator"));
+            USUAL_DEVICE.to_owned()
+        });
+        service.insert("hardware".to_owned(), json!({"accelerator": device}));
+        if let Some(replicas) = facts.word(Fact::Replicas) {
+            self.note(format!(
+                "the job runs {replicas} replicas; here the traffic says how many it takes"
+            ));
         }
         // Nothing said is the format that the weights are stored in.
         let stated = facts.word(Fact::Quantization).or_else(|| facts.word(Fact::Precision));
-        let stated = stated.filter(|it| *it != "auto").map(precision);
+        let stated = stated.filter(|it| *it != "auto").and_then(precision);
+        let published = || facts.word(Fact::Model).and_then(words::stored);
+        let stated = stated.or_else(|| published().map(str::to_owned));
         put(&mut service, "precision", stated.map(Json::from));
-        let kv = facts.word(Fact::KvPrecision).filter(|it| *it != "auto").map(precision);
+        let kv = facts.word(Fact::KvPrecision).filter(|it| *it != "auto").and_then(precision);
         put(&mut service, "kv_precision", kv.map(Json::from));
         let mut layout = Map::new();
+        let shares = facts.has(Fact::Spread) || facts.count(Fact::Expert).is_some_and(|it| it > 1);
         for (key, fact) in [
             ("tensor", Fact::Tensor),
             ("pipeline", Fact::Pipeline),
             ("data", Fact::Data),
             ("expert", Fact::Expert),
         ] {
-            put(&mut layout, key, facts.count(fact).map(Json::from));
+            let count = facts.count(fact);
+            match count {
+                Some(copies) if fact == Fact::Data && !shares => {
+                    if copies > 1 {
+                        self.note(format!(
+                            "the job runs {copies} copies; here the traffic says how many it takes"
+                        ));
+                    }
+                }
+                count => put(&mut layout, key, count.map(Json::from)),
+            }
         }
         put(&mut service, "parallelism", (!layout.is_empty()).then_some(Json::Object(layout)));
         put(&mut service, "max_batch", facts.count(Fact::MaxBatch).map(Json::from));
         put(&mut service, "max_batch_tokens", facts.count(Fact::MaxBatchTokens).map(Json::from));
-        put(&mut service, "engine", facts.word(Fact::Engine).map(Json::from));
+        // Any other engine is counted as a usual one.
+        let engine = facts.word(Fact::Engine).filter(|it| *it != "other");
+        put(&mut service, "engine", engine.map(Json::from));
         if let Some((draft, tokens)) = facts.word(Fact::Draft).zip(facts.count(Fact::DraftTokens)) {
             self.note("the share of accepted draft tokens is not in the job: 70 % is assumed");
             let draft = json!({"draft": model_name(draft), "tokens": tokens, "acceptance": "70 %"});
@@ -371,39 +405,6 @@ impl Writer<'_> {
         }
         Json::Object(service)
     }
-}
-
-/// A model's name: a local path's last folder; `llama3_1_8b` as `llama3.1.8b`.
-fn model_name(word: &str) -> String {
-    let local = word.starts_with(['/', '.', '~', '$']) || word.matches('/').count() > 1;
-    let word = word.trim_end_matches('/');
-    let word = if local { word.rsplit('/').next().unwrap_or(word) } else { word };
-    let word = word.rsplit("://").next().unwrap_or(word);
-    // torchtune's builders and configurations: `torchtune.models.qwen2.lora_qwen2_7b`,
-    // `llama3_1/8B_full`.
-    let builder = word.contains(".models.").then(|| word.rsplit('.').next()).flatten();
-    let word = builder.unwrap_or(word);
-    let word = ["qlora_", "lora_"].iter().find_map(|it| word.strip_prefix(it)).unwrap_or(word);
-    let ends = ["_full", "_lora", "_qlora", "_dora"];
-    let word = ends.iter().filter_map(|it| word.find(it)).min().map_or(word, |at| &word[..at]);
-    if let Some((family, size)) = word.split_once('/')
-        && size.starts_with(|c: char| c.is_ascii_digit())
-    {
-        return model_name(&format!("{family}-{size}"));
-    }
-    let chars: Vec<char> = word.chars().collect();
-    let is_digit =
-        |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(char::is_ascii_digit);
-    let plain = !word.contains('/');
-    chars
-        .iter()
-        .enumerate()
-        .map(|(at, c)| match c {
-            '_' if plain && is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)) => '.',
-            '_' if plain => '-',
-            c => *c,
-        })
-        .collect()
 }
 
 /// A count of tokens with its unit: `4_194_304 tokens`.
@@ -417,71 +418,4 @@ fn tokens(count: f64) -> String {
         text.push(digit);
     }
     text + " tokens"
-}
-
-/// A number format by the name that scenarios have for it.
-fn precision(word: &str) -> String {
-    let word = word.to_ascii_lowercase();
-    if let Some(format) = Precision::named(&word) {
-        return format.name().to_owned();
-    }
-    // Words that hold a format: `bf16-mixed`, `amp_bf16`, `fp8_e4m3`, `awq_marlin`.
-    let known = [
-        ("fp8", "fp8"),
-        ("float8", "fp8"),
-        ("fp4", "fp4"),
-        ("bf16", "bf16"),
-        ("bfloat16", "bf16"),
-        ("fp16", "fp16"),
-        ("float16", "fp16"),
-        ("16-mixed", "fp16"),
-        ("awq", "int4"),
-        ("gptq", "int4"),
-        ("int4", "int4"),
-        ("4bit", "int4"),
-        ("int8", "int8"),
-        ("8bit", "int8"),
-        ("32", "fp32"),
-        ("auto", "bf16"),
-        ("16", "fp16"),
-    ];
-    known
-        .iter()
-        .find(|(part, _)| word.contains(part))
-        .map_or(word.clone(), |(_, it)| (*it).to_owned())
-}
-
-/// The ZeRO stage by number or by the words of FSDP.
-fn zero(word: Option<&str>) -> Option<u64> {
-    let word = word?.to_ascii_lowercase();
-    let named =
-        [("grad_op", 2), ("hybrid_shard", 3), ("full_shard", 3), ("no_shard", 0), ("fsdp", 3)];
-    word.parse()
-        .ok()
-        .or_else(|| named.iter().find(|(it, _)| word.contains(it)).map(|(_, stage)| *stage))
-}
-
-/// The recomputation by the scenario's name: selective, none or full.
-fn recompute(word: &str) -> String {
-    match word.to_ascii_lowercase().as_str() {
-        "selective" | "minimal" | "save_dot_except_mlpwi" => "selective".to_owned(),
-        "none" | "false" => "none".to_owned(),
-        _ => "full".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_by_the_names_that_jobs_have() {
-        let check = |word: &str, wanted: &str| assert_eq!(model_name(word), wanted);
-        check("meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B");
-        check("/models/Qwen3-30B-A3B/", "Qwen3-30B-A3B");
-        check("llama3_1_8b", "llama3.1.8b");
-        check("torchtune.models.qwen2.lora_qwen2_7b", "qwen2.7b");
-        check("llama3_1/8B_lora_single_device", "llama3.1-8B");
-        check("gs://bucket/models/gemma-2-9b", "gemma-2-9b");
-    }
 }

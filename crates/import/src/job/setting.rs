@@ -1,5 +1,7 @@
 //! The settings of a job file: keys and the words that stand at them, whatever the form of the file.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 /// A key with its words: one of a scalar, several of a list of scalars, none of a bare flag.
@@ -54,12 +56,33 @@ pub(super) fn matches(pattern: &str, key: &str) -> bool {
     true
 }
 
-/// The settings of a document: the path of every scalar and of every list of scalars.
+/// The settings of a document: the path of every scalar and of every list of scalars. A word
+/// `${key}` is the word at that key, as `OmegaConf` reads it.
 pub(super) fn of_json(json: &Json) -> Vec<Setting> {
     let mut settings = Vec::new();
     walk("", json, &mut settings);
+    let named = |setting: &Setting| match setting.words.as_slice() {
+        [word] => word.strip_prefix("${")?.strip_suffix('}').map(str::to_owned),
+        _ => None,
+    };
+    if settings.iter().any(|it| named(it).is_some()) {
+        let short = |it: &&Setting| it.words.len() == 1 && it.words[0].len() < MOST_FILLED;
+        let words: BTreeMap<String, Vec<String>> =
+            settings.iter().filter(short).map(|it| (it.key.clone(), it.words.clone())).collect();
+        for setting in &mut settings {
+            for _ in 0..MOST_HOPS {
+                let Some(found) = named(setting).and_then(|key| words.get(&key)) else { break };
+                setting.words.clone_from(found);
+            }
+        }
+    }
     settings
 }
+
+/// The longest word that is filled in where another key names it.
+const MOST_FILLED: usize = 256;
+/// The most keys that name one another in turn.
+const MOST_HOPS: usize = 4;
 
 /// Adds the settings below a path.
 fn walk(path: &str, json: &Json, settings: &mut Vec<Setting>) {
@@ -120,5 +143,13 @@ mod tests {
         let found: Vec<String> =
             of_json(&json).iter().map(|it| format!("{}={}", it.key, it.words.join(", "))).collect();
         assert_eq!(found, ["a.b=1", "a.c=x, y", "d.0.e=true", "d.1.e=null"]);
+    }
+
+    #[test]
+    fn a_word_may_stand_at_another_key() {
+        let text = b"a: {n: 2048}\nb: ${a.n}\nc: ${b}\nd: ${d}\ne: ${none}\n";
+        let json = crate::document::json("job.yaml", text).expect("YAML");
+        let found: Vec<String> = of_json(&json).iter().map(|it| it.words.concat()).collect();
+        assert_eq!(found, ["2048", "2048", "2048", "${d}", "${none}"]);
     }
 }

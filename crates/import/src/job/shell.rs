@@ -3,8 +3,9 @@
 //! unknown.
 //!
 //! The reader knows words, quotes, comments, assignments, arrays, `${NAME:-default}`, `$((...))` of
-//! whole numbers, and the directives of batch systems. Loops and conditions are read as if every
-//! branch ran, because job files seldom branch.
+//! whole numbers, the texts of files (`<<END`), and the directives of batch systems. Of a condition
+//! that compares words it reads the branch that holds; any other one, and loops, are read as if
+//! every branch ran.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,11 @@ use super::setting::Setting;
 const MOST_COMMANDS: usize = 10_000;
 /// The most bytes that filling in variables may write; the rest is cut.
 const MOST_BYTES: usize = 1 << 20;
+/// The longest name of a variable in `$(NAME)`.
+const LONGEST_NAME: usize = 128;
+
+/// Variables by name, each of its words.
+pub(super) type Variables = BTreeMap<String, Vec<String>>;
 
 /// A command of a script.
 #[derive(Clone, Debug, Default)]
@@ -22,50 +28,83 @@ pub(super) struct Command {
     pub words: Vec<String>,
 }
 
-/// A script's directives to the batch system and its commands.
+/// A script's commands, and the files that it writes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Script {
-    /// `#SBATCH`, `#PBS` and the like: the word after `#`, and the settings.
-    pub directives: Vec<(String, Setting)>,
     /// The commands in their order.
     pub commands: Vec<Command>,
-    variables: BTreeMap<String, Vec<String>>,
+    /// The texts that the script writes into files (`cat > file <<EOF`), by the name of the file.
+    pub files: BTreeMap<String, String>,
+    /// The texts that the script hands to a program (`kubectl apply -f - <<EOF`).
+    pub texts: Vec<String>,
+    /// The variables as its last line leaves them.
+    pub variables: Variables,
     written: usize,
+    /// The conditions that are open, innermost last.
+    branches: Vec<Branch>,
+}
+
+/// An open `if`.
+#[derive(Clone, Copy, Debug)]
+struct Branch {
+    /// The branch that is read now does not run.
+    skipped: bool,
+    /// An earlier branch ran, so that no later one does.
+    taken: bool,
+    /// Its condition is still being read.
+    asking: bool,
 }
 
 impl Script {
-    /// Reads a script; it never fails, for what it cannot read stays as it is written.
-    pub(super) fn read(text: &str) -> Self {
-        let mut script = Self::default();
-        for line in text.lines() {
-            script.directive(line.trim());
-        }
+    /// Reads a script under variables that are set already; it never fails, for what it cannot
+    /// read stays as it is written.
+    pub(super) fn read(text: &str, variables: &Variables) -> Self {
+        let mut script = Self { variables: variables.clone(), ..Self::default() };
         for tokens in commands(text) {
             script.command(&tokens);
         }
         script
     }
 
-    /// Reads a line of directives to a batch system, if it is one.
-    fn directive(&mut self, line: &str) {
-        let Some(rest) = line.strip_prefix('#') else { return };
-        let mut words = rest.split_whitespace();
-        let Some(system) =
-            words.next().filter(|it| ["SBATCH", "PBS", "BSUB", "FLUX:"].contains(it))
-        else {
-            return;
-        };
-        let words: Vec<String> =
-            words.take_while(|word| !word.starts_with('#')).map(str::to_owned).collect();
-        let (settings, _) = settings(&words);
-        self.directives.extend(settings.into_iter().map(|it| (system.to_owned(), it)));
+    /// A text with its variables: `$NAME`, `${NAME}`, and `$(NAME)` as Kubernetes writes it.
+    pub(super) fn filled(&mut self, text: &str) -> String {
+        if !text.contains('$') {
+            return text.to_owned();
+        }
+        let mut plain = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find("$(") {
+            plain.push_str(&rest[..at]);
+            rest = &rest[at + 2..];
+            let end = rest.bytes().take(LONGEST_NAME).position(|byte| byte == b')');
+            let name = end.map(|end| &rest[..end]);
+            if let Some(name) = name.filter(|name| self.variables.contains_key(*name)) {
+                plain = plain + "${" + name + "}";
+                rest = &rest[name.len() + 1..];
+            } else {
+                plain.push_str("$(");
+            }
+        }
+        plain.push_str(rest);
+        self.fill(&Lexer::new(&plain).text()).join(" ")
     }
 
     /// Fills in the variables of a command, or keeps its assignments.
     fn command(&mut self, tokens: &[Token]) {
+        let keyword = match tokens.first() {
+            Some(Token::Word(word)) => word.plain(),
+            _ => "",
+        };
+        let within = self.branches.last().is_some_and(|branch| branch.skipped && !branch.asking);
+        if within && !["if", "elif", "else", "fi"].contains(&keyword) {
+            return;
+        }
         let mut filled = Vec::new();
+        let (mut here, mut into) = (None, None);
         for token in tokens {
             match token {
+                Token::Here(text) => here = Some(self.fill(text).join(" ")),
+                Token::Into(file) => into = Some(self.fill(file).join(" ")),
                 Token::Word(word) => filled.extend(self.fill(word)),
                 Token::Assign(name, words) if name.ends_with('+') => {
                     let more: Vec<_> = words.iter().flat_map(|word| self.fill(word)).collect();
@@ -78,9 +117,57 @@ impl Script {
                 }
             }
         }
+        if self.branch(&filled, within) {
+            return;
+        }
+        if let Some(here) = here {
+            let tee = filled.first().is_some_and(|word| word == "tee");
+            match into.or_else(|| filled.get(1).filter(|_| tee).cloned()) {
+                Some(file) => drop(self.files.insert(file, here)),
+                None => self.texts.push(here),
+            }
+        }
         if !filled.is_empty() && self.commands.len() < MOST_COMMANDS {
             self.commands.push(Command { words: filled });
         }
+    }
+
+    /// Follows `if`, `elif`, `else`, `then` and `fi`; true if the command is one of them and
+    /// nothing else. `within` says that it stands in a branch that does not run.
+    fn branch(&mut self, words: &[String], within: bool) -> bool {
+        let Some(keyword) = words.first() else { return false };
+        let holds = || condition(&words[1..]);
+        match (keyword.as_str(), self.branches.last_mut()) {
+            ("if", _) if within => {
+                self.branches.push(Branch { skipped: true, taken: true, asking: false });
+            }
+            ("if", _) => {
+                let holds = holds();
+                let (skipped, taken) = (holds == Some(false), holds == Some(true));
+                self.branches.push(Branch { skipped, taken, asking: true });
+            }
+            ("elif", Some(branch)) => {
+                branch.skipped = branch.taken || holds() == Some(false);
+                branch.taken |= holds() == Some(true);
+                branch.asking = !branch.taken;
+            }
+            ("else", Some(branch)) => {
+                branch.skipped = branch.taken;
+                branch.asking = false;
+            }
+            ("fi", _) => drop(self.branches.pop()),
+            ("then", Some(branch)) => {
+                branch.asking = false;
+                return words.len() == 1;
+            }
+            // More than one comparison: nobody says which branch runs.
+            (_, Some(branch)) if branch.asking => {
+                (branch.skipped, branch.taken) = (false, false);
+                return words[0].starts_with('[');
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// A word with its variables; several words where an unquoted variable holds several.
@@ -141,6 +228,55 @@ impl Script {
         }
         out + rest
     }
+}
+
+/// True if words compare what they say: `[ a = b ]`, `[[ $N -gt 1 ]]`; `None` if they ask anything
+/// else, or something that is not known.
+fn condition(words: &[String]) -> Option<bool> {
+    let inner = words
+        .strip_prefix(&["[".to_owned()][..])
+        .or_else(|| words.strip_prefix(&["[[".to_owned()][..]))?;
+    let inner = inner.split_last().filter(|(last, _)| last.starts_with(']'))?.1;
+    let known = |word: &String| !word.contains(['$', '*']);
+    match inner {
+        [flag, word] if known(word) => match flag.as_str() {
+            "-z" => Some(word.is_empty()),
+            "-n" => Some(!word.is_empty()),
+            _ => None,
+        },
+        [left, sign, right] if known(left) && known(right) => {
+            let numbers = left.parse::<i64>().ok().zip(right.parse::<i64>().ok());
+            match sign.as_str() {
+                "=" | "==" => Some(left == right),
+                "!=" => Some(left != right),
+                "-eq" => numbers.map(|(left, right)| left == right),
+                "-ne" => numbers.map(|(left, right)| left != right),
+                "-gt" => numbers.map(|(left, right)| left > right),
+                "-ge" => numbers.map(|(left, right)| left >= right),
+                "-lt" => numbers.map(|(left, right)| left < right),
+                "-le" => numbers.map(|(left, right)| left <= right),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The directives of a script to its batch system (`#SBATCH`, `#PBS`): the word after `#`, and the
+/// setting.
+pub(super) fn directives(text: &str) -> Vec<(String, Setting)> {
+    let mut directives = Vec::new();
+    for line in text.lines() {
+        let Some(rest) = line.trim().strip_prefix('#') else { continue };
+        let mut words = rest.split_whitespace();
+        let system = words.next().filter(|it| ["SBATCH", "PBS", "BSUB", "FLUX:"].contains(it));
+        let Some(system) = system else { continue };
+        let words: Vec<String> =
+            words.take_while(|word| !word.starts_with('#')).map(str::to_owned).collect();
+        let (settings, _) = settings(&words);
+        directives.extend(settings.into_iter().map(|it| (system.to_owned(), it)));
+    }
+    directives
 }
 
 /// The settings of arguments (`--key value`, `--key=value`, `--flag`, `key=value`), and the words
@@ -227,6 +363,10 @@ enum Token {
     Word(Word),
     /// `NAME=value`, `NAME=(a b)`, `NAME+=...`.
     Assign(String, Vec<Word>),
+    /// `<<END` and the lines up to END.
+    Here(Word),
+    /// `> file`.
+    Into(Word),
 }
 
 /// A word: pieces that stand together, and whether one of them was quoted.
@@ -256,16 +396,23 @@ enum Piece {
 
 /// Splits a script into commands of tokens.
 fn commands(text: &str) -> Vec<Vec<Token>> {
-    Lexer { rest: text.chars().collect(), at: 0 }.commands()
+    Lexer::new(text).commands()
 }
 
 /// Splits a script into commands and words, character by character.
 struct Lexer {
     rest: Vec<char>,
     at: usize,
+    /// The ends of texts that begin on the next line, and whether they are taken as they stand.
+    awaited: Vec<(String, bool)>,
 }
 
 impl Lexer {
+    /// A lexer before the first character.
+    fn new(text: &str) -> Self {
+        Self { rest: text.chars().collect(), at: 0, awaited: Vec::new() }
+    }
+
     /// The next character, which stays.
     fn peek(&self) -> Option<char> {
         self.rest.get(self.at).copied()
@@ -286,6 +433,10 @@ impl Lexer {
             match c {
                 '\n' | ';' | '|' | '&' => {
                     self.at += 1;
+                    if c == '\n' {
+                        let awaited = std::mem::take(&mut self.awaited);
+                        tokens.extend(awaited.iter().map(|end| self.here(end)));
+                    }
                     if !tokens.is_empty() {
                         commands.push(std::mem::take(&mut tokens));
                     }
@@ -298,7 +449,12 @@ impl Lexer {
                 '\\' if self.rest.get(self.at + 1).is_none_or(|c| *c == '\n' || *c == '\r') => {
                     self.at += 2;
                 }
-                '<' | '>' | '(' | ')' | '{' | '}' if !self.starts_brace_word() => self.at += 1,
+                '<' if self.starts("<<") && !self.starts("<<<") => self.await_text(),
+                '>' => {
+                    self.forget_stream(&mut tokens);
+                    tokens.extend(self.target());
+                }
+                '<' | '(' | ')' | '{' | '}' if !self.starts_brace_word() => self.at += 1,
                 c if c.is_whitespace() => self.at += 1,
                 _ => {
                     // Only what stands before the program is a variable.
@@ -316,6 +472,75 @@ impl Lexer {
             commands.push(tokens);
         }
         commands
+    }
+
+    /// True if the rest begins so.
+    fn starts(&self, with: &str) -> bool {
+        let rest = self.rest.get(self.at..).unwrap_or_default();
+        rest.iter().take(with.len()).copied().eq(with.chars())
+    }
+
+    /// Reads `<<END`: its text begins on the next line.
+    fn await_text(&mut self) {
+        self.at += 2;
+        while self.peek().is_some_and(|c| c == '-' || c == ' ') {
+            self.at += 1;
+        }
+        let end = self.word();
+        self.awaited.push((end.plain().to_owned(), end.quoted));
+    }
+
+    /// The lines up to the end of a text; what is quoted stays as it stands.
+    fn here(&mut self, (end, quoted): &(String, bool)) -> Token {
+        let mut text = String::new();
+        while self.at < self.rest.len() {
+            let line: String = self.rest[self.at..].iter().take_while(|c| **c != '\n').collect();
+            self.at += line.chars().count() + 1;
+            if line.trim() == end {
+                break;
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+        Token::Here(if *quoted {
+            Word { pieces: vec![Piece::Plain(text)], quoted: true }
+        } else {
+            Self::new(&text).text()
+        })
+    }
+
+    /// Takes the number of a stream back that was read as a word: the 2 of `2>log`.
+    fn forget_stream(&self, tokens: &mut Vec<Token>) {
+        let digit = |at: Option<usize>| {
+            at.and_then(|at| self.rest.get(at)).is_some_and(char::is_ascii_digit)
+        };
+        let alone = |word: &Word| word.plain().len() == 1;
+        if digit(self.at.checked_sub(1))
+            && matches!(tokens.last(), Some(Token::Word(word)) if alone(word))
+        {
+            tokens.pop();
+        }
+    }
+
+    /// The file behind `>`; none of another stream, as in `>&1`.
+    fn target(&mut self) -> Option<Token> {
+        while self.peek().is_some_and(|c| c == '>' || c == ' ') {
+            self.at += 1;
+        }
+        if self.peek() == Some('&') {
+            self.at += 1;
+            while self.peek().is_some_and(|c| c.is_ascii_digit() || c == '-') {
+                self.at += 1;
+            }
+            return None;
+        }
+        let word = self.word();
+        (!word.plain().is_empty() || word.pieces.len() > 1).then_some(Token::Into(word))
+    }
+
+    /// The whole text as one word, whose variables are filled in as between double quotes.
+    fn text(&mut self) -> Word {
+        self.word_within(Some('\0'))
     }
 
     /// True at `{` that begins a value such as JSON, not a group of commands.
@@ -366,9 +591,13 @@ impl Lexer {
 
     /// The next word, up to a space or a sign outside of quotes.
     fn word(&mut self) -> Word {
+        self.word_within(None)
+    }
+
+    /// The next word, which begins within this quote.
+    fn word_within(&mut self, mut quote: Option<char>) -> Word {
         let mut word = Word::default();
         let mut plain = String::new();
-        let mut quote = None;
         while let Some(c) = self.peek() {
             match (c, quote) {
                 ('\'' | '"', None) => {
@@ -376,14 +605,17 @@ impl Lexer {
                     word.quoted = true;
                 }
                 (c, Some(end)) if c == end => quote = None,
-                ('\\', None | Some('"')) => {
+                ('\\', None | Some('"' | '\0')) => {
                     self.at += 1;
                     match self.peek() {
                         Some('\n' | '\r') | None => {}
+                        Some(c) if quote == Some('\0') && !"$`\\".contains(c) => {
+                            plain.extend(['\\', c]);
+                        }
                         Some(c) => plain.push(c),
                     }
                 }
-                ('$', None | Some('"')) => {
+                ('$', None | Some('"' | '\0')) => {
                     self.at += 1;
                     let piece = self.variable(quote.is_some());
                     word.pieces.push(Piece::Plain(std::mem::take(&mut plain)));
@@ -458,7 +690,7 @@ mod tests {
     #[test]
     fn variables_lists_and_sums_are_filled_in() {
         let check = |text: &str, wanted: &[&str]| {
-            let script = Script::read(text);
+            let script = Script::read(text, &Variables::new());
             let words = &script.commands.last().expect("a command").words;
             assert_eq!(words, wanted, "{text}");
         };
@@ -471,8 +703,48 @@ mod tests {
         check("O=\"--a 1 \\\n --b 2\"\nrun $O", &["run", "--a", "1", "--b", "2"]);
         check("run ${N:-4} \"a b\"", &["run", "4", "a b"]);
         check("A=1 B=2 run '$A' $A", &["run", "$A", "1"]);
-        check("cd x && run --x=1 > log 2>&1", &["1"]);
+        check("cd x && run --x=1 > log 2>&1", &["run", "--x=1"]);
+        check("run 8 2>&1 >$L | tee x", &["tee", "x"]);
+        check("python - <<EOF\nimport x\nEOF\nrun", &["run"]);
+        check("run <<< \"$A\" b", &["run", "$A", "b"]);
         check("A+=(\"--y\")\nA+=(\"--z\")\nrun ${A[@]}", &["run", "--y", "--z"]);
+    }
+
+    #[test]
+    fn the_branch_that_holds_is_read() {
+        let check = |text: &str, wanted: &[&str]| {
+            let script = Script::read(text, &Variables::new());
+            let words: Vec<&str> = script.commands.iter().map(|it| it.words[0].as_str()).collect();
+            assert_eq!(words, wanted, "{text}");
+        };
+        check("A=1\nif [ $A -eq 1 ]; then\n x\nelse\n y\nfi\nz", &["x", "z"]);
+        check(
+            "A=0\nif [ \"$A\" = 1 ]\nthen\n x\nelif [ $A = 0 ]; then y\nelse w\nfi\nz",
+            &["y", "z"],
+        );
+        check("if [ \"$A\" = 1 ]; then\n x\nelse\n y\nfi", &["x", "y"]);
+        check("if [[ a == b ]] || [[ c ]]; then\n x\nfi", &["x"]);
+        check("if [ a = b ]; then\n if [ a = a ]; then x; fi\n y\nfi\nz", &["z"]);
+        check("if test -f x; then\n x\nfi", &["x"]);
+        check("fi\nelse\nx", &["x"]);
+    }
+
+    #[test]
+    fn files_are_written_by_scripts() {
+        let text = "N=4\ncat <<EOT > $D/a.json\n{\"n\": $N}\nEOT\ncat > b <<'E'\n$N\nE\n\
+                    kubectl apply -f - <<-EOF\nkind: Job\n\tEOF\ntee c <<X\nx\nX\n";
+        let script = Script::read(text, &Variables::new());
+        let files: Vec<_> = script.files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(files, [("$D/a.json", "{\"n\": 4}\n"), ("b", "$N\n"), ("c", "x\n")]);
+        assert_eq!(script.texts, ["kind: Job\n"]);
+    }
+
+    #[test]
+    fn variables_of_containers_are_filled_in() {
+        let variables = Variables::from([("M".to_owned(), vec!["x".to_owned()])]);
+        for (text, wanted) in [("--model=$(M)", "--model=x"), ("$M ${M} $N", "x x $N")] {
+            assert_eq!(Script::read("", &variables).filled(text), wanted);
+        }
     }
 
     #[test]
@@ -500,8 +772,11 @@ mod tests {
 
     #[test]
     fn nothing_panics() {
-        for text in ["$", "${", "$((", "'", "A=(", "\\", "a{", "{a", "$(x", "é=", "A=é $é"] {
-            let _ = Script::read(text);
+        for text in [
+            "$", "${", "$((", "'", "A=(", "\\", "a{", "{a", "$(x", "é=", "A=é $é", "<<", "x <<\"",
+            ">", ">&",
+        ] {
+            let _ = Script::read(text, &Variables::new());
         }
     }
 }

@@ -9,7 +9,7 @@ use flopcast_core::serving::simulator::{ClassReport, Histogram};
 use flopcast_study::capacity::{Capacity, Engaged, Found};
 use serde_json::{Value, json};
 
-use super::estimate;
+use super::{estimate, first_screen};
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 use crate::fact::{self, Fact};
 use crate::{Load, Report};
@@ -133,6 +133,11 @@ impl Subject for Service<'_> {
     fn doc(&self) -> Doc {
         let rows = estimate::rows(std::slice::from_ref(&self.report));
         Doc { rows: Some(rows), ..estimate::document(&self.report) }
+    }
+
+    fn first_screen(&self) -> Option<Doc> {
+        let latencies = latencies(self.capacity);
+        Some(first_screen::of_fleet(&self.report, title(self.capacity), latencies))
     }
 
     fn json(&self) -> Option<Value> {

@@ -23,10 +23,23 @@ const WARNING: usize = 69;
 
 /// The first screen of a forecast.
 pub(super) fn document(report: &Report) -> Doc {
+    let figures = [Block::Grid(figures(report, |_| true)), Block::Text(leanings(report))];
+    around(report, figures)
+}
+
+/// The first screen of a fleet: its latencies by percentile in place of one percentile of each.
+pub(super) fn of_fleet(report: &Report, title: String, latencies: Grid) -> Doc {
+    let others = figures(report, |figure| figure.key.member.is_empty());
+    around(report, [Block::Caption(title), Block::Grid(latencies), Block::Grid(others)])
+}
+
+/// The answer, blocks below it, the gravest warning and the way to the rest.
+fn around(report: &Report, blocks: impl IntoIterator<Item = Block>) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));
-    doc.push_some(Block::Grid(figures(report)));
-    doc.push_some(Block::Text(leanings(report)));
+    for block in blocks {
+        doc.push_some(block);
+    }
     let warning = gravest(report).map(|it| format!("warning: {}", cut(it, WARNING)));
     doc.push(Block::Lines(warning.into_iter().chain([rest(report)]).collect()));
     doc
@@ -35,8 +48,8 @@ pub(super) fn document(report: &Report) -> Doc {
 /// The percentiles of a figure that has a range.
 const PERCENTILES: [u32; 3] = [50, 80, 90];
 
-/// The figures, each with its percentiles where it has a range.
-fn figures(report: &Report) -> Grid {
+/// The figures that are wanted, each with its percentiles where it has a range.
+fn figures(report: &Report, wanted: impl Fn(&Figure) -> bool) -> Grid {
     let ranged = !report.intervals.is_empty();
     let value = Column::quantities("value");
     let mut columns =
@@ -45,7 +58,7 @@ fn figures(report: &Report) -> Grid {
         columns.extend(PERCENTILES.map(|it| Column::numbers(format!("P{it}"))));
     }
     let mut grid = Grid::new(columns);
-    for figure in report.figures.iter().filter(|figure| is_shown(report, figure)) {
+    for figure in report.figures.iter().filter(|it| is_shown(report, it) && wanted(it)) {
         let [number, unit] = figure.short();
         let mut row = vec![Cell::text(name(figure)), cell(figure, number, unit)];
         if ranged {

@@ -51,7 +51,7 @@ impl Subject for Found<'_> {
         for (why, rows) in answer.obstacles.iter().take(3).filter(|_| answer.doable == 0) {
             doc.push(Block::Text(format!("{rows} cannot be done: {why}")));
         }
-        let left_out: Vec<String> = answer.left_out.iter().map(left_out).collect();
+        let left_out: Vec<String> = left_out(&answer.left_out);
         if !left_out.is_empty() {
             let caption = "Left out over several nodes (--any-network takes them in):";
             doc.push(Block::Caption(caption.to_owned()));
@@ -160,9 +160,26 @@ fn binding(space: &Space<'_>, limits: &[Limit], answer: &Answer) -> Vec<String> 
     lines
 }
 
-/// A reason with the number of combinations that it excludes.
-fn left_out((why, count): &(String, u64)) -> String {
-    format!("{why} ({} combinations)", number(*count as f64))
+/// The reasons for which combinations are excluded, each once with the names that it holds for
+/// (`name: reason`) and the number of combinations.
+fn left_out(all: &[(String, u64)]) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>, u64)> = Vec::new();
+    for (why, count) in all {
+        let (name, reason) = why.split_once(": ").unwrap_or(("", why));
+        match reasons.iter_mut().find(|(known, ..)| *known == reason) {
+            Some((_, names, total)) => {
+                names.push(name);
+                *total += count;
+            }
+            None => reasons.push((reason, vec![name], *count)),
+        }
+    }
+    let line = |(reason, names, count): (&str, Vec<&str>, u64)| {
+        let names = names.join(", ");
+        let names = if names.is_empty() { names } else { format!(": {names}") };
+        format!("{reason}{names} ({} combinations)", number(count as f64))
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 /// `flopcast.optimize/1`.

@@ -35,7 +35,7 @@ pub struct Plot<'a> {
 
 /// Columns and rows of the plot on a terminal.
 const COLUMNS: usize = 66;
-const ROWS: usize = 18;
+const ROWS: usize = 10;
 
 /// The range of an axis, with a margin on either side.
 struct Scale {

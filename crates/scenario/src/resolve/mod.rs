@@ -357,8 +357,7 @@ fn share(value: f64) -> Share {
 /// says.
 ///
 /// # Errors
-/// If the horizon is no whole number of years from 1 to 50, the rate is outside 0 to 100 % a year,
-/// or the currency lacks its rate.
+/// If the horizon is no whole number of years from 1 to 50, or the currency lacks its rate.
 fn finance(file: &FinanceFile) -> Result<plan::Finance> {
     let years = match &file.horizon {
         None => 3,
@@ -372,11 +371,6 @@ fn finance(file: &FinanceFile) -> Result<plan::Finance> {
             whole as u32
         }
     };
-    if let Some(rate) = &file.discount_rate
-        && !(0.0..1.0).contains(&rate.spread.central())
-    {
-        return Err(rate.refuse("the discount rate is between 0 % and 100 % a year"));
-    }
     let zero = YearlyRate::from_stored(0.0);
     Ok(plan::Finance {
         years,

@@ -36,6 +36,10 @@ pub(super) fn plan(
     notes: &mut Notes,
 ) -> Result<Option<Owned>> {
     let Some(file) = asked(place)? else { return Ok(None) };
+    if device.slices.is_some() {
+        return Err(Error::input("hardware is owned by the card, not by the slice")
+            .hint("give the rent of a slice: purchase: {price: 0.30 USD/device-h}"));
+    }
     let start = place.start.as_ref().map(|start| start.value);
     let keys = Keys { catalog, device, section, start };
     let chip = keys.chip(&file, notes)?;

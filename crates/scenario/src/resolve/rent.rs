@@ -152,14 +152,17 @@ impl Tenant<'_> {
         let on_demand = Wanted { purchase: Purchase::OnDemand, ..wanted };
         let is_sold = catalog.sold(wanted, together).is_ok_and(|it| it.is_some());
         let ratio = advertised(wanted).filter(|id| !is_sold && catalog.has_default(id));
+        // A slice is a part of a card that is sold.
+        let slices = self.device.slices.unwrap_or(1);
+        let together = together.div_ceil(slices);
         let rental = catalog.rental(if ratio.is_some() { on_demand } else { wanted }, together);
         let place = placement.purchase.as_ref().map(|purchase| &purchase.place);
         let place = place.or(placement.provider.as_ref().map(|provider| &provider.place));
-        let rental = rental.map_err(|error| error.at(place))?;
+        let rental = rental.map_err(|error| error.at(place))?.sliced(slices);
         self.note(&rental, notes);
         if let (Purchase::Reserved1y | Purchase::Reserved3y, None) = (plan, &ratio)
             && let Ok(Some(now)) = catalog.sold(on_demand, together)
-            && now.per_device() <= rental.per_device()
+            && now.sliced(slices).per_device() <= rental.per_device()
         {
             notes.warnings.push(format!(
                 "the {} price of {} at {} is not below on-demand: the two are of different dates",
@@ -169,7 +172,7 @@ impl Tenant<'_> {
             ));
         }
         let on_list = catalog.sold(on_demand, together).ok().flatten();
-        let on_list = on_list.map(|it| it.per_device().stored());
+        let on_list = on_list.map(|it| it.sliced(slices).per_device().stored());
         let name = format!("{stage} price, {} {}, {}", rental.provider, rental.sku, plan.name());
         let (price, includes) = match &rental.apart {
             None => (price(&rental, &rental.charge, &name), Includes::Host),

@@ -18,7 +18,7 @@ use flopcast_core::serving::capacity::{Limit, Objective, Slo};
 use flopcast_core::serving::plan::{Length, RequestKind, Session};
 use flopcast_core::serving::traffic::{Lengths, Profile, Recorded, Trace};
 
-use super::super::file::{Inference, Lengths as Stated, Percentiles, Traffic};
+use super::super::file::{Admission, Inference, Lengths as Stated, Percentiles, Traffic};
 use super::super::given::Given;
 use super::super::reader::Located;
 use super::super::traffic::Job;
@@ -51,6 +51,9 @@ pub(super) struct AskedClass {
     pub own: Option<Length>,
     pub session: Option<Session>,
 }
+
+/// Share of the requests that an admission control may refuse, where nobody says.
+const REFUSED: f64 = 0.01;
 
 /// 95th percentile of a length / its mean, where nobody says: between those of the Azure LLM
 /// inference trace of 2023 (conversation: 3.5 for prompts, 2.1 for answers).
@@ -536,8 +539,12 @@ fn objective(service: &Inference) -> Objective {
             })
         })
     });
+    let refused = |admission: &Admission| {
+        admission.refused.as_ref().map_or(REFUSED, |share| share.spread.central().get())
+    };
     Objective {
         slos: slos.collect(),
+        refused: service.admission.as_ref().map_or(0.0, refused),
         classes: classes.iter().map(|class| class.name.value.clone()).collect(),
     }
 }

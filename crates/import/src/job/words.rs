@@ -1,0 +1,302 @@
+//! Words of jobs by the names that scenarios have for them: models, formats, recipes, projections.
+
+use flopcast_core::model::sized::ModelSize;
+use flopcast_core::quantity::Precision;
+
+/// A model's name: a local path's last folder; `llama3_1_8b` as `llama3.1.8b`.
+pub(super) fn model_name(word: &str) -> String {
+    let local = word.starts_with(['/', '.', '~', '$']) || word.matches('/').count() > 1;
+    let word = word.trim_end_matches('/');
+    // A cache of the Hub: `models--owner--name/snapshots/<commit>`.
+    let cached = word.split('/').find_map(|part| part.strip_prefix("models--"));
+    if let Some((owner, name)) = cached.and_then(|cached| cached.split_once("--")) {
+        return format!("{owner}/{name}");
+    }
+    let word = if local { word.rsplit('/').next().unwrap_or(word) } else { word };
+    let word = word.rsplit("://").next().unwrap_or(word);
+    let word = word.replace("code_llama2", "codellama");
+    let word = word.as_str();
+    // torchtune's builders and configurations: `torchtune.models.qwen2.lora_qwen2_7b`,
+    // `llama3_1/8B_full`.
+    let builder = word.contains(".models.").then(|| word.rsplit('.').next()).flatten();
+    let word = builder.unwrap_or(word);
+    let word = ["qlora_", "lora_"].iter().find_map(|it| word.strip_prefix(it)).unwrap_or(word);
+    let ends = ["_full", "_lora", "_qlora", "_dora"];
+    let word = ends.iter().filter_map(|it| word.find(it)).min().map_or(word, |at| &word[..at]);
+    if let Some((family, size)) = word.split_once('/')
+        && size.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return model_name(&format!("{family}-{size}"));
+    }
+    let chars: Vec<char> = word.chars().collect();
+    let is_digit =
+        |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(char::is_ascii_digit);
+    let plain = !word.contains('/');
+    chars
+        .iter()
+        .enumerate()
+        .map(|(at, c)| match c {
+            '_' if plain && is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)) => '.',
+            '_' if plain => '-',
+            c => *c,
+        })
+        .collect()
+}
+
+/// The size that a model's name says: `4B`, or with its active part `30B-A3B`.
+pub(super) fn size_in(name: &str) -> Option<String> {
+    let words: Vec<String> =
+        name.split(['-', '_', '/', ' ']).map(str::to_ascii_uppercase).collect();
+    let is_size = |word: &str| {
+        let number = word.strip_suffix('B').or_else(|| word.strip_suffix('M'));
+        number.is_some_and(|it| it.parse::<f64>().is_ok_and(|size| size > 0.0))
+    };
+    let at = words.iter().position(|word| is_size(word))?;
+    let active = words.get(at + 1).filter(|it| it.strip_prefix('A').is_some_and(is_size));
+    let active = active.map_or_else(String::new, |active| format!("-{active}"));
+    Some(format!("{}{active}", words[at]))
+}
+
+/// The published parameters of a preset; `None` of one whose table has none.
+pub(super) fn published(preset: &str) -> Option<f64> {
+    let row = flopcast_data::models::NAMES
+        .lines()
+        .find(|line| line.strip_prefix(preset).is_some_and(|rest| rest.starts_with(',')))?;
+    row.split(',').nth(3)?.parse().ok().filter(|it: &f64| *it > 0.0)
+}
+
+/// True if a size is about that of a preset.
+pub(super) fn is_size_of(size: &str, preset: &str) -> bool {
+    let Some((size, real)) = parameters(size).zip(published(preset)) else { return false };
+    (size / real - 1.0).abs() < 0.1
+}
+
+/// The parameters of a size such as `7B` or `30B-A3B`.
+pub(super) fn parameters(size: &str) -> Option<f64> {
+    ModelSize::named(size).map(|size| size.total as f64)
+}
+
+/// The number format in which a model's weights are published, where its name says it or the model
+/// is known to come in none else.
+pub(super) fn stored(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let known = [
+        ("fp8", "fp8"),
+        ("awq", "int4"),
+        ("gptq", "int4"),
+        ("int4", "int4"),
+        ("w4a16", "int4"),
+        ("4bit", "int4"),
+        ("q4_", "int4"),
+        ("w8a8", "int8"),
+        ("int8", "int8"),
+        // Their model cards: 8 bits of DeepSeek and Kimi, 4 bits of gpt-oss.
+        ("deepseek-v3", "fp8"),
+        ("deepseek-r1", "fp8"),
+        ("kimi-k2", "fp8"),
+        ("gpt-oss", "int4"),
+    ];
+    let found = known.iter().find(|(part, _)| name.contains(part)).map(|(_, format)| *format);
+    found.filter(|_| !name.contains("distill") && !name.contains("-bf16"))
+}
+
+/// The recipe by the scenario's name; `None` if it has none.
+pub(super) fn recipe(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let known = [
+        ("qlora", "qlora"),
+        ("pretrain", "pretrain"),
+        ("pt", "pretrain"),
+        ("finetune", "finetune"),
+        ("full", "finetune"),
+        ("sft", "finetune"),
+        ("freeze", "finetune"),
+        ("distill", "distill"),
+        ("kd", "distill"),
+        ("rl", "rl"),
+        ("dpo", "dpo"),
+        ("ipo", "dpo"),
+        ("orpo", "orpo"),
+        ("simpo", "orpo"),
+        ("cpo", "orpo"),
+        ("kto", "kto"),
+        ("reward", "reward"),
+        ("rm", "reward"),
+        ("ppo", "ppo"),
+        ("grpo", "grpo"),
+        ("gspo", "grpo"),
+        ("gdpo", "grpo"),
+        ("dapo", "grpo"),
+        ("rloo", "grpo"),
+        ("rlvr", "rlvr"),
+        ("oft", "lora"),
+    ];
+    let named = known.iter().find(|(it, _)| *it == word).map(|(_, name)| *name);
+    // Kin of adapters: `dora`, `loha`, `adalora`.
+    named.or_else(|| {
+        ["lora", "dora", "loha", "vera"].iter().any(|it| word.contains(it)).then_some("lora")
+    })
+}
+
+/// The projections that words name, each once, and the words that name none. A pattern names those
+/// that it spells: `.*(q|v)_proj`.
+pub(super) fn projections(words: &[String]) -> (Vec<String>, Vec<String>) {
+    let known = [
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+        "qkv_proj",
+        "gate_up_proj",
+        "query_key_value",
+        "Wqkv",
+        "W_pack",
+        "c_attn",
+        "c_proj",
+        "c_fc",
+        "dense",
+        "dense_h_to_4h",
+        "dense_4h_to_h",
+        "out_proj",
+        "fc1",
+        "fc2",
+        "w1",
+        "w2",
+        "w3",
+        "wq",
+        "wk",
+        "wv",
+        "wo",
+        "query",
+        "key",
+        "value",
+    ];
+    let mut found: Vec<String> = Vec::new();
+    let mut strange = Vec::new();
+    for word in words.iter().flat_map(|it| it.split(',')).map(str::trim) {
+        let last = word.rsplit('.').next().unwrap_or(word).replace("output_proj", "o_proj");
+        let mut here: Vec<String> = Vec::new();
+        if known.contains(&last.as_str()) {
+            here.push(last);
+        } else if word.contains(['(', '*', '[', '|']) {
+            for group in word.split(")_proj").filter(|it| it.len() < word.len()) {
+                let inside = group.rsplit_once('(').map_or("", |(_, inside)| inside);
+                here.extend(inside.split('|').map(|it| format!("{it}_proj")));
+            }
+            here.extend(known.iter().filter(|it| word.contains(**it)).map(|it| (*it).to_owned()));
+            here.retain(|it| known.contains(&it.as_str()));
+        }
+        if here.is_empty() && !["", "all", "all-linear"].contains(&word) {
+            strange.push(word.to_owned());
+        }
+        for name in here {
+            if !found.contains(&name) {
+                found.push(name);
+            }
+        }
+    }
+    (found, strange)
+}
+
+/// A number format by the name that scenarios have for it; `None` if the word names none.
+pub(super) fn precision(word: &str) -> Option<String> {
+    let word = word.to_ascii_lowercase();
+    if let Some(format) = Precision::named(&word) {
+        return Some(format.name().to_owned());
+    }
+    // Words that hold a format: `bf16-mixed`, `amp_bf16`, `fp8_e4m3`, `awq_marlin`.
+    let known = [
+        ("mxfp4", "mxfp4"),
+        ("nvfp4", "nvfp4"),
+        ("fp8", "fp8"),
+        ("float8", "fp8"),
+        ("fp4", "fp4"),
+        ("bf16", "bf16"),
+        ("bfloat16", "bf16"),
+        ("fp16", "fp16"),
+        ("float16", "fp16"),
+        ("16-mixed", "fp16"),
+        ("half", "fp16"),
+        ("bitsandbytes", "int4"),
+        ("nf4", "int4"),
+        ("awq", "int4"),
+        ("gptq", "int4"),
+        ("int4", "int4"),
+        ("4bit", "int4"),
+        ("int8", "int8"),
+        ("8bit", "int8"),
+        ("32", "fp32"),
+        ("auto", "bf16"),
+        ("16", "fp16"),
+    ];
+    known.iter().find(|(part, _)| word.contains(part)).map(|(_, it)| (*it).to_owned())
+}
+
+/// The ZeRO stage by number or by the words of FSDP.
+pub(super) fn zero(word: Option<&str>) -> Option<u64> {
+    let word = word?.to_ascii_lowercase();
+    let named =
+        [("grad_op", 2), ("hybrid_shard", 3), ("full_shard", 3), ("no_shard", 0), ("fsdp", 3)];
+    word.parse()
+        .ok()
+        .or_else(|| named.iter().find(|(it, _)| word.contains(it)).map(|(_, stage)| *stage))
+}
+
+/// The recomputation by the scenario's name: selective, none or full.
+pub(super) fn recompute(word: &str) -> String {
+    match word.to_ascii_lowercase().as_str() {
+        "selective" | "minimal" | "save_dot_except_mlpwi" => "selective".to_owned(),
+        "none" | "false" => "none".to_owned(),
+        _ => "full".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_by_the_names_that_jobs_have() {
+        let check = |word: &str, wanted: &str| assert_eq!(model_name(word), wanted);
+        check("meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B");
+        check("/models/Qwen3-30B-A3B/", "Qwen3-30B-A3B");
+        check("llama3_1_8b", "llama3.1.8b");
+        check("torchtune.models.qwen2.lora_qwen2_7b", "qwen2.7b");
+        check("llama3_1/8B_lora_single_device", "llama3.1-8B");
+        check("gs://bucket/models/gemma-2-9b", "gemma-2-9b");
+        check("/hub/models--openai--gpt-oss-20b/snapshots/6cee5e", "openai/gpt-oss-20b");
+    }
+
+    #[test]
+    fn sizes_that_names_say() {
+        let check = |name: &str, wanted: Option<&str>| {
+            assert_eq!(size_in(name).as_deref(), wanted, "{name}");
+        };
+        check("someone/Planner-4B", Some("4B"));
+        check("open_model_3b_v2", Some("3B"));
+        check("x/Y-30B-A3B-Preview", Some("30B-A3B"));
+        check("x/y-1.5b", Some("1.5B"));
+        check("x/y", None);
+        check("8x7b-mix", None);
+    }
+
+    #[test]
+    fn projections_that_jobs_name() {
+        let check = |words: &[&str], wanted: &[&str]| {
+            let words: Vec<String> = words.iter().map(|it| (*it).to_owned()).collect();
+            assert_eq!(projections(&words).0, wanted, "{words:?}");
+        };
+        check(&["q_proj,v_proj"], &["q_proj", "v_proj"]);
+        check(&["q_proj", "output_proj"], &["q_proj", "o_proj"]);
+        check(&["self_attn.q_proj", "q_proj"], &["q_proj"]);
+        check(
+            &["model.layers.[\\d]+.(mlp|attn).(up|down|q)_proj"],
+            &["up_proj", "down_proj", "q_proj"],
+        );
+        check(&["all-linear"], &[]);
+        assert_eq!(projections(&["in_proj_ba".to_owned()]).1, ["in_proj_ba"]);
+    }
+}
