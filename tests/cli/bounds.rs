@@ -69,7 +69,7 @@ const KNOWN_BY_SIZE: &str = "\
 name: kv
 model: {parameters: 7B}
 inference:
-  placement: {provider: aws, region: us-east-2, purchase: on-demand}
+  placement: {purchase: {price: 2 USD/device-h}, region: CHN}
   traffic: {requests: 2M/day, input_tokens: {mean: 500}, output_tokens: {mean: 50}}
   hardware: {accelerator: h100-sxm}
   precision: bf16

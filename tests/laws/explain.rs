@@ -171,6 +171,7 @@ placement: {{provider: aws, region: us-east-2, pue: {pue}, discount: {list}}}
                 "training.energy_kwh.work",
                 "training.energy_kwh.idle",
                 "training.co2e_kg.location",
+                "training.co2e_kg.market",
                 "training.co2e_kg.work",
                 "training.co2e_kg.idle",
                 "training.co2e_kg.marginal",

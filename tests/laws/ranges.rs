@@ -115,7 +115,7 @@ fn a_listed_price_spreads_by_its_age() {
         width(&forecast, "training.cost_usd.total")
     };
     let listed = |start: &str| {
-        cost(&format!("{{provider: aws, region: us-east-2, start: {start}}}")).unwrap_or(1.0)
+        cost(&format!("{{provider: aws, region: us-east-1, start: {start}}}")).unwrap_or(1.0)
     };
     // The list is of 2025-07-01, and ln(price then / listed) walks with 0.148 a year.
     for (start, years) in [("2025-07-01", 0.0), ("2026-07-01", 1.0), ("2029-07-01", 4.0)] {

@@ -108,32 +108,28 @@ pub(super) fn sentences(report: &Report) -> String {
         sentences.push(text);
     }
     let years = report.years().len();
+    let contingency = contingency(report);
     if years > 0 {
-        let sums = [Id::TotalCost, Id::TotalCo2e].map(known);
-        let sums: Vec<_> = sums.into_iter().flatten().collect();
+        let cost = known(Id::TotalCost).map(|cost| match &contingency {
+            Some(more) => format!("{cost} ({more})"),
+            None => cost,
+        });
+        let sums: Vec<_> = [cost, known(Id::TotalCo2e)].into_iter().flatten().collect();
         let horizon = if years == 1 { "a year".to_owned() } else { format!("{years} years") };
         if !sums.is_empty() {
             sentences.push(format!("Over {horizon} it all comes to {}", listed(&sums)));
         }
     }
-    sentences.extend(contingency(report));
+    sentences.extend(contingency.filter(|_| years == 0).map(|more| format!("The {more}")));
     sentences.extend(unused(report));
     sentences.join(". ") + if sentences.is_empty() { "" } else { "." }
 }
 
-/// The money to P80 of the cost beyond its central value.
+/// The money to P80 of the cost beyond its central value, in words.
 fn contingency(report: &Report) -> Option<String> {
     let high = at(interval(report, Id::TotalCost)?, 80)?;
     let more = high - report.figure(Id::TotalCost)?.value()?;
-    let high = count(high);
-    Some(if more > 0.0 {
-        format!(
-            "These are central values: P80 of the cost is {high} USD, a contingency of {} USD",
-            count(more)
-        )
-    } else {
-        format!("These are central values: P80 of the cost is {high} USD, without contingency")
-    })
+    Some(format!("contingency to P80: {} USD", count(more.max(0.0))))
 }
 
 /// What a commitment costs that nobody uses, where it is more than a tenth of all costs.

@@ -163,7 +163,7 @@ fn in_all(all: &[Emitted]) -> Vec<Group<'_>> {
 /// A table of amounts: a row per label, a column per group of stages.
 fn table(heading: &str, groups: &[Group<'_>], rows: &[(&str, Read)], unit: &'static str) -> Grid {
     let numbers = groups.iter().map(|(name, _)| Column::numbers(format!("{name}, {unit}")));
-    let mut grid = Grid::new([Column::words(heading)].into_iter().chain(numbers));
+    let mut grid = Grid::new([Column::prose(heading)].into_iter().chain(numbers));
     grid.push(
         std::iter::once(Cell::text("Scope 1, direct"))
             .chain(groups.iter().map(|_| Cell::text("not forecast"))),

@@ -97,6 +97,15 @@ fn percentile(report: &Report, figure: &Figure, percentile: u32) -> Cell {
 /// A sentence about the assumed inputs that move the answer most; empty where none does.
 fn leanings(report: &Report) -> String {
     let Some(leanings) = &report.leanings else { return String::new() };
+    if let (false, Some(first)) = (report.intervals.is_empty(), leanings.inputs.first()) {
+        // Percentiles take the room of the second.
+        let name = first.input.name.as_deref().unwrap_or_default();
+        let change = 100.0 * first.change;
+        return format!(
+            "Felt most, assumed: {name} {} (+10 %: {change:+.1} %).",
+            first.input.shown()
+        );
+    }
     let named: Vec<String> = leanings.inputs.iter().take(LEANINGS).map(leaning).collect();
     if named.is_empty() {
         return String::new();

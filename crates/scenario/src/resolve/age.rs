@@ -77,12 +77,8 @@ impl Ages<'_> {
         let days = (paid - listed).num_days();
         let drift = Distribution::drift(1.0, yearly.value, days as f64 / YEAR_DAYS);
         if let Some(drift) = drift {
-            let why = format!(
-                "{} days between list and payment; prices of the catalog that were replaced moved so \
-                 ({})",
-                days.abs(),
-                yearly.citation
-            );
+            let (days, row) = (days.abs(), &yearly.citation.row);
+            let why = format!("{days} days between list and payment ({row})");
             notes.spread(name, &drift, why);
         }
         Ok(Drift(drift))
