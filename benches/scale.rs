@@ -7,7 +7,7 @@ use flopcast::diagnostic::{Error, Result};
 use flopcast::quantity::{Measure as _, Time};
 use flopcast::scenario::{Files, document};
 use flopcast::serving::simulator::{
-    Arrival, Bounds, Fleet, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
+    Admission, Arrival, Bounds, Fleet, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
 };
 use flopcast::study::pareto::Front;
 use flopcast::study::search::evolve::{Settings, search};
@@ -139,6 +139,7 @@ fn replicas_behind_a_router(bencher: Bencher<'_, '_>, replicas: u32) {
         shared: 0,
         sets_aside: false,
         scheduler: Scheduler::DecodeFirst,
+        admission: Admission::ALL,
         stepping: Stepping::Leap,
     };
     let simulation = Simulation {

@@ -15,7 +15,7 @@ fn sampled(sets: &[&str], sampling: Sampling) -> Value {
     let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
     let estimate = engine.recorded().run().expect("an estimate");
     let mut report = Report::new(&scenario, &estimate, engine.predicted());
-    report.intervals = intervals(&engine, sampling).expect("ranges");
+    report.intervals = intervals(&engine, sampling, &|_| Ok(())).expect("ranges");
     json::estimate(&report)
 }
 
@@ -130,7 +130,8 @@ fn demand_is_uncertain_where_no_range_is_given() {
     let service = |sets: &[&str]| {
         let scenario = shipped("scenarios/gpt3-175b.yaml", sets).expect("a scenario");
         let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
-        let all = intervals(&engine, Sampling { samples: 300, ..Sampling::default() });
+        let sampling = Sampling { samples: 300, ..Sampling::default() };
+        let all = intervals(&engine, sampling, &|_| Ok(()));
         let all = all.expect("ranges");
         let total = all.into_iter().find(|it| it.path() == "tco.total_usd").expect("a total");
         let swing = |factor: &str| {

@@ -108,7 +108,20 @@ impl Ready {
     /// # Errors
     /// If it cannot be resolved or, where it must be, not be sized.
     pub fn of(session: &Session<'_>, asked: &Asked, search: &Search, always: bool) -> Result<Self> {
-        let scenario = session.resolve(&asked.file)?;
+        Self::resolved(session, asked, session.resolve(&asked.file)?, search, always)
+    }
+
+    /// The same of a document that is resolved already.
+    ///
+    /// # Errors
+    /// As [`Ready::of`].
+    pub fn resolved(
+        session: &Session<'_>,
+        asked: &Asked,
+        scenario: Scenario,
+        search: &Search,
+        always: bool,
+    ) -> Result<Self> {
         let plain =
             |scenario| Self { scenario, sized: None, unkept: None, tried: None, search: *search };
         let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
@@ -144,10 +157,24 @@ impl Ready {
     /// As [`Session::engine`] and [`Engine::run`].
     pub fn report(&self, session: &Session<'_>) -> Result<(Engine, Report)> {
         let engine = self.engine(session)?;
-        let mut report = match &self.sized {
+        let report = match &self.sized {
             Some(sized) => report(&self.scenario, sized),
             None => Report::new(&self.scenario, &engine.recorded().run()?, engine.predicted()),
         };
+        Ok((engine, self.beside(report)))
+    }
+
+    /// Its report without the derivations of the figures, which take longer than the figures.
+    ///
+    /// # Errors
+    /// As [`Ready::report`].
+    pub fn figures(&self, session: &Session<'_>) -> Result<Report> {
+        let engine = self.engine(session)?;
+        Ok(self.beside(Report::new(&self.scenario, &engine.run()?, engine.predicted())))
+    }
+
+    /// A report with what there is to tell beside the figures.
+    fn beside(&self, mut report: Report) -> Report {
         let section = match &self.sized {
             Some(_) => fact::LAYOUTS.section,
             None => fact::SERVING_ERROR.section,
@@ -159,7 +186,18 @@ impl Ready {
         if let (None, Some(service)) = (&self.sized, &self.scenario.inference) {
             report.warnings.push(self.by_means(&service.demand.objective));
         }
-        Ok((engine, report))
+        report
+    }
+
+    /// The layouts that were tried, in words; none where the file leaves none open.
+    pub fn tried(&self) -> Option<&str> {
+        self.tried.as_deref()
+    }
+
+    /// The same with words on layouts that were tried before.
+    #[must_use]
+    pub fn told(self, tried: Option<String>) -> Self {
+        Self { tried: self.tried.or(tried), ..self }
     }
 
     /// True unless it has an SLO that no fleet keeps.
@@ -213,7 +251,7 @@ impl Ranges {
             seed: self.seed,
             model_error: self.model_error,
         };
-        report.intervals = uncertainty::intervals(&engine, sampling)?;
+        report.intervals = sampled(session, &engine, sampling)?;
         if ready.sized.is_none()
             && let Some(predicted) = uncertainty::predicted(&engine)
         {
@@ -221,6 +259,18 @@ impl Ranges {
         }
         Ok(report)
     }
+}
+
+/// The ranges of the figures of a forecast.
+///
+/// # Errors
+/// As [`uncertainty::intervals`].
+fn sampled(
+    session: &Session<'_>,
+    engine: &Engine,
+    sampling: Sampling,
+) -> Result<Vec<uncertainty::Interval>> {
+    uncertainty::intervals(engine, sampling, &|share| (session.watch)("ranges", share))
 }
 
 /// A scenario's forecast as a snapshot, with the engine that made it.
@@ -231,6 +281,6 @@ pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Engin
     let ready = Ready::of(session, asked, &Search::default(), false)?;
     let (mut engine, mut report) = ready.report(session)?;
     let sampling = Sampling::usual(&mut engine);
-    report.intervals = uncertainty::intervals(&engine, sampling)?;
+    report.intervals = sampled(session, &engine, sampling)?;
     Ok((Snapshot::new(json::estimate(&report))?, engine))
 }

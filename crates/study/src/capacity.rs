@@ -12,6 +12,7 @@ mod datasheet;
 mod fit;
 mod networks;
 mod played;
+mod watched;
 
 use std::sync::Arc;
 
@@ -122,7 +123,7 @@ pub struct Question<'a> {
     /// True if every request at the peak is kept.
     pub records: bool,
     /// Hears what is being simulated and the share that is done; its error ends the search.
-    pub progress: &'a dyn Fn(&str, f64) -> Result<()>,
+    pub progress: &'a (dyn Fn(&str, f64) -> Result<()> + Sync),
 }
 
 /// Sizes the fleet of a scenario's service for the peak of its first year: of engines that generate
@@ -284,9 +285,10 @@ fn generative<A: Ask>(
         }
     };
     let held = engines.decode.memory.sequences.min(service.replica.max_batch.value).floor();
-    let found = A::of(&task, &servers, Limit::interval, &mut warnings).map_err(|error| {
-        error.hint(format!("the memory holds {} requests at once", text::count(held)))
-    })?;
+    let found =
+        watched::ask::<A, _>(&task, &servers, Limit::interval, &mut warnings).map_err(|error| {
+            error.hint(format!("the memory holds {} requests at once", text::count(held)))
+        })?;
     let engaged = Engaged::Engine(instances.engine.clone(), engines.decode.memory);
     Ok(Answer { found, objective, engaged, warnings })
 }

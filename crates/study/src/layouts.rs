@@ -82,12 +82,16 @@ impl Layout {
     }
 
     /// The layout as `inference.parallelism` of a scenario.
-    fn value(self) -> Result<Value> {
+    fn text(self) -> String {
         let Self { tensor, pipeline, data, whole_experts } = self;
         let expert = if whole_experts { tensor * data } else { 1 };
-        let text =
-            format!("{{tensor: {tensor}, pipeline: {pipeline}, data: {data}, expert: {expert}}}");
-        Ok(Value { sets: vec![Setting::new("layout", KEY, &text)?], shown: self.shown() })
+        format!("{{tensor: {tensor}, pipeline: {pipeline}, data: {data}, expert: {expert}}}")
+    }
+
+    /// The same as a value of an axis.
+    fn value(self) -> Result<Value> {
+        let sets = vec![Setting::new("layout", KEY, &self.text())?];
+        Ok(Value { sets, shown: self.shown() })
     }
 }
 
@@ -103,7 +107,7 @@ pub fn is_open(service: &Service) -> bool {
 /// None: the texts are well-formed.
 pub fn axis(service: &Service) -> Result<Option<Axis>> {
     let Some(instances) = service.demand.instances.as_ref() else { return Ok(None) };
-    if service.replica.pools.is_some() && !is_open(service) {
+    if is_given(service) {
         return Ok(None);
     }
     let layers = service.demand.model.extents.layers;
@@ -114,6 +118,17 @@ pub fn axis(service: &Service) -> Result<Option<Axis>> {
     }
     let choices = all.into_iter().map(Layout::value).collect::<Result<_>>()?;
     Ok(Some(Axis { name: KEY.to_owned(), choices }))
+}
+
+/// True if a service has pools that the file lays out.
+fn is_given(service: &Service) -> bool {
+    service.replica.pools.is_some() && !is_open(service)
+}
+
+/// The layout of a service, as the value of [`KEY`]; none where [`axis`] has none.
+pub fn value(service: &Service) -> Option<String> {
+    let instances = service.demand.instances.as_ref().filter(|_| !is_given(service))?;
+    Some(Layout::of(&instances.decode.deployment).text())
 }
 
 /// Data that a search of layouts computes with.
@@ -157,7 +172,7 @@ pub fn settle(
     scenario: Scenario,
     beside: bool,
     means: &Means<'_>,
-    progress: &dyn Fn(f64) -> Result<()>,
+    progress: &(dyn Fn(f64) -> Result<()> + Sync),
 ) -> Result<Settled> {
     let plain = |scenario| Ok(Settled { scenario, tried: None, offers: None });
     let Some(service) = scenario.inference.as_ref() else { return plain(scenario) };

@@ -63,8 +63,8 @@ pub struct Piece<'a> {
     pub columns: &'a [&'a dyn Column],
     /// The number of rows, of each column too.
     pub length: usize,
-    /// How many rows of the table are before these.
-    pub before: usize,
+    /// What errors call each of these rows, the first being 0.
+    pub name: &'a (dyn Fn(usize) -> String + Sync),
 }
 
 /// What earlier tables of the same keys made known: the values of each key, and parts of forecasts by
@@ -138,11 +138,11 @@ impl Rows {
         &self,
         space: &Space<'_>,
         digits: &[Vec<usize>],
-        Piece { before, length, .. }: Piece<'_>,
+        Piece { name, length, .. }: Piece<'_>,
     ) -> Result<Forecasts> {
         let wrong = |row: usize, digits: &[usize], error: Error| {
             // A value that no scenario can have is a mistake of the question.
-            let told = |error: Error| error.within(&format!("row {}", before + row));
+            let told = |error: Error| error.within(&name(row));
             space.file(digits).map_err(told)?;
             Ok(Point::impossible(&error))
         };
@@ -178,7 +178,7 @@ impl Known {
         let axes = self.axes.iter_mut().zip(&mut self.places);
         axes.zip(piece.columns)
             .map(|((axis, places), column)| {
-                let digit = |row| digit(axis, places, column.cell(row), piece.before + row);
+                let digit = |row| digit(axis, places, column.cell(row), &|| (piece.name)(row));
                 (0..piece.length).map(digit).collect()
             })
             .collect()
@@ -190,7 +190,7 @@ fn digit(
     axis: &mut Axis,
     places: &mut HashMap<Box<str>, usize>,
     cell: Cell<'_>,
-    row: usize,
+    name: &dyn Fn() -> String,
 ) -> Result<usize> {
     let written;
     let shown = match cell {
@@ -213,7 +213,7 @@ fn digit(
     }
     let sets = match cell {
         _ if shown.is_empty() => Vec::new(),
-        _ => vec![Setting::new(&format!("row {row},"), &axis.name, shown)?],
+        _ => vec![Setting::new(&format!("{},", name()), &axis.name, shown)?],
     };
     axis.choices.push(Choice { shown: shown.to_owned(), sets });
     places.insert(shown.into(), axis.choices.len() - 1);

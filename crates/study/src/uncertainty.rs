@@ -6,6 +6,7 @@
 //! a factor of its own.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flopcast_core::diagnostic::Result;
 use flopcast_core::estimate::figure::DECLARED;
@@ -150,12 +151,17 @@ pub fn predicted(engine: &Engine) -> Option<Predicted> {
     Some(Predicted { factor, figures: figures.collect() })
 }
 
-/// The ranges of the figures of a forecast.
+/// The ranges of the figures of a forecast. `progress` hears the share that is done; its error ends the
+/// sampling.
 ///
 /// # Errors
 /// If the forecast at the central values fails. Samples that fail (a model that does not fit
 /// at an extreme) are left out.
-pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
+pub fn intervals(
+    engine: &Engine,
+    sampling: Sampling,
+    progress: &(dyn Fn(f64) -> Result<()> + Sync),
+) -> Result<Vec<Interval>> {
     let mut engine = engine.clone();
     let central = engine.run()?;
     let (factors, places) = factors(&mut engine, sampling.model_error);
@@ -167,9 +173,15 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
     let draws: Vec<Vec<f64>> = factors
         .iter()
         .enumerate()
-        .map(|(index, factor)| stratified(&factor.distribution, sampling, index as u64))
-        .collect();
+        .map(|(index, factor)| {
+            progress(0.0)?;
+            Ok(stratified(&factor.distribution, sampling, index as u64))
+        })
+        .collect::<Result<_>>()?;
+    let done = AtomicUsize::new(0);
     let sampled = |samples: Range<usize>| {
+        let before = done.fetch_add(samples.len(), Ordering::Relaxed);
+        progress(before as f64 / sampling.samples as f64)?;
         let mut engine = engine.clone();
         let mut columns = vec![Vec::with_capacity(samples.len()); shown.len()];
         for index in samples {
@@ -179,12 +191,12 @@ pub fn intervals(engine: &Engine, sampling: Sampling) -> Result<Vec<Interval>> {
                 column.extend(stored(&estimate, key));
             }
         }
-        columns
+        Ok(columns)
     };
     let parts = (0..sampling.samples).step_by(TOGETHER).collect::<Vec<_>>().into_par_iter();
     let parts = parts.map(|start| sampled(start..sampling.samples.min(start + TOGETHER)));
     let mut columns = vec![Vec::with_capacity(sampling.samples); shown.len()];
-    for part in parts.collect::<Vec<_>>() {
+    for part in parts.collect::<Result<Vec<_>>>()? {
         columns.iter_mut().zip(part).for_each(|(column, part)| column.extend(part));
     }
     let medians: Vec<f64> = factors.iter().map(|f| f.distribution.quantile(0.5)).collect();

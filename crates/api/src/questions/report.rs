@@ -15,9 +15,10 @@ about_a_scenario! {
         /// `skypilot`, `vllm`.
         pub format: String,
         /// Samples for the ranges of the figures; when left out 10,000 where an input is a range, else 256.
-        #[schemars(range(min = 20, max = 10_000_000))]
+        #[schemars(range(min = 20, max = 1_000_000))]
         pub samples: Option<u32>,
         /// The same seed gives the same ranges; 1 when left out.
+        #[schemars(range(max = 9_007_199_254_740_991_u64))]
         pub seed: Option<u64>,
         /// Simulate the service though it has no SLO.
         #[serde(default)]

@@ -15,6 +15,7 @@ use flopcast_core::serving::plan::Router;
 use flopcast_core::serving::simulator::Batching;
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
 
+use super::watched::ask;
 use super::{Answer, Ask, Engaged, Question, Task, queue_limit};
 
 /// Asks about replicas that answer batch by batch.
@@ -84,6 +85,6 @@ pub(super) fn solve<A: Ask>(
     let servers =
         |count: u64, records: bool| (count == 1).then(|| Batching { records, ..server.clone() });
     // One pass is what an engine does with a prompt.
-    let found = A::of(&task, &servers, |_| Limit::Ttft.interval(), &mut warnings)?;
+    let found = ask::<A, _>(&task, &servers, |_| Limit::Ttft.interval(), &mut warnings)?;
     Ok(Answer { found, objective, engaged: Engaged::Network(times), warnings })
 }
