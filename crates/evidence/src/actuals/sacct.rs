@@ -2,7 +2,7 @@
 //!
 //! Columns read: `JobID` (steps have a dot in it), `ElapsedRaw` (s) or `Elapsed` or `Start` and
 //! `End`, `AllocTRES` or `ReqTRES` or the older `AllocGRES` and `ReqGRES`, `ConsumedEnergyRaw` (J) or
-//! `ConsumedEnergy` or the energy among the resources, `State`; of `sacct --json` the same by its
+//! `ConsumedEnergy`, `State`; of `sacct --json` the same by its
 //! own names.
 
 use std::borrow::Cow;
@@ -226,11 +226,7 @@ fn joules(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
         }
         number.map(|number| number * unit.map_or(1.0, |(_, factor)| *factor))
     });
-    let among = || {
-        let held = RESOURCES.iter().find_map(|column| row.text(column)?.split("energy=").nth(1));
-        held?.split(',').next()?.parse::<f64>().ok()
-    };
-    let joules = joules.or_else(among);
+    // What stands as energy among the resources of a job is an allocation, and no meter.
     // More than 1e17 J in one job is an unset value in floating point.
     joules.filter(|joules| *joules > 0.0 && *joules < 1e17)
 }

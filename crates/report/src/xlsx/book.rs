@@ -42,19 +42,17 @@ const GROUPS: [(&str, Fits); 6] = [
 const SEEN: &str = "Computed by flopcast, fixed in this workbook";
 
 /// Words of the names of terms of money.
-const MONEY: [&str; 12] = [
+const MONEY: [&str; 10] = [
     "purchase.",
     "discount",
     "unused_commitment",
     "price_change",
     "utilisation",
-    "residual",
     "amortisation",
     "maintenance",
     "interruptions",
     "share_of_total",
     "owned.",
-    "interconnect",
 ];
 
 /// Words of the names of what a site and its power are.
