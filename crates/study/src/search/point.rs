@@ -20,7 +20,7 @@ use super::counted::{Counted, Timed};
 use super::figure::Figure;
 use super::plan::{Level, Plan, Turns, Values, compression};
 use super::quality::{Predicted, Surrogate, Table};
-use super::shared::{Shared, axis, forecast};
+use super::shared::{Shared, axis, forecast, order as order_of};
 use crate::axis::Axis;
 use crate::sizing::Law;
 
@@ -107,6 +107,8 @@ pub struct Points<'a> {
     pub(super) devices: Vec<Timed>,
     pub(super) frame: Option<Frame<'a>>,
     pub(super) levels: Vec<Level>,
+    /// The knobs in the order in which points are judged.
+    pub(super) order: Vec<usize>,
     /// The axes of the scenario: the knobs that turn it alone.
     pub(super) axes: Vec<Axis>,
     /// The figures of a point: objectives, limits, and what is always shown.
@@ -158,9 +160,10 @@ impl<'a> Points<'a> {
                 figures.push(figure);
             }
         }
-        let (levels, axes) = (Vec::new(), Vec::new());
+        let (levels, order, axes) = (Vec::new(), Vec::new(), Vec::new());
         let sizes = plan.sizes();
-        let mut points = Self { plan, source: None, sizes, devices, frame, figures, levels, axes };
+        let mut points =
+            Self { plan, source: None, sizes, devices, frame, figures, levels, order, axes };
         points.turns()?;
         points.source = points.read_quality(files)?;
         let columns = match &points.source {
@@ -171,6 +174,7 @@ impl<'a> Points<'a> {
             _ => Vec::new(),
         };
         points.levels = plan.levels(&columns);
+        points.order = order_of(&plan.knobs, &points.levels);
         let knobs = plan.knobs.iter().zip(&points.levels);
         let alone = knobs.filter(|(_, level)| **level == Level::Scenario);
         points.axes = alone.map(|(knob, _)| axis(knob)).collect::<Result<_>>()?;

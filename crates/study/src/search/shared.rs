@@ -40,6 +40,20 @@ pub(super) fn axis(knob: &Knob) -> Result<Axis> {
     Ok(Axis { name: path.to_owned(), choices })
 }
 
+/// The knobs in the order in which points are judged: those of one model come together, then those
+/// of one base, then those whose scenarios differ in plain numbers alone.
+pub(super) fn order(knobs: &[Knob], levels: &[Level]) -> Vec<usize> {
+    let plain = |knob: &Knob| is_plain(knob.name.trim_start_matches("scenario."));
+    let of = |level: Level| {
+        let all = knobs.iter().zip(levels).enumerate();
+        all.filter(move |(_, (knob, it))| {
+            **it == level && !(level == Level::Scenario && plain(knob))
+        })
+    };
+    let levels = [Level::Model, Level::Point, Level::Scenario].into_iter();
+    levels.flat_map(of).map(|(at, _)| at).collect()
+}
+
 /// The forecast of a scenario.
 pub(super) fn forecast(frame: &Frame<'_>, document: Node, files: &Points<'_>) -> Result<Estimate> {
     forecast_of(Space::new(document, Vec::new(), frame.catalog, files)?.point(0))
@@ -236,18 +250,10 @@ impl Problem for Points<'_> {
         &self.sizes
     }
 
-    /// Points of one model come together, then those of one base, then those of one engine.
     fn group(&self, digits: &[usize]) -> u64 {
-        let of = |level: Level| {
-            let all = digits.iter().zip(&self.sizes).zip(&self.levels).zip(&self.plan.knobs);
-            all.filter(move |(((..), it), knob)| {
-                let plain = is_plain(knob.name.trim_start_matches("scenario."));
-                **it == level && !(level == Level::Scenario && plain)
-            })
-        };
-        let ordered = [Level::Model, Level::Point, Level::Scenario].into_iter().flat_map(of);
-        ordered.fold(0, |number: u64, (((digit, size), _), _)| {
-            number.wrapping_mul(*size as u64).wrapping_add(*digit as u64)
+        let ordered = self.order.iter().map(|at| (digits[*at], self.sizes[*at]));
+        ordered.fold(0, |number: u64, (digit, size)| {
+            number.wrapping_mul(size as u64).wrapping_add(digit as u64)
         })
     }
 
