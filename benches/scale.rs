@@ -3,11 +3,19 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use flopcast::catalog::Catalog;
+use flopcast::diagnostic::{Error, Result};
 use flopcast::quantity::{Measure as _, Time};
+use flopcast::scenario::{Files, document};
 use flopcast::serving::simulator::{
-    Arrival, Bounds, Fleet, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
+    Admission, Arrival, Bounds, Fleet, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
 };
 use flopcast::study::pareto::Front;
+use flopcast::study::search::evolve::{Settings, search};
+use flopcast::study::search::plan::Plan;
+use flopcast::study::search::point::Points;
+use flopcast::study::space::Space;
+use flopcast::study::sweep::{Question, run};
+use flopcast::study::{aim::Aim, axis::Axis};
 use std::fmt::Write as _;
 
 fn main() {
@@ -35,10 +43,75 @@ fn front(bencher: Bencher<'_, '_>, options: u32) {
         for option in 0..options {
             // In no order: 7,919 is prime.
             let place = f64::from(option.wrapping_mul(7919) % options);
-            front.offer(vec![place, -place], option);
+            front.offer(vec![place, -place], || option);
         }
         front.into_best().len()
     });
+}
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        Err(Error::input(format!("{path} is not read here")))
+    }
+}
+
+/// Forecasts combinations of the values of some axes.
+fn combine(bencher: Bencher<'_, '_>, axes: &[String]) {
+    let catalog = Catalog::embedded();
+    let text = include_str!("../scenarios/llama-3.1-8b-stages.yaml");
+    let document = document::parse("bench.yaml", text.as_bytes()).expect("a document");
+    let columns = ["cost", "days", "co2e"].map(Aim::read).to_vec();
+    let question = Question { front: columns.clone(), columns };
+    let space = || {
+        let axes = axes.iter().map(|axis| Axis::read(axis).expect("an axis")).collect();
+        Space::new(document.clone(), axes, &catalog, &NoFiles).expect("a space")
+    };
+    let all = space().len();
+    bencher
+        .counter(ItemsCount::new(all))
+        .bench(|| run(&space(), &question, &mut |_| Ok(()), &|_| Ok(())).expect("rows").feasible);
+}
+
+/// Combinations of plain numbers.
+#[divan::bench(args = [1, 10])]
+fn combinations_of_numbers(bencher: Bencher<'_, '_>, times: u32) {
+    let pue = format!("placement.pue=1.01..{}+0.01", 1.0 + 0.1 * f64::from(times));
+    combine(bencher, &[pue, "placement.grid=1..1000+1".to_owned()]);
+}
+
+/// Combinations of devices, counts and plain numbers.
+#[divan::bench(args = [1, 10])]
+fn combinations_of_all_kinds(bencher: Bencher<'_, '_>, times: u32) {
+    let pue = format!("placement.pue=1.01..{}+0.01", 1.0 + 0.1 * f64::from(times));
+    let devices = "training.hardware.accelerator=a100-sxm-80gb,h100-sxm,h200-sxm";
+    let counts = "training.hardware.count=64..4096*2";
+    combine(bencher, &[devices.to_owned(), counts.to_owned(), pue]);
+}
+
+/// Values of one axis.
+#[divan::bench(args = [1_000, 10_000])]
+fn values_of_an_axis(bencher: Bencher<'_, '_>, values: u32) {
+    combine(bencher, &[format!("placement.grid=1..{values}+1")]);
+}
+
+/// Points of a space of architectures, all of them judged.
+#[divan::bench(args = [1, 10])]
+fn points_of_a_search(bencher: Bencher<'_, '_>, times: u32) {
+    let space = format!(
+        "model: vit-small-patch16-224\nknobs: {{hidden_size: 64..{}+64, num_hidden_layers: \
+         1..10+1, compress.quantization: [none, int8]}}\nderived: {{num_attention_heads: \
+         hidden_size / 64, intermediate_size: 4 * hidden_size}}\ndevices: [l4]\n",
+        640 * times
+    );
+    let node = document::parse("space.yaml", space.as_bytes()).expect("a document");
+    let plan = Plan::read(&node, None, false, &NoFiles).expect("a space");
+    let points = Points::new(&plan, None, &Catalog::embedded(), &NoFiles).expect("points");
+    let settings = Settings { evaluations: 1_000_000, seed: 1 };
+    bencher
+        .counter(ItemsCount::new(200 * times))
+        .bench(|| search(&points, settings, &|_| {}).within);
 }
 
 /// A dense 8B model on one H100, roughly.
@@ -66,6 +139,7 @@ fn replicas_behind_a_router(bencher: Bencher<'_, '_>, replicas: u32) {
         shared: 0,
         sets_aside: false,
         scheduler: Scheduler::DecodeFirst,
+        admission: Admission::ALL,
         stepping: Stepping::Leap,
     };
     let simulation = Simulation {

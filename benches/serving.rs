@@ -4,7 +4,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use flopcast::quantity::{Measure as _, Time};
 use flopcast::serving::simulator::{
-    Arrival, Bounds, Fleet, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
+    Admission, Arrival, Bounds, Fleet, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
 };
 
 fn main() {
@@ -35,6 +35,7 @@ fn one_replica(bencher: Bencher<'_, '_>, rate: f64) {
         shared: 0,
         sets_aside: false,
         scheduler: Scheduler::DecodeFirst,
+        admission: Admission::ALL,
         stepping: Stepping::Leap,
     };
     let simulation = Simulation {

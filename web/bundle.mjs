@@ -1,6 +1,6 @@
 // Bundles the page: src/ becomes dist/index.html, app.js and style.css, the engine dist/flopcast.wasm.gz.
 //
-//   node bundle.mjs ENGINE.wasm
+//   node bundle.mjs [ENGINE.wasm [FOLDER]]
 import { readdirSync, readFileSync, writeFileSync, mkdirSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
@@ -32,12 +32,13 @@ const examples = {
   },
 };
 
-mkdirSync("dist", { recursive: true });
+const [engine, folder = "dist"] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true });
 await esbuild.build({
-  ...usual, entryPoints: ["src/main.ts"], format: "esm", outfile: "dist/app.js", plugins: [worker, examples],
+  ...usual, entryPoints: ["src/main.ts"], format: "esm", outfile: `${folder}/app.js`, plugins: [worker, examples],
 });
 const style = readFileSync("../crates/report/src/chart/chart.css", "utf8") + readFileSync("src/style.css", "utf8");
 const { code } = await esbuild.transform(style, { loader: "css", minify: true, charset: "utf8" });
-writeFileSync("dist/style.css", code);
-writeFileSync("dist/index.html", readFileSync("src/index.html"));
-if (process.argv[2]) writeFileSync("dist/flopcast.wasm.gz", gzipSync(readFileSync(process.argv[2]), { level: 9 }));
+writeFileSync(`${folder}/style.css`, code);
+writeFileSync(`${folder}/index.html`, readFileSync("src/index.html"));
+if (engine) writeFileSync(`${folder}/flopcast.wasm.gz`, gzipSync(readFileSync(engine), { level: 9 }));

@@ -18,6 +18,7 @@ _FORMS = {
     ".focus.csv": "focus",
     ".card.md": "card",
     ".sci.md": "sci",
+    ".ghg.md": "ghg",
     ".html": "html",
     ".xlsx": "xlsx",
     ".json": "json",

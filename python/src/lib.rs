@@ -5,12 +5,12 @@ mod arrow;
 mod files;
 mod rows;
 
-use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use flopcast_api::{Answer, Fault, Session};
 use flopcast_core::catalog::Catalog;
+use flopcast_core::diagnostic::Error;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -42,17 +42,19 @@ fn ask<'py>(
     let today = today.and_then(|day| day.parse().ok());
     let (answer, interrupted) = py.detach(|| {
         let project = Project::of(paths);
-        let interrupted = RefCell::new(None);
+        let interrupted = Mutex::new(None);
         let tell = |what: &str, share: f64| {
-            let Some(watch) = &watch else { return };
-            if interrupted.borrow().is_none() {
-                let told = Python::attach(|py| watch.call1(py, (what, share)).map(drop));
-                *interrupted.borrow_mut() = told.err();
-            }
+            let Some(watch) = &watch else { return Ok(()) };
+            let told = Python::attach(|py| watch.call1(py, (what, share)).map(drop));
+            told.map_err(|error| {
+                let mut first = interrupted.lock().unwrap_or_else(PoisonError::into_inner);
+                first.get_or_insert(error);
+                Error::limit("the question was interrupted")
+            })
         };
         let session = Session { catalog: &CATALOG, files: &project, today, watch: &tell };
         let answer = flopcast_api::answer(&session, question, request);
-        (answer, interrupted.into_inner())
+        (answer, interrupted.into_inner().unwrap_or_else(PoisonError::into_inner))
     });
     if let Some(error) = interrupted {
         return Err(error);

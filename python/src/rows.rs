@@ -108,10 +108,8 @@ impl Rows {
         let columns: Vec<&dyn Column> = cells.iter().map(|it| it as _).collect();
         let Opening { files, folder, .. } = self.opening.clone();
         let files = Given { files, folder, beneath: &self.project };
-        self.rows.forecast(
-            Piece { keys: &keys, columns: &columns, length: batch.num_rows(), before },
-            &CATALOG,
-            &files,
-        )
+        let (length, name) = (batch.num_rows(), |row: usize| format!("row {}", before + row));
+        let piece = Piece { keys: &keys, columns: &columns, length, name: &name };
+        self.rows.forecast(piece, &CATALOG, &files)
     }
 }

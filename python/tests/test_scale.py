@@ -1,6 +1,7 @@
 """A million what-ifs of a Parquet file, on local clusters of Ray and Spark: equal digits.
 
-`pytest --slow -s -k scale` prints rows per second and worker; `ROWS=10000` makes it short.
+`pytest --slow -s -k scale` prints rows per second and worker; `ROWS=10000` makes it short, `VALUES=10` lets
+rows share what bears upon the run.
 """
 
 import os
@@ -17,6 +18,8 @@ from flopcast import udf
 
 pytestmark = pytest.mark.slow
 ROWS = int(os.environ.get("ROWS", "1000000"))
+#: Values of the PUE, and twice as many of the grid; of 10, a million rows are 32 x 10 x 20 combinations.
+VALUES = int(os.environ.get("VALUES", "500"))
 FIGURES = ["cost", "days", "co2e"]
 COLUMNS = ["cost_usd", "days", "co2e_kg"]
 
@@ -30,8 +33,8 @@ def params(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {
             "id": list(number),
             "training.hardware.count": [8 * (1 + i % 32) for i in number],
-            "placement.pue": [1.05 + (i * 7919 % 500) / 1000 for i in number],
-            "placement.grid": [f"{20 + (i * 104729 % 1000) / 2} gCO2e/kWh" for i in number],
+            "placement.pue": [1.05 + (i * 7919 % VALUES) / 1000 for i in number],
+            "placement.grid": [f"{20 + (i * 104729 % (2 * VALUES)) / 2} gCO2e/kWh" for i in number],
         }
     )
     path = tmp_path_factory.mktemp("scale") / "params.parquet"

@@ -48,7 +48,7 @@ pub(super) struct Options {
 /// How the ranges of the figures are sampled.
 #[derive(Args, Debug)]
 pub(super) struct Ranges {
-    /// Samples for the ranges of the figures; 10,000 where an input is a range, else none.
+    /// Samples for the ranges of the figures; 10,000 where an input is a range, else 256.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
     samples: Option<u32>,
     /// The same seed gives the same ranges.

@@ -40,6 +40,7 @@ mod search;
 mod serve;
 mod shapes;
 mod sweep;
+mod table;
 mod validate;
 
 use std::io::{self, IsTerminal, Write};

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use flopcast_core::diagnostic::{Error, Result};
@@ -40,12 +40,6 @@ pub(super) fn vacant(path: &Path, force: bool) -> Result<()> {
 /// The file exists and `force` is not set; it cannot be written.
 pub(super) fn write(path: &Path, bytes: &(impl AsRef<[u8]> + ?Sized), force: bool) -> Result<()> {
     vacant(path, force)?;
-    let cannot = |error: &io::Error| {
-        Error::input(format!("cannot write {}: {error}", path.display())).hint(match error.kind() {
-            ErrorKind::StorageFull => "free some space, or write elsewhere",
-            _ => "check the folder and its permissions",
-        })
-    };
     sweep(path);
     // Who sweeps may take a file between its making and its lock for a leftover: try again.
     let mut attempts = 3;
@@ -55,37 +49,115 @@ pub(super) fn write(path: &Path, bytes: &(impl AsRef<[u8]> + ?Sized), force: boo
             Err(error) if error.kind() == ErrorKind::NotFound && attempts > 0 => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists && !force => {
                 vacant(path, force)?;
-                return Err(cannot(&error));
+                return Err(cannot(path, &error));
             }
-            result => return result.map_err(|error| cannot(&error)),
+            result => return result.map_err(|error| cannot(path, &error)),
         }
     }
 }
 
 /// Writes the bytes beside the path and gives the whole file its name, in one step.
 fn attempt(path: &Path, bytes: &[u8], force: bool) -> io::Result<()> {
-    let beside = path.with_file_name(format!("{}{:016x}{END}", start(path), random()));
-    let mode = fs::symlink_metadata(path).ok().map(|there| there.permissions());
-    let mut open = OpenOptions::new();
-    // Exclusive: a link or a file that somebody put there is never written to.
-    open.write(true).create_new(true);
-    #[cfg(unix)]
-    if mode.is_some() {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    let mut part = Part::new(path)?;
+    part.file.write_all(bytes)?;
+    part.settle(path, force)
+}
+
+/// A file in the making, beside the one that it becomes; it is gone when dropped before.
+struct Part {
+    beside: PathBuf,
+    file: File,
+}
+
+impl Part {
+    /// An empty one.
+    fn new(path: &Path) -> io::Result<Self> {
+        let beside = path.with_file_name(format!("{}{:016x}{END}", start(path), random()));
+        let mode = fs::symlink_metadata(path).ok().map(|there| there.permissions());
+        let mut open = OpenOptions::new();
+        // Exclusive: a link or a file that somebody put there is never written to.
+        open.write(true).create_new(true);
+        #[cfg(unix)]
+        if mode.is_some() {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+        }
+        let part = Self { file: open.open(&beside)?, beside };
+        // The lock says that its writer lives; a file system without locks only keeps leftovers.
+        let _ = part.file.try_lock();
+        mode.map_or(Ok(()), |mode| part.file.set_permissions(mode))?;
+        Ok(part)
     }
-    let mut file = open.open(&beside)?;
-    // The lock says that its writer lives; a file system without locks only keeps leftovers.
-    let _ = file.try_lock();
-    let written = mode
-        .map_or(Ok(()), |mode| file.set_permissions(mode))
-        .and_then(|()| file.write_all(bytes))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| settle(&beside, path, force));
-    if written.is_err() {
+
+    /// Gives the whole file its name.
+    fn settle(self, path: &Path, force: bool) -> io::Result<()> {
+        self.file.sync_all()?;
+        settle(&self.beside, path, force)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
         // What is left of a failed attempt is of no use; that it stays is no second error.
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&self.beside);
     }
-    written
+}
+
+/// A file that is written piece by piece; a reader sees it whole, once it is finished, or not at all.
+pub(super) struct Growing {
+    path: PathBuf,
+    force: bool,
+    part: BufWriter<Part>,
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Growing {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// As [`write`].
+    pub(super) fn new(path: &Path, force: bool) -> Result<Self> {
+        vacant(path, force)?;
+        sweep(path);
+        let part = Part::new(path).map_err(|error| cannot(path, &error))?;
+        Ok(Self { path: path.to_owned(), force, part: BufWriter::new(part) })
+    }
+
+    /// Adds a text.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn add(&mut self, text: &str) -> Result<()> {
+        self.part.write_all(text.as_bytes()).map_err(|error| cannot(&self.path, &error))
+    }
+
+    /// Gives the whole file its name.
+    ///
+    /// # Errors
+    /// As [`write`].
+    pub(super) fn finish(self) -> Result<()> {
+        let Self { path, force, part } = self;
+        let part = part.into_inner().map_err(io::IntoInnerError::into_error);
+        part.and_then(|part| part.settle(&path, force)).map_err(|error| {
+            // Somebody else's file came meanwhile.
+            vacant(&path, force).err().unwrap_or_else(|| cannot(&path, &error))
+        })
+    }
+}
+
+fn cannot(path: &Path, error: &io::Error) -> Error {
+    Error::input(format!("cannot write {}: {error}", path.display())).hint(match error.kind() {
+        ErrorKind::StorageFull => "free some space, or write elsewhere",
+        _ => "check the folder and its permissions",
+    })
 }
 
 /// Gives the whole file its name. Unforced, a file that came meanwhile stands.

@@ -21,9 +21,9 @@ pub(super) struct Options {
     #[arg(required_unless_present = "print_template", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The document, by its ending: .html .pdf .xlsx .md .csv .json, .focus.csv (charges),
-    /// .card.md (model card), .sci.md (SCI statement), .eu.md (EU AI Act), .spdx.json and .cdx.json
-    /// (bills of materials), .boamps.json and .codecarbon.csv (energy reports), .tex and .bib (for
-    /// a paper), .svg (what moves the answer).
+    /// .card.md (model card), .sci.md (SCI statement), .eu.md (EU AI Act), .ghg.md (emissions by
+    /// scope, ESRS E1), .spdx.json and .cdx.json (bills of materials), .boamps.json and
+    /// .codecarbon.csv (energy reports), .tex and .bib (for a paper), .svg (what moves the answer).
     #[arg(short, long, value_name = "FILE", required_unless_present = "print_template")]
     output: Option<PathBuf>,
     /// Overwrite the document.

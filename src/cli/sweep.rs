@@ -1,18 +1,20 @@
 //! `flopcast sweep`: all combinations of some values, row by row, and what remains of them.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use flopcast_api::questions::sweep::{Rows, question, stream};
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::quantity::text::number;
 use flopcast_report::subject::sweep::{Remains, svg};
 use flopcast_study::axis::Axis;
 use flopcast_study::space::Space;
 
 use super::input::document;
-use super::{Format, Global, exit, load, output};
+use super::table::{Table, elsewhere, is_elsewhere};
+use super::{Format, Global, exit, load, output, tell};
 
 /// Options of `flopcast sweep`.
 #[derive(Args, Debug)]
@@ -20,16 +22,29 @@ use super::{Format, Global, exit, load, output};
   flopcast sweep scenarios/llama-3.1-8b-stages.yaml \\
     --vary training.hardware.accelerator=a100-sxm-80gb,h100-sxm \\
     --vary training.hardware.count=64..1024*2 --pareto cost,days
+  flopcast sweep plan.yaml --from what-ifs.csv -o forecasts.csv --keep id
 
 The last axis varies fastest. Two aims or more are drawn, the first two of them. A combination
-that cannot be done is a row with the reason.")]
+that cannot be done is a row with the reason.
+
+The columns of a table are keys of the scenario (training.hardware.count), an empty cell leaves its
+own value; rows stream through in order. The Python package does the same with Parquet.")]
 pub(super) struct Options {
     /// The scenario file.
     file: PathBuf,
     /// A key and its values: a list `a,b,c`, or numbers `64..1024*2`, `10..50+20`; repeatable,
     /// all combinations are forecast.
-    #[arg(long, required = true, value_name = "PATH=VALUES")]
+    #[arg(long, required_unless_present = "from", value_name = "PATH=VALUES")]
     vary: Vec<String>,
+    /// Forecast every row of this table instead, in CSV: its first line names keys of the scenario.
+    #[arg(long, value_name = "TABLE.csv", conflicts_with_all = ["vary", "front", "svg"])]
+    from: Option<PathBuf>,
+    /// Columns of the table that are no keys and pass through.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "from")]
+    keep: Vec<String>,
+    /// Write the rows of the table into this file; without it, to standard output.
+    #[arg(short, long, value_name = "OUT.csv", requires = "from")]
+    out: Option<PathBuf>,
     /// Figures to measure the front by: cost, days, co2e, energy, devices, or figures by their
     /// path; less is better, `max:training.mfu` turns that round.
     #[arg(long, value_name = "AIM,...", value_delimiter = ',', default_value = "cost,days,co2e")]
@@ -54,6 +69,9 @@ impl Options {
     /// # Errors
     /// If an axis makes no sense, or a row cannot be written.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
+        if let Some(from) = &self.from {
+            return self.table(from, global);
+        }
         let catalog = load::catalog(global)?;
         let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
         let document = document(&self.file, global)?;
@@ -89,6 +107,44 @@ impl Options {
                 global.show(&Remains { space: &space, question: &question, summary: &summary })?;
             }
             Ok(exit(summary.feasible > 0))
+        })
+    }
+}
+
+impl Options {
+    /// Forecasts every row of a table.
+    fn table(&self, from: &Path, global: &Global) -> Result<ExitCode> {
+        if !matches!(global.format, Format::Table | Format::Csv) {
+            return Err(
+                Error::input("the rows of a table are written as CSV").hint("leave --format out")
+            );
+        }
+        if let Some(path) = self.out.as_deref().filter(|path| is_elsewhere(path)) {
+            return Err(elsewhere(path));
+        }
+        let catalog = load::catalog(global)?;
+        let document = document(&self.file, global)?;
+        let figures = question(&self.pareto, &self.figures).columns;
+        let table = Table { from, keep: &self.keep, figures };
+        let about = load::About::new(&self.file, &catalog, global)?;
+        about.ask(|session| {
+            let Some(path) = &self.out else {
+                let mut out = Out { out: BufWriter::new(io::stdout().lock()), closed: false };
+                let counted = table
+                    .forecast(document, session, &mut |text| out.write(text))
+                    .and_then(|counted| out.end().map(|()| counted));
+                return match counted {
+                    // Nobody reads on.
+                    Err(_) if out.closed => Ok(ExitCode::SUCCESS),
+                    counted => Ok(exit(counted?.1 > 0)),
+                };
+            };
+            let mut file = output::Growing::new(path, self.force)?;
+            let counted = table.forecast(document, session, &mut |text| file.add(text))?;
+            file.finish()?;
+            let (all, feasible) = (number(counted.0 as f64), number(counted.1 as f64));
+            tell(&format!("{}: {all} rows, {feasible} can be done", path.display()));
+            Ok(exit(counted.1 > 0))
         })
     }
 }

@@ -75,6 +75,8 @@ fn the_front_is_of_models_that_the_other_commands_take() {
     let proposed = format!("{out}/measure-01.yaml");
     assert!(stdout(&["validate", &proposed]).contains("measure-01"));
     assert!(fs::read_to_string(svg).expect("a picture").starts_with("<svg"));
+    let page = stdout(&with(&asked, &["--format", "html"]));
+    holds("page", &page, &["<!doctype html", "<svg", "<th", "no other beats"]);
     // What is there is not written over, and the same question has the same answer.
     assert!(refused(&with(&asked, &["-o", &out]), 2).contains("exists already"));
     let again = json(&with(&asked, &["--propose", "2", "--format", "json"]));
@@ -174,7 +176,7 @@ fn a_student_pays_after_some_queries() {
 
 #[test]
 fn spaces_that_make_no_sense() {
-    let cases: [(&str, &str, &[&str]); 16] = [
+    let cases: [(&str, &str, &[&str]); 18] = [
         ("empty", "model: resnet50\nknobs: {}\n", &["the space is empty"]),
         ("values", "model: resnet50\nknobs: {depths: []}\n", &["`depths` has no value"]),
         ("range", "model: resnet50\nknobs: {stem: 16..64}\n", &["a range without a step"]),
@@ -187,6 +189,16 @@ fn spaces_that_make_no_sense() {
             "template",
             "model: resnet50\nknobs: {depth: [1, 2]}\n",
             &["`depth` changes nothing", "`depths`"],
+        ),
+        (
+            "compression",
+            "model: resnet50\nknobs: {compress.low_rnk: [25%]}\n",
+            &["no key `low_rnk`", "`low_rank`", "space.yaml:2"],
+        ),
+        (
+            "format",
+            "model: resnet50\nknobs: {compress.quantization: [none, int9]}\n",
+            &["`int9` is no quantization", "int8, fp8"],
         ),
         ("size", "model: {parameters: 7B}\nknobs: {layers: [1]}\n", &["no knobs to turn"]),
         (

@@ -1,6 +1,6 @@
 //! Many scenarios at once.
 
-use crate::common::{flopcast, holds, json, number, refused, scratch, stdout};
+use crate::common::{flopcast, holds, json, number, refused, scratch, stdout, written};
 
 const FILE: &str = "scenarios/llama-3.1-8b-stages.yaml";
 const AXES: [&str; 3] = [
@@ -59,6 +59,67 @@ fn check(file: &str, axes: &[&str], numbers: &[usize], combinations: usize) {
             assert!((swept - alone).abs() <= 1e-12 * alone, "{set:?}: {swept} against {alone}");
         }
     }
+}
+
+/// A row of a table is the forecast with its cells set, in the order of the table; what is no key
+/// passes through.
+#[test]
+fn a_table_is_forecast_row_by_row() {
+    let table =
+        "id,training.hardware.count,placement__pue\nfirst,256,1.1\n\"a, b\",512,\nthird,8,1.2\n";
+    let path = written("sweep-table", "what-ifs.csv", table);
+    let run = ["sweep", FILE, "--from", &path, "--keep", "id", "--pareto", "cost,days"];
+    let told = stdout(&run);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(
+        lines[0],
+        "id,training.hardware.count,placement__pue,cost_usd,days,devices,infeasible"
+    );
+    assert!(lines[1].starts_with("first,256,1.1,") && lines[2].starts_with("\"a, b\",512,,"));
+    assert!(lines[3].starts_with("third,8,1.2,") && lines.len() == 4, "{told}");
+    for (line, sets) in [
+        (lines[1], &["training.hardware.count=256", "placement.pue=1.1"][..]),
+        (lines[2].split_once("b\"").expect("a text").1, &["training.hardware.count=512"]),
+    ] {
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let alone = json(
+            &["estimate", FILE, "--format", "json"].into_iter().chain(sets).collect::<Vec<_>>(),
+        );
+        let days = line.split(',').nth_back(2).expect("days").parse::<f64>().expect("a number");
+        let expected = number(&alone, "training.wall_clock_days");
+        assert!((days - expected).abs() <= 1e-12 * expected, "{line}: {expected}");
+    }
+    let out = scratch("sweep-out").join("out.csv");
+    let out = out.to_str().expect("a UTF-8 path");
+    stdout(&run.iter().copied().chain(["-o", out]).collect::<Vec<_>>());
+    assert_eq!(std::fs::read_to_string(out).expect("a table"), told);
+    refused(&run.iter().copied().chain(["-o", out]).collect::<Vec<_>>(), 2);
+}
+
+#[test]
+fn tables_that_make_no_sense() {
+    let long = format!("training.hardware.count\n{}", "8".repeat(2 << 20));
+    let cases = [
+        ("training.hardware.cuont\n8\n", "line 2: unknown key `cuont`"),
+        ("training.hardware.cuont\n8\n", "did you mean `count`?"),
+        ("id,training.hardware.count\n1,8\n", "--keep NAME"),
+        ("training.hardware.count\n8\nmany\n", "line 3, training.hardware.count"),
+        ("training.hardware.count\n8\n-8\n", "line 3: -8 devices cannot be negative"),
+        ("training.hardware.count\n\"[1\"\n", "line 2, training.hardware.count: not a valid YAML"),
+        ("placement.pue,training.hardware.count\n8\n", "line: 2"),
+        ("placement.pue,placement.pue\n1,1\n", "two columns are named `placement.pue`"),
+        ("", "no column"),
+        (long.as_str(), "longer than a megabyte"),
+    ];
+    for (table, expected) in cases {
+        let path = written("sweep-table", "bad.csv", table);
+        holds(expected, &refused(&["sweep", FILE, "--from", &path], 2), &[expected]);
+    }
+    let parquet = ["sweep", FILE, "--from", "params.parquet", "-o", "out.parquet"];
+    holds("Parquet", &refused(&parquet, 2), &["python -m flopcast sweep"]);
+    let path = written("sweep-table", "good.csv", "placement.pue\n1.1\n");
+    let keep = ["sweep", FILE, "--from", &path, "--keep", "placement.pu"];
+    holds("keep", &refused(&keep, 2), &["did you mean `placement.pue`?"]);
 }
 
 /// The same rows in the same order every time, in CSV as in JSON.

@@ -79,7 +79,13 @@ pub fn forecast(text: &str) -> Estimate {
 
 /// The report of a scenario.
 pub fn report(scenario: &Scenario) -> Result<Report> {
-    let engine = Engine::new(scenario, &CATALOG)?;
+    report_after(scenario, 600)
+}
+
+/// The report of a scenario, whose latencies are those of a run of so many requests.
+pub fn report_after(scenario: &Scenario, requests: u64) -> Result<Report> {
+    let search = Search { requests, seeds: 1, ..Search::default() };
+    let engine = capacity::played(Engine::new(scenario, &CATALOG)?, &search)?;
     Ok(Report::new(scenario, &engine.recorded().run()?, engine.predicted()))
 }
 

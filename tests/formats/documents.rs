@@ -19,7 +19,10 @@ use crate::common::{
 fn prescribed() -> impl Iterator<Item = &'static Form> {
     let alone = FORMS.iter().filter(|form| form.carries == Carries::Forecasts);
     alone.filter(|form| {
-        !matches!(form.name, "xlsx" | "svg" | "focus" | "sci" | "slurm" | "skypilot" | "vllm")
+        !matches!(
+            form.name,
+            "xlsx" | "svg" | "focus" | "sci" | "ghg" | "slurm" | "skypilot" | "vllm"
+        )
     })
 }
 
@@ -180,4 +183,39 @@ fn the_page_is_printed_where_a_browser_is() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     holds("no browser", &errors, &["no browser no-such-browser", ".html"]);
+}
+
+/// Scope and category follow from who owns the devices; an unknown amount leaves its total unknown.
+#[test]
+fn emissions_stand_in_their_scopes() {
+    let form = FORMS.iter().find(|form| form.name == "ghg").expect("a form");
+    let check = |sets: &[&str], rows: &[(&str, Option<&str>)]| {
+        let report = forecast("scenarios/llama-65b.yaml", sets);
+        let text = document(form, &report).expect("a document");
+        for (label, path) in rows {
+            let line = text.lines().find(|line| line.contains(label));
+            let line = line.unwrap_or_else(|| panic!("{label} in\n{text}"));
+            let Some(path) = path else {
+                assert!(line.contains("unknown"), "{line}");
+                continue;
+            };
+            let figure = report.figures.iter().find(|it| it.path == *path).expect("a figure");
+            let shown = figure.short();
+            assert!(line.contains(&*shown[0]), "{line}: {shown:?}");
+        }
+        holds("remarks", &text, &["Not forecast", "ESRS E1-6", "of the training"]);
+    };
+    let owned = "placement={owned: {chip: 10000 USD/device}, region: DEU, start: 2025-06-01}";
+    check(
+        &[owned],
+        &[
+            ("| Scope 2, location-based", Some("training.co2e_kg.location")),
+            ("| Scope 2, market-based", Some("training.co2e_kg.market")),
+            ("category 2", Some("training.co2e_kg.embodied.mid")),
+        ],
+    );
+    check(
+        &["placement={provider: aws, region: ap-northeast-1}", "training.hardware.power=400 W"],
+        &[("cloud computing services, market-based", None), ("Total of these, market-based", None)],
+    );
 }

@@ -156,3 +156,16 @@ fn a_declared_figure_stands_in_every_form() {
     lacking.extend(unseen.map(|id| format!("no scenario has {id:?}")));
     assert!(lacking.is_empty(), "{} lacking:\n{}", lacking.len(), lacking.join("\n"));
 }
+
+/// Masses of CO2e of a document have one unit, that of the largest.
+#[test]
+fn masses_have_one_unit() {
+    for (name, sets) in SCENARIOS {
+        let scenario = shipped(&format!("scenarios/{name}.yaml"), sets).expect("a scenario");
+        let report = report(&scenario).expect("a forecast");
+        let masses = report.figures.iter().filter(|it| it.declared().unit == "kgCO2e");
+        let known = masses.filter(|it| it.value().is_some());
+        let units: BTreeSet<String> = known.map(|it| it.short()[1].clone()).collect();
+        assert_eq!(units.len(), 1, "{name}: {units:?}");
+    }
+}

@@ -63,6 +63,8 @@ fn what_cannot_be_is_said_with_its_reason() {
         ("inference.traffic.requests=0/s", 2, "no requests"),
         ("inference.engine=vlm", 2, "`vllm`"),
         ("inference.step_time=0", 2, "inference.step_time is above zero"),
+        ("inference.admission={timeout: 0 s}", 2, "a request may wait some time"),
+        ("inference.target_utilisation=0 %", 2, "is 1 % or more"),
         ("inference.max_batch_tokens=256", 1, "a request alone on a replica needs 1"),
         ("inference.kv_cache=100 tokens", 1, "does not fit into a KV cache of 100"),
         ("inference.slo={ttft: {p96: 1 s}}", 2, "unknown key `p96`"),
@@ -73,6 +75,23 @@ fn what_cannot_be_is_said_with_its_reason() {
         refuses(Way::Capacity, FILE, &[set], code, part);
     }
     refuses(Way::Capacity, "scenarios/llama-65b.yaml", &[], 2, "no `inference` section");
+}
+
+#[test]
+fn what_an_admission_control_refuses_is_told() {
+    let refused = |sets: &[&str]| sized(FILE, sets)["inference"]["refused"].as_f64();
+    assert_eq!(refused(&[]), None);
+    let share = refused(&["inference.admission={queue: 1, refused: 5 %}"]).expect("a share");
+    assert!((0.0..=0.05).contains(&share), "{share}");
+    let unlimited = refused(&["inference.admission={timeout: 1 h}"]).expect("a share");
+    assert!(unlimited <= 0.0, "{unlimited}");
+}
+
+#[test]
+fn a_fuller_fleet_is_a_smaller_one() {
+    let devices = |sets: &[&str]| number(&sized(FILE, sets), "inference.fleet.devices");
+    let full = devices(&["inference.target_utilisation=100 %"]);
+    assert!(full < devices(&["inference.target_utilisation=50 %"]) && full <= devices(&[]));
 }
 
 const CLASSES: &str = "scenarios/two-classes-serving.yaml";

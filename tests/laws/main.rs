@@ -20,6 +20,7 @@ mod ranges;
 mod recipes;
 mod refresh;
 mod search;
+mod slices;
 mod speculative;
 mod token_prices;
 mod unknown;

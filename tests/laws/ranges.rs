@@ -15,7 +15,7 @@ fn sampled(sets: &[&str], sampling: Sampling) -> Value {
     let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
     let estimate = engine.recorded().run().expect("an estimate");
     let mut report = Report::new(&scenario, &estimate, engine.predicted());
-    report.intervals = intervals(&engine, sampling).expect("ranges");
+    report.intervals = intervals(&engine, sampling, &|_| Ok(())).expect("ranges");
     json::estimate(&report)
 }
 
@@ -100,4 +100,48 @@ fn the_error_of_a_prediction_is_a_factor() {
     let factors: Vec<_> =
         swings.as_array().unwrap().iter().map(|it| it["factor"].as_str().unwrap()).collect();
     assert!(factors.contains(&"predicted throughput"), "{factors:?}");
+}
+
+/// The P90 / P10 of a figure.
+fn width(forecast: &Value, path: &str) -> Option<f64> {
+    let interval = forecast["intervals"].get(path)?;
+    Some(number(interval, "p90") / number(interval, "p10"))
+}
+
+#[test]
+fn a_listed_price_spreads_by_its_age() {
+    let cost = |placement: &str| {
+        let forecast = ranges(&[&format!("placement={placement}")], 2_000);
+        width(&forecast, "training.cost_usd.total")
+    };
+    let listed = |start: &str| {
+        cost(&format!("{{provider: aws, region: us-east-2, start: {start}}}")).unwrap_or(1.0)
+    };
+    // The list is of 2025-07-01, and ln(price then / listed) walks with 0.148 a year.
+    for (start, years) in [("2025-07-01", 0.0), ("2026-07-01", 1.0), ("2029-07-01", 4.0)] {
+        let expected = (2.0 * 1.2816 * 0.148 * f64::sqrt(years)).exp();
+        close(start, listed(start), expected, 0.01);
+    }
+    assert_eq!(cost("{purchase: {price: 2.0 USD/device-h}, region: FRA}"), None);
+}
+
+#[test]
+fn demand_is_uncertain_where_no_range_is_given() {
+    let service = |sets: &[&str]| {
+        let scenario = shipped("scenarios/gpt3-175b.yaml", sets).expect("a scenario");
+        let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
+        let sampling = Sampling { samples: 300, ..Sampling::default() };
+        let all = intervals(&engine, sampling, &|_| Ok(()));
+        let all = all.expect("ranges");
+        let total = all.into_iter().find(|it| it.path() == "tco.total_usd").expect("a total");
+        let swing = |factor: &str| {
+            let swing = total.swings.iter().find(|swing| swing.factor == factor);
+            swing.map(|swing| swing.high - swing.low)
+        };
+        [swing("inference.traffic.requests"), swing("inference.traffic.growth")]
+    };
+    let [rate, growth] = service(&[]).map(|swing| swing.expect("a swing"));
+    assert!(rate > 0.0 && growth > 0.0, "{rate} {growth}");
+    let [narrow, _] = service(&["inference.traffic.requests=1.9M/day..2.1M/day"]);
+    assert!(narrow.expect("a swing") < 0.5 * rate, "a range of the user's takes its place");
 }

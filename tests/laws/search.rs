@@ -7,7 +7,7 @@ use flopcast::serving::capacity::Search;
 use flopcast::study::axis::Axis;
 use flopcast::study::capacity::{Question, size};
 use flopcast::study::fleets::{Limits, Merits, Verdict, choose};
-use flopcast::study::layouts;
+use flopcast::study::layouts::{self, Means};
 use flopcast::study::space::Space;
 
 use crate::common::library::{Beside, CATALOG, resolved};
@@ -99,4 +99,42 @@ fn compared(axis: impl Fn(&Service) -> Axis) -> (usize, u64) {
         left_out += space.len() - choice.sized().count() as u64;
     }
     (kept, left_out)
+}
+
+/// A batch limit that the document leaves open is taken where it saves a twentieth, and then does.
+#[test]
+fn a_batch_is_taken_where_it_saves() {
+    let calibration = Calibration::shipped().expect("a calibration");
+    let files = Beside::root();
+    let means =
+        Means { catalog: &CATALOG, files: &files, calibration: &calibration, search: &QUICK };
+    let question = Question {
+        calibration: &calibration,
+        search: &QUICK,
+        records: false,
+        progress: &|_, _| Ok(()),
+    };
+    let mut taken = 0;
+    for seed in 0..40 {
+        let text = service(seed);
+        let node = document::parse("test.yaml", text.as_bytes()).expect("YAML");
+        let scenario = resolved(&text).expect("a scenario");
+        let axis = layouts::axis(scenario.inference.as_ref().expect("a service"));
+        let settled = layouts::settle(&node, scenario, false, &means, &|_| Ok(())).unwrap();
+        let batch = settled.scenario.choices.iter().find(|it| it.path == "inference.max_batch");
+        let Some(batch) = batch else { continue };
+        let space = Space::new(node, vec![axis.unwrap().expect("layouts")], &CATALOG, &files);
+        let space = space.expect("a space");
+        let choice =
+            choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| Ok(()))
+                .expect("a choice");
+        let cost = |it: Option<Merits>| it.and_then(|it| it.cost_usd).expect("a cost");
+        let own = cost(choice.cheapest.and_then(|best| choice.at(best)).map(|it| it.merits));
+        let fleet = size(&settled.scenario, &CATALOG, &question).expect("a fleet");
+        let with = cost(Merits::of(&fleet.estimate));
+        assert!(with < 0.96 * own, "seed {seed}, batch {}: {with} beside {own}", batch.value);
+        println!("seed {seed}: batch {} {with} {own}", batch.value);
+        taken += 1;
+    }
+    assert!(taken > 0, "no batch was taken");
 }

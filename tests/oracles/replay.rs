@@ -210,7 +210,7 @@ fn the_highest_rate_is_what_a_saturated_engine_gets_through() {
             ("P95 of TTFT within 10 s", vec![p95(Limit::Ttft, 10.0)]),
             ("P95 of TPOT as recorded", vec![p95(Limit::Tpot, tpot)]),
         ] {
-            let objective = Objective { classes: Vec::new(), slos };
+            let objective = Objective { slos, ..Objective::default() };
             let found = highest_rate(&simulation, &traffic, &objective, &search, None, &|_| Ok(()));
             let found = found.expect("a rate").rate.value;
             println!(

@@ -46,6 +46,13 @@ fn wide_expert_parallelism_is_within_half_of_what_was_published() {
            disaggregated: {prefill: 4, decode: 1, prefill_parallelism: {data: 32, expert: 32}}\n";
     let devices = estimated(&service("deepseek-v3", &day6), "inference.fleet.devices");
     within("devices of DeepSeek's day 6", devices, 1814.0, 1.5);
+    // The same fleet followed its load, 278 nodes at most: a fleet without a reserve is compared with
+    // its mean.
+    let full = service("deepseek-v3", &(day6 + "  target_utilisation: 100 %\n"));
+    within("devices of a full fleet", estimated(&full, "inference.fleet.devices"), 1814.0, 1.25);
+    // 14,800 output tokens/s on each of 18 nodes that decode, answers of 1,211 tokens.
+    let rate = estimated(&full, "inference.replica.max_rate_per_s");
+    within("answers of 144 H800", rate, 14_800.0 * 18.0 / 1211.0, 1.15);
     // SGLang's report on 96 H100 (lmsys.org, 2025-05-05): 22,282 output tokens/s on each of 9 nodes that
     // decode, prompts of 2,000 tokens: 200.5 answers of 1,000 tokens a second.
     let lmsys = traffic(100.0, 2000.0, 1000.0, true)

@@ -61,6 +61,22 @@ fn a_job_that_fails_says_why() {
 }
 
 #[test]
+fn a_queue_of_jobs_has_an_end() {
+    let server = Server::new();
+    let paths: Vec<String> = (0..64).map(|_| start(&server, LONG)).collect();
+    let refused = server.post("/v1/capacity/jobs", &job(LONG));
+    assert_eq!(refused.status, 429, "{}", String::from_utf8_lossy(&refused.body));
+    assert!(refused.json()["error"]["hints"][0].as_str().is_some_and(|it| it.contains("DELETE")));
+    // Questions that somebody waits for are answered all the same.
+    assert_eq!(server.post("/v1/model", &json!({"models": ["7B"]})).status, 200);
+    for path in &paths {
+        assert_eq!(server.ask("DELETE", path, "", b"").status, 204);
+    }
+    wait_idle(&server);
+    start(&server, 1000);
+}
+
+#[test]
 fn a_cancelled_job_gives_its_place_back() {
     let server = Server::new();
     let path = start(&server, LONG);

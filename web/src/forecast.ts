@@ -37,6 +37,11 @@ export interface Step {
   steps: Step[];
 }
 
+export interface Layout {
+  value: string;
+  tried: string;
+}
+
 export interface Forecast {
   name: string;
   answer: string;
@@ -53,6 +58,8 @@ export interface Forecast {
   notes: string[];
   /** True where a simulation will make it another one. */
   open: boolean;
+  /** The layout that was searched for: a move takes it over. */
+  layout: Layout | null;
 }
 
 export interface Lists {

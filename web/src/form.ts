@@ -23,7 +23,8 @@ export class Form {
   #groups: { group: Group; body: HTMLElement; add: HTMLElement; remove: HTMLElement | null }[] = [];
   #scenario!: Scenario;
 
-  constructor(home: HTMLElement, readonly lists: Lists, readonly change: (changes: Changes) => void) {
+  /** `change` hears of changes, and whether a slider moves on. */
+  constructor(home: HTMLElement, readonly lists: Lists, readonly change: (changes: Changes, moved: boolean) => void) {
     for (const group of GROUPS) home.append(this.#group(group));
   }
 
@@ -55,12 +56,12 @@ export class Form {
       return control.element;
     }));
     const add = h("button", {
-      type: "button", class: "quietly", hidden: true, onclick: () => this.change(group.begin ?? []),
+      type: "button", class: "quietly", hidden: true, onclick: () => this.change(group.begin ?? [], false),
     }, `Add ${group.title.toLowerCase()}`);
     const remove = group.end
       ? h("button", {
         type: "button", class: "quietly end", "aria-label": `Leave out ${group.title.toLowerCase()}`,
-        onclick: () => this.change(group.end!.map((path) => [path, null] as const)),
+        onclick: () => this.change(group.end!.map((path) => [path, null] as const), false),
       }, "leave out")
       : null;
     this.#groups.push({ group, body, add, remove });
@@ -71,14 +72,14 @@ export class Form {
     return `field-${field.path.replaceAll(".", "-")}`;
   }
 
-  #set(field: Field, value: string): void {
-    if (value === "" && field.needed) return this.change([]);
+  #set(field: Field, value: string, moved = false): void {
+    if (value === "" && field.needed) return this.change([], moved);
     const path = field.instead ?? field.path;
-    if (value === "") return this.change([[path, null]]);
+    if (value === "") return this.change([[path, null]], moved);
     const clears = field.instead && this.#scenario.kind(field.path) === "absent"
       ? [[field.instead, null] as const]
       : [];
-    this.change([...clears, [field.path, value]]);
+    this.change([...clears, [field.path, value]], moved);
   }
 
   #choice(field: Field): Control {
@@ -111,7 +112,7 @@ export class Form {
         const unit = read(text.value)?.unit ?? field.unit ?? "";
         text.value = `${(ends.snap ?? short)(ends.whole ? Math.round(raw) : raw)}${unit}`;
         slider.setAttribute("aria-valuetext", text.value);
-        this.#set(field, text.value);
+        this.#set(field, text.value, true);
       },
     });
     // A value in another unit than the usual one has a slider around it, which stays while one drags.

@@ -5,7 +5,7 @@ import { byId, h, write } from "./dom.ts";
 import { read as readDropped } from "./drop.ts";
 import { Engine, type Fault, Files, load, Refusal, Superseded } from "./engine.ts";
 import { type Changes, Form } from "./form.ts";
-import type { Forecast, Lists } from "./forecast.ts";
+import type { Forecast, Layout, Lists } from "./forecast.ts";
 import * as link from "./link.ts";
 import { Results } from "./results.ts";
 import { Scenario } from "./scenario.ts";
@@ -29,6 +29,7 @@ class Page {
   #form: Form;
   #scenario = new Scenario("");
   #forecast: Forecast | null = null;
+  #layout: Layout | null = null;
   #before: { text: string; forecast: Forecast } | null = null;
   #asking = false;
   #wanted = false;
@@ -41,7 +42,7 @@ class Page {
     this.quick = quick;
     this.thorough = new Engine(module, files);
     this.results = new Results(byId("tiles"), byId("results"), () => this.#explain());
-    this.#form = new Form(byId("form"), lists, (changes) => this.#edit(changes));
+    this.#form = new Form(byId("form"), lists, (changes, moved) => this.#edit(changes, moved));
     this.#yaml.addEventListener("input", () => this.open(this.#yaml.value, this.#yaml));
     byId("share").addEventListener("click", () => void this.#share());
     byId("compare").addEventListener("click", () => this.#compare());
@@ -54,15 +55,21 @@ class Page {
 
   /** Shows a scenario; `by` is the part of the page that it comes from, which is left as it is. */
   open(text: string, by?: HTMLElement): void {
+    this.#layout = null;
+    this.#open(new Scenario(text), by);
+    this.#form.show(this.#scenario, this.#forecast);
+  }
+
+  #open(scenario: Scenario, by?: HTMLElement): void {
     // The way back leads to the start.
     if (!byId("start").hidden) history.pushState(null, "", location.href);
-    this.#scenario = new Scenario(text);
+    this.#scenario = scenario;
+    const { text } = scenario;
     if (by !== this.#yaml && this.#yaml.value !== text) this.#yaml.value = text;
     for (const [id, shown] of [["start", false], ["desk", true], ["tools", true], ["loading", false]] as const) {
       byId(id).hidden = !shown;
     }
     document.documentElement.dataset.shown = "";
-    this.#form.show(this.#scenario, this.#forecast);
     this.#askQuick();
     this.#later();
   }
@@ -82,8 +89,12 @@ class Page {
     return this.#scenario.text;
   }
 
-  #edit(changes: Changes): void {
-    this.open(this.#scenario.with(changes).text);
+  /** Changes the scenario. A slider that moves changes no more than an amount: the layout of a service
+   * stays until it rests, and the form is shown with the answer. */
+  #edit(changes: Changes, moved = false): void {
+    if (!moved) this.#layout = null;
+    this.#open(this.#scenario.with(changes));
+    if (!moved) this.#form.show(this.#scenario, this.#forecast);
   }
 
   /** Asks for what can be told within a frame; while an answer is on its way, only the last counts. */
@@ -96,8 +107,8 @@ class Page {
     this.#wanted = false;
     const text = this.text;
     const explain = [...this.results.explained];
-    this.quick.ask<Forecast>({ ask: "view", scenario: text, explain })
-      .then(({ answer }) => this.#show(answer, false), (error) => this.#refused(error))
+    this.quick.ask<Forecast>({ ask: "view", scenario: text, explain, layout: this.#layout })
+      .then(({ answer }) => this.#show(answer, false, text), (error) => this.#refused(error))
       .finally(() => {
         this.#asking = false;
         if (this.#wanted) this.#askQuick();
@@ -123,18 +134,20 @@ class Page {
     try {
       const explain = [...this.results.explained];
       const { answer } = await this.thorough.ask<Forecast>({ ask: "view", scenario: text, whole: true, explain });
-      if (turn === this.#turn) this.#show(answer, true);
+      if (turn === this.#turn) this.#show(answer, true, text);
     } catch (error) {
       if (turn === this.#turn) this.#refused(error as Error);
     }
     if (turn === this.#turn && this.#scenario.text === text) await this.#writeLink();
   }
 
-  #show(forecast: Forecast, whole: boolean): void {
+  #show(forecast: Forecast, whole: boolean, of: string): void {
+    if (of === this.text) this.#layout = forecast.layout;
     this.#forecast = forecast;
     byId("fault").replaceChildren();
     byId("desk").classList.remove("stale");
-    document.title = `${forecast.name} - flopcast`;
+    const title = `${forecast.name} - flopcast`;
+    if (document.title !== title) document.title = title;
     write(byId("name"), forecast.name);
     write(byId("answer"), forecast.answer);
     write(byId("status"), whole ? dated(forecast)
@@ -142,6 +155,7 @@ class Page {
     write(byId("sentence"), forecast.sentence ?? "");
     byId("cited").hidden = !forecast.sentence;
     this.results.show({ forecast, before: this.#before?.forecast ?? null, whole });
+    document.documentElement.classList.toggle("moving", !whole);
     glance(forecast);
     this.#form.show(this.#scenario, forecast);
     document.documentElement.dataset.shown = whole ? "whole" : "quick";
@@ -185,7 +199,7 @@ class Page {
   #compare(): void {
     this.#before = this.#before || !this.#forecast ? null : { text: this.text, forecast: this.#forecast };
     this.#pressed();
-    if (this.#forecast) this.results.show({ forecast: this.#forecast, before: this.#before?.forecast ?? null, whole: false });
+    this.#showBeside();
     this.#later();
   }
 
@@ -198,7 +212,14 @@ class Page {
     const { answer } = await this.thorough.ask<Forecast>({ ask: "view", scenario: text, whole: true });
     this.#before = { text, forecast: answer };
     this.#pressed();
-    if (this.#forecast) this.results.show({ forecast: this.#forecast, before: answer, whole: false });
+    this.#showBeside();
+  }
+
+  /** The forecast that is there, with what it is compared with now. */
+  #showBeside(): void {
+    const whole = document.documentElement.dataset.shown === "whole";
+    const before = this.#before?.forecast ?? null;
+    if (this.#forecast) this.results.show({ forecast: this.#forecast, before, whole });
   }
 
   async #download(name: string, ending: string, type: string): Promise<void> {

@@ -37,6 +37,9 @@ export class Results {
   #figures = h("div", { class: "columns" });
   #drawn = h("div", { class: "charts" });
   #tables = h("div", {});
+  /** Whether the pictures are near the screen, and the forecast that they are still to show. */
+  #near = true;
+  #awaited: Forecast | null = null;
   #notes = h("div", {});
 
   constructor(head: HTMLElement, body: HTMLElement, readonly explain: () => void) {
@@ -49,6 +52,11 @@ export class Results {
       part("Pictures", "pictures", this.#drawn),
       part("Tables", "tables", this.#tables),
     );
+    // What nobody sees is drawn when it comes near.
+    new IntersectionObserver((seen) => {
+      this.#near = seen.some(({ isIntersecting }) => isIntersecting);
+      if (this.#near && this.#awaited) this.#draw(this.#awaited, false);
+    }, { rootMargin: "50%" }).observe(this.#drawn.parentElement!);
   }
 
   show({ forecast, before, whole }: Shown): void {
@@ -65,7 +73,8 @@ export class Results {
     this.#figures.classList.toggle("compared", before !== null);
     this.#fill(forecast, rows, whole);
     if (before) this.#beside(before);
-    this.#draw(forecast, whole);
+    if (whole || this.#near) this.#draw(forecast, whole);
+    else this.#awaited = forecast;
     this.#figures.classList.toggle("stale", false);
     this.#tables.classList.toggle("stale", !whole);
     if (whole) this.#makeTables(forecast);
@@ -88,7 +97,7 @@ export class Results {
     this.#lines.clear();
     this.#facts.clear();
     const columns = ["figure", ...(compared ? ["before", "now", "change"] : ["value"])];
-    this.#figures.replaceChildren(...forecast.sections.map((section) => {
+    const sections = forecast.sections.map((section) => {
       const id = `section-${count++}`;
       const rows = section.rows.flatMap((row) => this.#row(row, compared));
       const facts = section.facts.flatMap(([label]) => {
@@ -103,7 +112,13 @@ export class Results {
             h("th", { scope: "col", class: at ? "num" : "" }, column)))),
           h("tbody", {}, ...rows)),
         facts.length ? h("dl", { class: "facts" }, ...facts) : null);
-    }));
+    });
+    // Two columns of about one length. Columns of CSS would be balanced anew at every move of a slider.
+    const lengths = forecast.sections.map(({ rows, facts }) => 2 + rows.length + facts.length);
+    const ends = lengths.map((length, at) => lengths.slice(0, at).reduce((sum, it) => sum + it, length / 2));
+    const half = lengths.reduce((sum, it) => sum + it, 0) / 2;
+    this.#figures.replaceChildren(...[true, false].map((first) =>
+      h("div", {}, ...sections.filter((_, at) => ends[at]! <= half === first))));
   }
 
   #row(row: Row, compared: boolean): HTMLElement[] {
@@ -176,6 +191,7 @@ export class Results {
   }
 
   #draw(forecast: Forecast, whole: boolean): void {
+    this.#awaited = null;
     const titles = new Set(forecast.pictures.map(({ title }) => title));
     for (const [title, { figure }] of this.#pictures) {
       if (titles.has(title)) continue;

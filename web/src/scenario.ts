@@ -12,9 +12,9 @@ export class Scenario {
   readonly text: string;
   readonly #document: Document | null;
 
-  constructor(text: string) {
+  constructor(text: string, document: Document | null = parsed(text)) {
     this.text = text;
-    this.#document = parsed(text);
+    this.#document = document;
   }
 
   /** False where the text is no YAML of keys, so that a form has nothing to hold on to. */
@@ -42,7 +42,7 @@ export class Scenario {
     return this.kind(path) !== "absent";
   }
 
-  /** The scenario with these values; null takes a key out. */
+  /** The scenario with these values; null takes a key out. The one before is used up. */
   with(changes: readonly (readonly [path: string, value: string | null])[]): Scenario {
     const document = this.#document;
     if (!document) return this;
@@ -68,7 +68,9 @@ export class Scenario {
       }
       document.setIn(keys, document.createNode(value));
     }
-    return new Scenario(document.toString({ lineWidth: 0, flowCollectionPadding: false }));
+    // A short text is never cut off: what was read once is not read again.
+    const text = document.toString({ lineWidth: 0, flowCollectionPadding: false });
+    return text.length > MOST_CHARACTERS ? new Scenario(text) : new Scenario(text, document);
   }
 
   #at(path: string): unknown {

@@ -2,9 +2,13 @@
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
+import { pathToFileURL } from "node:url";
 import puppeteer from "puppeteer-core";
 
 const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", gz: "application/gzip" };
+
+/** The page that is looked at: web/dist/, or the folder that FLOPCAST_PAGE names. */
+export const built = process.env.FLOPCAST_PAGE ? pathToFileURL(`${process.env.FLOPCAST_PAGE}/`) : new URL("../dist/", import.meta.url);
 
 /** Serves a folder as a host of static files does, and nothing else. */
 export async function serve(folder) {

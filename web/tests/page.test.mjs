@@ -6,8 +6,8 @@ import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { deflateRawSync } from "node:zlib";
-import { browser, refused, serve, settled, visit, wait } from "./browser.mjs";
+import { deflateRawSync, gzipSync } from "node:zlib";
+import { browser, built, refused, serve, settled, visit, wait } from "./browser.mjs";
 
 const root = new URL("../../", import.meta.url);
 const flopcast = process.env.FLOPCAST ?? new URL("target/debug/flopcast", root).pathname;
@@ -15,7 +15,7 @@ const scratch = mkdtempSync(join(tmpdir(), "flopcast-page-"));
 let site, chromium;
 
 before(async () => {
-  site = await serve(new URL("web/dist/", root));
+  site = await serve(built);
   chromium = await browser();
   assert.ok(chromium, "Chromium is installed by .ci/tools");
 });
@@ -54,6 +54,31 @@ test("figures are the command line's, digit by digit", async () => {
     assert.equal(normal(shown), normal(told), name);
   }
   assert.deepEqual(seen.complaints, []);
+});
+
+test("the page is 2.5 MB at most, compressed", () => {
+  const sizes = readdirSync(built).map((name) => {
+    const bytes = readFileSync(new URL(name, built));
+    return name.endsWith(".gz") ? bytes.length : gzipSync(bytes).length;
+  });
+  assert.ok(sizes.length >= 4 && sizes.reduce((sum, size) => sum + size, 0) <= 2_500_000, sizes.join(" "));
+});
+
+test("a slider that rests is shown what it was shown on the way", async () => {
+  const { page, close } = await open(scenario("gpt3-175b"));
+  await settled(page);
+  const told = () => page.$eval("#tiles", (it) => [...it.querySelectorAll(".value")].map((value) => value.textContent).join("|"));
+  const before = await told();
+  const shown = page.evaluate(() => new Promise((done) => document.addEventListener("shown", () =>
+    done([...document.querySelectorAll("#tiles .value")].map((value) => value.textContent).join("|")), { once: true })));
+  await page.focus("#field-training-hardware-count ~ input[type=range]");
+  await page.keyboard.press("ArrowRight");
+  const moved = await shown;
+  await settled(page);
+  assert.notEqual(moved, before);
+  assert.equal(await told(), moved);
+  assert.equal(await page.evaluate(() => document.documentElement.classList.contains("moving")), false);
+  await close();
 });
 
 test("nothing is asked for after the load", async () => {

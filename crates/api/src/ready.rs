@@ -98,6 +98,7 @@ pub struct Ready {
     /// Why no fleet keeps the SLO.
     unkept: Option<Error>,
     tried: Option<String>,
+    search: Search,
 }
 
 impl Ready {
@@ -107,8 +108,22 @@ impl Ready {
     /// # Errors
     /// If it cannot be resolved or, where it must be, not be sized.
     pub fn of(session: &Session<'_>, asked: &Asked, search: &Search, always: bool) -> Result<Self> {
-        let scenario = session.resolve(&asked.file)?;
-        let plain = |scenario| Self { scenario, sized: None, unkept: None, tried: None };
+        Self::resolved(session, asked, session.resolve(&asked.file)?, search, always)
+    }
+
+    /// The same of a document that is resolved already.
+    ///
+    /// # Errors
+    /// As [`Ready::of`].
+    pub fn resolved(
+        session: &Session<'_>,
+        asked: &Asked,
+        scenario: Scenario,
+        search: &Search,
+        always: bool,
+    ) -> Result<Self> {
+        let plain =
+            |scenario| Self { scenario, sized: None, unkept: None, tried: None, search: *search };
         let Some(service) = &scenario.inference else { return Ok(plain(scenario)) };
         if !always && service.rate.value.value <= 0.0 {
             return Ok(plain(scenario));
@@ -117,10 +132,10 @@ impl Ready {
         let Settled { scenario, tried, .. } =
             settled(session, &asked.document, scenario, false, search)?;
         if by_means {
-            return Ok(Self { scenario, sized: None, unkept: None, tried });
+            return Ok(Self { tried, ..plain(scenario) });
         }
         match simulated(session, &scenario, search, false) {
-            Ok(sized) => Ok(Self { scenario, sized: Some(sized), unkept: None, tried }),
+            Ok(sized) => Ok(Self { sized: Some(sized), tried, ..plain(scenario) }),
             Err(error) if !always && error.kind() == Kind::Limit => {
                 Ok(Self { unkept: Some(error), ..plain(scenario) })
             }
@@ -132,7 +147,7 @@ impl Ready {
     fn engine(&self, session: &Session<'_>) -> Result<Engine> {
         match &self.sized {
             Some(sized) => Ok(sized.forecast.clone()),
-            None => session.engine(&self.scenario),
+            None => capacity::played(session.engine(&self.scenario)?, &self.search),
         }
     }
 
@@ -142,10 +157,24 @@ impl Ready {
     /// As [`Session::engine`] and [`Engine::run`].
     pub fn report(&self, session: &Session<'_>) -> Result<(Engine, Report)> {
         let engine = self.engine(session)?;
-        let mut report = match &self.sized {
+        let report = match &self.sized {
             Some(sized) => report(&self.scenario, sized),
             None => Report::new(&self.scenario, &engine.recorded().run()?, engine.predicted()),
         };
+        Ok((engine, self.beside(report)))
+    }
+
+    /// Its report without the derivations of the figures, which take longer than the figures.
+    ///
+    /// # Errors
+    /// As [`Ready::report`].
+    pub fn figures(&self, session: &Session<'_>) -> Result<Report> {
+        let engine = self.engine(session)?;
+        Ok(self.beside(Report::new(&self.scenario, &engine.run()?, engine.predicted())))
+    }
+
+    /// A report with what there is to tell beside the figures.
+    fn beside(&self, mut report: Report) -> Report {
         let section = match &self.sized {
             Some(_) => fact::LAYOUTS.section,
             None => fact::SERVING_ERROR.section,
@@ -157,7 +186,18 @@ impl Ready {
         if let (None, Some(service)) = (&self.sized, &self.scenario.inference) {
             report.warnings.push(self.by_means(&service.demand.objective));
         }
-        Ok((engine, report))
+        report
+    }
+
+    /// The layouts that were tried, in words; none where the file leaves none open.
+    pub fn tried(&self) -> Option<&str> {
+        self.tried.as_deref()
+    }
+
+    /// The same with words on layouts that were tried before.
+    #[must_use]
+    pub fn told(self, tried: Option<String>) -> Self {
+        Self { tried: self.tried.or(tried), ..self }
     }
 
     /// True unless it has an SLO that no fleet keeps.
@@ -180,7 +220,7 @@ impl Ready {
 /// How the ranges of the figures are sampled.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranges {
-    /// Samples; none samples 10,000 where an input is a range.
+    /// Samples; none takes 10,000 where an input is a range, else 256.
     pub samples: Option<u32>,
     /// The same seed gives the same ranges.
     pub seed: u64,
@@ -195,7 +235,7 @@ impl Default for Ranges {
 }
 
 impl Ranges {
-    /// The report with ranges, where there are any or they are asked for.
+    /// The report with the ranges of its figures, where any input is uncertain.
     ///
     /// # Errors
     /// As [`Ready::report`].
@@ -205,14 +245,13 @@ impl Ranges {
         if let Some(service) = &ready.scenario.inference {
             report.commitments = commitment::of(service, session.catalog);
         }
-        if self.samples.is_some() || uncertainty::has_ranges(&mut engine) {
-            let sampling = Sampling {
-                samples: self.samples.unwrap_or(10_000) as usize,
-                seed: self.seed,
-                model_error: self.model_error,
-            };
-            report.intervals = uncertainty::intervals(&engine, sampling)?;
-        }
+        let usual = Sampling::usual(&mut engine);
+        let sampling = Sampling {
+            samples: self.samples.map_or(usual.samples, |samples| samples as usize),
+            seed: self.seed,
+            model_error: self.model_error,
+        };
+        report.intervals = sampled(session, &engine, sampling)?;
         if ready.sized.is_none()
             && let Some(predicted) = uncertainty::predicted(&engine)
         {
@@ -222,6 +261,18 @@ impl Ranges {
     }
 }
 
+/// The ranges of the figures of a forecast.
+///
+/// # Errors
+/// As [`uncertainty::intervals`].
+fn sampled(
+    session: &Session<'_>,
+    engine: &Engine,
+    sampling: Sampling,
+) -> Result<Vec<uncertainty::Interval>> {
+    uncertainty::intervals(engine, sampling, &|share| (session.watch)("ranges", share))
+}
+
 /// A scenario's forecast as a snapshot, with the engine that made it.
 ///
 /// # Errors
@@ -229,8 +280,7 @@ impl Ranges {
 pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Engine)> {
     let ready = Ready::of(session, asked, &Search::default(), false)?;
     let (mut engine, mut report) = ready.report(session)?;
-    if uncertainty::has_ranges(&mut engine) {
-        report.intervals = uncertainty::intervals(&engine, Sampling::default())?;
-    }
+    let sampling = Sampling::usual(&mut engine);
+    report.intervals = sampled(session, &engine, sampling)?;
     Ok((Snapshot::new(json::estimate(&report))?, engine))
 }

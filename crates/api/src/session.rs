@@ -12,8 +12,8 @@ use flopcast_import::Source;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::{Files, Seen, resolve};
 
-/// Hears what is being done and the share of it that is done; its error ends the question.
-pub type Watch<'a> = dyn Fn(&str, f64) -> Result<()> + 'a;
+/// Hears what is being done and the share of it that is done, on any thread; its error ends the question.
+pub type Watch<'a> = dyn Fn(&str, f64) -> Result<()> + Sync + 'a;
 
 /// The surroundings of a question. The same session and question give the same answer.
 #[derive(Clone, Copy)]

@@ -1,20 +1,27 @@
 //! The answer in a sentence or two, which stands before every table: what the training takes, with
 //! how many devices serving starts, and what it all comes to. A figure that is unknown is left out
-//! of the sentence; where ranges were sampled, medians and the budget at P80 stand in it.
+//! of the sentence. Its values are the central ones, as in every table; where ranges were sampled,
+//! the contingency to P80 of the cost stands beside them.
 
 use std::fmt::Write as _;
 
-use flopcast_core::estimate::Id;
 use flopcast_core::estimate::figure::headlines;
+use flopcast_core::estimate::{Figure, Id};
 use flopcast_core::ledger::line::Resource;
 use flopcast_core::quantity::text::count;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 
 use super::Report;
+use super::doc::short;
 
 /// The range of a figure; `None` if none was sampled.
 pub(super) fn interval(report: &Report, figure: Id) -> Option<&Interval> {
     report.intervals.iter().find(|interval| interval.figure == figure)
+}
+
+/// The value at a percentile, in the unit in which the figure is shown.
+pub(super) fn along(figure: &Figure, range: &Interval, percentile: u32) -> Option<f64> {
+    Some(figure.in_shown_unit(at(range, percentile)?))
 }
 
 /// The value at a percentile of [`PERCENTILES`]; `None` for one that is not kept.
@@ -23,18 +30,14 @@ pub(super) fn at(interval: &Interval, percentile: u32) -> Option<f64> {
     interval.values.get(place).copied()
 }
 
-/// Number and unit of a figure, by its median where it has a range; millions in short.
+/// Number and unit of a figure; millions in short.
 pub(super) fn shown(report: &Report, figure: Id) -> Option<[String; 2]> {
     let read = report.figure(figure)?;
     let unit = figure.declared().short_unit;
     let [number, fitting] = read.short();
-    let median = interval(report, figure).and_then(|range| at(range, 50));
     // Where another unit fits better, its number is short already.
     let many = read.value().filter(|value| value.abs() >= 1e6 && fitting == unit);
-    Some(match median.or(many) {
-        Some(value) => [count(value), unit.to_owned()],
-        None => [number, fitting],
-    })
+    Some([many.map_or(number, count), fitting])
 }
 
 /// A headline figure.
@@ -52,16 +55,12 @@ pub(super) struct Tile {
 pub(super) fn tiles(report: &Report) -> Vec<Tile> {
     let tile = |figure: Id| {
         let value = shown(report, figure)?;
+        let read = report.figure(figure)?;
         let note = interval(report, figure).and_then(|range| {
-            Some(format!(
-                "P80 {} · P5 to P95 {} to {}",
-                count(at(range, 80)?),
-                count(at(range, 5)?),
-                count(at(range, 95)?)
-            ))
+            let [p50, p80, p90] = [50, 80, 90].map(|it| along(read, range, it).map(short));
+            Some(format!("P50 {} · P80 {} · P90 {}", p50?, p80?, p90?))
         });
-        let path = report.figure(figure)?.path.clone();
-        Some(Tile { path, name: figure.declared().name, value, note })
+        Some(Tile { path: read.path.clone(), name: figure.declared().name, value, note })
     };
     headlines().filter_map(tile).collect()
 }
@@ -75,8 +74,7 @@ fn known(report: &Report, figure: Id) -> Option<String> {
 /// A number of devices, `1 device` in the singular.
 fn devices(report: &Report, figure: Id) -> Option<String> {
     let [number, unit] = shown(report, figure)?;
-    let one =
-        (report.figure(figure)?.value()? - 1.0).abs() < 1e-9 && interval(report, figure).is_none();
+    let one = (report.figure(figure)?.value()? - 1.0).abs() < 1e-9;
     Some(if one { "1 device".to_owned() } else { format!("{number} {unit}") })
 }
 
@@ -109,16 +107,8 @@ pub(super) fn sentences(report: &Report) -> String {
         }
         sentences.push(text);
     }
-    let range = interval(report, Id::TotalCost);
-    if let Some((middle, high)) = range.and_then(|range| at(range, 50).zip(at(range, 80))) {
-        sentences.push(format!(
-            "Budget {} USD, and {} USD with contingency to P80",
-            count(middle),
-            count(high)
-        ));
-    }
     let years = report.years().len();
-    if range.is_none() && years > 0 {
+    if years > 0 {
         let sums = [Id::TotalCost, Id::TotalCo2e].map(known);
         let sums: Vec<_> = sums.into_iter().flatten().collect();
         let horizon = if years == 1 { "a year".to_owned() } else { format!("{years} years") };
@@ -126,8 +116,24 @@ pub(super) fn sentences(report: &Report) -> String {
             sentences.push(format!("Over {horizon} it all comes to {}", listed(&sums)));
         }
     }
+    sentences.extend(contingency(report));
     sentences.extend(unused(report));
     sentences.join(". ") + if sentences.is_empty() { "" } else { "." }
+}
+
+/// The money to P80 of the cost beyond its central value.
+fn contingency(report: &Report) -> Option<String> {
+    let high = at(interval(report, Id::TotalCost)?, 80)?;
+    let more = high - report.figure(Id::TotalCost)?.value()?;
+    let high = count(high);
+    Some(if more > 0.0 {
+        format!(
+            "These are central values: P80 of the cost is {high} USD, a contingency of {} USD",
+            count(more)
+        )
+    } else {
+        format!("These are central values: P80 of the cost is {high} USD, without contingency")
+    })
 }
 
 /// What a commitment costs that nobody uses, where it is more than a tenth of all costs.

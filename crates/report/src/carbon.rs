@@ -1,15 +1,16 @@
 //! Energy and carbon row by row, the basis and the scope of the carbon figures, and the best start.
 
 use flopcast_core::catalog::GridBasis;
-use flopcast_core::estimate::Estimate;
+use flopcast_core::estimate::{Estimate, Figure};
 use flopcast_core::ledger::footprint::{Account, Footprint};
 use flopcast_core::ledger::line::Stage;
 use flopcast_core::ledger::plan::Scope;
 use flopcast_core::provenance::Value;
-use flopcast_core::quantity::Measure;
-use flopcast_core::quantity::text::convert;
+use flopcast_core::quantity::text::{convert, number};
+use flopcast_core::quantity::{Co2eMass, Measure};
 use serde_json::{Value as Json, json};
 
+use super::Report;
 use super::fact::{self, Fact};
 use crate::doc::{Cell, Column, Grid};
 
@@ -56,8 +57,16 @@ fn value<Q: Measure>(figure: &Value<Q>, unit: &str) -> Option<f64> {
     figure.known().map(|figure| convert(figure.value().stored(), unit))
 }
 
-/// The rows as a table; later years of service are like the first.
-pub(super) fn grid(rows: &[Row]) -> Grid {
+/// The rows as a table, masses in one unit; later years of service are like the first.
+pub(super) fn grid(report: &Report) -> Grid {
+    let unit = report.figures.iter().find_map(Figure::mass_unit).unwrap_or("kgCO2e");
+    let rows = &report.footprint;
+    let mass = |figure: &Value<Co2eMass>| {
+        cell(figure, |mass| {
+            let stored = mass.stored();
+            Cell::shown(stored, format!("{} {unit}", number(convert(stored, unit))))
+        })
+    };
     let words = ["stage", "item"].map(Column::words);
     let numbers = ["energy", "location", "embodied"].map(Column::numbers);
     let mut grid = Grid::new(words.into_iter().chain(numbers));
@@ -66,19 +75,19 @@ pub(super) fn grid(rows: &[Row]) -> Grid {
         grid.push([
             Cell::text(stage.label()),
             Cell::text(&account.item),
-            cell(&account.energy),
-            cell(&account.location),
-            mid.map_or(Cell::Blank, cell),
+            cell(&account.energy, Cell::quantity),
+            mass(&account.location),
+            mid.map_or(Cell::Blank, mass),
         ]);
     }
     grid
 }
 
 /// A figure as a cell: blank where it does not apply, unknown where it is.
-fn cell<Q: Measure>(figure: &Value<Q>) -> Cell {
+fn cell<Q: Measure>(figure: &Value<Q>, known: impl Fn(Q) -> Cell) -> Cell {
     match figure {
         Value::Absent => Cell::Blank,
-        Value::Known(figure) => Cell::quantity(figure.value()),
+        Value::Known(figure) => known(figure.value()),
         Value::Unknown(_) | Value::Never(_) => Cell::Unknown,
     }
 }
@@ -89,6 +98,9 @@ pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
     if let Some(training) = &estimate.training {
         let footprint = &training.footprint;
         say(fact::CO2E_BASIS, json!(footprint.basis.name()));
+        if let Some(vintage) = footprint.vintage {
+            say(fact::GRID_YEAR, json!(vintage.words()));
+        }
         if let Some(scope) = scope(footprint) {
             say(fact::CO2E_SCOPE, json!(scope));
         }
@@ -103,6 +115,9 @@ pub fn facts(estimate: &Estimate, facts: &mut Vec<Fact>) {
     let year = estimate.inference.as_ref().and_then(|inference| inference.years.first());
     if let Some(year) = year {
         say(fact::SERVING_BASIS, json!(year.footprint.basis.name()));
+        if let Some(vintage) = year.footprint.vintage {
+            say(fact::SERVING_GRID_YEAR, json!(vintage.words()));
+        }
         if let Some(scope) = scope(&year.footprint) {
             say(fact::SERVING_SCOPE, json!(scope));
         }

@@ -64,11 +64,13 @@ facts! {
     LAST_DAY "training.calendar.end" "last day" TRAINING;
     MARGIN "training.calendar.margin_days" "days left to the deadline" TRAINING;
     CO2E_BASIS "training.co2e_basis" "basis of CO2e" FOOTPRINT;
+    GRID_YEAR "training.grid_year" "year of the grid" FOOTPRINT;
     CO2E_SCOPE "training.co2e_scope" "GHG Protocol" FOOTPRINT;
     PLANNED_START "training.start_window.planned" "planned start" FOOTPRINT;
     BEST_START "training.start_window.best" "cleanest start" FOOTPRINT;
     PROFILE_YEAR "training.start_window.profile_year" "year of the hourly profile" FOOTPRINT;
     SERVING_BASIS "inference.co2e_basis" "basis of CO2e" None;
+    SERVING_GRID_YEAR "inference.grid_year" "year of the grid" None;
     SERVING_SCOPE "inference.co2e_scope" "GHG Protocol" None;
     TRAINING_PURCHASE "rent_or_buy.training.answer" "answer" Some(Section::TrainingPurchase);
     SERVICE_PURCHASE "rent_or_buy.inference.answer" "answer" Some(Section::ServicePurchase);

@@ -3,7 +3,8 @@
 //! The schema `flopcast.estimate/1` only grows: a key keeps its meaning and its unit. `compare`,
 //! policies and portfolios read snapshots of earlier versions.
 
-use flopcast_core::estimate::{Id, Key};
+use flopcast_core::estimate::Key;
+use flopcast_core::estimate::plan::UsualSpread;
 use flopcast_core::provenance::Step;
 use flopcast_study::uncertainty::{Interval, PERCENTILES};
 use serde_json::{Map, Value, json};
@@ -41,21 +42,21 @@ pub fn estimate(report: &Report) -> Value {
     if !report.footprint.is_empty() {
         root.insert("footprint".to_owned(), report.footprint.iter().map(carbon::json).collect());
     }
-    if let Some(predicted) = report.predicted.as_ref().filter(|_| report.intervals.is_empty()) {
-        let interval = |(id, short, long): &(Id, f64, f64)| {
-            let (low, high) = (short.min(*long), short.max(*long));
-            (Key::from(*id).path(), json!({"p10": low, "p90": high}))
-        };
-        let intervals: Map<_, _> = predicted.figures.iter().map(interval).collect();
+    let mut intervals = Map::new();
+    for (id, short, long) in report.predicted.iter().flat_map(|it| &it.figures) {
+        let (low, high) = (short.min(*long), short.max(*long));
+        intervals.insert(Key::from(*id).path(), json!({"p10": low, "p90": high}));
+    }
+    intervals.extend(report.intervals.iter().map(|it| (it.path(), percentiles(it))));
+    if !intervals.is_empty() {
         root.insert("intervals".to_owned(), Value::Object(intervals));
     }
-    if !report.intervals.is_empty() {
-        let intervals: Map<_, _> = report
-            .intervals
-            .iter()
-            .map(|interval| (interval.path(), percentiles(interval)))
-            .collect();
-        root.insert("intervals".to_owned(), Value::Object(intervals));
+    if !report.spreads.is_empty() {
+        let spread = |it: &UsualSpread| {
+            let [low, high] = it.within;
+            json!({"input": it.of, "p10": low, "p90": high, "why": it.why})
+        };
+        root.insert("spreads".to_owned(), report.spreads.iter().map(spread).collect());
     }
     let assumptions = report
         .assumptions()

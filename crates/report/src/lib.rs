@@ -34,7 +34,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use flopcast_core::estimate::plan::{Card, Choice, Currency, Scenario};
+use flopcast_core::estimate::plan::{Card, Choice, Currency, Scenario, UsualSpread};
 use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Place, Section};
 use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::show;
@@ -68,7 +68,8 @@ pub struct Report {
     pub name: String,
     /// The training in the words of a model card; `None` for a scenario without training.
     pub card: Option<Card>,
-    /// The newest dates of prices and grids that the figures rest on.
+    /// The dates of the data that the figures rest on: the oldest price, the newest, how many are old,
+    /// the newest year of a grid.
     pub dates: Vec<(String, String)>,
     /// Every figure, in the order of the JSON.
     pub figures: Vec<Figure>,
@@ -92,10 +93,14 @@ pub struct Report {
     pub commitments: Vec<Commitment>,
     /// The rows of energy and carbon.
     pub footprint: Vec<carbon::Row>,
+    /// What each stage emits, for the scopes of the GHG Protocol.
+    pub emitted: Vec<statement::ghg::Emitted>,
     /// Every input that a figure rests on, in the order of first use.
     pub inputs: Vec<Arc<Step>>,
     /// Facts that are no numbers: the layout, whether it fits, the days.
     pub facts: Vec<Fact>,
+    /// The spreads that inputs have although nobody gave a range.
+    pub spreads: Vec<UsualSpread>,
     /// Ranges of the figures, where inputs are uncertain.
     pub intervals: Vec<Interval>,
     /// Simulated latencies of a replica at several rates, in seconds.
@@ -191,8 +196,10 @@ impl Report {
             commitments: Vec::new(),
             predicted: None,
             footprint: carbon::rows(estimate),
+            emitted: statement::ghg::emitted(estimate),
             inputs,
             facts,
+            spreads: scenario.spreads.clone(),
             intervals: Vec::new(),
             load: Vec::new(),
             service: Vec::new(),

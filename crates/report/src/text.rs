@@ -89,6 +89,12 @@ fn escaped(text: &str, kept: fn(char) -> bool) -> String {
     out
 }
 
+/// The dates of the data in a line: `prices as of 2026-08-23 · grid as of 2025-01-01`.
+pub(crate) fn dates(dates: &[(String, String)]) -> String {
+    let shown = dates.iter().map(|(what, date)| format!("{} {date}", what.replace('_', " ")));
+    shown.collect::<Vec<_>>().join(" · ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use crate::doc::{Cell, Grid, Kind};
 use crate::html::pictures;
+use crate::statement::{self, ghg};
 use crate::subject::estimate;
-use crate::{Report, answer, carbon, ledger, statement};
+use crate::{Report, answer, carbon, ledger};
 
 /// The forecast: its answer, tiles, figures by section, pictures, warnings and, where they are wanted,
 /// its tables. Of the figures of the paths in `explained` it holds the derivations.
@@ -64,7 +65,8 @@ fn tables(report: &Report) -> Vec<Value> {
         ("Ranges", grid(&estimate::ranges(report))),
         ("Years of service", grid(&estimate::years(&report.years()))),
         ("Ledger", grid(&ledger::grid(&report.ledger))),
-        ("Energy and carbon by row", grid(&carbon::grid(&report.footprint))),
+        ("Energy and carbon by row", grid(&carbon::grid(report))),
+        ("Emissions by scope", grid(&ghg::by_scope(report))),
         ("Assumptions", own("assumed", assumed.chain(model).collect())),
         ("Inputs", own("input", report.inputs.iter().filter_map(input).collect())),
     ]

@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 use super::costs::{ServingCosts, TrainingCosts};
 use super::environment::{AverageBasis, Contracts, EmbodiedCarbon, Payment};
-use super::given::{Given, Positive};
+use super::given::{Discounting, Given, Positive, Used};
 use super::purchase::PurchaseTerms;
 use super::reader::Located;
 
@@ -59,8 +59,9 @@ pub struct ScenarioFile {
     /// those that are known).
     #[schemars(with = "serde_json::Value")]
     pub model: Located<Spec>,
-    /// Compression of the model before it is served: quantization (int8, fp8, fp4, int4) and
-    /// pruning (2:4, or a share of units), for all layers or by group: {mlp: int4}.
+    /// Compression of the model before it is served: quantization (int8, fp8, fp4, int4), pruning
+    /// (2:4, or a share of units) and low_rank (a rank, or a share of the largest), for all layers
+    /// or by group: {mlp: int4}; layer_drop, the share of its blocks that goes.
     #[schemars(with = "Option<serde_json::Value>")]
     pub compress: Option<Located<Compression>>,
     /// The data that the model is trained on.
@@ -259,6 +260,8 @@ pub enum Offload {
 pub struct Hardware {
     /// A name or alias of hardware/accelerators.csv.
     pub accelerator: Located<String>,
+    /// A slice of that GPU as the device of a service, as NVIDIA's MIG names it: `1g.10gb`.
+    pub slice: Option<Located<String>>,
     /// The number of accelerators; a service sizes its own fleet.
     pub count: Option<Given<Devices>>,
     /// Average power of one device with its share of the host; modelled when left out. With
@@ -499,8 +502,10 @@ pub struct Inference {
     /// Replicas beside those that the peak needs; 0.
     #[serde(default)]
     pub redundancy: u64,
+    /// Requests that an engine refuses rather than let them wait; it takes all in.
+    pub admission: Option<Admission>,
     /// Share of a replica's highest rate that the peak may take; 80 %, of a job 100 %.
-    pub target_utilisation: Option<Given<Share>>,
+    pub target_utilisation: Option<Given<Share, Used>>,
     /// The fleet follows its load over the hours of a week; without it, the fleet always has the
     /// size that the peak needs.
     pub autoscaling: Option<Autoscaling>,
@@ -525,6 +530,18 @@ pub struct Inference {
     pub refresh: Option<Refresh>,
     /// The choice of the replica for the next request; any.
     pub router: Option<Router>,
+}
+
+/// Admission control of each replica.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Admission {
+    /// Requests that wait for a place in the batch, at most: one that finds so many is refused.
+    pub queue: Option<Located<u64>>,
+    /// Time for which a request waits for its place in the batch, at most.
+    pub timeout: Option<Given<Time>>,
+    /// Share of the requests that may be refused; 1 %.
+    pub refused: Option<Given<Share>>,
 }
 
 /// Low-rank adapters of one model, all of which are loaded; each request is for one of them.
@@ -559,7 +576,7 @@ pub struct Finance {
     /// Years of service; 3.
     pub horizon: Option<Given<Time>>,
     /// Nominal discount rate per year, with payments at the end of a year; 8 %.
-    pub discount_rate: Option<Given<f64>>,
+    pub discount_rate: Option<Given<f64, Discounting>>,
     /// Change of the price of serving per year, which may be negative; 0 %/year.
     pub price_change: Option<Given<YearlyRate>>,
     /// The first month of the fiscal year, 1 to 12; 1. Cash is added up by it.

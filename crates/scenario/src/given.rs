@@ -54,6 +54,14 @@ pub struct Positive;
 #[derive(Clone, Copy, Debug)]
 pub struct NonNegative;
 
+/// The domain of a yearly rate that money is discounted by: from 0 % to 100 %, not the whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Discounting;
+
+/// The domain of a part that something is used for: 1 % or more.
+#[derive(Clone, Copy, Debug)]
+pub struct Used;
+
 impl Domain for Any {
     fn refuses(_: f64) -> Option<&'static str> {
         None
@@ -90,6 +98,18 @@ pub enum Spread<Q> {
     },
 }
 
+impl Domain for Discounting {
+    fn refuses(stored: f64) -> Option<&'static str> {
+        (!(0.0..1.0).contains(&stored)).then_some("is not between 0 % and 100 % a year")
+    }
+}
+
+impl Domain for Used {
+    fn refuses(stored: f64) -> Option<&'static str> {
+        (stored < 0.01).then_some("is not 1 % or more")
+    }
+}
+
 impl<Q: Measure> Spread<Q> {
     /// The one value that stands for it: the median of a range (geometric mean for positive
     /// quantities), the mode of three points.
@@ -122,7 +142,7 @@ impl<Q: Measure> Spread<Q> {
 impl<Q: Measure, D: Domain> Given<Q, D> {
     /// The given value as an input of the estimate, under `name`.
     pub fn input(&self, name: &str) -> Input<Q> {
-        Input::new(name, self.spread.central(), self.basis()).spread(self.spread.distribution())
+        Input::new(name, self.spread.central(), self.basis()).ranged(self.spread.distribution())
     }
 
     /// A quantity from a value that was read before its dimension was known.

@@ -374,7 +374,7 @@ pub(crate) fn media(format: Format) -> &'static str {
     match format {
         Format::Json | Format::Spdx | Format::CycloneDx | Format::BoAmps => "application/json",
         Format::Csv | Format::Focus | Format::CodeCarbon => "text/csv; charset=utf-8",
-        Format::Markdown | Format::ModelCard | Format::Sci | Format::EuAiAct => {
+        Format::Markdown | Format::ModelCard | Format::Sci | Format::EuAiAct | Format::Ghg => {
             "text/markdown; charset=utf-8"
         }
         Format::Html => "text/html; charset=utf-8",

@@ -49,7 +49,7 @@ impl Jobs {
             if jobs.len() >= asker.limits.jobs {
                 let ended = jobs.iter().filter(|(_, job)| job.end.is_some());
                 let oldest = ended.min_by_key(|(_, job)| job.number).map(|(name, _)| name.clone());
-                jobs.remove(&oldest.ok_or_else(Refusal::busy)?);
+                jobs.remove(&oldest.ok_or_else(Refusal::crowded)?);
             }
             *count += 1;
             // Nobody can foresee it: the hasher's keys are random.

@@ -38,7 +38,7 @@ pub(crate) fn document() -> String {
                 "summary": format!("The same as a job. {}", question.says),
                 "requestBody": body,
                 "responses": responses(
-                    &["400", "401", "404", "413", "415", "422"],
+                    &["400", "401", "404", "413", "415", "422", "429"],
                     &json!({"202": {
                         "description": "The job.",
                         "headers": {"Location": {"schema": {"type": "string"}}},
@@ -150,6 +150,7 @@ fn responses(refusals: &[&str], found: &Value) -> Value {
             "413" => "The request is too large.",
             "415" => "The request is no JSON by its type.",
             "421" => "The request names another host.",
+            "429" => "As many jobs wait as are kept; ask again when some have ended.",
             "422" => "The question has no answer: the input is wrong, or a limit is exceeded.",
             _ => "Too many questions wait, or the server stops; ask again later.",
         };

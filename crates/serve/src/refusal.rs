@@ -29,6 +29,12 @@ impl Refusal {
         Self::new(status, "busy", "too many questions are waiting", "ask again in some seconds")
     }
 
+    /// Who asks has as many jobs waiting as are kept.
+    pub(crate) fn crowded() -> Self {
+        let hint = "ask again when some have ended, or cancel one: DELETE /v1/jobs/{id}";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many jobs are waiting", hint)
+    }
+
     /// The server is about to end.
     pub(crate) fn stopping() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -71,7 +77,7 @@ impl IntoResponse for Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             StatusCode::UNAUTHORIZED => {

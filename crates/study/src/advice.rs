@@ -15,7 +15,7 @@ use flopcast_core::quantity::{Data, Devices, Energy, Measure as _, Precision, Ti
 /// Groups that compression names.
 const GROUPS: [Role; 6] =
     [Role::Attention, Role::Mixer, Role::Mlp, Role::Experts, Role::Conv, Role::Head];
-/// The share of units that advice prunes.
+/// The share of units that advice prunes, of blocks that it drops, and of the rank that it leaves.
 const SHARE: &str = "25%";
 
 /// A layer and what it takes on the device.
@@ -124,7 +124,9 @@ fn settings(model: &Model) -> Vec<String> {
         let formats = Format::ALL.iter().map(|it| format!("quantization{group}={}", it.name()));
         settings.extend(formats);
         settings.extend(["2:4", SHARE].map(|it| format!("pruning{group}={it}")));
+        settings.push(format!("low_rank{group}={SHARE}"));
     }
+    settings.push(format!("layer_drop={SHARE}"));
     settings
 }
 

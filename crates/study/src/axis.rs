@@ -57,6 +57,11 @@ impl Setting {
         document.put(&self.path, self.node.clone())
     }
 
+    /// The value that it sets.
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// The key that it sets.
     pub fn path(&self) -> &str {
         &self.path

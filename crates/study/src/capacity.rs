@@ -11,6 +11,8 @@
 mod datasheet;
 mod fit;
 mod networks;
+mod played;
+mod watched;
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use flopcast_core::serving::capacity::{
     Fleet, HighestRate, Limit, Objective, Search, Slo, fleet, highest_rate, in_balance,
 };
 use flopcast_core::serving::closed_form::Latency;
-use flopcast_core::serving::instance::Instances;
+use flopcast_core::serving::instance::{Engines, Instances};
 use flopcast_core::serving::memory::KvCapacity;
 use flopcast_core::serving::plan::{Length, Router as GivenRouter};
 use flopcast_core::serving::simulator::{
@@ -33,6 +35,8 @@ use flopcast_core::serving::simulator::{
 };
 use flopcast_core::serving::traffic::{Class, Lengths, Session, Source, Traffic};
 use rayon::prelude::*;
+
+pub use played::played;
 
 /// A sized service: the fleet, the simulation that it rests on, and its forecast.
 #[derive(Clone, Debug)]
@@ -119,7 +123,7 @@ pub struct Question<'a> {
     /// True if every request at the peak is kept.
     pub records: bool,
     /// Hears what is being simulated and the share that is done; its error ends the search.
-    pub progress: &'a dyn Fn(&str, f64) -> Result<()>,
+    pub progress: &'a (dyn Fn(&str, f64) -> Result<()> + Sync),
 }
 
 /// Sizes the fleet of a scenario's service for the peak of its first year: of engines that generate
@@ -266,16 +270,10 @@ fn generative<A: Ask>(
     datasheet::allows(service, instances.dense(), &objective)?;
     let simulation = Simulation {
         slo: objective.bounds(),
-        queue_limit: queue_limit(search) as usize,
+        queue_limit: queue_limit(search, &objective) as usize,
         ..engines.simulation()
     };
-    if let Source::Random { classes, .. } = &mut traffic.source {
-        let alone = alone(&simulation, length);
-        for session in classes.iter_mut().filter_map(|class| class.session.as_mut()) {
-            session.held = engines.decode.memory.tokens.value * f64::from(engines.decode.count);
-            session.answer = alone;
-        }
-    }
+    converse(&mut traffic, &engines);
     let regime = instances.regime();
     let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
     let servers = |count: u64, records: bool| {
@@ -287,11 +285,26 @@ fn generative<A: Ask>(
         }
     };
     let held = engines.decode.memory.sequences.min(service.replica.max_batch.value).floor();
-    let found = A::of(&task, &servers, Limit::interval, &mut warnings).map_err(|error| {
-        error.hint(format!("the memory holds {} requests at once", text::count(held)))
-    })?;
+    let found =
+        watched::ask::<A, _>(&task, &servers, Limit::interval, &mut warnings).map_err(|error| {
+            error.hint(format!("the memory holds {} requests at once", text::count(held)))
+        })?;
     let engaged = Engaged::Engine(instances.engine.clone(), engines.decode.memory);
     Ok(Answer { found, objective, engaged, warnings })
+}
+
+/// Tells conversations what the caches of a replica hold, and how long an answer takes.
+fn converse(traffic: &mut Traffic, engines: &Engines) {
+    let length = traffic.mean_lengths();
+    let Source::Random { classes, .. } = &mut traffic.source else { return };
+    if classes.iter().all(|class| class.session.is_none()) {
+        return;
+    }
+    let alone = alone(&engines.simulation(), length);
+    for session in classes.iter_mut().filter_map(|class| class.session.as_mut()) {
+        session.held = engines.decode.memory.tokens.value * f64::from(engines.decode.count);
+        session.answer = alone;
+    }
 }
 
 /// Time of an answer of mean lengths that is alone on a replica.
@@ -332,12 +345,14 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
     let used = planned.answering();
     let share = |value: f64| Ratio::from_stored(value);
     let has_slo = !objective.is_empty();
+    let bounded = planned.refused > 0 || objective.refused > 0.0;
     let named = objective.classes.iter().map(|name| Arc::from(name.as_str()));
     let general = Observed {
         all: planned.all(),
         classes: named.zip(planned.classes.iter().cloned()).collect(),
         slo_attainment: has_slo.then(|| share(planned.slo_attainment())),
         goodput: has_slo.then(|| planned.goodput()),
+        refused: bounded.then(|| share(planned.refused_share())),
         planned_rate: Some(found.planned_rate),
         prefill_busy: planned.decode.as_ref().map(|_| share(planned.fleet.busy)),
         busy: Some(share(used.busy)),
@@ -368,9 +383,10 @@ fn observed(found: &Found, objective: &Objective, engaged: &Engaged) -> Observed
     }
 }
 
-/// The number of waiting requests at which a load is given up as too high.
-fn queue_limit(search: &Search) -> u64 {
-    (search.requests / 2).max(1000)
+/// The number of waiting requests at which a load is given up as too high; none where it is asked what
+/// is answered while others wait.
+fn queue_limit(search: &Search, objective: &Objective) -> u64 {
+    if objective.is_empty() { u64::MAX } else { (search.requests / 2).max(1000) }
 }
 
 /// A fleet to find: the service, its traffic and SLO, and the settings of the search.

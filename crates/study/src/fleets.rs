@@ -183,7 +183,7 @@ pub fn choose(
     calibration: &Calibration,
     search: &Search,
     limits: &Limits,
-    progress: &dyn Fn(u64) -> Result<()>,
+    progress: &(dyn Fn(u64) -> Result<()> + Sync),
 ) -> Result<Choice> {
     if space.len() > MOST {
         return Err(Error::input(format!("{} fleets are too many to simulate", space.len()))
@@ -220,11 +220,12 @@ pub fn choose(
             .filter(|(_, _, bound, _)| *limits != Limits::default() || !is_beaten(bound, &best))
             .take(TOGETHER)
             .collect();
+        let done = space.len() - waiting.len() as u64 - next.len() as u64;
+        let question =
+            Question { calibration, search, records: false, progress: &|_, _| progress(done) };
         let sized: Vec<_> = next
             .into_par_iter()
-            .map(|(number, _, _, scenario)| {
-                (number, judge(&scenario, catalog, calibration, search))
-            })
+            .map(|(number, _, _, scenario)| (number, judge(&scenario, catalog, &question)))
             .collect();
         for (number, verdict) in sized {
             let passed = match &verdict {
@@ -291,18 +292,12 @@ fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<(Merits, Merits)> {
 }
 
 /// The verdict on one combination, simulated.
-fn judge(
-    scenario: &Scenario,
-    catalog: &Catalog,
-    calibration: &Calibration,
-    search: &Search,
-) -> Verdict {
+fn judge(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Verdict {
     if scenario.inference.as_ref().is_some_and(|it| it.demand.objective.is_empty()) {
         return by_means(scenario, catalog)
             .unwrap_or_else(|error| Verdict::Infeasible(error.message().to_owned()));
     }
-    let question = Question { calibration, search, records: false, progress: &|_, _| Ok(()) };
-    match rate(scenario, catalog, &question).map(|it| (Merits::of(&it.2), it)) {
+    match rate(scenario, catalog, question).map(|it| (Merits::of(&it.2), it)) {
         Ok((Some(merits), (highest, fleet, _))) => Verdict::Sized(Sized {
             merits,
             rate: highest.rate,

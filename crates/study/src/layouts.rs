@@ -16,7 +16,7 @@ use flopcast_scenario::document::Node;
 
 use super::axis::{Axis, Choice as Value, Setting};
 use super::fleets::{Choice, Limits, Merits, Sized, Verdict, choose};
-use super::offers;
+use super::offers::{self, Saving};
 use super::space::Space;
 
 /// The key of a layout.
@@ -28,6 +28,8 @@ const TENSOR: [u32; 4] = [1, 2, 4, 8];
 const PIPELINE: [u32; 3] = [1, 2, 4];
 /// Devices over which attention is replicated and experts are spread.
 const WIDE: [u32; 6] = [2, 4, 8, 16, 32, 64];
+/// The least saving for which a batch is taken: above what runs of this length tell apart.
+const TAKEN: f64 = 0.05;
 /// Layouts that are told one by one.
 const TOLD: usize = 6;
 
@@ -80,12 +82,16 @@ impl Layout {
     }
 
     /// The layout as `inference.parallelism` of a scenario.
-    fn value(self) -> Result<Value> {
+    fn text(self) -> String {
         let Self { tensor, pipeline, data, whole_experts } = self;
         let expert = if whole_experts { tensor * data } else { 1 };
-        let text =
-            format!("{{tensor: {tensor}, pipeline: {pipeline}, data: {data}, expert: {expert}}}");
-        Ok(Value { sets: vec![Setting::new("layout", KEY, &text)?], shown: self.shown() })
+        format!("{{tensor: {tensor}, pipeline: {pipeline}, data: {data}, expert: {expert}}}")
+    }
+
+    /// The same as a value of an axis.
+    fn value(self) -> Result<Value> {
+        let sets = vec![Setting::new("layout", KEY, &self.text())?];
+        Ok(Value { sets, shown: self.shown() })
     }
 }
 
@@ -101,7 +107,7 @@ pub fn is_open(service: &Service) -> bool {
 /// None: the texts are well-formed.
 pub fn axis(service: &Service) -> Result<Option<Axis>> {
     let Some(instances) = service.demand.instances.as_ref() else { return Ok(None) };
-    if service.replica.pools.is_some() && !is_open(service) {
+    if is_given(service) {
         return Ok(None);
     }
     let layers = service.demand.model.extents.layers;
@@ -112,6 +118,17 @@ pub fn axis(service: &Service) -> Result<Option<Axis>> {
     }
     let choices = all.into_iter().map(Layout::value).collect::<Result<_>>()?;
     Ok(Some(Axis { name: KEY.to_owned(), choices }))
+}
+
+/// True if a service has pools that the file lays out.
+fn is_given(service: &Service) -> bool {
+    service.replica.pools.is_some() && !is_open(service)
+}
+
+/// The layout of a service, as the value of [`KEY`]; none where [`axis`] has none.
+pub fn value(service: &Service) -> Option<String> {
+    let instances = service.demand.instances.as_ref().filter(|_| !is_given(service))?;
+    Some(Layout::of(&instances.decode.deployment).text())
 }
 
 /// Data that a search of layouts computes with.
@@ -155,7 +172,7 @@ pub fn settle(
     scenario: Scenario,
     beside: bool,
     means: &Means<'_>,
-    progress: &dyn Fn(f64) -> Result<()>,
+    progress: &(dyn Fn(f64) -> Result<()> + Sync),
 ) -> Result<Settled> {
     let plain = |scenario| Ok(Settled { scenario, tried: None, offers: None });
     let Some(service) = scenario.inference.as_ref() else { return plain(scenario) };
@@ -175,19 +192,38 @@ pub fn settle(
     let Some(best) = choice.cheapest.or(choice.smallest) else { return plain(scenario) };
     let tried = Some(words(&space, &choice, best, (!open).then_some(&own)));
     let chosen = space.labels(best).next().unwrap_or_default().to_owned();
-    let offers = match choice.at(best).filter(|_| beside) {
-        Some(sized) => offers::words(document, space.settings(best), service, sized, means)?,
+    let bounded = open && !service.demand.objective.is_empty();
+    let batch = match choice.at(best).filter(|_| beside || bounded) {
+        Some(sized) => offers::batch(document, space.settings(best), service, sized, means)?,
         None => None,
     };
-    if !open || chosen == own {
+    let (taken, told) = match batch {
+        Some(batch) if bounded && batch.change <= -TAKEN => (Some(batch), None),
+        batch => (None, batch),
+    };
+    let offers = match choice.at(best).filter(|_| beside) {
+        Some(sized) => {
+            let formats = offers::narrower(document, service, sized, means)?;
+            let told = formats.iter().chain(&told).map(Saving::words).collect::<Vec<_>>();
+            (!told.is_empty()).then(|| told.join("; "))
+        }
+        None => None,
+    };
+    if !open || chosen == own && taken.is_none() {
         return Ok(Settled { scenario, tried, offers });
     }
-    let mut scenario = Scenario { warnings: scenario.warnings, ..space.scenario(best)? };
-    scenario.choices.push(Chosen {
-        path: KEY,
-        value: chosen,
-        why: "the cheapest of the layouts that were tried".to_owned(),
-    });
+    let (found, batch) = match taken {
+        Some(Saving { scenario, value, .. }) => (scenario, Some(value)),
+        None => (space.scenario(best)?, None),
+    };
+    let mut scenario = Scenario { warnings: scenario.warnings, ..found };
+    let mut choose = |path, value, why: &str| {
+        scenario.choices.push(Chosen { path, value, why: why.to_owned() });
+    };
+    choose(KEY, chosen, "the cheapest of the layouts that were tried");
+    if let Some(batch) = batch {
+        choose(offers::BATCH, batch, "the cheapest of the batches that were tried");
+    }
     Ok(Settled { scenario, tried, offers })
 }
 

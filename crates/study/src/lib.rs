@@ -22,6 +22,7 @@
 pub mod advice;
 pub mod aim;
 pub mod axis;
+mod batch;
 pub mod capacity;
 pub mod commitment;
 pub mod compare;

@@ -72,7 +72,7 @@ impl<T> Default for Front<T> {
 
 impl<T> Front<T> {
     /// Takes an option in, unless one is there that is nowhere worse.
-    pub fn offer(&mut self, ranks: Vec<f64>, option: T) {
+    pub fn offer(&mut self, ranks: Vec<f64>, option: impl FnOnce() -> T) {
         // Zero has one sign here, as it has where ranks are compared.
         let ranks = Ranks(ranks.into_iter().map(|rank| rank + 0.0).collect());
         let neighbours = if ranks.0.len() <= 2 { 1 } else { usize::MAX };
@@ -89,7 +89,7 @@ impl<T> Front<T> {
         for known in &beaten {
             self.0.remove(known);
         }
-        self.0.insert(ranks, option);
+        self.0.insert(ranks, option());
     }
 
     /// The options in order of the first respect, then the next.
@@ -127,7 +127,7 @@ mod tests {
             let covers = |a: &[f64; 3], b: &[f64; 3]| (0..respects).all(|i| a[i] <= b[i]);
             let mut front = Front::default();
             for point in &points {
-                front.offer(point[..respects].to_vec(), *point);
+                front.offer(point[..respects].to_vec(), || *point);
             }
             let front = front.into_best();
             let sums: Vec<f64> = front.iter().map(|point| point[0]).collect();

@@ -11,12 +11,11 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_scenario::Files;
 use flopcast_scenario::document::Node;
-use rayon::prelude::*;
 
 use super::aim::Aim;
 use super::axis::{Axis, Choice, Setting};
+use super::batch::Batch;
 use super::space::{Parts, Point, Space};
-use super::sweep::values;
 
 /// More values of a key are not remembered from table to table.
 const MOST_KNOWN: usize = 100_000;
@@ -64,8 +63,8 @@ pub struct Piece<'a> {
     pub columns: &'a [&'a dyn Column],
     /// The number of rows, of each column too.
     pub length: usize,
-    /// How many rows of the table are before these.
-    pub before: usize,
+    /// What errors call each of these rows, the first being 0.
+    pub name: &'a (dyn Fn(usize) -> String + Sync),
 }
 
 /// What earlier tables of the same keys made known: the values of each key, and parts of forecasts by
@@ -139,30 +138,27 @@ impl Rows {
         &self,
         space: &Space<'_>,
         digits: &[Vec<usize>],
-        Piece { before, length, .. }: Piece<'_>,
+        Piece { name, length, .. }: Piece<'_>,
     ) -> Result<Forecasts> {
-        let figures = vec![Vec::with_capacity(length); self.figures.len()];
-        let mut all = Forecasts { figures, obstacles: Vec::with_capacity(length) };
-        let row = |row: usize| {
-            let digits: Vec<usize> = digits.iter().map(|column| column[row]).collect();
-            let told = |error: Error| error.within(&format!("row {}", before + row));
-            let point = match space.forecast(&digits) {
-                Ok(point) => point,
-                Err(error) => {
-                    // A value that no scenario can have is a mistake of the question.
-                    space.file(&digits).map_err(told)?;
-                    Point::impossible(&error)
-                }
-            };
-            Ok((values(&point, &self.figures).map_err(told)?, point.obstacle))
+        let wrong = |row: usize, digits: &[usize], error: Error| {
+            // A value that no scenario can have is a mistake of the question.
+            let told = |error: Error| error.within(&name(row));
+            space.file(digits).map_err(told)?;
+            Ok(Point::impossible(&error))
         };
-        let rows: Vec<Result<_>> = (0..length).into_par_iter().map(row).collect();
-        for row in rows {
-            let (values, obstacle) = row?;
-            for (column, value) in all.figures.iter_mut().zip(values) {
-                column.push(value);
+        let place = |row: usize, into: &mut [usize]| {
+            into.iter_mut().zip(digits).for_each(|(digit, column)| *digit = column[row]);
+        };
+        let batch = Batch { count: length, digits: &place, columns: &self.figures };
+        let mut figures = batch.run(space, &wrong, &mut |_| Ok(()))?;
+        let columns = vec![Vec::with_capacity(length); self.figures.len()];
+        let mut all = Forecasts { figures: columns, obstacles: Vec::with_capacity(length) };
+        let mut values = Vec::new();
+        for row in 0..length {
+            all.obstacles.push(figures.read(row, &mut values));
+            for (column, value) in all.figures.iter_mut().zip(&values) {
+                column.push(*value);
             }
-            all.obstacles.push(obstacle);
         }
         Ok(all)
     }
@@ -182,7 +178,7 @@ impl Known {
         let axes = self.axes.iter_mut().zip(&mut self.places);
         axes.zip(piece.columns)
             .map(|((axis, places), column)| {
-                let digit = |row| digit(axis, places, column.cell(row), piece.before + row);
+                let digit = |row| digit(axis, places, column.cell(row), &|| (piece.name)(row));
                 (0..piece.length).map(digit).collect()
             })
             .collect()
@@ -194,7 +190,7 @@ fn digit(
     axis: &mut Axis,
     places: &mut HashMap<Box<str>, usize>,
     cell: Cell<'_>,
-    row: usize,
+    name: &dyn Fn() -> String,
 ) -> Result<usize> {
     let written;
     let shown = match cell {
@@ -217,7 +213,7 @@ fn digit(
     }
     let sets = match cell {
         _ if shown.is_empty() => Vec::new(),
-        _ => vec![Setting::new(&format!("row {row},"), &axis.name, shown)?],
+        _ => vec![Setting::new(&format!("{},", name()), &axis.name, shown)?],
     };
     axis.choices.push(Choice { shown: shown.to_owned(), sets });
     places.insert(shown.into(), axis.choices.len() - 1);

@@ -11,6 +11,7 @@ use flopcast_core::quantity::{Measure, Precision, Time};
 use flopcast_scenario::document::{Node, Value};
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::{Files, reader};
+use rayon::prelude::*;
 
 use super::axis::Setting;
 use super::pareto::Front;
@@ -165,7 +166,7 @@ pub struct Question<'a> {
     /// The scenario whose model has these shapes.
     pub document: &'a Node,
     /// Reads the files that it names.
-    pub files: &'a dyn Files,
+    pub files: &'a (dyn Files + Sync),
     /// Number format of weights and activations.
     pub precision: Precision,
     /// The device that the pass is timed on.
@@ -181,10 +182,10 @@ impl Question<'_> {
     /// # Errors
     /// A column that is no key of the model; a shape that cannot be; with its row.
     pub fn answer(&self, table: &Table) -> Result<Vec<Shape>> {
-        let count = |((cells, score), line): (&(Vec<String>, f64), usize)| {
+        let count = |(at, (cells, score)): (usize, &(Vec<String>, f64))| -> Result<Shape> {
             let takes = self.takes(&table.keys, cells);
             let takes = takes.map_err(|error| {
-                Error::input(format!("row {line}, {}: {}", cells.join(" "), error.message()))
+                Error::input(format!("row {}, {}: {}", at + 1, cells.join(" "), error.message()))
             })?;
             let over = |limit: &Limit| {
                 let share = takes[limit.take as usize]? / limit.most - 1.0;
@@ -193,8 +194,9 @@ impl Question<'_> {
             let over = self.limits.iter().filter_map(over).collect();
             Ok(Shape { cells: cells.clone(), score: *score, takes, over, on_front: false })
         };
-        let mut shapes: Vec<Shape> =
-            table.rows.iter().zip(1..).map(count).collect::<Result<_>>()?;
+        // Collected before the errors are looked at, so that the same one is always the first.
+        let counted: Vec<Result<Shape>> = table.rows.par_iter().enumerate().map(count).collect();
+        let mut shapes: Vec<Shape> = counted.into_iter().collect::<Result<_>>()?;
         let mut against: Vec<Take> = self.limits.iter().map(|limit| limit.take).collect();
         if against.is_empty() {
             against.push(Take::Flops);
@@ -203,7 +205,7 @@ impl Question<'_> {
         for (at, shape) in shapes.iter().enumerate().filter(|(_, shape)| shape.over.is_empty()) {
             let takes: Option<Vec<f64>> = against.iter().map(|take| shape.take(*take)).collect();
             if let Some(takes) = takes {
-                front.offer([-shape.score].into_iter().chain(takes).collect(), at);
+                front.offer([-shape.score].into_iter().chain(takes).collect(), || at);
             }
         }
         for at in front.into_best() {

@@ -18,6 +18,7 @@ use flopcast_scenario::{Files, Models, reader, spelling};
 use rayon::prelude::*;
 
 use super::axis::{Axis, Setting};
+use super::batch::{Numbers, is_plain};
 use super::capacity::{self, Question};
 use super::layouts::{Means, is_open, rough, settle};
 
@@ -49,6 +50,10 @@ pub struct Space<'a> {
     models: Models<'a, dyn Files + Sync + 'a>,
     /// The part of the forecast that each axis bears upon.
     bearing: Vec<Vec<Aspect>>,
+    /// Which axes are plain numbers, that [`super::batch`] sets in place.
+    plain: Vec<bool>,
+    /// True if every value of the axes is one that a scenario can have.
+    checked: bool,
     parts: Parts,
 }
 
@@ -61,6 +66,7 @@ pub(crate) struct Parts {
     services: Memo<Vec<usize>, Result<Part<Service>>>,
     frames: Memo<Vec<usize>, Result<Frame>>,
     sized: Memo<Vec<usize>, Result<Option<Arc<Simulation>>>>,
+    numbers: Numbers,
 }
 
 /// A service of a combination in its best layout, and what a simulation found of it where it has an
@@ -88,6 +94,7 @@ fn bearing(path: &str, apart: bool) -> &'static [Aspect] {
         ("finance" | "functional_unit" | "name" | "tags", _) => &[Frame],
         // Whole sections may come and go.
         (_, "") => &[Pace, Run, Service, Frame],
+        ("training", rest) if rest.starts_with("costs.") => &[Run],
         ("training" | "data", _) => &[Pace, Run],
         ("inference", _) => &[Service],
         ("compress", _) => &[Service, Frame],
@@ -110,7 +117,7 @@ impl<'a> Space<'a> {
         catalog: &'a Catalog,
         files: &'a (dyn Files + Sync),
     ) -> Result<Self> {
-        let space = Self::open(document, axes, Parts::default(), catalog, files);
+        let mut space = Self::open(document, axes, Parts::default(), catalog, files);
         if space.len() > MOST_POINTS {
             let message = format!("{} combinations are too many", space.len());
             return Err(Error::input(message).hint(format!("at most {MOST_POINTS}")));
@@ -126,6 +133,7 @@ impl<'a> Space<'a> {
                 return Err(error);
             }
         }
+        space.checked = true;
         Ok(space)
     }
 
@@ -153,7 +161,31 @@ impl<'a> Space<'a> {
         };
         let bearing = axes.iter().map(of).collect();
         let respell = axes.iter().flat_map(Axis::paths).any(spelling::concerns);
-        Self { bearing, respell, document, axes, catalog, models: Models::new(files), parts }
+        let one = |axis: &Axis| axis.choices.first().is_some_and(|first| first.sets.len() == 1);
+        let plain = axes.iter().map(|axis| one(axis) && axis.paths().all(is_plain)).collect();
+        let models = Models::new(files);
+        Self { bearing, plain, checked: false, respell, document, axes, catalog, models, parts }
+    }
+
+    /// Which axes are plain numbers.
+    pub(crate) fn plain(&self) -> &[bool] {
+        &self.plain
+    }
+
+    /// True if a plain number bears upon the service.
+    pub(crate) fn serves_plain(&self) -> bool {
+        let mut axes = self.plain.iter().zip(&self.bearing);
+        axes.any(|(plain, bearing)| *plain && bearing.contains(&Aspect::Service))
+    }
+
+    /// True if every value of the axes is known to be one that a scenario can have.
+    pub(crate) fn checked(&self) -> bool {
+        self.checked
+    }
+
+    /// The values of plain numbers that were read.
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.parts.numbers
     }
 
     /// Its axes and the parts that it found, for [`Space::open`].
@@ -178,14 +210,19 @@ impl<'a> Space<'a> {
     }
 
     /// Which value of each axis a combination has; the last axis varies fastest.
-    pub fn digits(&self, mut number: u64) -> Vec<usize> {
+    pub fn digits(&self, number: u64) -> Vec<usize> {
         let mut digits = vec![0; self.axes.len()];
+        self.write_digits(number, &mut digits);
+        digits
+    }
+
+    /// As [`Space::digits`], into a place that is there.
+    pub(crate) fn write_digits(&self, mut number: u64, digits: &mut [usize]) {
         for (digit, axis) in digits.iter_mut().zip(&self.axes).rev() {
             let size = axis.choices.len() as u64;
             *digit = (number % size) as usize;
             number /= size;
         }
-        digits
     }
 
     /// The values of a combination, as people read them.
@@ -229,7 +266,7 @@ impl<'a> Space<'a> {
     /// # Errors
     /// As [`Space::engine`] and [`Engine::run`].
     pub(crate) fn forecast(&self, digits: &[usize]) -> Result<Point> {
-        let engine = self.ready(digits)?;
+        let (engine, _) = self.ready(digits)?;
         let estimate = engine.run()?;
         Ok(Point { obstacle: obstacle(&engine, &estimate), estimate: Some(estimate) })
     }
@@ -268,10 +305,14 @@ impl<'a> Space<'a> {
     /// # Errors
     /// As [`resolve()`](flopcast_scenario::resolve()) and [`Engine::new`].
     pub fn engine(&self, number: u64) -> Result<Engine> {
-        self.ready(&self.digits(number))
+        Ok(self.ready(&self.digits(number))?.0)
     }
 
-    fn ready(&self, digits: &[usize]) -> Result<Engine> {
+    /// The engine of a combination, and whether a search found its service's layout or speed.
+    ///
+    /// # Errors
+    /// As [`Space::engine`].
+    pub(crate) fn ready(&self, digits: &[usize]) -> Result<(Engine, bool)> {
         let mut scenario = self.resolved(digits)?;
         let sized = self.sized(digits, &scenario)?;
         if let Some(sized) = &sized {
@@ -282,10 +323,10 @@ impl<'a> Space<'a> {
             let bare = Scenario { training: None, inference: None, ..scenario.clone() };
             Ok(Arc::new(Engine::new(&scenario, self.catalog)?.moved(bare)))
         })?;
-        let engine = settled.moved(scenario);
+        let (engine, found) = (settled.moved(scenario), sized.is_some());
         Ok(match sized.and_then(|sized| sized.simulated.clone()) {
-            Some(simulated) => engine.simulated(simulated),
-            None => engine,
+            Some(simulated) => (engine.simulated(simulated), found),
+            None => (engine, found),
         })
     }
 
@@ -347,7 +388,7 @@ impl Point {
 }
 
 /// Why a forecast cannot come true, although it can be computed.
-fn obstacle(engine: &Engine, estimate: &Estimate) -> Option<String> {
+pub(crate) fn obstacle(engine: &Engine, estimate: &Estimate) -> Option<String> {
     let memory = engine.predicted().map(|predicted| predicted.candidate.memory);
     if let Some(memory) = memory.filter(|memory| !memory.fits()) {
         let (needed, there) = (show(memory.reserved), show(memory.capacity));

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use flopcast_core::diagnostic::Result;
-use rayon::prelude::*;
+use flopcast_core::diagnostic::{Error, Result};
 
 use super::aim::Aim;
+use super::batch::Batch;
 use super::pareto;
 use super::space::{Point, Space};
 
-/// Combinations that are forecast together; between them progress is told.
-const TOGETHER: u64 = 2048;
+/// Values that are held at a time until their rows have passed: 16 MB.
+const HELD: usize = 1 << 21;
+/// Rows that are held at a time where their order shares nothing.
+const TOGETHER: usize = 1 << 13;
 
 /// One combination.
 #[derive(Clone, Debug)]
@@ -55,7 +57,8 @@ pub struct Summary {
 const OBSTACLES: usize = 64;
 const SAMPLE: usize = 2000;
 
-/// Forecasts every combination; `each` gets the rows in order, `progress` the number that is done.
+/// Forecasts every combination; `each` gets the rows in order, some time after `progress` has told
+/// that they are done.
 ///
 /// # Errors
 /// A column that no forecast has; what `each` or `progress` refuses.
@@ -66,44 +69,26 @@ pub fn run(
     progress: &dyn Fn(u64) -> Result<()>,
 ) -> Result<Summary> {
     let mut collector = Collector::new(question);
+    let mut row = Row { number: 0, values: Vec::new(), obstacle: None };
+    let shared = space.plain().contains(&true);
+    let most = if shared { HELD / question.columns.len().max(1) } else { TOGETHER };
+    let together = most as u64;
     let mut start = 0;
     while start < space.len() {
-        let end = space.len().min(start + TOGETHER);
-        let points: Vec<_> =
-            (start..end).into_par_iter().map(|number| row(space, question, number)).collect();
-        for row in points {
-            let row = row?;
+        let count = together.min(space.len() - start) as usize;
+        let digits = |at: usize, into: &mut [usize]| space.write_digits(start + at as u64, into);
+        let batch = Batch { count, digits: &digits, columns: &question.columns };
+        let wrong = |_: usize, _: &[usize], error: Error| Ok(Point::impossible(&error));
+        let mut figures = batch.run(space, &wrong, &mut |done| progress(start + done as u64))?;
+        for at in 0..count {
+            row.number = start + at as u64;
+            row.obstacle = figures.read(at, &mut row.values);
             each(&row)?;
-            collector.add(row);
+            collector.add(&row);
         }
-        progress(end)?;
-        start = end;
+        start += count as u64;
     }
     Ok(collector.finish())
-}
-
-/// The row of a combination.
-///
-/// # Errors
-/// If a column is no figure of the forecast.
-fn row(space: &Space<'_>, question: &Question, number: u64) -> Result<Row> {
-    let point = space.point(number);
-    Ok(Row { number, values: values(&point, &question.columns)?, obstacle: point.obstacle })
-}
-
-/// Some figures of a combination; none is absent or unknown.
-///
-/// # Errors
-/// If a column is no figure of the forecast.
-pub(crate) fn values(point: &Point, columns: &[Aim]) -> Result<Vec<Option<f64>>> {
-    if let Some(estimate) = &point.estimate {
-        let missing = |column: &&Aim| !column.is_short() && !column.is_in(estimate);
-        if let Some(column) = columns.iter().find(missing) {
-            column.check(&estimate.figures())?;
-        }
-    }
-    let value = |aim: &Aim| aim.value_in(point.estimate.as_ref()?);
-    Ok(columns.iter().map(value).collect())
 }
 
 struct Collector<'a> {
@@ -131,7 +116,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Adds a row.
-    fn add(&mut self, row: Row) {
+    fn add(&mut self, row: &Row) {
         self.summary.rows += 1;
         if let Some(obstacle) = &row.obstacle {
             let room = self.obstacles.len() < OBSTACLES || self.obstacles.contains_key(obstacle);
@@ -159,7 +144,7 @@ impl<'a> Collector<'a> {
         }
         let ranks = self.aims.iter().map(|&at| columns[at].rank(row.values[at]));
         if let Some(ranks) = ranks.collect::<Option<Vec<f64>>>() {
-            self.front.offer(ranks, row);
+            self.front.offer(ranks, || row.clone());
         }
     }
 

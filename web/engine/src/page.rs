@@ -9,8 +9,10 @@ use flopcast_core::model::Input;
 use flopcast_core::serving::capacity::Search;
 use flopcast_report::render::{FORMS, Format, Setting};
 use flopcast_report::{Report, view};
+use flopcast_scenario::document::{Node, parse};
 use flopcast_scenario::{Files as _, whole};
-use serde::Deserialize;
+use flopcast_study::layouts;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::files::Kept;
@@ -23,7 +25,24 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
 pub struct Page {
     files: Kept,
     /// The last whole forecast and the text that it is of: what is simulated once is told again.
-    last: Option<(String, Report, Vec<String>)>,
+    last: Option<(String, Report, Vec<String>, Option<Layout>)>,
+}
+
+/// The layout that a search found for a service, and the words on those that it tried.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Layout {
+    /// The value of the key.
+    value: String,
+    tried: String,
+}
+
+impl Layout {
+    /// The layout of a scenario that was searched for; none where the file says it.
+    fn of(ready: &Ready) -> Option<Self> {
+        let tried = ready.tried()?.to_owned();
+        Some(Self { value: layouts::value(ready.scenario.inference.as_ref()?)?, tried })
+    }
 }
 
 /// A request.
@@ -44,6 +63,10 @@ enum Request {
         whole: bool,
         #[serde(default)]
         explain: Vec<String>,
+        /// The layout that the last answer told: a move takes it over, where it can, and the search for
+        /// the best one waits until the slider rests.
+        #[serde(default)]
+        layout: Option<Layout>,
     },
     /// The whole forecast in a form, byte for byte as the command line writes it.
     Document { scenario: String, form: String },
@@ -79,13 +102,17 @@ impl Page {
                     "warnings": model.warnings,
                 }))
             }
-            Request::View { scenario, whole, explain } => {
-                alone(self.view(&scenario, whole, &explain)?)
+            Request::View { scenario, whole: true, explain, .. } => {
+                let (report, notes, layout) = self.whole(&scenario)?;
+                alone(beside(view::view(report, &explain, true), notes, false, layout))
+            }
+            Request::View { scenario, explain, layout, .. } => {
+                alone(self.move_to(&scenario, &explain, layout)?)
             }
             Request::Document { scenario, form } => {
                 let known = FORMS.iter().find(|known| known.name == form);
                 let format = known.ok_or_else(|| Error::input(format!("`{form}` is no form")))?;
-                let (report, _) = self.whole(&scenario)?;
+                let (report, ..) = self.whole(&scenario)?;
                 let mut bytes = format.format.render(&vec![report.clone()], Setting::default())?;
                 if format.format != Format::Xlsx && !bytes.ends_with(b"\n") {
                     bytes.push(b'\n');
@@ -104,29 +131,40 @@ impl Page {
         self.last = None;
     }
 
-    /// The forecast of a scenario's text.
-    fn view(&mut self, text: &str, whole: bool, explain: &[String]) -> Result<Value, Fault> {
-        if !whole {
-            let (asked, notes) = self.asked(text)?;
-            let (report, open) = by_means(&self.session(), &asked, !explain.is_empty())?;
-            let shown = view::view(&report, explain, false);
-            return Ok(beside(shown, &notes, open));
-        }
-        let (report, notes) = self.whole(text)?;
-        Ok(beside(view::view(report, explain, true), notes, false))
+    /// The forecast that comes within a frame, in the layout that is known already.
+    fn move_to(
+        &self,
+        text: &str,
+        explain: &[String],
+        layout: Option<Layout>,
+    ) -> Result<Value, Fault> {
+        let session = self.session();
+        let (asked, notes) = self.asked(text)?;
+        let recorded = !explain.is_empty();
+        let kept = layout.and_then(|layout| {
+            let (report, open, _) = kept(&session, asked.document.clone(), &layout, recorded)?;
+            Some((report, open, Some(layout)))
+        });
+        let (report, open, layout) = match kept {
+            Some(kept) => kept,
+            None => by_means(&session, &asked, None, recorded)?,
+        };
+        Ok(beside(view::view(&report, explain, false), &notes, open, layout.as_ref()))
     }
 
-    /// The forecast as the command line makes it, and what there is to tell beside it.
-    fn whole(&mut self, text: &str) -> Result<(&Report, &[String]), Fault> {
+    /// The forecast as the command line makes it, what there is to tell beside it, and its layout.
+    fn whole(&mut self, text: &str) -> Result<(&Report, &[String], Option<&Layout>), Fault> {
         if self.last.as_ref().is_none_or(|(of, ..)| of != text) {
             let session = self.session();
             let (asked, notes) = self.asked(text)?;
             let ready = Ready::of(&session, &asked, &Search::default(), false)?;
             let report = Ranges::default().report(&session, &ready)?;
-            self.last = Some((text.to_owned(), report, notes));
+            let layout = Layout::of(&ready);
+            self.last = Some((text.to_owned(), report, notes, layout));
         }
-        let (_, report, notes) = self.last.as_ref().ok_or_else(|| Error::input("no forecast"))?;
-        Ok((report, notes))
+        let last = self.last.as_ref().ok_or_else(|| Error::input("no forecast"))?;
+        let (_, report, notes, layout) = last;
+        Ok((report, notes, layout.as_ref()))
     }
 
     /// A text as a scenario, and how it was read.
@@ -142,25 +180,52 @@ impl Page {
     }
 }
 
-/// A forecast with notes beside it; `open` says that a simulation would make it another one.
-fn beside(mut forecast: Value, notes: &[String], open: bool) -> Value {
+/// A forecast with notes and the layout beside it; `open` says that a simulation would make it
+/// another one.
+fn beside(mut forecast: Value, notes: &[String], open: bool, layout: Option<&Layout>) -> Value {
     forecast["notes"] = json!(notes);
     forecast["open"] = json!(open);
+    forecast["layout"] = json!(layout);
     forecast
 }
 
-/// The forecast without a simulation, and whether one would make it another.
-fn by_means(session: &Session<'_>, asked: &Asked, recorded: bool) -> Result<(Report, bool)> {
+/// The forecast of a document that leaves its layout open, in a known one; none where it says its own,
+/// or cannot have this one.
+fn kept(
+    session: &Session<'_>,
+    mut document: Node,
+    layout: &Layout,
+    recorded: bool,
+) -> Option<(Report, bool, Option<Layout>)> {
+    if document.at(layouts::KEY).is_some() {
+        return None;
+    }
+    let value = parse("layout", layout.value.as_bytes()).ok()?;
+    document.put(layouts::KEY, value).ok()?;
+    let asked = Asked::read(document).ok()?;
+    by_means(session, &asked, Some(layout.tried.clone()), recorded).ok()
+}
+
+/// The forecast without a simulation, whether one would make it another, and the layout that was
+/// searched for; `tried` are the words on layouts where the search was before.
+fn by_means(
+    session: &Session<'_>,
+    asked: &Asked,
+    tried: Option<String>,
+    recorded: bool,
+) -> Result<(Report, bool, Option<Layout>)> {
     let scenario = session.resolve(&asked.file)?;
     let simulated =
         scenario.inference.as_ref().is_some_and(|service| !service.demand.objective.is_empty());
     if !simulated {
-        let ready = Ready::of(session, asked, &Search::default(), false)?;
-        return Ok((ready.report(session)?.1, false));
+        let ready =
+            Ready::resolved(session, asked, scenario, &Search::default(), false)?.told(tried);
+        let report = if recorded { ready.report(session)?.1 } else { ready.figures(session)? };
+        return Ok((report, false, Layout::of(&ready)));
     }
     let engine = session.engine(&scenario)?;
     let estimate = if recorded { engine.recorded().run()? } else { engine.run()? };
-    Ok((Report::new(&scenario, &estimate, engine.predicted()), true))
+    Ok((Report::new(&scenario, &estimate, engine.predicted()), true, None))
 }
 
 #[cfg(test)]
@@ -188,6 +253,30 @@ mod tests {
             whole["sections"].as_array().map(Vec::len)
         );
         assert_eq!(whole["derivations"]["training.mfu"]["name"], "training.mfu");
+    }
+
+    /// A move in the layout that the last rest found tells the figures that a search would.
+    #[test]
+    fn a_move_keeps_the_layout() {
+        let mut page = Page::default();
+        let view = |whole: bool, layout: &Value| json!({"ask": "view", "scenario": GPT_3, "whole": whole, "layout": layout});
+        let searched = ask(&mut page, &view(false, &Value::Null), b"");
+        let rested = ask(&mut page, &view(true, &Value::Null), b"");
+        let layout = &rested["layout"];
+        assert!(layout["value"].is_string() && *layout == searched["layout"], "{layout}");
+        let moved = ask(&mut page, &view(false, layout), b"");
+        for told in ["answer", "tiles", "layout"] {
+            assert_eq!(moved[told], searched[told], "{told}");
+        }
+        let titles = |view: &Value| {
+            let facts = |it: &Value| it["facts"].as_array().cloned().unwrap_or_default();
+            let all = view["sections"].as_array().cloned().unwrap_or_default();
+            all.iter().flat_map(facts).map(|fact| fact[0].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(titles(&moved), titles(&searched));
+        // What cannot be is searched for anew.
+        let wrong = json!({"value": "{tensor: 0}", "tried": "none"});
+        assert_eq!(ask(&mut page, &view(false, &wrong), b"")["layout"], *layout);
     }
 
     #[test]

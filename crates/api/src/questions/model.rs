@@ -85,7 +85,7 @@ pub struct Request {
     /// them.
     pub precision: Option<String>,
     /// Compression to compare with: `quantization=fp8`, `pruning=2:4`, `pruning.mlp=30%`,
-    /// `distillation=TEACHER`.
+    /// `layer_drop=25%`, `low_rank.mlp=128`, `distillation=TEACHER`.
     #[serde(default)]
     pub compress: Vec<String>,
     /// Name the layers that take most time, bytes and energy on the accelerator of `on`, and what each

@@ -9,6 +9,8 @@
 //! is stated for both directions together (`NVLink` 4: 900 GB/s, so 450 GB/s each way), a network
 //! card for one.
 
+mod slice;
+
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -71,6 +73,8 @@ pub struct Accelerator {
     pub server_max: Option<(Sourced<Power>, u64)>,
     /// `CO2e` of making the device in kg: low, mid and high of the sources' figures.
     pub embodied: Embodied,
+    /// Slices like it that fill its card, of a slice; none of a whole device.
+    pub slices: Option<u64>,
     /// The agreement of the figures, where somebody judged it.
     pub confidence: Option<Confidence>,
     /// A warning to read before relying on the figures.
@@ -254,6 +258,7 @@ impl Row for Accelerator {
                 mid: cells.sourced("embodied_mid_kgco2e", 1.0, &cite("embodied_mid_source")?)?,
                 high: cells.sourced("embodied_high_kgco2e", 1.0, &cite("embodied_high_source")?)?,
             },
+            slices: None,
             confidence: cells.one_of("confidence", Confidence::NAMES)?,
             note: cells.text("note").to_owned(),
             id,

@@ -55,7 +55,7 @@ use chrono::NaiveDate;
 use crate::diagnostic::{Error, Result};
 use accelerator::Alias;
 use lock::LookUps;
-use place::{GridRow, GridWater, MonthHour, Place, Tariff};
+use place::{GridRow, GridWater, MonthHours, Place, Tariff};
 use table::{Layer, Overlay, Row, Sources, Stored, Table};
 
 pub use accelerator::{Accelerator, Confidence, Embodied, Kind};
@@ -237,7 +237,7 @@ tables! {
     places: Place;
     zone_rows: Zone;
     grid_rows: GridRow;
-    hours: MonthHour;
+    hours: MonthHours;
     residual_rows: ResidualMix;
     grid_water: GridWater;
     tariffs: Tariff;

@@ -196,49 +196,45 @@ impl Row for GridRow {
     }
 }
 
-/// A row of `regions/hourly.csv`: the mean intensity of one hour of the day (UTC, 0 to 23) in one
-/// month (1 to 12), in gCO2e/kWh.
+/// A row of `regions/hourly.csv`: the mean intensities of the hours of the day (UTC, columns `h00` to
+/// `h23`) in one month (1 to 12), in gCO2e/kWh.
 #[derive(Clone, Debug)]
-pub(super) struct MonthHour {
+pub(super) struct MonthHours {
     /// Country or zone.
     pub zone: String,
     /// The year of the profile.
     pub year: i32,
     /// Month, 1 to 12.
     pub month: usize,
-    /// Hour of the day (UTC), 0 to 23.
-    pub hour: usize,
-    /// Mean of that hour over the month, stored as kgCO2e/J.
-    pub intensity: GridIntensity,
+    /// Mean of each hour over the month, stored as kgCO2e/J; `None` where the cell is empty.
+    pub intensity: [Option<GridIntensity>; 24],
     /// The one publication of the profile.
     pub source: Arc<Source>,
 }
 
-impl Row for MonthHour {
+impl Row for MonthHours {
     const FILE: &'static str = "regions/hourly.csv";
     const TEXT: &'static str = flopcast_data::regions::HOURLY;
 
-    /// Reads a row; a month outside 1 to 12 or an hour outside 0 to 23 is an error.
+    /// Reads a row; a month outside 1 to 12 is an error.
     fn read(cells: &Cells<'_>) -> Result<Self> {
-        let part = |column: &str, range: std::ops::RangeInclusive<u64>| {
-            let value = cells.count(column)?.filter(|v| range.contains(v));
-            value.map(|v| v as usize).ok_or_else(|| cells.error(format!("no such {column}")))
-        };
+        let month = cells.count("month")?.filter(|month| (1..=12).contains(month));
+        let mut intensity = [None; 24];
+        for (hour, mean) in intensity.iter_mut().enumerate() {
+            *mean = cells.quantity(&format!("h{hour:02}"), G_PER_KWH)?;
+        }
         Ok(Self {
             zone: cells.required("zone")?.to_owned(),
             year: cells.year("year")?,
-            month: part("month", 1..=12)?,
-            hour: part("hour", 0..=23)?,
-            intensity: cells
-                .quantity("gco2e_per_kwh", G_PER_KWH)?
-                .ok_or_else(|| cells.empty("gco2e_per_kwh"))?,
+            month: month.ok_or_else(|| cells.error("no such month"))? as usize,
+            intensity,
             source: cells.source("source")?,
         })
     }
 
-    /// Zone, year, month and hour.
+    /// Zone, year and month.
     fn key(&self) -> String {
-        format!("{}/{}/{}/{}", self.zone, self.year, self.month, self.hour)
+        format!("{}/{}/{}", self.zone, self.year, self.month)
     }
 }
 

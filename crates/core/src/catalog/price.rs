@@ -169,6 +169,20 @@ impl Rental {
         }
     }
 
+    /// The same rent of the slices that so many of fill a device.
+    #[must_use]
+    pub fn sliced(self, slices: u64) -> Self {
+        let of = |charge: Charge| match charge {
+            Charge::Instance { price, devices } => {
+                Charge::Instance { price, devices: devices * slices }
+            }
+            Charge::Device(price) => Charge::Device(
+                price.map(|it| DevicePrice::from_stored(it.stored() / slices as f64)),
+            ),
+        };
+        Self { apart: self.apart.map(|both| both.map(of)), charge: of(self.charge), ..self }
+    }
+
     /// Rent in USD/s for one group of `devices` that must share an instance, unused devices
     /// included: price x ceil(devices / devices of an instance).
     pub(super) fn rent_of_group(&self, devices: u64) -> f64 {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Catalog;
-use super::place::{MonthHour, Place};
+use super::place::{MonthHours, Place};
 use super::source::{AsOf, Citation, Sourced};
 use super::table::Row;
 use crate::diagnostic::{Error, Result};
@@ -235,10 +235,10 @@ impl Catalog {
         let year = years.filter(|year| self.is_visible(AsOf::year(*year))).max()?;
         let mut intensity = [[None; 24]; 12];
         for row in rows.iter().filter(|row| row.year == year) {
-            intensity[row.month - 1][row.hour] = Some(row.intensity);
+            intensity[row.month - 1] = row.intensity;
         }
         let citation = Arc::new(Citation {
-            row: format!("{}:{zone}/{year}", MonthHour::FILE),
+            row: format!("{}:{zone}/{year}", MonthHours::FILE),
             sources: vec![Arc::clone(&rows.first()?.source)],
             as_of: AsOf::year(year),
         });

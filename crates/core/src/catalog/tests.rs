@@ -1,6 +1,6 @@
 //! The embedded tables hold what they should, and the look-ups answer or explain.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
@@ -322,6 +322,17 @@ fn series_and_profiles() {
     let profile = catalog.hourly_profile("GBR").unwrap();
     assert_eq!(profile.year, 2020);
     assert!(profile.intensity.iter().flatten().all(Option::is_some));
+    let profiles: Vec<_> =
+        catalog.zones().filter_map(|it| catalog.hourly_profile(&it.code)).collect();
+    assert!(profiles.len() >= 15, "{} grids by the hour", profiles.len());
+    for profile in profiles {
+        let known = profile.intensity.iter().flatten().map(|it| it.unwrap().stored() / G_PER_KWH);
+        assert!(
+            known.into_iter().all(|it| (5.0..1000.0).contains(&it)),
+            "{}",
+            profile.citation.row
+        );
+    }
     let past = Catalog::embedded().as_of(date("2020-06-01"));
     assert_eq!(past.grid_series("FRA").keys().max(), Some(&2020));
     assert_eq!(past.hourly_profile("GBR").unwrap().year, 2020);
@@ -490,4 +501,51 @@ fn quotes_blank_lines_and_other_orders_are_read() {
         region.grid(GridBasis::LifeCycle).unwrap().intensity.value.stored(),
         38.0 * G_PER_KWH
     ));
+}
+
+#[test]
+fn thirty_countries_have_a_residual_mix() {
+    let catalog = catalog();
+    let countries = catalog.zones().filter(|it| !it.code.contains('-'));
+    let mixes = countries.filter(|it| catalog.residual_mix(&it.code, Some(2026)).is_some());
+    assert!(mixes.count() >= 30);
+}
+
+/// The spreads of listed prices are those of the prices that a later row replaced: the root mean
+/// square of ln(new / old) / root(years).
+#[test]
+fn prices_move_as_those_that_were_replaced() {
+    let catalog = catalog();
+    let spread = |purchases: &[Purchase]| {
+        let mut offers: BTreeMap<_, Vec<(NaiveDate, f64)>> = BTreeMap::new();
+        for price in catalog.prices() {
+            let Some(day) = price.citation.as_of.map(|as_of| as_of.start) else { continue };
+            for purchase in purchases {
+                let Some(rent) = price.per_instance(*purchase) else { continue };
+                let of = (&price.provider, &price.region, &price.sku, &price.accelerator);
+                let key = (of, price.devices, price.basis, *purchase);
+                offers.entry(key).or_default().push((day, rent.value.stored()));
+            }
+        }
+        let mut moves = Vec::new();
+        for rows in offers.values_mut() {
+            rows.sort_by_key(|row| row.0);
+            for pair in rows.windows(2) {
+                let years = (pair[1].0 - pair[0].0).num_days() as f64 / 365.25;
+                if years > 0.0 {
+                    moves.push((pair[1].1 / pair[0].1).ln().powi(2) / years);
+                }
+            }
+        }
+        (moves.iter().sum::<f64>() / moves.len() as f64).sqrt()
+    };
+    for (name, purchases) in [
+        ("on-demand", &[Purchase::OnDemand][..]),
+        ("spot", &[Purchase::Spot]),
+        ("reserved", &[Purchase::Reserved1y, Purchase::Reserved3y]),
+    ] {
+        let stated: f64 = catalog.default_value(&format!("spread.price.{name}")).unwrap().value;
+        let found = spread(purchases);
+        assert!((found / stated - 1.0).abs() < 0.02, "{name}: {found}, not {stated}");
+    }
 }

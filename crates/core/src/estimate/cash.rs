@@ -77,7 +77,7 @@ impl Reserved {
             return line.by_month();
         };
         let term = 12 * self.years;
-        let (begins, monthly) = match line.entry.stage {
+        let (begins, monthly): (Vec<(u32, f64)>, Period) = match line.entry.stage {
             Stage::Training => {
                 let terms = line.entry.period.months().div_ceil(term).max(1);
                 let begins = (0..terms).map(|n| (n * term, 1.0 / f64::from(terms))).collect();
@@ -86,9 +86,11 @@ impl Reserved {
             Stage::Serving(_) if self.years == 1 => {
                 (vec![(line.entry.period.month(), 1.0)], line.entry.period)
             }
-            Stage::Serving(year) => {
-                (self.commitments(&line.entry, year, all, scenario), line.entry.period)
-            }
+            Stage::Serving(year) => match self.commitments(&line.entry, year, all, scenario) {
+                Some(begins) => (begins, line.entry.period),
+                None if self.upfront == Upfront::No => (Vec::new(), line.entry.period),
+                None => return line.by_month().into_iter().map(|(at, _)| (at, None)).collect(),
+            },
         };
         let share = self.upfront.share();
         let at_once = begins.into_iter().map(|(month, part)| (month, share * part));
@@ -102,14 +104,14 @@ impl Reserved {
 
     /// The months in which a service begins terms of several years, each with its part of all that
     /// it commits. A year needs what its rows of rent cost; what the terms of the years before do
-    /// not cover is new.
+    /// not cover is new. `None` where one of those costs is unknown: so are the parts then.
     fn commitments(
         &self,
         entry: &Entry,
         year: u32,
         all: &[&Line<Money>],
         scenario: &Scenario,
-    ) -> Vec<(u32, f64)> {
+    ) -> Option<Vec<(u32, f64)>> {
         let renewed = scenario.inference.as_ref().and_then(|it| Some(it.refresh.as_ref()?.year));
         let generation = |year: u32| renewed.is_some_and(|renewed| year >= renewed);
         let mut needs: Vec<(u32, f64)> = Vec::new();
@@ -119,7 +121,7 @@ impl Reserved {
             if !same || line.entry.resource == Resource::UnusedCommitment {
                 continue;
             }
-            let known = line.amount.known().map_or(0.0, |amount| amount.value().stored());
+            let known = line.amount.known()?.value().stored();
             let month = line.entry.period.month();
             match needs.last_mut().filter(|(last, _)| *last == month) {
                 Some((_, need)) => *need += known,
@@ -133,9 +135,9 @@ impl Reserved {
         }
         let whole: f64 = new.iter().sum();
         if whole <= 0.0 {
-            return vec![(entry.period.month(), 1.0)];
+            return Some(vec![(entry.period.month(), 1.0)]);
         }
-        needs.into_iter().zip(new).map(|((month, _), new)| (month, new / whole)).collect()
+        Some(needs.into_iter().zip(new).map(|((month, _), new)| (month, new / whole)).collect())
     }
 }
 

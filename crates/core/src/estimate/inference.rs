@@ -27,6 +27,7 @@ use crate::quantity::{
     Co2eMass, DeviceFlopRate, DeviceTime, Devices, Energy, Measure, Money, Per, Ratio, RequestRate,
     Requests, Time, Tokens,
 };
+use crate::serving::Correction;
 use crate::serving::capacity::{Autoscaling, autoscale};
 use crate::serving::closed_form::{Capability, Latency, Rounds, TimePerRequest};
 use crate::serving::instance::Instances;
@@ -160,7 +161,8 @@ impl InferenceForecast {
     }
 }
 
-/// Forecasts a service over the horizon by closed forms.
+/// Forecasts a service over the horizon by closed forms; latencies are corrected, where a simulation
+/// was asked.
 ///
 /// # Errors
 /// As `capability` and [`serve`].
@@ -168,13 +170,14 @@ pub(super) fn forecast(
     service: &Service,
     finance: &Finance,
     training: Option<&TrainingForecast>,
+    correction: Option<&Correction>,
 ) -> Result<InferenceForecast> {
     let capability = capability(service)?;
     let limits = capability.clone().into();
     let latency = |first: &Year| {
         let busy = &first.replicas - service.redundancy.trace().retype::<Ratio>();
         let rate = (&first.peak_rate / busy).named("peak rate of a replica");
-        capability.latency(&rate)
+        capability.latency(&rate, correction)
     };
     serve(service, finance, training, limits, latency)
 }
@@ -403,7 +406,7 @@ fn drawing(
     let most = &capability.max_rate * Traced::constant(0.95);
     let rate: Traced<RequestRate> = requests / &(fleet_time / &devices);
     let rate = rate.named("mean rate of a replica").min(&most);
-    let at_once = (&rate * &capability.latency(&rate).e2e).number();
+    let at_once = (&rate * &capability.latency(&rate, None).e2e).number();
     let at_once = at_once.named("requests at once at the mean rate");
     let none = Traced::constant(std::f64::consts::E).pow(&(0.0 - &at_once));
     let busy = (1.0 - none).named("share of the time that an engine is busy");

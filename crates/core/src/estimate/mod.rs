@@ -41,6 +41,7 @@ use crate::ledger::line::Line;
 use crate::ledger::years;
 use crate::provenance::{Inputs as _, Traced, Unknown, Value, inputs};
 use crate::quantity::{Co2eMass, Energy, Money, RequestRate};
+use crate::serving::Correction;
 use crate::serving::closed_form::{Latency, Rounds};
 use crate::training::predict;
 use crate::training::predict::Predicted;
@@ -108,6 +109,7 @@ pub struct Engine {
     scenario: Scenario,
     settled: Option<Arc<Settled>>,
     simulated: Option<Simulated>,
+    correction: Option<Correction>,
     records: bool,
 }
 
@@ -153,7 +155,7 @@ impl Simulated {
     }
 }
 
-inputs!(Engine { scenario, settled; but simulated, records });
+inputs!(Engine { scenario, settled; but simulated, correction, records });
 
 impl Engine {
     /// The scenario that it forecasts.
@@ -174,7 +176,7 @@ impl Engine {
         };
         let settled = scenario.training.as_ref().map(settle).transpose()?;
         let scenario = scenario.clone();
-        Ok(Self { scenario, settled, simulated: None, records: false })
+        Ok(Self { scenario, settled, simulated: None, correction: None, records: false })
     }
 
     /// The engine of another scenario that changes nothing of the model, the data and the training
@@ -202,6 +204,12 @@ impl Engine {
         Self { simulated: Some(simulated), ..self }
     }
 
+    /// The engine whose closed form of latencies is corrected by a simulation at the peak.
+    #[must_use]
+    pub fn corrected(self, correction: Correction) -> Self {
+        Self { correction: Some(correction), ..self }
+    }
+
     /// The same engine with inputs that record: every figure of its forecast carries its
     /// derivation. One of many forecasts goes without, and allocates nothing for it.
     #[must_use]
@@ -227,7 +235,10 @@ impl Engine {
             Some(plan) => {
                 let (finance, training) = (&scenario.finance, training.as_ref());
                 Some(match &self.simulated {
-                    None => inference::forecast(plan, finance, training)?,
+                    None => {
+                        let correction = self.correction.as_ref();
+                        inference::forecast(plan, finance, training, correction)?
+                    }
                     Some(simulated) => {
                         let simulated =
                             if self.records { simulated.clone() } else { simulated.silent() };

@@ -19,6 +19,8 @@ pub struct Observed {
     pub classes: Vec<(Arc<str>, ClassReport)>,
     /// Share of the requests that kept the SLO, 0 to 1.
     pub slo_attainment: Option<Ratio>,
+    /// Share of the requests that the admission control refuses, 0 to 1; none without one.
+    pub refused: Option<Ratio>,
     /// Rate of the requests that kept the SLO.
     pub goodput: Option<RequestRate>,
     /// Rate of requests that the simulated replica was given.

@@ -40,8 +40,22 @@ pub struct Scenario {
     pub model_assumptions: Vec<String>,
     /// Choices that flopcast made because nobody did, beside quantities.
     pub choices: Vec<Choice>,
+    /// The spreads that inputs have although nobody gave a range.
+    pub spreads: Vec<UsualSpread>,
     /// Warnings to read before trusting the figures.
     pub warnings: Vec<String>,
+}
+
+/// The spread of an input that nobody gave as a range: of a price by its age, of demand by how
+/// plans turn out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsualSpread {
+    /// The input, as ranges name it.
+    pub of: String,
+    /// The factors around the central value between which 80 % lie.
+    pub within: [f64; 2],
+    /// The reason, with its source.
+    pub why: String,
 }
 
 /// A choice that is no quantity and that nobody made: an assumption like an input's.
@@ -242,7 +256,7 @@ pub struct Currency {
 
 inputs!(Scenario {
     training, inference, finance, functional_unit;
-    but name, start, dates, model_assumptions, choices, warnings,
+    but name, start, dates, model_assumptions, choices, spreads, warnings,
 });
 inputs!(TrainingPlan {
     run, efficiency, rent, owned, costs, site, billion_parameters, trainable;

@@ -22,7 +22,7 @@ use super::energy::{self, Phase, When};
 use super::line::{Entry, Ledger, Resource};
 use crate::catalog::GridBasis;
 use crate::diagnostic::{Error, Result};
-use crate::ledger::plan::{Contracts, Embodied, Scope, Site, trace};
+use crate::ledger::plan::{Contracts, Embodied, Scope, Site, Vintage, trace};
 use crate::provenance::{Input, Traced, Value};
 use crate::quantity::{
     Co2eMass, DeviceCo2e, DeviceTime, Energy, GridIntensity, Measure, Pue, Water,
@@ -92,6 +92,8 @@ pub struct Footprint {
     pub location: Value<Co2e<Location>>,
     /// The basis of the emissions that `location` counts.
     pub basis: GridBasis,
+    /// The years of the grid's figure; none where the scenario gives it.
+    pub vintage: Option<Vintage>,
     /// CO2e of the upstream of fuels and plants; absent where `location` contains it, as it does on
     /// the life-cycle basis.
     pub upstream: Value<Co2eMass>,
@@ -235,6 +237,7 @@ impl Site {
             facility,
             location,
             basis: self.basis,
+            vintage: self.vintage,
             upstream,
             market,
             marginal,

@@ -8,10 +8,14 @@
 //! - pruning of a share s of units: fewer heads, features or filters, so parameters and FLOPs fall
 //!   in proportion, or with the square where both sides of a product are pruned;
 //! - pruning 2:4: half of the weights and of the matmul FLOPs, on devices that skip the zeros;
+//! - layer drop: fewer blocks of each repetition;
+//! - low rank: two thin products in place of one;
 //! - quantization: bytes per weight, and the peak of the format in products (int4 leaves products
 //!   as they are);
 //! - distillation: no change of the model; training pays the teacher's forward pass.
 
+mod depth;
+mod factor;
 mod prune;
 
 use std::collections::BTreeMap;
@@ -26,6 +30,8 @@ use super::operator::Operator;
 use super::roofline::{self, Bound, Device};
 use super::spec::Spec;
 use super::total::Model;
+pub use factor::FIRST;
+
 use crate::catalog::Accelerator;
 use crate::diagnostic::{Error, Result};
 use crate::quantity::system::data::byte;
@@ -36,6 +42,10 @@ use crate::quantity::{Data, DeviceBandwidth, DeviceFlopRate, Flop, Measure, Prec
 pub struct Compression {
     /// The weights that are removed.
     pub pruning: ByGroup<Pruning>,
+    /// The share of the blocks of each repetition that goes, 0 to 1.
+    pub layer_drop: Option<f64>,
+    /// The rank to which products are factored.
+    pub low_rank: ByGroup<Rank>,
     /// The format in which weights are kept and products computed.
     pub quantization: ByGroup<Format>,
     /// The larger model that this one learns from.
@@ -55,6 +65,25 @@ pub enum Pruning {
     /// Two of every four weights, in the pattern that sparse matrix units skip (Mishra et al. 2021,
     /// arXiv:2104.08378).
     TwoToFour,
+}
+
+/// The rank of a product's two factors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rank {
+    /// A share of the largest rank that the product can have, 0 to 1.
+    Share(f64),
+    /// As many features.
+    Of(u64),
+}
+
+impl Rank {
+    /// The rank of a product whose largest is `full`, at least one.
+    fn of(self, full: u64) -> u64 {
+        match self {
+            Self::Share(share) => ((full as f64 * share).round() as u64).max(1),
+            Self::Of(rank) => rank.min(full),
+        }
+    }
 }
 
 /// A format of quantized weights.
@@ -117,12 +146,14 @@ impl Format {
 }
 
 impl Compression {
-    /// Reads `{pruning: 2:4, quantization: {mlp: fp8}, distillation: {teacher: llama-3-70b}}`.
+    /// Reads `{pruning: 2:4, quantization: {mlp: fp8}, layer_drop: 25 %, low_rank: {mlp: 128},
+    /// distillation: {teacher: llama-3-70b}}`.
     ///
     /// # Errors
     /// If a key, group or format is unknown, a share is outside 0 to 1, or the teacher is no model.
     pub fn from_json(json: &Json) -> Result<Self> {
-        const KEYS: [&str; 3] = ["pruning", "quantization", "distillation"];
+        const KEYS: [&str; 5] =
+            ["pruning", "layer_drop", "low_rank", "quantization", "distillation"];
         let Json::Object(map) = json else {
             return Err(Error::input("compression is a section")
                 .hint("e.g. `{quantization: fp8, pruning: 2:4}`"));
@@ -131,6 +162,8 @@ impl Compression {
         for (key, value) in map {
             match key.as_str() {
                 "pruning" => compression.pruning = by_group(key, value, pruning)?,
+                "layer_drop" => compression.layer_drop = layer_drop(value)?,
+                "low_rank" => compression.low_rank = by_group(key, value, rank)?,
                 "quantization" => compression.quantization = by_group(key, value, format)?,
                 "distillation" => compression.teacher = Some(teacher(value)?),
                 _ => {
@@ -166,7 +199,9 @@ impl Compression {
 
     /// True if there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.pruning.is_empty() && self.quantization.is_empty() && self.teacher.is_none()
+        let Self { pruning, layer_drop, low_rank, quantization, teacher } = self;
+        let no_groups = pruning.is_empty() && low_rank.is_empty() && quantization.is_empty();
+        no_groups && layer_drop.is_none() && teacher.is_none()
     }
 
     /// The settings in words: `pruning 2:4, quantization fp8 of mlp`.
@@ -176,10 +211,16 @@ impl Compression {
                 |role: &Option<Role>| role.map_or(String::new(), |r| format!(" of {}", r.name()));
             groups.iter().map(|(role, it)| format!("{word} {}{}", name(it), group(role))).collect()
         }
+        let percent = |share: f64| format!("{} %", (share * 1e3).round() / 10.0);
         let mut words = each("pruning", &self.pruning, |it| match it {
             Pruning::TwoToFour => "2:4".to_owned(),
-            Pruning::Units(share) => format!("{} %", (share * 1e3).round() / 10.0),
+            Pruning::Units(share) => percent(*share),
         });
+        words.extend(self.layer_drop.map(|share| format!("layer drop {}", percent(share))));
+        words.extend(each("low rank", &self.low_rank, |it| match it {
+            Rank::Share(share) => percent(*share),
+            Rank::Of(rank) => rank.to_string(),
+        }));
         words.extend(each("quantization", &self.quantization, |it| it.name().to_owned()));
         words.join(", ")
     }
@@ -196,7 +237,7 @@ impl<'de> Deserialize<'de> for Compression {
 ///
 /// # Errors
 /// If a group is unknown or a value cannot be read.
-fn by_group<T>(key: &str, json: &Json, read: fn(&str) -> Result<T>) -> Result<ByGroup<T>> {
+fn by_group<T>(key: &str, json: &Json, read: impl Fn(&str) -> Result<T>) -> Result<ByGroup<T>> {
     let one = |json: &Json| match json {
         Json::String(text) => read(text),
         other => read(&other.to_string()),
@@ -217,19 +258,49 @@ fn by_group<T>(key: &str, json: &Json, read: fn(&str) -> Result<T>) -> Result<By
     groups.iter().map(|(name, value)| Ok((group(name)?, one(value)?))).collect()
 }
 
+/// Reads a share between nothing and all, as `30%` or `0.3`.
+fn share(text: &str) -> Option<f64> {
+    let percent = text.strip_suffix('%');
+    let number = percent.unwrap_or(text).trim().parse::<f64>().ok()?;
+    let share = if percent.is_some() { number / 100.0 } else { number };
+    (share > 0.0 && share < 1.0).then_some(share)
+}
+
 /// Reads `2:4` or a share of units, as `30%` or `0.3`.
 fn pruning(text: &str) -> Result<Pruning> {
     if text == "2:4" {
         return Ok(Pruning::TwoToFour);
     }
-    let percent = text.strip_suffix('%');
-    let number = percent.unwrap_or(text).trim().parse::<f64>().ok();
-    let share = number.map(|number| if percent.is_some() { number / 100.0 } else { number });
-    match share {
-        Some(share) if share > 0.0 && share < 1.0 => Ok(Pruning::Units(share)),
-        _ => Err(Error::input(format!("`{text}` is no pruning"))
-            .hint("2:4, or the share of units that goes: 30 %, 0.3")),
+    share(text).map(Pruning::Units).ok_or_else(|| {
+        Error::input(format!("`{text}` is no pruning"))
+            .hint("2:4, or the share of units that goes: 30 %, 0.3")
+    })
+}
+
+/// Reads the share of blocks that goes; of no group alone.
+fn layer_drop(json: &Json) -> Result<Option<f64>> {
+    let read = |text: &str| {
+        share(text).ok_or_else(|| {
+            Error::input(format!("`{text}` is no layer drop"))
+                .hint("the share of the blocks that goes: 25 %, 0.25")
+        })
+    };
+    let mut groups = by_group("layer_drop", json, read)?;
+    let whole = groups.remove(&None);
+    match groups.keys().flatten().next() {
+        Some(role) => Err(Error::input(format!("no {} layer goes alone", role.name()))
+            .hint("layer_drop: 25 % takes whole blocks; pruning.mlp takes units of a group")),
+        None => Ok(whole),
     }
+}
+
+/// Reads a rank: a number of features, or a share of the largest rank.
+fn rank(text: &str) -> Result<Rank> {
+    let whole = text.trim().parse::<u64>().ok().filter(|rank| *rank > 0);
+    whole.map(Rank::Of).or_else(|| share(text).map(Rank::Share)).ok_or_else(|| {
+        Error::input(format!("`{text}` is no rank"))
+            .hint("a number of features, 128, or a share of the largest rank, 25 %")
+    })
 }
 
 /// Reads the name of a format.
@@ -310,7 +381,8 @@ impl Compressed {
     /// If a named group is not in the model, or cannot be pruned.
     pub fn new(model: &Model, precision: Precision, compression: &Compression) -> Result<Self> {
         let has = |role: &Role| model.layers.iter().any(|it| it.role == *role && weighs(it));
-        for group in compression.pruning.keys().chain(compression.quantization.keys()) {
+        let groups = compression.pruning.keys().chain(compression.quantization.keys());
+        for group in groups.chain(compression.low_rank.keys()) {
             let (found, what) = match group {
                 Some(role) => (has(role), role.name()),
                 None => (USUAL.iter().any(has), "such"),
@@ -322,7 +394,9 @@ impl Compressed {
                     .hint(format!("it has {}", present.join(", "))));
             }
         }
-        let model = prune::units(model, &compression.pruning)?;
+        let model = depth::blocks(model, compression.layer_drop)?;
+        let model = prune::units(&model, &compression.pruning)?;
+        let model = factor::factors(&model, &compression.low_rank)?;
         let form = |layer: &Layer| {
             let sparse = setting(&compression.pruning, layer) == Some(Pruning::TwoToFour);
             Form {

@@ -86,6 +86,21 @@ const COMBINED: &str = "mtp.*.eh_proj";
 const MOST_PARAMETERS: u64 = 1 << 56;
 
 impl Model {
+    /// The same model with other layers.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub(super) fn relaid(&self, layers: Vec<Layer>) -> Result<Self> {
+        let mut model =
+            Self::new(self.name.clone(), layers, self.input, self.extents.max_sequence)?;
+        model.assumptions.clone_from(&self.assumptions);
+        model.unresolved.clone_from(&self.unresolved);
+        model.warnings.clone_from(&self.warnings);
+        model.storage.clone_from(&self.storage);
+        model.extents.assumed = self.extents.assumed;
+        Ok(model)
+    }
+
     /// A model of these layers, all trained.
     ///
     /// # Errors

@@ -111,6 +111,7 @@ pub struct Input<Q> {
     pub value: Q,
     leaf: Arc<Step>,
     spread: Option<Distribution>,
+    ranged: bool,
     records: bool,
 }
 
@@ -120,6 +121,8 @@ pub trait Uncertain {
     fn name(&self) -> &str;
     /// Its distribution over stored values; `None` where it is certain.
     fn distribution(&self) -> Option<Distribution>;
+    /// True if the user gave it as a range; a usual spread and the error of a model are none.
+    fn is_range(&self) -> bool;
     /// Gives it another value, in the stored unit.
     fn set(&mut self, stored: f64);
     /// Lets all that is computed from it record its derivation.
@@ -134,6 +137,9 @@ impl<Q: Measure> Uncertain for Input<Q> {
     }
     fn distribution(&self) -> Option<Distribution> {
         self.spread
+    }
+    fn is_range(&self) -> bool {
+        self.spread.is_some() && self.ranged
     }
     fn set(&mut self, stored: f64) {
         self.value = Q::from_stored(stored);
@@ -150,7 +156,7 @@ impl<Q: Measure> Input<Q> {
     /// An input, named in the scenario's or the field's words.
     pub fn new(name: impl Into<String>, value: Q, basis: Basis) -> Self {
         let leaf = Step::leaf(name.into(), value.stored(), Q::DIMENSION, basis);
-        Self { value, leaf: Arc::new(leaf), spread: None, records: false }
+        Self { value, leaf: Arc::new(leaf), spread: None, ranged: false, records: false }
     }
 
     /// An input whose value was computed, with the derivation of that value.
@@ -158,13 +164,21 @@ impl<Q: Measure> Input<Q> {
         let derivation = derivation.clone().named(name);
         let constant = || Arc::new(Step::constant(value.stored(), Q::DIMENSION));
         let leaf = derivation.step().cloned().unwrap_or_else(constant);
-        Self { value, leaf, spread: None, records: false }
+        Self { value, leaf, spread: None, ranged: false, records: false }
     }
 
-    /// The same input with its distribution; `None` where it is certain.
+    /// The same input with the distribution that the user gave; `None` where it is certain.
+    #[must_use]
+    pub fn ranged(mut self, distribution: Option<Distribution>) -> Self {
+        self.spread = distribution;
+        self.ranged = distribution.is_some();
+        self
+    }
+
+    /// The same input with a usual spread or the error of a model, where the user gave no range.
     #[must_use]
     pub fn spread(mut self, distribution: Option<Distribution>) -> Self {
-        self.spread = distribution;
+        self.spread = self.spread.or(distribution);
         self
     }
 

@@ -100,6 +100,32 @@ impl Distribution {
         Self::lognormal(median, half_width / Z90)
     }
 
+    /// The lognormal distribution of a value that was known some years ago, or will be needed in some:
+    /// ln(value then / median) has the standard deviation `yearly` x sqrt(years), that of a random
+    /// walk. `None` where nothing can have changed.
+    pub fn drift(median: f64, yearly: f64, years: f64) -> Option<Self> {
+        let deviation = yearly * years.abs().sqrt();
+        (median > 0.0 && deviation > 0.0 && deviation.is_finite())
+            .then(|| Self::lognormal(median, deviation))
+    }
+
+    /// The distribution of a positive factor times the quantity; a scale with a bound moves with it.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        match self {
+            Self::Range { low, high, scale } => {
+                let scale = match scale {
+                    Scale::LogAbove(bound) => Scale::LogAbove(bound * factor),
+                    other => other,
+                };
+                Self::Range { low: low * factor, high: high * factor, scale }
+            }
+            Self::Pert { low, mode, high } => {
+                Self::Pert { low: low * factor, mode: mode * factor, high: high * factor }
+            }
+        }
+    }
+
     /// The value below which a part `share` of the distribution lies, 0 < `share` < 1.
     ///
     /// A range gives f⁻¹(m + z (f(high) - f(low)) / (2 x 1.645)), where m is the middle of f(low)
@@ -161,5 +187,8 @@ mod tests {
         check(Distribution::range(0.0, 2.0, Scale::Log), 0.5, 1.0);
         check(Distribution::Pert { low: 0.0, mode: 5.0, high: 10.0 }, 0.5, 5.0);
         check(Distribution::lognormal(10.0, 0.2), 0.841_344_746, 10.0 * 0.2f64.exp());
+        let aged = |years| Distribution::drift(10.0, 0.1, years);
+        check(aged(4.0).unwrap(), 0.841_344_746, 10.0 * 0.2f64.exp());
+        assert_eq!((aged(0.0), aged(-1.0)), (None, aged(1.0)));
     }
 }

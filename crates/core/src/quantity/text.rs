@@ -252,7 +252,7 @@ impl Dimension {
 /// # Errors
 /// [`QuantityError`], which names the units that would do.
 pub fn parse<Q: Measure>(text: &str) -> Result<Q, QuantityError> {
-    read(text, Q::DIMENSION).map(Q::from_stored)
+    parse_stored(text, Q::DIMENSION).map(Q::from_stored)
 }
 
 /// Reads a quantity as a number of `unit`, which is one of this crate's own texts. A bare number is
@@ -265,15 +265,18 @@ pub fn parse_in(text: &str, unit: &str) -> Result<f64, QuantityError> {
     let (number, rest) = split_number(text.trim());
     let bare = split_multiplier(rest, dimension).1.trim().is_empty();
     let stored = if bare {
-        read(&format!("{number}{rest} {unit}"), dimension)
+        parse_stored(&format!("{number}{rest} {unit}"), dimension)
     } else {
-        read(text, dimension)
+        parse_stored(text, dimension)
     };
     Ok(stored? / factor)
 }
 
 /// Reads a value of the given dimension, in its stored unit.
-fn read(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_stored(text: &str, wanted: Dimension) -> Result<f64, QuantityError> {
     let text = text.trim();
     // `$2.10/h` is 2.10 USD/h.
     let dollars = text.strip_prefix('$').map(|rest| {
@@ -455,6 +458,11 @@ pub fn show_stored(value: f64, dimension: Dimension) -> String {
 /// Number and unit of [`show_stored`]; the unit of a plain number is empty.
 pub fn shown_parts(value: f64, dimension: Dimension) -> [String; 2] {
     let (value, unit) = fitting(value, dimension);
+    shown_in(value, unit)
+}
+
+/// Number and unit of a value in a unit.
+pub fn shown_in(value: f64, unit: String) -> [String; 2] {
     let counted = COUNTS.contains(&unit.as_str());
     [if counted { count(value) } else { number(value) }, unit]
 }
@@ -472,12 +480,21 @@ pub fn fitting(value: f64, dimension: Dimension) -> (f64, String) {
 
 /// The unit that suits a stored value's size, and its factor: the stored value of one such unit.
 pub fn fitting_unit(value: f64, dimension: Dimension) -> (f64, String) {
-    let units = ladder(dimension).unwrap_or_default();
-    let fitting = units.iter().rev().find(|(factor, _)| value.abs() >= *factor).or(units.first());
-    match fitting {
+    match rung(value, dimension) {
         Some((factor, unit)) => (*factor, (*unit).to_owned()),
         None => (1.0, dimension.stored_unit()),
     }
+}
+
+/// The name of the unit that suits a stored value's size, where its dimension has several.
+pub fn fitting_name(value: f64, dimension: Dimension) -> Option<&'static str> {
+    rung(value, dimension).map(|(_, unit)| *unit)
+}
+
+/// The largest unit of a dimension that a stored value reaches, or the smallest.
+fn rung(value: f64, dimension: Dimension) -> Option<&'static (f64, &'static str)> {
+    let units = ladder(dimension).unwrap_or_default();
+    units.iter().rev().find(|(factor, _)| value.abs() >= *factor).or(units.first())
 }
 
 /// Units of things that are counted by the million, billion and trillion.
@@ -586,13 +603,15 @@ mod tests {
     fn refuses_with_the_units_that_would_do() {
         let error = |e: Result<f64, QuantityError>| e.unwrap_err().to_string();
         let price = DevicePrice::DIMENSION;
-        assert!(error(read("2.1 USD/h", price)).contains("per device or per instance"));
-        assert!(error(read("2.1 USD/instance-h", price)).contains("USD/device-h"));
-        assert!(error(read("300 kWh", Tokens::DIMENSION)).contains("use tokens"));
-        assert!(error(read("300 tokns", Tokens::DIMENSION)).contains("`tokns` is not a unit"));
-        assert!(error(read("3", Time::DIMENSION)).contains("has no unit"));
+        assert!(error(parse_stored("2.1 USD/h", price)).contains("per device or per instance"));
+        assert!(error(parse_stored("2.1 USD/instance-h", price)).contains("USD/device-h"));
+        assert!(error(parse_stored("300 kWh", Tokens::DIMENSION)).contains("use tokens"));
+        assert!(
+            error(parse_stored("300 tokns", Tokens::DIMENSION)).contains("`tokns` is not a unit")
+        );
+        assert!(error(parse_stored("3", Time::DIMENSION)).contains("has no unit"));
         for bad in ["NaN", "inf", "", "tokens", "1e999", "--3", "1.2.3"] {
-            assert!(read(bad, Tokens::DIMENSION).is_err(), "{bad}");
+            assert!(parse_stored(bad, Tokens::DIMENSION).is_err(), "{bad}");
         }
     }
 

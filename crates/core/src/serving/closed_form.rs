@@ -22,6 +22,7 @@
 use std::ops::{Div, Mul};
 use std::sync::{Arc, OnceLock};
 
+use super::correction::Correction;
 use super::instance::{Engines, Instances, Pool, Unfit};
 use super::plan::{Demand, KvPerToken, Pools, Replica, RequestKind, Speculation};
 use super::queue::{Busy, Phase, Queue};
@@ -589,9 +590,9 @@ impl Generation {
     }
 
     /// Mean latencies with `rate` requests per second on the replica, below its highest rate.
-    fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
+    fn latency(&self, rate: &Traced<RequestRate>, correction: Option<&Correction>) -> Latency {
         if let Some(generation) = self.at(rate.value().value) {
-            return generation.latency(rate);
+            return generation.latency(rate, correction);
         }
         let Self { asked, split, most, gaps, api_server, .. } = self;
         let decoding = match split {
@@ -603,15 +604,31 @@ impl Generation {
         let steps = asked.steps().named("decode steps of a request");
         let answers = load.sequence * &steps;
         let busy = (&decoding * (&load.prompt + answers)).number();
-        let tpot = (load.step / (1.0 - busy)).named("inference.tpot_ms.mean");
-        let stay = &steps * &tpot;
-        let rho = ((&decoding * &stay).number() / most).named("share of the batch in use");
+        let token = load.step / (1.0 - busy);
+        let crowd = queue.crowd(load.busy, token.value().value, asked.prompts.value());
+        let count = steps.value().value;
+        let first_steps = |share: f64, name: &str| {
+            let longer = TimePerToken::from_stored(crowd.longer * share);
+            self.factors.time(&asked.output, longer, name, When::Batch(load.busy.batch))
+        };
+        // Of a short answer they are a larger part, and it counts as much as a long one.
+        let short = count / (1.0 + asked.answers.value());
+        let (tpot, stay) = if crowd.steps * crowd.longer > 0.0 && count > 0.0 {
+            let more =
+                first_steps(crowd.among(short) / short, "longer steps after the first token");
+            let stay = first_steps(crowd.among(count) / count, "the same over all tokens");
+            (&token + more, &steps * (&token + stay))
+        } else {
+            (token.clone(), &steps * &token)
+        };
+        let plain = &steps * &token;
+        let rho = ((&decoding * &plain).number() / most).named("share of the batch in use");
         let root = (2.0 * &(most + 1.0)).pow(&Traced::constant(0.5));
         let variation = (gaps + &asked.answers) / 2.0;
-        let place = variation * (rho.pow(&root) / (most * (1.0 - &rho))) * &stay;
+        let place = variation * (rho.pow(&root) / (most * (1.0 - &rho))) * plain;
         let place = place.named("wait for a place in the batch");
         let first = match split {
-            None => self.first(&queue, load.busy, &decoding, &tpot),
+            None => self.first(&queue, load.busy, &decoding, &token),
             Some(split) => {
                 let reading = (rate / &split.prefill).named("rate of a prefill instance");
                 split.prompts.latency(&reading)
@@ -623,9 +640,7 @@ impl Generation {
             None => (api_server + first + place, stay),
             Some(split) => (api_server + first, stay + &split.transfer + place),
         };
-        let ttft = ttft.named("inference.ttft_ms.mean");
-        let e2e = (&ttft + rest).named("inference.e2e_ms.mean");
-        Latency { ttft, tpot: Some(tpot), e2e }
+        Latency::of(ttft, rest, tpot, correction)
     }
 
     /// The wait for the step under way and what came within it, and the prompt's own step.
@@ -735,16 +750,19 @@ impl Capability {
         }
     }
 
-    /// Mean latencies with `rate` requests per second on this replica, below its highest rate.
-    pub fn latency(&self, rate: &Traced<RequestRate>) -> Latency {
+    /// Mean latencies with `rate` requests per second on this replica, below its highest rate; those of
+    /// an engine corrected, where a simulation was asked.
+    pub fn latency(&self, rate: &Traced<RequestRate>, correction: Option<&Correction>) -> Latency {
         match &self.form {
-            Form::Tokens(generation) if rate.step().is_some() => generation.latency(rate),
+            Form::Tokens(generation) if rate.step().is_some() || correction.is_some() => {
+                generation.latency(rate, correction)
+            }
             Form::Tokens(generation) => {
                 let asked = rate.value().value;
-                let first = || (asked, generation.latency(rate));
+                let first = || (asked, generation.latency(rate, None));
                 match generation.memo.get_or_init(first) {
                     (known, latency) if known.total_cmp(&asked).is_eq() => latency.clone(),
-                    _ => generation.latency(rate),
+                    _ => generation.latency(rate, None),
                 }
             }
             Form::Pass(batches, delay) => {

@@ -12,7 +12,7 @@ use super::closed_form::Capability;
 use super::memory::{self, KvCapacity};
 use super::plan::{Adapters, Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
 use super::served::ServedModel;
-use super::simulator::{Bounds, Fleet, KvTransfer, Limits, Router, Simulation};
+use super::simulator::{Admission, Bounds, Fleet, KvTransfer, Limits, Router, Simulation};
 use super::speculative::Speculative;
 use super::step::{Deployment, Format, Roofline, Weights};
 use crate::catalog::Device;
@@ -338,9 +338,17 @@ impl Instances {
                         .map_or(1.0, |it| it.tokens_per_verification().value().value),
                     ..time.clone().scaled(factor)
                 },
-                limits: memory
-                    .limits(&settings, deployment, replica.max_batch.value as u32)
-                    .sharing(demand.opening),
+                limits: Limits {
+                    // Those whose prompt was read elsewhere have been taken in.
+                    admission: if prefill || replica.pools.is_none() {
+                        demand.admission
+                    } else {
+                        Admission::ALL
+                    },
+                    ..memory
+                        .limits(&settings, deployment, replica.max_batch.value as u32)
+                        .sharing(demand.opening)
+                },
                 memory,
                 count: count as u32,
                 devices: deployment.devices(),

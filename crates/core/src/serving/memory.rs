@@ -3,7 +3,7 @@
 use super::calibration::Engine;
 use super::plan::KvPerToken;
 use super::served::ServedModel;
-use super::simulator::{Limits, Stepping};
+use super::simulator::{Admission, Limits, Stepping};
 use super::step::Deployment;
 use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
@@ -145,6 +145,7 @@ impl KvCapacity {
             shared: 0,
             sets_aside: engine.sets_aside,
             scheduler: engine.scheduler(),
+            admission: Admission::ALL,
             stepping: Stepping::Leap,
         }
     }

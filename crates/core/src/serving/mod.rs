@@ -10,6 +10,7 @@ mod bound;
 pub mod calibration;
 pub mod capacity;
 pub mod closed_form;
+mod correction;
 // Plain seconds: a part of the step.
 mod exchange;
 pub mod instance;
@@ -24,3 +25,5 @@ pub mod simulator;
 pub mod speculative;
 pub mod step;
 pub mod traffic;
+
+pub use correction::Correction;

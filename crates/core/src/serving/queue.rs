@@ -22,6 +22,16 @@
 //! b / (g s + b p). The highest rate is that of a full batch, what [`super::simulator`] calls a queue
 //! that grows without end.
 //!
+//! Where the memory bounds a full batch, prompts are taken in up to its brim, so that the tokens of the
+//! next step need the place of those taken in last, which are pre-empted and computed again: all
+//! tokens of an answer but those of steps after one in which an answer ended and left its place,
+//! g e^-m of a request with m = b / g.
+//!
+//! Prompts come in crowds, and an answer begins within one: with rho = r p, L = rho + rho^2 (1 + Cp^2) /
+//! (2 (1 - rho)) prompts are left behind by one that was read (M/G/1), and take R = L p / (1 - rho) with
+//! those that come meanwhile. The first decode step waits for R where prompts go first; elsewhere the
+//! first R / T of them take T, the time of a step that is full of prompts.
+//!
 //! A first token waits for the step under way and for what came within it, then for its own step. With
 //! steps T' = V + the prompts that came in T, each of which adds t, and rho = r t, that is
 //! (1/2 + rho) E(T^2) / E(T), Var(T) = r E(T) E(t^2) / (1 - rho^2). Where the batch is full it waits for
@@ -83,6 +93,22 @@ pub(crate) struct First {
     pub(crate) step: f64,
 }
 
+/// The decode steps right after a first token, while the prompts that came with it are read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Crowd {
+    /// How many there are.
+    pub(crate) steps: f64,
+    /// Seconds that each takes longer than the mean token.
+    pub(crate) longer: f64,
+}
+
+impl Crowd {
+    /// Of `steps` decode steps of an answer, how many are among them.
+    pub(crate) fn among(&self, steps: f64) -> f64 {
+        if steps > 0.0 { steps * -(-self.steps / steps).exp_m1() } else { 0.0 }
+    }
+}
+
 /// Times of a step that a context adds, per token of it; in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Attention {
@@ -119,7 +145,24 @@ impl<'a, S: StepTime> Queue<'a, S> {
 
     /// The instance at its highest rate: requests come in as answers end.
     pub(crate) fn full(&self) -> Busy {
-        self.busy(self.most, self.shared(self.most))
+        let again = self.recomputed();
+        let computed = self.request.computed + again;
+        let request = MeanRequest { computed, ..self.request };
+        let queue = Self { request, ..*self };
+        let busy = queue.busy(self.most, queue.shared(self.most));
+        // The attention of a prompt is told apart, that of what is computed again is not.
+        let attention = queue.attention() - self.attention();
+        Busy { carried: busy.carried + attention, ..busy }
+    }
+
+    /// Tokens of a request that a full batch computes again after pre-emptions.
+    fn recomputed(&self) -> f64 {
+        let steps = self.steps();
+        let bounded = self.most < f64::from(self.limits.sequences) - 1e-6;
+        if self.phase != Phase::Both || self.limits.sets_aside || !bounded || steps <= 0.0 {
+            return 0.0;
+        }
+        steps * (-self.most / steps).exp()
     }
 
     /// The instance with so many sequences at once and steps with prompts / prompts.
@@ -188,7 +231,9 @@ impl<'a, S: StepTime> Queue<'a, S> {
         let slope = (self.tokens(decoding, full, full / lone.max(1.0))
             - self.tokens(decoding, lone, 1.0))
             / (full - lone).max(1.0);
-        let further = self.request.computed * slope.max(0.0) + attention;
+        // Prompts of which a step holds no second one take steps of their own.
+        let beside = self.request.computed * slope.max(0.0);
+        let further = attention + if budget < 2.0 * lone { carried } else { beside };
         let step = products + batch * self.context();
         let under_way = -(-(batch + rate * (carried + attention))).exp_m1();
         if self.prompts_first() {
@@ -203,6 +248,26 @@ impl<'a, S: StepTime> Queue<'a, S> {
         let alone = -(-rate * token).exp_m1();
         let fixed = alone * (1.0 - alone) * fixed * fixed;
         First { own, further, fixed, under_way, step: 1.0 }
+    }
+
+    /// What follows a first token in a load where a token takes `token` on average; `variation` is the
+    /// squared coefficient of variation of the prompts.
+    pub(crate) fn crowd(&self, busy: Busy, token: f64, variation: f64) -> Crowd {
+        let Busy { rate, batch, carried, .. } = busy;
+        if self.phase != Phase::Both || self.request.computed <= 0.0 {
+            return Crowd { steps: 0.0, longer: 0.0 };
+        }
+        let prompt = carried + self.attention();
+        let rho = (rate * prompt).min(0.99);
+        let behind = rho + rho * rho * (1.0 + variation) / (2.0 * (1.0 - rho));
+        let reading = behind * prompt / (1.0 - rho);
+        if self.prompts_first() {
+            return Crowd { steps: 1.0, longer: reading };
+        }
+        let prompts = behind.max(1.0).min(self.budget(batch) / self.request.computed);
+        let tokens = self.tokens(batch, prompts * self.request.computed, prompts.max(1.0));
+        let step = tokens + batch * self.context() + prompts * self.attention();
+        Crowd { steps: reading / step, longer: (step - token).max(0.0) }
     }
 
     /// Steps that only carry prompts: time of one prompt, prompts of a full step, its time.

@@ -36,6 +36,8 @@ struct Tool {
     requests: &'static [&'static str],
     clients: &'static [&'static str],
     rate: &'static [&'static str],
+    /// Requests that were under way on average, where neither is said.
+    under_way: &'static [&'static str],
     /// Mean tokens of a request, or those of all.
     input: &'static [&'static str],
     output: &'static [&'static str],
@@ -74,6 +76,7 @@ static TOOLS: &[Tool] = &[
             "/scheduler/strategy/streams",
         ],
         rate: &["/config/strategy/rate", "/args/strategy/rate", "/scheduler/strategy/rate"],
+        under_way: &["/metrics/request_concurrency/successful/mean"],
         input: &["/metrics/prompt_token_count/successful/mean"],
         output: &["/metrics/output_token_count/successful/mean"],
         tokens_per_s: &["/metrics/output_tokens_per_second/successful/mean"],
@@ -104,6 +107,7 @@ static TOOLS: &[Tool] = &[
             "/input_config/perf_analyzer/stimulus/request_rate",
             "/input_config/request_rate",
         ],
+        under_way: &["/concurrency/avg", "/request_concurrency/avg"],
         input: &["/input_sequence_length/avg"],
         output: &["/output_sequence_length/avg"],
         tokens_per_s: &["/output_token_throughput/avg"],
@@ -126,6 +130,7 @@ static TOOLS: &[Tool] = &[
         requests: &["/results_num_completed_requests"],
         clients: &["/num_concurrent_requests"],
         rate: &[],
+        under_way: &[],
         input: &["/results_number_input_tokens_mean", "/mean_input_tokens"],
         output: &["/results_number_output_tokens_mean", "/mean_output_tokens"],
         tokens_per_s: &["/results_mean_output_throughput_token_per_s"],
@@ -142,6 +147,7 @@ static TOOLS: &[Tool] = &[
         requests: &["/completed"],
         clients: &["/max_concurrency"],
         rate: &["/request_rate"],
+        under_way: &["/concurrency"],
         input: &["/total_input_tokens"],
         output: &["/total_output_tokens"],
         tokens_per_s: &["/output_throughput"],
@@ -182,6 +188,8 @@ impl Bench {
         if !start.starts_with(['{', '[']) {
             return Ok(None);
         }
+        // Python writes an infinite rate so, which is no JSON.
+        let start = &start.replace(": Infinity", ": \"inf\"").replace(": NaN", ": null");
         let mut found = Vec::new();
         for record in records(start) {
             let Ok(record) = record else { return Ok(None) };
@@ -192,13 +200,7 @@ impl Bench {
             }
             for run in runs {
                 let Ok(value) = run.value() else { return Ok(None) };
-                let several =
-                    ["/benchmarks", "/records"].into_iter().find_map(|at| value.pointer(at));
-                match several {
-                    Some(Value::Array(runs)) => found.extend(runs.iter().cloned()),
-                    Some(run @ Value::Object(_)) => found.push(run.clone()),
-                    _ => found.push(value),
-                }
+                found.extend(runs_of(value));
             }
         }
         let known = |run: &Value| {
@@ -223,12 +225,6 @@ impl Bench {
             let total = at.iter().any(|at| at.starts_with("/total_"));
             Ok(if total { all / requests } else { all })
         };
-        let load = match (first(tool.clients), first(tool.rate)) {
-            (Some(clients), _) => Load::Clients(clients.min(1e6) as u32),
-            (None, Some(rate)) => Load::Rate(rate),
-            // `inf`: all at once.
-            (None, None) => Load::Clients(requests.min(MOST) as u32),
-        };
         let mut measured = Vec::new();
         for (name, own) in LATENCIES.into_iter().zip(tool.latencies) {
             for (statistic, at) in tool.statistics {
@@ -242,6 +238,28 @@ impl Bench {
         if measured.is_empty() {
             return Err(missing("any latency"));
         }
+        let output = tokens(tool.output, "the tokens of its answers")?;
+        let of = |path: &str| {
+            measured.iter().find(|(known, _)| known == path).map(|(_, value)| 1e-3 * value)
+        };
+        let answer = || {
+            of("e2e_ms.mean")
+                .or_else(|| Some(of("ttft_ms.mean")? + of("tpot_ms.mean")? * (output - 1.0)))
+        };
+        let clients = |clients: f64| Load::Clients(clients.clamp(1.0, 1e6).round() as u32);
+        let at_once = tool.rate.iter().any(|at| run.pointer(at).is_some_and(Value::is_string));
+        let load = match (first(tool.clients), first(tool.rate)) {
+            // At a rate below what the clients take, they are a bound that is not reached.
+            (Some(most), Some(rate)) if answer().is_some_and(|it| rate * it < 0.95 * most) => {
+                Load::Rate(rate)
+            }
+            (Some(most), _) => clients(most),
+            (None, Some(rate)) => Load::Rate(rate),
+            (None, None) if at_once => clients(requests.min(MOST)),
+            (None, None) => first(tool.under_way)
+                .map(clients)
+                .ok_or_else(|| missing("its load: clients at once, or requests a second"))?,
+        };
         let rate = first(tool.tokens_per_s);
         measured.extend(rate.map(|rate| ("output_tokens_per_s".to_owned(), rate)));
         Ok(Self {
@@ -249,7 +267,7 @@ impl Bench {
             load,
             requests,
             input: tokens(tool.input, "the tokens of its prompts")?,
-            output: tokens(tool.output, "the tokens of its answers")?,
+            output,
             measured,
         })
     }
@@ -297,6 +315,24 @@ impl Bench {
             }
         }
     }
+}
+
+/// The runs of a result: itself, those of its list, or its figures that stand apart from its
+/// settings.
+fn runs_of(value: Value) -> Vec<Value> {
+    let Value::Object(mut whole) = value else { return vec![value] };
+    if let Some(Value::Array(runs)) = whole.get("benchmarks") {
+        return runs.clone();
+    }
+    match whole.remove("records") {
+        Some(Value::Array(runs)) => return runs,
+        Some(Value::Object(figures)) => whole.extend(figures),
+        Some(other) => {
+            whole.insert("records".to_owned(), other);
+        }
+        None => {}
+    }
+    vec![Value::Object(whole)]
 }
 
 /// Requests that come evenly, at the rate that keeps so many of them under way (Little's law).
@@ -452,6 +488,27 @@ mod tests {
         assert_eq!(of(genai), (Load::Clients(2), 500.0, 120.0, 30.0, 6.0));
         assert_eq!(of(llmperf), (Load::Clients(5), 550.0, 150.0, 400.0, 20.0));
         assert_eq!(read(sglang).len(), 2);
+        let load = |text: &str, from: &str, to: &str| {
+            assert!(text.contains(from), "{from}");
+            read(&text.replace(from, to)).swap_remove(0).load
+        };
+        // All at once, as each writer says it.
+        let all = "\"max_concurrency\": null";
+        assert_eq!(load(vllm, "\"max_concurrency\": 16", all), Load::Clients(100));
+        assert_eq!(load(sglang, "4.0,", "Infinity,"), Load::Clients(200));
+        // 4 requests/s of 0.9 s have fewer than 16 under way, and more than 2.
+        let bounded = |most: u32| format!("\"request_rate\": 4.0, \"max_concurrency\": {most}");
+        assert_eq!(load(sglang, "\"request_rate\": 4.0", &bounded(16)), Load::Rate(4.0));
+        assert_eq!(load(sglang, "\"request_rate\": 4.0", &bounded(2)), Load::Clients(2));
+        let strategy = "{\"type_\": \"concurrent\", \"streams\": 8}";
+        let counted =
+            "\"request_concurrency\": {\"successful\": {\"mean\": 31.7}}, \"time_to_first";
+        let throughput = guidellm.replace(strategy, "{\"type_\": \"throughput\"}");
+        assert_eq!(load(&throughput, "\"time_to_first", counted), Load::Clients(32));
+        let apart = format!("{{\"records\": {genai}}}")
+            .replace(",\n            \"input_config\": {\"loadgen\": {\"concurrency\": 2}}}", "}")
+            .replacen('{', "{\"input_config\": {\"loadgen\": {\"concurrency\": 2}}, ", 1);
+        assert_eq!(of(&apart).0, Load::Clients(2));
         assert_eq!(read(vllm)[0].measured("ttft_ms.p99"), Some(200.0));
         assert_eq!(read(vllm)[0].measured("tpot_ms.p50"), Some(9.5));
     }
@@ -464,5 +521,9 @@ mod tests {
         let cut = r#"{"mean_ttft_ms": 80.0, "total_output_tokens": 5}"#;
         let error = Bench::read(cut).unwrap_err();
         assert!(error.message().contains("does not say how many were answered"), "{error}");
+        let idle = r#"{"mean_ttft_ms": 80.0, "completed": 5, "total_output_tokens": 50,
+            "total_input_tokens": 50}"#;
+        let error = Bench::read(idle).unwrap_err();
+        assert!(error.message().contains("does not say its load"), "{error}");
     }
 }

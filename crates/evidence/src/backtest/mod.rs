@@ -20,6 +20,7 @@ pub mod throughput;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::training::calibration::Calibration;
+use rayon::prelude::*;
 
 use case::Case;
 use score::{Scored, Summary};
@@ -41,6 +42,9 @@ pub enum Kind {
     /// Hours of systems of which parameters, compute and hardware alone are known.
     Systems,
 }
+
+/// Runs that are simulated together; between them progress is told.
+const TOGETHER: usize = 256;
 
 /// The keys that scored figures are grouped by; each kind of table has some of them.
 const GROUPINGS: [&str; 12] = [
@@ -191,11 +195,14 @@ impl Backtest {
         let mut test = Self::empty(Kind::Serving, table)?;
         let (runs, skipped) = reader.runs(table);
         test.skipped = skipped;
-        for (done, run) in runs.iter().enumerate() {
-            each(done, runs.len());
-            match run.score(calibration) {
-                Ok(scored) => test.scored.extend(scored),
-                Err(error) => test.skipped.extend(run.skipped(&error)),
+        for (before, some) in (0..).step_by(TOGETHER).zip(runs.chunks(TOGETHER)) {
+            each(before, runs.len());
+            let scored: Vec<_> = some.par_iter().map(|run| run.score(calibration)).collect();
+            for (run, scored) in some.iter().zip(scored) {
+                match scored {
+                    Ok(scored) => test.scored.extend(scored),
+                    Err(error) => test.skipped.extend(run.skipped(&error)),
+                }
             }
         }
         test.rows_scored = test.scored.len();

@@ -13,7 +13,7 @@ use flopcast_core::estimate::figure::headlines;
 use maud::{Markup, PreEscaped, html};
 
 use super::subject::accuracy;
-use super::text::{visible, visible_lines};
+use super::text::{self, visible, visible_lines};
 use super::{Report, chart};
 
 pub(super) use pictures::sensitivity;
@@ -102,7 +102,8 @@ fn content(reports: &[Report], title: &str) -> Markup {
             (accuracy_statement())
         }
         footer .quiet {
-            p { "P50 is the middle of the forecast; a budget to P80 holds in four of five cases. \
+            p { "Figures are central values; P50 is the middle of the forecast, and a budget to P80 \
+                 holds in four of five cases: the contingency is P80 less the central value. \
                  Unknown is not zero: a figure that cannot be told is said to be unknown, and so \
                  is every sum that it would enter." }
         }
@@ -111,14 +112,13 @@ fn content(reports: &[Report], title: &str) -> Markup {
 
 /// The dates of prices and grids in a line.
 fn dates(reports: &[Report]) -> String {
-    let mut dates: Vec<String> = Vec::new();
-    for (what, date) in reports.iter().flat_map(|report| &report.dates) {
-        let shown = format!("{} {date}", what.replace('_', " "));
-        if !dates.contains(&shown) {
-            dates.push(shown);
+    let mut dates: Vec<(String, String)> = Vec::new();
+    for dated in reports.iter().flat_map(|report| &report.dates) {
+        if !dates.contains(dated) {
+            dates.push(dated.clone());
         }
     }
-    if dates.is_empty() { String::new() } else { format!(" · {}", dates.join(" · ")) }
+    if dates.is_empty() { String::new() } else { format!(" · {}", text::dates(&dates)) }
 }
 
 /// The headline figures of several scenarios beside each other.

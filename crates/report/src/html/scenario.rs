@@ -12,6 +12,7 @@ pub(super) const PARTS: &[(&str, &str)] = &[
     ("ledger", "Ledger"),
     ("figures", "Figures"),
     ("ranges", "Ranges"),
+    ("scopes", "Emissions by scope"),
     ("inputs", "Inputs"),
     ("notes", "Assumptions and warnings"),
 ];
@@ -25,6 +26,7 @@ pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
         "ledger" => tables::ledger(report),
         "figures" => Some(tables::figures(report)),
         "ranges" => tables::ranges(report),
+        "scopes" => tables::by_scope(report),
         "inputs" => Some(tables::inputs(report)),
         _ => tables::notes(report),
     };

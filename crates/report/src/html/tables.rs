@@ -10,6 +10,7 @@ use super::super::subject::estimate;
 use super::super::{Report, currency, tree};
 use crate::cash::{CashFlow, Paid};
 use crate::render::html::table;
+use crate::statement::ghg;
 
 /// A table that scrolls by itself where the page is narrow.
 fn scroll(name: &str, table: &Markup) -> Markup {
@@ -147,14 +148,31 @@ pub(super) fn ranges(report: &Report) -> Option<Markup> {
         "Ranges",
         &html! { table {
             thead { tr { th scope="col" { "figure" } th scope="col" { "unit" }
+                th scope="col" .num { "central" }
                 @for percentile in PERCENTILES { th scope="col" .num { "P" (percentile) } } } }
-            tbody { @for range in &report.intervals { tr {
-                th scope="row" { (range.figure.declared().name) }
-                td { (range.short_unit()) }
-                @for value in range.values { td .num { (count(value)) } }
-            } } }
-        } },
+            tbody { @for range in &report.intervals {
+                @if let Some(figure) = report.figure(range.figure) { tr {
+                    th scope="row" { (figure.declared().name) }
+                    td { (figure.short()[1]) }
+                    @for value in figure.value().iter().chain(&range.values) {
+                        td .num { (count(figure.in_shown_unit(*value))) }
+                    }
+                } }
+            } }
+        }
+        @for (what, why) in estimate::spreads(report) { p .quiet { (what) ": " (why) } } },
     ))
+}
+
+/// The emissions by the scopes of the GHG Protocol.
+pub(super) fn by_scope(report: &Report) -> Option<Markup> {
+    let grid = ghg::by_scope(report);
+    (!grid.is_empty()).then(|| {
+        html! {
+            (table(&grid, "Emissions by scope"))
+            ul .notes { @for remark in ghg::remarks(report) { li { (remark) } } }
+        }
+    })
 }
 
 /// The inputs that the figures rest on.

@@ -43,6 +43,8 @@ pub enum Format {
     Sci,
     /// The fields of the EU AI Act on compute, time and energy, with verdicts.
     EuAiAct,
+    /// The emissions by the scopes of the GHG Protocol and the tables of ESRS E1.
+    Ghg,
     /// A bill of materials in SPDX with the model's energy.
     Spdx,
     /// A bill of materials in `CycloneDX` with the model's energy and carbon.
@@ -154,6 +156,13 @@ pub const FORMS: &[Form] = &[
         "The EU AI Act's fields on compute, time and energy, with verdicts",
     ),
     form(
+        Format::Ghg,
+        "ghg",
+        &[".ghg.md", ".esrs.md"],
+        Carries::Forecasts,
+        "Emissions by scope: GHG Protocol and ESRS E1",
+    ),
+    form(
         Format::Markdown,
         "markdown",
         &[".md"],
@@ -257,6 +266,7 @@ impl Format {
             Self::ModelCard => statement::card::card(forecasts()?)?,
             Self::Sci => statement::sci::statement(forecasts()?)?,
             Self::EuAiAct => statement::eu::form(forecasts()?)?,
+            Self::Ghg => statement::ghg::statement(forecasts()?)?,
             Self::Spdx => statement::spdx::document(forecasts()?)?,
             Self::CycloneDx => statement::cyclonedx::document(forecasts()?)?,
             Self::BoAmps => statement::boamps::report(forecasts()?)?,

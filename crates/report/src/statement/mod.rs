@@ -7,6 +7,7 @@
 //! | [`eu`] | Regulation (EU) 2024/1689, Annex XI, and the guidelines C(2025) 7719 |
 //! | [`spdx`] | SPDX 3.0.1, AI profile |
 //! | [`cyclonedx`] | `CycloneDX` 1.7, environmental considerations |
+//! | [`ghg`] | the GHG Protocol and ESRS E1: emissions by scope |
 //! | [`boamps`] | `BoAmps`, Boavizta's report of the energy of a task |
 //! | [`codecarbon`] | the `emissions.csv` of `CodeCarbon` 3 |
 //! | [`paper`] | a paper: a sentence in LaTeX, and BibTeX |
@@ -19,6 +20,7 @@ pub mod card;
 pub mod codecarbon;
 pub mod cyclonedx;
 pub mod eu;
+pub mod ghg;
 pub mod paper;
 pub mod sci;
 pub mod spdx;
@@ -32,7 +34,7 @@ use flopcast_core::estimate::{Id, Place};
 use serde_json::{Map, Value, json};
 
 use super::Report;
-use crate::text::visible;
+use crate::text::{self, visible};
 
 /// The one report.
 ///
@@ -74,9 +76,8 @@ pub fn sentence(report: &Report) -> Option<String> {
     if let Some(mass) = shown(Id::LocationCo2e) {
         let _ = write!(text, " and emitted {mass}, location-based");
     }
-    let dates: Vec<String> =
-        report.dates.iter().map(|(what, on)| format!("{} {on}", what.replace('_', " "))).collect();
-    let dated = if dates.is_empty() { String::new() } else { format!("; {}", dates.join(", ")) };
+    let dates = text::dates(&report.dates);
+    let dated = if dates.is_empty() { dates } else { format!("; {dates}") };
     let _ = write!(text, " (flopcast {VERSION}{dated}).");
     Some(visible(&text))
 }

@@ -1,7 +1,7 @@
 //! A model before and after compression, or a student beside its teacher: parameters, bytes, FLOPs,
 //! least time, and the layers that save most.
 
-use flopcast_core::model::compress::{Compressed, Take, Target};
+use flopcast_core::model::compress::{Compressed, FIRST, Take, Target};
 use flopcast_core::model::{AttentionCount, Layer, Role};
 use flopcast_core::quantity::{Data, Flop, Measure, Time};
 use serde_json::{Value, json};
@@ -91,10 +91,17 @@ impl Comparison<'_> {
             Some(bound) => bound.time.stored(),
             None => take.moved.stored(),
         };
+        // A layer is what it was, or two factors.
+        let mut factors = self.after.model.layers.iter().zip(&after);
+        let mut rest = || -> f64 {
+            let Some((layer, take)) = factors.next() else { return 0.0 };
+            let second = layer.name.ends_with(FIRST).then(|| factors.next()).flatten();
+            worth(take) + second.map_or(0.0, |(_, take)| worth(take))
+        };
         let layers = self.before.model.layers.iter();
         let mut saved: Vec<_> = layers
-            .zip(before.iter().zip(&after))
-            .map(|(layer, (before, after))| (layer, worth(before) - worth(after)))
+            .zip(&before)
+            .map(|(layer, before)| (layer, worth(before) - rest()))
             .filter(|(_, saved)| *saved > 0.0)
             .collect();
         saved.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -1,16 +1,18 @@
 //! The forecast of a scenario: the answer, the figures by section, money and carbon by row, ranges,
 //! inputs.
 
+use flopcast_core::estimate::plan::UsualSpread;
 use flopcast_core::estimate::{Figure, Id, Section};
 use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::shown_parts;
-use flopcast_study::uncertainty::{Interval, PERCENTILES};
+use flopcast_study::uncertainty::Interval;
 use serde_json::Value;
 
 use super::first_screen;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
+use crate::statement::ghg;
 use crate::text::cut;
-use crate::{Report, answer, carbon, currency, html, json, ledger};
+use crate::{Report, answer, carbon, currency, html, json, ledger, text};
 
 /// Forecasts, one after the other.
 impl Subject for Vec<Report> {
@@ -58,6 +60,7 @@ pub(crate) fn rows(reports: &[Report]) -> Grid {
 pub(crate) fn document(report: &Report) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));
+    doc.push_some(Block::Text(text::dates(&report.dates)));
     doc.blocks.extend(report.service.iter().cloned());
     for (section, figures) in report.sections() {
         let columns = [Column::words("figure"), Column::quantities("value")];
@@ -82,11 +85,17 @@ pub(crate) fn document(report: &Report) -> Doc {
     }
     doc.section(
         "Energy and CO2e by row: location-based, and embodied (mid) apart",
-        carbon::grid(&report.footprint),
+        carbon::grid(report),
     );
+    let by_scope = ghg::by_scope(report);
+    if !by_scope.is_empty() {
+        doc.section("Emissions by scope", by_scope);
+        doc.push(Block::List(ghg::remarks(report)));
+    }
     if let Some(widest) = report.widest() {
-        doc.section("Ranges (P50, with contingency to P80)", ranges(report));
+        doc.section("Ranges", ranges(report));
         doc.push(Block::Picture { lines: tornado(widest), svg: html::sensitivity(widest) });
+        doc.push_some(Block::Facts(spreads(report)));
     }
     inputs(report, &mut doc);
     doc.push_some(Block::Warnings(report.warnings.clone()));
@@ -135,19 +144,34 @@ pub(crate) fn years(years: &[(u32, Vec<&Figure>)]) -> Grid {
     grid
 }
 
-/// Ranges of the figures; a document has room for four of the percentiles, the JSON has all.
+/// The percentiles of a document; the JSON has all.
+const SHOWN: [u32; 3] = [50, 80, 90];
+
+/// The central values of the figures with their percentiles, in the units of the other tables.
 pub(crate) fn ranges(report: &Report) -> Grid {
-    let shown: Vec<usize> =
-        (0..PERCENTILES.len()).filter(|i| [5, 50, 80, 95].contains(&PERCENTILES[*i])).collect();
-    let words = [Column::words("figure").at_most(32), Column::words("unit")];
-    let numbers = shown.iter().map(|i| Column::numbers(format!("P{}", PERCENTILES[*i])));
-    let mut grid = Grid::new(words.into_iter().chain(numbers));
-    for interval in &report.intervals {
-        let row = interval.figure.declared();
-        let words = [row.name, row.short_unit].map(Cell::text);
-        grid.push(words.into_iter().chain(shown.iter().map(|i| Cell::short(interval.values[*i]))));
+    let words = [Column::words("figure").at_most(30), Column::words("unit")];
+    let numbers = SHOWN.map(|percentile| Column::numbers(format!("P{percentile}")));
+    let central = std::iter::once(Column::numbers("central"));
+    let mut grid = Grid::new(words.into_iter().chain(central).chain(numbers));
+    for range in &report.intervals {
+        let Some(figure) = report.figure(range.figure) else { continue };
+        let [_, unit] = figure.short();
+        let central = figure.value().map(|value| figure.in_shown_unit(value));
+        let values = SHOWN.map(|percentile| answer::along(figure, range, percentile));
+        let numbers = std::iter::once(central).chain(values);
+        let words = [Cell::text(figure.declared().name), Cell::text(unit)];
+        grid.push(words.into_iter().chain(numbers.map(|it| Cell::known(it, Cell::short))));
     }
     grid
+}
+
+/// The spreads of inputs that nobody gave as ranges, each with its reason.
+pub(crate) fn spreads(report: &Report) -> Vec<(String, String)> {
+    let told = |it: &UsualSpread| {
+        let [low, high] = it.within;
+        (format!("spread of {}", it.of), format!("x {low:.2} to {high:.2} (80 %): {}", it.why))
+    };
+    report.spreads.iter().map(told).collect()
 }
 
 /// Bars of what each factor alone does to a figure between its P10 and its P90, for a terminal.

@@ -8,7 +8,7 @@ use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_study::leaning::Leaning;
 
 use super::estimate::cell;
-use crate::doc::{Block, Cell, Column, Doc, Grid, short};
+use crate::doc::{Block, Cell, Column, Doc, Grid};
 use crate::text::cut;
 use crate::{Report, answer};
 
@@ -45,20 +45,24 @@ fn around(report: &Report, blocks: impl IntoIterator<Item = Block>) -> Doc {
     doc
 }
 
-/// The figures that are wanted, each with its 80 % interval where one was sampled.
+/// The percentiles of a figure that has a range.
+const PERCENTILES: [u32; 3] = [50, 80, 90];
+
+/// The figures that are wanted, each with its percentiles where it has a range.
 fn figures(report: &Report, wanted: impl Fn(&Figure) -> bool) -> Grid {
     let ranged = !report.intervals.is_empty();
+    let value = Column::quantities("value");
     let mut columns =
-        vec![Column::words("figure").headed(""), Column::quantities("value").headed("")];
+        vec![Column::words("figure").headed(""), value.headed(if ranged { "central" } else { "" })];
     if ranged {
-        columns.push(Column::words("80 % interval"));
+        columns.extend(PERCENTILES.map(|it| Column::numbers(format!("P{it}"))));
     }
     let mut grid = Grid::new(columns);
     for figure in report.figures.iter().filter(|it| is_shown(report, it) && wanted(it)) {
         let [number, unit] = figure.short();
         let mut row = vec![Cell::text(name(figure)), cell(figure, number, unit)];
         if ranged {
-            row.push(interval(report, figure).map_or(Cell::Blank, Cell::Text));
+            row.extend(PERCENTILES.map(|it| percentile(report, figure, it)));
         }
         grid.push(row);
     }
@@ -83,11 +87,11 @@ fn is_shown(report: &Report, figure: &Figure) -> bool {
     key.is(Mark::First) && place && member && known && !(mean && simulated)
 }
 
-/// The 80 % interval of a figure.
-fn interval(report: &Report, figure: &Figure) -> Option<String> {
-    let range = answer::interval(report, figure.key.id)?;
-    let [low, high] = [10, 90].map(|percentile| answer::at(range, percentile).map(short));
-    Some(format!("{} to {} {}", low?, high?, range.short_unit()))
+/// A percentile of a figure, in the unit in which the figure stands beside it.
+fn percentile(report: &Report, figure: &Figure, percentile: u32) -> Cell {
+    let range = answer::interval(report, figure.key.id);
+    let value = range.and_then(|range| answer::along(figure, range, percentile));
+    value.map_or(Cell::Blank, Cell::short)
 }
 
 /// A sentence about the assumed inputs that move the answer most; empty where none does.

@@ -10,6 +10,7 @@ use super::sheets::{Book, Done, Look, exact, head, layout, number_format};
 use crate::Report;
 use crate::cash::{self, CashFlow};
 use crate::ledger::Row;
+use crate::subject::estimate::spreads;
 
 /// The column of amounts; periods follow it.
 const AMOUNT: u16 = 2;
@@ -185,29 +186,46 @@ fn fiscal_years(
     Ok(())
 }
 
-/// The percentiles of the figures, and what lies between P50 and P80: the contingency.
+/// The central values of the figures, their percentiles, and what lies between the central value and
+/// P80: the contingency.
 pub(super) fn ranges_sheet(report: &Report, sheet: &mut Worksheet, look: &Look) -> Done {
-    head(sheet, look, &["figure", "unit"], 2)?;
-    for (percentile, column) in PERCENTILES.iter().zip(2..) {
+    head(sheet, look, &["figure", "unit", "central"], 2)?;
+    for (percentile, column) in PERCENTILES.iter().zip(3..) {
         sheet.write_with_format(0, column, format!("P{percentile}"), &look.head_right)?;
     }
-    let last = 2 + PERCENTILES.len() as u16;
-    sheet.write_with_format(0, last, "contingency, P50 to P80", &look.head_right)?;
-    let at = |percentile: u32| PERCENTILES.iter().position(|it| *it == percentile).unwrap_or(0);
-    let [p50, p80] = [50, 80].map(at);
-    for (range, line) in report.intervals.iter().zip(1..) {
-        sheet.write_with_format(line, 0, range.figure.declared().name, &look.text)?;
-        sheet.write_with_format(line, 1, range.short_unit(), &look.text)?;
-        for (value, column) in range.values.iter().zip(2..) {
-            sheet.write_with_format(line, column, *value, &number_format(look, *value))?;
+    let last = 3 + PERCENTILES.len() as u16;
+    sheet.write_with_format(0, last, "contingency, central to P80", &look.head_right)?;
+    let p80 = PERCENTILES.iter().position(|it| *it == 80).unwrap_or(0);
+    let mut line = 0;
+    for range in &report.intervals {
+        let figure = report.figure(range.figure);
+        let Some((figure, central)) = figure.and_then(|it| Some((it, it.value()?))) else {
+            continue;
+        };
+        line += 1;
+        sheet.write_with_format(line, 0, figure.declared().name, &look.text)?;
+        sheet.write_with_format(line, 1, &figure.short()[1], &look.text)?;
+        let shown = |value: f64| figure.in_shown_unit(value);
+        for (value, column) in std::iter::once(&central).chain(&range.values).zip(2..) {
+            let value = shown(*value);
+            sheet.write_with_format(line, column, value, &number_format(look, value))?;
         }
-        let [from, to] = [p50, p80].map(|place| column_number_to_name(2 + place as u16));
-        let more = range.values[p80] - range.values[p50];
+        let [from, to] = [2, 3 + p80 as u16].map(column_number_to_name);
+        let more = shown(range.values[p80]) - shown(central);
         let text = format!("={to}{0}-{from}{0}", line + 1);
         let live = Formula::new(text).set_result(exact(more));
         sheet.write_with_format(line, last, live, &number_format(look, more))?;
     }
-    let note = "Sampled when the workbook was made: they do not follow a change of the inputs.";
-    sheet.write_with_format(report.intervals.len() as u32 + 2, 0, note, &look.wrapped)?;
-    layout(sheet, &[44.0, 14.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 24.0])
+    line += 1;
+    for note in std::iter::once(SAMPLED.to_owned())
+        .chain(spreads(report).into_iter().map(|(what, why)| format!("{what}: {why}")))
+    {
+        line += 1;
+        sheet.write_with_format(line, 0, note, &look.wrapped)?;
+    }
+    layout(sheet, &[44.0, 14.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 26.0])
 }
+
+/// The note below the ranges.
+const SAMPLED: &str =
+    "Sampled when the workbook was made: they do not follow a change of the inputs.";

@@ -18,7 +18,7 @@ use rust_xlsxwriter::{
 use super::money;
 use super::names::Names;
 use crate::cash::CashFlow;
-use crate::{Report, currency, ledger};
+use crate::{Report, currency, ledger, text};
 
 pub(super) type Done<T = ()> = Result<T, XlsxError>;
 
@@ -278,12 +278,7 @@ pub(super) fn exact(value: f64) -> String {
 fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) -> Done {
     let look = book.look;
     sheet.write_with_format(0, 0, &report.name, &look.title)?;
-    let dates: Vec<String> = report
-        .dates
-        .iter()
-        .map(|(what, date)| format!("{} {date}", what.replace('_', " ")))
-        .collect();
-    sheet.write_with_format(1, 0, dates.join(", "), &look.wrapped)?;
+    sheet.write_with_format(1, 0, text::dates(&report.dates), &look.wrapped)?;
     sheet.write_with_format(
         2,
         0,

@@ -8,6 +8,7 @@ use flopcast_core::ledger::plan::Api;
 use super::super::file::Api as ApiFile;
 use super::super::reader::Located;
 use super::Notes;
+use super::age::Ages;
 
 /// The prices of the hosted model; `answers` tells whether the service writes tokens.
 ///
@@ -34,9 +35,9 @@ pub(super) fn plan(
         },
         ApiFile::Model(name) => {
             let row = row(catalog, name).map_err(|error| error.at(Some(&asked.place)))?;
-            let date = row.input.citation.as_of.map(|as_of| as_of.start);
-            notes.prices_as_of = notes.prices_as_of.max(date);
-            let name = |what: &str| format!("{}/{}, {what}", row.provider, row.model);
+            let hosted = format!("{}/{}", row.provider, row.model);
+            Ages { catalog, start: None }.note(&row.input.citation, &hosted, notes);
+            let name = |what: &str| format!("{hosted}, {what}");
             Api {
                 input: row.input.input(name("input")),
                 cached: row.cached_input.as_ref().map(|it| it.input(name("cached input"))),

@@ -28,6 +28,7 @@ use flopcast_core::serving::instance::{Instances, Parts};
 use flopcast_core::serving::plan::{
     Adapters, Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread,
 };
+use flopcast_core::serving::simulator::Admission;
 use flopcast_core::serving::step::Weights;
 use flopcast_core::serving::{instance, memory, network};
 
@@ -83,10 +84,11 @@ fn generation(
     files: &dyn Files,
     notes: &mut Notes,
 ) -> Result<Service> {
-    let device = placement::accelerator(catalog, &service.hardware)?;
+    let device = placement::device(catalog, &service.hardware)?;
+    let device = &*device;
     let nowhere = Placement::default();
     let place = service.placement.as_ref().or(file.placement.as_ref()).unwrap_or(&nowhere);
-    let mut asked = traffic::asked(service, files, notes)?;
+    let mut asked = traffic::asked(service, files, notes)?.uncertain(catalog, notes)?;
 
     let media = traffic::media(&service.traffic.value)?;
     let of = |input: &ModelInput| -> Result<(Served, Arc<Model>)> {
@@ -147,6 +149,15 @@ fn generation(
     let tower = tower(&model, device, service.precision.value, &asked)?;
     let (replica, instances) =
         replica(service, device, &served, &asked, (prefill, tower), speculation, &engine)?;
+    if let Some(slice) =
+        service.hardware.slice.as_ref().filter(|_| replica.devices.value.value > 1.0)
+    {
+        return Err(Error::limit(
+            "the model does not fit a slice: slices have no link to each other",
+        )
+        .at(Some(&slice.place))
+        .hint("take a larger slice, a narrower precision, or a whole device"));
+    }
     super::network(notes, device, replica.devices.value.value);
     let rent = Tenant {
         catalog,
@@ -168,7 +179,7 @@ fn generation(
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
-        target_utilisation: target_utilisation(service, asked.within.is_some())?,
+        target_utilisation: target_utilisation(service, asked.within.is_some()),
         within: asked.within,
         growth: asked.growth,
         redundancy: Input::new(
@@ -227,25 +238,43 @@ fn generation(
             step_time: of_engine(service.step_time.as_ref(), "step_time")?,
             max_wait: max_wait(service, replica.output.is_some())?,
             opening: asked.opening,
+            admission: admission(service, replica.output.is_some())?,
         },
         replica,
         refresh: None,
     })
 }
 
-/// Share of a replica's highest rate that the peak may take.
+/// The admission control of an engine.
 ///
 /// # Errors
-/// If nothing is left of it.
-fn target_utilisation(service: &Inference, job: bool) -> Result<Input<Share>> {
+/// If it admits nothing, or nothing is generated: a network that answers batch by batch has none.
+fn admission(service: &Inference, generates: bool) -> Result<Admission> {
+    let Some(given) = &service.admission else { return Ok(Admission::ALL) };
+    if !generates {
+        return Err(Error::input("admission control is that of an engine that generates tokens")
+            .at(Some(&service.traffic.place))
+            .hint("leave inference.admission out, or give output_tokens"));
+    }
+    if let Some(queue) = given.queue.as_ref().filter(|queue| queue.value == 0) {
+        return Err(Error::input("a request waits for the next step: a queue of 1 or more")
+            .at(Some(&queue.place)));
+    }
+    let queue = given.queue.as_ref().map(|queue| u32::try_from(queue.value).unwrap_or(u32::MAX));
+    let timeout = given.timeout.as_ref();
+    if let Some(timeout) = timeout.filter(|timeout| timeout.spread.central().value <= 0.0) {
+        return Err(timeout.refuse("a request may wait some time: 10 s"));
+    }
+    Ok(Admission { queue, timeout: timeout.map(|timeout| timeout.spread.central()) })
+}
+
+/// Share of a replica's highest rate that the peak may take.
+fn target_utilisation(service: &Inference, job: bool) -> Input<Share> {
     let plain = "target utilisation of a replica";
     match &service.target_utilisation {
-        Some(given) if given.spread.central().get() < 0.01 => {
-            Err(given.refuse("a replica is used: inference.target_utilisation is 1 % or more"))
-        }
-        Some(given) => Ok(given.input("inference.target_utilisation")),
-        None if job => Ok(assumed(plain, share(1.0), "a job may queue")),
-        None => Ok(assumed(plain, share(0.8), "queues grow without bound at full load")),
+        Some(given) => given.input("inference.target_utilisation"),
+        None if job => assumed(plain, share(1.0), "a job may queue"),
+        None => assumed(plain, share(0.8), "queues grow without bound at full load"),
     }
 }
 

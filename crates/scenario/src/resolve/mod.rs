@@ -14,6 +14,7 @@
 //! | `rent`, `owned`, `costs`, `api` | prices of `placement`, `costs`, `inference.api` |
 //! | `site`, `power`, `embodied`, `placement` | power, grid, water and embodied carbon of a place |
 
+mod age;
 mod api;
 mod compress;
 mod costs;
@@ -37,6 +38,7 @@ mod traffic;
 mod training;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flopcast_core::catalog::{Accelerator, Catalog, Links};
@@ -46,7 +48,7 @@ use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::model::{Input as Sample, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time::year;
-use flopcast_core::quantity::{Measure, Requests, Share, YearlyRate, show};
+use flopcast_core::quantity::{Distribution, Measure, Requests, Share, YearlyRate, show};
 
 use super::file::{Finance as FinanceFile, ScenarioFile};
 use super::models::Models;
@@ -130,9 +132,29 @@ impl<F: Files + ?Sized> flopcast_import::Files for Seen<'_, F> {
 struct Notes {
     model_assumptions: Vec<String>,
     choices: Vec<plan::Choice>,
+    spreads: Vec<plan::UsualSpread>,
     warnings: Vec<String>,
-    prices_as_of: Option<chrono::NaiveDate>,
+    /// The day and the row of each price, with whether it is old.
+    prices: BTreeMap<(chrono::NaiveDate, String), bool>,
     grid_as_of: Option<chrono::NaiveDate>,
+}
+
+impl Notes {
+    /// Notes a choice, once.
+    fn choose(&mut self, choice: plan::Choice) {
+        if !self.choices.contains(&choice) {
+            self.choices.push(choice);
+        }
+    }
+
+    /// Notes the usual spread of an input: that of a factor around 1.
+    fn spread(&mut self, of: &str, factor: &Distribution, why: String) {
+        let within = [0.1, 0.9].map(|share| factor.quantile(share));
+        let spread = plan::UsualSpread { of: of.to_owned(), within, why };
+        if !self.spreads.contains(&spread) {
+            self.spreads.push(spread);
+        }
+    }
 }
 
 /// A stage of a scenario, resolved apart from the other; empty where the scenario has no such
@@ -249,16 +271,12 @@ impl Frame {
                 warnings.push(warning.to_owned());
             }
         }
-        let newest = |of: fn(&Notes) -> Option<chrono::NaiveDate>| {
-            notes.iter().filter_map(|it| of(it)).max()
-        };
-        let dates = [
-            ("prices_as_of", newest(|notes| notes.prices_as_of)),
-            ("grid_as_of", newest(|notes| notes.grid_as_of)),
-        ];
-        let dated = |(key, date): (&str, Option<chrono::NaiveDate>)| {
-            Some((key.to_owned(), date?.to_string()))
-        };
+        let mut choices: Vec<plan::Choice> = Vec::new();
+        for choice in notes.iter().flat_map(|notes| &notes.choices) {
+            if !choices.contains(choice) {
+                choices.push(choice.clone());
+            }
+        }
         Scenario {
             name: frame.name,
             training: training.plan,
@@ -266,15 +284,36 @@ impl Frame {
             finance: frame.finance,
             start: frame.start,
             functional_unit: frame.functional_unit,
-            dates: dates.into_iter().filter_map(dated).collect(),
+            dates: dates(&notes),
             model_assumptions: notes
                 .iter()
                 .flat_map(|notes| notes.model_assumptions.iter().cloned())
                 .collect(),
-            choices: notes.iter().flat_map(|notes| notes.choices.iter().cloned()).collect(),
+            choices,
+            spreads: notes.iter().flat_map(|notes| notes.spreads.iter().cloned()).collect(),
             warnings,
         }
     }
+}
+
+/// The dates of the data: the oldest price in use, the newest where it is another, how many are old,
+/// and the newest year of a grid.
+fn dates(notes: &[Arc<Notes>]) -> Vec<(String, String)> {
+    let prices: BTreeMap<_, _> = notes.iter().flat_map(|notes| &notes.prices).collect();
+    let days = || prices.keys().map(|(day, _)| *day);
+    let (oldest, newest) = (days().min(), days().max());
+    let old = prices.values().filter(|old| ***old).count();
+    let grid = notes.iter().filter_map(|notes| notes.grid_as_of).max();
+    let text = |day: chrono::NaiveDate| day.to_string();
+    [
+        ("prices_as_of", oldest.map(text)),
+        ("newest_price", newest.filter(|_| newest != oldest).map(text)),
+        ("old_prices", (old > 0).then(|| format!("{old} of {}", prices.len()))),
+        ("grid_as_of", grid.map(text)),
+    ]
+    .into_iter()
+    .filter_map(|(key, text)| Some((key.to_owned(), text?)))
+    .collect()
 }
 
 /// Notes that a network is assumed, where so many devices work together over links that no source
@@ -318,8 +357,7 @@ fn share(value: f64) -> Share {
 /// says.
 ///
 /// # Errors
-/// If the horizon is no whole number of years from 1 to 50, the rate is outside 0 to 100 % a year,
-/// or the currency lacks its rate.
+/// If the horizon is no whole number of years from 1 to 50, or the currency lacks its rate.
 fn finance(file: &FinanceFile) -> Result<plan::Finance> {
     let years = match &file.horizon {
         None => 3,
@@ -333,11 +371,6 @@ fn finance(file: &FinanceFile) -> Result<plan::Finance> {
             whole as u32
         }
     };
-    if let Some(rate) = &file.discount_rate
-        && !(0.0..1.0).contains(&rate.spread.central())
-    {
-        return Err(rate.refuse("the discount rate is between 0 % and 100 % a year"));
-    }
     let zero = YearlyRate::from_stored(0.0);
     Ok(plan::Finance {
         years,

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
 use flopcast_core::catalog::{
     Accelerator, Catalog, PriceBasis, Purchase, PurchasePrice, Rental, Wanted,
 };
@@ -20,6 +21,7 @@ use super::super::file::{InsteadOf, Owned as OwnedFile, Placement};
 use super::super::given::{Domain, Given};
 use super::super::purchase::PurchaseTerms;
 use super::super::reader::Located;
+use super::age::Ages;
 use super::{Notes, assumed, default, placement, share};
 
 /// The hardware, where a placement says that it is owned; its inputs are named under `section`.
@@ -34,8 +36,13 @@ pub(super) fn plan(
     notes: &mut Notes,
 ) -> Result<Option<Owned>> {
     let Some(file) = asked(place)? else { return Ok(None) };
-    let keys = Keys { catalog, device, section };
-    let chip = keys.chip(&file, notes);
+    if device.slices.is_some() {
+        return Err(Error::input("hardware is owned by the card, not by the slice")
+            .hint("give the rent of a slice: purchase: {price: 0.30 USD/device-h}"));
+    }
+    let start = place.start.as_ref().map(|start| start.value);
+    let keys = Keys { catalog, device, section, start };
+    let chip = keys.chip(&file, notes)?;
     let life = keys.or_default(
         file.amortisation.as_ref(),
         "amortisation",
@@ -126,11 +133,12 @@ fn asked(place: &Placement) -> Result<Option<OwnedFile>> {
     })
 }
 
-/// The context of every look-up: catalog, device, and the path of the section.
+/// The context of every look-up: catalog, device, the path of the section, and the first day.
 struct Keys<'a> {
     catalog: &'a Catalog,
     device: &'a Accelerator,
     section: &'a str,
+    start: Option<NaiveDate>,
 }
 
 impl Keys<'_> {
@@ -155,9 +163,12 @@ impl Keys<'_> {
 
     /// Price of the device: as given, or the newest of the catalog on the day of purchase. Where
     /// all are newer, it is the oldest. It is unknown where the catalog has none.
-    fn chip(&self, file: &OwnedFile, notes: &mut Notes) -> Stated<PurchasePrice> {
+    ///
+    /// # Errors
+    /// As [`Ages::drift`].
+    fn chip(&self, file: &OwnedFile, notes: &mut Notes) -> Result<Stated<PurchasePrice>> {
         if let Some(given) = &file.chip {
-            return Ok(given.input(&self.name("chip")));
+            return Ok(Ok(given.input(&self.name("chip"))));
         }
         let rows = self.catalog.purchases(&self.device.id);
         let bought = file.bought.as_ref().map(|bought| bought.value);
@@ -166,17 +177,19 @@ impl Keys<'_> {
             bought.is_none_or(|bought| as_of.is_none_or(|as_of| as_of <= bought))
         });
         let Some(row) = before.or(rows.first()) else {
-            return Err(Unknown {
+            return Ok(Err(Unknown {
                 why: format!(
                     "the catalog has no purchase price of {}; give {}",
                     self.device.id,
                     self.name("chip")
                 ),
-            });
+            }));
         };
-        let as_of = row.price.citation.as_of.map(|as_of| as_of.start);
-        notes.prices_as_of = notes.prices_as_of.max(as_of);
-        Ok(row.price.input(format!("{}, {}", self.name("chip"), row.product)))
+        let ages = Ages { catalog: self.catalog, start: bought.or(self.start) };
+        ages.note(&row.price.citation, &format!("a {} to buy", self.device.id), notes);
+        let name = format!("{}, {}", self.name("chip"), row.product);
+        let drift = ages.drift(&row.price.citation, ("purchase", name.as_str()), notes)?;
+        Ok(Ok(drift.of(row.price.input(name))))
     }
 
     /// The rule by which the price is written off: by value where `price_change` is given, else in
@@ -187,7 +200,7 @@ impl Keys<'_> {
     fn amortisation(
         &self,
         file: &OwnedFile,
-        start: Option<&Located<chrono::NaiveDate>>,
+        start: Option<&Located<NaiveDate>>,
     ) -> Result<Amortisation> {
         let Some(change) = &file.price_change else {
             return Ok(Amortisation::StraightLine {

@@ -1,5 +1,7 @@
 //! The place of a stage: its accelerator and its region, looked up.
 
+use std::borrow::Cow;
+
 use flopcast_core::catalog::{Accelerator, Catalog, Region};
 use flopcast_core::diagnostic::Result;
 
@@ -15,6 +17,19 @@ pub(super) fn accelerator<'a>(
 ) -> Result<&'a Accelerator> {
     let name = &hardware.accelerator;
     catalog.accelerator(&name.value).map_err(|error| error.at(Some(&name.place)))
+}
+
+/// The device of a service: the accelerator that it names, or a slice of that.
+///
+/// # Errors
+/// As [`accelerator`], and if the accelerator has no such slice.
+pub(super) fn device<'a>(
+    catalog: &'a Catalog,
+    hardware: &Hardware,
+) -> Result<Cow<'a, Accelerator>> {
+    let whole = accelerator(catalog, hardware)?;
+    let Some(slice) = &hardware.slice else { return Ok(Cow::Borrowed(whole)) };
+    whole.slice(&slice.value).map(Cow::Owned).map_err(|error| error.at(Some(&slice.place)))
 }
 
 /// The region with its grid in a year; `None` where the placement names no region.

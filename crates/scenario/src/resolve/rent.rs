@@ -2,7 +2,8 @@
 
 use flopcast_core::catalog::{Accelerator, Catalog, Charge, Purchase, Rental, Wanted};
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::ledger::plan::{Includes, Listed, Offer, Price, Rent, Tariff, Terms};
+use flopcast_core::estimate::plan;
+use flopcast_core::ledger::plan::{Includes, Listed, Offer, Price, Rent, Tariff, Terms, Upfront};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
 use flopcast_core::quantity::{DevicesPerInstance, Measure, Share, Time};
@@ -10,10 +11,8 @@ use flopcast_core::training::plan::{Interruptions, Run};
 
 use super::super::file::Placement;
 use super::super::purchase::PurchaseTerms;
+use super::age::{self, Ages, Drift};
 use super::{Notes, assumed, default, share};
-
-/// Days after which a price is old: markets of devices move by a sixth in half a year.
-const OLD_DAYS: i64 = 180;
 
 /// A stage that asks for a rent: its devices, its placement, the catalog.
 #[derive(Clone, Copy)]
@@ -153,14 +152,17 @@ impl Tenant<'_> {
         let on_demand = Wanted { purchase: Purchase::OnDemand, ..wanted };
         let is_sold = catalog.sold(wanted, together).is_ok_and(|it| it.is_some());
         let ratio = advertised(wanted).filter(|id| !is_sold && catalog.has_default(id));
+        // A slice is a part of a card that is sold.
+        let slices = self.device.slices.unwrap_or(1);
+        let together = together.div_ceil(slices);
         let rental = catalog.rental(if ratio.is_some() { on_demand } else { wanted }, together);
         let place = placement.purchase.as_ref().map(|purchase| &purchase.place);
         let place = place.or(placement.provider.as_ref().map(|provider| &provider.place));
-        let rental = rental.map_err(|error| error.at(place))?;
+        let rental = rental.map_err(|error| error.at(place))?.sliced(slices);
         self.note(&rental, notes);
         if let (Purchase::Reserved1y | Purchase::Reserved3y, None) = (plan, &ratio)
             && let Ok(Some(now)) = catalog.sold(on_demand, together)
-            && now.per_device() <= rental.per_device()
+            && now.sliced(slices).per_device() <= rental.per_device()
         {
             notes.warnings.push(format!(
                 "the {} price of {} at {} is not below on-demand: the two are of different dates",
@@ -170,7 +172,7 @@ impl Tenant<'_> {
             ));
         }
         let on_list = catalog.sold(on_demand, together).ok().flatten();
-        let on_list = on_list.map(|it| it.per_device().stored());
+        let on_list = on_list.map(|it| it.sliced(slices).per_device().stored());
         let name = format!("{stage} price, {} {}, {}", rental.provider, rental.sku, plan.name());
         let (price, includes) = match &rental.apart {
             None => (price(&rental, &rental.charge, &name), Includes::Host),
@@ -202,7 +204,16 @@ impl Tenant<'_> {
             }
             None => (price, includes),
         };
-        let upfront = self.placement.payment.unwrap_or_default().into();
+        // A price that is a ratio of the one on demand moves as that does.
+        let moves = if scale < 1.0 { Purchase::OnDemand } else { plan };
+        let drift =
+            self.ages().drift(rental.citation(), (age::plan(moves), name.as_str()), notes)?;
+        let price = drifting(drift, price);
+        let includes = match includes {
+            Includes::Host => Includes::Host,
+            Includes::NoHost(host) => Includes::NoHost(drifting(drift, host)),
+        };
+        let upfront = self.upfront(plan, notes);
         let reserved = |years| Terms::Reserved { plan, years, charged: self.charged(), upfront };
         let terms = match plan {
             Purchase::OnDemand => Terms::OnDemand,
@@ -214,6 +225,25 @@ impl Tenant<'_> {
         let list = on_list.map(|list| list / mine).filter(|list| list.is_finite());
         let offer = Some(Offer { sku: rental.sku.clone(), list });
         Ok(Tariff { terms, share: None, price, includes, offer })
+    }
+
+    /// When a reservation is paid; without upfront payment where nobody says.
+    fn upfront(self, plan: Purchase, notes: &mut Notes) -> Upfront {
+        let is_reserved = matches!(plan, Purchase::Reserved1y | Purchase::Reserved3y);
+        if is_reserved && self.placement.payment.is_none() {
+            notes.choose(plan::Choice {
+                path: if self.stage == "training" {
+                    "placement.payment"
+                } else {
+                    "inference.placement.payment"
+                },
+                value: "no-upfront".to_owned(),
+                why: "nobody says when the reservation is paid: month by month. It moves cash \
+                      alone, not the cost"
+                    .to_owned(),
+            });
+        }
+        self.placement.payment.unwrap_or_default().into()
     }
 
     /// Warns of a price that is old, or that stands for all regions, and passes on the row's own
@@ -233,22 +263,14 @@ impl Tenant<'_> {
         if !rental.note.is_empty() {
             warn(format!("price of {} at {}: {}", self.device.id, rental.provider, rental.note));
         }
-        let date = rental.citation().as_of.map(|as_of| as_of.start);
-        // A lock carries few rows, so the day is that of the binary's own, or the one asked for.
-        let newest = Catalog::newest_price();
-        let newest = newest.map(|day| self.catalog.date().map_or(day, |asked| asked.min(day)));
-        if let Some((newest, date)) = newest.zip(date)
-            && (newest - date).num_days() > OLD_DAYS
-        {
-            warn(format!(
-                "the price of {} at {} is of {date}, {} days before the newest of the catalog: \
-                 `flopcast catalog refresh` asks for today's",
-                self.device.id,
-                rental.provider,
-                (newest - date).num_days()
-            ));
-        }
-        notes.prices_as_of = notes.prices_as_of.max(date);
+        let what = format!("{} at {}", self.device.id, rental.provider);
+        self.ages().note(rental.citation(), &what, notes);
+    }
+
+    /// The ages of prices at the start of the placement.
+    fn ages(&self) -> Ages<'_> {
+        let start = self.placement.start.as_ref().map(|start| start.value);
+        Ages { catalog: self.catalog, start }
     }
 
     /// The part of an unused commitment that the scenario bears.
@@ -304,6 +326,14 @@ fn price(rental: &Rental, charge: &Charge, name: &str) -> Price {
                 price.citation.basis(),
             ),
         },
+    }
+}
+
+/// A price with the spread of its age.
+fn drifting(drift: Drift, price: Price) -> Price {
+    match price {
+        Price::Device(price) => Price::Device(drift.of(price)),
+        Price::Instance { price, devices } => Price::Instance { price: drift.of(price), devices },
     }
 }
 

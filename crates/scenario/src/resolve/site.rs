@@ -7,7 +7,7 @@
 use chrono::{Datelike, NaiveDate};
 use flopcast_core::catalog::{Accelerator, Catalog, GridBasis, Region};
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::ledger::plan::{Contracts, Scope, Site, StartWindow, Stated};
+use flopcast_core::ledger::plan::{Contracts, Scope, Site, StartWindow, Stated, Vintage};
 use flopcast_core::provenance::{Input, Unknown};
 use flopcast_core::quantity::system::time::day;
 use flopcast_core::quantity::{GridIntensity, Pue, Share, Time};
@@ -69,6 +69,7 @@ pub(super) fn site(
         contracts: at.contracts(&grid, start, notes)?,
         scope: scope(place),
         basis,
+        vintage: at.vintage(basis, start),
         grid,
         wue,
         grid_water,
@@ -141,6 +142,15 @@ impl Local<'_> {
                 region.code
             )))
         })
+    }
+
+    /// The years of the grid's figure; none where the scenario gives it, or it is of no year.
+    fn vintage(&self, basis: GridBasis, start: Option<NaiveDate>) -> Option<Vintage> {
+        if self.place.grid.is_some() {
+            return None;
+        }
+        let of = self.region?.grid(basis)?.intensity.citation.as_of?.start.year();
+        Some(Vintage { of, used: start.map(|start| start.year()) })
     }
 
     /// The marginal intensity: as given, or that of the region; `None` where neither is known.
@@ -290,7 +300,8 @@ impl Local<'_> {
                 .hint(format!("add {}: 2026-12-01", self.name("start"))));
         }
         let profile = self.published("the grid's intensity by the hour", |region| {
-            self.catalog.hourly_profile(region.zone.as_deref().unwrap_or(&region.country))
+            let zones = region.zone.iter().chain([&region.country]);
+            zones.into_iter().find_map(|zone| self.catalog.hourly_profile(zone))
         });
         Ok(Some(StartWindow { within: Time::new::<day>(within.get::<day>()), profile }))
     }

@@ -6,15 +6,19 @@
 
 use std::sync::Arc;
 
+use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::model::Input as ModelInput;
-use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::{Measure, RequestRate, Share, Time, TokensPerRequest, YearlyRate};
+use flopcast_core::provenance::{Basis, Input, Uncertain as _};
+use flopcast_core::quantity::system::time;
+use flopcast_core::quantity::{
+    Distribution, Measure, RequestRate, Scale, Share, Time, TokensPerRequest, YearlyRate,
+};
 use flopcast_core::serving::capacity::{Limit, Objective, Slo};
 use flopcast_core::serving::plan::{Length, RequestKind, Session};
 use flopcast_core::serving::traffic::{Lengths, Profile, Recorded, Trace};
 
-use super::super::file::{Inference, Lengths as Stated, Percentiles, Traffic};
+use super::super::file::{Admission, Inference, Lengths as Stated, Percentiles, Traffic};
 use super::super::given::Given;
 use super::super::reader::Located;
 use super::super::traffic::Job;
@@ -47,6 +51,9 @@ pub(super) struct AskedClass {
     pub own: Option<Length>,
     pub session: Option<Session>,
 }
+
+/// Share of the requests that an admission control may refuse, where nobody says.
+const REFUSED: f64 = 0.01;
 
 /// 95th percentile of a length / its mean, where nobody says: between those of the Azure LLM
 /// inference trace of 2023 (conversation: 3.5 for prompts, 2.1 for answers).
@@ -193,6 +200,39 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
         profile,
         trace: trace.map(Arc::new),
     })
+}
+
+impl Asked {
+    /// The demand with the usual error of a plan, where the user gave no ranges: the rate of the
+    /// first year by `spread.demand`, and each year's growth by as much again. A job asks for what it
+    /// asks for.
+    ///
+    /// # Errors
+    /// If the catalog lacks the default.
+    pub(super) fn uncertain(mut self, catalog: &Catalog, notes: &mut Notes) -> Result<Self> {
+        if self.within.is_some() || self.rate.value.stored() <= 0.0 {
+            return Ok(self);
+        }
+        let usual = catalog.default_value::<Share>("spread.demand")?;
+        let factor = Distribution::of_half_width(1.0, usual.value.get().ln_1p());
+        let year = Time::new::<time::year>(1.0).stored();
+        let (least, now) = (-1.0 / year, self.growth.value.stored() + 1.0 / year);
+        let [low, high] = [0.05, 0.95].map(|share| least + now * factor.quantile(share));
+        let growth = (now > 0.0).then(|| Distribution::range(low, high, Scale::LogAbove(least)));
+        for (named, is_range, what) in [
+            (self.rate.leaf().name.as_deref(), self.rate.is_range(), "the demand of a year"),
+            (self.growth.leaf().name.as_deref(), self.growth.is_range(), "1 + growth, each year"),
+        ] {
+            if let Some(name) = named.filter(|_| !is_range) {
+                let why = format!("{what}, where no range is given ({})", usual.citation);
+                notes.spread(name, &factor, why);
+            }
+        }
+        let rate = factor.scaled(self.rate.value.stored());
+        self.rate = self.rate.spread(Some(rate));
+        self.growth = self.growth.spread(growth);
+        Ok(self)
+    }
 }
 
 /// The error of a service without a rate of requests.
@@ -499,8 +539,12 @@ fn objective(service: &Inference) -> Objective {
             })
         })
     });
+    let refused = |admission: &Admission| {
+        admission.refused.as_ref().map_or(REFUSED, |share| share.spread.central().get())
+    };
     Objective {
         slos: slos.collect(),
+        refused: service.admission.as_ref().map_or(0.0, refused),
         classes: classes.iter().map(|class| class.name.value.clone()).collect(),
     }
 }

@@ -66,6 +66,11 @@ pub(super) fn plan(
     notes: &mut Notes,
 ) -> Result<TrainingPlan> {
     let device = placement::accelerator(catalog, &training.hardware)?;
+    if let Some(slice) = &training.hardware.slice {
+        return Err(Error::input("a run takes whole devices: slices have no link to each other")
+            .at(Some(&slice.place))
+            .hint("leave training.hardware.slice out; services run on slices"));
+    }
     let devices = devices(training)?;
     let Counted { work, model, ratio, trained, held } = work::work(file, training, files, notes)?;
     take_note(&model, notes);

@@ -15,6 +15,7 @@ use flopcast_core::serving::plan::Router;
 use flopcast_core::serving::simulator::Batching;
 use flopcast_core::serving::traffic::{Class, Lengths, Source, Traffic};
 
+use super::watched::ask;
 use super::{Answer, Ask, Engaged, Question, Task, queue_limit};
 
 /// Asks about replicas that answer batch by batch.
@@ -61,7 +62,7 @@ pub(super) fn solve<A: Ask>(
         times: &times,
         delay: demand.max_wait.as_ref().map_or(Time::from_stored(0.0), |wait| wait.value),
         slo: objective.bounds(),
-        queue_limit: queue_limit(search),
+        queue_limit: queue_limit(search, &objective),
         records: false,
     };
     let class = |share: f64| Class {
@@ -84,6 +85,6 @@ pub(super) fn solve<A: Ask>(
     let servers =
         |count: u64, records: bool| (count == 1).then(|| Batching { records, ..server.clone() });
     // One pass is what an engine does with a prompt.
-    let found = A::of(&task, &servers, |_| Limit::Ttft.interval(), &mut warnings)?;
+    let found = ask::<A, _>(&task, &servers, |_| Limit::Ttft.interval(), &mut warnings)?;
     Ok(Answer { found, objective, engaged: Engaged::Network(times), warnings })
 }

@@ -6,10 +6,12 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 use flopcast_core::random::Stream;
 use rayon::prelude::*;
 
+use crate::batch::grouped;
 use crate::pareto::Front;
 
 /// The value of each knob, by its number.
@@ -17,11 +19,21 @@ pub type Digits = Vec<usize>;
 
 /// What is searched.
 pub trait Problem: Sync {
+    /// What judging a point leaves for the next one.
+    type Shared<'p>: Default
+    where
+        Self: 'p;
+
     /// How many values each knob has, at least one.
     fn sizes(&self) -> &[usize];
 
     /// Judges a point.
-    fn judge(&self, digits: &[usize]) -> Verdict;
+    fn judge<'p>(&'p self, shared: &mut Self::Shared<'p>, digits: &[usize]) -> Verdict;
+
+    /// A number by which points are judged in an order in which each shares most with the next.
+    fn group(&self, _: &[usize]) -> u64 {
+        0
+    }
 }
 
 /// What a point is worth.
@@ -84,8 +96,8 @@ pub struct Tally {
     pub sample: Vec<(Digits, Judged)>,
 }
 
-/// Points that are judged together; between them progress is told.
-const TOGETHER: u64 = 4096;
+/// Points whose verdicts are held until all of them are judged.
+const TOGETHER: u64 = 1 << 17;
 /// Reasons that are told apart, and points of the sample.
 const REASONS: usize = 64;
 const SAMPLE: usize = 2000;
@@ -103,19 +115,8 @@ pub fn search<P: Problem>(problem: &P, settings: Settings, progress: &dyn Fn(u64
     let points = sizes.iter().fold(1_u64, |all, size| all.saturating_mul(*size as u64));
     let mut collector = Collector::new(points);
     if points <= settings.evaluations {
-        let mut start = 0;
-        while start < points {
-            let end = points.min(start + TOGETHER);
-            let judged: Vec<_> = (start..end)
-                .into_par_iter()
-                .map(|number| digits(sizes, number))
-                .map(|digits| (problem.judge(&digits), digits))
-                .collect();
-            for (verdict, digits) in judged {
-                collector.add(digits, verdict);
-            }
-            progress(end);
-            start = end;
+        for start in (0..points).step_by(TOGETHER as usize) {
+            whole(problem, start, points.min(start + TOGETHER), &mut collector, progress);
         }
         collector.tally.whole = true;
         return collector.finish();
@@ -130,14 +131,63 @@ pub fn search<P: Problem>(problem: &P, settings: Settings, progress: &dyn Fn(u64
     .run(progress)
 }
 
-/// The values of a point by its number; the last knob varies fastest.
-pub fn digits(sizes: &[usize], mut number: u64) -> Digits {
+/// Judges every point from one number to another; their order in the tally is that of their numbers.
+fn whole<P: Problem>(
+    problem: &P,
+    start: u64,
+    end: u64,
+    collector: &mut Collector,
+    progress: &dyn Fn(u64),
+) {
+    let sizes = problem.sizes();
+    let place = |at: usize, into: &mut [usize]| write_digits(sizes, start + at as u64, into);
+    let count = (end - start) as usize;
+    let mut verdicts: Vec<Option<Verdict>> = vec![None; count];
+    let work = |places: &[u32]| -> Vec<Verdict> {
+        let (mut shared, mut digits) = (P::Shared::default(), vec![0; sizes.len()]);
+        let mut judge = |at: &u32| {
+            place(*at as usize, &mut digits);
+            problem.judge(&mut shared, &digits)
+        };
+        places.iter().map(&mut judge).collect()
+    };
+    let mut done = start;
+    let mut take = |places: &[u32], judged: Vec<Verdict>| -> Result<(), Infallible> {
+        for (at, verdict) in places.iter().zip(judged) {
+            verdicts[*at as usize] = Some(verdict);
+        }
+        done += places.len() as u64;
+        progress(done);
+        Ok(())
+    };
     let mut digits = vec![0; sizes.len()];
+    let group = |at: usize| {
+        place(at, &mut digits);
+        problem.group(&digits)
+    };
+    let Ok(()) = grouped(count, group, work, &mut take);
+    let mut digits = vec![0; sizes.len()];
+    for (at, verdict) in verdicts.into_iter().enumerate() {
+        place(at, &mut digits);
+        if let Some(verdict) = verdict {
+            collector.add(&digits, verdict);
+        }
+    }
+}
+
+/// The values of a point by its number; the last knob varies fastest.
+pub fn digits(sizes: &[usize], number: u64) -> Digits {
+    let mut digits = vec![0; sizes.len()];
+    write_digits(sizes, number, &mut digits);
+    digits
+}
+
+/// As [`digits`], into a place that is there.
+fn write_digits(sizes: &[usize], mut number: u64, digits: &mut [usize]) {
     for (digit, size) in digits.iter_mut().zip(sizes).rev() {
         *digit = (number % *size as u64) as usize;
         number /= *size as u64;
     }
-    digits
 }
 
 struct Collector {
@@ -163,8 +213,8 @@ impl Collector {
         Self { tally, front: Front::default(), stride: 1 }
     }
 
-    /// Takes a point in; gives it back where it can be.
-    fn add(&mut self, digits: Digits, verdict: Verdict) -> Option<Member> {
+    /// Takes a point in; gives back what it is worth where it can be.
+    fn add(&mut self, digits: &[usize], verdict: Verdict) -> Option<Judged> {
         let tally = &mut self.tally;
         tally.judged += 1;
         let judged = match verdict {
@@ -186,11 +236,11 @@ impl Collector {
         let excess = judged.excess();
         if excess > 0.0 {
             if tally.nearest.as_ref().is_none_or(|(_, known)| excess < known.excess()) {
-                tally.nearest = Some((digits.clone(), judged.clone()));
+                tally.nearest = Some((digits.to_vec(), judged.clone()));
             }
         } else {
             if tally.within.is_multiple_of(self.stride) {
-                tally.sample.push((digits.clone(), judged.clone()));
+                tally.sample.push((digits.to_vec(), judged.clone()));
                 if tally.sample.len() > SAMPLE {
                     let mut at = 0;
                     tally.sample.retain(|_| {
@@ -201,9 +251,9 @@ impl Collector {
                 }
             }
             tally.within += 1;
-            self.front.offer(judged.ranks.clone(), (digits.clone(), judged.clone()));
+            self.front.offer(judged.ranks.clone(), || (digits.to_vec(), judged.clone()));
         }
-        Some(Member { digits, judged, layer: 0, room: 0.0 })
+        Some(judged)
     }
 
     fn finish(mut self) -> Tally {
@@ -268,9 +318,12 @@ impl<P: Problem> Evolution<'_, P> {
     /// Judges points, in parallel; the result keeps their order.
     fn judge(&mut self, points: Vec<Digits>) -> Vec<Member> {
         let problem = self.problem;
-        let judged: Vec<_> =
-            points.into_par_iter().map(|digits| (problem.judge(&digits), digits)).collect();
-        let add = |(verdict, digits)| self.collector.add(digits, verdict);
+        let judge = |digits: Digits| (problem.judge(&mut P::Shared::default(), &digits), digits);
+        let judged: Vec<_> = points.into_par_iter().map(judge).collect();
+        let add = |(verdict, digits): (Verdict, Digits)| {
+            let judged = self.collector.add(&digits, verdict)?;
+            Some(Member { digits, judged, layer: 0, room: 0.0 })
+        };
         judged.into_iter().filter_map(add).collect()
     }
 
@@ -424,11 +477,13 @@ mod tests {
     }
 
     impl Problem for Synthetic {
+        type Shared<'p> = ();
+
         fn sizes(&self) -> &[usize] {
             &self.sizes
         }
 
-        fn judge(&self, digits: &[usize]) -> Verdict {
+        fn judge(&self, (): &mut (), digits: &[usize]) -> Verdict {
             let (mut score, mut cost) = (0.0, 1.0);
             for ((digit, size), [gain, price, best]) in
                 digits.iter().zip(&self.sizes).zip(&self.knobs)
@@ -473,10 +528,11 @@ mod tests {
     fn a_space_of_nothing_ends() {
         struct Nothing([usize; 3]);
         impl Problem for Nothing {
+            type Shared<'p> = ();
             fn sizes(&self) -> &[usize] {
                 &self.0
             }
-            fn judge(&self, _: &[usize]) -> Verdict {
+            fn judge(&self, (): &mut (), _: &[usize]) -> Verdict {
                 Verdict::Out("never".to_owned())
             }
         }

@@ -10,6 +10,7 @@
 //! says what distilling into the best point takes.
 
 pub mod architecture;
+mod counted;
 pub mod evolve;
 pub mod figure;
 pub mod gaussian;
@@ -17,5 +18,6 @@ pub mod plan;
 pub mod point;
 pub mod propose;
 pub mod quality;
+mod shared;
 pub mod student;
 pub mod volume;

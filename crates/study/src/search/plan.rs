@@ -18,6 +18,7 @@
 //! ```
 
 use flopcast_core::diagnostic::{Error, Result};
+use flopcast_core::model::compress::Compression;
 use flopcast_core::model::template::{Expression, Failure, Names, Value};
 use flopcast_core::quantity::Precision;
 use flopcast_scenario::document::{self, Node};
@@ -111,6 +112,17 @@ pub enum Turns {
     /// A setting of the compression.
     Compression,
     /// A key of the scenario.
+    Scenario,
+}
+
+/// What of a point follows from a knob: all of a level, and of those after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The model.
+    Model,
+    /// What else is known without the scenario: constraints, compression, quality.
+    Point,
+    /// The scenario alone.
     Scenario,
 }
 
@@ -269,6 +281,27 @@ impl Plan {
             ))
             .suggest(&name, known.iter().copied().chain(self.architecture.known()))),
         }
+    }
+
+    /// What follows from each knob; `quality` are the knobs that quality is read from.
+    pub(super) fn levels(&self, quality: &[String]) -> Vec<Level> {
+        let named_in = |knob: &Knob, expression: &Expression| {
+            let mut named = false;
+            let first = knob.name.split('.').next();
+            expression.names(&mut |name, _| named |= Some(name) == first);
+            named
+        };
+        let level = |knob: &Knob| {
+            let derives = self.derived.iter().any(|(_, it)| named_in(knob, it));
+            let constrains = self.constraints.iter().any(|it| named_in(knob, it));
+            match knob.turns {
+                Turns::Model | Turns::Input => Level::Model,
+                _ if derives => Level::Model,
+                Turns::Scenario if !constrains && !quality.contains(&knob.name) => Level::Scenario,
+                _ => Level::Point,
+            }
+        };
+        self.knobs.iter().map(level).collect()
     }
 
     /// How many values each knob has.
@@ -477,8 +510,34 @@ fn knob(name: &str, json: &Json, architecture: &Architecture, scenario: bool) ->
         let many = format!("`{name}` has more than {MOST_VALUES} values");
         return Err(Error::input(if values.is_empty() { message } else { many }));
     }
+    if turns == Turns::Compression {
+        values.iter().try_for_each(|value| compresses(name, value))?;
+    }
     let shown = values.iter().map(shown).collect();
     Ok(Knob { name: name.to_owned(), values, shown, turns })
+}
+
+/// Refuses a setting of the compression that there is not.
+fn compresses(name: &str, value: &Json) -> Result<()> {
+    Compression::from_json(&Json::Object(compression([(name, value)]))).map(|_| ())
+}
+
+/// The compression that knobs set, as `compress:` of a scenario; empty where there is none.
+pub(super) fn compression<'a>(
+    knobs: impl IntoIterator<Item = (&'a str, &'a Json)>,
+) -> Map<String, Json> {
+    let mut compress: Map<String, Json> = Map::new();
+    for (name, value) in knobs {
+        let Some(path) = name.strip_prefix("compress.") else { continue };
+        let none = value.is_null() || value.as_str() == Some("none");
+        if none || value.as_f64() == Some(0.0) {
+            continue;
+        }
+        let (key, group) = path.split_once('.').unwrap_or((path, ""));
+        let groups = compress.entry(key).or_insert_with(|| Json::Object(Map::new()));
+        groups[group] = value.clone();
+    }
+    compress
 }
 
 /// 12.0, as ranges write it, is 12.

@@ -1,35 +1,28 @@
-//! The points of a plan: each a model, a compression and a scenario, forecast and judged.
+//! The points of a plan: each a model, a compression and a scenario, with the figures of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use flopcast_core::catalog::{Accelerator, Catalog};
+use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Estimate;
 use flopcast_core::kernel::Device;
 use flopcast_core::kernel::calibration::Calibration;
-use flopcast_core::kernel::network::{Setup, Task, Work};
-use flopcast_core::model::compress::{Compressed, Compression, Form, Format};
-use flopcast_core::model::{AttentionCount, Input, Model, Spec};
-use flopcast_core::quantity::system::data::byte;
+use flopcast_core::kernel::network::Setup;
+use flopcast_core::model::Input;
+use flopcast_core::quantity::Tokens;
 use flopcast_core::quantity::text::{convert, parse};
-use flopcast_core::quantity::{Data, Measure as _, Precision, Time, Tokens};
 use flopcast_scenario::Files;
 use flopcast_scenario::document::{self, Node};
 use serde_json::{Map, Value as Json};
 
 use super::architecture::{build, text};
-use super::evolve::{Judged, Problem, Verdict};
-use super::figure::{Figure, Limit};
-use super::plan::{Plan, Turns, Values};
+use super::counted::{Counted, Timed};
+use super::figure::Figure;
+use super::plan::{Level, Plan, Turns, Values, compression};
 use super::quality::{Predicted, Surrogate, Table};
+use super::shared::{Shared, axis, forecast};
+use crate::axis::Axis;
 use crate::sizing::Law;
-use crate::space::Space;
-
-/// The path under which a scenario sees the model of a point.
-const MODEL: &str = "point.yaml";
-/// A rank or an excess that is not known because a limit has decided before.
-const FAR: f64 = 1e300;
 
 /// The scenario that the points are forecast in.
 pub struct Frame<'a> {
@@ -104,23 +97,20 @@ impl Deltas {
     }
 }
 
-/// A device that passes are timed on.
-struct Timed {
-    accelerator: Accelerator,
-    setup: Setup,
-}
-
 /// The points of a plan.
 pub struct Points<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// Where quality comes from; none where the plan asks for none.
     pub source: Option<Source>,
-    sizes: Vec<usize>,
-    devices: Vec<Timed>,
-    frame: Option<Frame<'a>>,
+    pub(super) sizes: Vec<usize>,
+    pub(super) devices: Vec<Timed>,
+    pub(super) frame: Option<Frame<'a>>,
+    pub(super) levels: Vec<Level>,
+    /// The axes of the scenario: the knobs that turn it alone.
+    pub(super) axes: Vec<Axis>,
     /// The figures of a point: objectives, limits, and what is always shown.
-    figures: Vec<Figure>,
+    pub(super) figures: Vec<Figure>,
 }
 
 /// A point with its figures.
@@ -168,9 +158,22 @@ impl<'a> Points<'a> {
                 figures.push(figure);
             }
         }
-        let mut points = Self { plan, source: None, sizes: plan.sizes(), devices, frame, figures };
+        let (levels, axes) = (Vec::new(), Vec::new());
+        let sizes = plan.sizes();
+        let mut points = Self { plan, source: None, sizes, devices, frame, figures, levels, axes };
         points.turns()?;
         points.source = points.read_quality(files)?;
+        let columns = match &points.source {
+            Some(Source::Table(surrogate, deltas)) => {
+                let deltas = deltas.iter().flat_map(|it| &it.columns);
+                surrogate.table.columns.iter().chain(deltas).cloned().collect()
+            }
+            _ => Vec::new(),
+        };
+        points.levels = plan.levels(&columns);
+        let knobs = plan.knobs.iter().zip(&points.levels);
+        let alone = knobs.filter(|(_, level)| **level == Level::Scenario);
+        points.axes = alone.map(|(knob, _)| axis(knob)).collect::<Result<_>>()?;
         Ok(points)
     }
 
@@ -278,22 +281,11 @@ impl<'a> Points<'a> {
 
     /// The compression of a point, as `compress:` of a scenario; empty where there is none.
     pub fn compression(&self, values: &Values) -> Map<String, Json> {
-        let mut compress: Map<String, Json> = Map::new();
-        for (name, value) in values {
-            let Some(path) = name.strip_prefix("compress.") else { continue };
-            let none = value.is_null() || value.as_str() == Some("none");
-            if none || value.as_f64() == Some(0.0) {
-                continue;
-            }
-            let (key, group) = path.split_once('.').unwrap_or((path, ""));
-            let groups = compress.entry(key).or_insert_with(|| Json::Object(Map::new()));
-            groups[group] = value.clone();
-        }
-        compress
+        compression(values.iter().map(|(name, value)| (name.as_str(), value)))
     }
 
     /// The input of a point.
-    fn input(&self, values: &Values) -> Input {
+    pub(super) fn input(&self, values: &Values) -> Input {
         let said = |name: &str, usual: Option<u64>| {
             let knob = self.plan.knobs.iter().any(|it| it.name == name && it.turns == Turns::Input);
             let value = values.iter().find(|(known, _)| known == name && knob);
@@ -312,85 +304,47 @@ impl<'a> Points<'a> {
     /// # Errors
     /// Why the point cannot be.
     pub fn facts(&self, digits: &[usize], all: bool) -> Result<Facts> {
+        let mut shared = Shared::default();
+        let (figures, estimate) = self.worth(&mut shared, digits, all)?;
+        let quality = shared.base(self, digits)?.quality;
         let values = self.plan.values(digits)?;
-        if let Some(constraint) = self.plan.broken(&values)? {
-            return Err(Error::input(format!("breaks `{}`", constraint.text())));
-        }
-        let file = self.file(&values);
-        let model = build(&file, &self.input(&values))?;
-        if let Some(unresolved) = model.unresolved.first() {
-            return Err(Error::input(format!("{} cannot be counted", unresolved.kind)));
-        }
-        let compress = self.compression(&values);
-        let compression = Compression::from_json(&Json::Object(compress.clone()))?;
-        let counted = Counted::new(model, self.plan.precision, &compression)?;
-        let mut figures: Vec<Option<f64>> = self
-            .figures
-            .iter()
-            .map(|figure| match figure {
-                Figure::Flops => Ok(Some(counted.flops)),
-                Figure::Parameters => Ok(Some(counted.parameters)),
-                Figure::Memory => Ok(Some(convert(counted.memory, "GB"))),
-                Figure::Latency(at, _) => {
-                    let time = counted.time(&self.devices[*at], self.plan.precision)?;
-                    Ok(Some(convert(time(self.plan.batch as f64).stored(), "ms")))
-                }
-                Figure::Quality | Figure::Forecast(_) => Ok(None),
-            })
-            .collect::<Result<_>>()?;
-        let mut facts = Facts { values, figures: Vec::new(), quality: None, estimate: None };
-        let known = |figure: &Figure, figures: &[Option<f64>]| {
-            figures[self.figures.iter().position(|it| it == figure)?]
-        };
-        facts.quality = self.quality(&facts.values, &counted);
-        let over = |limit: &Limit, figures: &[Option<f64>]| {
-            known(&limit.figure, figures).is_some_and(|value| limit.over(value) > 0.0)
-        };
-        let set = |of: &Figure, value: Option<f64>, figures: &mut Vec<Option<f64>>| {
-            if let Some(at) = self.figures.iter().position(|it| it == of) {
-                figures[at] = value;
-            }
-        };
-        set(&Figure::Quality, facts.quality.map(|it| it.score), &mut figures);
-        let decided = self.plan.limits.iter().any(|limit| over(limit, &figures));
-        let wanted = all || self.figures.iter().any(Figure::is_forecast);
-        if let Some(frame) = self.frame.as_ref().filter(|_| wanted && (all || !decided)) {
-            let estimate = self.forecast(frame, &file, &compress, &facts.values)?;
-            for (figure, value) in self.figures.iter().zip(&mut figures) {
-                if let Figure::Forecast(aim) = figure {
-                    *value = aim.value_in(&estimate);
-                }
-            }
-            facts.estimate = Some(Box::new(estimate));
-        }
-        facts.figures = figures;
-        Ok(facts)
+        Ok(Facts { values, figures, quality, estimate: estimate.map(Box::new) })
     }
 
-    /// The scenario's forecast with the model and the settings of a point.
-    fn forecast(
-        &self,
-        frame: &Frame<'_>,
-        file: &Json,
-        compress: &Map<String, Json>,
-        values: &Values,
-    ) -> Result<Estimate> {
-        let document = self.scenario(&frame.document, MODEL, compress, values)?;
-        forecast(frame, document, file)
+    /// The figures of a point, and its forecast where the scenario was asked.
+    pub(super) fn worth<'p>(
+        &'p self,
+        shared: &mut Shared<'p>,
+        digits: &[usize],
+        all: bool,
+    ) -> Result<(Vec<Option<f64>>, Option<Estimate>)> {
+        let base = shared.base(self, digits)?;
+        let mut figures = base.figures.clone();
+        let wanted = all || !base.decided && self.figures.iter().any(Figure::is_forecast);
+        let Some(frame) = self.frame.as_ref().filter(|_| wanted) else {
+            return Ok((figures, None));
+        };
+        let estimate = base.forecast(self, frame, digits)?;
+        for (figure, value) in self.figures.iter().zip(&mut figures) {
+            if let Figure::Forecast(aim) = figure {
+                *value = aim.value_in(&estimate);
+            }
+        }
+        Ok((figures, Some(estimate)))
     }
 
-    /// A scenario with the model of a file and the settings of a point.
-    fn scenario(
+    /// A scenario with the model and the settings of a point.
+    pub(super) fn scenario(
         &self,
         document: &Node,
-        model: &str,
+        digits: &[usize],
         compress: &Map<String, Json>,
         values: &Values,
     ) -> Result<Node> {
         let mut document = document.clone();
         let mut put =
             |path: &str, text: &str| document.put(path, document::parse(path, text.as_bytes())?);
-        put("model", &format!("{{file: {}}}", Json::from(model)))?;
+        put("model", &format!("{{file: {}}}", Json::from(Self::path(digits))))?;
         if !compress.is_empty() {
             put("compress", &Json::Object(compress.clone()).to_string())?;
         }
@@ -424,13 +378,14 @@ impl<'a> Points<'a> {
     ///
     /// # Errors
     /// As [`Points::facts`].
-    pub(super) fn alone(&self, facts: &Facts) -> Result<Estimate> {
+    pub(super) fn alone(&self, digits: &[usize]) -> Result<Estimate> {
         let frame = self.frame.as_ref().ok_or_else(|| Error::input("there is no scenario"))?;
-        let compress = self.compression(&facts.values);
-        let mut document = self.scenario(&frame.document, MODEL, &compress, &facts.values)?;
+        let values = self.plan.values(digits)?;
+        let compress = self.compression(&values);
+        let mut document = self.scenario(&frame.document, digits, &compress, &values)?;
         document.take("training.recipe");
         document.take("training.teacher");
-        forecast(frame, document, &self.file(&facts.values))
+        forecast(frame, document, self)
     }
 
     /// The forecast of the scenario's service with the teacher as its model; none where there is
@@ -453,11 +408,11 @@ impl<'a> Points<'a> {
             "model",
             document::parse("teacher", Json::from(teacher.as_str()).to_string().as_bytes())?,
         )?;
-        forecast(frame, document, &Json::Null).map(Some).map_err(|error| error.within(teacher))
+        forecast(frame, document, self).map(Some).map_err(|error| error.within(teacher))
     }
 
     /// The quality of a point: none where nothing says it.
-    fn quality(&self, values: &Values, counted: &Counted) -> Option<Predicted> {
+    pub(super) fn quality(&self, values: &Values, counted: &Counted) -> Option<Predicted> {
         match self.source.as_ref()? {
             Source::Law(law, tokens) => {
                 // Pruning and quantization are no part of the law.
@@ -556,139 +511,6 @@ impl<'a> Points<'a> {
         }
         lines.extend(sections.iter().map(|(key, value)| format!("{key}: {value}")));
         (model, lines.join("\n") + "\n")
-    }
-}
-
-/// The scenario's forecast with a model, whose document names it by [`MODEL`].
-fn forecast(frame: &Frame<'_>, document: Node, file: &Json) -> Result<Estimate> {
-    let files = WithModel { files: frame.files, file };
-    let space = Space::new(document, Vec::new(), frame.catalog, &files)?;
-    let point = space.point(0);
-    if let Some(obstacle) = point.obstacle {
-        return Err(Error::limit(obstacle));
-    }
-    point.estimate.ok_or_else(|| Error::limit("it has no forecast"))
-}
-
-/// The files of a scenario and the model of a point among them.
-struct WithModel<'a> {
-    files: &'a (dyn Files + Sync),
-    file: &'a Json,
-}
-
-impl Files for WithModel<'_> {
-    fn read(&self, path: &str) -> Result<Vec<u8>> {
-        self.files.read(path)
-    }
-
-    fn model(&self, spec: &Spec, input: &Input) -> Result<Arc<Model>> {
-        if spec.path() == Some(MODEL) {
-            return build(self.file, input).map(Arc::new);
-        }
-        self.files.model(spec, input)
-    }
-}
-
-impl Problem for Points<'_> {
-    fn sizes(&self) -> &[usize] {
-        &self.sizes
-    }
-
-    fn judge(&self, digits: &[usize]) -> Verdict {
-        let facts = match self.facts(digits, false) {
-            Ok(facts) => facts,
-            Err(error) => return Verdict::Out(error.message().to_owned()),
-        };
-        let value =
-            |figure: &Figure| facts.figures[self.figures.iter().position(|it| it == figure)?];
-        let over: Vec<Option<f64>> = self
-            .plan
-            .limits
-            .iter()
-            .map(|limit| value(&limit.figure).map(|value| limit.over(value)))
-            .collect();
-        let decided = over.iter().flatten().any(|over| *over > 0.0);
-        let unknown = |figure: &&Figure| value(figure).is_none();
-        let asked = self.plan.objectives.iter().map(|it| &it.figure);
-        let asked = asked.chain(self.plan.limits.iter().map(|it| &it.figure));
-        if !decided && let Some(figure) = asked.clone().find(unknown) {
-            return Verdict::Out(format!("its {} is unknown", figure.key()));
-        }
-        let ranks =
-            self.plan.objectives.iter().map(|objective| {
-                value(&objective.figure).map_or(FAR, |value| objective.rank(value))
-            });
-        Verdict::In(Judged { ranks: ranks.collect(), over })
-    }
-}
-
-/// A model after compression, counted.
-struct Counted {
-    flops: f64,
-    parameters: f64,
-    memory: f64,
-    compressed: bool,
-    forms: Vec<(Form, Model)>,
-}
-
-impl Counted {
-    fn new(model: Model, precision: Precision, compression: &Compression) -> Result<Self> {
-        let element = precision.size();
-        let largest = |model: &Model| {
-            let each =
-                model.layers.iter().map(|layer| layer.operator.activations(element).stored());
-            each.fold(0.0, f64::max)
-        };
-        let attention = AttentionCount::Causal;
-        if compression.is_empty() {
-            return Ok(Self {
-                flops: model.forward(attention).matmul.stored(),
-                parameters: model.parameters().total as f64,
-                memory: model.weight_data(element).stored() + largest(&model),
-                compressed: false,
-                forms: vec![(Form::default(), model)],
-            });
-        }
-        let after = Compressed::new(&model, precision, compression)?;
-        let takes = after.takes(attention, None);
-        let memory = after.weight_data(None).stored() + largest(&after.model);
-        let mut forms: Vec<(Form, Model)> = Vec::new();
-        let empty = Model { layers: Vec::new(), ..after.model.clone() };
-        for (layer, form) in after.model.layers.iter().zip(&after.forms) {
-            let at = forms.iter().position(|(known, _)| known == form).unwrap_or_else(|| {
-                forms.push((*form, empty.clone()));
-                forms.len() - 1
-            });
-            forms[at].1.layers.push(layer.clone());
-        }
-        Ok(Self {
-            flops: takes.iter().map(|take| take.flops.matmul.stored()).sum(),
-            parameters: takes.iter().map(|take| take.parameters as f64).sum(),
-            memory,
-            compressed: true,
-            forms,
-        })
-    }
-
-    /// The time of a pass on a device, by the samples of its batch: the layers of each form by the
-    /// peak of its products and the bytes of its weights.
-    fn time(&self, timed: &Timed, precision: Precision) -> Result<impl Fn(f64) -> Time> {
-        let accelerator = &timed.accelerator;
-        let mut costs = Vec::new();
-        for (form, model) in &self.forms {
-            let products = form.format.and_then(Format::products).unwrap_or(precision);
-            let products = accelerator.products(products)?;
-            let device = Device::of(accelerator, products)?;
-            let element = products.size();
-            let dense = form.format.map_or(precision.size(), Format::weight);
-            let skips = form.sparse && accelerator.sparsity == "2:4";
-            let (kept, stored) =
-                if skips { (0.5, (dense + Data::new::<byte>(0.25)) * 0.5) } else { (1.0, dense) };
-            let work = Work::of(model, element, Task::Inference)
-                .with_weights(kept, stored.stored() / element.stored());
-            costs.push(timed.setup.cost(&work, &device));
-        }
-        Ok(move |samples| costs.iter().map(|cost| cost.time(samples)).sum())
     }
 }
 

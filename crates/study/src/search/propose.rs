@@ -43,7 +43,7 @@ pub fn propose(points: &Points<'_>, tally: &Tally, count: usize) -> Result<Vec<P
     let mut measured: Vec<Digits> = Vec::new();
     for (cells, score) in &table.rows {
         let Some(digits) = points.plan.find(&table.columns, cells) else { continue };
-        let judged = super::evolve::Problem::judge(points, &digits);
+        let judged = super::evolve::Problem::judge(points, &mut Default::default(), &digits);
         if let super::evolve::Verdict::In(judged) = judged
             && judged.excess() <= 0.0
         {

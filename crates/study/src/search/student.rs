@@ -57,7 +57,7 @@ pub fn student(points: &Points<'_>, digits: &[usize]) -> Result<Student> {
             .hint("flopcast optimize plan.yaml --search space.yaml")
     })?;
     let query = Id::ServingCost;
-    let alone = points.alone(&facts)?;
+    let alone = points.alone(digits)?;
     let flops = |estimate: &Estimate| value(estimate, Id::ModelFlops);
     let passes = flops(estimate).zip(flops(&alone)).map(|(all, own)| Flop::from_stored(all - own));
     let taught = points.taught()?;

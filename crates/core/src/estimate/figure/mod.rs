@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::ledger::line::{Stage, YEARS};
 use crate::provenance::{Amount, Step, Unknown, Value};
-use crate::quantity::text::{convert, dimension, number, shown_parts};
+use crate::quantity::text::{convert, dimension, fitting_name, fitting_unit, shown_in};
 
 use self::read::Read;
 use self::read::{co2e_of, energy_of, latency, seen};
@@ -293,6 +293,8 @@ pub struct Figure {
     pub path: String,
     /// Its value, which is not absent.
     pub reading: Value<Amount>,
+    /// The unit of masses of the forecast, where it is one: that of the largest.
+    mass: Option<&'static str>,
 }
 
 impl Figure {
@@ -362,6 +364,29 @@ impl Figure {
         if said { number } else { format!("{number} {unit}") }
     }
 
+    /// The unit of the forecast's masses of CO2e, where the figure is one.
+    pub fn mass_unit(&self) -> Option<&'static str> {
+        self.mass
+    }
+
+    /// Another value of the figure, such as a percentile, from its declared unit to the one in which
+    /// the figure is shown.
+    pub fn in_shown_unit(&self, declared: f64) -> f64 {
+        let Value::Known(figure) = &self.reading else { return declared };
+        let one = convert(1.0, self.declared().unit);
+        declared / one / self.shown_unit(figure.value()).0
+    }
+
+    /// The unit that an amount is shown in, and the stored value of one of it.
+    fn shown_unit(&self, Amount { stored, dimension }: Amount) -> (f64, String) {
+        let fixed =
+            if self.key.is(Mark::AsDeclared) { Some(self.declared().unit) } else { self.mass };
+        match fixed {
+            Some(unit) => (1.0 / convert(1.0, unit), unit.to_owned()),
+            None => fitting_unit(stored, dimension),
+        }
+    }
+
     /// Number and unit in two parts, the unit without what the label says it is per: USD/request as
     /// USD.
     pub fn short(&self) -> [String; 2] {
@@ -373,12 +398,12 @@ impl Figure {
         let word = |word: &str| [word.to_owned(), String::new()];
         match &self.reading {
             Value::Known(figure) => {
-                let Amount { stored, dimension } = figure.value();
+                let amount = figure.value();
+                let (one, unit) = self.shown_unit(amount);
+                let [number, unit] = shown_in(amount.stored / one, unit);
                 if self.key.is(Mark::AsDeclared) {
-                    let unit = self.declared().unit;
-                    return [number(convert(stored, unit)), unit.to_owned()];
+                    return [number, unit];
                 }
-                let [number, unit] = shown_parts(stored, dimension);
                 let said = unit.strip_suffix(per).and_then(|unit| unit.strip_suffix('/'));
                 [number, said.map_or_else(|| unit.clone(), str::to_owned)]
             }
@@ -440,6 +465,20 @@ impl Declared {
     }
 }
 
+/// The unit of the masses of CO2e that are not per anything.
+const MASS: &str = "kgCO2e";
+
+/// Shows every mass of CO2e in the unit that suits the largest, so that a document has one.
+fn one_mass(figures: &mut [Figure]) {
+    let is_mass = |figure: &Figure| figure.declared().unit == MASS;
+    let masses = figures.iter().filter(|figure| is_mass(figure));
+    let amounts = masses.filter_map(|figure| Some(figure.reading.known()?.value()));
+    let largest = amounts.max_by(|a, b| a.stored.abs().total_cmp(&b.stored.abs()));
+    let Some(Amount { stored, dimension }) = largest else { return };
+    let unit = fitting_name(stored, dimension);
+    figures.iter_mut().filter(|figure| is_mass(figure)).for_each(|figure| figure.mass = unit);
+}
+
 impl Estimate {
     /// Every figure of the forecast, in the order of the JSON.
     pub fn figures(&self) -> Vec<Figure> {
@@ -452,6 +491,7 @@ impl Estimate {
                 }
             }
         }
+        one_mass(&mut figures);
         figures
     }
 
@@ -466,7 +506,8 @@ impl Estimate {
         }
         (!reading.is_absent()).then(|| {
             let path = key.path();
-            Figure { reading: reading.map(|figure| figure.or_named(&path)), path, key }
+            let reading = reading.map(|figure| figure.or_named(&path));
+            Figure { reading, path, key, mass: None }
         })
     }
 

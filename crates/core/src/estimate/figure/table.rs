@@ -103,6 +103,7 @@ figures! {
     }
     Observed in [Simulated] {
         SloAttainment: "slo_attainment" "" "requests that keep the SLO" => |it| seen(it.slo_attainment);
+        Refused: "refused" "" "requests that are refused" => |it| seen(it.refused);
         GoodputRate: "goodput_per_s" "requests/s" "goodput of a replica" => |it| seen(it.goodput);
         PlannedRate: "replica.planned_rate_per_s" "requests/s" "planned rate of a replica" => |it| seen(it.planned_rate);
         WeightMemory: "replica.weights_gb" "GB" "weights on a replica" => |it| seen(it.weights);

@@ -80,6 +80,28 @@ pub struct StartWindow {
     pub profile: Result<HourlyProfile, Unknown>,
 }
 
+/// The years of a grid's figure: the one that it is of, and the one that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vintage {
+    /// The year of the figure.
+    pub of: i32,
+    /// The year of the use, where the scenario names one.
+    pub used: Option<i32>,
+}
+
+impl Vintage {
+    /// The years in words: a figure is that of the year, or the nearest, and is never projected.
+    pub fn words(self) -> String {
+        match self {
+            Self { of, used: Some(used) } if of == used => format!("{of}, the year of the start"),
+            Self { of, used: Some(used) } => {
+                format!("{of}, the nearest published to {used}; not projected")
+            }
+            Self { of, used: None } => format!("{of}, the newest; the scenario names no start"),
+        }
+    }
+}
+
 /// A place with the power of a device there: all that turns device-time into energy, CO2e and
 /// water.
 #[derive(Clone, Debug)]
@@ -92,6 +114,8 @@ pub struct Site {
     pub grid: Stated<GridIntensity>,
     /// The basis of the emissions that `grid` counts.
     pub basis: GridBasis,
+    /// The years of `grid`; none where the scenario gives it.
+    pub vintage: Option<Vintage>,
     /// The upstream of fuels and plants; none where `grid` contains it.
     pub upstream: Option<Stated<GridIntensity>>,
     /// Marginal intensity, where it is known: another view, never part of a sum.
@@ -112,7 +136,7 @@ pub struct Site {
 
 inputs!(Site {
     power, pue, grid, upstream, marginal, contracts, wue, grid_water, embodied;
-    but basis, scope, start_window,
+    but basis, vintage, scope, start_window,
 });
 inputs!(enum PowerModel {
     Self::Average(power) => [power],

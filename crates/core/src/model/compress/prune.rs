@@ -54,17 +54,11 @@ pub(super) fn units(model: &Model, pruning: &ByGroup<Pruning>) -> Result<Model> 
     } else {
         filters(&mut layers, &share);
     }
-    let mut pruned =
-        Model::new(model.name.clone(), layers, model.input, model.extents.max_sequence)?;
+    let pruned = model.relaid(layers)?;
     if pruned.parameters() == model.parameters() {
         return Err(Error::input(format!("{} has no whole units that could go", model.name))
             .hint("prune 2:4, which needs none"));
     }
-    pruned.assumptions.clone_from(&model.assumptions);
-    pruned.unresolved.clone_from(&model.unresolved);
-    pruned.warnings.clone_from(&model.warnings);
-    pruned.storage.clone_from(&model.storage);
-    pruned.extents.assumed = model.extents.assumed;
     Ok(pruned)
 }
 
@@ -81,7 +75,7 @@ fn is_plain(layers: &[Layer]) -> bool {
 }
 
 /// The number of whole units that remain: units x (1 - share), rounded, at least 1.
-fn kept(units: u64, share: f64) -> u64 {
+pub(super) fn kept(units: u64, share: f64) -> u64 {
     ((units as f64 * (1.0 - share)).round() as u64).max(1)
 }
 

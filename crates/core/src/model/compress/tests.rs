@@ -37,6 +37,54 @@ fn structured_pruning_removes_what_the_units_weigh() {
     }
 }
 
+/// Parameters after whole blocks went or products were factored, computed by hand.
+#[test]
+fn blocks_and_factors_are_counted_exactly() {
+    // A block of Llama 3 8B: MLP and attention as above, and two norms of 4096.
+    let block = 3 * 4096 * 14336_u64 + 2 * 4096 * 4096 + 2 * 4096 * 1024 + 2 * 4096;
+    // One of ViT-B: 4 products of 768 x 768, 2 of 768 x 3072, their biases, two norms.
+    let vit = 12 * 768 * 768_u64 + 4 * 768 + 3072 + 768 + 4 * 768;
+    // A product [out, in] at rank r: in x out - r (in + out) go.
+    let rank = |inputs: u64, outputs: u64, r: u64| inputs * outputs - r * (inputs + outputs);
+    let convolutions: [(u64, u64); 7] =
+        [(64, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 512), (512, 512)];
+    let cases = [
+        ("llama-3-8b", "layer_drop=25%", 8 * block),
+        ("vit-base-patch16-224", "layer_drop=0.5", 6 * vit),
+        ("llama-3-8b", "low_rank.mlp=25%", 32 * 3 * rank(4096, 14336, 1024)),
+        ("llama-3-8b", "low_rank.mlp=512", 32 * 3 * rank(4096, 14336, 512)),
+        ("vit-base-patch16-224", "low_rank.attention=128", 12 * 4 * rank(768, 768, 128)),
+        // Each of 8 experts, in 32 layers.
+        ("mixtral-8x7b", "low_rank.experts=1024", 32 * 8 * 3 * rank(4096, 14336, 1024)),
+        // The products of VGG-11 read 3 x 3 positions; the first, of 27 x 64, stays.
+        ("vgg11", "low_rank.conv=32", convolutions.map(|(i, o)| rank(9 * i, o, 32)).iter().sum()),
+    ];
+    for (name, setting, gone) in cases {
+        let before = compressed(name, &[]).unwrap();
+        let after = compressed(name, &[setting]).unwrap();
+        let left = after.model.parameters().total;
+        assert_eq!(before.model.parameters().total - left, gone, "{name} {setting}");
+        // Fewer weights are fewer FLOPs and bytes, in proportion where all are products.
+        assert!(matmul(&after) < matmul(&before), "{name} {setting}");
+        assert!((after.weight_data(None).stored() - 2.0 * left as f64).abs() < 0.5, "{name}");
+    }
+    // Formats go onto the factors.
+    let both = compressed("llama-3-8b", &["low_rank.mlp=512", "quantization.mlp=int8"]).unwrap();
+    let mlp = 32.0 * 3.0 * 512.0 * (4096.0 + 14336.0);
+    let rest = both.model.parameters().total as f64 - mlp;
+    assert!((both.weight_data(None).stored() - (mlp + 2.0 * rest)).abs() < 0.5);
+    for (name, setting, part) in [
+        ("gpt2", "layer_drop.mlp=25%", "no mlp layer goes alone"),
+        ("gpt2", "layer_drop=all", "`all` is no layer drop"),
+        ("vgg11", "layer_drop=25%", "no block of VGG-11 can go"),
+        ("gpt2", "low_rank=0", "`0` is no rank"),
+        ("gpt2", "low_rank.mlp=700", "gets smaller by that rank"),
+    ] {
+        let error = compressed(name, &[setting]).map(|_| ()).unwrap_err().to_string();
+        assert!(error.to_lowercase().contains(&part.to_lowercase()), "{setting}: {error}");
+    }
+}
+
 /// A width multiplier a leaves about a^2 of a convolutional network.
 #[test]
 fn filters_take_the_channels_after_them_along() {

@@ -1,6 +1,9 @@
 //! The family that a configuration names: by `model_type`, by the module of its own code, by the
 //! class in `architectures`.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use crate::diagnostic::{Error, Result};
 use crate::model::template::{Config, Template, Value, chain, head_part, known_types};
 use crate::model::total::Assumption;
@@ -130,11 +133,19 @@ fn is_foreign(class: &str, model_type: &str) -> bool {
 
 /// The model type whose library has the class: their names are the same without the head.
 fn owner(class: &str) -> Option<&'static str> {
+    /// The first type of each folded name.
+    static TYPES: LazyLock<BTreeMap<String, &str>> = LazyLock::new(|| {
+        let mut types = BTreeMap::new();
+        for known in known_types() {
+            types.entry(folded(known)).or_insert(known);
+        }
+        types
+    });
     let head = head_part(class);
     let stem = folded(&class[..class.len() - head.len()]);
     // The text part of a multimodal model has a class that is named like the whole.
     let text_part = head == "ForCausalLM";
-    let of = |wanted: &str| known_types().find(|known| folded(known) == wanted);
+    let of = |wanted: &str| TYPES.get(wanted).copied();
     (text_part.then(|| of(&format!("{stem}text"))).flatten()).or_else(|| of(&stem))
 }
 

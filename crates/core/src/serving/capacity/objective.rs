@@ -10,6 +10,8 @@ pub struct Objective {
     pub classes: Vec<String>,
     /// The SLO of each of them, or of all together.
     pub slos: Vec<Slo>,
+    /// Share of the requests that the admission control may refuse.
+    pub refused: f64,
 }
 
 /// A percentile that must hold: 95 % of the requests have their first token within 500 ms.
@@ -135,7 +137,7 @@ impl Objective {
     pub fn tightened(&self, factor: impl Fn(Limit) -> f64) -> Self {
         let tighten = |it: &Slo| Slo { bound: it.bound / factor(it.latency), ..*it };
         let slos = self.slos.iter().map(tighten).collect();
-        Self { classes: self.classes.clone(), slos }
+        Self { slos, ..self.clone() }
     }
 
     /// Every SLO beside its latency: the mean over the runs, and its standard error. A run without

@@ -301,7 +301,9 @@ impl<'a, S: Server> Attempts<'a, S> {
         let warm = search.requests / 10;
         // A run that is given up early has the warm-up in it.
         let share = |report: &Report| match report.arrived.checked_sub(warm) {
-            Some(since) if since > 2 * warm => report.growth as f64 / since as f64,
+            Some(since) if since > 2 * warm => {
+                (report.growth + report.refused) as f64 / since as f64
+            }
             _ => report.backlog as f64 / report.arrived.max(1) as f64,
         };
         let all = || std::iter::once(&first).chain(&further);
@@ -363,6 +365,8 @@ impl<'a, S: Server> Attempts<'a, S> {
         let beyond = |report: &Report| report.overloaded || is_growing(report, batch);
         let verdict = if reports.iter().any(beyond) {
             Some((Limit::Throughput, "the queue grows without end".to_owned()))
+        } else if let Some(refused) = self.refused(&reports) {
+            Some((Limit::Throughput, refused))
         } else {
             let checks = self.objective.checks(&reports).into_iter();
             checks
@@ -374,6 +378,15 @@ impl<'a, S: Server> Attempts<'a, S> {
                 })
         };
         (verdict, reports.into_iter().next())
+    }
+
+    /// The share of the requests that the admission control refuses, in words, where it is more than
+    /// the objective allows.
+    fn refused(&self, reports: &[Report]) -> Option<String> {
+        let shares = reports.iter().map(Report::refused_share).sum::<f64>();
+        let (share, most) = (shares / reports.len().max(1) as f64, self.objective.refused);
+        (share > most)
+            .then(|| format!("more than {:.1} % of the requests are refused", 100.0 * most))
     }
 }
 
@@ -413,7 +426,7 @@ mod tests {
     use super::*;
     use crate::quantity::Share;
     use crate::serving::simulator::{
-        Bounds, Fleet as Pool, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
+        Admission, Bounds, Fleet as Pool, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
     };
     use crate::serving::traffic::{Class, Lengths};
 
@@ -437,6 +450,7 @@ mod tests {
             shared: 0,
             sets_aside: false,
             scheduler: Scheduler::DecodeFirst,
+            admission: Admission::ALL,
             stepping: Stepping::Leap,
         };
         Simulation {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::capacity::Objective;
 use super::instance::Instances;
+use super::simulator::Admission;
 use super::traffic::{Profile, Trace};
 use crate::diagnostic::{Place, Placed};
 use crate::model::Model;
@@ -148,6 +149,8 @@ pub struct Demand {
     pub max_wait: Option<Input<Time>>,
     /// Tokens that all prompts begin with.
     pub opening: u32,
+    /// Requests that an engine refuses.
+    pub admission: Admission,
 }
 
 impl Demand {
@@ -299,7 +302,7 @@ inputs!(Reached { compute, passes, kernel; but half_width });
 inputs!(Demand {
     max_wait, max_batch_tokens, kv_cache, step_time, step_error, burstiness, kinds;
     but model, accelerator, instances, precision, kv_precision, quantized, trace, profile, router,
-    objective, engine, opening,
+    objective, engine, opening, admission,
 });
 inputs!(RequestKind { share, input, output, cached, own, session; but class });
 inputs!(Session { think; but turns });

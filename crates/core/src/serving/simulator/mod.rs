@@ -61,6 +61,20 @@ pub enum Stepping {
     Token,
 }
 
+/// Requests that a server refuses rather than let them wait.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Admission {
+    /// Requests that wait for a place in the batch, at most: one that finds so many is refused.
+    pub queue: Option<u32>,
+    /// Time for which a request waits for its place in the batch, at most.
+    pub timeout: Option<Time>,
+}
+
+impl Admission {
+    /// Every request is taken in, however long it waits.
+    pub const ALL: Self = Self { queue: None, timeout: None };
+}
+
 /// The limits of one engine replica.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
@@ -78,6 +92,8 @@ pub struct Limits {
     pub sets_aside: bool,
     /// Which tokens a step takes first.
     pub scheduler: Scheduler,
+    /// Which requests are refused.
+    pub admission: Admission,
     /// How the simulator advances.
     pub stepping: Stepping,
 }
@@ -380,7 +396,7 @@ impl<'a, S: StepTime> TransferRun<'a, S> {
         let mut waiting = 0;
         while self.handed.peek().is_some_and(|handed| handed.at <= now) {
             let Some(Handed { at, prompt }) = self.handed.pop() else { break };
-            if prompt.request.output == 1 {
+            if prompt.request.output == 1 || prompt.is_refused() {
                 collector.record(&prompt);
                 continue;
             }

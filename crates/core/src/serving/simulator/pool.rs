@@ -83,7 +83,7 @@ impl<'a, S: StepTime> Pool<'a, S> {
         };
         let replica = &mut self.replicas[chosen];
         replica.run_until(now, out);
-        replica.enqueue(now, job);
+        replica.offer(now, job, out);
         self.seen[chosen] =
             Seen { outstanding: replica.outstanding(now), until: replica.quiet_until(now) };
         Some(replica.waiting())

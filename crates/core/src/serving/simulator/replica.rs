@@ -64,6 +64,8 @@ pub(crate) struct Job {
     generated: u32,
     /// Tokens generated when it leaves.
     last: u32,
+    /// When it came to the replica.
+    queued: f64,
     /// When it was first admitted and had its first token; NaN before.
     scheduled: f64,
     first_token: f64,
@@ -78,6 +80,7 @@ impl Job {
             computed: request.cached.min(request.input - 1),
             generated: 0,
             last: request.output,
+            queued: f64::NAN,
             scheduled: f64::NAN,
             first_token: f64::NAN,
             preemptions: 0,
@@ -102,7 +105,7 @@ impl Job {
     }
 }
 
-/// The course of a request; times in seconds.
+/// The course of a request; times in seconds. One that is refused has no first token, and ends then.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Finished {
     pub request: Request,
@@ -110,6 +113,19 @@ pub(crate) struct Finished {
     pub first_token: f64,
     pub ended: f64,
     pub preemptions: u32,
+}
+
+impl Finished {
+    /// A request that is refused at this time.
+    fn refused(job: &Job, ended: f64) -> Self {
+        let Job { request, scheduled, first_token, preemptions, .. } = *job;
+        Self { request, scheduled, first_token, ended, preemptions }
+    }
+
+    /// True if it got no answer.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.first_token.is_nan()
+    }
 }
 
 /// An admitted job. `context` tokens were in the cache when it began to decode at step `since`.
@@ -310,7 +326,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         if self.is_idle() {
             self.clock = self.clock.max(now);
         }
-        self.waiting.push_back(job);
+        self.waiting.push_back(Job { queued: now, ..job });
     }
 
     /// True if nothing runs or waits here.
@@ -339,12 +355,39 @@ impl<'a, S: StepTime> Replica<'a, S> {
         while self.clock < horizon && !self.is_idle() {
             self.step(horizon, out);
         }
+        self.give_up(horizon, out);
+    }
+
+    /// Takes a job that is there at `now`, or refuses it where as many wait as may.
+    pub(crate) fn offer(&mut self, now: f64, job: Job, out: &mut dyn FnMut(Finished)) {
+        let most = self.limits.admission.queue;
+        if most.is_some_and(|most| self.waiting.len() >= most as usize) {
+            out(Finished::refused(&job, now));
+        } else {
+            self.enqueue(now, job);
+        }
+    }
+
+    /// Refuses those that have waited too long at `now`; one that had its place once stays.
+    fn give_up(&mut self, now: f64, out: &mut dyn FnMut(Finished)) {
+        let Some(timeout) = self.limits.admission.timeout else { return };
+        while let Some(job) = self.waiting.front()
+            && job.scheduled.is_nan()
+            && now - job.queued > timeout.value
+        {
+            out(Finished::refused(job, job.queued + timeout.value));
+            self.waiting.pop_front();
+        }
     }
 
     /// One step, or as many alike as there are before the next event or `horizon`.
     pub(crate) fn step(&mut self, horizon: f64, out: &mut dyn FnMut(Finished)) {
         self.finished_last = 0;
         let preempted = self.make_room();
+        self.give_up(self.clock, out);
+        if self.is_idle() {
+            return;
+        }
         let Chunks { tokens, prompts, pairs, windowed_pairs, completed } = self.schedule(preempted);
         let alone = self.limits.scheduler == Scheduler::PrefillFirst && tokens > 0;
         let decoding = if alone { 0 } else { self.decoding };

@@ -84,6 +84,8 @@ pub struct Report {
     pub answered: u64,
     /// Requests longer than any replica's KV cache: refused on arrival.
     pub rejected: u64,
+    /// Requests that were refused since too many waited, or that waited too long.
+    pub refused: u64,
     /// The queue outgrew its limit: the load is beyond the fleet and the figures are a part.
     pub overloaded: bool,
     /// Requests that waited or were being served when the last one arrived.
@@ -125,7 +127,12 @@ impl Report {
 
     /// Share of the requests that kept every bound of their class, refused ones included.
     pub fn slo_attainment(&self) -> f64 {
-        self.all().met as f64 / (self.answered + self.rejected).max(1) as f64
+        self.all().met as f64 / (self.answered + self.rejected + self.refused).max(1) as f64
+    }
+
+    /// Share of the requests that were refused by the admission control.
+    pub fn refused_share(&self) -> f64 {
+        self.refused as f64 / (self.answered + self.rejected + self.refused).max(1) as f64
     }
 
     /// Rate of the requests that kept every bound of their class.
@@ -148,6 +155,7 @@ pub(crate) struct Collector {
     arrived: u64,
     answered: u64,
     rejected: u64,
+    refused: u64,
     done: u64,
     backlog: u64,
     /// The same when the warm-up ended.
@@ -173,6 +181,7 @@ impl Collector {
             arrived: 0,
             answered: 0,
             rejected: 0,
+            refused: 0,
             done: 0,
             backlog: 0,
             warm: 0,
@@ -217,6 +226,10 @@ impl Collector {
         let Finished { request, scheduled, first_token, ended, preemptions } = *done;
         self.done += 1;
         if request.id < self.warm_up {
+            return;
+        }
+        if done.is_refused() {
+            self.refused += 1;
             return;
         }
         self.answered += 1;
@@ -267,6 +280,7 @@ impl Collector {
             arrived: self.arrived,
             answered: self.answered,
             rejected: self.rejected,
+            refused: self.refused,
             overloaded: self.overloaded,
             backlog: self.backlog,
             growth: self.backlog.saturating_sub(self.warm),

@@ -45,6 +45,7 @@ const LIMITS: Limits = Limits {
     shared: 0,
     sets_aside: false,
     scheduler: Scheduler::DecodeFirst,
+    admission: Admission::ALL,
     stepping: Stepping::Leap,
 };
 
@@ -233,7 +234,11 @@ fn records<S: StepTime>(
     simulation: &Simulation<'_, S>,
     arrivals: &[Arrival],
 ) -> Vec<(u64, f64, f64, f64, u32)> {
-    let report = simulation.open(arrivals.iter().copied());
+    told(&simulation.open(arrivals.iter().copied()))
+}
+
+/// The records of a report in plain numbers.
+fn told(report: &Report) -> Vec<(u64, f64, f64, f64, u32)> {
     let row = |r: &Record| {
         (r.id, r.scheduled.value, r.first_token.value, r.finished.value, r.preemptions)
     };
@@ -320,6 +325,52 @@ proptest! {
         let stepping = Limits { stepping: Stepping::Token, ..limits };
         assert_same(leaping, records(&simulation(&drafting, stepping), &arrivals));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn leaping_refuses_the_same_requests(
+        (time, limits, arrivals) in workload(),
+        queue in 0_u32..12,
+        timeout in 0.0_f64..2.0,
+        replicas in 1_u32..4,
+    ) {
+        let admission =
+            Admission { queue: Some(queue), timeout: Some(Time::from_stored(timeout)) };
+        let run = |stepping| {
+            let limits = Limits { admission, stepping, ..limits };
+            let mut simulation = simulation(&time, limits);
+            simulation.fleet.replicas = replicas;
+            simulation.fleet.router = Router::LeastOutstanding;
+            let report = simulation.open(arrivals.clone());
+            prop_assert_eq!(report.answered + report.refused + report.rejected, report.arrived);
+            Ok((report.refused, told(&report)))
+        };
+        let (leaping, stepping) = (run(Stepping::Leap)?, run(Stepping::Token)?);
+        prop_assert_eq!(leaping.0, stepping.0);
+        assert_same(leaping.1, stepping.1);
+    }
+}
+
+#[test]
+fn what_waits_too_long_is_refused_and_the_rest_is_sooner() {
+    let time = Plain { step: 1e-2, token: 1e-4, ..FREE };
+    let limits = Limits { sequences: 4, ..LIMITS };
+    let arrivals = arrivals(7, 400, 40.0, 200, 60);
+    let run = |queue: Option<u32>, timeout: Option<f64>| {
+        let admission = Admission { queue, timeout: timeout.map(Time::from_stored) };
+        simulation(&time, Limits { admission, ..limits }).open(arrivals.clone())
+    };
+    let (all, patient, short) = (run(None, None), run(None, Some(0.5)), run(Some(3), None));
+    assert_eq!(all.refused, 0);
+    for bounded in [&patient, &short] {
+        assert!(bounded.refused > 50 && bounded.refused_share() < 1.0, "{}", bounded.refused);
+        let first = |report: &Report| report.all().ttft.quantile(0.9).unwrap();
+        assert!(first(bounded) < 0.5 * first(&all));
+    }
+    assert!(patient.all().queueing.quantile(1.0).unwrap() <= 0.5 * 1.02);
 }
 
 #[test]
@@ -533,7 +584,7 @@ fn batches_take_what_the_closed_form_says() {
         let report = batching(&times, 0.0).serve(arrivals(3, 100_000, rate, 1, 1).into_iter(), 0);
         let simulated = report.all().e2e.mean().unwrap();
         let rate = Traced::constant(RequestRate::from_stored(rate));
-        let closed = capability.latency(&rate).e2e.value().value;
+        let closed = capability.latency(&rate, None).e2e.value().value;
         assert!((closed / simulated - 1.0).abs() < 0.15, "{load}: {closed} {simulated}");
     }
 }

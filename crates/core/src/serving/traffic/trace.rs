@@ -69,6 +69,11 @@ const TIME: &[(&str, Option<Unit>)] = &[
     ("arrival_ms", Some(stamp::MILLISECONDS)),
     ("timestamp_ms", Some(stamp::MILLISECONDS)),
     ("timestamp_s", Some(stamp::SECONDS)),
+    ("created_at", None),
+    ("created", None),
+    ("start_time", None),
+    ("request_time", None),
+    ("time", None),
 ];
 const INPUT: &[&str] = &[
     "contexttokens",
@@ -81,6 +86,10 @@ const INPUT: &[&str] = &[
     "prompt_length",
     "input_len",
     "num_prompt_tokens",
+    "request_tokens",
+    "num_input_tokens",
+    "input_sequence_length",
+    "isl",
 ];
 const OUTPUT: &[&str] = &[
     "generatedtokens",
@@ -93,6 +102,10 @@ const OUTPUT: &[&str] = &[
     "response_length",
     "completion_len",
     "num_output_tokens",
+    "response_tokens",
+    "generated_tokens",
+    "output_sequence_length",
+    "osl",
 ];
 /// When the first and the last token came: stamps of the clock of the arrivals.
 const STAMPS: [&str; 2] = ["first_token_ts", "last_token_ts"];
@@ -245,7 +258,8 @@ impl Trace {
         if is_json(text) {
             return first(text).is_some_and(|record| record.keys().any(|name| named(name)));
         }
-        text.trim_start().lines().next().unwrap_or_default().split(',').any(named)
+        let head = text.trim_start().lines().next().unwrap_or_default();
+        head.split(char::from(delimiter(head))).any(named)
     }
 
     /// Mean prompt tokens, generated tokens and cached prompt tokens of a request.
@@ -333,9 +347,17 @@ fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }
 
+/// The character between the columns of a header: a comma, a semicolon or a tab.
+fn delimiter(head: &str) -> u8 {
+    let count = |of: u8| head.bytes().filter(|byte| *byte == of).count();
+    [b';', b'\t', b','].into_iter().max_by_key(|of| count(*of)).unwrap_or(b',')
+}
+
 /// The rows of a CSV with a header.
 fn csv(text: &str) -> Result<Rows> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let delimiter = delimiter(text.trim_start().lines().next().unwrap_or_default());
+    let mut reader =
+        csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| Error::input(format!("no header: {e}")))?.clone();
     let found = |names: &[&str]| {
         header.iter().position(|h| names.contains(&h.trim().to_lowercase().as_str()))
@@ -498,6 +520,12 @@ mod tests {
             &[(0.0, 7, 8, 0)],
             0,
         );
+        for between in [';', '\t'] {
+            let text = "created_at,isl,osl\n2026-01-01T00:00:00Z,7,8\n2026-01-01T00:00:02Z,9,1\n";
+            let text = text.replace(',', &between.to_string());
+            assert!(Trace::looks_like(&text));
+            check(&text, &[(0.0, 7, 8, 0), (2.0, 9, 1, 0)], 0);
+        }
     }
 
     #[test]

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { deflateRawSync } from "node:zlib";
+import { browser, serve, settled, visit } from "./browser.mjs";
+const [name = "gpt3-175b", moves = "300", dist = "web/dist/", fix = ""] = process.argv.slice(2);
+const root = new URL("../../", import.meta.url);
+const site = await serve(new URL(dist, root));
+const chromium = await browser("--disable-frame-rate-limit", "--disable-gpu-vsync");
+let text = readFileSync(new URL(`scenarios/${name}.yaml`, root), "utf8");
+if (fix) text = text.replace(/^inference:\n/m, "inference:\n  parallelism: {tensor: 4, pipeline: 2}\n");
+const hash = `#1.${deflateRawSync(JSON.stringify([[text], {}])).toString("base64url")}`;
+const { page } = await visit(chromium, site.address + hash);
+await settled(page);
+const cdp = await page.createCDPSession();
+await cdp.send("Performance.enable", { timeDomain: "threadTicks" }).catch((e)=>console.log(String(e)));
+const metrics = async () => Object.fromEntries((await cdp.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]));
+await cdp.send("Profiler.enable"); await cdp.send("Profiler.start");
+const before = await metrics();
+const times = await page.evaluate(async (moves) => {
+  const sliders = [...document.querySelectorAll(".form input[type=range]")].filter((it) => it.offsetParent && !it.classList.contains("open"));
+  const painted = () => new Promise((done) => requestAnimationFrame(() => { const { port1, port2 } = new MessageChannel(); port1.onmessage = done; port2.postMessage(0); }));
+  const times = [];
+  for (let move = 0; move < moves; move++) {
+    const slider = sliders[Math.floor(move / 50) % sliders.length];
+    if (move % 50 === 0) slider.focus();
+    const begin = performance.now();
+    const shown = new Promise((done) => document.addEventListener("shown", done, { once: true }));
+    slider.value = String(500 + Math.round(300 * Math.sin(move / 8)));
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    await shown; const s = performance.now();
+    await painted();
+    times.push([s - begin, performance.now() - s]);
+  }
+  return times;
+}, Number(moves));
+const after = await metrics();
+const { profile } = await cdp.send("Profiler.stop");
+for (const key of ["ScriptDuration", "LayoutDuration", "RecalcStyleDuration", "TaskDuration", "ThreadTime", "ProcessTime"]) console.log(key, ((after[key] - before[key]) * 1000 / times.length).toFixed(2), "ms/move");
+const mid = (k) => times.map((t) => t[k]).sort((a, b) => a - b)[times.length >> 1].toFixed(1);
+console.log("wall shown", mid(0), "painted", mid(1));
+const self = new Map(), nodes = new Map(profile.nodes.map((n) => [n.id, n]));
+profile.samples.forEach((s, i) => { const f = nodes.get(s).callFrame; const k = f.functionName + ":" + f.lineNumber + ":" + f.columnNumber; self.set(k, (self.get(k) ?? 0) + profile.timeDeltas[i]); });
+for (const [k, v] of [...self].sort((a, b) => b[1] - a[1]).slice(0, 22)) console.log(k, (v / 1000 / times.length).toFixed(3));
+await chromium.close(); site.server.close();
