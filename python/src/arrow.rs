@@ -127,10 +127,10 @@ fn array(list: &Bound<'_, PyList>) -> PyResult<ArrayRef> {
     if all(flag) && !all(|_| false) {
         return Ok(Arc::new(list.extract::<Vec<Option<bool>>>().map(BooleanArray::from)?));
     }
-    if all(|it| it.is_exact_instance_of::<PyInt>()) {
-        if let Ok(whole) = list.extract::<Vec<Option<i64>>>() {
-            return Ok(Arc::new(Int64Array::from(whole)));
-        }
+    if all(|it| it.is_exact_instance_of::<PyInt>())
+        && let Ok(whole) = list.extract::<Vec<Option<i64>>>()
+    {
+        return Ok(Arc::new(Int64Array::from(whole)));
     }
     if all(|it| it.is_instance_of::<PyFloat>() || it.is_exact_instance_of::<PyInt>()) {
         return Ok(Arc::new(list.extract::<Vec<Option<f64>>>().map(Float64Array::from)?));

@@ -96,7 +96,7 @@ impl Files for Project {
 
     fn size(&self, path: &str) -> Option<u64> {
         let about = self.find(path).ok()?.metadata().ok()?;
-        about.is_file().then(|| about.len())
+        about.is_file().then_some(about.len())
     }
 
     fn names(&self, path: &str) -> Option<Vec<String>> {

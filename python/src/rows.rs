@@ -22,7 +22,7 @@ const TOGETHER: usize = 8192;
 /// A scenario whose keys vary from row to row. What rows share is remembered from table to table.
 #[pyclass(frozen, module = "flopcast._core")]
 pub(crate) struct Rows {
-    rows: rows::Rows,
+    table: rows::Rows,
     opening: Opening,
     project: Project,
     pool: ThreadPool,
@@ -47,7 +47,7 @@ impl Rows {
         let aims = figures.iter().map(|figure| Aim::read(figure)).collect();
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        Ok(Self { rows: rows::Rows::new(document, aims), opening, project, pool })
+        Ok(Self { table: rows::Rows::new(document, aims), opening, project, pool })
     }
 
     /// What there is to tell about how the scenario was read.
@@ -59,7 +59,7 @@ impl Rows {
     /// The names of the figures' columns.
     #[getter]
     fn columns(&self) -> Vec<String> {
-        self.rows.figures().iter().map(|figure| figure.key.clone()).collect()
+        self.table.figures().iter().map(|figure| figure.key.clone()).collect()
     }
 
     /// Forecasts the rows of a table whose columns are keys, but for those of `keep`: the same columns,
@@ -90,7 +90,7 @@ impl Rows {
                 }
             }
         }
-        let table = table.with(self.rows.figures(), pieces);
+        let table = table.with(self.table.figures(), pieces);
         table.map_err(|error| raise(py, &Fault::from(error)))
     }
 }
@@ -110,6 +110,6 @@ impl Rows {
         let files = Given { files, folder, beneath: &self.project };
         let (length, name) = (batch.num_rows(), |row: usize| format!("row {}", before + row));
         let piece = Piece { keys: &keys, columns: &columns, length, name: &name };
-        self.rows.forecast(piece, &CATALOG, &files)
+        self.table.forecast(piece, &CATALOG, &files)
     }
 }

@@ -90,7 +90,7 @@ pub(super) struct Options {
     #[arg(long)]
     precision: Option<String>,
     /// Compression to compare with: quantization=fp8, pruning=2:4, pruning.mlp=30%,
-    /// layer_drop=25%, low_rank.mlp=128, distillation=TEACHER; repeatable.
+    /// `layer_drop=25%`, `low_rank.mlp=128`, distillation=TEACHER; repeatable.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with_all = ["metric", "layers"])]
     compress: Vec<String>,
     /// Name the layers that take most time, bytes and energy on the accelerator of --on, and what each

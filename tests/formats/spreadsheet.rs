@@ -115,7 +115,7 @@ fn compare(name: &str, sheets: &Sheets, estimate: &serde_json::Value, latency: f
                 let off = (actual - expected).abs() / expected.abs().max(f64::MIN_POSITIVE);
                 let kept =
                     if LATENCIES.iter().any(|it| path.starts_with(it)) { latency } else { 1e-6 };
-                assert!(off < kept || actual == expected, "{name} {path}: {actual} {expected}");
+                assert!(off < kept, "{name} {path}: {actual} {expected}");
                 compared += 1;
             }
             (expected, _) => {

@@ -16,7 +16,8 @@ fn service(device: &str, more: &str) -> String {
 }
 
 fn of(device: &str) -> Value {
-    answer(Way::Estimate, &resolved(&service(device, "")).unwrap()).unwrap()
+    let scenario = resolved(&service(device, "")).expect("a service on a slice");
+    answer(Way::Estimate, &scenario).expect("an estimate")
 }
 
 /// Seven slices fill a card, so eight cards hold 56 of them; a slice answers more than its eighth of the

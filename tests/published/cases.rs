@@ -7,7 +7,8 @@ use crate::common::{json, scratch, stdout};
 /// A row of the table.
 #[derive(serde::Deserialize)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     command: String,
     against: String,
     figure: String,
@@ -57,14 +58,14 @@ impl Case {
     /// What flopcast says.
     fn got(&self) -> Option<f64> {
         let path = |name: &str| format!("tests/data/ledger/{name}");
-        let (file, against) = (path(&self.case), path(&self.against));
+        let (file, against) = (path(&self.name), path(&self.against));
         let actuals =
             |log: &str| json(&["actuals", log, "--against", &against, "--format", "json"]);
         match self.command.as_str() {
             "estimate" => estimated(&json(&["estimate", &file, "--format", "json"]), &self.figure),
             "actuals" => measured(&actuals(&file), &self.figure),
             "focus" => {
-                let export = scratch("cases").join(format!("{}.focus.csv", self.case));
+                let export = scratch("cases").join(format!("{}.focus.csv", self.name));
                 let export = export.to_str().expect("UTF-8");
                 stdout(&["report", &file, "-o", export, "--force"]);
                 if !self.against.is_empty() {
@@ -76,7 +77,7 @@ impl Case {
                 table.records().next()?.expect("a row")[column.expect("the column")].parse().ok()
             }
             "catalog" => {
-                let shown = stdout(&["catalog", "show", &self.case]);
+                let shown = stdout(&["catalog", "show", &self.name]);
                 let line = shown.lines().find(|line| line.contains(&self.figure))?;
                 line.split_whitespace().find_map(|word| word.parse().ok())
             }
@@ -104,7 +105,7 @@ fn every_case_of_the_table_comes_out_right() {
         };
         cases += 1;
         if !right {
-            wrong.push(format!("{} {}: {got:?}, not {}", case.case, case.figure, case.right));
+            wrong.push(format!("{} {}: {got:?}, not {}", case.name, case.figure, case.right));
         }
     }
     assert!(cases > 25 && wrong.is_empty(), "{wrong:#?}");

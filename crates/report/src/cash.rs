@@ -51,7 +51,7 @@ pub fn cents(amount: f64) -> String {
     let (whole, part) = text.split_once('.').unwrap_or((&text, "00"));
     let groups: Vec<&str> = (0..whole.len())
         .filter(|at| (whole.len() - at) % 3 == 0 || *at == 0)
-        .map(|at| &whole[at..at + (whole.len() - at - 1) % 3 + 1])
+        .map(|at| &whole[at..=at + (whole.len() - at - 1) % 3])
         .collect();
     let sign = if amount < 0.0 && text != "0.00" { "-" } else { "" };
     format!("{sign}{}.{part}", groups.join(","))

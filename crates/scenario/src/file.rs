@@ -60,8 +60,8 @@ pub struct ScenarioFile {
     #[schemars(with = "serde_json::Value")]
     pub model: Located<Spec>,
     /// Compression of the model before it is served: quantization (int8, fp8, fp4, int4), pruning
-    /// (2:4, or a share of units) and low_rank (a rank, or a share of the largest), for all layers
-    /// or by group: {mlp: int4}; layer_drop, the share of its blocks that goes.
+    /// (2:4, or a share of units) and `low_rank` (a rank, or a share of the largest), for all layers
+    /// or by group: `{mlp: int4}`; `layer_drop`, the share of its blocks that goes.
     #[schemars(with = "Option<serde_json::Value>")]
     pub compress: Option<Located<Compression>>,
     /// The data that the model is trained on.

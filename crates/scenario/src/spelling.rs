@@ -147,7 +147,7 @@ fn meant(value: &Node, row: &Row) -> Node {
         Value::Number(number) if !row.unit.is_empty() => {
             text_like(value, format!("{number}{}", row.unit))
         }
-        Value::Text(text) if row.key.ends_with(".price") && !text.contains('/') => {
+        Value::Text(text) if row.key.rsplit('.').next() == Some("price") && !text.contains('/') => {
             text_like(value, format!("{text}/device-h"))
         }
         Value::Text(text) if row.key == "placement.grid" => {
@@ -168,8 +168,11 @@ fn region(text: &str) -> String {
     if zone(bare) { bare.to_owned() } else { text.to_owned() }
 }
 
+/// What a text means.
+type Meaning = fn(&str) -> String;
+
 /// Values of which a part is spelled otherwise, each by its path.
-const TEXTS: &[(&str, fn(&str) -> String)] = &[
+const TEXTS: &[(&str, Meaning)] = &[
     ("inference.traffic.requests", rate),
     ("placement.region", |text| text.replace('_', "-")),
     ("training.deadline", |text| text.strip_prefix("in ").unwrap_or(text).to_owned()),
@@ -404,9 +407,8 @@ fn count_and_device(text: &str) -> Option<(f64, String)> {
             word = name;
         }
         match word.to_lowercase().as_str() {
-            "" => {}
             "x" | "×" | "*" => times = !device.is_empty(),
-            "of" | "nodes" | "node" | "with" | "gpus" | "each" => {}
+            "" | "of" | "nodes" | "node" | "with" | "gpus" | "each" => {}
             _ => match number(word) {
                 Some(more) if device.is_empty() || times => add(more),
                 _ => device.push(word),

@@ -235,6 +235,12 @@ impl Figures {
     }
 }
 
+/// What becomes of an error of the combination at a place, by its digits.
+type Wrong<'b> = &'b (dyn Fn(usize, &[usize], Error) -> Result<Point> + Sync);
+
+/// Values of some combinations, one after the other, and what hinders those of some places.
+type Part = (Vec<f64>, Vec<(usize, String)>);
+
 /// Combinations to forecast together.
 pub(crate) struct Batch<'b> {
     /// How many there are.
@@ -253,7 +259,7 @@ impl Batch<'_> {
     pub(crate) fn run(
         &self,
         space: &Space<'_>,
-        wrong: &(dyn Fn(usize, &[usize], Error) -> Result<Point> + Sync),
+        wrong: Wrong<'_>,
         progress: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Figures> {
         let width = self.columns.len();
@@ -262,7 +268,7 @@ impl Batch<'_> {
             values: vec![f64::NAN; self.count * width],
             obstacles: BTreeMap::new(),
         };
-        let work = |places: &[u32]| -> Result<(Vec<f64>, Vec<(usize, String)>)> {
+        let work = |places: &[u32]| -> Result<Part> {
             let mut walk = Walk::default();
             let mut digits = vec![0; space.axes().len()];
             let (mut values, mut obstacles) =
@@ -279,7 +285,7 @@ impl Batch<'_> {
             Ok((values, obstacles))
         };
         let mut done = 0;
-        let mut take = |places: &[u32], part: Result<(Vec<f64>, Vec<(usize, String)>)>| {
+        let mut take = |places: &[u32], part: Result<Part>| {
             let (values, obstacles) = part?;
             for (at, row) in places.iter().zip(values.chunks_exact(width.max(1))) {
                 all.values[*at as usize * width..][..width].copy_from_slice(row);
@@ -301,6 +307,9 @@ impl Batch<'_> {
     }
 }
 
+/// What takes the result of some places.
+type Take<'t, R, E> = &'t mut dyn FnMut(&[u32], R) -> std::result::Result<(), E>;
+
 /// Works on `count` places in parallel, those of one number together, some at a time; `take` gets
 /// what comes of each part of them.
 ///
@@ -310,7 +319,7 @@ pub(crate) fn grouped<R: Send, E>(
     count: usize,
     number: impl FnMut(usize) -> u64,
     work: impl Fn(&[u32]) -> R + Sync,
-    take: &mut dyn FnMut(&[u32], R) -> std::result::Result<(), E>,
+    take: Take<'_, R, E>,
 ) -> std::result::Result<(), E> {
     let mut order: Vec<u32> = (0..count as u32).collect();
     let numbers: Vec<u64> = (0..count).map(number).collect();

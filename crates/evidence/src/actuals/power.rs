@@ -423,7 +423,9 @@ pub(super) fn of_monitor(text: &str) -> Option<Measured> {
         }
     }
     let mut counted = Counters::default();
-    counts.into_values().for_each(|samples| counted.add(samples, 1e-3));
+    for samples in counts.into_values() {
+        counted.add(samples, 1e-3);
+    }
     let mean = watts.iter().sum::<f64>() / watts.len() as f64;
     let it = counted.energy.positive().map(Energy::from_stored);
     let what = if it.is_some() { "power and energy are" } else { "power alone is" };

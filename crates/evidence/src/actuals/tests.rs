@@ -265,7 +265,7 @@ fn samples_of_power_in_every_form() {
         EIGHTY,
         None,
     );
-    let bare = samples(|hour, gpu| row(hour, gpu));
+    let bare = samples(row);
     check("without a header", &[&bare], EIGHTY, full);
     let ids = samples(|hour, gpu| {
         format!("2026/03/01 {hour:02}:00:00.000, GPU-{gpu}a-b, 98 %, 700.00 W, 700.00 W\n")

@@ -87,7 +87,7 @@ impl Subject for Portfolio<'_> {
         doc.blocks.extend(tags.iter().map(|tag| Block::Grid(groups(entries, tag))));
         let differ = |tag: &&str| {
             let paid = [total(entries), total_by(entries, tag)].map(|it| it.values[0]);
-            let [whole, paid] = paid.map(|it| it.unwrap_or_default());
+            let [whole, paid] = paid.map(Option::unwrap_or_default);
             *tag == QUARTER && (whole - paid).abs() > 0.005
         };
         if tags.iter().any(differ) {

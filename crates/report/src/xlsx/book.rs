@@ -95,6 +95,9 @@ pub(super) struct Book<'a> {
     cells: Cells,
 }
 
+/// Names of cells, each with its cell.
+type Defined = Vec<(String, String)>;
+
 impl<'a> Book<'a> {
     /// The book of a report, with all its inputs, by group.
     pub(super) fn new(report: &Report, look: &'a Look) -> Done<Self> {
@@ -125,13 +128,13 @@ impl<'a> Book<'a> {
         let compared =
             compared.flat_map(|(_, it)| [it.discount.step(), it.life.step(), it.residual.step()]);
         let leaves = Step::leaves(figures.chain(rows).chain(compared.flatten()));
-        let group = |step: &Step| match &step.how {
-            Expr::Leaf(Basis::Derived { .. }) => GROUPS.len(),
-            _ => {
-                let name = step.name.as_deref().unwrap_or_default();
-                let fits = |(_, fits): &(&str, Fits)| fits(name, step.dimension);
-                GROUPS.iter().position(fits).unwrap_or(GROUPS.len())
+        let group = |step: &Step| {
+            if matches!(&step.how, Expr::Leaf(Basis::Derived { .. })) {
+                return GROUPS.len();
             }
+            let name = step.name.as_deref().unwrap_or_default();
+            let fits = |(_, fits): &(&str, Fits)| fits(name, step.dimension);
+            GROUPS.iter().position(fits).unwrap_or(GROUPS.len())
         };
         let titles = GROUPS.iter().map(|(title, _)| *title).chain([SEEN]);
         for (index, title) in titles.enumerate() {
@@ -157,7 +160,7 @@ impl<'a> Book<'a> {
     }
 
     /// The two sheets when nothing more is asked for, and the names of cells.
-    pub(super) fn finish(self) -> Done<([Worksheet; 2], Vec<(String, String)>)> {
+    pub(super) fn finish(self) -> Done<([Worksheet; 2], Defined)> {
         let Self { mut inputs, mut calculation, cells, .. } = self;
         layout(&mut inputs, &[44.0, 18.0, 20.0, 18.0, 90.0])?;
         layout(&mut calculation, &[46.0, 20.0, 20.0, 90.0, 20.0, 20.0])?;
@@ -271,8 +274,7 @@ impl<'a> Book<'a> {
         let Some((step, value)) = figure.step().zip(figure.value()) else { return Ok(None) };
         let cell = self.term(step)?;
         let factor = if step.value == 0.0 { 1.0 } else { value / step.value };
-        let same = (factor - 1.0).abs() < 1e-12;
-        Ok(Some(if same { cell } else { format!("{cell}*{factor:?}") }))
+        Ok(Some(if is_one(factor) { cell } else { format!("{cell}*{factor:?}") }))
     }
 }
 
@@ -336,4 +338,9 @@ impl Units {
             (flopcast_core::quantity::text::convert(1.0, unit).recip() / factor, name.as_str())
         })
     }
+}
+
+/// True for a factor that changes nothing but rounding.
+pub(super) fn is_one(factor: f64) -> bool {
+    (factor - 1.0).abs() < 1e-12
 }

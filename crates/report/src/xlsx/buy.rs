@@ -1,7 +1,7 @@
 //! The sheet that compares hardware of one's own with a rent, live: the two cumulated payments over
 //! the service life, and the time at which they meet.
 
-use flopcast_core::estimate::{Id, Place};
+use flopcast_core::estimate::{Figure, Id, Place};
 use flopcast_core::ledger::rent_or_buy::RentOrBuy;
 use flopcast_core::provenance::Traced;
 use flopcast_core::quantity::Measure;
@@ -63,7 +63,7 @@ fn block(
     );
     let break_even = report.figure(Id::PurchaseBreakEven.at(bought.clone()));
     let months = break_even.and_then(flopcast_core::estimate::Figure::value);
-    let npv = report.figure(Id::PurchaseValue.at(bought.clone())).and_then(|it| it.value());
+    let npv = report.figure(Id::PurchaseValue.at(bought.clone())).and_then(Figure::value);
     let never = format!("IF({rent}<={running},\"never\",IFERROR({met},\"never\"))");
     let lines = [
         line(

@@ -6,7 +6,7 @@ use flopcast_core::ledger::line::Kind;
 use flopcast_study::uncertainty::PERCENTILES;
 use rust_xlsxwriter::{Formula, Worksheet, column_number_to_name};
 
-use super::book::{Book, Units, exact};
+use super::book::{Book, Units, exact, is_one};
 use super::sheets::{Done, head, layout, number_format};
 use crate::Report;
 use crate::cash::{self, CashFlow};
@@ -85,10 +85,11 @@ impl Plan<'_> {
     fn headings(&self, report: &Report) -> Vec<String> {
         let dated = report.start.is_some();
         let unit = self.flow.unit;
-        let periods = self.flow.periods.iter().map(|it| match dated {
-            true => it.period.clone(),
-            false => format!("{unit} {}", it.period),
-        });
+        let periods = self
+            .flow
+            .periods
+            .iter()
+            .map(|it| if dated { it.period.clone() } else { format!("{unit} {}", it.period) });
         periods.chain(self.flow.fiscal_years.iter().map(|(year, _)| year.clone())).collect()
     }
 
@@ -284,7 +285,7 @@ pub(super) fn ranges_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Bo
     let to = column_number_to_name(first + p80 as u16);
     for (range, line) in report.intervals.iter().zip(1..) {
         let (factor, unit) = units.of_unit(range.figure.declared().unit);
-        let unit = if factor == 1.0 { range.short_unit() } else { unit };
+        let unit = if is_one(factor) { range.short_unit() } else { unit };
         sheet.write_with_format(line, 0, range.figure.declared().name, &look.text)?;
         sheet.write_with_format(line, 1, unit, &look.unit)?;
         let figure = report.figure(range.figure);

@@ -8,7 +8,7 @@ use rust_xlsxwriter::{
     XlsxError,
 };
 
-use super::book::{Book, CALCULATION, INPUTS, Units, exact};
+use super::book::{Book, CALCULATION, INPUTS, Units, exact, is_one};
 use super::{buy, money};
 use crate::cash::CashFlow;
 use crate::{Report, currency, ledger, text};
@@ -259,7 +259,7 @@ fn write_figure(
         let live = Formula::new(format!("={cell}")).set_result(result);
         sheet.write_with_format(row, column, live, &right)?;
     } else if let Some((value, text)) = shown.zip(book.formula(figure)?) {
-        let times = if factor == 1.0 { String::new() } else { format!("*{factor:?}") };
+        let times = if is_one(factor) { String::new() } else { format!("*{factor:?}") };
         let live = Formula::new(format!("={text}{times}")).set_result(exact(value));
         sheet.write_with_format(row, column, live, &format)?;
     } else if let Some(value) = shown {

@@ -156,8 +156,9 @@ fn every_plain_key_is_set_in_place_somewhere() {
     let held = |axis: &String| {
         let apart = axis.starts_with("inference.placement");
         let somewhere = (0..3).flat_map(|stages| (0..PLACES.len()).map(move |at| (stages, at)));
-        let mut moved = somewhere
-            .filter_map(|(stages, at)| check(&document(stages, at, apart), &[axis.clone()]).ok());
+        let mut moved = somewhere.filter_map(|(stages, at)| {
+            check(&document(stages, at, apart), std::slice::from_ref(axis)).ok()
+        });
         moved.any(|moved| moved >= 2)
     };
     let nowhere: Vec<String> = plain().into_iter().filter(|axis| !held(axis)).collect();

@@ -4,6 +4,7 @@
 use super::evolve::{Digits, Judged, Tally};
 use super::figure::Figure;
 use super::point::{Facts, Points, Source};
+use super::shared::Shared;
 use super::volume::{hypervolume, reference};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::random::normal_quantile;
@@ -43,7 +44,7 @@ pub fn propose(points: &Points<'_>, tally: &Tally, count: usize) -> Result<Vec<P
     let mut measured: Vec<Digits> = Vec::new();
     for (cells, score) in &table.rows {
         let Some(digits) = points.plan.find(&table.columns, cells) else { continue };
-        let judged = super::evolve::Problem::judge(points, &mut Default::default(), &digits);
+        let judged = super::evolve::Problem::judge(points, &mut Shared::default(), &digits);
         if let super::evolve::Verdict::In(judged) = judged
             && judged.excess() <= 0.0
         {

@@ -145,7 +145,7 @@ impl<'p> Shared<'p> {
                 &mut known.insert((of_model, model)).1
             }
         };
-        points.base(model.as_ref().map_err(|error| error.clone())?, values)
+        points.base(model.as_ref().map_err(Clone::clone)?, values)
     }
 }
 
