@@ -46,6 +46,7 @@ mod validate;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -79,6 +80,9 @@ struct Global {
     /// Print the whole table of a forecast, not its first screen.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     full: bool,
+    /// Colour what is printed: on a terminal that takes it (`NO_COLOR` unset), always, or never.
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true, value_name = "WHEN", value_enum, default_value_t)]
+    color: Colours,
     /// Override a key of the scenario, such as `training.hardware.count=512`; repeatable.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -133,10 +137,30 @@ impl Global {
     }
 }
 
+/// When colours are printed.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Colours {
+    /// Where a stream is a terminal that takes them.
+    #[default]
+    Auto,
+    /// Into files and pipes, too.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// What the call asks for, told once when it begins; errors before that are for terminals.
+static COLOURS: OnceLock<Colours> = OnceLock::new();
+
 /// True if a stream takes colours: it is a terminal that nobody calls dumb, and `NO_COLOR` is not
-/// set (<https://no-color.org>).
+/// set (<https://no-color.org>), unless `--color` says it.
 #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
 fn paints(terminal: bool) -> bool {
+    match COLOURS.get().copied().unwrap_or_default() {
+        Colours::Always => return true,
+        Colours::Never => return false,
+        Colours::Auto => {}
+    }
     let set = |name| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let dumb = std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
     terminal && !dumb && !set("NO_COLOR")
@@ -259,6 +283,7 @@ pub fn main() -> ExitCode {
         return ExitCode::from(Kind::Input as u8);
     }
     let cli = Cli::parse();
+    let _ = COLOURS.set(cli.global.color);
     match cli.run() {
         Ok(code) => code,
         Err(error) => {

@@ -226,3 +226,25 @@ fn the_first_screen_fits_a_terminal() {
         holds(&file, &full, &["Inputs\n"]);
     }
 }
+
+/// Into a pipe only what `--color always` asks for is coloured: the title, and the word of a note.
+#[test]
+fn colours_are_for_terminals_and_for_who_asks() {
+    let file = "scenarios/gpt3-175b.yaml";
+    let said = |asked: &[&str]| {
+        let mut args = vec!["estimate", file, "--set", "gpus=8192"];
+        args.extend(asked);
+        let output = flopcast(&args);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        (text(output.stdout), text(output.stderr))
+    };
+    for asked in [&[][..], &["--color", "never"]] {
+        let (out, notes) = said(asked);
+        assert!(notes.contains("note:") && !(out + &notes).contains('\u{1b}'), "{asked:?}");
+    }
+    let (out, notes) = said(&["--color", "always"]);
+    assert!(out.starts_with("\u{1b}[1m"), "{out}");
+    assert!(notes.contains("\u{1b}[1mnote:\u{1b}[0m"), "{notes}");
+    let (json, _) = said(&["--color", "always", "--format", "json"]);
+    assert!(!json.contains('\u{1b}'), "a format for programs has no colours");
+}

@@ -177,24 +177,16 @@ fn a_score_and_its_front() {
     forward pass of batch 1; FLOPs of the matmul class, 2 per MAC; weights in bf16
 
       top1 (* on the Pareto front)
-              |
         84.41 |                                                 * convnext_large
               |                               * convnext_base
               |
               |
-              |
-              |
               |  * convnext_tiny
-              |
-              |
-              |
               |
               |                                  o vit_b_16
               |
               |
-              |
         79.66 |                                                      vit_l_16 o
-              |
               +------------------------------------------------------------------
                8.911 GFLOP           forward FLOPs, matmul            123.1 GFLOP
     "#);

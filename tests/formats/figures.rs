@@ -33,7 +33,7 @@ const SCENARIOS: &[(&str, &[&str])] = &[
 
 /// Services that are simulated.
 const SIMULATED: &[(&str, &[&str])] = &[
-    ("two-classes-serving", &[]),
+    ("two-classes-serving", &["inference.admission={queue: 64, refused: 5 %}"]),
     ("llama-3-70b-serving", &["inference.disaggregated={prefill: 1, decode: 1}"]),
     ("bert-base-serving", &[]),
     ("llama-3-8b-ledger", &["inference.traffic.requests=null", JOB]),

@@ -64,7 +64,7 @@ fn what_cannot_be_is_said_with_its_reason() {
         ("inference.engine=vlm", 2, "`vllm`"),
         ("inference.step_time=0", 2, "inference.step_time is above zero"),
         ("inference.admission={timeout: 0 s}", 2, "a request may wait some time"),
-        ("inference.target_utilisation=0 %", 2, "is 1 % or more"),
+        ("inference.target_utilisation=0 %", 2, "is not 1 % or more"),
         ("inference.max_batch_tokens=256", 1, "a request alone on a replica needs 1"),
         ("inference.kv_cache=100 tokens", 1, "does not fit into a KV cache of 100"),
         ("inference.slo={ttft: {p96: 1 s}}", 2, "unknown key `p96`"),

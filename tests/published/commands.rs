@@ -42,7 +42,7 @@ fn a_hint_leads_to_an_answer() {
     assert!(error.contains("254 requests at once"), "{error}");
     assert!(!error.contains("has no int4 peak"), "{error}");
     // With the time that it asks for, the fleet is found.
-    let relaxed = [&command[..], &["--set", "inference.slo.ttft.p95=2 s"]].concat();
+    let relaxed = [&command[..], &["--full", "--set", "inference.slo.ttft.p95=2 s"]].concat();
     let answer = crate::common::stdout(&relaxed);
     assert!(answer.contains("254"), "{answer}");
 }

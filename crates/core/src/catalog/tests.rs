@@ -50,7 +50,7 @@ fn tables_hold_every_row_once() {
     check(&catalog.places(), 469);
     check(&catalog.zone_rows(), 329);
     check(&catalog.grid_rows(), 2323);
-    check(&catalog.hours(), 288);
+    check(&catalog.hours(), 28 * 12);
     check(&catalog.tariffs(), 63);
     check(&catalog.purchase_rows(), 31);
     check(&catalog.index_rows(), 24);

@@ -93,7 +93,7 @@ impl Writer<'_> {
     }
 
     /// The devices that a job takes which does not say it: a usual node, or as many nodes as hold
-    /// the weights and what training keeps of them, and no more than its batch has sequences for.
+    /// the weights and what training keeps of them, and no more than its batch has micro-batches for.
     fn usual(&self, least: u64, nodes: u64) -> u64 {
         let facts = self.facts;
         // bf16 weights with gradients, master weights and two moments, or frozen weights.
@@ -110,7 +110,8 @@ impl Writer<'_> {
         let holding = (held / USUAL_NODE as f64).ceil().clamp(1.0, 1e6) as u64;
         let whole = least.max(nodes.max(holding.next_power_of_two()).saturating_mul(USUAL_NODE));
         let mut devices = whole.next_multiple_of(least);
-        let batch = facts.count(Fact::GlobalBatch);
+        let micro = facts.count(Fact::MicroBatch).unwrap_or(1).max(1);
+        let batch = facts.count(Fact::GlobalBatch).map(|sequences| (sequences / micro).max(1));
         while let Some(batch) = batch
             && !batch.is_multiple_of(devices / least)
             && devices.is_multiple_of(2 * least)

@@ -95,6 +95,12 @@ impl Script {
             Some(Token::Word(word)) => word.plain(),
             _ => "",
         };
+        if let ("then" | "else", [word, rest @ ..]) = (keyword, tokens)
+            && !rest.is_empty()
+        {
+            self.command(std::slice::from_ref(word));
+            return self.command(rest);
+        }
         let within = self.branches.last().is_some_and(|branch| branch.skipped && !branch.asking);
         if within && !["if", "elif", "else", "fi"].contains(&keyword) {
             return;
@@ -158,7 +164,6 @@ impl Script {
             ("fi", _) => drop(self.branches.pop()),
             ("then", Some(branch)) => {
                 branch.asking = false;
-                return words.len() == 1;
             }
             // More than one comparison: nobody says which branch runs.
             (_, Some(branch)) if branch.asking => {
@@ -706,7 +711,7 @@ mod tests {
         check("cd x && run --x=1 > log 2>&1", &["run", "--x=1"]);
         check("run 8 2>&1 >$L | tee x", &["tee", "x"]);
         check("python - <<EOF\nimport x\nEOF\nrun", &["run"]);
-        check("run <<< \"$A\" b", &["run", "$A", "b"]);
+        check("run <<< \"$A\" b", &["run", "b"]);
         check("A+=(\"--y\")\nA+=(\"--z\")\nrun ${A[@]}", &["run", "--y", "--z"]);
     }
 

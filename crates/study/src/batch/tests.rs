@@ -37,6 +37,7 @@ model: llama-3.1-8b
 inference:
   precision: bf16
   hardware: {accelerator: h100-sxm}
+  parallelism: {tensor: 1}
   traffic: {requests: 2M/day, input_tokens: {mean: 1000}, output_tokens: {mean: 200}}
   api: {input_price: 1 USD/Mtoken, cached_input_price: 0.1 USD/Mtoken, output_price: 3 USD/Mtoken}
   costs:

@@ -36,7 +36,7 @@ impl Accelerator {
                 .hint("NVIDIA GPUs with 40 GB of HBM and more are, from A100 on"));
         }
         let name = |(processors, eighths): (u64, u64)| {
-            format!("{processors}g.{:.0}gb", bytes / 1e9 * eighths as f64 / 8.0)
+            format!("{processors}g.{}gb", (bytes / 1e9 * eighths as f64 / 8.0).round())
         };
         let found = PROFILES.into_iter().find(|it| name(*it).eq_ignore_ascii_case(profile));
         let Some((processors, eighths)) = found else {

@@ -12,7 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::{Limits, Scheduler, Stepping};
+use super::{Admission, Limits, Scheduler, Stepping};
 use crate::quantity::{Measure as _, Time};
 
 /// How long a step takes, as the simulator needs it: affine in the context that decoding attends
@@ -277,6 +277,10 @@ pub(crate) struct Replica<'a, S> {
 impl<'a, S: StepTime> Replica<'a, S> {
     /// An idle replica at time zero.
     pub(crate) fn new(time: &'a S, limits: Limits) -> Self {
+        // Who waits too long, or finds too many, is known step by step.
+        let every = limits.admission != Admission::ALL;
+        let stepping = if every { Stepping::Token } else { limits.stepping };
+        let limits = Limits { stepping, ..limits };
         Self {
             time,
             attention: Attention::of(time),
