@@ -83,6 +83,15 @@ pub fn devices(assignment: &str) -> Option<u64> {
     }
 }
 
+/// The key that a path of another spelling means: `training.hardware.count` for `gpus`.
+pub fn meaning(path: &str) -> Option<&'static str> {
+    let typed = |row: &&Row| {
+        let of = |section: &&str| row.typed.iter().any(|name| join(section, name) == path);
+        path != row.key && row.sections.iter().any(of)
+    };
+    KEYS.iter().find(typed).map(|row| row.key)
+}
+
 /// The path of a key in a section.
 fn join(section: &str, name: &str) -> String {
     if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }

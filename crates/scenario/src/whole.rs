@@ -39,6 +39,11 @@ pub fn read(text: Text<'_>, set: &[String], open: &Open<'_>) -> Result<(Node, Ve
         None => extended(text, open, 0)?,
     };
     for assignment in set {
+        // What is set takes the place of what stands under the key that it means.
+        let path = assignment.split_once('=').map_or("", |(path, _)| path);
+        if let Some(key) = spelling::meaning(path) {
+            node.take(key);
+        }
         node.set(assignment)?;
     }
     let respelt = spelling::respell(&mut node);

@@ -161,6 +161,7 @@ impl Script {
                 branch.skipped = branch.taken;
                 branch.asking = false;
             }
+            ("elif" | "else" | "then", None) => {}
             ("fi", _) => drop(self.branches.pop()),
             ("then", Some(branch)) => {
                 branch.asking = false;
