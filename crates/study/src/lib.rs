@@ -30,6 +30,8 @@ pub mod fleets;
 pub mod layouts;
 pub mod leaning;
 pub mod metric;
+#[cfg(test)]
+mod nowhere;
 mod offers;
 pub mod optimize;
 pub mod pareto;

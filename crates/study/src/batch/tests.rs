@@ -1,21 +1,13 @@
 //! Figures of a batch are those of scenarios that are read one by one, digit by digit.
 
 use flopcast_core::catalog::Catalog;
-use flopcast_scenario::Files;
 use flopcast_scenario::document::parse;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
 use crate::axis::Axis;
-
-struct Nowhere;
-
-impl Files for Nowhere {
-    fn read(&self, path: &str) -> Result<Vec<u8>> {
-        Err(Error::input(format!("there is no file {path}")))
-    }
-}
+use crate::nowhere::Nowhere;
 
 /// A run and a service, paid for in one of several ways.
 const TRAINING: &str = "name: run

@@ -191,14 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    struct Nowhere;
-
-    impl Files for Nowhere {
-        fn read(&self, path: &str) -> Result<Vec<u8>> {
-            Err(Error::input(format!("there is no file {path}")))
-        }
-    }
+    use crate::nowhere::Nowhere;
 
     #[test]
     fn any_model_with_keys_has_knobs() {

@@ -290,16 +290,9 @@ mod tests {
     use flopcast_scenario::document::parse;
 
     use super::*;
+    use crate::nowhere::Nowhere;
     use crate::search::evolve::digits;
     use crate::search::plan::Plan;
-
-    struct Nowhere;
-
-    impl Files for Nowhere {
-        fn read(&self, path: &str) -> Result<Vec<u8>> {
-            Err(Error::input(format!("there is no file {path}")))
-        }
-    }
 
     const SPACE: &str = "model: vit-small-patch16-224
 knobs:
