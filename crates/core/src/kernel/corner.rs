@@ -6,7 +6,7 @@
 //! At a corner of 1 nothing overlaps and the times are added; the sharper the corner, the more of
 //! the shorter time the longer one hides.
 
-/// norm_c of two times at any corner.
+/// The norm of two times at any corner.
 pub(super) fn bent(a: f64, b: f64, corner: f64) -> f64 {
     if (corner - 1.0).abs() < 1e-9 {
         a + b
@@ -15,12 +15,12 @@ pub(super) fn bent(a: f64, b: f64, corner: f64) -> f64 {
     }
 }
 
-/// norm_3: the corner of a roofline over an engine's step.
+/// The norm at a corner of 3: that of an engine's step.
 pub(crate) fn norm3(a: f64, b: f64) -> f64 {
     (a * a * a + b * b * b).cbrt()
 }
 
-/// norm_4: two that work side by side, of which the slower one mostly sets the pace.
+/// The norm at a corner of 4: two that work side by side, of which the slower one mostly sets the pace.
 pub(crate) fn norm4(a: f64, b: f64) -> f64 {
     let (a, b) = (a * a, b * b);
     (a * a + b * b).sqrt().sqrt()
