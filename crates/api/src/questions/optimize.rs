@@ -47,7 +47,7 @@ about_a_scenario! {
         /// Only these regions.
         #[serde(default)]
         pub region: Vec<String>,
-        /// Only these ways to buy: on-demand (when left out), spot, reserved-1y, reserved-3y.
+        /// Only these ways to buy: on-demand (when left out), spot, reserved-1y, savings-plan-3y, capacity-block...
         pub purchase: Option<Vec<String>>,
         /// Let offers run over several nodes whose network nobody knows.
         #[serde(default)]

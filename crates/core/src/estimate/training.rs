@@ -105,11 +105,14 @@ pub(super) fn forecast(
         Ownership::of_run(owned, held.as_ref(), used, discount)
     });
     let (cost, [peak_flops_per_usd, achieved_flops_per_usd]) = priced(plan, &run, &money);
-    let days = |time: Time| chrono::Days::new((time.value / 86_400.0).ceil().min(1e6) as u64);
-    let first = plan.start.and_then(|start| start.checked_add_days(days(before)));
-    let calendar = first.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
-        let end = start.checked_add_days(days(wall.value()))?;
-        Some(Calendar { start, end })
+    let after = |days: f64| {
+        let days = chrono::Days::new(days.min(1e6) as u64);
+        plan.start.and_then(|start| start.checked_add_days(days))
+    };
+    let first = after((before.value / 86_400.0).floor());
+    let calendar = run.wall_clock.as_ref().and_then(|wall| {
+        let end = after(((before + wall.value()).value / 86_400.0).ceil())?;
+        Some(Calendar { start: first?, end })
     });
     let margin_days = plan.deadline.and_then(|deadline| match deadline {
         Deadline::On(day) => Some((day - calendar?.end).num_days()),

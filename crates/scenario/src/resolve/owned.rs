@@ -324,10 +324,7 @@ impl Keys<'_> {
         };
         let rental = self.catalog.rental(wanted, self.device.devices_per_node);
         let rental = rental.map_err(|error| error.at(Some(place)))?;
-        Ok(Ok(Alternative {
-            price: rent(&rental, &name),
-            committed: plan.years().is_some(),
-        }))
+        Ok(Ok(Alternative { price: rent(&rental, &name), committed: plan.years().is_some() }))
     }
 
     /// A planned utilisation with the usual error of such plans, where the user gave no range. Nobody

@@ -21,9 +21,8 @@ impl Tenant<'_> {
     /// # Errors
     /// If a service is bought on terms that end after some days, or the catalog lacks a default.
     pub(super) fn terms(self, plan: Purchase, notes: &mut Notes) -> Result<Terms> {
-        let reserved = |length, upfront| {
-            Terms::Reserved { plan, length, charged: self.charged(), upfront }
-        };
+        let reserved =
+            |length, upfront| Terms::Reserved { plan, length, charged: self.charged(), upfront };
         Ok(match (plan, plan.years()) {
             (_, Some(years)) => reserved(Length::Years(years), self.upfront(plan, notes)),
             (Purchase::CapacityBlock, _) => {
