@@ -144,6 +144,7 @@ pub(super) fn plan(
         }
         None => None,
     };
+    let wait = tenant.wait(rent.as_ref())?;
     let payer = Payer { catalog, placement: place, section: "training.costs" };
     let costs = match &training.costs {
         Some(costs) => {
@@ -169,6 +170,7 @@ pub(super) fn plan(
             Basis::Derived { formula: format!("counted from {}", whole.name) },
         ),
         start: start.map(|start| start.value),
+        wait,
         deadline: training.deadline.as_ref().map(|deadline| deadline.value.0),
         efficiency,
         prediction,
