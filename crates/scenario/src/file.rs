@@ -111,7 +111,8 @@ pub struct Training {
     /// long-context stage and annealing; instead of `data.tokens`.
     #[serde(default)]
     pub stages: Vec<Stage>,
-    /// Number format of the matrix products.
+    /// Number format of the matrix products; bf16, or what the device has in its place.
+    #[serde(default = "bf16")]
     pub precision: Located<Precision>,
     /// Layers that predict tokens further ahead (MTP) train as well; those of a model that has them
     /// do in `pretrain`.
@@ -462,7 +463,7 @@ pub struct Placement {
     pub start_window: Option<Given<Time>>,
 }
 
-/// The format of a service that names none.
+/// The format of a run or a service that names none.
 fn bf16() -> Located<Precision> {
     Located { value: Precision::Bf16, place: Place::default() }
 }
@@ -477,7 +478,8 @@ pub struct Inference {
     pub traffic: Located<Traffic>,
     /// The accelerators.
     pub hardware: Hardware,
-    /// Number format of weights and matrix products; bf16, with weights as their file stores them.
+    /// Number format of weights and matrix products; bf16 or what the device has in its place, with
+    /// weights as their file stores them.
     #[serde(default = "bf16")]
     pub precision: Located<Precision>,
     /// Number format of the KV cache; that of `precision`.

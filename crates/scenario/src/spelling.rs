@@ -38,19 +38,8 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     for path in WORDS {
         lower(document, path, &mut notes);
     }
-    let has_training = document.at("training").is_some_and(|it| matches!(it.value, Value::Map(_)));
-    if has_training && document.at("training.precision").is_none() {
-        let place = document.at("training").map(|it| it.place.clone()).unwrap_or_default();
-        let format = Node { value: Value::Text(USUAL_FORMAT.to_owned()), place };
-        if document.put("training.precision", format).is_ok() {
-            notes.push(format!("no `training.precision` as `{USUAL_FORMAT}`"));
-        }
-    }
     notes
 }
-
-/// The number format of training where nobody says it.
-const USUAL_FORMAT: &str = "bf16";
 
 /// True if what is set at a path may be of another spelling.
 pub fn concerns(path: &str) -> bool {
@@ -474,8 +463,7 @@ mod tests {
         let notes = respell(&mut node);
         let mut expected = document::parse("test.yaml", wanted.as_bytes()).expect("YAML");
         let again = respell(&mut expected);
-        let known = |note: &String| note.contains("no `training.precision`");
-        assert!(again.iter().all(known), "{wanted} is not in the scenario's words: {again:?}");
+        assert!(again.is_empty(), "{wanted} is not in the scenario's words: {again:?}");
         assert_eq!(plain(&node), plain(&expected), "{text}: {notes:?}");
     }
 
@@ -588,7 +576,6 @@ mod tests {
     #[test]
     fn what_changes_no_figure_is_left_out() {
         check("training: {lr: 1e-4, optimizer: adamw}", "training: {optimizer: adamw}");
-        check("training: {}", "training: {precision: bf16}");
     }
 
     #[test]

@@ -291,13 +291,13 @@ fn tco(
     }
     let priced = |cost: Value<Money>, stage: &str| {
         cost.or_else(|| {
-            let why = "no price of its devices is known, so the total cost is unknown";
-            Unknown::new(format!("{stage}: {why}")).into()
+            let why = "has no price: name a provider that sells its devices, or give a price";
+            Unknown::new(format!("the {stage} {why}")).into()
         })
     };
     let once = training.map(|training| priced(training.cost.clone(), "training"));
     let yearly: Vec<Value<Money>> = inference.map_or_else(Vec::new, |inference| {
-        by_year.iter().map(|year| priced(inference.cost_of(year), "inference")).collect()
+        by_year.iter().map(|year| priced(inference.cost_of(year), "service")).collect()
     });
     let total = Value::sum(once.iter().chain(&yearly).cloned());
     let discounted = by_year

@@ -49,10 +49,13 @@ use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::model::{Input as Sample, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time::year;
-use flopcast_core::quantity::{Distribution, Measure, Requests, Share, YearlyRate, show};
+use flopcast_core::quantity::{
+    Distribution, Measure, Precision, Requests, Share, YearlyRate, show,
+};
 
 use super::file::{Finance as FinanceFile, ScenarioFile};
 use super::models::Models;
+use super::reader::Located;
 
 /// A reader of the files that a scenario refers to; paths are as written in the scenario.
 ///
@@ -140,7 +143,27 @@ struct Notes {
     grid_as_of: Option<chrono::NaiveDate>,
 }
 
+/// The format in place of the usual one, where nobody names any and the device lacks that: the first
+/// that it has.
+fn unnamed(
+    format: &Located<Precision>,
+    device: &Accelerator,
+    formats: &[Precision],
+) -> Option<Located<Precision>> {
+    let is_named = format.place.line > 0;
+    let value = device.first_of(formats).filter(|it| !is_named && *it != format.value)?;
+    Some(Located { value, place: format.place.clone() })
+}
+
 impl Notes {
+    /// Notes the format that stands where nobody names one.
+    fn format(&mut self, path: &'static str, format: &Located<Precision>, why: &str) {
+        if format.place.line == 0 {
+            let value = format.value.to_string();
+            self.choose(plan::Choice { path, value, why: why.to_owned() });
+        }
+    }
+
     /// Warns, once.
     fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {

@@ -15,7 +15,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
 use flopcast_core::model::{Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::{DeviceFlopRate, Devices, Measure, Share, Tokens};
+use flopcast_core::quantity::{DeviceFlopRate, Devices, Measure, Precision, Share, Tokens};
 use flopcast_core::training::plan::{Prediction, Run, Work};
 use flopcast_core::training::state::State;
 
@@ -54,6 +54,9 @@ pub(super) fn built(
     files.model(&spec.value, input).map_err(|error| error.at(Some(&spec.place)))
 }
 
+/// Formats of a run that names none, by preference.
+const FORMATS: [Precision; 3] = [Precision::Bf16, Precision::Fp16, Precision::Fp32];
+
 /// Resolves the training section into a plan.
 ///
 /// # Errors
@@ -71,6 +74,11 @@ pub(super) fn plan(
             .at(Some(&slice.place))
             .hint("leave training.hardware.slice out; services run on slices"));
     }
+    let other = super::unnamed(&training.precision, device, &FORMATS);
+    let other = other.map(|precision| Training { precision, ..training.clone() });
+    let training = other.as_ref().unwrap_or(training);
+    let why = "mixed precision where none is named";
+    notes.format("training.precision", &training.precision, why);
     let devices = devices(training)?;
     let Counted { work, model, ratio, trained, held } = work::work(file, training, files, notes)?;
     take_note(&model, notes);
