@@ -513,7 +513,7 @@ fn replica(
         reached: if generates {
             None
         } else {
-            Some(network::reached(model, device, service.precision.value)?)
+            Some(served.reached(device)?)
         },
         peak: engine.peak.clone(),
         bandwidth: bandwidth.input(format!("memory bandwidth of {}", device.id)),
