@@ -151,6 +151,13 @@ fn generation(
     let tower = tower(&model, device, service.precision.value, &asked)?;
     let (replica, instances) =
         replica(service, device, &served, &asked, (prefill, tower), speculation, &engine)?;
+    if let Some(count) = &service.hardware.count {
+        notes.warnings.push(format!(
+            "inference.hardware.count of {} changes no figure: a service sizes its own fleet by its \
+             traffic, and inference.parallelism spreads a replica over devices",
+            count.spread.central().value
+        ));
+    }
     super::network(notes, device, replica.devices.value.value);
     let rent = Tenant {
         catalog,
@@ -512,11 +519,7 @@ fn replica(
         input: Mixture::of(input)
             .ok_or_else(|| Error::input("the service has no requests").at(Some(named)))?,
         output: Mixture::of(output),
-        reached: if generates {
-            None
-        } else {
-            Some(network::reached(model, device, service.precision.value)?)
-        },
+        reached: if generates { None } else { Some(served.reached(device)?) },
         peak: engine.peak.clone(),
         bandwidth: bandwidth.input(format!("memory bandwidth of {}", device.id)),
         memory: memory.input(format!("memory of {}", device.id)),
