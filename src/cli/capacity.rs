@@ -126,9 +126,11 @@ impl Options {
         let asked = load::asked(file, global)?;
         if let Some(whole) = &asked.whole {
             if self.per_request.is_some() || self.timeline.is_some() {
-                return Err(Error::input("requests are written of one service; the file has several")
-                    .at(Some(&whole.place))
-                    .hint("leave --per-request and --timeline out, or ask about one service"));
+                return Err(Error::input(
+                    "requests are written of one service; the file has several",
+                )
+                .at(Some(&whole.place))
+                .hint("leave --per-request and --timeline out, or ask about one service"));
             }
             let show = &mut |subject: &dyn Subject| global.show(subject);
             return about

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use flopcast_core::diagnostic::{Error, Result};
 use flopcast_api::questions::check::alone;
+use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_study::aim::Aim;
 use flopcast_study::compare::{Comparison, compare};

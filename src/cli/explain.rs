@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use flopcast_api::{Ready, forecast};
 use flopcast_api::questions::explain;
+use flopcast_api::{Ready, forecast};
 use flopcast_core::diagnostic::{Error, Result};
 
 use super::ask::Asked;

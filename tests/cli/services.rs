@@ -27,7 +27,7 @@ const CALLS: &str = "\
 name: An agent
 model: llama-3.1-8b
 services:
-  embed: {model: bge-base-en-v1.5, inference: {hardware: {accelerator: l4}, precision: fp16}}
+  embed: {model: bge-base-en-v1.5, inference: {hardware: {accelerator: t4}, precision: fp16}}
 inference:
   placement: {provider: aws, region: us-east-2}
   traffic: {requests: 2M/day, peak_to_mean: 2}
@@ -77,7 +77,8 @@ fn regions_add_up_and_each_is_what_its_own_file_says() {
 #[test]
 fn regions_that_answer_each_other_take_fewer_devices() {
     let devices = |more: &str| {
-        let text = REGIONS.replace("    peak_to_mean: 2\n", &format!("    peak_to_mean: 2\n{more}"));
+        let text =
+            REGIONS.replace("    peak_to_mean: 2\n", &format!("    peak_to_mean: 2\n{more}"));
         let file = written("services", &format!("sun{}.yaml", more.len()), text);
         number(&json(&["estimate", &file, "--format", "json"]), "inference.fleet.devices")
     };
@@ -96,7 +97,8 @@ fn calls_make_fleets_and_the_time_of_a_request() {
     close("embeddings", number(embed, "inference.fleet.peak_rate_per_s"), 3.0 * peak, 1e-9);
     close("answers", number(main, "inference.fleet.peak_rate_per_s"), 3.0 * peak, 1e-9);
     let mean = |part: &serde_json::Value, key: &str| number(part, &format!("inference.{key}"));
-    let row = 2.0 * mean(main, "classes.plan.e2e_ms.mean") + mean(main, "classes.answer.e2e_ms.mean");
+    let row =
+        2.0 * mean(main, "classes.plan.e2e_ms.mean") + mean(main, "classes.answer.e2e_ms.mean");
     let request = mean(&whole, "e2e_ms.mean");
     let embedded = mean(embed, "e2e_ms.mean");
     assert!(request > row + embedded && request < 1.1 * (row + 3.0 * embedded), "{request} {row}");
@@ -108,7 +110,11 @@ fn calls_make_fleets_and_the_time_of_a_request() {
     let tight = written("services", "tight.yaml", CALLS.replace("30 s", "50 ms"));
     let said = flopcast(&[&["estimate", &*tight][..], &FAST].concat());
     assert_eq!(said.status.code(), Some(1));
-    holds("tight", &String::from_utf8_lossy(&said.stdout), &["no fleet keeps the SLO of the whole"]);
+    holds(
+        "tight",
+        &String::from_utf8_lossy(&said.stdout),
+        &["no fleet keeps the SLO of the whole"],
+    );
 }
 
 #[test]
@@ -118,22 +124,44 @@ fn what_does_not_go_together_is_said_with_its_place() {
         let file = written("services", &format!("bad-{name}.yaml"), text.replacen(from, to, 1));
         holds(name, &refused(&["estimate", &file], 2), parts);
     };
-    let calls = |name: &str, change: (&str, &str), parts: &[&str]| check(name, CALLS, change, parts);
-    let regions = |name: &str, change: (&str, &str), parts: &[&str]| check(name, REGIONS, change, parts);
-    calls("circle", ("parallel: 3", "after: [answer]"), &["embed -> answer -> plan -> embed", ":9:"]);
-    calls("service", ("service: embed", "service: embde"), &["no call is of the service `embed`", ":4:"]);
+    let calls =
+        |name: &str, change: (&str, &str), parts: &[&str]| check(name, CALLS, change, parts);
+    let regions =
+        |name: &str, change: (&str, &str), parts: &[&str]| check(name, REGIONS, change, parts);
+    calls(
+        "circle",
+        ("parallel: 3", "after: [answer]"),
+        &["embed -> answer -> plan -> embed", ":9:"],
+    );
+    calls(
+        "service",
+        ("service: embed", "service: embde"),
+        &["no call is of the service `embed`", ":4:"],
+    );
     calls("after", ("times: 2", "after: [embde]"), &["no call `embde`", ":10:", "`embed`"]);
     calls("twice", ("name: answer", "name: plan"), &["two calls are named `plan`", ":11:"]);
     calls("none", ("times: 2", "times: 0"), &["0 is not from 1 to 1000", ":10:"]);
-    calls("classes", ("peak_to_mean: 2", "trace: x.csv"), &["`trace` does not go with calls", ":7:"]);
-    calls("tpot", ("e2e: {p95: 30 s}", "tpot: {p95: 30 ms}"), &["no time per output token", ":12:"]);
+    calls(
+        "classes",
+        ("peak_to_mean: 2", "trace: x.csv"),
+        &["`trace` does not go with calls", ":7:"],
+    );
+    calls(
+        "tpot",
+        ("e2e: {p95: 30 s}", "tpot: {p95: 30 ms}"),
+        &["no time per output token", ":12:"],
+    );
     calls("model", ("bge-base-en-v1.5", "bge-bse-en-v1.5"), &["no model `bge-bse-en-v1.5`", ":4:"]);
     calls("key", ("times: 2", "tiems: 2"), &["unknown key `tiems`", ":10:"]);
-    calls("train", ("services:", "training: {precision: bf16}\nservices:"), &["has no training", ":3:"]);
-    regions("sum", ("60 %", "50 %"), &["90.0000 % in all", ":5:"]);
+    calls(
+        "train",
+        ("services:", "training: {precision: bf16}\nservices:"),
+        &["has no training", ":3:"],
+    );
+    regions("sum", ("60 %", "50 %"), &["90 % in all", ":5:"]);
     regions("share", ("share: 60 %, ", ""), &["says its share", ":5:", "share: 40 %"]);
     regions("clock", ("utc_offset: -5", "utc_offset: 25"), &["25 hours ahead of UTC", ":5:"]);
-    regions("place", ("eu-north-1", "eu-nroth-1"), &["no region `eu-nroth-1`", ":6:"]);
+    regions("place", ("eu-north-1", "eu-nroth-1"), &["in eu-nroth-1", ":6:"]);
     let file = written("services", "sweep.yaml", REGIONS);
     let swept = ["sweep", &file, "--vary", "inference.precision=fp8,bf16"];
     holds("sweep", &refused(&swept, 2), &["the file has several", ":5:"]);

@@ -116,7 +116,8 @@ fn of_call<'a>(ready: &'a Ready, called: &Called) -> Option<ClassReport> {
 
 /// The latencies of whole requests; none where a service was not simulated.
 fn of_requests(whole: &Composition, sized: &[Ready]) -> Option<ClassReport> {
-    let regions = || sized.chunks(whole.services.max(1)).zip(whole.parts.chunks(whole.services.max(1)));
+    let regions =
+        || sized.chunks(whole.services.max(1)).zip(whole.parts.chunks(whole.services.max(1)));
     let of_region = |(ready, parts): (&[Ready], &[Part])| {
         let calls = whole.calls.iter().map(|it| of_call(ready.get(it.service)?, it));
         Some((parts.first()?.share, calls.collect::<Option<Vec<_>>>()?))
@@ -136,7 +137,8 @@ fn of_requests(whole: &Composition, sized: &[Ready]) -> Option<ClassReport> {
 
 /// The calls with their latencies over all regions.
 fn called(whole: &Composition, sized: &[Ready]) -> Vec<(String, ClassReport)> {
-    let shares: Vec<f64> = whole.parts.chunks(whole.services.max(1)).map(|it| it[0].share).collect();
+    let shares: Vec<f64> =
+        whole.parts.chunks(whole.services.max(1)).map(|it| it[0].share).collect();
     let of = |call: &Called| {
         let regions = sized.chunks(whole.services.max(1));
         let answers = regions.map(|ready| of_call(ready.get(call.service)?, call));
@@ -166,7 +168,6 @@ fn broken(whole: &Composition, latency: Option<&ClassReport>) -> Option<String> 
             })
         })
     };
-    bounds(&slo.e2e, &latency.e2e, "time").or_else(|| {
-        bounds(&slo.ttft, &latency.ttft, "time to first token")
-    })
+    bounds(&slo.e2e, &latency.e2e, "time")
+        .or_else(|| bounds(&slo.ttft, &latency.ttft, "time to first token"))
 }

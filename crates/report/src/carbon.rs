@@ -12,9 +12,9 @@ use flopcast_core::quantity::text::{convert, number};
 use flopcast_core::quantity::{Co2eMass, Measure};
 use serde_json::{Value as Json, json};
 
-use super::ledger::labelled;
 use super::Report;
 use super::fact::{self, Fact};
+use super::ledger::labelled;
 use crate::doc::{Cell, Column, Grid};
 
 /// A row of energy, of CO2e, or of both, with its stage.

@@ -85,7 +85,11 @@ impl Composition {
         }
         let name = match document.get("name").map(|it| &it.value) {
             Some(Value::Text(name)) => name.clone(),
-            _ => return Err(Error::input("the key `name` is missing here").at(Some(&document.place))),
+            _ => {
+                return Err(
+                    Error::input("the key `name` is missing here").at(Some(&document.place))
+                );
+            }
         };
         let mut base = document.clone();
         base.take(SERVICES);

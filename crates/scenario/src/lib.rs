@@ -8,8 +8,8 @@
 //! regions and models, names every default, and refuses what contradicts itself. The result holds
 //! inputs with their basis; no type of the file goes further.
 
-pub mod costs;
 pub mod compose;
+pub mod costs;
 pub mod environment;
 pub mod file;
 pub mod given;

@@ -57,7 +57,8 @@ impl Graph {
     /// If calls wait for each other in a circle: those on it, in the order of waiting.
     pub fn new(calls: Vec<Call>) -> Result<Self, Vec<usize>> {
         let mut order = Vec::with_capacity(calls.len());
-        let ready = |at: usize, order: &[usize]| calls[at].after.iter().all(|it| order.contains(it));
+        let ready =
+            |at: usize, order: &[usize]| calls[at].after.iter().all(|it| order.contains(it));
         while order.len() < calls.len() {
             let next = (0..calls.len()).find(|at| !order.contains(at) && ready(*at, &order));
             let Some(next) = next else { return Err(circle(&calls, &order)) };
@@ -130,7 +131,8 @@ fn steps(of: &Histogram) -> Vec<f64> {
 /// A circle among the calls that no order has room for.
 fn circle(calls: &[Call], order: &[usize]) -> Vec<usize> {
     let waits = |at: usize| calls[at].after.iter().copied().find(|it| !order.contains(it));
-    let mut path: Vec<usize> = (0..calls.len()).find(|at| !order.contains(at)).into_iter().collect();
+    let mut path: Vec<usize> =
+        (0..calls.len()).find(|at| !order.contains(at)).into_iter().collect();
     while let Some(next) = path.last().and_then(|at| waits(*at)) {
         if let Some(from) = path.iter().position(|it| *it == next) {
             return path.split_off(from);

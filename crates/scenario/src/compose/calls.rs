@@ -93,7 +93,8 @@ pub(super) fn services(document: &Node, mut base: Node) -> Result<Services> {
                 .at(Some(&key.place))
                 .hint("give its keys in the file itself, or another name to this one"));
         }
-        if let Some((key, _)) = entries.iter().find(|(key, _)| !names.contains(&key.name.as_str())) {
+        if let Some((key, _)) = entries.iter().find(|(key, _)| !names.contains(&key.name.as_str()))
+        {
             return Err(Error::input(format!("no call is of the service `{}`", key.name))
                 .at(Some(&key.place))
                 .hint("name it in a call under inference.calls, or leave it out"));
@@ -118,10 +119,8 @@ pub(super) fn services(document: &Node, mut base: Node) -> Result<Services> {
         .collect();
     let called: Vec<&str> =
         known.iter().copied().filter(|service| names.contains(service)).collect();
-    let all: Vec<Service> = called
-        .iter()
-        .map(|name| service(name, document, &base, &asked))
-        .collect::<Result<_>>()?;
+    let all: Vec<Service> =
+        called.iter().map(|name| service(name, document, &base, &asked)).collect::<Result<_>>()?;
     let at = |name: &str| called.iter().position(|it| *it == name).unwrap_or_default();
     let calls = given.iter().map(|call| {
         let service = service_of(call);

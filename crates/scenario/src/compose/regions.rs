@@ -1,6 +1,7 @@
 //! The regions that share the requests of a service.
 
 use flopcast_core::diagnostic::{Error, Place, Result};
+use flopcast_core::quantity::text::number as shown;
 use flopcast_core::serving::traffic::Profile;
 use flopcast_import::document::{Node, Value};
 
@@ -94,9 +95,12 @@ pub(super) fn regions(document: &Node, listed: &Node) -> Result<Vec<Region>> {
         regions.push(Region { name, share, placement: Some(placement), hours: None });
     }
     if (sum - 1.0).abs() > 1e-6 {
-        return Err(Error::input(format!("the shares of the places are {:.4} % in all", 100.0 * sum))
-            .at(Some(&listed.place))
-            .hint("they add up to 100 %"));
+        return Err(Error::input(format!(
+            "the shares of the places are {} % in all",
+            shown(100.0 * sum)
+        ))
+        .at(Some(&listed.place))
+        .hint("they add up to 100 %"));
     }
     if let Some(hours) = together(document, &clocks)? {
         regions.iter_mut().for_each(|it| it.hours = Some(hours.clone()));

@@ -274,9 +274,11 @@ fn alone(file: &ScenarioFile) -> Result<()> {
     }
     match file.several.as_ref().or(called) {
         None if file.services.is_empty() => Ok(()),
-        place => Err(Error::input("this takes one service, and the file has several")
-            .at(place)
-            .hint("estimate, capacity, explain, check, compare, report and portfolio take them all")),
+        place => {
+            Err(Error::input("this takes one service, and the file has several").at(place).hint(
+                "estimate, capacity, explain, check, compare, report and portfolio take them all",
+            ))
+        }
     }
 }
 

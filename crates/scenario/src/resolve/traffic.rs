@@ -12,8 +12,7 @@ use flopcast_core::model::Input as ModelInput;
 use flopcast_core::provenance::{Basis, Input, Uncertain as _};
 use flopcast_core::quantity::system::time;
 use flopcast_core::quantity::{
-    Distribution, Measure, RequestRate, Scale, Share, Time, TokensPerRequest, YearlyRate,
-    show,
+    Distribution, Measure, RequestRate, Scale, Share, Time, TokensPerRequest, YearlyRate, show,
 };
 use flopcast_core::serving::capacity::{Limit, Objective, Slo};
 use flopcast_core::serving::plan::{Length, RequestKind, Session};

@@ -43,7 +43,8 @@ pub fn whole(parts: &[Share<'_>], of_requests: Option<&ClassReport>) -> Vec<Figu
             own.push(Figure { reading, path, key, mass: figure.mass });
         }
     }
-    let mut figures: Vec<Figure> = sums.into_iter().map(|(key, terms)| summed(key, terms)).collect();
+    let mut figures: Vec<Figure> =
+        sums.into_iter().map(|(key, terms)| summed(key, terms)).collect();
     figures.extend(of_requests.into_iter().flat_map(latencies));
     one_mass(&mut figures);
     figures.extend(own);
