@@ -24,14 +24,13 @@ const MAX_SNAPSHOT: u64 = 64 << 20;
   flopcast compare before.json plan.yaml
   flopcast compare scenarios/gpt3-175b.yaml scenarios/bloom-176b.yaml
 
-  flopcast compare plan.yaml plan.yaml --set placement.region=eu-north-1
+  flopcast compare plan.yaml --set placement.region=eu-north-1
 
 + came, - went, ~ changed. --set applies to the scenarios after the first; --set-before to the first.")]
 pub(super) struct Options {
     /// Forecast to compare the others with: a scenario, or what `estimate --format json` saved.
     before: PathBuf,
-    /// Scenarios or saved forecasts.
-    #[arg(required = true)]
+    /// Scenarios or saved forecasts; the first one, as --set changes it, where none is named.
     after: Vec<PathBuf>,
     /// Figures to measure the effect of an input by: cost, days, co2e, energy, devices, or figures
     /// by their path.
@@ -58,7 +57,17 @@ impl Options {
         }
         let aims: Vec<Aim> = self.by.iter().map(|text| Aim::read(text)).collect();
         let mut all: Vec<Comparison> = Vec::new();
-        for path in &self.after {
+        let itself = std::slice::from_ref(&self.before);
+        let changed = !global.set.is_empty() || !self.set_before.is_empty();
+        let afters = match self.after.as_slice() {
+            [] if changed => itself,
+            [] => {
+                return Err(Error::input("there is nothing to compare the scenario with")
+                    .hint("name another one, or change this one: --set PATH=VALUE"));
+            }
+            named => named,
+        };
+        for path in afters {
             let (after, engines) = side(path, global)?;
             all.push(compare(&before, &after, alone(&engines), &aims)?);
         }

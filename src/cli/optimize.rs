@@ -48,7 +48,8 @@ pub(super) struct Options {
     /// No more than this, in USD.
     #[arg(long, value_name = "USD")]
     max_cost: Option<String>,
-    /// The run must end by this day (from placement.start), or take no longer than this (`60 days`).
+    /// The run must end by this day (from placement.start), or take no longer than this (`60 days`);
+    /// a year when left out.
     #[arg(long, value_name = "DATE|TIME")]
     deadline: Option<String>,
     /// No more CO2e than this, location-based: `100 t`; a bare number is in kg.
@@ -72,14 +73,16 @@ pub(super) struct Options {
     /// Only these regions.
     #[arg(long, value_name = "CODE,...", value_delimiter = ',')]
     region: Vec<String>,
-    /// Only these ways to buy: on-demand, spot, reserved-1y, reserved-3y.
+    /// Only these ways to buy: on-demand, spot, reserved-1y, reserved-3y, savings-plan-1y,
+    /// savings-plan-3y, capacity-block, flex-start.
     #[arg(long, value_name = "PLAN,...", value_delimiter = ',', default_value = "on-demand")]
     purchase: Vec<String>,
     /// Let offers run over several nodes whose network nobody knows: devices without a known link
     /// to other nodes, and marketplaces of single machines.
     #[arg(long)]
     any_network: bool,
-    /// More that varies, as in `flopcast sweep`; repeatable.
+    /// More that varies, as in `flopcast sweep`; repeatable. `training.hardware.count=512` tries just
+    /// so many devices.
     #[arg(long, value_name = "PATH=VALUES")]
     vary: Vec<String>,
     /// The size of model and data instead.

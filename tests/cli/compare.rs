@@ -42,6 +42,16 @@ fn one_input_explains_it_all() {
     assert!(!days, "power changes no time");
 }
 
+/// A scenario beside itself, as `--set` changes it.
+#[test]
+fn one_scenario_and_a_change() {
+    let set = ["--set", "training.hardware.power=300 W"];
+    let twice = stdout(&["compare", FILE, FILE, set[0], set[1]]);
+    assert_eq!(stdout(&["compare", FILE, set[0], set[1]]), twice);
+    let message = refused(&["compare", FILE], 2);
+    holds("alone", &message, &["nothing to compare the scenario with", "--set"]);
+}
+
 /// What came and what went, what is unknown and what is absent.
 #[test]
 fn marks() {

@@ -34,6 +34,52 @@ fn offers_of_the_catalog_within_limits() {
     assert!(number(&answer, "best.0.figures.days") <= 50.0);
 }
 
+/// On 512 devices only clusters are named; what stands in no cluster is listed with its reason.
+#[test]
+fn a_run_on_512_devices_is_on_a_cluster() {
+    let text = RUN.replace("7B", "13B").replace("100B", "1T").replace("count: 64", "count: 512");
+    let text = text.replace("purchase: {price: 2 USD/device-h}, region: USA, ", "");
+    let file = plan("cluster.yaml", &text);
+    let asked = ["optimize", &file, "--vary", "training.hardware.count=512"];
+    let answer = json(&[&asked[..], &["--format", "json"]].concat());
+    let best = answer["best"].as_array().expect("the best");
+    assert_eq!(best.len(), 10, "{answer}");
+    for row in best {
+        let offer = row["set"]["offer"].as_str().expect("an offer");
+        let mut words = offer.split(' ');
+        let (device, provider) =
+            (words.next().expect("a device"), words.next().expect("a provider"));
+        let device = CATALOG.accelerator(device).expect("a device of the catalog");
+        assert!(!flopcast::catalog::Links::of(device).scale_out_assumed, "{offer}: no network");
+        assert!(!["vast", "salad"].contains(&provider), "{offer}: single machines");
+        assert_eq!(row["set"]["training.hardware.count"], "512", "{row}");
+    }
+    let left_out = answer["left_out"].as_array().expect("what is left out");
+    let why = |row: &serde_json::Value| row["why"].as_str().expect("why").to_owned();
+    let reasons: Vec<String> = left_out.iter().map(why).collect();
+    for (name, reason) in [
+        ("vast", "a marketplace of single machines"),
+        ("salad", "a marketplace of single machines"),
+        ("rtx-3090", "no cluster network is known"),
+        ("rtx-4090", "no cluster network is known"),
+        ("rtx-5090", "no cluster network is known"),
+        ("rtx-a6000", "no cluster network is known"),
+        ("l4", "no cluster network is known"),
+        ("l40s", "no cluster network is known"),
+        ("a100-pcie-80gb", "no cluster network is known"),
+        ("h100-pcie", "no cluster network is known"),
+    ] {
+        assert!(reasons.contains(&format!("{name}: {reason}")), "{name}: {reasons:?}");
+    }
+    // Whoever asks for any network gets them.
+    let any = json(&[&asked[..], &["--any-network", "--format", "json"]].concat());
+    assert_eq!(any["left_out"].as_array().map(Vec::len), Some(0), "{}", any["left_out"]);
+    assert!(number(&any, "best.0.figures.cost_usd") < number(&answer, "best.0.figures.cost_usd"));
+    // Without a deadline, a run of years on one node is no answer either.
+    let table = stdout(&["optimize", &file, "--devices", "512"]);
+    assert!(table.contains("a run of more than a year"), "{table}");
+}
+
 /// A plan names accelerator, region, purchase, parallelism and start.
 #[test]
 fn the_best_say_how_they_are_run() {

@@ -39,6 +39,14 @@ fn a_row_is_the_forecast_with_its_keys_set() {
     check("scenarios/gpt3-175b.yaml", &shared, &[0, 2, 4, 5, 6], 8);
 }
 
+/// An axis has the names that a scenario has.
+#[test]
+fn an_axis_by_its_other_name() {
+    let (typed, meant) = ("gpus=256..512*2", "training.hardware.count=256..512*2");
+    let of = |axis| stdout(&vary(FILE, &[axis], &["--format", "csv"]));
+    assert_eq!(of(typed), of(meant));
+}
+
 fn check(file: &str, axes: &[&str], numbers: &[usize], combinations: usize) {
     let swept = json(&vary(file, axes, &["--format", "json"]));
     let rows = swept["rows"].as_array().expect("rows");

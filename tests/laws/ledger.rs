@@ -295,3 +295,147 @@ finance: {{horizon: 2 years}}"
         close("a month of the term", part, whole / 12.0, 1e-9);
     }
 }
+
+/// Blocks are sold by the day and, above two weeks, by the week; they are paid at once. Terms that are
+/// not sold for so long a run leave its rent unknown.
+#[test]
+fn a_block_is_paid_in_whole_days_or_weeks() {
+    const LISTED: &str = "provider: aws, region: us-east-2, purchase: capacity-block";
+    const OWN: &str = "purchase: {price: 5 USD/device-h, plan: capacity-block}";
+    const QUEUED: &str =
+        "provider: gcp, region: us-central1, purchase: {price: 5 USD/device-h, plan: flex-start}";
+    // A trillion tokens are 100 hours of 1,000 devices; a listed instance of 8 costs 39.33 USD/h.
+    for (place, tokens, hours, each) in [
+        (LISTED, "1T", Some(5.0 * 24.0), 125.0 * 39.33),
+        (LISTED, "3.3T", Some(14.0 * 24.0), 125.0 * 39.33),
+        (LISTED, "5T", Some(3.0 * 168.0), 125.0 * 39.33),
+        (LISTED, "50T", None, 0.0),
+        (OWN, "5T", Some(21.0 * 24.0), 5000.0),
+        (QUEUED, "1T", Some(100.0), 5000.0),
+        (QUEUED, "2T", None, 0.0),
+    ] {
+        let text = run(&format!("placement: {{{place}, start: 2027-01-15}}"));
+        let text = text.replace("1T", tokens);
+        let forecast = answer(Way::Estimate, &resolved(&text).expect(place)).expect(place);
+        let cost = forecast["training"]["cost_usd"]["total"].as_f64();
+        match hours {
+            Some(hours) => close(place, cost.expect("USD"), hours * each, 1e-9),
+            None => {
+                assert_eq!(cost, None, "{place}, {tokens}");
+                let warnings = forecast["warnings"].to_string();
+                holds(place, &warnings, &["days at most", "take more devices"]);
+            }
+        }
+    }
+    let (_, cash) = cash(&format!("placement: {{{LISTED}, start: 2027-01-15}}"));
+    close("at once", cash.periods[0].opex, 5.0 * 24.0 * 125.0 * 39.33, 1e-9);
+}
+
+/// A service needs its devices all year.
+#[test]
+fn no_service_on_a_block() {
+    let service = "placement: {provider: aws, region: us-east-2, purchase: capacity-block}
+inference:
+  traffic: {requests: 1M/day, input_tokens: {mean: 900}, output_tokens: {mean: 200}}
+  hardware: {accelerator: h100-sxm}";
+    let error = tried(service).expect_err("a service of some days");
+    holds("block", &error.to_string(), &["a service runs all year", "inference.placement"]);
+}
+
+/// A savings plan is a commitment like another, at its own price; where no list has it, the provider's
+/// advertised discount is assumed.
+#[test]
+fn a_savings_plan_is_paid_to_its_end() {
+    let forecast =
+        estimate("placement: {provider: aws, region: us-east-2, purchase: savings-plan-1y}");
+    close(
+        "total",
+        number(&forecast, "training.cost_usd.total"),
+        125.0 * 8766.0 * 55.04 * 0.6,
+        1e-9,
+    );
+    holds("why", &forecast["assumptions"].to_string(), &["the largest advertised discount"]);
+}
+
+/// A reservation that no list has takes the median of what the others ask, with their range.
+#[test]
+fn a_reservation_without_a_price_takes_the_usual_ratio() {
+    let forecast = estimate("placement: {provider: lambda, purchase: reserved-1y}");
+    let known = flopcast::catalog::Catalog::embedded()
+        .plan_ratio("lambda", "h100-sxm", flopcast::catalog::Purchase::Reserved1y)
+        .expect("lists with both prices");
+    let on_demand = estimate("placement: {provider: lambda, purchase: on-demand}");
+    let price = |of: &Value| of["ledger"][0]["unit_price_usd"].as_f64().expect("a price");
+    close("ratio", price(&forecast) / price(&on_demand), known.median, 1e-9);
+    holds(
+        "why",
+        &forecast["assumptions"].to_string(),
+        &["no reserved-1y price is known", "median"],
+    );
+    let spread = forecast["spreads"].to_string();
+    holds("range", &spread, &["median of"]);
+}
+
+/// Devices that are waited for come later; a deadline counts the wait.
+#[test]
+fn the_run_begins_when_its_devices_are_there() {
+    let wait = |more: &str| {
+        let place = format!(
+            "  deadline: 20 days
+placement: {{provider: aws, region: us-east-2, start: 2027-01-01, {more}}}"
+        );
+        estimate(&place)
+    };
+    let forecast = wait("purchase: on-demand, wait: 10 days");
+    close("wait", number(&forecast, "training.wait_days"), 10.0, 1e-12);
+    let run = number(&forecast, "training.wall_clock_days");
+    close("end", number(&forecast, "training.end_days"), 10.0 + run, 1e-12);
+    assert_eq!(forecast["training"]["calendar"]["start"], "2027-01-11");
+    close("left", number(&forecast, "training.calendar.margin_days"), 5.0, 1e-12);
+    // AWS asks for five days of notice; nobody says how long spot takes; on demand is there.
+    close("notice", number(&wait("purchase: reserved-1y"), "training.wait_days"), 5.0, 1e-12);
+    let spot = wait("purchase: spot");
+    assert!(spot["training"]["wait_days"].is_null(), "{spot}");
+    holds("spot", &spot["warnings"].to_string(), &["nobody publishes how long one waits for spot"]);
+    assert!(wait("purchase: on-demand")["training"].get("wait_days").is_none());
+    // Ten weeks of waiting are no months of rent.
+    let (_, cash) = cash(
+        "placement: {provider: aws, region: us-east-2, purchase: on-demand, start: 2027-01-01, wait: 70 days}",
+    );
+    close("paid later", cash.periods[0].opex, 125.0 * 100.0 * 55.04, 1e-9);
+    assert_eq!(cash.periods[0].period, "2027Q1");
+}
+
+/// Each plan has its own payment option.
+#[test]
+fn a_payment_option_is_that_of_its_plan() {
+    let place = |payment: &str| {
+        format!(
+            "placement: {{provider: aws, region: us-east-2, start: 2027-01-01, payment: {payment},
+  purchase: {{reserved-1y: 50 %, savings-plan-1y: 50 %}}}}"
+        )
+    };
+    let of = |payment: &str, plan: &str| -> f64 {
+        let forecast = estimate(&place(payment));
+        let rows = forecast["ledger"].as_array().expect("a ledger").clone();
+        rows.iter().filter(|row| row["detail"] == plan).map(|row| number(row, "amount_usd")).sum()
+    };
+    let upfront = [("no-upfront", 0.25), ("partial-upfront", 0.625), ("all-upfront", 1.0)];
+    for (reserved, first) in upfront {
+        for (savings, second) in upfront {
+            let payment = format!("{{reserved-1y: {reserved}, savings-plan-1y: {savings}}}");
+            let right =
+                first * of(&payment, "reserved-1y") + second * of(&payment, "savings-plan-1y");
+            let (_, cash) = cash(&place(&payment));
+            assert!((cash.periods[0].opex / right - 1.0).abs() < 1e-6, "{payment}");
+        }
+    }
+    for (payment, part) in [
+        ("{reserved-3y: all-upfront}", "is not bought"),
+        ("{spot: all-upfront}", "has no payment option"),
+        ("half", "all-upfront"),
+    ] {
+        let error = tried(&place(payment)).expect_err(payment);
+        holds(payment, &error.to_string(), &[part, "test.yaml:"]);
+    }
+}

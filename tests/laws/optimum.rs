@@ -98,8 +98,13 @@ fn the_optimum_is_that_of_brute_force() {
         let files = Beside::root();
         let space =
             Space::new(node, (0..4).map(axis).collect(), &CATALOG, &files).expect("a space");
-        let request =
-            Request { objective, limits: limits.clone(), beside: Vec::new(), reach: Vec::new() };
+        let request = Request {
+            objective,
+            limits: limits.clone(),
+            beside: Vec::new(),
+            reach: Vec::new(),
+            longest: None,
+        };
         let answer = search(&space, &request, &|_| Ok(())).expect("an answer");
         let found = answer.best.first().and_then(|row| row.values[0]);
         assert_eq!(found, best, "problem {problem}: {limits:?}");

@@ -108,6 +108,24 @@ struct Rent {
 /// The price per hour above which a figure is a marker of the list and no price.
 const DEAREST_PER_HOUR: f64 = 100_000.0;
 
+/// Columns of a rent: the product, its prices by way of buying, where they are from.
+const COLUMNS: &[&str] = &{
+    let mut columns = ["quality"; PRODUCT.len() + Purchase::COLUMNS.len() + 1];
+    let mut at = 0;
+    while at < columns.len() - 1 {
+        columns[at] = match at.checked_sub(PRODUCT.len()) {
+            Some(price) => Purchase::COLUMNS[price],
+            None => PRODUCT[at],
+        };
+        at += 1;
+    }
+    columns
+};
+
+/// Columns of a product.
+const PRODUCT: [&str; 8] =
+    ["provider", "region", "sku", "basis", "accelerator", "product", "devices", "host_sku"];
+
 /// Bytes of the name of a region.
 pub(super) const LONGEST_NAME: usize = 100;
 
@@ -143,25 +161,7 @@ impl Rents {
     /// The rows.
     pub(super) fn sheet(self) -> Sheet {
         let full = self.full;
-        let mut sheet = Sheet::new(
-            "pricing/prices.csv",
-            4,
-            &[
-                "provider",
-                "region",
-                "sku",
-                "basis",
-                "accelerator",
-                "product",
-                "devices",
-                "host_sku",
-                "on_demand_usd_per_h",
-                "spot_usd_per_h",
-                "reserved_1y_usd_per_h",
-                "reserved_3y_usd_per_h",
-                "quality",
-            ],
-        );
+        let mut sheet = Sheet::new("pricing/prices.csv", 4, COLUMNS);
         for Rent { product, region, prices } in self.rents.into_values() {
             let devices = product.devices.map(|n| n.to_string()).unwrap_or_default();
             let mut cells = vec![

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use chrono::{Datelike, Months, NaiveDate};
+use flopcast_core::catalog::Purchase;
 use flopcast_core::estimate::Id;
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::ledger::line::{Kind, Resource, Stage};
@@ -93,6 +94,8 @@ pub struct Seller {
     stage: Stage,
     /// The tariff's name in the ledger.
     tariff: &'static str,
+    /// The plan, where it commits to a term of years.
+    commitment: Option<Purchase>,
     /// The provider.
     provider: String,
     /// Its region, where one is named.
@@ -125,15 +128,19 @@ fn of_rent(stage: Stage, rent: &Rent) -> Vec<Seller> {
     let Some(listed) = &rent.listed else { return Vec::new() };
     let seller = |tariff: &Tariff| {
         let offer = tariff.offer.as_ref()?;
-        let committed = matches!(tariff.terms, Terms::Reserved { .. });
+        let plan = match &tariff.terms {
+            Terms::Reserved { plan, .. } => plan.years().map(|_| *plan),
+            _ => None,
+        };
         Some(Seller {
             part: None,
             stage,
             tariff: tariff.terms.name(),
+            commitment: plan,
             provider: listed.provider.clone(),
             region: listed.region.clone(),
             sku: offer.sku.clone(),
-            list: offer.list.filter(|_| committed).unwrap_or(1.0).max(1.0),
+            list: offer.list.filter(|_| plan.is_some()).unwrap_or(1.0).max(1.0),
             discount,
         })
     };
@@ -198,6 +205,11 @@ fn footprint(report: &Report, stage: Stage) -> [Option<f64>; 2] {
     [Id::FacilityEnergy, Id::LocationCo2e].map(value)
 }
 
+/// True of a commitment to a spend by the hour, not to usage.
+fn spends(seller: Option<&Seller>) -> bool {
+    seller.and_then(|it| it.commitment).is_some_and(|plan| plan.kind() == "savings-plan")
+}
+
 /// One month of a row of the ledger.
 struct Charge<'a> {
     report: &'a Report,
@@ -214,7 +226,7 @@ impl Charge<'_> {
         let entry = &self.row.entry;
         let part = |whole: Option<f64>| Some(decimal(whole? * self.share));
         let seller = self.seller();
-        let committed = seller.filter(|seller| seller.tariff.starts_with("reserved"));
+        let committed = seller.filter(|seller| seller.commitment.is_some());
         let machine = matches!(
             entry.resource,
             Resource::Compute
@@ -232,12 +244,21 @@ impl Charge<'_> {
             "CommitmentDiscountId" | "CommitmentDiscountName" => {
                 committed.map_or_else(String::new, |it| format!("{}.{}", it.tariff, it.sku))
             }
-            "CommitmentDiscountCategory" if committed.is_some() => "Usage".to_owned(),
-            "CommitmentDiscountType" if committed.is_some() => "Reservation".to_owned(),
+            // A savings plan commits to a spend, a reservation to usage.
+            "CommitmentDiscountCategory" if committed.is_some() => {
+                if spends(committed) { "Spend" } else { "Usage" }.to_owned()
+            }
+            "CommitmentDiscountType" if committed.is_some() => {
+                if spends(committed) { "Savings Plan" } else { "Reservation" }.to_owned()
+            }
             "CommitmentDiscountStatus" if committed.is_some() => {
                 let unused = entry.resource == Resource::UnusedCommitment;
                 if unused { "Unused" } else { "Used" }.to_owned()
             }
+            "CommitmentDiscountQuantity" if spends(committed) => {
+                self.amount.map(decimal).unwrap_or_default()
+            }
+            "CommitmentDiscountUnit" if spends(committed) => "USD".to_owned(),
             "CommitmentDiscountQuantity" if committed.is_some() => {
                 part(self.row.quantity.as_ref().map(|(quantity, _)| *quantity)).unwrap_or_default()
             }

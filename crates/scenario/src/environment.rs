@@ -29,7 +29,7 @@ impl From<AverageBasis> for GridBasis {
     }
 }
 
-/// When a reservation is paid.
+/// When a commitment is paid.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Payment {

@@ -26,9 +26,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::costs::{ServingCosts, TrainingCosts};
-use super::environment::{AverageBasis, Contracts, EmbodiedCarbon, Payment};
+use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
 use super::given::{Discounting, Given, Positive, Used};
-use super::purchase::PurchaseTerms;
+use super::purchase::{PaymentTerms, PurchaseTerms};
 use super::reader::Located;
 
 pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, Traffic};
@@ -442,11 +442,14 @@ pub struct Placement {
     /// Share of a reservation's unused time that this scenario pays for: less than all if others
     /// use the rest; 100 %.
     pub unused_commitment: Option<Given<Share>>,
-    /// When reservations are paid; `no-upfront`. It moves the cash flow, not the cost: give the price
-    /// of the option where the list has another.
-    pub payment: Option<Payment>,
-    /// The first day.
+    /// When reservations and savings plans are paid, all alike or plan by plan; `no-upfront`. It
+    /// moves the cash flow, not the cost: give the price of the option where the list has another.
+    pub payment: Option<Located<PaymentTerms>>,
+    /// The first day: that on which the devices are asked for.
     pub start: Option<Located<chrono::NaiveDate>>,
+    /// Time until the devices are there, before the run; the least notice that the provider asks
+    /// for, and none of devices on demand.
+    pub wait: Option<Given<Time>>,
     /// Facility energy / IT energy; the region's.
     pub pue: Option<Given<Pue>>,
     /// Carbon intensity of the electricity; the region's.

@@ -9,6 +9,7 @@
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::text::split_number;
 use flopcast_scenario::document::{Node, parse};
+use flopcast_scenario::spelling;
 
 /// The most values of one axis; more are a mistake.
 const MOST_CHOICES: usize = 100_000;
@@ -79,6 +80,7 @@ impl Axis {
         let refuse = |what: &str| Error::input(format!("`--vary {text}` {what}")).hint(example);
         let (path, values) = text.split_once('=').ok_or_else(|| refuse("has no `=`"))?;
         let path = path.trim();
+        let path = spelling::meaning(path).unwrap_or(path);
         let mut choices = Vec::new();
         for shown in self::values(values).map_err(|what| refuse(&what))? {
             choices.push(Choice { sets: vec![Setting::new("--vary", path, &shown)?], shown });

@@ -50,8 +50,9 @@ pub fn of(service: &Service, catalog: &Catalog) -> Vec<Commitment> {
         let price = |purchase| row.per_device(purchase).map(|price| price.value.stored());
         Some(price(plan)? / price(Purchase::OnDemand)?)
     };
-    [Purchase::Reserved1y, Purchase::Reserved3y]
+    Purchase::ALL
         .into_iter()
+        .filter(|plan| plan.years().is_some())
         .filter_map(|plan| {
             let price_ratio = ratio(plan)?;
             let (share, saving) = best(profile.weights(), price_ratio);

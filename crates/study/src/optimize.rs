@@ -32,7 +32,12 @@ pub struct Request {
     pub beside: Vec<Aim>,
     /// The most devices of each offer, the first axis, that work together; empty for no bound.
     pub reach: Vec<Reach>,
+    /// The most days that a run may take, as nobody said how long; none for no bound.
+    pub longest: Option<f64>,
 }
+
+/// Days of the longest run that is of use where nobody says.
+pub const LONGEST_DAYS: f64 = 366.0;
 
 /// How many devices of an offer work together over a network that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +173,8 @@ pub fn search(
         obstacles: Vec::new(),
         left_out: Vec::new(),
     };
-    let counts: Vec<Option<u64>> = counts(space);
+    let counts = counts(space);
+    let days = columns.iter().position(|column| *column == Aim::read("days"));
     let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
     // The best count of an offer stands for it.
     let mut of_offer: BTreeMap<usize, f64> = BTreeMap::new();
@@ -178,12 +184,17 @@ pub fn search(
             return Ok(());
         }
         let digits = space.digits(row.number);
-        let count = counts.get(digits.get(COUNT).copied().unwrap_or_default());
+        let count = counts.as_ref().and_then(|(axis, counts)| counts[digits[*axis]]);
         let reach = request.reach.get(digits[0]);
-        if let (Some(reach), Some(Some(count))) = (reach, count)
-            && reach.most.is_some_and(|most| *count > most)
+        if let (Some(reach), Some(count)) = (reach, count)
+            && reach.most.is_some_and(|most| count > most)
         {
             *left_out.entry(&reach.why).or_default() += 1;
+            return Ok(());
+        }
+        let takes = days.and_then(|at| row.values[at]);
+        if request.longest.zip(takes).is_some_and(|(most, takes)| takes > most) {
+            *left_out.entry(TOO_LONG).or_default() += 1;
             return Ok(());
         }
         answer.doable += 1;
@@ -233,15 +244,19 @@ pub fn search(
     Ok(answer)
 }
 
-/// The position of the axis of the number of devices, after that of the offers.
-const COUNT: usize = 1;
+/// Why a run is left out that takes longer than is of use.
+const TOO_LONG: &str = "a run of more than a year";
 
-/// The devices of each value of that axis, where they are numbers.
-fn counts(space: &Space<'_>) -> Vec<Option<u64>> {
-    let axis = space.axes().get(COUNT).filter(|axis| axis.name == "training.hardware.count");
-    let choices = axis.map(|axis| axis.choices.iter());
-    choices.into_iter().flatten().map(|choice| choice.shown.parse().ok()).collect()
+/// The position of the axis of the number of devices, and the devices of each of its values where
+/// they are numbers.
+fn counts(space: &Space<'_>) -> Option<(usize, Vec<Option<u64>>)> {
+    let at = space.axes().iter().position(|axis| axis.name == COUNT)?;
+    let choices = space.axes()[at].choices.iter();
+    Some((at, choices.map(|choice| choice.shown.parse().ok()).collect()))
 }
+
+/// The axis of the number of devices.
+pub const COUNT: &str = "training.hardware.count";
 
 /// Which offers of the catalog are of interest; an empty list is all.
 #[derive(Clone, Debug, Default)]

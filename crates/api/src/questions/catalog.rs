@@ -20,7 +20,7 @@ pub struct Request {
     /// Only rows in which each of these words occurs.
     #[serde(default)]
     pub words: Vec<String>,
-    /// Prices on these terms: on-demand (when left out), spot, reserved-1y, reserved-3y.
+    /// Prices on these terms: on-demand (when left out), spot, reserved-1y, savings-plan-3y, capacity-block...
     pub purchase: Option<String>,
     /// Names to tell everything about: `h100-sxm`, `aws/us-east-2`, `France`, `colocation.rent`.
     #[serde(default)]

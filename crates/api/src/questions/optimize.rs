@@ -10,7 +10,9 @@ use flopcast_report::subject::optimize::Found;
 use flopcast_scenario::document::Node;
 use flopcast_study::aim::Aim;
 use flopcast_study::axis::{Axis, Setting};
-use flopcast_study::optimize::{Limit, Market, Request as Sought, offers, search};
+use flopcast_study::optimize::{
+    COUNT, LONGEST_DAYS, Limit, Market, Request as Sought, offers, search,
+};
 use flopcast_study::space::Space;
 use flopcast_study::{fleets, layouts, places};
 
@@ -45,7 +47,7 @@ about_a_scenario! {
         /// Only these regions.
         #[serde(default)]
         pub region: Vec<String>,
-        /// Only these ways to buy: on-demand (when left out), spot, reserved-1y, reserved-3y.
+        /// Only these ways to buy: on-demand (when left out), spot, reserved-1y, savings-plan-3y, capacity-block...
         pub purchase: Option<Vec<String>>,
         /// Let offers run over several nodes whose network nobody knows.
         #[serde(default)]
@@ -138,20 +140,18 @@ impl Wanted {
         };
         let (offers, reach) = offers(session.catalog, precision, &market)?;
         let mut axes = vec![offers];
-        let most = self.devices.unwrap_or(1024);
-        let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= most);
-        let mut counts: Vec<String> = doublings.map(|count| count.to_string()).collect();
-        if counts.last().is_none_or(|last| *last != most.to_string()) {
-            counts.push(most.to_string());
+        let varied = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
+        if varied.iter().all(|axis| axis.name != COUNT) {
+            axes.push(self.counts()?);
         }
-        axes.push(Axis::read(&format!("training.hardware.count={}", counts.join(",")))?);
-        axes.extend(self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?);
+        axes.extend(varied);
         let space = Space::new(document, axes, session.catalog, session.files)?;
         let sought = Sought {
             objective: Aim::read(&self.objective),
             limits,
             beside: ["cost", "days", "co2e"].map(Aim::read).to_vec(),
             reach: if self.any_network { Vec::new() } else { reach },
+            longest: self.deadline.is_none().then_some(LONGEST_DAYS),
         };
         let answer = search(&space, &sought, &|done| {
             let (done, all) = (done as f64, space.len() as f64);
@@ -159,6 +159,17 @@ impl Wanted {
         })?;
         show(&Found { space: &space, limits: &sought.limits, answer: &answer })?;
         Ok(!answer.best.is_empty())
+    }
+
+    /// Devices in doublings up to the most.
+    fn counts(&self) -> Result<Axis> {
+        let most = self.devices.unwrap_or(1024);
+        let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= most);
+        let mut counts: Vec<String> = doublings.map(|count| count.to_string()).collect();
+        if counts.last().is_none_or(|last| *last != most.to_string()) {
+            counts.push(most.to_string());
+        }
+        Axis::read(&format!("{COUNT}={}", counts.join(",")))
     }
 
     /// Fleets of a service that keep its SLO: each device in its best layout where it is cheapest.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Catalog;
+use super::price::Purchase;
 use crate::diagnostic::Result;
 
 /// A figure that is new or has another value.
@@ -48,12 +49,7 @@ const SERIES: &[Series] = &[
         table: "pricing/prices.csv",
         about: &["provider", "region", "sku", "basis"],
         date: "as_of",
-        values: &[
-            "on_demand_usd_per_h",
-            "spot_usd_per_h",
-            "reserved_1y_usd_per_h",
-            "reserved_3y_usd_per_h",
-        ],
+        values: &Purchase::COLUMNS,
     },
     Series {
         table: "pricing/api.csv",

@@ -81,6 +81,14 @@ pub enum Purchase {
     Reserved1y,
     /// Committed for three years.
     Reserved3y,
+    /// Committed to a spend by the hour for a year, without a claim to devices.
+    SavingsPlan1y,
+    /// The same for three years.
+    SavingsPlan3y,
+    /// A block of days that is booked ahead and paid at once.
+    CapacityBlock,
+    /// Queued until devices are free, for a few days at most.
+    FlexStart,
 }
 
 /// The way in which a price was obtained.
@@ -290,7 +298,16 @@ impl PriceBasis {
 
 impl Purchase {
     /// Every way of renting.
-    pub const ALL: [Self; 4] = [Self::OnDemand, Self::Spot, Self::Reserved1y, Self::Reserved3y];
+    pub const ALL: [Self; 8] = [
+        Self::OnDemand,
+        Self::Spot,
+        Self::Reserved1y,
+        Self::Reserved3y,
+        Self::SavingsPlan1y,
+        Self::SavingsPlan3y,
+        Self::CapacityBlock,
+        Self::FlexStart,
+    ];
 
     /// Names in scenarios.
     pub const NAMES: &'static [(&'static str, Self)] = &[
@@ -298,11 +315,42 @@ impl Purchase {
         ("spot", Self::Spot),
         ("reserved-1y", Self::Reserved1y),
         ("reserved-3y", Self::Reserved3y),
+        ("savings-plan-1y", Self::SavingsPlan1y),
+        ("savings-plan-3y", Self::SavingsPlan3y),
+        ("capacity-block", Self::CapacityBlock),
+        ("flex-start", Self::FlexStart),
+    ];
+
+    /// Columns of the prices, in the order of [`Purchase::ALL`].
+    pub const COLUMNS: [&str; Self::ALL.len()] = [
+        "on_demand_usd_per_h",
+        "spot_usd_per_h",
+        "reserved_1y_usd_per_h",
+        "reserved_3y_usd_per_h",
+        "savings_plan_1y_usd_per_h",
+        "savings_plan_3y_usd_per_h",
+        "capacity_block_usd_per_h",
+        "flex_start_usd_per_h",
     ];
 
     /// Its name in scenarios.
     pub fn name(self) -> &'static str {
         super::name_of(Self::NAMES, self)
+    }
+
+    /// Its kind, whatever the length of its term: `reserved` of `reserved-1y`.
+    pub fn kind(self) -> &'static str {
+        let name = self.name();
+        name.strip_suffix("-1y").or(name.strip_suffix("-3y")).unwrap_or(name)
+    }
+
+    /// Years for which it is committed; none where it is paid while used, or by the block.
+    pub fn years(self) -> Option<u32> {
+        match self {
+            Self::Reserved1y | Self::SavingsPlan1y => Some(1),
+            Self::Reserved3y | Self::SavingsPlan3y => Some(3),
+            Self::OnDemand | Self::Spot | Self::CapacityBlock | Self::FlexStart => None,
+        }
     }
 }
 
@@ -321,10 +369,6 @@ impl Quality {
         super::name_of(Self::NAMES, self)
     }
 }
-
-/// Columns of the prices, in the order of [`Purchase::ALL`].
-const AMOUNTS: [&str; Purchase::ALL.len()] =
-    ["on_demand_usd_per_h", "spot_usd_per_h", "reserved_1y_usd_per_h", "reserved_3y_usd_per_h"];
 
 impl Row for Price {
     const FILE: &'static str = "pricing/prices.csv";
@@ -348,7 +392,7 @@ impl Row for Price {
         }
         let host_sku = cells.text("host_sku").to_owned();
         let mut usd_per_hour = [None; Purchase::ALL.len()];
-        for (amount, column) in usd_per_hour.iter_mut().zip(AMOUNTS) {
+        for (amount, column) in usd_per_hour.iter_mut().zip(Purchase::COLUMNS) {
             *amount = cells.quantity(column, 1.0)?;
         }
         // A spot price equal to the on-demand price is a list's way of saying "no spot market".

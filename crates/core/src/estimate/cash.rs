@@ -3,6 +3,7 @@
 //! ```text
 //! owned hardware     on the day of its purchase; its amortisation is no payment
 //! a reservation      upfront share at the begin of each term, the rest month by month over the terms
+//! a capacity block   all of it when it is booked, at the start of the scenario
 //! everything else    month by month over the period of its row
 //! ```
 //! A run pays the terms that it begins, one after the other, also where it ends before. A service
@@ -48,9 +49,9 @@ fn amount(line: &Line<Money>) -> Option<Money> {
     line.amount.known().map(Traced::value)
 }
 
-/// A reservation, with the years of its term and its upfront share.
+/// A reservation, with the years of its term (none of a block) and its upfront share.
 struct Reserved {
-    years: u32,
+    years: Option<u32>,
     upfront: Upfront,
 }
 
@@ -89,8 +90,8 @@ fn reserved(scenario: &Scenario, entry: &Entry) -> Option<Reserved> {
     let lent = entry.resource == Resource::LentCommitment;
     let rent = rent(scenario, if lent { Stage::Training } else { entry.stage })?;
     rent.tariffs.iter().find_map(|tariff| match &tariff.terms {
-        Terms::Reserved { plan, years, upfront, .. } if plan.name() == entry.detail => {
-            Some(Reserved { years: (*years).max(1), upfront: *upfront })
+        Terms::Reserved { plan, length, upfront, .. } if plan.name() == entry.detail => {
+            Some(Reserved { years: length.years(), upfront: *upfront })
         }
         _ => None,
     })
@@ -112,22 +113,26 @@ impl Reserved {
         all: &[&Line<Money>],
         scenario: &Scenario,
     ) -> Option<Vec<(u32, f64)>> {
-        let term = 12 * self.years;
+        let Some(years) = self.years else { return Some(vec![(0, 1.0)]) };
+        let term = 12 * years;
         let (begins, monthly): (Vec<(u32, f64)>, Period) = match line.entry.stage {
             // The term is the run's.
             _ if line.entry.resource == Resource::LentCommitment => {
-                let begin = line.entry.period.month() / term * term;
+                let first = begin_of_run(all);
+                let begin = first + (line.entry.period.month() - first) / term * term;
                 (vec![(begin, 1.0)], Period::of_months(begin, term))
             }
             Stage::Training => {
+                let first = line.entry.period.month();
                 let terms = line.entry.period.months().div_ceil(term).max(1);
-                let begins = (0..terms).map(|n| (n * term, 1.0 / f64::from(terms))).collect();
-                (begins, Period::of_months(0, terms * term))
+                let begins =
+                    (0..terms).map(|n| (first + n * term, 1.0 / f64::from(terms))).collect();
+                (begins, Period::of_months(first, terms * term))
             }
-            Stage::Serving(_) if self.years == 1 => {
+            Stage::Serving(_) if years == 1 => {
                 (vec![(line.entry.period.month(), 1.0)], line.entry.period)
             }
-            Stage::Serving(year) => match self.commitments(&line.entry, year, all, scenario) {
+            Stage::Serving(year) => match commitments(years, &line.entry, year, all, scenario) {
                 Some(begins) => (begins, line.entry.period),
                 None if self.upfront == Upfront::No => (Vec::new(), line.entry.period),
                 None => return None,
@@ -138,45 +143,51 @@ impl Reserved {
         let later = monthly.by_month(1.0 - upfront);
         Some(at_once.chain(later).filter(|(_, share)| *share != 0.0).collect())
     }
+}
 
-    /// The months in which a service begins terms of several years, each with its part of all that
-    /// it commits. A year needs what its rows of rent cost; what the terms of the years before do
-    /// not cover is new. `None` where one of those costs is unknown: so are the parts then.
-    fn commitments(
-        &self,
-        entry: &Entry,
-        year: u32,
-        all: &[&Line<Money>],
-        scenario: &Scenario,
-    ) -> Option<Vec<(u32, f64)>> {
-        let renewed = scenario.inference.as_ref().and_then(|it| Some(it.refresh.as_ref()?.year));
-        let generation = |year: u32| renewed.is_some_and(|renewed| year >= renewed);
-        let mut needs: Vec<(u32, f64)> = Vec::new();
-        for line in all {
-            let Stage::Serving(of) = line.entry.stage else { continue };
-            let same = line.entry.detail == entry.detail && generation(of) == generation(year);
-            let others = [Resource::UnusedCommitment, Resource::LentCommitment];
-            if !same || others.contains(&line.entry.resource) {
-                continue;
-            }
-            let known = line.amount.known()?.value().stored();
-            let month = line.entry.period.month();
-            match needs.last_mut().filter(|(last, _)| *last == month) {
-                Some((_, need)) => *need += known,
-                None => needs.push((month, known)),
-            }
+/// The months in which a service begins terms of several years, each with its part of all that
+/// it commits. A year needs what its rows of rent cost; what the terms of the years before do
+/// not cover is new. `None` where one of those costs is unknown: so are the parts then.
+fn commitments(
+    years: u32,
+    entry: &Entry,
+    year: u32,
+    all: &[&Line<Money>],
+    scenario: &Scenario,
+) -> Option<Vec<(u32, f64)>> {
+    let renewed = scenario.inference.as_ref().and_then(|it| Some(it.refresh.as_ref()?.year));
+    let generation = |year: u32| renewed.is_some_and(|renewed| year >= renewed);
+    let mut needs: Vec<(u32, f64)> = Vec::new();
+    for line in all {
+        let Stage::Serving(of) = line.entry.stage else { continue };
+        let same = line.entry.detail == entry.detail && generation(of) == generation(year);
+        let others = [Resource::UnusedCommitment, Resource::LentCommitment];
+        if !same || others.contains(&line.entry.resource) {
+            continue;
         }
-        let mut new: Vec<f64> = Vec::with_capacity(needs.len());
-        for (_, need) in &needs {
-            let running: f64 = new.iter().rev().take(self.years as usize - 1).sum();
-            new.push((need - running).max(0.0));
+        let known = line.amount.known()?.value().stored();
+        let month = line.entry.period.month();
+        match needs.last_mut().filter(|(last, _)| *last == month) {
+            Some((_, need)) => *need += known,
+            None => needs.push((month, known)),
         }
-        let whole: f64 = new.iter().sum();
-        if whole <= 0.0 {
-            return Some(vec![(entry.period.month(), 1.0)]);
-        }
-        Some(needs.into_iter().zip(new).map(|((month, _), new)| (month, new / whole)).collect())
     }
+    let mut new: Vec<f64> = Vec::with_capacity(needs.len());
+    for (_, need) in &needs {
+        let running: f64 = new.iter().rev().take(years as usize - 1).sum();
+        new.push((need - running).max(0.0));
+    }
+    let whole: f64 = new.iter().sum();
+    if whole <= 0.0 {
+        return Some(vec![(entry.period.month(), 1.0)]);
+    }
+    Some(needs.into_iter().zip(new).map(|((month, _), new)| (month, new / whole)).collect())
+}
+
+/// The month in which the run begins, from 0.
+fn begin_of_run(all: &[&Line<Money>]) -> u32 {
+    let of_run = all.iter().map(|line| &line.entry).find(|entry| entry.stage == Stage::Training);
+    of_run.map_or(0, |entry| entry.period.month())
 }
 
 /// The calendar quarter of a month from a start: `2027Q1`.

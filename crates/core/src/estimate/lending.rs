@@ -10,11 +10,12 @@
 
 use super::{TrainingForecast, Year, money};
 use crate::estimate::plan::{Service, TrainingPlan};
+use crate::ledger::line::Period;
 use crate::ledger::plan::{Rent, Tariff, Terms};
 use crate::ledger::rent::Lent;
 use crate::provenance::{Basis, Expr, Traced};
 use crate::quantity::system::time;
-use crate::quantity::{DeviceTime, Time};
+use crate::quantity::{DeviceTime, Measure, Time};
 
 /// What the run leaves of its reservations to the years of the service, plan by plan.
 pub(super) fn of(
@@ -31,6 +32,8 @@ pub(super) fn of(
         return Vec::new();
     };
     let first_month = money::first_month(Some(run));
+    let wait = run.wait.known().map_or(Time::from_stored(0.0), Traced::value);
+    let begun = Period::once(wait).month();
     let renewed = service.refresh.as_ref().map(|refresh| refresh.year);
     let mut needed: Vec<Traced<DeviceTime>> = years
         .iter()
@@ -39,7 +42,7 @@ pub(super) fn of(
         .collect();
     let mut all = Vec::new();
     for (tariff, term) in ours.tariffs.iter().filter_map(|it| Some((it, term_unsaid(it)?))) {
-        let end = first_month.max(1).div_ceil(term) * term;
+        let end = begun + (first_month - begun).max(1).div_ceil(term) * term;
         let free = tariff.part(held);
         let mut lent = Vec::with_capacity(needed.len());
         for (need, year) in needed.iter_mut().zip(years) {
@@ -74,10 +77,10 @@ fn same_product(plan: &TrainingPlan, ours: &Rent, service: &Service, theirs: &Re
 /// rest.
 fn term_unsaid(tariff: &Tariff) -> Option<u32> {
     match &tariff.terms {
-        Terms::Reserved { years, charged, .. } => {
+        Terms::Reserved { length, charged, .. } => {
             let assumed = matches!(charged.leaf().how, Expr::Leaf(Basis::Assumed { .. }));
-            assumed.then_some(12 * (*years).max(1))
+            length.years().filter(|_| assumed).map(|years| 12 * years)
         }
-        Terms::OnDemand | Terms::Spot | Terms::Own => None,
+        Terms::OnDemand | Terms::Spot | Terms::Queued | Terms::Own => None,
     }
 }

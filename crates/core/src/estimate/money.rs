@@ -4,6 +4,7 @@
 //! device-hours that it took, a service for those of each year. Renewed hardware has a rent or a
 //! price of its own from its year on.
 
+use super::training::waiting;
 use super::{TrainingForecast, Year};
 use crate::estimate::plan::{Finance, Service, TrainingPlan};
 use crate::ledger::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
@@ -17,7 +18,7 @@ use crate::quantity::{DataPerRequest, Devices, Energy, Measure, Money, Time};
 use crate::training::run::RunTime;
 
 /// The rows of money of a training run: rent, unused commitments or owned hardware, then storage,
-/// egress and staff. What its service uses of a term, `lent`, is the service's. They fall due over the run's wall-clock time, or at once where it is unknown.
+/// egress and staff. What its service uses of a term, `lent`, is the service's. They fall due over the run's wall-clock time, once the devices are there, or at once where it is unknown.
 pub(super) fn of_training(
     plan: &TrainingPlan,
     run: &RunTime,
@@ -29,7 +30,8 @@ pub(super) fn of_training(
     let mut ledger = Ledger::default();
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
     let stage = Stage::Training;
-    let term = Term { stage, period: Period::during(length), changes: &[], year: 0 };
+    let start = waiting(plan).known().map_or(Time::from_stored(0.0), Traced::value);
+    let term = Term { stage, period: Period { start, length }, changes: &[], year: 0 };
     if let Some(rent) = &plan.rent {
         let paid = rent.paid_time(&run.device_time, packing);
         let held = packing.map(|packing| &packing.paid).or(devices);
@@ -55,7 +57,12 @@ pub(super) fn of_training(
 /// The month in which a service begins, from 0: the first after the training.
 pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
     let trained = training.and_then(|training| training.run.wall_clock.as_ref());
-    trained.map_or(0, |wall| Period::during(wall.value()).months())
+    let wait = training.and_then(|training| training.wait.known());
+    let start = wait.map_or(Time::from_stored(0.0), Traced::value);
+    trained.map_or(0, |wall| {
+        let period = Period { start, length: wall.value() };
+        period.month() + period.months()
+    })
 }
 
 /// The rows of money of a service, year by year, from `first_month` on. Rent goes by the fleet's

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use super::rollout::Rollout;
 use crate::ledger::packing::Packing;
 use crate::ledger::plan::{Api, Costs, Owned, Rent, Site};
-use crate::provenance::{Input, Inputs as _, Traced, inputs};
+use crate::provenance::{Input, Inputs as _, Traced, Unknown, inputs};
 use crate::quantity::text::number;
 use crate::quantity::{
     Data, DataPerRequest, Precision, Ratio, RequestRate, Requests, Share, Time, YearlyRate,
@@ -166,8 +166,10 @@ pub struct TrainingPlan {
     pub trainable: Option<Input<f64>>,
     /// Facts for its model card.
     pub card: Card,
-    /// The first day.
+    /// The first day: that on which the devices are asked for.
     pub start: Option<chrono::NaiveDate>,
+    /// The time until they are there, or why it is unknown; none where they are there at once.
+    pub wait: Option<Result<Input<Time>, Unknown>>,
     /// The day by which it must end.
     pub deadline: Option<Deadline>,
 }
@@ -259,7 +261,7 @@ inputs!(Scenario {
     but name, start, dates, model_assumptions, choices, spreads, warnings,
 });
 inputs!(TrainingPlan {
-    run, efficiency, rent, owned, costs, site, billion_parameters, trainable;
+    run, efficiency, rent, owned, costs, site, billion_parameters, trainable, wait;
     but prediction, rollout, card, start, deadline,
 });
 inputs!(Service {

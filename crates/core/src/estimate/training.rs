@@ -53,6 +53,8 @@ pub struct TrainingForecast {
     pub best_start: Option<std::result::Result<BestStart, Unknown>>,
     /// The purchases for it, where the hardware is owned.
     pub ownership: Option<Ownership>,
+    /// The time until the devices are there, before the run; absent where they are there at once.
+    pub wait: Value<Time>,
     /// First and last day, where the start is known.
     pub calendar: Option<Calendar>,
     /// Whole days left to the deadline, if there is one; negative if the run misses it.
@@ -91,7 +93,9 @@ pub(super) fn forecast(
         return Err(Error::input(format!("the run takes {years} years; at most 100 are forecast"))
             .hint("check data, hardware.count, efficiency and goodput: a unit may be wrong"));
     }
-    let when = When { stage: Stage::Training, period: Period::during(length) };
+    let wait = waiting(plan);
+    let before = wait.known().map_or(Time::from_stored(0.0), Traced::value);
+    let when = When { stage: Stage::Training, period: Period { start: before, length } };
     let footprint = plan.site.footprint("training", when, &phases(&run.spent));
     let facility = &footprint.facility;
     let (trains, packed) = (devices.as_ref(), packing.as_ref());
@@ -101,15 +105,19 @@ pub(super) fn forecast(
         Ownership::of_run(owned, held.as_ref(), used, discount)
     });
     let (cost, [peak_flops_per_usd, achieved_flops_per_usd]) = priced(plan, &run, &money);
-    let calendar = plan.start.zip(run.wall_clock.as_ref()).and_then(|(start, wall)| {
-        let days = (wall.value().value / 86_400.0).ceil();
-        let end = start.checked_add_days(chrono::Days::new(days.min(1e6) as u64))?;
-        Some(Calendar { start, end })
+    let after = |days: f64| {
+        let days = chrono::Days::new(days.min(1e6) as u64);
+        plan.start.and_then(|start| start.checked_add_days(days))
+    };
+    let first = after((before.value / 86_400.0).floor());
+    let calendar = run.wall_clock.as_ref().and_then(|wall| {
+        let end = after(((before + wall.value()).value / 86_400.0).ceil())?;
+        Some(Calendar { start: first?, end })
     });
     let margin_days = plan.deadline.and_then(|deadline| match deadline {
         Deadline::On(day) => Some((day - calendar?.end).num_days()),
         Deadline::Within(time) => {
-            let left = time - run.wall_clock.as_ref()?.value();
+            let left = time - before - run.wall_clock.as_ref()?.value();
             Some((left.value / 86_400.0).floor() as i64)
         }
     });
@@ -122,7 +130,7 @@ pub(super) fn forecast(
         achieved_flops_per_usd,
         sci: TrainingIntensity::new(&footprint, run.tokens.as_ref(), &plan.billion_parameters),
         trainable: plan.trainable.as_ref().map(|it| it.trace().retype::<Ratio>()),
-        best_start: best_start(plan, run.wall_clock.as_ref()),
+        best_start: best_start(plan, first, run.wall_clock.as_ref()),
         footprint,
         ownership,
         run,
@@ -130,9 +138,19 @@ pub(super) fn forecast(
         packing,
         money,
         cost,
+        wait,
         calendar,
         margin_days,
     })
+}
+
+/// The time until the devices are there.
+pub(super) fn waiting(plan: &TrainingPlan) -> Value<Time> {
+    match &plan.wait {
+        None => Value::Absent,
+        Some(Ok(wait)) => wait.trace().named("training.wait_days").into(),
+        Some(Err(unknown)) => unknown.clone().into(),
+    }
 }
 
 /// The sum of the rows, and the FLOP for a dollar at the peak and as achieved.
@@ -184,9 +202,10 @@ fn phases(spent: &Spent) -> Vec<Phase> {
 /// run's length is.
 fn best_start(
     plan: &TrainingPlan,
+    first: Option<chrono::NaiveDate>,
     length: Option<&Traced<Time>>,
 ) -> Option<std::result::Result<BestStart, Unknown>> {
-    let (window, start) = plan.site.start_window.as_ref().zip(plan.start)?;
+    let (window, start) = plan.site.start_window.as_ref().zip(first)?;
     let why = "the best start is unknown: nobody says on how many devices the run is";
     let unknown = || Err(Unknown::new(why));
     Some(length.map_or_else(unknown, |length| window.best_start(start, length)))

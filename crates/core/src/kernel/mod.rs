@@ -3,11 +3,15 @@
 //! The time of an operator is a sum of what occupies its device (see [`network`]): arithmetic at a
 //! share of the peak that its kind reaches, passes of its activations over memory, the least time
 //! of a kernel. Dense products are those of kernels that were timed, where any were
-//! ([`product`]). `training` and `serving` compose these times. The constants are those of
-//! `hardware/kernel-calibration.yaml`; `flopcast calibrate --kind networks` fits them to measured
-//! networks.
+//! ([`product`]). `training` and `serving` compose these times: products, fused and unfused
+//! attention, what collectives move over which link, and how times add up that occupy a
+//! device at once. The constants are those of `hardware/kernel-calibration.yaml`; `flopcast calibrate
+//! --kind networks` fits them to measured networks.
 
+pub(crate) mod attention;
 pub mod calibration;
+pub(crate) mod collective;
+pub(crate) mod corner;
 pub mod network;
 pub mod product;
 mod timed;
@@ -30,6 +34,9 @@ pub struct Device {
     /// Memory bandwidth in B/s.
     pub bandwidth: DeviceBandwidth,
 }
+
+/// Bytes per parameter of the optimizer's update, in and out.
+pub(crate) const UPDATE_BYTES: f64 = 24.0;
 
 /// Peak of the matrix units / that of the vector units, where the latter is not published: the
 /// median of data-centre devices.

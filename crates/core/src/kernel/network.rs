@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Device;
 use super::calibration::{Calibration, General, Own, Runtime};
+use super::{Device, UPDATE_BYTES};
 use crate::calibration::Intervals;
 use crate::diagnostic::Result;
 use crate::model::operator::{NormKind, Operator};
@@ -142,9 +142,6 @@ impl Cost {
 
 /// Keys up to which the sequences go that `attention` is fitted to.
 const SHORT: f64 = 512.0;
-
-/// Bytes per parameter of the optimizer's update, in and out.
-const UPDATE_BYTES: f64 = 24.0;
 
 impl Setup {
     /// The constants for a device and a runtime.

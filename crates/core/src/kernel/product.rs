@@ -1,13 +1,18 @@
-//! Matrix products as they were timed, `hardware/kernels/gemm.csv`.
+//! Matrix products (m x k) (k x n): as they were timed, `hardware/kernels/gemm.csv`, or by a
+//! roofline whose limits add up where no one timed any.
 //!
 //! ```text
-//! t = ((FLOPs / rate)^corner + (bytes / (bandwidth share))^corner)^(1 / corner) + latency
+//! timed    t = norm_corner(FLOPs / rate, bytes / (bandwidth share)) + latency
+//! else     t = FLOPs / rate + passes x bytes / bandwidth
+//! FLOPs    = 2 m n k, of extents padded to whole tiles, at most twice
+//! bytes    = format (m k + k n) + 2 m n
 //! ```
 //! Share, corner and latency are those of kernels timed alone, on the fastest engine of every
 //! shape. The rate is the caller's: in bursts kernels reach `share_of_peak`, in training that runs
 //! at the limit of its power less.
 
-use super::timed::{Row, bent};
+use super::corner::bent;
+use super::timed::Row;
 use crate::catalog::Accelerator;
 use crate::quantity::Precision;
 
@@ -51,6 +56,36 @@ impl Product {
     }
 }
 
+/// Tile of a product that matrix units work in.
+const TILE: f64 = 256.0;
+
+/// The limits that products run into on a device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Limits {
+    /// FLOP/s of large products.
+    pub rate: f64,
+    /// Memory bandwidth in B/s.
+    pub bandwidth: f64,
+    /// Passes over the operands that arithmetic does not hide, where no one timed products.
+    pub passes: f64,
+    /// Products as they were timed.
+    pub timed: Option<Product>,
+}
+
+impl Limits {
+    /// Seconds of one product of extents m, n, k, whose operands take `format` bytes a number; the
+    /// result takes two.
+    pub(crate) fn time(&self, [m, n, k]: [f64; 3], format: f64) -> f64 {
+        let padded = |extent: f64| (extent.max(1.0) / TILE).ceil() * TILE / extent.max(1.0);
+        let flops = 2.0 * m * n * k * (padded(n) * padded(k)).min(2.0);
+        let bytes = format * (m * k + k * n) + 2.0 * m * n;
+        match &self.timed {
+            Some(product) => product.time(flops, bytes, self.rate, self.bandwidth),
+            None => flops / self.rate + self.passes * bytes / self.bandwidth,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +108,15 @@ mod tests {
         // Every line of the table is read.
         let mut rows = Row::all(flopcast_data::hardware::GEMM);
         assert!(rows.all(|row| Product::read(&row).is_some()));
+    }
+
+    #[test]
+    fn extents_are_padded_to_tiles_at_most_twice() {
+        let limits = Limits { rate: 1e15, bandwidth: 1e30, passes: 1.0, timed: None };
+        let whole = limits.time([4096.0, 256.0, 256.0], 2.0);
+        assert!((limits.time([4096.0, 200.0, 256.0], 2.0) / whole - 1.0).abs() < 1e-9);
+        let sliver = limits.time([4096.0, 8.0, 256.0], 2.0) * 1e15;
+        assert!((sliver / (2.0 * 2.0 * 4096.0 * 8.0 * 256.0) - 1.0).abs() < 1e-9);
     }
 
     #[test]

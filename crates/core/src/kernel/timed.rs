@@ -66,12 +66,3 @@ impl Row {
         self.text("format") == Some(format)
     }
 }
-
-/// (aᶜ + bᶜ)^(1/c): the sum of two times at a corner of 1, the longer one at infinity.
-pub(super) fn bent(a: f64, b: f64, corner: f64) -> f64 {
-    if (corner - 1.0).abs() < 1e-9 {
-        a + b
-    } else {
-        (a.powf(corner) + b.powf(corner)).powf(1.0 / corner)
-    }
-}

@@ -7,15 +7,17 @@
 //! A host that is billed apart has a row of its own. A reservation is paid to the end of its term:
 //! what remains of it unused is a row [`Resource::UnusedCommitment`], of which this scenario bears
 //! a share that is an input. A reservation keeps the price of the year in which its term began; the
-//! other terms follow the price of each year.
+//! other terms follow the price of each year. A capacity block is such a term of whole days or weeks.
+//! Terms that are not sold for so long a run leave its rent unknown.
 
 use std::ops::Mul;
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use super::packing::{Group, Packing};
-use crate::ledger::plan::{Includes, Price, Rent, Tariff, Terms};
+use crate::ledger::plan::{Includes, Length, Price, Rent, Tariff, Terms};
 use crate::provenance::{Input, Traced, Value};
 use crate::quantity::system::time;
+use crate::quantity::text::number;
 use crate::quantity::{DeviceTime, Devices, Flop, Measure, Money, Per, Ratio, Share, Time};
 
 /// FLOP for a dollar: FLOP/USD.
@@ -65,6 +67,10 @@ impl Rent {
     /// apart.
     pub fn enter(&self, ledger: &mut Ledger<Money>, term: Term<'_>, paid: &Traced<DeviceTime>) {
         for tariff in &self.tariffs {
+            if let Some(why) = tariff.too_long(term.period.length) {
+                ledger.enter(Line::unknown(term.entry(Resource::Compute, tariff), why));
+                continue;
+            }
             let time = tariff.part(paid);
             self.charge(ledger, term, tariff, Resource::Compute, &time);
         }
@@ -98,7 +104,9 @@ impl Rent {
         devices: Option<&Traced<Devices>>,
         lent: &[Lent],
     ) {
-        for (tariff, years, charged) in self.reservations() {
+        let run = term.period.length;
+        let sold = |(tariff, ..): &(&Tariff, _, _)| tariff.too_long(run).is_none();
+        for (tariff, length, charged) in self.reservations().filter(sold) {
             let Some(devices) = devices else {
                 let why = format!(
                     "how much of the {} commitment is unused depends on the number of devices, \
@@ -110,7 +118,7 @@ impl Rent {
                 continue;
             };
             // The tariff's share is in both, so that a share of nothing begins no fewer terms.
-            let term_time = devices * &years_long(years);
+            let term_time = devices * &length.of_term(run);
             let begun = (paid / &term_time).ceil().or_nothing().named("terms begun");
             let mut unused = begun * tariff.part(&term_time) - tariff.part(paid);
             let of = lent.iter().filter(|lent| lent.plan == tariff.terms.name());
@@ -133,7 +141,9 @@ impl Rent {
         ledger: &mut Ledger<Money>,
         needed: &[(Term<'_>, Traced<Devices>)],
     ) {
-        for (tariff, years, charged) in self.reservations() {
+        let of_years = |(tariff, length, charged)| Some((tariff, Length::years(length)?, charged));
+        for (tariff, years, charged) in self.reservations().filter_map(of_years) {
+            let years = years as usize;
             let charged = charged.trace();
             let mut enter = |term: Term<'_>, idle: &Traced<Devices>, for_years: usize| {
                 if idle.value().stored() > 0.0 && for_years > 0 {
@@ -190,13 +200,26 @@ impl Rent {
         }
     }
 
-    /// The reserved tariffs, each with the years of its term and the charged share of what is
+    /// The reserved tariffs, each with the length of its term and the charged share of what is
     /// unused.
-    fn reservations(&self) -> impl Iterator<Item = (&Tariff, usize, &Input<Share>)> {
+    fn reservations(&self) -> impl Iterator<Item = (&Tariff, &Length, &Input<Share>)> {
         self.tariffs.iter().filter_map(|tariff| match &tariff.terms {
-            Terms::Reserved { years, charged, .. } => Some((tariff, *years as usize, charged)),
-            Terms::OnDemand | Terms::Spot | Terms::Own => None,
+            Terms::Reserved { length, charged, .. } => Some((tariff, length, charged)),
+            Terms::OnDemand | Terms::Spot | Terms::Queued | Terms::Own => None,
         })
+    }
+}
+
+impl Length {
+    /// The time of one term, or of one step of a block for a run of that length.
+    fn of_term(&self, run: Time) -> Traced<Time> {
+        match self {
+            Self::Years(years) => years_long(*years as usize),
+            Self::Blocks { step, long } => match long {
+                Some(long) if run > long.above.value => long.step.trace(),
+                _ => step.trace(),
+            },
+        }
     }
 }
 
@@ -210,9 +233,24 @@ impl Tariff {
     /// year in which its term began, year - year mod term.
     fn priced_in(&self, year: usize) -> usize {
         match &self.terms {
-            Terms::Reserved { years, .. } => year - year % (*years).max(1) as usize,
-            Terms::OnDemand | Terms::Spot | Terms::Own => year,
+            Terms::Reserved { length: Length::Years(years), .. } => {
+                year - year % (*years).max(1) as usize
+            }
+            Terms::Reserved { length: Length::Blocks { .. }, .. } => year,
+            Terms::OnDemand | Terms::Spot | Terms::Queued | Terms::Own => year,
         }
+    }
+
+    /// Why a run of that length cannot be bought on these terms; none where it can.
+    fn too_long(&self, run: Time) -> Option<String> {
+        let longest = self.longest.as_ref().filter(|longest| run > longest.value)?;
+        let days = |time: Time| number(time.get::<time::day>());
+        Some(format!(
+            "{} is sold for {} days at most, and the run takes {}: take more devices, or other terms",
+            self.terms.name(),
+            days(longest.value),
+            days(run)
+        ))
     }
 
     /// The part of a quantity of devices that is bought on these terms: quantity x share.

@@ -23,6 +23,7 @@ use super::calibration::Constants;
 use super::served::ServedModel;
 use super::step::Deployment;
 use crate::catalog::{Device, Links};
+use crate::kernel::collective::{Fabric, others, ring};
 
 /// Times of the links in a step, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -37,19 +38,14 @@ pub(super) struct Exchange {
     pub busiest: f64,
 }
 
-/// Other places of `n` that a token with `k` experts goes to, on average.
-fn others(n: f64, k: f64) -> f64 {
-    if n > 1.0 { (n - 1.0) * (1.0 - (1.0 - 1.0 / n).powf(k)) } else { 0.0 }
-}
-
 /// Seconds per byte of a device's link to others among `devices`: what leaves the node goes over the
 /// network.
 fn per_byte(links: &Links, devices: f64, c: &Constants) -> f64 {
     let scale_out = links.scale_out.value;
     // A device alone has no use for a link.
-    let scale_up = links.scale_up.map_or(scale_out, |link| link.value);
-    let within = devices <= links.domain as f64;
-    1.0 / (c.link * if within { scale_up } else { scale_out.min(scale_up) })
+    let up = links.scale_up.map_or(scale_out, |link| link.value);
+    let fabric = Fabric { up, out: scale_out.min(up), domain: links.domain as f64 };
+    1.0 / (c.link * fabric.of(devices))
 }
 
 impl Exchange {
@@ -66,7 +62,7 @@ impl Exchange {
         let all = tensor * data;
         let (layers, moe) = (model.layers as f64, model.moe_layers as f64);
         let residual = model.hidden as f64 * 2.0;
-        let reductions = |ways: f64| if ways > 1.0 { 2.0 * (ways - 1.0) / ways } else { 0.0 };
+        let reductions = |ways: f64| 2.0 * ring(ways);
         let two = if links.pcie { c.pcie_reduction } else { c.reduction };
         let latency = |ways: f64| {
             if ways > 1.0 { two + c.reduction_doubling * (ways.log2() - 1.0) } else { 0.0 }

@@ -28,6 +28,7 @@ use super::plan::Adapters;
 use super::served::ServedModel;
 use super::simulator::StepTime;
 use crate::catalog::Device;
+use crate::kernel::corner::norm3;
 use crate::quantity::{Data, Measure as _, Time};
 
 /// How numbers are stored and multiplied.
@@ -220,11 +221,6 @@ struct Parts {
 /// The rest of a rate where the kernels have a most of their own: 1 / (1 / rate + 1 / most).
 fn beside(rate: f64, most: f64) -> f64 {
     rate * (most / (rate + most))
-}
-
-/// (a³ + b³)^(1/3): two times of which the greater one hides most of the lesser.
-fn norm3(a: f64, b: f64) -> f64 {
-    (a * a * a + b * b * b).cbrt()
 }
 
 impl Roofline {

@@ -6,6 +6,7 @@
 
 use super::parallelism::{Parallelism, Zero};
 use super::platform::Platform;
+use crate::kernel::collective::{Fabric, others, ring};
 
 /// Bandwidths that the groups of a layout see, in bytes per second and device.
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +35,12 @@ impl Links {
         let [tensor, context, pipeline, data, expert] =
             [layout.tensor, layout.context, layout.pipeline, layout.data, layout.expert]
                 .map(|n| n as f64);
-        let up = platform.scale_up * platform.general.scale_up_bus;
-        let out = platform.scale_out * platform.general.scale_out_bus;
-        let within = |devices: f64| if devices <= platform.domain { up } else { out };
+        let fabric = Fabric {
+            up: platform.scale_up * platform.general.scale_up_bus,
+            out: platform.scale_out * platform.general.scale_out_bus,
+            domain: platform.domain,
+        };
+        let Fabric { up, out, .. } = fabric;
         let inside = tensor * expert <= platform.domain;
         // The cards of a domain that reduce the same weights, of groups that hold all of them.
         let copied = |group: f64| {
@@ -47,9 +51,9 @@ impl Links {
             }
         };
         Self {
-            tensor: within(tensor),
-            context: within(tensor * context),
-            expert: if inside { up } else { out },
+            tensor: fabric.of(tensor),
+            context: fabric.of(tensor * context),
+            expert: fabric.of(tensor * expert),
             pipeline: if tensor * pipeline <= platform.domain {
                 platform.scale_up
             } else {
@@ -74,8 +78,7 @@ pub(super) fn tensor(
     if layout.tensor == 1 {
         return 0.0;
     }
-    let ranks = layout.tensor as f64;
-    let bytes = 16.0 * (ranks - 1.0) / ranks * activations * (1.0 + repeated / 2.0);
+    let bytes = 16.0 * ring(layout.tensor as f64) * activations * (1.0 + repeated / 2.0);
     let exposed =
         if platform.software.overlaps_tensor { platform.general.exposed_tensor } else { 1.0 };
     bytes / links.tensor * exposed
@@ -95,13 +98,11 @@ pub(super) fn expert(
     if layout.expert == 1 {
         return 0.0;
     }
-    let ranks = layout.expert as f64;
     let domains = links.expert_domains;
     let copies = if domains <= 1.0 && links.expert > platform.scale_out {
-        top_k * (ranks - 1.0) / ranks
+        top_k * ring(layout.expert as f64)
     } else {
-        let visited = domains * (1.0 - (1.0 - 1.0 / domains).powf(top_k));
-        (visited * (domains - 1.0) / domains).min(most_domains)
+        others(domains, top_k).min(most_domains)
     };
     8.0 * routed * copies / links.expert * platform.general.exposed_expert
 }
@@ -153,7 +154,7 @@ pub(super) fn gradients(
 fn of_a_byte(layout: &Parallelism, links: &Links, [experts, rest]: [f64; 2]) -> f64 {
     let ranks = (layout.data * layout.context) as f64;
     let copies = (ranks / layout.expert as f64).max(1.0);
-    rest * (ranks - 1.0) / ranks / links.data + experts * (copies - 1.0) / copies / links.copies
+    rest * ring(ranks) / links.data + experts * ring(copies) / links.copies
 }
 
 /// Part of the transfers between pipeline stages that is not hidden behind the other

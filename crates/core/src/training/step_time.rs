@@ -11,7 +11,10 @@
 use super::communication::{self as comm, Links};
 use super::parallelism::{Batch, Parallelism, Recompute};
 use super::platform::{ExpertKernels, Platform};
-use crate::kernel::product::Product;
+use crate::kernel::UPDATE_BYTES;
+use crate::kernel::attention::Attention;
+use crate::kernel::corner::norm4;
+use crate::kernel::product::Limits;
 use crate::model::Extents;
 use crate::quantity::{DeviceTokenRate, Measure, Time};
 
@@ -102,19 +105,10 @@ impl Layer {
     }
 }
 
-/// Tile of a matrix product that hardware works in: extents are padded to it.
-const TILE: f64 = 256.0;
-/// Attention of narrow heads runs at this part of the usual rate (FlashAttention-2/3 benchmarks
-/// at head size 64 against 128).
-const NARROW_HEADS: f64 = 0.8;
 /// Part of the GEMM efficiency that unfused attention products reach, by their inner extent.
 const UNFUSED_PRODUCTS: f64 = 0.7;
-/// Bytes per score of the unfused softmax, mask and dropout, forward + backward.
-const UNFUSED_BYTES: f64 = 20.0;
 /// Bytes per logit of the loss, forward + backward.
 const LOSS_BYTES: f64 = 14.0;
-/// Bytes per local parameter of the optimizer's update.
-const UPDATE_BYTES: f64 = 24.0;
 /// Most domains that a token is sent to by routers that limit groups (DeepSeek-V3: 4 nodes).
 const MOST_DOMAINS: f64 = 4.0;
 /// First releases with flash kernels, and with their second generation, in the frameworks.
@@ -226,58 +220,41 @@ impl<'a> Job<'a> {
         self.products(m, n, k, 1.0, self.platform.rates.gemm, self.operand_traffic)
     }
 
-    /// The same of `count` products at a part of the peak, with `traffic` passes over the operands.
-    fn products(&self, m: f64, n: f64, k: f64, count: f64, efficiency: f64, traffic: f64) -> f64 {
-        let format = self.platform.format.bytes();
-        let rate = self.platform.peak * efficiency * self.clock;
-        let timed = &self.platform.products[0];
-        (2.0 + self.trained + self.repeated)
-            * count
-            * self.once([m, n, k], rate, format, traffic, timed.as_ref())
-    }
-
-    /// One product: as it was timed on the device, or by its arithmetic and `traffic` passes over
-    /// its operands where no one timed any.
-    fn once(
-        &self,
-        [m, n, k]: [f64; 3],
-        rate: f64,
-        format: f64,
-        traffic: f64,
-        timed: Option<&Product>,
-    ) -> f64 {
-        let padded = |extent: f64| (extent.max(1.0) / TILE).ceil() * TILE / extent.max(1.0);
-        let flops = 2.0 * m * n * k * (padded(n) * padded(k)).min(2.0);
-        let bytes = format * (m * k + k * n) + 2.0 * m * n;
-        let bandwidth = self.platform.bandwidth;
-        match timed {
-            Some(product) => product.time(flops, bytes, rate, bandwidth),
-            None => flops / rate + traffic * bytes / bandwidth,
-        }
+    /// The same of `count` products at a part of the peak, with `passes` over the operands.
+    fn products(&self, m: f64, n: f64, k: f64, count: f64, efficiency: f64, passes: f64) -> f64 {
+        let platform = self.platform;
+        let limits = Limits {
+            rate: platform.peak * efficiency * self.clock,
+            bandwidth: platform.bandwidth,
+            passes,
+            timed: platform.products[0],
+        };
+        let once = limits.time([m, n, k], platform.format.bytes());
+        (2.0 + self.trained + self.repeated) * count * once
     }
 
     /// The attention kernel: QK', softmax, PV; forward + backward.
     fn attention(&self) -> f64 {
         let (model, platform) = (self.model, self.platform);
-        let heads = model.heads as f64 / self.layout.tensor as f64;
-        let features = (model.key_dim + model.value_dim) as f64;
-        let span = model.attention_span(self.length as u64) / 2.0;
-        let flops = 2.0 * self.tokens * self.length * features * heads * span;
-        let passes = self.attention_repeated;
+        let work = Attention {
+            tokens: self.tokens,
+            length: self.length,
+            span: model.attention_span(self.length as u64) / 2.0,
+            heads: model.heads as f64 / self.layout.tensor as f64,
+            key: model.key_dim,
+            value: model.value_dim,
+            repeated: self.attention_repeated,
+        };
         if self.flash {
-            // The backward kernel computes the scores anew: 2 + 0.5 forwards beside the forward.
             let old = platform.software.year < SECOND_FLASH;
             let efficiency =
                 if old { platform.rates.first_flash } else { platform.rates.attention };
-            let narrow = if model.key_dim <= 64 { NARROW_HEADS } else { 1.0 };
             let doublings = (self.layout.context as f64).log2();
             let split = 1.0 + platform.general.context_overhead * doublings;
-            flops * (3.5 + passes) * split / (platform.peak16 * efficiency * narrow * self.clock)
+            split * work.fused(platform.peak16 * efficiency * self.clock)
         } else {
             let rate = platform.peak16 * platform.rates.gemm16 * UNFUSED_PRODUCTS;
-            let scores = self.tokens * self.length * heads;
-            2.0 * flops * (3.0 + passes) / rate
-                + (1.0 + passes / 3.0) * UNFUSED_BYTES * scores / platform.bandwidth
+            work.unfused(rate, platform.bandwidth)
         }
     }
 
@@ -404,7 +381,7 @@ impl<'a> Job<'a> {
             let host = general.layer_launch + routed * general.expert_launch / self.expert_software;
             let busy = mean.total() + general.kernel_gaps * (1.0 + self.repeated / 3.0);
             // Device and host work side by side; the slower one mostly sets the pace.
-            mean.launch = smooth_max(busy, host) - mean.total();
+            mean.launch = norm4(busy, host) - mean.total();
         }
         mean
     }
@@ -413,11 +390,14 @@ impl<'a> Job<'a> {
     fn head(&self) -> f64 {
         let platform = self.platform;
         let vocabulary = self.model.vocabulary as f64 / self.layout.tensor as f64;
-        let rate = platform.peak16 * platform.rates.gemm16 * self.clock;
-        let extents = [self.tokens, vocabulary, self.model.hidden as f64];
-        let timed = platform.products[1].as_ref();
-        let products =
-            (2.0 + self.trained) * self.once(extents, rate, 2.0, self.operand_traffic, timed);
+        let limits = Limits {
+            rate: platform.peak16 * platform.rates.gemm16 * self.clock,
+            bandwidth: platform.bandwidth,
+            passes: self.operand_traffic,
+            timed: platform.products[1],
+        };
+        let products = (2.0 + self.trained)
+            * limits.time([self.tokens, vocabulary, self.model.hidden as f64], 2.0);
         let loss = LOSS_BYTES * platform.general.elementwise_traffic * self.tokens * vocabulary;
         products + loss / platform.bandwidth
     }
@@ -444,7 +424,7 @@ impl<'a> Job<'a> {
         let [experts, weights] = self.local_weights();
         let local = [experts, weights];
         let sharded = comm::sharded_weights(layout, platform, &self.links, local, m);
-        let gathered = smooth_max(busy, sharded) - busy + general.exposed_weights * sharded;
+        let gathered = norm4(busy, sharded) - busy + general.exposed_weights * sharded;
         let reduced = self.trained * comm::gradients(layout, platform, &self.links, local);
         let between = comm::pipeline(
             layout,
@@ -506,12 +486,6 @@ impl<'a> Job<'a> {
 fn part_of_width(model: &Extents, half: f64) -> f64 {
     let width = model.experts.map_or(f64::INFINITY, |experts| experts.ffn as f64);
     1.0 / (1.0 + half / width)
-}
-
-/// (a⁴ + b⁴)^¼: the larger one, and a little more where both are alike.
-fn smooth_max(a: f64, b: f64) -> f64 {
-    let (a, b) = (a * a, b * b);
-    (a * a + b * b).sqrt().sqrt()
 }
 
 /// `share` of `a` and the rest of `b`.

@@ -1,6 +1,6 @@
 //! Horizontal bars: shares of a whole, and what moves a figure.
 
-use flopcast_study::uncertainty::Interval;
+use flopcast_study::uncertainty::{Interval, Swing};
 
 use super::{Anchor, Picture, WIDTH, series};
 use crate::text::cut;
@@ -16,8 +16,11 @@ pub struct Bar {
     pub shown: String,
 }
 
-/// The height of a row.
+/// The height of a row, and of a second line of text.
 const ROW: f64 = 38.0;
+const LINE: f64 = 16.0;
+/// Letters of a line.
+const LETTERS: usize = 58;
 
 /// A row per amount, the largest first.
 pub fn bars(title: &str, parts: &[Bar]) -> String {
@@ -47,12 +50,20 @@ pub fn tornado(interval: &Interval, show: &dyn Fn(f64) -> String) -> String {
     let high = ends.fold(f64::NEG_INFINITY, f64::max);
     let across = |value: f64| WIDTH * (value - low) / (high - low).max(f64::MIN_POSITIVE);
     let median = interval.values[2].clamp(low, high);
-    let mut picture = Picture::new(ROW * swings.len() as f64 + 18.0);
+    let amount = |swing: &Swing| format!("{} … {}", show(swing.low), show(swing.high));
+    // A name that leaves no room for its amount has a line of its own.
+    let lines = |swing: &Swing| {
+        let letters = swing.factor.chars().count() + amount(swing).chars().count();
+        if letters > LETTERS { LINE } else { 0.0 }
+    };
+    let floor: f64 = swings.iter().map(|swing| ROW + lines(swing)).sum();
+    let mut picture = Picture::new(floor + 18.0);
     let mut words = Vec::new();
-    for (row, swing) in swings.iter().enumerate() {
-        let y = ROW * row as f64;
-        let amount = format!("{} … {}", show(swing.low), show(swing.high));
-        picture.text(0.0, y + 14.0, Anchor::Start, "", &cut(&swing.factor, 34));
+    let mut y = 0.0;
+    for swing in swings {
+        let amount = amount(swing);
+        picture.text(0.0, y + 14.0, Anchor::Start, "", &cut(&swing.factor, LETTERS));
+        y += lines(swing);
         picture.text(WIDTH, y + 14.0, Anchor::End, "quiet", &amount);
         picture.rect([0.0, y + 20.0, WIDTH, 9.0], "track", "");
         let tip = format!("{}: {amount}", swing.factor);
@@ -61,8 +72,8 @@ pub fn tornado(interval: &Interval, show: &dyn Fn(f64) -> String) -> String {
         let class = series(usize::from(to >= from));
         picture.rect([from.min(to), y + 20.0, (to - from).abs().max(1.5), 9.0], &class, &tip);
         words.push(tip);
+        y += ROW;
     }
-    let floor = ROW * swings.len() as f64;
     let x = across(median);
     picture.path(&format!("M{x:.1} 18V{floor:.1}"), "axis");
     let anchor = match x / WIDTH {

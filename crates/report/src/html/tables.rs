@@ -103,7 +103,7 @@ pub(super) fn ledger(report: &Report) -> Option<Markup> {
 /// Every figure; where it was computed, a click shows how.
 pub(super) fn figures(report: &Report) -> Markup {
     html! {
-        p .quiet { "Open a figure to see how it comes about." }
+        p .quiet .hint { "Open a figure to see how it comes about." }
         div .columns { @for (section, rows) in report.sections() { section {
             h4 { (section.title()) }
             @for figure in rows { (figure_row(figure)) }
@@ -170,7 +170,7 @@ pub(super) fn by_scope(report: &Report) -> Option<Markup> {
     let grid = ghg::by_scope(report);
     (!grid.is_empty()).then(|| {
         html! {
-            (table(&grid, "Emissions by scope"))
+            (table(&grid, "The scopes of the GHG Protocol"))
             ul .notes { @for remark in ghg::remarks(report) { li { (remark) } } }
         }
     })
@@ -185,7 +185,7 @@ pub(super) fn inputs(report: &Report) -> Markup {
     });
     scroll(
         "Inputs",
-        &html! { table {
+        &html! { table .told {
             thead { tr { th scope="col" { "input" } th scope="col" .num { "value" }
                 th scope="col" { "basis and source" } } }
             tbody { @for (step, basis) in given { tr {

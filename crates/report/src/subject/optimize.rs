@@ -53,7 +53,8 @@ impl Subject for Found<'_> {
         }
         let left_out: Vec<String> = left_out(&answer.left_out);
         if !left_out.is_empty() {
-            let caption = "Left out over several nodes (--any-network takes them in):";
+            let caption = "Left out over several nodes, or as too long (--any-network and \
+                           --deadline take them in):";
             doc.push(Block::Caption(caption.to_owned()));
             doc.push(Block::List(left_out));
         }

@@ -85,6 +85,12 @@ impl Ages<'_> {
     }
 }
 
+impl From<Distribution> for Drift {
+    fn from(factor: Distribution) -> Self {
+        Self(Some(factor))
+    }
+}
+
 impl Drift {
     /// The price with its distribution, where the user gave none.
     pub(super) fn of<Q: Measure>(self, price: Input<Q>) -> Input<Q> {
@@ -94,11 +100,15 @@ impl Drift {
     }
 }
 
-/// The name of a plan among the defaults: reservations move alike.
+/// The name of a plan among the defaults: commitments move alike, and blocks like what is paid while
+/// used.
 pub(super) fn plan(plan: Purchase) -> &'static str {
     match plan {
-        Purchase::OnDemand => "on-demand",
+        Purchase::OnDemand | Purchase::CapacityBlock | Purchase::FlexStart => "on-demand",
         Purchase::Spot => "spot",
-        Purchase::Reserved1y | Purchase::Reserved3y => "reserved",
+        Purchase::Reserved1y
+        | Purchase::Reserved3y
+        | Purchase::SavingsPlan1y
+        | Purchase::SavingsPlan3y => "reserved",
     }
 }

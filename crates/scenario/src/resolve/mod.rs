@@ -34,6 +34,7 @@ mod rollout;
 mod site;
 mod speculation;
 mod spread;
+mod terms;
 mod traffic;
 mod training;
 mod work;

@@ -13,13 +13,15 @@ use flopcast_core::catalog::{
 };
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::ledger::plan::{Alternative, Amortisation, Owned, Stated};
-use flopcast_core::provenance::{Basis, Input, Unknown};
+use flopcast_core::provenance::{Basis, Input, Uncertain as _, Unknown};
 use flopcast_core::quantity::system::time::{day, year};
-use flopcast_core::quantity::{DevicePower, DevicePrice, EnergyPrice, Measure, Time};
+use flopcast_core::quantity::{
+    DevicePower, DevicePrice, Distribution, EnergyPrice, Measure, Scale, Share, Time,
+};
 
 use super::super::file::{InsteadOf, Owned as OwnedFile, Placement};
 use super::super::given::{Domain, Given};
-use super::super::purchase::PurchaseTerms;
+use super::super::purchase::{OwnPrice, PurchaseTerms};
 use super::super::reader::Located;
 use super::age::Ages;
 use super::{Notes, assumed, default, placement, share};
@@ -59,6 +61,7 @@ pub(super) fn plan(
         },
         |given| given.input(&keys.name("utilisation")),
     );
+    let utilisation = keys.planned(utilisation, notes)?;
     if utilisation.value.get() <= 0.0 {
         return Err(refuse(file.utilisation.as_ref(), "hardware that is never used costs no run"));
     }
@@ -299,7 +302,7 @@ impl Keys<'_> {
             }));
         };
         let plan = match asked.purchase.as_ref().map(|purchase| &purchase.value) {
-            Some(PurchaseTerms::PerDevice(price)) => {
+            Some(PurchaseTerms::Own(OwnPrice::Device(price), None)) => {
                 return Ok(Ok(Alternative { price: price.input(&name), committed: false }));
             }
             Some(PurchaseTerms::Plan(plan)) => *plan,
@@ -321,10 +324,23 @@ impl Keys<'_> {
         };
         let rental = self.catalog.rental(wanted, self.device.devices_per_node);
         let rental = rental.map_err(|error| error.at(Some(place)))?;
-        Ok(Ok(Alternative {
-            price: rent(&rental, &name),
-            committed: matches!(plan, Purchase::Reserved1y | Purchase::Reserved3y),
-        }))
+        Ok(Ok(Alternative { price: rent(&rental, &name), committed: plan.years().is_some() }))
+    }
+
+    /// A planned utilisation with the usual error of such plans, where the user gave no range. Nobody
+    /// plans for less who says that others use the rest.
+    fn planned(&self, plan: Input<Share>, notes: &mut Notes) -> Result<Input<Share>> {
+        let (value, certain) = (plan.value.get(), !plan.is_range());
+        if !(certain && 0.0 < value && value < 1.0) {
+            return Ok(plan);
+        }
+        let off = self.catalog.default_value::<Share>("spread.utilisation")?;
+        let [low, high] = [-1.0, 1.0].map(|side| 1.0 + side * off.value.get());
+        let high = high.min(0.5 + 0.5 / value);
+        let name = self.name("utilisation");
+        let factor = Distribution::range(low, high, Scale::Linear);
+        notes.spread(&name, &factor, format!("a plan of utilisation ({})", off.citation));
+        Ok(plan.spread(Some(Distribution::range(low * value, high * value, Scale::Logit))))
     }
 
     /// The cheapest on-demand rent in the catalog; price indices are no offers.

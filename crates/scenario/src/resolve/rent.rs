@@ -1,18 +1,18 @@
 //! The rent of a placement: the purchase, looked up tariff by tariff.
 
-use flopcast_core::catalog::{Accelerator, Catalog, Charge, Purchase, Rental, Wanted};
+use flopcast_core::catalog::{Accelerator, Catalog, Charge, PlanRatio, Purchase, Rental, Wanted};
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::estimate::plan;
-use flopcast_core::ledger::plan::{Includes, Listed, Offer, Price, Rent, Tariff, Terms, Upfront};
+use flopcast_core::ledger::plan::{Includes, Listed, Offer, Price, Rent, Tariff, Terms};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time;
-use flopcast_core::quantity::{DevicesPerInstance, Measure, Share, Time};
+use flopcast_core::quantity::text::number;
+use flopcast_core::quantity::{DevicesPerInstance, Distribution, Measure, Scale, Share, Time};
 use flopcast_core::training::plan::{Interruptions, Run};
 
 use super::super::file::Placement;
-use super::super::purchase::PurchaseTerms;
+use super::super::purchase::{OwnPrice, PurchaseTerms};
 use super::age::{self, Ages, Drift};
-use super::{Notes, assumed, default, share};
+use super::{Notes, assumed, default};
 
 /// A stage that asks for a rent: its devices, its placement, the catalog.
 #[derive(Clone, Copy)]
@@ -29,22 +29,11 @@ pub(super) struct Tenant<'a> {
 impl Tenant<'_> {
     /// The rent, where the placement names a provider or a price.
     pub(super) fn rent(self, notes: &mut Notes) -> Result<Option<Rent>> {
-        let name = format!("{} price", self.stage);
-        let own = |price| Tariff {
-            terms: Terms::Own,
-            share: None,
-            price,
-            includes: Includes::Host,
-            offer: None,
-        };
         let discount = self.placement.discount.as_ref();
-        let purchase = self.placement.purchase.as_ref();
-        let tariffs = match purchase.map(|purchase| &purchase.value) {
-            Some(PurchaseTerms::PerDevice(price)) => vec![own(Price::Device(price.input(&name)))],
-            Some(PurchaseTerms::PerInstance(price)) => {
-                let devices = self.devices_of_a_node("a price per instance does not say how many");
-                vec![own(Price::Instance { price: price.input(&name), devices })]
-            }
+        let purchase = self.placement.purchase.as_ref().map(|purchase| &purchase.value);
+        let is_own = matches!(purchase, Some(PurchaseTerms::Own(..)));
+        let tariffs = match purchase {
+            Some(PurchaseTerms::Own(price, plan)) => vec![self.own(price, *plan, notes)?],
             Some(PurchaseTerms::Plan(plan)) => self.listed(&[(*plan, None)], notes)?,
             Some(PurchaseTerms::Mix(mix)) => {
                 let part = |(plan, given): &(Purchase, _)| (*plan, Some(self.part(*plan, given)));
@@ -52,9 +41,7 @@ impl Tenant<'_> {
             }
             None => self.listed(&[(Purchase::OnDemand, None)], notes)?,
         };
-        if let (Some(discount), Some(Terms::Own) | None) =
-            (discount, tariffs.first().map(|tariff| &tariff.terms))
-        {
+        if let Some(discount) = discount.filter(|_| is_own || tariffs.is_empty()) {
             return Err(discount
                 .refuse("a discount needs a list price to be taken off")
                 .hint("name a provider, or give the price as it is after the discount"));
@@ -64,13 +51,33 @@ impl Tenant<'_> {
             Price::Device(_) => None,
         });
         let discount = discount.map(|given| given.input(&self.key("discount")));
-        let is_own = tariffs.iter().any(|tariff| matches!(tariff.terms, Terms::Own));
         let listed = self.placement.provider.as_ref().filter(|_| !is_own).map(|provider| {
             let region = self.placement.region.as_ref().map(|region| region.value.clone());
             Listed { provider: provider.value.clone(), region }
         });
         let rent = Rent { instance, tariffs, discount, listed };
+        self.pays_for(&rent)?;
         Ok(if rent.tariffs.is_empty() { None } else { Some(rent) })
+    }
+
+    /// The tariff of the user's own price, on the terms of a plan where one is named.
+    fn own(self, price: &OwnPrice, plan: Option<Purchase>, notes: &mut Notes) -> Result<Tariff> {
+        let name = format!("{} price", self.stage);
+        let price = match price {
+            OwnPrice::Device(price) => Price::Device(price.input(&name)),
+            OwnPrice::Instance(price) => {
+                let devices = self.devices_of_a_node("a price per instance does not say how many");
+                Price::Instance { price: price.input(&name), devices }
+            }
+        };
+        Ok(Tariff {
+            terms: plan.map_or(Ok(Terms::Own), |plan| self.terms(plan, notes))?,
+            share: None,
+            price,
+            includes: Includes::Host,
+            offer: None,
+            longest: plan.map(|plan| self.longest(plan)).transpose()?.flatten(),
+        })
     }
 
     /// The interruptions of a run on spot instances. A run of published device-hours has them in
@@ -100,8 +107,7 @@ impl Tenant<'_> {
         if let Some(given) = &self.placement.interruptions {
             return Ok(given.input(&self.key("interruptions")));
         }
-        let provider = self.placement.provider.as_ref().map_or("", |p| p.value.as_str());
-        let id = format!("spot.interruption.{provider}.{}", self.device.id);
+        let id = format!("spot.interruption.{}.{}", self.provider(), self.device.id);
         let (id, why) = if self.catalog.has_default(&id) {
             (id.as_str(), "the provider's band for this device")
         } else {
@@ -144,14 +150,14 @@ impl Tenant<'_> {
             .collect()
     }
 
-    /// The tariff of a plan; a reservation without a price of its own is on-demand x the
-    /// provider's advertised ratio.
+    /// The tariff of a plan; where the list has no price of it, on-demand x the usual ratio of the
+    /// two.
     fn tariff(self, wanted: Wanted<'_>, notes: &mut Notes) -> Result<Tariff> {
         let Self { catalog, placement, together, stage, .. } = self;
         let plan = wanted.purchase;
         let on_demand = Wanted { purchase: Purchase::OnDemand, ..wanted };
         let is_sold = catalog.sold(wanted, together).is_ok_and(|it| it.is_some());
-        let ratio = advertised(wanted).filter(|id| !is_sold && catalog.has_default(id));
+        let ratio = if is_sold { None } else { Ratio::of(catalog, wanted)? };
         // A slice is a part of a card that is sold.
         let slices = self.device.slices.unwrap_or(1);
         let together = together.div_ceil(slices);
@@ -182,68 +188,38 @@ impl Tenant<'_> {
                 (price(&rental, devices, &name), Includes::NoHost(host))
             }
         };
-        let mut scale = 1.0;
-        let (price, includes) = match ratio {
-            Some(id) => {
-                let ratio = catalog.default_value::<Share>(&id)?;
-                let why = format!(
-                    "no {} price is known: on-demand x {}, the largest advertised discount",
-                    plan.name(),
-                    ratio.value.get()
-                );
-                let source = Some(ratio.citation.to_string());
-                let basis = Basis::Assumed { why, source };
-                let includes = match includes {
+        let scale = ratio.as_ref().map_or(1.0, |ratio| ratio.value);
+        let (price, includes) = match &ratio {
+            Some(ratio) => (
+                ratio.times(price),
+                match includes {
                     Includes::Host => Includes::Host,
-                    Includes::NoHost(host) => {
-                        Includes::NoHost(scaled(host, ratio.value, basis.clone()))
-                    }
-                };
-                scale = ratio.value.get();
-                (scaled(price, ratio.value, basis), includes)
-            }
+                    Includes::NoHost(host) => Includes::NoHost(ratio.times(host)),
+                },
+            ),
             None => (price, includes),
         };
-        // A price that is a ratio of the one on demand moves as that does.
-        let moves = if scale < 1.0 { Purchase::OnDemand } else { plan };
-        let drift =
-            self.ages().drift(rental.citation(), (age::plan(moves), name.as_str()), notes)?;
+        let drift = match ratio.as_ref().and_then(|ratio| Some((ratio, ratio.spread()?))) {
+            Some((ratio, spread)) => {
+                notes.spread(&name, &spread, ratio.why.clone());
+                Drift::from(spread)
+            }
+            None => {
+                // A price that is a ratio of the one on demand moves as that does.
+                let moves = if ratio.is_some() { Purchase::OnDemand } else { plan };
+                self.ages().drift(rental.citation(), (age::plan(moves), name.as_str()), notes)?
+            }
+        };
         let price = drifting(drift, price);
         let includes = match includes {
             Includes::Host => Includes::Host,
             Includes::NoHost(host) => Includes::NoHost(drifting(drift, host)),
         };
-        let upfront = self.upfront(plan, notes);
-        let reserved = |years| Terms::Reserved { plan, years, charged: self.charged(), upfront };
-        let terms = match plan {
-            Purchase::OnDemand => Terms::OnDemand,
-            Purchase::Spot => Terms::Spot,
-            Purchase::Reserved1y => reserved(1),
-            Purchase::Reserved3y => reserved(3),
-        };
         let mine = rental.per_device().stored() * scale;
         let list = on_list.map(|list| list / mine).filter(|list| list.is_finite());
         let offer = Some(Offer { sku: rental.sku.clone(), list });
-        Ok(Tariff { terms, share: None, price, includes, offer })
-    }
-
-    /// When a reservation is paid; without upfront payment where nobody says.
-    fn upfront(self, plan: Purchase, notes: &mut Notes) -> Upfront {
-        let is_reserved = matches!(plan, Purchase::Reserved1y | Purchase::Reserved3y);
-        if is_reserved && self.placement.payment.is_none() {
-            notes.choose(plan::Choice {
-                path: if self.stage == "training" {
-                    "placement.payment"
-                } else {
-                    "inference.placement.payment"
-                },
-                value: "no-upfront".to_owned(),
-                why: "nobody says when the reservation is paid: month by month. It moves cash \
-                      alone, not the cost"
-                    .to_owned(),
-            });
-        }
-        self.placement.payment.unwrap_or_default().into()
+        let (terms, longest) = (self.terms(plan, notes)?, self.longest(plan)?);
+        Ok(Tariff { terms, share: None, price, includes, offer, longest })
     }
 
     /// Warns of a price that is old, or that stands for all regions, and passes on the row's own
@@ -273,19 +249,6 @@ impl Tenant<'_> {
         Ages { catalog: self.catalog, start }
     }
 
-    /// The part of an unused commitment that the scenario bears.
-    fn charged(self) -> Input<Share> {
-        let name = self.key("unused_commitment");
-        self.placement.unused_commitment.as_ref().map_or_else(
-            || {
-                let why = "a term is paid to its end; the service of the same devices uses what it can of \
-                           the rest, and nobody said that others do";
-                assumed(&name, share(1.0), why)
-            },
-            |given| given.input(&name),
-        )
-    }
-
     /// The share of the devices that is bought on a plan of a mix.
     fn part(self, plan: Purchase, given: &super::super::given::Given<Share>) -> Input<Share> {
         given.input(&format!("{}.{}", self.key("purchase"), plan.name()))
@@ -299,20 +262,71 @@ impl Tenant<'_> {
     }
 
     /// The scenario's own path of a placement's key.
-    fn key(self, key: &str) -> String {
+    pub(super) fn key(self, key: &str) -> String {
         let section = if self.stage == "training" { "placement" } else { "inference.placement" };
         format!("{section}.{key}")
     }
 }
 
-/// The default that has a provider's advertised price of a reservation / on-demand.
-fn advertised(wanted: Wanted<'_>) -> Option<String> {
-    let years = match wanted.purchase {
-        Purchase::Reserved1y => 1,
-        Purchase::Reserved3y => 3,
-        Purchase::OnDemand | Purchase::Spot => return None,
-    };
-    Some(format!("reserved.{}.{years}y", wanted.provider))
+/// A usual price of a plan / the price on demand.
+struct Ratio {
+    value: f64,
+    /// The lowest and the highest known.
+    range: [f64; 2],
+    why: String,
+    source: Option<String>,
+}
+
+impl Ratio {
+    /// The ratio of a plan: the median of the lists that have both prices, else the provider's largest
+    /// advertised discount; none where neither is known.
+    fn of(catalog: &Catalog, wanted: Wanted<'_>) -> Result<Option<Self>> {
+        let plan = wanted.purchase;
+        if matches!(plan, Purchase::OnDemand | Purchase::Spot) {
+            return Ok(None);
+        }
+        let unpriced = format!("no {} price is known: on-demand x", plan.name());
+        if let Some(known) = catalog.plan_ratio(wanted.provider, wanted.accelerator, plan) {
+            let PlanRatio { median, range: [low, high], rows, of } = &known;
+            let [median_text, low, high] = [*median, *low, *high].map(number);
+            let why = format!(
+                "{unpriced} {median_text}, the median of {rows} lists with both on one day \
+                 ({of}: {low} to {high})"
+            );
+            return Ok(Some(Self { value: *median, range: known.range, why, source: None }));
+        }
+        let years = plan.years().map(|years| format!(".{years}y")).unwrap_or_default();
+        let id = format!("{}.{}{years}", plan.kind(), wanted.provider);
+        if !catalog.has_default(&id) {
+            return Ok(None);
+        }
+        let ratio = catalog.default_value::<Share>(&id)?;
+        let value = ratio.value.get();
+        let why = format!("{unpriced} {}, the largest advertised discount", number(value));
+        Ok(Some(Self { value, range: [value; 2], why, source: Some(ratio.citation.to_string()) }))
+    }
+
+    /// The distribution of ratio / median, where a range is known.
+    fn spread(&self) -> Option<Distribution> {
+        let [low, high] = self.range.map(|end| end / self.value);
+        (low < high).then(|| Distribution::range(low, high, Scale::Log))
+    }
+
+    /// A price x the ratio, on the basis of an assumption.
+    fn times(&self, price: Price) -> Price {
+        /// A price x the ratio, under its own name.
+        fn times<Q: Measure>(price: &Input<Q>, ratio: &Ratio) -> Input<Q> {
+            let name = price.leaf().name.clone().unwrap_or_default();
+            let basis = Basis::Assumed { why: ratio.why.clone(), source: ratio.source.clone() };
+            Input::new(name, Q::from_stored(price.value.stored() * ratio.value), basis)
+        }
+        match price {
+            Price::Device(price) => Price::Device(times(&price, self)),
+            Price::Instance { price, devices } => {
+                Price::Instance { price: times(&price, self), devices }
+            }
+        }
+    }
 }
 
 /// The price of a charge as an input, per device or per instance.
@@ -335,21 +349,6 @@ fn drifting(drift: Drift, price: Price) -> Price {
     match price {
         Price::Device(price) => Price::Device(drift.of(price)),
         Price::Instance { price, devices } => Price::Instance { price: drift.of(price), devices },
-    }
-}
-
-/// A price x a ratio, on another basis.
-fn scaled(price: Price, ratio: Share, basis: Basis) -> Price {
-    /// A price x the ratio, under its own name.
-    fn times<Q: Measure>(price: &Input<Q>, ratio: Share, basis: Basis) -> Input<Q> {
-        let name = price.leaf().name.clone().unwrap_or_default();
-        Input::new(name, Q::from_stored(price.value.stored() * ratio.get()), basis)
-    }
-    match price {
-        Price::Device(price) => Price::Device(times(&price, ratio, basis)),
-        Price::Instance { price, devices } => {
-            Price::Instance { price: times(&price, ratio, basis), devices }
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use flopcast_core::quantity::{DeviceFlopRate, Devices, Measure, Share, Tokens};
 use flopcast_core::training::plan::{Prediction, Run, Work};
 use flopcast_core::training::state::State;
 
-use super::super::file::{Placement, Recipe, ScenarioFile, Training};
+use super::super::file::{Offload, Placement, Recipe, ScenarioFile, Training};
 use super::super::given::Given;
 use super::super::reader::Located;
 use super::costs::Payer;
@@ -95,9 +95,20 @@ pub(super) fn plan(
     let prediction = prediction
         .map(|asked| prediction::in_stages(settled(asked), file, training, files))
         .transpose()?;
-    if !whole.extents.is_transformer() {
+    // What is predicted finds a layout that fits; a network has none, and a given pace names none.
+    let is_network = !whole.extents.is_transformer();
+    let is_whole = trained >= 1.0 && training.offload == Offload::None;
+    if is_network || training.efficiency.is_some() && is_whole {
         let state = memory::state(training)?;
-        memory::least_memory(&whole, device, devices.as_ref(), state, training)?;
+        match memory::least_memory(&whole, device, devices.as_ref(), state, training) {
+            Err(error) if is_network => return Err(error),
+            Err(error) => notes.warnings.push(format!(
+                "{}: {}; the given pace is not that of a run like this",
+                error.message(),
+                error.hints().join(", ")
+            )),
+            Ok(()) => {}
+        }
     }
     let efficiency = efficiency::efficiency(
         catalog,
@@ -133,6 +144,7 @@ pub(super) fn plan(
         }
         None => None,
     };
+    let wait = tenant.wait(rent.as_ref())?;
     let payer = Payer { catalog, placement: place, section: "training.costs" };
     let costs = match &training.costs {
         Some(costs) => {
@@ -158,6 +170,7 @@ pub(super) fn plan(
             Basis::Derived { formula: format!("counted from {}", whole.name) },
         ),
         start: start.map(|start| start.value),
+        wait,
         deadline: training.deadline.as_ref().map(|deadline| deadline.value.0),
         efficiency,
         prediction,

@@ -212,6 +212,12 @@ impl TrainingForecast {
         self.memory.as_ref().map(|memory| read(memory).clone()).into()
     }
 
+    /// The time from the start to the end of the run, where it waits for a known time before.
+    pub(super) fn until_end(&self) -> Figure {
+        let both = self.wait.known().zip(self.run.wall_clock.as_ref());
+        both.map(|(wait, run)| (wait + run).named("training.end_days")).into()
+    }
+
     /// The best start; `None` where it is not asked for or unknown.
     pub(super) fn start(&self) -> Option<&BestStart> {
         self.best_start.as_ref()?.as_ref().ok()

@@ -21,10 +21,13 @@ pub struct Share<'a> {
     pub once: f64,
 }
 
+/// The terms of a sum, each with the number that it enters it with.
+type Terms = Vec<(Value<Amount>, f64)>;
+
 /// The figures of the whole, then those of its parts. What adds up is a sum over the parts; what is
 /// per request is a sum over what a request asks of each; latencies are those of the request.
 pub fn whole(parts: &[Share<'_>], of_requests: Option<&ClassReport>) -> Vec<Figure> {
-    let mut sums: Vec<(Key, Vec<(Value<Amount>, f64)>)> = Vec::new();
+    let mut sums: Vec<(Key, Terms)> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut own = Vec::new();
     for part in parts {
@@ -64,7 +67,7 @@ impl Share<'_> {
 }
 
 /// A sum over parts; unknown as soon as one of them is.
-fn summed(key: Key, terms: Vec<(Value<Amount>, f64)>) -> Figure {
+fn summed(key: Key, terms: Terms) -> Figure {
     let path = key.path();
     let lacking = terms.iter().find(|(it, _)| it.known().is_none()).map(|(it, _)| it.clone());
     let reading = lacking.unwrap_or_else(|| {

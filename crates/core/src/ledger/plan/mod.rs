@@ -17,7 +17,7 @@ use crate::quantity::Measure;
 pub use api::Api;
 pub use costs::{Costs, Egress, Staff, Stored};
 pub use owned::{Alternative, Amortisation, Owned};
-pub use rent::{Includes, Listed, Offer, Price, Rent, Tariff, Terms, Upfront};
+pub use rent::{Includes, Length, Listed, LongStep, Offer, Price, Rent, Tariff, Terms, Upfront};
 pub use site::{Contracts, Draw, Embodied, PowerModel, Scope, Site, StartWindow, Vintage};
 
 /// An input that may be unknown: the reason is a sentence for the user, and every figure that rests

@@ -6,7 +6,7 @@
 
 use crate::catalog::Purchase;
 use crate::provenance::{Input, inputs};
-use crate::quantity::{DevicePrice, DevicesPerInstance, InstancePrice, Share};
+use crate::quantity::{DevicePrice, DevicesPerInstance, InstancePrice, Share, Time};
 
 /// The rent of devices, tariff by tariff.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Tariff {
     pub includes: Includes,
     /// The offer of a price list; none for the user's own price.
     pub offer: Option<Offer>,
+    /// The longest run that these terms are sold for, where there is a bound.
+    pub longest: Option<Input<Time>>,
 }
 
 /// An offer of a price list, as bills name it.
@@ -84,12 +86,14 @@ pub enum Terms {
     OnDemand,
     /// Paid while used, interruptible.
     Spot,
+    /// Paid while used, once devices are free.
+    Queued,
     /// Paid for a whole term.
     Reserved {
         /// The price list's plan.
         plan: Purchase,
-        /// Years of the term.
-        years: u32,
+        /// The length of a term.
+        length: Length,
         /// Part of the unused commitment that this scenario bears.
         charged: Input<Share>,
         /// When it is paid.
@@ -97,6 +101,39 @@ pub enum Terms {
     },
     /// At the user's own price, paid while used.
     Own,
+}
+
+/// The length of the terms that a commitment is sold in.
+#[derive(Clone, Debug)]
+pub enum Length {
+    /// Whole years.
+    Years(u32),
+    /// Blocks of whole steps, such as days.
+    Blocks {
+        /// The step.
+        step: Input<Time>,
+        /// The step of longer blocks, where they have another.
+        long: Option<LongStep>,
+    },
+}
+
+/// The step of long blocks.
+#[derive(Clone, Debug)]
+pub struct LongStep {
+    /// Blocks longer than this have it.
+    pub above: Input<Time>,
+    /// The step.
+    pub step: Input<Time>,
+}
+
+impl Length {
+    /// Years of a term; none of a block.
+    pub fn years(&self) -> Option<u32> {
+        match self {
+            Self::Years(years) => Some((*years).max(1)),
+            Self::Blocks { .. } => None,
+        }
+    }
 }
 
 /// When a reservation is paid, by the names of the price lists.
@@ -128,6 +165,7 @@ impl Terms {
         match self {
             Self::OnDemand => Purchase::OnDemand.name(),
             Self::Spot => Purchase::Spot.name(),
+            Self::Queued => Purchase::FlexStart.name(),
             Self::Reserved { plan, .. } => plan.name(),
             Self::Own => "own price",
         }
@@ -135,13 +173,15 @@ impl Terms {
 }
 
 inputs!(Rent { instance, tariffs, discount; but listed });
-inputs!(Tariff { share, price, includes, terms; but offer });
+inputs!(Tariff { share, price, includes, terms, longest; but offer });
 inputs!(enum Price {
     Self::Instance { price, devices } => [price, devices],
     Self::Device(price) => [price],
 });
 inputs!(enum Includes { Self::Host => [], Self::NoHost(price) => [price] });
 inputs!(enum Terms {
-    Self::Reserved { plan: _, years: _, charged, upfront: _ } => [charged],
-    Self::OnDemand | Self::Spot | Self::Own => [],
+    Self::Reserved { plan: _, length, charged, upfront: _ } => [length, charged],
+    Self::OnDemand | Self::Spot | Self::Queued | Self::Own => [],
 });
+inputs!(enum Length { Self::Years(_) => [], Self::Blocks { step, long } => [step, long] });
+inputs!(LongStep { above, step });

@@ -1,0 +1,47 @@
+//! How the times of what occupies a device at once add up.
+//!
+//! ```text
+//! norm_c(a, b) = (a^c + b^c)^(1/c)
+//! ```
+//! At a corner of 1 nothing overlaps and the times are added; the sharper the corner, the more of
+//! the shorter time the longer one hides.
+
+/// The norm of two times at any corner.
+pub(super) fn bent(a: f64, b: f64, corner: f64) -> f64 {
+    if (corner - 1.0).abs() < 1e-9 {
+        a + b
+    } else {
+        (a.powf(corner) + b.powf(corner)).powf(1.0 / corner)
+    }
+}
+
+/// The norm at a corner of 3: that of an engine's step.
+pub(crate) fn norm3(a: f64, b: f64) -> f64 {
+    (a * a * a + b * b * b).cbrt()
+}
+
+/// The norm at a corner of 4: two that work side by side, of which the slower one mostly sets the pace.
+pub(crate) fn norm4(a: f64, b: f64) -> f64 {
+    let (a, b) = (a * a, b * b);
+    (a * a + b * b).sqrt().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_at_one_and_nearly_the_longer_at_a_sharp_corner() {
+        assert!((bent(3.0, 4.0, 1.0) - 7.0).abs() < 1e-12);
+        assert!((bent(3.0, 4.0, 2.0) - 5.0).abs() < 1e-12);
+        assert!((bent(3.0, 4.0, 60.0) - 4.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_named_corners_are_those_of_the_formula() {
+        for (a, b) in [(0.0, 2.0), (1.0, 1.0), (3e-6, 5e-5), (7.0, 0.1)] {
+            assert!((norm3(a, b) / bent(a, b, 3.0) - 1.0).abs() < 1e-12);
+            assert!((norm4(a, b) / bent(a, b, 4.0) - 1.0).abs() < 1e-12);
+        }
+    }
+}
