@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::common::{holds, refused, stdout, written};
+use crate::common::{holds, json, number, refused, stdout, written};
 
 const GOOD: &str = "\
 name: a run
@@ -51,9 +51,35 @@ fn words_that_are_not_known() {
     changed("precision", "bf16", "bf61", &["`bf61` is not one of", ":5:", "`bf16`"]);
 }
 
+/// Days, energy and carbon need no price.
+#[test]
+fn without_a_price_the_cost_alone_is_unknown() {
+    for (device, region, provider) in
+        [("tpu-v4", "us-east-2", "gcp"), ("h100-sxm", "eu-west-1", "us-west-2")]
+    {
+        let text = GOOD.replace("h100-sxm", device).replace("us-east-2", region);
+        let path = written("bad_input", "unpriced.yaml", text);
+        let it = json(&["estimate", &path, "--format", "json"]);
+        assert!(it["tco"]["total_usd"].is_null(), "{it}");
+        for figure in
+            ["training.wall_clock_days", "training.energy_kwh.facility", "training.co2e_kg.location"]
+        {
+            assert!(number(&it, figure) > 0.0, "{figure}");
+        }
+        let warnings = it["warnings"].to_string();
+        let words = format!("no on-demand price for {device} at aws");
+        holds(device, &warnings, &[&words, "so the cost is unknown", provider]);
+        let priced = ["--set", "placement.purchase={price: 2 USD/device-h}"];
+        let command = ["estimate", &path, "--format", "json"].into_iter().chain(priced);
+        assert!(number(&json(&command.collect::<Vec<_>>()), "tco.total_usd") > 0.0);
+    }
+}
+
 #[test]
 fn prices_that_are_not_there_or_not_clear() {
-    changed("unsold", "h100-sxm", "tpu-v4", &["no on-demand price for tpu-v4 at aws", "gcp"]);
+    let unsold = GOOD.replace("h100-sxm", "tpu-v4");
+    let spot = unsold.replace("us-east-2", "us-east-2\n  purchase: spot");
+    check("unsold", spot.as_bytes(), &["no spot price for tpu-v4 at aws", ":11:", "give the price"]);
     let price = |text: &str| format!("us-east-2\n  purchase: {{price: {text}}}");
     changed("per-what", "us-east-2", &price("2 USD/h"), &["per device or per instance", ":11:"]);
     changed("free", "us-east-2", &price("0 USD/device-h"), &["not above zero", ":11:"]);

@@ -291,8 +291,8 @@ fn tco(
     }
     let priced = |cost: Value<Money>, stage: &str| {
         cost.or_else(|| {
-            let why = "names neither a provider nor a price, so the total cost is unknown";
-            Unknown::new(format!("{stage} {why}")).into()
+            let why = "no price of its devices is known, so the total cost is unknown";
+            Unknown::new(format!("{stage}: {why}")).into()
         })
     };
     let once = training.map(|training| priced(training.cost.clone(), "training"));

@@ -141,6 +141,13 @@ struct Notes {
 }
 
 impl Notes {
+    /// Warns, once.
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
     /// Notes a choice, once.
     fn choose(&mut self, choice: plan::Choice) {
         if !self.choices.contains(&choice) {
