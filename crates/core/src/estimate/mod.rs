@@ -51,7 +51,7 @@ use crate::training::run::Settled;
 
 pub use api::AgainstApi;
 pub use bound::LowerBound;
-pub use figure::{Figure, Id, Key, Mark, Place, Section};
+pub use figure::{Figure, Id, Key, Mark, Place, Section, Share, whole};
 pub use inference::{HardwareRefresh, InferenceForecast, ReplicaLimits, Year};
 pub use observed::Observed;
 pub use owned::Ownership;

@@ -25,7 +25,7 @@ const WARNING: usize = 69;
 /// The first screen of a forecast.
 pub(super) fn document(report: &Report) -> Doc {
     let figures = [Block::Grid(figures(report, |_| true)), Block::Text(leanings(report))];
-    around(report, figures)
+    around(report, figures.into_iter().chain(report.parts.iter().cloned()))
 }
 
 /// The first screen of a fleet: its latencies by percentile in place of one percentile of each.

@@ -264,6 +264,7 @@ impl Frame {
             let message = format!("this flopcast reads format 1, not {}", version.value);
             return Err(Error::input(message).at(Some(&version.place)));
         }
+        alone(file)?;
         if file.training.is_none() && file.inference.is_none() {
             // The model itself must still be right.
             training::model_of(file, files, &Sample::default())?;
@@ -283,6 +284,32 @@ impl Frame {
                 .map(|unit| unit.input("functional_unit")),
             warning: idle.then_some("compress changes what is served, and nothing is"),
         })
+    }
+}
+
+/// Refuses a file of several services where one is asked for.
+fn alone(file: &ScenarioFile) -> Result<()> {
+    let inference = file.inference.as_ref();
+    let called = inference.and_then(|it| Some(&it.calls.first()?.name.place));
+    let shared = inference.and_then(|it| it.placement.as_ref()).and_then(|it| it.share.as_ref());
+    let sun = inference.and_then(|it| it.traffic.value.follow_the_sun.as_ref());
+    if let Some(share) = shared {
+        return Err(share
+            .refuse("a share of the requests is that of a list of places")
+            .hint("write a list under inference.placement, or leave `share` out"));
+    }
+    if let Some(sun) = sun.filter(|it| it.value) {
+        return Err(Error::input("there is one region: nobody follows the sun")
+            .at(Some(&sun.place))
+            .hint("write a list under inference.placement, each with `share` and `utc_offset`"));
+    }
+    match file.several.as_ref().or(called) {
+        None if file.services.is_empty() => Ok(()),
+        place => {
+            Err(Error::input("this takes one service, and the file has several").at(place).hint(
+                "estimate, capacity, explain, check, compare, report and portfolio take them all",
+            ))
+        }
     }
 }
 
