@@ -577,7 +577,7 @@ mod tests {
         // A run's words stay a run's.
         check(
             "gpus: 4x H100\ntokens: 1T\nserving: {rps: 1}",
-            "training: {hardware: {count: 4, accelerator: H100}, precision: bf16}\ndata: {tokens: 1T}\n\
+            "training: {hardware: {count: 4, accelerator: H100}}\ndata: {tokens: 1T}\n\
              inference: {traffic: {requests: 1/s}}",
         );
     }
