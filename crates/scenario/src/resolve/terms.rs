@@ -93,7 +93,7 @@ impl Tenant<'_> {
     fn of_plan(self, plan: Purchase, fact: &str, why: &str) -> Result<Option<Input<Time>>> {
         let id = format!("plan.{}.{}.{fact}", plan.kind(), self.provider());
         let known = self.catalog.has_default(&id);
-        let name = format!("{} of a {}", fact, plan.name());
+        let name = format!("{fact} of a {}", plan.name());
         known.then(|| default(self.catalog, &name, &id, why)).transpose()
     }
 
