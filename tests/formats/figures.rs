@@ -16,7 +16,7 @@ use crate::common::library::{report, shipped, sized_report};
 /// Scenarios that have every figure between them.
 const SCENARIOS: &[(&str, &[&str])] = &[
     ("gpt3-175b", &[]),
-    ("llama-3-8b-ledger", &[]),
+    ("llama-3-8b-ledger", &["placement.wait=3 days"]),
     ("bloom-176b-owned", &[]),
     ("carbon-london", &["placement.start_window=7d"]),
     ("resnet50-imagenet", &[]),

@@ -94,7 +94,8 @@ fn a_bill_of_the_same_usage_can_be_joined() {
     ] {
         let path = folder.join(format!("{plan}.focus.csv"));
         let purchase = format!("placement.purchase={plan}");
-        stdout(&["report", run, "-o", path.to_str().expect("UTF-8"), "--set", &purchase]);
+        let path_text = path.to_str().expect("UTF-8");
+        stdout(&["report", run, "-o", path_text, "--force", "--set", &purchase]);
         check(&path, column, right);
     }
 }
