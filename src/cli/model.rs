@@ -200,8 +200,8 @@ impl Options {
         request: &Request,
         metric: &Metric,
     ) -> Result<ExitCode> {
-        let precision = request.precision()?;
         let on = self.on.as_deref().map(|name| catalog.accelerator(name)).transpose()?;
+        let precision = request.precision(on)?;
         if matches!(self.against, Against::Time) && on.is_none() {
             return Err(
                 Error::input("--against time needs an accelerator").hint("name one: --on h100-sxm")

@@ -128,15 +128,13 @@ pub struct Advice {
     pub refused: Vec<(String, String)>,
 }
 
-/// The widest format that the device computes in, of those that models are kept in.
+/// The format of a model on a device, where nobody names one.
 ///
 /// # Errors
 /// It computes in none of them.
 pub fn plain(accelerator: &Accelerator) -> Result<Precision> {
-    let formats = [Precision::Bf16, Precision::Fp16, Precision::Fp8, Precision::Int8];
-    formats
-        .into_iter()
-        .find(|it| accelerator.peak(*it).is_ok())
+    accelerator
+        .first_of(&Accelerator::FORMATS)
         .ok_or_else(|| Error::input(format!("no dense peak of {} is known", accelerator.id)))
 }
 

@@ -137,7 +137,7 @@ impl Request {
             }
             _ => {}
         }
-        let precision = self.precision()?;
+        let precision = self.precision(on)?;
         if !self.compress.is_empty() {
             return self.compressed(precision, on, build, show);
         }
@@ -155,12 +155,13 @@ impl Request {
         show(&Models { reports, standings: Vec::new(), plot: None })
     }
 
-    /// The number format: bf16 when left out.
+    /// The number format: when left out bf16, or what an accelerator has in its place.
     ///
     /// # Errors
     /// If there is no such format, with those that there are.
-    pub fn precision(&self) -> Result<Precision> {
-        self.precision.as_deref().map_or(Ok(Precision::Bf16), precision)
+    pub fn precision(&self, on: Option<&Accelerator>) -> Result<Precision> {
+        let usual = || on.and_then(|on| on.first_of(&Accelerator::FORMATS));
+        self.precision.as_deref().map_or_else(|| Ok(usual().unwrap_or(Precision::Bf16)), precision)
     }
 
     /// The input that the models run on.

@@ -133,6 +133,10 @@ impl Accelerator {
         })
     }
 
+    /// Formats that models are kept in, by preference where nobody names one.
+    pub const FORMATS: [Precision; 5] =
+        [Precision::Bf16, Precision::Fp16, Precision::Fp8, Precision::Int8, Precision::Fp32];
+
     /// The first of some formats that the device is known to compute in.
     pub fn first_of(&self, formats: &[Precision]) -> Option<Precision> {
         formats.iter().copied().find(|format| self.peak(*format).is_ok())

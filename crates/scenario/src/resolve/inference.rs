@@ -73,10 +73,6 @@ pub(super) fn plan(
     Ok(Service { refresh: Some(Refresh { year, service: Box::new(later) }), ..first })
 }
 
-/// Formats of a service that names none, by preference.
-const FORMATS: [Precision; 5] =
-    [Precision::Bf16, Precision::Fp16, Precision::Fp8, Precision::Int8, Precision::Fp32];
-
 /// The service on one fleet: that of the first year, or the one that takes over.
 ///
 /// # Errors
@@ -90,7 +86,7 @@ fn generation(
 ) -> Result<Service> {
     let device = placement::device(catalog, &service.hardware)?;
     let device = &*device;
-    let other = super::unnamed(&service.precision, device, &FORMATS);
+    let other = super::unnamed(&service.precision, device, &Accelerator::FORMATS);
     let other = other.map(|precision| Inference { precision, ..service.clone() });
     let service = other.as_ref().unwrap_or(service);
     let nowhere = Placement::default();
