@@ -34,7 +34,7 @@ class Flopcast < Formula
   end
 
   test do
-    system bin/"flopcast", "init", "-o", "scenario.yaml"
-    assert_match "device-hours", shell_output("#{bin}/flopcast estimate scenario.yaml")
+    system bin/"flopcast", "init", "scenario.yaml"
+    assert_match "device-h", shell_output("#{bin}/flopcast estimate scenario.yaml")
   end
 end

@@ -124,6 +124,19 @@ impl Options {
             });
         }
         let asked = load::asked(file, global)?;
+        if let Some(whole) = &asked.whole {
+            if self.per_request.is_some() || self.timeline.is_some() {
+                return Err(Error::input(
+                    "requests are written of one service; the file has several",
+                )
+                .at(Some(&whole.place))
+                .hint("leave --per-request and --timeline out, or ask about one service"));
+            }
+            let show = &mut |subject: &dyn Subject| global.show(subject);
+            return about
+                .ask(|session| capacity::together(session, &asked, &search, show))
+                .map(exit);
+        }
         let records = self.per_request.is_some() || self.timeline.is_some();
         let fleet = about.ask(|session| Fleet::of(session, &asked, &search, records))?;
         let requests = &fleet.capacity.found.planned.records;

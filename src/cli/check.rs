@@ -52,7 +52,7 @@ impl Options {
         let policy = policy(&self.policy)?;
         let earlier = self.baseline.as_deref().map_or(Ok(Vec::new()), snapshots)?;
         let all = load::each(&self.files, global, |path, catalog| {
-            let (forecast, engine) = load::snapshot(path, catalog, global)?;
+            let (forecast, engines) = load::snapshot(path, catalog, global)?;
             let baseline = baseline_of(&earlier, &forecast, self.files.len() == 1);
             let findings = policy.judge(&forecast, baseline)?;
             let given_by_lock = catalog.given_by_lock().to_vec();
@@ -61,7 +61,7 @@ impl Options {
             } else {
                 kept_by_lock(&findings, path, global, |known| policy.judge(known, baseline))
             };
-            let checked = checked((&forecast, &engine), baseline, findings)?;
+            let checked = checked((&forecast, &engines), baseline, findings)?;
             Ok(Checked { given_by_lock, kept_by_lock, ..checked })
         })?;
         global.print(&all)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_api::questions::check::alone;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_study::aim::Aim;
@@ -67,24 +68,24 @@ impl Options {
             named => named,
         };
         for path in afters {
-            let (after, engine) = side(path, global)?;
-            all.push(compare(&before, &after, engine.as_ref(), &aims)?);
+            let (after, engines) = side(path, global)?;
+            all.push(compare(&before, &after, alone(&engines), &aims)?);
         }
         global.print(&all)
     }
 }
 
 /// A saved forecast where the file is JSON, else a scenario's.
-fn side(path: &Path, global: &Global) -> Result<(Snapshot, Option<Engine>)> {
+fn side(path: &Path, global: &Global) -> Result<(Snapshot, Vec<Engine>)> {
     if path.extension().is_some_and(|extension| extension == "json") {
         let mut saved = snapshots(path)?;
         return match (saved.pop(), saved.is_empty()) {
-            (Some(snapshot), true) => Ok((snapshot, None)),
+            (Some(snapshot), true) => Ok((snapshot, Vec::new())),
             _ => Err(Error::input(format!("{} does not hold one forecast", path.display()))),
         };
     }
     let catalog = load::catalog_of(path, global)?;
-    load::snapshot(path, &catalog, global).map(|(snapshot, engine)| (snapshot, Some(engine)))
+    load::snapshot(path, &catalog, global)
 }
 
 /// The forecasts that a file holds.

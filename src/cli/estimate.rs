@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use flopcast_api::Ready;
+use flopcast_api::{Forecast, Ready, forecast};
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::serving::capacity::Search;
@@ -104,8 +104,9 @@ impl Ranges {
     ) -> Result<(Report, bool)> {
         let asked = load::asked(path, global)?;
         load::About::new(path, catalog, global)?.ask(|session| {
-            let ready = Ready::of(session, &asked, search, always)?;
-            Ok((self.sampled().report(session, &ready)?, ready.is_kept()))
+            let of = |ready: &Ready| self.sampled().report(session, ready);
+            let Forecast { report, kept, .. } = forecast(session, &asked, (search, always), &of)?;
+            Ok((report, kept))
         })
     }
 }

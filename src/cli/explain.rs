@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use flopcast_api::Ready;
 use flopcast_api::questions::explain;
+use flopcast_api::{Ready, forecast};
 use flopcast_core::diagnostic::{Error, Result};
 
 use super::ask::Asked;
@@ -51,8 +51,11 @@ impl Options {
         let asked = load::asked(file, global)?;
         let search = self.runs.search();
         let about = load::About::new(file, &catalog, global)?;
-        let (_, report) = about
-            .ask(|session| Ready::of(session, &asked, &search, self.simulate)?.report(session))?;
+        let answer = about.ask(|session| {
+            let of = |ready: &Ready| ready.report(session);
+            forecast(session, &asked, (&search, self.simulate), &of)
+        })?;
+        let report = answer.report;
         explain::show(&report, figure.as_deref(), &mut |subject| global.show(subject))?;
         Ok(ExitCode::SUCCESS)
     }

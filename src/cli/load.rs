@@ -209,12 +209,12 @@ pub(super) fn engine(scenario: &Scenario, catalog: &Catalog) -> Result<Engine> {
     Session::new(catalog).engine(scenario)
 }
 
-/// A scenario's forecast as a snapshot, with the engine that made it.
+/// A scenario's forecast as a snapshot, with the engines that made it.
 pub(super) fn snapshot(
     path: &Path,
     catalog: &Catalog,
     global: &Global,
-) -> Result<(Snapshot, Engine)> {
+) -> Result<(Snapshot, Vec<Engine>)> {
     let asked = asked(path, global)?;
     About::new(path, catalog, global)?.ask(|session| flopcast_api::snapshot(session, &asked))
 }

@@ -77,7 +77,7 @@ struct Global {
     /// Form of the result.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_parser = formats(), default_value = "table")]
     format: Format,
-    /// Print the whole table of a forecast, not its first screen.
+    /// Print the whole of an answer, not its first screen.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     full: bool,
     /// Colour what is printed: on a terminal that takes it (`NO_COLOR` unset), always, or never.

@@ -97,6 +97,9 @@ pub(super) struct Options {
     /// compression of each group of layers would save there.
     #[arg(long, requires = "on", conflicts_with_all = ["metric", "layers", "compress", "decode", "training"])]
     advise: bool,
+    /// Tokens of an answer that advice counts on, of a model that generates; 0 reads prompts alone.
+    #[arg(long, value_name = "TOKENS", requires = "advise", default_value_t = 128, value_parser = clap::value_parser!(u64).range(0..=MOST_TOKENS))]
+    answer: u64,
     /// What compressions do to a score, as you measured it: a table with the columns compress,delta.
     #[arg(long, value_name = "FILE.csv", requires = "advise")]
     deltas: Option<PathBuf>,
@@ -184,6 +187,7 @@ impl Options {
             precision: self.precision.clone(),
             compress: self.compress.clone(),
             advise: self.advise,
+            answer: Some(self.answer),
             ..Request::default()
         }
     }

@@ -44,12 +44,14 @@ impl Options {
                 return Ok(Err(format!("{}: no `model`, passed over", path.display())));
             }
             let file = load::typed(document)?.file;
-            let (forecast, engine) = load::snapshot(path, catalog, global)?;
+            let (forecast, engines) = load::snapshot(path, catalog, global)?;
             let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
             let start = start.map(|start| start.value);
+            let made = engines.iter().map(|it| Ok((it.scenario(), it.run()?)));
+            let made = made.collect::<Result<Vec<_>>>()?;
             let name = path.strip_prefix(&self.folder).unwrap_or(path).display().to_string();
             Ok(match Entry::new(name, file.tags.clone(), &forecast) {
-                Some(entry) => Ok(entry.from(start, engine.scenario(), &engine.run()?)),
+                Some(entry) => Ok(entry.from(start, &made)),
                 None => Err(format!("{}: nothing is forecast, passed over", path.display())),
             })
         })?;

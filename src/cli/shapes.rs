@@ -50,7 +50,7 @@ impl Shapes {
         let name = scores.display().to_string();
         let scores = Table::read(&name, &architecture::text(scores)?)?;
         let document = document(scenario, global)?;
-        let Asked { document, file } = load::typed(document)?;
+        let Asked { document, file, .. } = load::typed(document)?;
         let serving = file.inference.as_ref().map(|service| service.precision.value);
         let training = file.training.as_ref().map(|training| training.precision.value);
         let precision = serving.or(training).unwrap_or(Precision::Bf16);

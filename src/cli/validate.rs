@@ -1,9 +1,10 @@
 //! `flopcast validate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::Result;
 use flopcast_report::doc::{Block, Doc};
 
@@ -24,9 +25,9 @@ impl Options {
         let mut worst = None;
         let mut good = Vec::new();
         for path in &self.files {
-            match load::scenario(path, &catalog, global) {
-                Ok(scenario) => {
-                    good.push(format!("{}: right ({})", path.display(), scenario.name));
+            match name(path, &catalog, global) {
+                Ok(name) => {
+                    good.push(format!("{}: right ({name})", path.display()));
                 }
                 Err(error) => {
                     if let Some(earlier) = worst.replace(error) {
@@ -40,4 +41,20 @@ impl Options {
             None => global.print(&Doc { blocks: vec![Block::Lines(good)], ..Doc::default() }),
         }
     }
+}
+
+/// The name of a file's scenario, all of whose services can be resolved.
+fn name(path: &Path, catalog: &Catalog, global: &Global) -> Result<String> {
+    let asked = load::asked(path, global)?;
+    load::About::new(path, catalog, global)?.ask(|session| {
+        let services = asked.services()?;
+        let each = services.iter().map(|(name, service)| {
+            let resolved = session.resolve(&service.file);
+            resolved.map_err(|error| name.map_or(error.clone(), |name| error.within(name)))
+        });
+        let scenarios = each.collect::<Result<Vec<_>>>()?;
+        let whole = asked.whole.as_ref().map(|whole| whole.name.clone());
+        let own = || scenarios.into_iter().next().map(|it| it.name);
+        Ok(whole.or_else(own).unwrap_or_default())
+    })
 }

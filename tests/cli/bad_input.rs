@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::common::{holds, refused, stdout, written};
+use serde_json::Value;
+
+use crate::common::{holds, json, number, refused, stdout, written};
 
 const GOOD: &str = "\
 name: a run
@@ -51,9 +53,60 @@ fn words_that_are_not_known() {
     changed("precision", "bf16", "bf61", &["`bf61` is not one of", ":5:", "`bf16`"]);
 }
 
+/// Devices without bf16 compute in what they have, where nobody names a format.
+#[test]
+fn a_format_that_nobody_names_is_one_of_the_devices() {
+    for (device, format) in [("h100-sxm", "bf16"), ("v100-sxm2-32gb", "fp16"), ("t4", "fp16")] {
+        let run = "data: {tokens: 1B}\ntraining:\n  efficiency: {mfu: 0.4}\n";
+        let service = "inference:\n  traffic: {requests: 1/s, input_tokens: 9, output_tokens: 9}\n";
+        for (section, text) in [("training", run), ("inference", service)] {
+            let hardware = format!("  hardware: {{accelerator: {device}}}\n");
+            let text = format!("name: a\nmodel: gpt2\n{text}{hardware}");
+            let path = written("bad_input", "unnamed.yaml", text);
+            let it = json(&["estimate", &path, "--format", "json"]);
+            let mut assumed = it["assumptions"].as_array().expect("assumptions").iter();
+            let of = |it: &&Value| it["path"] == format!("{section}.precision");
+            let choice = assumed.find(of).unwrap_or_else(|| panic!("{it}"));
+            assert_eq!(choice["value"], format, "{section} on {device}");
+        }
+    }
+}
+
+/// Days, energy and carbon need no price.
+#[test]
+fn without_a_price_the_cost_alone_is_unknown() {
+    for (device, region, provider) in
+        [("tpu-v4", "us-east-2", "gcp"), ("h100-sxm", "eu-west-1", "us-west-2")]
+    {
+        let text = GOOD.replace("h100-sxm", device).replace("us-east-2", region);
+        let path = written("bad_input", "unpriced.yaml", text);
+        let it = json(&["estimate", &path, "--format", "json"]);
+        assert!(it["tco"]["total_usd"].is_null(), "{it}");
+        for figure in [
+            "training.wall_clock_days",
+            "training.energy_kwh.facility",
+            "training.co2e_kg.location",
+        ] {
+            assert!(number(&it, figure) > 0.0, "{figure}");
+        }
+        let warnings = it["warnings"].to_string();
+        let words = format!("no on-demand price for {device} at aws");
+        holds(device, &warnings, &[&words, "so the cost is unknown", provider]);
+        let priced = ["--set", "placement.purchase={price: 2 USD/device-h}"];
+        let command = ["estimate", &path, "--format", "json"].into_iter().chain(priced);
+        assert!(number(&json(&command.collect::<Vec<_>>()), "tco.total_usd") > 0.0);
+    }
+}
+
 #[test]
 fn prices_that_are_not_there_or_not_clear() {
-    changed("unsold", "h100-sxm", "tpu-v4", &["no on-demand price for tpu-v4 at aws", "gcp"]);
+    let unsold = GOOD.replace("h100-sxm", "tpu-v4");
+    let spot = unsold.replace("us-east-2", "us-east-2\n  purchase: spot");
+    check(
+        "unsold",
+        spot.as_bytes(),
+        &["no spot price for tpu-v4 at aws", ":11:", "give the price"],
+    );
     let price = |text: &str| format!("us-east-2\n  purchase: {{price: {text}}}");
     changed("per-what", "us-east-2", &price("2 USD/h"), &["per device or per instance", ":11:"]);
     changed("free", "us-east-2", &price("0 USD/device-h"), &["not above zero", ":11:"]);

@@ -54,6 +54,17 @@ fn numbers_that_cannot_be_are_refused_with_their_place() {
     set("finance.horizon=1000 years", &["years"]);
 }
 
+/// 2 bytes of a weight, 4 of a gradient, 12 of master copy and moments: GPT-3 takes 3.14 TB, and no given
+/// MFU makes them fit on 64 devices of 32 GiB.
+#[test]
+fn a_given_pace_does_not_make_room() {
+    let few = ["estimate", RUN, "--full", "--set", "training.hardware.count=64"];
+    let spoken = stdout(&few).split_whitespace().collect::<Vec<_>>().join(" ");
+    holds("few", &spoken, &["GPT-3 175B does not fit", "at least 92 devices", "training.offload"]);
+    let offloaded = few.into_iter().chain(["--set", "training.offload=weights"]);
+    assert!(!stdout(&offloaded.collect::<Vec<_>>()).contains("does not fit"));
+}
+
 #[test]
 fn a_run_of_more_than_a_century_is_refused() {
     let set = |assignment: &str| {

@@ -19,6 +19,7 @@ mod lock;
 mod model;
 mod optimize;
 mod search;
+mod services;
 mod shapes;
 mod sweep;
 mod writers;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::common::{close, flopcast, holds, json, number, refused, scratch, stdout};
 
 /// Top-1 of timm's `augreg_in21k_ft_in1k` vision transformers (results of timm, Apache-2.0).
@@ -283,38 +285,69 @@ fn spaces_that_make_no_sense() {
 
 /// The saving is the difference of the times that `model --on --compress` gives, on devices whose
 /// rooflines differ.
+/// A service of one replica that answers requests by batches of so many, and compresses its model.
+fn served(model: &str, device: &str, (precision, batch): (&str, u64), setting: &str) -> String {
+    let (lengths, layout) = match model {
+        "llama-3.2-1b" => (", input_tokens: 512, output_tokens: 64", "parallelism: {tensor: 1}, "),
+        _ => ("", ""),
+    };
+    let (key, value) = setting.split_once('=').unwrap_or_default();
+    let compress = match key.split_once('.') {
+        _ if key.is_empty() => String::new(),
+        Some((key, group)) => format!("compress: {{{key}: {{{group}: \"{value}\"}}}}\n"),
+        None => format!("compress: {{{key}: \"{value}\"}}\n"),
+    };
+    format!(
+        "name: {model}\nmodel: {model}\n{compress}inference: {{precision: {precision}, {layout}\
+         max_batch: {batch}, hardware: {{accelerator: {device}}}, traffic: {{requests: 0.1/s{lengths}}}}}\n"
+    )
+}
+
+/// The time of a batch, and what each compression saves of it, is what `estimate` says of the service
+/// before and after.
 #[test]
-fn advice_saves_what_compression_does() {
-    for (model, more) in [
-        ("vit_b_16", &["--batch", "8"][..]),
-        ("resnet50", &["--batch", "8"]),
-        ("llama-3.2-1b", &["--seq-len", "1"]),
-    ] {
+fn advice_saves_what_estimate_says() {
+    let folder = scratch("advise");
+    let path = folder.join("service.yaml");
+    for model in ["vit_b_16", "resnet50", "llama-3.2-1b"] {
         let mut first = Vec::new();
         for device in ["jetson-orin-nano-8gb", "l4", "snapdragon-x-elite-npu"] {
             let precision = if device == "snapdragon-x-elite-npu" { "int8" } else { "fp16" };
-            let common = [model, "--on", device, "--precision", precision, "--format", "json"];
-            let with = |rest: &[&str]| {
-                let all = ["model"].iter().chain(&common).chain(more).chain(rest);
-                json(&all.copied().collect::<Vec<_>>())
-            };
-            let advice = with(&["--advise"]);
-            let actions = advice["actions"].as_array().expect("actions");
-            for action in actions.iter().take(4) {
-                let setting = action["compress"].as_str().expect("a setting");
-                let compared = with(&["--compress", setting]);
-                let before = number(&compared, "before.forward_time_s");
-                let after = number(&compared, "after.forward_time_s");
-                close(setting, number(&advice, "forward_time_s"), before, 1e-12);
-                close(setting, number(action, "forward_time_s"), after, 1e-12);
-                close(setting, number(action, "saved_s"), before - after, 1e-9);
+            let mut asked = vec!["model", model, "--on", device, "--precision", precision];
+            asked.extend(["--advise", "--batch", "4", "--format", "json"]);
+            if model == "llama-3.2-1b" {
+                asked.extend(["--seq-len", "512", "--answer", "64"]);
             }
-            let bound: Vec<_> = advice["layers"].as_array().expect("layers").iter().collect();
-            let share = bound.iter().filter(|it| it["bound_by"] == "memory").count();
-            first.push((actions[0]["compress"].clone(), share));
+            let advice = json(&asked);
+            let time = |setting: &str| {
+                let text = served(model, device, (precision, 4), setting);
+                fs::write(&path, text).expect("a scenario");
+                let path = path.display().to_string();
+                let forecast = json(&["estimate", &path, "--format", "json"]);
+                4.0 / number(&forecast, "inference.replica.max_rate_per_s")
+            };
+            let before = time("");
+            close(device, number(&advice, "time_s"), before, 1e-12);
+            let actions = advice["actions"].as_array().expect("actions");
+            let grouped = |it: &&Value| it["compress"].as_str().is_some_and(|it| it.contains('.'));
+            let some = actions.iter().take(2).chain(actions.iter().filter(grouped).take(2));
+            for action in some {
+                let setting = action["compress"].as_str().expect("a setting");
+                let saved = before - time(setting);
+                close(
+                    &format!("{model} {device} {setting}"),
+                    number(action, "saved_s"),
+                    saved,
+                    1e-9,
+                );
+            }
+            let layers = advice["layers"].as_array().expect("layers");
+            let parts: f64 = layers.iter().map(|it| number(it, "time_s")).sum();
+            close("layers", parts, before, 1e-9);
+            first.push(actions[0]["compress"].clone());
         }
         first.dedup();
-        assert!(model == "llama-3.2-1b" || first.len() > 1, "{model}: {first:?}");
+        assert!(first.len() > 1, "{model}: {first:?}");
     }
     let folder = scratch("advise-deltas");
     let table = folder.join("deltas.csv");

@@ -313,6 +313,9 @@ impl<'a> Reference<'a> {
         if let Some(unit) = name.strip_prefix("Quantity in ") {
             return if unit.is_empty() { "number or %".into() } else { format!("`{unit}`") };
         }
+        if let Some(there) = self.seen.get(&name) {
+            return format!("[{there}](#{})", there.replace('.', ""));
+        }
         let listed = |list: &'a Value| list.as_array().into_iter().flatten();
         let words = listed(&key["oneOf"]).filter_map(|word| word["const"].as_str());
         let words: Vec<_> = words.chain(listed(&key["enum"]).filter_map(Value::as_str)).collect();

@@ -23,6 +23,7 @@ pub mod questions;
 mod ready;
 pub mod request;
 mod session;
+mod whole;
 
 use flopcast_core::diagnostic::Error;
 use schemars::{Schema, SchemaGenerator};
@@ -32,6 +33,7 @@ pub use self::opening::Opening;
 pub use self::ready::{Asked, Ranges, Ready, offered, settled, simulated, snapshot, tried};
 pub use self::request::{Answer, Source};
 pub use self::session::{Given, NoFiles, Session, Watch};
+pub use self::whole::{Forecast, forecast};
 
 /// A question: its name, what it answers, its request and its function.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,8 @@
 //! A scenario made ready: its service in the best of the layouts that the file leaves open, and of
 //! the size that a simulation finds.
 
+use std::sync::Arc;
+
 use flopcast_core::diagnostic::{Error, Kind, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
@@ -9,6 +11,7 @@ use flopcast_core::serving::capacity::{Objective, Search};
 use flopcast_report::fact::{self, Declared, Fact};
 use flopcast_report::subject::capacity::report;
 use flopcast_report::{Report, json};
+use flopcast_scenario::compose::Composition;
 use flopcast_scenario::document::Node;
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::reader;
@@ -19,14 +22,17 @@ use flopcast_study::uncertainty::Sampling;
 use flopcast_study::{capacity, commitment, layouts, leaning, uncertainty};
 
 use crate::session::Session;
+use crate::whole::{Forecast, forecast};
 
 /// A document and the scenario that it reads as.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// The document.
     pub document: Node,
-    /// The same, typed.
+    /// The same, typed; of several services the first.
     pub file: ScenarioFile,
+    /// The services that it is, where it is several.
+    pub whole: Option<Arc<Composition>>,
 }
 
 impl Asked {
@@ -35,13 +41,42 @@ impl Asked {
     /// # Errors
     /// All its faults, in the order of the document; at least one.
     pub fn read(document: Node) -> Result<Self, Vec<Error>> {
+        if let Some(whole) = Composition::read(&document).map_err(|error| vec![error])? {
+            let mut first = None;
+            for part in &whole.parts {
+                let file = Self::read(part.document.clone())?.file;
+                first = first.or(Some(ScenarioFile { several: Some(whole.place.clone()), ..file }));
+            }
+            if let Some(file) = first {
+                return Ok(Self { document, file, whole: Some(Arc::new(whole)) });
+            }
+        }
         match reader::read(&document) {
-            Ok(file) => Ok(Self { document, file }),
+            Ok(file) => Ok(Self { document, file, whole: None }),
             Err(first) => {
                 let faults = reader::faults::<ScenarioFile>(&document);
                 Err(if faults.is_empty() { vec![first] } else { faults })
             }
         }
+    }
+}
+
+impl Asked {
+    /// Each service of the document, with its name where there are several.
+    ///
+    /// # Errors
+    /// The first fault of a service.
+    pub fn services(&self) -> Result<Vec<(Option<&str>, Self)>> {
+        let Some(whole) = &self.whole else { return Ok(vec![(None, self.clone())]) };
+        let parts = whole.parts.iter();
+        parts.map(|part| Ok((Some(&*part.name), Self::first(part.document.clone())?))).collect()
+    }
+
+    /// A document as a scenario, or the first of its faults.
+    pub(crate) fn first(document: Node) -> Result<Self> {
+        let first = |faults: Vec<Error>| faults.into_iter().next();
+        Self::read(document)
+            .map_err(|faults| first(faults).unwrap_or_else(|| Error::input("this is no scenario")))
     }
 }
 
@@ -241,7 +276,7 @@ impl Ranges {
     ///
     /// # Errors
     /// As [`Ready::report`].
-    pub fn report(&self, session: &Session<'_>, ready: &Ready) -> Result<Report> {
+    pub fn report(&self, session: &Session<'_>, ready: &Ready) -> Result<(Engine, Report)> {
         let (mut engine, mut report) = ready.report(session)?;
         report.leanings = leaning::of(&engine);
         if let Some(service) = &ready.scenario.inference {
@@ -259,7 +294,7 @@ impl Ranges {
         {
             report.say_predicted(predicted);
         }
-        Ok(report)
+        Ok((engine, report))
     }
 }
 
@@ -275,14 +310,18 @@ fn sampled(
     uncertainty::intervals(engine, sampling, &|share| (session.watch)("ranges", share))
 }
 
-/// A scenario's forecast as a snapshot, with the engine that made it.
+/// A scenario's forecast as a snapshot, with the engines that made it: one per service.
 ///
 /// # Errors
-/// As [`Ready::of`] and [`Ready::report`].
-pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Engine)> {
-    let ready = Ready::of(session, asked, &Search::default(), false)?;
-    let (mut engine, mut report) = ready.report(session)?;
-    let sampling = Sampling::usual(&mut engine);
-    report.intervals = sampled(session, &engine, sampling)?;
-    Ok((Snapshot::new(json::estimate(&report))?, engine))
+/// As [`forecast`].
+pub fn snapshot(session: &Session<'_>, asked: &Asked) -> Result<(Snapshot, Vec<Engine>)> {
+    let usual = |ready: &Ready| {
+        let (mut engine, mut report) = ready.report(session)?;
+        let sampling = Sampling::usual(&mut engine);
+        report.intervals = sampled(session, &engine, sampling)?;
+        Ok((engine, report))
+    };
+    let Forecast { report, engines, .. } =
+        forecast(session, asked, (&Search::default(), false), &usual)?;
+    Ok((Snapshot::new(json::estimate(&report))?, engines))
 }

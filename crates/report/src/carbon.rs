@@ -1,5 +1,7 @@
 //! Energy and carbon row by row, the basis and the scope of the carbon figures, and the best start.
 
+use std::sync::Arc;
+
 use flopcast_core::catalog::GridBasis;
 use flopcast_core::estimate::{Estimate, Figure};
 use flopcast_core::ledger::footprint::{Account, Footprint};
@@ -12,11 +14,14 @@ use serde_json::{Value as Json, json};
 
 use super::Report;
 use super::fact::{self, Fact};
+use super::ledger::labelled;
 use crate::doc::{Cell, Column, Grid};
 
 /// A row of energy, of CO2e, or of both, with its stage.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// The service or region that it is of, where there are several.
+    pub part: Option<Arc<str>>,
     stage: Stage,
     account: Account,
 }
@@ -27,7 +32,7 @@ pub fn rows(estimate: &Estimate) -> Vec<Row> {
     let training = estimate.training.iter().map(|t| (Stage::Training, &t.footprint));
     let years = estimate.inference.iter().flat_map(|inference| &inference.years);
     let serving = years.map(|year| (Stage::Serving(year.year), &year.footprint));
-    let row = |stage| move |account| Row { stage, account };
+    let row = |stage| move |account| Row { part: None, stage, account };
     training
         .chain(serving)
         .flat_map(|(stage, footprint)| footprint.accounts().into_iter().map(row(stage)))
@@ -37,8 +42,11 @@ pub fn rows(estimate: &Estimate) -> Vec<Row> {
 /// A row for programs, energy in kWh and CO2e in kg; `null` is unknown, a missing key does not
 /// apply.
 pub fn json(row: &Row) -> Json {
-    let Row { stage, account } = row;
+    let Row { part, stage, account } = row;
     let mut out = json!({"stage": stage.path(), "item": account.item});
+    if let Some(part) = part {
+        out["part"] = json!(**part);
+    }
     if !account.energy.is_absent() {
         out["energy_kwh"] = json!(value(&account.energy, "kWh"));
     }
@@ -70,10 +78,10 @@ pub(super) fn grid(report: &Report) -> Grid {
     let words = ["stage", "item"].map(Column::words);
     let numbers = ["energy", "location", "embodied"].map(Column::numbers);
     let mut grid = Grid::new(words.into_iter().chain(numbers));
-    for Row { stage, account } in rows.iter().filter(|row| row.stage <= Stage::Serving(1)) {
+    for Row { part, stage, account } in rows.iter().filter(|row| row.stage <= Stage::Serving(1)) {
         let mid = account.embodied.as_ref().map(|[_, mid, _]| mid);
         grid.push([
-            Cell::text(stage.label()),
+            Cell::text(labelled(part.as_ref(), *stage)),
             Cell::text(&account.item),
             cell(&account.energy, Cell::quantity),
             mass(&account.location),

@@ -7,6 +7,8 @@
 //! Energy and location-based CO2e of a stage stand in the first row of its devices, in columns of
 //! their own.
 
+use std::sync::Arc;
+
 use chrono::{Datelike, Months, NaiveDate};
 use flopcast_core::catalog::Purchase;
 use flopcast_core::estimate::Id;
@@ -86,6 +88,8 @@ const COLUMNS: &[&str] = &[
 /// The provider that a tariff of a stage is paid to, and the product.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seller {
+    /// The service or region that buys, where there are several.
+    pub part: Option<Arc<str>>,
     /// The stage: the training, or the years of service from this one on.
     stage: Stage,
     /// The tariff's name in the ledger.
@@ -129,6 +133,7 @@ fn of_rent(stage: Stage, rent: &Rent) -> Vec<Seller> {
             _ => None,
         };
         Some(Seller {
+            part: None,
             stage,
             tariff: tariff.terms.name(),
             commitment: plan,
@@ -338,7 +343,8 @@ impl Charge<'_> {
             (Stage::Serving(from), Stage::Serving(year)) => from <= year,
             (mine, other) => mine == other,
         };
-        let mut all = self.report.sellers.iter().filter(of_stage).rev();
+        let mine = self.report.sellers.iter().filter(|seller| seller.part == self.row.part);
+        let mut all = mine.filter(of_stage).rev();
         let exact = all.clone().find(|seller| seller.tariff == entry.detail);
         exact.or_else(|| all.next()).filter(|_| rented)
     }

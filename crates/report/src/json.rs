@@ -135,8 +135,11 @@ fn insert(map: &mut Map<String, Value>, keys: &[&str], value: Value) {
     }
 }
 
-/// `years: {"1": {...}}` becomes `years: [{year: 1, ...}]`.
+/// `years: {"1": {...}}` becomes `years: [{year: 1, ...}]`, in each part too.
 fn years_as_list(root: &mut Map<String, Value>) {
+    let parts = root.get_mut("parts").and_then(Value::as_object_mut);
+    let parts = parts.into_iter().flat_map(|parts| parts.iter_mut());
+    parts.filter_map(|(_, part)| part.as_object_mut()).for_each(years_as_list);
     let Some(years) = root.get_mut("inference").and_then(|i| i.get_mut("years")) else { return };
     if let Value::Object(by_year) = years {
         let list = std::mem::take(by_year).into_iter().map(|(year, figures)| {

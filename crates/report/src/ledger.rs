@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flopcast_core::estimate::Estimate;
 use flopcast_core::estimate::cash::Payments;
 use flopcast_core::estimate::plan::Scenario;
-use flopcast_core::ledger::line::{Entry, Line};
+use flopcast_core::ledger::line::{Entry, Line, Stage};
 use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::{convert, fitting, number};
 use flopcast_core::quantity::{Measure, Money};
@@ -18,6 +18,8 @@ use crate::doc::{Cell, Column, Grid};
 /// A row of the ledger, ready to be shown.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// The service or region that it is of, where there are several.
+    pub part: Option<Arc<str>>,
     /// The resource, its stage and its period.
     pub entry: Entry,
     /// Number and unit of the quantity; `None` where it is unknown.
@@ -64,6 +66,7 @@ impl Row {
             .map(|(month, part)| (month, part.map(Measure::stored)))
             .collect();
         let mut row = Self {
+            part: None,
             entry: line.entry,
             quantity,
             unit_price,
@@ -89,7 +92,13 @@ impl Row {
     pub fn path(&self) -> String {
         let Entry { stage, resource, detail, .. } = self.entry;
         let dot = if detail.is_empty() { "" } else { "." };
-        format!("{}.{}{dot}{detail}", stage.path(), resource.key())
+        let part = self.part.as_ref().map_or(String::new(), |part| format!("{part}."));
+        format!("{part}{}.{}{dot}{detail}", stage.path(), resource.key())
+    }
+
+    /// Its stage as people read it, after the part that it is of.
+    pub fn stage(&self) -> String {
+        labelled(self.part.as_ref(), self.entry.stage)
     }
 }
 
@@ -101,7 +110,7 @@ pub(super) fn grid(rows: &[Row]) -> Grid {
     for row in rows {
         let quantity = row.quantity.as_ref();
         grid.push([
-            Cell::text(row.entry.stage.label()),
+            Cell::text(row.stage()),
             Cell::text(row.entry.label()),
             quantity.map_or(Cell::Blank, |(value, unit)| {
                 Cell::shown(*value, format!("{} {unit}", number(*value)))
@@ -117,7 +126,7 @@ pub(super) fn grid(rows: &[Row]) -> Grid {
 pub(super) fn json(row: &Row) -> Value {
     let Entry { stage, resource, detail, kind, period } = row.entry;
     let (quantity, unit) = row.quantity.clone().unzip();
-    json!({
+    let mut told = json!({
         "stage": stage.path(),
         "resource": resource.key(),
         "detail": detail,
@@ -129,7 +138,16 @@ pub(super) fn json(row: &Row) -> Value {
         "months": period.months(),
         "kind": kind.name(),
         "basis": row.basis,
-    })
+    });
+    if let Some(part) = &row.part {
+        told["part"] = json!(**part);
+    }
+    told
+}
+
+/// A stage as people read it, after the part that it is of.
+pub(super) fn labelled(part: Option<&Arc<str>>, stage: Stage) -> String {
+    part.map_or_else(|| stage.label(), |part| format!("{part}, {}", stage.label()))
 }
 
 /// The worth of commitments, in words.

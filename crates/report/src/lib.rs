@@ -28,6 +28,7 @@ pub mod subject;
 pub mod text;
 pub mod tree;
 pub mod view;
+mod whole;
 pub mod xlsx;
 
 use std::collections::BTreeSet;
@@ -50,6 +51,7 @@ use crate::doc::Block;
 pub use crate::launch::Launch;
 
 pub use self::fact::Fact;
+pub use self::whole::Answered;
 
 /// The latencies of a replica at a rate: P50, P95 and P99.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +112,8 @@ pub struct Report {
     pub load: Vec<Load>,
     /// The simulation's answer about the service, which stands before the figures.
     pub service: Vec<Block>,
+    /// The services and regions that it is the whole of, where there are several.
+    pub parts: Vec<Block>,
     /// Figures of a service at the ends of the 80 % interval of its step time, where no interval was
     /// sampled.
     pub predicted: Option<uncertainty::Predicted>,
@@ -210,6 +214,7 @@ impl Report {
             intervals: Vec::new(),
             load: Vec::new(),
             service: Vec::new(),
+            parts: Vec::new(),
             model_assumptions: scenario.model_assumptions.clone(),
             launch: Launch::new(scenario, predicted),
             leanings: None,
@@ -251,7 +256,8 @@ impl Report {
 
     /// The sections that have figures; years are a table of their own.
     pub fn sections(&self) -> impl Iterator<Item = (Section, Vec<&Figure>)> {
-        let sections = Section::ALL.into_iter().filter(|section| *section != Section::Years);
+        let apart = [Section::Years, Section::Parts];
+        let sections = Section::ALL.into_iter().filter(move |section| !apart.contains(section));
         let filled = sections.map(|section| (section, self.section(section).collect::<Vec<_>>()));
         filled.filter(|(_, figures)| !figures.is_empty())
     }

@@ -22,7 +22,7 @@ fn write_step(
     step: &Arc<Step>,
     lead: &str,
     below: &str,
-    printed: &mut Vec<String>,
+    printed: &mut Vec<(String, u64)>,
     out: &mut String,
 ) {
     let name = step.name.clone().unwrap_or_else(|| step.formula());
@@ -39,12 +39,14 @@ fn write_step(
             _ => writeln!(out, "{below}{pipe}   {line}"),
         };
     }
-    let again = step.name.as_ref().is_some_and(|name| printed.contains(name));
+    // Several services have figures of one name.
+    let named = step.name.clone().map(|name| (name, step.value.to_bits()));
+    let again = named.as_ref().is_some_and(|named| printed.contains(named));
     if again && !children.is_empty() {
         let _ = writeln!(out, "{below}  (see above)");
         return;
     }
-    printed.extend(step.name.clone());
+    printed.extend(named);
     let (kind, formula) = match &step.how {
         Expr::Leaf(basis) => (String::new(), basis.to_string()),
         _ => ("derived: ".to_owned(), step.formula()),

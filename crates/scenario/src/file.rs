@@ -3,6 +3,7 @@
 //! key's default, if it has one.
 
 mod api;
+mod calls;
 mod deadline;
 mod disaggregated;
 mod owned;
@@ -32,6 +33,7 @@ use super::reader::Located;
 
 pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, Traffic};
 pub use api::{Api, ApiPrices};
+pub use calls::Call;
 pub use deadline::Deadline;
 pub use disaggregated::Disaggregated;
 pub use owned::{InsteadOf, Owned};
@@ -72,6 +74,15 @@ pub struct ScenarioFile {
     pub placement: Option<Placement>,
     /// The service.
     pub inference: Option<Inference>,
+    /// Other services that a request calls, by name: keys that are laid over this file. One that names
+    /// a `model` takes traffic, placement, engine and precision of this file, and none of what is set for
+    /// this file's own model.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub services: BTreeMap<String, serde_json::Value>,
+    /// The place at which a file turns out to be several services.
+    #[serde(skip)]
+    pub several: Option<Place>,
     /// The horizon, rates and currency of money over time.
     #[serde(default)]
     pub finance: Finance,
@@ -111,7 +122,8 @@ pub struct Training {
     /// long-context stage and annealing; instead of `data.tokens`.
     #[serde(default)]
     pub stages: Vec<Stage>,
-    /// Number format of the matrix products.
+    /// Number format of the matrix products; bf16, or what the device has in its place.
+    #[serde(default = "bf16")]
     pub precision: Located<Precision>,
     /// Layers that predict tokens further ahead (MTP) train as well; those of a model that has them
     /// do in `pretrain`.
@@ -460,9 +472,20 @@ pub struct Placement {
     pub embodied: Option<EmbodiedCarbon>,
     /// Time that the start may wait for a cleaner grid.
     pub start_window: Option<Given<Time>>,
+    /// Share of the requests that come from here, where `inference.placement` is a list.
+    pub share: Option<Given<Share>>,
+    /// Hours by which the clock here is ahead of UTC, where `inference.placement` is a list: the
+    /// `hours` of the traffic are local time; 0.
+    pub utc_offset: Option<Located<f64>>,
 }
 
-/// The format of a service that names none.
+/// A place, or a list of places.
+fn placements(generator: &mut SchemaGenerator) -> Schema {
+    let one = generator.subschema_for::<Placement>();
+    schemars::json_schema!({"anyOf": [one.clone(), {"type": "array", "items": one}]})
+}
+
+/// The format of a run or a service that names none.
 fn bf16() -> Located<Precision> {
     Located { value: Precision::Bf16, place: Place::default() }
 }
@@ -471,13 +494,19 @@ fn bf16() -> Located<Precision> {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inference {
-    /// The place of the service; the training's placement.
+    /// The place of the service, or a list of places, each with its `share` of the requests; the
+    /// training's placement.
+    #[schemars(schema_with = "placements")]
     pub placement: Option<Placement>,
     /// The requests to the service.
     pub traffic: Located<Traffic>,
+    /// The calls that a request makes, of this service and of others.
+    #[serde(default)]
+    pub calls: Vec<Call>,
     /// The accelerators.
     pub hardware: Hardware,
-    /// Number format of weights and matrix products; bf16, with weights as their file stores them.
+    /// Number format of weights and matrix products; bf16 or what the device has in its place, with
+    /// weights as their file stores them.
     #[serde(default = "bf16")]
     pub precision: Located<Precision>,
     /// Number format of the KV cache; that of `precision`.

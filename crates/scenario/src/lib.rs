@@ -4,10 +4,11 @@
 //! text -> document (a tree with places) -> respell -> ScenarioFile -> resolve -> estimate::plan::Scenario
 //! ```
 //! [`document`] reads YAML, [`whole`] lays it over what it extends, [`spelling`] puts what people type into the scenario's own words,
-//! [`reader`] turns the tree into the typed [`mod@file`], and [`mod@resolve`] looks up devices, prices,
+//! [`compose`] makes a file of several services into one of each, [`reader`] turns the tree into the typed [`mod@file`], and [`mod@resolve`] looks up devices, prices,
 //! regions and models, names every default, and refuses what contradicts itself. The result holds
 //! inputs with their basis; no type of the file goes further.
 
+pub mod compose;
 pub mod costs;
 pub mod environment;
 pub mod file;

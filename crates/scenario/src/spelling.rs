@@ -6,13 +6,15 @@ mod table;
 use flopcast_core::diagnostic::Place;
 use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
+use flopcast_import::job::Told;
 
-use self::table::{KEYS, OTHERWISE, Row, SECTIONS, SHARDING, UNREAD, WORDS};
+use self::table::{KEYS, OTHERWISE, RUN, Row, SECTIONS, SERVED, SHARDING, UNREAD, WORDS};
 
 /// Puts what people type into the scenario's own words; says each that it read so.
 pub fn respell(document: &mut Node) -> Vec<String> {
     let mut notes = Vec::new();
     alone(document, &mut notes);
+    served(document, &mut notes);
     nodes(document, &mut notes);
     kv_format(document, &mut notes);
     layout(document, &mut notes);
@@ -22,7 +24,7 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     }
     for row in KEYS {
         for section in row.sections {
-            rename(document, row, section, &mut notes);
+            rename(document, row.typed, row, section, &mut notes);
         }
     }
     for (section, names) in UNREAD {
@@ -38,19 +40,8 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     for path in WORDS {
         lower(document, path, &mut notes);
     }
-    let has_training = document.at("training").is_some_and(|it| matches!(it.value, Value::Map(_)));
-    if has_training && document.at("training.precision").is_none() {
-        let place = document.at("training").map(|it| it.place.clone()).unwrap_or_default();
-        let format = Node { value: Value::Text(USUAL_FORMAT.to_owned()), place };
-        if document.put("training.precision", format).is_ok() {
-            notes.push(format!("no `training.precision` as `{USUAL_FORMAT}`"));
-        }
-    }
     notes
 }
-
-/// The number format of training where nobody says it.
-const USUAL_FORMAT: &str = "bf16";
 
 /// True if what is set at a path may be of another spelling.
 pub fn concerns(path: &str) -> bool {
@@ -69,17 +60,29 @@ pub fn concerns(path: &str) -> bool {
         || sections.chain(WORDS.iter().copied()).any(|known| inside(known, path))
 }
 
-/// How many devices a run takes, where an assignment sets them: `training.hardware=64xH100`,
-/// `gpus=8`.
-pub fn devices(assignment: &str) -> Option<u64> {
+/// The devices and the place that assignments set: `training.hardware=64xH100`, `gpus=8`.
+pub fn told(assignments: &[String]) -> Told {
     let mut node = Node { value: Value::Map(Vec::new()), place: Place::default() };
-    node.set(assignment).ok()?;
+    for assignment in assignments {
+        // What is no assignment is refused where it is set.
+        let _ = node.set(assignment);
+    }
     respell(&mut node);
-    match node.at("training.hardware.count")?.value {
-        Value::Number(count) if count >= 1.0 && count.fract() == 0.0 && count < 1e15 => {
-            Some(count as u64)
+    let devices = match node.at("training.hardware.count").map(|node| &node.value) {
+        Some(Value::Number(count)) if *count >= 1.0 && count.fract() == 0.0 && *count < 1e15 => {
+            Some(*count as u64)
         }
         _ => None,
+    };
+    let sections = ["training", "inference"];
+    let name = |section| match &node.at(&format!("{section}.hardware.accelerator"))?.value {
+        Value::Text(name) => Some(name.clone()),
+        _ => None,
+    };
+    Told {
+        devices,
+        accelerator: sections.into_iter().find_map(name),
+        placed: node.at("placement").is_some(),
     }
 }
 
@@ -113,9 +116,9 @@ fn text_like(node: &Node, text: impl Into<String>) -> Node {
     Node { value: Value::Text(text.into()), place: node.place.clone() }
 }
 
-/// Gives the keys of a section that a row names the name that they mean.
-fn rename(document: &mut Node, row: &Row, section: &str, notes: &mut Vec<String>) {
-    for typed in typed_in(document, section, row.typed) {
+/// Gives the keys of a section that have one of these names the name that a row says they mean.
+fn rename(document: &mut Node, names: &[&str], row: &Row, section: &str, notes: &mut Vec<String>) {
+    for typed in typed_in(document, section, names) {
         if typed == row.key || document.at(row.key).is_some() {
             continue;
         }
@@ -214,9 +217,45 @@ fn alone(document: &mut Node, notes: &mut Vec<String>) {
     }
 }
 
+/// Puts words of the document itself into the service, where it says nothing of a run: those that
+/// services alone have, and then those that runs have too (`gpus`, `tp`, `batch_size`, `dtype`).
+fn served(document: &mut Node, notes: &mut Vec<String>) {
+    let of_services = || KEYS.iter().filter(|row| row.key.starts_with("inference."));
+    for row in KEYS.iter().filter(|row| row.sections == [""] && row.key.starts_with("inference")) {
+        rename(document, row.typed, row, "", notes);
+    }
+    let has = |names: &[&str]| !typed_in(document, "", names).is_empty();
+    let of_runs =
+        |row: &&Row| row.sections.contains(&"") && RUN.iter().any(|it| row.key.starts_with(it));
+    let run = has(&["training", "train", "data"])
+        || KEYS.iter().filter(of_runs).any(|row| has(row.typed));
+    let asks = |row: &Row| has(row.typed) || has(&[last(row.key)]);
+    let load = |row: &&Row| row.sections.contains(&"inference.traffic");
+    let service = document.at("inference").is_some() || of_services().filter(load).any(asks);
+    if run || !service {
+        return;
+    }
+    for key in SERVED {
+        let own = Row { sections: &[""], typed: &[], key, unit: "" };
+        rename(document, &[last(key)], &own, "", notes);
+    }
+    let inside = ["inference", "inference.traffic", "inference.slo"];
+    for row in of_services().filter(|row| row.sections.iter().any(|it| inside.contains(it))) {
+        rename(document, row.typed, row, "", notes);
+        rename(document, &[last(row.key)], row, "", notes);
+    }
+}
+
+/// The last name of a path.
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
 /// Nodes and the devices of each, as the count of devices.
 fn nodes(document: &mut Node, notes: &mut Vec<String>) {
-    for section in ["training.hardware", "training", ""] {
+    let service = document.at("inference").is_some() && document.at("training").is_none();
+    let hardware = if service { "inference.hardware" } else { "training.hardware" };
+    for section in [hardware, if service { "inference" } else { "training" }, ""] {
         let nodes = typed_in(document, section, &["nodes", "num_nodes", "n_nodes"]);
         let each =
             ["gpus_per_node", "devices_per_node", "num_gpus_per_node", "accelerators_per_node"];
@@ -232,8 +271,9 @@ fn nodes(document: &mut Node, notes: &mut Vec<String>) {
         let Some(node) = document.take(nodes) else { continue };
         document.take(each);
         let count = Node { value: Value::Number(count), place: node.place };
-        if document.put("training.hardware.count", count).is_ok() {
-            notes.push(format!("`{nodes}` x `{each}` as `training.hardware.count`"));
+        let key = format!("{hardware}.count");
+        if document.put(&key, count).is_ok() {
+            notes.push(format!("`{nodes}` x `{each}` as `{key}`"));
         }
     }
 }
@@ -474,8 +514,7 @@ mod tests {
         let notes = respell(&mut node);
         let mut expected = document::parse("test.yaml", wanted.as_bytes()).expect("YAML");
         let again = respell(&mut expected);
-        let known = |note: &String| note.contains("no `training.precision`");
-        assert!(again.iter().all(known), "{wanted} is not in the scenario's words: {again:?}");
+        assert!(again.is_empty(), "{wanted} is not in the scenario's words: {again:?}");
         assert_eq!(plain(&node), plain(&expected), "{text}: {notes:?}");
     }
 
@@ -516,6 +555,31 @@ mod tests {
             "placement: {purchase: {price: 2 USD/device-h}}",
         );
         check("training: {mfu: 0.4}", "training: {efficiency: {mfu: 0.4}}");
+    }
+
+    /// Where a file names no run, its words are those of its service.
+    #[test]
+    fn words_of_a_service_alone() {
+        let traffic = "traffic: {requests: 5/s, input_tokens: {mean: 9}, output_tokens: {mean: 7}}";
+        for (typed, wanted) in [
+            ("gpus: 4x H100", "hardware: {count: 4, accelerator: H100}"),
+            ("gpu: H100\ndevices: 4", "hardware: {accelerator: H100, count: 4}"),
+            ("hardware: H100\ntp: 2", "hardware: {accelerator: H100}, parallelism: {tensor: 2}"),
+            ("gpu: H100\nnodes: 2\ngpus_per_node: 8", "hardware: {accelerator: H100, count: 16}"),
+            ("batch_size: 64\ndtype: FP8", "max_batch: 64, precision: fp8"),
+            ("ttft: 500 ms\nengine: vLLM", "slo: {ttft: {p95: 500 ms}}, engine: vllm"),
+        ] {
+            for load in ["rps: 5\nisl: 9\nosl: 7", "serving: {qps: 5, input_tokens: 9, output: 7}"]
+            {
+                check(&format!("{load}\n{typed}"), &format!("inference: {{{traffic}, {wanted}}}"));
+            }
+        }
+        // A run's words stay a run's.
+        check(
+            "gpus: 4x H100\ntokens: 1T\nserving: {rps: 1}",
+            "training: {hardware: {count: 4, accelerator: H100}}\ndata: {tokens: 1T}\n\
+             inference: {traffic: {requests: 1/s}}",
+        );
     }
 
     #[test]
@@ -581,14 +645,16 @@ mod tests {
             ("training.precision=fp8", None),
             ("inference.hardware=H100", None),
         ] {
-            assert_eq!(devices(assignment), wanted, "{assignment}");
+            assert_eq!(told(&[assignment.to_owned()]).devices, wanted, "{assignment}");
         }
+        let all = ["training.hardware=64xH100", "placement.provider=aws"].map(str::to_owned);
+        let wanted = Told { devices: Some(64), accelerator: Some("H100".to_owned()), placed: true };
+        assert_eq!(told(&all), wanted);
     }
 
     #[test]
     fn what_changes_no_figure_is_left_out() {
         check("training: {lr: 1e-4, optimizer: adamw}", "training: {optimizer: adamw}");
-        check("training: {}", "training: {precision: bf16}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use flopcast_core::quantity::{RequestRate, Requests, Share, Time, TokensPerReque
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::given::Given;
+use super::given::{Given, Positive};
 use super::reader::Located;
 
 /// The requests to a service. Lengths come from one of `input_tokens` with `output_tokens`,
@@ -53,6 +53,12 @@ pub struct Traffic {
     pub hours: Option<Located<Vec<f64>>>,
     /// Load of each day of a week relative to the others: 7 numbers, Monday first.
     pub weekdays: Option<Located<Vec<f64>>>,
+    /// Requests that reach this service for each of `requests`, such as its calls of an agent's
+    /// request; 1.
+    pub per_request: Option<Given<f64, Positive>>,
+    /// True if regions answer each other's requests, so that all of them see the load of the whole at
+    /// any hour, not that of their own day; false.
+    pub follow_the_sun: Option<Located<bool>>,
     /// Growth of the rate; 0 %/year.
     pub growth: Option<Given<YearlyRate>>,
 }

@@ -76,8 +76,8 @@ fn job(
     if text.bytes.len() > document::MAX_BYTES || !job::is_job(name, written) {
         return Ok(None);
     }
-    let devices = set.iter().rev().find_map(|assignment| spelling::devices(assignment));
-    let job = job::read_on(name, written, &|file| Some(open(name, file).ok()?.1), devices)?;
+    let beside = |file: &str| Some(open(name, file).ok()?.1);
+    let job = job::read_on(name, written, &beside, &spelling::told(set))?;
     notes.extend(told(name, &job));
     document::parse(&format!("{name} as a scenario"), job.scenario.as_bytes()).map(Some)
 }

@@ -62,14 +62,9 @@ impl Entry {
     /// The same, spread over the quarters from a day on, unless it names a quarter: money when it is
     /// paid, energy and CO2e evenly over each stage.
     #[must_use]
-    pub fn from(
-        mut self,
-        start: Option<NaiveDate>,
-        scenario: &Scenario,
-        estimate: &Estimate,
-    ) -> Self {
+    pub fn from(mut self, start: Option<NaiveDate>, made: &[(&Scenario, Estimate)]) -> Self {
         if let Some(start) = start.filter(|_| !self.tags.contains_key(QUARTER)) {
-            self.quarters = Some(quarters(start, scenario, estimate, self.values));
+            self.quarters = Some(quarters(start, made, self.values));
         }
         self
     }
@@ -89,8 +84,7 @@ impl Entry {
 /// whose total is unknown is unknown in all quarters.
 fn quarters(
     start: NaiveDate,
-    scenario: &Scenario,
-    estimate: &Estimate,
+    made: &[(&Scenario, Estimate)],
     mut totals: Values,
 ) -> BTreeMap<String, Values> {
     let mut sums: BTreeMap<String, [f64; AIMS.len()]> = BTreeMap::new();
@@ -99,16 +93,20 @@ fn quarters(
             sums.entry(quarter(start, month)).or_default()[aim] += part;
         }
     };
-    let bought = estimate.ownerships().flat_map(|(_, it)| it.purchases.lines());
-    let payments = estimate.payments(scenario).into_iter().chain(bought.map(Payments::even));
+    let estimates = || made.iter().map(|(_, estimate)| estimate);
+    let owned = estimates().flat_map(Estimate::ownerships);
+    let bought = owned.flat_map(|(_, it)| it.purchases.lines());
+    let paid = made.iter().flat_map(|(scenario, estimate)| estimate.payments(scenario));
+    let payments = paid.chain(bought.map(Payments::even));
     for (month, paid) in payments.flat_map(|it| it.by_month().collect::<Vec<_>>()) {
         match paid {
             Some(paid) => add(0, &mut std::iter::once((month, convert(paid.stored(), "USD")))),
             None => totals[0] = None,
         }
     }
-    let training = estimate.training.iter().map(|training| &training.footprint);
-    let years = estimate.inference.iter().flat_map(|it| it.years.iter().map(|it| &it.footprint));
+    let training = estimates().flat_map(|it| &it.training).map(|training| &training.footprint);
+    let years = estimates().flat_map(|it| &it.inference).flat_map(|it| &it.years);
+    let years = years.map(|it| &it.footprint);
     for footprint in training.chain(years) {
         let Footprint { rows, facility, location, .. } = footprint;
         let Some(row) = rows.lines().first() else { continue };

@@ -10,6 +10,7 @@ use flopcast_core::estimate::{Engine, Estimate, Simulated};
 use flopcast_core::quantity::show;
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
+use flopcast_scenario::compose::Composition;
 use flopcast_scenario::document::{Node, Value};
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::memo::Memo;
@@ -117,6 +118,12 @@ impl<'a> Space<'a> {
         catalog: &'a Catalog,
         files: &'a (dyn Files + Sync),
     ) -> Result<Self> {
+        if let Some(whole) = Composition::read(&document)? {
+            return Err(Error::input("combinations are of one service, and the file has several")
+                .at(Some(&whole.place))
+                .hint("put the service that varies into a file of its own, or give one a list of places")
+                .hint("estimate, capacity, check and compare take them all"));
+        }
         let mut space = Self::open(document, axes, Parts::default(), catalog, files);
         if space.len() > MOST_POINTS {
             let message = format!("{} combinations are too many", space.len());

@@ -158,7 +158,7 @@ impl Page {
             let session = self.session();
             let (asked, notes) = self.asked(text)?;
             let ready = Ready::of(&session, &asked, &Search::default(), false)?;
-            let report = Ranges::default().report(&session, &ready)?;
+            let (_, report) = Ranges::default().report(&session, &ready)?;
             let layout = Layout::of(&ready);
             self.last = Some((text.to_owned(), report, notes, layout));
         }

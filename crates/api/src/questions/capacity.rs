@@ -5,7 +5,7 @@ use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
 use flopcast_report::Report;
-use flopcast_report::subject::capacity::{Service, report};
+use flopcast_report::subject::capacity::{Service, Services, report};
 use flopcast_report::subject::fleets::Fleets;
 use flopcast_scenario::document::Node;
 use flopcast_study::axis::Axis;
@@ -17,7 +17,7 @@ use flopcast_study::{layouts, places};
 
 use super::{Declared, Show, search};
 use crate::request::{Asking, Opened, Out, Tried, about_a_scenario};
-use crate::{Asked, Session, offered, settled, simulated, tried};
+use crate::{Asked, Forecast, Ready, Session, forecast, offered, settled, simulated, tried};
 
 about_a_scenario! {
     /// The fleet of a service.
@@ -78,6 +78,22 @@ impl Fleet {
     }
 }
 
+/// Shows the fleets of a file of several services; false where the whole request breaks its SLO.
+///
+/// # Errors
+/// As [`forecast`].
+pub fn together(
+    session: &Session<'_>,
+    asked: &Asked,
+    search: &Search,
+    show: &mut Show<'_>,
+) -> Result<bool> {
+    let of = |ready: &Ready| ready.report(session);
+    let Forecast { report, kept, .. } = forecast(session, asked, (search, true), &of)?;
+    show(&Services(report))?;
+    Ok(kept)
+}
+
 /// The axes of `vary` over a service's document: each device at a place that sells it.
 ///
 /// # Errors
@@ -126,6 +142,9 @@ impl Declared for Request {
             return Ok(fleets(&session, of, &search, &Limits::default(), &mut show)?);
         }
         let (asked, files) = asking.asked(&self.whole())?;
+        if asked.whole.is_some() {
+            return Ok(together(&asking.with(&files), &asked, &search, &mut show)?);
+        }
         Fleet::of(&asking.with(&files), &asked, &search, false)?.show(&mut show)?;
         Ok(true)
     }

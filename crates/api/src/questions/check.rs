@@ -28,12 +28,12 @@ about_a_scenario! {
 /// # Errors
 /// If the forecast and its baseline cannot be compared.
 pub fn checked(
-    (forecast, engine): (&Snapshot, &Engine),
+    (forecast, engines): (&Snapshot, &[Engine]),
     baseline: Option<&Snapshot>,
     findings: Findings,
 ) -> Result<Checked> {
     let aims = ["cost", "co2e"].map(Aim::read);
-    let against = |baseline| compare(baseline, forecast, Some(engine), &aims);
+    let against = |baseline| compare(baseline, forecast, alone(engines), &aims);
     Ok(Checked {
         name: forecast.name().to_owned(),
         findings,
@@ -42,6 +42,11 @@ pub fn checked(
         comparison: baseline.map(against).transpose()?,
         warnings: forecast.warnings().map(str::to_owned).collect(),
     })
+}
+
+/// The engine of a forecast that has one: what changes it is then told by input.
+pub fn alone(engines: &[Engine]) -> Option<&Engine> {
+    engines.first().filter(|_| engines.len() == 1)
 }
 
 /// The earlier forecast of the same name; of a `single` scenario, the single one.
@@ -62,12 +67,12 @@ impl Declared for Request {
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
         let policy = Policy::read("policy", &asking.beside("policy", &self.policy))?;
         let (asked, files) = asking.asked(&self.whole())?;
-        let (forecast, engine) = snapshot(&asking.with(&files), &asked)?;
+        let (forecast, engines) = snapshot(&asking.with(&files), &asked)?;
         let saved = self.baseline.as_ref().map(|it| Snapshot::read_all(&it.text())).transpose()?;
         let saved = saved.unwrap_or_default();
         let baseline = baseline_of(&saved, &forecast, true);
         let findings = policy.judge(&forecast, baseline)?;
-        let checked = checked((&forecast, &engine), baseline, findings)?;
+        let checked = checked((&forecast, &engines), baseline, findings)?;
         let fails = checked.fails();
         out.show(&vec![checked])?;
         Ok(!fails)

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Declared;
+use super::check::alone;
 use crate::request::{Asking, Out, Source, Texts, Tried, Whole};
 use crate::snapshot;
 
@@ -39,16 +40,15 @@ pub struct Request {
 }
 
 /// A side's forecast: saved, or a scenario's, which has its engine.
-fn side(asking: &Asking<'_>, of: &Whole<'_>) -> Tried<(Snapshot, Option<Engine>)> {
+fn side(asking: &Asking<'_>, of: &Whole<'_>) -> Tried<(Snapshot, Vec<Engine>)> {
     if let Some(mut saved) = of.source.saved()? {
         return match (saved.pop(), saved.is_empty()) {
-            (Some(snapshot), true) => Ok((snapshot, None)),
+            (Some(snapshot), true) => Ok((snapshot, Vec::new())),
             _ => Err(Error::input("this does not hold one forecast").into()),
         };
     }
     let (asked, files) = asking.asked(of)?;
-    let (snapshot, engine) = snapshot(&asking.with(&files), &asked)?;
-    Ok((snapshot, Some(engine)))
+    Ok(snapshot(&asking.with(&files), &asked)?)
 }
 
 impl Declared for Request {
@@ -67,10 +67,10 @@ impl Declared for Request {
         let after =
             Whole { source: &self.after, name: self.name.as_deref(), set: &self.set, files };
         let (before, _) = side(asking, &before)?;
-        let (after, engine) = side(asking, &after)?;
+        let (after, engines) = side(asking, &after)?;
         let by = self.by.clone().unwrap_or_else(|| vec!["cost".to_owned(), "co2e".to_owned()]);
         let aims: Vec<Aim> = by.iter().map(|text| Aim::read(text)).collect();
-        out.show(&vec![compare(&before, &after, engine.as_ref(), &aims)?])?;
+        out.show(&vec![compare(&before, &after, alone(&engines), &aims)?])?;
         Ok(true)
     }
 }

@@ -4,7 +4,7 @@ use flopcast_report::Report;
 
 use super::{Declared, search};
 use crate::request::{Asking, Out, Tried, Whole, about_a_scenario};
-use crate::{Ranges, Ready};
+use crate::{Forecast, Ranges, Ready, forecast};
 
 about_a_scenario! {
     /// The forecast of a scenario.
@@ -47,9 +47,11 @@ impl Means {
         let (asked, files) = asking.asked(of)?;
         let session = asking.with(&files);
         let search = search(self.requests, self.seeds);
-        let ready = Ready::of(&session, &asked, &search, self.simulate)?;
-        let report = self.ranges().report(&session, &ready)?;
-        let stands = ready.is_kept() && report.fits && report.late_days.is_none();
+        let ranges = self.ranges();
+        let of = |ready: &Ready| ranges.report(&session, ready);
+        let Forecast { report, kept, .. } =
+            forecast(&session, &asked, (&search, self.simulate), &of)?;
+        let stands = kept && report.fits && report.late_days.is_none();
         Ok((report, stands))
     }
 

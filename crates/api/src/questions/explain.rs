@@ -5,8 +5,8 @@ use flopcast_report::Report;
 use flopcast_report::subject::explain::{Derivation, Derivations};
 
 use super::{Declared, Show, search};
-use crate::Ready;
 use crate::request::{Asking, Out, Tried, about_a_scenario};
+use crate::{Ready, forecast};
 
 about_a_scenario! {
     /// The derivation of a figure.
@@ -43,8 +43,9 @@ impl Declared for Request {
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
         let (asked, files) = asking.asked(&self.whole())?;
         let session = asking.with(&files);
-        let ready = Ready::of(&session, &asked, &search(None, None), self.simulate)?;
-        let (_, report) = ready.report(&session)?;
+        let of = |ready: &Ready| ready.report(&session);
+        let how = (&search(None, None), self.simulate);
+        let report = forecast(&session, &asked, how, &of)?.report;
         show(&report, self.figure.as_deref(), &mut |subject| out.show(subject))?;
         Ok(true)
     }

@@ -8,7 +8,7 @@ use flopcast_core::model::{AttentionCount, Decode, Input, Model, Spec};
 use flopcast_core::quantity::{Precision, Time, text};
 use flopcast_report::subject::advice::Advised;
 use flopcast_report::subject::compression::Comparison;
-use flopcast_report::subject::model::{ModelReport, Models, input_words};
+use flopcast_report::subject::model::{ModelReport, Models};
 use flopcast_study::advice;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,6 +23,8 @@ pub const MOST_SAMPLES: u64 = 1 << 24;
 pub const MOST_TOKENS: u64 = 1 << 28;
 /// See [`MOST_SAMPLES`].
 pub const MOST_PIXELS: u64 = 1 << 16;
+/// Tokens of an answer where nobody says.
+const ANSWER: u64 = 128;
 
 /// Architectures to count.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command")]
@@ -92,6 +94,10 @@ pub struct Request {
     /// compression of each group of layers would save there.
     #[serde(default)]
     pub advise: bool,
+    /// Tokens of an answer that advice counts on, of a model that generates; 128 when left out, 0 reads
+    /// prompts alone.
+    #[schemars(range(min = 0, max = 268_435_456))]
+    pub answer: Option<u64>,
 }
 
 /// How attention is counted.
@@ -123,7 +129,7 @@ impl Request {
     ) -> Result<()> {
         let on = self.on.as_deref().map(|name| session.catalog.accelerator(name)).transpose()?;
         match on {
-            Some(on) if self.advise => return self.advised(on, build, deltas, show),
+            Some(on) if self.advise => return self.advised(session, on, build, deltas, show),
             None if self.advise => {
                 return Err(
                     Error::input("advice needs an accelerator").hint("name one: on h100-sxm")
@@ -217,23 +223,29 @@ impl Request {
     /// What to do about each model on a device.
     fn advised(
         &self,
-        on: &Accelerator,
+        session: &Session<'_>,
+        accelerator: &Accelerator,
         build: &Build<'_>,
         deltas: &[(String, f64)],
         show: &mut Show<'_>,
     ) -> Result<()> {
+        if self.attention == Attention::Full {
+            return Err(Error::input("advice counts attention as services do: by its mask")
+                .hint("leave attention out"));
+        }
         let said = self.precision.as_deref().map(precision).transpose()?;
-        let precision = said.map_or_else(|| advice::plain(on), Ok)?;
-        let input = self.input()?;
-        let models: Vec<Model> =
-            self.models.iter().map(|spec| build(spec, &input)).collect::<Result<_>>()?;
+        let precision = said.map_or_else(|| advice::plain(accelerator), Ok)?;
+        let answer = within("answer", self.answer.unwrap_or(ANSWER), 0, MOST_TOKENS)?;
+        let (input, catalog) = (self.input()?, session.catalog);
         let mut all = Vec::new();
-        for model in &models {
+        for spec in &self.models {
+            let build = &|input: &Input| build(spec, input);
+            let question =
+                advice::Question { build, input, answer, accelerator, precision, catalog };
             all.push(Advised {
-                model: &model.name,
-                input: input_words(model),
-                device: &on.id,
-                advice: advice::advise(model, on, precision, self.count(), deltas)?,
+                model: build(&input)?.name,
+                device: &accelerator.id,
+                advice: advice::advise(&question, deltas)?,
             });
         }
         show(&all)

@@ -117,7 +117,7 @@ impl Wanted {
     fn training(
         &self,
         session: &Session<'_>,
-        Asked { mut document, file }: Asked,
+        Asked { mut document, file, .. }: Asked,
         precision: Precision,
         show: &mut Show<'_>,
     ) -> Result<bool> {

@@ -133,6 +133,11 @@ impl Accelerator {
         })
     }
 
+    /// The first of some formats that the device is known to compute in.
+    pub fn first_of(&self, formats: &[Precision]) -> Option<Precision> {
+        formats.iter().copied().find(|format| self.peak(*format).is_ok())
+    }
+
     /// The format in which the device computes products of numbers stored in `precision`: that
     /// format, or 16 bits where weights are narrower than what it multiplies.
     ///

@@ -297,6 +297,19 @@ impl PriceBasis {
 }
 
 impl Purchase {
+    /// True if the terms decide what devices cost and nothing else: they are there when they are asked
+    /// for, and stay.
+    pub fn is_price_alone(self) -> bool {
+        match self {
+            Self::OnDemand
+            | Self::Reserved1y
+            | Self::Reserved3y
+            | Self::SavingsPlan1y
+            | Self::SavingsPlan3y => true,
+            Self::Spot | Self::CapacityBlock | Self::FlexStart => false,
+        }
+    }
+
     /// Every way of renting.
     pub const ALL: [Self; 8] = [
         Self::OnDemand,

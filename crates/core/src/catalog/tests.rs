@@ -145,7 +145,7 @@ fn names_and_aliases_resolve() {
 fn prices_are_sane() {
     for price in catalog().price_rows().iter() {
         let at = |purchase| price.per_instance(purchase).map(|p| p.value.stored());
-        let [on_demand, spot, one, three] = Purchase::ALL.map(at);
+        let [on_demand, spot, one, three, ..] = Purchase::ALL.map(at);
         let name = &price.citation.row;
         for amount in [on_demand, spot, one, three].into_iter().flatten() {
             assert!(amount > 0.0 && amount < 1000.0 * USD_PER_HOUR, "{name}");

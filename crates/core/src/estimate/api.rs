@@ -49,7 +49,7 @@ impl AgainstApi {
         let mine = Stage::Serving(first.year);
         let fleet = money
             .sum(|entry| entry.stage == mine && entry.resource.is_of_the_fleet())
-            .or_else(|| Unknown::new("the service names neither a provider nor a price").into())
+            .or_else(|| Unknown::new("no price of the devices is known").into())
             .named("fleet in the first year");
         let load = &service.target_utilisation.trace();
         let replica_rate = &(max_rate * load) / &service.peak_to_mean.trace();

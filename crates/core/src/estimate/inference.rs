@@ -57,7 +57,7 @@ pub struct InferenceForecast {
     pub refresh: Option<HardwareRefresh>,
     /// The horizon, year by year; the fleet of the first year is the fleet.
     pub years: Vec<Year>,
-    /// Money, row by row; empty where the scenario names neither provider nor price.
+    /// Money, row by row; empty where no price of the devices is known.
     pub money: Ledger<Money>,
     /// The purchases for it, where the hardware is owned.
     pub ownership: Option<Ownership>,

@@ -51,7 +51,7 @@ use crate::training::run::Settled;
 
 pub use api::AgainstApi;
 pub use bound::LowerBound;
-pub use figure::{Figure, Id, Key, Mark, Place, Section};
+pub use figure::{Figure, Id, Key, Mark, Place, Section, Share, whole};
 pub use inference::{HardwareRefresh, InferenceForecast, ReplicaLimits, Year};
 pub use observed::Observed;
 pub use owned::Ownership;
@@ -291,13 +291,13 @@ fn tco(
     }
     let priced = |cost: Value<Money>, stage: &str| {
         cost.or_else(|| {
-            let why = "names neither a provider nor a price, so the total cost is unknown";
-            Unknown::new(format!("{stage} {why}")).into()
+            let why = "has no price: name a provider that sells its devices, or give a price";
+            Unknown::new(format!("the {stage} {why}")).into()
         })
     };
     let once = training.map(|training| priced(training.cost.clone(), "training"));
     let yearly: Vec<Value<Money>> = inference.map_or_else(Vec::new, |inference| {
-        by_year.iter().map(|year| priced(inference.cost_of(year), "inference")).collect()
+        by_year.iter().map(|year| priced(inference.cost_of(year), "service")).collect()
     });
     let total = Value::sum(once.iter().chain(&yearly).cloned());
     let discounted = by_year

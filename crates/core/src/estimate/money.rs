@@ -153,7 +153,7 @@ fn enter_unpriced(ledger: &mut Ledger<Money>, stage: Stage, period: Period) {
     if !ledger.sum(|entry| entry.stage == stage).is_absent() {
         return;
     }
-    let why = "the scenario names neither a provider nor a price, so the rent is unknown";
+    let why = "no price of the devices is known, so the rent is unknown";
     let entry = Entry { stage, resource: Resource::Compute, detail: "", kind: Kind::Opex, period };
     ledger.enter(Line::unknown(entry, why));
 }

@@ -92,7 +92,7 @@ pub struct Service {
     pub start_up: Option<Input<Time>>,
     /// FLOPs of one request, prompt and answer.
     pub flops: Input<FlopPerRequest>,
-    /// The rent; absent where the scenario names neither provider nor price.
+    /// The rent; absent where no price of the devices is known.
     pub rent: Option<Rent>,
     /// The cost of owned hardware: then there is no rent.
     pub owned: Option<Owned>,
@@ -152,7 +152,7 @@ pub struct TrainingPlan {
     pub prediction: Option<Prediction>,
     /// The answers that the model writes to learn from, where it does and their time is predicted.
     pub rollout: Option<Rollout>,
-    /// The rent; absent where the scenario names neither provider nor price.
+    /// The rent; absent where no price of the devices is known.
     pub rent: Option<Rent>,
     /// The cost of owned hardware: then there is no rent.
     pub owned: Option<Owned>,

@@ -32,7 +32,7 @@ pub struct TrainingForecast {
     pub devices: Option<Traced<Devices>>,
     /// The instances that hold them and the spares, where instances are sold.
     pub packing: Option<Packing>,
-    /// Money, row by row; empty where the scenario names neither provider nor price.
+    /// Money, row by row; empty where no price of the devices is known.
     pub money: Ledger<Money>,
     /// The sum of the rows in USD; absent without rows, unknown where one is.
     pub cost: Value<Money>,

@@ -11,14 +11,18 @@
 //! backward pass by operator and the update of the weights.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use super::calibration::{Calibration, General, Own, Runtime};
 use super::{Device, UPDATE_BYTES};
 use crate::calibration::Intervals;
+use crate::catalog::Accelerator;
 use crate::diagnostic::Result;
+use crate::model::compress::{Compressed, Form, Format};
 use crate::model::operator::{NormKind, Operator};
 use crate::model::{AttentionCount, Layer, Model};
-use crate::quantity::{Data, Measure as _, Time};
+use crate::quantity::system::data::byte;
+use crate::quantity::{Data, Measure as _, Precision, Time};
 
 /// The task of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +144,44 @@ impl Cost {
     }
 }
 
+impl AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        self.arithmetic += other.arithmetic;
+        self.traffic += other.traffic;
+        self.weights += other.weights;
+        self.kernels += other.kernels;
+        self.count += other.count;
+    }
+}
+
+/// What a device makes of products with weights in a form.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Run {
+    /// The format in which the device multiplies.
+    pub products: Precision,
+    /// Part of the FLOPs that it runs.
+    pub kept: f64,
+    /// Bytes of a weight / those of a number of that format.
+    pub weights: f64,
+}
+
+impl Run {
+    /// Weights in a form, in a model whose plain format is `precision`: a device that skips zeros runs
+    /// half of the products of the 2:4 pattern and stores `(w + 1/4) / 2` bytes per weight of `w`.
+    ///
+    /// # Errors
+    /// The device has no peak of the format.
+    pub fn of(form: Form, accelerator: &Accelerator, precision: Precision) -> Result<Self> {
+        let products = form.format.and_then(Format::products).unwrap_or(precision);
+        let products = accelerator.products(products)?;
+        let dense = form.format.map_or(precision.size(), Format::weight);
+        let skips = form.sparse && accelerator.sparsity == "2:4";
+        let (kept, stored) =
+            if skips { (0.5, (dense + Data::new::<byte>(0.25)) * 0.5) } else { (1.0, dense) };
+        Ok(Self { products, kept, weights: stored.value / products.size().value })
+    }
+}
+
 /// Keys up to which the sequences go that `attention` is fitted to.
 const SHORT: f64 = 512.0;
 
@@ -185,6 +227,23 @@ impl Setup {
         }
         cost.weights += Time::from_stored(UPDATE_BYTES * work.updated / bandwidth);
         cost
+    }
+
+    /// Times of a forward pass of a model after compression: the layers of each form by the peak of
+    /// its products, the bytes of its weights and of its activations.
+    ///
+    /// # Errors
+    /// As [`Run::of`] and [`Device::of`].
+    pub fn compressed(&self, model: &Compressed, accelerator: &Accelerator) -> Result<Cost> {
+        let mut cost = Cost::default();
+        let precision = model.precision;
+        for (form, model) in model.by_form() {
+            let run = Run::of(form, accelerator, precision)?;
+            let device = Device::of(accelerator, run.products)?;
+            let work = Work::of(&model, run.products.size(), Task::Inference);
+            cost += self.cost(&work.with_weights(run.kept, run.weights), &device);
+        }
+        Ok(cost)
     }
 
     /// Time of the operators of one kind.

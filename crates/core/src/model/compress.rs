@@ -408,6 +408,20 @@ impl Compressed {
         Ok(Self { model, forms, precision })
     }
 
+    /// The layers of each form, in a model of their own.
+    pub fn by_form(&self) -> Vec<(Form, Model)> {
+        let mut forms: Vec<(Form, Model)> = Vec::new();
+        let empty = Model { layers: Vec::new(), ..self.model.clone() };
+        for (layer, form) in self.model.layers.iter().zip(&self.forms) {
+            let at = forms.iter().position(|(known, _)| known == form).unwrap_or_else(|| {
+                forms.push((*form, empty.clone()));
+                forms.len() - 1
+            });
+            forms[at].1.layers.push(layer.clone());
+        }
+        forms
+    }
+
     /// The cost of the layer at `index`.
     ///
     /// A 2:4 layer computes half of its matmul FLOPs and keeps half of its weights, at

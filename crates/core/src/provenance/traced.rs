@@ -164,6 +164,36 @@ impl<Q: Measure> Traced<Q> {
     }
 }
 
+impl Traced<Amount> {
+    /// The sum of amounts of one dimension, each times a number: `a x n + b x m`. A number of 1 is left
+    /// out; the sum of nothing is `None`.
+    pub fn weighted(terms: impl IntoIterator<Item = (Self, Traced<f64>)>) -> Option<Self> {
+        let product = |(amount, weight): (Self, Traced<f64>)| {
+            if weight.step.is_none() && weight.value.total_cmp(&1.0).is_eq() {
+                return amount;
+            }
+            let Amount { stored, dimension } = amount.value;
+            let value = Amount { stored: stored * weight.value, dimension };
+            let sides = [amount.operand(), weight.operand()];
+            let operation = Operation::Join { sides, sign: 1, chain: Chain::Product };
+            Self { step: operation.recorded(dimension, value.stored), value }
+        };
+        terms.into_iter().map(product).reduce(|left, right| {
+            let Amount { stored, dimension } = left.value;
+            let value = Amount { stored: stored + right.value.stored, dimension };
+            let sides = [left.operand(), right.operand()];
+            let operation = Operation::Join { sides, sign: 1, chain: Chain::Sum };
+            Self { step: operation.recorded(dimension, value.stored), value }
+        })
+    }
+
+    /// The amount as a side of an operation.
+    fn operand(&self) -> Operand<'_> {
+        let Amount { stored, dimension } = self.value;
+        Operand { value: stored, dimension, step: self.step.as_ref() }
+    }
+}
+
 /// The chain that an operation adds to: factors, or terms.
 #[derive(Clone, Copy)]
 pub(super) enum Chain {

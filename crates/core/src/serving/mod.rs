@@ -4,10 +4,12 @@
 //! [`instance`] is both behind an engine's scheduler. [`closed_form`] gives means and bounds over
 //! these times (`queue`, `request`); for percentiles, [`simulator`] replays [`traffic`] through
 //! the scheduler, and [`capacity`] searches for the highest rate and the fleet. [`network`] says how
-//! long a batch takes in models that answer in one pass, [`speculative`] drafts tokens ahead.
+//! long a batch takes in models that answer in one pass, [`speculative`] drafts tokens ahead, and
+//! [`calls`] puts the latencies of several services together into that of a request which calls them.
 
 mod bound;
 pub mod calibration;
+pub mod calls;
 pub mod capacity;
 pub mod closed_form;
 mod correction;

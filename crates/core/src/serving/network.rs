@@ -14,6 +14,7 @@ use crate::diagnostic::{Error, Result};
 use crate::kernel::Device;
 use crate::kernel::calibration::Calibration;
 use crate::kernel::network::{Setup, Task, Work, half_width};
+use crate::model::compress::{Compressed, Target};
 use crate::model::input::AttentionCount;
 use crate::model::{Layer, Model, Part};
 use crate::provenance::{Basis, Input, Traced};
@@ -21,26 +22,33 @@ use crate::quantity::{
     Data, DataPerRequest, Measure as _, Precision, Ratio, Requests, Share, Time, text,
 };
 
-/// The share of a device that a compiled network reaches in a precision.
+/// The share of a device that a compiled network reaches after compression: that of the mean peak of
+/// its formats, over the FLOPs that the target runs.
 ///
 /// # Errors
 /// The calibration lacks a constant, or the catalog a figure of the device.
-pub fn reached(model: &Model, accelerator: &Accelerator, precision: Precision) -> Result<Reached> {
+pub fn reached(
+    served: &Compressed,
+    target: &Target,
+    accelerator: &Accelerator,
+    precision: Precision,
+) -> Result<Reached> {
     let calibration = Calibration::shipped()?;
-    let device = Device::of(accelerator, precision)?;
+    let device = Device::of(accelerator, served.precision)?;
     let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
-    let element = precision.size();
-    let cost = setup.cost(&Work::of(model, element, Task::Inference), &device);
+    let cost = setup.compressed(served, accelerator)?;
+    let (model, element) = (&served.model, precision.size());
     let assumed = |why: &str| Basis::Assumed {
         why: why.to_owned(),
         source: Some(calibration.fitted.clone()),
     };
     let samples = model.input.batch.max(1) as f64;
-    let flops = model.forward(AttentionCount::Causal).matmul.value / samples;
+    let (flops, peak) = served.run(AttentionCount::Causal, target);
+    let flops = flops.value / samples;
     let activations: f64 =
         model.layers.iter().map(|layer| layer.activation_data(element).value).sum::<f64>()
             / samples;
-    let share = flops / (device.peak.value * cost.arithmetic.value.max(f64::MIN_POSITIVE));
+    let share = flops / (peak.value * cost.arithmetic.value.max(f64::MIN_POSITIVE));
     let passes = cost.traffic.value * device.bandwidth.value / activations.max(1.0);
     Ok(Reached {
         compute: Input::new(

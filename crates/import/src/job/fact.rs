@@ -24,6 +24,8 @@ pub(super) enum Fact {
     Ffn,
     /// Words of the vocabulary.
     Vocab,
+    /// Words of the tokenizer's vocabulary, where the model does not say its own.
+    UsualVocab,
     /// The feed-forward block is gated.
     Gated,
     /// Head and embedding are two matrices.
@@ -38,6 +40,9 @@ pub(super) enum Fact {
     Sequence,
     /// Sequences of one pass on one model replica.
     MicroBatch,
+    /// Sequences of a step on one model replica; a pipeline takes them one by one unless told
+    /// otherwise.
+    LocalBatch,
     /// Passes of a step.
     Accumulation,
     /// Sequences of a step.
@@ -60,6 +65,10 @@ pub(super) enum Fact {
     Framework,
     /// The optimizer.
     Optimizer,
+    /// The optimizer applies each gradient in the backward pass.
+    InBackward,
+    /// Number format of gradients.
+    Gradients,
     /// Recomputation of activations: `none`, `selective` or `full`.
     Recompute,
     /// The recipe: `pretrain`, `finetune`, `lora` ...
@@ -74,6 +83,10 @@ pub(super) enum Fact {
     Tensor,
     /// Pipeline-parallel degree.
     Pipeline,
+    /// Chunks of layers of each pipeline stage.
+    Chunks,
+    /// Layers of such a chunk.
+    LayersOfChunk,
     /// Data-parallel degree.
     Data,
     /// Data-parallel degree over which nothing is sharded.
@@ -106,6 +119,8 @@ pub(super) enum Fact {
     Provider,
     /// Its region.
     Region,
+    /// The user says where it runs.
+    Placed,
     /// The machines may be taken away.
     Spot,
     /// The longest time that the job may run.

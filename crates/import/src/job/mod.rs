@@ -76,18 +76,35 @@ pub fn is_job(name: &str, text: &str) -> bool {
 /// # Errors
 /// If it is too large, is no text of its kind, or is of no framework that is known.
 pub fn read(name: &str, text: &str, beside: &Beside<'_>) -> Result<Job> {
-    read_on(name, text, beside, None)
+    read_on(name, text, beside, &Told::default())
 }
 
-/// The same where the user says how many devices a run takes: its copies and its batch follow.
+/// What the user says of a job beside its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How many devices it takes: its copies and its batch follow.
+    pub devices: Option<u64>,
+    /// The device.
+    pub accelerator: Option<String>,
+    /// Where it runs is said.
+    pub placed: bool,
+}
+
+/// The same where the user says more than the file.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_on(name: &str, text: &str, beside: &Beside<'_>, devices: Option<u64>) -> Result<Job> {
+pub fn read_on(name: &str, text: &str, beside: &Beside<'_>, told: &Told) -> Result<Job> {
     let mut reader = Reader::new(beside);
     reader.file(name, text, 0)?;
-    if let Some(devices) = devices {
+    if let Some(devices) = told.devices {
         reader.facts.take(devices);
+    }
+    if let Some(accelerator) = &told.accelerator {
+        reader.facts.say(Fact::Accelerator, vec![accelerator.clone()]);
+    }
+    if told.placed {
+        reader.facts.say(Fact::Placed, vec!["true".to_owned()]);
     }
     if reader.spoken.is_empty() {
         let known: Vec<&str> = Dialect::all().iter().map(|it| it.name.as_str()).collect();

@@ -44,7 +44,8 @@ pub(super) fn write(
         scenario.insert("training".to_owned(), training);
         put(&mut scenario, "placement", writer.placement());
     }
-    if !scenario.contains_key("placement") && !facts.has(Fact::Provider) {
+    let said = facts.has(Fact::Provider) || facts.has(Fact::Placed);
+    if !scenario.contains_key("placement") && !said {
         let key = "--set placement.provider=aws --set placement.region=us-east-1";
         writer.note(format!("the job does not say where it runs, so that its cost is open: {key}"));
     }
@@ -135,6 +136,10 @@ impl Writer<'_> {
             put(&mut sizes, key, self.facts.count(fact).map(|it| json!(it)));
         }
         if !sizes.contains_key("vocab") {
+            let usual = self.facts.count(Fact::UsualVocab);
+            put(&mut sizes, "vocab", usual.map(|it| json!(it)));
+        }
+        if !sizes.contains_key("vocab") {
             self.note("the vocabulary is not in the job: 128,256 words are assumed");
             sizes.insert("vocab".to_owned(), json!(128_256));
         }
@@ -191,10 +196,15 @@ impl Writer<'_> {
         let data = degree(Fact::Data)
             .and_then(|data| data.checked_mul(degree(Fact::Replicate).unwrap_or(1)));
         let data = data.filter(|data| data.checked_mul(sharded) == Some(devices)).or(copies);
-        let micro = degree(Fact::MicroBatch);
+        // A replica's batch goes through a pipeline sequence by sequence, else at once.
+        let local = degree(Fact::LocalBatch);
+        let piped = pipeline.is_some_and(|stages| stages > 1);
+        let whole = || if piped { local.map(|_| 1) } else { local };
+        let micro = degree(Fact::MicroBatch).or_else(whole);
         let accumulation = degree(Fact::Accumulation);
+        let of_replica = || local.or_else(|| micro?.checked_mul(accumulation.unwrap_or(1)));
         let batch = degree(Fact::GlobalBatch)
-            .or_else(|| micro?.checked_mul(accumulation.unwrap_or(1))?.checked_mul(data?))
+            .or_else(|| of_replica()?.checked_mul(data?))
             .map(|sequences| sequences as f64 * sequence.unwrap_or(2048) as f64)
             .or_else(|| facts.number(Fact::GlobalBatchTokens));
         let mut training = Map::new();
@@ -209,16 +219,28 @@ impl Writer<'_> {
         put(&mut training, "teacher", facts.word(Fact::Teacher).map(|it| json!(model_name(it))));
         training.insert("precision".to_owned(), json!(self.precision()));
         put(&mut training, "optimizer", self.optimizer().map(Json::from));
+        let gradients = facts.word(Fact::Gradients).and_then(precision);
+        put(&mut training, "formats", gradients.map(|it| json!({"gradients": it})));
+        if facts.has(Fact::InBackward) {
+            training.insert("optimizer_in_backward".to_owned(), json!(true));
+        }
         put(&mut training, "sequence_length", sequence.map(Json::from));
         put(&mut training, "global_batch", batch.map(|it| json!(tokens(it))));
         let hardware = json!({"accelerator": accelerator, "count": devices});
         training.insert("hardware".to_owned(), hardware);
+        let of_layers = || {
+            let chunk = degree(Fact::LayersOfChunk)?.checked_mul(pipeline?)?;
+            let layers = degree(Fact::Layers)?;
+            (layers % chunk == 0).then_some(layers / chunk)
+        };
+        let chunks = degree(Fact::Chunks).or_else(of_layers);
         let mut layout = Map::new();
         let stated = [tensor, pipeline, context, expert].iter().any(Option::is_some);
         if stated || facts.has(Fact::Zero) {
             for (key, value) in [
                 ("tensor", tensor),
                 ("pipeline", pipeline),
+                ("chunks", chunks.filter(|_| piped)),
                 ("data", data),
                 ("context", context),
                 ("expert", expert),

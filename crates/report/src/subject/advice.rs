@@ -6,6 +6,7 @@ use flopcast_core::quantity::{Energy, Measure, Time};
 use flopcast_study::advice::{Action, Advice, Hot};
 use serde_json::{Value, json};
 
+use super::first_screen;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
 /// Layers and actions that people are shown.
@@ -15,9 +16,7 @@ const SHOWN: usize = 12;
 #[derive(Clone, Debug)]
 pub struct Advised<'a> {
     /// The name of the model.
-    pub model: &'a str,
-    /// The input, in words.
-    pub input: String,
+    pub model: String,
     /// The name of the device.
     pub device: &'a str,
     /// What to do.
@@ -76,22 +75,50 @@ impl Advised<'_> {
         grid
     }
 
+    /// What takes how long, in words.
+    fn words(&self) -> String {
+        let advice = &self.advice;
+        let several = |count: u64, what: &str| match count {
+            1 => format!("one {what}"),
+            _ => format!("{count} {what}s"),
+        };
+        let tokens = |what: &str, count: Option<u64>| {
+            count.map_or_else(String::new, |count| format!(", {what} of {count} tokens"))
+        };
+        let devices = match advice.devices {
+            1 => self.device.to_owned(),
+            many => format!("{many} {}", self.device),
+        };
+        let percent = |factor: f64| format!("{:+.0} %", (factor - 1.0) * 100.0);
+        format!(
+            "{} on {devices} in {}: {}{}{} take{} {} ({} to {}, 80 %) and move{} {}",
+            self.model,
+            advice.precision,
+            several(advice.requests, "request"),
+            tokens("prompt", advice.prompt),
+            tokens("answer", advice.answer),
+            if advice.requests == 1 { "s" } else { "" },
+            Cell::quantity(advice.time).people(),
+            percent((-advice.spread.half_width).exp()),
+            percent(advice.spread.half_width.exp()),
+            if advice.requests == 1 { "s" } else { "" },
+            Cell::quantity(advice.moved).people()
+        )
+    }
+
     fn document(&self) -> Doc {
         let advice = &self.advice;
         let mut doc = Doc::default();
-        doc.push(Block::Caption(format!(
-            "{} on {} in {}, {}: a pass takes at least {} and moves {}",
-            self.model,
-            self.device,
-            advice.precision,
-            self.input,
-            Cell::quantity(advice.time).people(),
-            Cell::quantity(advice.moved).people()
-        )));
+        doc.push(Block::Caption(self.words()));
         doc.push(Block::Grid(self.hot()));
         doc.push(Block::Caption("What compression would save of that time:".to_owned()));
         doc.push(Block::Grid(self.actions(SHOWN)));
-        let mut notes = Vec::new();
+        let parts = match advice.answer {
+            Some(_) => "layers share the time by their rooflines",
+            None => "layers share the time by what each takes alone",
+        };
+        let mut notes = vec![format!("times are those of `estimate` for such a service; {parts}")];
+        notes.extend(advice.spread.why.clone());
         let idle = advice.actions.iter().filter(|it| it.saved.value <= 0.0);
         let idle: Vec<_> = idle.map(|it| it.setting.as_str()).collect();
         if !idle.is_empty() {
@@ -117,11 +144,18 @@ impl Advised<'_> {
         let advice = &self.advice;
         let joules = |energy: Option<Energy>| energy.map(Measure::stored);
         json!({
-            "schema": "flopcast.advice/1",
+            "schema": "flopcast.advice/2",
             "model": self.model,
             "accelerator": self.device,
             "precision": advice.precision.name(),
-            "forward_time_s": advice.time.stored(),
+            "requests": advice.requests,
+            "prompt_tokens": advice.prompt,
+            "answer_tokens": advice.answer,
+            "devices": advice.devices,
+            "scenario": advice.scenario,
+            "time_s": advice.time.stored(),
+            "half_width": advice.spread.half_width,
+            "wider_because": advice.spread.why,
             "bytes_moved": advice.moved.stored(),
             "energy_j": joules(advice.energy),
             "layers": advice.hot.iter().map(|it| json!({
@@ -130,7 +164,7 @@ impl Advised<'_> {
                 "bytes_moved": it.moved.stored(), "energy_j": joules(it.energy),
             })).collect::<Vec<_>>(),
             "actions": advice.actions.iter().map(|it| json!({
-                "compress": it.setting, "forward_time_s": it.after.stored(),
+                "compress": it.setting, "time_s": it.after.stored(),
                 "saved_s": it.saved.stored(), "saved_bytes": it.bytes.stored(),
                 "saved_j": joules(it.energy), "delta": it.delta,
             })).collect::<Vec<_>>(),
@@ -144,6 +178,10 @@ impl Advised<'_> {
 impl Subject for Vec<Advised<'_>> {
     fn doc(&self) -> Doc {
         Doc::joined(self.iter().map(Advised::document))
+    }
+
+    fn first_screen(&self) -> Option<Doc> {
+        first_screen::shortened(&self.doc())
     }
 
     fn json(&self) -> Option<Value> {

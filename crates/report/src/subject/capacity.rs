@@ -104,7 +104,7 @@ fn value(report: &Report, capacity: &Capacity) -> Value {
     let within = interval.within_error.as_ref();
     let p80 = within.and_then(|it| it.p80).map(|fleet| fleet.devices);
     if let Some(root) = value.as_object_mut() {
-        root.insert("schema".to_owned(), json!("flopcast.capacity/1"));
+        root.insert("schema".to_owned(), json!(SCHEMA));
         root.insert(
             "intervals".to_owned(),
             json!({
@@ -119,6 +119,34 @@ fn value(report: &Report, capacity: &Capacity) -> Value {
     }
     value
 }
+
+/// Services that are sized, each by its own SLO, with their forecast together.
+#[derive(Clone, Debug)]
+pub struct Services(pub Report);
+
+impl Subject for Services {
+    fn doc(&self) -> Doc {
+        let rows = estimate::rows(std::slice::from_ref(&self.0));
+        Doc { rows: Some(rows), ..estimate::document(&self.0) }
+    }
+
+    fn first_screen(&self) -> Option<Doc> {
+        Some(first_screen::document(&self.0))
+    }
+
+    fn json(&self) -> Option<Value> {
+        let mut value = crate::json::estimate(&self.0);
+        value["schema"] = json!(SCHEMA);
+        Some(value)
+    }
+
+    fn forecasts(&self) -> Option<&[Report]> {
+        Some(std::slice::from_ref(&self.0))
+    }
+}
+
+/// The schema of a sized service.
+const SCHEMA: &str = "flopcast.capacity/1";
 
 /// A sized service with the forecast of its fleet.
 #[derive(Clone, Debug)]

@@ -61,7 +61,7 @@ pub(crate) fn document(report: &Report) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));
     doc.push_some(Block::Text(text::dates(&report.dates)));
-    doc.blocks.extend(report.service.iter().cloned());
+    doc.blocks.extend(report.parts.iter().chain(&report.service).cloned());
     for (section, figures) in report.sections() {
         let columns = [Column::words("figure"), Column::quantities("value")];
         let mut grid = Grid::new(columns.map(|column| column.headed("")));
@@ -103,7 +103,7 @@ pub(crate) fn document(report: &Report) -> Doc {
 }
 
 /// A figure's cell, with its number and unit as they are shown; one without a value is unknown, or never reached.
-pub(super) fn cell(figure: &Figure, shown: String, unit: String) -> Cell {
+pub(crate) fn cell(figure: &Figure, shown: String, unit: String) -> Cell {
     match figure.value() {
         Some(value) if value.is_finite() => Cell::Number { value, shown, unit: unit.into() },
         Some(_) => Cell::Unknown,

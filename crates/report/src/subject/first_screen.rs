@@ -9,6 +9,7 @@ use flopcast_study::leaning::Leaning;
 
 use super::estimate::cell;
 use crate::doc::{Block, Cell, Column, Doc, Grid};
+use crate::render::terminal;
 use crate::text::cut;
 use crate::{Report, answer};
 
@@ -24,7 +25,7 @@ const WARNING: usize = 69;
 /// The first screen of a forecast.
 pub(super) fn document(report: &Report) -> Doc {
     let figures = [Block::Grid(figures(report, |_| true)), Block::Text(leanings(report))];
-    around(report, figures)
+    around(report, figures.into_iter().chain(report.parts.iter().cloned()))
 }
 
 /// The first screen of a fleet: its latencies by percentile in place of one percentile of each.
@@ -43,6 +44,64 @@ fn around(report: &Report, blocks: impl IntoIterator<Item = Block>) -> Doc {
     let warning = gravest(report).map(|it| format!("warning: {}", cut(it, WARNING)));
     doc.push(Block::Lines(warning.into_iter().chain([rest(report)]).collect()));
     doc
+}
+
+/// Lines of a terminal of 80 x 24 that a first screen may fill: one is the next prompt's.
+const LINES: usize = 23;
+/// Rows of a table on a first screen, at most and at least.
+const ROWS: (usize, usize) = (12, 3);
+/// The letters of a remark on a first screen: two lines.
+const REMARK: usize = 150;
+
+/// A document that is longer than a screen, with fewer rows of its tables and fewer remarks, pictures
+/// left out; none of one that fits.
+pub(super) fn shortened(doc: &Doc) -> Option<Doc> {
+    let fits = |doc: &Doc| terminal::text(doc, terminal::WIDTH).lines().count() <= LINES;
+    let shorter = || (ROWS.1..=ROWS.0).rev().map(|rows| with_rows(doc, rows));
+    let first = || shorter().find(|it| fits(it)).unwrap_or_else(|| with_rows(doc, ROWS.1));
+    (!fits(doc)).then(first)
+}
+
+/// A document with so many rows of each table, a third as many remarks of each list, and the way to the
+/// rest.
+fn with_rows(doc: &Doc, rows: usize) -> Doc {
+    let (mut less, mut silent, mut unseen) = (0, 0, 0);
+    let remarks = (rows / 3).max(1);
+    let mut few = |all: &[String]| -> Vec<String> {
+        silent += all.len().saturating_sub(remarks);
+        all.iter().take(remarks).map(|it| cut(it, REMARK)).collect()
+    };
+    let mut blocks: Vec<Block> = Vec::new();
+    for block in &doc.blocks {
+        blocks.push(match block {
+            Block::Grid(grid) => {
+                less += grid.rows.len().saturating_sub(rows);
+                let kept = grid.rows.iter().take(rows).cloned().collect();
+                Block::Grid(Grid { rows: kept, ..grid.clone() })
+            }
+            Block::List(all) => Block::List(few(all)),
+            Block::Warnings(all) => Block::Warnings(few(all)),
+            Block::Facts(all) => {
+                less += all.len().saturating_sub(remarks);
+                let kept = all.iter().take(remarks);
+                Block::Facts(kept.map(|(name, it)| (name.clone(), cut(it, REMARK))).collect())
+            }
+            Block::Picture { .. } => {
+                unseen += 1;
+                continue;
+            }
+            other => other.clone(),
+        });
+    }
+    let more = [(less, "row"), (silent, "remark"), (unseen, "picture")];
+    let more = more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| {
+        let plural = if *count == 1 { "" } else { "s" };
+        format!("{count} {what}{plural}")
+    });
+    let more: Vec<String> = more.collect();
+    let rest = if more.is_empty() { "long remarks".to_owned() } else { more.join(", ") };
+    blocks.push(Block::Text(format!("--full: {rest} more")));
+    Doc { blocks, ..doc.clone() }
 }
 
 /// The percentiles of a figure that has a range.

@@ -4,6 +4,7 @@ use flopcast_study::fleets::{Choice, Merits, Verdict};
 use flopcast_study::space::Space;
 use serde_json::{Map, Value, json};
 
+use super::first_screen;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
 /// The most obstacles that the table shows.
@@ -51,6 +52,10 @@ impl Subject for Fleets<'_> {
             doc.blocks.extend([Block::Section("The others".to_owned()), Block::List(others)]);
         }
         doc
+    }
+
+    fn first_screen(&self) -> Option<Doc> {
+        first_screen::shortened(&self.doc())
     }
 
     fn json(&self) -> Option<Value> {

@@ -9,6 +9,7 @@ use flopcast_study::space::Space;
 use flopcast_study::sweep::Row;
 use serde_json::{Map, Value, json};
 
+use super::first_screen;
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject, short};
 
 /// The result of a search.
@@ -60,6 +61,10 @@ impl Subject for Found<'_> {
         }
         doc.push(Block::Text(LIST_PRICES.to_owned()));
         doc
+    }
+
+    fn first_screen(&self) -> Option<Doc> {
+        first_screen::shortened(&self.doc())
     }
 
     fn json(&self) -> Option<Value> {

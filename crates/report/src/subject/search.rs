@@ -9,6 +9,7 @@ use flopcast_study::search::propose::Proposal;
 use flopcast_study::search::student::Student;
 use serde_json::{Map, Value, json};
 
+use super::first_screen;
 use super::scatter::{self, Plot, Point};
 use crate::doc::{Block, Cell, Column, Doc, Grid, Subject};
 
@@ -71,6 +72,10 @@ impl Subject for Found<'_> {
         }
         doc.push_some(Block::List(self.notes()));
         doc
+    }
+
+    fn first_screen(&self) -> Option<Doc> {
+        first_screen::shortened(&self.doc())
     }
 
     fn json(&self) -> Option<Value> {

@@ -53,9 +53,7 @@ impl Ages<'_> {
                 "the price of {what} is of {date}, {age} days before the newest of the catalog: \
                  `flopcast catalog refresh` asks for today's"
             );
-            if !notes.warnings.contains(&warning) {
-                notes.warnings.push(warning);
-            }
+            notes.warn(warning);
         }
     }
 

@@ -13,7 +13,8 @@ use flopcast_core::model::compress::{Compressed, Compression, Format, Target};
 use flopcast_core::model::{AttentionCount, Model, Role};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{Data, DeviceFlopRate, Flop, Precision, show};
-use flopcast_core::serving::plan::{GroupFormat, Quantized};
+use flopcast_core::serving::network;
+use flopcast_core::serving::plan::{GroupFormat, Quantized, Reached};
 
 use super::super::file::{Inference, ScenarioFile};
 use super::Notes;
@@ -158,6 +159,14 @@ impl Served {
             device.id, self.words
         );
         Ok(Input::new(format!("dense peak of {}", device.id), rate, Basis::Derived { formula }))
+    }
+
+    /// The share of the device that the model reaches, answering in one pass.
+    ///
+    /// # Errors
+    /// As [`network::reached`].
+    pub(super) fn reached(&self, device: &Accelerator) -> Result<Reached> {
+        network::reached(&self.model, &self.target, device, self.precision)
     }
 
     /// Notes the choices that were made, and warns of what the forecast leaves out.

@@ -73,6 +73,10 @@ pub(super) fn plan(
     Ok(Service { refresh: Some(Refresh { year, service: Box::new(later) }), ..first })
 }
 
+/// Formats of a service that names none, by preference.
+const FORMATS: [Precision; 5] =
+    [Precision::Bf16, Precision::Fp16, Precision::Fp8, Precision::Int8, Precision::Fp32];
+
 /// The service on one fleet: that of the first year, or the one that takes over.
 ///
 /// # Errors
@@ -86,6 +90,9 @@ fn generation(
 ) -> Result<Service> {
     let device = placement::device(catalog, &service.hardware)?;
     let device = &*device;
+    let other = super::unnamed(&service.precision, device, &FORMATS);
+    let other = other.map(|precision| Inference { precision, ..service.clone() });
+    let service = other.as_ref().unwrap_or(service);
     let nowhere = Placement::default();
     let place = service.placement.as_ref().or(file.placement.as_ref()).unwrap_or(&nowhere);
     let mut asked = traffic::asked(service, files, notes)?.uncertain(catalog, notes)?;
@@ -104,13 +111,8 @@ fn generation(
     let first = asked.classes.first().and_then(|class| class.input.as_ref());
     let prompt = first.map_or(media, |length| at(length.mean.value.value));
     let (served, model) = of(&prompt)?;
-    if service.precision.place.line == 0 {
-        notes.choices.push(Choice {
-            path: "inference.precision",
-            value: service.precision.value.to_string(),
-            why: "the format of activations where none is named".to_owned(),
-        });
-    }
+    let why = "the format of activations where none is named";
+    notes.format("inference.precision", &service.precision, why);
     // An encoder reads the prompt and a decoder writes the answer; a decoder alone passes both.
     let encoded = model.input.decoder_sequence.is_some();
     served.note(device, notes);
@@ -149,6 +151,13 @@ fn generation(
     let tower = tower(&model, device, service.precision.value, &asked)?;
     let (replica, instances) =
         replica(service, device, &served, &asked, (prefill, tower), speculation, &engine)?;
+    if let Some(count) = &service.hardware.count {
+        notes.warnings.push(format!(
+            "inference.hardware.count of {} changes no figure: a service sizes its own fleet by its \
+             traffic, and inference.parallelism spreads a replica over devices",
+            count.spread.central().value
+        ));
+    }
     super::network(notes, device, replica.devices.value.value);
     let rent = Tenant {
         catalog,
@@ -510,11 +519,7 @@ fn replica(
         input: Mixture::of(input)
             .ok_or_else(|| Error::input("the service has no requests").at(Some(named)))?,
         output: Mixture::of(output),
-        reached: if generates {
-            None
-        } else {
-            Some(network::reached(model, device, service.precision.value)?)
-        },
+        reached: if generates { None } else { Some(served.reached(device)?) },
         peak: engine.peak.clone(),
         bandwidth: bandwidth.input(format!("memory bandwidth of {}", device.id)),
         memory: memory.input(format!("memory of {}", device.id)),

@@ -64,9 +64,9 @@ pub(super) fn beside(state: State, held: f64, training: &Training) -> State {
     }
 }
 
-/// Refuses a network whose weights, gradients and state exceed all devices together: tables of
-/// embeddings at 4 bytes a number, with nothing beside, all else by the recipe. Activations come on
-/// top, so a network that passes may still not fit.
+/// Refuses a model whose weights, gradients and state exceed all devices together: tables of
+/// embeddings of a network at 4 bytes a number, with nothing beside, all else by the recipe.
+/// Activations come on top, so what passes may still not fit.
 ///
 /// # Errors
 /// If it does not fit: the hint has the least number of devices.
@@ -81,9 +81,11 @@ pub(super) fn least_memory(
     const GIB: f64 = 1.073_741_824;
     let (Some(memory), Some(devices)) = (&device.memory, devices) else { return Ok(()) };
     let parameters = model.parameters();
-    let tables = parameters.embedding as f64 * 4.0;
-    let each = state.weights + state.gradients + state.optimizer();
-    let needed = tables + (parameters.total - parameters.embedding) as f64 * each;
+    let sparse = if model.extents.is_transformer() { 0 } else { parameters.embedding };
+    let tables = sparse as f64 * 4.0;
+    let gradients = if state.in_backward { 0.0 } else { state.gradients };
+    let each = state.weights + gradients + state.optimizer();
+    let needed = tables + (parameters.total - sparse) as f64 * each;
     let there = memory.value.value * GIB * devices.value.value;
     if needed <= there {
         return Ok(());
@@ -97,7 +99,8 @@ pub(super) fn least_memory(
         show(Bytes::from_stored(there))
     ))
     .at(place.or(Some(&training.precision.place)))
-    .hint(format!("at least {least} devices, over which tables and weights are spread")))
+    .hint(format!("at least {least} devices, over which weights and state are spread"))
+    .hint("or `training.offload: optimizer`, where the host keeps the state"))
 }
 
 /// Size of a checkpoint: trained parameters x (2 bytes of weights + the optimizer's state).

@@ -49,10 +49,13 @@ use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::model::{Input as Sample, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::system::time::year;
-use flopcast_core::quantity::{Distribution, Measure, Requests, Share, YearlyRate, show};
+use flopcast_core::quantity::{
+    Distribution, Measure, Precision, Requests, Share, YearlyRate, show,
+};
 
 use super::file::{Finance as FinanceFile, ScenarioFile};
 use super::models::Models;
+use super::reader::Located;
 
 /// A reader of the files that a scenario refers to; paths are as written in the scenario.
 ///
@@ -140,7 +143,34 @@ struct Notes {
     grid_as_of: Option<chrono::NaiveDate>,
 }
 
+/// The format in place of the usual one, where nobody names any and the device lacks that: the first
+/// that it has.
+fn unnamed(
+    format: &Located<Precision>,
+    device: &Accelerator,
+    formats: &[Precision],
+) -> Option<Located<Precision>> {
+    let is_named = format.place.line > 0;
+    let value = device.first_of(formats).filter(|it| !is_named && *it != format.value)?;
+    Some(Located { value, place: format.place.clone() })
+}
+
 impl Notes {
+    /// Notes the format that stands where nobody names one.
+    fn format(&mut self, path: &'static str, format: &Located<Precision>, why: &str) {
+        if format.place.line == 0 {
+            let value = format.value.to_string();
+            self.choose(plan::Choice { path, value, why: why.to_owned() });
+        }
+    }
+
+    /// Warns, once.
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
     /// Notes a choice, once.
     fn choose(&mut self, choice: plan::Choice) {
         if !self.choices.contains(&choice) {
@@ -234,6 +264,7 @@ impl Frame {
             let message = format!("this flopcast reads format 1, not {}", version.value);
             return Err(Error::input(message).at(Some(&version.place)));
         }
+        alone(file)?;
         if file.training.is_none() && file.inference.is_none() {
             // The model itself must still be right.
             training::model_of(file, files, &Sample::default())?;
@@ -253,6 +284,32 @@ impl Frame {
                 .map(|unit| unit.input("functional_unit")),
             warning: idle.then_some("compress changes what is served, and nothing is"),
         })
+    }
+}
+
+/// Refuses a file of several services where one is asked for.
+fn alone(file: &ScenarioFile) -> Result<()> {
+    let inference = file.inference.as_ref();
+    let called = inference.and_then(|it| Some(&it.calls.first()?.name.place));
+    let shared = inference.and_then(|it| it.placement.as_ref()).and_then(|it| it.share.as_ref());
+    let sun = inference.and_then(|it| it.traffic.value.follow_the_sun.as_ref());
+    if let Some(share) = shared {
+        return Err(share
+            .refuse("a share of the requests is that of a list of places")
+            .hint("write a list under inference.placement, or leave `share` out"));
+    }
+    if let Some(sun) = sun.filter(|it| it.value) {
+        return Err(Error::input("there is one region: nobody follows the sun")
+            .at(Some(&sun.place))
+            .hint("write a list under inference.placement, each with `share` and `utc_offset`"));
+    }
+    match file.several.as_ref().or(called) {
+        None if file.services.is_empty() => Ok(()),
+        place => {
+            Err(Error::input("this takes one service, and the file has several").at(place).hint(
+                "estimate, capacity, explain, check, compare, report and portfolio take them all",
+            ))
+        }
     }
 }
 

@@ -41,7 +41,8 @@ impl Tenant<'_> {
             }
             None => self.listed(&[(Purchase::OnDemand, None)], notes)?,
         };
-        if let Some(discount) = discount.filter(|_| is_own || tariffs.is_empty()) {
+        let bare = is_own || self.placement.provider.is_none();
+        if let Some(discount) = discount.filter(|_| bare) {
             return Err(discount
                 .refuse("a discount needs a list price to be taken off")
                 .hint("name a provider, or give the price as it is after the discount"));
@@ -116,7 +117,7 @@ impl Tenant<'_> {
         default(self.catalog, &self.key("interruptions"), id, why)
     }
 
-    /// Tariffs of the provider's list; none where no provider is named.
+    /// Tariffs of the provider's list; none where no provider is named, or its list has no price.
     fn listed(
         self,
         plans: &[(Purchase, Option<Input<Share>>)],
@@ -145,14 +146,18 @@ impl Tenant<'_> {
                     purchase: *plan,
                 };
                 let tariff = self.tariff(wanted, notes)?;
-                Ok(Tariff { share: share.clone(), ..tariff })
+                Ok(tariff.map(|tariff| Tariff { share: share.clone(), ..tariff }))
             })
-            .collect()
+            .collect::<Result<Option<_>>>()
+            .map(Option::unwrap_or_default)
     }
 
     /// The tariff of a plan; where the list has no price of it, on-demand x the usual ratio of the
-    /// two.
-    fn tariff(self, wanted: Wanted<'_>, notes: &mut Notes) -> Result<Tariff> {
+    /// two. Where it has neither, the cost is unknown and all else is forecast.
+    ///
+    /// # Errors
+    /// The provider is unknown, or has no price of a plan that changes the run itself.
+    fn tariff(self, wanted: Wanted<'_>, notes: &mut Notes) -> Result<Option<Tariff>> {
         let Self { catalog, placement, together, stage, .. } = self;
         let plan = wanted.purchase;
         let on_demand = Wanted { purchase: Purchase::OnDemand, ..wanted };
@@ -161,10 +166,21 @@ impl Tenant<'_> {
         // A slice is a part of a card that is sold.
         let slices = self.device.slices.unwrap_or(1);
         let together = together.div_ceil(slices);
-        let rental = catalog.rental(if ratio.is_some() { on_demand } else { wanted }, together);
+        let asked = if ratio.is_some() { on_demand } else { wanted };
         let place = placement.purchase.as_ref().map(|purchase| &purchase.place);
         let place = place.or(placement.provider.as_ref().map(|provider| &provider.place));
-        let rental = rental.map_err(|error| error.at(place))?.sliced(slices);
+        let rental = match catalog.rental(asked, together) {
+            Ok(rental) => rental.sliced(slices),
+            Err(error) if plan.is_price_alone() && catalog.sold(asked, together).is_ok() => {
+                notes.warn(format!(
+                    "{}, so the cost is unknown: {}",
+                    error.message(),
+                    error.hints().join("; ")
+                ));
+                return Ok(None);
+            }
+            Err(error) => return Err(error.at(place)),
+        };
         self.note(&rental, notes);
         if let (Purchase::Reserved1y | Purchase::Reserved3y, None) = (plan, &ratio)
             && let Ok(Some(now)) = catalog.sold(on_demand, together)
@@ -219,25 +235,23 @@ impl Tenant<'_> {
         let list = on_list.map(|list| list / mine).filter(|list| list.is_finite());
         let offer = Some(Offer { sku: rental.sku.clone(), list });
         let (terms, longest) = (self.terms(plan, notes)?, self.longest(plan)?);
-        Ok(Tariff { terms, share: None, price, includes, offer, longest })
+        Ok(Some(Tariff { terms, share: None, price, includes, offer, longest }))
     }
 
     /// Warns of a price that is old, or that stands for all regions, and passes on the row's own
     /// note.
     fn note(self, rental: &Rental, notes: &mut Notes) {
-        let mut warn = |text: String| {
-            if !notes.warnings.contains(&text) {
-                notes.warnings.push(text);
-            }
-        };
         if rental.is_for_any_region() && self.placement.region.is_some() {
-            warn(format!(
+            notes.warn(format!(
                 "{} quotes one price for all its regions; it is used for the region named",
                 rental.provider
             ));
         }
         if !rental.note.is_empty() {
-            warn(format!("price of {} at {}: {}", self.device.id, rental.provider, rental.note));
+            notes.warn(format!(
+                "price of {} at {}: {}",
+                self.device.id, rental.provider, rental.note
+            ));
         }
         let what = format!("{} at {}", self.device.id, rental.provider);
         self.ages().note(rental.citation(), &what, notes);

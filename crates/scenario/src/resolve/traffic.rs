@@ -12,14 +12,14 @@ use flopcast_core::model::Input as ModelInput;
 use flopcast_core::provenance::{Basis, Input, Uncertain as _};
 use flopcast_core::quantity::system::time;
 use flopcast_core::quantity::{
-    Distribution, Measure, RequestRate, Scale, Share, Time, TokensPerRequest, YearlyRate,
+    Distribution, Measure, RequestRate, Scale, Share, Time, TokensPerRequest, YearlyRate, show,
 };
 use flopcast_core::serving::capacity::{Limit, Objective, Slo};
 use flopcast_core::serving::plan::{Length, RequestKind, Session};
 use flopcast_core::serving::traffic::{Lengths, Profile, Recorded, Trace};
 
 use super::super::file::{Admission, Inference, Lengths as Stated, Percentiles, Traffic};
-use super::super::given::Given;
+use super::super::given::{Given, Positive};
 use super::super::reader::Located;
 use super::super::traffic::Job;
 use super::{Files, Notes, assumed, share};
@@ -165,6 +165,10 @@ pub(super) fn asked(service: &Inference, files: &dyn Files, notes: &mut Notes) -
         }
         (None, None) => return Err(no_rate().at(Some(place))),
     };
+    let rate = match &traffic.per_request {
+        Some(given) => times(&rate, given),
+        None => rate,
+    };
     let profile = profile(traffic)?;
     Ok(Asked {
         rate,
@@ -233,6 +237,15 @@ impl Asked {
         self.growth = self.growth.spread(growth);
         Ok(self)
     }
+}
+
+/// The rate of a service that gets so many requests for each of a whole.
+fn times(rate: &Input<RequestRate>, given: &Given<f64, Positive>) -> Input<RequestRate> {
+    let factor = given.spread.central();
+    let scaled = RequestRate::from_stored(rate.value.stored() * factor);
+    let formula = format!("{} x {factor} of each ({})", show(rate.value), given.place.cited());
+    let distribution = rate.distribution().map(|it| it.scaled(factor));
+    derived("inference.traffic.requests", scaled, &formula).ranged(distribution)
 }
 
 /// The error of a service without a rate of requests.

@@ -15,11 +15,11 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
 use flopcast_core::model::{Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::{DeviceFlopRate, Devices, Measure, Share, Tokens};
+use flopcast_core::quantity::{DeviceFlopRate, Devices, Measure, Precision, Share, Tokens};
 use flopcast_core::training::plan::{Prediction, Run, Work};
 use flopcast_core::training::state::State;
 
-use super::super::file::{Placement, Recipe, ScenarioFile, Training};
+use super::super::file::{Offload, Placement, Recipe, ScenarioFile, Training};
 use super::super::given::Given;
 use super::super::reader::Located;
 use super::costs::Payer;
@@ -54,6 +54,9 @@ pub(super) fn built(
     files.model(&spec.value, input).map_err(|error| error.at(Some(&spec.place)))
 }
 
+/// Formats of a run that names none, by preference.
+const FORMATS: [Precision; 3] = [Precision::Bf16, Precision::Fp16, Precision::Fp32];
+
 /// Resolves the training section into a plan.
 ///
 /// # Errors
@@ -71,6 +74,11 @@ pub(super) fn plan(
             .at(Some(&slice.place))
             .hint("leave training.hardware.slice out; services run on slices"));
     }
+    let other = super::unnamed(&training.precision, device, &FORMATS);
+    let other = other.map(|precision| Training { precision, ..training.clone() });
+    let training = other.as_ref().unwrap_or(training);
+    let why = "mixed precision where none is named";
+    notes.format("training.precision", &training.precision, why);
     let devices = devices(training)?;
     let Counted { work, model, ratio, trained, held } = work::work(file, training, files, notes)?;
     take_note(&model, notes);
@@ -95,9 +103,20 @@ pub(super) fn plan(
     let prediction = prediction
         .map(|asked| prediction::in_stages(settled(asked), file, training, files))
         .transpose()?;
-    if !whole.extents.is_transformer() {
+    // What is predicted finds a layout that fits; a network has none, and a given pace names none.
+    let is_network = !whole.extents.is_transformer();
+    let is_whole = trained >= 1.0 && training.offload == Offload::None;
+    if is_network || training.efficiency.is_some() && is_whole {
         let state = memory::state(training)?;
-        memory::least_memory(&whole, device, devices.as_ref(), state, training)?;
+        match memory::least_memory(&whole, device, devices.as_ref(), state, training) {
+            Err(error) if is_network => return Err(error),
+            Err(error) => notes.warnings.push(format!(
+                "{}: {}; the given pace is not that of a run like this",
+                error.message(),
+                error.hints().join(", ")
+            )),
+            Ok(()) => {}
+        }
     }
     let efficiency = efficiency::efficiency(
         catalog,

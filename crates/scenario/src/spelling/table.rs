@@ -168,6 +168,7 @@ pub(super) const KEYS: &[Row] = &[
         "",
     ),
     row(&["inference.hardware", "inference"], DEVICE, "inference.hardware.accelerator", ""),
+    row(&["inference.hardware", "inference"], COUNT, "inference.hardware.count", ""),
     row(&[""], &["deadline"], "training.deadline", ""),
     row(&["training", ""], &["mfu"], "training.efficiency.mfu", ""),
     row(&["training"], &["hfu"], "training.efficiency.hfu", ""),
@@ -246,8 +247,9 @@ pub(super) const KEYS: &[Row] = &[
         "/day",
     ),
     row(
-        &["inference.traffic"],
+        &["inference.traffic", "inference"],
         &[
+            "input_tokens",
             "input",
             "inputs",
             "input_length",
@@ -263,8 +265,9 @@ pub(super) const KEYS: &[Row] = &[
         "",
     ),
     row(
-        &["inference.traffic"],
+        &["inference.traffic", "inference"],
         &[
+            "output_tokens",
             "output",
             "outputs",
             "output_length",
@@ -288,6 +291,25 @@ pub(super) const KEYS: &[Row] = &[
         "",
     ),
     row(&["inference.slo"], &["latency", "e2e_latency", "end_to_end"], "inference.slo.e2e", ""),
+];
+
+/// Keys of which any says that a document is about a run.
+pub(super) const RUN: &[&str] = &["data.", "training.efficiency", "training.deadline"];
+
+/// Keys of a service that a document about a service alone may have itself.
+pub(super) const SERVED: &[&str] = &[
+    "inference.hardware",
+    "inference.parallelism",
+    "inference.precision",
+    "inference.kv_precision",
+    "inference.engine",
+    "inference.max_batch",
+    "inference.max_wait",
+    "inference.redundancy",
+    "inference.autoscaling",
+    "inference.speculative",
+    "inference.adapters",
+    "inference.prefix_cache_hit",
 ];
 
 /// Keys that change no figure of a forecast.

@@ -3,11 +3,10 @@
 use flopcast_core::catalog::Accelerator;
 use flopcast_core::diagnostic::Result;
 use flopcast_core::kernel::Device;
-use flopcast_core::kernel::network::{Setup, Task, Work};
-use flopcast_core::model::compress::{Compressed, Compression, Form, Format};
+use flopcast_core::kernel::network::{Run, Setup, Task, Work};
+use flopcast_core::model::compress::{Compressed, Compression, Form};
 use flopcast_core::model::{AttentionCount, Model};
-use flopcast_core::quantity::system::data::byte;
-use flopcast_core::quantity::{Data, Measure as _, Precision, Time};
+use flopcast_core::quantity::{Measure as _, Precision, Time};
 
 use super::point::Points;
 
@@ -57,15 +56,7 @@ impl Counted {
         let after = Compressed::new(model, precision, compression)?;
         let takes = after.takes(attention, None);
         let memory = after.weight_data(None).stored() + largest(&after.model);
-        let mut forms: Vec<(Form, Model)> = Vec::new();
-        let empty = Model { layers: Vec::new(), ..after.model.clone() };
-        for (layer, form) in after.model.layers.iter().zip(&after.forms) {
-            let at = forms.iter().position(|(known, _)| known == form).unwrap_or_else(|| {
-                forms.push((*form, empty.clone()));
-                forms.len() - 1
-            });
-            forms[at].1.layers.push(layer.clone());
-        }
+        let forms = after.by_form();
         let forms: Vec<(Form, &Model)> = forms.iter().map(|(form, model)| (*form, model)).collect();
         Ok(Self {
             flops: takes.iter().map(|take| take.flops.matmul.stored()).sum(),
@@ -88,19 +79,13 @@ fn times(points: &Points<'_>, forms: &[(Form, &Model)]) -> Result<Vec<Time>> {
         let mut known: Vec<(Precision, Work)> = Vec::new();
         for (timed, time) in points.devices.iter().zip(&mut times) {
             let accelerator = &timed.accelerator;
-            let products = form.format.and_then(Format::products).unwrap_or(precision);
-            let products = accelerator.products(products)?;
+            let Run { products, kept, weights } = Run::of(*form, accelerator, precision)?;
             let device = Device::of(accelerator, products)?;
-            let element = products.size();
             if !known.iter().any(|(of, _)| *of == products) {
-                known.push((products, Work::of(model, element, Task::Inference)));
+                known.push((products, Work::of(model, products.size(), Task::Inference)));
             }
             let Some((_, work)) = known.iter().find(|(of, _)| *of == products) else { continue };
-            let dense = form.format.map_or(precision.size(), Format::weight);
-            let skips = form.sparse && accelerator.sparsity == "2:4";
-            let (kept, stored) =
-                if skips { (0.5, (dense + Data::new::<byte>(0.25)) * 0.5) } else { (1.0, dense) };
-            let work = work.clone().with_weights(kept, stored.stored() / element.stored());
+            let work = work.clone().with_weights(kept, weights);
             *time += timed.setup.cost(&work, &device).time(samples);
         }
     }

@@ -10,6 +10,7 @@
 
 mod read;
 mod table;
+mod whole;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use self::read::{co2e_of, energy_of, latency, seen};
 use super::Estimate;
 
 pub use self::table::{DECLARED, Id};
+pub use self::whole::{Share, whole};
 
 /// A row of the table: what is said of a figure wherever it stands.
 #[derive(Debug)]
@@ -61,6 +63,12 @@ pub enum Mark {
     AsDeclared,
     /// It is a term of the statement of the software carbon intensity, under this label.
     Term(&'static str),
+    /// Of several services it adds up: devices, money, energy.
+    Adds,
+    /// It is per request, so that of several services it is the sum over what a request asks of each.
+    Weighs,
+    /// It is of the requests, which are the same for all services of a request; regions add up.
+    Once,
     /// It can be aimed at: its short name in `--objective`, and the heading that tables give it.
     Aim(&'static str, &'static str),
 }
@@ -84,11 +92,12 @@ pub enum Section {
     LowerBound,
     Total,
     Years,
+    Parts,
 }
 
 impl Section {
     /// All of them, in the order of a document.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Training,
         Self::Footprint,
         Self::TrainingCost,
@@ -104,6 +113,7 @@ impl Section {
         Self::LowerBound,
         Self::Total,
         Self::Years,
+        Self::Parts,
     ];
 
     /// The section's heading.
@@ -124,6 +134,7 @@ impl Section {
             Self::LowerBound => "Lower bound by FLOPs, first year",
             Self::Years => "Years of service",
             Self::Total => "Total",
+            Self::Parts => "Services and regions",
         }
     }
 }
@@ -149,6 +160,8 @@ pub enum Place {
     Unit,
     /// That of training.
     TrainingUnit,
+    /// A place in one of several services or regions, by its name.
+    Part(Arc<str>, Arc<Place>),
 }
 
 /// Places that are not numbered, with their path in the JSON.
@@ -165,6 +178,10 @@ const PLACES: &[(Place, &str)] = &[
 /// The prefix of the JSON path of a class of requests; its name follows.
 const CLASSES: &str = "inference.classes.";
 
+/// The prefix of the JSON path of one of several services or regions; its name and the path of a
+/// place follow.
+const PARTS: &str = "parts.";
+
 impl From<Stage> for Place {
     fn from(stage: Stage) -> Self {
         match stage {
@@ -180,6 +197,7 @@ impl Place {
         match self {
             Self::Class(name) => format!("{CLASSES}{name}"),
             Self::Year(year) => Stage::Serving(*year).path(),
+            Self::Part(name, place) => format!("{PARTS}{name}.{}", place.path()),
             _ => {
                 let known = PLACES.iter().find(|(place, _)| place == self);
                 known.map_or("", |(_, path)| path).to_owned()
@@ -189,7 +207,8 @@ impl Place {
 
     /// The top-level keys of the JSON that hold figures, each once.
     pub fn stages() -> impl Iterator<Item = &'static str> {
-        let stages = PLACES.iter().filter_map(|(_, path)| path.split('.').next());
+        let stages = PLACES.iter().map(|(_, path)| *path).chain([PARTS]);
+        let stages = stages.filter_map(|path| path.split('.').next());
         let mut seen = Vec::new();
         stages.filter(move |stage| {
             !seen.contains(stage) && {
@@ -199,8 +218,19 @@ impl Place {
         })
     }
 
+    /// The place within a part; of the whole, the place itself.
+    fn inner(&self) -> &Self {
+        match self {
+            Self::Part(_, place) => place.inner(),
+            place => place,
+        }
+    }
+
     /// The place of a path; `None` if there is no such place.
     fn parse(path: &str) -> Option<Self> {
+        if let Some((name, rest)) = path.strip_prefix(PARTS).and_then(|it| it.split_once('.')) {
+            return Some(Self::Part(name.into(), Arc::new(Self::parse(rest)?)));
+        }
         if let Some(year) = path.strip_prefix(YEARS) {
             return year.parse().ok().map(Self::Year);
         }
@@ -273,14 +303,15 @@ impl Key {
                     member => path.strip_suffix(member)?.strip_suffix('.')?,
                 };
                 let place = Place::parse(rest.strip_suffix(row.key)?.strip_suffix('.')?)?;
-                row.read.stands_at(&place).then_some(Self { id: row.id, place, member })
+                row.read.stands_at(place.inner()).then_some(Self { id: row.id, place, member })
             })
         })
     }
 
     /// True if a view shows it. Figures of a year are shown in the table of years alone.
     pub fn is(&self, mark: Mark) -> bool {
-        !matches!(self.place, Place::Year(_)) && self.id.declared().marks.contains(&mark)
+        !matches!(self.place, Place::Year(_) | Place::Part(..))
+            && self.id.declared().marks.contains(&mark)
     }
 }
 
@@ -349,7 +380,7 @@ impl Figure {
             Mark::Term(label) => Some(*label),
             _ => None,
         });
-        label.filter(|_| !matches!(self.key.place, Place::Year(_)))
+        label.filter(|_| !matches!(self.key.place, Place::Year(_) | Place::Part(..)))
     }
 
     /// Number and unit as people read them: `1,287 MWh`, `unknown`, `never`.
@@ -460,6 +491,9 @@ impl Declared {
 
     /// The section in which it stands at a place: rows of both stages have one for each.
     fn section_at(&self, place: &Place) -> Section {
+        if matches!(place, Place::Part(..)) {
+            return Section::Parts;
+        }
         let later = matches!(place, Place::Year(_) | Place::Service | Place::ServicePurchase);
         self.sections[usize::from(later && self.sections.len() > 1)]
     }

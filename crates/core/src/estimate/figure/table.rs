@@ -8,7 +8,7 @@
 //! A part that occurs several times (a footprint of the training and of each year) makes its rows
 //! families: one row, a figure per place. Rows stand in the order of the JSON.
 
-use super::Mark::{Aim, AsDeclared, Converted, First, Headline, Range, Term};
+use super::Mark::{Adds, Aim, AsDeclared, Converted, First, Headline, Once, Range, Term, Weighs};
 use super::Section::{
     Api, Footprint, LowerBound, PerMillionTokens, PerOutputToken, PerRequest, ServiceCost,
     ServicePurchase, Serving, Simulated, Total, Training, TrainingCost, TrainingPurchase, Years,
@@ -87,13 +87,13 @@ figures! {
         Acceptance: "speculative.acceptance" "" "draft tokens that are accepted" => |it| it.limits.speculation.as_ref().map(|it| &it.acceptance).into();
         TokensPerVerification: "speculative.tokens_per_verification" "" "  tokens that a verification yields" => |it| it.limits.speculation.as_ref().map(|it| &it.tokens).into();
         DraftShare: "speculative.draft_share" "" "  share of a round that drafting takes" => |it| it.limits.speculation.as_ref().map(|it| &it.draft_share).into();
-        FleetReplicas: "fleet.replicas" "" "replicas" => |it| it.years.first().map(|it| &it.replicas).into();
-        FleetDevices: "fleet.devices" "devices" "devices" as "devices of the fleet" [Headline, Range, Aim("devices", "devices"), First] => |it| it.years.first().map(|it| &it.devices).into();
-        FleetDeviceHours: "fleet.device_hours" "device-h" "device-hours of a year" => |it| it.years.first().map(|it| &it.fleet_time).into();
+        FleetReplicas: "fleet.replicas" "" "replicas" [Adds] => |it| it.years.first().map(|it| &it.replicas).into();
+        FleetDevices: "fleet.devices" "devices" "devices" as "devices of the fleet" [Headline, Range, Aim("devices", "devices"), First, Adds] => |it| it.years.first().map(|it| &it.devices).into();
+        FleetDeviceHours: "fleet.device_hours" "device-h" "device-hours of a year" [Adds] => |it| it.years.first().map(|it| &it.fleet_time).into();
         JobTime: "fleet.job_days" "days" "time of the job" [Headline, Range, First] => |it| it.years.first().and_then(|it| it.job.as_ref()).into();
-        FleetInstances: "fleet.instances" "instances" "instances" => |it| it.packed(|it| &it.instances);
-        FleetStranded: "fleet.stranded_devices" "devices" "  devices paid for but unused" => |it| it.packed(|it| &it.stranded);
-        PeakRate: "fleet.peak_rate_per_s" "requests/s" "peak rate" => |it| it.years.first().map(|it| &it.peak_rate).into();
+        FleetInstances: "fleet.instances" "instances" "instances" [Adds] => |it| it.packed(|it| &it.instances);
+        FleetStranded: "fleet.stranded_devices" "devices" "  devices paid for but unused" [Adds] => |it| it.packed(|it| &it.stranded);
+        PeakRate: "fleet.peak_rate_per_s" "requests/s" "peak rate" [Once] => |it| it.years.first().map(|it| &it.peak_rate).into();
         RefreshDevices: "refresh.replica_devices" "devices" "devices of a later replica" => |it| it.refresh.as_ref().map(|it| &it.replica_devices).into();
         RefreshRate: "refresh.max_rate_per_s" "requests/s" "  its highest rate" => |it| it.refresh.as_ref().map(|it| &it.max_rate).into();
     }
@@ -122,31 +122,31 @@ figures! {
         Headroom: "fleet.headroom" "" "part of the highest rate unused" => |it| seen(it.headroom);
     }
     Service in [PerRequest] {
-        RequestFlops: "per_query.flops" "FLOP" per "request" "FLOPs" => |it| (&it.flops).into();
+        RequestFlops: "per_query.flops" "FLOP" per "request" "FLOPs" [Weighs] => |it| (&it.flops).into();
     }
     Year in [Years] {
-        YearRequests: "requests" "requests" "requests" => |(_, it)| (&it.requests).into();
-        YearReplicas: "replicas" "" "replicas" => |(_, it)| (&it.replicas).into();
-        YearDevices: "devices" "devices" "devices" => |(_, it)| (&it.devices).into();
-        YearInstances: "instances" "instances" "instances" => |(_, it)| it.packing.as_ref().map(|it| &it.instances).into();
-        YearCost: "cost_usd" "USD" "cost" => |(all, it)| all.cost_of(it).into();
+        YearRequests: "requests" "requests" "requests" [Once] => |(_, it)| (&it.requests).into();
+        YearReplicas: "replicas" "" "replicas" [Adds] => |(_, it)| (&it.replicas).into();
+        YearDevices: "devices" "devices" "devices" [Adds] => |(_, it)| (&it.devices).into();
+        YearInstances: "instances" "instances" "instances" [Adds] => |(_, it)| it.packing.as_ref().map(|it| &it.instances).into();
+        YearCost: "cost_usd" "USD" "cost" [Adds] => |(all, it)| all.cost_of(it).into();
     }
     Footprint in [Footprint, Years] {
-        ItEnergy: "energy_kwh.it" "kWh" "IT energy" => |it| (&it.it).into();
-        FacilityEnergy: "energy_kwh.facility" "kWh" "facility energy (x PUE)" as "energy of the training" [Range, Term("E, energy of the training")] => |it| (&it.facility).into();
-        WorkEnergy: "energy_kwh.work" "kWh" "energy of work above idle" => |it| energy_of(it, Resource::Work);
-        WorkCo2e: "co2e_kg.work" "kgCO2e" "CO2e of work above idle" => |it| co2e_of(it, Resource::Work);
-        IdleEnergy: "energy_kwh.idle" "kWh" "energy of the idle draw" => |it| energy_of(it, Resource::Idle);
-        IdleCo2e: "co2e_kg.idle" "kgCO2e" "CO2e of the idle draw" => |it| co2e_of(it, Resource::Idle);
-        LocationCo2e: "co2e_kg.location" "kgCO2e" "CO2e, location-based" as "CO2e of the training" [Range, Term("E x I, electricity of the training")] => |it| (&it.location).into();
-        UpstreamCo2e: "co2e_kg.upstream" "kgCO2e" "CO2e, upstream of the fuels" => |it| (&it.upstream).into();
-        MarketCo2e: "co2e_kg.market" "kgCO2e" "CO2e, market-based" => |it| (&it.market).into();
-        MarginalCo2e: "co2e_kg.marginal" "kgCO2e" "CO2e, marginal: another view" => |it| (&it.marginal).into();
-        EmbodiedLow: "co2e_kg.embodied.low" "kgCO2e" "CO2e, embodied, low" => |it| (&it.embodied[0].total).into();
-        EmbodiedMid: "co2e_kg.embodied.mid" "kgCO2e" "CO2e, embodied, mid" [Term("M, devices and hosts of the training")] => |it| (&it.embodied[1].total).into();
-        EmbodiedHigh: "co2e_kg.embodied.high" "kgCO2e" "CO2e, embodied, high" => |it| (&it.embodied[2].total).into();
-        WaterOnSite: "water_l.on_site" "L" "water, on site" => |it| (&it.water).into();
-        WaterOffSite: "water_l.off_site" "L" "water, of the electricity" => |it| (&it.grid_water).into();
+        ItEnergy: "energy_kwh.it" "kWh" "IT energy" [Adds] => |it| (&it.it).into();
+        FacilityEnergy: "energy_kwh.facility" "kWh" "facility energy (x PUE)" as "energy of the training" [Range, Term("E, energy of the training"), Adds] => |it| (&it.facility).into();
+        WorkEnergy: "energy_kwh.work" "kWh" "energy of work above idle" [Adds] => |it| energy_of(it, Resource::Work);
+        WorkCo2e: "co2e_kg.work" "kgCO2e" "CO2e of work above idle" [Adds] => |it| co2e_of(it, Resource::Work);
+        IdleEnergy: "energy_kwh.idle" "kWh" "energy of the idle draw" [Adds] => |it| energy_of(it, Resource::Idle);
+        IdleCo2e: "co2e_kg.idle" "kgCO2e" "CO2e of the idle draw" [Adds] => |it| co2e_of(it, Resource::Idle);
+        LocationCo2e: "co2e_kg.location" "kgCO2e" "CO2e, location-based" as "CO2e of the training" [Range, Term("E x I, electricity of the training"), Adds] => |it| (&it.location).into();
+        UpstreamCo2e: "co2e_kg.upstream" "kgCO2e" "CO2e, upstream of the fuels" [Adds] => |it| (&it.upstream).into();
+        MarketCo2e: "co2e_kg.market" "kgCO2e" "CO2e, market-based" [Adds] => |it| (&it.market).into();
+        MarginalCo2e: "co2e_kg.marginal" "kgCO2e" "CO2e, marginal: another view" [Adds] => |it| (&it.marginal).into();
+        EmbodiedLow: "co2e_kg.embodied.low" "kgCO2e" "CO2e, embodied, low" [Adds] => |it| (&it.embodied[0].total).into();
+        EmbodiedMid: "co2e_kg.embodied.mid" "kgCO2e" "CO2e, embodied, mid" [Term("M, devices and hosts of the training"), Adds] => |it| (&it.embodied[1].total).into();
+        EmbodiedHigh: "co2e_kg.embodied.high" "kgCO2e" "CO2e, embodied, high" [Adds] => |it| (&it.embodied[2].total).into();
+        WaterOnSite: "water_l.on_site" "L" "water, on site" [Adds] => |it| (&it.water).into();
+        WaterOffSite: "water_l.off_site" "L" "water, of the electricity" [Adds] => |it| (&it.grid_water).into();
     }
     Training in [Footprint] {
         PlannedIntensity: "start_window.planned_g_per_kwh" "gCO2e/kWh" "intensity from the planned start" => |it| it.start().map(|it| &it.at_planned).into();
@@ -155,19 +155,19 @@ figures! {
         StartSaved: "start_window.saved_co2e_kg" "kgCO2e" "  in CO2e, location-based" => TrainingForecast::saved;
     }
     Cost in [TrainingCost, ServiceCost] {
-        Cost: "cost_usd" "USD" "" => |(money, resource)| money.sum(|entry| entry.resource == resource);
+        Cost: "cost_usd" "USD" "" [Adds] => |(money, resource)| money.sum(|entry| entry.resource == resource);
     }
     Training in [TrainingCost] {
         TrainingCost: "cost_usd.total" "USD" "total" as "cost of the training" [Headline, Range, Converted, First] => |it| (&it.cost).into();
     }
     Service in [ServiceCost] {
-        ServiceCost: "cost_usd.total" "USD" "total" as "cost of serving" [Converted] => |it| (&it.cost).into();
+        ServiceCost: "cost_usd.total" "USD" "total" as "cost of serving" [Converted, Adds] => |it| (&it.cost).into();
     }
     Purchase in [TrainingPurchase, ServicePurchase] {
-        Capex: "capex_usd" "USD" "to buy: " => |(it, part)| it.purchases.sum(|entry| entry.detail == part).into();
+        Capex: "capex_usd" "USD" "to buy: " [Adds] => |(it, part)| it.purchases.sum(|entry| entry.detail == part).into();
     }
     Owned in [TrainingPurchase, ServicePurchase] {
-        CapexTotal: "capex_usd.total" "USD" "to buy, in all" => |it| it.purchases.sum(|_| true).into();
+        CapexTotal: "capex_usd.total" "USD" "to buy, in all" [Adds] => |it| it.purchases.sum(|_| true).into();
     }
     Training in [TrainingCost] {
         PeakFlopPerUsd: "flops_per_usd.peak" "FLOP/USD" "FLOP per dollar at peak" => |it| (&it.peak_flops_per_usd).into();
@@ -181,11 +181,11 @@ figures! {
         ApiBreakEvenTokens: "api.break_even_tokens_per_month" "tokens/month" "  in tokens" => |it| it.api.as_ref().map(|it| &it.break_even_tokens).into();
     }
     Service in [PerRequest] {
-        ServingCost: "per_query.serving_usd" "USD" per "request" "cost of serving" as "cost of a request" [Headline, Range, Converted] => |it| (&it.serving_cost).into();
-        LoadedCost: "per_query.loaded_usd" "USD" per "request" "  with the training" => |it| (&it.loaded_cost).into();
-        RequestEnergy: "per_query.energy_wh" "Wh" per "request" "facility energy" as "energy of a request" [Range, Term("E, energy of a request")] => |it| (&it.energy).into();
-        RequestCo2e: "per_query.co2e_g.location" "gCO2e" per "request" "CO2e, location-based" [Term("E x I, electricity of a request")] => |it| (&it.location).into();
-        RequestEmbodied: "per_query.co2e_g.embodied" "gCO2e" per "request" "CO2e, embodied" [Term("M, devices and hosts of a request")] => |it| (&it.embodied).into();
+        ServingCost: "per_query.serving_usd" "USD" per "request" "cost of serving" as "cost of a request" [Headline, Range, Converted, Weighs] => |it| (&it.serving_cost).into();
+        LoadedCost: "per_query.loaded_usd" "USD" per "request" "  with the training" [Weighs] => |it| (&it.loaded_cost).into();
+        RequestEnergy: "per_query.energy_wh" "Wh" per "request" "facility energy" as "energy of a request" [Range, Term("E, energy of a request"), Weighs] => |it| (&it.energy).into();
+        RequestCo2e: "per_query.co2e_g.location" "gCO2e" per "request" "CO2e, location-based" [Term("E x I, electricity of a request"), Weighs] => |it| (&it.location).into();
+        RequestEmbodied: "per_query.co2e_g.embodied" "gCO2e" per "request" "CO2e, embodied" [Term("M, devices and hosts of a request"), Weighs] => |it| (&it.embodied).into();
     }
     Service in [PerMillionTokens] {
         TokenCost: "per_million_tokens.cost_usd" "USD" per "Mtoken" "cost of serving" as "cost of a million tokens" [First] => |it| it.priced(|it| &it.all);
@@ -199,11 +199,11 @@ figures! {
         OutputCo2e: "per_output_token.co2e_g.location" "gCO2e/token" "CO2e, location-based" [AsDeclared] => |it| it.tokens.as_ref().map(|it| &it.location_per_output).into();
     }
     Service in [LowerBound] {
-        BoundFlops: "lower_bound.flops" "FLOP" "FLOPs of all requests" => |it| (&it.lower_bound.flops).into();
-        BoundDeviceHours: "lower_bound.device_hours" "device-h" "device-hours at the dense peak" => |it| (&it.lower_bound.device_time).into();
+        BoundFlops: "lower_bound.flops" "FLOP" "FLOPs of all requests" [Adds] => |it| (&it.lower_bound.flops).into();
+        BoundDeviceHours: "lower_bound.device_hours" "device-h" "device-hours at the dense peak" [Adds] => |it| (&it.lower_bound.device_time).into();
         BoundShare: "lower_bound.share_of_fleet" "" "  as a share of the fleet's" => |it| (&it.lower_bound.share).into();
-        BoundEnergy: "lower_bound.energy_kwh.facility" "kWh" "facility energy" => |it| (&it.lower_bound.footprint.facility).into();
-        BoundCo2e: "lower_bound.co2e_kg.location" "kgCO2e" "CO2e, location-based" => |it| (&it.lower_bound.footprint.location).into();
+        BoundEnergy: "lower_bound.energy_kwh.facility" "kWh" "facility energy" [Adds] => |it| (&it.lower_bound.footprint.facility).into();
+        BoundCo2e: "lower_bound.co2e_kg.location" "kgCO2e" "CO2e, location-based" [Adds] => |it| (&it.lower_bound.footprint.location).into();
     }
     Compared in [TrainingPurchase, ServicePurchase] {
         CapexPerDevice: "capex_usd_per_device" "USD/device" "  per device" => |it| it.compared(|it| &it.capex);
@@ -214,14 +214,14 @@ figures! {
     }
     Total in [Total] {
         Horizon: "horizon_years" "" "years of service" => |it| (&it.horizon_years).into();
-        TotalCost: "total_usd" "USD" "cost" as "total cost" [Headline, Range, Converted, Aim("cost", "cost_usd"), First] => |it| (&it.total).into();
-        PresentValue: "present_value_usd" "USD" "  as a present value" as "present value of the cost" [Headline, Range, Converted] => |it| (&it.present_value).into();
-        TotalEnergy: "energy_kwh" "kWh" "facility energy" as "total energy" [Headline, Range, Aim("energy", "energy_kwh"), First] => |it| (&it.energy).into();
-        TotalCo2e: "co2e_kg.location" "kgCO2e" "CO2e, location-based" as "total CO2e, location-based" [Headline, Range, Aim("co2e", "co2e_kg"), First] => |it| (&it.location).into();
-        TotalEmbodied: "co2e_kg.embodied" "kgCO2e" "CO2e, embodied" as "total CO2e, embodied" [Headline] => |it| (&it.embodied).into();
+        TotalCost: "total_usd" "USD" "cost" as "total cost" [Headline, Range, Converted, Aim("cost", "cost_usd"), First, Adds] => |it| (&it.total).into();
+        PresentValue: "present_value_usd" "USD" "  as a present value" as "present value of the cost" [Headline, Range, Converted, Adds] => |it| (&it.present_value).into();
+        TotalEnergy: "energy_kwh" "kWh" "facility energy" as "total energy" [Headline, Range, Aim("energy", "energy_kwh"), First, Adds] => |it| (&it.energy).into();
+        TotalCo2e: "co2e_kg.location" "kgCO2e" "CO2e, location-based" as "total CO2e, location-based" [Headline, Range, Aim("co2e", "co2e_kg"), First, Adds] => |it| (&it.location).into();
+        TotalEmbodied: "co2e_kg.embodied" "kgCO2e" "CO2e, embodied" as "total CO2e, embodied" [Headline, Adds] => |it| (&it.embodied).into();
     }
     Unit in [Total] {
-        UnitSci: "co2e_g" "gCO2e" "SCI per functional unit" [Term("SCI per functional unit")] => |it| (&it.sci).into();
+        UnitSci: "co2e_g" "gCO2e" "SCI per functional unit" [Term("SCI per functional unit"), Weighs] => |it| (&it.sci).into();
     }
     TrainingUnit in [Footprint] {
         RunSci: "kg_per_run" "kgCO2e" "SCI of the run" [Term("SCI per training run")] => |it| (&it.run).into();

@@ -87,6 +87,32 @@ impl Histogram {
         None
     }
 
+    /// The same distribution as a share of a million values, in steps of its quantiles.
+    pub(crate) fn of(&self, share: f64) -> Self {
+        const STEPS: usize = 1000;
+        let mut part = Self::default();
+        if self.count == 0 {
+            return part;
+        }
+        let times = (share * STEPS as f64).round().max(1.0) as u64;
+        for step in 0..STEPS {
+            let at = (step as f64 + 0.5) / STEPS as f64;
+            let Some(value) = self.quantile(at) else { continue };
+            part.record(value);
+            // The same value once more is one more count.
+            let bucket = bucket(value);
+            let more = times - 1;
+            if bucket == 0 {
+                part.zeros += more;
+            } else {
+                part.buckets[bucket - part.first] += more;
+            }
+            part.count += more;
+            part.sum += value * more as f64;
+        }
+        part
+    }
+
     /// Adds all values of another histogram.
     pub(crate) fn merge(&mut self, other: &Self) {
         if other.count == 0 {

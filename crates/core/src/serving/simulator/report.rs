@@ -32,6 +32,19 @@ pub struct ClassReport {
 }
 
 impl ClassReport {
+    /// The latencies of requests that are answered by several services, each with its share of them,
+    /// however many of each were simulated.
+    pub fn mixed<'a>(parts: impl IntoIterator<Item = (f64, &'a Self)>) -> Self {
+        let mut all = Self::default();
+        for (share, part) in parts {
+            all.ttft.merge(&part.ttft.of(share));
+            all.tpot.merge(&part.tpot.of(share));
+            all.e2e.merge(&part.e2e.of(share));
+            all.queueing.merge(&part.queueing.of(share));
+        }
+        all
+    }
+
     /// Every latency: its key in the JSON, its name, its distribution.
     pub fn each(&self) -> [(&'static str, &'static str, &Histogram); 4] {
         [
