@@ -344,7 +344,8 @@ fn advice_saves_what_estimate_says() {
             let layers = advice["layers"].as_array().expect("layers");
             let parts: f64 = layers.iter().map(|it| number(it, "time_s")).sum();
             close("layers", parts, before, 1e-9);
-            first.push(actions[0]["compress"].clone());
+            let best = actions.iter().take(6).map(|it| it["compress"].clone());
+            first.push(best.collect::<Vec<_>>());
         }
         first.dedup();
         assert!(first.len() > 1, "{model}: {first:?}");

@@ -16,8 +16,8 @@ use crate::common::library::{report, shipped, sized_report};
 /// Scenarios that have every figure between them.
 const SCENARIOS: &[(&str, &[&str])] = &[
     ("gpt3-175b", &[]),
-    ("llama-3-8b-ledger", &["placement.wait=3 days"]),
-    ("bloom-176b-owned", &[]),
+    ("llama-3-8b-ledger", &[]),
+    ("bloom-176b-owned", &["placement.wait=5 days"]),
     ("carbon-london", &["placement.start_window=7d"]),
     ("resnet50-imagenet", &[]),
     ("llama-3.1-405b", &["training.efficiency=auto"]),

@@ -318,13 +318,12 @@ fn a_block_is_paid_in_whole_days_or_weeks() {
         let text = text.replace("1T", tokens);
         let forecast = answer(Way::Estimate, &resolved(&text).expect(place)).expect(place);
         let cost = forecast["training"]["cost_usd"]["total"].as_f64();
-        match hours {
-            Some(hours) => close(place, cost.expect("USD"), hours * each, 1e-9),
-            None => {
-                assert_eq!(cost, None, "{place}, {tokens}");
-                let warnings = forecast["warnings"].to_string();
-                holds(place, &warnings, &["days at most", "take more devices"]);
-            }
+        if let Some(hours) = hours {
+            close(place, cost.expect("USD"), hours * each, 1e-9);
+        } else {
+            assert_eq!(cost, None, "{place}, {tokens}");
+            let warnings = forecast["warnings"].to_string();
+            holds(place, &warnings, &["days at most", "take more devices"]);
         }
     }
     let (_, cash) = cash(&format!("placement: {{{LISTED}, start: 2027-01-15}}"));

@@ -527,7 +527,7 @@ mod tests {
     fn bytes_help_where_memory_binds_and_flops_where_compute_does() {
         for device in ["jetson-orin-nano-8gb", "l4", "snapdragon-x-elite-npu"] {
             let decode = advice("llama-3.2-1b", device, 1);
-            assert!(saved(&decode, "quantization=int4") > 0.3, "{device}");
+            assert!(saved(&decode, "quantization=int4") > 0.25, "{device}");
             assert!(decode.hot[0].limit == Limit::Memory, "{device}");
         }
         let batch = advice("vit_b_16", "l4", 64);

@@ -110,7 +110,8 @@ impl Writer<'_> {
         let holding = (held / USUAL_NODE as f64).ceil().clamp(1.0, 1e6) as u64;
         let whole = least.max(nodes.max(holding.next_power_of_two()).saturating_mul(USUAL_NODE));
         let mut devices = whole.next_multiple_of(least);
-        let micro = facts.count(Fact::MicroBatch).unwrap_or(1).max(1);
+        let of_copy = facts.count(Fact::LocalBatch).or_else(|| facts.count(Fact::MicroBatch));
+        let micro = of_copy.unwrap_or(1).max(1);
         let batch = facts.count(Fact::GlobalBatch).map(|sequences| (sequences / micro).max(1));
         while let Some(batch) = batch
             && !batch.is_multiple_of(devices / least)
