@@ -161,7 +161,11 @@ fn what_does_not_go_together_is_said_with_its_place() {
     regions("sum", ("60 %", "50 %"), &["90 % in all", ":5:"]);
     regions("share", ("share: 60 %, ", ""), &["says its share", ":5:", "share: 40 %"]);
     regions("clock", ("utc_offset: -5", "utc_offset: 25"), &["25 hours ahead of UTC", ":5:"]);
-    regions("place", ("aws, region: eu-north", "awz, region: eu-north"), &["no provider `awz`", ":6:"]);
+    regions(
+        "place",
+        ("aws, region: eu-north", "awz, region: eu-north"),
+        &["no provider `awz`", ":6:"],
+    );
     let file = written("services", "sweep.yaml", REGIONS);
     let swept = ["sweep", &file, "--vary", "inference.precision=fp8,bf16"];
     holds("sweep", &refused(&swept, 2), &["the file has several", ":5:"]);

@@ -17,7 +17,7 @@ use crate::common::library::{report, shipped, sized_report};
 const SCENARIOS: &[(&str, &[&str])] = &[
     ("gpt3-175b", &[]),
     ("llama-3-8b-ledger", &[]),
-    ("bloom-176b-owned", &[]),
+    ("bloom-176b-owned", &["placement.wait=5 days"]),
     ("carbon-london", &["placement.start_window=7d"]),
     ("resnet50-imagenet", &[]),
     ("llama-3.1-405b", &["training.efficiency=auto"]),

@@ -150,7 +150,7 @@ fn costs_without_a_price_are_unknown() {
     let forecast = estimate("  costs: {staff: {fte: 1, cost: 100k USD/year}}\n");
     assert!(forecast["training"]["cost_usd"]["total"].is_null());
     assert!(forecast["training"]["cost_usd"]["staff"].is_number());
-    assert!(forecast["warnings"].to_string().contains("neither a provider nor a price"));
+    assert!(forecast["warnings"].to_string().contains("the training has no price"));
     // No list price of storage without a provider: the row is unknown, and so is the total.
     let rest = "  costs: {storage: {data: 1 TB}}\nplacement: {purchase: {price: 2 USD/device-h}}";
     let forecast = estimate(rest);
@@ -318,13 +318,12 @@ fn a_block_is_paid_in_whole_days_or_weeks() {
         let text = text.replace("1T", tokens);
         let forecast = answer(Way::Estimate, &resolved(&text).expect(place)).expect(place);
         let cost = forecast["training"]["cost_usd"]["total"].as_f64();
-        match hours {
-            Some(hours) => close(place, cost.expect("USD"), hours * each, 1e-9),
-            None => {
-                assert_eq!(cost, None, "{place}, {tokens}");
-                let warnings = forecast["warnings"].to_string();
-                holds(place, &warnings, &["days at most", "take more devices"]);
-            }
+        if let Some(hours) = hours {
+            close(place, cost.expect("USD"), hours * each, 1e-9);
+        } else {
+            assert_eq!(cost, None, "{place}, {tokens}");
+            let warnings = forecast["warnings"].to_string();
+            holds(place, &warnings, &["days at most", "take more devices"]);
         }
     }
     let (_, cash) = cash(&format!("placement: {{{LISTED}, start: 2027-01-15}}"));

@@ -103,7 +103,7 @@ fn sized(
 }
 
 /// The latencies of a call at the peak of a service; none where it was not simulated.
-fn of_call<'a>(ready: &'a Ready, called: &Called) -> Option<ClassReport> {
+fn of_call(ready: &Ready, called: &Called) -> Option<ClassReport> {
     let planned = &ready.sized.as_ref()?.found.planned;
     match &called.class {
         None => Some(planned.all()),

@@ -236,8 +236,11 @@ impl Tariff {
             Terms::Reserved { length: Length::Years(years), .. } => {
                 year - year % (*years).max(1) as usize
             }
-            Terms::Reserved { length: Length::Blocks { .. }, .. } => year,
-            Terms::OnDemand | Terms::Spot | Terms::Queued | Terms::Own => year,
+            Terms::Reserved { length: Length::Blocks { .. }, .. }
+            | Terms::OnDemand
+            | Terms::Spot
+            | Terms::Queued
+            | Terms::Own => year,
         }
     }
 

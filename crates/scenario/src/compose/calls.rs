@@ -61,15 +61,15 @@ const OF_REQUESTS: [&str; 4] = ["trace", "classes", "sessions", "job"];
 /// calls. `base` is the document without calls and services.
 pub(super) fn services(document: &Node, mut base: Node) -> Result<Services> {
     let Some(listed) = document.at(CALLS) else {
-        return match document.get(SERVICES) {
-            Some(services) => Err(Error::input("nothing calls these services")
+        if let Some(services) = document.get(SERVICES) {
+            return Err(Error::input("nothing calls these services")
                 .at(Some(&services.place))
-                .hint("list the calls of a request: inference.calls: [{name: ..., service: ...}]")),
-            None => {
-                let all = vec![Service { name: String::new(), document: base, per_request: 1.0 }];
-                Ok(Services { all, calls: Vec::new(), graph: None })
-            }
-        };
+                .hint(
+                    "list the calls of a request: inference.calls: [{name: ..., service: ...}]",
+                ));
+        }
+        let all = vec![Service { name: String::new(), document: base, per_request: 1.0 }];
+        return Ok(Services { all, calls: Vec::new(), graph: None });
     };
     let given: Vec<Call> = reader::read(listed)?;
     let (Value::List(nodes), Some(_)) = (&listed.value, given.first()) else {

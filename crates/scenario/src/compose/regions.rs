@@ -103,7 +103,9 @@ pub(super) fn regions(document: &Node, listed: &Node) -> Result<Vec<Region>> {
         .hint("they add up to 100 %"));
     }
     if let Some(hours) = together(document, &clocks)? {
-        regions.iter_mut().for_each(|it| it.hours = Some(hours.clone()));
+        for region in &mut regions {
+            region.hours = Some(hours.clone());
+        }
     }
     Ok(regions)
 }

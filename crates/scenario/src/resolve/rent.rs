@@ -215,16 +215,14 @@ impl Tenant<'_> {
             ),
             None => (price, includes),
         };
-        let drift = match ratio.as_ref().and_then(|ratio| Some((ratio, ratio.spread()?))) {
-            Some((ratio, spread)) => {
-                notes.spread(&name, &spread, ratio.why.clone());
-                Drift::from(spread)
-            }
-            None => {
-                // A price that is a ratio of the one on demand moves as that does.
-                let moves = if ratio.is_some() { Purchase::OnDemand } else { plan };
-                self.ages().drift(rental.citation(), (age::plan(moves), name.as_str()), notes)?
-            }
+        let spread = ratio.as_ref().and_then(|ratio| Some((ratio, ratio.spread()?)));
+        let drift = if let Some((ratio, spread)) = spread {
+            notes.spread(&name, &spread, ratio.why.clone());
+            Drift::from(spread)
+        } else {
+            // A price that is a ratio of the one on demand moves as that does.
+            let moves = if ratio.is_some() { Purchase::OnDemand } else { plan };
+            self.ages().drift(rental.citation(), (age::plan(moves), name.as_str()), notes)?
         };
         let price = drifting(drift, price);
         let includes = match includes {

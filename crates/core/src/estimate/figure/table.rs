@@ -62,7 +62,7 @@ figures! {
         TrainingInstances: "instances" "instances" "instances" => |it| it.packing.as_ref().map(|it| &it.instances).into();
         TrainingStranded: "stranded_devices" "devices" "  devices paid for but unused" => |it| it.packing.as_ref().map(|it| &it.stranded).into();
         DeviceHours: "device_hours" "device-h" "device-hours" as "device-hours of the training" [Headline, Range] => |it| (&it.run.device_time).into();
-        EndDays: "end_days" "days" "wait and wall clock" as "time until the training ends" [Aim("days", "days")] => |it| it.until_end();
+        EndDays: "end_days" "days" "wait and wall clock" as "time until the training ends" [Aim("days", "days")] => TrainingForecast::until_end;
         WallClock: "wall_clock_days" "days" "wall clock" as "time of the training" [Headline, Range, Aim("days", "days"), First] => |it| (&it.run.wall_clock).into();
         WaitDays: "wait_days" "days" "  waiting for devices before it" as "time until the devices are there" => |it| (&it.wait).into();
         TrainableParameters: "trainable_parameters" "" "trainable parameters" => |it| (&it.trainable).into();
