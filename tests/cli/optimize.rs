@@ -76,7 +76,7 @@ fn a_run_on_512_devices_is_on_a_cluster() {
     assert_eq!(any["left_out"].as_array().map(Vec::len), Some(0), "{}", any["left_out"]);
     assert!(number(&any, "best.0.figures.cost_usd") < number(&answer, "best.0.figures.cost_usd"));
     // Without a deadline, a run of years on one node is no answer either.
-    let table = stdout(&["optimize", &file, "--devices", "512"]);
+    let table = stdout(&["optimize", &file, "--devices", "512", "--full"]);
     assert!(table.contains("a run of more than a year"), "{table}");
 }
 

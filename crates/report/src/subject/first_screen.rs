@@ -82,8 +82,11 @@ fn with_rows(doc: &Doc, rows: usize) -> Doc {
             Block::List(all) => Block::List(few(all)),
             Block::Warnings(all) => Block::Warnings(few(all)),
             Block::Facts(all) => {
-                less += all.len().saturating_sub(remarks);
-                let kept = all.iter().take(remarks);
+                // Facts of a line each are the answer; of longer ones some will do.
+                let brief = all.iter().all(|(name, it)| name.len() + it.len() < REMARK / 2);
+                let most = if brief { ROWS.0 } else { remarks };
+                less += all.len().saturating_sub(most);
+                let kept = all.iter().take(most);
                 Block::Facts(kept.map(|(name, it)| (name.clone(), cut(it, REMARK))).collect())
             }
             Block::Picture { .. } => {
