@@ -52,7 +52,7 @@ pub const GOOD: &[Good] = &[
             };
             Reply::ok(TEXT, body)
         },
-        row: "aws,us-east-1,p5.48xlarge,instance,h100-sxm,H100-SXM,8,,55.5,29.5,,,read",
+        row: "aws,us-east-1,p5.48xlarge,instance,h100-sxm,H100-SXM,8,,55.5,29.5,,,,,,,read",
     },
     Good {
         feed: "azure",
@@ -90,7 +90,7 @@ pub const GOOD: &[Good] = &[
             };
             Reply::ok(JSON, body)
         },
-        row: "azure,eastus,Standard_ND96isr_H100_v5,instance,h100-sxm,H100-SXM,8,,97.5,40.25,100,,\
+        row: "azure,eastus,Standard_ND96isr_H100_v5,instance,h100-sxm,H100-SXM,8,,97.5,40.25,100,,,,,,\
               read",
     },
     Good {
@@ -117,7 +117,7 @@ pub const GOOD: &[Good] = &[
             ];
             Reply::ok(CSV, body.concat())
         },
-        row: "aws,us-east-1,p5.48xlarge,instance,h100-sxm,H100-SXM,8,,55.04,,37.5,,read",
+        row: "aws,us-east-1,p5.48xlarge,instance,h100-sxm,H100-SXM,8,,55.04,,37.5,,,,,,read",
     },
     Good {
         feed: "gcp",
@@ -146,7 +146,7 @@ pub const GOOD: &[Good] = &[
             Reply::ok(JSON, format!(r#"{{"skus": [{skus}], "nextPageToken": "{next}"}}"#))
         },
         // 8 x 9.5 + 208 x 0.03 + 1872 x 0.003
-        row: "gcp,us-east4,a3-highgpu-8g,instance,h100-sxm,H100-SXM,8,,87.856,,,,read",
+        row: "gcp,us-east4,a3-highgpu-8g,instance,h100-sxm,H100-SXM,8,,87.856,,,,,,,,read",
     },
     Good {
         feed: "lambda",
@@ -161,7 +161,7 @@ pub const GOOD: &[Good] = &[
                 "specs": {"vcpus": 4}}}}}"#,
             )
         },
-        row: "lambda,*,gpu_8x_h100_sxm5,instance,h100-sxm,H100 (80 GB SXM5),8,,31.92,,,,read",
+        row: "lambda,*,gpu_8x_h100_sxm5,instance,h100-sxm,H100 (80 GB SXM5),8,,31.92,,,,,,,,read",
     },
     Good {
         feed: "runpod",
@@ -173,7 +173,7 @@ pub const GOOD: &[Good] = &[
                 {"id": "NVIDIA H200", "securePrice": null, "lowestPrice": null}]}}"#,
             )
         },
-        row: "runpod,*,NVIDIA H100 80GB HBM3,instance,h100-sxm,NVIDIA H100 80GB HBM3,1,,2.99,1.5,,,\
+        row: "runpod,*,NVIDIA H100 80GB HBM3,instance,h100-sxm,NVIDIA H100 80GB HBM3,1,,2.99,1.5,,,,,,,\
               read",
     },
     Good {
@@ -187,7 +187,7 @@ pub const GOOD: &[Good] = &[
             };
             Reply::ok(JSON, body)
         },
-        row: "vast,*,H100 SXM,instance,h100-sxm,H100 SXM,1,,2,1,,,read",
+        row: "vast,*,H100 SXM,instance,h100-sxm,H100 SXM,1,,2,1,,,,,,,read",
     },
     Good {
         feed: "electricity-maps",

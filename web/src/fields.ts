@@ -62,7 +62,7 @@ const regions = (provider: string) => (lists: Lists, scenario: Scenario): Option
 
 const providers = (lists: Lists): Option[] => lists.providers.map((value) => ({ value }));
 const precisions = (lists: Lists): Option[] => lists.precisions.map((value) => ({ value }));
-const purchases = words("on-demand", "spot", "reserved-1y", "reserved-3y");
+const purchases = words("on-demand", "spot", "reserved-1y", "reserved-3y", "savings-plan-1y", "savings-plan-3y", "capacity-block", "flex-start");
 
 const WHERE = (at: string): Field[] => [
   { path: `${at}.provider`, label: "Provider", options: providers },

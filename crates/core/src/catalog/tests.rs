@@ -45,7 +45,7 @@ fn tables_hold_every_row_once() {
     let catalog = catalog();
     check(&catalog.devices(), 99);
     check(&catalog.aliases(), 126);
-    check(&catalog.price_rows(), 647);
+    check(&catalog.price_rows(), 655);
     check(&catalog.api_rows(), 111);
     check(&catalog.places(), 469);
     check(&catalog.zone_rows(), 329);
@@ -197,7 +197,7 @@ fn the_newest_price_wins_and_older_ones_stay() {
         .filter(|p| p.sku == "p5.48xlarge" && p.region == "us-east-1")
         .map(|p| p.citation.as_of.unwrap().to_string())
         .collect();
-    assert_eq!(rows, ["2023-11-16", "2025-H2"]);
+    assert_eq!(rows, ["2023-11-16", "2025-H2", "2024-H2"]);
     let aws = wanted("aws", "us-east-1", "h100-sxm", Purchase::OnDemand);
     let price = |catalog: Catalog| catalog.rental(aws, 8).unwrap().per_device().stored();
     assert!(near(price(catalog()), 55.04 / 8.0 * USD_PER_HOUR));
@@ -233,7 +233,13 @@ fn a_missing_price_lists_those_there_are() {
     }
     use Purchase::{OnDemand, Reserved1y, Spot};
     check("azure", "westus3", "h100-sxm", OnDemand, &["no on-demand price", "eastus, eastus2"]);
-    check("aws", "us-east-2", "h100-sxm", Reserved1y, &["has it in us-east-2: on-demand, spot"]);
+    check(
+        "aws",
+        "us-east-2",
+        "h100-sxm",
+        Reserved1y,
+        &["has it in us-east-2: capacity-block, on-demand, spot"],
+    );
     check("aws", "ca-central-1", "h100-sxm", Spot, &["us-east-2", "in ca-central-1: on-demand"]);
     check("gcp", "us-central1", "l4", OnDemand, &["0.56 USD/device-h", "accelerators alone"]);
     check("awz", "us-east-2", "h100-sxm", OnDemand, &["no provider `awz`", "`aws`"]);
@@ -378,7 +384,7 @@ fn own_tables_lie_over_the_embedded_ones() {
     let device = "id,name,kind,devices_per_node,bf16_tflops,memory_gb\nx1,X1,asic,8,500,64\n";
     let files = [("book/pricing/prices.csv", book), ("accelerators.csv", device)];
     let catalog = Catalog::embedded().with_overlay(&files).unwrap();
-    assert_eq!(catalog.price_rows().iter().count(), 648);
+    assert_eq!(catalog.price_rows().iter().count(), 656);
     let aws = wanted("aws", "us-east-2", "h100-sxm", Purchase::OnDemand);
     let rental = catalog.rental(aws, 8).unwrap();
     assert!(near(rental.per_device().stored(), 3.8 * USD_PER_HOUR));
@@ -419,11 +425,11 @@ fn the_doctor_counts_rows_gaps_and_ages() {
     assert_eq!(health.len(), Catalog::TABLES.len());
     let of = |table| health.iter().find(|h| h.table == table).unwrap();
     let prices = of("pricing/prices.csv");
-    assert_eq!(prices.rows, 647);
+    assert_eq!(prices.rows, 655);
     let aws = prices.sources.iter().find(|s| s.source == "skypilot-aws").unwrap();
     assert_eq!((aws.facts, aws.age_days), (98, Some(510)));
     let gap = |table, column| of(table).gaps.iter().find(|(c, _)| c == column).map(|(_, n)| *n);
-    assert_eq!(gap("pricing/prices.csv", "on_demand_usd_per_h"), Some(3));
+    assert_eq!(gap("pricing/prices.csv", "on_demand_usd_per_h"), Some(11));
     assert_eq!(gap("regions/regions.csv", "pue"), Some(366));
     assert_eq!(gap("hardware/accelerators.csv", "tdp_w"), Some(8));
     assert_eq!(gap("hardware/accelerators.csv", "id"), None);
