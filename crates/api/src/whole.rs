@@ -29,7 +29,7 @@ type Reported<'a> = dyn Fn(&Ready) -> Result<(Engine, Report)> + 'a;
 
 /// The forecast of a file; `always` simulates a service without an SLO, too. Of several services,
 /// each is sized by its own SLO; where the whole request has one, the fleets are planned with less
-/// of their highest rate until it holds.
+/// of their highest rate until it holds, and then each with as much as it allows.
 ///
 /// # Errors
 /// As [`Ready::of`] and what `of` says, after the name of the service.
@@ -48,17 +48,20 @@ pub fn forecast(
     let ready = |used: Option<f64>| -> Result<Vec<Ready>> {
         whole.parts.iter().map(|part| sized(session, part, used, search, always)).collect()
     };
-    let mut sized = ready(None)?;
-    let mut latency = of_requests(whole, &sized);
-    let mut broken = broken(whole, latency.as_ref());
+    let mut tried = vec![ready(None)?];
+    let mut sized: Vec<&Ready> = tried[0].iter().collect();
     for used in USED {
-        if broken.is_none() {
+        if broken(whole, of_requests(whole, &sized).as_ref()).is_none() {
             break;
         }
-        sized = ready(Some(used))?;
-        latency = of_requests(whole, &sized);
-        broken = self::broken(whole, latency.as_ref());
+        tried.push(ready(Some(used))?);
+        sized = tried.last().into_iter().flatten().collect();
     }
+    if broken(whole, of_requests(whole, &sized).as_ref()).is_none() {
+        loosen(whole, &tried, &mut sized);
+    }
+    let latency = of_requests(whole, &sized);
+    let broken = broken(whole, latency.as_ref());
     let (mut engines, mut parts) = (Vec::new(), Vec::new());
     for (at, (part, ready)) in whole.parts.iter().zip(&sized).enumerate() {
         let (engine, report) = of(ready).map_err(|error| error.within(&part.name))?;
@@ -77,8 +80,26 @@ pub fn forecast(
         .ok_or_else(|| Error::input("the file has no service"))?;
     let unkept = broken.is_some();
     report.warnings.splice(0..0, broken);
-    let kept = !unkept && sized.iter().all(Ready::is_kept);
+    let kept = !unkept && sized.iter().all(|ready| ready.is_kept());
     Ok(Forecast { report, kept, engines })
+}
+
+/// Gives each service the first fleet of those that were tried with which the whole request keeps its
+/// SLO, the largest fleet first: most of them need not be as idle as the one that takes the time.
+fn loosen<'r>(whole: &Composition, tried: &'r [Vec<Ready>], sized: &mut [&'r Ready]) {
+    let devices = |ready: &Ready| ready.sized.as_ref().map_or(0, |it| it.found.fleet.devices);
+    let mut order: Vec<usize> = (0..sized.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(devices(sized[*at])));
+    for at in order {
+        let kept = sized[at];
+        for looser in tried {
+            sized[at] = &looser[at];
+            if broken(whole, of_requests(whole, sized).as_ref()).is_none() {
+                break;
+            }
+            sized[at] = kept;
+        }
+    }
 }
 
 /// Parts of the highest rate that fleets are planned with, one after the other, until a request of
@@ -115,15 +136,15 @@ fn of_call(ready: &Ready, called: &Called) -> Option<ClassReport> {
 }
 
 /// The latencies of whole requests; none where a service was not simulated.
-fn of_requests(whole: &Composition, sized: &[Ready]) -> Option<ClassReport> {
+fn of_requests(whole: &Composition, sized: &[&Ready]) -> Option<ClassReport> {
     let regions =
         || sized.chunks(whole.services.max(1)).zip(whole.parts.chunks(whole.services.max(1)));
-    let of_region = |(ready, parts): (&[Ready], &[Part])| {
+    let of_region = |(ready, parts): (&[&Ready], &[Part])| {
         let calls = whole.calls.iter().map(|it| of_call(ready.get(it.service)?, it));
         Some((parts.first()?.share, calls.collect::<Option<Vec<_>>>()?))
     };
     let Some(graph) = &whole.graph else {
-        let of = |(ready, parts): (&[Ready], &[Part])| {
+        let of = |(ready, parts): (&[&Ready], &[Part])| {
             Some((parts.first()?.share, ready.first()?.sized.as_ref()?.found.planned.all()))
         };
         let answers = regions().map(of).collect::<Option<Vec<_>>>()?;
@@ -136,7 +157,7 @@ fn of_requests(whole: &Composition, sized: &[Ready]) -> Option<ClassReport> {
 }
 
 /// The calls with their latencies over all regions.
-fn called(whole: &Composition, sized: &[Ready]) -> Vec<(String, ClassReport)> {
+fn called(whole: &Composition, sized: &[&Ready]) -> Vec<(String, ClassReport)> {
     let shares: Vec<f64> =
         whole.parts.chunks(whole.services.max(1)).map(|it| it[0].share).collect();
     let of = |call: &Called| {
