@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use flopcast_core::catalog::{Catalog, Links};
-use flopcast_core::diagnostic::{Error, Place, Placed, Result};
+use flopcast_core::diagnostic::{Place, Placed, Result};
 use flopcast_core::model::adapt::lora;
 use flopcast_core::model::{AttentionCount, Input as ModelInput, Model, spec};
 use flopcast_core::provenance::{Basis, Input};
@@ -129,13 +129,12 @@ fn layout(row: Row<'_>, devices: u64, zero: u64) -> Result<Option<Parallelism>> 
     }))
 }
 
-/// The preset whose name has the same letters and digits.
+/// The preset whose name has the same letters and digits, or that a model of this name is.
 fn preset(name: &str, input: &ModelInput) -> Result<Model> {
     let letters =
         |name: &str| name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let known = spec::preset_names().find(|known| letters(known) == letters(name));
-    let known = known.ok_or_else(|| Error::input(format!("there is no preset of {name}")))?;
-    spec::from_preset(known, input)
+    spec::from_preset(known.unwrap_or(name), input)
 }
 
 /// An input of the row.
