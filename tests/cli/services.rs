@@ -160,6 +160,11 @@ fn what_does_not_go_together_is_said_with_its_place() {
     );
     regions("sum", ("60 %", "50 %"), &["90 % in all", ":5:"]);
     regions("share", ("share: 60 %, ", ""), &["says its share", ":5:", "share: 40 %"]);
+    regions(
+        "staff",
+        ("inference:\n", "inference:\n  costs: {staff: {fte: 2..4, cost: 100k USD/year}}\n"),
+        &["staff of several regions is one plain number", "fte: 5"],
+    );
     regions("clock", ("utc_offset: -5", "utc_offset: 25"), &["25 hours ahead of UTC", ":5:"]);
     regions(
         "place",

@@ -48,17 +48,18 @@ pub fn forecast(
     let ready = |used: Option<f64>| -> Result<Vec<Ready>> {
         whole.parts.iter().map(|part| sized(session, part, used, search, always)).collect()
     };
+    let keeps = |sized: &[&Ready]| broken(whole, of_requests(whole, sized).as_ref()).is_none();
     let mut tried = vec![ready(None)?];
     let mut sized: Vec<&Ready> = tried[0].iter().collect();
     for used in USED {
-        if broken(whole, of_requests(whole, &sized).as_ref()).is_none() {
+        if keeps(&sized) {
             break;
         }
         tried.push(ready(Some(used))?);
         sized = tried.last().into_iter().flatten().collect();
     }
-    if broken(whole, of_requests(whole, &sized).as_ref()).is_none() {
-        loosen(whole, &tried, &mut sized);
+    if keeps(&sized) {
+        loosen(&tried, &mut sized, &keeps);
     }
     let latency = of_requests(whole, &sized);
     let broken = broken(whole, latency.as_ref());
@@ -86,7 +87,7 @@ pub fn forecast(
 
 /// Gives each service the first fleet of those that were tried with which the whole request keeps its
 /// SLO, the largest fleet first: most of them need not be as idle as the one that takes the time.
-fn loosen<'r>(whole: &Composition, tried: &'r [Vec<Ready>], sized: &mut [&'r Ready]) {
+fn loosen<'r>(tried: &'r [Vec<Ready>], sized: &mut [&'r Ready], keeps: &dyn Fn(&[&Ready]) -> bool) {
     let devices = |ready: &Ready| ready.sized.as_ref().map_or(0, |it| it.found.fleet.devices);
     let mut order: Vec<usize> = (0..sized.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(devices(sized[*at])));
@@ -94,7 +95,7 @@ fn loosen<'r>(whole: &Composition, tried: &'r [Vec<Ready>], sized: &mut [&'r Rea
         let kept = sized[at];
         for looser in tried {
             sized[at] = &looser[at];
-            if broken(whole, of_requests(whole, sized).as_ref()).is_none() {
+            if keeps(sized) {
                 break;
             }
             sized[at] = kept;
@@ -123,16 +124,17 @@ fn sized(
     Ready::of(session, &asked, search, always).map_err(|error| error.within(&part.name))
 }
 
-/// The latencies of a call at the peak of a service; none where it was not simulated.
+/// The latencies of a call at the peak of a service; none where no such call was simulated.
 fn of_call(ready: &Ready, called: &Called) -> Option<ClassReport> {
     let planned = &ready.sized.as_ref()?.found.planned;
-    match &called.class {
-        None => Some(planned.all()),
+    let report = match &called.class {
+        None => planned.all(),
         Some(class) => {
             let classes = &ready.sized.as_ref()?.objective.classes;
-            planned.classes.get(classes.iter().position(|it| it == class)?).cloned()
+            planned.classes.get(classes.iter().position(|it| it == class)?)?.clone()
         }
-    }
+    };
+    report.e2e.mean().is_some().then_some(report)
 }
 
 /// The latencies of whole requests; none where a service was not simulated.
@@ -172,8 +174,13 @@ fn called(whole: &Composition, sized: &[&Ready]) -> Vec<(String, ClassReport)> {
 
 /// The first bound that whole requests break, in words; none where they keep all.
 fn broken(whole: &Composition, latency: Option<&ClassReport>) -> Option<String> {
-    let latency = latency?;
     let slo = &whole.slo;
+    let bounded = [&slo.e2e, &slo.ttft].into_iter().flatten().flat_map(Percentiles::bounds).next();
+    bounded?;
+    let Some(latency) = latency else {
+        let why = "some of its calls never came up in the simulation: take more requests";
+        return Some(format!("nobody knows whether the whole request keeps its SLO: {why}"));
+    };
     let bounds = |given: &Option<Percentiles>, of: &Histogram, what: &str| {
         given.iter().flat_map(Percentiles::bounds).find_map(|(share, bound)| {
             let (took, most) = (of.quantile(share)?, bound.spread.central());

@@ -109,7 +109,7 @@ impl Composition {
                 let mut document = service.document.clone();
                 region.settle(&mut document)?;
                 let requests = service.per_request * region.share;
-                put(&mut document, "inference.traffic.per_request", number(requests, &place))?;
+                document.put("inference.traffic.per_request", number(requests, &place))?;
                 let share = region.share;
                 parts.push(Part { name, document, share, per_request: service.per_request });
             }
@@ -145,11 +145,6 @@ fn map(entries: Vec<(&str, Node)>, place: &Place) -> Node {
     let key = |name: &str| Key { name: name.to_owned(), place: place.clone() };
     let entries = entries.into_iter().map(|(name, node)| (key(name), node)).collect();
     Node { value: Value::Map(entries), place: place.clone() }
-}
-
-/// Puts a value into a document.
-fn put(document: &mut Node, path: &str, node: Node) -> Result<()> {
-    document.put(path, node)
 }
 
 /// A name as a path of the JSON has it: letters, digits, `-` and `_`.

@@ -37,8 +37,16 @@ impl Region {
         document.take("inference.traffic.follow_the_sun");
         // People work for all regions: each bears its share of them.
         let staff = document.at(STAFF).cloned();
-        if let Some(Node { value: Value::Number(people), place }) = staff {
-            document.put(STAFF, number(people * self.share, &place))?;
+        match staff {
+            Some(Node { value: Value::Number(people), place }) => {
+                document.put(STAFF, number(people * self.share, &place))?;
+            }
+            Some(node) => {
+                return Err(Error::input("the staff of several regions is one plain number")
+                    .at(Some(&node.place))
+                    .hint("write `fte: 5`: each region bears its share of them"));
+            }
+            None => {}
         }
         if let Some(hours) = &self.hours {
             document.take("inference.traffic.peak_to_mean");
