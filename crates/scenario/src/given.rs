@@ -198,22 +198,18 @@ struct Unplaced {
 struct Kind {
     dimension: Dimension,
     scale: Scale,
-    refuses: fn(f64) -> Option<&'static str>,
+    accepts: fn(f64) -> Result<(), String>,
 }
 
 impl Kind {
     const fn of<Q: Measure, D: Domain>() -> Self {
-        Self { dimension: Q::DIMENSION, scale: Q::SCALE, refuses: D::refuses }
+        Self { dimension: Q::DIMENSION, scale: Q::SCALE, accepts: accepts::<Q, D> }
     }
 
-    /// One value with its unit, which must make sense in its dimension and be accepted by the key.
+    /// One value with its unit.
     fn one(self, text: &str) -> Result<f64, String> {
         let stored = text::parse_stored(text, self.dimension).map_err(|error| error.to_string())?;
-        self.dimension.admits_value(stored)?;
-        match (self.refuses)(stored) {
-            Some(why) => Err(format!("{} {why}", text::show_stored(stored, self.dimension))),
-            None => Ok(stored),
-        }
+        (self.accepts)(stored).map(|()| stored)
     }
 
     /// A value, or the two ends of a range.
@@ -230,6 +226,15 @@ impl Kind {
             return Err(format!("the range {text} does not rise"));
         }
         Ok(Spread::Range(low, high))
+    }
+}
+
+/// A stored value must make sense as its quantity, and its key must take it.
+fn accepts<Q: Measure, D: Domain>(stored: f64) -> Result<(), String> {
+    Q::from_stored(stored).check()?;
+    match D::refuses(stored) {
+        Some(why) => Err(format!("{} {why}", text::show_stored(stored, Q::DIMENSION))),
+        None => Ok(()),
     }
 }
 
