@@ -8,7 +8,6 @@ use flopcast_core::quantity::Measure as _;
 use flopcast_scenario::document::Node;
 use flopcast_scenario::file::{Placement, ScenarioFile};
 use flopcast_scenario::purchase::PurchaseTerms;
-use flopcast_scenario::reader;
 
 use super::axis::{Axis, Choice, Setting};
 use super::optimize::{MARKETPLACES, Market};
@@ -62,7 +61,7 @@ fn every_device(catalog: &Catalog) -> Result<Axis> {
 /// Each device where it is sold: at the document's own place if that sells it and nobody asks for
 /// another, else at the cheapest one of the market. A document with a price of its own, or that owns its hardware, stays as it is.
 fn placed(axis: Axis, document: &Node, market: &Market, catalog: &Catalog) -> Result<Axis> {
-    let Ok(file) = reader::read(document) else { return Ok(axis) };
+    let Ok(file) = ScenarioFile::read(document) else { return Ok(axis) };
     let (place, path) = place(&file);
     let Some(plan) = plan(place) else { return Ok(axis) };
     let open = market.providers.is_empty() && market.regions.is_empty();
