@@ -148,12 +148,12 @@ fn rename(document: &mut Node, names: &[&str], row: &Row, section: &str, notes: 
             meant = value.clone();
         }
         // `gpus: L4` says which, and leaves open how many.
-        let device = format!("{}.accelerator", key.strip_suffix(".count").unwrap_or_default());
-        if let (true, Value::Text(text)) = (key.ends_with(".count"), &value.value)
+        let device = key.strip_suffix(".count").map(|hardware| format!("{hardware}.accelerator"));
+        if let (Some(device), Value::Text(text)) = (&device, &value.value)
             && text.starts_with(|c: char| c.is_ascii_alphabetic())
-            && document.at(&device).is_none()
+            && document.at(device).is_none()
         {
-            key = &device;
+            key = device;
         }
         if let (Some(hardware), Value::Text(text)) =
             (key.strip_suffix(".accelerator"), &value.value)
