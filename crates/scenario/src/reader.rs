@@ -101,6 +101,28 @@ fn place<'de, A: de::SeqAccess<'de>>(parts: &mut A) -> Result<Place, A::Error> {
     Ok(Place { file: file.into(), inside, line, column, width, text: text.into() })
 }
 
+/// What to write at a key that is missing.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("name", "my-run"),
+    ("model", "llama-3-8b"),
+    ("hardware", "8xH100"),
+    ("accelerator", "H100"),
+    ("traffic", "{requests: 5/s, input_tokens: 1000, output_tokens: 300}"),
+    ("mean", "1000"),
+    ("input_tokens", "1000"),
+    ("tokens", "15T"),
+    ("data", "10 TB"),
+    ("price", "2.50 USD/h"),
+    ("requests", "2M"),
+    ("within", "36 h"),
+    ("share", "20 %"),
+    ("rank", "16"),
+    ("acceptance", "70 %"),
+    ("start_up", "5 min"),
+    ("turns", "4"),
+    ("think_time", "30 s"),
+];
+
 /// [`Error`] as serde wants it.
 #[derive(Debug)]
 struct Refusal(Error);
@@ -140,7 +162,12 @@ impl de::Error for Refusal {
         )
     }
     fn missing_field(field: &'static str) -> Self {
-        Self(Error::input(format!("the key `{field}` is missing here")))
+        let error = Error::input(format!("the key `{field}` is missing here"));
+        let example = EXAMPLES.iter().find(|(key, _)| *key == field);
+        Self(match example {
+            Some((_, example)) => error.hint(format!("such as `{field}: {example}`")),
+            None => error,
+        })
     }
 }
 
@@ -311,7 +338,7 @@ impl<'de> de::SeqAccess<'de> for PlaceThenValue<'_> {
                 let parts = [place.inside, place.line, place.column, place.width];
                 seed.deserialize(SeqDeserializer::<_, Refusal>::new(parts.into_iter()))
             }
-            _ => seed.deserialize(Reader(self.node)),
+            _ => Reader(self.node).located(seed.deserialize(Reader(self.node))),
         }
         .map(Some)
     }

@@ -17,7 +17,7 @@ use flopcast_study::space::Space;
 use flopcast_study::{fleets, layouts, places};
 
 use super::{Declared, Show, capacity};
-use crate::request::{Asking, Out, Tried, about_a_scenario};
+use crate::request::{Asking, Errors, Opened, Out, Tried, about_a_scenario};
 use crate::{Asked, Session};
 
 about_a_scenario! {
@@ -140,9 +140,10 @@ impl Wanted {
         };
         let (offers, reach) = offers(session.catalog, precision, &market)?;
         let mut axes = vec![offers];
-        let varied = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
+        let read = |text: &String| Axis::read(text, &document);
+        let varied = self.vary.iter().map(read).collect::<Result<Vec<_>>>()?;
         if varied.iter().all(|axis| axis.name != COUNT) {
-            axes.push(self.counts()?);
+            axes.push(self.counts(&document)?);
         }
         axes.extend(varied);
         let space = Space::new(document, axes, session.catalog, session.files)?;
@@ -162,14 +163,14 @@ impl Wanted {
     }
 
     /// Devices in doublings up to the most.
-    fn counts(&self) -> Result<Axis> {
+    fn counts(&self, document: &Node) -> Result<Axis> {
         let most = self.devices.unwrap_or(1024);
         let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= most);
         let mut counts: Vec<String> = doublings.map(|count| count.to_string()).collect();
         if counts.last().is_none_or(|last| *last != most.to_string()) {
             counts.push(most.to_string());
         }
-        Axis::read(&format!("{COUNT}={}", counts.join(",")))
+        Axis::read(&format!("{COUNT}={}", counts.join(",")), document)
     }
 
     /// Fleets of a service that keep its SLO: each device in its best layout where it is cheapest.
@@ -281,7 +282,8 @@ impl Declared for Request {
     const LONG: bool = true;
 
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
-        let (asked, files) = asking.asked(&self.whole())?;
+        let Opened { document, files } = asking.open(&self.whole())?;
+        let asked = Asked::read(places::with_devices(document)).map_err(Errors)?;
         let devices = self.devices;
         let text = |said: Option<&String>, usual: &str| {
             said.map_or_else(|| usual.to_owned(), String::clone)
