@@ -37,7 +37,7 @@ fn platform() -> Platform {
     let calibration = Calibration::shipped().expect("embedded");
     let hardware = Hardware::of(&catalog, "h100-sxm", Format::Half).expect("in the catalog");
     let software = Software { overlaps_tensor: true, ..Software::usual(2025.5) };
-    Platform::new(&hardware, Format::Half, software, &calibration).expect("calibrated")
+    Platform::new(&hardware, Format::Half, software, calibration).expect("calibrated")
 }
 
 /// At least 200,000 a second.

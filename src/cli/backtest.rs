@@ -140,7 +140,7 @@ pub(super) fn calibration<F: Facts>(path: Option<&Path>) -> Result<Calibration<F
         Some(path) => {
             Calibration::read(&calibration_file::json(&path.display().to_string(), &text(path)?)?)
         }
-        None => Calibration::shipped(),
+        None => Calibration::shipped().cloned(),
     }
 }
 

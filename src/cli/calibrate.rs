@@ -102,14 +102,14 @@ impl Options {
         let tests = [shipped(Kind::TrainingThroughput)?, shipped(Kind::Runs)?];
         let (runs, _) = whole_runs(&Kind::Runs.shipped()?, &catalog, &before);
         let losses = whole_run::Calibration::shipped()?;
-        let runs = prove(&runs, &losses, 0, &losses.fitted)?;
+        let runs = prove(&runs, losses, 0, &losses.fitted)?;
         global.print(&Accuracy { proof: &proof, runs: &runs, tests: &tests })
     }
 
     fn runs(&self, global: &Global, table: &Table, name: &str) -> Result<ExitCode> {
         let catalog = load::catalog(global)?;
         let before = calibration(self.calibration.as_deref())?;
-        let (rows, skipped) = whole_runs(table, &catalog, &Calibration::shipped()?);
+        let (rows, skipped) = whole_runs(table, &catalog, Calibration::shipped()?);
         for (id, why) in &skipped {
             tell(&format!("left out: {id}: {why}"));
         }

@@ -125,12 +125,8 @@ fn sized(scenario: &Scenario, requests: u64) -> Result<(Report, Capacity)> {
     let scenario = Scenario { training: None, ..scenario.clone() };
     let search = Search { requests, seeds: 1, ..Search::default() };
     let calibration = Calibration::shipped()?;
-    let question = Question {
-        calibration: &calibration,
-        search: &search,
-        records: false,
-        progress: &|_, _| Ok(()),
-    };
+    let question =
+        Question { calibration, search: &search, records: false, progress: &|_, _| Ok(()) };
     let capacity = capacity::size(&scenario, &CATALOG, &question)?;
     Ok((sized_up::report(&scenario, &capacity), capacity))
 }

@@ -15,13 +15,13 @@ use flopcast::training::whole_run;
 fn the_document_is_what_the_back_test_says() {
     let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
     let table = Kind::TrainingThroughput.shipped().unwrap();
-    let (cases, _) = cases(&table, &catalog, &calibration);
-    let proof = prove(&cases, &calibration, 10, "shipped").unwrap();
+    let (cases, _) = cases(&table, &catalog, calibration);
+    let proof = prove(&cases, calibration, 10, "shipped").unwrap();
     let tests = [Kind::TrainingThroughput, Kind::Runs]
-        .map(|kind| Backtest::run(kind, &kind.shipped().unwrap(), &catalog, &calibration).unwrap());
+        .map(|kind| Backtest::run(kind, &kind.shipped().unwrap(), &catalog, calibration).unwrap());
     let losses = whole_run::Calibration::shipped().unwrap();
-    let (runs, _) = whole_runs(&Kind::Runs.shipped().unwrap(), &catalog, &calibration);
-    let runs = prove(&runs, &losses, 0, &losses.fitted).unwrap();
+    let (runs, _) = whole_runs(&Kind::Runs.shipped().unwrap(), &catalog, calibration);
+    let runs = prove(&runs, losses, 0, &losses.fitted).unwrap();
     let document = markdown::text(&Accuracy { proof: &proof, runs: &runs, tests: &tests }.doc());
     // What follows is of a table that is not shipped: tests/oracles/serving.rs.
     let shipped = include_str!("../../docs/accuracy.md").split("\n## Serving\n").next().unwrap();

@@ -145,3 +145,16 @@ fn demand_is_uncertain_where_no_range_is_given() {
     let [narrow, _] = service(&["inference.traffic.requests=1.9M/day..2.1M/day"]);
     assert!(narrow.expect("a swing") < 0.5 * rate, "a range of the user's takes its place");
 }
+
+#[test]
+fn the_pause_between_the_turns_of_a_conversation_moves_its_service() {
+    let set = "inference.traffic.sessions={turns: 8, think_time: 10 s..10 h}";
+    let scenario = shipped("scenarios/gpt3-175b.yaml", &[set]).expect("a scenario");
+    let engine = Engine::new(&scenario, &CATALOG).expect("an engine");
+    let sampling = Sampling { samples: 50, ..Sampling::default() };
+    let all = intervals(&engine, sampling, &|_| Ok(())).expect("ranges");
+    let total = all.iter().find(|it| it.path() == "tco.total_usd").expect("a total");
+    let pause = total.swings.iter().find(|it| it.factor.ends_with("think_time"));
+    // The longer it is, the less of the conversation is still in the cache.
+    assert!(pause.is_some_and(|it| it.high > it.low), "{:?}", total.swings);
+}

@@ -57,12 +57,8 @@ fn nor_over_every_layout_of_the_search() {
 /// that are the best, and combinations that the search left out.
 fn compared(axis: impl Fn(&Service, &Node) -> Axis) -> (usize, u64) {
     let calibration = Calibration::shipped().expect("a calibration");
-    let question = Question {
-        calibration: &calibration,
-        search: &QUICK,
-        records: false,
-        progress: &|_, _| Ok(()),
-    };
+    let question =
+        Question { calibration, search: &QUICK, records: false, progress: &|_, _| Ok(()) };
     let files = Beside::root();
     let (mut kept, mut left_out) = (0, 0);
     for seed in 0..100 {
@@ -71,9 +67,8 @@ fn compared(axis: impl Fn(&Service, &Node) -> Axis) -> (usize, u64) {
         let scenario = resolved(&text).expect("a scenario");
         let axis = axis(scenario.inference.as_ref().expect("a service"), &node);
         let space = Space::new(node, vec![axis], &CATALOG, &files).expect("a space");
-        let choice =
-            choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| Ok(()))
-                .expect("a choice");
+        let choice = choose(&space, &CATALOG, calibration, &QUICK, &Limits::default(), &|_| Ok(()))
+            .expect("a choice");
         // What was simulated is what an exhaustive run finds; the rest is simulated now.
         let all = |number: u64| match &choice.verdicts[number as usize] {
             Verdict::Sized(sized) => Some(sized.merits),
@@ -108,14 +103,9 @@ fn a_batch_is_taken_where_it_saves() {
     let calibration = Calibration::shipped().expect("a calibration");
     let (files, search) =
         (Beside::root(), Search { requests: 2000, seeds: 1, ..Search::default() });
-    let means =
-        Means { catalog: &CATALOG, files: &files, calibration: &calibration, search: &search };
-    let question = Question {
-        calibration: &calibration,
-        search: &search,
-        records: false,
-        progress: &|_, _| Ok(()),
-    };
+    let means = Means { catalog: &CATALOG, files: &files, calibration, search: &search };
+    let question =
+        Question { calibration, search: &search, records: false, progress: &|_, _| Ok(()) };
     let fleet = |batch: &str| {
         let text = format!(
             "flopcast: 1\nname: b\nmodel: llama-3-70b\ninference:\n  placement: {{provider: aws, region: \

@@ -27,7 +27,7 @@ fn runs_left_out_of_the_fit_are_forecast_within_the_bars() {
         config::read(config, &text, &Input::default())
     };
     let (runs, _) = Reader::new(&catalog, &calibration.facts, &model).runs(&table);
-    let proof = prove(&runs, &calibration, 10, &calibration.fitted).expect("a fit");
+    let proof = prove(&runs, calibration, 10, &calibration.fitted).expect("a fit");
     println!("{}", markdown::text(&proof.doc()));
     let few = |row: &&Scored| row.group("devices") == Some("up to 16");
     for (figure, load, median, p90) in [

@@ -23,7 +23,7 @@ fn flops(cells: &str) -> f64 {
     let row = table.rows().next().unwrap();
     let calibration = Calibration::shipped().unwrap();
     let losses = whole_run::Calibration::shipped().unwrap();
-    let (scored, skipped) = score_run(row, &Catalog::embedded(), &calibration, &losses).unwrap();
+    let (scored, skipped) = score_run(row, &Catalog::embedded(), calibration, losses).unwrap();
     assert!(skipped.is_empty(), "{skipped:?}");
     scored[0].predicted
 }

@@ -103,7 +103,7 @@ pub fn settled(
 ) -> Result<Settled> {
     let Session { catalog, files, watch, .. } = *session;
     let calibration = Calibration::shipped()?;
-    let means = Means { catalog, files, calibration: &calibration, search };
+    let means = Means { catalog, files, calibration, search };
     layouts::settle(document, scenario, beside, &means, &|share| watch("layouts", share))
 }
 
@@ -118,8 +118,7 @@ pub fn simulated(
     records: bool,
 ) -> Result<Capacity> {
     let calibration = Calibration::shipped()?;
-    let question =
-        Question { calibration: &calibration, search, records, progress: &session.watch };
+    let question = Question { calibration, search, records, progress: &session.watch };
     capacity::size(scenario, session.catalog, &question)
 }
 

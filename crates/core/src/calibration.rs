@@ -4,6 +4,8 @@
 //! Training and serving each have one, of the same form; the `F` of a [`Calibration`] is what only
 //! one of them knows: generations of accelerators, engines.
 
+use std::sync::LazyLock;
+
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -26,11 +28,11 @@ pub struct Calibration<F> {
 }
 
 /// The documented part of one kind of calibration, beside constants.
-pub trait Facts: Clone + DeserializeOwned + Serialize + Send + Sync {
+pub trait Facts: Clone + DeserializeOwned + Serialize + Send + Sync + 'static {
     /// The name of the file in errors.
     const KIND: &'static str;
-    /// The calibration that ships with this version, as JSON.
-    const SHIPPED: &'static str;
+    /// The calibration that ships with this version, once it is read.
+    fn shipped() -> &'static Shipped<Self>;
 
     /// True if the constants that the model reads are there.
     ///
@@ -38,6 +40,9 @@ pub trait Facts: Clone + DeserializeOwned + Serialize + Send + Sync {
     /// The first that is not.
     fn check(calibration: &Calibration<Self>) -> Result<()>;
 }
+
+/// A calibration that ships with this version: its text is read when it is first asked for.
+pub type Shipped<F> = LazyLock<Result<Calibration<F>>>;
 
 /// One constant, in the unit that its text names. All are positive; a fit moves them on a
 /// logarithmic scale.
@@ -83,8 +88,8 @@ impl<F: Facts> Calibration<F> {
     ///
     /// # Errors
     /// The file is broken; a test makes sure that it is not.
-    pub fn shipped() -> Result<Self> {
-        Self::read(F::SHIPPED)
+    pub fn shipped() -> Result<&'static Self> {
+        F::shipped().as_ref().map_err(Clone::clone)
     }
 
     /// Reads a calibration from JSON.

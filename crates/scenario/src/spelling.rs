@@ -146,11 +146,19 @@ fn join(section: &str, name: &str) -> String {
 fn typed_in(document: &Node, section: &str, names: &[&str]) -> Vec<String> {
     let node = if section.is_empty() { Some(document) } else { document.at(section) };
     let Some(Value::Map(entries)) = node.map(|node| &node.value) else { return Vec::new() };
-    let plain = |name: &str| name.to_lowercase().replace(['-', ' '], "_");
-    let here = entries.iter().filter(|(key, _)| names.contains(&plain(&key.name).as_str()));
+    let here = entries.iter().filter(|(key, _)| names.iter().any(|name| is_typed(&key.name, name)));
     // A dotted path cannot name a key that has a dot itself.
     let named = here.filter(|(key, _)| !key.name.contains('.'));
     named.map(|(key, _)| join(section, &key.name)).collect()
+}
+
+/// True if a key is a name of the tables but for capitals and the marks between its words.
+fn is_typed(key: &str, name: &str) -> bool {
+    let plain = |byte: u8| match byte {
+        b'-' | b' ' => b'_',
+        _ => byte.to_ascii_lowercase(),
+    };
+    key.len() == name.len() && key.bytes().map(plain).eq(name.bytes())
 }
 
 /// A text as a value that stands where another one stood.

@@ -457,7 +457,7 @@ fn kernel(question: &Question<'_>) -> Result<(Setup, kernel::Device)> {
     let products = accelerator.products(question.precision)?;
     let device = kernel::Device::of(accelerator, products)?;
     let calibration = kernel::calibration::Calibration::shipped()?;
-    let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
+    let setup = Setup::new(&device, calibration.runtime("compiled"), calibration)?;
     Ok((setup, device))
 }
 

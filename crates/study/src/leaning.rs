@@ -58,17 +58,17 @@ pub fn of(engine: &Engine) -> Option<Leanings> {
     });
     let mut inputs = Vec::new();
     for input in assumed {
-        let mut scale = |factor: f64| {
+        let scale = |engine: &mut Engine, factor: f64| {
             engine.for_each_input(&mut |other| {
                 if other.leaf().name == input.name {
                     let value = other.leaf().value;
                     other.set(value * factor);
                 }
             });
-            engine.run().ok().and_then(|estimate| stored(&estimate, &key))
         };
-        let after = scale(1.0 + TENTH);
-        scale(1.0);
+        scale(&mut engine, 1.0 + TENTH);
+        let after = engine.run().ok().and_then(|estimate| stored(&estimate, &key));
+        scale(&mut engine, 1.0);
         let Some(change) = after.map(|after| after / before - 1.0) else { continue };
         if change.abs() > STILL {
             inputs.push(Leaning { input, change });

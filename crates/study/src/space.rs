@@ -366,7 +366,7 @@ impl<'a> Space<'a> {
         self.parts.sized.of(self.key(digits, Aspect::Service), || {
             let calibration = Calibration::shipped()?;
             let search = rough(&Search::default());
-            let (catalog, calibration) = (self.catalog, &calibration);
+            let catalog = self.catalog;
             let means = Means { catalog, files: &self.models, calibration, search: &search };
             let alone = Scenario { training: None, ..scenario.clone() };
             let document = self.document(digits)?;

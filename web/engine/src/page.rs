@@ -139,15 +139,15 @@ impl Page {
         layout: Option<Layout>,
     ) -> Result<Value, Fault> {
         let session = self.session();
-        let (asked, notes) = self.asked(text)?;
+        let (document, notes) = self.document(text)?;
         let recorded = !explain.is_empty();
         let kept = layout.and_then(|layout| {
-            let (report, open, _) = kept(&session, asked.document.clone(), &layout, recorded)?;
+            let (report, open, _) = kept(&session, document.clone(), &layout, recorded)?;
             Some((report, open, Some(layout)))
         });
         let (report, open, layout) = match kept {
             Some(kept) => kept,
-            None => by_means(&session, &asked, None, recorded)?,
+            None => by_means(&session, &typed(document)?, None, recorded)?,
         };
         Ok(beside(view::view(&report, explain, false), &notes, open, layout.as_ref()))
     }
@@ -156,7 +156,8 @@ impl Page {
     fn whole(&mut self, text: &str) -> Result<(&Report, &[String], Option<&Layout>), Fault> {
         if self.last.as_ref().is_none_or(|(of, ..)| of != text) {
             let session = self.session();
-            let (asked, notes) = self.asked(text)?;
+            let (document, notes) = self.document(text)?;
+            let asked = typed(document)?;
             let ready = Ready::of(&session, &asked, &Search::default(), false)?;
             let (_, report) = Ranges::default().report(&session, &ready)?;
             let layout = Layout::of(&ready);
@@ -167,17 +168,20 @@ impl Page {
         Ok((report, notes, layout.as_ref()))
     }
 
-    /// A text as a scenario, and how it was read.
-    fn asked(&self, text: &str) -> Result<(Asked, Vec<String>), Fault> {
+    /// The document of a text, and how it was read.
+    fn document(&self, text: &str) -> Result<(Node, Vec<String>)> {
         let open = |_: &str, name: &str| Ok((name.to_owned(), self.files.read(name)?));
         let text = whole::Text { folder: "", name: "scenario", bytes: text.as_bytes() };
-        let (document, notes) = whole::read(text, &[], &open)?;
-        let asked = Asked::read(document).map_err(|faults| {
-            let first = faults.into_iter().next();
-            first.unwrap_or_else(|| Error::input("this is no scenario"))
-        })?;
-        Ok((asked, notes))
+        whole::read(text, &[], &open)
     }
+}
+
+/// A document as a scenario.
+fn typed(document: Node) -> Result<Asked> {
+    Asked::read(document).map_err(|faults| {
+        let first = faults.into_iter().next();
+        first.unwrap_or_else(|| Error::input("this is no scenario"))
+    })
 }
 
 /// A forecast with notes and the layout beside it; `open` says that a simulation would make it

@@ -118,7 +118,7 @@ pub fn fleets(
     let (axes, searched) = layouts::beside(&document, axes, catalog, files)?;
     let space = Space::new(document, axes, catalog, files)?;
     let calibration = Calibration::shipped()?;
-    let choice = choose(&space, catalog, &calibration, search, limits, &|done| {
+    let choice = choose(&space, catalog, calibration, search, limits, &|done| {
         watch("fleets", done as f64 / space.len() as f64)
     })?;
     show(&Fleets { name, space: &space, choice: &choice, searched })?;

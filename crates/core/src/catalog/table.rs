@@ -130,7 +130,8 @@ impl<T: Row> Table<T> {
         while !rest.is_empty() {
             let key = first_cell(rest);
             let lines = rest.split_inclusive('\n').take_while(|line| {
-                line.strip_prefix(key).is_some_and(|after| after.starts_with([',', '\n', '\r']))
+                let after = line.strip_prefix(key).and_then(|after| after.bytes().next());
+                matches!(after, Some(b',' | b'\n' | b'\r'))
             });
             let (mut count, mut length) = (0, 0);
             for line in lines {
@@ -257,7 +258,8 @@ fn body(text: &str) -> &str {
 
 /// The text before the first comma of a line.
 fn first_cell(line: &str) -> &str {
-    line.split([',', '\n']).next().unwrap_or_default().trim_end()
+    let end = line.bytes().position(|byte| matches!(byte, b',' | b'\n'));
+    line[..end.unwrap_or(line.len())].trim_end()
 }
 
 /// Reads the rows of an overlay, whose header may leave out columns.

@@ -31,15 +31,14 @@ pub struct LowerBound {
 impl LowerBound {
     /// The lower bound of the first year.
     pub(super) fn of(service: &Service, year: &Year) -> Self {
-        let name = |figure: &str| format!("inference.lower_bound.{figure}");
-        let flops = (&service.flops.trace() * &year.requests).named(name("flops"));
+        let flops = (&service.flops.trace() * &year.requests).named("inference.lower_bound.flops");
         let device_time: Traced<DeviceTime> =
-            (&flops / &service.replica.peak.trace()).named(name("device_hours"));
+            (&flops / &service.replica.peak.trace()).named("inference.lower_bound.device_hours");
         let busy = Phase { name: "at peak", time: device_time.clone(), load: Load::Busy };
         let when = When { stage: Stage::Serving(year.year), period: Period::of_months(0, 12) };
         Self {
-            share: (&device_time / &year.fleet_time).named(name("share_of_fleet")),
-            footprint: service.site.footprint("inference.lower_bound", when, &[busy]),
+            share: (&device_time / &year.fleet_time).named("inference.lower_bound.share_of_fleet"),
+            footprint: service.site.footprint(format_args!("inference.lower_bound"), when, &[busy]),
             device_time,
             flops,
         }

@@ -10,6 +10,7 @@
 //! A fleet that follows its load pays the hours of `serving::capacity::autoscale` in place of the
 //! whole year. Hardware that is refreshed has another highest rate from its year on.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::bound::LowerBound;
@@ -160,7 +161,7 @@ impl InferenceForecast {
     pub fn cost_of(&self, year: &Year) -> Value<Money> {
         let stage = Stage::Serving(year.year);
         let cost = self.money.sum(|entry| entry.stage == stage);
-        cost.named(format_args!("{}.cost_usd", stage.path()))
+        cost.named(format_args!("{stage}.cost_usd"))
     }
 }
 
@@ -168,21 +169,21 @@ impl InferenceForecast {
 /// was asked.
 ///
 /// # Errors
-/// As `capability` and [`serve`].
+/// As [`serve`].
 pub(super) fn forecast(
     service: &Service,
     finance: &Finance,
     training: Option<Run<'_>>,
+    capability: &Capability,
     correction: Option<&Correction>,
 ) -> Result<InferenceForecast> {
-    let capability = capability(service)?;
     let limits = capability.clone().into();
     let latency = |first: &Year| {
         let busy = &first.replicas - service.redundancy.trace().retype::<Ratio>();
         let rate = (&first.peak_rate / busy).named("peak rate of a replica");
         capability.latency(&rate, correction)
     };
-    serve(service, finance, training, limits, latency)
+    serve(service, finance, training, (capability, limits), latency)
 }
 
 /// The limits of a replica by closed form: that of an engine with continuous batching, or the batch
@@ -190,7 +191,7 @@ pub(super) fn forecast(
 ///
 /// # Errors
 /// If the replica does not hold the model: the hint names what would make it fit.
-fn capability(service: &Service) -> Result<Capability> {
+pub(super) fn capability(service: &Service) -> Result<Capability> {
     let (replica, demand) = (&service.replica, &service.demand);
     let Some(instances) = &demand.instances else {
         let pass = Pass::of(&demand.model, demand.precision.value.size(), replica)?;
@@ -215,6 +216,8 @@ pub struct HardwareRefresh {
     /// The highest rate of one of its replicas: that of the first fleet x the ratio of both by
     /// closed form.
     pub max_rate: Traced<RequestRate>,
+    /// The limits of one of its replicas by closed form.
+    capability: Capability,
 }
 
 impl HardwareRefresh {
@@ -224,7 +227,11 @@ impl HardwareRefresh {
     ///
     /// # Errors
     /// If the horizon ends before the refresh, or the model does not fit the new hardware.
-    fn of(service: &Service, limits: &ReplicaLimits, finance: &Finance) -> Result<Option<Self>> {
+    fn of(
+        service: &Service,
+        (first, limits): (&Capability, &ReplicaLimits),
+        finance: &Finance,
+    ) -> Result<Option<Self>> {
         let Some(Refresh { year, service: later }) = &service.refresh else { return Ok(None) };
         if *year > finance.years {
             return Err(Error::input(format!(
@@ -233,20 +240,21 @@ impl HardwareRefresh {
             ))
             .hint("lengthen finance.horizon, or leave inference.refresh out"));
         }
-        let of = |service| Ok::<_, Error>(capability(service)?.max_rate);
-        let ratio = &of(later)? / &of(service)?;
+        let capability = capability(later)?;
+        let ratio = &capability.max_rate / &first.max_rate;
         let ratio = ratio.named("rate of the new replica / of the old, by closed form");
         Ok(Some(Self {
             year: *year,
             accelerator: later.demand.accelerator.clone(),
             replica_devices: later.replica.all_devices().named("inference.refresh.replica_devices"),
             max_rate: (&limits.max_rate * &ratio).named("inference.refresh.max_rate_per_s"),
+            capability,
         }))
     }
 }
 
-/// Forecasts a service over the horizon from the limits of its replica. `latency` is asked once,
-/// with the first year, whose peak it is told for.
+/// Forecasts a service over the horizon from the limits of its replica, those by closed form beside
+/// those that hold. `latency` is asked once, with the first year, whose peak it is told for.
 ///
 /// # Errors
 /// If the horizon is below one year, or a replica does not hold the model.
@@ -254,11 +262,11 @@ pub(super) fn serve(
     service: &Service,
     finance: &Finance,
     training: Option<Run<'_>>,
-    limits: ReplicaLimits,
+    (closed, limits): (&Capability, ReplicaLimits),
     latency: impl FnOnce(&Year) -> Latency,
 ) -> Result<InferenceForecast> {
     let first_month = money::first_month(training.as_ref().map(|(_, run)| &**run));
-    let refresh = HardwareRefresh::of(service, &limits, finance)?;
+    let refresh = HardwareRefresh::of(service, (closed, &limits), finance)?;
     // A job ends.
     let horizon = if service.within.is_some() { 1 } else { finance.years };
     let years: Vec<Year> = (1..=horizon)
@@ -266,8 +274,9 @@ pub(super) fn serve(
             let period = Period::of_months(first_month + 12 * (year - 1), 12);
             let when = When { stage: Stage::Serving(year), period };
             let renewed = refresh.as_ref().filter(|it| year >= it.year);
-            let max_rate = renewed.map_or(&limits.max_rate, |it| &it.max_rate);
-            one_year(service.in_year(year), max_rate, year, when)
+            let of =
+                renewed.map_or((closed, &limits.max_rate), |it| (&it.capability, &it.max_rate));
+            one_year(service.in_year(year), of, year, when)
         })
         .collect::<Result<_>>()?;
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
@@ -294,12 +303,12 @@ pub(super) fn serve(
     let location: Value<Co2eMass> = location.map(Traced::retype);
     let embodied = Value::sum(footprints().map(|it| it.embodied[1].total.clone()));
 
-    let per_query = |figure: &str| format!("inference.per_query.{figure}");
-    let serving_cost = (&cost / &sum_requests).named(per_query("serving_usd"));
+    let serving_cost = (&cost / &sum_requests).named("inference.per_query.serving_usd");
     let training_cost: Value<Money> = training.map(|training| &training.cost).into();
-    let loaded_cost = (&(&cost + &training_cost) / &sum_requests).named(per_query("loaded_usd"));
-    let energy = (&facility / &sum_requests).named(per_query("energy_wh"));
-    let location = (&location / &sum_requests).named(per_query("co2e_g.location"));
+    let loaded_cost =
+        (&(&cost + &training_cost) / &sum_requests).named("inference.per_query.loaded_usd");
+    let energy = (&facility / &sum_requests).named("inference.per_query.energy_wh");
+    let location = (&location / &sum_requests).named("inference.per_query.co2e_g.location");
     Ok(InferenceForecast {
         replica_devices: service.replica.all_devices(),
         prefill_devices: service
@@ -310,7 +319,7 @@ pub(super) fn serve(
         flops: service.flops.trace(),
         tokens: PerToken::of(service, &limits, &serving_cost, &energy, &location),
         lower_bound: LowerBound::of(service, first),
-        embodied: (&embodied / &sum_requests).named(per_query("co2e_g.embodied")),
+        embodied: (&embodied / &sum_requests).named("inference.per_query.co2e_g.embodied"),
         api: service
             .api
             .as_ref()
@@ -330,15 +339,27 @@ pub(super) fn serve(
     })
 }
 
+/// The path of the fleet of a year: that of the first year is the service's own.
+struct Fleet(u32);
+
+impl fmt::Display for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("inference"),
+            year => Stage::Serving(year).fmt(f),
+        }
+    }
+}
+
 /// One year of service: its load, the fleet that is planned for it, and energy and carbon of that
 /// fleet.
 fn one_year(
     service: &Service,
-    max_rate: &Traced<RequestRate>,
+    (capability, max_rate): (&Capability, &Traced<RequestRate>),
     year: u32,
     when: When,
 ) -> Result<Year> {
-    let stage = if year == 1 { "inference".to_owned() } else { format!("inference.years.{year}") };
+    let stage = Fleet(year);
     let growth = years::growth(&service.growth.trace(), year);
     let rate = &service.rate.trace() * &growth;
     let span = service.within.as_ref().map_or_else(years::one, Input::trace);
@@ -353,7 +374,7 @@ fn one_year(
         (&working + redundancy.retype::<Ratio>()).named(format_args!("{stage}.fleet.replicas"));
     let devices =
         (&replicas * &service.replica.all_devices()).named(format_args!("{stage}.fleet.devices"));
-    let packing = service.pack(&format!("{stage}.fleet"), &replicas);
+    let packing = service.pack(format_args!("{stage}.fleet"), &replicas);
     let job = service.within.as_ref().map(|_| {
         let time: Traced<Time> = (&(&requests / max_rate) / &working).retype();
         time.min(&span).named(format_args!("{stage}.fleet.job_days"))
@@ -373,14 +394,14 @@ fn one_year(
     let fleet_time = fleet_time.named(format_args!("{stage}.fleet.device_hours"));
     let at_work = if let Some(instances) = &service.demand.instances {
         let part = (&working / &replicas).named("replicas that work / all");
-        let share = drawing(service, instances, &requests, &(&fleet_time * &part))?;
+        let share = drawing(service, (instances, capability), &requests, &(&fleet_time * &part));
         (share * part).retype::<Ratio>().named("drawn between idle and full, with spares")
     } else {
         let work = &(&(&rate / max_rate) * &service.replica.all_devices()) * &length;
         energy::utilisation(&work, &fleet_time)
     };
     let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
-    let footprint = service.site.footprint(&when.stage.path(), when, &[serving]);
+    let footprint = service.site.footprint(format_args!("{}", when.stage), when, &[serving]);
     Ok(Year {
         year,
         requests,
@@ -410,12 +431,11 @@ fn one_year(
 /// counted here.
 fn drawing(
     service: &Service,
-    instances: &Instances,
+    (instances, capability): (&Instances, &Capability),
     requests: &Traced<Requests>,
     fleet_time: &Traced<DeviceTime>,
-) -> Result<Traced<Ratio>> {
+) -> Traced<Ratio> {
     let (power, devices) = (instances.power(), service.replica.all_devices());
-    let capability = capability(service)?;
     let most = &capability.max_rate * Traced::constant(0.95);
     let rate: Traced<RequestRate> = requests / &(fleet_time / &devices);
     let rate = rate.named("mean rate of a replica").min(&most);
@@ -436,7 +456,7 @@ fn drawing(
     let level = base + slope * used / &busy;
     let level = level.min(&Traced::constant(1.0)).named("power of a busy device / TDP");
     let share = busy * (level - &idle) / (1.0 - &idle);
-    Ok(share.retype::<Ratio>().named("drawn between idle and full"))
+    share.retype::<Ratio>().named("drawn between idle and full")
 }
 
 /// Replicas hour by hour for a mean rate: along the scenario's profile of traffic, or a daily one

@@ -237,21 +237,23 @@ impl Engine {
             Some(plan) => {
                 let finance = &scenario.finance;
                 let training = scenario.training.as_deref().zip(training.as_mut());
+                let closed = inference::capability(plan)?;
                 Some(match &self.simulated {
                     None => {
                         let correction = self.correction.as_ref();
-                        inference::forecast(plan, finance, training, correction)?
+                        inference::forecast(plan, finance, training, &closed, correction)?
                     }
                     Some(simulated) => {
                         let simulated =
                             if self.records { simulated.clone() } else { simulated.silent() };
-                        let Simulated { mut limits, latency, closed, observed } = simulated;
+                        let Simulated { mut limits, latency, closed: then, observed } = simulated;
                         if !self.records {
-                            let moved = ReplicaLimits::of(plan)?.max_rate.value().value;
-                            let factor = Traced::constant(moved / closed.value);
+                            let moved = closed.max_rate.value().value;
+                            let factor = Traced::constant(moved / then.value);
                             limits.max_rate = limits.max_rate * factor;
                         }
                         let latency = |_: &Year| latency;
+                        let limits = (&closed, limits);
                         let served = inference::serve(plan, finance, training, limits, latency)?;
                         InferenceForecast { observed: Some(observed), ..served }
                     }

@@ -3,6 +3,7 @@
 //! `scenario::resolve` makes a [`Scenario`] from the file that the user wrote. It holds inputs with
 //! their basis and the plans of the rooms that compute with them; no type of the file goes further.
 
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -111,7 +112,7 @@ pub struct Service {
 impl Service {
     /// Its replicas in whole instances, with figures named after `stage`; `None` where devices are
     /// sold singly.
-    pub fn pack(&self, stage: &str, replicas: &Traced<Ratio>) -> Option<Packing> {
+    pub fn pack(&self, stage: impl fmt::Display, replicas: &Traced<Ratio>) -> Option<Packing> {
         self.rent.as_ref()?.pack(stage, &self.replica.groups(&replicas.number()))
     }
 

@@ -53,18 +53,18 @@ impl PerToken {
         let input = service.replica.input.trace();
         let tokens = &input + &output;
         let rest = 1.0 - share;
-        let name = |figure: &str| format!("inference.per_million_tokens.{figure}");
-        let of_output = |figure: &str| format!("inference.per_output_token.{figure}");
         Some(Self {
             money: Prices {
-                all: (cost / &tokens).named(name("cost_usd")),
-                input: (&(cost * share) / &input).named(name("input_usd")),
-                output: (&(cost * &rest) / &output).named(name("output_usd")),
+                all: (cost / &tokens).named("inference.per_million_tokens.cost_usd"),
+                input: (&(cost * share) / &input).named("inference.per_million_tokens.input_usd"),
+                output: (&(cost * &rest) / &output)
+                    .named("inference.per_million_tokens.output_usd"),
             },
-            energy: (energy / &tokens).named(name("energy_kwh")),
-            location: (location / &tokens).named(name("co2e_kg.location")),
-            energy_per_output: (energy / &output).named(of_output("energy_j")),
-            location_per_output: (location / &output).named(of_output("co2e_g.location")),
+            energy: (energy / &tokens).named("inference.per_million_tokens.energy_kwh"),
+            location: (location / &tokens).named("inference.per_million_tokens.co2e_kg.location"),
+            energy_per_output: (energy / &output).named("inference.per_output_token.energy_j"),
+            location_per_output: (location / &output)
+                .named("inference.per_output_token.co2e_g.location"),
         })
     }
 }

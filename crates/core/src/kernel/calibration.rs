@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::{self, Facts, declared};
+use crate::calibration::{self, Facts, Shipped, declared};
 use crate::diagnostic::Result;
 
 /// The constants of `hardware/kernel-calibration.yaml`; `family.share` and `family.kernel_us`
@@ -37,7 +37,12 @@ pub struct Family {
 
 impl Facts for Documented {
     const KIND: &'static str = "kernel calibration";
-    const SHIPPED: &'static str = flopcast_data::hardware::KERNEL_CALIBRATION;
+
+    fn shipped() -> &'static Shipped<Self> {
+        static SHIPPED: Shipped<Documented> =
+            Shipped::new(|| Calibration::read(flopcast_data::hardware::KERNEL_CALIBRATION));
+        &SHIPPED
+    }
 
     fn check(calibration: &Calibration) -> Result<()> {
         calibration.general().map(drop)

@@ -410,7 +410,7 @@ mod tests {
         let catalog = Catalog::embedded();
         let calibration = Calibration::shipped().unwrap();
         let device = Device::of(catalog.accelerator("rtx-4090").unwrap(), Precision::Fp16).unwrap();
-        let setup = Setup::new(&device, runtime, &calibration).unwrap();
+        let setup = Setup::new(&device, runtime, calibration).unwrap();
         let model = Model {
             layers: vec![convolution(groups)],
             ..spec::from_preset("resnet18", &Input::default()).unwrap()

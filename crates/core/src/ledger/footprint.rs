@@ -16,6 +16,7 @@
 //! A figure is unknown where one of its factors is, and absent where the scenario has no such
 //! figure (a marginal intensity that no source gives).
 
+use std::fmt::Arguments;
 use std::marker::PhantomData;
 
 use super::energy::{self, Phase, When};
@@ -208,14 +209,13 @@ impl Site {
     /// The footprint of the phases at this place. Figures are named under `path`, such as
     /// `training.energy_kwh.it`; device-time for embodied CO2e is that of all phases, idle ones
     /// included.
-    pub fn footprint(&self, path: &str, when: When, phases: &[Phase]) -> Footprint {
-        let name = |figure: &str| format!("{path}.{figure}");
+    pub fn footprint(&self, path: Arguments<'_>, when: When, phases: &[Phase]) -> Footprint {
         let rows = energy::rows(&self.power, when, phases);
-        let it = rows.sum(|_| true).named(name("energy_kwh.it"));
+        let it = rows.sum(|_| true).named(format_args!("{path}.energy_kwh.it"));
         let pue = trace(&self.pue);
-        let facility = (&it * &pue).named(name("energy_kwh.facility"));
+        let facility = (&it * &pue).named(format_args!("{path}.energy_kwh.facility"));
         let emitted = |grid: &Value<GridIntensity>, figure: &str| -> Value<Co2eMass> {
-            (&facility * grid).named(name(figure))
+            (&facility * grid).named(format_args!("{path}.{figure}"))
         };
         let grid = trace(&self.grid);
         let location = emitted(&grid, "co2e_kg.location").map(Traced::retype);
@@ -229,8 +229,9 @@ impl Site {
         let paid = phases.iter().map(|phase| phase.time.clone());
         let paid = paid.reduce(|sum, time| &sum + &time);
         let embodied = self.embodied.shares(paid.as_ref(), path);
-        let water = (&it * &trace(&self.wue)).named(name("water_l.on_site"));
-        let grid_water = (&facility * &trace(&self.grid_water)).named(name("water_l.off_site"));
+        let water = (&it * &trace(&self.wue)).named(format_args!("{path}.water_l.on_site"));
+        let grid_water = &facility * &trace(&self.grid_water);
+        let grid_water = grid_water.named(format_args!("{path}.water_l.off_site"));
         Footprint {
             rows,
             it,
@@ -268,7 +269,7 @@ impl Contracts {
 impl Embodied {
     /// The low, mid and high shares of `time`: (device + server / devices of a server) x time /
     /// (service life x utilisation). They are absent where no time is paid for.
-    fn shares(&self, time: Option<&Traced<DeviceTime>>, path: &str) -> [EmbodiedShare; 3] {
+    fn shares(&self, time: Option<&Traced<DeviceTime>>, path: Arguments<'_>) -> [EmbodiedShare; 3] {
         let together = self.together.trace();
         let in_use = &self.lifetime.trace() * &self.utilisation.trace();
         let time: Value<DeviceTime> = time.into();

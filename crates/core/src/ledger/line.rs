@@ -8,6 +8,7 @@
 //! A row spreads over its period in proportion to time, which gives the cash flow by month.
 //! `ledger`'s other modules enter rows, `estimate` sums them, `report` shows them.
 
+use std::fmt;
 use std::ops::{Add, Mul};
 use std::sync::Arc;
 
@@ -30,10 +31,7 @@ pub const YEARS: &str = "inference.years.";
 impl Stage {
     /// The stage's path in the JSON: `training`, `inference.years.1`.
     pub fn path(self) -> String {
-        match self {
-            Self::Training => "training".to_owned(),
-            Self::Serving(year) => format!("{YEARS}{year}"),
-        }
+        self.to_string()
     }
 
     /// The stage's name for people: `training`, `year 1`.
@@ -41,6 +39,16 @@ impl Stage {
         match self {
             Self::Training => "training".to_owned(),
             Self::Serving(year) => format!("year {year}"),
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    /// The stage's path in the JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Training => f.write_str("training"),
+            Self::Serving(year) => write!(f, "{YEARS}{year}"),
         }
     }
 }

@@ -10,6 +10,8 @@
 //! Training, the bill of a service and its sizing all pack here, so they agree on the number of
 //! instances.
 
+use std::fmt::Display;
+
 use crate::provenance::Traced;
 use crate::quantity::{Devices, DevicesPerInstance, Instances, Measure as _, Ratio};
 
@@ -46,7 +48,7 @@ impl Packing {
     /// assert_eq!(packing.instances.value().stored(), 7.0);
     /// assert_eq!(packing.stranded.value().stored(), 14.0);
     /// ```
-    pub fn of(stage: &str, groups: &[Group], size: &Traced<DevicesPerInstance>) -> Self {
+    pub fn of(stage: impl Display, groups: &[Group], size: &Traced<DevicesPerInstance>) -> Self {
         let devices = Traced::total(groups.iter().map(|(count, each)| count * each));
         let instances = Traced::total(groups.iter().map(|group| held(group, size)));
         let paid = &instances * size;

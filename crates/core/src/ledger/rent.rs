@@ -10,6 +10,7 @@
 //! other terms follow the price of each year. A capacity block is such a term of whole days or weeks.
 //! Terms that are not sold for so long a run leave its rent unknown.
 
+use std::fmt::Display;
 use std::ops::Mul;
 
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
@@ -48,7 +49,7 @@ pub struct Lent {
 impl Rent {
     /// Packs engines into whole instances and names the figures after `stage`; `None` where devices
     /// are sold singly.
-    pub fn pack(&self, stage: &str, groups: &[Group]) -> Option<Packing> {
+    pub fn pack(&self, stage: impl Display, groups: &[Group]) -> Option<Packing> {
         let size = self.instance.as_ref()?.trace();
         Some(Packing::of(stage, groups, &size))
     }

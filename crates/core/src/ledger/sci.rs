@@ -29,11 +29,11 @@ impl TrainingIntensity {
         tokens: Option<&Traced<Tokens>>,
         billion_parameters: &Input<f64>,
     ) -> Self {
-        let name = |figure: &str| format!("sci.training.{figure}");
-        let run = operated_and_made(footprint).named(name("kg_per_run"));
-        let token = tokens.map(|tokens| (&run / tokens).named(name("kg_per_million_tokens")));
+        let run = operated_and_made(footprint).named("sci.training.kg_per_run");
+        let token =
+            tokens.map(|tokens| (&run / tokens).named("sci.training.kg_per_million_tokens"));
         let parameters = &billion_parameters.trace();
-        let by_parameter = (&run / parameters).named(name("kg_per_billion_parameters"));
+        let by_parameter = (&run / parameters).named("sci.training.kg_per_billion_parameters");
         Self { run, token: token.into(), billion_parameters: by_parameter }
     }
 }

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::simulator::Scheduler;
-use crate::calibration::{self, Facts, declared};
+use crate::calibration::{self, Facts, Shipped, declared};
 use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
 
@@ -66,7 +66,12 @@ impl Engines {
 
 impl Facts for Engines {
     const KIND: &'static str = "serving calibration";
-    const SHIPPED: &'static str = flopcast_data::hardware::SERVING_CALIBRATION;
+
+    fn shipped() -> &'static Shipped<Self> {
+        static SHIPPED: Shipped<Engines> =
+            Shipped::new(|| Calibration::read(flopcast_data::hardware::SERVING_CALIBRATION));
+        &SHIPPED
+    }
 
     fn check(calibration: &Calibration) -> Result<()> {
         calibration.power()?;

@@ -19,13 +19,15 @@
 //!
 //! Percentiles are no part of it: an SLO is what the simulator holds.
 
+use std::convert::Infallible;
 use std::ops::{Div, Mul};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::correction::Correction;
+use super::first::First;
 use super::instance::{Engines, Instances, Pool, Unfit};
 use super::plan::{Demand, KvPerToken, Pools, Replica, RequestKind, Speculation};
-use super::queue::{Busy, Phase, Queue};
+use super::queue::{Attention, Busy, Phase, Queue};
 use super::request::Asked;
 use super::speculative::Speculative;
 use super::step::Roofline;
@@ -96,8 +98,8 @@ struct Generation {
     /// Squared coefficient of variation of the gaps between requests.
     gaps: Traced<f64>,
     api_server: Traced<TimePerRequest>,
-    /// The latencies of the first rate that was asked about: most runs ask about it again.
-    memo: OnceLock<(f64, Latency)>,
+    /// The latencies of the first rate that was asked about.
+    memo: First<f64, Latency>,
 }
 
 /// Prefill and decode instances.
@@ -204,20 +206,17 @@ impl Replica {
         instances: &Instances,
         demand: &Demand,
     ) -> Result<Capability, Box<Unfit>> {
+        let asked = || Ok::<_, Infallible>(Asked::of(demand, instances.window(), &|_| 1.0));
         if self.devices.trace().step().is_some() {
-            return self.computed(instances, demand);
+            let Ok(asked) = asked();
+            return self.computed(instances, demand, asked);
         }
         let mut inputs = Vec::with_capacity(32);
+        demand.for_each_length(&mut |value| inputs.push(value));
+        let Ok(asked) = instances.memo.asked.of(inputs.clone(), asked);
         self.for_each_value(&mut |value| inputs.push(value));
         demand.for_each_value(&mut |value| inputs.push(value));
-        match instances.memo.get() {
-            Some((known, capability)) if *known == inputs => Ok(capability.clone()),
-            _ => {
-                let capability = self.computed(instances, demand)?;
-                let _ = instances.memo.set((inputs, capability.clone()));
-                Ok(capability)
-            }
-        }
+        instances.memo.capability.of(inputs, || self.computed(instances, demand, asked))
     }
 
     /// The capability of a replica of engines: what its memory holds, and the rate that its steps
@@ -225,8 +224,12 @@ impl Replica {
     ///
     /// # Errors
     /// If the model does not fit the devices.
-    fn computed(&self, instances: &Instances, demand: &Demand) -> Result<Capability, Box<Unfit>> {
-        let asked = Asked::of(demand, instances.window(), &|_| 1.0);
+    fn computed(
+        &self,
+        instances: &Instances,
+        demand: &Demand,
+        asked: Asked,
+    ) -> Result<Capability, Box<Unfit>> {
         let lengths = demand.mean_lengths();
         let engines = instances.under(self, demand, lengths)?;
         let pool = &engines.decode;
@@ -269,7 +272,7 @@ impl Replica {
             most,
             split,
             factors,
-            memo: OnceLock::new(),
+            memo: First::default(),
         };
         let generation = generation.at_most(self, instances);
         let full = generation.load(generation.queue().full());
@@ -524,7 +527,7 @@ impl Generation {
         let one = queue.products(1.0);
         let slope = if busy.batch > 1.0 { (busy.products - one) / (busy.batch - 1.0) } else { 0.0 };
         let when = When::Batch(busy.batch);
-        let times = queue.attended();
+        let times = Attention::of(&self.engines.decode.time);
         let told = &asked.output;
         let decode = |seconds: f64, name: &str| {
             factors.decode(told, TimePerToken::from_stored(seconds), name, when)
@@ -758,12 +761,9 @@ impl Capability {
                 generation.latency(rate, correction)
             }
             Form::Tokens(generation) => {
-                let asked = rate.value().value;
-                let first = || (asked, generation.latency(rate, None));
-                match generation.memo.get_or_init(first) {
-                    (known, latency) if known.total_cmp(&asked).is_eq() => latency.clone(),
-                    _ => generation.latency(rate, None),
-                }
+                let latency = || Ok::<_, Infallible>(generation.latency(rate, None));
+                let Ok(latency) = generation.memo.of(rate.value().value, latency);
+                latency
             }
             Form::Pass(batches, delay) => {
                 // The first request of a batch waits for all of the delay, those that come within it

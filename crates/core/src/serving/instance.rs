@@ -5,12 +5,15 @@
 //! An [`Instances`] holds what does not depend on the load; [`Instances::under`] adds what does, and is
 //! what both the closed form and the simulator compute from.
 
-use std::sync::{Arc, OnceLock};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::calibration::{Calibration, Engine, Maturity, Power, Regime};
 use super::closed_form::Capability;
+use super::first::First;
 use super::memory::{self, KvCapacity};
 use super::plan::{Adapters, Demand, GroupFormat, KvPerToken, Quantized, Replica, Spread};
+use super::request::Asked;
 use super::served::ServedModel;
 use super::simulator::{Admission, Bounds, Fleet, KvTransfer, Limits, Router, Simulation};
 use super::speculative::Speculative;
@@ -42,8 +45,16 @@ pub struct Instances {
     /// Share of a link's bandwidth that is reached.
     link: f64,
     words: Arc<str>,
-    /// The first answer in closed form, with the inputs that it is of: most runs ask it again.
-    pub(super) memo: Arc<OnceLock<(Vec<f64>, Capability)>>,
+    pub(super) memo: Arc<Memo>,
+}
+
+/// What a replica's closed form was asked first, by the inputs that it depends on.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    /// The mean request.
+    pub(super) asked: First<Vec<f64>, Asked>,
+    /// The limits of a replica.
+    pub(super) capability: First<Vec<f64>, Capability>,
 }
 
 /// One instance.
@@ -316,12 +327,11 @@ impl Instances {
         demand: &Demand,
         (input, output): (f64, f64),
     ) -> Result<Engines, Box<Unfit>> {
-        let settings = Engine {
-            step_tokens: demand
-                .max_batch_tokens
-                .as_ref()
-                .map_or(self.settings.step_tokens, |it| it.value as u32),
-            ..self.settings.clone()
+        let settings = match &demand.max_batch_tokens {
+            None => Cow::Borrowed(&self.settings),
+            Some(most) => {
+                Cow::Owned(Engine { step_tokens: most.value as u32, ..self.settings.clone() })
+            }
         };
         let factors = [&demand.step_time, &demand.step_error].into_iter().flatten();
         let factor: f64 = factors.map(|factor| factor.value).product();

@@ -68,14 +68,15 @@ impl KvCapacity {
         let all = || std::iter::once((model, deployment)).chain(draft);
         let weights = weights(all(), device) + more;
         let show = |bytes: f64| text::show(Data::from_stored(bytes));
-        let offer = match deployment.devices() {
+        let offer = || match deployment.devices() {
             1 => "the device offers".to_owned(),
             devices => format!("{devices} devices offer"),
         };
         if weights.value >= usable {
             return Err(Error::limit(format!(
-                "the model does not fit: its weights take {} and {offer} {}",
+                "the model does not fit: its weights take {} and {} {}",
                 show(weights.value),
+                offer(),
                 show(usable)
             )));
         }

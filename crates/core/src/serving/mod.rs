@@ -15,6 +15,7 @@ pub mod closed_form;
 mod correction;
 // Plain seconds: a part of the step.
 mod exchange;
+mod first;
 pub mod instance;
 pub mod memory;
 pub mod network;

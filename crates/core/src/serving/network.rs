@@ -35,7 +35,7 @@ pub fn reached(
 ) -> Result<Reached> {
     let calibration = Calibration::shipped()?;
     let device = Device::of(accelerator, served.precision)?;
-    let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
+    let setup = Setup::new(&device, calibration.runtime("compiled"), calibration)?;
     let cost = setup.compressed(served, accelerator)?;
     let (model, element) = (&served.model, precision.size());
     let assumed = |why: &str| Basis::Assumed {
@@ -85,7 +85,7 @@ pub fn beside(model: &Model, accelerator: &Accelerator, precision: Precision) ->
     let format = sixteen.into_iter().find(|it| accelerator.peak(*it).is_ok()).unwrap_or(precision);
     let calibration = Calibration::shipped()?;
     let device = Device::of(accelerator, format)?;
-    let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
+    let setup = Setup::new(&device, calibration.runtime("compiled"), calibration)?;
     let work = Work::of(&Model { layers, ..model.clone() }, format.size(), Task::Inference);
     Ok(setup.cost(&work, &device).time(1.0))
 }

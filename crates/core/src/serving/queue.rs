@@ -60,6 +60,10 @@ pub(crate) struct Queue<'a, S> {
     request: MeanRequest,
     phase: Phase,
     most: f64,
+    /// Decode attention of one sequence.
+    context: f64,
+    /// Attention over a prompt.
+    attention: f64,
 }
 
 /// An instance with so many sequences at once; times in seconds.
@@ -118,6 +122,15 @@ pub(crate) struct Attention {
     pub(crate) pairs: (f64, f64),
 }
 
+impl Attention {
+    /// That of a model of steps.
+    pub(crate) fn of(time: &impl StepTime) -> Self {
+        let (full, windowed) = time.pairs();
+        let in_window = time.windowed().map_or(0.0, |(each, _)| each.value);
+        Self { context: (time.context().value, in_window), pairs: (full.value, windowed.value) }
+    }
+}
+
 impl<'a, S: StepTime> Queue<'a, S> {
     /// An instance with `most` sequences at once, at most.
     pub(crate) fn new(
@@ -127,7 +140,17 @@ impl<'a, S: StepTime> Queue<'a, S> {
         phase: Phase,
         most: f64,
     ) -> Self {
-        Self { time, limits, request, phase, most }
+        let Attention { context, pairs } = Attention::of(time);
+        let prompt = pairs.0 * request.keys + pairs.1 * request.windowed_keys;
+        Self {
+            time,
+            limits,
+            request,
+            phase,
+            most,
+            context: context.0 * request.context + context.1 * request.windowed,
+            attention: request.computed * prompt,
+        }
     }
 
     /// Decode steps of a request.
@@ -148,10 +171,10 @@ impl<'a, S: StepTime> Queue<'a, S> {
         let again = self.recomputed();
         let computed = self.request.computed + again;
         let request = MeanRequest { computed, ..self.request };
-        let queue = Self { request, ..*self };
+        let queue = Self::new(self.time, self.limits, request, self.phase, self.most);
         let busy = queue.busy(self.most, queue.shared(self.most));
         // The attention of a prompt is told apart, that of what is computed again is not.
-        let attention = queue.attention() - self.attention();
+        let attention = queue.attention - self.attention;
         Busy { carried: busy.carried + attention, ..busy }
     }
 
@@ -203,16 +226,17 @@ impl<'a, S: StepTime> Queue<'a, S> {
     /// by Little's law each adds what is left of its stay.
     fn crowded(&self, rate: f64) -> Busy {
         let full = self.full();
-        let step = full.products + full.batch * self.context();
+        let step = full.products + full.batch * self.context;
         let prompt = 1.0 / rate - self.steps() * step / full.batch;
-        Busy { rate, carried: full.carried.max(prompt - self.attention()), ..full }
+        Busy { rate, carried: full.carried.max(prompt - self.attention), ..full }
     }
 
     /// How long a request is in the batch, its part of others' prompts included.
     fn stay(&self, batch: f64, carriers: f64) -> (f64, f64, f64) {
-        let (products, carried) = (self.products(batch), self.carried(batch, carriers));
-        let step = products + batch * self.context();
-        let prompt = carried + self.attention();
+        let products = self.products(batch);
+        let carried = self.carried(batch, carriers, products);
+        let step = products + batch * self.context;
+        let prompt = carried + self.attention;
         (self.steps() * step + batch * prompt, products, carried)
     }
 
@@ -220,11 +244,11 @@ impl<'a, S: StepTime> Queue<'a, S> {
     pub(crate) fn first(&self, busy: Busy, token: f64) -> First {
         let Busy { rate, batch, products, carried } = busy;
         let decoding = self.decoding(batch);
-        let attention = self.attention();
+        let attention = self.attention;
         let budget = self.budget(batch);
         let lone = self.request.computed.min(budget);
         let pieces = self.request.computed / lone.max(1.0);
-        let piece = self.tokens(decoding, lone, 1.0) + decoding * self.context();
+        let piece = self.tokens(decoding, lone, 1.0) + decoding * self.context;
         let own = pieces * piece + attention;
         // A prompt more in a step that has one: without what the first of them costs alone.
         let full = budget.max(2.0 * lone);
@@ -234,7 +258,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
         // Prompts of which a step holds no second one take steps of their own.
         let beside = self.request.computed * slope.max(0.0);
         let further = attention + if budget < 2.0 * lone { carried } else { beside };
-        let step = products + batch * self.context();
+        let step = products + batch * self.context;
         let under_way = -(-(batch + rate * (carried + attention))).exp_m1();
         if self.prompts_first() {
             // The step under way is one of those between two tokens, the longer the likelier.
@@ -257,7 +281,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
         if self.phase != Phase::Both || self.request.computed <= 0.0 {
             return Crowd { steps: 0.0, longer: 0.0 };
         }
-        let prompt = carried + self.attention();
+        let prompt = carried + self.attention;
         let rho = (rate * prompt).min(0.99);
         let behind = rho + rho * rho * (1.0 + variation) / (2.0 * (1.0 - rho));
         let reading = behind * prompt / (1.0 - rho);
@@ -266,13 +290,13 @@ impl<'a, S: StepTime> Queue<'a, S> {
         }
         let prompts = behind.max(1.0).min(self.budget(batch) / self.request.computed);
         let tokens = self.tokens(batch, prompts * self.request.computed, prompts.max(1.0));
-        let step = tokens + batch * self.context() + prompts * self.attention();
+        let step = tokens + batch * self.context + prompts * self.attention;
         Crowd { steps: reading / step, longer: (step - token).max(0.0) }
     }
 
     /// Steps that only carry prompts: time of one prompt, prompts of a full step, its time.
     pub(crate) fn prompts(&self) -> (f64, f64, f64) {
-        let (attention, budget) = (self.attention(), self.budget(0.0));
+        let (attention, budget) = (self.attention, self.budget(0.0));
         let computed = self.request.computed.max(1.0);
         let lone = computed.min(budget);
         let alone = computed / lone * self.tokens(0.0, lone, 1.0) + attention;
@@ -283,33 +307,26 @@ impl<'a, S: StepTime> Queue<'a, S> {
         (alone, together, self.tokens(0.0, budget, together) + together * attention)
     }
 
-    /// Times of attention.
-    pub(crate) fn attended(&self) -> Attention {
-        let (full, windowed) = self.time.pairs();
-        let in_window = self.time.windowed().map_or(0.0, |(each, _)| each.value);
-        Attention {
-            context: (self.time.context().value, in_window),
-            pairs: (full.value, windowed.value),
-        }
-    }
-
     /// A decode step without the caches; one with less than a sequence has one, less often.
     pub(crate) fn products(&self, batch: f64) -> f64 {
         if self.steps() <= 0.0 { 0.0 } else { self.tokens(batch.max(1.0), 0.0, 0.0) }
     }
 
     /// The time that a prompt adds to the steps that carry it, of which there are so many / prompts.
-    fn carried(&self, batch: f64, carriers: f64) -> f64 {
+    fn carried(&self, batch: f64, carriers: f64, products: f64) -> f64 {
         if self.phase == Phase::Decode || self.request.computed <= 0.0 {
             return 0.0;
         }
         let (tokens, prompts) = (self.request.computed / carriers, (1.0 / carriers).max(1.0));
         let decoding = self.decoding(batch);
         let with = self.tokens(decoding, tokens, prompts);
-        let without = if decoding > 0.0 {
-            decoding.min(1.0) * self.tokens(decoding.max(1.0), 0.0, 0.0)
-        } else {
+        // Without answers nothing decodes, and products say nothing of a step.
+        let without = if decoding <= 0.0 {
             0.0
+        } else if self.steps() > 0.0 {
+            decoding.min(1.0) * products
+        } else {
+            decoding.min(1.0) * self.tokens(decoding.max(1.0), 0.0, 0.0)
         };
         carriers * (with - without).max(0.0)
     }
@@ -341,7 +358,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
         }
         // More of them are shorter, and leave less time for others to come: one root between the
         // fewest, which all prompts of a token share, and one for each prompt.
-        let step = self.products(batch) + batch * self.context();
+        let step = self.products(batch) + batch * self.context;
         let (mut low, mut high) = (shared * coming, coming.max(shared * coming));
         for _ in 0..30 {
             let steps = f64::midpoint(low, high);
@@ -363,7 +380,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
     /// Time of a step that reads so many prompts and nothing else.
     fn reading_step(&self, prompts: f64) -> f64 {
         self.tokens(0.0, self.request.computed * prompts, prompts.max(1.0))
-            + prompts * self.attention()
+            + prompts * self.attention
     }
 
     /// Steps that carry a part of a prompt / prompts, where those that come within a step share the next.
@@ -387,19 +404,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
             return own;
         }
         let read = prefill / self.request.computed.max(1.0);
-        own.max(least - decode * self.context() - read * self.attention())
-    }
-
-    /// Decode attention of one sequence.
-    fn context(&self) -> f64 {
-        let (full, windowed) = self.attended().context;
-        full * self.request.context + windowed * self.request.windowed
-    }
-
-    /// Attention over a prompt.
-    fn attention(&self) -> f64 {
-        let (full, windowed) = self.attended().pairs;
-        self.request.computed * (full * self.request.keys + windowed * self.request.windowed_keys)
+        own.max(least - decode * self.context - read * self.attention)
     }
 }
 

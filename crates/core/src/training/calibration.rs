@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::platform::{ExpertKernels, Software};
-use crate::calibration::{self, Facts, Intervals, declared};
+use crate::calibration::{self, Facts, Intervals, Shipped, declared};
 use crate::diagnostic::{Error, Result};
 use crate::model::Extents;
 
@@ -28,7 +28,12 @@ pub struct Documented {
 
 impl Facts for Documented {
     const KIND: &'static str = "calibration";
-    const SHIPPED: &'static str = flopcast_data::hardware::CALIBRATION;
+
+    fn shipped() -> &'static Shipped<Self> {
+        static SHIPPED: Shipped<Documented> =
+            Shipped::new(|| Calibration::read(flopcast_data::hardware::CALIBRATION));
+        &SHIPPED
+    }
 
     fn check(calibration: &Calibration) -> Result<()> {
         calibration.general().map(drop)
@@ -444,7 +449,7 @@ const NARROWER: f64 = 0.9;
 mod tests {
     use super::*;
 
-    fn shipped() -> Calibration {
+    fn shipped() -> &'static Calibration {
         Calibration::shipped().unwrap()
     }
 
@@ -468,7 +473,7 @@ mod tests {
 
     #[test]
     fn intervals_widen_with_what_is_unknown_and_say_why() {
-        let intervals = shipped().intervals;
+        let intervals = &shipped().intervals;
         let usual = Familiarity {
             framework: true,
             device: Known::Tested,
@@ -483,11 +488,11 @@ mod tests {
             (Familiarity { device: Known::Relative, ..usual }, "neither"),
             (Familiarity { beyond: true, ..usual }, "outside"),
         ] {
-            assert!(stranger.half_width(&intervals) > 1.05 * usual.half_width(&intervals), "{why}");
+            assert!(stranger.half_width(intervals) > 1.05 * usual.half_width(intervals), "{why}");
             assert!(stranger.reasons()[0].contains(why), "{why}");
         }
-        let kin = Familiarity { device: Known::Kin, ..usual }.half_width(&intervals);
-        let relative = Familiarity { device: Known::Relative, ..usual }.half_width(&intervals);
+        let kin = Familiarity { device: Known::Kin, ..usual }.half_width(intervals);
+        let relative = Familiarity { device: Known::Relative, ..usual }.half_width(intervals);
         assert!(kin < relative);
     }
 
@@ -506,7 +511,7 @@ mod tests {
 
     #[test]
     fn a_calibration_survives_writing() {
-        let written = serde_json::to_string(&shipped()).unwrap();
+        let written = serde_json::to_string(shipped()).unwrap();
         assert_eq!(Calibration::read(&written).unwrap().general(), shipped().general());
         for (from, to) in [
             (r#""operand-traffic":"#, r#""oprand-traffic":"#),

@@ -289,7 +289,7 @@ mod tests {
         let calibration = Calibration::shipped().unwrap();
         let basis = Basis::Derived { formula: String::new() };
         let devices = Input::new("devices", devices(1024.0), basis);
-        let planned = Goodput::usual(devices, Losses::of_runs(&calibration).unwrap());
+        let planned = Goodput::usual(devices, Losses::of_runs(calibration).unwrap());
         let goodput = |hours: f64| {
             let productive = DeviceTime::from_stored(hours * 3600.0 * 1024.0);
             of(&planned, &Traced::constant(productive)).unwrap().goodput.value().get()

@@ -267,7 +267,7 @@ mod tests {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, accelerator, Format::Half).unwrap();
         let software = Software { overlaps_tensor: true, ..Software::usual(2025.5) };
-        Platform::new(&hardware, Format::Half, software, &calibration).unwrap()
+        Platform::new(&hardware, Format::Half, software, calibration).unwrap()
     }
 
     fn wish(devices: u64, sequences: u64) -> Wish {

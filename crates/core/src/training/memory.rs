@@ -361,7 +361,7 @@ mod tests {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, "b200-sxm", Format::Half).unwrap();
         let software = Software { overlaps_gradients: false, ..Software::usual(2026.3) };
-        let platform = Platform::new(&hardware, Format::Half, software, &calibration).unwrap();
+        let platform = Platform::new(&hardware, Format::Half, software, calibration).unwrap();
         let small = Extents { layers: 12, ..llama3_70b() };
         let large = Extents { layers: 4, hidden: 16384, heads: 128, ffn: 53248, ..llama3_70b() };
         let layout = |tensor, pipeline, context, data| Parallelism {

@@ -64,7 +64,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         wanted.framework.as_deref().map(|name| calibration.framework_named(name)).transpose()?;
     let year = decimal_year(wanted.software_epoch);
     let software = calibration.software(framework, year);
-    let platform = Platform::new(&hardware, format, software, &calibration)?;
+    let platform = Platform::new(&hardware, format, software, calibration)?;
     let batch = Batch { sequences: wanted.sequences, length: wanted.sequence };
     let (candidate, runners_up, tried) = if let Some(layout) = &wanted.layout {
         let experts = model.experts.map_or(0, |experts| experts.count);

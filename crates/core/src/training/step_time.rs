@@ -517,7 +517,7 @@ mod tests {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, accelerator, format).unwrap();
         let software = calibration.software(calibration.framework_named("nemo").ok(), 2025.4);
-        Platform::new(&hardware, format, software, &calibration).unwrap()
+        Platform::new(&hardware, format, software, calibration).unwrap()
     }
 
     const LAYOUT: Parallelism = Parallelism {

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::{self, Facts, declared};
+use crate::calibration::{self, Facts, Shipped, declared};
 use crate::diagnostic::Result;
 use crate::provenance::{Basis, Input, Traced, inputs};
 use crate::quantity::system::time::{day, second};
@@ -30,7 +30,12 @@ pub struct Documented {
 
 impl Facts for Documented {
     const KIND: &'static str = "run calibration";
-    const SHIPPED: &'static str = flopcast_data::hardware::RUN_CALIBRATION;
+
+    fn shipped() -> &'static Shipped<Self> {
+        static SHIPPED: Shipped<Documented> =
+            Shipped::new(|| Calibration::read(flopcast_data::hardware::RUN_CALIBRATION));
+        &SHIPPED
+    }
 
     fn check(calibration: &Calibration) -> Result<()> {
         calibration.fitted_losses().map(drop)

@@ -276,7 +276,7 @@ impl Backtest {
         calibration: &Calibration,
     ) -> Result<()> {
         let losses = flopcast_core::training::whole_run::Calibration::shipped()?;
-        let (scored, skipped) = runs::score_run(row, catalog, calibration, &losses)?;
+        let (scored, skipped) = runs::score_run(row, catalog, calibration, losses)?;
         if scored.is_empty() && skipped.is_empty() {
             return Err(Error::input("no figure to compare with is published"));
         }
@@ -346,7 +346,7 @@ mod tests {
 
     fn shipped(kind: Kind) -> Backtest {
         let calibration = Calibration::shipped().unwrap();
-        Backtest::run(kind, &kind.shipped().unwrap(), &Catalog::embedded(), &calibration).unwrap()
+        Backtest::run(kind, &kind.shipped().unwrap(), &Catalog::embedded(), calibration).unwrap()
     }
 
     #[test]

@@ -237,7 +237,7 @@ mod tests {
     fn tested_conditions_are_those_of_the_shipped_rows() {
         let calibration = Calibration::shipped().expect("sound");
         let table = Kind::TrainingThroughput.shipped().expect("shipped");
-        let (cases, _) = cases(&table, &Catalog::embedded(), &calibration);
+        let (cases, _) = cases(&table, &Catalog::embedded(), calibration);
         let mut tested: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let mut ends = [[f64::INFINITY, 0.0]; 3];
         for case in cases.iter().filter(|case| case.throughput.is_some()) {

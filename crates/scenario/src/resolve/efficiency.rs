@@ -117,7 +117,7 @@ fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Resu
         .map_err(|error| error.at(Some(&training.hardware.accelerator.place)))?;
     let calibration = kernel::calibration::Calibration::shipped()?;
     let runtime = calibration.runtime(training.framework.as_deref().unwrap_or_default());
-    let setup = Setup::new(&machine, runtime, &calibration)?;
+    let setup = Setup::new(&machine, runtime, calibration)?;
     let cost =
         setup.cost(&kernel::network::Work::of(model, precision.size(), Task::Training), &machine);
     let flops = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);

@@ -28,7 +28,7 @@ pub(super) fn goodput(training: &Training, devices: Option<&Input<Devices>>) -> 
         (None, Some(devices)) => devices.clone(),
     };
     let shipped = whole_run::Calibration::shipped()?;
-    let mut planned = Goodput::usual(devices, Losses::of_runs(&shipped)?);
+    let mut planned = Goodput::usual(devices, Losses::of_runs(shipped)?);
     if let Goodput::Failures { rate, stall, interval: every, losses, restart: again, .. } =
         &mut planned
     {

@@ -217,7 +217,7 @@ fn generation(
             accelerator: device.id.clone(),
             step_error: instances
                 .as_ref()
-                .and_then(|it| step_error(service, served.model(), it, &engine.calibration)),
+                .and_then(|it| step_error(service, served.model(), it, engine.calibration)),
             instances: instances.map(Arc::new),
             precision: service.precision.placed(),
             kv_precision: service.kv_precision.unwrap_or(service.precision.value),
@@ -310,7 +310,7 @@ fn max_wait(service: &Inference, generates: bool) -> Result<Option<Input<Time>>>
 /// The serving engine: the device as the step-time model sees it, and the formats that the engine
 /// runs in, where tokens are generated.
 struct Engine {
-    calibration: Calibration,
+    calibration: &'static Calibration,
     device: Device,
     peak: Input<DeviceFlopRate>,
     weights: Weights,
@@ -408,7 +408,7 @@ impl Engine {
             adapters: self.adapters,
             tower,
         };
-        Instances::new(&parts, &self.calibration).map(Some)
+        Instances::new(&parts, self.calibration).map(Some)
     }
 }
 

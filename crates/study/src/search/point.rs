@@ -145,7 +145,7 @@ impl<'a> Points<'a> {
             let accelerator = catalog.accelerator(name)?;
             let precision = accelerator.products(plan.precision)?;
             let device = Device::of(accelerator, precision)?;
-            let setup = Setup::new(&device, calibration.runtime("compiled"), &calibration)?;
+            let setup = Setup::new(&device, calibration.runtime("compiled"), calibration)?;
             Ok(Timed { accelerator: accelerator.clone(), setup })
         };
         let devices: Vec<_> = plan.devices.iter().map(timed).collect::<Result<_>>()?;

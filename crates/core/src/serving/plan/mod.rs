@@ -239,16 +239,21 @@ pub enum Router {
 }
 
 impl Demand {
-    /// Visits what a closed form depends on, in stored units.
-    pub(super) fn for_each_value(&self, visit: &mut dyn FnMut(f64)) {
-        for RequestKind { share, input, output, cached, .. } in &self.kinds {
+    /// Visits what the mean request depends on, in stored units.
+    pub(super) fn for_each_length(&self, visit: &mut dyn FnMut(f64)) {
+        for RequestKind { share, input, output, cached, own, session, class: _ } in &self.kinds {
             visit(share.value.get());
             visit(cached.value.get());
-            for length in [input, output] {
+            for length in [input, output, own] {
                 visit(length.as_ref().map_or(f64::NEG_INFINITY, |it| it.mean.value.value));
                 visit(length.as_ref().map_or(f64::NEG_INFINITY, |it| it.p95.value.value));
             }
+            visit(session.as_ref().map_or(f64::NEG_INFINITY, |it| it.think.value.value));
         }
+    }
+
+    /// Visits what a closed form depends on beside the mean request, in stored units.
+    pub(super) fn for_each_value(&self, visit: &mut dyn FnMut(f64)) {
         visit(self.burstiness.value);
         let none = f64::NEG_INFINITY;
         visit(self.max_batch_tokens.as_ref().map_or(none, |it| it.value));
