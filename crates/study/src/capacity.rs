@@ -1,7 +1,7 @@
 //! The fleet that keeps a service's SLO: the simulator finds what a replica takes, the ledger what
 //! the fleet costs.
 //!
-//! The highest rate of a replica is found by bisection over simulated runs (`serving::capacity`);
+//! The highest rate of a replica is found on a grid of simulated rates (`serving::capacity`);
 //! the fleet is ceil(peak / (rate x target utilisation)) + redundancy. The interval of both comes
 //! from the back-test: a latency that is off by a factor is one whose bound is off by it, so the
 //! search is repeated with bounds that are tighter and looser by the 80 % interval of the latency
@@ -24,7 +24,8 @@ use flopcast_core::provenance::Traced;
 use flopcast_core::quantity::{Measure, Ratio, RequestRate, Time, text};
 use flopcast_core::serving::calibration::{Calibration, Regime};
 use flopcast_core::serving::capacity::{
-    Fleet, HighestRate, Limit, Objective, Search, Slo, fleet, highest_rate, in_balance,
+    Fleet, HighestRate, Limit, Near, Objective, Search, Slo, crossing, fleet, highest_rate,
+    in_balance,
 };
 use flopcast_core::serving::closed_form::Latency;
 use flopcast_core::serving::instance::{Engines, Instances};
@@ -35,6 +36,8 @@ use flopcast_core::serving::simulator::{
 };
 use flopcast_core::serving::traffic::{Class, Lengths, Session, Source, Traffic};
 use rayon::prelude::*;
+
+use super::layouts::rough;
 
 pub use played::played;
 
@@ -274,6 +277,7 @@ fn generative<A: Ask>(
         ..engines.simulation()
     };
     converse(&mut traffic, &engines);
+    let traffic = traffic.kept(search.seeds, search.requests);
     let regime = instances.regime();
     let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
     let servers = |count: u64, records: bool| {
@@ -435,21 +439,22 @@ impl Task<'_> {
         &self,
         server: S,
         count: u64,
-        near: RequestRate,
+        near: Near,
+        usual: &Search,
         progress: &dyn Fn(f64) -> Result<()>,
     ) -> Result<Group<S>> {
-        let usual = *self.question.search;
         let each = (server.concurrency() / count * TURNS).clamp(1000, usual.requests.max(1000));
         let most = usual.requests.saturating_mul(MOST_OF_FLEET);
         let requests = (each * count).clamp(usual.requests, most.max(usual.requests));
-        let search = Search { requests, seeds: usual.seeds.min(2), ..usual };
+        let search = Search { requests, seeds: usual.seeds.min(2), ..*usual };
         let server = Replicas { server, count };
-        let near = Some(near * count as f64);
+        let near = Some(near.over(count));
         let traffic = self.traffic.over(count as f64);
         let found = highest_rate(&server, &traffic, self.objective, &search, near, progress)?;
         let highest = HighestRate {
             rate: found.rate / count as f64,
             breaks_at: found.breaks_at / count as f64,
+            near: Near { rate: found.near.rate / count as f64, ..found.near },
             ..found
         };
         Ok(Group { server, search, highest })
@@ -464,33 +469,81 @@ impl Task<'_> {
         servers: &impl Fn(u64, bool) -> Option<S>,
         progress: &dyn Fn(f64) -> Result<()>,
     ) -> Result<Group<S>> {
-        let (search, none) = (*self.question.search, || Error::limit("there is no replica"));
-        let server = Replicas { server: servers(1, false).ok_or_else(none)?, count: 1 };
+        let search = *self.question.search;
         let is_one = servers(2, false).is_none();
-        let share = |share: f64| progress(if is_one { share } else { 0.3 * share });
-        let alone = highest_rate(&server, self.traffic, self.objective, &search, None, &share)
-            .map(|highest| Group { server, search, highest });
-        let needed = |rate: RequestRate| {
-            Ok::<_, Error>(fleet_for(self.service, peak(self.service), rate)?.needed)
+        let share = |share: f64| progress(if is_one { share } else { 0.2 * share });
+        let alone = |search: Search, near: Option<Near>| {
+            let server = servers(1, false).ok_or_else(|| Error::limit("there is no replica"))?;
+            let server = Replicas { server, count: 1 };
+            let highest =
+                highest_rate(&server, self.traffic, self.objective, &search, near, &share)?;
+            Ok::<_, Error>(Group { server, search, highest })
+        };
+        // Where nobody bounds how long a request waits, a router moves what waits, not what is answered.
+        if self.objective.is_empty() {
+            return alone(search, None);
+        }
+        let by_means = ReplicaLimits::of(self.service)?.max_rate.value() * 0.5;
+        let start = Near { rate: by_means, slope: None };
+        if is_one {
+            return alone(search, Some(start));
+        }
+        let quick = rough(&search);
+        let near = match alone(quick, Some(start)) {
+            Ok(group) if self.needed(group.highest.rate).is_ok_and(|it| it == 1) => {
+                let group = alone(search, Some(group.highest.near))?;
+                if self.needed(group.highest.rate)? == 1 {
+                    return Ok(group);
+                }
+                Some(group.highest.near)
+            }
+            group => group.ok().map(|it| it.highest.near),
         };
         // What one replica cannot keep alone, since requests come together, many may.
-        let by_means = ReplicaLimits::of(self.service)?.max_rate.value() * 0.5;
-        let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means));
-        // Where nobody bounds how long a request waits, a router moves what waits, not what is answered.
-        let waits = self.objective.is_empty();
-        let suffices = |it: &Group<S>| waits || needed(it.highest.rate).is_ok_and(|it| it == 1);
-        if is_one || alone.as_ref().is_ok_and(suffices) {
-            return alone;
+        let rate = near.map_or(by_means, |it| it.rate.max(by_means));
+        let start = Near { rate, slope: None };
+        // Short runs find about how many there are.
+        let part = |share: f64| progress(0.2 + 0.3 * share);
+        let about = match quick == search {
+            true => None,
+            false => self.fewest(servers, start, &quick, &part)?,
+        };
+        let start = about.map_or(start, |it| it.highest.near);
+        let part = |share: f64| progress(0.5 + 0.5 * share);
+        let Some(mut group) = self.fewest(servers, start, &search, &part)? else {
+            return alone(search, near);
+        };
+        // Fewer replicas than were simulated smooth less: they are not known to suffice.
+        let (count, target) = (group.server.count, self.service.target_utilisation.value.get());
+        if count < MOST_TOGETHER && self.needed(group.highest.rate)? < count {
+            group.highest.rate = peak(self.service) / (target * (count as f64 - 0.5));
         }
-        let (mut least, mut found, mut count) = (0, None, needed(rate)?.min(MOST_TOGETHER));
+        Ok(group)
+    }
+
+    /// Replicas that the peak needs where each takes so much.
+    fn needed(&self, rate: RequestRate) -> Result<u64> {
+        Ok(fleet_for(self.service, peak(self.service), rate)?.needed)
+    }
+
+    /// The fewest replicas behind the router that suffice for the peak, as far as `TRIES` find them, from
+    /// the highest rate of each near which they are.
+    fn fewest<S: Server>(
+        &self,
+        servers: &impl Fn(u64, bool) -> Option<S>,
+        mut near: Near,
+        search: &Search,
+        progress: &dyn Fn(f64) -> Result<()>,
+    ) -> Result<Option<Group<S>>> {
+        let (mut least, mut found) = (0, None);
+        let mut count = self.needed(near.rate)?.min(MOST_TOGETHER);
         for tried in 0..TRIES {
             let Some(server) = servers(count, false) else { break };
-            let part =
-                |share: f64| progress(0.3 + 0.7 * (f64::from(tried) + share) / f64::from(TRIES));
-            let enough = match self.together(server, count, rate, &part) {
+            let part = |share: f64| progress((f64::from(tried) + share) / f64::from(TRIES));
+            let enough = match self.together(server, count, near, search, &part) {
                 Ok(group) => {
-                    rate = group.highest.rate;
-                    let enough = needed(rate)?.min(MOST_TOGETHER);
+                    near = group.highest.near;
+                    let enough = self.needed(group.highest.rate)?.min(MOST_TOGETHER);
                     if enough <= count {
                         found = Some(group);
                     }
@@ -514,13 +567,7 @@ impl Task<'_> {
             };
             count = count.clamp(1, MOST_TOGETHER);
         }
-        let Some(mut group) = found else { return alone };
-        // Fewer replicas than were simulated smooth less: they are not known to suffice.
-        let (count, target) = (group.server.count, self.service.target_utilisation.value.get());
-        if count < MOST_TOGETHER && needed(group.highest.rate)? < count {
-            group.highest.rate = peak(self.service) / (target * (count as f64 - 0.5));
-        }
-        Ok(group)
+        Ok(found)
     }
 
     /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval
@@ -545,12 +592,14 @@ impl Task<'_> {
         let Group { server, search, highest } =
             self.group(servers, &|share| progress("the highest rate of a replica", 0.6 * share))?;
         let count = server.count;
-        let traffic = &self.traffic.over(count as f64);
+        let traffic = &self.traffic.over(count as f64).kept(search.seeds, search.requests);
+        // Runs of a given rate are as long as their requests at once ask for.
+        let usual = question.search;
         let load = (1..=10).into_par_iter().map(|tenth| {
             let rate = highest.rate * (f64::from(tenth) / 10.0);
-            (rate, in_balance(&server, traffic, rate * count as f64, &search, 1).all())
+            (rate, in_balance(&server, traffic, rate * count as f64, usual, 1))
         });
-        let load: Vec<_> = load.collect();
+        let runs: Vec<(RequestRate, Report)> = load.collect();
         let peak = peak(service);
         let size = |rate: RequestRate| fleet_for(service, peak, rate);
         let fleet = size(highest.rate)?;
@@ -561,7 +610,7 @@ impl Task<'_> {
         let shown = servers(shown, records).map(|server| Replicas { server, count: shown });
         let shown = shown.ok_or_else(|| Error::limit("there is no replica"))?;
         let of_shown = self.traffic.over(shown.count as f64);
-        let planned = in_balance(&shown, &of_shown, planned_rate * shown.count as f64, &search, 1);
+        let planned = in_balance(&shown, &of_shown, planned_rate * shown.count as f64, usual, 1);
 
         // A latency that is off by a factor is one whose bound is off by it; a queue that grows
         // without end says that the throughput is.
@@ -575,9 +624,10 @@ impl Task<'_> {
         };
         let limiting = factor(highest.limit);
         let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..search };
-        let near = highest.rate * count as f64;
         let with = |objective: &Objective, words: &str, done: f64| {
             let progress = |share: f64| progress(words, done + 0.2 * share);
+            let near = crossing(objective, &runs);
+            let near = near.unwrap_or(Near { rate: highest.rate, slope: None }).over(count);
             highest_rate(&server, traffic, objective, &rough, Some(near), &progress)
                 .map(|found| found.rate / count as f64)
         };
@@ -593,6 +643,7 @@ impl Task<'_> {
             let looser = objective.tightened(|limit| 1.0 / factor(limit));
             with(&looser, "the same with looser bounds", 0.8)?
         };
+        let load: Vec<_> = runs.iter().map(|(rate, run)| (*rate, run.all())).collect();
         let mut within_error = None;
         if slow.is_none() {
             let eased = |limit: Limit| factor(limit).powf(ONE_SIDED);

@@ -135,12 +135,13 @@ struct Sequence {
     decoding: bool,
     context: u32,
     since: u64,
-    finish: u64,
     /// Neighbours in the order of admission.
     before: usize,
     after: usize,
+    /// The place of its next block among [`Replica::residues`].
+    residue: u32,
     /// Tells a live heap entry from one of an earlier life of the slot.
-    life: u64,
+    life: u32,
 }
 
 const NONE: usize = usize::MAX;
@@ -159,8 +160,55 @@ pub(crate) struct Usage {
     pub decode_tokens: u64,
 }
 
-/// Events keyed by the step at which they happen; an entry of a slot's earlier life is void.
-type Events = BinaryHeap<Reverse<(u64, usize, u64)>>;
+/// An event: the step at which it happens, its slot and the slot's life, packed so that one comparison
+/// orders them. An event of a slot's earlier life is void.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Event(u128);
+
+impl Event {
+    /// An event of a slot at a step.
+    fn new(step: u64, slot: usize, life: u32) -> Self {
+        Self(u128::from(step) << 64 | (slot as u128) << 32 | u128::from(life))
+    }
+
+    /// Its step, slot and life.
+    fn parts(self) -> (u64, usize, u32) {
+        ((self.0 >> 64) as u64, (self.0 >> 32) as u32 as usize, self.0 as u32)
+    }
+}
+
+/// Events, the earliest first.
+type Events = BinaryHeap<Reverse<Event>>;
+
+/// The blocks of a cache: as good as all of them are of a power of two, which divides by a shift.
+#[derive(Clone, Copy)]
+struct Paging {
+    block: u64,
+    shift: Option<u32>,
+}
+
+impl Paging {
+    /// Blocks of so many tokens.
+    fn of(block: u32) -> Self {
+        let shift = block.is_power_of_two().then(|| block.trailing_zeros());
+        Self { block: block.into(), shift }
+    }
+
+    /// Whole blocks in so many tokens, and the tokens beside them.
+    #[inline]
+    fn split(self, tokens: u64) -> (u64, u64) {
+        match self.shift {
+            Some(shift) => (tokens >> shift, tokens & (self.block - 1)),
+            None => (tokens / self.block, tokens % self.block),
+        }
+    }
+
+    /// Blocks that so many tokens take.
+    #[inline]
+    fn over(self, tokens: u64) -> u64 {
+        self.split(tokens + self.block - 1).0
+    }
+}
 
 /// Time of a step, what each further one takes longer, and the least that each takes.
 #[derive(Clone, Copy)]
@@ -193,20 +241,23 @@ impl Pace {
 
     /// The fewest steps, at least one and at most `most`, that take `time` or longer.
     fn steps_to(self, time: f64, most: u64) -> u64 {
+        if most == 1 || self.run(1) >= time {
+            return 1;
+        }
         if self.run(most) < time {
             return most;
         }
         let held = self.held(most);
         let least = self.least * held as f64;
         let guess = if time <= least {
-            (time / self.least).ceil()
+            time / self.least
         } else {
             let linear = self.first + self.growth * (held as f64 - 0.5);
             let left = time - least;
             let root = (linear * linear + 2.0 * self.growth * left).sqrt();
-            held as f64 + (2.0 * left / (linear + root)).ceil()
+            held as f64 + 2.0 * left / (linear + root)
         };
-        let mut count = (guess.max(1.0) as u64).clamp(1, most);
+        let mut count = (guess as u64).saturating_add(1).clamp(1, most);
         while count > 1 && self.run(count - 1) >= time {
             count -= 1;
         }
@@ -259,6 +310,9 @@ pub(crate) struct Replica<'a, S> {
     decoding: u32,
     finish: Events,
     crossing: Events,
+    paging: Paging,
+    /// Steps modulo the block.
+    phase: u64,
     /// Decoding sequences by (context - steps) modulo the block.
     residues: Vec<u32>,
     free: u64,
@@ -269,7 +323,7 @@ pub(crate) struct Replica<'a, S> {
     windowed: u64,
     /// Decoding sequences whose context still fits the window.
     below: u32,
-    lives: u64,
+    lives: u32,
     finished_last: u32,
     pub usage: Usage,
 }
@@ -297,6 +351,8 @@ impl<'a, S: StepTime> Replica<'a, S> {
             decoding: 0,
             finish: BinaryHeap::new(),
             crossing: BinaryHeap::new(),
+            paging: Paging::of(limits.block),
+            phase: 0,
             residues: vec![0; limits.block as usize],
             free: limits.blocks,
             promised: 0,
@@ -321,8 +377,11 @@ impl<'a, S: StepTime> Replica<'a, S> {
 
     /// Blocks that the cache of a request takes for itself.
     fn own(&self, request: &Request, tokens: u64) -> u64 {
-        let shared = self.limits.shared.min(request.input / self.limits.block);
-        tokens.div_ceil(u64::from(self.limits.block)) - u64::from(shared)
+        let shared = match self.limits.shared {
+            0 => 0,
+            shared => u64::from(shared).min(self.paging.split(request.input.into()).0),
+        };
+        self.paging.over(tokens) - shared
     }
 
     /// Takes a job in that is there at `now`; every step that begins before must have run.
@@ -483,9 +542,9 @@ impl<'a, S: StepTime> Replica<'a, S> {
             decoding: false,
             context: 0,
             since: 0,
-            finish: 0,
             before: self.last,
             after: NONE,
+            residue: 0,
             life: self.lives,
         };
         if job.scheduled.is_nan() {
@@ -580,32 +639,44 @@ impl<'a, S: StepTime> Replica<'a, S> {
     }
 
     /// Blocks that `count` further steps of the present batch take.
+    #[inline]
     fn new_blocks(&self, count: u64) -> u64 {
-        let block = u64::from(self.limits.block);
-        let partial = (0..count % block).map(|i| u64::from(self.full_at(i))).sum::<u64>();
-        count / block * u64::from(self.decoding) + partial
+        let (cycles, partial) = self.paging.split(count);
+        let mut taken = cycles * u64::from(self.decoding);
+        let mut place = self.full_now();
+        for _ in 0..partial {
+            taken += u64::from(self.residues[place]);
+            place = place.checked_sub(1).unwrap_or(self.residues.len() - 1);
+        }
+        taken
     }
 
-    /// Decoding sequences whose last block is full after `ahead` further steps.
-    fn full_at(&self, ahead: u64) -> u32 {
-        let block = u64::from(self.limits.block);
-        self.residues[((block - (self.steps + ahead) % block) % block) as usize]
+    /// The place among the residues of the decoding sequences whose last block is full: those of the
+    /// next step are one below, that of 0 after all others.
+    #[inline]
+    fn full_now(&self) -> usize {
+        if self.phase == 0 { 0 } else { (self.paging.block - self.phase) as usize }
     }
 
     /// The most steps up to `count` whose blocks are free; the first step's are.
+    #[inline]
     fn fitting(&self, count: u64) -> u64 {
-        if self.new_blocks(count) <= self.free {
+        let (cycles, _) = self.paging.split(count);
+        let most = (cycles + 1).saturating_mul(self.decoding.into());
+        if most <= self.free || self.new_blocks(count) <= self.free {
             return count;
         }
         let cycles = (self.free / u64::from(self.decoding)).saturating_sub(1);
-        let mut steps = cycles * u64::from(self.limits.block);
-        let mut taken = self.new_blocks(steps);
+        let mut taken = cycles * u64::from(self.decoding);
+        let mut steps = cycles * self.paging.block;
+        let mut place = self.full_now();
         loop {
-            taken += u64::from(self.full_at(steps));
+            taken += u64::from(self.residues[place]);
             if taken > self.free {
                 return steps;
             }
             steps += 1;
+            place = place.checked_sub(1).unwrap_or(self.residues.len() - 1);
         }
     }
 
@@ -615,6 +686,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.context += count * u64::from(self.decoding);
         self.windowed += count * u64::from(self.below);
         self.steps += count;
+        self.phase = self.paging.split(self.phase + count).1;
         self.usage.decode_tokens += count * u64::from(self.decoding);
         while next_due(&mut self.crossing, &self.slots, self.steps).is_some() {
             self.crossing.pop();
@@ -639,40 +711,36 @@ impl<'a, S: StepTime> Replica<'a, S> {
     /// The sequence has its whole context in the cache: it decodes from the next step on.
     fn decode(&mut self, slot: usize, out: &mut dyn FnMut(Finished)) {
         let steps = self.steps;
-        let Sequence { job, decoding, context, since, finish, life, .. } = &mut self.slots[slot];
-        (*decoding, *context, *since) = (true, job.target, steps);
-        *finish = steps + u64::from(job.last - job.generated);
+        let (_, offset) = self
+            .paging
+            .split(u64::from(self.slots[slot].job.target) + self.paging.block - self.phase);
+        let Sequence { job, decoding, context, since, residue, life, .. } = &mut self.slots[slot];
+        (*decoding, *context, *since, *residue) = (true, job.target, steps, offset as u32);
+        let finish = steps + u64::from(job.last - job.generated);
         self.decoding += 1;
         self.context += u64::from(job.target);
-        let (finish, life, context) = (*finish, *life, job.target);
-        let residue = self.residue(context, steps);
-        self.residues[residue] += 1;
+        let (life, context) = (*life, job.target);
+        self.residues[offset as usize] += 1;
         if let Some((_, window)) = self.attention.windowed {
             self.windowed += u64::from(context.min(window));
             if context < window {
                 self.below += 1;
-                self.crossing.push(Reverse((steps + u64::from(window - context), slot, life)));
+                let step = steps + u64::from(window - context);
+                self.crossing.push(Reverse(Event::new(step, slot, life)));
             }
         }
         if finish == steps {
             self.retire(slot, out);
         } else {
-            self.finish.push(Reverse((finish, slot, life)));
+            self.finish.push(Reverse(Event::new(finish, slot, life)));
         }
-    }
-
-    /// The residue of the step, modulo the block, at which a sequence needs its next block.
-    fn residue(&self, context: u32, since: u64) -> usize {
-        let block = u64::from(self.limits.block);
-        ((u64::from(context) + block - since % block) % block) as usize
     }
 
     /// Takes a decoding sequence out of the batch; returns the tokens in its cache.
     fn stop_decoding(&mut self, slot: usize) -> u32 {
-        let Sequence { context, since, .. } = self.slots[slot];
+        let Sequence { context, since, residue, .. } = self.slots[slot];
         let now = context + (self.steps - since) as u32;
-        let residue = self.residue(context, since);
-        self.residues[residue] -= 1;
+        self.residues[residue as usize] -= 1;
         self.decoding -= 1;
         self.context -= u64::from(now);
         if let Some((_, window)) = self.attention.windowed {
@@ -753,7 +821,8 @@ fn pairs(before: u32, chunk: u32, window: u32) -> u64 {
 /// The next live event.
 #[inline]
 fn next(events: &mut Events, slots: &[Sequence]) -> Option<(u64, usize)> {
-    while let Some(&Reverse((step, slot, life))) = events.peek() {
+    while let Some(Reverse(event)) = events.peek() {
+        let (step, slot, life) = event.parts();
         if slots[slot].life == life {
             return Some((step, slot));
         }
